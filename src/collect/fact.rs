@@ -1,0 +1,200 @@
+//! What was learned of a node.
+
+use crate::inventory::{Distro, Group, Package};
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+use crate::rule::{Confidence, Rule, Severity};
+use crate::tree::{Node, Tree};
+
+/// One thing learned of a node's content.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    /// A package is described there. A database yields one for each of its packages.
+    Package(Box<PackageFact>),
+    /// A secret is there.
+    Secret(Box<SecretFact>),
+    /// An `os-release`.
+    Distro(Box<Distro>),
+    /// Paths that a package owns. `package` is `None` when the file's own name tells it.
+    Owns {
+        /// Name of the package, with `:architecture` where its manager tells that apart.
+        package: Option<String>,
+        /// The paths.
+        paths: Vec<ImagePath>,
+    },
+    /// A line of `passwd`: name, password field, uid, gid, home, shell, line number.
+    PasswdLine(Box<crate::inventory::User>),
+    /// A line of `shadow`: name, whether the password is empty, line number.
+    ShadowLine(Box<(String, bool, u64)>),
+    /// A line of `group`.
+    GroupLine(Box<Group>),
+    /// A small text a collector wants to see again when it assembles; `key` says what it is.
+    Text {
+        /// What it is.
+        key: &'static str,
+        /// The text.
+        text: Box<str>,
+    },
+}
+
+/// A package as one file describes it. `purl` is completed when the distribution is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PackageFact {
+    /// As its manager spells it.
+    pub name: String,
+    /// As its manager spells it, epoch included.
+    pub version: String,
+    /// Name and version of the source package.
+    pub source: Option<(String, String)>,
+    /// Architecture.
+    pub architecture: Option<String>,
+    /// Licence, as declared.
+    pub licence: Option<String>,
+    /// Whether the manager itself says it is not (or no longer) installed.
+    pub is_removed: bool,
+    /// Paths it owns, where the same file lists them.
+    pub owns: Vec<ImagePath>,
+}
+
+/// A secret as one file holds it. It carries no part of the value but what may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFact {
+    /// What it is.
+    pub rule: &'static Rule,
+    /// As judged on the value.
+    pub severity: Severity,
+    /// As judged on the value.
+    pub confidence: Confidence,
+    /// The value masked.
+    pub masked: String,
+    /// A keyed hash of rule and value.
+    pub id: String,
+    /// Offset of the value in the file, in bytes.
+    pub offset: u64,
+    /// Length of the value in bytes.
+    pub length: u64,
+    /// First and last line, from 1; `None` in binary files.
+    pub lines: Option<(u64, u64)>,
+    /// What else is known.
+    pub notes: Vec<String>,
+}
+
+/// A fact with the node it hangs on and the collector that learned it.
+#[derive(Debug, Clone)]
+pub struct FactOf {
+    /// Where it was learned.
+    pub node: Node,
+    /// Index of the collector in the registration.
+    pub collector: usize,
+    /// What was learned.
+    pub fact: Fact,
+}
+
+/// Takes what collectors learn.
+#[derive(Debug, Default)]
+pub struct Facts {
+    facts: Vec<FactOf>,
+    limitations: Vec<Limitation>,
+    current: Option<(Node, usize)>,
+}
+
+impl Facts {
+    /// Says whose facts follow. Called by the pass, before each call of a collector.
+    pub fn begin(&mut self, node: Node, collector: usize) {
+        self.current = Some((node, collector));
+    }
+
+    /// Adds a fact of the file at hand.
+    pub fn push(&mut self, fact: Fact) {
+        if let Some((node, collector)) = self.current {
+            self.facts.push(FactOf { node, collector, fact });
+        }
+    }
+
+    /// Adds a package of the file at hand.
+    pub fn package(&mut self, package: PackageFact) {
+        self.push(Fact::Package(Box::new(package)));
+    }
+
+    /// Says that something was not understood.
+    pub fn limitation(&mut self, limitation: Limitation) {
+        self.limitations.push(limitation);
+    }
+
+    /// What was learned, in order.
+    pub fn facts(&self) -> &[FactOf] {
+        &self.facts
+    }
+
+    /// What was learned and what was not understood.
+    pub fn into_parts(self) -> (Vec<FactOf>, Vec<Limitation>) {
+        (self.facts, self.limitations)
+    }
+}
+
+/// The merged image as a collector sees it when it assembles: its own facts, and the names that lead to them.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The union of the layers.
+    pub tree: &'a Tree,
+    /// All facts of all layers and collectors, by node, then in file order.
+    pub facts: &'a [FactOf],
+    /// Index of the collector that is asked.
+    pub collector: usize,
+    /// What the collector selects, by live name.
+    pub selected: &'a [(ImagePath, Node)],
+}
+
+impl<'a> View<'a> {
+    /// The collector's facts of one node, in file order.
+    pub fn facts_of(&self, node: Node) -> impl Iterator<Item = &'a Fact> + use<'a> {
+        let start = self.facts.partition_point(|fact| fact.node < node);
+        let collector = self.collector;
+        self.facts[start..]
+            .iter()
+            .take_while(move |fact| fact.node == node)
+            .filter(move |fact| fact.collector == collector)
+            .map(|fact| &fact.fact)
+    }
+
+    /// Live names the collector selects (links followed), with the real node and its facts.
+    pub fn live(&self) -> impl Iterator<Item = (&'a ImagePath, Node, &'a Fact)> + use<'a> {
+        let view = *self;
+        view.selected.iter().flat_map(move |(path, node)| view.facts_of(*node).map(move |fact| (path, *node, fact)))
+    }
+
+    /// The first layer that held a package of this name and version at one of `paths`' nodes or earlier ones under the same path.
+    pub fn added_by(&self, path: &ImagePath, node: Node, matches: impl Fn(&PackageFact) -> bool) -> u32 {
+        self.facts
+            .iter()
+            .filter(|fact| fact.collector == self.collector && fact.node.layer <= node.layer)
+            .filter(|fact| fact.node == node || self.tree.entry(fact.node).path == *path)
+            .filter(|fact| matches!(&fact.fact, Fact::Package(package) if matches(package)))
+            .map(|fact| fact.node.layer)
+            .min()
+            .unwrap_or(node.layer)
+    }
+}
+
+/// The `Package` a fact becomes, with one location.
+impl PackageFact {
+    /// Makes the inventory's package of it.
+    pub fn into_package(
+        self,
+        ecosystem: &'static crate::inventory::Ecosystem,
+        purl: String,
+        location: crate::inventory::PackageLocation,
+    ) -> Package {
+        Package {
+            ecosystem,
+            name: self.name,
+            version: self.version,
+            purl,
+            source: self.source,
+            architecture: self.architecture,
+            licence: self.licence,
+            locations: vec![location],
+            owner: None,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What ends a command: one error type that says what failed, where, and what to do.
+//!
+//! Things that merely could not be read inside an image are no errors; see [`crate::limitation`].
+
+use std::fmt;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Ends a command: what failed, in which place, and what to do about it.
+#[derive(Debug)]
+pub struct Error {
+    /// Decides the exit code.
+    pub kind: ErrorKind,
+    /// Names the operation that failed, without a full stop.
+    pub message: String,
+    /// The image, layer, file or host concerned.
+    pub place: Option<String>,
+    /// A command or a setting to try.
+    pub help: Option<String>,
+    /// What the operation itself was told.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The kinds of failure a caller can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The command line is wrong.
+    Usage,
+    /// A configuration or policy file is wrong.
+    Config,
+    /// The target is not there.
+    NotFound,
+    /// The registry refused the credentials, or wants some.
+    Auth,
+    /// The network or the other side failed.
+    Network,
+    /// The local system failed.
+    Io,
+    /// The input is not what it claims to be.
+    Malformed,
+    /// The input is beyond a limit; see [`crate::limit`].
+    Limit,
+    /// A defect in careen.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The word used in JSON reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Config => "config",
+            Self::NotFound => "not-found",
+            Self::Auth => "auth",
+            Self::Network => "network",
+            Self::Io => "io",
+            Self::Malformed => "malformed",
+            Self::Limit => "limit",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether the input itself was refused, in contrast to a command that could not run.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Malformed | Self::Limit)
+    }
+}
+
+impl Error {
+    /// An error with its message alone.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), place: None, help: None, source: None }
+    }
+
+    /// Input that is not what it claims to be.
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Malformed, message)
+    }
+
+    /// Input beyond a limit.
+    pub fn limit(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Limit, message)
+    }
+
+    /// A failure of the local system; a missing file becomes [`ErrorKind::NotFound`].
+    pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
+        let kind = match source.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, message).because(source)
+    }
+
+    /// Adds the place, unless a more exact one is known already.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place.get_or_insert_with(|| place.into());
+        self
+    }
+
+    /// Adds what to do, unless something was said already.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    /// The message and its causes, on one line; place and help are for the caller to lay out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut cause = self.source.as_deref().map(|cause| cause as &dyn std::error::Error);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

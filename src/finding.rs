@@ -1,0 +1,137 @@
+//! Findings: one place each where a rule holds.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::path::ImagePath;
+use crate::rule::{Confidence, Rule, Severity};
+
+/// One place where a rule holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// How bad this one is.
+    pub severity: Severity,
+    /// How sure this one is.
+    pub confidence: Confidence,
+    /// What is wrong, in a sentence without a full stop; text of the image in it is escaped.
+    pub message: String,
+    /// What it is about: a path, a purl, a user's name. Part of the fingerprint, so no digest and no number that moves.
+    pub subject: String,
+    /// Its one main place.
+    pub location: Location,
+    /// Whether a container of the image sees it.
+    pub visibility: Visibility,
+    /// The layer that hid it, when it is not live.
+    pub removed_in_layer: Option<u32>,
+    /// What proves it: `masked`, `bytes`, `files`, …
+    pub evidence: BTreeMap<&'static str, Value>,
+    /// What the fingerprint tells apart beyond rule, subject and place, such as a secret's keyed hash.
+    pub matter: String,
+    /// Whether a known action mends it without a change of behaviour, such as deleting a cache.
+    pub is_fixable: bool,
+}
+
+/// The main place of a finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// A file of a layer.
+    File {
+        /// Its name.
+        path: ImagePath,
+        /// The layer that holds it.
+        layer: u32,
+        /// First and last line, from 1.
+        lines: Option<(u64, u64)>,
+    },
+    /// A field of the configuration: `User`, `Env.TOKEN`, `Labels.key`.
+    Config {
+        /// The field.
+        key: String,
+    },
+    /// A build step.
+    History {
+        /// Index of the history entry, empty layers counted.
+        index: u32,
+        /// The layer it made, if it made one.
+        layer: Option<u32>,
+        /// Name of the build argument, or `created_by`.
+        key: String,
+    },
+    /// An installed package.
+    Package {
+        /// Package URL.
+        purl: String,
+        /// The file that proves it.
+        path: ImagePath,
+        /// The layer that brought it.
+        layer: u32,
+    },
+    /// The image as a whole.
+    Image,
+}
+
+/// Whether a container of the image sees what was found. What is hidden ships all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Yes.
+    Live,
+    /// A later layer deleted it.
+    Deleted,
+    /// A later layer put something else in its place.
+    Overwritten,
+}
+
+impl Finding {
+    /// A live finding with the rule's own severity and confidence, and nothing as evidence.
+    pub fn new(
+        rule: &'static Rule,
+        subject: impl Into<String>,
+        location: Location,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            rule,
+            severity: rule.severity,
+            confidence: rule.confidence,
+            message: message.into(),
+            subject: subject.into(),
+            location,
+            visibility: Visibility::Live,
+            removed_in_layer: None,
+            evidence: BTreeMap::new(),
+            matter: String::new(),
+            is_fixable: false,
+        }
+    }
+
+    /// Adds evidence.
+    #[must_use]
+    pub fn evidence(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.evidence.insert(key, value.into());
+        self
+    }
+
+    /// 32 hexadecimal digits made of rule, subject, place and matter: no line, no layer, no digest
+    /// of a layer, so that a rebuild of the same image gives the same.
+    pub fn fingerprint(&self) -> String {
+        let place = match &self.location {
+            Location::File { path, .. } => format!("file:{path}"),
+            Location::Config { key } => format!("config:{key}"),
+            Location::History { key, .. } => format!("history:{key}"),
+            Location::Package { purl, path, .. } => format!("package:{purl}:{path}"),
+            Location::Image => "image".into(),
+        };
+        let text = [self.rule.id, &self.subject, &place, &self.matter].join("\0");
+        let digest = Digest::sha256(text.as_bytes());
+        digest.hex().get(..32).unwrap_or_default().to_owned()
+    }
+}
+
+/// Takes findings.
+pub type Findings = Vec<Finding>;

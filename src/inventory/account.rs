@@ -1,0 +1,54 @@
+//! Users and groups of an image, from `passwd`, `shadow` and `group`.
+
+use crate::path::ImagePath;
+use crate::tree::Node;
+
+/// The account files of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Lines of `/etc/passwd` that could be read, in file order.
+    pub users: Vec<User>,
+    /// Lines of `/etc/group` that could be read, in file order.
+    pub groups: Vec<Group>,
+    /// `/etc/passwd`, where there is one.
+    pub passwd: Option<(ImagePath, Node)>,
+    /// `/etc/shadow`, where there is one.
+    pub shadow: Option<(ImagePath, Node)>,
+}
+
+/// One user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// Name.
+    pub name: String,
+    /// Number.
+    pub uid: u32,
+    /// Number of the first group.
+    pub gid: u32,
+    /// Home folder.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+    /// The password field is empty: in `shadow` where passwd says `x`, else in `passwd` itself.
+    pub empty_password: bool,
+    /// Line in `passwd`, from 1.
+    pub line: u64,
+    /// Line in `shadow`, from 1, where the user has one.
+    pub shadow_line: Option<u64>,
+}
+
+/// One group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Number.
+    pub gid: u32,
+}
+
+impl Accounts {
+    /// The first user of that name.
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.name == name)
+    }
+}

@@ -1,0 +1,106 @@
+//! Everything learned about one image, as plain data: what checks look at.
+
+pub mod account;
+pub mod distro;
+pub mod package;
+pub mod secret;
+
+use std::collections::BTreeMap;
+
+use crate::digest::Digest;
+use crate::image::{ImageConfig, Target};
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+use crate::tree::{Node, Tree};
+
+pub use account::{Accounts, Group, User};
+pub use distro::Distro;
+pub use package::{Ecosystem, Package, PackageLocation};
+pub use secret::{Secret, SecretPlace};
+
+/// One image, read.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// What names the image.
+    pub target: Target,
+    /// Its configuration; a bare root file system has none.
+    pub config: Option<ImageConfig>,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// Its layers, oldest first.
+    pub layers: Vec<LayerSummary>,
+    /// The union of its layers.
+    pub tree: Tree,
+    /// From `os-release`.
+    pub distro: Option<Distro>,
+    /// Installed packages, sorted by purl, then location. Packages whose files are all gone are not here.
+    pub packages: Vec<Package>,
+    /// Secrets of all layers and of the configuration.
+    pub secrets: Vec<Secret>,
+    /// `passwd`, `shadow` and `group`.
+    pub accounts: Accounts,
+    /// Paths that some OS package owns, by their live, resolved name. Sorted.
+    pub owned: OwnedPaths,
+    /// What was not read.
+    pub limitations: Vec<Limitation>,
+}
+
+/// One layer, after it was read.
+#[derive(Debug, Clone, Default)]
+pub struct LayerSummary {
+    /// Place from the bottom.
+    pub index: u32,
+    /// Digest of the blob, computed while it was read; the stated one where it was not read to its end.
+    pub digest: Option<Digest>,
+    /// Digest of the uncompressed tar, computed.
+    pub diff_id: Option<Digest>,
+    /// Bytes of the uncompressed tar.
+    pub size: u64,
+    /// Index of the history entry that made it.
+    pub history: Option<u32>,
+    /// The build step that made it, with secrets masked.
+    pub created_by: Option<String>,
+    /// Whether it comes from the base image, where that can be told.
+    pub origin: Origin,
+}
+
+/// Whose a layer is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The base image's.
+    Base,
+    /// The user's own.
+    App,
+    /// Cannot be told.
+    #[default]
+    Unknown,
+}
+
+/// Which package owns a path.
+#[derive(Debug, Default)]
+pub struct OwnedPaths(BTreeMap<ImagePath, u32>);
+
+impl OwnedPaths {
+    /// Records that the package at `package` (index in [`Inventory::packages`]) owns `path`.
+    pub fn insert(&mut self, path: ImagePath, package: u32) {
+        self.0.entry(path).or_insert(package);
+    }
+
+    /// The index of the package that owns `path`.
+    pub fn owner(&self, path: &ImagePath) -> Option<u32> {
+        self.0.get(path).copied()
+    }
+
+    /// Whether nothing is known of ownership: no OS package listed files.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Inventory {
+    /// Whether any live name leads to `node`.
+    pub fn is_live(&self, node: Node) -> bool {
+        self.tree.hidden(node).is_none()
+    }
+}

@@ -1,0 +1,26 @@
+//! careen scans container images: it reads every layer once, judges what it finds by a policy, and reports.
+//!
+//! See `docs/ARCHITECTURE.md` for how data flows and which module may know which.
+
+pub mod check;
+pub mod collect;
+pub mod digest;
+pub mod error;
+pub mod escape;
+pub mod finding;
+pub mod image;
+pub mod inventory;
+pub mod limit;
+pub mod limitation;
+pub mod output;
+pub mod package;
+pub mod pass;
+pub mod path;
+pub mod policy;
+pub mod report;
+pub mod rule;
+pub mod secret;
+pub mod size;
+pub mod source;
+pub mod time;
+pub mod tree;

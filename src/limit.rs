@@ -1,0 +1,62 @@
+//! Every cap on hostile input, in one place.
+
+use crate::size::ByteSize;
+
+/// The caps of one scan. [`Limits::default`] is what the command line uses.
+///
+/// Beyond a cap careen refuses the input or leaves a limitation; it never reads on in silence.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest manifest or index. The distribution registry refuses more than 4 MiB too.
+    pub manifest: ByteSize,
+    /// Largest image configuration.
+    pub config: ByteSize,
+    /// How deep indexes may nest.
+    pub index_depth: u32,
+    /// Descriptors of one index, and documents visited for one image.
+    pub descriptors: usize,
+    /// Layers of one image.
+    pub layers: usize,
+    /// Tar members of one image, all layers together.
+    pub entries: u64,
+    /// Longest path, in bytes; the `PATH_MAX` of Linux.
+    pub path: usize,
+    /// Largest PAX or GNU long-name record; Go's `archive/tar` has the same cap.
+    pub extension_record: ByteSize,
+    /// Regions of one sparse file.
+    pub sparse_regions: usize,
+    /// Links followed for one path, as in Linux.
+    pub link_hops: u32,
+    /// Largest window a zstd frame may ask for, as a power of two (27 is 128 MiB, zstd's own).
+    pub zstd_window_log: u32,
+    /// Expanded bytes of one image, all layers together.
+    pub expanded: ByteSize,
+    /// Bytes of files held in memory at once, over all readers.
+    pub budget: ByteSize,
+    /// Findings of one file; those beyond are counted, not listed.
+    pub findings_per_file: usize,
+    /// Depth of JSON documents; the limit of `serde_json`.
+    pub json_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            manifest: ByteSize::mib(4),
+            config: ByteSize::mib(8),
+            index_depth: 4,
+            descriptors: 10_000,
+            layers: 4_096,
+            entries: 5_000_000,
+            path: 4_096,
+            extension_record: ByteSize::mib(1),
+            sparse_regions: 64 * 1024,
+            link_hops: 40,
+            zstd_window_log: 27,
+            expanded: ByteSize::gib(100),
+            budget: ByteSize::mib(128),
+            findings_per_file: 1_000,
+            json_depth: 128,
+        }
+    }
+}

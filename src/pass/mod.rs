@@ -1,0 +1,1 @@
+//! The pass: every layer read once, in parallel.

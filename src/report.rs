@@ -1,0 +1,74 @@
+//! The report: what every output format is made from. It knows nothing of the image but what it shows.
+
+use std::collections::BTreeMap;
+
+use crate::digest::Digest;
+use crate::image::Platform;
+use crate::inventory::{Origin, Package};
+use crate::limitation::Limitation;
+use crate::policy::{Judged, Verdict};
+use crate::size::ByteSize;
+
+/// Version of the JSON report. Raised when a field changes its meaning or goes.
+pub const SCHEMA: &str = "careen.report/1";
+
+/// One scan of one image.
+#[derive(Debug)]
+pub struct Report {
+    /// Version of careen.
+    pub version: &'static str,
+    /// What was scanned.
+    pub target: TargetSummary,
+    /// The outcome and its reasons.
+    pub verdict: Verdict,
+    /// Installed packages, sorted by purl.
+    pub packages: Vec<Package>,
+    /// Findings, gravest first, then by rule, subject and place; ignored ones left out.
+    pub findings: Vec<Judged>,
+    /// What was not read, sorted.
+    pub limitations: Vec<Limitation>,
+    /// What the findings were made from: rule set, end-of-life dates and their day.
+    pub data: BTreeMap<&'static str, serde_json::Value>,
+}
+
+/// What was scanned, as reports show it.
+#[derive(Debug, Clone, Default)]
+pub struct TargetSummary {
+    /// As the user wrote it.
+    pub reference: String,
+    /// Id of the source.
+    pub source: &'static str,
+    /// Operating system and architecture.
+    pub platform: Option<Platform>,
+    /// Digest of the manifest.
+    pub digest: Option<Digest>,
+    /// Digest of the configuration.
+    pub config_digest: Option<Digest>,
+    /// Names the archive gives the image.
+    pub tags: Vec<String>,
+    /// Name of the distribution, such as `Debian GNU/Linux 12 (bookworm)`.
+    pub distro: Option<String>,
+    /// Uncompressed bytes of all layers.
+    pub size: ByteSize,
+    /// Members of all layers.
+    pub entries: u64,
+    /// Its layers, oldest first.
+    pub layers: Vec<ReportedLayer>,
+}
+
+/// One layer, as reports show it.
+#[derive(Debug, Clone, Default)]
+pub struct ReportedLayer {
+    /// Place from the bottom, from 0.
+    pub index: u32,
+    /// Digest of the blob.
+    pub digest: Option<Digest>,
+    /// Digest of the uncompressed tar.
+    pub diff_id: Option<Digest>,
+    /// Uncompressed bytes.
+    pub size: ByteSize,
+    /// The build step that made it, freed of what builders add, secrets masked.
+    pub created_by: Option<String>,
+    /// Whose it is.
+    pub origin: Origin,
+}

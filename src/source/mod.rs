@@ -1,0 +1,132 @@
+//! Where images come from. Each source is one file here and one line in [`SOURCES`].
+
+use std::io::Read;
+
+use crate::error::Result;
+use crate::image::{Image, Platform};
+use crate::limit::Limits;
+
+/// Opens images of one kind.
+pub trait Source: Sync {
+    /// The word before the colon on the command line, such as `docker-archive`.
+    fn id(&self) -> &'static str;
+
+    /// Whether `location` (a path that exists, without the choice of an image) is of this kind, told
+    /// by content. Sources that are no files say no.
+    fn sniffs(&self, location: &std::path::Path) -> bool;
+
+    /// Opens the images that `request` asks for: one, or with `--platform all` one for each platform.
+    fn open(&self, request: &Request<'_>) -> Result<Opened>;
+}
+
+/// What the user asks for.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The target without its word: a path or a reference.
+    pub location: &'a str,
+    /// Which of several images: after `FILE:` or `FILE@`.
+    pub choice: Choice,
+    /// Which platform of an index.
+    pub platform: PlatformChoice,
+    /// The caps.
+    pub limits: &'a Limits,
+    /// What registries need; see the registry source.
+    pub access: &'a Access,
+}
+
+/// Which of several images in one place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The only one.
+    #[default]
+    Only,
+    /// The one of this name: `latest`, `1.4`, `shop/api:1.4`.
+    Tag(String),
+    /// The one of this manifest or index digest (or config digest, in archives without manifests).
+    Digest(crate::digest::Digest),
+}
+
+/// Which platform of an index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PlatformChoice {
+    /// This host's; an error that lists what there is if it is not there.
+    #[default]
+    Host,
+    /// This one.
+    Only(Platform),
+    /// All, attestations left out.
+    All,
+}
+
+/// Credentials and network settings, gathered by `cli` from flags and environment.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// User name for the registry of the target.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Sensitive>,
+    /// A bearer token for the registry of the target, used as it is.
+    pub registry_token: Option<Sensitive>,
+    /// Allows plain HTTP, and certificates nobody vouches for, with the registry of the target.
+    pub insecure: bool,
+    /// PEM file with further root certificates.
+    pub ca_certificate: Option<std::path::PathBuf>,
+    /// Mirrors for a registry host, tried in order before the host itself.
+    pub mirrors: std::collections::BTreeMap<String, Vec<String>>,
+    /// Folder of docker's `config.json`, or the file itself, where the environment names one.
+    pub docker_config: Option<std::path::PathBuf>,
+    /// Home folder, for the default places of credentials and sockets.
+    pub home: Option<std::path::PathBuf>,
+    /// `XDG_RUNTIME_DIR`, for podman's socket and credentials.
+    pub runtime_dir: Option<std::path::PathBuf>,
+    /// `DOCKER_HOST` or `CONTAINER_HOST` where it names a unix socket.
+    pub daemon_socket: Option<std::path::PathBuf>,
+}
+
+/// A credential; shows itself as `***`.
+#[derive(Clone, Default)]
+pub struct Sensitive(pub String);
+
+impl std::fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// An opened target.
+pub enum Opened {
+    /// Images whose documents are read and whose layers can be opened at will; never empty.
+    Images(Vec<Image>),
+    /// An archive that can only be read from front to back; its documents may come last.
+    Stream(Box<dyn StreamedArchive>),
+}
+
+/// An archive that is read from front to back: standard input, a compressed archive, a daemon's export.
+pub trait StreamedArchive: Send {
+    /// Reads the archive once. Every member that looks like a layer goes to `layer`, with its bytes
+    /// (as stored) and the number under which [`StreamedLayer`] speaks of it, as it arrives; the rest is
+    /// kept, capped. At the end the images are put together.
+    fn read(&mut self, layer: &mut dyn FnMut(u32, &mut dyn Read) -> Result<()>) -> Result<StreamedImages>;
+
+    /// Whether the archive can be read again, for a second look.
+    fn is_replayable(&self) -> bool;
+
+    /// The id of the source and the reference as given, for messages.
+    fn describe(&self) -> String;
+}
+
+/// What a streamed archive held.
+pub struct StreamedImages {
+    /// The chosen images; the blob of a layer is a [`StreamedLayer`] in the same place of the second list.
+    pub images: Vec<(Image, Vec<StreamedLayer>)>,
+}
+
+/// Which streamed member is a layer of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamedLayer {
+    /// The number it was given while it passed; `None` if the archive does not hold it.
+    pub number: Option<u32>,
+}
+
+/// All sources, sorted by id.
+pub static SOURCES: &[&dyn Source] = &[];
