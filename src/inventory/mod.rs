@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::image::{ImageConfig, Target};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 
 pub use account::{Accounts, Group, User};
 pub use distro::Distro;
@@ -95,12 +95,5 @@ impl OwnedPaths {
     /// Whether nothing is known of ownership: no OS package listed files.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl Inventory {
-    /// Whether any live name leads to `node`.
-    pub fn is_live(&self, node: Node) -> bool {
-        self.tree.hidden(node).is_none()
     }
 }
