@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod distro;
+mod origin;
 pub mod package;
 pub mod secret;
 
@@ -15,6 +16,7 @@ use crate::tree::Tree;
 
 pub use account::{Accounts, Group, User};
 pub use distro::Distro;
+pub use origin::origins;
 pub use package::{Ecosystem, Package, PackageLocation};
 pub use secret::{Secret, SecretPlace};
 
