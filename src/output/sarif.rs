@@ -195,10 +195,14 @@ fn message(finding: &Finding, report: &Report) -> String {
     let mut text = cut(&text);
     let mut places = Vec::new();
     match &finding.location {
-        Location::Config { key } => places.push(format!("in the configuration, {}", clean(key))),
-        Location::History { index, key, .. } => places.push(format!("in build step {index}, {}", clean(key))),
+        Location::Config { key } if !text.contains(&clean(key)) => {
+            places.push(format!("configuration, {}", clean(key)));
+        }
+        Location::History { index, key, .. } if !text.contains(&clean(key)) => {
+            places.push(format!("build step {index}, {}", clean(key)));
+        }
         Location::Package { purl, .. } => places.push(format!("package {}", clean(purl))),
-        Location::File { .. } | Location::Image => {}
+        _ => {}
     }
     if let Some(index) = layer_of(&finding.location) {
         places.push(match instruction(index, report) {

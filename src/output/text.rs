@@ -142,7 +142,7 @@ fn finding(judged: &Judged, report: &Report, style: &Style, page: &mut Page<'_>)
     let said = sentence(finding);
     let severity = page.paint(&format!("{:<8}", finding.severity.as_str()), colour_of(finding.severity));
     let rule = page.paint(finding.rule.id, Ansi::new().bold());
-    page.line(&format!("  {severity}  {rule}  {}", cut_end(&said, rest)))?;
+    page.line(&format!("  {severity}  {rule}  {}", headline(&said, finding, rest)))?;
 
     let word = if judged.waiver.is_some() { "waived" } else { action_word(judged.action) };
     let place = place(finding, &report.target.layers, page.width.saturating_sub(INDENT));
@@ -159,17 +159,43 @@ fn finding(judged: &Judged, report: &Report, style: &Style, page: &mut Page<'_>)
     Ok(())
 }
 
-/// Message, with subject and masked value where it names neither.
+/// A sentence in `width` columns: the path in it gives way first, since the next line shows it, then the end.
+fn headline(sentence: &str, finding: &Finding, width: usize) -> String {
+    let (Location::File { path, .. } | Location::Package { path, .. }) = &finding.location else {
+        return cut_end(sentence, width);
+    };
+    let path = path.to_string();
+    let too_wide = sentence.width().saturating_sub(width);
+    if too_wide == 0 || !sentence.contains(&path) {
+        return cut_end(sentence, width);
+    }
+    let short = cut_middle(&path, path.width().saturating_sub(too_wide).max(LEAST_PATH));
+    cut_end(&sentence.replacen(&path, &short, 1), width)
+}
+
+/// Message, with subject and masked value where it names neither, without the place, which has its own line.
 fn sentence(finding: &Finding) -> String {
-    let message = clean(&finding.message);
+    let mut message = clean(&finding.message);
+    let place = match &finding.location {
+        Location::File { path, .. } => Some(format!(" in {path}")),
+        Location::Config { key } => Some(format!(" in configuration, {}", clean(key))),
+        Location::History { index, key, .. } => Some(format!(" in build step {index}, {}", clean(key))),
+        Location::Package { .. } | Location::Image => None,
+    };
+    if let Some((before, after)) = place.as_deref().and_then(|place| message.split_once(place)) {
+        // not when it is the beginning of a longer path or name
+        if after.chars().next().is_none_or(|c| ":;, ".contains(c)) {
+            message = format!("{before}{after}");
+        }
+    }
     let subject = clean(&finding.subject);
     let is_named = subject.is_empty()
         || message.contains(&subject)
         || match &finding.location {
             Location::File { path, .. } => subject == path.to_string(),
-            Location::Config { key } => clean(key).contains(&subject),
+            Location::Config { key } | Location::History { key, .. } => clean(key).contains(&subject),
             Location::Image => true,
-            Location::History { .. } | Location::Package { .. } => false,
+            Location::Package { .. } => false,
         };
     let mut text = if is_named { message } else { format!("{message} ({subject})") };
     let masked = finding.evidence.get("masked").and_then(Value::as_str).map(clean);
@@ -657,6 +683,26 @@ mod tests {
           \nforged: line\r\x7f
         next: careen explain secret/aws-access-key
         ");
+    }
+
+    #[test]
+    fn a_headline_keeps_what_the_place_does_not_say() {
+        let file = Location::File { path: "usr/local/lib/project/bin/helper".into(), layer: 1, lines: None };
+        let config = Location::Config { key: "Env.TOKEN".into() };
+        let history = Location::History { index: 4, layer: None, key: "TOKEN".into() };
+        let cases = [
+            (&file, "`/usr/local/lib/project/bin/helper` is setuid", "`/usr/l…t/bin/helper` is setuid"),
+            (&file, "token in /usr/local/lib/project/bin/helper: ab…yz", "token: ab…yz"),
+            (&config, "token in configuration, Env.TOKEN: ab…yz", "token: ab…yz"),
+            (&history, "token in build step 4, TOKEN: ab…yz", "token: ab…yz"),
+            (&history, "token in build step 4, TOKENS", "token in build step 4, TOKENS"),
+            (&config, "a sentence that goes on and on and on", "a sentence that goes on and on…"),
+        ];
+        for (location, message, shown) in cases {
+            let rule = sample::report().findings[0].finding.rule;
+            let finding = Finding::new(rule, "", location.clone(), message);
+            assert_eq!(headline(&sentence(&finding), &finding, 31), shown);
+        }
     }
 
     #[test]
