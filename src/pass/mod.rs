@@ -6,6 +6,7 @@
 
 mod batch;
 mod budget;
+mod buffer;
 mod decode;
 mod layer;
 mod tar;
