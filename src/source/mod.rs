@@ -1,5 +1,8 @@
 //! Where images come from. Each source is one file here and one line in [`SOURCES`].
 
+mod name;
+pub mod select;
+
 use std::io::Read;
 
 use crate::error::Result;
