@@ -148,13 +148,12 @@ fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> 
         Some(platform) => PlatformChoice::Only(platform.parse().map_err(|e: String| Error::new(ErrorKind::Usage, e))?),
     };
     let request = Request {
-        reference: &arguments.target,
         location: &target.location,
         choice: target.choice.clone(),
         platform,
         limits: &limits,
         access: &access,
-        unwrap: crate::pass::decompress,
+        unwrap: Some(crate::pass::decompress),
     };
     let policy = policy(arguments)?;
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);

@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 use crate::collect::{Delivery, Mask, OVERLAP, WINDOW};
 use crate::digest::HashingReader;
 use crate::error::Error;
+use crate::escape::escape;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::{FileEntry, Node};
 
 use super::batch::{Batch, BatchFile, WindowPlace, line_feeds};
-use super::decode::{self, Compression};
-use super::tar::TarReader;
+use super::decode::{self, Compression, DecodeError, DecodeErrorKind};
+use super::tar::{TarError, TarErrorKind, TarReader};
 use super::{Pass, Progress, Sinks, Stated, Wanted, algorithm};
 
 /// Files of one batch; more would make tasks uneven.
@@ -70,7 +71,7 @@ impl<'scope> Reading<'_, 'scope> {
         blob: impl Read + Send,
         stated: &Stated<'_>,
     ) -> Result<(Compression, (Option<crate::digest::Digest>, u64)), Limitation> {
-        let decoder = decode::open(blob, self.pass.limits).map_err(|error| unreadable(error.code(), &error.to_string()))?;
+        let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
         let compression = decoder.compression();
         if compression == Compression::None {
             self.walk(layer, decoder)?;
@@ -85,47 +86,43 @@ impl<'scope> Reading<'_, 'scope> {
     fn walk(&self, layer: usize, tar: impl Read) -> Result<(), Limitation> {
         let mut members = TarReader::new(tar, self.pass.limits);
         let mut filling = Filling::new(self, layer);
-        let mut walked = Ok(());
-        loop {
-            match members.next() {
-                Ok(Some(entry)) => {
-                    if self.pass.entries.fetch_add(1, Ordering::Relaxed) >= self.pass.limits.entries {
-                        let what = format!("the image has more than {} files; the rest of this layer was not read", self.pass.limits.entries);
-                        walked = Err(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
-                        break;
-                    }
-                    let mask = if entry.is_file() { self.pass.selectors.by_name(&entry.path) | self.pass.selectors.everything() } else { 0 };
-                    let path = entry.path.clone();
-                    if let Err(error) = filling.member(&mut members, entry, path, mask) {
-                        walked = Err(error);
-                        break;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    walked = Err(unreadable(error.code(), &error.to_string()));
-                    break;
-                }
-            }
-        }
+        let walked = self.members_of(&mut members, &mut filling);
         filling.finish();
-        let finished = if walked.is_ok() { members.finish().map_err(|error| unreadable(error.code(), &error.to_string())) } else { Ok(members.into_notes()) };
-        match finished {
-            Ok(notes) => self.sinks.with(layer, |facts| facts.limitations.extend(notes)),
-            Err(limitation) => walked = walked.and(Err(limitation)),
+        let finished = members.finish();
+        let notes = finished.anomalies.into_iter().map(|anomaly| {
+            let place = anomaly.path.map(|path| path.to_string()).unwrap_or_default();
+            let help = "readers of archives disagree here: rebuild the layer with a current tool";
+            if anomaly.is_gap { Limitation::gap(anomaly.code, place, anomaly.what).help(help) } else { Limitation::note(anomaly.code, place, anomaly.what) }
+        });
+        self.sinks.with(layer, |facts| facts.limitations.extend(notes));
+        match finished.error {
+            Some(error) => walked.and(Err(unwalkable(&error))),
+            None => walked,
         }
-        walked
+    }
+
+    fn members_of<R: Read>(&self, members: &mut TarReader<R>, filling: &mut Filling<'_, '_, 'scope>) -> Result<(), Limitation> {
+        while let Some(entry) = members.next().map_err(|error| unwalkable(&error))? {
+            if self.pass.entries.fetch_add(1, Ordering::Relaxed) >= self.pass.limits.entries {
+                let what = format!("the image has more than {} files; the rest of this layer was not read", self.pass.limits.entries);
+                return Err(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
+            }
+            let mask = if entry.is_file() { self.pass.selectors.by_name(&entry.path) | self.pass.selectors.everything() } else { 0 };
+            let path = entry.path.clone();
+            filling.member(members, entry, path, mask)?;
+        }
+        Ok(())
     }
 
     /// Reads again those members that `wanted` lists, and stops after the last.
     pub(super) fn members(&self, layer: usize, blob: &mut (dyn Read + '_), wanted: &Wanted) {
         let read = || -> Result<usize, Limitation> {
-            let decoder = decode::open(blob, self.pass.limits).map_err(|error| unreadable(error.code(), &error.to_string()))?;
+            let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
             let mut members = TarReader::new(decoder, self.pass.limits);
             let mut filling = Filling::new(self, layer);
             let mut left = wanted.len();
             while left > 0 {
-                let entry = members.next().map_err(|error| unreadable(error.code(), &error.to_string()))?;
+                let entry = members.next().map_err(|error| unwalkable(&error))?;
                 let Some(entry) = entry else { break };
                 match wanted.get(&filling.next_member()) {
                     Some((mask, path)) => {
@@ -146,8 +143,32 @@ impl<'scope> Reading<'_, 'scope> {
     }
 }
 
+fn undecodable(error: &io::Error) -> Limitation {
+    let code = match DecodeError::of(error).map(|error| error.kind) {
+        Some(DecodeErrorKind::Truncated) => "layer-truncated",
+        Some(DecodeErrorKind::Corrupt) => "layer-corrupt",
+        Some(DecodeErrorKind::Limit) => "layer-beyond-limit",
+        Some(DecodeErrorKind::Unsupported) => "layer-unsupported",
+        None => "layer-unreadable",
+    };
+    unreadable(code, &error.to_string())
+}
+
+fn unwalkable(error: &TarError) -> Limitation {
+    if let Some(source) = error.source.as_deref() {
+        return undecodable(source);
+    }
+    let code = match error.kind {
+        TarErrorKind::Truncated => "layer-truncated",
+        TarErrorKind::Malformed => "layer-malformed",
+        TarErrorKind::Limit => "layer-beyond-limit",
+        TarErrorKind::Read => "layer-unreadable",
+    };
+    unreadable(code, &error.to_string())
+}
+
 fn unreadable(code: &'static str, what: &str) -> Limitation {
-    Limitation::gap(code, "", what.to_owned()).help("the layer looks cut short or damaged: fetch the image again, or scan the registry directly")
+    Limitation::gap(code, "", escape(what)).help("the layer looks cut short or damaged: fetch the image again, or scan the registry directly")
 }
 
 /// Fills batches with members of one layer.
@@ -175,7 +196,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 
     /// Takes one member, and as much of its bytes as somebody wants.
-    fn member(&mut self, bytes: &mut impl Read, entry: FileEntry, path: ImagePath, mask: Mask) -> Result<(), Limitation> {
+    fn member<R: Read>(&mut self, bytes: &mut TarReader<R>, entry: FileEntry, path: ImagePath, mask: Mask) -> Result<(), Limitation> {
         let node = Node { layer: 0, member: self.next_member() };
         self.entries.push(entry.clone());
         self.seen.push(mask);
@@ -183,9 +204,10 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             return Ok(());
         }
         let pass = self.reading.pass;
-        if pass.expanded.fetch_add(entry.size, Ordering::Relaxed).saturating_add(entry.size) > pass.limits.expanded.bytes() {
-            pass.expanded.fetch_sub(entry.size, Ordering::Relaxed);
-            let what = format!("the file claims {}, and the image would be larger than {} with it", crate::size::ByteSize(entry.size), pass.limits.expanded);
+        let stored = bytes.stored();
+        if pass.expanded.fetch_add(stored, Ordering::Relaxed).saturating_add(stored) > pass.limits.expanded.bytes() {
+            pass.expanded.fetch_sub(stored, Ordering::Relaxed);
+            let what = format!("the file claims {}, and the image would be larger than {} with it", crate::size::ByteSize(stored), pass.limits.expanded);
             self.limitations.push(Limitation::gap("image-too-large", path.to_string(), what).help("raise the limit if you trust the image"));
             return Ok(());
         }
@@ -262,12 +284,23 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 
     /// A large file, one window after the other.
-    fn windows(&mut self, bytes: &mut impl Read, file: BatchFile) -> Result<(), Limitation> {
+    fn windows<R: Read>(&mut self, bytes: &mut TarReader<R>, file: BatchFile) -> Result<(), Limitation> {
         self.flush();
         let mut left = file.entry.size;
         let mut place = WindowPlace { offset: 0, lines_before: 0, overlap: 0, is_last: false };
         let mut tail: Vec<u8> = Vec::new();
         loop {
+            if bytes.hole() > WINDOW as u64 {
+                // a few bytes of a header can claim exabytes of zeros
+                let hole = bytes.skip_hole();
+                left = left.saturating_sub(hole);
+                let end = place.offset + tail.len() as u64 + hole;
+                place = WindowPlace { offset: end, lines_before: place.lines_before + line_feeds(&tail), overlap: 0, is_last: false };
+                tail.clear();
+                if left == 0 {
+                    return Ok(());
+                }
+            }
             let mut buffer = self.reading.pass.buffer();
             buffer.reserve(WINDOW);
             buffer.extend_from_slice(&tail);
