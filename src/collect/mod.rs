@@ -8,7 +8,7 @@ use crate::path::ImagePath;
 use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
 
-pub use fact::{Fact, FactOf, Facts, PackageFact, SecretFact, View};
+pub use fact::{Fact, FactOf, Facts, FirstLayers, PackageFact, SecretFact, View};
 pub use select::{Mask, Select, Selectors};
 
 /// Reads certain files of an image.

@@ -94,6 +94,15 @@ impl OwnedPaths {
         self.0.get(path).copied()
     }
 
+    /// Follows the packages to new indices: `places[old]` is the new one.
+    pub fn renumber(&mut self, places: &[u32]) {
+        for package in self.0.values_mut() {
+            if let Some(place) = places.get(*package as usize) {
+                *package = *place;
+            }
+        }
+    }
+
     /// Whether nothing is known of ownership: no OS package listed files.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
