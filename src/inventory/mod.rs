@@ -3,6 +3,7 @@
 pub mod account;
 pub mod distro;
 pub mod package;
+pub mod run_user;
 pub mod secret;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::tree::Tree;
 pub use account::{Accounts, Group, User};
 pub use distro::Distro;
 pub use package::{Ecosystem, Package, PackageLocation};
+pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 
 /// One image, read.
