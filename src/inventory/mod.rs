@@ -4,6 +4,7 @@ pub mod account;
 pub mod distro;
 mod origin;
 pub mod package;
+pub mod run_user;
 pub mod secret;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use account::{Accounts, Group, User};
 pub use distro::Distro;
 pub use origin::origins;
 pub use package::{Ecosystem, Package, PackageLocation};
+pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 
 /// One image, read.
