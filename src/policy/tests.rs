@@ -776,3 +776,37 @@ fn the_path_of_a_policy_and_its_texts_are_escaped() {
     assert_eq!(policy.name, "p\\x1b[31m.toml");
     assert_eq!(policy.rules[0].name, "a\\x1b[2Jb");
 }
+
+#[test]
+fn no_damage_to_a_file_ends_in_a_panic() {
+    let whole = "name = 'größe'\n[[rule]]\nmatch = { rule = [\"secret/*\"], path = '/ä/{b,c}/[!d-f]**' }\naction = \"fail\"\n\
+                 [[waiver]]\r\nrule = '''\nCIS-DI-0001'''\nreason = \"\"\"a\n\u{9b}\"\"\"\nexpires = 2026-12-31\n";
+    let check = |bytes: &[u8]| {
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Err(error) = Policy::parse("policy.toml", text, KNOWN, false)
+        {
+            assert!(error.detail.is_some_and(|detail| detail.starts_with("error: ")), "{text}");
+        }
+    };
+    let bytes = whole.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        check(&bytes[..at]);
+        check(&bytes[at..]);
+        for other in [b'"', b'\'', b'[', b'{', b'\n', b'=', 0, byte ^ 1] {
+            let mut damaged = bytes.to_vec();
+            damaged[at] = other;
+            check(&damaged);
+        }
+    }
+}
+
+#[test]
+fn a_large_file_takes_no_long_time() {
+    let mut rules = "[[rule]]\nmatch = {}\naction = 'warn'\n".repeat(25_000);
+    parse(&rules);
+    rules.push_str("[[rule]]\n");
+    assert!(rendered(&rules).contains("a rule needs `match`"));
+    let _ = rendered(&"[x\n".repeat(100_000));
+    let _ = rendered(&(0..50_000).map(|n| format!("key{n} = 1\n")).collect::<Vec<_>>().concat());
+    let _ = rendered(&format!("a = {}", "[".repeat(500_000)));
+}
