@@ -10,7 +10,7 @@ use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
 
 /// Two accounts share a number.
-pub static DUPLICATE_ID: Rule = Rule {
+pub(super) static DUPLICATE_ID: Rule = Rule {
     id: "image/duplicate-id",
     title: "Accounts share a user number or a name",
     severity: Severity::Low,
@@ -25,11 +25,11 @@ pub static DUPLICATE_ID: Rule = Rule {
 };
 
 /// Judges `passwd`.
-pub struct DuplicateId;
+pub(super) struct DuplicateId;
 
 impl Check for DuplicateId {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&DUPLICATE_ID]
+        const { &[&DUPLICATE_ID] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -46,7 +46,8 @@ impl Check for DuplicateId {
             if uid == 0 {
                 for user in others {
                     let name = escape(&user.name);
-                    let message = format!("`{name}` has uid 0 as `{}` has: it is root by another name", escape(&first.name));
+                    let message =
+                        format!("`{name}` has uid 0 as `{}` has: it is root by another name", escape(&first.name));
                     let mut finding = Finding::new(&DUPLICATE_ID, name, place(context.image, user), message);
                     finding.severity = Severity::High;
                     findings.push(finding.evidence("uid", 0));
@@ -62,7 +63,8 @@ impl Check for DuplicateId {
             let [first, second, ..] = lines.as_slice() else { continue };
             if first.uid != second.uid {
                 let name = escape(name);
-                let message = format!("`{name}` has two lines, with uid {} and uid {}; the first counts", first.uid, second.uid);
+                let message =
+                    format!("`{name}` has two lines, with uid {} and uid {}; the first counts", first.uid, second.uid);
                 findings.push(Finding::new(&DUPLICATE_ID, name, place(context.image, second), message));
             }
         }
@@ -85,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_second_root_is_worse_than_a_shared_number() {
-        let cases: &[(&[(&str, u32)], &[&str])] = &[
+        type Users = [(&'static str, u32)];
+        let cases: &[(&Users, &[&str])] = &[
             (&[("root", 0), ("app", 1000), ("db", 1001)], &[]),
             (
                 &[("root", 0), ("teal", 0)],
@@ -97,7 +100,9 @@ mod tests {
             ),
             (
                 &[("app", 1000), ("app", 1001)],
-                &["low image/duplicate-id /etc/passwd@0: `app` has two lines, with uid 1000 and uid 1001; the first counts"],
+                &[
+                    "low image/duplicate-id /etc/passwd@0: `app` has two lines, with uid 1000 and uid 1001; the first counts",
+                ],
             ),
             (&[("app", 1000), ("app", 1000)], &[]),
             (&[("admin", 0)], &[]),

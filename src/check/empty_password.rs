@@ -6,7 +6,7 @@ use crate::finding::{Finding, Findings, Location};
 use crate::rule::{Rule, Severity};
 
 /// An account has no password.
-pub static EMPTY_PASSWORD: Rule = Rule {
+pub(super) static EMPTY_PASSWORD: Rule = Rule {
     id: "image/empty-password",
     title: "An account has an empty password",
     severity: Severity::High,
@@ -25,11 +25,11 @@ pub static EMPTY_PASSWORD: Rule = Rule {
 };
 
 /// Judges the password fields of `shadow`, and of `passwd` itself where it does not defer to `shadow`.
-pub struct EmptyPassword;
+pub(super) struct EmptyPassword;
 
 impl Check for EmptyPassword {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&EMPTY_PASSWORD]
+        const { &[&EMPTY_PASSWORD] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {

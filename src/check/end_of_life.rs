@@ -12,7 +12,7 @@ use crate::rule::{Rule, Severity};
 use crate::time::Date;
 
 /// Support has ended.
-pub static EOL_DISTRO: Rule = Rule {
+pub(super) static EOL_DISTRO: Rule = Rule {
     id: "base/eol-distro",
     title: "The distribution gets no security updates any more",
     severity: Severity::High,
@@ -26,7 +26,7 @@ pub static EOL_DISTRO: Rule = Rule {
 };
 
 /// Support ends soon.
-pub static EOL_SOON: Rule = Rule {
+pub(super) static EOL_SOON: Rule = Rule {
     id: "base/eol-soon",
     title: "The distribution soon gets no security updates any more",
     severity: Severity::Low,
@@ -97,11 +97,11 @@ impl Table {
 }
 
 /// Judges `os-release` by the vendors' published dates.
-pub struct EndOfLife;
+pub(super) struct EndOfLife;
 
 impl Check for EndOfLife {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&EOL_DISTRO, &EOL_SOON]
+        const { &[&EOL_DISTRO, &EOL_SOON] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -116,9 +116,10 @@ impl Check for EndOfLife {
         } else {
             return;
         };
-        let still_sold = release.extended.as_deref().filter(|end| {
-            end.parse::<Date>().is_ok_and(|end| context.today.days_since(end) <= 0)
-        });
+        let still_sold = release
+            .extended
+            .as_deref()
+            .filter(|end| end.parse::<Date>().is_ok_and(|end| context.today.days_since(end) <= 0));
         if let (Some(end), Some(by)) = (still_sold, &release.extended_by) {
             message = format!("{message}; {by} goes on until {end}");
         }
@@ -158,15 +159,35 @@ mod tests {
     #[test]
     fn releases_are_judged_by_the_day() {
         let cases = [
-            ("debian", "11", "high base/eol-distro /etc/os-release@0: Debian 11 (bullseye) got its last security updates on 2026-08-31; Freexian's Extended LTS goes on until 2031-06-30"),
+            (
+                "debian",
+                "11",
+                "high base/eol-distro /etc/os-release@0: Debian 11 (bullseye) got its last security updates on 2026-08-31; Freexian's Extended LTS goes on until 2031-06-30",
+            ),
             ("debian", "12", ""),
             ("debian", "", ""),
-            ("alpine", "3.18.4", "high base/eol-distro /etc/os-release@0: Alpine Linux 3.18 got its last security updates on 2025-05-09"),
+            (
+                "alpine",
+                "3.18.4",
+                "high base/eol-distro /etc/os-release@0: Alpine Linux 3.18 got its last security updates on 2025-05-09",
+            ),
             ("alpine", "3.22.1", ""),
             ("rhel", "9.4", ""),
-            ("centos", "7", "high base/eol-distro /etc/os-release@0: CentOS 7 got its last security updates on 2024-06-30"),
-            ("fedora", "43", "low base/eol-soon /etc/os-release@0: Fedora Linux 43 gets its last security updates on 2026-12-09"),
-            ("amzn", "2", "high base/eol-distro /etc/os-release@0: Amazon Linux 2 got its last security updates on 2026-06-30"),
+            (
+                "centos",
+                "7",
+                "high base/eol-distro /etc/os-release@0: CentOS 7 got its last security updates on 2024-06-30",
+            ),
+            (
+                "fedora",
+                "43",
+                "low base/eol-soon /etc/os-release@0: Fedora Linux 43 gets its last security updates on 2026-12-09",
+            ),
+            (
+                "amzn",
+                "2",
+                "high base/eol-distro /etc/os-release@0: Amazon Linux 2 got its last security updates on 2026-06-30",
+            ),
             ("wolfi", "20230201", ""),
             ("something", "1", ""),
         ];

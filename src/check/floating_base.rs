@@ -7,7 +7,7 @@ use crate::inventory::Inventory;
 use crate::rule::{Rule, Severity};
 
 /// The base's tag moves from release to release.
-pub static FLOATING_TAG: Rule = Rule {
+pub(super) static FLOATING_TAG: Rule = Rule {
     id: "base/floating-tag",
     title: "The base image's tag moves to other releases",
     severity: Severity::Low,
@@ -25,7 +25,7 @@ pub static FLOATING_TAG: Rule = Rule {
 };
 
 /// The base is named without a digest.
-pub static UNPINNED: Rule = Rule {
+pub(super) static UNPINNED: Rule = Rule {
     id: "base/unpinned",
     title: "The base image is named without a digest",
     severity: Severity::Info,
@@ -40,7 +40,7 @@ pub static UNPINNED: Rule = Rule {
 };
 
 /// The base is not known.
-pub static UNKNOWN_BASE: Rule = Rule {
+pub(super) static UNKNOWN_BASE: Rule = Rule {
     id: "base/unknown-base",
     title: "The image does not say what it is based on",
     severity: Severity::Info,
@@ -60,16 +60,16 @@ const DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// Code names of releases: a tag that holds one stays with its release.
 const CODE_NAMES: &[&str] = &[
-    "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "trusty", "xenial", "bionic", "focal", "jammy", "noble",
-    "oracular", "plucky", "questing", "resolute",
+    "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "trusty", "xenial", "bionic", "focal", "jammy",
+    "noble", "oracular", "plucky", "questing", "resolute",
 ];
 
 /// Judges the name of the base, from annotations, labels or the history.
-pub struct FloatingBase;
+pub(super) struct FloatingBase;
 
 impl Check for FloatingBase {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&FLOATING_TAG, &UNPINNED, &UNKNOWN_BASE]
+        const { &[&FLOATING_TAG, &UNPINNED, &UNKNOWN_BASE] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -84,13 +84,14 @@ impl Check for FloatingBase {
         };
         let name = escape(base.name);
         let (rule, message) = match reference_of(base.name) {
-            Reference::Pinned => return,
-            Reference::Floating(tag) => {
-                let tag = tag.map_or_else(|| "has no tag, which means `latest`".into(), |t| format!("has the tag `{}`, which moves", escape(t)));
-                (&FLOATING_TAG, format!("the base `{name}` {tag}"))
+            Reference::Floating(None) => (&FLOATING_TAG, format!("the base `{name}` has no tag, which means `latest`")),
+            Reference::Floating(Some(tag)) => {
+                (&FLOATING_TAG, format!("the base `{name}` has the tag `{}`, which moves", escape(tag)))
             }
-            Reference::Release if base.digest.is_none() => (&UNPINNED, format!("the base `{name}` is named without a digest")),
-            Reference::Release => return,
+            Reference::Release if base.digest.is_none() => {
+                (&UNPINNED, format!("the base `{name}` is named without a digest"))
+            }
+            Reference::Release | Reference::Pinned => return,
         };
         let mut finding = Finding::new(rule, name.clone(), Location::Image, message).evidence("source", base.source);
         if let Some(digest) = base.digest {
@@ -162,10 +163,24 @@ mod tests {
 
     #[test]
     fn tags_that_name_a_release_are_told_from_those_that_move() {
-        for name in ["debian", "debian:latest", "docker.io/library/debian:stable-slim", "localhost:5000/app", "node:lts", "golang:alpine"] {
+        for name in [
+            "debian",
+            "debian:latest",
+            "docker.io/library/debian:stable-slim",
+            "localhost:5000/app",
+            "node:lts",
+            "golang:alpine",
+        ] {
             assert!(matches!(reference_of(name), Reference::Floating(_)), "{name}");
         }
-        for name in ["debian:12", "debian:bookworm-slim", "localhost:5000/app:1.2", "ubuntu:noble", "python:3.13-slim", "node:lts-bookworm"] {
+        for name in [
+            "debian:12",
+            "debian:bookworm-slim",
+            "localhost:5000/app:1.2",
+            "ubuntu:noble",
+            "python:3.13-slim",
+            "node:lts-bookworm",
+        ] {
             assert_eq!(reference_of(name), Reference::Release, "{name}");
         }
         let digest = "0".repeat(64);
@@ -183,7 +198,10 @@ mod tests {
 
         let mut annotated = image(&format!("{{{label}}}"));
         annotated.annotations.insert(NAME.into(), "alpine:3.22".into());
-        assert_eq!(shown(&FloatingBase, &annotated), ["info base/unpinned image: the base `alpine:3.22` is named without a digest"]);
+        assert_eq!(
+            shown(&FloatingBase, &annotated),
+            ["info base/unpinned image: the base `alpine:3.22` is named without a digest"]
+        );
         annotated.annotations.insert(DIGEST.into(), "sha256:00".into());
         assert_eq!(shown(&FloatingBase, &annotated), [""; 0]);
         annotated.annotations.insert(NAME.into(), "alpine".into());

@@ -11,7 +11,7 @@ use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
 
 /// Something was left behind.
-pub static LEFTOVER: Rule = Rule {
+pub(super) static LEFTOVER: Rule = Rule {
     id: "layer/leftover",
     title: "A layer ships what was left from development or the build",
     severity: Severity::Low,
@@ -133,7 +133,16 @@ const FILES: &[(&[u8], Kind)] = &[
 
 /// Folders of other people's packages, which are shipped as their authors made them.
 const OTHERS: &[&[u8]] = &[
-    b"node_modules", b"bower_components", b"site-packages", b"dist-packages", b"gems", b"vendor", b".nvm", b".cargo", b".rustup", b".m2",
+    b"node_modules",
+    b"bower_components",
+    b"site-packages",
+    b"dist-packages",
+    b"gems",
+    b"vendor",
+    b".nvm",
+    b".cargo",
+    b".rustup",
+    b".m2",
 ];
 
 /// Folders where a name means nothing.
@@ -143,11 +152,11 @@ const NOT_LOOKED_AT: &[&[u8]] = &[b"proc", b"sys", b"dev", b"usr/share/doc", b"u
 const LISTED: usize = 20;
 
 /// Judges the files of every layer, hidden ones too.
-pub struct Leftover;
+pub(super) struct Leftover;
 
 impl Check for Leftover {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&LEFTOVER]
+        const { &[&LEFTOVER] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -174,7 +183,7 @@ impl Check for Leftover {
                 };
                 let node = Node { layer, member };
                 let is_owned = image.owned.owner(&entry.path).is_some()
-                    || image.tree.names_of(node).iter().any(|name| image.owned.owner(name).is_some());
+                    || image.tree.names_of(node).any(|name| image.owned.owner(name).is_some());
                 if !is_owned && !is_in_cache(&entry.path) {
                     heaps.entry((kind, root)).or_default().add(image, node, entry.size);
                 }
@@ -193,7 +202,8 @@ impl Check for Leftover {
                 let path = ImagePath::new(root);
                 let hidden = heap.hidden_by();
                 let size = ByteSize(heap.bytes);
-                let size = if heap.files == 1 { size.to_string() } else { format!("{size} in {}", count(heap.files, "file")) };
+                let size =
+                    if heap.files == 1 { size.to_string() } else { format!("{size} in {}", count(heap.files, "file")) };
                 let mut message = format!("`{path}` is {} ({size}){}", kind.what(), fate(hidden));
                 let more = totals.get(&kind).copied().unwrap_or_default().saturating_sub(LISTED);
                 if *place == LISTED && more > 0 {
@@ -227,8 +237,9 @@ enum Place<'a> {
 }
 
 fn place_of(folder: &[u8]) -> Place<'_> {
-    let is_below = |top: &&[u8]| folder.strip_prefix(*top).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')));
-    if NOT_LOOKED_AT.iter().any(|top| is_below(top)) {
+    let is_below =
+        |top: &&[u8]| folder.strip_prefix(*top).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')));
+    if NOT_LOOKED_AT.iter().any(is_below) {
         return Place::Quiet;
     }
     let mut end = 0usize;
@@ -237,7 +248,8 @@ fn place_of(folder: &[u8]) -> Place<'_> {
         if OTHERS.contains(&component) {
             return Place::Quiet;
         }
-        if let (Some((_, kind)), Some(root)) = (FOLDERS.iter().find(|(name, _)| *name == component), folder.get(..end)) {
+        if let (Some((_, kind)), Some(root)) = (FOLDERS.iter().find(|(name, _)| *name == component), folder.get(..end))
+        {
             return Place::Leftover(*kind, root);
         }
         end = end.saturating_add(1);
@@ -259,8 +271,7 @@ fn kind_of_file(entry: &FileEntry) -> Option<Kind> {
         _ if name.ends_with(b".hprof") => Some(Kind::HeapDump),
         _ if is_build_file => Some(Kind::BuildFile),
         // .main.py.swp, and .swo, .swn … for further sessions
-        [b'.', .., b'.', b's', b'w', b'k'..=b'p'] => Some(Kind::EditorSwap),
-        [b'#', .., b'#'] => Some(Kind::EditorSwap),
+        [b'.', .., b'.', b's', b'w', b'k'..=b'p'] | [b'#', .., b'#'] => Some(Kind::EditorSwap),
         [_, .., b'~'] => Some(Kind::EditorBackup),
         _ => None,
     }

@@ -1,6 +1,7 @@
 //! Downloads and indexes that package managers left behind, by the bytes they take.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::{Check, Context, Heap, HiddenBy as _, count, fate, step_of};
 use crate::finding::{Finding, Findings, Location};
@@ -11,7 +12,7 @@ use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
 
 /// A package manager's cache is shipped.
-pub static PACKAGE_CACHE: Rule = Rule {
+pub(super) static PACKAGE_CACHE: Rule = Rule {
     id: "layer/package-cache",
     title: "A layer ships a package manager's cache",
     severity: Severity::Low,
@@ -24,8 +25,20 @@ pub static PACKAGE_CACHE: Rule = Rule {
         "https://docs.docker.com/build/cache/optimize/#use-cache-mounts",
     ],
     also: &[
-        "DKL-DI-0004", "DKL-DI-0005", "DL3009", "DL3019", "DL3032", "DL3036", "DL3040", "DL3042", "DL3060", "DS-0015", "DS-0019",
-        "DS-0020", "DS-0025", "DS-0027",
+        "DKL-DI-0004",
+        "DKL-DI-0005",
+        "DL3009",
+        "DL3019",
+        "DL3032",
+        "DL3036",
+        "DL3040",
+        "DL3042",
+        "DL3060",
+        "DS-0015",
+        "DS-0019",
+        "DS-0020",
+        "DS-0025",
+        "DS-0027",
     ],
     bad: "RUN apt-get update && apt-get install -y curl",
     good: "RUN apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*",
@@ -65,9 +78,19 @@ static KINDS: &[Kind] = &[
     kind("uv", "the uv cache", &[".cache/uv"]),
     kind("poetry", "the Poetry cache", &[".cache/pypoetry"]),
     kind("pipenv", "the Pipenv cache", &[".cache/pipenv"]),
-    kind("conda", "downloaded conda packages", &[
-        "/opt/conda/pkgs", "miniconda/pkgs", "miniconda3/pkgs", "anaconda3/pkgs", "miniforge3/pkgs", "mambaforge/pkgs", "micromamba/pkgs",
-    ]),
+    kind(
+        "conda",
+        "downloaded conda packages",
+        &[
+            "/opt/conda/pkgs",
+            "miniconda/pkgs",
+            "miniconda3/pkgs",
+            "anaconda3/pkgs",
+            "miniforge3/pkgs",
+            "mambaforge/pkgs",
+            "micromamba/pkgs",
+        ],
+    ),
     kind("npm", "the npm cache", &[".npm/_cacache", ".npm/_npx"]),
     kind("node-gyp", "headers downloaded by node-gyp", &[".cache/node-gyp", ".node-gyp"]),
     kind("yarn", "the Yarn cache", &[".cache/yarn", ".yarn/berry/cache", ".yarn-cache"]),
@@ -75,10 +98,18 @@ static KINDS: &[Kind] = &[
     kind("bun", "the Bun cache", &[".bun/install/cache"]),
     kind("go-build", "the Go build cache", &[".cache/go-build"]),
     kind("go-mod", "downloaded Go modules", &["go/pkg/mod"]),
-    kind("cargo", "crates downloaded by Cargo", &[
-        ".cargo/registry", ".cargo/git/db", ".cargo/git/checkouts", "/usr/local/cargo/registry", "/usr/local/cargo/git/db",
-        "/usr/local/cargo/git/checkouts",
-    ]),
+    kind(
+        "cargo",
+        "crates downloaded by Cargo",
+        &[
+            ".cargo/registry",
+            ".cargo/git/db",
+            ".cargo/git/checkouts",
+            "/usr/local/cargo/registry",
+            "/usr/local/cargo/git/db",
+            "/usr/local/cargo/git/checkouts",
+        ],
+    ),
     kind("gem", "downloaded gems", &["gems/*/cache", "/usr/local/bundle/cache", ".bundle/cache"]),
     kind("composer", "the Composer cache", &[".composer/cache", ".cache/composer"]),
     kind("maven", "the local Maven repository", &[".m2/repository"]),
@@ -91,11 +122,11 @@ static KINDS: &[Kind] = &[
 ];
 
 /// Judges the files of every layer, hidden ones too.
-pub struct PackageCache;
+pub(super) struct PackageCache;
 
 impl Check for PackageCache {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&PACKAGE_CACHE]
+        const { &[&PACKAGE_CACHE] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -154,9 +185,16 @@ fn caches_of<'a>(image: &Inventory, layer: u32, members: &'a [FileEntry]) -> BTr
 
 /// Whether the file is in use under a name outside of caches, as pnpm, uv and conda link it, or belongs to a system package.
 fn is_used_elsewhere(image: &Inventory, node: Node) -> bool {
-    let names = image.tree.names_of(node);
-    names.iter().any(|name| image.owned.owner(name).is_some())
-        || names.len() > 1 && names.iter().any(|name| !is_in_cache(name))
+    let mut names = 0usize;
+    let mut is_outside = false;
+    for name in image.tree.names_of(node) {
+        if image.owned.owner(name).is_some() {
+            return true;
+        }
+        names = names.saturating_add(1);
+        is_outside |= !is_in_cache(name);
+    }
+    names > 1 && is_outside
 }
 
 /// Whether the path lies in some package manager's cache.
@@ -164,24 +202,41 @@ pub(super) fn is_in_cache(path: &ImagePath) -> bool {
     cache_of(path.parent_bytes()).is_some()
 }
 
+/// A pattern of folders: the index of its kind, whether it starts at the root, and itself.
+type Pattern = (usize, bool, &'static str);
+
+/// All patterns, by their first component.
+static PATTERNS: LazyLock<BTreeMap<&[u8], Vec<Pattern>>> = LazyLock::new(|| {
+    let mut patterns: BTreeMap<&[u8], Vec<Pattern>> = BTreeMap::new();
+    for (index, kind) in KINDS.iter().enumerate() {
+        for folder in kind.folders {
+            let pattern = folder.trim_start_matches('/');
+            let first = pattern.split('/').next().unwrap_or_default();
+            patterns.entry(first.as_bytes()).or_default().push((index, pattern.len() < folder.len(), pattern));
+        }
+    }
+    patterns
+});
+
 /// The cache that `folder` is or lies in: the cache's own folder, and the index of its kind.
 fn cache_of(folder: &[u8]) -> Option<(&[u8], usize)> {
-    KINDS.iter().enumerate().find_map(|(index, kind)| {
-        let root = kind.folders.iter().find_map(|pattern| root_in(pattern, folder))?;
-        Some((root, index))
-    })
-}
-
-/// The beginning of `folder`, up to the end of the first match of `pattern`.
-fn root_in<'a>(pattern: &str, folder: &'a [u8]) -> Option<&'a [u8]> {
-    if let Some(anchored) = pattern.strip_prefix('/') {
-        return end_of_match(anchored, folder).and_then(|end| folder.get(..end));
+    let patterns = &*PATTERNS;
+    let mut best: Option<(&[u8], usize)> = None;
+    let mut start = 0usize;
+    for component in folder.split(|byte| *byte == b'/') {
+        for (kind, is_anchored, pattern) in patterns.get(component).into_iter().flatten() {
+            let is_better = best.is_none_or(|(_, other)| *kind < other);
+            if !is_better || *is_anchored && start > 0 {
+                continue;
+            }
+            let end = folder.get(start..).and_then(|rest| end_of_match(pattern, rest));
+            if let Some(root) = end.and_then(|end| folder.get(..start.saturating_add(end))) {
+                best = Some((root, *kind));
+            }
+        }
+        start = start.saturating_add(component.len()).saturating_add(1);
     }
-    let starts = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(slash, _)| slash.saturating_add(1));
-    std::iter::once(0).chain(starts).find_map(|start| {
-        let end = end_of_match(pattern, folder.get(start..)?)?;
-        folder.get(..start.saturating_add(end))
-    })
+    best
 }
 
 /// The length of the match of `pattern` at the start of `folder`, component by component.
@@ -227,7 +282,8 @@ mod tests {
             ("usr/lib/python3/dist-packages/pip/x.py", None),
         ];
         for (path, expected) in cases {
-            let found = cache_of(ImagePath::from(*path).parent_bytes()).map(|(root, kind)| (root.to_vec(), KINDS[kind].id));
+            let found =
+                cache_of(ImagePath::from(*path).parent_bytes()).map(|(root, kind)| (root.to_vec(), KINDS[kind].id));
             assert_eq!(found, expected.map(|(root, kind)| (root.as_bytes().to_vec(), kind)), "{path}");
         }
     }
@@ -235,7 +291,11 @@ mod tests {
     #[test]
     fn bytes_are_counted_by_layer_and_kind() {
         let image = layered(vec![
-            vec![file("var/lib/apt/lists/a", 30_000), file("var/lib/apt/lists/b", 20_000), file("var/lib/apt/lists/lock", 0)],
+            vec![
+                file("var/lib/apt/lists/a", 30_000),
+                file("var/lib/apt/lists/b", 20_000),
+                file("var/lib/apt/lists/lock", 0),
+            ],
             vec![file("var/lib/apt/lists/a", 10_000), file("root/.npm/_cacache/x", 8_192)],
             vec![file("var/lib/apt/lists/.wh.b", 0), file("root/.npm/.wh._cacache", 0)],
         ]);

@@ -8,7 +8,7 @@ use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// The process starts as root.
-pub static ROOT_USER: Rule = Rule {
+pub(super) static ROOT_USER: Rule = Rule {
     id: "image/root-user",
     title: "The image starts its process as root",
     severity: Severity::Medium,
@@ -27,11 +27,11 @@ pub static ROOT_USER: Rule = Rule {
 };
 
 /// Judges `User` through the image's own `passwd`.
-pub struct RootUser;
+pub(super) struct RootUser;
 
 impl Check for RootUser {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&ROOT_USER]
+        const { &[&ROOT_USER] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -46,7 +46,10 @@ impl Check for RootUser {
                 format!("`USER {shown}` is above 2^31 - 1, which engines refuse or wrap round, possibly to root")
             }
             RunUser::Account(account) if account.uid == 0 && account.name != "root" => {
-                format!("`USER {shown}` is uid 0 in `/etc/passwd`, line {}, so the process starts as root", account.line)
+                format!(
+                    "`USER {shown}` is uid 0 in `/etc/passwd`, line {}, so the process starts as root",
+                    account.line
+                )
             }
             _ if user.uid() == Some(0) => format!("`USER {shown}` starts the process as root"),
             _ => return,

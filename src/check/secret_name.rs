@@ -9,7 +9,7 @@ use crate::inventory::{Inventory, SecretPlace};
 use crate::rule::{Confidence, Rule, Severity};
 
 /// A value under a secret's name.
-pub static SECRET_NAME: Rule = Rule {
+pub(super) static SECRET_NAME: Rule = Rule {
     id: "image/secret-name",
     title: "A variable with the name of a secret has a value",
     severity: Severity::Medium,
@@ -31,11 +31,11 @@ pub static SECRET_NAME: Rule = Rule {
 /// Judges environment, labels and build arguments by name and value.
 ///
 /// What the secrets engine has found in the same place is not reported again.
-pub struct SecretName;
+pub(super) struct SecretName;
 
 impl Check for SecretName {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&SECRET_NAME]
+        const { &[&SECRET_NAME] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -62,17 +62,14 @@ impl Check for SecretName {
             let set = instruction.strip_prefix("ENV ").unwrap_or_default();
             let set = set.split_whitespace().filter_map(|word| word.split_once('='));
             let arguments = entry.arguments().into_iter().chain(declared);
-            let pairs = arguments.map(|pair| (pair, "build argument")).chain(set.map(|pair| (pair, "environment variable")));
+            let pairs =
+                arguments.map(|pair| (pair, "build argument")).chain(set.map(|pair| (pair, "environment variable")));
             for ((name, value), what) in pairs {
-                let is_known = known.history.contains(&(index, name)) || known.config.contains(format!("Env.{name}").as_str());
                 let value = value.trim_matches(['"', '\'']);
-                if is_suspect(name, value) && !is_known && !names.iter().any(|other| *other == name) {
+                if is_suspect(name, value) && !names.contains(name) && !known.holds(index, name) {
                     let layer = image.layers.iter().find(|layer| layer.history == Some(index)).map(|layer| layer.index);
                     add(findings, name, Location::History { index, layer, key: escape(name) }, what);
                 }
-            }
-            for (name, _) in entry.arguments() {
-                names.insert(name); // every later step of the build repeats its arguments
             }
         }
     }
@@ -80,7 +77,9 @@ impl Check for SecretName {
 
 fn add(findings: &mut Findings, name: &str, location: Location, what: &'static str) {
     let name = escape(name);
-    let is_there = |finding: &Finding| finding.rule == &SECRET_NAME && finding.subject == name && same_kind(&finding.location, &location);
+    let is_there = |finding: &Finding| {
+        finding.rule == &SECRET_NAME && finding.subject == name && same_kind(&finding.location, &location)
+    };
     if !findings.iter().any(is_there) {
         let message = format!("the {what} `{name}` has a value that looks like a secret");
         findings.push(Finding::new(&SECRET_NAME, name, location, message).evidence("kind", what));
@@ -92,26 +91,41 @@ fn same_kind(a: &Location, b: &Location) -> bool {
 }
 
 /// Places where the secrets engine found something.
+#[derive(Default)]
 struct Known<'a> {
+    /// Keys of the configuration.
     config: BTreeSet<&'a str>,
-    history: BTreeSet<(u32, &'a str)>,
+    /// Build arguments by name: each step repeats them.
+    arguments: BTreeSet<&'a str>,
+    /// Steps with something in the text of their command.
+    steps: BTreeSet<u32>,
 }
 
 impl<'a> Known<'a> {
     fn of(image: &'a Inventory) -> Self {
-        let mut known = Self { config: BTreeSet::new(), history: BTreeSet::new() };
+        let mut known = Self::default();
         for secret in &image.secrets {
             match &secret.place {
                 SecretPlace::Config { key } => {
                     known.config.insert(key);
                 }
-                SecretPlace::History { index, key } => {
-                    known.history.insert((*index, key));
+                SecretPlace::History { index, key } if key == "created_by" => {
+                    known.steps.insert(*index);
+                }
+                SecretPlace::History { key, .. } => {
+                    known.arguments.insert(key);
                 }
                 SecretPlace::File { .. } => {}
             }
         }
         known
+    }
+
+    /// Whether a step's build argument or variable is known.
+    fn holds(&self, step: u32, name: &str) -> bool {
+        self.steps.contains(&step)
+            || self.arguments.contains(name)
+            || self.config.contains(format!("Env.{name}").as_str())
     }
 }
 
@@ -121,40 +135,48 @@ fn is_suspect(name: &str, value: &str) -> bool {
 }
 
 /// Words that name a secret by themselves.
-const SECRET_WORDS: &[&str] = &[
-    "password", "passwd", "passphrase", "pass", "pwd", "passcode", "secret", "secrets", "token", "credential", "credentials",
-    "apikey", "secretkey", "accesskey", "privatekey", "authtoken",
-];
+const SECRET_WORDS: &str = "\
+    password passwd passphrase pass pwd passcode sshpass secret secrets token credential credentials \
+    apikey secretkey accesskey privatekey authtoken";
+
+/// Ends of words that name a secret: `PGPASSWORD`, `ACCESSTOKEN`.
+const SECRET_ENDINGS: &str =
+    "password passwd passphrase secret token apikey accesskey secretkey privatekey credentials";
 
 /// Words that name a secret when `key` follows.
-const KEY_WORDS: &[&str] =
-    &["api", "access", "secret", "private", "encryption", "signing", "auth", "master", "session", "account", "storage", "app"];
+const KEY_WORDS: &str = "api access secret private encryption signing auth master session account storage app";
 
 /// Last words of names that speak about a secret rather than hold it.
-const ABOUT_WORDS: &[&str] = &[
-    "file", "path", "dir", "directory", "folder", "location", "url", "uri", "endpoint", "host", "port", "name", "user",
-    "username", "id", "type", "kind", "format", "length", "len", "size", "min", "max", "count", "limit", "ttl", "expiry",
-    "expires", "expiration", "lifetime", "timeout", "duration", "interval", "age", "enabled", "disabled", "required", "allowed",
-    "policy", "algorithm", "alg", "header", "prefix", "suffix", "version", "issuer", "audience", "scope", "provider", "backend",
-    "store", "manager", "parallelism", "sha1", "sha256", "sha512", "md5", "checksum", "fingerprint", "hash", "field", "env", "var",
-    "mode", "strategy", "rounds", "ref", "arn", "description", "title",
-];
+const ABOUT_WORDS: &str = "\
+    file path dir directory folder location url uri endpoint host port name user username id type kind \
+    format length len size min max count limit ttl expiry expires expiration lifetime timeout duration \
+    interval age enabled disabled required allowed policy algorithm alg header prefix suffix version \
+    issuer audience scope provider backend store manager parallelism sha1 sha256 sha512 md5 checksum \
+    fingerprint hash field env var mode method authentication auth encryption plugin class handler \
+    service server driver validator pattern regex charset reset bucket strategy rounds ref arn \
+    description title";
 
 /// First words of names that say the value is for everybody.
-const OPEN_WORDS: &[&str] = &["public", "example", "sample", "disable", "enable", "allow", "require", "no", "use", "old"];
+const OPEN_WORDS: &str = "public example sample disable enable allow require no use";
+
+/// Whether a list of words, separated by blanks, holds this one.
+fn lists(words: &str, word: &str) -> bool {
+    words.split(' ').any(|other| other == word)
+}
 
 fn names_secret(name: &str) -> bool {
     let words = words_of(name);
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return false };
-    let first_is_open = words.len() > 1 && OPEN_WORDS.contains(&first.as_str());
+    let first_is_open = words.len() > 1 && lists(OPEN_WORDS, first.as_str());
     let is_public = words.iter().any(|word| word == "public");
     // the shell's own: the working folder and the one before
     let is_shell = matches!(name, "PWD" | "OLDPWD");
-    if first_is_open || is_public || is_shell || ABOUT_WORDS.contains(&last.as_str()) {
+    if first_is_open || is_public || is_shell || lists(ABOUT_WORDS, last.as_str()) {
         return false;
     }
-    let by_word = words.iter().any(|word| SECRET_WORDS.contains(&word.as_str()));
-    let by_key = words.windows(2).any(|pair| matches!(pair, [a, b] if b == "key" && KEY_WORDS.contains(&a.as_str())));
+    let ends_so = |word: &str| SECRET_ENDINGS.split(' ').any(|ending| word.ends_with(ending));
+    let by_word = words.iter().any(|word| lists(SECRET_WORDS, word.as_str()) || ends_so(word));
+    let by_key = words.windows(2).any(|pair| matches!(pair, [a, b] if b == "key" && lists(KEY_WORDS, a.as_str())));
     by_word || by_key
 }
 
@@ -190,13 +212,28 @@ fn may_be_secret(name: &str, value: &str) -> bool {
 }
 
 fn is_switch(value: &str) -> bool {
-    matches!(value, "true" | "false" | "enabled" | "disabled" | "none" | "null" | "undefined" | "auto" | "optional" | "required" | "default")
+    matches!(
+        value,
+        "true"
+            | "false"
+            | "enabled"
+            | "disabled"
+            | "none"
+            | "null"
+            | "undefined"
+            | "auto"
+            | "optional"
+            | "required"
+            | "default"
+    )
 }
 
 /// Numbers, also with a unit of time or size: `3600`, `1.5`, `30m`, `24h`, `64kb`.
 fn is_number(value: &str) -> bool {
     let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '_' | '-' | '+'));
-    unit.len() < value.len() && (unit.is_empty() || matches!(unit, "s" | "m" | "h" | "d" | "ms" | "min" | "sec" | "days" | "kb" | "mb" | "gb"))
+    unit.len() < value.len()
+        && (unit.is_empty()
+            || matches!(unit, "s" | "m" | "h" | "d" | "ms" | "min" | "sec" | "days" | "kb" | "mb" | "gb"))
 }
 
 /// Paths, addresses without credentials, names of files.
@@ -208,7 +245,10 @@ fn is_place(value: &str) -> bool {
     let is_path = ["/", "./", "../", "~/", "C:\\"].iter().any(|start| value.starts_with(start));
     let ending = value.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     let is_file = ending.is_some_and(|ending| {
-        matches!(ending.as_str(), "txt" | "pem" | "key" | "crt" | "json" | "yaml" | "yml" | "conf" | "env" | "jks" | "p12")
+        matches!(
+            ending.as_str(),
+            "txt" | "pem" | "key" | "crt" | "json" | "yaml" | "yml" | "conf" | "env" | "jks" | "p12"
+        )
     });
     // base64 may start with a slash, but hardly consists of short components
     (is_path && (value.len() < 40 || value.matches('/').count() > 1)) || is_file
@@ -216,11 +256,28 @@ fn is_place(value: &str) -> bool {
 
 /// Values that stand for one that comes later.
 fn is_placeholder(value: &str) -> bool {
-    const STARTS: &[&str] = &["$", "%", "{{", "<", "[", "@", "#{", "your", "insert", "replace", "change", "enter", "fill"];
-    const INSIDE: &[&str] = &["placeholder", "changeme", "change-me", "change_me", "change me", "example", "dummy", "redacted", "todo", "${", "{{", "not-set", "notset", "vault:", "secretsmanager"];
+    const STARTS: &[&str] =
+        &["$", "%", "{{", "<", "[", "@", "#{", "your", "insert", "replace", "change", "enter", "fill"];
+    const INSIDE: &[&str] = &[
+        "placeholder",
+        "changeme",
+        "change-me",
+        "change_me",
+        "change me",
+        "example",
+        "dummy",
+        "redacted",
+        "todo",
+        "${",
+        "{{",
+        "not-set",
+        "notset",
+        "vault:",
+        "secretsmanager",
+    ];
     let is_one_letter = value.chars().all(|c| value.starts_with(c));
-    let stands_for_itself =
-        SECRET_WORDS.contains(&value) || matches!(value, "key" | "string" | "value" | "text" | "test" | "fake" | "unset" | "unused" | "empty");
+    let stands_for_itself = lists(SECRET_WORDS, value)
+        || matches!(value, "key" | "string" | "value" | "text" | "test" | "fake" | "unset" | "unused" | "empty");
     is_one_letter
         || stands_for_itself
         || STARTS.iter().any(|start| value.starts_with(start))
@@ -237,15 +294,49 @@ mod tests {
     #[test]
     fn names_that_promise_a_secret_are_told_from_those_that_speak_of_one() {
         for name in [
-            "DB_PASSWORD", "PGPASS_SECRET", "MYSQL_ROOT_PASSWORD", "TOKEN", "NPM_TOKEN", "API_KEY", "AWS_SECRET_ACCESS_KEY", "apiKey",
-            "com.example.db-password", "SMTP_PASS", "DB_PWD", "DJANGO_SECRET_KEY", "STRIPE_APIKEY", "dbPassword",
+            "DB_PASSWORD",
+            "PGPASS_SECRET",
+            "MYSQL_ROOT_PASSWORD",
+            "TOKEN",
+            "NPM_TOKEN",
+            "API_KEY",
+            "AWS_SECRET_ACCESS_KEY",
+            "apiKey",
+            "com.example.db-password",
+            "SMTP_PASS",
+            "DB_PWD",
+            "DJANGO_SECRET_KEY",
+            "STRIPE_APIKEY",
+            "dbPassword",
+            "PGPASSWORD",
+            "SECRET_KEY_BASE",
+            "SSHPASS",
         ] {
             assert!(names_secret(name), "{name}");
         }
         for name in [
-            "PATH", "PWD", "OLDPWD", "KEYCLOAK_VERSION", "TOKENIZERS_PARALLELISM", "GPG_KEY", "PASSWORD_FILE", "TOKEN_URL", "PASSENGER_APP",
-            "SECRET_NAME", "PUBLIC_API_KEY", "ACCESS_LOG", "MYSQL_ALLOW_EMPTY_PASSWORD_POLICY", "DISABLE_TOKEN", "COMPASS", "KEYBOARD",
-            "TOKEN_EXPIRY", "PYTHON_GET_PIP_SHA256", "AUTHOR", "BYPASS_CACHE", "NODE_VERSION", "",
+            "PATH",
+            "PWD",
+            "OLDPWD",
+            "KEYCLOAK_VERSION",
+            "TOKENIZERS_PARALLELISM",
+            "GPG_KEY",
+            "PASSWORD_FILE",
+            "TOKEN_URL",
+            "PASSENGER_APP",
+            "SECRET_NAME",
+            "PUBLIC_API_KEY",
+            "ACCESS_LOG",
+            "MYSQL_ALLOW_EMPTY_PASSWORD_POLICY",
+            "DISABLE_TOKEN",
+            "COMPASS",
+            "KEYBOARD",
+            "TOKEN_EXPIRY",
+            "PYTHON_GET_PIP_SHA256",
+            "AUTHOR",
+            "BYPASS_CACHE",
+            "NODE_VERSION",
+            "",
         ] {
             assert!(!names_secret(name), "{name}");
         }
@@ -257,19 +348,45 @@ mod tests {
             assert!(is_suspect("DB_PASSWORD", value), "{value}");
         }
         for value in [
-            "", " ", "yes", "true", "False", "none", "1", "3600", "30m", "1.5", "/run/secrets/db", "./key", "~/.token", "https://auth.example.org/token",
-            "${DB_PASSWORD}", "$TOKEN", "{{ token }}", "<password>", "%TOKEN%", "changeme", "CHANGE_ME", "your-token-here", "xxxxxxxx", "********",
-            "password", "db_password", "db.pem", "the password of the database", "placeholder",
+            "",
+            " ",
+            "yes",
+            "true",
+            "False",
+            "none",
+            "1",
+            "3600",
+            "30m",
+            "1.5",
+            "/run/secrets/db",
+            "./key",
+            "~/.token",
+            "https://auth.example.org/token",
+            "${DB_PASSWORD}",
+            "$TOKEN",
+            "{{ token }}",
+            "<password>",
+            "%TOKEN%",
+            "changeme",
+            "CHANGE_ME",
+            "your-token-here",
+            "xxxxxxxx",
+            "********",
+            "password",
+            "db_password",
+            "db.pem",
+            "the password of the database",
+            "placeholder",
         ] {
             assert!(!is_suspect("DB_PASSWORD", value), "{value}");
         }
     }
 
-    const CONFIG: &str = r#"{"config":{"Env":["PATH=/bin","DB_PASSWORD=kQ7vT2xw","EMPTY_TOKEN="],"Labels":{"org.example.api-key":"kQ7vT2xw"}},
-        "history":[{"created_by":"ARG BUILD_TOKEN=kQ7vT2xw","empty_layer":true},
-                   {"created_by":"RUN |1 BUILD_TOKEN=kQ7vT2xw /bin/sh -c make # buildkit"},
-                   {"created_by":"/bin/sh -c #(nop) ENV DB_PASSWORD=kQ7vT2xw OLD_API_KEY=gone4you","empty_layer":true},
-                   {"created_by":"RUN |1 BUILD_TOKEN=kQ7vT2xw /bin/sh -c make install # buildkit"}]}"#;
+    const CONFIG: &str = r#"{"config":{"Env":["PATH=/bin","DB_PASSWORD=zW9pL4mt","EMPTY_TOKEN="],"Labels":{"org.example.api-key":"zW9pL4mt"}},
+        "history":[{"created_by":"ARG BUILD_TOKEN=zW9pL4mt","empty_layer":true},
+                   {"created_by":"RUN |1 BUILD_TOKEN=zW9pL4mt /bin/sh -c make # buildkit"},
+                   {"created_by":"/bin/sh -c #(nop) ENV DB_PASSWORD=zW9pL4mt OLD_API_KEY=gone4you","empty_layer":true},
+                   {"created_by":"RUN |1 BUILD_TOKEN=zW9pL4mt /bin/sh -c make install # buildkit"}]}"#;
 
     #[test]
     fn each_name_is_reported_once_and_never_its_value() {
@@ -280,9 +397,10 @@ mod tests {
                 "medium image/secret-name Env.DB_PASSWORD: the environment variable `DB_PASSWORD` has a value that looks like a secret",
                 "medium image/secret-name Labels.org.example.api-key: the label `org.example.api-key` has a value that looks like a secret",
                 "medium image/secret-name history 0 BUILD_TOKEN: the build argument `BUILD_TOKEN` has a value that looks like a secret",
+                "medium image/secret-name history 2 OLD_API_KEY: the environment variable `OLD_API_KEY` has a value that looks like a secret",
             ]
         );
-        assert!(!format!("{:?}", run(&SecretName, &image)).contains("kQ7v"));
+        assert!(!format!("{:?}", run(&SecretName, &image)).contains("zW9p"));
     }
 
     #[test]
@@ -304,6 +422,6 @@ mod tests {
             notes: Vec::new(),
         }));
         let findings = shown(&SecretName, &image);
-        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings.len(), 2, "{findings:?}");
     }
 }

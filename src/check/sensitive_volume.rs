@@ -7,7 +7,7 @@ use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
 
 /// A volume lies over a folder of the system.
-pub static SENSITIVE_VOLUME: Rule = Rule {
+pub(super) static SENSITIVE_VOLUME: Rule = Rule {
     id: "image/sensitive-volume",
     title: "A volume covers a folder of the system",
     severity: Severity::Medium,
@@ -29,11 +29,11 @@ const THEMSELVES: &[&[u8]] =
     &[b"", b"etc", b"usr", b"usr/bin", b"usr/sbin", b"usr/lib", b"usr/local/bin", b"root", b"var", b"run", b"var/run"];
 
 /// Judges the declared volumes.
-pub struct SensitiveVolume;
+pub(super) struct SensitiveVolume;
 
 impl Check for SensitiveVolume {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&SENSITIVE_VOLUME]
+        const { &[&SENSITIVE_VOLUME] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {

@@ -8,7 +8,7 @@ use crate::rule::{Rule, Severity};
 use crate::tree::{FileEntry, Node};
 
 /// A setuid or setgid program no package brought.
-pub static SETUID: Rule = Rule {
+pub(super) static SETUID: Rule = Rule {
     id: "image/setuid",
     title: "A setuid or setgid program does not belong to a system package",
     severity: Severity::Medium,
@@ -26,7 +26,7 @@ pub static SETUID: Rule = Rule {
 };
 
 /// A program with capabilities no package brought.
-pub static FILE_CAPABILITY: Rule = Rule {
+pub(super) static FILE_CAPABILITY: Rule = Rule {
     id: "image/file-capability",
     title: "A program with file capabilities does not belong to a system package",
     severity: Severity::Low,
@@ -43,11 +43,58 @@ pub static FILE_CAPABILITY: Rule = Rule {
 /// Names the distributions' packages are known to install with these bits. Asked only where nothing
 /// is known of ownership.
 const KNOWN: &[&str] = &[
-    "at", "bbsuid", "bwrap", "chage", "chfn", "chrome-sandbox", "chsh", "crontab", "dbus-daemon-launch-helper", "doas", "dumpcap",
-    "exim4", "expiry", "fusermount", "fusermount3", "gpasswd", "locate", "mlocate", "mount", "mount.cifs", "mount.nfs", "mtr-packet",
-    "newgidmap", "newgrp", "newuidmap", "pam_timestamp_check", "passwd", "ping", "ping6", "pkexec", "plocate",
-    "polkit-agent-helper-1", "postdrop", "postqueue", "pppd", "sg", "ssh-agent", "ssh-keysign", "staprun", "su", "sudo", "sudoedit",
-    "traceroute6", "umount", "umount.nfs", "unix_chkpwd", "unix2_chkpwd", "userhelper", "usernetctl", "utempter", "wall", "write",
+    "at",
+    "bbsuid",
+    "bwrap",
+    "chage",
+    "chfn",
+    "chrome-sandbox",
+    "chsh",
+    "crontab",
+    "dbus-daemon-launch-helper",
+    "doas",
+    "dumpcap",
+    "exim4",
+    "expiry",
+    "fusermount",
+    "fusermount3",
+    "gpasswd",
+    "locate",
+    "mlocate",
+    "mount",
+    "mount.cifs",
+    "mount.nfs",
+    "mtr-packet",
+    "newgidmap",
+    "newgrp",
+    "newuidmap",
+    "pam_timestamp_check",
+    "passwd",
+    "ping",
+    "ping6",
+    "pkexec",
+    "plocate",
+    "polkit-agent-helper-1",
+    "postdrop",
+    "postqueue",
+    "pppd",
+    "sg",
+    "ssh-agent",
+    "ssh-keysign",
+    "staprun",
+    "su",
+    "sudo",
+    "sudoedit",
+    "traceroute6",
+    "umount",
+    "umount.nfs",
+    "unix_chkpwd",
+    "unix2_chkpwd",
+    "userhelper",
+    "usernetctl",
+    "utempter",
+    "wall",
+    "write",
 ];
 
 /// Folders distributions install programs into.
@@ -57,17 +104,17 @@ const SYSTEM_FOLDERS: &[&[u8]] =
 /// Shells, interpreters and tools that run or write whatever they are told: none is ever shipped with
 /// these bits, so that even a package's own file must have been changed.
 const NEVER: &[&str] = &[
-    "ash", "awk", "bash", "busybox", "cat", "chmod", "chown", "cp", "curl", "dash", "dd", "docker", "env", "find", "gawk", "gdb", "ksh",
-    "less", "lua", "mawk", "more", "mv", "nano", "node", "nmap", "perl", "php", "python", "ruby", "sed", "sh", "socat", "tar", "tee", "vi",
-    "vim", "wget", "zsh",
+    "ash", "awk", "bash", "busybox", "cat", "chmod", "chown", "cp", "curl", "dash", "dd", "docker", "env", "find",
+    "gawk", "gdb", "ksh", "less", "lua", "mawk", "more", "mv", "nano", "node", "nmap", "perl", "php", "python", "ruby",
+    "sed", "sh", "socat", "tar", "tee", "vi", "vim", "wget", "zsh",
 ];
 
 /// Judges the permission bits of what is live.
-pub struct Setuid;
+pub(super) struct Setuid;
 
 impl Check for Setuid {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&SETUID, &FILE_CAPABILITY]
+        const { &[&SETUID, &FILE_CAPABILITY] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -79,7 +126,7 @@ impl Check for Setuid {
                 continue;
             }
             // hard links are one program
-            if image.tree.names_of(node).first().is_some_and(|first| first != path) {
+            if image.tree.names_of(node).next().is_some_and(|first| first != path) {
                 continue;
             }
             let location = || Location::File { path: path.clone(), layer: node.layer, lines: None };
@@ -142,8 +189,9 @@ fn is_owned(image: &Inventory, path: &ImagePath, node: Node) -> bool {
         let name = String::from_utf8_lossy(path.file_name());
         return KNOWN.contains(&name.as_ref()) && SYSTEM_FOLDERS.iter().any(|folder| path.is_under(folder));
     }
-    image.tree.names_of(node).iter().chain([path]).any(|name| {
-        image.owned.owner(name).is_some() || image.tree.resolve(name).is_some_and(|(real, _)| image.owned.owner(&real).is_some())
+    image.tree.names_of(node).chain([path]).any(|name| {
+        image.owned.owner(name).is_some()
+            || image.tree.resolve(name).is_some_and(|(real, _)| image.owned.owner(&real).is_some())
     })
 }
 
@@ -189,7 +237,8 @@ mod tests {
 
     #[test]
     fn without_knowledge_of_ownership_the_known_names_are_quiet() {
-        let image = layered(vec![vec![program("usr/bin/su", 0o4755), program("opt/su", 0o4755), program("suid", 0o4755)]]);
+        let image =
+            layered(vec![vec![program("usr/bin/su", 0o4755), program("opt/su", 0o4755), program("suid", 0o4755)]]);
         let loud: Vec<_> = shown(&Setuid, &image);
         assert_eq!(loud.len(), 2, "{loud:?}");
     }

@@ -6,7 +6,7 @@ use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// Port 22 is exposed.
-pub static SSH_PORT: Rule = Rule {
+pub(super) static SSH_PORT: Rule = Rule {
     id: "image/ssh-port",
     title: "The image exposes the SSH port",
     severity: Severity::Low,
@@ -21,7 +21,7 @@ pub static SSH_PORT: Rule = Rule {
 };
 
 /// An SSH server is installed.
-pub static SSHD: Rule = Rule {
+pub(super) static SSHD: Rule = Rule {
     id: "image/sshd",
     title: "An SSH server is installed",
     severity: Severity::Low,
@@ -47,11 +47,11 @@ const SERVERS: &[&str] = &[
 ];
 
 /// Judges the exposed ports, the start command and a few paths.
-pub struct Ssh;
+pub(super) struct Ssh;
 
 impl Check for Ssh {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&SSH_PORT, &SSHD]
+        const { &[&SSH_PORT, &SSHD] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {

@@ -18,13 +18,16 @@ pub(super) fn image(config: &str) -> Inventory {
 
 /// An image without a configuration, made of layers.
 pub(super) fn layered(layers: Vec<Vec<FileEntry>>) -> Inventory {
-    let mut image = Inventory::default();
-    image.layers = (0u32..)
+    let summaries = (0u32..)
         .zip(&layers)
-        .map(|(index, _)| LayerSummary { index, created_by: Some(format!("RUN step {index}")), ..LayerSummary::default() })
+        .map(|(index, _)| LayerSummary {
+            index,
+            created_by: Some(format!("RUN step {index}")),
+            ..LayerSummary::default()
+        })
         .collect();
-    image.tree = Tree::union(layers, &Limits::default()).0;
-    image
+    let tree = Tree::union(layers, &Limits::default()).0;
+    Inventory { layers: summaries, tree, ..Inventory::default() }
 }
 
 /// A regular file.

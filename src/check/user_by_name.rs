@@ -7,7 +7,7 @@ use crate::inventory::RunUser;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// The user is a name.
-pub static USER_BY_NAME: Rule = Rule {
+pub(super) static USER_BY_NAME: Rule = Rule {
     id: "image/user-by-name",
     title: "The user is given by name rather than by number",
     severity: Severity::Info,
@@ -25,7 +25,7 @@ pub static USER_BY_NAME: Rule = Rule {
 };
 
 /// The user does not exist.
-pub static UNKNOWN_USER: Rule = Rule {
+pub(super) static UNKNOWN_USER: Rule = Rule {
     id: "image/unknown-user",
     title: "The user does not exist in the image",
     severity: Severity::Medium,
@@ -40,11 +40,11 @@ pub static UNKNOWN_USER: Rule = Rule {
 };
 
 /// Judges names in `User`; what is root by any name is the other check's.
-pub struct UserByName;
+pub(super) struct UserByName;
 
 impl Check for UserByName {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&USER_BY_NAME, &UNKNOWN_USER]
+        const { &[&USER_BY_NAME, &UNKNOWN_USER] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -97,7 +97,8 @@ mod tests {
             ("4294967296", &[]),
         ];
         for (user, findings) in cases {
-            let image = image(&format!(r#"{{"config":{{"User":"{user}"}}}}"#)).with_users(&[("root", 0), ("app", 1000)]);
+            let image =
+                image(&format!(r#"{{"config":{{"User":"{user}"}}}}"#)).with_users(&[("root", 0), ("app", 1000)]);
             assert_eq!(shown(&UserByName, &image), *findings, "{user:?}");
         }
         assert_eq!(

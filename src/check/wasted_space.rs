@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 
+use super::package_cache::is_in_cache;
 use super::{Check, Context, HiddenBy as _, count, step_of};
 use crate::finding::{Finding, Findings, Location};
 use crate::path::ImagePath;
@@ -13,7 +14,7 @@ use crate::size::ByteSize;
 use crate::tree::{FileEntry, Hidden, Node, Tree};
 
 /// A layer ships bytes nobody sees.
-pub static WASTED_SPACE: Rule = Rule {
+pub(super) static WASTED_SPACE: Rule = Rule {
     id: "layer/wasted-space",
     title: "A layer ships files that no container sees",
     severity: Severity::Low,
@@ -40,30 +41,36 @@ const FLOOR_PER_MILLE: u32 = 10;
 const LISTED: usize = 10;
 
 /// Sums up what is hidden, layer by layer: bytes shipped less bytes visible, exactly.
-pub struct WastedSpace;
+pub(super) struct WastedSpace;
 
 impl Check for WastedSpace {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&WASTED_SPACE]
+        const { &[&WASTED_SPACE] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
         let tree = &image.tree;
-        let shipped: u64 = tree.layers().iter().flatten().filter(|entry| entry.is_file()).map(|entry| entry.size).fold(0, u64::saturating_add);
+        let shipped: u64 = tree
+            .layers()
+            .iter()
+            .flatten()
+            .filter(|entry| entry.is_file())
+            .map(|entry| entry.size)
+            .fold(0, u64::saturating_add);
         for (layer, members) in (0u32..).zip(tree.layers()) {
             let mut waste = Waste::default();
             for (member, entry) in (0u32..).zip(members) {
                 let node = Node { layer, member };
-                if entry.is_file() && !entry.is_marker() && entry.size > 0 {
-                    if let Some(hidden) = tree.hidden(node) {
-                        waste.add(entry, hidden);
-                    }
+                let has_bytes = entry.is_file() && !entry.is_marker() && entry.size > 0;
+                if let Some(hidden) = tree.hidden(node).filter(|_| has_bytes) {
+                    waste.add(entry, hidden);
                 }
             }
             let per_mille = u128::from(waste.bytes).saturating_mul(1000) / u128::from(shipped.max(1));
             let per_mille = u32::try_from(per_mille).unwrap_or(1000);
-            if waste.bytes < FLOOR.bytes() || per_mille < FLOOR_PER_MILLE {
+            // caches are another check's, deleted ones too
+            if waste.bytes.saturating_sub(waste.cached) < FLOOR.bytes() || per_mille < FLOOR_PER_MILLE {
                 continue;
             }
             let Some((largest, hidden)) = waste.largest.first().copied() else { continue };
@@ -95,6 +102,7 @@ impl Check for WastedSpace {
                 .evidence("deleted_bytes", waste.deleted)
                 .evidence("overwritten_bytes", waste.bytes.saturating_sub(waste.deleted))
                 .evidence("copied_bytes", copied)
+                .evidence("cache_bytes", waste.cached)
                 .evidence("files", waste.files)
                 .evidence("percent_of_image", f64::from(per_mille) / 10.0)
                 .evidence("largest", files);
@@ -110,6 +118,8 @@ struct Waste<'a> {
     bytes: u64,
     files: u64,
     deleted: u64,
+    /// Bytes of package managers' caches.
+    cached: u64,
     /// Files that another one took the place of, and in which layer.
     overwritten: Vec<(&'a FileEntry, u32)>,
     /// The largest files, largest first, then by path.
@@ -124,6 +134,9 @@ impl<'a> Waste<'a> {
             self.overwritten.push((entry, hidden.by_layer));
         } else {
             self.deleted = self.deleted.saturating_add(entry.size);
+        }
+        if is_in_cache(&entry.path) {
+            self.cached = self.cached.saturating_add(entry.size);
         }
         let rank = |entry: &FileEntry| (Reverse(entry.size), entry.path.clone());
         if self.largest.len() == LISTED && self.largest.last().is_some_and(|(last, _)| entry.size < last.size) {
@@ -140,10 +153,13 @@ impl<'a> Waste<'a> {
         let mut above: HashMap<(u32, &ImagePath), &FileEntry> = HashMap::new();
         for layer in wanted {
             let members = tree.layers().get(layer as usize).map(Vec::as_slice).unwrap_or_default();
-            above.extend(members.iter().filter(|member| member.is_file()).map(|member| ((layer, &member.path), member)));
+            above
+                .extend(members.iter().filter(|member| member.is_file()).map(|member| ((layer, &member.path), member)));
         }
         let is_copy = |(entry, layer): &&(&FileEntry, u32)| {
-            above.get(&(*layer, &entry.path)).is_some_and(|other| other.size == entry.size && other.mtime == entry.mtime)
+            above
+                .get(&(*layer, &entry.path))
+                .is_some_and(|other| other.size == entry.size && other.mtime == entry.mtime)
         };
         self.overwritten.iter().filter(is_copy).map(|(entry, _)| entry.size).fold(0, u64::saturating_add)
     }
@@ -182,12 +198,13 @@ mod tests {
     fn little_waste_is_not_reported() {
         let small = layered(vec![vec![file("a", MIB - 1)], vec![file(".wh.a", 0)]]);
         assert_eq!(shown(&WastedSpace, &small), [""; 0]);
+        let cache =
+            layered(vec![vec![file("var/lib/apt/lists/a", 40 * MIB)], vec![file("var/lib/apt/lists/.wh.a", 0)]]);
+        assert_eq!(shown(&WastedSpace, &cache), [""; 0]);
         let beside_much = layered(vec![vec![file("a", 2 * MIB), file("b", 500 * MIB)], vec![file(".wh.a", 0)]]);
         assert_eq!(shown(&WastedSpace, &beside_much), [""; 0]);
-        let hard_linked = layered(vec![
-            vec![file("a", 9 * MIB), super::super::testing::hard_link("b", "a")],
-            vec![file(".wh.a", 0)],
-        ]);
+        let hard_linked =
+            layered(vec![vec![file("a", 9 * MIB), super::super::testing::hard_link("b", "a")], vec![file(".wh.a", 0)]]);
         assert_eq!(shown(&WastedSpace, &hard_linked), [""; 0]);
     }
 

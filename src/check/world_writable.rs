@@ -9,7 +9,7 @@ use crate::rule::{Rule, Severity};
 use crate::tree::{FileEntry, FileKind};
 
 /// Everybody may write.
-pub static WORLD_WRITABLE: Rule = Rule {
+pub(super) static WORLD_WRITABLE: Rule = Rule {
     id: "image/world-writable",
     title: "Every user may change a file or folder",
     severity: Severity::Low,
@@ -33,11 +33,11 @@ const SYSTEM: &[&[u8]] = &[b"bin", b"boot", b"etc", b"lib", b"lib64", b"root", b
 const LISTED: usize = 50;
 
 /// Judges the permission bits of what is live; below a folder that everybody may write, only the folder counts.
-pub struct WorldWritable;
+pub(super) struct WorldWritable;
 
 impl Check for WorldWritable {
     fn rules(&self) -> &'static [&'static Rule] {
-        &[&WORLD_WRITABLE]
+        const { &[&WORLD_WRITABLE] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -55,7 +55,8 @@ impl Check for WorldWritable {
                 }
                 continue;
             }
-            if image.owned.owner(path).is_some() || image.tree.names_of(node).first().is_some_and(|first| first != path) {
+            if image.owned.owner(path).is_some() || image.tree.names_of(node).next().is_some_and(|first| first != path)
+            {
                 continue;
             }
             if entry.kind == FileKind::Directory {
@@ -138,6 +139,9 @@ mod tests {
         let files = (0..200).map(|n| mode(file(&format!("srv/{n:03}"), 1), 0o666)).collect();
         let findings = shown(&WorldWritable, &layered(vec![files]));
         assert_eq!(findings.len(), LISTED);
-        assert!(findings.last().is_some_and(|last| last.ends_with("; 150 further paths are not listed")), "{findings:?}");
+        assert!(
+            findings.last().is_some_and(|last| last.ends_with("; 150 further paths are not listed")),
+            "{findings:?}"
+        );
     }
 }

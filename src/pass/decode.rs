@@ -40,7 +40,7 @@ pub fn open<R: Read>(reader: R, limits: &Limits) -> io::Result<Decoder<R>> {
         Compression::Xz => {
             // the dictionary and half a mebibyte for the decoder itself
             let kibibytes = u32::try_from(window >> 10).unwrap_or(u32::MAX).saturating_add(512);
-            Codec::Xz(XzReader::new_mem_limit(input, true, kibibytes), window)
+            Codec::Xz(Box::new(XzReader::new_mem_limit(input, true, kibibytes)), window)
         }
     };
     Ok(Decoder { codec, compression, decoded: 0, limit: limits.expanded.bytes(), failure: None })
@@ -224,7 +224,7 @@ enum Codec<R: Read> {
     Zstd(Buffered<R>, Zstd),
     Bzip2(Buffered<R>, Bzip2),
     /// With the largest dictionary allowed.
-    Xz(XzReader<Buffered<R>>, u64),
+    Xz(Box<XzReader<Buffered<R>>>, u64),
 }
 
 /// A fault of the data, before it is known after how many bytes.
@@ -328,9 +328,10 @@ impl Gzip {
                         return Ok(made);
                     }
                     if matches!(self.stage, GzipStage::Body) && taken == 0 {
-                        return Err(match at_end {
-                            true => truncated("the gzip data ends early"),
-                            false => corrupt("the deflate data makes no progress"),
+                        return Err(if at_end {
+                            truncated("the gzip data ends early")
+                        } else {
+                            corrupt("the deflate data makes no progress")
                         });
                     }
                 }
@@ -338,11 +339,12 @@ impl Gzip {
                     let Some(trailer) = input.take_array::<8>()? else {
                         return Err(truncated("the gzip data ends before its checksum"));
                     };
-                    let [a, b, c, d, e, f, g, h] = trailer;
-                    if u32::from_le_bytes([a, b, c, d]) != self.sum.sum() {
+                    // checksum and length, both little-endian
+                    let trailer = u64::from_le_bytes(trailer);
+                    if trailer & 0xffff_ffff != u64::from(self.sum.sum()) {
                         return Err(corrupt("the gzip checksum does not match the data"));
                     }
-                    if u32::from_le_bytes([e, f, g, h]) != self.sum.amount() {
+                    if trailer >> 32 != u64::from(self.sum.amount()) {
                         return Err(corrupt("the gzip length does not match the data"));
                     }
                     self.stage = GzipStage::Next;
@@ -394,8 +396,8 @@ fn read_gzip_header<R: Read>(input: &mut Buffered<R>) -> Result<(), Trouble> {
             left = left.saturating_sub(count);
         }
     }
-    for field in [NAME, COMMENT] {
-        while flags & field != 0 {
+    for _ in [NAME, COMMENT].iter().filter(|field| flags & **field != 0) {
+        loop {
             let bytes = input.fill()?;
             if bytes.is_empty() {
                 return Err(early());
@@ -568,9 +570,10 @@ impl Bzip2 {
                 return Ok(made);
             }
             if !ended && taken == 0 {
-                return Err(match at_end {
-                    true => truncated("the bzip2 data ends early"),
-                    false => corrupt("the bzip2 data makes no progress"),
+                return Err(if at_end {
+                    truncated("the bzip2 data ends early")
+                } else {
+                    corrupt("the bzip2 data makes no progress")
                 });
             }
         }
@@ -615,4 +618,281 @@ fn unsupported_format(head: &[u8]) -> Option<&'static str> {
 
 fn to_usize(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests may panic")]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const TEXT: &[u8] = b"a layer, a layer, another layer; and again a layer";
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).expect("writes to memory");
+        encoder.finish().expect("writes to memory")
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).expect("makes an encoder");
+        encoder.include_checksum(true).expect("sets a parameter");
+        encoder.write_all(bytes).expect("writes to memory");
+        encoder.finish().expect("writes to memory")
+    }
+
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+        encoder.write_all(bytes).expect("writes to memory");
+        encoder.finish().expect("writes to memory")
+    }
+
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let options = lzma_rust2::XzOptions::with_preset(1);
+        let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).expect("makes an encoder");
+        encoder.write_all(bytes).expect("writes to memory");
+        encoder.finish().expect("writes to memory")
+    }
+
+    type Encode = fn(&[u8]) -> Vec<u8>;
+
+    const ENCODERS: [(Compression, Encode); 4] =
+        [(Compression::Gzip, gzip), (Compression::Zstd, zstd), (Compression::Bzip2, bzip2), (Compression::Xz, xz)];
+
+    /// Hands out so many bytes a read.
+    struct Drops<'a>(&'a [u8], usize);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(out.len());
+            self.0.read(out.get_mut(..count).unwrap_or_default())
+        }
+    }
+
+    fn decode_with(blob: &[u8], limits: &Limits) -> (Vec<u8>, Option<DecodeError>) {
+        let mut out = Vec::new();
+        let result = open(blob, limits).and_then(|mut decoder| decoder.read_to_end(&mut out));
+        let error = result.err().map(|error| DecodeError::of(&error).expect("the data is wrong").clone());
+        (out, error)
+    }
+
+    fn decode(blob: &[u8]) -> (Vec<u8>, Option<DecodeErrorKind>) {
+        let (out, error) = decode_with(blob, &Limits::default());
+        (out, error.map(|error| error.kind))
+    }
+
+    fn skippable(content: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(content.len()).expect("short").to_le_bytes();
+        [&[0x5a, 0x2a, 0x4d, 0x18], &length[..], content].concat()
+    }
+
+    #[test]
+    fn each_format_is_told_by_its_mark_and_decoded_whole() {
+        for (compression, encode) in ENCODERS {
+            for size in [0, 1, 50, 300_000, 2_000_000] {
+                let bytes: Vec<u8> = TEXT.iter().cycle().take(size).copied().collect();
+                let blob = encode(&bytes);
+                for piece in [1, 7, 1 << 20] {
+                    if piece < 100 && size > 400_000 {
+                        continue;
+                    }
+                    let mut decoder = open(Drops(&blob, piece), &Limits::default()).expect("opens");
+                    assert_eq!(decoder.compression(), compression);
+                    let mut out = Vec::new();
+                    decoder.read_to_end(&mut out).expect("decodes");
+                    assert!(out == bytes, "{compression} {size} {piece}");
+                    assert_eq!(decoder.decoded(), size as u64);
+                    assert!(decoder.into_inner().0.is_empty(), "the blob is read to its end");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_and_empty_blobs_pass_through() {
+        let plain: Vec<u8> = TEXT.iter().cycle().take(700_000).copied().collect();
+        for blob in [&b""[..], b"x", b"\x1f\x8b", b"BZh9 is a file's name", &plain] {
+            let mut decoder = open(blob, &Limits::default()).expect("opens");
+            assert_eq!(decoder.compression(), Compression::None);
+            let mut out = Vec::new();
+            decoder.read_to_end(&mut out).expect("reads");
+            assert!(out == blob);
+        }
+    }
+
+    #[test]
+    fn all_members_frames_and_streams_are_decoded() {
+        for (compression, encode) in ENCODERS {
+            let blob = [encode(b"one "), encode(b""), encode(b"two "), encode(b"three")].concat();
+            assert_eq!(decode(&blob), (b"one two three".to_vec(), None), "{compression}");
+        }
+        let skipped = [skippable(b"first"), zstd(b"a"), skippable(b""), zstd(b"b"), skippable(b"last")].concat();
+        assert_eq!(decode(&skipped), (b"ab".to_vec(), None));
+        assert_eq!(decode(&skippable(b"only")), (Vec::new(), None));
+    }
+
+    #[test]
+    fn zeros_may_follow_and_nothing_else() {
+        for (compression, encode) in ENCODERS {
+            let blob = encode(TEXT);
+            let zeros = [blob.clone(), vec![0; 300_000]].concat();
+            assert_eq!(decode(&zeros), (TEXT.to_vec(), None), "{compression}");
+            for tail in [&b"x"[..], &[0, 0, 0, 0, 0, 0, 0, 1], b"BZh", b"\x1f\x8b", b"\xfd7z"] {
+                let (out, error) = decode(&[&blob, tail].concat());
+                assert_eq!((&out[..], error), (TEXT, Some(DecodeErrorKind::Corrupt)), "{compression} {tail:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_is_never_an_end() {
+        for (compression, encode) in ENCODERS {
+            let first = encode(TEXT);
+            let blob = [&first[..], &encode(TEXT)].concat();
+            for length in 12..blob.len() {
+                let (out, error) = decode(&blob[..length]);
+                assert!(TEXT.repeat(2).starts_with(&out));
+                if length == first.len() {
+                    assert_eq!(error, None, "a member more cannot be missed");
+                } else {
+                    assert!(
+                        matches!(error, Some(DecodeErrorKind::Truncated | DecodeErrorKind::Corrupt)),
+                        "{compression} {length}: {error:?}"
+                    );
+                    assert!(
+                        length > first.len() || error == Some(DecodeErrorKind::Truncated),
+                        "{compression} {length}"
+                    );
+                }
+            }
+        }
+        let blob = [zstd(b"a"), skippable(b"skipped")].concat();
+        assert_eq!(decode(&blob[..blob.len() - 1]).1, Some(DecodeErrorKind::Truncated));
+    }
+
+    #[test]
+    fn a_flipped_bit_never_passes_for_other_data() {
+        for (compression, encode) in ENCODERS {
+            let blob = encode(TEXT);
+            for at in 0..blob.len() {
+                for bit in 0..8 {
+                    let mut flipped = blob.clone();
+                    flipped[at] ^= 1 << bit;
+                    let mut out = Vec::new();
+                    let Ok(mut decoder) = open(&flipped[..], &Limits::default()) else { continue };
+                    let told = decoder.compression() == compression;
+                    if told && decoder.read_to_end(&mut out).is_ok() {
+                        assert_eq!(out, TEXT, "{compression} byte {at} bit {bit}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn checksum_and_length_of_gzip_count() {
+        let blob = gzip(TEXT);
+        for at in blob.len() - 8..blob.len() {
+            let mut wrong = blob.clone();
+            wrong[at] ^= 1;
+            assert_eq!(decode(&wrong), (TEXT.to_vec(), Some(DecodeErrorKind::Corrupt)));
+        }
+        let (_, error) = decode_with(&blob[..blob.len() - 1], &Limits::default());
+        let error = error.expect("it is cut");
+        assert_eq!(error.to_string(), "the gzip data ends before its checksum, after 50 B");
+    }
+
+    #[test]
+    fn gzip_headers_with_every_field() {
+        let plain = gzip(TEXT);
+        let body = &plain[10..];
+        let mut head = vec![0x1f, 0x8b, 8, 0x1f, 0, 0, 0, 0, 0, 255, 4, 0];
+        head.extend_from_slice(b"extrname\0comment\0");
+        head[10] = 4;
+        let mut sum = Crc::new();
+        sum.update(&head);
+        let right = u16::try_from(sum.sum() & 0xffff).expect("masked").to_le_bytes();
+        let blob = [&head[..], &right, body].concat();
+        assert_eq!(decode(&blob), (TEXT.to_vec(), None));
+        let mut wrong = blob.clone();
+        wrong[head.len()] ^= 1;
+        assert_eq!(decode(&wrong), (Vec::new(), Some(DecodeErrorKind::Corrupt)));
+        for length in 3..head.len() + 2 {
+            assert_eq!(decode(&blob[..length]), (Vec::new(), Some(DecodeErrorKind::Truncated)));
+        }
+    }
+
+    #[test]
+    fn windows_and_dictionaries_have_a_limit() {
+        let limits = |zstd_window_log| Limits { zstd_window_log, ..Limits::default() };
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("makes an encoder");
+        encoder.window_log(21).expect("sets a parameter");
+        encoder.write_all(TEXT).expect("writes to memory");
+        let blob = encoder.finish().expect("writes to memory");
+        assert_eq!(decode_with(&blob, &limits(21)), (TEXT.to_vec(), None));
+        let error = decode_with(&blob, &limits(20)).1.expect("it is too much");
+        assert_eq!(error.kind, DecodeErrorKind::Limit);
+        assert_eq!(error.what, "a zstd frame asks for a window of 2.0 MiB, more than the limit of 1.0 MiB");
+        // a frame in one segment says how large it is instead
+        let segment = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 1, 0, 0, 0];
+        assert_eq!(decode(&segment).1, Some(DecodeErrorKind::Limit));
+        assert_eq!(decode_with(&xz(TEXT), &limits(20)), (TEXT.to_vec(), None));
+        let error = decode_with(&xz(TEXT), &limits(18)).1.expect("it is too much");
+        assert_eq!(error.kind, DecodeErrorKind::Limit);
+    }
+
+    #[test]
+    fn expansion_has_a_limit() {
+        let blob = gzip(&vec![0; 1 << 20]);
+        let limits = |bytes| Limits { expanded: ByteSize(bytes), ..Limits::default() };
+        assert_eq!(decode_with(&blob, &limits(1 << 20)).1, None);
+        assert_eq!(decode_with(&blob, &limits((1 << 20) - 1)).1.map(|error| error.kind), Some(DecodeErrorKind::Limit));
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"\x04\x22\x4d\x18rest", "lz4"),
+            (b"LZIP\x01rest", "lzip"),
+            (b"\x1f\x9d\x90", "compress"),
+            (b"PK\x03\x04", "zip"),
+            (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        ];
+        for (blob, name) in cases {
+            let error = decode_with(blob, &Limits::default()).1.expect("it is not supported");
+            assert_eq!(error.kind, DecodeErrorKind::Unsupported);
+            assert!(error.what.starts_with(name), "{}", error.what);
+        }
+        // a tar may hold a file of any name
+        let mut tar = vec![0; 512];
+        tar[..4].copy_from_slice(b"PK\x03\x04");
+        tar[257..262].copy_from_slice(b"ustar");
+        assert_eq!(decode(&tar), (tar, None));
+    }
+
+    #[test]
+    fn errors_of_the_reader_are_its_own_and_errors_of_the_data_stay() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "too slow"))
+            }
+        }
+        for (compression, encode) in ENCODERS {
+            let noise: Vec<u8> =
+                (0_u32..9000).map(|n| (n.wrapping_mul(n).wrapping_mul(0x9e37_79b1) >> 24) as u8).collect();
+            let blob = encode(&noise);
+            let cut = &blob[..blob.len() - 3];
+            let result = open(cut.chain(Failing), &Limits::default());
+            let error = result.and_then(|mut decoder| decoder.read_to_end(&mut Vec::new()));
+            let error = error.expect_err("the reader fails");
+            assert_eq!((error.kind(), DecodeError::of(&error)), (io::ErrorKind::TimedOut, None), "{compression}");
+
+            let mut decoder = open(cut, &Limits::default()).expect("opens");
+            let first = decoder.read_to_end(&mut Vec::new()).expect_err("it is cut").to_string();
+            let again = decoder.read(&mut [0; 9]).expect_err("it stays").to_string();
+            assert_eq!(first, again);
+        }
+    }
 }

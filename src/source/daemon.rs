@@ -264,3 +264,135 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
 fn wrong(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::super::made::{docker, layer, request, tar_of};
+    use super::super::{Access, Source as _};
+    use super::*;
+    use crate::limit::Limits;
+
+    /// A daemon that gives each of `answers` once; the requests it got come back.
+    fn serve(socket: &Path, answers: Vec<Vec<u8>>) -> thread::JoinHandle<Vec<String>> {
+        let listener = UnixListener::bind(socket).expect("a new socket");
+        thread::spawn(move || {
+            let answer = |answer: Vec<u8>| {
+                let (mut connection, _) = listener.accept().expect("a client");
+                let mut lines = BufReader::new(connection.try_clone().expect("a socket"));
+                let first = read_line(&mut lines).expect("a request");
+                while !read_line(&mut lines).expect("a request").is_empty() {}
+                // a client that saw enough may be gone
+                let _ = connection.write_all(&answer);
+                first
+            };
+            answers.into_iter().map(answer).collect()
+        })
+    }
+
+    fn chunked(body: &[u8], size: usize) -> Vec<u8> {
+        let mut out =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        for chunk in body.chunks(size) {
+            out.extend(format!("{:x};ext=1\r\n", chunk.len()).bytes());
+            out.extend(chunk);
+            out.extend(b"\r\n");
+        }
+        out.extend(b"0\r\n\r\n");
+        out
+    }
+
+    /// Asks a daemon that answers so for an image, twice, and describes what came of the last.
+    fn ask(name: &str, answers: Vec<Vec<u8>>) -> (String, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let socket = folder.path().join("api.sock");
+        let (limits, access) = (Limits::default(), Access { daemon_socket: Some(socket.clone()), ..Access::default() });
+        let times = answers.len();
+        let server = serve(&socket, answers);
+        let mut request = request(name, Choice::Only, &limits);
+        request.access = &access;
+        let outcome = super::super::docker::Docker.open(&request).and_then(|opened| {
+            let Opened::Stream(mut stream) = opened else { return Err(Error::new(ErrorKind::Internal, "no stream")) };
+            let mut seen = Vec::new();
+            for _ in 0..times {
+                seen.clear();
+                let images = stream.read(&mut |number, body| {
+                    let mut bytes = Vec::new();
+                    let whole = body.read_to_end(&mut bytes).is_ok();
+                    seen.push(format!("{number} {} {whole}", bytes.len()));
+                    Ok(())
+                })?;
+                for (image, _) in images.images {
+                    seen.push(format!("{} {:?} {}", image.target.source, image.target.tags, image.limitations.len()));
+                }
+            }
+            Ok(seen.join(", "))
+        });
+        let outcome = outcome.unwrap_or_else(|e| format!("{}: {e}", e.kind.as_str()));
+        (outcome, server.join().expect("the server ends"))
+    }
+
+    #[test]
+    fn an_image_comes_in_every_framing_and_again() {
+        let archive = tar_of(&docker(&[(&["shop/api:1"], "linux/arm64", &[layer("a"), layer("b")])]));
+        let length = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", archive.len());
+        let plain = [length.as_bytes(), &archive].concat();
+        let closed = [b"HTTP/1.0 200 OK\r\n\r\n".as_slice(), &archive].concat();
+        let (outcome, requests) = ask("shop/api:1", vec![plain, closed, chunked(&archive, 1000), chunked(&archive, 7)]);
+        assert_eq!(outcome, "0 2048 true, 1 2048 true, docker [\"shop/api:1\"] 0");
+        assert_eq!(requests, ["GET /images/shop/api:1/get HTTP/1.1"; 4]);
+    }
+
+    #[test]
+    fn refusals_and_broken_answers_are_told() {
+        let archive = tar_of(&docker(&[(&["x:1"], "linux/arm64", &[layer("a")])]));
+        let error = |status: &str, body: &str| {
+            format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+        };
+        let whole = chunked(&archive, 700);
+        let cases = [
+            (
+                error("404 Not Found", r#"{"message":"No such image: x\u001b[2J"}"#),
+                "not-found: the Docker daemon has no image `x:1`: No such image: x\\x1b[2J",
+            ),
+            (error("500 Oops", "not JSON"), "network: the Docker daemon cannot give the image `x:1`: status 500"),
+            (error("403 No", "{}"), "auth: the Docker daemon refuses the image `x:1`: status 403"),
+            (b"SSH-2.0-x\r\n".to_vec(), "network: the Docker daemon broke off its answer: the answer is not HTTP"),
+            (Vec::new(), "network: the Docker daemon broke off its answer: the answer ends early"),
+            (b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), "malformed: this is no image: the file is empty"),
+            (
+                whole.get(..3000).expect("longer").to_vec(),
+                "malformed: the archive is cut short: it ends in the middle of a member, after",
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n".to_vec(),
+                "io: cannot read the archive: the size of a chunk is no number",
+            ),
+        ];
+        for (answer, expected) in cases {
+            let (outcome, _) = ask("x:1", vec![answer]);
+            assert!(outcome.starts_with(expected), "{outcome}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_is_not_there_is_told_with_its_sockets() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let limits = Limits::default();
+        let access = Access { daemon_socket: Some(folder.path().join("gone.sock")), ..Access::default() };
+        let mut request = request("x", Choice::Only, &limits);
+        request.access = &access;
+        let error = super::super::podman::Podman.open(&request).err().expect("nobody listens");
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::NotFound, "cannot reach the Podman service"));
+        assert!(error.place.is_some_and(|place| place.ends_with("gone.sock")));
+        assert!(error.help.is_some_and(|help| help.contains("podman system service")));
+    }
+
+    #[test]
+    fn names_are_encoded_as_a_path() {
+        assert_eq!(encoded("localhost:5000/a/b@sha256:12"), "localhost:5000/a/b@sha256:12");
+        assert_eq!(encoded("a b?x=1#é"), "a%20b%3Fx%3D1%23%C3%A9");
+    }
+}

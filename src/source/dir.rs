@@ -411,3 +411,105 @@ fn is_kernel_mount(path: &Path) -> bool {
 fn shown(path: &Path) -> String {
     format!("/{}", escape(path.as_os_str().as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Access, PlatformChoice};
+
+    fn blob_of(folder: &Path) -> Arc<dyn Blob> {
+        let limits = crate::limit::Limits::default();
+        let request = Request {
+            location: folder.to_str().expect("UTF-8"),
+            choice: Choice::Only,
+            platform: PlatformChoice::Host,
+            limits: &limits,
+            access: &Access::default(),
+            unwrap: None,
+        };
+        let Ok(Opened::Images(mut images)) = Dir.open(&request) else { unreachable!("a folder is images") };
+        images.remove(0).layers.remove(0).blob
+    }
+
+    #[test]
+    fn a_folder_becomes_a_tar_that_others_read() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        let deep = format!("{}/{}", "d".repeat(90), "e".repeat(90));
+        fs::create_dir_all(at("etc")).expect("writable");
+        fs::create_dir_all(at(&deep)).expect("writable");
+        fs::write(at("etc/os-release"), "ID=x\n").expect("writable");
+        fs::write(at(&format!("{deep}/file")), vec![7; 3000]).expect("writable");
+        fs::write(at("empty"), "").expect("writable");
+        fs::hard_link(at("etc/os-release"), at("zz-hard")).expect("writable");
+        std::os::unix::fs::symlink("/nowhere", at("link")).expect("writable");
+        std::os::unix::fs::symlink(format!("/{}", "t".repeat(150)), at("long-link")).expect("writable");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a new socket");
+        let blob = blob_of(folder.path());
+        let read = || {
+            let mut bytes = Vec::new();
+            // small pieces cross every boundary
+            let mut reader = blob.open().expect("a folder can be opened");
+            let mut piece = [0; 100];
+            loop {
+                match reader.read(&mut piece).expect("readable") {
+                    0 => break,
+                    count => bytes.extend(piece.iter().take(count)),
+                }
+            }
+            bytes
+        };
+        let bytes = read();
+        assert_eq!(bytes, read());
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let mut seen = Vec::new();
+        for entry in archive.entries().expect("a tar") {
+            let mut entry = entry.expect("a member");
+            let mut body = Vec::new();
+            entry.read_to_end(&mut body).expect("a body");
+            let path =
+                String::from_utf8_lossy(&entry.path_bytes()).replace(&deep, "DEEP").replace(&"d".repeat(90), "D");
+            let link = entry.link_name_bytes().map(|l| String::from_utf8_lossy(&l).into_owned()).unwrap_or_default();
+            assert_eq!(entry.header().uid().ok(), fs::symlink_metadata(at("empty")).ok().map(|m| u64::from(m.uid())));
+            seen.push(format!("{path} {:?} {} {}", entry.header().entry_type(), body.len(), link.len()));
+        }
+        let expected = [
+            "D/ Directory 0 0",
+            "DEEP/ Directory 0 0",
+            "DEEP/file Regular 3000 0",
+            "empty Regular 0 0",
+            "etc/ Directory 0 0",
+            "etc/os-release Regular 5 0",
+            "link Symlink 0 8",
+            "long-link Symlink 0 151",
+            "zz-hard Link 0 14",
+        ];
+        assert_eq!(seen, expected);
+        let limitations: Vec<(&str, String)> = blob.limitations().into_iter().map(|l| (l.code, l.place)).collect();
+        assert_eq!(limitations, [("socket-skipped", "/socket".into())]);
+    }
+
+    #[test]
+    fn numbers_beyond_their_fields_are_extended() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = File::create(folder.path().join("huge")).expect("writable");
+        // sparse: no bytes on the disk
+        file.set_len(9 << 30).expect("sparse files work");
+        let blob = blob_of(folder.path());
+        let mut head = vec![0; 2048];
+        blob.open().expect("a folder can be opened").read_exact(&mut head).expect("readable");
+        assert!(String::from_utf8_lossy(&head).contains("19 size=9663676416\n"));
+    }
+
+    #[test]
+    fn records_count_their_own_digits() {
+        let mut out = Vec::new();
+        record(&mut out, "path", &[b'x'; 90]);
+        assert_eq!(out.len(), 99);
+        assert!(out.starts_with(b"99 path=x"));
+        out.clear();
+        record(&mut out, "path", &[b'x'; 91]);
+        assert_eq!(out.len(), 101);
+        assert!(out.starts_with(b"101 path=x"));
+    }
+}

@@ -281,3 +281,181 @@ fn listing(manifests: &[DockerManifest], request: &Request<'_>) -> String {
         .collect();
     format!("name one: {}", joined(&words))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{self, docker, layer, tar, tar_of, wrap};
+    use super::*;
+
+    /// Opens the archive as a file and as a stream, which must agree, and describes the outcome.
+    fn outcome(archive: &[u8], choice: &str) -> String {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("image");
+        let open = |bytes: &[u8], platform: &PlatformChoice| {
+            std::fs::write(&path, bytes).expect("writable");
+            let target = format!("{}{choice}", path.display());
+            made::open(&target, platform).map_or_else(
+                |e| {
+                    format!("{}: {e} | {}", e.kind.as_str(), e.help.as_deref().unwrap_or_default())
+                        .replace(&path.display().to_string(), "FILE")
+                },
+                |images| images.join("\n"),
+            )
+        };
+        let plain = open(archive, &PlatformChoice::Host);
+        assert_eq!(plain, open(&wrap(archive), &PlatformChoice::Host));
+        plain
+    }
+
+    fn two_images() -> Vec<u8> {
+        tar_of(&docker(&[
+            (&["shop/api:1.4", "shop/api:latest"], "linux/arm64", &[layer("a"), layer("b")]),
+            (&["shop/web:1.4"], "linux/arm64", &[layer("a"), layer("c")]),
+            (&[], "linux/arm64", &[layer("d")]),
+        ]))
+    }
+
+    #[test]
+    fn one_of_several_images_is_chosen_by_name_or_digest() {
+        let archive = two_images();
+        let hex = Digest::sha256(&made::config("linux/arm64", &[layer("d")]));
+        let hex = hex.hex();
+        let cases = [
+            (
+                "",
+                format!(
+                    "usage: it holds 3 images, and none was chosen | name one: `FILE:shop/api:1.4`, `FILE:shop/web:1.4`, `FILE@sha256:{hex}`"
+                ),
+            ),
+            (":shop/web:1.4", "linux/arm64 [shop/web:1.4] ok ok".into()),
+            (":docker.io/shop/api", "linux/arm64 [shop/api:1.4 shop/api:latest] ok ok".into()),
+            (":latest", "linux/arm64 [shop/api:1.4 shop/api:latest] ok ok".into()),
+            (
+                ":1.4",
+                "usage: 2 images in it have the name `1.4` | name one: `FILE:shop/api:1.4`, `FILE:shop/web:1.4`".into(),
+            ),
+            (":web:1.4", "linux/arm64 [shop/web:1.4] ok ok".into()),
+            (
+                ":2.0",
+                format!(
+                    "not-found: no image in it has the name `2.0` | name one: `FILE:shop/api:1.4`, `FILE:shop/web:1.4`, `FILE@sha256:{hex}`"
+                ),
+            ),
+            (&format!("@sha256:{hex}"), "linux/arm64 [] ok".into()),
+        ];
+        for (choice, expected) in cases {
+            assert_eq!(outcome(&archive, choice), expected, "{choice}");
+        }
+    }
+
+    #[test]
+    fn forms_of_all_ages_are_read() {
+        let layers = [layer("a"), layer("b")];
+        let config = made::config("linux/arm64", &layers);
+        let id = Digest::sha256(&config);
+        let manifest = |config: &str, layers: [&str; 2]| {
+            serde_json::json!([{"Config": config, "RepoTags": ["x:1"], "Layers": layers}]).to_string()
+        };
+        let linked = tar([
+            ("one.tar", &layers[0][..]),
+            ("id1/layer.tar", b"->../one.tar"),
+            ("id2/layer.tar", &layers[1][..]),
+            (&format!("{}.json", id.hex()), &config[..]),
+            ("manifest.json", manifest(&format!("{}.json", id.hex()), ["id1/layer.tar", "./id2/layer.tar"]).as_bytes()),
+        ]);
+        assert_eq!(outcome(&linked, ""), "linux/arm64 [x:1] ok ok");
+        let mut hybrid = made::Files::new();
+        let descriptor = made::add_image(&mut hybrid, "linux/arm64", &layers);
+        let digest = descriptor.get("digest").and_then(|d| d.as_str()).expect("a digest").to_owned();
+        let mut hybrid = made::layout(hybrid, &[descriptor]);
+        let blob = |bytes: &[u8]| format!("blobs/sha256/{}", Digest::sha256(bytes).hex());
+        let names = [blob(&layers[0]), blob(&layers[1])];
+        hybrid.insert("manifest.json".into(), manifest(&blob(&config), [&names[0], &names[1]]).into_bytes());
+        assert_eq!(outcome(&tar_of(&hybrid), ""), "linux/arm64 [x:1] ok ok");
+        assert_eq!(outcome(&tar_of(&hybrid), &format!("@{id}")), "linux/arm64 [x:1] ok ok");
+        assert_eq!(outcome(&tar_of(&hybrid), &format!("@{digest}")), "linux/arm64 [] ok ok");
+        assert_eq!(
+            outcome(&tar([("repositories", b"{}".as_slice()), ("id/layer.tar", &layers[0])]), ""),
+            "malformed: this is no docker archive: it has no `manifest.json` | \
+             it was written by Docker 1.9 or older; load it and save it again with a current version"
+        );
+    }
+
+    #[test]
+    fn what_does_not_hold_together_is_refused_or_incomplete() {
+        type Change = fn(&mut made::Files);
+        let cases: [(&str, Change, &str); 8] = [
+            ("sound", |_| (), "linux/arm64 [x:1] ok ok"),
+            ("layer gone", |f| drop(f.remove(&key(f, "layer.tar"))), "linux/arm64 [x:1] missing ok"),
+            (
+                "link in a circle",
+                |f| drop(f.insert(key(f, "layer.tar"), b"->layer.tar".to_vec())),
+                "linux/arm64 [x:1] missing ok",
+            ),
+            (
+                "link out of it",
+                |f| drop(f.insert(key(f, "layer.tar"), b"->/etc/passwd".to_vec())),
+                "linux/arm64 [x:1] missing ok",
+            ),
+            ("config gone", |f| drop(f.remove(&key(f, ".json"))), "malformed: the image's configuration"),
+            ("config swapped", |f| drop(f.insert(key(f, ".json"), b"{}".to_vec())), "malformed: the configuration"),
+            (
+                "no image",
+                |f| drop(f.insert("manifest.json".into(), b"[]".to_vec())),
+                "malformed: the archive names no image",
+            ),
+            (
+                "no list",
+                |f| drop(f.insert("manifest.json".into(), b"{}".to_vec())),
+                "malformed: cannot parse `manifest.json`",
+            ),
+        ];
+        for (name, change, expected) in cases {
+            let mut files = docker(&[(&["x:1"], "linux/arm64", &[layer("a"), layer("b")])]);
+            change(&mut files);
+            let got = outcome(&tar_of(&files), "");
+            assert!(got.starts_with(expected), "{name}: {got}");
+        }
+        let mut files = docker(&[(&["x:1"], "linux/arm64", &[layer("a")])]);
+        let manifest = files.get_mut("manifest.json").expect("there");
+        *manifest = String::from_utf8_lossy(manifest).replace("\"Layers\":[", "\"Layers\":[\"x\",").into_bytes();
+        let got = outcome(&tar_of(&files), "");
+        assert!(got.starts_with("malformed: `manifest.json` lists 2 layers, but the configuration 1"), "{got}");
+    }
+
+    /// The first name with this end; of layers the one of the first layer.
+    fn key(files: &made::Files, end: &str) -> String {
+        let first = format!("{}/layer.tar", Digest::sha256(&layer("a")).hex());
+        let mut names = files.keys().filter(|name| name.ends_with(end) && *name != "manifest.json");
+        names.find(|name| end == ".json" || **name == first).expect("there").clone()
+    }
+
+    #[test]
+    fn platforms_are_asked_for_by_the_configuration() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("image").display().to_string();
+        let archive = docker(&[(&["x:1"], "linux/s390x", &[layer("a")]), (&["x:1"], "linux/arm/v7", &[layer("b")])]);
+        std::fs::write(&path, tar_of(&archive)).expect("writable");
+        let open = |platform| {
+            made::open(&path, &platform).map_err(|e| format!("{e} | {}", e.help.as_deref().unwrap_or_default()))
+        };
+        let only = |text: &str| PlatformChoice::Only(text.parse().expect("a platform"));
+        assert_eq!(open(only("linux/arm")), Ok(vec!["linux/arm/v7 [x:1] ok".into()]));
+        assert_eq!(
+            open(only("linux/riscv64")),
+            Err("there is no image for linux/riscv64 | it has: linux/arm/v7, linux/s390x".into())
+        );
+        assert_eq!(open(PlatformChoice::All).map(|images| images.len()), Ok(2));
+        assert!(open(PlatformChoice::Host).is_err_and(|e| e.contains("--platform")));
+    }
+
+    #[test]
+    fn no_prefix_of_an_archive_is_complete() {
+        let whole = tar_of(&docker(&[(&["x:1"], "linux/arm64", &[layer("a"), layer("b")])]));
+        for length in (512..whole.len()).step_by(64) {
+            let got = outcome(whole.get(..length).expect("shorter"), "");
+            assert!(got.starts_with("malformed: ") || got.contains("archive-damaged"), "{length}: {got}");
+        }
+        assert_eq!(outcome(&whole, ""), "linux/arm64 [x:1] ok ok");
+    }
+}

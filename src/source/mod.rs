@@ -7,6 +7,8 @@ pub mod docker;
 pub mod docker_archive;
 mod form;
 mod layout;
+#[cfg(test)]
+mod made;
 mod name;
 pub mod oci_archive;
 pub mod oci_dir;

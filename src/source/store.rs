@@ -70,14 +70,19 @@ pub(super) fn with_damage(store: &dyn Store, result: Result<Vec<Assembled>>) -> 
 pub(super) fn read_capped(reader: impl Read, most: ByteSize, name: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let place = crate::escape::escape(name);
-    reader
-        .take(most.bytes().saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::io(format!("cannot read `{place}`"), e))?;
+    reader.take(most.bytes().saturating_add(1)).read_to_end(&mut bytes).map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => Error::malformed(format!("`{place}` is cut short")),
+        _ => Error::io(format!("cannot read `{place}`"), e),
+    })?;
     if bytes.len() as u64 > most.bytes() {
         return Err(too_large(name, most));
     }
     Ok(bytes)
+}
+
+/// The error for a document that ends before its time.
+pub(super) fn cut(name: &str) -> Error {
+    Error::malformed(format!("`{}` is cut short", crate::escape::escape(name)))
 }
 
 /// The error for a document beyond its cap.

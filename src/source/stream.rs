@@ -20,7 +20,7 @@ use crate::size::ByteSize;
 
 use super::archive::Names;
 use super::form::{Form, magic_of_file, not_an_image, open_file, open_store, peek};
-use super::store::{Store, too_large};
+use super::store::{Store, cut, too_large};
 use super::{
     Access, Choice, Opened, PlatformChoice, Request, Source, StreamedArchive, StreamedImages, StreamedLayer, Unwrap,
     docker_archive, layout,
@@ -257,6 +257,8 @@ enum Part {
     Document(Vec<u8>),
     /// A document beyond its cap; an error only if somebody wants it.
     TooLarge,
+    /// A document whose end is missing.
+    Cut,
     Layer {
         number: u32,
         size: u64,
@@ -276,8 +278,7 @@ impl Kept {
         }
         self.bytes = self.bytes.saturating_add(size);
         let mut bytes = head.to_vec();
-        // a cut document is missing, and the cut is told at the next member
-        if body.read_to_end(&mut bytes).is_ok() { Part::Document(bytes) } else { Part::Other }
+        if body.read_to_end(&mut bytes).is_ok() { Part::Document(bytes) } else { Part::Cut }
     }
 
     fn number(&self, name: &str) -> Option<u32> {
@@ -298,6 +299,7 @@ impl Store for Kept {
             Some(Part::Document(bytes)) if bytes.len() as u64 > most.bytes() => Err(too_large(name, most)),
             Some(Part::Document(bytes)) => Ok(Some(bytes.clone())),
             Some(Part::TooLarge) => Err(too_large(name, most)),
+            Some(Part::Cut) => Err(cut(name)),
             Some(Part::Layer { size: 0, .. }) => Ok(Some(Vec::new())),
             Some(Part::Layer { .. } | Part::Other) | None => Ok(None),
         }
@@ -306,7 +308,7 @@ impl Store for Kept {
     fn layer(&self, name: &str) -> Option<Arc<dyn Blob>> {
         match self.names.get(name)? {
             Part::Layer { size, .. } => Some(Arc::new(Passed { size: *size })),
-            Part::Document(_) | Part::TooLarge | Part::Other => None,
+            Part::Document(_) | Part::TooLarge | Part::Cut | Part::Other => None,
         }
     }
 
@@ -332,5 +334,91 @@ impl Blob for Passed {
 
     fn is_replayable(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{docker, layer, request, tar, tar_of, wrap};
+    use super::*;
+
+    fn stream(archive: Vec<u8>) -> Stream {
+        let limits = Limits::default();
+        let start = move || Ok(Box::new(io::Cursor::new(archive.clone())) as Box<dyn Read + Send>);
+        Stream::new(&request("-", Choice::Only, &limits), "standard input".into(), Box::new(start))
+    }
+
+    #[test]
+    fn what_looks_like_a_layer_is_handed_on_once() {
+        let gzip = b"\x1f\x8b\x08 rest".to_vec();
+        let archive = tar([
+            ("blobs/sha256/a", &layer("a")[..]),
+            ("VERSION", b"1.0"),
+            ("a.json", b" {}"),
+            ("gzip", &gzip),
+            ("zstd", b"\x28\xb5\x2f\xfd rest"),
+            ("skippable", b"\x50\x2a\x4d\x18 rest"),
+            ("xz", b"\xfd7zXZ\0 rest"),
+            ("bzip2", b"BZh9 rest"),
+            ("empty-layer", b""),
+            ("empty-tar", &[0; 1024]),
+            ("link.tar", b"->gzip"),
+        ]);
+        let mut seen = Vec::new();
+        let result = stream(archive).read(&mut |number, body| {
+            let mut bytes = Vec::new();
+            body.read_to_end(&mut bytes).expect("memory can be read");
+            seen.push((number, bytes.len()));
+            Ok(())
+        });
+        assert_eq!(seen, [(0, 2048), (1, 8), (2, 9), (3, 9), (4, 11), (5, 9), (6, 0), (7, 1024)]);
+        assert!(result.is_err_and(|e| e.message.contains("neither `manifest.json` nor `index.json`")));
+    }
+
+    #[test]
+    fn a_layer_that_is_not_read_is_passed_over() {
+        let archive = tar_of(&docker(&[(&["x:1"], "linux/arm64", &[layer("a"), layer("b")])]));
+        let mut stream = stream(archive);
+        let mut numbers = Vec::new();
+        for _ in 0..2 {
+            let found = stream.read(&mut |_, _| Ok(())).expect("an image");
+            let (image, layers) = found.images.first().expect("an image");
+            assert!(image.layers.iter().all(|layer| layer.blob.open().is_err() && layer.blob.size() == Some(2048)));
+            numbers.push(layers.clone());
+        }
+        assert_eq!(numbers.first(), numbers.last());
+    }
+
+    #[test]
+    fn a_stream_is_read_once_unless_it_can_begin_again() {
+        let archive = tar_of(&docker(&[(&["x:1"], "linux/arm64", &[layer("a")])]));
+        let mut once = stream(archive).once();
+        assert!(once.read(&mut |_, _| Ok(())).is_ok() && !once.is_replayable());
+        assert!(once.read(&mut |_, _| Ok(())).is_err());
+    }
+
+    #[test]
+    fn large_documents_are_missed_only_when_wanted() {
+        let large = format!("{{{}}}", " ".repeat(9 << 20));
+        let mut files = docker(&[(&["x:1"], "linux/arm64", &[layer("a")])]);
+        files.insert("attestation".into(), large.clone().into_bytes());
+        assert!(stream(tar_of(&files)).read(&mut |_, _| Ok(())).is_ok());
+        files.insert("manifest.json".into(), large.into_bytes());
+        let error = stream(tar_of(&files)).read(&mut |_, _| Ok(())).err().expect("too large");
+        assert_eq!(error.kind, ErrorKind::Limit);
+    }
+
+    #[test]
+    fn what_a_wrapped_file_holds_is_told() {
+        let cases = [
+            (wrap(b"plain text"), "this is no image: the file is gzip data, and what it holds is of a kind"),
+            (wrap(&wrap(b"")), "this is no image: the file is gzip data, and what it holds is gzip data"),
+            (b"PK\x03\x04".to_vec(), "this is no image: the file is a zip archive"),
+        ];
+        for (bytes, expected) in cases {
+            let error = stream(bytes).read(&mut |_, _| Ok(())).err().expect("no image");
+            assert!(error.message.starts_with(expected), "{error}");
+            assert_eq!(error.place.as_deref(), Some("standard input"));
+        }
     }
 }

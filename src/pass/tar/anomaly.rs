@@ -37,15 +37,13 @@ impl Anomalies {
     }
 
     fn add(&mut self, code: &'static str, offset: u64, path: Option<&ImagePath>, what: String, is_gap: bool) {
-        let count = match self.counts.iter_mut().find(|(known, _, gap)| *known == code && *gap == is_gap) {
-            Some((_, count, _)) => {
-                *count = count.saturating_add(1);
-                *count
-            }
-            None => {
-                self.counts.push((code, 1, is_gap));
-                1
-            }
+        let known = self.counts.iter_mut().find(|(known, _, gap)| *known == code && *gap == is_gap);
+        let count = if let Some((_, count, _)) = known {
+            *count = count.saturating_add(1);
+            *count
+        } else {
+            self.counts.push((code, 1, is_gap));
+            1
         };
         if count <= LISTED {
             self.list.push(Anomaly { code, what, offset, path: path.cloned(), is_gap });

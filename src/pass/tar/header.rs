@@ -34,7 +34,8 @@ impl<'a> Header<'a> {
     /// Checks the checksum, of unsigned or (as some old writers did) signed bytes.
     pub(super) fn parse(block: &'a Block) -> Option<Self> {
         let expected = parse_number(field(block, 148, 8)).ok()?;
-        let blank = 8 * i64::from(b' ');
+        // the field itself counts as eight spaces
+        let blank = 0x100;
         let outside = || block.iter().take(148).chain(block.iter().skip(156));
         let unsigned = outside().fold(0_u32, |sum, byte| sum.wrapping_add(u32::from(*byte)));
         if i64::from(unsigned).saturating_add(blank) != expected {
@@ -176,7 +177,7 @@ mod tests {
         let cases: &[(&[u8], Result<i64, BadNumber>)] = &[
             (b"0000644\0", Ok(0o644)),
             (b"   644 \0", Ok(0o644)),
-            (b"\0\0\0644 ", Ok(0o644)),
+            (b"\x00\x00\x00644 ", Ok(0o644)),
             (b"77777777", Ok(0o7777_7777)),
             (b"644 junk", Ok(0o644)),
             (b"\0\0\0\0\0\0\0\0", Ok(0)),

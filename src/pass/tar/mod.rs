@@ -25,8 +25,8 @@ use crate::tree::{FileEntry, FileKind};
 
 use super::buffer::Buffered;
 
-pub use anomaly::Anomaly;
 use anomaly::Anomalies;
+pub use anomaly::Anomaly;
 use header::{BLOCK, BadNumber, Block, Flavour, Header};
 use pax::Pax;
 use sparse::{ContentMap, PaxForm, Region};
@@ -476,8 +476,7 @@ impl<R: Read> TarReader<R> {
             mtime: self.number("mtime", mtime, at),
             path,
             kind,
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "masked to twelve bits")]
-            mode: (mode & 0o7777) as u32,
+            mode: u32::try_from(mode & 0o7777).unwrap_or_default(),
             size,
             has_capability: pax.has_capability,
         })
@@ -533,7 +532,11 @@ impl<R: Read> TarReader<R> {
                     self.anomalies.gap("ambiguous-name", at.0, Some(at.1), what);
                 }
                 let target = long_link.or(pax_link).unwrap_or_else(|| header.link_name().to_vec());
-                if typeflag == b'1' { FileKind::HardLink(ImagePath::new(&target)) } else { FileKind::Symlink(target.into()) }
+                if typeflag == b'1' {
+                    FileKind::HardLink(ImagePath::new(&target))
+                } else {
+                    FileKind::Symlink(target.into())
+                }
             }
             b'3' | b'4' => {
                 let (major, minor) = header.device().unwrap_or_else(|BadNumber| {
@@ -602,7 +605,12 @@ impl<R: Read> TarReader<R> {
 
     /// Old GNU: four regions in the header, then blocks of 21 more between header and content.
     fn read_old_map(&mut self, header: &Header<'_>) -> Result<(Result<Vec<Region>, String>, u64), TarError> {
-        let (mut regions, mut is_extended) = sparse::parse_old_regions(header.block(), 386, 4, 482);
+        let max_regions = self.limits.sparse_regions;
+        let capped = |regions: Vec<Region>| {
+            if regions.len() > max_regions { Err(sparse::too_many(max_regions)) } else { Ok(regions) }
+        };
+        let (regions, mut is_extended) = sparse::parse_old_regions(header.block(), 386, 4, 482);
+        let mut regions = regions.and_then(capped);
         while is_extended {
             let Some(block) = self.read_block("a sparse map")? else {
                 return Err(self.cut("a sparse map", self.body.path.as_ref()));
@@ -611,10 +619,7 @@ impl<R: Read> TarReader<R> {
             is_extended = extended;
             regions = regions.and_then(|mut regions| {
                 regions.extend(more?);
-                if regions.len() > self.limits.sparse_regions {
-                    return Err(sparse::too_many(self.limits.sparse_regions));
-                }
-                Ok(regions)
+                capped(regions)
             });
         }
         let real_size = header.real_size().ok().and_then(|size| u64::try_from(size).ok());
@@ -662,12 +667,11 @@ impl<R: Read> TarReader<R> {
 
     /// Ends a read of content at a cut or an error of the reader.
     fn fail_body(&mut self, error: Option<io::Error>) -> io::Error {
-        let error = match error {
-            Some(error) => read_error(self.input.offset(), error),
-            None => {
-                let path = self.body.path.take();
-                self.cut(if path.is_some() { "the content" } else { "an extended header" }, path.as_ref())
-            }
+        let error = if let Some(error) = error {
+            read_error(self.input.offset(), error)
+        } else {
+            let path = self.body.path.take();
+            self.cut(if path.is_some() { "the content" } else { "an extended header" }, path.as_ref())
         };
         self.fail(error.clone());
         error.into()

@@ -178,7 +178,7 @@ pub(super) fn check_regions(regions: &[Region], real_size: u64, stored: u64) -> 
         if region.offset < end {
             return Err("the regions of a sparse file overlap or are out of order".into());
         }
-        end = region.offset.checked_add(region.length).unwrap_or(u64::MAX);
+        end = region.offset.saturating_add(region.length);
         if end > real_size {
             return Err("a region of a sparse file lies beyond its end".into());
         }
