@@ -12,7 +12,7 @@ use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::package;
 use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
-use crate::policy::{EvaluateContext, PolicySet};
+use crate::policy::{Action, EvaluateContext, PolicySet};
 use crate::report::{Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
@@ -65,7 +65,7 @@ pub fn collectors() -> Vec<&'static dyn Collector> {
 /// Every rule, sorted by id.
 pub fn rules() -> Vec<&'static Rule> {
     let mut rules: Vec<&'static Rule> = CHECKS.iter().flat_map(|check| check.rules().iter().copied()).collect();
-    rules.extend(secret::rules());
+    rules.extend(secret::RULES.iter().copied());
     rules.extend(crate::policy::RULES);
     rules.sort_by_key(|rule| rule.id);
     rules
@@ -101,7 +101,10 @@ impl Reading<'_> {
         self.options.progress.expect(image.layers.len(), bytes);
         self.options.progress.stage("read");
         let pass = self.pass()?;
-        let read = pass.read(&image.layers);
+        let mut read = pass.read(&image.layers);
+        for (facts, layer) in read.iter_mut().zip(&image.layers) {
+            facts.limitations.extend(layer.blob.limitations());
+        }
         let Image { layers, .. } = &image;
         let merged = self.merge(read, |wanted| {
             if layers.iter().enumerate().any(|(index, layer)| wanted.contains_key(&index) && !layer.blob.is_replayable()) {
@@ -279,7 +282,7 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
 }
 
 fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings: Vec<Finding> = secret::findings(&inventory, options.today);
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
@@ -288,10 +291,11 @@ fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
         layer.map_or(Origin::Unknown, |layer| layer.origin)
     };
     let context = EvaluateContext { limitations: &inventory.limitations, today: options.today, origin: &origin_of };
-    let (findings, verdict) = options.policy.evaluate(findings, &context);
+    let (mut findings, verdict) = options.policy.evaluate(findings, &context);
+    findings.retain(|judged| judged.action != Action::Ignore);
     let data = BTreeMap::from([
         ("rules", rules().len().into()),
-        ("end_of_life", serde_json::json!({ "updated": check::END_OF_LIFE_UPDATED })),
+        ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
     Report { version: env!("CARGO_PKG_VERSION"), target: summary(&inventory), verdict, packages: inventory.packages, findings, limitations: inventory.limitations, data }
 }

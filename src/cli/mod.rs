@@ -93,8 +93,16 @@ fn run(arguments: &[OsString]) -> Exit {
 
 fn check_policies(files: &[String]) -> Result<()> {
     let known = crate::scan::rules();
-    let summary = crate::policy::check(files, &known, term::wants_colour(&io::stderr(), term::Colour::Auto))?;
-    print(&format!("{summary}\n"))
+    let summaries = crate::policy::check(files, &known, term::today(), term::wants_colour(&io::stderr(), term::Colour::Auto))?;
+    let mut text = String::new();
+    for summary in &summaries {
+        let extends = if summary.extends.is_empty() { String::new() } else { format!(", extends {}", summary.extends.join(", ")) };
+        text += &format!("{}: in order; rules: {}, waivers: {}{extends}\n", summary.name, summary.rules, summary.waivers);
+        for note in &summary.notes {
+            text += &format!("  note: {note}\n");
+        }
+    }
+    print(&text)
 }
 
 fn show_preset(name: &str) -> Result<()> {

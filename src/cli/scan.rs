@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
@@ -14,7 +13,7 @@ use crate::report::Report;
 use crate::rule::Severity;
 use crate::scan::{Options, scan};
 use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, target};
-use crate::time::{Date, Timestamp};
+use crate::time::Date;
 
 use super::config::Config;
 use super::exit::{Exit, ExitRules};
@@ -157,7 +156,7 @@ fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> 
     };
     let policy = policy(arguments)?;
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
-    scan(*source, &request, &Options { policy: &policy, today: arguments.today.unwrap_or_else(today), jobs, progress: watcher })
+    scan(*source, &request, &Options { policy: &policy, today: arguments.today.unwrap_or_else(term::today), jobs, progress: watcher })
 }
 
 fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
@@ -189,11 +188,11 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         insecure: arguments.insecure,
         ca_certificate: arguments.cacert.clone(),
         mirrors,
-        trusted_realms,
         docker_config: variable("DOCKER_CONFIG"),
         home,
         runtime_dir: variable("XDG_RUNTIME_DIR"),
         daemon_socket: socket,
+        ..Access::default()
     })
 }
 
@@ -210,11 +209,6 @@ fn password(arguments: &ScanArguments) -> Result<Option<Sensitive>> {
     io::stdin().take(LONGEST).read_to_string(&mut password).map_err(|e| Error::io("cannot read the password", e))?;
     let password = password.strip_suffix('\n').unwrap_or(&password);
     Ok(Some(Sensitive(password.strip_suffix('\r').unwrap_or(password).to_owned())))
-}
-
-fn today() -> Date {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).date()
 }
 
 /// The least of a list such as `HIGH,CRITICAL`.
@@ -264,7 +258,7 @@ impl Outputs {
     /// Where JSON was asked for, a failure is JSON too.
     fn write_failure(&self, error: &Error) -> Result<()> {
         for (_, path) in self.places.iter().filter(|(format, _)| format.id() == "json") {
-            write_to(path.as_deref(), &mut |out| crate::output::json::render_failure(error, error.kind.is_refusal(), out))?;
+            write_to(path.as_deref(), &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -12,6 +12,14 @@ use crate::escape::escape;
 use crate::pass::Progress;
 use crate::scan::Watch;
 use crate::size::ByteSize;
+use crate::time::{Date, Timestamp};
+
+/// The day, in UTC.
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+pub(super) fn today() -> Date {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).date()
+}
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -48,7 +56,10 @@ pub(super) fn width() -> usize {
 pub(super) fn print_error(error: &Error) {
     let colour = wants_colour(&io::stderr(), Colour::Auto);
     let word = if colour { "\x1b[1;31merror\x1b[0m" } else { "error" };
-    let mut text = format!("{word}: {error}\n");
+    let mut text = match error.detail.as_deref() {
+        Some(detail) => format!("{}\n", detail.trim_end()),
+        None => format!("{word}: {error}\n"),
+    };
     if let Some(place) = &error.place {
         text += &format!("  in: {}\n", escape(place));
     }

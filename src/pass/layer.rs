@@ -68,7 +68,7 @@ impl<'scope> Reading<'_, 'scope> {
     fn decode(
         &self,
         layer: usize,
-        blob: impl Read + Send,
+        blob: impl Read,
         stated: &Stated<'_>,
     ) -> Result<(Compression, (Option<crate::digest::Digest>, u64)), Limitation> {
         let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
