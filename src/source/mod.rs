@@ -1,6 +1,11 @@
 //! Where images come from. Each source is one file here and one line in [`SOURCES`].
 
 mod name;
+#[cfg(feature = "registry")]
+pub mod registry;
+#[cfg(not(feature = "registry"))]
+#[path = "no_registry.rs"]
+pub mod registry;
 pub mod select;
 
 use std::io::Read;
@@ -74,6 +79,9 @@ pub struct Access {
     pub insecure: bool,
     /// PEM file with further root certificates.
     pub ca_certificate: Option<std::path::PathBuf>,
+    /// Further hosts (with the port, if it is not 443) to which a registry's credentials may go for a
+    /// token, by the name of the registry in references.
+    pub trusted_realms: std::collections::BTreeMap<String, Vec<String>>,
     /// Mirrors for a registry host, tried in order before the host itself.
     pub mirrors: std::collections::BTreeMap<String, Vec<String>>,
     /// Folder of docker's `config.json`, or the file itself, where the environment names one.
@@ -132,4 +140,4 @@ pub struct StreamedLayer {
 }
 
 /// All sources, sorted by id.
-pub static SOURCES: &[&dyn Source] = &[];
+pub static SOURCES: &[&dyn Source] = &[&registry::RegistrySource];
