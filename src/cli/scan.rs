@@ -188,11 +188,11 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         insecure: arguments.insecure,
         ca_certificate: arguments.cacert.clone(),
         mirrors,
+        trusted_realms,
         docker_config: variable("DOCKER_CONFIG"),
         home,
         runtime_dir: variable("XDG_RUNTIME_DIR"),
         daemon_socket: socket,
-        ..Access::default()
     })
 }
 
