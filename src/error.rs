@@ -18,6 +18,8 @@ pub struct Error {
     pub place: Option<String>,
     /// A command or a setting to try.
     pub help: Option<String>,
+    /// More than one line can say, laid out already, such as the marked lines of a policy file; for people only.
+    pub detail: Option<String>,
     /// What the operation itself was told.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -70,7 +72,7 @@ impl ErrorKind {
 impl Error {
     /// An error with its message alone.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), place: None, help: None, source: None }
+        Self { kind, message: message.into(), place: None, help: None, detail: None, source: None }
     }
 
     /// Input that is not what it claims to be.
@@ -103,6 +105,13 @@ impl Error {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// Adds what more than one line can say.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
         self
     }
 

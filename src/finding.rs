@@ -117,6 +117,15 @@ impl Finding {
         self
     }
 
+    /// The layer it is in, where it is in one.
+    pub fn layer(&self) -> Option<u32> {
+        match &self.location {
+            Location::File { layer, .. } | Location::Package { layer, .. } => Some(*layer),
+            Location::History { layer, .. } => *layer,
+            Location::Config { .. } | Location::Image => None,
+        }
+    }
+
     /// 32 hexadecimal digits made of rule, subject, place and matter: no line, no layer, no digest
     /// of a layer, so that a rebuild of the same image gives the same.
     pub fn fingerprint(&self) -> String {

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod error;
 pub mod escape;
 pub mod finding;
+pub mod format;
 pub mod image;
 pub mod inventory;
 pub mod limit;

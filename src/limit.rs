@@ -11,6 +11,8 @@ pub struct Limits {
     pub manifest: ByteSize,
     /// Largest image configuration.
     pub config: ByteSize,
+    /// All documents read for one image or kept of one stream.
+    pub documents: ByteSize,
     /// How deep indexes may nest.
     pub index_depth: u32,
     /// Descriptors of one index, and documents visited for one image.
@@ -44,6 +46,7 @@ impl Default for Limits {
         Self {
             manifest: ByteSize::mib(4),
             config: ByteSize::mib(8),
+            documents: ByteSize::mib(64),
             index_depth: 4,
             descriptors: 10_000,
             layers: 4_096,

@@ -1,5 +1,7 @@
 //! What was learned of a node.
 
+use std::collections::HashMap;
+
 use crate::inventory::{Distro, Group, Package};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
@@ -163,16 +165,50 @@ impl<'a> View<'a> {
         view.selected.iter().flat_map(move |(path, node)| view.facts_of(*node).map(move |fact| (path, *node, fact)))
     }
 
-    /// The first layer that held a package of this name and version at one of `paths`' nodes or earlier ones under the same path.
-    pub fn added_by(&self, path: &ImagePath, node: Node, matches: impl Fn(&PackageFact) -> bool) -> u32 {
-        self.facts
-            .iter()
-            .filter(|fact| fact.collector == self.collector && fact.node.layer <= node.layer)
-            .filter(|fact| fact.node == node || self.tree.entry(fact.node).path == *path)
-            .filter(|fact| matches!(&fact.fact, Fact::Package(package) if matches(package)))
-            .map(|fact| fact.node.layer)
-            .min()
-            .unwrap_or(node.layer)
+    /// In which layer each of the collector's packages was first seen. One walk over all facts: ask once.
+    pub fn first_layers(&self) -> FirstLayers<'a> {
+        let mut layers = HashMap::new();
+        for fact in self.facts.iter().filter(|fact| fact.collector == self.collector) {
+            if let Fact::Package(package) = &fact.fact {
+                let path = &self.tree.entry(fact.node).path;
+                let first = layers.entry(PackageKey::new(path, package)).or_insert(fact.node.layer);
+                *first = fact.node.layer.min(*first);
+            }
+        }
+        FirstLayers { tree: self.tree, layers }
+    }
+}
+
+/// The first layer that held each package at each path. Made by [`View::first_layers`].
+#[derive(Debug)]
+pub struct FirstLayers<'a> {
+    tree: &'a Tree,
+    layers: HashMap<PackageKey<'a>, u32>,
+}
+
+impl FirstLayers<'_> {
+    /// The first layer that held this package, in this version, in the file at `path` or under the
+    /// name that `node` has in its own layer; never above `node`.
+    pub fn of(&self, path: &ImagePath, node: Node, package: &PackageFact) -> u32 {
+        [path, &self.tree.entry(node).path]
+            .into_iter()
+            .filter_map(|path| self.layers.get(&PackageKey::new(path, package)))
+            .fold(node.layer, |first, layer| first.min(*layer))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct PackageKey<'a> {
+    path: &'a [u8],
+    name: &'a str,
+    version: &'a str,
+    architecture: Option<&'a str>,
+}
+
+impl<'a> PackageKey<'a> {
+    fn new(path: &'a ImagePath, package: &'a PackageFact) -> Self {
+        let PackageFact { name, version, architecture, .. } = package;
+        Self { path: path.as_bytes(), name, version, architecture: architecture.as_deref() }
     }
 }
 

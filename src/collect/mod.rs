@@ -6,9 +6,9 @@ mod select;
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
-use crate::tree::{FileEntry, Node, Tree};
+use crate::tree::{FileEntry, Node};
 
-pub use fact::{Fact, FactOf, Facts, PackageFact, SecretFact, View};
+pub use fact::{Fact, FactOf, Facts, FirstLayers, PackageFact, SecretFact, View};
 pub use select::{Mask, Select, Selectors};
 
 /// Reads certain files of an image.
@@ -70,12 +70,4 @@ pub struct File<'a> {
     pub overlap: usize,
     /// Whether the file ends with these bytes.
     pub is_last: bool,
-}
-
-impl Tree {
-    /// For tests of collectors: nothing yet.
-    #[doc(hidden)]
-    pub fn is_empty(&self) -> bool {
-        self.layers().iter().all(Vec::is_empty)
-    }
 }

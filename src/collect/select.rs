@@ -1,6 +1,9 @@
 //! Selectors: which files a collector wants, as data.
 
+use std::collections::HashMap;
+
 use crate::path::ImagePath;
+use crate::tree::{FileKind, Node, Tree};
 
 /// One wish of a collector. Paths are without a leading `/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +24,17 @@ pub enum Select {
 /// A set of collectors, by index in the registration. At most 64 collectors can be registered.
 pub type Mask = u64;
 
-/// The selectors of all collectors, compiled: one look-up for a path, however many collectors there are.
+/// The selectors of all collectors, compiled: a look-up or two for a path, however many collectors there are.
 #[derive(Debug, Default)]
 pub struct Selectors {
     everything: Mask,
+    paths: HashMap<&'static [u8], Mask>,
+    names: HashMap<&'static [u8], Mask>,
+    folders: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
+    /// By their last two bytes.
+    suffixes: HashMap<[u8; 2], Vec<(&'static [u8], Mask)>>,
+    /// Wishes that links may lead to, by collector.
+    linked: Vec<(Select, Mask)>,
 }
 
 impl Selectors {
@@ -32,9 +42,22 @@ impl Selectors {
     pub fn new<'a>(collectors: impl IntoIterator<Item = &'a [Select]>) -> Self {
         let mut compiled = Self::default();
         for (index, selects) in collectors.into_iter().enumerate() {
+            let mask: Mask = 1 << index;
             for select in selects {
-                if *select == Select::Everything {
-                    compiled.everything |= 1 << index;
+                match *select {
+                    Select::Path(path) => *compiled.paths.entry(path.as_bytes()).or_default() |= mask,
+                    Select::Under(folder, suffix) => {
+                        compiled.folders.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
+                    }
+                    Select::Name(name) => *compiled.names.entry(name.as_bytes()).or_default() |= mask,
+                    Select::Suffix(suffix) => {
+                        let suffix = suffix.as_bytes();
+                        compiled.suffixes.entry(last_two(suffix)).or_default().push((suffix, mask));
+                    }
+                    Select::Everything => compiled.everything |= mask,
+                }
+                if matches!(select, Select::Path(_) | Select::Under(..)) {
+                    compiled.linked.push((*select, mask));
                 }
             }
         }
@@ -48,7 +71,131 @@ impl Selectors {
 
     /// The collectors that want the file of this name, [`everything`](Self::everything) not counted.
     pub fn by_name(&self, path: &ImagePath) -> Mask {
-        let _ = path;
-        0
+        let bytes = path.as_bytes();
+        let mut mask = self.paths.get(bytes).copied().unwrap_or_default();
+        let name = path.file_name();
+        mask |= self.names.get(name).copied().unwrap_or_default();
+        if let Some(wishes) = self.folders.get(path.parent_bytes()) {
+            for (suffix, wish) in wishes {
+                if name.ends_with(suffix) {
+                    mask |= wish;
+                }
+            }
+        }
+        if let Some(wishes) = self.suffixes.get(&last_two(bytes)) {
+            for (suffix, wish) in wishes {
+                if bytes.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(bytes) {
+                    mask |= wish;
+                }
+            }
+        }
+        mask
+    }
+
+    /// For each of `count` collectors the live names it selects and the files they lead to, links
+    /// followed; sorted, and unique.
+    ///
+    /// A file that a link makes a selected one is listed under the selected name.
+    pub fn live(&self, tree: &Tree, count: usize) -> Vec<Vec<(ImagePath, Node)>> {
+        let mut selected: Vec<Vec<(ImagePath, Node)>> = vec![Vec::new(); count];
+        let mut add = |path: &ImagePath, mask: Mask, node: Node| {
+            let node = match tree.entry(node).kind {
+                FileKind::File => Some(node),
+                FileKind::Symlink(_) => tree.resolve(path).map(|(_, node)| node).filter(|node| tree.entry(*node).is_file()),
+                _ => None,
+            };
+            let Some(node) = node else { return };
+            for (index, list) in selected.iter_mut().enumerate() {
+                if mask & (1 << index) != 0 {
+                    list.push((path.clone(), node));
+                }
+            }
+        };
+        for (path, node) in tree.names() {
+            let mask = self.by_name(path);
+            if mask != 0 {
+                add(path, mask, node);
+            }
+        }
+        for (wish, mask) in &self.linked {
+            match *wish {
+                Select::Path(path) => {
+                    let path = ImagePath::from(path);
+                    if let Some((_, node)) = tree.resolve(&path) {
+                        add(&path, *mask, node);
+                    }
+                }
+                Select::Under(folder, suffix) => {
+                    let folder = ImagePath::from(folder);
+                    let Some(real) = tree.resolve_folder(&folder).filter(|real| *real != folder) else { continue };
+                    for (path, node) in tree.children(&real) {
+                        if path.file_name().ends_with(suffix.as_bytes()) {
+                            let node = tree.resolve(&path).map_or(node, |(_, node)| node);
+                            add(&folder.join(path.file_name()), *mask, node);
+                        }
+                    }
+                }
+                Select::Name(_) | Select::Suffix(_) | Select::Everything => {}
+            }
+        }
+        for list in &mut selected {
+            list.sort_unstable();
+            list.dedup();
+        }
+        selected
+    }
+}
+
+fn last_two(bytes: &[u8]) -> [u8; 2] {
+    bytes.last_chunk().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::Limits;
+    use crate::tree::FileEntry;
+
+    const FIRST: &[Select] = &[Select::Path("var/lib/dpkg/status"), Select::Under("var/lib/dpkg/status.d", "")];
+    const SECOND: &[Select] = &[Select::Name("package.json"), Select::Suffix(".dist-info/METADATA"), Select::Suffix("/apk/db")];
+
+    #[test]
+    fn names_are_selected_by_look_up() {
+        let selectors = Selectors::new([FIRST, SECOND, &[Select::Everything]]);
+        let cases = [
+            ("var/lib/dpkg/status", 0b01),
+            ("x/var/lib/dpkg/status", 0),
+            ("var/lib/dpkg/status.d/base", 0b01),
+            ("var/lib/dpkg/status.d/a/b", 0),
+            ("package.json", 0b10),
+            ("a/b/package.json", 0b10),
+            ("a/xpackage.json", 0),
+            ("usr/lib/python3/x-1.dist-info/METADATA", 0b10),
+            ("apk/db", 0b10),
+            ("A", 0),
+        ];
+        for (path, mask) in cases {
+            assert_eq!(selectors.by_name(&path.into()), mask, "{path}");
+        }
+        assert_eq!(selectors.everything(), 0b100);
+    }
+
+    #[test]
+    fn live_names_are_selected_through_links() {
+        let link = |path: &str, target: &str| FileEntry { kind: FileKind::Symlink(target.as_bytes().into()), ..FileEntry::file(path, 0) };
+        let hard = |path: &str, target: &str| FileEntry { kind: FileKind::HardLink(target.into()), ..FileEntry::file(path, 0) };
+        let layer = vec![
+            FileEntry::file("real/status", 1),
+            FileEntry::file("real/status.d/base", 1),
+            link("var/lib/dpkg", "/real"),
+            FileEntry::file("store/0a", 1),
+            hard("app/package.json", "store/0a"),
+            link("app/x/package.json", "../../nowhere"),
+        ];
+        let (tree, _) = Tree::union(vec![layer], &Limits::default());
+        let selected = Selectors::new([FIRST, SECOND]).live(&tree, 2);
+        let shown: Vec<Vec<String>> =
+            selected.iter().map(|list| list.iter().map(|(path, node)| format!("{path}={}", node.member)).collect()).collect();
+        assert_eq!(shown, [vec!["/var/lib/dpkg/status=0", "/var/lib/dpkg/status.d/base=1"], vec!["/app/package.json=3"]]);
     }
 }

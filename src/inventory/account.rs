@@ -31,6 +31,8 @@ pub struct User {
     pub shell: String,
     /// The password field is empty: in `shadow` where passwd says `x`, else in `passwd` itself.
     pub empty_password: bool,
+    /// `passwd` says `x`: the password is in `shadow`.
+    pub is_shadowed: bool,
     /// Line in `passwd`, from 1.
     pub line: u64,
     /// Line in `shadow`, from 1, where the user has one.

@@ -2,7 +2,9 @@
 
 pub mod account;
 pub mod distro;
+mod origin;
 pub mod package;
+pub mod run_user;
 pub mod secret;
 
 use std::collections::BTreeMap;
@@ -11,11 +13,13 @@ use crate::digest::Digest;
 use crate::image::{ImageConfig, Target};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 
 pub use account::{Accounts, Group, User};
 pub use distro::Distro;
+pub use origin::origins;
 pub use package::{Ecosystem, Package, PackageLocation};
+pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 
 /// One image, read.
@@ -92,15 +96,17 @@ impl OwnedPaths {
         self.0.get(path).copied()
     }
 
+    /// Follows the packages to new indices: `places[old]` is the new one.
+    pub fn renumber(&mut self, places: &[u32]) {
+        for package in self.0.values_mut() {
+            if let Some(place) = places.get(*package as usize) {
+                *package = *place;
+            }
+        }
+    }
+
     /// Whether nothing is known of ownership: no OS package listed files.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl Inventory {
-    /// Whether any live name leads to `node`.
-    pub fn is_live(&self, node: Node) -> bool {
-        self.tree.hidden(node).is_none()
     }
 }

@@ -1,8 +1,15 @@
 //! Output formats: each one file here and one line in [`FORMATS`]. They see the report, nothing else.
 
+mod json;
+mod sarif;
+mod text;
+
 use std::io::{self, Write};
 
+use crate::escape;
 use crate::report::Report;
+
+pub use json::render_failure;
 
 /// Writes reports in one format.
 pub trait Format: Sync {
@@ -32,4 +39,58 @@ pub struct Style {
 }
 
 /// All formats, sorted by id.
-pub static FORMATS: &[&dyn Format] = &[];
+pub static FORMATS: &[&dyn Format] = &[&json::Json, &sarif::SarifLog, &text::Text];
+
+/// Makes text safe to show in which parts may come from an image and parts are escaped already:
+/// what steers or hides is escaped, a backslash stays as it is.
+fn clean(text: &str) -> String {
+    text.split('\\').map(escape::escape).collect::<Vec<_>>().join("\\")
+}
+
+/// `1 finding`, `2 findings`.
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+#[cfg(test)]
+mod sample;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_sorted_and_say_what_they_are() {
+        assert!(FORMATS.windows(2).all(|pair| pair[0].id() < pair[1].id()));
+        assert!(FORMATS.iter().all(|format| !format.about().is_empty()));
+    }
+
+    #[test]
+    fn what_is_escaped_already_is_not_escaped_again() {
+        let cases = [("a\\nb", "a\\nb"), ("a\nb", "a\\nb"), ("\\\u{1b}[0m\u{202e}", "\\\\x1b[0m\\u{202e}")];
+        for (raw, shown) in cases {
+            assert_eq!(clean(raw), shown);
+        }
+    }
+
+    #[test]
+    fn no_format_lets_an_image_steer_what_reads_it() {
+        let reports = [sample::hostile()];
+        for colour in [false, true] {
+            for format in FORMATS {
+                for verbose in [false, true] {
+                    let style = Style { colour, verbose, ..sample::style() };
+                    let mut out = Vec::new();
+                    format.render(&reports, &style, &mut out).expect("memory can be written");
+                    let out = String::from_utf8(out).expect("reports are UTF-8");
+                    let allowed = |c: char| c == '\n' || (c == '\x1b' && colour && format.id() == "text");
+                    let bad: Vec<char> =
+                        out.chars().filter(|c| (c.is_control() && !allowed(*c)) || escape::is_hidden(*c)).collect();
+                    assert!(bad.is_empty(), "{}: {bad:?}", format.id());
+                    assert!(!out.contains("\x1b[2J"), "{}: an image's sequence reached the output", format.id());
+                    assert!(!out.contains("\nforged"), "{}: an image forged a line", format.id());
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,305 @@
 //! The pass: every layer read once, in parallel.
+//!
+//! A reader is a thread that decodes one layer, hashes it and walks its members; it may wait, for
+//! input and for the [`budget`]. It hands the bytes that some collector selects to tasks of a
+//! thread pool, small files in [batches](batch). Nothing is written to disk.
 
+mod batch;
+mod budget;
 mod buffer;
-pub mod decode;
-pub mod tar;
+mod decode;
+mod layer;
+mod tar;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::collect::{Collector, FactOf, Mask, Selectors};
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Error, ErrorKind, Result};
+use crate::image::Layer;
+use crate::limit::Limits;
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+use crate::tree::{FileEntry, Node};
+
+use budget::Budget;
+
+pub use decode::Compression;
+
+/// Opens whatever compression `reader` has, or none; for archives that are compressed as a whole.
+pub fn decompress(reader: Box<dyn Read + Send>, limits: &Limits) -> Result<Box<dyn Read + Send>> {
+    let decoder = decode::open(reader, limits).map_err(|e| Error::malformed("cannot decompress the archive").because(e))?;
+    Ok(Box::new(decoder))
+}
+
+/// Told how far a pass has come.
+pub trait Progress: Sync {
+    /// So many bytes of layers, as stored, were read.
+    fn bytes(&self, count: u64);
+
+    /// A layer was read to its end.
+    fn layer_done(&self);
+}
+
+/// Nobody watches.
+impl Progress for () {
+    fn bytes(&self, _count: u64) {}
+    fn layer_done(&self) {}
+}
+
+/// What was learned of one layer.
+#[derive(Debug, Clone, Default)]
+pub struct LayerFacts {
+    /// Members, in archive order.
+    pub entries: Vec<FileEntry>,
+    /// For each member the collectors that have seen its bytes.
+    pub seen: Vec<Mask>,
+    /// What collectors learned.
+    pub facts: Vec<FactOf>,
+    /// Digest of the blob, if it was read to its end.
+    pub digest: Option<Digest>,
+    /// Digest of the uncompressed tar, if it was read to its end.
+    pub diff_id: Option<Digest>,
+    /// Bytes of the blob.
+    pub stored: u64,
+    /// Bytes of the uncompressed tar.
+    pub expanded: u64,
+    /// What was not read, places without the layer.
+    pub limitations: Vec<Limitation>,
+}
+
+/// Reads layers for a set of collectors.
+pub struct Pass<'a> {
+    collectors: &'a [&'static dyn Collector],
+    selectors: &'a Selectors,
+    limits: &'a Limits,
+    progress: &'a dyn Progress,
+    budget: Budget,
+    pool: rayon::ThreadPool,
+    jobs: usize,
+    /// Members and expanded bytes of all layers so far.
+    entries: AtomicU64,
+    expanded: AtomicU64,
+    /// Buffers between two uses.
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+/// Digests to compute of a layer, and to compare with where they are stated.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stated<'a> {
+    /// Of the blob.
+    pub digest: Option<&'a Digest>,
+    /// Bytes of the blob.
+    pub size: Option<u64>,
+    /// Of the uncompressed tar.
+    pub diff_id: Option<&'a Digest>,
+}
+
+/// Members a second look wants, by their index: who wants them, and under which name.
+pub type Wanted = HashMap<u32, (Mask, ImagePath)>;
+
+/// More readers than this would hold more memory than they save time.
+const MOST_READERS: usize = 32;
+
+impl<'a> Pass<'a> {
+    /// A pass with `jobs` readers at most, and as many threads for collectors.
+    pub fn new(
+        collectors: &'a [&'static dyn Collector],
+        selectors: &'a Selectors,
+        limits: &'a Limits,
+        jobs: usize,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
+        let jobs = jobs.clamp(1, MOST_READERS);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs)
+            .thread_name(|index| format!("collect-{index}"))
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Io, "cannot start threads").because(e))?;
+        Ok(Self {
+            collectors,
+            selectors,
+            limits,
+            progress,
+            budget: Budget::new(limits.budget),
+            pool,
+            jobs,
+            entries: AtomicU64::new(0),
+            expanded: AtomicU64::new(0),
+            buffers: Mutex::default(),
+        })
+    }
+
+    /// Reads all layers of an image, the largest first, the same blob once.
+    pub fn read(&self, layers: &[Layer]) -> Vec<LayerFacts> {
+        let (first_of, mut queue) = distinct(layers);
+        queue.sort_by_key(|index| std::cmp::Reverse(layers[*index].blob.size()));
+        let mut read = self.in_parallel(&queue, |reading, index| {
+            let layer = &layers[index];
+            let stated = Stated { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() };
+            match layer.blob.open() {
+                Ok(mut blob) => reading.layer(index, &mut *blob, &stated),
+                Err(error) => reading.fail(index, &error),
+            }
+        });
+        let mut facts = Vec::with_capacity(layers.len());
+        for (index, first) in first_of.iter().enumerate() {
+            let is_last_use = !first_of[index + 1..].contains(first);
+            let of_layer = if is_last_use { read.remove(first) } else { read.get(first).cloned() };
+            facts.push(of_layer.unwrap_or_default().of_layer(index));
+        }
+        facts
+    }
+
+    /// Reads again from `layers` the members that some collector has not seen: `wanted` by layer.
+    pub fn read_again(&self, layers: &[Layer], wanted: &HashMap<usize, Wanted>) -> Vec<(usize, LayerFacts)> {
+        let mut queue: Vec<usize> = wanted.keys().copied().collect();
+        queue.sort_unstable();
+        let read = self.in_parallel(&queue, |reading, index| {
+            let Some((layer, wanted)) = layers.get(index).zip(wanted.get(&index)) else { return };
+            match layer.blob.open() {
+                Ok(mut blob) => reading.members(index, &mut *blob, wanted),
+                Err(error) => reading.fail(index, &error),
+            }
+        });
+        read.into_iter().map(|(index, facts)| (index, facts.of_layer(index))).collect()
+    }
+
+    /// Runs `source` with a reading to which it hands layers one after the other, each under a number of its own.
+    pub fn read_stream<T>(&self, source: impl FnOnce(&mut dyn FnMut(usize, &mut dyn Read)) -> T) -> (T, std::collections::BTreeMap<usize, LayerFacts>) {
+        let sinks = Sinks::default();
+        let result = self.pool.in_place_scope(|scope| {
+            let reading = layer::Reading { pass: self, scope, sinks: &sinks };
+            source(&mut |number, blob| reading.layer(number, blob, &Stated::default()))
+        });
+        (result, sinks.into_facts())
+    }
+
+    /// As [`read_again`](Self::read_again), for a stream whose layers come by number.
+    pub fn read_stream_again<T>(
+        &self,
+        wanted: &HashMap<usize, Wanted>,
+        source: impl FnOnce(&mut dyn FnMut(usize, &mut dyn Read)) -> T,
+    ) -> (T, std::collections::BTreeMap<usize, LayerFacts>) {
+        let sinks = Sinks::default();
+        let result = self.pool.in_place_scope(|scope| {
+            let reading = layer::Reading { pass: self, scope, sinks: &sinks };
+            source(&mut |number, blob| {
+                if let Some(wanted) = wanted.get(&number) {
+                    reading.members(number, blob, wanted);
+                }
+            })
+        });
+        (result, sinks.into_facts())
+    }
+
+    fn in_parallel(&self, queue: &[usize], read: impl Fn(&layer::Reading<'_, '_>, usize) + Sync) -> std::collections::BTreeMap<usize, LayerFacts> {
+        let sinks = Sinks::default();
+        let next = AtomicUsize::new(0);
+        self.pool.in_place_scope(|scope| {
+            std::thread::scope(|threads| {
+                for _ in 0..self.jobs.min(queue.len()) {
+                    threads.spawn(|| {
+                        while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            read(&layer::Reading { pass: self, scope, sinks: &sinks }, *index);
+                        }
+                    });
+                }
+            });
+        });
+        sinks.into_facts()
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn recycle(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        if buffer.capacity() <= 2 * crate::collect::WINDOW {
+            self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+    }
+}
+
+impl LayerFacts {
+    /// Says of which layer this is: in nodes, and in places of limitations.
+    #[must_use]
+    pub fn of_layer(mut self, index: usize) -> Self {
+        let layer = u32::try_from(index).unwrap_or(u32::MAX);
+        for fact in &mut self.facts {
+            fact.node = Node { layer, ..fact.node };
+        }
+        for limitation in &mut self.limitations {
+            limitation.place = format!("layer {index} {}", limitation.place).trim_end().to_owned();
+        }
+        self
+    }
+
+    /// Compares what was computed with what is stated; each difference is a limitation.
+    pub fn verify(&mut self, stated: &Stated<'_>) {
+        let help = "the image was damaged or changed on its way: fetch it again from a source you trust";
+        if let (Some(stated), Some(computed)) = (stated.digest, &self.digest)
+            && stated != computed
+        {
+            let what = format!("the blob has the digest {}, not {} as stated", computed.short(), stated.short());
+            self.limitations.push(Limitation::gap("layer-digest-mismatch", "", what).help(help));
+        }
+        if let Some(size) = stated.size
+            && self.digest.is_some()
+            && size != self.stored
+        {
+            let what = format!("the blob has {} bytes, not {size} as stated", self.stored);
+            self.limitations.push(Limitation::gap("layer-size-mismatch", "", what).help(help));
+        }
+        if let (Some(stated), Some(computed)) = (stated.diff_id, &self.diff_id)
+            && stated != computed
+        {
+            let what = format!("the uncompressed layer has the digest {}, not the diff ID {} of the configuration", computed.short(), stated.short());
+            self.limitations.push(Limitation::gap("layer-diff-id-mismatch", "", what).help(help));
+        }
+    }
+}
+
+/// Which algorithm to compute so that a stated digest can be compared.
+fn algorithm(stated: Option<&Digest>) -> Algorithm {
+    stated.map_or(Algorithm::Sha256, Digest::algorithm)
+}
+
+/// For each layer the first one with the same blob, and the list of these first ones.
+fn distinct(layers: &[Layer]) -> (Vec<usize>, Vec<usize>) {
+    let mut seen: HashMap<(&Digest, Option<u64>, Option<&Digest>), usize> = HashMap::new();
+    let mut first_of = Vec::with_capacity(layers.len());
+    for (index, layer) in layers.iter().enumerate() {
+        let first = match &layer.digest {
+            Some(digest) => *seen.entry((digest, layer.size, layer.diff_id.as_ref())).or_insert(index),
+            None => index,
+        };
+        first_of.push(first);
+    }
+    let queue = (0..layers.len()).filter(|index| first_of[*index] == *index).collect();
+    (first_of, queue)
+}
+
+/// Where readers and tasks put what they learned, by layer.
+#[derive(Debug, Default)]
+struct Sinks(Mutex<std::collections::BTreeMap<usize, LayerFacts>>);
+
+impl Sinks {
+    fn with(&self, layer: usize, change: impl FnOnce(&mut LayerFacts)) {
+        change(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(layer).or_default());
+    }
+
+    fn into_facts(self) -> std::collections::BTreeMap<usize, LayerFacts> {
+        let mut layers = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for facts in layers.values_mut() {
+            // tasks end in any order
+            facts.facts.sort_by_key(|fact| fact.node);
+            facts.limitations.sort();
+        }
+        layers
+    }
+}

@@ -1,8 +1,28 @@
 //! Policies: what is allowed, what is accepted, and the verdict. Sees findings, never the image.
 
+mod diagnostic;
+mod evaluate;
+mod fail_on;
+mod file;
+mod load;
+mod pattern;
+mod preset;
+mod selector;
+#[cfg(test)]
+mod tests;
+mod waiver;
+
 use serde::Serialize;
 
 use crate::finding::Finding;
+
+pub use evaluate::EvaluateContext;
+pub use fail_on::FailOn;
+pub use load::{Summary, check};
+pub use pattern::{Bound, Glob};
+pub use preset::{DEFAULT_PRESET, Preset, presets};
+pub use selector::Selector;
+pub use waiver::{RULES, WAIVER_EXPIRED, WAIVER_UNUSED, Waiver};
 
 /// What a policy says of one finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -10,10 +30,47 @@ use crate::finding::Finding;
 pub enum Action {
     /// Not shown, but counted.
     Ignore,
-    /// Shown; does not break the policy.
+    /// Shown, and no more.
+    Info,
+    /// Shown and counted as a warning; does not break the policy.
     Warn,
     /// Breaks the policy.
     Fail,
+}
+
+/// One policy file, or a preset: rules of which the last that matches decides, and waivers.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Its `name`, else the file as it was named, or the id of the preset.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Presets whose rules come before its own.
+    pub extends: Vec<&'static Preset>,
+    /// Its rules, in the order of the file.
+    pub rules: Vec<PolicyRule>,
+    /// What it accepts for a time.
+    pub waivers: Vec<Waiver>,
+}
+
+/// A `[[rule]]` of a policy.
+#[derive(Debug, Clone)]
+pub struct PolicyRule {
+    /// What the report calls it; `line 12` when the file gives no name.
+    pub name: String,
+    /// Which findings it is about.
+    pub selector: Selector,
+    /// What it says of them.
+    pub action: Action,
+    /// What it tells people: its `message`, then its `help`.
+    pub note: Option<String>,
+}
+
+/// All policies that judge one scan, in the order in which they were given: later rules win.
+#[derive(Debug, Clone)]
+pub struct PolicySet {
+    policies: Vec<Policy>,
+    fail_on: Option<FailOn>,
 }
 
 /// A finding with what the policy made of it.
@@ -25,6 +82,8 @@ pub struct Judged {
     pub action: Action,
     /// Which rule of which policy said so, such as `careen:2026 secrets`.
     pub decided_by: String,
+    /// What that rule tells people: its `message` and `help`.
+    pub note: Option<String>,
     /// The waiver that accepts it.
     pub waiver: Option<AppliedWaiver>,
 }
@@ -38,6 +97,8 @@ pub struct AppliedWaiver {
     pub expires: Option<crate::time::Date>,
     /// Who answers for it.
     pub owner: Option<String>,
+    /// Where it is being worked on.
+    pub ticket: Option<String>,
     /// Where it is written: file and line.
     pub place: String,
 }

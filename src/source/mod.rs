@@ -1,5 +1,23 @@
 //! Where images come from. Each source is one file here and one line in [`SOURCES`].
 
+mod archive;
+mod daemon;
+pub mod dir;
+pub mod docker;
+pub mod docker_archive;
+mod form;
+mod layout;
+#[cfg(test)]
+mod made;
+mod name;
+pub mod oci_archive;
+pub mod oci_dir;
+pub mod podman;
+pub mod select;
+mod store;
+pub mod stream;
+pub mod target;
+
 use std::io::Read;
 
 use crate::error::Result;
@@ -32,7 +50,13 @@ pub struct Request<'a> {
     pub limits: &'a Limits,
     /// What registries need; see the registry source.
     pub access: &'a Access,
+    /// Undoes the compression round an archive.
+    pub unwrap: Option<Unwrap>,
 }
+
+/// Decompresses a stream of gzip, zstd, xz or bzip2, told by its first bytes. The decoder is a part of
+/// the pass, which no source knows, so it is handed in.
+pub type Unwrap = fn(Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>>;
 
 /// Which of several images in one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,4 +153,12 @@ pub struct StreamedLayer {
 }
 
 /// All sources, sorted by id.
-pub static SOURCES: &[&dyn Source] = &[];
+pub static SOURCES: &[&dyn Source] = &[
+    &dir::Dir,
+    &docker::Docker,
+    &docker_archive::DockerArchive,
+    &oci_archive::OciArchive,
+    &oci_dir::OciDir,
+    &podman::Podman,
+    &stream::StreamSource,
+];

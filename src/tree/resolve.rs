@@ -2,14 +2,101 @@
 
 use crate::path::ImagePath;
 
-use super::{Node, Tree};
+use super::union::ROOT;
+use super::{FileKind, Node, Tree};
 
 impl Tree {
-    /// Follows all links of `path`, clamped at the root, at most 40 of them as in Linux.
+    /// Follows all links of `path`, clamped at the root, at most [`crate::limit::Limits::link_hops`]
+    /// of them: the real path, and the node it names.
     ///
-    /// The real path and its node; the root is no node.
+    /// `None` for the root, for folders no layer has a member for, dangling links and loops.
     pub fn resolve(&self, path: &ImagePath) -> Option<(ImagePath, Node)> {
-        let _ = path;
-        None
+        let slot = &self.slots[self.resolve_slot(path)? as usize];
+        Some((slot.path.clone(), slot.node?))
+    }
+
+    /// The real path of a folder, also of one that no layer has a member for.
+    pub fn resolve_folder(&self, path: &ImagePath) -> Option<ImagePath> {
+        Some(self.slots[self.resolve_slot(path)? as usize].path.clone())
+    }
+
+    fn resolve_slot(&self, path: &ImagePath) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let mut hops = 0;
+        // what is still to be walked, the next component last
+        let mut rest: Vec<&[u8]> = path.components().rev().collect();
+        let mut at = ROOT;
+        while let Some(name) = rest.pop() {
+            if name == b".." {
+                at = self.slots[at as usize].parent;
+                continue;
+            }
+            let child = *self.slots[at as usize].children.get(name)?;
+            let Some(target) = self.link_target(child) else {
+                at = child;
+                continue;
+            };
+            hops += 1;
+            // the second bound keeps doubling links from filling memory
+            if hops > self.link_hops || rest.len() > 8192 {
+                return None;
+            }
+            if target.first() == Some(&b'/') {
+                at = ROOT;
+            }
+            rest.extend(target.split(|b| *b == b'/').rev().filter(|part| !part.is_empty() && *part != b"."));
+        }
+        Some(at)
+    }
+
+    fn link_target(&self, slot: u32) -> Option<&[u8]> {
+        match &self.entry(self.slots[slot as usize].node?).kind {
+            FileKind::Symlink(target) => Some(target),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FileEntry;
+    use super::*;
+    use crate::limit::Limits;
+
+    #[test]
+    fn links_are_followed_inside_the_image() {
+        let links = [
+            ("lib", "usr/lib"),
+            ("up", "../../../../etc/passwd"),
+            ("abs", "/usr/lib/x"),
+            ("loop1", "loop2"),
+            ("loop2", "loop1"),
+            ("usr/rel", "../lib/x"),
+            ("dangling", "nowhere"),
+            ("chain", "abs"),
+        ];
+        let mut layer: Vec<FileEntry> = vec![FileEntry::file("usr/lib/x", 1), FileEntry::file("etc/passwd", 1)];
+        layer.extend(links.map(|(path, target)| FileEntry {
+            kind: FileKind::Symlink(target.as_bytes().into()),
+            ..FileEntry::file(path, 0)
+        }));
+        let (tree, _) = Tree::union(vec![layer], &Limits::default());
+        let cases = [
+            ("lib/x", Some("/usr/lib/x")),
+            ("up", Some("/etc/passwd")),
+            ("abs", Some("/usr/lib/x")),
+            ("chain", Some("/usr/lib/x")),
+            ("usr/rel", Some("/usr/lib/x")),
+            ("loop1", None),
+            ("dangling", None),
+            ("lib/x/y", None),
+        ];
+        for (path, expected) in cases {
+            let resolved = tree.resolve(&path.into()).map(|(path, _)| path.to_string());
+            assert_eq!(resolved.as_deref(), expected, "{path}");
+        }
+        assert_eq!(tree.resolve_folder(&"lib".into()), Some("usr/lib".into()));
     }
 }

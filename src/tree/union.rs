@@ -1,22 +1,69 @@
 //! Applies layers one over the other (image-spec layer.md, Applying Changesets).
+//!
+//! Markers of a layer act on lower layers only, wherever they stand in it; then its members follow
+//! in archive order, the last of a name winning. Where engines differ, what is done here is said in
+//! a note.
+
+use std::collections::BTreeMap;
 
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
-use super::{FileEntry, Hidden, Node};
+use super::{FileEntry, FileKind, Hidden, Node};
 
 /// The merged file system, and what every layer held.
 #[derive(Debug, Default)]
 pub struct Tree {
     layers: Vec<Vec<FileEntry>>,
+    pub(super) slots: Vec<Slot>,
+    names: Vec<(ImagePath, Node)>,
+    by_node: Vec<(Node, ImagePath)>,
+    hidden: Vec<Vec<Option<Hidden>>>,
+    pub(super) link_hops: u32,
 }
+
+/// One name: a component below its folder. Slot 0 is the root.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// What it names; `None` for a folder no layer has a member for.
+    pub(super) node: Option<Node>,
+    /// The whole path.
+    pub(super) path: ImagePath,
+    /// Names directly below.
+    pub(super) children: BTreeMap<Box<[u8]>, u32>,
+    /// The slot of the folder.
+    pub(super) parent: u32,
+}
+
+pub(super) const ROOT: u32 = 0;
 
 impl Tree {
     /// Applies `layers` in order, oldest first. Oddities become limitations of the second value.
     pub fn union(layers: Vec<Vec<FileEntry>>, limits: &Limits) -> (Self, Vec<Limitation>) {
-        let _ = limits;
-        (Self { layers }, Vec::new())
+        let mut union = Union::new(&layers, limits);
+        for index in 0..layers.len() {
+            union.apply(index);
+        }
+        let Union { slots, hidden, limitations, .. } = union;
+        let mut tree =
+            Self { layers, slots, names: Vec::new(), by_node: Vec::new(), hidden, link_hops: limits.link_hops };
+        tree.list_names();
+        (tree, limitations)
+    }
+
+    fn list_names(&mut self) {
+        let mut stack = vec![ROOT];
+        while let Some(slot) = stack.pop() {
+            let slot = &self.slots[slot as usize];
+            stack.extend(slot.children.values());
+            if let Some(node) = slot.node.filter(|_| !slot.path.is_root()) {
+                self.names.push((slot.path.clone(), node));
+            }
+        }
+        self.names.sort_unstable();
+        self.by_node = self.names.iter().map(|(path, node)| (*node, path.clone())).collect();
+        self.by_node.sort_unstable();
     }
 
     /// Members of each layer, in archive order; [`Node::member`] counts in these.
@@ -25,36 +72,472 @@ impl Tree {
     }
 
     /// The member a node stands for.
+    ///
+    /// # Panics
+    ///
+    /// If the node is of another tree.
     pub fn entry(&self, node: Node) -> &FileEntry {
         &self.layers[node.layer as usize][node.member as usize]
     }
 
-    /// Live names with their nodes, in order of their bytes, folder before content; the root itself is not listed.
-    pub fn names(&self) -> impl Iterator<Item = (&ImagePath, Node)> {
-        std::iter::empty()
+    /// Live names with their nodes, in order of their bytes; the root itself is not listed.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = (&ImagePath, Node)> {
+        self.names.iter().map(|(path, node)| (path, *node))
     }
 
     /// The live names of a node, in order.
-    pub fn names_of(&self, node: Node) -> &[ImagePath] {
-        let _ = node;
-        &[]
+    pub fn names_of(&self, node: Node) -> impl Iterator<Item = &ImagePath> {
+        let start = self.by_node.partition_point(|(other, _)| *other < node);
+        self.by_node[start..].iter().take_while(move |(other, _)| *other == node).map(|(_, path)| path)
     }
 
-    /// What `path` names, the last component not followed if it is a link.
+    /// What `path` names, the last component not followed if it is a link, nor any other.
     pub fn get(&self, path: &ImagePath) -> Option<Node> {
-        let _ = path;
-        None
+        self.slots[self.slot(path)? as usize].node
+    }
+
+    pub(super) fn slot(&self, path: &ImagePath) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        path.components().try_fold(ROOT, |slot, name| self.slots[slot as usize].children.get(name).copied())
     }
 
     /// Live names directly in `folder` (which is not followed), in order.
     pub fn children(&self, folder: &ImagePath) -> Vec<(ImagePath, Node)> {
-        let _ = folder;
-        Vec::new()
+        let Some(slot) = self.slot(folder) else { return Vec::new() };
+        let children = self.slots[slot as usize].children.values();
+        children
+            .map(|child| &self.slots[*child as usize])
+            .filter_map(|child| Some((child.path.clone(), child.node?)))
+            .collect()
     }
 
-    /// Which layer hid a node; `None` while some live name reaches it.
+    /// Which layer hid a node; `None` while some live name reaches it. Markers count as hidden by
+    /// their own layer; a hard link is no node of its own and is never hidden.
     pub fn hidden(&self, node: Node) -> Option<Hidden> {
-        let _ = node;
+        *self.hidden.get(node.layer as usize)?.get(node.member as usize)?
+    }
+
+    /// Whether some live name reaches the content of `node`.
+    pub fn is_live(&self, node: Node) -> bool {
+        self.names_of(node).next().is_some()
+    }
+}
+
+struct Union<'a> {
+    layers: &'a [Vec<FileEntry>],
+    limits: &'a Limits,
+    slots: Vec<Slot>,
+    /// Live names of each node, by layer and member.
+    uses: Vec<Vec<u32>>,
+    hidden: Vec<Vec<Option<Hidden>>>,
+    limitations: Vec<Limitation>,
+}
+
+impl<'a> Union<'a> {
+    fn new(layers: &'a [Vec<FileEntry>], limits: &'a Limits) -> Self {
+        Self {
+            layers,
+            limits,
+            slots: vec![Slot::default()],
+            uses: layers.iter().map(|entries| vec![0; entries.len()]).collect(),
+            hidden: layers.iter().map(|entries| vec![None; entries.len()]).collect(),
+            limitations: Vec::new(),
+        }
+    }
+
+    fn apply(&mut self, layer: usize) {
+        let by_layer = u32::try_from(layer).unwrap_or(u32::MAX);
+        let entries = &self.layers[layer];
+        for (member, entry) in entries.iter().enumerate() {
+            if let Some(marker) = Marker::of(entry) {
+                self.hidden[layer][member] = Some(Hidden { by_layer, overwritten: false });
+                self.apply_marker(by_layer, entry, &marker);
+            }
+        }
+        let mut last_folder: Option<(&[u8], u32)> = None;
+        for (member, entry) in (0..).zip(entries) {
+            if entry.path.is_root() || Marker::of(entry).is_some() {
+                continue;
+            }
+            let parent = entry.path.parent_bytes();
+            let folder = match last_folder {
+                Some((path, slot)) if path == parent => slot,
+                _ => self.folder(by_layer, entry),
+            };
+            let kept = self.add(by_layer, Node { layer: by_layer, member }, entry, folder);
+            // a member that removed a folder may have taken the remembered one with it
+            last_folder = kept.then_some((parent, folder));
+        }
+    }
+
+    fn apply_marker(&mut self, by_layer: u32, entry: &FileEntry, marker: &Marker<'_>) {
+        let place = || format!("layer {by_layer} {}", entry.path);
+        if !matches!(entry.kind, FileKind::File | FileKind::CharacterDevice(0, 0)) {
+            self.limitations.push(Limitation::note(
+                "whiteout-odd",
+                place(),
+                "a whiteout that is no empty file; it was applied all the same",
+            ));
+        }
+        match marker {
+            Marker::Opaque => {
+                if let Some(slot) = self.lookup(&entry.path.parent()) {
+                    let children: Vec<u32> = self.slots[slot as usize].children.values().copied().collect();
+                    for child in children {
+                        self.remove(child, by_layer, false);
+                    }
+                }
+            }
+            Marker::Whiteout(name) => {
+                if let Some(slot) = self.lookup(&entry.path.parent().join(name)).filter(|slot| *slot != ROOT) {
+                    self.remove(slot, by_layer, false);
+                }
+            }
+            Marker::Ignored => {}
+            Marker::Invalid => self.limitations.push(
+                Limitation::gap(
+                    "whiteout-invalid",
+                    place(),
+                    "a whiteout that names no file; nothing was deleted for it",
+                )
+                .help("rebuild the image: engines differ in what they delete here"),
+            ),
+        }
+    }
+
+    /// The slot at `path`, links in folders followed.
+    fn lookup(&mut self, path: &ImagePath) -> Option<u32> {
+        let mut slot = ROOT;
+        let mut hops = 0;
+        let names: Vec<&[u8]> = path.components().collect();
+        for (index, name) in names.iter().enumerate() {
+            slot = *self.slots[slot as usize].children.get(*name)?;
+            if index + 1 < names.len() {
+                slot = self.follow(slot, &mut hops)?;
+            }
+        }
+        Some(slot)
+    }
+
+    /// What a slot leads to, if it is a link; at most [`Limits::link_hops`] links are followed.
+    fn follow(&self, mut slot: u32, hops: &mut u32) -> Option<u32> {
+        while let Some(target) = self.link_target(slot) {
+            let mut at = if target.first() == Some(&b'/') { ROOT } else { self.slots[slot as usize].parent };
+            *hops += 1;
+            if *hops > self.limits.link_hops {
+                return None;
+            }
+            let parts: Vec<&[u8]> = target.split(|b| *b == b'/').collect();
+            for (index, part) in parts.iter().enumerate() {
+                match *part {
+                    b"" | b"." => {}
+                    b".." => at = self.slots[at as usize].parent,
+                    name => {
+                        at = *self.slots[at as usize].children.get(name)?;
+                        if index + 1 < parts.len() {
+                            at = self.follow(at, hops)?;
+                        }
+                    }
+                }
+            }
+            slot = at;
+        }
+        Some(slot)
+    }
+
+    fn link_target(&self, slot: u32) -> Option<&'a [u8]> {
+        let node = self.slots[slot as usize].node?;
+        match &self.layers[node.layer as usize][node.member as usize].kind {
+            FileKind::Symlink(target) => Some(target),
+            _ => None,
+        }
+    }
+
+    fn is_folder(&self, slot: u32) -> bool {
+        match self.slots[slot as usize].node {
+            None => true,
+            Some(node) => self.layers[node.layer as usize][node.member as usize].kind == FileKind::Directory,
+        }
+    }
+
+    /// The slot of the folder that holds `entry`, made where it is missing.
+    ///
+    /// A link on the way is followed, as containerd does; moby's overlay2 makes a folder instead.
+    fn folder(&mut self, by_layer: u32, entry: &FileEntry) -> u32 {
+        let mut slot = ROOT;
+        let mut hops = 0;
+        let mut names = entry.path.components();
+        names.next_back();
+        for name in names {
+            let next = self.slots[slot as usize].children.get(name).copied();
+            slot = match next {
+                Some(child) if self.is_folder(child) => child,
+                Some(child) => match self.follow(child, &mut hops).filter(|target| self.is_folder(*target)) {
+                    Some(target) => {
+                        self.limitations.push(Limitation::note(
+                            "member-through-link",
+                            format!("layer {by_layer} {}", entry.path),
+                            "stored below a symbolic link; the link was followed inside the image, some engines make a folder instead",
+                        ));
+                        target
+                    }
+                    None => {
+                        // a file or a dangling link stands where a folder is needed
+                        self.remove(child, by_layer, true);
+                        self.insert(slot, name, None)
+                    }
+                },
+                None => self.insert(slot, name, None),
+            };
+        }
+        slot
+    }
+
+    fn insert(&mut self, folder: u32, name: &[u8], path: Option<&ImagePath>) -> u32 {
+        let own = &self.slots[folder as usize].path;
+        let path = match path {
+            Some(path) if path.parent_bytes() == own.as_bytes() => path.clone(),
+            _ => own.join(name),
+        };
+        let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Slot { node: None, path, children: BTreeMap::new(), parent: folder });
+        self.slots[folder as usize].children.insert(name.into(), slot);
+        slot
+    }
+
+    /// Adds one member; false if names may have gone that the caller remembers.
+    fn add(&mut self, by_layer: u32, node: Node, entry: &FileEntry, folder: u32) -> bool {
+        let name = entry.path.file_name();
+        let existing = self.slots[folder as usize].children.get(name).copied();
+        let node = match &entry.kind {
+            FileKind::HardLink(target) => match self.link_source(by_layer, entry, target) {
+                Some(node) => node,
+                None => return true,
+            },
+            _ => node,
+        };
+        let mut kept = true;
+        let slot = match existing {
+            Some(slot) if entry.kind == FileKind::Directory && self.is_folder(slot) => slot,
+            Some(slot) => {
+                if self.slots[slot as usize].node == Some(node) {
+                    // a hard link of a file to itself
+                    return true;
+                }
+                kept = self.slots[slot as usize].children.is_empty();
+                self.remove(slot, by_layer, true);
+                self.insert(folder, name, Some(&entry.path))
+            }
+            None => self.insert(folder, name, Some(&entry.path)),
+        };
+        if let Some(old) = self.slots[slot as usize].node {
+            self.release(old, by_layer, true);
+        }
+        self.slots[slot as usize].node = Some(node);
+        self.uses[node.layer as usize][node.member as usize] += 1;
+        kept
+    }
+
+    /// The node a hard link gives a second name to: sought in this layer so far, then below.
+    fn link_source(&mut self, by_layer: u32, entry: &FileEntry, target: &ImagePath) -> Option<Node> {
+        let found = self.lookup(target).and_then(|slot| self.slots[slot as usize].node);
+        let what = match found {
+            Some(node) if self.layers[node.layer as usize][node.member as usize].kind != FileKind::Directory => {
+                return Some(node);
+            }
+            Some(_) => "is a folder",
+            None => "is not there yet, or not at all",
+        };
+        self.limitations.push(
+            Limitation::gap(
+                "hard-link-target-missing",
+                format!("layer {by_layer} {}", entry.path),
+                format!("a hard link whose target {target} {what}"),
+            )
+            .help("engines refuse such a layer; rebuild the image"),
+        );
         None
+    }
+
+    /// Takes a name and all below it away.
+    fn remove(&mut self, slot: u32, by_layer: u32, overwritten: bool) {
+        let parent = self.slots[slot as usize].parent;
+        let name: Box<[u8]> = self.slots[slot as usize].path.file_name().into();
+        self.slots[parent as usize].children.remove(&name);
+        let mut stack = vec![(slot, overwritten)];
+        while let Some((slot, overwritten)) = stack.pop() {
+            if let Some(node) = self.slots[slot as usize].node.take() {
+                self.release(node, by_layer, overwritten);
+            }
+            let children = std::mem::take(&mut self.slots[slot as usize].children);
+            stack.extend(children.into_values().map(|child| (child, false)));
+        }
+    }
+
+    fn release(&mut self, node: Node, by_layer: u32, overwritten: bool) {
+        let uses = &mut self.uses[node.layer as usize][node.member as usize];
+        *uses = uses.saturating_sub(1);
+        if *uses == 0 {
+            self.hidden[node.layer as usize][node.member as usize] = Some(Hidden { by_layer, overwritten });
+        }
+    }
+}
+
+/// What a member says about lower layers.
+enum Marker<'a> {
+    /// Hides this name of its folder.
+    Whiteout(&'a [u8]),
+    /// Hides all of its folder.
+    Opaque,
+    /// Bookkeeping of old storage drivers (`.wh..wh.plnk`, `.wh..wh.aufs`).
+    Ignored,
+    /// `.wh.` and `.wh...`, which would name a folder itself or the one above.
+    Invalid,
+}
+
+impl<'a> Marker<'a> {
+    fn of(entry: &'a FileEntry) -> Option<Self> {
+        let name = entry.path.file_name();
+        if entry.kind == FileKind::CharacterDevice(0, 0) {
+            // overlayfs's own whiteout, left in a layer that was packed from its upper folder
+            return Some(Self::Whiteout(name));
+        }
+        let hidden = name.strip_prefix(b".wh.")?;
+        Some(match hidden {
+            b"" | b"." | b".." => Self::Invalid,
+            b".wh..opq" => Self::Opaque,
+            _ if hidden.starts_with(b".wh.") => Self::Ignored,
+            _ => Self::Whiteout(hidden),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(path: &str) -> FileEntry {
+        FileEntry { kind: FileKind::Directory, ..FileEntry::file(path, 0) }
+    }
+
+    fn symlink(path: &str, target: &str) -> FileEntry {
+        FileEntry { kind: FileKind::Symlink(target.as_bytes().into()), ..FileEntry::file(path, 0) }
+    }
+
+    fn hard_link(path: &str, target: &str) -> FileEntry {
+        FileEntry { kind: FileKind::HardLink(target.into()), ..FileEntry::file(path, 0) }
+    }
+
+    /// Entries from words: `a/` folder, `a` file, `a -> b` symlink, `a == b` hard link.
+    fn layer(words: &[&str]) -> Vec<FileEntry> {
+        let entry = |word: &&str| match (word.split_once(" -> "), word.split_once(" == ")) {
+            (Some((path, target)), _) => symlink(path, target),
+            (_, Some((path, target))) => hard_link(path, target),
+            _ if word.ends_with('/') => directory(word),
+            _ => FileEntry::file(word, 1),
+        };
+        words.iter().map(entry).collect()
+    }
+
+    /// Live names as `path=layer.member`.
+    fn live(layers: &[&[&str]]) -> (Vec<String>, Vec<&'static str>) {
+        let (tree, limitations) = Tree::union(layers.iter().map(|words| layer(words)).collect(), &Limits::default());
+        let names = tree.names().map(|(path, node)| format!("{path}={}.{}", node.layer, node.member)).collect();
+        (names, limitations.iter().map(|limitation| limitation.code).collect())
+    }
+
+    #[test]
+    fn layers_are_merged_exactly() {
+        type Case =
+            (&'static str, &'static [&'static [&'static str]], &'static [&'static str], &'static [&'static str]);
+        let cases: &[Case] = &[
+            ("a file over a file", &[&["a"], &["a"]], &["/a=1.0"], &[]),
+            ("the last of a name wins", &[&["a", "a"]], &["/a=0.1"], &[]),
+            ("a whiteout", &[&["d/", "d/a", "d/b"], &["d/.wh.a"]], &["/d=0.0", "/d/b=0.2"], &[]),
+            ("a whiteout spares its own layer", &[&["a"], &["a", ".wh.a"]], &["/a=1.0"], &[]),
+            ("a whiteout of a folder", &[&["d/", "d/a", "d-b"], &[".wh.d"]], &["/d-b=0.2"], &[]),
+            (
+                "an opaque folder, marker last",
+                &[&["d/", "d/a"], &["d/", "d/b", "d/.wh..wh..opq"]],
+                &["/d=1.0", "/d/b=1.1"],
+                &[],
+            ),
+            ("an opaque root", &[&["a", "b/c"], &[".wh..wh..opq", "d"]], &["/d=1.1"], &[]),
+            ("bookkeeping of aufs", &[&["a"], &[".wh..wh.plnk", ".wh..wh.aufs"]], &["/a=0.0"], &[]),
+            (
+                "invalid whiteouts",
+                &[&["d/a"], &["d/.wh.", "d/.wh..", "d/.wh..."]],
+                &["/d/a=0.0"],
+                &["whiteout-invalid"; 3],
+            ),
+            ("a folder over a folder keeps its content", &[&["d/", "d/a"], &["d/"]], &["/d=1.0", "/d/a=0.1"], &[]),
+            ("a link over a folder", &[&["d/", "d/a", "e/"], &["d -> e"]], &["/d=1.0", "/e=0.2"], &[]),
+            ("a folder over a link", &[&["e/", "d -> e"], &["d/", "d/x"]], &["/d=1.0", "/d/x=1.1", "/e=0.0"], &[]),
+            ("a file over a folder, and back", &[&["d/", "d/a"], &["d"], &["d/", "d/b"]], &["/d=2.0", "/d/b=2.1"], &[]),
+            ("a folder nobody lists", &[&["x/y/z"], &["x/.wh.y"]], &[], &[]),
+            ("a file where a folder is needed", &[&["x"], &["x/y"]], &["/x/y=1.0"], &[]),
+            ("a hard link within a layer", &[&["a", "b == a"]], &["/a=0.0", "/b=0.0"], &[]),
+            ("a hard link to a lower layer", &[&["a"], &["b == a", ".wh.a"]], &[], &["hard-link-target-missing"]),
+            ("a hard link across layers", &[&["a"], &["b == a"], &[".wh.a"]], &["/b=0.0"], &[]),
+            ("a hard link keeps the old content", &[&["a", "b == a"], &["a"]], &["/a=1.0", "/b=0.0"], &[]),
+            ("a hard link to nothing", &[&["b == a", "a"]], &["/a=0.1"], &["hard-link-target-missing"]),
+            ("a hard link to a folder", &[&["d/", "b == d"]], &["/d=0.0"], &["hard-link-target-missing"]),
+            ("a hard link to itself", &[&["a", "a == a"]], &["/a=0.0"], &[]),
+            (
+                "below a link",
+                &[&["e/", "l -> /e"], &["l/x"]],
+                &["/e=0.0", "/e/x=1.0", "/l=0.1"],
+                &["member-through-link"],
+            ),
+            (
+                "below a link that leads up and out",
+                &[&["l -> ../../..", "l/x"]],
+                &["/l=0.0", "/x=0.1"],
+                &["member-through-link"],
+            ),
+            ("below a loop", &[&["l -> m", "m -> l", "l/x"]], &["/l/x=0.2", "/m=0.1"], &[]),
+            ("a whiteout through a link", &[&["e/", "e/x", "l -> e"], &["l/.wh.x"]], &["/e=0.0", "/l=0.2"], &[]),
+            ("empty layers", &[&[], &["a"], &[]], &["/a=1.0"], &[]),
+        ];
+        for (what, layers, names, codes) in cases {
+            let (live, limitations) = live(layers);
+            assert_eq!(
+                (live.as_slice(), limitations.as_slice()),
+                (names.map_to_strings().as_slice(), *codes),
+                "{what}"
+            );
+        }
+    }
+
+    trait MapToStrings {
+        fn map_to_strings(&self) -> Vec<String>;
+    }
+
+    impl MapToStrings for &[&str] {
+        fn map_to_strings(&self) -> Vec<String> {
+            self.iter().map(|&name| name.to_owned()).collect()
+        }
+    }
+
+    #[test]
+    fn overlay_whiteouts_hide_the_file_below() {
+        let device = FileEntry { kind: FileKind::CharacterDevice(0, 0), ..FileEntry::file("a", 0) };
+        let (tree, _) = Tree::union(vec![layer(&["a"]), vec![device]], &Limits::default());
+        assert_eq!(tree.names().len(), 0);
+    }
+
+    #[test]
+    fn hidden_nodes_know_who_hid_them() {
+        let layers = [layer(&["a", "b", "c", "d == c"]), layer(&["a", ".wh.b", ".wh.c"]), layer(&[".wh.d"])];
+        let (tree, _) = Tree::union(layers.into(), &Limits::default());
+        let hidden =
+            |member| tree.hidden(Node { layer: 0, member }).map(|hidden| (hidden.by_layer, hidden.overwritten));
+        assert_eq!(hidden(0), Some((1, true)));
+        assert_eq!(hidden(1), Some((1, false)));
+        assert_eq!(hidden(2), Some((2, false)), "the second name kept it until layer 2");
+        assert_eq!(tree.hidden(Node { layer: 1, member: 0 }), None);
+        assert!(tree.is_live(Node { layer: 1, member: 0 }) && !tree.is_live(Node { layer: 0, member: 2 }));
     }
 }

@@ -1,9 +1,13 @@
 //! Rules: what careen looks for, each a value that carries its own documentation.
 
+mod page;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+
+pub use page::page;
 
 /// One kind of finding, and all that is to be said about it.
 ///

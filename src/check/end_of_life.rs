@@ -1,0 +1,210 @@
+//! Distributions that get no security updates any more.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::{Check, Context};
+use crate::escape::escape;
+use crate::finding::{Finding, Findings, Location};
+use crate::inventory::Distro;
+use crate::rule::{Rule, Severity};
+use crate::time::Date;
+
+/// Support has ended.
+pub(super) static EOL_DISTRO: Rule = Rule {
+    id: "base/eol-distro",
+    title: "The distribution gets no security updates any more",
+    severity: Severity::High,
+    why: "Flaws found after the end of support are not mended, and often not even recorded for the release, so that \
+          a scan which finds nothing says nothing.",
+    remediation: "Build on a release that is still supported, or buy the vendor's extended support where there is any.",
+    references: &["https://wiki.debian.org/LTS", "https://endoflife.date/tags/linux-distribution"],
+    bad: "FROM debian:10",
+    good: "FROM debian:13",
+    ..Rule::NEW
+};
+
+/// Support ends soon.
+pub(super) static EOL_SOON: Rule = Rule {
+    id: "base/eol-soon",
+    title: "The distribution soon gets no security updates any more",
+    severity: Severity::Low,
+    why: "A move to another release takes testing; after the end of support each new flaw stays open until it is done.",
+    remediation: "Plan the move to a release that is supported longer.",
+    references: &["https://endoflife.date/tags/linux-distribution"],
+    bad: "# three months or less before the end of its support\nFROM fedora:43",
+    good: "FROM fedora:44",
+    ..Rule::NEW
+};
+
+/// From how many days before the end on the image is warned of.
+const SOON_DAYS: i64 = 90;
+
+/// Dates of support, made into the binary.
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    toml::from_str(include_str!("../../advisories/own/end-of-life.toml")).expect("the embedded table passes its test")
+});
+
+/// The day on which the dates of support were last looked over.
+pub fn dates_as_of() -> &'static str {
+    &TABLE.as_of
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    as_of: String,
+    /// Distributions without releases.
+    rolling: Vec<String>,
+    release: Vec<Release>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    distro: String,
+    version: String,
+    name: String,
+    /// Last day of updates for everybody.
+    #[serde(deserialize_with = "date")]
+    ends: Date,
+    /// Last day of updates under a contract.
+    extended: Option<String>,
+    extended_by: Option<String>,
+    source: String,
+}
+
+fn date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+impl Table {
+    /// The entry of a distribution: of its whole version, or of the part before the last dot, and so on.
+    fn release(&self, distro: &Distro) -> Option<&Release> {
+        if self.rolling.contains(&distro.id) {
+            return None;
+        }
+        let mut version = distro.version_id.as_str();
+        loop {
+            let found = self.release.iter().find(|r| r.distro == distro.id && r.version == version);
+            match (found, version.rsplit_once('.')) {
+                (Some(_), _) | (None, None) => return found,
+                (None, Some((shorter, _))) => version = shorter,
+            }
+        }
+    }
+}
+
+/// Judges `os-release` by the vendors' published dates.
+pub(super) struct EndOfLife;
+
+impl Check for EndOfLife {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&EOL_DISTRO, &EOL_SOON] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let Some(distro) = &context.image.distro else { return };
+        let Some(release) = TABLE.release(distro) else { return };
+        let ends = release.ends;
+        let days_over = context.today.days_since(ends);
+        let (rule, mut message) = if days_over > 0 {
+            (&EOL_DISTRO, format!("{} got its last security updates on {ends}", release.name))
+        } else if days_over >= -SOON_DAYS {
+            (&EOL_SOON, format!("{} gets its last security updates on {ends}", release.name))
+        } else {
+            return;
+        };
+        let still_sold = release
+            .extended
+            .as_deref()
+            .filter(|end| end.parse::<Date>().is_ok_and(|end| context.today.days_since(end) <= 0));
+        if let (Some(end), Some(by)) = (still_sold, &release.extended_by) {
+            message = format!("{message}; {by} goes on until {end}");
+        }
+        let location = Location::File { path: distro.path.clone(), layer: distro.layer, lines: None };
+        let subject = format!("{} {}", escape(&distro.id), escape(&distro.version_id));
+        findings.push(
+            Finding::new(rule, subject, location, message)
+                .evidence("ended", ends.to_string())
+                .evidence("days", days_over)
+                .evidence("source", release.source.as_str()),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{image, shown};
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_is_sound() {
+        let mut seen = BTreeSet::new();
+        for release in &TABLE.release {
+            let id = (&release.distro, &release.version);
+            assert!(seen.insert(id), "{id:?} twice");
+            assert!(release.source.starts_with("https://") && !release.name.is_empty(), "{id:?}");
+            assert_eq!(release.extended.is_some(), release.extended_by.is_some(), "{id:?}");
+            if let Some(extended) = &release.extended {
+                let extended: Date = extended.parse().expect("a date");
+                assert!(extended.days_since(release.ends) > 0, "{id:?}: extended support is longer");
+            }
+        }
+        assert!(dates_as_of().parse::<Date>().is_ok());
+    }
+
+    #[test]
+    fn releases_are_judged_by_the_day() {
+        let cases = [
+            (
+                "debian",
+                "11",
+                "high base/eol-distro /etc/os-release@0: Debian 11 (bullseye) got its last security updates on 2026-08-31; Freexian's Extended LTS goes on until 2031-06-30",
+            ),
+            ("debian", "12", ""),
+            ("debian", "", ""),
+            (
+                "alpine",
+                "3.18.4",
+                "high base/eol-distro /etc/os-release@0: Alpine Linux 3.18 got its last security updates on 2025-05-09",
+            ),
+            ("alpine", "3.22.1", ""),
+            ("rhel", "9.4", ""),
+            (
+                "centos",
+                "7",
+                "high base/eol-distro /etc/os-release@0: CentOS 7 got its last security updates on 2024-06-30",
+            ),
+            (
+                "fedora",
+                "43",
+                "low base/eol-soon /etc/os-release@0: Fedora Linux 43 gets its last security updates on 2026-12-09",
+            ),
+            (
+                "amzn",
+                "2",
+                "high base/eol-distro /etc/os-release@0: Amazon Linux 2 got its last security updates on 2026-06-30",
+            ),
+            ("wolfi", "20230201", ""),
+            ("something", "1", ""),
+        ];
+        for (id, version, expected) in cases {
+            let expected: Vec<_> = Some(expected).into_iter().filter(|text| !text.is_empty()).collect();
+            assert_eq!(shown(&EndOfLife, &image("{}").on(id, version)), expected, "{id} {version}");
+        }
+    }
+
+    #[test]
+    fn the_last_day_still_counts_as_supported() {
+        let image = image("{}").on("debian", "11");
+        for (today, rule) in [("2026-08-31", "base/eol-soon"), ("2026-09-01", "base/eol-distro")] {
+            let mut findings = Findings::new();
+            let today = today.parse().expect("a date");
+            EndOfLife.run(&Context { image: &image, today }, &mut findings);
+            assert_eq!(findings.iter().map(|f| f.rule.id).collect::<Vec<_>>(), [rule]);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Bases named by a tag that moves, or not named at all.
+
+use super::{Check, Context};
+use crate::escape::escape;
+use crate::finding::{Finding, Findings, Location};
+use crate::inventory::Inventory;
+use crate::rule::{Rule, Severity};
+
+/// The base's tag moves from release to release.
+pub(super) static FLOATING_TAG: Rule = Rule {
+    id: "base/floating-tag",
+    title: "The base image's tag moves to other releases",
+    severity: Severity::Low,
+    why: "`latest`, `stable` or no tag at all means another image next month: a build of unchanged sources brings \
+          another distribution, other packages and other flaws, and nobody can say which base an image had.",
+    remediation: "Name a release and its digest, `FROM debian:13@sha256:…`, and let a bot raise both.",
+    references: &[
+        "https://docs.docker.com/build/building/best-practices/#pin-base-image-versions",
+        "https://github.com/opencontainers/image-spec/blob/main/annotations.md",
+    ],
+    also: &["AVD-DS-0001", "DKL-DI-0006", "DL3006", "DL3007", "DS-0001", "DS001"],
+    bad: "FROM debian:latest",
+    good: "FROM debian:13@sha256:…",
+    ..Rule::NEW
+};
+
+/// The base is named without a digest.
+pub(super) static UNPINNED: Rule = Rule {
+    id: "base/unpinned",
+    title: "The base image is named without a digest",
+    severity: Severity::Info,
+    why: "A tag of a release still moves to its point releases. With the digest on record, it can be told later which \
+          base an image was built on and whether a newer one is out.",
+    remediation: "Write the digest into `FROM`, or let the builder record it in the annotation \
+                  `org.opencontainers.image.base.digest`.",
+    references: &["https://github.com/opencontainers/image-spec/blob/main/annotations.md"],
+    bad: "FROM debian:13",
+    good: "FROM debian:13@sha256:…",
+    ..Rule::NEW
+};
+
+/// The base is not known.
+pub(super) static UNKNOWN_BASE: Rule = Rule {
+    id: "base/unknown-base",
+    title: "The image does not say what it is based on",
+    severity: Severity::Info,
+    why: "Without a record of the base nobody can tell which findings come with it, whether it was pinned, or whether \
+          an update of it is out.",
+    remediation: "Record the base at build time in the annotations `org.opencontainers.image.base.name` and \
+                  `org.opencontainers.image.base.digest`, or in labels of the same names.",
+    references: &["https://github.com/opencontainers/image-spec/blob/main/annotations.md"],
+    bad: "docker build -t app .",
+    good: "docker buildx build -t app \\\n  --annotation org.opencontainers.image.base.name=docker.io/library/debian:13 \\\n  \
+           --annotation org.opencontainers.image.base.digest=sha256:… .",
+    ..Rule::NEW
+};
+
+const NAME: &str = "org.opencontainers.image.base.name";
+const DIGEST: &str = "org.opencontainers.image.base.digest";
+
+/// Code names of releases: a tag that holds one stays with its release.
+const CODE_NAMES: &[&str] = &[
+    "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "trusty", "xenial", "bionic", "focal", "jammy",
+    "noble", "oracular", "plucky", "questing", "resolute",
+];
+
+/// Judges the name of the base, from annotations, labels or the history.
+pub(super) struct FloatingBase;
+
+impl Check for FloatingBase {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&FLOATING_TAG, &UNPINNED, &UNKNOWN_BASE] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let image = context.image;
+        let Some(base) = Base::of(image) else {
+            // one layer is a base itself, and without a distribution it was probably made from nothing
+            if image.config.is_some() && image.layers.len() > 1 && image.distro.is_some() {
+                let message = format!("no annotation, label or history names the base; `{NAME}` would");
+                findings.push(Finding::new(&UNKNOWN_BASE, "base", Location::Image, message));
+            }
+            return;
+        };
+        let name = escape(base.name);
+        let (rule, message) = match reference_of(base.name) {
+            Reference::Floating(None) => (&FLOATING_TAG, format!("the base `{name}` has no tag, which means `latest`")),
+            Reference::Floating(Some(tag)) => {
+                (&FLOATING_TAG, format!("the base `{name}` has the tag `{}`, which moves", escape(tag)))
+            }
+            Reference::Release if base.digest.is_none() => {
+                (&UNPINNED, format!("the base `{name}` is named without a digest"))
+            }
+            Reference::Release | Reference::Pinned => return,
+        };
+        let mut finding = Finding::new(rule, name.clone(), Location::Image, message).evidence("source", base.source);
+        if let Some(digest) = base.digest {
+            finding = finding.evidence("digest", escape(digest));
+        }
+        findings.push(finding);
+    }
+}
+
+/// What is known of the base.
+struct Base<'a> {
+    name: &'a str,
+    digest: Option<&'a str>,
+    source: &'static str,
+}
+
+impl<'a> Base<'a> {
+    fn of(image: &'a Inventory) -> Option<Self> {
+        let labels = image.config.as_ref().map(|config| &config.config.labels);
+        for (source, texts) in [("annotation", Some(&image.annotations)), ("label", labels)] {
+            let text = |key| texts?.get(key).map(|text: &String| text.trim()).filter(|text| !text.is_empty());
+            if let Some(name) = text(NAME) {
+                return Some(Self { name, digest: text(DIGEST), source });
+            }
+        }
+        Self::from_history(image)
+    }
+
+    /// Buildah notes `FROM name` as a comment, and the id of its own last step for the others.
+    fn from_history(image: &'a Inventory) -> Option<Self> {
+        let steps = &image.config.as_ref()?.history;
+        let names = steps.iter().rev().filter_map(|step| step.comment.trim().strip_prefix("FROM "));
+        let name = names.map(str::trim).find(|name| !name.is_empty() && !name.contains(' ') && !is_image_id(name))?;
+        (name != "scratch").then_some(Self { name, digest: None, source: "history" })
+    }
+}
+
+fn is_image_id(name: &str) -> bool {
+    let hex = name.strip_prefix("sha256:").unwrap_or(name);
+    matches!(hex.len(), 12 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// How firmly a name holds one image.
+#[derive(Debug, PartialEq, Eq)]
+enum Reference<'a> {
+    /// By digest.
+    Pinned,
+    /// By the tag of a release.
+    Release,
+    /// By a tag that moves over releases, or none.
+    Floating(Option<&'a str>),
+}
+
+fn reference_of(name: &str) -> Reference<'_> {
+    if name.contains("@sha256:") || name.contains("@sha512:") {
+        return Reference::Pinned;
+    }
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let Some((_, tag)) = last.split_once(':') else { return Reference::Floating(None) };
+    let names_release = |part: &str| part.bytes().any(|b| b.is_ascii_digit()) || CODE_NAMES.contains(&part);
+    if tag.split(['-', '_', '.']).any(names_release) { Reference::Release } else { Reference::Floating(Some(tag)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{image, shown};
+    use super::*;
+    use crate::inventory::LayerSummary;
+
+    #[test]
+    fn tags_that_name_a_release_are_told_from_those_that_move() {
+        for name in [
+            "debian",
+            "debian:latest",
+            "docker.io/library/debian:stable-slim",
+            "localhost:5000/app",
+            "node:lts",
+            "golang:alpine",
+        ] {
+            assert!(matches!(reference_of(name), Reference::Floating(_)), "{name}");
+        }
+        for name in [
+            "debian:12",
+            "debian:bookworm-slim",
+            "localhost:5000/app:1.2",
+            "ubuntu:noble",
+            "python:3.13-slim",
+            "node:lts-bookworm",
+        ] {
+            assert_eq!(reference_of(name), Reference::Release, "{name}");
+        }
+        let digest = "0".repeat(64);
+        assert_eq!(reference_of(&format!("debian:latest@sha256:{digest}")), Reference::Pinned);
+    }
+
+    #[test]
+    fn annotation_label_and_history_are_asked_in_this_order() {
+        let label = format!(r#""config":{{"Labels":{{"{NAME}":"debian:latest"}}}}"#);
+        let history = r#""history":[{"comment":"FROM debian:bookworm"},{"comment":"FROM 46ac4fa67c20"}]"#;
+        let floating = "low base/floating-tag image: the base `debian:latest` has the tag `latest`, which moves";
+        let unpinned = "info base/unpinned image: the base `debian:bookworm` is named without a digest";
+        assert_eq!(shown(&FloatingBase, &image(&format!("{{{label},{history}}}"))), [floating]);
+        assert_eq!(shown(&FloatingBase, &image(&format!("{{{history}}}"))), [unpinned]);
+
+        let mut annotated = image(&format!("{{{label}}}"));
+        annotated.annotations.insert(NAME.into(), "alpine:3.22".into());
+        assert_eq!(
+            shown(&FloatingBase, &annotated),
+            ["info base/unpinned image: the base `alpine:3.22` is named without a digest"]
+        );
+        annotated.annotations.insert(DIGEST.into(), "sha256:00".into());
+        assert_eq!(shown(&FloatingBase, &annotated), [""; 0]);
+        annotated.annotations.insert(NAME.into(), "alpine".into());
+        let findings = shown(&FloatingBase, &annotated);
+        assert_eq!(findings, ["low base/floating-tag image: the base `alpine` has no tag, which means `latest`"]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_where_there_must_be_a_base() {
+        let mut image = image("{}").on("debian", "12");
+        image.annotations.insert(NAME.into(), String::new()); // buildah, when the base had no name
+        assert_eq!(shown(&FloatingBase, &image), [""; 0]);
+        image.layers = vec![LayerSummary::default(); 2];
+        assert_eq!(shown(&FloatingBase, &image).len(), 1);
+        image.config = None;
+        assert_eq!(shown(&FloatingBase, &image), [""; 0]);
+    }
+}

@@ -1,0 +1,346 @@
+//! Things of a developer's desk or of the build that no container needs.
+
+use std::collections::BTreeMap;
+
+use super::package_cache::is_in_cache;
+use super::{Check, Context, Heap, HiddenBy as _, count, fate, step_of};
+use crate::finding::{Finding, Findings, Location};
+use crate::path::ImagePath;
+use crate::rule::{Confidence, Rule, Severity};
+use crate::size::ByteSize;
+use crate::tree::{FileEntry, Node};
+
+/// Something was left behind.
+pub(super) static LEFTOVER: Rule = Rule {
+    id: "layer/leftover",
+    title: "A layer ships what was left from development or the build",
+    severity: Severity::Low,
+    why: "A repository's history holds everything that was ever committed, secrets that were removed later too; a core \
+          dump holds a process's memory, editors' files hold earlier texts. All of it is shipped with the image, also \
+          when a later step deletes it.",
+    remediation: "List such paths in `.dockerignore`, copy only what the image needs, and delete what a `RUN` leaves in \
+                  the same `RUN`.",
+    references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files"],
+    also: &["DKL-LI-0003"],
+    bad: "COPY . /srv/app",
+    good: "# .dockerignore\n.git\n**/*.swp\n**/.DS_Store\nDockerfile",
+    ..Rule::NEW
+};
+
+/// A kind of leftover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Repository,
+    EditorFolder,
+    DesktopFolder,
+    EditorSwap,
+    EditorBackup,
+    Desktop,
+    CoreDump,
+    HeapDump,
+    BuildFile,
+    CommandHistory,
+}
+
+impl Kind {
+    fn id(self) -> &'static str {
+        match self {
+            Self::Repository => "repository",
+            Self::EditorFolder => "editor-folder",
+            Self::DesktopFolder | Self::Desktop => "desktop",
+            Self::EditorSwap => "editor-swap",
+            Self::EditorBackup => "editor-backup",
+            Self::CoreDump => "core-dump",
+            Self::HeapDump => "heap-dump",
+            Self::BuildFile => "build-file",
+            Self::CommandHistory => "command-history",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Repository => "the history of a repository",
+            Self::EditorFolder => "an editor's settings",
+            Self::DesktopFolder | Self::Desktop => "a desktop's own data",
+            Self::EditorSwap => "an editor's swap file",
+            Self::EditorBackup => "an editor's backup",
+            Self::CoreDump => "a dump of a process's memory",
+            Self::HeapDump => "a dump of a Java heap",
+            Self::BuildFile => "a file that only the build needs",
+            Self::CommandHistory => "a history of commands",
+        }
+    }
+
+    fn severity(self) -> Severity {
+        match self {
+            Self::Repository | Self::CoreDump | Self::HeapDump => Severity::Medium,
+            Self::BuildFile => Severity::Info,
+            _ => Severity::Low,
+        }
+    }
+
+    fn confidence(self) -> Confidence {
+        match self {
+            Self::CoreDump | Self::EditorBackup => Confidence::Medium,
+            _ => Confidence::High,
+        }
+    }
+
+    /// Smallest size in bytes at which it is one.
+    fn floor(self) -> u64 {
+        match self {
+            Self::CoreDump | Self::HeapDump => 4096,
+            _ => 1,
+        }
+    }
+}
+
+/// Folders that are leftovers as a whole.
+const FOLDERS: &[(&[u8], Kind)] = &[
+    (b".git", Kind::Repository),
+    (b".svn", Kind::Repository),
+    (b".hg", Kind::Repository),
+    (b".bzr", Kind::Repository),
+    (b".idea", Kind::EditorFolder),
+    (b".vscode", Kind::EditorFolder),
+    (b".vs", Kind::EditorFolder),
+    (b"__MACOSX", Kind::DesktopFolder),
+];
+
+/// Files known by their whole name.
+const FILES: &[(&[u8], Kind)] = &[
+    (b".DS_Store", Kind::Desktop),
+    (b"Thumbs.db", Kind::Desktop),
+    (b"Dockerfile", Kind::BuildFile),
+    (b"Containerfile", Kind::BuildFile),
+    (b".dockerignore", Kind::BuildFile),
+    (b".containerignore", Kind::BuildFile),
+    (b"docker-compose.yml", Kind::BuildFile),
+    (b"docker-compose.yaml", Kind::BuildFile),
+    (b"compose.yml", Kind::BuildFile),
+    (b"compose.yaml", Kind::BuildFile),
+    (b".ash_history", Kind::CommandHistory),
+    (b".bash_history", Kind::CommandHistory),
+    (b".zsh_history", Kind::CommandHistory),
+    (b".sh_history", Kind::CommandHistory),
+    (b".python_history", Kind::CommandHistory),
+    (b".node_repl_history", Kind::CommandHistory),
+    (b".mysql_history", Kind::CommandHistory),
+    (b".psql_history", Kind::CommandHistory),
+    (b".rediscli_history", Kind::CommandHistory),
+    (b".viminfo", Kind::CommandHistory),
+];
+
+/// Folders of other people's packages, which are shipped as their authors made them.
+const OTHERS: &[&[u8]] = &[
+    b"node_modules",
+    b"bower_components",
+    b"site-packages",
+    b"dist-packages",
+    b"gems",
+    b"vendor",
+    b".nvm",
+    b".cargo",
+    b".rustup",
+    b".m2",
+];
+
+/// Folders where a name means nothing.
+const NOT_LOOKED_AT: &[&[u8]] = &[b"proc", b"sys", b"dev", b"usr/share/doc", b"usr/share/man", b"usr/local/share/man"];
+
+/// Findings of one kind in one layer that are listed singly; those beyond are counted in one.
+const LISTED: usize = 20;
+
+/// Judges the files of every layer, hidden ones too.
+pub(super) struct Leftover;
+
+impl Check for Leftover {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&LEFTOVER] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let image = context.image;
+        for (layer, members) in (0u32..).zip(image.tree.layers()) {
+            let mut heaps: BTreeMap<(Kind, &[u8]), Heap> = BTreeMap::new();
+            // members of one folder mostly stand together
+            let mut last: (&[u8], Place<'_>) = (b"", Place::Plain);
+            for (member, entry) in (0u32..).zip(members) {
+                if !entry.is_file() || entry.is_marker() {
+                    continue;
+                }
+                let folder = entry.path.parent_bytes();
+                if folder != last.0 {
+                    last = (folder, place_of(folder));
+                }
+                let (kind, root) = match last.1 {
+                    Place::Quiet => continue,
+                    Place::Leftover(kind, root) => (kind, root),
+                    Place::Plain => match kind_of_file(entry) {
+                        Some(kind) => (kind, entry.path.as_bytes()),
+                        None => continue,
+                    },
+                };
+                let node = Node { layer, member };
+                let is_owned = image.owned.owner(&entry.path).is_some()
+                    || image.tree.names_of(node).any(|name| image.owned.owner(name).is_some());
+                if !is_owned && !is_in_cache(&entry.path) {
+                    heaps.entry((kind, root)).or_default().add(image, node, entry.size);
+                }
+            }
+            let mut listed: BTreeMap<Kind, usize> = BTreeMap::new();
+            let mut totals: BTreeMap<Kind, usize> = BTreeMap::new();
+            for (kind, _) in heaps.keys() {
+                *totals.entry(*kind).or_default() += 1;
+            }
+            for ((kind, root), heap) in heaps {
+                let place = listed.entry(kind).or_default();
+                *place += 1;
+                if *place > LISTED || heap.bytes < kind.floor() {
+                    continue;
+                }
+                let path = ImagePath::new(root);
+                let hidden = heap.hidden_by();
+                let size = ByteSize(heap.bytes);
+                let size =
+                    if heap.files == 1 { size.to_string() } else { format!("{size} in {}", count(heap.files, "file")) };
+                let mut message = format!("`{path}` is {} ({size}){}", kind.what(), fate(hidden));
+                let more = totals.get(&kind).copied().unwrap_or_default().saturating_sub(LISTED);
+                if *place == LISTED && more > 0 {
+                    message = format!("{message}; {more} more of the kind in this layer are not listed");
+                }
+                let location = Location::File { path: path.clone(), layer, lines: None };
+                let mut finding = Finding::new(&LEFTOVER, path.to_string(), location, message)
+                    .hidden_by(hidden)
+                    .evidence("kind", kind.id())
+                    .evidence("bytes", heap.bytes)
+                    .evidence("files", heap.files);
+                finding.severity = kind.severity();
+                finding.confidence = kind.confidence();
+                finding.matter = step_of(image, layer);
+                finding.is_fixable = true;
+                findings.push(finding);
+            }
+        }
+    }
+}
+
+/// What a folder's files are taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place<'a> {
+    /// Each by its own name.
+    Plain,
+    /// Not looked at.
+    Quiet,
+    /// Part of a leftover, whose folder this is.
+    Leftover(Kind, &'a [u8]),
+}
+
+fn place_of(folder: &[u8]) -> Place<'_> {
+    let is_below =
+        |top: &&[u8]| folder.strip_prefix(*top).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')));
+    if NOT_LOOKED_AT.iter().any(is_below) {
+        return Place::Quiet;
+    }
+    let mut end = 0usize;
+    for component in folder.split(|byte| *byte == b'/') {
+        end = end.saturating_add(component.len());
+        if OTHERS.contains(&component) {
+            return Place::Quiet;
+        }
+        if let (Some((_, kind)), Some(root)) = (FOLDERS.iter().find(|(name, _)| *name == component), folder.get(..end))
+        {
+            return Place::Leftover(*kind, root);
+        }
+        end = end.saturating_add(1);
+    }
+    Place::Plain
+}
+
+fn kind_of_file(entry: &FileEntry) -> Option<Kind> {
+    let name = entry.path.file_name();
+    if let Some((_, kind)) = FILES.iter().find(|(known, _)| *known == name) {
+        return Some(*kind);
+    }
+    let is_number = |digits: &[u8]| !digits.is_empty() && digits.len() <= 7 && digits.iter().all(u8::is_ascii_digit);
+    // `core` alone is a common name of programs and data
+    let is_core = name.strip_prefix(b"core.").or_else(|| name.strip_prefix(b"vgcore.")).is_some_and(is_number);
+    let is_build_file = name.starts_with(b"Dockerfile.") || name.ends_with(b".Dockerfile");
+    match name {
+        _ if is_core || name == b"core" && entry.size >= 1 << 20 && entry.mode & 0o111 == 0 => Some(Kind::CoreDump),
+        _ if name.ends_with(b".hprof") => Some(Kind::HeapDump),
+        _ if is_build_file => Some(Kind::BuildFile),
+        // .main.py.swp, and .swo, .swn … for further sessions
+        [b'.', .., b'.', b's', b'w', b'k'..=b'p'] | [b'#', .., b'#'] => Some(Kind::EditorSwap),
+        [_, .., b'~'] => Some(Kind::EditorBackup),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{file, layered, shown};
+    use super::*;
+
+    #[test]
+    fn leftovers_are_known_by_name_and_place() {
+        let cases = [
+            ("srv/app/.git/HEAD", "repository"),
+            ("srv/app/.git/objects/aa/bb", "repository"),
+            (".git/config", "repository"),
+            ("srv/app/.gitignore", ""),
+            ("srv/app/.github/x.yml", ""),
+            ("srv/app/node_modules/x/.git/HEAD", ""),
+            ("usr/lib/python3/site-packages/x/Dockerfile", ""),
+            ("go/pkg/mod/x/Dockerfile", ""),
+            ("srv/app/.idea/x.xml", "editor-folder"),
+            ("srv/.main.py.swp", "editor-swap"),
+            ("srv/main.py~", "editor-backup"),
+            ("srv/#main.py#", "editor-swap"),
+            ("srv/~", ""),
+            ("srv/.DS_Store", "desktop"),
+            ("srv/Dockerfile", "build-file"),
+            ("srv/Dockerfile.dev", "build-file"),
+            ("root/buildinfo/Dockerfile-ubi9-9.4", ""),
+            ("srv/compose.yaml", "build-file"),
+            ("core.1234", "core-dump"),
+            ("srv/core.js", ""),
+            ("srv/core", ""),
+            ("srv/java_pid1.hprof", "heap-dump"),
+            ("usr/share/man/man5/core.5", ""),
+            ("root/.bash_history", "command-history"),
+            ("root/.bashrc", ""),
+            ("etc/passwd-", ""),
+        ];
+        for (path, kind) in cases {
+            let image = layered(vec![vec![file(path, 9_000)]]);
+            let findings = super::super::testing::run(&Leftover, &image);
+            let found = findings.first().and_then(|finding| finding.evidence.get("kind")?.as_str());
+            assert_eq!(found.unwrap_or_default(), kind, "{path}");
+        }
+    }
+
+    #[test]
+    fn folders_are_one_finding_with_their_bytes_and_fate() {
+        let image = layered(vec![
+            vec![file("srv/.git/HEAD", 20), file("srv/.git/objects/a", 3_000), file("srv/core.7", 100)],
+            vec![file("srv/.wh..git", 0), file("srv/.a.swp", 4_096), file("usr/x~", 1)],
+        ])
+        .owning(&["usr/x~"]);
+        assert_eq!(
+            shown(&Leftover, &image),
+            [
+                "medium layer/leftover /srv/.git@0 (deleted): `/srv/.git` is the history of a repository (2.9 KiB in 2 files), deleted in layer 1 but shipped all the same",
+                "low layer/leftover /srv/.a.swp@1: `/srv/.a.swp` is an editor's swap file (4.0 KiB)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_flood_is_counted() {
+        let files = (0..100).map(|n| file(&format!("srv/{n}/.DS_Store"), 10)).collect();
+        let findings = shown(&Leftover, &layered(vec![files]));
+        assert_eq!(findings.len(), LISTED);
+        assert!(findings.last().is_some_and(|last| last.contains("80 more")), "{findings:?}");
+    }
+}

@@ -1,0 +1,262 @@
+//! Programs that run with other rights than their caller's.
+
+use super::{Check, Context};
+use crate::finding::{Finding, Findings, Location};
+use crate::inventory::Inventory;
+use crate::path::ImagePath;
+use crate::rule::{Rule, Severity};
+use crate::tree::{FileEntry, Node};
+
+/// A setuid or setgid program no package brought.
+pub(super) static SETUID: Rule = Rule {
+    id: "image/setuid",
+    title: "A setuid or setgid program does not belong to a system package",
+    severity: Severity::Medium,
+    why: "Such a program runs as its owner or group, whoever starts it; one flaw in it makes any user of the container \
+          root. The system's own are few and watched by its distribution, others are watched by nobody.",
+    remediation: "Take the bits off with `chmod a-s <file>`, or run containers with `no-new-privileges`.",
+    references: &[
+        "https://man7.org/linux/man-pages/man7/inode.7.html",
+        "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
+    ],
+    also: &["CIS-DI-0008"],
+    bad: "COPY --chmod=4755 helper /usr/local/bin/helper",
+    good: "COPY --chmod=755 helper /usr/local/bin/helper",
+    ..Rule::NEW
+};
+
+/// A program with capabilities no package brought.
+pub(super) static FILE_CAPABILITY: Rule = Rule {
+    id: "image/file-capability",
+    title: "A program with file capabilities does not belong to a system package",
+    severity: Severity::Low,
+    why: "File capabilities give part of root's power to whoever starts the program. Some, such as binding to port 80, \
+          are harmless; others, such as `CAP_SYS_ADMIN` or `CAP_SETUID`, are as good as root.",
+    remediation: "Remove them with `setcap -r <file>`; listen on a port above 1023, or grant the capability when the \
+                  container starts.",
+    references: &["https://man7.org/linux/man-pages/man7/capabilities.7.html"],
+    bad: "RUN setcap cap_net_bind_service=+ep /srv/server",
+    good: "ENV PORT=8080",
+    ..Rule::NEW
+};
+
+/// Names the distributions' packages are known to install with these bits. Asked only where nothing
+/// is known of ownership.
+const KNOWN: &[&str] = &[
+    "at",
+    "bbsuid",
+    "bwrap",
+    "chage",
+    "chfn",
+    "chrome-sandbox",
+    "chsh",
+    "crontab",
+    "dbus-daemon-launch-helper",
+    "doas",
+    "dumpcap",
+    "exim4",
+    "expiry",
+    "fusermount",
+    "fusermount3",
+    "gpasswd",
+    "locate",
+    "mlocate",
+    "mount",
+    "mount.cifs",
+    "mount.nfs",
+    "mtr-packet",
+    "newgidmap",
+    "newgrp",
+    "newuidmap",
+    "pam_timestamp_check",
+    "passwd",
+    "ping",
+    "ping6",
+    "pkexec",
+    "plocate",
+    "polkit-agent-helper-1",
+    "postdrop",
+    "postqueue",
+    "pppd",
+    "sg",
+    "ssh-agent",
+    "ssh-keysign",
+    "staprun",
+    "su",
+    "sudo",
+    "sudoedit",
+    "traceroute6",
+    "umount",
+    "umount.nfs",
+    "unix_chkpwd",
+    "unix2_chkpwd",
+    "userhelper",
+    "usernetctl",
+    "utempter",
+    "wall",
+    "write",
+];
+
+/// Folders distributions install programs into.
+const SYSTEM_FOLDERS: &[&[u8]] =
+    &[b"bin", b"sbin", b"usr/bin", b"usr/sbin", b"lib", b"lib64", b"usr/lib", b"usr/lib64", b"usr/libexec"];
+
+/// Shells, interpreters and tools that run or write whatever they are told: none is ever shipped with
+/// these bits, so that even a package's own file must have been changed.
+const NEVER: &[&str] = &[
+    "ash", "awk", "bash", "busybox", "cat", "chmod", "chown", "cp", "curl", "dash", "dd", "docker", "env", "find",
+    "gawk", "gdb", "ksh", "less", "lua", "mawk", "more", "mv", "nano", "node", "nmap", "perl", "php", "python", "ruby",
+    "sed", "sh", "socat", "tar", "tee", "vi", "vim", "wget", "zsh",
+];
+
+/// Judges the permission bits of what is live.
+pub(super) struct Setuid;
+
+impl Check for Setuid {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&SETUID, &FILE_CAPABILITY] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let image = context.image;
+        for (path, node) in image.tree.names() {
+            let entry = image.tree.entry(node);
+            let bits = bits_of(entry);
+            if bits.is_none() && !entry.has_capability || !entry.is_file() {
+                continue;
+            }
+            // hard links are one program
+            if image.tree.names_of(node).next().is_some_and(|first| first != path) {
+                continue;
+            }
+            let location = || Location::File { path: path.clone(), layer: node.layer, lines: None };
+            if let Some(bits) = bits {
+                if let Some(reason) = why_loud(image, path, node) {
+                    let message = format!("`{path}` is {bits}{reason}");
+                    let mut finding = Finding::new(&SETUID, path.to_string(), location(), message)
+                        .evidence("mode", format!("{:04o}", entry.mode))
+                        .evidence("uid", entry.uid)
+                        .evidence("gid", entry.gid);
+                    if reason != UNOWNED {
+                        finding.severity = Severity::High;
+                    }
+                    finding.is_fixable = true;
+                    findings.push(finding);
+                }
+            } else if !is_owned(image, path, node) {
+                let message = format!("`{path}` has file capabilities, and no system package owns it");
+                findings.push(Finding::new(&FILE_CAPABILITY, path.to_string(), location(), message));
+            }
+        }
+    }
+}
+
+const UNOWNED: &str = ", and no system package owns it";
+
+/// Which of the bits make a program of it; without a right to execute they mean nothing.
+fn bits_of(entry: &FileEntry) -> Option<&'static str> {
+    let setuid = entry.mode & 0o4000 != 0 && entry.mode & 0o111 != 0;
+    let setgid = entry.mode & 0o2010 == 0o2010;
+    match (setuid, setgid) {
+        (true, true) => Some("setuid and setgid"),
+        (true, false) => Some("setuid"),
+        (false, true) => Some("setgid"),
+        (false, false) => None,
+    }
+}
+
+/// Why the program is reported; `None` if it is as its package brought it.
+fn why_loud(image: &Inventory, path: &ImagePath, node: Node) -> Option<&'static str> {
+    let name = String::from_utf8_lossy(path.file_name());
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+    if NEVER.contains(&bare) {
+        return Some(", which no distribution ships it with");
+    }
+    if !is_owned(image, path, node) {
+        return Some(UNOWNED);
+    }
+    // the same file without the bits in a layer below: somebody set them later
+    let gained = (0..node.layer).rev().find_map(|layer| {
+        let members = image.tree.layers().get(layer as usize)?;
+        members.iter().rev().find(|member| member.path == *path && member.is_file())
+    });
+    gained.filter(|lower| lower.mode & 0o6000 == 0).map(|_| ", which it was not in a layer below")
+}
+
+/// Whether a system package owns one of the file's names, or would where nothing is known of ownership.
+fn is_owned(image: &Inventory, path: &ImagePath, node: Node) -> bool {
+    if image.owned.is_empty() {
+        let name = String::from_utf8_lossy(path.file_name());
+        return KNOWN.contains(&name.as_ref()) && SYSTEM_FOLDERS.iter().any(|folder| path.is_under(folder));
+    }
+    image.tree.names_of(node).chain([path]).any(|name| {
+        image.owned.owner(name).is_some()
+            || image.tree.resolve(name).is_some_and(|(real, _)| image.owned.owner(&real).is_some())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{file, folder, hard_link, layered, mode, shown};
+    use super::*;
+
+    fn program(path: &str, bits: u32) -> FileEntry {
+        mode(file(path, 100), bits)
+    }
+
+    #[test]
+    fn only_programs_no_package_owns_are_loud() {
+        let image = layered(vec![vec![
+            program("usr/bin/passwd", 0o4755),
+            program("usr/bin/ssh-agent", 0o2755),
+            program("usr/local/bin/kelp", 0o4755),
+            program("usr/local/bin/ember", 0o2755),
+            program("srv/data", 0o4644),
+            program("srv/locked", 0o2644),
+            mode(folder("srv/shared"), 0o2775),
+            program("bin/bash", 0o4755),
+        ]])
+        .owning(&["usr/bin/passwd", "usr/bin/ssh-agent", "bin/bash"]);
+        assert_eq!(
+            shown(&Setuid, &image),
+            [
+                "high image/setuid /bin/bash@0: `/bin/bash` is setuid, which no distribution ships it with",
+                "medium image/setuid /usr/local/bin/ember@0: `/usr/local/bin/ember` is setgid, and no system package owns it",
+                "medium image/setuid /usr/local/bin/kelp@0: `/usr/local/bin/kelp` is setuid, and no system package owns it",
+            ]
+        );
+    }
+
+    #[test]
+    fn bits_set_in_a_later_layer_are_loud_although_a_package_owns_the_file() {
+        let image = layered(vec![vec![program("usr/bin/tool", 0o755)], vec![program("usr/bin/tool", 0o4755)]]);
+        let image = image.owning(&["usr/bin/tool"]);
+        let message = "high image/setuid /usr/bin/tool@1: `/usr/bin/tool` is setuid, which it was not in a layer below";
+        assert_eq!(shown(&Setuid, &image), [message]);
+    }
+
+    #[test]
+    fn without_knowledge_of_ownership_the_known_names_are_quiet() {
+        let image =
+            layered(vec![vec![program("usr/bin/su", 0o4755), program("opt/su", 0o4755), program("suid", 0o4755)]]);
+        let loud: Vec<_> = shown(&Setuid, &image);
+        assert_eq!(loud.len(), 2, "{loud:?}");
+    }
+
+    #[test]
+    fn hidden_programs_and_second_names_are_not_counted() {
+        let image = layered(vec![
+            vec![program("a", 0o4755), hard_link("b", "a"), program("gone", 0o4755)],
+            vec![file(".wh.gone", 0)],
+        ]);
+        assert_eq!(shown(&Setuid, &image), ["medium image/setuid /a@0: `/a` is setuid, and no system package owns it"]);
+    }
+
+    #[test]
+    fn capabilities_are_told_apart() {
+        let capable = |path: &str| FileEntry { has_capability: true, ..program(path, 0o755) };
+        let image = layered(vec![vec![capable("usr/bin/ping"), capable("srv/server")]]).owning(&["usr/bin/ping"]);
+        let message = "`/srv/server` has file capabilities, and no system package owns it";
+        assert_eq!(shown(&Setuid, &image), [format!("low image/file-capability /srv/server@0: {message}")]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Files and folders that every user of a container may change.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Context};
+use crate::finding::{Finding, Findings, Location};
+use crate::path::ImagePath;
+use crate::rule::{Rule, Severity};
+use crate::tree::{FileEntry, FileKind};
+
+/// Everybody may write.
+pub(super) static WORLD_WRITABLE: Rule = Rule {
+    id: "image/world-writable",
+    title: "Every user may change a file or folder",
+    severity: Severity::Low,
+    why: "A process that was broken into may change what another one, perhaps root's, reads or runs later. In a folder \
+          without the sticky bit it may even replace files it cannot write.",
+    remediation: "Give the path to the one user that needs it, `COPY --chown=<uid>`, and take the right off the others \
+                  with `chmod o-w`; a folder for everybody's temporary files needs mode 1777.",
+    references: &["https://man7.org/linux/man-pages/man7/inode.7.html"],
+    bad: "RUN chmod -R 777 /srv/app",
+    good: "RUN chown -R 1000 /srv/app",
+    ..Rule::NEW
+};
+
+/// Folders whose content the kernel or the engine replaces.
+const REPLACED: &[&[u8]] = &[b"dev", b"proc", b"sys"];
+
+/// Folders whose content decides what runs.
+const SYSTEM: &[&[u8]] = &[b"bin", b"boot", b"etc", b"lib", b"lib64", b"root", b"sbin", b"usr"];
+
+/// Findings listed singly; those beyond are counted in one.
+const LISTED: usize = 50;
+
+/// Judges the permission bits of what is live; below a folder that everybody may write, only the folder counts.
+pub(super) struct WorldWritable;
+
+impl Check for WorldWritable {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&WORLD_WRITABLE] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let image = context.image;
+        let mut open: BTreeMap<&[u8], usize> = BTreeMap::new();
+        let mut found: Vec<(&ImagePath, u32, &FileEntry, u64)> = Vec::new();
+        for (path, node) in image.tree.names() {
+            let entry = image.tree.entry(node);
+            if !is_writable(entry) || REPLACED.iter().any(|folder| path.is_under(folder)) {
+                continue;
+            }
+            if let Some(folder) = folders_above(path).find_map(|folder| open.get(folder)) {
+                if let Some((.., below)) = found.get_mut(*folder) {
+                    *below = below.saturating_add(1);
+                }
+                continue;
+            }
+            if image.owned.owner(path).is_some() || image.tree.names_of(node).next().is_some_and(|first| first != path)
+            {
+                continue;
+            }
+            if entry.kind == FileKind::Directory {
+                open.insert(path.as_bytes(), found.len());
+            }
+            found.push((path, node.layer, entry, 0));
+        }
+        let more = found.len().saturating_sub(LISTED);
+        for (place, (path, layer, entry, below)) in found.into_iter().take(LISTED).enumerate() {
+            let is_folder = entry.kind == FileKind::Directory;
+            let mut message = format!("`{path}` may be written by every user");
+            if below > 0 {
+                message = format!("{message}, and so may {below} more below it");
+            }
+            if place == LISTED - 1 && more > 0 {
+                message = format!("{message}; {more} further paths are not listed");
+            }
+            let location = Location::File { path: path.clone(), layer, lines: None };
+            let mut finding = Finding::new(&WORLD_WRITABLE, path.to_string(), location, message)
+                .evidence("mode", format!("{:04o}", entry.mode))
+                .evidence("folder", is_folder);
+            if SYSTEM.iter().any(|folder| path.is_under(folder)) || entry.mode & 0o111 != 0 && !is_folder {
+                finding.severity = Severity::Medium;
+            }
+            findings.push(finding);
+        }
+    }
+}
+
+/// The folders that hold a path, from its own parent up.
+fn folders_above(path: &ImagePath) -> impl Iterator<Item = &[u8]> {
+    let bytes = path.as_bytes();
+    let slashes = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
+    slashes.filter_map(|(slash, _)| bytes.get(..slash))
+}
+
+fn is_writable(entry: &FileEntry) -> bool {
+    let is_sticky = entry.mode & 0o1000 != 0;
+    entry.mode & 0o002 != 0
+        && match entry.kind {
+            FileKind::File => true,
+            FileKind::Directory => !is_sticky,
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{file, folder, layered, mode, shown};
+    use super::*;
+
+    #[test]
+    fn only_what_others_may_really_change_is_found() {
+        let image = layered(vec![vec![
+            folder("etc"),
+            mode(file("etc/teal.conf", 4), 0o666),
+            mode(folder("srv/heron"), 0o777),
+            mode(folder("srv/heron-2"), 0o755),
+            mode(file("srv/heron-2/c", 1), 0o777),
+            mode(file("srv/heron/a", 1), 0o666),
+            mode(file("srv/heron/b", 1), 0o644),
+            mode(folder("tmp"), 0o1777),
+            mode(folder("var/games"), 0o777),
+            mode(file("dev/null", 0), 0o666),
+            FileEntry { kind: FileKind::Symlink(Box::from(&b"x"[..])), ..mode(file("link", 0), 0o777) },
+        ]])
+        .owning(&["var/games"]);
+        assert_eq!(
+            shown(&WorldWritable, &image),
+            [
+                "medium image/world-writable /etc/teal.conf@0: `/etc/teal.conf` may be written by every user",
+                "low image/world-writable /srv/heron@0: `/srv/heron` may be written by every user, and so may 1 more below it",
+                "medium image/world-writable /srv/heron-2/c@0: `/srv/heron-2/c` may be written by every user",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_flood_is_counted() {
+        let files = (0..200).map(|n| mode(file(&format!("srv/{n:03}"), 1), 0o666)).collect();
+        let findings = shown(&WorldWritable, &layered(vec![files]));
+        assert_eq!(findings.len(), LISTED);
+        assert!(
+            findings.last().is_some_and(|last| last.ends_with("; 150 further paths are not listed")),
+            "{findings:?}"
+        );
+    }
+}

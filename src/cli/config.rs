@@ -1,0 +1,79 @@
+//! The configuration file `careen.toml`: what holds for every scan on this machine or of this project.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A `careen.toml`. Unknown keys are errors.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Config {
+    /// `[registry."host"]` tables.
+    #[serde(default)]
+    pub(super) registry: BTreeMap<String, RegistryConfig>,
+}
+
+/// What holds for one registry.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RegistryConfig {
+    /// Hosts to ask first, in order.
+    #[serde(default)]
+    pub(super) mirrors: Vec<String>,
+    /// Other hosts that may see this registry's credentials, as its token service.
+    #[serde(default)]
+    pub(super) trusted_realms: Vec<String>,
+}
+
+impl Config {
+    /// Reads `named`, else the nearest `careen.toml` from `folder` up to the root of its repository,
+    /// else the one in the user's configuration folder, else nothing.
+    pub(super) fn read(named: Option<PathBuf>, folder: &Path, user: Option<&Path>) -> Result<Self> {
+        let found = match named {
+            Some(path) => Some(path),
+            None => nearest(folder).or_else(|| user.map(|user| user.join("careen/careen.toml")).filter(|path| path.is_file())),
+        };
+        let Some(path) = found else { return Ok(Self::default()) };
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the configuration", e).at(&place))?;
+        toml::from_str(&text).map_err(|e| Error::new(ErrorKind::Config, format!("the configuration is wrong: {}", e.to_string().trim_end())).at(place))
+    }
+}
+
+fn nearest(folder: &Path) -> Option<PathBuf> {
+    for folder in folder.ancestors() {
+        let path = folder.join("careen.toml");
+        if path.is_file() {
+            return Some(path);
+        }
+        if folder.join(".git").exists() {
+            return None;
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_file_up_to_the_repository_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = folder.path().join("project");
+        let deep = project.join("a/b");
+        std::fs::create_dir_all(&deep).expect("folders");
+        std::fs::create_dir(project.join(".git")).expect("a folder");
+        std::fs::write(folder.path().join("careen.toml"), "[registry.outside]\n").expect("a file");
+        assert!(Config::read(None, &deep, None).expect("nothing to read").registry.is_empty(), "beyond the repository");
+        std::fs::write(project.join("careen.toml"), "[registry.\"r.example\"]\nmirrors = [\"m.example\"]\n").expect("a file");
+        let config = Config::read(None, &deep, None).expect("a good file");
+        assert_eq!(config.registry.get("r.example").map(|registry| registry.mirrors.as_slice()), Some(&["m.example".to_owned()][..]));
+        std::fs::write(project.join("careen.toml"), "[registy]\n").expect("a file");
+        let error = Config::read(None, &deep, None).expect_err("a misspelt key");
+        assert_eq!(error.kind, ErrorKind::Config);
+    }
+}

@@ -1,0 +1,303 @@
+//! `careen scan`.
+
+use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::limit::Limits;
+use crate::output::{FORMATS, Format, Style};
+use crate::policy::{DEFAULT_PRESET, FailOn, PolicySet};
+use crate::report::Report;
+use crate::rule::Severity;
+use crate::scan::{Options, scan};
+use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, target};
+use crate::time::{Date, Timestamp};
+
+use super::config::Config;
+use super::exit::{Exit, ExitRules};
+use super::term::{self, Colour, Watcher};
+
+#[derive(Debug, Args)]
+pub(super) struct ScanArguments {
+    /// The image: an archive or OCI layout, `-` for standard input, or a reference in a registry
+    ///
+    /// A word before a colon says what it is: docker-archive:, oci-archive:, oci-dir:, registry:,
+    /// docker:, podman:, dir:. FILE:TAG and FILE@sha256:… choose one of several images.
+    target: String,
+
+    /// Format on standard output
+    #[arg(short, long, value_name = "FORMAT", env = "CAREEN_FORMAT", default_value = "text")]
+    format: String,
+    /// Write there: PATH in the format of -f, or FORMAT=PATH besides; repeatable
+    #[arg(short, long, value_name = "PATH | FORMAT=PATH")]
+    output: Vec<String>,
+    /// Show only findings of this severity and above; changes nothing else
+    #[arg(short, long, value_name = "SEVERITY", value_parser = least_severity)]
+    severity: Option<Severity>,
+    /// Show what waivers accept too
+    #[arg(long, visible_alias = "show-suppressed")]
+    show_waived: bool,
+
+    /// Policy file, or name of a preset; later ones win
+    #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
+    policy: Vec<String>,
+    /// Fail on findings of this severity and above, in these families only if any are named
+    #[arg(long, value_name = "SEVERITY[,FAMILY…]")]
+    fail_on: Option<String>,
+    /// Exit with this code in place of 1 when the policy is broken
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    exit_code: u8,
+    /// Exit with 0 even when the policy is broken
+    #[arg(long)]
+    no_fail: bool,
+    /// Exit with 0 even when something could not be read
+    #[arg(long)]
+    allow_partial: bool,
+    /// Judge as of this day rather than today
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
+
+    /// Which image of an index: os/arch[/variant], or all
+    #[arg(long, value_name = "PLATFORM", env = "CAREEN_PLATFORM")]
+    platform: Option<String>,
+    /// User name for the target's registry
+    #[arg(long, env = "CAREEN_USERNAME")]
+    username: Option<String>,
+    /// Read the password for the target's registry from standard input (or set `CAREEN_PASSWORD`)
+    #[arg(long, requires = "username")]
+    password_stdin: bool,
+    /// Bearer token for the target's registry
+    #[arg(long, env = "CAREEN_REGISTRY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    registry_token: Option<String>,
+    /// Allow plain HTTP and any certificate with the target's registry
+    #[arg(long, env = "CAREEN_INSECURE")]
+    insecure: bool,
+    /// Trust the certificates of this PEM file too
+    #[arg(long, value_name = "FILE", env = "CAREEN_CACERT")]
+    cacert: Option<PathBuf>,
+
+    /// Layers read at once, and threads
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "CAREEN_CONFIG")]
+    config: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_enum, default_value = "auto", env = "CAREEN_COLOR")]
+    color: Colour,
+    /// No progress bar
+    #[arg(long)]
+    no_progress: bool,
+    /// Nothing on standard output but what -o - asks for
+    #[arg(short, long)]
+    quiet: bool,
+    /// Show more of each finding, and the time of each stage
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Scans, writes the reports, and says how it ended.
+pub(super) fn run(arguments: &ScanArguments) -> Exit {
+    let outputs = match Outputs::parse(arguments) {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            term::print_error(&error);
+            return Exit::of(&error);
+        }
+    };
+    let watcher = Watcher::new(!arguments.no_progress && !arguments.quiet);
+    let reports = reports(arguments, &watcher);
+    watcher.finish();
+    if arguments.verbose {
+        let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
+    }
+    let written = match &reports {
+        Ok(reports) => outputs.write(reports, arguments),
+        Err(error) => {
+            term::print_error(error);
+            outputs.write_failure(error)
+        }
+    };
+    if let Err(error) = written {
+        term::print_error(&error);
+        return Exit::of(&error);
+    }
+    match reports {
+        Ok(reports) => {
+            let rules = ExitRules { code: arguments.exit_code, no_fail: arguments.no_fail, allow_partial: arguments.allow_partial };
+            Exit::of_outcomes(reports.iter().map(|report| report.verdict.outcome), rules)
+        }
+        Err(error) => Exit::of(&error),
+    }
+}
+
+fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> {
+    let limits = Limits::default();
+    let access = access(arguments)?;
+    let target = target::parse(&arguments.target)?;
+    let source = SOURCES
+        .iter()
+        .find(|source| source.id() == target.source)
+        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source)))?;
+    let platform = match arguments.platform.as_deref() {
+        None => PlatformChoice::Host,
+        Some("all") => PlatformChoice::All,
+        Some(platform) => PlatformChoice::Only(platform.parse().map_err(|e: String| Error::new(ErrorKind::Usage, e))?),
+    };
+    let request = Request {
+        location: &target.location,
+        choice: target.choice.clone(),
+        platform,
+        limits: &limits,
+        access: &access,
+        unwrap: Some(crate::pass::decompress),
+    };
+    let policy = policy(arguments)?;
+    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
+    scan(*source, &request, &Options { policy: &policy, today: arguments.today.unwrap_or_else(today), jobs, progress: watcher })
+}
+
+fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
+    let known = crate::scan::rules();
+    let words = if arguments.policy.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { arguments.policy.clone() };
+    let policy = PolicySet::load(&words, &known, term::wants_colour(&io::stderr(), arguments.color))?;
+    match &arguments.fail_on {
+        Some(text) => Ok(policy.with_fail_on(FailOn::parse(text, &known)?)),
+        None => Ok(policy),
+    }
+}
+
+fn access(arguments: &ScanArguments) -> Result<Access> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = variable("HOME");
+    let user = variable("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
+    let folder = std::env::current_dir().unwrap_or_default();
+    let config = Config::read(arguments.config.clone(), &folder, user.as_deref())?;
+    let (mut mirrors, mut trusted_realms) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+    for (host, registry) in config.registry {
+        mirrors.insert(host.clone(), registry.mirrors);
+        trusted_realms.insert(host, registry.trusted_realms);
+    }
+    let socket = ["CONTAINER_HOST", "DOCKER_HOST"].iter().find_map(|name| std::env::var(name).ok()?.strip_prefix("unix://").map(PathBuf::from));
+    Ok(Access {
+        username: arguments.username.clone(),
+        password: password(arguments)?,
+        registry_token: arguments.registry_token.clone().map(Sensitive),
+        insecure: arguments.insecure,
+        ca_certificate: arguments.cacert.clone(),
+        mirrors,
+        trusted_realms,
+        docker_config: variable("DOCKER_CONFIG"),
+        home,
+        runtime_dir: variable("XDG_RUNTIME_DIR"),
+        daemon_socket: socket,
+    })
+}
+
+fn password(arguments: &ScanArguments) -> Result<Option<Sensitive>> {
+    const LONGEST: u64 = 64 * 1024;
+    if !arguments.password_stdin {
+        return Ok(std::env::var("CAREEN_PASSWORD").ok().filter(|password| !password.is_empty()).map(Sensitive));
+    }
+    if arguments.target == "-" {
+        return Err(Error::new(ErrorKind::Usage, "standard input cannot be the image and the password at once")
+            .help("set CAREEN_PASSWORD instead of --password-stdin"));
+    }
+    let mut password = String::new();
+    io::stdin().take(LONGEST).read_to_string(&mut password).map_err(|e| Error::io("cannot read the password", e))?;
+    let password = password.strip_suffix('\n').unwrap_or(&password);
+    Ok(Some(Sensitive(password.strip_suffix('\r').unwrap_or(password).to_owned())))
+}
+
+fn today() -> Date {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).date()
+}
+
+/// The least of a list such as `HIGH,CRITICAL`.
+fn least_severity(text: &str) -> Result<Severity, String> {
+    let severities: Result<Vec<Severity>, String> = text.split(',').map(|word| word.trim().parse()).collect();
+    severities?.into_iter().min().ok_or_else(|| "name a severity".to_owned())
+}
+
+/// Where reports go, and in which format.
+struct Outputs {
+    /// `None` for standard output.
+    places: Vec<(&'static dyn Format, Option<PathBuf>)>,
+}
+
+impl Outputs {
+    fn parse(arguments: &ScanArguments) -> Result<Self> {
+        let main = format_of(&arguments.format)?;
+        let mut places: Vec<(&'static dyn Format, Option<PathBuf>)> = Vec::new();
+        let mut main_is_placed = false;
+        for output in &arguments.output {
+            let named = output.split_once('=').and_then(|(word, path)| Some((*FORMATS.iter().find(|format| format.id() == word)?, path)));
+            let (format, path) = named.unwrap_or((main, output.as_str()));
+            main_is_placed |= named.is_none() || path == "-";
+            places.push((format, (path != "-").then(|| PathBuf::from(path))));
+        }
+        if !main_is_placed && !arguments.quiet {
+            places.insert(0, (main, None));
+        }
+        Ok(Self { places })
+    }
+
+    fn write(&self, reports: &[Report], arguments: &ScanArguments) -> Result<()> {
+        for (format, path) in &self.places {
+            let is_terminal = path.is_none() && io::stdout().is_terminal();
+            let style = Style {
+                width: if is_terminal { term::width() } else { 80 },
+                colour: path.is_none() && term::wants_colour(&io::stdout(), arguments.color),
+                least: arguments.severity.unwrap_or(Severity::Info),
+                show_waived: arguments.show_waived,
+                verbose: arguments.verbose,
+            };
+            write_to(path.as_deref(), &mut |out| format.render(reports, &style, out))?;
+        }
+        Ok(())
+    }
+
+    /// Where JSON was asked for, a failure is JSON too.
+    fn write_failure(&self, error: &Error) -> Result<()> {
+        for (_, path) in self.places.iter().filter(|(format, _)| format.id() == "json") {
+            write_to(path.as_deref(), &mut |out| crate::output::json::render_failure(error, error.kind.is_refusal(), out))?;
+        }
+        Ok(())
+    }
+}
+
+fn format_of(word: &str) -> Result<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.id() == word).ok_or_else(|| {
+        let words: Vec<&str> = FORMATS.iter().map(|format| format.id()).collect();
+        let error = Error::new(ErrorKind::Usage, format!("there is no format `{}`", crate::escape::escape(word)));
+        match word.parse::<Severity>() {
+            Ok(severity) => error.help(format!("did you mean `--fail-on {severity}`?")),
+            Err(_) => error.help(format!("the formats are {}", words.join(", "))),
+        }
+    })
+}
+
+/// Writes a file whole or not at all; standard output, where nobody may be listening any more.
+fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let Some(path) = path else {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        return super::finish_write(render(&mut out).and_then(|()| out.flush()));
+    };
+    let place = path.display().to_string();
+    let partial = path.with_file_name(format!(".{}.partial-{}", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    let written = std::fs::File::create(if is_special { path } else { &partial }).and_then(|file| {
+        let mut out = io::BufWriter::new(file);
+        render(&mut out)?;
+        out.flush()?;
+        if is_special { Ok(()) } else { std::fs::rename(&partial, path) }
+    });
+    written.map_err(|e| {
+        let _ = std::fs::remove_file(&partial);
+        Error::io("cannot write the report", e).at(place)
+    })
+}

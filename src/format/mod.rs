@@ -1,0 +1,4 @@
+//! Formats of single files, read without knowing whose they are.
+
+pub mod magic;
+pub mod ustar;

@@ -1,0 +1,584 @@
+//! The JSON report: a contract, described by `docs/formats/report.schema.json`.
+//!
+//! The types here are its wire form. A field that does not apply is left out. Everything is
+//! written as it is walked, so that a long list of packages is never held a second time.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::ser::{Formatter, PrettyFormatter};
+
+use super::{Format, Style};
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::escape;
+use crate::finding::{Location, Visibility};
+use crate::image::Platform;
+use crate::inventory::{Origin, Package};
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
+use crate::report::{Report, ReportedLayer, SCHEMA, TargetSummary};
+use crate::rule::{Confidence, Severity};
+use crate::size::ByteSize;
+
+/// Schema of a file that holds the reports of several images.
+const SCHEMA_OF_SEVERAL: &str = "careen.reports/1";
+
+/// The JSON format: one object for one image; for several, an object that lists theirs.
+pub(super) struct Json;
+
+impl Format for Json {
+    fn id(&self) -> &'static str {
+        "json"
+    }
+
+    fn about(&self) -> &'static str {
+        "Everything careen knows, for programs; described by a JSON Schema"
+    }
+
+    fn render(&self, reports: &[Report], _: &Style, out: &mut dyn Write) -> io::Result<()> {
+        match reports {
+            [report] => write_json(&WireReport::new(report), out),
+            several => write_json(
+                &WireReports { schema: SCHEMA_OF_SEVERAL, reports: several.iter().map(WireReport::new).collect() },
+                out,
+            ),
+        }
+    }
+}
+
+/// Writes what `-f json` says when there is no report: the input was refused, or the command could not run.
+pub fn render_failure(error: &Error, refused: bool, out: &mut dyn Write) -> io::Result<()> {
+    let failure = WireFailure {
+        schema: SCHEMA,
+        outcome: if refused { "refused" } else { "error" },
+        error: WireError {
+            kind: error.kind.as_str(),
+            message: error.to_string(),
+            place: error.place.as_deref(),
+            help: error.help.as_deref(),
+        },
+    };
+    write_json(&failure, out)
+}
+
+/// Writes `value` indented, with a line feed at the end, and no character in it that steers a terminal.
+pub(super) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, out);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, SafeFormatter(PrettyFormatter::new()));
+    value.serialize(&mut serializer)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Indents, and writes characters that steer or hide as `\u` sequences, which say the same.
+struct SafeFormatter<'a>(PrettyFormatter<'a>);
+
+impl Formatter for SafeFormatter<'_> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut start = 0;
+        for (at, c) in fragment.char_indices() {
+            if c == '\x7f' || (!c.is_ascii() && escape::is_hidden(c)) {
+                out.write_all(fragment.get(start..at).unwrap_or_default().as_bytes())?;
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+                start = at + c.len_utf8();
+            }
+        }
+        out.write_all(fragment.get(start..).unwrap_or_default().as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[derive(Serialize)]
+struct WireFailure<'a> {
+    schema: &'static str,
+    outcome: &'static str,
+    error: WireError<'a>,
+}
+
+#[derive(Serialize)]
+struct WireError<'a> {
+    kind: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireReports<'a> {
+    schema: &'static str,
+    reports: Vec<WireReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireReport<'a> {
+    schema: &'static str,
+    careen: WireTool,
+    outcome: Outcome,
+    target: WireTarget<'a>,
+    verdict: WireVerdict<'a>,
+    packages: WirePackages<'a>,
+    findings: WireFindings<'a>,
+    limitations: &'a [Limitation],
+    data: &'a BTreeMap<&'static str, Value>,
+}
+
+impl<'a> WireReport<'a> {
+    fn new(report: &'a Report) -> Self {
+        Self {
+            schema: SCHEMA,
+            careen: WireTool { version: report.version },
+            outcome: report.verdict.outcome,
+            target: WireTarget::new(&report.target),
+            verdict: WireVerdict::new(&report.verdict),
+            packages: WirePackages(&report.packages),
+            findings: WireFindings(&report.findings),
+            limitations: &report.limitations,
+            data: &report.data,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WireTool {
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct WireTarget<'a> {
+    reference: &'a str,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<&'a Platform>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config_digest: Option<&'a Digest>,
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distro: Option<&'a str>,
+    size: ByteSize,
+    entries: u64,
+    layers: Vec<WireLayer<'a>>,
+}
+
+impl<'a> WireTarget<'a> {
+    fn new(target: &'a TargetSummary) -> Self {
+        Self {
+            reference: &target.reference,
+            source: target.source,
+            platform: target.platform.as_ref(),
+            digest: target.digest.as_ref(),
+            config_digest: target.config_digest.as_ref(),
+            tags: &target.tags,
+            distro: target.distro.as_deref(),
+            size: target.size,
+            entries: target.entries,
+            layers: target.layers.iter().map(WireLayer::new).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WireLayer<'a> {
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff_id: Option<&'a Digest>,
+    size: ByteSize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<&'a str>,
+    origin: Origin,
+}
+
+impl<'a> WireLayer<'a> {
+    fn new(layer: &'a ReportedLayer) -> Self {
+        Self {
+            index: layer.index,
+            digest: layer.digest.as_ref(),
+            diff_id: layer.diff_id.as_ref(),
+            size: layer.size,
+            created_by: layer.created_by.as_deref(),
+            origin: layer.origin,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WireVerdict<'a> {
+    policies: &'a [String],
+    reason: &'a str,
+    failed: usize,
+    warned: usize,
+    ignored: usize,
+    waived: usize,
+}
+
+impl<'a> WireVerdict<'a> {
+    fn new(verdict: &'a Verdict) -> Self {
+        Self {
+            policies: &verdict.policies,
+            reason: &verdict.reason,
+            failed: verdict.failed,
+            warned: verdict.warned,
+            ignored: verdict.ignored,
+            waived: verdict.waived,
+        }
+    }
+}
+
+struct WirePackages<'a>(&'a [Package]);
+
+impl Serialize for WirePackages<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|package| WirePackage::new(package, self.0)))
+    }
+}
+
+#[derive(Serialize)]
+struct WirePackage<'a> {
+    purl: &'a str,
+    name: &'a str,
+    version: &'a str,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<WireSource<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    locations: Vec<WirePackageLocation<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireSource<'a> {
+    name: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct WirePackageLocation<'a> {
+    path: &'a ImagePath,
+    layer: u32,
+    added_by: u32,
+}
+
+impl<'a> WirePackage<'a> {
+    fn new(package: &'a Package, all: &'a [Package]) -> Self {
+        let owner = package.owner.and_then(|index| all.get(usize::try_from(index).ok()?));
+        Self {
+            purl: &package.purl,
+            name: &package.name,
+            version: &package.version,
+            r#type: package.ecosystem.id,
+            source: package.source.as_ref().map(|(name, version)| WireSource { name, version }),
+            architecture: package.architecture.as_deref(),
+            licence: package.licence.as_deref(),
+            owner: owner.map(|owner| owner.purl.as_str()),
+            locations: package
+                .locations
+                .iter()
+                .map(|place| WirePackageLocation {
+                    path: &place.path,
+                    layer: place.node.layer,
+                    added_by: place.added_by,
+                })
+                .collect(),
+        }
+    }
+}
+
+struct WireFindings<'a>(&'a [Judged]);
+
+impl Serialize for WireFindings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(WireFinding::new))
+    }
+}
+
+#[derive(Serialize)]
+struct WireFinding<'a> {
+    id: String,
+    rule: &'static str,
+    family: &'static str,
+    severity: Severity,
+    confidence: Confidence,
+    title: &'static str,
+    message: &'a str,
+    subject: &'a str,
+    location: WireLocation<'a>,
+    visibility: Visibility,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed_in_layer: Option<u32>,
+    evidence: &'a BTreeMap<&'static str, Value>,
+    status: &'static str,
+    action: Action,
+    decided_by: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<WireWaiver<'a>>,
+    fixable: bool,
+}
+
+impl<'a> WireFinding<'a> {
+    fn new(judged: &'a Judged) -> Self {
+        let finding = &judged.finding;
+        Self {
+            id: finding.fingerprint(),
+            rule: finding.rule.id,
+            family: finding.rule.family(),
+            severity: finding.severity,
+            confidence: finding.confidence,
+            title: finding.rule.title,
+            message: &finding.message,
+            subject: &finding.subject,
+            location: WireLocation::new(&finding.location),
+            visibility: finding.visibility,
+            removed_in_layer: finding.removed_in_layer,
+            evidence: &finding.evidence,
+            status: if judged.waiver.is_some() { "waived" } else { "open" },
+            action: judged.action,
+            decided_by: &judged.decided_by,
+            waiver: judged.waiver.as_ref().map(WireWaiver::new),
+            fixable: finding.is_fixable,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WireWaiver<'a> {
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<crate::time::Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    place: &'a str,
+}
+
+impl<'a> WireWaiver<'a> {
+    fn new(waiver: &'a AppliedWaiver) -> Self {
+        Self { reason: &waiver.reason, expires: waiver.expires, owner: waiver.owner.as_deref(), place: &waiver.place }
+    }
+}
+
+/// Paths of files begin with `/`, so that `config` is never one.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum WireLocation<'a> {
+    File {
+        path: &'a ImagePath,
+        layer: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        start_line: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        end_line: Option<u64>,
+    },
+    Config {
+        path: &'static str,
+        key: &'a str,
+    },
+    History {
+        path: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        layer: Option<u32>,
+        key: &'a str,
+        history_index: u32,
+    },
+    Package {
+        path: &'a ImagePath,
+        layer: u32,
+        purl: &'a str,
+    },
+    Image {},
+}
+
+impl<'a> WireLocation<'a> {
+    fn new(location: &'a Location) -> Self {
+        match location {
+            Location::File { path, layer, lines } => Self::File {
+                path,
+                layer: *layer,
+                start_line: lines.map(|(first, _)| first),
+                end_line: lines.map(|(_, last)| last),
+            },
+            Location::Config { key } => Self::Config { path: "config", key },
+            Location::History { index, layer, key } => {
+                Self::History { path: "config", layer: *layer, key, history_index: *index }
+            }
+            Location::Package { purl, path, layer } => Self::Package { path, layer: *layer, purl },
+            Location::Image => Self::Image {},
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::sample;
+    use super::*;
+
+    fn render(reports: &[Report]) -> Value {
+        let mut out = Vec::new();
+        Json.render(reports, &sample::style(), &mut out).expect("memory can be written");
+        assert!(out.ends_with(b"}\n"), "a text file ends in a line feed");
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    fn check(report: &Value) {
+        let schema: Value = serde_json::from_str(include_str!("../../docs/formats/report.schema.json")).expect("JSON");
+        let mut schema = schema;
+        close(&mut schema);
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema");
+        let errors: Vec<String> =
+            validator.iter_errors(report).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    /// Refuses fields the schema does not name: readers take them, we do not write them.
+    fn close(schema: &mut Value) {
+        match schema {
+            Value::Object(object) => {
+                if object.contains_key("properties") {
+                    object.insert("additionalProperties".into(), json!(false));
+                }
+                object.values_mut().for_each(close);
+            }
+            Value::Array(array) => array.iter_mut().for_each(close),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn reports_keep_their_schema() {
+        for report in [sample::report(), sample::hostile(), sample::empty()] {
+            check(&render(&[report]));
+        }
+        let several = render(&[sample::report(), sample::empty()]);
+        assert_eq!(several["schema"], "careen.reports/1");
+        assert_eq!(several["reports"].as_array().map(Vec::len), Some(2));
+        check(&several);
+    }
+
+    #[test]
+    fn the_schema_refuses_what_is_no_report() {
+        let schema: Value = serde_json::from_str(include_str!("../../docs/formats/report.schema.json")).expect("JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let whole = render(&[sample::report()]);
+        for (pointer, wrong) in [
+            ("/outcome", json!("fine")),
+            ("/schema", json!("careen.report/2")),
+            ("/findings/0/location/kind", json!("elsewhere")),
+            ("/findings/0/severity", json!("HIGH")),
+            ("/findings/0/location/path", json!("app/.env")),
+            ("/target/layers/0/digest", json!("sha256:12")),
+            ("/packages/0/locations", json!([])),
+        ] {
+            let mut report = whole.clone();
+            *report.pointer_mut(pointer).expect("the sample has it") = wrong;
+            assert!(!validator.is_valid(&report), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn failures_keep_the_schema_too() {
+        let error = Error::malformed("the archive ends early").at("image.tar").help("fetch it again");
+        for (refused, outcome) in [(true, "refused"), (false, "error")] {
+            let mut out = Vec::new();
+            render_failure(&error, refused, &mut out).expect("memory can be written");
+            let value: Value = serde_json::from_slice(&out).expect("JSON");
+            check(&value);
+            assert_eq!(
+                value,
+                json!({
+                    "schema": "careen.report/1",
+                    "outcome": outcome,
+                    "error": {
+                        "kind": "malformed",
+                        "message": "the archive ends early",
+                        "place": "image.tar",
+                        "help": "fetch it again",
+                    }
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn places_are_where_the_contract_says() {
+        let report = render(&[sample::report()]);
+        let location = |rule: &str| {
+            let findings = report["findings"].as_array().expect("a list");
+            findings.iter().find(|finding| finding["rule"] == rule).expect("the sample has it")["location"].clone()
+        };
+        assert_eq!(
+            location("secret/aws-access-key"),
+            json!({"kind": "file", "path": "/app/.env", "layer": 2, "start_line": 3, "end_line": 3})
+        );
+        assert_eq!(location("image/root-user"), json!({"kind": "config", "path": "config", "key": "User"}));
+        assert_eq!(
+            location("secret/build-argument"),
+            json!({"kind": "history", "path": "config", "layer": 1, "key": "NPM_TOKEN", "history_index": 4})
+        );
+        assert_eq!(location("image/wasted-space"), json!({"kind": "image"}));
+        assert_eq!(
+            location("package/end-of-life"),
+            json!({"kind": "package", "path": "/var/lib/dpkg/status", "layer": 1,
+                   "purl": "pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12"})
+        );
+    }
+
+    #[test]
+    fn what_hides_is_written_as_a_sequence_and_means_the_same() {
+        let text = "a\u{202e}b\u{9b}c\u{7f}d\u{e0041}e\u{1b}\"\\中";
+        let mut out = Vec::new();
+        write_json(&text, &mut out).expect("memory can be written");
+        let written = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(written, "\"a\\u202eb\\u009bc\\u007fd\\udb40\\udc41e\\u001b\\\"\\\\中\"\n");
+        assert_eq!(serde_json::from_str::<String>(&written).expect("JSON"), text);
+    }
+}

@@ -1,0 +1,748 @@
+//! The report for people: what was scanned, what is wrong where, what was not read, the verdict.
+//!
+//! Fits the width it is told. Every text that may come from an image is escaped before it is
+//! measured. Colours repeat what a word says.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write};
+
+use anstyle::{AnsiColor, Color, Style as Ansi};
+use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::{Format, Style, clean, count};
+use crate::finding::{Finding, Location, Visibility};
+use crate::limitation::Limitation;
+use crate::policy::{Action, Judged, Outcome};
+use crate::report::{Report, ReportedLayer};
+use crate::rule::Severity;
+
+/// Fewest columns the layout works with; narrower terminals wrap.
+const LEAST_WIDTH: usize = 60;
+
+/// Fewest columns a path is cut to.
+const LEAST_PATH: usize = 16;
+
+/// Fewest columns of a build step that are worth showing.
+const LEAST_STEP: usize = 8;
+
+/// Most columns used, since longer lines are hard to follow.
+const MOST_WIDTH: usize = 120;
+
+/// Findings of one rule shown in full; the rest is counted.
+const SHOWN_OF_A_RULE: usize = 5;
+
+/// Limitations shown; the rest is counted.
+const SHOWN_LIMITATIONS: usize = 10;
+
+/// Columns before what is said of a finding: two blanks, the severity, two blanks.
+const INDENT: usize = 12;
+
+/// The text format.
+pub(super) struct Text;
+
+impl Format for Text {
+    fn id(&self) -> &'static str {
+        "text"
+    }
+
+    fn about(&self) -> &'static str {
+        "For people, on a terminal"
+    }
+
+    fn render(&self, reports: &[Report], style: &Style, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = BufWriter::new(out);
+        let mut page = Page { out: &mut out, width: style.width.clamp(LEAST_WIDTH, MOST_WIDTH), colour: style.colour };
+        for (index, report) in reports.iter().enumerate() {
+            if index > 0 {
+                page.blank()?;
+            }
+            render_report(report, style, &mut page)?;
+        }
+        page.out.flush()
+    }
+}
+
+fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    identity(report, page)?;
+    packages(report, page)?;
+
+    let is_shown =
+        |judged: &&Judged| judged.finding.severity >= style.least && (style.show_waived || judged.waiver.is_none());
+    let shown: Vec<&Judged> = report.findings.iter().filter(is_shown).collect();
+    let mut families: Vec<&str> = Vec::new();
+    for judged in &shown {
+        let family = judged.finding.rule.family();
+        if !families.contains(&family) {
+            families.push(family);
+        }
+    }
+    for family in families {
+        let of_family: Vec<&Judged> =
+            shown.iter().filter(|judged| judged.finding.rule.family() == family).copied().collect();
+        page.blank()?;
+        page.heading(family, &count(of_family.len(), "finding"))?;
+        for of_rule in of_family.chunk_by(|a, b| a.finding.rule == b.finding.rule) {
+            let most = if style.verbose { of_rule.len() } else { SHOWN_OF_A_RULE };
+            for judged in of_rule.iter().take(most) {
+                finding(judged, report, style, page)?;
+            }
+            let rest = of_rule.len().saturating_sub(most);
+            if let Some(first) = of_rule.first().filter(|_| rest > 0) {
+                page.line(&format!("{:INDENT$}and {rest} more of {}, shown with -v", "", first.finding.rule.id))?;
+            }
+        }
+    }
+
+    limitations(report, style, page)?;
+    hidden(report, style, page)?;
+    verdict(report, page)
+}
+
+/// Reference, digest, platform, distribution, layers, size: one line where it fits.
+fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let target = &report.target;
+    let mut parts = vec![if target.reference == "-" { "standard input".into() } else { clean(&target.reference) }];
+    parts.extend(target.digest.as_ref().or(target.config_digest.as_ref()).map(crate::digest::Digest::short));
+    parts.extend(target.platform.as_ref().map(|platform| clean(&platform.to_string())));
+    parts.extend(target.distro.as_deref().map(clean));
+    parts.push(count(target.layers.len(), "layer"));
+    parts.push(target.size.to_string());
+    page.list(&parts, ", ", 2)
+}
+
+/// How many of each type, and how many of them system packages own.
+fn packages(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let mut types: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for package in &report.packages {
+        let (all, owned) = types.entry(package.ecosystem.id).or_default();
+        *all += 1;
+        *owned += usize::from(package.owner.is_some());
+    }
+    if types.is_empty() {
+        return page.line("packages: none found");
+    }
+    let parts: Vec<String> = types
+        .iter()
+        .map(|(id, (all, owned))| match owned {
+            0 => format!("{all} {id}"),
+            _ => format!("{all} {id} ({owned} owned by system packages)"),
+        })
+        .collect();
+    let first = parts.first().map(|part| format!("packages: {part}"));
+    page.list(&first.into_iter().chain(parts.into_iter().skip(1)).collect::<Vec<_>>(), ", ", 2)
+}
+
+/// Two lines: severity, rule, what is wrong; what the policy says, where, whether it can be seen.
+fn finding(judged: &Judged, report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let finding = &judged.finding;
+    let rest = page.width.saturating_sub(INDENT + finding.rule.id.width() + 2);
+    let said = sentence(finding);
+    let severity = page.paint(&format!("{:<8}", finding.severity.as_str()), colour_of(finding.severity));
+    let rule = page.paint(finding.rule.id, Ansi::new().bold());
+    page.line(&format!("  {severity}  {rule}  {}", headline(&said, finding, rest)))?;
+
+    let word = if judged.waiver.is_some() { "waived" } else { action_word(judged.action) };
+    let place = place(finding, &report.target.layers, page.width.saturating_sub(INDENT));
+    for (index, line) in wrap(&place, page.width.saturating_sub(INDENT)).iter().enumerate() {
+        page.line(&format!("  {:<8}  {line}", if index == 0 { word } else { "" }))?;
+    }
+
+    if style.verbose {
+        if said.width() > rest {
+            page.paragraph(&said, INDENT)?;
+        }
+        details(judged, page)?;
+    }
+    Ok(())
+}
+
+/// A sentence in `width` columns: the path in it gives way first, since the next line shows it, then the end.
+fn headline(sentence: &str, finding: &Finding, width: usize) -> String {
+    let (Location::File { path, .. } | Location::Package { path, .. }) = &finding.location else {
+        return cut_end(sentence, width);
+    };
+    let path = path.to_string();
+    let too_wide = sentence.width().saturating_sub(width);
+    if too_wide == 0 || !sentence.contains(&path) {
+        return cut_end(sentence, width);
+    }
+    let short = cut_middle(&path, path.width().saturating_sub(too_wide).max(LEAST_PATH));
+    cut_end(&sentence.replacen(&path, &short, 1), width)
+}
+
+/// Message, with subject and masked value where it names neither, without the place, which has its own line.
+fn sentence(finding: &Finding) -> String {
+    let mut message = clean(&finding.message);
+    let place = match &finding.location {
+        Location::File { path, .. } => Some(format!(" in {path}")),
+        Location::Config { key } => Some(format!(" in configuration, {}", clean(key))),
+        Location::History { index, key, .. } => Some(format!(" in build step {index}, {}", clean(key))),
+        Location::Package { .. } | Location::Image => None,
+    };
+    if let Some((before, after)) = place.as_deref().and_then(|place| message.split_once(place)) {
+        // not when it is the beginning of a longer path or name
+        if after.chars().next().is_none_or(|c| ":;, ".contains(c)) {
+            message = format!("{before}{after}");
+        }
+    }
+    let subject = clean(&finding.subject);
+    let is_named = subject.is_empty()
+        || message.contains(&subject)
+        || match &finding.location {
+            Location::File { path, .. } => subject == path.to_string(),
+            Location::Config { key } | Location::History { key, .. } => clean(key).contains(&subject),
+            Location::Image => true,
+            Location::Package { .. } => false,
+        };
+    let mut text = if is_named { message } else { format!("{message} ({subject})") };
+    let masked = finding.evidence.get("masked").and_then(Value::as_str).map(clean);
+    if let Some(masked) = masked.filter(|masked| !text.contains(masked)) {
+        let _ = write!(text, " ({masked})");
+    }
+    text
+}
+
+/// What more is known of a finding, for `-v`.
+fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
+    let finding = &judged.finding;
+    let evidence: Vec<String> = finding
+        .evidence
+        .iter()
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key} {}", clean(text)),
+            other => format!("{key} {}", clean(&other.to_string())),
+        })
+        .collect();
+    let mut parts = vec![format!("confidence {}", finding.confidence)];
+    parts.extend(evidence);
+    parts.push(format!("decided by {}", clean(&judged.decided_by)));
+    parts.push(format!("id {}", finding.fingerprint()));
+    page.paragraph(&parts.join("; "), INDENT)?;
+    if let Some(waiver) = &judged.waiver {
+        let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
+        page.paragraph(&format!("waived{until} in {}: {}", clean(&waiver.place), clean(&waiver.reason)), INDENT)?;
+    }
+    if !finding.rule.remediation.is_empty() {
+        page.paragraph(&format!("to do: {}", finding.rule.remediation), INDENT)?;
+    }
+    Ok(())
+}
+
+/// `path:line, layer 4 COPY . /app, deleted in layer 5, still shipped` in `width` columns.
+///
+/// The build step gives way first, then the middle of the path.
+fn place(finding: &Finding, layers: &[ReportedLayer], width: usize) -> String {
+    let (name, lines, layer) = match &finding.location {
+        Location::File { path, layer, lines } => {
+            let lines = match lines {
+                Some((first, last)) if first == last => format!(":{first}"),
+                Some((first, last)) => format!(":{first}-{last}"),
+                None => String::new(),
+            };
+            (path.to_string(), lines, Some(*layer))
+        }
+        Location::Package { path, layer, .. } => (path.to_string(), String::new(), Some(*layer)),
+        Location::Config { key } => (format!("config {}", clean(key)), String::new(), None),
+        Location::History { index, layer, key } => {
+            (format!("build step {index} {}", clean(key)), String::new(), *layer)
+        }
+        Location::Image => ("the whole image".into(), String::new(), None),
+    };
+    let seen = match finding.visibility {
+        Visibility::Live => String::new(),
+        Visibility::Deleted => gone("deleted", finding.removed_in_layer),
+        Visibility::Overwritten => gone("overwritten", finding.removed_in_layer),
+    };
+    let brought = layer.map(|index| format!(", layer {index}")).unwrap_or_default();
+    let room = width.saturating_sub(lines.width() + brought.width() + seen.width());
+    let name = cut_middle(&name, room.max(LEAST_PATH));
+    let step = layer
+        .and_then(|index| layers.iter().find(|layer| layer.index == index)?.created_by.as_deref())
+        .map(|step| clean(&without_arguments(step.trim())).replace('`', "'"))
+        .and_then(|step| {
+            // a blank and two backticks go round it
+            let room = room.saturating_sub(name.width() + 3);
+            (step.width() <= room || room >= LEAST_STEP).then(|| format!(" `{}`", cut_end(&step, room)))
+        })
+        .unwrap_or_default();
+    format!("{name}{lines}{brought}{step}{seen}")
+}
+
+/// A `RUN` step without the shell and the build arguments that builders put before what it ran.
+fn without_arguments(step: &str) -> Cow<'_, str> {
+    let Some(rest) = step.strip_prefix("RUN ") else { return step.into() };
+    match rest.split_once("/bin/sh -c ") {
+        Some((arguments, command)) if arguments.is_empty() || arguments.starts_with('|') => {
+            format!("RUN {command}").into()
+        }
+        _ => step.into(),
+    }
+}
+
+fn gone(word: &str, layer: Option<u32>) -> String {
+    match layer {
+        Some(index) => format!(", {word} in layer {index}, still shipped"),
+        None => format!(", {word} later, still shipped"),
+    }
+}
+
+fn action_word(action: Action) -> &'static str {
+    if action == Action::Fail {
+        "fails"
+    } else if action == Action::Warn {
+        "warns"
+    } else {
+        ""
+    }
+}
+
+fn limitations(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let (gaps, notes): (Vec<&Limitation>, Vec<&Limitation>) =
+        report.limitations.iter().partition(|limitation| limitation.is_gap);
+    for (heading, list, is_shown) in [("not read", gaps, true), ("noticed", notes, style.verbose)] {
+        if list.is_empty() || !is_shown {
+            continue;
+        }
+        page.blank()?;
+        page.heading(heading, &count(list.len(), if heading == "noticed" { "note" } else { "gap" }))?;
+        let most = if style.verbose { list.len() } else { SHOWN_LIMITATIONS };
+        for limitation in list.iter().take(most) {
+            let place = clean(&limitation.place);
+            let separator = if place.is_empty() { "" } else { ": " };
+            page.paragraph(&format!("{place}{separator}{} ({})", clean(&limitation.what), limitation.code), 2)?;
+            if !limitation.help.is_empty() {
+                page.paragraph(&format!("help: {}", clean(&limitation.help)), 4)?;
+            }
+        }
+        if list.len() > most {
+            page.line(&format!("  and {} more, shown with -v", list.len() - most))?;
+        }
+    }
+    Ok(())
+}
+
+/// What there is but is not shown.
+fn hidden(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let mut parts = Vec::new();
+    let below = report.findings.iter().filter(|judged| judged.finding.severity < style.least).count();
+    if below > 0 {
+        parts.push(format!("{below} below {}", style.least));
+    }
+    if !style.show_waived && report.verdict.waived > 0 {
+        parts.push(format!("{} waived", report.verdict.waived));
+    }
+    if report.verdict.ignored > 0 {
+        parts.push(format!("{} ignored by the policy", report.verdict.ignored));
+    }
+    let notes = report.limitations.iter().filter(|limitation| !limitation.is_gap).count();
+    if !style.verbose && notes > 0 {
+        parts.push(count(notes, "note"));
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    page.blank()?;
+    if let Some(first) = parts.first_mut() {
+        *first = format!("not shown: {first}");
+    }
+    page.list(&parts, ", ", 2)
+}
+
+/// Outcome, reason, and what to do next.
+fn verdict(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let (word, colour) = match report.verdict.outcome {
+        Outcome::Passed => ("passed", AnsiColor::Green),
+        Outcome::Failed => ("failed", AnsiColor::Red),
+        Outcome::Incomplete => ("incomplete", AnsiColor::Yellow),
+    };
+    page.blank()?;
+    let paint = Ansi::new().bold().fg_color(Some(Color::Ansi(colour)));
+    let reason = wrap(&format!("{word}: {}", clean(&report.verdict.reason)), page.width.saturating_sub(2));
+    for (index, line) in reason.iter().enumerate() {
+        match line.strip_prefix(word).filter(|_| index == 0) {
+            Some(rest) => page.line(&format!("{}{rest}", page.paint(word, paint)))?,
+            // never at the margin, where a text from an image could pass for a verdict
+            None => page.line(&format!("  {line}"))?,
+        }
+    }
+    // a command is for copying, so it is never cut
+    page.line(&format!("next: {}", next_command(report)))
+}
+
+/// The rule behind the worst open finding explains itself; with none, the whole report is worth a look.
+fn next_command(report: &Report) -> String {
+    let open =
+        |action: Action| report.findings.iter().find(move |judged| judged.waiver.is_none() && judged.action == action);
+    match open(Action::Fail).or_else(|| open(Action::Warn)) {
+        Some(judged) if report.verdict.outcome != Outcome::Incomplete => {
+            format!("careen explain {}", judged.finding.rule.id)
+        }
+        _ => format!("careen scan {} -f json", quote(&report.target.reference)),
+    }
+}
+
+/// A word for a POSIX shell.
+fn quote(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@+,=~%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", clean(word).replace('\'', "'\\''"))
+}
+
+fn colour_of(severity: Severity) -> Ansi {
+    let colour = |colour: AnsiColor| Ansi::new().fg_color(Some(Color::Ansi(colour)));
+    match severity {
+        Severity::Critical => colour(AnsiColor::Red).bold(),
+        Severity::High => colour(AnsiColor::Red),
+        Severity::Medium => colour(AnsiColor::Yellow),
+        Severity::Low => colour(AnsiColor::Cyan),
+        Severity::Info => Ansi::new().dimmed(),
+    }
+}
+
+/// Where lines go. Only text that was cleaned comes here.
+struct Page<'a> {
+    out: &'a mut dyn Write,
+    width: usize,
+    colour: bool,
+}
+
+impl Page<'_> {
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", text.trim_end())
+    }
+
+    fn blank(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+
+    fn heading(&mut self, title: &str, count: &str) -> io::Result<()> {
+        let title = self.paint(title, Ansi::new().bold());
+        self.line(&format!("{title}: {count}"))
+    }
+
+    /// Text over as many lines as it takes, each indented.
+    fn paragraph(&mut self, text: &str, indent: usize) -> io::Result<()> {
+        for line in wrap(text, self.width.saturating_sub(indent)) {
+            self.line(&format!("{:indent$}{line}", ""))?;
+        }
+        Ok(())
+    }
+
+    /// Parts on one line while they fit, further lines indented; a part that is too long alone is cut.
+    fn list(&mut self, parts: &[String], separator: &str, indent: usize) -> io::Result<()> {
+        let mut line = String::new();
+        for (index, part) in parts.iter().enumerate() {
+            let is_last = index + 1 == parts.len();
+            let separator = if is_last { "" } else { separator };
+            let part = cut_middle(part, self.width.saturating_sub(indent + separator.width()));
+            if !line.trim().is_empty() && line.width() + part.width() + separator.trim_end().width() > self.width {
+                self.line(&line)?;
+                line = " ".repeat(indent);
+            }
+            line.push_str(&part);
+            line.push_str(separator);
+        }
+        self.line(&line)
+    }
+
+    fn paint(&self, text: &str, style: Ansi) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+/// Breaks at blanks, and within words that are wider than a line.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let needed = word.width();
+        if used > 0 && used + 1 + needed > width {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        for c in word.chars() {
+            let columns = c.width().unwrap_or(0);
+            if used + columns > width && used > 0 {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += columns;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// The beginning, with `…` for what does not fit.
+fn cut_end(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut cut = beginning(text.chars(), width.saturating_sub(1));
+    cut.push('…');
+    cut
+}
+
+/// Beginning and end, with `…` for what does not fit between; the end, a file's name, gets more.
+fn cut_middle(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    let head = beginning(text.chars(), room / 3);
+    let tail: String = beginning(text.chars().rev(), room - room / 3);
+    format!("{head}…{}", tail.chars().rev().collect::<String>())
+}
+
+fn beginning(characters: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    characters
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn render(report: &Report, style: &Style) -> String {
+        let mut out = Vec::new();
+        Text.render(std::slice::from_ref(report), style, &mut out).expect("memory can be written");
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_report_is_read_by_people() {
+        insta::assert_snapshot!(render(&sample::report(), &sample::style()), @r"
+        registry.example.com/shop/api:1.4, sha256:05b3abf2579a, linux/amd64,
+          Debian GNU/Linux 12 (bookworm), 4 layers, 40.0 MiB
+        packages: 1 deb, 1 pypi (1 owned by system packages)
+
+        secret: 2 findings
+          critical  secret/aws-access-key  holds an AWS access key (AKIA************WXY…
+          fails     /app/.env:3, layer 2 `COPY . /a…`, deleted in layer 3, still shipped
+          high      secret/build-argument  the build argument `NPM_TOKEN` holds a token
+          fails     build step 4 NPM_TOKEN, layer 1 `RUN apt-get update && apt-get ins…`
+
+        image: 2 findings
+          medium    image/root-user  starts as `root`, uid 0
+          warns     config User
+          info      image/wasted-space  12.0 MiB of 40.0 MiB are in no container
+          warns     the whole image
+
+        layer: 7 findings
+          low       layer/package-cache  an apt cache of 1.0 MiB
+          warns     /var/cache/apt/archives/package-0.deb, layer 1 `RUN apt-get update…`
+          low       layer/package-cache  an apt cache of 1.0 MiB
+          warns     /var/cache/apt/archives/package-1.deb, layer 1 `RUN apt-get update…`
+          low       layer/package-cache  an apt cache of 1.0 MiB
+          warns     /var/cache/apt/archives/package-2.deb, layer 1 `RUN apt-get update…`
+          low       layer/package-cache  an apt cache of 1.0 MiB
+          warns     /var/cache/apt/archives/package-3.deb, layer 1 `RUN apt-get update…`
+          low       layer/package-cache  an apt cache of 1.0 MiB
+          warns     /var/cache/apt/archives/package-4.deb, layer 1 `RUN apt-get update…`
+                    and 2 more of layer/package-cache, shown with -v
+
+        not read: 1 gap
+          layer 1: gzip data ends early, after 41.2 MiB (layer-truncated)
+            help: fetch the archive again
+
+        not shown: 1 waived, 1 ignored by the policy, 1 note
+
+        failed: 2 findings break careen:2026
+        next: careen explain secret/aws-access-key
+        ");
+    }
+
+    #[test]
+    fn a_verbose_report_says_everything() {
+        let style = Style { verbose: true, show_waived: true, least: Severity::Medium, ..sample::style() };
+        insta::assert_snapshot!(render(&sample::report(), &style), @r"
+        registry.example.com/shop/api:1.4, sha256:05b3abf2579a, linux/amd64,
+          Debian GNU/Linux 12 (bookworm), 4 layers, 40.0 MiB
+        packages: 1 deb, 1 pypi (1 owned by system packages)
+
+        secret: 2 findings
+          critical  secret/aws-access-key  holds an AWS access key (AKIA************WXY…
+          fails     /app/.env:3, layer 2 `COPY . /a…`, deleted in layer 3, still shipped
+                    holds an AWS access key (AKIA************WXYZ)
+                    confidence high; masked AKIA************WXYZ; decided by
+                    careen:2026; id bbc8ce635552913a630362d64338541a
+                    to do: Revoke the key, then keep it out of the build with
+                    `--mount=type=secret`.
+          high      secret/build-argument  the build argument `NPM_TOKEN` holds a token
+          fails     build step 4 NPM_TOKEN, layer 1 `RUN apt-get update && apt-get ins…`
+                    confidence high; decided by careen:2026; id
+                    524d082c9b6fca012456b42cbbe1a23a
+
+        package: 1 finding
+          medium    package/end-of-life  openssl 3.0.11-1 is maintained no more (pkg:de…
+          waived    /var/lib/dpkg/status, layer 1 `RUN apt-get update && apt-get insta…`
+                    openssl 3.0.11-1 is maintained no more
+                    (pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12)
+                    confidence high; decided by careen:2026; id
+                    0f56e15b3da0438881cdc46831ff104a
+                    waived until 2027-01-01 in careen.toml:12: the port is closed by the
+                    firewall
+
+        image: 1 finding
+          medium    image/root-user  starts as `root`, uid 0
+          warns     config User
+                    confidence high; decided by careen:2026; id
+                    ad0a5e8baac1459dc32e2d471a6b2c2b
+
+        not read: 1 gap
+          layer 1: gzip data ends early, after 41.2 MiB (layer-truncated)
+            help: fetch the archive again
+
+        noticed: 1 note
+          layer 2: 512 bytes after the end of the archive (trailing-bytes)
+
+        not shown: 8 below medium, 1 ignored by the policy
+
+        failed: 2 findings break careen:2026
+        next: careen explain secret/aws-access-key
+        ");
+    }
+
+    #[test]
+    fn a_clean_report_is_short() {
+        insta::assert_snapshot!(render(&sample::empty(), &sample::style()), @r"
+        standard input, 0 layers, 0 B
+        packages: none found
+
+        passed: nothing breaks careen:2026
+        next: careen scan - -f json
+        ");
+    }
+
+    #[test]
+    fn hostile_text_is_shown_and_does_nothing() {
+        insta::assert_snapshot!(render(&sample::hostile(), &sample::style()), @r"
+        image<script>alert(1)</sc…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
+          sha256:05b3abf2579a,
+          <script>alert(1)</script>…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
+          <script>alert(1)</script>…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
+          4 layers, 40.0 MiB
+        packages: 1 deb, 1 pypi (1 owned by system packages)
+
+        secret: 2 findings
+          critical  secret/aws-access-key  holds <script>alert(1)</script>|`x`[y](https…
+          fails     /a:b/<s…rged: %41 ?#[]:3, layer 2, deleted in layer 3, still shipped
+          high      secret/build-argument  holds <script>alert(1)</script>|`x`[y](https…
+          fails     build step 4 <scrip…1b[2J\u{202e}\u{9b}\nforged: line\r\x7f, layer 1
+
+        image: 2 findings
+          medium    image/root-user  holds <script>alert(1)</script>|`x`[y](https://evi…
+          warns     config <script>alert(1…){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f
+          info      image/wasted-space  holds <script>alert(1)</script>|`x`[y](https://…
+          warns     the whole image
+
+        layer: 7 findings
+          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
+          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
+          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
+          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
+          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
+                    and 2 more of layer/package-cache, shown with -v
+
+        not read: 1 gap
+          <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{202e}\u{9b}
+          \nforged: line\r\x7f:
+          <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{202e}\u{9b}
+          \nforged: line\r\x7f (layer-unreadable)
+            help:
+            <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{202e}\u{9
+            b}\nforged: line\r\x7f
+
+        not shown: 1 waived, 1 ignored by the policy
+
+        failed:
+          <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{202e}\u{9b}
+          \nforged: line\r\x7f
+        next: careen explain secret/aws-access-key
+        ");
+    }
+
+    #[test]
+    fn a_headline_keeps_what_the_place_does_not_say() {
+        let file = Location::File { path: "usr/local/lib/project/bin/helper".into(), layer: 1, lines: None };
+        let config = Location::Config { key: "Env.TOKEN".into() };
+        let history = Location::History { index: 4, layer: None, key: "TOKEN".into() };
+        let cases = [
+            (&file, "`/usr/local/lib/project/bin/helper` is setuid", "`/usr/l…t/bin/helper` is setuid"),
+            (&file, "token in /usr/local/lib/project/bin/helper: ab…yz", "token: ab…yz"),
+            (&config, "token in configuration, Env.TOKEN: ab…yz", "token: ab…yz"),
+            (&history, "token in build step 4, TOKEN: ab…yz", "token: ab…yz"),
+            (&history, "token in build step 4, TOKENS", "token in build step 4, TOKENS"),
+            (&config, "a sentence that goes on and on and on", "a sentence that goes on and on…"),
+        ];
+        for (location, message, shown) in cases {
+            let rule = sample::report().findings[0].finding.rule;
+            let finding = Finding::new(rule, "", location.clone(), message);
+            assert_eq!(headline(&sentence(&finding), &finding, 31), shown);
+        }
+    }
+
+    #[test]
+    fn every_line_fits() {
+        for width in [10, 60, 80, 100, 500] {
+            for report in [sample::report, sample::hostile, sample::empty] {
+                for verbose in [false, true] {
+                    let style = Style { width, verbose, show_waived: true, ..sample::style() };
+                    let text = render(&report(), &style);
+                    for line in text.lines().filter(|line| !line.starts_with("next: ")) {
+                        assert!(line.width() <= width.clamp(LEAST_WIDTH, MOST_WIDTH), "{width}: {line}");
+                        assert_eq!(line, line.trim_end());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn colours_add_nothing_but_colours() {
+        let plain = render(&sample::report(), &sample::style());
+        let coloured = render(&sample::report(), &Style { colour: true, ..sample::style() });
+        assert!(coloured.contains('\x1b'));
+        let mut stripped = String::new();
+        for (index, part) in coloured.split('\x1b').enumerate() {
+            stripped.push_str(if index == 0 { part } else { part.split_once('m').expect("a colour").1 });
+        }
+        assert_eq!(stripped, plain);
+    }
+
+    #[test]
+    fn text_is_cut_by_columns() {
+        assert_eq!(cut_end("abcdef", 6), "abcdef");
+        assert_eq!(cut_end("abcdefg", 6), "abcde…");
+        assert_eq!(cut_end("中中中中", 6), "中中…");
+        assert_eq!(cut_middle("/usr/lib/python3/dist-packages/six.py", 20), "/usr/l…ckages/six.py");
+        assert_eq!(without_arguments("RUN |1 A=b /bin/sh -c make"), "RUN make");
+        assert_eq!(without_arguments("RUN echo /bin/sh -c x"), "RUN echo /bin/sh -c x");
+        assert_eq!(wrap("a bb ccc", 4), ["a bb", "ccc"]);
+        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(quote("out dir/it's.tar"), "'out dir/it'\\''s.tar'");
+    }
+}

@@ -1,0 +1,149 @@
+//! Users and groups: `passwd`, `shadow` and `group` (passwd(5), shadow(5), group(5)).
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::HashMap;
+
+use crate::collect::{Collector, Delivery, Fact, Facts, File, Select, View};
+use crate::inventory::{Accounts, Group, Inventory, User};
+use crate::path::ImagePath;
+use crate::size::ByteSize;
+use crate::tree::Node;
+
+use super::text::lines;
+
+/// Reads the account files in `etc`. Lines a C library would skip are skipped.
+pub(super) struct AccountFiles;
+
+const PASSWD: &str = "etc/passwd";
+const SHADOW: &str = "etc/shadow";
+const GROUP: &str = "etc/group";
+
+/// Accounts taken from one file.
+const LINES: usize = 100_000;
+
+impl Collector for AccountFiles {
+    fn id(&self) -> &'static str {
+        "accounts"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[Select::Path(PASSWD), Select::Path(SHADOW), Select::Path(GROUP)]
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(ByteSize::mib(8))
+    }
+
+    /// A line tells by the number of its fields of which file it is, so that links may lead to any name.
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        for fact in lines(file.bytes).filter_map(|(number, line)| parse(number, line)).take(LINES) {
+            facts.push(fact);
+        }
+    }
+
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        let place = |path: &str| view.tree.resolve(&path.into()).filter(|(_, node)| view.tree.entry(*node).is_file());
+        let facts_at = |place: &Option<(ImagePath, Node)>| {
+            place.iter().flat_map(|(_, node)| view.facts_of(*node)).collect::<Vec<_>>()
+        };
+        let (passwd, shadow) = (place(PASSWD), place(SHADOW));
+
+        let mut shadows: HashMap<&str, (bool, u64)> = HashMap::new();
+        for fact in facts_at(&shadow) {
+            if let Fact::ShadowLine(line) = fact {
+                shadows.entry(&line.0).or_insert((line.1, line.2));
+            }
+        }
+        let users = facts_at(&passwd).into_iter().filter_map(|fact| match fact {
+            Fact::PasswdLine(line) => Some(user(line, &shadows)),
+            _ => None,
+        });
+        let groups = facts_at(&place(GROUP)).into_iter().filter_map(|fact| match fact {
+            Fact::GroupLine(group) => Some(Group::clone(group)),
+            _ => None,
+        });
+        inventory.accounts = Accounts { users: users.collect(), groups: groups.collect(), passwd, shadow };
+    }
+}
+
+/// A line of `passwd` (7 fields), `shadow` (9) or `group` (4) with a name and the numbers it needs.
+fn parse(number: u64, line: &[u8]) -> Option<Fact> {
+    let line = std::str::from_utf8(line).ok()?;
+    let fields: Vec<&str> = line.splitn(10, ':').collect();
+    let name = |name: &str| (!name.is_empty() && !name.starts_with(['#', '+', '-'])).then(|| name.to_owned());
+    Some(match *fields.as_slice() {
+        [user, password, uid, gid, _, home, shell] => Fact::PasswdLine(Box::new(User {
+            name: name(user)?,
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+            home: home.to_owned(),
+            shell: shell.to_owned(),
+            empty_password: password.is_empty(),
+            is_shadowed: password == "x",
+            line: number,
+            shadow_line: None,
+        })),
+        [user, password, _, _, _, _, _, _, _] => Fact::ShadowLine(Box::new((name(user)?, password.is_empty(), number))),
+        [group, _, gid, _] => Fact::GroupLine(Box::new(Group { name: name(group)?, gid: gid.parse().ok()? })),
+        _ => return None,
+    })
+}
+
+/// The line of `passwd` completed with that of `shadow`.
+fn user(line: &User, shadows: &HashMap<&str, (bool, u64)>) -> User {
+    let mut user = line.clone();
+    if let Some((is_empty, number)) = shadows.get(user.name.as_str()) {
+        user.shadow_line = Some(*number);
+        user.empty_password |= user.is_shadowed && *is_empty;
+    }
+    user
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::{Image, assemble};
+
+    #[test]
+    fn accounts_are_joined_over_the_three_files() {
+        let image = Image::new()
+            .file(PASSWD, "root:x:0:0:root:/root:/bin/sh\n\n# a comment\nopen::00:0::/:\nbad:x:many:0::/:/bin/sh\nshort:x:1\n+::::::\napp:x:1000:100:a,b:/home/app:/bin/false\r\nlocked:*:5:5::/:")
+            .file(SHADOW, "root::19000:0:99999:7:::\napp:$y$j9T:19000:0:99999:7:::\nlocked::1::::::\nghost::::::::\n:::::::::\n")
+            .file(GROUP, "root:x:0:\nusers:x:100:app,root\nodd\n");
+        let accounts = assemble(&image).accounts;
+        let users: Vec<_> =
+            accounts.users.iter().map(|u| (&*u.name, u.uid, u.gid, u.empty_password, u.line, u.shadow_line)).collect();
+        assert_eq!(
+            users,
+            [
+                ("root", 0, 0, true, 1, Some(1)),
+                ("open", 0, 0, true, 4, None),
+                ("app", 1000, 100, false, 8, Some(2)),
+                ("locked", 5, 5, false, 9, Some(3)),
+            ]
+        );
+        let groups: Vec<_> = accounts.groups.iter().map(|g| (&*g.name, g.gid)).collect();
+        assert_eq!(groups, [("root", 0), ("users", 100)]);
+        assert_eq!(accounts.user("app").map(|u| (&*u.home, &*u.shell)), Some(("/home/app", "/bin/false")));
+        assert!(accounts.passwd.is_some() && accounts.shadow.is_some());
+    }
+
+    #[test]
+    fn account_files_may_be_links_or_missing() {
+        let linked = Image::new().file("opt/accounts", "a:x:7:7::/:/bin/sh\n").link(PASSWD, "../opt/accounts");
+        let accounts = assemble(&linked).accounts;
+        assert_eq!(accounts.users.len(), 1);
+        assert_eq!(accounts.passwd.map(|(path, _)| path.to_string()), Some("/opt/accounts".to_owned()));
+        assert_eq!(assemble(&Image::new().file("bin/sh", "")).accounts, Accounts::default());
+        let gone = Image::new().file(PASSWD, "a:x:7:7::/:/bin/sh\n").layer().file("etc/.wh.passwd", "");
+        assert_eq!(assemble(&gone).accounts, Accounts::default());
+        let emptied = Image::new().file(PASSWD, "a:x:7:7::/:/bin/sh\n").layer().file(PASSWD, "");
+        let accounts = assemble(&emptied).accounts;
+        assert!(accounts.users.is_empty() && accounts.passwd.is_some());
+    }
+}

@@ -1,0 +1,224 @@
+//! Debian packages: dpkg's own database and the one file per package of distroless images (dpkg(1), deb-control(5)).
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::{HashMap, HashSet};
+
+use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
+use crate::inventory::{Ecosystem, Inventory, PackageLocation};
+use crate::path::ImagePath;
+use crate::size::ByteSize;
+
+use super::owned::Resolver;
+use super::purl;
+use super::text::{Complaints, PACKAGES_PER_FILE, PATHS_PER_FILE, field, header, lines, tell};
+
+/// Packages of Debian, Ubuntu and their kin.
+pub(super) static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_system: true };
+
+/// Reads `status`, `status.d/*` and the lists of files in `info/*.list` and `status.d/*.md5sums`.
+pub(super) struct Dpkg;
+
+impl Collector for Dpkg {
+    fn id(&self) -> &'static str {
+        "dpkg"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[
+            Select::Path("var/lib/dpkg/status"),
+            Select::Under("var/lib/dpkg/status.d", ""),
+            Select::Under("var/lib/dpkg/info", LIST),
+        ]
+    }
+
+    /// The largest status seen in practice is under 10 MiB, the largest list under 10 MiB.
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(ByteSize::mib(64))
+    }
+
+    /// What a file is tells its ending, so that links may lead to any folder.
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        let mut complaints = Complaints::default();
+        let name = file.path.file_name();
+        if name.ends_with(LIST.as_bytes()) {
+            collect_paths(lines(file.bytes).map(|(_, line)| line), facts, &mut complaints);
+        } else if name.ends_with(MD5SUMS.as_bytes()) {
+            // "hash  path", the path without its leading slash
+            let paths = lines(file.bytes).filter_map(|(_, line)| line.split_at_checked(34).map(|(_, path)| path));
+            collect_paths(paths, facts, &mut complaints);
+        } else {
+            for package in parse_stanzas(file.bytes, &mut complaints) {
+                facts.package(package);
+            }
+        }
+        complaints.push(facts);
+    }
+
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        let first_layers = view.first_layers();
+        let distro = inventory.distro.clone();
+        let mut packages = Installed::default();
+        let mut seen = HashSet::new();
+        for (path, node) in view.selected.iter().filter(|(_, node)| seen.insert(*node)) {
+            for fact in view.facts_of(*node) {
+                tell(inventory, path, fact);
+                let Fact::Package(package) = fact else { continue };
+                let PackageFact { name, version, architecture, .. } = &**package;
+                let purl = purl::of_system(&DEB, "debian", distro.as_ref(), name, version, architecture.as_deref());
+                let Some(purl) = purl else { continue };
+                let added_by = first_layers.of(path, *node, package);
+                packages.add(package, path, inventory.packages.len());
+                let location = PackageLocation { path: path.clone(), node: *node, added_by };
+                inventory.packages.push(PackageFact::clone(package).into_package(&DEB, purl, location));
+            }
+        }
+
+        let mut resolver = Resolver::new(view.tree);
+        for (path, _, fact) in view.live() {
+            let Fact::Owns { paths, .. } = fact else { continue };
+            if let Some(package) = packages.owner(path) {
+                for path in paths.iter().filter_map(|path| resolver.real(path)) {
+                    inventory.owned.insert(path, package);
+                }
+            }
+        }
+    }
+}
+
+const LIST: &str = ".list";
+const MD5SUMS: &str = ".md5sums";
+
+/// Indices of the installed packages by what names a list of their files.
+#[derive(Default)]
+struct Installed {
+    /// `name` and `name:architecture`, as in `info/NAME.list`.
+    by_name: HashMap<Vec<u8>, u32>,
+    /// `var/lib/dpkg/status.d/FILE`; its list is `FILE.md5sums`, where FILE may be encoded in base64.
+    by_path: HashMap<ImagePath, u32>,
+}
+
+impl Installed {
+    fn add(&mut self, package: &PackageFact, path: &ImagePath, index: usize) {
+        let Ok(index) = u32::try_from(index) else { return };
+        if let Some(architecture) = &package.architecture {
+            self.by_name.insert(format!("{}:{architecture}", package.name).into(), index);
+        }
+        self.by_name.entry(package.name.clone().into()).or_insert(index);
+        self.by_path.insert(path.clone(), index);
+    }
+
+    fn owner(&self, list: &ImagePath) -> Option<u32> {
+        let name = list.file_name();
+        if let Some(package) = name.strip_suffix(LIST.as_bytes()) {
+            return self.by_name.get(package).copied();
+        }
+        self.by_path.get(list.as_bytes().strip_suffix(MD5SUMS.as_bytes())?).copied()
+    }
+}
+
+fn collect_paths<'a>(paths: impl Iterator<Item = &'a [u8]>, facts: &mut Facts, complaints: &mut Complaints) {
+    let mut paths = paths.map(ImagePath::new).filter(|path| !path.is_root());
+    let owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
+    if paths.next().is_some() {
+        complaints.add(format!("it lists more than {PATHS_PER_FILE} paths; the rest is not read"));
+    }
+    if !owned.is_empty() {
+        facts.push(Fact::Owns { package: None, paths: owned });
+    }
+}
+
+/// One paragraph while it is read.
+#[derive(Default)]
+struct Stanza<'a> {
+    line: u64,
+    package: Option<&'a [u8]>,
+    version: Option<&'a [u8]>,
+    source: Option<&'a [u8]>,
+    architecture: Option<&'a [u8]>,
+    status: Option<&'a [u8]>,
+}
+
+/// The installed packages of a status file. Of two stanzas for one name and architecture the last counts, as for dpkg.
+fn parse_stanzas(bytes: &[u8], complaints: &mut Complaints) -> Vec<PackageFact> {
+    let mut packages: Vec<PackageFact> = Vec::new();
+    let mut places: HashMap<(String, Option<String>), usize> = HashMap::new();
+    let mut stanza = Stanza::default();
+    let mut end = |stanza: Stanza<'_>, complaints: &mut Complaints| {
+        let package = match stanza.finish() {
+            Ok(Some(package)) => package,
+            Ok(None) => return,
+            Err(what) => return complaints.add(what),
+        };
+        let place = *places.entry((package.name.clone(), package.architecture.clone())).or_insert(packages.len());
+        if let Some(known) = packages.get_mut(place) {
+            *known = package;
+        } else if packages.len() < PACKAGES_PER_FILE {
+            packages.push(package);
+        } else {
+            complaints.add(format!("it lists more than {PACKAGES_PER_FILE} packages; `{}` is not read", package.name));
+        }
+    };
+    for (number, line) in lines(bytes) {
+        if line.is_empty() {
+            end(std::mem::take(&mut stanza), complaints);
+        } else {
+            stanza.read(number, line);
+        }
+    }
+    end(stanza, complaints);
+    packages
+}
+
+impl<'a> Stanza<'a> {
+    fn read(&mut self, number: u64, line: &'a [u8]) {
+        if self.line == 0 {
+            self.line = number;
+        }
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            return; // goes on with the field before; none of those wanted here has more than one line
+        }
+        let Some((name, value)) = header(line) else { return };
+        let wanted = match name.to_ascii_lowercase().as_slice() {
+            b"package" => &mut self.package,
+            b"version" => &mut self.version,
+            b"source" => &mut self.source,
+            b"architecture" => &mut self.architecture,
+            b"status" => &mut self.status,
+            _ => return,
+        };
+        *wanted = Some(value);
+    }
+
+    /// The package; nothing if the paragraph is empty or says that none of its files are there.
+    fn finish(self) -> Result<Option<PackageFact>, String> {
+        // want, flag, state: what is only half installed or configured has its files on disk
+        let state = self.status.and_then(|status| status.split(u8::is_ascii_whitespace).nth(2));
+        if self.line == 0 || matches!(state, Some(b"not-installed" | b"config-files")) {
+            return Ok(None);
+        }
+        let Some(name) = self.package.and_then(field) else {
+            return Err(format!("the paragraph at line {} names no package", self.line));
+        };
+        let Some(version) = self.version.and_then(field) else {
+            return Err(format!("`{name}`, at line {}, has no version", self.line));
+        };
+        let source = match self.source.and_then(field) {
+            Some(source) => source_and_version(&source, &version),
+            None => (name.clone(), version.clone()),
+        };
+        let architecture = self.architecture.and_then(field);
+        Ok(Some(PackageFact { name, version, source: Some(source), architecture, ..PackageFact::default() }))
+    }
+}
+
+/// `name (version)`; without a version, the source has the package's.
+fn source_and_version(source: &str, version: &str) -> (String, String) {
+    let (name, rest) = source.split_once('(').unwrap_or((source, ""));
+    let own = rest.split(')').next().unwrap_or_default().trim();
+    (name.trim().to_owned(), if own.is_empty() { version } else { own }.to_owned())
+}

@@ -1,0 +1,106 @@
+//! What belongs to whom, once all packages are known: one entry per package, and its owner.
+
+use std::collections::HashMap;
+
+use crate::collect::{Collector, Delivery, Facts, File, Select, View};
+use crate::inventory::{Inventory, OwnedPaths, Package};
+use crate::path::ImagePath;
+use crate::size::ByteSize;
+use crate::tree::Tree;
+
+/// Reads no file: it merges and sorts the packages and marks those that a system package brought.
+/// Registered after all other package collectors.
+pub(super) struct Owners;
+
+impl Collector for Owners {
+    fn id(&self) -> &'static str {
+        "owners"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[]
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(ByteSize::mib(0))
+    }
+
+    fn collect(&self, _: &File<'_>, _: &mut Facts) {}
+
+    fn assemble(&self, _: &View<'_>, inventory: &mut Inventory) {
+        let (packages, places) = merge(std::mem::take(&mut inventory.packages));
+        inventory.packages = packages;
+        inventory.owned.renumber(&places);
+        for package in inventory.packages.iter_mut().filter(|package| !package.ecosystem.is_system) {
+            package.owner = owner(package, &inventory.owned);
+        }
+    }
+}
+
+/// Sorts packages and makes those that are equal one, with all their locations.
+///
+/// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
+fn merge(packages: Vec<Package>) -> (Vec<Package>, Vec<u32>) {
+    let mut places = vec![0; packages.len()];
+    let mut sorted: Vec<(usize, Package)> = packages.into_iter().enumerate().collect();
+    sorted.sort_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then_with(|| a.locations.cmp(&b.locations)));
+    let mut merged: Vec<Package> = Vec::new();
+    for (old, package) in sorted {
+        match merged.last_mut() {
+            Some(last) if key(last) == key(&package) => last.locations.extend(package.locations),
+            _ => merged.push(package),
+        }
+        if let Some(place) = places.get_mut(old) {
+            *place = u32::try_from(merged.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        }
+    }
+    for package in &mut merged {
+        package.locations.sort();
+        package.locations.dedup();
+    }
+    (merged, places)
+}
+
+fn key(package: &Package) -> (&str, &str, &str, &str) {
+    (&package.purl, package.ecosystem.id, &package.name, &package.version)
+}
+
+/// The system package that owns the file which proves `package`. A package that is also somewhere
+/// on its own has no owner: an update of the system would leave that copy as it is.
+fn owner(package: &Package, owned: &OwnedPaths) -> Option<u32> {
+    let mut owners = package.locations.iter().map(|location| owned.owner(&location.path));
+    let first = owners.next()??;
+    owners.all(|owner| owner.is_some()).then_some(first)
+}
+
+/// Finds where the paths of a package's list are in the merged image: `/bin/sh` is at
+/// `/usr/bin/sh` where `/bin` is a link.
+pub(super) struct Resolver<'a> {
+    tree: &'a Tree,
+    folders: HashMap<Vec<u8>, Option<ImagePath>>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Knows no folder yet.
+    pub(super) fn new(tree: &'a Tree) -> Self {
+        Self { tree, folders: HashMap::new() }
+    }
+
+    /// The live name of `path`; the last component is not followed. `None` if nothing is there.
+    pub(super) fn real(&mut self, path: &ImagePath) -> Option<ImagePath> {
+        if self.tree.get(path).is_some() {
+            return Some(path.clone());
+        }
+        let folder = path.parent_bytes();
+        if !self.folders.contains_key(folder) {
+            let real = self.tree.resolve(&path.parent()).map(|(real, _)| real);
+            self.folders.insert(folder.to_vec(), real);
+        }
+        let real = self.folders.get(folder)?.as_ref()?.join(path.file_name());
+        self.tree.get(&real).map(|_| real)
+    }
+}

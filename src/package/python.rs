@@ -1,0 +1,94 @@
+//! Python distributions: `.dist-info` and `.egg-info` (PyPA core metadata, "Recording installed projects").
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
+use crate::inventory::{Ecosystem, Inventory, PackageLocation};
+use crate::size::ByteSize;
+
+use super::purl;
+use super::text::{complain, field, header, lines, tell};
+
+/// Distributions of PyPI.
+pub(super) static PYPI: Ecosystem = Ecosystem { id: "pypi", purl_type: "pypi", is_system: false };
+
+/// Reads the metadata file of each distribution. Where it lies does not matter: any folder may be on `sys.path`.
+pub(super) struct Python;
+
+impl Collector for Python {
+    fn id(&self) -> &'static str {
+        "python"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[
+            Select::Suffix(".dist-info/METADATA"),
+            Select::Suffix(".egg-info/PKG-INFO"),
+            Select::Suffix(".egg/EGG-INFO/PKG-INFO"),
+            // distutils wrote a single file of this name
+            Select::Suffix(".egg-info"),
+        ]
+    }
+
+    /// The file holds the whole README; the largest seen has 400 KiB.
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(ByteSize::mib(8))
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        match parse(file.bytes) {
+            Ok(Some(package)) => facts.package(package),
+            Ok(None) => {}
+            Err(what) => complain(facts, what),
+        }
+    }
+
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        let first_layers = view.first_layers();
+        for (path, node, fact) in view.live() {
+            tell(inventory, path, fact);
+            let Fact::Package(package) = fact else { continue };
+            let Some(purl) = purl::of_language(&PYPI, &package.name, &package.version) else { continue };
+            let added_by = first_layers.of(path, node, package);
+            let location = PackageLocation { path: path.clone(), node, added_by };
+            inventory.packages.push(PackageFact::clone(package).into_package(&PYPI, purl, location));
+        }
+    }
+}
+
+/// The headers up to the first empty line, the first of a name counting; what follows is the
+/// description. An empty file says nothing: it is how a later layer takes a distribution away.
+fn parse(bytes: &[u8]) -> Result<Option<PackageFact>, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let (mut name, mut version, mut licence, mut expression) = (None, None, None, None);
+    for (_, line) in lines(bytes).take_while(|(_, line)| !line.is_empty()) {
+        // a line that starts with a blank goes on with the field before: of a licence's whole text
+        // the first line is enough
+        let Some((key, value)) = header(line).filter(|(key, _)| !key.starts_with(b" ") && !key.starts_with(b"\t"))
+        else {
+            continue;
+        };
+        let wanted = match key.to_ascii_lowercase().as_slice() {
+            b"name" => &mut name,
+            b"version" => &mut version,
+            b"license" => &mut licence,
+            b"license-expression" => &mut expression,
+            _ => continue,
+        };
+        if wanted.is_none() {
+            *wanted = field(value);
+        }
+    }
+    let Some(name) = name else { return Err("the metadata names no distribution".to_owned()) };
+    let Some(version) = version else { return Err(format!("the metadata of `{name}` has no version")) };
+    // setuptools wrote this for "none given"
+    let licence = expression.or(licence).filter(|licence| licence != "UNKNOWN");
+    Ok(Some(PackageFact { name, version, licence, ..PackageFact::default() }))
+}

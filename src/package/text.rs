@@ -1,0 +1,116 @@
+//! Line-wise reading of package databases, and what was not understood of them.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use crate::collect::{Fact, Facts};
+use crate::inventory::Inventory;
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+
+/// Packages taken from one file. A full Debian archive has 65,000.
+pub(super) const PACKAGES_PER_FILE: usize = 200_000;
+
+/// Paths taken from one file. The longest list of Debian (texlive-fonts-extra) has 100,000.
+pub(super) const PATHS_PER_FILE: usize = 400_000;
+
+/// Longest name, version or other field, in bytes. Debian's longest are below 100.
+const FIELD: usize = 512;
+
+/// Complaints told of one file; the rest are counted.
+const COMPLAINTS_PER_FILE: usize = 10;
+
+const MALFORMED: &str = "malformed";
+
+/// Lines with their numbers, from 1, without the line feed and a carriage return before it.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    (1..).zip(bytes.split(|b| *b == b'\n')).map(|(number, line)| (number, line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+/// `Name: value` split at the colon, the value without blanks around it. `None` for other lines.
+pub(super) fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|b| *b == b':')?;
+    let (name, value) = line.split_at_checked(colon)?;
+    Some((name, value.strip_prefix(b":")?.trim_ascii()))
+}
+
+/// A field's text, blanks around it dropped and bytes that are no UTF-8 replaced. `None` if it is
+/// empty, longer than any real one, or holds control characters.
+pub(super) fn field(raw: &[u8]) -> Option<String> {
+    let raw = raw.trim_ascii();
+    if raw.is_empty() || raw.len() > FIELD {
+        return None;
+    }
+    let text = String::from_utf8_lossy(raw);
+    (!text.chars().any(char::is_control)).then(|| text.into_owned())
+}
+
+/// Takes what is not understood of a file of many records.
+#[derive(Debug, Default)]
+pub(super) struct Complaints {
+    told: Vec<String>,
+    more: usize,
+}
+
+impl Complaints {
+    /// Adds one.
+    pub(super) fn add(&mut self, what: String) {
+        if self.told.len() < COMPLAINTS_PER_FILE {
+            self.told.push(what);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// Hands them over.
+    pub(super) fn push(mut self, facts: &mut Facts) {
+        if self.more > 0 {
+            self.told.push(format!("{} more like these", self.more));
+        }
+        for what in self.told {
+            complain(facts, what);
+        }
+    }
+}
+
+/// Notes what is not understood of the file at hand: told only if the file turns out to be live.
+pub(super) fn complain(facts: &mut Facts, what: String) {
+    facts.push(Fact::Text { key: MALFORMED, text: what.into() });
+}
+
+/// Makes a limitation of `fact` if it is a complaint about the live file at `path`.
+pub(super) fn tell(inventory: &mut Inventory, path: &ImagePath, fact: &Fact) {
+    if let Fact::Text { key: MALFORMED, text } = fact {
+        let limitation = Limitation::gap("package-record-malformed", path.to_string(), text.to_string())
+            .help("a package may be missing from this report; look at the file");
+        inventory.limitations.push(limitation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_text_of_one_line() {
+        let long = vec![b'a'; FIELD + 1];
+        let cases: &[(&[u8], Option<&str>)] = &[
+            (b" bash ", Some("bash")),
+            (b"", None),
+            (b" \t", None),
+            (b"a\x1b[2J", None),
+            (b"caf\xff", Some("caf\u{fffd}")),
+            (&long, None),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(field(raw).as_deref(), *expected);
+        }
+    }
+
+    #[test]
+    fn lines_end_in_any_way() {
+        let read: Vec<_> = lines(b"a\r\n\nb").collect();
+        assert_eq!(read, [(1, &b"a"[..]), (2, b""), (3, b"b")]);
+        assert_eq!(header(b"Version:  1:2 "), Some((&b"Version"[..], &b"1:2"[..])));
+        assert_eq!(header(b"no colon"), None);
+    }
+}

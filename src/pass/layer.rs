@@ -1,0 +1,392 @@
+//! Reads one layer: decode and hash, walk the members, hand bytes to collectors.
+
+use std::io::{self, Read};
+use std::sync::atomic::Ordering;
+
+use crate::collect::{Delivery, Mask, OVERLAP, WINDOW};
+use crate::digest::HashingReader;
+use crate::error::Error;
+use crate::escape::escape;
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+use crate::tree::{FileEntry, Node};
+
+use super::batch::{Batch, BatchFile, WindowPlace, line_feeds};
+use super::decode::{self, Compression, DecodeError, DecodeErrorKind};
+use super::tar::{TarError, TarErrorKind, TarReader};
+use super::{Pass, Progress, Sinks, Stated, Wanted, algorithm};
+
+/// Files of one batch; more would make tasks uneven.
+const BATCH_FILES: usize = 256;
+
+/// A reader at work: it fills batches, and the scope runs them.
+pub(super) struct Reading<'s, 'scope> {
+    pub(super) pass: &'scope Pass<'scope>,
+    pub(super) scope: &'s rayon::Scope<'scope>,
+    pub(super) sinks: &'scope Sinks,
+}
+
+impl<'scope> Reading<'_, 'scope> {
+    /// Says that a layer could not be opened.
+    pub(super) fn fail(&self, layer: usize, error: &Error) {
+        let help = error.help.clone().unwrap_or_default();
+        let limitation = Limitation::gap("layer-unreadable", "", format!("the layer could not be opened: {error}")).help(help);
+        self.sinks.with(layer, |facts| facts.limitations.push(limitation));
+    }
+
+    /// Reads one layer whole.
+    pub(super) fn layer(&self, layer: usize, blob: &mut (dyn Read + '_), stated: &Stated<'_>) {
+        let counting = Counting { inner: blob, progress: self.pass.progress };
+        let mut stored = HashingReader::new(counting, algorithm(stated.digest));
+        let walked = self.decode(layer, &mut stored, stated);
+        // what follows the compressed data belongs to the blob's digest too
+        let drained = io::copy(&mut stored, &mut io::sink());
+        let (digest, size) = stored.finish();
+        self.sinks.with(layer, |facts| {
+            facts.stored = size;
+            facts.digest = drained.is_ok().then_some(digest);
+            match walked {
+                Ok((compression, hashed)) if drained.is_ok() => {
+                    facts.expanded = if compression == Compression::None { size } else { hashed.1 };
+                    facts.diff_id = if compression == Compression::None { facts.digest.clone() } else { hashed.0 };
+                }
+                Ok((_, hashed)) => facts.expanded = hashed.1,
+                Err(limitation) => facts.limitations.push(limitation),
+            }
+            if let Err(error) = &drained
+                && facts.limitations.is_empty()
+            {
+                facts.limitations.push(unreadable("layer-unreadable", &error.to_string()));
+            }
+            facts.verify(stated);
+        });
+        self.pass.progress.layer_done();
+    }
+
+    /// The compression, and digest and size of the uncompressed tar.
+    #[expect(clippy::type_complexity, reason = "a digest with its size, and the compression, for one caller")]
+    fn decode(
+        &self,
+        layer: usize,
+        blob: impl Read + Send,
+        stated: &Stated<'_>,
+    ) -> Result<(Compression, (Option<crate::digest::Digest>, u64)), Limitation> {
+        let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
+        let compression = decoder.compression();
+        if compression == Compression::None {
+            self.walk(layer, decoder)?;
+            return Ok((compression, (None, 0)));
+        }
+        let mut expanded = HashingReader::new(decoder, algorithm(stated.diff_id));
+        let walked = self.walk(layer, &mut expanded);
+        let (digest, size) = expanded.finish();
+        walked.map(|()| (compression, (Some(digest), size)))
+    }
+
+    fn walk(&self, layer: usize, tar: impl Read) -> Result<(), Limitation> {
+        let mut members = TarReader::new(tar, self.pass.limits);
+        let mut filling = Filling::new(self, layer);
+        let walked = self.members_of(&mut members, &mut filling);
+        filling.finish();
+        let finished = members.finish();
+        let notes = finished.anomalies.into_iter().map(|anomaly| {
+            let place = anomaly.path.map(|path| path.to_string()).unwrap_or_default();
+            let help = "readers of archives disagree here: rebuild the layer with a current tool";
+            if anomaly.is_gap { Limitation::gap(anomaly.code, place, anomaly.what).help(help) } else { Limitation::note(anomaly.code, place, anomaly.what) }
+        });
+        self.sinks.with(layer, |facts| facts.limitations.extend(notes));
+        match finished.error {
+            Some(error) => walked.and(Err(unwalkable(&error))),
+            None => walked,
+        }
+    }
+
+    fn members_of<R: Read>(&self, members: &mut TarReader<R>, filling: &mut Filling<'_, '_, 'scope>) -> Result<(), Limitation> {
+        while let Some(entry) = members.next().map_err(|error| unwalkable(&error))? {
+            if self.pass.entries.fetch_add(1, Ordering::Relaxed) >= self.pass.limits.entries {
+                let what = format!("the image has more than {} files; the rest of this layer was not read", self.pass.limits.entries);
+                return Err(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
+            }
+            let mask = if entry.is_file() { self.pass.selectors.by_name(&entry.path) | self.pass.selectors.everything() } else { 0 };
+            let path = entry.path.clone();
+            filling.member(members, entry, path, mask)?;
+        }
+        Ok(())
+    }
+
+    /// Reads again those members that `wanted` lists, and stops after the last.
+    pub(super) fn members(&self, layer: usize, blob: &mut (dyn Read + '_), wanted: &Wanted) {
+        let read = || -> Result<usize, Limitation> {
+            let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
+            let mut members = TarReader::new(decoder, self.pass.limits);
+            let mut filling = Filling::new(self, layer);
+            let mut left = wanted.len();
+            while left > 0 {
+                let entry = members.next().map_err(|error| unwalkable(&error))?;
+                let Some(entry) = entry else { break };
+                match wanted.get(&filling.next_member()) {
+                    Some((mask, path)) => {
+                        left -= 1;
+                        filling.member(&mut members, entry, path.clone(), *mask)?;
+                    }
+                    None => filling.skip(entry),
+                }
+            }
+            filling.finish();
+            Ok(left)
+        };
+        match read() {
+            Ok(0) => {}
+            Ok(_) => self.sinks.with(layer, |facts| facts.limitations.push(unreadable("layer-changed", "it held other files when it was read again"))),
+            Err(limitation) => self.sinks.with(layer, |facts| facts.limitations.push(limitation)),
+        }
+    }
+}
+
+fn undecodable(error: &io::Error) -> Limitation {
+    let code = match DecodeError::of(error).map(|error| error.kind) {
+        Some(DecodeErrorKind::Truncated) => "layer-truncated",
+        Some(DecodeErrorKind::Corrupt) => "layer-corrupt",
+        Some(DecodeErrorKind::Limit) => "layer-beyond-limit",
+        Some(DecodeErrorKind::Unsupported) => "layer-unsupported",
+        None => "layer-unreadable",
+    };
+    unreadable(code, &error.to_string())
+}
+
+fn unwalkable(error: &TarError) -> Limitation {
+    if let Some(source) = error.source.as_deref() {
+        return undecodable(source);
+    }
+    let code = match error.kind {
+        TarErrorKind::Truncated => "layer-truncated",
+        TarErrorKind::Malformed => "layer-malformed",
+        TarErrorKind::Limit => "layer-beyond-limit",
+        TarErrorKind::Read => "layer-unreadable",
+    };
+    unreadable(code, &error.to_string())
+}
+
+fn unreadable(code: &'static str, what: &str) -> Limitation {
+    Limitation::gap(code, "", escape(what)).help("the layer looks cut short or damaged: fetch the image again, or scan the registry directly")
+}
+
+/// Fills batches with members of one layer.
+struct Filling<'r, 's, 'scope> {
+    reading: &'r Reading<'s, 'scope>,
+    layer: usize,
+    entries: Vec<FileEntry>,
+    seen: Vec<Mask>,
+    limitations: Vec<Limitation>,
+    batch: Batch,
+}
+
+impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
+    fn new(reading: &'r Reading<'s, 'scope>, layer: usize) -> Self {
+        Self { reading, layer, entries: Vec::new(), seen: Vec::new(), limitations: Vec::new(), batch: Batch::default() }
+    }
+
+    fn next_member(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    fn skip(&mut self, entry: FileEntry) {
+        self.entries.push(entry);
+        self.seen.push(0);
+    }
+
+    /// Takes one member, and as much of its bytes as somebody wants.
+    fn member<R: Read>(&mut self, bytes: &mut TarReader<R>, entry: FileEntry, path: ImagePath, mask: Mask) -> Result<(), Limitation> {
+        let node = Node { layer: 0, member: self.next_member() };
+        self.entries.push(entry.clone());
+        self.seen.push(mask);
+        if mask == 0 {
+            return Ok(());
+        }
+        let pass = self.reading.pass;
+        let stored = bytes.stored();
+        if pass.expanded.fetch_add(stored, Ordering::Relaxed).saturating_add(stored) > pass.limits.expanded.bytes() {
+            pass.expanded.fetch_sub(stored, Ordering::Relaxed);
+            let what = format!("the file claims {}, and the image would be larger than {} with it", crate::size::ByteSize(stored), pass.limits.expanded);
+            self.limitations.push(Limitation::gap("image-too-large", path.to_string(), what).help("raise the limit if you trust the image"));
+            return Ok(());
+        }
+        let (whole, windows) = self.split(&entry, &path, mask);
+        let file = BatchFile { node, path, mask: whole | windows, start: 0, length: 0, window: None, entry };
+        if file.mask == 0 {
+            return Ok(());
+        }
+        let size = usize::try_from(file.entry.size).unwrap_or(usize::MAX);
+        if whole == 0 && size > WINDOW {
+            self.windows(bytes, file)
+        } else if size > WINDOW {
+            self.alone(bytes, file, size)
+        } else {
+            self.small(bytes, file, size)
+        }
+    }
+
+    /// Which collectors get the file whole and which in windows; one whose limit it exceeds gets nothing.
+    fn split(&mut self, entry: &FileEntry, path: &ImagePath, mask: Mask) -> (Mask, Mask) {
+        let (mut whole, mut windows) = (0, 0);
+        for (index, collector) in self.reading.pass.collectors.iter().enumerate() {
+            let bit = 1 << index;
+            if mask & bit == 0 {
+                continue;
+            }
+            match collector.delivery() {
+                Delivery::Windows => windows |= bit,
+                Delivery::Whole(limit) if entry.size <= limit.bytes() => whole |= bit,
+                Delivery::Whole(limit) => self.limitations.push(
+                    Limitation::gap(
+                        "file-too-large",
+                        path.to_string(),
+                        format!("larger than the {limit} that the `{}` collector takes", collector.id()),
+                    )
+                    .help("look at the file by hand: no real one is known to be that large"),
+                ),
+            }
+        }
+        (whole, windows)
+    }
+
+    /// A file that shares a batch with others.
+    fn small(&mut self, bytes: &mut impl Read, mut file: BatchFile, size: usize) -> Result<(), Limitation> {
+        let pass = self.reading.pass;
+        if self.batch.files.len() >= BATCH_FILES || self.batch.buffer.len() + size > WINDOW {
+            self.flush();
+        }
+        if self.batch.buffer.capacity() == 0 {
+            self.batch.buffer = pass.buffer();
+            // the first batch of a small layer need not be large
+            self.batch.buffer.reserve(if self.entries.len() < BATCH_FILES { size } else { WINDOW });
+        }
+        file.start = self.batch.buffer.len();
+        file.length = size;
+        read_into(bytes, &mut self.batch.buffer, size, &file.path)?;
+        self.batch.files.push(file);
+        Ok(())
+    }
+
+    /// A large file that somebody wants whole.
+    fn alone(&mut self, bytes: &mut impl Read, mut file: BatchFile, size: usize) -> Result<(), Limitation> {
+        self.flush();
+        self.reading.pass.budget.take(size as u64);
+        let mut buffer = Vec::with_capacity(size);
+        let read = read_into(bytes, &mut buffer, size, &file.path);
+        if read.is_err() {
+            self.reading.pass.budget.give(size as u64);
+            return read;
+        }
+        file.length = size;
+        self.reading.spawn(self.layer, Batch { buffer, files: vec![file] }, size as u64);
+        Ok(())
+    }
+
+    /// A large file, one window after the other.
+    fn windows<R: Read>(&mut self, bytes: &mut TarReader<R>, file: BatchFile) -> Result<(), Limitation> {
+        self.flush();
+        let mut left = file.entry.size;
+        let mut place = WindowPlace { offset: 0, lines_before: 0, overlap: 0, is_last: false };
+        let mut tail: Vec<u8> = Vec::new();
+        loop {
+            if bytes.hole() > WINDOW as u64 {
+                // a few bytes of a header can claim exabytes of zeros
+                let hole = bytes.skip_hole();
+                left = left.saturating_sub(hole);
+                let end = place.offset + tail.len() as u64 + hole;
+                place = WindowPlace { offset: end, lines_before: place.lines_before + line_feeds(&tail), overlap: 0, is_last: false };
+                tail.clear();
+                if left == 0 {
+                    return Ok(());
+                }
+            }
+            let mut buffer = self.reading.pass.buffer();
+            buffer.reserve(WINDOW);
+            buffer.extend_from_slice(&tail);
+            let fresh = usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW - buffer.len());
+            read_into(bytes, &mut buffer, fresh, &file.path)?;
+            left -= fresh as u64;
+            place.is_last = left == 0;
+            let step = buffer.len().saturating_sub(OVERLAP);
+            tail.clear();
+            tail.extend_from_slice(buffer.get(step..).unwrap_or_default());
+            let lines = line_feeds(buffer.get(..step).unwrap_or_default());
+            let length = buffer.len();
+            let window =
+                BatchFile { node: file.node, path: file.path.clone(), entry: file.entry.clone(), mask: file.mask, start: 0, length, window: Some(place) };
+            self.reading.pass.budget.take(WINDOW as u64);
+            self.reading.spawn(self.layer, Batch { buffer, files: vec![window] }, WINDOW as u64);
+            if place.is_last {
+                return Ok(());
+            }
+            place = WindowPlace { offset: place.offset + step as u64, lines_before: place.lines_before + lines, overlap: OVERLAP, is_last: false };
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.batch.files.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let bytes = batch.buffer.capacity() as u64;
+        self.reading.pass.budget.take(bytes);
+        self.reading.spawn(self.layer, batch, bytes);
+    }
+
+    fn finish(mut self) {
+        self.flush();
+        self.reading.sinks.with(self.layer, |facts| {
+            facts.entries = self.entries;
+            facts.seen = self.seen;
+            facts.limitations.append(&mut self.limitations);
+        });
+    }
+}
+
+impl<'scope> Reading<'_, 'scope> {
+    /// Runs a batch as a task, or here if the tasks are behind. Gives `taken` back to the budget.
+    fn spawn(&self, layer: usize, batch: Batch, taken: u64) {
+        let (pass, sinks) = (self.pass, self.sinks);
+        let run = move || {
+            let (mut facts, mut limitations) = batch.run(pass.collectors).into_parts();
+            pass.recycle(batch.buffer);
+            pass.budget.give(taken);
+            if !facts.is_empty() || !limitations.is_empty() {
+                sinks.with(layer, |layer| {
+                    layer.facts.append(&mut facts);
+                    layer.limitations.append(&mut limitations);
+                });
+            }
+        };
+        if pass.budget.is_strained() {
+            run();
+        } else {
+            self.scope.spawn(move |_| run());
+        }
+    }
+}
+
+/// Appends `size` bytes to `buffer`, without clearing them first.
+fn read_into(bytes: &mut impl Read, buffer: &mut Vec<u8>, size: usize, path: &ImagePath) -> Result<(), Limitation> {
+    buffer.reserve_exact(size);
+    match bytes.by_ref().take(size as u64).read_to_end(buffer) {
+        Ok(read) if read == size => Ok(()),
+        Ok(read) => Err(unreadable("layer-truncated", &format!("the layer ends after {read} of {size} bytes of {path}"))),
+        Err(error) => Err(unreadable("layer-unreadable", &format!("the layer could not be read on in {path}: {error}"))),
+    }
+}
+
+/// Reports what is read as progress.
+struct Counting<'a, R> {
+    inner: R,
+    progress: &'a dyn Progress,
+}
+
+impl<R: Read> Read for Counting<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.progress.bytes(read as u64);
+        Ok(read)
+    }
+}

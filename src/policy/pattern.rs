@@ -1,0 +1,359 @@
+//! Patterns of policy files: globs over ids, paths and subjects, and bounds of ordered words.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest pattern, in characters. With it, matching a path of 4,096 bytes takes at most two million steps.
+const LONGEST: usize = 512;
+
+/// Alternatives that braces may expand to.
+const MOST_ALTERNATIVES: usize = 64;
+
+/// A pattern over whole strings.
+///
+/// Over paths `*` and `?` stop at `/`, `**/` takes any folders and `**` anything, `[ab]` and `[a-z]` take one
+/// character (`[!a]` any other), `{a,b}` either text; a leading `/` may be left out, and a pattern
+/// that ends in `/` takes everything below. Over other text only `*` and `?` are special, and both
+/// take any character. There is no escape character; `[*]` is a plain `*` in a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob {
+    text: String,
+    alternatives: Vec<Vec<Token>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Exactly(char),
+    /// `?`: any character, in a path but `/`.
+    One {
+        crosses: bool,
+    },
+    /// `[…]`: ranges, both ends included.
+    Class {
+        ranges: Vec<(char, char)>,
+        negated: bool,
+    },
+    /// `*`: any characters, in a path but `/`.
+    Many {
+        crosses: bool,
+    },
+    /// `**/`: nothing, or anything that ends in `/`.
+    Folders,
+}
+
+impl Glob {
+    /// A pattern over ids, subjects and package URLs.
+    pub fn text(pattern: &str) -> Result<Self, String> {
+        check_length(pattern)?;
+        let tokens = pattern
+            .chars()
+            .map(|c| match c {
+                '*' => Token::Many { crosses: true },
+                '?' => Token::One { crosses: true },
+                c => Token::Exactly(c),
+            })
+            .collect();
+        Ok(Self { text: pattern.to_owned(), alternatives: vec![tokens] })
+    }
+
+    /// A pattern over paths of the image.
+    pub fn path(pattern: &str) -> Result<Self, String> {
+        check_length(pattern)?;
+        let alternatives = expand(pattern)?.iter().map(|text| path_tokens(text)).collect::<Result<_, _>>()?;
+        Ok(Self { text: pattern.to_owned(), alternatives })
+    }
+
+    /// Whether it takes all of `text`. For paths, a leading `/` of `text` must be gone.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.alternatives.iter().any(|tokens| is_match(tokens, text))
+    }
+
+    /// Whether it takes one string only.
+    pub fn is_literal(&self) -> bool {
+        self.alternatives.iter().all(|tokens| tokens.iter().all(|token| matches!(token, Token::Exactly(_))))
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+fn check_length(pattern: &str) -> Result<(), String> {
+    if pattern.is_empty() {
+        return Err("an empty pattern matches nothing".into());
+    }
+    match pattern.chars().count() {
+        ..=LONGEST => Ok(()),
+        length => Err(format!("the pattern is {length} characters long, at most {LONGEST} are taken")),
+    }
+}
+
+/// The texts that `{a,b}` stands for; braces do not nest.
+fn expand(pattern: &str) -> Result<Vec<String>, String> {
+    let mut texts = vec![String::new()];
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (inside, tail) = after.split_once('}').ok_or("`{` has no `}`")?;
+        if inside.contains('{') {
+            return Err("`{…}` cannot stand in another".into());
+        }
+        let choices: Vec<&str> = inside.split(',').collect();
+        if texts.len().saturating_mul(choices.len()) > MOST_ALTERNATIVES {
+            return Err(format!("the braces stand for more than {MOST_ALTERNATIVES} patterns"));
+        }
+        texts =
+            texts.iter().flat_map(|text| choices.iter().map(move |choice| format!("{text}{before}{choice}"))).collect();
+        rest = tail;
+    }
+    for text in &mut texts {
+        text.push_str(rest);
+    }
+    Ok(texts)
+}
+
+fn path_tokens(pattern: &str) -> Result<Vec<Token>, String> {
+    let mut chars = pattern.strip_prefix('/').unwrap_or(pattern).chars().peekable();
+    let mut tokens = Vec::new();
+    while let Some(c) = chars.next() {
+        tokens.push(match c {
+            '*' if chars.next_if_eq(&'*').is_some() => {
+                if chars.next_if_eq(&'/').is_some() {
+                    Token::Folders
+                } else {
+                    Token::Many { crosses: true }
+                }
+            }
+            '*' => Token::Many { crosses: false },
+            '?' => Token::One { crosses: false },
+            '[' => class(&mut chars)?,
+            c => Token::Exactly(c),
+        });
+    }
+    if tokens.last() == Some(&Token::Exactly('/')) {
+        tokens.push(Token::Many { crosses: true });
+    }
+    Ok(tokens)
+}
+
+fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, String> {
+    let negated = chars.next_if_eq(&'!').is_some();
+    let mut ranges = Vec::new();
+    loop {
+        let first = chars.next().ok_or("`[` has no `]`")?;
+        if first == ']' && !ranges.is_empty() {
+            return Ok(Token::Class { ranges, negated });
+        }
+        let mut last = first;
+        if chars.peek() == Some(&'-') {
+            chars.next();
+            match chars.next_if(|c| *c != ']') {
+                Some(end) => last = end,
+                None => ranges.push(('-', '-')),
+            }
+        }
+        ranges.push((first, last));
+    }
+}
+
+/// Walks all places in the pattern at once, so the time is at most pattern times text.
+fn is_match(tokens: &[Token], text: &str) -> bool {
+    let mut places = vec![false; tokens.len().saturating_add(1)];
+    reach(tokens, &mut places, 0);
+    let mut next = vec![false; places.len()];
+    for c in text.chars() {
+        next.fill(false);
+        let mut alive = false;
+        for (place, token) in tokens.iter().enumerate() {
+            if places.get(place) != Some(&true) {
+                continue;
+            }
+            let (stays, moves) = match token {
+                Token::Exactly(wanted) => (false, c == *wanted),
+                Token::One { crosses } => (false, *crosses || c != '/'),
+                Token::Class { ranges, negated } => {
+                    let is_in = ranges.iter().any(|(first, last)| (*first..=*last).contains(&c));
+                    (false, c != '/' && is_in != *negated)
+                }
+                Token::Many { crosses } => (*crosses || c != '/', false),
+                Token::Folders => (true, c == '/'),
+            };
+            if stays && let Some(same) = next.get_mut(place) {
+                *same = true;
+                // what may take nothing leads on at once
+                if matches!(token, Token::Many { .. }) {
+                    reach(tokens, &mut next, place);
+                }
+            }
+            if moves {
+                reach(tokens, &mut next, place.saturating_add(1));
+            }
+            alive |= stays || moves;
+        }
+        if !alive {
+            return false;
+        }
+        std::mem::swap(&mut places, &mut next);
+    }
+    places.last() == Some(&true)
+}
+
+/// Marks `place`, and those after it that can be had without a character.
+fn reach(tokens: &[Token], places: &mut [bool], place: usize) {
+    let rest = places.get_mut(place..).unwrap_or_default();
+    for (index, mark) in rest.iter_mut().enumerate() {
+        *mark = true;
+        if !matches!(tokens.get(place.saturating_add(index)), Some(Token::Many { .. } | Token::Folders)) {
+            break;
+        }
+    }
+}
+
+/// A bound of an ordered word such as a severity: `high`, `>=high`, `<medium`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound<T> {
+    comparison: Comparison,
+    /// The word compared with.
+    pub value: T,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    AtLeast,
+    AtMost,
+    Above,
+    Below,
+    Equal,
+}
+
+impl<T: PartialOrd> Bound<T> {
+    /// From `value` up.
+    pub fn at_least(value: T) -> Self {
+        Self { comparison: Comparison::AtLeast, value }
+    }
+
+    /// Whether `value` keeps it.
+    pub fn holds(&self, value: &T) -> bool {
+        match self.comparison {
+            Comparison::AtLeast => *value >= self.value,
+            Comparison::AtMost => *value <= self.value,
+            Comparison::Above => *value > self.value,
+            Comparison::Below => *value < self.value,
+            Comparison::Equal => *value == self.value,
+        }
+    }
+}
+
+impl<T: FromStr> FromStr for Bound<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        const SIGNS: [(&str, Comparison); 5] = [
+            (">=", Comparison::AtLeast),
+            ("<=", Comparison::AtMost),
+            (">", Comparison::Above),
+            ("<", Comparison::Below),
+            ("=", Comparison::Equal),
+        ];
+        let signed = SIGNS.iter().find_map(|(sign, comparison)| Some((text.strip_prefix(sign)?, *comparison)));
+        let (word, comparison) = signed.unwrap_or((text, Comparison::Equal));
+        Ok(Self { comparison, value: word.trim().parse()? })
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::Severity;
+
+    #[test]
+    fn path_patterns() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("/etc/passwd", &["etc/passwd"], &["etc/passwd2", "x/etc/passwd"]),
+            ("etc/*", &["etc/passwd", "etc/"], &["etc/ssl/x", "etc"]),
+            ("etc/**", &["etc/a", "etc/a/b"], &["etc", "etcx/a"]),
+            ("etc/", &["etc/a", "etc/a/b"], &["etc"]),
+            ("**/*.pem", &["a.pem", "a/b/c.pem"], &["a.pem/x", "a.pe"]),
+            ("*.pem", &["a.pem"], &["x/a.pem"]),
+            ("app/**/test/*", &["app/test/x", "app/a/b/test/x"], &["app/atest/x", "app/test/x/y"]),
+            ("a/**/b/**/c", &["a/b/c", "a/x/b/y/z/c"], &["a/c", "a/b/xc"]),
+            ("srv/{a,bc}/?", &["srv/a/x", "srv/bc/ü"], &["srv/b/x", "srv/a//", "srv/a/xx"]),
+            ("f[0-9x].[!a]", &["f1.b", "fx.-"], &["fa.b", "f1.a", "f1./"]),
+            ("f[*][]a][a-]", &["f*]-", "f*aa"], &["fx]-", "f*b-"]),
+            ("**", &["", "a", "a/b"], &[]),
+            ("*a*a*a*", &["aaa", "xaxaxax"], &["aa", "aa/a"]),
+        ];
+        for (pattern, yes, no) in cases {
+            let glob = Glob::path(pattern).expect(pattern);
+            for text in *yes {
+                assert!(glob.is_match(text), "{pattern} takes {text}");
+            }
+            for text in *no {
+                assert!(!glob.is_match(text), "{pattern} does not take {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_patterns_know_only_stars_and_question_marks() {
+        let cases = [
+            ("*", "image/root-user", true),
+            ("secret/*", "secret/aws-access-key", true),
+            ("secret/*", "secrets/x", false),
+            ("pkg:deb/*/openssl@?.*", "pkg:deb/debian/openssl@3.0.1?arch=amd64", true),
+            ("a[b]{c}", "a[b]{c}", true),
+            ("a[b]", "ab", false),
+        ];
+        for (pattern, text, expected) in cases {
+            assert_eq!(Glob::text(pattern).expect(pattern).is_match(text), expected, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_says_why() {
+        for (pattern, said) in [
+            ("", "empty"),
+            ("a{b", "no `}`"),
+            ("a{b{c}}", "another"),
+            ("[ab", "no `]`"),
+            ("{a,b,c,d,e}{a,b,c,d,e}{a,b,c,d,e}", "more than 64"),
+            (&"x".repeat(513), "513 characters"),
+        ] {
+            let error = Glob::path(pattern).expect_err(pattern);
+            assert!(error.contains(said), "{pattern}: {error}");
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_long_time() {
+        let glob = Glob::path(&"*a".repeat(256)).expect("short enough");
+        assert!(!glob.is_match(&"a".repeat(255)));
+        assert!(!glob.is_match(&"b".repeat(4096)));
+    }
+
+    #[test]
+    fn bounds() {
+        let cases = [
+            (">=high", "critical", true),
+            (">= high", "high", true),
+            (">high", "high", false),
+            ("<=low", "info", true),
+            ("<low", "low", false),
+            ("medium", "medium", true),
+            ("=medium", "high", false),
+        ];
+        for (bound, value, expected) in cases {
+            let bound: Bound<Severity> = bound.parse().expect("a bound");
+            assert_eq!(bound.holds(&value.parse().expect("a severity")), expected, "{bound:?} {value}");
+        }
+        assert!(">=hihg".parse::<Bound<Severity>>().is_err());
+    }
+}

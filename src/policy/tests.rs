@@ -1,0 +1,812 @@
+//! Tables of policies, findings and what must come of them; and errors as people see them.
+
+#![expect(clippy::panic, reason = "a test ends in one")]
+
+use super::*;
+use crate::error::{Error, ErrorKind};
+use crate::finding::{Location, Visibility};
+use crate::inventory::Origin;
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+use crate::rule::{Confidence, Rule, Severity};
+use crate::time::Date;
+
+static AWS: Rule = Rule { id: "secret/aws-access-key", severity: Severity::Critical, ..Rule::NEW };
+static GUESS: Rule = Rule { id: "secret/generic", severity: Severity::High, confidence: Confidence::Low, ..Rule::NEW };
+static ROOT: Rule = Rule { id: "image/root-user", also: &["CIS-DI-0001", "DL3002"], ..Rule::NEW };
+static CACHE: Rule = Rule { id: "layer/package-cache", severity: Severity::Low, ..Rule::NEW };
+static TAG: Rule = Rule { id: "base/floating-tag", severity: Severity::Low, ..Rule::NEW };
+static DISTRO: Rule = Rule { id: "base/eol-distro", severity: Severity::High, ..Rule::NEW };
+static WASTE: Rule = Rule { id: "layer/wasted-bytes", severity: Severity::Info, ..Rule::NEW };
+
+static KNOWN: &[&Rule] = &[&DISTRO, &TAG, &ROOT, &CACHE, &WASTE, &AWS, &GUESS];
+
+const TODAY: &str = "2026-06-15";
+
+fn file(rule: &'static Rule, path: &str) -> Finding {
+    let location = Location::File { path: ImagePath::from(path), layer: 2, lines: None };
+    Finding::new(rule, path, location, "found")
+}
+
+fn image(rule: &'static Rule) -> Finding {
+    Finding::new(rule, "image", Location::Image, "found")
+}
+
+fn config(rule: &'static Rule, key: &str) -> Finding {
+    Finding::new(rule, key, Location::Config { key: key.into() }, "found")
+}
+
+fn parse(text: &str) -> Policy {
+    match Policy::parse("policy.toml", text, KNOWN, false) {
+        Ok(policy) => policy,
+        Err(error) => panic!("{}", error.detail.unwrap_or(error.message)),
+    }
+}
+
+fn evaluate(set: &PolicySet, findings: Vec<Finding>, limitations: &[Limitation]) -> (Vec<Judged>, Verdict) {
+    let today: Date = TODAY.parse().expect("a date");
+    let origin = |finding: &Finding| match &finding.location {
+        Location::File { path, .. } if path.is_under(b"base") => Origin::Base,
+        Location::File { .. } => Origin::App,
+        _ => Origin::Unknown,
+    };
+    set.evaluate(findings, &EvaluateContext { limitations, today, origin: &origin })
+}
+
+/// Judges by these policies alone and shows each finding as `action rule subject`, waived ones with `waived`.
+fn judged(policies: &[&str], findings: Vec<Finding>) -> (Vec<String>, Verdict) {
+    let set = PolicySet::of(policies.iter().map(|text| parse(text)).collect()).expect("presets are in order");
+    shown(&set, findings)
+}
+
+fn shown(set: &PolicySet, findings: Vec<Finding>) -> (Vec<String>, Verdict) {
+    let (judged, verdict) = evaluate(set, findings, &[]);
+    let line = |one: &Judged| {
+        let waived = if one.waiver.is_some() { " waived" } else { "" };
+        format!("{:?} {} {}{waived}", one.action, one.finding.rule.id, one.finding.subject).to_lowercase()
+    };
+    (judged.iter().map(line).collect(), verdict)
+}
+
+fn default_set() -> PolicySet {
+    PolicySet::load(&[], KNOWN, false).expect("the preset is in order")
+}
+
+#[test]
+fn presets_name_only_rules_that_exist() {
+    for preset in presets() {
+        Policy::parse("preset.toml", preset.text, KNOWN, false)
+            .unwrap_or_else(|error| panic!("{}: {}", preset.id, error.detail.unwrap_or_default()));
+        for line in preset.text.lines().filter(|line| line.contains(" = ")) {
+            assert!(line.len() <= 120, "{}: {line}", preset.id);
+        }
+    }
+}
+
+#[test]
+fn the_default_fails_on_sure_secrets_and_dead_distros_only() {
+    let findings = vec![
+        image(&ROOT),
+        file(&CACHE, "var/cache"),
+        image(&TAG),
+        image(&DISTRO),
+        file(&AWS, "app/.env"),
+        file(&GUESS, "x"),
+        image(&WASTE),
+    ];
+    let (lines, verdict) = shown(&default_set(), findings);
+    assert_eq!(
+        lines,
+        [
+            "fail secret/aws-access-key app/.env",
+            "fail base/eol-distro image",
+            "warn secret/generic x",
+            "warn image/root-user image",
+            "warn base/floating-tag image",
+            "warn layer/package-cache var/cache",
+            "info layer/wasted-bytes image",
+        ]
+    );
+    assert_eq!(verdict.outcome, Outcome::Failed);
+    assert_eq!(verdict.reason, "2 findings break `careen:2026`: 1 `base/eol-distro`, 1 secret");
+    assert_eq!((verdict.failed, verdict.warned, verdict.ignored, verdict.waived), (2, 4, 0, 0));
+    assert_eq!(verdict.policies, ["careen:2026"]);
+}
+
+#[test]
+fn other_presets() {
+    let findings = || vec![image(&ROOT), image(&TAG), file(&GUESS, "x"), image(&WASTE), file(&AWS, "k")];
+    for (preset, expected) in
+        [("careen:strict", "fail fail fail warn info"), ("careen:report-only", "warn warn warn warn info")]
+    {
+        let set = PolicySet::load(&[preset.into()], KNOWN, false).expect("the preset is in order");
+        let (judged, _) = evaluate(&set, findings(), &[]);
+        let actions: Vec<String> = judged.iter().map(|one| format!("{:?}", one.action).to_lowercase()).collect();
+        assert_eq!(actions.join(" "), expected, "{preset}");
+    }
+}
+
+#[test]
+fn the_last_rule_that_matches_decides() {
+    let fail = "[[rule]]\nmatch = { family = 'secret' }\naction = 'fail'\n";
+    let ignore = "[[rule]]\nmatch = { path = '/test/**' }\naction = 'ignore'\n";
+    let findings = || vec![file(&AWS, "test/key"), file(&AWS, "app/key")];
+    let cases: &[(&[&str], [&str; 2])] = &[
+        (
+            &[&format!("{fail}{ignore}")],
+            ["fail secret/aws-access-key app/key", "ignore secret/aws-access-key test/key"],
+        ),
+        (&[&format!("{ignore}{fail}")], ["fail secret/aws-access-key app/key", "fail secret/aws-access-key test/key"]),
+        (&[fail, ignore], ["fail secret/aws-access-key app/key", "ignore secret/aws-access-key test/key"]),
+        (&[ignore, fail], ["fail secret/aws-access-key app/key", "fail secret/aws-access-key test/key"]),
+        (&[ignore], ["warn secret/aws-access-key app/key", "ignore secret/aws-access-key test/key"]),
+        (
+            &[&format!("extends = 'careen:2026'\n{ignore}")],
+            ["fail secret/aws-access-key app/key", "ignore secret/aws-access-key test/key"],
+        ),
+        // a preset that a later file extends does not override an earlier file
+        (
+            &[ignore, "extends = 'careen:2026'"],
+            ["fail secret/aws-access-key app/key", "ignore secret/aws-access-key test/key"],
+        ),
+    ];
+    for (policies, expected) in cases {
+        assert_eq!(judged(policies, findings()).0, expected, "{policies:?}");
+    }
+}
+
+#[test]
+fn conditions_select() {
+    let secret = || file(&AWS, "app/.env");
+    let mut hidden = secret();
+    hidden.visibility = Visibility::Deleted;
+    let mut cache = file(&CACHE, "var/cache/apt/x.deb");
+    cache.is_fixable = true;
+    let package = Finding::new(
+        &ROOT,
+        "openssl",
+        Location::Package { purl: "pkg:deb/debian/openssl@3.0".into(), path: "var/lib/dpkg/status".into(), layer: 0 },
+        "old",
+    );
+    let fingerprint = format!("fingerprint = '{}'", secret().fingerprint().to_uppercase());
+    let cases: Vec<(&str, Finding, bool)> = vec![
+        ("", secret(), true),
+        ("rule = 'secret/aws-access-key'", secret(), true),
+        ("rule = 'secret/*'", secret(), true),
+        ("rule = ['image/*', 'secret/*']", secret(), true),
+        ("rule = '*'", secret(), true),
+        ("rule = 'image/*'", secret(), false),
+        ("rule = 'cis-di-0001'", image(&ROOT), true),
+        ("rule = 'DL3002'", secret(), false),
+        ("family = ['image', 'layer']", cache.clone(), true),
+        ("family = 'image'", cache.clone(), false),
+        ("severity = '>=high'", secret(), true),
+        ("severity = '<high'", secret(), false),
+        ("severity = ['low', 'critical']", secret(), true),
+        ("severity = 'high'", secret(), false),
+        ("confidence = '>=medium'", file(&GUESS, "x"), false),
+        ("confidence = 'low'", file(&GUESS, "x"), true),
+        ("fixable = true", cache.clone(), true),
+        ("fixable = false", cache.clone(), false),
+        ("origin = 'base'", file(&AWS, "base/x"), true),
+        ("origin = 'base'", secret(), false),
+        ("origin = ['app', 'unknown']", secret(), true),
+        ("visibility = ['deleted', 'overwritten']", hidden, true),
+        ("visibility = 'live'", secret(), true),
+        ("path = '/app/*'", secret(), true),
+        ("path = 'app/'", secret(), true),
+        ("path = '/app'", secret(), false),
+        ("path = 'config'", config(&AWS, "Env.KEY"), true),
+        ("path = '/var/**'", config(&AWS, "Env.KEY"), false),
+        ("path = '**'", image(&ROOT), false),
+        ("subject = 'Env.*'", config(&AWS, "Env.KEY"), true),
+        ("purl = 'pkg:deb/*/openssl@*'", package.clone(), true),
+        ("purl = 'pkg:npm/*'", package, false),
+        ("purl = 'pkg:*'", secret(), false),
+        (&fingerprint, secret(), true),
+        (&fingerprint, file(&AWS, "other"), false),
+        ("family = 'secret', path = '/etc/**'", secret(), false),
+    ];
+    for (conditions, finding, expected) in cases {
+        let policy = format!("[[rule]]\nmatch = {{ {conditions} }}\naction = 'fail'\n");
+        let (_, verdict) = judged(&[&policy], vec![finding]);
+        assert_eq!(verdict.failed == 1, expected, "{conditions}");
+    }
+}
+
+#[test]
+fn info_is_gated_only_when_named() {
+    for (conditions, expected) in [
+        ("", Action::Info),
+        ("severity = '<=critical'", Action::Info),
+        ("rule = 'layer/*'", Action::Info),
+        ("rule = 'layer/wasted-bytes'", Action::Fail),
+        ("severity = '>=info'", Action::Fail),
+        ("severity = 'info'", Action::Fail),
+    ] {
+        let policy = parse(&format!("[[rule]]\nmatch = {{ {conditions} }}\naction = 'fail'\n"));
+        let set = PolicySet::of(vec![policy]).expect("no preset");
+        assert_eq!(evaluate(&set, vec![image(&WASTE)], &[]).0[0].action, expected, "{conditions}");
+    }
+}
+
+#[test]
+fn fail_on_adds_to_the_policies() {
+    let ignore = "extends = 'careen:2026'\n[[rule]]\nmatch = { path = '/test/**' }\naction = 'ignore'\n\
+                  [[waiver]]\nrule = 'image/root-user'\nreason = 'x'\nexpires = 2026-01-01\n";
+    let findings = || vec![file(&GUESS, "x"), file(&GUESS, "test/x"), image(&ROOT), file(&CACHE, "c"), image(&WASTE)];
+    for (value, expected) in [
+        ("critical", 0),
+        ("high", 1),
+        ("HIGH", 1),
+        ("medium", 2),
+        ("medium,secret", 1),
+        ("low, image, layer", 2),
+        ("low", 3),
+        ("info", 4),
+        ("medium,policy", 1),
+    ] {
+        let fail_on = FailOn::parse(value, KNOWN).expect(value);
+        let set = PolicySet::of(vec![parse(ignore)]).expect("in order").with_fail_on(fail_on);
+        let (_, verdict) = evaluate(&set, findings(), &[]);
+        assert_eq!(verdict.failed, expected, "{value}: {}", verdict.reason);
+    }
+    let set = default_set().with_fail_on(FailOn::parse("high", KNOWN).expect("a severity"));
+    let (judged, verdict) = evaluate(&set, vec![file(&GUESS, "x")], &[]);
+    assert_eq!(judged[0].decided_by, "--fail-on high");
+    assert_eq!(verdict.reason, "1 finding breaks `--fail-on high`: 1 secret");
+    assert_eq!(verdict.policies, ["careen:2026", "--fail-on high"]);
+}
+
+#[test]
+fn a_wrong_fail_on_is_a_wrong_command_line() {
+    for (value, message, help) in [
+        ("hihg", "`hihg` in `--fail-on` is no severity", "use one of info, low, medium, high, critical"),
+        ("", "`` in `--fail-on` is no severity", "use one of info, low, medium, high, critical"),
+        ("high,secrets", "`secrets` in `--fail-on` is no family of rules", "did you mean `secret`?"),
+        ("high,x", "`x` in `--fail-on` is no family of rules", "use one of base, image, layer, policy, secret"),
+    ] {
+        let error = FailOn::parse(value, KNOWN).expect_err(value);
+        assert_eq!(
+            (error.kind, error.message.as_str(), error.help.as_deref()),
+            (ErrorKind::Usage, message, Some(help))
+        );
+    }
+}
+
+fn waiver(fields: &str) -> String {
+    format!("extends = 'careen:2026'\n[[waiver]]\nreason = 'known'\n{fields}\n")
+}
+
+#[test]
+fn waivers_accept() {
+    let until = "expires = '2026-06-15'";
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "rule = 'secret/aws-access-key'",
+            &["fail secret/aws-access-key app/key waived", "warn image/root-user image"],
+        ),
+        (
+            "rule = 'secret/*'\npath = '/app/**'\norigin = 'app'",
+            &["fail secret/aws-access-key app/key waived", "warn image/root-user image"],
+        ),
+        ("rule = 'CIS-DI-0001'", &["fail secret/aws-access-key app/key", "warn image/root-user image waived"]),
+        (
+            "rule = 'secret/*'\npath = '/other/**'",
+            &[
+                "fail secret/aws-access-key app/key",
+                "warn image/root-user image",
+                "info policy/waiver-unused secret/* /other/**",
+            ],
+        ),
+        (
+            "rule = 'secret/*'\nfingerprint = '00000000000000000000000000000000'",
+            &[
+                "fail secret/aws-access-key app/key",
+                "warn image/root-user image",
+                "info policy/waiver-unused secret/* 00000000000000000000000000000000",
+            ],
+        ),
+    ];
+    for (fields, expected) in cases {
+        let policy = waiver(&format!("{fields}\n{until}"));
+        let (lines, verdict) = judged(&[&policy], vec![image(&ROOT), file(&AWS, "app/key")]);
+        assert_eq!(lines, *expected, "{fields}");
+        assert_eq!(verdict.waived, lines.iter().filter(|line| line.ends_with("waived")).count());
+    }
+}
+
+#[test]
+fn a_waiver_holds_until_the_end_of_its_day() {
+    for (expires, waived, said) in [
+        ("2026-06-15", 1, "nothing breaks `careen:2026`; 1 waived"),
+        ("'2026-06-14'", 0, "1 finding breaks `careen:2026`: 1 secret"),
+    ] {
+        let policy = waiver(&format!("rule = 'secret/*'\nexpires = {expires}\nowner = 'team a'\nticket = 'T-1'"));
+        let set = PolicySet::of(vec![parse(&policy)]).expect("in order");
+        let (judged, verdict) = evaluate(&set, vec![file(&AWS, "app/key")], &[]);
+        assert_eq!((verdict.waived, verdict.reason.as_str()), (waived, said), "{expires}");
+        match judged.as_slice() {
+            [only] => {
+                let applied = only.waiver.clone().expect("waived");
+                assert_eq!(applied.place, "policy.toml:2");
+                assert_eq!((applied.owner.as_deref(), applied.ticket.as_deref()), (Some("team a"), Some("T-1")));
+            }
+            [_, reminder] => {
+                assert_eq!((reminder.finding.rule, reminder.action), (&WAIVER_EXPIRED, Action::Warn));
+                assert_eq!(
+                    reminder.finding.message,
+                    "the waiver in `policy.toml:2` expired on 2026-06-14, so 1 finding counts again"
+                );
+            }
+            more => panic!("{more:?}"),
+        }
+    }
+}
+
+#[test]
+fn ignored_findings_need_no_waiver_but_use_it() {
+    let policy =
+        "[[rule]]\nmatch = {}\naction = 'ignore'\n[[waiver]]\nrule = 'image/*'\nreason = 'x'\nexpires = 2030-01-01\n";
+    let (lines, verdict) = judged(&[policy], vec![image(&ROOT)]);
+    assert_eq!(lines, ["ignore image/root-user image"]);
+    assert_eq!((verdict.ignored, verdict.waived), (1, 0));
+}
+
+#[test]
+fn a_file_of_waivers_leaves_the_default_in_force() {
+    let waivers = "[[waiver]]\nrule = 'image/*'\nreason = 'x'\nexpires = 2030-01-01\n";
+    let (_, verdict) = judged(&[waivers], vec![image(&ROOT), file(&AWS, "k")]);
+    assert_eq!(verdict.reason, "1 finding breaks `careen:2026`: 1 secret");
+    assert_eq!(verdict.policies, ["careen:2026"]);
+}
+
+#[test]
+fn a_gap_is_incomplete_unless_something_fails() {
+    let gaps = [
+        Limitation::gap("layer-truncated", "layer 2", "ends early"),
+        Limitation::gap("file-too-large", "/a", "too large"),
+        Limitation::note("archive-trailing", "", "bytes after the end"),
+    ];
+    for (findings, limitations, outcome, reason) in [
+        (vec![], &gaps[2..], Outcome::Passed, "nothing breaks `careen:2026`"),
+        (
+            vec![image(&ROOT)],
+            &gaps[..1],
+            Outcome::Incomplete,
+            "1 part of the image was not read (`layer-truncated`); nothing in the rest breaks `careen:2026`",
+        ),
+        (
+            vec![image(&ROOT)],
+            &gaps[..],
+            Outcome::Incomplete,
+            "2 parts of the image were not read (`file-too-large`, `layer-truncated`); nothing in the rest breaks \
+             `careen:2026`",
+        ),
+        (
+            vec![image(&DISTRO)],
+            &gaps[..],
+            Outcome::Failed,
+            "1 finding breaks `careen:2026`: 1 `base/eol-distro`; 2 parts of the image were not read",
+        ),
+        (vec![image(&ROOT)], &[], Outcome::Passed, "nothing breaks `careen:2026`; 1 warning"),
+    ] {
+        let (_, verdict) = evaluate(&default_set(), findings, limitations);
+        assert_eq!((verdict.outcome, verdict.reason.as_str()), (outcome, reason));
+    }
+}
+
+#[test]
+fn the_reason_names_the_largest_groups_and_who_decided() {
+    let policies = [
+        "name = 'house rules'\n[[rule]]\nname = 'all'\nmatch = {}\naction = 'fail'\nmessage = '''we  do\nnot'''\nhelp = 'ask us'",
+        "[[rule]]\nmatch = { family = 'secret' }\naction = 'fail'",
+    ];
+    let findings = vec![
+        file(&AWS, "b"),
+        file(&AWS, "a"),
+        file(&GUESS, "a"),
+        image(&ROOT),
+        image(&TAG),
+        image(&DISTRO),
+        file(&CACHE, "y"),
+        file(&CACHE, "x"),
+    ];
+    let set = PolicySet::of(policies.iter().map(|text| parse(text)).collect()).expect("in order");
+    let (judged, verdict) = evaluate(&set, findings.clone(), &[]);
+    assert_eq!(
+        verdict.reason,
+        "8 findings break `house rules` and `policy.toml`: 3 secrets, 2 `layer/package-cache`, 1 `base/eol-distro`, 2 more"
+    );
+    assert_eq!(judged[0].decided_by, "policy.toml line 1");
+    let root = judged.iter().find(|one| one.finding.rule == &ROOT).expect("judged");
+    assert_eq!((root.decided_by.as_str(), root.note.as_deref()), ("house rules all", Some("we do not; ask us")));
+    // whatever the order in, the order out is the same
+    let backwards = findings.into_iter().rev().collect();
+    assert_eq!(evaluate(&set, backwards, &[]).0, judged);
+}
+
+#[test]
+fn check_sums_up_and_notes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.toml");
+    let today = TODAY.parse().expect("a date");
+    let word = path.to_string_lossy().into_owned();
+    for (text, notes) in [
+        ("extends = 'careen:2026'", vec![]),
+        (
+            "[[rule]]\nmatch = {}\naction = 'warn'",
+            vec![
+                "none of its rules fails; add `extends = \"careen:2026\"` to keep what that preset fails on".to_owned(),
+            ],
+        ),
+        (
+            "[[waiver]]\nrule = 'DL3002'\nreason = 'x'\nexpires = 2026-06-14",
+            vec![
+                "it has waivers only, so `careen:2026` judges too".to_owned(),
+                format!("the waiver in `{word}:1` expired on 2026-06-14"),
+            ],
+        ),
+    ] {
+        std::fs::write(&path, text).expect("written");
+        let summaries = check(std::slice::from_ref(&word), KNOWN, today, false).expect("in order");
+        assert_eq!(summaries[0].notes, notes);
+    }
+    let presets: Vec<String> = presets().iter().map(|preset| preset.id.into()).collect();
+    assert_eq!(check(&presets, KNOWN, today, false).expect("in order").len(), presets.len());
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let large = write("large.toml", &vec![b'#'; 1024 * 1024 + 1]);
+    let binary = write("binary.toml", b"a = 1\n\xff");
+    for (word, kind, said) in [
+        ("careen:2025", ErrorKind::Config, "there is no preset `careen:2025`"),
+        ("does-not-exist.toml", ErrorKind::NotFound, "cannot read the policy `does-not-exist.toml`"),
+        (&large, ErrorKind::Config, "is larger than 1"),
+        (&binary, ErrorKind::Config, "is not UTF-8, from byte 6 on"),
+        (&folder.path().to_string_lossy(), ErrorKind::Io, "cannot read the policy"),
+    ] {
+        let error = PolicySet::load(&[word.to_owned()], KNOWN, false).expect_err(word);
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.message.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn the_schema_takes_what_the_parser_takes() {
+    let schema = include_str!("../../docs/formats/policy.schema.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    let is_valid = |text: &str| {
+        let value: serde_json::Value = toml::from_str(text).expect("TOML");
+        validator.is_valid(&value)
+    };
+    for preset in presets() {
+        assert!(is_valid(preset.text), "{}", preset.id);
+    }
+    let full = "name = 'a'\nextends = ['careen:2026']\n[[rule]]\nname = 'x'\naction = 'info'\nmessage = 'm'\nhelp = 'h'\n\
+                [rule.match]\nrule = ['*']\nfamily = 'image'\nseverity = '>= high'\nconfidence = ['low']\nfixable = true\n\
+                origin = 'app'\nvisibility = 'live'\npath = '/a/**'\nsubject = 'x'\npurl = 'pkg:*'\n\
+                fingerprint = '0123456789abcdef0123456789ABCDEF'\n\
+                [[waiver]]\nrule = 'DL3002'\nreason = 'r'\nexpires = '2026-12-31'\nowner = 'o'\nticket = 't'\npath = ['a']\n\
+                subject = 's'\npurl = 'p'\norigin = 'base'\nfingerprint = ['0123456789abcdef0123456789abcdef']\n";
+    parse(full);
+    assert!(is_valid(full));
+    for wrong in [
+        "rules = []",
+        "edition = '2025'",
+        "[[rule]]\naction = 'fail'",
+        "[[rule]]\nmatch = {}\naction = 'deny'",
+        "[[rule]]\nmatch = { severity = 'hihg' }\naction = 'fail'",
+        "[[rule]]\nmatch = { rule = [] }\naction = 'fail'",
+        "[[waiver]]\nrule = 'DL3002'\nexpires = '2026-12-31'",
+        "[[waiver]]\nrule = 'DL3002'\nreason = 'r'\nexpires = 'soon'",
+    ] {
+        assert!(!is_valid(wrong), "{wrong}");
+        assert!(Policy::parse("policy.toml", wrong, KNOWN, false).is_err(), "{wrong}");
+    }
+}
+
+fn rendered(text: &str) -> String {
+    let Error { kind, message, place, detail, .. } =
+        Policy::parse("policy.toml", text, KNOWN, false).expect_err("the policy is wrong");
+    assert_eq!(kind, ErrorKind::Config);
+    format!("{message}\nat {}\n\n{}", place.unwrap_or_default(), detail.unwrap_or_default())
+}
+
+#[test]
+fn unknown_words_show_the_line_and_the_nearest() {
+    insta::assert_snapshot!(rendered(r#"editoin = "2026"
+[[rule]]
+match = { rule = "secret/aws-acces-key", sevrity = ">=high", severity = ">=hihg" }
+action = "deny"
+
+[[rule]]
+match = { rule = ["secert/*", "CIS-DI-0010"], family = "secrets", path = "a{b" }
+action = "Fail"
+"#), @r##"
+policy `policy.toml` has 10 errors
+at policy.toml:1:1
+
+error: unknown key `editoin` in a policy
+ --> policy.toml:1:1
+  |
+1 | editoin = "2026"
+  | ^^^^^^^
+  |
+  = help: did you mean `edition`?
+  = note: allowed: description, edition, extends, name, rule, waiver
+
+error: there is no rule `secret/aws-acces-key`
+ --> policy.toml:3:18
+  |
+3 | match = { rule = "secret/aws-acces-key", sevrity = ">=high", severity = ">=hihg" }
+  |                  ^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: did you mean `secret/aws-access-key`?
+  = help: `careen rules` lists all rules
+
+error: unknown key `sevrity` in `match`
+ --> policy.toml:3:42
+  |
+3 | match = { rule = "secret/aws-acces-key", sevrity = ">=high", severity = ">=hihg" }
+  |                                          ^^^^^^^
+  |
+  = help: did you mean `severity`?
+  = note: allowed: confidence, family, fingerprint, fixable, origin, path, purl, rule, severity, subject, visibility
+
+error: unknown severity `hihg`
+ --> policy.toml:3:73
+  |
+3 | match = { rule = "secret/aws-acces-key", sevrity = ">=high", severity = ">=hihg" }
+  |                                                                         ^^^^^^^^
+  |
+  = help: did you mean `high`?
+  = help: a sign may stand before it: `>=`, `<=`, `>`, `<`
+  = note: allowed: info, low, medium, high, critical
+
+error: unknown action `deny`
+ --> policy.toml:4:10
+  |
+4 | action = "deny"
+  |          ^^^^^^
+  |
+  = note: allowed: fail, ignore, info, warn
+
+error: there is no rule `secert/*`
+ --> policy.toml:7:19
+  |
+7 | match = { rule = ["secert/*", "CIS-DI-0010"], family = "secrets", path = "a{b" }
+  |                   ^^^^^^^^^^
+  |
+  = help: did you mean the family `secret`?
+  = help: `careen rules` lists all rules
+
+error: there is no rule `CIS-DI-0010`
+ --> policy.toml:7:31
+  |
+7 | match = { rule = ["secert/*", "CIS-DI-0010"], family = "secrets", path = "a{b" }
+  |                               ^^^^^^^^^^^^^
+  |
+  = help: did you mean `CIS-DI-0001`, which is `image/root-user` here?
+  = help: `careen rules` lists all rules
+
+error: there is no family of rules `secrets`
+ --> policy.toml:7:56
+  |
+7 | match = { rule = ["secert/*", "CIS-DI-0010"], family = "secrets", path = "a{b" }
+  |                                                        ^^^^^^^^^
+  |
+  = help: did you mean `secret`?
+  = note: allowed: base, image, layer, policy, secret
+
+error: `a{b` is no pattern
+ --> policy.toml:7:74
+  |
+7 | match = { rule = ["secert/*", "CIS-DI-0010"], family = "secrets", path = "a{b" }
+  |                                                                          ^^^^^ `{` has no `}`
+
+error: unknown action `Fail`
+ --> policy.toml:8:10
+  |
+8 | action = "Fail"
+  |          ^^^^^^
+  |
+  = help: did you mean `fail`?
+  = note: allowed: fail, ignore, info, warn
+"##);
+}
+
+#[test]
+fn missing_and_mistyped_values() {
+    insta::assert_snapshot!(rendered(r#"edition = 2026
+extends = "careen:2025"
+[[rule]]
+match = "secret/*"
+action = ["fail"]
+
+[[waiver]]
+rule = []
+expires = 2026-12-31T10:00:00Z
+
+[[rule]]
+name = ""
+"#), @r##"
+policy `policy.toml` has 10 errors
+at policy.toml:1:11
+
+error: `edition` must be a string
+ --> policy.toml:1:11
+  |
+1 | edition = 2026
+  |           ^^^^ this is of type integer
+
+error: there is no preset `careen:2025`
+ --> policy.toml:2:11
+  |
+2 | extends = "careen:2025"
+  |           ^^^^^^^^^^^^^
+  |
+  = help: did you mean `careen:2026`?
+  = note: allowed: careen:2026, careen:report-only, careen:strict
+
+error: `match` must be a table such as `{ rule = "secret/*" }`
+ --> policy.toml:4:9
+  |
+4 | match = "secret/*"
+  |         ^^^^^^^^^^ this is of type string
+
+error: `action` must be a string
+ --> policy.toml:5:10
+  |
+5 | action = ["fail"]
+  |          ^^^^^^^^ this is of type array
+
+error: a waiver needs `reason`
+ --> policy.toml:7:1
+  |
+7 | [[waiver]]
+  | ^^^^^^^^^^
+  |
+  = help: say why this is accepted, for those who read it next year
+
+error: `rule` is an empty list, which selects nothing
+ --> policy.toml:8:8
+  |
+8 | rule = []
+  |        ^^
+
+error: `expires` must be a day
+ --> policy.toml:9:11
+  |
+9 | expires = 2026-12-31T10:00:00Z
+  |           ^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: write it as year, month, day: `2027-03-31`
+
+error: a rule needs `match`
+  --> policy.toml:11:1
+   |
+11 | [[rule]]
+   | ^^^^^^^^
+   |
+   = help: write `match = {}` to select every finding
+
+error: a rule needs `action`
+  --> policy.toml:11:1
+   |
+11 | [[rule]]
+   | ^^^^^^^^
+   |
+   = help: say `fail`, `warn`, `info` or `ignore`
+
+error: `name` is empty
+  --> policy.toml:12:8
+   |
+12 | name = ""
+   |        ^^
+"##);
+}
+
+#[test]
+fn what_is_no_toml() {
+    insta::assert_snapshot!(rendered("[[rule]]\nmatch = { rule = \"secret/*\"\naction = \"fail\"\nname = \n"), @r##"
+policy `policy.toml` has 2 errors
+at policy.toml:3:1
+
+error: not TOML: missing comma between key-value pairs, expected `,`
+ --> policy.toml:3:1
+  |
+3 | action = "fail"
+  | ^
+
+error: not TOML: missing comma between key-value pairs, expected `,`
+ --> policy.toml:4:1
+  |
+4 | name = 
+  | ^
+"##);
+}
+
+#[test]
+fn a_single_error_is_said_in_the_message() {
+    insta::assert_snapshot!(rendered("[[waiver]]\nrule = 'DL3002'\nreason = 'ünï'\nexpires = '31.12.2026'\n"), @r##"
+policy `policy.toml`: `expires` must be a day
+at policy.toml:4:11
+
+error: `expires` must be a day
+ --> policy.toml:4:11
+  |
+4 | expires = '31.12.2026'
+  |           ^^^^^^^^^^^^
+  |
+  = help: write it as year, month, day: `2027-03-31`
+"##);
+}
+
+#[test]
+fn colour_only_when_asked_for() {
+    for colour in [false, true] {
+        let error = Policy::parse("policy.toml", "a = 1", KNOWN, colour).expect_err("no such key");
+        assert_eq!(error.detail.expect("shown").contains('\u{1b}'), colour);
+    }
+}
+
+#[test]
+fn many_errors_and_long_lines_are_cut() {
+    let keys: Vec<String> = (0..30).map(|n| format!("k{n} = 1")).collect();
+    let text = format!("{} = 1\n{}\n", "x".repeat(5000), keys.join("\n"));
+    let shown = rendered(&text);
+    assert!(shown.ends_with("and 11 more"), "{shown}");
+    assert!(!shown.contains(&"x".repeat(5001)));
+    assert!(shown.starts_with("policy `policy.toml` has 31 errors"));
+}
+
+#[test]
+fn the_path_of_a_policy_and_its_texts_are_escaped() {
+    let text = "[[rule]]\nname = \"a\\u001b[2Jb\"\nmatch = {}\naction = 'warn'";
+    let policy = Policy::parse("p\u{1b}[31m.toml", text, KNOWN, false).expect("in order");
+    assert_eq!(policy.name, "p\\x1b[31m.toml");
+    assert_eq!(policy.rules[0].name, "a\\x1b[2Jb");
+}
+
+#[test]
+fn no_damage_to_a_file_ends_in_a_panic() {
+    let whole = "name = 'größe'\n[[rule]]\nmatch = { rule = [\"secret/*\"], path = '/ä/{b,c}/[!d-f]**' }\naction = \"fail\"\n\
+                 [[waiver]]\r\nrule = '''\nCIS-DI-0001'''\nreason = \"\"\"a\n\u{9b}\"\"\"\nexpires = 2026-12-31\n";
+    let check = |bytes: &[u8]| {
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Err(error) = Policy::parse("policy.toml", text, KNOWN, false)
+        {
+            assert!(error.detail.is_some_and(|detail| detail.starts_with("error: ")), "{text}");
+        }
+    };
+    let bytes = whole.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        check(&bytes[..at]);
+        check(&bytes[at..]);
+        for other in [b'"', b'\'', b'[', b'{', b'\n', b'=', 0, byte ^ 1] {
+            let mut damaged = bytes.to_vec();
+            damaged[at] = other;
+            check(&damaged);
+        }
+    }
+}
+
+#[test]
+fn a_large_file_takes_no_long_time() {
+    let mut rules = "[[rule]]\nmatch = {}\naction = 'warn'\n".repeat(25_000);
+    parse(&rules);
+    rules.push_str("[[rule]]\n");
+    assert!(rendered(&rules).contains("a rule needs `match`"));
+    let _ = rendered(&"[x\n".repeat(100_000));
+    let _ = rendered(&(0..50_000).map(|n| format!("key{n} = 1\n")).collect::<Vec<_>>().concat());
+    let _ = rendered(&format!("a = {}", "[".repeat(500_000)));
+}

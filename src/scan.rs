@@ -1,0 +1,324 @@
+//! The pipeline, in one page: open, read, merge, look again, assemble, check, judge.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::check::{self, CHECKS};
+use crate::collect::{Collector, FactOf, Mask, Selectors, View};
+use crate::error::Result;
+use crate::finding::Finding;
+use crate::image::{Image, Layer};
+use crate::inventory::{Inventory, LayerSummary, Origin, origins};
+use crate::limit::Limits;
+use crate::limitation::Limitation;
+use crate::package;
+use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
+use crate::policy::{EvaluateContext, PolicySet};
+use crate::report::{Report, ReportedLayer, TargetSummary};
+use crate::rule::Rule;
+use crate::secret;
+use crate::size::ByteSize;
+use crate::source::{Opened, Request, Source, StreamedArchive, StreamedImages};
+use crate::time::Date;
+use crate::tree::Tree;
+
+/// How to scan.
+pub struct Options<'a> {
+    /// What judges the findings.
+    pub policy: &'a PolicySet,
+    /// Today, for dates of support and of waivers.
+    pub today: Date,
+    /// Layers read at once, and threads for collectors.
+    pub jobs: usize,
+    /// Told how far the scan has come.
+    pub progress: &'a dyn Watch,
+}
+
+/// Told which stage a scan has reached, besides the bytes of the pass.
+pub trait Watch: Progress {
+    /// A stage begins; the one before has ended.
+    fn stage(&self, name: &'static str);
+
+    /// So many bytes of layers, as stored, are to be read in so many layers, where that is known.
+    fn expect(&self, layers: usize, bytes: Option<u64>);
+}
+
+/// Nobody watches.
+impl Watch for () {
+    fn stage(&self, _name: &'static str) {}
+    fn expect(&self, _layers: usize, _bytes: Option<u64>) {}
+}
+
+/// Scans what `request` asks of `source`: one report for each image.
+pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
+    let inventories = take_inventories(source, request, options)?;
+    options.progress.stage("judge");
+    Ok(inventories.into_iter().map(|inventory| judge(inventory, options)).collect())
+}
+
+/// Every collector, the packages' in their order, then secrets.
+pub fn collectors() -> Vec<&'static dyn Collector> {
+    let mut all = package::COLLECTORS.to_vec();
+    all.push(&secret::COLLECTOR);
+    all
+}
+
+/// Every rule, sorted by id.
+pub fn rules() -> Vec<&'static Rule> {
+    let mut rules: Vec<&'static Rule> = CHECKS.iter().flat_map(|check| check.rules().iter().copied()).collect();
+    rules.extend(secret::rules());
+    rules.extend(crate::policy::RULES);
+    rules.sort_by_key(|rule| rule.id);
+    rules
+}
+
+/// Opens and reads the images, without judging them.
+pub fn take_inventories(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Inventory>> {
+    options.progress.stage("open");
+    let opened = source.open(request)?;
+    let collectors = collectors();
+    let selectors = Selectors::new(collectors.iter().map(|collector| collector.select()));
+    let reading = Reading { collectors: &collectors, selectors: &selectors, limits: request.limits, options };
+    match opened {
+        Opened::Images(images) => images.into_iter().map(|image| reading.image(image)).collect(),
+        Opened::Stream(mut stream) => reading.stream(&mut *stream),
+    }
+}
+
+struct Reading<'a> {
+    collectors: &'a [&'static dyn Collector],
+    selectors: &'a Selectors,
+    limits: &'a Limits,
+    options: &'a Options<'a>,
+}
+
+impl Reading<'_> {
+    fn pass(&self) -> Result<Pass<'_>> {
+        Pass::new(self.collectors, self.selectors, self.limits, self.options.jobs, self.options.progress)
+    }
+
+    fn image(&self, image: Image) -> Result<Inventory> {
+        let bytes = image.layers.iter().map(|layer| layer.blob.size()).sum();
+        self.options.progress.expect(image.layers.len(), bytes);
+        self.options.progress.stage("read");
+        let pass = self.pass()?;
+        let read = pass.read(&image.layers);
+        let Image { layers, .. } = &image;
+        let merged = self.merge(read, |wanted| {
+            if layers.iter().enumerate().any(|(index, layer)| wanted.contains_key(&index) && !layer.blob.is_replayable()) {
+                return None;
+            }
+            Some(pass.read_again(layers, wanted))
+        });
+        Ok(self.assemble(image, merged))
+    }
+
+    fn stream(&self, stream: &mut dyn StreamedArchive) -> Result<Vec<Inventory>> {
+        self.options.progress.expect(0, None);
+        self.options.progress.stage("read");
+        let pass = self.pass()?;
+        let (images, mut by_number) = pass.read_stream(|layer| {
+            stream.read(&mut |number, blob| {
+                layer(number as usize, blob);
+                Ok(())
+            })
+        });
+        let StreamedImages { images } = images?;
+        let last = images.len().saturating_sub(1);
+        let mut inventories = Vec::with_capacity(images.len());
+        for (nth, (image, numbers)) in images.into_iter().enumerate() {
+            let mut read = Vec::with_capacity(image.layers.len());
+            for (layer, streamed) in image.layers.iter().zip(&numbers) {
+                let number = streamed.number.map(|number| number as usize);
+                let is_last_use = nth == last && numbers.iter().filter(|other| *other == streamed).count() == 1;
+                let facts = number.and_then(|number| if is_last_use { by_number.remove(&number) } else { by_number.get(&number).cloned() });
+                read.push(streamed_layer(layer, facts));
+            }
+            let merged = self.merge(read, |wanted| {
+                if !stream.is_replayable() {
+                    return None;
+                }
+                let by_number: HashMap<usize, Wanted> = wanted
+                    .iter()
+                    .filter_map(|(layer, wanted)| Some((numbers.get(*layer)?.number? as usize, wanted.clone())))
+                    .collect();
+                let (result, facts) = pass.read_stream_again(&by_number, |layer| {
+                    stream.read(&mut |number, blob| {
+                        layer(number as usize, blob);
+                        Ok(())
+                    })
+                });
+                result.ok()?;
+                let layer_of = |number: usize| numbers.iter().position(|layer| layer.number == u32::try_from(number).ok());
+                Some(facts.into_iter().filter_map(|(number, facts)| Some((layer_of(number)?, facts))).map(|(layer, facts)| (layer, facts.of_layer(layer))).collect())
+            });
+            inventories.push(self.assemble(image, merged));
+        }
+        Ok(inventories)
+    }
+
+    /// Merges the layers and takes the second look: each live name that a collector selects must have been shown to it.
+    fn merge(
+        &self,
+        read: Vec<LayerFacts>,
+        look_again: impl FnOnce(&HashMap<usize, Wanted>) -> Option<Vec<(usize, LayerFacts)>>,
+    ) -> Merged {
+        self.options.progress.stage("merge");
+        let mut merged = Merged::default();
+        let (mut entries, mut seen) = (Vec::new(), Vec::new());
+        for (index, mut layer) in read.into_iter().enumerate() {
+            entries.push(std::mem::take(&mut layer.entries));
+            seen.push(std::mem::take(&mut layer.seen));
+            merged.facts.append(&mut layer.facts);
+            merged.limitations.append(&mut layer.limitations);
+            merged.layers.push(LayerSummary {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                digest: layer.digest,
+                diff_id: layer.diff_id,
+                size: layer.expanded,
+                ..LayerSummary::default()
+            });
+        }
+        let (tree, odd) = Tree::union(entries, self.limits);
+        merged.limitations.extend(odd);
+        merged.selected = self.selectors.live(&tree, self.collectors.len());
+        let wanted = missed(&merged.selected, &seen);
+        if !wanted.is_empty() {
+            match look_again(&wanted) {
+                Some(again) => {
+                    for (_, mut layer) in again {
+                        merged.facts.append(&mut layer.facts);
+                        merged.limitations.append(&mut layer.limitations);
+                    }
+                }
+                None => merged.limitations.extend(unseen(&wanted)),
+            }
+        }
+        merged.facts.sort_by_key(|fact| fact.node);
+        merged.tree = tree;
+        merged
+    }
+
+    fn assemble(&self, image: Image, merged: Merged) -> Inventory {
+        self.options.progress.stage("assemble");
+        let Merged { tree, facts, selected, layers, limitations } = merged;
+        let Image { target, config, annotations, layers: stated, limitations: of_opening } = image;
+        let mut inventory = Inventory { target, config, annotations, layers, tree, ..Inventory::default() };
+        let makers = origins(inventory.config.as_ref(), inventory.layers.len());
+        for ((summary, layer), origin) in inventory.layers.iter_mut().zip(&stated).zip(makers) {
+            summary.digest = summary.digest.take().or_else(|| layer.digest.clone());
+            summary.diff_id = summary.diff_id.take().or_else(|| layer.diff_id.clone());
+            summary.history = layer.history;
+            summary.origin = origin;
+            let entry = layer.history.and_then(|index| inventory.config.as_ref()?.history.get(index as usize));
+            summary.created_by = entry.map(|entry| secret::mask_text(&entry.instruction()));
+        }
+        inventory.limitations = of_opening;
+        inventory.limitations.extend(limitations);
+        let tree = std::mem::take(&mut inventory.tree);
+        for (index, collector) in self.collectors.iter().enumerate() {
+            let view = View { tree: &tree, facts: &facts, collector: index, selected: selected.get(index).map_or(&[], Vec::as_slice) };
+            collector.assemble(&view, &mut inventory);
+        }
+        inventory.tree = tree;
+        if let Some(config) = &inventory.config {
+            inventory.secrets.extend(secret::scan_config(config));
+        }
+        inventory.limitations.sort();
+        inventory.limitations.dedup();
+        inventory
+    }
+}
+
+/// All layers of an image, merged.
+#[derive(Default)]
+struct Merged {
+    tree: Tree,
+    facts: Vec<FactOf>,
+    selected: Vec<Vec<(crate::path::ImagePath, crate::tree::Node)>>,
+    layers: Vec<LayerSummary>,
+    limitations: Vec<Limitation>,
+}
+
+/// What a streamed layer becomes once the image's documents are known.
+fn streamed_layer(layer: &Layer, facts: Option<LayerFacts>) -> LayerFacts {
+    let mut facts = facts.unwrap_or_else(|| LayerFacts {
+        limitations: vec![Limitation::gap("layer-missing", "", "the archive does not hold the layer").help("save the image again, whole")],
+        ..LayerFacts::default()
+    });
+    facts.verify(&Stated { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() });
+    facts.of_layer(layer.index as usize)
+}
+
+/// By layer the members that some collector selects by a live name but has not been shown.
+fn missed(selected: &[Vec<(crate::path::ImagePath, crate::tree::Node)>], seen: &[Vec<Mask>]) -> HashMap<usize, Wanted> {
+    let mut wanted: HashMap<usize, Wanted> = HashMap::new();
+    for (index, names) in selected.iter().enumerate() {
+        for (path, node) in names {
+            let was_seen = seen.get(node.layer as usize).and_then(|layer| layer.get(node.member as usize)).is_some_and(|mask| mask & (1 << index) != 0);
+            if !was_seen {
+                let of_layer = wanted.entry(node.layer as usize).or_default();
+                of_layer.entry(node.member).or_insert_with(|| (0, path.clone())).0 |= 1 << index;
+            }
+        }
+    }
+    wanted
+}
+
+/// Says which files only a second reading could have shown.
+fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
+    let mut names: Vec<(usize, &crate::path::ImagePath)> =
+        wanted.iter().flat_map(|(layer, members)| members.values().map(|(_, path)| (*layer, path))).collect();
+    names.sort_unstable();
+    names
+        .into_iter()
+        .map(|(layer, path)| {
+            Limitation::gap("second-look-impossible", format!("layer {layer} {path}"), "links lead to this file, and a stream cannot be read twice")
+                .help("save the archive to a file and scan that")
+        })
+        .collect()
+}
+
+fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
+    let mut findings: Vec<Finding> = Vec::new();
+    for check in CHECKS {
+        check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
+    }
+    let origin_of = |finding: &Finding| {
+        let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
+        layer.map_or(Origin::Unknown, |layer| layer.origin)
+    };
+    let context = EvaluateContext { limitations: &inventory.limitations, today: options.today, origin: &origin_of };
+    let (findings, verdict) = options.policy.evaluate(findings, &context);
+    let data = BTreeMap::from([
+        ("rules", rules().len().into()),
+        ("end_of_life", serde_json::json!({ "updated": check::END_OF_LIFE_UPDATED })),
+    ]);
+    Report { version: env!("CARGO_PKG_VERSION"), target: summary(&inventory), verdict, packages: inventory.packages, findings, limitations: inventory.limitations, data }
+}
+
+fn summary(inventory: &Inventory) -> TargetSummary {
+    let target = &inventory.target;
+    TargetSummary {
+        reference: target.reference.clone(),
+        source: target.source,
+        platform: target.platform.clone(),
+        digest: target.digest.clone(),
+        config_digest: target.config_digest.clone(),
+        tags: target.tags.clone(),
+        distro: inventory.distro.as_ref().map(|distro| distro.name.clone()),
+        size: ByteSize(inventory.layers.iter().map(|layer| layer.size).sum()),
+        entries: inventory.tree.layers().iter().map(|layer| layer.len() as u64).sum(),
+        layers: inventory
+            .layers
+            .iter()
+            .map(|layer| ReportedLayer {
+                index: layer.index,
+                digest: layer.digest.clone(),
+                diff_id: layer.diff_id.clone(),
+                size: ByteSize(layer.size),
+                created_by: layer.created_by.clone(),
+                origin: layer.origin,
+            })
+            .collect(),
+    }
+}

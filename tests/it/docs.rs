@@ -1,0 +1,126 @@
+//! One file, one line: each file is registered, each registration is in order, each generated page is current.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use careen::rule::Rule;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Folder, the trait its files implement, the slice that lists them.
+const REGISTERED: &[(&str, &str, &str)] = &[
+    ("src/check", "impl Check for", "CHECKS"),
+    ("src/output", "impl Format for", "FORMATS"),
+    ("src/package", "impl Collector for", "COLLECTORS"),
+    ("src/source", "impl Source for", "SOURCES"),
+];
+
+#[test]
+fn each_file_of_a_folder_is_registered() {
+    for (folder, implementation, slice) in REGISTERED {
+        let list = fs::read_to_string(root().join(folder).join("mod.rs")).unwrap();
+        let (_, list) = list.split_once(&format!("pub static {slice}")).unwrap_or_else(|| panic!("{folder}/mod.rs has no {slice}"));
+        let list = list.split("];").next().unwrap();
+        let mut found = 0;
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let file = if path.is_dir() { path.join("mod.rs") } else { path.clone() };
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let code = fs::read_to_string(&file).unwrap_or_default();
+            let code = code.split("#[cfg(test)]\nmod ").next().unwrap();
+            if stem != "mod" && code.contains(implementation) {
+                assert!(list.contains(&format!("{stem}::")), "{folder}/{stem} is not in {slice}");
+                found += 1;
+            }
+        }
+        assert!(found > 0, "{folder} has files that {implementation}");
+    }
+}
+
+#[test]
+fn rule_files_and_presets_are_embedded() {
+    for (folder, extension, list) in [("src/secret/rules", "toml", "src/secret/rule.rs"), ("policies", "toml", "src/policy/preset.rs")] {
+        let list = fs::read_to_string(root().join(list)).unwrap();
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|found| found == extension) {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                assert!(list.contains(&name), "{folder}/{name} is not embedded");
+            }
+        }
+    }
+}
+
+#[test]
+fn registrations_are_unique_and_sorted() {
+    let sorted = |what: &str, ids: Vec<&str>| {
+        let unique: BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(ids, unique.into_iter().collect::<Vec<_>>(), "{what}");
+    };
+    sorted("checks by their main rule", careen::check::CHECKS.iter().map(|check| check.rules()[0].id).collect());
+    sorted("formats", careen::output::FORMATS.iter().map(|format| format.id()).collect());
+    sorted("sources", careen::source::SOURCES.iter().map(|source| source.id()).collect());
+    sorted("rules", careen::scan::rules().iter().map(|rule| rule.id).collect());
+    let collectors: Vec<&str> = careen::scan::collectors().iter().map(|collector| collector.id()).collect();
+    assert_eq!(collectors.iter().collect::<BTreeSet<_>>().len(), collectors.len(), "{collectors:?}");
+    assert!(collectors.len() <= 64, "a mask has 64 bits");
+}
+
+#[test]
+fn rules_are_documented() {
+    for rule in careen::scan::rules() {
+        let (family, name) = rule.id.split_once('/').unwrap_or_else(|| panic!("{} has no family", rule.id));
+        let is_kebab = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        assert!(is_kebab(family) && is_kebab(name), "{}", rule.id);
+        assert!(!rule.title.is_empty() && !rule.title.ends_with('.'), "title of {}", rule.id);
+        assert!(!rule.why.is_empty() && !rule.remediation.is_empty(), "texts of {}", rule.id);
+        assert!(!rule.bad.is_empty() && !rule.good.is_empty(), "examples of {}", rule.id);
+    }
+}
+
+#[test]
+fn generated_pages_are_current() {
+    let mut pages: Vec<(PathBuf, String)> = Vec::new();
+    let rules = careen::scan::rules();
+    for rule in &rules {
+        pages.push((root().join(format!("docs/rules/{}.md", rule.id)), careen::rule::page(rule)));
+    }
+    pages.push((root().join("docs/rules/README.md"), index(&rules)));
+    let update = std::env::var_os("CAREEN_UPDATE").is_some();
+    let mut stale = Vec::new();
+    for (path, text) in &pages {
+        if fs::read_to_string(path).is_ok_and(|found| found == *text) {
+            continue;
+        }
+        if update {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        } else {
+            stale.push(path.display().to_string());
+        }
+    }
+    let known: BTreeSet<&Path> = pages.iter().map(|(path, _)| path.as_path()).collect();
+    for family in fs::read_dir(root().join("docs/rules")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for page in fs::read_dir(family).unwrap().map(|entry| entry.unwrap().path()) {
+            if !known.contains(page.as_path()) {
+                if update {
+                    fs::remove_file(&page).unwrap();
+                } else {
+                    stale.push(format!("{} has no rule", page.display()));
+                }
+            }
+        }
+    }
+    assert!(stale.is_empty(), "run the tests with CAREEN_UPDATE=1 to rewrite these pages:\n{}", stale.join("\n"));
+}
+
+fn index(rules: &[&'static Rule]) -> String {
+    let mut text = String::from("# Rules\n\nMade from the rules themselves; `careen explain RULE` shows the same pages.\n\n| rule | severity | what |\n|---|---|---|\n");
+    for rule in rules {
+        text += &format!("| [{id}]({id}.md) | {severity} | {title} |\n", id = rule.id, severity = rule.severity, title = rule.title);
+    }
+    text
+}

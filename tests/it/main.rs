@@ -1,0 +1,5 @@
+//! The integration tests: one binary, so that it links once.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+mod architecture;
+mod docs;
