@@ -126,7 +126,11 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     }
     match reports {
         Ok(reports) => {
-            let rules = ExitRules { code: arguments.exit_code, no_fail: arguments.no_fail, allow_partial: arguments.allow_partial };
+            let rules = ExitRules {
+                code: arguments.exit_code,
+                no_fail: arguments.no_fail,
+                allow_partial: arguments.allow_partial,
+            };
             Exit::of_outcomes(reports.iter().map(|report| report.verdict.outcome), rules)
         }
         Err(error) => Exit::of(&error),
@@ -137,10 +141,9 @@ fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> 
     let limits = Limits::default();
     let access = access(arguments)?;
     let target = target::parse(&arguments.target)?;
-    let source = SOURCES
-        .iter()
-        .find(|source| source.id() == target.source)
-        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source)))?;
+    let source = SOURCES.iter().find(|source| source.id() == target.source).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source))
+    })?;
     let platform = match arguments.platform.as_deref() {
         None => PlatformChoice::Host,
         Some("all") => PlatformChoice::All,
@@ -156,7 +159,11 @@ fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> 
     };
     let policy = policy(arguments)?;
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
-    scan(*source, &request, &Options { policy: &policy, today: arguments.today.unwrap_or_else(term::today), jobs, progress: watcher })
+    scan(
+        *source,
+        &request,
+        &Options { policy: &policy, today: arguments.today.unwrap_or_else(term::today), jobs, progress: watcher },
+    )
 }
 
 fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
@@ -180,7 +187,9 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         mirrors.insert(host.clone(), registry.mirrors);
         trusted_realms.insert(host, registry.trusted_realms);
     }
-    let socket = ["CONTAINER_HOST", "DOCKER_HOST"].iter().find_map(|name| std::env::var(name).ok()?.strip_prefix("unix://").map(PathBuf::from));
+    let socket = ["CONTAINER_HOST", "DOCKER_HOST"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok()?.strip_prefix("unix://").map(PathBuf::from));
     Ok(Access {
         username: arguments.username.clone(),
         password: password(arguments)?,
@@ -229,7 +238,9 @@ impl Outputs {
         let mut places: Vec<(&'static dyn Format, Option<PathBuf>)> = Vec::new();
         let mut main_is_placed = false;
         for output in &arguments.output {
-            let named = output.split_once('=').and_then(|(word, path)| Some((*FORMATS.iter().find(|format| format.id() == word)?, path)));
+            let named = output
+                .split_once('=')
+                .and_then(|(word, path)| Some((*FORMATS.iter().find(|format| format.id() == word)?, path)));
             let (format, path) = named.unwrap_or((main, output.as_str()));
             main_is_placed |= named.is_none() || path == "-";
             places.push((format, (path != "-").then(|| PathBuf::from(path))));
@@ -282,7 +293,11 @@ fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::R
         return super::finish_write(render(&mut out).and_then(|()| out.flush()));
     };
     let place = path.display().to_string();
-    let partial = path.with_file_name(format!(".{}.partial-{}", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    let partial = path.with_file_name(format!(
+        ".{}.partial-{}",
+        path.file_name().unwrap_or_default().to_string_lossy(),
+        std::process::id()
+    ));
     let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let written = std::fs::File::create(if is_special { path } else { &partial }).and_then(|file| {
         let mut out = io::BufWriter::new(file);

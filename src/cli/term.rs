@@ -87,7 +87,11 @@ struct State {
 impl Watcher {
     /// Shows a bar on stderr if that is a terminal and `visible`.
     pub(super) fn new(visible: bool) -> Self {
-        let target = if visible && io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let target = if visible && io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bytes} {bytes_per_sec}") {
             bar.set_style(style);
@@ -135,7 +139,11 @@ impl Progress for Watcher {
         state.layers.0 += 1;
         let (done, of) = state.layers;
         drop(state);
-        self.bar.set_message(if of == 0 { format!("{done} layers read") } else { format!("{done} of {of} layers read") });
+        self.bar.set_message(if of == 0 {
+            format!("{done} layers read")
+        } else {
+            format!("{done} of {of} layers read")
+        });
     }
 }
 
@@ -152,7 +160,9 @@ impl Watch for Watcher {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).layers = (0, layers);
         if let Some(bytes) = bytes {
             self.bar.set_length(bytes);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:24} {bytes} of {total_bytes} {bytes_per_sec}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {msg} {bar:24} {bytes} of {total_bytes} {bytes_per_sec}")
+            {
                 self.bar.set_style(style);
             }
         }

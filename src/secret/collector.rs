@@ -101,7 +101,7 @@ impl Collector for SecretCollector {
             let (of_node, after) = rest.split_at(rest.partition_point(|fact| fact.node <= node).max(1));
             rest = after;
             let own = of_node.iter().filter(|fact| fact.collector == view.collector).map(|fact| &fact.fact);
-            let path = view.tree.names_of(node).first().unwrap_or(&view.tree.entry(node).path);
+            let path = view.tree.names_of(node).next().unwrap_or(&view.tree.entry(node).path);
             assemble_node(own, node, path, cap, inventory);
         }
     }
