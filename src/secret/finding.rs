@@ -40,7 +40,7 @@ fn finding(secret: &Secret, inventory: &Inventory, today: Date) -> Finding {
             (
                 Location::History { index: *index, layer, key: key.clone() },
                 escape(key),
-                format!("build step {}, {}", index + 1, escape(key)),
+                format!("build step {index}, {}", escape(key)),
             )
         }
     };
