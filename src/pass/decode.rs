@@ -690,13 +690,10 @@ mod tests {
     #[test]
     fn each_format_is_told_by_its_mark_and_decoded_whole() {
         for (compression, encode) in ENCODERS {
-            for size in [0, 1, 50, 300_000, 2_000_000] {
+            for size in [0, 1, 50, 600_000] {
                 let bytes: Vec<u8> = TEXT.iter().cycle().take(size).copied().collect();
                 let blob = encode(&bytes);
                 for piece in [1, 7, 1 << 20] {
-                    if piece < 100 && size > 400_000 {
-                        continue;
-                    }
                     let mut decoder = open(Drops(&blob, piece), &Limits::default()).expect("opens");
                     assert_eq!(decoder.compression(), compression);
                     let mut out = Vec::new();
