@@ -261,7 +261,8 @@ pub fn is_header(head: &[u8]) -> bool {
 
 /// Zeros that fill a body of `size` bytes up to whole blocks.
 pub fn padding(size: u64) -> u64 {
-    size.wrapping_neg() & (BLOCK as u64 - 1)
+    // blocks are 512 bytes
+    size.wrapping_neg() & 511
 }
 
 /// Fills `buffer` as far as there are bytes.

@@ -81,6 +81,11 @@ pub trait Blob: std::fmt::Debug + Send + Sync {
     fn is_replayable(&self) -> bool {
         true
     }
+
+    /// What reading left out, asked after reading; a folder has files that cannot be opened.
+    fn limitations(&self) -> Vec<Limitation> {
+        Vec::new()
+    }
 }
 
 /// Bytes in memory are a blob: tests and small archives.

@@ -1,12 +1,27 @@
 //! Where images come from. Each source is one file here and one line in [`SOURCES`].
 
+mod archive;
+mod daemon;
+pub mod dir;
+pub mod docker;
+pub mod docker_archive;
+mod form;
+mod layout;
+#[cfg(test)]
+mod made;
 mod name;
+pub mod oci_archive;
+pub mod oci_dir;
+pub mod podman;
 #[cfg(feature = "registry")]
 pub mod registry;
 #[cfg(not(feature = "registry"))]
 #[path = "no_registry.rs"]
 pub mod registry;
 pub mod select;
+mod store;
+pub mod stream;
+pub mod target;
 
 use std::io::Read;
 
@@ -40,7 +55,13 @@ pub struct Request<'a> {
     pub limits: &'a Limits,
     /// What registries need; see the registry source.
     pub access: &'a Access,
+    /// Undoes the compression round an archive.
+    pub unwrap: Option<Unwrap>,
 }
+
+/// Decompresses a stream of gzip, zstd, xz or bzip2, told by its first bytes. The decoder is a part of
+/// the pass, which no source knows, so it is handed in.
+pub type Unwrap = fn(Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>>;
 
 /// Which of several images in one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -140,4 +161,13 @@ pub struct StreamedLayer {
 }
 
 /// All sources, sorted by id.
-pub static SOURCES: &[&dyn Source] = &[&registry::RegistrySource];
+pub static SOURCES: &[&dyn Source] = &[
+    &dir::Dir,
+    &docker::Docker,
+    &docker_archive::DockerArchive,
+    &oci_archive::OciArchive,
+    &oci_dir::OciDir,
+    &podman::Podman,
+    &registry::RegistrySource,
+    &stream::StreamSource,
+];

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+pub use crate::image::Descriptor;
 use crate::image::manifest::{Document, Manifest, media_type};
-use crate::image::{Blob, Descriptor, Image, ImageConfig, Layer, Platform, Target};
+use crate::image::{Blob, Image, ImageConfig, Layer, Platform, Target};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 
@@ -354,19 +355,13 @@ impl Walk<'_, '_> {
 
     /// Those of the wanted platform.
     fn pick(&mut self, mut leaves: Vec<Leaf>, is_exact: bool, request: &Request<'_>) -> Result<Vec<Leaf>> {
-        let host = Platform::host();
-        let wanted = match &request.platform {
+        // one image alone is no choice, unless an index says for whom it is
+        let is_alone = leaves.len() == 1 && leaves.iter().all(|leaf| !leaf.is_in_index || leaf.platform.is_none());
+        match request.platform {
             PlatformChoice::All => return Ok(leaves),
-            PlatformChoice::Only(wanted) => wanted,
-            PlatformChoice::Host if is_exact => return Ok(leaves),
-            // one image alone is no choice, unless an index says for whom it is
-            PlatformChoice::Host
-                if leaves.len() == 1 && leaves.iter().all(|leaf| !leaf.is_in_index || leaf.platform.is_none()) =>
-            {
-                return Ok(leaves);
-            }
-            PlatformChoice::Host => &host,
-        };
+            PlatformChoice::Host if is_exact || is_alone => return Ok(leaves),
+            PlatformChoice::Host | PlatformChoice::Only(_) => {}
+        }
         for leaf in &mut leaves {
             if leaf.platform.is_none() {
                 let manifest = match leaf.manifest.take() {
@@ -377,26 +372,10 @@ impl Walk<'_, '_> {
                 leaf.manifest = Some(manifest);
             }
         }
-        let there: Vec<Option<Platform>> = leaves.iter().map(|leaf| leaf.platform.clone()).collect();
-        let fitting = best_platforms(&there, wanted);
-        let list = || list_platforms(&there);
-        match fitting.as_slice() {
-            [] => {
-                let message = format!("there is no image for {}", escape(wanted.to_string()));
-                let help = match request.platform {
-                    PlatformChoice::Host => format!("choose one with `--platform`, or `--platform all`: {}", list()),
-                    _ => format!("it has: {}", list()),
-                };
-                Err(Error::new(ErrorKind::NotFound, message).help(help))
-            }
-            [place] => Ok(leaves.into_iter().nth(*place).into_iter().collect()),
-            _ => {
-                let words: Vec<String> = fitting.iter().filter_map(|place| leaves.get(*place)).map(describe).collect();
-                let message = format!("several images fit {}", escape(wanted.to_string()));
-                Err(Error::new(ErrorKind::Usage, message)
-                    .help(format!("name one by its digest or its whole platform: {}", joined(&words))))
-            }
-        }
+        let there: Vec<_> =
+            leaves.iter().map(|leaf| (leaf.platform.clone(), leaf.descriptor.digest.to_string())).collect();
+        let place = choose_platform(&there, request)?;
+        Ok(leaves.into_iter().nth(place).into_iter().collect())
     }
 
     fn read_manifest(&mut self, descriptor: &Descriptor) -> Result<Manifest> {
@@ -518,18 +497,53 @@ fn listing(images: &[Group], request: &Request<'_>) -> String {
 
 /// A list for an error, cut where it gets long.
 pub(super) fn joined(words: &[String]) -> String {
-    let mut text = words.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if let Some(more) = words.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        text.push_str(&format!(" and {more} more"));
+    let text = words.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match words.len().saturating_sub(LISTED) {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
+}
+
+/// The place of the one image among `there` (platform and a word that names it) for the platform asked
+/// for, or this host's; otherwise an error that lists what there is.
+pub(super) fn choose_platform(there: &[(Option<Platform>, String)], request: &Request<'_>) -> Result<usize> {
+    let (wanted, help) = match &request.platform {
+        PlatformChoice::Only(wanted) => (wanted.clone(), "it has"),
+        PlatformChoice::Host | PlatformChoice::All => {
+            (Platform::host(), "choose one with `--platform`, or `--platform all`; it has")
+        }
+    };
+    let shown = escape(wanted.to_string());
+    let words = |platform: &Option<Platform>| {
+        platform.as_ref().map_or_else(|| "one without a platform".into(), |platform| escape(platform.to_string()))
+    };
+    let platforms: Vec<Option<&Platform>> = there.iter().map(|(platform, _)| platform.as_ref()).collect();
+    let fitting = best_platforms(&platforms, &wanted);
+    match fitting.as_slice() {
+        [] => {
+            let list: BTreeSet<String> = there.iter().map(|(platform, _)| words(platform)).collect();
+            let list = joined(&list.into_iter().collect::<Vec<_>>());
+            Err(Error::new(ErrorKind::NotFound, format!("there is no image for {shown}"))
+                .help(format!("{help}: {list}")))
+        }
+        [place] => Ok(*place),
+        _ => {
+            let list: Vec<String> = fitting
+                .iter()
+                .filter_map(|place| there.get(*place))
+                .map(|(platform, word)| format!("`{word}` ({})", words(platform)))
+                .collect();
+            Err(Error::new(ErrorKind::Usage, format!("several images fit {shown}"))
+                .help(format!("name one, or its platform with the variant: {}", joined(&list))))
+        }
+    }
 }
 
 /// Places of the platforms that fit best: equal ones, otherwise those of any variant; of the variants of
 /// 32-bit ARM, v7, as Docker does.
-fn best_platforms(there: &[Option<Platform>], wanted: &Platform) -> Vec<usize> {
+fn best_platforms(there: &[Option<&Platform>], wanted: &Platform) -> Vec<usize> {
     let places = |fits: &dyn Fn(&Platform) -> bool| -> Vec<usize> {
-        there.iter().enumerate().filter(|(_, p)| p.as_ref().is_some_and(fits)).map(|(place, _)| place).collect()
+        there.iter().enumerate().filter(|(_, p)| p.is_some_and(fits)).map(|(place, _)| place).collect()
     };
     let equal =
         places(&|p| p.satisfies(wanted) && wanted.satisfies(p) && p.variant.is_empty() == wanted.variant.is_empty());
@@ -544,19 +558,6 @@ fn best_platforms(there: &[Option<Platform>], wanted: &Platform) -> Vec<usize> {
         }
     }
     any
-}
-
-fn list_platforms(there: &[Option<Platform>]) -> String {
-    let words: BTreeSet<String> = there
-        .iter()
-        .map(|p| p.as_ref().map_or_else(|| "one without a platform".into(), |p| escape(p.to_string())))
-        .collect();
-    joined(&words.into_iter().collect::<Vec<_>>())
-}
-
-fn describe(leaf: &Leaf) -> String {
-    let platform = leaf.platform.as_ref().map_or_else(String::new, |p| format!(" ({})", escape(p.to_string())));
-    format!("{}{platform}", leaf.descriptor.digest)
 }
 
 fn names(descriptor: &Descriptor) -> Vec<String> {

@@ -216,7 +216,14 @@ fn quick() -> Pace {
 
 fn open_reference(location: &str, access: &Access) -> Result<Vec<Image>> {
     let limits = Limits::default();
-    let request = Request { location, choice: Choice::Only, platform: PlatformChoice::Host, limits: &limits, access };
+    let request = Request {
+        location,
+        choice: Choice::Only,
+        platform: PlatformChoice::Host,
+        limits: &limits,
+        access,
+        unwrap: None,
+    };
     match open_with_pace(&request, quick())? {
         Opened::Images(images) => Ok(images),
         Opened::Stream(_) => panic!("a registry is no stream"),

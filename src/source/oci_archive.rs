@@ -1,0 +1,25 @@
+//! OCI layouts in a tar.
+
+use std::path::Path;
+
+use crate::error::Result;
+
+use super::form::{self, Form};
+use super::{Opened, Request, Source};
+
+/// Opens OCI layouts in a tar.
+pub struct OciArchive;
+
+impl Source for OciArchive {
+    fn id(&self) -> &'static str {
+        Form::Oci.id()
+    }
+
+    fn sniffs(&self, location: &Path) -> bool {
+        form::of_file(location) == Some(Form::Oci)
+    }
+
+    fn open(&self, request: &Request<'_>) -> Result<Opened> {
+        form::open_file(request, Some(Form::Oci))
+    }
+}

@@ -1,0 +1,113 @@
+//! OCI layouts in a folder.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::escape::escape;
+use crate::image::Blob;
+use crate::size::ByteSize;
+
+use super::store::{Assembled, FileRange, Store, read_capped};
+use super::{Opened, Request, Source, layout};
+
+/// Opens OCI layouts in a folder.
+pub struct OciDir;
+
+impl Source for OciDir {
+    fn id(&self) -> &'static str {
+        "oci-dir"
+    }
+
+    fn sniffs(&self, location: &Path) -> bool {
+        location.join(layout::INDEX).is_file()
+    }
+
+    fn open(&self, request: &Request<'_>) -> Result<Opened> {
+        let folder = Folder::new(Path::new(request.location));
+        if !folder.path.is_dir() {
+            let error = match fs::metadata(&folder.path) {
+                Ok(_) => Error::malformed("this is not a folder").help("an OCI layout in a tar is an `oci-archive:`"),
+                Err(e) => Error::io("cannot open the OCI layout", e),
+            };
+            return Err(error.at(folder.place));
+        }
+        let images = layout::open(&folder, request, self.id())?;
+        Ok(Opened::Images(images.into_iter().map(|Assembled { image, .. }| image).collect()))
+    }
+}
+
+/// A folder whose files are the parts. Names come from verified digests only, so none leads out of it.
+struct Folder {
+    path: PathBuf,
+    place: String,
+}
+
+impl Folder {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), place: escape(path.as_os_str().as_encoded_bytes()) }
+    }
+
+    /// Opens a regular file; a symbolic link might lead out of the layout and counts as missing.
+    fn file(&self, name: &str) -> Result<Option<FileRange>> {
+        let path = self.path.join(name);
+        let failed = |e| Error::io(format!("cannot open `{}`", escape(name)), e);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() => {
+                let file = File::open(&path).map_err(failed)?;
+                Ok(Some(FileRange { file: Arc::new(file), offset: 0, size: metadata.len() }))
+            }
+            Ok(metadata) if metadata.is_symlink() => {
+                Err(Error::malformed(format!("`{}` is a symbolic link, which is not followed", escape(name))))
+            }
+            Ok(_) => Ok(None),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(failed(e)),
+        }
+    }
+}
+
+impl Store for Folder {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn document(&self, name: &str, most: ByteSize) -> Result<Option<Vec<u8>>> {
+        self.file(name)?.map(|file| read_capped(file.reader(), most, name)).transpose()
+    }
+
+    fn layer(&self, name: &str) -> Option<Arc<dyn Blob>> {
+        match self.file(name) {
+            Ok(found) => {
+                found.map(|_| Arc::new(LayerFile { folder: Self::new(&self.path), name: name.to_owned() }) as _)
+            }
+            // opening it again gives the reason to whoever reads it
+            Err(_) => Some(Arc::new(LayerFile { folder: Self::new(&self.path), name: name.to_owned() })),
+        }
+    }
+}
+
+/// A layer in a file of its own; opened only while it is read, since there may be thousands.
+struct LayerFile {
+    folder: Folder,
+    name: String,
+}
+
+impl std::fmt::Debug for LayerFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("LayerFile").field(&self.folder.path.join(&self.name)).finish()
+    }
+}
+
+impl Blob for LayerFile {
+    fn open(&self) -> Result<Box<dyn std::io::Read + Send + '_>> {
+        let found = self.folder.file(&self.name)?;
+        let file = found.ok_or_else(|| Error::malformed(format!("the layer `{}` is gone", escape(&self.name))))?;
+        Ok(Box::new(file.reader()))
+    }
+
+    fn size(&self) -> Option<u64> {
+        fs::symlink_metadata(self.folder.path.join(&self.name)).ok().map(|metadata| metadata.len())
+    }
+}
