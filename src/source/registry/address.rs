@@ -99,10 +99,9 @@ impl Endpoint {
         let url = parse_url(&format!("https://{authority}/"))?;
         check_destination(&url)?;
         let schemes = match scheme {
-            Some(Scheme::Https) => &[Scheme::Https][..],
             Some(Scheme::Http) => &[Scheme::Http][..],
             None if insecure || is_loopback(&url) => BOTH,
-            None => &[Scheme::Https][..],
+            Some(Scheme::Https) | None => &[Scheme::Https][..],
         };
         Ok(Self {
             name: name.to_owned(),
@@ -143,14 +142,15 @@ impl Endpoint {
     /// and port, known to belong together, or allowed by the user.
     pub(super) fn trusts_realm(&self, realm: &Url, trusted: &BTreeMap<String, Vec<String>>) -> bool {
         let Some(authority) = authority_of(realm) else { return false };
-        let own =
-            parse_url(&format!("{}://{}/", realm.scheme(), self.authority)).ok().and_then(|url| authority_of(&url));
-        own.as_deref() == Some(&authority)
-            || (realm.scheme() == "https"
-                && KNOWN_REALMS.iter().any(|(name, host)| *name == self.name && *host == authority))
-            || trusted
-                .get(&self.name)
-                .is_some_and(|hosts| hosts.iter().any(|host| host.eq_ignore_ascii_case(&authority)))
+        let is_known = || KNOWN_REALMS.iter().any(|(name, host)| *name == self.name && *host == authority);
+        let is_named = |hosts: &Vec<String>| hosts.iter().any(|host| host.eq_ignore_ascii_case(&authority));
+        self.owns(realm) || (realm.scheme() == "https" && is_known()) || trusted.get(&self.name).is_some_and(is_named)
+    }
+
+    /// Whether `url` has this endpoint's host and port.
+    pub(super) fn owns(&self, url: &Url) -> bool {
+        let own = parse_url(&format!("{}://{}/", url.scheme(), self.authority)).ok();
+        own.is_some_and(|own| own.host() == url.host() && own.port() == url.port())
     }
 }
 
@@ -229,8 +229,9 @@ fn plain(ip: IpAddr) -> IpAddr {
     };
     match v6.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => ip,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
-        [0x2002, high, low, ..] => v4(high, low),
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            v4(high, low)
+        }
         _ => ip,
     }
 }

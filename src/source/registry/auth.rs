@@ -1,4 +1,4 @@
-//! Challenges and tokens (RFC 9110 section 11, distribution's token and OAuth2 specifications).
+//! Challenges and tokens (RFC 9110 section 11, distribution's token and `OAuth2` specifications).
 //!
 //! Credentials belong to one registry. They go to its own host, and to a token service only on that
 //! host, or where the two are known to belong together, or where the user said so.
@@ -83,10 +83,11 @@ fn parse_challenges(header: &str) -> Vec<(String, Parameters)> {
             continue;
         };
         let Some((value, after)) = split_value(value) else { break };
-        if let Some((_, parameters)) = challenges.last_mut() {
-            if parameters.len() < MOST_PARAMETERS && value.len() <= LONGEST_PARAMETER {
-                parameters.push((word.to_owned(), value));
-            }
+        if let Some((_, parameters)) = challenges.last_mut()
+            && parameters.len() < MOST_PARAMETERS
+            && value.len() <= LONGEST_PARAMETER
+        {
+            parameters.push((word.to_owned(), value));
         }
         rest = after;
     }
@@ -214,7 +215,7 @@ fn check_encrypted(endpoint: &Endpoint, url: &Url) -> Result<()> {
         .help("use HTTPS, or allow it for this registry with `--insecure`"))
 }
 
-/// Fetches a token: with `GET` and a password or nothing, or an OAuth2 exchange of an identity token.
+/// Fetches a token: with `GET` and a password or nothing, or an `OAuth2` exchange of an identity token.
 async fn fetch_token(
     mut realm: Url,
     service: Option<&str>,
@@ -230,27 +231,24 @@ async fn fetch_token(
     }
     let mut form = None;
     let mut auth = RegistryAuth::Anonymous;
-    match credential {
-        Credential::Identity(identity) => {
-            transport.keep_secret(&identity.0);
-            let mut pairs = vec![("grant_type", "refresh_token"), ("client_id", "careen"), ("scope", scope)];
-            pairs.extend(service.map(|service| ("service", service)));
-            pairs.push(("refresh_token", &identity.0));
-            form = Some(encode_form(&pairs));
+    if let Credential::Identity(identity) = credential {
+        transport.keep_secret(&identity.0);
+        let mut pairs = vec![("grant_type", "refresh_token"), ("client_id", "careen"), ("scope", scope)];
+        pairs.extend(service.map(|service| ("service", service)));
+        pairs.push(("refresh_token", &identity.0));
+        form = Some(encode_form(&pairs));
+    } else {
+        let mut query = realm.query_pairs_mut();
+        if let Some(service) = service {
+            query.append_pair("service", service);
         }
-        _ => {
-            let mut query = realm.query_pairs_mut();
-            if let Some(service) = service {
-                query.append_pair("service", service);
-            }
-            query.append_pair("scope", scope);
-        }
+        query.append_pair("scope", scope);
     }
     if let Credential::Password(user, password) = credential {
         transport.keep_secret(&password.0);
         auth = RegistryAuth::Basic(user.clone(), password.0.clone());
     }
-    let insecure = endpoint.insecure && endpoint.trusts_realm(&realm, &BTreeMap::new());
+    let insecure = endpoint.insecure && endpoint.owns(&realm);
     let ask = Ask { url: realm.clone(), auth: &auth, accept: "application/json", from: 0, form, insecure };
     let response = transport.send(&ask).await?;
     match response.status() {
@@ -309,9 +307,9 @@ pub(super) fn auth_error(endpoint: &Endpoint, message: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Option<Challenge> {
+    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        Some(Challenge::Bearer { realm: realm.to_owned(), service: own(service), scope: own(scope) })
+        Challenge::Bearer { realm: realm.to_owned(), service: own(service), scope: own(scope) }
     }
 
     #[test]
@@ -321,18 +319,21 @@ mod tests {
             (&["basic"], Some(Challenge::Basic)),
             (
                 &[r#"Bearer realm="https://a.b/token",service="a.b",scope="repository:x/y:pull""#],
-                bearer("https://a.b/token", Some("a.b"), Some("repository:x/y:pull")),
+                Some(bearer("https://a.b/token", Some("a.b"), Some("repository:x/y:pull"))),
             ),
             (
                 &[r#"bearer  Realm = "https://a.b/t" , scope="repository:x:pull,push""#],
-                bearer("https://a.b/t", None, Some("repository:x:pull,push")),
+                Some(bearer("https://a.b/t", None, Some("repository:x:pull,push"))),
             ),
-            (&["Bearer realm=https://a.b/t, service=s"], bearer("https://a.b/t", Some("s"), None)),
+            (&["Bearer realm=https://a.b/t, service=s"], Some(bearer("https://a.b/t", Some("s"), None))),
             (
                 &[r#"Basic realm="a, Bearer realm=x", Bearer realm="https://q/\"t""#],
-                bearer("https://q/\"t", None, None),
+                Some(bearer("https://q/\"t", None, None)),
             ),
-            (&[r#"Negotiate, Basic realm="x""#, r#"Bearer realm="https://a/t""#], bearer("https://a/t", None, None)),
+            (
+                &[r#"Negotiate, Basic realm="x""#, r#"Bearer realm="https://a/t""#],
+                Some(bearer("https://a/t", None, None)),
+            ),
             (&[r#"Bearer realm="unfinished"#], None),
             (&[r#"Bearer service="no realm""#], None),
             (&["", ",,,", "=", "\"", "Digest qop=1"], None),

@@ -164,7 +164,7 @@ impl Download {
             let chunk = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return Err(Stop::Broken(self.connection.transport.failure(&url, error))),
+                Err(error) => return Err(Stop::Broken(self.connection.transport.failure(&url, &error))),
             };
             let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
             skip -= skipped as u64;

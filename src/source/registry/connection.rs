@@ -80,18 +80,16 @@ impl Connection {
             Error::malformed(format!("{what} does not have the digest {said}"))
                 .at(format!("{}/{}", self.endpoint.authority, self.endpoint.repository))
         };
-        if let Wanted::Digest(digest) = wanted {
-            if !digest.matches(&bytes) {
-                return Err(differs("it is named by").help("the registry, or something between, changed it"));
-            }
+        if let Wanted::Digest(digest) = wanted
+            && !digest.matches(&bytes)
+        {
+            return Err(differs("it is named by").help("the registry, or something between, changed it"));
         }
         let stated = headers.get("docker-content-digest").and_then(|value| value.to_str().ok());
-        if let Some(stated) = stated.and_then(|stated| stated.parse::<Digest>().ok()) {
-            if !stated.matches(&bytes) {
-                return Err(
-                    differs("that the registry says it has").help("the registry, or something between, changed it")
-                );
-            }
+        if let Some(stated) = stated.and_then(|stated| stated.parse::<Digest>().ok())
+            && !stated.matches(&bytes)
+        {
+            return Err(differs("that the registry says it has").help("the registry, or something between, changed it"));
         }
         Ok(bytes)
     }
@@ -186,7 +184,7 @@ impl Connection {
             }
             let mut failure = self.transport.refuse(what, response).await;
             if failure.error.kind == ErrorKind::Auth {
-                failure = self.explain_refusal(failure, is_own).await;
+                failure = self.explain_refusal(failure, status, is_own).await;
             }
             return Err(failure);
         }
@@ -221,13 +219,12 @@ impl Connection {
         if state.generation != generation {
             return Ok(());
         }
-        let found = match &state.found {
-            Some(found) => found.clone(),
-            None => {
-                let found = self.find_credential().await;
-                state.found = Some(found.clone());
-                found
-            }
+        let found = if let Some(found) = &state.found {
+            found.clone()
+        } else {
+            let found = self.find_credential().await;
+            state.found = Some(found.clone());
+            found
         };
         let told = |mut error: Error| {
             if let Some(trouble) = &found.trouble {
@@ -271,7 +268,7 @@ impl Connection {
         found
     }
 
-    async fn explain_refusal(&self, failure: Failure, is_own: bool) -> Failure {
+    async fn explain_refusal(&self, failure: Failure, status: StatusCode, is_own: bool) -> Failure {
         let Failure { error, kind } = failure;
         if !is_own {
             return Failure { error: Error { kind: ErrorKind::Network, ..error }, kind };
@@ -280,6 +277,8 @@ impl Connection {
         let is_anonymous = state.found.as_ref().is_none_or(|found| matches!(found.credential, Credential::None));
         let why = if is_anonymous {
             "; it may not exist, or not be for everybody"
+        } else if status == StatusCode::UNAUTHORIZED {
+            "; the login is not accepted"
         } else {
             "; the login may lack the permission to pull, or the repository may not exist"
         };

@@ -167,7 +167,7 @@ struct RemoteBlob {
 
 impl Blob for RemoteBlob {
     fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(self.registry.open_blob(&self.digest, self.size)?)
+        self.registry.open_blob(&self.digest, self.size)
     }
 
     fn size(&self) -> Option<u64> {

@@ -53,6 +53,10 @@ impl FromStr for ImageReference {
         let parsed = parsed.map_err(|error| explain(text, &error.to_string()))?;
         let host = ipv6_host.unwrap_or_else(|| parsed.registry().to_ascii_lowercase());
         check_port(&host)?;
+        // the grammar lets capitals pass as the host that turns out to be none
+        if parsed.repository().bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err(explain(text, "repository names are lower case"));
+        }
         if parsed.repository().len() > LONGEST_REPOSITORY {
             return Err(usage(format!("the repository's name is longer than {LONGEST_REPOSITORY} bytes")));
         }
@@ -117,7 +121,7 @@ fn explain(text: &str, reason: &str) -> Error {
     }
     let lower = text.to_ascii_lowercase();
     if lower != text && Reference::try_from(lower.as_str()).is_ok() {
-        return error.help(format!("repositories are lower case: `{lower}`"));
+        return error.help(format!("repository names are lower case: `{lower}`"));
     }
     error.help("write it as `registry.example.com/team/app:1.0`; a file needs a path that exists")
 }
@@ -162,6 +166,7 @@ mod tests {
         for bad in [
             "",
             "UPPER/case",
+            "host.example.com/Upper",
             "a..b/../c",
             "host/",
             "/abs",

@@ -30,7 +30,7 @@ const ERROR_DOCUMENT: usize = 16 * 1024;
 const SERVER_WORDS: usize = 200;
 
 /// Longest wait a server may ask for with `Retry-After`.
-const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_ASKED_WAIT: Duration = Duration::from_mins(1);
 
 /// How patient careen is.
 #[derive(Debug, Clone)]
@@ -148,9 +148,11 @@ impl Transport {
         let origin = ask.url.origin();
         let from_this_machine = is_this_machine(&ask.url);
         let mut url = ask.url.clone();
+        let mut is_own = true;
         for _ in 0..=MOST_REDIRECTS {
             check_destination(&url)?;
-            let same_origin = url.origin() == origin;
+            // once elsewhere, a way back home gets no credentials either: it was not ours to choose
+            is_own &= url.origin() == origin;
             let client = self.client(&url, ask.insecure && url.host() == ask.url.host())?;
             let mut request = match &ask.form {
                 Some(form) => client
@@ -166,15 +168,15 @@ impl Transport {
                 request = request.header(RANGE, format!("bytes={}-", ask.from));
             }
             request = match ask.auth {
-                RegistryAuth::Basic(user, password) if same_origin => request.basic_auth(user, Some(password)),
-                RegistryAuth::Bearer(token) if same_origin => request.bearer_auth(token),
+                RegistryAuth::Basic(user, password) if is_own => request.basic_auth(user, Some(password)),
+                RegistryAuth::Bearer(token) if is_own => request.bearer_auth(token),
                 _ => request,
             };
-            let request = request.build().map_err(|e| self.failure(&url, e))?;
+            let request = request.build().map_err(|e| self.failure(&url, &e))?;
             if let Some(header) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
                 self.keep_secret(header.split_once(' ').map_or(header, |(_, secret)| secret));
             }
-            let response = client.execute(request).await.map_err(|e| self.failure(&url, e))?;
+            let response = client.execute(request).await.map_err(|e| self.failure(&url, &e))?;
             if !is_redirect(response.status()) {
                 return Ok(response);
             }
@@ -259,7 +261,7 @@ impl Transport {
             return Err(too_large().into());
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(&url, e))? {
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(&url, &e))? {
             if body.len() as u64 + chunk.len() as u64 > most {
                 return Err(too_large().into());
             }
@@ -269,8 +271,8 @@ impl Transport {
     }
 
     /// Describes what the HTTP library says, without the URL's query, which may be signed.
-    pub(super) fn failure(&self, url: &Url, error: reqwest::Error) -> Failure {
-        let cause = Cause::of(&error);
+    pub(super) fn failure(&self, url: &Url, error: &reqwest::Error) -> Failure {
+        let cause = Cause::of(error);
         let kind = match cause {
             Cause::Certificate => FailureKind::Lasting,
             _ if error.is_builder() => FailureKind::Lasting,
@@ -284,11 +286,11 @@ impl Transport {
             _ if error.is_body() || error.is_decode() => "the answer broke off",
             _ => "the request failed",
         };
-        let mut innermost: &dyn std::error::Error = &error;
+        let mut innermost: &dyn std::error::Error = error;
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        let detail = if std::ptr::addr_eq(innermost, &raw const error) {
+        let detail = if std::ptr::addr_eq(innermost, error) {
             String::new()
         } else {
             format!(": {}", self.server_words(&innermost.to_string()))
@@ -395,23 +397,24 @@ enum Cause {
 }
 
 impl Cause {
-    fn of(error: &reqwest::Error) -> Self {
-        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut next = Some(error);
         while let Some(error) = next {
-            // an I/O error does not name what it wraps as its source, only what is beneath that
-            let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            let tls = error
-                .downcast_ref::<rustls::Error>()
-                .or_else(|| wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
-            match tls {
+            match error.downcast_ref::<rustls::Error>() {
                 Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
                     return Self::Certificate;
                 }
                 Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => {
                     return Self::NotTls;
                 }
-                _ => next = error.source().or_else(|| wrapped.and_then(|inner| inner.source())),
+                _ => {}
             }
+            // an I/O error gives as its source not what it wraps, but what is beneath that
+            let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            next = match wrapped {
+                Some(wrapped) => Some(wrapped),
+                None => error.source(),
+            };
         }
         Self::Other
     }
@@ -487,6 +490,16 @@ mod tests {
             assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{asked:?}");
         }
         assert_eq!(parse_http_date("Thu, 01 Jan 1970 00:00:10 GMT"), Some(10));
+    }
+
+    #[test]
+    fn a_bad_certificate_is_found_however_deep_it_lies() {
+        let wrap = |error: rustls::Error| io::Error::other(io::Error::other(error));
+        let bad = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        assert_eq!(Cause::of(&wrap(bad)), Cause::Certificate);
+        assert_eq!(Cause::of(&wrap(plain)), Cause::NotTls);
+        assert_eq!(Cause::of(&io::Error::other("reset")), Cause::Other);
     }
 
     #[test]
