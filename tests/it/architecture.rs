@@ -29,7 +29,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("bzip2", &["pass/decode.rs"]),
     ("clap", &["cli"]),
     ("crc32fast", &["secret"]),
-    ("crossbeam_channel", &["source/registry"]),
     ("docker_credential", &["source/registry"]),
     ("flate2", &["pass/decode.rs"]),
     ("indicatif", &["cli/term.rs"]),
