@@ -7,9 +7,9 @@
 mod batch;
 mod budget;
 mod buffer;
-mod decode;
+pub mod decode;
 mod layer;
-mod tar;
+pub mod tar;
 
 use std::collections::HashMap;
 use std::io::Read;
