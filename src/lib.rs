@@ -3,6 +3,7 @@
 //! See `docs/ARCHITECTURE.md` for how data flows and which module may know which.
 
 pub mod check;
+pub mod cli;
 pub mod collect;
 pub mod digest;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod path;
 pub mod policy;
 pub mod report;
 pub mod rule;
+pub mod scan;
 pub mod secret;
 pub mod size;
 pub mod source;

@@ -12,7 +12,7 @@ use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::package;
 use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
-use crate::policy::{EvaluateContext, PolicySet};
+use crate::policy::{Action, EvaluateContext, PolicySet};
 use crate::report::{Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
@@ -65,7 +65,7 @@ pub fn collectors() -> Vec<&'static dyn Collector> {
 /// Every rule, sorted by id.
 pub fn rules() -> Vec<&'static Rule> {
     let mut rules: Vec<&'static Rule> = CHECKS.iter().flat_map(|check| check.rules().iter().copied()).collect();
-    rules.extend(secret::rules());
+    rules.extend(secret::RULES.iter().copied());
     rules.extend(crate::policy::RULES);
     rules.sort_by_key(|rule| rule.id);
     rules
@@ -101,10 +101,17 @@ impl Reading<'_> {
         self.options.progress.expect(image.layers.len(), bytes);
         self.options.progress.stage("read");
         let pass = self.pass()?;
-        let read = pass.read(&image.layers);
+        let mut read = pass.read(&image.layers);
+        for (facts, layer) in read.iter_mut().zip(&image.layers) {
+            facts.limitations.extend(layer.blob.limitations());
+        }
         let Image { layers, .. } = &image;
         let merged = self.merge(read, |wanted| {
-            if layers.iter().enumerate().any(|(index, layer)| wanted.contains_key(&index) && !layer.blob.is_replayable()) {
+            if layers
+                .iter()
+                .enumerate()
+                .any(|(index, layer)| wanted.contains_key(&index) && !layer.blob.is_replayable())
+            {
                 return None;
             }
             Some(pass.read_again(layers, wanted))
@@ -130,7 +137,9 @@ impl Reading<'_> {
             for (layer, streamed) in image.layers.iter().zip(&numbers) {
                 let number = streamed.number.map(|number| number as usize);
                 let is_last_use = nth == last && numbers.iter().filter(|other| *other == streamed).count() == 1;
-                let facts = number.and_then(|number| if is_last_use { by_number.remove(&number) } else { by_number.get(&number).cloned() });
+                let facts = number.and_then(|number| {
+                    if is_last_use { by_number.remove(&number) } else { by_number.get(&number).cloned() }
+                });
                 read.push(streamed_layer(layer, facts));
             }
             let merged = self.merge(read, |wanted| {
@@ -148,8 +157,15 @@ impl Reading<'_> {
                     })
                 });
                 result.ok()?;
-                let layer_of = |number: usize| numbers.iter().position(|layer| layer.number == u32::try_from(number).ok());
-                Some(facts.into_iter().filter_map(|(number, facts)| Some((layer_of(number)?, facts))).map(|(layer, facts)| (layer, facts.of_layer(layer))).collect())
+                let layer_of =
+                    |number: usize| numbers.iter().position(|layer| layer.number == u32::try_from(number).ok());
+                Some(
+                    facts
+                        .into_iter()
+                        .filter_map(|(number, facts)| Some((layer_of(number)?, facts)))
+                        .map(|(layer, facts)| (layer, facts.of_layer(layer)))
+                        .collect(),
+                )
             });
             inventories.push(self.assemble(image, merged));
         }
@@ -216,7 +232,12 @@ impl Reading<'_> {
         inventory.limitations.extend(limitations);
         let tree = std::mem::take(&mut inventory.tree);
         for (index, collector) in self.collectors.iter().enumerate() {
-            let view = View { tree: &tree, facts: &facts, collector: index, selected: selected.get(index).map_or(&[], Vec::as_slice) };
+            let view = View {
+                tree: &tree,
+                facts: &facts,
+                collector: index,
+                selected: selected.get(index).map_or(&[], Vec::as_slice),
+            };
             collector.assemble(&view, &mut inventory);
         }
         inventory.tree = tree;
@@ -242,7 +263,10 @@ struct Merged {
 /// What a streamed layer becomes once the image's documents are known.
 fn streamed_layer(layer: &Layer, facts: Option<LayerFacts>) -> LayerFacts {
     let mut facts = facts.unwrap_or_else(|| LayerFacts {
-        limitations: vec![Limitation::gap("layer-missing", "", "the archive does not hold the layer").help("save the image again, whole")],
+        limitations: vec![
+            Limitation::gap("layer-missing", "", "the archive does not hold the layer")
+                .help("save the image again, whole"),
+        ],
         ..LayerFacts::default()
     });
     facts.verify(&Stated { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() });
@@ -254,7 +278,10 @@ fn missed(selected: &[Vec<(crate::path::ImagePath, crate::tree::Node)>], seen: &
     let mut wanted: HashMap<usize, Wanted> = HashMap::new();
     for (index, names) in selected.iter().enumerate() {
         for (path, node) in names {
-            let was_seen = seen.get(node.layer as usize).and_then(|layer| layer.get(node.member as usize)).is_some_and(|mask| mask & (1 << index) != 0);
+            let was_seen = seen
+                .get(node.layer as usize)
+                .and_then(|layer| layer.get(node.member as usize))
+                .is_some_and(|mask| mask & (1 << index) != 0);
             if !was_seen {
                 let of_layer = wanted.entry(node.layer as usize).or_default();
                 of_layer.entry(node.member).or_insert_with(|| (0, path.clone())).0 |= 1 << index;
@@ -272,14 +299,18 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
     names
         .into_iter()
         .map(|(layer, path)| {
-            Limitation::gap("second-look-impossible", format!("layer {layer} {path}"), "links lead to this file, and a stream cannot be read twice")
-                .help("save the archive to a file and scan that")
+            Limitation::gap(
+                "second-look-impossible",
+                format!("layer {layer} {path}"),
+                "links lead to this file, and a stream cannot be read twice",
+            )
+            .help("save the archive to a file and scan that")
         })
         .collect()
 }
 
 fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings: Vec<Finding> = secret::findings(&inventory, options.today);
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
@@ -288,12 +319,21 @@ fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
         layer.map_or(Origin::Unknown, |layer| layer.origin)
     };
     let context = EvaluateContext { limitations: &inventory.limitations, today: options.today, origin: &origin_of };
-    let (findings, verdict) = options.policy.evaluate(findings, &context);
+    let (mut findings, verdict) = options.policy.evaluate(findings, &context);
+    findings.retain(|judged| judged.action != Action::Ignore);
     let data = BTreeMap::from([
         ("rules", rules().len().into()),
-        ("end_of_life", serde_json::json!({ "updated": check::END_OF_LIFE_UPDATED })),
+        ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
-    Report { version: env!("CARGO_PKG_VERSION"), target: summary(&inventory), verdict, packages: inventory.packages, findings, limitations: inventory.limitations, data }
+    Report {
+        version: env!("CARGO_PKG_VERSION"),
+        target: summary(&inventory),
+        verdict,
+        packages: inventory.packages,
+        findings,
+        limitations: inventory.limitations,
+        data,
+    }
 }
 
 fn summary(inventory: &Inventory) -> TargetSummary {

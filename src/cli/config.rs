@@ -34,12 +34,16 @@ impl Config {
     pub(super) fn read(named: Option<PathBuf>, folder: &Path, user: Option<&Path>) -> Result<Self> {
         let found = match named {
             Some(path) => Some(path),
-            None => nearest(folder).or_else(|| user.map(|user| user.join("careen/careen.toml")).filter(|path| path.is_file())),
+            None => nearest(folder)
+                .or_else(|| user.map(|user| user.join("careen/careen.toml")).filter(|path| path.is_file())),
         };
         let Some(path) = found else { return Ok(Self::default()) };
         let place = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the configuration", e).at(&place))?;
-        toml::from_str(&text).map_err(|e| Error::new(ErrorKind::Config, format!("the configuration is wrong: {}", e.to_string().trim_end())).at(place))
+        let text =
+            std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the configuration", e).at(&place))?;
+        toml::from_str(&text).map_err(|e| {
+            Error::new(ErrorKind::Config, format!("the configuration is wrong: {}", e.to_string().trim_end())).at(place)
+        })
     }
 }
 
@@ -69,9 +73,13 @@ mod tests {
         std::fs::create_dir(project.join(".git")).expect("a folder");
         std::fs::write(folder.path().join("careen.toml"), "[registry.outside]\n").expect("a file");
         assert!(Config::read(None, &deep, None).expect("nothing to read").registry.is_empty(), "beyond the repository");
-        std::fs::write(project.join("careen.toml"), "[registry.\"r.example\"]\nmirrors = [\"m.example\"]\n").expect("a file");
+        std::fs::write(project.join("careen.toml"), "[registry.\"r.example\"]\nmirrors = [\"m.example\"]\n")
+            .expect("a file");
         let config = Config::read(None, &deep, None).expect("a good file");
-        assert_eq!(config.registry.get("r.example").map(|registry| registry.mirrors.as_slice()), Some(&["m.example".to_owned()][..]));
+        assert_eq!(
+            config.registry.get("r.example").map(|registry| registry.mirrors.as_slice()),
+            Some(&["m.example".to_owned()][..])
+        );
         std::fs::write(project.join("careen.toml"), "[registy]\n").expect("a file");
         let error = Config::read(None, &deep, None).expect_err("a misspelt key");
         assert_eq!(error.kind, ErrorKind::Config);

@@ -21,7 +21,9 @@ pub use exit::Exit;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // a panic may quote the image, or a secret: say where it was, not what
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, |location| format!(" at {}:{}", location.file(), location.line()));
+        let place = panic
+            .location()
+            .map_or_else(String::new, |location| format!(" at {}:{}", location.file(), location.line()));
         let _ = writeln!(io::stderr(), "careen: a defect{place}; please report it");
     }));
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -93,8 +95,22 @@ fn run(arguments: &[OsString]) -> Exit {
 
 fn check_policies(files: &[String]) -> Result<()> {
     let known = crate::scan::rules();
-    let summary = crate::policy::check(files, &known, term::wants_colour(&io::stderr(), term::Colour::Auto))?;
-    print(&format!("{summary}\n"))
+    let summaries =
+        crate::policy::check(files, &known, term::today(), term::wants_colour(&io::stderr(), term::Colour::Auto))?;
+    let mut text = String::new();
+    for summary in &summaries {
+        let extends = if summary.extends.is_empty() {
+            String::new()
+        } else {
+            format!(", extends {}", summary.extends.join(", "))
+        };
+        text +=
+            &format!("{}: in order; rules: {}, waivers: {}{extends}\n", summary.name, summary.rules, summary.waivers);
+        for note in &summary.notes {
+            text += &format!("  note: {note}\n");
+        }
+    }
+    print(&text)
 }
 
 fn show_preset(name: &str) -> Result<()> {
@@ -117,7 +133,9 @@ fn print(text: &str) -> Result<()> {
 /// Takes a closed pipe as the end of a write.
 fn finish_write(written: io::Result<()>) -> Result<()> {
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::io("cannot write to standard output", error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io("cannot write to standard output", error))
+        }
         _ => Ok(()),
     }
 }

@@ -63,7 +63,12 @@ fn is_meant(rule: &Rule, word: &str) -> bool {
 
 fn unknown(word: &str, rules: &[&'static Rule]) -> Error {
     let part = word.rsplit('/').next().unwrap_or(word);
-    let near: Vec<&str> = rules.iter().map(|rule| rule.id).filter(|id| !part.is_empty() && id.contains(part)).take(5).collect();
-    let help = if near.is_empty() { "`careen rules` lists them all".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
+    let near: Vec<&str> =
+        rules.iter().map(|rule| rule.id).filter(|id| !part.is_empty() && id.contains(part)).take(5).collect();
+    let help = if near.is_empty() {
+        "`careen rules` lists them all".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
     Error::new(ErrorKind::Usage, format!("there is no rule `{}`", escape(word))).help(help)
 }

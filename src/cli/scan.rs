@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
@@ -14,7 +13,7 @@ use crate::report::Report;
 use crate::rule::Severity;
 use crate::scan::{Options, scan};
 use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, target};
-use crate::time::{Date, Timestamp};
+use crate::time::Date;
 
 use super::config::Config;
 use super::exit::{Exit, ExitRules};
@@ -127,7 +126,11 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     }
     match reports {
         Ok(reports) => {
-            let rules = ExitRules { code: arguments.exit_code, no_fail: arguments.no_fail, allow_partial: arguments.allow_partial };
+            let rules = ExitRules {
+                code: arguments.exit_code,
+                no_fail: arguments.no_fail,
+                allow_partial: arguments.allow_partial,
+            };
             Exit::of_outcomes(reports.iter().map(|report| report.verdict.outcome), rules)
         }
         Err(error) => Exit::of(&error),
@@ -138,10 +141,9 @@ fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> 
     let limits = Limits::default();
     let access = access(arguments)?;
     let target = target::parse(&arguments.target)?;
-    let source = SOURCES
-        .iter()
-        .find(|source| source.id() == target.source)
-        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source)))?;
+    let source = SOURCES.iter().find(|source| source.id() == target.source).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source))
+    })?;
     let platform = match arguments.platform.as_deref() {
         None => PlatformChoice::Host,
         Some("all") => PlatformChoice::All,
@@ -157,7 +159,11 @@ fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> 
     };
     let policy = policy(arguments)?;
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
-    scan(*source, &request, &Options { policy: &policy, today: arguments.today.unwrap_or_else(today), jobs, progress: watcher })
+    scan(
+        *source,
+        &request,
+        &Options { policy: &policy, today: arguments.today.unwrap_or_else(term::today), jobs, progress: watcher },
+    )
 }
 
 fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
@@ -181,7 +187,9 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         mirrors.insert(host.clone(), registry.mirrors);
         trusted_realms.insert(host, registry.trusted_realms);
     }
-    let socket = ["CONTAINER_HOST", "DOCKER_HOST"].iter().find_map(|name| std::env::var(name).ok()?.strip_prefix("unix://").map(PathBuf::from));
+    let socket = ["CONTAINER_HOST", "DOCKER_HOST"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok()?.strip_prefix("unix://").map(PathBuf::from));
     Ok(Access {
         username: arguments.username.clone(),
         password: password(arguments)?,
@@ -212,11 +220,6 @@ fn password(arguments: &ScanArguments) -> Result<Option<Sensitive>> {
     Ok(Some(Sensitive(password.strip_suffix('\r').unwrap_or(password).to_owned())))
 }
 
-fn today() -> Date {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).date()
-}
-
 /// The least of a list such as `HIGH,CRITICAL`.
 fn least_severity(text: &str) -> Result<Severity, String> {
     let severities: Result<Vec<Severity>, String> = text.split(',').map(|word| word.trim().parse()).collect();
@@ -235,7 +238,9 @@ impl Outputs {
         let mut places: Vec<(&'static dyn Format, Option<PathBuf>)> = Vec::new();
         let mut main_is_placed = false;
         for output in &arguments.output {
-            let named = output.split_once('=').and_then(|(word, path)| Some((*FORMATS.iter().find(|format| format.id() == word)?, path)));
+            let named = output
+                .split_once('=')
+                .and_then(|(word, path)| Some((*FORMATS.iter().find(|format| format.id() == word)?, path)));
             let (format, path) = named.unwrap_or((main, output.as_str()));
             main_is_placed |= named.is_none() || path == "-";
             places.push((format, (path != "-").then(|| PathBuf::from(path))));
@@ -264,7 +269,7 @@ impl Outputs {
     /// Where JSON was asked for, a failure is JSON too.
     fn write_failure(&self, error: &Error) -> Result<()> {
         for (_, path) in self.places.iter().filter(|(format, _)| format.id() == "json") {
-            write_to(path.as_deref(), &mut |out| crate::output::json::render_failure(error, error.kind.is_refusal(), out))?;
+            write_to(path.as_deref(), &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out))?;
         }
         Ok(())
     }
@@ -288,7 +293,11 @@ fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::R
         return super::finish_write(render(&mut out).and_then(|()| out.flush()));
     };
     let place = path.display().to_string();
-    let partial = path.with_file_name(format!(".{}.partial-{}", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    let partial = path.with_file_name(format!(
+        ".{}.partial-{}",
+        path.file_name().unwrap_or_default().to_string_lossy(),
+        std::process::id()
+    ));
     let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let written = std::fs::File::create(if is_special { path } else { &partial }).and_then(|file| {
         let mut out = io::BufWriter::new(file);

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -12,6 +12,14 @@ use crate::escape::escape;
 use crate::pass::Progress;
 use crate::scan::Watch;
 use crate::size::ByteSize;
+use crate::time::{Date, Timestamp};
+
+/// The day, in UTC.
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+pub(super) fn today() -> Date {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).date()
+}
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -48,7 +56,10 @@ pub(super) fn width() -> usize {
 pub(super) fn print_error(error: &Error) {
     let colour = wants_colour(&io::stderr(), Colour::Auto);
     let word = if colour { "\x1b[1;31merror\x1b[0m" } else { "error" };
-    let mut text = format!("{word}: {error}\n");
+    let mut text = match error.detail.as_deref() {
+        Some(detail) => format!("{}\n", detail.trim_end()),
+        None => format!("{word}: {error}\n"),
+    };
     if let Some(place) = &error.place {
         text += &format!("  in: {}\n", escape(place));
     }
@@ -76,7 +87,11 @@ struct State {
 impl Watcher {
     /// Shows a bar on stderr if that is a terminal and `visible`.
     pub(super) fn new(visible: bool) -> Self {
-        let target = if visible && io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let target = if visible && io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bytes} {bytes_per_sec}") {
             bar.set_style(style);
@@ -124,7 +139,11 @@ impl Progress for Watcher {
         state.layers.0 += 1;
         let (done, of) = state.layers;
         drop(state);
-        self.bar.set_message(if of == 0 { format!("{done} layers read") } else { format!("{done} of {of} layers read") });
+        self.bar.set_message(if of == 0 {
+            format!("{done} layers read")
+        } else {
+            format!("{done} of {of} layers read")
+        });
     }
 }
 
@@ -141,7 +160,9 @@ impl Watch for Watcher {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).layers = (0, layers);
         if let Some(bytes) = bytes {
             self.bar.set_length(bytes);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:24} {bytes} of {total_bytes} {bytes_per_sec}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {msg} {bar:24} {bytes} of {total_bytes} {bytes_per_sec}")
+            {
                 self.bar.set_style(style);
             }
         }

@@ -101,7 +101,9 @@ impl Selectors {
         let mut add = |path: &ImagePath, mask: Mask, node: Node| {
             let node = match tree.entry(node).kind {
                 FileKind::File => Some(node),
-                FileKind::Symlink(_) => tree.resolve(path).map(|(_, node)| node).filter(|node| tree.entry(*node).is_file()),
+                FileKind::Symlink(_) => {
+                    tree.resolve(path).map(|(_, node)| node).filter(|node| tree.entry(*node).is_file())
+                }
                 _ => None,
             };
             let Some(node) = node else { return };
@@ -157,7 +159,8 @@ mod tests {
     use crate::tree::FileEntry;
 
     const FIRST: &[Select] = &[Select::Path("var/lib/dpkg/status"), Select::Under("var/lib/dpkg/status.d", "")];
-    const SECOND: &[Select] = &[Select::Name("package.json"), Select::Suffix(".dist-info/METADATA"), Select::Suffix("/apk/db")];
+    const SECOND: &[Select] =
+        &[Select::Name("package.json"), Select::Suffix(".dist-info/METADATA"), Select::Suffix("/apk/db")];
 
     #[test]
     fn names_are_selected_by_look_up() {
@@ -182,8 +185,14 @@ mod tests {
 
     #[test]
     fn live_names_are_selected_through_links() {
-        let link = |path: &str, target: &str| FileEntry { kind: FileKind::Symlink(target.as_bytes().into()), ..FileEntry::file(path, 0) };
-        let hard = |path: &str, target: &str| FileEntry { kind: FileKind::HardLink(target.into()), ..FileEntry::file(path, 0) };
+        let link = |path: &str, target: &str| FileEntry {
+            kind: FileKind::Symlink(target.as_bytes().into()),
+            ..FileEntry::file(path, 0)
+        };
+        let hard = |path: &str, target: &str| FileEntry {
+            kind: FileKind::HardLink(target.into()),
+            ..FileEntry::file(path, 0)
+        };
         let layer = vec![
             FileEntry::file("real/status", 1),
             FileEntry::file("real/status.d/base", 1),
@@ -194,8 +203,13 @@ mod tests {
         ];
         let (tree, _) = Tree::union(vec![layer], &Limits::default());
         let selected = Selectors::new([FIRST, SECOND]).live(&tree, 2);
-        let shown: Vec<Vec<String>> =
-            selected.iter().map(|list| list.iter().map(|(path, node)| format!("{path}={}", node.member)).collect()).collect();
-        assert_eq!(shown, [vec!["/var/lib/dpkg/status=0", "/var/lib/dpkg/status.d/base=1"], vec!["/app/package.json=3"]]);
+        let shown: Vec<Vec<String>> = selected
+            .iter()
+            .map(|list| list.iter().map(|(path, node)| format!("{path}={}", node.member)).collect())
+            .collect();
+        assert_eq!(
+            shown,
+            [vec!["/var/lib/dpkg/status=0", "/var/lib/dpkg/status.d/base=1"], vec!["/app/package.json=3"]]
+        );
     }
 }

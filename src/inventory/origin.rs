@@ -20,7 +20,8 @@ pub fn origins(config: Option<&ImageConfig>, count: usize) -> Vec<Origin> {
     });
     // the last start command that still has layers after it
     let Some((base_end, _)) = starts.filter(|(index, _)| index < last_maker).last() else { return unknown };
-    let origin = |maker: &Option<u32>| if maker.is_some_and(|index| index < base_end) { Origin::Base } else { Origin::App };
+    let origin =
+        |maker: &Option<u32>| if maker.is_some_and(|index| index < base_end) { Origin::Base } else { Origin::App };
     makers.iter().map(origin).collect()
 }
 
@@ -35,7 +36,11 @@ mod tests {
         // a leading `-` marks a step without a layer
         let cases: &[(&[&str], usize, &[Origin])] = &[
             (&["ADD rootfs", "-CMD [\"bash\"]", "RUN make", "COPY . ."], 3, &[Base, App, App]),
-            (&["ADD rootfs", "-CMD [\"bash\"]", "RUN a", "-ENTRYPOINT [\"x\"]", "RUN b", "-CMD [\"y\"]"], 3, &[Base, Base, App]),
+            (
+                &["ADD rootfs", "-CMD [\"bash\"]", "RUN a", "-ENTRYPOINT [\"x\"]", "RUN b", "-CMD [\"y\"]"],
+                3,
+                &[Base, Base, App],
+            ),
             (&["ADD rootfs", "-CMD [\"bash\"]"], 1, &[Unknown]),
             (&["ADD rootfs", "RUN make"], 2, &[Unknown, Unknown]),
             (&["ADD rootfs", "-CMD [\"bash\"]", "RUN make"], 3, &[Unknown, Unknown, Unknown]),

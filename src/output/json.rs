@@ -360,6 +360,8 @@ struct WireFinding<'a> {
     action: Action,
     decided_by: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<WireWaiver<'a>>,
     fixable: bool,
 }
@@ -383,6 +385,7 @@ impl<'a> WireFinding<'a> {
             status: if judged.waiver.is_some() { "waived" } else { "open" },
             action: judged.action,
             decided_by: &judged.decided_by,
+            note: judged.note.as_deref(),
             waiver: judged.waiver.as_ref().map(WireWaiver::new),
             fixable: finding.is_fixable,
         }
@@ -396,12 +399,20 @@ struct WireWaiver<'a> {
     expires: Option<crate::time::Date>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<&'a str>,
     place: &'a str,
 }
 
 impl<'a> WireWaiver<'a> {
     fn new(waiver: &'a AppliedWaiver) -> Self {
-        Self { reason: &waiver.reason, expires: waiver.expires, owner: waiver.owner.as_deref(), place: &waiver.place }
+        Self {
+            reason: &waiver.reason,
+            expires: waiver.expires,
+            owner: waiver.owner.as_deref(),
+            ticket: waiver.ticket.as_deref(),
+            place: &waiver.place,
+        }
     }
 }
 

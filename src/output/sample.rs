@@ -99,7 +99,7 @@ pub(super) fn report() -> Report {
         )
         .evidence("bytes", 1 << 20)
     };
-    let judged = |finding, action| Judged { finding, action, decided_by: "careen:2026".into(), waiver: None };
+    let judged = |finding, action| Judged { finding, action, decided_by: "careen:2026".into(), note: None, waiver: None };
     let mut findings = vec![
         judged(secret, Action::Fail),
         judged(argument, Action::Fail),
@@ -108,6 +108,7 @@ pub(super) fn report() -> Report {
                 reason: "the port is closed by the firewall".into(),
                 expires: Some("2027-01-01".parse().expect("a date")),
                 owner: Some("ops".into()),
+                ticket: Some("OPS-12".into()),
                 place: "careen.toml:12".into(),
             }),
             ..judged(

@@ -290,12 +290,10 @@ fn gone(word: &str, layer: Option<u32>) -> String {
 }
 
 fn action_word(action: Action) -> &'static str {
-    if action == Action::Fail {
-        "fails"
-    } else if action == Action::Warn {
-        "warns"
-    } else {
-        ""
+    match action {
+        Action::Fail => "fails",
+        Action::Warn => "warns",
+        Action::Info | Action::Ignore => "",
     }
 }
 

@@ -11,7 +11,7 @@ use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, PATHS_PER_FILE, field, lines, tell};
+use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, field, lines, tell_gap};
 
 /// Packages of Alpine, Wolfi and their kin.
 pub(super) static APK: Ecosystem = Ecosystem { id: "apk", purl_type: "apk", is_system: true };
@@ -52,7 +52,7 @@ impl Collector for Apk {
         let mut seen = HashSet::new();
         for (path, node) in view.selected.iter().filter(|(_, node)| seen.insert(*node)) {
             for fact in view.facts_of(*node) {
-                tell(inventory, path, fact);
+                tell_gap(inventory, path, fact);
                 let Fact::Package(package) = fact else { continue };
                 let PackageFact { name, version, architecture, .. } = &**package;
                 let purl = purl::of_system(&APK, "alpine", distro.as_ref(), name, version, architecture.as_deref());
@@ -66,6 +66,30 @@ impl Collector for Apk {
                 inventory.packages.push(fact.into_package(&APK, purl, location));
             }
         }
+    }
+}
+
+/// Bytes of paths taken from one database: a few that name one long folder make many. Real ones have below 20 MiB.
+const PATH_BYTES_PER_FILE: usize = 64 << 20;
+
+/// What is left of the caps on paths.
+struct Budget {
+    paths: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    /// Takes a path of so many bytes; refuses for good once one was too much.
+    fn take(&mut self, bytes: usize) -> bool {
+        match (self.paths.checked_sub(1), self.bytes.checked_sub(bytes)) {
+            (Some(paths), Some(bytes)) => *self = Self { paths, bytes },
+            _ => self.paths = 0,
+        }
+        !self.is_spent()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.paths == 0
     }
 }
 
@@ -86,7 +110,7 @@ struct Block<'a> {
 fn parse(bytes: &[u8], complaints: &mut Complaints) -> Vec<PackageFact> {
     let mut packages = Vec::new();
     let mut block = Block::default();
-    let mut paths = 0_usize;
+    let mut budget = Budget { paths: PATHS_PER_FILE, bytes: PATH_BYTES_PER_FILE };
     let mut end = |block: Block<'_>, complaints: &mut Complaints| match block.finish() {
         Ok(Some(package)) if packages.len() < PACKAGES_PER_FILE => packages.push(package),
         Ok(Some(package)) => {
@@ -100,19 +124,17 @@ fn parse(bytes: &[u8], complaints: &mut Complaints) -> Vec<PackageFact> {
             end(std::mem::take(&mut block), complaints);
             continue;
         }
-        let owned = block.owns.len();
-        block.read(number, line, paths < PATHS_PER_FILE);
-        paths = paths.saturating_add(block.owns.len().saturating_sub(owned));
+        block.read(number, line, &mut budget);
     }
     end(block, complaints);
-    if paths >= PATHS_PER_FILE {
-        complaints.add(format!("it lists {PATHS_PER_FILE} paths or more; the rest is not read"));
+    if budget.is_spent() {
+        complaints.add("it lists more paths than any real one; the rest is not read".to_owned());
     }
     packages
 }
 
 impl<'a> Block<'a> {
-    fn read(&mut self, number: u64, line: &'a [u8], takes_paths: bool) {
+    fn read(&mut self, number: u64, line: &'a [u8], budget: &mut Budget) {
         if self.line == 0 {
             self.line = number;
         }
@@ -123,13 +145,18 @@ impl<'a> Block<'a> {
             b"A:" => self.architecture = Some(value),
             b"o:" => self.origin = Some(value),
             b"L:" => self.licence = Some(value),
-            b"F:" => {
+            b"F:" if value.len() <= PATH => {
                 self.folder = ImagePath::new(value);
-                if takes_paths && !self.folder.is_root() {
+                if !self.folder.is_root() && budget.take(value.len()) {
                     self.owns.push(self.folder.clone());
                 }
             }
-            b"R:" if takes_paths => self.owns.push(self.folder.join(value)),
+            b"R:"
+                if value.len() <= PATH
+                    && budget.take(self.folder.as_bytes().len().saturating_add(value.len()).saturating_add(1)) =>
+            {
+                self.owns.push(self.folder.join(value));
+            }
             _ => {}
         }
     }
@@ -159,5 +186,75 @@ impl<'a> Block<'a> {
             version,
             ..PackageFact::default()
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::{Image, assemble, packages};
+
+    const DATABASE: &str = "C:Q1abc=\nP:musl\nV:1.2.3-r0\nA:x86_64\nL:MIT\no:musl\nF:lib\nR:ld-musl.so.1\na:0:0:755\nZ:Q1x=\n\n\
+        P:libssl1.1\nV:1.1.1q-r0\nA:x86_64\no:openssl\nF:\nR:top\nF:usr/bin\nR:tool\n\n\
+        P:.build-deps\nV:20240101\n\n";
+
+    #[test]
+    fn blocks_yield_packages() {
+        let mut complaints = Complaints::default();
+        let packages = parse(DATABASE.as_bytes(), &mut complaints);
+        let [musl, ssl] = &packages[..] else { panic!("{packages:?}") };
+        assert_eq!((&*musl.name, &*musl.version, musl.licence.as_deref()), ("musl", "1.2.3-r0", Some("MIT")));
+        assert_eq!(ssl.source, Some(("openssl".into(), "1.1.1q-r0".into())));
+        assert_eq!(ssl.owns, ["top", "usr/bin", "usr/bin/tool"].map(ImagePath::from));
+    }
+
+    #[test]
+    fn the_merged_database_counts() {
+        let old = "lib/apk/db/installed";
+        let new = "usr/lib/apk/db/installed";
+        let one = "P:a\nV:1-r0\n";
+        let cases: &[(Image, &[&str], usize)] = &[
+            (Image::new().file(old, one), &["a 1-r0 /lib/apk/db/installed"], 0),
+            (Image::new().file(new, one), &["a 1-r0 /usr/lib/apk/db/installed"], 0),
+            // the same file by two names is one database
+            (Image::new().file(new, one).link("lib", "usr/lib"), &["a 1-r0 /usr/lib/apk/db/installed"], 0),
+            (Image::new().file(old, one).layer().file(old, ""), &[], 0),
+            (
+                Image::new().file(old, "P:a\r\nV:1\r\n\r\nP:b\r\nV:2"),
+                &["a 1 /lib/apk/db/installed", "b 2 /lib/apk/db/installed"],
+                0,
+            ),
+            (Image::new().file(old, "V:1\n\nP:b\n\nP:c\nV:3\n"), &["c 3 /lib/apk/db/installed"], 2),
+        ];
+        for (image, expected, told) in cases {
+            let inventory = assemble(image);
+            assert_eq!(packages(&inventory), *expected, "{image:?}");
+            assert_eq!(inventory.limitations.len(), *told, "{:?}", inventory.limitations);
+        }
+    }
+
+    #[test]
+    fn many_files_in_a_long_folder_do_not_fill_memory() {
+        let text = format!("P:a\nV:1\nF:{}\n{}", "f".repeat(4_000), "R:x\n".repeat(100_000));
+        let mut complaints = Complaints::default();
+        let packages = parse(text.as_bytes(), &mut complaints);
+        let bytes: usize = packages[0].owns.iter().map(|path| path.as_bytes().len()).sum();
+        assert!(bytes <= PATH_BYTES_PER_FILE && packages[0].owns.len() < 20_000);
+        let mut facts = Facts::default();
+        facts.begin(crate::tree::Node { layer: 0, member: 0 }, 0);
+        complaints.push(&mut facts);
+        assert_eq!(facts.facts().len(), 1);
+    }
+
+    #[test]
+    fn files_are_owned() {
+        let image =
+            Image::new().file("lib/apk/db/installed", DATABASE).file("lib/ld-musl.so.1", "").file("usr/bin/tool", "");
+        let inventory = assemble(&image);
+        let owner =
+            |path: &str| inventory.owned.owner(&path.into()).map(|i| inventory.packages[i as usize].name.as_str());
+        assert_eq!(owner("lib/ld-musl.so.1"), Some("musl"));
+        assert_eq!(owner("usr/bin/tool"), Some("libssl1.1"));
+        assert_eq!(owner("top"), None);
     }
 }

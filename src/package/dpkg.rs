@@ -11,7 +11,7 @@ use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, PATHS_PER_FILE, field, header, lines, tell};
+use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, field, header, lines, tell_gap};
 
 /// Packages of Debian, Ubuntu and their kin.
 pub(super) static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_system: true };
@@ -66,7 +66,7 @@ impl Collector for Dpkg {
         let mut seen = HashSet::new();
         for (path, node) in view.selected.iter().filter(|(_, node)| seen.insert(*node)) {
             for fact in view.facts_of(*node) {
-                tell(inventory, path, fact);
+                tell_gap(inventory, path, fact);
                 let Fact::Package(package) = fact else { continue };
                 let PackageFact { name, version, architecture, .. } = &**package;
                 let purl = purl::of_system(&DEB, "debian", distro.as_ref(), name, version, architecture.as_deref());
@@ -122,11 +122,12 @@ impl Installed {
 }
 
 fn collect_paths<'a>(paths: impl Iterator<Item = &'a [u8]>, facts: &mut Facts, complaints: &mut Complaints) {
-    let mut paths = paths.map(ImagePath::new).filter(|path| !path.is_root());
-    let owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
+    let mut paths = paths.filter(|path| path.len() <= PATH).map(ImagePath::new).filter(|path| !path.is_root());
+    let mut owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
     if paths.next().is_some() {
         complaints.add(format!("it lists more than {PATHS_PER_FILE} paths; the rest is not read"));
     }
+    owned.shrink_to_fit();
     if !owned.is_empty() {
         facts.push(Fact::Owns { package: None, paths: owned });
     }
@@ -221,4 +222,158 @@ fn source_and_version(source: &str, version: &str) -> (String, String) {
     let (name, rest) = source.split_once('(').unwrap_or((source, ""));
     let own = rest.split(')').next().unwrap_or_default().trim();
     (name.trim().to_owned(), if own.is_empty() { version } else { own }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::{Image, assemble, packages};
+
+    const STATUS: &str = "var/lib/dpkg/status";
+
+    fn parse(text: &str) -> (Vec<String>, Vec<String>) {
+        let mut complaints = Complaints::default();
+        let packages = parse_stanzas(text.as_bytes(), &mut complaints).into_iter().map(|package| {
+            let (source, version) = package.source.expect("always known");
+            let architecture = package.architecture.unwrap_or_default();
+            format!("{} {} {architecture} {source} {version}", package.name, package.version)
+        });
+        let packages = packages.collect();
+        let mut facts = Facts::default();
+        facts.begin(crate::tree::Node { layer: 0, member: 0 }, 0);
+        complaints.push(&mut facts);
+        let told = facts.facts().iter().map(|fact| match &fact.fact {
+            Fact::Text { text, .. } => text.to_string(),
+            other => panic!("{other:?}"),
+        });
+        (packages, told.collect())
+    }
+
+    #[test]
+    fn stanzas_yield_what_is_on_disk() {
+        let cases: &[(&str, &[&str])] = &[
+            ("", &[]),
+            ("\n\n\n", &[]),
+            ("Package: a\nVersion: 1", &["a 1  a 1"]),
+            ("Package: a\r\nVersion: 1\r\n\r\nPackage: b\r\nVersion: 2\r\n", &["a 1  a 1", "b 2  b 2"]),
+            (
+                "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1:5.2-2+b2\n",
+                &["bash 1:5.2-2+b2 amd64 bash 1:5.2-2+b2"],
+            ),
+            ("Package: a\nSource: src\nVersion: 1\n", &["a 1  src 1"]),
+            ("Package: a\nSource: src (0.9)\nVersion: 1+b1\n", &["a 1+b1  src 0.9"]),
+            ("Package: a\nSource: src (\nVersion: 1\n", &["a 1  src 1"]),
+            ("package: a\nVERSION: 1\n", &["a 1  a 1"]),
+            // continued lines are no fields, whatever they look like
+            ("Package: a\nDescription: x\n Version: 9\n .\n\tPackage: y\nVersion: 1\n", &["a 1  a 1"]),
+            ("Package: a\nStatus: deinstall ok config-files\nVersion: 1\n", &[]),
+            ("Package: a\nStatus: unknown ok not-installed\n", &[]),
+            ("Package: a\nStatus: install ok half-configured\nVersion: 1\n", &["a 1  a 1"]),
+            ("Package: a\nStatus: install ok unpacked\nVersion: 1\n", &["a 1  a 1"]),
+            ("Package: a\nStatus: install ok triggers-pending\nVersion: 1\n", &["a 1  a 1"]),
+            ("Package: a\nVersion: 1\n\nPackage: a\nVersion: 2\n", &["a 2  a 2"]),
+            (
+                "Package: a\nArchitecture: amd64\nVersion: 1\n\nPackage: a\nArchitecture: i386\nVersion: 1\n",
+                &["a 1 amd64 a 1", "a 1 i386 a 1"],
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse(text), (expected.iter().map(ToString::to_string).collect(), Vec::new()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_stanza_costs_only_itself() {
+        let text = "Package: a\nVersion: 1\n\nnonsense\n\nPackage: \nVersion: 1\n\nPackage: b\n\nPackage: c\nVersion: \x1b[2J\n\nPackage: d\nVersion: 1\n";
+        let (packages, told) = parse(text);
+        assert_eq!(packages, ["a 1  a 1", "d 1  d 1"]);
+        let expected = [
+            "the paragraph at line 4 names no package",
+            "the paragraph at line 6 names no package",
+            "`b`, at line 9, has no version",
+            "`c`, at line 11, has no version",
+        ];
+        assert_eq!(told, expected);
+        let (_, told) = parse(&"x\n\n".repeat(50));
+        assert_eq!((told.len(), told.last().map(String::as_str)), (11, Some("40 more like these")));
+    }
+
+    #[test]
+    fn the_merged_database_counts() {
+        let bash = "Package: bash\nStatus: install ok installed\nVersion: 5\nArchitecture: amd64\n";
+        let both = format!("{bash}\nPackage: curl\nStatus: install ok installed\nVersion: 8\nArchitecture: amd64\n");
+        let cases: &[(Image, &[&str])] = &[
+            (Image::new().file(STATUS, bash), &["bash 5 /var/lib/dpkg/status"]),
+            // emptied, deleted, overwritten by something else
+            (Image::new().file(STATUS, bash).layer().file(STATUS, ""), &[]),
+            (Image::new().file(STATUS, bash).layer().file("var/lib/dpkg/.wh.status", ""), &[]),
+            (Image::new().file(STATUS, bash).layer().file("var/lib/.wh..wh..opq", ""), &[]),
+            (Image::new().file(STATUS, bash).layer().link(STATUS, "nowhere"), &[]),
+            // the folder is a link
+            (
+                Image::new().file("opt/db/dpkg/status", bash).link("var/lib/dpkg", "/opt/db/dpkg"),
+                &["bash 5 /opt/db/dpkg/status"],
+            ),
+            // a second name of a file that no collector wanted under its first
+            (Image::new().file("a", bash).layer().hard_link(STATUS, "a"), &["bash 5 /var/lib/dpkg/status"]),
+            (
+                Image::new()
+                    .file("var/lib/dpkg/status.d/b", &both[..bash.len()])
+                    .file("var/lib/dpkg/status.d/b.md5sums", "x"),
+                &["bash 5 /var/lib/dpkg/status.d/b"],
+            ),
+        ];
+        for (image, expected) in cases {
+            let inventory = assemble(image);
+            assert_eq!(packages(&inventory), *expected, "{image:?}");
+            assert_eq!(inventory.limitations, []);
+        }
+
+        let image = Image::new().file(STATUS, bash).layer().file(STATUS, &both);
+        let inventory = assemble(&image.layer().file(STATUS, both + "\n"));
+        let layers: Vec<_> =
+            inventory.packages.iter().map(|p| (p.locations[0].node.layer, p.locations[0].added_by)).collect();
+        assert_eq!(layers, [(2, 0), (2, 1)]);
+    }
+
+    #[test]
+    fn complaints_are_told_of_live_files_only() {
+        let broken = Image::new().file(STATUS, "Package: a\n");
+        let told = assemble(&broken).limitations;
+        assert_eq!((told.len(), told[0].code, told[0].is_gap), (1, "package-record-malformed", true));
+        assert_eq!(told[0].place, "/var/lib/dpkg/status");
+        let mended = Image::new().file(STATUS, "Package: a\n").layer().file(STATUS, "Package: a\nVersion: 1\n");
+        assert_eq!(assemble(&mended).limitations, []);
+    }
+
+    #[test]
+    fn lists_tell_who_owns_a_path() {
+        let stanza = |architecture: &str| {
+            format!("Package: libc6\nStatus: install ok installed\nVersion: 2\nArchitecture: {architecture}\n\n")
+        };
+        let image = Image::new()
+            .file(STATUS, stanza("amd64") + &stanza("i386"))
+            .file("var/lib/dpkg/info/libc6:amd64.list", "/usr/lib/x86_64-linux-gnu/libc.so.6\n")
+            .file("var/lib/dpkg/info/libc6:i386.list", "/usr/lib/i386-linux-gnu/libc.so.6\n")
+            .file("usr/lib/x86_64-linux-gnu/libc.so.6", "")
+            .file("usr/lib/i386-linux-gnu/libc.so.6", "")
+            // the names in distroless images may be encoded
+            .file("var/lib/dpkg/status.d/dHpkYXRh", "Package: tzdata\nVersion: 2024a\nArchitecture: all\n")
+            .file(
+                "var/lib/dpkg/status.d/dHpkYXRh.md5sums",
+                "d41d8cd98f00b204e9800998ecf8427e  usr/share/zoneinfo/UTC\nshort\n",
+            )
+            .file("usr/share/zoneinfo/UTC", "");
+        let inventory = assemble(&image);
+        let cases = [
+            ("usr/lib/x86_64-linux-gnu/libc.so.6", "libc6 amd64"),
+            ("usr/lib/i386-linux-gnu/libc.so.6", "libc6 i386"),
+            ("usr/share/zoneinfo/UTC", "tzdata all"),
+        ];
+        for (path, expected) in cases {
+            let owner = inventory.owned.owner(&path.into()).expect("it is owned");
+            let package = &inventory.packages[owner as usize];
+            assert_eq!(format!("{} {}", package.name, package.architecture.as_deref().unwrap_or_default()), expected);
+        }
+    }
 }

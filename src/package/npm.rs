@@ -14,7 +14,7 @@ use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::purl;
-use super::text::{complain, field, tell};
+use super::text::{complain, field, tell_note};
 
 /// Packages of npm's registry.
 pub(super) static NPM: Ecosystem = Ecosystem { id: "npm", purl_type: "npm", is_system: false };
@@ -51,7 +51,8 @@ impl Collector for Npm {
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
         let first_layers = view.first_layers();
         for (path, node, fact) in view.live().filter(|(path, ..)| is_package_root(path)) {
-            tell(inventory, path, fact);
+            // Node.js refuses to load a package whose manifest is broken
+            tell_note(inventory, path, fact);
             let Fact::Package(package) = fact else { continue };
             let Some(purl) = purl::of_language(&NPM, &package.name, &package.version) else { continue };
             let added_by = first_layers.of(path, node, package);
@@ -150,5 +151,90 @@ fn text_of(value: &RawValue) -> Option<String> {
     }
     match serde_json::from_str(value.get()).ok()? {
         Text::Plain(text) | Text::Typed { r#type: text } => Some(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::{Image, assemble, packages};
+
+    #[test]
+    fn manifests_are_read_as_node_reads_them() {
+        let deep = format!(r#"{{"name":"a","x":{}{},"version":"1"}}"#, "[".repeat(5000), "]".repeat(5000));
+        let cases: &[(&[u8], Option<Option<&str>>)] = &[
+            (br#"{"name":"a","version":"1.0.0","license":"MIT"}"#, Some(Some("a 1.0.0 MIT"))),
+            (b"\xef\xbb\xbf{\"name\":\"a\",\"version\":\"1\"}\n", Some(Some("a 1 "))),
+            (br#"{"name":"a","name":"b","version":"1"}"#, Some(Some("b 1 "))),
+            (br#"{"n\u0061me":"a","version":"1","license":{"url":"u","type":"BSD"}}"#, Some(Some("a 1 BSD"))),
+            (br#"{"name":"a","version":"1","license":["MIT"]}"#, Some(Some("a 1 "))),
+            (b"{\"name\":\"a\",\"author\":\"\xff\",\"version\":\"1\"}", Some(Some("a 1 "))),
+            (deep.as_bytes(), Some(Some("a 1 "))),
+            (br#"{"name":"a"}"#, Some(None)),
+            (br#"{"name":"a","version":1}"#, Some(None)),
+            (br#"{"name":null,"version":"1"}"#, Some(None)),
+            (br#"{"name":"","version":"1"}"#, Some(None)),
+            (b"", Some(None)),
+            (b" \n", Some(None)),
+            (b"[]", None),
+            (br#"{"name":"a","version":"1""#, None),
+        ];
+        for (bytes, expected) in cases {
+            let read = parse(bytes).ok();
+            let read = read
+                .map(|package| package.map(|p| format!("{} {} {}", p.name, p.version, p.licence.unwrap_or_default())));
+            assert_eq!(read, expected.map(|e| e.map(str::to_owned)), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn roots_are_what_require_finds() {
+        let cases = [
+            ("app/node_modules/a/package.json", true),
+            ("node_modules/@s/a/package.json", true),
+            ("app/node_modules/.pnpm/a@1/node_modules/a/package.json", true),
+            ("usr/share/nodejs/a/package.json", true),
+            ("usr/share/nodejs/@s/a/package.json", true),
+            ("usr/lib/x86_64-linux-gnu/nodejs/a/package.json", true),
+            ("usr/share/nodejs/a/lib/package.json", false),
+            ("srv/nodejs/a/package.json", false),
+            ("app/package.json", false),
+            ("package.json", false),
+            ("node_modules/package.json", false),
+            ("app/node_modules/a/test/package.json", false),
+            ("app/node_modules/@s/a/esm/package.json", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(is_package_root(&path.into()), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn packages_are_found_where_a_live_name_leads() {
+        let manifest = r#"{"name":"a","version":"1"}"#;
+        let root = "app/node_modules/a/package.json";
+        let cases: &[(Image, &[&str], usize)] = &[
+            (Image::new().file(root, manifest), &["a 1 /app/node_modules/a/package.json"], 0),
+            (Image::new().file(root, manifest).layer().file(root, ""), &[], 0),
+            (Image::new().file(root, manifest).layer().link("app", "srv"), &[], 0),
+            // pnpm: the store comes first in the archive, under names that say nothing
+            (
+                Image::new().file("root/store/00/ab", manifest).hard_link(root, "root/store/00/ab"),
+                &["a 1 /app/node_modules/a/package.json"],
+                0,
+            ),
+            (
+                Image::new().file("root/store/00/ab", manifest).layer().hard_link(root, "root/store/00/ab"),
+                &["a 1 /app/node_modules/a/package.json"],
+                0,
+            ),
+            (Image::new().file(root, "{"), &[], 1),
+            (Image::new().file("app/node_modules/a/test/broken/package.json", "{"), &[], 0),
+        ];
+        for (image, expected, told) in cases {
+            let inventory = assemble(image);
+            assert_eq!(packages(&inventory), *expected, "{image:?}");
+            assert_eq!(inventory.limitations.len(), *told, "{:?}", inventory.limitations);
+        }
     }
 }

@@ -74,7 +74,7 @@ fn parse(bytes: &[u8]) -> Option<Distro> {
         distro.id = "linux".into(); // the default of the specification
     }
     if distro.name.is_empty() {
-        distro.name = format!("{name} {version}").trim().to_owned();
+        format!("{name} {version}").trim().clone_into(&mut distro.name);
     }
     Some(distro)
 }

@@ -97,10 +97,93 @@ impl<'a> Resolver<'a> {
         }
         let folder = path.parent_bytes();
         if !self.folders.contains_key(folder) {
-            let real = self.tree.resolve(&path.parent()).map(|(real, _)| real);
+            let real = self.tree.resolve_folder(&path.parent());
             self.folders.insert(folder.to_vec(), real);
         }
         let real = self.folders.get(folder)?.as_ref()?.join(path.file_name());
         self.tree.get(&real).map(|_| real)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::package::testing::{Image, assemble, packages};
+
+    const STATUS: &str = "Package: six\nStatus: install ok installed\nVersion: 1.16.0-4\nArchitecture: all\n\n\
+        Package: node-clone\nStatus: install ok installed\nVersion: 2.1.2-4\nArchitecture: all\n";
+
+    fn image() -> Image {
+        Image::new()
+            .file("var/lib/dpkg/status", STATUS)
+            .file("var/lib/dpkg/info/six.list", "/.\n/lib\n/lib/six.dist-info\n/lib/six.dist-info/METADATA\n/gone\n")
+            .file("var/lib/dpkg/info/node-clone.list", "/usr/share/nodejs/clone/package.json\n")
+            .file("var/lib/dpkg/info/removed.list", "/opt/x\n")
+            .file("opt/x", "")
+            .link("lib", "usr/lib")
+            .file("usr/lib/six.dist-info/METADATA", "Name: six\nVersion: 1.16.0\n")
+            .file("usr/share/nodejs/clone/package.json", r#"{"name":"clone","version":"2.1.2"}"#)
+    }
+
+    #[test]
+    fn what_a_system_package_brought_has_an_owner() {
+        let inventory =
+            assemble(&image().layer().file("srv/node_modules/app/package.json", r#"{"name":"app","version":"1"}"#));
+        let owners: Vec<_> = inventory
+            .packages
+            .iter()
+            .map(|package| {
+                let owner = package.owner.map(|owner| inventory.packages[owner as usize].name.as_str());
+                (package.ecosystem.id, package.name.as_str(), owner)
+            })
+            .collect();
+        assert_eq!(
+            owners,
+            [
+                ("deb", "node-clone", None),
+                ("deb", "six", None),
+                ("npm", "app", None),
+                ("npm", "clone", Some("node-clone")),
+                ("pypi", "six", Some("six")),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_copy_of_its_own_has_no_owner() {
+        let own = r#"{"name":"clone","version":"2.1.2"}"#;
+        let inventory = assemble(&image().layer().file("srv/node_modules/clone/package.json", own));
+        let clone = inventory.packages.iter().find(|package| package.name == "clone").expect("it is there");
+        assert_eq!((clone.owner, clone.locations.len()), (None, 2));
+    }
+
+    #[test]
+    fn paths_are_owned_by_their_live_name() {
+        let inventory = assemble(&image());
+        let cases = [
+            ("usr/lib/six.dist-info/METADATA", Some("six")),
+            ("lib/six.dist-info/METADATA", None),
+            ("lib", Some("six")),
+            ("gone", None),
+            ("opt/x", None),
+            ("usr/share/nodejs/clone/package.json", Some("node-clone")),
+        ];
+        for (path, owner) in cases {
+            let found = inventory.owned.owner(&path.into());
+            assert_eq!(found.map(|index| inventory.packages[index as usize].name.as_str()), owner, "{path}");
+        }
+    }
+
+    #[test]
+    fn equal_packages_are_one_with_all_places() {
+        let clone = r#"{"name":"clone","version":"1.0.0"}"#;
+        let image = Image::new()
+            .file("z/node_modules/clone/package.json", clone)
+            .file("a/node_modules/clone/package.json", clone)
+            .file("a/node_modules/b/package.json", r#"{"name":"b","version":"1.0.0"}"#);
+        let expected = [
+            "b 1.0.0 /a/node_modules/b/package.json",
+            "clone 1.0.0 /a/node_modules/clone/package.json,/z/node_modules/clone/package.json",
+        ];
+        assert_eq!(packages(&assemble(&image)), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Python distributions: `.dist-info` and `.egg-info` (PyPA core metadata, "Recording installed projects").
+//! Python distributions: `.dist-info` and `.egg-info` (`PyPA` core metadata, "Recording installed projects").
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -7,9 +7,9 @@ use crate::inventory::{Ecosystem, Inventory, PackageLocation};
 use crate::size::ByteSize;
 
 use super::purl;
-use super::text::{complain, field, header, lines, tell};
+use super::text::{complain, field, header, lines, tell_gap};
 
-/// Distributions of PyPI.
+/// Distributions of `PyPI`.
 pub(super) static PYPI: Ecosystem = Ecosystem { id: "pypi", purl_type: "pypi", is_system: false };
 
 /// Reads the metadata file of each distribution. Where it lies does not matter: any folder may be on `sys.path`.
@@ -50,7 +50,7 @@ impl Collector for Python {
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
         let first_layers = view.first_layers();
         for (path, node, fact) in view.live() {
-            tell(inventory, path, fact);
+            tell_gap(inventory, path, fact);
             let Fact::Package(package) = fact else { continue };
             let Some(purl) = purl::of_language(&PYPI, &package.name, &package.version) else { continue };
             let added_by = first_layers.of(path, node, package);
@@ -91,4 +91,77 @@ fn parse(bytes: &[u8]) -> Result<Option<PackageFact>, String> {
     // setuptools wrote this for "none given"
     let licence = expression.or(licence).filter(|licence| licence != "UNKNOWN");
     Ok(Some(PackageFact { name, version, licence, ..PackageFact::default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::{Image, assemble, packages};
+
+    #[test]
+    fn headers_tell_name_and_version() {
+        let cases: &[(&str, Result<Option<&str>, ()>)] = &[
+            (
+                "Metadata-Version: 2.1\nName: Jinja2\nVersion: 2.10\nLicense: BSD\n\nName: body\n",
+                Ok(Some("Jinja2 2.10 BSD")),
+            ),
+            ("Name: a\r\nVersion: 1\r\n\r\ntext", Ok(Some("a 1 "))),
+            ("\u{feff}name: a\nVERSION:1", Ok(Some("a 1 "))),
+            ("Name: a\nName: b\nVersion: 1\n", Ok(Some("a 1 "))),
+            ("Name: a\nLicense: UNKNOWN\nVersion: 1\n", Ok(Some("a 1 "))),
+            ("Name: a\nLicense: long\n        Version: 9\nVersion: 1\nLicense-Expression: MIT\n", Ok(Some("a 1 MIT"))),
+            ("", Ok(None)),
+            (" \n\n", Ok(None)),
+            ("Name: a\n\nVersion: 1\n", Err(())),
+            ("Version: 1\n", Err(())),
+        ];
+        for (text, expected) in cases {
+            let read = parse(text.as_bytes());
+            let read = read
+                .map(|package| package.map(|p| format!("{} {} {}", p.name, p.version, p.licence.unwrap_or_default())));
+            assert_eq!(read.map_err(|_| ()), expected.map(|e| e.map(str::to_owned)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn distributions_are_found_where_a_live_name_leads() {
+        let metadata = "Name: six\nVersion: 1.16.0\n";
+        let dist_info = "app/lib/six-1.16.0.dist-info/METADATA";
+        let cases: &[(Image, &[&str])] = &[
+            (Image::new().file(dist_info, metadata), &["six 1.16.0 /app/lib/six-1.16.0.dist-info/METADATA"]),
+            (Image::new().file("a/six.egg-info/PKG-INFO", metadata), &["six 1.16.0 /a/six.egg-info/PKG-INFO"]),
+            (Image::new().file("a/six-1.egg-info", metadata), &["six 1.16.0 /a/six-1.egg-info"]),
+            (
+                Image::new().file("a/six-1.egg/EGG-INFO/PKG-INFO", metadata),
+                &["six 1.16.0 /a/six-1.egg/EGG-INFO/PKG-INFO"],
+            ),
+            (Image::new().file("a/METADATA", metadata).file("a/PKG-INFO", metadata), &[]),
+            // overwritten by nothing; its folder replaced by a link
+            (Image::new().file(dist_info, metadata).layer().file(dist_info, ""), &[]),
+            (Image::new().file(dist_info, metadata).layer().link("app/lib", "/elsewhere"), &[]),
+            // uv: linked from a cache that a later layer removes
+            (
+                Image::new()
+                    .file("root/.cache/x", metadata)
+                    .hard_link(dist_info, "root/.cache/x")
+                    .layer()
+                    .file("root/.wh..cache", ""),
+                &["six 1.16.0 /app/lib/six-1.16.0.dist-info/METADATA"],
+            ),
+            (
+                Image::new()
+                    .file("root/.cache/six.dist-info/METADATA", metadata)
+                    .layer()
+                    .hard_link(dist_info, "root/.cache/six.dist-info/METADATA")
+                    .layer()
+                    .file("root/.wh..cache", ""),
+                &["six 1.16.0 /app/lib/six-1.16.0.dist-info/METADATA"],
+            ),
+        ];
+        for (image, expected) in cases {
+            let inventory = assemble(image);
+            assert_eq!(packages(&inventory), *expected, "{image:?}");
+            assert_eq!(inventory.limitations, []);
+        }
+    }
 }

@@ -78,7 +78,7 @@ pub(super) fn assemble(image: &Image) -> Inventory {
             let found: Vec<_> = match *select {
                 Select::Path(path) => tree.resolve(&path.into()).into_iter().collect(),
                 Select::Under(folder, suffix) => {
-                    let folder = tree.resolve(&folder.into()).map_or_else(|| folder.into(), |(real, _)| real);
+                    let folder = tree.resolve_folder(&folder.into()).unwrap_or_else(|| folder.into());
                     let found = tree.children(&folder).into_iter();
                     found.filter(|(path, _)| path.file_name().ends_with(suffix.as_bytes())).collect()
                 }

@@ -8,10 +8,13 @@ use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
 /// Packages taken from one file. A full Debian archive has 65,000.
-pub(super) const PACKAGES_PER_FILE: usize = 200_000;
+pub(super) const PACKAGES_PER_FILE: usize = 100_000;
 
 /// Paths taken from one file. The longest list of Debian (texlive-fonts-extra) has 100,000.
 pub(super) const PATHS_PER_FILE: usize = 400_000;
+
+/// Longest path taken, in bytes; `PATH_MAX` of Linux.
+pub(super) const PATH: usize = 4_096;
 
 /// Longest name, version or other field, in bytes. Debian's longest are below 100.
 const FIELD: usize = 512;
@@ -20,6 +23,7 @@ const FIELD: usize = 512;
 const COMPLAINTS_PER_FILE: usize = 10;
 
 const MALFORMED: &str = "malformed";
+const CODE: &str = "package-record-malformed";
 
 /// Lines with their numbers, from 1, without the line feed and a carriage return before it.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
@@ -77,12 +81,20 @@ pub(super) fn complain(facts: &mut Facts, what: String) {
     facts.push(Fact::Text { key: MALFORMED, text: what.into() });
 }
 
-/// Makes a limitation of `fact` if it is a complaint about the live file at `path`.
-pub(super) fn tell(inventory: &mut Inventory, path: &ImagePath, fact: &Fact) {
+/// Makes a limitation of `fact` if it is a complaint about the live file at `path`: a package is there
+/// that this report does not name.
+pub(super) fn tell_gap(inventory: &mut Inventory, path: &ImagePath, fact: &Fact) {
     if let Fact::Text { key: MALFORMED, text } = fact {
-        let limitation = Limitation::gap("package-record-malformed", path.to_string(), text.to_string())
+        let limitation = Limitation::gap(CODE, path.to_string(), text.to_string())
             .help("a package may be missing from this report; look at the file");
         inventory.limitations.push(limitation);
+    }
+}
+
+/// The same where nothing is lost: what is there is not usable as a package.
+pub(super) fn tell_note(inventory: &mut Inventory, path: &ImagePath, fact: &Fact) {
+    if let Fact::Text { key: MALFORMED, text } = fact {
+        inventory.limitations.push(Limitation::note(CODE, path.to_string(), text.to_string()));
     }
 }
 

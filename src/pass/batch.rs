@@ -77,7 +77,11 @@ fn show(collector: &dyn Collector, file: &BatchFile, bytes: &[u8], facts: &mut F
             loop {
                 let window = bytes.get(start..bytes.len().min(start + WINDOW)).unwrap_or_default();
                 let is_last = start + window.len() == bytes.len();
-                call(collector, &File { bytes: window, offset: start as u64, lines_before, overlap, is_last, ..whole }, facts);
+                call(
+                    collector,
+                    &File { bytes: window, offset: start as u64, lines_before, overlap, is_last, ..whole },
+                    facts,
+                );
                 if is_last {
                     break;
                 }

@@ -30,7 +30,8 @@ impl<'scope> Reading<'_, 'scope> {
     /// Says that a layer could not be opened.
     pub(super) fn fail(&self, layer: usize, error: &Error) {
         let help = error.help.clone().unwrap_or_default();
-        let limitation = Limitation::gap("layer-unreadable", "", format!("the layer could not be opened: {error}")).help(help);
+        let limitation =
+            Limitation::gap("layer-unreadable", "", format!("the layer could not be opened: {error}")).help(help);
         self.sinks.with(layer, |facts| facts.limitations.push(limitation));
     }
 
@@ -68,7 +69,7 @@ impl<'scope> Reading<'_, 'scope> {
     fn decode(
         &self,
         layer: usize,
-        blob: impl Read + Send,
+        blob: impl Read,
         stated: &Stated<'_>,
     ) -> Result<(Compression, (Option<crate::digest::Digest>, u64)), Limitation> {
         let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
@@ -92,7 +93,11 @@ impl<'scope> Reading<'_, 'scope> {
         let notes = finished.anomalies.into_iter().map(|anomaly| {
             let place = anomaly.path.map(|path| path.to_string()).unwrap_or_default();
             let help = "readers of archives disagree here: rebuild the layer with a current tool";
-            if anomaly.is_gap { Limitation::gap(anomaly.code, place, anomaly.what).help(help) } else { Limitation::note(anomaly.code, place, anomaly.what) }
+            if anomaly.is_gap {
+                Limitation::gap(anomaly.code, place, anomaly.what).help(help)
+            } else {
+                Limitation::note(anomaly.code, place, anomaly.what)
+            }
         });
         self.sinks.with(layer, |facts| facts.limitations.extend(notes));
         match finished.error {
@@ -101,13 +106,24 @@ impl<'scope> Reading<'_, 'scope> {
         }
     }
 
-    fn members_of<R: Read>(&self, members: &mut TarReader<R>, filling: &mut Filling<'_, '_, 'scope>) -> Result<(), Limitation> {
+    fn members_of<R: Read>(
+        &self,
+        members: &mut TarReader<R>,
+        filling: &mut Filling<'_, '_, 'scope>,
+    ) -> Result<(), Limitation> {
         while let Some(entry) = members.next().map_err(|error| unwalkable(&error))? {
             if self.pass.entries.fetch_add(1, Ordering::Relaxed) >= self.pass.limits.entries {
-                let what = format!("the image has more than {} files; the rest of this layer was not read", self.pass.limits.entries);
+                let what = format!(
+                    "the image has more than {} files; the rest of this layer was not read",
+                    self.pass.limits.entries
+                );
                 return Err(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
             }
-            let mask = if entry.is_file() { self.pass.selectors.by_name(&entry.path) | self.pass.selectors.everything() } else { 0 };
+            let mask = if entry.is_file() {
+                self.pass.selectors.by_name(&entry.path) | self.pass.selectors.everything()
+            } else {
+                0
+            };
             let path = entry.path.clone();
             filling.member(members, entry, path, mask)?;
         }
@@ -137,7 +153,9 @@ impl<'scope> Reading<'_, 'scope> {
         };
         match read() {
             Ok(0) => {}
-            Ok(_) => self.sinks.with(layer, |facts| facts.limitations.push(unreadable("layer-changed", "it held other files when it was read again"))),
+            Ok(_) => self.sinks.with(layer, |facts| {
+                facts.limitations.push(unreadable("layer-changed", "it held other files when it was read again"))
+            }),
             Err(limitation) => self.sinks.with(layer, |facts| facts.limitations.push(limitation)),
         }
     }
@@ -168,7 +186,8 @@ fn unwalkable(error: &TarError) -> Limitation {
 }
 
 fn unreadable(code: &'static str, what: &str) -> Limitation {
-    Limitation::gap(code, "", escape(what)).help("the layer looks cut short or damaged: fetch the image again, or scan the registry directly")
+    Limitation::gap(code, "", escape(what))
+        .help("the layer looks cut short or damaged: fetch the image again, or scan the registry directly")
 }
 
 /// Fills batches with members of one layer.
@@ -196,7 +215,13 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 
     /// Takes one member, and as much of its bytes as somebody wants.
-    fn member<R: Read>(&mut self, bytes: &mut TarReader<R>, entry: FileEntry, path: ImagePath, mask: Mask) -> Result<(), Limitation> {
+    fn member<R: Read>(
+        &mut self,
+        bytes: &mut TarReader<R>,
+        entry: FileEntry,
+        path: ImagePath,
+        mask: Mask,
+    ) -> Result<(), Limitation> {
         let node = Node { layer: 0, member: self.next_member() };
         self.entries.push(entry.clone());
         self.seen.push(mask);
@@ -207,8 +232,15 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         let stored = bytes.stored();
         if pass.expanded.fetch_add(stored, Ordering::Relaxed).saturating_add(stored) > pass.limits.expanded.bytes() {
             pass.expanded.fetch_sub(stored, Ordering::Relaxed);
-            let what = format!("the file claims {}, and the image would be larger than {} with it", crate::size::ByteSize(stored), pass.limits.expanded);
-            self.limitations.push(Limitation::gap("image-too-large", path.to_string(), what).help("raise the limit if you trust the image"));
+            let what = format!(
+                "the file claims {}, and the image would be larger than {} with it",
+                crate::size::ByteSize(stored),
+                pass.limits.expanded
+            );
+            self.limitations.push(
+                Limitation::gap("image-too-large", path.to_string(), what)
+                    .help("raise the limit if you trust the image"),
+            );
             return Ok(());
         }
         let (whole, windows) = self.split(&entry, &path, mask);
@@ -295,7 +327,12 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                 let hole = bytes.skip_hole();
                 left = left.saturating_sub(hole);
                 let end = place.offset + tail.len() as u64 + hole;
-                place = WindowPlace { offset: end, lines_before: place.lines_before + line_feeds(&tail), overlap: 0, is_last: false };
+                place = WindowPlace {
+                    offset: end,
+                    lines_before: place.lines_before + line_feeds(&tail),
+                    overlap: 0,
+                    is_last: false,
+                };
                 tail.clear();
                 if left == 0 {
                     return Ok(());
@@ -313,14 +350,26 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             tail.extend_from_slice(buffer.get(step..).unwrap_or_default());
             let lines = line_feeds(buffer.get(..step).unwrap_or_default());
             let length = buffer.len();
-            let window =
-                BatchFile { node: file.node, path: file.path.clone(), entry: file.entry.clone(), mask: file.mask, start: 0, length, window: Some(place) };
+            let window = BatchFile {
+                node: file.node,
+                path: file.path.clone(),
+                entry: file.entry.clone(),
+                mask: file.mask,
+                start: 0,
+                length,
+                window: Some(place),
+            };
             self.reading.pass.budget.take(WINDOW as u64);
             self.reading.spawn(self.layer, Batch { buffer, files: vec![window] }, WINDOW as u64);
             if place.is_last {
                 return Ok(());
             }
-            place = WindowPlace { offset: place.offset + step as u64, lines_before: place.lines_before + lines, overlap: OVERLAP, is_last: false };
+            place = WindowPlace {
+                offset: place.offset + step as u64,
+                lines_before: place.lines_before + lines,
+                overlap: OVERLAP,
+                is_last: false,
+            };
         }
     }
 
@@ -372,8 +421,12 @@ fn read_into(bytes: &mut impl Read, buffer: &mut Vec<u8>, size: usize, path: &Im
     buffer.reserve_exact(size);
     match bytes.by_ref().take(size as u64).read_to_end(buffer) {
         Ok(read) if read == size => Ok(()),
-        Ok(read) => Err(unreadable("layer-truncated", &format!("the layer ends after {read} of {size} bytes of {path}"))),
-        Err(error) => Err(unreadable("layer-unreadable", &format!("the layer could not be read on in {path}: {error}"))),
+        Ok(read) => {
+            Err(unreadable("layer-truncated", &format!("the layer ends after {read} of {size} bytes of {path}")))
+        }
+        Err(error) => {
+            Err(unreadable("layer-unreadable", &format!("the layer could not be read on in {path}: {error}")))
+        }
     }
 }
 

@@ -30,8 +30,9 @@ use budget::Budget;
 pub use decode::Compression;
 
 /// Opens whatever compression `reader` has, or none; for archives that are compressed as a whole.
-pub fn decompress(reader: Box<dyn Read + Send>, limits: &Limits) -> Result<Box<dyn Read + Send>> {
-    let decoder = decode::open(reader, limits).map_err(|e| Error::malformed("cannot decompress the archive").because(e))?;
+pub fn decompress(reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>> {
+    let decoder = decode::open(reader, &Limits::default())
+        .map_err(|e| Error::malformed("cannot decompress the archive").because(e))?;
     Ok(Box::new(decoder))
 }
 
@@ -169,7 +170,10 @@ impl<'a> Pass<'a> {
     }
 
     /// Runs `source` with a reading to which it hands layers one after the other, each under a number of its own.
-    pub fn read_stream<T>(&self, source: impl FnOnce(&mut dyn FnMut(usize, &mut dyn Read)) -> T) -> (T, std::collections::BTreeMap<usize, LayerFacts>) {
+    pub fn read_stream<T>(
+        &self,
+        source: impl FnOnce(&mut dyn FnMut(usize, &mut dyn Read)) -> T,
+    ) -> (T, std::collections::BTreeMap<usize, LayerFacts>) {
         let sinks = Sinks::default();
         let result = self.pool.in_place_scope(|scope| {
             let reading = layer::Reading { pass: self, scope, sinks: &sinks };
@@ -196,7 +200,11 @@ impl<'a> Pass<'a> {
         (result, sinks.into_facts())
     }
 
-    fn in_parallel(&self, queue: &[usize], read: impl Fn(&layer::Reading<'_, '_>, usize) + Sync) -> std::collections::BTreeMap<usize, LayerFacts> {
+    fn in_parallel(
+        &self,
+        queue: &[usize],
+        read: impl Fn(&layer::Reading<'_, '_>, usize) + Sync,
+    ) -> std::collections::BTreeMap<usize, LayerFacts> {
         let sinks = Sinks::default();
         let next = AtomicUsize::new(0);
         self.pool.in_place_scope(|scope| {
@@ -258,7 +266,11 @@ impl LayerFacts {
         if let (Some(stated), Some(computed)) = (stated.diff_id, &self.diff_id)
             && stated != computed
         {
-            let what = format!("the uncompressed layer has the digest {}, not the diff ID {} of the configuration", computed.short(), stated.short());
+            let what = format!(
+                "the uncompressed layer has the digest {}, not the diff ID {} of the configuration",
+                computed.short(),
+                stated.short()
+            );
             self.limitations.push(Limitation::gap("layer-diff-id-mismatch", "", what).help(help));
         }
     }

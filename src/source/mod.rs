@@ -13,6 +13,11 @@ mod name;
 pub mod oci_archive;
 pub mod oci_dir;
 pub mod podman;
+#[cfg(feature = "registry")]
+pub mod registry;
+#[cfg(not(feature = "registry"))]
+#[path = "no_registry.rs"]
+pub mod registry;
 pub mod select;
 mod store;
 pub mod stream;
@@ -95,6 +100,9 @@ pub struct Access {
     pub insecure: bool,
     /// PEM file with further root certificates.
     pub ca_certificate: Option<std::path::PathBuf>,
+    /// Further hosts (with the port, if it is not 443) to which a registry's credentials may go for a
+    /// token, by the name of the registry in references.
+    pub trusted_realms: std::collections::BTreeMap<String, Vec<String>>,
     /// Mirrors for a registry host, tried in order before the host itself.
     pub mirrors: std::collections::BTreeMap<String, Vec<String>>,
     /// Folder of docker's `config.json`, or the file itself, where the environment names one.
@@ -160,5 +168,6 @@ pub static SOURCES: &[&dyn Source] = &[
     &oci_archive::OciArchive,
     &oci_dir::OciDir,
     &podman::Podman,
+    &registry::RegistrySource,
     &stream::StreamSource,
 ];

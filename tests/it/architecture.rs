@@ -82,7 +82,9 @@ fn foreign_crates_are_named_in_one_place() {
             let allowed = places.is_empty()
                 || places.iter().any(|place| {
                     let file_as_folder = place.strip_suffix(".rs").unwrap_or(place);
-                    relative == *place || relative.starts_with(&format!("{file_as_folder}/")) || relative == format!("{place}.rs")
+                    relative == *place
+                        || relative.starts_with(&format!("{file_as_folder}/"))
+                        || relative == format!("{place}.rs")
                 });
             if !allowed && names_crate(&code, name) {
                 wrong.push(format!("{relative} names `{name}`"));
@@ -101,13 +103,18 @@ fn each_dependency_has_its_place_and_its_reason() {
             in_dependencies = line == "[dependencies]" || line == "[dev-dependencies]";
             continue;
         }
-        let Some((name, rest)) = line.split_once(" = ").filter(|_| in_dependencies && !line.starts_with('#')) else { continue };
+        let Some((name, rest)) = line.split_once(" = ").filter(|_| in_dependencies && !line.starts_with('#')) else {
+            continue;
+        };
         assert!(rest.contains(" # "), "`{name}` in Cargo.toml has no reason beside it");
     }
     let (_, dependencies) = manifest.split_once("\n[dependencies]\n").unwrap();
     let dependencies = dependencies.split("\n[").next().unwrap();
-    let declared: BTreeSet<String> =
-        dependencies.lines().filter(|line| !line.starts_with('#')).filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_"))).collect();
+    let declared: BTreeSet<String> = dependencies
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_")))
+        .collect();
     let placed: BTreeSet<String> = CRATES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(declared, placed, "dependencies of Cargo.toml, and the table of this test");
 }
@@ -124,7 +131,11 @@ fn sources() -> Vec<(PathBuf, String)> {
             } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path) {
                 let code = fs::read_to_string(&path).unwrap();
                 let code = code.split("#[cfg(test)]\nmod ").next().unwrap();
-                let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
+                let code: String = code
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .map(|line| format!("{line}\n"))
+                    .collect();
                 files.push((path, code));
             }
         }
@@ -135,7 +146,8 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests") || path.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing")
+    path.components().any(|part| part.as_os_str() == "tests")
+        || path.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing")
 }
 
 fn source_folder() -> PathBuf {

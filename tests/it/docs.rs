@@ -22,7 +22,8 @@ const REGISTERED: &[(&str, &str, &str)] = &[
 fn each_file_of_a_folder_is_registered() {
     for (folder, implementation, slice) in REGISTERED {
         let list = fs::read_to_string(root().join(folder).join("mod.rs")).unwrap();
-        let (_, list) = list.split_once(&format!("pub static {slice}")).unwrap_or_else(|| panic!("{folder}/mod.rs has no {slice}"));
+        let (_, list) =
+            list.split_once(&format!("pub static {slice}")).unwrap_or_else(|| panic!("{folder}/mod.rs has no {slice}"));
         let list = list.split("];").next().unwrap();
         let mut found = 0;
         for entry in fs::read_dir(root().join(folder)).unwrap() {
@@ -42,7 +43,9 @@ fn each_file_of_a_folder_is_registered() {
 
 #[test]
 fn rule_files_and_presets_are_embedded() {
-    for (folder, extension, list) in [("src/secret/rules", "toml", "src/secret/rule.rs"), ("policies", "toml", "src/policy/preset.rs")] {
+    for (folder, extension, list) in
+        [("src/secret/rules", "toml", "src/secret/rule.rs"), ("policies", "toml", "src/policy/preset.rs")]
+    {
         let list = fs::read_to_string(root().join(list)).unwrap();
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
@@ -73,7 +76,9 @@ fn registrations_are_unique_and_sorted() {
 fn rules_are_documented() {
     for rule in careen::scan::rules() {
         let (family, name) = rule.id.split_once('/').unwrap_or_else(|| panic!("{} has no family", rule.id));
-        let is_kebab = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let is_kebab = |word: &str| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
         assert!(is_kebab(family) && is_kebab(name), "{}", rule.id);
         assert!(!rule.title.is_empty() && !rule.title.ends_with('.'), "title of {}", rule.id);
         assert!(!rule.why.is_empty() && !rule.remediation.is_empty(), "texts of {}", rule.id);
@@ -103,7 +108,9 @@ fn generated_pages_are_current() {
         }
     }
     let known: BTreeSet<&Path> = pages.iter().map(|(path, _)| path.as_path()).collect();
-    for family in fs::read_dir(root().join("docs/rules")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    for family in
+        fs::read_dir(root().join("docs/rules")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
         for page in fs::read_dir(family).unwrap().map(|entry| entry.unwrap().path()) {
             if !known.contains(page.as_path()) {
                 if update {
@@ -118,9 +125,16 @@ fn generated_pages_are_current() {
 }
 
 fn index(rules: &[&'static Rule]) -> String {
-    let mut text = String::from("# Rules\n\nMade from the rules themselves; `careen explain RULE` shows the same pages.\n\n| rule | severity | what |\n|---|---|---|\n");
+    let mut text = String::from(
+        "# Rules\n\nMade from the rules themselves; `careen explain RULE` shows the same pages.\n\n| rule | severity | what |\n|---|---|---|\n",
+    );
     for rule in rules {
-        text += &format!("| [{id}]({id}.md) | {severity} | {title} |\n", id = rule.id, severity = rule.severity, title = rule.title);
+        text += &format!(
+            "| [{id}]({id}.md) | {severity} | {title} |\n",
+            id = rule.id,
+            severity = rule.severity,
+            title = rule.title
+        );
     }
     text
 }

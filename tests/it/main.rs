@@ -2,4 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod architecture;
+mod cli;
+mod demo;
 mod docs;
+mod forms;
+mod hostile;
+mod json_contract;
+mod links;
+mod prefixes;
+mod support;

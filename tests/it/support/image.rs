@@ -10,8 +10,10 @@ use careen::digest::Digest;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::layout::{CONFIG, LAYER, Layout, MANIFEST};
+
 /// An image to build.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// What the image is for.
@@ -71,13 +73,13 @@ pub struct Expect {
     /// `name version` of every package, sorted.
     #[serde(default)]
     pub packages: Option<Vec<String>>,
-    /// `rule subject-or-path` of findings that must be there.
+    /// Rules that must report something.
     #[serde(default)]
     pub findings: Vec<String>,
     /// Rules that must not report anything.
     #[serde(default)]
     pub silent: Vec<String>,
-    /// Codes of limitations, sorted; all of them.
+    /// Codes of limitations and notes, sorted, each once; all of them.
     #[serde(default)]
     pub limitations: Vec<String>,
     #[serde(default)]
@@ -111,8 +113,35 @@ pub enum Packing {
     /// Two gzip members.
     GzipTwice,
     Zstd,
-    /// A skippable frame, then two frames.
+    /// A skippable frame, then two frames, then a skippable frame.
     ZstdFrames,
+    Bzip2,
+    Xz,
+}
+
+impl Packing {
+    pub const ALL: &[Self] =
+        &[Self::Plain, Self::Gzip, Self::GzipTwice, Self::Zstd, Self::ZstdFrames, Self::Bzip2, Self::Xz];
+
+    /// The media type of a layer packed so; xz and bzip2 have none of their own.
+    fn media_type(self) -> String {
+        match self {
+            Self::Plain | Self::Bzip2 | Self::Xz => LAYER.into(),
+            Self::Gzip | Self::GzipTwice => format!("{LAYER}+gzip"),
+            Self::Zstd | Self::ZstdFrames => format!("{LAYER}+zstd"),
+        }
+    }
+}
+
+/// How `docker save` and its like lay an archive out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DockerStyle {
+    /// Docker before 25: `<id>/layer.tar`.
+    Old,
+    /// `<id>/layer.tar` as symbolic links to where the layers are, as skopeo writes them.
+    Linked,
+    /// Docker 25 and later: an OCI layout with a `manifest.json`.
+    Hybrid,
 }
 
 /// Documents and layers of an image.
@@ -136,88 +165,145 @@ impl Built {
             "config": if recipe.config.is_null() { json!({}) } else { recipe.config.clone() },
             "rootfs": {"type": "layers", "diff_ids": diff_ids}, "history": history,
         });
-        Self { config: serde_json::to_vec(&config).unwrap(), layers: layers.to_vec(), annotations: recipe.annotations.clone() }
+        Self {
+            config: serde_json::to_vec(&config).unwrap(),
+            layers: layers.to_vec(),
+            annotations: recipe.annotations.clone(),
+        }
+    }
+
+    /// An image of these uncompressed layers that runs as a user and has nothing else to it.
+    pub fn of(layers: &[Vec<u8>]) -> Self {
+        let recipe = Recipe { config: json!({"User": "1000"}), ..Recipe::default() };
+        Self::new(&recipe, layers)
     }
 
     /// `docker save` as it was before Docker 25: `<id>/layer.tar`.
     pub fn docker_archive(&self) -> Vec<u8> {
-        docker_archive(&[("demo/image:latest", self)])
+        docker_archive(&[("demo/image:latest", self)], DockerStyle::Old, Packing::Plain)
     }
 
-    /// The blobs of an OCI layout and its index.
-    pub fn oci(&self, packing: Packing) -> Vec<(String, Vec<u8>)> {
-        let mut files = Vec::new();
-        let mut put = |bytes: Vec<u8>| {
-            let digest = Digest::sha256(&bytes);
-            let descriptor = json!({"digest": digest.to_string(), "size": bytes.len()});
-            files.push((format!("blobs/sha256/{}", digest.hex()), bytes));
-            descriptor
-        };
-        let with_type = |mut descriptor: Value, media_type: &str| {
-            descriptor["mediaType"] = media_type.into();
-            descriptor
-        };
-        let config = with_type(put(self.config.clone()), "application/vnd.oci.image.config.v1+json");
-        let layer_type = match packing {
-            Packing::Plain => "application/vnd.oci.image.layer.v1.tar",
-            Packing::Gzip | Packing::GzipTwice => "application/vnd.oci.image.layer.v1.tar+gzip",
-            Packing::Zstd | Packing::ZstdFrames => "application/vnd.oci.image.layer.v1.tar+zstd",
-        };
-        let layers: Vec<Value> = self.layers.iter().map(|layer| with_type(put(pack(layer, packing)), layer_type)).collect();
-        let manifest = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": layers, "annotations": self.annotations});
-        let mut manifest = with_type(put(serde_json::to_vec(&manifest).unwrap()), "application/vnd.oci.image.manifest.v1+json");
+    /// Puts the image's blobs into a layout and returns the manifest's descriptor.
+    pub fn put_into(&self, layout: &mut Layout, packing: Packing) -> Value {
+        let layers: Vec<Value> =
+            self.layers.iter().map(|layer| layout.put(&packing.media_type(), pack(layer, packing))).collect();
+        let config = layout.put(CONFIG, self.config.clone());
+        let mut manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers});
+        if !self.annotations.is_empty() {
+            manifest["annotations"] = json!(self.annotations);
+        }
+        layout.put_json(MANIFEST, &manifest)
+    }
+
+    /// An OCI layout.
+    pub fn oci(&self, packing: Packing) -> Layout {
+        let mut layout = Layout::new();
+        let mut manifest = self.put_into(&mut layout, packing);
         manifest["annotations"] = json!({"org.opencontainers.image.ref.name": "latest"});
-        files.push(("index.json".into(), serde_json::to_vec(&json!({"schemaVersion": 2, "manifests": [manifest]})).unwrap()));
-        files.push(("oci-layout".into(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()));
-        files
+        layout.index(&json!({"schemaVersion": 2, "manifests": [manifest]}));
+        layout
     }
 
     /// An OCI layout in a tar.
     pub fn oci_archive(&self, packing: Packing) -> Vec<u8> {
-        archive(&self.oci(packing))
-    }
-
-    /// An OCI layout in a folder.
-    pub fn oci_dir(&self, packing: Packing, folder: &Path) {
-        for (name, bytes) in self.oci(packing) {
-            let path = folder.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, bytes).unwrap();
-        }
+        self.oci(packing).archive()
     }
 }
 
-/// Several images in one `docker save` archive.
-pub fn docker_archive(images: &[(&str, &Built)]) -> Vec<u8> {
-    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut manifests = Vec::new();
+/// One or several images as `docker save` writes them.
+pub fn docker_archive(images: &[(&str, &Built)], style: DockerStyle, packing: Packing) -> Vec<u8> {
+    let mut parts = Parts::default();
+    let (mut manifests, mut descriptors) = (Vec::new(), Vec::new());
+    let mut layout = Layout::new();
     for (tag, image) in images {
-        let config = format!("{}.json", Digest::sha256(&image.config).hex());
         let mut layers = Vec::new();
         for layer in &image.layers {
-            let name = format!("{}/layer.tar", Digest::sha256(layer).hex());
-            if !files.iter().any(|(other, _)| *other == name) {
-                files.push((name.clone(), layer.clone()));
-            }
-            layers.push(name);
+            let id = Digest::sha256(layer).hex().to_owned();
+            let packed = pack(layer, packing);
+            layers.push(match style {
+                DockerStyle::Old => {
+                    parts.file(&format!("{id}/VERSION"), b"1.0".to_vec());
+                    parts.file(&format!("{id}/json"), serde_json::to_vec(&json!({"id": id})).unwrap());
+                    parts.file(&format!("{id}/layer.tar"), packed)
+                }
+                DockerStyle::Linked => {
+                    parts.file(&format!("{id}.tar"), packed);
+                    parts.link(&format!("{id}/layer.tar"), &format!("../{id}.tar"))
+                }
+                DockerStyle::Hybrid => Layout::name(&Digest::sha256(&packed)),
+            });
         }
+        let config = Digest::sha256(&image.config);
+        let config = match style {
+            DockerStyle::Hybrid => {
+                let mut manifest = image.put_into(&mut layout, packing);
+                manifest["annotations"] = json!({"io.containerd.image.name": tag});
+                descriptors.push(manifest);
+                Layout::name(&config)
+            }
+            DockerStyle::Old | DockerStyle::Linked => {
+                parts.file(&format!("{}.json", config.hex()), image.config.clone())
+            }
+        };
         manifests.push(json!({"Config": config, "RepoTags": [tag], "Layers": layers}));
-        files.push((config, image.config.clone()));
     }
-    files.push(("manifest.json".into(), serde_json::to_vec(&manifests).unwrap()));
-    archive(&files)
+    if style == DockerStyle::Hybrid {
+        layout.index(&json!({"schemaVersion": 2, "manifests": descriptors}));
+        parts.0.extend(layout.into_parts().0);
+    }
+    parts.file("manifest.json", serde_json::to_vec(&manifests).unwrap());
+    parts.archive()
 }
 
-/// A tar of plain files.
-pub fn archive(files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, bytes.as_slice()).unwrap();
+/// Named files and links of an archive, each name once, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Parts(pub Vec<(String, Part)>);
+
+/// One of [`Parts`].
+#[derive(Debug, Clone)]
+pub enum Part {
+    File(Vec<u8>),
+    Link(String),
+}
+
+impl Parts {
+    /// Adds a file and returns its name.
+    pub fn file(&mut self, name: &str, bytes: Vec<u8>) -> String {
+        self.add(name, Part::File(bytes))
     }
-    builder.into_inner().unwrap()
+
+    /// Adds a symbolic link and returns its name.
+    pub fn link(&mut self, name: &str, target: &str) -> String {
+        self.add(name, Part::Link(target.to_owned()))
+    }
+
+    fn add(&mut self, name: &str, part: Part) -> String {
+        if self.0.iter().all(|(other, _)| other != name) {
+            self.0.push((name.to_owned(), part));
+        }
+        name.to_owned()
+    }
+
+    /// A tar of them.
+    pub fn archive(&self) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, part) in &self.0 {
+            let mut header = tar::Header::new_ustar();
+            header.set_mode(0o644);
+            match part {
+                Part::File(bytes) => {
+                    header.set_size(bytes.len() as u64);
+                    builder.append_data(&mut header, name, bytes.as_slice()).unwrap();
+                }
+                Part::Link(target) => {
+                    header.set_entry_type(tar::EntryType::Symlink);
+                    header.set_size(0);
+                    builder.append_link(&mut header, name, target).unwrap();
+                }
+            }
+        }
+        builder.into_inner().unwrap()
+    }
 }
 
 /// A layer's tar.
@@ -268,6 +354,17 @@ pub fn pack(layer: &[u8], packing: Packing) -> Vec<u8> {
         Packing::ZstdFrames => {
             let skippable = [0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
             [&skippable, zstd(&layer[..half]).as_slice(), &zstd(&layer[half..]), &skippable].concat()
+        }
+        Packing::Bzip2 => {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            encoder.write_all(layer).unwrap();
+            encoder.finish().unwrap()
+        }
+        Packing::Xz => {
+            let options = lzma_rust2::XzOptions::with_preset(0);
+            let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+            encoder.write_all(layer).unwrap();
+            encoder.finish().unwrap()
         }
     }
 }

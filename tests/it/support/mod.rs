@@ -1,4 +1,7 @@
-//! What the tests share: images from recipes, and scans of them.
+//! What the tests share: images from recipes, archives written byte by byte, and scans of them.
 
 pub mod image;
+pub mod layout;
+pub mod raw;
 pub mod run;
+pub mod token;

@@ -1,0 +1,108 @@
+//! Secrets of the image's configuration, and the masking of its echo.
+
+use crate::image::ImageConfig;
+use crate::inventory::{Secret, SecretPlace};
+
+use super::engine::{self, Found};
+use super::kind::Kind;
+
+/// Most bytes of one field that are scanned; configurations are capped at 8 MiB as a whole.
+const LONGEST_FIELD: usize = 8 << 20;
+
+/// The secrets in environment, labels, commands and history, in that order; a secret once for each place.
+///
+/// Each field is scanned as a text of its own, its name before it, as in `TOKEN=…`.
+pub fn scan_config(config: &ImageConfig) -> Vec<Secret> {
+    let mut secrets = Vec::new();
+    let container = &config.config;
+    let mut field = |key: String, text: &str| {
+        let place = SecretPlace::Config { key };
+        secrets.extend(scan_text(text).into_iter().map(|found| secret(found, place.clone())));
+    };
+    for pair in &container.env {
+        let name = pair.split_once('=').map_or(pair.as_str(), |(name, _)| name);
+        field(format!("Env.{name}"), pair);
+    }
+    for (name, value) in &container.labels {
+        field(format!("Labels.{name}"), &format!("{name}={value}"));
+    }
+    field("Entrypoint".into(), &container.entrypoint.join(" "));
+    field("Cmd".into(), &container.cmd.join(" "));
+    if let Some(check) = &container.healthcheck {
+        field("Healthcheck".into(), &check.test.join(" "));
+    }
+    field("OnBuild".into(), &container.on_build.join("\n"));
+    field("Shell".into(), &container.shell.join(" "));
+    if let Some(author) = &config.author {
+        field("author".into(), author);
+    }
+    for (index, step) in (0_u32..).zip(&config.history) {
+        let mut of_step: Vec<Secret> = Vec::new();
+        for (name, value) in step.arguments() {
+            let place = SecretPlace::History { index, key: name.to_owned() };
+            of_step.extend(scan_text(&format!("{name}={value}")).into_iter().map(|found| secret(found, place.clone())));
+        }
+        for (key, text) in [("created_by", &step.created_by), ("comment", &step.comment)] {
+            for found in scan_text(text) {
+                // What an argument holds is told under its name already.
+                if !of_step.iter().any(|known| known.id == found.id) {
+                    of_step.push(secret(found, SecretPlace::History { index, key: key.to_owned() }));
+                }
+            }
+        }
+        secrets.append(&mut of_step);
+    }
+    secrets
+}
+
+/// `text` with every secret in it masked, for echoes of build steps and variables.
+///
+/// A match is masked to the end of the run of token signs it stands in, so that a rule that knows
+/// only the first part of a token leaves nothing of the rest.
+pub fn mask_text(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut masked = String::with_capacity(text.len());
+    let mut at = 0;
+    for found in scan_text(text) {
+        let (start, mut end) = (found.span.start, found.span.end);
+        if start < at {
+            continue;
+        }
+        while bytes
+            .get(end)
+            .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+' | b'/' | b'=' | b'.'))
+        {
+            end += 1;
+        }
+        // Values are ASCII or whole lines; a cut inside a character moves out of it.
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        let mut from = start;
+        while !text.is_char_boundary(from) {
+            from -= 1;
+        }
+        masked.push_str(text.get(at..from).unwrap_or_default());
+        masked.push_str(&found.masked);
+        at = end;
+    }
+    masked.push_str(text.get(at..).unwrap_or_default());
+    masked
+}
+
+fn scan_text(text: &str) -> Vec<Found> {
+    engine::scan(text.as_bytes().get(..LONGEST_FIELD).unwrap_or(text.as_bytes()), Kind::Settings).found
+}
+
+fn secret(found: Found, place: SecretPlace) -> Secret {
+    Secret {
+        rule: found.rule,
+        severity: found.severity,
+        confidence: found.confidence,
+        place,
+        masked: found.masked,
+        id: found.id,
+        length: found.span.len() as u64,
+        notes: found.notes,
+    }
+}

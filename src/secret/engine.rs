@@ -1,0 +1,238 @@
+//! Finds secrets in bytes: anchors by one automaton, patterns in a window round each, then the value is judged.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::digest::Digest;
+use crate::rule::{Confidence, Severity};
+
+use super::assignment;
+use super::check::{Look, Opinion};
+use super::entropy;
+use super::kind::Kind;
+use super::known;
+use super::mask;
+use super::placeholder;
+use super::rule::{Anchors, Matcher, Quality, RuleSet, SecretRule, rule_set};
+use super::url;
+
+/// A secret in the bytes that were scanned.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Found {
+    /// The rule, by its index.
+    pub(super) rule: &'static crate::rule::Rule,
+    /// The value.
+    pub(super) span: Range<usize>,
+    pub(super) severity: Severity,
+    pub(super) confidence: Confidence,
+    pub(super) masked: String,
+    /// 16 hexadecimal digits that stand for rule family and value.
+    pub(super) id: String,
+    pub(super) notes: Vec<String>,
+    rank: u8,
+}
+
+/// What a scan found.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// In order of their place; none overlaps another.
+    pub(super) found: Vec<Found>,
+    /// Whether the bytes hold so many false starts that the rest was left.
+    pub(super) is_exhausted: bool,
+}
+
+/// Most bytes given to patterns for each byte scanned: hostile files may be nothing but anchors.
+const WORK_FACTOR: usize = 64;
+
+/// Work that even the smallest file may cause.
+const LEAST_WORK: usize = 1 << 20;
+
+/// Scans `bytes`, which is text of sort `kind`, or no text.
+pub(super) fn scan(bytes: &[u8], kind: Kind) -> Scan {
+    let set = rule_set();
+    let mut search = Search {
+        set,
+        bytes,
+        kind,
+        candidates: Vec::new(),
+        work_left: bytes.len().saturating_mul(WORK_FACTOR).max(LEAST_WORK),
+    };
+    search.run(&set.everywhere);
+    if kind != Kind::Other {
+        search.run(&set.assignments);
+    }
+    Scan { is_exhausted: search.work_left == 0, found: resolve(search.candidates) }
+}
+
+struct Search<'a> {
+    set: &'static RuleSet,
+    bytes: &'a [u8],
+    kind: Kind,
+    candidates: Vec<Found>,
+    work_left: usize,
+}
+
+impl Search<'_> {
+    fn run(&mut self, anchors: &Anchors) {
+        for hit in anchors.automaton.find_overlapping_iter(self.bytes) {
+            let owner = anchors.owners.get(hit.pattern().as_usize());
+            let Some(rule) = owner.and_then(|index| self.set.rules.get(*index)) else { continue };
+            if self.work_left == 0 {
+                return;
+            }
+            self.try_at(rule, hit.range());
+        }
+    }
+
+    /// Judges one hit of an anchor.
+    fn try_at(&mut self, rule: &'static SecretRule, anchor: Range<usize>) {
+        match &rule.matcher {
+            Matcher::Pattern { is_anchored: true, .. } => {
+                if self.may_begin(rule, anchor.start) {
+                    self.try_pattern(rule, &anchor, anchor.start);
+                }
+            }
+            Matcher::Pattern { .. } => self.try_pattern(rule, &anchor, anchor.start.saturating_sub(rule.before)),
+            Matcher::Assignment => {
+                self.spend(assignment::LONGEST);
+                if let Some(value) = assignment::value(self.bytes, &anchor, self.kind) {
+                    self.judge(rule, value.clone(), value, &anchor);
+                }
+            }
+            Matcher::Url => {
+                self.spend(url::LONGEST);
+                if let Some((scheme, whole, password)) = url::password(self.bytes, anchor.start) {
+                    let index = self.set.schemes.get(scheme.as_str()).or_else(|| self.set.schemes.get("*"));
+                    if let Some(rule) = index.and_then(|index| self.set.rules.get(*index)) {
+                        self.judge(rule, whole, password, &anchor);
+                    }
+                }
+            }
+        }
+    }
+
+    fn try_pattern(&mut self, rule: &'static SecretRule, anchor: &Range<usize>, start: usize) {
+        let end = start.saturating_add(rule.length).min(self.bytes.len());
+        let (Some(window), Some(regex)) = (self.bytes.get(start..end), rule.regex()) else { return };
+        self.spend(window.len());
+        let mut from = 0;
+        while let Some(captures) = regex.captures_at(window, from) {
+            let Some(whole) = captures.get(0) else { return };
+            let value = captures.name("s").unwrap_or(whole);
+            let whole = start + whole.start()..start + whole.end();
+            if whole.start <= anchor.start && anchor.end <= whole.end {
+                if self.may_begin(rule, whole.start) && !self.continues(rule, whole.end) {
+                    self.judge(rule, whole, start + value.start()..start + value.end(), anchor);
+                }
+                return;
+            }
+            // A match before the anchor, or after it: look on, or stop.
+            if whole.start > anchor.start || whole.end == start + from {
+                return;
+            }
+            from = whole.end - start;
+        }
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        self.work_left = self.work_left.saturating_sub(bytes);
+    }
+
+    fn may_begin(&self, rule: &SecretRule, start: usize) -> bool {
+        let before = start.checked_sub(1).and_then(|index| self.bytes.get(index));
+        before.is_none_or(|byte| {
+            // The letter of an escape such as `\n` is no part of what follows.
+            !rule.left.has(*byte) || is_escape(self.bytes, start)
+        })
+    }
+
+    fn continues(&self, rule: &SecretRule, end: usize) -> bool {
+        self.bytes.get(end).is_some_and(|byte| rule.right.has(*byte))
+    }
+
+    fn judge(&mut self, rule: &'static SecretRule, whole: Range<usize>, value: Range<usize>, anchor: &Range<usize>) {
+        // The same match by another of the rule's anchors.
+        let is_known = |found: &Found| found.rule.id == rule.rule.id && found.span == value;
+        if self.candidates.iter().rev().take(4).any(is_known) {
+            return;
+        }
+        let Some(bytes) = self.bytes.get(value.clone()) else { return };
+        let shown = rule.shown.unwrap_or(if anchor.start == value.start { anchor.len() } else { 0 });
+        let hidden_part = bytes.get(shown..).unwrap_or_default();
+        if entropy::shannon(hidden_part) < rule.entropy {
+            return;
+        }
+        let is_made_up = match rule.quality {
+            Quality::Token => placeholder::is_made_up_token(hidden_part),
+            Quality::Password => placeholder::is_placeholder(bytes),
+            Quality::None => false,
+        };
+        if is_made_up {
+            return;
+        }
+        let opinion = match rule.check {
+            Some(check) => {
+                let look = Look { bytes: self.bytes, whole, value: value.clone(), kind: self.kind };
+                let Some(opinion) = check(&look) else { return };
+                opinion
+            }
+            None => Opinion::default(),
+        };
+        self.candidates.push(self.found(rule, value, shown, opinion));
+    }
+
+    fn found(&self, rule: &'static SecretRule, value: Range<usize>, shown: usize, opinion: Opinion) -> Found {
+        let bytes = self.bytes.get(value.clone()).unwrap_or_default();
+        let masked = opinion
+            .masked
+            .unwrap_or_else(|| if rule.is_hidden { mask::password(bytes) } else { mask::token(bytes, shown) });
+        let identity = opinion.identity.map_or(Cow::Borrowed(bytes), Cow::Owned);
+        let mut severity = opinion.severity.unwrap_or(rule.rule.severity);
+        let mut notes = opinion.notes;
+        if let Some(note) = known::published(&identity) {
+            severity = Severity::Info;
+            notes.push(note.to_owned());
+        }
+        Found {
+            rule: rule.rule,
+            span: opinion.span.unwrap_or(value),
+            severity,
+            confidence: opinion.confidence.unwrap_or(rule.rule.confidence),
+            masked,
+            id: secret_id(rule.family, &identity),
+            notes,
+            rank: rule.rank,
+        }
+    }
+}
+
+/// Whether the byte before `start` is the letter of an escape, as in `\nTOKEN`.
+fn is_escape(bytes: &[u8], start: usize) -> bool {
+    let letter = start.checked_sub(1).and_then(|index| bytes.get(index));
+    let backslash = start.checked_sub(2).and_then(|index| bytes.get(index));
+    backslash == Some(&b'\\') && matches!(letter, Some(b'n' | b'r' | b't'))
+}
+
+/// Keeps of overlapping candidates the one of the highest rank; of equals the surer, the longer, the first.
+fn resolve(mut candidates: Vec<Found>) -> Vec<Found> {
+    candidates.sort_by(|a, b| {
+        (b.rank, b.confidence, b.span.len())
+            .cmp(&(a.rank, a.confidence, a.span.len()))
+            .then_with(|| (a.span.start, a.rule.id).cmp(&(b.span.start, b.rule.id)))
+    });
+    let mut kept: BTreeMap<usize, Found> = BTreeMap::new();
+    for candidate in candidates {
+        let before = kept.range(..candidate.span.end).next_back();
+        if before.is_none_or(|(_, found)| found.span.end <= candidate.span.start) {
+            kept.insert(candidate.span.start, candidate);
+        }
+    }
+    kept.into_values().collect()
+}
+
+/// Says which secret it is without saying what it is: the same value found anywhere has the same id.
+fn secret_id(family: &str, identity: &[u8]) -> String {
+    let keyed = [b"careen.secret/1\0", family.as_bytes(), b"\0", identity].concat();
+    Digest::sha256(&keyed).hex().get(..16).unwrap_or_default().to_owned()
+}

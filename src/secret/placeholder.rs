@@ -1,0 +1,275 @@
+//! Tells made-up values from real ones: examples, variables, masks, templates.
+
+use super::entropy;
+
+/// Words that stand in values of examples, lower case.
+const WORDS: &[&str] = &[
+    "example",
+    "changeme",
+    "change_me",
+    "change-me",
+    "change_it",
+    "placeholder",
+    "redacted",
+    "your_",
+    "your-",
+    "yourtoken",
+    "yoursecret",
+    "yourpass",
+    "yourkey",
+    "yourapi",
+    "insert",
+    "replace",
+    "xxxx",
+    "****",
+    "....",
+    "todo",
+    "dummy",
+    "sample",
+    "fixme",
+    "deadbeef",
+    "notarealkey",
+    "not-a-real",
+    "fakekey",
+    "fake_",
+    "fake-",
+];
+
+/// Values that are no secret as a whole, lower case.
+const WHOLE: &[&str] = &[
+    "password",
+    "passwd",
+    "passw0rd",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "test",
+    "testing",
+    "tests",
+    "none",
+    "null",
+    "nil",
+    "true",
+    "false",
+    "undefined",
+    "default",
+    "empty",
+    "user",
+    "username",
+    "admin",
+    "root",
+    "guest",
+    "mysecret",
+    "mypassword",
+    "mytoken",
+    "my-secret",
+    "my-token",
+    "my_secret",
+    "my_token",
+    "secretkey",
+    "secret_key",
+    "apikey",
+    "api_key",
+    "key",
+    "value",
+    "string",
+    "text",
+    "file",
+    "env",
+    "prompt",
+    "required",
+    "optional",
+    "hidden",
+    "masked",
+    "unknown",
+    "foo",
+    "bar",
+    "foobar",
+    "baz",
+    "hunter2",
+    "letmein",
+    "qwerty",
+    "abc123",
+    "pass123",
+    "password1",
+    "password123",
+    "test123",
+    "secret123",
+    "s3cr3t",
+    "p@ssw0rd",
+    "basic",
+    "bearer",
+    "digest",
+    "str",
+    "int",
+    "bool",
+    "self",
+    "this",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "disabled",
+    "enabled",
+    "never",
+    "always",
+    "auto",
+    "x",
+    "bogus",
+    "invalid",
+    "wrong",
+    "correct",
+    "sekret",
+    "shadow",
+    "postgres",
+    "mysql",
+    "redis",
+    "rabbitmq",
+    "minio",
+    "minioadmin",
+    "pw",
+    "blah",
+    "nothing",
+    "anonymous",
+    "somepassword",
+    "credentials",
+    "credential",
+    "private",
+    "public",
+    "generated",
+    "random",
+    "tbd",
+    "n/a",
+];
+
+/// Whether the random part of a token is made up: a mask, a run, a word of examples.
+pub(super) fn is_made_up_token(value: &[u8]) -> bool {
+    let least = match value.len() {
+        0..8 => 1,
+        8..16 => 4,
+        16..32 => 6,
+        _ => 7,
+    };
+    entropy::distinct(value) < least || entropy::longest_run(value) >= 9 || has_word(value)
+}
+
+/// Whether a password, or the value of a setting, is none: a variable, a template, a mask, a common word.
+pub(super) fn is_placeholder(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let text = text.trim();
+    let lower = text.to_ascii_lowercase();
+    is_reference(text)
+        || entropy::distinct(value) < 3
+        || (value.len() >= 6 && entropy::longest_run(value) >= value.len().saturating_sub(1))
+        || WHOLE.contains(&lower.as_str())
+        || has_word(lower.as_bytes())
+}
+
+/// Whether the text stands for a value that is elsewhere, or was encrypted.
+fn is_reference(text: &str) -> bool {
+    const PREFIXES: &[&str] = &[
+        "$",
+        "%(",
+        "%{",
+        "{{",
+        "{%",
+        "#{",
+        "@{",
+        "<",
+        "ENC[",
+        "ENC(",
+        "!vault",
+        "$ANSIBLE_VAULT",
+        "AgB",
+        "vault:",
+        "ref:",
+        "env(",
+        "env:",
+        "file:",
+        "op://",
+        "arn:",
+        "ssm:",
+        "secret://",
+        "\\$",
+        "{0",
+        "{}",
+        "{cipher}",
+        "os.environ",
+        "process.env",
+        "getenv",
+        "ENV[",
+        "(",
+        "[",
+        "var.",
+        "local.",
+        "data.",
+        "!Ref",
+        "!Sub",
+        "!GetAtt",
+        "Ref:",
+        "keyring:",
+        "/run/secrets/",
+        "../",
+        "./",
+        "~/",
+    ];
+    PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+        || ["${", "{{", "$(", "%s", "%d", "<%", "%>", "{}", "()"].iter().any(|part| text.contains(part))
+        || (text.starts_with('%') && text.ends_with('%'))
+        || (text.starts_with('{') && text.ends_with('}'))
+        || (text.starts_with("__") && text.ends_with("__"))
+        || text.ends_with('>')
+}
+
+fn has_word(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    WORDS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_tokens() {
+        for made_up in [
+            "xxxxxxxxxxxxxxxxxxxx",
+            "0123456789abcdef0123",
+            "IOSFODNN7EXAMPLE",
+            "aaaaaaaaaaaabbbbbb",
+            "YOUR_TOKEN_GOES_HERE",
+        ] {
+            assert!(is_made_up_token(made_up.as_bytes()), "{made_up}");
+        }
+        for real in ["q8Zr1Lm0Tn4Ys7Vb2Kc9", "7f3a9c0e1b5d8264", "K7QX"] {
+            assert!(!is_made_up_token(real.as_bytes()), "{real}");
+        }
+    }
+
+    #[test]
+    fn placeholders_of_settings() {
+        for none in [
+            "${DB_PASSWORD}",
+            "$PASSWORD",
+            "{{ secret }}",
+            "<password>",
+            "changeme",
+            "Password",
+            "********",
+            "%DB_PASS%",
+            "ENC[abc]",
+            "$(cat x)",
+            "__PASSWORD__",
+            "your-password",
+            "/run/secrets/db",
+            "aaaaaaaa",
+            "12345678",
+        ] {
+            assert!(is_placeholder(none.as_bytes()), "{none}");
+        }
+        for real in ["Tr0ub4dor&3", "correct horse", "s8d7f6g5", "vK!2pz"] {
+            assert!(!is_placeholder(real.as_bytes()), "{real}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Laws of the rules and of the engine, over all rule files.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::collector::SecretCollector;
+use super::engine::{self, Found};
+use super::kind::Kind;
+use super::rule::{RULE_FILES, RULES};
+use crate::collect::{Collector as _, Fact, Facts, File, OVERLAP, SecretFact, WINDOW};
+use crate::image::ImageConfig;
+use crate::path::ImagePath;
+use crate::rule::Severity;
+use crate::tree::{FileEntry, Node};
+
+#[derive(Deserialize)]
+struct Examples {
+    rule: Vec<RuleExamples>,
+}
+
+#[derive(Deserialize)]
+struct RuleExamples {
+    id: String,
+    examples: Vec<Vec<String>>,
+    near_misses: Vec<Vec<String>>,
+}
+
+/// Id and text of each example, and of each near miss.
+fn examples() -> (Vec<(String, String)>, Vec<(String, String)>) {
+    let (mut examples, mut near_misses) = (Vec::new(), Vec::new());
+    for (name, text) in RULE_FILES {
+        let file: Examples = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for rule in file.rule {
+            let id = format!("secret/{}", rule.id);
+            examples.extend(rule.examples.iter().map(|parts| (id.clone(), parts.concat())));
+            near_misses.extend(rule.near_misses.iter().map(|parts| (id.clone(), parts.concat())));
+        }
+    }
+    (examples, near_misses)
+}
+
+fn found(text: &str) -> Vec<Found> {
+    engine::scan(text.as_bytes(), Kind::Settings).found
+}
+
+fn ids(found: &[Found]) -> Vec<&'static str> {
+    found.iter().map(|found| found.rule.id).collect()
+}
+
+#[test]
+fn rules_are_complete_unique_and_sorted() {
+    assert!(RULE_FILES.is_sorted_by_key(|(name, _)| *name), "rule files are sorted");
+    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    let unique: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(ids, unique.into_iter().collect::<Vec<_>>());
+    let (examples, near_misses) = examples();
+    for rule in RULES.iter() {
+        assert!(!rule.title.is_empty() && !rule.title.ends_with('.'), "{}", rule.id);
+        assert!(rule.why.ends_with('.') && rule.remediation.ends_with('.'), "{}", rule.id);
+        assert!(!rule.references.is_empty(), "{}", rule.id);
+        assert!(examples.iter().any(|(id, _)| id == rule.id), "{} has no example", rule.id);
+        assert!(near_misses.iter().any(|(id, _)| id == rule.id), "{} has no near miss", rule.id);
+    }
+}
+
+#[test]
+fn every_pattern_compiles() {
+    for rule in &super::rule::rule_set().rules {
+        if let super::rule::Matcher::Pattern { source, .. } = &rule.matcher {
+            assert!(rule.regex().is_some(), "{}: {source}", rule.rule.id);
+        }
+    }
+}
+
+#[test]
+fn examples_are_found_once_each_by_their_own_rule() {
+    let mut wrong = Vec::new();
+    for (id, text) in examples().0 {
+        for wrapped in [text.clone(), format!("\n{text}\n"), format!("x: {text}\n")] {
+            let found = found(&wrapped);
+            if ids(&found) != [id.as_str()] || found.iter().any(|found| found.severity == Severity::Info) {
+                wrong.push(format!("{id}: {:?} in {wrapped}", found));
+                break;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn near_misses_are_not_found() {
+    let mut wrong = Vec::new();
+    for (id, text) in examples().1 {
+        let found: Vec<Found> =
+            found(&text).into_iter().filter(|found| found.rule.id == id && found.severity > Severity::Info).collect();
+        if !found.is_empty() {
+            wrong.push(format!("{id}: {text}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_whole_file_of_examples_gives_each_once() {
+    let (examples, _) = examples();
+    // Half a line between, so that companions and contexts of neighbours do not mix.
+    let text: String = examples.iter().map(|(_, text)| format!("{text}\n{}\n", "- ".repeat(1000))).collect();
+    let found = engine::scan(text.as_bytes(), Kind::Settings).found;
+    assert!(found.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start), "no two overlap");
+    let expected: Vec<&str> = examples.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids(&found), expected);
+}
+
+#[test]
+fn nothing_shows_a_value() {
+    for (id, text) in examples().0 {
+        let found = found(&text);
+        let masked = super::mask_text(&text);
+        for one in &found {
+            let value = &text[one.span.clone()];
+            assert!(!one.masked.contains(value), "{id}");
+            // No stretch of twelve bytes of the value is left but its public prefix.
+            let shown = one.masked.split("****").next().map_or(0, str::len);
+            for start in shown.max(16)..value.len().saturating_sub(12) {
+                let Some(part) = value.get(start..start + 12) else { continue };
+                if text.matches(part).count() == 1 && !id.ends_with("-url") && !id.ends_with("url-credentials") {
+                    assert!(!one.masked.contains(part), "{id}: {}", one.masked);
+                    assert!(!masked.contains(part), "{id}: {masked}");
+                }
+            }
+            assert!(one.notes.iter().all(|note| !note.contains(value)));
+        }
+    }
+}
+
+#[test]
+fn ids_stand_for_the_value_alone() {
+    let (examples, _) = examples();
+    let (_, token) = examples.iter().find(|(id, _)| id == "secret/github-pat").expect("is there");
+    let [a, b] = [found(token), found(&format!("# elsewhere\nTOKEN='{token}'\n"))];
+    assert_eq!(a[0].id, b[0].id);
+    assert_eq!(a[0].id.len(), 16);
+    assert!(!a[0].id.contains(&token[4..10]));
+}
+
+#[test]
+fn a_wrong_checksum_is_a_lookalike() {
+    let (examples, _) = examples();
+    for id in ["secret/github-pat", "secret/npm-token", "secret/grafana-service-account-token", "secret/age-secret-key"]
+    {
+        let (_, token) = examples.iter().find(|(known, _)| known == id).expect("is there");
+        let mut bytes = token.clone().into_bytes();
+        bytes[20] = if bytes[20] == b'Q' { b'Z' } else { b'Q' };
+        let found = engine::scan(&bytes, Kind::Settings).found;
+        assert_eq!(ids(&found), [id]);
+        assert_eq!(found[0].severity, Severity::Info, "{id}");
+    }
+}
+
+/// Scans as the pass does: windows that overlap.
+fn collect(bytes: &[u8], path: &str) -> Vec<SecretFact> {
+    let path: ImagePath = path.into();
+    let entry = FileEntry::file("x", bytes.len() as u64);
+    let mut facts = Facts::default();
+    let mut start = 0;
+    loop {
+        let end = (start + WINDOW).min(bytes.len());
+        let node = Node { layer: 0, member: 0 };
+        facts.begin(node, 0);
+        SecretCollector.collect(
+            &File {
+                node,
+                path: &path,
+                entry: &entry,
+                bytes: &bytes[start..end],
+                offset: start as u64,
+                lines_before: bytes[..start].iter().filter(|b| **b == b'\n').count() as u64,
+                overlap: if start == 0 { 0 } else { OVERLAP },
+                is_last: end == bytes.len(),
+            },
+            &mut facts,
+        );
+        if end == bytes.len() {
+            break;
+        }
+        start = end - OVERLAP;
+    }
+    let (facts, limitations) = facts.into_parts();
+    assert!(limitations.is_empty());
+    facts
+        .into_iter()
+        .filter_map(|fact| match fact.fact {
+            Fact::Secret(secret) => Some(*secret),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_secret_is_found_once_wherever_windows_meet() {
+    let (examples, _) = examples();
+    let (_, token) = examples.iter().find(|(id, _)| id == "secret/github-pat").expect("is there");
+    let (_, key) = examples.iter().find(|(id, _)| id == "secret/private-key").expect("is there");
+    let line = b"nothing to see in this line\n";
+    let mut filler: Vec<u8> = line.repeat((WINDOW + 3 * OVERLAP) / line.len());
+    for text in [token.as_bytes(), key.as_bytes()] {
+        // Round each place where something begins or ends: the second window, the middle, the first window's end.
+        let edges = [WINDOW - OVERLAP, WINDOW - OVERLAP / 2, WINDOW];
+        let step = if text.len() > 100 { 37 } else { 3 };
+        for edge in edges {
+            for at in (edge - text.len() - 2..edge + 3).step_by(step).chain([edge - 1, edge, edge + 1]) {
+                let saved = filler[at - 1..at + text.len() + 1].to_vec();
+                filler[at - 1] = b' ';
+                filler[at..at + text.len()].copy_from_slice(text);
+                filler[at + text.len()] = b' ';
+                let found = collect(&filler, "a/b.txt");
+                assert_eq!(found.len(), 1, "at {at}");
+                let offset = usize::try_from(found[0].offset).expect("small");
+                assert!((at..at + 4).contains(&offset), "{offset} at {at}");
+                let line = filler[..offset].iter().filter(|b| **b == b'\n').count() as u64 + 1;
+                assert_eq!(found[0].lines.map(|(first, _)| first), Some(line));
+                filler[at - 1..at + text.len() + 1].copy_from_slice(&saved);
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_span_a_key_and_binaries_have_none() {
+    let (examples, _) = examples();
+    let (_, key) = examples.iter().find(|(id, _)| id == "secret/private-key").expect("is there");
+    let text = format!("one\ntwo\n{key}\n");
+    let facts = collect(text.as_bytes(), "k");
+    assert_eq!(facts[0].lines, Some((3, 2 + key.trim_end().lines().count() as u64)));
+    let binary = [b"\x7fELF\0\0", text.as_bytes()].concat();
+    let facts = collect(&binary, "k");
+    assert_eq!((facts[0].lines, facts[0].offset), (None, 6 + 8));
+}
+
+#[test]
+fn files_of_nothing_but_anchors_end_soon() {
+    for part in [
+        "-----BEGIN PRIVATE KEY-----\n",
+        "eyJhbGciOi ",
+        "\"auth\" ",
+        "machine x login y ",
+        "a://b:",
+        "password=",
+        "ops_eyJ-",
+    ] {
+        let bytes = part.as_bytes().repeat(200_000 / part.len());
+        let started = std::time::Instant::now();
+        engine::scan(&bytes, Kind::Settings);
+        assert!(started.elapsed().as_secs() < 20, "{part}");
+    }
+}
+
+#[test]
+fn each_place_of_a_configuration_is_scanned() {
+    let (examples, _) = examples();
+    let tokens: Vec<&str> =
+        examples.iter().filter(|(id, _)| id.starts_with("secret/github-")).map(|(_, text)| text.as_str()).collect();
+    let config = serde_json::json!({
+        "author": tokens[0],
+        "config": {
+            "Env": [format!("GH={}", tokens[1]), "PATH=/usr/bin", "DB_PASSWORD=h7Kq!x93fRz", "JSON={\"password\":\"h7Kq!x93fRz\"}"],
+            "Labels": {"a.b": tokens[2]},
+            "Cmd": ["run", "--token", tokens[3]],
+            "Entrypoint": ["sh", "-c", format!("x {}", tokens[4])],
+            "Healthcheck": {"Test": ["CMD", tokens[5]]},
+            "OnBuild": [format!("ENV A={}", tokens[6])],
+        },
+        "history": [
+            {"created_by": format!("RUN |1 ARG={} /bin/sh -c curl -H {} x # buildkit", tokens[7], tokens[8])},
+            {"created_by": "RUN true", "comment": tokens[9]},
+        ],
+    });
+    let config: ImageConfig = serde_json::from_value(config).expect("a configuration");
+    let secrets = super::scan_config(&config);
+    let places: Vec<String> = secrets
+        .iter()
+        .map(|secret| match &secret.place {
+            crate::inventory::SecretPlace::Config { key } => key.clone(),
+            crate::inventory::SecretPlace::History { index, key } => format!("{index} {key}"),
+            crate::inventory::SecretPlace::File { .. } => unreachable!("no file"),
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "Env.GH",
+            "Env.DB_PASSWORD",
+            "Env.JSON",
+            "Labels.a.b",
+            "Entrypoint",
+            "Cmd",
+            "Healthcheck",
+            "OnBuild",
+            "author",
+            "0 ARG",
+            "0 created_by",
+            "1 comment"
+        ]
+    );
+    let masked = super::mask_text(&config.history[0].created_by);
+    assert!(!masked.contains(&tokens[7][6..20]) && !masked.contains(&tokens[8][6..20]), "{masked}");
+    assert!(masked.starts_with("RUN |1 ARG=") && masked.ends_with(" x # buildkit"), "{masked}");
+}

@@ -1,0 +1,270 @@
+//! Images in registries, over the distribution protocol (distribution-spec 1.1).
+//!
+//! References and the protocol's types come from `oci-client`. The requests are made here, since
+//! that client reads manifests without a limit, tries nothing twice, follows redirects wherever they
+//! lead and sends credentials to whatever token service a registry names. [`Registry`] is the seam:
+//! above it, nothing is asynchronous and nothing knows HTTP.
+
+mod address;
+mod auth;
+mod blob;
+mod connection;
+mod credentials;
+mod reference;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::image::manifest::media_type;
+use crate::image::{Blob, Descriptor};
+
+use super::select::select;
+use super::{Choice, Opened, Request, Source};
+
+use address::Endpoint;
+use blob::BlobReader;
+use connection::{Connection, Wanted};
+use transport::{Pace, Transport};
+
+pub use reference::ImageReference;
+
+/// Images in registries.
+pub struct RegistrySource;
+
+impl Source for RegistrySource {
+    fn id(&self) -> &'static str {
+        "registry"
+    }
+
+    fn sniffs(&self, _location: &Path) -> bool {
+        false
+    }
+
+    fn open(&self, request: &Request<'_>) -> Result<Opened> {
+        open_with_pace(request, Pace::default())
+    }
+}
+
+/// What careen needs of a registry: documents, and blobs as streams. Blocks.
+trait Registry: fmt::Debug + Send + Sync {
+    /// The manifest or index of that name, at most `most` bytes; one named by digest has that digest.
+    fn manifest(&self, wanted: Wanted<'_>, most: u64) -> Result<Vec<u8>>;
+
+    /// A small blob whole, at most `most` bytes, not verified.
+    fn small_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>>;
+
+    /// The bytes of a blob as they arrive, not verified; `size` is what its descriptor says.
+    fn open_blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>>;
+}
+
+fn open_with_pace(request: &Request<'_>, pace: Pace) -> Result<Opened> {
+    let mut reference: ImageReference = request.location.parse()?;
+    match &request.choice {
+        Choice::Only => {}
+        Choice::Tag(tag) => reference.tag = Some(tag.clone()),
+        Choice::Digest(digest) => reference.digest = Some(digest.clone()),
+    }
+    let registry = connect(&reference, request, pace)?;
+    let images = read_images(&registry, &reference, request).map_err(|error| error.at(reference.to_string()))?;
+    Ok(Opened::Images(images))
+}
+
+/// The mirrors of a reference's host in their order, and the host itself at last.
+fn connect(reference: &ImageReference, request: &Request<'_>, pace: Pace) -> Result<Arc<dyn Registry>> {
+    let access = Arc::new(request.access.clone());
+    let transport = Arc::new(Transport::new(access.ca_certificate.as_deref(), pace)?);
+    let network = Arc::new(Network::default());
+    let mirrors = access.mirrors.get(&reference.host).map(Vec::as_slice).unwrap_or_default();
+    let mut endpoints = Vec::new();
+    for mirror in mirrors {
+        endpoints.push(Endpoint::mirror(mirror, reference)?);
+    }
+    endpoints.push(Endpoint::target(reference, access.insecure)?);
+    let mut places: Vec<Arc<dyn Registry>> = Vec::new();
+    for endpoint in endpoints {
+        let connection = Arc::new(Connection::new(endpoint, Arc::clone(&transport), Arc::clone(&access))?);
+        places.push(Arc::new(Remote { connection, network: Arc::clone(&network) }));
+    }
+    Ok(Arc::new(FirstOf(places)))
+}
+
+fn read_images(
+    registry: &Arc<dyn Registry>,
+    reference: &ImageReference,
+    request: &Request<'_>,
+) -> Result<Vec<crate::image::Image>> {
+    let limits = request.limits;
+    let wanted = match (&reference.digest, &reference.tag) {
+        (Some(digest), _) => Wanted::Digest(digest),
+        (None, tag) => Wanted::Tag(tag.as_deref().unwrap_or("latest")),
+    };
+    let document = registry.manifest(wanted, limits.manifest.bytes())?;
+    let root = Descriptor {
+        media_type: String::new(),
+        digest: reference.digest.clone().unwrap_or_else(|| Digest::sha256(&document)),
+        size: document.len() as u64,
+        platform: None,
+        annotations: std::collections::BTreeMap::new(),
+        artifact_type: None,
+        urls: Vec::new(),
+    };
+    let root_digest = root.digest.clone();
+    let mut fetch = |descriptor: &Descriptor| {
+        if descriptor.digest == root_digest {
+            return Ok(document.clone());
+        }
+        match descriptor.media_type.as_str() {
+            media_type::OCI_CONFIG | media_type::DOCKER_CONFIG => {
+                registry.small_blob(&descriptor.digest, descriptor.size.min(limits.config.bytes()))
+            }
+            "" => registry.manifest(Wanted::Digest(&descriptor.digest), limits.manifest.bytes()).or_else(|error| {
+                match error.kind {
+                    // a configuration whose descriptor does not say that it is one
+                    ErrorKind::NotFound => {
+                        registry.small_blob(&descriptor.digest, descriptor.size.min(limits.config.bytes()))
+                    }
+                    _ => Err(error),
+                }
+            }),
+            _ => registry.manifest(Wanted::Digest(&descriptor.digest), limits.manifest.bytes()),
+        }
+    };
+    let request = Request { choice: Choice::Only, ..request.clone() };
+    let selected = select(vec![root], &request, &mut fetch)?;
+    let blob = |descriptor: &Descriptor| RemoteBlob {
+        registry: Arc::clone(registry),
+        digest: descriptor.digest.clone(),
+        size: descriptor.size,
+    };
+    let images = selected.into_iter().map(|image| {
+        image.into_image(
+            &request,
+            "registry",
+            // a foreign layer may have been pushed all the same; its `urls` are never followed
+            &mut |layer| blob(layer).open().is_ok(),
+            &mut |layer| Arc::new(blob(layer)),
+        )
+    });
+    Ok(images.collect())
+}
+
+/// A layer in a registry.
+#[derive(Debug)]
+struct RemoteBlob {
+    registry: Arc<dyn Registry>,
+    digest: Digest,
+    size: u64,
+}
+
+impl Blob for RemoteBlob {
+    fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
+        Ok(self.registry.open_blob(&self.digest, self.size)?)
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.size)
+    }
+}
+
+/// Several places that serve the same: what one does not have, the next one is asked for.
+#[derive(Debug)]
+struct FirstOf(Vec<Arc<dyn Registry>>);
+
+impl FirstOf {
+    fn ask<T>(&self, mut question: impl FnMut(&dyn Registry) -> Result<T>) -> Result<T> {
+        let mut last = None;
+        for place in &self.0 {
+            match question(place.as_ref()) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::new(ErrorKind::Internal, "no registry to ask")))
+    }
+}
+
+impl Registry for FirstOf {
+    fn manifest(&self, wanted: Wanted<'_>, most: u64) -> Result<Vec<u8>> {
+        self.ask(|place| place.manifest(wanted, most))
+    }
+
+    fn small_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>> {
+        self.ask(|place| {
+            let bytes = place.small_blob(digest, most)?;
+            if !digest.matches(&bytes) {
+                return Err(Error::malformed(format!("the document {digest} does not have the digest it is named by")));
+            }
+            Ok(bytes)
+        })
+    }
+
+    fn open_blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>> {
+        self.ask(|place| place.open_blob(digest, size))
+    }
+}
+
+/// One endpoint over the network.
+#[derive(Debug)]
+struct Remote {
+    connection: Arc<Connection>,
+    network: Arc<Network>,
+}
+
+impl Registry for Remote {
+    fn manifest(&self, wanted: Wanted<'_>, most: u64) -> Result<Vec<u8>> {
+        self.network.runtime()?.block_on(self.connection.manifest(wanted, most))
+    }
+
+    fn small_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>> {
+        self.network.runtime()?.block_on(self.connection.small_blob(digest, most))
+    }
+
+    fn open_blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>> {
+        let reader = BlobReader::open(Arc::clone(&self.network), Arc::clone(&self.connection), digest, size)?;
+        Ok(Box::new(reader))
+    }
+}
+
+/// The runtime under one opened image, started when something is first asked for.
+///
+/// Tasks never hold it: it must not be dropped on one of its own threads.
+#[derive(Debug, Default)]
+struct Network {
+    runtime: OnceLock<Runtime>,
+    starting: Mutex<()>,
+}
+
+impl Network {
+    fn runtime(&self) -> Result<&Runtime> {
+        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("registry")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|e| Error::io("cannot start the threads for the network", e))?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // a name that is still being looked up would otherwise hold up the end
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

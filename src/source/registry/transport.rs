@@ -1,0 +1,499 @@
+//! HTTP for registries: which client speaks to which host, redirects, retries with back-off, capped bodies.
+//!
+//! Redirects are followed here and not by the HTTP library, since each step must be judged: no
+//! credentials to another origin, no step from HTTPS to HTTP, none to a metadata address.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use oci_client::errors::OciEnvelope;
+use oci_client::secrets::RegistryAuth;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode, Url};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+
+use super::address::{Resolver, check_destination, crop, describe, is_loopback, is_this_machine};
+
+/// Redirects followed for one request.
+const MOST_REDIRECTS: usize = 5;
+
+/// Largest error document looked at, in bytes.
+const ERROR_DOCUMENT: usize = 16 * 1024;
+
+/// Characters of a server's own words that are shown.
+const SERVER_WORDS: usize = 200;
+
+/// Longest wait a server may ask for with `Retry-After`.
+const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
+
+/// How patient careen is.
+#[derive(Debug, Clone)]
+pub(super) struct Pace {
+    /// Tries of one request, and resumptions of one blob without progress.
+    pub(super) attempts: u32,
+    /// Tries where no connection comes about at all.
+    pub(super) connect_attempts: u32,
+    /// Wait after the first failure; doubles with each one.
+    pub(super) first_wait: Duration,
+    /// Longest wait that is not asked for.
+    pub(super) longest_wait: Duration,
+    /// For TCP and TLS together.
+    pub(super) connect: Duration,
+    /// Without a byte arriving. There is no limit for a whole download.
+    pub(super) stall: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            attempts: 5,
+            connect_attempts: 3,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(20),
+            connect: Duration::from_secs(15),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Pace {
+    /// How long to wait after failure number `failure` (from 1): doubling, between half and the whole of it.
+    pub(super) fn wait_after(&self, failure: u32, asked: Option<Duration>) -> Duration {
+        if let Some(asked) = asked {
+            return asked.min(LONGEST_ASKED_WAIT);
+        }
+        let full = self.first_wait.saturating_mul(1 << failure.saturating_sub(1).min(16)).min(self.longest_wait);
+        // a hasher's random keys are all the randomness that jitter needs
+        let mut hasher = std::hash::RandomState::new().build_hasher();
+        hasher.write_u32(failure);
+        let share = u32::try_from(hasher.finish() % 512).unwrap_or(0);
+        full.saturating_mul(512 + share) / 1024
+    }
+}
+
+/// A failure, and whether the same request may do better.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) kind: FailureKind,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// No connection came about: refused, unreachable, or the other side speaks no TLS.
+    NoConnection,
+    /// Something that may pass; the server may have said when.
+    Passing(Option<Duration>),
+    /// Trying again is no use.
+    Lasting,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, kind: FailureKind::Lasting }
+    }
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(super) struct Ask<'a> {
+    pub(super) url: Url,
+    pub(super) auth: &'a RegistryAuth,
+    /// Media types taken; empty for any.
+    pub(super) accept: &'a str,
+    /// First byte wanted.
+    pub(super) from: u64,
+    /// A form to post; such a request follows no redirect.
+    pub(super) form: Option<String>,
+    /// Whether certificates nobody vouches for are taken from the host of `url`.
+    pub(super) insecure: bool,
+}
+
+/// The HTTP clients of one source.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) pace: Pace,
+    /// Beside those of the system.
+    roots: Vec<reqwest::Certificate>,
+    clients: Mutex<BTreeMap<(Security, bool), Client>>,
+    /// Credentials in use, never to be shown even if a server repeats them.
+    secrets: Mutex<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Security {
+    Plain,
+    Verified,
+    Unverified,
+}
+
+impl Transport {
+    /// Reads the further root certificates of `ca_certificate`, a PEM file.
+    pub(super) fn new(ca_certificate: Option<&Path>, pace: Pace) -> Result<Self> {
+        // fails when a provider is set already, which then serves as well
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let roots = ca_certificate.map(read_certificates).transpose()?.unwrap_or_default();
+        Ok(Self { pace, roots, clients: Mutex::default(), secrets: Mutex::default() })
+    }
+
+    /// Sends a request, once, following redirects. Any status is a success.
+    pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Response, Failure> {
+        let origin = ask.url.origin();
+        let from_this_machine = is_this_machine(&ask.url);
+        let mut url = ask.url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            check_destination(&url)?;
+            let same_origin = url.origin() == origin;
+            let client = self.client(&url, ask.insecure && url.host() == ask.url.host())?;
+            let mut request = match &ask.form {
+                Some(form) => client
+                    .post(url.clone())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(form.clone()),
+                None => client.get(url.clone()),
+            };
+            if !ask.accept.is_empty() {
+                request = request.header(ACCEPT, ask.accept);
+            }
+            if ask.from > 0 {
+                request = request.header(RANGE, format!("bytes={}-", ask.from));
+            }
+            request = match ask.auth {
+                RegistryAuth::Basic(user, password) if same_origin => request.basic_auth(user, Some(password)),
+                RegistryAuth::Bearer(token) if same_origin => request.bearer_auth(token),
+                _ => request,
+            };
+            let request = request.build().map_err(|e| self.failure(&url, e))?;
+            if let Some(header) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
+                self.keep_secret(header.split_once(' ').map_or(header, |(_, secret)| secret));
+            }
+            let response = client.execute(request).await.map_err(|e| self.failure(&url, e))?;
+            if !is_redirect(response.status()) {
+                return Ok(response);
+            }
+            if ask.form.is_some() {
+                return Err(refused_redirect(&url, "a request that holds a credential was redirected"));
+            }
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let next = url
+                .join(location)
+                .ok()
+                .filter(|next| matches!(next.scheme(), "http" | "https") && next.has_host())
+                .filter(|_| !location.is_empty())
+                .ok_or_else(|| refused_redirect(&url, "the registry redirects to no valid place"))?;
+            if url.scheme() == "https" && next.scheme() == "http" {
+                return Err(refused_redirect(&next, "the registry redirects from HTTPS to plain HTTP"));
+            }
+            if is_this_machine(&next) && !from_this_machine {
+                return Err(refused_redirect(&next, "the registry redirects to this very machine"));
+            }
+            url = next;
+        }
+        Err(refused_redirect(&ask.url, &format!("the registry redirects more than {MOST_REDIRECTS} times")))
+    }
+
+    /// Remembers a credential, so that [`server_words`](Self::server_words) never shows it.
+    pub(super) fn keep_secret(&self, secret: &str) {
+        // what is shorter is no credential worth hiding, and would black out ordinary words
+        if secret.len() < 4 {
+            return;
+        }
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if !secrets.iter().any(|known| known == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+
+    /// What a server says about itself, fit to be shown: without credentials, escaped, cut.
+    pub(super) fn server_words(&self, words: &str) -> String {
+        let mut words = words.to_owned();
+        for secret in self.secrets.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            words = words.replace(secret.as_str(), "***");
+        }
+        crop(&escape(words.trim()), SERVER_WORDS)
+    }
+
+    /// Turns an answer that is no success into a failure; `what` was asked of the server.
+    pub(super) async fn refuse(&self, what: &str, response: Response) -> Failure {
+        let status = response.status();
+        let place = describe(response.url());
+        let asked = retry_after(response.headers());
+        let words = self.error_words(response).await;
+        let message = format!("cannot fetch {what}: the server answers {status}{words}");
+        let (error_kind, help, kind) = match status {
+            StatusCode::NOT_FOUND => {
+                (ErrorKind::NotFound, "check the spelling of repository and tag", FailureKind::Lasting)
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (ErrorKind::Auth, "", FailureKind::Lasting),
+            StatusCode::TOO_MANY_REQUESTS => (
+                ErrorKind::Network,
+                "the registry limits how much is fetched; wait, log in, or use a mirror",
+                FailureKind::Passing(asked),
+            ),
+            StatusCode::REQUEST_TIMEOUT => (ErrorKind::Network, "", FailureKind::Passing(asked)),
+            status if status.is_server_error() => {
+                (ErrorKind::Network, "the registry has a problem; try again later", FailureKind::Passing(asked))
+            }
+            _ => (ErrorKind::Network, "", FailureKind::Lasting),
+        };
+        let mut error = Error::new(error_kind, message).at(place);
+        if !help.is_empty() {
+            error = error.help(help);
+        }
+        Failure { error, kind }
+    }
+
+    /// Reads a body of at most `most` bytes.
+    pub(super) async fn read_capped(&self, what: &str, mut response: Response, most: u64) -> Result<Vec<u8>, Failure> {
+        let url = response.url().clone();
+        let too_large =
+            || Error::limit(format!("{what} is larger than {}", crate::size::ByteSize(most))).at(describe(&url));
+        if response.content_length().is_some_and(|length| length > most) {
+            return Err(too_large().into());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(&url, e))? {
+            if body.len() as u64 + chunk.len() as u64 > most {
+                return Err(too_large().into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// Describes what the HTTP library says, without the URL's query, which may be signed.
+    pub(super) fn failure(&self, url: &Url, error: reqwest::Error) -> Failure {
+        let cause = Cause::of(&error);
+        let kind = match cause {
+            Cause::Certificate => FailureKind::Lasting,
+            _ if error.is_builder() => FailureKind::Lasting,
+            _ if error.is_connect() || cause == Cause::NotTls => FailureKind::NoConnection,
+            _ => FailureKind::Passing(None),
+        };
+        let message = match cause {
+            Cause::Certificate => "the server's certificate is not trusted",
+            _ if error.is_timeout() => "the server does not answer in time",
+            _ if error.is_connect() => "cannot connect to the server",
+            _ if error.is_body() || error.is_decode() => "the answer broke off",
+            _ => "the request failed",
+        };
+        let mut innermost: &dyn std::error::Error = &error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        let detail = if std::ptr::addr_eq(innermost, &raw const error) {
+            String::new()
+        } else {
+            format!(": {}", self.server_words(&innermost.to_string()))
+        };
+        let help = match cause {
+            Cause::Certificate => "name its root with `--cacert FILE`, or take any certificate with `--insecure`",
+            Cause::NotTls => "the server seems to speak plain HTTP; allow that with `--insecure`",
+            Cause::Other => "check the registry's name, the network and the proxy settings",
+        };
+        let error = Error::new(ErrorKind::Network, format!("{message}{detail}")).at(describe(url)).help(help);
+        Failure { error, kind }
+    }
+
+    /// The registry's own error codes and messages (distribution-spec, Error Codes), if it sent any.
+    async fn error_words(&self, mut response: Response) -> String {
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            if body.len() + chunk.len() > ERROR_DOCUMENT {
+                return String::new();
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let Ok(envelope) = serde_json::from_slice::<OciEnvelope>(&body) else { return String::new() };
+        let Some(first) = envelope.errors.first() else { return String::new() };
+        let code = serde_json::to_value(&first.code).ok();
+        let code = code.as_ref().and_then(|code| code.as_str()).unwrap_or_default();
+        format!(" ({})", self.server_words(&format!("{code}: {}", first.message)))
+    }
+
+    fn client(&self, url: &Url, insecure: bool) -> Result<Client> {
+        let security = match url.scheme() {
+            "http" => Security::Plain,
+            _ if insecure => Security::Unverified,
+            _ => Security::Verified,
+        };
+        let direct = is_loopback(url);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&(security, direct)) {
+            return Ok(client.clone());
+        }
+        let client = self.build_client(security, direct)?;
+        clients.insert((security, direct), client.clone());
+        Ok(client)
+    }
+
+    fn build_client(&self, security: Security, direct: bool) -> Result<Client> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("careen/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .http1_only()
+            // tries are counted here, not below
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.pace.connect)
+            .read_timeout(self.pace.stall)
+            .dns_resolver(Arc::new(Resolver));
+        if direct {
+            builder = builder.no_proxy();
+        }
+        builder = match security {
+            // reads no root certificates, which takes its time and fails where there are none
+            Security::Plain => builder.tls_certs_only([]),
+            Security::Unverified => builder.tls_danger_accept_invalid_certs(true),
+            Security::Verified => builder.tls_certs_merge(self.roots.clone()),
+        };
+        builder.build().map_err(|error| {
+            let mut innermost: &dyn std::error::Error = &error;
+            while let Some(source) = innermost.source() {
+                innermost = source;
+            }
+            Error::new(ErrorKind::Config, format!("cannot set up HTTPS: {innermost}"))
+                .help("install the system's root certificates (`ca-certificates`), or name some with `--cacert FILE`")
+        })
+    }
+}
+
+/// Certificates in a PEM file.
+fn read_certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
+    /// Largest file of certificates, in bytes; the bundle of a whole system is 230 KiB.
+    const LARGEST: u64 = 4 << 20;
+    const CANNOT: &str = "cannot read the root certificates of `--cacert`";
+    let place = || path.display().to_string();
+    let invalid = |what: &str| Error::new(ErrorKind::Config, format!("{CANNOT}: {what}")).at(place());
+    let file = std::fs::File::open(path).map_err(|e| Error::io(CANNOT, e).at(place()))?;
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, LARGEST + 1), &mut bytes)
+        .map_err(|e| Error::io(CANNOT, e).at(place()))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(invalid("the file is larger than 4 MiB"));
+    }
+    let certificates = reqwest::Certificate::from_pem_bundle(&bytes).unwrap_or_default();
+    if certificates.is_empty() {
+        return Err(invalid("it holds no certificates in PEM form"));
+    }
+    Ok(certificates)
+}
+
+/// What lies beneath an error of the HTTP library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Certificate,
+    NotTls,
+    Other,
+}
+
+impl Cause {
+    fn of(error: &reqwest::Error) -> Self {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = next {
+            // an I/O error does not name what it wraps as its source, only what is beneath that
+            let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            let tls = error
+                .downcast_ref::<rustls::Error>()
+                .or_else(|| wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
+            match tls {
+                Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+                    return Self::Certificate;
+                }
+                Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => {
+                    return Self::NotTls;
+                }
+                _ => next = error.source().or_else(|| wrapped.and_then(|inner| inner.source())),
+            }
+        }
+        Self::Other
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn refused_redirect(url: &Url, message: &str) -> Failure {
+    Error::new(ErrorKind::Network, message)
+        .at(describe(url))
+        .help("careen does not follow such a redirect; ask whoever runs the registry")
+        .into()
+}
+
+/// The wait a server asks for: seconds, or a date, which is measured against the server's own clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok());
+    let asked = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = asked.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let (then, now) = (parse_http_date(asked)?, parse_http_date(text(DATE)?)?);
+    Some(Duration::from_secs(u64::try_from(then - now).unwrap_or(0)))
+}
+
+/// Seconds since 1970 of an RFC 9110 date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn parse_http_date(text: &str) -> Option<i64> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let parts: Vec<&str> = text.trim().split_ascii_whitespace().collect();
+    let [_, day, month, year, time, "GMT"] = parts.as_slice() else { return None };
+    let month = MONTHS.iter().position(|name| name == month)? + 1;
+    let date = format!("{year:0>4}-{month:02}-{day:0>2}T{time}Z");
+    date.parse::<crate::time::Timestamp>().ok().map(crate::time::Timestamp::to_unix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_with_jitter_and_are_capped() {
+        let pace = Pace::default();
+        for (failure, full) in [(1, 500), (2, 1_000), (3, 2_000), (4, 4_000), (30, 20_000)] {
+            let wait = pace.wait_after(failure, None).as_millis();
+            assert!((full / 2..=full).contains(&wait), "{failure}: {wait}");
+        }
+        assert_eq!(pace.wait_after(1, Some(Duration::from_secs(7))), Duration::from_secs(7));
+        assert_eq!(pace.wait_after(1, Some(Duration::from_secs(7_000))), LONGEST_ASKED_WAIT);
+    }
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_as_a_date() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let cases = [
+            (Some("7"), None, Some(7)),
+            (Some(" 0 "), None, Some(0)),
+            (Some("Sun, 06 Nov 1994 08:50:07 GMT"), Some(date), Some(30)),
+            (Some("Sun, 06 Nov 1994 08:40:07 GMT"), Some(date), Some(0)),
+            (Some("Sun, 06 Nov 1994 08:50:07 GMT"), None, None),
+            (Some("soon"), Some(date), None),
+            (Some("-1"), None, None),
+            (None, None, None),
+        ];
+        for (asked, date, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(RETRY_AFTER, asked), (DATE, date)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().expect("a header"));
+                }
+            }
+            assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{asked:?}");
+        }
+        assert_eq!(parse_http_date("Thu, 01 Jan 1970 00:00:10 GMT"), Some(10));
+    }
+
+    #[test]
+    fn servers_cannot_make_careen_show_a_credential_or_steer_a_terminal() {
+        let transport = Transport::new(None, Pace::default()).expect("no file is read");
+        transport.keep_secret("hunter2");
+        assert_eq!(transport.server_words("you sent hunter2\x1b[2J"), "you sent ***\\x1b[2J");
+        assert_eq!(transport.server_words(&"x".repeat(1_000)).chars().count(), SERVER_WORDS + 1);
+    }
+}

@@ -1,0 +1,96 @@
+//! Very many of everything.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{Case, Complete, MOST_SECONDS, check};
+use crate::support::image::{Built, Packing, gzip};
+use crate::support::layout::{CONFIG, LAYER, Layout, MANIFEST};
+use crate::support::raw::RawTar;
+use crate::support::run::{limitations, scan_bytes};
+use crate::support::token;
+
+const BASH: &[&str] = &["bash 5.2"];
+const STATUS: &str = "Package: bash\nStatus: install ok installed\nVersion: 5.2\nArchitecture: amd64\n";
+
+/// The full numbers take a debug build minutes; a tenth of them shows what is not linear as well.
+const MANY: usize = if cfg!(debug_assertions) { 25_000 } else { 250_000 };
+
+#[test]
+fn members_and_markers() {
+    let mut lower = RawTar::default();
+    for index in 0..MANY {
+        lower = lower.file(format!("srv/{}/{}/{index}", index % 97, index % 13), "");
+    }
+    lower = lower.file("var/lib/dpkg/status", STATUS);
+    let mut upper = RawTar::default();
+    for index in 0..MANY * 2 / 5 {
+        upper = upper.file(format!("srv/{}/{}/.wh.{index}", index % 97, index % 13), "");
+    }
+    let mut wide = RawTar::default();
+    for index in 0..MANY {
+        wide = wide.file(format!("wide/{index}"), "");
+    }
+    let archive = Built::of(&[lower.end(), upper.end(), wide.end()]).oci_archive(Packing::Gzip);
+    check(vec![Case::new("members and markers", archive, Complete(&[])).packages(BASH)]);
+}
+
+#[test]
+fn layers() {
+    let mut layers: Vec<Vec<u8>> =
+        (0..3_000).map(|index| RawTar::default().file(format!("srv/{index}"), "x").end()).collect();
+    layers.push(RawTar::default().file("var/lib/dpkg/status", STATUS).end());
+    check(vec![
+        Case::new("three thousand layers", Built::of(&layers).docker_archive(), Complete(&[])).packages(BASH),
+        Case::new("three thousand layers in a layout", Built::of(&layers).oci_archive(Packing::Gzip), Complete(&[]))
+            .packages(BASH),
+    ]);
+}
+
+/// A layer that a manifest lists 400 times is decoded once.
+#[test]
+fn one_layer_many_times() {
+    let layer = RawTar::default().file("zeros", vec![7; 2 << 20]).file("var/lib/dpkg/status", STATUS).end();
+    let mut layout = Layout::new();
+    let descriptor = layout.put(&format!("{LAYER}+gzip"), gzip(&layer));
+    let config = layout.put(CONFIG, Built::of(&vec![layer; 400]).config);
+    let manifest = layout.put_json(
+        MANIFEST,
+        &json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": vec![descriptor; 400]}),
+    );
+    layout.list(&[manifest]);
+    check(vec![Case::new("400 times", layout.archive(), Complete(&[])).packages(BASH)]);
+}
+
+#[test]
+fn links() {
+    let mut layer = RawTar::default().file("var/lib/dpkg/status", STATUS);
+    for index in 0..MANY / 5 {
+        layer = layer
+            .member(crate::support::raw::Header::new(format!("hard/{index}"), b'1', 0).link("var/lib/dpkg/status"), "");
+        layer = layer.member(
+            crate::support::raw::Header::new(format!("soft/{index}"), b'2', 0).link("../var/lib/dpkg/status"),
+            "",
+        );
+        layer = layer.member(
+            crate::support::raw::Header::new(format!("chain/{index}"), b'2', 0).link(format!("{}", index + 1)),
+            "",
+        );
+    }
+    check(vec![Case::layer("hard and symbolic links", layer.end(), Complete(&[])).packages(BASH)]);
+}
+
+/// Secrets in one file are listed up to a cap, and the rest is counted.
+#[test]
+fn secrets_in_one_file() {
+    let count = u32::try_from(MANY / 5).unwrap();
+    let text: String = (0..count).map(|seed| format!("{}\n", token::github(seed))).collect();
+    let start = Instant::now();
+    let report =
+        scan_bytes(&Built::of(&[RawTar::default().file("srv/dump.txt", text).end()]).docker_archive()).report();
+    assert!(start.elapsed().as_secs() <= MOST_SECONDS, "{:?}", start.elapsed());
+    assert_eq!(report.findings.iter().filter(|judged| judged.finding.rule.family() == "secret").count(), 1_000);
+    assert_eq!(limitations(&report), ["secrets-not-listed"]);
+    assert!(report.limitations[0].what.contains(&(count - 1_000).to_string()), "{:?}", report.limitations);
+}
