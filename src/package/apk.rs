@@ -217,7 +217,7 @@ mod tests {
             (Image::new().file(old, one), &["a 1-r0 /lib/apk/db/installed"], 0),
             (Image::new().file(new, one), &["a 1-r0 /usr/lib/apk/db/installed"], 0),
             // the same file by two names is one database
-            (Image::new().file(new, one).link("lib", "usr/lib"), &["a 1-r0 /usr/lib/apk/db/installed"], 0),
+            (Image::new().file(new, one).link("lib", "usr/lib"), &["a 1-r0 /lib/apk/db/installed"], 0),
             (Image::new().file(old, one).layer().file(old, ""), &[], 0),
             (
                 Image::new().file(old, "P:a\r\nV:1\r\n\r\nP:b\r\nV:2"),

@@ -143,7 +143,8 @@ mod tests {
         let debian =
             "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=Debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
         let alpine = "NAME=Alpine\nVERSION=3\nID=alpine\nID_LIKE=\"busybox x\"\n";
-        let cases: &[(Image, Option<(&str, &str, &str, u32)>)] = &[
+        type Expected = Option<(&'static str, &'static str, &'static str, u32)>;
+        let cases: &[(Image, Expected)] = &[
             (
                 Image::new().file(USR_LIB, debian).link(ETC, "../usr/lib/os-release"),
                 Some(("debian", "12", "/usr/lib/os-release", 0)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::collect::{Facts, File, Select, View};
+use crate::collect::{Facts, File, Selectors, View};
 use crate::inventory::Inventory;
 use crate::limit::Limits;
 use crate::path::ImagePath;
@@ -62,41 +62,29 @@ impl Image {
 pub(super) fn assemble(image: &Image) -> Inventory {
     let entries = image.layers.iter().map(|layer| layer.iter().map(|(entry, _)| entry.clone()).collect()).collect();
     let (tree, _) = Tree::union(entries, &Limits::default());
+    let selectors = Selectors::new(COLLECTORS.iter().map(|collector| collector.select()));
+    let selected = selectors.live(&tree, COLLECTORS.len());
+
+    let mut wanted: BTreeMap<(Node, usize), ImagePath> = BTreeMap::new();
+    for (layer, members) in (0..).zip(&image.layers) {
+        for (member, (entry, _)) in (0..).zip(members).filter(|(_, (entry, _))| entry.is_file() && !entry.is_marker()) {
+            let mask = selectors.by_name(&entry.path);
+            for index in (0..COLLECTORS.len()).filter(|index| mask & (1 << index) != 0) {
+                wanted.insert((Node { layer, member }, index), entry.path.clone());
+            }
+        }
+    }
+    for (index, names) in selected.iter().enumerate() {
+        for (path, node) in names {
+            wanted.entry((*node, index)).or_insert_with(|| path.clone());
+        }
+    }
     let mut facts = Facts::default();
-    let mut selected = Vec::new();
-    for (index, collector) in COLLECTORS.iter().enumerate() {
-        let mut wanted = BTreeMap::new();
-        let mut live = BTreeMap::new();
-        for (layer, members) in (0..).zip(&image.layers) {
-            for (member, (entry, _)) in (0..).zip(members) {
-                if entry.is_file() && !entry.is_marker() && collector.select().iter().any(|s| selects(s, &entry.path)) {
-                    wanted.insert(Node { layer, member }, entry.path.clone());
-                }
-            }
-        }
-        for select in collector.select() {
-            let found: Vec<_> = match *select {
-                Select::Path(path) => tree.resolve(&path.into()).into_iter().collect(),
-                Select::Under(folder, suffix) => {
-                    let folder = tree.resolve_folder(&folder.into()).unwrap_or_else(|| folder.into());
-                    let found = tree.children(&folder).into_iter();
-                    found.filter(|(path, _)| path.file_name().ends_with(suffix.as_bytes())).collect()
-                }
-                _ => tree.names().filter(|(path, _)| selects(select, path)).map(|(p, n)| (p.clone(), n)).collect(),
-            };
-            for (path, node) in found.into_iter().filter(|(_, node)| tree.entry(*node).is_file()) {
-                wanted.entry(node).or_insert_with(|| path.clone());
-                live.insert(path, node);
-            }
-        }
-        for (node, path) in wanted {
-            facts.begin(node, index);
-            let bytes = image.content(node);
-            let entry = tree.entry(node);
-            let file = File { node, path: &path, entry, bytes, offset: 0, lines_before: 0, overlap: 0, is_last: true };
-            collector.collect(&file, &mut facts);
-        }
-        selected.push(live.into_iter().collect::<Vec<_>>());
+    for ((node, index), path) in wanted {
+        facts.begin(node, index);
+        let (entry, bytes) = (tree.entry(node), image.content(node));
+        let file = File { node, path: &path, entry, bytes, offset: 0, lines_before: 0, overlap: 0, is_last: true };
+        COLLECTORS[index].collect(&file, &mut facts);
     }
 
     let (mut facts, limitations) = facts.into_parts();
@@ -117,16 +105,4 @@ pub(super) fn packages(inventory: &Inventory) -> Vec<String> {
             format!("{} {} {}", package.name, package.version, paths.join(","))
         })
         .collect()
-}
-
-fn selects(select: &Select, path: &ImagePath) -> bool {
-    match *select {
-        Select::Path(wanted) => path.as_bytes() == wanted.as_bytes(),
-        Select::Under(folder, suffix) => {
-            path.parent_bytes() == folder.as_bytes() && path.file_name().ends_with(suffix.as_bytes())
-        }
-        Select::Name(name) => path.file_name() == name.as_bytes(),
-        Select::Suffix(suffix) => [b"/", path.as_bytes()].concat().ends_with(suffix.as_bytes()),
-        Select::Everything => true,
-    }
 }
