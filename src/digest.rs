@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
 
+use md5::Md5;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 
 /// An OCI digest, `sha256:` or `sha512:` and lower-case hexadecimal digits (image-spec descriptor.md, Digests).
@@ -117,6 +119,25 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// The digests that package managers list for the files they install. They tell an unchanged file from
+/// an edited one; nobody's word is taken for more than that, so that MD5 and SHA-1 will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentDigests {
+    /// As in dpkg's `md5sums`.
+    pub md5: [u8; 16],
+    /// As in apk's database.
+    pub sha1: [u8; 20],
+    /// As in Python's `RECORD`.
+    pub sha256: [u8; 32],
+}
+
+impl ContentDigests {
+    /// Of a whole file.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { md5: Md5::digest(bytes).into(), sha1: Sha1::digest(bytes).into(), sha256: Sha256::digest(bytes).into() }
+    }
+}
+
 /// A digest in the making.
 pub struct Hasher(State);
 
@@ -211,6 +232,15 @@ mod tests {
         ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn managers_digests_are_the_known_ones() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let digests = ContentDigests::of(b"abc");
+        assert_eq!(hex(&digests.md5), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(hex(&digests.sha1), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(format!("sha256:{}", hex(&digests.sha256)), Digest::sha256(b"abc").to_string());
     }
 
     #[test]

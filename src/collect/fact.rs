@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::inventory::{Distro, Group, Package};
+use crate::digest::ContentDigests;
+use crate::inventory::{Distro, FileClaims, Group, Package};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
@@ -24,6 +25,8 @@ pub enum Fact {
         /// The paths.
         paths: Vec<ImagePath>,
     },
+    /// What a list of a package's files says they hold. The file's own name tells the package.
+    Claims(Box<FileClaims>),
     /// A line of `passwd`: name, password field, uid, gid, home, shell, line number.
     PasswdLine(Box<crate::inventory::User>),
     /// A line of `shadow`: name, whether the password is empty, line number.
@@ -54,8 +57,12 @@ pub struct PackageFact {
     pub licence: Option<String>,
     /// Whether the manager itself says it is not (or no longer) installed.
     pub is_removed: bool,
+    /// Mail domain of who packaged it, where the record names no other vendor.
+    pub packager: Option<String>,
     /// Paths it owns, where the same file lists them.
     pub owns: Vec<ImagePath>,
+    /// What its files hold, where the same file lists that.
+    pub claims: FileClaims,
 }
 
 /// A secret as one file holds it. It carries no part of the value but what may be shown.
@@ -79,6 +86,8 @@ pub struct SecretFact {
     pub lines: Option<(u64, u64)>,
     /// What else is known.
     pub notes: Vec<String>,
+    /// Of the whole file, for rules whose matches packages ship: tells whether a package brought it so.
+    pub content: Option<Box<ContentDigests>>,
 }
 
 /// A fact with the node it hangs on and the collector that learned it.

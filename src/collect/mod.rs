@@ -51,6 +51,9 @@ pub const WINDOW: usize = 1 << 20;
 /// Bytes that a window repeats of the one before. Nothing longer than this can be matched across windows.
 pub const OVERLAP: usize = 64 << 10;
 
+/// Largest file, in bytes, that the pass holds at once for collectors of windows.
+pub const HELD: usize = 8 << 20;
+
 /// A file, or one window of it, lent to a collector.
 #[derive(Debug, Clone, Copy)]
 pub struct File<'a> {
@@ -70,4 +73,6 @@ pub struct File<'a> {
     pub overlap: usize,
     /// Whether the file ends with these bytes.
     pub is_last: bool,
+    /// All of the file, where the pass holds it at once; never for files beyond [`HELD`].
+    pub whole: Option<&'a [u8]>,
 }

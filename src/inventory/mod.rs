@@ -1,6 +1,7 @@
 //! Everything learned about one image, as plain data: what checks look at.
 
 pub mod account;
+pub mod claim;
 pub mod distro;
 mod origin;
 pub mod package;
@@ -16,6 +17,7 @@ use crate::path::ImagePath;
 use crate::tree::Tree;
 
 pub use account::{Accounts, Group, User};
+pub use claim::{Claimant, Claims, FileClaims};
 pub use distro::Distro;
 pub use origin::origins;
 pub use package::{Ecosystem, Package, PackageLocation};
@@ -45,6 +47,8 @@ pub struct Inventory {
     pub accounts: Accounts,
     /// Paths that some OS package owns, by their live, resolved name. Sorted.
     pub owned: OwnedPaths,
+    /// What packages say their files hold, also those that a later layer hides.
+    pub claims: Claims,
     /// What was not read.
     pub limitations: Vec<Limitation>,
 }

@@ -5,13 +5,13 @@
 use std::collections::HashSet;
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Ecosystem, Inventory, PackageLocation};
+use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, PackageLocation};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, field, lines, tell_gap};
+use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, base64, field, lines, mail_domain, tell_gap};
 
 /// Packages of Alpine, Wolfi and their kin.
 pub(super) static APK: Ecosystem = Ecosystem { id: "apk", purl_type: "apk", is_system: true };
@@ -49,6 +49,15 @@ impl Collector for Apk {
         let first_layers = view.first_layers();
         let distro = inventory.distro.clone();
         let mut resolver = Resolver::new(view.tree);
+        // also those of databases that a later layer replaced: what was there then still ships
+        for fact in view.facts.iter().filter(|fact| fact.collector == view.collector) {
+            let Fact::Package(package) = &fact.fact else { continue };
+            if !package.claims.is_empty() {
+                let claimant = claimant(package, distro.as_ref());
+                let resolve = |folder: &ImagePath| resolver.folder(folder);
+                inventory.claims.add(claimant, &package.name, &package.claims, &ImagePath::root(), resolve);
+            }
+        }
         let mut seen = HashSet::new();
         for (path, node) in view.selected.iter().filter(|(_, node)| seen.insert(*node)) {
             for fact in view.facts_of(*node) {
@@ -62,10 +71,20 @@ impl Collector for Apk {
                 }
                 let added_by = first_layers.of(path, *node, package);
                 let location = PackageLocation { path: path.clone(), node: *node, added_by };
-                let fact = PackageFact { owns: Vec::new(), ..PackageFact::clone(package) };
+                let fact =
+                    PackageFact { owns: Vec::new(), claims: FileClaims::default(), ..PackageFact::clone(package) };
                 inventory.packages.push(fact.into_package(&APK, purl, location));
             }
         }
+    }
+}
+
+/// Whose a package's claims are, by the domain of its maintainer.
+fn claimant(package: &PackageFact, distro: Option<&Distro>) -> Claimant {
+    let is_own = distro.is_some_and(|distro| distro.id == "alpine");
+    match package.packager.as_deref() {
+        Some("alpinelinux.org") if is_own => Claimant::Distribution,
+        _ => Claimant::Package,
     }
 }
 
@@ -102,8 +121,10 @@ struct Block<'a> {
     architecture: Option<&'a [u8]>,
     origin: Option<&'a [u8]>,
     licence: Option<&'a [u8]>,
+    maintainer: Option<&'a [u8]>,
     folder: ImagePath,
     owns: Vec<ImagePath>,
+    claims: FileClaims,
 }
 
 /// The packages of a database: blocks of `letter:value` lines with an empty line after each.
@@ -145,6 +166,7 @@ impl<'a> Block<'a> {
             b"A:" => self.architecture = Some(value),
             b"o:" => self.origin = Some(value),
             b"L:" => self.licence = Some(value),
+            b"m:" => self.maintainer = Some(value),
             b"F:" if value.len() <= PATH => {
                 self.folder = ImagePath::new(value);
                 if !self.folder.is_root() && budget.take(value.len()) {
@@ -156,6 +178,13 @@ impl<'a> Block<'a> {
                     && budget.take(self.folder.as_bytes().len().saturating_add(value.len()).saturating_add(1)) =>
             {
                 self.owns.push(self.folder.join(value));
+            }
+            // of the file named last: a digest without Q1 before it is no SHA-1
+            b"Z:" => {
+                let digest = value.strip_prefix(b"Q1").and_then(base64::<20>);
+                if let (Some(digest), Some(path)) = (digest, self.owns.last()) {
+                    self.claims.add(path.as_bytes(), &digest);
+                }
             }
             _ => {}
         }
@@ -181,7 +210,9 @@ impl<'a> Block<'a> {
             source: Some((origin, version.clone())),
             architecture: self.architecture.and_then(field),
             licence: self.licence.and_then(field),
+            packager: self.maintainer.and_then(mail_domain),
             owns: self.owns,
+            claims: self.claims,
             name,
             version,
             ..PackageFact::default()

@@ -5,13 +5,15 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Ecosystem, Inventory, PackageLocation};
+use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, PackageLocation};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, field, header, lines, tell_gap};
+use super::text::{
+    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, field, header, hex, lines, mail_domain, tell_gap,
+};
 
 /// Packages of Debian, Ubuntu and their kin.
 pub(super) static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_system: true };
@@ -33,6 +35,7 @@ impl Collector for Dpkg {
             Select::Path("var/lib/dpkg/status"),
             Select::Under("var/lib/dpkg/status.d", ""),
             Select::Under("var/lib/dpkg/info", LIST),
+            Select::Under("var/lib/dpkg/info", MD5SUMS),
         ]
     }
 
@@ -49,8 +52,20 @@ impl Collector for Dpkg {
             collect_paths(lines(file.bytes).map(|(_, line)| line), facts, &mut complaints);
         } else if name.ends_with(MD5SUMS.as_bytes()) {
             // "hash  path", the path without its leading slash
-            let paths = lines(file.bytes).filter_map(|(_, line)| line.split_at_checked(34).map(|(_, path)| path));
-            collect_paths(paths, facts, &mut complaints);
+            let paths = || lines(file.bytes).filter_map(|(_, line)| line.split_at_checked(34));
+            // dpkg's own database lists the paths elsewhere
+            if !file.path.is_under(b"var/lib/dpkg/info") {
+                collect_paths(paths().map(|(_, path)| path), facts, &mut complaints);
+            }
+            let mut claims = FileClaims::default();
+            for (digest, path) in paths().filter(|(_, path)| path.len() <= PATH).take(PATHS_PER_FILE) {
+                if let Some(digest) = digest.get(..32).and_then(hex::<16>) {
+                    claims.add(path, &digest);
+                }
+            }
+            if !claims.is_empty() {
+                facts.push(Fact::Claims(Box::new(claims)));
+            }
         } else {
             for package in parse_stanzas(file.bytes, &mut complaints) {
                 facts.package(package);
@@ -87,7 +102,59 @@ impl Collector for Dpkg {
                 }
             }
         }
+        claim(view, &mut resolver, inventory);
     }
+}
+
+/// Adds what the lists of all layers state, also those that a later layer replaced: an upgraded
+/// package's old files still ship.
+fn claim(view: &View<'_>, resolver: &mut Resolver<'_>, inventory: &mut Inventory) {
+    let own = || view.facts.iter().filter(|fact| fact.collector == view.collector);
+    // by the names a list may have: the package's, and whether every record of it says the distribution built it
+    let mut packages: HashMap<Vec<u8>, (&str, Claimant)> = HashMap::new();
+    for fact in own() {
+        let Fact::Package(package) = &fact.fact else { continue };
+        let claimant = if is_of_distribution(package.packager.as_deref(), inventory.distro.as_ref()) {
+            Claimant::Distribution
+        } else {
+            Claimant::Package
+        };
+        let mut add = |name: Vec<u8>| {
+            let known = packages.entry(name).or_insert((&package.name, claimant));
+            known.1 = known.1.max(claimant);
+        };
+        add(package.name.clone().into());
+        if let Some(architecture) = &package.architecture {
+            add(format!("{}:{architecture}", package.name).into());
+        }
+        // in distroless images the record's file names the list
+        let path = &view.tree.entry(fact.node).path;
+        if path.file_name() != b"status" {
+            add(path.as_bytes().to_vec());
+        }
+    }
+    for fact in own() {
+        let Fact::Claims(list) = &fact.fact else { continue };
+        let path = &view.tree.entry(fact.node).path;
+        let stem = |name: &[u8]| name.strip_suffix(MD5SUMS.as_bytes()).map(<[u8]>::to_vec);
+        let names = [stem(path.as_bytes()), stem(path.file_name())];
+        let Some((name, claimant)) = names.iter().flatten().find_map(|name| packages.get(name)) else { continue };
+        inventory.claims.add(*claimant, name, list, &ImagePath::root(), |folder| resolver.folder(folder));
+    }
+}
+
+/// Whether the distribution itself built a package, by the mail domain of its maintainer.
+///
+/// Of 780 packages of Debian 12, 750 have such a maintainer; the others have private addresses, and
+/// their claims count as those of any other package.
+fn is_of_distribution(packager: Option<&str>, distro: Option<&Distro>) -> bool {
+    let (Some(domain), Some(distro)) = (packager, distro) else { return false };
+    let is_like = |id: &str| distro.id == id || distro.id_like.iter().any(|like| like == id);
+    let is_in =
+        |parent: &str| domain.strip_suffix(parent).is_some_and(|below| below.is_empty() || below.ends_with('.'));
+    let is_debian = is_like("debian") || is_like("ubuntu");
+    (is_debian && (is_in("debian.org") || is_in("debian.net")))
+        || (is_like("ubuntu") && (is_in("ubuntu.com") || is_in("canonical.com")))
 }
 
 const LIST: &str = ".list";
@@ -142,6 +209,9 @@ struct Stanza<'a> {
     source: Option<&'a [u8]>,
     architecture: Option<&'a [u8]>,
     status: Option<&'a [u8]>,
+    maintainer: Option<&'a [u8]>,
+    origin: Option<&'a [u8]>,
+    vendor: Option<&'a [u8]>,
 }
 
 /// The installed packages of a status file. Of two stanzas for one name and architecture the last counts, as for dpkg.
@@ -190,6 +260,9 @@ impl<'a> Stanza<'a> {
             b"source" => &mut self.source,
             b"architecture" => &mut self.architecture,
             b"status" => &mut self.status,
+            b"maintainer" => &mut self.maintainer,
+            b"origin" => &mut self.origin,
+            b"vendor" => &mut self.vendor,
             _ => return,
         };
         *wanted = Some(value);
@@ -213,7 +286,14 @@ impl<'a> Stanza<'a> {
             None => (name.clone(), version.clone()),
         };
         let architecture = self.architecture.and_then(field);
-        Ok(Some(PackageFact { name, version, source: Some(source), architecture, ..PackageFact::default() }))
+        // the tools of other vendors set these; Debian's own packages have neither
+        let is_foreign = [self.origin, self.vendor]
+            .into_iter()
+            .flatten()
+            .any(|vendor| !vendor.eq_ignore_ascii_case(b"debian") && !vendor.eq_ignore_ascii_case(b"ubuntu"));
+        let packager = self.maintainer.filter(|_| !is_foreign).and_then(mail_domain);
+        let source = Some(source);
+        Ok(Some(PackageFact { name, version, source, architecture, packager, ..PackageFact::default() }))
     }
 }
 

@@ -35,6 +35,7 @@ impl Collector for Owners {
         let (packages, places) = merge(std::mem::take(&mut inventory.packages));
         inventory.packages = packages;
         inventory.owned.renumber(&places);
+        inventory.claims.sort();
         for package in inventory.packages.iter_mut().filter(|package| !package.ecosystem.is_system) {
             package.owner = owner(package, &inventory.owned);
         }
@@ -88,6 +89,13 @@ impl<'a> Resolver<'a> {
     /// Knows no folder yet.
     pub(super) fn new(tree: &'a Tree) -> Self {
         Self { tree, folders: HashMap::new() }
+    }
+
+    /// The real path of `folder`; the folder itself where there is none such in the merged image.
+    pub(super) fn folder(&mut self, folder: &ImagePath) -> ImagePath {
+        let tree = self.tree;
+        let real = self.folders.entry(folder.as_bytes().to_vec()).or_insert_with(|| tree.resolve_folder(folder));
+        real.as_ref().unwrap_or(folder).clone()
     }
 
     /// The live name of `path`; the last component is not followed. `None` if nothing is there.

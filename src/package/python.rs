@@ -3,11 +3,12 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Ecosystem, Inventory, PackageLocation};
+use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, PackageLocation};
 use crate::size::ByteSize;
 
+use super::owned::Resolver;
 use super::purl;
-use super::text::{complain, field, header, lines, tell_gap};
+use super::text::{PATH, PATHS_PER_FILE, base64, complain, field, header, lines, tell_gap};
 
 /// Distributions of `PyPI`.
 pub(super) static PYPI: Ecosystem = Ecosystem { id: "pypi", purl_type: "pypi", is_system: false };
@@ -27,6 +28,7 @@ impl Collector for Python {
     fn select(&self) -> &'static [Select] {
         &[
             Select::Suffix(".dist-info/METADATA"),
+            Select::Suffix(RECORD),
             Select::Suffix(".egg-info/PKG-INFO"),
             Select::Suffix(".egg/EGG-INFO/PKG-INFO"),
             // distutils wrote a single file of this name
@@ -40,6 +42,13 @@ impl Collector for Python {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        if file.path.as_bytes().ends_with(RECORD.as_bytes()) {
+            let claims = parse_record(file.bytes);
+            if !claims.is_empty() {
+                facts.push(Fact::Claims(Box::new(claims)));
+            }
+            return;
+        }
         match parse(file.bytes) {
             Ok(Some(package)) => facts.package(package),
             Ok(None) => {}
@@ -57,7 +66,38 @@ impl Collector for Python {
             let location = PackageLocation { path: path.clone(), node, added_by };
             inventory.packages.push(PackageFact::clone(package).into_package(&PYPI, purl, location));
         }
+
+        let mut resolver = Resolver::new(view.tree);
+        for (path, _, fact) in view.live() {
+            let Fact::Claims(list) = fact else { continue };
+            let (folder, info) = (path.parent().parent(), path.parent());
+            // PEP 610: it did not come from an index but from a folder or an address, and may be the image's own
+            if view.tree.get(&info.join(b"direct_url.json")).is_some() {
+                continue;
+            }
+            let name = info.file_name().split(|b| *b == b'-').next().unwrap_or_default();
+            let Some(name) = field(name) else { continue };
+            inventory.claims.add(Claimant::Package, &name, list, &folder, |folder| resolver.folder(folder));
+        }
     }
+}
+
+const RECORD: &str = ".dist-info/RECORD";
+
+/// `path,sha256=digest,size`, one line for each file, paths relative to the folder of the `dist-info`
+/// (`PyPA` "Recording installed projects"). What was made at installation has no digest.
+fn parse_record(bytes: &[u8]) -> FileClaims {
+    let mut claims = FileClaims::default();
+    for (_, line) in lines(bytes).filter(|(_, line)| line.len() <= PATH).take(PATHS_PER_FILE) {
+        let mut fields = line.rsplitn(3, |b| *b == b',');
+        let (_, digest, path) = (fields.next(), fields.next(), fields.next());
+        let digest = digest.and_then(|digest| digest.strip_prefix(b"sha256=")).and_then(base64::<32>);
+        if let (Some(digest), Some(path)) = (digest, path) {
+            // a path with a comma is quoted; one with a quote is in no wheel
+            claims.add(path.strip_prefix(b"\"").and_then(|path| path.strip_suffix(b"\"")).unwrap_or(path), &digest);
+        }
+    }
+    claims
 }
 
 /// The headers up to the first empty line, the first of a name counting; what follows is the

@@ -83,7 +83,17 @@ pub(super) fn assemble(image: &Image) -> Inventory {
     for ((node, index), path) in wanted {
         facts.begin(node, index);
         let (entry, bytes) = (tree.entry(node), image.content(node));
-        let file = File { node, path: &path, entry, bytes, offset: 0, lines_before: 0, overlap: 0, is_last: true };
+        let file = File {
+            node,
+            path: &path,
+            entry,
+            bytes,
+            offset: 0,
+            lines_before: 0,
+            overlap: 0,
+            is_last: true,
+            whole: Some(bytes),
+        };
         COLLECTORS[index].collect(&file, &mut facts);
     }
 

@@ -48,6 +48,53 @@ pub(super) fn field(raw: &[u8]) -> Option<String> {
     (!text.chars().any(char::is_control)).then(|| text.into_owned())
 }
 
+/// The domain of the mail address in `Name <name@domain>`, in lower case.
+pub(super) fn mail_domain(raw: &[u8]) -> Option<String> {
+    let text = field(raw)?;
+    let (_, domain) = text.trim_end_matches('>').rsplit_once('@')?;
+    Some(domain.trim().to_ascii_lowercase())
+}
+
+/// A digest in hexadecimal digits.
+pub(super) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let digit = |sign: u8| char::from(sign).to_digit(16);
+    if text.len() != N.saturating_mul(2) {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = u8::try_from((digit(*high)? << 4) | digit(*low)?).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A digest in base64, of either alphabet, with or without padding.
+pub(super) fn base64<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let end = text.iter().position(|b| *b == b'=').unwrap_or(text.len());
+    let mut bytes = [0; N];
+    let mut places = bytes.iter_mut();
+    let (mut buffer, mut bits) = (0_u32, 0_u32);
+    for sign in text.get(..end)? {
+        let digit = match sign {
+            b'A'..=b'Z' => sign.wrapping_sub(b'A'),
+            b'a'..=b'z' => sign.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => sign.wrapping_sub(b'0').wrapping_add(52),
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        buffer = (buffer << 6) | u32::from(digit);
+        bits = bits.saturating_add(6);
+        if let Some(rest) = bits.checked_sub(8) {
+            bits = rest;
+            *places.next()? = u8::try_from((buffer >> bits) & 0xff).ok()?;
+            buffer &= 0xff;
+        }
+    }
+    places.next().is_none().then_some(bytes)
+}
+
 /// Takes what is not understood of a file of many records.
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
@@ -116,6 +163,16 @@ mod tests {
         for (raw, expected) in cases {
             assert_eq!(field(raw).as_deref(), *expected);
         }
+    }
+
+    #[test]
+    fn digests_are_read_as_managers_write_them() {
+        assert_eq!(hex::<3>(b"00fFa9"), Some([0, 255, 0xa9]));
+        assert_eq!([hex::<3>(b"00fFa"), hex(b"00fFa9a9"), hex(b"00fFag")], [None; 3]);
+        let bytes = Some([0x14, 0xfb, 0x9c, 0x03, 0xd9]);
+        assert_eq!([base64(b"FPucA9k="), base64(b"FPucA9k")], [bytes; 2]);
+        assert_eq!(base64::<2>(b"-_8"), base64::<2>(b"+/8="));
+        assert_eq!([base64::<5>(b"FPucA"), base64(b"FPucA9kAAA"), base64(b"FPuc!9k")], [None; 3]);
     }
 
     #[test]

@@ -66,11 +66,12 @@ fn show(collector: &dyn Collector, file: &BatchFile, bytes: &[u8], facts: &mut F
         lines_before: 0,
         overlap: 0,
         is_last: true,
+        whole: Some(bytes),
     };
     match (file.window, collector.delivery()) {
         (Some(place), _) => {
             let WindowPlace { offset, lines_before, overlap, is_last } = place;
-            call(collector, &File { offset, lines_before, overlap, is_last, ..whole }, facts);
+            call(collector, &File { offset, lines_before, overlap, is_last, whole: None, ..whole }, facts);
         }
         (None, Delivery::Windows) if bytes.len() > WINDOW => {
             let (mut start, mut lines_before, mut overlap) = (0, 0, 0);

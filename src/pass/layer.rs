@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 
-use crate::collect::{Delivery, Mask, OVERLAP, WINDOW};
+use crate::collect::{Delivery, HELD, Mask, OVERLAP, WINDOW};
 use crate::digest::HashingReader;
 use crate::error::Error;
 use crate::escape::escape;
@@ -249,7 +249,8 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             return Ok(());
         }
         let size = usize::try_from(file.entry.size).unwrap_or(usize::MAX);
-        if whole == 0 && size > WINDOW {
+        // a sparse file's few bytes would fill a buffer
+        if whole == 0 && (size > HELD || size > WINDOW && stored < file.entry.size) {
             self.windows(bytes, file)
         } else if size > WINDOW {
             self.alone(bytes, file, size)
@@ -300,7 +301,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         Ok(())
     }
 
-    /// A large file that somebody wants whole.
+    /// A large file that somebody wants whole, or that is small enough to be held.
     fn alone(&mut self, bytes: &mut impl Read, mut file: BatchFile, size: usize) -> Result<(), Limitation> {
         self.flush();
         self.reading.pass.budget.take(size as u64);

@@ -132,9 +132,10 @@ fn is_plausible(key: &[u8], value: &[u8], is_quoted: bool, kind: Kind) -> bool {
         Kind::Settings => {
             bits >= 3.0 && traits.has_digit && traits.has_letter && traits.blanks == 0 && !traits.is_identifier
         }
+        // code is full of names and messages: only what is as good as random counts
         Kind::Source | Kind::Other => {
             is_quoted
-                && bits >= 3.4
+                && bits >= 3.7
                 && value.len() >= 10
                 && traits.has_digit
                 && traits.has_letter

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use memchr::memchr_iter;
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, OVERLAP, SecretFact, Select, View, WINDOW};
+use crate::digest::ContentDigests;
 use crate::inventory::{Inventory, Secret, SecretPlace};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
@@ -12,7 +13,8 @@ use crate::path::ImagePath;
 use crate::tree::Node;
 
 use super::engine;
-use super::kind;
+use super::kind::{self, Kind};
+use super::shipped::{self, Candidate};
 
 /// The collector of secrets.
 pub static COLLECTOR: SecretCollector = SecretCollector;
@@ -45,7 +47,12 @@ impl Collector for SecretCollector {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        let scan = engine::scan(file.bytes, kind::of(file.path));
+        let start = file.bytes.get(..SNIFFED).unwrap_or(file.bytes);
+        let is_binary = start.contains(&0);
+        // A list of variables as the kernel keeps it has NULs, a program other control signs too.
+        let is_program = is_binary && start.iter().any(|b| matches!(b, 1..=8 | 14..=26));
+        let kind = if is_program { Kind::Other } else { kind::of(file.path) };
+        let scan = engine::scan(file.bytes, kind);
         if scan.is_exhausted {
             facts.limitation(
                 Limitation::gap(
@@ -63,7 +70,8 @@ impl Collector for SecretCollector {
         // at least half an overlap of bytes on either side, so both judge it alike and one reports it.
         let first = file.overlap / 2;
         let end = if file.is_last { file.bytes.len() } else { file.bytes.len().saturating_sub(OVERLAP / 2) };
-        let is_binary = file.bytes.iter().take(SNIFFED).any(|b| *b == 0);
+        let shipped = scan.found.iter().any(|found| found.ships_in_packages);
+        let content = file.whole.filter(|_| shipped).map(|whole| Box::new(ContentDigests::of(whole)));
         let mut left = cap(file.offset);
         let mut beyond = 0_u64;
         let (mut counted, mut line) = (0, file.lines_before.saturating_add(1));
@@ -85,6 +93,7 @@ impl Collector for SecretCollector {
                 offset: file.offset.saturating_add(found.span.start as u64),
                 length: found.span.len() as u64,
                 lines: (!is_binary).then_some((line, last)),
+                content: content.clone().filter(|_| found.ships_in_packages),
                 notes: found.notes,
             })));
         }
@@ -95,6 +104,7 @@ impl Collector for SecretCollector {
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
         let cap = Limits::default().findings_per_file;
+        let mut candidates = Vec::new();
         let mut rest = view.facts;
         while let Some(first) = rest.first() {
             let node = first.node;
@@ -102,17 +112,20 @@ impl Collector for SecretCollector {
             rest = after;
             let own = of_node.iter().filter(|fact| fact.collector == view.collector).map(|fact| &fact.fact);
             let path = view.tree.names_of(node).next().unwrap_or(&view.tree.entry(node).path);
-            assemble_node(own, node, path, cap, inventory);
+            assemble_node(own, node, path, cap, &mut candidates, inventory);
         }
+        shipped::mark(&mut candidates, view.tree, inventory);
+        inventory.secrets.extend(candidates.into_iter().map(|candidate| candidate.secret));
     }
 }
 
-/// Moves the secrets of one file into the inventory: each value once, at its first place.
+/// Gathers the secrets of one file: each value once, at its first place.
 fn assemble_node<'a>(
     facts: impl Iterator<Item = &'a Fact>,
     node: Node,
     path: &ImagePath,
     cap: usize,
+    candidates: &mut Vec<Candidate<'a>>,
     inventory: &mut Inventory,
 ) {
     let mut beyond = 0_u64;
@@ -134,7 +147,7 @@ fn assemble_node<'a>(
         let Some((first, others)) = group.split_first() else { continue };
         let mut notes = first.notes.clone();
         notes.extend(also_at(others));
-        inventory.secrets.push(Secret {
+        let secret = Secret {
             rule: first.rule,
             severity: first.severity,
             confidence: first.confidence,
@@ -143,7 +156,8 @@ fn assemble_node<'a>(
             id: first.id.clone(),
             length: first.length,
             notes,
-        });
+        };
+        candidates.push(Candidate { secret, node, content: first.content.as_deref() });
     }
     if beyond > 0 {
         inventory.limitations.push(

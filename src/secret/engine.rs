@@ -30,6 +30,8 @@ pub(super) struct Found {
     /// 16 hexadecimal digits that stand for rule family and value.
     pub(super) id: String,
     pub(super) notes: Vec<String>,
+    /// As its rule says.
+    pub(super) ships_in_packages: bool,
     rank: u8,
 }
 
@@ -202,6 +204,7 @@ impl Search<'_> {
             masked,
             id: secret_id(rule.family, &identity),
             notes,
+            ships_in_packages: rule.ships_in_packages,
             rank: rule.rank,
         }
     }

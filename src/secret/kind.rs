@@ -69,6 +69,24 @@ const SOURCE: &[&[u8]] = &[
     b"vue", b"clj", b"dart", b"r", b"jl",
 ];
 
+/// Names of texts for people, whatever follows a dot or hyphen.
+const PROSE: &[&[u8]] = &[
+    b"authors",
+    b"changelog",
+    b"changes",
+    b"contributing",
+    b"contributors",
+    b"copying",
+    b"copyright",
+    b"licence",
+    b"license",
+    b"news",
+    b"notice",
+    b"readme",
+    b"thanks",
+    b"todo",
+];
+
 /// The sort of a file by its name.
 pub(super) fn of(path: &ImagePath) -> Kind {
     let name = path.file_name().to_ascii_lowercase();
@@ -83,6 +101,11 @@ pub(super) fn of(path: &ImagePath) -> Kind {
     let last = parts.next().unwrap_or_default();
     // `.env.production`, `Dockerfile.dev`, `config`, `.bash_history`
     let starts = [&b".env"[..], b"dockerfile", b"containerfile", b".bash", b".zsh", b"makefile"];
+    // `copyright`, `README.Debian`, `LICENSE-MIT`, `NEWS.txt`
+    let stem = name.split(|b| matches!(b, b'.' | b'-')).next().unwrap_or_default();
+    if PROSE.contains(&stem) {
+        return Kind::Other;
+    }
     if parts.next().is_none() {
         let is_known_shape = !path.is_under(b"usr/bin") && !path.is_under(b"bin") && !path.is_under(b"sbin");
         return if is_known_shape { Kind::Settings } else { Kind::Other };
@@ -117,6 +140,10 @@ mod tests {
             ("app/x.min.js", Kind::Other),
             ("app/package-lock.json", Kind::Other),
             ("usr/bin/ls", Kind::Other),
+            ("usr/share/doc/bash/copyright", Kind::Other),
+            ("app/LICENSE-MIT", Kind::Other),
+            ("app/readme.txt", Kind::Other),
+            ("app/news_settings.json", Kind::Settings),
         ];
         for (path, kind) in cases {
             assert_eq!(of(&path.into()), kind, "{path}");

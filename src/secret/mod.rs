@@ -23,6 +23,7 @@ mod known;
 mod mask;
 mod placeholder;
 mod rule;
+mod shipped;
 mod url;
 
 pub use collector::{COLLECTOR, SecretCollector};

@@ -183,6 +183,9 @@ pub(super) struct SecretRule {
     pub(super) is_hidden: bool,
     /// Bytes at the start of the value that are public; by default the anchor, where the value starts with it.
     pub(super) shown: Option<usize>,
+    /// Packages ship such things as examples and for their tests: in a file that is as its package brought
+    /// it the finding counts for less. Never set for tokens that a provider's prefix tells.
+    pub(super) ships_in_packages: bool,
     /// Of overlapping matches the one of the highest rank is reported.
     pub(super) rank: u8,
 }
@@ -259,6 +262,8 @@ struct RawRule {
     check: Option<String>,
     #[serde(default)]
     hide: bool,
+    #[serde(default)]
+    ships_in_packages: bool,
     shown: Option<usize>,
     rank: Option<u8>,
     variable: Option<String>,
@@ -415,6 +420,7 @@ fn compile(
         }),
         check: raw.check.map(|name| check::by_name(&name).expect("a test loads every rule")),
         is_hidden: raw.hide || raw.assignment || is_url,
+        ships_in_packages: raw.ships_in_packages,
         shown: raw.shown.or(if by_context { Some(0) } else { None }),
         rank: raw.rank.unwrap_or(if raw.assignment {
             10

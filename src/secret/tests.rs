@@ -178,6 +178,7 @@ fn collect(bytes: &[u8], path: &str) -> Vec<SecretFact> {
                 lines_before: bytes[..start].iter().filter(|b| **b == b'\n').count() as u64,
                 overlap: if start == 0 { 0 } else { OVERLAP },
                 is_last: end == bytes.len(),
+                whole: Some(bytes),
             },
             &mut facts,
         );
