@@ -11,7 +11,9 @@ use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, base64, field, lines, mail_domain, tell_gap};
+use super::text::{
+    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_base64, field, lines, mail_domain, tell_gap,
+};
 
 /// Packages of Alpine, Wolfi and their kin.
 pub(super) static APK: Ecosystem = Ecosystem { id: "apk", purl_type: "apk", is_system: true };
@@ -181,7 +183,7 @@ impl<'a> Block<'a> {
             }
             // of the file named last: a digest without Q1 before it is no SHA-1
             b"Z:" => {
-                let digest = value.strip_prefix(b"Q1").and_then(base64::<20>);
+                let digest = value.strip_prefix(b"Q1").and_then(digest_in_base64::<20>);
                 if let (Some(digest), Some(path)) = (digest, self.owns.last()) {
                     self.claims.add(path.as_bytes(), &digest);
                 }

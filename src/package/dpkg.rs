@@ -12,7 +12,7 @@ use crate::size::ByteSize;
 use super::owned::Resolver;
 use super::purl;
 use super::text::{
-    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, field, header, hex, lines, mail_domain, tell_gap,
+    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_hex, field, header, lines, mail_domain, tell_gap,
 };
 
 /// Packages of Debian, Ubuntu and their kin.
@@ -59,7 +59,7 @@ impl Collector for Dpkg {
             }
             let mut claims = FileClaims::default();
             for (digest, path) in paths().filter(|(_, path)| path.len() <= PATH).take(PATHS_PER_FILE) {
-                if let Some(digest) = digest.get(..32).and_then(hex::<16>) {
+                if let Some(digest) = digest.get(..32).and_then(digest_in_hex::<16>) {
                     claims.add(path, &digest);
                 }
             }
@@ -424,6 +424,38 @@ mod tests {
         assert_eq!(told[0].place, "/var/lib/dpkg/status");
         let mended = Image::new().file(STATUS, "Package: a\n").layer().file(STATUS, "Package: a\nVersion: 1\n");
         assert_eq!(assemble(&mended).limitations, []);
+    }
+
+    #[test]
+    fn the_maintainers_domain_tells_whose_a_package_is() {
+        let distro = |id: &str, like: &[&str]| {
+            let id_like = like.iter().map(ToString::to_string).collect();
+            Some(Distro { id: id.into(), id_like, ..Distro::default() })
+        };
+        let (debian, ubuntu, kin) = (distro("debian", &[]), distro("ubuntu", &["debian"]), distro("x", &["debian"]));
+        let cases = [
+            ("Maintainer: A <a@debian.org>", &debian, true),
+            ("Maintainer: A Team <a@Lists.Alioth.Debian.org>", &debian, true),
+            ("Maintainer: A <a@alioth-lists.debian.net>", &kin, true),
+            ("Maintainer: A <a@debian.org>", &ubuntu, true),
+            ("Maintainer: A <a@lists.ubuntu.com>", &ubuntu, true),
+            ("Maintainer: A <a@lists.ubuntu.com>", &debian, false),
+            ("Maintainer: A <a@debian.org>", &distro("alpine", &[]), false),
+            ("Maintainer: A <a@debian.org>", &None, false),
+            ("Maintainer: A <a@notdebian.org>", &debian, false),
+            ("Maintainer: A <a@debian.org.acme.io>", &debian, false),
+            ("Maintainer: A", &debian, false),
+            ("", &debian, false),
+            ("Maintainer: A <a@debian.org>\nOrigin: Acme", &debian, false),
+            ("Maintainer: A <a@debian.org>\nOrigin: Debian", &debian, true),
+            ("Vendor: none\nMaintainer: A <a@debian.org>", &debian, false),
+        ];
+        for (fields, distro, expected) in cases {
+            let stanza = format!("Package: a\nVersion: 1\n{fields}\n");
+            let packages = parse_stanzas(stanza.as_bytes(), &mut Complaints::default());
+            let packager = packages[0].packager.as_deref();
+            assert_eq!(is_of_distribution(packager, distro.as_ref()), expected, "{fields:?} {distro:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{PATH, PATHS_PER_FILE, base64, complain, field, header, lines, tell_gap};
+use super::text::{PATH, PATHS_PER_FILE, complain, digest_in_base64, field, header, lines, tell_gap};
 
 /// Distributions of `PyPI`.
 pub(super) static PYPI: Ecosystem = Ecosystem { id: "pypi", purl_type: "pypi", is_system: false };
@@ -91,7 +91,7 @@ fn parse_record(bytes: &[u8]) -> FileClaims {
     for (_, line) in lines(bytes).filter(|(_, line)| line.len() <= PATH).take(PATHS_PER_FILE) {
         let mut fields = line.rsplitn(3, |b| *b == b',');
         let (_, digest, path) = (fields.next(), fields.next(), fields.next());
-        let digest = digest.and_then(|digest| digest.strip_prefix(b"sha256=")).and_then(base64::<32>);
+        let digest = digest.and_then(|digest| digest.strip_prefix(b"sha256=")).and_then(digest_in_base64::<32>);
         if let (Some(digest), Some(path)) = (digest, path) {
             // a path with a comma is quoted; one with a quote is in no wheel
             claims.add(path.strip_prefix(b"\"").and_then(|path| path.strip_suffix(b"\"")).unwrap_or(path), &digest);

@@ -56,7 +56,7 @@ pub(super) fn mail_domain(raw: &[u8]) -> Option<String> {
 }
 
 /// A digest in hexadecimal digits.
-pub(super) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+pub(super) fn digest_in_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let digit = |sign: u8| char::from(sign).to_digit(16);
     if text.len() != N.saturating_mul(2) {
@@ -69,8 +69,8 @@ pub(super) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// A digest in base64, of either alphabet, with or without padding.
-pub(super) fn base64<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+/// A digest in digest_in_base64, of either alphabet, with or without padding.
+pub(super) fn digest_in_base64<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let end = text.iter().position(|b| *b == b'=').unwrap_or(text.len());
     let mut bytes = [0; N];
     let mut places = bytes.iter_mut();
@@ -167,12 +167,15 @@ mod tests {
 
     #[test]
     fn digests_are_read_as_managers_write_them() {
-        assert_eq!(hex::<3>(b"00fFa9"), Some([0, 255, 0xa9]));
-        assert_eq!([hex::<3>(b"00fFa"), hex(b"00fFa9a9"), hex(b"00fFag")], [None; 3]);
+        assert_eq!(digest_in_hex::<3>(b"00fFa9"), Some([0, 255, 0xa9]));
+        assert_eq!([digest_in_hex::<3>(b"00fFa"), digest_in_hex(b"00fFa9a9"), digest_in_hex(b"00fFag")], [None; 3]);
         let bytes = Some([0x14, 0xfb, 0x9c, 0x03, 0xd9]);
-        assert_eq!([base64(b"FPucA9k="), base64(b"FPucA9k")], [bytes; 2]);
-        assert_eq!(base64::<2>(b"-_8"), base64::<2>(b"+/8="));
-        assert_eq!([base64::<5>(b"FPucA"), base64(b"FPucA9kAAA"), base64(b"FPuc!9k")], [None; 3]);
+        assert_eq!([digest_in_base64(b"FPucA9k="), digest_in_base64(b"FPucA9k")], [bytes; 2]);
+        assert_eq!(digest_in_base64::<2>(b"-_8"), digest_in_base64::<2>(b"+/8="));
+        assert_eq!(
+            [digest_in_base64::<5>(b"FPucA"), digest_in_base64(b"FPucA9kAAA"), digest_in_base64(b"FPuc!9k")],
+            [None; 3]
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::tree::{FileEntry, Node};
 use super::batch::{Batch, BatchFile, WindowPlace, line_feeds};
 use super::decode::{self, Compression, DecodeError, DecodeErrorKind};
 use super::tar::{TarError, TarErrorKind, TarReader};
-use super::{Pass, Progress, Sinks, Stated, Wanted, algorithm};
+use super::{KEPT, Pass, Progress, Sinks, Stated, Wanted, algorithm};
 
 /// Files of one batch; more would make tasks uneven.
 const BATCH_FILES: usize = 256;
@@ -305,7 +305,8 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     fn alone(&mut self, bytes: &mut impl Read, mut file: BatchFile, size: usize) -> Result<(), Limitation> {
         self.flush();
         self.reading.pass.budget.take(size as u64);
-        let mut buffer = Vec::with_capacity(size);
+        // one that is kept for the next use is also taken from there, or they would pile up
+        let mut buffer = if size <= KEPT { self.reading.pass.buffer() } else { Vec::new() };
         let read = read_into(bytes, &mut buffer, size, &file.path);
         if read.is_err() {
             self.reading.pass.budget.give(size as u64);

@@ -102,6 +102,9 @@ pub struct Stated<'a> {
 /// Members a second look wants, by their index: who wants them, and under which name.
 pub type Wanted = HashMap<u32, (Mask, ImagePath)>;
 
+/// Largest buffer, in bytes, that is kept for its next use.
+const KEPT: usize = 2 * crate::collect::WINDOW;
+
 /// More readers than this would hold more memory than they save time.
 const MOST_READERS: usize = 32;
 
@@ -227,7 +230,7 @@ impl<'a> Pass<'a> {
 
     fn recycle(&self, mut buffer: Vec<u8>) {
         buffer.clear();
-        if buffer.capacity() <= 2 * crate::collect::WINDOW {
+        if buffer.capacity() <= KEPT {
             self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         }
     }

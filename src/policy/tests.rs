@@ -92,6 +92,8 @@ fn the_default_fails_on_sure_secrets_and_dead_distros_only() {
         image(&DISTRO),
         file(&AWS, "app/.env"),
         file(&GUESS, "x"),
+        // sure, but guarded by a passphrase
+        Finding { severity: Severity::Low, ..file(&AWS, "sealed") },
         image(&WASTE),
     ];
     let (lines, verdict) = shown(&default_set(), findings);
@@ -104,12 +106,13 @@ fn the_default_fails_on_sure_secrets_and_dead_distros_only() {
             "warn image/root-user image",
             "warn base/floating-tag image",
             "warn layer/package-cache var/cache",
+            "warn secret/aws-access-key sealed",
             "info layer/wasted-bytes image",
         ]
     );
     assert_eq!(verdict.outcome, Outcome::Failed);
     assert_eq!(verdict.reason, "2 findings break `careen:2026`: 1 `base/eol-distro`, 1 secret");
-    assert_eq!((verdict.failed, verdict.warned, verdict.ignored, verdict.waived), (2, 4, 0, 0));
+    assert_eq!((verdict.failed, verdict.warned, verdict.ignored, verdict.waived), (2, 5, 0, 0));
     assert_eq!(verdict.policies, ["careen:2026"]);
 }
 

@@ -11,7 +11,7 @@ use super::rule::{RULE_FILES, RULES};
 use crate::collect::{Collector as _, Fact, Facts, File, OVERLAP, SecretFact, WINDOW};
 use crate::image::ImageConfig;
 use crate::path::ImagePath;
-use crate::rule::Severity;
+use crate::rule::{Confidence, Severity};
 use crate::tree::{FileEntry, Node};
 
 #[derive(Deserialize)]
@@ -61,6 +61,32 @@ fn rules_are_complete_unique_and_sorted() {
         assert!(!rule.references.is_empty(), "{}", rule.id);
         assert!(examples.iter().any(|(id, _)| id == rule.id), "{} has no example", rule.id);
         assert!(near_misses.iter().any(|(id, _)| id == rule.id), "{} has no near miss", rule.id);
+    }
+}
+
+/// What a provider's prefix tells is a leak wherever it lies.
+#[test]
+fn only_families_without_a_prefix_ship_in_packages() {
+    let families: BTreeSet<&str> =
+        super::rule::rule_set().rules.iter().filter(|rule| rule.ships_in_packages).map(|rule| rule.family).collect();
+    let expected = ["generic", "jwt", "netrc", "password-hash", "private-key", "url"];
+    assert_eq!(families.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_netrc_is_told_from_talk_of_one() {
+    let pair = ["machine git.acme.io login ci password ", "aoJWHl9Lk1T", "BpaTA"].concat();
+    let cases = [
+        (format!("# mine\n{pair}\nmacdef init\ncd /x\n\ndefault\n login x\n"), Kind::Other, Some(Confidence::High)),
+        (pair.replace(' ', "\n"), Kind::Source, Some(Confidence::High)),
+        (format!("echo \"{pair}\" > ~/.netrc"), Kind::Settings, Some(Confidence::Medium)),
+        (format!("Such a line is {pair} or so."), Kind::Other, None),
+        (format!("netrc: `{pair}`,"), Kind::Source, None),
+    ];
+    for (text, kind, expected) in cases {
+        let found = engine::scan(text.as_bytes(), kind).found;
+        let netrc = found.iter().find(|found| found.rule.id == "secret/netrc-password");
+        assert_eq!(netrc.map(|found| found.confidence), expected, "{text}");
     }
 }
 

@@ -10,4 +10,5 @@ mod hostile;
 mod json_contract;
 mod links;
 mod prefixes;
+mod shipped;
 mod support;

@@ -62,8 +62,9 @@ fn in_files_of_every_length() {
 /// Between two windows of zeros, which nobody looks into.
 #[test]
 fn between_zeros() {
-    let mut bytes = vec![0; 4 * WINDOW];
-    for (seed, place) in [(0, WINDOW - 20), (1, 2 * WINDOW - OVERLAP - 20), (2, 3 * WINDOW + 5), (3, 4 * WINDOW - 41)] {
+    let mut bytes = vec![0; 10 * WINDOW];
+    for (seed, place) in [(0, WINDOW - 20), (1, 2 * WINDOW - OVERLAP - 20), (2, 3 * WINDOW + 5), (3, 10 * WINDOW - 41)]
+    {
         let token = token::github(seed);
         bytes[place..place + token.len()].copy_from_slice(token.as_bytes());
     }
