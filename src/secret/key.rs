@@ -78,6 +78,12 @@ pub(super) fn putty(look: &Look<'_>) -> Option<Opinion> {
     if private > mac || encryption > private {
         return None;
     }
+    // `Private-Lines: 14`, then as many lines of base64.
+    let lines = text.get(private..mac)?;
+    let body = lines.get(lines.iter().position(|b| *b == b'\n')?..)?;
+    if base64::decode(&digits(body)?.0)?.len() < 16 {
+        return None;
+    }
     let line_end =
         text.get(mac..)?.iter().position(|b| *b == b'\n' || *b == b'\r').map_or(text.len(), |n| mac.saturating_add(n));
     let key = Key { algorithm: "PuTTY", bits: None, is_encrypted: !cipher.starts_with(b"none") };
