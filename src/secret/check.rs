@@ -125,7 +125,7 @@ fn crc_gitlab(look: &Look<'_>) -> Option<Opinion> {
 fn crc_grafana(look: &Look<'_>) -> Option<Opinion> {
     let value = look.value();
     let (head, stated) = value.split_at_checked(value.len().checked_sub(9)?)?;
-    let hex = |bytes: [u8; 4]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |bytes: [u8; 4]| format!("{:08x}", u32::from_be_bytes(bytes));
     let sum = crc32(head);
     let stated = stated.get(1..)?;
     Some(Opinion::checksum(stated == hex(sum.to_le_bytes()).as_bytes() || stated == hex(sum.to_be_bytes()).as_bytes()))
@@ -159,7 +159,7 @@ pub(super) fn in_base(mut number: u32, base: u32, width: usize) -> Vec<u8> {
     text
 }
 
-/// PyPI: a macaroon of version 2 (`02 01`) whose location is the index.
+/// `PyPI`: a macaroon of version 2 (`02 01`) whose location is the index.
 fn pypi(look: &Look<'_>) -> Option<Opinion> {
     let encoded = look.value().strip_prefix(b"pypi-")?;
     // The head alone: some tokens are cut or joined by hand, and ship all the same.
@@ -336,11 +336,11 @@ fn discord(look: &Look<'_>) -> Option<Opinion> {
     (number.len() >= 15 && number.iter().all(u8::is_ascii_digit)).then(|| Opinion::note("bot number decoded"))
 }
 
-/// WireGuard: 32 bytes, clamped as Curve25519 asks (RFC 7748, section 5).
+/// `WireGuard`: 32 bytes, clamped as Curve25519 asks (RFC 7748, section 5).
 fn wireguard(look: &Look<'_>) -> Option<Opinion> {
     let bytes = base64::decode(look.value())?;
     let [first, .., last] = bytes.as_slice() else { return None };
-    (bytes.len() == 32 && first & 7 == 0 && last >> 6 == 1).then(|| Opinion::note("key decoded"))
+    (bytes.len() == 32 && first.trailing_zeros() >= 3 && last >> 6 == 1).then(|| Opinion::note("key decoded"))
 }
 
 /// What stands for itself only in settings, scripts and histories; in source code it is mostly a test.
@@ -349,6 +349,7 @@ fn settings_only(look: &Look<'_>) -> Option<Opinion> {
 }
 
 /// Keys of a provider's test mode open nothing of worth.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a check")]
 fn test_mode(look: &Look<'_>) -> Option<Opinion> {
     let is_test = memchr::memmem::find(look.value().get(..16).unwrap_or_default(), b"_test_").is_some();
     Some(if is_test {

@@ -1,6 +1,6 @@
 //! Keys that were published on purpose: in test suites of well-known projects, in standards, in documentation.
 //!
-//! They come from packages that everyone installs: the self-tests of GnuTLS, the tests of CPython,
+//! They come from packages that everyone installs: the self-tests of `GnuTLS`, the tests of `CPython`,
 //! Twisted, Tornado, ecdsa, Go and its x/crypto, and of npm's public-encrypt, http-signature, selfsigned and spdy.
 
 use crate::digest::Digest;
