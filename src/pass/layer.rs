@@ -65,7 +65,6 @@ impl<'scope> Reading<'_, 'scope> {
     }
 
     /// The compression, and digest and size of the uncompressed tar.
-    #[expect(clippy::type_complexity, reason = "a digest with its size, and the compression, for one caller")]
     fn decode(
         &self,
         layer: usize,
@@ -154,7 +153,7 @@ impl<'scope> Reading<'_, 'scope> {
         match read() {
             Ok(0) => {}
             Ok(_) => self.sinks.with(layer, |facts| {
-                facts.limitations.push(unreadable("layer-changed", "it held other files when it was read again"))
+                facts.limitations.push(unreadable("layer-changed", "it held other files when it was read again"));
             }),
             Err(limitation) => self.sinks.with(layer, |facts| facts.limitations.push(limitation)),
         }
@@ -250,7 +249,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         }
         let size = usize::try_from(file.entry.size).unwrap_or(usize::MAX);
         if whole == 0 && size > WINDOW {
-            self.windows(bytes, file)
+            self.windows(bytes, &file)
         } else if size > WINDOW {
             self.alone(bytes, file, size)
         } else {
@@ -316,7 +315,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 
     /// A large file, one window after the other.
-    fn windows<R: Read>(&mut self, bytes: &mut TarReader<R>, file: BatchFile) -> Result<(), Limitation> {
+    fn windows<R: Read>(&mut self, bytes: &mut TarReader<R>, file: &BatchFile) -> Result<(), Limitation> {
         self.flush();
         let mut left = file.entry.size;
         let mut place = WindowPlace { offset: 0, lines_before: 0, overlap: 0, is_last: false };
@@ -393,7 +392,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 }
 
-impl<'scope> Reading<'_, 'scope> {
+impl Reading<'_, '_> {
     /// Runs a batch as a task, or here if the tasks are behind. Gives `taken` back to the budget.
     fn spawn(&self, layer: usize, batch: Batch, taken: u64) {
         let (pass, sinks) = (self.pass, self.sinks);

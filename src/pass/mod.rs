@@ -242,7 +242,8 @@ impl LayerFacts {
             fact.node = Node { layer, ..fact.node };
         }
         for limitation in &mut self.limitations {
-            limitation.place = format!("layer {index} {}", limitation.place).trim_end().to_owned();
+            let place = format!("layer {index} {}", limitation.place);
+            limitation.place = place.trim_end().into();
         }
         self
     }

@@ -274,21 +274,20 @@ impl<'a> Union<'a> {
             let next = self.slots[slot as usize].children.get(name).copied();
             slot = match next {
                 Some(child) if self.is_folder(child) => child,
-                Some(child) => match self.follow(child, &mut hops).filter(|target| self.is_folder(*target)) {
-                    Some(target) => {
+                Some(child) => {
+                    if let Some(target) = self.follow(child, &mut hops).filter(|target| self.is_folder(*target)) {
                         self.limitations.push(Limitation::note(
-                            "member-through-link",
-                            format!("layer {by_layer} {}", entry.path),
-                            "stored below a symbolic link; the link was followed inside the image, some engines make a folder instead",
-                        ));
+                        "member-through-link",
+                        format!("layer {by_layer} {}", entry.path),
+                        "stored below a symbolic link; the link was followed inside the image, some engines make a folder instead",
+                    ));
                         target
-                    }
-                    None => {
+                    } else {
                         // a file or a dangling link stands where a folder is needed
                         self.remove(child, by_layer, true);
                         self.insert(slot, name, None)
                     }
-                },
+                }
                 None => self.insert(slot, name, None),
             };
         }

@@ -33,7 +33,7 @@ fn recipes_give_what_they_expect() {
 }
 
 /// The recipes of a folder of `fixtures`, by name, sorted.
-pub fn recipes(folder: &str) -> Vec<(String, Recipe)> {
+pub(crate) fn recipes(folder: &str) -> Vec<(String, Recipe)> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
     let mut names: Vec<String> =
         std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -43,7 +43,7 @@ pub fn recipes(folder: &str) -> Vec<(String, Recipe)> {
 }
 
 /// In what a report is not as expected.
-pub fn differences(report: &Report, expect: &Expect) -> Vec<String> {
+pub(crate) fn differences(report: &Report, expect: &Expect) -> Vec<String> {
     let mut wrong = Vec::new();
     if let Some(expected) = &expect.packages
         && packages(report) != *expected
