@@ -35,7 +35,11 @@ fn union(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tree");
     group.throughput(Throughput::Elements(NAMES as u64)).sample_size(20);
     group.bench_function("union of 200,000 names", |bencher| {
-        bencher.iter_batched(|| layers.clone(), |layers| Tree::union(layers, &limits), criterion::BatchSize::LargeInput);
+        bencher.iter_batched(
+            || layers.clone(),
+            |layers| Tree::union(layers, &limits),
+            criterion::BatchSize::LargeInput,
+        );
     });
     group.finish();
 }

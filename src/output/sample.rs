@@ -99,7 +99,8 @@ pub(super) fn report() -> Report {
         )
         .evidence("bytes", 1 << 20)
     };
-    let judged = |finding, action| Judged { finding, action, decided_by: "careen:2026".into(), note: None, waiver: None };
+    let judged =
+        |finding, action| Judged { finding, action, decided_by: "careen:2026".into(), note: None, waiver: None };
     let mut findings = vec![
         judged(secret, Action::Fail),
         judged(argument, Action::Fail),

@@ -24,9 +24,6 @@ pub struct SecretCollector;
 /// Key of the fact that counts what a window held beyond its cap.
 const BEYOND: &str = "secrets-beyond-cap";
 
-/// Bytes at the start of a window that decide whether it is text.
-const SNIFFED: usize = 8 << 10;
-
 impl Collector for SecretCollector {
     fn id(&self) -> &'static str {
         "secret"
@@ -63,7 +60,7 @@ impl Collector for SecretCollector {
         // at least half an overlap of bytes on either side, so both judge it alike and one reports it.
         let first = file.overlap / 2;
         let end = if file.is_last { file.bytes.len() } else { file.bytes.len().saturating_sub(OVERLAP / 2) };
-        let is_binary = file.bytes.iter().take(SNIFFED).any(|b| *b == 0);
+        let is_binary = engine::is_binary(file.bytes);
         let mut left = cap(file.offset);
         let mut beyond = 0_u64;
         let (mut counted, mut line) = (0, file.lines_before.saturating_add(1));

@@ -106,6 +106,8 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::indexing_slicing, reason = "tests cut what they made")]
+
     use super::*;
 
     fn sequence(tag: u8, parts: &[&[u8]]) -> Vec<u8> {

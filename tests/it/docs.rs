@@ -32,7 +32,9 @@ fn each_file_of_a_folder_is_registered() {
             let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
             let code = fs::read_to_string(&file).unwrap_or_default();
             let code = code.split("#[cfg(test)]\nmod ").next().unwrap();
-            if stem != "mod" && code.contains(implementation) {
+            // a stand-in for a file that a feature leaves out has the place of that file
+            let is_stand_in = all.contains(&format!("#[path = \"{stem}.rs\"]"));
+            if stem != "mod" && !is_stand_in && code.contains(implementation) {
                 assert!(list.contains(&format!("{stem}::")), "{folder}/{stem} is not in {slice}");
                 found += 1;
             }
