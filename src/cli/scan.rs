@@ -132,7 +132,8 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 no_fail: arguments.no_fail,
                 allow_partial: arguments.allow_partial,
             };
-            Exit::of_outcomes(reports.iter().map(|report| report.verdict.outcome), rules)
+            let has_gaps = |report: &Report| report.limitations.iter().any(|limitation| limitation.is_gap);
+            Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, has_gaps(report))), rules)
         }
         Err(error) => Exit::of(&error),
     }

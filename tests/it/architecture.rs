@@ -125,7 +125,9 @@ fn sources() -> Vec<(PathBuf, String)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path) {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !is_test(path.strip_prefix(source_folder()).unwrap())
+            {
                 let code = fs::read_to_string(&path).unwrap();
                 let code = code.split("#[cfg(test)]\nmod ").next().unwrap();
                 let code: String = code

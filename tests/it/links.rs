@@ -38,7 +38,7 @@ pub(crate) fn recipes(folder: &str) -> Vec<(String, Recipe)> {
     let mut names: Vec<String> =
         std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    names.retain(|name| name.ends_with(".toml"));
+    names.retain(|name| PathBuf::from(name).extension().is_some_and(|extension| extension == "toml"));
     names.into_iter().map(|name| (name.clone(), Recipe::read(format!("{folder}/{name}")))).collect()
 }
 

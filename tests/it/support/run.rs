@@ -169,6 +169,16 @@ pub(crate) fn facts(report: Report) -> String {
     format!("{:#}\n{:#}", report["packages"].take(), report["findings"].take())
 }
 
+/// [`facts`] and all that says which image it was, but for what no digest covers: the names it is given.
+pub fn identity(report: Report) -> String {
+    let report: Value = serde_json::from_str(&rendered(&[report], "json", false)).expect("JSON");
+    let mut target = report["target"].clone();
+    for name in ["reference", "tags"] {
+        target.as_object_mut().expect("an object").remove(name);
+    }
+    format!("{:#}\n{:#}\n{target:#}", report["packages"], report["findings"])
+}
+
 /// How a run of the binary ended.
 #[derive(Debug)]
 pub(crate) struct Run {
