@@ -321,7 +321,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         let mut place = WindowPlace { offset: 0, lines_before: 0, overlap: 0, is_last: false };
         let mut tail: Vec<u8> = Vec::new();
         loop {
-            if bytes.hole() > WINDOW as u64 {
+            if bytes.hole() > WINDOW as u64 && is_blank(&tail) {
                 // a few bytes of a header can claim exabytes of zeros
                 let hole = bytes.skip_hole();
                 left = left.saturating_sub(hole);
@@ -358,8 +358,13 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                 length,
                 window: Some(place),
             };
-            self.reading.pass.budget.take(WINDOW as u64);
-            self.reading.spawn(self.layer, Batch { buffer, files: vec![window] }, WINDOW as u64);
+            if is_blank(&buffer) {
+                // zeros hold nothing anybody looks for, and images of disks are full of them
+                self.reading.pass.recycle(buffer);
+            } else {
+                self.reading.pass.budget.take(WINDOW as u64);
+                self.reading.spawn(self.layer, Batch { buffer, files: vec![window] }, WINDOW as u64);
+            }
             if place.is_last {
                 return Ok(());
             }
@@ -427,6 +432,10 @@ fn read_into(bytes: &mut impl Read, buffer: &mut Vec<u8>, size: usize, path: &Im
             Err(unreadable("layer-unreadable", &format!("the layer could not be read on in {path}: {error}")))
         }
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Reports what is read as progress.
