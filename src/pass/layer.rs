@@ -1,6 +1,7 @@
 //! Reads one layer: decode and hash, walk the members, hand bytes to collectors.
 
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use crate::collect::{Delivery, Mask, OVERLAP, WINDOW};
@@ -27,6 +28,15 @@ pub(super) struct Reading<'s, 'scope> {
 }
 
 impl<'scope> Reading<'_, 'scope> {
+    /// Runs `read` for a layer; a panic in a decoder costs the rest of that layer, and is told.
+    pub(super) fn guarded(&self, layer: usize, read: impl FnOnce(&Self)) {
+        if catch_unwind(AssertUnwindSafe(|| read(self))).is_err() {
+            let limitation = Limitation::gap("layer-reader-failed", "", "careen failed on this layer")
+                .help("this is a defect in careen: please report it, with the image if you can");
+            self.sinks.with(layer, |facts| facts.limitations.push(limitation));
+        }
+    }
+
     /// Says that a layer could not be opened.
     pub(super) fn fail(&self, layer: usize, error: &Error) {
         let help = error.help.clone().unwrap_or_default();
@@ -405,6 +415,17 @@ impl Reading<'_, '_> {
             let (mut facts, mut limitations) = batch.run(pass.collectors).into_parts();
             pass.recycle(batch.buffer);
             pass.budget.give(taken);
+            let learned = pass.facts.fetch_add(facts.len(), Ordering::Relaxed).saturating_add(facts.len());
+            if learned > pass.limits.facts {
+                facts.clear();
+                let what = format!(
+                    "the image has more than {} packages, secrets and the like; the rest was dropped",
+                    pass.limits.facts
+                );
+                limitations.push(
+                    Limitation::gap("too-many-facts", "", what).help("no real image has so many: look at it by hand"),
+                );
+            }
             if !facts.is_empty() || !limitations.is_empty() {
                 sinks.with(layer, |layer| {
                     layer.facts.append(&mut facts);

@@ -84,6 +84,8 @@ pub struct Pass<'a> {
     /// Members and expanded bytes of all layers so far.
     entries: AtomicU64,
     expanded: AtomicU64,
+    /// Facts of all layers so far.
+    facts: AtomicUsize,
     /// Buffers between two uses.
     buffers: Mutex<Vec<Vec<u8>>>,
 }
@@ -130,6 +132,7 @@ impl<'a> Pass<'a> {
             jobs,
             entries: AtomicU64::new(0),
             expanded: AtomicU64::new(0),
+            facts: AtomicUsize::new(0),
             buffers: Mutex::default(),
         })
     }
@@ -177,7 +180,9 @@ impl<'a> Pass<'a> {
         let sinks = Sinks::default();
         let result = self.pool.in_place_scope(|scope| {
             let reading = layer::Reading { pass: self, scope, sinks: &sinks };
-            source(&mut |number, blob| reading.layer(number, blob, &Stated::default()))
+            source(&mut |number, blob| {
+                reading.guarded(number, |reading| reading.layer(number, blob, &Stated::default()))
+            })
         });
         (result, sinks.into_facts())
     }
@@ -193,7 +198,7 @@ impl<'a> Pass<'a> {
             let reading = layer::Reading { pass: self, scope, sinks: &sinks };
             source(&mut |number, blob| {
                 if let Some(wanted) = wanted.get(&number) {
-                    reading.members(number, blob, wanted);
+                    reading.guarded(number, |reading| reading.members(number, blob, wanted));
                 }
             })
         });
@@ -212,7 +217,8 @@ impl<'a> Pass<'a> {
                 for _ in 0..self.jobs.min(queue.len()) {
                     threads.spawn(|| {
                         while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                            read(&layer::Reading { pass: self, scope, sinks: &sinks }, *index);
+                            let reading = layer::Reading { pass: self, scope, sinks: &sinks };
+                            reading.guarded(*index, |reading| read(reading, *index));
                         }
                     });
                 }
