@@ -1,8 +1,8 @@
 //! The pass: every layer read once, in parallel.
 //!
 //! A reader is a thread that decodes one layer, hashes it and walks its members; it may wait, for
-//! input and for the [`budget`]. It hands the bytes that some collector selects to tasks of a
-//! thread pool, small files in [batches](batch). Nothing is written to disk.
+//! input and for the byte budget. It hands the bytes that some collector selects to tasks of a
+//! thread pool, small files in batches. Nothing is written to disk.
 
 mod batch;
 mod budget;
