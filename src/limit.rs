@@ -21,6 +21,8 @@ pub struct Limits {
     pub layers: usize,
     /// Tar members of one image, all layers together.
     pub entries: u64,
+    /// Facts (packages, secrets, owned paths) of one image, all collectors together.
+    pub facts: usize,
     /// Longest path, in bytes; the `PATH_MAX` of Linux.
     pub path: usize,
     /// Largest PAX or GNU long-name record; Go's `archive/tar` has the same cap.
@@ -51,6 +53,7 @@ impl Default for Limits {
             descriptors: 10_000,
             layers: 4_096,
             entries: 5_000_000,
+            facts: 2_000_000,
             path: 4_096,
             extension_record: ByteSize::mib(1),
             sparse_regions: 64 * 1024,

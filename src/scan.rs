@@ -244,6 +244,7 @@ impl Reading<'_> {
         if let Some(config) = &inventory.config {
             inventory.secrets.extend(secret::scan_config(config));
         }
+        secret::mask_inventory(&mut inventory);
         inventory.limitations.sort();
         inventory.limitations.dedup();
         inventory
@@ -314,6 +315,7 @@ fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
+    findings.iter_mut().for_each(secret::mask_finding);
     let origin_of = |finding: &Finding| {
         let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
         layer.map_or(Origin::Unknown, |layer| layer.origin)

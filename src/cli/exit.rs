@@ -26,15 +26,17 @@ impl Exit {
         if error.kind.is_refusal() { Self::Refused } else { Self::CannotRun }
     }
 
-    /// The end that the outcomes of all images make: a failed one wins over an incomplete one.
-    pub fn of_outcomes(outcomes: impl IntoIterator<Item = Outcome>, rules: ExitRules) -> Self {
+    /// The end that the outcomes of all images make, each with whether it has gaps: a failed one wins
+    /// over an incomplete one, and gaps count even where failures do not.
+    pub fn of_outcomes(outcomes: impl IntoIterator<Item = (Outcome, bool)>, rules: ExitRules) -> Self {
         let mut exit = Self::Passed;
-        for outcome in outcomes {
-            exit = match outcome {
-                Outcome::Failed if !rules.no_fail => return Self::Failed(rules.code),
-                Outcome::Incomplete if !rules.allow_partial => Self::Incomplete,
-                _ => exit,
-            };
+        for (outcome, has_gaps) in outcomes {
+            if outcome == Outcome::Failed && !rules.no_fail {
+                return Self::Failed(rules.code);
+            }
+            if has_gaps && !rules.allow_partial {
+                exit = Self::Incomplete;
+            }
         }
         exit
     }
@@ -69,17 +71,23 @@ mod tests {
 
     #[test]
     fn a_failed_verdict_wins_and_flags_soften_one_code_each() {
-        use Outcome::{Failed, Incomplete, Passed};
+        const PASSED: (Outcome, bool) = (Outcome::Passed, false);
+        const INCOMPLETE: (Outcome, bool) = (Outcome::Incomplete, true);
+        const FAILED: (Outcome, bool) = (Outcome::Failed, false);
+        const FAILED_WITH_GAPS: (Outcome, bool) = (Outcome::Failed, true);
         let rules = ExitRules { code: 1, no_fail: false, allow_partial: false };
-        let cases: &[(&[Outcome], ExitRules, Exit)] = &[
-            (&[Passed], rules, Exit::Passed),
-            (&[Passed, Incomplete, Passed], rules, Exit::Incomplete),
-            (&[Incomplete, Failed], rules, Exit::Failed(1)),
-            (&[Failed], ExitRules { code: 42, ..rules }, Exit::Failed(42)),
-            (&[Failed], ExitRules { no_fail: true, ..rules }, Exit::Passed),
-            (&[Failed, Incomplete], ExitRules { no_fail: true, ..rules }, Exit::Incomplete),
-            (&[Incomplete], ExitRules { allow_partial: true, ..rules }, Exit::Passed),
-            (&[Incomplete, Failed], ExitRules { allow_partial: true, ..rules }, Exit::Failed(1)),
+        let cases: &[(&[(Outcome, bool)], ExitRules, Exit)] = &[
+            (&[PASSED], rules, Exit::Passed),
+            (&[PASSED, INCOMPLETE, PASSED], rules, Exit::Incomplete),
+            (&[INCOMPLETE, FAILED], rules, Exit::Failed(1)),
+            (&[FAILED], ExitRules { code: 42, ..rules }, Exit::Failed(42)),
+            (&[FAILED], ExitRules { no_fail: true, ..rules }, Exit::Passed),
+            (&[FAILED, INCOMPLETE], ExitRules { no_fail: true, ..rules }, Exit::Incomplete),
+            (&[FAILED_WITH_GAPS], rules, Exit::Failed(1)),
+            (&[FAILED_WITH_GAPS], ExitRules { no_fail: true, ..rules }, Exit::Incomplete),
+            (&[FAILED_WITH_GAPS], ExitRules { no_fail: true, allow_partial: true, ..rules }, Exit::Passed),
+            (&[INCOMPLETE], ExitRules { allow_partial: true, ..rules }, Exit::Passed),
+            (&[INCOMPLETE, FAILED], ExitRules { allow_partial: true, ..rules }, Exit::Failed(1)),
         ];
         for (outcomes, rules, exit) in cases {
             assert_eq!(Exit::of_outcomes(outcomes.iter().copied(), *rules), *exit, "{outcomes:?} {rules:?}");

@@ -115,13 +115,12 @@ fn check_policies(files: &[String]) -> Result<()> {
 
 fn show_preset(name: &str) -> Result<()> {
     let presets = crate::policy::presets();
-    match presets.iter().find(|preset| preset.id == name) {
-        Some(preset) => print(preset.text),
-        None => {
-            let names: Vec<_> = presets.iter().map(|preset| preset.id).collect();
-            Err(Error::new(ErrorKind::Usage, format!("there is no preset `{}`", crate::escape::escape(name)))
-                .help(format!("the presets are {}", names.join(", "))))
-        }
+    if let Some(preset) = presets.iter().find(|preset| preset.id == name) {
+        print(preset.text)
+    } else {
+        let names: Vec<_> = presets.iter().map(|preset| preset.id).collect();
+        Err(Error::new(ErrorKind::Usage, format!("there is no preset `{}`", crate::escape::escape(name)))
+            .help(format!("the presets are {}", names.join(", "))))
     }
 }
 

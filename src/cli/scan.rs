@@ -20,11 +20,12 @@ use super::exit::{Exit, ExitRules};
 use super::term::{self, Colour, Watcher};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ScanArguments {
     /// The image: an archive or OCI layout, `-` for standard input, or a reference in a registry
     ///
     /// A word before a colon says what it is: docker-archive:, oci-archive:, oci-dir:, registry:,
-    /// docker:, podman:, dir:. FILE:TAG and FILE@sha256:… choose one of several images.
+    /// docker:, podman:, dir:. `FILE:TAG` and `FILE@sha256:…` choose one of several images.
     target: String,
 
     /// Format on standard output
@@ -131,7 +132,8 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 no_fail: arguments.no_fail,
                 allow_partial: arguments.allow_partial,
             };
-            Exit::of_outcomes(reports.iter().map(|report| report.verdict.outcome), rules)
+            let has_gaps = |report: &Report| report.limitations.iter().any(|limitation| limitation.is_gap);
+            Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, has_gaps(report))), rules)
         }
         Err(error) => Exit::of(&error),
     }

@@ -104,7 +104,7 @@ pub struct FactOf {
 /// Takes what collectors learn.
 #[derive(Debug, Default)]
 pub struct Facts {
-    facts: Vec<FactOf>,
+    learned: Vec<FactOf>,
     limitations: Vec<Limitation>,
     current: Option<(Node, usize)>,
 }
@@ -118,7 +118,7 @@ impl Facts {
     /// Adds a fact of the file at hand.
     pub fn push(&mut self, fact: Fact) {
         if let Some((node, collector)) = self.current {
-            self.facts.push(FactOf { node, collector, fact });
+            self.learned.push(FactOf { node, collector, fact });
         }
     }
 
@@ -134,12 +134,12 @@ impl Facts {
 
     /// What was learned, in order.
     pub fn facts(&self) -> &[FactOf] {
-        &self.facts
+        &self.learned
     }
 
     /// What was learned and what was not understood.
     pub fn into_parts(self) -> (Vec<FactOf>, Vec<Limitation>) {
-        (self.facts, self.limitations)
+        (self.learned, self.limitations)
     }
 }
 

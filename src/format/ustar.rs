@@ -134,6 +134,12 @@ impl<'l, S: Skip> Members<'l, S> {
         }
     }
 
+    /// Reads what follows the end, so that checksums of a compressed archive are compared, and whoever
+    /// writes into a pipe is heard out.
+    pub fn finish(&mut self) -> Result<()> {
+        self.source.skip(u64::MAX).map(|_| ()).map_err(|e| self.unreadable(e))
+    }
+
     /// The body of the member given last, or what is left of it.
     pub fn body(&mut self) -> Body<'_, 'l, S> {
         Body(self)

@@ -13,7 +13,7 @@ pub struct HistoryEntry {
     /// The command, as the builder wrote it; may hold secrets.
     #[serde(default, deserialize_with = "null_is_default")]
     pub created_by: String,
-    /// Set by commit and BuildKit.
+    /// Set by commit and `BuildKit`.
     #[serde(default, deserialize_with = "null_is_default")]
     pub comment: String,
     /// Whether the step made no layer.
@@ -24,7 +24,7 @@ pub struct HistoryEntry {
 impl HistoryEntry {
     /// The step as a Dockerfile would say it: `RUN apt-get update`, `COPY . /app`, `CMD ["bash"]`.
     ///
-    /// Takes off `/bin/sh -c #(nop)`, `/bin/sh -c`, and BuildKit's `# buildkit`; build arguments
+    /// Takes off `/bin/sh -c #(nop)`, `/bin/sh -c`, and `BuildKit`'s `# buildkit`; build arguments
     /// (`|1 NAME=value`) stay, see [`arguments`](Self::arguments).
     pub fn instruction(&self) -> String {
         let text = self.created_by.trim();

@@ -58,7 +58,7 @@ impl Descriptor {
     }
 
     /// Whether this describes provenance or an SBOM rather than an image: `unknown/unknown`, or
-    /// BuildKit's `vnd.docker.reference.type`.
+    /// `BuildKit`'s `vnd.docker.reference.type`.
     pub fn is_attestation(&self) -> bool {
         self.platform.as_ref().is_some_and(Platform::is_unknown)
             || self.annotations.contains_key("vnd.docker.reference.type")

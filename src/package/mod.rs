@@ -11,6 +11,7 @@ mod python;
 #[cfg(test)]
 mod testing;
 mod text;
+mod unread;
 
 use crate::collect::Collector;
 
@@ -23,5 +24,6 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &dpkg::Dpkg,
     &npm::Npm,
     &python::Python,
+    &unread::UnreadDatabases,
     &owned::Owners,
 ];

@@ -140,10 +140,10 @@ mod tests {
 
     #[test]
     fn the_first_of_the_two_places_counts() {
+        type Expected = Option<(&'static str, &'static str, &'static str, u32)>;
         let debian =
             "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=Debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
         let alpine = "NAME=Alpine\nVERSION=3\nID=alpine\nID_LIKE=\"busybox x\"\n";
-        type Expected = Option<(&'static str, &'static str, &'static str, u32)>;
         let cases: &[(Image, Expected)] = &[
             (
                 Image::new().file(USR_LIB, debian).link(ETC, "../usr/lib/os-release"),

@@ -69,7 +69,7 @@ pub(super) fn digest_in_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// A digest in digest_in_base64, of either alphabet, with or without padding.
+/// A digest in base64, of either alphabet, with or without padding.
 pub(super) fn digest_in_base64<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let end = text.iter().position(|b| *b == b'=').unwrap_or(text.len());
     let mut bytes = [0; N];

@@ -98,10 +98,6 @@ fn show(collector: &dyn Collector, file: &BatchFile, bytes: &[u8], facts: &mut F
 
 /// A panic in a collector costs that file for that collector, and is told.
 fn call(collector: &dyn Collector, file: &File<'_>, facts: &mut Facts) {
-    // an all-zero window holds nothing anybody looks for, and images of disks are full of them
-    if file.bytes.len() == WINDOW && file.bytes.iter().all(|byte| *byte == 0) {
-        return;
-    }
     if catch_unwind(AssertUnwindSafe(|| collector.collect(file, facts))).is_err() {
         facts.limitation(
             Limitation::gap(

@@ -1,6 +1,7 @@
 //! Reads one layer: decode and hash, walk the members, hand bytes to collectors.
 
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use crate::collect::{Delivery, HELD, Mask, OVERLAP, WINDOW};
@@ -27,6 +28,15 @@ pub(super) struct Reading<'s, 'scope> {
 }
 
 impl<'scope> Reading<'_, 'scope> {
+    /// Runs `read` for a layer; a panic in a decoder costs the rest of that layer, and is told.
+    pub(super) fn guarded(&self, layer: usize, read: impl FnOnce(&Self)) {
+        if catch_unwind(AssertUnwindSafe(|| read(self))).is_err() {
+            let limitation = Limitation::gap("layer-reader-failed", "", "careen failed on this layer")
+                .help("this is a defect in careen: please report it, with the image if you can");
+            self.sinks.with(layer, |facts| facts.limitations.push(limitation));
+        }
+    }
+
     /// Says that a layer could not be opened.
     pub(super) fn fail(&self, layer: usize, error: &Error) {
         let help = error.help.clone().unwrap_or_default();
@@ -65,7 +75,6 @@ impl<'scope> Reading<'_, 'scope> {
     }
 
     /// The compression, and digest and size of the uncompressed tar.
-    #[expect(clippy::type_complexity, reason = "a digest with its size, and the compression, for one caller")]
     fn decode(
         &self,
         layer: usize,
@@ -154,7 +163,7 @@ impl<'scope> Reading<'_, 'scope> {
         match read() {
             Ok(0) => {}
             Ok(_) => self.sinks.with(layer, |facts| {
-                facts.limitations.push(unreadable("layer-changed", "it held other files when it was read again"))
+                facts.limitations.push(unreadable("layer-changed", "it held other files when it was read again"));
             }),
             Err(limitation) => self.sinks.with(layer, |facts| facts.limitations.push(limitation)),
         }
@@ -251,9 +260,9 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         let size = usize::try_from(file.entry.size).unwrap_or(usize::MAX);
         // a sparse file's few bytes would fill a buffer
         if whole == 0 && (size > HELD || size > WINDOW && stored < file.entry.size) {
-            self.windows(bytes, file)
+            self.windows(bytes, &file)
         } else if size > WINDOW {
-            self.alone(bytes, file, size)
+            self.alone(bytes, file, size, whole == 0)
         } else {
             self.small(bytes, file, size)
         }
@@ -302,7 +311,13 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 
     /// A large file that somebody wants whole, or that is small enough to be held.
-    fn alone(&mut self, bytes: &mut impl Read, mut file: BatchFile, size: usize) -> Result<(), Limitation> {
+    fn alone(
+        &mut self,
+        bytes: &mut impl Read,
+        mut file: BatchFile,
+        size: usize,
+        is_windowed: bool,
+    ) -> Result<(), Limitation> {
         self.flush();
         self.reading.pass.budget.take(size as u64);
         // one that is kept for the next use is also taken from there, or they would pile up
@@ -312,19 +327,24 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             self.reading.pass.budget.give(size as u64);
             return read;
         }
+        if is_windowed && is_blank(&buffer) {
+            self.reading.pass.budget.give(size as u64);
+            self.reading.pass.recycle(buffer);
+            return Ok(());
+        }
         file.length = size;
         self.reading.spawn(self.layer, Batch { buffer, files: vec![file] }, size as u64);
         Ok(())
     }
 
     /// A large file, one window after the other.
-    fn windows<R: Read>(&mut self, bytes: &mut TarReader<R>, file: BatchFile) -> Result<(), Limitation> {
+    fn windows<R: Read>(&mut self, bytes: &mut TarReader<R>, file: &BatchFile) -> Result<(), Limitation> {
         self.flush();
         let mut left = file.entry.size;
         let mut place = WindowPlace { offset: 0, lines_before: 0, overlap: 0, is_last: false };
         let mut tail: Vec<u8> = Vec::new();
         loop {
-            if bytes.hole() > WINDOW as u64 {
+            if bytes.hole() > WINDOW as u64 && is_blank(&tail) {
                 // a few bytes of a header can claim exabytes of zeros
                 let hole = bytes.skip_hole();
                 left = left.saturating_sub(hole);
@@ -361,8 +381,13 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                 length,
                 window: Some(place),
             };
-            self.reading.pass.budget.take(WINDOW as u64);
-            self.reading.spawn(self.layer, Batch { buffer, files: vec![window] }, WINDOW as u64);
+            if is_blank(&buffer) {
+                // zeros hold nothing anybody looks for, and images of disks are full of them
+                self.reading.pass.recycle(buffer);
+            } else {
+                self.reading.pass.budget.take(WINDOW as u64);
+                self.reading.spawn(self.layer, Batch { buffer, files: vec![window] }, WINDOW as u64);
+            }
             if place.is_last {
                 return Ok(());
             }
@@ -395,7 +420,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 }
 
-impl<'scope> Reading<'_, 'scope> {
+impl Reading<'_, '_> {
     /// Runs a batch as a task, or here if the tasks are behind. Gives `taken` back to the budget.
     fn spawn(&self, layer: usize, batch: Batch, taken: u64) {
         let (pass, sinks) = (self.pass, self.sinks);
@@ -403,6 +428,17 @@ impl<'scope> Reading<'_, 'scope> {
             let (mut facts, mut limitations) = batch.run(pass.collectors).into_parts();
             pass.recycle(batch.buffer);
             pass.budget.give(taken);
+            let learned = pass.facts.fetch_add(facts.len(), Ordering::Relaxed).saturating_add(facts.len());
+            if learned > pass.limits.facts {
+                facts.clear();
+                let what = format!(
+                    "the image has more than {} packages, secrets and the like; the rest was dropped",
+                    pass.limits.facts
+                );
+                limitations.push(
+                    Limitation::gap("too-many-facts", "", what).help("no real image has so many: look at it by hand"),
+                );
+            }
             if !facts.is_empty() || !limitations.is_empty() {
                 sinks.with(layer, |layer| {
                     layer.facts.append(&mut facts);
@@ -430,6 +466,10 @@ fn read_into(bytes: &mut impl Read, buffer: &mut Vec<u8>, size: usize, path: &Im
             Err(unreadable("layer-unreadable", &format!("the layer could not be read on in {path}: {error}")))
         }
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Reports what is read as progress.

@@ -1,8 +1,8 @@
 //! The pass: every layer read once, in parallel.
 //!
 //! A reader is a thread that decodes one layer, hashes it and walks its members; it may wait, for
-//! input and for the [`budget`]. It hands the bytes that some collector selects to tasks of a
-//! thread pool, small files in [batches](batch). Nothing is written to disk.
+//! input and for the byte budget. It hands the bytes that some collector selects to tasks of a
+//! thread pool, small files in batches. Nothing is written to disk.
 
 mod batch;
 mod budget;
@@ -84,6 +84,8 @@ pub struct Pass<'a> {
     /// Members and expanded bytes of all layers so far.
     entries: AtomicU64,
     expanded: AtomicU64,
+    /// Facts of all layers so far.
+    facts: AtomicUsize,
     /// Buffers between two uses.
     buffers: Mutex<Vec<Vec<u8>>>,
 }
@@ -133,6 +135,7 @@ impl<'a> Pass<'a> {
             jobs,
             entries: AtomicU64::new(0),
             expanded: AtomicU64::new(0),
+            facts: AtomicUsize::new(0),
             buffers: Mutex::default(),
         })
     }
@@ -180,7 +183,9 @@ impl<'a> Pass<'a> {
         let sinks = Sinks::default();
         let result = self.pool.in_place_scope(|scope| {
             let reading = layer::Reading { pass: self, scope, sinks: &sinks };
-            source(&mut |number, blob| reading.layer(number, blob, &Stated::default()))
+            source(&mut |number, blob| {
+                reading.guarded(number, |reading| reading.layer(number, blob, &Stated::default()))
+            })
         });
         (result, sinks.into_facts())
     }
@@ -196,7 +201,7 @@ impl<'a> Pass<'a> {
             let reading = layer::Reading { pass: self, scope, sinks: &sinks };
             source(&mut |number, blob| {
                 if let Some(wanted) = wanted.get(&number) {
-                    reading.members(number, blob, wanted);
+                    reading.guarded(number, |reading| reading.members(number, blob, wanted));
                 }
             })
         });
@@ -215,7 +220,8 @@ impl<'a> Pass<'a> {
                 for _ in 0..self.jobs.min(queue.len()) {
                     threads.spawn(|| {
                         while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                            read(&layer::Reading { pass: self, scope, sinks: &sinks }, *index);
+                            let reading = layer::Reading { pass: self, scope, sinks: &sinks };
+                            reading.guarded(*index, |reading| read(reading, *index));
                         }
                     });
                 }
@@ -245,7 +251,8 @@ impl LayerFacts {
             fact.node = Node { layer, ..fact.node };
         }
         for limitation in &mut self.limitations {
-            limitation.place = format!("layer {index} {}", limitation.place).trim_end().to_owned();
+            let place = format!("layer {index} {}", limitation.place);
+            limitation.place = place.trim_end().into();
         }
         self
     }

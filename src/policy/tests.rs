@@ -1,7 +1,5 @@
 //! Tables of policies, findings and what must come of them; and errors as people see them.
 
-#![expect(clippy::panic, reason = "a test ends in one")]
-
 use super::*;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Location, Visibility};

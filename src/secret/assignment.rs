@@ -31,6 +31,10 @@ fn key(bytes: &[u8], word: &Range<usize>) -> Option<Range<usize>> {
     let before = bytes.get(least..word.start)?;
     let start =
         before.iter().rposition(|b| !is_key(*b)).map_or(least, |index| least.saturating_add(index).saturating_add(1));
+    // `arn:…:secret:name`
+    if start.checked_sub(1).and_then(|index| bytes.get(index)).is_some_and(|b| matches!(b, b':' | b'/' | b'$' | b'{')) {
+        return None;
+    }
     // `compassword` is one word, `DBPASSWORD` and `dbPassword` are two: a small letter runs on into a small word.
     let first = bytes.get(word.start)?;
     let is_short = word.len() <= 5;
@@ -50,6 +54,7 @@ fn key(bytes: &[u8], word: &Range<usize>) -> Option<Range<usize>> {
 /// The value after the key: its place, and whether it was quoted.
 fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, bool)> {
     let rest = bytes.get(key.end..key.end.saturating_add(LONGEST).min(bytes.len()))?;
+    let is_tag = key.start.checked_sub(1).and_then(|index| bytes.get(index)).is_some_and(|b| matches!(b, b'<' | b':'));
     let mut cursor = Cursor { bytes: rest, at: 0 };
     let is_option = bytes.get(key.start..)?.starts_with(b"-");
     cursor.skip(|b| b == b'\\');
@@ -64,7 +69,7 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, bool)> {
     } else if cursor.take(b"=>") || cursor.take(b":=") {
     } else if cursor.take(b"==") || cursor.take(b"=~") || cursor.take(b"::") {
         return None;
-    } else if cursor.take(b"=") || cursor.take(b":") || (blanks == 0 && cursor.take(b">")) {
+    } else if cursor.take(b"=") || cursor.take(b":") || (blanks == 0 && is_tag && cursor.take(b">")) {
     } else if !(is_option && blanks == 1) {
         return None;
     }
@@ -99,7 +104,10 @@ fn is_plausible(key: &[u8], value: &[u8], is_quoted: bool, kind: Kind) -> bool {
     if value.len() < least || value.len() > LONGEST_VALUE || !value.iter().all(|b| (b' '..0x7f).contains(b)) {
         return false;
     }
-    let not_secrets: [&[u8]; 16] = [
+    let not_secrets: [&[u8]; 19] = [
+        b"output",
+        b"input",
+        b"lock-token",
         b"public",
         b"hash",
         b"digest",
@@ -164,8 +172,9 @@ impl Traits {
         let any = |test: fn(&u8) -> bool| value.iter().any(test);
         let (lower, upper, digit) = (any(u8::is_ascii_lowercase), any(u8::is_ascii_uppercase), any(u8::is_ascii_digit));
         let sign = value.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
-        let blanks = value.iter().filter(|b| **b == b' ').count();
-        let dots = value.iter().filter(|b| **b == b'.').count();
+        let count = |byte: u8| memchr::memchr_iter(byte, value).count();
+        let blanks = count(b' ');
+        let dots = count(b'.');
         let contains = |part: &[u8]| memchr::memmem::find(value, part).is_some();
         // Parts between signs; names are made of parts that are words or numbers, not a mix.
         let parts = || value.split(|b| matches!(b, b'_' | b'-' | b'.' | b'/' | b':')).filter(|part| !part.is_empty());
@@ -185,6 +194,10 @@ impl Traits {
                 || contains(b"['")
                 || contains(b"::")
                 || contains(b"->")
+                || (contains(b"[-") || contains(b"[0") || contains(b"[*"))
+                || value.starts_with(b"urn:")
+                || contains(b":uuid:")
+                || contains(b"locktoken:")
                 || contains(b"=>")
                 || contains(b" + ")
                 || contains(b"\\n")
@@ -200,7 +213,7 @@ impl Traits {
                         .all(|part| part.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'))),
             is_path: value.starts_with(b"/")
                 || value.starts_with(b"C:\\")
-                || value.iter().filter(|b| **b == b'/').count() >= 3 && !contains(b"=") && !digit,
+                || count(b'/') >= 3 && !contains(b"=") && !digit,
             is_uuid: value.len() == 36
                 && value.iter().enumerate().all(|(index, b)| {
                     if matches!(index, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() }
@@ -252,6 +265,8 @@ impl Cursor<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "tests count in short texts")]
+
     use super::*;
 
     fn found<'a>(text: &'a str, word: &str, kind: Kind) -> Option<&'a str> {

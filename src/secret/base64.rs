@@ -18,7 +18,7 @@ pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
         if bits >= 8 {
             bits = bits.saturating_sub(8);
             bytes.push(u8::try_from((buffer >> bits) & 0xff).ok()?);
-            buffer &= (1 << bits) - 1;
+            buffer &= 0xff >> (8_u32.saturating_sub(bits));
         }
     }
     Some(bytes)

@@ -13,7 +13,7 @@ use crate::path::ImagePath;
 use crate::tree::Node;
 
 use super::engine;
-use super::kind::{self, Kind};
+use super::kind;
 use super::shipped::{self, Candidate};
 
 /// The collector of secrets.
@@ -25,9 +25,6 @@ pub struct SecretCollector;
 
 /// Key of the fact that counts what a window held beyond its cap.
 const BEYOND: &str = "secrets-beyond-cap";
-
-/// Bytes at the start of a window that decide whether it is text.
-const SNIFFED: usize = 8 << 10;
 
 impl Collector for SecretCollector {
     fn id(&self) -> &'static str {
@@ -47,12 +44,7 @@ impl Collector for SecretCollector {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        let start = file.bytes.get(..SNIFFED).unwrap_or(file.bytes);
-        let is_binary = start.contains(&0);
-        // A list of variables as the kernel keeps it has NULs, a program other control signs too.
-        let is_program = is_binary && start.iter().any(|b| matches!(b, 1..=8 | 14..=26));
-        let kind = if is_program { Kind::Other } else { kind::of(file.path) };
-        let scan = engine::scan(file.bytes, kind);
+        let scan = engine::scan(file.bytes, kind::of(file.path));
         if scan.is_exhausted {
             facts.limitation(
                 Limitation::gap(
@@ -70,6 +62,7 @@ impl Collector for SecretCollector {
         // at least half an overlap of bytes on either side, so both judge it alike and one reports it.
         let first = file.overlap / 2;
         let end = if file.is_last { file.bytes.len() } else { file.bytes.len().saturating_sub(OVERLAP / 2) };
+        let is_binary = engine::is_binary(file.bytes);
         let shipped = scan.found.iter().any(|found| found.ships_in_packages);
         let content = file.whole.filter(|_| shipped).map(|whole| Box::new(ContentDigests::of(whole)));
         let mut left = cap(file.offset);

@@ -86,7 +86,15 @@ pub fn mask_text(text: &str) -> String {
         masked.push_str(&found.masked);
         at = end;
     }
-    masked.push_str(text.get(at..).unwrap_or_default());
+    // what was not searched is not shown
+    let mut end = text.len().min(LONGEST_FIELD);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    masked.push_str(text.get(at..end).unwrap_or_default());
+    if end < text.len() {
+        masked.push('…');
+    }
     masked
 }
 

@@ -106,6 +106,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
 
     fn sequence(tag: u8, parts: &[&[u8]]) -> Vec<u8> {

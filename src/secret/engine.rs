@@ -53,6 +53,7 @@ const LEAST_WORK: usize = 1 << 20;
 /// Scans `bytes`, which is text of sort `kind`, or no text.
 pub(super) fn scan(bytes: &[u8], kind: Kind) -> Scan {
     let set = rule_set();
+    let kind = if is_binary(bytes) { Kind::Other } else { kind };
     let mut search = Search {
         set,
         bytes,
@@ -65,6 +66,11 @@ pub(super) fn scan(bytes: &[u8], kind: Kind) -> Scan {
         search.run(&set.assignments);
     }
     Scan { is_exhausted: search.work_left == 0, found: resolve(search.candidates) }
+}
+
+/// Whether the bytes are no text: a NUL in their first 8 KiB.
+pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    memchr::memchr(0, bytes.get(..8 << 10).unwrap_or(bytes)).is_some()
 }
 
 struct Search<'a> {

@@ -67,7 +67,7 @@ pub(super) fn pgp(look: &Look<'_>) -> Option<Opinion> {
     Some(opinion(&key, block.span, block.bytes))
 }
 
-/// A key of PuTTY, version 2 or 3: the value is its first line.
+/// A key of `PuTTY`, version 2 or 3: the value is its first line.
 pub(super) fn putty(look: &Look<'_>) -> Option<Opinion> {
     let end = look.value.end.saturating_add(LONGEST).min(look.bytes.len());
     let text = look.bytes.get(look.value.start..end)?;
@@ -76,6 +76,12 @@ pub(super) fn putty(look: &Look<'_>) -> Option<Opinion> {
     let cipher = text.get(encryption.checked_add(12)?..)?;
     let mac = memchr::memmem::find(text, b"Private-MAC:")?;
     if private > mac || encryption > private {
+        return None;
+    }
+    // `Private-Lines: 14`, then as many lines of base64.
+    let lines = text.get(private..mac)?;
+    let body = lines.get(lines.iter().position(|b| *b == b'\n')?..)?;
+    if base64::decode(&digits(body)?.0)?.len() < 16 {
         return None;
     }
     let line_end =
@@ -146,7 +152,7 @@ impl Block {
             } else {
                 "PEM"
             };
-            return (self.bytes.len() % 8 == 0).then_some(Key { algorithm, bits, is_encrypted: true });
+            return self.bytes.len().is_multiple_of(8).then_some(Key { algorithm, bits, is_encrypted: true });
         }
         match self.bytes.strip_prefix(b"openssh-key-v1\0") {
             Some([0, 0, 0, length, rest @ ..]) => {
@@ -173,10 +179,12 @@ fn digits(body: &[u8]) -> Option<(Vec<u8>, bool)> {
                     text.push(b'\n');
                     bytes.next();
                 }
-                Some(b't' | b'"' | b'\'' | b'/') => {
-                    if bytes.next() == Some(b'/') {
-                        text.push(b'/');
-                    }
+                Some(b't' | b'"' | b'\'') => {
+                    bytes.next();
+                }
+                Some(b'/') => {
+                    bytes.next();
+                    text.push(b'/');
                 }
                 // `\\n`, and the `\` at a line's end.
                 _ => {}
@@ -209,7 +217,7 @@ fn digits(body: &[u8]) -> Option<(Vec<u8>, bool)> {
         if line.len() == 5 && line.starts_with(b"=") {
             continue;
         }
-        for byte in line.split(|b| b.is_ascii_whitespace()).flatten() {
+        for byte in line.split(u8::is_ascii_whitespace).flatten() {
             if !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')) {
                 return None;
             }

@@ -107,7 +107,18 @@ pub(super) fn of(path: &ImagePath) -> Kind {
         return Kind::Other;
     }
     if parts.next().is_none() {
-        let is_known_shape = !path.is_under(b"usr/bin") && !path.is_under(b"bin") && !path.is_under(b"sbin");
+        let programs: [&[u8]; 9] = [
+            b"bin",
+            b"sbin",
+            b"lib",
+            b"usr/bin",
+            b"usr/sbin",
+            b"usr/lib",
+            b"usr/libexec",
+            b"usr/share",
+            b"usr/local/bin",
+        ];
+        let is_known_shape = !programs.iter().any(|folder| path.is_under(folder));
         return if is_known_shape { Kind::Settings } else { Kind::Other };
     }
     if starts.iter().any(|start| name.starts_with(start))

@@ -21,6 +21,7 @@ mod key;
 mod kind;
 mod known;
 mod mask;
+mod names;
 mod placeholder;
 mod rule;
 mod shipped;
@@ -29,6 +30,7 @@ mod url;
 pub use collector::{COLLECTOR, SecretCollector};
 pub use config::{mask_text, scan_config};
 pub use finding::findings;
+pub use names::{mask_finding, mask_inventory};
 pub use rule::RULES;
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.

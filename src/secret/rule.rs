@@ -6,7 +6,6 @@ use std::sync::{LazyLock, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::rule::{Confidence, Rule};
 
@@ -93,6 +92,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("password-hash", include_str!("rules/password-hash.toml")),
     ("paypal", include_str!("rules/paypal.toml")),
     ("perplexity", include_str!("rules/perplexity.toml")),
+    ("pgpass", include_str!("rules/pgpass.toml")),
     ("pinecone", include_str!("rules/pinecone.toml")),
     ("plaid", include_str!("rules/plaid.toml")),
     ("planetscale", include_str!("rules/planetscale.toml")),
@@ -113,6 +113,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("scaleway", include_str!("rules/scaleway.toml")),
     ("sendgrid", include_str!("rules/sendgrid.toml")),
     ("sentry", include_str!("rules/sentry.toml")),
+    ("shell", include_str!("rules/shell.toml")),
     ("shopify", include_str!("rules/shopify.toml")),
     ("slack", include_str!("rules/slack.toml")),
     ("snyk", include_str!("rules/snyk.toml")),
@@ -271,10 +272,6 @@ struct RawRule {
     remediation: Option<String>,
     #[serde(default)]
     also: Vec<String>,
-    #[serde(rename = "examples")]
-    _examples: Option<IgnoredAny>,
-    #[serde(rename = "near_misses")]
-    _near_misses: Option<IgnoredAny>,
 }
 
 /// Said of every secret.
@@ -314,7 +311,7 @@ impl RuleSet {
         let mut assignments: Vec<(String, &'static str)> = Vec::new();
         let mut schemes_by_id: Vec<(&'static str, &'static str)> = Vec::new();
         for (name, text) in RULE_FILES {
-            let file: RawFile = toml::from_str(text).expect("a test loads every rule file");
+            let file: RawFile = toml::from_str(&without_examples(text)).expect("a test loads every rule file");
             let file_references = leak_all(file.references);
             let references: &'static [&'static str] = leak(file_references);
             for raw in file.rule {
@@ -358,6 +355,22 @@ impl RuleSet {
         let (everywhere, assignments) = (build(&everywhere, false), build(&assignments, true));
         Self { rules, everywhere, assignments, schemes }
     }
+}
+
+/// A rule file without the lists that only tests read: half of its bytes, and so half of the time to load it.
+///
+/// A list begins at a line `examples = [` or `near_misses = [` and ends at a line `]`.
+fn without_examples(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut is_list = false;
+    for line in text.split_inclusive('\n') {
+        is_list |= line.starts_with("examples = [") || line.starts_with("near_misses = [");
+        if !is_list {
+            kept.push_str(line);
+        }
+        is_list &= line.trim_end() != "]";
+    }
+    kept
 }
 
 #[expect(clippy::too_many_arguments, reason = "the file's defaults, handed on in one place")]

@@ -26,11 +26,14 @@ struct RuleExamples {
     near_misses: Vec<Vec<String>>,
 }
 
+/// Ids of rules with texts.
+type Texts = Vec<(String, String)>;
+
 /// Id and text of each example, and of each near miss.
-fn examples() -> (Vec<(String, String)>, Vec<(String, String)>) {
+fn examples() -> (Texts, Texts) {
     let (mut examples, mut near_misses) = (Vec::new(), Vec::new());
     for (name, text) in RULE_FILES {
-        let file: Examples = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let file: Examples = toml::from_str(text).expect(name);
         for rule in file.rule {
             let id = format!("secret/{}", rule.id);
             examples.extend(rule.examples.iter().map(|parts| (id.clone(), parts.concat())));
@@ -106,7 +109,7 @@ fn examples_are_found_once_each_by_their_own_rule() {
         for wrapped in [text.clone(), format!("\n{text}\n"), format!("x: {text}\n")] {
             let found = found(&wrapped);
             if ids(&found) != [id.as_str()] || found.iter().any(|found| found.severity == Severity::Info) {
-                wrong.push(format!("{id}: {:?} in {wrapped}", found));
+                wrong.push(format!("{id}: {found:?} in {wrapped}"));
                 break;
             }
         }
@@ -131,7 +134,8 @@ fn near_misses_are_not_found() {
 fn a_whole_file_of_examples_gives_each_once() {
     let (examples, _) = examples();
     // Half a line between, so that companions and contexts of neighbours do not mix.
-    let text: String = examples.iter().map(|(_, text)| format!("{text}\n{}\n", "- ".repeat(1000))).collect();
+    let gap = format!("\n{}\n", "- ".repeat(1000));
+    let text = examples.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(&gap);
     let found = engine::scan(text.as_bytes(), Kind::Settings).found;
     assert!(found.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start), "no two overlap");
     let expected: Vec<&str> = examples.iter().map(|(id, _)| id.as_str()).collect();
@@ -184,6 +188,10 @@ fn a_wrong_checksum_is_a_lookalike() {
     }
 }
 
+fn line_feeds(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
 /// Scans as the pass does: windows that overlap.
 fn collect(bytes: &[u8], path: &str) -> Vec<SecretFact> {
     let path: ImagePath = path.into();
@@ -201,7 +209,7 @@ fn collect(bytes: &[u8], path: &str) -> Vec<SecretFact> {
                 entry: &entry,
                 bytes: &bytes[start..end],
                 offset: start as u64,
-                lines_before: bytes[..start].iter().filter(|b| **b == b'\n').count() as u64,
+                lines_before: line_feeds(&bytes[..start]),
                 overlap: if start == 0 { 0 } else { OVERLAP },
                 is_last: end == bytes.len(),
                 whole: Some(bytes),
@@ -237,7 +245,7 @@ fn a_secret_is_found_once_wherever_windows_meet() {
         let step = if text.len() > 100 { 37 } else { 3 };
         for edge in edges {
             for at in (edge - text.len() - 2..edge + 3).step_by(step).chain([edge - 1, edge, edge + 1]) {
-                let saved = filler[at - 1..at + text.len() + 1].to_vec();
+                let saved = filler[at - 1..=at + text.len()].to_vec();
                 filler[at - 1] = b' ';
                 filler[at..at + text.len()].copy_from_slice(text);
                 filler[at + text.len()] = b' ';
@@ -245,9 +253,9 @@ fn a_secret_is_found_once_wherever_windows_meet() {
                 assert_eq!(found.len(), 1, "at {at}");
                 let offset = usize::try_from(found[0].offset).expect("small");
                 assert!((at..at + 4).contains(&offset), "{offset} at {at}");
-                let line = filler[..offset].iter().filter(|b| **b == b'\n').count() as u64 + 1;
+                let line = line_feeds(&filler[..offset]) + 1;
                 assert_eq!(found[0].lines.map(|(first, _)| first), Some(line));
-                filler[at - 1..at + text.len() + 1].copy_from_slice(&saved);
+                filler[at - 1..=at + text.len()].copy_from_slice(&saved);
             }
         }
     }

@@ -163,7 +163,10 @@ impl Stream {
         loop {
             let member = match members.next_member() {
                 Ok(Some(member)) => member,
-                Ok(None) => break,
+                Ok(None) => {
+                    kept.damage = members.finish().err();
+                    break;
+                }
                 Err(error) if error.kind == ErrorKind::Limit => return Err(error),
                 Err(error) => {
                     kept.damage = Some(error);

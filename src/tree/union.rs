@@ -133,6 +133,8 @@ struct Union<'a> {
     uses: Vec<Vec<u32>>,
     hidden: Vec<Vec<Option<Hidden>>>,
     limitations: Vec<Limitation>,
+    /// Names of the layer at hand that it holds twice: how many, and the first.
+    repeated: (usize, ImagePath),
 }
 
 impl<'a> Union<'a> {
@@ -144,11 +146,13 @@ impl<'a> Union<'a> {
             uses: layers.iter().map(|entries| vec![0; entries.len()]).collect(),
             hidden: layers.iter().map(|entries| vec![None; entries.len()]).collect(),
             limitations: Vec::new(),
+            repeated: (0, ImagePath::root()),
         }
     }
 
     fn apply(&mut self, layer: usize) {
         let by_layer = u32::try_from(layer).unwrap_or(u32::MAX);
+        self.repeated = (0, ImagePath::root());
         let entries = &self.layers[layer];
         for (member, entry) in entries.iter().enumerate() {
             if let Some(marker) = Marker::of(entry) {
@@ -169,6 +173,11 @@ impl<'a> Union<'a> {
             let kept = self.add(by_layer, Node { layer: by_layer, member }, entry, folder);
             // a member that removed a folder may have taken the remembered one with it
             last_folder = kept.then_some((parent, folder));
+        }
+        if let (count @ 1.., path) = &self.repeated {
+            let what =
+                format!("{count} names are there more than once, {path} the first of them; the last of each counts");
+            self.limitations.push(Limitation::note("member-repeated", format!("layer {by_layer}"), what));
         }
     }
 
@@ -274,21 +283,20 @@ impl<'a> Union<'a> {
             let next = self.slots[slot as usize].children.get(name).copied();
             slot = match next {
                 Some(child) if self.is_folder(child) => child,
-                Some(child) => match self.follow(child, &mut hops).filter(|target| self.is_folder(*target)) {
-                    Some(target) => {
+                Some(child) => {
+                    if let Some(target) = self.follow(child, &mut hops).filter(|target| self.is_folder(*target)) {
                         self.limitations.push(Limitation::note(
-                            "member-through-link",
-                            format!("layer {by_layer} {}", entry.path),
-                            "stored below a symbolic link; the link was followed inside the image, some engines make a folder instead",
-                        ));
+                        "member-through-link",
+                        format!("layer {by_layer} {}", entry.path),
+                        "stored below a symbolic link; the link was followed inside the image, some engines make a folder instead",
+                    ));
                         target
-                    }
-                    None => {
+                    } else {
                         // a file or a dangling link stands where a folder is needed
                         self.remove(child, by_layer, true);
                         self.insert(slot, name, None)
                     }
-                },
+                }
                 None => self.insert(slot, name, None),
             };
         }
@@ -326,6 +334,9 @@ impl<'a> Union<'a> {
                     // a hard link of a file to itself
                     return true;
                 }
+                if let Some(old) = self.slots[slot as usize].node {
+                    self.count_repeated(old, by_layer, entry);
+                }
                 kept = self.slots[slot as usize].children.is_empty();
                 self.remove(slot, by_layer, true);
                 self.insert(folder, name, Some(&entry.path))
@@ -333,11 +344,24 @@ impl<'a> Union<'a> {
             None => self.insert(folder, name, Some(&entry.path)),
         };
         if let Some(old) = self.slots[slot as usize].node {
+            self.count_repeated(old, by_layer, entry);
             self.release(old, by_layer, true);
         }
         self.slots[slot as usize].node = Some(node);
         self.uses[node.layer as usize][node.member as usize] += 1;
         kept
+    }
+
+    /// The specification forbids a name twice in a layer; folders are repeated by many tools all the same.
+    fn count_repeated(&mut self, old: Node, by_layer: u32, entry: &FileEntry) {
+        let both_folders = entry.kind == FileKind::Directory
+            && self.layers[old.layer as usize][old.member as usize].kind == FileKind::Directory;
+        if old.layer == by_layer && !both_folders {
+            if self.repeated.0 == 0 {
+                self.repeated.1 = entry.path.clone();
+            }
+            self.repeated.0 += 1;
+        }
     }
 
     /// The node a hard link gives a second name to: sought in this layer so far, then below.
@@ -454,7 +478,7 @@ mod tests {
             (&'static str, &'static [&'static [&'static str]], &'static [&'static str], &'static [&'static str]);
         let cases: &[Case] = &[
             ("a file over a file", &[&["a"], &["a"]], &["/a=1.0"], &[]),
-            ("the last of a name wins", &[&["a", "a"]], &["/a=0.1"], &[]),
+            ("the last of a name wins", &[&["a", "a"]], &["/a=0.1"], &["member-repeated"]),
             ("a whiteout", &[&["d/", "d/a", "d/b"], &["d/.wh.a"]], &["/d=0.0", "/d/b=0.2"], &[]),
             ("a whiteout spares its own layer", &[&["a"], &["a", ".wh.a"]], &["/a=1.0"], &[]),
             ("a whiteout of a folder", &[&["d/", "d/a", "d-b"], &[".wh.d"]], &["/d-b=0.2"], &[]),

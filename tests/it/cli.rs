@@ -122,7 +122,7 @@ fn reports_go_where_they_are_told() {
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     let both = scan(&["-o", &format!("json={}", path("a.json")), "-o", &format!("sarif={}", path("a.sarif")), DEMO]);
     assert_eq!(both.code, 1, "{}", both.stderr);
-    assert!(both.stdout.contains("secret/github-token"), "text stays on stdout");
+    assert!(both.stdout.contains("secret/github-pat"), "text stays on stdout");
     let json: Value = serde_json::from_str(&read("a.json")).unwrap();
     assert_eq!(json["outcome"], "failed");
     let sarif: Value = serde_json::from_str(&read("a.sarif")).unwrap();
@@ -238,12 +238,18 @@ fn what_takes_no_time_says_so_only_when_asked() {
 /// Every place of an image that can hold a secret, each with one of its own.
 #[test]
 fn no_output_shows_a_secret() {
-    let secrets: Vec<String> = (10..20).map(token::github).collect();
+    let secrets: Vec<String> = (10..24).map(token::github).collect();
     let layers = [
         RawTar::default()
             .file("app/.env", format!("TOKEN={}\n", secrets[0]))
             .file("app/deleted.txt", format!("{}\n", secrets[1]))
-            .file(format!("app/{}.txt", secrets[2]), format!("value = {}\n", secrets[3]))
+            .file(&format!("app/{}.swp", secrets[10]), "an editor's file with a telling name")
+            .file(
+                &format!("app/node_modules/{}/package.json", secrets[11]),
+                format!(r#"{{"name": "x", "version": "{}"}}"#, secrets[12]),
+            )
+            .file(&format!("app/node_modules/{}-broken/package.json", secrets[13]), "{")
+            .file("app/main.py", format!("first = \"{}\"\nsecond = \"{}\"\n", secrets[2], secrets[3]))
             .end(),
         RawTar::default().file("app/.wh.deleted.txt", "").end(),
     ];
@@ -277,6 +283,6 @@ fn no_output_shows_a_secret() {
     }
     let json: Value = serde_json::from_str(&outputs[2].1).unwrap();
     let found =
-        json["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "secret/github-token").count();
+        json["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "secret/github-pat").count();
     assert!(found >= 7, "{found} of them were found");
 }

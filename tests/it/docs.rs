@@ -21,9 +21,9 @@ const REGISTERED: &[(&str, &str, &str)] = &[
 #[test]
 fn each_file_of_a_folder_is_registered() {
     for (folder, implementation, slice) in REGISTERED {
-        let list = fs::read_to_string(root().join(folder).join("mod.rs")).unwrap();
+        let all = fs::read_to_string(root().join(folder).join("mod.rs")).unwrap();
         let (_, list) =
-            list.split_once(&format!("pub static {slice}")).unwrap_or_else(|| panic!("{folder}/mod.rs has no {slice}"));
+            all.split_once(&format!("pub static {slice}")).unwrap_or_else(|| panic!("{folder}/mod.rs has no {slice}"));
         let list = list.split("];").next().unwrap();
         let mut found = 0;
         for entry in fs::read_dir(root().join(folder)).unwrap() {
@@ -32,7 +32,9 @@ fn each_file_of_a_folder_is_registered() {
             let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
             let code = fs::read_to_string(&file).unwrap_or_default();
             let code = code.split("#[cfg(test)]\nmod ").next().unwrap();
-            if stem != "mod" && code.contains(implementation) {
+            // a stand-in for a file that a feature leaves out has the place of that file
+            let is_stand_in = all.contains(&format!("#[path = \"{stem}.rs\"]"));
+            if stem != "mod" && !is_stand_in && code.contains(implementation) {
                 assert!(list.contains(&format!("{stem}::")), "{folder}/{stem} is not in {slice}");
                 found += 1;
             }

@@ -33,17 +33,17 @@ fn recipes_give_what_they_expect() {
 }
 
 /// The recipes of a folder of `fixtures`, by name, sorted.
-pub fn recipes(folder: &str) -> Vec<(String, Recipe)> {
+pub(crate) fn recipes(folder: &str) -> Vec<(String, Recipe)> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
     let mut names: Vec<String> =
         std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    names.retain(|name| name.ends_with(".toml"));
+    names.retain(|name| PathBuf::from(name).extension().is_some_and(|extension| extension == "toml"));
     names.into_iter().map(|name| (name.clone(), Recipe::read(format!("{folder}/{name}")))).collect()
 }
 
 /// In what a report is not as expected.
-pub fn differences(report: &Report, expect: &Expect) -> Vec<String> {
+pub(crate) fn differences(report: &Report, expect: &Expect) -> Vec<String> {
     let mut wrong = Vec::new();
     if let Some(expected) = &expect.packages
         && packages(report) != *expected

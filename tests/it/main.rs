@@ -1,5 +1,6 @@
 //! The integration tests: one binary, so that it links once.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![allow(unreachable_pub, reason = "what tests share is public among them")]
 
 mod architecture;
 mod cli;

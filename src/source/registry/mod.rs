@@ -2,7 +2,7 @@
 //!
 //! References and the protocol's types come from `oci-client`. The requests are made here, since
 //! that client reads manifests without a limit, tries nothing twice, follows redirects wherever they
-//! lead and sends credentials to whatever token service a registry names. [`Registry`] is the seam:
+//! lead and sends credentials to whatever token service a registry names. `Registry` is the seam:
 //! above it, nothing is asynchronous and nothing knows HTTP.
 
 mod address;

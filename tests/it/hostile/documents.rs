@@ -14,6 +14,7 @@ use crate::support::run::{Scanned, file_of, packages, scan_with};
 
 const MALFORMED: ErrorKind = ErrorKind::Malformed;
 const BASH: &[&str] = &["bash 5.2"];
+const STATUS: &str = "Package: bash\nStatus: install ok installed\nVersion: 5.2\nArchitecture: amd64\n";
 
 fn layer() -> Vec<u8> {
     RawTar::default()
@@ -389,7 +390,15 @@ fn documents_too_deep_or_too_large() {
     };
     let mut of_index = Layout::new();
     of_index.index_bytes(deep(100_000));
-    let lock = [br#"{"name": "deep", "version": "1.0.0", "x": "#.to_vec(), deep(100_000), b"}".to_vec()].concat();
+    let lock = |field: &str| {
+        [format!(r#"{{"name": "deep", "version": "1.0.0", "{field}": "#).into_bytes(), deep(100_000), b"}".to_vec()]
+            .concat()
+    };
+    let in_container = |name: &str, before: &str, after: &str| {
+        let deep = String::from_utf8(deep(100_000)).unwrap();
+        let text = serde_json::to_string(&config).unwrap();
+        text.replacen(r#""config":{"#, &format!(r#""config":{{"{name}":{before}{deep}{after},"#), 1).into_bytes()
+    };
     let mut docker = Parts::default();
     docker.file("manifest.json", deep(100_000));
     let mut many = Parts::default();
@@ -403,19 +412,39 @@ fn documents_too_deep_or_too_large() {
         Case::new(
             "a manifest with a deep field",
             Documents::document(MANIFEST, in_field("x", &manifest, 100_000)),
-            Refused(MALFORMED),
-        ),
-        Case::new("a config with a deep field", Documents::config(in_field("x", &config, 100_000)), Refused(MALFORMED)),
+            Complete(&[]),
+        )
+        .packages(BASH),
+        Case::new("a config with a deep field", Documents::config(in_field("x", &config, 100_000)), Complete(&[]))
+            .packages(BASH),
         Case::new(
             "a config with deep labels",
-            Documents::config(in_field("Labels", &config, 100_000)),
+            Documents::config(in_container("Labels", "{\"a\":", "}")),
+            Refused(MALFORMED),
+        ),
+        Case::new(
+            "a config with deep ports",
+            Documents::config(in_container("ExposedPorts", "{\"22/tcp\":", "}")),
             Refused(MALFORMED),
         ),
         Case::layer(
             "a package file nested beyond any stack",
-            RawTar::default().file("app/node_modules/deep/package.json", &lock).file("var/lib/dpkg/status", "").end(),
-            Partial(&[]),
-        ),
+            RawTar::default()
+                .file("app/node_modules/deep/package.json", lock("x"))
+                .file("app/node_modules/deeper/package.json", lock("license"))
+                .end(),
+            Complete(&[]),
+        )
+        .packages(&["deep 1.0.0"]),
+        Case::layer(
+            "a package file of brackets",
+            RawTar::default()
+                .file("app/node_modules/deep/package.json", deep(100_000))
+                .file("var/lib/dpkg/status", STATUS)
+                .end(),
+            Complete(&["package-record-malformed"]),
+        )
+        .packages(BASH),
         Case::new(
             "a manifest just within its limit",
             Documents::document(MANIFEST, padded(&manifest, 4 << 20)),

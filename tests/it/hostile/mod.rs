@@ -34,7 +34,7 @@ struct Case {
 enum Expected {
     /// Nothing is left unread; these notes, sorted.
     Complete(&'static [&'static str]),
-    /// These gaps at least, besides whatever notes.
+    /// Something is told as a gap, with these codes among others.
     Partial(&'static [&'static str]),
     /// Refused, for one of these kinds of reasons.
     Refused(ErrorKind),
@@ -87,7 +87,7 @@ impl Expected {
                     .collect();
                 let is_as_told = match self {
                     Complete(notes) => gaps.is_empty() && limitations(report) == notes,
-                    Partial(codes) => codes.iter().all(|code| gaps.contains(code)),
+                    Partial(codes) => !gaps.is_empty() && codes.iter().all(|code| gaps.contains(code)),
                     Refused(_) | CannotRun(_) => false,
                 };
                 is_as_told && packages(report) == expected_packages
@@ -153,7 +153,7 @@ fn what_is_no_image_is_refused() {
         Case::new("JSON", br#"{"schemaVersion": 2}"#.to_vec(), Refused(ErrorKind::Malformed)),
         Case::new(
             "noise",
-            (0..5000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect(),
+            (0..5000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect(),
             Refused(ErrorKind::Malformed),
         ),
         Case::new("a gzip header and no more", vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], Refused(ErrorKind::Malformed)),

@@ -1,5 +1,7 @@
 //! Names made for a terminal, a log, a table, and for walking out of the root.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::{Case, Complete, Partial, check};
@@ -47,11 +49,13 @@ fn nasty_image() -> Built {
                 format!("app/node_modules/{index}/package.json"),
                 json!({"name": piece, "version": format!("1.0{piece}"), "license": piece}).to_string(),
             );
-        status += &format!(
-            "Package: p{index}{}\nStatus: install ok installed\nVersion: 1{}\nArchitecture: amd64\n\n",
+        writeln!(
+            status,
+            "Package: p{index}{}\nStatus: install ok installed\nVersion: 1{}\nArchitecture: amd64\n",
             piece.replace('\n', " "),
             piece.replace('\n', " ")
-        );
+        )
+        .unwrap();
     }
     layer = layer
         .file("var/lib/dpkg/status", status)

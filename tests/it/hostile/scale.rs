@@ -85,7 +85,7 @@ fn links() {
 #[test]
 fn secrets_in_one_file() {
     let count = u32::try_from(MANY / 5).unwrap();
-    let text: String = (0..count).map(|seed| format!("{}\n", token::github(seed))).collect();
+    let text: String = (0..count).flat_map(|seed| [token::github(seed), "\n".into()]).collect();
     let start = Instant::now();
     let report =
         scan_bytes(&Built::of(&[RawTar::default().file("srv/dump.txt", text).end()]).docker_archive()).report();

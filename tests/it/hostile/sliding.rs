@@ -25,7 +25,7 @@ fn file(length: usize, step: usize, before: usize) -> (Vec<u8>, usize) {
 
 fn found(archive: &[u8]) -> usize {
     let report = scan_bytes(archive).report();
-    let secrets = report.findings.iter().filter(|judged| judged.finding.rule.id == "secret/github-token");
+    let secrets = report.findings.iter().filter(|judged| judged.finding.rule.id == "secret/github-pat");
     secrets.map(|judged| judged.finding.fingerprint()).collect::<BTreeSet<_>>().len()
 }
 
@@ -77,7 +77,7 @@ fn between_zeros() {
             .report()
             .findings
             .iter()
-            .filter(|judged| judged.finding.rule.id == "secret/github-token")
+            .filter(|judged| judged.finding.rule.id == "secret/github-pat")
             .count(),
         4
     );

@@ -96,7 +96,7 @@ fn extended_headers_of_every_kind() {
         ),
         Case::layer(
             "a record that claims gigabytes",
-            tar().bytes(tar().member(Header::new("pax", b'x', 8 << 30), "").0).file(STATUS, &status).end(),
+            tar().bytes(tar().member(Header::new("pax", b'x', 7 << 30), "").0).file(STATUS, &status).end(),
             Partial(&[]),
         ),
         Case::layer(
@@ -235,10 +235,22 @@ fn sparse_files() {
             one_point_zero("8796093022208", &format!("1\n0\n{size}\n")),
             Partial(&[]),
         ),
-        Case::layer("a map of a billion regions", one_point_zero(&size, "1000000000\n0\n1\n"), Partial(&[])),
-        Case::layer("a map that ends before it ends", one_point_zero(&size, "3\n0\n1\n"), Partial(&[])),
-        Case::layer("regions that overlap", one_point_zero(&size, "2\n0\n20\n10\n20\n"), Partial(&[])),
-        Case::layer("regions behind the end", one_point_zero(&size, "1\n18446744073709551615\n10\n"), Partial(&[])),
+        Case::layer(
+            "a map of a billion regions",
+            one_point_zero(&size, "1000000000\n0\n1\n"),
+            Partial(&["sparse-map"]),
+        )
+        .packages(BASH),
+        Case::layer("a map that ends before it ends", one_point_zero(&size, "3\n0\n1\n"), Partial(&["sparse-map"]))
+            .packages(BASH),
+        Case::layer("regions that overlap", one_point_zero(&size, "2\n0\n20\n10\n20\n"), Partial(&["sparse-map"]))
+            .packages(BASH),
+        Case::layer(
+            "regions behind the end",
+            one_point_zero(&size, "1\n18446744073709551615\n10\n"),
+            Partial(&["sparse-map"]),
+        )
+        .packages(BASH),
         Case::layer("regions without numbers", zero_point_one(&size, "0,x"), Partial(&[])),
     ]);
 }
@@ -286,12 +298,8 @@ fn ends_and_cuts() {
         )
         .packages(BASH),
         Case::layer("no tar at all", vec![b'x'; 2048], Partial(&[])),
-        Case::layer(
-            "a name twice, the last wins",
-            tar().file(STATUS, "").file(STATUS, &status).end(),
-            Complete(&["duplicate-name"]),
-        )
-        .packages(BASH),
+        Case::layer("a name twice, the last wins", tar().file(STATUS, "").file(STATUS, &status).end(), Complete(&[]))
+            .packages(BASH),
     ]);
 }
 

@@ -15,7 +15,7 @@ use super::layout::{CONFIG, LAYER, Layout, MANIFEST};
 /// An image to build.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// What the image is for.
     pub about: String,
     /// The `config` object of the image configuration, as it is.
@@ -38,14 +38,14 @@ pub struct Recipe {
 /// One layer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LayerRecipe {
+pub(crate) struct LayerRecipe {
     pub members: Vec<Member>,
 }
 
 /// One tar member.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Member {
+pub(crate) struct Member {
     pub path: String,
     #[serde(default)]
     pub text: Option<String>,
@@ -69,7 +69,7 @@ pub struct Member {
 /// What a scan must find.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expect {
+pub(crate) struct Expect {
     /// `name version` of every package, sorted.
     #[serde(default)]
     pub packages: Option<Vec<String>>,
@@ -88,26 +88,26 @@ pub struct Expect {
 
 impl Recipe {
     /// Reads a recipe of `fixtures/`.
-    pub fn read(path: impl AsRef<Path>) -> Self {
+    pub(crate) fn read(path: impl AsRef<Path>) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
     /// The uncompressed tar of each layer.
-    pub fn layers(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn layers(&self) -> Vec<Vec<u8>> {
         self.layer.iter().map(|layer| tar_of(&layer.members)).collect()
     }
 
     /// Builds the image.
-    pub fn build(&self) -> Built {
+    pub(crate) fn build(&self) -> Built {
         Built::new(self, &self.layers())
     }
 }
 
 /// How a layer is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
+pub(crate) enum Packing {
     Plain,
     Gzip,
     /// Two gzip members.
@@ -120,7 +120,7 @@ pub enum Packing {
 }
 
 impl Packing {
-    pub const ALL: &[Self] =
+    pub(crate) const ALL: &[Self] =
         &[Self::Plain, Self::Gzip, Self::GzipTwice, Self::Zstd, Self::ZstdFrames, Self::Bzip2, Self::Xz];
 
     /// The media type of a layer packed so; xz and bzip2 have none of their own.
@@ -135,7 +135,7 @@ impl Packing {
 
 /// How `docker save` and its like lay an archive out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DockerStyle {
+pub(crate) enum DockerStyle {
     /// Docker before 25: `<id>/layer.tar`.
     Old,
     /// `<id>/layer.tar` as symbolic links to where the layers are, as skopeo writes them.
@@ -145,7 +145,7 @@ pub enum DockerStyle {
 }
 
 /// Documents and layers of an image.
-pub struct Built {
+pub(crate) struct Built {
     pub config: Vec<u8>,
     pub layers: Vec<Vec<u8>>,
     pub annotations: std::collections::BTreeMap<String, String>,
@@ -153,7 +153,7 @@ pub struct Built {
 
 impl Built {
     /// An image of these uncompressed layers.
-    pub fn new(recipe: &Recipe, layers: &[Vec<u8>]) -> Self {
+    pub(crate) fn new(recipe: &Recipe, layers: &[Vec<u8>]) -> Self {
         let diff_ids: Vec<String> = layers.iter().map(|layer| Digest::sha256(layer).to_string()).collect();
         let history = if recipe.history.is_empty() {
             (0..layers.len()).map(|index| json!({"created_by": format!("COPY layer{index} / # buildkit")})).collect()
@@ -173,18 +173,18 @@ impl Built {
     }
 
     /// An image of these uncompressed layers that runs as a user and has nothing else to it.
-    pub fn of(layers: &[Vec<u8>]) -> Self {
+    pub(crate) fn of(layers: &[Vec<u8>]) -> Self {
         let recipe = Recipe { config: json!({"User": "1000"}), ..Recipe::default() };
         Self::new(&recipe, layers)
     }
 
     /// `docker save` as it was before Docker 25: `<id>/layer.tar`.
-    pub fn docker_archive(&self) -> Vec<u8> {
+    pub(crate) fn docker_archive(&self) -> Vec<u8> {
         docker_archive(&[("demo/image:latest", self)], DockerStyle::Old, Packing::Plain)
     }
 
     /// Puts the image's blobs into a layout and returns the manifest's descriptor.
-    pub fn put_into(&self, layout: &mut Layout, packing: Packing) -> Value {
+    pub(crate) fn put_into(&self, layout: &mut Layout, packing: Packing) -> Value {
         let layers: Vec<Value> =
             self.layers.iter().map(|layer| layout.put(&packing.media_type(), pack(layer, packing))).collect();
         let config = layout.put(CONFIG, self.config.clone());
@@ -196,7 +196,7 @@ impl Built {
     }
 
     /// An OCI layout.
-    pub fn oci(&self, packing: Packing) -> Layout {
+    pub(crate) fn oci(&self, packing: Packing) -> Layout {
         let mut layout = Layout::new();
         let mut manifest = self.put_into(&mut layout, packing);
         manifest["annotations"] = json!({"org.opencontainers.image.ref.name": "latest"});
@@ -205,13 +205,13 @@ impl Built {
     }
 
     /// An OCI layout in a tar.
-    pub fn oci_archive(&self, packing: Packing) -> Vec<u8> {
+    pub(crate) fn oci_archive(&self, packing: Packing) -> Vec<u8> {
         self.oci(packing).archive()
     }
 }
 
 /// One or several images as `docker save` writes them.
-pub fn docker_archive(images: &[(&str, &Built)], style: DockerStyle, packing: Packing) -> Vec<u8> {
+pub(crate) fn docker_archive(images: &[(&str, &Built)], style: DockerStyle, packing: Packing) -> Vec<u8> {
     let mut parts = Parts::default();
     let (mut manifests, mut descriptors) = (Vec::new(), Vec::new());
     let mut layout = Layout::new();
@@ -257,23 +257,23 @@ pub fn docker_archive(images: &[(&str, &Built)], style: DockerStyle, packing: Pa
 
 /// Named files and links of an archive, each name once, in order.
 #[derive(Debug, Clone, Default)]
-pub struct Parts(pub Vec<(String, Part)>);
+pub(crate) struct Parts(pub Vec<(String, Part)>);
 
 /// One of [`Parts`].
 #[derive(Debug, Clone)]
-pub enum Part {
+pub(crate) enum Part {
     File(Vec<u8>),
     Link(String),
 }
 
 impl Parts {
     /// Adds a file and returns its name.
-    pub fn file(&mut self, name: &str, bytes: Vec<u8>) -> String {
+    pub(crate) fn file(&mut self, name: &str, bytes: Vec<u8>) -> String {
         self.add(name, Part::File(bytes))
     }
 
     /// Adds a symbolic link and returns its name.
-    pub fn link(&mut self, name: &str, target: &str) -> String {
+    pub(crate) fn link(&mut self, name: &str, target: &str) -> String {
         self.add(name, Part::Link(target.to_owned()))
     }
 
@@ -285,7 +285,7 @@ impl Parts {
     }
 
     /// A tar of them.
-    pub fn archive(&self) -> Vec<u8> {
+    pub(crate) fn archive(&self) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for (name, part) in &self.0 {
             let mut header = tar::Header::new_ustar();
@@ -307,7 +307,7 @@ impl Parts {
 }
 
 /// A layer's tar.
-pub fn tar_of(members: &[Member]) -> Vec<u8> {
+pub(crate) fn tar_of(members: &[Member]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     builder.sparse(false);
     for member in members {
@@ -343,7 +343,7 @@ impl Member {
 }
 
 /// Stores a layer.
-pub fn pack(layer: &[u8], packing: Packing) -> Vec<u8> {
+pub(crate) fn pack(layer: &[u8], packing: Packing) -> Vec<u8> {
     let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
     let half = layer.len() / 2;
     match packing {
@@ -370,7 +370,7 @@ pub fn pack(layer: &[u8], packing: Packing) -> Vec<u8> {
 }
 
 /// One gzip member.
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

@@ -1,7 +1,7 @@
 //! What the tests share: images from recipes, archives written byte by byte, and scans of them.
 
-pub mod image;
-pub mod layout;
-pub mod raw;
-pub mod run;
-pub mod token;
+pub(crate) mod image;
+pub(crate) mod layout;
+pub(crate) mod raw;
+pub(crate) mod run;
+pub(crate) mod token;

@@ -2,11 +2,11 @@
 
 /// One 512-byte header, ustar unless changed; its checksum is made when it is written.
 #[derive(Debug, Clone)]
-pub struct Header(pub [u8; 512]);
+pub(crate) struct Header(pub [u8; 512]);
 
 impl Header {
     /// A member of mode 644 owned by root.
-    pub fn new(name: impl AsRef<[u8]>, typeflag: u8, size: u64) -> Self {
+    pub(crate) fn new(name: impl AsRef<[u8]>, typeflag: u8, size: u64) -> Self {
         let mut header = Self([0; 512]);
         let name = name.as_ref();
         assert!(name.len() <= 100, "longer names need an extension");
@@ -21,19 +21,19 @@ impl Header {
 
     /// GNU's own magic.
     #[must_use]
-    pub fn gnu(self) -> Self {
+    pub(crate) fn gnu(self) -> Self {
         self.put(257, b"ustar  \0")
     }
 
     /// The target of a link.
     #[must_use]
-    pub fn link(self, target: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn link(self, target: impl AsRef<[u8]>) -> Self {
         self.put(157, target.as_ref())
     }
 
     /// Major and minor number of a device.
     #[must_use]
-    pub fn device(mut self, major: u64, minor: u64) -> Self {
+    pub(crate) fn device(mut self, major: u64, minor: u64) -> Self {
         self.number(329, 7, major);
         self.number(337, 7, minor);
         self
@@ -41,7 +41,7 @@ impl Header {
 
     /// Writes bytes at an offset.
     #[must_use]
-    pub fn put(mut self, at: usize, bytes: &[u8]) -> Self {
+    pub(crate) fn put(mut self, at: usize, bytes: &[u8]) -> Self {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }
@@ -61,19 +61,19 @@ impl Header {
 
 /// An archive in the making.
 #[derive(Debug, Clone, Default)]
-pub struct RawTar(pub Vec<u8>);
+pub(crate) struct RawTar(pub Vec<u8>);
 
 impl RawTar {
     /// A regular file.
     #[must_use]
-    pub fn file(self, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn file(self, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
         let content = content.as_ref();
         self.member(Header::new(name, b'0', content.len() as u64), content)
     }
 
     /// A member of any kind with its content, whatever its header says of it.
     #[must_use]
-    pub fn member(mut self, header: Header, content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn member(mut self, header: Header, content: impl AsRef<[u8]>) -> Self {
         self.0.extend(header.finished());
         self.0.extend(content.as_ref());
         self.0.resize(self.0.len().next_multiple_of(512), 0);
@@ -82,34 +82,34 @@ impl RawTar {
 
     /// An extended header of type `x` (or `g`) with these records.
     #[must_use]
-    pub fn pax(self, typeflag: u8, records: &[(&str, &str)]) -> Self {
+    pub(crate) fn pax(self, typeflag: u8, records: &[(&str, &str)]) -> Self {
         let text: String = records.iter().map(|(key, value)| pax_record(key, value)).collect();
         self.member(Header::new("pax", typeflag, text.len() as u64), text)
     }
 
     /// GNU's long name (`L`) or long link target (`K`).
     #[must_use]
-    pub fn long(self, typeflag: u8, text: &[u8]) -> Self {
+    pub(crate) fn long(self, typeflag: u8, text: &[u8]) -> Self {
         let content = [text, b"\0"].concat();
         self.member(Header::new("././@LongLink", typeflag, content.len() as u64).gnu(), content)
     }
 
     /// Bytes as they are.
     #[must_use]
-    pub fn bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.0.extend(bytes.as_ref());
         self
     }
 
     /// The end marker.
     #[must_use]
-    pub fn end(self) -> Vec<u8> {
+    pub(crate) fn end(self) -> Vec<u8> {
         self.bytes([0; 1024]).0
     }
 }
 
 /// `length key=value\n`, the length counting itself.
-pub fn pax_record(key: &str, value: &str) -> String {
+pub(crate) fn pax_record(key: &str, value: &str) -> String {
     let rest = format!(" {key}={value}\n");
     let mut length = rest.len();
     while length != rest.len() + length.to_string().len() {

@@ -18,10 +18,10 @@ use careen::source::{Access, PlatformChoice, Request, SOURCES, target};
 use serde_json::Value;
 
 /// The day on which tests judge.
-pub const TODAY: &str = "2026-03-01";
+pub(crate) const TODAY: &str = "2026-03-01";
 
 /// No scan of a test takes longer, unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 static POLICY: LazyLock<PolicySet> = LazyLock::new(|| {
     PolicySet::load(&[DEFAULT_PRESET.to_owned()], &careen::scan::rules(), false).expect("the preset is in order")
@@ -29,7 +29,7 @@ static POLICY: LazyLock<PolicySet> = LazyLock::new(|| {
 
 /// How a scan ended.
 #[derive(Debug)]
-pub enum Scanned {
+pub(crate) enum Scanned {
     /// With a report for each image.
     Reports(Vec<Report>),
     /// The input was refused.
@@ -39,12 +39,12 @@ pub enum Scanned {
 }
 
 /// Scans a target as the command line does without any option.
-pub fn scan(target: &str) -> Scanned {
+pub(crate) fn scan(target: &str) -> Scanned {
     scan_with(target, PlatformChoice::Host, 2)
 }
 
 /// Scans a target for a platform, with so many jobs.
-pub fn scan_with(text: &str, platform: PlatformChoice, jobs: usize) -> Scanned {
+pub(crate) fn scan_with(text: &str, platform: PlatformChoice, jobs: usize) -> Scanned {
     let (limits, access) = (Limits::default(), Access::default());
     let scanned = target::parse(text).and_then(|target| {
         let source = SOURCES.iter().find(|source| source.id() == target.source).expect("targets name sources");
@@ -67,17 +67,17 @@ pub fn scan_with(text: &str, platform: PlatformChoice, jobs: usize) -> Scanned {
 }
 
 /// Scans a file.
-pub fn scan_file(path: &Path) -> Scanned {
+pub(crate) fn scan_file(path: &Path) -> Scanned {
     scan(path.to_str().unwrap())
 }
 
 /// Scans an archive.
-pub fn scan_bytes(archive: &[u8]) -> Scanned {
+pub(crate) fn scan_bytes(archive: &[u8]) -> Scanned {
     scan_file(file_of(archive).path())
 }
 
 /// A temporary file that holds these bytes.
-pub fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
+pub(crate) fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::Builder::new().suffix(".tar").tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file
@@ -86,7 +86,7 @@ pub fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
 impl Scanned {
     /// The only report.
     #[track_caller]
-    pub fn report(self) -> Report {
+    pub(crate) fn report(self) -> Report {
         match self {
             Self::Reports(mut reports) if reports.len() == 1 => reports.remove(0),
             other => panic!("one report was expected, not {other}"),
@@ -94,7 +94,7 @@ impl Scanned {
     }
 
     /// What `careen` would exit with.
-    pub fn exit_code(&self) -> i32 {
+    pub(crate) fn exit_code(&self) -> i32 {
         match self {
             Self::Reports(reports) if reports.iter().any(|report| report.verdict.outcome == Outcome::Failed) => 1,
             Self::Reports(reports) if reports.iter().any(|report| report.verdict.outcome == Outcome::Incomplete) => 3,
@@ -105,7 +105,7 @@ impl Scanned {
     }
 
     /// Whether there is a report with nothing left unread.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         matches!(self, Self::Reports(reports) if reports.iter().all(|report| report.limitations.iter().all(|limitation| !limitation.is_gap)))
     }
 }
@@ -131,7 +131,7 @@ impl fmt::Display for Scanned {
 }
 
 /// `name version` of every package, sorted.
-pub fn packages(report: &Report) -> Vec<String> {
+pub(crate) fn packages(report: &Report) -> Vec<String> {
     let mut names: Vec<String> =
         report.packages.iter().map(|package| format!("{} {}", package.name, package.version)).collect();
     names.sort();
@@ -139,7 +139,7 @@ pub fn packages(report: &Report) -> Vec<String> {
 }
 
 /// Codes of limitations, sorted, each once.
-pub fn limitations(report: &Report) -> Vec<&'static str> {
+pub(crate) fn limitations(report: &Report) -> Vec<&'static str> {
     let mut codes: Vec<&str> = report.limitations.iter().map(|limitation| limitation.code).collect();
     codes.sort_unstable();
     codes.dedup();
@@ -147,7 +147,7 @@ pub fn limitations(report: &Report) -> Vec<&'static str> {
 }
 
 /// Rules that have findings, sorted, each once.
-pub fn rules(report: &Report) -> Vec<&'static str> {
+pub(crate) fn rules(report: &Report) -> Vec<&'static str> {
     let mut rules: Vec<&str> = report.findings.iter().map(|judged| judged.finding.rule.id).collect();
     rules.sort_unstable();
     rules.dedup();
@@ -155,7 +155,7 @@ pub fn rules(report: &Report) -> Vec<&'static str> {
 }
 
 /// Reports in a format, as written to a pipe.
-pub fn rendered(reports: &[Report], format: &str, verbose: bool) -> String {
+pub(crate) fn rendered(reports: &[Report], format: &str, verbose: bool) -> String {
     let format = FORMATS.iter().find(|known| known.id() == format).expect("a format");
     let style = Style { width: 80, colour: false, least: Severity::Info, show_waived: true, verbose };
     let mut out = Vec::new();
@@ -164,38 +164,48 @@ pub fn rendered(reports: &[Report], format: &str, verbose: bool) -> String {
 }
 
 /// Packages and findings of a report as its JSON has them: what must not depend on how an image is stored.
-pub fn facts(report: Report) -> String {
+pub(crate) fn facts(report: Report) -> String {
     let mut report: Value = serde_json::from_str(&rendered(&[report], "json", false)).expect("JSON");
     format!("{:#}\n{:#}", report["packages"].take(), report["findings"].take())
 }
 
+/// [`facts`] and all that says which image it was, but for what no digest covers: the names it is given.
+pub fn identity(report: Report) -> String {
+    let report: Value = serde_json::from_str(&rendered(&[report], "json", false)).expect("JSON");
+    let mut target = report["target"].clone();
+    for name in ["reference", "tags"] {
+        target.as_object_mut().expect("an object").remove(name);
+    }
+    format!("{:#}\n{:#}\n{target:#}", report["packages"], report["findings"])
+}
+
 /// How a run of the binary ended.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 /// Runs `careen` with nothing from this process's environment, as of [`TODAY`].
-pub fn careen<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
+pub(crate) fn careen<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
     run(command(arguments), &[])
 }
 
 /// Runs `careen scan` on standard input.
-pub fn careen_reading(input: &[u8], arguments: &[&str]) -> Run {
+pub(crate) fn careen_reading(input: &[u8], arguments: &[&str]) -> Run {
     run(command(&[&["scan", "--today", TODAY], arguments].concat()), input)
 }
 
 /// The command, not yet run.
-pub fn command<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
+pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_careen"));
     command.args(arguments).env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }
 
 /// Runs a command to its end; one that hangs, or dies by a signal or a panic, fails the test.
-pub fn run(mut command: Command, input: &[u8]) -> Run {
+pub(crate) fn run(mut command: Command, input: &[u8]) -> Run {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -5,7 +5,7 @@ use careen::digest::Digest;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A token in the form of GitHub's, its checksum right; each seed gives another.
-pub fn github(seed: u32) -> String {
+pub(crate) fn github(seed: u32) -> String {
     let digest = Digest::sha256(format!("token {seed}").as_bytes());
     let body: String = (0..30)
         .map(|at| {
