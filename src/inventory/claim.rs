@@ -26,7 +26,7 @@ pub enum Claimant {
 pub struct Claims {
     packages: Vec<(Claimant, String)>,
     /// Hash of resolved path and digest, and an index in `packages`.
-    claims: Vec<(u64, u32)>,
+    entries: Vec<(u64, u32)>,
     is_sorted: bool,
 }
 
@@ -71,25 +71,25 @@ impl Claims {
         for (folder, count) in &list.folders {
             let folder = resolve(&base.join(folder));
             let of_folder = hashes.by_ref().take(*count as usize);
-            self.claims.extend(of_folder.map(|hash| (hash_in_folder(*hash, &folder), index)));
+            self.entries.extend(of_folder.map(|hash| (hash_in_folder(*hash, &folder), index)));
         }
         self.is_sorted = false;
     }
 
     /// Makes look-ups possible; to be called when all lists are added.
     pub fn sort(&mut self) {
-        self.claims.sort_unstable();
-        self.claims.dedup();
+        self.entries.sort_unstable();
+        self.entries.dedup();
         self.is_sorted = true;
     }
 
     /// The package that states this content for the file `name` in `folder`, a real path; the distribution's before others.
     pub fn package(&self, folder: &ImagePath, name: &[u8], content: &ContentDigests) -> Option<(Claimant, &str)> {
-        debug_assert!(self.is_sorted || self.claims.is_empty(), "sorted after the last list");
+        debug_assert!(self.is_sorted || self.entries.is_empty(), "sorted after the last list");
         let of_digest = |digest: &[u8]| {
             let hash = hash_in_folder(hash_of_file(name, digest), folder);
-            let start = self.claims.partition_point(|(known, _)| *known < hash);
-            self.claims.get(start..).unwrap_or_default().iter().take_while(move |(known, _)| *known == hash)
+            let start = self.entries.partition_point(|(known, _)| *known < hash);
+            self.entries.get(start..).unwrap_or_default().iter().take_while(move |(known, _)| *known == hash)
         };
         let digests = [&content.md5[..], &content.sha1, &content.sha256];
         let packages =

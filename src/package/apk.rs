@@ -56,7 +56,7 @@ impl Collector for Apk {
             let Fact::Package(package) = &fact.fact else { continue };
             if !package.claims.is_empty() {
                 let claimant = claimant(package, distro.as_ref());
-                let resolve = |folder: &ImagePath| resolver.folder(folder);
+                let resolve = |folder: &ImagePath| view.tree.real_folder(folder);
                 inventory.claims.add(claimant, &package.name, &package.claims, &ImagePath::root(), resolve);
             }
         }

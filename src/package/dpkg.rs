@@ -102,13 +102,13 @@ impl Collector for Dpkg {
                 }
             }
         }
-        claim(view, &mut resolver, inventory);
+        claim(view, inventory);
     }
 }
 
 /// Adds what the lists of all layers state, also those that a later layer replaced: an upgraded
 /// package's old files still ship.
-fn claim(view: &View<'_>, resolver: &mut Resolver<'_>, inventory: &mut Inventory) {
+fn claim(view: &View<'_>, inventory: &mut Inventory) {
     let own = || view.facts.iter().filter(|fact| fact.collector == view.collector);
     // by the names a list may have: the package's, and whether every record of it says the distribution built it
     let mut packages: HashMap<Vec<u8>, (&str, Claimant)> = HashMap::new();
@@ -139,7 +139,7 @@ fn claim(view: &View<'_>, resolver: &mut Resolver<'_>, inventory: &mut Inventory
         let stem = |name: &[u8]| name.strip_suffix(MD5SUMS.as_bytes()).map(<[u8]>::to_vec);
         let names = [stem(path.as_bytes()), stem(path.file_name())];
         let Some((name, claimant)) = names.iter().flatten().find_map(|name| packages.get(name)) else { continue };
-        inventory.claims.add(*claimant, name, list, &ImagePath::root(), |folder| resolver.folder(folder));
+        inventory.claims.add(*claimant, name, list, &ImagePath::root(), |folder| view.tree.real_folder(folder));
     }
 }
 
@@ -452,8 +452,8 @@ mod tests {
         ];
         for (fields, distro, expected) in cases {
             let stanza = format!("Package: a\nVersion: 1\n{fields}\n");
-            let packages = parse_stanzas(stanza.as_bytes(), &mut Complaints::default());
-            let packager = packages[0].packager.as_deref();
+            let parsed = parse_stanzas(stanza.as_bytes(), &mut Complaints::default());
+            let packager = parsed[0].packager.as_deref();
             assert_eq!(is_of_distribution(packager, distro.as_ref()), expected, "{fields:?} {distro:?}");
         }
     }

@@ -91,13 +91,6 @@ impl<'a> Resolver<'a> {
         Self { tree, folders: HashMap::new() }
     }
 
-    /// The real path of `folder`; the folder itself where there is none such in the merged image.
-    pub(super) fn folder(&mut self, folder: &ImagePath) -> ImagePath {
-        let tree = self.tree;
-        let real = self.folders.entry(folder.as_bytes().to_vec()).or_insert_with(|| tree.resolve_folder(folder));
-        real.as_ref().unwrap_or(folder).clone()
-    }
-
     /// The live name of `path`; the last component is not followed. `None` if nothing is there.
     pub(super) fn real(&mut self, path: &ImagePath) -> Option<ImagePath> {
         if self.tree.get(path).is_some() {

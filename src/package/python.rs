@@ -6,7 +6,6 @@ use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select
 use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, PackageLocation};
 use crate::size::ByteSize;
 
-use super::owned::Resolver;
 use super::purl;
 use super::text::{PATH, PATHS_PER_FILE, complain, digest_in_base64, field, header, lines, tell_gap};
 
@@ -67,7 +66,6 @@ impl Collector for Python {
             inventory.packages.push(PackageFact::clone(package).into_package(&PYPI, purl, location));
         }
 
-        let mut resolver = Resolver::new(view.tree);
         for (path, _, fact) in view.live() {
             let Fact::Claims(list) = fact else { continue };
             let (folder, info) = (path.parent().parent(), path.parent());
@@ -77,7 +75,7 @@ impl Collector for Python {
             }
             let name = info.file_name().split(|b| *b == b'-').next().unwrap_or_default();
             let Some(name) = field(name) else { continue };
-            inventory.claims.add(Claimant::Package, &name, list, &folder, |folder| resolver.folder(folder));
+            inventory.claims.add(Claimant::Package, &name, list, &folder, |folder| view.tree.real_folder(folder));
         }
     }
 }

@@ -232,6 +232,7 @@ struct RawFile {
 
 /// A rule as its file says it; `docs` tell each key in [`SecretRule`].
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a file format")]
 #[serde(deny_unknown_fields)]
 struct RawRule {
     id: String,

@@ -93,8 +93,7 @@ impl<'a> Shippers<'a> {
         let names = || std::iter::once(&self.tree.entry(node).path).chain(self.tree.names_of(node));
         let claimed = names()
             .filter_map(|path| {
-                let folder = path.parent();
-                let folder = self.tree.resolve_folder(&folder).unwrap_or(folder);
+                let folder = self.tree.real_folder(&path.parent());
                 self.inventory.claims.package(&folder, path.file_name(), content)
             })
             .min();

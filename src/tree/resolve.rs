@@ -20,6 +20,11 @@ impl Tree {
         Some(self.slots[self.resolve_slot(path)? as usize].path.clone())
     }
 
+    /// The same for one that may be nowhere in the merged image, and then stands for itself.
+    pub fn real_folder(&self, path: &ImagePath) -> ImagePath {
+        self.resolve_folder(path).unwrap_or_else(|| path.clone())
+    }
+
     fn resolve_slot(&self, path: &ImagePath) -> Option<u32> {
         if self.slots.is_empty() {
             return None;

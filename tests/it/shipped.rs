@@ -227,7 +227,7 @@ fn large_files_are_known_up_to_a_limit() {
             .file("var/lib/dpkg/info/good.md5sums", sums(&[("usr/lib/big", &content)]))
             .file("usr/lib/big", &content)
             .end();
-        let found = secrets(&[layer.clone()]);
+        let found = secrets(std::slice::from_ref(&layer));
         assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
         let report = scan_bytes(&Built::of(&[layer]).oci_archive(Packing::Zstd)).report();
         assert_eq!(report.findings.iter().filter(|judged| judged.finding.rule.id == "secret/private-key").count(), 1);
