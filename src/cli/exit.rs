@@ -71,12 +71,13 @@ mod tests {
 
     #[test]
     fn a_failed_verdict_wins_and_flags_soften_one_code_each() {
+        type Case = (&'static [(Outcome, bool)], ExitRules, Exit);
         const PASSED: (Outcome, bool) = (Outcome::Passed, false);
         const INCOMPLETE: (Outcome, bool) = (Outcome::Incomplete, true);
         const FAILED: (Outcome, bool) = (Outcome::Failed, false);
         const FAILED_WITH_GAPS: (Outcome, bool) = (Outcome::Failed, true);
         let rules = ExitRules { code: 1, no_fail: false, allow_partial: false };
-        let cases: &[(&[(Outcome, bool)], ExitRules, Exit)] = &[
+        let cases: &[Case] = &[
             (&[PASSED], rules, Exit::Passed),
             (&[PASSED, INCOMPLETE, PASSED], rules, Exit::Incomplete),
             (&[INCOMPLETE, FAILED], rules, Exit::Failed(1)),

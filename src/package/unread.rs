@@ -69,7 +69,6 @@ fn manager(path: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Image, assemble};
-    use super::*;
 
     #[test]
     fn a_database_that_cannot_be_read_is_a_gap() {

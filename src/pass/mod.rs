@@ -184,7 +184,7 @@ impl<'a> Pass<'a> {
         let result = self.pool.in_place_scope(|scope| {
             let reading = layer::Reading { pass: self, scope, sinks: &sinks };
             source(&mut |number, blob| {
-                reading.guarded(number, |reading| reading.layer(number, blob, &Stated::default()))
+                reading.guarded(number, |reading| reading.layer(number, blob, &Stated::default()));
             })
         });
         (result, sinks.into_facts())

@@ -175,8 +175,12 @@ impl<'a> Union<'a> {
             last_folder = kept.then_some((parent, folder));
         }
         if let (count @ 1.., path) = &self.repeated {
-            let what =
-                format!("{count} names are there more than once, {path} the first of them; the last of each counts");
+            let others = match count - 1 {
+                0 => String::new(),
+                1 => ", and so is another name".to_owned(),
+                more => format!(", and so are {more} other names"),
+            };
+            let what = format!("{path} is there more than once{others}; the last of each counts");
             self.limitations.push(Limitation::note("member-repeated", format!("layer {by_layer}"), what));
         }
     }

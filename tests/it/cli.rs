@@ -243,12 +243,12 @@ fn no_output_shows_a_secret() {
         RawTar::default()
             .file("app/.env", format!("TOKEN={}\n", secrets[0]))
             .file("app/deleted.txt", format!("{}\n", secrets[1]))
-            .file(&format!("app/{}.swp", secrets[10]), "an editor's file with a telling name")
+            .file(format!("app/{}.swp", secrets[10]), "an editor's file with a telling name")
             .file(
-                &format!("app/node_modules/{}/package.json", secrets[11]),
+                format!("app/node_modules/{}/package.json", secrets[11]),
                 format!(r#"{{"name": "x", "version": "{}"}}"#, secrets[12]),
             )
-            .file(&format!("app/node_modules/{}-broken/package.json", secrets[13]), "{")
+            .file(format!("app/node_modules/{}-broken/package.json", secrets[13]), "{")
             .file("app/main.py", format!("first = \"{}\"\nsecond = \"{}\"\n", secrets[2], secrets[3]))
             .end(),
         RawTar::default().file("app/.wh.deleted.txt", "").end(),

@@ -298,8 +298,12 @@ fn ends_and_cuts() {
         )
         .packages(BASH),
         Case::layer("no tar at all", vec![b'x'; 2048], Partial(&[])),
-        Case::layer("a name twice, the last wins", tar().file(STATUS, "").file(STATUS, &status).end(), Complete(&[]))
-            .packages(BASH),
+        Case::layer(
+            "a name twice, the last wins",
+            tar().file(STATUS, "").file(STATUS, &status).end(),
+            Complete(&["member-repeated"]),
+        )
+        .packages(BASH),
     ]);
 }
 
