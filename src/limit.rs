@@ -1,4 +1,7 @@
-//! Every cap on hostile input, in one place.
+//! The caps on what an image may be: its documents, its layers, its files.
+//!
+//! What bounds a single parser (the lines of one database, the depth of JSON, which is 128 in
+//! `serde_json`) stands beside that parser.
 
 use crate::size::ByteSize;
 
@@ -39,8 +42,6 @@ pub struct Limits {
     pub budget: ByteSize,
     /// Findings of one file; those beyond are counted, not listed.
     pub findings_per_file: usize,
-    /// Depth of JSON documents; the limit of `serde_json`.
-    pub json_depth: usize,
 }
 
 impl Default for Limits {
@@ -62,7 +63,6 @@ impl Default for Limits {
             expanded: ByteSize::gib(100),
             budget: ByteSize::mib(128),
             findings_per_file: 1_000,
-            json_depth: 128,
         }
     }
 }

@@ -197,6 +197,14 @@ impl Reading<'_> {
         let (tree, odd) = Tree::union(entries, self.limits);
         merged.limitations.extend(odd);
         merged.selected = self.selectors.live(&tree, self.collectors.len());
+        merged.limitations.extend(self.selectors.wished_paths().filter(|path| tree.is_too_deep(path)).map(|path| {
+            Limitation::gap(
+                "link-too-deep",
+                path.to_string(),
+                "it leads through a loop, or more links than Linux follows",
+            )
+            .help("nothing in the image itself can open it either: rebuild the image")
+        }));
         let wanted = missed(&merged.selected, &seen);
         if !wanted.is_empty() {
             match look_again(&wanted) {
@@ -270,6 +278,9 @@ fn streamed_layer(layer: &Layer, facts: Option<LayerFacts>) -> LayerFacts {
         ],
         ..LayerFacts::default()
     });
+    if let Some(media_type) = &layer.media_type {
+        facts.verify_media_type(media_type);
+    }
     facts.verify(&Stated { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() });
     facts.of_layer(layer.index as usize)
 }

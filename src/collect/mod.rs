@@ -9,7 +9,7 @@ use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
 
 pub use fact::{Fact, FactOf, Facts, FirstLayers, PackageFact, SecretFact, View};
-pub use select::{Mask, Select, Selectors};
+pub use select::{HEAD, Mask, Select, Selectors};
 
 /// Reads certain files of an image.
 ///

@@ -17,9 +17,16 @@ pub enum Select {
     /// Every file whose path ends so: `.dist-info/METADATA`, `.gemspec`. Matched on the whole path,
     /// with a `/` put before it.
     Suffix(&'static str),
+    /// Every regular file of every layer, live or not, that begins so: `b"\x7fELF"`. At most [`HEAD`] bytes.
+    Magic(&'static [u8]),
+    /// Every regular file of every layer, live or not, that has no NUL in its first [`HEAD`] bytes.
+    Text,
     /// Every regular file of every layer, live or not. Links are not followed for it.
     Everything,
 }
+
+/// Bytes at the start of a file by which [`Select::Magic`] and [`Select::Text`] judge it.
+pub const HEAD: usize = 512;
 
 /// A set of collectors, by index in the registration. At most 64 collectors can be registered.
 pub type Mask = u64;
@@ -28,6 +35,8 @@ pub type Mask = u64;
 #[derive(Debug, Default)]
 pub struct Selectors {
     everything: Mask,
+    text: Mask,
+    magics: Vec<(&'static [u8], Mask)>,
     paths: HashMap<&'static [u8], Mask>,
     names: HashMap<&'static [u8], Mask>,
     folders: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
@@ -54,6 +63,8 @@ impl Selectors {
                         let suffix = suffix.as_bytes();
                         compiled.suffixes.entry(last_two(suffix)).or_default().push((suffix, mask));
                     }
+                    Select::Magic(magic) => compiled.magics.push((magic, mask)),
+                    Select::Text => compiled.text |= mask,
                     Select::Everything => compiled.everything |= mask,
                 }
                 if matches!(select, Select::Path(_) | Select::Under(..)) {
@@ -67,6 +78,17 @@ impl Selectors {
     /// The collectors that want every file.
     pub fn everything(&self) -> Mask {
         self.everything
+    }
+
+    /// The collectors that want a file for how it begins; `head` gives its first bytes, and is asked
+    /// only if some collector judges by them.
+    pub fn by_head(&self, head: impl FnOnce() -> Vec<u8>) -> Mask {
+        if self.magics.is_empty() && self.text == 0 {
+            return 0;
+        }
+        let head = head();
+        let text = if head.contains(&0) { 0 } else { self.text };
+        self.magics.iter().filter(|(magic, _)| head.starts_with(magic)).fold(text, |all, (_, mask)| all | mask)
     }
 
     /// The collectors that want the file of this name, [`everything`](Self::everything) not counted.
@@ -90,6 +112,14 @@ impl Selectors {
             }
         }
         mask
+    }
+
+    /// The files and folders that are wanted by their whole path, to which links may lead.
+    pub fn wished_paths(&self) -> impl Iterator<Item = ImagePath> {
+        self.linked.iter().filter_map(|(select, _)| match *select {
+            Select::Path(path) | Select::Under(path, _) => Some(path.into()),
+            _ => None,
+        })
     }
 
     /// For each of `count` collectors the live names it selects and the files they lead to, links
@@ -137,7 +167,7 @@ impl Selectors {
                         }
                     }
                 }
-                Select::Name(_) | Select::Suffix(_) | Select::Everything => {}
+                _ => {}
             }
         }
         for list in &mut selected {
@@ -181,6 +211,18 @@ mod tests {
             assert_eq!(selectors.by_name(&path.into()), mask, "{path}");
         }
         assert_eq!(selectors.everything(), 0b100);
+    }
+
+    #[test]
+    fn files_are_selected_by_how_they_begin() {
+        let selectors = Selectors::new([&[Select::Magic(b"\x7fELF")][..], &[Select::Text]]);
+        let cases: &[(&[u8], Mask)] =
+            &[(b"\x7fELF\x02\0", 0b01), (b"\x7fELF", 0b11), (b"#!/bin/sh\n", 0b10), (b"a\0b", 0), (b"", 0b10)];
+        for (head, mask) in cases {
+            assert_eq!(selectors.by_head(|| head.to_vec()), *mask, "{head:?}");
+        }
+        let selectors = Selectors::new([FIRST]);
+        assert_eq!(selectors.by_head(|| unreachable!("nobody judges by content")), 0);
     }
 
     #[test]

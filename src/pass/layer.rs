@@ -1,10 +1,10 @@
 //! Reads one layer: decode and hash, walk the members, hand bytes to collectors.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use crate::collect::{Delivery, HELD, Mask, OVERLAP, WINDOW};
+use crate::collect::{Delivery, HEAD, HELD, Mask, OVERLAP, WINDOW};
 use crate::digest::HashingReader;
 use crate::error::Error;
 use crate::escape::escape;
@@ -55,6 +55,7 @@ impl<'scope> Reading<'_, 'scope> {
         let (digest, size) = stored.finish();
         self.sinks.with(layer, |facts| {
             facts.stored = size;
+            facts.compression = walked.as_ref().ok().map(|(compression, _)| *compression);
             facts.digest = drained.is_ok().then_some(digest);
             match walked {
                 Ok((compression, hashed)) if drained.is_ok() => {
@@ -128,8 +129,9 @@ impl<'scope> Reading<'_, 'scope> {
                 );
                 return Err(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
             }
+            let selectors = self.pass.selectors;
             let mask = if entry.is_file() {
-                self.pass.selectors.by_name(&entry.path) | self.pass.selectors.everything()
+                selectors.by_name(&entry.path) | selectors.everything() | selectors.by_head(|| head_of(members))
             } else {
                 0
             };
@@ -466,6 +468,13 @@ fn read_into(bytes: &mut impl Read, buffer: &mut Vec<u8>, size: usize, path: &Im
             Err(unreadable("layer-unreadable", &format!("the layer could not be read on in {path}: {error}")))
         }
     }
+}
+
+/// The first bytes of the member at hand, as many as are buffered, left to be read.
+fn head_of<R: Read>(members: &mut TarReader<R>) -> Vec<u8> {
+    // what keeps it from being read is met again, and told, when it is read
+    let head = members.fill_buf().unwrap_or_default();
+    head.get(..HEAD).unwrap_or(head).to_vec()
 }
 
 fn is_blank(bytes: &[u8]) -> bool {

@@ -19,6 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::collect::{Collector, FactOf, Mask, Selectors};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
 use crate::image::Layer;
 use crate::limit::Limits;
 use crate::limitation::Limitation;
@@ -64,6 +65,8 @@ pub struct LayerFacts {
     pub digest: Option<Digest>,
     /// Digest of the uncompressed tar, if it was read to its end.
     pub diff_id: Option<Digest>,
+    /// How the blob is compressed, if it could be read.
+    pub compression: Option<Compression>,
     /// Bytes of the blob.
     pub stored: u64,
     /// Bytes of the uncompressed tar.
@@ -152,6 +155,11 @@ impl<'a> Pass<'a> {
                 Err(error) => reading.fail(index, &error),
             }
         });
+        for (index, facts) in &mut read {
+            if let Some(media_type) = &layers[*index].media_type {
+                facts.verify_media_type(media_type);
+            }
+        }
         let mut facts = Vec::with_capacity(layers.len());
         for (index, first) in first_of.iter().enumerate() {
             let is_last_use = !first_of[index + 1..].contains(first);
@@ -216,15 +224,20 @@ impl<'a> Pass<'a> {
         let sinks = Sinks::default();
         let next = AtomicUsize::new(0);
         self.pool.in_place_scope(|scope| {
-            std::thread::scope(|threads| {
-                for _ in 0..self.jobs.min(queue.len()) {
-                    threads.spawn(|| {
-                        while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                            let reading = layer::Reading { pass: self, scope, sinks: &sinks };
-                            reading.guarded(*index, |reading| read(reading, *index));
-                        }
-                    });
+            let work = || {
+                while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let reading = layer::Reading { pass: self, scope, sinks: &sinks };
+                    reading.guarded(*index, |reading| read(reading, *index));
                 }
+            };
+            std::thread::scope(|threads| {
+                // this thread is one of the readers, so that there is one even if no other can be started
+                for _ in 1..self.jobs.min(queue.len()) {
+                    if std::thread::Builder::new().spawn_scoped(threads, work).is_err() {
+                        break;
+                    }
+                }
+                work();
             });
         });
         sinks.into_facts()
@@ -255,6 +268,21 @@ impl LayerFacts {
             limitation.place = place.trim_end().into();
         }
         self
+    }
+
+    /// Says when a media type names another compression than the blob has, or none that is known.
+    pub fn verify_media_type(&mut self, media_type: &str) {
+        let Some(compression) = self.compression else { return };
+        let stated = match media_type.rsplit_once(['+', '.']).map(|(_, end)| end) {
+            Some("gzip") => Some(Compression::Gzip),
+            Some("zstd") => Some(Compression::Zstd),
+            Some("tar") => Some(Compression::None),
+            _ => None,
+        };
+        if stated != Some(compression) {
+            let what = format!("the media type is `{}`, the compression is {}", escape(media_type), compression.name());
+            self.limitations.push(Limitation::note("media-type-differs", "", what));
+        }
     }
 
     /// Compares what was computed with what is stated; each difference is a limitation.

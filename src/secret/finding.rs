@@ -1,5 +1,7 @@
 //! Turns the secrets of an inventory into findings.
 
+use std::collections::BTreeMap;
+
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location, Visibility};
 use crate::inventory::{Inventory, Secret, SecretPlace};
@@ -7,10 +9,29 @@ use crate::rule::Severity;
 use crate::time::Date;
 
 use super::config::mask_text;
+use super::rule::rule_set;
 
 /// One finding for each secret, in the inventory's order. `today` tells which tokens have expired.
 pub fn findings(inventory: &Inventory, today: Date) -> Findings {
-    inventory.secrets.iter().map(|secret| finding(secret, inventory, today)).collect()
+    let mut findings: Findings = inventory.secrets.iter().map(|secret| finding(secret, inventory, today)).collect();
+    let mut count: BTreeMap<(&str, String), u32> = BTreeMap::new();
+    for (finding, secret) in findings.iter_mut().zip(&inventory.secrets) {
+        if is_guessable(secret) {
+            // a hash of a password would let a reader of the report try words against it
+            let nth = count.entry((secret.rule.id, finding.subject.clone())).or_default();
+            *nth += 1;
+            finding.matter = nth.to_string();
+        } else {
+            finding.matter.clone_from(&secret.id);
+            finding.evidence.insert("secret", secret.id.clone().into());
+        }
+    }
+    findings
+}
+
+/// Whether people choose such a secret, so that its hash would tell it to whoever tries enough words.
+fn is_guessable(secret: &Secret) -> bool {
+    rule_set().rules.iter().any(|rule| rule.rule == secret.rule && rule.is_hidden)
 }
 
 fn finding(secret: &Secret, inventory: &Inventory, today: Date) -> Finding {
@@ -47,11 +68,9 @@ fn finding(secret: &Secret, inventory: &Inventory, today: Date) -> Finding {
     let message = format!("{title} in {place}: {}", secret.masked);
     let mut finding = Finding::new(secret.rule, subject, location, message)
         .evidence("masked", secret.masked.clone())
-        .evidence("secret", secret.id.clone())
         .evidence("bytes", secret.length);
     finding.severity = severity;
     finding.confidence = secret.confidence;
-    finding.matter.clone_from(&secret.id);
     if !notes.is_empty() {
         finding = finding.evidence("notes", notes);
     }

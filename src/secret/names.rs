@@ -14,15 +14,22 @@ use super::config::mask_text;
 /// Masks secrets in what a report shows of packages, limitations and the target.
 pub fn mask_inventory(inventory: &mut Inventory) {
     for package in &mut inventory.packages {
-        for text in [&mut package.name, &mut package.version, &mut package.purl] {
+        let source = package.source.iter_mut().flat_map(|(name, version)| [name, version]);
+        let declared = package.licence.iter_mut().chain(&mut package.architecture);
+        for text in
+            [&mut package.name, &mut package.version, &mut package.purl].into_iter().chain(source).chain(declared)
+        {
             mask(text);
         }
         for location in &mut package.locations {
             mask_path(&mut location.path);
         }
     }
-    for tag in &mut inventory.target.tags {
-        mask(tag);
+    inventory.target.tags.iter_mut().for_each(mask);
+    if let Some(distro) = &mut inventory.distro {
+        for text in [&mut distro.name, &mut distro.id, &mut distro.version_id, &mut distro.codename] {
+            mask(text);
+        }
     }
     inventory.limitations.iter_mut().for_each(mask_limitation);
 }
@@ -51,13 +58,15 @@ pub fn mask_finding(finding: &mut Finding) {
 fn mask_limitation(limitation: &mut Limitation) {
     mask(&mut limitation.place);
     mask(&mut limitation.what);
+    mask(&mut limitation.help);
 }
 
 fn mask_value(value: &mut Value) {
     match value {
         Value::String(text) => mask(text),
         Value::Array(values) => values.iter_mut().for_each(mask_value),
-        _ => {}
+        Value::Object(fields) => fields.values_mut().for_each(mask_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

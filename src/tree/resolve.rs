@@ -5,6 +5,9 @@ use crate::path::ImagePath;
 use super::union::ROOT;
 use super::{FileKind, Node, Tree};
 
+/// More links than are followed.
+struct TooDeep;
+
 impl Tree {
     /// Follows all links of `path`, clamped at the root, at most [`crate::limit::Limits::link_hops`]
     /// of them: the real path, and the node it names.
@@ -25,9 +28,18 @@ impl Tree {
         self.resolve_folder(path).unwrap_or_else(|| path.clone())
     }
 
+    /// Whether `path` leads through more links than are followed, or round in a loop.
+    pub fn is_too_deep(&self, path: &ImagePath) -> bool {
+        matches!(self.walk(path), Err(TooDeep))
+    }
+
     fn resolve_slot(&self, path: &ImagePath) -> Option<u32> {
+        self.walk(path).ok().flatten()
+    }
+
+    fn walk(&self, path: &ImagePath) -> Result<Option<u32>, TooDeep> {
         if self.slots.is_empty() {
-            return None;
+            return Ok(None);
         }
         let mut hops = 0;
         // what is still to be walked, the next component last
@@ -38,7 +50,7 @@ impl Tree {
                 at = self.slots[at as usize].parent;
                 continue;
             }
-            let child = *self.slots[at as usize].children.get(name)?;
+            let Some(child) = self.slots[at as usize].children.get(name).copied() else { return Ok(None) };
             let Some(target) = self.link_target(child) else {
                 at = child;
                 continue;
@@ -46,14 +58,14 @@ impl Tree {
             hops += 1;
             // the second bound keeps doubling links from filling memory
             if hops > self.link_hops || rest.len() > 8192 {
-                return None;
+                return Err(TooDeep);
             }
             if target.first() == Some(&b'/') {
                 at = ROOT;
             }
             rest.extend(target.split(|b| *b == b'/').rev().filter(|part| !part.is_empty() && *part != b"."));
         }
-        Some(at)
+        Ok(Some(at))
     }
 
     fn link_target(&self, slot: u32) -> Option<&[u8]> {
@@ -102,6 +114,7 @@ mod tests {
             let resolved = tree.resolve(&path.into()).map(|(path, _)| path.to_string());
             assert_eq!(resolved.as_deref(), expected, "{path}");
         }
+        assert!(tree.is_too_deep(&"loop1".into()) && !tree.is_too_deep(&"dangling".into()));
         assert_eq!(tree.resolve_folder(&"lib".into()), Some("usr/lib".into()));
     }
 }

@@ -238,20 +238,22 @@ fn what_takes_no_time_says_so_only_when_asked() {
 /// Every place of an image that can hold a secret, each with one of its own.
 #[test]
 fn no_output_shows_a_secret() {
-    let secrets: Vec<String> = (10..24).map(token::github).collect();
+    let secrets: Vec<String> = (10..27).map(token::github).collect();
     let layers = [
         RawTar::default()
+            .file("etc/os-release", format!("ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"{}\"\n", secrets[15]))
+            .file(format!("app/wasted-{}", secrets[16]), vec![1; 3 << 20])
             .file("app/.env", format!("TOKEN={}\n", secrets[0]))
             .file("app/deleted.txt", format!("{}\n", secrets[1]))
             .file(format!("app/{}.swp", secrets[10]), "an editor's file with a telling name")
             .file(
                 format!("app/node_modules/{}/package.json", secrets[11]),
-                format!(r#"{{"name": "x", "version": "{}"}}"#, secrets[12]),
+                format!(r#"{{"name": "x", "version": "{}", "license": "{}"}}"#, secrets[12], secrets[14]),
             )
             .file(format!("app/node_modules/{}-broken/package.json", secrets[13]), "{")
             .file("app/main.py", format!("first = \"{}\"\nsecond = \"{}\"\n", secrets[2], secrets[3]))
             .end(),
-        RawTar::default().file("app/.wh.deleted.txt", "").end(),
+        RawTar::default().file("app/.wh.deleted.txt", "").file(format!("app/.wh.wasted-{}", secrets[16]), "").end(),
     ];
     let recipe = Recipe {
         config: serde_json::json!({

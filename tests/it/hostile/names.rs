@@ -172,17 +172,17 @@ fn names_stay_below_the_root() {
         Case::layer(
             "a database that leads to itself",
             tar().member(link("var/lib/dpkg/status", "status"), "").end(),
-            Complete(&[]),
+            Partial(&["link-too-deep"]),
         ),
         Case::layer(
             "a folder that leads to itself",
             tar().member(link("var/lib/dpkg", "../lib/dpkg"), "").end(),
-            Complete(&[]),
+            Partial(&["link-too-deep"]),
         ),
         Case::layer(
             "two links that lead to each other",
             tar().member(link("var/lib/dpkg", "/b"), "").member(link("b", "/var/lib/dpkg"), "").end(),
-            Complete(&[]),
+            Partial(&["link-too-deep"]),
         ),
         Case::layer(
             "members below a link",
