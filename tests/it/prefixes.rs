@@ -21,14 +21,28 @@ fn image() -> Built {
     ])
 }
 
-/// The image in forms, each with the offset behind the last byte that tells anything.
+/// Another that passes: Alpine's database, a user, links of both kinds, and a whiteout.
+fn image_with_links() -> Built {
+    let installed = "P:musl\nV:1.2.5-r0\nA:x86_64\n\n";
+    let lower = RawTar::default()
+        .file("lib/apk/db/installed", installed)
+        .file("etc/passwd", "app:x:1000:1000::/:/bin/sh\n")
+        .file("srv/gone", "nothing");
+    let upper = RawTar::default().file("srv/.wh.gone", "").file("app/x-1.dist-info/METADATA", "Name: x\nVersion: 1\n");
+    Built::of(&[lower.end(), upper.end()])
+}
+
+/// The images in forms, each with the offset behind the last byte that tells anything.
 fn forms() -> Vec<(&'static str, Vec<u8>)> {
-    let image = image();
+    let (image, links) = (image(), image_with_links());
     vec![
         ("docker-archive", docker_archive(&[("a:1", &image)], DockerStyle::Old, Packing::Plain)),
         ("oci-archive gzip", image.oci_archive(Packing::Gzip)),
         ("oci-archive zstd", image.oci_archive(Packing::Zstd)),
         ("oci-archive gzip in gzip", gzip(&image.oci_archive(Packing::Gzip))),
+        ("another image, docker-archive", docker_archive(&[("b:1", &links)], DockerStyle::Linked, Packing::Plain)),
+        ("another image, oci-archive zstd", links.oci_archive(Packing::Zstd)),
+        ("docker-archive, hybrid", docker_archive(&[("a:1", &image)], DockerStyle::Hybrid, Packing::Gzip)),
     ]
 }
 

@@ -1,6 +1,16 @@
 //! Images made to mislead, crash or stall a scanner: each ends complete, partial or refused, as it should.
 //!
-//! What a recipe can say is in `fixtures/hostile`; the rest is written byte by byte here.
+//! What a recipe can say is in `fixtures/hostile`; the rest is written byte by byte here:
+//!
+//! - databases and folders behind links, deleted and made again, replaced by links: `fixtures/hostile`
+//! - pieces compressed one by one, metadata frames, bombs, archives in archives: [`compression`]
+//! - sizes that disagree, records too large to hold, files that are mostly hole: [`tar_members`]
+//! - documents nested too deep, of wrong types, swapped, lying about digests and sizes, leading to
+//!   themselves, meant for other hosts, readable in two ways: [`documents`]
+//! - names made for terminals and browsers, links that lead out: [`names`]
+//! - a quarter of a million members, thousands of layers, thousands of secrets: [`scale`]
+//! - a secret across every boundary: [`sliding`]
+//! - every cut and every changed byte: [`crate::prefixes`]
 
 mod compression;
 mod documents;
