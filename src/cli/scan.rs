@@ -180,6 +180,7 @@ fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
 
 fn access(arguments: &ScanArguments) -> Result<Access> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let address = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME");
     let user = variable("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
     let folder = std::env::current_dir().unwrap_or_default();
@@ -189,9 +190,6 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         mirrors.insert(host.clone(), registry.mirrors);
         trusted_realms.insert(host, registry.trusted_realms);
     }
-    let socket = ["CONTAINER_HOST", "DOCKER_HOST"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok()?.strip_prefix("unix://").map(PathBuf::from));
     Ok(Access {
         username: arguments.username.clone(),
         password: password(arguments)?,
@@ -203,7 +201,8 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         docker_config: variable("DOCKER_CONFIG"),
         home,
         runtime_dir: variable("XDG_RUNTIME_DIR"),
-        daemon_socket: socket,
+        docker_host: address("DOCKER_HOST"),
+        container_host: address("CONTAINER_HOST"),
     })
 }
 
