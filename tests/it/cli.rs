@@ -225,7 +225,17 @@ fn rules_are_listed_and_explained() {
     assert!(careen(&["explain", "dl3002"]).stdout.contains("image/root-user"), "by the id of another tool");
     let unknown = careen(&["explain", "image/rot-user"]);
     assert_eq!(unknown.code, 2);
-    assert!(unknown.stderr.contains("help"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("help: did you mean `image/root-user`?"), "{}", unknown.stderr);
+    for rule in json.as_array().unwrap() {
+        for field in ["why", "remediation"] {
+            assert!(rule[field].as_str().is_some_and(|text| !text.is_empty()), "{} has no {field}", rule["id"]);
+        }
+        assert!(rule["bad"].is_string() && rule["good"].is_string(), "{}", rule["id"]);
+    }
+    let family = careen(&["rules", "--family", "image,foo"]);
+    assert_eq!((family.code, family.stdout.as_str()), (2, ""));
+    assert!(family.stderr.contains("`foo`") && family.stderr.contains("image, layer"), "{}", family.stderr);
+    assert!(careen(&["rules", "--family", "secret"]).stdout.lines().all(|line| line.contains(" secret/")));
 }
 
 #[test]
