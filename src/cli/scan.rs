@@ -73,7 +73,7 @@ pub(super) struct ScanArguments {
     #[arg(long, env = "CAREEN_REGISTRY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     registry_token: Option<String>,
     /// Allow plain HTTP and any certificate with the target's registry
-    #[arg(long, env = "CAREEN_INSECURE")]
+    #[arg(long, env = "CAREEN_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
     insecure: bool,
     /// Trust the certificates of this PEM file too
     #[arg(long, value_name = "FILE", env = "CAREEN_CACERT")]
@@ -123,6 +123,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     };
     if let Err(error) = written {
         term::print_error(&error);
+        outputs.write_failure_instead(&error, arguments);
         return Exit::of(&error);
     }
     match reports {
@@ -211,7 +212,7 @@ fn password(arguments: &ScanArguments) -> Result<Option<Sensitive>> {
     if !arguments.password_stdin {
         return Ok(std::env::var("CAREEN_PASSWORD").ok().filter(|password| !password.is_empty()).map(Sensitive));
     }
-    if arguments.target == "-" {
+    if arguments.target == "-" || arguments.target.starts_with("-:") || arguments.target.starts_with("-@") {
         return Err(Error::new(ErrorKind::Usage, "standard input cannot be the image and the password at once")
             .help("set CAREEN_PASSWORD instead of --password-stdin"));
     }
@@ -273,6 +274,15 @@ impl Outputs {
             write_to(path.as_deref(), &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out))?;
         }
         Ok(())
+    }
+
+    /// Says on standard output, if nothing else goes there, that the JSON asked for could not be written to its place.
+    fn write_failure_instead(&self, error: &Error, arguments: &ScanArguments) {
+        let is_free = !arguments.quiet && self.places.iter().all(|(_, path)| path.is_some());
+        if arguments.format == "json" && is_free {
+            // nobody is left to tell when stdout is closed
+            let _ = write_to(None, &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out));
+        }
     }
 }
 
