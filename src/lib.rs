@@ -14,6 +14,7 @@ pub mod image;
 pub mod inventory;
 pub mod limit;
 pub mod limitation;
+pub mod nearest;
 pub mod output;
 pub mod package;
 pub mod pass;

@@ -2,6 +2,7 @@
 
 mod config;
 mod exit;
+mod failure;
 mod rules;
 mod scan;
 mod term;
@@ -11,7 +12,8 @@ use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,7 +30,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }));
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let exit = catch_unwind(AssertUnwindSafe(|| run(&arguments)));
-    exit.unwrap_or(Exit::CannotRun).into()
+    let exit = exit.unwrap_or_else(|_| {
+        let error = Error::new(ErrorKind::Internal, "careen stopped at a defect of its own")
+            .help("please report it, with what stands on standard error");
+        tell_programs(&arguments, &error);
+        Exit::CannotRun
+    });
+    exit.into()
 }
 
 /// Scans container images for secrets, hygiene and packages, judges them by policy, and reports.
@@ -70,14 +78,18 @@ enum PolicyCommand {
 }
 
 fn run(arguments: &[OsString]) -> Exit {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
+    let parsed = match parse(arguments) {
+        Ok(parsed) => parsed,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::CannotRun } else { Exit::Passed };
+            if !error.use_stderr() {
+                return Exit::Passed;
+            }
+            tell_programs(arguments, &failure::of_usage(&error));
+            return Exit::CannotRun;
         }
     };
-    let done = match arguments.command {
+    let done = match parsed.command {
         Command::Scan(arguments) => return scan::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
@@ -90,6 +102,46 @@ fn run(arguments: &[OsString]) -> Exit {
             term::print_error(&error);
             Exit::of(&error)
         }
+    }
+}
+
+/// Parses the command line. An empty variable of the environment is one that is not set.
+fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let mut command = Arguments::command().mut_subcommands(|command| {
+        command.mut_args(|argument| match argument.get_env() {
+            Some(name) if is_empty(name) => argument.env(Resettable::Reset),
+            _ => argument,
+        })
+    });
+    let matches = command.try_get_matches_from_mut(targets_last(arguments))?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Puts `-:name` and `-@digest`, which choose an image on standard input, where they are not taken for flags.
+fn targets_last(arguments: &[OsString]) -> Vec<&OsString> {
+    static END: std::sync::LazyLock<OsString> = std::sync::LazyLock::new(|| "--".into());
+    if arguments.contains(&END) {
+        return arguments.iter().collect();
+    }
+    let is_target = |argument: &&OsString| {
+        let bytes = argument.as_encoded_bytes();
+        bytes.starts_with(b"-:") || bytes.starts_with(b"-@")
+    };
+    let (targets, mut rest): (Vec<_>, Vec<_>) = arguments.iter().partition(is_target);
+    if !targets.is_empty() {
+        rest.push(&END);
+        rest.extend(targets);
+    }
+    rest
+}
+
+/// Writes a failure as JSON where `arguments`, which may be wrong, ask for that.
+fn tell_programs(arguments: &[OsString], error: &Error) {
+    if failure::wants_json(arguments, std::env::var_os("CAREEN_FORMAT").as_deref()) {
+        let mut out = io::stdout().lock();
+        // nobody is left to tell when stdout is closed
+        let _ = crate::output::render_failure(error, error.kind.is_refusal(), &mut out).and_then(|()| out.flush());
     }
 }
 

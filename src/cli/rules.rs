@@ -1,9 +1,12 @@
 //! `careen rules` and `careen explain`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::nearest::nearest;
 use crate::rule::Rule;
 
 #[derive(Debug, Args)]
@@ -25,6 +28,12 @@ pub(super) struct ExplainArguments {
 /// Lists the rules, sorted by id.
 pub(super) fn list(arguments: &RulesArguments) -> Result<()> {
     let mut rules = crate::scan::rules();
+    let families: BTreeSet<&str> = rules.iter().map(|rule| rule.family()).collect();
+    if let Some(unknown) = arguments.family.iter().find(|family| !families.contains(family.as_str())) {
+        let families: Vec<&str> = families.into_iter().collect();
+        return Err(Error::new(ErrorKind::Usage, format!("there is no family of rules `{}`", escape(unknown)))
+            .help(format!("the families are {}", families.join(", "))));
+    }
     if !arguments.family.is_empty() {
         rules.retain(|rule| arguments.family.iter().any(|family| family == rule.family()));
     }
@@ -35,6 +44,7 @@ pub(super) fn list(arguments: &RulesArguments) -> Result<()> {
                 serde_json::json!({
                     "id": rule.id, "family": rule.family(), "title": rule.title, "severity": rule.severity,
                     "confidence": rule.confidence, "since": rule.since, "also": rule.also, "references": rule.references,
+                    "why": rule.why, "remediation": rule.remediation, "bad": rule.bad, "good": rule.good,
                 })
             })
             .collect();
@@ -63,12 +73,19 @@ fn is_meant(rule: &Rule, word: &str) -> bool {
 
 fn unknown(word: &str, rules: &[&'static Rule]) -> Error {
     let part = word.rsplit('/').next().unwrap_or(word);
-    let near: Vec<&str> =
-        rules.iter().map(|rule| rule.id).filter(|id| !part.is_empty() && id.contains(part)).take(5).collect();
-    let help = if near.is_empty() {
-        "`careen rules` lists them all".to_owned()
-    } else {
+    let ids = || rules.iter().map(|rule| rule.id);
+    let holding: Vec<&str> = ids().filter(|id| !part.is_empty() && id.contains(part)).take(5).collect();
+    let name_of = |id: &'static str| id.rsplit('/').next().unwrap_or(id);
+    let help = if let Some(near) = nearest(word, ids()) {
+        format!("did you mean `{near}`?")
+    } else if !holding.is_empty() {
+        format!("did you mean {}?", holding.join(", "))
+    } else if let Some(near) = nearest(part, ids().map(name_of)) {
+        // the family may be wrong or left out
+        let near: Vec<&str> = ids().filter(|id| name_of(id) == near).collect();
         format!("did you mean {}?", near.join(", "))
+    } else {
+        "`careen rules` lists them all".to_owned()
     };
     Error::new(ErrorKind::Usage, format!("there is no rule `{}`", escape(word))).help(help)
 }

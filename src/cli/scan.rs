@@ -73,7 +73,7 @@ pub(super) struct ScanArguments {
     #[arg(long, env = "CAREEN_REGISTRY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     registry_token: Option<String>,
     /// Allow plain HTTP and any certificate with the target's registry
-    #[arg(long, env = "CAREEN_INSECURE")]
+    #[arg(long, env = "CAREEN_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
     insecure: bool,
     /// Trust the certificates of this PEM file too
     #[arg(long, value_name = "FILE", env = "CAREEN_CACERT")]
@@ -123,6 +123,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     };
     if let Err(error) = written {
         term::print_error(&error);
+        outputs.write_failure_instead(&error, arguments);
         return Exit::of(&error);
     }
     match reports {
@@ -180,6 +181,7 @@ fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
 
 fn access(arguments: &ScanArguments) -> Result<Access> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let address = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME");
     let user = variable("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
     let folder = std::env::current_dir().unwrap_or_default();
@@ -189,9 +191,6 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         mirrors.insert(host.clone(), registry.mirrors);
         trusted_realms.insert(host, registry.trusted_realms);
     }
-    let socket = ["CONTAINER_HOST", "DOCKER_HOST"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok()?.strip_prefix("unix://").map(PathBuf::from));
     Ok(Access {
         username: arguments.username.clone(),
         password: password(arguments)?,
@@ -203,7 +202,8 @@ fn access(arguments: &ScanArguments) -> Result<Access> {
         docker_config: variable("DOCKER_CONFIG"),
         home,
         runtime_dir: variable("XDG_RUNTIME_DIR"),
-        daemon_socket: socket,
+        docker_host: address("DOCKER_HOST"),
+        container_host: address("CONTAINER_HOST"),
     })
 }
 
@@ -212,7 +212,7 @@ fn password(arguments: &ScanArguments) -> Result<Option<Sensitive>> {
     if !arguments.password_stdin {
         return Ok(std::env::var("CAREEN_PASSWORD").ok().filter(|password| !password.is_empty()).map(Sensitive));
     }
-    if arguments.target == "-" {
+    if arguments.target == "-" || arguments.target.starts_with("-:") || arguments.target.starts_with("-@") {
         return Err(Error::new(ErrorKind::Usage, "standard input cannot be the image and the password at once")
             .help("set CAREEN_PASSWORD instead of --password-stdin"));
     }
@@ -274,6 +274,15 @@ impl Outputs {
             write_to(path.as_deref(), &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out))?;
         }
         Ok(())
+    }
+
+    /// Says on standard output, if nothing else goes there, that the JSON asked for could not be written to its place.
+    fn write_failure_instead(&self, error: &Error, arguments: &ScanArguments) {
+        let is_free = !arguments.quiet && self.places.iter().all(|(_, path)| path.is_some());
+        if arguments.format == "json" && is_free {
+            // nobody is left to tell when stdout is closed
+            let _ = write_to(None, &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out));
+        }
     }
 }
 

@@ -305,7 +305,8 @@ struct WireSource<'a> {
 struct WirePackageLocation<'a> {
     path: &'a ImagePath,
     layer: u32,
-    added_by: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_layer: Option<u32>,
 }
 
 impl<'a> WirePackage<'a> {
@@ -325,8 +326,8 @@ impl<'a> WirePackage<'a> {
                 .iter()
                 .map(|place| WirePackageLocation {
                     path: &place.path,
-                    layer: place.node.layer,
-                    added_by: place.added_by,
+                    layer: place.added_by,
+                    live_layer: (place.node.layer != place.added_by).then_some(place.node.layer),
                 })
                 .collect(),
         }
@@ -430,7 +431,8 @@ enum WireLocation<'a> {
     },
     Config {
         path: &'static str,
-        key: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<&'a str>,
     },
     History {
         path: &'static str,
@@ -444,7 +446,6 @@ enum WireLocation<'a> {
         layer: u32,
         purl: &'a str,
     },
-    Image {},
 }
 
 impl<'a> WireLocation<'a> {
@@ -456,12 +457,13 @@ impl<'a> WireLocation<'a> {
                 start_line: lines.map(|(first, _)| first),
                 end_line: lines.map(|(_, last)| last),
             },
-            Location::Config { key } => Self::Config { path: "config", key },
+            Location::Config { key } => Self::Config { path: "config", key: Some(key) },
             Location::History { index, layer, key } => {
                 Self::History { path: "config", layer: *layer, key, history_index: *index }
             }
             Location::Package { purl, path, layer } => Self::Package { path, layer: *layer, purl },
-            Location::Image => Self::Image {},
+            // the configuration speaks for the image as a whole
+            Location::Image => Self::Config { path: "config", key: None },
         }
     }
 }
@@ -575,12 +577,29 @@ mod tests {
             location("secret/build-argument"),
             json!({"kind": "history", "path": "config", "layer": 1, "key": "NPM_TOKEN", "history_index": 4})
         );
-        assert_eq!(location("image/wasted-space"), json!({"kind": "image"}));
+        assert_eq!(location("image/wasted-space"), json!({"kind": "config", "path": "config"}));
         assert_eq!(
             location("package/end-of-life"),
             json!({"kind": "package", "path": "/var/lib/dpkg/status", "layer": 1,
                    "purl": "pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12"})
         );
+    }
+
+    #[test]
+    fn a_package_is_in_the_layer_that_brought_it() {
+        let mut report = sample::report();
+        let place = report.packages.first_mut().and_then(|package| package.locations.first_mut()).expect("one");
+        (place.added_by, place.node.layer) = (1, 3);
+        let path = place.path.to_string();
+        let written = render(&[report]);
+        assert_eq!(
+            written["packages"][0]["locations"][0],
+            json!({"path": path, "layer": 1, "live_layer": 3}),
+            "the layer of the live file is told where it is another"
+        );
+        check(&written);
+        let place = &render(&[sample::empty(), sample::report()])["reports"][1]["packages"][0]["locations"][0];
+        assert!(place.get("added_by").is_none());
     }
 
     #[test]

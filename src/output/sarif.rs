@@ -237,8 +237,7 @@ fn location(finding: &Finding, report: &Report) -> SarifLocation {
             path_uri(path.as_bytes())
         }
         Location::Package { path, .. } => path_uri(path.as_bytes()),
-        Location::Config { .. } | Location::History { .. } => "config".into(),
-        Location::Image => "image".into(),
+        Location::Config { .. } | Location::History { .. } | Location::Image => "config".into(),
     };
     let mut physical =
         PhysicalLocation::builder().artifact_location(ArtifactLocation::builder().uri(uri).build()).build();
@@ -399,12 +398,29 @@ fn repository(target: &TargetSummary) -> &str {
     let reference = target.reference.strip_prefix(target.source).and_then(|rest| rest.strip_prefix(':'));
     let reference = reference.unwrap_or(&target.reference);
     let is_named = matches!(target.source, "registry" | "docker" | "podman");
-    let repository = match target.tags.first() {
-        Some(tag) if !is_named => without_version(tag),
-        _ if is_named => without_version(reference),
-        _ => without_version(reference.trim_end_matches('/').rsplit('/').next().unwrap_or_default()),
+    // an OCI layout may name its images by bare tags, such as `latest`
+    let named = || target.tags.iter().find(|tag| tag.contains(['/', ':']));
+    let repository = if is_named {
+        without_version(reference)
+    } else if let Some(tag) = named() {
+        without_version(tag)
+    } else if reference == "-" {
+        "stdin"
+    } else {
+        let name = reference.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        without_endings(without_version(name))
     };
-    if matches!(repository, "" | "-" | "." | "..") { "image" } else { repository }
+    if matches!(repository, "" | "." | "..") { "image" } else { repository }
+}
+
+/// Takes the endings of archives off a file's name; another part after a dot may be all that tells two images apart.
+fn without_endings(name: &str) -> &str {
+    const ENDINGS: &[&str] =
+        &["tar", "gz", "tgz", "zst", "zstd", "tzst", "xz", "txz", "bz2", "tbz2", "oci", "img", "iso", "zip"];
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() && ENDINGS.contains(&ending) => without_endings(stem),
+        _ => name,
+    }
 }
 
 /// Takes `:tag` and `@digest` off a reference; a port stays.
@@ -713,9 +729,14 @@ mod tests {
             ("registry", "registry:shop/api@sha256:00", None, "careen/shop/api/"),
             ("docker", "docker:api:1", Some("api:1"), "careen/api/"),
             ("docker-archive", "docker-archive:out/image.tar:api:1", Some("shop/api:1"), "careen/shop/api/"),
-            ("docker-archive", "out/image-1.tar", None, "careen/image-1.tar/"),
+            ("docker-archive", "out/image-1.tar", None, "careen/image-1/"),
+            ("oci-dir", "out/small.oci", Some("latest"), "careen/small/"),
+            ("oci-dir", "out/small.oci", Some("1.0"), "careen/small/"),
+            ("oci-archive", "out/small-1.2.oci.tar.gz:1.0", Some("1.0"), "careen/small-1.2/"),
+            ("oci-archive", "out/small.oci", Some("localhost/shop:2"), "careen/localhost/shop/"),
             ("oci-dir", "./layout/", None, "careen/layout/"),
-            ("stdin", "-", None, "careen/image/"),
+            ("oci-archive", "-", None, "careen/stdin/"),
+            ("oci-archive", "-", Some("2.0"), "careen/stdin/"),
             ("dir", "dir:/", None, "careen/image/"),
         ];
         for (source, reference, tag, expected) in cases {

@@ -1,11 +1,11 @@
 //! `--fail-on`: one more rule, given on the command line.
 
-use super::diagnostic::nearest;
 use super::pattern::Bound;
 use super::selector::Selector;
 use super::{Action, PolicyRule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::nearest::nearest;
 use crate::rule::{Rule, Severity};
 
 /// `SEVERITY[,FAMILY…]`: findings that bad or worse, of these families or of all, break the policy.

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::escape::escape;
 use crate::finding::Visibility;
 use crate::inventory::Origin;
+use crate::nearest::nearest;
 use crate::rule::{Confidence, Rule, Severity};
 use crate::time::Date;
 
@@ -381,13 +382,13 @@ fn nearest_rule(glob: &Glob, rules: impl Iterator<Item = &'static Rule> + Clone)
     let text = glob.as_str();
     if !glob.is_literal() {
         let family = text.split('/').next().unwrap_or_default();
-        let near = diagnostic::nearest(family, rules.map(Rule::family)).filter(|near| *near != family)?;
+        let near = nearest(family, rules.map(Rule::family)).filter(|near| *near != family)?;
         return Some(format!("did you mean the family `{near}`?"));
     }
-    if let Some(id) = diagnostic::nearest(text, rules.clone().map(|rule| rule.id)) {
+    if let Some(id) = nearest(text, rules.clone().map(|rule| rule.id)) {
         return Some(format!("did you mean `{id}`?"));
     }
-    let old = diagnostic::nearest(text, rules.clone().flat_map(|rule| rule.also.iter().copied()))?;
+    let old = nearest(text, rules.clone().flat_map(|rule| rule.also.iter().copied()))?;
     // in another tool one digit off is quite another rule, so it is said which
     let ids: Vec<&str> = rules.filter(|rule| rule.also.contains(&old)).map(|rule| rule.id).collect();
     Some(format!("did you mean `{old}`, which is `{}` here?", ids.join("`, `")))

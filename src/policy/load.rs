@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::Read as _;
 
-use super::diagnostic::nearest;
 use super::file::{self, Known};
 use super::preset::{DEFAULT_PRESET, Preset, preset, presets};
 use super::{Action, FailOn, Policy, PolicySet};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::nearest::nearest;
 use crate::rule::Rule;
 use crate::size::ByteSize;
 use crate::time::Date;

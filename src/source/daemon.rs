@@ -59,6 +59,18 @@ pub(super) fn open(request: &Request<'_>, daemon: Daemon) -> Result<Opened> {
     Ok(Opened::Stream(Box::new(Stream::new(request, place, Box::new(start)).named(id))))
 }
 
+/// The socket of an address in the environment variable `name`.
+pub(super) fn socket_of(name: &str, address: &str) -> Result<PathBuf> {
+    let scheme = match address.split_once("://") {
+        Some(("unix", path)) if !path.is_empty() => return Ok(path.into()),
+        // no more of it is shown, since it may hold a password
+        Some((scheme, _)) => format!("`{}://` address", escape(scheme)),
+        None => "address without `unix://`".to_owned(),
+    };
+    Err(Error::new(ErrorKind::Config, format!("{name} names no Unix socket: careen cannot use its {scheme}"))
+        .help(format!("set `{name}=unix:///path/of/the.sock`, or save the image to a file and scan that")))
+}
+
 impl Daemon {
     /// Asks for an image; the answer is the archive.
     fn ask(&self, name: &str) -> Result<Box<dyn Read + Send>> {
@@ -304,11 +316,15 @@ mod tests {
         out
     }
 
+    fn address(socket: &Path) -> String {
+        format!("unix://{}", socket.display())
+    }
+
     /// Asks a daemon that answers so for an image, twice, and describes what came of the last.
     fn ask(name: &str, answers: Vec<Vec<u8>>) -> (String, Vec<String>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let socket = folder.path().join("api.sock");
-        let (limits, access) = (Limits::default(), Access { daemon_socket: Some(socket.clone()), ..Access::default() });
+        let (limits, access) = (Limits::default(), Access { docker_host: Some(address(&socket)), ..Access::default() });
         let times = answers.len();
         let server = serve(&socket, answers);
         let mut request = request(name, Choice::Only, &limits);
@@ -381,13 +397,43 @@ mod tests {
     fn a_daemon_that_is_not_there_is_told_with_its_sockets() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let limits = Limits::default();
-        let access = Access { daemon_socket: Some(folder.path().join("gone.sock")), ..Access::default() };
+        let access = Access { container_host: Some(address(&folder.path().join("gone.sock"))), ..Access::default() };
         let mut request = request("x", Choice::Only, &limits);
         request.access = &access;
         let error = super::super::podman::Podman.open(&request).err().expect("nobody listens");
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::NotFound, "cannot reach the Podman service"));
         assert!(error.place.is_some_and(|place| place.ends_with("gone.sock")));
         assert!(error.help.is_some_and(|help| help.contains("podman system service")));
+    }
+
+    #[test]
+    fn each_daemon_has_its_own_variable() {
+        let limits = Limits::default();
+        let (here, there) = ("unix:///nowhere/a.sock".to_owned(), "tcp://user:word@10.0.0.1:2375".to_owned());
+        let access = |docker: &str, podman: &str| Access {
+            docker_host: Some(docker.to_owned()),
+            container_host: Some(podman.to_owned()),
+            ..Access::default()
+        };
+        let sources: [&dyn super::super::Source; 2] = [&super::super::docker::Docker, &super::super::podman::Podman];
+        for (access, kinds) in [
+            (access(&here, &there), [ErrorKind::NotFound, ErrorKind::Config]),
+            (access(&there, &here), [ErrorKind::Config, ErrorKind::NotFound]),
+            (access("/nowhere/a.sock", "unix://"), [ErrorKind::Config, ErrorKind::Config]),
+        ] {
+            for (source, kind) in sources.iter().zip(kinds) {
+                let mut request = request("x", Choice::Only, &limits);
+                request.access = &access;
+                let error = source.open(&request).err().expect("nobody listens");
+                assert_eq!(error.kind, kind, "{}: {error}", source.id());
+                assert!(!error.to_string().contains("word"), "{error}");
+                if kind == ErrorKind::Config {
+                    assert!(error.message.contains("_HOST names no Unix socket"), "{error}");
+                } else {
+                    assert_eq!(error.place.as_deref(), Some("/nowhere/a.sock"));
+                }
+            }
+        }
     }
 
     #[test]

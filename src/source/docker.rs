@@ -25,7 +25,7 @@ impl Source for Docker {
             Daemon {
                 id: self.id(),
                 name: "Docker daemon",
-                sockets: sockets(request.access),
+                sockets: sockets(request.access)?,
                 start: "start it with `systemctl start docker`, or name its socket in `DOCKER_HOST=unix://…`",
             },
         )
@@ -33,11 +33,11 @@ impl Source for Docker {
 }
 
 /// Where the daemon listens: the system's socket, a rootless one, Docker Desktop's.
-fn sockets(access: &Access) -> Vec<PathBuf> {
-    if let Some(socket) = &access.daemon_socket {
-        return vec![socket.clone()];
+fn sockets(access: &Access) -> Result<Vec<PathBuf>> {
+    if let Some(address) = &access.docker_host {
+        return Ok(vec![daemon::socket_of("DOCKER_HOST", address)?]);
     }
     let rootless = access.runtime_dir.as_ref().map(|folder| folder.join("docker.sock"));
     let desktop = access.home.as_ref().map(|home| home.join(".docker/run/docker.sock"));
-    [Some(PathBuf::from("/var/run/docker.sock")), rootless, desktop].into_iter().flatten().collect()
+    Ok([Some(PathBuf::from("/var/run/docker.sock")), rootless, desktop].into_iter().flatten().collect())
 }

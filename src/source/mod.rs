@@ -111,8 +111,10 @@ pub struct Access {
     pub home: Option<std::path::PathBuf>,
     /// `XDG_RUNTIME_DIR`, for podman's socket and credentials.
     pub runtime_dir: Option<std::path::PathBuf>,
-    /// `DOCKER_HOST` or `CONTAINER_HOST` where it names a unix socket.
-    pub daemon_socket: Option<std::path::PathBuf>,
+    /// `DOCKER_HOST`, a `unix://` address, for `docker:` alone.
+    pub docker_host: Option<String>,
+    /// `CONTAINER_HOST`, a `unix://` address, for `podman:` alone.
+    pub container_host: Option<String>,
 }
 
 /// A credential; shows itself as `***`.

@@ -25,7 +25,7 @@ impl Source for Podman {
             Daemon {
                 id: self.id(),
                 name: "Podman service",
-                sockets: sockets(request.access),
+                sockets: sockets(request.access)?,
                 start: "start it with `systemctl --user start podman.socket` or `podman system service`, \
                         or name its socket in `CONTAINER_HOST=unix://…`",
             },
@@ -34,10 +34,10 @@ impl Source for Podman {
 }
 
 /// Where the service listens: the user's socket, then the system's.
-fn sockets(access: &Access) -> Vec<PathBuf> {
-    if let Some(socket) = &access.daemon_socket {
-        return vec![socket.clone()];
+fn sockets(access: &Access) -> Result<Vec<PathBuf>> {
+    if let Some(address) = &access.container_host {
+        return Ok(vec![daemon::socket_of("CONTAINER_HOST", address)?]);
     }
     let user = access.runtime_dir.as_ref().map(|folder| folder.join("podman/podman.sock"));
-    user.into_iter().chain([PathBuf::from("/run/podman/podman.sock")]).collect()
+    Ok(user.into_iter().chain([PathBuf::from("/run/podman/podman.sock")]).collect())
 }

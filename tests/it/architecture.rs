@@ -17,7 +17,7 @@ const RANKS: &[&[&str]] = &[
     &["tree"],
     &["image", "rule", "format"],
     &["limitation", "limit", "path", "digest", "time"],
-    &["error", "escape", "size"],
+    &["error", "escape", "nearest", "size"],
 ];
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.

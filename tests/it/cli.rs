@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::image::{Built, Packing, Recipe};
+use crate::support::image::{Built, DockerStyle, Packing, Recipe, docker_archive};
 use crate::support::raw::RawTar;
 use crate::support::run::{Run, TODAY, careen, careen_reading, command, file_of, run};
 use crate::support::token;
@@ -113,6 +113,83 @@ fn failures_are_json_where_json_was_asked_for() {
         assert!(run.stderr.contains("error"), "people are told too: {}", run.stderr);
         assert_eq!(scan(&[target]).stdout, "", "text says nothing on stdout");
     }
+}
+
+#[test]
+fn wrong_command_lines_are_json_where_json_was_asked_for() {
+    let failure = |run: &Run| -> Value {
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.stderr.contains("error"), "people are told too: {}", run.stderr);
+        let failure: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((&failure["schema"], &failure["outcome"]), (&"careen.report/1".into(), &"error".into()));
+        failure
+    };
+    let cases: &[(&[&str], &str)] = &[
+        (&["scan", "-f", "json", "--bogus", DEMO], "unexpected argument '--bogus' found"),
+        (&["scan", "--format=json"], "the following required arguments were not provided: <TARGET>"),
+        (&["image", "-fjson", "--today", "soon", DEMO], "invalid value 'soon' for '--today <YYYY-MM-DD>'"),
+    ];
+    for (arguments, message) in cases {
+        let error = failure(&careen(arguments))["error"].clone();
+        assert_eq!(error["kind"], "usage");
+        assert!(error["message"].as_str().unwrap().starts_with(message), "{error}");
+    }
+    let mut by_variable = command(&["scan", "--bogus"]);
+    by_variable.env("CAREEN_FORMAT", "json");
+    assert_eq!(failure(&run(by_variable, &[]))["error"]["kind"], "usage");
+    for arguments in [&["scan", "--bogus"] as &[&str], &["rules", "-f", "json", "--bogus"]] {
+        assert_eq!(careen(arguments).stdout, "", "{arguments:?}");
+    }
+
+    let place = "/no/such/folder/report.json";
+    for target in [DEMO, "Cargo.toml"] {
+        let error = failure(&scan(&["-f", "json", "-o", place, target]))["error"].clone();
+        assert_eq!((error["kind"].as_str(), error["place"].as_str()), (Some("not-found"), Some(place)));
+    }
+    let beside_text = scan(&["-o", &format!("json={place}"), DEMO]);
+    assert!(beside_text.stdout.starts_with(DEMO), "text stays text");
+    assert_eq!(scan(&["-q", "-f", "json", "-o", place, DEMO]).stdout, "");
+}
+
+#[test]
+fn the_words_that_choose_an_image_on_standard_input_work_as_told() {
+    let (first, second) = (good(), Recipe::read("images/a-overwritten-by-empty.toml").build());
+    let images = [("shop/api:1.4", &first), ("shop/api:1.5", &second)];
+    let archive = docker_archive(&images, DockerStyle::Hybrid, Packing::Plain);
+    let asked = careen_reading(&archive, &["-f", "json", "-"]);
+    assert_eq!(asked.code, 2, "{}", asked.stderr);
+    let words: Vec<&str> = asked.stderr.split('`').filter(|word| word.starts_with('-')).collect();
+    assert_eq!(words, ["-:shop/api:1.4", "-:shop/api:1.5"], "{}", asked.stderr);
+    let mut digests = Vec::new();
+    for (word, arguments) in [(words[0], ["-f", "json"]), (words[1], ["--format", "json"])] {
+        for arguments in [[word, arguments[0], arguments[1]], [arguments[0], arguments[1], word]] {
+            let run = careen_reading(&archive, &arguments);
+            let report: Value = serde_json::from_str(&run.stdout).unwrap();
+            assert_eq!(report["target"]["tags"][0], word[2..], "{arguments:?}: {}", run.stderr);
+            digests.push(report["target"]["config_digest"].as_str().unwrap().to_owned());
+        }
+    }
+    digests.dedup();
+    assert_eq!(digests.len(), 2);
+    let by_digest = careen_reading(&archive, &[&format!("-@{}", digests[0]), "-f", "json"]);
+    let report: Value = serde_json::from_str(&by_digest.stdout).unwrap();
+    assert_eq!(report["target"]["config_digest"], digests[0].as_str(), "{}", by_digest.stderr);
+    assert_eq!(careen_reading(&archive, &["-:shop/api:1.4", "-:shop/api:1.5"]).code, 2, "one target at a time");
+}
+
+#[test]
+fn variables_of_flags_take_the_usual_words() {
+    for value in ["", "0", "no", "off", "false", "1", "yes", "on", "true"] {
+        let mut command = command(&["scan", "--today", TODAY, DEMO]);
+        command.env("CAREEN_INSECURE", value);
+        assert_eq!(run(command, &[]).code, 1, "CAREEN_INSECURE={value}");
+    }
+    let mut command = command(&["scan", "--today", TODAY, DEMO]);
+    for name in ["FORMAT", "POLICY", "PLATFORM", "USERNAME", "REGISTRY_TOKEN", "CACERT", "CONFIG", "COLOR"] {
+        command.env(format!("CAREEN_{name}"), "");
+    }
+    let unset = run(command, &[]);
+    assert_eq!((unset.code, unset.stderr.as_str()), (1, ""), "an empty variable is not set");
 }
 
 #[test]
@@ -225,7 +302,17 @@ fn rules_are_listed_and_explained() {
     assert!(careen(&["explain", "dl3002"]).stdout.contains("image/root-user"), "by the id of another tool");
     let unknown = careen(&["explain", "image/rot-user"]);
     assert_eq!(unknown.code, 2);
-    assert!(unknown.stderr.contains("help"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("help: did you mean `image/root-user`?"), "{}", unknown.stderr);
+    for rule in json.as_array().unwrap() {
+        for field in ["why", "remediation"] {
+            assert!(rule[field].as_str().is_some_and(|text| !text.is_empty()), "{} has no {field}", rule["id"]);
+        }
+        assert!(rule["bad"].is_string() && rule["good"].is_string(), "{}", rule["id"]);
+    }
+    let family = careen(&["rules", "--family", "image,foo"]);
+    assert_eq!((family.code, family.stdout.as_str()), (2, ""));
+    assert!(family.stderr.contains("`foo`") && family.stderr.contains("image, layer"), "{}", family.stderr);
+    assert!(careen(&["rules", "--family", "secret"]).stdout.lines().all(|line| line.contains(" secret/")));
 }
 
 #[test]
