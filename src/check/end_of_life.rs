@@ -38,6 +38,20 @@ pub(super) static EOL_SOON: Rule = Rule {
     ..Rule::NEW
 };
 
+/// The end is not known.
+pub(super) static EOL_UNKNOWN: Rule = Rule {
+    id: "base/eol-unknown",
+    title: "It is not known how long the distribution gets security updates",
+    severity: Severity::Info,
+    why: "Without a date nobody is warned when support ends: the release may be too new or too old for the dates careen \
+          carries, or the distribution is not among them.",
+    remediation: "Look the date up at the vendor's, and note it where the image is built.",
+    references: &["https://endoflife.date/tags/linux-distribution"],
+    bad: "FROM example.org/own-distribution:7",
+    good: "FROM debian:13",
+    ..Rule::NEW
+};
+
 /// From how many days before the end on the image is warned of.
 const SOON_DAYS: i64 = 90;
 
@@ -65,6 +79,8 @@ struct Table {
 struct Release {
     distro: String,
     version: String,
+    /// What `os-release`'s name starts with, where one id and version stand for two distributions.
+    named: Option<String>,
     name: String,
     /// Last day of updates for everybody.
     #[serde(deserialize_with = "date")]
@@ -82,12 +98,13 @@ fn date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Date, D::Er
 impl Table {
     /// The entry of a distribution: of its whole version, or of the part before the last dot, and so on.
     fn release(&self, distro: &Distro) -> Option<&Release> {
-        if self.rolling.contains(&distro.id) {
-            return None;
-        }
+        let is_it = |release: &&Release| {
+            release.distro == distro.id
+                && release.named.as_ref().is_none_or(|start| distro.name.starts_with(start.as_str()))
+        };
         let mut version = distro.version_id.as_str();
         loop {
-            let found = self.release.iter().find(|r| r.distro == distro.id && r.version == version);
+            let found = self.release.iter().filter(is_it).find(|release| release.version == version);
             match (found, version.rsplit_once('.')) {
                 (Some(_), _) | (None, None) => return found,
                 (None, Some((shorter, _))) => version = shorter,
@@ -101,12 +118,21 @@ pub(super) struct EndOfLife;
 
 impl Check for EndOfLife {
     fn rules(&self) -> &'static [&'static Rule] {
-        const { &[&EOL_DISTRO, &EOL_SOON] }
+        const { &[&EOL_DISTRO, &EOL_SOON, &EOL_UNKNOWN] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let Some(distro) = &context.image.distro else { return };
-        let Some(release) = TABLE.release(distro) else { return };
+        // rolling distributions have no releases that could end
+        if TABLE.rolling.contains(&distro.id) {
+            return;
+        }
+        let location = Location::File { path: distro.path.clone(), layer: distro.layer, lines: None };
+        let subject = format!("{} {}", escape(&distro.id), escape(&distro.version_id));
+        let Some(release) = TABLE.release(distro) else {
+            findings.push(Finding::new(&EOL_UNKNOWN, subject, location, without_date(distro)));
+            return;
+        };
         let ends = release.ends;
         let days_over = context.today.days_since(ends);
         let (rule, mut message) = if days_over > 0 {
@@ -123,14 +149,26 @@ impl Check for EndOfLife {
         if let (Some(end), Some(by)) = (still_sold, &release.extended_by) {
             message = format!("{message}; {by} goes on until {end}");
         }
-        let location = Location::File { path: distro.path.clone(), layer: distro.layer, lines: None };
-        let subject = format!("{} {}", escape(&distro.id), escape(&distro.version_id));
         findings.push(
             Finding::new(rule, subject, location, message)
                 .evidence("ended", ends.to_string())
                 .evidence("days", days_over)
                 .evidence("source", release.source.as_str()),
         );
+    }
+}
+
+fn without_date(distro: &Distro) -> String {
+    let id = if distro.id.is_empty() { "linux" } else { &distro.id };
+    let named = [distro.name.as_str(), id].into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+    let known = TABLE.release.iter().any(|release| release.distro == distro.id);
+    let named = escape(named);
+    if distro.version_id.is_empty() && known {
+        format!("`{named}` states no version, as testing and rolling releases do: no end-of-life date is known for it")
+    } else if distro.version_id.is_empty() || distro.name.contains(&distro.version_id) {
+        format!("no end-of-life date is known for `{named}`")
+    } else {
+        format!("no end-of-life date is known for `{named} {}`", escape(&distro.version_id))
     }
 }
 
@@ -144,7 +182,7 @@ mod tests {
     fn the_table_is_sound() {
         let mut seen = BTreeSet::new();
         for release in &TABLE.release {
-            let id = (&release.distro, &release.version);
+            let id = (&release.distro, &release.version, &release.named);
             assert!(seen.insert(id), "{id:?} twice");
             assert!(release.source.starts_with("https://") && !release.name.is_empty(), "{id:?}");
             assert_eq!(release.extended.is_some(), release.extended_by.is_some(), "{id:?}");
@@ -165,7 +203,11 @@ mod tests {
                 "high base/eol-distro /etc/os-release@0: Debian 11 (bullseye) got its last security updates on 2026-08-31; Freexian's Extended LTS goes on until 2031-06-30",
             ),
             ("debian", "12", ""),
-            ("debian", "", ""),
+            (
+                "debian",
+                "",
+                "info base/eol-unknown /etc/os-release@0: `debian` states no version, as testing and rolling releases do: no end-of-life date is known for it",
+            ),
             (
                 "alpine",
                 "3.18.4",
@@ -189,11 +231,33 @@ mod tests {
                 "high base/eol-distro /etc/os-release@0: Amazon Linux 2 got its last security updates on 2026-06-30",
             ),
             ("wolfi", "20230201", ""),
-            ("something", "1", ""),
+            ("arch", "", ""),
+            (
+                "something",
+                "1",
+                "info base/eol-unknown /etc/os-release@0: no end-of-life date is known for `something 1`",
+            ),
+            ("debian", "99", "info base/eol-unknown /etc/os-release@0: no end-of-life date is known for `debian 99`"),
         ];
         for (id, version, expected) in cases {
             let expected: Vec<_> = Some(expected).into_iter().filter(|text| !text.is_empty()).collect();
             assert_eq!(shown(&EndOfLife, &image("{}").on(id, version)), expected, "{id} {version}");
+        }
+    }
+
+    #[test]
+    fn centos_linux_is_told_from_centos_stream() {
+        for (version, name, ends) in [
+            ("8", "CentOS Linux 8", "CentOS Linux 8 got its last security updates on 2021-12-31"),
+            ("8", "CentOS Linux 8 (Core)", "CentOS Linux 8 got its last security updates on 2021-12-31"),
+            ("8", "CentOS Stream 8", "CentOS Stream 8 got its last security updates on 2024-05-31"),
+            ("8", "", "CentOS Stream 8 got its last security updates on 2024-05-31"),
+            ("7", "CentOS Linux 7 (Core)", "CentOS 7 got its last security updates on 2024-06-30"),
+        ] {
+            let mut image = image("{}").on("centos", version);
+            image.distro.as_mut().expect("it was just set").name = name.into();
+            let expected = format!("high base/eol-distro /etc/os-release@0: {ends}");
+            assert_eq!(shown(&EndOfLife, &image), [expected], "{name}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Check, Context};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, named_base};
 use crate::rule::{Rule, Severity};
 
 /// The base's tag moves from release to release.
@@ -75,13 +75,15 @@ impl Check for FloatingBase {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
         let Some(base) = Base::of(image) else {
-            // one layer is a base itself, and without a distribution it was probably made from nothing
-            if image.config.is_some() && image.layers.len() > 1 && image.distro.is_some() {
+            if image.config.is_some() && !image.layers.is_empty() {
                 let message = format!("no annotation, label or history names the base; `{NAME}` would");
                 findings.push(Finding::new(&UNKNOWN_BASE, "base", Location::Image, message));
             }
             return;
         };
+        if base.name == "scratch" {
+            return;
+        }
         let name = escape(base.name);
         let (rule, message) = match reference_of(base.name) {
             Reference::Floating(None) => (&FLOATING_TAG, format!("the base `{name}` has no tag, which means `latest`")),
@@ -120,18 +122,10 @@ impl<'a> Base<'a> {
         Self::from_history(image)
     }
 
-    /// Buildah notes `FROM name` as a comment, and the id of its own last step for the others.
     fn from_history(image: &'a Inventory) -> Option<Self> {
-        let steps = &image.config.as_ref()?.history;
-        let names = steps.iter().rev().filter_map(|step| step.comment.trim().strip_prefix("FROM "));
-        let name = names.map(str::trim).find(|name| !name.is_empty() && !name.contains(' ') && !is_image_id(name))?;
-        (name != "scratch").then_some(Self { name, digest: None, source: "history" })
+        let (_, name) = named_base(image.config.as_ref()?)?;
+        Some(Self { name, digest: None, source: "history" })
     }
-}
-
-fn is_image_id(name: &str) -> bool {
-    let hex = name.strip_prefix("sha256:").unwrap_or(name);
-    matches!(hex.len(), 12 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// How firmly a name holds one image.
@@ -210,13 +204,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_said_where_there_must_be_a_base() {
-        let mut image = image("{}").on("debian", "12");
+    fn what_is_not_known_is_said() {
+        let mut image = image("{}");
         image.annotations.insert(NAME.into(), String::new()); // buildah, when the base had no name
         assert_eq!(shown(&FloatingBase, &image), [""; 0]);
-        image.layers = vec![LayerSummary::default(); 2];
-        assert_eq!(shown(&FloatingBase, &image).len(), 1);
+        image.layers = vec![LayerSummary::default()];
+        let unknown = "info base/unknown-base image: no annotation, label or history names the base; \
+                       `org.opencontainers.image.base.name` would";
+        assert_eq!(shown(&FloatingBase, &image), [unknown]);
         image.config = None;
         assert_eq!(shown(&FloatingBase, &image), [""; 0]);
+    }
+
+    #[test]
+    fn scratch_is_a_known_base() {
+        let mut built = image(r#"{"history":[{"comment":"FROM scratch"},{"comment":"FROM 46ac4fa67c20"}]}"#);
+        built.layers = vec![LayerSummary::default()];
+        assert_eq!(shown(&FloatingBase, &built), [""; 0]);
+        let mut annotated = image("{}");
+        annotated.annotations.insert(NAME.into(), "scratch".into());
+        annotated.layers = vec![LayerSummary::default()];
+        assert_eq!(shown(&FloatingBase, &annotated), [""; 0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::package_cache::is_in_cache;
-use super::{Check, Context, Heap, HiddenBy as _, count, fate, step_of};
+use super::{Check, Context, Heap, HiddenBy as _, Matters, count, fate};
 use crate::finding::{Finding, Findings, Location};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
@@ -161,6 +161,7 @@ impl Check for Leftover {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
+        let mut matters = Matters::default();
         for (layer, members) in (0u32..).zip(image.tree.layers()) {
             let mut heaps: BTreeMap<(Kind, &[u8]), Heap> = BTreeMap::new();
             // members of one folder mostly stand together
@@ -217,7 +218,7 @@ impl Check for Leftover {
                     .evidence("files", heap.files);
                 finding.severity = kind.severity();
                 finding.confidence = kind.confidence();
-                finding.matter = step_of(image, layer);
+                matters.give(image, layer, &mut finding);
                 finding.is_fixable = true;
                 findings.push(finding);
             }

@@ -17,6 +17,8 @@ mod user_by_name;
 mod wasted_space;
 mod world_writable;
 
+use std::collections::BTreeMap;
+
 use crate::finding::{Finding, Findings, Visibility};
 use crate::inventory::Inventory;
 use crate::rule::Rule;
@@ -77,11 +79,68 @@ impl HiddenBy for Finding {
     }
 }
 
-/// The build step that made a layer, which tells findings of one path in several layers apart and
-/// stays the same when the image is built again; the layer's number where the step is not known.
+/// Tells findings of one rule apart that say the same of several layers, by what stays the same
+/// when the image is built again: the build step, then which of those with that step it is.
+#[derive(Debug, Default)]
+struct Matters(BTreeMap<String, u32>);
+
+impl Matters {
+    /// Gives the finding its matter; findings come from the lowest layer up.
+    fn give(&mut self, image: &Inventory, layer: u32, finding: &mut Finding) {
+        finding.matter = step_of(image, layer);
+        let count = self.0.entry(finding.fingerprint()).or_default();
+        *count = count.saturating_add(1);
+        if *count > 1 {
+            finding.matter = format!("{} #{count}", finding.matter);
+        }
+    }
+}
+
+/// The build step that made a layer, without what differs from build to build; empty where it is not known.
 fn step_of(image: &Inventory, layer: u32) -> String {
-    let summary = image.layers.get(layer as usize);
-    summary.and_then(|layer| layer.created_by.clone()).unwrap_or_else(|| format!("layer {layer}"))
+    let step = image.layers.get(layer as usize).and_then(|layer| layer.created_by.as_deref());
+    step.map(stable_step).unwrap_or_default()
+}
+
+/// Takes off what builders add to a step: hashes of copied contents (`COPY dir:0123… in /`), and
+/// build arguments (`RUN |1 VERSION=1 /bin/sh -c make`) with the default shell.
+fn stable_step(step: &str) -> String {
+    if step.starts_with("ADD ") || step.starts_with("COPY ") {
+        let words: Vec<_> = step.split(' ').map(without_hash).collect();
+        return words.join(" ");
+    }
+    let Some(command) = step.strip_prefix("RUN ") else { return step.to_owned() };
+    let command = without_arguments(command);
+    format!("RUN {}", command.strip_prefix("/bin/sh -c ").unwrap_or(command))
+}
+
+/// `dir` of `dir:0123…`.
+fn without_hash(word: &str) -> &str {
+    let Some((kind, hash)) = word.split_once(':') else { return word };
+    let is_hash = hash.len() >= 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash && matches!(kind, "file" | "dir" | "multi") { kind } else { word }
+}
+
+/// The command of `|2 NAME=value OTHER=value /bin/sh -c …`.
+fn without_arguments(command: &str) -> &str {
+    let Some((number, rest)) = command.strip_prefix('|').and_then(|text| text.split_once(' ')) else { return command };
+    let Ok(number) = number.parse::<usize>() else { return command };
+    let mut arguments = 0usize;
+    let mut left = rest;
+    while arguments < number {
+        let Some((word, after)) = left.split_once(' ') else { return command };
+        // a word without `=` is the rest of a value with blanks
+        arguments = arguments.saturating_add(usize::from(word.contains('=')));
+        left = after;
+    }
+    // the last value may have blanks, too: the shell is what follows
+    let is_shell = |text: &str| ["/bin/", "/usr/bin/"].iter().any(|folder| text.starts_with(folder));
+    let mut shell = left;
+    while !is_shell(shell) {
+        let Some((_, after)) = shell.split_once(' ') else { return left };
+        shell = after;
+    }
+    shell
 }
 
 /// Files of one layer that belong together: how many, how large, and what became of them.
@@ -158,5 +217,57 @@ mod tests {
             assert!(!rule.references.is_empty(), "{id}: references");
             assert!(rule.references.iter().all(|url| url.starts_with("https://")), "{id}: references");
         }
+    }
+
+    #[test]
+    fn steps_lose_what_differs_from_build_to_build() {
+        let hash = "0123456789abcdef".repeat(4);
+        let cases = [
+            (format!("COPY dir:{hash} in /srv"), "COPY dir in /srv"),
+            (format!("ADD file:{hash} in / "), "ADD file in / "),
+            (format!("COPY multi:{hash} in /a/"), "COPY multi in /a/"),
+            ("COPY dir:x in /srv".into(), "COPY dir:x in /srv"),
+            (format!("RUN curl file:{hash}"), &*format!("RUN curl file:{hash}")),
+            ("RUN |1 VERSION=1 /bin/sh -c make".into(), "RUN make"),
+            ("RUN /bin/sh -c make".into(), "RUN make"),
+            ("RUN |2 A=1 B=x y=z w /bin/bash -c make A=2".into(), "RUN /bin/bash -c make A=2"),
+            ("RUN |2 A=a b B=2 /bin/sh -c make".into(), "RUN make"),
+            ("RUN |x make".into(), "RUN |x make"),
+            ("RUN |1".into(), "RUN |1"),
+            ("RUN |3 A=1".into(), "RUN |3 A=1"),
+            ("RUN |1 A=1 powershell make".into(), "RUN powershell make"),
+        ];
+        for (step, expected) in cases {
+            assert_eq!(stable_step(&step), expected);
+        }
+    }
+
+    #[test]
+    fn fingerprints_outlive_a_rebuild_and_tell_layers_apart() {
+        use super::testing::{file, layered, run};
+        let prints = |steps: [Option<String>; 3], shift: bool| {
+            let cache = || vec![file("var/lib/apt/lists/a", 30_000), file("srv/.git/HEAD", 2 << 20)];
+            let mut layers = if shift { vec![vec![]] } else { vec![] };
+            layers.extend([cache(), cache(), cache()]);
+            let mut image = layered(layers);
+            for (summary, step) in image.layers.iter_mut().rev().zip(steps.into_iter().rev()) {
+                summary.created_by = step;
+            }
+            let checks: [&dyn Check; 3] =
+                [&package_cache::PackageCache, &leftover::Leftover, &wasted_space::WastedSpace];
+            let findings = checks.iter().flat_map(|check| run(*check, &image));
+            findings.map(|finding| finding.fingerprint()).collect::<Vec<_>>()
+        };
+        let built = |digit: &str, version: u32| {
+            let copy = format!("COPY dir:{} in /", digit.repeat(64));
+            [Some(copy.clone()), Some(copy), Some(format!("RUN |1 VERSION={version} /bin/sh -c make"))]
+        };
+        let first = prints(built("a", 1), false);
+        assert_eq!(first.len(), 8);
+        assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), 8, "layers are told apart");
+        assert_eq!(first, prints(built("b", 2), false));
+        let bare = prints([None, None, None], false);
+        assert_eq!(bare.iter().collect::<BTreeSet<_>>().len(), 8, "layers without a history, too");
+        assert_eq!(bare, prints([None, None, None], true), "another base below changes nothing");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::{Check, Context, Heap, HiddenBy as _, count, fate, step_of};
+use super::{Check, Context, Heap, HiddenBy as _, Matters, count, fate};
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
@@ -131,6 +131,7 @@ impl Check for PackageCache {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
+        let mut matters = Matters::default();
         for (layer, members) in (0u32..).zip(image.tree.layers()) {
             for ((folder, kind), heap) in caches_of(image, layer, members) {
                 if heap.bytes < FLOOR.bytes() {
@@ -153,7 +154,7 @@ impl Check for PackageCache {
                     .evidence("bytes", heap.bytes)
                     .evidence("files", heap.files)
                     .evidence("live_bytes", heap.live_bytes);
-                finding.matter = step_of(image, layer);
+                matters.give(image, layer, &mut finding);
                 finding.is_fixable = true;
                 findings.push(finding);
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 
 use super::package_cache::is_in_cache;
-use super::{Check, Context, HiddenBy as _, count, step_of};
+use super::{Check, Context, HiddenBy as _, Matters, count};
 use crate::finding::{Finding, Findings, Location};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
@@ -58,6 +58,7 @@ impl Check for WastedSpace {
             .filter(|entry| entry.is_file())
             .map(|entry| entry.size)
             .fold(0, u64::saturating_add);
+        let mut matters = Matters::default();
         for (layer, members) in (0u32..).zip(tree.layers()) {
             let mut waste = Waste::default();
             for (member, entry) in (0u32..).zip(members) {
@@ -106,7 +107,7 @@ impl Check for WastedSpace {
                 .evidence("files", waste.files)
                 .evidence("percent_of_image", f64::from(per_mille) / 10.0)
                 .evidence("largest", files);
-            finding.matter = step_of(image, layer);
+            matters.give(image, layer, &mut finding);
             findings.push(finding);
         }
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::digest::DiffId;
 use crate::error::{Error, Result};
 use crate::limit::Limits;
+use crate::limitation::Limitation;
 
 use super::Platform;
 use super::history::HistoryEntry;
@@ -131,8 +132,42 @@ impl ImageConfig {
         (0..layers).map(|_| if filled == layers { makers.next() } else { None }).collect()
     }
 
+    /// That history and layers disagree in number, so that no layer can be given its build step.
+    pub fn history_note(&self, layers: usize) -> Option<Limitation> {
+        let filled = self.history.iter().filter(|entry| !entry.empty_layer).count();
+        (!self.history.is_empty() && filled != layers).then(|| {
+            let what = format!(
+                "the history tells of {filled} steps that made a layer, but there are {layers} layers; which step made which cannot be told"
+            );
+            Limitation::note("history-mismatch", "config history", what)
+        })
+    }
+
     /// Environment variables, split at the first `=`.
     pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
         self.config.env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_that_does_not_fit_the_layers_is_told() {
+        let entry = |empty_layer| HistoryEntry { empty_layer, ..HistoryEntry::default() };
+        let cases: [(&[bool], usize, bool); 5] = [
+            (&[], 2, false),
+            (&[false, true], 1, false),
+            (&[false, true], 2, true),
+            (&[false, false], 1, true),
+            (&[true], 0, false),
+        ];
+        for (steps, layers, is_told) in cases {
+            let history = steps.iter().copied().map(entry).collect();
+            let note = ImageConfig { history, ..ImageConfig::default() }.history_note(layers);
+            assert_eq!(note.is_some(), is_told, "{steps:?} {layers}");
+            assert!(note.is_none_or(|note| !note.is_gap && note.code == "history-mismatch"));
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::tree::Tree;
 pub use account::{Accounts, Group, User};
 pub use claim::{Claimant, Claims, FileClaims};
 pub use distro::Distro;
-pub use origin::origins;
+pub use origin::{named_base, origins};
 pub use package::{Ecosystem, Package, PackageLocation};
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
