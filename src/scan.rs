@@ -250,7 +250,9 @@ impl Reading<'_> {
         }
         inventory.tree = tree;
         if let Some(config) = &inventory.config {
-            inventory.secrets.extend(secret::scan_config(config));
+            let (secrets, limitations) = secret::scan_config(config);
+            inventory.secrets.extend(secrets);
+            inventory.limitations.extend(limitations);
         }
         secret::mask_inventory(&mut inventory);
         inventory.limitations.sort();

@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
         }
     };
     let watcher = Watcher::new(!arguments.no_progress && !arguments.quiet);
-    let reports = reports(arguments, &watcher);
+    let reports = reports(arguments, &watcher).map_err(without_secrets);
     watcher.finish();
     if arguments.verbose {
         let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
@@ -137,6 +137,28 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
             Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, has_gaps(report))), rules)
         }
         Err(error) => Exit::of(&error),
+    }
+}
+
+/// An error about an image may quote it: secrets are masked, and long quotations cut.
+fn without_secrets(error: Error) -> Error {
+    const LONGEST: usize = 1_000;
+    let safe = |text: &str| {
+        let masked = crate::secret::mask_text(text);
+        match masked.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", &masked[..end]),
+            None => masked,
+        }
+    };
+    if !error.kind.is_refusal() {
+        return error;
+    }
+    Error {
+        message: safe(&error.to_string()),
+        place: error.place.as_deref().map(safe),
+        help: error.help.as_deref().map(safe),
+        source: None,
+        ..error
     }
 }
 

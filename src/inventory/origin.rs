@@ -83,9 +83,10 @@ mod tests {
 
     #[test]
     fn layers_are_told_apart_by_the_base_that_buildah_notes() {
+        type Case = (&'static [(&'static str, &'static str)], usize, &'static [Origin]);
         use Origin::{App, Base, Unknown};
         // step, comment
-        let cases: &[(&[(&str, &str)], usize, &[Origin])] = &[
+        let cases: &[Case] = &[
             // with layers, on a base without
             (
                 &[

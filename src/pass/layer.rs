@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::collect::{Delivery, HEAD, HELD, Mask, OVERLAP, WINDOW};
 use crate::digest::HashingReader;
@@ -88,6 +88,7 @@ impl<'scope> Reading<'_, 'scope> {
             self.walk(layer, decoder)?;
             return Ok((compression, (None, 0)));
         }
+        let decoder = Capped { inner: decoder, total: &self.pass.decoded, limit: self.pass.limits.expanded.bytes() };
         let mut expanded = HashingReader::new(decoder, algorithm(stated.diff_id));
         let walked = self.walk(layer, &mut expanded);
         let (digest, size) = expanded.finish();
@@ -479,6 +480,23 @@ fn head_of<R: Read>(members: &mut TarReader<R>) -> Vec<u8> {
 
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
+}
+
+/// Ends in an error when all layers together decode to more than the limit.
+struct Capped<'a, R> {
+    inner: R,
+    total: &'a AtomicU64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Capped<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if self.total.fetch_add(read as u64, Ordering::Relaxed) > self.limit {
+            return Err(io::Error::other("the layers decode to more than is allowed for one image"));
+        }
+        Ok(read)
+    }
 }
 
 /// Reports what is read as progress.

@@ -87,6 +87,8 @@ pub struct Pass<'a> {
     /// Members and expanded bytes of all layers so far.
     entries: AtomicU64,
     expanded: AtomicU64,
+    /// Bytes decompressed of all layers so far.
+    decoded: AtomicU64,
     /// Facts of all layers so far.
     facts: AtomicUsize,
     /// Buffers between two uses.
@@ -138,6 +140,7 @@ impl<'a> Pass<'a> {
             jobs,
             entries: AtomicU64::new(0),
             expanded: AtomicU64::new(0),
+            decoded: AtomicU64::new(0),
             facts: AtomicUsize::new(0),
             buffers: Mutex::default(),
         })

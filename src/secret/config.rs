@@ -1,9 +1,12 @@
 //! Secrets of the image's configuration, and the masking of its echo.
 
+use std::collections::BTreeSet;
+
 use crate::image::ImageConfig;
 use crate::inventory::{Secret, SecretPlace};
+use crate::limitation::Limitation;
 
-use super::engine::{self, Found};
+use super::engine::{self, Found, Scan};
 use super::kind::Kind;
 
 /// Most bytes of one field that are scanned; configurations are capped at 8 MiB as a whole.
@@ -11,13 +14,19 @@ const LONGEST_FIELD: usize = 8 << 20;
 
 /// The secrets in environment, labels, commands and history, in that order; a secret once for each place.
 ///
-/// Each field is scanned as a text of its own, its name before it, as in `TOKEN=…`.
-pub fn scan_config(config: &ImageConfig) -> Vec<Secret> {
+/// Each field is scanned as a text of its own, its name before it, as in `TOKEN=…`. A field made to
+/// exhaust the search is a gap.
+pub fn scan_config(config: &ImageConfig) -> (Vec<Secret>, Vec<Limitation>) {
     let mut secrets = Vec::new();
+    let mut cut: BTreeSet<&'static str> = BTreeSet::new();
     let container = &config.config;
     let mut field = |key: String, text: &str| {
         let place = SecretPlace::Config { key };
-        secrets.extend(scan_text(text).into_iter().map(|found| secret(found, place.clone())));
+        let scan = scan_text(text);
+        if scan.is_exhausted {
+            cut.insert("config");
+        }
+        secrets.extend(scan.found.into_iter().map(|found| secret(found, place.clone())));
     };
     for pair in &container.env {
         let name = pair.split_once('=').map_or(pair.as_str(), |(name, _)| name);
@@ -40,10 +49,18 @@ pub fn scan_config(config: &ImageConfig) -> Vec<Secret> {
         let mut of_step: Vec<Secret> = Vec::new();
         for (name, value) in step.arguments() {
             let place = SecretPlace::History { index, key: name.to_owned() };
-            of_step.extend(scan_text(&format!("{name}={value}")).into_iter().map(|found| secret(found, place.clone())));
+            let scan = scan_text(&format!("{name}={value}"));
+            if scan.is_exhausted {
+                cut.insert("history");
+            }
+            of_step.extend(scan.found.into_iter().map(|found| secret(found, place.clone())));
         }
         for (key, text) in [("created_by", &step.created_by), ("comment", &step.comment)] {
-            for found in scan_text(text) {
+            let scan = scan_text(text);
+            if scan.is_exhausted {
+                cut.insert("history");
+            }
+            for found in scan.found {
                 // What an argument holds is told under its name already.
                 if !of_step.iter().any(|known| known.id == found.id) {
                     of_step.push(secret(found, SecretPlace::History { index, key: key.to_owned() }));
@@ -52,7 +69,12 @@ pub fn scan_config(config: &ImageConfig) -> Vec<Secret> {
         }
         secrets.append(&mut of_step);
     }
-    secrets
+    let gap = |place| {
+        let what = "too many false beginnings of secrets; the rest of a field was not searched, nor is it shown";
+        Limitation::gap("secret-search-cut", place, what)
+            .help("look at the field by hand; nothing but an attack is known to look like this")
+    };
+    (secrets, cut.into_iter().map(gap).collect())
 }
 
 /// `text` with every secret in it masked, for echoes of build steps and variables.
@@ -61,9 +83,13 @@ pub fn scan_config(config: &ImageConfig) -> Vec<Secret> {
 /// only the first part of a token leaves nothing of the rest.
 pub fn mask_text(text: &str) -> String {
     let bytes = text.as_bytes();
+    let scan = scan_text(text);
+    if scan.is_exhausted {
+        return "…".to_owned();
+    }
     let mut masked = String::with_capacity(text.len());
     let mut at = 0;
-    for found in scan_text(text) {
+    for found in scan.found {
         let (start, mut end) = (found.span.start, found.span.end);
         if start < at {
             continue;
@@ -78,7 +104,11 @@ pub fn mask_text(text: &str) -> String {
         while !text.is_char_boundary(end) {
             end += 1;
         }
+        // tokens in one run: the first may have been judged part of the second
         let mut from = start;
+        while from > at && bytes.get(from - 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
+            from -= 1;
+        }
         while !text.is_char_boundary(from) {
             from -= 1;
         }
@@ -98,8 +128,8 @@ pub fn mask_text(text: &str) -> String {
     masked
 }
 
-fn scan_text(text: &str) -> Vec<Found> {
-    engine::scan(text.as_bytes().get(..LONGEST_FIELD).unwrap_or(text.as_bytes()), Kind::Settings).found
+fn scan_text(text: &str) -> Scan {
+    engine::scan(text.as_bytes().get(..LONGEST_FIELD).unwrap_or(text.as_bytes()), Kind::Settings)
 }
 
 fn secret(found: Found, place: SecretPlace) -> Secret {

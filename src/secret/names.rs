@@ -26,6 +26,11 @@ pub fn mask_inventory(inventory: &mut Inventory) {
         }
     }
     inventory.target.tags.iter_mut().for_each(mask);
+    if let Some(platform) = &mut inventory.target.platform {
+        for text in [&mut platform.os, &mut platform.architecture, &mut platform.variant] {
+            mask(text);
+        }
+    }
     if let Some(distro) = &mut inventory.distro {
         for text in [&mut distro.name, &mut distro.id, &mut distro.version_id, &mut distro.codename] {
             mask(text);

@@ -312,7 +312,8 @@ fn each_place_of_a_configuration_is_scanned() {
         ],
     });
     let config: ImageConfig = serde_json::from_value(config).expect("a configuration");
-    let secrets = super::scan_config(&config);
+    let (secrets, gaps) = super::scan_config(&config);
+    assert_eq!(gaps, []);
     let places: Vec<String> = secrets
         .iter()
         .map(|secret| match &secret.place {

@@ -2,7 +2,7 @@
 
 use crate::path::ImagePath;
 
-use super::union::ROOT;
+use super::union::{ROOT, path_of};
 use super::{FileKind, Node, Tree};
 
 /// More links than are followed.
@@ -14,13 +14,13 @@ impl Tree {
     ///
     /// `None` for the root, for folders no layer has a member for, dangling links and loops.
     pub fn resolve(&self, path: &ImagePath) -> Option<(ImagePath, Node)> {
-        let slot = &self.slots[self.resolve_slot(path)? as usize];
-        Some((slot.path.clone(), slot.node?))
+        let slot = self.resolve_slot(path)?;
+        Some((path_of(&self.slots, slot), self.slots[slot as usize].node?))
     }
 
     /// The real path of a folder, also of one that no layer has a member for.
     pub fn resolve_folder(&self, path: &ImagePath) -> Option<ImagePath> {
-        Some(self.slots[self.resolve_slot(path)? as usize].path.clone())
+        Some(path_of(&self.slots, self.resolve_slot(path)?))
     }
 
     /// The same for one that may be nowhere in the merged image, and then stands for itself.

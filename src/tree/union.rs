@@ -28,8 +28,10 @@ pub struct Tree {
 pub(super) struct Slot {
     /// What it names; `None` for a folder no layer has a member for.
     pub(super) node: Option<Node>,
-    /// The whole path.
-    pub(super) path: ImagePath,
+    /// The last component; empty for the root.
+    pub(super) name: Box<[u8]>,
+    /// The whole path, where a member states it; else it is put together from the parents.
+    pub(super) path: Option<ImagePath>,
     /// Names directly below.
     pub(super) children: BTreeMap<Box<[u8]>, u32>,
     /// The slot of the folder.
@@ -54,11 +56,11 @@ impl Tree {
 
     fn list_names(&mut self) {
         let mut stack = vec![ROOT];
-        while let Some(slot) = stack.pop() {
-            let slot = &self.slots[slot as usize];
+        while let Some(index) = stack.pop() {
+            let slot = &self.slots[index as usize];
             stack.extend(slot.children.values());
-            if let Some(node) = slot.node.filter(|_| !slot.path.is_root()) {
-                self.names.push((slot.path.clone(), node));
+            if let Some(node) = slot.node.filter(|_| index != ROOT) {
+                self.names.push((path_of(&self.slots, index), node));
             }
         }
         self.names.sort_unstable();
@@ -107,10 +109,7 @@ impl Tree {
     pub fn children(&self, folder: &ImagePath) -> Vec<(ImagePath, Node)> {
         let Some(slot) = self.slot(folder) else { return Vec::new() };
         let children = self.slots[slot as usize].children.values();
-        children
-            .map(|child| &self.slots[*child as usize])
-            .filter_map(|child| Some((child.path.clone(), child.node?)))
-            .collect()
+        children.filter_map(|child| Some((path_of(&self.slots, *child), self.slots[*child as usize].node?))).collect()
     }
 
     /// Which layer hid a node; `None` while some live name reaches it. Markers count as hidden by
@@ -125,6 +124,29 @@ impl Tree {
     }
 }
 
+/// The whole path of a name.
+pub(super) fn path_of(slots: &[Slot], slot: u32) -> ImagePath {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let mut at = slot;
+    while at != ROOT {
+        let slot = &slots[at as usize];
+        if let Some(path) = &slot.path {
+            if parts.is_empty() {
+                return path.clone();
+            }
+            parts.push(path.as_bytes());
+            break;
+        }
+        parts.push(&slot.name);
+        at = slot.parent;
+    }
+    parts.reverse();
+    ImagePath::new(&parts.join(&b'/'))
+}
+
+/// Most folders that no layer has a member for. Real layers list their folders, or have few.
+const MOST_IMPLIED: usize = 500_000;
+
 struct Union<'a> {
     layers: &'a [Vec<FileEntry>],
     limits: &'a Limits,
@@ -135,6 +157,8 @@ struct Union<'a> {
     limitations: Vec<Limitation>,
     /// Names of the layer at hand that it holds twice: how many, and the first.
     repeated: (usize, ImagePath),
+    /// Folders that no layer has a member for.
+    implied: usize,
 }
 
 impl<'a> Union<'a> {
@@ -147,6 +171,7 @@ impl<'a> Union<'a> {
             hidden: layers.iter().map(|entries| vec![None; entries.len()]).collect(),
             limitations: Vec::new(),
             repeated: (0, ImagePath::root()),
+            implied: 0,
         }
     }
 
@@ -160,15 +185,18 @@ impl<'a> Union<'a> {
                 self.apply_marker(by_layer, entry, &marker);
             }
         }
-        let mut last_folder: Option<(&[u8], u32)> = None;
+        let mut last_folder: Option<(&[u8], Folder)> = None;
         for (member, entry) in (0..).zip(entries) {
             if entry.path.is_root() || Marker::of(entry).is_some() {
                 continue;
             }
             let parent = entry.path.parent_bytes();
             let folder = match last_folder {
-                Some((path, slot)) if path == parent => slot,
-                _ => self.folder(by_layer, entry),
+                Some((path, folder)) if path == parent => folder,
+                _ => match self.folder(by_layer, entry) {
+                    Some(folder) => folder,
+                    None => continue,
+                },
             };
             let kept = self.add(by_layer, Node { layer: by_layer, member }, entry, folder);
             // a member that removed a folder may have taken the remembered one with it
@@ -196,7 +224,7 @@ impl<'a> Union<'a> {
         }
         match marker {
             Marker::Opaque => {
-                if let Some(slot) = self.lookup(&entry.path.parent()) {
+                if let Some(slot) = self.lookup(&entry.path.parent()).and_then(|slot| self.follow(slot, &mut 0)) {
                     let children: Vec<u32> = self.slots[slot as usize].children.values().copied().collect();
                     for child in children {
                         self.remove(child, by_layer, false);
@@ -278,8 +306,10 @@ impl<'a> Union<'a> {
     /// The slot of the folder that holds `entry`, made where it is missing.
     ///
     /// A link on the way is followed, as containerd does; moby's overlay2 makes a folder instead.
-    fn folder(&mut self, by_layer: u32, entry: &FileEntry) -> u32 {
+    /// `None` beyond [`MOST_IMPLIED`], which is told.
+    fn folder(&mut self, by_layer: u32, entry: &FileEntry) -> Option<Folder> {
         let mut slot = ROOT;
+        let mut is_through_link = false;
         let mut hops = 0;
         let mut names = entry.path.components();
         names.next_back();
@@ -294,34 +324,52 @@ impl<'a> Union<'a> {
                         format!("layer {by_layer} {}", entry.path),
                         "stored below a symbolic link; the link was followed inside the image, some engines make a folder instead",
                     ));
+                        is_through_link = true;
                         target
                     } else {
                         // a file or a dangling link stands where a folder is needed
                         self.remove(child, by_layer, true);
-                        self.insert(slot, name, None)
+                        self.imply(slot, name, by_layer, entry)?
                     }
                 }
-                None => self.insert(slot, name, None),
+                None => self.imply(slot, name, by_layer, entry)?,
             };
         }
-        slot
+        Some(Folder { slot, is_through_link })
+    }
+
+    /// Makes a folder that no member speaks of.
+    fn imply(&mut self, folder: u32, name: &[u8], by_layer: u32, entry: &FileEntry) -> Option<u32> {
+        self.implied += 1;
+        if self.implied > MOST_IMPLIED {
+            if self.implied == MOST_IMPLIED + 1 {
+                let what = format!(
+                    "more than {MOST_IMPLIED} folders are named by no member of their own; files below further ones are left out"
+                );
+                let place = format!("layer {by_layer}, member {}", crate::escape::escape(entry.path.file_name()));
+                self.limitations.push(
+                    Limitation::gap("too-many-folders", place, what)
+                        .help("no real image has so many: look at it by hand"),
+                );
+            }
+            return None;
+        }
+        Some(self.insert(folder, name, None))
     }
 
     fn insert(&mut self, folder: u32, name: &[u8], path: Option<&ImagePath>) -> u32 {
-        let own = &self.slots[folder as usize].path;
-        let path = match path {
-            Some(path) if path.parent_bytes() == own.as_bytes() => path.clone(),
-            _ => own.join(name),
-        };
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot { node: None, path, children: BTreeMap::new(), parent: folder });
+        let (path, children) = (path.cloned(), BTreeMap::new());
+        self.slots.push(Slot { node: None, name: name.into(), path, children, parent: folder });
         self.slots[folder as usize].children.insert(name.into(), slot);
         slot
     }
 
     /// Adds one member; false if names may have gone that the caller remembers.
-    fn add(&mut self, by_layer: u32, node: Node, entry: &FileEntry, folder: u32) -> bool {
+    fn add(&mut self, by_layer: u32, node: Node, entry: &FileEntry, folder: Folder) -> bool {
+        let Folder { slot: folder, is_through_link } = folder;
         let name = entry.path.file_name();
+        let path = (!is_through_link).then_some(&entry.path);
         let existing = self.slots[folder as usize].children.get(name).copied();
         let node = match &entry.kind {
             FileKind::HardLink(target) => match self.link_source(by_layer, entry, target) {
@@ -343,9 +391,9 @@ impl<'a> Union<'a> {
                 }
                 kept = self.slots[slot as usize].children.is_empty();
                 self.remove(slot, by_layer, true);
-                self.insert(folder, name, Some(&entry.path))
+                self.insert(folder, name, path)
             }
-            None => self.insert(folder, name, Some(&entry.path)),
+            None => self.insert(folder, name, path),
         };
         if let Some(old) = self.slots[slot as usize].node {
             self.count_repeated(old, by_layer, entry);
@@ -392,7 +440,7 @@ impl<'a> Union<'a> {
     /// Takes a name and all below it away.
     fn remove(&mut self, slot: u32, by_layer: u32, overwritten: bool) {
         let parent = self.slots[slot as usize].parent;
-        let name: Box<[u8]> = self.slots[slot as usize].path.file_name().into();
+        let name = self.slots[slot as usize].name.clone();
         self.slots[parent as usize].children.remove(&name);
         let mut stack = vec![(slot, overwritten)];
         while let Some((slot, overwritten)) = stack.pop() {
@@ -411,6 +459,14 @@ impl<'a> Union<'a> {
             self.hidden[node.layer as usize][node.member as usize] = Some(Hidden { by_layer, overwritten });
         }
     }
+}
+
+/// A folder that a member goes into.
+#[derive(Clone, Copy)]
+struct Folder {
+    slot: u32,
+    /// Whether its real path differs from what members call it.
+    is_through_link: bool,
 }
 
 /// What a member says about lower layers.

@@ -123,7 +123,7 @@ fn content_decides_not_the_media_type() {
             "application/vnd.docker.image.rootfs.diff.tar.gzip".into(),
         ] {
             let truth = match packing {
-                Packing::Plain => media_type.ends_with(".tar"),
+                Packing::Plain => !media_type.contains(['+']) && !media_type.ends_with("gzip"),
                 Packing::Gzip | Packing::GzipTwice => media_type.ends_with("gzip"),
                 Packing::Zstd | Packing::ZstdFrames => media_type.ends_with("zstd"),
                 Packing::Xz | Packing::Bzip2 => false,

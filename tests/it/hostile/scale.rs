@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Case, Complete, MOST_SECONDS, check};
-use crate::support::image::{Built, Packing, gzip};
+use super::{Case, Complete, MOST_SECONDS, Partial, check};
+use crate::support::image::{Built, Packing, Recipe, gzip};
 use crate::support::layout::{CONFIG, LAYER, Layout, MANIFEST};
 use crate::support::raw::RawTar;
-use crate::support::run::{limitations, scan_bytes};
+use crate::support::run::{limitations, rendered, scan_bytes};
 use crate::support::token;
 
 const BASH: &[&str] = &["bash 5.2"];
@@ -93,4 +93,35 @@ fn secrets_in_one_file() {
     assert_eq!(report.findings.iter().filter(|judged| judged.finding.rule.family() == "secret").count(), 1_000);
     assert_eq!(limitations(&report), ["secrets-not-listed"]);
     assert!(report.limitations[0].what.contains(&(count - 1_000).to_string()), "{:?}", report.limitations);
+}
+
+/// Short members that imply thousands of folders each.
+#[test]
+fn folders_nobody_lists() {
+    let mut builder = tar::Builder::new(Vec::new());
+    for index in 0..300 {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1);
+        builder.append_data(&mut header, format!("{index}/{}x", "a/".repeat(2_000)), &b"x"[..]).unwrap();
+    }
+    let layer = builder.into_inner().unwrap();
+    check(vec![Case::layer("folders that members only imply", layer, Partial(&["too-many-folders"]))]);
+}
+
+/// A step made to use up the search, with a token behind it.
+#[test]
+fn a_search_that_is_used_up() {
+    let secret = token::github(7);
+    let recipe = Recipe {
+        config: serde_json::json!({"User": "1000"}),
+        history: vec![
+            serde_json::json!({"created_by": format!("RUN {} {secret}", ["gh", "p_"].concat().repeat(5_000))}),
+        ],
+        ..Recipe::default()
+    };
+    let archive = Built::new(&recipe, &[RawTar::default().file("a", "b").end()]).docker_archive();
+    let scanned = scan_bytes(&archive);
+    assert_eq!(scanned.exit_code(), 3, "{scanned}");
+    let shown = rendered(&[scanned.report()], "json", true);
+    assert!(!shown.contains(&secret), "the token is shown");
 }
