@@ -10,8 +10,9 @@ use std::io::{self, BufWriter, Write};
 
 use anstyle::{AnsiColor, Color, Style as Ansi};
 use serde_json::Value;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
+use super::columns::{cut_end, cut_middle, split, wrap};
 use super::{Format, Style, clean, count};
 use crate::finding::{Finding, Location, Visibility};
 use crate::limitation::Limitation;
@@ -85,11 +86,15 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
         page.blank()?;
         page.heading(family, &count(of_family.len(), "finding"))?;
         for of_rule in of_family.chunk_by(|a, b| a.finding.rule == b.finding.rule) {
-            let most = if style.verbose { of_rule.len() } else { SHOWN_OF_A_RULE };
-            for judged in of_rule.iter().take(most) {
-                finding(judged, report, style, page)?;
+            let groups = fold(of_rule, style);
+            let most = if style.verbose { groups.len() } else { SHOWN_OF_A_RULE };
+            for group in groups.iter().take(most) {
+                match group.as_slice() {
+                    [judged] => finding(judged, report, style, page)?,
+                    several => folded(several, report, page)?,
+                }
             }
-            let rest = of_rule.len().saturating_sub(most);
+            let rest: usize = groups.iter().skip(most).map(Vec::len).sum();
             if let Some(first) = of_rule.first().filter(|_| rest > 0) {
                 page.line(&format!("{:INDENT$}and {rest} more of {}, shown with -v", "", first.finding.rule.id))?;
             }
@@ -110,6 +115,8 @@ fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     parts.extend(target.distro.as_deref().map(clean));
     parts.push(count(target.layers.len(), "layer"));
     parts.push(target.size.to_string());
+    // a folder may say nothing of its platform or its distribution
+    parts.retain(|part| !part.trim().is_empty());
     page.list(&parts, ", ", 2)
 }
 
@@ -135,23 +142,78 @@ fn packages(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     page.list(&first.into_iter().chain(parts.into_iter().skip(1)).collect::<Vec<_>>(), ", ", 2)
 }
 
-/// Two lines: severity, rule, what is wrong; what the policy says, where, whether it can be seen.
-fn finding(judged: &Judged, report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
-    let finding = &judged.finding;
-    let rest = page.width.saturating_sub(INDENT + finding.rule.id.width() + 2);
-    let said = sentence(finding);
+/// Findings of one rule, in groups to be shown as one: those that are worth knowing only, in the same file.
+fn fold<'a>(of_rule: &[&'a Judged], style: &Style) -> Vec<Vec<&'a Judged>> {
+    let is_one = |a: &Judged, b: &Judged| {
+        let (Location::File { path, layer, .. }, Location::File { path: other, layer: other_layer, .. }) =
+            (&a.finding.location, &b.finding.location)
+        else {
+            return false;
+        };
+        (a.finding.severity, b.finding.severity) == (Severity::Info, Severity::Info)
+            && (path, layer, a.action, a.waiver.is_some()) == (other, other_layer, b.action, b.waiver.is_some())
+    };
+    let mut groups: Vec<Vec<&Judged>> = Vec::new();
+    for judged in of_rule {
+        // in the report they may be apart, by their subjects; the last groups are enough to look at
+        let group = groups.iter_mut().rev().take(64).find(|group| group.first().is_some_and(|a| is_one(a, judged)));
+        match group.filter(|_| !style.verbose) {
+            Some(group) => group.push(judged),
+            None => groups.push(vec![judged]),
+        }
+    }
+    groups
+}
+
+/// Several findings of one rule in one file: how many and where, on one line if the place fits.
+fn folded(several: &[&Judged], report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(first) = several.first() else { return Ok(()) };
+    let mut finding = first.finding.clone();
+    if let Location::File { lines, .. } = &mut finding.location {
+        *lines = None;
+    }
+    let word = action_word(first);
+    let found = count(several.len(), "finding");
+    let found = if word.is_empty() { found } else { format!("{found} ({word})") };
+    let short = format!("{found} in {}", place(&finding, &[], usize::MAX));
+    if short.width() <= page.width.saturating_sub(INDENT + finding.rule.id.width() + 2) {
+        return headed(&finding, &short, page);
+    }
+    headed(&finding, &format!("{} in this file", count(several.len(), "finding")), page)?;
+    placed(word, &finding, report, page)
+}
+
+/// Severity and rule, and what is said of them.
+fn headed(finding: &Finding, said: &str, page: &mut Page<'_>) -> io::Result<()> {
     let severity = page.paint(&format!("{:<8}", finding.severity.as_str()), colour_of(finding.severity));
     let rule = page.paint(finding.rule.id, Ansi::new().bold());
-    page.line(&format!("  {severity}  {rule}  {}", headline(&said, finding, rest)))?;
+    page.line(&format!("  {severity}  {rule}  {said}"))
+}
 
-    let word = if judged.waiver.is_some() { "waived" } else { action_word(judged.action) };
+/// What the policy says, and the place.
+fn placed(word: &str, finding: &Finding, report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     let place = place(finding, &report.target.layers, page.width.saturating_sub(INDENT));
     for (index, line) in wrap(&place, page.width.saturating_sub(INDENT)).iter().enumerate() {
         page.line(&format!("  {:<8}  {line}", if index == 0 { word } else { "" }))?;
     }
+    Ok(())
+}
+
+/// Severity, rule, what is wrong, on a second line too if it takes one; what the policy says, where,
+/// whether it can be seen.
+fn finding(judged: &Judged, report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let finding = &judged.finding;
+    let rest = page.width.saturating_sub(INDENT + finding.rule.id.width() + 2);
+    let said = sentence(finding);
+    let (first, second) = headline(&said, finding, rest, page.width.saturating_sub(INDENT));
+    headed(finding, &first, page)?;
+    if let Some(second) = &second {
+        page.line(&format!("{:INDENT$}{second}", ""))?;
+    }
+    placed(action_word(judged), finding, report, page)?;
 
     if style.verbose {
-        if said.width() > rest {
+        if first.contains('…') || second.is_some_and(|second| second.contains('…')) {
             page.paragraph(&said, INDENT)?;
         }
         details(judged, page)?;
@@ -159,18 +221,34 @@ fn finding(judged: &Judged, report: &Report, style: &Style, page: &mut Page<'_>)
     Ok(())
 }
 
-/// A sentence in `width` columns: the path in it gives way first, since the next line shows it, then the end.
-fn headline(sentence: &str, finding: &Finding, width: usize) -> String {
-    let (Location::File { path, .. } | Location::Package { path, .. }) = &finding.location else {
-        return cut_end(sentence, width);
+/// A sentence in `width` columns, and if it takes more, a second line of `second` columns.
+///
+/// The path in it gives way first, since the place shows it, then the end of the second line.
+fn headline(sentence: &str, finding: &Finding, width: usize, second: usize) -> (String, Option<String>) {
+    let path = match &finding.location {
+        Location::File { path, .. } | Location::Package { path, .. } => path.to_string(),
+        _ => String::new(),
     };
-    let path = path.to_string();
-    let too_wide = sentence.width().saturating_sub(width);
-    if too_wide == 0 || !sentence.contains(&path) {
-        return cut_end(sentence, width);
+    let shortened = |by: usize| {
+        if by == 0 || path.is_empty() || !sentence.contains(&path) {
+            return sentence.to_owned();
+        }
+        let short = cut_middle(&path, path.width().saturating_sub(by).max(LEAST_PATH));
+        sentence.replacen(&path, &short, 1)
+    };
+    let on_one = shortened(sentence.width().saturating_sub(width));
+    if on_one.width() <= width {
+        return (on_one, None);
     }
-    let short = cut_middle(&path, path.width().saturating_sub(too_wide).max(LEAST_PATH));
-    cut_end(&sentence.replacen(&path, &short, 1), width)
+    let (first, rest) = split(sentence, width);
+    if rest.width() <= second {
+        return (first, Some(rest));
+    }
+    let (mut first, mut rest) = split(&shortened(rest.width() - second), width);
+    if rest.width() > second {
+        (first, rest) = split(&shortened(usize::MAX), width);
+    }
+    (first, Some(cut_end(&rest, second)))
 }
 
 /// Message, with subject and masked value where it names neither, without the place, which has its own line.
@@ -289,8 +367,9 @@ fn gone(word: &str, layer: Option<u32>) -> String {
     }
 }
 
-fn action_word(action: Action) -> &'static str {
-    match action {
+fn action_word(judged: &Judged) -> &'static str {
+    match judged.action {
+        _ if judged.waiver.is_some() => "waived",
         Action::Fail => "fails",
         Action::Warn => "warns",
         Action::Info | Action::Ignore => "",
@@ -453,67 +532,6 @@ impl Page<'_> {
     }
 }
 
-/// Breaks at blanks, and within words that are wider than a line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut used = 0;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let needed = word.width();
-        if used > 0 && used + 1 + needed > width {
-            lines.push(std::mem::take(&mut line));
-            used = 0;
-        }
-        if used > 0 {
-            line.push(' ');
-            used += 1;
-        }
-        for c in word.chars() {
-            let columns = c.width().unwrap_or(0);
-            if used + columns > width && used > 0 {
-                lines.push(std::mem::take(&mut line));
-                used = 0;
-            }
-            line.push(c);
-            used += columns;
-        }
-    }
-    lines.push(line);
-    lines
-}
-
-/// The beginning, with `…` for what does not fit.
-fn cut_end(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut cut = beginning(text.chars(), width.saturating_sub(1));
-    cut.push('…');
-    cut
-}
-
-/// Beginning and end, with `…` for what does not fit between; the end, a file's name, gets more.
-fn cut_middle(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let room = width.saturating_sub(1);
-    let head = beginning(text.chars(), room / 3);
-    let tail: String = beginning(text.chars().rev(), room - room / 3);
-    format!("{head}…{}", tail.chars().rev().collect::<String>())
-}
-
-fn beginning(characters: impl Iterator<Item = char>, width: usize) -> String {
-    let mut used = 0;
-    characters
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= width
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sample;
@@ -533,7 +551,8 @@ mod tests {
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
-          critical  secret/aws-access-key  holds an AWS access key (AKIA************WXY…
+          critical  secret/aws-access-key  holds an AWS access key
+                    (AKIA************WXYZ)
           fails     /app/.env:3, layer 2 `COPY . /a…`, deleted in layer 3, still shipped
           high      secret/build-argument  the build argument `NPM_TOKEN` holds a token
           fails     build step 4 NPM_TOKEN, layer 1 `RUN apt-get update && apt-get ins…`
@@ -577,9 +596,9 @@ mod tests {
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
-          critical  secret/aws-access-key  holds an AWS access key (AKIA************WXY…
+          critical  secret/aws-access-key  holds an AWS access key
+                    (AKIA************WXYZ)
           fails     /app/.env:3, layer 2 `COPY . /a…`, deleted in layer 3, still shipped
-                    holds an AWS access key (AKIA************WXYZ)
                     confidence high; masked AKIA************WXYZ; decided by
                     careen:2026; id bbc8ce635552913a630362d64338541a
                     to do: Revoke the key, then keep it out of the build with
@@ -590,10 +609,9 @@ mod tests {
                     524d082c9b6fca012456b42cbbe1a23a
 
         package: 1 finding
-          medium    package/end-of-life  openssl 3.0.11-1 is maintained no more (pkg:de…
-          waived    /var/lib/dpkg/status, layer 1 `RUN apt-get update && apt-get insta…`
-                    openssl 3.0.11-1 is maintained no more
+          medium    package/end-of-life  openssl 3.0.11-1 is maintained no more
                     (pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12)
+          waived    /var/lib/dpkg/status, layer 1 `RUN apt-get update && apt-get insta…`
                     confidence high; decided by careen:2026; id
                     0f56e15b3da0438881cdc46831ff104a
                     waived until 2027-01-01 in careen.toml:12: the port is closed by the
@@ -641,27 +659,36 @@ mod tests {
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
-          critical  secret/aws-access-key  holds <script>alert(1)</script>|`x`[y](https…
+          critical  secret/aws-access-key  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           fails     /a:b/<s…rged: %41 ?#[]:3, layer 2, deleted in layer 3, still shipped
-          high      secret/build-argument  holds <script>alert(1)</script>|`x`[y](https…
+          high      secret/build-argument  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           fails     build step 4 <scrip…1b[2J\u{202e}\u{9b}\nforged: line\r\x7f, layer 1
 
         image: 2 findings
-          medium    image/root-user  holds <script>alert(1)</script>|`x`[y](https://evi…
+          medium    image/root-user  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           warns     config <script>alert(1…){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f
-          info      image/wasted-space  holds <script>alert(1)</script>|`x`[y](https://…
+          info      image/wasted-space  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           warns     the whole image
 
         layer: 7 findings
-          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          low       layer/package-cache  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
-          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          low       layer/package-cache  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
-          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          low       layer/package-cache  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
-          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          low       layer/package-cache  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
-          low       layer/package-cache  holds <script>alert(1)</script>|`x`[y](https:/…
+          low       layer/package-cache  holds
+                    <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           warns     /a:b/<script>|\x1b[2J\xff\u{202e}\nforged: %41 ?#[], layer 1
                     and 2 more of layer/package-cache, shown with -v
 
@@ -694,13 +721,75 @@ mod tests {
             (&config, "token in configuration, Env.TOKEN: ab…yz", "token: ab…yz"),
             (&history, "token in build step 4, TOKEN: ab…yz", "token: ab…yz"),
             (&history, "token in build step 4, TOKENS", "token in build step 4, TOKENS"),
-            (&config, "a sentence that goes on and on and on", "a sentence that goes on and on…"),
+            (&config, "a sentence that goes on and on and on: 5 B", "a sentence that goes on and on | and on: 5 B"),
+            (
+                &config,
+                "a sentence that goes on and on and on and on and on and on and on",
+                "a sentence that goes on and on | and on and on and on and on an…",
+            ),
+            (
+                &file,
+                "`/usr/local/lib/project/bin/helper` is 42 B (5 MiB over) beyond this",
+                "`/usr/…bin/helper` is 42 B (5 | MiB over) beyond this",
+            ),
         ];
         for (location, message, shown) in cases {
             let rule = sample::report().findings[0].finding.rule;
             let finding = Finding::new(rule, "", location.clone(), message);
-            assert_eq!(headline(&sentence(&finding), &finding, 31), shown);
+            let (first, second) = headline(&sentence(&finding), &finding, 31, 31);
+            let text = second.map_or_else(|| first.clone(), |second| format!("{first} | {second}"));
+            assert_eq!(text, shown);
         }
+    }
+
+    #[test]
+    fn what_is_worth_knowing_only_is_counted_by_file() {
+        let mut report = sample::report();
+        let mut of = report.findings.iter().find(|judged| judged.finding.severity == Severity::Info).cloned();
+        let template = of.take().expect("the sample has one");
+        let deep = "usr/share/doc/a-package-with-a-long-name/examples/keys-that-open-nothing.txt";
+        report.findings = [("etc/a", 1), ("etc/b", 7), ("etc/a", 9), (deep, 1), (deep, 2)]
+            .into_iter()
+            .map(|(path, line)| {
+                let mut judged = template.clone();
+                judged.finding.location = Location::File { path: path.into(), layer: 1, lines: Some((line, line)) };
+                judged
+            })
+            .collect();
+        let text = render(&report, &sample::style());
+        let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("image: 5")).skip(1).take(5).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        info      image/wasted-space  2 findings (warns) in /etc/a, layer 1
+        info      image/wasted-space  12.0 MiB of 40.0 MiB are in no container (image)
+        warns     /etc/b:7, layer 1 `RUN apt-get update && apt-get install -y openssl`
+        info      image/wasted-space  2 findings in this file
+        warns     /usr/share/doc/a-pa…ame/examples/keys-that-open-nothing.txt, layer 1
+        ");
+        let verbose = render(&report, &Style { verbose: true, ..sample::style() });
+        assert!(verbose.contains("/etc/a:9,"), "{verbose}");
+    }
+
+    #[test]
+    fn the_forms_in_the_documentation_are_printed() {
+        let mut counted = sample::report();
+        let waste = counted.findings.iter().position(|judged| judged.finding.severity == Severity::Info);
+        let mut judged = counted.findings.swap_remove(waste.expect("the sample has one"));
+        judged.finding.location = Location::File { path: "etc/a".into(), layer: 1, lines: None };
+        counted.findings = vec![judged.clone(), judged];
+        let printed = render(&sample::report(), &sample::style()) + &render(&counted, &sample::style());
+        let document = include_str!("../../docs/formats/report.md");
+        let example = document.split("```\n").nth(1).expect("an example");
+        for line in example.lines() {
+            assert!(printed.lines().any(|other| other == line), "nothing prints: {line}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_leaves_out_what_is_not_known() {
+        let mut report = sample::empty();
+        report.target.reference = "rootd".into();
+        report.target.distro = Some(String::new());
+        assert!(render(&report, &sample::style()).starts_with("rootd, 0 layers, 0 B\n"));
     }
 
     #[test]
@@ -732,15 +821,9 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_by_columns() {
-        assert_eq!(cut_end("abcdef", 6), "abcdef");
-        assert_eq!(cut_end("abcdefg", 6), "abcde…");
-        assert_eq!(cut_end("中中中中", 6), "中中…");
-        assert_eq!(cut_middle("/usr/lib/python3/dist-packages/six.py", 20), "/usr/l…ckages/six.py");
+    fn steps_and_commands_are_shown_as_people_write_them() {
         assert_eq!(without_arguments("RUN |1 A=b /bin/sh -c make"), "RUN make");
         assert_eq!(without_arguments("RUN echo /bin/sh -c x"), "RUN echo /bin/sh -c x");
-        assert_eq!(wrap("a bb ccc", 4), ["a bb", "ccc"]);
-        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(quote("out dir/it's.tar"), "'out dir/it'\\''s.tar'");
     }
 }
