@@ -84,8 +84,9 @@ mod tests {
     #[test]
     fn layers_are_told_apart_by_the_base_that_buildah_notes() {
         use Origin::{App, Base, Unknown};
-        // step, comment
-        let cases: &[(&[(&str, &str)], usize, &[Origin])] = &[
+        /// Step and comment.
+        type Steps = &'static [(&'static str, &'static str)];
+        let cases: &[(Steps, usize, &[Origin])] = &[
             // with layers, on a base without
             (
                 &[
