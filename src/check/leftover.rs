@@ -89,11 +89,14 @@ impl Kind {
     /// Smallest size in bytes at which it is one.
     fn floor(self) -> u64 {
         match self {
-            Self::CoreDump | Self::HeapDump => 4096,
+            Self::CoreDump | Self::HeapDump => CORE_FLOOR,
             _ => 1,
         }
     }
 }
+
+/// Smallest size of a dump in bytes: one page.
+const CORE_FLOOR: u64 = 4096;
 
 /// Folders that are leftovers as a whole.
 const FOLDERS: &[(&[u8], Kind)] = &[
@@ -264,11 +267,13 @@ fn kind_of_file(entry: &FileEntry) -> Option<Kind> {
         return Some(*kind);
     }
     let is_number = |digits: &[u8]| !digits.is_empty() && digits.len() <= 7 && digits.iter().all(u8::is_ascii_digit);
-    // `core` alone is a common name of programs and data
-    let is_core = name.strip_prefix(b"core.").or_else(|| name.strip_prefix(b"vgcore.")).is_some_and(is_number);
+    let is_numbered = name.strip_prefix(b"core.").or_else(|| name.strip_prefix(b"vgcore.")).is_some_and(is_number);
+    // the kernel writes them for their owner to read, not to run
+    let is_bare = matches!(name, b"core" | b"vmcore") && entry.mode & 0o111 == 0;
     let is_build_file = name.starts_with(b"Dockerfile.") || name.ends_with(b".Dockerfile");
     match name {
-        _ if is_core || name == b"core" && entry.size >= 1 << 20 && entry.mode & 0o111 == 0 => Some(Kind::CoreDump),
+        // `core` alone is also a name of programs and small data; the least dump has more than one page
+        _ if is_numbered || is_bare && entry.size >= CORE_FLOOR => Some(Kind::CoreDump),
         _ if name.ends_with(b".hprof") => Some(Kind::HeapDump),
         _ if is_build_file => Some(Kind::BuildFile),
         // .main.py.swp, and .swo, .swn … for further sessions
@@ -280,7 +285,7 @@ fn kind_of_file(entry: &FileEntry) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{file, layered, shown};
+    use super::super::testing::{file, folder, layered, mode, shown};
     use super::*;
 
     #[test]
@@ -306,7 +311,11 @@ mod tests {
             ("srv/compose.yaml", "build-file"),
             ("core.1234", "core-dump"),
             ("srv/core.js", ""),
-            ("srv/core", ""),
+            ("core", "core-dump"),
+            ("srv/core", "core-dump"),
+            ("var/crash/vmcore", "core-dump"),
+            ("srv/node_modules/x/core", ""),
+            ("usr/share/x/core/data", ""),
             ("srv/java_pid1.hprof", "heap-dump"),
             ("usr/share/man/man5/core.5", ""),
             ("root/.bash_history", "command-history"),
@@ -319,6 +328,14 @@ mod tests {
             let found = findings.first().and_then(|finding| finding.evidence.get("kind")?.as_str());
             assert_eq!(found.unwrap_or_default(), kind, "{path}");
         }
+    }
+
+    #[test]
+    fn programs_and_small_files_are_no_core_dumps() {
+        let program = mode(file("srv/core", 9_000), 0o755);
+        let folder = folder("app/core");
+        let files = vec![program, folder, file("core", 4_095), file("srv/x/vmcore", 100), file("opt/core", 20_000)];
+        assert_eq!(shown(&Leftover, &layered(vec![files]).owning(&["opt/core"])), [""; 0]);
     }
 
     #[test]

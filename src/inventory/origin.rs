@@ -83,10 +83,10 @@ mod tests {
 
     #[test]
     fn layers_are_told_apart_by_the_base_that_buildah_notes() {
-        type Case = (&'static [(&'static str, &'static str)], usize, &'static [Origin]);
         use Origin::{App, Base, Unknown};
-        // step, comment
-        let cases: &[Case] = &[
+        /// Step and comment.
+        type Steps = &'static [(&'static str, &'static str)];
+        let cases: &[(Steps, usize, &[Origin])] = &[
             // with layers, on a base without
             (
                 &[
