@@ -237,6 +237,8 @@ impl Reading<'_> {
             summary.created_by = entry.map(|entry| secret::mask_text(&entry.instruction()));
         }
         inventory.limitations = of_opening;
+        let history = inventory.config.as_ref().and_then(|config| config.history_note(stated.len()));
+        inventory.limitations.extend(history);
         inventory.limitations.extend(limitations);
         let tree = std::mem::take(&mut inventory.tree);
         for (index, collector) in self.collectors.iter().enumerate() {
