@@ -43,17 +43,18 @@ impl Check for SecretName {
         let Some(config) = &image.config else { return };
         let known = Known::of(image);
         let mut names = BTreeSet::new();
+        let mut told = Told::default();
         for (name, value) in config.environment() {
             names.insert(name);
             let key = format!("Env.{name}");
             if is_suspect(name, value) && !known.config.contains(key.as_str()) {
-                add(findings, name, Location::Config { key: escape(key) }, "environment variable");
+                told.add(Kind::Variable, name, "environment variable", || Location::Config { key: escape(key) });
             }
         }
         for (name, value) in &config.config.labels {
             let key = format!("Labels.{name}");
             if is_suspect(name, value) && !known.config.contains(key.as_str()) {
-                add(findings, name, Location::Config { key: escape(key) }, "label");
+                told.add(Kind::Label, name, "label", || Location::Config { key: escape(key) });
             }
         }
         for (index, entry) in (0u32..).zip(&config.history) {
@@ -67,27 +68,56 @@ impl Check for SecretName {
             for ((name, value), what) in pairs {
                 let value = value.trim_matches(['"', '\'']);
                 if is_suspect(name, value) && !names.contains(name) && !known.holds(index, name) {
-                    let layer = image.layers.iter().find(|layer| layer.history == Some(index)).map(|layer| layer.index);
-                    add(findings, name, Location::History { index, layer, key: escape(name) }, what);
+                    told.add(Kind::Step, name, what, || {
+                        let layer = image.layers.iter().find(|layer| layer.history == Some(index));
+                        Location::History { index, layer: layer.map(|layer| layer.index), key: escape(name) }
+                    });
                 }
             }
         }
+        told.push(findings);
     }
 }
 
-fn add(findings: &mut Findings, name: &str, location: Location, what: &'static str) {
-    let name = escape(name);
-    let is_there = |finding: &Finding| {
-        finding.rule == &SECRET_NAME && finding.subject == name && same_kind(&finding.location, &location)
-    };
-    if !findings.iter().any(is_there) {
+/// Findings of one configuration; those beyond are counted, not listed.
+const LISTED: usize = 1_000;
+
+/// Where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Variable,
+    Label,
+    Step,
+}
+
+/// What is reported, each name of a kind once.
+#[derive(Default)]
+struct Told {
+    names: BTreeSet<(Kind, String)>,
+    findings: Findings,
+    more: usize,
+}
+
+impl Told {
+    fn add(&mut self, kind: Kind, name: &str, what: &'static str, location: impl FnOnce() -> Location) {
+        let name = escape(name);
+        if !self.names.insert((kind, name.clone())) {
+            return;
+        }
+        if self.findings.len() == LISTED {
+            self.more += 1;
+            return;
+        }
         let message = format!("the {what} `{name}` has a value that looks like a secret");
-        findings.push(Finding::new(&SECRET_NAME, name, location, message).evidence("kind", what));
+        self.findings.push(Finding::new(&SECRET_NAME, name, location(), message).evidence("kind", what));
     }
-}
 
-fn same_kind(a: &Location, b: &Location) -> bool {
-    matches!((a, b), (Location::History { .. }, Location::History { .. })) || a == b
+    fn push(mut self, findings: &mut Findings) {
+        if let Some(last) = self.findings.last_mut().filter(|_| self.more > 0) {
+            last.message = format!("{}; {} more like it are not listed", last.message, self.more);
+        }
+        findings.append(&mut self.findings);
+    }
 }
 
 /// Places where the secrets engine found something.
@@ -401,6 +431,15 @@ mod tests {
             ]
         );
         assert!(!format!("{:?}", run(&SecretName, &image)).contains("zW9p"));
+    }
+
+    #[test]
+    fn many_names_are_counted_not_listed() {
+        let variables: Vec<String> = (0..100_000).map(|n| format!("\"TOKEN_{n}_PASSWORD=zW9pL4mt\"")).collect();
+        let image = image(&format!(r#"{{"config":{{"Env":[{}]}}}}"#, variables.join(",")));
+        let findings = run(&SecretName, &image);
+        assert_eq!(findings.len(), LISTED);
+        assert!(findings.last().is_some_and(|last| last.message.ends_with("; 99000 more like it are not listed")));
     }
 
     #[test]

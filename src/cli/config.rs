@@ -1,6 +1,7 @@
 //! The configuration file `careen.toml`: what holds for every scan on this machine or of this project.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -39,11 +40,29 @@ impl Config {
         };
         let Some(path) = found else { return Ok(Self::default()) };
         let place = path.display().to_string();
-        let text =
-            std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the configuration", e).at(&place))?;
+        let text = text_of(&path).map_err(|error| error.at(&place))?;
         toml::from_str(&text).map_err(|e| {
             Error::new(ErrorKind::Config, format!("the configuration is wrong: {}", e.to_string().trim_end())).at(place)
         })
+    }
+}
+
+/// Bytes of a configuration file.
+const LONGEST: u64 = 1 << 20;
+
+/// The text of a regular file within the limit: a pipe may never end.
+fn text_of(path: &Path) -> Result<String> {
+    let cannot = |e| Error::io("cannot read the configuration", e);
+    if !std::fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err(Error::new(ErrorKind::Config, "the configuration is no regular file"));
+    }
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let mut text = String::new();
+    let count = file.take(LONGEST.saturating_add(1)).read_to_string(&mut text).map_err(cannot)?;
+    if u64::try_from(count).is_ok_and(|count| count <= LONGEST) {
+        Ok(text)
+    } else {
+        Err(Error::new(ErrorKind::Config, "the configuration is larger than 1 MiB"))
     }
 }
 
@@ -83,5 +102,15 @@ mod tests {
         std::fs::write(project.join("careen.toml"), "[registy]\n").expect("a file");
         let error = Config::read(None, &deep, None).expect_err("a misspelt key");
         assert_eq!(error.kind, ErrorKind::Config);
+        let large = folder.path().join("large.toml");
+        for (length, is_read) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+            std::fs::write(&large, "#".repeat(length)).expect("a file");
+            let read = Config::read(Some(large.clone()), &deep, None);
+            assert_eq!(read.err().map(|error| error.kind), (!is_read).then_some(ErrorKind::Config));
+        }
+        for special in [folder.path(), Path::new("/dev/zero")] {
+            let error = Config::read(Some(special.to_owned()), &deep, None).expect_err("no regular file");
+            assert_eq!(error.kind, ErrorKind::Config);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `careen scan`.
 
 use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -48,7 +49,7 @@ pub(super) struct ScanArguments {
     #[arg(long, value_name = "SEVERITY[,FAMILY…]")]
     fail_on: Option<String>,
     /// Exit with this code in place of 1 when the policy is broken
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
     exit_code: u8,
     /// Exit with 0 even when the policy is broken
     #[arg(long)]
@@ -101,7 +102,8 @@ pub(super) struct ScanArguments {
 
 /// Scans, writes the reports, and says how it ended.
 pub(super) fn run(arguments: &ScanArguments) -> Exit {
-    let outputs = match Outputs::parse(arguments) {
+    let outputs = Outputs::parse(arguments).and_then(|outputs| outputs.spare(&arguments.target).map(|()| outputs));
+    let outputs = match outputs {
         Ok(outputs) => outputs,
         Err(error) => {
             term::print_error(&error);
@@ -273,6 +275,26 @@ impl Outputs {
             places.insert(0, (main, None));
         }
         Ok(Self { places })
+    }
+
+    /// Refuses to write over the image itself.
+    fn spare(&self, target: &str) -> Result<()> {
+        let Ok(target) = target::parse(target) else { return Ok(()) }; // told later
+        let image = match target.source {
+            "registry" | "docker" | "podman" => return Ok(()),
+            "stream" => std::fs::metadata("/dev/stdin"),
+            _ => std::fs::metadata(&target.location),
+        };
+        let Some(image) = image.ok().filter(std::fs::Metadata::is_file) else { return Ok(()) };
+        let is_image = |path: &PathBuf| {
+            std::fs::metadata(path).is_ok_and(|other| (other.dev(), other.ino()) == (image.dev(), image.ino()))
+        };
+        match self.places.iter().filter_map(|(_, path)| path.as_ref()).find(|path| is_image(path)) {
+            Some(path) => Err(Error::new(ErrorKind::Usage, "the report would overwrite the image")
+                .at(path.display().to_string())
+                .help("write the report to another file")),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, reports: &[Report], arguments: &ScanArguments) -> Result<()> {

@@ -12,14 +12,14 @@ use crate::tree::Node;
 
 use super::text::lines;
 
-/// Reads the account files in `etc`. Lines a C library would skip are skipped.
+/// Reads the account files in `etc` as container engines do: a line may lack fields, and what is no number is 0.
 pub(super) struct AccountFiles;
 
 const PASSWD: &str = "etc/passwd";
 const SHADOW: &str = "etc/shadow";
 const GROUP: &str = "etc/group";
 
-/// Accounts taken from one file.
+/// Lines taken of one file.
 const LINES: usize = 100_000;
 
 impl Collector for AccountFiles {
@@ -39,9 +39,9 @@ impl Collector for AccountFiles {
         Delivery::Whole(ByteSize::mib(8))
     }
 
-    /// A line tells by the number of its fields of which file it is, so that links may lead to any name.
+    /// Links may lead to any name, so a line is taken for all it may be in one of the files.
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        for fact in lines(file.bytes).filter_map(|(number, line)| parse(number, line)).take(LINES) {
+        for fact in lines(file.bytes).take(LINES).flat_map(|(number, line)| parse(number, line)).flatten() {
             facts.push(fact);
         }
     }
@@ -71,27 +71,36 @@ impl Collector for AccountFiles {
     }
 }
 
-/// A line of `passwd` (7 fields), `shadow` (9) or `group` (4) with a name and the numbers it needs.
-fn parse(number: u64, line: &[u8]) -> Option<Fact> {
-    let line = std::str::from_utf8(line).ok()?;
-    let fields: Vec<&str> = line.splitn(10, ':').collect();
-    let name = |name: &str| (!name.is_empty() && !name.starts_with(['#', '+', '-'])).then(|| name.to_owned());
-    Some(match *fields.as_slice() {
-        [user, password, uid, gid, _, home, shell] => Fact::PasswdLine(Box::new(User {
-            name: name(user)?,
-            uid: uid.parse().ok()?,
-            gid: gid.parse().ok()?,
-            home: home.to_owned(),
-            shell: shell.to_owned(),
-            empty_password: password.is_empty(),
-            is_shadowed: password == "x",
-            line: number,
-            shadow_line: None,
-        })),
-        [user, password, _, _, _, _, _, _, _] => Fact::ShadowLine(Box::new((name(user)?, password.is_empty(), number))),
-        [group, _, gid, _] => Fact::GroupLine(Box::new(Group { name: name(group)?, gid: gid.parse().ok()? })),
-        _ => return None,
-    })
+/// What a line may be: one of `passwd` (7 fields), `shadow` (9) or `group` (4), with fields missing or to spare.
+///
+/// Engines take a uid or gid that is missing or no number for 0, also one with blanks around it.
+fn parse(number: u64, line: &[u8]) -> [Option<Fact>; 2] {
+    let line = String::from_utf8_lossy(line);
+    let fields: Vec<&str> = line.trim().splitn(10, ':').collect();
+    let text = |index: usize| fields.get(index).copied().unwrap_or_default().trim();
+    let id = |index: usize| fields.get(index).and_then(|field| field.parse().ok()).unwrap_or_default();
+    let name = text(0);
+    if name.is_empty() || name.starts_with(['#', '+', '-']) || name.chars().any(char::is_control) {
+        return [None, None];
+    }
+    let is_empty = fields.get(1).is_some_and(|password| password.is_empty());
+    let user = Fact::PasswdLine(Box::new(User {
+        name: name.to_owned(),
+        uid: id(2),
+        gid: id(3),
+        home: text(5).to_owned(),
+        shell: text(6).to_owned(),
+        empty_password: is_empty,
+        is_shadowed: text(1) == "x",
+        line: number,
+        shadow_line: None,
+    }));
+    let other = match fields.len() {
+        7 => None,
+        9 => Some(Fact::ShadowLine(Box::new((name.to_owned(), is_empty, number)))),
+        _ => Some(Fact::GroupLine(Box::new(Group { name: name.to_owned(), gid: id(2) }))),
+    };
+    [Some(user), other]
 }
 
 /// The line of `passwd` completed with that of `shadow`.
@@ -123,14 +132,40 @@ mod tests {
             [
                 ("root", 0, 0, true, 1, Some(1)),
                 ("open", 0, 0, true, 4, None),
+                ("bad", 0, 0, false, 5, None),
+                ("short", 1, 0, false, 6, None),
                 ("app", 1000, 100, false, 8, Some(2)),
                 ("locked", 5, 5, false, 9, Some(3)),
             ]
         );
         let groups: Vec<_> = accounts.groups.iter().map(|g| (&*g.name, g.gid)).collect();
-        assert_eq!(groups, [("root", 0), ("users", 100)]);
+        assert_eq!(groups, [("root", 0), ("users", 100), ("odd", 0)]);
         assert_eq!(accounts.user("app").map(|u| (&*u.home, &*u.shell)), Some(("/home/app", "/bin/false")));
         assert!(accounts.passwd.is_some() && accounts.shadow.is_some());
+    }
+
+    #[test]
+    fn uids_are_read_as_engines_read_them() {
+        let cases = [
+            ("app:x:1000:1000::/:/bin/sh", 1000),
+            (" \tapp:x:1000:1000::/:/bin/sh ", 1000),
+            ("app", 0),
+            ("app:x", 0),
+            ("app:x::1000::/:", 0),
+            ("app:x:1e3:1000::/:", 0),
+            ("app:x: 1000:1000::/:", 0),
+            ("app:x:4294967296:1000::/:", 0),
+            ("app:x:7", 7),
+            ("app:x:7:7", 7),
+            ("app:x:7:7:::::", 7),
+            ("app:x:7:7:::::::::", 7),
+        ];
+        for (line, uid) in cases {
+            let accounts = assemble(&Image::new().file(PASSWD, line)).accounts;
+            assert_eq!(accounts.user("app").map(|user| user.uid), Some(uid), "{line:?}");
+        }
+        let latin = assemble(&Image::new().file(PASSWD, b"app:x:0:0:Ren\xe9:/:/bin/sh")).accounts;
+        assert_eq!(latin.users.len(), 1);
     }
 
     #[test]

@@ -127,6 +127,8 @@ struct Block<'a> {
     folder: ImagePath,
     owns: Vec<ImagePath>,
     claims: FileClaims,
+    /// Name or version stands there again with another value.
+    is_ambiguous: bool,
 }
 
 /// The packages of a database: blocks of `letter:value` lines with an empty line after each.
@@ -134,16 +136,23 @@ fn parse(bytes: &[u8], complaints: &mut Complaints) -> Vec<PackageFact> {
     let mut packages = Vec::new();
     let mut block = Block::default();
     let mut budget = Budget { paths: PATHS_PER_FILE, bytes: PATH_BYTES_PER_FILE };
-    let mut end = |block: Block<'_>, complaints: &mut Complaints| match block.finish() {
-        Ok(Some(package)) if packages.len() < PACKAGES_PER_FILE => packages.push(package),
-        Ok(Some(package)) => {
-            complaints.add(format!("it lists more than {PACKAGES_PER_FILE} packages; `{}` is not read", package.name));
+    let mut end = |block: Block<'_>, complaints: &mut Complaints| {
+        if block.is_ambiguous {
+            complaints.add(format!("the block at line {} gives one field twice; the first is taken", block.line));
         }
-        Ok(None) => {}
-        Err(what) => complaints.add(what),
+        match block.finish() {
+            Ok(Some(package)) if packages.len() < PACKAGES_PER_FILE => packages.push(package),
+            Ok(Some(package)) => {
+                let name = package.name;
+                complaints.add(format!("it lists more than {PACKAGES_PER_FILE} packages; `{name}` is not read"));
+            }
+            Ok(None) => {}
+            Err(what) => complaints.add(what),
+        }
     };
     for (number, line) in lines(bytes) {
-        if line.is_empty() {
+        // apk ends a block at any line too short for a letter and a colon
+        if line.len() < 2 || line.trim_ascii().is_empty() {
             end(std::mem::take(&mut block), complaints);
             continue;
         }
@@ -163,8 +172,8 @@ impl<'a> Block<'a> {
         }
         let Some((letter, value)) = line.split_at_checked(2) else { return };
         match letter {
-            b"P:" => self.package = Some(value),
-            b"V:" => self.version = Some(value),
+            b"P:" => self.is_ambiguous |= *self.package.get_or_insert(value) != value,
+            b"V:" => self.is_ambiguous |= *self.version.get_or_insert(value) != value,
             b"A:" => self.architecture = Some(value),
             b"o:" => self.origin = Some(value),
             b"L:" => self.licence = Some(value),
@@ -256,6 +265,11 @@ mod tests {
                 Image::new().file(old, "P:a\r\nV:1\r\n\r\nP:b\r\nV:2"),
                 &["a 1 /lib/apk/db/installed", "b 2 /lib/apk/db/installed"],
                 0,
+            ),
+            (
+                Image::new().file(old, "P:a\nV:1\nP:b\nV:2\n \t\nP:c\nV:3\n"),
+                &["a 1 /lib/apk/db/installed", "c 3 /lib/apk/db/installed"],
+                1,
             ),
             (Image::new().file(old, "V:1\n\nP:b\n\nP:c\nV:3\n"), &["c 3 /lib/apk/db/installed"], 2),
         ];

@@ -212,6 +212,8 @@ struct Stanza<'a> {
     maintainer: Option<&'a [u8]>,
     origin: Option<&'a [u8]>,
     vendor: Option<&'a [u8]>,
+    /// Name, version or status stands there again with another value, which dpkg refuses.
+    is_ambiguous: bool,
 }
 
 /// The installed packages of a status file. Of two stanzas for one name and architecture the last counts, as for dpkg.
@@ -220,6 +222,9 @@ fn parse_stanzas(bytes: &[u8], complaints: &mut Complaints) -> Vec<PackageFact> 
     let mut places: HashMap<(String, Option<String>), usize> = HashMap::new();
     let mut stanza = Stanza::default();
     let mut end = |stanza: Stanza<'_>, complaints: &mut Complaints| {
+        if stanza.is_ambiguous {
+            complaints.add(format!("the paragraph at line {} gives one field twice; the first is taken", stanza.line));
+        }
         let package = match stanza.finish() {
             Ok(Some(package)) => package,
             Ok(None) => return,
@@ -235,7 +240,7 @@ fn parse_stanzas(bytes: &[u8], complaints: &mut Complaints) -> Vec<PackageFact> 
         }
     };
     for (number, line) in lines(bytes) {
-        if line.is_empty() {
+        if line.trim_ascii().is_empty() {
             end(std::mem::take(&mut stanza), complaints);
         } else {
             stanza.read(number, line);
@@ -254,7 +259,8 @@ impl<'a> Stanza<'a> {
             return; // goes on with the field before; none of those wanted here has more than one line
         }
         let Some((name, value)) = header(line) else { return };
-        let wanted = match name.to_ascii_lowercase().as_slice() {
+        let name = name.to_ascii_lowercase();
+        let wanted = match name.as_slice() {
             b"package" => &mut self.package,
             b"version" => &mut self.version,
             b"source" => &mut self.source,
@@ -265,7 +271,13 @@ impl<'a> Stanza<'a> {
             b"vendor" => &mut self.vendor,
             _ => return,
         };
-        *wanted = Some(value);
+        match *wanted {
+            None => *wanted = Some(value),
+            Some(first) => {
+                let is_vital = matches!(name.as_slice(), b"package" | b"version" | b"status");
+                self.is_ambiguous |= is_vital && first != value;
+            }
+        }
     }
 
     /// The package; nothing if the paragraph is empty or says that none of its files are there.
@@ -455,6 +467,26 @@ mod tests {
             let parsed = parse_stanzas(stanza.as_bytes(), &mut Complaints::default());
             let packager = parsed[0].packager.as_deref();
             assert_eq!(is_of_distribution(packager, distro.as_ref()), expected, "{fields:?} {distro:?}");
+        }
+    }
+
+    #[test]
+    fn no_package_hides_behind_another() {
+        let cases: &[(&str, &[&str], usize)] = &[
+            ("Package: a\nVersion: 1\n \t\nPackage: b\nVersion: 2\n", &["a 1  a 1", "b 2  b 2"], 0),
+            ("Package: a\nVersion: 1\nPackage: b\nVersion: 2\n", &["a 1  a 1"], 1),
+            ("Package: a\nVersion: 1\nVersion: 2\n", &["a 1  a 1"], 1),
+            ("Package: a\nVersion: 1\nVersion: 1\n", &["a 1  a 1"], 0),
+            ("Package: a\nVersion: 1\nStatus: x ok installed\nStatus: x ok not-installed\n", &["a 1  a 1"], 1),
+            ("Package: a\nVersion: 1\nStatus: x ok not-installed\nStatus: x ok installed\n", &[], 1),
+        ];
+        for (text, expected, told) in cases {
+            let (packages, complaints) = parse(text);
+            assert_eq!(
+                (packages, complaints.len()),
+                (expected.iter().map(|p| (*p).to_owned()).collect(), *told),
+                "{text:?}"
+            );
         }
     }
 

@@ -10,11 +10,12 @@ use serde_json::value::RawValue;
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
 use crate::inventory::{Ecosystem, Inventory, PackageLocation};
+use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::purl;
-use super::text::{complain, field, tell_note};
+use super::text::{CODE, complain, field, tell_note};
 
 /// Packages of npm's registry.
 pub(super) static NPM: Ecosystem = Ecosystem { id: "npm", purl_type: "npm", is_system: false };
@@ -42,8 +43,11 @@ impl Collector for Npm {
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
         match parse(file.bytes) {
-            Ok(Some(package)) => facts.package(package),
-            Ok(None) => {}
+            Ok(Read::Package(package)) => facts.package(*package),
+            Ok(Read::Unnamed) => {}
+            Ok(Read::Unusable) => {
+                facts.push(Fact::Text { key: UNUSABLE, text: "its name or version is no text".into() })
+            }
             Err(error) => complain(facts, format!("it is no JSON object: {error}")),
         }
     }
@@ -53,6 +57,12 @@ impl Collector for Npm {
         for (path, node, fact) in view.live().filter(|(path, ..)| is_package_root(path)) {
             // Node.js refuses to load a package whose manifest is broken
             tell_note(inventory, path, fact);
+            if let Fact::Text { key: UNUSABLE, text } = fact {
+                // it loads such a one by the name of its folder
+                let limitation = Limitation::gap(CODE, path.to_string(), text.to_string())
+                    .help("a package may be missing from this report; look at the file");
+                inventory.limitations.push(limitation);
+            }
             let Fact::Package(package) = fact else { continue };
             let Some(purl) = purl::of_language(&NPM, &package.name, &package.version) else { continue };
             let added_by = first_layers.of(path, node, package);
@@ -83,11 +93,25 @@ fn is_package_root(path: &ImagePath) -> bool {
     }
 }
 
+/// Key of what is told of a manifest that names no package but would.
+const UNUSABLE: &str = "unusable";
+
+/// What a manifest says.
+#[derive(Debug)]
+enum Read {
+    /// Name and version are there.
+    Package(Box<PackageFact>),
+    /// One of them is missing or empty.
+    Unnamed,
+    /// One of them is of a wrong type, holds control characters, or is too long.
+    Unusable,
+}
+
 /// Name and version, if both are there. An empty file says nothing: it is how a later layer takes a package away.
-fn parse(bytes: &[u8]) -> Result<Option<PackageFact>, serde_json::Error> {
+fn parse(bytes: &[u8]) -> Result<Read, serde_json::Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
-        return Ok(None);
+        return Ok(Read::Unnamed);
     }
     let manifest: Manifest = match std::str::from_utf8(bytes) {
         Ok(text) => serde_json::from_str(text)?,
@@ -95,8 +119,19 @@ fn parse(bytes: &[u8]) -> Result<Option<PackageFact>, serde_json::Error> {
         Err(_) => serde_json::from_str(&String::from_utf8_lossy(bytes))?,
     };
     let text = |text: Option<String>| text.as_deref().map(str::as_bytes).and_then(field);
-    let (Some(name), Some(version)) = (text(manifest.name), text(manifest.version)) else { return Ok(None) };
-    Ok(Some(PackageFact { name, version, licence: text(manifest.licence), ..PackageFact::default() }))
+    let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim_ascii().is_empty());
+    let is_missing =
+        !manifest.has_name || !manifest.has_version || is_blank(&manifest.name) || is_blank(&manifest.version);
+    let was_unusable =
+        (manifest.has_name && manifest.name.is_none()) || (manifest.has_version && manifest.version.is_none());
+    let licence = text(manifest.licence);
+    Ok(match (text(manifest.name), text(manifest.version)) {
+        (Some(name), Some(version)) => {
+            Read::Package(Box::new(PackageFact { name, version, licence, ..PackageFact::default() }))
+        }
+        _ if is_missing && !was_unusable => Read::Unnamed,
+        _ => Read::Unusable,
+    })
 }
 
 /// The fields wanted of a manifest. As for Node.js, the last of a name counts; a value of another
@@ -106,6 +141,10 @@ struct Manifest {
     name: Option<String>,
     version: Option<String>,
     licence: Option<String>,
+    /// Whether there is a name of any type.
+    has_name: bool,
+    /// Whether there is a version of any type.
+    has_version: bool,
 }
 
 impl<'de> Deserialize<'de> for Manifest {
@@ -122,6 +161,8 @@ impl<'de> Deserialize<'de> for Manifest {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Manifest, A::Error> {
                 let mut manifest = Manifest::default();
                 while let Some(key) = map.next_key::<String>()? {
+                    manifest.has_name |= key == "name";
+                    manifest.has_version |= key == "version";
                     let wanted = match key.as_str() {
                         "name" => &mut manifest.name,
                         "version" => &mut manifest.version,
@@ -180,10 +221,30 @@ mod tests {
             (br#"{"name":"a","version":"1""#, None),
         ];
         for (bytes, expected) in cases {
-            let read = parse(bytes).ok();
-            let read = read
-                .map(|package| package.map(|p| format!("{} {} {}", p.name, p.version, p.licence.unwrap_or_default())));
+            let read = parse(bytes).ok().map(|read| match read {
+                Read::Package(p) => Some(format!("{} {} {}", p.name, p.version, p.licence.unwrap_or_default())),
+                Read::Unnamed | Read::Unusable => None,
+            });
             assert_eq!(read, expected.map(|e| e.map(str::to_owned)), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn a_package_with_an_unusable_name_or_version_is_a_gap() {
+        let root = "app/node_modules/a/package.json";
+        let cases = [
+            (root, r#"{"name":"a","version":1}"#, 1),
+            (root, r#"{"name":"a","version":null}"#, 1),
+            (root, r#"{"name":["a"],"version":"1"}"#, 1),
+            (root, r#"{"name":"a\u0000","version":"1"}"#, 1),
+            (root, r#"{"name":"","version":1}"#, 1),
+            (root, r#"{"type":"module"}"#, 0),
+            (root, r#"{"name":"a","version":""}"#, 0),
+            ("app/package.json", r#"{"name":"a","version":1}"#, 0),
+        ];
+        for (path, text, gaps) in cases {
+            let inventory = assemble(&Image::new().file(path, text));
+            assert_eq!(inventory.limitations.iter().filter(|told| told.is_gap).count(), gaps, "{path} {text}");
         }
     }
 

@@ -4,12 +4,27 @@
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, Select, View};
 use crate::inventory::{Distro, Inventory};
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::text::lines;
 
 /// Reads `etc/os-release` and `usr/lib/os-release`; the first counts where both are there.
 pub(super) struct OsRelease;
+
+/// Package databases that belong to a distribution.
+const DATABASES: &[&str] = &[
+    "var/lib/dpkg/status",
+    "var/lib/dpkg/status.d",
+    "lib/apk/db/installed",
+    "usr/lib/apk/db/installed",
+    "var/lib/rpm",
+    "usr/lib/sysimage/rpm",
+];
+
+/// The id of a file that gives none: the default of the specification.
+const UNNAMED: &str = "linux";
 
 const ETC: &str = "etc/os-release";
 const USR_LIB: &str = "usr/lib/os-release";
@@ -46,6 +61,12 @@ impl Collector for OsRelease {
                 _ => None,
             })
         });
+        let is_unknown = inventory.distro.as_ref().is_none_or(|distro| distro.id == UNNAMED);
+        let has = |path: &&str| view.tree.resolve(&(*path).into()).is_some();
+        if is_unknown && view.tree.get(&ETC.into()).is_some() && DATABASES.iter().any(has) {
+            let what = "it does not name the distribution, so packages have no distribution in their purls";
+            inventory.limitations.push(Limitation::note("distro-unknown", ImagePath::from(ETC).to_string(), what));
+        }
     }
 }
 
@@ -53,6 +74,7 @@ impl Collector for OsRelease {
 fn parse(bytes: &[u8]) -> Option<Distro> {
     let mut distro = Distro::default();
     let (mut name, mut version, mut is_empty) = (String::new(), String::new(), true);
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (_, line) in lines(bytes) {
         let Some((key, value)) = assignment(line) else { continue };
         is_empty = false;
@@ -71,7 +93,7 @@ fn parse(bytes: &[u8]) -> Option<Distro> {
         return None;
     }
     if distro.id.is_empty() {
-        distro.id = "linux".into(); // the default of the specification
+        distro.id = UNNAMED.into();
     }
     if distro.name.is_empty() {
         format!("{name} {version}").trim().clone_into(&mut distro.name);
@@ -135,6 +157,27 @@ mod tests {
             let read =
                 assignment(line.as_bytes()).map(|(key, value)| (String::from_utf8_lossy(key).into_owned(), value));
             assert_eq!(read, expected.map(|(key, value)| (key.to_owned(), value.to_owned())), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_distribution_that_is_not_named_is_told() {
+        let status = "var/lib/dpkg/status";
+        let stanza = "Package: a\nVersion: 1\n";
+        let cases = [
+            (Image::new().file(ETC, "\u{feff}ID=debian\n").file(status, stanza), 0),
+            (Image::new().file(ETC, b"\xff\xfeI\0D\0=\0").file(status, stanza), 1),
+            (Image::new().file(ETC, "").file(status, stanza), 1),
+            (Image::new().file(ETC, "NAME=x\n").file(status, stanza), 1),
+            (Image::new().link(ETC, "nowhere").file(status, stanza), 1),
+            (Image::new().link(ETC, "nowhere").file(USR_LIB, "ID=debian\n").file(status, stanza), 0),
+            (Image::new().file(ETC, ""), 0),
+            (Image::new().file(status, stanza), 0),
+        ];
+        for (image, told) in cases {
+            let limitations = assemble(&image).limitations;
+            let codes: Vec<_> = limitations.iter().map(|told| (told.code, told.is_gap)).collect();
+            assert_eq!(codes, vec![("distro-unknown", false); told], "{image:?}");
         }
     }
 

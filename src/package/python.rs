@@ -49,7 +49,16 @@ impl Collector for Python {
             return;
         }
         match parse(file.bytes) {
-            Ok(Some(package)) => facts.package(package),
+            Ok(Some((package, is_ambiguous))) => {
+                if is_ambiguous {
+                    let name = &package.name;
+                    complain(
+                        facts,
+                        format!("the metadata of `{name}` gives name or version twice; the first is taken"),
+                    );
+                }
+                facts.package(package);
+            }
             Ok(None) => {}
             Err(what) => complain(facts, what),
         }
@@ -100,12 +109,14 @@ fn parse_record(bytes: &[u8]) -> FileClaims {
 
 /// The headers up to the first empty line, the first of a name counting; what follows is the
 /// description. An empty file says nothing: it is how a later layer takes a distribution away.
-fn parse(bytes: &[u8]) -> Result<Option<PackageFact>, String> {
+/// With it, whether name or version stand there again with another value.
+fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
         return Ok(None);
     }
     let (mut name, mut version, mut licence, mut expression) = (None, None, None, None);
+    let mut is_ambiguous = false;
     for (_, line) in lines(bytes).take_while(|(_, line)| !line.is_empty()) {
         // a line that starts with a blank goes on with the field before: of a licence's whole text
         // the first line is enough
@@ -113,7 +124,8 @@ fn parse(bytes: &[u8]) -> Result<Option<PackageFact>, String> {
         else {
             continue;
         };
-        let wanted = match key.to_ascii_lowercase().as_slice() {
+        let key = key.to_ascii_lowercase();
+        let wanted = match key.as_slice() {
             b"name" => &mut name,
             b"version" => &mut version,
             b"license" => &mut licence,
@@ -122,13 +134,15 @@ fn parse(bytes: &[u8]) -> Result<Option<PackageFact>, String> {
         };
         if wanted.is_none() {
             *wanted = field(value);
+        } else if matches!(key.as_slice(), b"name" | b"version") {
+            is_ambiguous |= *wanted != field(value);
         }
     }
     let Some(name) = name else { return Err("the metadata names no distribution".to_owned()) };
     let Some(version) = version else { return Err(format!("the metadata of `{name}` has no version")) };
     // setuptools wrote this for "none given"
     let licence = expression.or(licence).filter(|licence| licence != "UNKNOWN");
-    Ok(Some(PackageFact { name, version, licence, ..PackageFact::default() }))
+    Ok(Some((PackageFact { name, version, licence, ..PackageFact::default() }, is_ambiguous)))
 }
 
 #[cfg(test)]
@@ -155,9 +169,23 @@ mod tests {
         ];
         for (text, expected) in cases {
             let read = parse(text.as_bytes());
-            let read = read
-                .map(|package| package.map(|p| format!("{} {} {}", p.name, p.version, p.licence.unwrap_or_default())));
+            let read = read.map(|package| {
+                package.map(|(p, _)| format!("{} {} {}", p.name, p.version, p.licence.unwrap_or_default()))
+            });
             assert_eq!(read.map_err(|_| ()), expected.map(|e| e.map(str::to_owned)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_or_version_given_twice_is_a_gap() {
+        for (text, told) in [
+            ("Name: a\nName: b\nVersion: 1\n", 1),
+            ("Name: a\nVersion: 1\nVersion: 2\n", 1),
+            ("Name: a\nVersion: 1\nName: a\n\nName: b\n", 0),
+        ] {
+            let inventory = assemble(&Image::new().file("a/x.dist-info/METADATA", text));
+            assert_eq!(packages(&inventory), ["a 1 /a/x.dist-info/METADATA"]);
+            assert_eq!(inventory.limitations.iter().filter(|told| told.is_gap).count(), told, "{text:?}");
         }
     }
 

@@ -23,7 +23,8 @@ const FIELD: usize = 512;
 const COMPLAINTS_PER_FILE: usize = 10;
 
 const MALFORMED: &str = "malformed";
-const CODE: &str = "package-record-malformed";
+/// Code of the limitation that a record was not understood.
+pub(super) const CODE: &str = "package-record-malformed";
 
 /// Lines with their numbers, from 1, without the line feed and a carriage return before it.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {

@@ -441,7 +441,7 @@ impl<R: Read> TarReader<R> {
 
         let form = pax.sparse.form();
         let raw = self.choose_name(header, &mut pax, long_name, &form, offset);
-        let path = ImagePath::new(&raw);
+        let path = self.cut_path(ImagePath::new(&raw), "a path", offset);
         self.check_name(&raw, &path, offset);
         let typeflag = match header.typeflag() {
             0 if raw.last() == Some(&b'/') => b'5',
@@ -453,6 +453,13 @@ impl<R: Read> TarReader<R> {
 
         let at = (offset, &path);
         let kind = self.kind(typeflag, header, pax.link_path, long_link, at);
+        if stored > 0 && typeflag == b'D' {
+            let what = "a folder has content, which is not looked at";
+            self.anomalies.gap("unknown-type", offset, Some(&path), what);
+        } else if stored > 0 && !matches!(typeflag, b'0'..=b'7' | b'S') {
+            let what = "a member of unknown type has content, on which readers disagree";
+            self.anomalies.gap("unknown-type", offset, Some(&path), what);
+        }
         // Go reads no content for these types, so the next block is a header
         let is_header_only = matches!(typeflag, b'1'..=b'6');
         if is_header_only && stored > 0 {
@@ -503,11 +510,20 @@ impl<R: Read> TarReader<R> {
         real.or(long_name).or_else(|| pax.path.take()).unwrap_or_else(|| header.name())
     }
 
+    /// A path of no more bytes than the limit: what is longer no engine can unpack, and would fill memory.
+    fn cut_path(&mut self, path: ImagePath, what: &str, offset: u64) -> ImagePath {
+        // within a component where need be: a cut before it would make a file of the folder above
+        let Some((kept, _)) = path.as_bytes().split_at_checked(self.limits.path).filter(|(_, rest)| !rest.is_empty())
+        else {
+            return path;
+        };
+        let kept = ImagePath::new(kept);
+        let what = format!("{what} of {} bytes is cut at the limit of {}", path.as_bytes().len(), self.limits.path);
+        self.anomalies.gap("path-too-long", offset, Some(&kept), what);
+        kept
+    }
+
     fn check_name(&mut self, raw: &[u8], path: &ImagePath, offset: u64) {
-        if raw.len() > self.limits.path {
-            let what = format!("a path of {} bytes, more than the limit of {}", raw.len(), self.limits.path);
-            self.anomalies.note("path-too-long", offset, Some(path), what);
-        }
         if raw.split(|byte| *byte == b'/').any(|part| part == b"..") {
             let what = "a path with `..`, which is taken within the image's root";
             self.anomalies.note("path-with-parent", offset, Some(path), what);
@@ -533,10 +549,15 @@ impl<R: Read> TarReader<R> {
                 }
                 let target = long_link.or(pax_link).unwrap_or_else(|| header.link_name().to_vec());
                 if typeflag == b'1' {
-                    FileKind::HardLink(ImagePath::new(&target))
-                } else {
-                    FileKind::Symlink(target.into())
+                    return FileKind::HardLink(self.cut_path(ImagePath::new(&target), "a link's target", at.0));
                 }
+                let kept = target.get(..self.limits.path).unwrap_or(&target);
+                if kept.len() < target.len() {
+                    let (length, limit) = (target.len(), self.limits.path);
+                    let what = format!("a link's target of {length} bytes is cut at the limit of {limit}");
+                    self.anomalies.gap("path-too-long", at.0, Some(at.1), what);
+                }
+                FileKind::Symlink(kept.into())
             }
             b'3' | b'4' => {
                 let (major, minor) = header.device().unwrap_or_else(|BadNumber| {

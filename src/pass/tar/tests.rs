@@ -440,7 +440,10 @@ fn unknown_types_are_read_as_files() {
     assert_eq!(seen.names(), ["/odd", "/dump", "/f"]);
     assert_eq!(seen.content("odd"), b"abc");
     assert_eq!(seen.entry("dump").kind, FileKind::Directory);
-    assert_eq!(seen.codes, ["unknown-type"]);
+    assert_eq!(seen.codes, ["unknown-type"; 3]);
+    assert_eq!(seen.gaps, ["unknown-type"; 2]);
+    let empty = read(&Archive::default().member(b'Z', "odd", b"").member(b'D', "dump", b"").end());
+    assert_eq!((empty.codes.len(), empty.gaps.len()), (1, 0));
 }
 
 #[test]
@@ -666,6 +669,32 @@ fn limits_of_members_and_paths() {
     assert_eq!((paths(1).codes.len(), paths(0).codes), (0, vec!["path-too-long"; 2]));
     let parent = read(&Archive::default().file("../a/..b", b"").end());
     assert_eq!((parent.names(), parent.codes), (vec!["/a/..b".into()], vec!["path-with-parent"]));
+}
+
+#[test]
+fn long_paths_and_targets_are_cut() {
+    let long = "n".repeat((1 << 20) - 2);
+    for prefix in ["", "d/", "/"] {
+        let name = format!("{prefix}{long}");
+        let name = &name[..(1 << 20) - 2];
+        for typeflag in [b'0', b'1', b'2'] {
+            let archive = Archive::default().member(b'L', "", name.as_bytes()).member(b'K', "", name.as_bytes());
+            let seen = read(&archive.member(typeflag, "x", b"").file("y", b"").end());
+            assert_eq!(seen.entries.len(), 2);
+            let (entry, _) = &seen.entries[0];
+            assert_eq!(entry.path.as_bytes().len(), 4_096);
+            match &entry.kind {
+                FileKind::HardLink(target) => assert_eq!(target.as_bytes().len(), 4_096),
+                FileKind::Symlink(target) => assert_eq!(target.len(), 4_096),
+                _ => {}
+            }
+            assert_eq!(seen.gaps, vec!["path-too-long"; if typeflag == b'0' { 1 } else { 2 }]);
+        }
+    }
+    // what is short when cleaned is taken whole
+    let dots = format!("{}etc/passwd", "./".repeat(3_000));
+    let seen = read(&Archive::default().member(b'L', "", dots.as_bytes()).file("x", b"").end());
+    assert_eq!((seen.names(), seen.gaps.len()), (vec!["/etc/passwd".into()], 0));
 }
 
 #[test]

@@ -227,7 +227,7 @@ fn names_stay_below_the_root() {
         Case::layer(
             "a name beyond the limit",
             tar().long(b'L', "d/".repeat(5_000).as_bytes()).file("x", "").file("var/lib/dpkg/status", STATUS).end(),
-            Complete(&["path-too-long"]),
+            Partial(&["path-too-long"]),
         )
         .packages(BASH),
     ]);
