@@ -12,6 +12,7 @@ use crate::limitation::Limitation;
 use super::Platform;
 use super::history::HistoryEntry;
 use super::manifest::null_is_default;
+use super::spelling;
 
 /// An image's configuration document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -102,13 +103,15 @@ pub struct RootFs {
 }
 
 impl ImageConfig {
-    /// Parses a configuration; a key twice or a field of the wrong type is refused.
+    /// Parses a configuration; a key twice, or twice but for its letters' case, or a field
+    /// of the wrong type is refused.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self> {
         if bytes.len() as u64 > limits.config.bytes() {
             return Err(Error::limit(format!("the image configuration is larger than {}", limits.config)));
         }
         let config: Self = serde_json::from_slice(bytes)
             .map_err(|e| Error::malformed("cannot parse the image configuration").because(e))?;
+        spelling::check(bytes, &spelling::CONFIG, "the image configuration")?;
         if config.rootfs.diff_ids.len() > limits.layers {
             return Err(Error::limit(format!("the image has more than {} layers", limits.layers)));
         }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::limit::Limits;
 
 use super::Platform;
+use super::spelling;
 
 /// Media types, OCI and Docker.
 pub mod media_type {
@@ -118,6 +119,7 @@ impl Document {
         }
         let raw: Raw =
             serde_json::from_slice(bytes).map_err(|e| Error::malformed("cannot parse the manifest").because(e))?;
+        spelling::check(bytes, &spelling::DOCUMENT, "the manifest")?;
         if raw.schema_version == Some(1) || raw.fs_layers.is_some() {
             return Err(
                 Error::malformed("the manifest has the old schema 1").help("push the image again with a current tool")
@@ -173,6 +175,16 @@ pub struct DockerManifest {
     /// Members that hold the layers, oldest first.
     #[serde(default, deserialize_with = "null_is_default")]
     pub layers: Vec<String>,
+}
+
+impl DockerManifest {
+    /// Parses `manifest.json`.
+    pub fn parse(bytes: &[u8]) -> Result<Vec<Self>> {
+        let manifests =
+            serde_json::from_slice(bytes).map_err(|e| Error::malformed("cannot parse `manifest.json`").because(e))?;
+        spelling::check(bytes, &spelling::DOCKER, "`manifest.json`")?;
+        Ok(manifests)
+    }
 }
 
 /// Takes `null` as the default: Docker writes it for empty lists and maps.

@@ -4,6 +4,7 @@ pub mod config;
 pub mod history;
 pub mod manifest;
 pub mod platform;
+mod spelling;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -110,8 +110,7 @@ fn read_manifests(store: &dyn Store, request: &Request<'_>) -> Result<Vec<Docker
             error
         });
     };
-    let manifests: Vec<DockerManifest> =
-        serde_json::from_slice(&bytes).map_err(|e| Error::malformed("cannot parse `manifest.json`").because(e))?;
+    let manifests = DockerManifest::parse(&bytes)?;
     if manifests.is_empty() {
         return Err(Error::malformed("the archive names no image"));
     }
