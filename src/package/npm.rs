@@ -46,7 +46,7 @@ impl Collector for Npm {
             Ok(Read::Package(package)) => facts.package(*package),
             Ok(Read::Unnamed) => {}
             Ok(Read::Unusable) => {
-                facts.push(Fact::Text { key: UNUSABLE, text: "its name or version is no text".into() })
+                facts.push(Fact::Text { key: UNUSABLE, text: "its name or version is no text".into() });
             }
             Err(error) => complain(facts, format!("it is no JSON object: {error}")),
         }
