@@ -130,6 +130,10 @@ impl Blob for FileRange {
     fn size(&self) -> Option<u64> {
         Some(self.size)
     }
+
+    fn identity(&self) -> Option<(u64, u64)> {
+        Some((self.offset, self.size))
+    }
 }
 
 /// Reads a part of a file; an end before its time is an error.
