@@ -326,6 +326,10 @@ impl Store for Kept {
         }
     }
 
+    fn is_repeated(&self, name: &str) -> bool {
+        self.names.is_repeated(name)
+    }
+
     fn damage(&self) -> Option<&Error> {
         self.damage.as_ref()
     }
