@@ -78,6 +78,12 @@ pub trait Blob: std::fmt::Debug + Send + Sync {
     /// Bytes as stored, where that is known before reading. Used to read the largest layer first.
     fn size(&self) -> Option<u64>;
 
+    /// Tells the blob from others of its image where no digest does: its offset and size in the one
+    /// file that holds them all. Equal answers are equal bytes.
+    fn identity(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Whether [`open`](Self::open) works more than once.
     fn is_replayable(&self) -> bool {
         true

@@ -106,8 +106,17 @@ pub struct Stated<'a> {
     pub diff_id: Option<&'a Digest>,
 }
 
+impl<'a> Stated<'a> {
+    fn of(layer: &'a Layer) -> Self {
+        Self { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() }
+    }
+}
+
 /// Members a second look wants, by their index: who wants them, and under which name.
 pub type Wanted = HashMap<u32, (Mask, ImagePath)>;
+
+/// Codes of what [`LayerFacts::verify`] finds.
+const MISMATCHES: [&str; 3] = ["layer-digest-mismatch", "layer-size-mismatch", "layer-diff-id-mismatch"];
 
 /// Largest buffer, in bytes, that is kept for its next use.
 const KEPT: usize = 2 * crate::collect::WINDOW;
@@ -152,22 +161,29 @@ impl<'a> Pass<'a> {
         queue.sort_by_key(|index| std::cmp::Reverse(layers[*index].blob.size()));
         let mut read = self.in_parallel(&queue, |reading, index| {
             let layer = &layers[index];
-            let stated = Stated { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() };
             match layer.blob.open() {
-                Ok(mut blob) => reading.layer(index, &mut *blob, &stated),
+                Ok(mut blob) => reading.layer(index, &mut *blob, &Stated::of(layer)),
                 Err(error) => reading.fail(index, &error),
             }
         });
-        for (index, facts) in &mut read {
-            if let Some(media_type) = &layers[*index].media_type {
-                facts.verify_media_type(media_type);
-            }
-        }
         let mut facts = Vec::with_capacity(layers.len());
         for (index, first) in first_of.iter().enumerate() {
             let is_last_use = !first_of[index + 1..].contains(first);
+            let is_first_use = *first == index;
+            if !is_first_use && let Some(repeated) = read.get_mut(first) {
+                self.count_again(repeated);
+            }
             let of_layer = if is_last_use { read.remove(first) } else { read.get(first).cloned() };
-            facts.push(of_layer.unwrap_or_default().of_layer(index));
+            let mut of_layer = of_layer.unwrap_or_default();
+            if !is_first_use {
+                // the same bytes may be stated differently
+                of_layer.limitations.retain(|limitation| !MISMATCHES.contains(&limitation.code));
+                of_layer.verify(&Stated::of(&layers[index]));
+            }
+            if let Some(media_type) = &layers[index].media_type {
+                of_layer.verify_media_type(media_type);
+            }
+            facts.push(of_layer.of_layer(index));
         }
         facts
     }
@@ -246,6 +262,28 @@ impl<'a> Pass<'a> {
         sinks.into_facts()
     }
 
+    /// Counts what is known of a layer for one more use of it; beyond the limits it is forgotten, for
+    /// all further uses too.
+    fn count_again(&self, repeated: &mut LayerFacts) {
+        let entries = repeated.entries.len() as u64;
+        let entries = self.entries.fetch_add(entries, Ordering::Relaxed).saturating_add(entries);
+        let facts = repeated.facts.len();
+        let facts = self.facts.fetch_add(facts, Ordering::Relaxed).saturating_add(facts);
+        let has_any = !repeated.entries.is_empty() || !repeated.facts.is_empty();
+        if has_any && (entries > self.limits.entries || facts > self.limits.facts) {
+            repeated.entries.clear();
+            repeated.seen.clear();
+            repeated.facts.clear();
+            let what = format!(
+                "the image has more than {} files, or too many facts about them, by repeating a layer; this repetition was left out",
+                self.limits.entries
+            );
+            repeated
+                .limitations
+                .push(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
+        }
+    }
+
     fn buffer(&self) -> Vec<u8> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
@@ -322,15 +360,28 @@ fn algorithm(stated: Option<&Digest>) -> Algorithm {
     stated.map_or(Algorithm::Sha256, Digest::algorithm)
 }
 
+/// What makes two blobs of an image the same.
+#[derive(PartialEq, Eq, Hash)]
+enum Same<'a> {
+    Range(u64, u64),
+    Digest(&'a Digest, Option<u64>),
+}
+
 /// For each layer the first one with the same blob, and the list of these first ones.
 fn distinct(layers: &[Layer]) -> (Vec<usize>, Vec<usize>) {
-    let mut seen: HashMap<(&Digest, Option<u64>, Option<&Digest>), usize> = HashMap::new();
+    let mut seen: HashMap<(Same<'_>, Algorithm, Algorithm), usize> = HashMap::new();
     let mut first_of = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
-        let first = match &layer.digest {
-            Some(digest) => *seen.entry((digest, layer.size, layer.diff_id.as_ref())).or_insert(index),
-            None => index,
+        let same = match (layer.blob.identity(), &layer.digest) {
+            (Some((offset, size)), _) => Some(Same::Range(offset, size)),
+            (None, Some(digest)) => Some(Same::Digest(digest, layer.size)),
+            (None, None) => None,
         };
+        // computed digests can be compared with what each layer states if the algorithms are the same
+        let first = same.map_or(index, |same| {
+            let key = (same, algorithm(layer.digest.as_ref()), algorithm(layer.diff_id.as_ref()));
+            *seen.entry(key).or_insert(index)
+        });
         first_of.push(first);
     }
     let queue = (0..layers.len()).filter(|index| first_of[*index] == *index).collect();
@@ -354,5 +405,75 @@ impl Sinks {
             facts.limitations.sort();
         }
         layers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::image::Blob;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Counted {
+        bytes: Vec<u8>,
+        identity: Option<(u64, u64)>,
+        opened: Arc<AtomicUsize>,
+    }
+
+    impl Blob for Counted {
+        fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
+            self.opened.fetch_add(1, Ordering::Relaxed);
+            Ok(Box::new(self.bytes.as_slice()))
+        }
+
+        fn size(&self) -> Option<u64> {
+            Some(self.bytes.len() as u64)
+        }
+
+        fn identity(&self) -> Option<(u64, u64)> {
+            self.identity
+        }
+    }
+
+    #[test]
+    fn a_layer_listed_often_is_read_once_and_counted_each_time() {
+        let mut archive = ::tar::Builder::new(Vec::new());
+        for name in ["a", "b"] {
+            let mut header = ::tar::Header::new_ustar();
+            header.set_size(0);
+            archive.append_data(&mut header, name, &[][..]).expect("memory can be written");
+        }
+        let bytes = archive.into_inner().expect("memory can be written");
+        let sound = Digest::sha256(&bytes);
+        let other = Digest::sha256(b"other");
+        let cases = [(None, 1_000_000, 400, 400), (Some((512, 9)), 1_000_000, 1, 400), (Some((512, 9)), 500, 1, 250)];
+        for (identity, most, expected_opened, expected_filled) in cases {
+            let opened = Arc::new(AtomicUsize::new(0));
+            let layers: Vec<Layer> = (0..400)
+                .map(|index| Layer {
+                    index,
+                    media_type: None,
+                    digest: None,
+                    size: None,
+                    diff_id: Some(if index % 2 == 0 { sound.clone() } else { other.clone() }),
+                    history: None,
+                    blob: Arc::new(Counted { bytes: bytes.clone(), identity, opened: Arc::clone(&opened) }),
+                })
+                .collect();
+            let limits = Limits { entries: most, ..Limits::default() };
+            let selectors = Selectors::new([]);
+            let pass = Pass::new(&[], &selectors, &limits, 2, &()).expect("threads");
+            let facts = pass.read(&layers);
+            assert_eq!(opened.load(Ordering::Relaxed), expected_opened);
+            assert_eq!(facts.iter().filter(|facts| facts.entries.len() == 2).count(), expected_filled);
+            for (index, facts) in facts.iter().enumerate() {
+                let codes: Vec<_> = facts.limitations.iter().map(|limitation| limitation.code).collect();
+                assert_eq!(codes.contains(&"layer-diff-id-mismatch"), index % 2 == 1, "{index}");
+                assert_eq!(codes.contains(&"too-many-files"), facts.entries.is_empty(), "{index}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(super) struct Names<T> {
     entries: BTreeMap<ImagePath, Entry<T>>,
     /// Bytes of all names.
     bytes: u64,
+    /// Names given more than once.
+    repeated: BTreeSet<ImagePath>,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,7 @@ enum Entry<T> {
 
 impl<T> Names<T> {
     pub(super) fn new() -> Self {
-        Self { entries: BTreeMap::new(), bytes: 0 }
+        Self { entries: BTreeMap::new(), bytes: 0, repeated: BTreeSet::new() }
     }
 
     /// Enters a file; a name given twice counts as it was given last.
@@ -57,7 +59,9 @@ impl<T> Names<T> {
                 self.enter(name, Entry::Link(target), limits)
             }
             MemberKind::File | MemberKind::Folder | MemberKind::Other => {
-                self.entries.remove(&name);
+                if self.entries.remove(&name).is_some() {
+                    self.repeated.insert(name);
+                }
                 Ok(())
             }
         }
@@ -72,8 +76,15 @@ impl<T> Names<T> {
         if self.entries.len() >= MEMBERS || self.bytes > limits.documents.bytes() {
             return Err(Error::limit(format!("the archive has more than {MEMBERS} members, or very long names")));
         }
-        self.entries.insert(name, entry);
+        if self.entries.insert(name.clone(), entry).is_some() {
+            self.repeated.insert(name);
+        }
         Ok(())
+    }
+
+    /// Whether a name was given more than once.
+    pub(super) fn is_repeated(&self, name: &str) -> bool {
+        self.repeated.contains(&ImagePath::from(name))
     }
 
     /// What a name leads to, links followed.
@@ -145,6 +156,10 @@ impl Store for Archive {
 
     fn layer(&self, name: &str) -> Option<Arc<dyn Blob>> {
         self.range(name).map(|range| Arc::new(range) as Arc<dyn Blob>)
+    }
+
+    fn is_repeated(&self, name: &str) -> bool {
+        self.names.is_repeated(name)
     }
 
     fn damage(&self) -> Option<&Error> {

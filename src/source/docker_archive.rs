@@ -3,7 +3,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::digest::Digest;
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::manifest::DockerManifest;
 use crate::image::{Image, ImageConfig, Layer, Platform, Target};
+use crate::limit::Limits;
 
 use super::form::{self, Form};
 use super::select::{choose_platform, joined};
@@ -121,6 +122,24 @@ fn read_manifests(store: &dyn Store, request: &Request<'_>) -> Result<Vec<Docker
         return Err(Error::limit(format!("an image of the archive has more than {} layers", limits.layers)));
     }
     Ok(manifests)
+}
+
+/// Members that `manifest.json` names as configurations; none where it cannot be read.
+pub(super) fn config_names(store: &dyn Store, limits: &Limits) -> BTreeSet<String> {
+    let bytes = store.document(MANIFEST, limits.manifest).ok().flatten();
+    let manifests = bytes.and_then(|bytes| DockerManifest::parse(&bytes).ok()).unwrap_or_default();
+    manifests.into_iter().take(limits.descriptors).map(|manifest| manifest.config).collect()
+}
+
+/// Digests of these configurations.
+pub(super) fn config_digests(store: &dyn Store, names: &BTreeSet<String>, limits: &Limits) -> BTreeSet<Digest> {
+    let mut left = limits.documents.bytes();
+    let digest = |name: &String| {
+        let bytes = store.document(name, limits.config).ok()??;
+        left = left.checked_sub(bytes.len() as u64)?;
+        Some(Digest::sha256(&bytes))
+    };
+    names.iter().filter_map(digest).collect()
 }
 
 /// Reads configurations, each once, and not too much of them.

@@ -9,6 +9,7 @@ use crate::escape::escape;
 use crate::format::magic::{self, Magic};
 use crate::format::ustar::read_up_to;
 use crate::limit::Limits;
+use crate::limitation::Limitation;
 
 use super::archive::Archive;
 use super::store::{Assembled, Store, with_damage};
@@ -100,7 +101,7 @@ pub(super) fn open_store(
     let found = Form::of(has);
     // an archive that is both may be asked for as either
     let is_layout = has(layout::INDEX);
-    match (expected, found) {
+    let mut images = match (expected, found) {
         (_, None) => with_damage(
             store,
             Err(Error::malformed("this tar archive is no image: it has neither `manifest.json` nor `index.json`")
@@ -118,6 +119,41 @@ pub(super) fn open_store(
         ),
         (Some(Form::Oci), _) | (None, Some(Form::Oci)) => layout::open(store, request, Form::Oci.id()),
         (Some(Form::Docker) | None, Some(Form::Docker)) => docker_archive::open(store, request),
+    }?;
+    add_doubts(store, has, request.limits, &mut images);
+    Ok(images)
+}
+
+/// Adds a gap to images that another tool may not find in the same archive.
+fn add_doubts(store: &dyn Store, has: &dyn Fn(&str) -> bool, limits: &Limits, images: &mut [Assembled]) {
+    const TAKE: &str = "save the image again with a tool you trust";
+    let names = docker_archive::config_names(store, limits);
+    let documents = [docker_archive::MANIFEST, layout::INDEX, layout::MARKER];
+    let repeated = documents.into_iter().chain(names.iter().map(String::as_str)).find(|name| store.is_repeated(name));
+    if let Some(name) = repeated {
+        let what =
+            format!("the archive holds `{}` more than once; tools differ in which of them they take", escape(name));
+        for found in &mut *images {
+            let gap = Limitation::gap("archive-name-repeated", store.place(), what.clone()).help(TAKE);
+            found.image.limitations.push(gap);
+        }
+    }
+    if has(docker_archive::MANIFEST) && has(layout::INDEX) {
+        let of_index = layout::config_digests(store, limits);
+        let of_manifest = docker_archive::config_digests(store, &names, limits);
+        for found in images {
+            let is_in_both = found
+                .image
+                .target
+                .config_digest
+                .as_ref()
+                .is_some_and(|digest| of_index.contains(digest) && of_manifest.contains(digest));
+            if !is_in_both {
+                let what = "`manifest.json` and `index.json` name different images; tools differ in which they load";
+                let gap = Limitation::gap("archive-ambiguous", store.place(), what).help(TAKE);
+                found.image.limitations.push(gap);
+            }
+        }
     }
 }
 
@@ -128,4 +164,58 @@ pub(super) fn peek(mut stream: Box<dyn Read + Send>) -> std::io::Result<(Magic, 
     head.truncate(count);
     let found = Magic::of(&head);
     Ok((found, Box::new(std::io::Cursor::new(head).chain(stream))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PlatformChoice;
+    use super::super::made::{self, Files, add_image, docker, host, layer, layout, tar, tar_of, wrap};
+
+    /// Opens the archive as a file and as a stream, which must agree.
+    fn outcome(word: &str, archive: &[u8]) -> String {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("image");
+        let open = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("writable");
+            made::open(&format!("{word}{}", path.display()), &PlatformChoice::Host).expect("an image").join("\n")
+        };
+        let plain = open(archive);
+        assert_eq!(plain, open(&wrap(archive)));
+        plain
+    }
+
+    #[test]
+    fn an_archive_with_two_truths_is_told() {
+        let host = host();
+        let both = |of_index: &str| {
+            let mut files = Files::new();
+            let image = add_image(&mut files, &host, &[layer(of_index)]);
+            let mut files = layout(files, &[image]);
+            files.extend(docker(&[(&[], &host, &[layer("a")])]));
+            tar_of(&files)
+        };
+        for word in ["", "docker-archive:", "oci-archive:"] {
+            assert_eq!(outcome(word, &both("a")), format!("{host} [] ok"), "{word}");
+            assert_eq!(outcome(word, &both("b")), format!("{host} [] ok archive-ambiguous"), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_document_given_twice_is_told() {
+        let host = host();
+        let files = docker(&[(&[], &host, &[layer("a")])]);
+        let config = files
+            .keys()
+            .find(|name| name.contains(".json") && *name != "manifest.json")
+            .expect("a configuration")
+            .clone();
+        let repeat = |name: &str| {
+            let first = [(name, &b"[]"[..])];
+            tar(first.into_iter().chain(files.iter().map(|(name, body)| (name.as_str(), body.as_slice()))))
+        };
+        let cases = [("other", ""), ("manifest.json", " archive-name-repeated"), (&config, " archive-name-repeated")];
+        for (name, gap) in cases {
+            assert_eq!(outcome("", &repeat(name)), format!("{host} [] ok{gap}"), "{name}");
+        }
+    }
 }

@@ -2,11 +2,14 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::manifest::Document;
+use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::size::ByteSize;
 
@@ -64,6 +67,35 @@ fn assemble(store: &dyn Store, request: &Request<'_>, source: &'static str) -> R
         Assembled { image, layers }
     });
     Ok(images.collect())
+}
+
+/// Digests of the configurations of all images that the index leads to, on whatever platform; what
+/// cannot be read leads to none.
+pub(super) fn config_digests(store: &dyn Store, limits: &Limits) -> BTreeSet<Digest> {
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut left = limits.documents.bytes();
+    let mut queue = vec![INDEX.to_owned()];
+    while let Some(name) = queue.pop() {
+        let Ok(Some(bytes)) = store.document(&name, limits.manifest) else { continue };
+        let Some(rest) = left.checked_sub(bytes.len() as u64) else { break };
+        left = rest;
+        match Document::parse(&bytes, limits) {
+            Ok(Document::Manifest(manifest)) => {
+                found.insert(manifest.config.digest);
+            }
+            Ok(Document::Index(index)) => {
+                for descriptor in index.manifests {
+                    let name = name_of(&descriptor.digest);
+                    if seen.len() < limits.descriptors && seen.insert(name.clone()) {
+                        queue.push(name);
+                    }
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    found
 }
 
 /// Where a blob lies in a layout.

@@ -23,6 +23,11 @@ pub(super) trait Store {
     /// A layer, not read; `None` if there is none of the name.
     fn layer(&self, name: &str) -> Option<Arc<dyn Blob>>;
 
+    /// Whether the archive holds several members of this name; the last one counts.
+    fn is_repeated(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Why parts may be missing, where the archive is cut or damaged.
     fn damage(&self) -> Option<&Error> {
         None
@@ -129,6 +134,10 @@ impl Blob for FileRange {
 
     fn size(&self) -> Option<u64> {
         Some(self.size)
+    }
+
+    fn identity(&self) -> Option<(u64, u64)> {
+        Some((self.offset, self.size))
     }
 }
 

@@ -160,6 +160,8 @@ impl Stream {
         let mut kept = Kept::new(self.place.clone());
         let mut members = Members::new(Streaming(tar), limits);
         let mut next = 0u32;
+        // all empty members are one layer, so that a crowd of them costs nothing
+        let mut empty = None;
         loop {
             let member = match members.next_member() {
                 Ok(Some(member)) => member,
@@ -187,9 +189,18 @@ impl Stream {
             let part = if found == Magic::Json || is_document(&member.name) {
                 kept.keep(head, &mut body, member.size, limits)
             } else if found.may_be_layer() && is_whole {
-                let number = next;
-                next = next.checked_add(1).ok_or_else(|| Error::limit("the archive has too many members"))?;
-                layer(number, &mut head.chain(&mut body))?;
+                let number = match empty {
+                    Some(number) if member.size == 0 => number,
+                    _ => {
+                        let number = next;
+                        next = next.checked_add(1).ok_or_else(|| Error::limit("the archive has too many members"))?;
+                        layer(number, &mut head.chain(&mut body))?;
+                        number
+                    }
+                };
+                if member.size == 0 {
+                    empty = Some(number);
+                }
                 Part::Layer { number, size: member.size }
             } else {
                 Part::Other
@@ -315,6 +326,10 @@ impl Store for Kept {
         }
     }
 
+    fn is_repeated(&self, name: &str) -> bool {
+        self.names.is_repeated(name)
+    }
+
     fn damage(&self) -> Option<&Error> {
         self.damage.as_ref()
     }
@@ -364,6 +379,7 @@ mod tests {
             ("xz", b"\xfd7zXZ\0 rest"),
             ("bzip2", b"BZh9 rest"),
             ("empty-layer", b""),
+            ("empty-again", b""),
             ("empty-tar", &[0; 1024]),
             ("link.tar", b"->gzip"),
         ]);
