@@ -107,14 +107,8 @@ impl Reading<'_> {
         }
         let Image { layers, .. } = &image;
         let merged = self.merge(read, |wanted| {
-            if layers
-                .iter()
-                .enumerate()
-                .any(|(index, layer)| wanted.contains_key(&index) && !layer.blob.is_replayable())
-            {
-                return None;
-            }
-            Some(pass.read_again(layers, wanted))
+            let is_replayable = |index: &usize| layers.get(*index).is_some_and(|layer| layer.blob.is_replayable());
+            wanted.keys().all(is_replayable).then(|| pass.read_again(layers, wanted))
         });
         Ok(self.assemble(image, merged))
     }
@@ -282,10 +276,7 @@ fn streamed_layer(layer: &Layer, facts: Option<LayerFacts>) -> LayerFacts {
         ],
         ..LayerFacts::default()
     });
-    if let Some(media_type) = &layer.media_type {
-        facts.verify_media_type(media_type);
-    }
-    facts.verify(&Stated { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() });
+    facts.verify(&Stated::of(layer));
     facts.of_layer(layer.index as usize)
 }
 

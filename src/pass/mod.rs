@@ -104,11 +104,19 @@ pub struct Stated<'a> {
     pub size: Option<u64>,
     /// Of the uncompressed tar.
     pub diff_id: Option<&'a Digest>,
+    /// Of the blob.
+    pub media_type: Option<&'a str>,
 }
 
 impl<'a> Stated<'a> {
-    fn of(layer: &'a Layer) -> Self {
-        Self { digest: layer.digest.as_ref(), size: layer.size, diff_id: layer.diff_id.as_ref() }
+    /// What the documents state of `layer`.
+    pub fn of(layer: &'a Layer) -> Self {
+        Self {
+            digest: layer.digest.as_ref(),
+            size: layer.size,
+            diff_id: layer.diff_id.as_ref(),
+            media_type: layer.media_type.as_deref(),
+        }
     }
 }
 
@@ -116,7 +124,8 @@ impl<'a> Stated<'a> {
 pub type Wanted = HashMap<u32, (Mask, ImagePath)>;
 
 /// Codes of what [`LayerFacts::verify`] finds.
-const MISMATCHES: [&str; 3] = ["layer-digest-mismatch", "layer-size-mismatch", "layer-diff-id-mismatch"];
+const MISMATCHES: [&str; 4] =
+    ["layer-digest-mismatch", "layer-size-mismatch", "layer-diff-id-mismatch", "media-type-differs"];
 
 /// Largest buffer, in bytes, that is kept for its next use.
 const KEPT: usize = 2 * crate::collect::WINDOW;
@@ -179,9 +188,6 @@ impl<'a> Pass<'a> {
                 // the same bytes may be stated differently
                 of_layer.limitations.retain(|limitation| !MISMATCHES.contains(&limitation.code));
                 of_layer.verify(&Stated::of(&layers[index]));
-            }
-            if let Some(media_type) = &layers[index].media_type {
-                of_layer.verify_media_type(media_type);
             }
             facts.push(of_layer.of_layer(index));
         }
@@ -312,7 +318,7 @@ impl LayerFacts {
     }
 
     /// Says when a media type names another compression than the blob has, or none that is known.
-    pub fn verify_media_type(&mut self, media_type: &str) {
+    fn verify_media_type(&mut self, media_type: &str) {
         let Some(compression) = self.compression else { return };
         let stated = match media_type.rsplit_once(['+', '.']).map(|(_, end)| end) {
             Some("gzip") => Some(Compression::Gzip),
@@ -328,6 +334,9 @@ impl LayerFacts {
 
     /// Compares what was computed with what is stated; each difference is a limitation.
     pub fn verify(&mut self, stated: &Stated<'_>) {
+        if let Some(media_type) = stated.media_type {
+            self.verify_media_type(media_type);
+        }
         let help = "the image was damaged or changed on its way: fetch it again from a source you trust";
         if let (Some(stated), Some(computed)) = (stated.digest, &self.digest)
             && stated != computed
