@@ -8,14 +8,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Ecosystem, Inventory, PackageLocation};
-use crate::limitation::Limitation;
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
+use crate::inventory::Ecosystem;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::purl;
-use super::text::{CODE, complain, field, tell_note};
+use super::text::{complain, field};
 
 /// Packages of npm's registry.
 pub(super) static NPM: Ecosystem = Ecosystem { id: "npm", purl_type: "npm", is_system: false };
@@ -45,30 +44,30 @@ impl Collector for Npm {
         match parse(file.bytes) {
             Ok(Read::Package(package)) => facts.package(*package),
             Ok(Read::Unnamed) => {}
-            Ok(Read::Unusable) => {
-                facts.push(Fact::Text { key: UNUSABLE, text: "its name or version is no text".into() });
-            }
-            Err(error) => complain(facts, format!("it is no JSON object: {error}")),
+            // Node.js loads such a one by the name of its folder
+            Ok(Read::Unusable) => complain(facts, "its name or version is no text"),
+            // and refuses to load one whose manifest is broken
+            Err(error) => facts.push(Fact::Oddity(format!("it is no JSON object: {error}").into())),
         }
     }
 
-    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let first_layers = view.first_layers();
-        for (path, node, fact) in view.live().filter(|(path, ..)| is_package_root(path)) {
-            // Node.js refuses to load a package whose manifest is broken
-            tell_note(inventory, path, fact);
-            if let Fact::Text { key: UNUSABLE, text } = fact {
-                // it loads such a one by the name of its folder
-                let limitation = Limitation::gap(CODE, path.to_string(), text.to_string())
-                    .help("a package may be missing from this report; look at the file");
-                inventory.limitations.push(limitation);
-            }
-            let Fact::Package(package) = fact else { continue };
-            let Some(purl) = purl::of_language(&NPM, &package.name, &package.version) else { continue };
-            let added_by = first_layers.of(path, node, package);
-            let location = PackageLocation { path: path.clone(), node, added_by };
-            inventory.packages.push(PackageFact::clone(package).into_package(&NPM, purl, location));
-        }
+    fn accepts(&self, path: &ImagePath) -> bool {
+        is_package_root(path)
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Node packages",
+            reads: "Name, version and licence of each package that `require` can reach, from its own manifest.",
+            not_seen: &[
+                "packages that a bundler has merged into one file",
+                "the application itself, and packages outside of `node_modules`",
+            ],
+            references: &[
+                "https://docs.npmjs.com/cli/configuring-npm/package-json",
+                "https://nodejs.org/api/modules.html#loading-from-node_modules-folders",
+            ],
+        })
     }
 }
 
@@ -92,9 +91,6 @@ fn is_package_root(path: &ImagePath) -> bool {
         _ => false,
     }
 }
-
-/// Key of what is told of a manifest that names no package but would.
-const UNUSABLE: &str = "unusable";
 
 /// What a manifest says.
 #[derive(Debug)]
@@ -126,9 +122,10 @@ fn parse(bytes: &[u8]) -> Result<Read, serde_json::Error> {
         (manifest.has_name && manifest.name.is_none()) || (manifest.has_version && manifest.version.is_none());
     let licence = text(manifest.licence);
     Ok(match (text(manifest.name), text(manifest.version)) {
-        (Some(name), Some(version)) => {
-            Read::Package(Box::new(PackageFact { name, version, licence, ..PackageFact::default() }))
-        }
+        (Some(name), Some(version)) => match purl::fact(&NPM, &name, &version) {
+            Some(fact) => Read::Package(Box::new(PackageFact { licence, ..fact })),
+            None => Read::Unusable,
+        },
         _ if is_missing && !was_unusable => Read::Unnamed,
         _ => Read::Unusable,
     })

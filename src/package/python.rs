@@ -2,12 +2,12 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, PackageLocation};
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
+use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory};
 use crate::size::ByteSize;
 
 use super::purl;
-use super::text::{PATH, PATHS_PER_FILE, complain, digest_in_base64, field, header, lines, tell_gap};
+use super::text::{PATH, PATHS_PER_FILE, complain, digest_in_base64, field, header, lines};
 
 /// Distributions of `PyPI`.
 pub(super) static PYPI: Ecosystem = Ecosystem { id: "pypi", purl_type: "pypi", is_system: false };
@@ -65,16 +65,7 @@ impl Collector for Python {
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let first_layers = view.first_layers();
-        for (path, node, fact) in view.live() {
-            tell_gap(inventory, path, fact);
-            let Fact::Package(package) = fact else { continue };
-            let Some(purl) = purl::of_language(&PYPI, &package.name, &package.version) else { continue };
-            let added_by = first_layers.of(path, node, package);
-            let location = PackageLocation { path: path.clone(), node, added_by };
-            inventory.packages.push(PackageFact::clone(package).into_package(&PYPI, purl, location));
-        }
-
+        view.take_packages(self, inventory);
         for (path, _, fact) in view.live() {
             let Fact::Claims(list) = fact else { continue };
             let (folder, info) = (path.parent().parent(), path.parent());
@@ -86,6 +77,15 @@ impl Collector for Python {
             let Some(name) = field(name) else { continue };
             inventory.claims.add(Claimant::Package, &name, list, &folder, |folder| view.tree.real_folder(folder));
         }
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Python distributions",
+            reads: "Name, version and licence of each distribution from its metadata, wherever it lies; what its `RECORD` says of its files.",
+            not_seen: &["modules copied without their metadata", "programs frozen into one file"],
+            references: &["https://packaging.python.org/en/latest/specifications/recording-installed-packages/"],
+        })
     }
 }
 
@@ -142,7 +142,10 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     let Some(version) = version else { return Err(format!("the metadata of `{name}` has no version")) };
     // setuptools wrote this for "none given"
     let licence = expression.or(licence).filter(|licence| licence != "UNKNOWN");
-    Ok(Some((PackageFact { name, version, licence, ..PackageFact::default() }, is_ambiguous)))
+    let Some(fact) = purl::fact(&PYPI, &name, &version) else {
+        return Err(format!("`{name}` is no name of a distribution"));
+    };
+    Ok(Some((PackageFact { licence, ..fact }, is_ambiguous)))
 }
 
 #[cfg(test)]
