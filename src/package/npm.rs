@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
-use crate::inventory::Ecosystem;
+use crate::inventory::{Ecosystem, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
@@ -123,7 +123,7 @@ fn parse(bytes: &[u8]) -> Result<Read, serde_json::Error> {
     let licence = text(manifest.licence);
     Ok(match (text(manifest.name), text(manifest.version)) {
         (Some(name), Some(version)) => match purl::fact(&NPM, &name, &version) {
-            Some(fact) => Read::Package(Box::new(PackageFact { licence, ..fact })),
+            Some(fact) => Read::Package(Box::new(PackageFact { licence, needs: manifest.needs, ..fact })),
             None => Read::Unusable,
         },
         _ if is_missing && !was_unusable => Read::Unnamed,
@@ -138,6 +138,7 @@ struct Manifest {
     name: Option<String>,
     version: Option<String>,
     licence: Option<String>,
+    needs: Vec<Need>,
     /// Whether there is a name of any type.
     has_name: bool,
     /// Whether there is a version of any type.
@@ -160,6 +161,13 @@ impl<'de> Deserialize<'de> for Manifest {
                 while let Some(key) = map.next_key::<String>()? {
                     manifest.has_name |= key == "name";
                     manifest.has_version |= key == "version";
+                    if matches!(key.as_str(), "dependencies" | "optionalDependencies" | "peerDependencies") {
+                        let value: &RawValue = map.next_value()?;
+                        // what is no object names nothing
+                        let names: Names = serde_json::from_str(value.get()).unwrap_or_default();
+                        manifest.needs.extend(names.0.into_iter().map(Need::of));
+                        continue;
+                    }
                     let wanted = match key.as_str() {
                         "name" => &mut manifest.name,
                         "version" => &mut manifest.version,
@@ -176,6 +184,39 @@ impl<'de> Deserialize<'de> for Manifest {
         }
 
         deserializer.deserialize_map(Fields)
+    }
+}
+
+/// The keys of an object.
+#[derive(Debug, Default)]
+struct Names(Vec<String>);
+
+/// Names taken of one object; real ones have below 200.
+const NAMES: usize = 2_000;
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                    if names.len() < NAMES {
+                        names.push(name);
+                    }
+                }
+                Ok(Names(names))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
     }
 }
 
