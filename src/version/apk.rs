@@ -37,9 +37,10 @@ pub(super) fn parse(text: &str) -> Result<Apk, &'static str> {
     let mut parts = vec![Part::Number(Number::new(first))];
     while let Some(after_dot) = rest.strip_prefix('.') {
         let (digits, after) = number(after_dot)?;
-        parts.push(match digits.starts_with('0') {
-            true => Part::Fraction(digits.to_owned()),
-            false => Part::Number(Number::new(digits)),
+        parts.push(if digits.starts_with('0') {
+            Part::Fraction(digits.to_owned())
+        } else {
+            Part::Number(Number::new(digits))
         });
         rest = after;
     }

@@ -1,4 +1,4 @@
-//! The order of Ruby's versions: `Gem::Version` of RubyGems, whose documentation is its specification.
+//! The order of Ruby's versions: `Gem::Version` of `RubyGems`, whose documentation is its specification.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::cmp::Ordering;

@@ -1,9 +1,9 @@
 //! The order of Java's packages: "Version Order Specification" in Maven's POM reference.
 //!
-//! Maven's own comparison before 3.9 goes in circles: `1.0.rc` is more than `1-sp`, which is more than
-//! `1`, which is more than `1.0.rc`. As the specification now has it, a qualifier stands alike
-//! after a dot and after a hyphen, and zeros before it are left out (`1.0.0.RC1` is `1-rc1`). Where the two
-//! ways agree is recorded.
+//! Maven's own comparison goes in circles where a qualifier after a dot has more behind it: in 3.8, `1.sp-2` is
+//! less than `1-rc`, which is less than `1`, which is less than `1.sp-2`. Here a qualifier stands alike after a dot
+//! and after a hyphen, as the specification has it, and separators with nothing between them count once
+//! what is left out is gone (`1--foo` is `1-foo`).
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::number::Number;
@@ -18,7 +18,7 @@ enum Token {
     /// `alpha` to `snapshot`, by their place in [`BEFORE`].
     Before(usize),
     End,
-    /// `ga` or `final` with more behind it; elsewhere they are left out.
+    /// `ga`, `final` or `release` with more behind it; elsewhere they are left out.
     Release,
     /// `sp`: a service pack.
     ServicePack,
@@ -108,7 +108,7 @@ fn qualifier(name: &str, before_digit: bool) -> Token {
         return Token::Before(place);
     }
     match name {
-        "ga" | "final" => Token::Release,
+        "ga" | "final" | "release" => Token::Release,
         "sp" => Token::ServicePack,
         name => Token::Qualifier(name.to_owned()),
     }

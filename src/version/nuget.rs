@@ -1,4 +1,4 @@
-//! The order of .NET's packages: "Package versioning" in the documentation of NuGet.
+//! The order of .NET's packages: "Package versioning" in the documentation of `NuGet`.
 //!
 //! Semantic versions with one to four numbers, letters of either case alike, build metadata passed over.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]

@@ -45,6 +45,24 @@ fn orders_are_those_of_the_tools() {
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// npm takes a `v` and refuses large numbers; Semantic Versioning has it the other way round.
+#[test]
+fn semantic_versions_are_ordered_as_npm_orders_them() {
+    let recorded = include_str!("../../fixtures/versions/npm.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut count = 0;
+    for line in recorded.filter(|line| !line.contains('v') && !line.contains("9007199254740992")) {
+        count += 1;
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["!", text] => assert!(Scheme::SemVer.parse(text).is_err(), "{text}"),
+            [left, sign, right] => assert_eq!(sign_of(Scheme::SemVer.compare(left, right).unwrap()), sign, "{line}"),
+            _ => panic!("{line}"),
+        }
+    }
+    assert!(count >= 150, "{count} answers");
+    assert!(Scheme::SemVer.parse("v1.0.0").is_err());
+    assert!(Scheme::SemVer.parse("9007199254740992.0.0").is_ok());
+}
+
 #[test]
 fn recorded_versions_are_in_one_order() {
     for (scheme, recorded) in RECORDED {
@@ -71,13 +89,18 @@ fn orders_by_documented_rules() {
         (Go, "go1.21", "=", "go1.21.0"),
         (Go, "go1.21.3-custom", "=", "1.21.3"),
         (Go, "go1.25.1 X:nodwarf5", "=", "1.25.1"),
-        // A qualifier after a dot, which Maven before 3.9 orders in circles.
+        // A qualifier after a dot; with more behind it, Maven's own order goes in circles.
         (Maven, "1.0.0.RC1", "<", "1-RC2"),
         (Maven, "1.0.0.RC1", "=", "1-rc1"),
         (Maven, "4.1.0.Final", "=", "4.1"),
         (Maven, "4.1.0.CR1", "<", "4.1.0.Final"),
         (Maven, "1.0.rc", "<", "1"),
         (Maven, "1-sp", ">", "1"),
+        (Maven, "1.sp-2", ">", "1"),
+        (Maven, "1.sp-2", ">", "1-rc"),
+        (Maven, "4.1.0.Final-redhat-1", ">", "4.1.0.Final"),
+        (Maven, "5.3.9.RELEASE", "=", "5.3.9"),
+        (Maven, "3.2.2.redhat-1", "=", "3.2.2-redhat-1"),
         (Maven, "5.3.9.RELEASE", "<", "5.3.10.RELEASE"),
         // SemVer 2 labels, which came with NuGet 4.3.
         (NuGet, "1.0.0-alpha.2", "<", "1.0.0-alpha.10"),
