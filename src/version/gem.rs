@@ -2,6 +2,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::cmp::Ordering;
+use std::iter::repeat;
 
 use super::number::{Number, split_digits};
 
@@ -48,12 +49,9 @@ impl Ord for Gem {
     /// A missing segment is 0, so that letters make a version earlier than the one without them.
     fn cmp(&self, other: &Self) -> Ordering {
         let zero = Segment::Number(Number::new(""));
-        let segment = |gem: &Self, at: usize| gem.0.get(at).unwrap_or(&zero).clone();
         let longest = self.0.len().max(other.0.len());
-        (0..longest)
-            .map(|at| segment(self, at).cmp(&segment(other, at)))
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal)
+        let left = self.0.iter().chain(repeat(&zero)).take(longest);
+        left.cmp(other.0.iter().chain(repeat(&zero)).take(longest))
     }
 }
 

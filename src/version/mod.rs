@@ -123,7 +123,7 @@ impl Scheme {
 
     /// Orders two versions of the scheme.
     pub fn compare(self, left: &str, right: &str) -> Result<Ordering, Unparsable> {
-        Ok(self.parse(left)?.key.order(&self.parse(right)?.key).unwrap_or(Ordering::Equal))
+        Ok(self.parse(left)?.key.cmp(&self.parse(right)?.key))
     }
 }
 
@@ -187,11 +187,12 @@ impl PartialEq for Version {
 
 impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        if self.scheme == other.scheme { self.key.order(&other.key) } else { None }
+        (self.scheme == other.scheme).then(|| self.key.cmp(&other.key))
     }
 }
 
-#[derive(Debug, Clone)]
+/// What a scheme read; a scheme has one kind only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Apk(apk::Apk),
     Bitnami(semantic::Bitnami),
@@ -203,24 +204,6 @@ enum Key {
     Pep440(pep440_rs::Version),
     Rpm(rpm::Rpm),
     Semantic(semantic::Semantic),
-}
-
-impl Key {
-    fn order(&self, other: &Self) -> Option<Ordering> {
-        match (self, other) {
-            (Self::Apk(left), Self::Apk(right)) => Some(left.cmp(right)),
-            (Self::Bitnami(left), Self::Bitnami(right)) => Some(left.cmp(right)),
-            (Self::Composer(left), Self::Composer(right)) => Some(left.cmp(right)),
-            (Self::Dpkg(left), Self::Dpkg(right)) => Some(left.cmp(right)),
-            (Self::Gem(left), Self::Gem(right)) => Some(left.cmp(right)),
-            (Self::Maven(left), Self::Maven(right)) => Some(left.cmp(right)),
-            (Self::NuGet(left), Self::NuGet(right)) => Some(left.cmp(right)),
-            (Self::Pep440(left), Self::Pep440(right)) => Some(left.cmp(right)),
-            (Self::Rpm(left), Self::Rpm(right)) => Some(left.cmp(right)),
-            (Self::Semantic(left), Self::Semantic(right)) => Some(left.cmp(right)),
-            _ => None,
-        }
-    }
 }
 
 /// A version that its scheme refuses. What it names must be told as unknown, neither hit nor clear.

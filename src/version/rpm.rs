@@ -19,10 +19,8 @@ pub(super) fn parse(text: &str) -> Result<Rpm, &'static str> {
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("not printable ASCII");
     }
-    let (epoch, rest) = match split_digits(text) {
-        (digits, rest) if rest.starts_with(':') => (digits, rest.trim_start_matches(':')),
-        _ => ("0", text),
-    };
+    let (digits, after) = split_digits(text);
+    let (epoch, rest) = after.strip_prefix(':').map_or(("0", text), |rest| (digits, rest));
     let (version, release) = rest.rsplit_once('-').map_or((rest, None), |(version, release)| (version, Some(release)));
     if version.is_empty() {
         return Err("empty");

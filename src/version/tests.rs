@@ -141,6 +141,19 @@ fn what_a_scheme_refuses_is_told() {
 }
 
 #[test]
+fn the_longest_versions_are_ordered() {
+    for unit in ["1", "0", ".1", "-1", "a1", "1a", "_p1", "~", "-", ".", "1.", "-x.", "beta", "-dev", "9-"] {
+        let filler = unit.repeat(LONGEST);
+        for start in ["", "1", "1.0.0-a", "1.0.post"] {
+            let text: String = format!("{start}{filler}").chars().take(LONGEST).collect();
+            for version in Scheme::ALL.iter().filter_map(|scheme| scheme.parse(&text).ok()) {
+                assert_eq!(version.partial_cmp(&version), Some(Ordering::Equal), "{}", version.scheme().name());
+            }
+        }
+    }
+}
+
+#[test]
 fn versions_of_two_schemes_have_no_order() {
     let (gem, maven) = (Scheme::Gem.parse("1.0").unwrap(), Scheme::Maven.parse("1.0").unwrap());
     assert_eq!((gem.partial_cmp(&maven), gem == maven), (None, false));
