@@ -13,6 +13,7 @@ mod apk;
 mod cran;
 mod dependency;
 mod dpkg;
+mod egg;
 mod npm;
 mod os_release;
 mod owned;
@@ -23,6 +24,7 @@ mod python;
 mod testing;
 mod text;
 mod unread;
+mod yarn_pnp;
 
 use crate::collect::Collector;
 
@@ -36,8 +38,10 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &apk::Apk,
     &dpkg::Dpkg,
     &cran::Cran,
+    &egg::Eggs,
     &npm::Npm,
     &python::Python,
+    &yarn_pnp::YarnPnp,
     &unread::UnreadDatabases,
     &owned::Owners,
 ];

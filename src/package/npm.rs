@@ -37,17 +37,12 @@ impl Collector for Npm {
 
     /// The largest seen in practice are under 100 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(4))
+        Delivery::Whole(ByteSize(MANIFEST as u64))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        match parse(file.bytes) {
-            Ok(Read::Package(package)) => facts.package(*package),
-            Ok(Read::Unnamed) => {}
-            // Node.js loads such a one by the name of its folder
-            Ok(Read::Unusable) => complain(facts, "its name or version is no text"),
-            // and refuses to load one whose manifest is broken
-            Err(error) => facts.push(Fact::Oddity(format!("it is no JSON object: {error}").into())),
+        if let Some(package) = package(file.bytes, facts) {
+            facts.package(package);
         }
     }
 
@@ -71,12 +66,28 @@ impl Collector for Npm {
     }
 }
 
+/// Largest manifest read, in bytes.
+pub(super) const MANIFEST: usize = 4 << 20;
+
+/// The package that a manifest describes; what is wrong with it is told.
+pub(super) fn package(bytes: &[u8], facts: &mut Facts) -> Option<PackageFact> {
+    match parse(bytes) {
+        Ok(Read::Package(package)) => return Some(*package),
+        Ok(Read::Unnamed) => {}
+        // Node.js loads such a one by the name of its folder
+        Ok(Read::Unusable) => complain(facts, "its name or version is no text"),
+        // and refuses to load one whose manifest is broken
+        Err(error) => facts.push(Fact::Oddity(format!("it is no JSON object: {error}").into())),
+    }
+    None
+}
+
 /// Whether `path` is the `package.json` of an installed package: `node_modules/NAME/package.json`
 /// or `node_modules/@SCOPE/NAME/package.json`, or the same in a folder `nodejs` of the system,
 /// where Debian puts its own.
 ///
 /// Others are parts of packages, their tests, or the application itself.
-fn is_package_root(path: &ImagePath) -> bool {
+pub(super) fn is_package_root(path: &ImagePath) -> bool {
     let mut above = path.components().rev().skip(2).peekable();
     if above.peek().is_some_and(|folder| folder.starts_with(b"@")) {
         above.next();

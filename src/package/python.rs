@@ -35,9 +35,8 @@ impl Collector for Python {
         ]
     }
 
-    /// The file holds the whole README; the largest seen has 400 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(8))
+        Delivery::Whole(ByteSize(METADATA as u64))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
@@ -48,19 +47,8 @@ impl Collector for Python {
             }
             return;
         }
-        match parse(file.bytes) {
-            Ok(Some((package, is_ambiguous))) => {
-                if is_ambiguous {
-                    let name = &package.name;
-                    complain(
-                        facts,
-                        format!("the metadata of `{name}` gives name or version twice; the first is taken"),
-                    );
-                }
-                facts.package(package);
-            }
-            Ok(None) => {}
-            Err(what) => complain(facts, what),
+        if let Some(package) = package(file.bytes, facts) {
+            facts.package(package);
         }
     }
 
@@ -88,6 +76,25 @@ impl Collector for Python {
         })
     }
 }
+
+/// The distribution that metadata describe; what is wrong with them is told.
+pub(super) fn package(bytes: &[u8], facts: &mut Facts) -> Option<PackageFact> {
+    match parse(bytes) {
+        Ok(Some((package, is_ambiguous))) => {
+            if is_ambiguous {
+                let name = &package.name;
+                complain(facts, format!("the metadata of `{name}` gives name or version twice; the first is taken"));
+            }
+            return Some(package);
+        }
+        Ok(None) => {}
+        Err(what) => complain(facts, what),
+    }
+    None
+}
+
+/// Largest metadata read, in bytes: they hold the whole README; the largest seen have 400 KiB.
+pub(super) const METADATA: usize = 8 << 20;
 
 const RECORD: &str = ".dist-info/RECORD";
 
