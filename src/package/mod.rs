@@ -11,6 +11,7 @@
 mod accounts;
 mod apk;
 mod cran;
+mod deb_copyright;
 mod dependency;
 mod dpkg;
 mod egg;
@@ -37,6 +38,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &deb_copyright::DebCopyright,
     &cran::Cran,
     &egg::Eggs,
     &npm::Npm,
