@@ -151,7 +151,11 @@ impl<'a> Database<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+    #![expect(
+        clippy::cast_possible_truncation,
+        clippy::arithmetic_side_effects,
+        reason = "the numbers of tests are small"
+    )]
 
     use super::*;
 

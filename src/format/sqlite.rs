@@ -25,8 +25,28 @@ pub struct Database<'a> {
     page_size: usize,
     /// Bytes of a page but those reserved for extensions at its end.
     usable: usize,
-    /// Bytes of the file and of the log: no record is longer.
+    /// Bytes of the file and of the log, where both are known: no record is longer.
     size: usize,
+}
+
+/// A page of the tree of a table.
+#[derive(Debug)]
+pub enum TreePage<'a> {
+    /// The pages below it, in order.
+    Inner(Vec<u32>),
+    /// Its rows, in order of their keys; nothing for a broken one.
+    Leaf(Vec<Option<Cell<'a>>>),
+}
+
+/// A row as its page holds it.
+#[derive(Debug)]
+pub struct Cell<'a> {
+    /// The key.
+    pub id: i64,
+    /// The first of the overflow pages its record goes on at, if any.
+    pub overflow: Option<u32>,
+    length: usize,
+    local: &'a [u8],
 }
 
 /// One row.
@@ -66,9 +86,20 @@ impl<'a> Database<'a> {
         Self::from_pages(main, read_log(log))
     }
 
-    /// How many pages the log of a database holds that count.
-    pub fn pages_in_log(log: &[u8]) -> usize {
-        read_log(log).map_or(0, |(_, pages)| pages.len())
+    /// The pages of a log alone, with no bytes reserved; `None` if no transaction in it is whole.
+    pub fn of_log(log: &'a [u8]) -> Option<Self> {
+        let (page_size, pages) = read_log(log)?;
+        Some(Self { main: &[], page_size, usable: page_size, size: usize::MAX, log: pages })
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self) -> usize {
+        self.page_size
+    }
+
+    /// Bytes reserved at the end of each page.
+    pub fn reserved(&self) -> usize {
+        self.page_size.saturating_sub(self.usable)
     }
 
     fn from_pages(main: &'a [u8], log: Option<(usize, HashMap<u32, &'a [u8]>)>) -> Result<Self, String> {
@@ -96,10 +127,18 @@ impl<'a> Database<'a> {
         Ok(Self { main, log, page_size: stated, usable, size })
     }
 
-    /// Number of the page where the rows of the table of this name begin; `None` if there is no such table.
+    /// Number of the page where the rows of the table of this name begin; `None` if there is no such table. An error
+    /// if it may be named on a page that is broken.
     pub fn table(&self, name: &str) -> Result<Option<u32>, String> {
+        let mut broken = None;
         for row in self.rows(1) {
-            let row = row?;
+            let row = match row {
+                Ok(row) => row,
+                Err(what) => {
+                    broken = broken.or(Some(what));
+                    continue;
+                }
+            };
             // type, name, name of the table, first page, SQL
             if let [Value::Text(b"table"), Value::Text(own), _, Value::Integer(page), ..] = row.columns()[..]
                 && own.eq_ignore_ascii_case(name.as_bytes())
@@ -107,12 +146,99 @@ impl<'a> Database<'a> {
                 return u32::try_from(page).map(Some).map_err(|_| format!("the table `{name}` begins nowhere"));
             }
         }
-        Ok(None)
+        broken.map_or(Ok(None), Err)
     }
 
     /// The rows of the table that begins on page `root`, in order of their keys. A broken page or row is an error of its own.
-    pub fn rows(&self, root: u32) -> Rows<'_> {
-        Rows { database: self, seen: HashSet::new(), open: Vec::new(), next: Some(root) }
+    pub fn rows(&self, root: u32) -> impl Iterator<Item = Result<Row<'_>, String>> {
+        let mut chains = HashSet::new();
+        self.tree(root).flat_map(move |page| match page {
+            Ok((number, TreePage::Leaf(cells))) => cells
+                .into_iter()
+                .map(|cell| {
+                    let row = cell.and_then(|cell| self.row(&cell, &mut chains));
+                    row.ok_or_else(|| format!("a row on page {number} of the database is broken"))
+                })
+                .collect(),
+            Ok((_, TreePage::Inner(_))) => Vec::new(),
+            Err(what) => vec![Err(what)],
+        })
+    }
+
+    /// The pages of the table that begins on page `root`, with their numbers, those below a page after it.
+    pub fn tree(&self, root: u32) -> Tree<'_> {
+        Tree { database: self, seen: HashSet::new(), open: vec![vec![root].into_iter()] }
+    }
+
+    /// Numbers of the pages that the log holds.
+    pub fn pages_in_log(&self) -> impl Iterator<Item = u32> {
+        self.log.keys().copied()
+    }
+
+    /// One page of a tree.
+    pub fn tree_page(&self, number: u32) -> Result<TreePage<'_>, String> {
+        let Some(page) = self.page(number) else {
+            return Err(format!("page {number} of the database is not there"));
+        };
+        // the first page begins with the header of the file
+        let at: usize = if number == 1 { 100 } else { 0 };
+        let u16_at = |at: usize| chunk(page, at).map(u16::from_be_bytes).map(usize::from);
+        let u32_at = |at: usize| chunk(page, at).map(u32::from_be_bytes);
+        let (is_leaf, header) = match page.get(at) {
+            Some(0x0d) => (true, 8),
+            Some(0x05) => (false, 12),
+            _ => return Err(format!("page {number} of the database holds no rows")),
+        };
+        let count = u16_at(at.saturating_add(3)).unwrap_or_default();
+        let start = at.saturating_add(header);
+        let end = start.saturating_add(count.saturating_mul(2));
+        let Some(places) = page.get(start..end) else {
+            return Err(format!("page {number} of the database ends before its cells"));
+        };
+        let places = places.chunks_exact(2).filter_map(|place| chunk(place, 0)).map(u16::from_be_bytes);
+        let places = places.map(usize::from);
+        if !is_leaf {
+            let last = u32_at(at.saturating_add(8));
+            return Ok(TreePage::Inner(places.map(u32_at).chain([last]).flatten().collect()));
+        }
+        // cells that overlap would make much of little
+        let mut left = page.len();
+        let cell = |place| {
+            let cell = self.cell(page, place)?;
+            left = left.checked_sub(cell.local.len())?;
+            Some(cell)
+        };
+        Ok(TreePage::Leaf(places.map(cell).collect()))
+    }
+
+    /// The row of a cell. No overflow page is read that is in `chains` already, so that chains end and no byte is read twice.
+    pub fn row<'c>(&'c self, cell: &Cell<'c>, chains: &mut HashSet<u32>) -> Option<Row<'c>> {
+        let Cell { id, overflow, length, local } = *cell;
+        let Some(mut next) = overflow else { return Some(Row { id, record: Cow::Borrowed(local) }) };
+        let mut record = local.to_vec();
+        while record.len() < length {
+            if !chains.insert(next) {
+                return None;
+            }
+            let (link, content) = self.page(next)?.split_first_chunk()?;
+            next = u32::from_be_bytes(*link);
+            let wanted = length.saturating_sub(record.len()).min(content.len());
+            record.extend_from_slice(content.get(..wanted)?);
+        }
+        Some(Row { id, record: Cow::Owned(record) })
+    }
+
+    fn cell<'c>(&self, page: &'c [u8], at: usize) -> Option<Cell<'c>> {
+        let (length, at) = varint(page, at)?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= self.size)?;
+        let (id, at) = varint(page, at)?;
+        let local = span(page, at, self.local(length))?;
+        let overflow = if local.len() == length {
+            None
+        } else {
+            Some(chunk(page, at.checked_add(local.len())?).map(u32::from_be_bytes)?)
+        };
+        Some(Cell { id: i64::from_be_bytes(id.to_be_bytes()), overflow, length, local })
     }
 
     fn page(&self, number: u32) -> Option<&[u8]> {
@@ -137,6 +263,16 @@ impl<'a> Database<'a> {
 }
 
 impl Row<'_> {
+    /// Bytes of its record.
+    pub fn len(&self) -> usize {
+        self.record.len()
+    }
+
+    /// Whether its record is empty, which no sound one is.
+    pub fn is_empty(&self) -> bool {
+        self.record.is_empty()
+    }
+
     /// The first columns, at most 32; those that the record is too short for are left out.
     pub fn columns(&self) -> Vec<Value<'_>> {
         let record = &*self.record;
@@ -173,120 +309,39 @@ impl Row<'_> {
     }
 }
 
-/// Rows of one table. Each page is visited once, so loops end and no byte is read twice.
+/// The pages of one table. Each is visited once, so loops end.
 #[derive(Debug)]
-pub struct Rows<'a> {
+pub struct Tree<'a> {
     database: &'a Database<'a>,
     seen: HashSet<u32>,
-    open: Vec<Open<'a>>,
-    /// A page to be opened.
-    next: Option<u32>,
+    /// Pages still to be read, by level.
+    open: Vec<std::vec::IntoIter<u32>>,
 }
 
-/// A page while its cells are read.
-#[derive(Debug)]
-struct Open<'a> {
-    number: u32,
-    page: &'a [u8],
-    is_leaf: bool,
-    /// Where the list of cells goes on.
-    cell: usize,
-    /// Cells left.
-    cells: usize,
-    /// Bytes of cells not yet read: cells that overlap would make much of little.
-    left: usize,
-    /// Of inner pages, the child after all cells.
-    last_child: Option<u32>,
-}
-
-impl<'a> Iterator for Rows<'a> {
-    type Item = Result<Row<'a>, String>;
+impl<'a> Iterator for Tree<'a> {
+    type Item = Result<(u32, TreePage<'a>), String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(number) = self.next.take()
-                && let Err(what) = self.open(number)
-            {
-                return Some(Err(what));
-            }
-            let open = self.open.last_mut()?;
-            if open.cells == 0 {
-                self.next = open.last_child.take();
-                if self.next.is_none() {
-                    self.open.pop();
-                }
-                continue;
-            }
-            let cell = chunk(open.page, open.cell).map(u16::from_be_bytes).map(usize::from);
-            open.cell = open.cell.saturating_add(2);
-            open.cells = open.cells.saturating_sub(1);
-            let number = open.number;
-            let Some(cell) = cell else {
-                open.cells = 0;
-                return Some(Err(format!("page {number} of the database ends before its cells")));
+        let number = loop {
+            match self.open.last_mut()?.next() {
+                Some(number) => break number,
+                None => self.open.pop(),
             };
-            if open.is_leaf {
-                return Some(self.row(cell).ok_or_else(|| format!("a row on page {number} of the database is broken")));
-            }
-            self.next = chunk(open.page, cell).map(u32::from_be_bytes);
-            if self.next.is_none() {
-                return Some(Err(format!("page {number} of the database leads nowhere")));
-            }
-        }
-    }
-}
-
-impl<'a> Rows<'a> {
-    fn open(&mut self, number: u32) -> Result<(), String> {
+        };
         if !self.seen.insert(number) {
-            return Err(format!("page {number} of the database is listed twice"));
+            return Some(Err(format!("page {number} of the database is listed twice")));
         }
-        if self.open.len() >= DEPTH {
-            return Err(format!("page {number} of the database is more than {DEPTH} levels down"));
+        if self.open.len() > DEPTH {
+            return Some(Err(format!("page {number} of the database is more than {DEPTH} levels down")));
         }
-        let Some(page) = self.database.page(number) else {
-            return Err(format!("page {number} of the database is not there"));
+        let page = match self.database.tree_page(number) {
+            Ok(page) => page,
+            Err(what) => return Some(Err(what)),
         };
-        // the first page begins with the header of the file
-        let at: usize = if number == 1 { 100 } else { 0 };
-        let cells = chunk(page, at.saturating_add(3)).map(u16::from_be_bytes).map_or(0, usize::from);
-        let (is_leaf, header) = match page.get(at) {
-            Some(0x0d) => (true, 8),
-            Some(0x05) => (false, 12),
-            _ => return Err(format!("page {number} of the database holds no rows")),
-        };
-        let last_child = (!is_leaf).then(|| chunk(page, at.saturating_add(8)).map(u32::from_be_bytes)).flatten();
-        let cell = at.saturating_add(header);
-        self.open.push(Open { number, page, is_leaf, cell, cells, left: page.len(), last_child });
-        Ok(())
-    }
-
-    /// The row whose cell is at `at` of the page opened last.
-    fn row(&mut self, at: usize) -> Option<Row<'a>> {
-        let database = self.database;
-        let open = self.open.last_mut()?;
-        let (length, at) = varint(open.page, at)?;
-        let length = usize::try_from(length).ok().filter(|length| *length <= database.size)?;
-        let (id, at) = varint(open.page, at)?;
-        let id = i64::from_be_bytes(id.to_be_bytes());
-        let local = span(open.page, at, database.local(length))?;
-        open.left = open.left.checked_sub(local.len())?;
-        if local.len() == length {
-            return Some(Row { id, record: Cow::Borrowed(local) });
+        if let TreePage::Inner(below) = &page {
+            self.open.push(below.clone().into_iter());
         }
-        let mut next = chunk(open.page, at.checked_add(local.len())?).map(u32::from_be_bytes)?;
-        let mut record = local.to_vec();
-        while record.len() < length {
-            if !self.seen.insert(next) {
-                return None;
-            }
-            let page = database.page(next)?;
-            let (link, content) = page.split_first_chunk()?;
-            next = u32::from_be_bytes(*link);
-            let wanted = length.saturating_sub(record.len()).min(content.len());
-            record.extend_from_slice(content.get(..wanted)?);
-        }
-        Some(Row { id, record: Cow::Owned(record) })
+        Some(Ok((number, page)))
     }
 }
 
@@ -369,7 +424,11 @@ fn sums_in_bytes((first, second): (u32, u32)) -> [u8; 8] {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+    #![expect(
+        clippy::cast_possible_truncation,
+        clippy::arithmetic_side_effects,
+        reason = "the numbers of tests are small"
+    )]
 
     use super::*;
 
@@ -533,7 +592,10 @@ mod tests {
         assert_eq!((rows.len(), rows.iter().filter(|row| *row == "1 a 180").count()), (100, 2));
     }
 
-    fn log(frames: &[(u32, u32, &[u8])], magic: u32) -> Vec<u8> {
+    /// Number of a page, size of the database after it if it ends a transaction, content.
+    type Frame<'a> = (u32, u32, &'a [u8]);
+
+    fn log(frames: &[Frame<'_>], magic: u32) -> Vec<u8> {
         let mut log = Vec::new();
         for number in [magic, 3_007_000, PAGE as u32, 0, 11, 12] {
             log.extend(number.to_be_bytes());
@@ -554,7 +616,7 @@ mod tests {
         let main = [schema(), of("old")].concat();
         let (new, newer) = (of("new"), of("newer"));
         for magic in [0x377f_0682, 0x377f_0683] {
-            let cases: &[(&[(u32, u32, &[u8])], &str)] = &[
+            let cases: &[(&[Frame<'_>], &str)] = &[
                 (&[(2, 2, &new)], "1 new 0"),
                 (&[(2, 0, &new)], "1 old 0"),
                 (&[(2, 2, &new), (2, 0, &newer)], "1 new 0"),

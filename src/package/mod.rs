@@ -20,6 +20,7 @@ mod owned;
 mod page;
 mod purl;
 mod python;
+mod rpm;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -37,6 +38,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &rpm::Rpm,
     &cran::Cran,
     &egg::Eggs,
     &npm::Npm,
