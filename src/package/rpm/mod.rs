@@ -70,7 +70,8 @@ impl Collector for Rpm {
 
     /// What a file is tells its content, so that links may give it any name.
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        let mut reading = Reading { facts, complaints: Complaints::default(), budget: Budget::new(), packages: 0 };
+        let mut reading =
+            Reading { facts, complaints: Complaints::default(), budget: Budget::new(), packages: 0, rows: 0 };
         let name = file.path.file_name();
         if file.bytes.is_empty() {
             // a database in which nothing was ever written
@@ -179,12 +180,18 @@ struct ContentSets {
     content_sets: Vec<String>,
 }
 
+/// Rows and links between pages that are read of one file: many more than packages are of no package.
+const ROWS: usize = 4 * PACKAGES_PER_FILE;
+
 /// One file while it is read.
 struct Reading<'f> {
     facts: &'f mut Facts,
     complaints: Complaints,
     budget: Budget,
+    /// Packages told.
     packages: usize,
+    /// Rows and links between pages that were read of a tree.
+    rows: usize,
 }
 
 impl Reading<'_> {
@@ -209,6 +216,10 @@ impl Reading<'_> {
                     continue;
                 }
             };
+            if !self.take_rows(&page) {
+                self.complaints.add(format!("it has more than {ROWS} rows; the rest is not read"));
+                break;
+            }
             let page = match page {
                 TreePage::Inner(below) => Page::Inner(below),
                 TreePage::Leaf(cells) => Page::Leaf(
@@ -250,14 +261,19 @@ impl Reading<'_> {
         let mut left = bytes.len().saturating_mul(4);
         for number in database.pages_in_log().collect::<BTreeSet<_>>() {
             let page = match database.tree_page(number) {
+                Ok(page) if !self.take_rows(&page) => {
+                    // no database has pages of no size, so that nothing of the two is put together
+                    shape = Shape::default();
+                    break;
+                }
                 Ok(TreePage::Inner(below)) => Page::Inner(below),
                 Ok(TreePage::Leaf(cells)) => {
                     let mut chains = HashSet::new();
                     let place = |cell: &Option<Cell<'_>>| match cell {
                         Some(cell) => self.cell_of_log(&database, cell, &mut chains, &mut left),
-                        None => Place { id: 0, overflow: 0, holds: Holds::Broken },
+                        None => Some(Place { id: 0, overflow: 0, holds: Holds::Broken }),
                     };
-                    Page::Leaf(cells.iter().map(place).collect())
+                    cells.iter().map(place).collect::<Option<_>>().map_or(Page::Other, Page::Leaf)
                 }
                 Err(_) => Page::Other,
             };
@@ -266,30 +282,36 @@ impl Reading<'_> {
         self.facts.push(Fact::Text { key: log::SHAPE, text: shape.render().into() });
     }
 
+    /// The row of a cell; nothing if it is of another table.
     fn cell_of_log(
         &mut self,
         database: &sqlite::Database<'_>,
         cell: &Cell<'_>,
         chains: &mut HashSet<u32>,
         left: &mut usize,
-    ) -> Place {
+    ) -> Option<Place> {
         let holds = match database.row(cell, chains).map(|row| (left.checked_sub(row.len()), row)) {
             None => Holds::Elsewhere,
             Some((None, _)) => Holds::Broken,
             Some((Some(rest), row)) => {
                 *left = rest;
-                match row.columns()[..] {
-                    [Value::Null, Value::Blob(blob)] => {
-                        match record::of_header(blob, &mut self.budget, &mut Complaints::default()) {
-                            Ok(package) => self.package(package),
-                            Err(_) => Holds::Broken,
-                        }
-                    }
-                    _ => Holds::Broken,
+                let [Value::Null, Value::Blob(blob)] = row.columns()[..] else { return None };
+                match record::of_header(blob, &mut self.budget, &mut Complaints::default()) {
+                    Ok(package) => self.package(package),
+                    Err(_) => Holds::Broken,
                 }
             }
         };
-        Place { id: cell.id, overflow: cell.overflow.unwrap_or_default(), holds }
+        Some(Place { id: cell.id, overflow: cell.overflow.unwrap_or_default(), holds })
+    }
+
+    fn take_rows(&mut self, page: &TreePage<'_>) -> bool {
+        let rows = match page {
+            TreePage::Inner(below) => below.len(),
+            TreePage::Leaf(cells) => cells.len(),
+        };
+        self.rows = self.rows.saturating_add(rows);
+        self.rows <= ROWS
     }
 
     fn berkeley_db(&mut self, bytes: &[u8]) {
@@ -356,6 +378,10 @@ impl Reading<'_> {
     fn finish(mut self) {
         if self.budget.is_spent() {
             self.complaints.add("it lists more paths than any real one; the rest is not read".to_owned());
+        }
+        if self.budget.lacks_capabilities() {
+            let what = "it says more of what packages need than any real one; some dependencies are not known";
+            self.facts.push(Fact::Oddity(what.into()));
         }
         self.complaints.push(self.facts);
     }

@@ -15,13 +15,14 @@ use super::header::{self, Header};
 /// Paths taken from one database. That of a desktop has 500,000.
 const PATHS: usize = 1_000_000;
 
-/// Bytes of paths taken from one database: a few that name one long folder make many. Real ones have below 60 MiB.
-const PATH_BYTES: usize = 128 << 20;
+/// Bytes of paths taken from one database: a few that name one long folder make many. Real ones have below 40 MiB.
+const PATH_BYTES: usize = 64 << 20;
 
-/// Names of what one package needs, and of what it provides. Of 18,000 packages of a distribution, ten have more.
-const CAPABILITIES: usize = 4_000;
-/// Bytes of these names in one database.
-const CAPABILITY_BYTES: usize = 64 << 20;
+/// Bytes of the names that packages of one database need and provide, with what it takes to keep each. A desktop has
+/// below 40 MiB.
+const CAPABILITY_BYTES: usize = 96 << 20;
+/// Bytes it takes to keep one.
+const CAPABILITY: usize = 64;
 
 /// Longest licence kept, in bytes; that of a kernel has 1,200.
 const LICENCE: usize = 4_096;
@@ -62,6 +63,18 @@ impl Budget {
     /// Whether paths were left out.
     pub(super) fn is_spent(&self) -> bool {
         self.paths == 0
+    }
+
+    /// Takes a name that a package needs or provides; refuses for good once one was too much.
+    fn take_capability(&mut self, bytes: usize) -> bool {
+        let left = self.capability_bytes.checked_sub(bytes.saturating_add(CAPABILITY));
+        self.capability_bytes = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    /// Whether names that packages need or provide were left out.
+    pub(super) fn lacks_capabilities(&self) -> bool {
+        self.capability_bytes == 0
     }
 }
 
@@ -162,7 +175,7 @@ pub(super) fn without_epoch(version: &str) -> &str {
 
 /// Paths and digests of the files that are there.
 fn set_files(fact: &mut PackageFact, header: &Header<'_>, budget: &mut Budget, complaints: &mut Complaints) {
-    let folders: Vec<&[u8]> = header.texts(header::DIR_NAMES).collect();
+    let folders: Vec<&[u8]> = header.texts(header::DIR_NAMES).take(PATHS).collect();
     let folder_of = |index: u32| usize::try_from(index).ok().and_then(|index| folders.get(index)).copied();
     let algorithm = header.number(header::FILE_DIGEST_ALGORITHM);
     let mut flags = header.numbers(header::FILE_FLAGS);
@@ -214,16 +227,14 @@ fn claim<const N: usize>(claims: &mut FileClaims, path: &ImagePath, digest: &[u8
 /// The names under a tag, each once.
 fn capabilities(header: &Header<'_>, tag: u32, budget: &mut Budget) -> Vec<String> {
     let mut names = BTreeSet::new();
-    for name in header.texts(tag).take(CAPABILITIES) {
-        let Some(left) = budget.capability_bytes.checked_sub(name.len()) else { break };
-        budget.capability_bytes = left;
-        names.extend(field(name));
-    }
+    names.extend(header.texts(tag).take_while(|name| budget.take_capability(name.len())).filter_map(field));
     names.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "the numbers of tests are small")]
+
     use super::super::testing::{blob, bytes, numbers, package, text, texts};
     use super::*;
     use crate::digest::ContentDigests;
@@ -333,6 +344,22 @@ mod tests {
         assert!(budget.take_path(5) && !budget.is_spent());
         assert!(!budget.take_path(6) && budget.is_spent());
         assert!(!budget.take_path(1));
+    }
+
+    #[test]
+    fn names_of_what_is_needed_are_capped() {
+        let blob = blob(&[
+            (header::NAME, text("a")),
+            (header::VERSION, text("1")),
+            (header::RELEASE, text("1")),
+            (header::PROVIDE_NAME, texts(&["x", "y", "z"])),
+        ]);
+        for (room, expected) in [(3, 3), (2, 2)] {
+            let mut budget = Budget { capability_bytes: room * (CAPABILITY + 1) + 1, ..Budget::new() };
+            let fact = of_header(&blob, &mut budget, &mut Complaints::default());
+            let fact = fact.expect("it is sound").expect("it is a package");
+            assert_eq!((fact.provides.len(), budget.lacks_capabilities()), (expected, expected < 3));
+        }
     }
 
     #[test]
