@@ -21,6 +21,7 @@ mod owned;
 mod page;
 mod purl;
 mod python;
+mod rpm;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -39,6 +40,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &apk::Apk,
     &dpkg::Dpkg,
     &deb_copyright::DebCopyright,
+    &rpm::Rpm,
     &cran::Cran,
     &egg::Eggs,
     &npm::Npm,

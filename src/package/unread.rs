@@ -7,17 +7,8 @@ use crate::limitation::Limitation;
 /// Says that a database was not read.
 pub(super) struct UnreadDatabases;
 
-const DATABASES: &[Select] = &[
-    Select::Path("var/lib/rpm/rpmdb.sqlite"),
-    Select::Path("var/lib/rpm/Packages.db"),
-    Select::Path("var/lib/rpm/Packages"),
-    Select::Path("usr/lib/sysimage/rpm/rpmdb.sqlite"),
-    Select::Path("usr/lib/sysimage/rpm/Packages.db"),
-    Select::Path("usr/lib/sysimage/rpm/Packages"),
-    Select::Under("var/lib/rpmmanifest", "container-manifest-2"),
-    Select::Path("usr/lib/opkg/status"),
-    Select::Path("var/lib/pacman/local/ALPM_DB_VERSION"),
-];
+const DATABASES: &[Select] =
+    &[Select::Path("usr/lib/opkg/status"), Select::Path("var/lib/pacman/local/ALPM_DB_VERSION")];
 
 impl Collector for UnreadDatabases {
     fn id(&self) -> &'static str {
@@ -61,8 +52,7 @@ impl Collector for UnreadDatabases {
 fn manager(path: &[u8]) -> &'static str {
     match path {
         b"usr/lib/opkg/status" => "opkg",
-        _ if path.starts_with(b"var/lib/pacman/") => "pacman",
-        _ => "rpm",
+        _ => "pacman",
     }
 }
 
@@ -73,10 +63,10 @@ mod tests {
     #[test]
     fn a_database_that_cannot_be_read_is_a_gap() {
         let cases: &[(&str, &str, &[&str])] = &[
-            ("var/lib/rpm/rpmdb.sqlite", "SQLite format 3", &["package-database-unread"]),
-            ("usr/lib/sysimage/rpm/Packages.db", "x", &["package-database-unread"]),
-            ("var/lib/rpm/rpmdb.sqlite", "", &[]),
-            ("srv/rpmdb.sqlite", "SQLite format 3", &[]),
+            ("usr/lib/opkg/status", "Package: a", &["package-database-unread"]),
+            ("var/lib/pacman/local/ALPM_DB_VERSION", "9", &["package-database-unread"]),
+            ("usr/lib/opkg/status", "", &[]),
+            ("srv/opkg/status", "Package: a", &[]),
         ];
         for (path, content, codes) in cases {
             let inventory = assemble(&Image::new().file(path, content));
