@@ -190,7 +190,9 @@ impl Reading<'_> {
         }
         let (tree, odd) = Tree::union(entries, self.limits);
         merged.limitations.extend(odd);
-        merged.selected = self.selectors.live(&tree, self.collectors.len());
+        let (selected, cut) = self.selectors.live(&tree, self.collectors.len());
+        merged.selected = selected;
+        merged.limitations.extend(cut);
         merged.limitations.extend(self.selectors.wished_paths().filter(|path| tree.is_too_deep(path)).map(|path| {
             Limitation::gap(
                 "link-too-deep",

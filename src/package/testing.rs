@@ -63,7 +63,7 @@ pub(super) fn assemble(image: &Image) -> Inventory {
     let entries = image.layers.iter().map(|layer| layer.iter().map(|(entry, _)| entry.clone()).collect()).collect();
     let (tree, _) = Tree::union(entries, &Limits::default());
     let selectors = Selectors::new(COLLECTORS.iter().map(|collector| collector.select()));
-    let selected = selectors.live(&tree, COLLECTORS.len());
+    let (selected, _) = selectors.live(&tree, COLLECTORS.len());
 
     let mut wanted: BTreeMap<(Node, usize), ImagePath> = BTreeMap::new();
     for (layer, members) in (0..).zip(&image.layers) {
