@@ -1,6 +1,6 @@
 //! Secrets of the image's configuration, and the masking of its echo.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::image::ImageConfig;
 use crate::inventory::{Secret, SecretPlace};
@@ -12,10 +12,12 @@ use super::kind::Kind;
 /// Most bytes of one field that are scanned; configurations are capped at 8 MiB as a whole.
 const LONGEST_FIELD: usize = 8 << 20;
 
-/// The secrets in environment, labels, commands and history, in that order; a secret once for each place.
+/// The secrets in environment, labels, commands, history and the texts that nothing uses, in that
+/// order; a secret once for each place.
 ///
 /// Each field is scanned as a text of its own, its name before it, as in `TOKEN=…`. A field made to
-/// exhaust the search is a gap.
+/// exhaust the search is a gap. Of the texts that nothing uses only what is in no other field
+/// counts: builders copy the whole configuration there.
 pub fn scan_config(config: &ImageConfig) -> (Vec<Secret>, Vec<Limitation>) {
     let mut secrets = Vec::new();
     let mut cut: BTreeSet<&'static str> = BTreeSet::new();
@@ -69,12 +71,39 @@ pub fn scan_config(config: &ImageConfig) -> (Vec<Secret>, Vec<Limitation>) {
         }
         secrets.append(&mut of_step);
     }
+    let mut known: HashSet<String> = secrets.iter().map(|secret| secret.id.clone()).collect();
+    for text in &config.unused.texts {
+        let scan = if text.name.is_empty() {
+            scan_text(&text.text)
+        } else {
+            scan_text(&format!("{}={}", text.name, text.text))
+        };
+        if scan.is_exhausted {
+            cut.insert("config");
+        }
+        for found in scan.found.into_iter().filter(|found| known.insert(found.id.clone())) {
+            let key = mask_text(&text.place);
+            let place = match text.step {
+                Some(index) => SecretPlace::History { index, key },
+                None => SecretPlace::Config { key },
+            };
+            secrets.push(secret(found, place));
+        }
+    }
     let gap = |place| {
         let what = "too many false beginnings of secrets; the rest of a field was not searched, nor is it shown";
         Limitation::gap("secret-search-cut", place, what)
             .help("look at the field by hand; nothing but an attack is known to look like this")
     };
-    (secrets, cut.into_iter().map(gap).collect())
+    let mut limitations: Vec<Limitation> = cut.into_iter().map(gap).collect();
+    if config.unused.is_cut {
+        let what = "it has more texts, deeper ones or larger numbers than are looked at; the rest was not searched for secrets";
+        limitations.push(
+            Limitation::gap("config-not-searched", "config", what)
+                .help("look at the configuration by hand: no builder is known to write such a one"),
+        );
+    }
+    (secrets, limitations)
 }
 
 /// `text` with every secret in it masked, for echoes of build steps and variables.
