@@ -38,6 +38,12 @@ pub struct Limits {
     pub zstd_window_log: u32,
     /// Expanded bytes of one image, all layers together.
     pub expanded: ByteSize,
+    /// How many times its stored bytes a layer may expand to, once it is larger than
+    /// [`ratio_from`](Self::ratio_from). Deflate reaches 1,032, LZMA about 7,000; zstd and bzip2
+    /// reach more than 30,000, but only with gigabytes of one repeated byte.
+    pub ratio: u64,
+    /// Expanded bytes of one layer up to which any ratio is taken.
+    pub ratio_from: ByteSize,
     /// Bytes of files held in memory at once, over all readers.
     pub budget: ByteSize,
     /// Findings of one file; those beyond are counted, not listed.
@@ -61,6 +67,8 @@ impl Default for Limits {
             link_hops: 40,
             zstd_window_log: 27,
             expanded: ByteSize::gib(100),
+            ratio: 10_000,
+            ratio_from: ByteSize::gib(1),
             budget: ByteSize::mib(128),
             findings_per_file: 1_000,
         }

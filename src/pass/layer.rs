@@ -10,10 +10,11 @@ use crate::error::Error;
 use crate::escape::escape;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
+use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
 
 use super::batch::{Batch, BatchFile, WindowPlace, line_feeds};
-use super::decode::{self, Compression, DecodeError, DecodeErrorKind};
+use super::decode::{self, Compression, DecodeError, DecodeErrorKind, Decoder};
 use super::tar::{TarError, TarErrorKind, TarReader};
 use super::{KEPT, Pass, Progress, Sinks, Stated, Wanted, algorithm};
 
@@ -88,7 +89,8 @@ impl<'scope> Reading<'_, 'scope> {
             self.walk(layer, decoder)?;
             return Ok((compression, (None, 0)));
         }
-        let decoder = Capped { inner: decoder, total: &self.pass.decoded, limit: self.pass.limits.expanded.bytes() };
+        let limit = self.pass.limits.expanded;
+        let decoder = Capped { inner: decoder, total: &self.pass.decoded, limit };
         let mut expanded = HashingReader::new(decoder, algorithm(stated.diff_id));
         let walked = self.walk(layer, &mut expanded);
         let (digest, size) = expanded.finish();
@@ -246,7 +248,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             pass.expanded.fetch_sub(stored, Ordering::Relaxed);
             let what = format!(
                 "the file claims {}, and the image would be larger than {} with it",
-                crate::size::ByteSize(stored),
+                ByteSize(stored),
                 pass.limits.expanded
             );
             self.limitations.push(
@@ -483,17 +485,20 @@ fn is_blank(bytes: &[u8]) -> bool {
 }
 
 /// Ends in an error when all layers together decode to more than the limit.
-struct Capped<'a, R> {
-    inner: R,
+struct Capped<'a, R: Read> {
+    inner: Decoder<R>,
     total: &'a AtomicU64,
-    limit: u64,
+    limit: ByteSize,
 }
 
 impl<R: Read> Read for Capped<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        if self.total.fetch_add(read as u64, Ordering::Relaxed) > self.limit {
-            return Err(io::Error::other("the layers decode to more than is allowed for one image"));
+        let total = self.total.fetch_add(read as u64, Ordering::Relaxed).saturating_add(read as u64);
+        if total > self.limit.bytes() {
+            let what = format!("the layers of the image together expand to more than {}", self.limit);
+            let (kind, compression, after) = (DecodeErrorKind::Limit, self.inner.compression(), self.inner.decoded());
+            return Err(DecodeError { kind, compression, what, after }.into());
         }
         Ok(read)
     }

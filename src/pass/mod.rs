@@ -7,6 +7,7 @@
 mod batch;
 mod budget;
 mod buffer;
+mod compression;
 pub mod decode;
 mod layer;
 pub mod tar;
