@@ -48,6 +48,10 @@ pub struct Limits {
     pub budget: ByteSize,
     /// Findings of one file; those beyond are counted, not listed.
     pub findings_per_file: usize,
+    /// Findings of one rule that the policy treats alike; those beyond count for the verdict, but are not listed.
+    pub findings_per_rule: usize,
+    /// Limitations of one code; those beyond are counted, not listed.
+    pub limitations_per_code: usize,
 }
 
 impl Default for Limits {
@@ -71,6 +75,8 @@ impl Default for Limits {
             ratio_from: ByteSize::gib(1),
             budget: ByteSize::mib(128),
             findings_per_file: 1_000,
+            findings_per_rule: 1_000,
+            limitations_per_code: 1_000,
         }
     }
 }

@@ -9,11 +9,11 @@ use crate::finding::Finding;
 use crate::image::{Image, Layer};
 use crate::inventory::{Inventory, LayerSummary, Origin, origins};
 use crate::limit::Limits;
-use crate::limitation::Limitation;
+use crate::limitation::{self, Limitation};
 use crate::package;
 use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
 use crate::policy::{Action, EvaluateContext, PolicySet};
-use crate::report::{Report, ReportedLayer, TargetSummary};
+use crate::report::{self, Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
 use crate::size::ByteSize;
@@ -52,7 +52,7 @@ impl Watch for () {
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = take_inventories(source, request, options)?;
     options.progress.stage("judge");
-    Ok(inventories.into_iter().map(|inventory| judge(inventory, options)).collect())
+    Ok(inventories.into_iter().map(|inventory| judge(inventory, options, request.limits)).collect())
 }
 
 /// Every collector, the packages' in their order, then secrets.
@@ -253,8 +253,7 @@ impl Reading<'_> {
             inventory.limitations.extend(limitations);
         }
         secret::mask_inventory(&mut inventory);
-        inventory.limitations.sort();
-        inventory.limitations.dedup();
+        limitation::condense(&mut inventory.limitations, self.limits.limitations_per_code);
         inventory
     }
 }
@@ -318,7 +317,7 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
         .collect()
 }
 
-fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
+fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Report {
     let mut findings: Vec<Finding> = secret::findings(&inventory, options.today);
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
@@ -331,6 +330,8 @@ fn judge(inventory: Inventory, options: &Options<'_>) -> Report {
     let context = EvaluateContext { limitations: &inventory.limitations, today: options.today, origin: &origin_of };
     let (mut findings, verdict) = options.policy.evaluate(findings, &context);
     findings.retain(|judged| judged.action != Action::Ignore);
+    inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
+    inventory.limitations.sort();
     let data = BTreeMap::from([
         ("rules", rules().len().into()),
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),

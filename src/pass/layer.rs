@@ -433,9 +433,11 @@ impl Reading<'_, '_> {
             let (mut facts, mut limitations) = batch.run(pass.collectors).into_parts();
             pass.recycle(batch.buffer);
             pass.budget.give(taken);
-            let learned = pass.facts.fetch_add(facts.len(), Ordering::Relaxed).saturating_add(facts.len());
+            let count = facts.len().saturating_add(limitations.len());
+            let learned = pass.facts.fetch_add(count, Ordering::Relaxed).saturating_add(count);
             if learned > pass.limits.facts {
                 facts.clear();
+                limitations.clear();
                 let what = format!(
                     "the image has more than {} packages, secrets and the like; the rest was dropped",
                     pass.limits.facts
