@@ -140,26 +140,15 @@ impl Reading<'_> {
                 if !stream.is_replayable() {
                     return None;
                 }
-                let by_number: HashMap<usize, Wanted> = wanted
-                    .iter()
-                    .filter_map(|(layer, wanted)| Some((numbers.get(*layer)?.number? as usize, wanted.clone())))
-                    .collect();
-                let (result, facts) = pass.read_stream_again(&by_number, |layer| {
+                let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
+                let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
                     stream.read(&mut |number, blob| {
                         layer(number as usize, blob);
                         Ok(())
                     })
                 });
                 result.ok()?;
-                let layer_of =
-                    |number: usize| numbers.iter().position(|layer| layer.number == u32::try_from(number).ok());
-                Some(
-                    facts
-                        .into_iter()
-                        .filter_map(|(number, facts)| Some((layer_of(number)?, facts)))
-                        .map(|(layer, facts)| (layer, facts.of_layer(layer)))
-                        .collect(),
-                )
+                Some(of_layers(&facts, wanted, number_of))
             });
             inventories.push(self.assemble(image, merged));
         }
@@ -279,6 +268,38 @@ fn streamed_layer(layer: &Layer, facts: Option<LayerFacts>) -> LayerFacts {
     });
     facts.verify(&Stated::of(layer));
     facts.of_layer(layer.index as usize)
+}
+
+/// What layers want of the streamed members they are; one member may be several layers.
+fn of_numbers(wanted: &HashMap<usize, Wanted>, number_of: impl Fn(usize) -> Option<usize>) -> HashMap<usize, Wanted> {
+    let sorted: BTreeMap<usize, &Wanted> = wanted.iter().map(|(layer, wanted)| (*layer, wanted)).collect();
+    let mut by_number: HashMap<usize, Wanted> = HashMap::new();
+    for (layer, wanted) in sorted {
+        let Some(number) = number_of(layer) else { continue };
+        let all = by_number.entry(number).or_default();
+        for (member, (mask, path)) in wanted {
+            all.entry(*member).or_insert_with(|| (0, path.clone())).0 |= mask;
+        }
+    }
+    by_number
+}
+
+/// What was learned of streamed members, for each layer that wanted it.
+fn of_layers(
+    facts: &BTreeMap<usize, LayerFacts>,
+    wanted: &HashMap<usize, Wanted>,
+    number_of: impl Fn(usize) -> Option<usize>,
+) -> Vec<(usize, LayerFacts)> {
+    let of_layer = |(layer, wanted): (&usize, &Wanted)| {
+        let mut facts = facts.get(&number_of(*layer)?)?.clone();
+        facts
+            .facts
+            .retain(|fact| wanted.get(&fact.node.member).is_some_and(|(mask, _)| mask & (1 << fact.collector) != 0));
+        Some((*layer, facts.of_layer(*layer)))
+    };
+    let mut layers: Vec<(usize, LayerFacts)> = wanted.iter().filter_map(of_layer).collect();
+    layers.sort_by_key(|(layer, _)| *layer);
+    layers
 }
 
 /// By layer the members that some collector selects by a live name but has not been shown.

@@ -61,7 +61,8 @@ impl<'scope> Reading<'_, 'scope> {
             match walked {
                 Ok((compression, hashed)) if drained.is_ok() => {
                     facts.expanded = if compression == Compression::None { size } else { hashed.1 };
-                    facts.diff_id = if compression == Compression::None { facts.digest.clone() } else { hashed.0 };
+                    // a plain layer is hashed once, unless its two digests are by different algorithms
+                    facts.diff_id = hashed.0.or_else(|| facts.digest.clone());
                 }
                 Ok((_, hashed)) => facts.expanded = hashed.1,
                 Err(limitation) => facts.limitations.push(limitation),
@@ -76,7 +77,7 @@ impl<'scope> Reading<'_, 'scope> {
         self.pass.progress.layer_done();
     }
 
-    /// The compression, and digest and size of the uncompressed tar.
+    /// The compression, and digest and size of the uncompressed tar where the blob's own do not tell them.
     fn decode(
         &self,
         layer: usize,
@@ -86,8 +87,14 @@ impl<'scope> Reading<'_, 'scope> {
         let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
         let compression = decoder.compression();
         if compression == Compression::None {
-            self.walk(layer, decoder)?;
-            return Ok((compression, (None, 0)));
+            if algorithm(stated.digest) == algorithm(stated.diff_id) {
+                self.walk(layer, decoder)?;
+                return Ok((compression, (None, 0)));
+            }
+            let mut tar = HashingReader::new(decoder, algorithm(stated.diff_id));
+            self.walk(layer, &mut tar)?;
+            let (digest, size) = tar.finish();
+            return Ok((compression, (Some(digest), size)));
         }
         let limit = self.pass.limits.expanded;
         let decoder = Capped { inner: decoder, total: &self.pass.decoded, limit };
