@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, FactOf, Mask, Selectors, View};
 use crate::error::Result;
-use crate::finding::Finding;
+use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
 use crate::inventory::{Inventory, LayerSummary, Origin, origins};
 use crate::limit::Limits;
@@ -344,6 +344,7 @@ fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Re
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
     findings.iter_mut().for_each(secret::mask_finding);
+    finding::tell_apart(&mut findings);
     let origin_of = |finding: &Finding| {
         let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
         layer.map_or(Origin::Unknown, |layer| layer.origin)

@@ -1,6 +1,6 @@
 //! Runs the engine over every file of every layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use memchr::memchr_iter;
 
@@ -23,7 +23,10 @@ pub static COLLECTOR: SecretCollector = SecretCollector;
 #[derive(Debug)]
 pub struct SecretCollector;
 
-/// Key of the fact that counts what a window held beyond its cap.
+/// Further places of one value that are kept of a window: a note names five.
+const REPEATS: usize = 100;
+
+/// Key of the fact that counts the different values a window held beyond its cap.
 const BEYOND: &str = "secrets-beyond-cap";
 
 impl Collector for SecretCollector {
@@ -65,15 +68,20 @@ impl Collector for SecretCollector {
         let is_binary = engine::is_binary(file.bytes);
         let shipped = scan.found.iter().any(|found| found.ships_in_packages);
         let content = file.whole.filter(|_| shipped).map(|whole| Box::new(ContentDigests::of(whole)));
-        let mut left = cap(file.offset);
-        let mut beyond = 0_u64;
+        let cap = cap(file.offset);
+        let (mut kept, mut beyond): (HashMap<(&str, String), usize>, HashSet<_>) = Default::default();
         let (mut counted, mut line) = (0, file.lines_before.saturating_add(1));
         for found in scan.found.into_iter().filter(|found| (first..end).contains(&found.span.start)) {
-            if left == 0 {
-                beyond += 1;
+            let value = (found.rule.id, found.id.clone());
+            if kept.len() == cap && !kept.contains_key(&value) {
+                beyond.insert(value);
                 continue;
             }
-            left -= 1;
+            let repeats = kept.entry(value).or_default();
+            if *repeats > REPEATS {
+                continue;
+            }
+            *repeats += 1;
             line = line.saturating_add(line_feeds(file.bytes, counted, found.span.start));
             counted = found.span.start;
             let last = line.saturating_add(line_feeds(file.bytes, found.span.start, found.span.end));
@@ -90,8 +98,8 @@ impl Collector for SecretCollector {
                 notes: found.notes,
             })));
         }
-        if beyond > 0 {
-            facts.push(Fact::Text { key: BEYOND, text: beyond.to_string().into() });
+        if !beyond.is_empty() {
+            facts.push(Fact::Text { key: BEYOND, text: beyond.len().to_string().into() });
         }
     }
 
@@ -121,12 +129,15 @@ fn assemble_node<'a>(
     candidates: &mut Vec<Candidate<'a>>,
     inventory: &mut Inventory,
 ) {
-    let mut beyond = 0_u64;
+    let (mut beyond, mut windows) = (0_u64, 0);
     let mut places: BTreeMap<(&str, &str), Vec<&SecretFact>> = BTreeMap::new();
     for fact in facts {
         match fact {
             Fact::Secret(secret) => places.entry((secret.rule.id, &secret.id)).or_default().push(secret),
-            Fact::Text { key, text } if *key == BEYOND => beyond += text.parse().unwrap_or(0),
+            Fact::Text { key, text } if *key == BEYOND => {
+                beyond = beyond.saturating_add(text.parse().unwrap_or(0));
+                windows += 1;
+            }
             _ => {}
         }
     }
@@ -153,11 +164,13 @@ fn assemble_node<'a>(
         candidates.push(Candidate { secret, node, content: first.content.as_deref() });
     }
     if beyond > 0 {
+        // parts of a large file are counted each for itself
+        let how = if windows > 1 { "up to " } else { "" };
         inventory.limitations.push(
             Limitation::note(
                 "secrets-not-listed",
                 path.to_string(),
-                format!("{beyond} more secrets in this file are counted, not listed"),
+                format!("{how}{beyond} more secrets in this file are counted, not listed"),
             )
             .help("the file holds secrets by the hundred: it should not be in the image"),
         );
@@ -170,6 +183,8 @@ fn also_at(others: &[&SecretFact]) -> Option<String> {
         others.iter().filter_map(|fact| fact.lines).take(5).map(|(line, _)| line.to_string()).collect();
     match (others.len(), lines.len()) {
         (0, _) => None,
+        // more may have been there than were kept
+        (REPEATS.., _) => Some(format!("at least {} times more in this file", others.len())),
         (1, 0) => Some("once more in this file".into()),
         (count, 0) => Some(format!("{count} times more in this file")),
         (count, shown) if count > shown => {

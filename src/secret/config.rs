@@ -1,6 +1,6 @@
 //! Secrets of the image's configuration, and the masking of its echo.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::image::ImageConfig;
 use crate::inventory::{Secret, SecretPlace};
@@ -71,6 +71,7 @@ pub fn scan_config(config: &ImageConfig) -> (Vec<Secret>, Vec<Limitation>) {
         }
         secrets.append(&mut of_step);
     }
+    merge_repeats(&mut secrets);
     let mut known: HashSet<String> = secrets.iter().map(|secret| secret.id.clone()).collect();
     for text in &config.unused.texts {
         let scan = if text.name.is_empty() {
@@ -104,6 +105,39 @@ pub fn scan_config(config: &ImageConfig) -> (Vec<Secret>, Vec<Limitation>) {
         );
     }
     (secrets, limitations)
+}
+
+/// Steps that a note names; those beyond are counted.
+const STEPS_NAMED: usize = 5;
+
+/// Leaves of a secret that stands under the same name in several build steps only the first, with a
+/// note on the others: builders repeat the build arguments in each step.
+fn merge_repeats(secrets: &mut Vec<Secret>) {
+    let mut first_of: HashMap<(&'static str, String, bool, String), usize> = HashMap::new();
+    let mut kept: Vec<(Secret, Vec<u32>)> = Vec::with_capacity(secrets.len());
+    for secret in secrets.drain(..) {
+        let (is_step, key, index) = match &secret.place {
+            SecretPlace::History { index, key } => (true, key.clone(), Some(*index)),
+            SecretPlace::Config { key } => (false, key.clone(), None),
+            SecretPlace::File { .. } => continue,
+        };
+        let first = *first_of.entry((secret.rule.id, secret.id.clone(), is_step, key)).or_insert(kept.len());
+        match kept.get_mut(first) {
+            Some((_, others)) => others.extend(index),
+            None => kept.push((secret, Vec::new())),
+        }
+    }
+    secrets.extend(kept.into_iter().map(|(mut secret, mut others)| {
+        others.dedup();
+        let named: Vec<String> = others.iter().take(STEPS_NAMED).map(ToString::to_string).collect();
+        match (others.len(), others.len().saturating_sub(STEPS_NAMED)) {
+            (0, _) => {}
+            (1, _) => secret.notes.push(format!("also in build step {}", named.join(", "))),
+            (_, 0) => secret.notes.push(format!("also in build steps {}", named.join(", "))),
+            (_, more) => secret.notes.push(format!("also in build steps {} and {more} more", named.join(", "))),
+        }
+        secret
+    }));
 }
 
 /// `text` with every secret in it masked, for echoes of build steps and variables.

@@ -367,6 +367,30 @@ fn texts_that_nothing_uses_are_searched_once() {
     assert!(matches!(&*gaps, [gap] if gap.code == "config-not-searched" && gap.is_gap), "{gaps:?}");
 }
 
+#[test]
+fn a_build_argument_of_several_steps_is_one_secret() {
+    let (examples, _) = examples();
+    let token = examples.iter().find(|(id, _)| id.starts_with("secret/github-")).map(|(_, text)| text.as_str());
+    let token = token.expect("an example");
+    let step = |name: &str| serde_json::json!({"created_by": format!("RUN |1 {name}={token} /bin/sh -c make")});
+    let cases = [
+        (1, vec!["0 A"], None),
+        (2, vec!["0 A"], Some("also in build step 1")),
+        (6, vec!["0 A"], Some("also in build steps 1, 2, 3, 4, 5")),
+        (8, vec!["0 A"], Some("also in build steps 1, 2, 3, 4, 5 and 2 more")),
+    ];
+    for (count, expected, note) in cases {
+        let document = serde_json::json!({"history": vec![step("A"); count]}).to_string();
+        let config = ImageConfig::parse(document.as_bytes(), &crate::limit::Limits::default()).expect("it parses");
+        let (secrets, _) = super::scan_config(&config);
+        assert_eq!(places(&secrets), expected);
+        assert_eq!(secrets[0].notes.iter().find(|note| note.starts_with("also")).map(String::as_str), note);
+    }
+    let document = serde_json::json!({"history": [step("A"), step("B")]}).to_string();
+    let config = ImageConfig::parse(document.as_bytes(), &crate::limit::Limits::default()).expect("it parses");
+    assert_eq!(places(&super::scan_config(&config).0), ["0 A", "1 B"], "other names are other places");
+}
+
 fn places(secrets: &[crate::inventory::Secret]) -> Vec<String> {
     secrets
         .iter()

@@ -88,6 +88,37 @@ fn secrets_in_one_file() {
     assert!(report.limitations[0].what.contains(&(count - 1_000).to_string()), "{:?}", report.limitations);
 }
 
+/// A secret that stands there often is one, whether it is listed or beyond the cap.
+#[test]
+fn secrets_that_are_repeated() {
+    let once = |seeds: std::ops::Range<u32>| -> String { seeds.map(|seed| token::github(seed) + "\n").collect() };
+    let cases = [
+        (format!("{}{}", once(0..1).repeat(2_000), once(1..2)), 2, None),
+        (once(0..1_000).repeat(2), 1_000, None),
+        (once(0..1_002).repeat(3), 1_000, Some("2 more secrets in this file are counted, not listed")),
+    ];
+    for (text, listed, told) in cases {
+        let report =
+            scan_bytes(&Built::of(&[RawTar::default().file("srv/dump.txt", text).end()]).docker_archive()).report();
+        assert_eq!(report.findings.iter().filter(|judged| judged.finding.rule.family() == "secret").count(), listed);
+        assert_eq!(report.limitations.first().map(|told| told.what.as_str()), told);
+    }
+}
+
+/// Two layers with one file are two findings, which are told apart.
+#[test]
+fn findings_of_two_layers_have_two_ids() {
+    let layer = |tail: &str| RawTar::default().file("srv/key.txt", token::github(1) + tail).end();
+    let report = scan_bytes(&Built::of(&[layer("\n"), layer(" \n")]).docker_archive()).report();
+    let secrets: Vec<String> = report
+        .findings
+        .iter()
+        .filter(|judged| judged.finding.rule.family() == "secret")
+        .map(|judged| judged.finding.fingerprint())
+        .collect();
+    assert!(matches!(&*secrets, [one, other] if one != other), "{secrets:?}");
+}
+
 /// Findings of one rule are listed up to a cap; the verdict counts them all.
 #[test]
 fn findings_of_one_rule() {
