@@ -229,6 +229,7 @@ impl Reading<'_> {
         for (index, collector) in self.collectors.iter().enumerate() {
             let view = View {
                 tree: &tree,
+                limits: self.limits,
                 facts: &facts,
                 collector: index,
                 selected: selected.get(index).map_or(&[], Vec::as_slice),

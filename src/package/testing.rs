@@ -101,7 +101,8 @@ pub(super) fn assemble(image: &Image) -> Inventory {
     facts.sort_by_key(|fact| fact.node);
     let mut inventory = Inventory { limitations, ..Inventory::default() };
     for (index, (collector, selected)) in COLLECTORS.iter().zip(&selected).enumerate() {
-        collector.assemble(&View { tree: &tree, facts: &facts, collector: index, selected }, &mut inventory);
+        let view = View { tree: &tree, limits: &Limits::default(), facts: &facts, collector: index, selected };
+        collector.assemble(&view, &mut inventory);
     }
     inventory
 }

@@ -437,7 +437,7 @@ impl Reading<'_, '_> {
     fn spawn(&self, layer: usize, batch: Batch, taken: u64) {
         let (pass, sinks) = (self.pass, self.sinks);
         let run = move || {
-            let (mut facts, mut limitations) = batch.run(pass.collectors).into_parts();
+            let (mut facts, mut limitations) = batch.run(pass.collectors, pass.limits).into_parts();
             pass.recycle(batch.buffer);
             pass.budget.give(taken);
             let count = facts.len().saturating_add(limitations.len());

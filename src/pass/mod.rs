@@ -32,9 +32,9 @@ use budget::Budget;
 pub use decode::Compression;
 
 /// Opens whatever compression `reader` has, or none; for archives that are compressed as a whole.
-pub fn decompress(reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>> {
-    let decoder = decode::open(reader, &Limits::default())
-        .map_err(|e| Error::malformed("cannot decompress the archive").because(e))?;
+pub fn decompress(reader: Box<dyn Read + Send>, limits: &Limits) -> Result<Box<dyn Read + Send>> {
+    let decoder =
+        decode::open(reader, limits).map_err(|e| Error::malformed("cannot decompress the archive").because(e))?;
     Ok(Box::new(decoder))
 }
 

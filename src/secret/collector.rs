@@ -7,7 +7,6 @@ use memchr::memchr_iter;
 use crate::collect::{Collector, Delivery, Fact, Facts, File, OVERLAP, SecretFact, Select, View, WINDOW};
 use crate::digest::ContentDigests;
 use crate::inventory::{Inventory, Secret, SecretPlace};
-use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::Node;
@@ -68,7 +67,7 @@ impl Collector for SecretCollector {
         let is_binary = engine::is_binary(file.bytes);
         let shipped = scan.found.iter().any(|found| found.ships_in_packages);
         let content = file.whole.filter(|_| shipped).map(|whole| Box::new(ContentDigests::of(whole)));
-        let cap = cap(file.offset);
+        let cap = cap(facts.findings_per_file(), file.offset);
         let (mut kept, mut beyond): (HashMap<(&str, String), usize>, HashSet<_>) = Default::default();
         let (mut counted, mut line) = (0, file.lines_before.saturating_add(1));
         for found in scan.found.into_iter().filter(|found| (first..end).contains(&found.span.start)) {
@@ -104,7 +103,7 @@ impl Collector for SecretCollector {
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let cap = Limits::default().findings_per_file;
+        let cap = view.limits.findings_per_file;
         let mut candidates = Vec::new();
         let mut rest = view.facts;
         while let Some(first) = rest.first() {
@@ -197,9 +196,9 @@ fn also_at(others: &[&SecretFact]) -> Option<String> {
 
 /// Most secrets kept of one window: a file's cap in its first, ever fewer in later ones, so that a
 /// file of any size made of nothing but secrets fits into memory.
-fn cap(offset: u64) -> usize {
+fn cap(of_file: usize, offset: u64) -> usize {
     let windows = usize::try_from(offset / (WINDOW as u64 - OVERLAP as u64)).unwrap_or(usize::MAX);
-    (Limits::default().findings_per_file / windows.saturating_add(1)).max(16)
+    (of_file / windows.saturating_add(1)).max(16)
 }
 
 fn line_feeds(bytes: &[u8], from: usize, to: usize) -> u64 {
