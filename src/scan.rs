@@ -278,6 +278,7 @@ fn of_numbers(wanted: &HashMap<usize, Wanted>, number_of: impl Fn(usize) -> Opti
     for (layer, wanted) in sorted {
         let Some(number) = number_of(layer) else { continue };
         let all = by_number.entry(number).or_default();
+        #[expect(clippy::iter_over_hash_type, reason = "each member changes an entry of its own")]
         for (member, (mask, path)) in wanted {
             all.entry(*member).or_insert_with(|| (0, path.clone())).0 |= mask;
         }

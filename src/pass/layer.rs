@@ -21,6 +21,9 @@ use super::{KEPT, Pass, Progress, Sinks, Stated, Wanted, algorithm};
 /// Files of one batch; more would make tasks uneven.
 const BATCH_FILES: usize = 256;
 
+/// Code of a layer that asks for more than a limit.
+const BEYOND_LIMIT: &str = "layer-beyond-limit";
+
 /// A reader at work: it fills batches, and the scope runs them.
 pub(super) struct Reading<'s, 'scope> {
     pub(super) pass: &'scope Pass<'scope>,
@@ -137,7 +140,8 @@ impl<'scope> Reading<'_, 'scope> {
                     "the image has more than {} files; the rest of this layer was not read",
                     self.pass.limits.entries
                 );
-                return Err(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
+                return Err(Limitation::gap("too-many-files", "", what)
+                    .help("raise the limit if you trust the image: `--limit entries=N`"));
             }
             let selectors = self.pass.selectors;
             let mask = if entry.is_file() {
@@ -186,7 +190,7 @@ fn undecodable(error: &io::Error) -> Limitation {
     let code = match DecodeError::of(error).map(|error| error.kind) {
         Some(DecodeErrorKind::Truncated) => "layer-truncated",
         Some(DecodeErrorKind::Corrupt) => "layer-corrupt",
-        Some(DecodeErrorKind::Limit) => "layer-beyond-limit",
+        Some(DecodeErrorKind::Limit) => BEYOND_LIMIT,
         Some(DecodeErrorKind::Unsupported) => "layer-unsupported",
         None => "layer-unreadable",
     };
@@ -200,15 +204,19 @@ fn unwalkable(error: &TarError) -> Limitation {
     let code = match error.kind {
         TarErrorKind::Truncated => "layer-truncated",
         TarErrorKind::Malformed => "layer-malformed",
-        TarErrorKind::Limit => "layer-beyond-limit",
+        TarErrorKind::Limit => BEYOND_LIMIT,
         TarErrorKind::Read => "layer-unreadable",
     };
     unreadable(code, &error.to_string())
 }
 
 fn unreadable(code: &'static str, what: &str) -> Limitation {
-    Limitation::gap(code, "", escape(what))
-        .help("the layer looks cut short or damaged: fetch the image again, or scan the registry directly")
+    let help = if code == BEYOND_LIMIT {
+        "if you trust the image, raise the limit with `--limit NAME=VALUE`; `careen scan --help` lists them"
+    } else {
+        "the layer looks cut short or damaged: fetch the image again, or scan the registry directly"
+    };
+    Limitation::gap(code, "", escape(what)).help(help)
 }
 
 /// Fills batches with members of one layer.
@@ -260,7 +268,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             );
             self.limitations.push(
                 Limitation::gap("image-too-large", path.to_string(), what)
-                    .help("raise the limit if you trust the image"),
+                    .help("raise the limit if you trust the image: `--limit expanded=SIZE`"),
             );
             return Ok(());
         }

@@ -290,9 +290,10 @@ impl<'a> Pass<'a> {
                 "the image has more than {} files, or too many facts about them, by repeating a layer; this repetition was left out",
                 self.limits.entries
             );
-            repeated
-                .limitations
-                .push(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
+            repeated.limitations.push(
+                Limitation::gap("too-many-files", "", what)
+                    .help("raise the limit if you trust the image: `--limit entries=N`"),
+            );
         }
     }
 
@@ -539,7 +540,8 @@ mod tests {
         let right = |algorithm| Some(digest(algorithm, "right"));
         let wrong = |algorithm| Some(digest(algorithm, "wrong"));
         let (short, long) = (Algorithm::Sha256, Algorithm::Sha512);
-        let cases: [(Option<Digest>, Option<Digest>, &[(&str, bool)]); 7] = [
+        type Told = &'static [(&'static str, bool)];
+        let cases: [(Option<Digest>, Option<Digest>, Told); 7] = [
             (right(short), right(short), &[]),
             (None, None, &[]),
             (right(long), right(short), &[("layer-digest-not-checked", false)]),
