@@ -473,6 +473,9 @@ mod tests {
 
     use super::*;
 
+    /// Codes of limitations, and whether they are gaps.
+    type Told = &'static [(&'static str, bool)];
+
     #[derive(Debug)]
     struct Counted {
         bytes: Vec<u8>,
@@ -540,7 +543,6 @@ mod tests {
         let right = |algorithm| Some(digest(algorithm, "right"));
         let wrong = |algorithm| Some(digest(algorithm, "wrong"));
         let (short, long) = (Algorithm::Sha256, Algorithm::Sha512);
-        type Told = &'static [(&'static str, bool)];
         let cases: [(Option<Digest>, Option<Digest>, Told); 7] = [
             (right(short), right(short), &[]),
             (None, None, &[]),
