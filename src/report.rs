@@ -21,8 +21,10 @@ pub struct Report {
     pub target: TargetSummary,
     /// The outcome and its reasons.
     pub verdict: Verdict,
-    /// Installed packages, sorted by purl.
+    /// Installed and declared packages, sorted by purl.
     pub packages: Vec<Package>,
+    /// Packages of lower layers that a later one took away, sorted by purl.
+    pub removed: Vec<Package>,
     /// Findings, gravest first, then by rule, subject and place; ignored ones left out.
     pub findings: Vec<Judged>,
     /// What was not read, sorted.

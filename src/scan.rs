@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::check::{self, CHECKS};
-use crate::collect::{Collector, FactOf, Mask, Selectors, View};
+use crate::collect::{Collector, FactOf, Mask, Selectors, View, removed_packages};
 use crate::error::Result;
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
@@ -236,6 +236,7 @@ impl Reading<'_> {
             };
             collector.assemble(&view, &mut inventory);
         }
+        removed_packages(&tree, &facts, self.collectors, &mut inventory);
         inventory.tree = tree;
         if let Some(config) = &inventory.config {
             let (secrets, limitations) = secret::scan_config(config);
@@ -365,6 +366,7 @@ fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Re
         target: summary(&inventory),
         verdict,
         packages: inventory.packages,
+        removed: inventory.removed,
         findings,
         limitations: inventory.limitations,
         data,

@@ -1,9 +1,7 @@
 //! What was learned of a node.
 
-use std::collections::HashMap;
-
 use crate::digest::ContentDigests;
-use crate::inventory::{Distro, FileClaims, Group, Package};
+use crate::inventory::{Distro, Ecosystem, FileClaims, Group, Need, Proof, State};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
@@ -34,6 +32,10 @@ pub enum Fact {
     ShadowLine(Box<(String, bool, u64)>),
     /// A line of `group`.
     GroupLine(Box<Group>),
+    /// Something in the file was not understood, so that a package may be missing. Told only if the file is live.
+    Gap(Box<str>),
+    /// Something in the file is odd, but hides nothing. Told only if the file is live.
+    Oddity(Box<str>),
     /// A small text a collector wants to see again when it assembles; `key` says what it is.
     Text {
         /// What it is.
@@ -43,9 +45,13 @@ pub enum Fact {
     },
 }
 
-/// A package as one file describes it. `purl` is completed when the distribution is known.
+/// A package as one file describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PackageFact {
+    /// What kind.
+    pub ecosystem: Option<&'static Ecosystem>,
+    /// Its purl; packages of a system get theirs when the distribution is known ([`super::Collector::purl`]).
+    pub purl: Option<String>,
     /// As its manager spells it.
     pub name: String,
     /// As its manager spells it, epoch included.
@@ -54,10 +60,24 @@ pub struct PackageFact {
     pub source: Option<(String, String)>,
     /// Architecture.
     pub architecture: Option<String>,
+    /// Qualifiers of its purl besides architecture and distribution, for packages of a system.
+    pub qualifiers: Vec<(&'static str, String)>,
     /// Licence, as declared.
     pub licence: Option<String>,
-    /// Whether the manager itself says it is not (or no longer) installed.
-    pub is_removed: bool,
+    /// Whether it is there, or only asked for.
+    pub state: State,
+    /// How sure that is; high unless said.
+    pub confidence: Option<Confidence>,
+    /// What proves it.
+    pub proof: Proof,
+    /// SHA-1 of its archive, for packages that are one file.
+    pub sha1: Option<[u8; 20]>,
+    /// The member of the file, if that is an archive; see [`crate::inventory::PackageLocation::inside`].
+    pub inside: Option<Box<str>>,
+    /// Packages it needs.
+    pub needs: Vec<Need>,
+    /// What it provides besides its name.
+    pub provides: Vec<String>,
     /// Mail domain of who packaged it, where the record names no other vendor.
     pub packager: Option<String>,
     /// Paths it owns, where the same file lists them.
@@ -197,74 +217,5 @@ impl<'a> View<'a> {
     pub fn live(&self) -> impl Iterator<Item = (&'a ImagePath, Node, &'a Fact)> + use<'a> {
         let view = *self;
         view.selected.iter().flat_map(move |(path, node)| view.facts_of(*node).map(move |fact| (path, *node, fact)))
-    }
-
-    /// In which layer each of the collector's packages was first seen. One walk over all facts: ask once.
-    pub fn first_layers(&self) -> FirstLayers<'a> {
-        let mut layers = HashMap::new();
-        for fact in self.facts.iter().filter(|fact| fact.collector == self.collector) {
-            if let Fact::Package(package) = &fact.fact {
-                let path = &self.tree.entry(fact.node).path;
-                let first = layers.entry(PackageKey::new(path, package)).or_insert(fact.node.layer);
-                *first = fact.node.layer.min(*first);
-            }
-        }
-        FirstLayers { tree: self.tree, layers }
-    }
-}
-
-/// The first layer that held each package at each path. Made by [`View::first_layers`].
-#[derive(Debug)]
-pub struct FirstLayers<'a> {
-    tree: &'a Tree,
-    layers: HashMap<PackageKey<'a>, u32>,
-}
-
-impl FirstLayers<'_> {
-    /// The first layer that held this package, in this version, in the file at `path` or under the
-    /// name that `node` has in its own layer; never above `node`.
-    pub fn of(&self, path: &ImagePath, node: Node, package: &PackageFact) -> u32 {
-        [path, &self.tree.entry(node).path]
-            .into_iter()
-            .filter_map(|path| self.layers.get(&PackageKey::new(path, package)))
-            .fold(node.layer, |first, layer| first.min(*layer))
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct PackageKey<'a> {
-    path: &'a [u8],
-    name: &'a str,
-    version: &'a str,
-    architecture: Option<&'a str>,
-}
-
-impl<'a> PackageKey<'a> {
-    fn new(path: &'a ImagePath, package: &'a PackageFact) -> Self {
-        let PackageFact { name, version, architecture, .. } = package;
-        Self { path: path.as_bytes(), name, version, architecture: architecture.as_deref() }
-    }
-}
-
-/// The `Package` a fact becomes, with one location.
-impl PackageFact {
-    /// Makes the inventory's package of it.
-    pub fn into_package(
-        self,
-        ecosystem: &'static crate::inventory::Ecosystem,
-        purl: String,
-        location: crate::inventory::PackageLocation,
-    ) -> Package {
-        Package {
-            ecosystem,
-            name: self.name,
-            version: self.version,
-            purl,
-            source: self.source,
-            architecture: self.architecture,
-            licence: self.licence,
-            locations: vec![location],
-            owner: None,
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod fact;
 mod linked;
+mod packages;
+mod removed;
 mod select;
 
 use crate::inventory::Inventory;
@@ -9,7 +11,9 @@ use crate::path::ImagePath;
 use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
 
-pub use fact::{Fact, FactOf, Facts, FirstLayers, PackageFact, SecretFact, View};
+pub use fact::{Fact, FactOf, Facts, PackageFact, SecretFact, View};
+pub use packages::Taken;
+pub use removed::removed_packages;
 pub use select::{HEAD, Mask, Select, Selectors};
 
 /// Reads certain files of an image.
@@ -33,15 +37,51 @@ pub trait Collector: Sync {
     /// Learns from one file, or from one window of it.
     fn collect(&self, file: &File<'_>, facts: &mut Facts);
 
-    /// Moves facts that are true of the merged image into the inventory.
-    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory);
+    /// Moves facts that are true of the merged image into the inventory: the packages, unless a collector says
+    /// what else.
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        view.take_packages(self, inventory);
+    }
+
+    /// Whether a file of this live name proves a package. Others with the same ending are parts of packages, or tests.
+    fn accepts(&self, path: &ImagePath) -> bool {
+        let _ = path;
+        true
+    }
+
+    /// The purl of a package it found, which for packages of a system names the distribution.
+    fn purl(&self, package: &PackageFact, inventory: &Inventory) -> Option<String> {
+        let _ = inventory;
+        package.purl.clone()
+    }
+
+    /// What its page of documentation says; `None` for one that lists no packages.
+    fn about(&self) -> Option<&'static About> {
+        None
+    }
+}
+
+/// What the documentation of a package ecosystem says; the files it reads are told by its selectors.
+#[derive(Debug)]
+pub struct About {
+    /// Name of the ecosystem, such as `Debian packages`.
+    pub title: &'static str,
+    /// What is taken from the files: one sentence or a few.
+    pub reads: &'static str,
+    /// What is not seen, one entry each; never empty: everything has a blind spot.
+    pub not_seen: &'static [&'static str],
+    /// Where the formats are described.
+    pub references: &'static [&'static str],
 }
 
 /// How a file's bytes come to a collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// Whole, up to this size; a larger file is a limitation. At most 64 MiB.
+    /// Whole, up to this size; a larger file is a limitation. More than 64 MiB only where the format
+    /// cannot be read from its beginning to its end.
     Whole(ByteSize),
+    /// Whole, up to this size; a larger file in windows.
+    WholeOrWindows(ByteSize),
     /// In windows of [`WINDOW`] that overlap by [`OVERLAP`]; any size.
     Windows,
 }

@@ -31,8 +31,8 @@ pub enum Select {
 /// Bytes at the start of a file by which [`Select::Magic`] and [`Select::Text`] judge it.
 pub const HEAD: usize = 512;
 
-/// A set of collectors, by index in the registration. At most 64 collectors can be registered.
-pub type Mask = u64;
+/// A set of collectors, by index in the registration. At most 128 collectors can be registered.
+pub type Mask = u128;
 
 /// The selectors of all collectors, compiled: a look-up or two for a path, however many collectors there are.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod claim;
 pub mod distro;
+pub mod licence;
 mod origin;
 pub mod package;
 pub mod run_user;
@@ -19,8 +20,9 @@ use crate::tree::Tree;
 pub use account::{Accounts, Group, User};
 pub use claim::{Claimant, Claims, FileClaims};
 pub use distro::Distro;
+pub use licence::Licence;
 pub use origin::{named_base, origins};
-pub use package::{Ecosystem, Package, PackageLocation};
+pub use package::{Ecosystem, Need, Package, PackageLocation, Proof, State};
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 
@@ -39,8 +41,10 @@ pub struct Inventory {
     pub tree: Tree,
     /// From `os-release`.
     pub distro: Option<Distro>,
-    /// Installed packages, sorted by purl, then location. Packages whose files are all gone are not here.
+    /// Installed and declared packages, sorted by purl, then location. Packages whose files are all gone are not here.
     pub packages: Vec<Package>,
+    /// Packages of lower layers that the merged image no longer holds, sorted by purl, then location.
+    pub removed: Vec<Package>,
     /// Secrets of all layers and of the configuration.
     pub secrets: Vec<Secret>,
     /// `passwd`, `shadow` and `group`.

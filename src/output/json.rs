@@ -11,12 +11,12 @@ use serde_json::Value;
 use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::{Format, Style};
-use crate::digest::Digest;
+use crate::digest::{self, Digest};
 use crate::error::Error;
 use crate::escape;
 use crate::finding::{Location, Visibility};
 use crate::image::Platform;
-use crate::inventory::{Origin, Package};
+use crate::inventory::{Origin, Package, Proof, State};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
@@ -173,7 +173,7 @@ impl<'a> WireReport<'a> {
             outcome: report.verdict.outcome,
             target: WireTarget::new(&report.target),
             verdict: WireVerdict::new(&report.verdict),
-            packages: WirePackages(&report.packages),
+            packages: WirePackages(report),
             findings: WireFindings(&report.findings),
             limitations: &report.limitations,
             data: &report.data,
@@ -270,11 +270,13 @@ impl<'a> WireVerdict<'a> {
     }
 }
 
-struct WirePackages<'a>(&'a [Package]);
+/// Those that are there, then those that were.
+struct WirePackages<'a>(&'a Report);
 
 impl Serialize for WirePackages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|package| WirePackage::new(package, self.0)))
+        let Report { packages, removed, .. } = self.0;
+        serializer.collect_seq(packages.iter().chain(removed).map(|package| WirePackage::new(package, packages)))
     }
 }
 
@@ -289,9 +291,20 @@ struct WirePackage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     architecture: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    licence: Option<&'a str>,
+    licence: Option<WireLicence<'a>>,
+    state: State,
+    counted: bool,
+    confidence: Confidence,
     #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<&'a str>,
+    evidence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha1: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owned_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed_in_layer: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dependencies: Vec<&'a str>,
     locations: Vec<WirePackageLocation<'a>>,
 }
 
@@ -302,8 +315,17 @@ struct WireSource<'a> {
 }
 
 #[derive(Serialize)]
+struct WireLicence<'a> {
+    declared: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct WirePackageLocation<'a> {
     path: &'a ImagePath,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inside: Option<&'a str>,
     layer: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     live_layer: Option<u32>,
@@ -311,7 +333,8 @@ struct WirePackageLocation<'a> {
 
 impl<'a> WirePackage<'a> {
     fn new(package: &'a Package, all: &'a [Package]) -> Self {
-        let owner = package.owner.and_then(|index| all.get(usize::try_from(index).ok()?));
+        let purl_of = |index: u32| Some(all.get(usize::try_from(index).ok()?)?.purl.as_str());
+        let licence = package.licence.as_ref();
         Self {
             purl: &package.purl,
             name: &package.name,
@@ -319,13 +342,25 @@ impl<'a> WirePackage<'a> {
             r#type: package.ecosystem.id,
             source: package.source.as_ref().map(|(name, version)| WireSource { name, version }),
             architecture: package.architecture.as_deref(),
-            licence: package.licence.as_deref(),
-            owner: owner.map(|owner| owner.purl.as_str()),
+            licence: licence
+                .map(|licence| WireLicence { declared: &licence.declared, expression: licence.expression.as_deref() }),
+            state: package.state,
+            counted: package.is_counted,
+            confidence: package.confidence,
+            evidence: match &package.proof {
+                Proof::Record => None,
+                Proof::Name(text) | Proof::VersionString(text) => Some(text),
+            },
+            sha1: package.sha1.map(|digest| digest::hex(&digest)),
+            owned_by: package.owner.and_then(purl_of),
+            removed_in_layer: package.removed_in_layer,
+            dependencies: package.dependencies.iter().filter_map(|index| purl_of(*index)).collect(),
             locations: package
                 .locations
                 .iter()
                 .map(|place| WirePackageLocation {
                     path: &place.path,
+                    inside: place.inside.as_deref(),
                     layer: place.added_by,
                     live_layer: (place.node.layer != place.added_by).then_some(place.node.layer),
                 })

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Style;
 use crate::digest::Digest;
 use crate::finding::{Finding, Location, Visibility};
-use crate::inventory::{Ecosystem, Origin, Package, PackageLocation};
+use crate::inventory::{Ecosystem, Licence, Origin, Package, PackageLocation};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
@@ -59,16 +59,10 @@ pub(super) fn style() -> Style {
 pub(super) fn report() -> Report {
     let purl = "pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12";
     let status = ImagePath::from("var/lib/dpkg/status");
-    let package = |ecosystem, name: &str, version: &str, purl: &str, path: &ImagePath| Package {
-        ecosystem,
-        name: name.into(),
-        version: version.into(),
-        purl: purl.into(),
-        source: None,
-        architecture: None,
-        licence: None,
-        locations: vec![PackageLocation { path: path.clone(), node: Node { layer: 1, member: 7 }, added_by: 0 }],
-        owner: None,
+    let package = |ecosystem, name: &str, version: &str, purl: &str, path: &ImagePath| {
+        let location =
+            PackageLocation { path: path.clone(), node: Node { layer: 1, member: 7 }, added_by: 0, inside: None };
+        Package::new(ecosystem, name, version, purl, location)
     };
     let mut secret = Finding::new(
         &AWS,
@@ -160,6 +154,7 @@ pub(super) fn report() -> Report {
             ignored: 1,
             waived: 1,
         },
+        removed: Vec::new(),
         packages: vec![
             Package {
                 source: Some(("openssl".into(), "3.0.11-1".into())),
@@ -167,7 +162,7 @@ pub(super) fn report() -> Report {
                 ..package(&DEB, "openssl", "3.0.11-1", purl, &status)
             },
             Package {
-                licence: Some("MIT".into()),
+                licence: Some(Licence::new("MIT")),
                 owner: Some(0),
                 ..package(
                     &PYPI,
@@ -203,6 +198,7 @@ pub(super) fn empty() -> Report {
             waived: 0,
         },
         packages: Vec::new(),
+        removed: Vec::new(),
         findings: Vec::new(),
         limitations: Vec::new(),
         data: BTreeMap::new(),
@@ -227,7 +223,7 @@ pub(super) fn hostile() -> Report {
             *text = evil.into();
         }
         package.architecture = Some(evil.into());
-        package.licence = Some(evil.into());
+        package.licence = Some(Licence::new(evil));
         package.source = Some((evil.into(), evil.into()));
         package.locations[0].path = path.clone();
     }

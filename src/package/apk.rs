@@ -2,18 +2,14 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::HashSet;
-
-use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, PackageLocation};
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
+use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{
-    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_base64, field, lines, mail_domain, tell_gap,
-};
+use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_base64, field, lines, mail_domain};
 
 /// Packages of Alpine, Wolfi and their kin.
 pub(super) static APK: Ecosystem = Ecosystem { id: "apk", purl_type: "apk", is_system: true };
@@ -48,7 +44,6 @@ impl Collector for Apk {
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let first_layers = view.first_layers();
         let distro = inventory.distro.clone();
         let mut resolver = Resolver::new(view.tree);
         // also those of databases that a later layer replaced: what was there then still ships
@@ -60,24 +55,24 @@ impl Collector for Apk {
                 inventory.claims.add(claimant, &package.name, &package.claims, &ImagePath::root(), resolve);
             }
         }
-        let mut seen = HashSet::new();
-        for (path, node) in view.selected.iter().filter(|(_, node)| seen.insert(*node)) {
-            for fact in view.facts_of(*node) {
-                tell_gap(inventory, path, fact);
-                let Fact::Package(package) = fact else { continue };
-                let PackageFact { name, version, architecture, .. } = &**package;
-                let purl = purl::of_system(&APK, "alpine", distro.as_ref(), name, version, architecture.as_deref());
-                let (Some(purl), Ok(index)) = (purl, u32::try_from(inventory.packages.len())) else { continue };
-                for path in package.owns.iter().filter_map(|path| resolver.real(path)) {
-                    inventory.owned.insert(path, index);
-                }
-                let added_by = first_layers.of(path, *node, package);
-                let location = PackageLocation { path: path.clone(), node: *node, added_by };
-                let fact =
-                    PackageFact { owns: Vec::new(), claims: FileClaims::default(), ..PackageFact::clone(package) };
-                inventory.packages.push(fact.into_package(&APK, purl, location));
+        for taken in view.take_packages(self, inventory) {
+            for path in taken.fact.owns.iter().filter_map(|path| resolver.real(path)) {
+                inventory.owned.insert(path, taken.index);
             }
         }
+    }
+
+    fn purl(&self, package: &PackageFact, inventory: &Inventory) -> Option<String> {
+        purl::of_system("alpine", inventory.distro.as_ref(), package)
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Alpine packages",
+            reads: "Name, version, architecture, origin and licence of every package, and which paths it owns with which content.",
+            not_seen: &["virtual packages that `apk add --virtual` made: they have no files"],
+            references: &["https://wiki.alpinelinux.org/wiki/Apk_spec"],
+        })
     }
 }
 
@@ -124,6 +119,8 @@ struct Block<'a> {
     origin: Option<&'a [u8]>,
     licence: Option<&'a [u8]>,
     maintainer: Option<&'a [u8]>,
+    needs: Option<&'a [u8]>,
+    provides: Option<&'a [u8]>,
     folder: ImagePath,
     owns: Vec<ImagePath>,
     claims: FileClaims,
@@ -178,6 +175,8 @@ impl<'a> Block<'a> {
             b"o:" => self.origin = Some(value),
             b"L:" => self.licence = Some(value),
             b"m:" => self.maintainer = Some(value),
+            b"D:" => self.needs = Some(value),
+            b"p:" => self.provides = Some(value),
             b"F:" if value.len() <= PATH => {
                 self.folder = ImagePath::new(value);
                 if !self.folder.is_root() && budget.take(value.len()) {
@@ -218,10 +217,16 @@ impl<'a> Block<'a> {
         };
         let origin = self.origin.and_then(field).unwrap_or_else(|| name.clone());
         Ok(Some(PackageFact {
+            ecosystem: Some(&APK),
             source: Some((origin, version.clone())),
             architecture: self.architecture.and_then(field),
             licence: self.licence.and_then(field),
             packager: self.maintainer.and_then(mail_domain),
+            // `!name` is a conflict
+            needs: self.needs.map_or_else(Vec::new, |words| {
+                capabilities(words).filter(|name| !name.starts_with('!')).map(Need::of).collect()
+            }),
+            provides: self.provides.map_or_else(Vec::new, |words| capabilities(words).collect()),
             owns: self.owns,
             claims: self.claims,
             name,
@@ -230,6 +235,15 @@ impl<'a> Block<'a> {
         }))
     }
 }
+
+/// The names in a list of words that may have versions: `so:libc.musl-x86_64.so.1=1`, `busybox>=1.36`.
+fn capabilities(words: &[u8]) -> impl Iterator<Item = String> {
+    let words = words.split(u8::is_ascii_whitespace).take(CAPABILITIES);
+    words.filter_map(|word| field(word.split(|b| matches!(b, b'=' | b'<' | b'>' | b'~')).next()?))
+}
+
+/// Words taken of one list; the longest real ones have some hundreds.
+const CAPABILITIES: usize = 2_000;
 
 #[cfg(test)]
 mod tests {

@@ -2,17 +2,17 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, PackageLocation};
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, Taken, View};
+use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
 use super::text::{
-    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_hex, field, header, lines, mail_domain, tell_gap,
+    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_hex, field, header, lines, mail_domain,
 };
 
 /// Packages of Debian, Ubuntu and their kin.
@@ -75,22 +75,9 @@ impl Collector for Dpkg {
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let first_layers = view.first_layers();
-        let distro = inventory.distro.clone();
         let mut packages = Installed::default();
-        let mut seen = HashSet::new();
-        for (path, node) in view.selected.iter().filter(|(_, node)| seen.insert(*node)) {
-            for fact in view.facts_of(*node) {
-                tell_gap(inventory, path, fact);
-                let Fact::Package(package) = fact else { continue };
-                let PackageFact { name, version, architecture, .. } = &**package;
-                let purl = purl::of_system(&DEB, "debian", distro.as_ref(), name, version, architecture.as_deref());
-                let Some(purl) = purl else { continue };
-                let added_by = first_layers.of(path, *node, package);
-                packages.add(package, path, inventory.packages.len());
-                let location = PackageLocation { path: path.clone(), node: *node, added_by };
-                inventory.packages.push(PackageFact::clone(package).into_package(&DEB, purl, location));
-            }
+        for taken in view.take_packages(self, inventory) {
+            packages.add(taken);
         }
 
         let mut resolver = Resolver::new(view.tree);
@@ -103,6 +90,22 @@ impl Collector for Dpkg {
             }
         }
         claim(view, inventory);
+    }
+
+    fn purl(&self, package: &PackageFact, inventory: &Inventory) -> Option<String> {
+        purl::of_system("debian", inventory.distro.as_ref(), package)
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Debian packages",
+            reads: "Name, version, architecture and source of every package whose files are there, and which paths it owns with which content.",
+            not_seen: &["packages unpacked by hand, without a record in dpkg's database"],
+            references: &[
+                "https://manpages.debian.org/deb-control.5",
+                "https://wiki.debian.org/Teams/Dpkg/DatabaseLayout",
+            ],
+        })
     }
 }
 
@@ -170,8 +173,8 @@ struct Installed {
 }
 
 impl Installed {
-    fn add(&mut self, package: &PackageFact, path: &ImagePath, index: usize) {
-        let Ok(index) = u32::try_from(index) else { return };
+    fn add(&mut self, taken: Taken<'_>) {
+        let Taken { path, fact: package, index } = taken;
         if let Some(architecture) = &package.architecture {
             self.by_name.insert(format!("{}:{architecture}", package.name).into(), index);
         }
@@ -212,6 +215,9 @@ struct Stanza<'a> {
     maintainer: Option<&'a [u8]>,
     origin: Option<&'a [u8]>,
     vendor: Option<&'a [u8]>,
+    depends: Option<&'a [u8]>,
+    pre_depends: Option<&'a [u8]>,
+    provides: Option<&'a [u8]>,
     /// Name, version or status stands there again with another value, which dpkg refuses.
     is_ambiguous: bool,
 }
@@ -269,6 +275,9 @@ impl<'a> Stanza<'a> {
             b"maintainer" => &mut self.maintainer,
             b"origin" => &mut self.origin,
             b"vendor" => &mut self.vendor,
+            b"depends" => &mut self.depends,
+            b"pre-depends" => &mut self.pre_depends,
+            b"provides" => &mut self.provides,
             _ => return,
         };
         match *wanted {
@@ -305,9 +314,31 @@ impl<'a> Stanza<'a> {
             .any(|vendor| !vendor.eq_ignore_ascii_case(b"debian") && !vendor.eq_ignore_ascii_case(b"ubuntu"));
         let packager = self.maintainer.filter(|_| !is_foreign).and_then(mail_domain);
         let source = Some(source);
-        Ok(Some(PackageFact { name, version, source, architecture, packager, ..PackageFact::default() }))
+        let relations = |list: Option<&[u8]>| list.map(relations).unwrap_or_default();
+        let needs = [self.pre_depends, self.depends].into_iter().flat_map(relations).map(Need::of).collect();
+        Ok(Some(PackageFact {
+            ecosystem: Some(&DEB),
+            name,
+            version,
+            source,
+            architecture,
+            packager,
+            needs,
+            provides: relations(self.provides),
+            ..PackageFact::default()
+        }))
     }
 }
+
+/// The names in a list of relations: `libc6 (>= 2.34), default-mta | mail-transport-agent, python3:any`
+/// (deb-control(5)). Of alternatives all are named, since those that are not there meet no need.
+fn relations(list: &[u8]) -> Vec<String> {
+    let names = list.split(|b| matches!(b, b',' | b'|')).take(RELATIONS);
+    names.filter_map(|one| field(one.trim_ascii().split(|b| b" (:[".contains(b)).next()?)).collect()
+}
+
+/// Relations taken of one list; the longest real ones have some hundreds.
+const RELATIONS: usize = 4_000;
 
 /// `name (version)`; without a version, the source has the package's.
 fn source_and_version(source: &str, version: &str) -> (String, String) {
@@ -335,7 +366,7 @@ mod tests {
         facts.begin(crate::tree::Node { layer: 0, member: 0 }, 0);
         complaints.push(&mut facts);
         let told = facts.facts().iter().map(|fact| match &fact.fact {
-            Fact::Text { text, .. } => text.to_string(),
+            Fact::Gap(what) => what.to_string(),
             other => panic!("{other:?}"),
         });
         (packages, told.collect())

@@ -8,14 +8,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Ecosystem, Inventory, PackageLocation};
-use crate::limitation::Limitation;
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
+use crate::inventory::{Ecosystem, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::purl;
-use super::text::{CODE, complain, field, tell_note};
+use super::text::{complain, field};
 
 /// Packages of npm's registry.
 pub(super) static NPM: Ecosystem = Ecosystem { id: "npm", purl_type: "npm", is_system: false };
@@ -38,38 +37,49 @@ impl Collector for Npm {
 
     /// The largest seen in practice are under 100 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(4))
+        Delivery::Whole(ByteSize(MANIFEST as u64))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        match parse(file.bytes) {
-            Ok(Read::Package(package)) => facts.package(*package),
-            Ok(Read::Unnamed) => {}
-            Ok(Read::Unusable) => {
-                facts.push(Fact::Text { key: UNUSABLE, text: "its name or version is no text".into() });
-            }
-            Err(error) => complain(facts, format!("it is no JSON object: {error}")),
+        if let Some(package) = package(file.bytes, facts) {
+            facts.package(package);
         }
     }
 
-    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let first_layers = view.first_layers();
-        for (path, node, fact) in view.live().filter(|(path, ..)| is_package_root(path)) {
-            // Node.js refuses to load a package whose manifest is broken
-            tell_note(inventory, path, fact);
-            if let Fact::Text { key: UNUSABLE, text } = fact {
-                // it loads such a one by the name of its folder
-                let limitation = Limitation::gap(CODE, path.to_string(), text.to_string())
-                    .help("a package may be missing from this report; look at the file");
-                inventory.limitations.push(limitation);
-            }
-            let Fact::Package(package) = fact else { continue };
-            let Some(purl) = purl::of_language(&NPM, &package.name, &package.version) else { continue };
-            let added_by = first_layers.of(path, node, package);
-            let location = PackageLocation { path: path.clone(), node, added_by };
-            inventory.packages.push(PackageFact::clone(package).into_package(&NPM, purl, location));
-        }
+    fn accepts(&self, path: &ImagePath) -> bool {
+        is_package_root(path)
     }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Node packages",
+            reads: "Name, version and licence of each package that `require` can reach, from its own manifest.",
+            not_seen: &[
+                "packages that a bundler has merged into one file",
+                "the application itself, and packages outside of `node_modules`",
+            ],
+            references: &[
+                "https://docs.npmjs.com/cli/configuring-npm/package-json",
+                "https://nodejs.org/api/modules.html#loading-from-node_modules-folders",
+            ],
+        })
+    }
+}
+
+/// Largest manifest read, in bytes.
+pub(super) const MANIFEST: usize = 4 << 20;
+
+/// The package that a manifest describes; what is wrong with it is told.
+pub(super) fn package(bytes: &[u8], facts: &mut Facts) -> Option<PackageFact> {
+    match parse(bytes) {
+        Ok(Read::Package(package)) => return Some(*package),
+        Ok(Read::Unnamed) => {}
+        // Node.js loads such a one by the name of its folder
+        Ok(Read::Unusable) => complain(facts, "its name or version is no text"),
+        // and refuses to load one whose manifest is broken
+        Err(error) => facts.push(Fact::Oddity(format!("it is no JSON object: {error}").into())),
+    }
+    None
 }
 
 /// Whether `path` is the `package.json` of an installed package: `node_modules/NAME/package.json`
@@ -77,7 +87,7 @@ impl Collector for Npm {
 /// where Debian puts its own.
 ///
 /// Others are parts of packages, their tests, or the application itself.
-fn is_package_root(path: &ImagePath) -> bool {
+pub(super) fn is_package_root(path: &ImagePath) -> bool {
     let mut above = path.components().rev().skip(2).peekable();
     if above.peek().is_some_and(|folder| folder.starts_with(b"@")) {
         above.next();
@@ -92,9 +102,6 @@ fn is_package_root(path: &ImagePath) -> bool {
         _ => false,
     }
 }
-
-/// Key of what is told of a manifest that names no package but would.
-const UNUSABLE: &str = "unusable";
 
 /// What a manifest says.
 #[derive(Debug)]
@@ -126,9 +133,10 @@ fn parse(bytes: &[u8]) -> Result<Read, serde_json::Error> {
         (manifest.has_name && manifest.name.is_none()) || (manifest.has_version && manifest.version.is_none());
     let licence = text(manifest.licence);
     Ok(match (text(manifest.name), text(manifest.version)) {
-        (Some(name), Some(version)) => {
-            Read::Package(Box::new(PackageFact { name, version, licence, ..PackageFact::default() }))
-        }
+        (Some(name), Some(version)) => match purl::fact(&NPM, &name, &version) {
+            Some(fact) => Read::Package(Box::new(PackageFact { licence, needs: manifest.needs, ..fact })),
+            None => Read::Unusable,
+        },
         _ if is_missing && !was_unusable => Read::Unnamed,
         _ => Read::Unusable,
     })
@@ -141,6 +149,7 @@ struct Manifest {
     name: Option<String>,
     version: Option<String>,
     licence: Option<String>,
+    needs: Vec<Need>,
     /// Whether there is a name of any type.
     has_name: bool,
     /// Whether there is a version of any type.
@@ -163,6 +172,13 @@ impl<'de> Deserialize<'de> for Manifest {
                 while let Some(key) = map.next_key::<String>()? {
                     manifest.has_name |= key == "name";
                     manifest.has_version |= key == "version";
+                    if matches!(key.as_str(), "dependencies" | "optionalDependencies" | "peerDependencies") {
+                        let value: &RawValue = map.next_value()?;
+                        // what is no object names nothing
+                        let names: Names = serde_json::from_str(value.get()).unwrap_or_default();
+                        manifest.needs.extend(names.0.into_iter().map(Need::of));
+                        continue;
+                    }
                     let wanted = match key.as_str() {
                         "name" => &mut manifest.name,
                         "version" => &mut manifest.version,
@@ -179,6 +195,39 @@ impl<'de> Deserialize<'de> for Manifest {
         }
 
         deserializer.deserialize_map(Fields)
+    }
+}
+
+/// The keys of an object.
+#[derive(Debug, Default)]
+struct Names(Vec<String>);
+
+/// Names taken of one object; real ones have below 200.
+const NAMES: usize = 2_000;
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                    if names.len() < NAMES {
+                        names.push(name);
+                    }
+                }
+                Ok(Names(names))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
     }
 }
 

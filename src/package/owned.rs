@@ -1,12 +1,16 @@
 //! What belongs to whom, once all packages are known: one entry per package, and its owner.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use crate::collect::{Collector, Delivery, Facts, File, Select, View};
-use crate::inventory::{Inventory, OwnedPaths, Package};
+use crate::inventory::{Inventory, OwnedPaths, Package, Proof, State};
 use crate::path::ImagePath;
+use crate::rule::Confidence;
 use crate::size::ByteSize;
 use crate::tree::Tree;
+
+use super::dependency;
 
 /// Reads no file: it merges and sorts the packages and marks those that a system package brought.
 /// Registered after all other package collectors.
@@ -32,27 +36,42 @@ impl Collector for Owners {
     fn collect(&self, _: &File<'_>, _: &mut Facts) {}
 
     fn assemble(&self, _: &View<'_>, inventory: &mut Inventory) {
-        let (packages, places) = merge(std::mem::take(&mut inventory.packages));
+        let (packages, places) = merge(std::mem::take(&mut inventory.packages), &inventory.owned);
         inventory.packages = packages;
         inventory.owned.renumber(&places);
         inventory.claims.sort();
         for package in inventory.packages.iter_mut().filter(|package| !package.ecosystem.is_system) {
             package.owner = owner(package, &inventory.owned);
         }
+        dependency::resolve(&mut inventory.packages);
     }
 }
 
-/// Sorts packages and makes those that are equal one, with all their locations.
+/// Sorts packages and makes those that are equal one, with all their locations. Leaves out what is only declared and
+/// also installed, and what is only guessed and belongs to a package.
 ///
 /// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
-fn merge(packages: Vec<Package>) -> (Vec<Package>, Vec<u32>) {
+fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
     let mut places = vec![0; packages.len()];
-    let mut sorted: Vec<(usize, Package)> = packages.into_iter().enumerate().collect();
+    let is_guessed_of_another =
+        |package: &Package| matches!(package.proof, Proof::VersionString(_)) && owner(package, owned).is_some();
+    let packages = packages.into_iter().enumerate();
+    let mut sorted: Vec<(usize, Package)> = packages.filter(|(_, package)| !is_guessed_of_another(package)).collect();
     sorted.sort_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then_with(|| a.locations.cmp(&b.locations)));
     let mut merged: Vec<Package> = Vec::new();
+    // files of declarations of which something is installed
+    let mut carried_out: HashSet<ImagePath> = HashSet::new();
     for (old, package) in sorted {
         match merged.last_mut() {
-            Some(last) if key(last) == key(&package) => last.locations.extend(package.locations),
+            Some(last) if identity(last) == identity(&package) => {
+                match (last.state, package.state) {
+                    (State::Installed, State::Declared) => {
+                        carried_out.extend(package.locations.into_iter().map(|location| location.path));
+                    }
+                    _ => last.locations.extend(package.locations),
+                }
+                last.needs.extend(package.needs);
+            }
             _ => merged.push(package),
         }
         if let Some(place) = places.get_mut(old) {
@@ -62,12 +81,20 @@ fn merge(packages: Vec<Package>) -> (Vec<Package>, Vec<u32>) {
     for package in &mut merged {
         package.locations.sort();
         package.locations.dedup();
+        package.is_counted = package.state == State::Installed
+            || package.locations.iter().any(|location| !carried_out.contains(&location.path));
     }
     (merged, places)
 }
 
-fn key(package: &Package) -> (&str, &str, &str, &str) {
+fn identity(package: &Package) -> (&str, &str, &str, &str) {
     (&package.purl, package.ecosystem.id, &package.name, &package.version)
+}
+
+/// What is installed stands before what is declared, and what is surer before what is less so.
+fn key(package: &Package) -> (&str, &str, &str, &str, State, Reverse<Confidence>) {
+    let (purl, ecosystem, name, version) = identity(package);
+    (purl, ecosystem, name, version, package.state, Reverse(package.confidence))
 }
 
 /// The system package that owns the file which proves `package`. A package that is also somewhere
@@ -186,5 +213,41 @@ mod tests {
             "clone 1.0.0 /a/node_modules/clone/package.json,/z/node_modules/clone/package.json",
         ];
         assert_eq!(packages(&assemble(&image)), expected);
+    }
+
+    #[test]
+    fn what_a_later_layer_took_away_is_told_with_that_layer() {
+        let stanza = |name: &str, version: &str| {
+            format!("Package: {name}\nStatus: install ok installed\nVersion: {version}\nArchitecture: all\n\n")
+        };
+        let manifest = |version: &str| format!(r#"{{"name":"a","version":"{version}"}}"#);
+        let image = Image::new()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "1"), stanza("gone", "1")].concat())
+            .file("app/node_modules/a/package.json", manifest("1"))
+            .file("app/node_modules/a/test/package.json", manifest("7"))
+            .layer()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "2"), stanza("gone", "1")].concat())
+            .layer()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "2")].concat())
+            .file("app/.wh.node_modules", "");
+        let inventory = assemble(&image);
+        assert_eq!(inventory.packages.len(), 2, "{:?}", packages(&inventory));
+        let removed: Vec<String> = inventory
+            .removed
+            .iter()
+            .map(|package| {
+                let [location] = &package.locations[..] else { panic!("{package:?}") };
+                let layers = (location.added_by, location.node.layer, package.removed_in_layer);
+                format!("{} {} {layers:?}", package.purl, location.path)
+            })
+            .collect();
+        assert_eq!(
+            removed,
+            [
+                "pkg:deb/debian/gone@1?arch=all /var/lib/dpkg/status (0, 1, Some(2))",
+                "pkg:deb/debian/old@1?arch=all /var/lib/dpkg/status (0, 0, Some(1))",
+                "pkg:npm/a@1 /app/node_modules/a/package.json (0, 0, Some(2))",
+            ]
+        );
     }
 }

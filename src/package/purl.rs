@@ -2,43 +2,60 @@
 
 use packageurl::PackageUrl;
 
+use crate::collect::PackageFact;
 use crate::inventory::{Distro, Ecosystem};
 
 /// The purl of a package of the operating system.
 ///
 /// The namespace is the distribution's `ID`. The specification wants one, so without an
-/// `os-release` it is the vendor whose package manager this is.
-pub(super) fn of_system(
-    ecosystem: &Ecosystem,
-    vendor: &str,
-    distro: Option<&Distro>,
-    name: &str,
-    version: &str,
-    architecture: Option<&str>,
-) -> Option<String> {
-    let mut purl = PackageUrl::new(ecosystem.purl_type, name).ok()?;
+/// `os-release` it is the vendor whose package manager this is. `upstream` is the source package,
+/// where its name or version is another.
+pub(super) fn of_system(vendor: &str, distro: Option<&Distro>, fact: &PackageFact) -> Option<String> {
+    let mut purl = PackageUrl::new(fact.ecosystem?.purl_type, &*fact.name).ok()?;
     purl.with_namespace(distro.map_or(vendor, |distro| &distro.id)).ok()?;
-    purl.with_version(version).ok()?;
-    if let Some(architecture) = architecture {
-        purl.add_qualifier("arch", architecture).ok()?;
+    purl.with_version(&*fact.version).ok()?;
+    if let Some(architecture) = &fact.architecture {
+        purl.add_qualifier("arch", &**architecture).ok()?;
     }
     if let Some(distro) = distro {
         purl.add_qualifier("distro", distro_qualifier(distro)).ok()?;
     }
+    if let Some((name, version)) = &fact.source
+        && (*name != fact.name || *version != fact.version)
+    {
+        let upstream = if *version == fact.version { name.clone() } else { format!("{name}@{version}") };
+        purl.add_qualifier("upstream", upstream).ok()?;
+    }
+    for (key, value) in &fact.qualifiers {
+        purl.add_qualifier(*key, &**value).ok()?;
+    }
     Some(purl.to_string())
 }
 
-/// The purl of a package that knows no distribution. `@scope/name` has the scope as its namespace.
+/// A package that knows no distribution, with its purl. `None` where name or version make none.
+pub(super) fn fact(ecosystem: &'static Ecosystem, name: &str, version: &str) -> Option<PackageFact> {
+    let purl = Some(of_language(ecosystem, name, version)?);
+    let (name, version) = (name.to_owned(), version.to_owned());
+    Some(PackageFact { ecosystem: Some(ecosystem), purl, name, version, ..PackageFact::default() })
+}
+
+/// The purl of a package that knows no distribution.
+///
+/// What is before the last `/` of a name is its namespace (`@scope/name`, `github.com/a/b`, `vendor/name`), and so
+/// is the group of Maven's `group:artifact`.
 pub(super) fn of_language(ecosystem: &Ecosystem, name: &str, version: &str) -> Option<String> {
-    let (scope, base) = match name.split_once('/') {
-        Some((scope, base)) if scope.starts_with('@') => (Some(scope), base),
-        _ => (None, name),
+    let separator = if ecosystem.purl_type == "maven" { ':' } else { '/' };
+    let (namespace, base) = match name.rsplit_once(separator) {
+        Some((namespace, base)) => (Some(namespace), base),
+        None => (None, name),
     };
     let mut purl = PackageUrl::new(ecosystem.purl_type, base).ok()?;
-    if let Some(scope) = scope {
-        purl.with_namespace(scope).ok()?;
+    if let Some(namespace) = namespace {
+        purl.with_namespace(namespace).ok()?;
     }
-    purl.with_version(version).ok()?;
+    if !version.is_empty() {
+        purl.with_version(version).ok()?;
+    }
     Some(purl.to_string())
 }
 
@@ -52,6 +69,16 @@ fn distro_qualifier(distro: &Distro) -> String {
 mod tests {
     use super::*;
     use crate::package::{apk, dpkg, npm, python};
+
+    fn system(ecosystem: &'static Ecosystem, name: &str, version: &str, architecture: &str) -> PackageFact {
+        PackageFact {
+            ecosystem: Some(ecosystem),
+            name: name.into(),
+            version: version.into(),
+            architecture: Some(architecture.into()),
+            ..PackageFact::default()
+        }
+    }
 
     #[test]
     fn system_packages_name_their_distribution() {
@@ -76,14 +103,28 @@ mod tests {
             (None, ("x", "1"), "pkg:deb/debian/x@1?arch=amd64"),
         ];
         for (distro, (name, version), expected) in cases {
-            let purl = of_system(&dpkg::DEB, "debian", distro.as_ref(), name, version, Some("amd64"));
+            let purl = of_system("debian", distro.as_ref(), &system(&dpkg::DEB, name, version, "amd64"));
             assert_eq!(purl.as_deref(), Some(expected));
         }
         let alpine = distro("alpine", "3.19.1", "");
         assert_eq!(
-            of_system(&apk::APK, "alpine", Some(&alpine), "libcrypto1.1", "1.1.1q-r0", Some("x86_64")).as_deref(),
+            of_system("alpine", Some(&alpine), &system(&apk::APK, "libcrypto1.1", "1.1.1q-r0", "x86_64")).as_deref(),
             Some("pkg:apk/alpine/libcrypto1.1@1.1.1q-r0?arch=x86_64&distro=alpine-3.19.1")
         );
+    }
+
+    #[test]
+    fn a_source_of_another_name_or_version_is_upstream() {
+        let cases = [
+            (("a", "1"), "pkg:deb/debian/a@1?arch=all"),
+            (("b", "1"), "pkg:deb/debian/a@1?arch=all&upstream=b"),
+            (("a", "2"), "pkg:deb/debian/a@1?arch=all&upstream=a%402"),
+        ];
+        for ((name, version), expected) in cases {
+            let source = Some((name.to_owned(), version.to_owned()));
+            let fact = PackageFact { source, ..system(&dpkg::DEB, "a", "1", "all") };
+            assert_eq!(of_system("debian", None, &fact).as_deref(), Some(expected));
+        }
     }
 
     #[test]

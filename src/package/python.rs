@@ -2,12 +2,12 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use crate::collect::{Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, PackageLocation};
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
+use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, Need};
 use crate::size::ByteSize;
 
 use super::purl;
-use super::text::{PATH, PATHS_PER_FILE, complain, digest_in_base64, field, header, lines, tell_gap};
+use super::text::{PATH, PATHS_PER_FILE, complain, digest_in_base64, field, header, lines};
 
 /// Distributions of `PyPI`.
 pub(super) static PYPI: Ecosystem = Ecosystem { id: "pypi", purl_type: "pypi", is_system: false };
@@ -35,9 +35,8 @@ impl Collector for Python {
         ]
     }
 
-    /// The file holds the whole README; the largest seen has 400 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(8))
+        Delivery::Whole(ByteSize(METADATA as u64))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
@@ -48,33 +47,13 @@ impl Collector for Python {
             }
             return;
         }
-        match parse(file.bytes) {
-            Ok(Some((package, is_ambiguous))) => {
-                if is_ambiguous {
-                    let name = &package.name;
-                    complain(
-                        facts,
-                        format!("the metadata of `{name}` gives name or version twice; the first is taken"),
-                    );
-                }
-                facts.package(package);
-            }
-            Ok(None) => {}
-            Err(what) => complain(facts, what),
+        if let Some(package) = package(file.bytes, facts) {
+            facts.package(package);
         }
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let first_layers = view.first_layers();
-        for (path, node, fact) in view.live() {
-            tell_gap(inventory, path, fact);
-            let Fact::Package(package) = fact else { continue };
-            let Some(purl) = purl::of_language(&PYPI, &package.name, &package.version) else { continue };
-            let added_by = first_layers.of(path, node, package);
-            let location = PackageLocation { path: path.clone(), node, added_by };
-            inventory.packages.push(PackageFact::clone(package).into_package(&PYPI, purl, location));
-        }
-
+        view.take_packages(self, inventory);
         for (path, _, fact) in view.live() {
             let Fact::Claims(list) = fact else { continue };
             let (folder, info) = (path.parent().parent(), path.parent());
@@ -87,7 +66,35 @@ impl Collector for Python {
             inventory.claims.add(Claimant::Package, &name, list, &folder, |folder| view.tree.real_folder(folder));
         }
     }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Python distributions",
+            reads: "Name, version and licence of each distribution from its metadata, wherever it lies; what its `RECORD` says of its files.",
+            not_seen: &["modules copied without their metadata", "programs frozen into one file"],
+            references: &["https://packaging.python.org/en/latest/specifications/recording-installed-packages/"],
+        })
+    }
 }
+
+/// The distribution that metadata describe; what is wrong with them is told.
+pub(super) fn package(bytes: &[u8], facts: &mut Facts) -> Option<PackageFact> {
+    match parse(bytes) {
+        Ok(Some((package, is_ambiguous))) => {
+            if is_ambiguous {
+                let name = &package.name;
+                complain(facts, format!("the metadata of `{name}` gives name or version twice; the first is taken"));
+            }
+            return Some(package);
+        }
+        Ok(None) => {}
+        Err(what) => complain(facts, what),
+    }
+    None
+}
+
+/// Largest metadata read, in bytes: they hold the whole README; the largest seen have 400 KiB.
+pub(super) const METADATA: usize = 8 << 20;
 
 const RECORD: &str = ".dist-info/RECORD";
 
@@ -117,6 +124,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     }
     let (mut name, mut version, mut licence, mut expression) = (None, None, None, None);
     let mut is_ambiguous = false;
+    let mut needs = Vec::new();
     for (_, line) in lines(bytes).take_while(|(_, line)| !line.is_empty()) {
         // a line that starts with a blank goes on with the field before: of a licence's whole text
         // the first line is enough
@@ -125,6 +133,10 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
             continue;
         };
         let key = key.to_ascii_lowercase();
+        if key == b"requires-dist" && needs.len() < NEEDS {
+            needs.extend(requirement(value).map(Need::of));
+            continue;
+        }
         let wanted = match key.as_slice() {
             b"name" => &mut name,
             b"version" => &mut version,
@@ -142,7 +154,34 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     let Some(version) = version else { return Err(format!("the metadata of `{name}` has no version")) };
     // setuptools wrote this for "none given"
     let licence = expression.or(licence).filter(|licence| licence != "UNKNOWN");
-    Ok(Some((PackageFact { name, version, licence, ..PackageFact::default() }, is_ambiguous)))
+    let Some(fact) = purl::fact(&PYPI, &name, &version) else {
+        return Err(format!("`{name}` is no name of a distribution"));
+    };
+    // others name it in any spelling
+    let provides = vec![normal(&name)];
+    Ok(Some((PackageFact { licence, needs, provides, ..fact }, is_ambiguous)))
+}
+
+/// Requirements taken of one distribution; the longest real lists have some hundreds.
+const NEEDS: usize = 2_000;
+
+/// The name in `requests[socks] (>=2.8.1) ; extra == "http"` (PEP 508), in the spelling that all share.
+fn requirement(text: &[u8]) -> Option<String> {
+    let end = text.iter().position(|b| !(b.is_ascii_alphanumeric() || b"-_.".contains(b))).unwrap_or(text.len());
+    field(text.get(..end)?).map(|name| normal(&name))
+}
+
+/// A name as PEP 503 compares it: lower case, runs of `-`, `_` and `.` as one `-`.
+fn normal(name: &str) -> String {
+    let mut normal = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '-' | '_' | '.' if normal.ends_with('-') => {}
+            '-' | '_' | '.' => normal.push('-'),
+            _ => normal.extend(c.to_lowercase()),
+        }
+    }
+    normal
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::collect::{Facts, File, Selectors, View};
+use crate::collect::{Facts, File, HEAD, Selectors, View, removed_packages};
 use crate::inventory::Inventory;
 use crate::limit::Limits;
 use crate::path::ImagePath;
@@ -68,7 +68,9 @@ pub(super) fn assemble(image: &Image) -> Inventory {
     let mut wanted: BTreeMap<(Node, usize), ImagePath> = BTreeMap::new();
     for (layer, members) in (0..).zip(&image.layers) {
         for (member, (entry, _)) in (0..).zip(members).filter(|(_, (entry, _))| entry.is_file() && !entry.is_marker()) {
-            let mask = selectors.by_name(&entry.path);
+            let content = image.content(Node { layer, member });
+            let head = || content.get(..HEAD).unwrap_or(content).to_vec();
+            let mask = selectors.by_name(&entry.path) | selectors.by_head(head);
             for index in (0..COLLECTORS.len()).filter(|index| mask & (1 << index) != 0) {
                 wanted.insert((Node { layer, member }, index), entry.path.clone());
             }
@@ -104,6 +106,7 @@ pub(super) fn assemble(image: &Image) -> Inventory {
         let view = View { tree: &tree, limits: &Limits::default(), facts: &facts, collector: index, selected };
         collector.assemble(&view, &mut inventory);
     }
+    removed_packages(&tree, &facts, COLLECTORS, &mut inventory);
     inventory
 }
 

@@ -3,9 +3,8 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{Fact, Facts};
-use crate::inventory::Inventory;
-use crate::limitation::Limitation;
-use crate::path::ImagePath;
+use crate::escape::escape;
+use crate::format::zip::Archive;
 
 /// Packages taken from one file. A full Debian archive has 65,000.
 pub(super) const PACKAGES_PER_FILE: usize = 100_000;
@@ -21,10 +20,6 @@ const FIELD: usize = 512;
 
 /// Complaints told of one file; the rest are counted.
 const COMPLAINTS_PER_FILE: usize = 10;
-
-const MALFORMED: &str = "malformed";
-/// Code of the limitation that a record was not understood.
-pub(super) const CODE: &str = "package-record-malformed";
 
 /// Lines with their numbers, from 1, without the line feed and a carriage return before it.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
@@ -125,24 +120,15 @@ impl Complaints {
 }
 
 /// Notes what is not understood of the file at hand: told only if the file turns out to be live.
-pub(super) fn complain(facts: &mut Facts, what: String) {
-    facts.push(Fact::Text { key: MALFORMED, text: what.into() });
+pub(super) fn complain(facts: &mut Facts, what: impl Into<Box<str>>) {
+    facts.push(Fact::Gap(what.into()));
 }
 
-/// Makes a limitation of `fact` if it is a complaint about the live file at `path`: a package is there
-/// that this report does not name.
-pub(super) fn tell_gap(inventory: &mut Inventory, path: &ImagePath, fact: &Fact) {
-    if let Fact::Text { key: MALFORMED, text } = fact {
-        let limitation = Limitation::gap(CODE, path.to_string(), text.to_string())
-            .help("a package may be missing from this report; look at the file");
-        inventory.limitations.push(limitation);
-    }
-}
-
-/// The same where nothing is lost: what is there is not usable as a package.
-pub(super) fn tell_note(inventory: &mut Inventory, path: &ImagePath, fact: &Fact) {
-    if let Fact::Text { key: MALFORMED, text } = fact {
-        inventory.limitations.push(Limitation::note(CODE, path.to_string(), text.to_string()));
+/// Notes what is wrong with an archive and its entries.
+pub(super) fn tell_flaws(archive: &Archive<'_>, facts: &mut Facts) {
+    for (name, flaw) in archive.flaws() {
+        let place = name.map(|name| format!("{}: ", escape(name))).unwrap_or_default();
+        complain(facts, format!("the archive is damaged: {place}{flaw}"));
     }
 }
 

@@ -297,8 +297,8 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                 continue;
             }
             match collector.delivery() {
-                Delivery::Windows => windows |= bit,
-                Delivery::Whole(limit) if entry.size <= limit.bytes() => whole |= bit,
+                Delivery::Whole(limit) | Delivery::WholeOrWindows(limit) if entry.size <= limit.bytes() => whole |= bit,
+                Delivery::Windows | Delivery::WholeOrWindows(_) => windows |= bit,
                 Delivery::Whole(limit) => self.limitations.push(
                     Limitation::gap(
                         "file-too-large",

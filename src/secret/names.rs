@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::finding::{Finding, Location};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Proof};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
@@ -13,9 +13,13 @@ use super::config::mask_text;
 
 /// Masks secrets in what a report shows of packages, limitations and the target.
 pub fn mask_inventory(inventory: &mut Inventory) {
-    for package in &mut inventory.packages {
+    for package in inventory.packages.iter_mut().chain(&mut inventory.removed) {
         let source = package.source.iter_mut().flat_map(|(name, version)| [name, version]);
-        let declared = package.licence.iter_mut().chain(&mut package.architecture);
+        let licence = package
+            .licence
+            .iter_mut()
+            .flat_map(|licence| std::iter::once(&mut licence.declared).chain(&mut licence.expression));
+        let declared = licence.chain(&mut package.architecture);
         for text in
             [&mut package.name, &mut package.version, &mut package.purl].into_iter().chain(source).chain(declared)
         {
@@ -23,6 +27,12 @@ pub fn mask_inventory(inventory: &mut Inventory) {
         }
         for location in &mut package.locations {
             mask_path(&mut location.path);
+            if let Some(inside) = &mut location.inside {
+                mask_box(inside);
+            }
+        }
+        if let Proof::Name(text) | Proof::VersionString(text) = &mut package.proof {
+            mask_box(text);
         }
     }
     inventory.target.tags.iter_mut().for_each(mask);
@@ -72,6 +82,12 @@ fn mask_value(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(mask_value),
         Value::Object(fields) => fields.values_mut().for_each(mask_value),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn mask_box(text: &mut Box<str>) {
+    if let Cow::Owned(masked) = masked(text) {
+        *text = masked.into();
     }
 }
 

@@ -71,7 +71,7 @@ fn registrations_are_unique_and_sorted() {
     sorted("rules", careen::scan::rules().iter().map(|rule| rule.id).collect());
     let collectors: Vec<&str> = careen::scan::collectors().iter().map(|collector| collector.id()).collect();
     assert_eq!(collectors.iter().collect::<BTreeSet<_>>().len(), collectors.len(), "{collectors:?}");
-    assert!(collectors.len() <= 64, "a mask has 64 bits");
+    assert!(collectors.len() <= 128, "a mask has 128 bits");
 }
 
 #[test]
@@ -96,6 +96,15 @@ fn generated_pages_are_current() {
         pages.push((root().join(format!("docs/rules/{}.md", rule.id)), careen::rule::page(rule)));
     }
     pages.push((root().join("docs/rules/README.md"), index(&rules)));
+    let mut ecosystems = String::from("# What careen lists\n\n| packages | collector |\n|---|---|\n");
+    for collector in careen::scan::collectors() {
+        let (Some(page), Some(about)) = (careen::package::page(collector), collector.about()) else { continue };
+        assert!(!about.not_seen.is_empty(), "{} sees everything?", collector.id());
+        let name = format!("{}.md", collector.id());
+        ecosystems += &format!("| [{}]({name}) | `{}` |\n", about.title, collector.id());
+        pages.push((root().join("docs/ecosystems").join(name), page));
+    }
+    pages.push((root().join("docs/ecosystems/README.md"), ecosystems));
     let update = std::env::var_os("CAREEN_UPDATE").is_some();
     let mut stale = Vec::new();
     for (path, text) in &pages {
