@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::{FileKind, Node, Tree};
+
+use super::linked::{Linked, MOST_LINKED};
 
 /// One wish of a collector. Paths are without a leading `/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +128,9 @@ impl Selectors {
     /// For each of `count` collectors the live names it selects and the files they lead to, links
     /// followed; sorted, and unique.
     ///
-    /// A file that a link makes a selected one is listed under the selected name.
-    pub fn live(&self, tree: &Tree, count: usize) -> Vec<Vec<(ImagePath, Node)>> {
+    /// A file that a link makes a selected one is listed under the selected name. With them a
+    /// limitation, if there are more such links than are followed.
+    pub fn live(&self, tree: &Tree, count: usize) -> (Vec<Vec<(ImagePath, Node)>>, Option<Limitation>) {
         let mut selected: Vec<Vec<(ImagePath, Node)>> = vec![Vec::new(); count];
         let mut add = |path: &ImagePath, mask: Mask, node: Node| {
             let node = match tree.entry(node).kind {
@@ -143,11 +147,18 @@ impl Selectors {
                 }
             }
         };
+        let mut linked = Linked::new(tree, MOST_LINKED);
         for (path, node) in tree.names() {
             let mask = self.by_name(path);
             if mask != 0 {
                 add(path, mask, node);
             }
+            if Linked::is_place(path) && matches!(tree.entry(node).kind, FileKind::Symlink(_)) {
+                linked.follow(path);
+            }
+        }
+        for (path, node) in &linked.names {
+            add(path, self.by_name(path), *node);
         }
         for (wish, mask) in &self.linked {
             match *wish {
@@ -174,7 +185,13 @@ impl Selectors {
             list.sort_unstable();
             list.dedup();
         }
-        selected
+        let cut = linked.is_cut().then(|| {
+            let what = format!(
+                "more than {MOST_LINKED} files lie in folders of packages that only links name; the rest was not listed"
+            );
+            Limitation::gap("too-many-links", "", what).help("no real image has so many: look at it by hand")
+        });
+        (selected, cut)
     }
 }
 
@@ -242,16 +259,22 @@ mod tests {
             FileEntry::file("store/0a", 1),
             hard("app/package.json", "store/0a"),
             link("app/x/package.json", "../../nowhere"),
+            FileEntry::file("deps/a/package.json", 1),
+            link("srv/node_modules", "../deps"),
         ];
         let (tree, _) = Tree::union(vec![layer], &Limits::default());
-        let selected = Selectors::new([FIRST, SECOND]).live(&tree, 2);
+        let (selected, cut) = Selectors::new([FIRST, SECOND]).live(&tree, 2);
+        assert_eq!(cut, None);
         let shown: Vec<Vec<String>> = selected
             .iter()
             .map(|list| list.iter().map(|(path, node)| format!("{path}={}", node.member)).collect())
             .collect();
         assert_eq!(
             shown,
-            [vec!["/var/lib/dpkg/status=0", "/var/lib/dpkg/status.d/base=1"], vec!["/app/package.json=3"]]
+            [
+                vec!["/var/lib/dpkg/status=0", "/var/lib/dpkg/status.d/base=1"],
+                vec!["/app/package.json=3", "/deps/a/package.json=6", "/srv/node_modules/a/package.json=6"],
+            ]
         );
     }
 }

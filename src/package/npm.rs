@@ -338,6 +338,25 @@ mod tests {
                 &["a 1 /app/node_modules/a/package.json"],
                 0,
             ),
+            // a package, or the whole folder, that only a link puts where `require` finds it
+            (
+                Image::new().file("src/a/package.json", manifest).link("app/node_modules/a", "/src/a"),
+                &["a 1 /app/node_modules/a/package.json"],
+                0,
+            ),
+            (
+                Image::new().file("deps/a/package.json", manifest).layer().link("app/node_modules", "/deps"),
+                &["a 1 /app/node_modules/a/package.json"],
+                0,
+            ),
+            // pnpm's own links lead to where the package is known
+            (
+                Image::new()
+                    .file("app/node_modules/.pnpm/a@1/node_modules/a/package.json", manifest)
+                    .link("app/node_modules/a", ".pnpm/a@1/node_modules/a"),
+                &["a 1 /app/node_modules/.pnpm/a@1/node_modules/a/package.json"],
+                0,
+            ),
             (Image::new().file(root, "{"), &[], 1),
             (Image::new().file("app/node_modules/a/test/broken/package.json", "{"), &[], 0),
         ];

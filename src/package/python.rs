@@ -244,6 +244,11 @@ mod tests {
             // overwritten by nothing; its folder replaced by a link
             (Image::new().file(dist_info, metadata).layer().file(dist_info, ""), &[]),
             (Image::new().file(dist_info, metadata).layer().link("app/lib", "/elsewhere"), &[]),
+            // only a link says what its folder is
+            (
+                Image::new().file("deps/six/METADATA", metadata).link("a/six-1.dist-info", "/deps/six"),
+                &["six 1.16.0 /a/six-1.dist-info/METADATA"],
+            ),
             // uv: linked from a cache that a later layer removes
             (
                 Image::new()
