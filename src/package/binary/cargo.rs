@@ -22,6 +22,6 @@ pub(super) fn push(audit: &RustAudit, facts: &mut Facts) {
             CrateKind::Build => (Some(Confidence::Low), Proof::Name("used to build the program".into())),
             CrateKind::Runtime | CrateKind::Other => (None, Proof::Record),
         };
-        facts.package(PackageFact { needs, confidence, proof, ..fact });
+        facts.package(PackageFact { confidence, proof, needs, ..fact });
     }
 }

@@ -262,13 +262,11 @@ mod tests {
 
     fn found(name: &str, text: &str) -> Option<(&'static str, String)> {
         let bytes = format!("\0usage: %s\0{text}\0more\0");
-        let known = KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name.as_bytes(), pattern)));
-        known
-            .filter_map(|known| {
-                let version = known.find.iter().find_map(|find| find.in_file(name.as_bytes(), bytes.as_bytes()));
-                version.map(|(version, _)| (known.program, version))
-            })
-            .next()
+        let mut known = KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name.as_bytes(), pattern)));
+        known.find_map(|known| {
+            let version = known.find.iter().find_map(|find| find.in_file(name.as_bytes(), bytes.as_bytes()));
+            version.map(|(version, _)| (known.program, version))
+        })
     }
 
     #[test]
@@ -304,9 +302,9 @@ mod tests {
             ("python3.12", "3.1\x003.12.0\x003.12.1rc1", "python 3.12.0"),
             ("python3.12", "1.3.12.1\0/opt/3.12.0rc1", "python 3.12.0rc1"),
             ("libpython3.11.so.1.0", "3.11.6", "python 3.11.6"),
-            ("redis-server", "7.2.4\07.2.4buildkitsandbox-1704812841000000000", "redis 7.2.4"),
+            ("redis-server", "7.2.4\x007.2.4buildkitsandbox-1704812841000000000", "redis 7.2.4"),
             ("redis-check-rdb", "7.0.15\0A7.0.151790282056000000000", "redis 7.0.15"),
-            ("redis-server", "6.2.14\06.2.149a1b2c3d4e5-1704812841000000000", "redis 6.2.14"),
+            ("redis-server", "6.2.14\x006.2.149a1b2c3d4e5-1704812841000000000", "redis 6.2.14"),
             ("libruby.so.3.2.2", "ruby 3.2.2 (2023-03-30 revision e51014f9c0) [x86_64-linux]", "ruby 3.2.2"),
             ("ruby2.7", "ruby 2.7.8p225 (2023-03-30 revision 1f4d455848)", "ruby 2.7.8"),
             ("rustc", "rustc version 1.73.0 (cc66ad468 2023-10-03)", "rust 1.73.0"),
@@ -332,7 +330,7 @@ mod tests {
             ("libjvm.so", "JRE (%s)"),
             ("redis-cli", "7.2.4"),
             ("redis-cli", "7.2.4builder-1704812841000000000"),
-            ("haproxy", "not supported any more since HAProxy version 2.5.\01.2.3-abc"),
+            ("haproxy", "not supported any more since HAProxy version 2.5.\x001.2.3-abc"),
             ("", "nginx version: nginx/1.25.3"),
         ];
         for (name, text) in cases {

@@ -238,9 +238,10 @@ mod tests {
     #[test]
     fn notes_and_version_strings_count_where_no_package_owns_the_file() {
         let note = r#"{"type":"rpm","name":"bash","version":"5.2.15-3.fc38","architecture":"x86_64","os":"fedora","osVersion":"38"}"#;
-        let node = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();
-        let image =
-            || Image::new().file("usr/bin/bash", noted(note)).file("usr/bin/node", &node).file("usr/bin/other", &node);
+        let server = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();
+        let image = || {
+            Image::new().file("usr/bin/bash", noted(note)).file("usr/bin/node", &server).file("usr/bin/other", &server)
+        };
         let inventory = assemble(&image());
         assert_eq!(
             purls(&inventory),
