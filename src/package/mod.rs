@@ -10,6 +10,7 @@
 
 mod accounts;
 mod apk;
+mod binary;
 mod cran;
 mod deb_copyright;
 mod dependency;
@@ -44,6 +45,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &cran::Cran,
     &egg::Eggs,
     &npm::Npm,
+    &binary::Programs,
     &python::Python,
     &yarn_pnp::YarnPnp,
     &unread::UnreadDatabases,
