@@ -10,10 +10,13 @@
 
 mod accounts;
 mod apk;
+mod conda;
 mod cran;
 mod dependency;
 mod dpkg;
+mod jvm;
 mod npm;
+mod nuget;
 mod os_release;
 mod owned;
 mod page;
@@ -23,6 +26,7 @@ mod python;
 mod testing;
 mod text;
 mod unread;
+mod xml;
 
 use crate::collect::Collector;
 
@@ -35,8 +39,12 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &conda::Conda,
     &cran::Cran,
+    &jvm::Jvm,
     &npm::Npm,
+    &nuget::NuGet,
+    &nuget::NuGetDeclared,
     &python::Python,
     &unread::UnreadDatabases,
     &owned::Owners,
