@@ -14,6 +14,7 @@ mod conda;
 mod cran;
 mod dependency;
 mod dpkg;
+mod java;
 mod jvm;
 mod npm;
 mod nuget;
@@ -41,6 +42,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &dpkg::Dpkg,
     &conda::Conda,
     &cran::Cran,
+    &java::Java,
     &jvm::Jvm,
     &npm::Npm,
     &nuget::NuGet,
