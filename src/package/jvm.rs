@@ -1,4 +1,4 @@
-//! Java runtimes: the file `release` that the build of OpenJDK puts at the root of each (its versions: JEP 223).
+//! Java runtimes: the file `release` that the build of `OpenJDK` puts at the root of each (its versions: JEP 223).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

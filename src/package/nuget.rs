@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
@@ -180,20 +179,20 @@ struct Library {
 
 /// What a library brings for one platform: assemblies of several kinds.
 #[derive(Default, Deserialize)]
-struct Target {
+struct Target<'a> {
     #[serde(default)]
     dependencies: BTreeMap<String, String>,
-    #[serde(default)]
-    runtime: BTreeMap<String, IgnoredAny>,
-    #[serde(rename = "runtimeTargets", default)]
-    runtime_targets: BTreeMap<String, IgnoredAny>,
-    #[serde(default)]
-    native: BTreeMap<String, IgnoredAny>,
-    #[serde(default)]
-    resources: BTreeMap<String, IgnoredAny>,
+    #[serde(borrow, default)]
+    runtime: Raw<'a>,
+    #[serde(rename = "runtimeTargets", borrow, default)]
+    runtime_targets: Raw<'a>,
+    #[serde(borrow, default)]
+    native: Raw<'a>,
+    #[serde(borrow, default)]
+    resources: Raw<'a>,
 }
 
-impl Target {
+impl Target<'_> {
     fn has_assemblies(&self) -> bool {
         let lists = [&self.runtime, &self.runtime_targets, &self.native, &self.resources];
         // `_._` says that a platform needs no file
@@ -213,7 +212,6 @@ fn installed(bytes: &[u8], complaints: &mut Complaints) -> Result<Vec<PackageFac
     let target = deps.runtime_target.map(|target| match target {
         RuntimeTarget::Name(name) | RuntimeTarget::Object { name } => name,
     });
-    // without the target that is run nothing tells which libraries have assemblies
     let target = target.and_then(|name| deps.targets.get(&name)).map(|raw| {
         serde_json::from_str::<Raw<'_>>(raw.get()).unwrap_or_else(|error| {
             complaints.add(format!("its target is not understood: {error}"));
@@ -232,18 +230,17 @@ fn installed(bytes: &[u8], complaints: &mut Complaints) -> Result<Vec<PackageFac
             // an assembly that belongs to no package
             _ => continue,
         };
-        let part = target.as_ref().and_then(|target| target.get(key)).map(|raw| serde_json::from_str(raw.get()));
-        let part: Target = match part {
-            Some(Ok(part)) => part,
+        let part = target.as_ref().and_then(|target| target.get(key));
+        let part = match part.map(|raw| serde_json::from_str::<Target<'_>>(raw.get())) {
+            Some(Ok(part)) if part.has_assemblies() => part,
+            Some(Ok(_)) => continue,
             Some(Err(error)) => {
                 complaints.add(format!("what `{}` brings is not understood: {error}", shown(key)));
                 continue;
             }
+            // nothing tells whether it has any
             None => Target::default(),
         };
-        if target.is_some() && !part.has_assemblies() {
-            continue;
-        }
         let fact = key.rsplit_once('/').and_then(|(name, version)| {
             package(name.strip_prefix("runtimepack.").unwrap_or(name), version, part.dependencies)
         });
@@ -421,7 +418,7 @@ mod tests {
         "libraries": {
             "App/1.0.0": {"type": "project"}, "Newtonsoft.Json/13.0.1": {"type": "package"},
             "Empty/1.0.0": {"type": "package"}, "Meta/1.0.0": {"type": "package"},
-            "Humanizer.de/2.0": {"type": "package"}, "Broken/1": 7, "NoVersion": {"type": "package"},
+            "Humanizer.de/2.0": {"type": "package"}, "Immutable/1.3": {"type": "package"}, "Broken/1": 7, "NoVersion": {"type": "package"},
             "runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.0": {"type": "runtimepack"},
             "Dll.Reference/2.0.0": {"type": "reference"}}}"#;
 
@@ -442,12 +439,14 @@ mod tests {
             [
                 "pkg:nuget/App@1.0.0 1 Low Installed",
                 "pkg:nuget/Humanizer.de@2.0 0 High Installed",
+                // the target does not say what it brings
+                "pkg:nuget/Immutable@1.3 0 High Installed",
                 "pkg:nuget/Microsoft.NETCore.App.Runtime.linux-x64@8.0.0 0 High Installed",
                 "pkg:nuget/Newtonsoft.Json@13.0.1 0 High Installed",
             ]
         );
-        // the one that is no object; the one without a version has no assembly
-        assert_eq!(inventory.limitations.iter().filter(|told| told.is_gap).count(), 1);
+        // the one that is no object, and the one without a version
+        assert_eq!(inventory.limitations.iter().filter(|told| told.is_gap).count(), 2);
     }
 
     #[test]
@@ -456,7 +455,7 @@ mod tests {
         let read =
             |text: &str, complaints: &mut Complaints| installed(text.as_bytes(), complaints).map(|read| list(&read));
         let other = DEPS.replace("\"name\": \".NETCoreApp,Version=v8.0/linux-x64\"", "\"name\": \"other\"");
-        assert_eq!(read(&other, &mut complaints).map(|read| read.len()), Ok(6));
+        assert_eq!(read(&other, &mut complaints).map(|read| read.len()), Ok(7));
         assert_eq!(read("{}", &mut complaints), Ok(Vec::new()));
         assert_eq!(read(" ", &mut complaints), Ok(Vec::new()));
         assert!(read("7", &mut complaints).is_err() && read("{", &mut complaints).is_err());

@@ -5,7 +5,7 @@
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-/// Elements inside one another; those of Maven and NuGet nest below 20.
+/// Elements inside one another; those of Maven and `NuGet` nest below 20.
 const DEPTH: usize = 64;
 
 /// Bytes of text taken of one element; the rest, which is prose, is dropped.

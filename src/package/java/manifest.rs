@@ -7,7 +7,7 @@ use crate::rule::Confidence;
 use super::super::text::{field, lines};
 use super::group;
 
-/// Headers of the main section that name the archive (OSGi Core 3.2.1; Jenkins plugins; Java extensions).
+/// Headers of the main section that name the archive (`OSGi` Core 3.2.1; Jenkins plugins; Java extensions).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Manifest {
     title: Option<String>,
@@ -160,8 +160,11 @@ pub(super) fn split_name(stem: &str) -> (&str, Option<&str>) {
             break;
         }
     }
-    match start.filter(|at| *at > 0).and_then(|at| stem.split_at_checked(at)) {
-        Some((artifact, version)) => (artifact, version.strip_prefix('-').filter(|version| !version.is_empty())),
+    let parts = start.filter(|at| *at > 0).and_then(|at| stem.split_at_checked(at));
+    match parts.and_then(|(artifact, version)| Some((artifact, version.strip_prefix('-')?))) {
+        // the version of what is specified, not of the artifact: `log4j-1.2-api`
+        Some((_, version)) if version.ends_with("-api") || version.ends_with("-spec") => (stem, None),
+        Some((artifact, version)) => (artifact, Some(version)),
         None => (stem, None),
     }
 }
@@ -181,6 +184,7 @@ mod tests {
         let cases = [
             ("commons-io-2.4", ("commons-io", Some("2.4"))),
             ("log4j-1.2-api-2.17.1", ("log4j-1.2-api", Some("2.17.1"))),
+            ("log4j-1.2-api", ("log4j-1.2-api", None)),
             ("guava-29.0-jre", ("guava", Some("29.0-jre"))),
             ("spark-core_2.12-3.1.2", ("spark-core_2.12", Some("3.1.2"))),
             ("bcprov-jdk15on-1.68", ("bcprov-jdk15on", Some("1.68"))),

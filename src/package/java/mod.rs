@@ -323,15 +323,12 @@ impl Reading {
         let needs = fact.needs.iter().map(|need| need.name.len().saturating_add(64));
         let texts = [fact.name.len(), fact.version.len(), fact.inside.as_ref().map_or(0, |inside| inside.len())];
         let size = needs.chain(texts).fold(512, usize::saturating_add);
-        match self.texts.checked_sub(size).filter(|_| self.found.len() < PACKAGES_PER_FILE) {
-            Some(rest) => {
-                self.texts = rest;
-                self.found.push(fact);
-            }
-            None => {
-                self.is_over = true;
-                self.complaints.add("it holds more artifacts than any real one; the rest is not listed".to_owned());
-            }
+        if let Some(rest) = self.texts.checked_sub(size).filter(|_| self.found.len() < PACKAGES_PER_FILE) {
+            self.texts = rest;
+            self.found.push(fact);
+        } else {
+            self.is_over = true;
+            self.complaints.add("it holds more artifacts than any real one; the rest is not listed".to_owned());
         }
     }
 
