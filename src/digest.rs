@@ -141,6 +141,11 @@ impl ContentDigests {
     }
 }
 
+/// SHA-1 of `bytes`, by which repositories of Java archives know their files.
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    Sha1::digest(bytes).into()
+}
+
 /// A digest in the making.
 pub struct Hasher(State);
 

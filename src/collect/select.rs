@@ -15,6 +15,8 @@ pub enum Select {
     Path(&'static str),
     /// Every file directly in this folder (links followed) whose name ends so; `""` takes all.
     Under(&'static str, &'static str),
+    /// Every file directly in a folder of this name, wherever that is, whose own name ends so.
+    In(&'static str, &'static str),
     /// Every file of this name, in any folder.
     Name(&'static str),
     /// Every file whose path ends so: `.dist-info/METADATA`, `.gemspec`. Matched on the whole path,
@@ -43,6 +45,8 @@ pub struct Selectors {
     paths: HashMap<&'static [u8], Mask>,
     names: HashMap<&'static [u8], Mask>,
     folders: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
+    /// By the name of the folder.
+    folder_names: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
     /// By their last two bytes.
     suffixes: HashMap<[u8; 2], Vec<(&'static [u8], Mask)>>,
     /// Wishes that links may lead to, by collector.
@@ -60,6 +64,9 @@ impl Selectors {
                     Select::Path(path) => *compiled.paths.entry(path.as_bytes()).or_default() |= mask,
                     Select::Under(folder, suffix) => {
                         compiled.folders.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
+                    }
+                    Select::In(folder, suffix) => {
+                        compiled.folder_names.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
                     }
                     Select::Name(name) => *compiled.names.entry(name.as_bytes()).or_default() |= mask,
                     Select::Suffix(suffix) => {
@@ -100,7 +107,9 @@ impl Selectors {
         let mut mask = self.paths.get(bytes).copied().unwrap_or_default();
         let name = path.file_name();
         mask |= self.names.get(name).copied().unwrap_or_default();
-        if let Some(wishes) = self.folders.get(path.parent_bytes()) {
+        let folder = path.parent_bytes();
+        let folder_name = folder.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        for wishes in [self.folders.get(folder), self.folder_names.get(folder_name)].into_iter().flatten() {
             for (suffix, wish) in wishes {
                 if name.ends_with(suffix) {
                     mask |= wish;
@@ -208,10 +217,11 @@ mod tests {
     const FIRST: &[Select] = &[Select::Path("var/lib/dpkg/status"), Select::Under("var/lib/dpkg/status.d", "")];
     const SECOND: &[Select] =
         &[Select::Name("package.json"), Select::Suffix(".dist-info/METADATA"), Select::Suffix("/apk/db")];
+    const THIRD: &[Select] = &[Select::In("conda-meta", ".json")];
 
     #[test]
     fn names_are_selected_by_look_up() {
-        let selectors = Selectors::new([FIRST, SECOND, &[Select::Everything]]);
+        let selectors = Selectors::new([FIRST, SECOND, &[Select::Everything], THIRD]);
         let cases = [
             ("var/lib/dpkg/status", 0b01),
             ("x/var/lib/dpkg/status", 0),
@@ -223,6 +233,11 @@ mod tests {
             ("usr/lib/python3/x-1.dist-info/METADATA", 0b10),
             ("apk/db", 0b10),
             ("A", 0),
+            ("opt/conda/conda-meta/a.json", 0b1000),
+            ("conda-meta/a.json", 0b1000),
+            ("opt/conda/conda-meta/history", 0),
+            ("opt/conda-meta/x/a.json", 0),
+            ("opt/xconda-meta/a.json", 0),
         ];
         for (path, mask) in cases {
             assert_eq!(selectors.by_name(&path.into()), mask, "{path}");

@@ -11,12 +11,16 @@
 mod accounts;
 mod apk;
 mod binary;
+mod conda;
 mod cran;
 mod deb_copyright;
 mod dependency;
 mod dpkg;
 mod egg;
+mod java;
+mod jvm;
 mod npm;
+mod nuget;
 mod os_release;
 mod owned;
 mod page;
@@ -28,6 +32,7 @@ mod testing;
 mod text;
 mod unread;
 mod yarn_pnp;
+mod xml;
 
 use crate::collect::Collector;
 
@@ -46,6 +51,13 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &egg::Eggs,
     &npm::Npm,
     &binary::Programs,
+    &conda::Conda,
+    &cran::Cran,
+    &java::Java,
+    &jvm::Jvm,
+    &npm::Npm,
+    &nuget::NuGet,
+    &nuget::NuGetDeclared,
     &python::Python,
     &yarn_pnp::YarnPnp,
     &unread::UnreadDatabases,

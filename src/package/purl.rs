@@ -82,6 +82,21 @@ pub(super) fn of_note(
     Some(purl.to_string())
 }
 
+/// The purl of a package that knows no distribution, with these qualifiers; those that are empty are left out.
+pub(super) fn with_qualifiers(
+    ecosystem: &Ecosystem,
+    name: &str,
+    version: &str,
+    qualifiers: &[(&str, &str)],
+) -> Option<String> {
+    let mut purl = PackageUrl::new(ecosystem.purl_type, name).ok()?;
+    purl.with_version(version).ok()?;
+    for (key, value) in qualifiers.iter().filter(|(_, value)| !value.is_empty()) {
+        purl.add_qualifier(*key, *value).ok()?;
+    }
+    Some(purl.to_string())
+}
+
 /// `debian-12`; a release that has no number yet goes by its codename.
 fn distro_qualifier(distro: &Distro) -> String {
     let release = if distro.version_id.is_empty() { &distro.codename } else { &distro.version_id };

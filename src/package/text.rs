@@ -109,13 +109,18 @@ impl Complaints {
     }
 
     /// Hands them over.
-    pub(super) fn push(mut self, facts: &mut Facts) {
+    pub(super) fn push(self, facts: &mut Facts) {
+        for what in self.into_texts() {
+            complain(facts, what);
+        }
+    }
+
+    /// Those told, and how many more there are.
+    pub(super) fn into_texts(mut self) -> Vec<String> {
         if self.more > 0 {
             self.told.push(format!("{} more like these", self.more));
         }
-        for what in self.told {
-            complain(facts, what);
-        }
+        self.told
     }
 }
 
