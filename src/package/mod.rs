@@ -13,6 +13,7 @@ mod apk;
 mod cran;
 mod dependency;
 mod dpkg;
+mod lock;
 mod npm;
 mod os_release;
 mod owned;
@@ -36,6 +37,10 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &apk::Apk,
     &dpkg::Dpkg,
     &cran::Cran,
+    &lock::bun::BUN_LOCK,
+    &lock::npm::NPM_LOCK,
+    &lock::pnpm::PNPM_LOCK,
+    &lock::yarn::YARN_LOCK,
     &npm::Npm,
     &python::Python,
     &unread::UnreadDatabases,

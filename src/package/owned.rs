@@ -1,5 +1,6 @@
 //! What belongs to whom, once all packages are known: one entry per package, and its owner.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
@@ -11,6 +12,7 @@ use crate::size::ByteSize;
 use crate::tree::Tree;
 
 use super::dependency;
+use super::purl::folded;
 
 /// Reads no file: it merges and sorts the packages and marks those that a system package brought.
 /// Registered after all other package collectors.
@@ -87,12 +89,13 @@ fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>)
     (merged, places)
 }
 
-fn identity(package: &Package) -> (&str, &str, &str, &str) {
-    (&package.purl, package.ecosystem.id, &package.name, &package.version)
+/// Names of which there is one spelling in a purl are one: a lock file's `flask` is the installed `Flask`.
+fn identity(package: &Package) -> (&str, &str, Cow<'_, str>, &str) {
+    (&package.purl, package.ecosystem.id, folded(package.ecosystem, &package.name), &package.version)
 }
 
 /// What is installed stands before what is declared, and what is surer before what is less so.
-fn key(package: &Package) -> (&str, &str, &str, &str, State, Reverse<Confidence>) {
+fn key(package: &Package) -> (&str, &str, Cow<'_, str>, &str, State, Reverse<Confidence>) {
     let (purl, ecosystem, name, version) = identity(package);
     (purl, ecosystem, name, version, package.state, Reverse(package.confidence))
 }
