@@ -138,6 +138,7 @@ impl<'a> Resolver<'a> {
 
 #[cfg(test)]
 mod tests {
+    use crate::inventory::State;
     use crate::package::testing::{Image, assemble, packages};
 
     const STATUS: &str = "Package: six\nStatus: install ok installed\nVersion: 1.16.0-4\nArchitecture: all\n\n\
@@ -202,6 +203,32 @@ mod tests {
             let found = inventory.owned.owner(&path.into());
             assert_eq!(found.map(|index| inventory.packages[index as usize].name.as_str()), owner, "{path}");
         }
+    }
+
+    #[test]
+    fn what_a_lock_file_asks_for_does_not_count_beside_what_was_installed() {
+        let requirements = "flask==2.0\nzope-interface==5\ngone==1\n";
+        let image = Image::new()
+            .file("app/requirements.txt", requirements)
+            .file("other/requirements.txt", "elsewhere==1\n")
+            .file("lib/Flask-2.0.dist-info/METADATA", "Name: Flask\nVersion: 2.0\n")
+            .file("lib/z.dist-info/METADATA", "Name: zope.interface\nVersion: 4\n");
+        let inventory = assemble(&image);
+        let shown: Vec<_> = inventory
+            .packages
+            .iter()
+            .map(|package| (package.name.as_str(), package.version.as_str(), package.state, package.is_counted))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("elsewhere", "1", State::Declared, true),
+                ("Flask", "2.0", State::Installed, true),
+                ("gone", "1", State::Declared, false),
+                ("zope-interface", "5", State::Declared, false),
+                ("zope.interface", "4", State::Installed, true),
+            ]
+        );
     }
 
     #[test]

@@ -9,10 +9,16 @@
 pub(super) mod bun;
 mod declared;
 pub(super) mod npm;
+pub(super) mod pdm;
+pub(super) mod pipenv;
 pub(super) mod pnpm;
+pub(super) mod poetry;
+pub(super) mod pylock;
 mod read;
+pub(super) mod requirements;
 #[cfg(test)]
 mod testing;
+pub(super) mod uv;
 pub(super) mod yarn;
 
 use crate::collect::{About, Collector, Delivery, Facts, File, Select};
