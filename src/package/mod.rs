@@ -13,6 +13,7 @@ mod apk;
 mod cran;
 mod dependency;
 mod dpkg;
+mod ecosystem;
 mod lock;
 mod npm;
 mod os_release;
@@ -38,6 +39,15 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &dpkg::Dpkg,
     &cran::Cran,
     &lock::bun::BUN_LOCK,
+    &lock::bundler::BUNDLER_LOCK,
+    &lock::cargo::CARGO_LOCK,
+    &lock::cocoapods::COCOAPODS_LOCK,
+    &lock::composer::COMPOSER_LOCK,
+    &lock::conan::CONAN_LOCK,
+    &lock::dart::PUB_LOCK,
+    &lock::golang::GoModules,
+    &lock::gradle::GRADLE_LOCK,
+    &lock::mix::MIX_LOCK,
     &lock::npm::NPM_LOCK,
     &lock::pdm::PDM_LOCK,
     &lock::pipenv::PIPENV_LOCK,
@@ -45,6 +55,8 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::poetry::POETRY_LOCK,
     &lock::pylock::PYLOCK,
     &lock::requirements::REQUIREMENTS,
+    &lock::sbt::SBT_LOCK,
+    &lock::swift::SWIFT_LOCK,
     &lock::uv::UV_LOCK,
     &lock::yarn::YARN_LOCK,
     &npm::Npm,

@@ -7,7 +7,16 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub(super) mod bun;
+pub(super) mod bundler;
+pub(super) mod cargo;
+pub(super) mod cocoapods;
+pub(super) mod composer;
+pub(super) mod conan;
+pub(super) mod dart;
 mod declared;
+pub(super) mod golang;
+pub(super) mod gradle;
+pub(super) mod mix;
 pub(super) mod npm;
 pub(super) mod pdm;
 pub(super) mod pipenv;
@@ -16,6 +25,8 @@ pub(super) mod poetry;
 pub(super) mod pylock;
 mod read;
 pub(super) mod requirements;
+pub(super) mod sbt;
+pub(super) mod swift;
 #[cfg(test)]
 mod testing;
 pub(super) mod uv;
