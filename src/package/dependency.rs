@@ -1,9 +1,12 @@
 //! Which package is meant by a need: names become indices, once all packages are known.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::inventory::{Need, Package};
 use crate::path::ImagePath;
+
+use super::purl::folded;
 
 /// Edges of one package; real ones have below 200.
 const NEEDS: usize = 2_000;
@@ -17,11 +20,11 @@ const CANDIDATES: usize = 256;
 /// which is nearest in the tree of folders: what Node.js and virtual environments find first. A need that nothing
 /// meets is left out: it may be optional, or of another platform.
 pub(super) fn resolve(packages: &mut [Package]) {
-    let mut by_name: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    let mut by_name: HashMap<(&str, Cow<'_, str>), Vec<usize>> = HashMap::new();
     for (index, package) in packages.iter().enumerate() {
         let names = std::iter::once(&package.name).chain(&package.provides);
         for name in names {
-            let known = by_name.entry((package.ecosystem.id, name)).or_default();
+            let known = by_name.entry((package.ecosystem.id, folded(package.ecosystem, name))).or_default();
             if known.last() != Some(&index) {
                 known.push(index);
             }
@@ -31,7 +34,8 @@ pub(super) fn resolve(packages: &mut [Package]) {
     for (own, package) in packages.iter().enumerate() {
         let mut needed: Vec<u32> = Vec::new();
         for need in package.needs.iter().take(NEEDS) {
-            let Some(candidates) = by_name.get(&(package.ecosystem.id, &*need.name)) else { continue };
+            let name = folded(package.ecosystem, &need.name);
+            let Some(candidates) = by_name.get(&(package.ecosystem.id, name)) else { continue };
             let best = nearest(packages, package, need, candidates).filter(|best| *best != own);
             needed.extend(best.and_then(|best| u32::try_from(best).ok()));
         }

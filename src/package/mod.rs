@@ -19,6 +19,8 @@ mod dpkg;
 mod egg;
 mod java;
 mod jvm;
+mod ecosystem;
+mod lock;
 mod npm;
 mod nuget;
 mod os_release;
@@ -49,6 +51,27 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &rpm::Rpm,
     &cran::Cran,
     &egg::Eggs,
+    &lock::bun::BUN_LOCK,
+    &lock::bundler::BUNDLER_LOCK,
+    &lock::cargo::CARGO_LOCK,
+    &lock::cocoapods::COCOAPODS_LOCK,
+    &lock::composer::COMPOSER_LOCK,
+    &lock::conan::CONAN_LOCK,
+    &lock::dart::PUB_LOCK,
+    &lock::golang::GoModules,
+    &lock::gradle::GRADLE_LOCK,
+    &lock::mix::MIX_LOCK,
+    &lock::npm::NPM_LOCK,
+    &lock::pdm::PDM_LOCK,
+    &lock::pipenv::PIPENV_LOCK,
+    &lock::pnpm::PNPM_LOCK,
+    &lock::poetry::POETRY_LOCK,
+    &lock::pylock::PYLOCK,
+    &lock::requirements::REQUIREMENTS,
+    &lock::sbt::SBT_LOCK,
+    &lock::swift::SWIFT_LOCK,
+    &lock::uv::UV_LOCK,
+    &lock::yarn::YARN_LOCK,
     &npm::Npm,
     &binary::Programs,
     &conda::Conda,
