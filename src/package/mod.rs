@@ -13,6 +13,8 @@ mod apk;
 mod cran;
 mod dependency;
 mod dpkg;
+mod gem;
+mod literal;
 mod npm;
 mod os_release;
 mod owned;
@@ -36,6 +38,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &apk::Apk,
     &dpkg::Dpkg,
     &cran::Cran,
+    &gem::Gem,
     &npm::Npm,
     &python::Python,
     &unread::UnreadDatabases,

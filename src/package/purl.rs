@@ -39,11 +39,31 @@ pub(super) fn fact(ecosystem: &'static Ecosystem, name: &str, version: &str) -> 
     Some(PackageFact { ecosystem: Some(ecosystem), purl, name, version, ..PackageFact::default() })
 }
 
+/// The same with qualifiers in its purl. `None` also where the type's own rules refuse it.
+pub(super) fn qualified(
+    ecosystem: &'static Ecosystem,
+    name: &str,
+    version: &str,
+    qualifiers: &[(&str, &str)],
+) -> Option<PackageFact> {
+    let fact = fact(ecosystem, name, version)?;
+    let mut purl = of_parts(ecosystem, name, version)?;
+    for (key, value) in qualifiers {
+        purl.add_qualifier(*key, *value).ok()?;
+    }
+    purl.validate().ok()?;
+    Some(PackageFact { purl: Some(purl.to_string()), ..fact })
+}
+
 /// The purl of a package that knows no distribution.
 ///
 /// What is before the last `/` of a name is its namespace (`@scope/name`, `github.com/a/b`, `vendor/name`), and so
 /// is the group of Maven's `group:artifact`.
 pub(super) fn of_language(ecosystem: &Ecosystem, name: &str, version: &str) -> Option<String> {
+    Some(of_parts(ecosystem, name, version)?.to_string())
+}
+
+fn of_parts<'a>(ecosystem: &'a Ecosystem, name: &'a str, version: &'a str) -> Option<PackageUrl<'a>> {
     let separator = if ecosystem.purl_type == "maven" { ':' } else { '/' };
     let (namespace, base) = match name.rsplit_once(separator) {
         Some((namespace, base)) => (Some(namespace), base),
@@ -56,7 +76,7 @@ pub(super) fn of_language(ecosystem: &Ecosystem, name: &str, version: &str) -> O
     if !version.is_empty() {
         purl.with_version(version).ok()?;
     }
-    Some(purl.to_string())
+    Some(purl)
 }
 
 /// `debian-12`; a release that has no number yet goes by its codename.
