@@ -10,15 +10,18 @@
 
 mod accounts;
 mod apk;
+mod composer;
 mod cran;
 mod dependency;
 mod dpkg;
 mod gem;
+mod lenient;
 mod literal;
 mod npm;
 mod os_release;
 mod owned;
 mod page;
+mod pear;
 mod purl;
 mod python;
 #[cfg(test)]
@@ -37,9 +40,11 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &composer::Composer,
     &cran::Cran,
     &gem::Gem,
     &npm::Npm,
+    &pear::Pear,
     &python::Python,
     &unread::UnreadDatabases,
     &owned::Owners,
