@@ -18,10 +18,13 @@ mod gem;
 mod lenient;
 mod literal;
 mod npm;
+mod opkg;
 mod os_release;
 mod owned;
+mod pacman;
 mod page;
 mod pear;
+mod portage;
 mod purl;
 mod python;
 #[cfg(test)]
@@ -40,6 +43,9 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &opkg::Opkg,
+    &pacman::Pacman,
+    &portage::Portage,
     &composer::Composer,
     &cran::Cran,
     &gem::Gem,

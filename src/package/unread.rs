@@ -15,8 +15,6 @@ const DATABASES: &[Select] = &[
     Select::Path("usr/lib/sysimage/rpm/Packages.db"),
     Select::Path("usr/lib/sysimage/rpm/Packages"),
     Select::Under("var/lib/rpmmanifest", "container-manifest-2"),
-    Select::Path("usr/lib/opkg/status"),
-    Select::Path("var/lib/pacman/local/ALPM_DB_VERSION"),
 ];
 
 impl Collector for UnreadDatabases {
@@ -45,24 +43,15 @@ impl Collector for UnreadDatabases {
             if entry.size == 0 {
                 continue;
             }
-            let manager = manager(path.as_bytes());
             inventory.limitations.push(
                 Limitation::gap(
                     "package-database-unread",
                     format!("layer {} {path}", node.layer),
-                    format!("the packages of {manager} are not read yet, so none is listed"),
+                    "the packages of rpm are not read yet, so none is listed",
                 )
                 .help("list them with another tool; `--allow-partial` accepts the gap"),
             );
         }
-    }
-}
-
-fn manager(path: &[u8]) -> &'static str {
-    match path {
-        b"usr/lib/opkg/status" => "opkg",
-        _ if path.starts_with(b"var/lib/pacman/") => "pacman",
-        _ => "rpm",
     }
 }
 
