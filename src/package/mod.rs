@@ -10,6 +10,7 @@
 
 mod accounts;
 mod apk;
+mod binary;
 mod cran;
 mod dependency;
 mod dpkg;
@@ -37,6 +38,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &dpkg::Dpkg,
     &cran::Cran,
     &npm::Npm,
+    &binary::Programs,
     &python::Python,
     &unread::UnreadDatabases,
     &owned::Owners,
