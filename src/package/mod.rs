@@ -10,6 +10,7 @@
 
 mod accounts;
 mod apk;
+mod binary;
 mod composer;
 mod cran;
 mod dependency;
@@ -51,6 +52,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &gem::Gem,
     &npm::Npm,
     &pear::Pear,
+    &binary::Programs,
     &python::Python,
     &unread::UnreadDatabases,
     &owned::Owners,

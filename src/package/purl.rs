@@ -79,6 +79,29 @@ fn of_parts<'a>(ecosystem: &'a Ecosystem, name: &'a str, version: &'a str) -> Op
     Some(purl)
 }
 
+/// The purl of a package that a note in a program names, with what the note says of the distribution.
+pub(super) fn of_note(
+    ecosystem: &Ecosystem,
+    os: Option<&str>,
+    name: &str,
+    version: &str,
+    architecture: Option<&str>,
+    os_version: Option<&str>,
+) -> Option<String> {
+    let mut purl = PackageUrl::new(ecosystem.purl_type, name).ok()?;
+    if let Some(os) = os {
+        purl.with_namespace(os).ok()?;
+    }
+    purl.with_version(version).ok()?;
+    if let Some(architecture) = architecture {
+        purl.add_qualifier("arch", architecture).ok()?;
+    }
+    if let Some((os, release)) = os.zip(os_version) {
+        purl.add_qualifier("distro", format!("{os}-{release}")).ok()?;
+    }
+    Some(purl.to_string())
+}
+
 /// `debian-12`; a release that has no number yet goes by its codename.
 fn distro_qualifier(distro: &Distro) -> String {
     let release = if distro.version_id.is_empty() { &distro.codename } else { &distro.version_id };
