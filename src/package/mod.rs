@@ -11,6 +11,7 @@
 mod accounts;
 mod apk;
 mod binary;
+mod chisel;
 mod composer;
 mod cran;
 mod dependency;
@@ -44,6 +45,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &chisel::Chisel,
     &opkg::Opkg,
     &pacman::Pacman,
     &portage::Portage,
