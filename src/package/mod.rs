@@ -11,14 +11,20 @@
 mod accounts;
 mod apk;
 mod binary;
+mod bitnami;
 mod chisel;
 mod composer;
+mod conan;
 mod cran;
+mod dart;
 mod dependency;
 mod dpkg;
+mod erlang;
 mod gem;
+mod julia;
 mod lenient;
 mod literal;
+mod luarocks;
 mod npm;
 mod opkg;
 mod os_release;
@@ -26,13 +32,17 @@ mod owned;
 mod pacman;
 mod page;
 mod pear;
+mod perl;
 mod portage;
 mod purl;
 mod python;
+mod sbom;
+mod swift;
 #[cfg(test)]
 mod testing;
 mod text;
 mod unread;
+mod wordpress;
 
 use crate::collect::Collector;
 
@@ -49,13 +59,23 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &opkg::Opkg,
     &pacman::Pacman,
     &portage::Portage,
+    &bitnami::Bitnami,
     &composer::Composer,
+    &conan::Conan,
     &cran::Cran,
+    &dart::Dart,
+    &erlang::Erlang,
     &gem::Gem,
+    &julia::Julia,
+    &luarocks::LuaRocks,
     &npm::Npm,
     &pear::Pear,
+    &perl::Perl,
     &binary::Programs,
     &python::Python,
+    &sbom::Sbom,
+    &swift::Swift,
+    &wordpress::WordPress,
     &unread::UnreadDatabases,
     &owned::Owners,
 ];

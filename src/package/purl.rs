@@ -1,9 +1,13 @@
 //! Package URLs (ECMA-427, formerly purl-spec), in canonical form.
 
+use std::str::FromStr as _;
+
 use packageurl::PackageUrl;
 
 use crate::collect::PackageFact;
 use crate::inventory::{Distro, Ecosystem};
+
+use super::text::field;
 
 /// The purl of a package of the operating system.
 ///
@@ -53,6 +57,29 @@ pub(super) fn qualified(
     }
     purl.validate().ok()?;
     Some(PackageFact { purl: Some(purl.to_string()), ..fact })
+}
+
+/// The package that a purl of a document means, its name spelt as its own manager does. `None` for what is no purl, has
+/// no version, or is of a type that is not in `ecosystems`.
+pub(super) fn read(text: &str, ecosystems: &'static [Ecosystem]) -> Option<PackageFact> {
+    let purl = PackageUrl::from_str(text).ok()?;
+    let ecosystem = ecosystems.iter().find(|ecosystem| ecosystem.purl_type == purl.ty())?;
+    let name = match purl.namespace() {
+        Some(group) if purl.ty() == "maven" => format!("{group}:{}", purl.name()),
+        // a distribution, or an author, is no part of the name
+        Some(namespace) if !ecosystem.is_system && purl.ty() != "cpan" => format!("{namespace}/{}", purl.name()),
+        _ => purl.name().to_owned(),
+    };
+    let part = |text: &str| field(text.as_bytes());
+    let qualifier = |key: &str| purl.qualifiers().get(key).and_then(|value| part(value));
+    Some(PackageFact {
+        ecosystem: Some(ecosystem),
+        name: part(&name)?,
+        version: part(purl.version()?)?,
+        architecture: qualifier("arch").filter(|_| ecosystem.is_system),
+        purl: Some(purl.to_string()),
+        ..PackageFact::default()
+    })
 }
 
 /// The purl of a package that knows no distribution.
