@@ -123,12 +123,9 @@ fn parse(text: &[u8], facts: &mut Facts) {
     let mut places: HashMap<String, usize> = HashMap::new();
     let (mut packages, mut paths) = (0_usize, 0_usize);
     for (number, line) in lines(text).filter(|(_, line)| !line.is_empty()) {
-        let line: Line = match serde_json::from_slice(line) {
-            Ok(line) => line,
-            Err(_) => {
-                complaints.add(format!("line {number} is no object in JSON"));
-                continue;
-            }
+        let Ok(line) = serde_json::from_slice::<Line>(line) else {
+            complaints.add(format!("line {number} is no object in JSON"));
+            continue;
         };
         match (line.kind.0.as_deref(), line.name.0, line.version.0, line.slice.0, line.path) {
             (Some("package"), Some(name), Some(version), ..) => {

@@ -1,5 +1,5 @@
 //! Conan packages: the `conaninfo.txt` of each binary package, in the cache of Conan 1 or where Conan 2 deployed it
-//! (Conan "The cache", "full_deploy").
+//! (Conan "The cache", "Deployers").
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

@@ -50,8 +50,9 @@ impl Collector for Dart {
     fn accepts(&self, path: &ImagePath) -> bool {
         let mut above = path.components().rev().skip(1);
         match (above.next(), above.next(), above.next(), above.next()) {
-            (Some(name), Some(b"git"), Some(cache), _) => is_cache(cache) && name.contains(&b'-'),
-            (Some(name), Some(_), Some(b"hosted"), Some(cache)) => is_cache(cache) && name.contains(&b'-'),
+            (Some(name), Some(b"git"), Some(cache), _) | (Some(name), Some(_), Some(b"hosted"), Some(cache)) => {
+                is_cache(cache) && name.contains(&b'-')
+            }
             _ => false,
         }
     }

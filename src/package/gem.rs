@@ -1,4 +1,4 @@
-//! Ruby gems: the specification of each, as RubyGems and Bundler write it at installation (RubyGems "Specification
+//! Ruby gems: the specification of each, as `RubyGems` and Bundler write it at installation (`RubyGems` "Specification
 //! Reference", `Gem::StubSpecification`).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -13,7 +13,7 @@ use super::literal::{assigned, split_at, string, strings};
 use super::purl;
 use super::text::{complain, field, lines};
 
-/// Packages of RubyGems.
+/// Packages of `RubyGems`.
 pub(super) static GEM: Ecosystem = Ecosystem { id: "gem", purl_type: "gem", is_system: false };
 
 /// Reads every `.gemspec` that Ruby loads gems by.
@@ -54,11 +54,12 @@ impl Collector for Gem {
     /// `bundler/gems/NAME-COMMIT/NAME.gemspec`, which Bundler replaces by its result. Others are sources.
     fn accepts(&self, path: &ImagePath) -> bool {
         let mut above = path.components().rev().skip(1);
-        match (above.next(), above.next(), above.next()) {
-            (Some(b"specifications"), ..) | (Some(b"default"), Some(b"specifications"), _) => true,
-            (Some(_), Some(b"gems"), Some(b"bundler")) => true,
-            _ => false,
-        }
+        matches!(
+            (above.next(), above.next(), above.next()),
+            (Some(b"specifications"), ..)
+                | (Some(b"default"), Some(b"specifications"), _)
+                | (Some(_), Some(b"gems"), Some(b"bundler"))
+        )
     }
 
     fn about(&self) -> Option<&'static About> {
@@ -78,7 +79,7 @@ impl Collector for Gem {
 
 const SUFFIX: &str = ".gemspec";
 
-/// What the specification says by the comment that RubyGems itself finds gems by, or by the literals assigned.
+/// What the specification says by the comment that `RubyGems` itself finds gems by, or by the literals assigned.
 fn parse(bytes: &[u8]) -> Result<PackageFact, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut stub = None;

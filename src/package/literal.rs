@@ -58,7 +58,9 @@ mod tests {
 
     #[test]
     fn strings_are_read_but_not_evaluated() {
-        let cases: &[(&[u8], Option<(&[u8], &[u8])>)] = &[
+        /// A string and what follows.
+        type Read = Option<(&'static [u8], &'static [u8])>;
+        let cases: &[(&[u8], Read)] = &[
             (b"\"a b\".freeze", Some((b"a b", b".freeze"))),
             (b"  'a\"b' # x", Some((b"a\"b", b" # x"))),
             (b"%q<rake>.freeze, [", Some((b"rake", b".freeze, ["))),

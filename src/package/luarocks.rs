@@ -1,4 +1,4 @@
-//! Lua rocks: the rockspec that LuaRocks keeps of each rock in its tree (LuaRocks "Rockspec format").
+//! Lua rocks: the rockspec that `LuaRocks` keeps of each rock in its tree (`LuaRocks` "Rockspec format").
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -11,7 +11,7 @@ use super::literal::{assigned, string};
 use super::purl;
 use super::text::{complain, field, lines};
 
-/// Rocks of LuaRocks.
+/// Rocks of `LuaRocks`.
 static LUAROCKS: Ecosystem = Ecosystem { id: "luarocks", purl_type: "luarocks", is_system: false };
 
 /// Reads every `.rockspec` of a tree of installed rocks.

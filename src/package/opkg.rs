@@ -1,4 +1,4 @@
-//! Packages of OpenWrt and Yocto: opkg's database (opkg `libopkg/pkg_parse.c`, paragraphs as in deb-control(5)).
+//! Packages of `OpenWrt` and Yocto: opkg's database (opkg `libopkg/pkg_parse.c`, paragraphs as in deb-control(5)).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -13,7 +13,7 @@ use super::owned::Resolver;
 use super::purl;
 use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, complain, field, header, lines};
 
-/// Packages of OpenWrt, Yocto and their kin.
+/// Packages of `OpenWrt`, Yocto and their kin.
 static OPKG: Ecosystem = Ecosystem { id: "opkg", purl_type: "opkg", is_system: true };
 
 /// Reads `status`, and of each package `info/NAME.list` and `info/NAME.control`.
@@ -31,7 +31,7 @@ impl Collector for Opkg {
         1
     }
 
-    /// OpenWrt has its database below `/usr/lib`, Yocto below `/var/lib`.
+    /// `OpenWrt` has its database below `/usr/lib`, Yocto below `/var/lib`.
     fn select(&self) -> &'static [Select] {
         &[
             Select::Path("usr/lib/opkg/status"),

@@ -150,8 +150,11 @@ fn read(bytes: &[u8]) -> Option<Record<'_>> {
     }
 }
 
-/// One value that `bytes` begin with: the text of a string, whether it opens an array, and what follows.
-fn value(bytes: &[u8]) -> Option<(Option<&[u8]>, bool, &[u8])> {
+/// Of a value: the text of a string, whether it opens an array, and what follows.
+type Value<'a> = (Option<&'a [u8]>, bool, &'a [u8]);
+
+/// The value that `bytes` begin with.
+fn value(bytes: &[u8]) -> Option<Value<'_>> {
     match bytes.split_at_checked(2)? {
         (b"s:", rest) => {
             let (length, rest) = split_at(rest, b":\"")?;

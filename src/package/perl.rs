@@ -1,5 +1,5 @@
 //! Perl distributions: what `cpanm` keeps of each one it installed, and the log of `make install`
-//! (App::cpanminus `.meta`, ExtUtils::Install `perllocal.pod`).
+//! (`App::cpanminus` `.meta`, `ExtUtils::Install` `perllocal.pod`).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

@@ -45,14 +45,12 @@ impl Collector for Portage {
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
         let Some((category, name_and_version)) = place(file.path) else { return };
-        match file.path.file_name() {
-            b"CONTENTS" => contents(category, name_and_version, file.bytes, facts),
-            _ => {
-                let text = String::from_utf8_lossy(file.bytes.get(..LONGEST).unwrap_or(file.bytes));
-                let words: Vec<&str> = text.split_whitespace().collect();
-                facts.push(Fact::Text { key: "needs", text: words.join(" ").into() });
-            }
+        if file.path.file_name() == b"CONTENTS" {
+            return contents(category, name_and_version, file.bytes, facts);
         }
+        let text = String::from_utf8_lossy(file.bytes.get(..LONGEST).unwrap_or(file.bytes));
+        let words: Vec<&str> = text.split_whitespace().collect();
+        facts.push(Fact::Text { key: "needs", text: words.join(" ").into() });
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {

@@ -1,4 +1,4 @@
-//! Bills of materials inside of an image: CycloneDX in JSON (ECMA-424, 1.2 to 1.7), SPDX 2.2 and 2.3 in JSON and in
+//! Bills of materials inside of an image: `CycloneDX` in JSON (ECMA-424, 1.2 to 1.7), SPDX 2.2 and 2.3 in JSON and in
 //! tags and values.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]

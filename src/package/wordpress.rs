@@ -1,4 +1,4 @@
-//! WordPress: its own version, and the headers of plugins and themes (Plugin Handbook "Header Requirements", Theme
+//! `WordPress`: its own version, and the headers of plugins and themes (Plugin Handbook "Header Requirements", Theme
 //! Handbook "Main Stylesheet").
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -11,19 +11,19 @@ use super::literal::{assigned, string};
 use super::purl;
 use super::text::{complain, field, lines};
 
-/// WordPress itself, which is of no registry.
+/// `WordPress` itself, which is of no registry.
 static WORDPRESS: Ecosystem = Ecosystem { id: "wordpress", purl_type: "generic", is_system: false };
 
-/// Plugins of WordPress.
+/// Plugins of `WordPress`.
 static PLUGIN: Ecosystem = Ecosystem { id: "wordpress-plugin", purl_type: "wordpress-plugin", is_system: false };
 
-/// Themes of WordPress.
+/// Themes of `WordPress`.
 static THEME: Ecosystem = Ecosystem { id: "wordpress-theme", purl_type: "wordpress-theme", is_system: false };
 
 /// Reads `version.php`, and the first lines of the files in which headers may be.
 pub(super) struct WordPress;
 
-/// What WordPress reads of a file for its header (`get_file_data`).
+/// What `WordPress` reads of a file for its header (`get_file_data`).
 const HEADER: usize = 8 << 10;
 
 impl Collector for WordPress {
