@@ -7,8 +7,7 @@ use crate::limitation::Limitation;
 /// Says that a database was not read.
 pub(super) struct UnreadDatabases;
 
-const DATABASES: &[Select] =
-    &[Select::Path("usr/lib/opkg/status"), Select::Path("var/lib/pacman/local/ALPM_DB_VERSION")];
+const DATABASES: &[Select] = &[Select::Path("nix/var/nix/db/db.sqlite")];
 
 impl Collector for UnreadDatabases {
     fn id(&self) -> &'static str {
@@ -36,23 +35,15 @@ impl Collector for UnreadDatabases {
             if entry.size == 0 {
                 continue;
             }
-            let manager = manager(path.as_bytes());
             inventory.limitations.push(
                 Limitation::gap(
                     "package-database-unread",
                     format!("layer {} {path}", node.layer),
-                    format!("the packages of {manager} are not read yet, so none is listed"),
+                    "the packages of Nix are not read yet, so none is listed",
                 )
                 .help("list them with another tool; `--allow-partial` accepts the gap"),
             );
         }
-    }
-}
-
-fn manager(path: &[u8]) -> &'static str {
-    match path {
-        b"usr/lib/opkg/status" => "opkg",
-        _ => "pacman",
     }
 }
 
@@ -63,10 +54,9 @@ mod tests {
     #[test]
     fn a_database_that_cannot_be_read_is_a_gap() {
         let cases: &[(&str, &str, &[&str])] = &[
-            ("usr/lib/opkg/status", "Package: a", &["package-database-unread"]),
-            ("var/lib/pacman/local/ALPM_DB_VERSION", "9", &["package-database-unread"]),
-            ("usr/lib/opkg/status", "", &[]),
-            ("srv/opkg/status", "Package: a", &[]),
+            ("nix/var/nix/db/db.sqlite", "SQLite format 3", &["package-database-unread"]),
+            ("nix/var/nix/db/db.sqlite", "", &[]),
+            ("srv/db.sqlite", "SQLite format 3", &[]),
         ];
         for (path, content, codes) in cases {
             let inventory = assemble(&Image::new().file(path, content));

@@ -2,13 +2,11 @@
 
 use crate::collect::{Facts, PackageFact};
 use crate::format::rust_audit::{CrateKind, RustAudit};
-use crate::inventory::{Ecosystem, Need, Proof};
+use crate::inventory::{Need, Proof};
 use crate::rule::Confidence;
 
+use super::super::ecosystem::CARGO;
 use crate::package::purl;
-
-/// Crates of cargo.
-pub(in crate::package) static CARGO: Ecosystem = Ecosystem { id: "cargo", purl_type: "cargo", is_system: false };
 
 /// Adds the crates of one program. Of those that only built it (build scripts, macros and what they use) no code need be
 /// there, so that they are less sure; what they generated is.

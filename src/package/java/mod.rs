@@ -15,17 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
 use crate::digest::sha1;
 use crate::format::zip::{Archive, Budget, Entry, ZipError};
-use crate::inventory::{Ecosystem, Proof};
+use crate::inventory::Proof;
 use crate::rule::Confidence;
 use crate::size::ByteSize;
 
 use self::manifest::Manifest;
 use self::pom::Pom;
+use super::ecosystem::MAVEN;
 use super::purl;
 use super::text::{Complaints, PACKAGES_PER_FILE, PATH, field};
-
-/// Artifacts of Maven's repositories.
-static MAVEN: Ecosystem = Ecosystem { id: "maven", purl_type: "maven", is_system: false };
 
 /// Archives inside one another, the file itself not counted. An ear with wars with jars has two.
 const DEPTH: usize = 8;
