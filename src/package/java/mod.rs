@@ -12,7 +12,7 @@ mod pom;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
 use crate::digest::sha1;
 use crate::format::zip::{Archive, Budget, Entry, ZipError};
 use crate::inventory::Proof;
@@ -92,6 +92,9 @@ impl Collector for Java {
             facts.package(package);
         }
         reading.complaints.push(facts);
+        for what in reading.oddities.into_texts() {
+            facts.push(Fact::Oddity(what.into()));
+        }
     }
 
     fn about(&self) -> Option<&'static About> {
@@ -104,6 +107,7 @@ impl Collector for Java {
             not_seen: &[
                 "archives whose name and manifest give no version",
                 "shaded copies whose records were left out",
+                "programs unpacked into folders, but for the archives in these",
                 "archives under other endings, such as `.zip`, and files of modules (`.jmod`, `jimage`)",
             ],
             references: &[
@@ -122,6 +126,8 @@ struct Reading {
     texts: usize,
     found: Vec<PackageFact>,
     complaints: Complaints,
+    /// What hides no package.
+    oddities: Complaints,
     /// Nothing more is read.
     is_over: bool,
 }
@@ -153,6 +159,7 @@ impl Reading {
             texts: TEXTS,
             found: Vec::new(),
             complaints: Complaints::default(),
+            oddities: Complaints::default(),
             is_over: false,
         }
     }
@@ -162,8 +169,14 @@ impl Reading {
     fn archive(&mut self, bytes: &[u8], name: &str, place: &str, depth: usize) {
         let archive = match Archive::open(bytes, &mut self.budget) {
             Ok(archive) => archive,
-            // other programs use some of the endings too
-            Err(ZipError::NoArchive) if !is_surely_java(name) => return,
+            Err(ZipError::NoArchive) => {
+                // other programs use some of the endings too; and what Java cannot open hides nothing
+                if is_surely_java(name) {
+                    let at = if place.is_empty() { String::new() } else { format!("`{}`: ", shown(place)) };
+                    self.oddities.add(format!("{at}{}", ZipError::NoArchive));
+                }
+                return;
+            }
             Err(error) => return self.complain(place, "", error),
         };
         self.flaws(&archive, place);
