@@ -74,3 +74,50 @@ fn nearest(packages: &[Package], package: &Package, need: &Need, candidates: &[u
 fn shared_folders(a: &ImagePath, b: &ImagePath) -> usize {
     a.components().zip(b.components()).take_while(|(a, b)| a == b).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::package::testing::{Image, assemble};
+
+    #[test]
+    fn needs_lead_to_what_is_installed() {
+        let status = "Package: a\nStatus: install ok installed\nVersion: 1\nPre-Depends: dpkg (>= 1.15)\n\
+            Depends: libb2:any (>= 2) | libb1, mta, gone\n\nPackage: libb1\nStatus: install ok installed\nVersion: 1\n\n\
+            Package: exim\nStatus: install ok installed\nVersion: 4\nProvides: mta (= 4), mail\n";
+        let database = "P:tool\nV:1-r0\nD:so:libc.so.1 !other missing>1\n\nP:musl\nV:1.2-r0\np:so:libc.so.1=1\n";
+        let manifest =
+            |name: &str, version: &str, rest: &str| format!(r#"{{"name":"{name}","version":"{version}"{rest}}}"#);
+        let needs = r#","dependencies":{"c":"*","gone":"1"},"peerDependencies":[]"#;
+        let image = Image::new()
+            .file("var/lib/dpkg/status", status)
+            .file("lib/apk/db/installed", database)
+            .file(
+                "site/Web-1.dist-info/METADATA",
+                "Name: Web\nVersion: 1\nRequires-Dist: zope.interface[x] (>=4) ; extra == 'y'\n",
+            )
+            .file("site/zope_interface-5.dist-info/METADATA", "Name: zope_interface\nVersion: 5\n")
+            .file("app/node_modules/b/package.json", manifest("b", "1", needs))
+            .file("app/node_modules/b/node_modules/c/package.json", manifest("c", "2", ""))
+            .file("app/node_modules/c/package.json", manifest("c", "1", ""))
+            .file("app/node_modules/d/package.json", manifest("d", "1", needs));
+        let inventory = assemble(&image);
+        let mut edges = Vec::new();
+        for package in &inventory.packages {
+            for index in &package.dependencies {
+                let other = &inventory.packages[*index as usize];
+                edges.push(format!("{} {} > {} {}", package.name, package.version, other.name, other.version));
+            }
+        }
+        assert_eq!(
+            edges,
+            [
+                "tool 1-r0 > musl 1.2-r0",
+                "a 1 > exim 4",
+                "a 1 > libb1 1",
+                "b 1 > c 2",
+                "d 1 > c 1",
+                "Web 1 > zope_interface 5"
+            ]
+        );
+    }
+}

@@ -10,21 +10,50 @@
 
 mod accounts;
 mod apk;
+mod binary;
+mod bitnami;
+mod chisel;
+mod composer;
+mod conan;
+mod conda;
 mod cran;
+mod dart;
+mod deb_copyright;
 mod dependency;
 mod dpkg;
 mod ecosystem;
+mod egg;
+mod erlang;
+mod gem;
+mod java;
+mod julia;
+mod jvm;
+mod lenient;
+mod literal;
 mod lock;
+mod luarocks;
 mod npm;
+mod nuget;
+mod opkg;
 mod os_release;
 mod owned;
+mod pacman;
 mod page;
+mod pear;
+mod perl;
+mod portage;
 mod purl;
 mod python;
+mod rpm;
+mod sbom;
+mod swift;
 #[cfg(test)]
 mod testing;
 mod text;
 mod unread;
+mod wordpress;
+mod xml;
+mod yarn_pnp;
 
 use crate::collect::Collector;
 
@@ -37,7 +66,25 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &deb_copyright::DebCopyright,
+    &chisel::Chisel,
+    &opkg::Opkg,
+    &pacman::Pacman,
+    &portage::Portage,
+    &rpm::Rpm,
+    &conda::Conda,
+    &binary::Programs,
+    &bitnami::Bitnami,
+    &composer::Composer,
+    &conan::Conan,
     &cran::Cran,
+    &dart::Dart,
+    &egg::Eggs,
+    &erlang::Erlang,
+    &gem::Gem,
+    &java::Java,
+    &julia::Julia,
+    &jvm::Jvm,
     &lock::bun::BUN_LOCK,
     &lock::bundler::BUNDLER_LOCK,
     &lock::cargo::CARGO_LOCK,
@@ -59,8 +106,17 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::swift::SWIFT_LOCK,
     &lock::uv::UV_LOCK,
     &lock::yarn::YARN_LOCK,
+    &luarocks::LuaRocks,
     &npm::Npm,
+    &nuget::NuGet,
+    &nuget::NuGetDeclared,
+    &pear::Pear,
+    &perl::Perl,
     &python::Python,
+    &sbom::Sbom,
+    &swift::Swift,
+    &wordpress::WordPress,
+    &yarn_pnp::YarnPnp,
     &unread::UnreadDatabases,
     &owned::Owners,
 ];

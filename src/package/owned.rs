@@ -244,4 +244,40 @@ mod tests {
         ];
         assert_eq!(packages(&assemble(&image)), expected);
     }
+
+    #[test]
+    fn what_a_later_layer_took_away_is_told_with_that_layer() {
+        let stanza = |name: &str, version: &str| {
+            format!("Package: {name}\nStatus: install ok installed\nVersion: {version}\nArchitecture: all\n\n")
+        };
+        let manifest = |version: &str| format!(r#"{{"name":"a","version":"{version}"}}"#);
+        let image = Image::new()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "1"), stanza("gone", "1")].concat())
+            .file("app/node_modules/a/package.json", manifest("1"))
+            .file("app/node_modules/a/test/package.json", manifest("7"))
+            .layer()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "2"), stanza("gone", "1")].concat())
+            .layer()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "2")].concat())
+            .file("app/.wh.node_modules", "");
+        let inventory = assemble(&image);
+        assert_eq!(inventory.packages.len(), 2, "{:?}", packages(&inventory));
+        let removed: Vec<String> = inventory
+            .removed
+            .iter()
+            .map(|package| {
+                let [location] = &package.locations[..] else { panic!("{package:?}") };
+                let layers = (location.added_by, location.node.layer, package.removed_in_layer);
+                format!("{} {} {layers:?}", package.purl, location.path)
+            })
+            .collect();
+        assert_eq!(
+            removed,
+            [
+                "pkg:deb/debian/gone@1?arch=all /var/lib/dpkg/status (0, 1, Some(2))",
+                "pkg:deb/debian/old@1?arch=all /var/lib/dpkg/status (0, 0, Some(1))",
+                "pkg:npm/a@1 /app/node_modules/a/package.json (0, 0, Some(2))",
+            ]
+        );
+    }
 }
