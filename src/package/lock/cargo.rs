@@ -19,7 +19,7 @@ pub(in crate::package) static CARGO_LOCK: LockFile = LockFile {
     id: "cargo-lock",
     ecosystem: &CARGO,
     select: &[Select::Name("Cargo.lock")],
-    limit: ByteSize::mib(16),
+    limit: ByteSize::mib(32),
     read,
     about: &About {
         title: "Lock files of Cargo",
@@ -48,18 +48,18 @@ struct Package {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    let lock: Lock = read::toml(bytes)?;
-    if lock.package.is_cut {
-        declared.cut();
-    }
-    for package in lock.package.list.iter().chain(&lock.root) {
-        let needs = package.dependencies.list.iter().map(|need| {
-            let mut words = need.split(' ').map(str::to_owned);
-            Need { name: words.next().unwrap_or_default(), version: words.next() }
-        });
-        declared.add(Entry { needs: needs.collect(), ..Entry::new(&package.name, &package.version) });
-    }
-    Ok(())
+    read::toml(bytes, "package", declared, |lock: Lock, declared| {
+        if lock.package.is_cut {
+            declared.cut();
+        }
+        for package in lock.package.list.iter().chain(&lock.root) {
+            let needs = package.dependencies.list.iter().map(|need| {
+                let mut words = need.split(' ').map(str::to_owned);
+                Need { name: words.next().unwrap_or_default(), version: words.next() }
+            });
+            declared.add(Entry { needs: needs.collect(), ..Entry::new(&package.name, &package.version) });
+        }
+    })
 }
 
 #[cfg(test)]
@@ -99,6 +99,13 @@ source = "git+https://example.com/b#0"
     fn packages_are_declared_with_what_they_need() {
         let expected = ["cargo/a@1.0.0: b@1.0.0", "cargo/app@0.1.0: a@1.0.0 b@2.0.0", "cargo/b@1.0.0", "cargo/b@2.0.0"];
         assert_eq!(shown("srv/Cargo.lock", LOCK), expected);
+    }
+
+    #[test]
+    fn a_broken_table_costs_itself() {
+        let shown = shown("Cargo.lock", LOCK.replace("version = \"1.0.0\"\nsource", "version =\nsource"));
+        assert_eq!(shown[..3], ["cargo/app@0.1.0: b@2.0.0", "cargo/b@1.0.0", "cargo/b@2.0.0"]);
+        assert!(shown.len() == 4 && shown[3].starts_with("! the table at line 9 "), "{shown:?}");
     }
 
     #[test]

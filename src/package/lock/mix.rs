@@ -21,7 +21,7 @@ pub(in crate::package) static MIX_LOCK: LockFile = LockFile {
         reads: "Real names and versions of all packages from Hex that a project asks for, those of all environments, \
             and which of them needs which.",
         not_seen: &["packages from Git, of which the file tells no version", FOREIGN_UNSEEN],
-        references: &["https://hexdocs.pm/mix/Mix.Tasks.Deps.html", "https://hex.pm/docs/usage"],
+        references: &["https://hexdocs.pm/mix/Mix.Tasks.Deps.html"],
     },
 };
 

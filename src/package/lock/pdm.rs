@@ -19,7 +19,7 @@ pub(in crate::package) static PDM_LOCK: LockFile = LockFile {
     id: "pdm-lock",
     ecosystem: &PYPI,
     select: &[Select::Name("pdm.lock")],
-    limit: ByteSize::mib(16),
+    limit: ByteSize::mib(32),
     read,
     about: &About {
         title: "Lock files of PDM",
@@ -46,17 +46,17 @@ struct Package {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    let lock: Lock = read::toml(bytes)?;
-    if lock.package.is_cut {
-        declared.cut();
-    }
-    for package in &lock.package.list {
-        // a folder that is linked into the environment has none
-        let Some(version) = &package.version else { continue };
-        let needs = package.dependencies.list.iter().filter_map(|requirement| name_of(requirement));
-        declared.add(Entry::new(&package.name, version).needing(needs));
-    }
-    Ok(())
+    read::toml(bytes, "package", declared, |lock: Lock, declared| {
+        if lock.package.is_cut {
+            declared.cut();
+        }
+        for package in &lock.package.list {
+            // a folder that is linked into the environment has none
+            let Some(version) = &package.version else { continue };
+            let needs = package.dependencies.list.iter().filter_map(|requirement| name_of(requirement));
+            declared.add(Entry::new(&package.name, version).needing(needs));
+        }
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(in crate::package) static POETRY_LOCK: LockFile = LockFile {
     id: "poetry-lock",
     ecosystem: &PYPI,
     select: &[Select::Name("poetry.lock")],
-    limit: ByteSize::mib(16),
+    limit: ByteSize::mib(32),
     read,
     about: &About {
         title: "Lock files of Poetry",
@@ -45,14 +45,14 @@ struct Package {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    let lock: Lock = read::toml(bytes)?;
-    if lock.package.is_cut {
-        declared.cut();
-    }
-    for package in &lock.package.list {
-        declared.add(Entry::new(&package.name, &package.version).needing(package.dependencies.keys()));
-    }
-    Ok(())
+    read::toml(bytes, "package", declared, |lock: Lock, declared| {
+        if lock.package.is_cut {
+            declared.cut();
+        }
+        for package in &lock.package.list {
+            declared.add(Entry::new(&package.name, &package.version).needing(package.dependencies.keys()));
+        }
+    })
 }
 
 #[cfg(test)]

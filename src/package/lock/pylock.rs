@@ -19,7 +19,7 @@ pub(in crate::package) static PYLOCK: LockFile = LockFile {
     id: "pylock",
     ecosystem: &PYPI,
     select: &[Select::Name("pylock.toml")],
-    limit: ByteSize::mib(16),
+    limit: ByteSize::mib(32),
     read,
     about: &About {
         title: "Python's shared lock files",
@@ -37,7 +37,7 @@ pub(in crate::package) static PYLOCK: LockFile = LockFile {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Lock {
-    lock_version: String,
+    lock_version: Option<String>,
     #[serde(default)]
     packages: List<Package, PACKAGES_PER_FILE>,
 }
@@ -58,20 +58,23 @@ struct Dependency {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    let lock: Lock = read::toml(bytes)?;
-    if !lock.lock_version.starts_with("1.") {
-        return Err("its `lock-version` is not 1".to_owned());
+    let mut version: Option<String> = None;
+    read::toml(bytes, "packages", declared, |lock: Lock, declared| {
+        version = version.take().or(lock.lock_version);
+        if lock.packages.is_cut {
+            declared.cut();
+        }
+        for package in lock.packages.list {
+            let Some(version) = package.version else { continue };
+            let needs = package.dependencies.list.into_iter();
+            let needs = needs.filter_map(|need| Some(Need { name: need.name?, version: need.version })).collect();
+            declared.add(Entry { needs, ..Entry::new(&package.name, &version) });
+        }
+    })?;
+    match version {
+        Some(version) if version.starts_with("1.") => Ok(()),
+        _ => Err("its `lock-version` is not 1".to_owned()),
     }
-    if lock.packages.is_cut {
-        declared.cut();
-    }
-    for package in lock.packages.list {
-        let Some(version) = package.version else { continue };
-        let needs = package.dependencies.list.into_iter();
-        let needs = needs.filter_map(|need| Some(Need { name: need.name?, version: need.version })).collect();
-        declared.add(Entry { needs, ..Entry::new(&package.name, &version) });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -109,7 +112,12 @@ directory = { path = "." }
 
     #[test]
     fn broken_files_are_told() {
-        for text in ["lock-version = \"2.0\"\n", "a = 1\n", "[\n", "lock-version = \"1.0\"\npackages = [{}]\n"] {
+        for text in [
+            "lock-version = \"2.0\"\n",
+            "a = 1\n",
+            "lock-version = \"1.0\"\n[\n",
+            "lock-version = \"1.0\"\n[[packages]]\n",
+        ] {
             let shown = shown("pylock.toml", text);
             assert!(shown.len() == 1 && shown[0].starts_with('!'), "{text} {shown:?}");
         }

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::declared::Declared;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
 
 /// Nodes of one YAML file. The lock file of a repository of 500 projects has 300,000.
 const YAML_NODES: usize = 3_000_000;
+
+/// Longest table of a TOML file, in bytes. A package with all its archives takes below 100 KiB.
+const TABLE: usize = 1 << 20;
 
 /// Depth of one YAML file; lock files have 6.
 const YAML_DEPTH: usize = 64;
@@ -216,10 +220,62 @@ pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| format!("it is not the JSON of a lock file: {error}"))
 }
 
-/// A TOML document. Its depth is capped by the crate, at 80.
-pub(super) fn toml<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    toml::from_str(text(bytes)?)
-        .map_err(|error| format!("it is not the TOML of a lock file: {}", first_line(error.message())))
+/// A TOML lock file, table by table: `[[package]]` with what is below it, for `key` `package`; and what stands before
+/// and between these tables. A table that is not understood costs itself, and the memory that TOML takes is that of
+/// one table. The depth is capped by the crate, at 80.
+///
+/// Checksums of old files, below `metadata`, are not looked at.
+pub(super) fn toml<T: DeserializeOwned>(
+    bytes: &[u8],
+    key: &str,
+    declared: &mut Declared,
+    mut each: impl FnMut(T, &mut Declared),
+) -> Result<(), String> {
+    for (line, table) in tables(text(bytes)?, key) {
+        if table.starts_with("[metadata") || table.trim().is_empty() {
+            continue;
+        }
+        if table.len() > TABLE {
+            declared.complain(format!("the table at line {line} is longer than {} MiB", TABLE >> 20));
+            continue;
+        }
+        match toml::from_str(table) {
+            Ok(table) => each(table, declared),
+            Err(error) => {
+                let what = first_line(error.message());
+                declared.complain(format!("the table at line {line} is not the TOML of a lock file: {what}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where each table begins (line, from 1), and its text.
+fn tables<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+    let mut rest = text;
+    let mut next_line: usize = 1;
+    std::iter::from_fn(move || {
+        let (mut end, mut lines) = (0_usize, 0_usize);
+        for line in rest.split_inclusive('\n') {
+            if lines > 0 && begins_table(line, key) {
+                break;
+            }
+            end = end.saturating_add(line.len());
+            lines = lines.saturating_add(1);
+        }
+        let (table, after) = rest.split_at_checked(end).filter(|(table, _)| !table.is_empty())?;
+        let first = next_line;
+        rest = after;
+        next_line = next_line.saturating_add(lines);
+        Some((first, table))
+    })
+}
+
+/// Whether this is a line such as `[[package]]` or `[metadata]`, and not `[package.source]`, which goes on.
+fn begins_table(line: &str, key: &str) -> bool {
+    let Some(header) = line.strip_prefix('[') else { return false };
+    let name = header.trim_start_matches('[');
+    !name.strip_prefix(key).is_some_and(|below| below.starts_with('.'))
 }
 
 /// The documents of a YAML file. No lock file has aliases, so none is followed far.
@@ -333,7 +389,20 @@ mod tests {
     fn deep_documents_are_refused() {
         let deep = format!("a: {}{}", "[".repeat(5_000), "]".repeat(5_000));
         assert!(yaml::<Entries<IgnoredAny, 9>>(deep.as_bytes()).is_err());
-        assert!(toml::<Entries<IgnoredAny, 9>>(deep.replace(": ", " = ").as_bytes()).is_err());
+        assert!(toml::from_str::<Entries<IgnoredAny, 9>>(&deep.replace(": ", " = ")).is_err());
+    }
+
+    #[test]
+    fn toml_is_read_table_by_table() {
+        let text = "v = 1\n\n[[p]]\nn = [\n  [1],\n]\n[p.q]\nx = 1\n[[p.r]]\n[[p]]\n[px]\n[metadata]\n";
+        let found: Vec<_> = tables(text, "p").map(|(line, table)| (line, table.lines().count())).collect();
+        assert_eq!(found, [(1, 2), (3, 7), (10, 1), (11, 1), (12, 1)]);
+        assert_eq!(tables("", "p").count(), 0);
+        let mut declared = Declared::default();
+        let long = format!("[[p]]\nn = \"{}\"\n[[p]]\nn = 1\n[[p]]\nn =\n", "a".repeat(TABLE));
+        let mut seen = 0;
+        toml(long.as_bytes(), "p", &mut declared, |_: Entries<IgnoredAny, 9>, _| seen += 1).expect("it is text");
+        assert_eq!(seen, 1);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(in crate::package) static UV_LOCK: LockFile = LockFile {
     id: "uv-lock",
     ecosystem: &PYPI,
     select: &[Select::Name("uv.lock")],
-    limit: ByteSize::mib(16),
+    limit: ByteSize::mib(32),
     read,
     about: &About {
         title: "Lock files of uv",
@@ -32,8 +32,7 @@ pub(in crate::package) static UV_LOCK: LockFile = LockFile {
 
 #[derive(Deserialize)]
 struct Lock {
-    /// Before the first release it was called a distribution.
-    #[serde(default, alias = "distribution")]
+    #[serde(default)]
     package: List<Package, PACKAGES_PER_FILE>,
 }
 
@@ -58,18 +57,18 @@ struct Dependency {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    let lock: Lock = read::toml(bytes)?;
-    if lock.package.is_cut {
-        declared.cut();
-    }
-    for package in lock.package.list {
-        let Some(version) = package.version else { continue };
-        let groups = package.optional_dependencies.list.into_iter().chain(package.dev_dependencies.list);
-        let needs = package.dependencies.list.into_iter().chain(groups.flat_map(|(_, group)| group.list));
-        let needs = needs.take(NEEDS).map(|need| Need { name: need.name, version: need.version }).collect();
-        declared.add(Entry { needs, ..Entry::new(&package.name, &version) });
-    }
-    Ok(())
+    read::toml(bytes, "package", declared, |lock: Lock, declared| {
+        if lock.package.is_cut {
+            declared.cut();
+        }
+        for package in lock.package.list {
+            let Some(version) = package.version else { continue };
+            let groups = package.optional_dependencies.list.into_iter().chain(package.dev_dependencies.list);
+            let needs = package.dependencies.list.into_iter().chain(groups.flat_map(|(_, group)| group.list));
+            let needs = needs.take(NEEDS).map(|need| Need { name: need.name, version: need.version }).collect();
+            declared.add(Entry { needs, ..Entry::new(&package.name, &version) });
+        }
+    })
 }
 
 #[cfg(test)]
