@@ -150,10 +150,13 @@ struct Install {
 impl Install {
     fn fact(self) -> Result<PackageFact, String> {
         let module = self.name.0.ok_or("it gives no name")?;
-        let version = self.version.0.ok_or_else(|| format!("it gives no version of `{module}`"))?;
-        let dist = self.dist.0.unwrap_or_default();
-        let dist = dist.strip_suffix(&*version).map_or(&*dist, |name| name.trim_end_matches(['-', 'v']));
-        let name = if dist.is_empty() { module.replace("::", "-") } else { dist.to_owned() };
+        // the version beside is the module's, which may be another
+        let (name, version) = match self.dist.0.as_deref().and_then(split_version) {
+            Some((name, version)) => (name.to_owned(), version.to_owned()),
+            None => {
+                (module.replace("::", "-"), self.version.0.ok_or_else(|| format!("it gives no version of `{module}`"))?)
+            }
+        };
         let provides: Vec<String> =
             [module].into_iter().chain(self.provides.0.into_iter().map(|(name, _)| name)).take(MODULES).collect();
         let author = self.pathname.0.as_deref().and_then(|path| path.split('/').nth(2)).map(str::to_owned);
@@ -164,6 +167,14 @@ impl Install {
         let fact = fact.ok_or_else(|| format!("`{name}` is no name of a distribution"))?;
         Ok(PackageFact { name, provides, ..fact })
     }
+}
+
+/// `Dist-Name-1.0` parted before its version, which begins with a digit, or with `v` and a digit.
+fn split_version(dist: &str) -> Option<(&str, &str)> {
+    let is_version = |text: &str| text.strip_prefix('v').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit());
+    let mut places =
+        dist.rmatch_indices('-').filter_map(|(at, _)| Some((dist.get(..at)?, dist.get(at.checked_add(1)?..)?)));
+    places.find(|(name, version)| !name.is_empty() && is_version(version))
 }
 
 /// What is wanted of a distribution's own metadata.
@@ -266,7 +277,7 @@ mod tests {
 
     #[test]
     fn distributions_and_modules_are_read() {
-        let uri = r#"{"name":"URI","version":"5.27","dist":"URI-5.27","pathname":"O/OA/OALDERS/URI-5.27.tar.gz","target":"URI",
+        let uri = r#"{"name":"URI","version":"5.2","dist":"URI-5.27","pathname":"O/OA/OALDERS/URI-5.27.tar.gz","target":"URI",
             "provides":{"URI::Escape":{"file":"x","version":"5.27"}}}"#;
         let http = r#"{"name":"HTTP::Tiny","version":"0.088","dist":"HTTP-Tiny-0.088","pathname":"D/DA/DAGOLDEN/HTTP-Tiny-0.088.tar.gz"}"#;
         let needs = r#"{"license":["perl_5"],"prereqs":{"runtime":{"requires":{"URI::Escape":"0","perl":"5.6"}}}}"#;
@@ -284,6 +295,21 @@ mod tests {
             "pkg:generic/JSON::XS@4.03 JSON::XS Medium  0",
         ];
         assert_eq!(seen(&image), (expected.map(str::to_owned).to_vec(), 1));
+    }
+
+    #[test]
+    fn distributions_are_parted_from_their_versions() {
+        let cases = [
+            ("libwww-perl-6.72", Some(("libwww-perl", "6.72"))),
+            ("Foo-v1.2.3", Some(("Foo", "v1.2.3"))),
+            ("Foo-Bar-1.0-TRIAL", Some(("Foo-Bar", "1.0-TRIAL"))),
+            ("Net-SSH2-0.73", Some(("Net-SSH2", "0.73"))),
+            ("Foo-Bar", None),
+            ("-1", None),
+        ];
+        for (dist, expected) in cases {
+            assert_eq!(super::split_version(dist), expected, "{dist}");
+        }
     }
 
     #[test]
