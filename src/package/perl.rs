@@ -97,7 +97,9 @@ impl Collector for Perl {
             .flat_map(|taken| taken.fact.provides.iter().map(|module| (module.as_str(), taken.fact.version.as_str())))
             .collect();
         for (mut package, taken) in found.into_iter().zip(&taken) {
-            if *package.ecosystem == MODULE && known.contains(&(package.name.as_str(), package.version.as_str())) {
+            let mut modules = taken.fact.provides.iter();
+            let is_known = modules.any(|module| known.contains(&(module.as_str(), package.version.as_str())));
+            if *package.ecosystem == MODULE && is_known {
                 continue;
             }
             if *package.ecosystem == CPAN {
@@ -253,8 +255,9 @@ fn log(bytes: &[u8], facts: &mut Facts) {
         }
     }
     for (name, version) in versions {
-        if let Some(fact) = purl::fact(&MODULE, &name, &version) {
-            facts.package(PackageFact { confidence: Some(Confidence::Medium), ..fact });
+        // most distributions are called as their first module is
+        if let Some(fact) = purl::fact(&MODULE, &name.replace("::", "-"), &version) {
+            facts.package(PackageFact { provides: vec![name], confidence: Some(Confidence::Medium), ..fact });
         }
     }
     complaints.push(facts);
@@ -292,9 +295,19 @@ mod tests {
         let expected = [
             "pkg:cpan/DAGOLDEN/HTTP-Tiny@0.088 HTTP-Tiny High Artistic-1.0-Perl OR GPL-1.0-or-later 1",
             "pkg:cpan/OALDERS/URI@5.27 URI High  0",
-            "pkg:generic/JSON::XS@4.03 JSON::XS Medium  0",
+            "pkg:generic/JSON-XS@4.03 JSON-XS Medium  0",
         ];
         assert_eq!(seen(&image), (expected.map(str::to_owned).to_vec(), 1));
+    }
+
+    #[test]
+    fn what_an_older_log_says_is_not_gone() {
+        let log = "=head2 x: C<Module> L<HTTP::Tiny|HTTP::Tiny>\nC<VERSION: 0.088>\n";
+        let (at, other) = ("lib/perllocal.pod", log.replace("HTTP::Tiny", "X::Y"));
+        let http = r#"{"name":"HTTP::Tiny","version":"0.088","dist":"HTTP-Tiny-0.088","pathname":"D/DA/DAGOLDEN/HTTP-Tiny-0.088.tar.gz"}"#;
+        let image = Image::new().file(at, log).file(&format!("{META}HTTP-Tiny-0.088/install.json"), http);
+        let inventory = assemble(&image.layer().file(at, format!("{log}{other}")));
+        assert_eq!((inventory.packages.len(), inventory.removed.len()), (2, 0), "{:?}", inventory.removed);
     }
 
     #[test]
