@@ -272,10 +272,10 @@ mod tests {
         let mut out = Vec::new();
         let mut length = text.len();
         while length > 0x7f {
-            out.push((length & 0x7f) as u8 | 0x80);
+            out.push(u8::try_from(length & 0x7f).expect("masked") | 0x80);
             length >>= 7;
         }
-        out.push(length as u8);
+        out.push(u8::try_from(length).expect("seven bits"));
         out.extend_from_slice(text);
         out
     }

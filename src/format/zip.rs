@@ -438,11 +438,10 @@ fn local_entry(header: &[u8], at: u64) -> Option<(Entry<'_>, usize)> {
     let content = header.get(start..).unwrap_or_default();
     let mut length = entry.packed_size;
     if entry.flags & DESCRIBED != 0 && length == 0 {
-        match find_descriptor(content) {
-            Some((packed_size, size, crc, end)) => {
-                (entry.packed_size, entry.size, entry.crc, length) = (packed_size, size, crc, end);
-            }
-            None => (entry.packed_size, length) = (u64::MAX, u64::MAX),
+        if let Some((packed_size, size, crc, end)) = find_descriptor(content) {
+            (entry.packed_size, entry.size, entry.crc, length) = (packed_size, size, crc, end);
+        } else {
+            (entry.packed_size, length) = (u64::MAX, u64::MAX);
         }
     }
     let next = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));

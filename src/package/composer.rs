@@ -5,15 +5,13 @@
 use serde::Deserialize;
 
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
-use crate::inventory::{Ecosystem, Need};
+use crate::inventory::Need;
 use crate::size::ByteSize;
 
+use super::ecosystem::COMPOSER;
 use super::lenient::{Entries, Items, Text, json};
 use super::purl;
 use super::text::{Complaints, PACKAGES_PER_FILE, complain};
-
-/// Packages of Composer.
-pub(super) static COMPOSER: Ecosystem = Ecosystem { id: "composer", purl_type: "composer", is_system: false };
 
 /// Reads every `composer/installed.json`; the folder above is `vendor` unless the project calls it otherwise.
 pub(super) struct Composer;

@@ -4,15 +4,13 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
-use crate::inventory::{Ecosystem, Need};
+use crate::inventory::Need;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
+use super::ecosystem::CONAN;
 use super::purl;
 use super::text::{complain, field, lines};
-
-/// Packages of Conan.
-static CONAN: Ecosystem = Ecosystem { id: "conan", purl_type: "conan", is_system: false };
 
 /// Reads every `conaninfo.txt` whose folder names its package.
 pub(super) struct Conan;

@@ -3,15 +3,13 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
-use crate::inventory::{Ecosystem, Need};
+use crate::inventory::Need;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
+use super::ecosystem::PUB;
 use super::purl;
 use super::text::{complain, field, header, lines};
-
-/// Packages of pub.
-static PUB: Ecosystem = Ecosystem { id: "pub", purl_type: "pub", is_system: false };
 
 /// Reads `pubspec.yaml` of packages in a cache.
 pub(super) struct Dart;

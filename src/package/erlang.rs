@@ -8,15 +8,13 @@ use crate::path::ImagePath;
 use crate::rule::Confidence;
 use crate::size::ByteSize;
 
+use super::ecosystem::HEX;
 use super::literal::split_at;
 use super::purl;
 use super::text::{complain, field};
 
 /// Applications that come with Erlang/OTP or Elixir.
 static OTP: Ecosystem = Ecosystem { id: "otp", purl_type: "otp", is_system: false };
-
-/// Packages of Hex.
-pub(super) static HEX: Ecosystem = Ecosystem { id: "hex", purl_type: "hex", is_system: false };
 
 /// Erlang/OTP as a whole.
 static ERLANG: Ecosystem = Ecosystem { id: "generic", purl_type: "generic", is_system: false };

@@ -4,17 +4,15 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
-use crate::inventory::{Ecosystem, Need, Proof};
+use crate::inventory::{Need, Proof};
 use crate::path::ImagePath;
 use crate::rule::Confidence;
 use crate::size::ByteSize;
 
+use super::ecosystem::GEM;
 use super::literal::{assigned, split_at, string, strings};
 use super::purl;
 use super::text::{complain, field, lines};
-
-/// Packages of `RubyGems`.
-pub(super) static GEM: Ecosystem = Ecosystem { id: "gem", purl_type: "gem", is_system: false };
 
 /// Reads every `.gemspec` that Ruby loads gems by.
 pub(super) struct Gem;

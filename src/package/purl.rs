@@ -1,5 +1,6 @@
 //! Package URLs (ECMA-427, formerly purl-spec), in canonical form.
 
+use std::borrow::Cow;
 use std::str::FromStr as _;
 
 use packageurl::PackageUrl;
@@ -129,6 +130,31 @@ pub(super) fn of_note(
     Some(purl.to_string())
 }
 
+/// The purl of a package that knows no distribution, with these qualifiers; those that are empty are left out.
+pub(super) fn with_qualifiers(
+    ecosystem: &Ecosystem,
+    name: &str,
+    version: &str,
+    qualifiers: &[(&str, &str)],
+) -> Option<String> {
+    let mut purl = PackageUrl::new(ecosystem.purl_type, name).ok()?;
+    purl.with_version(version).ok()?;
+    for (key, value) in qualifiers.iter().filter(|(_, value)| !value.is_empty()) {
+        purl.add_qualifier(*key, *value).ok()?;
+    }
+    Some(purl.to_string())
+}
+
+/// A name as packages of its ecosystem are told apart: those of `PyPI` go by several spellings (PEP 503).
+pub(super) fn folded<'a>(ecosystem: &Ecosystem, name: &'a str) -> Cow<'a, str> {
+    let is_sign = |sign: char| matches!(sign, '-' | '_' | '.');
+    if ecosystem.purl_type != "pypi" || !name.contains(|sign: char| sign.is_ascii_uppercase() || is_sign(sign)) {
+        return Cow::Borrowed(name);
+    }
+    let words: Vec<&str> = name.split(is_sign).filter(|word| !word.is_empty()).collect();
+    Cow::Owned(words.join("-").to_ascii_lowercase())
+}
+
 /// `debian-12`; a release that has no number yet goes by its codename.
 fn distro_qualifier(distro: &Distro) -> String {
     let release = if distro.version_id.is_empty() { &distro.codename } else { &distro.version_id };
@@ -194,6 +220,19 @@ mod tests {
             let source = Some((name.to_owned(), version.to_owned()));
             let fact = PackageFact { source, ..system(&dpkg::DEB, "a", "1", "all") };
             assert_eq!(of_system("debian", None, &fact).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn names_are_folded_where_spelling_does_not_matter() {
+        let cases = [
+            (&python::PYPI, "Zope.Interface", "zope-interface"),
+            (&python::PYPI, "a__-b", "a-b"),
+            (&python::PYPI, "six", "six"),
+            (&npm::NPM, "A.b", "A.b"),
+        ];
+        for (ecosystem, name, expected) in cases {
+            assert_eq!(folded(ecosystem, name), expected);
         }
     }
 

@@ -5,15 +5,12 @@
 use serde::Deserialize;
 
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
-use crate::inventory::Ecosystem;
 use crate::size::ByteSize;
 
+use super::ecosystem::SWIFT;
 use super::lenient::{Items, Text, json};
 use super::purl;
 use super::text::{Complaints, complain};
-
-/// Packages of Swift, by the address of their repository.
-static SWIFT: Ecosystem = Ecosystem { id: "swift", purl_type: "swift", is_system: false };
 
 /// Reads every `workspace-state.json`.
 pub(super) struct Swift;

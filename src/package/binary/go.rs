@@ -2,14 +2,12 @@
 
 use crate::collect::{Facts, PackageFact};
 use crate::format::go_build_info::{GoBuildInfo, GoModule};
-use crate::inventory::{Ecosystem, Need, Proof};
+use crate::inventory::{Need, Proof};
 use crate::rule::Confidence;
 
+use super::super::ecosystem::GOLANG;
 use crate::package::purl;
 use crate::package::text::complain;
-
-/// Go modules, and Go's own library as the module `stdlib`.
-pub(in crate::package) static GO: Ecosystem = Ecosystem { id: "golang", purl_type: "golang", is_system: false };
 
 /// What Go itself calls a version it does not know.
 const UNKNOWN: &str = "(devel)";
@@ -25,14 +23,14 @@ pub(super) fn push(info: &GoBuildInfo, facts: &mut Facts) {
     let standard = go_version(&info.go_version);
     let mut needs = Vec::new();
     if let Some(version) = standard
-        && let Some(fact) = purl::fact(&GO, "stdlib", version)
+        && let Some(fact) = purl::fact(&GOLANG, "stdlib", version)
     {
         needs.push(Need { name: fact.name.clone(), version: Some(fact.version.clone()) });
         facts.package(fact);
     }
     // the tool chain is not a module, but its advisories know it as one
     if info.path == "cmd/go"
-        && let Some(fact) = standard.and_then(|version| purl::fact(&GO, "toolchain", version))
+        && let Some(fact) = standard.and_then(|version| purl::fact(&GOLANG, "toolchain", version))
     {
         facts.package(fact);
     }
@@ -53,10 +51,10 @@ pub(super) fn push(info: &GoBuildInfo, facts: &mut Facts) {
 fn linked(module: &GoModule) -> Option<PackageFact> {
     let used = module.used();
     if !used.version.is_empty() {
-        return purl::fact(&GO, &used.path, &used.version);
+        return purl::fact(&GOLANG, &used.path, &used.version);
     }
     // replaced by a folder: the code is near that of the module, but nobody knows how near
-    let fact = purl::fact(&GO, &module.path, &module.version)?;
+    let fact = purl::fact(&GOLANG, &module.path, &module.version)?;
     let proof = Proof::Name(format!("replaced by {}", used.path).into());
     Some(PackageFact { confidence: Some(Confidence::Low), proof, ..fact })
 }
@@ -65,17 +63,17 @@ fn linked(module: &GoModule) -> Option<PackageFact> {
 fn main_module(module: &GoModule, info: &GoBuildInfo) -> Option<PackageFact> {
     let used = module.used();
     if !used.version.is_empty() && used.version != UNKNOWN {
-        return purl::fact(&GO, &used.path, &used.version);
+        return purl::fact(&GOLANG, &used.path, &used.version);
     }
     let guessed = told_to_linker(info.setting("-ldflags").unwrap_or_default(), &used.path)
         .map(|(version, text)| (version, format!("-ldflags {text}")))
         .or_else(|| of_siblings(info))
         .or_else(|| pseudo_version(info).map(|version| (version, "vcs.revision and vcs.time".to_owned())));
     if let Some((version, told)) = guessed {
-        let fact = purl::fact(&GO, &used.path, &version)?;
+        let fact = purl::fact(&GOLANG, &used.path, &version)?;
         return Some(PackageFact { confidence: Some(Confidence::Medium), proof: Proof::Name(told.into()), ..fact });
     }
-    Some(PackageFact { version: UNKNOWN.to_owned(), ..purl::fact(&GO, &used.path, "")? })
+    Some(PackageFact { version: UNKNOWN.to_owned(), ..purl::fact(&GOLANG, &used.path, "")? })
 }
 
 /// `1.22.1` of `go1.22.1 X:boringcrypto`, `1.24-4a1b2c3` of `devel go1.24-4a1b2c3 Thu Jan 9`.

@@ -44,7 +44,7 @@ enum Find {
     OfName,
     /// At the end of the file's name.
     InName,
-    /// In front of a build's host and time: `7.2.4builder-17048128410000000000`.
+    /// In front of a build's host and time, without any mark between (`7.2.4builder-17048128410000000000`), and alone.
     Build,
     /// In front of a revision: `2.8.3-86e043a`.
     Revision,
@@ -58,8 +58,8 @@ static KNOWN: &[Known] = &[
     Known { program: "busybox", names: &["busybox*"], find: &[After("BusyBox v", 2, "")] },
     Known { program: "curl", names: &["curl"], find: &[After("curl ", 2, " (")] },
     Known { program: "curl", names: &["libcurl.so*", "libcurl-*"], find: &[After("libcurl/", 2, "")] },
-    Known { program: "erts", names: &["beam.smp", "beam"], find: &[After("[erts-", 2, "]")] },
-    Known { program: "haproxy", names: &["haproxy"], find: &[After("HAProxy version ", 2, ""), Revision] },
+    Known { program: "erts", names: &["beam.smp", "beam"], find: &[After("(BEAM) emulator version ", 2, "")] },
+    Known { program: "haproxy", names: &["haproxy"], find: &[Revision] },
     Known { program: "httpd", names: &["httpd", "apache2"], find: &[After("Apache/", 3, "")] },
     Known { program: "julia", names: &["libjulia-internal.so.*", "libjulia.so.*"], find: &[InName] },
     Known {
@@ -153,11 +153,15 @@ impl Find {
                 let numbers = name.iter().position(u8::is_ascii_digit).and_then(|at| name.get(at..))?;
                 let numbers = std::str::from_utf8(numbers).ok()?;
                 let mut parts = numbers.split(|c: char| !c.is_ascii_digit());
-                let anchor = format!("\0{}.{}.", parts.next()?, parts.next().filter(|minor| !minor.is_empty())?);
+                let anchor = format!("{}.{}.", parts.next()?, parts.next().filter(|minor| !minor.is_empty())?);
                 memmem::find_iter(bytes, anchor.as_bytes()).take(PLACES).find_map(|at| {
-                    let rest = bytes.get(at.checked_add(1)?..)?;
+                    // linkers let a text begin within a longer one that ends alike, such as a folder's name
+                    let before = bytes.get(at.checked_sub(1)?)?;
+                    let rest = bytes.get(at..)?;
                     let version = version_at(rest, 3)?;
-                    (rest.get(version.len()) == Some(&0)).then(|| (version.to_owned(), version.to_owned()))
+                    let is_all =
+                        !before.is_ascii_alphanumeric() && *before != b'.' && rest.get(version.len()) == Some(&0);
+                    is_all.then(|| (version.to_owned(), version.to_owned()))
                 })
             }
             InName => {
@@ -167,11 +171,10 @@ impl Find {
             }
             // the end of the time, a flag, and a revision that releases do not have
             Build => memmem::find_iter(bytes, b"000000000\0").take(PLACES).find_map(|at| {
-                let text = text_before(bytes.get(..at)?)?;
-                let version = version_at(text.as_bytes(), 3)?;
-                let (_, time) = text.rsplit_once('-')?;
-                (time.len() >= 9 && time.bytes().all(|byte| byte.is_ascii_digit()))
-                    .then(|| (version.to_owned(), text.to_owned()))
+                // what stands before it need not end in a zero
+                let text = text_before(bytes.get(..at)?)?.trim_start_matches(|first: char| !first.is_ascii_digit());
+                let version = standing_alone(text, bytes)?;
+                Some((version.to_owned(), text.to_owned()))
             }),
             Revision => memchr_iter(b'-', bytes).take(PLACES.saturating_mul(100)).find_map(|at| {
                 let version = version_before(bytes.get(..at)?)?;
@@ -235,6 +238,16 @@ fn version_before(bytes: &[u8]) -> Option<&str> {
     (version.len() == tail.len().saturating_sub(start)).then_some(version)
 }
 
+/// The longest version that `text` begins with and that is also a text of its own in `bytes`: the name of a host behind
+/// it may begin with digits.
+fn standing_alone<'a>(text: &'a str, bytes: &[u8]) -> Option<&'a str> {
+    let last = text.match_indices('.').nth(1)?.0;
+    let is_version =
+        |version: &str| version.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let mut versions = (2..=4).rev().filter_map(|digits| text.get(..last.checked_add(digits)?));
+    versions.find(|version| is_version(version) && memmem::find(bytes, format!("\0{version}\0").as_bytes()).is_some())
+}
+
 /// The text that `bytes` end with, back to the zero before it.
 fn text_before(bytes: &[u8]) -> Option<&str> {
     let tail = bytes.get(bytes.len().saturating_sub(128)..)?;
@@ -249,13 +262,11 @@ mod tests {
 
     fn found(name: &str, text: &str) -> Option<(&'static str, String)> {
         let bytes = format!("\0usage: %s\0{text}\0more\0");
-        let known = KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name.as_bytes(), pattern)));
-        known
-            .filter_map(|known| {
-                let version = known.find.iter().find_map(|find| find.in_file(name.as_bytes(), bytes.as_bytes()));
-                version.map(|(version, _)| (known.program, version))
-            })
-            .next()
+        let mut known = KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name.as_bytes(), pattern)));
+        known.find_map(|known| {
+            let version = known.find.iter().find_map(|find| find.in_file(name.as_bytes(), bytes.as_bytes()));
+            version.map(|(version, _)| (known.program, version))
+        })
     }
 
     #[test]
@@ -265,7 +276,7 @@ mod tests {
             ("busybox", "BusyBox v1.36.1 (2023-11-07 18:53:09 UTC)", "busybox 1.36.1"),
             ("curl", "curl 8.4.0 (x86_64-pc-linux-gnu) %s", "curl 8.4.0"),
             ("libcurl.so.4.8.0", "libcurl/8.4.0-DEV", "curl 8.4.0"),
-            ("beam.smp", "Erlang/OTP 26 [erts-14.0.2]", "erts 14.0.2"),
+            ("beam.smp", "(BEAM) emulator version 14.0.2", "erts 14.0.2"),
             ("haproxy", "2.8.3-86e043a\0HAProxy version %s %s", "haproxy 2.8.3"),
             ("httpd", "Apache/2.4.57 (Unix)", "httpd 2.4.57"),
             ("libjulia-internal.so.1.9.3", "", "julia 1.9.3"),
@@ -289,8 +300,11 @@ mod tests {
             ("php-fpm", "X-Powered-By: PHP/8.3.0RC4", "php 8.3.0RC4"),
             ("postgres", "postgres (PostgreSQL) 16.1\n", "postgresql 16.1"),
             ("python3.12", "3.1\x003.12.0\x003.12.1rc1", "python 3.12.0"),
+            ("python3.12", "1.3.12.1\0/opt/3.12.0rc1", "python 3.12.0rc1"),
             ("libpython3.11.so.1.0", "3.11.6", "python 3.11.6"),
-            ("redis-server", "7.2.4buildkitsandbox-1704812841000000000000000000", "redis 7.2.4"),
+            ("redis-server", "7.2.4\x007.2.4buildkitsandbox-1704812841000000000", "redis 7.2.4"),
+            ("redis-check-rdb", "7.0.15\0A7.0.151790282056000000000", "redis 7.0.15"),
+            ("redis-server", "6.2.14\x006.2.149a1b2c3d4e5-1704812841000000000", "redis 6.2.14"),
             ("libruby.so.3.2.2", "ruby 3.2.2 (2023-03-30 revision e51014f9c0) [x86_64-linux]", "ruby 3.2.2"),
             ("ruby2.7", "ruby 2.7.8p225 (2023-03-30 revision 1f4d455848)", "ruby 2.7.8"),
             ("rustc", "rustc version 1.73.0 (cc66ad468 2023-10-03)", "rust 1.73.0"),
@@ -315,7 +329,8 @@ mod tests {
             ("python", "3.12.1"),
             ("libjvm.so", "JRE (%s)"),
             ("redis-cli", "7.2.4"),
-            ("haproxy", "1.2.3-abc"),
+            ("redis-cli", "7.2.4builder-1704812841000000000"),
+            ("haproxy", "not supported any more since HAProxy version 2.5.\x001.2.3-abc"),
             ("", "nginx version: nginx/1.25.3"),
         ];
         for (name, text) in cases {

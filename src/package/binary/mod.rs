@@ -79,7 +79,7 @@ impl Collector for Programs {
         Some(&About {
             title: "Programs",
             reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
-                    the crates linked in. Of ELF package notes: name and version of the package. Where no package owns the file, \
+                    the crates it was built of. Of ELF package notes: name and version of the package. Where no package owns the file, \
                     also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
             not_seen: &[
                 "Rust programs that were built without cargo-auditable, and C libraries linked statically",
@@ -193,6 +193,7 @@ mod tests {
             [
                 "a 1.0.0 /usr/bin/b",
                 "b 2.0.0 /usr/bin/b",
+                "c 3.0.0 /usr/bin/b",
                 "example.org/a v1.0.0 /usr/bin/a,/usr/bin/also",
                 "golang.org/x/net v0.1.0 /usr/bin/a,/usr/bin/also",
                 "gopkg.in/yaml.v3 v3.0.1 /usr/bin/a,/usr/bin/also",
@@ -204,8 +205,10 @@ mod tests {
             let package: &crate::inventory::Package = &inventory.packages[index];
             package.dependencies.iter().map(|index| inventory.packages[*index as usize].name.as_str()).collect()
         };
-        let edges: Vec<Vec<&str>> = vec![needed(0), needed(2)];
-        assert_eq!(edges, [&["b"][..], &["golang.org/x/net", "gopkg.in/yaml.v3", "stdlib"]]);
+        let edges: Vec<Vec<&str>> = vec![needed(0), needed(3)];
+        assert_eq!(edges, [&["b", "c"][..], &["golang.org/x/net", "gopkg.in/yaml.v3", "stdlib"]]);
+        let built_with = &inventory.packages[2];
+        assert_eq!(built_with.confidence, crate::rule::Confidence::Low);
         let removed: Vec<_> = inventory.removed.iter().map(|p| (p.name.as_str(), p.removed_in_layer)).collect();
         assert_eq!(removed, [("example.org/gone", Some(1))]);
     }
@@ -235,9 +238,10 @@ mod tests {
     #[test]
     fn notes_and_version_strings_count_where_no_package_owns_the_file() {
         let note = r#"{"type":"rpm","name":"bash","version":"5.2.15-3.fc38","architecture":"x86_64","os":"fedora","osVersion":"38"}"#;
-        let node = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();
-        let image =
-            || Image::new().file("usr/bin/bash", noted(note)).file("usr/bin/node", &node).file("usr/bin/other", &node);
+        let server = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();
+        let image = || {
+            Image::new().file("usr/bin/bash", noted(note)).file("usr/bin/node", &server).file("usr/bin/other", &server)
+        };
         let inventory = assemble(&image());
         assert_eq!(
             purls(&inventory),
