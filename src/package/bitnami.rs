@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select, View};
 use crate::inventory::{Ecosystem, Inventory};
@@ -109,7 +110,7 @@ struct Component {
 }
 
 fn components(bytes: &[u8], facts: &mut Facts) {
-    let list = match json::<Entries<Component>>(bytes) {
+    let list = match json::<Entries<Box<RawValue>>>(bytes) {
         Ok(list) => list.0,
         Err(error) => return complain(facts, format!("it is no JSON: {error}")),
     };
@@ -117,7 +118,8 @@ fn components(bytes: &[u8], facts: &mut Facts) {
     if list.is_empty() && bytes.trim_ascii() != b"{}" {
         complaints.add("it is no list of components".into());
     }
-    for (name, component) in list.into_iter().take(PACKAGES_PER_FILE) {
+    for (name, raw) in list.into_iter().take(PACKAGES_PER_FILE) {
+        let component: Component = serde_json::from_str(raw.get()).unwrap_or_default();
         let qualifiers: Vec<(&str, &str)> = [("arch", &component.arch.0), ("distro", &component.distro.0)]
             .into_iter()
             .filter_map(|(key, value)| Some((key, value.as_deref()?)))
@@ -144,7 +146,7 @@ mod tests {
     fn documents_and_lists_are_one_inventory() {
         let at = "opt/bitnami/postgresql/.spdx-postgresql.spdx";
         let list = r#"{"postgresql":{"arch":"amd64","distro":"debian-11","type":"NAMI","version":"15.3.0-1"},
-            "gosu":{"arch":"amd64","distro":"debian-11","version":"1.16.0-4"},"odd":{"version":1}}"#;
+            "gosu":{"arch":"amd64","distro":"debian-11","version":"1.16.0-4"},"odd":{"version":1},"odder":7}"#;
         let cases: &[(Image, &[&str], usize)] = &[
             (Image::new().file(at, SPDX), &["pkg:bitnami/postgresql@15.3.0 High", "pkg:maven/g/a@1 Medium"], 0),
             (
@@ -154,7 +156,7 @@ mod tests {
                     "pkg:bitnami/postgresql@15.3.0 High",
                     "pkg:maven/g/a@1 Medium",
                 ],
-                1,
+                2,
             ),
             (Image::new().file(at, "{}"), &[], 1),
             (Image::new().file(at, ""), &[], 0),

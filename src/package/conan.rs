@@ -36,20 +36,21 @@ impl Collector for Conan {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        if file.bytes.trim_ascii().is_empty() {
-            return;
-        }
         let Some(reference) = Reference::of(file.path) else {
             // the cache of Conan 2 keeps name and version in a database
             return complain(facts, "its folder does not tell the package; Conan 2 keeps that in its cache's database");
         };
-        // a section like any other file of settings has; Conan writes it first
-        if !lines(file.bytes).any(|(_, line)| line.trim_ascii() == b"[settings]") {
-            return complain(facts, "it has no section of settings");
-        }
-        let fact = reference.fact();
-        let Some(fact) = fact else { return complain(facts, "its folder has no name of a package") };
+        // a package that knows no settings has an empty one
+        let Some(fact) = reference.fact() else { return complain(facts, "its folder has no name of a package") };
         facts.package(PackageFact { needs: needs(file.bytes), ..fact });
+    }
+
+    /// In the cache of Conan 2 a package is `p/b/HASH/p` if it was built there, and `p/HASH/p` if not. Others are folders
+    /// of builds.
+    fn accepts(&self, path: &ImagePath) -> bool {
+        let folders: Vec<&[u8]> = path.components().collect();
+        Reference::of(path).is_some()
+            || matches!(folders.as_slice(), [.., b"p", b"b", _, b"p", _] | [.., b".conan2", b"p", _, b"p", _])
     }
 
     fn about(&self) -> Option<&'static About> {
@@ -126,8 +127,9 @@ mod tests {
             ("app/full_deploy/host/zlib/1.3.1/Release/x86_64/conaninfo.txt", info, &["pkg:conan/zlib@1.3.1"], 0),
             ("app/full_deploy/host/zlib/1.3.1/conaninfo.txt", info, &["pkg:conan/zlib@1.3.1"], 0),
             ("root/.conan2/p/b/zlib0f1e/p/conaninfo.txt", info, &[], 1),
-            ("app/full_deploy/host/zlib/1.3.1/conaninfo.txt", "text", &[], 1),
-            ("app/full_deploy/host/zlib/1.3.1/conaninfo.txt", "", &[], 0),
+            ("root/.conan2/p/b/zlib0f1e/b/conaninfo.txt", info, &[], 0),
+            ("app/full_deploy/host/zlib/1.3.1/conaninfo.txt", "", &["pkg:conan/zlib@1.3.1"], 0),
+            ("app/conaninfo.txt", info, &[], 0),
         ];
         for (path, text, expected, told) in cases {
             let inventory = assemble(&Image::new().file(path, text));

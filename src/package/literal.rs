@@ -2,6 +2,9 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+/// Longest string read, in bytes: also what one look for the end of a string may cost.
+const LONGEST: usize = 1_024;
+
 /// The text of the string that `code` begins with, and what follows it: `"…"` and `'…'`, as in most languages, Ruby's
 /// `%q<…>`, and Lua's `[[…]]`. `None` for anything else, and for strings with escapes or parts to be evaluated.
 pub(super) fn string(code: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -16,7 +19,8 @@ pub(super) fn string(code: &[u8]) -> Option<(&[u8], &[u8])> {
         [b'%', b'q' | b'Q', b'[', body @ ..] => (b"]", body),
         _ => return None,
     };
-    let (text, rest) = split_at(body, end)?;
+    let (text, _) = split_at(body.get(..LONGEST).unwrap_or(body), end)?;
+    let rest = body.get(text.len().checked_add(end.len())?..)?;
     (!text.contains(&b'\\') && !text.windows(2).any(|pair| pair == b"#{")).then_some((text, rest))
 }
 
@@ -76,6 +80,8 @@ mod tests {
         }
         assert_eq!(strings(b"[\"a\".freeze, 'b'] + [\"c\"]", 10), [&b"a"[..], b"b"]);
         assert_eq!(strings(b"\"a\", \"b\", \"c\"", 2), [&b"a"[..], b"b"]);
+        let hostile = "%q<".repeat(1_000_000) + "\\>";
+        assert_eq!(strings(hostile.as_bytes(), 10), [&b""[..]; 0]);
         assert_eq!(assigned(b"  version = '1'", b"version"), Some(&b"'1'"[..]));
         assert_eq!([assigned(b"version == '1'", b"version"), assigned(b"versions = 1", b"version")], [None; 2]);
     }

@@ -97,7 +97,9 @@ impl Collector for Perl {
             .flat_map(|taken| taken.fact.provides.iter().map(|module| (module.as_str(), taken.fact.version.as_str())))
             .collect();
         for (mut package, taken) in found.into_iter().zip(&taken) {
-            if *package.ecosystem == MODULE && known.contains(&(package.name.as_str(), package.version.as_str())) {
+            let mut modules = taken.fact.provides.iter();
+            let is_known = modules.any(|module| known.contains(&(module.as_str(), package.version.as_str())));
+            if *package.ecosystem == MODULE && is_known {
                 continue;
             }
             if *package.ecosystem == CPAN {
@@ -150,10 +152,13 @@ struct Install {
 impl Install {
     fn fact(self) -> Result<PackageFact, String> {
         let module = self.name.0.ok_or("it gives no name")?;
-        let version = self.version.0.ok_or_else(|| format!("it gives no version of `{module}`"))?;
-        let dist = self.dist.0.unwrap_or_default();
-        let dist = dist.strip_suffix(&*version).map_or(&*dist, |name| name.trim_end_matches(['-', 'v']));
-        let name = if dist.is_empty() { module.replace("::", "-") } else { dist.to_owned() };
+        // the version beside is the module's, which may be another
+        let (name, version) = match self.dist.0.as_deref().and_then(split_version) {
+            Some((name, version)) => (name.to_owned(), version.to_owned()),
+            None => {
+                (module.replace("::", "-"), self.version.0.ok_or_else(|| format!("it gives no version of `{module}`"))?)
+            }
+        };
         let provides: Vec<String> =
             [module].into_iter().chain(self.provides.0.into_iter().map(|(name, _)| name)).take(MODULES).collect();
         let author = self.pathname.0.as_deref().and_then(|path| path.split('/').nth(2)).map(str::to_owned);
@@ -164,6 +169,14 @@ impl Install {
         let fact = fact.ok_or_else(|| format!("`{name}` is no name of a distribution"))?;
         Ok(PackageFact { name, provides, ..fact })
     }
+}
+
+/// `Dist-Name-1.0` parted before its version, which begins with a digit, or with `v` and a digit.
+fn split_version(dist: &str) -> Option<(&str, &str)> {
+    let is_version = |text: &str| text.strip_prefix('v').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit());
+    let mut places =
+        dist.rmatch_indices('-').filter_map(|(at, _)| Some((dist.get(..at)?, dist.get(at.checked_add(1)?..)?)));
+    places.find(|(name, version)| !name.is_empty() && is_version(version))
 }
 
 /// What is wanted of a distribution's own metadata.
@@ -242,8 +255,9 @@ fn log(bytes: &[u8], facts: &mut Facts) {
         }
     }
     for (name, version) in versions {
-        if let Some(fact) = purl::fact(&MODULE, &name, &version) {
-            facts.package(PackageFact { confidence: Some(Confidence::Medium), ..fact });
+        // most distributions are called as their first module is
+        if let Some(fact) = purl::fact(&MODULE, &name.replace("::", "-"), &version) {
+            facts.package(PackageFact { provides: vec![name], confidence: Some(Confidence::Medium), ..fact });
         }
     }
     complaints.push(facts);
@@ -266,7 +280,7 @@ mod tests {
 
     #[test]
     fn distributions_and_modules_are_read() {
-        let uri = r#"{"name":"URI","version":"5.27","dist":"URI-5.27","pathname":"O/OA/OALDERS/URI-5.27.tar.gz","target":"URI",
+        let uri = r#"{"name":"URI","version":"5.2","dist":"URI-5.27","pathname":"O/OA/OALDERS/URI-5.27.tar.gz","target":"URI",
             "provides":{"URI::Escape":{"file":"x","version":"5.27"}}}"#;
         let http = r#"{"name":"HTTP::Tiny","version":"0.088","dist":"HTTP-Tiny-0.088","pathname":"D/DA/DAGOLDEN/HTTP-Tiny-0.088.tar.gz"}"#;
         let needs = r#"{"license":["perl_5"],"prereqs":{"runtime":{"requires":{"URI::Escape":"0","perl":"5.6"}}}}"#;
@@ -281,9 +295,34 @@ mod tests {
         let expected = [
             "pkg:cpan/DAGOLDEN/HTTP-Tiny@0.088 HTTP-Tiny High Artistic-1.0-Perl OR GPL-1.0-or-later 1",
             "pkg:cpan/OALDERS/URI@5.27 URI High  0",
-            "pkg:generic/JSON::XS@4.03 JSON::XS Medium  0",
+            "pkg:generic/JSON-XS@4.03 JSON-XS Medium  0",
         ];
         assert_eq!(seen(&image), (expected.map(str::to_owned).to_vec(), 1));
+    }
+
+    #[test]
+    fn what_an_older_log_says_is_not_gone() {
+        let log = "=head2 x: C<Module> L<HTTP::Tiny|HTTP::Tiny>\nC<VERSION: 0.088>\n";
+        let (at, other) = ("lib/perllocal.pod", log.replace("HTTP::Tiny", "X::Y"));
+        let http = r#"{"name":"HTTP::Tiny","version":"0.088","dist":"HTTP-Tiny-0.088","pathname":"D/DA/DAGOLDEN/HTTP-Tiny-0.088.tar.gz"}"#;
+        let image = Image::new().file(at, log).file(&format!("{META}HTTP-Tiny-0.088/install.json"), http);
+        let inventory = assemble(&image.layer().file(at, format!("{log}{other}")));
+        assert_eq!((inventory.packages.len(), inventory.removed.len()), (2, 0), "{:?}", inventory.removed);
+    }
+
+    #[test]
+    fn distributions_are_parted_from_their_versions() {
+        let cases = [
+            ("libwww-perl-6.72", Some(("libwww-perl", "6.72"))),
+            ("Foo-v1.2.3", Some(("Foo", "v1.2.3"))),
+            ("Foo-Bar-1.0-TRIAL", Some(("Foo-Bar", "1.0-TRIAL"))),
+            ("Net-SSH2-0.73", Some(("Net-SSH2", "0.73"))),
+            ("Foo-Bar", None),
+            ("-1", None),
+        ];
+        for (dist, expected) in cases {
+            assert_eq!(super::split_version(dist), expected, "{dist}");
+        }
     }
 
     #[test]

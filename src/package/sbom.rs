@@ -29,6 +29,7 @@ static NAMED: &[Ecosystem] = &[
     Ecosystem { id: "cpan", purl_type: "cpan", is_system: false },
     Ecosystem { id: "cran", purl_type: "cran", is_system: false },
     Ecosystem { id: "deb", purl_type: "deb", is_system: true },
+    Ecosystem { id: "ebuild", purl_type: "ebuild", is_system: true },
     Ecosystem { id: "gem", purl_type: "gem", is_system: false },
     Ecosystem { id: "generic", purl_type: "generic", is_system: false },
     Ecosystem { id: "github", purl_type: "github", is_system: false },
@@ -36,16 +37,20 @@ static NAMED: &[Ecosystem] = &[
     Ecosystem { id: "hackage", purl_type: "hackage", is_system: false },
     Ecosystem { id: "hex", purl_type: "hex", is_system: false },
     Ecosystem { id: "julia", purl_type: "julia", is_system: false },
+    Ecosystem { id: "k8s", purl_type: "k8s", is_system: false },
     Ecosystem { id: "luarocks", purl_type: "luarocks", is_system: false },
     Ecosystem { id: "maven", purl_type: "maven", is_system: false },
     Ecosystem { id: "npm", purl_type: "npm", is_system: false },
     Ecosystem { id: "nuget", purl_type: "nuget", is_system: false },
+    Ecosystem { id: "opkg", purl_type: "opkg", is_system: true },
     Ecosystem { id: "otp", purl_type: "otp", is_system: false },
     Ecosystem { id: "pear", purl_type: "pear", is_system: false },
     Ecosystem { id: "pub", purl_type: "pub", is_system: false },
     Ecosystem { id: "pypi", purl_type: "pypi", is_system: false },
     Ecosystem { id: "rpm", purl_type: "rpm", is_system: true },
     Ecosystem { id: "swift", purl_type: "swift", is_system: false },
+    Ecosystem { id: "wordpress-plugin", purl_type: "wordpress-plugin", is_system: false },
+    Ecosystem { id: "wordpress-theme", purl_type: "wordpress-theme", is_system: false },
 ];
 
 /// Reads documents by the names that tools give them.
@@ -262,12 +267,12 @@ impl Builder {
 
     fn finish(self) -> Document {
         let told = [
-            (self.dropped, "components that are not read"),
+            (self.dropped, "components that are not understood, or too many"),
             (self.refused, "purls without a version, or of no known type"),
         ];
         let told: Vec<String> =
-            told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        let odd = (!told.is_empty()).then(|| format!("it holds {}", told.join(" and ")));
+            told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{what}: {count}")).collect();
+        let odd = (!told.is_empty()).then(|| format!("it holds {}", told.join("; ")));
         Document { packages: self.packages, odd }
     }
 }

@@ -37,7 +37,14 @@ impl Collector for Swift {
             return;
         }
         let state = match json::<Workspace>(file.bytes) {
-            Ok(workspace) => workspace.object,
+            // the first version has no object between
+            Ok(Workspace { object, dependencies }) => {
+                if dependencies.is_list() {
+                    State { dependencies }
+                } else {
+                    object
+                }
+            }
             Err(error) => return complain(facts, format!("it is no JSON: {error}")),
         };
         let mut complaints = Complaints::default();
@@ -74,6 +81,7 @@ impl Collector for Swift {
 #[serde(default)]
 struct Workspace {
     object: State,
+    dependencies: Items,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +96,12 @@ struct Dependency {
     #[serde(rename = "packageRef")]
     reference: Reference,
     state: CheckoutState,
+    /// What the first version calls the location.
+    #[serde(rename = "repositoryURL")]
+    repository: Text,
+    /// What the first version calls the version.
+    #[serde(rename = "currentVersion")]
+    version: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,10 +131,10 @@ struct Checkout {
 impl Dependency {
     /// The package; nothing if it is a folder, or has no version.
     fn fact(self) -> Result<Option<PackageFact>, String> {
-        let Some(version) = self.state.checkout.and_then(|checkout| checkout.version.0).or(self.state.version.0) else {
-            return Ok(None);
-        };
-        let location = self.reference.location.0.or(self.reference.path.0).or(self.reference.identity.0);
+        let checkout = self.state.checkout.and_then(|checkout| checkout.version.0);
+        let Some(version) = checkout.or(self.state.version.0).or(self.version.0) else { return Ok(None) };
+        let Reference { location, path, identity } = self.reference;
+        let location = location.0.or(path.0).or(self.repository.0).or(identity.0);
         let location = location.ok_or("a package has no location")?;
         let fact = purl::qualified(&SWIFT, &repository(&location), &version, &[]);
         fact.map(Some).ok_or_else(|| format!("`{location}` is no address of a repository"))
@@ -180,6 +194,11 @@ mod tests {
             {"packageRef":{"location":"x"},"state":{"checkoutState":{"version":"1"}}}, 7]}}"#;
         let cases: &[(&str, &[&str], usize)] = &[
             (state, &["pkg:swift/github.com/apple/swift-nio@2.62.0", "pkg:swift/github.com/vapor/vapor@4.1.0"], 2),
+            (
+                r#"{"dependencies":[{"currentVersion":"1.7.0","repositoryURL":"https://github.com/IBM-Swift/LoggerAPI.git"}],"version":1}"#,
+                &["pkg:swift/github.com/IBM-Swift/LoggerAPI@1.7.0"],
+                0,
+            ),
             ("{}", &[], 1),
             ("{", &[], 1),
             ("", &[], 0),

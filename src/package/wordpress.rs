@@ -113,7 +113,7 @@ fn core(head: &[u8], facts: &mut Facts) {
     let value = lines(head).find_map(|(_, line)| string(assigned(line, b"$wp_version")?));
     let fact = value.and_then(|(version, _)| purl::fact(&WORDPRESS, "wordpress", &field(version)?));
     match fact {
-        Some(fact) => facts.package(PackageFact { licence: Some("GPL-2.0-or-later".into()), ..fact }),
+        Some(fact) => facts.package(fact),
         // other programs may have a file of this name
         None if memchr::memmem::find(head, b"wp_version").is_some() => {
             complain(facts, "it gives no version of WordPress as a literal");
