@@ -74,6 +74,7 @@ impl Collector for Sbom {
             Select::Suffix(".sbom.json"),
             Select::Suffix(".spdx"),
             Select::Name("bom.json"),
+            Select::Name("cdx.json"),
             Select::Name("sbom.json"),
             Select::Name("cyclonedx.json"),
         ]
