@@ -95,6 +95,12 @@ impl<'a> Image<'a> {
         self.references.get(usize::try_from(index).ok()?).map(String::as_str)
     }
 
+    /// What stands for its version: the digest of the manifest, or else of the configuration.
+    pub(super) fn version(&self) -> Option<String> {
+        let target = &self.report.target;
+        target.digest.as_ref().or(target.config_digest.as_ref()).map(ToString::to_string)
+    }
+
     /// Whether something was not read.
     pub(super) fn has_gaps(&self) -> bool {
         self.report.limitations.iter().any(|limitation| limitation.is_gap)

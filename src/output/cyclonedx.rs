@@ -2,6 +2,7 @@
 //!
 //! The types here are its wire form, as far as careen has something to say.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
@@ -104,7 +105,7 @@ impl<'a> Document<'a> {
                     components: [Component {
                         r#type: "application",
                         name: "careen",
-                        version: Some(reports.first().map_or("", |report| report.version)),
+                        version: Some(reports.first().map_or("", |report| report.version).into()),
                         ..Component::default()
                     }],
                 },
@@ -153,7 +154,7 @@ struct Component<'a> {
     bom_ref: &'a str,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
+    version: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +178,7 @@ impl<'a> Component<'a> {
             r#type: "container",
             bom_ref: &image.reference,
             name: image.name,
+            version: image.version().map(Cow::from),
             hashes: digest.into_iter().map(Hash::of).collect(),
             properties: image.facts().into_iter().map(|(name, value)| Property { name, value }).collect(),
             ..Self::default()
@@ -190,7 +192,7 @@ impl<'a> Component<'a> {
             r#type: "library",
             bom_ref,
             name: &package.name,
-            version: Some(&package.version),
+            version: Some(package.version.as_str().into()),
             description: None,
             // the specification's words for optional: not capable of being called due to not being installed
             scope: Some(if package.state == State::Declared { "optional" } else { "required" }),
@@ -348,7 +350,7 @@ impl Serialize for Components<'_> {
                 r#type: "operating-system",
                 bom_ref: reference,
                 name: if distro.id.is_empty() { "unknown" } else { &distro.id },
-                version: Some(&distro.version_id),
+                version: Some(distro.version_id.as_str().into()),
                 description: Some(&distro.name),
                 ..Component::default()
             })
@@ -406,4 +408,126 @@ impl Serialize for Dependencies<'_> {
 struct Composition<'a> {
     aggregate: &'static str,
     assemblies: [&'a str; 1],
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::sample;
+    use super::*;
+
+    fn render(format: &CycloneDx, reports: &[Report]) -> Value {
+        let mut out = Vec::new();
+        format.render(reports, &sample::style(), &mut out).expect("memory can be written");
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    #[test]
+    fn documents_keep_the_schemas() {
+        let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let registry = jsonschema::Registry::new()
+            .extend([
+                (
+                    "http://cyclonedx.org/schema/spdx.schema.json",
+                    json(include_str!("../../fixtures/schemas/spdx.schema.json")),
+                ),
+                (
+                    "http://cyclonedx.org/schema/jsf-0.82.schema.json",
+                    json(include_str!("../../fixtures/schemas/jsf-0.82.schema.json")),
+                ),
+                (
+                    "http://cyclonedx.org/schema/cryptography-defs.schema.json",
+                    json(include_str!("../../fixtures/schemas/cryptography-defs.schema.json")),
+                ),
+            ])
+            .expect("schemas")
+            .prepare()
+            .expect("schemas");
+        for (format, schema) in [
+            (&V1_5, include_str!("../../fixtures/schemas/bom-1.5.schema.json")),
+            (&V1_6, include_str!("../../fixtures/schemas/bom-1.6.schema.json")),
+            (&V1_7, include_str!("../../fixtures/schemas/bom-1.7.schema.json")),
+        ] {
+            let schema = json(schema);
+            let validator = jsonschema::options().with_registry(&registry).build(&schema).expect("a schema");
+            for reports in [
+                vec![sample::report()],
+                vec![sample::hostile()],
+                vec![sample::empty()],
+                vec![sample::report(), sample::hostile()],
+            ] {
+                let document = render(format, &reports);
+                let errors: Vec<String> =
+                    validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+                assert!(errors.is_empty(), "{}: {errors:#?}", format.id);
+            }
+            let mut wrong = render(format, &[sample::report()]);
+            wrong["components"][0]["type"] = "package".into();
+            assert!(!validator.is_valid(&wrong), "the schema is looked at");
+        }
+    }
+
+    #[test]
+    fn what_was_not_read_makes_a_document_incomplete() {
+        let document = render(&DEFAULT, &[sample::report()]);
+        assert_eq!(document["compositions"][0]["aggregate"], "incomplete");
+        let properties = document["metadata"]["component"]["properties"].as_array().expect("a list");
+        let gaps: Vec<&Value> = properties.iter().filter(|one| one["name"] == "careen:gap").collect();
+        assert_eq!(gaps.len(), 1);
+        assert_eq!(gaps[0]["value"], "layer-truncated layer 1: gzip data ends early, after 41.2 MiB");
+        assert_eq!(render(&DEFAULT, &[sample::empty()])["compositions"][0]["aggregate"], "unknown");
+    }
+
+    #[test]
+    fn the_content_decides_the_serial_number() {
+        let number = |report: Report| render(&DEFAULT, &[report])["serialNumber"].clone();
+        assert_eq!(number(sample::report()), number(sample::report()));
+        let mut other = sample::report();
+        other.packages[0].version = "3.0.12".into();
+        assert_ne!(number(sample::report()), number(other));
+        let mut dated = sample::report();
+        dated.source_date = Some(crate::time::Timestamp::from_unix(1));
+        assert_eq!(render(&DEFAULT, &[dated])["metadata"]["timestamp"], "1970-01-01T00:00:01Z");
+    }
+
+    #[test]
+    fn a_package_says_where_it_is_and_who_owns_it() {
+        let mut report = sample::report();
+        report.packages[1].state = State::Declared;
+        report.packages[1].dependencies = vec![0];
+        let document = render(&DEFAULT, &[report]);
+        let components = document["components"].as_array().expect("a list");
+        let six = components.iter().find(|one| one["name"] == "six").expect("it is there");
+        assert_eq!(six["scope"], "optional", "declared is not installed");
+        assert_eq!(six["licenses"][0]["expression"], "MIT");
+        let property = |name: &str| {
+            let found = six["properties"].as_array()?.iter().find(|one| one["name"] == name)?;
+            found["value"].as_str().map(str::to_owned)
+        };
+        assert_eq!(property("careen:state").as_deref(), Some("declared"));
+        assert_eq!(
+            property("careen:owned-by").as_deref(),
+            Some("pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12")
+        );
+        assert_eq!(
+            property("careen:location").as_deref(),
+            Some("layer 0, now 1: /usr/lib/python3/dist-packages/six.egg-info")
+        );
+        let dependencies = document["dependencies"].as_array().expect("a list");
+        let of = |name: &str| dependencies.iter().find(|one| one["ref"] == name).expect("it is there");
+        assert_eq!(of("image")["dependsOn"], serde_json::json!(["system", "pkg:pypi/six@1.16.0"]));
+        assert_eq!(of("pkg:pypi/six@1.16.0")["dependsOn"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn long_licences_are_texts() {
+        let long = format!("Copyright\n{}", "All rights reserved. ".repeat(100));
+        let licence = Licence { declared: long.clone(), expression: None };
+        let Some(WireLicence::Named { license }) = WireLicence::new(&licence, Version::V1_6) else {
+            panic!("a named licence")
+        };
+        assert_eq!((license.name.as_str(), license.text.map(|text| text.content)), ("Copyright", Some(long.as_str())));
+        assert!(WireLicence::new(&Licence { declared: " ".into(), expression: None }, Version::V1_6).is_none());
+    }
 }

@@ -6,6 +6,7 @@ mod cyclonedx;
 mod json;
 mod sarif;
 mod spdx;
+mod spdx3;
 mod spdx_tag_value;
 mod text;
 
@@ -52,6 +53,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &json::Json,
     &sarif::SarifLog,
     &spdx::Spdx,
+    &spdx3::Spdx3,
     &spdx_tag_value::TagValue,
     &text::Text,
 ];

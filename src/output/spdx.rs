@@ -11,6 +11,7 @@ use super::bom::{self, Image};
 use super::json::write_json;
 use super::{Format, Style, count};
 use crate::digest::{Algorithm, Digest, hex};
+use crate::format::sbom::word;
 use crate::inventory::{Licence, Package};
 use crate::report::Report;
 
@@ -44,7 +45,7 @@ pub(super) const NOASSERTION: &str = "NOASSERTION";
 /// The document's own identifier.
 pub(super) const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 /// Where an image has no time and `SOURCE_DATE_EPOCH` is not set.
-const NO_TIME: &str = "1970-01-01T00:00:00Z";
+pub(super) const NO_TIME: &str = "1970-01-01T00:00:00Z";
 /// Characters of a package's name that its identifier shows.
 const SHOWN: usize = 40;
 
@@ -174,7 +175,7 @@ impl<'a> Document<'a> {
             document.packages.push(SpdxPackage {
                 spdx_id: image_id.clone(),
                 name: image.name,
-                version_info: image.report.target.digest.as_ref().map(ToString::to_string),
+                version_info: image.version(),
                 primary_package_purpose: "CONTAINER",
                 checksums: image.report.target.digest.iter().map(Checksum::of).collect(),
                 annotations: annotations(bom::lines(&image.facts())),
@@ -204,7 +205,7 @@ impl<'a> Document<'a> {
                 let mut facts = image.facts_of(package);
                 let owner = package.owner.and_then(|owner| ids.get(owner as usize));
                 for (name, value) in &mut facts {
-                    if let (crate::format::sbom::word::OWNED_BY, Some(owner)) = (*name, owner) {
+                    if let (word::OWNED_BY, Some(owner)) = (*name, owner) {
                         value.clone_from(owner);
                     }
                 }
@@ -250,7 +251,7 @@ pub(super) fn comment(images: &[Image<'_>]) -> Option<String> {
         format!(
             "Incomplete: {what} of the image could not be read, so that packages may be missing; see the lines \
                  that begin with {}= in the annotations of the image.",
-            crate::format::sbom::word::GAP
+            word::GAP
         )
     })
 }
@@ -316,7 +317,7 @@ impl Licences {
             return expression.clone();
         }
         let digest = Digest::sha256(licence.declared.as_bytes());
-        let id = format!("LicenseRef-careen-{}", digest.hex().get(..16).unwrap_or_default());
+        let id = format!("{}{}", word::LICENCE_REFERENCE, digest.hex().get(..16).unwrap_or_default());
         let (name, _) = bom::licence_name(&licence.declared);
         self.add(id.clone(), name, &licence.declared);
         id
@@ -338,4 +339,71 @@ fn words(expression: &str) -> impl Iterator<Item = &str> {
     let mut words: Vec<&str> = words.into_iter().collect();
     words.sort_unstable();
     words.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn identifiers_are_legal_unique_and_resolved() {
+        let mut report = sample::hostile();
+        report.packages[1].dependencies = vec![0];
+        let mut twin = report.packages[0].clone();
+        twin.name = "another".into();
+        report.packages.push(twin);
+        let reports = [report, sample::report()];
+        let images = Image::all(&reports);
+        let document = Document::new(&images, &reports);
+        let ids: Vec<&str> = document.packages.iter().map(|package| package.spdx_id.as_str()).collect();
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "{ids:?}");
+        for id in &ids {
+            let rest = id.strip_prefix("SPDXRef-").expect("the prefix");
+            assert!(rest.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')), "{id}");
+        }
+        for relationship in &document.relationships {
+            for end in [&relationship.spdx_element_id, &relationship.related_spdx_element] {
+                assert!(end == DOCUMENT || ids.contains(&end.as_str()), "{end}");
+            }
+        }
+        for package in &document.packages {
+            let licence = package.license_declared.as_str();
+            let is_there = document.licences.iter().any(|known| known.license_id == licence);
+            assert_eq!(licence.starts_with("LicenseRef-"), is_there, "{licence}");
+        }
+    }
+
+    #[test]
+    fn licences_are_expressions_or_texts() {
+        let cases = [
+            (Licence::new("MIT"), "MIT", 0),
+            (Licence::new("MIT AND LicenseRef-Acme"), "MIT AND LicenseRef-Acme", 1),
+            (Licence::new(""), NOASSERTION, 0),
+        ];
+        for (licence, expected, texts) in cases {
+            let mut licences = Licences::default();
+            assert_eq!(licences.declared(Some(&licence)), expected);
+            assert_eq!(licences.0.len(), texts, "{expected}");
+        }
+        for beyond in ["DocumentRef-a:LicenseRef-b", "see the file"] {
+            let mut licences = Licences::default();
+            let declared = licences.declared(Some(&Licence::new(beyond)));
+            assert!(declared.starts_with("LicenseRef-careen-"), "{declared}");
+            assert_eq!(licences.0.get(&declared).map(|licence| licence.extracted_text.as_str()), Some(beyond));
+        }
+    }
+
+    #[test]
+    fn what_was_not_read_is_told_at_the_head() {
+        let reports = [sample::report()];
+        let images = Image::all(&reports);
+        let document = Document::new(&images, &reports);
+        assert!(document.comment.is_some_and(|comment| comment.starts_with("Incomplete: 1 part of the image")));
+        let image = document.packages.iter().find(|package| package.primary_package_purpose == "CONTAINER");
+        let lines = image.and_then(|image| image.annotations.first()).map_or("", |annotation| &annotation.comment);
+        assert!(lines.lines().any(|line| line.starts_with("careen:gap=layer-truncated layer 1: ")), "{lines}");
+        let reports = [sample::empty()];
+        assert!(Document::new(&Image::all(&reports), &reports).comment.is_none());
+    }
 }

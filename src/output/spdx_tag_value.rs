@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::bom::{self, Image};
 use super::spdx::{Document, SpdxPackage, namespace};
 use super::{Format, Style, clean};
+use crate::escape::escape;
 use crate::report::Report;
 
 /// The format.
@@ -65,7 +66,8 @@ fn write_document(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()
     for licence in &document.licences {
         out.write_all(b"\n")?;
         line(out, "LicenseID", &licence.license_id)?;
-        text(out, "ExtractedText", &licence.extracted_text)?;
+        // on one line, so that no reader of lines takes a part of it for a tag
+        text(out, "ExtractedText", &escape(&licence.extracted_text))?;
         line(out, "LicenseName", &licence.name)?;
     }
     Ok(())
@@ -85,13 +87,13 @@ fn write_package(package: &SpdxPackage<'_>, out: &mut dyn Write) -> io::Result<(
         line(out, "PackageChecksum", &format!("{}: {}", checksum.algorithm, checksum.checksum_value))?;
     }
     if let Some(source) = &package.source_info {
-        text(out, "PackageSourceInfo", source)?;
+        line(out, "PackageSourceInfo", source)?;
     }
     line(out, "PackageLicenseConcluded", package.license_concluded)?;
     line(out, "PackageLicenseDeclared", &package.license_declared)?;
     line(out, "PackageCopyrightText", package.copyright_text)?;
     if let Some(description) = package.description {
-        text(out, "PackageDescription", description)?;
+        line(out, "PackageDescription", description)?;
     }
     for reference in &package.external_refs {
         let value =
@@ -103,12 +105,43 @@ fn write_package(package: &SpdxPackage<'_>, out: &mut dyn Write) -> io::Result<(
 
 /// A value on one line, whatever is in it.
 fn line(out: &mut dyn Write, tag: &str, value: &str) -> io::Result<()> {
-    writeln!(out, "{tag}: {}", clean(value))
+    writeln!(out, "{tag}: {}", without_marks(&clean(value)))
 }
 
-/// A value of several lines, none of which can end it.
+/// A value of several lines that are careen's own.
 fn text(out: &mut dyn Write, tag: &str, value: &str) -> io::Result<()> {
-    let lines: Vec<String> = value.split('\n').map(|line| clean(line.trim_end_matches('\r'))).collect();
-    let value = lines.join("\n").replace("</text>", "</ text>").replace("<text>", "< text>");
-    writeln!(out, "{tag}: <text>{value}</text>")
+    let lines: Vec<String> = value.lines().map(clean).collect();
+    writeln!(out, "{tag}: <text>{}</text>", without_marks(&lines.join("\n")))
+}
+
+/// What begins and ends a text is no part of a value.
+fn without_marks(value: &str) -> String {
+    value.replace("</text>", "</ text>").replace("<text>", "< text>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn no_value_ends_early_or_makes_a_line_of_its_own() {
+        let mut report = sample::hostile();
+        let evil = "x</text>\nPackageName: forged\r\nSPDXID: SPDXRef-forged <text>";
+        report.packages[0].name = evil.into();
+        report.packages[0].version = evil.into();
+        report.packages[1].source = Some((evil.into(), evil.into()));
+        report.packages[1].licence = Some(crate::inventory::Licence::new(evil));
+        let mut out = Vec::new();
+        TagValue.render(&[report], &sample::style(), &mut out).expect("memory can be written");
+        let out = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(out.matches("<text>").count(), out.matches("</text>").count());
+        // what stands outside of texts
+        let outside: String =
+            out.split("<text>").map(|part| part.split_once("</text>").map_or(part, |(_, rest)| rest)).collect();
+        assert_eq!(outside.lines().filter(|line| line.starts_with("PackageName: ")).count(), 4, "{outside}");
+        assert!(
+            !outside.lines().any(|line| line == "PackageName: forged" || line.starts_with("SPDXID: SPDXRef-forged"))
+        );
+    }
 }

@@ -11,5 +11,6 @@ mod hostile;
 mod json_contract;
 mod links;
 mod prefixes;
+mod sbom;
 mod shipped;
 mod support;

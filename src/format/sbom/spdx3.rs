@@ -22,6 +22,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     let parsed: Document<'_> = parse(bytes)?;
     let mut document = RawDocument::default();
     let mut licences: HashMap<String, String> = HashMap::new();
+    // what an identifier of the document's own stands for
+    let mut own: HashMap<String, String> = HashMap::new();
     let mut licensed: Vec<(String, String)> = Vec::new();
     for raw in parsed.graph {
         let Some(element) = serde_json::from_str::<Value>(raw.get()).ok().filter(Value::is_object) else {
@@ -38,6 +40,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
             "simplelicensing_LicenseExpression" => {
                 let expression = text(&element, "simplelicensing_licenseExpression").unwrap_or_default();
                 licences.insert(id.to_owned(), expression.to_owned());
+                for entry in list(&element, "simplelicensing_customIdToUri") {
+                    if let (Some(key), Some(uri)) = (text(entry, "key"), text(entry, "value")) {
+                        own.insert(key.to_owned(), uri.to_owned());
+                    }
+                }
             }
             "simplelicensing_SimpleLicensingText" => {
                 let words = text(&element, "simplelicensing_licenseText").unwrap_or_default();
@@ -63,7 +70,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     }
     let licensed: HashMap<String, String> = licensed.into_iter().collect();
     for package in &mut document.packages {
-        package.licence = licensed.get(&package.id).and_then(|licence| licences.get(licence)).cloned();
+        let expression = licensed.get(&package.id).and_then(|licence| licences.get(licence));
+        let text = expression.and_then(|expression| licences.get(own.get(expression)?));
+        package.licence = text.or(expression).cloned();
     }
     document.into_bill()
 }

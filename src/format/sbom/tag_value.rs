@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 
 use super::Bill;
-use super::PARTS;
+use super::parts::unescape;
 use super::spdx::{Raw, RawDocument};
+use super::{PARTS, word};
 
 /// Reads a document; unknown tags are passed over.
 pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
@@ -69,7 +70,13 @@ impl State {
                 self.end_package();
                 value.clone_into(&mut self.licence);
             }
-            "ExtractedText" => _ = self.document.licences.insert(self.licence.clone(), value.to_owned()),
+            "ExtractedText" => {
+                // careen writes texts on one line
+                let is_own = self.licence.starts_with(word::LICENCE_REFERENCE);
+                let text =
+                    if is_own { String::from_utf8_lossy(&unescape(value)).into_owned() } else { value.to_owned() };
+                self.document.licences.insert(self.licence.clone(), text);
+            }
             "SPDXREF" => value.clone_into(&mut self.annotated),
             "AnnotationComment" => self.document.comments.push((self.annotated.clone(), value.to_owned())),
             "Relationship" => {

@@ -28,6 +28,9 @@ pub const LAYER: &str = "careen:layer";
 /// Reference of the system package whose files it is part of.
 pub const OWNED_BY: &str = "careen:owned-by";
 
+/// Begins SPDX identifiers of licences that are no expression; a hash of their text follows.
+pub const LICENCE_REFERENCE: &str = "LicenseRef-careen-";
+
 /// Digest of the image's manifest.
 pub const DIGEST: &str = "careen:digest";
 /// Digest of the image's configuration.
