@@ -129,10 +129,7 @@ fn what_a_document_says_of_itself_is_kept() {
 fn kinds_are_told_by_their_beginning() {
     for good in [CYCLONEDX, SPDX, TAG_VALUE, SPDX3, r#"{"schema": "careen.report/1"}"#] {
         assert!(sniffs(good.as_bytes()), "{good}");
-        assert!(
-            sniffs(format!("\u{feff}{good}").as_bytes())
-                && read(format!("\u{feff}{good}").as_bytes()).is_ok() != good.contains("careen")
-        );
+        assert!(sniffs(format!("\u{feff}{good}").as_bytes()), "{good}");
     }
     for other in ["", "{}", "[]", r#"{"name": "CycloneDX"}"#, "SPDX", "\0\0", "<bom/>"] {
         assert!(!sniffs(other.as_bytes()), "{other}");
@@ -142,11 +139,6 @@ fn kinds_are_told_by_their_beginning() {
 
 #[test]
 fn broken_documents_are_refused() {
-    let deep = format!(
-        r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": {}{}}}"#,
-        "[".repeat(10_000),
-        "]".repeat(10_000)
-    );
     for bad in [
         r#"{"bomFormat": "CycloneDX", "specVersion": "2.0"}"#,
         r#"{"bomFormat": "CycloneDX", "specVersion": 1}"#,
@@ -155,7 +147,6 @@ fn broken_documents_are_refused() {
         r#"{"schema": "careen.report/1", "outcome": "refused"}"#,
         r#"{"schema": "careen.report/2"}"#,
         "SPDXVersion: SPDX-2.3\nDocumentComment: <text>never",
-        &deep,
     ] {
         let error = read(bad.as_bytes()).expect_err("it is refused");
         assert!(error.kind.is_refusal(), "{bad:.60}");
@@ -163,7 +154,14 @@ fn broken_documents_are_refused() {
     // a component nested deeper than JSON may be costs itself
     let nested = format!("{}{}{}", r#"{"components":["#.repeat(2_000), "{}", "]}".repeat(2_000));
     let document = format!(r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{nested}]}}"#);
-    assert_eq!(read(document.as_bytes()).expect("good").limitations.len(), 1);
+    let deep = format!(
+        r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": {}{}}}"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    for document in [document, deep] {
+        assert_eq!(read(document.as_bytes()).expect("good").limitations.len(), 1);
+    }
 }
 
 #[test]
