@@ -68,6 +68,7 @@ pub(super) struct ScanArguments {
 
 /// What to read, and how: the same for all commands that read images.
 #[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct TargetArguments {
     /// The image: an archive or OCI layout, `-` for standard input, or a reference in a registry
     ///

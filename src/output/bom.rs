@@ -264,8 +264,8 @@ pub(super) fn identity(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
         .flat_map(|(at, digit)| {
             let dash = matches!(at, 8 | 12 | 16 | 20).then_some('-');
             let digit = match (at, digit) {
-                (12, _) => '8',
-                (16, '0' | '4' | '8' | 'c') => '8',
+                // version 8, and the variant in two bits
+                (12, _) | (16, '0' | '4' | '8' | 'c') => '8',
                 (16, '1' | '5' | '9' | 'd') => '9',
                 (16, '2' | '6' | 'a' | 'e') => 'a',
                 (16, _) => 'b',

@@ -5,7 +5,7 @@ mod columns;
 mod cyclonedx;
 mod json;
 mod sarif;
-mod spdx;
+mod spdx2;
 mod spdx3;
 mod spdx_tag_value;
 mod text;
@@ -52,7 +52,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &cyclonedx::V1_7,
     &json::Json,
     &sarif::SarifLog,
-    &spdx::Spdx,
+    &spdx2::Spdx,
     &spdx3::Spdx3,
     &spdx_tag_value::TagValue,
     &text::Text,

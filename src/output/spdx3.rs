@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::bom::{self, Image};
 use super::json::write_json;
-use super::spdx::{NO_TIME, comment, id, namespace};
+use super::spdx2::{NO_TIME, comment, id, namespace};
 use super::{Format, Style};
 use crate::digest::{Digest, hex};
 use crate::format::sbom::word;
@@ -130,32 +130,25 @@ impl Graph<'_> {
         let hash = Digest::sha256(licence.expression.as_ref().unwrap_or(&licence.declared).as_bytes());
         let hash = hash.hex().get(..16).unwrap_or_default();
         let own = format!("Licence-{hash}");
-        let elements = match &licence.expression {
-            Some(expression) => vec![self.element(
-                "simplelicensing_LicenseExpression",
-                &own,
-                json!({ "simplelicensing_licenseExpression": expression }),
-            )],
-            None => {
-                let (text, reference) = (format!("LicenceText-{hash}"), format!("{}{hash}", word::LICENCE_REFERENCE));
-                vec![
-                    self.element(
-                        "simplelicensing_SimpleLicensingText",
-                        &text,
-                        json!({ "simplelicensing_licenseText": licence.declared }),
-                    ),
-                    self.element(
-                        "simplelicensing_LicenseExpression",
-                        &own,
-                        json!({
-                            "simplelicensing_licenseExpression": reference,
-                            "simplelicensing_customIdToUri":
-                                [{ "type": "DictionaryEntry", "key": reference, "value": self.name(&text) }],
-                        }),
-                    ),
-                ]
-            }
-        };
+        if let Some(expression) = &licence.expression {
+            let fields = json!({ "simplelicensing_licenseExpression": expression });
+            let element = self.element("simplelicensing_LicenseExpression", &own, fields);
+            return (own, vec![element]);
+        }
+        let (text, reference) = (format!("LicenceText-{hash}"), format!("{}{hash}", word::LICENCE_REFERENCE));
+        let fields = json!({
+            "simplelicensing_licenseExpression": reference,
+            "simplelicensing_customIdToUri":
+                [{ "type": "DictionaryEntry", "key": reference, "value": self.name(&text) }],
+        });
+        let elements = vec![
+            self.element(
+                "simplelicensing_SimpleLicensingText",
+                &text,
+                json!({ "simplelicensing_licenseText": licence.declared }),
+            ),
+            self.element("simplelicensing_LicenseExpression", &own, fields),
+        ];
         (own, elements)
     }
 }
@@ -227,7 +220,12 @@ impl Serialize for Graph<'_> {
                 }
                 if let Some(licence) = package.licence.as_ref().filter(|licence| !licence.declared.trim().is_empty()) {
                     let (name, elements) = self.licence(licence);
-                    graph.serialize_element(&self.relationship(own, "hasDeclaredLicense", &[name.clone()], false))?;
+                    graph.serialize_element(&self.relationship(
+                        own,
+                        "hasDeclaredLicense",
+                        std::slice::from_ref(&name),
+                        false,
+                    ))?;
                     licences.entry(name).or_insert(elements);
                 }
             }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::bom::{self, Image};
-use super::spdx::{Document, SpdxPackage, namespace};
+use super::spdx2::{Document, SpdxPackage, namespace};
 use super::{Format, Style, clean};
 use crate::escape::escape;
 use crate::report::Report;

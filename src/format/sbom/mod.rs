@@ -8,7 +8,7 @@
 mod cyclonedx;
 mod parts;
 mod report;
-mod spdx;
+mod spdx2;
 mod spdx3;
 mod tag_value;
 pub mod word;
@@ -150,7 +150,7 @@ pub fn read(bytes: &[u8]) -> Result<Bill> {
         cyclonedx::read(bytes, probe.spec_version.as_ref())
     } else if let Some(version) = probe.spdx_version.as_ref().and_then(Value::as_str) {
         if version.starts_with("SPDX-2.") {
-            return spdx::read(bytes);
+            return spdx2::read(bytes);
         }
         Err(Error::malformed(format!("SPDX of the version {} is not read", crate::escape::escape(version))))
     } else if probe.graph.is_some() {

@@ -214,12 +214,11 @@ pub(super) fn unescape(text: &str) -> Vec<u8> {
     while let Some(at) = rest.find('\\') {
         let (before, from) = rest.split_at(at);
         bytes.extend_from_slice(before.as_bytes());
-        rest = match escaped(from, &mut bytes) {
-            Some(after) => after,
-            None => {
-                bytes.push(b'\\');
-                from.get(1..).unwrap_or_default()
-            }
+        rest = if let Some(after) = escaped(from, &mut bytes) {
+            after
+        } else {
+            bytes.push(b'\\');
+            from.get(1..).unwrap_or_default()
         };
     }
     bytes.extend_from_slice(rest.as_bytes());

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::error::Result;
 
-use super::spdx::{Raw, RawDocument};
+use super::spdx2::{Raw, RawDocument};
 use super::{Bill, list, parse, text};
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 use super::Bill;
 use super::parts::unescape;
-use super::spdx::{Raw, RawDocument};
+use super::spdx2::{Raw, RawDocument};
 use super::{PARTS, word};
 
 /// Reads a document; unknown tags are passed over.
@@ -18,9 +18,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
         let value = value.trim();
         match value.strip_prefix("<text>") {
             None => state.take(tag.trim(), value)?,
-            Some(start) => match start.split_once("</text>") {
-                Some((value, _)) => state.take(tag.trim(), value)?,
-                None => {
+            Some(start) => {
+                if let Some((value, _)) = start.split_once("</text>") {
+                    state.take(tag.trim(), value)?;
+                } else {
                     // the value goes on over the lines that follow
                     let Some((more, after)) = rest.split_once("</text>") else {
                         return Err(Error::malformed("a `<text>` of the bill of materials has no end"));
@@ -28,7 +29,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
                     state.take(tag.trim(), &format!("{start}\n{more}"))?;
                     rest = after.split_once('\n').map_or("", |(_, next)| next);
                 }
-            },
+            }
         }
     }
     state.end_package();
@@ -102,7 +103,7 @@ fn field(package: &mut Raw, tag: &str, value: &str) {
         "PrimaryPackagePurpose" => package.purpose = value.replace('-', "_"),
         "PackageDescription" => value.clone_into(&mut package.description),
         "PackageLicenseDeclared" if !matches!(value, "NONE" | "NOASSERTION") => {
-            package.licence = Some(value.to_owned())
+            package.licence = Some(value.to_owned());
         }
         "PackageLicenseConcluded" if package.licence.is_none() => package.licence = Some(value.to_owned()),
         "PackageChecksum" => {

@@ -115,7 +115,8 @@ struct Document<'a> {
     packages: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     relationships: Option<Vec<&'a RawValue>>,
-    document_describes: Option<Vec<Value>>,
+    #[serde(rename = "documentDescribes")]
+    described: Option<Vec<Value>>,
     #[serde(borrow)]
     has_extracted_licensing_infos: Option<Vec<&'a RawValue>>,
 }
@@ -130,7 +131,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
             None => document.broken = document.broken.saturating_add(1),
         }
     }
-    let described = parsed.document_describes.unwrap_or_default();
+    let described = parsed.described.unwrap_or_default();
     document.described.extend(described.iter().filter_map(Value::as_str).map(str::to_owned));
     for relationship in parsed.relationships.unwrap_or_default().into_iter().filter_map(value) {
         if let (Some(from), Some(kind), Some(to)) = (

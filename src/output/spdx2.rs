@@ -2,6 +2,8 @@
 //!
 //! The types here are its wire form, as far as careen has something to say; tag-value is written from the same.
 
+#![expect(clippy::struct_field_names, reason = "fields are called as in the format")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
