@@ -95,7 +95,7 @@ fn take(component: &Value, builder: &mut Builder) -> Result<()> {
     let kind = text(component, "type").unwrap_or_default();
     let name = text(component, "name").unwrap_or_default();
     let version = text(component, "version").unwrap_or_default();
-    let purl = text(component, "purl").unwrap_or_default();
+    let purl = text(component, "purl").filter(|purl| purl.starts_with("pkg:")).unwrap_or_default();
     match kind {
         "operating-system" if purl.is_empty() => {
             let title = text(component, "description").unwrap_or_default();

@@ -161,11 +161,8 @@ impl Builder {
         let limitations = &mut self.bill.limitations;
         if let Some(first) = self.nameless.get(..self.nameless.len().min(NAMED)).filter(|first| !first.is_empty()) {
             let more = if self.nameless.len() > NAMED { ", …" } else { "" };
-            let what = format!(
-                "{} packages without a package URL were left out: {}{more}",
-                self.nameless.len(),
-                first.join(", ")
-            );
+            let count = self.nameless.len();
+            let what = format!("components without a package URL were left out: {count} ({}{more})", first.join(", "));
             limitations.push(
                 Limitation::gap("sbom-no-purl", "", what)
                     .help("make the bill of materials with a tool that writes package URLs, or scan the image"),
@@ -175,7 +172,7 @@ impl Builder {
             limitations.push(Limitation::gap(
                 "sbom-malformed",
                 "",
-                format!("{} entries were not understood", self.broken),
+                format!("entries that were not understood: {}", self.broken),
             ));
         }
         if self.lost_edges {

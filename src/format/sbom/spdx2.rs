@@ -64,6 +64,9 @@ impl RawDocument {
             apart.entry(id).or_default().push(comment);
         }
         for package in &mut self.packages {
+            if !package.purl.starts_with("pkg:") {
+                package.purl.clear();
+            }
             package.comments.extend(apart.remove(&package.id).unwrap_or_default());
         }
         for package in self.packages {
@@ -76,7 +79,8 @@ impl RawDocument {
                 continue;
             }
             if package.purl.is_empty() {
-                if package.purpose.starts_with("OPERATING") {
+                // older ones of Trivy say it in the identifier only
+                if package.purpose.starts_with("OPERATING") || package.id.starts_with("SPDXRef-OperatingSystem") {
                     let distro = (package.name, package.version, package.description);
                     builder.subject().distro.get_or_insert(distro);
                 } else if !package.version.is_empty() {

@@ -29,6 +29,7 @@ const CYCLONEDX: &str = r#"{"bomFormat": "CycloneDX", "specVersion": "1.2", "ver
    "properties": [{"name": "aquasecurity:trivy:FilePath", "value": "app/node_modules/core/package.json"}, {"name": 7}],
    "components": [{"type": "library", "bom-ref": "b", "name": "inner", "version": "1", "purl": "pkg:npm/inner@1"}]},
   {"type": "library", "name": "who", "version": "1.0"},
+  {"type": "library", "name": "what", "version": "2", "purl": "npm/what@2"},
   {"type": "file", "name": "/etc/passwd"},
   12
  ],
@@ -71,8 +72,8 @@ fn documents_of_other_programs_are_read() {
             "debian 12.5",
             "pkg:npm/%40babel/core@7.0.0 @babel/core 7.0.0 [MIT AND (BSD or so)] /app/node_modules/core/package.json -> [1]",
             "pkg:npm/inner@1 inner 1",
-            "sbom-no-purl: 1 packages without a package URL were left out: who 1.0",
-            "sbom-malformed: 1 entries were not understood",
+            "sbom-no-purl: components without a package URL were left out: 2 (who 1.0, what 2)",
+            "sbom-malformed: entries that were not understood: 1",
         ]
     );
     assert_eq!(
@@ -86,7 +87,7 @@ fn documents_of_other_programs_are_read() {
     );
     assert_eq!(shown(TAG_VALUE), ["root", "pkg:deb/debian/curl@8.0 curl 8.0 [curl]"]);
     assert!(read(TAG_VALUE.as_bytes()).expect("good").parts[0].sha1.is_some());
-    assert_eq!(shown(SPDX3), ["shop", "pkg:gem/x@1 x 1 [Ruby]", "sbom-malformed: 1 entries were not understood"]);
+    assert_eq!(shown(SPDX3), ["shop", "pkg:gem/x@1 x 1 [Ruby]", "sbom-malformed: entries that were not understood: 1"]);
     let report = r#"{"schema": "careen.report/1", "target": {"reference": "r", "tags": []}, "packages": [
         {"purl": "pkg:npm/a@1", "name": "a", "version": "1", "state": "declared", "dependencies": ["pkg:npm/b@1"],
          "locations": [{"path": "/a\\\\b", "layer": 1}]},
