@@ -70,7 +70,7 @@ fn value(raw: &RawValue) -> Option<Value> {
 }
 
 fn subject(component: &Value, builder: &mut Builder) {
-    builder.subject().names.extend(text(component, "name").map(str::to_owned));
+    builder.begin_image(text(component, "name").map(str::to_owned));
     for (name, value) in properties(component) {
         builder.add_image_fact(name, value);
     }

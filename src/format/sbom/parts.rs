@@ -24,6 +24,7 @@ pub(super) struct Builder {
     owners: Vec<(usize, String)>,
     nameless: Vec<String>,
     broken: usize,
+    images: usize,
     lost_edges: bool,
 }
 
@@ -31,6 +32,12 @@ impl Builder {
     /// What the document is about.
     pub(super) fn subject(&mut self) -> &mut Subject {
         &mut self.bill.subject
+    }
+
+    /// An image begins, under these names: what follows is said of it.
+    pub(super) fn begin_image(&mut self, names: impl IntoIterator<Item = String>) {
+        self.images = self.images.saturating_add(1);
+        self.bill.subject.names.extend(names);
     }
 
     /// Adds a package under its reference.
@@ -159,6 +166,16 @@ impl Builder {
             part.dependencies.dedup();
         }
         let limitations = &mut self.bill.limitations;
+        if self.images > 1 {
+            // layers and digests of one are not those of another
+            let Subject { names, distro, .. } = std::mem::take(&mut self.bill.subject);
+            self.bill.subject = Subject { names, distro, ..Subject::default() };
+            limitations.push(Limitation::note(
+                "sbom-several-images",
+                "",
+                "the bill of materials lists several images; their packages are taken together",
+            ));
+        }
         if let Some(first) = self.nameless.get(..self.nameless.len().min(NAMED)).filter(|first| !first.is_empty()) {
             let more = if self.nameless.len() > NAMED { ", …" } else { "" };
             let count = self.nameless.len();

@@ -68,9 +68,9 @@ fn take(report: &Report<'_>, builder: &mut Builder) -> Result<()> {
 
 fn subject(target: &Value, builder: &mut Builder) {
     let of = |key: &str| text(target, key).map(str::to_owned);
-    let subject = builder.subject();
     let tags: Vec<String> = list(target, "tags").iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    subject.names.extend(if tags.is_empty() { of("reference").into_iter().collect() } else { tags });
+    builder.begin_image(if tags.is_empty() { of("reference").into_iter().collect() } else { tags });
+    let subject = builder.subject();
     subject.digest = of("digest");
     subject.config_digest = of("config_digest");
     subject.platform = of("platform");

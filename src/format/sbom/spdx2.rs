@@ -72,7 +72,7 @@ impl RawDocument {
         for package in self.packages {
             let is_described = self.described.contains(&package.id);
             if package.purpose == "CONTAINER" || is_image(&package.purl) || (is_described && package.purl.is_empty()) {
-                builder.subject().names.push(package.name);
+                builder.begin_image([package.name]);
                 for comment in &package.comments {
                     lines(comment, |name, value| builder.add_image_fact(name, value));
                 }

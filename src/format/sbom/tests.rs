@@ -127,6 +127,24 @@ fn what_a_document_says_of_itself_is_kept() {
 }
 
 #[test]
+fn several_images_are_one_list_without_layers() {
+    let image = |name: &str| {
+        format!(
+            r#"{{"type": "container", "name": "{name}", "properties": [{{"name": "careen:layer:0:size", "value": "1"}}]}}"#
+        )
+    };
+    let document = |images: &str| {
+        let text = format!(r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{images}]}}"#);
+        read(text.as_bytes()).expect("a good document")
+    };
+    let bill = document(&image("a"));
+    assert_eq!((bill.subject.layers.len(), bill.limitations.len()), (1, 0));
+    let bill = document(&format!("{}, {}", image("a"), image("b")));
+    assert_eq!((bill.subject.names.len(), bill.subject.layers.len(), bill.limitations.len()), (2, 0, 1));
+    assert!(!bill.limitations[0].is_gap, "nothing is missing");
+}
+
+#[test]
 fn kinds_are_told_by_their_beginning() {
     for good in [CYCLONEDX, SPDX, TAG_VALUE, SPDX3, r#"{"schema": "careen.report/1"}"#] {
         assert!(sniffs(good.as_bytes()), "{good}");
