@@ -33,7 +33,12 @@ pub enum Algorithm {
 impl Digest {
     /// SHA-256 of `bytes`.
     pub fn sha256(bytes: &[u8]) -> Self {
-        let mut hasher = Hasher::new(Algorithm::Sha256);
+        Self::of(Algorithm::Sha256, bytes)
+    }
+
+    /// The digest of `bytes` by this algorithm.
+    pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(algorithm);
         hasher.update(bytes);
         hasher.finish()
     }
@@ -55,9 +60,7 @@ impl Digest {
 
     /// Whether `bytes` have this digest.
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        let mut hasher = Hasher::new(self.algorithm);
-        hasher.update(bytes);
-        hasher.finish() == *self
+        Self::of(self.algorithm, bytes) == *self
     }
 }
 
@@ -136,6 +139,11 @@ impl ContentDigests {
     pub fn of(bytes: &[u8]) -> Self {
         Self { md5: Md5::digest(bytes).into(), sha1: Sha1::digest(bytes).into(), sha256: Sha256::digest(bytes).into() }
     }
+}
+
+/// SHA-1 of `bytes`, by which repositories of Java archives know their files.
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    Sha1::digest(bytes).into()
 }
 
 /// A digest in the making.

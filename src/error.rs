@@ -83,6 +83,7 @@ impl Error {
     /// Input beyond a limit.
     pub fn limit(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Limit, message)
+            .help("if you trust the image, raise the limit with `--limit NAME=VALUE`; `careen scan --help` lists them")
     }
 
     /// A failure of the local system; a missing file becomes [`ErrorKind::NotFound`].

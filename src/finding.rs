@@ -1,6 +1,6 @@
 //! Findings: one place each where a rule holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -144,3 +144,16 @@ impl Finding {
 
 /// Takes findings.
 pub type Findings = Vec<Finding>;
+
+/// Gives findings that would have the same fingerprint different ones, by their number in order: such
+/// as one file in two layers, each time with the same secret. The first keeps the fingerprint it has alone.
+pub fn tell_apart(findings: &mut [Finding]) {
+    let mut counts: HashMap<String, u32> = HashMap::with_capacity(findings.len());
+    for finding in findings {
+        let count = counts.entry(finding.fingerprint()).or_default();
+        *count = count.saturating_add(1);
+        if *count > 1 {
+            finding.matter = format!("{}\0{count}", finding.matter);
+        }
+    }
+}

@@ -28,3 +28,4 @@ pub mod size;
 pub mod source;
 pub mod time;
 pub mod tree;
+pub mod version;

@@ -1,5 +1,7 @@
 //! What careen could not look at, kept beside the findings so that a gap never reads as "clean".
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// Something that was not read: what, where, and what to do about it.
@@ -37,5 +39,54 @@ impl Limitation {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
         self
+    }
+}
+
+/// Sorts, and keeps of each code at most `most` gaps and as many notes, the first in order; of what
+/// is left out, one more says how much it is. It is a gap if what it stands for is one.
+pub fn condense(limitations: &mut Vec<Limitation>, most: usize) {
+    limitations.sort();
+    limitations.dedup();
+    let mut counts: BTreeMap<(&'static str, bool), usize> = BTreeMap::new();
+    limitations.retain(|limitation| {
+        let count = counts.entry((limitation.code, limitation.is_gap)).or_default();
+        *count = count.saturating_add(1);
+        *count <= most
+    });
+    let beyond = counts.into_iter().filter(|(_, count)| *count > most);
+    limitations.extend(beyond.map(|((code, is_gap), count)| {
+        let more = count.saturating_sub(most);
+        let what = format!("{more} more of `{code}` are counted, not listed");
+        let help = "those listed tell what is wrong; `--limit limitations-per-code=N` lists more";
+        Limitation { is_gap, ..Limitation::note("limitations-not-listed", code, what).help(help) }
+    }));
+    limitations.sort();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limitations_beyond_a_cap_are_counted_by_code() {
+        let list = |gaps: usize, notes: usize| -> Vec<Limitation> {
+            let gaps = (0..gaps).map(|index| Limitation::gap("file-odd", format!("/{index}"), "it is odd"));
+            gaps.chain((0..notes).map(|index| Limitation::note("file-odd", format!("/{index}"), "it is odd"))).collect()
+        };
+        let cases = [
+            (list(3, 0), 3, vec![]),
+            (list(4, 0), 3, vec![("1 more of `file-odd` are counted, not listed", true)]),
+            (list(2, 3), 3, vec![]),
+            (list(1, 9), 3, vec![("6 more of `file-odd` are counted, not listed", false)]),
+            ([list(3, 0), list(3, 0)].concat(), 3, vec![]),
+        ];
+        for (mut list, listed, expected) in cases {
+            condense(&mut list, 3);
+            let (beyond, rest): (Vec<_>, Vec<_>) =
+                list.iter().partition(|limitation| limitation.code == "limitations-not-listed");
+            assert!(rest.len() >= listed && list.is_sorted(), "{list:?}");
+            let beyond: Vec<_> = beyond.iter().map(|beyond| (beyond.what.as_str(), beyond.is_gap)).collect();
+            assert_eq!(beyond, expected);
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::image::Platform;
 use crate::inventory::{Distro, Origin, Package};
 use crate::limitation::Limitation;
-use crate::policy::{Judged, Verdict};
+use crate::policy::{Action, Judged, Verdict};
 use crate::size::ByteSize;
 use crate::time::Timestamp;
 
@@ -34,6 +34,29 @@ pub struct Report {
     pub data: BTreeMap<&'static str, serde_json::Value>,
     /// What `SOURCE_DATE_EPOCH` says: the time that bills of materials carry in place of the image's own.
     pub source_date: Option<Timestamp>,
+}
+
+/// Keeps of each rule at most `most` findings that the policy treats alike, the first in order, and
+/// tells how many were left out. They were judged: the verdict counts them.
+pub fn shorten(findings: &mut Vec<Judged>, most: usize) -> Vec<Limitation> {
+    let mut counts: BTreeMap<(&'static str, Action, bool), usize> = BTreeMap::new();
+    let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
+    findings.retain(|judged| {
+        let rule = judged.finding.rule.id;
+        let count = counts.entry((rule, judged.action, judged.waiver.is_some())).or_default();
+        *count = count.saturating_add(1);
+        let is_kept = *count <= most;
+        if !is_kept {
+            *left_out.entry(rule).or_default() += 1;
+        }
+        is_kept
+    });
+    let limitation = |(rule, count)| {
+        let what = format!("{count} more findings of `{rule}` were judged and counted, but are not listed");
+        let help = "those listed are the gravest; `--limit findings-per-rule=N` lists more";
+        Limitation::note("findings-not-listed", rule, what).help(help)
+    };
+    left_out.into_iter().map(limitation).collect()
 }
 
 /// What was scanned, as reports show it.

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, FactOf, Mask, Selectors, View, removed_packages};
 use crate::error::Result;
-use crate::finding::Finding;
+use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
 use crate::inventory::{Inventory, LayerSummary, Origin, origins};
 use crate::limit::Limits;
-use crate::limitation::Limitation;
+use crate::limitation::{self, Limitation};
 use crate::package;
 use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
 use crate::policy::{Action, EvaluateContext, PolicySet};
-use crate::report::{Report, ReportedLayer, TargetSummary};
+use crate::report::{self, Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
 use crate::size::ByteSize;
@@ -52,13 +52,13 @@ impl Watch for () {
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = take_inventories(source, request, options)?;
     options.progress.stage("judge");
-    Ok(inventories.into_iter().map(|inventory| judge(inventory, options)).collect())
+    Ok(inventories.into_iter().map(|inventory| judge(inventory, options, request.limits)).collect())
 }
 
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
 pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, package::COLLECTORS)?;
-    Ok(inventories.into_iter().map(|inventory| report(inventory, Vec::new(), options)).collect())
+    Ok(inventories.into_iter().map(|inventory| report(inventory, Vec::new(), options, request.limits)).collect())
 }
 
 /// Every collector, the packages' in their order, then secrets.
@@ -160,26 +160,15 @@ impl Reading<'_> {
                 if !stream.is_replayable() {
                     return None;
                 }
-                let by_number: HashMap<usize, Wanted> = wanted
-                    .iter()
-                    .filter_map(|(layer, wanted)| Some((numbers.get(*layer)?.number? as usize, wanted.clone())))
-                    .collect();
-                let (result, facts) = pass.read_stream_again(&by_number, |layer| {
+                let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
+                let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
                     stream.read(&mut |number, blob| {
                         layer(number as usize, blob);
                         Ok(())
                     })
                 });
                 result.ok()?;
-                let layer_of =
-                    |number: usize| numbers.iter().position(|layer| layer.number == u32::try_from(number).ok());
-                Some(
-                    facts
-                        .into_iter()
-                        .filter_map(|(number, facts)| Some((layer_of(number)?, facts)))
-                        .map(|(layer, facts)| (layer, facts.of_layer(layer)))
-                        .collect(),
-                )
+                Some(of_layers(&facts, wanted, number_of))
             });
             inventories.push(self.assemble(image, merged));
         }
@@ -210,7 +199,9 @@ impl Reading<'_> {
         }
         let (tree, odd) = Tree::union(entries, self.limits);
         merged.limitations.extend(odd);
-        merged.selected = self.selectors.live(&tree, self.collectors.len());
+        let (selected, cut) = self.selectors.live(&tree, self.collectors.len());
+        merged.selected = selected;
+        merged.limitations.extend(cut);
         merged.limitations.extend(self.selectors.wished_paths().filter(|path| tree.is_too_deep(path)).map(|path| {
             Limitation::gap(
                 "link-too-deep",
@@ -259,6 +250,7 @@ impl Reading<'_> {
         for (index, collector) in self.collectors.iter().enumerate() {
             let view = View {
                 tree: &tree,
+                limits: self.limits,
                 facts: &facts,
                 collector: index,
                 selected: selected.get(index).map_or(&[], Vec::as_slice),
@@ -273,8 +265,7 @@ impl Reading<'_> {
             inventory.limitations.extend(limitations);
         }
         secret::mask_inventory(&mut inventory);
-        inventory.limitations.sort();
-        inventory.limitations.dedup();
+        limitation::condense(&mut inventory.limitations, self.limits.limitations_per_code);
         inventory
     }
 }
@@ -300,6 +291,39 @@ fn streamed_layer(layer: &Layer, facts: Option<LayerFacts>) -> LayerFacts {
     });
     facts.verify(&Stated::of(layer));
     facts.of_layer(layer.index as usize)
+}
+
+/// What layers want of the streamed members they are; one member may be several layers.
+fn of_numbers(wanted: &HashMap<usize, Wanted>, number_of: impl Fn(usize) -> Option<usize>) -> HashMap<usize, Wanted> {
+    let sorted: BTreeMap<usize, &Wanted> = wanted.iter().map(|(layer, wanted)| (*layer, wanted)).collect();
+    let mut by_number: HashMap<usize, Wanted> = HashMap::new();
+    for (layer, wanted) in sorted {
+        let Some(number) = number_of(layer) else { continue };
+        let all = by_number.entry(number).or_default();
+        #[expect(clippy::iter_over_hash_type, reason = "each member changes an entry of its own")]
+        for (member, (mask, path)) in wanted {
+            all.entry(*member).or_insert_with(|| (0, path.clone())).0 |= mask;
+        }
+    }
+    by_number
+}
+
+/// What was learned of streamed members, for each layer that wanted it.
+fn of_layers(
+    facts: &BTreeMap<usize, LayerFacts>,
+    wanted: &HashMap<usize, Wanted>,
+    number_of: impl Fn(usize) -> Option<usize>,
+) -> Vec<(usize, LayerFacts)> {
+    let of_layer = |(layer, wanted): (&usize, &Wanted)| {
+        let mut facts = facts.get(&number_of(*layer)?)?.clone();
+        facts
+            .facts
+            .retain(|fact| wanted.get(&fact.node.member).is_some_and(|(mask, _)| mask & (1 << fact.collector) != 0));
+        Some((*layer, facts.of_layer(*layer)))
+    };
+    let mut layers: Vec<(usize, LayerFacts)> = wanted.iter().filter_map(of_layer).collect();
+    layers.sort_by_key(|(layer, _)| *layer);
+    layers
 }
 
 /// By layer the members that some collector selects by a live name but has not been shown.
@@ -338,7 +362,7 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
         .collect()
 }
 
-fn judge(mut inventory: Inventory, options: &Options<'_>) -> Report {
+fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Report {
     let is_bill = inventory.target.source == sbom::ID;
     if is_bill {
         inventory.limitations.push(only_packages(&inventory));
@@ -349,7 +373,8 @@ fn judge(mut inventory: Inventory, options: &Options<'_>) -> Report {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
     findings.iter_mut().for_each(secret::mask_finding);
-    let mut report = report(inventory, findings, options);
+    finding::tell_apart(&mut findings);
+    let mut report = report(inventory, findings, options, limits);
     if is_bill {
         report.verdict.reason += "; files, settings and secrets were not looked at";
     }
@@ -363,7 +388,7 @@ fn only_packages(inventory: &Inventory) -> Limitation {
         .help("scan the image itself for the rest")
 }
 
-fn report(inventory: Inventory, findings: Vec<Finding>, options: &Options<'_>) -> Report {
+fn report(mut inventory: Inventory, findings: Vec<Finding>, options: &Options<'_>, limits: &Limits) -> Report {
     let origin_of = |finding: &Finding| {
         let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
         layer.map_or(Origin::Unknown, |layer| layer.origin)
@@ -371,6 +396,8 @@ fn report(inventory: Inventory, findings: Vec<Finding>, options: &Options<'_>) -
     let context = EvaluateContext { limitations: &inventory.limitations, today: options.today, origin: &origin_of };
     let (mut findings, verdict) = options.policy.evaluate(findings, &context);
     findings.retain(|judged| judged.action != Action::Ignore);
+    inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
+    inventory.limitations.sort();
     let data = BTreeMap::from([
         ("rules", rules().len().into()),
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),

@@ -1,6 +1,7 @@
 //! The configuration file `careen.toml`: what holds for every scan on this machine or of this project.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,28 @@ pub(super) struct Config {
     /// `[registry."host"]` tables.
     #[serde(default)]
     pub(super) registry: BTreeMap<String, RegistryConfig>,
+    /// `[limits]`: what `--limit` sets.
+    #[serde(default)]
+    pub(super) limits: BTreeMap<String, Value>,
+}
+
+/// The value of a limit: a number, or a text such as `10MiB`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Value {
+    /// As it is.
+    Number(u64),
+    /// With a unit.
+    Text(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
 }
 
 /// What holds for one registry.

@@ -1,5 +1,6 @@
 //! `careen scan`.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::limit::Limits;
+use crate::limit::{LIMITS, Limits};
 use crate::output::{FORMATS, Format, Style};
 use crate::policy::{DEFAULT_PRESET, FailOn, PolicySet};
 use crate::report::Report;
@@ -95,6 +96,8 @@ pub(super) struct TargetArguments {
     #[arg(long, value_name = "FILE", env = "CAREEN_CACERT")]
     cacert: Option<PathBuf>,
 
+    #[arg(long, value_name = "NAME=VALUE", hide_short_help = true, help = "Set a limit on what is read", long_help = limits_help())]
+    limit: Vec<String>,
     /// Layers read at once, and threads
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
@@ -218,8 +221,9 @@ pub(super) fn reports(
     look: &Look,
     judged: Option<(PolicySet, Option<Date>)>,
 ) -> Result<Vec<Report>> {
-    let limits = Limits::default();
-    let access = access(arguments)?;
+    let config = config(arguments)?;
+    let limits = limits(arguments, &config)?;
+    let access = access(arguments, config)?;
     let target = target::parse(&arguments.target)?;
     let source = SOURCES.iter().find(|source| source.id() == target.source).ok_or_else(|| {
         Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source))
@@ -273,13 +277,49 @@ fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
     }
 }
 
-fn access(arguments: &TargetArguments) -> Result<Access> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+/// A variable of the environment that is set, and not to nothing.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn config(arguments: &TargetArguments) -> Result<Config> {
+    let user = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
+    let folder = std::env::current_dir().unwrap_or_default();
+    Config::read(arguments.config.clone(), &folder, user.as_deref())
+}
+
+/// The default limits, those of the configuration file, and those of the command line; later ones win.
+fn limits(arguments: &TargetArguments, config: &Config) -> Result<Limits> {
+    let mut limits = Limits::default();
+    for (name, value) in &config.limits {
+        let error_of_file = |error: Error| Error { kind: ErrorKind::Config, ..error };
+        limits.set(name, &value.to_string()).map_err(|error| error_of_file(error).at("[limits] of careen.toml"))?;
+    }
+    for pair in &arguments.limit {
+        let Some((name, value)) = pair.split_once('=') else {
+            let message = format!("`--limit {}` sets nothing", crate::escape::escape(pair));
+            return Err(Error::new(ErrorKind::Usage, message).help("write `--limit NAME=VALUE`"));
+        };
+        limits.set(name.trim(), value.trim())?;
+    }
+    Ok(limits)
+}
+
+/// What `--help` says of `--limit`, from the table of limits.
+fn limits_help() -> String {
+    let limits = Limits::default();
+    let mut help = "Set a limit on what is read; repeatable. Beyond a limit the input is refused, or the report tells \
+                    what was left out. The limits and their defaults:\n"
+        .to_owned();
+    for limit in LIMITS {
+        let _ = write!(help, "\n  {}={}: {}", limit.name, limit.value(&limits).replace(' ', ""), limit.about);
+    }
+    help
+}
+
+fn access(arguments: &TargetArguments, config: Config) -> Result<Access> {
     let address = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME");
-    let user = variable("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
-    let folder = std::env::current_dir().unwrap_or_default();
-    let config = Config::read(arguments.config.clone(), &folder, user.as_deref())?;
     let (mut mirrors, mut trusted_realms) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
     for (host, registry) in config.registry {
         mirrors.insert(host.clone(), registry.mirrors);

@@ -2,6 +2,7 @@
 
 use crate::digest::ContentDigests;
 use crate::inventory::{Distro, Ecosystem, FileClaims, Group, Need, Proof, State};
+use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
@@ -122,14 +123,36 @@ pub struct FactOf {
 }
 
 /// Takes what collectors learn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Facts {
     learned: Vec<FactOf>,
     limitations: Vec<Limitation>,
     current: Option<(Node, usize)>,
+    findings_per_file: usize,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self::within(&Limits::default())
+    }
 }
 
 impl Facts {
+    /// None yet.
+    pub fn within(limits: &Limits) -> Self {
+        Self {
+            learned: Vec::new(),
+            limitations: Vec::new(),
+            current: None,
+            findings_per_file: limits.findings_per_file,
+        }
+    }
+
+    /// [`Limits::findings_per_file`].
+    pub fn findings_per_file(&self) -> usize {
+        self.findings_per_file
+    }
+
     /// Says whose facts follow. Called by the pass, before each call of a collector.
     pub fn begin(&mut self, node: Node, collector: usize) {
         self.current = Some((node, collector));
@@ -168,6 +191,8 @@ impl Facts {
 pub struct View<'a> {
     /// The union of the layers.
     pub tree: &'a Tree,
+    /// The caps of the scan.
+    pub limits: &'a Limits,
     /// All facts of all layers and collectors, by node, then in file order.
     pub facts: &'a [FactOf],
     /// Index of the collector that is asked.

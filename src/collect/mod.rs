@@ -1,6 +1,7 @@
 //! How facts are gathered: a collector says as data which files it wants, and learns from their bytes.
 
 mod fact;
+mod linked;
 mod packages;
 mod removed;
 mod select;

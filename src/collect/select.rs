@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::{FileKind, Node, Tree};
+
+use super::linked::{Linked, MOST_LINKED};
 
 /// One wish of a collector. Paths are without a leading `/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub enum Select {
     Path(&'static str),
     /// Every file directly in this folder (links followed) whose name ends so; `""` takes all.
     Under(&'static str, &'static str),
+    /// Every file directly in a folder of this name, wherever that is, whose own name ends so.
+    In(&'static str, &'static str),
     /// Every file of this name, in any folder.
     Name(&'static str),
     /// Every file whose path ends so: `.dist-info/METADATA`, `.gemspec`. Matched on the whole path,
@@ -40,6 +45,8 @@ pub struct Selectors {
     paths: HashMap<&'static [u8], Mask>,
     names: HashMap<&'static [u8], Mask>,
     folders: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
+    /// By the name of the folder.
+    folder_names: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
     /// By their last two bytes.
     suffixes: HashMap<[u8; 2], Vec<(&'static [u8], Mask)>>,
     /// Wishes that links may lead to, by collector.
@@ -57,6 +64,9 @@ impl Selectors {
                     Select::Path(path) => *compiled.paths.entry(path.as_bytes()).or_default() |= mask,
                     Select::Under(folder, suffix) => {
                         compiled.folders.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
+                    }
+                    Select::In(folder, suffix) => {
+                        compiled.folder_names.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
                     }
                     Select::Name(name) => *compiled.names.entry(name.as_bytes()).or_default() |= mask,
                     Select::Suffix(suffix) => {
@@ -97,7 +107,9 @@ impl Selectors {
         let mut mask = self.paths.get(bytes).copied().unwrap_or_default();
         let name = path.file_name();
         mask |= self.names.get(name).copied().unwrap_or_default();
-        if let Some(wishes) = self.folders.get(path.parent_bytes()) {
+        let folder = path.parent_bytes();
+        let folder_name = folder.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        for wishes in [self.folders.get(folder), self.folder_names.get(folder_name)].into_iter().flatten() {
             for (suffix, wish) in wishes {
                 if name.ends_with(suffix) {
                     mask |= wish;
@@ -125,8 +137,9 @@ impl Selectors {
     /// For each of `count` collectors the live names it selects and the files they lead to, links
     /// followed; sorted, and unique.
     ///
-    /// A file that a link makes a selected one is listed under the selected name.
-    pub fn live(&self, tree: &Tree, count: usize) -> Vec<Vec<(ImagePath, Node)>> {
+    /// A file that a link makes a selected one is listed under the selected name. With them a
+    /// limitation, if there are more such links than are followed.
+    pub fn live(&self, tree: &Tree, count: usize) -> (Vec<Vec<(ImagePath, Node)>>, Option<Limitation>) {
         let mut selected: Vec<Vec<(ImagePath, Node)>> = vec![Vec::new(); count];
         let mut add = |path: &ImagePath, mask: Mask, node: Node| {
             let node = match tree.entry(node).kind {
@@ -143,11 +156,18 @@ impl Selectors {
                 }
             }
         };
+        let mut linked = Linked::new(tree, MOST_LINKED);
         for (path, node) in tree.names() {
             let mask = self.by_name(path);
             if mask != 0 {
                 add(path, mask, node);
             }
+            if Linked::is_place(path) && matches!(tree.entry(node).kind, FileKind::Symlink(_)) {
+                linked.follow(path);
+            }
+        }
+        for (path, node) in &linked.names {
+            add(path, self.by_name(path), *node);
         }
         for (wish, mask) in &self.linked {
             match *wish {
@@ -174,7 +194,13 @@ impl Selectors {
             list.sort_unstable();
             list.dedup();
         }
-        selected
+        let cut = linked.is_cut().then(|| {
+            let what = format!(
+                "more than {MOST_LINKED} files lie in folders of packages that only links name; the rest was not listed"
+            );
+            Limitation::gap("too-many-links", "", what).help("no real image has so many: look at it by hand")
+        });
+        (selected, cut)
     }
 }
 
@@ -191,10 +217,11 @@ mod tests {
     const FIRST: &[Select] = &[Select::Path("var/lib/dpkg/status"), Select::Under("var/lib/dpkg/status.d", "")];
     const SECOND: &[Select] =
         &[Select::Name("package.json"), Select::Suffix(".dist-info/METADATA"), Select::Suffix("/apk/db")];
+    const THIRD: &[Select] = &[Select::In("conda-meta", ".json")];
 
     #[test]
     fn names_are_selected_by_look_up() {
-        let selectors = Selectors::new([FIRST, SECOND, &[Select::Everything]]);
+        let selectors = Selectors::new([FIRST, SECOND, &[Select::Everything], THIRD]);
         let cases = [
             ("var/lib/dpkg/status", 0b01),
             ("x/var/lib/dpkg/status", 0),
@@ -206,6 +233,11 @@ mod tests {
             ("usr/lib/python3/x-1.dist-info/METADATA", 0b10),
             ("apk/db", 0b10),
             ("A", 0),
+            ("opt/conda/conda-meta/a.json", 0b1000),
+            ("conda-meta/a.json", 0b1000),
+            ("opt/conda/conda-meta/history", 0),
+            ("opt/conda-meta/x/a.json", 0),
+            ("opt/xconda-meta/a.json", 0),
         ];
         for (path, mask) in cases {
             assert_eq!(selectors.by_name(&path.into()), mask, "{path}");
@@ -242,16 +274,22 @@ mod tests {
             FileEntry::file("store/0a", 1),
             hard("app/package.json", "store/0a"),
             link("app/x/package.json", "../../nowhere"),
+            FileEntry::file("deps/a/package.json", 1),
+            link("srv/node_modules", "../deps"),
         ];
         let (tree, _) = Tree::union(vec![layer], &Limits::default());
-        let selected = Selectors::new([FIRST, SECOND]).live(&tree, 2);
+        let (selected, cut) = Selectors::new([FIRST, SECOND]).live(&tree, 2);
+        assert_eq!(cut, None);
         let shown: Vec<Vec<String>> = selected
             .iter()
             .map(|list| list.iter().map(|(path, node)| format!("{path}={}", node.member)).collect())
             .collect();
         assert_eq!(
             shown,
-            [vec!["/var/lib/dpkg/status=0", "/var/lib/dpkg/status.d/base=1"], vec!["/app/package.json=3"]]
+            [
+                vec!["/var/lib/dpkg/status=0", "/var/lib/dpkg/status.d/base=1"],
+                vec!["/app/package.json=3", "/deps/a/package.json=6", "/srv/node_modules/a/package.json=6"],
+            ]
         );
     }
 }

@@ -1,5 +1,15 @@
 //! Formats of single files, read without knowing whose they are.
 
+pub mod berkeley_db;
+pub mod bytes;
+pub mod decompress;
+pub mod go_build_info;
 pub mod magic;
+pub mod program;
+pub mod rust_audit;
 pub mod sbom;
+pub mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod ustar;
+pub mod zip;

@@ -13,6 +13,7 @@ use super::Platform;
 use super::history::HistoryEntry;
 use super::manifest::null_is_default;
 use super::spelling;
+use super::texts::Texts;
 
 /// An image's configuration document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -41,6 +42,9 @@ pub struct ImageConfig {
     /// Build steps, oldest first.
     #[serde(default, deserialize_with = "null_is_default")]
     pub history: Vec<HistoryEntry>,
+    /// Texts of all other fields, which nothing uses.
+    #[serde(skip)]
+    pub unused: Texts,
 }
 
 /// What a container of the image runs with.
@@ -109,12 +113,13 @@ impl ImageConfig {
         if bytes.len() as u64 > limits.config.bytes() {
             return Err(Error::limit(format!("the image configuration is larger than {}", limits.config)));
         }
-        let config: Self = serde_json::from_slice(bytes)
+        let mut config: Self = serde_json::from_slice(bytes)
             .map_err(|e| Error::malformed("cannot parse the image configuration").because(e))?;
         spelling::check(bytes, &spelling::CONFIG, "the image configuration")?;
         if config.rootfs.diff_ids.len() > limits.layers {
             return Err(Error::limit(format!("the image has more than {} layers", limits.layers)));
         }
+        config.unused = Texts::of(bytes);
         Ok(config)
     }
 

@@ -5,6 +5,7 @@ pub mod history;
 pub mod manifest;
 pub mod platform;
 mod spelling;
+pub mod texts;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -21,6 +21,94 @@ impl Licence {
         let expression = expression(&declared);
         Self { declared, expression }
     }
+
+    /// Reads the short names in a copyright file of Debian; all of these licences hold.
+    pub fn of_debian(names: &[&str]) -> Self {
+        let terms: Option<Vec<String>> = names.iter().map(|name| of_debian(name)).collect();
+        let joined = terms.map(|mut terms| {
+            let is_one = terms.len() == 1;
+            terms
+                .iter_mut()
+                .filter(|term| !is_one && term.contains(" OR "))
+                .for_each(|term| *term = format!("({term})"));
+            terms.join(" AND ")
+        });
+        let expression = joined.filter(|joined| joined.len() <= LONGEST && Expression::parse(joined).is_ok());
+        Self { declared: names.join(", "), expression }
+    }
+}
+
+/// Names that records give to licences, in lower case and without what says nothing, and their SPDX identifiers.
+/// Names that leave the version or the variant open (`BSD`, `Apache`) are not here.
+const NAMES: &[(&str, &str)] = &[
+    ("apache 2", "Apache-2.0"),
+    ("apache 2.0", "Apache-2.0"),
+    ("apache software 2.0", "Apache-2.0"),
+    ("apache-2", "Apache-2.0"),
+    ("asl 2", "Apache-2.0"),
+    ("asl 2.0", "Apache-2.0"),
+    ("apache.org/licenses/license-2.0", "Apache-2.0"),
+    ("apache.org/licenses/license-2.0.html", "Apache-2.0"),
+    ("apache.org/licenses/license-2.0.txt", "Apache-2.0"),
+    ("bsd 2-clause", "BSD-2-Clause"),
+    ("bsd 3-clause", "BSD-3-Clause"),
+    ("3-clause bsd", "BSD-3-Clause"),
+    ("new bsd", "BSD-3-Clause"),
+    ("modified bsd", "BSD-3-Clause"),
+    ("simplified bsd", "BSD-2-Clause"),
+    ("bsd-2-clause", "BSD-2-Clause"),
+    ("bsd-3-clause", "BSD-3-Clause"),
+    ("boost software 1.0", "BSL-1.0"),
+    ("bsl-1.0", "BSL-1.0"),
+    ("eclipse public 1.0", "EPL-1.0"),
+    ("eclipse public 2.0", "EPL-2.0"),
+    ("expat", "MIT"),
+    ("mit", "MIT"),
+    ("opensource.org/licenses/mit", "MIT"),
+    ("isc", "ISC"),
+    ("mozilla public 2.0", "MPL-2.0"),
+    ("mpl 2.0", "MPL-2.0"),
+    ("psf", "PSF-2.0"),
+    ("python software foundation", "PSF-2.0"),
+    ("zlib", "Zlib"),
+    ("zpl 2.1", "ZPL-2.1"),
+    ("unlicense", "Unlicense"),
+];
+
+/// The identifier that a name stands for.
+fn identifier(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let bare = lower.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
+    let words = bare.split(|c: char| c == ' ' || c == ',').map(|word| word.trim_end_matches('/'));
+    let words = words.filter(|word| !matches!(*word, "" | "-" | "the" | "license" | "licence" | "version" | "v"));
+    let bare = words.collect::<Vec<_>>().join(" ");
+    NAMES.iter().find(|(known, _)| *known == bare).map(|(_, identifier)| *identifier)
+}
+
+/// The expression that a short name of Debian stands for: `GPL-2+`, `Expat`, `GPL-2+ or Artistic-2.0`.
+fn of_debian(name: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for word in name.replace(", and ", " and ").replace(", or ", " or ").split_ascii_whitespace() {
+        parts.push(match word.to_ascii_lowercase().as_str() {
+            "or" | "and" => word.to_ascii_uppercase(),
+            _ => short_name(word)?,
+        });
+    }
+    Some(parts.join(" "))
+}
+
+fn short_name(word: &str) -> Option<String> {
+    if let Some(identifier) = identifier(word) {
+        return Some(identifier.to_owned());
+    }
+    let (base, is_later) = word.strip_suffix('+').map_or((word, false), |base| (base, true));
+    let (family, version) = base.rsplit_once('-')?;
+    if !matches!(family, "GPL" | "LGPL" | "AGPL" | "GFDL") {
+        return Expression::parse(word).is_ok().then(|| word.to_owned());
+    }
+    let version = if version.contains('.') { version.to_owned() } else { format!("{version}.0") };
+    let name = format!("{family}-{version}-{}", if is_later { "or-later" } else { "only" });
+    Expression::parse(&name).is_ok().then_some(name)
 }
 
 /// The expression in canonical spelling: as it stands if it is one, else with the habits of packagers allowed for
@@ -32,6 +120,9 @@ fn expression(text: &str) -> Option<String> {
     }
     if Expression::parse(text).is_ok() {
         return Some(text.to_owned());
+    }
+    if let Some(identifier) = identifier(text) {
+        return Some(identifier.to_owned());
     }
     let canonical = Expression::canonicalize(text).ok().flatten();
     let text = canonical.as_deref().unwrap_or(text);
@@ -54,6 +145,11 @@ mod tests {
             ("Apache 2.0", Some("Apache-2.0")),
             ("GPLv2+ and MIT", Some("GPL-2.0-or-later AND MIT")),
             ("GPL-2.0-only", Some("GPL-2.0-only")),
+            ("MIT License", Some("MIT")),
+            ("The Apache License, Version 2.0", Some("Apache-2.0")),
+            ("Apache License 2.0", Some("Apache-2.0")),
+            ("https://www.apache.org/licenses/LICENSE-2.0.txt", Some("Apache-2.0")),
+            ("BSD License", None),
             ("see LICENSE", None),
             ("", None),
         ];

@@ -9,7 +9,7 @@ pub mod package;
 pub mod run_user;
 pub mod secret;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::image::{ImageConfig, Target};
@@ -48,6 +48,8 @@ pub struct Inventory {
     pub packages: Vec<Package>,
     /// Packages of lower layers that the merged image no longer holds, sorted by purl, then location.
     pub removed: Vec<Package>,
+    /// Names of the repositories that Red Hat's build service says the image was made from.
+    pub content_sets: BTreeSet<String>,
     /// Secrets of all layers and of the configuration.
     pub secrets: Vec<Secret>,
     /// `passwd`, `shadow` and `group`.

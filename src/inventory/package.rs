@@ -138,3 +138,10 @@ pub struct Need {
     /// The exact version, where the record gives one.
     pub version: Option<String>,
 }
+
+impl Need {
+    /// Something of this name, in any version.
+    pub fn of(name: String) -> Self {
+        Self { name, version: None }
+    }
+}

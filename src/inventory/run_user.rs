@@ -47,7 +47,8 @@ impl Inventory {
     /// Resolves the value of a `USER` instruction against the image's accounts.
     ///
     /// As runc's user library does: the group after `:` is put aside; the first line of `passwd`
-    /// counts that has this name, or this number if the value is one; a number needs no line.
+    /// counts that has this name, or this number if the value is one; a number needs no line. Blanks
+    /// are part of a name, for containerd too: ` 0` is nobody.
     pub fn resolve_user<'a>(&'a self, user: &'a str) -> RunUser<'a> {
         let name = user.split_once(':').map_or(user, |(name, _)| name);
         if name.is_empty() {
@@ -106,6 +107,8 @@ mod tests {
             ("ghost", None),
             ("Root", None),
             (" root", None),
+            (" 0", None),
+            ("0 ", None),
         ];
         for (user, uid) in cases {
             assert_eq!(image.resolve_user(user).uid(), *uid, "{user:?}");

@@ -15,6 +15,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::columns::{cut_end, cut_middle, split, wrap};
 use super::{Format, Style, clean, count};
 use crate::finding::{Finding, Location, Visibility};
+use crate::inventory::State;
 use crate::limitation::Limitation;
 use crate::policy::{Action, Judged, Outcome};
 use crate::report::{Report, ReportedLayer};
@@ -120,11 +121,11 @@ fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     page.list(&parts, ", ", 2)
 }
 
-/// How many of each type, and how many of them system packages own.
+/// How many of each type that are installed, and how many of them system packages own, then those only declared.
 fn packages(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
-    let mut types: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut types: BTreeMap<(State, &str), (usize, usize)> = BTreeMap::new();
     for package in &report.packages {
-        let (all, owned) = types.entry(package.ecosystem.id).or_default();
+        let (all, owned) = types.entry((package.state, package.ecosystem.id)).or_default();
         *all += 1;
         *owned += usize::from(package.owner.is_some());
     }
@@ -133,7 +134,8 @@ fn packages(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     }
     let parts: Vec<String> = types
         .iter()
-        .map(|(id, (all, owned))| match owned {
+        .map(|((state, id), (all, owned))| match owned {
+            _ if *state == State::Declared => format!("{all} {id} only declared"),
             0 => format!("{all} {id}"),
             _ => format!("{all} {id} ({owned} owned by system packages)"),
         })

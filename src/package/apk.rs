@@ -3,7 +3,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory};
+use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
@@ -119,6 +119,8 @@ struct Block<'a> {
     origin: Option<&'a [u8]>,
     licence: Option<&'a [u8]>,
     maintainer: Option<&'a [u8]>,
+    needs: Option<&'a [u8]>,
+    provides: Option<&'a [u8]>,
     folder: ImagePath,
     owns: Vec<ImagePath>,
     claims: FileClaims,
@@ -173,6 +175,8 @@ impl<'a> Block<'a> {
             b"o:" => self.origin = Some(value),
             b"L:" => self.licence = Some(value),
             b"m:" => self.maintainer = Some(value),
+            b"D:" => self.needs = Some(value),
+            b"p:" => self.provides = Some(value),
             b"F:" if value.len() <= PATH => {
                 self.folder = ImagePath::new(value);
                 if !self.folder.is_root() && budget.take(value.len()) {
@@ -218,6 +222,11 @@ impl<'a> Block<'a> {
             architecture: self.architecture.and_then(field),
             licence: self.licence.and_then(field),
             packager: self.maintainer.and_then(mail_domain),
+            // `!name` is a conflict
+            needs: self.needs.map_or_else(Vec::new, |words| {
+                capabilities(words).filter(|name| !name.starts_with('!')).map(Need::of).collect()
+            }),
+            provides: self.provides.map_or_else(Vec::new, |words| capabilities(words).collect()),
             owns: self.owns,
             claims: self.claims,
             name,
@@ -226,6 +235,15 @@ impl<'a> Block<'a> {
         }))
     }
 }
+
+/// The names in a list of words that may have versions: `so:libc.musl-x86_64.so.1=1`, `busybox>=1.36`.
+fn capabilities(words: &[u8]) -> impl Iterator<Item = String> {
+    let words = words.split(u8::is_ascii_whitespace).take(CAPABILITIES);
+    words.filter_map(|word| field(word.split(|b| matches!(b, b'=' | b'<' | b'>' | b'~')).next()?))
+}
+
+/// Words taken of one list; the longest real ones have some hundreds.
+const CAPABILITIES: usize = 2_000;
 
 #[cfg(test)]
 mod tests {

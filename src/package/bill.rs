@@ -10,7 +10,7 @@ use crate::tree::Node;
 
 use super::owned;
 
-/// All known ecosystems, sorted by id, which is the purl's type.
+/// All known ecosystems, sorted by id.
 static ECOSYSTEMS: &[Ecosystem] = &[
     system("alpm"),
     system("apk"),
@@ -19,8 +19,9 @@ static ECOSYSTEMS: &[Ecosystem] = &[
     other("cocoapods"),
     other("composer"),
     other("conan"),
-    other("conda"),
+    system("conda"),
     other("cpan"),
+    generic("cpan"),
     other("cran"),
     system("deb"),
     system("ebuild"),
@@ -31,17 +32,21 @@ static ECOSYSTEMS: &[Ecosystem] = &[
     other("hackage"),
     other("hex"),
     other("julia"),
+    generic("jvm"),
     other("luarocks"),
     other("maven"),
     other("npm"),
     other("nuget"),
     system("opkg"),
     other("otp"),
+    other("pear"),
     other("pub"),
     other("pypi"),
     system("rpm"),
     other("swift"),
-    other("wordpress"),
+    generic("wordpress"),
+    other("wordpress-plugin"),
+    other("wordpress-theme"),
 ];
 /// What a purl of any other type is.
 static OTHER: Ecosystem = Ecosystem { id: "other", purl_type: "generic", is_system: false };
@@ -52,6 +57,10 @@ const fn system(id: &'static str) -> Ecosystem {
 
 const fn other(id: &'static str) -> Ecosystem {
     Ecosystem { id, purl_type: id, is_system: false }
+}
+
+const fn generic(id: &'static str) -> Ecosystem {
+    Ecosystem { id, purl_type: "generic", is_system: false }
 }
 
 /// Makes the inventory; `target` says what the user asked for.
@@ -91,7 +100,7 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
 
 fn package(part: Part) -> Package {
     let purl_type = part.purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let find = |id: &str| ECOSYSTEMS.iter().find(|ecosystem| ecosystem.id == id);
+    let find = |id: &str| ECOSYSTEMS.iter().find(|known| known.id == id && known.purl_type == purl_type);
     let ecosystem = part.ecosystem.as_deref().and_then(find).or_else(|| find(purl_type)).unwrap_or(&OTHER);
     let mut locations: Vec<PackageLocation> = part
         .places
@@ -184,7 +193,7 @@ mod tests {
         for own in [&apk::APK, &dpkg::DEB, &npm::NPM, &python::PYPI] {
             assert!(ECOSYSTEMS.contains(own), "{}", own.id);
         }
-        assert!(ECOSYSTEMS.windows(2).all(|pair| pair[0].id < pair[1].id));
+        assert!(ECOSYSTEMS.windows(2).all(|pair| (pair[0].id, pair[0].purl_type) < (pair[1].id, pair[1].purl_type)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, Taken, View};
-use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory};
+use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
@@ -215,6 +215,9 @@ struct Stanza<'a> {
     maintainer: Option<&'a [u8]>,
     origin: Option<&'a [u8]>,
     vendor: Option<&'a [u8]>,
+    depends: Option<&'a [u8]>,
+    pre_depends: Option<&'a [u8]>,
+    provides: Option<&'a [u8]>,
     /// Name, version or status stands there again with another value, which dpkg refuses.
     is_ambiguous: bool,
 }
@@ -272,6 +275,9 @@ impl<'a> Stanza<'a> {
             b"maintainer" => &mut self.maintainer,
             b"origin" => &mut self.origin,
             b"vendor" => &mut self.vendor,
+            b"depends" => &mut self.depends,
+            b"pre-depends" => &mut self.pre_depends,
+            b"provides" => &mut self.provides,
             _ => return,
         };
         match *wanted {
@@ -308,10 +314,31 @@ impl<'a> Stanza<'a> {
             .any(|vendor| !vendor.eq_ignore_ascii_case(b"debian") && !vendor.eq_ignore_ascii_case(b"ubuntu"));
         let packager = self.maintainer.filter(|_| !is_foreign).and_then(mail_domain);
         let source = Some(source);
-        let ecosystem = Some(&DEB);
-        Ok(Some(PackageFact { ecosystem, name, version, source, architecture, packager, ..PackageFact::default() }))
+        let relations = |list: Option<&[u8]>| list.map(relations).unwrap_or_default();
+        let needs = [self.pre_depends, self.depends].into_iter().flat_map(relations).map(Need::of).collect();
+        Ok(Some(PackageFact {
+            ecosystem: Some(&DEB),
+            name,
+            version,
+            source,
+            architecture,
+            packager,
+            needs,
+            provides: relations(self.provides),
+            ..PackageFact::default()
+        }))
     }
 }
+
+/// The names in a list of relations: `libc6 (>= 2.34), default-mta | mail-transport-agent, python3:any`
+/// (deb-control(5)). Of alternatives all are named, since those that are not there meet no need.
+fn relations(list: &[u8]) -> Vec<String> {
+    let names = list.split(|b| matches!(b, b',' | b'|')).take(RELATIONS);
+    names.filter_map(|one| field(one.trim_ascii().split(|b| b" (:[".contains(b)).next()?)).collect()
+}
+
+/// Relations taken of one list; the longest real ones have some hundreds.
+const RELATIONS: usize = 4_000;
 
 /// `name (version)`; without a version, the source has the package's.
 fn source_and_version(source: &str, version: &str) -> (String, String) {

@@ -11,19 +11,50 @@
 mod accounts;
 mod apk;
 pub mod bill;
+mod binary;
+mod bitnami;
+mod chisel;
+mod composer;
+mod conan;
+mod conda;
 mod cran;
+mod dart;
+mod deb_copyright;
 mod dependency;
 mod dpkg;
+mod ecosystem;
+mod egg;
+mod erlang;
+mod gem;
+mod java;
+mod julia;
+mod jvm;
+mod lenient;
+mod literal;
+mod lock;
+mod luarocks;
 mod npm;
+mod nuget;
+mod opkg;
 mod os_release;
 mod owned;
+mod pacman;
 mod page;
+mod pear;
+mod perl;
+mod portage;
 mod purl;
 mod python;
+mod rpm;
+mod sbom;
+mod swift;
 #[cfg(test)]
 mod testing;
 mod text;
 mod unread;
+mod wordpress;
+mod xml;
+mod yarn_pnp;
 
 use crate::collect::Collector;
 
@@ -36,9 +67,57 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &apk::Apk,
     &dpkg::Dpkg,
+    &deb_copyright::DebCopyright,
+    &chisel::Chisel,
+    &opkg::Opkg,
+    &pacman::Pacman,
+    &portage::Portage,
+    &rpm::Rpm,
+    &conda::Conda,
+    &binary::Programs,
+    &bitnami::Bitnami,
+    &composer::Composer,
+    &conan::Conan,
     &cran::Cran,
+    &dart::Dart,
+    &egg::Eggs,
+    &erlang::Erlang,
+    &gem::Gem,
+    &java::Java,
+    &julia::Julia,
+    &jvm::Jvm,
+    &lock::bun::BUN_LOCK,
+    &lock::bundler::BUNDLER_LOCK,
+    &lock::cargo::CARGO_LOCK,
+    &lock::cocoapods::COCOAPODS_LOCK,
+    &lock::composer::COMPOSER_LOCK,
+    &lock::conan::CONAN_LOCK,
+    &lock::dart::PUB_LOCK,
+    &lock::golang::GoModules,
+    &lock::gradle::GRADLE_LOCK,
+    &lock::mix::MIX_LOCK,
+    &lock::npm::NPM_LOCK,
+    &lock::pdm::PDM_LOCK,
+    &lock::pipenv::PIPENV_LOCK,
+    &lock::pnpm::PNPM_LOCK,
+    &lock::poetry::POETRY_LOCK,
+    &lock::pylock::PYLOCK,
+    &lock::requirements::REQUIREMENTS,
+    &lock::sbt::SBT_LOCK,
+    &lock::swift::SWIFT_LOCK,
+    &lock::uv::UV_LOCK,
+    &lock::yarn::YARN_LOCK,
+    &luarocks::LuaRocks,
     &npm::Npm,
+    &nuget::NuGet,
+    &nuget::NuGetDeclared,
+    &pear::Pear,
+    &perl::Perl,
     &python::Python,
+    &sbom::Sbom,
+    &swift::Swift,
+    &wordpress::WordPress,
+    &yarn_pnp::YarnPnp,
     &unread::UnreadDatabases,
     &owned::Owners,
 ];

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
-use crate::inventory::Ecosystem;
+use crate::inventory::{Ecosystem, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
@@ -37,17 +37,12 @@ impl Collector for Npm {
 
     /// The largest seen in practice are under 100 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(4))
+        Delivery::Whole(ByteSize(MANIFEST as u64))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        match parse(file.bytes) {
-            Ok(Read::Package(package)) => facts.package(*package),
-            Ok(Read::Unnamed) => {}
-            // Node.js loads such a one by the name of its folder
-            Ok(Read::Unusable) => complain(facts, "its name or version is no text"),
-            // and refuses to load one whose manifest is broken
-            Err(error) => facts.push(Fact::Oddity(format!("it is no JSON object: {error}").into())),
+        if let Some(package) = package(file.bytes, facts) {
+            facts.package(package);
         }
     }
 
@@ -71,12 +66,28 @@ impl Collector for Npm {
     }
 }
 
+/// Largest manifest read, in bytes.
+pub(super) const MANIFEST: usize = 4 << 20;
+
+/// The package that a manifest describes; what is wrong with it is told.
+pub(super) fn package(bytes: &[u8], facts: &mut Facts) -> Option<PackageFact> {
+    match parse(bytes) {
+        Ok(Read::Package(package)) => return Some(*package),
+        Ok(Read::Unnamed) => {}
+        // Node.js loads such a one by the name of its folder
+        Ok(Read::Unusable) => complain(facts, "its name or version is no text"),
+        // and refuses to load one whose manifest is broken
+        Err(error) => facts.push(Fact::Oddity(format!("it is no JSON object: {error}").into())),
+    }
+    None
+}
+
 /// Whether `path` is the `package.json` of an installed package: `node_modules/NAME/package.json`
 /// or `node_modules/@SCOPE/NAME/package.json`, or the same in a folder `nodejs` of the system,
 /// where Debian puts its own.
 ///
 /// Others are parts of packages, their tests, or the application itself.
-fn is_package_root(path: &ImagePath) -> bool {
+pub(super) fn is_package_root(path: &ImagePath) -> bool {
     let mut above = path.components().rev().skip(2).peekable();
     if above.peek().is_some_and(|folder| folder.starts_with(b"@")) {
         above.next();
@@ -123,7 +134,7 @@ fn parse(bytes: &[u8]) -> Result<Read, serde_json::Error> {
     let licence = text(manifest.licence);
     Ok(match (text(manifest.name), text(manifest.version)) {
         (Some(name), Some(version)) => match purl::fact(&NPM, &name, &version) {
-            Some(fact) => Read::Package(Box::new(PackageFact { licence, ..fact })),
+            Some(fact) => Read::Package(Box::new(PackageFact { licence, needs: manifest.needs, ..fact })),
             None => Read::Unusable,
         },
         _ if is_missing && !was_unusable => Read::Unnamed,
@@ -138,6 +149,7 @@ struct Manifest {
     name: Option<String>,
     version: Option<String>,
     licence: Option<String>,
+    needs: Vec<Need>,
     /// Whether there is a name of any type.
     has_name: bool,
     /// Whether there is a version of any type.
@@ -160,6 +172,13 @@ impl<'de> Deserialize<'de> for Manifest {
                 while let Some(key) = map.next_key::<String>()? {
                     manifest.has_name |= key == "name";
                     manifest.has_version |= key == "version";
+                    if matches!(key.as_str(), "dependencies" | "optionalDependencies" | "peerDependencies") {
+                        let value: &RawValue = map.next_value()?;
+                        // what is no object names nothing
+                        let names: Names = serde_json::from_str(value.get()).unwrap_or_default();
+                        manifest.needs.extend(names.0.into_iter().map(Need::of));
+                        continue;
+                    }
                     let wanted = match key.as_str() {
                         "name" => &mut manifest.name,
                         "version" => &mut manifest.version,
@@ -176,6 +195,39 @@ impl<'de> Deserialize<'de> for Manifest {
         }
 
         deserializer.deserialize_map(Fields)
+    }
+}
+
+/// The keys of an object.
+#[derive(Debug, Default)]
+struct Names(Vec<String>);
+
+/// Names taken of one object; real ones have below 200.
+const NAMES: usize = 2_000;
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                    if names.len() < NAMES {
+                        names.push(name);
+                    }
+                }
+                Ok(Names(names))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
     }
 }
 
@@ -284,6 +336,25 @@ mod tests {
             (
                 Image::new().file("root/store/00/ab", manifest).layer().hard_link(root, "root/store/00/ab"),
                 &["a 1 /app/node_modules/a/package.json"],
+                0,
+            ),
+            // a package, or the whole folder, that only a link puts where `require` finds it
+            (
+                Image::new().file("src/a/package.json", manifest).link("app/node_modules/a", "/src/a"),
+                &["a 1 /app/node_modules/a/package.json"],
+                0,
+            ),
+            (
+                Image::new().file("deps/a/package.json", manifest).layer().link("app/node_modules", "/deps"),
+                &["a 1 /app/node_modules/a/package.json"],
+                0,
+            ),
+            // pnpm's own links lead to where the package is known
+            (
+                Image::new()
+                    .file("app/node_modules/.pnpm/a@1/node_modules/a/package.json", manifest)
+                    .link("app/node_modules/a", ".pnpm/a@1/node_modules/a"),
+                &["a 1 /app/node_modules/.pnpm/a@1/node_modules/a/package.json"],
                 0,
             ),
             (Image::new().file(root, "{"), &[], 1),

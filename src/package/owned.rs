@@ -1,5 +1,6 @@
 //! What belongs to whom, once all packages are known: one entry per package, and its owner.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
@@ -11,6 +12,7 @@ use crate::size::ByteSize;
 use crate::tree::Tree;
 
 use super::dependency;
+use super::purl::folded;
 
 /// Reads no file: it merges and sorts the packages and marks those that a system package brought.
 /// Registered after all other package collectors.
@@ -87,12 +89,13 @@ pub(super) fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>
     (merged, places)
 }
 
-fn identity(package: &Package) -> (&str, &str, &str, &str) {
-    (&package.purl, package.ecosystem.id, &package.name, &package.version)
+/// Names of which there is one spelling in a purl are one: a lock file's `flask` is the installed `Flask`.
+fn identity(package: &Package) -> (&str, &str, Cow<'_, str>, &str) {
+    (&package.purl, package.ecosystem.id, folded(package.ecosystem, &package.name), &package.version)
 }
 
 /// What is installed stands before what is declared, and what is surer before what is less so.
-fn key(package: &Package) -> (&str, &str, &str, &str, State, Reverse<Confidence>) {
+fn key(package: &Package) -> (&str, &str, Cow<'_, str>, &str, State, Reverse<Confidence>) {
     let (purl, ecosystem, name, version) = identity(package);
     (purl, ecosystem, name, version, package.state, Reverse(package.confidence))
 }
@@ -135,6 +138,7 @@ impl<'a> Resolver<'a> {
 
 #[cfg(test)]
 mod tests {
+    use crate::inventory::State;
     use crate::package::testing::{Image, assemble, packages};
 
     const STATUS: &str = "Package: six\nStatus: install ok installed\nVersion: 1.16.0-4\nArchitecture: all\n\n\
@@ -202,6 +206,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_lock_file_asks_for_does_not_count_beside_what_was_installed() {
+        let requirements = "flask==2.0\nzope-interface==5\ngone==1\n";
+        let image = Image::new()
+            .file("app/requirements.txt", requirements)
+            .file("other/requirements.txt", "elsewhere==1\n")
+            .file("lib/Flask-2.0.dist-info/METADATA", "Name: Flask\nVersion: 2.0\n")
+            .file("lib/z.dist-info/METADATA", "Name: zope.interface\nVersion: 4\n");
+        let inventory = assemble(&image);
+        let shown: Vec<_> = inventory
+            .packages
+            .iter()
+            .map(|package| (package.name.as_str(), package.version.as_str(), package.state, package.is_counted))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("elsewhere", "1", State::Declared, true),
+                ("Flask", "2.0", State::Installed, true),
+                ("gone", "1", State::Declared, false),
+                ("zope-interface", "5", State::Declared, false),
+                ("zope.interface", "4", State::Installed, true),
+            ]
+        );
+    }
+
+    #[test]
     fn equal_packages_are_one_with_all_places() {
         let clone = r#"{"name":"clone","version":"1.0.0"}"#;
         let image = Image::new()
@@ -213,5 +243,41 @@ mod tests {
             "clone 1.0.0 /a/node_modules/clone/package.json,/z/node_modules/clone/package.json",
         ];
         assert_eq!(packages(&assemble(&image)), expected);
+    }
+
+    #[test]
+    fn what_a_later_layer_took_away_is_told_with_that_layer() {
+        let stanza = |name: &str, version: &str| {
+            format!("Package: {name}\nStatus: install ok installed\nVersion: {version}\nArchitecture: all\n\n")
+        };
+        let manifest = |version: &str| format!(r#"{{"name":"a","version":"{version}"}}"#);
+        let image = Image::new()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "1"), stanza("gone", "1")].concat())
+            .file("app/node_modules/a/package.json", manifest("1"))
+            .file("app/node_modules/a/test/package.json", manifest("7"))
+            .layer()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "2"), stanza("gone", "1")].concat())
+            .layer()
+            .file("var/lib/dpkg/status", [stanza("kept", "1"), stanza("old", "2")].concat())
+            .file("app/.wh.node_modules", "");
+        let inventory = assemble(&image);
+        assert_eq!(inventory.packages.len(), 2, "{:?}", packages(&inventory));
+        let removed: Vec<String> = inventory
+            .removed
+            .iter()
+            .map(|package| {
+                let [location] = &package.locations[..] else { panic!("{package:?}") };
+                let layers = (location.added_by, location.node.layer, package.removed_in_layer);
+                format!("{} {} {layers:?}", package.purl, location.path)
+            })
+            .collect();
+        assert_eq!(
+            removed,
+            [
+                "pkg:deb/debian/gone@1?arch=all /var/lib/dpkg/status (0, 1, Some(2))",
+                "pkg:deb/debian/old@1?arch=all /var/lib/dpkg/status (0, 0, Some(1))",
+                "pkg:npm/a@1 /app/node_modules/a/package.json (0, 0, Some(2))",
+            ]
+        );
     }
 }

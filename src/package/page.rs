@@ -30,6 +30,7 @@ fn shown(select: &Select) -> String {
     match *select {
         Select::Path(path) => format!("`/{path}`"),
         Select::Under(folder, suffix) => format!("`/{folder}/*{suffix}`"),
+        Select::In(folder, suffix) => format!("`**/{folder}/*{suffix}`"),
         Select::Name(name) => format!("`**/{name}`"),
         Select::Suffix(suffix) => format!("`**/*{}`", suffix.strip_prefix('/').unwrap_or(suffix)),
         Select::Magic(magic) => format!("every file that begins with the bytes `{}`", magic.escape_ascii()),

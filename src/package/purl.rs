@@ -1,9 +1,14 @@
 //! Package URLs (ECMA-427, formerly purl-spec), in canonical form.
 
+use std::borrow::Cow;
+use std::str::FromStr as _;
+
 use packageurl::PackageUrl;
 
 use crate::collect::PackageFact;
 use crate::inventory::{Distro, Ecosystem};
+
+use super::text::field;
 
 /// The purl of a package of the operating system.
 ///
@@ -39,11 +44,54 @@ pub(super) fn fact(ecosystem: &'static Ecosystem, name: &str, version: &str) -> 
     Some(PackageFact { ecosystem: Some(ecosystem), purl, name, version, ..PackageFact::default() })
 }
 
+/// The same with qualifiers in its purl. `None` also where the type's own rules refuse it.
+pub(super) fn qualified(
+    ecosystem: &'static Ecosystem,
+    name: &str,
+    version: &str,
+    qualifiers: &[(&str, &str)],
+) -> Option<PackageFact> {
+    let fact = fact(ecosystem, name, version)?;
+    let mut purl = of_parts(ecosystem, name, version)?;
+    for (key, value) in qualifiers {
+        purl.add_qualifier(*key, *value).ok()?;
+    }
+    purl.validate().ok()?;
+    Some(PackageFact { purl: Some(purl.to_string()), ..fact })
+}
+
+/// The package that a purl of a document means, its name spelt as its own manager does. `None` for what is no purl, has
+/// no version, or is of a type that is not in `ecosystems`.
+pub(super) fn read(text: &str, ecosystems: &'static [Ecosystem]) -> Option<PackageFact> {
+    let purl = PackageUrl::from_str(text).ok()?;
+    let ecosystem = ecosystems.iter().find(|ecosystem| ecosystem.purl_type == purl.ty())?;
+    let name = match purl.namespace() {
+        Some(group) if purl.ty() == "maven" => format!("{group}:{}", purl.name()),
+        // a distribution, or an author, is no part of the name
+        Some(namespace) if !ecosystem.is_system && purl.ty() != "cpan" => format!("{namespace}/{}", purl.name()),
+        _ => purl.name().to_owned(),
+    };
+    let part = |text: &str| field(text.as_bytes());
+    let qualifier = |key: &str| purl.qualifiers().get(key).and_then(|value| part(value));
+    Some(PackageFact {
+        ecosystem: Some(ecosystem),
+        name: part(&name)?,
+        version: part(purl.version()?)?,
+        architecture: qualifier("arch").filter(|_| ecosystem.is_system),
+        purl: Some(purl.to_string()),
+        ..PackageFact::default()
+    })
+}
+
 /// The purl of a package that knows no distribution.
 ///
 /// What is before the last `/` of a name is its namespace (`@scope/name`, `github.com/a/b`, `vendor/name`), and so
 /// is the group of Maven's `group:artifact`.
 pub(super) fn of_language(ecosystem: &Ecosystem, name: &str, version: &str) -> Option<String> {
+    Some(of_parts(ecosystem, name, version)?.to_string())
+}
+
+fn of_parts<'a>(ecosystem: &'a Ecosystem, name: &'a str, version: &'a str) -> Option<PackageUrl<'a>> {
     let separator = if ecosystem.purl_type == "maven" { ':' } else { '/' };
     let (namespace, base) = match name.rsplit_once(separator) {
         Some((namespace, base)) => (Some(namespace), base),
@@ -56,7 +104,55 @@ pub(super) fn of_language(ecosystem: &Ecosystem, name: &str, version: &str) -> O
     if !version.is_empty() {
         purl.with_version(version).ok()?;
     }
+    Some(purl)
+}
+
+/// The purl of a package that a note in a program names, with what the note says of the distribution.
+pub(super) fn of_note(
+    ecosystem: &Ecosystem,
+    os: Option<&str>,
+    name: &str,
+    version: &str,
+    architecture: Option<&str>,
+    os_version: Option<&str>,
+) -> Option<String> {
+    let mut purl = PackageUrl::new(ecosystem.purl_type, name).ok()?;
+    if let Some(os) = os {
+        purl.with_namespace(os).ok()?;
+    }
+    purl.with_version(version).ok()?;
+    if let Some(architecture) = architecture {
+        purl.add_qualifier("arch", architecture).ok()?;
+    }
+    if let Some((os, release)) = os.zip(os_version) {
+        purl.add_qualifier("distro", format!("{os}-{release}")).ok()?;
+    }
     Some(purl.to_string())
+}
+
+/// The purl of a package that knows no distribution, with these qualifiers; those that are empty are left out.
+pub(super) fn with_qualifiers(
+    ecosystem: &Ecosystem,
+    name: &str,
+    version: &str,
+    qualifiers: &[(&str, &str)],
+) -> Option<String> {
+    let mut purl = PackageUrl::new(ecosystem.purl_type, name).ok()?;
+    purl.with_version(version).ok()?;
+    for (key, value) in qualifiers.iter().filter(|(_, value)| !value.is_empty()) {
+        purl.add_qualifier(*key, *value).ok()?;
+    }
+    Some(purl.to_string())
+}
+
+/// A name as packages of its ecosystem are told apart: those of `PyPI` go by several spellings (PEP 503).
+pub(super) fn folded<'a>(ecosystem: &Ecosystem, name: &'a str) -> Cow<'a, str> {
+    let is_sign = |sign: char| matches!(sign, '-' | '_' | '.');
+    if ecosystem.purl_type != "pypi" || !name.contains(|sign: char| sign.is_ascii_uppercase() || is_sign(sign)) {
+        return Cow::Borrowed(name);
+    }
+    let words: Vec<&str> = name.split(is_sign).filter(|word| !word.is_empty()).collect();
+    Cow::Owned(words.join("-").to_ascii_lowercase())
 }
 
 /// `debian-12`; a release that has no number yet goes by its codename.
@@ -124,6 +220,19 @@ mod tests {
             let source = Some((name.to_owned(), version.to_owned()));
             let fact = PackageFact { source, ..system(&dpkg::DEB, "a", "1", "all") };
             assert_eq!(of_system("debian", None, &fact).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn names_are_folded_where_spelling_does_not_matter() {
+        let cases = [
+            (&python::PYPI, "Zope.Interface", "zope-interface"),
+            (&python::PYPI, "a__-b", "a-b"),
+            (&python::PYPI, "six", "six"),
+            (&npm::NPM, "A.b", "A.b"),
+        ];
+        for (ecosystem, name, expected) in cases {
+            assert_eq!(folded(ecosystem, name), expected);
         }
     }
 

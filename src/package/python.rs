@@ -3,7 +3,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory};
+use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, Need};
 use crate::size::ByteSize;
 
 use super::purl;
@@ -35,9 +35,8 @@ impl Collector for Python {
         ]
     }
 
-    /// The file holds the whole README; the largest seen has 400 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(8))
+        Delivery::Whole(ByteSize(METADATA as u64))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
@@ -48,19 +47,8 @@ impl Collector for Python {
             }
             return;
         }
-        match parse(file.bytes) {
-            Ok(Some((package, is_ambiguous))) => {
-                if is_ambiguous {
-                    let name = &package.name;
-                    complain(
-                        facts,
-                        format!("the metadata of `{name}` gives name or version twice; the first is taken"),
-                    );
-                }
-                facts.package(package);
-            }
-            Ok(None) => {}
-            Err(what) => complain(facts, what),
+        if let Some(package) = package(file.bytes, facts) {
+            facts.package(package);
         }
     }
 
@@ -88,6 +76,25 @@ impl Collector for Python {
         })
     }
 }
+
+/// The distribution that metadata describe; what is wrong with them is told.
+pub(super) fn package(bytes: &[u8], facts: &mut Facts) -> Option<PackageFact> {
+    match parse(bytes) {
+        Ok(Some((package, is_ambiguous))) => {
+            if is_ambiguous {
+                let name = &package.name;
+                complain(facts, format!("the metadata of `{name}` gives name or version twice; the first is taken"));
+            }
+            return Some(package);
+        }
+        Ok(None) => {}
+        Err(what) => complain(facts, what),
+    }
+    None
+}
+
+/// Largest metadata read, in bytes: they hold the whole README; the largest seen have 400 KiB.
+pub(super) const METADATA: usize = 8 << 20;
 
 const RECORD: &str = ".dist-info/RECORD";
 
@@ -117,6 +124,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     }
     let (mut name, mut version, mut licence, mut expression) = (None, None, None, None);
     let mut is_ambiguous = false;
+    let mut needs = Vec::new();
     for (_, line) in lines(bytes).take_while(|(_, line)| !line.is_empty()) {
         // a line that starts with a blank goes on with the field before: of a licence's whole text
         // the first line is enough
@@ -125,6 +133,10 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
             continue;
         };
         let key = key.to_ascii_lowercase();
+        if key == b"requires-dist" && needs.len() < NEEDS {
+            needs.extend(requirement(value).map(Need::of));
+            continue;
+        }
         let wanted = match key.as_slice() {
             b"name" => &mut name,
             b"version" => &mut version,
@@ -145,7 +157,31 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     let Some(fact) = purl::fact(&PYPI, &name, &version) else {
         return Err(format!("`{name}` is no name of a distribution"));
     };
-    Ok(Some((PackageFact { licence, ..fact }, is_ambiguous)))
+    // others name it in any spelling
+    let provides = vec![normal(&name)];
+    Ok(Some((PackageFact { licence, needs, provides, ..fact }, is_ambiguous)))
+}
+
+/// Requirements taken of one distribution; the longest real lists have some hundreds.
+const NEEDS: usize = 2_000;
+
+/// The name in `requests[socks] (>=2.8.1) ; extra == "http"` (PEP 508), in the spelling that all share.
+fn requirement(text: &[u8]) -> Option<String> {
+    let end = text.iter().position(|b| !(b.is_ascii_alphanumeric() || b"-_.".contains(b))).unwrap_or(text.len());
+    field(text.get(..end)?).map(|name| normal(&name))
+}
+
+/// A name as PEP 503 compares it: lower case, runs of `-`, `_` and `.` as one `-`.
+fn normal(name: &str) -> String {
+    let mut normal = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '-' | '_' | '.' if normal.ends_with('-') => {}
+            '-' | '_' | '.' => normal.push('-'),
+            _ => normal.extend(c.to_lowercase()),
+        }
+    }
+    normal
 }
 
 #[cfg(test)]
@@ -208,6 +244,11 @@ mod tests {
             // overwritten by nothing; its folder replaced by a link
             (Image::new().file(dist_info, metadata).layer().file(dist_info, ""), &[]),
             (Image::new().file(dist_info, metadata).layer().link("app/lib", "/elsewhere"), &[]),
+            // only a link says what its folder is
+            (
+                Image::new().file("deps/six/METADATA", metadata).link("a/six-1.dist-info", "/deps/six"),
+                &["six 1.16.0 /a/six-1.dist-info/METADATA"],
+            ),
             // uv: linked from a cache that a later layer removes
             (
                 Image::new()

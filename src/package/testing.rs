@@ -63,7 +63,7 @@ pub(super) fn assemble(image: &Image) -> Inventory {
     let entries = image.layers.iter().map(|layer| layer.iter().map(|(entry, _)| entry.clone()).collect()).collect();
     let (tree, _) = Tree::union(entries, &Limits::default());
     let selectors = Selectors::new(COLLECTORS.iter().map(|collector| collector.select()));
-    let selected = selectors.live(&tree, COLLECTORS.len());
+    let (selected, _) = selectors.live(&tree, COLLECTORS.len());
 
     let mut wanted: BTreeMap<(Node, usize), ImagePath> = BTreeMap::new();
     for (layer, members) in (0..).zip(&image.layers) {
@@ -103,7 +103,8 @@ pub(super) fn assemble(image: &Image) -> Inventory {
     facts.sort_by_key(|fact| fact.node);
     let mut inventory = Inventory { limitations, ..Inventory::default() };
     for (index, (collector, selected)) in COLLECTORS.iter().zip(&selected).enumerate() {
-        collector.assemble(&View { tree: &tree, facts: &facts, collector: index, selected }, &mut inventory);
+        let view = View { tree: &tree, limits: &Limits::default(), facts: &facts, collector: index, selected };
+        collector.assemble(&view, &mut inventory);
     }
     removed_packages(&tree, &facts, COLLECTORS, &mut inventory);
     inventory

@@ -3,6 +3,8 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{Fact, Facts};
+use crate::escape::escape;
+use crate::format::zip::Archive;
 
 /// Packages taken from one file. A full Debian archive has 65,000.
 pub(super) const PACKAGES_PER_FILE: usize = 100_000;
@@ -107,19 +109,32 @@ impl Complaints {
     }
 
     /// Hands them over.
-    pub(super) fn push(mut self, facts: &mut Facts) {
+    pub(super) fn push(self, facts: &mut Facts) {
+        for what in self.into_texts() {
+            complain(facts, what);
+        }
+    }
+
+    /// Those told, and how many more there are.
+    pub(super) fn into_texts(mut self) -> Vec<String> {
         if self.more > 0 {
             self.told.push(format!("{} more like these", self.more));
         }
-        for what in self.told {
-            complain(facts, what);
-        }
+        self.told
     }
 }
 
 /// Notes what is not understood of the file at hand: told only if the file turns out to be live.
 pub(super) fn complain(facts: &mut Facts, what: impl Into<Box<str>>) {
     facts.push(Fact::Gap(what.into()));
+}
+
+/// Notes what is wrong with an archive and its entries.
+pub(super) fn tell_flaws(archive: &Archive<'_>, facts: &mut Facts) {
+    for (name, flaw) in archive.flaws() {
+        let place = name.map(|name| format!("{}: ", escape(name))).unwrap_or_default();
+        complain(facts, format!("the archive is damaged: {place}{flaw}"));
+    }
 }
 
 #[cfg(test)]

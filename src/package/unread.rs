@@ -7,17 +7,7 @@ use crate::limitation::Limitation;
 /// Says that a database was not read.
 pub(super) struct UnreadDatabases;
 
-const DATABASES: &[Select] = &[
-    Select::Path("var/lib/rpm/rpmdb.sqlite"),
-    Select::Path("var/lib/rpm/Packages.db"),
-    Select::Path("var/lib/rpm/Packages"),
-    Select::Path("usr/lib/sysimage/rpm/rpmdb.sqlite"),
-    Select::Path("usr/lib/sysimage/rpm/Packages.db"),
-    Select::Path("usr/lib/sysimage/rpm/Packages"),
-    Select::Under("var/lib/rpmmanifest", "container-manifest-2"),
-    Select::Path("usr/lib/opkg/status"),
-    Select::Path("var/lib/pacman/local/ALPM_DB_VERSION"),
-];
+const DATABASES: &[Select] = &[Select::Path("nix/var/nix/db/db.sqlite")];
 
 impl Collector for UnreadDatabases {
     fn id(&self) -> &'static str {
@@ -45,24 +35,15 @@ impl Collector for UnreadDatabases {
             if entry.size == 0 {
                 continue;
             }
-            let manager = manager(path.as_bytes());
             inventory.limitations.push(
                 Limitation::gap(
                     "package-database-unread",
                     format!("layer {} {path}", node.layer),
-                    format!("the packages of {manager} are not read yet, so none is listed"),
+                    "the packages of Nix are not read yet, so none is listed",
                 )
                 .help("list them with another tool; `--allow-partial` accepts the gap"),
             );
         }
-    }
-}
-
-fn manager(path: &[u8]) -> &'static str {
-    match path {
-        b"usr/lib/opkg/status" => "opkg",
-        _ if path.starts_with(b"var/lib/pacman/") => "pacman",
-        _ => "rpm",
     }
 }
 
@@ -73,10 +54,9 @@ mod tests {
     #[test]
     fn a_database_that_cannot_be_read_is_a_gap() {
         let cases: &[(&str, &str, &[&str])] = &[
-            ("var/lib/rpm/rpmdb.sqlite", "SQLite format 3", &["package-database-unread"]),
-            ("usr/lib/sysimage/rpm/Packages.db", "x", &["package-database-unread"]),
-            ("var/lib/rpm/rpmdb.sqlite", "", &[]),
-            ("srv/rpmdb.sqlite", "SQLite format 3", &[]),
+            ("nix/var/nix/db/db.sqlite", "SQLite format 3", &["package-database-unread"]),
+            ("nix/var/nix/db/db.sqlite", "", &[]),
+            ("srv/db.sqlite", "SQLite format 3", &[]),
         ];
         for (path, content, codes) in cases {
             let inventory = assemble(&Image::new().file(path, content));

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::collect::{Collector, Delivery, Facts, File, Mask, OVERLAP, WINDOW};
+use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::{FileEntry, Node};
@@ -41,8 +42,8 @@ pub(super) struct WindowPlace {
 
 impl Batch {
     /// Shows every file to the collectors that want it.
-    pub(super) fn run(&self, collectors: &[&dyn Collector]) -> Facts {
-        let mut facts = Facts::default();
+    pub(super) fn run(&self, collectors: &[&dyn Collector], limits: &Limits) -> Facts {
+        let mut facts = Facts::within(limits);
         for file in &self.files {
             let bytes = self.buffer.get(file.start..file.start + file.length).unwrap_or_default();
             for (index, collector) in collectors.iter().enumerate() {

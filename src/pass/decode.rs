@@ -18,6 +18,8 @@ use crate::limit::Limits;
 use crate::size::ByteSize;
 
 use super::buffer::Buffered;
+pub use super::compression::Compression;
+use super::compression::unsupported_format;
 
 /// Looks at the first bytes of `reader` and returns a reader of what they decode to.
 ///
@@ -43,58 +45,7 @@ pub fn open<R: Read>(reader: R, limits: &Limits) -> io::Result<Decoder<R>> {
             Codec::Xz(Box::new(XzReader::new_mem_limit(input, true, kibibytes)), window)
         }
     };
-    Ok(Decoder { codec, compression, decoded: 0, limit: limits.expanded.bytes(), failure: None })
-}
-
-/// How a blob is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-    /// The .xz format 1.2.
-    Xz,
-    /// bzip2.
-    Bzip2,
-}
-
-impl Compression {
-    /// Its name, lower case; `none` for none.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-            Self::Xz => "xz",
-            Self::Bzip2 => "bzip2",
-        }
-    }
-
-    /// Tells it by the first bytes (ten are enough); what is not recognised is taken for plain.
-    ///
-    /// The marks are those by which the container engines choose, so that careen reads what they would.
-    pub fn sniff(head: &[u8]) -> Self {
-        match head {
-            [0x1f, 0x8b, 0x08, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
-            [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..]
-                if rest.starts_with(b"1AY&SY") || rest.starts_with(b"\x17rE8P\x90") =>
-            {
-                Self::Bzip2
-            }
-            _ => Self::None,
-        }
-    }
-}
-
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+    Ok(Decoder { codec, compression, decoded: 0, cap: Cap::of(limits), failure: None })
 }
 
 /// What is wrong with compressed data, and where.
@@ -157,7 +108,7 @@ pub struct Decoder<R: Read> {
     codec: Codec<R>,
     compression: Compression,
     decoded: u64,
-    limit: u64,
+    cap: Cap,
     failure: Option<DecodeError>,
 }
 
@@ -201,11 +152,16 @@ impl<R: Read> Read for Decoder<R> {
         };
         let result = count.and_then(|count| {
             self.decoded = self.decoded.saturating_add(count as u64);
-            if self.decoded > self.limit {
-                let what = format!("the layer expands to more than {}", ByteSize(self.limit));
-                return Err(Fault::new(DecodeErrorKind::Limit, what).into());
+            let stored = match &self.codec {
+                // nothing expands there
+                Codec::Plain(_) => u64::MAX,
+                Codec::Gzip(input, _) | Codec::Zstd(input, _) | Codec::Bzip2(input, _) => input.offset(),
+                Codec::Xz(reader, _) => reader.inner().offset(),
+            };
+            match self.cap.exceeded(self.decoded, stored) {
+                Some(what) => Err(Fault::new(DecodeErrorKind::Limit, what).into()),
+                None => Ok(count),
             }
-            Ok(count)
         });
         result.map_err(|trouble| match trouble {
             Trouble::Reader(error) => error,
@@ -214,6 +170,30 @@ impl<R: Read> Read for Decoder<R> {
                 self.failure = Some(failure.clone());
                 failure.into()
             }
+        })
+    }
+}
+
+/// How much a blob may decode to.
+struct Cap {
+    expanded: u64,
+    ratio: u64,
+    ratio_from: u64,
+}
+
+impl Cap {
+    fn of(limits: &Limits) -> Self {
+        Self { expanded: limits.expanded.bytes(), ratio: limits.ratio, ratio_from: limits.ratio_from.bytes() }
+    }
+
+    /// What is too much of `decoded` bytes, made of `stored` ones.
+    fn exceeded(&self, decoded: u64, stored: u64) -> Option<String> {
+        if decoded > self.expanded {
+            return Some(format!("the layer expands to more than {}", ByteSize(self.expanded)));
+        }
+        (decoded > self.ratio_from && decoded > stored.saturating_mul(self.ratio)).then(|| {
+            let from = ByteSize(self.ratio_from);
+            format!("the layer expands to more than {from}, and to more than {} times its size", self.ratio)
         })
     }
 }
@@ -599,23 +579,6 @@ fn read_xz<R: Read>(reader: &mut XzReader<Buffered<R>>, window: u64, out: &mut [
     })
 }
 
-/// Names a compression that careen knows only by its mark; a tar archive may begin with any bytes.
-fn unsupported_format(head: &[u8]) -> Option<&'static str> {
-    if head.get(257..262) == Some(b"ustar") {
-        return None;
-    }
-    match head {
-        [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4"),
-        [b'L', b'Z', b'I', b'P', 0 | 1, ..] => Some("lzip"),
-        [0x1f, 0x9d | 0xa0, ..] => Some("compress (.Z)"),
-        [0x5d, 0, 0, _, _, ..] => Some("lzma"),
-        [0x89, b'L', b'Z', b'O', 0, ..] => Some("lzop"),
-        [b'P', b'K', 3, 4, ..] => Some("zip"),
-        [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Some("7-Zip"),
-        _ => None,
-    }
-}
-
 fn to_usize(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
@@ -845,6 +808,36 @@ mod tests {
         let limits = |bytes| Limits { expanded: ByteSize(bytes), ..Limits::default() };
         assert_eq!(decode_with(&blob, &limits(1 << 20)).1, None);
         assert_eq!(decode_with(&blob, &limits((1 << 20) - 1)).1.map(|error| error.kind), Some(DecodeErrorKind::Limit));
+    }
+
+    #[test]
+    fn the_ratio_of_what_is_large_has_a_limit() {
+        let zeros = vec![0; 1 << 20];
+        for (compression, encode) in ENCODERS {
+            let blob = encode(&zeros);
+            let least = zeros.len() as u64 / blob.len() as u64;
+            let decode = |ratio, from| {
+                let limits = Limits { ratio, ratio_from: ByteSize(from), ..Limits::default() };
+                decode_with(&blob, &limits).1.map(|error| error.kind)
+            };
+            // what is not yet taken of the input makes the ratio seem larger for a while
+            assert_eq!(decode(least * 4, 1 << 16), None, "{compression} {least}");
+            assert_eq!(decode(least - 1, 1 << 16), Some(DecodeErrorKind::Limit), "{compression}");
+            assert_eq!(decode(1, zeros.len() as u64), None, "{compression}");
+            assert_eq!(decode(1, zeros.len() as u64 - 1), Some(DecodeErrorKind::Limit), "{compression}");
+        }
+        let limits = Limits { ratio: 1, ratio_from: ByteSize(0), ..Limits::default() };
+        assert_eq!(decode_with(TEXT, &limits), (TEXT.to_vec(), None), "a plain layer expands to nothing more");
+    }
+
+    #[test]
+    fn zeros_in_gzip_stay_far_below_the_ratio() {
+        let stored = gzip(&vec![0; 8 << 20]).len() as u64;
+        let cap = Cap::of(&Limits::default());
+        // 20 GiB of zeros
+        assert_eq!(cap.exceeded(20 << 30, stored * 2560), None);
+        assert!(cap.exceeded(20 << 30, 1 << 20).is_some_and(|what| what.ends_with("10000 times its size")));
+        assert_eq!(cap.exceeded(1 << 30, 1), None, "a small layer may hold anything");
     }
 
     #[test]

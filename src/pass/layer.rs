@@ -10,15 +10,19 @@ use crate::error::Error;
 use crate::escape::escape;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
+use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
 
 use super::batch::{Batch, BatchFile, WindowPlace, line_feeds};
-use super::decode::{self, Compression, DecodeError, DecodeErrorKind};
+use super::decode::{self, Compression, DecodeError, DecodeErrorKind, Decoder};
 use super::tar::{TarError, TarErrorKind, TarReader};
 use super::{KEPT, Pass, Progress, Sinks, Stated, Wanted, algorithm};
 
 /// Files of one batch; more would make tasks uneven.
 const BATCH_FILES: usize = 256;
+
+/// Code of a layer that asks for more than a limit.
+const BEYOND_LIMIT: &str = "layer-beyond-limit";
 
 /// A reader at work: it fills batches, and the scope runs them.
 pub(super) struct Reading<'s, 'scope> {
@@ -60,7 +64,8 @@ impl<'scope> Reading<'_, 'scope> {
             match walked {
                 Ok((compression, hashed)) if drained.is_ok() => {
                     facts.expanded = if compression == Compression::None { size } else { hashed.1 };
-                    facts.diff_id = if compression == Compression::None { facts.digest.clone() } else { hashed.0 };
+                    // a plain layer is hashed once, unless its two digests are by different algorithms
+                    facts.diff_id = hashed.0.or_else(|| facts.digest.clone());
                 }
                 Ok((_, hashed)) => facts.expanded = hashed.1,
                 Err(limitation) => facts.limitations.push(limitation),
@@ -75,7 +80,7 @@ impl<'scope> Reading<'_, 'scope> {
         self.pass.progress.layer_done();
     }
 
-    /// The compression, and digest and size of the uncompressed tar.
+    /// The compression, and digest and size of the uncompressed tar where the blob's own do not tell them.
     fn decode(
         &self,
         layer: usize,
@@ -85,10 +90,17 @@ impl<'scope> Reading<'_, 'scope> {
         let decoder = decode::open(blob, self.pass.limits).map_err(|error| undecodable(&error))?;
         let compression = decoder.compression();
         if compression == Compression::None {
-            self.walk(layer, decoder)?;
-            return Ok((compression, (None, 0)));
+            if algorithm(stated.digest) == algorithm(stated.diff_id) {
+                self.walk(layer, decoder)?;
+                return Ok((compression, (None, 0)));
+            }
+            let mut tar = HashingReader::new(decoder, algorithm(stated.diff_id));
+            self.walk(layer, &mut tar)?;
+            let (digest, size) = tar.finish();
+            return Ok((compression, (Some(digest), size)));
         }
-        let decoder = Capped { inner: decoder, total: &self.pass.decoded, limit: self.pass.limits.expanded.bytes() };
+        let limit = self.pass.limits.expanded;
+        let decoder = Capped { inner: decoder, total: &self.pass.decoded, limit };
         let mut expanded = HashingReader::new(decoder, algorithm(stated.diff_id));
         let walked = self.walk(layer, &mut expanded);
         let (digest, size) = expanded.finish();
@@ -128,7 +140,8 @@ impl<'scope> Reading<'_, 'scope> {
                     "the image has more than {} files; the rest of this layer was not read",
                     self.pass.limits.entries
                 );
-                return Err(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
+                return Err(Limitation::gap("too-many-files", "", what)
+                    .help("raise the limit if you trust the image: `--limit entries=N`"));
             }
             let selectors = self.pass.selectors;
             let mask = if entry.is_file() {
@@ -177,7 +190,7 @@ fn undecodable(error: &io::Error) -> Limitation {
     let code = match DecodeError::of(error).map(|error| error.kind) {
         Some(DecodeErrorKind::Truncated) => "layer-truncated",
         Some(DecodeErrorKind::Corrupt) => "layer-corrupt",
-        Some(DecodeErrorKind::Limit) => "layer-beyond-limit",
+        Some(DecodeErrorKind::Limit) => BEYOND_LIMIT,
         Some(DecodeErrorKind::Unsupported) => "layer-unsupported",
         None => "layer-unreadable",
     };
@@ -191,15 +204,19 @@ fn unwalkable(error: &TarError) -> Limitation {
     let code = match error.kind {
         TarErrorKind::Truncated => "layer-truncated",
         TarErrorKind::Malformed => "layer-malformed",
-        TarErrorKind::Limit => "layer-beyond-limit",
+        TarErrorKind::Limit => BEYOND_LIMIT,
         TarErrorKind::Read => "layer-unreadable",
     };
     unreadable(code, &error.to_string())
 }
 
 fn unreadable(code: &'static str, what: &str) -> Limitation {
-    Limitation::gap(code, "", escape(what))
-        .help("the layer looks cut short or damaged: fetch the image again, or scan the registry directly")
+    let help = if code == BEYOND_LIMIT {
+        "if you trust the image, raise the limit with `--limit NAME=VALUE`; `careen scan --help` lists them"
+    } else {
+        "the layer looks cut short or damaged: fetch the image again, or scan the registry directly"
+    };
+    Limitation::gap(code, "", escape(what)).help(help)
 }
 
 /// Fills batches with members of one layer.
@@ -246,12 +263,12 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             pass.expanded.fetch_sub(stored, Ordering::Relaxed);
             let what = format!(
                 "the file claims {}, and the image would be larger than {} with it",
-                crate::size::ByteSize(stored),
+                ByteSize(stored),
                 pass.limits.expanded
             );
             self.limitations.push(
                 Limitation::gap("image-too-large", path.to_string(), what)
-                    .help("raise the limit if you trust the image"),
+                    .help("raise the limit if you trust the image: `--limit expanded=SIZE`"),
             );
             return Ok(());
         }
@@ -428,12 +445,14 @@ impl Reading<'_, '_> {
     fn spawn(&self, layer: usize, batch: Batch, taken: u64) {
         let (pass, sinks) = (self.pass, self.sinks);
         let run = move || {
-            let (mut facts, mut limitations) = batch.run(pass.collectors).into_parts();
+            let (mut facts, mut limitations) = batch.run(pass.collectors, pass.limits).into_parts();
             pass.recycle(batch.buffer);
             pass.budget.give(taken);
-            let learned = pass.facts.fetch_add(facts.len(), Ordering::Relaxed).saturating_add(facts.len());
+            let count = facts.len().saturating_add(limitations.len());
+            let learned = pass.facts.fetch_add(count, Ordering::Relaxed).saturating_add(count);
             if learned > pass.limits.facts {
                 facts.clear();
+                limitations.clear();
                 let what = format!(
                     "the image has more than {} packages, secrets and the like; the rest was dropped",
                     pass.limits.facts
@@ -483,17 +502,20 @@ fn is_blank(bytes: &[u8]) -> bool {
 }
 
 /// Ends in an error when all layers together decode to more than the limit.
-struct Capped<'a, R> {
-    inner: R,
+struct Capped<'a, R: Read> {
+    inner: Decoder<R>,
     total: &'a AtomicU64,
-    limit: u64,
+    limit: ByteSize,
 }
 
 impl<R: Read> Read for Capped<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        if self.total.fetch_add(read as u64, Ordering::Relaxed) > self.limit {
-            return Err(io::Error::other("the layers decode to more than is allowed for one image"));
+        let total = self.total.fetch_add(read as u64, Ordering::Relaxed).saturating_add(read as u64);
+        if total > self.limit.bytes() {
+            let what = format!("the layers of the image together expand to more than {}", self.limit);
+            let (kind, compression, after) = (DecodeErrorKind::Limit, self.inner.compression(), self.inner.decoded());
+            return Err(DecodeError { kind, compression, what, after }.into());
         }
         Ok(read)
     }

@@ -7,6 +7,7 @@
 mod batch;
 mod budget;
 mod buffer;
+mod compression;
 pub mod decode;
 mod layer;
 pub mod tar;
@@ -31,9 +32,9 @@ use budget::Budget;
 pub use decode::Compression;
 
 /// Opens whatever compression `reader` has, or none; for archives that are compressed as a whole.
-pub fn decompress(reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>> {
-    let decoder = decode::open(reader, &Limits::default())
-        .map_err(|e| Error::malformed("cannot decompress the archive").because(e))?;
+pub fn decompress(reader: Box<dyn Read + Send>, limits: &Limits) -> Result<Box<dyn Read + Send>> {
+    let decoder =
+        decode::open(reader, limits).map_err(|e| Error::malformed("cannot decompress the archive").because(e))?;
     Ok(Box::new(decoder))
 }
 
@@ -124,8 +125,13 @@ impl<'a> Stated<'a> {
 pub type Wanted = HashMap<u32, (Mask, ImagePath)>;
 
 /// Codes of what [`LayerFacts::verify`] finds.
-const MISMATCHES: [&str; 4] =
-    ["layer-digest-mismatch", "layer-size-mismatch", "layer-diff-id-mismatch", "media-type-differs"];
+const MISMATCHES: [&str; 5] = [
+    "layer-digest-mismatch",
+    "layer-size-mismatch",
+    "layer-diff-id-mismatch",
+    "layer-digest-not-checked",
+    "media-type-differs",
+];
 
 /// Largest buffer, in bytes, that is kept for its next use.
 const KEPT: usize = 2 * crate::collect::WINDOW;
@@ -284,9 +290,10 @@ impl<'a> Pass<'a> {
                 "the image has more than {} files, or too many facts about them, by repeating a layer; this repetition was left out",
                 self.limits.entries
             );
-            repeated
-                .limitations
-                .push(Limitation::gap("too-many-files", "", what).help("raise the limit if you trust the image"));
+            repeated.limitations.push(
+                Limitation::gap("too-many-files", "", what)
+                    .help("raise the limit if you trust the image: `--limit entries=N`"),
+            );
         }
     }
 
@@ -333,16 +340,24 @@ impl LayerFacts {
     }
 
     /// Compares what was computed with what is stated; each difference is a limitation.
+    ///
+    /// A stream's layers are hashed before anything is known of them, with SHA-256. A digest by
+    /// another algorithm cannot be compared then; it is a gap unless the other digest was.
     pub fn verify(&mut self, stated: &Stated<'_>) {
         if let Some(media_type) = stated.media_type {
             self.verify_media_type(media_type);
         }
         let help = "the image was damaged or changed on its way: fetch it again from a source you trust";
-        if let (Some(stated), Some(computed)) = (stated.digest, &self.digest)
-            && stated != computed
-        {
-            let what = format!("the blob has the digest {}, not {} as stated", computed.short(), stated.short());
-            self.limitations.push(Limitation::gap("layer-digest-mismatch", "", what).help(help));
+        let blob = Comparison::of(stated.digest, self.digest.as_ref());
+        let tar = Comparison::of(stated.diff_id, self.diff_id.as_ref());
+        let mut not_compared = Vec::new();
+        match blob {
+            Comparison::Differs(stated, computed) => {
+                let what = format!("the blob has the digest {}, not {} as stated", computed.short(), stated.short());
+                self.limitations.push(Limitation::gap("layer-digest-mismatch", "", what).help(help));
+            }
+            Comparison::Impossible(stated) => not_compared.push(("digest", stated)),
+            Comparison::Equal | Comparison::Nothing => {}
         }
         if let Some(size) = stated.size
             && self.digest.is_some()
@@ -351,15 +366,48 @@ impl LayerFacts {
             let what = format!("the blob has {} bytes, not {size} as stated", self.stored);
             self.limitations.push(Limitation::gap("layer-size-mismatch", "", what).help(help));
         }
-        if let (Some(stated), Some(computed)) = (stated.diff_id, &self.diff_id)
-            && stated != computed
-        {
+        match tar {
+            Comparison::Differs(stated, computed) => {
+                let what = format!(
+                    "the uncompressed layer has the digest {}, not the diff ID {} of the configuration",
+                    computed.short(),
+                    stated.short()
+                );
+                self.limitations.push(Limitation::gap("layer-diff-id-mismatch", "", what).help(help));
+            }
+            Comparison::Impossible(stated) => not_compared.push(("diff ID", stated)),
+            Comparison::Equal | Comparison::Nothing => {}
+        }
+        let was_compared = [&blob, &tar].into_iter().any(|one| matches!(one, Comparison::Equal));
+        let told = not_compared.into_iter().map(|(which, stated)| {
             let what = format!(
-                "the uncompressed layer has the digest {}, not the diff ID {} of the configuration",
-                computed.short(),
+                "the layer was hashed before its {which} {} was known, by another algorithm, so that was not checked",
                 stated.short()
             );
-            self.limitations.push(Limitation::gap("layer-diff-id-mismatch", "", what).help(help));
+            Limitation { is_gap: !was_compared, ..Limitation::note("layer-digest-not-checked", "", what) }
+                .help("save the archive to a file, uncompressed, and scan that")
+        });
+        self.limitations.extend(told);
+    }
+}
+
+/// What comes of a stated and a computed digest.
+#[derive(Clone, Copy)]
+enum Comparison<'a> {
+    Nothing,
+    Equal,
+    Differs(&'a Digest, &'a Digest),
+    /// The computed one is by another algorithm.
+    Impossible(&'a Digest),
+}
+
+impl<'a> Comparison<'a> {
+    fn of(stated: Option<&'a Digest>, computed: Option<&'a Digest>) -> Self {
+        match (stated, computed) {
+            (Some(stated), Some(computed)) if stated.algorithm() != computed.algorithm() => Self::Impossible(stated),
+            (Some(stated), Some(computed)) if stated != computed => Self::Differs(stated, computed),
+            (Some(_), Some(_)) => Self::Equal,
+            _ => Self::Nothing,
         }
     }
 }
@@ -425,6 +473,9 @@ mod tests {
 
     use super::*;
 
+    /// Codes of limitations, and whether they are gaps.
+    type Told = &'static [(&'static str, bool)];
+
     #[derive(Debug)]
     struct Counted {
         bytes: Vec<u8>,
@@ -483,6 +534,55 @@ mod tests {
                 assert_eq!(codes.contains(&"layer-diff-id-mismatch"), index % 2 == 1, "{index}");
                 assert_eq!(codes.contains(&"too-many-files"), facts.entries.is_empty(), "{index}");
             }
+        }
+    }
+
+    #[test]
+    fn digests_by_another_algorithm_are_told_not_taken_for_wrong() {
+        let digest = |algorithm, text: &str| Digest::of(algorithm, text.as_bytes());
+        let right = |algorithm| Some(digest(algorithm, "right"));
+        let wrong = |algorithm| Some(digest(algorithm, "wrong"));
+        let (short, long) = (Algorithm::Sha256, Algorithm::Sha512);
+        let cases: [(Option<Digest>, Option<Digest>, Told); 7] = [
+            (right(short), right(short), &[]),
+            (None, None, &[]),
+            (right(long), right(short), &[("layer-digest-not-checked", false)]),
+            (None, right(long), &[("layer-digest-not-checked", true)]),
+            (right(long), right(long), &[("layer-digest-not-checked", true), ("layer-digest-not-checked", true)]),
+            (right(long), wrong(short), &[("layer-diff-id-mismatch", true), ("layer-digest-not-checked", true)]),
+            (wrong(short), right(short), &[("layer-digest-mismatch", true)]),
+        ];
+        for (blob, tar, expected) in cases {
+            let computed = right(short);
+            let mut facts = LayerFacts { digest: computed.clone(), diff_id: computed, ..LayerFacts::default() };
+            facts.verify(&Stated { digest: blob.as_ref(), diff_id: tar.as_ref(), ..Stated::default() });
+            let told: Vec<_> = facts.limitations.iter().map(|told| (told.code, told.is_gap)).collect();
+            assert_eq!(told, expected);
+        }
+    }
+
+    #[test]
+    fn a_plain_layer_is_hashed_by_each_algorithm_that_is_stated() {
+        let bytes = vec![0; 1024];
+        let selectors = Selectors::new([]);
+        let limits = Limits::default();
+        for (digest, diff_id) in [
+            (Algorithm::Sha256, Algorithm::Sha512),
+            (Algorithm::Sha512, Algorithm::Sha256),
+            (Algorithm::Sha512, Algorithm::Sha512),
+        ] {
+            let layers = [Layer {
+                index: 0,
+                media_type: None,
+                digest: Some(Digest::of(digest, &bytes)),
+                size: Some(1024),
+                diff_id: Some(Digest::of(diff_id, &bytes)),
+                history: None,
+                blob: Arc::new(Counted { bytes: bytes.clone(), identity: None, opened: Arc::default() }),
+            }];
+            let facts = Pass::new(&[], &selectors, &limits, 1, &()).expect("threads").read(&layers);
+            assert_eq!(facts[0].limitations, []);
+            assert_eq!((&facts[0].digest, &facts[0].diff_id), (&layers[0].digest, &layers[0].diff_id));
         }
     }
 }

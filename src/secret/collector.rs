@@ -1,13 +1,12 @@
 //! Runs the engine over every file of every layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use memchr::memchr_iter;
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, OVERLAP, SecretFact, Select, View, WINDOW};
 use crate::digest::ContentDigests;
 use crate::inventory::{Inventory, Secret, SecretPlace};
-use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::Node;
@@ -23,7 +22,10 @@ pub static COLLECTOR: SecretCollector = SecretCollector;
 #[derive(Debug)]
 pub struct SecretCollector;
 
-/// Key of the fact that counts what a window held beyond its cap.
+/// Further places of one value that are kept of a window: a note names five.
+const REPEATS: usize = 100;
+
+/// Key of the fact that counts the different values a window held beyond its cap.
 const BEYOND: &str = "secrets-beyond-cap";
 
 impl Collector for SecretCollector {
@@ -65,15 +67,20 @@ impl Collector for SecretCollector {
         let is_binary = engine::is_binary(file.bytes);
         let shipped = scan.found.iter().any(|found| found.ships_in_packages);
         let content = file.whole.filter(|_| shipped).map(|whole| Box::new(ContentDigests::of(whole)));
-        let mut left = cap(file.offset);
-        let mut beyond = 0_u64;
+        let cap = cap(facts.findings_per_file(), file.offset);
+        let (mut kept, mut beyond): (HashMap<(&str, String), usize>, HashSet<_>) = Default::default();
         let (mut counted, mut line) = (0, file.lines_before.saturating_add(1));
         for found in scan.found.into_iter().filter(|found| (first..end).contains(&found.span.start)) {
-            if left == 0 {
-                beyond += 1;
+            let value = (found.rule.id, found.id.clone());
+            if kept.len() == cap && !kept.contains_key(&value) {
+                beyond.insert(value);
                 continue;
             }
-            left -= 1;
+            let repeats = kept.entry(value).or_default();
+            if *repeats > REPEATS {
+                continue;
+            }
+            *repeats += 1;
             line = line.saturating_add(line_feeds(file.bytes, counted, found.span.start));
             counted = found.span.start;
             let last = line.saturating_add(line_feeds(file.bytes, found.span.start, found.span.end));
@@ -90,13 +97,13 @@ impl Collector for SecretCollector {
                 notes: found.notes,
             })));
         }
-        if beyond > 0 {
-            facts.push(Fact::Text { key: BEYOND, text: beyond.to_string().into() });
+        if !beyond.is_empty() {
+            facts.push(Fact::Text { key: BEYOND, text: beyond.len().to_string().into() });
         }
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let cap = Limits::default().findings_per_file;
+        let cap = view.limits.findings_per_file;
         let mut candidates = Vec::new();
         let mut rest = view.facts;
         while let Some(first) = rest.first() {
@@ -121,12 +128,15 @@ fn assemble_node<'a>(
     candidates: &mut Vec<Candidate<'a>>,
     inventory: &mut Inventory,
 ) {
-    let mut beyond = 0_u64;
+    let (mut beyond, mut windows) = (0_u64, 0);
     let mut places: BTreeMap<(&str, &str), Vec<&SecretFact>> = BTreeMap::new();
     for fact in facts {
         match fact {
             Fact::Secret(secret) => places.entry((secret.rule.id, &secret.id)).or_default().push(secret),
-            Fact::Text { key, text } if *key == BEYOND => beyond += text.parse().unwrap_or(0),
+            Fact::Text { key, text } if *key == BEYOND => {
+                beyond = beyond.saturating_add(text.parse().unwrap_or(0));
+                windows += 1;
+            }
             _ => {}
         }
     }
@@ -153,11 +163,13 @@ fn assemble_node<'a>(
         candidates.push(Candidate { secret, node, content: first.content.as_deref() });
     }
     if beyond > 0 {
+        // parts of a large file are counted each for itself
+        let how = if windows > 1 { "up to " } else { "" };
         inventory.limitations.push(
             Limitation::note(
                 "secrets-not-listed",
                 path.to_string(),
-                format!("{beyond} more secrets in this file are counted, not listed"),
+                format!("{how}{beyond} more secrets in this file are counted, not listed"),
             )
             .help("the file holds secrets by the hundred: it should not be in the image"),
         );
@@ -170,6 +182,8 @@ fn also_at(others: &[&SecretFact]) -> Option<String> {
         others.iter().filter_map(|fact| fact.lines).take(5).map(|(line, _)| line.to_string()).collect();
     match (others.len(), lines.len()) {
         (0, _) => None,
+        // more may have been there than were kept
+        (REPEATS.., _) => Some(format!("at least {} times more in this file", others.len())),
         (1, 0) => Some("once more in this file".into()),
         (count, 0) => Some(format!("{count} times more in this file")),
         (count, shown) if count > shown => {
@@ -182,9 +196,9 @@ fn also_at(others: &[&SecretFact]) -> Option<String> {
 
 /// Most secrets kept of one window: a file's cap in its first, ever fewer in later ones, so that a
 /// file of any size made of nothing but secrets fits into memory.
-fn cap(offset: u64) -> usize {
+fn cap(of_file: usize, offset: u64) -> usize {
     let windows = usize::try_from(offset / (WINDOW as u64 - OVERLAP as u64)).unwrap_or(usize::MAX);
-    (Limits::default().findings_per_file / windows.saturating_add(1)).max(16)
+    (of_file / windows.saturating_add(1)).max(16)
 }
 
 fn line_feeds(bytes: &[u8], from: usize, to: usize) -> u64 {

@@ -1,6 +1,6 @@
 //! Secrets of the image's configuration, and the masking of its echo.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::image::ImageConfig;
 use crate::inventory::{Secret, SecretPlace};
@@ -12,10 +12,12 @@ use super::kind::Kind;
 /// Most bytes of one field that are scanned; configurations are capped at 8 MiB as a whole.
 const LONGEST_FIELD: usize = 8 << 20;
 
-/// The secrets in environment, labels, commands and history, in that order; a secret once for each place.
+/// The secrets in environment, labels, commands, history and the texts that nothing uses, in that
+/// order; a secret once for each place.
 ///
 /// Each field is scanned as a text of its own, its name before it, as in `TOKEN=…`. A field made to
-/// exhaust the search is a gap.
+/// exhaust the search is a gap. Of the texts that nothing uses only what is in no other field
+/// counts: builders copy the whole configuration there.
 pub fn scan_config(config: &ImageConfig) -> (Vec<Secret>, Vec<Limitation>) {
     let mut secrets = Vec::new();
     let mut cut: BTreeSet<&'static str> = BTreeSet::new();
@@ -69,12 +71,73 @@ pub fn scan_config(config: &ImageConfig) -> (Vec<Secret>, Vec<Limitation>) {
         }
         secrets.append(&mut of_step);
     }
+    merge_repeats(&mut secrets);
+    let mut known: HashSet<String> = secrets.iter().map(|secret| secret.id.clone()).collect();
+    for text in &config.unused.texts {
+        let scan = if text.name.is_empty() {
+            scan_text(&text.text)
+        } else {
+            scan_text(&format!("{}={}", text.name, text.text))
+        };
+        if scan.is_exhausted {
+            cut.insert("config");
+        }
+        for found in scan.found.into_iter().filter(|found| known.insert(found.id.clone())) {
+            let key = mask_text(&text.place);
+            let place = match text.step {
+                Some(index) => SecretPlace::History { index, key },
+                None => SecretPlace::Config { key },
+            };
+            secrets.push(secret(found, place));
+        }
+    }
     let gap = |place| {
         let what = "too many false beginnings of secrets; the rest of a field was not searched, nor is it shown";
         Limitation::gap("secret-search-cut", place, what)
             .help("look at the field by hand; nothing but an attack is known to look like this")
     };
-    (secrets, cut.into_iter().map(gap).collect())
+    let mut limitations: Vec<Limitation> = cut.into_iter().map(gap).collect();
+    if config.unused.is_cut {
+        let what = "it has more texts, deeper ones or larger numbers than are looked at; the rest was not searched for secrets";
+        limitations.push(
+            Limitation::gap("config-not-searched", "config", what)
+                .help("look at the configuration by hand: no builder is known to write such a one"),
+        );
+    }
+    (secrets, limitations)
+}
+
+/// Steps that a note names; those beyond are counted.
+const STEPS_NAMED: usize = 5;
+
+/// Leaves of a secret that stands under the same name in several build steps only the first, with a
+/// note on the others: builders repeat the build arguments in each step.
+fn merge_repeats(secrets: &mut Vec<Secret>) {
+    let mut first_of: HashMap<(&'static str, String, bool, String), usize> = HashMap::new();
+    let mut kept: Vec<(Secret, Vec<u32>)> = Vec::with_capacity(secrets.len());
+    for secret in secrets.drain(..) {
+        let (is_step, key, index) = match &secret.place {
+            SecretPlace::History { index, key } => (true, key.clone(), Some(*index)),
+            SecretPlace::Config { key } => (false, key.clone(), None),
+            SecretPlace::File { .. } => continue,
+        };
+        let first = *first_of.entry((secret.rule.id, secret.id.clone(), is_step, key)).or_insert(kept.len());
+        match kept.get_mut(first) {
+            Some((_, others)) => others.extend(index),
+            None => kept.push((secret, Vec::new())),
+        }
+    }
+    secrets.extend(kept.into_iter().map(|(mut secret, mut others)| {
+        others.dedup();
+        let named: Vec<String> = others.iter().take(STEPS_NAMED).map(ToString::to_string).collect();
+        match (others.len(), others.len().saturating_sub(STEPS_NAMED)) {
+            (0, _) => {}
+            (1, _) => secret.notes.push(format!("also in build step {}", named.join(", "))),
+            (_, 0) => secret.notes.push(format!("also in build steps {}", named.join(", "))),
+            (_, more) => secret.notes.push(format!("also in build steps {} and {more} more", named.join(", "))),
+        }
+        secret
+    }));
 }
 
 /// `text` with every secret in it masked, for echoes of build steps and variables.

@@ -314,14 +314,7 @@ fn each_place_of_a_configuration_is_scanned() {
     let config: ImageConfig = serde_json::from_value(config).expect("a configuration");
     let (secrets, gaps) = super::scan_config(&config);
     assert_eq!(gaps, []);
-    let places: Vec<String> = secrets
-        .iter()
-        .map(|secret| match &secret.place {
-            crate::inventory::SecretPlace::Config { key } => key.clone(),
-            crate::inventory::SecretPlace::History { index, key } => format!("{index} {key}"),
-            crate::inventory::SecretPlace::File { .. } => unreachable!("no file"),
-        })
-        .collect();
+    let places = places(&secrets);
     assert_eq!(
         places,
         [
@@ -342,4 +335,69 @@ fn each_place_of_a_configuration_is_scanned() {
     let masked = super::mask_text(&config.history[0].created_by);
     assert!(!masked.contains(&tokens[7][6..20]) && !masked.contains(&tokens[8][6..20]), "{masked}");
     assert!(masked.starts_with("RUN |1 ARG=") && masked.ends_with(" x # buildkit"), "{masked}");
+}
+
+#[test]
+fn texts_that_nothing_uses_are_searched_once() {
+    let (examples, _) = examples();
+    let tokens: Vec<&str> =
+        examples.iter().filter(|(id, _)| id.starts_with("secret/github-")).map(|(_, text)| text.as_str()).collect();
+    let env = format!("GH={}", tokens[0]);
+    let step = format!("RUN curl -H {} x", tokens[1]);
+    let cases = [
+        (serde_json::json!({"container_config": {"Env": [env]}}), vec!["container_config.Env[0]"]),
+        (serde_json::json!({"config": {"Env": [env]}, "container_config": {"Env": [env]}}), vec!["Env.GH"]),
+        (serde_json::json!({"config": {"WorkingDir": format!("/{}/x", tokens[0])}}), vec!["WorkingDir"]),
+        (serde_json::json!({"x.y": {"api": {"password": "h7Kq!x93fRz"}}}), vec!["x.y.api.password"]),
+        (serde_json::json!({"history": [{}, {"author": tokens[0]}]}), vec!["1 author"]),
+        (serde_json::json!({"history": [{"created_by": step}], "v1": [step, step]}), vec!["0 created_by"]),
+        (serde_json::json!({"a": {"b": [tokens[0], {"c": tokens[0]}]}}), vec!["a.b[0]"]),
+        (serde_json::json!({"os": "linux", "id": "ab".repeat(32), "docker_version": "20.10.7"}), vec![]),
+    ];
+    for (document, expected) in cases {
+        let document = document.to_string();
+        let config = ImageConfig::parse(document.as_bytes(), &crate::limit::Limits::default()).expect("it parses");
+        let (secrets, gaps) = super::scan_config(&config);
+        assert_eq!(gaps, []);
+        assert_eq!(places(&secrets), expected, "{document}");
+    }
+    let deep = format!("{{\"x\":{}1{}}}", "[".repeat(100), "]".repeat(100));
+    let config = ImageConfig::parse(deep.as_bytes(), &crate::limit::Limits::default()).expect("it parses");
+    let (_, gaps) = super::scan_config(&config);
+    assert!(matches!(&*gaps, [gap] if gap.code == "config-not-searched" && gap.is_gap), "{gaps:?}");
+}
+
+#[test]
+fn a_build_argument_of_several_steps_is_one_secret() {
+    let (examples, _) = examples();
+    let token = examples.iter().find(|(id, _)| id.starts_with("secret/github-")).map(|(_, text)| text.as_str());
+    let token = token.expect("an example");
+    let step = |name: &str| serde_json::json!({"created_by": format!("RUN |1 {name}={token} /bin/sh -c make")});
+    let cases = [
+        (1, vec!["0 A"], None),
+        (2, vec!["0 A"], Some("also in build step 1")),
+        (6, vec!["0 A"], Some("also in build steps 1, 2, 3, 4, 5")),
+        (8, vec!["0 A"], Some("also in build steps 1, 2, 3, 4, 5 and 2 more")),
+    ];
+    for (count, expected, note) in cases {
+        let document = serde_json::json!({"history": vec![step("A"); count]}).to_string();
+        let config = ImageConfig::parse(document.as_bytes(), &crate::limit::Limits::default()).expect("it parses");
+        let (secrets, _) = super::scan_config(&config);
+        assert_eq!(places(&secrets), expected);
+        assert_eq!(secrets[0].notes.iter().find(|note| note.starts_with("also")).map(String::as_str), note);
+    }
+    let document = serde_json::json!({"history": [step("A"), step("B")]}).to_string();
+    let config = ImageConfig::parse(document.as_bytes(), &crate::limit::Limits::default()).expect("it parses");
+    assert_eq!(places(&super::scan_config(&config).0), ["0 A", "1 B"], "other names are other places");
+}
+
+fn places(secrets: &[crate::inventory::Secret]) -> Vec<String> {
+    secrets
+        .iter()
+        .map(|secret| match &secret.place {
+            crate::inventory::SecretPlace::Config { key } => key.clone(),
+            crate::inventory::SecretPlace::History { index, key } => format!("{index} {key}"),
+            crate::inventory::SecretPlace::File { .. } => unreachable!("no file"),
+        })
+        .collect()
 }

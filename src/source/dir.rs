@@ -19,6 +19,7 @@ use crate::escape::escape;
 use crate::format::ustar::{BLOCK, padding};
 use crate::image::{Blob, Image, Layer, Target};
 use crate::limitation::Limitation;
+use crate::size::ByteSize;
 
 use super::{Choice, Opened, Request, Source};
 
@@ -56,7 +57,12 @@ impl Source for Dir {
         if request.choice != Choice::Only {
             return Err(Error::new(crate::error::ErrorKind::Usage, "a folder holds one image only").at(place));
         }
-        let blob = Arc::new(Tree { root: path, device: metadata.dev(), limitations: Mutex::default() });
+        let blob = Arc::new(Tree {
+            root: path,
+            device: metadata.dev(),
+            most: request.limits.expanded,
+            limitations: Mutex::default(),
+        });
         let layer = Layer { index: 0, media_type: None, digest: None, size: None, diff_id: None, history: None, blob };
         let target = Target { reference: request.location.to_owned(), source: self.id(), ..Target::default() };
         let image =
@@ -70,6 +76,8 @@ impl Source for Dir {
 struct Tree {
     root: PathBuf,
     device: u64,
+    /// Bytes of all files together that are read.
+    most: ByteSize,
     limitations: Mutex<BTreeSet<Limitation>>,
 }
 
@@ -82,6 +90,7 @@ impl Blob for Tree {
             links: BTreeMap::new(),
             pending: io::Cursor::new(Vec::new()),
             file: None,
+            left: self.most.bytes(),
             is_done: false,
         };
         walk.enter(Path::new(""))
@@ -133,6 +142,8 @@ struct Walk<'a> {
     /// Headers and padding to hand out.
     pending: io::Cursor<Vec<u8>>,
     file: Option<Open>,
+    /// Bytes of files that may still be read.
+    left: u64,
     is_done: bool,
 }
 
@@ -277,6 +288,16 @@ impl Walk<'_> {
         let opened = File::open(self.tree.root.join(path)).and_then(|file| Ok((file.metadata()?, file)));
         match opened {
             Ok((now, file)) if (now.dev(), now.ino()) == inode && now.is_file() => {
+                let Some(left) = self.left.checked_sub(now.size()) else {
+                    // a sparse file may claim more bytes than could be read in years
+                    let size = ByteSize(now.size());
+                    let what =
+                        format!("the file has {size}, and the image would be larger than {} with it", self.tree.most);
+                    let help = "raise the limit if you trust the image: `--limit expanded=SIZE`";
+                    self.tree.add(Limitation::gap("image-too-large", shown(path), what).help(help));
+                    return self.write_header(path, &now, b'0', 0, &[]);
+                };
+                self.left = left;
                 self.write_header(path, &now, b'0', now.size(), &[]);
                 self.file = Some(Open { file, left: now.size(), size: now.size(), is_short: false });
             }
@@ -418,12 +439,15 @@ mod tests {
     use crate::source::{Access, PlatformChoice};
 
     fn blob_of(folder: &Path) -> Arc<dyn Blob> {
-        let limits = crate::limit::Limits::default();
+        blob_within(folder, &crate::limit::Limits::default())
+    }
+
+    fn blob_within(folder: &Path, limits: &crate::limit::Limits) -> Arc<dyn Blob> {
         let request = Request {
             location: folder.to_str().expect("UTF-8"),
             choice: Choice::Only,
             platform: PlatformChoice::Host,
-            limits: &limits,
+            limits,
             access: &Access::default(),
             unwrap: None,
         };
@@ -499,6 +523,25 @@ mod tests {
         let mut head = vec![0; 2048];
         blob.open().expect("a folder can be opened").read_exact(&mut head).expect("readable");
         assert!(String::from_utf8_lossy(&head).contains("19 size=9663676416\n"));
+    }
+
+    #[test]
+    fn files_beyond_the_limit_are_told_not_read() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, size) in [("a", 4000), ("b", 1 << 40), ("c", 97), ("d", 1)] {
+            // sparse: no bytes on the disk
+            File::create(folder.path().join(name)).and_then(|file| file.set_len(size)).expect("sparse files work");
+        }
+        for (most, expected) in [(4096, &["/b", "/c"][..]), (4097, &["/b", "/d"]), (4098, &["/b"])] {
+            let limits = crate::limit::Limits { expanded: ByteSize(most), ..crate::limit::Limits::default() };
+            let blob = blob_within(folder.path(), &limits);
+            let length =
+                io::copy(&mut blob.open().expect("a folder can be opened"), &mut io::sink()).expect("readable");
+            assert!(length < 16_384);
+            let mut told: Vec<_> = blob.limitations().into_iter().map(|told| told.place).collect();
+            told.sort();
+            assert_eq!(told, expected, "{most}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::manifest::DockerManifest;
@@ -131,15 +131,15 @@ pub(super) fn config_names(store: &dyn Store, limits: &Limits) -> BTreeSet<Strin
     manifests.into_iter().take(limits.descriptors).map(|manifest| manifest.config).collect()
 }
 
-/// Digests of these configurations.
-pub(super) fn config_digests(store: &dyn Store, names: &BTreeSet<String>, limits: &Limits) -> BTreeSet<Digest> {
+/// Digests of these configurations, by each algorithm that an index may name them with.
+pub(super) fn config_digests(store: &dyn Store, names: &BTreeSet<String>, limits: &Limits) -> Vec<[Digest; 2]> {
     let mut left = limits.documents.bytes();
-    let digest = |name: &String| {
+    let digests = |name: &String| {
         let bytes = store.document(name, limits.config).ok()??;
         left = left.checked_sub(bytes.len() as u64)?;
-        Some(Digest::sha256(&bytes))
+        Some([Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| Digest::of(algorithm, &bytes)))
     };
-    names.iter().filter_map(digest).collect()
+    names.iter().filter_map(digests).collect()
 }
 
 /// Reads configurations, each once, and not too much of them.

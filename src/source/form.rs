@@ -142,12 +142,11 @@ fn add_doubts(store: &dyn Store, has: &dyn Fn(&str) -> bool, limits: &Limits, im
         let of_index = layout::config_digests(store, limits);
         let of_manifest = docker_archive::config_digests(store, &names, limits);
         for found in images {
-            let is_in_both = found
-                .image
-                .target
-                .config_digest
-                .as_ref()
-                .is_some_and(|digest| of_index.contains(digest) && of_manifest.contains(digest));
+            let own = found.image.target.config_digest.as_ref();
+            let is_in_both = own.is_some_and(|own| {
+                let mut configs = of_manifest.iter();
+                configs.any(|digests| digests.contains(own) && digests.iter().any(|digest| of_index.contains(digest)))
+            });
             if !is_in_both {
                 let what = "`manifest.json` and `index.json` name different images; tools differ in which they load";
                 let gap = Limitation::gap("archive-ambiguous", store.place(), what).help(TAKE);
@@ -169,7 +168,9 @@ pub(super) fn peek(mut stream: Box<dyn Read + Send>) -> std::io::Result<(Magic, 
 #[cfg(test)]
 mod tests {
     use super::super::PlatformChoice;
-    use super::super::made::{self, Files, add_image, docker, host, layer, layout, tar, tar_of, wrap};
+    use super::super::made::{self, Files, add, add_image, config, docker, host, layer, layout, tar, tar_of, wrap};
+    use crate::digest::{Algorithm, Digest};
+    use crate::image::manifest::media_type;
 
     /// Opens the archive as a file and as a stream, which must agree.
     fn outcome(word: &str, archive: &[u8]) -> String {
@@ -197,6 +198,28 @@ mod tests {
         for word in ["", "docker-archive:", "oci-archive:"] {
             assert_eq!(outcome(word, &both("a")), format!("{host} [] ok"), "{word}");
             assert_eq!(outcome(word, &both("b")), format!("{host} [] ok archive-ambiguous"), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_named_by_sha512_is_no_second_truth() {
+        let host = host();
+        for (of_index, gap) in [("a", ""), ("b", " archive-ambiguous")] {
+            let mut files = Files::new();
+            let layers = [layer(of_index)];
+            let config = config(&host, &layers);
+            let digest = Digest::of(Algorithm::Sha512, &config);
+            let layers: Vec<_> =
+                layers.iter().map(|layer| add(&mut files, "application/vnd.oci.image.layer.v1.tar", layer)).collect();
+            let manifest = serde_json::json!({"schemaVersion": 2, "layers": layers,
+                "config": {"mediaType": media_type::OCI_CONFIG, "digest": digest, "size": config.len()}});
+            files.insert(format!("blobs/sha512/{}", digest.hex()), config);
+            let manifest = add(&mut files, media_type::OCI_MANIFEST, manifest.to_string().as_bytes());
+            let mut files = layout(files, &[manifest]);
+            files.extend(docker(&[(&[], &host, &[layer("a")])]));
+            for word in ["docker-archive:", "oci-archive:"] {
+                assert_eq!(outcome(word, &tar_of(&files)), format!("{host} [] ok{gap}"), "{word}");
+            }
         }
     }
 

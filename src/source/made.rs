@@ -155,7 +155,7 @@ pub(super) fn wrap(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of `Unwrap`")]
-fn unwrap(mut stream: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>> {
+fn unwrap(mut stream: Box<dyn Read + Send>, _: &Limits) -> Result<Box<dyn Read + Send>> {
     io::copy(&mut (&mut stream).take(2), &mut io::sink()).expect("a file can be read");
     Ok(stream)
 }

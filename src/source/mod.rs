@@ -63,7 +63,7 @@ pub struct Request<'a> {
 
 /// Decompresses a stream of gzip, zstd, xz or bzip2, told by its first bytes. The decoder is a part of
 /// the pass, which no source knows, so it is handed in.
-pub type Unwrap = fn(Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>>;
+pub type Unwrap = fn(Box<dyn Read + Send>, &Limits) -> Result<Box<dyn Read + Send>>;
 
 /// Which of several images in one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -134,7 +134,7 @@ impl Stream {
             return Err(Error::malformed(format!("the archive is {}, which cannot be read here", found.words()))
                 .help("decompress it first"));
         };
-        let (inside, stream) = peek(unwrap(stream)?).map_err(|e| match e.kind() {
+        let (inside, stream) = peek(unwrap(stream, &self.limits)?).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::InvalidData
             | io::ErrorKind::InvalidInput

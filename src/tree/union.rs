@@ -112,6 +112,13 @@ impl Tree {
         children.filter_map(|child| Some((path_of(&self.slots, *child), self.slots[*child as usize].node?))).collect()
     }
 
+    /// Names directly in `folder` (which is not followed), in order; those of folders that no layer
+    /// has a member for have no node.
+    pub fn names_in(&self, folder: &ImagePath) -> impl Iterator<Item = (&[u8], Option<Node>)> {
+        let children = self.slot(folder).map(|slot| &self.slots[slot as usize].children);
+        children.into_iter().flatten().map(|(name, child)| (&**name, self.slots[*child as usize].node))
+    }
+
     /// Which layer hid a node; `None` while some live name reaches it. Markers count as hidden by
     /// their own layer; a hard link is no node of its own and is never hidden.
     pub fn hidden(&self, node: Node) -> Option<Hidden> {

@@ -15,7 +15,7 @@ const RANKS: &[&[&str]] = &[
     &["collect", "finding"],
     &["inventory", "source"],
     &["tree"],
-    &["image", "rule", "format"],
+    &["image", "rule", "version", "format"],
     &["limitation", "limit", "path", "digest", "time"],
     &["error", "escape", "nearest", "size"],
 ];

@@ -104,6 +104,42 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
+fn limits_are_set_by_name() {
+    let good = file_of(&good().docker_archive());
+    let good = good.path().to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let tight = config("tight.toml", "[limits]\nlayers = 0\nexpanded = \"1GiB\"\n");
+    let misspelt = config("misspelt.toml", "[limits]\nlayer = 1\n");
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["--limit", "layers=1", good], 0, ""),
+        (&["--limit", "layers=0", good], 4, "more than 0 layers"),
+        (&["--limit", "layers=0", "--limit", "layers=1", good], 0, ""),
+        (&["--limit", "entries=0", good], 3, ""),
+        (&["--limit", "layer=1", good], 2, "did you mean `layers`?"),
+        (&["--limit", "layers", good], 2, "--limit NAME=VALUE"),
+        (&["--limit", "layers=one", good], 2, "`one` is no whole number"),
+        (&["--config", &tight, good], 4, "more than 0 layers"),
+        (&["--config", &tight, "--limit", "layers=1", good], 0, ""),
+        (&["--config", &misspelt, good], 2, "did you mean `layers`?"),
+    ];
+    for (arguments, code, told) in cases {
+        let run = scan(arguments);
+        assert_eq!(run.code, *code, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(told), "{arguments:?}: {}", run.stderr);
+    }
+    let (long, short) = (careen(&["scan", "--help"]).stdout, careen(&["scan", "-h"]).stdout);
+    for limit in careen::limit::LIMITS {
+        assert!(long.contains(&format!("  {}=", limit.name)), "{long}");
+    }
+    assert!(!short.contains("--limit"), "{short}");
+}
+
+#[test]
 fn failures_are_json_where_json_was_asked_for() {
     let text = file_of(b"this is no archive");
     let text = text.path().to_str().unwrap();

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use careen::report::Report;
 
-use crate::support::image::{DockerStyle, Expect, Packing, Recipe, docker_archive};
+use crate::support::image::{Built, DockerStyle, Expect, Packing, Recipe, docker_archive, gzip};
+use crate::support::raw::{Header, RawTar};
 use crate::support::run::{limitations, packages, rules, scan_bytes};
 
 #[test]
@@ -30,6 +31,27 @@ fn recipes_give_what_they_expect() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// One member of a stream may be two layers, and links may lead to what each of them holds.
+#[test]
+fn a_streamed_member_that_is_two_layers_is_looked_at_again_for_both() {
+    let twice = RawTar::default().file("store/0a", r#"{"name":"a","version":"1"}"#).end();
+    let link = |name: &str| {
+        let header = Header::new(format!("{name}/node_modules/a/package.json"), b'1', 0).link("store/0a");
+        RawTar::default().member(header, "").end()
+    };
+    let layers = [twice.clone(), link("one"), twice, link("two")];
+    let archive = Built::of(&layers).docker_archive();
+    for (form, archive) in [("a file", archive.clone()), ("a compressed file", gzip(&archive))] {
+        let report = scan_bytes(&archive).report();
+        let [package] = report.packages.as_slice() else { panic!("{form}: {:?}", report.packages) };
+        let places: Vec<(String, u32)> =
+            package.locations.iter().map(|at| (at.path.to_string(), at.node.layer)).collect();
+        let expected = [("/one/node_modules/a/package.json", 0), ("/two/node_modules/a/package.json", 2)];
+        assert_eq!(places, expected.map(|(path, layer)| (path.to_owned(), layer)), "{form}");
+        assert_eq!(limitations(&report), [""; 0], "{form}");
+    }
 }
 
 /// The recipes of a folder of `fixtures`, by name, sorted.

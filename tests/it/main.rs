@@ -9,6 +9,7 @@ mod docs;
 mod forms;
 mod hostile;
 mod json_contract;
+mod limits;
 mod links;
 mod prefixes;
 mod sbom;

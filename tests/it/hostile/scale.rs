@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Case, Complete, MOST_SECONDS, Partial, check};
 use crate::support::image::{Built, Packing, Recipe, gzip};
 use crate::support::layout::{CONFIG, LAYER, Layout, MANIFEST};
-use crate::support::raw::RawTar;
+use crate::support::raw::{Header, RawTar};
 use crate::support::run::{limitations, rendered, scan_bytes};
 use crate::support::token;
 
@@ -67,16 +67,9 @@ fn one_layer_many_times() {
 fn links() {
     let mut layer = RawTar::default().file("var/lib/dpkg/status", STATUS);
     for index in 0..MANY / 5 {
-        layer = layer
-            .member(crate::support::raw::Header::new(format!("hard/{index}"), b'1', 0).link("var/lib/dpkg/status"), "");
-        layer = layer.member(
-            crate::support::raw::Header::new(format!("soft/{index}"), b'2', 0).link("../var/lib/dpkg/status"),
-            "",
-        );
-        layer = layer.member(
-            crate::support::raw::Header::new(format!("chain/{index}"), b'2', 0).link(format!("{}", index + 1)),
-            "",
-        );
+        layer = layer.member(Header::new(format!("hard/{index}"), b'1', 0).link("var/lib/dpkg/status"), "");
+        layer = layer.member(Header::new(format!("soft/{index}"), b'2', 0).link("../var/lib/dpkg/status"), "");
+        layer = layer.member(Header::new(format!("chain/{index}"), b'2', 0).link(format!("{}", index + 1)), "");
     }
     check(vec![Case::layer("hard and symbolic links", layer.end(), Complete(&[])).packages(BASH)]);
 }
@@ -93,6 +86,71 @@ fn secrets_in_one_file() {
     assert_eq!(report.findings.iter().filter(|judged| judged.finding.rule.family() == "secret").count(), 1_000);
     assert_eq!(limitations(&report), ["secrets-not-listed"]);
     assert!(report.limitations[0].what.contains(&(count - 1_000).to_string()), "{:?}", report.limitations);
+}
+
+/// A secret that stands there often is one, whether it is listed or beyond the cap.
+#[test]
+fn secrets_that_are_repeated() {
+    let once = |seeds: std::ops::Range<u32>| -> String { seeds.map(|seed| token::github(seed) + "\n").collect() };
+    let cases = [
+        (format!("{}{}", once(0..1).repeat(2_000), once(1..2)), 2, None),
+        (once(0..1_000).repeat(2), 1_000, None),
+        (once(0..1_002).repeat(3), 1_000, Some("2 more secrets in this file are counted, not listed")),
+    ];
+    for (text, listed, told) in cases {
+        let report =
+            scan_bytes(&Built::of(&[RawTar::default().file("srv/dump.txt", text).end()]).docker_archive()).report();
+        assert_eq!(report.findings.iter().filter(|judged| judged.finding.rule.family() == "secret").count(), listed);
+        assert_eq!(report.limitations.first().map(|told| told.what.as_str()), told);
+    }
+}
+
+/// Two layers with one file are two findings, which are told apart.
+#[test]
+fn findings_of_two_layers_have_two_ids() {
+    let layer = |tail: &str| RawTar::default().file("srv/key.txt", token::github(1) + tail).end();
+    let report = scan_bytes(&Built::of(&[layer("\n"), layer(" \n")]).docker_archive()).report();
+    let secrets: Vec<String> = report
+        .findings
+        .iter()
+        .filter(|judged| judged.finding.rule.family() == "secret")
+        .map(|judged| judged.finding.fingerprint())
+        .collect();
+    assert!(matches!(&*secrets, [one, other] if one != other), "{secrets:?}");
+}
+
+/// Findings of one rule are listed up to a cap; the verdict counts them all.
+#[test]
+fn findings_of_one_rule() {
+    for (count, listed, notes) in [(1_000, 1_000, &[][..]), (MANY, 1_000, &["findings-not-listed"])] {
+        let mut layer = RawTar::default();
+        for index in 0..count {
+            layer = layer.member(Header::new(format!("srv/{index}"), b'0', 1).put(100, b"0004755"), "x");
+        }
+        let report = scan_bytes(&Built::of(&[layer.end()]).docker_archive()).report();
+        let setuid = report.findings.iter().filter(|judged| judged.finding.rule.id == "image/setuid").count();
+        assert_eq!(setuid, listed);
+        assert!(report.verdict.warned >= count, "{:?}", report.verdict);
+        assert_eq!(limitations(&report), notes);
+        assert!(report.limitations.iter().all(|told| told.what.contains(&(MANY - 1_000).to_string())));
+    }
+}
+
+/// Limitations of one code are listed up to a cap, and what is beyond is a gap too.
+#[test]
+fn limitations_of_one_code() {
+    for (count, codes) in
+        [(1_000, &["package-record-malformed"][..]), (1_001, &["limitations-not-listed", "package-record-malformed"])]
+    {
+        let mut layer = RawTar::default();
+        for index in 0..count {
+            layer = layer.file(format!("srv/{index}.dist-info/METADATA"), "Version: 1\n");
+        }
+        let report = scan_bytes(&Built::of(&[layer.end()]).docker_archive()).report();
+        assert_eq!(limitations(&report), codes);
+        assert!(report.limitations.iter().all(|told| told.is_gap));
+        assert_eq!(report.limitations.len(), 999 + codes.len());
+    }
 }
 
 /// Short members that imply thousands of folders each.

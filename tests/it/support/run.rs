@@ -45,14 +45,19 @@ pub(crate) fn scan(target: &str) -> Scanned {
 
 /// Scans a target for a platform, with so many jobs.
 pub(crate) fn scan_with(text: &str, platform: PlatformChoice, jobs: usize) -> Scanned {
-    let (limits, access) = (Limits::default(), Access::default());
+    scan_within(text, platform, jobs, &Limits::default())
+}
+
+/// Scans a target for a platform, with so many jobs, within limits.
+pub(crate) fn scan_within(text: &str, platform: PlatformChoice, jobs: usize, limits: &Limits) -> Scanned {
+    let access = Access::default();
     let scanned = target::parse(text).and_then(|target| {
         let source = SOURCES.iter().find(|source| source.id() == target.source).expect("targets name sources");
         let request = Request {
             location: &target.location,
             choice: target.choice,
             platform,
-            limits: &limits,
+            limits,
             access: &access,
             unwrap: Some(careen::pass::decompress),
         };

@@ -1,0 +1,167 @@
+//! Compressed bytes in memory: deflate (RFC 1951), zlib (RFC 1950), gzip (RFC 1952) and zstd (RFC 8878), never beyond a cap.
+//!
+//! Layers, which are streams, are decoded by the pass.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::fmt;
+use std::io::{self, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use zstd::stream::raw::DParameter;
+
+/// Largest window a zstd frame may ask for, as a power of two: 8 MiB, what RFC 8878 wants every decoder to support.
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// Bytes asked for first and at least; most documents in archives are smaller.
+const STEP: usize = 4 << 10;
+
+/// How bytes are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compressed {
+    /// Deflate without any frame, as in zip archives.
+    Deflate,
+    /// Deflate with a checksum in Adler-32.
+    Zlib,
+    /// Deflate with names, length and a CRC; one member or more.
+    Gzip,
+    /// zstd; one frame or more.
+    Zstd,
+}
+
+/// Why bytes could not be expanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecompressError {
+    /// They end early.
+    Truncated,
+    /// They are not what they claim to be, or a checksum differs.
+    Corrupt,
+    /// They expand to more than the cap, which is given.
+    TooLarge(usize),
+}
+
+impl fmt::Display for DecompressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("the compressed data ends early"),
+            Self::Corrupt => f.write_str("the compressed data is damaged"),
+            Self::TooLarge(cap) => write!(f, "the data expands to more than {cap} bytes"),
+        }
+    }
+}
+
+/// Expands `bytes` to at most `cap` bytes; more is an error, so what comes back is always whole.
+///
+/// Bytes behind the end of deflate and zlib data are not looked at.
+pub fn inflate(form: Compressed, bytes: &[u8], cap: usize) -> Result<Vec<u8>, DecompressError> {
+    match form {
+        Compressed::Deflate => deflated(Decompress::new(false), bytes, cap),
+        Compressed::Zlib => deflated(Decompress::new(true), bytes, cap),
+        Compressed::Gzip => read_all(MultiGzDecoder::new(bytes), cap),
+        Compressed::Zstd => {
+            let mut decoder = zstd::Decoder::with_buffer(bytes).map_err(|_| DecompressError::Corrupt)?;
+            decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).map_err(|_| DecompressError::Corrupt)?;
+            read_all(decoder, cap)
+        }
+    }
+}
+
+/// The checksum of zip and gzip: CRC-32 of ISO 3309.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+fn deflated(mut state: Decompress, bytes: &[u8], cap: usize) -> Result<Vec<u8>, DecompressError> {
+    // one byte more than the cap tells "exactly" from "beyond"
+    let most = cap.saturating_add(1);
+    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).max(STEP).min(most));
+    loop {
+        let consumed = usize::try_from(state.total_in()).unwrap_or(usize::MAX);
+        let rest = bytes.get(consumed..).unwrap_or_default();
+        let made = out.len();
+        let status =
+            state.decompress_vec(rest, &mut out, FlushDecompress::None).map_err(|_| DecompressError::Corrupt)?;
+        if out.len() > cap {
+            return Err(DecompressError::TooLarge(cap));
+        }
+        if status == Status::StreamEnd {
+            return Ok(out);
+        }
+        if out.len() == out.capacity() {
+            // doubled, so that copying stays linear
+            out.reserve_exact(out.len().max(STEP).min(most.saturating_sub(out.len())));
+        } else if out.len() == made && state.total_in() == consumed as u64 {
+            return Err(DecompressError::Truncated);
+        }
+    }
+}
+
+fn read_all(reader: impl Read, cap: usize) -> Result<Vec<u8>, DecompressError> {
+    let mut out = Vec::new();
+    let most = (cap as u64).saturating_add(1);
+    reader.take(most).read_to_end(&mut out).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => DecompressError::Truncated,
+        _ => DecompressError::Corrupt,
+    })?;
+    if out.len() > cap { Err(DecompressError::TooLarge(cap)) } else { Ok(out) }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests may panic")]
+mod tests {
+    use super::*;
+    use crate::format::testing::deflate;
+
+    const FORMS: [Compressed; 4] = [Compressed::Deflate, Compressed::Zlib, Compressed::Gzip, Compressed::Zstd];
+
+    #[test]
+    fn data_of_every_size_comes_back_whole_or_not_at_all() {
+        for form in FORMS {
+            for size in [0_usize, 1, 4095, 4096, 4097, 700_000] {
+                let plain: Vec<u8> =
+                    (0..size).map(|at| u8::try_from(((at * at) >> 7) & 0xff).expect("masked")).collect();
+                let packed = deflate(form, &plain);
+                assert!(inflate(form, &packed, size) == Ok(plain.clone()), "{form:?} {size}");
+                assert!(inflate(form, &packed, size + 9_000) == Ok(plain), "{form:?} {size}");
+                if let Some(less) = size.checked_sub(1) {
+                    assert_eq!(inflate(form, &packed, less), Err(DecompressError::TooLarge(less)), "{form:?} {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_bomb_costs_its_cap() {
+        for form in FORMS {
+            let packed = deflate(form, &vec![0; 64 << 20]);
+            assert_eq!(inflate(form, &packed, 1000), Err(DecompressError::TooLarge(1000)), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_never_an_end() {
+        let plain = b"one, two, three; one, two, three, four".repeat(9);
+        for form in FORMS {
+            let packed = deflate(form, &plain);
+            // an empty zstd or gzip file holds nothing; the others have an end mark
+            for length in 1..packed.len() {
+                assert!(inflate(form, &packed[..length], 1 << 20).is_err(), "{form:?} {length}");
+            }
+            let mut wrong = packed.clone();
+            wrong[packed.len() / 2] ^= 0x55;
+            if form != Compressed::Deflate && form != Compressed::Zstd {
+                assert!(inflate(form, &wrong, 1 << 20).is_err(), "{form:?}");
+            }
+        }
+        assert_eq!(inflate(Compressed::Deflate, b"", 9), Err(DecompressError::Truncated));
+        assert_eq!(inflate(Compressed::Zlib, b"plain text", 9), Err(DecompressError::Corrupt));
+    }
+
+    #[test]
+    fn checksums_are_those_of_the_standard() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+}

@@ -1,0 +1,355 @@
+//! Programs that are installed without any package manager, told by version strings: a table of names and texts.
+//!
+//! A file is searched only if its name is that of such a program, for one text that its sources put in front of or
+//! behind the version.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use memchr::{memchr_iter, memmem};
+
+use crate::collect::{Facts, PackageFact};
+use crate::inventory::{Ecosystem, Proof};
+use crate::package::purl;
+use crate::rule::Confidence;
+
+/// Software without a package manager.
+pub(in crate::package) static GENERIC: Ecosystem = Ecosystem { id: "generic", purl_type: "generic", is_system: false };
+
+/// Longest version, in bytes.
+const VERSION: usize = 40;
+
+/// Places looked at in one file for one text.
+const PLACES: usize = 10_000;
+
+/// A program, the names its file has, and where its version stands.
+struct Known {
+    program: &'static str,
+    /// File names; with `*` at the end, how they begin.
+    names: &'static [&'static str],
+    /// Tried in this order.
+    find: &'static [Find],
+}
+
+/// Where a version stands.
+enum Find {
+    /// Behind the first text, with so many numbers at least; the second text follows.
+    After(&'static str, usize, &'static str),
+    /// The same, with a date behind the version, whose day comes first.
+    Dated(&'static str),
+    /// Between the text and `)`, however it looks.
+    InParentheses(&'static str),
+    /// In front of the text.
+    Before(&'static str),
+    /// A text of its own that begins with the two numbers that end the file's name.
+    OfName,
+    /// At the end of the file's name.
+    InName,
+    /// In front of a build's host and time, without any mark between (`7.2.4builder-17048128410000000000`), and alone.
+    Build,
+    /// In front of a revision: `2.8.3-86e043a`.
+    Revision,
+}
+
+use Find::{After, Before, Build, Dated, InName, InParentheses, OfName, Revision};
+
+/// Sorted by program. Programs written in Go (Consul, etcd, Traefik, Vault) tell their version by themselves.
+static KNOWN: &[Known] = &[
+    Known { program: "bash", names: &["bash"], find: &[After("@(#)Bash version ", 2, "")] },
+    Known { program: "busybox", names: &["busybox*"], find: &[After("BusyBox v", 2, "")] },
+    Known { program: "curl", names: &["curl"], find: &[After("curl ", 2, " (")] },
+    Known { program: "curl", names: &["libcurl.so*", "libcurl-*"], find: &[After("libcurl/", 2, "")] },
+    Known { program: "erts", names: &["beam.smp", "beam"], find: &[After("(BEAM) emulator version ", 2, "")] },
+    Known { program: "haproxy", names: &["haproxy"], find: &[Revision] },
+    Known { program: "httpd", names: &["httpd", "apache2"], find: &[After("Apache/", 3, "")] },
+    Known { program: "julia", names: &["libjulia-internal.so.*", "libjulia.so.*"], find: &[InName] },
+    Known {
+        program: "lua",
+        names: &["lua", "lua5*", "luac*", "liblua*"],
+        find: &[After("Lua ", 2, "  Copyright"), After("$Lua: Lua ", 2, "")],
+    },
+    Known { program: "mariadb", names: &["mariadbd", "mariadb", "mysqld", "mysql"], find: &[Before("-MariaDB")] },
+    Known { program: "memcached", names: &["memcached"], find: &[After("memcached ", 2, "")] },
+    Known { program: "mysql", names: &["mysqld", "mysql"], find: &[After("mysql-", 3, "")] },
+    Known {
+        program: "nginx",
+        names: &["nginx", "openresty", "angie"],
+        find: &[
+            After("nginx version: nginx/", 3, ""),
+            After("nginx version: openresty/", 3, ""),
+            After("nginx version: angie/", 3, ""),
+        ],
+    },
+    Known { program: "node", names: &["node", "nodejs", "libnode.so*"], find: &[After("node.js/v", 3, "")] },
+    Known { program: "openjdk", names: &["libjvm.so", "jvm.dll"], find: &[InParentheses(" JRE (")] },
+    Known {
+        program: "openssl",
+        names: &["openssl", "libcrypto.so*", "libssl.so*", "libcrypto-*", "libssl-*"],
+        find: &[Dated("OpenSSL ")],
+    },
+    Known {
+        program: "perl",
+        names: &["perl", "perl5*", "libperl.so*"],
+        find: &[After("/perl5/", 3, ""), After("/perl/", 3, "")],
+    },
+    Known { program: "php", names: &["php*", "libphp*"], find: &[After("X-Powered-By: PHP/", 3, "")] },
+    Known { program: "postgresql", names: &["postgres", "psql"], find: &[After("(PostgreSQL) ", 2, "")] },
+    Known { program: "python", names: &["python*", "libpython*"], find: &[OfName] },
+    Known { program: "redis", names: &["redis-*"], find: &[Build] },
+    Known { program: "ruby", names: &["ruby*", "libruby*"], find: &[After("ruby ", 3, " (")] },
+    Known { program: "rust", names: &["rustc", "librustc_driver-*"], find: &[After("rustc version ", 3, "")] },
+    Known { program: "valkey", names: &["valkey-*"], find: &[Build] },
+];
+
+/// Adds the program that the file of this name is, if it is a known one and says its version.
+pub(super) fn push(name: &[u8], bytes: &[u8], facts: &mut Facts) {
+    for known in KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name, pattern))) {
+        let Some((version, text)) = known.find.iter().find_map(|find| find.in_file(name, bytes)) else { continue };
+        if let Some(fact) = purl::fact(&GENERIC, known.program, &version) {
+            let proof = Proof::VersionString(text.into());
+            facts.package(PackageFact { confidence: Some(Confidence::Medium), proof, ..fact });
+        }
+        // MariaDB's programs have MySQL's names
+        return;
+    }
+}
+
+fn fits(name: &[u8], pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start.as_bytes()),
+        None => name == pattern.as_bytes(),
+    }
+}
+
+impl Find {
+    /// The version and the text that says it.
+    fn in_file(&self, name: &[u8], bytes: &[u8]) -> Option<(String, String)> {
+        match *self {
+            After(anchor, parts, then) => behind(bytes, anchor).find_map(|rest| {
+                let version = version_at(rest, parts)?;
+                let tail = rest.get(version.len()..)?;
+                // Ruby's patch level
+                let end = tail.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(tail.len());
+                let follows = then.is_empty() || tail.get(end..)?.starts_with(then.as_bytes());
+                follows.then(|| (version.to_owned(), format!("{anchor}{version}")))
+            }),
+            Dated(anchor) => behind(bytes, anchor).find_map(|rest| {
+                let version = version_at(rest, 2)?;
+                let tail = rest.get(version.len()..)?.strip_prefix(b" ")?.trim_ascii_start();
+                let is_dated = tail.first()?.is_ascii_digit();
+                is_dated.then(|| (version.to_owned(), format!("{anchor}{version}")))
+            }),
+            InParentheses(anchor) => behind(bytes, anchor).find_map(|rest| {
+                let end = rest.iter().take(VERSION).position(|byte| *byte == b')')?;
+                let version = std::str::from_utf8(rest.get(..end)?).ok()?;
+                let is_plain = version.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_~".contains(&b));
+                (is_plain && version.starts_with(|first: char| first.is_ascii_digit()))
+                    .then(|| (version.to_owned(), format!("{}{version})", anchor.trim_start())))
+            }),
+            Before(anchor) => memmem::find_iter(bytes, anchor).take(PLACES).find_map(|at| {
+                let version = version_before(bytes.get(..at)?)?;
+                Some((version.to_owned(), format!("{version}{anchor}")))
+            }),
+            OfName => {
+                let numbers = name.iter().position(u8::is_ascii_digit).and_then(|at| name.get(at..))?;
+                let numbers = std::str::from_utf8(numbers).ok()?;
+                let mut parts = numbers.split(|c: char| !c.is_ascii_digit());
+                let anchor = format!("{}.{}.", parts.next()?, parts.next().filter(|minor| !minor.is_empty())?);
+                memmem::find_iter(bytes, anchor.as_bytes()).take(PLACES).find_map(|at| {
+                    // linkers let a text begin within a longer one that ends alike, such as a folder's name
+                    let before = bytes.get(at.checked_sub(1)?)?;
+                    let rest = bytes.get(at..)?;
+                    let version = version_at(rest, 3)?;
+                    let is_all =
+                        !before.is_ascii_alphanumeric() && *before != b'.' && rest.get(version.len()) == Some(&0);
+                    is_all.then(|| (version.to_owned(), version.to_owned()))
+                })
+            }
+            InName => {
+                let start = memmem::find(name, b".so.")?.checked_add(4)?;
+                let version = version_at(name.get(start..)?, 3)?;
+                Some((version.to_owned(), String::from_utf8_lossy(name).into_owned()))
+            }
+            // the end of the time, a flag, and a revision that releases do not have
+            Build => memmem::find_iter(bytes, b"000000000\0").take(PLACES).find_map(|at| {
+                // what stands before it need not end in a zero
+                let text = text_before(bytes.get(..at)?)?.trim_start_matches(|first: char| !first.is_ascii_digit());
+                let version = standing_alone(text, bytes)?;
+                Some((version.to_owned(), text.to_owned()))
+            }),
+            Revision => memchr_iter(b'-', bytes).take(PLACES.saturating_mul(100)).find_map(|at| {
+                let version = version_before(bytes.get(..at)?)?;
+                let rest = bytes.get(at.checked_add(1)?..)?;
+                let digits = rest.iter().take(VERSION).take_while(|byte| byte.is_ascii_hexdigit()).count();
+                let start = at.checked_sub(version.len().checked_add(1)?)?;
+                let is_text = bytes.get(start) == Some(&0) && rest.get(digits) == Some(&0);
+                let revision = std::str::from_utf8(rest.get(..digits)?).ok()?;
+                (is_text && digits >= 7).then(|| (version.to_owned(), format!("{version}-{revision}")))
+            }),
+        }
+    }
+}
+
+/// What follows each place of `anchor`.
+fn behind<'a>(bytes: &'a [u8], anchor: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    let places = memmem::find_iter(bytes, anchor).take(PLACES);
+    places.filter_map(move |at| bytes.get(at.checked_add(anchor.len())?..))
+}
+
+/// The version that `bytes` begin with: at least so many numbers with points between, and what marks a release before
+/// the release, or one letter as OpenSSL's fixes have.
+fn version_at(bytes: &[u8], parts: usize) -> Option<&str> {
+    let bytes = bytes.get(..VERSION).unwrap_or(bytes);
+    let length = |range: &[u8], fits: fn(&u8) -> bool| range.iter().position(|byte| !fits(byte)).unwrap_or(range.len());
+    let mut end = length(bytes, |byte| byte.is_ascii_digit() || *byte == b'.');
+    while end > 0 && bytes.get(end.saturating_sub(1)) == Some(&b'.') {
+        end = end.saturating_sub(1);
+    }
+    let numbers = bytes.get(..end)?;
+    let count = numbers.split(|byte| *byte == b'.').count();
+    if count < parts || count > 4 || numbers.split(|byte| *byte == b'.').any(|part| part.is_empty() || part.len() > 9) {
+        return None;
+    }
+    let suffix = bytes.get(end..)?;
+    let word = suffix.strip_prefix(b"-").or_else(|| suffix.strip_prefix(b"~")).unwrap_or(suffix);
+    let letters = length(word, u8::is_ascii_alphabetic);
+    let rest = word.get(letters..)?;
+    let number = length(rest, |byte| byte.is_ascii_digit() || *byte == b'.');
+    let is_release = match word.get(..letters)? {
+        b"alpha" | b"beta" | b"rc" | b"RC" | b"dev" | b"pre" => true,
+        b"a" | b"b" if number > 0 => word.len() == suffix.len(),
+        // 1.1.1w, but not 2.7.8p225
+        [_] => word.len() == suffix.len() && number == 0,
+        _ => false,
+    };
+    if is_release {
+        let mark = suffix.len().saturating_sub(word.len());
+        end = end.saturating_add(mark).saturating_add(letters).saturating_add(number);
+    }
+    let version = std::str::from_utf8(bytes.get(..end)?).ok()?;
+    Some(version.trim_end_matches('.'))
+}
+
+/// The version that `bytes` end with.
+fn version_before(bytes: &[u8]) -> Option<&str> {
+    let tail = bytes.get(bytes.len().saturating_sub(VERSION)..)?;
+    let start =
+        tail.iter().rposition(|byte| !byte.is_ascii_digit() && *byte != b'.').map_or(0, |at| at.saturating_add(1));
+    let version = version_at(tail.get(start..)?, 3)?;
+    (version.len() == tail.len().saturating_sub(start)).then_some(version)
+}
+
+/// The longest version that `text` begins with and that is also a text of its own in `bytes`: the name of a host behind
+/// it may begin with digits.
+fn standing_alone<'a>(text: &'a str, bytes: &[u8]) -> Option<&'a str> {
+    let last = text.match_indices('.').nth(1)?.0;
+    let is_version =
+        |version: &str| version.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let mut versions = (2..=4).rev().filter_map(|digits| text.get(..last.checked_add(digits)?));
+    versions.find(|version| is_version(version) && memmem::find(bytes, format!("\0{version}\0").as_bytes()).is_some())
+}
+
+/// The text that `bytes` end with, back to the zero before it.
+fn text_before(bytes: &[u8]) -> Option<&str> {
+    let tail = bytes.get(bytes.len().saturating_sub(128)..)?;
+    let start = tail.iter().rposition(|byte| *byte == 0)?.checked_add(1)?;
+    std::str::from_utf8(tail.get(start..)?).ok().filter(|text| text.is_ascii())
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests may panic")]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, text: &str) -> Option<(&'static str, String)> {
+        let bytes = format!("\0usage: %s\0{text}\0more\0");
+        let mut known = KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name.as_bytes(), pattern)));
+        known.find_map(|known| {
+            let version = known.find.iter().find_map(|find| find.in_file(name.as_bytes(), bytes.as_bytes()));
+            version.map(|(version, _)| (known.program, version))
+        })
+    }
+
+    #[test]
+    fn each_program_is_known_by_what_its_sources_put_together() {
+        let cases = [
+            ("bash", "@(#)Bash version 5.2.15(1) release GNU", "bash 5.2.15"),
+            ("busybox", "BusyBox v1.36.1 (2023-11-07 18:53:09 UTC)", "busybox 1.36.1"),
+            ("curl", "curl 8.4.0 (x86_64-pc-linux-gnu) %s", "curl 8.4.0"),
+            ("libcurl.so.4.8.0", "libcurl/8.4.0-DEV", "curl 8.4.0"),
+            ("beam.smp", "(BEAM) emulator version 14.0.2", "erts 14.0.2"),
+            ("haproxy", "2.8.3-86e043a\0HAProxy version %s %s", "haproxy 2.8.3"),
+            ("httpd", "Apache/2.4.57 (Unix)", "httpd 2.4.57"),
+            ("libjulia-internal.so.1.9.3", "", "julia 1.9.3"),
+            ("lua5.4", "Lua 5.4.6  Copyright (C) 1994-2023 Lua.org, PUC-Rio", "lua 5.4.6"),
+            ("mariadbd", "10.11.5-MariaDB-1:10.11.5+maria~ubu2204", "mariadb 10.11.5"),
+            ("mysqld", "10.5.8-MariaDB", "mariadb 10.5.8"),
+            ("mysqld", "/build/mysql-8.0.35/sql", "mysql 8.0.35"),
+            ("memcached", "memcached 1.6.22\n", "memcached 1.6.22"),
+            ("nginx", "nginx version: nginx/1.25.3", "nginx 1.25.3"),
+            ("openresty", "nginx version: openresty/1.21.4.2", "nginx 1.21.4.2"),
+            ("node", "node.js/v20.9.0", "node 20.9.0"),
+            (
+                "libjvm.so",
+                "OpenJDK 64-Bit Server VM (17.0.9+9) for linux-amd64 JRE (17.0.9+9), built on",
+                "openjdk 17.0.9+9",
+            ),
+            ("libjvm.so", "VM (25.392-b08) for linux-amd64 JRE (1.8.0_392-b08), built", "openjdk 1.8.0_392-b08"),
+            ("openssl", "OpenSSL 1.1.1w  11 Sep 2023", "openssl 1.1.1w"),
+            ("libcrypto.so.3", "OpenSSL 1.1.0 or later\0OpenSSL 3.2.0-beta1 26 Oct 2023", "openssl 3.2.0-beta1"),
+            ("perl", "/usr/local/lib/perl5/5.38.0/x86_64-linux-gnu", "perl 5.38.0"),
+            ("php-fpm", "X-Powered-By: PHP/8.3.0RC4", "php 8.3.0RC4"),
+            ("postgres", "postgres (PostgreSQL) 16.1\n", "postgresql 16.1"),
+            ("python3.12", "3.1\x003.12.0\x003.12.1rc1", "python 3.12.0"),
+            ("python3.12", "1.3.12.1\0/opt/3.12.0rc1", "python 3.12.0rc1"),
+            ("libpython3.11.so.1.0", "3.11.6", "python 3.11.6"),
+            ("redis-server", "7.2.4\x007.2.4buildkitsandbox-1704812841000000000", "redis 7.2.4"),
+            ("redis-check-rdb", "7.0.15\0A7.0.151790282056000000000", "redis 7.0.15"),
+            ("redis-server", "6.2.14\x006.2.149a1b2c3d4e5-1704812841000000000", "redis 6.2.14"),
+            ("libruby.so.3.2.2", "ruby 3.2.2 (2023-03-30 revision e51014f9c0) [x86_64-linux]", "ruby 3.2.2"),
+            ("ruby2.7", "ruby 2.7.8p225 (2023-03-30 revision 1f4d455848)", "ruby 2.7.8"),
+            ("rustc", "rustc version 1.73.0 (cc66ad468 2023-10-03)", "rust 1.73.0"),
+        ];
+        for (name, text, expected) in cases {
+            let found = found(name, text).map(|(program, version)| format!("{program} {version}"));
+            assert_eq!(found.as_deref(), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn texts_that_only_look_like_it_are_passed_over() {
+        let cases = [
+            ("bash-completion", "@(#)Bash version 5.2.15(1)"),
+            ("openssl", "OpenSSL 1.1.0 or later"),
+            ("openssl", "OpenSSL %s"),
+            ("node", "node.js/v20"),
+            ("node", "node.js/v1234567890.1.1"),
+            ("curl", "curl 8.4.0"),
+            ("python3.12", "3.12."),
+            ("python3", "3.12.1"),
+            ("python", "3.12.1"),
+            ("libjvm.so", "JRE (%s)"),
+            ("redis-cli", "7.2.4"),
+            ("redis-cli", "7.2.4builder-1704812841000000000"),
+            ("haproxy", "not supported any more since HAProxy version 2.5.\x001.2.3-abc"),
+            ("", "nginx version: nginx/1.25.3"),
+        ];
+        for (name, text) in cases {
+            assert_eq!(found(name, text), None, "{name} {text}");
+        }
+    }
+
+    #[test]
+    fn a_file_full_of_beginnings_costs_little_and_nothing_panics() {
+        for known in KNOWN {
+            let name = known.names[0].replace('*', "3.1");
+            for text in ["OpenSSL 1.", "-", "0000000000\0", "\x003.1.", "1.1.1-MariaDB", " JRE (", "node.js/v1.1.", "a"]
+            {
+                let bytes = text.repeat(20_000);
+                for find in known.find {
+                    find.in_file(name.as_bytes(), bytes.as_bytes());
+                    find.in_file(text.as_bytes(), bytes.as_bytes());
+                }
+            }
+        }
+    }
+}

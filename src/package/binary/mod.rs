@@ -1,0 +1,255 @@
+//! Programs and libraries: what compilers, linkers and packagers left in them, and who they are by their version strings.
+//!
+//! A program is parsed once for all of these. Nothing is searched in all bytes of all programs: sections are looked up
+//! by name, and version strings are searched in files of plausible names only.
+
+mod cargo;
+mod go;
+mod known;
+mod note;
+
+use crate::collect::{About, Collector, Delivery, Fact, Facts, File, Select, View};
+use crate::format::go_build_info::GoBuildInfo;
+use crate::format::program::{Program, ProgramFormat};
+use crate::format::rust_audit::RustAudit;
+use crate::inventory::Inventory;
+use crate::path::ImagePath;
+use crate::size::ByteSize;
+use crate::tree::Node;
+
+use super::text::complain;
+
+/// Reads programs of Linux, Windows and macOS.
+pub(super) struct Programs;
+
+/// Largest program that is read whole. Node.js has 100 MiB, Kubernetes' programs 50 to 120.
+const WHOLE: ByteSize = ByteSize::mib(64);
+
+impl Collector for Programs {
+    fn id(&self) -> &'static str {
+        "program"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[
+            Select::Magic(b"\x7fELF"),
+            Select::Magic(b"MZ"),
+            Select::Magic(b"\xcf\xfa\xed\xfe"),
+            Select::Magic(b"\xce\xfa\xed\xfe"),
+            Select::Magic(b"\xca\xfe\xba\xbe\0\0\0\x02"),
+        ]
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::WholeOrWindows(WHOLE)
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        let is_piece = file.offset > 0 || !file.is_last;
+        if is_piece {
+            if let Some(info) = GoBuildInfo::in_piece(file.bytes, file.offset) {
+                go::push(&info, facts);
+            }
+            if file.offset == 0 {
+                let what = format!("it has more than {WHOLE}: a list of Rust crates in it would not be seen");
+                facts.push(Fact::Oddity(what.into()));
+            }
+        } else {
+            read_whole(file, facts);
+        }
+        known::push(file.path.file_name(), file.bytes, facts);
+    }
+
+    /// Programs are told by their first bytes, not by their names: the names are those that lead to what was learned.
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        let learned = view.facts.iter().filter(|fact| fact.collector == view.collector);
+        let mut nodes: Vec<Node> = learned.map(|fact| fact.node).collect();
+        nodes.dedup();
+        let names = nodes.iter().flat_map(|node| view.tree.names_of(*node).map(|path| (path.clone(), *node)));
+        let mut selected: Vec<(ImagePath, Node)> = names.collect();
+        selected.sort_unstable();
+        View { selected: &selected, ..*view }.take_packages(self, inventory);
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Programs",
+            reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
+                    the crates it was built of. Of ELF package notes: name and version of the package. Where no package owns the file, \
+                    also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
+            not_seen: &[
+                "Rust programs that were built without cargo-auditable, and C libraries linked statically",
+                "Go programs of before Go 1.13, and the list of modules of those built without modules",
+                "versions that a program has in no text of a known form, such as those of MongoDB and Vault",
+                "lists of crates and notes in programs of more than 64 MiB",
+            ],
+            references: &[
+                "https://pkg.go.dev/debug/buildinfo",
+                "https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md",
+                "https://systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES/",
+            ],
+        })
+    }
+}
+
+fn read_whole(file: &File<'_>, facts: &mut Facts) {
+    let programs = match Program::parse(file.bytes) {
+        Ok(programs) => programs,
+        // what else begins as programs of Windows and macOS do is none of ours: boot sectors, classes of Java
+        Err(error) => {
+            if file.bytes.starts_with(b"\x7fELF") {
+                facts.push(Fact::Oddity(error.to_string().into()));
+            }
+            return;
+        }
+    };
+    for program in &programs {
+        if program.is_packed() {
+            complain(facts, "it is packed by UPX, so what it was built from cannot be seen".to_owned());
+        }
+        // symbols kept apart have the sections of their program, without contents
+        let has_contents = |name| program.section(name).is_some_and(|section| !section.is_empty());
+        match GoBuildInfo::of(program) {
+            Some(info) => go::push(&info, facts),
+            None if has_contents(".go.buildinfo") || has_contents("__go_buildinfo") => {
+                complain(facts, "Go's build information in it cannot be read".to_owned());
+            }
+            None => {}
+        }
+        if has_contents(".dep-v0") {
+            match RustAudit::of(program) {
+                Some(Ok(audit)) => cargo::push(&audit, facts),
+                Some(Err(error)) => complain(facts, error.to_string()),
+                None => {}
+            }
+        }
+        if program.format == ProgramFormat::Elf {
+            note::push(program, facts);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::decompress::Compressed;
+    use crate::format::testing::{Elf, deflate};
+    use crate::inventory::Inventory;
+    use crate::package::testing::{Image, assemble, packages};
+
+    /// A Go program with its modules in the form of Go 1.18.
+    fn go(modules: &str) -> Vec<u8> {
+        let mut info = b"\xff Go buildinf:\x08\x02".to_vec();
+        info.resize(32, 0);
+        info.extend(b"\x08go1.22.1");
+        let text = format!("{}{modules}{}", "<".repeat(16), ">".repeat(16));
+        info.push(u8::try_from(text.len() & 0x7f).expect("seven bits") | 0x80);
+        info.push(u8::try_from(text.len() >> 7).expect("it is short"));
+        info.extend(text.as_bytes());
+        Elf::new().data(".go.buildinfo", 0x8000, info).build()
+    }
+
+    fn rust(json: &str) -> Vec<u8> {
+        Elf::new().section(".dep-v0", deflate(Compressed::Zlib, json.as_bytes())).build()
+    }
+
+    fn noted(json: &str) -> Vec<u8> {
+        let elf = Elf::new();
+        let mut note = Vec::new();
+        for number in [4, json.len() as u64, 0xcafe_1a7e] {
+            note.extend(elf.number(number, 4));
+        }
+        note.extend(b"FDO\0");
+        note.extend(json.as_bytes());
+        elf.section(".note.package", note).build()
+    }
+
+    fn purls(inventory: &Inventory) -> Vec<&str> {
+        inventory.packages.iter().map(|package| package.purl.as_str()).collect()
+    }
+
+    const MODULES: &str = "path\texample.org/a\nmod\texample.org/a\tv1.0.0\th1:x=\n\
+        dep\tgolang.org/x/net\tv0.1.0\th1:y=\ndep\tgopkg.in/yaml.v3\tv3.0.1\th1:z=\n";
+
+    #[test]
+    fn programs_are_listed_under_their_live_names() {
+        let audit = r#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io","dependencies":[1,2]},
+            {"name":"b","version":"2.0.0","source":"crates.io"},
+            {"name":"c","version":"3.0.0","source":"crates.io","kind":"build"}]}"#;
+        let image = Image::new()
+            .file("usr/bin/a", go(MODULES))
+            .link("bin", "usr/bin")
+            .hard_link("usr/bin/also", "usr/bin/a")
+            .file("usr/bin/b", rust(audit))
+            .file("usr/bin/gone", go("path\tx\ndep\texample.org/gone\tv1.0.0\th1:x=\n"))
+            .layer()
+            .file("usr/bin/.wh.gone", "");
+        let inventory = assemble(&image);
+        assert_eq!(
+            packages(&inventory),
+            [
+                "a 1.0.0 /usr/bin/b",
+                "b 2.0.0 /usr/bin/b",
+                "c 3.0.0 /usr/bin/b",
+                "example.org/a v1.0.0 /usr/bin/a,/usr/bin/also",
+                "golang.org/x/net v0.1.0 /usr/bin/a,/usr/bin/also",
+                "gopkg.in/yaml.v3 v3.0.1 /usr/bin/a,/usr/bin/also",
+                "stdlib 1.22.1 /usr/bin/a,/usr/bin/also",
+            ]
+        );
+        assert_eq!(inventory.limitations, []);
+        let needed = |index: usize| {
+            let package: &crate::inventory::Package = &inventory.packages[index];
+            package.dependencies.iter().map(|index| inventory.packages[*index as usize].name.as_str()).collect()
+        };
+        let edges: Vec<Vec<&str>> = vec![needed(0), needed(3)];
+        assert_eq!(edges, [&["b", "c"][..], &["golang.org/x/net", "gopkg.in/yaml.v3", "stdlib"]]);
+        let built_with = &inventory.packages[2];
+        assert_eq!(built_with.confidence, crate::rule::Confidence::Low);
+        let removed: Vec<_> = inventory.removed.iter().map(|p| (p.name.as_str(), p.removed_in_layer)).collect();
+        assert_eq!(removed, [("example.org/gone", Some(1))]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_a_gap() {
+        let broken = Elf::new().data(".go.buildinfo", 0x8000, b"\xff Go buildinf:\x08\x02").build();
+        let cases = [
+            (broken, 1, 0),
+            (go("dep\tonly\n later\n"), 1, 0),
+            (rust("{"), 1, 0),
+            (noted("{"), 1, 0),
+            (noted("{}"), 0, 0),
+            (Elf::new().section(".dep-v0", "").data(".go.buildinfo", 0x8000, "").build(), 0, 0),
+            (Elf::new().data("x", 0x8000, "UPX!").without_sections().build(), 1, 0),
+            (b"\x7fELF\x02".to_vec(), 0, 1),
+            (b"MZ is how this text begins".to_vec(), 0, 0),
+        ];
+        for (index, (program, gaps, notes)) in cases.into_iter().enumerate() {
+            let told = assemble(&Image::new().file("bin/a", program)).limitations;
+            let found =
+                (told.iter().filter(|told| told.is_gap).count(), told.iter().filter(|told| !told.is_gap).count());
+            assert_eq!(found, (gaps, notes), "{index}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn notes_and_version_strings_count_where_no_package_owns_the_file() {
+        let note = r#"{"type":"rpm","name":"bash","version":"5.2.15-3.fc38","architecture":"x86_64","os":"fedora","osVersion":"38"}"#;
+        let server = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();
+        let image = || {
+            Image::new().file("usr/bin/bash", noted(note)).file("usr/bin/node", &server).file("usr/bin/other", &server)
+        };
+        let inventory = assemble(&image());
+        assert_eq!(
+            purls(&inventory),
+            ["pkg:generic/node@20.9.0", "pkg:rpm/fedora/bash@5.2.15-3.fc38?arch=x86_64&distro=fedora-38"]
+        );
+        let owned = image()
+            .file("var/lib/dpkg/status", "Package: all\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n")
+            .file("var/lib/dpkg/info/all.list", "/usr/bin/bash\n/usr/bin/node\n");
+        assert_eq!(purls(&assemble(&owned)), ["pkg:deb/debian/all@1?arch=all"]);
+    }
+}

@@ -1,0 +1,33 @@
+//! Ecosystems that more than one collector finds packages of.
+
+use crate::inventory::Ecosystem;
+
+/// Rust crates.
+pub(super) static CARGO: Ecosystem = Ecosystem { id: "cargo", purl_type: "cargo", is_system: false };
+
+/// Pods of Apple's platforms.
+pub(super) static COCOAPODS: Ecosystem = Ecosystem { id: "cocoapods", purl_type: "cocoapods", is_system: false };
+
+/// PHP packages.
+pub(super) static COMPOSER: Ecosystem = Ecosystem { id: "composer", purl_type: "composer", is_system: false };
+
+/// C and C++ packages of Conan.
+pub(super) static CONAN: Ecosystem = Ecosystem { id: "conan", purl_type: "conan", is_system: false };
+
+/// Ruby gems.
+pub(super) static GEM: Ecosystem = Ecosystem { id: "gem", purl_type: "gem", is_system: false };
+
+/// Go modules.
+pub(super) static GOLANG: Ecosystem = Ecosystem { id: "golang", purl_type: "golang", is_system: false };
+
+/// Erlang and Elixir packages.
+pub(super) static HEX: Ecosystem = Ecosystem { id: "hex", purl_type: "hex", is_system: false };
+
+/// Java artifacts.
+pub(super) static MAVEN: Ecosystem = Ecosystem { id: "maven", purl_type: "maven", is_system: false };
+
+/// Dart packages.
+pub(super) static PUB: Ecosystem = Ecosystem { id: "pub", purl_type: "pub", is_system: false };
+
+/// Swift packages.
+pub(super) static SWIFT: Ecosystem = Ecosystem { id: "swift", purl_type: "swift", is_system: false };

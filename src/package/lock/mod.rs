@@ -1,0 +1,179 @@
+//! Lock files: packages that a project asks for, whether or not they were installed.
+//!
+//! Each format is one file here, a static [`LockFile`], and its line in [`super::COLLECTORS`]. A format's reader gives
+//! names, versions and needs to [`Declared`]; limits, text that is no name, repetitions, and which version a need
+//! means are told in one place.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+pub(super) mod bun;
+pub(super) mod bundler;
+pub(super) mod cargo;
+pub(super) mod cocoapods;
+pub(super) mod composer;
+pub(super) mod conan;
+pub(super) mod dart;
+mod declared;
+pub(super) mod golang;
+pub(super) mod gradle;
+pub(super) mod mix;
+pub(super) mod npm;
+pub(super) mod pdm;
+pub(super) mod pipenv;
+pub(super) mod pnpm;
+pub(super) mod poetry;
+pub(super) mod pylock;
+mod read;
+pub(super) mod requirements;
+pub(super) mod sbt;
+pub(super) mod swift;
+#[cfg(test)]
+mod testing;
+pub(super) mod uv;
+pub(super) mod yarn;
+
+use crate::collect::{About, Collector, Delivery, Facts, File, Select};
+use crate::inventory::Ecosystem;
+use crate::path::ImagePath;
+use crate::size::ByteSize;
+
+use super::text::complain;
+use declared::Declared;
+
+/// One format of lock files.
+pub(super) struct LockFile {
+    /// Unique name of the collector.
+    id: &'static str,
+    /// What kind its packages are.
+    ecosystem: &'static Ecosystem,
+    /// Names of such files.
+    select: &'static [Select],
+    /// Largest one that is read.
+    limit: ByteSize,
+    /// Reads one. What it has declared before an error is kept.
+    read: fn(&[u8], &mut Declared) -> Result<(), String>,
+    /// Its page of documentation.
+    about: &'static About,
+}
+
+impl Collector for LockFile {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        self.select
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(self.limit)
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        collect(file.bytes, self.ecosystem, self.read, facts);
+    }
+
+    fn accepts(&self, path: &ImagePath) -> bool {
+        is_own(path)
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(self.about)
+    }
+}
+
+/// Makes facts of what `read` declares. An empty file says nothing: it is how a later layer takes one away.
+fn collect(
+    bytes: &[u8],
+    ecosystem: &'static Ecosystem,
+    read: fn(&[u8], &mut Declared) -> Result<(), String>,
+    facts: &mut Facts,
+) {
+    if bytes.trim_ascii().is_empty() {
+        return;
+    }
+    let mut declared = Declared::default();
+    if let Err(what) = read(bytes, &mut declared) {
+        complain(facts, what);
+    }
+    declared.push(ecosystem, facts);
+}
+
+/// Folders of packages that others have made, whose own lock files, shipped along, say nothing of this image; and of
+/// examples for tests.
+const FOREIGN: &[&[u8]] = &[
+    b"node_modules",
+    b"bower_components",
+    b"site-packages",
+    b"dist-packages",
+    b"vendor",
+    b"gems",
+    b"Pods",
+    b"Carthage",
+    b".cargo",
+    b".pub-cache",
+    b"testdata",
+    b"fixtures",
+    b"__fixtures__",
+];
+
+/// Whether a lock file of this name belongs to a project of the image, and not to a package that was installed or
+/// copied into it.
+fn is_own(path: &ImagePath) -> bool {
+    let mut before: &[u8] = b"";
+    let mut last_but_one: &[u8] = b"";
+    for folder in path.parent().components() {
+        let is_pair = |first: &[u8], second: &[u8]| before == first && folder == second;
+        let is_foreign = FOREIGN.contains(&folder)
+            // Go's cache of modules, sources of crates, documentation, Debian's Node packages, dependencies of Elixir
+            || is_pair(b"pkg", b"mod")
+            || is_pair(b"cargo", b"registry")
+            || is_pair(b"cargo", b"git")
+            || is_pair(b"share", b"doc")
+            || is_pair(b"share", b"nodejs")
+            || (last_but_one == b"usr" && before == b"lib" && folder == b"nodejs");
+        if is_foreign {
+            return false;
+        }
+        last_but_one = before;
+        before = folder;
+    }
+    true
+}
+
+/// What no reader of lock files sees, for [`About::not_seen`].
+const FOREIGN_UNSEEN: &str =
+    "lock files below `node_modules`, `site-packages`, `vendor`, `gems` and the like, which came with a dependency";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_files_of_dependencies_are_not_the_images_own() {
+        let cases = [
+            ("package-lock.json", true),
+            ("srv/app/yarn.lock", true),
+            ("usr/lib/app/Gemfile.lock", true),
+            ("usr/local/lib/node_modules/npm/package-lock.json", false),
+            ("app/vendor/bundle/ruby/3.2.0/gems/a-1/Gemfile.lock", false),
+            ("usr/lib/python3/dist-packages/a/requirements.txt", false),
+            ("root/go/pkg/mod/example.com/a@v1.0.0/go.mod", false),
+            ("usr/local/cargo/registry/src/index-1/a-1.0.0/Cargo.lock", false),
+            ("root/.cargo/registry/src/a/Cargo.lock", false),
+            ("usr/share/doc/a/examples/go.mod", false),
+            ("usr/share/nodejs/a/yarn.lock", false),
+            ("usr/local/go/src/cmd/testdata/go.mod", false),
+            ("app/registry/Cargo.lock", true),
+            ("app/mod/go.mod", true),
+            ("app/vendor", true),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(is_own(&path.into()), expected, "{path}");
+        }
+    }
+}

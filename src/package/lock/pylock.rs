@@ -1,0 +1,126 @@
+//! `pylock.toml`, the lock file that Python's tools share (`PyPA` "pylock.toml Specification", PEP 751).
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use serde::Deserialize;
+
+use crate::collect::{About, Select};
+use crate::inventory::Need;
+use crate::package::python::PYPI;
+use crate::package::text::PACKAGES_PER_FILE;
+use crate::size::ByteSize;
+
+use super::declared::{Declared, Entry, NEEDS};
+use super::read::{self, List};
+use super::{FOREIGN_UNSEEN, LockFile};
+
+/// What Python's tools lock.
+pub(in crate::package) static PYLOCK: LockFile = LockFile {
+    id: "pylock",
+    ecosystem: &PYPI,
+    select: &[Select::Name("pylock.toml")],
+    limit: ByteSize::mib(32),
+    read,
+    about: &About {
+        title: "Python's shared lock files",
+        reads: "Names and versions of all packages that a project asks for, those of all groups and platforms, and \
+            which of them needs which, where the file says so.",
+        not_seen: &[
+            "files with a name of their own, `pylock.NAME.toml`",
+            "packages from a source tree whose version the file does not tell",
+            FOREIGN_UNSEEN,
+        ],
+        references: &["https://packaging.python.org/en/latest/specifications/pylock-toml/"],
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Lock {
+    lock_version: Option<String>,
+    #[serde(default)]
+    packages: List<Package, PACKAGES_PER_FILE>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: Option<String>,
+    #[serde(default)]
+    dependencies: List<Dependency, NEEDS>,
+}
+
+/// As much of the needed package as makes clear which one is meant.
+#[derive(Deserialize)]
+struct Dependency {
+    name: Option<String>,
+    version: Option<String>,
+}
+
+fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
+    let mut version: Option<String> = None;
+    read::toml(bytes, "packages", declared, |lock: Lock, declared| {
+        version = version.take().or(lock.lock_version);
+        if lock.packages.is_cut {
+            declared.cut();
+        }
+        for package in lock.packages.list {
+            let Some(version) = package.version else { continue };
+            let needs = package.dependencies.list.into_iter();
+            let needs = needs.filter_map(|need| Some(Need { name: need.name?, version: need.version })).collect();
+            declared.add(Entry { needs, ..Entry::new(&package.name, &version) });
+        }
+    })?;
+    match version {
+        Some(version) if version.starts_with("1.") => Ok(()),
+        _ => Err("its `lock-version` is not 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{shown, torment};
+    use super::*;
+
+    const LOCK: &str = r#"lock-version = "1.0"
+created-by = "a tool"
+[[packages]]
+name = "flask"
+version = "2.0"
+dependencies = [{ name = "jinja2" }, { name = "click", version = "8" }, { vcs = { url = "x" } }]
+[[packages]]
+name = "click"
+version = "7"
+[[packages]]
+name = "click"
+version = "8"
+[[packages]]
+name = "jinja2"
+version = "3.0.1"
+[[packages.wheels]]
+name = "jinja2-3.0.1-py3-none-any.whl"
+[[packages]]
+name = "tree"
+directory = { path = "." }
+"#;
+
+    #[test]
+    fn packages_are_declared_with_what_they_need() {
+        let expected = ["pypi/click@7", "pypi/click@8", "pypi/flask@2.0: click@8 jinja2@3.0.1", "pypi/jinja2@3.0.1"];
+        assert_eq!(shown("srv/pylock.toml", LOCK), expected);
+    }
+
+    #[test]
+    fn broken_files_are_told() {
+        for text in [
+            "lock-version = \"2.0\"\n",
+            "a = 1\n",
+            "lock-version = \"1.0\"\n[\n",
+            "lock-version = \"1.0\"\n[[packages]]\n",
+        ] {
+            let shown = shown("pylock.toml", text);
+            assert!(shown.len() == 1 && shown[0].starts_with('!'), "{text} {shown:?}");
+        }
+        torment(read, LOCK.as_bytes());
+    }
+}
