@@ -49,14 +49,54 @@ impl Collector for Owners {
     }
 }
 
+/// Names and versions that records in a folder give.
+type Records = HashMap<ImagePath, Vec<(String, String)>>;
+
+/// Folders above a file that are looked at for a record of it.
+const ABOVE: usize = 8;
+
+/// The records of packages that are told by their own files, by the folders of these.
+fn records(packages: &[Package]) -> Records {
+    let mut records = Records::new();
+    let told = |package: &&Package| {
+        package.proof == Proof::Record && package.state == State::Installed && !package.ecosystem.is_system
+    };
+    for package in packages.iter().filter(told) {
+        for location in &package.locations {
+            let record = (package.name.clone(), package.version.clone());
+            records.entry(location.path.parent()).or_default().push(record);
+        }
+    }
+    records
+}
+
+/// Whether a record in a folder above the file says what a version string in it says: a Java's `release` above its
+/// `libjvm.so`, or what stands beside a component of Bitnami. Either the name is the same or the version, and of that
+/// revisions of a build do not count.
+fn is_recorded(package: &Package, records: &Records) -> bool {
+    let says_it = |(name, version): &(String, String)| {
+        *name == package.name || *version == package.version || version.split('-').next() == Some(&package.version)
+    };
+    package.locations.iter().all(|location| {
+        let mut folder = location.path.parent();
+        (0..ABOVE).any(|_| {
+            let is_said = records.get(&folder).is_some_and(|records| records.iter().any(says_it));
+            folder = folder.parent();
+            is_said
+        })
+    })
+}
+
 /// Sorts packages and makes those that are equal one, with all their locations. Leaves out what is only declared and
-/// also installed, and what is only guessed and belongs to a package.
+/// also installed, and what is only guessed and belongs to a package or is recorded beside.
 ///
 /// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
 fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
     let mut places = vec![0; packages.len()];
+    let is_guess = |package: &Package| matches!(package.proof, Proof::VersionString(_));
+    let records = if packages.iter().any(is_guess) { records(&packages) } else { Records::new() };
     let is_guessed_of_another =
-        |package: &Package| matches!(package.proof, Proof::VersionString(_)) && owner(package, owned).is_some();
+        |package: &Package| is_guess(package) && (owner(package, owned).is_some() || is_recorded(package, &records));
     let packages = packages.into_iter().enumerate();
     let mut sorted: Vec<(usize, Package)> = packages.filter(|(_, package)| !is_guessed_of_another(package)).collect();
     sorted.sort_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then_with(|| a.locations.cmp(&b.locations)));
