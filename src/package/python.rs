@@ -3,7 +3,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, View};
-use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, Need};
+use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, Licence, Need};
 use crate::size::ByteSize;
 
 use super::purl;
@@ -125,6 +125,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     let (mut name, mut version, mut licence, mut expression) = (None, None, None, None);
     let mut is_ambiguous = false;
     let mut needs = Vec::new();
+    let mut classifiers: Vec<String> = Vec::new();
     for (_, line) in lines(bytes).take_while(|(_, line)| !line.is_empty()) {
         // a line that starts with a blank goes on with the field before: of a licence's whole text
         // the first line is enough
@@ -135,6 +136,10 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
         let key = key.to_ascii_lowercase();
         if key == b"requires-dist" && needs.len() < NEEDS {
             needs.extend(requirement(value).map(Need::of));
+            continue;
+        }
+        if key == b"classifier" && classifiers.len() < CLASSIFIERS {
+            classifiers.extend(licence_of(value));
             continue;
         }
         let wanted = match key.as_slice() {
@@ -154,6 +159,12 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
     let Some(version) = version else { return Err(format!("the metadata of `{name}` has no version")) };
     // setuptools wrote this for "none given"
     let licence = expression.or(licence).filter(|licence| licence != "UNKNOWN");
+    // where the field holds the beginning of a whole text, the classifiers say more
+    let is_clear = licence.as_ref().is_some_and(|licence| Licence::new(licence.as_str()).expression.is_some());
+    let classified = Some(classifiers.join(", ")).filter(|text| {
+        !text.is_empty() && !is_clear && (licence.is_none() || Licence::new(text.as_str()).expression.is_some())
+    });
+    let licence = classified.or(licence);
     let Some(fact) = purl::fact(&PYPI, &name, &version) else {
         return Err(format!("`{name}` is no name of a distribution"));
     };
@@ -164,6 +175,17 @@ fn parse(bytes: &[u8]) -> Result<Option<(PackageFact, bool)>, String> {
 
 /// Requirements taken of one distribution; the longest real lists have some hundreds.
 const NEEDS: usize = 2_000;
+
+/// Licences taken of the classifiers of one distribution.
+const CLASSIFIERS: usize = 20;
+
+/// The licence that a classifier names: the last part of `License :: OSI Approved :: MIT License`.
+fn licence_of(classifier: &[u8]) -> Option<String> {
+    let text = field(classifier)?;
+    let last = text.strip_prefix("License :: ")?.rsplit(" :: ").next()?;
+    // what it may also say is only of which kind it is
+    (last != "OSI Approved").then(|| last.to_owned())
+}
 
 /// The name in `requests[socks] (>=2.8.1) ; extra == "http"` (PEP 508), in the spelling that all share.
 fn requirement(text: &[u8]) -> Option<String> {
@@ -200,6 +222,22 @@ mod tests {
             ("\u{feff}name: a\nVERSION:1", Ok(Some("a 1 "))),
             ("Name: a\nName: b\nVersion: 1\n", Ok(Some("a 1 "))),
             ("Name: a\nLicense: UNKNOWN\nVersion: 1\n", Ok(Some("a 1 "))),
+            (
+                "Name: a\nVersion: 1\nClassifier: License :: OSI Approved\nClassifier: License :: OSI Approved :: MIT License\n",
+                Ok(Some("a 1 MIT License")),
+            ),
+            (
+                "Name: a\nVersion: 1\nLicense: Copyright (c) 2010\nClassifier: License :: OSI Approved :: MIT License\n",
+                Ok(Some("a 1 MIT License")),
+            ),
+            (
+                "Name: a\nVersion: 1\nLicense: BSD\nClassifier: License :: OSI Approved :: BSD License\n",
+                Ok(Some("a 1 BSD")),
+            ),
+            (
+                "Name: a\nVersion: 1\nLicense: Apache-2.0\nClassifier: License :: OSI Approved :: MIT License\n",
+                Ok(Some("a 1 Apache-2.0")),
+            ),
             ("Name: a\nLicense: long\n        Version: 9\nVersion: 1\nLicense-Expression: MIT\n", Ok(Some("a 1 MIT"))),
             ("", Ok(None)),
             (" \n\n", Ok(None)),

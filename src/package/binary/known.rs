@@ -85,7 +85,11 @@ static KNOWN: &[Known] = &[
         find: &[Beside("distmod", 512), Beside("distarch", 512)],
     },
     // what it writes into its log of changes; or a folder of its sources
-    Known { program: "mysql", names: &["mysqld", "mysql"], find: &[After("\0MySQL ", 3, "\0"), After("mysql-", 3, "")] },
+    Known {
+        program: "mysql",
+        names: &["mysqld", "mysql"],
+        find: &[After("\0MySQL ", 3, "\0"), After("mysql-", 3, "")],
+    },
     Known {
         program: "nginx",
         names: &["nginx", "openresty", "angie"],
@@ -318,7 +322,11 @@ mod tests {
             ("lua5.4", "Lua 5.4.6  Copyright (C) 1994-2023 Lua.org, PUC-Rio", "lua 5.4.6"),
             ("mariadbd", "10.11.5-MariaDB-1:10.11.5+maria~ubu2204", "mariadb 10.11.5"),
             ("mysqld", "10.5.8-MariaDB", "mariadb 10.5.8"),
-            ("mongod", "1.2.11\0zlib 1.2.11\0EndStartupOptionParsing\x003.6.8\0mozjs\0distmod\0distarch", "mongodb 3.6.8"),
+            (
+                "mongod",
+                "1.2.11\0zlib 1.2.11\0EndStartupOptionParsing\x003.6.8\0mozjs\0distmod\0distarch",
+                "mongodb 3.6.8",
+            ),
             ("mysqld", "As of MySQL 8.0.27, no longer\0MySQL 8.0.28\0./storage/", "mysql 8.0.28"),
             ("mysqld", "/build/mysql-8.0.35/sql", "mysql 8.0.35"),
             ("memcached", "memcached 1.6.22\n", "memcached 1.6.22"),
