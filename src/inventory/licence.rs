@@ -66,6 +66,8 @@ const NAMES: &[(&str, &str)] = &[
     ("mit", "MIT"),
     ("opensource.org/licenses/mit", "MIT"),
     ("gnu affero general public v3", "AGPL-3.0-only"),
+    // the crate takes it for the third
+    ("gnu gpl v2", "GPL-2.0-only"),
     ("isc", "ISC"),
     ("mozilla public 2.0", "MPL-2.0"),
     ("mpl 2.0", "MPL-2.0"),
