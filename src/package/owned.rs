@@ -178,7 +178,9 @@ impl<'a> Resolver<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::inventory::State;
+    use crate::format::testing::Elf;
+    use crate::inventory::{Package, State};
+    use crate::package::rpm::testing;
     use crate::package::testing::{Image, assemble, packages};
 
     const STATUS: &str = "Package: six\nStatus: install ok installed\nVersion: 1.16.0-4\nArchitecture: all\n\n\
@@ -218,6 +220,53 @@ mod tests {
                 ("pypi", "six", Some("six")),
             ]
         );
+    }
+
+    /// Each kind of system lists the files by the names they had before `/usr` was merged.
+    #[test]
+    fn every_system_owns_what_its_package_brought_also_through_links() {
+        let library = "lib/python3/six.dist-info/METADATA";
+        let rpm = testing::ndb(&[testing::blob(&[
+            (1000, testing::text("a")),
+            (1001, testing::text("1")),
+            (1002, testing::text("1")),
+            (1117, testing::texts(&["node", "METADATA"])),
+            (1116, testing::numbers(&[0, 1])),
+            (1118, testing::texts(&["/bin/", "/lib/python3/six.dist-info/"])),
+        ])]);
+        let apk = "P:a\nV:1-r0\nF:bin\nR:node\nF:lib/python3/six.dist-info\nR:METADATA\n\n";
+        let files = format!("/bin/node\n/{library}\n");
+        let stanza = "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n";
+        let pacman = format!("%FILES%\nbin/node\n{library}\n");
+        let portage = format!("obj /bin/node 0123 1\nobj /{library} 0123 1\n");
+        let databases: &[&[(&str, &[u8])]] = &[
+            &[("lib/apk/db/installed", apk.as_bytes())],
+            &[("var/lib/dpkg/status", stanza.as_bytes()), ("var/lib/dpkg/info/a.list", files.as_bytes())],
+            &[("usr/lib/opkg/status", stanza.as_bytes()), ("usr/lib/opkg/info/a.list", files.as_bytes())],
+            &[
+                ("var/lib/pacman/local/a-1-1/desc", b"%NAME%\na\n\n%VERSION%\n1-1\n"),
+                ("var/lib/pacman/local/a-1-1/files", pacman.as_bytes()),
+            ],
+            &[("var/db/pkg/dev-lang/a-1/CONTENTS", portage.as_bytes())],
+            &[("usr/lib/sysimage/rpm/Packages.db", &rpm)],
+        ];
+        for database in databases {
+            let node = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();
+            let image = Image::new()
+                .link("bin", "usr/bin")
+                .link("lib", "usr/lib")
+                .file("usr/bin/node", &node)
+                .file(&format!("usr/{library}"), "Name: six\nVersion: 1.16.0\n");
+            let image = database.iter().fold(image, |image, (path, content)| image.file(path, content));
+            let inventory = assemble(&image);
+            // the binary is the package's, and six is told as its part
+            let owner = |package: &Package| Some(&inventory.packages[package.owner? as usize].ecosystem.is_system);
+            let owners: Vec<_> = inventory.packages.iter().map(|p| (p.name == "six", owner(p).is_some())).collect();
+            let seen = packages(&inventory);
+            assert!(owners.len() == 2 && owners.iter().all(|(is_six, is_owned)| is_six == is_owned), "{seen:?}");
+            let alone = assemble(&Image::new().file("opt/bin/node", &node));
+            assert_eq!(packages(&alone), ["node 20.9.0 /opt/bin/node"]);
+        }
     }
 
     #[test]
