@@ -6,6 +6,7 @@
 mod cargo;
 mod go;
 mod known;
+mod native_image;
 mod note;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, Select, View};
@@ -79,18 +80,20 @@ impl Collector for Programs {
         Some(&About {
             title: "Programs",
             reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
-                    the crates it was built of. Of ELF package notes: name and version of the package. Where no package owns the file, \
+                    the crates it was built of. Of ELF package notes: name and version of the package. Of native images of GraalVM: the components that \
+                    the bill of materials in them names. Where no package owns the file, \
                     also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
             not_seen: &[
                 "Rust programs that were built without cargo-auditable, and C libraries linked statically",
                 "Go programs of before Go 1.13, and the list of modules of those built without modules",
                 "versions that a program has in no text of a known form, such as those of Vault",
-                "lists of crates and notes in programs of more than 64 MiB",
+                "lists of crates, notes and bills of materials in programs of more than 64 MiB",
             ],
             references: &[
                 "https://pkg.go.dev/debug/buildinfo",
                 "https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md",
                 "https://systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES/",
+                "https://www.graalvm.org/latest/security-guide/native-image/sbom/",
             ],
         })
     }
@@ -129,6 +132,7 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
         }
         if program.format == ProgramFormat::Elf {
             note::push(program, facts);
+            native_image::push(program, facts);
         }
     }
 }
