@@ -82,7 +82,7 @@ const NAMES: &[(&str, &str)] = &[
 fn identifier(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let bare = lower.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
-    let words = bare.split(|c: char| c == ' ' || c == ',').map(|word| word.trim_end_matches('/'));
+    let words = bare.split([' ', ',']).map(|word| word.trim_end_matches('/'));
     let words = words.filter(|word| !matches!(*word, "" | "-" | "the" | "license" | "licence" | "version" | "v"));
     let bare = words.collect::<Vec<_>>().join(" ");
     NAMES.iter().find(|(known, _)| *known == bare).map(|(_, identifier)| *identifier)

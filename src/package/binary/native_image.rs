@@ -1,5 +1,5 @@
-//! Programs that GraalVM compiled of Java: the bill of materials that `native-image --enable-sbom` puts into them
-//! (GraalVM "Embed an SBOM"): `CycloneDX` in gzip, at the symbol `sbom`, as many bytes as the number at `sbom_length`.
+//! Programs that `GraalVM` compiled of Java: the bill of materials that `native-image --enable-sbom` puts into them
+//! (`GraalVM` "Embed an SBOM"): `CycloneDX` in gzip, at the symbol `sbom`, as many bytes as the number at `sbom_length`.
 
 use crate::collect::{Fact, Facts};
 use crate::format::decompress::{Compressed, inflate};
