@@ -26,6 +26,9 @@ pub(super) static HEX: Ecosystem = Ecosystem { id: "hex", purl_type: "hex", is_s
 /// Java artifacts.
 pub(super) static MAVEN: Ecosystem = Ecosystem { id: "maven", purl_type: "maven", is_system: false };
 
+/// Applications that come with Erlang/OTP or Elixir.
+pub(super) static OTP: Ecosystem = Ecosystem { id: "otp", purl_type: "otp", is_system: false };
+
 /// Dart packages.
 pub(super) static PUB: Ecosystem = Ecosystem { id: "pub", purl_type: "pub", is_system: false };
 

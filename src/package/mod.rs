@@ -101,7 +101,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::pipenv::PIPENV_LOCK,
     &lock::pnpm::PNPM_LOCK,
     &lock::poetry::POETRY_LOCK,
-    &lock::pylock::PYLOCK,
+    &lock::pylock::Pylock,
     &lock::requirements::REQUIREMENTS,
     &lock::sbt::SBT_LOCK,
     &lock::swift::SWIFT_LOCK,
