@@ -10,6 +10,7 @@
 
 mod accounts;
 mod apk;
+pub mod bill;
 mod binary;
 mod bitnami;
 mod chisel;

@@ -53,7 +53,7 @@ impl Collector for Owners {
 /// also installed, and what is only guessed and belongs to a package.
 ///
 /// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
-fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
+pub(super) fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
     let mut places = vec![0; packages.len()];
     let is_guessed_of_another =
         |package: &Package| matches!(package.proof, Proof::VersionString(_)) && owner(package, owned).is_some();
