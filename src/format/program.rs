@@ -455,8 +455,8 @@ mod tests {
 
     #[test]
     fn names_and_segments_that_overlap_are_not_read_without_end() {
-        let name = "n".repeat(10_000);
-        let long = (0..200).fold(Elf::new(), |elf, _| elf.section(&name, "")).build();
+        let name: &'static str = Box::leak("n".repeat(10_000).into_boxed_str());
+        let long = (0..200).fold(Elf::new(), |elf, _| elf.section(name, "")).build();
         let program = only(&long);
         assert!(program.flaw.is_some_and(|flaw| flaw.contains("names")), "{:?}", program.flaw);
         assert!(program.sections.len() <= NAMES / name.len());
