@@ -140,6 +140,13 @@ const DEPTH: usize = 8;
 /// Dependencies taken of one component.
 const NEEDS: usize = 2_000;
 
+/// Bytes of the names of all dependencies of one document; those of 3,000 packages have 1 MiB. A short reference may
+/// stand for a long name.
+const NEED_BYTES: usize = 64 << 20;
+
+/// Bytes it takes to keep one.
+const NEED: usize = 64;
+
 /// Reads a document; nothing if it is one of another kind.
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Document>, String> {
     let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
@@ -236,6 +243,10 @@ struct Builder {
     dropped: usize,
     /// Purls that could not be read.
     refused: usize,
+    /// Bytes of the dependencies taken.
+    need_bytes: usize,
+    /// Dependencies that were too many.
+    lost_needs: usize,
 }
 
 impl Builder {
@@ -259,10 +270,15 @@ impl Builder {
         let place = |id: Option<&str>| id.and_then(|id| self.places.get(id).copied());
         let (Some(from), Some(to)) = (place(from), place(to)) else { return };
         let need = self.packages.get(to).map(|to| Need { name: to.name.clone(), version: Some(to.version.clone()) });
-        if let (Some(need), Some(package)) = (need, self.packages.get_mut(from))
-            && package.needs.len() < NEEDS
-        {
-            package.needs.push(need);
+        if let (Some(need), Some(package)) = (need, self.packages.get_mut(from)) {
+            let size = need.version.as_ref().map_or(0, String::len).saturating_add(need.name.len());
+            let held = self.need_bytes.saturating_add(size).saturating_add(NEED);
+            if package.needs.len() < NEEDS && held <= NEED_BYTES {
+                self.need_bytes = held;
+                package.needs.push(need);
+            } else {
+                self.lost_needs = self.lost_needs.saturating_add(1);
+            }
         }
     }
 
@@ -270,6 +286,7 @@ impl Builder {
         let told = [
             (self.dropped, "components that are not understood, or too many"),
             (self.refused, "purls without a version, or of no known type"),
+            (self.lost_needs, "dependencies beyond what is taken"),
         ];
         let told: Vec<String> =
             told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{what}: {count}")).collect();
@@ -467,5 +484,23 @@ mod tests {
         );
         let inventory = assemble(&Image::new().file("a.cdx.json", text));
         assert_eq!(inventory.packages.len(), 0);
+    }
+
+    #[test]
+    fn short_references_to_a_long_name_are_taken_only_so_often() {
+        let long = "n".repeat(500);
+        let many: Vec<String> = (0..200).map(|n| format!(r#"{{"bom-ref":"b{n}","purl":"pkg:npm/b{n}@1"}}"#)).collect();
+        let needs: Vec<String> =
+            (0..200).map(|n| format!(r#"{{"ref":"b{n}","dependsOn":[{}"a"]}}"#, r#""a","#.repeat(1_500))).collect();
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","components":[{{"bom-ref":"a","purl":"pkg:npm/{long}@1"}},{}],"dependencies":[{}]}}"#,
+            many.join(","),
+            needs.join(",")
+        );
+        let document = super::read(text.as_bytes()).expect("it is JSON").expect("it is a document");
+        let taken: usize = document.packages.iter().map(|package| package.needs.len()).sum();
+        assert_eq!(document.packages.len(), 201);
+        assert!(taken <= super::NEED_BYTES / 500, "{taken}");
+        assert!(document.odd.is_some_and(|odd| odd.contains("dependencies beyond")));
     }
 }
