@@ -177,7 +177,10 @@ impl Facts {
 
     /// Adds a package of the file at hand; without what it needs and provides once that was more than any file says.
     pub fn package(&mut self, mut package: PackageFact) {
-        let needs = package.needs.iter().map(|need| need.name.len().saturating_add(need.version.as_ref().map_or(0, String::len)));
+        let needs = package
+            .needs
+            .iter()
+            .map(|need| need.name.len().saturating_add(need.version.as_ref().map_or(0, String::len)));
         let names = needs.chain(package.provides.iter().map(String::len));
         let size = names.fold(0_usize, |size, length| size.saturating_add(length).saturating_add(NEED));
         let known = self.needs;

@@ -463,7 +463,8 @@ mod tests {
 
         let bytes = [7; 100];
         let segment = |_| Segment { address: 0, data: &bytes, is_writable: true, is_note: false };
-        let program = Program { bytes: &bytes, segments: (0..9).map(segment).collect(), sections: Vec::new(), ..program };
+        let program =
+            Program { bytes: &bytes, segments: (0..9).map(segment).collect(), sections: Vec::new(), ..program };
         assert_eq!(program.writable().count(), 1);
     }
 }

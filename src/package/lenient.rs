@@ -223,7 +223,8 @@ mod tests {
         let many = PACKAGES_PER_FILE + 3;
         let list: Items = json(format!("[{}1]", "1,".repeat(many - 1)).as_bytes()).expect("it is JSON");
         assert_eq!((list.read::<u8>().count(), list.beyond(), list.is_list()), (PACKAGES_PER_FILE, 3, true));
-        let map: Entries<Text> = json(format!("{{{}\"\":1}}", "\"\":1,".repeat(many - 1)).as_bytes()).expect("it is JSON");
+        let map: Entries<Text> =
+            json(format!("{{{}\"\":1}}", "\"\":1,".repeat(many - 1)).as_bytes()).expect("it is JSON");
         assert_eq!(map.0.len(), PACKAGES_PER_FILE);
     }
 }
