@@ -27,7 +27,7 @@ pub struct Limits {
     pub layers: usize,
     /// Tar members of one image, all layers together.
     pub entries: u64,
-    /// Facts (packages, secrets, owned paths) of one image, all collectors together.
+    /// Facts (packages, secrets; four owned paths or dependencies count as one) of one image, all collectors together.
     pub facts: usize,
     /// Longest path, in bytes; the `PATH_MAX` of Linux.
     pub path: usize,

@@ -122,12 +122,20 @@ pub struct FactOf {
     pub fact: Fact,
 }
 
+/// Bytes of the names that packages of one file need and provide. A desktop's database has below 40 MiB.
+const NEEDS_PER_FILE: usize = 96 << 20;
+
+/// Bytes it takes to keep one such name.
+const NEED: usize = 64;
+
 /// Takes what collectors learn.
 #[derive(Debug)]
 pub struct Facts {
     learned: Vec<FactOf>,
     limitations: Vec<Limitation>,
     current: Option<(Node, usize)>,
+    /// Bytes of what packages of the file at hand need and provide.
+    needs: usize,
     findings_per_file: usize,
 }
 
@@ -144,6 +152,7 @@ impl Facts {
             learned: Vec::new(),
             limitations: Vec::new(),
             current: None,
+            needs: 0,
             findings_per_file: limits.findings_per_file,
         }
     }
@@ -156,6 +165,7 @@ impl Facts {
     /// Says whose facts follow. Called by the pass, before each call of a collector.
     pub fn begin(&mut self, node: Node, collector: usize) {
         self.current = Some((node, collector));
+        self.needs = 0;
     }
 
     /// Adds a fact of the file at hand.
@@ -165,9 +175,37 @@ impl Facts {
         }
     }
 
-    /// Adds a package of the file at hand.
-    pub fn package(&mut self, package: PackageFact) {
+    /// Adds a package of the file at hand; without what it needs and provides once that was more than any file says.
+    pub fn package(&mut self, mut package: PackageFact) {
+        let needs = package
+            .needs
+            .iter()
+            .map(|need| need.name.len().saturating_add(need.version.as_ref().map_or(0, String::len)));
+        let names = needs.chain(package.provides.iter().map(String::len));
+        let size = names.fold(0_usize, |size, length| size.saturating_add(length).saturating_add(NEED));
+        let known = self.needs;
+        self.needs = known.saturating_add(size);
+        if self.needs > NEEDS_PER_FILE && size > 0 {
+            (package.needs, package.provides) = (Vec::new(), Vec::new());
+            if known <= NEEDS_PER_FILE {
+                let what = "it says more of what packages need than any real file; some dependencies are not known";
+                self.push(Fact::Oddity(what.into()));
+            }
+            self.needs = usize::MAX;
+        }
         self.push(Fact::Package(Box::new(package)));
+    }
+
+    /// What keeping the facts costs, in the unit of [`Limits::facts`]: four paths or dependencies are as much as a package.
+    pub fn cost(&self) -> usize {
+        let cost = |fact: &FactOf| match &fact.fact {
+            Fact::Package(package) => {
+                [package.needs.len(), package.provides.len(), package.owns.len()].iter().sum::<usize>() / 4 + 1
+            }
+            Fact::Owns { paths, .. } => paths.len() / 4 + 1,
+            _ => 1,
+        };
+        self.learned.iter().map(cost).fold(self.limitations.len(), usize::saturating_add)
     }
 
     /// Says that something was not understood.
@@ -217,5 +255,32 @@ impl<'a> View<'a> {
     pub fn live(&self) -> impl Iterator<Item = (&'a ImagePath, Node, &'a Fact)> + use<'a> {
         let view = *self;
         view.selected.iter().flat_map(move |(path, node)| view.facts_of(*node).map(move |fact| (path, *node, fact)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_packages_need_is_taken_only_so_far() {
+        let mut facts = Facts::default();
+        facts.begin(Node { layer: 0, member: 0 }, 0);
+        let need = Need { name: "n".repeat(1 << 20), version: None };
+        for needs in [60, 60, 1, 0] {
+            facts.package(PackageFact { needs: vec![need.clone(); needs], ..PackageFact::default() });
+        }
+        facts.begin(Node { layer: 0, member: 1 }, 0);
+        facts.package(PackageFact { needs: vec![need; 1], ..PackageFact::default() });
+        let seen: Vec<Option<usize>> = facts
+            .facts()
+            .iter()
+            .map(|fact| match &fact.fact {
+                Fact::Package(package) => Some(package.needs.len()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(seen, [Some(60), None, Some(0), Some(0), Some(0), Some(1)]);
+        assert_eq!(facts.cost(), 1 + 60 / 4 + 5);
     }
 }

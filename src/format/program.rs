@@ -23,6 +23,12 @@ const ARCHITECTURES: usize = 8;
 /// Notes looked at in one section.
 const NOTES: usize = 256;
 
+/// Bytes of the names of all sections of one program; those of a library have below 1 KiB. Many names may be the same bytes.
+const NAMES: usize = 1 << 20;
+
+/// Longest name kept, in bytes. Those that matter have below 20.
+const NAME: usize = 256;
+
 /// Bytes at the start of a file in which a packer leaves its mark.
 const PACKER_HEAD: usize = 1_024;
 
@@ -148,9 +154,15 @@ impl<'a> Program<'a> {
         !(self.has_sections() && self.format == ProgramFormat::Elf) && memchr::memmem::find(head, b"UPX!").is_some()
     }
 
-    /// Data that the program may write to, with its address: each segment, in their order.
+    /// Data that the program may write to, with its address: each segment, in their order. Segments that overlap end
+    /// it once they come to more than the file.
     pub fn writable(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
-        self.segments.iter().filter(|segment| segment.is_writable).map(|segment| (segment.address, segment.data))
+        let mut left = self.bytes.len();
+        let segments = self.segments.iter().filter(|segment| segment.is_writable);
+        segments.map_while(move |segment| {
+            left = left.checked_sub(segment.data.len())?;
+            Some((segment.address, segment.data))
+        })
     }
 
     /// The `length` bytes that are loaded at `address`, if the file has them all.
@@ -222,11 +234,17 @@ impl<'a> Program<'a> {
                 if sections.len() > PARTS {
                     program.flaw = Some("it has more sections than any program");
                 }
+                let mut names = NAMES;
                 for section in sections.iter().skip(1).take(PARTS) {
                     let Ok(name) = sections.section_name(endian, section) else {
                         program.flaw = Some("the name of a section lies beyond its end");
                         continue;
                     };
+                    let Some(rest) = names.checked_sub(name.len()) else {
+                        program.flaw = Some("the names of its sections are longer than those of any program");
+                        break;
+                    };
+                    names = rest;
                     match section.data(endian, bytes) {
                         Ok(data) => program.sections.push(Section { name: name.into(), data }),
                         Err(_) => program.flaw = Some("a section of it lies beyond its end"),
@@ -249,10 +267,19 @@ impl<'a> Program<'a> {
             sections: Vec::new(),
             segments: Vec::new(),
         };
+        let mut names = NAMES;
         for section in file.sections().take(PARTS) {
-            let name = section.name_bytes().map(|name| Cow::Owned(name.to_vec()));
+            let name = section.name_bytes();
+            let Some(rest) = names.checked_sub(name.map_or(0, <[u8]>::len)) else {
+                program.flaw = Some("the names of its sections are longer than those of any program");
+                break;
+            };
+            names = rest;
             match (name, section.data()) {
-                (Ok(name), Ok(data)) => program.sections.push(Section { name, data }),
+                (Ok(name), Ok(data)) => {
+                    let name = Cow::Owned(name.get(..NAME).unwrap_or(name).to_vec());
+                    program.sections.push(Section { name, data });
+                }
                 _ => program.flaw = Some("a section of it lies beyond its end"),
             }
         }
@@ -424,5 +451,20 @@ mod tests {
         assert!(only(&packed).is_packed());
         let upx_itself = Elf::new().data("x", 0x8000, b"UPX!").build();
         assert!(!only(&upx_itself).is_packed());
+    }
+
+    #[test]
+    fn names_and_segments_that_overlap_are_not_read_without_end() {
+        let name: &'static str = Box::leak("n".repeat(10_000).into_boxed_str());
+        let long = (0..200).fold(Elf::new(), |elf, _| elf.section(name, "")).build();
+        let program = only(&long);
+        assert!(program.flaw.is_some_and(|flaw| flaw.contains("names")), "{:?}", program.flaw);
+        assert!(program.sections.len() <= NAMES / name.len());
+
+        let bytes = [7; 100];
+        let segment = |_| Segment { address: 0, data: &bytes, is_writable: true, is_note: false };
+        let program =
+            Program { bytes: &bytes, segments: (0..9).map(segment).collect(), sections: Vec::new(), ..program };
+        assert_eq!(program.writable().count(), 1);
     }
 }

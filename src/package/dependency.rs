@@ -14,6 +14,10 @@ const NEEDS: usize = 2_000;
 /// Packages of one name that are compared for one need; a tree of Node packages has dozens.
 const CANDIDATES: usize = 256;
 
+/// Packages compared for all needs of an image; those of 50,000 Node packages take a tenth of it. After that, the first
+/// of a name is taken.
+const COMPARISONS: usize = 50_000_000;
+
 /// Fills in which packages each one needs, from the names its record gives.
 ///
 /// Names count within one ecosystem. Where several packages of a name are there, the exact version decides, then
@@ -31,11 +35,15 @@ pub(super) fn resolve(packages: &mut [Package]) {
         }
     }
     let mut found: Vec<Vec<u32>> = Vec::with_capacity(packages.len());
+    let mut left = COMPARISONS;
     for (own, package) in packages.iter().enumerate() {
         let mut needed: Vec<u32> = Vec::new();
         for need in package.needs.iter().take(NEEDS) {
             let name = folded(package.ecosystem, &need.name);
             let Some(candidates) = by_name.get(&(package.ecosystem.id, name)) else { continue };
+            let count = candidates.len().min(CANDIDATES);
+            left = left.saturating_sub(count);
+            let candidates = candidates.get(..if left == 0 { 1 } else { count }).unwrap_or_default();
             let best = nearest(packages, package, need, candidates).filter(|best| *best != own);
             needed.extend(best.and_then(|best| u32::try_from(best).ok()));
         }
@@ -68,7 +76,7 @@ fn nearest(packages: &[Package], package: &Package, need: &Need, candidates: &[u
         Some((is_exact, is_alike, shared))
     };
     // of equals the first
-    candidates.iter().take(CANDIDATES).rev().copied().max_by_key(|index| rank(*index))
+    candidates.iter().rev().copied().max_by_key(|index| rank(*index))
 }
 
 fn shared_folders(a: &ImagePath, b: &ImagePath) -> usize {

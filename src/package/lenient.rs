@@ -64,33 +64,88 @@ impl<'de> Deserialize<'de> for Text {
 
 /// A list of values that are read one by one, each on its own. What is no list has none.
 #[derive(Debug, Default)]
-pub(super) struct Items(Option<Vec<Box<RawValue>>>);
+pub(super) struct Items {
+    /// At most [`PACKAGES_PER_FILE`] of them.
+    list: Option<Vec<Box<RawValue>>>,
+    beyond: usize,
+}
 
 impl Items {
     /// The values, or why one is none of the kind wanted; at most [`PACKAGES_PER_FILE`].
     pub(super) fn read<T: for<'de> Deserialize<'de>>(&self) -> impl Iterator<Item = Result<T, serde_json::Error>> {
-        self.0.iter().flatten().take(PACKAGES_PER_FILE).map(|raw| serde_json::from_str(raw.get()))
+        self.list.iter().flatten().map(|raw| serde_json::from_str(raw.get()))
     }
 
     /// Values beyond those that are read.
     pub(super) fn beyond(&self) -> usize {
-        self.0.as_ref().map_or(0, Vec::len).saturating_sub(PACKAGES_PER_FILE)
+        self.beyond
     }
 
     /// Whether it is a list.
     pub(super) fn is_list(&self) -> bool {
-        self.0.is_some()
+        self.list.is_some()
     }
 }
 
 impl<'de> Deserialize<'de> for Items {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok()))
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = Items;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Items, A::Error> {
+                let mut list = Vec::new();
+                let mut beyond: usize = 0;
+                while list.len() < PACKAGES_PER_FILE {
+                    let Some(value) = values.next_element()? else { break };
+                    list.push(value);
+                }
+                // what is skipped is not held
+                while list.len() == PACKAGES_PER_FILE && values.next_element::<IgnoredAny>()?.is_some() {
+                    beyond = beyond.saturating_add(1);
+                }
+                Ok(Items { list: Some(list), beyond })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Items, A::Error> {
+                IgnoredAny::deserialize(MapAccessDeserializer::new(map)).map(|_| Items::default())
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Items, E> {
+                Ok(Items::default())
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Items, E> {
+                Ok(Items::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Items, E> {
+                Ok(Items::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Items, E> {
+                Ok(Items::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Items, E> {
+                Ok(Items::default())
+            }
+
+            fn visit_unit<E>(self) -> Result<Items, E> {
+                Ok(Items::default())
+            }
+        }
+
+        deserializer.deserialize_any(List)
     }
 }
 
-/// Names and values of an object in the order of the file. What is no object is an empty one.
+/// Names and values of an object in the order of the file, at most [`PACKAGES_PER_FILE`]. What is no object is an empty one.
 #[derive(Debug, Default)]
 pub(super) struct Entries<T>(pub(super) Vec<(String, T)>);
 
@@ -107,9 +162,11 @@ impl<'de, T: for<'a> Deserialize<'a>> Deserialize<'de> for Entries<T> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
+                while pairs.len() < PACKAGES_PER_FILE {
+                    let Some(pair) = map.next_entry()? else { return Ok(pairs) };
                     pairs.push(pair);
                 }
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(pairs)
             }
         }
@@ -130,6 +187,7 @@ pub(super) fn json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serd
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "the numbers of tests are small")]
 mod tests {
     use serde::Deserialize;
 
@@ -158,5 +216,15 @@ mod tests {
             assert_eq!((sample.name.0.as_deref(), items.len(), sample.map.0.len()), expected, "{text}");
         }
         assert!(json::<Sample>(b"[").is_err());
+    }
+
+    #[test]
+    fn what_is_beyond_the_cap_is_counted_and_not_held() {
+        let many = PACKAGES_PER_FILE + 3;
+        let list: Items = json(format!("[{}1]", "1,".repeat(many - 1)).as_bytes()).expect("it is JSON");
+        assert_eq!((list.read::<u8>().count(), list.beyond(), list.is_list()), (PACKAGES_PER_FILE, 3, true));
+        let map: Entries<Text> =
+            json(format!("{{{}\"\":1}}", "\"\":1,".repeat(many - 1)).as_bytes()).expect("it is JSON");
+        assert_eq!(map.0.len(), PACKAGES_PER_FILE);
     }
 }

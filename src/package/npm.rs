@@ -76,7 +76,12 @@ pub(super) fn package(bytes: &[u8], facts: &mut Facts) -> Option<PackageFact> {
         Ok(Read::Unnamed) => {}
         // Node.js loads such a one by the name of its folder
         Ok(Read::Unusable) => complain(facts, "its name or version is no text"),
-        // and refuses to load one whose manifest is broken
+        // and refuses to load one whose manifest is broken, but its code may be reached by its path
+        Err(error)
+            if bytes.trim_ascii_start().starts_with(b"{") && memchr::memmem::find(bytes, b"\"name\"").is_some() =>
+        {
+            complain(facts, format!("it is cut short or broken: {error}"));
+        }
         Err(error) => facts.push(Fact::Oddity(format!("it is no JSON object: {error}").into())),
     }
     None

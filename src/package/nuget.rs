@@ -101,7 +101,7 @@ impl Collector for NuGetDeclared {
         let read = if name == LOCK.as_bytes() {
             locked(file.bytes, &mut complaints)
         } else if name == CONFIG.as_bytes() {
-            configured(file.bytes)
+            configured(file.bytes, &mut complaints)
         } else {
             let (packages, unknown) = central(file.bytes);
             for what in unknown {
@@ -305,16 +305,19 @@ fn locked(bytes: &[u8], complaints: &mut Complaints) -> Result<Vec<PackageFact>,
 }
 
 /// The packages of a `packages.config`, but for those needed for development only.
-fn configured(bytes: &[u8]) -> Result<Vec<PackageFact>, String> {
+fn configured(bytes: &[u8], complaints: &mut Complaints) -> Result<Vec<PackageFact>, String> {
     let mut packages = Vec::new();
     xml::walk(bytes, |met| {
         if let Met::Start([.., parent, own], start) = met
             && parent == "packages"
             && own == "package"
             && xml::attribute(start, "developmentDependency").is_none_or(|value| value != "true")
-            && let (Some(name), Some(version)) = (xml::attribute(start, "id"), xml::attribute(start, "version"))
         {
-            packages.extend(package(&name, &version, BTreeMap::new()));
+            let read = xml::attribute(start, "id").zip(xml::attribute(start, "version"));
+            match read.and_then(|(name, version)| package(&name, &version, BTreeMap::new())) {
+                Some(package) => packages.push(package),
+                None => complaints.add("a package has no usable name or version".to_owned()),
+            }
         }
     })
     .map_err(|error| format!("it is no list of packages: {error}"))?;
@@ -487,7 +490,7 @@ mod tests {
             ("<packages><package id='A' version='1.0.0'/>", Err(())),
         ];
         for (text, expected) in cases {
-            let read = configured(text.as_bytes()).map(|read| list(&read)).map_err(|_| ());
+            let read = configured(text.as_bytes(), &mut Complaints::default()).map(|read| list(&read)).map_err(|_| ());
             assert_eq!(read, expected.map(|list| list.iter().map(|line| (*line).to_owned()).collect()), "{text}");
         }
     }
@@ -511,5 +514,14 @@ mod tests {
         for text in ["<ItemGroup><PackageReference Update='B' Version='2'/></ItemGroup>", "<Project>", "text"] {
             assert!(central(text.as_bytes()).0.is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn packages_without_a_usable_name_are_told() {
+        let text = "<!DOCTYPE a [<!ENTITY e 'x'>]><packages><package id='&e;' version='1'/><package id='a'/>\
+            <package id='b' version='2'/></packages>";
+        let mut complaints = Complaints::default();
+        let read = configured(text.as_bytes(), &mut complaints).expect("it is XML");
+        assert_eq!((read.len(), complaints.into_texts().len()), (1, 2));
     }
 }

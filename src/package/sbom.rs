@@ -94,6 +94,16 @@ pub(super) struct Document {
     pub(super) odd: Option<String>,
 }
 
+/// Dependencies taken of one component.
+const NEEDS: usize = 2_000;
+
+/// Bytes of the names of all dependencies of one document; those of 3,000 packages have 1 MiB. A short reference may
+/// stand for a long name.
+const NEED_BYTES: usize = 64 << 20;
+
+/// Bytes it takes to keep one.
+const NEED: usize = 64;
+
 /// Reads a document; nothing if it is one of another kind.
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Document>, String> {
     if !sbom::sniffs(bytes) {
@@ -108,8 +118,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Document>, String> {
         let fact = named.get(*index)?.as_ref()?;
         Some(Need { name: fact.name.clone(), version: Some(fact.version.clone()) })
     };
+    let (mut left, mut lost) = (NEED_BYTES, 0_usize);
     let packages = bill.parts.iter().zip(&named).filter_map(|(part, fact)| {
-        let needs = part.dependencies.iter().filter_map(need).collect();
+        let mut needs = Vec::new();
+        for need in part.dependencies.iter().filter_map(need) {
+            let size = need.version.as_ref().map_or(0, String::len).saturating_add(need.name.len());
+            match left.checked_sub(size.saturating_add(NEED)).filter(|_| needs.len() < NEEDS) {
+                Some(rest) => {
+                    left = rest;
+                    needs.push(need);
+                }
+                None => lost = lost.saturating_add(1),
+            }
+        }
         Some(PackageFact { licence: part.licence.clone(), sha1: part.sha1, needs, ..fact.clone()? })
     });
     let packages = packages.take(PACKAGES_PER_FILE).collect();
@@ -117,6 +138,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Document>, String> {
     let mut odd: Vec<String> = bill.limitations.into_iter().map(|limitation| limitation.what).collect();
     if refused > 0 {
         odd.push(format!("it holds {refused} purls without a version, or of no known type"));
+    }
+    if lost > 0 {
+        odd.push(format!("it holds {lost} dependencies beyond what is taken"));
     }
     Ok(Some(Document { packages, odd: (!odd.is_empty()).then(|| odd.join("; ")) }))
 }
@@ -211,5 +235,28 @@ mod tests {
         );
         let inventory = assemble(&Image::new().file("a.cdx.json", text));
         assert_eq!(inventory.packages.len(), 0);
+    }
+
+    #[test]
+    fn short_references_to_a_long_name_are_taken_only_so_often() {
+        let long = "n".repeat(500);
+        let names = |nth: usize| (0..600).map(move |n| format!("{nth}-{n}"));
+        let many: Vec<String> = names(1).map(|n| format!(r#"{{"bom-ref":"b{n}","purl":"pkg:npm/b{n}@1"}}"#)).collect();
+        let others: Vec<String> =
+            names(2).map(|n| format!(r#"{{"bom-ref":"a{n}","purl":"pkg:npm/{long}{n}@1"}}"#)).collect();
+        let on: Vec<String> = names(2).map(|n| format!(r#""a{n}""#)).collect();
+        let needs: Vec<String> =
+            names(1).map(|n| format!(r#"{{"ref":"b{n}","dependsOn":[{}]}}"#, on.join(","))).collect();
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{},{}],"dependencies":[{}]}}"#,
+            many.join(","),
+            others.join(","),
+            needs.join(",")
+        );
+        let document = super::read(text.as_bytes()).expect("it is JSON").expect("it is a document");
+        let taken: usize = document.packages.iter().map(|package| package.needs.len()).sum();
+        assert_eq!(document.packages.len(), 1_200);
+        assert!(taken <= super::NEED_BYTES / 500, "{taken}");
+        assert!(document.odd.is_some_and(|odd| odd.contains("dependencies beyond")));
     }
 }

@@ -445,10 +445,23 @@ impl Reading<'_, '_> {
     fn spawn(&self, layer: usize, batch: Batch, taken: u64) {
         let (pass, sinks) = (self.pass, self.sinks);
         let run = move || {
-            let (mut facts, mut limitations) = batch.run(pass.collectors, pass.limits).into_parts();
+            let learned = batch.run(pass.collectors, pass.limits);
+            let count = learned.cost();
+            let (mut facts, mut limitations) = learned.into_parts();
             pass.recycle(batch.buffer);
             pass.budget.give(taken);
-            let count = facts.len().saturating_add(limitations.len());
+            if let Some(file) = batch.files.iter().find(|file| file.window.is_some())
+                && let Some(is_first) = pass.beyond_windows(file.node, count)
+            {
+                facts.clear();
+                if is_first {
+                    let what = "it holds more packages and the like than any real file; the rest was dropped";
+                    limitations.push(
+                        Limitation::gap("too-many-facts", file.path.to_string(), what)
+                            .help("no real file has so many: look at it by hand"),
+                    );
+                }
+            }
             let learned = pass.facts.fetch_add(count, Ordering::Relaxed).saturating_add(count);
             if learned > pass.limits.facts {
                 facts.clear();

@@ -76,6 +76,9 @@ pub struct LayerFacts {
     pub limitations: Vec<Limitation>,
 }
 
+/// Facts kept of one file that comes in windows: as many as packages of any other.
+const FACTS_OF_WINDOWS: usize = 100_000;
+
 /// Reads layers for a set of collectors.
 pub struct Pass<'a> {
     collectors: &'a [&'static dyn Collector],
@@ -92,6 +95,8 @@ pub struct Pass<'a> {
     decoded: AtomicU64,
     /// Facts of all layers so far.
     facts: AtomicUsize,
+    /// Facts of each file that came in windows so far: no window knows of the others.
+    of_windows: Mutex<HashMap<Node, usize>>,
     /// Buffers between two uses.
     buffers: Mutex<Vec<Vec<u8>>>,
 }
@@ -166,8 +171,21 @@ impl<'a> Pass<'a> {
             expanded: AtomicU64::new(0),
             decoded: AtomicU64::new(0),
             facts: AtomicUsize::new(0),
+            of_windows: Mutex::default(),
             buffers: Mutex::default(),
         })
+    }
+
+    /// Whether so many facts more of a file that comes in windows are too many, and if so, whether for the first time.
+    fn beyond_windows(&self, node: Node, count: usize) -> Option<bool> {
+        if count == 0 {
+            return None;
+        }
+        let mut known = self.of_windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry(node).or_default();
+        let was_beyond = *known > FACTS_OF_WINDOWS;
+        *known = known.saturating_add(count);
+        (*known > FACTS_OF_WINDOWS).then_some(!was_beyond)
     }
 
     /// Reads all layers of an image, the largest first, the same blob once.
@@ -584,5 +602,16 @@ mod tests {
             assert_eq!(facts[0].limitations, []);
             assert_eq!((&facts[0].digest, &facts[0].diff_id), (&layers[0].digest, &layers[0].diff_id));
         }
+    }
+
+    #[test]
+    fn windows_of_one_file_share_a_cap() {
+        let selectors = Selectors::new([]);
+        let limits = Limits::default();
+        let pass = Pass::new(&[], &selectors, &limits, 1, &()).expect("threads start");
+        let (one, other) = (Node { layer: 0, member: 1 }, Node { layer: 0, member: 2 });
+        let seen = [(one, 60_000), (other, 60_000), (one, 60_000), (one, 0), (one, 1), (other, 1)]
+            .map(|(node, count)| pass.beyond_windows(node, count));
+        assert_eq!(seen, [None, None, Some(true), None, Some(false), None]);
     }
 }

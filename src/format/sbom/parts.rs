@@ -11,7 +11,10 @@ use super::{Bill, BillLayer, PARTS, Part, Place, Subject, word};
 /// Layers of one image; see [`crate::limit::Limits::layers`].
 const LAYERS: usize = 4_096;
 /// Edges between packages; beyond, they are told as a gap.
-const EDGES: usize = 5_000_000;
+const EDGES: usize = 2_000_000;
+
+/// Bytes of the references of all edges. One long reference may have many.
+const EDGE_BYTES: usize = 256 << 20;
 /// Packages named in the limitation on those without a purl.
 const NAMED: usize = 3;
 
@@ -26,6 +29,8 @@ pub(super) struct Builder {
     broken: usize,
     images: usize,
     lost_edges: bool,
+    /// Bytes of the references in `edges`.
+    edge_bytes: usize,
 }
 
 impl Builder {
@@ -65,11 +70,18 @@ impl Builder {
 
     /// One needs another, by their references.
     pub(super) fn add_edge(&mut self, from: &str, to: &str) {
-        if self.edges.len() < EDGES {
+        let bytes = self.edge_bytes.saturating_add(from.len()).saturating_add(to.len());
+        if self.edges.len() < EDGES && bytes <= EDGE_BYTES {
+            self.edge_bytes = bytes;
             self.edges.push((from.to_owned(), to.to_owned()));
         } else {
             self.lost_edges = true;
         }
+    }
+
+    /// Some edges are known to be missing.
+    pub(super) fn cut_edges(&mut self) {
+        self.lost_edges = true;
     }
 
     /// Takes a fact under one of careen's own names for the package at `index`.
@@ -193,7 +205,7 @@ impl Builder {
             ));
         }
         if self.lost_edges {
-            let what = format!("dependencies beyond the first {EDGES} were left out");
+            let what = format!("dependencies beyond the first {} were left out", self.edges.len());
             limitations.push(Limitation::note("sbom-dependencies", "", what));
         }
         self.bill

@@ -11,6 +11,9 @@ use crate::error::Result;
 use super::parts::{Builder, is_image, lines, sha1};
 use super::{Bill, Part, list, parse, text};
 
+/// Bytes of the references in all relationships of a document; beyond, relationships are left out.
+const RELATED: usize = 256 << 20;
+
 /// A package as any form of SPDX has it.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
@@ -41,11 +44,21 @@ pub(super) struct RawDocument {
     pub(super) comments: Vec<(String, String)>,
     /// Entries that were none.
     pub(super) broken: usize,
+    /// Bytes of references in relationships.
+    related: usize,
+    /// Whether relationships were left out.
+    is_cut: bool,
 }
 
 impl RawDocument {
     /// Takes a relationship of version 2.
     pub(super) fn relate(&mut self, from: &str, kind: &str, to: &str) {
+        // references that are longer than any, or one that is there without end, would make much of little
+        self.related = self.related.saturating_add(from.len()).saturating_add(to.len());
+        if self.related > RELATED {
+            self.is_cut = true;
+            return;
+        }
         let (from, to) = (from.to_owned(), to.to_owned());
         match kind {
             "DESCRIBES" => _ = self.described.insert(to),
@@ -104,6 +117,9 @@ impl RawDocument {
         }
         for (from, to) in &self.needs {
             builder.add_edge(from, to);
+        }
+        if self.is_cut {
+            builder.cut_edges();
         }
         for _ in 0..self.broken {
             builder.add_broken();

@@ -59,7 +59,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
                 let from = text(&element, "from").unwrap_or_default();
                 for to in list(&element, "to").iter().filter_map(Value::as_str) {
                     match text(&element, "relationshipType").unwrap_or_default() {
-                        "dependsOn" => document.needs.push((from.to_owned(), to.to_owned())),
+                        "dependsOn" => document.relate(from, "DEPENDS_ON", to),
                         "hasDeclaredLicense" => licensed.push((from.to_owned(), to.to_owned())),
                         _ => {}
                     }

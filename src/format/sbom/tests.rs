@@ -64,6 +64,20 @@ const SPDX3: &str = r#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jso
  {"type": "Relationship", "from": "a", "relationshipType": "hasDeclaredLicense", "to": ["l"]}, []]}"#;
 
 #[test]
+fn one_long_reference_with_many_edges_is_cut() {
+    let long = "r".repeat(1 << 20);
+    let text = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{{"bom-ref":"{long}","type":"library","name":"a","version":"1","purl":"pkg:npm/a@1"}},
+            {{"bom-ref":"b","type":"library","name":"b","version":"1","purl":"pkg:npm/b@1"}}],
+            "dependencies":[{{"ref":"{long}","dependsOn":[{}"b"]}}]}}"#,
+        r#""b","#.repeat(1_000)
+    );
+    let bill = read(text.as_bytes()).expect("it is one");
+    assert_eq!(bill.parts[0].dependencies, [1]);
+    assert!(bill.limitations.iter().any(|told| told.code == "sbom-dependencies"), "{:?}", bill.limitations);
+}
+
+#[test]
 fn documents_of_other_programs_are_read() {
     assert_eq!(
         shown(CYCLONEDX),

@@ -270,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn crates_that_use_another_without_end_cost_little() {
+        let long = "n".repeat(500);
+        let audit = format!(
+            r#"{{"packages":[{{"name":"{long}","version":"1","source":"s","dependencies":[{}1]}},
+                {{"name":"b","version":"2","source":"s"}},{{"name":"{long}{long}","version":"2","source":"s"}}]}}"#,
+            "0,1,".repeat(100_000)
+        );
+        let inventory = assemble(&Image::new().file("a", rust(&audit)));
+        let needed: Vec<usize> = inventory.packages.iter().map(|package| package.dependencies.len()).collect();
+        assert_eq!(needed, [0, 1]);
+        let told: Vec<_> = inventory.limitations.iter().map(|told| told.is_gap).collect();
+        assert_eq!(told, [true], "the crate whose name is no name is told");
+    }
+
+    #[test]
     fn notes_and_version_strings_count_where_no_package_owns_the_file() {
         let note = r#"{"type":"rpm","name":"bash","version":"5.2.15-3.fc38","architecture":"x86_64","os":"fedora","osVersion":"38"}"#;
         let server = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();

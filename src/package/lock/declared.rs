@@ -50,6 +50,7 @@ pub(super) struct Declared {
     complaints: Complaints,
     notes: Vec<String>,
     left_out: usize,
+    is_example: bool,
 }
 
 impl Declared {
@@ -79,6 +80,11 @@ impl Declared {
         self.complaints.add(what);
     }
 
+    /// Says that what is not understood of this file is no gap.
+    pub(super) fn hides_nothing(&mut self) {
+        self.is_example = true;
+    }
+
     /// Notes something odd that hides nothing, or that cannot be helped. Called a few times for one file.
     pub(super) fn note(&mut self, what: String) {
         self.notes.push(what);
@@ -97,7 +103,7 @@ impl Declared {
 
     /// Makes a fact of each package.
     pub(super) fn push(self, ecosystem: &'static Ecosystem, facts: &mut Facts) {
-        let Self { packages, known: _, mut complaints, notes, left_out } = self;
+        let Self { packages, known: _, mut complaints, mut notes, left_out, is_example } = self;
         let by_spelling = only_versions(ecosystem, &packages);
         for entry in &packages {
             let purl_name = entry.purl_name.as_deref().unwrap_or(&entry.name);
@@ -115,7 +121,11 @@ impl Declared {
             let licence = entry.licence.as_deref().and_then(|licence| field(licence.as_bytes()));
             facts.package(PackageFact { name: entry.name.clone(), state: State::Declared, licence, needs, ..fact });
         }
-        complaints.push(facts);
+        if is_example {
+            notes.extend(complaints.into_texts());
+        } else {
+            complaints.push(facts);
+        }
         for note in notes {
             facts.push(Fact::Oddity(note.into()));
         }

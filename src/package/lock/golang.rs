@@ -39,9 +39,9 @@ impl Collector for GoModules {
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
         if is_sum(file.path) {
-            return collect(file.bytes, &GOLANG, read_sum, facts);
+            return collect(file, &GOLANG, read_sum, facts);
         }
-        collect(file.bytes, &GOLANG, read_mod, facts);
+        collect(file, &GOLANG, read_mod, facts);
         if !lists_all(file.bytes) {
             facts.push(Fact::Text { key: INCOMPLETE, text: "".into() });
         }
@@ -283,7 +283,8 @@ example.com/z v1.0.0/go.mod h1:00=
             let shown = shown(path, text);
             assert!(shown.len() == 1 && shown[0].starts_with('!'), "{text} {shown:?}");
         }
-        assert_eq!(shown("go.mod", b"module m\nrequire a v1\xff\n").len(), 1);
+        // a stray byte is told, and costs no other line
+        assert_eq!(shown("go.mod", b"module m\nrequire a v1\xff\n").len(), 2);
         torment(read_mod, MOD.as_bytes());
         torment(read_sum, SUM.as_bytes());
     }

@@ -32,12 +32,13 @@ mod testing;
 pub(super) mod uv;
 pub(super) mod yarn;
 
+use std::borrow::Cow;
+
 use crate::collect::{About, Collector, Delivery, Facts, File, Select};
 use crate::inventory::Ecosystem;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
-use super::text::complain;
 use declared::Declared;
 
 /// One format of lock files.
@@ -74,7 +75,7 @@ impl Collector for LockFile {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        collect(file.bytes, self.ecosystem, self.read, facts);
+        collect(file, self.ecosystem, self.read, facts);
     }
 
     fn accepts(&self, path: &ImagePath) -> bool {
@@ -88,19 +89,45 @@ impl Collector for LockFile {
 
 /// Makes facts of what `read` declares. An empty file says nothing: it is how a later layer takes one away.
 fn collect(
-    bytes: &[u8],
+    file: &File<'_>,
     ecosystem: &'static Ecosystem,
     read: fn(&[u8], &mut Declared) -> Result<(), String>,
     facts: &mut Facts,
 ) {
-    if bytes.trim_ascii().is_empty() {
+    if file.bytes.trim_ascii().is_empty() {
         return;
     }
     let mut declared = Declared::default();
-    if let Err(what) = read(bytes, &mut declared) {
-        complain(facts, what);
+    if is_example(file.path) {
+        declared.hides_nothing();
+    }
+    let text = plain(file.bytes);
+    if matches!(text, Cow::Owned(_)) {
+        declared.note("it holds bytes that are no UTF-8; they are read as U+FFFD".to_owned());
+    }
+    if let Err(what) = read(&text, &mut declared) {
+        declared.complain(what);
     }
     declared.push(ecosystem, facts);
+}
+
+/// The bytes as UTF-8: a stray byte costs the name it is in, not the file. What is no text at all, or marked as
+/// UTF-16, is left to the reader.
+fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let is_other = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || memchr::memchr(0, bytes).is_some();
+    match String::from_utf8_lossy(bytes) {
+        Cow::Owned(text) if !is_other => Cow::Owned(text.into_bytes()),
+        _ => Cow::Borrowed(bytes),
+    }
+}
+
+/// Folders of tests and examples. What is installed by a lock file there is found as what it is; a broken one, as
+/// tests have them, hides nothing of the image.
+const EXAMPLES: &[&[u8]] =
+    &[b"test", b"tests", b"__tests__", b"spec", b"example", b"examples", b"samples", b"doc", b"docs"];
+
+fn is_example(path: &ImagePath) -> bool {
+    path.parent().components().any(|folder| EXAMPLES.contains(&folder))
 }
 
 /// Folders of packages that others have made, whose own lock files, shipped along, say nothing of this image; and of
@@ -174,6 +201,23 @@ mod tests {
         ];
         for (path, expected) in cases {
             assert_eq!(is_own(&path.into()), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_stray_byte_costs_one_name() {
+        let text =
+            b"[[package]]\nname = \"a\xff\"\nversion = \"1.0.0\"\n[[package]]\nname = \"b\"\nversion = \"2.0.0\"\n";
+        let shown = testing::shown("srv/Cargo.lock", text);
+        assert_eq!(shown.get(1).map(String::as_str), Some("cargo/b@2.0.0"), "{shown:?}");
+        assert!(shown.last().is_some_and(|told| told.starts_with("? ")) && shown.len() == 3, "{shown:?}");
+    }
+
+    #[test]
+    fn broken_lock_files_of_tests_hide_nothing() {
+        for (path, mark) in [("srv/composer.lock", "! "), ("srv/tests/composer.lock", "? "), ("test/yarn.lock", "? ")] {
+            let shown = testing::shown(path, "broken");
+            assert!(shown.len() == 1 && shown.iter().all(|told| told.starts_with(mark)), "{path} {shown:?}");
         }
     }
 }

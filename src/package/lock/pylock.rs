@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::collect::{About, Collector, Delivery, Facts, File, Select};
 use crate::inventory::Need;
 use crate::package::python::PYPI;
-use crate::package::text::PACKAGES_PER_FILE;
+use crate::package::text::{PACKAGES_PER_FILE, complain};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
@@ -32,12 +32,17 @@ impl Collector for Pylock {
     }
 
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(32))
+        Delivery::WholeOrWindows(ByteSize::mib(32))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        if is_named(file.path.file_name()) {
-            super::collect(file.bytes, &PYPI, read, facts);
+        if !is_named(file.path.file_name()) || file.offset > 0 {
+            return;
+        }
+        if file.is_last {
+            super::collect(file, &PYPI, read, facts);
+        } else {
+            complain(facts, "the lock file is too large to be read");
         }
     }
 

@@ -8,6 +8,7 @@
 //! - documents nested too deep, of wrong types, swapped, lying about digests and sizes, leading to
 //!   themselves, meant for other hosts, readable in two ways: [`documents`]
 //! - names made for terminals and browsers, links that lead out: [`names`]
+//! - files of packages with bytes changed, cut out and doubled: [`packages`]
 //! - a quarter of a million members, thousands of layers, thousands of secrets: [`scale`]
 //! - a secret across every boundary: [`sliding`]
 //! - every cut and every changed byte: [`crate::prefixes`]
@@ -15,6 +16,7 @@
 mod compression;
 mod documents;
 mod names;
+mod packages;
 mod scale;
 mod sliding;
 mod tar_members;
