@@ -87,6 +87,7 @@ impl Collector for Programs {
                 "Rust programs that were built without cargo-auditable, and C libraries linked statically",
                 "Go programs of before Go 1.13, and the list of modules of those built without modules",
                 "versions that a program has in no text of a known form, such as those of Vault",
+                "the version of a main module that was told to the linker together with `-trimpath`, of which Go keeps no record",
                 "lists of crates, notes and bills of materials in programs of more than 64 MiB",
             ],
             references: &[
