@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::digest::Digest;
 use crate::image::Platform;
-use crate::inventory::{Origin, Package};
+use crate::inventory::{Distro, Origin, Package};
 use crate::limitation::Limitation;
 use crate::policy::{Action, Judged, Verdict};
 use crate::size::ByteSize;
+use crate::time::Timestamp;
 
 /// Version of the JSON report. Raised when a field changes its meaning or goes.
 pub const SCHEMA: &str = "careen.report/1";
@@ -31,6 +32,8 @@ pub struct Report {
     pub limitations: Vec<Limitation>,
     /// What the findings were made from: rule set, end-of-life dates and their day.
     pub data: BTreeMap<&'static str, serde_json::Value>,
+    /// What `SOURCE_DATE_EPOCH` says: the time that bills of materials carry in place of the image's own.
+    pub source_date: Option<Timestamp>,
 }
 
 /// Keeps of each rule at most `most` findings that the policy treats alike, the first in order, and
@@ -71,8 +74,10 @@ pub struct TargetSummary {
     pub config_digest: Option<Digest>,
     /// Names the archive gives the image.
     pub tags: Vec<String>,
-    /// Name of the distribution, such as `Debian GNU/Linux 12 (bookworm)`.
-    pub distro: Option<String>,
+    /// The distribution.
+    pub distro: Option<Distro>,
+    /// When it was made, as its configuration says.
+    pub created: Option<Timestamp>,
     /// Uncompressed bytes of all layers.
     pub size: ByteSize,
     /// Members of all layers.

@@ -17,7 +17,7 @@ use crate::report::{self, Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
 use crate::size::ByteSize;
-use crate::source::{Opened, Request, Source, StreamedArchive, StreamedImages};
+use crate::source::{Opened, Request, Source, StreamedArchive, StreamedImages, sbom};
 use crate::time::Date;
 use crate::tree::Tree;
 
@@ -55,6 +55,12 @@ pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -
     Ok(inventories.into_iter().map(|inventory| judge(inventory, options, request.limits)).collect())
 }
 
+/// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
+pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
+    let inventories = read(source, request, options, package::COLLECTORS)?;
+    Ok(inventories.into_iter().map(|inventory| report(inventory, Vec::new(), options, request.limits)).collect())
+}
+
 /// Every collector, the packages' in their order, then secrets.
 pub fn collectors() -> Vec<&'static dyn Collector> {
     let mut all = package::COLLECTORS.to_vec();
@@ -73,14 +79,28 @@ pub fn rules() -> Vec<&'static Rule> {
 
 /// Opens and reads the images, without judging them.
 pub fn take_inventories(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Inventory>> {
+    read(source, request, options, &collectors())
+}
+
+fn read(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    collectors: &[&'static dyn Collector],
+) -> Result<Vec<Inventory>> {
     options.progress.stage("open");
     let opened = source.open(request)?;
-    let collectors = collectors();
     let selectors = Selectors::new(collectors.iter().map(|collector| collector.select()));
-    let reading = Reading { collectors: &collectors, selectors: &selectors, limits: request.limits, options };
+    let reading = Reading { collectors, selectors: &selectors, limits: request.limits, options };
     match opened {
         Opened::Images(images) => images.into_iter().map(|image| reading.image(image)).collect(),
         Opened::Stream(mut stream) => reading.stream(&mut *stream),
+        Opened::Bill(target, bill) => {
+            let mut inventory = package::bill::inventory(target, *bill);
+            secret::mask_inventory(&mut inventory);
+            inventory.limitations.sort();
+            Ok(vec![inventory])
+        }
     }
 }
 
@@ -211,7 +231,8 @@ impl Reading<'_> {
         self.options.progress.stage("assemble");
         let Merged { tree, facts, selected, layers, limitations } = merged;
         let Image { target, config, annotations, layers: stated, limitations: of_opening } = image;
-        let mut inventory = Inventory { target, config, annotations, layers, tree, ..Inventory::default() };
+        let created = config.as_ref().and_then(|config| config.created.as_ref()?.parse().ok());
+        let mut inventory = Inventory { target, config, created, annotations, layers, tree, ..Inventory::default() };
         let makers = origins(inventory.config.as_ref(), inventory.layers.len());
         for ((summary, layer), origin) in inventory.layers.iter_mut().zip(&stated).zip(makers) {
             summary.digest = summary.digest.take().or_else(|| layer.digest.clone());
@@ -342,12 +363,32 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
 }
 
 fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Report {
+    let is_bill = inventory.target.source == sbom::ID;
+    if is_bill {
+        inventory.limitations.push(only_packages(&inventory));
+        inventory.limitations.sort();
+    }
     let mut findings: Vec<Finding> = secret::findings(&inventory, options.today);
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
     findings.iter_mut().for_each(secret::mask_finding);
     finding::tell_apart(&mut findings);
+    let mut report = report(inventory, findings, options, limits);
+    if is_bill {
+        report.verdict.reason += "; files, settings and secrets were not looked at";
+    }
+    report
+}
+
+/// What a bill of materials cannot show.
+fn only_packages(inventory: &Inventory) -> Limitation {
+    let what = "a bill of materials lists packages: files, settings and secrets of the image were not looked at";
+    Limitation::note("packages-only", inventory.target.reference.clone(), what)
+        .help("scan the image itself for the rest")
+}
+
+fn report(mut inventory: Inventory, findings: Vec<Finding>, options: &Options<'_>, limits: &Limits) -> Report {
     let origin_of = |finding: &Finding| {
         let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
         layer.map_or(Origin::Unknown, |layer| layer.origin)
@@ -357,10 +398,13 @@ fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Re
     findings.retain(|judged| judged.action != Action::Ignore);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
     inventory.limitations.sort();
-    let data = BTreeMap::from([
+    let mut data = BTreeMap::from([
         ("rules", rules().len().into()),
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
+    if !inventory.content_sets.is_empty() {
+        data.insert("content_sets", serde_json::json!(inventory.content_sets));
+    }
     Report {
         version: env!("CARGO_PKG_VERSION"),
         target: summary(&inventory),
@@ -370,6 +414,7 @@ fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Re
         findings,
         limitations: inventory.limitations,
         data,
+        source_date: None,
     }
 }
 
@@ -382,7 +427,8 @@ fn summary(inventory: &Inventory) -> TargetSummary {
         digest: target.digest.clone(),
         config_digest: target.config_digest.clone(),
         tags: target.tags.clone(),
-        distro: inventory.distro.as_ref().map(|distro| distro.name.clone()),
+        distro: inventory.distro.clone(),
+        created: inventory.created,
         size: ByteSize(inventory.layers.iter().map(|layer| layer.size).sum()),
         entries: inventory.tree.layers().iter().map(|layer| layer.len() as u64).sum(),
         layers: inventory

@@ -4,6 +4,7 @@ mod config;
 mod exit;
 mod failure;
 mod rules;
+mod sbom;
 mod scan;
 mod term;
 
@@ -52,6 +53,10 @@ enum Command {
     /// Scan an image: everything, judged by policy
     #[command(visible_alias = "image")]
     Scan(Box<scan::ScanArguments>),
+    /// List the packages of an image as a bill of materials: CycloneDX or SPDX
+    Sbom(Box<sbom::SbomArguments>),
+    /// Write a JSON report or a bill of materials as another bill of materials
+    Convert(sbom::ConvertArguments),
     /// List the rules
     Rules(rules::RulesArguments),
     /// Explain a rule, by its id or the id it has in another tool
@@ -91,6 +96,8 @@ fn run(arguments: &[OsString]) -> Exit {
     };
     let done = match parsed.command {
         Command::Scan(arguments) => return scan::run(&arguments),
+        Command::Sbom(arguments) => return sbom::run(&arguments),
+        Command::Convert(arguments) => return sbom::convert(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::Policy(PolicyCommand::Check { files }) => check_policies(&files),

@@ -14,8 +14,8 @@ use crate::policy::{DEFAULT_PRESET, FailOn, PolicySet};
 use crate::report::Report;
 use crate::rule::Severity;
 use crate::scan::{Options, scan};
-use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, target};
-use crate::time::Date;
+use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, Source, target};
+use crate::time::{Date, Timestamp};
 
 use super::config::Config;
 use super::exit::{Exit, ExitRules};
@@ -24,11 +24,8 @@ use super::term::{self, Colour, Watcher};
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ScanArguments {
-    /// The image: an archive or OCI layout, `-` for standard input, or a reference in a registry
-    ///
-    /// A word before a colon says what it is: docker-archive:, oci-archive:, oci-dir:, registry:,
-    /// docker:, podman:, dir:. `FILE:TAG` and `FILE@sha256:…` choose one of several images.
-    target: String,
+    #[command(flatten)]
+    image: TargetArguments,
 
     /// Format on standard output
     #[arg(short, long, value_name = "FORMAT", env = "CAREEN_FORMAT", default_value = "text")]
@@ -62,6 +59,24 @@ pub(super) struct ScanArguments {
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<Date>,
 
+    /// When to use colour
+    #[arg(long, value_enum, default_value = "auto", env = "CAREEN_COLOR")]
+    color: Colour,
+    /// Nothing on standard output but what -o - asks for
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// What to read, and how: the same for all commands that read images.
+#[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct TargetArguments {
+    /// The image: an archive or OCI layout, `-` for standard input, or a reference in a registry
+    ///
+    /// A word before a colon says what it is: docker-archive:, oci-archive:, oci-dir:, registry:,
+    /// docker:, podman:, dir:, sbom:. `FILE:TAG` and `FILE@sha256:…` choose one of several images.
+    target: String,
+
     /// Which image of an index: os/arch[/variant], or all
     #[arg(long, value_name = "PLATFORM", env = "CAREEN_PLATFORM")]
     platform: Option<String>,
@@ -89,23 +104,41 @@ pub(super) struct ScanArguments {
     /// Configuration file
     #[arg(long, value_name = "FILE", env = "CAREEN_CONFIG")]
     config: Option<PathBuf>,
-    /// When to use colour
-    #[arg(long, value_enum, default_value = "auto", env = "CAREEN_COLOR")]
-    color: Colour,
     /// No progress bar
     #[arg(long)]
     no_progress: bool,
-    /// Nothing on standard output but what -o - asks for
-    #[arg(short, long)]
-    quiet: bool,
     /// Show more of each finding, and the time of each stage
     #[arg(short, long)]
     verbose: bool,
 }
 
+impl TargetArguments {
+    /// A target without any flag.
+    pub(super) fn of(target: String) -> Self {
+        Self { target, no_progress: true, ..Self::default() }
+    }
+
+    /// The target.
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Whether to show a bar.
+    pub(super) fn wants_progress(&self) -> bool {
+        !self.no_progress
+    }
+
+    /// Whether to show more.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+}
+
 /// Scans, writes the reports, and says how it ended.
 pub(super) fn run(arguments: &ScanArguments) -> Exit {
-    let outputs = Outputs::parse(arguments).and_then(|outputs| outputs.spare(&arguments.target).map(|()| outputs));
+    let image = &arguments.image;
+    let outputs = Outputs::parse(&arguments.format, &arguments.output, arguments.quiet)
+        .and_then(|outputs| outputs.spare(&image.target).map(|()| outputs));
     let outputs = match outputs {
         Ok(outputs) => outputs,
         Err(error) => {
@@ -113,14 +146,25 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
             return Exit::of(&error);
         }
     };
-    let watcher = Watcher::new(!arguments.no_progress && !arguments.quiet);
-    let reports = reports(arguments, &watcher).map_err(without_secrets);
+    let watcher = Watcher::new(!image.no_progress && !arguments.quiet);
+    let reports = policy(arguments)
+        .and_then(|policy| reports(image, &watcher, &scan, Some((policy, arguments.today))))
+        .map_err(without_secrets);
     watcher.finish();
-    if arguments.verbose {
+    if image.verbose {
         let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
     }
     let written = match &reports {
-        Ok(reports) => outputs.write(reports, arguments),
+        Ok(reports) => {
+            let style = |to_stdout: bool| Style {
+                width: if to_stdout && io::stdout().is_terminal() { term::width() } else { 80 },
+                colour: to_stdout && term::wants_colour(&io::stdout(), arguments.color),
+                least: arguments.severity.unwrap_or(Severity::Info),
+                show_waived: arguments.show_waived,
+                verbose: image.verbose,
+            };
+            outputs.write(reports, &style)
+        }
         Err(error) => {
             term::print_error(error);
             outputs.write_failure(error)
@@ -146,7 +190,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
 }
 
 /// An error about an image may quote it: secrets are masked, and long quotations cut.
-fn without_secrets(error: Error) -> Error {
+pub(super) fn without_secrets(error: Error) -> Error {
     const LONGEST: usize = 1_000;
     let safe = |text: &str| {
         let masked = crate::secret::mask_text(text);
@@ -167,7 +211,16 @@ fn without_secrets(error: Error) -> Error {
     }
 }
 
-fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> {
+/// Scans or surveys an image.
+type Look = dyn Fn(&dyn Source, &Request<'_>, &Options<'_>) -> Result<Vec<Report>>;
+
+/// What `look` makes of the images, judged by a policy on a day; without one by the default policy today.
+pub(super) fn reports(
+    arguments: &TargetArguments,
+    watcher: &Watcher,
+    look: &Look,
+    judged: Option<(PolicySet, Option<Date>)>,
+) -> Result<Vec<Report>> {
     let config = config(arguments)?;
     let limits = limits(arguments, &config)?;
     let access = access(arguments, config)?;
@@ -188,13 +241,30 @@ fn reports(arguments: &ScanArguments, watcher: &Watcher) -> Result<Vec<Report>> 
         access: &access,
         unwrap: Some(crate::pass::decompress),
     };
-    let policy = policy(arguments)?;
+    let (policy, today) = match judged {
+        Some(judged) => judged,
+        None => (PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?, None),
+    };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
-    scan(
-        *source,
-        &request,
-        &Options { policy: &policy, today: arguments.today.unwrap_or_else(term::today), jobs, progress: watcher },
-    )
+    let today = today.unwrap_or_else(term::today);
+    let source_date = source_date()?;
+    let mut reports = look(*source, &request, &Options { policy: &policy, today, jobs, progress: watcher })?;
+    for report in &mut reports {
+        report.source_date = source_date;
+    }
+    Ok(reports)
+}
+
+/// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>): seconds since 1970.
+fn source_date() -> Result<Option<Timestamp>> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
+    let Some(text) = std::env::var_os(NAME).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let seconds = text.to_str().and_then(|text| text.parse::<u64>().ok()).and_then(|n| i64::try_from(n).ok());
+    let seconds = seconds.ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("{NAME} is no number of seconds"))
+            .help(format!("unset {NAME}, or set it right"))
+    })?;
+    Ok(Some(Timestamp::from_unix(seconds)))
 }
 
 fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
@@ -212,14 +282,14 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-fn config(arguments: &ScanArguments) -> Result<Config> {
+fn config(arguments: &TargetArguments) -> Result<Config> {
     let user = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
     let folder = std::env::current_dir().unwrap_or_default();
     Config::read(arguments.config.clone(), &folder, user.as_deref())
 }
 
 /// The default limits, those of the configuration file, and those of the command line; later ones win.
-fn limits(arguments: &ScanArguments, config: &Config) -> Result<Limits> {
+fn limits(arguments: &TargetArguments, config: &Config) -> Result<Limits> {
     let mut limits = Limits::default();
     for (name, value) in &config.limits {
         let error_of_file = |error: Error| Error { kind: ErrorKind::Config, ..error };
@@ -247,7 +317,7 @@ fn limits_help() -> String {
     help
 }
 
-fn access(arguments: &ScanArguments, config: Config) -> Result<Access> {
+fn access(arguments: &TargetArguments, config: Config) -> Result<Access> {
     let address = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME");
     let (mut mirrors, mut trusted_realms) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
@@ -271,7 +341,7 @@ fn access(arguments: &ScanArguments, config: Config) -> Result<Access> {
     })
 }
 
-fn password(arguments: &ScanArguments) -> Result<Option<Sensitive>> {
+fn password(arguments: &TargetArguments) -> Result<Option<Sensitive>> {
     const LONGEST: u64 = 64 * 1024;
     if !arguments.password_stdin {
         return Ok(std::env::var("CAREEN_PASSWORD").ok().filter(|password| !password.is_empty()).map(Sensitive));
@@ -293,17 +363,18 @@ fn least_severity(text: &str) -> Result<Severity, String> {
 }
 
 /// Where reports go, and in which format.
-struct Outputs {
+pub(super) struct Outputs {
     /// `None` for standard output.
     places: Vec<(&'static dyn Format, Option<PathBuf>)>,
 }
 
 impl Outputs {
-    fn parse(arguments: &ScanArguments) -> Result<Self> {
-        let main = format_of(&arguments.format)?;
+    /// Reads what `-f`, `-o` and `-q` say.
+    pub(super) fn parse(format: &str, outputs: &[String], quiet: bool) -> Result<Self> {
+        let main = format_of(format)?;
         let mut places: Vec<(&'static dyn Format, Option<PathBuf>)> = Vec::new();
         let mut main_is_placed = false;
-        for output in &arguments.output {
+        for output in outputs {
             let named = output
                 .split_once('=')
                 .and_then(|(word, path)| Some((*FORMATS.iter().find(|format| format.id() == word)?, path)));
@@ -311,14 +382,14 @@ impl Outputs {
             main_is_placed |= named.is_none() || path == "-";
             places.push((format, (path != "-").then(|| PathBuf::from(path))));
         }
-        if !main_is_placed && !arguments.quiet {
+        if !main_is_placed && !quiet {
             places.insert(0, (main, None));
         }
         Ok(Self { places })
     }
 
     /// Refuses to write over the image itself.
-    fn spare(&self, target: &str) -> Result<()> {
+    pub(super) fn spare(&self, target: &str) -> Result<()> {
         let Ok(target) = target::parse(target) else { return Ok(()) }; // told later
         let image = match target.source {
             "registry" | "docker" | "podman" => return Ok(()),
@@ -337,19 +408,18 @@ impl Outputs {
         }
     }
 
-    fn write(&self, reports: &[Report], arguments: &ScanArguments) -> Result<()> {
+    /// Writes the reports to each place, in the style that it asks for standard output, or for a file.
+    pub(super) fn write(&self, reports: &[Report], style: &dyn Fn(bool) -> Style) -> Result<()> {
         for (format, path) in &self.places {
-            let is_terminal = path.is_none() && io::stdout().is_terminal();
-            let style = Style {
-                width: if is_terminal { term::width() } else { 80 },
-                colour: path.is_none() && term::wants_colour(&io::stdout(), arguments.color),
-                least: arguments.severity.unwrap_or(Severity::Info),
-                show_waived: arguments.show_waived,
-                verbose: arguments.verbose,
-            };
+            let style = style(path.is_none());
             write_to(path.as_deref(), &mut |out| format.render(reports, &style, out))?;
         }
         Ok(())
+    }
+
+    /// Ids of the formats.
+    pub(super) fn formats(&self) -> impl Iterator<Item = &'static str> {
+        self.places.iter().map(|(format, _)| format.id())
     }
 
     /// Where JSON was asked for, a failure is JSON too.

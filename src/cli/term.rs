@@ -9,7 +9,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::Error;
 use crate::escape::escape;
+use crate::output::Style;
 use crate::pass::Progress;
+use crate::rule::Severity;
 use crate::scan::Watch;
 use crate::size::ByteSize;
 use crate::time::{Date, Timestamp};
@@ -50,6 +52,11 @@ pub(super) fn width() -> usize {
         Some((terminal_size::Width(columns), _)) => usize::from(columns).clamp(40, 120),
         None => 80,
     }
+}
+
+/// A style for documents that programs read.
+pub(super) fn plain() -> impl Fn(bool) -> Style {
+    |_| Style { width: 80, colour: false, least: Severity::Info, show_waived: false, verbose: false }
 }
 
 /// Shows an error as three lines at most: what, where, what to do.

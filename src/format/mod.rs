@@ -7,6 +7,7 @@ pub mod go_build_info;
 pub mod magic;
 pub mod program;
 pub mod rust_audit;
+pub mod sbom;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -15,6 +15,7 @@ use crate::digest::Digest;
 use crate::image::{ImageConfig, Target};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
+use crate::time::Timestamp;
 use crate::tree::Tree;
 
 pub use account::{Accounts, Group, User};
@@ -33,6 +34,8 @@ pub struct Inventory {
     pub target: Target,
     /// Its configuration; a bare root file system has none.
     pub config: Option<ImageConfig>,
+    /// When it was made, where that is known.
+    pub created: Option<Timestamp>,
     /// Annotations of its manifest.
     pub annotations: BTreeMap<String, String>,
     /// Its layers, oldest first.

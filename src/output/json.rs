@@ -23,6 +23,7 @@ use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
 use crate::report::{Report, ReportedLayer, SCHEMA, TargetSummary};
 use crate::rule::{Confidence, Severity};
 use crate::size::ByteSize;
+use crate::time::Timestamp;
 
 /// Schema of a file that holds the reports of several images.
 const SCHEMA_OF_SEVERAL: &str = "careen.reports/1";
@@ -199,6 +200,12 @@ struct WireTarget<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     distro: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distro_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distro_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<Timestamp>,
     size: ByteSize,
     entries: u64,
     layers: Vec<WireLayer<'a>>,
@@ -213,7 +220,10 @@ impl<'a> WireTarget<'a> {
             digest: target.digest.as_ref(),
             config_digest: target.config_digest.as_ref(),
             tags: &target.tags,
-            distro: target.distro.as_deref(),
+            distro: target.distro.as_ref().map(|distro| distro.name.as_str()),
+            distro_id: target.distro.as_ref().map(|distro| distro.id.as_str()),
+            distro_version: target.distro.as_ref().map(|distro| distro.version_id.as_str()).filter(|v| !v.is_empty()),
+            created: target.created,
             size: target.size,
             entries: target.entries,
             layers: target.layers.iter().map(WireLayer::new).collect(),

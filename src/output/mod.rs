@@ -1,8 +1,13 @@
 //! Output formats: each one file here and one line in [`FORMATS`]. They see the report, nothing else.
 
+mod bom;
 mod columns;
+mod cyclonedx;
 mod json;
 mod sarif;
+mod spdx2;
+mod spdx3;
+mod spdx_tag_value;
 mod text;
 
 use std::io::{self, Write};
@@ -40,7 +45,18 @@ pub struct Style {
 }
 
 /// All formats, sorted by id.
-pub static FORMATS: &[&dyn Format] = &[&json::Json, &sarif::SarifLog, &text::Text];
+pub static FORMATS: &[&dyn Format] = &[
+    &cyclonedx::DEFAULT,
+    &cyclonedx::V1_5,
+    &cyclonedx::V1_6,
+    &cyclonedx::V1_7,
+    &json::Json,
+    &sarif::SarifLog,
+    &spdx2::Spdx,
+    &spdx3::Spdx3,
+    &spdx_tag_value::TagValue,
+    &text::Text,
+];
 
 /// Makes text safe to show in which parts may come from an image and parts are escaped already:
 /// what steers or hides is escaped, a backslash stays as it is.

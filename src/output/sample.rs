@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Style;
 use crate::digest::Digest;
 use crate::finding::{Finding, Location, Visibility};
-use crate::inventory::{Ecosystem, Licence, Origin, Package, PackageLocation};
+use crate::inventory::{Distro, Ecosystem, Licence, Origin, Package, PackageLocation};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
@@ -135,7 +135,13 @@ pub(super) fn report() -> Report {
             digest: Some(Digest::sha256(b"manifest")),
             config_digest: Some(Digest::sha256(b"config")),
             tags: vec!["shop/api:1.4".into()],
-            distro: Some("Debian GNU/Linux 12 (bookworm)".into()),
+            distro: Some(Distro {
+                id: "debian".into(),
+                version_id: "12".into(),
+                name: "Debian GNU/Linux 12 (bookworm)".into(),
+                ..Distro::default()
+            }),
+            created: Some(crate::time::Timestamp::from_unix(1_767_225_600)),
             size: ByteSize::mib(40),
             entries: 1234,
             layers: vec![
@@ -180,6 +186,7 @@ pub(super) fn report() -> Report {
             Limitation::note("trailing-bytes", "layer 2", "512 bytes after the end of the archive"),
         ],
         data: BTreeMap::from([("rules", json!({"count": 120})), ("end_of_life", json!({"day": "2026-11-01"}))]),
+        source_date: None,
     }
 }
 
@@ -202,6 +209,7 @@ pub(super) fn empty() -> Report {
         findings: Vec::new(),
         limitations: Vec::new(),
         data: BTreeMap::new(),
+        source_date: None,
     }
 }
 
@@ -213,7 +221,7 @@ pub(super) fn hostile() -> Report {
     let target = &mut report.target;
     target.reference = format!("image{evil}");
     target.tags = vec![format!("shop/{evil}:1"), evil.into()];
-    target.distro = Some(evil.into());
+    target.distro = Some(Distro { id: evil.into(), version_id: evil.into(), name: evil.into(), ..Distro::default() });
     target.platform = Some(crate::image::Platform { os: evil.into(), architecture: evil.into(), variant: evil.into() });
     for layer in &mut target.layers {
         layer.created_by = Some(evil.into());

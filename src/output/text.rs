@@ -113,7 +113,7 @@ fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     let mut parts = vec![if target.reference == "-" { "standard input".into() } else { clean(&target.reference) }];
     parts.extend(target.digest.as_ref().or(target.config_digest.as_ref()).map(crate::digest::Digest::short));
     parts.extend(target.platform.as_ref().map(|platform| clean(&platform.to_string())));
-    parts.extend(target.distro.as_deref().map(clean));
+    parts.extend(target.distro.as_ref().map(|distro| clean(&distro.name)));
     parts.push(count(target.layers.len(), "layer"));
     parts.push(target.size.to_string());
     // a folder may say nothing of its platform or its distribution
@@ -790,7 +790,7 @@ mod tests {
     fn the_first_line_leaves_out_what_is_not_known() {
         let mut report = sample::empty();
         report.target.reference = "rootd".into();
-        report.target.distro = Some(String::new());
+        report.target.distro = Some(crate::inventory::Distro::default());
         assert!(render(&report, &sample::style()).starts_with("rootd, 0 layers, 0 B\n"));
     }
 

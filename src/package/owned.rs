@@ -91,7 +91,7 @@ fn is_recorded(package: &Package, records: &Records) -> bool {
 /// also installed, and what is only guessed and belongs to a package or is recorded beside.
 ///
 /// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
-fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
+pub(super) fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
     let mut places = vec![0; packages.len()];
     let is_guess = |package: &Package| matches!(package.proof, Proof::VersionString(_));
     let records = if packages.iter().any(is_guess) { records(&packages) } else { Records::new() };

@@ -187,6 +187,7 @@ pub(super) fn open(text: &str, platform: &PlatformChoice) -> Result<Vec<String>>
             });
             Ok(lines.collect())
         }
+        Opened::Bill(target, bill) => Ok(vec![format!("{} with {} packages", target.source, bill.parts.len())]),
     }
 }
 

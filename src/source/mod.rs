@@ -18,6 +18,7 @@ pub mod registry;
 #[cfg(not(feature = "registry"))]
 #[path = "no_registry.rs"]
 pub mod registry;
+pub mod sbom;
 pub mod select;
 mod store;
 pub mod stream;
@@ -26,7 +27,8 @@ pub mod target;
 use std::io::Read;
 
 use crate::error::Result;
-use crate::image::{Image, Platform};
+use crate::format::sbom::Bill;
+use crate::image::{Image, Platform, Target};
 use crate::limit::Limits;
 
 /// Opens images of one kind.
@@ -133,6 +135,8 @@ pub enum Opened {
     Images(Vec<Image>),
     /// An archive that can only be read from front to back; its documents may come last.
     Stream(Box<dyn StreamedArchive>),
+    /// No image but a list of packages.
+    Bill(Target, Box<Bill>),
 }
 
 /// An archive that is read from front to back: standard input, a compressed archive, a daemon's export.
@@ -171,5 +175,6 @@ pub static SOURCES: &[&dyn Source] = &[
     &oci_dir::OciDir,
     &podman::Podman,
     &registry::RegistrySource,
+    &sbom::Sbom,
     &stream::StreamSource,
 ];

@@ -45,8 +45,8 @@ const ENDINGS: &[&str] = &[
 
 /// Takes a target apart.
 ///
-/// In this order: `-`; a word and a colon (`docker-archive:`, `oci-archive:`, `oci-dir:`, `dir:`, `docker:`,
-/// `podman:`, `registry:`); an existing path, sniffed by content, with an image chosen by
+/// In this order: `-`; a word and a colon (`docker-archive:`, `oci-archive:`, `oci-dir:`, `dir:`, `sbom:`,
+/// `docker:`, `podman:`, `registry:`); an existing path, sniffed by content, with an image chosen by
 /// `PATH:TAG` or `PATH@sha256:…`; otherwise a reference for a registry.
 pub fn parse(text: &str) -> Result<ParsedTarget> {
     if text.is_empty() {
@@ -56,7 +56,7 @@ pub fn parse(text: &str) -> Result<ParsedTarget> {
         return Ok(ParsedTarget { source: "stream", location: "-".into(), choice });
     }
     if let Some((word, rest)) = text.split_once(':') {
-        if let Some(source) = FILES.iter().chain(NAMES).chain(&["dir"]).find(|id| **id == word) {
+        if let Some(source) = FILES.iter().chain(NAMES).chain(&["dir", "sbom"]).find(|id| **id == word) {
             return with_word(source, rest);
         }
         if let Some(help) = foreign_word(word, rest) {
@@ -89,7 +89,7 @@ fn with_word(source: &'static str, rest: &str) -> Result<ParsedTarget> {
     if rest.is_empty() {
         return Err(usage(format!("nothing follows `{source}:`"), format!("write `{source}:` and what to scan")));
     }
-    if names || source == "dir" {
+    if names || matches!(source, "dir" | "sbom") {
         return Ok(ParsedTarget { source, location: rest.to_owned(), choice: Choice::Only });
     }
     match split_path(rest)? {
@@ -233,6 +233,8 @@ mod tests {
         std::fs::write(&odd, b"\x1f\x8b\x08\0").expect("writable");
         std::fs::write(&elf, b"\x7fELF\x02").expect("writable");
         std::fs::write(&plain, b"").expect("writable");
+        let bill = at("bill.json");
+        std::fs::write(&bill, r#"{"bomFormat": "CycloneDX"}"#).expect("writable");
         let sha = format!("sha256:{HEX}");
         let cases = [
             ("-".to_owned(), "stream -".to_owned()),
@@ -246,6 +248,8 @@ mod tests {
             ("podman:localhost/x".into(), "podman localhost/x".into()),
             ("docker://alpine".into(), "usage: `docker://` can mean two things".into()),
             (format!("dir:{root}"), format!("dir {root}")),
+            (bill.clone(), format!("sbom {bill}")),
+            (format!("sbom:{plain}:x"), format!("sbom {plain}:x")),
             (format!("oci-dir:{layout}"), format!("oci-dir {layout}")),
             (format!("oci-dir://{layout}"), format!("oci-dir {layout}")),
             (format!("oci-dir:{layout}:1.4"), format!("oci-dir {layout} tag 1.4")),

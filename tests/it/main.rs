@@ -12,5 +12,6 @@ mod json_contract;
 mod limits;
 mod links;
 mod prefixes;
+mod sbom;
 mod shipped;
 mod support;

@@ -226,7 +226,7 @@ fn open_reference(location: &str, access: &Access) -> Result<Vec<Image>> {
     };
     match open_with_pace(&request, quick())? {
         Opened::Images(images) => Ok(images),
-        Opened::Stream(_) => panic!("a registry is no stream"),
+        Opened::Stream(_) | Opened::Bill(..) => panic!("a registry gives images"),
     }
 }
 

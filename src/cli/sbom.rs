@@ -1,0 +1,120 @@
+//! `careen sbom` and `careen convert`.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::report::Report;
+use crate::source::sbom;
+
+use super::exit::Exit;
+use super::scan::{Outputs, TargetArguments, reports, without_secrets};
+use super::term::{self, Watcher};
+
+#[derive(Debug, Args)]
+pub(super) struct SbomArguments {
+    #[command(flatten)]
+    image: TargetArguments,
+
+    /// Format: cyclonedx, cyclonedx-1.5, cyclonedx-1.7, spdx, spdx-tv or spdx-3
+    #[arg(short, long, value_name = "FORMAT", default_value = "cyclonedx")]
+    format: String,
+    /// Write there: PATH in the format of -f, or FORMAT=PATH besides; repeatable
+    #[arg(short, long, value_name = "PATH | FORMAT=PATH")]
+    output: Vec<String>,
+    /// Exit with 0 even when something could not be read
+    #[arg(long)]
+    allow_partial: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConvertArguments {
+    /// A JSON report of careen, or a bill of materials
+    file: PathBuf,
+
+    /// Format: cyclonedx, cyclonedx-1.5, cyclonedx-1.7, spdx, spdx-tv or spdx-3
+    #[arg(short, long, value_name = "FORMAT")]
+    format: String,
+    /// Write there: PATH in the format of -f, or FORMAT=PATH besides; repeatable
+    #[arg(short, long, value_name = "PATH | FORMAT=PATH")]
+    output: Vec<String>,
+    /// Exit with 0 even when the file says that something could not be read
+    #[arg(long)]
+    allow_partial: bool,
+}
+
+/// Lists the packages of an image.
+pub(super) fn run(arguments: &SbomArguments) -> Exit {
+    list(&arguments.image, &arguments.format, &arguments.output, arguments.allow_partial)
+}
+
+/// Writes what a file lists in another format.
+pub(super) fn convert(arguments: &ConvertArguments) -> Exit {
+    let Some(file) = arguments.file.to_str() else {
+        let error = Error::new(ErrorKind::Usage, "the name of the file is not UTF-8");
+        term::print_error(&error.at(arguments.file.display().to_string()));
+        return Exit::CannotRun;
+    };
+    let image = TargetArguments::of(format!("{}:{file}", sbom::ID));
+    list(&image, &arguments.format, &arguments.output, arguments.allow_partial)
+}
+
+fn list(image: &TargetArguments, format: &str, output: &[String], allow_partial: bool) -> Exit {
+    let watcher = Watcher::new(image.wants_progress());
+    let done = write(image, format, output, &watcher).map_err(without_secrets);
+    watcher.finish();
+    if image.is_verbose() {
+        let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
+    }
+    match done {
+        Ok(reports) => {
+            let gaps = tell(&reports);
+            if gaps > 0 && !allow_partial { Exit::Incomplete } else { Exit::Passed }
+        }
+        Err(error) => {
+            term::print_error(&error);
+            Exit::of(&error)
+        }
+    }
+}
+
+fn write(image: &TargetArguments, format: &str, output: &[String], watcher: &Watcher) -> Result<Vec<Report>> {
+    let outputs = Outputs::parse(format, output, false)?;
+    if let Some(other) = outputs.formats().find(|format| !is_bill(format)) {
+        return Err(Error::new(ErrorKind::Usage, format!("`{other}` is no format of bills of materials"))
+            .help("these are cyclonedx, cyclonedx-1.5, cyclonedx-1.7, spdx, spdx-tv and spdx-3"));
+    }
+    outputs.spare(image.target())?;
+    let reports = reports(image, watcher, &crate::scan::survey, None)?;
+    outputs.write(&reports, &term::plain())?;
+    Ok(reports)
+}
+
+fn is_bill(format: &str) -> bool {
+    format.starts_with("cyclonedx") || format.starts_with("spdx")
+}
+
+/// Says on standard error what was not read, and counts it.
+fn tell(reports: &[Report]) -> usize {
+    /// Gaps that are told one by one.
+    const MOST: usize = 20;
+    let gaps: Vec<_> =
+        reports.iter().flat_map(|report| &report.limitations).filter(|limitation| limitation.is_gap).collect();
+    let mut text = String::new();
+    for gap in gaps.iter().take(MOST) {
+        let place = if gap.place.is_empty() { String::new() } else { format!("{}: ", escape(&gap.place)) };
+        text += &format!("not read: {place}{} ({})\n", escape(&gap.what), gap.code);
+    }
+    if gaps.len() > MOST {
+        text += &format!("not read: {} more, which the bill of materials lists\n", gaps.len() - MOST);
+    }
+    if !gaps.is_empty() {
+        text += "the bill of materials is incomplete, and says so\n";
+    }
+    // nobody is left to tell when stderr is closed
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+    gaps.len()
+}

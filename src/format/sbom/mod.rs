@@ -1,0 +1,204 @@
+//! Bills of materials, read: CycloneDX in JSON (specification 1.2 to 1.7), SPDX 2.2 and 2.3 in JSON and tag-value,
+//! SPDX 3.0 in JSON-LD, and careen's own report, which lists packages too.
+//!
+//! A component that is not understood costs itself. What the format has no field for is read by careen's own names.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod cyclonedx;
+mod parts;
+mod report;
+mod spdx2;
+mod spdx3;
+mod tag_value;
+pub mod word;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::limitation::Limitation;
+use crate::path::ImagePath;
+
+/// Largest document. Those of images with every file listed have 100 MiB.
+pub const LARGEST: u64 = 256 << 20;
+/// Bytes from the beginning of a file in which its kind is sought.
+pub const HEAD: usize = 64 << 10;
+/// Components or packages of one document.
+const PARTS: usize = 1_000_000;
+
+/// What a document lists.
+#[derive(Debug, Default)]
+pub struct Bill {
+    /// What it is about.
+    pub subject: Subject,
+    /// Its packages, as they come.
+    pub parts: Vec<Part>,
+    /// What it says was not read, and what of it was not understood.
+    pub limitations: Vec<Limitation>,
+}
+
+/// The image that a document is about, as far as it says.
+#[derive(Debug, Default)]
+pub struct Subject {
+    /// Its names.
+    pub names: Vec<String>,
+    /// Digest of its manifest.
+    pub digest: Option<String>,
+    /// Digest of its configuration.
+    pub config_digest: Option<String>,
+    /// Such as `linux/amd64`.
+    pub platform: Option<String>,
+    /// When it was made, in RFC 3339.
+    pub created: Option<String>,
+    /// `ID`, `VERSION_ID` and name of the distribution.
+    pub distro: Option<(String, String, String)>,
+    /// Its layers, oldest first.
+    pub layers: Vec<BillLayer>,
+}
+
+/// A layer, as a document describes it.
+#[derive(Debug, Clone, Default)]
+pub struct BillLayer {
+    /// Digest of the blob.
+    pub digest: Option<String>,
+    /// Digest of the uncompressed tar.
+    pub diff_id: Option<String>,
+    /// Uncompressed bytes.
+    pub size: Option<u64>,
+    /// The build step that made it.
+    pub created_by: Option<String>,
+    /// `base` or `app`.
+    pub origin: Option<String>,
+}
+
+/// A package.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// Package URL; never empty.
+    pub purl: String,
+    /// As its manager spells it.
+    pub name: String,
+    /// May be empty.
+    pub version: String,
+    /// Id of the ecosystem, where that is not the purl's type.
+    pub ecosystem: Option<String>,
+    /// Whether a file only asks for it.
+    pub is_declared: bool,
+    /// Whether a verdict is not to count it.
+    pub is_uncounted: bool,
+    /// `medium` or `low`.
+    pub confidence: Option<String>,
+    /// The name of a file that proves it.
+    pub proof_name: Option<String>,
+    /// The text in a program that proves it.
+    pub proof_text: Option<String>,
+    /// Architecture.
+    pub architecture: Option<String>,
+    /// Name of the source package.
+    pub source_name: Option<String>,
+    /// Its version.
+    pub source_version: Option<String>,
+    /// Licence, as declared.
+    pub licence: Option<String>,
+    /// SHA-1 of its archive.
+    pub sha1: Option<[u8; 20]>,
+    /// Index in [`Bill::parts`] of the system package it is part of.
+    pub owner: Option<usize>,
+    /// Indices in [`Bill::parts`] of those it needs.
+    pub dependencies: Vec<usize>,
+    /// Files that prove it.
+    pub places: Vec<Place>,
+}
+
+/// A file that proves a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// In the image.
+    pub path: ImagePath,
+    /// The member of that file.
+    pub inside: Option<String>,
+    /// The layer that brought the package.
+    pub layer: u32,
+    /// The layer whose copy of the file is live.
+    pub live_layer: u32,
+}
+
+/// Whether a file that begins so seems to be a bill of materials.
+pub fn sniffs(head: &[u8]) -> bool {
+    let has = |text: &str| memchr::memmem::find(head, text.as_bytes()).is_some();
+    match without_mark(head).trim_ascii_start().first() {
+        Some(b'{') => {
+            (has("\"bomFormat\"") && has("\"CycloneDX\""))
+                || has("\"spdxVersion\"")
+                || has("spdx-context.jsonld")
+                || has("\"careen.report/1\"")
+                || has("\"careen.reports/1\"")
+        }
+        _ => without_mark(head).split(|byte| *byte == b'\n').any(|line| line.starts_with(b"SPDXVersion:")),
+    }
+}
+
+/// Reads a document of any kind.
+pub fn read(bytes: &[u8]) -> Result<Bill> {
+    let bytes = without_mark(bytes);
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return if sniffs(bytes) { tag_value::read(bytes) } else { Err(unknown()) };
+    }
+    let probe: Probe = parse(bytes)?;
+    if probe.bom_format.as_ref().and_then(Value::as_str) == Some("CycloneDX") {
+        cyclonedx::read(bytes, probe.spec_version.as_ref())
+    } else if let Some(version) = probe.spdx_version.as_ref().and_then(Value::as_str) {
+        if version.starts_with("SPDX-2.") {
+            return spdx2::read(bytes);
+        }
+        Err(Error::malformed(format!("SPDX of the version {} is not read", crate::escape::escape(version))))
+    } else if probe.graph.is_some() {
+        spdx3::read(bytes)
+    } else {
+        match probe.schema.as_ref().and_then(Value::as_str) {
+            Some("careen.report/1" | "careen.reports/1") => report::read(bytes),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// The fields by which JSON documents are told apart.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe {
+    bom_format: Option<Value>,
+    spec_version: Option<Value>,
+    spdx_version: Option<Value>,
+    schema: Option<Value>,
+    #[serde(rename = "@graph")]
+    graph: Option<serde::de::IgnoredAny>,
+}
+
+fn unknown() -> Error {
+    Error::malformed("this is no bill of materials that careen reads")
+        .help("these are CycloneDX in JSON, SPDX in JSON or tag-value, and careen's own JSON report")
+}
+
+/// Parses a whole document.
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| Error::malformed("the bill of materials is broken").because(e))
+}
+
+/// The bytes without a byte order mark.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// A text field, if it is one.
+fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key)?.as_str()
+}
+
+/// A list field; empty if it is none.
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests;

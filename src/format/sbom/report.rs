@@ -1,0 +1,141 @@
+//! careen's own JSON report (`docs/formats/report.schema.json`): its target, packages and limitations.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::limitation::Limitation;
+
+use super::parts::{Builder, path_of, sha1};
+use super::{Bill, BillLayer, Part, Place, list, parse, text, word};
+
+#[derive(Deserialize)]
+struct Several<'a> {
+    #[serde(borrow)]
+    reports: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Report<'a> {
+    target: Option<Value>,
+    #[serde(borrow)]
+    packages: Option<Vec<&'a RawValue>>,
+    limitations: Option<Vec<Value>>,
+}
+
+/// Reads one report, or several as one.
+pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
+    let several: Several<'_> = parse(bytes)?;
+    let mut builder = Builder::default();
+    match several.reports {
+        None => take(&parse(bytes)?, &mut builder)?,
+        Some(reports) => {
+            for raw in reports {
+                take(&parse(raw.get().as_bytes())?, &mut builder)?;
+            }
+        }
+    }
+    Ok(builder.finish())
+}
+
+fn take(report: &Report<'_>, builder: &mut Builder) -> Result<()> {
+    let Some(packages) = &report.packages else {
+        return Err(Error::malformed("this is the report of a scan that failed: it lists no packages"));
+    };
+    subject(report.target.as_ref().unwrap_or(&Value::Null), builder);
+    for raw in packages {
+        let Some(package) = serde_json::from_str::<Value>(raw.get()).ok().filter(Value::is_object) else {
+            builder.add_broken();
+            continue;
+        };
+        if package.get("removed_in_layer").is_none() {
+            take_package(&package, builder)?;
+        }
+    }
+    for limitation in report.limitations.iter().flatten() {
+        let of = |key: &str| text(limitation, key).unwrap_or_default();
+        let place = if of("place").is_empty() { String::new() } else { format!(" {}", of("place")) };
+        let what = match of("code") {
+            word::STATED => of("what").to_owned(),
+            code => format!("{code}{place}: {}", of("what")),
+        };
+        let is_gap = limitation.get("incomplete").and_then(Value::as_bool).unwrap_or(true);
+        builder.add_limitation(Limitation { is_gap, ..Limitation::gap(word::STATED, "", what) });
+    }
+    Ok(())
+}
+
+fn subject(target: &Value, builder: &mut Builder) {
+    let of = |key: &str| text(target, key).map(str::to_owned);
+    let tags: Vec<String> = list(target, "tags").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    builder.begin_image(if tags.is_empty() { of("reference").into_iter().collect() } else { tags });
+    let subject = builder.subject();
+    subject.digest = of("digest");
+    subject.config_digest = of("config_digest");
+    subject.platform = of("platform");
+    subject.created = of("created");
+    if let Some(name) = of("distro") {
+        subject.distro = Some((of("distro_id").unwrap_or_default(), of("distro_version").unwrap_or_default(), name));
+    }
+    subject.layers = list(target, "layers")
+        .iter()
+        .map(|layer| {
+            let of = |key: &str| text(layer, key).map(str::to_owned);
+            BillLayer {
+                digest: of("digest"),
+                diff_id: of("diff_id"),
+                size: layer.get("size").and_then(Value::as_u64),
+                created_by: of("created_by"),
+                origin: of("origin"),
+            }
+        })
+        .collect();
+}
+
+fn take_package(package: &Value, builder: &mut Builder) -> Result<()> {
+    let of = |key: &str| text(package, key).map(str::to_owned);
+    let Some(purl) = of("purl") else {
+        builder.add_broken();
+        return Ok(());
+    };
+    let source = |key: &str| package.get("source").and_then(|source| text(source, key)).map(str::to_owned);
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let part = Part {
+        name: of("name").unwrap_or_default(),
+        version: of("version").unwrap_or_default(),
+        ecosystem: of("type"),
+        is_declared: text(package, "state") == Some("declared"),
+        is_uncounted: package.get("counted").and_then(Value::as_bool) == Some(false),
+        confidence: of("confidence"),
+        // the report does not say which of the two it is
+        proof_text: of("evidence"),
+        architecture: of("architecture"),
+        source_name: source("name"),
+        source_version: source("version"),
+        licence: package.get("licence").and_then(|licence| text(licence, "declared")).map(str::to_owned),
+        sha1: text(package, "sha1").and_then(sha1),
+        places: list(package, "locations")
+            .iter()
+            .filter_map(|place| {
+                let layer = number(place, "layer").unwrap_or_default();
+                Some(Place {
+                    path: path_of(text(place, "path")?),
+                    inside: text(place, "inside").map(str::to_owned),
+                    layer,
+                    live_layer: number(place, "live_layer").unwrap_or(layer),
+                })
+            })
+            .collect(),
+        purl: purl.clone(),
+        ..Part::default()
+    };
+    let index = builder.add(Some(&purl), part)?;
+    for needed in list(package, "dependencies").iter().filter_map(Value::as_str) {
+        builder.add_edge(&purl, needed);
+    }
+    if let Some(owner) = text(package, "owned_by") {
+        builder.add_fact(index, word::OWNED_BY, owner);
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! SPDX 2.2 and 2.3 (<https://spdx.github.io/spdx-spec/v2.3/>): what JSON and tag-value have in common, and JSON.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::Result;
+
+use super::parts::{Builder, is_image, lines, sha1};
+use super::{Bill, Part, list, parse, text};
+
+/// A package as any form of SPDX has it.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) version: String,
+    /// In the spelling of 2.3's JSON.
+    pub(super) purpose: String,
+    pub(super) purl: String,
+    pub(super) licence: Option<String>,
+    pub(super) sha1: Option<String>,
+    pub(super) description: String,
+    /// Texts of annotations.
+    pub(super) comments: Vec<String>,
+}
+
+/// A document as any form of SPDX has it.
+#[derive(Debug, Default)]
+pub(super) struct RawDocument {
+    pub(super) packages: Vec<Raw>,
+    /// What it describes.
+    pub(super) described: HashSet<String>,
+    /// Who needs whom.
+    pub(super) needs: Vec<(String, String)>,
+    /// Licences of its own: name or text.
+    pub(super) licences: HashMap<String, String>,
+    /// Texts of annotations that stand apart from their packages.
+    pub(super) comments: Vec<(String, String)>,
+    /// Entries that were none.
+    pub(super) broken: usize,
+}
+
+impl RawDocument {
+    /// Takes a relationship of version 2.
+    pub(super) fn relate(&mut self, from: &str, kind: &str, to: &str) {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        match kind {
+            "DESCRIBES" => _ = self.described.insert(to),
+            "DESCRIBED_BY" => _ = self.described.insert(from),
+            "DEPENDS_ON" => self.needs.push((from, to)),
+            "DEPENDENCY_OF" | "RUNTIME_DEPENDENCY_OF" => self.needs.push((to, from)),
+            _ => {}
+        }
+    }
+
+    /// The bill that the document is.
+    pub(super) fn into_bill(mut self) -> Result<Bill> {
+        let mut builder = Builder::default();
+        let mut apart: HashMap<String, Vec<String>> = HashMap::new();
+        for (id, comment) in self.comments {
+            apart.entry(id).or_default().push(comment);
+        }
+        for package in &mut self.packages {
+            if !package.purl.starts_with("pkg:") {
+                package.purl.clear();
+            }
+            package.comments.extend(apart.remove(&package.id).unwrap_or_default());
+        }
+        for package in self.packages {
+            let is_described = self.described.contains(&package.id);
+            if package.purpose == "CONTAINER" || is_image(&package.purl) || (is_described && package.purl.is_empty()) {
+                builder.begin_image([package.name]);
+                for comment in &package.comments {
+                    lines(comment, |name, value| builder.add_image_fact(name, value));
+                }
+                continue;
+            }
+            if package.purl.is_empty() {
+                // older ones of Trivy say it in the identifier only
+                if package.purpose.starts_with("OPERATING") || package.id.starts_with("SPDXRef-OperatingSystem") {
+                    let distro = (package.name, package.version, package.description);
+                    builder.subject().distro.get_or_insert(distro);
+                } else if !package.version.is_empty() {
+                    builder.add_nameless(&package.name, &package.version);
+                }
+                continue;
+            }
+            let licence = package.licence.filter(|licence| !matches!(licence.as_str(), "" | "NONE" | "NOASSERTION"));
+            let part = Part {
+                purl: package.purl,
+                name: package.name,
+                version: package.version,
+                licence: licence.map(|licence| self.licences.get(&licence).cloned().unwrap_or(licence)),
+                sha1: package.sha1.as_deref().and_then(sha1),
+                ..Part::default()
+            };
+            let index = builder.add(Some(&package.id), part)?;
+            for comment in &package.comments {
+                lines(comment, |name, value| builder.add_fact(index, name, value));
+            }
+        }
+        for (from, to) in &self.needs {
+            builder.add_edge(from, to);
+        }
+        for _ in 0..self.broken {
+            builder.add_broken();
+        }
+        Ok(builder.finish())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    #[serde(borrow)]
+    packages: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    relationships: Option<Vec<&'a RawValue>>,
+    #[serde(rename = "documentDescribes")]
+    described: Option<Vec<Value>>,
+    #[serde(borrow)]
+    has_extracted_licensing_infos: Option<Vec<&'a RawValue>>,
+}
+
+/// Reads JSON of version 2.
+pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
+    let parsed: Document<'_> = parse(bytes)?;
+    let mut document = RawDocument::default();
+    for raw in parsed.packages.unwrap_or_default() {
+        match value(raw).filter(Value::is_object) {
+            Some(value) => document.packages.push(package(&value)),
+            None => document.broken = document.broken.saturating_add(1),
+        }
+    }
+    let described = parsed.described.unwrap_or_default();
+    document.described.extend(described.iter().filter_map(Value::as_str).map(str::to_owned));
+    for relationship in parsed.relationships.unwrap_or_default().into_iter().filter_map(value) {
+        if let (Some(from), Some(kind), Some(to)) = (
+            text(&relationship, "spdxElementId"),
+            text(&relationship, "relationshipType"),
+            text(&relationship, "relatedSpdxElement"),
+        ) {
+            document.relate(from, kind, to);
+        }
+    }
+    for licence in parsed.has_extracted_licensing_infos.unwrap_or_default().into_iter().filter_map(value) {
+        if let (Some(id), Some(words)) = (text(&licence, "licenseId"), text(&licence, "extractedText")) {
+            document.licences.insert(id.to_owned(), words.to_owned());
+        }
+    }
+    document.into_bill()
+}
+
+fn value(raw: &RawValue) -> Option<Value> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn package(value: &Value) -> Raw {
+    let of = |key: &str| text(value, key).unwrap_or_default().to_owned();
+    let purl = list(value, "externalRefs").iter().find(|one| text(one, "referenceType") == Some("purl"));
+    let sha1 = list(value, "checksums").iter().find(|one| text(one, "algorithm") == Some("SHA1"));
+    let declared = text(value, "licenseDeclared").filter(|licence| !matches!(*licence, "NONE" | "NOASSERTION"));
+    Raw {
+        id: of("SPDXID"),
+        name: of("name"),
+        version: of("versionInfo"),
+        purpose: of("primaryPackagePurpose"),
+        purl: purl.and_then(|one| text(one, "referenceLocator")).unwrap_or_default().to_owned(),
+        licence: declared.or_else(|| text(value, "licenseConcluded")).map(str::to_owned),
+        sha1: sha1.and_then(|one| text(one, "checksumValue")).map(str::to_owned),
+        description: of("description"),
+        comments: list(value, "annotations").iter().filter_map(|one| text(one, "comment")).map(str::to_owned).collect(),
+    }
+}

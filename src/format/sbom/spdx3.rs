@@ -1,0 +1,103 @@
+//! SPDX 3.0 in JSON-LD (<https://spdx.github.io/spdx-spec/v3.0.1/>), in the compact form with the published context.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::Result;
+
+use super::spdx2::{Raw, RawDocument};
+use super::{Bill, list, parse, text};
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(rename = "@graph", borrow)]
+    graph: Vec<&'a RawValue>,
+}
+
+/// Reads a graph of elements.
+pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
+    let parsed: Document<'_> = parse(bytes)?;
+    let mut document = RawDocument::default();
+    let mut licences: HashMap<String, String> = HashMap::new();
+    // what an identifier of the document's own stands for
+    let mut own: HashMap<String, String> = HashMap::new();
+    let mut licensed: Vec<(String, String)> = Vec::new();
+    for raw in parsed.graph {
+        let Some(element) = serde_json::from_str::<Value>(raw.get()).ok().filter(Value::is_object) else {
+            document.broken = document.broken.saturating_add(1);
+            continue;
+        };
+        let id = text(&element, "spdxId").or_else(|| text(&element, "@id")).unwrap_or_default();
+        match text(&element, "type").or_else(|| text(&element, "@type")).unwrap_or_default() {
+            "software_Package" => document.packages.push(package(id, &element)),
+            "SpdxDocument" | "software_Sbom" => {
+                let roots = list(&element, "rootElement").iter().filter_map(Value::as_str);
+                document.described.extend(roots.map(str::to_owned));
+            }
+            "simplelicensing_LicenseExpression" => {
+                let expression = text(&element, "simplelicensing_licenseExpression").unwrap_or_default();
+                licences.insert(id.to_owned(), expression.to_owned());
+                for entry in list(&element, "simplelicensing_customIdToUri") {
+                    if let (Some(key), Some(uri)) = (text(entry, "key"), text(entry, "value")) {
+                        own.insert(key.to_owned(), uri.to_owned());
+                    }
+                }
+            }
+            "simplelicensing_SimpleLicensingText" => {
+                let words = text(&element, "simplelicensing_licenseText").unwrap_or_default();
+                licences.insert(id.to_owned(), words.to_owned());
+            }
+            "Annotation" => {
+                if let (Some(subject), Some(statement)) = (text(&element, "subject"), text(&element, "statement")) {
+                    document.comments.push((subject.to_owned(), statement.to_owned()));
+                }
+            }
+            "Relationship" | "LifecycleScopedRelationship" => {
+                let from = text(&element, "from").unwrap_or_default();
+                for to in list(&element, "to").iter().filter_map(Value::as_str) {
+                    match text(&element, "relationshipType").unwrap_or_default() {
+                        "dependsOn" => document.needs.push((from.to_owned(), to.to_owned())),
+                        "hasDeclaredLicense" => licensed.push((from.to_owned(), to.to_owned())),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let licensed: HashMap<String, String> = licensed.into_iter().collect();
+    for package in &mut document.packages {
+        let expression = licensed.get(&package.id).and_then(|licence| licences.get(licence));
+        let text = expression.and_then(|expression| licences.get(own.get(expression)?));
+        package.licence = text.or(expression).cloned();
+    }
+    document.into_bill()
+}
+
+fn package(id: &str, element: &Value) -> Raw {
+    let of = |key: &str| text(element, key).unwrap_or_default().to_owned();
+    let identifier = || {
+        let identifiers = list(element, "externalIdentifier").iter();
+        let mut purls = identifiers.filter(|one| text(one, "externalIdentifierType") == Some("packageUrl"));
+        purls.find_map(|one| text(one, "identifier"))
+    };
+    let hashes = list(element, "verifiedUsing").iter();
+    let sha1 = hashes.filter(|one| text(one, "algorithm") == Some("sha1")).find_map(|one| text(one, "hashValue"));
+    Raw {
+        id: id.to_owned(),
+        name: of("name"),
+        version: of("software_packageVersion"),
+        purpose: match text(element, "software_primaryPurpose") {
+            Some("container") => "CONTAINER".to_owned(),
+            Some("operatingSystem") => "OPERATING_SYSTEM".to_owned(),
+            _ => String::new(),
+        },
+        purl: text(element, "software_packageUrl").or_else(identifier).unwrap_or_default().to_owned(),
+        sha1: sha1.map(str::to_owned),
+        description: of("description"),
+        ..Raw::default()
+    }
+}

@@ -1,0 +1,182 @@
+//! The inventory that a bill of materials is: packages alone, without the files of an image.
+
+use crate::format::sbom::{Bill, BillLayer, Part, Subject};
+use crate::image::Target;
+use crate::inventory::{Distro, Ecosystem, Inventory, LayerSummary, Licence, Origin, OwnedPaths, Package};
+use crate::inventory::{PackageLocation, Proof, State};
+use crate::path::ImagePath;
+use crate::rule::Confidence;
+use crate::tree::Node;
+
+use super::ecosystem::NAMED;
+use super::owned;
+
+/// What a purl of any other type is.
+static OTHER: Ecosystem = Ecosystem { id: "other", purl_type: "generic", is_system: false };
+
+/// Makes the inventory; `target` says what the user asked for.
+pub fn inventory(target: Target, bill: Bill) -> Inventory {
+    let Bill { subject, parts, limitations } = bill;
+    let mut inventory = Inventory { limitations, ..Inventory::default() };
+    inventory.distro = distro(&subject, &parts);
+    inventory.target = Target {
+        platform: subject.platform.as_ref().and_then(|text| text.parse().ok()),
+        digest: subject.digest.as_ref().and_then(|text| text.parse().ok()),
+        config_digest: subject.config_digest.as_ref().and_then(|text| text.parse().ok()),
+        tags: subject.names,
+        ..target
+    };
+    if subject.created.is_some() {
+        inventory.created = subject.created.and_then(|text| text.parse().ok());
+    }
+    inventory.layers = subject.layers.into_iter().zip(0..).map(layer).collect();
+    let edges: Vec<(Vec<usize>, Option<usize>, bool)> =
+        parts.iter().map(|part| (part.dependencies.clone(), part.owner, part.is_uncounted)).collect();
+    let packages = parts.into_iter().map(package).collect();
+    let (mut packages, places) = owned::merge(packages, &OwnedPaths::default());
+    let new = |old: &usize| places.get(*old).copied();
+    for (old, (dependencies, owner, is_uncounted)) in edges.iter().enumerate() {
+        let Some(package) = new(&old).and_then(|index| packages.get_mut(index as usize)) else { continue };
+        package.dependencies.extend(dependencies.iter().filter_map(new));
+        package.owner = package.owner.or_else(|| owner.as_ref().and_then(new));
+        package.is_counted &= !is_uncounted;
+    }
+    for package in &mut packages {
+        package.dependencies.sort_unstable();
+        package.dependencies.dedup();
+    }
+    inventory.packages = packages;
+    inventory
+}
+
+fn package(part: Part) -> Package {
+    let purl_type = part.purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let find = |id: &str| NAMED.iter().find(|known| known.id == id && known.purl_type == purl_type);
+    let ecosystem = part.ecosystem.as_deref().and_then(find).or_else(|| find(purl_type)).unwrap_or(&OTHER);
+    let mut locations: Vec<PackageLocation> = part
+        .places
+        .into_iter()
+        .map(|place| PackageLocation {
+            path: place.path,
+            node: Node { layer: place.live_layer, member: 0 },
+            added_by: place.layer,
+            inside: place.inside.map(String::into_boxed_str),
+        })
+        .collect();
+    locations.sort();
+    let first = locations.first().cloned().unwrap_or(PackageLocation {
+        path: ImagePath::root(),
+        node: Node { layer: 0, member: 0 },
+        added_by: 0,
+        inside: None,
+    });
+    let mut package = Package::new(ecosystem, &part.name, &part.version, &part.purl, first);
+    if !locations.is_empty() {
+        package.locations = locations;
+    }
+    package.source = part.source_name.map(|name| (name, part.source_version.unwrap_or_default()));
+    package.architecture = part.architecture;
+    package.licence = part.licence.map(Licence::new);
+    package.sha1 = part.sha1;
+    if part.is_declared {
+        package.state = State::Declared;
+    }
+    package.confidence = match part.confidence.as_deref() {
+        Some("low") => Confidence::Low,
+        Some("medium") => Confidence::Medium,
+        _ => Confidence::High,
+    };
+    package.proof = match (part.proof_name, part.proof_text) {
+        (Some(text), _) => Proof::Name(text.into()),
+        (None, Some(text)) => Proof::VersionString(text.into()),
+        (None, None) => Proof::Record,
+    };
+    package
+}
+
+/// What the document says, else what the purl of a system's package says: `distro=debian-12`.
+fn distro(subject: &Subject, parts: &[Part]) -> Option<Distro> {
+    if let Some((id, version_id, name)) = &subject.distro {
+        let name = match (name.as_str(), version_id.as_str()) {
+            ("", "") => id.clone(),
+            ("", version) => format!("{id} {version}"),
+            (name, _) => name.to_owned(),
+        };
+        return Some(Distro { id: id.clone(), version_id: version_id.clone(), name, ..Distro::default() });
+    }
+    let qualifier = parts.iter().find_map(|part| {
+        let (_, qualifiers) = part.purl.split_once('?')?;
+        let qualifiers = qualifiers.split('#').next().unwrap_or_default();
+        qualifiers.split('&').find_map(|one| one.strip_prefix("distro="))
+    })?;
+    let (id, version_id) = qualifier.rsplit_once('-').unwrap_or((qualifier, ""));
+    Some(Distro {
+        id: id.to_owned(),
+        version_id: version_id.to_owned(),
+        name: format!("{id} {version_id}").trim_end().to_owned(),
+        ..Distro::default()
+    })
+}
+
+fn layer((layer, index): (BillLayer, u32)) -> LayerSummary {
+    LayerSummary {
+        index,
+        digest: layer.digest.and_then(|text| text.parse().ok()),
+        diff_id: layer.diff_id.and_then(|text| text.parse().ok()),
+        size: layer.size.unwrap_or_default(),
+        history: None,
+        created_by: layer.created_by,
+        origin: match layer.origin.as_deref() {
+            Some("base") => Origin::Base,
+            Some("app") => Origin::App,
+            _ => Origin::Unknown,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::{apk, dpkg, npm, python};
+
+    #[test]
+    fn ecosystems_are_those_of_the_collectors() {
+        for own in [&apk::APK, &dpkg::DEB, &npm::NPM, &python::PYPI] {
+            assert!(NAMED.contains(own), "{}", own.id);
+        }
+        assert!(NAMED.windows(2).all(|pair| (pair[0].id, pair[0].purl_type) < (pair[1].id, pair[1].purl_type)));
+    }
+
+    #[test]
+    fn equal_packages_become_one_and_edges_follow() {
+        let part = |purl: &str, dependencies: &[usize]| Part {
+            purl: purl.into(),
+            name: "x".into(),
+            dependencies: dependencies.to_vec(),
+            ..Part::default()
+        };
+        let parts = vec![
+            part("pkg:npm/c@1", &[1]),
+            part("pkg:npm/b@1", &[]),
+            Part { owner: Some(3), is_uncounted: true, ..part("pkg:npm/c@1", &[2]) },
+            part("pkg:deb/debian/a@1?arch=all&distro=debian-12", &[]),
+            part("pkg:brew/y@1", &[]),
+        ];
+        let made = inventory(Target::default(), Bill { parts, ..Bill::default() });
+        let shown: Vec<(&str, &str, &[u32], Option<u32>)> = made
+            .packages
+            .iter()
+            .map(|p| (p.purl.as_str(), p.ecosystem.id, p.dependencies.as_slice(), p.owner))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("pkg:brew/y@1", "other", &[][..], None),
+                ("pkg:deb/debian/a@1?arch=all&distro=debian-12", "deb", &[], None),
+                ("pkg:npm/b@1", "npm", &[], None),
+                ("pkg:npm/c@1", "npm", &[2, 3], Some(1)),
+            ]
+        );
+        assert_eq!(made.distro.map(|distro| (distro.id, distro.version_id)), Some(("debian".into(), "12".into())));
+    }
+}

@@ -1,0 +1,132 @@
+//! Bills of materials: what is written is read back as the same packages, by every format.
+
+use std::collections::BTreeSet;
+
+use careen::inventory::State;
+use careen::report::Report;
+
+use crate::links::recipes;
+use crate::support::image::Packing;
+use crate::support::run::{TODAY, careen, rendered, scan, scan_bytes, scan_file};
+
+const FORMATS: &[&str] =
+    &["cyclonedx", "cyclonedx-1.5", "cyclonedx-1.6", "cyclonedx-1.7", "spdx", "spdx-3", "spdx-tv", "json"];
+
+/// What a later comparison with advisories sees of a report.
+fn listed(report: &Report) -> BTreeSet<(String, String, String, bool, bool)> {
+    let of = |package: &careen::inventory::Package| {
+        let is_installed = package.state == State::Installed;
+        (package.purl.clone(), package.name.clone(), package.version.clone(), is_installed, package.is_counted)
+    };
+    report.packages.iter().map(of).collect()
+}
+
+#[test]
+fn every_format_is_read_back_as_the_same_packages() {
+    let mut packages = 0;
+    for (name, recipe) in [recipes("images"), recipes("hostile")].concat() {
+        let report = scan_bytes(&recipe.build().oci_archive(Packing::Zstd)).report();
+        packages += report.packages.len();
+        let gaps = report.limitations.iter().filter(|limitation| limitation.is_gap).count();
+        let before = listed(&report);
+        let reports = [report];
+        for format in FORMATS {
+            let document = rendered(&reports, format, false);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &document).unwrap();
+            let back = scan_file(file.path()).report();
+            assert_eq!(back.target.source, "sbom", "{name} {format}");
+            assert_eq!(listed(&back), before, "{name} {format}");
+            let gaps_back = back.limitations.iter().filter(|limitation| limitation.is_gap).count();
+            assert_eq!(gaps_back, gaps, "{name} {format}: what was not read is still known");
+            assert!(back.limitations.iter().any(|limitation| limitation.code == "packages-only"), "{name} {format}");
+        }
+    }
+    assert!(packages > 10, "there is something to compare");
+}
+
+#[test]
+fn a_document_is_converted_into_the_others_without_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let formats: Vec<&str> = FORMATS.iter().copied().filter(|format| *format != "json").collect();
+    let write = |arguments: &[&str]| {
+        let run = careen(arguments);
+        assert_eq!((run.code, run.stderr.as_str(), run.stdout.as_str()), (0, "", ""), "{arguments:?}");
+    };
+    for format in &formats {
+        write(&["sbom", "fixtures/demo/demo.tar", "-f", format, "-o", &at(format)]);
+    }
+    for from in &formats {
+        for to in &formats {
+            write(&["convert", &at(from), "-f", to, "-o", &at("converted")]);
+            let (converted, direct) = (std::fs::read(at("converted")).unwrap(), std::fs::read(at(to)).unwrap());
+            assert!(converted == direct, "{from} to {to}");
+        }
+    }
+    let json = format!("json={}", at("json"));
+    assert_eq!(careen(&["scan", "--today", TODAY, "fixtures/demo/demo.tar", "-q", "-o", &json]).code, 1);
+    write(&["convert", &at("json"), "-f", "spdx", "-o", &at("converted")]);
+    assert_eq!(std::fs::read(at("converted")).unwrap(), std::fs::read(at("spdx")).unwrap());
+}
+
+#[test]
+fn the_command_gives_no_verdict_but_tells_of_gaps() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, recipe) = recipes("hostile").into_iter().find(|(name, _)| name.starts_with("broken-databases")).unwrap();
+    let broken = folder.path().join("broken.tar");
+    std::fs::write(&broken, recipe.build().docker_archive()).unwrap();
+    let broken = broken.to_str().unwrap();
+
+    let run = careen(&["sbom", "fixtures/demo/demo.tar"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "what breaks the policy is not asked for");
+    assert!(run.stdout.contains("\"aggregate\": \"unknown\""));
+
+    let run = careen(&["sbom", broken]);
+    assert_eq!(run.code, 3);
+    assert!(
+        run.stderr.contains("not read: ") && run.stdout.contains("\"aggregate\": \"incomplete\""),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(careen(&["sbom", broken, "--allow-partial"]).code, 0);
+    assert!(careen(&["sbom", broken, "-f", "spdx-tv"]).stdout.contains("DocumentComment: <text>Incomplete: "));
+
+    for (arguments, code) in [
+        (&["sbom", "sbom:Cargo.toml"][..], 4),
+        (&["sbom", "sbom:missing.json"], 2),
+        (&["convert", "missing.json", "-f", "spdx"], 2),
+        (&["convert", "Cargo.toml", "-f", "spdx"], 4),
+        (&["convert", "Cargo.toml"], 2),
+        (&["sbom", "fixtures/demo/demo.tar", "-f", "sarif"], 2),
+    ] {
+        assert_eq!(careen(arguments).code, code, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_time_is_the_images_or_what_the_environment_says() {
+    let mut command = crate::support::run::command(&["sbom", "fixtures/demo/demo.tar"]);
+    command.env("SOURCE_DATE_EPOCH", "86400");
+    let run = crate::support::run::run(command, &[]);
+    assert!(run.stdout.contains("\"timestamp\": \"1970-01-02T00:00:00Z\""));
+    let mut command = crate::support::run::command(&["sbom", "fixtures/demo/demo.tar"]);
+    command.env("SOURCE_DATE_EPOCH", "yesterday");
+    assert_eq!(crate::support::run::run(command, &[]).code, 2);
+    let first = careen(&["sbom", "fixtures/demo/demo.tar"]).stdout;
+    assert_eq!(careen(&["sbom", "fixtures/demo/demo.tar"]).stdout, first);
+}
+
+#[test]
+fn a_bill_of_materials_is_judged_by_its_packages_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let bill = folder.path().join("demo.cdx.json");
+    let bill = bill.to_str().unwrap();
+    assert_eq!(careen(&["sbom", "fixtures/demo/demo.tar", "-o", bill]).code, 0);
+    let report = scan(bill).report();
+    let rules = crate::support::run::rules(&report);
+    assert_eq!(rules, ["base/eol-distro"], "the distribution is known, files and settings are not");
+    assert!(report.verdict.reason.ends_with("were not looked at"), "{}", report.verdict.reason);
+    let overwritten = careen(&["convert", bill, "-f", "spdx", "-o", bill]);
+    assert_eq!(overwritten.code, 2, "the input is not written over");
+}
