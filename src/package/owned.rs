@@ -71,11 +71,14 @@ fn records(packages: &[Package]) -> Records {
 }
 
 /// Whether a record in a folder above the file says what a version string in it says: a Java's `release` above its
-/// `libjvm.so`, or what stands beside a component of Bitnami. Either the name is the same or the version, and of that
-/// revisions of a build do not count.
+/// `libjvm.so`, or what stands beside a component of Bitnami. Names may
+/// differ where the version is the same, but for the revision of a build; of the same name, one may say less of it.
 fn is_recorded(package: &Package, records: &Records) -> bool {
     let says_it = |(name, version): &(String, String)| {
-        *name == package.name || *version == package.version || version.split('-').next() == Some(&package.version)
+        let said = &package.version;
+        let is_like =
+            *name == package.name && (version.starts_with(said.as_str()) || said.starts_with(version.as_str()));
+        is_like || version.split('-').next() == Some(said) || version == said
     };
     package.locations.iter().all(|location| {
         let mut folder = location.path.parent();

@@ -87,6 +87,7 @@ impl Collector for Programs {
                 "Rust programs that were built without cargo-auditable, and C libraries linked statically",
                 "Go programs of before Go 1.13, and the list of modules of those built without modules",
                 "versions that a program has in no text of a known form, such as those of Vault",
+                "the version of a main module that was told to the linker together with `-trimpath`, of which Go keeps no record",
                 "lists of crates, notes and bills of materials in programs of more than 64 MiB",
             ],
             references: &[
@@ -252,6 +253,10 @@ mod tests {
             .file("opt/bitnami/.bitnami_components.json", component)
             .file("opt/bitnami/apache/bin/httpd", text("Apache/2.4.57 (Unix)"))
             .file("opt/other/bin/httpd", text("Apache/2.4.57 (Unix)"))
+            .file("opt/java8/release", "JAVA_VERSION=\"1.8.0_392\"\n")
+            .file("opt/java8/jre/lib/amd64/server/libjvm.so", text(" JRE (1.8.0_392-b08), built"))
+            .file("app/node_modules/openssl/package.json", r#"{"name":"openssl","version":"2.0.0"}"#)
+            .file("app/node_modules/openssl/bin/openssl", text("OpenSSL 3.0.12 24 Oct 2023"))
             .file("opt/bitnami/apache/bin/openssl", text("OpenSSL 3.0.11 19 Sep 2023"));
         let inventory = assemble(&image);
         assert_eq!(
@@ -260,11 +265,14 @@ mod tests {
                 "pkg:bitnami/apache@2.4.57-3?arch=amd64&distro=debian-12",
                 "pkg:generic/httpd@2.4.57",
                 "pkg:generic/openssl@3.0.11",
+                "pkg:generic/openssl@3.0.12",
+                "pkg:generic/oracle/openjdk@1.8.0_392",
                 "pkg:generic/oracle/openjdk@17.0.9%2B9",
+                "pkg:npm/openssl@2.0.0",
                 "pkg:otp/erts@14.0.2",
             ]
         );
-        let erts = &inventory.packages[4];
+        let erts = &inventory.packages[7];
         assert_eq!((erts.locations.len(), erts.confidence), (2, crate::rule::Confidence::High));
         assert_eq!(inventory.packages[1].locations.len(), 1);
     }
