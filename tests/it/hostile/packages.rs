@@ -9,7 +9,7 @@ use careen::path::ImagePath;
 use careen::tree::{FileEntry, Node};
 
 /// Changed copies made of each file.
-const COPIES: u64 = 300;
+const COPIES: u64 = 1_000;
 
 /// What reading one file of a few kilobytes may take, in a debug build on a busy machine.
 const MOST: Duration = Duration::from_secs(5);
