@@ -111,6 +111,10 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
         if program.is_packed() {
             complain(facts, "it is packed by UPX, so what it was built from cannot be seen".to_owned());
         }
+        // what is there is read all the same
+        if let Some(flaw) = program.flaw {
+            facts.push(Fact::Oddity(format!("it is damaged: {flaw}; what its compiler left may be missed").into()));
+        }
         // symbols kept apart have the sections of their program, without contents
         let has_contents = |name| program.section(name).is_some_and(|section| !section.is_empty());
         match GoBuildInfo::of(program) {
@@ -216,6 +220,9 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_a_gap() {
         let broken = Elf::new().data(".go.buildinfo", 0x8000, b"\xff Go buildinf:\x08\x02").build();
+        // the table of sections is at its end
+        let mut cut = rust(r#"{"packages":[]}"#);
+        cut.truncate(cut.len() - 10);
         let cases = [
             (broken, 1, 0),
             (go("dep\tonly\n later\n"), 1, 0),
@@ -225,6 +232,7 @@ mod tests {
             (Elf::new().section(".dep-v0", "").data(".go.buildinfo", 0x8000, "").build(), 0, 0),
             (Elf::new().data("x", 0x8000, "UPX!").without_sections().build(), 1, 0),
             (b"\x7fELF\x02".to_vec(), 0, 1),
+            (cut, 0, 1),
             (b"MZ is how this text begins".to_vec(), 0, 0),
         ];
         for (index, (program, gaps, notes)) in cases.into_iter().enumerate() {
