@@ -1,6 +1,8 @@
 //! Every reader of packages on small sound files with bytes changed, cut out and doubled: none panics, none stalls,
 //! and none makes much of little. The same readers are targets in `fuzz`, for longer runs.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+
 use std::time::{Duration, Instant};
 
 use careen::collect::{Delivery, Facts, File, HEAD, Selectors};
