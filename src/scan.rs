@@ -398,10 +398,13 @@ fn report(mut inventory: Inventory, findings: Vec<Finding>, options: &Options<'_
     findings.retain(|judged| judged.action != Action::Ignore);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
     inventory.limitations.sort();
-    let data = BTreeMap::from([
+    let mut data = BTreeMap::from([
         ("rules", rules().len().into()),
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
+    if !inventory.content_sets.is_empty() {
+        data.insert("content_sets", serde_json::json!(inventory.content_sets));
+    }
     Report {
         version: env!("CARGO_PKG_VERSION"),
         target: summary(&inventory),

@@ -65,6 +65,9 @@ const NAMES: &[(&str, &str)] = &[
     ("expat", "MIT"),
     ("mit", "MIT"),
     ("opensource.org/licenses/mit", "MIT"),
+    ("gnu affero general public v3", "AGPL-3.0-only"),
+    // the crate takes it for the third
+    ("gnu gpl v2", "GPL-2.0-only"),
     ("isc", "ISC"),
     ("mozilla public 2.0", "MPL-2.0"),
     ("mpl 2.0", "MPL-2.0"),
@@ -79,7 +82,7 @@ const NAMES: &[(&str, &str)] = &[
 fn identifier(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let bare = lower.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
-    let words = bare.split(|c: char| c == ' ' || c == ',').map(|word| word.trim_end_matches('/'));
+    let words = bare.split([' ', ',']).map(|word| word.trim_end_matches('/'));
     let words = words.filter(|word| !matches!(*word, "" | "-" | "the" | "license" | "licence" | "version" | "v"));
     let bare = words.collect::<Vec<_>>().join(" ");
     NAMES.iter().find(|(known, _)| *known == bare).map(|(_, identifier)| *identifier)
@@ -124,6 +127,66 @@ fn expression(text: &str) -> Option<String> {
     if let Some(identifier) = identifier(text) {
         return Some(identifier.to_owned());
     }
+    // `ISC License (ISCL)`, `GNU General Public License v3 or later (GPLv3+)`
+    if let Some((name, short)) = text.strip_suffix(')').and_then(|text| text.rsplit_once(" ("))
+        && name.to_ascii_lowercase().contains("license")
+    {
+        return identifier(name).map(str::to_owned).or_else(|| told_loosely(short));
+    }
+    told_loosely(text)
+}
+
+/// Short names that Fedora and those who followed it gave to licences before they took over SPDX's, besides those of
+/// the GPL's family ("Licensing:Main", the column "Short Name"). `BSD`, `MPL` and `Public Domain` say no one text.
+const SHORT_NAMES: &[(&str, &str)] = &[
+    ("Boost", "BSL-1.0"),
+    ("CC0", "CC0-1.0"),
+    ("MPLv1.0", "MPL-1.0"),
+    ("MPLv1.1", "MPL-1.1"),
+    ("MPLv2.0", "MPL-2.0"),
+    ("OFL", "OFL-1.1"),
+    ("zlib", "Zlib"),
+];
+
+/// The expression that short names of Fedora make: `(LGPLv2+ or MIT) and ASL 2.0`.
+fn of_fedora(text: &str) -> Option<String> {
+    let spaced = text.replace('(', " ( ").replace(')', " ) ");
+    let spaced = spaced.replace("ASL 2.0", "Apache-2.0").replace("Artistic 2.0", "Artistic-2.0");
+    let words = spaced.split_ascii_whitespace().map(|word| {
+        if let Some((_, identifier)) = SHORT_NAMES.iter().find(|(short, _)| *short == word) {
+            return (*identifier).to_owned();
+        }
+        match word {
+            "and" | "AND" | "or" | "OR" => word.to_ascii_uppercase(),
+            "GPL+" => "GPL-1.0-or-later".to_owned(),
+            "LGPL+" => "LGPL-2.0-or-later".to_owned(),
+            _ => of_family(word).unwrap_or_else(|| word.to_owned()),
+        }
+    });
+    let spelt = words.collect::<Vec<_>>().join(" ").replace("( ", "(").replace(" )", ")");
+    Expression::parse(&spelt).is_ok().then_some(spelt)
+}
+
+/// `LGPL-2.0-or-later` of `LGPLv2+`.
+fn of_family(word: &str) -> Option<String> {
+    let (family, version) = word.split_once('v').filter(|(family, _)| matches!(*family, "GPL" | "LGPL" | "AGPL"))?;
+    let (version, last) = version.strip_suffix('+').map_or((version, "only"), |version| (version, "or-later"));
+    let minor = if version.contains('.') { "" } else { ".0" };
+    Some(format!("{family}-{version}{minor}-{last}"))
+}
+
+/// Names that leave the version or the variant open, for which the crate takes one of several.
+const OPEN: &[&str] = &["AGPL", "Apache", "ASL", "BSD", "EPL", "GFDL", "GPL", "LGPL", "MPL", "CC-BY", "CDDL"];
+
+/// The expression, with the habits of packagers allowed for.
+fn told_loosely(text: &str) -> Option<String> {
+    if let Some(expression) = of_fedora(text) {
+        return Some(expression);
+    }
+    let mut words = text.split(|c: char| c.is_whitespace() || "()/,".contains(c));
+    if words.any(|word| OPEN.iter().any(|open| open.eq_ignore_ascii_case(word))) {
+        return None;
+    }
     let canonical = Expression::canonicalize(text).ok().flatten();
     let text = canonical.as_deref().unwrap_or(text);
     let parsed = Expression::parse_mode(text, ParseMode::LAX).ok()?;
@@ -144,12 +207,29 @@ mod tests {
             ("MIT/Apache-2.0", Some("MIT OR Apache-2.0")),
             ("Apache 2.0", Some("Apache-2.0")),
             ("GPLv2+ and MIT", Some("GPL-2.0-or-later AND MIT")),
+            ("LGPLv2+", Some("LGPL-2.0-or-later")),
+            (
+                "(LGPLv2.1+ or GPLv3) and ASL 2.0 and zlib",
+                Some("(LGPL-2.1-or-later OR GPL-3.0-only) AND Apache-2.0 AND Zlib"),
+            ),
+            ("GPL+ or Artistic 2.0", Some("GPL-1.0-or-later OR Artistic-2.0")),
+            ("GPLv2+ and BSD", None),
+            ("GPLv9", None),
+            ("BSD", None),
+            ("LGPL/MIT", None),
             ("GPL-2.0-only", Some("GPL-2.0-only")),
             ("MIT License", Some("MIT")),
             ("The Apache License, Version 2.0", Some("Apache-2.0")),
             ("Apache License 2.0", Some("Apache-2.0")),
             ("https://www.apache.org/licenses/LICENSE-2.0.txt", Some("Apache-2.0")),
             ("BSD License", None),
+            ("ISC License (ISCL)", Some("ISC")),
+            ("Mozilla Public License 2.0 (MPL 2.0)", Some("MPL-2.0")),
+            ("GNU General Public License v3 or later (GPLv3+)", Some("GPL-3.0-or-later")),
+            ("GNU Lesser General Public License v2 or later (LGPLv2+)", Some("LGPL-2.0-or-later")),
+            ("GNU Affero General Public License v3", Some("AGPL-3.0-only")),
+            ("Other/Proprietary License", None),
+            ("MIT License, BSD License", None),
             ("see LICENSE", None),
             ("", None),
         ];

@@ -8,60 +8,11 @@ use crate::path::ImagePath;
 use crate::rule::Confidence;
 use crate::tree::Node;
 
+use super::ecosystem::NAMED;
 use super::owned;
 
-/// All known ecosystems, sorted by id.
-static ECOSYSTEMS: &[Ecosystem] = &[
-    system("alpm"),
-    system("apk"),
-    other("bitnami"),
-    other("cargo"),
-    other("cocoapods"),
-    other("composer"),
-    other("conan"),
-    system("conda"),
-    other("cpan"),
-    generic("cpan"),
-    other("cran"),
-    system("deb"),
-    system("ebuild"),
-    other("gem"),
-    other("generic"),
-    other("github"),
-    other("golang"),
-    other("hackage"),
-    other("hex"),
-    other("julia"),
-    generic("jvm"),
-    other("luarocks"),
-    other("maven"),
-    other("npm"),
-    other("nuget"),
-    system("opkg"),
-    other("otp"),
-    other("pear"),
-    other("pub"),
-    other("pypi"),
-    system("rpm"),
-    other("swift"),
-    generic("wordpress"),
-    other("wordpress-plugin"),
-    other("wordpress-theme"),
-];
 /// What a purl of any other type is.
 static OTHER: Ecosystem = Ecosystem { id: "other", purl_type: "generic", is_system: false };
-
-const fn system(id: &'static str) -> Ecosystem {
-    Ecosystem { id, purl_type: id, is_system: true }
-}
-
-const fn other(id: &'static str) -> Ecosystem {
-    Ecosystem { id, purl_type: id, is_system: false }
-}
-
-const fn generic(id: &'static str) -> Ecosystem {
-    Ecosystem { id, purl_type: "generic", is_system: false }
-}
 
 /// Makes the inventory; `target` says what the user asked for.
 pub fn inventory(target: Target, bill: Bill) -> Inventory {
@@ -100,7 +51,7 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
 
 fn package(part: Part) -> Package {
     let purl_type = part.purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let find = |id: &str| ECOSYSTEMS.iter().find(|known| known.id == id && known.purl_type == purl_type);
+    let find = |id: &str| NAMED.iter().find(|known| known.id == id && known.purl_type == purl_type);
     let ecosystem = part.ecosystem.as_deref().and_then(find).or_else(|| find(purl_type)).unwrap_or(&OTHER);
     let mut locations: Vec<PackageLocation> = part
         .places
@@ -191,9 +142,9 @@ mod tests {
     #[test]
     fn ecosystems_are_those_of_the_collectors() {
         for own in [&apk::APK, &dpkg::DEB, &npm::NPM, &python::PYPI] {
-            assert!(ECOSYSTEMS.contains(own), "{}", own.id);
+            assert!(NAMED.contains(own), "{}", own.id);
         }
-        assert!(ECOSYSTEMS.windows(2).all(|pair| (pair[0].id, pair[0].purl_type) < (pair[1].id, pair[1].purl_type)));
+        assert!(NAMED.windows(2).all(|pair| (pair[0].id, pair[0].purl_type) < (pair[1].id, pair[1].purl_type)));
     }
 
     #[test]

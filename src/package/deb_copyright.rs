@@ -19,6 +19,9 @@ const LICENCES: usize = 100;
 
 const KEY: &str = "licence";
 
+/// Folder of the texts that many packages share (package base-files).
+const COMMON: &[u8] = b"/usr/share/common-licenses/";
+
 impl Collector for DebCopyright {
     fn id(&self) -> &'static str {
         "deb-copyright"
@@ -92,7 +95,6 @@ fn parse(bytes: &[u8]) -> Vec<String> {
         }
         return names;
     }
-    const COMMON: &[u8] = b"/usr/share/common-licenses/";
     for found in memchr::memmem::find_iter(bytes, COMMON) {
         let rest = bytes.get(found.saturating_add(COMMON.len())..).unwrap_or_default();
         let end = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || b"-.+".contains(b))).unwrap_or(rest.len());

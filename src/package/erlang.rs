@@ -8,13 +8,10 @@ use crate::path::ImagePath;
 use crate::rule::Confidence;
 use crate::size::ByteSize;
 
-use super::ecosystem::HEX;
+use super::ecosystem::{HEX, OTP};
 use super::literal::split_at;
 use super::purl;
 use super::text::{complain, field};
-
-/// Applications that come with Erlang/OTP or Elixir.
-static OTP: Ecosystem = Ecosystem { id: "otp", purl_type: "otp", is_system: false };
 
 /// Erlang/OTP as a whole.
 static ERLANG: Ecosystem = Ecosystem { id: "generic", purl_type: "generic", is_system: false };

@@ -67,7 +67,7 @@ impl Collector for Jvm {
             title: "Java runtimes",
             reads: "Version, vendor and architecture of each runtime, from the file that every build of Java 7 and later \
                 writes at its root. All builds of OpenJDK but Zulu go by the name of OpenJDK.",
-            not_seen: &["runtimes whose `release` was deleted", "native images of GraalVM"],
+            not_seen: &["runtimes whose `release` was deleted", "the runtime inside of native images of GraalVM"],
             references: &["https://openjdk.org/jeps/223"],
         })
     }

@@ -1,12 +1,12 @@
 //! Package ecosystems: each one file here and one line in [`COLLECTORS`].
 //!
 //! A collector says which files it wants, and makes a [`PackageFact`](crate::collect::PackageFact) of each package
-//! it reads there: [`purl::fact`] for packages of a language, which have their purl at once. What live names make
+//! it reads there: `purl::fact` for packages of a language, which have their purl at once. What live names make
 //! such a file the proof of an installed package is told by [`Collector::accepts`]; the rest (layers, what was
 //! removed, owners, dependencies, one entry for each package) is done for all of them in one place:
 //! `collect/packages.rs`, `collect/removed.rs`, `owned.rs`, `dependency.rs`. Lock files make facts whose state is
 //! [`Declared`](crate::inventory::State::Declared). What is not understood is a
-//! [`Gap`](crate::collect::Fact::Gap): [`text::complain`].
+//! [`Gap`](crate::collect::Fact::Gap): `text::complain`.
 
 mod accounts;
 mod apk;
@@ -101,7 +101,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::pipenv::PIPENV_LOCK,
     &lock::pnpm::PNPM_LOCK,
     &lock::poetry::POETRY_LOCK,
-    &lock::pylock::PYLOCK,
+    &lock::pylock::Pylock,
     &lock::requirements::REQUIREMENTS,
     &lock::sbt::SBT_LOCK,
     &lock::swift::SWIFT_LOCK,

@@ -49,14 +49,54 @@ impl Collector for Owners {
     }
 }
 
+/// Names and versions that records in a folder give.
+type Records = HashMap<ImagePath, Vec<(String, String)>>;
+
+/// Folders above a file that are looked at for a record of it.
+const ABOVE: usize = 8;
+
+/// The records of packages that are told by their own files, by the folders of these.
+fn records(packages: &[Package]) -> Records {
+    let mut records = Records::new();
+    let told = |package: &&Package| {
+        package.proof == Proof::Record && package.state == State::Installed && !package.ecosystem.is_system
+    };
+    for package in packages.iter().filter(told) {
+        for location in &package.locations {
+            let record = (package.name.clone(), package.version.clone());
+            records.entry(location.path.parent()).or_default().push(record);
+        }
+    }
+    records
+}
+
+/// Whether a record in a folder above the file says what a version string in it says: a Java's `release` above its
+/// `libjvm.so`, or what stands beside a component of Bitnami. Either the name is the same or the version, and of that
+/// revisions of a build do not count.
+fn is_recorded(package: &Package, records: &Records) -> bool {
+    let says_it = |(name, version): &(String, String)| {
+        *name == package.name || *version == package.version || version.split('-').next() == Some(&package.version)
+    };
+    package.locations.iter().all(|location| {
+        let mut folder = location.path.parent();
+        (0..ABOVE).any(|_| {
+            let is_said = records.get(&folder).is_some_and(|records| records.iter().any(says_it));
+            folder = folder.parent();
+            is_said
+        })
+    })
+}
+
 /// Sorts packages and makes those that are equal one, with all their locations. Leaves out what is only declared and
-/// also installed, and what is only guessed and belongs to a package.
+/// also installed, and what is only guessed and belongs to a package or is recorded beside.
 ///
 /// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
 pub(super) fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
     let mut places = vec![0; packages.len()];
+    let is_guess = |package: &Package| matches!(package.proof, Proof::VersionString(_));
+    let records = if packages.iter().any(is_guess) { records(&packages) } else { Records::new() };
     let is_guessed_of_another =
-        |package: &Package| matches!(package.proof, Proof::VersionString(_)) && owner(package, owned).is_some();
+        |package: &Package| is_guess(package) && (owner(package, owned).is_some() || is_recorded(package, &records));
     let packages = packages.into_iter().enumerate();
     let mut sorted: Vec<(usize, Package)> = packages.filter(|(_, package)| !is_guessed_of_another(package)).collect();
     sorted.sort_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then_with(|| a.locations.cmp(&b.locations)));
@@ -138,7 +178,9 @@ impl<'a> Resolver<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::inventory::State;
+    use crate::format::testing::Elf;
+    use crate::inventory::{Package, State};
+    use crate::package::rpm::testing;
     use crate::package::testing::{Image, assemble, packages};
 
     const STATUS: &str = "Package: six\nStatus: install ok installed\nVersion: 1.16.0-4\nArchitecture: all\n\n\
@@ -178,6 +220,53 @@ mod tests {
                 ("pypi", "six", Some("six")),
             ]
         );
+    }
+
+    /// Each kind of system lists the files by the names they had before `/usr` was merged.
+    #[test]
+    fn every_system_owns_what_its_package_brought_also_through_links() {
+        let library = "lib/python3/six.dist-info/METADATA";
+        let rpm = testing::ndb(&[testing::blob(&[
+            (1000, testing::text("a")),
+            (1001, testing::text("1")),
+            (1002, testing::text("1")),
+            (1117, testing::texts(&["node", "METADATA"])),
+            (1116, testing::numbers(&[0, 1])),
+            (1118, testing::texts(&["/bin/", "/lib/python3/six.dist-info/"])),
+        ])]);
+        let apk = "P:a\nV:1-r0\nF:bin\nR:node\nF:lib/python3/six.dist-info\nR:METADATA\n\n";
+        let files = format!("/bin/node\n/{library}\n");
+        let stanza = "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n";
+        let pacman = format!("%FILES%\nbin/node\n{library}\n");
+        let portage = format!("obj /bin/node 0123 1\nobj /{library} 0123 1\n");
+        let databases: &[&[(&str, &[u8])]] = &[
+            &[("lib/apk/db/installed", apk.as_bytes())],
+            &[("var/lib/dpkg/status", stanza.as_bytes()), ("var/lib/dpkg/info/a.list", files.as_bytes())],
+            &[("usr/lib/opkg/status", stanza.as_bytes()), ("usr/lib/opkg/info/a.list", files.as_bytes())],
+            &[
+                ("var/lib/pacman/local/a-1-1/desc", b"%NAME%\na\n\n%VERSION%\n1-1\n"),
+                ("var/lib/pacman/local/a-1-1/files", pacman.as_bytes()),
+            ],
+            &[("var/db/pkg/dev-lang/a-1/CONTENTS", portage.as_bytes())],
+            &[("usr/lib/sysimage/rpm/Packages.db", &rpm)],
+        ];
+        for database in databases {
+            let node = Elf::new().section(".rodata", "\0node.js/v20.9.0\0").build();
+            let image = Image::new()
+                .link("bin", "usr/bin")
+                .link("lib", "usr/lib")
+                .file("usr/bin/node", &node)
+                .file(&format!("usr/{library}"), "Name: six\nVersion: 1.16.0\n");
+            let image = database.iter().fold(image, |image, (path, content)| image.file(path, content));
+            let inventory = assemble(&image);
+            // the binary is the package's, and six is told as its part
+            let owner = |package: &Package| Some(&inventory.packages[package.owner? as usize].ecosystem.is_system);
+            let owners: Vec<_> = inventory.packages.iter().map(|p| (p.name == "six", owner(p).is_some())).collect();
+            let seen = packages(&inventory);
+            assert!(owners.len() == 2 && owners.iter().all(|(is_six, is_owned)| is_six == is_owned), "{seen:?}");
+            let alone = assemble(&Image::new().file("opt/bin/node", &node));
+            assert_eq!(packages(&alone), ["node 20.9.0 /opt/bin/node"]);
+        }
     }
 
     #[test]

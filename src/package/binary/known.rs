@@ -9,7 +9,7 @@ use memchr::{memchr_iter, memmem};
 
 use crate::collect::{Facts, PackageFact};
 use crate::inventory::{Ecosystem, Proof};
-use crate::package::purl;
+use crate::package::{ecosystem::OTP, purl};
 use crate::rule::Confidence;
 
 /// Software without a package manager.
@@ -46,22 +46,31 @@ enum Find {
     InName,
     /// In front of a build's host and time, without any mark between (`7.2.4builder-17048128410000000000`), and alone.
     Build,
-    /// In front of a revision: `2.8.3-86e043a`.
-    Revision,
+    /// Behind the text, with at least three numbers and whatever packagers add, up to `, released `.
+    Released(&'static str),
+    /// A text of its own with three numbers, the one nearest to this one, with so many bytes between at most. Compilers
+    /// put the texts of a source file next to each other.
+    Beside(&'static str, usize),
 }
 
-use Find::{After, Before, Build, Dated, InName, InParentheses, OfName, Revision};
+use Find::{After, Before, Beside, Build, Dated, InName, InParentheses, OfName, Released};
 
 /// Sorted by program. Programs written in Go (Consul, etcd, Traefik, Vault) tell their version by themselves.
 static KNOWN: &[Known] = &[
-    Known { program: "bash", names: &["bash"], find: &[After("@(#)Bash version ", 2, "")] },
+    Known { program: "bash", names: &["bash", "bash-static"], find: &[After("@(#)Bash version ", 2, "")] },
     Known { program: "busybox", names: &["busybox*"], find: &[After("BusyBox v", 2, "")] },
+    Known { program: "consul", names: &["consul"], find: &[After("CONSUL_VERSION: ", 3, "")] },
     Known { program: "curl", names: &["curl"], find: &[After("curl ", 2, " (")] },
     Known { program: "curl", names: &["libcurl.so*", "libcurl-*"], find: &[After("libcurl/", 2, "")] },
     Known { program: "erts", names: &["beam.smp", "beam"], find: &[After("(BEAM) emulator version ", 2, "")] },
-    Known { program: "haproxy", names: &["haproxy"], find: &[Revision] },
+    Known { program: "haproxy", names: &["haproxy"], find: &[Released(" version ")] },
     Known { program: "httpd", names: &["httpd", "apache2"], find: &[After("Apache/", 3, "")] },
-    Known { program: "julia", names: &["libjulia-internal.so.*", "libjulia.so.*"], find: &[InName] },
+    Known {
+        program: "julia",
+        names: &["libjulia-internal.so.*", "libjulia.so.*"],
+        find: &[InName, Beside("julia version %s\n", 64)],
+    },
+    Known { program: "lighttpd", names: &["lighttpd"], find: &[After("lighttpd/", 3, "")] },
     Known {
         program: "lua",
         names: &["lua", "lua5*", "luac*", "liblua*"],
@@ -69,7 +78,18 @@ static KNOWN: &[Known] = &[
     },
     Known { program: "mariadb", names: &["mariadbd", "mariadb", "mysqld", "mysql"], find: &[Before("-MariaDB")] },
     Known { program: "memcached", names: &["memcached"], find: &[After("memcached ", 2, "")] },
-    Known { program: "mysql", names: &["mysqld", "mysql"], find: &[After("mysql-", 3, "")] },
+    // the keys of what it tells of its build
+    Known {
+        program: "mongodb",
+        names: &["mongod", "mongos"],
+        find: &[Beside("distmod", 512), Beside("distarch", 512)],
+    },
+    // what it writes into its log of changes; or a folder of its sources
+    Known {
+        program: "mysql",
+        names: &["mysqld", "mysql"],
+        find: &[After("\0MySQL ", 3, "\0"), After("mysql-", 3, "")],
+    },
     Known {
         program: "nginx",
         names: &["nginx", "openresty", "angie"],
@@ -104,7 +124,9 @@ static KNOWN: &[Known] = &[
 pub(super) fn push(name: &[u8], bytes: &[u8], facts: &mut Facts) {
     for known in KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name, pattern))) {
         let Some((version, text)) = known.find.iter().find_map(|find| find.in_file(name, bytes)) else { continue };
-        if let Some(fact) = purl::fact(&GENERIC, known.program, &version) {
+        // the runtime is an application of its own, whose resource file may stand elsewhere
+        let ecosystem = if known.program == "erts" { &OTP } else { &GENERIC };
+        if let Some(fact) = purl::fact(ecosystem, known.program, &version) {
             let proof = Proof::VersionString(text.into());
             facts.package(PackageFact { confidence: Some(Confidence::Medium), proof, ..fact });
         }
@@ -130,7 +152,7 @@ impl Find {
                 // Ruby's patch level
                 let end = tail.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(tail.len());
                 let follows = then.is_empty() || tail.get(end..)?.starts_with(then.as_bytes());
-                follows.then(|| (version.to_owned(), format!("{anchor}{version}")))
+                follows.then(|| (version.to_owned(), format!("{}{version}", anchor.trim_start_matches('\0'))))
             }),
             Dated(anchor) => behind(bytes, anchor).find_map(|rest| {
                 let version = version_at(rest, 2)?;
@@ -176,14 +198,26 @@ impl Find {
                 let version = standing_alone(text, bytes)?;
                 Some((version.to_owned(), text.to_owned()))
             }),
-            Revision => memchr_iter(b'-', bytes).take(PLACES.saturating_mul(100)).find_map(|at| {
-                let version = version_before(bytes.get(..at)?)?;
-                let rest = bytes.get(at.checked_add(1)?..)?;
-                let digits = rest.iter().take(VERSION).take_while(|byte| byte.is_ascii_hexdigit()).count();
-                let start = at.checked_sub(version.len().checked_add(1)?)?;
-                let is_text = bytes.get(start) == Some(&0) && rest.get(digits) == Some(&0);
-                let revision = std::str::from_utf8(rest.get(..digits)?).ok()?;
-                (is_text && digits >= 7).then(|| (version.to_owned(), format!("{version}-{revision}")))
+            Released(anchor) => behind(bytes, anchor).find_map(|rest| {
+                let version = version_at(rest, 3)?;
+                let tail = rest.get(version.len()..)?;
+                let tail = tail.get(..VERSION).unwrap_or(tail);
+                let end = tail.iter().position(|byte| b", \0".contains(byte))?;
+                let is_released = tail.get(end..)?.starts_with(b", released ");
+                is_released.then(|| (version.to_owned(), format!("{}{version}", anchor.trim_start())))
+            }),
+            Beside(anchor, distance) => memmem::find_iter(bytes, anchor).take(PLACES).find_map(|at| {
+                let start = at.saturating_sub(distance);
+                let end = at.saturating_add(anchor.len()).saturating_add(distance);
+                let near = bytes.get(start..end).or_else(|| bytes.get(start..))?;
+                let zeros: Vec<usize> = memchr_iter(0, near).collect();
+                let texts = zeros.iter().zip(zeros.iter().skip(1)).filter_map(|(before, after)| {
+                    let text = near.get(before.checked_add(1)?..*after)?;
+                    let version = version_at(text, 3).filter(|version| version.len() == text.len())?;
+                    Some((start.saturating_add(*before).abs_diff(at), version))
+                });
+                let (_, version) = texts.min_by_key(|(distance, _)| *distance)?;
+                Some((version.to_owned(), version.to_owned()))
             }),
         }
     }
@@ -277,12 +311,23 @@ mod tests {
             ("curl", "curl 8.4.0 (x86_64-pc-linux-gnu) %s", "curl 8.4.0"),
             ("libcurl.so.4.8.0", "libcurl/8.4.0-DEV", "curl 8.4.0"),
             ("beam.smp", "(BEAM) emulator version 14.0.2", "erts 14.0.2"),
-            ("haproxy", "2.8.3-86e043a\0HAProxy version %s %s", "haproxy 2.8.3"),
+            ("bash-static", "@(#)Bash version 5.2.15(1) release GNU", "bash 5.2.15"),
+            ("consul", "<!-- CONSUL_VERSION: 1.15.2 -->", "consul 1.15.2"),
+            ("haproxy", "2.8.3-86e043a\0 version 2.8.3-86e043a, released 2023/09/07", "haproxy 2.8.3"),
+            ("haproxy", " version 2.6.12-1+deb12u4, released 2026/10/17", "haproxy 2.6.12"),
             ("httpd", "Apache/2.4.57 (Unix)", "httpd 2.4.57"),
             ("libjulia-internal.so.1.9.3", "", "julia 1.9.3"),
+            ("libjulia.so.1.4", "1.4.1\0julia version %s\n\0(julia) malloc", "julia 1.4.1"),
+            ("lighttpd", "lighttpd/1.4.69 (ssl) - a light and fast webserver", "lighttpd 1.4.69"),
             ("lua5.4", "Lua 5.4.6  Copyright (C) 1994-2023 Lua.org, PUC-Rio", "lua 5.4.6"),
             ("mariadbd", "10.11.5-MariaDB-1:10.11.5+maria~ubu2204", "mariadb 10.11.5"),
             ("mysqld", "10.5.8-MariaDB", "mariadb 10.5.8"),
+            (
+                "mongod",
+                "1.2.11\0zlib 1.2.11\0EndStartupOptionParsing\x003.6.8\0mozjs\0distmod\0distarch",
+                "mongodb 3.6.8",
+            ),
+            ("mysqld", "As of MySQL 8.0.27, no longer\0MySQL 8.0.28\0./storage/", "mysql 8.0.28"),
             ("mysqld", "/build/mysql-8.0.35/sql", "mysql 8.0.35"),
             ("memcached", "memcached 1.6.22\n", "memcached 1.6.22"),
             ("nginx", "nginx version: nginx/1.25.3", "nginx 1.25.3"),

@@ -6,6 +6,7 @@
 mod cargo;
 mod go;
 mod known;
+mod native_image;
 mod note;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, Select, View};
@@ -79,18 +80,20 @@ impl Collector for Programs {
         Some(&About {
             title: "Programs",
             reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
-                    the crates it was built of. Of ELF package notes: name and version of the package. Where no package owns the file, \
+                    the crates it was built of. Of ELF package notes: name and version of the package. Of native images of GraalVM: the components that \
+                    the bill of materials in them names. Where no package owns the file, \
                     also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
             not_seen: &[
                 "Rust programs that were built without cargo-auditable, and C libraries linked statically",
                 "Go programs of before Go 1.13, and the list of modules of those built without modules",
-                "versions that a program has in no text of a known form, such as those of MongoDB and Vault",
-                "lists of crates and notes in programs of more than 64 MiB",
+                "versions that a program has in no text of a known form, such as those of Vault",
+                "lists of crates, notes and bills of materials in programs of more than 64 MiB",
             ],
             references: &[
                 "https://pkg.go.dev/debug/buildinfo",
                 "https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md",
                 "https://systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES/",
+                "https://www.graalvm.org/latest/security-guide/native-image/sbom/",
             ],
         })
     }
@@ -133,6 +136,7 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
         }
         if program.format == ProgramFormat::Elf {
             note::push(program, facts);
+            native_image::push(program, facts);
         }
     }
 }
@@ -256,6 +260,36 @@ mod tests {
         assert_eq!(needed, [0, 1]);
         let told: Vec<_> = inventory.limitations.iter().map(|told| told.is_gap).collect();
         assert_eq!(told, [true], "the crate whose name is no name is told");
+    }
+
+    #[test]
+    fn what_a_record_beside_says_too_is_told_once() {
+        let text = |text: &str| Elf::new().section(".rodata", format!("\0{text}\0")).build();
+        let release = "JAVA_VERSION=\"17.0.9\"\nJAVA_RUNTIME_VERSION=\"17.0.9+9\"\n";
+        let component = r#"{"apache":{"version":"2.4.57-3","arch":"amd64","distro":"debian-12","type":"NAMI"}}"#;
+        let image = Image::new()
+            .file("opt/java/release", release)
+            .file("opt/java/lib/server/libjvm.so", text("OpenJDK VM (17.0.9+9) for linux-amd64 JRE (17.0.9+9), built"))
+            .file("usr/lib/erlang/erts-14.0.2/bin/beam.smp", text("(BEAM) emulator version 14.0.2"))
+            .file("usr/lib/erlang/lib/erts-14.0.2/ebin/erts.app", "{application, erts, [{vsn, \"14.0.2\"}]}.")
+            .file("opt/bitnami/.bitnami_components.json", component)
+            .file("opt/bitnami/apache/bin/httpd", text("Apache/2.4.57 (Unix)"))
+            .file("opt/other/bin/httpd", text("Apache/2.4.57 (Unix)"))
+            .file("opt/bitnami/apache/bin/openssl", text("OpenSSL 3.0.11 19 Sep 2023"));
+        let inventory = assemble(&image);
+        assert_eq!(
+            purls(&inventory),
+            [
+                "pkg:bitnami/apache@2.4.57-3?arch=amd64&distro=debian-12",
+                "pkg:generic/httpd@2.4.57",
+                "pkg:generic/openssl@3.0.11",
+                "pkg:generic/oracle/openjdk@17.0.9%2B9",
+                "pkg:otp/erts@14.0.2",
+            ]
+        );
+        let erts = &inventory.packages[4];
+        assert_eq!((erts.locations.len(), erts.confidence), (2, crate::rule::Confidence::High));
+        assert_eq!(inventory.packages[1].locations.len(), 1);
     }
 
     #[test]

@@ -14,18 +14,18 @@ pub(in crate::package) static GRADLE_LOCK: LockFile = LockFile {
     id: "gradle-lock",
     ecosystem: &MAVEN,
     // buildscript-gradle.lockfile, settings-gradle.lockfile
-    select: &[Select::Suffix("gradle.lockfile")],
+    select: &[
+        Select::Suffix("gradle.lockfile"),
+        // one for each configuration, as Gradle wrote before version 7, without `=`
+        Select::In("dependency-locks", ".lockfile"),
+    ],
     limit: ByteSize::mib(8),
     read,
     about: &About {
         title: "Lock files of Gradle",
         reads: "Group, name and version of all modules that a build asks for, those of all configurations and of the \
-            build script.",
-        not_seen: &[
-            "the files of single configurations that Gradle wrote before version 7, in `gradle/dependency-locks`",
-            "which module needs which: the file does not tell",
-            FOREIGN_UNSEEN,
-        ],
+            build script, in one file or, as before Gradle 7, in one for each configuration.",
+        not_seen: &["which module needs which: the file does not tell", FOREIGN_UNSEEN],
         references: &["https://docs.gradle.org/current/userguide/dependency_locking.html"],
     },
 };
@@ -62,6 +62,13 @@ empty=annotationProcessor
         let expected = ["maven/junit/junit@4.13.2", "maven/org.springframework/spring-asm@3.1.3.RELEASE"];
         assert_eq!(shown("app/gradle.lockfile", LOCK), expected);
         assert_eq!(shown("buildscript-gradle.lockfile", LOCK.replace('\n', "\r\n")), expected);
+    }
+
+    #[test]
+    fn files_of_single_configurations_are_read() {
+        let lock = "# Manual edits can break the build\norg.springframework:spring-beans:5.0.5.RELEASE\n";
+        let expected = ["maven/org.springframework/spring-beans@5.0.5.RELEASE"];
+        assert_eq!(shown("app/gradle/dependency-locks/compileClasspath.lockfile", lock), expected);
     }
 
     #[test]

@@ -4,35 +4,63 @@
 
 use serde::Deserialize;
 
-use crate::collect::{About, Select};
+use crate::collect::{About, Collector, Delivery, Facts, File, Select};
 use crate::inventory::Need;
 use crate::package::python::PYPI;
 use crate::package::text::PACKAGES_PER_FILE;
+use crate::path::ImagePath;
 use crate::size::ByteSize;
 
 use super::declared::{Declared, Entry, NEEDS};
 use super::read::{self, List};
-use super::{FOREIGN_UNSEEN, LockFile};
+use super::{FOREIGN_UNSEEN, is_own};
 
-/// What Python's tools lock.
-pub(in crate::package) static PYLOCK: LockFile = LockFile {
-    id: "pylock",
-    ecosystem: &PYPI,
-    select: &[Select::Name("pylock.toml")],
-    limit: ByteSize::mib(32),
-    read,
-    about: &About {
-        title: "Python's shared lock files",
-        reads: "Names and versions of all packages that a project asks for, those of all groups and platforms, and \
-            which of them needs which, where the file says so.",
-        not_seen: &[
-            "files with a name of their own, `pylock.NAME.toml`",
-            "packages from a source tree whose version the file does not tell",
-            FOREIGN_UNSEEN,
-        ],
-        references: &["https://packaging.python.org/en/latest/specifications/pylock-toml/"],
-    },
-};
+/// What Python's tools lock: `pylock.toml` and `pylock.NAME.toml`.
+pub(in crate::package) struct Pylock;
+
+impl Collector for Pylock {
+    fn id(&self) -> &'static str {
+        "pylock"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[Select::Suffix(".toml")]
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(ByteSize::mib(32))
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        if is_named(file.path.file_name()) {
+            super::collect(file, &PYPI, read, facts);
+        }
+    }
+
+    fn accepts(&self, path: &ImagePath) -> bool {
+        is_named(path.file_name()) && is_own(path)
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&About {
+            title: "Python's shared lock files",
+            reads: "Names and versions of all packages that a project asks for, those of all groups and platforms, and \
+                which of them needs which, where the file says so.",
+            not_seen: &["packages from a source tree whose version the file does not tell", FOREIGN_UNSEEN],
+            references: &["https://packaging.python.org/en/latest/specifications/pylock-toml/"],
+        })
+    }
+}
+
+/// A name of its own has no dot in it.
+fn is_named(name: &[u8]) -> bool {
+    let Some(rest) = name.strip_prefix(b"pylock.").and_then(|rest| rest.strip_suffix(b"toml")) else { return false };
+    rest.is_empty() || rest.strip_suffix(b".").is_some_and(|own| !own.is_empty() && !own.contains(&b'.'))
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -108,6 +136,10 @@ directory = { path = "." }
     fn packages_are_declared_with_what_they_need() {
         let expected = ["pypi/click@7", "pypi/click@8", "pypi/flask@2.0: click@8 jinja2@3.0.1", "pypi/jinja2@3.0.1"];
         assert_eq!(shown("srv/pylock.toml", LOCK), expected);
+        assert_eq!(shown("srv/pylock.dev.toml", LOCK), expected);
+        for other in ["srv/pylock.a.b.toml", "srv/pylock..toml", "srv/mypylock.toml", "site-packages/a/pylock.toml"] {
+            assert_eq!(shown(other, LOCK), [""; 0], "{other}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(in crate::package) static REQUIREMENTS: LockFile = LockFile {
     select: &[
         // dev-requirements.txt, test_requirements.txt
         Select::Suffix("requirements.txt"),
+        // requirements/base.txt
+        Select::In("requirements", ".txt"),
         Select::Name("requirements-dev.txt"),
         Select::Name("requirements_dev.txt"),
         Select::Name("requirements-test.txt"),
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn files_are_known_by_their_name() {
         let text = "Jinja2==3.0.0 \\\n    --hash=sha256:00 \\\n    b==1\nb==2\r\n";
-        for path in ["app/requirements.txt", "dev-requirements.txt", "requirements-dev.txt"] {
+        for path in ["app/requirements.txt", "requirements/base.txt", "dev-requirements.txt", "requirements-dev.txt"] {
             assert_eq!(shown(path, text), ["pypi/b@2", "pypi/jinja2@3.0.0"], "{path}");
         }
         assert!(shown("app/requirements-notes.txt", text).is_empty());

@@ -8,7 +8,7 @@ mod log;
 mod ndb;
 mod record;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 use std::collections::{BTreeSet, HashSet};
 

@@ -233,8 +233,6 @@ fn capabilities(header: &Header<'_>, tag: u32, budget: &mut Budget) -> Vec<Strin
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::arithmetic_side_effects, reason = "the numbers of tests are small")]
-
     use super::super::testing::{blob, bytes, numbers, package, text, texts};
     use super::*;
     use crate::digest::ContentDigests;

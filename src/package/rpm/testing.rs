@@ -5,26 +5,26 @@
 use super::header;
 
 /// The data of one tag: its type, how many there are, and their bytes.
-pub(super) struct Data(u32, u32, Vec<u8>);
+pub(in crate::package) struct Data(u32, u32, Vec<u8>);
 
-pub(super) fn text(text: &str) -> Data {
+pub(in crate::package) fn text(text: &str) -> Data {
     Data(6, 1, [text.as_bytes(), &[0]].concat())
 }
 
-pub(super) fn texts(texts: &[&str]) -> Data {
+pub(in crate::package) fn texts(texts: &[&str]) -> Data {
     Data(8, texts.len() as u32, texts.iter().flat_map(|text| [text.as_bytes(), &[0]].concat()).collect())
 }
 
-pub(super) fn numbers(numbers: &[u32]) -> Data {
+pub(in crate::package) fn numbers(numbers: &[u32]) -> Data {
     Data(4, numbers.len() as u32, numbers.iter().flat_map(|number| number.to_be_bytes()).collect())
 }
 
-pub(super) fn bytes(bytes: &[u8]) -> Data {
+pub(in crate::package) fn bytes(bytes: &[u8]) -> Data {
     Data(1, bytes.len() as u32, bytes.to_vec())
 }
 
 /// A header of these tags.
-pub(super) fn blob(tags: &[(u32, Data)]) -> Vec<u8> {
+pub(in crate::package) fn blob(tags: &[(u32, Data)]) -> Vec<u8> {
     let (mut index, mut store) = (Vec::new(), Vec::new());
     for (tag, Data(kind, count, data)) in tags {
         // numbers of 4 bytes are aligned
@@ -41,7 +41,7 @@ pub(super) fn blob(tags: &[(u32, Data)]) -> Vec<u8> {
 }
 
 /// A header of name and `version-release`.
-pub(super) fn package(name: &str, version: &str) -> Vec<u8> {
+pub(in crate::package) fn package(name: &str, version: &str) -> Vec<u8> {
     let (version, release) = version.split_once('-').expect("version and release");
     blob(&[
         (header::NAME, text(name)),
@@ -53,7 +53,7 @@ pub(super) fn package(name: &str, version: &str) -> Vec<u8> {
 }
 
 /// An NDB of these headers, numbered from 1.
-pub(super) fn ndb(blobs: &[Vec<u8>]) -> Vec<u8> {
+pub(in crate::package) fn ndb(blobs: &[Vec<u8>]) -> Vec<u8> {
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
     let mut slots = [super::ndb::MAGIC, &words(&[0, 1, 1, 9, 0, 0, 0])].concat();
     let mut content = Vec::new();
