@@ -14,9 +14,9 @@ const NEEDS: usize = 2_000;
 /// Packages of one name that are compared for one need; a tree of Node packages has dozens.
 const CANDIDATES: usize = 256;
 
-/// Packages compared for all needs of an image; those of 50,000 Node packages take a tenth of it. After that, the first
+/// Packages compared for all needs of an image; those of 50,000 Node packages take a fraction of it. After that, the first
 /// of a name is taken.
-const COMPARISONS: usize = 50_000_000;
+const COMPARISONS: usize = 20_000_000;
 
 /// Fills in which packages each one needs, from the names its record gives.
 ///

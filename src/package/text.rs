@@ -4,7 +4,7 @@
 
 use crate::collect::{Fact, Facts};
 use crate::escape::escape;
-use crate::format::zip::Archive;
+use crate::format::zip::{Archive, ZipError};
 
 /// Packages taken from one file. A full Debian archive has 65,000.
 pub(super) const PACKAGES_PER_FILE: usize = 100_000;
@@ -129,8 +129,12 @@ pub(super) fn complain(facts: &mut Facts, what: impl Into<Box<str>>) {
     facts.push(Fact::Gap(what.into()));
 }
 
-/// Notes what is wrong with an archive and its entries.
+/// Notes what is wrong with an archive and its entries. Of entries that are there twice none is missed.
 pub(super) fn tell_flaws(archive: &Archive<'_>, facts: &mut Facts) {
+    let is_double = |flaw: &ZipError| matches!(flaw, ZipError::DuplicateName | ZipError::More(_));
+    if archive.flaws().iter().all(|(_, flaw)| is_double(flaw)) {
+        return;
+    }
     for (name, flaw) in archive.flaws() {
         let place = name.map(|name| format!("{}: ", escape(name))).unwrap_or_default();
         complain(facts, format!("the archive is damaged: {place}{flaw}"));

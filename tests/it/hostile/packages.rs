@@ -1,6 +1,8 @@
 //! Every reader of packages on small sound files with bytes changed, cut out and doubled: none panics, none stalls,
 //! and none makes much of little. The same readers are targets in `fuzz`, for longer runs.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+
 use std::time::{Duration, Instant};
 
 use careen::collect::{Delivery, Facts, File, HEAD, Selectors};
@@ -9,7 +11,7 @@ use careen::path::ImagePath;
 use careen::tree::{FileEntry, Node};
 
 /// Changed copies made of each file.
-const COPIES: u64 = 300;
+const COPIES: u64 = 1_000;
 
 /// What reading one file of a few kilobytes may take, in a debug build on a busy machine.
 const MOST: Duration = Duration::from_secs(5);
