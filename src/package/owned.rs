@@ -90,18 +90,48 @@ fn is_recorded(package: &Package, records: &Records) -> bool {
     })
 }
 
+/// Whether the system's packages are in these folders, and a program there is one of theirs if one of them has its name
+/// and version: images made without a package manager keep the records of packages, and not always their lists of files.
+fn is_of_system(package: &Package, packages: &[Package]) -> bool {
+    let is_systems_place = |path: &ImagePath| {
+        let mut parts = path.components();
+        match parts.next() {
+            Some(b"usr") => parts.next() != Some(b"local"),
+            Some(b"bin" | b"sbin") => true,
+            Some(folder) => folder.starts_with(b"lib"),
+            None => false,
+        }
+    };
+    let is_version = |version: &str| {
+        let upstream = version.split_once(':').map_or(version, |(_, upstream)| upstream);
+        let rest = upstream.strip_prefix(package.version.as_str());
+        rest.is_some_and(|rest| !rest.starts_with(|sign: char| sign.is_ascii_digit() || sign == '.'))
+    };
+    let is_it = |system: &Package| {
+        let source = system.source.as_ref().map(|(name, version)| (name.as_str(), version.as_str()));
+        let names = [Some((system.name.as_str(), system.version.as_str())), source];
+        names.into_iter().flatten().any(|(name, version)| name == package.name && is_version(version))
+    };
+    package.locations.iter().all(|location| is_systems_place(&location.path))
+        && packages.iter().filter(|system| system.ecosystem.is_system).any(is_it)
+}
+
 /// Sorts packages and makes those that are equal one, with all their locations. Leaves out what is only declared and
-/// also installed, and what is only guessed and belongs to a package or is recorded beside.
+/// also installed, and what is only guessed and belongs to a package or is recorded.
 ///
 /// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
 pub(super) fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
     let mut places = vec![0; packages.len()];
     let is_guess = |package: &Package| matches!(package.proof, Proof::VersionString(_));
     let records = if packages.iter().any(is_guess) { records(&packages) } else { Records::new() };
-    let is_guessed_of_another =
-        |package: &Package| is_guess(package) && (owner(package, owned).is_some() || is_recorded(package, &records));
-    let packages = packages.into_iter().enumerate();
-    let mut sorted: Vec<(usize, Package)> = packages.filter(|(_, package)| !is_guessed_of_another(package)).collect();
+    let is_told = |package: &Package| {
+        is_guess(package)
+            && (owner(package, owned).is_some() || is_recorded(package, &records) || is_of_system(package, &packages))
+    };
+    let told: Vec<bool> = packages.iter().map(is_told).collect();
+    let packages = packages.into_iter().enumerate().zip(told);
+    let mut sorted: Vec<(usize, Package)> =
+        packages.filter(|(_, is_told)| !is_told).map(|(package, _)| package).collect();
     sorted.sort_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then_with(|| a.locations.cmp(&b.locations)));
     let mut merged: Vec<Package> = Vec::new();
     // files of declarations of which something is installed

@@ -241,6 +241,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_package_without_a_list_of_files_says_is_told_once() {
+        let status = "Package: libssl3\nStatus: install ok installed\nVersion: 3.0.11-1~deb12u2\nSource: openssl\n";
+        let program =
+            |version: &str| Elf::new().section(".rodata", format!("\0OpenSSL {version} 19 Sep 2023\0")).build();
+        let cases = [
+            ("usr/lib/x86_64-linux-gnu/libcrypto.so.3", "3.0.11", 0),
+            ("lib/libcrypto.so.3", "3.0.11", 0),
+            ("usr/lib/libcrypto.so.3", "3.0.1", 1),
+            ("usr/lib/libcrypto.so.3", "3.0.12", 1),
+            ("usr/local/lib/libcrypto.so.3", "3.0.11", 1),
+            ("opt/lib/libcrypto.so.3", "3.0.11", 1),
+        ];
+        for (path, version, expected) in cases {
+            let image = Image::new().file("var/lib/dpkg/status.d/libssl3", status).file(path, program(version));
+            let inventory = assemble(&image);
+            let guessed = purls(&inventory).iter().filter(|purl| purl.starts_with("pkg:generic/")).count();
+            assert_eq!(guessed, expected, "{path} {version}");
+        }
+    }
+
+    #[test]
     fn what_a_record_beside_says_too_is_told_once() {
         let text = |text: &str| Elf::new().section(".rodata", format!("\0{text}\0")).build();
         let release = "JAVA_VERSION=\"17.0.9\"\nJAVA_RUNTIME_VERSION=\"17.0.9+9\"\n";
