@@ -6,7 +6,7 @@ mod packages;
 mod removed;
 mod select;
 
-use crate::inventory::Inventory;
+use crate::inventory::{Ecosystem, Inventory};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 use crate::tree::{FileEntry, Node};
@@ -66,6 +66,8 @@ pub trait Collector: Sync {
 pub struct About {
     /// Name of the ecosystem, such as `Debian packages`.
     pub title: &'static str,
+    /// The kinds of packages it finds; none where a document says which.
+    pub ecosystems: &'static [&'static Ecosystem],
     /// What is taken from the files: one sentence or a few.
     pub reads: &'static str,
     /// What is not seen, one entry each; never empty: everything has a blind spot.

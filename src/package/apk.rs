@@ -17,6 +17,14 @@ pub(super) static APK: Ecosystem = Ecosystem { id: "apk", purl_type: "apk", is_s
 /// Reads `installed`, where apk 2 has it and where apk 3 puts it on a merged `/usr`.
 pub(super) struct Apk;
 
+static ABOUT: About = About {
+    title: "Alpine packages",
+    ecosystems: &[&APK],
+    reads: "Name, version, architecture, origin and licence of every package, and which paths it owns with which content.",
+    not_seen: &["virtual packages that `apk add --virtual` made: they have no files"],
+    references: &["https://wiki.alpinelinux.org/wiki/Apk_spec"],
+};
+
 impl Collector for Apk {
     fn id(&self) -> &'static str {
         "apk"
@@ -67,12 +75,7 @@ impl Collector for Apk {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Alpine packages",
-            reads: "Name, version, architecture, origin and licence of every package, and which paths it owns with which content.",
-            not_seen: &["virtual packages that `apk add --virtual` made: they have no files"],
-            references: &["https://wiki.alpinelinux.org/wiki/Apk_spec"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -8,8 +8,7 @@ use crate::path::ImagePath;
 use crate::rule::Confidence;
 use crate::tree::Node;
 
-use super::ecosystem::NAMED;
-use super::owned;
+use super::{ecosystem, owned};
 
 /// What a purl of any other type is.
 static OTHER: Ecosystem = Ecosystem { id: "other", purl_type: "generic", is_system: false };
@@ -51,8 +50,8 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
 
 fn package(part: Part) -> Package {
     let purl_type = part.purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let find = |id: &str| NAMED.iter().find(|known| known.id == id && known.purl_type == purl_type);
-    let ecosystem = part.ecosystem.as_deref().and_then(find).or_else(|| find(purl_type)).unwrap_or(&OTHER);
+    let stated = part.ecosystem.as_deref().and_then(|id| ecosystem::of(id, purl_type));
+    let kind = stated.or_else(|| ecosystem::of_type(purl_type)).unwrap_or(&OTHER);
     let mut locations: Vec<PackageLocation> = part
         .places
         .into_iter()
@@ -70,7 +69,7 @@ fn package(part: Part) -> Package {
         added_by: 0,
         inside: None,
     });
-    let mut package = Package::new(ecosystem, &part.name, &part.version, &part.purl, first);
+    let mut package = Package::new(kind, &part.name, &part.version, &part.purl, first);
     if !locations.is_empty() {
         package.locations = locations;
     }
@@ -140,11 +139,14 @@ mod tests {
     use crate::package::{apk, dpkg, npm, python};
 
     #[test]
-    fn ecosystems_are_those_of_the_collectors() {
+    fn kinds_are_those_that_collectors_find() {
         for own in [&apk::APK, &dpkg::DEB, &npm::NPM, &python::PYPI] {
-            assert!(NAMED.contains(own), "{}", own.id);
+            assert_eq!(ecosystem::of(own.id, own.purl_type), Some(own));
         }
-        assert!(NAMED.windows(2).all(|pair| (pair[0].id, pair[0].purl_type) < (pair[1].id, pair[1].purl_type)));
+        let cases = [("generic", Some("generic")), ("hackage", Some("hackage")), ("weather", None)];
+        for (purl_type, id) in cases {
+            assert_eq!(ecosystem::of_type(purl_type).map(|kind| kind.id), id, "{purl_type}");
+        }
     }
 
     #[test]

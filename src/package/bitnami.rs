@@ -26,6 +26,14 @@ pub(super) struct Bitnami;
 
 const COMPONENTS: &str = "opt/bitnami/.bitnami_components.json";
 
+static ABOUT: About = About {
+    title: "Bitnami packages",
+    ecosystems: &[&BITNAMI],
+    reads: "Name, version and licence of each component, and of what its document says it was built with.",
+    not_seen: &["revisions, where the document does not give them"],
+    references: &["https://github.com/bitnami/vulndb"],
+};
+
 impl Collector for Bitnami {
     fn id(&self) -> &'static str {
         "bitnami"
@@ -91,12 +99,7 @@ impl Collector for Bitnami {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Bitnami packages",
-            reads: "Name, version and licence of each component, and of what its document says it was built with.",
-            not_seen: &["revisions, where the document does not give them"],
-            references: &["https://github.com/bitnami/vulndb"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -25,6 +25,17 @@ pub(super) struct Chisel;
 /// Bytes the manifest may expand to; that of a large image has 2 MiB.
 const EXPANDED: usize = 64 << 20;
 
+static ABOUT: About = About {
+    title: "Chiselled packages",
+    ecosystems: &[&DEB],
+    reads: "Name, version and architecture of every Debian package of which slices are there, and which paths they own.",
+    not_seen: &[
+        "which slices of a package are there",
+        "source packages and licences, which the manifest does not give",
+    ],
+    references: &["https://documentation.ubuntu.com/chisel/en/latest/reference/manifest/"],
+};
+
 impl Collector for Chisel {
     fn id(&self) -> &'static str {
         "chisel"
@@ -92,15 +103,7 @@ impl Collector for Chisel {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Chiselled packages",
-            reads: "Name, version and architecture of every Debian package of which slices are there, and which paths they own.",
-            not_seen: &[
-                "which slices of a package are there",
-                "source packages and licences, which the manifest does not give",
-            ],
-            references: &["https://documentation.ubuntu.com/chisel/en/latest/reference/manifest/"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -16,6 +16,14 @@ use super::text::{Complaints, PACKAGES_PER_FILE, complain};
 /// Reads every `composer/installed.json`; the folder above is `vendor` unless the project calls it otherwise.
 pub(super) struct Composer;
 
+static ABOUT: About = About {
+    title: "PHP packages of Composer",
+    ecosystems: &[&COMPOSER],
+    reads: "Name, version, licence, needs and replacements of each package that Composer installed.",
+    not_seen: &["the application itself, which Composer calls the root package", "packages inside of a `.phar`"],
+    references: &["https://getcomposer.org/doc/04-schema.md"],
+};
+
 impl Collector for Composer {
     fn id(&self) -> &'static str {
         "composer"
@@ -64,15 +72,7 @@ impl Collector for Composer {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "PHP packages of Composer",
-            reads: "Name, version, licence, needs and replacements of each package that Composer installed.",
-            not_seen: &[
-                "the application itself, which Composer calls the root package",
-                "packages inside of a `.phar`",
-            ],
-            references: &["https://getcomposer.org/doc/04-schema.md"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -24,6 +24,19 @@ const DATABASE: &str = "cache.sqlite3";
 /// Needs taken of one package; real ones have below 100.
 const NEEDS: usize = 1_000;
 
+static ABOUT: About = About {
+    title: "Conan packages",
+    ecosystems: &[&CONAN],
+    reads: "Name, version and needs of each binary package that is deployed, or in the cache of Conan 1; name \
+                and version of each that is in the cache of Conan 2.",
+    not_seen: &[
+        "what libraries a program was linked with, when neither a cache nor a deployment is there",
+        "packages in a cache of Conan 2 without its database: each one is told as not understood",
+        "licences, which stand in the recipes",
+    ],
+    references: &["https://docs.conan.io/2/reference/extensions/deployers.html"],
+};
+
 impl Collector for Conan {
     fn id(&self) -> &'static str {
         "conan"
@@ -98,17 +111,7 @@ impl Collector for Conan {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Conan packages",
-            reads: "Name, version and needs of each binary package that is deployed, or in the cache of Conan 1; name \
-                and version of each that is in the cache of Conan 2.",
-            not_seen: &[
-                "what libraries a program was linked with, when neither a cache nor a deployment is there",
-                "packages in a cache of Conan 2 without its database: each one is told as not understood",
-                "licences, which stand in the recipes",
-            ],
-            references: &["https://docs.conan.io/2/reference/extensions/deployers.html"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -23,6 +23,18 @@ const NEEDS: usize = 1_000;
 /// Reads the record of every package of every environment.
 pub(super) struct Conda;
 
+static ABOUT: About = About {
+    title: "Conda packages",
+    ecosystems: &[&CONDA],
+    reads: "Name, version, build, channel, platform, licence and dependencies of each package of each environment, \
+                and which paths it owns.",
+    not_seen: &[
+        "packages in the cache `pkgs` that no environment has installed",
+        "`environment.yml`, which asks for packages but does not say which were chosen",
+    ],
+    references: &["https://github.com/conda/ceps/blob/main/cep-0032.md"],
+};
+
 impl Collector for Conda {
     fn id(&self) -> &'static str {
         "conda"
@@ -74,16 +86,7 @@ impl Collector for Conda {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Conda packages",
-            reads: "Name, version, build, channel, platform, licence and dependencies of each package of each environment, \
-                and which paths it owns.",
-            not_seen: &[
-                "packages in the cache `pkgs` that no environment has installed",
-                "`environment.yml`, which asks for packages but does not say which were chosen",
-            ],
-            references: &["https://github.com/conda/ceps/blob/main/cep-0032.md"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -15,6 +15,14 @@ static CRAN: Ecosystem = Ecosystem { id: "cran", purl_type: "cran", is_system: f
 /// Reads every `DESCRIPTION` that an installation of R has written.
 pub(super) struct Cran;
 
+static ABOUT: About = About {
+    title: "R packages",
+    ecosystems: &[&CRAN],
+    reads: "Name, version and licence of each package that was installed.",
+    not_seen: &["unpacked sources, which R cannot load"],
+    references: &["https://cran.r-project.org/doc/manuals/r-release/R-exts.html#The-DESCRIPTION-file"],
+};
+
 impl Collector for Cran {
     fn id(&self) -> &'static str {
         "cran"
@@ -48,12 +56,7 @@ impl Collector for Cran {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "R packages",
-            reads: "Name, version and licence of each package that was installed.",
-            not_seen: &["unpacked sources, which R cannot load"],
-            references: &["https://cran.r-project.org/doc/manuals/r-release/R-exts.html#The-DESCRIPTION-file"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -17,6 +17,18 @@ pub(super) struct Dart;
 /// Needs taken of one package; real ones have below 100.
 const NEEDS: usize = 1_000;
 
+static ABOUT: About = About {
+    title: "Dart packages",
+    ecosystems: &[&PUB],
+    reads: "Name, version and needs of each package in a cache of `pub`.",
+    not_seen: &[
+        "programs compiled ahead of time, which do not name their packages",
+        "a cache whose folder is not called `.pub-cache` or `pub-cache`",
+        "licences, which stand in the packages' texts only",
+    ],
+    references: &["https://dart.dev/tools/pub/pubspec", "https://dart.dev/tools/pub/cmd/pub-cache"],
+};
+
 impl Collector for Dart {
     fn id(&self) -> &'static str {
         "dart"
@@ -56,16 +68,7 @@ impl Collector for Dart {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Dart packages",
-            reads: "Name, version and needs of each package in a cache of `pub`.",
-            not_seen: &[
-                "programs compiled ahead of time, which do not name their packages",
-                "a cache whose folder is not called `.pub-cache` or `pub-cache`",
-                "licences, which stand in the packages' texts only",
-            ],
-            references: &["https://dart.dev/tools/pub/pubspec", "https://dart.dev/tools/pub/cmd/pub-cache"],
-        })
+        Some(&ABOUT)
     }
 }
 

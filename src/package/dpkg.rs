@@ -21,6 +21,14 @@ pub(super) static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_s
 /// Reads `status`, `status.d/*` and the lists of files in `info/*.list` and `status.d/*.md5sums`.
 pub(super) struct Dpkg;
 
+static ABOUT: About = About {
+    title: "Debian packages",
+    ecosystems: &[&DEB],
+    reads: "Name, version, architecture and source of every package whose files are there, and which paths it owns with which content.",
+    not_seen: &["packages unpacked by hand, without a record in dpkg's database"],
+    references: &["https://manpages.debian.org/deb-control.5", "https://wiki.debian.org/Teams/Dpkg/DatabaseLayout"],
+};
+
 impl Collector for Dpkg {
     fn id(&self) -> &'static str {
         "dpkg"
@@ -97,15 +105,7 @@ impl Collector for Dpkg {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Debian packages",
-            reads: "Name, version, architecture and source of every package whose files are there, and which paths it owns with which content.",
-            not_seen: &["packages unpacked by hand, without a record in dpkg's database"],
-            references: &[
-                "https://manpages.debian.org/deb-control.5",
-                "https://wiki.debian.org/Teams/Dpkg/DatabaseLayout",
-            ],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::inventory::Ecosystem;
 
+use super::COLLECTORS;
+
 /// Rust crates.
 pub(super) static CARGO: Ecosystem = Ecosystem { id: "cargo", purl_type: "cargo", is_system: false };
 
@@ -35,54 +37,25 @@ pub(super) static PUB: Ecosystem = Ecosystem { id: "pub", purl_type: "pub", is_s
 /// Swift packages.
 pub(super) static SWIFT: Ecosystem = Ecosystem { id: "swift", purl_type: "swift", is_system: false };
 
-/// What a bill of materials may name, sorted by id: all that collectors find, and a few more.
-pub(super) static NAMED: &[Ecosystem] = &[
-    system("alpm"),
-    system("apk"),
-    other("bitnami"),
-    other("cargo"),
-    other("cocoapods"),
-    other("composer"),
-    other("conan"),
-    system("conda"),
-    other("cpan"),
-    generic("cpan"),
-    other("cran"),
-    system("deb"),
-    system("ebuild"),
-    other("gem"),
-    other("generic"),
-    other("github"),
-    other("golang"),
-    other("hackage"),
-    other("hex"),
-    other("julia"),
-    generic("jvm"),
-    other("k8s"),
-    other("luarocks"),
-    other("maven"),
-    other("npm"),
-    other("nuget"),
-    system("opkg"),
-    other("otp"),
-    other("pear"),
-    other("pub"),
-    other("pypi"),
-    system("rpm"),
-    other("swift"),
-    generic("wordpress"),
-    other("wordpress-plugin"),
-    other("wordpress-theme"),
+/// Kinds that no collector finds, and a bill of materials may name.
+static OTHERS: &[Ecosystem] = &[
+    Ecosystem { id: "github", purl_type: "github", is_system: false },
+    Ecosystem { id: "hackage", purl_type: "hackage", is_system: false },
+    Ecosystem { id: "k8s", purl_type: "k8s", is_system: false },
 ];
 
-const fn system(id: &'static str) -> Ecosystem {
-    Ecosystem { id, purl_type: id, is_system: true }
+/// The kind of this id whose purls have this type.
+pub(super) fn of(id: &str, purl_type: &str) -> Option<&'static Ecosystem> {
+    all().find(|known| known.id == id && known.purl_type == purl_type)
 }
 
-const fn other(id: &'static str) -> Ecosystem {
-    Ecosystem { id, purl_type: id, is_system: false }
+/// The kind whose purls have this type: the one that is called so, if several have it.
+pub(super) fn of_type(purl_type: &str) -> Option<&'static Ecosystem> {
+    of(purl_type, purl_type).or_else(|| all().find(|known| known.purl_type == purl_type))
 }
 
-const fn generic(id: &'static str) -> Ecosystem {
-    Ecosystem { id, purl_type: "generic", is_system: false }
+/// All kinds: those that collectors say they find, and the others.
+fn all() -> impl Iterator<Item = &'static Ecosystem> {
+    let found = COLLECTORS.iter().filter_map(|collector| collector.about()).flat_map(|about| about.ecosystems);
+    found.copied().chain(OTHERS)
 }

@@ -15,6 +15,14 @@ pub(super) struct Eggs;
 
 const METADATA: &[u8] = b"EGG-INFO/PKG-INFO";
 
+static ABOUT: About = About {
+    title: "Zipped Python eggs",
+    ecosystems: &[&python::PYPI],
+    reads: "Name, version and licence of the distribution from the metadata in the archive.",
+    not_seen: &["wheels, which are not installed but unpacked"],
+    references: &["https://setuptools.pypa.io/en/latest/deprecated/python_eggs.html"],
+};
+
 impl Collector for Eggs {
     fn id(&self) -> &'static str {
         "egg"
@@ -59,12 +67,7 @@ impl Collector for Eggs {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Zipped Python eggs",
-            reads: "Name, version and licence of the distribution from the metadata in the archive.",
-            not_seen: &["wheels, which are not installed but unpacked"],
-            references: &["https://setuptools.pypa.io/en/latest/deprecated/python_eggs.html"],
-        })
+        Some(&ABOUT)
     }
 }
 

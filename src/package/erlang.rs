@@ -69,6 +69,18 @@ const OF_OTP: &[&str] = &[
 /// Needs taken of one application; real ones have below 50.
 const NEEDS: usize = 1_000;
 
+static ABOUT: About = About {
+    title: "Erlang and Elixir applications",
+    ecosystems: &[&HEX, &OTP, &ERLANG],
+    reads: "Name, version and needs of each compiled application. Those of OTP and Elixir are known by name; others \
+                are taken for packages of Hex of the same name, with less confidence. The release of OTP.",
+    not_seen: &[
+        "applications packed into an escript or an archive `.ez`",
+        "whether an application is a package of Hex, or the image's own",
+    ],
+    references: &["https://www.erlang.org/doc/system/applications.html"],
+};
+
 impl Collector for Erlang {
     fn id(&self) -> &'static str {
         "erlang"
@@ -114,16 +126,7 @@ impl Collector for Erlang {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Erlang and Elixir applications",
-            reads: "Name, version and needs of each compiled application. Those of OTP and Elixir are known by name; others \
-                are taken for packages of Hex of the same name, with less confidence. The release of OTP.",
-            not_seen: &[
-                "applications packed into an escript or an archive `.ez`",
-                "whether an application is a package of Hex, or the image's own",
-            ],
-            references: &["https://www.erlang.org/doc/system/applications.html"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -20,6 +20,19 @@ pub(super) struct Gem;
 /// Needs and licences taken of one gem; the most of a real one is about 100.
 const MOST: usize = 1_000;
 
+static ABOUT: About = About {
+    title: "Ruby gems",
+    ecosystems: &[&GEM],
+    reads: "Name, version, platform, licences and needs of each gem that is installed, comes with Ruby, or was \
+                checked out by Bundler.",
+    not_seen: &[
+        "gems unpacked without their specification, such as a `vendor` folder of sources",
+        "archives `cache/*.gem`, which are what the installed gems were made of",
+        "values that are expressions; such a gem is listed by the name of its file, with less confidence",
+    ],
+    references: &["https://guides.rubygems.org/specification-reference/"],
+};
+
 impl Collector for Gem {
     fn id(&self) -> &'static str {
         "gem"
@@ -61,17 +74,7 @@ impl Collector for Gem {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Ruby gems",
-            reads: "Name, version, platform, licences and needs of each gem that is installed, comes with Ruby, or was \
-                checked out by Bundler.",
-            not_seen: &[
-                "gems unpacked without their specification, such as a `vendor` folder of sources",
-                "archives `cache/*.gem`, which are what the installed gems were made of",
-                "values that are expressions; such a gem is listed by the name of its file, with less confidence",
-            ],
-            references: &["https://guides.rubygems.org/specification-reference/"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -19,6 +19,19 @@ static JULIA: Ecosystem = Ecosystem { id: "julia", purl_type: "julia", is_system
 /// Reads `Project.toml` of installed packages and every `Manifest.toml`.
 pub(super) struct Julia;
 
+static ABOUT: About = About {
+    title: "Julia packages",
+    ecosystems: &[&JULIA],
+    reads: "Name, version, identifier and needs of each package in a depot and in Julia's own library; what \
+                manifests name besides is marked as declared.",
+    not_seen: &[
+        "packages compiled into a system image without their sources",
+        "packages of the library without a version of their own, which have Julia's",
+        "licences, which stand in the packages' texts only",
+    ],
+    references: &["https://pkgdocs.julialang.org/v1/toml-files/"],
+};
+
 impl Collector for Julia {
     fn id(&self) -> &'static str {
         "julia"
@@ -76,17 +89,7 @@ impl Collector for Julia {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Julia packages",
-            reads: "Name, version, identifier and needs of each package in a depot and in Julia's own library; what \
-                manifests name besides is marked as declared.",
-            not_seen: &[
-                "packages compiled into a system image without their sources",
-                "packages of the library without a version of their own, which have Julia's",
-                "licences, which stand in the packages' texts only",
-            ],
-            references: &["https://pkgdocs.julialang.org/v1/toml-files/"],
-        })
+        Some(&ABOUT)
     }
 }
 

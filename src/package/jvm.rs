@@ -15,6 +15,15 @@ static JVM: Ecosystem = Ecosystem { id: "jvm", purl_type: "generic", is_system: 
 /// Reads every `release` that says which Java it belongs to.
 pub(super) struct Jvm;
 
+static ABOUT: About = About {
+    title: "Java runtimes",
+    ecosystems: &[&JVM],
+    reads: "Version, vendor and architecture of each runtime, from the file that every build of Java 7 and later \
+                writes at its root. All builds of OpenJDK but Zulu go by the name of OpenJDK.",
+    not_seen: &["runtimes whose `release` was deleted", "the runtime inside of native images of GraalVM"],
+    references: &["https://openjdk.org/jeps/223"],
+};
+
 impl Collector for Jvm {
     fn id(&self) -> &'static str {
         "jvm"
@@ -63,13 +72,7 @@ impl Collector for Jvm {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Java runtimes",
-            reads: "Version, vendor and architecture of each runtime, from the file that every build of Java 7 and later \
-                writes at its root. All builds of OpenJDK but Zulu go by the name of OpenJDK.",
-            not_seen: &["runtimes whose `release` was deleted", "the runtime inside of native images of GraalVM"],
-            references: &["https://openjdk.org/jeps/223"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -187,7 +187,6 @@ pub(super) fn json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serd
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "the numbers of tests are small")]
 mod tests {
     use serde::Deserialize;
 

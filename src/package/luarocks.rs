@@ -20,6 +20,14 @@ pub(super) struct LuaRocks;
 /// Needs taken of one rock; real ones have below 20.
 const NEEDS: usize = 200;
 
+static ABOUT: About = About {
+    title: "Lua rocks",
+    ecosystems: &[&LUAROCKS],
+    reads: "Name, version, licence and needs of each rock that is installed.",
+    not_seen: &["modules that were copied without LuaRocks", "values that are expressions"],
+    references: &["https://github.com/luarocks/luarocks/blob/main/docs/rockspec_format.md"],
+};
+
 impl Collector for LuaRocks {
     fn id(&self) -> &'static str {
         "luarocks"
@@ -60,12 +68,7 @@ impl Collector for LuaRocks {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Lua rocks",
-            reads: "Name, version, licence and needs of each rock that is installed.",
-            not_seen: &["modules that were copied without LuaRocks", "values that are expressions"],
-            references: &["https://github.com/luarocks/luarocks/blob/main/docs/rockspec_format.md"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -22,6 +22,20 @@ pub(super) static NPM: Ecosystem = Ecosystem { id: "npm", purl_type: "npm", is_s
 /// Reads every `package.json`; which of them are installed packages is told by their live names.
 pub(super) struct Npm;
 
+static ABOUT: About = About {
+    title: "Node packages",
+    ecosystems: &[&NPM],
+    reads: "Name, version and licence of each package that `require` can reach, from its own manifest.",
+    not_seen: &[
+        "packages that a bundler has merged into one file",
+        "the application itself, and packages outside of `node_modules`",
+    ],
+    references: &[
+        "https://docs.npmjs.com/cli/configuring-npm/package-json",
+        "https://nodejs.org/api/modules.html#loading-from-node_modules-folders",
+    ],
+};
+
 impl Collector for Npm {
     fn id(&self) -> &'static str {
         "npm"
@@ -51,18 +65,7 @@ impl Collector for Npm {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Node packages",
-            reads: "Name, version and licence of each package that `require` can reach, from its own manifest.",
-            not_seen: &[
-                "packages that a bundler has merged into one file",
-                "the application itself, and packages outside of `node_modules`",
-            ],
-            references: &[
-                "https://docs.npmjs.com/cli/configuring-npm/package-json",
-                "https://nodejs.org/api/modules.html#loading-from-node_modules-folders",
-            ],
-        })
+        Some(&ABOUT)
     }
 }
 

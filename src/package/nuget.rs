@@ -25,6 +25,18 @@ const NEEDS: usize = 1_000;
 /// Reads the list of assemblies that lies beside every published program.
 pub(super) struct NuGet;
 
+static ABOUT: About = About {
+    title: ".NET packages",
+    ecosystems: &[&NUGET],
+    reads: "Name, version and dependencies of each package and runtime pack that brought an assembly into a \
+                published program, and of the program's own projects, the latter with low confidence.",
+    not_seen: &[
+        "packages that bring no assembly, such as those of build tools",
+        "assemblies without a `.deps.json`, and those merged into one file or compiled ahead of time",
+    ],
+    references: &["https://github.com/dotnet/sdk/blob/main/documentation/specs/runtime-configuration-file.md"],
+};
+
 impl Collector for NuGet {
     fn id(&self) -> &'static str {
         "nuget"
@@ -53,21 +65,28 @@ impl Collector for NuGet {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: ".NET packages",
-            reads: "Name, version and dependencies of each package and runtime pack that brought an assembly into a \
-                published program, and of the program's own projects, the latter with low confidence.",
-            not_seen: &[
-                "packages that bring no assembly, such as those of build tools",
-                "assemblies without a `.deps.json`, and those merged into one file or compiled ahead of time",
-            ],
-            references: &["https://github.com/dotnet/sdk/blob/main/documentation/specs/runtime-configuration-file.md"],
-        })
+        Some(&ABOUT)
     }
 }
 
 /// Reads what a project asks for.
 pub(super) struct NuGetDeclared;
+
+static ABOUT_DECLARED: About = About {
+    title: ".NET packages that projects declare",
+    ecosystems: &[&NUGET],
+    reads: "Name and version of each package in lock files, in `packages.config` and in central lists of versions.",
+    not_seen: &[
+        "versions that a project file gives itself",
+        "versions that are ranges, or properties set in other files: these are told as notes",
+        "packages that `packages.config` marks as needed for development only",
+    ],
+    references: &[
+        "https://learn.microsoft.com/nuget/consume-packages/package-references-in-project-files#locking-dependencies",
+        "https://learn.microsoft.com/nuget/reference/packages-config",
+        "https://learn.microsoft.com/nuget/consume-packages/central-package-management",
+    ],
+};
 
 impl Collector for NuGetDeclared {
     fn id(&self) -> &'static str {
@@ -120,20 +139,7 @@ impl Collector for NuGetDeclared {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: ".NET packages that projects declare",
-            reads: "Name and version of each package in lock files, in `packages.config` and in central lists of versions.",
-            not_seen: &[
-                "versions that a project file gives itself",
-                "versions that are ranges, or properties set in other files: these are told as notes",
-                "packages that `packages.config` marks as needed for development only",
-            ],
-            references: &[
-                "https://learn.microsoft.com/nuget/consume-packages/package-references-in-project-files#locking-dependencies",
-                "https://learn.microsoft.com/nuget/reference/packages-config",
-                "https://learn.microsoft.com/nuget/consume-packages/central-package-management",
-            ],
-        })
+        Some(&ABOUT_DECLARED)
     }
 }
 

@@ -22,6 +22,15 @@ pub(super) struct Opkg;
 /// Needs and provisions taken of one package; real ones have below 100.
 const VALUES: usize = 2_000;
 
+static ABOUT: About = About {
+    title: "OpenWrt and Yocto packages",
+    ecosystems: &[&OPKG],
+    reads: "Name, version, architecture, licence, needs and provisions of every package whose files are there, \
+                and which paths it owns.",
+    not_seen: &["packages on other `dest`inations than the root"],
+    references: &["https://openwrt.org/docs/guide-user/additional-software/opkg"],
+};
+
 impl Collector for Opkg {
     fn id(&self) -> &'static str {
         "opkg"
@@ -104,13 +113,7 @@ impl Collector for Opkg {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "OpenWrt and Yocto packages",
-            reads: "Name, version, architecture, licence, needs and provisions of every package whose files are there, \
-                and which paths it owns.",
-            not_seen: &["packages on other `dest`inations than the root"],
-            references: &["https://openwrt.org/docs/guide-user/additional-software/opkg"],
-        })
+        Some(&ABOUT)
     }
 }
 

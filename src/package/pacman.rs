@@ -22,6 +22,14 @@ pub(super) struct Pacman;
 /// Values taken of one field; the longest list of needs has about 200.
 const VALUES: usize = 2_000;
 
+static ABOUT: About = About {
+    title: "Arch packages",
+    ecosystems: &[&ALPM],
+    reads: "Name, version, architecture, base, licences, needs and provisions of every package, and which paths it owns.",
+    not_seen: &["what the files should hold, which stands in the compressed `mtree`"],
+    references: &["https://man.archlinux.org/man/pacman.8", "https://wiki.archlinux.org/title/Pacman"],
+};
+
 impl Collector for Pacman {
     fn id(&self) -> &'static str {
         "pacman"
@@ -88,12 +96,7 @@ impl Collector for Pacman {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Arch packages",
-            reads: "Name, version, architecture, base, licences, needs and provisions of every package, and which paths it owns.",
-            not_seen: &["what the files should hold, which stands in the compressed `mtree`"],
-            references: &["https://man.archlinux.org/man/pacman.8", "https://wiki.archlinux.org/title/Pacman"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -9,7 +9,13 @@ use crate::collect::{Collector, Select};
 /// Ends in one line feed.
 pub fn page(collector: &dyn Collector) -> Option<String> {
     let about = collector.about()?;
-    let mut out = format!("# {}\n\n{}\n\n## Files\n\n", about.title, about.reads);
+    let mut out = format!("# {}\n\n{}\n\n", about.title, about.reads);
+    if !about.ecosystems.is_empty() {
+        let mut types: Vec<String> = about.ecosystems.iter().map(|kind| format!("`pkg:{}`", kind.purl_type)).collect();
+        types.dedup();
+        let _ = writeln!(out, "Package URLs: {}\n", types.join(", "));
+    }
+    out.push_str("## Files\n\n");
     for select in collector.select() {
         let _ = writeln!(out, "- {}", shown(select));
     }

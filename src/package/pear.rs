@@ -18,6 +18,14 @@ static PEAR: Ecosystem = Ecosystem { id: "pear", purl_type: "pear", is_system: f
 /// Reads every `.reg` of a registry.
 pub(super) struct Pear;
 
+static ABOUT: About = About {
+    title: "PHP packages of PEAR and PECL",
+    ecosystems: &[&PEAR],
+    reads: "Name, channel, release and licence of each package that `pear` or `pecl` installed.",
+    not_seen: &["extensions compiled by `docker-php-ext-install`, which are part of PHP's sources"],
+    references: &["https://pear.php.net/manual/en/guide.users.concepts.channel.php"],
+};
+
 impl Collector for Pear {
     fn id(&self) -> &'static str {
         "pear"
@@ -61,12 +69,7 @@ impl Collector for Pear {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "PHP packages of PEAR and PECL",
-            reads: "Name, channel, release and licence of each package that `pear` or `pecl` installed.",
-            not_seen: &["extensions compiled by `docker-php-ext-install`, which are part of PHP's sources"],
-            references: &["https://pear.php.net/manual/en/guide.users.concepts.channel.php"],
-        })
+        Some(&ABOUT)
     }
 }
 

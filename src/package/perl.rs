@@ -30,6 +30,19 @@ pub(super) struct Perl;
 /// Modules that one distribution provides or needs; real ones have below 500.
 const MODULES: usize = 5_000;
 
+static ABOUT: About = About {
+    title: "Perl distributions",
+    ecosystems: &[&CPAN, &MODULE],
+    reads: "Name, version, author, licence, modules and needs of each distribution that `cpanm` installed; name and \
+                version of each module that another client installed by `make install`, as its log says.",
+    not_seen: &[
+        "modules that come with Perl",
+        "distributions installed by `Module::Build` through other clients than `cpanm`, which leave no version",
+        "modules deleted without mending the log",
+    ],
+    references: &["https://metacpan.org/pod/App::cpanminus", "https://metacpan.org/pod/CPAN::Meta::Spec"],
+};
+
 impl Collector for Perl {
     fn id(&self) -> &'static str {
         "perl"
@@ -124,17 +137,7 @@ impl Collector for Perl {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Perl distributions",
-            reads: "Name, version, author, licence, modules and needs of each distribution that `cpanm` installed; name and \
-                version of each module that another client installed by `make install`, as its log says.",
-            not_seen: &[
-                "modules that come with Perl",
-                "distributions installed by `Module::Build` through other clients than `cpanm`, which leave no version",
-                "modules deleted without mending the log",
-            ],
-            references: &["https://metacpan.org/pod/App::cpanminus", "https://metacpan.org/pod/CPAN::Meta::Spec"],
-        })
+        Some(&ABOUT)
     }
 }
 

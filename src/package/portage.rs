@@ -25,6 +25,17 @@ const DATABASE: &[u8] = b"var/db/pkg";
 /// Words taken of one field of dependencies; the longest of a real package has about 1,000.
 const WORDS: usize = 10_000;
 
+static ABOUT: About = About {
+    title: "Gentoo packages",
+    ecosystems: &[&EBUILD],
+    reads: "Category, name, version and needs of every package, and which paths it owns.",
+    not_seen: &[
+        "slots, use flags and the repository a package came from",
+        "licences: they stand in files `LICENSE`, of which an image has thousands that are not portage's",
+    ],
+    references: &["https://projects.gentoo.org/pms/8/pms.html", "https://wiki.gentoo.org/wiki//var/db/pkg"],
+};
+
 impl Collector for Portage {
     fn id(&self) -> &'static str {
         "portage"
@@ -82,15 +93,7 @@ impl Collector for Portage {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Gentoo packages",
-            reads: "Category, name, version and needs of every package, and which paths it owns.",
-            not_seen: &[
-                "slots, use flags and the repository a package came from",
-                "licences: they stand in files `LICENSE`, of which an image has thousands that are not portage's",
-            ],
-            references: &["https://projects.gentoo.org/pms/8/pms.html", "https://wiki.gentoo.org/wiki//var/db/pkg"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -8,6 +8,7 @@ use packageurl::PackageUrl;
 use crate::collect::PackageFact;
 use crate::inventory::{Distro, Ecosystem};
 
+use super::ecosystem;
 use super::text::field;
 
 /// The purl of a package of the operating system.
@@ -61,10 +62,10 @@ pub(super) fn qualified(
 }
 
 /// The package that a purl of a document means, its name spelt as its own manager does. `None` for what is no purl, has
-/// no version, or is of a type that is not in `ecosystems`.
-pub(super) fn read(text: &str, ecosystems: &'static [Ecosystem]) -> Option<PackageFact> {
+/// no version, or is of a type that nobody knows.
+pub(super) fn read(text: &str) -> Option<PackageFact> {
     let purl = PackageUrl::from_str(text).ok()?;
-    let ecosystem = ecosystems.iter().find(|ecosystem| ecosystem.purl_type == purl.ty())?;
+    let ecosystem = ecosystem::of_type(purl.ty())?;
     let name = match purl.namespace() {
         Some(group) if purl.ty() == "maven" => format!("{group}:{}", purl.name()),
         // a distribution, or an author, is no part of the name

@@ -22,6 +22,15 @@ pub(super) static PYPI: Ecosystem = Ecosystem { id: "pypi", purl_type: "pypi", i
 /// Reads the metadata file of each distribution. Where it lies does not matter: any folder may be on `sys.path`.
 pub(super) struct Python;
 
+static ABOUT: About = About {
+    title: "Python distributions",
+    ecosystems: &[&PYPI],
+    reads: "Name, version and licence of each distribution from its metadata, wherever it lies; what its `RECORD` says of its files; the \
+                repository or archive on the web that it was installed from, where that is no index.",
+    not_seen: &["modules copied without their metadata", "programs frozen into one file"],
+    references: &["https://packaging.python.org/en/latest/specifications/recording-installed-packages/"],
+};
+
 impl Collector for Python {
     fn id(&self) -> &'static str {
         "python"
@@ -94,13 +103,7 @@ impl Collector for Python {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Python distributions",
-            reads: "Name, version and licence of each distribution from its metadata, wherever it lies; what its `RECORD` says of its files; the \
-                repository or archive on the web that it was installed from, where that is no index.",
-            not_seen: &["modules copied without their metadata", "programs frozen into one file"],
-            references: &["https://packaging.python.org/en/latest/specifications/recording-installed-packages/"],
-        })
+        Some(&ABOUT)
     }
 }
 

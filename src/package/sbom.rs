@@ -10,11 +10,25 @@ use crate::inventory::{Need, State};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
+use super::purl;
 use super::text::PACKAGES_PER_FILE;
-use super::{ecosystem, purl};
 
 /// Reads documents by the names that tools give them.
 pub(super) struct Sbom;
+
+static ABOUT: About = About {
+    title: "Bills of materials",
+    ecosystems: &[],
+    reads: "Every component that has a purl with a version, its licence and its dependencies; marked as declared, \
+                since nothing shows that it is there.",
+    not_seen: &[
+        "components without a purl, or without a version",
+        "CycloneDX in XML",
+        "documents inside of `node_modules`",
+        "the component that a CycloneDX document describes, which is the image or the application",
+    ],
+    references: &["https://cyclonedx.org/specification/overview/", "https://spdx.github.io/spdx-spec/v2.3/"],
+};
 
 impl Collector for Sbom {
     fn id(&self) -> &'static str {
@@ -70,18 +84,7 @@ impl Collector for Sbom {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Bills of materials",
-            reads: "Every component that has a purl with a version, its licence and its dependencies; marked as declared, \
-                since nothing shows that it is there.",
-            not_seen: &[
-                "components without a purl, or without a version",
-                "CycloneDX in XML",
-                "documents inside of `node_modules`",
-                "the component that a CycloneDX document describes, which is the image or the application",
-            ],
-            references: &["https://cyclonedx.org/specification/overview/", "https://spdx.github.io/spdx-spec/v2.3/"],
-        })
+        Some(&ABOUT)
     }
 }
 
@@ -112,8 +115,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Document>, String> {
         return broken.map_or(Ok(None), |error| Err(format!("it is no JSON: {error}")));
     }
     let bill = sbom::read(bytes).map_err(|error| error.to_string())?;
-    let named: Vec<Option<PackageFact>> =
-        bill.parts.iter().map(|part| purl::read(&part.purl, ecosystem::NAMED)).collect();
+    let named: Vec<Option<PackageFact>> = bill.parts.iter().map(|part| purl::read(&part.purl)).collect();
     let need = |index: &usize| {
         let fact = named.get(*index)?.as_ref()?;
         Some(Need { name: fact.name.clone(), version: Some(fact.version.clone()) })

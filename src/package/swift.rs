@@ -15,6 +15,17 @@ use super::text::{Complaints, complain};
 /// Reads every `workspace-state.json`.
 pub(super) struct Swift;
 
+static ABOUT: About = About {
+    title: "Swift packages",
+    ecosystems: &[&SWIFT],
+    reads: "Repository and version of each package whose sources were checked out for a build.",
+    not_seen: &[
+        "programs without the folder they were built in",
+        "packages of a branch or a commit without a version, and packages in folders",
+    ],
+    references: &["https://docs.swift.org/swiftpm/documentation/packagemanagerdocs/"],
+};
+
 impl Collector for Swift {
     fn id(&self) -> &'static str {
         "swift"
@@ -65,15 +76,7 @@ impl Collector for Swift {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Swift packages",
-            reads: "Repository and version of each package whose sources were checked out for a build.",
-            not_seen: &[
-                "programs without the folder they were built in",
-                "packages of a branch or a commit without a version, and packages in folders",
-            ],
-            references: &["https://docs.swift.org/swiftpm/documentation/packagemanagerdocs/"],
-        })
+        Some(&ABOUT)
     }
 }
 

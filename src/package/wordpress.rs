@@ -26,6 +26,21 @@ pub(super) struct WordPress;
 /// What `WordPress` reads of a file for its header (`get_file_data`).
 const HEADER: usize = 8 << 10;
 
+static ABOUT: About = About {
+    title: "WordPress",
+    ecosystems: &[&WORDPRESS, &PLUGIN, &THEME],
+    reads: "The version of WordPress; name, version and licence of each plugin and theme by the header WordPress knows it by.",
+    not_seen: &[
+        "plugins and themes outside of a folder `wp-content`",
+        "which of them are active, which stands in a database",
+        "plugins whose header gives no version: they are told as not understood",
+    ],
+    references: &[
+        "https://developer.wordpress.org/plugins/plugin-basics/header-requirements/",
+        "https://developer.wordpress.org/themes/basics/main-stylesheet-style-css/",
+    ],
+};
+
 impl Collector for WordPress {
     fn id(&self) -> &'static str {
         "wordpress"
@@ -62,19 +77,7 @@ impl Collector for WordPress {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "WordPress",
-            reads: "The version of WordPress; name, version and licence of each plugin and theme by the header WordPress knows it by.",
-            not_seen: &[
-                "plugins and themes outside of a folder `wp-content`",
-                "which of them are active, which stands in a database",
-                "plugins whose header gives no version: they are told as not understood",
-            ],
-            references: &[
-                "https://developer.wordpress.org/plugins/plugin-basics/header-requirements/",
-                "https://developer.wordpress.org/themes/basics/main-stylesheet-style-css/",
-            ],
-        })
+        Some(&ABOUT)
     }
 }
 

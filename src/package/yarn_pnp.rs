@@ -18,6 +18,15 @@ use super::text::{PACKAGES_PER_FILE, complain, tell_flaws};
 /// Reads each zip archive that begins as those of Yarn's cache do, and the maps.
 pub(super) struct YarnPnp;
 
+static ABOUT: About = About {
+    title: "Node packages in Yarn's cache",
+    ecosystems: &[&NPM],
+    reads: "Name, version, licence and dependencies of each package from the manifest in its archive. What the \
+                map names and no archive holds is declared.",
+    not_seen: &["packages of a cache that is not in the image"],
+    references: &["https://yarnpkg.com/advanced/pnp-spec"],
+};
+
 impl Collector for YarnPnp {
     fn id(&self) -> &'static str {
         "yarn-pnp"
@@ -53,13 +62,7 @@ impl Collector for YarnPnp {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Node packages in Yarn's cache",
-            reads: "Name, version, licence and dependencies of each package from the manifest in its archive. What the \
-                map names and no archive holds is declared.",
-            not_seen: &["packages of a cache that is not in the image"],
-            references: &["https://yarnpkg.com/advanced/pnp-spec"],
-        })
+        Some(&ABOUT)
     }
 }
 

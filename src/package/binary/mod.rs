@@ -26,6 +26,28 @@ pub(super) struct Programs;
 /// Largest program that is read whole. Node.js has 100 MiB, Kubernetes' programs 50 to 120.
 const WHOLE: ByteSize = ByteSize::mib(64);
 
+static ABOUT: About = About {
+    title: "Programs",
+    ecosystems: &[&super::ecosystem::CARGO, &super::ecosystem::GOLANG, &known::GENERIC],
+    reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
+                    the crates it was built of. Of ELF package notes: name and version of the package. Of native images of GraalVM: the components that \
+                    the bill of materials in them names. Where no package owns the file, \
+                    also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
+    not_seen: &[
+        "Rust programs that were built without cargo-auditable, and C libraries linked statically",
+        "Go programs of before Go 1.13, and the list of modules of those built without modules",
+        "versions that a program has in no text of a known form, such as those of Vault",
+        "the version of a main module that was told to the linker together with `-trimpath`, of which Go keeps no record",
+        "lists of crates, notes and bills of materials in programs of more than 64 MiB",
+    ],
+    references: &[
+        "https://pkg.go.dev/debug/buildinfo",
+        "https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md",
+        "https://systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES/",
+        "https://www.graalvm.org/latest/security-guide/native-image/sbom/",
+    ],
+};
+
 impl Collector for Programs {
     fn id(&self) -> &'static str {
         "program"
@@ -77,26 +99,7 @@ impl Collector for Programs {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Programs",
-            reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
-                    the crates it was built of. Of ELF package notes: name and version of the package. Of native images of GraalVM: the components that \
-                    the bill of materials in them names. Where no package owns the file, \
-                    also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
-            not_seen: &[
-                "Rust programs that were built without cargo-auditable, and C libraries linked statically",
-                "Go programs of before Go 1.13, and the list of modules of those built without modules",
-                "versions that a program has in no text of a known form, such as those of Vault",
-                "the version of a main module that was told to the linker together with `-trimpath`, of which Go keeps no record",
-                "lists of crates, notes and bills of materials in programs of more than 64 MiB",
-            ],
-            references: &[
-                "https://pkg.go.dev/debug/buildinfo",
-                "https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md",
-                "https://systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES/",
-                "https://www.graalvm.org/latest/security-guide/native-image/sbom/",
-            ],
-        })
+        Some(&ABOUT)
     }
 }
 

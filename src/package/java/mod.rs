@@ -47,6 +47,26 @@ const ENDINGS: &[&str] = &[".jar", ".war", ".ear", ".par", ".sar", ".jpi", ".hpi
 /// Reads every Java archive.
 pub(super) struct Java;
 
+static ABOUT: About = About {
+    title: "Java archives",
+    ecosystems: &[&MAVEN],
+    reads: "Group, artifact, version, licence and dependencies of each artifact from the records of Maven in \
+                the archive, with archives in archives to a depth of 8 and copies shaded into others. An archive without \
+                such a record is taken for what its manifest and its name say, with low confidence; with medium \
+                confidence where it is a well-known artifact and the two agree. SHA-1 of each archive is kept.",
+    not_seen: &[
+        "archives whose name and manifest give no version",
+        "shaded copies whose records were left out",
+        "programs unpacked into folders, but for the archives in these",
+        "archives under other endings, such as `.zip`, and files of modules (`.jmod`, `jimage`)",
+    ],
+    references: &[
+        "https://docs.oracle.com/en/java/javase/21/docs/specs/jar/jar.html",
+        "https://maven.apache.org/shared/maven-archiver/index.html",
+        "https://maven.apache.org/pom.html",
+    ],
+};
+
 impl Collector for Java {
     fn id(&self) -> &'static str {
         "java"
@@ -98,24 +118,7 @@ impl Collector for Java {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Java archives",
-            reads: "Group, artifact, version, licence and dependencies of each artifact from the records of Maven in \
-                the archive, with archives in archives to a depth of 8 and copies shaded into others. An archive without \
-                such a record is taken for what its manifest and its name say, with low confidence; with medium \
-                confidence where it is a well-known artifact and the two agree. SHA-1 of each archive is kept.",
-            not_seen: &[
-                "archives whose name and manifest give no version",
-                "shaded copies whose records were left out",
-                "programs unpacked into folders, but for the archives in these",
-                "archives under other endings, such as `.zip`, and files of modules (`.jmod`, `jimage`)",
-            ],
-            references: &[
-                "https://docs.oracle.com/en/java/javase/21/docs/specs/jar/jar.html",
-                "https://maven.apache.org/shared/maven-archiver/index.html",
-                "https://maven.apache.org/pom.html",
-            ],
-        })
+        Some(&ABOUT)
     }
 }
 

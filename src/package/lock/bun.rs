@@ -26,6 +26,7 @@ pub(in crate::package) static BUN_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Bun",
+        ecosystems: &[&NPM],
         reads: "Real names and versions of all packages that a project asks for, those for development too, its \
             workspaces, and which of them needs which.",
         not_seen: &[

@@ -19,6 +19,7 @@ pub(in crate::package) static BUNDLER_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Bundler",
+        ecosystems: &[&GEM],
         reads: "Names, versions and platforms of all gems that a project asks for, those of all groups, from servers, \
             repositories and folders, and which of them needs which.",
         not_seen: &["which group a gem is of: the file does not tell", "Bundler itself", FOREIGN_UNSEEN],

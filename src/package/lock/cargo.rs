@@ -23,6 +23,7 @@ pub(in crate::package) static CARGO_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Cargo",
+        ecosystems: &[&CARGO],
         reads: "Names and versions of all crates that a project asks for, of all features and platforms, the crates \
             of the project itself, and which of them needs which.",
         not_seen: &["which crates are for tests or another platform: the file does not tell", FOREIGN_UNSEEN],

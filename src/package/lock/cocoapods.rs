@@ -22,6 +22,7 @@ pub(in crate::package) static COCOAPODS_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of CocoaPods",
+        ecosystems: &[&COCOAPODS],
         reads: "Names and versions of all pods that a project asks for, their parts one by one, and which of them \
             needs which.",
         not_seen: &["from which repository a pod comes", FOREIGN_UNSEEN],

@@ -22,6 +22,7 @@ pub(in crate::package) static COMPOSER_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Composer",
+        ecosystems: &[&COMPOSER],
         reads: "Names, versions and licences of all packages that a project asks for, those for development too, and \
             which of them needs which.",
         not_seen: &["the project itself", "PHP and its extensions", FOREIGN_UNSEEN],

@@ -25,6 +25,7 @@ pub(in crate::package) static CONAN_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Conan",
+        ecosystems: &[&CONAN],
         reads: "Names, versions, users and channels of all packages that a project asks for, tools and Python recipes \
             too; of Conan 1 also which of them needs which.",
         not_seen: &["which package needs which, for Conan 2: the file does not tell", FOREIGN_UNSEEN],

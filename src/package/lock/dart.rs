@@ -22,6 +22,7 @@ pub(in crate::package) static PUB_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Dart",
+        ecosystems: &[&PUB],
         reads: "Names and versions of all packages that a project asks for, those for development too.",
         not_seen: &[
             "packages of the Dart and Flutter SDKs, of which the file tells no version",

@@ -20,6 +20,21 @@ pub(in crate::package) struct GoModules;
 /// Key of the fact that a `go.mod` does not list all modules.
 const INCOMPLETE: &str = "go-mod-incomplete";
 
+static ABOUT: About = About {
+    title: "Go modules that are required",
+    ecosystems: &[&GOLANG],
+    reads: "Modules and versions that `go.mod` requires, replacements followed, and the toolchain it names. Where \
+                there is no `go.mod`, or one from before Go 1.17, which names direct requirements only, also the \
+                highest version of each module of whose code `go.sum` has the checksum.",
+    not_seen: &[
+        "modules replaced by a folder, which have no version",
+        "which of the modules are compiled into a program: a program tells that itself",
+        "the version of Go where only the `go` line gives one, which is the least that will do",
+        FOREIGN_UNSEEN,
+    ],
+    references: &["https://go.dev/ref/mod"],
+};
+
 impl Collector for GoModules {
     fn id(&self) -> &'static str {
         "go-mod"
@@ -66,19 +81,7 @@ impl Collector for GoModules {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Go modules that are required",
-            reads: "Modules and versions that `go.mod` requires, replacements followed, and the toolchain it names. Where \
-                there is no `go.mod`, or one from before Go 1.17, which names direct requirements only, also the \
-                highest version of each module of whose code `go.sum` has the checksum.",
-            not_seen: &[
-                "modules replaced by a folder, which have no version",
-                "which of the modules are compiled into a program: a program tells that itself",
-                "the version of Go where only the `go` line gives one, which is the least that will do",
-                FOREIGN_UNSEEN,
-            ],
-            references: &["https://go.dev/ref/mod"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -23,6 +23,7 @@ pub(in crate::package) static GRADLE_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Gradle",
+        ecosystems: &[&MAVEN],
         reads: "Group, name and version of all modules that a build asks for, those of all configurations and of the \
             build script, in one file or, as before Gradle 7, in one for each configuration.",
         not_seen: &["which module needs which: the file does not tell", FOREIGN_UNSEEN],

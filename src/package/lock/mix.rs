@@ -18,6 +18,7 @@ pub(in crate::package) static MIX_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Mix",
+        ecosystems: &[&HEX],
         reads: "Real names and versions of all packages from Hex that a project asks for, those of all environments, \
             and which of them needs which.",
         not_seen: &["packages from Git, of which the file tells no version", FOREIGN_UNSEEN],

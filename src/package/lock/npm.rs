@@ -25,6 +25,7 @@ pub(in crate::package) static NPM_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of npm",
+        ecosystems: &[&NPM],
         reads: "Real names, versions and licences of all packages that a project asks for, those for development \
             too, its workspaces, and which of them needs which.",
         not_seen: &[

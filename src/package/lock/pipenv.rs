@@ -25,6 +25,7 @@ pub(in crate::package) static PIPENV_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Pipenv",
+        ecosystems: &[&PYPI],
         reads: "Names and versions of all packages that a project asks for, those of all categories.",
         not_seen: &[
             "packages from Git or a folder, of which the file tells no version",

@@ -25,6 +25,7 @@ pub(in crate::package) static PNPM_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of pnpm",
+        ecosystems: &[&NPM],
         reads: "Real names and versions of all packages that a project asks for, those for development too, and which \
             of them needs which.",
         not_seen: &[

@@ -22,6 +22,7 @@ pub(in crate::package) static POETRY_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Poetry",
+        ecosystems: &[&PYPI],
         reads: "Names and versions of all packages that a project asks for, those of all groups and platforms, and \
             which of them needs which.",
         not_seen: &["the project itself", FOREIGN_UNSEEN],

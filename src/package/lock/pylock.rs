@@ -18,6 +18,15 @@ use super::{FOREIGN_UNSEEN, is_own};
 /// What Python's tools lock: `pylock.toml` and `pylock.NAME.toml`.
 pub(in crate::package) struct Pylock;
 
+static ABOUT: About = About {
+    title: "Python's shared lock files",
+    ecosystems: &[&PYPI],
+    reads: "Names and versions of all packages that a project asks for, those of all groups and platforms, and \
+                which of them needs which, where the file says so.",
+    not_seen: &["packages from a source tree whose version the file does not tell", FOREIGN_UNSEEN],
+    references: &["https://packaging.python.org/en/latest/specifications/pylock-toml/"],
+};
+
 impl Collector for Pylock {
     fn id(&self) -> &'static str {
         "pylock"
@@ -51,13 +60,7 @@ impl Collector for Pylock {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "Python's shared lock files",
-            reads: "Names and versions of all packages that a project asks for, those of all groups and platforms, and \
-                which of them needs which, where the file says so.",
-            not_seen: &["packages from a source tree whose version the file does not tell", FOREIGN_UNSEEN],
-            references: &["https://packaging.python.org/en/latest/specifications/pylock-toml/"],
-        })
+        Some(&ABOUT)
     }
 }
 

@@ -32,6 +32,7 @@ pub(in crate::package) static REQUIREMENTS: LockFile = LockFile {
     read,
     about: &About {
         title: "Python requirements",
+        ecosystems: &[&PYPI],
         reads: "Names and versions of requirements that are pinned with `==` or `===`.",
         not_seen: &[
             "requirements that name no exact version, as a range or `==1.*`",

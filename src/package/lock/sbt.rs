@@ -22,6 +22,7 @@ pub(in crate::package) static SBT_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of sbt",
+        ecosystems: &[&MAVEN],
         reads: "Group, name and version of all modules that a build asks for, those of all configurations.",
         not_seen: &["which module needs which: the file does not tell", FOREIGN_UNSEEN],
         references: &["https://stringbean.github.io/sbt-dependency-lock/"],

@@ -22,6 +22,7 @@ pub(in crate::package) static SWIFT_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Swift",
+        ecosystems: &[&SWIFT],
         reads: "Repository and version of all packages that a project asks for.",
         not_seen: &[
             "packages pinned to a branch or a revision alone, and those in folders",

@@ -23,6 +23,7 @@ pub(in crate::package) static UV_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of uv",
+        ecosystems: &[&PYPI],
         reads: "Names and versions of all packages that a project asks for, of all extras, groups and platforms, the \
             project itself and the members of its workspace, and which of them needs which.",
         not_seen: &["projects whose version is dynamic, of which the file tells none", FOREIGN_UNSEEN],

@@ -25,6 +25,7 @@ pub(in crate::package) static YARN_LOCK: LockFile = LockFile {
     read,
     about: &About {
         title: "Lock files of Yarn",
+        ecosystems: &[&NPM],
         reads: "Real names and versions of all packages that a project asks for, those for development too, and which \
             of them needs which; of Yarn 1 and of Berry.",
         not_seen: &["the project itself and its workspaces, of which the file tells no version", FOREIGN_UNSEEN],

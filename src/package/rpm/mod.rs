@@ -34,6 +34,20 @@ pub(super) static RPM: Ecosystem = Ecosystem { id: "rpm", purl_type: "rpm", is_s
 /// Reads rpm's databases.
 pub(super) struct Rpm;
 
+static ABOUT: About = About {
+    title: "rpm packages",
+    ecosystems: &[&RPM],
+    reads: "Name, version, epoch, architecture, source package, vendor, licence and module of every package; which paths it owns with which content; what it needs and provides. Databases of SQLite, NDB and Berkeley DB, the list of packages of Azure Linux images without rpm, and Red Hat's lists of repositories.",
+    not_seen: &[
+        "digests of files other than MD5, SHA-1 and SHA-256, so that edited files of such packages are not told from shipped ones",
+        "databases of rpm 4.0 and older, or in other folders than those above",
+    ],
+    references: &[
+        "https://rpm-software-management.github.io/rpm/manual/format_header.html",
+        "https://www.sqlite.org/fileformat2.html",
+    ],
+};
+
 impl Collector for Rpm {
     fn id(&self) -> &'static str {
         "rpm"
@@ -151,18 +165,7 @@ impl Collector for Rpm {
     }
 
     fn about(&self) -> Option<&'static About> {
-        Some(&About {
-            title: "rpm packages",
-            reads: "Name, version, epoch, architecture, source package, vendor, licence and module of every package; which paths it owns with which content; what it needs and provides. Databases of SQLite, NDB and Berkeley DB, the list of packages of Azure Linux images without rpm, and Red Hat's lists of repositories.",
-            not_seen: &[
-                "digests of files other than MD5, SHA-1 and SHA-256, so that edited files of such packages are not told from shipped ones",
-                "databases of rpm 4.0 and older, or in other folders than those above",
-            ],
-            references: &[
-                "https://rpm-software-management.github.io/rpm/manual/format_header.html",
-                "https://www.sqlite.org/fileformat2.html",
-            ],
-        })
+        Some(&ABOUT)
     }
 }
 
