@@ -8,7 +8,8 @@
 //! - documents nested too deep, of wrong types, swapped, lying about digests and sizes, leading to
 //!   themselves, meant for other hosts, readable in two ways: [`documents`]
 //! - names made for terminals and browsers, links that lead out: [`names`]
-//! - files of packages with bytes changed, cut out and doubled: [`packages`]
+//! - files of packages with bytes changed, cut out and doubled, and databases whose pages lead to themselves:
+//!   [`packages`]
 //! - a quarter of a million members, thousands of layers, thousands of secrets: [`scale`]
 //! - a secret across every boundary: [`sliding`]
 //! - every cut and every changed byte: [`crate::prefixes`]

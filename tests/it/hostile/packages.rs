@@ -10,6 +10,9 @@ use careen::package::COLLECTORS;
 use careen::path::ImagePath;
 use careen::tree::{FileEntry, Node};
 
+use super::{Case, Partial, check};
+use crate::support::raw::RawTar;
+
 /// Changed copies made of each file.
 const COPIES: u64 = 1_000;
 
@@ -370,4 +373,34 @@ fn bills_of_materials_stand_whatever_is_done_to_them() {
             }
         }
     }
+}
+
+#[test]
+fn pages_that_point_at_themselves() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rpm");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    // SQLite: the first page becomes an inner one whose only child is itself (file format, 1.6)
+    let mut looped_sqlite = read("rpmdb.sqlite");
+    looped_sqlite[100] = 5;
+    looped_sqlite[103..105].fill(0);
+    looped_sqlite[108..112].copy_from_slice(&[0, 0, 0, 1]);
+    // Berkeley DB: each page behind the first is followed by itself
+    let mut looped_hash = read("Packages");
+    let size = u32::from_le_bytes(looped_hash[20..24].try_into().unwrap()) as usize;
+    for (number, page) in (0_u32..).zip(looped_hash.chunks_exact_mut(size)).skip(1) {
+        page[16..20].copy_from_slice(&number.to_le_bytes());
+    }
+    let layer = |path: &str, database: Vec<u8>| RawTar::default().file(path, database).end();
+    check(vec![
+        Case::layer(
+            "a page of SQLite that is its own child",
+            layer("var/lib/rpm/rpmdb.sqlite", looped_sqlite),
+            Partial(&["package-record-malformed"]),
+        ),
+        Case::layer(
+            "pages of Berkeley DB that follow themselves",
+            layer("var/lib/rpm/Packages", looped_hash),
+            Partial(&["package-record-malformed"]),
+        ),
+    ]);
 }
