@@ -1,10 +1,10 @@
-//! JSON whose fields need not be of the type they should be: what is of another type is as good as none.
+//! Documents whose fields need not be of the type they should be: what is of another type is as good as none.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -16,45 +16,76 @@ pub(super) struct Text(pub(super) Option<String>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Loose::deserialize(deserializer).map(|text| Self(text.as_str().and_then(|text| field(text.as_bytes()))))
+    }
+}
+
+/// A text, or nothing for a value of another type.
+#[derive(Debug, Default)]
+pub(super) struct Loose(pub(super) Option<String>);
+
+impl Loose {
+    /// The text.
+    pub(super) fn as_str(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
 
         impl<'de> Visitor<'de> for Any {
-            type Value = Text;
+            type Value = Loose;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("anything")
+                f.write_str("a value")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(field(text.as_bytes())))
+            fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
+                Ok(Loose(Some(text.to_owned())))
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
-                Ok(Text(None))
+            fn visit_string<E>(self, text: String) -> Result<Loose, E> {
+                Ok(Loose(Some(text)))
             }
 
-            fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
-                Ok(Text(None))
+            fn visit_unit<E>(self) -> Result<Loose, E> {
+                Ok(Loose(None))
             }
 
-            fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
-                Ok(Text(None))
+            fn visit_none<E>(self) -> Result<Loose, E> {
+                Ok(Loose(None))
             }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
-                Ok(Text(None))
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Loose, D::Error> {
+                Loose::deserialize(deserializer)
             }
 
-            fn visit_unit<E>(self) -> Result<Text, E> {
-                Ok(Text(None))
+            fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
+                Ok(Loose(None))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Text, A::Error> {
-                IgnoredAny::deserialize(SeqAccessDeserializer::new(list)).map(|_| Text(None))
+            fn visit_i64<E>(self, _: i64) -> Result<Loose, E> {
+                Ok(Loose(None))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
-                IgnoredAny::deserialize(MapAccessDeserializer::new(map)).map(|_| Text(None))
+            fn visit_u64<E>(self, _: u64) -> Result<Loose, E> {
+                Ok(Loose(None))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Loose, E> {
+                Ok(Loose(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Loose(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Loose(None))
             }
         }
 
