@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::check::{self, CHECKS};
-use crate::collect::{Collector, FactOf, Mask, Selectors, View, removed_packages};
+use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
 use crate::error::Result;
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
@@ -255,6 +255,7 @@ impl Reading<'_> {
                 collector: index,
                 selected: selected.get(index).map_or(&[], Vec::as_slice),
             };
+            inventory.limitations.extend(too_large(&view, *collector));
             collector.assemble(&view, &mut inventory);
         }
         removed_packages(&tree, &facts, self.collectors, &mut inventory);
@@ -324,6 +325,17 @@ fn of_layers(
     let mut layers: Vec<(usize, LayerFacts)> = wanted.iter().filter_map(of_layer).collect();
     layers.sort_by_key(|(layer, _)| *layer);
     layers
+}
+
+/// The live files that a collector would have read, had they not been larger than it takes.
+fn too_large(view: &View<'_>, collector: &dyn Collector) -> Vec<Limitation> {
+    let told = view.live().filter(|(path, ..)| collector.accepts(path)).filter_map(|(path, _, fact)| {
+        let Fact::TooLarge(limit) = fact else { return None };
+        let what = format!("larger than the {limit} that the `{}` collector takes", collector.id());
+        let help = "look at the file by hand: no real one is known to be that large";
+        Some(Limitation::gap("file-too-large", path.to_string(), what).help(help))
+    });
+    told.collect()
 }
 
 /// By layer the members that some collector selects by a live name but has not been shown.

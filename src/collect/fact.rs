@@ -6,6 +6,7 @@ use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
+use crate::size::ByteSize;
 use crate::tree::{Node, Tree};
 
 /// One thing learned of a node's content.
@@ -32,6 +33,8 @@ pub enum Fact {
     ShadowLine(Box<(String, bool, u64)>),
     /// A line of `group`.
     GroupLine(Box<Group>),
+    /// The file is larger than its collector takes. Told only if the file is live.
+    TooLarge(ByteSize),
     /// Something in the file was not understood, so that a package may be missing. Told only if the file is live.
     Gap(Box<str>),
     /// Something in the file is odd, but hides nothing. Told only if the file is live.

@@ -82,6 +82,8 @@ pub enum Delivery {
     /// Whole, up to this size; a larger file is a limitation. More than 64 MiB only where the format
     /// cannot be read from its beginning to its end.
     Whole(ByteSize),
+    /// Whole, up to this size; a larger file is something else of the same name, and is passed over.
+    WholeOrNothing(ByteSize),
     /// Whole, up to this size; a larger file in windows.
     WholeOrWindows(ByteSize),
     /// In windows of [`WINDOW`] that overlap by [`OVERLAP`]; any size.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::inventory::{Inventory, Package, PackageLocation, State};
+use crate::inventory::{Inventory, Package, PackageLocation, Proof, State};
 use crate::tree::Tree;
 
 use super::packages::package;
@@ -30,7 +30,9 @@ pub fn removed_packages(
         let Fact::Package(package) = &fact.fact else { continue };
         let (Some(ecosystem), Some(collector)) = (package.ecosystem, collectors.get(fact.collector)) else { continue };
         let (name, version, architecture) = (&*package.name, &*package.version, package.architecture.as_deref());
+        // a guess about a file that a package owned is that package, and which that was is no longer known
         if package.state == State::Installed
+            && !matches!(package.proof, Proof::VersionString(_))
             && tree.hidden(fact.node).is_some()
             && !live.contains(&(ecosystem.id, name, version, architecture))
             && collector.accepts(&tree.entry(fact.node).path)

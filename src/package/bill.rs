@@ -2,7 +2,7 @@
 
 use crate::format::sbom::{Bill, BillLayer, Part, Subject};
 use crate::image::Target;
-use crate::inventory::{Distro, Ecosystem, Inventory, LayerSummary, Licence, Origin, OwnedPaths, Package};
+use crate::inventory::{Distro, Ecosystem, Inventory, LayerSummary, Licence, Origin, Package};
 use crate::inventory::{PackageLocation, Proof, State};
 use crate::path::ImagePath;
 use crate::rule::Confidence;
@@ -32,7 +32,7 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
     let edges: Vec<(Vec<usize>, Option<usize>, bool)> =
         parts.iter().map(|part| (part.dependencies.clone(), part.owner, part.is_uncounted)).collect();
     let packages = parts.into_iter().map(package).collect();
-    let (mut packages, places) = owned::merge(packages, &OwnedPaths::default());
+    let (mut packages, places) = owned::merge(packages, None);
     let new = |old: &usize| places.get(*old).copied();
     for (old, (dependencies, owner, is_uncounted)) in edges.iter().enumerate() {
         let Some(package) = new(&old).and_then(|index| packages.get_mut(index as usize)) else { continue };

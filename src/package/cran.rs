@@ -37,7 +37,7 @@ impl Collector for Cran {
     }
 
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(1))
+        Delivery::WholeOrNothing(ByteSize::mib(1))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {

@@ -137,6 +137,13 @@ fn claim(view: &View<'_>, inventory: &mut Inventory) {
         }
     }
     for fact in own() {
+        let Fact::Package(package) = &fact.fact else { continue };
+        if let Some((name, claimant)) = packages.get(package.name.as_bytes()).filter(|_| !package.claims.is_empty()) {
+            let folder = |folder: &ImagePath| view.tree.real_folder(folder);
+            inventory.claims.add(*claimant, name, &package.claims, &ImagePath::root(), folder);
+        }
+    }
+    for fact in own() {
         let Fact::Claims(list) = &fact.fact else { continue };
         let path = &view.tree.entry(fact.node).path;
         let stem = |name: &[u8]| name.strip_suffix(MD5SUMS.as_bytes()).map(<[u8]>::to_vec);
@@ -218,6 +225,10 @@ struct Stanza<'a> {
     depends: Option<&'a [u8]>,
     pre_depends: Option<&'a [u8]>,
     provides: Option<&'a [u8]>,
+    /// Whether the lines that go on belong to `Conffiles`.
+    is_in_conffiles: bool,
+    /// What the package's configuration files held when it was installed.
+    claims: FileClaims,
     /// Name, version or status stands there again with another value, which dpkg refuses.
     is_ambiguous: bool,
 }
@@ -262,9 +273,14 @@ impl<'a> Stanza<'a> {
             self.line = number;
         }
         if line.starts_with(b" ") || line.starts_with(b"\t") {
-            return; // goes on with the field before; none of those wanted here has more than one line
+            // goes on with the field before; of those wanted here, only the list of configuration files does
+            if self.is_in_conffiles {
+                self.conffile(line);
+            }
+            return;
         }
         let Some((name, value)) = header(line) else { return };
+        self.is_in_conffiles = name.eq_ignore_ascii_case(b"conffiles");
         let name = name.to_ascii_lowercase();
         let wanted = match name.as_slice() {
             b"package" => &mut self.package,
@@ -286,6 +302,17 @@ impl<'a> Stanza<'a> {
                 let is_vital = matches!(name.as_slice(), b"package" | b"version" | b"status");
                 self.is_ambiguous |= is_vital && first != value;
             }
+        }
+    }
+
+    /// ` /etc/bash.bashrc 89269e1298235f1b12b4c16e4065ad0d`, and at times a third word such as `obsolete`.
+    fn conffile(&mut self, line: &[u8]) {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let (Some(path), Some(digest)) = (words.next(), words.next()) else { return };
+        if let Some(digest) =
+            digest_in_hex::<16>(digest).filter(|_| path.len() <= PATH && self.claims.len() < PATHS_PER_FILE)
+        {
+            self.claims.add(path.strip_prefix(b"/").unwrap_or(path), &digest);
         }
     }
 
@@ -325,6 +352,7 @@ impl<'a> Stanza<'a> {
             packager,
             needs,
             provides: relations(self.provides),
+            claims: self.claims,
             ..PackageFact::default()
         }))
     }
@@ -550,5 +578,18 @@ mod tests {
             let package = &inventory.packages[owner as usize];
             assert_eq!(format!("{} {}", package.name, package.architecture.as_deref().unwrap_or_default()), expected);
         }
+    }
+
+    #[test]
+    fn configuration_files_are_claimed_with_what_they_held() {
+        // MD5 of "content"
+        let status = "Package: a\nStatus: install ok installed\nVersion: 1\nConffiles:\n /etc/a.conf \
+            9a0364b9e99bb480dd25e1f0284c8555\n /etc/old.conf 9a0364b9e99bb480dd25e1f0284c8555 obsolete\n \
+            /etc/new.conf newconffile\nDescription: x\n /etc/no.conf 9a0364b9e99bb480dd25e1f0284c8555\n";
+        let inventory = assemble(&Image::new().file(STATUS, status));
+        let content = crate::digest::ContentDigests::of(b"content");
+        let claimed = ["a.conf", "old.conf", "new.conf", "no.conf"]
+            .map(|name| inventory.claims.package(&"etc".into(), name.as_bytes(), &content).is_some());
+        assert_eq!(claimed, [true, true, false, false]);
     }
 }

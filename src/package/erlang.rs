@@ -95,7 +95,7 @@ impl Collector for Erlang {
     }
 
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(4))
+        Delivery::WholeOrNothing(ByteSize::mib(4))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {

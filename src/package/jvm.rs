@@ -39,7 +39,7 @@ impl Collector for Jvm {
 
     /// The list of modules is the longest line, of some 3 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(1))
+        Delivery::WholeOrNothing(ByteSize::mib(1))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {

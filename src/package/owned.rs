@@ -38,7 +38,7 @@ impl Collector for Owners {
     fn collect(&self, _: &File<'_>, _: &mut Facts) {}
 
     fn assemble(&self, _: &View<'_>, inventory: &mut Inventory) {
-        let (packages, places) = merge(std::mem::take(&mut inventory.packages), &inventory.owned);
+        let (packages, places) = merge(std::mem::take(&mut inventory.packages), Some(&inventory.owned));
         inventory.packages = packages;
         inventory.owned.renumber(&places);
         inventory.claims.sort();
@@ -49,8 +49,19 @@ impl Collector for Owners {
     }
 }
 
-/// Names and versions that records in a folder give.
-type Records = HashMap<ImagePath, Vec<(String, String)>>;
+/// What records in a folder give.
+type Records = HashMap<ImagePath, Vec<Record>>;
+
+/// Name and version of a package that has a record, and whether the record is of all programs below its folder,
+/// whatever they call themselves.
+struct Record {
+    name: String,
+    version: String,
+    is_of_all: bool,
+}
+
+/// Ecosystems whose records stand above programs of many names.
+const OF_ALL: &[&str] = &["jvm", "bitnami", "otp"];
 
 /// Folders above a file that are looked at for a record of it.
 const ABOVE: usize = 8;
@@ -63,7 +74,11 @@ fn records(packages: &[Package]) -> Records {
     };
     for package in packages.iter().filter(told) {
         for location in &package.locations {
-            let record = (package.name.clone(), package.version.clone());
+            let record = Record {
+                name: package.name.clone(),
+                version: package.version.clone(),
+                is_of_all: OF_ALL.contains(&package.ecosystem.id),
+            };
             records.entry(location.path.parent()).or_default().push(record);
         }
     }
@@ -71,14 +86,17 @@ fn records(packages: &[Package]) -> Records {
 }
 
 /// Whether a record in a folder above the file says what a version string in it says: a Java's `release` above its
-/// `libjvm.so`, or what stands beside a component of Bitnami. Names may
-/// differ where the version is the same, but for the revision of a build; of the same name, one may say less of it.
+/// `libjvm.so`, or what stands beside a component of Bitnami. Of the same name, one may say less of the version.
 fn is_recorded(package: &Package, records: &Records) -> bool {
-    let says_it = |(name, version): &(String, String)| {
-        let said = &package.version;
-        let is_like =
-            *name == package.name && (version.starts_with(said.as_str()) || said.starts_with(version.as_str()));
-        is_like || version.split('-').next() == Some(said) || version == said
+    let begins = |long: &str, short: &str| {
+        let rest = long.strip_prefix(short);
+        rest.is_some_and(|rest| !rest.starts_with(|sign: char| sign.is_ascii_digit()))
+    };
+    let says_it = |record: &Record| {
+        let (said, version) = (&package.version, &record.version);
+        let is_same = version == said || version.split('-').next() == Some(said);
+        let is_like = begins(version, said) || begins(said, version);
+        (record.name == package.name && is_like) || (record.is_of_all && is_same)
     };
     package.locations.iter().all(|location| {
         let mut folder = location.path.parent();
@@ -120,13 +138,15 @@ fn is_of_system(package: &Package, packages: &[Package]) -> bool {
 /// also installed, and what is only guessed and belongs to a package or is recorded.
 ///
 /// A tree of Node packages holds the same one dozens of times. The second value gives the new index of each old one.
-pub(super) fn merge(packages: Vec<Package>, owned: &OwnedPaths) -> (Vec<Package>, Vec<u32>) {
+///
+/// `owned` is `None` for packages that were settled before: nothing is left out of them but what is twice there.
+pub(super) fn merge(packages: Vec<Package>, owned: Option<&OwnedPaths>) -> (Vec<Package>, Vec<u32>) {
     let mut places = vec![0; packages.len()];
     let is_guess = |package: &Package| matches!(package.proof, Proof::VersionString(_));
     let records = if packages.iter().any(is_guess) { records(&packages) } else { Records::new() };
     let is_told = |package: &Package| {
-        is_guess(package)
-            && (owner(package, owned).is_some() || is_recorded(package, &records) || is_of_system(package, &packages))
+        let Some(owned) = owned.filter(|_| is_guess(package)) else { return false };
+        owner(package, owned).is_some() || is_recorded(package, &records) || is_of_system(package, &packages)
     };
     let told: Vec<bool> = packages.iter().map(is_told).collect();
     let packages = packages.into_iter().enumerate().zip(told);

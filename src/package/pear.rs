@@ -41,7 +41,7 @@ impl Collector for Pear {
 
     /// PEAR's own has 100 KiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(16))
+        Delivery::WholeOrNothing(ByteSize::mib(16))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {

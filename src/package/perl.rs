@@ -57,7 +57,7 @@ impl Collector for Perl {
     }
 
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(8))
+        Delivery::WholeOrNothing(ByteSize::mib(8))
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {

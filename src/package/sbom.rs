@@ -56,7 +56,7 @@ impl Collector for Sbom {
 
     /// That of an image of 3,000 packages has 10 MiB.
     fn delivery(&self) -> Delivery {
-        Delivery::Whole(ByteSize::mib(64))
+        Delivery::WholeOrNothing(ByteSize::mib(64))
     }
 
     /// What is not understood hides nothing that is installed.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::collect::{Delivery, HEAD, HELD, Mask, OVERLAP, WINDOW};
+use crate::collect::{Delivery, Fact, FactOf, HEAD, HELD, Mask, OVERLAP, WINDOW};
 use crate::digest::HashingReader;
 use crate::error::Error;
 use crate::escape::escape;
@@ -226,12 +226,21 @@ struct Filling<'r, 's, 'scope> {
     entries: Vec<FileEntry>,
     seen: Vec<Mask>,
     limitations: Vec<Limitation>,
+    facts: Vec<FactOf>,
     batch: Batch,
 }
 
 impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     fn new(reading: &'r Reading<'s, 'scope>, layer: usize) -> Self {
-        Self { reading, layer, entries: Vec::new(), seen: Vec::new(), limitations: Vec::new(), batch: Batch::default() }
+        Self {
+            reading,
+            layer,
+            entries: Vec::new(),
+            seen: Vec::new(),
+            limitations: Vec::new(),
+            facts: Vec::new(),
+            batch: Batch::default(),
+        }
     }
 
     fn next_member(&self) -> u32 {
@@ -272,7 +281,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             );
             return Ok(());
         }
-        let (whole, windows) = self.split(&entry, &path, mask);
+        let (whole, windows) = self.split(&entry, node, mask);
         let file = BatchFile { node, path, mask: whole | windows, start: 0, length: 0, window: None, entry };
         if file.mask == 0 {
             return Ok(());
@@ -289,7 +298,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     }
 
     /// Which collectors get the file whole and which in windows; one whose limit it exceeds gets nothing.
-    fn split(&mut self, entry: &FileEntry, path: &ImagePath, mask: Mask) -> (Mask, Mask) {
+    fn split(&mut self, entry: &FileEntry, node: Node, mask: Mask) -> (Mask, Mask) {
         let (mut whole, mut windows) = (0, 0);
         for (index, collector) in self.reading.pass.collectors.iter().enumerate() {
             let bit = 1 << index;
@@ -297,16 +306,16 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                 continue;
             }
             match collector.delivery() {
-                Delivery::Whole(limit) | Delivery::WholeOrWindows(limit) if entry.size <= limit.bytes() => whole |= bit,
+                Delivery::Whole(limit) | Delivery::WholeOrNothing(limit) | Delivery::WholeOrWindows(limit)
+                    if entry.size <= limit.bytes() =>
+                {
+                    whole |= bit;
+                }
                 Delivery::Windows | Delivery::WholeOrWindows(_) => windows |= bit,
-                Delivery::Whole(limit) => self.limitations.push(
-                    Limitation::gap(
-                        "file-too-large",
-                        path.to_string(),
-                        format!("larger than the {limit} that the `{}` collector takes", collector.id()),
-                    )
-                    .help("look at the file by hand: no real one is known to be that large"),
-                ),
+                Delivery::WholeOrNothing(_) => {}
+                Delivery::Whole(limit) => {
+                    self.facts.push(FactOf { node, collector: index, fact: Fact::TooLarge(limit) });
+                }
             }
         }
         (whole, windows)
@@ -436,6 +445,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             facts.entries = self.entries;
             facts.seen = self.seen;
             facts.limitations.append(&mut self.limitations);
+            facts.facts.append(&mut self.facts);
         });
     }
 }

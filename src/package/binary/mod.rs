@@ -144,7 +144,7 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
 #[cfg(test)]
 mod tests {
     use crate::format::decompress::Compressed;
-    use crate::format::testing::{Elf, deflate};
+    use crate::format::testing::{Elf, Zip, deflate};
     use crate::inventory::Inventory;
     use crate::package::testing::{Image, assemble, packages};
 
@@ -240,6 +240,21 @@ mod tests {
             let found =
                 (told.iter().filter(|told| told.is_gap).count(), told.iter().filter(|told| !told.is_gap).count());
             assert_eq!(found, (gaps, notes), "{index}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_something_else_says_nothing_of_a_program() {
+        let busybox = Elf::new().section(".rodata", b"\0BusyBox v1.36.1 (2024-06-12)\0".to_vec()).build();
+        let egg = |name: &str, version: &str| {
+            Zip::default().file("EGG-INFO/PKG-INFO", format!("Name: {name}\nVersion: {version}\n")).build()
+        };
+        let cases = [("other", "1.36.1", 1), ("busybox", "1.36.10", 1), ("busybox", "1.36.1", 0)];
+        for (name, version, expected) in cases {
+            let image = Image::new().file("a.egg", egg(name, version)).file("usr/local/bin/busybox", &busybox);
+            let inventory = assemble(&image);
+            let guessed = purls(&inventory).iter().filter(|purl| purl.starts_with("pkg:generic/")).count();
+            assert_eq!(guessed, expected, "{name} {version}");
         }
     }
 

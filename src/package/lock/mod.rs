@@ -127,7 +127,10 @@ const EXAMPLES: &[&[u8]] =
     &[b"test", b"tests", b"__tests__", b"spec", b"example", b"examples", b"samples", b"doc", b"docs"];
 
 fn is_example(path: &ImagePath) -> bool {
-    path.parent().components().any(|folder| EXAMPLES.contains(&folder))
+    let folder = path.parent();
+    // a folder at the top is nobody's test, and one in `home` is a person
+    let own = if folder.components().next() == Some(b"home") { 2 } else { 1 };
+    folder.components().skip(own).any(|folder| EXAMPLES.contains(&folder))
 }
 
 /// Folders of packages that others have made, whose own lock files, shipped along, say nothing of this image; and of
@@ -215,7 +218,14 @@ mod tests {
 
     #[test]
     fn broken_lock_files_of_tests_hide_nothing() {
-        for (path, mark) in [("srv/composer.lock", "! "), ("srv/tests/composer.lock", "? "), ("test/yarn.lock", "? ")] {
+        let cases = [
+            ("srv/composer.lock", "! "),
+            ("srv/tests/composer.lock", "? "),
+            ("home/joe/test/yarn.lock", "? "),
+            ("home/test/app/yarn.lock", "! "),
+            ("test/yarn.lock", "! "),
+        ];
+        for (path, mark) in cases {
             let shown = testing::shown(path, "broken");
             assert!(shown.len() == 1 && shown.iter().all(|told| told.starts_with(mark)), "{path} {shown:?}");
         }

@@ -10,7 +10,7 @@ use careen::package::COLLECTORS;
 use careen::path::ImagePath;
 use careen::tree::{FileEntry, Node};
 
-use super::{Case, Partial, check};
+use super::{Case, Complete, Partial, check};
 use crate::support::raw::RawTar;
 
 /// Changed copies made of each file.
@@ -402,5 +402,18 @@ fn pages_that_point_at_themselves() {
             layer("var/lib/rpm/Packages", looped_hash),
             Partial(&["package-record-malformed"]),
         ),
+    ]);
+}
+
+#[test]
+fn files_larger_than_any_real_one() {
+    let large = vec![b' '; 5 << 20];
+    let manifest = "app/node_modules/a/package.json";
+    let layer = |path: &str, content: &[u8]| RawTar::default().file(path, content).end();
+    check(vec![
+        Case::layer("a manifest of 5 MiB", layer(manifest, &large), Partial(&["file-too-large"])),
+        Case::layers("the same, gone", &[layer(manifest, &large), layer("app/node_modules/.wh.a", b"")], Complete(&[])),
+        Case::layer("the same, of no package", layer("app/a/package.json", &large), Complete(&[])),
+        Case::layer("a file that is called as a Java's record", layer("srv/release", &large), Complete(&[])),
     ]);
 }
