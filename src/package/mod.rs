@@ -61,7 +61,7 @@ use crate::collect::Collector;
 pub use page::page;
 
 /// All package collectors, in the order in which they assemble: what the system is, then its own
-/// packages, then the others sorted by id, and last who owns whom.
+/// packages, then the others, and last who owns whom.
 pub static COLLECTORS: &[&dyn Collector] = &[
     &os_release::OsRelease,
     &accounts::AccountFiles,
