@@ -520,7 +520,7 @@ mod tests {
         assert!(told.iter().all(|told| told.is_gap), "{told:?}");
     }
 
-    /// A log of one page of 512 bytes, which is not that of the fixtures (file format of SQLite, section 4).
+    /// A log of one page of 512 bytes, which is not that of the fixtures (file format of `SQLite`, section 4).
     fn log_of_other_pages() -> Vec<u8> {
         let words = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
         let sum = |bytes: &[u8], sums: [u32; 2]| {
