@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::output::FORMATS;
 use crate::report::Report;
 use crate::source::sbom;
 
@@ -19,8 +20,7 @@ pub(super) struct SbomArguments {
     #[command(flatten)]
     image: TargetArguments,
 
-    /// Format: cyclonedx, cyclonedx-1.5, cyclonedx-1.7, spdx, spdx-tv or spdx-3
-    #[arg(short, long, value_name = "FORMAT", default_value = "cyclonedx")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "cyclonedx", help = format!("Format: {}", bills()))]
     format: String,
     /// Write there: PATH in the format of -f, or FORMAT=PATH besides; repeatable
     #[arg(short, long, value_name = "PATH | FORMAT=PATH")]
@@ -28,6 +28,9 @@ pub(super) struct SbomArguments {
     /// Exit with 0 even when something could not be read
     #[arg(long)]
     allow_partial: bool,
+    /// Nothing on standard output but what -o - asks for
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 #[derive(Debug, Args)]
@@ -35,8 +38,7 @@ pub(super) struct ConvertArguments {
     /// A JSON report of careen, or a bill of materials
     file: PathBuf,
 
-    /// Format: cyclonedx, cyclonedx-1.5, cyclonedx-1.7, spdx, spdx-tv or spdx-3
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "FORMAT", help = format!("Format: {}", bills()))]
     format: String,
     /// Write there: PATH in the format of -f, or FORMAT=PATH besides; repeatable
     #[arg(short, long, value_name = "PATH | FORMAT=PATH")]
@@ -44,11 +46,16 @@ pub(super) struct ConvertArguments {
     /// Exit with 0 even when the file says that something could not be read
     #[arg(long)]
     allow_partial: bool,
+    /// Nothing on standard output but what -o - asks for
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 /// Lists the packages of an image.
 pub(super) fn run(arguments: &SbomArguments) -> Exit {
-    list(&arguments.image, &arguments.format, &arguments.output, arguments.allow_partial)
+    let outputs = Outputs::parse(&arguments.format, &arguments.output, arguments.quiet);
+    let watcher = Watcher::new(arguments.image.wants_progress() && !arguments.quiet);
+    list(&arguments.image, outputs, &watcher, arguments.allow_partial)
 }
 
 /// Writes what a file lists in another format.
@@ -59,12 +66,12 @@ pub(super) fn convert(arguments: &ConvertArguments) -> Exit {
         return Exit::CannotRun;
     };
     let image = TargetArguments::of(format!("{}:{file}", sbom::ID));
-    list(&image, &arguments.format, &arguments.output, arguments.allow_partial)
+    let outputs = Outputs::parse(&arguments.format, &arguments.output, arguments.quiet);
+    list(&image, outputs, &Watcher::new(image.wants_progress()), arguments.allow_partial)
 }
 
-fn list(image: &TargetArguments, format: &str, output: &[String], allow_partial: bool) -> Exit {
-    let watcher = Watcher::new(image.wants_progress());
-    let done = write(image, format, output, &watcher).map_err(without_secrets);
+fn list(image: &TargetArguments, outputs: Result<Outputs>, watcher: &Watcher, allow_partial: bool) -> Exit {
+    let done = outputs.and_then(|outputs| write(image, &outputs, watcher)).map_err(without_secrets);
     watcher.finish();
     if image.is_verbose() {
         let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
@@ -81,16 +88,21 @@ fn list(image: &TargetArguments, format: &str, output: &[String], allow_partial:
     }
 }
 
-fn write(image: &TargetArguments, format: &str, output: &[String], watcher: &Watcher) -> Result<Vec<Report>> {
-    let outputs = Outputs::parse(format, output, false)?;
+fn write(image: &TargetArguments, outputs: &Outputs, watcher: &Watcher) -> Result<Vec<Report>> {
     if let Some(other) = outputs.formats().find(|format| !is_bill(format)) {
         return Err(Error::new(ErrorKind::Usage, format!("`{other}` is no format of bills of materials"))
-            .help("these are cyclonedx, cyclonedx-1.5, cyclonedx-1.7, spdx, spdx-tv and spdx-3"));
+            .help(format!("these are {}", bills())));
     }
     outputs.spare(image.target())?;
     let reports = reports(image, watcher, &crate::scan::survey, None)?;
     outputs.write(&reports, &term::plain())?;
     Ok(reports)
+}
+
+/// The formats of bills of materials.
+fn bills() -> String {
+    let words: Vec<&str> = FORMATS.iter().map(|format| format.id()).filter(|format| is_bill(format)).collect();
+    words.join(", ")
 }
 
 fn is_bill(format: &str) -> bool {
@@ -117,4 +129,15 @@ fn tell(reports: &[Report]) -> usize {
     // nobody is left to tell when stderr is closed
     let _ = io::stderr().lock().write_all(text.as_bytes());
     gaps.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_formats_of_bills_are_named() {
+        assert_eq!(bills(), "cyclonedx, cyclonedx-1.5, cyclonedx-1.6, cyclonedx-1.7, spdx, spdx-3, spdx-tv");
+        assert!(!is_bill("json") && !is_bill("sarif"));
+    }
 }

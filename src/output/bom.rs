@@ -1,7 +1,7 @@
 //! What the bills of materials have in common: names, references, what each format has no field for, and identities
 //! that the content alone decides.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -28,6 +28,8 @@ pub(super) struct Image<'a> {
     pub(super) name: &'a str,
     /// Reference of the image in the document.
     pub(super) reference: String,
+    /// Reference of its distribution in the document.
+    pub(super) system_reference: String,
     /// References of its packages, in the order of [`Report::packages`]; unique in the document.
     pub(super) references: Vec<String>,
 }
@@ -46,6 +48,7 @@ impl<'a> Image<'a> {
                     number,
                     name: report.target.tags.first().unwrap_or(&report.target.reference),
                     reference: format!("{prefix}image"),
+                    system_reference: format!("{prefix}system"),
                     references: references(&report.packages, &prefix),
                 }
             })
@@ -194,14 +197,15 @@ impl<'a> Image<'a> {
 /// References made of purls, each made unique.
 fn references(packages: &[Package], prefix: &str) -> Vec<String> {
     let mut used = HashSet::new();
+    // the last number that was tried for each purl: one document may hold a purl a thousand times
+    let mut counts: HashMap<String, usize> = HashMap::new();
     let mut references = Vec::with_capacity(packages.len());
     for package in packages {
         let purl = purl(package);
         let mut reference = format!("{prefix}{purl}");
-        let mut count = 1_usize;
         while !used.insert(reference.clone()) {
-            count = count.saturating_add(1);
-            // several packages of one purl differ in type or name only, so there are few
+            let count = counts.entry(purl.clone()).or_insert(1);
+            *count = count.saturating_add(1);
             reference = format!("{prefix}{purl}~{count}");
         }
         references.push(reference);
@@ -345,6 +349,19 @@ mod tests {
         let images = Image::all(&reports);
         let all: Vec<&String> = images.iter().flat_map(|image| &image.references).collect();
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len(), "{all:?}");
+    }
+
+    #[test]
+    fn many_packages_of_one_purl_are_numbered_at_once() {
+        let mut report = sample::report();
+        let package = report.packages[0].clone();
+        report.packages = vec![package.clone(); 20_000];
+        let started = std::time::Instant::now();
+        let references = references(&report.packages, "");
+        // the square of it took over a minute in such a build
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+        let last = format!("{}~20000", purl(&package));
+        assert_eq!((references.len(), references.last()), (20_000, Some(&last)));
     }
 
     #[test]

@@ -342,13 +342,12 @@ struct Components<'a>(&'a [Image<'a>], Version);
 impl Serialize for Components<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(images, version) = *self;
-        let systems: Vec<String> = images.iter().map(system_reference).collect();
         let containers = images.iter().filter(|_| images.len() > 1).map(Component::of_image);
-        let distros = images.iter().zip(&systems).filter_map(|(image, reference)| {
+        let distros = images.iter().filter_map(|image| {
             let distro = image.report.target.distro.as_ref()?;
             Some(Component {
                 r#type: "operating-system",
-                bom_ref: reference,
+                bom_ref: &image.system_reference,
                 name: if distro.id.is_empty() { "unknown" } else { &distro.id },
                 version: Some(distro.version_id.as_str().into()),
                 description: Some(&distro.name),
@@ -361,11 +360,6 @@ impl Serialize for Components<'_> {
         });
         serializer.collect_seq(containers.chain(distros).chain(packages))
     }
-}
-
-/// Reference of an image's distribution.
-fn system_reference(image: &Image<'_>) -> String {
-    image.reference.replace("image", "system")
 }
 
 #[derive(Serialize)]
@@ -381,13 +375,12 @@ struct Dependencies<'a>(&'a [Image<'a>]);
 
 impl Serialize for Dependencies<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let systems: Vec<String> = self.0.iter().map(system_reference).collect();
         let several = (self.0.len() > 1).then(|| Dependency {
             r#ref: SEVERAL,
             depends_on: self.0.iter().map(|image| image.reference.as_str()).collect(),
         });
-        let images = self.0.iter().zip(&systems).flat_map(|(image, system)| {
-            let system = image.report.target.distro.as_ref().map(|_| system.as_str());
+        let images = self.0.iter().flat_map(|image| {
+            let system = image.report.target.distro.as_ref().map(|_| image.system_reference.as_str());
             let roots = image.roots();
             let roots = roots.iter().filter_map(|index| image.references.get(*index)).map(String::as_str);
             let depends_on = system.into_iter().chain(roots).collect();

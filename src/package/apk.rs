@@ -20,7 +20,7 @@ pub(super) struct Apk;
 static ABOUT: About = About {
     title: "Alpine packages",
     ecosystems: &[&APK],
-    reads: "Name, version, architecture, origin and licence of every package, and which paths it owns with which content.",
+    reads: "Name, version, architecture, origin, licence and needs of every package, and which paths it owns with which content.",
     not_seen: &["virtual packages that `apk add --virtual` made: they have no files"],
     references: &["https://wiki.alpinelinux.org/wiki/Apk_spec"],
 };

@@ -24,7 +24,7 @@ pub(super) struct Dpkg;
 static ABOUT: About = About {
     title: "Debian packages",
     ecosystems: &[&DEB],
-    reads: "Name, version, architecture and source of every package whose files are there, and which paths it owns with which content.",
+    reads: "Name, version, architecture, source and needs of every package whose files are there, its licences from `/usr/share/doc/*/copyright`, and which paths it owns with which content.",
     not_seen: &["packages unpacked by hand, without a record in dpkg's database"],
     references: &["https://manpages.debian.org/deb-control.5", "https://wiki.debian.org/Teams/Dpkg/DatabaseLayout"],
 };

@@ -18,8 +18,9 @@ pub(super) struct Jvm;
 static ABOUT: About = About {
     title: "Java runtimes",
     ecosystems: &[&JVM],
-    reads: "Version, vendor and architecture of each runtime, from the file that every build of Java 7 and later \
-                writes at its root. All builds of OpenJDK but Zulu go by the name of OpenJDK.",
+    reads: "Version and architecture of each runtime, from the file that every build of Java 7 and later \
+                writes at its root. All builds of OpenJDK but Zulu go by the name of OpenJDK, \
+                and those that Oracle sells by that of its JDK.",
     not_seen: &["runtimes whose `release` was deleted", "the runtime inside of native images of GraalVM"],
     references: &["https://openjdk.org/jeps/223"],
 };

@@ -25,10 +25,10 @@ pub(super) struct Npm;
 static ABOUT: About = About {
     title: "Node packages",
     ecosystems: &[&NPM],
-    reads: "Name, version and licence of each package that `require` can reach, from its own manifest.",
+    reads: "Name, version and licence of each package that `require` can reach, from its own manifest: in `node_modules`, and where Debian puts its own (`/usr/share/nodejs`, `/usr/lib/nodejs`).",
     not_seen: &[
         "packages that a bundler has merged into one file",
-        "the application itself, and packages outside of `node_modules`",
+        "the application itself, and packages outside of `node_modules` and of the system's folders `nodejs`",
     ],
     references: &[
         "https://docs.npmjs.com/cli/configuring-npm/package-json",
@@ -139,7 +139,7 @@ fn parse(bytes: &[u8]) -> Result<Read, serde_json::Error> {
         !manifest.has_name || !manifest.has_version || is_blank(&manifest.name) || is_blank(&manifest.version);
     let was_unusable =
         (manifest.has_name && manifest.name.is_none()) || (manifest.has_version && manifest.version.is_none());
-    let licence = text(manifest.licence);
+    let licence = text(manifest.licence).or_else(|| text(manifest.licences));
     Ok(match (text(manifest.name), text(manifest.version)) {
         (Some(name), Some(version)) => match purl::fact(&NPM, &name, &version) {
             Some(fact) => Read::Package(Box::new(PackageFact { licence, needs: manifest.needs, ..fact })),
@@ -157,6 +157,8 @@ struct Manifest {
     name: Option<String>,
     version: Option<String>,
     licence: Option<String>,
+    /// What npm's first packages had instead: a choice of several.
+    licences: Option<String>,
     needs: Vec<Need>,
     /// Whether there is a name of any type.
     has_name: bool,
@@ -185,6 +187,10 @@ impl<'de> Deserialize<'de> for Manifest {
                         // what is no object names nothing
                         let names: Names = serde_json::from_str(value.get()).unwrap_or_default();
                         manifest.needs.extend(names.0.into_iter().map(Need::of));
+                        continue;
+                    }
+                    if key == "licenses" {
+                        manifest.licences = choice_of(map.next_value()?);
                         continue;
                     }
                     let wanted = match key.as_str() {
@@ -252,6 +258,16 @@ fn text_of(value: &RawValue) -> Option<String> {
     }
 }
 
+/// Licences taken of one list; real ones have below 5.
+const LICENCES: usize = 20;
+
+/// A list of what [`text_of`] reads, as an expression (SPDX, annex D); one alone need not be in a list.
+fn choice_of(value: &RawValue) -> Option<String> {
+    let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else { return text_of(value) };
+    let texts: Vec<String> = list.into_iter().take(LICENCES).filter_map(text_of).collect();
+    (!texts.is_empty()).then(|| texts.join(" OR "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +282,13 @@ mod tests {
             (br#"{"name":"a","name":"b","version":"1"}"#, Some(Some("b 1 "))),
             (br#"{"n\u0061me":"a","version":"1","license":{"url":"u","type":"BSD"}}"#, Some(Some("a 1 BSD"))),
             (br#"{"name":"a","version":"1","license":["MIT"]}"#, Some(Some("a 1 "))),
+            (
+                br#"{"name":"a","version":"1","licenses":[{"type":"MIT","url":"u"},{"x":1},"Apache-2.0"]}"#,
+                Some(Some("a 1 MIT OR Apache-2.0")),
+            ),
+            (br#"{"name":"a","version":"1","licenses":[{"type":"MIT"}],"license":"ISC"}"#, Some(Some("a 1 ISC"))),
+            (br#"{"name":"a","version":"1","licenses":{"type":"MIT"}}"#, Some(Some("a 1 MIT"))),
+            (br#"{"name":"a","version":"1","licenses":[]}"#, Some(Some("a 1 "))),
             (b"{\"name\":\"a\",\"author\":\"\xff\",\"version\":\"1\"}", Some(Some("a 1 "))),
             (deep.as_bytes(), Some(Some("a 1 "))),
             (br#"{"name":"a"}"#, Some(None)),

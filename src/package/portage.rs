@@ -9,6 +9,7 @@ use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact,
 use crate::inventory::{Ecosystem, Inventory, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
+use crate::tree::Node;
 
 use super::owned::Resolver;
 use super::purl;
@@ -55,7 +56,8 @@ impl Collector for Portage {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        let Some((category, name_and_version)) = place(file.path) else { return };
+        // whether links put it into the database is known when all files are
+        let Some((category, name_and_version)) = folders(file.path) else { return };
         if file.path.file_name() == b"CONTENTS" {
             return contents(category, name_and_version, file.bytes, facts);
         }
@@ -65,6 +67,8 @@ impl Collector for Portage {
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        let selected = selected(view);
+        let view = &View { selected: &selected, ..*view };
         let taken = view.take_packages(self, inventory);
         let folders: HashMap<ImagePath, u32> = taken.iter().map(|taken| (taken.path.parent(), taken.index)).collect();
         let mut resolver = Resolver::new(view.tree);
@@ -84,7 +88,8 @@ impl Collector for Portage {
     }
 
     fn accepts(&self, path: &ImagePath) -> bool {
-        place(path).is_some()
+        path.strip_folder(DATABASE).is_some_and(|rest| rest.split(|b| *b == b'/').count() == 3)
+            && folders(path).is_some()
     }
 
     fn purl(&self, package: &PackageFact, inventory: &Inventory) -> Option<String> {
@@ -97,12 +102,22 @@ impl Collector for Portage {
     }
 }
 
-/// Category, and name with version, of the package whose folder in the database holds the file at `path`.
-fn place(path: &ImagePath) -> Option<(&[u8], &[u8])> {
-    let mut parts = path.strip_folder(DATABASE)?.split(|b| *b == b'/');
-    let (category, name_and_version, _) = (parts.next()?, parts.next()?, parts.next()?);
+/// What is selected; where the database is a link, what lies where it leads has its names in the database.
+fn selected(view: &View<'_>) -> Vec<(ImagePath, Node)> {
+    let real = view.tree.resolve_folder(&ImagePath::new(DATABASE)).filter(|real| real.as_bytes() != DATABASE);
+    let named = |path: &ImagePath| {
+        let inside = path.strip_folder(real.as_ref()?.as_bytes())?;
+        Some(ImagePath::new(&[DATABASE, b"/", inside].concat()))
+    };
+    view.selected.iter().map(|(path, node)| (named(path).unwrap_or_else(|| path.clone()), *node)).collect()
+}
+
+/// Category, and name with version, of the package whose folder holds the file at `path`: the names of two folders.
+fn folders(path: &ImagePath) -> Option<(&[u8], &[u8])> {
+    let mut parts = path.components().rev().skip(1);
+    let (name_and_version, category) = (parts.next()?, parts.next()?);
     // a name that begins so is of a package that is being merged right now
-    (parts.next().is_none() && !name_and_version.starts_with(b"-MERGING-")).then_some((category, name_and_version))
+    (!name_and_version.starts_with(b"-MERGING-")).then_some((category, name_and_version))
 }
 
 /// The package that the folder tells, and its paths: `obj PATH MD5 TIME`, `sym PATH -> TARGET TIME`, `dir PATH`.
@@ -220,6 +235,29 @@ mod tests {
         let owner = |path: &str| inventory.owned.owner(&path.into());
         assert_eq!([owner("usr/bin/a b"), owner("usr/bin/l")], [Some(0); 2]);
         assert_eq!(inventory.limitations, []);
+    }
+
+    #[test]
+    fn the_database_may_be_a_link() {
+        let files = |folder: &str| {
+            Image::new()
+                .file(&format!("{folder}/dev-libs/a-1/CONTENTS"), "obj /usr/bin/a 0 1\n")
+                .file(&format!("{folder}/dev-libs/a-1/RDEPEND"), "dev-libs/b")
+                .file(&format!("{folder}/dev-libs/b-2/CONTENTS"), "")
+        };
+        let cases = [
+            (files("srv/packages").link("var/db/pkg", "/srv/packages"), 2),
+            (files("srv/db/pkg").link("var/db", "../srv/db"), 2),
+            (files("srv/packages"), 0),
+            (files("var/db/pkg/x"), 0),
+        ];
+        for (image, count) in cases {
+            let inventory = assemble(&image);
+            assert_eq!(packages(&inventory).len(), count, "{image:?}");
+            let needs = inventory.packages.first().map(|package| &*package.dependencies);
+            assert_eq!(needs, Some(&[1][..]).filter(|_| count > 0), "{image:?}");
+            assert_eq!(inventory.limitations, []);
+        }
     }
 
     #[test]

@@ -57,6 +57,8 @@ fn a_document_is_converted_into_the_others_without_loss() {
     for format in &formats {
         write(&["sbom", "fixtures/demo/demo.tar", "-f", format, "-o", &at(format)]);
     }
+    write(&["sbom", "-q", "fixtures/demo/demo.tar"]);
+    write(&["convert", "-q", &at("spdx"), "-f", "spdx-3"]);
     for from in &formats {
         for to in &formats {
             write(&["convert", &at(from), "-f", to, "-o", &at("converted")]);

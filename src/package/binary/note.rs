@@ -13,7 +13,8 @@ const NOTE: (u32, &[u8]) = (0xcafe_1a7e, b"FDO");
 /// Longest note, in bytes; real ones are below 300.
 const LENGTH: usize = 4 << 10;
 
-/// The kinds of packages that notes name; what has another name is `generic`.
+/// The kinds of packages that notes name; what has another name is `generic`, and what names no distribution: the
+/// purls of the other kinds want one as their namespace.
 ///
 /// None is of the system here: a note proves no more than where a program came from.
 static KINDS: [Ecosystem; 5] = [
@@ -59,9 +60,9 @@ pub(super) fn push(program: &Program<'_>, facts: &mut Facts) {
 fn fact(note: &PackageNote, text: &[u8]) -> Option<PackageFact> {
     let text_of = |text: &str| field(text.as_bytes());
     let kind = note.r#type.to_ascii_lowercase();
-    let ecosystem = KINDS.iter().find(|known| known.id == kind).or(KINDS.last())?;
     let (name, version) = (text_of(&note.name)?, text_of(&note.version)?);
     let os = note.os.as_deref().and_then(text_of);
+    let ecosystem = KINDS.iter().find(|known| known.id == kind && os.is_some()).or(KINDS.last())?;
     let purl = crate::package::purl::of_note(
         ecosystem,
         os.as_deref(),
@@ -79,4 +80,24 @@ fn fact(note: &PackageNote, text: &[u8]) -> Option<PackageFact> {
         proof: Proof::VersionString(String::from_utf8_lossy(text).chars().take(200).collect::<String>().into()),
         ..PackageFact::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_without_a_distribution_is_generic() {
+        let cases = [
+            (r#"{"type":"deb","os":"debian","name":"a","version":"1"}"#, "pkg:deb/debian/a@1"),
+            (r#"{"type":"deb","name":"a","version":"1"}"#, "pkg:generic/a@1"),
+            (r#"{"type":"rpm","os":"","name":"a","version":"1","osVersion":"40"}"#, "pkg:generic/a@1"),
+            (r#"{"type":"other","os":"x","name":"a","version":"1"}"#, "pkg:generic/x/a@1"),
+        ];
+        for (text, expected) in cases {
+            let note: PackageNote = serde_json::from_str(text).expect("JSON");
+            let purl = fact(&note, text.as_bytes()).and_then(|fact| fact.purl);
+            assert_eq!(purl.as_deref(), Some(expected), "{text}");
+        }
+    }
 }

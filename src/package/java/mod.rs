@@ -10,7 +10,7 @@ mod manifest;
 mod pom;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
 use crate::digest::sha1;
@@ -29,8 +29,11 @@ use super::text::{Complaints, PACKAGES_PER_FILE, PATH, field};
 const DEPTH: usize = 8;
 
 /// Bytes of expanded archives held at once, all of one file together, those that are stored without compression not
-/// counted.
-const HELD: usize = 256 << 20;
+/// counted: the fewest and the most that a file is allowed, and how often its own length between the two. Archives
+/// in archives hardly shrink, so that real ones are held in little more than the length of the file; of small files
+/// made to grow as many are read at once as there are threads.
+const HELD: std::ops::RangeInclusive<usize> = 64 << 20..=256 << 20;
+const HELD_OF_LENGTH: usize = 2;
 
 /// Bytes of texts kept of one file: names, places, dependencies. The largest real ones have below 1 MiB.
 const TEXTS: usize = 64 << 20;
@@ -125,7 +128,8 @@ impl Collector for Java {
 /// One file while it and the archives in it are read.
 struct Reading {
     budget: Budget,
-    held: usize,
+    /// Bytes of expanded archives that may be held besides those that are.
+    free: usize,
     texts: usize,
     found: Vec<PackageFact>,
     complaints: Complaints,
@@ -144,6 +148,9 @@ enum Kind {
     Other,
 }
 
+/// Every `pom.xml` by its folder, in the order of the archive: an archive may have several of one name.
+type Projects<'a, 'e> = BTreeMap<&'a [u8], VecDeque<&'e Entry<'a>>>;
+
 /// An artifact that an archive has a record of.
 struct Record {
     group: String,
@@ -158,7 +165,7 @@ impl Reading {
     fn new(length: usize) -> Self {
         Self {
             budget: Budget::for_file(length),
-            held: 0,
+            free: length.saturating_mul(HELD_OF_LENGTH).clamp(*HELD.start(), *HELD.end()),
             texts: TEXTS,
             found: Vec::new(),
             complaints: Complaints::default(),
@@ -183,15 +190,19 @@ impl Reading {
             Err(error) => return self.complain(place, "", error),
         };
         self.flaws(&archive, place);
-        let (mut properties, mut projects, mut archives) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let (mut properties, mut archives) = (Vec::new(), Vec::new());
+        let mut projects: Projects<'_, '_> = BTreeMap::new();
         let mut manifest = None;
         for entry in archive.entries() {
             match kind(entry.name) {
                 Kind::Properties => properties.push(entry),
-                Kind::Project => {
-                    projects.insert(folder(entry.name), entry);
+                Kind::Project => projects.entry(folder(entry.name)).or_default().push_back(entry),
+                Kind::Manifest => {
+                    if manifest.replace(entry).is_some() {
+                        let at = join(place, &String::from_utf8_lossy(entry.name));
+                        self.oddities.add(format!("`{}` is there more than once; the last one is read", shown(&at)));
+                    }
                 }
-                Kind::Manifest => manifest = Some(entry),
                 Kind::Archive => archives.push(entry),
                 Kind::Other => {}
             }
@@ -217,16 +228,15 @@ impl Reading {
                 self.complaints.add(format!("`{}` has an unusable name; it is not read", shown(&inner_place)));
                 continue;
             }
-            let most = HELD.saturating_sub(self.held);
-            let Some(content) = self.content(&archive, entry, most, place) else { continue };
+            let Some(content) = self.content(&archive, entry, self.free, place) else { continue };
             if content.is_empty() {
                 continue;
             }
             let size = if matches!(content, Cow::Owned(_)) { content.len() } else { 0 };
-            self.held = self.held.saturating_add(size);
+            self.free = self.free.saturating_sub(size);
             let inner_name = inner.rsplit('/').next().unwrap_or(&inner);
             self.archive(&content, inner_name, &inner_place, depth.saturating_add(1));
-            self.held = self.held.saturating_sub(size);
+            self.free = self.free.saturating_add(size);
         }
     }
 
@@ -235,7 +245,7 @@ impl Reading {
         &mut self,
         archive: &Archive<'a>,
         properties: &[&Entry<'a>],
-        mut projects: BTreeMap<&'a [u8], &Entry<'a>>,
+        mut projects: Projects<'a, '_>,
         stem: &str,
         place: &str,
     ) -> Vec<Record> {
@@ -243,12 +253,12 @@ impl Reading {
         for entry in properties {
             let Some(content) = self.content(archive, entry, PROPERTIES, place) else { continue };
             let mut pom = pom::parse_properties(&content);
-            if let Some(project) = projects.remove(folder(entry.name)) {
+            if let Some(project) = projects.get_mut(folder(entry.name)).and_then(VecDeque::pop_front) {
                 pom = pom.complete(self.project(archive, project, place));
             }
             poms.push((pom, entry.name));
         }
-        for entry in projects.into_values() {
+        for entry in projects.into_values().flatten() {
             poms.push((self.project(archive, entry, place), entry.name));
         }
         let mut known = BTreeSet::new();
@@ -367,8 +377,8 @@ impl Reading {
         }
     }
 
-    /// Tells the flaws that may hide a package: those of the archive, and of entries that would be read. What is only
-    /// there twice is read twice.
+    /// Tells the flaws that may hide a package: those of the archive, and of entries that would be read. Records
+    /// and archives that are there twice are read twice, and of manifests it is told.
     fn flaws(&mut self, archive: &Archive<'_>, place: &str) {
         let flaws = archive.flaws();
         let are_doubles = flaws.iter().all(|(_, error)| matches!(error, ZipError::DuplicateName | ZipError::More(_)));

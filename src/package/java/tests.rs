@@ -187,6 +187,35 @@ fn a_spoilt_archive_is_a_gap_and_the_rest_is_read() {
 }
 
 #[test]
+fn records_of_one_name_are_all_read() {
+    let project = |version: &str| {
+        format!("<project><groupId>g</groupId><artifactId>a</artifactId><version>{version}</version></project>")
+    };
+    let at = "META-INF/maven/g/a/pom.xml";
+    let zip = Zip::default().file(at, project("1")).file(at, project("2"));
+    let inventory = read("a-2.jar", &zip.build());
+    assert_eq!(shown(&inventory), ["g:a 1 Medium META-INF/maven/g/a/pom.xml", "g:a 2 High -"]);
+    assert_eq!(inventory.limitations, []);
+
+    let twice = jar(&["g:a:1"]).file("META-INF/MANIFEST.MF", "Implementation-Version: 1\n");
+    let told = read("a-1.jar", &twice.build()).limitations;
+    let told: Vec<_> = told.iter().map(|told| (told.is_gap, &*told.what)).collect();
+    assert_eq!(told, [(false, "`META-INF/MANIFEST.MF` is there more than once; the last one is read")]);
+}
+
+#[test]
+fn of_small_files_little_is_held() {
+    let zeros = vec![0; *HELD.start() - (1 << 20)];
+    let fits = jar(&["g:a:1"]).file("fits.war", &zeros).build();
+    assert_eq!(gaps(&read("a-1.jar", &fits)), [""; 0]);
+    let zeros = vec![0; *HELD.start() + 1];
+    let beyond = jar(&["g:a:1"]).file("beyond.jar", &zeros).file("b.jar", jar(&["g:b:1"]).build()).build();
+    let inventory = read("a-1.jar", &beyond);
+    assert_eq!(shown(&inventory), ["g:a 1 High -", "g:b 1 High b.jar"]);
+    assert_eq!(gaps(&inventory).len(), 1);
+}
+
+#[test]
 fn bombs_end_in_a_gap() {
     // thousands of archives in one
     let inner = Zip::default().stored("x", "").build();

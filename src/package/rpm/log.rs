@@ -139,19 +139,27 @@ struct Merged {
     of_log: HashSet<usize>,
     /// Rows and pages that cannot be read.
     lost: usize,
+    /// The two cannot be put together: the database counts as it is, nothing of the log does.
+    is_apart: bool,
 }
 
 fn merge(main: &Shape, log: &Shape) -> Merged {
     let mut merged = Merged::default();
     // where a header goes on in the database, the database has the row too
-    let rows = main.pages.values().filter_map(|page| if let Page::Leaf(rows) = page { Some(rows) } else { None });
-    let of_main: HashMap<(i64, u32), Holds> =
-        rows.flatten().map(|place| ((place.id, place.overflow), place.holds)).collect();
+    let rows = || {
+        let leaves = main.pages.values().filter_map(|page| if let Page::Leaf(rows) = page { Some(rows) } else { None });
+        leaves.flatten()
+    };
+    let of_main: HashMap<(i64, u32), Holds> = rows().map(|place| ((place.id, place.overflow), place.holds)).collect();
     let mut seen = HashSet::new();
     let mut open: Vec<(usize, u32)> = log.root.or(main.root).map(|root| (0, root)).into_iter().collect();
-    if open.is_empty() || main.sizes != log.sizes {
-        merged.lost = 1;
-        return merged;
+    let has_begin = |root: u32| {
+        let page = log.pages.get(&root).or_else(|| main.pages.get(&root));
+        page.is_some_and(|page| *page != Page::Other)
+    };
+    if main.sizes != log.sizes || !open.iter().all(|(_, root)| has_begin(*root)) || open.is_empty() {
+        let packages = rows().filter_map(|place| if let Holds::Package(at) = place.holds { Some(at) } else { None });
+        return Merged { of_main: packages.collect(), is_apart: true, ..merged };
     }
     while let Some((depth, number)) = open.pop() {
         let in_log = log.pages.get(&number);
@@ -185,10 +193,11 @@ fn merge(main: &Shape, log: &Shape) -> Merged {
 }
 
 /// Facts of packages that do not count, since a log replaced or removed them, or since they are of a log and do not
-/// count there. For each log of which something could not be read, `tell` is called with its name and how much.
+/// count there. For each log of which something could not be read, `tell` is called with its name and how much;
+/// with nothing if it and its database cannot be put together.
 pub(super) fn overruled<'a>(
     view: &View<'a>,
-    mut tell: impl FnMut(&'a ImagePath, usize),
+    mut tell: impl FnMut(&'a ImagePath, Option<usize>),
 ) -> HashSet<*const PackageFact> {
     let shape = |node: Node| {
         view.facts_of(node).find_map(|fact| match fact {
@@ -217,8 +226,8 @@ pub(super) fn overruled<'a>(
         let merged = merge(&shape, &log);
         leave_out(*node, &merged.of_log);
         leave_out(main, &merged.of_main);
-        if merged.lost > 0 {
-            tell(path, merged.lost);
+        if merged.is_apart || merged.lost > 0 {
+            tell(path, Some(merged.lost).filter(|_| !merged.is_apart));
         }
     }
     overruled
@@ -279,11 +288,15 @@ mod tests {
         ];
         for (pages, of_main, of_log, lost) in cases {
             let merged = merge(&main(), &shape(0, pages));
-            let expected =
-                Merged { of_main: of_main.iter().copied().collect(), of_log: of_log.iter().copied().collect(), lost };
-            assert_eq!(merged, expected);
+            let (of_main, of_log) = (of_main.iter().copied().collect(), of_log.iter().copied().collect());
+            assert_eq!(merged, Merged { of_main, of_log, lost, is_apart: false });
         }
-        let other = Shape { sizes: (1_024, 0), ..shape(2, vec![]) };
-        assert_eq!(merge(&main(), &other).lost, 1);
+        // of another size of pages, and with nothing where the table begins
+        let begins = |page| shape(0, vec![(2, page)]);
+        let others = [Shape { sizes: (1_024, 0), ..begins(leaf(&[(8, 0, Package(0))])) }, begins(Page::Other)];
+        for other in others {
+            let whole = Merged { of_main: [0, 1, 2].into(), is_apart: true, ..Merged::default() };
+            assert_eq!(merge(&main(), &other), whole, "{other:?}");
+        }
     }
 }

@@ -124,8 +124,12 @@ impl Collector for Rpm {
             }
         }
         let overruled = log::overruled(view, |path, lost| {
-            let what =
-                format!("it changes pages of the database, and {lost} of these pages or their rows cannot be read");
+            let what = match lost {
+                Some(lost) => {
+                    format!("it changes pages of the database, and {lost} of these pages or their rows cannot be read")
+                }
+                None => "it does not fit the database, which is listed as it is without the log".to_owned(),
+            };
             inventory.limitations.push(Limitation::gap("rpm-log-unmerged", path.to_string(), what).help(
                 "packages may be missing from this report; run `rpm -qa` in the image once, which merges the log",
             ));
@@ -514,6 +518,35 @@ mod tests {
         let image = Image::new().file("var/lib/rpm/rpmdb.sqlite", &SQLITE[..SQLITE.len() / 2]);
         let told = assemble(&image.file("var/lib/rpm/rpmdb.sqlite-wal", LOG)).limitations;
         assert!(told.iter().all(|told| told.is_gap), "{told:?}");
+    }
+
+    /// A log of one page of 512 bytes, which is not that of the fixtures (file format of `SQLite`, section 4).
+    fn log_of_other_pages() -> Vec<u8> {
+        let words = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+        let sum = |bytes: &[u8], sums: [u32; 2]| {
+            bytes.chunks_exact(8).fold(sums, |[first, second], pair| {
+                let (left, right) = pair.split_at(4);
+                let word = |word: &[u8]| u32::from_be_bytes(word.try_into().expect("four bytes"));
+                let first = first.wrapping_add(word(left)).wrapping_add(second);
+                [first, second.wrapping_add(word(right)).wrapping_add(first)]
+            })
+        };
+        let mut log = words(&[0x377f_0683, 3_007_000, 512, 0, 1, 2]);
+        let sums = sum(&log, [0, 0]);
+        let frame = words(&[2, 2]);
+        let page = [0; 512];
+        let sums_of_frame = sum(&page, sum(&frame, sums));
+        log.extend([words(&sums), frame, words(&[1, 2]), words(&sums_of_frame), page.to_vec()].concat());
+        log
+    }
+
+    #[test]
+    fn a_log_that_does_not_fit_takes_nothing_away() {
+        let path = "var/lib/rpm/rpmdb.sqlite";
+        let inventory = assemble(&Image::new().file(path, SQLITE).file(&format!("{path}-wal"), log_of_other_pages()));
+        assert_eq!(packages(&inventory), ["alpha 1-1 /var/lib/rpm/rpmdb.sqlite"]);
+        let told: Vec<_> = inventory.limitations.iter().map(|told| (told.code, told.is_gap)).collect();
+        assert_eq!(told, [("rpm-log-unmerged", true)]);
     }
 
     #[test]
