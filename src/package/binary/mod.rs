@@ -38,6 +38,7 @@ static ABOUT: About = About {
         "Go programs of before Go 1.13, and the list of modules of those built without modules",
         "versions that a program has in no text of a known form, such as those of Vault",
         "the version of a main module that was told to the linker together with `-trimpath`, of which Go keeps no record",
+        "modules of Go programs of more than 64 MiB that Go of before 1.18 built, which is told",
         "lists of crates, notes and bills of materials in programs of more than 64 MiB",
     ],
     references: &[
@@ -76,6 +77,11 @@ impl Collector for Programs {
         if is_piece {
             if let Some(info) = GoBuildInfo::in_piece(file.bytes, file.offset) {
                 go::push(&info, facts);
+            } else if GoBuildInfo::is_pointed_to_in_piece(file.bytes, file.offset, file.overlap) {
+                let what = format!(
+                    "it has more than {WHOLE}, and was built by Go of before 1.18: the modules in it cannot be seen"
+                );
+                complain(facts, what);
             }
             if file.offset == 0 {
                 let what = format!("it has more than {WHOLE}: a list of Rust crates in it would not be seen");
@@ -114,6 +120,7 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
             return;
         }
     };
+    let known = facts.facts().len();
     for program in &programs {
         if program.is_packed() {
             complain(facts, "it is packed by UPX, so what it was built from cannot be seen".to_owned());
@@ -138,6 +145,13 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
             note::push(program, facts);
             native_image::push(program, facts);
         }
+    }
+    // symbols kept apart often keep a table of segments that are not there
+    let flaws = programs.iter().filter(|program| program.section(".debug_info").is_none());
+    if let Some(flaw) = flaws.filter_map(|program| program.flaw).next()
+        && facts.facts().len() == known
+    {
+        facts.push(Fact::Oddity(format!("{flaw}: what compilers left in it may not have been seen").into()));
     }
 }
 
@@ -221,6 +235,11 @@ mod tests {
         assert_eq!(removed, [("example.org/gone", Some(1))]);
     }
 
+    /// Without what stands at its end: its table of sections.
+    fn cut(program: &[u8]) -> Vec<u8> {
+        program[..program.len() - 8].to_vec()
+    }
+
     #[test]
     fn what_cannot_be_read_is_a_gap() {
         let broken = Elf::new().data(".go.buildinfo", 0x8000, b"\xff Go buildinf:\x08\x02").build();
@@ -233,6 +252,8 @@ mod tests {
             (Elf::new().section(".dep-v0", "").data(".go.buildinfo", 0x8000, "").build(), 0, 0),
             (Elf::new().data("x", 0x8000, "UPX!").without_sections().build(), 1, 0),
             (b"\x7fELF\x02".to_vec(), 0, 1),
+            (cut(&rust("{")), 0, 1),
+            (cut(&go(MODULES)), 0, 0),
             (b"MZ is how this text begins".to_vec(), 0, 0),
         ];
         for (index, (program, gaps, notes)) in cases.into_iter().enumerate() {
