@@ -6,14 +6,19 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::cell::LazyCell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use memchr::{memchr_iter, memmem};
 
-use crate::collect::{Facts, PackageFact};
-use crate::inventory::{Ecosystem, Proof};
+use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select, View};
+use crate::format::program::Program;
+use crate::inventory::{Ecosystem, Inventory, Proof};
 use crate::package::{ecosystem::OTP, purl};
 use crate::rule::Confidence;
+
+/// Finds well-known programs by the names that lead to them, be they links, and reads their versions.
+pub(in crate::package) struct KnownPrograms;
 
 /// Software without a package manager.
 pub(in crate::package) static GENERIC: Ecosystem = Ecosystem { id: "generic", purl_type: "generic", is_system: false };
@@ -126,8 +131,63 @@ static KNOWN: &[Known] = &[
     Known { program: "valkey", names: &["valkey-*"], find: &[Build] },
 ];
 
+static ABOUT: About = About {
+    title: "Well-known programs",
+    ecosystems: &[&GENERIC, &OTP],
+    reads: "Where no package owns the file, the version strings of well-known programs and libraries, such as Node.js, \
+                    nginx, PostgreSQL and OpenSSL. Only programs are searched, for one text each; links may have the name.",
+    not_seen: &[
+        "programs under names of their own, to which no link of a known name leads",
+        "versions that a program has in no text of a known form, such as those of Vault",
+    ],
+    references: &[],
+};
+
+/// The names of all known programs.
+static SELECT: LazyLock<Vec<Select>> = LazyLock::new(|| {
+    let names: BTreeSet<&'static str> = KNOWN.iter().flat_map(|known| known.names.iter().copied()).collect();
+    let select = |name: &'static str| name.strip_suffix('*').map_or(Select::Name(name), Select::Prefix);
+    names.into_iter().map(select).collect()
+});
+
+impl Collector for KnownPrograms {
+    fn id(&self) -> &'static str {
+        "known-program"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &SELECT
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::WholeOrWindows(super::WHOLE)
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        // of what comes behind the beginning it can only be told that it is no text, such as a large log
+        let is_program =
+            if file.offset == 0 { Program::has_magic(file.bytes) } else { memchr::memchr(0, file.bytes).is_some() };
+        if is_program {
+            push(file.path.file_name(), file.bytes, facts);
+        }
+    }
+
+    /// A link only tells what a program is: who owns it is known of the file.
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        super::take_by_node(self, view, inventory);
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&ABOUT)
+    }
+}
+
 /// Adds the program that the file of this name is, if it is a known one and says its version.
-pub(super) fn push(name: &[u8], bytes: &[u8], facts: &mut Facts) {
+fn push(name: &[u8], bytes: &[u8], facts: &mut Facts) {
     for known in KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name, pattern))) {
         let Some((version, text)) = known.find.iter().find_map(|find| find.in_file(name, bytes)) else { continue };
         // the runtime is an application of its own, whose resource file may stand elsewhere

@@ -9,6 +9,8 @@ mod known;
 mod native_image;
 mod note;
 
+pub(super) use known::KnownPrograms;
+
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, Select, View};
 use crate::format::go_build_info::GoBuildInfo;
 use crate::format::program::{Program, ProgramFormat};
@@ -31,12 +33,10 @@ static ABOUT: About = About {
     ecosystems: &[&super::ecosystem::CARGO, &super::ecosystem::GOLANG, &known::GENERIC],
     reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
                     the crates it was built of. Of ELF package notes: name and version of the package. Of native images of GraalVM: the components that \
-                    the bill of materials in them names. Where no package owns the file, \
-                    also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
+                    the bill of materials in them names.",
     not_seen: &[
         "Rust programs that were built without cargo-auditable, and C libraries linked statically",
         "Go programs of before Go 1.13, and the list of modules of those built without modules",
-        "versions that a program has in no text of a known form, such as those of Vault",
         "the version of a main module that was told to the linker together with `-trimpath`, of which Go keeps no record",
         "modules of Go programs of more than 64 MiB that Go of before 1.18 built, which is told",
         "lists of crates, notes and bills of materials in programs of more than 64 MiB",
@@ -90,23 +90,27 @@ impl Collector for Programs {
         } else {
             read_whole(file, facts);
         }
-        known::push(file.path.file_name(), file.bytes, facts);
     }
 
-    /// Programs are told by their first bytes, not by their names: the names are those that lead to what was learned.
+    /// Programs are told by their first bytes, not by their names.
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let learned = view.facts.iter().filter(|fact| fact.collector == view.collector);
-        let mut nodes: Vec<Node> = learned.map(|fact| fact.node).collect();
-        nodes.dedup();
-        let names = nodes.iter().flat_map(|node| view.tree.names_of(*node).map(|path| (path.clone(), *node)));
-        let mut selected: Vec<(ImagePath, Node)> = names.collect();
-        selected.sort_unstable();
-        View { selected: &selected, ..*view }.take_packages(self, inventory);
+        take_by_node(self, view, inventory);
     }
 
     fn about(&self) -> Option<&'static About> {
         Some(&ABOUT)
     }
+}
+
+/// Takes the packages of the files of which something was learned, under all names of theirs that are no symbolic links.
+fn take_by_node<C: Collector>(collector: &C, view: &View<'_>, inventory: &mut Inventory) {
+    let learned = view.facts.iter().filter(|fact| fact.collector == view.collector);
+    let mut nodes: Vec<Node> = learned.map(|fact| fact.node).collect();
+    nodes.dedup();
+    let names = nodes.iter().flat_map(|node| view.tree.names_of(*node).map(|path| (path.clone(), *node)));
+    let mut selected: Vec<(ImagePath, Node)> = names.collect();
+    selected.sort_unstable();
+    View { selected: &selected, ..*view }.take_packages(collector, inventory);
 }
 
 fn read_whole(file: &File<'_>, facts: &mut Facts) {
@@ -320,6 +324,23 @@ mod tests {
         let erts = &inventory.packages[7];
         assert_eq!((erts.locations.len(), erts.confidence), (2, crate::rule::Confidence::High));
         assert_eq!(inventory.packages[1].locations.len(), 1);
+    }
+
+    #[test]
+    fn known_programs_are_found_by_any_name_that_leads_to_them() {
+        let text = |text: &str| Elf::new().section(".rodata", format!("\0{text}\0")).build();
+        let image = Image::new()
+            .file("bin/[", text("BusyBox v1.36.1 (2023-11-07 18:53:09 UTC)"))
+            .hard_link("bin/busybox", "bin/[")
+            .file("opt/store/abc", text("curl 8.4.0 (x86_64-pc-linux-gnu) %s"))
+            .link("usr/local/bin/curl", "/opt/store/abc")
+            .file("opt/store/def", text("OpenSSL 3.0.12 24 Oct 2023"))
+            .link("usr/lib/libcrypto.so.3", "/opt/store/def")
+            .file("usr/bin/nginx", "#!/bin/sh\n# nginx version: nginx/1.25.3\0")
+            .file("opt/store/ghi", text("nginx version: nginx/1.25.4"));
+        let expected =
+            ["busybox 1.36.1 /bin/[,/bin/busybox", "curl 8.4.0 /opt/store/abc", "openssl 3.0.12 /opt/store/def"];
+        assert_eq!(packages(&assemble(&image)), expected);
     }
 
     #[test]
