@@ -151,8 +151,8 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
         }
     }
     // symbols kept apart often keep a table of segments that are not there
-    let flaws = programs.iter().filter(|program| program.section(".debug_info").is_none());
-    if let Some(flaw) = flaws.filter_map(|program| program.flaw).next()
+    let mut flaws = programs.iter().filter(|program| program.section(".debug_info").is_none());
+    if let Some(flaw) = flaws.find_map(|program| program.flaw)
         && facts.facts().len() == known
     {
         facts.push(Fact::Oddity(format!("{flaw}: what compilers left in it may not have been seen").into()));
@@ -161,10 +161,13 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
 
 #[cfg(test)]
 mod tests {
+    use super::Programs;
+    use crate::collect::{Collector as _, Fact, Facts, File};
     use crate::format::decompress::Compressed;
     use crate::format::testing::{Elf, deflate};
     use crate::inventory::Inventory;
     use crate::package::testing::{Image, assemble, packages};
+    use crate::tree::{FileEntry, Node};
 
     /// A Go program with its modules in the form of Go 1.18.
     fn go(modules: &str) -> Vec<u8> {
@@ -324,6 +327,32 @@ mod tests {
         let erts = &inventory.packages[7];
         assert_eq!((erts.locations.len(), erts.confidence), (2, crate::rule::Confidence::High));
         assert_eq!(inventory.packages[1].locations.len(), 1);
+    }
+
+    #[test]
+    fn pointers_in_a_piece_of_a_large_program_are_a_gap() {
+        let path = "bin/a".into();
+        let entry = FileEntry::file("bin/a", 0);
+        let node = Node { layer: 0, member: 0 };
+        for (flags, overlap, gaps) in [(0, 0, 1), (0, 64, 0), (2, 0, 0)] {
+            let bytes = [b"\xff Go buildinf:", &[8, flags][..], &[0; 64]].concat();
+            let mut facts = Facts::default();
+            facts.begin(node, 0);
+            let file = File {
+                node,
+                path: &path,
+                entry: &entry,
+                bytes: &bytes,
+                offset: 1 << 20,
+                lines_before: 0,
+                overlap,
+                is_last: true,
+                whole: None,
+            };
+            Programs.collect(&file, &mut facts);
+            let found = facts.facts().iter().filter(|fact| matches!(fact.fact, Fact::Gap(_))).count();
+            assert_eq!(found, gaps, "{flags} {overlap}");
+        }
     }
 
     #[test]
