@@ -19,6 +19,8 @@ pub enum Select {
     In(&'static str, &'static str),
     /// Every file of this name, in any folder.
     Name(&'static str),
+    /// Every file whose name begins so, in any folder; at least two bytes: `libssl.so`, `python3`.
+    Prefix(&'static str),
     /// Every file whose path ends so: `.dist-info/METADATA`, `.gemspec`. Matched on the whole path,
     /// with a `/` put before it.
     Suffix(&'static str),
@@ -47,6 +49,8 @@ pub struct Selectors {
     folders: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
     /// By the name of the folder.
     folder_names: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
+    /// By their first two bytes.
+    prefixes: HashMap<[u8; 2], Vec<(&'static [u8], Mask)>>,
     /// By their last two bytes.
     suffixes: HashMap<[u8; 2], Vec<(&'static [u8], Mask)>>,
     /// Wishes that links may lead to, by collector.
@@ -69,6 +73,10 @@ impl Selectors {
                         compiled.folder_names.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
                     }
                     Select::Name(name) => *compiled.names.entry(name.as_bytes()).or_default() |= mask,
+                    Select::Prefix(prefix) => {
+                        let prefix = prefix.as_bytes();
+                        compiled.prefixes.entry(first_two(prefix)).or_default().push((prefix, mask));
+                    }
                     Select::Suffix(suffix) => {
                         let suffix = suffix.as_bytes();
                         compiled.suffixes.entry(last_two(suffix)).or_default().push((suffix, mask));
@@ -112,6 +120,13 @@ impl Selectors {
         for wishes in [self.folders.get(folder), self.folder_names.get(folder_name)].into_iter().flatten() {
             for (suffix, wish) in wishes {
                 if name.ends_with(suffix) {
+                    mask |= wish;
+                }
+            }
+        }
+        if let Some(wishes) = self.prefixes.get(&first_two(name)) {
+            for (prefix, wish) in wishes {
+                if name.starts_with(prefix) {
                     mask |= wish;
                 }
             }
@@ -204,6 +219,10 @@ impl Selectors {
     }
 }
 
+fn first_two(bytes: &[u8]) -> [u8; 2] {
+    bytes.first_chunk().copied().unwrap_or_default()
+}
+
 fn last_two(bytes: &[u8]) -> [u8; 2] {
     bytes.last_chunk().copied().unwrap_or_default()
 }
@@ -217,7 +236,7 @@ mod tests {
     const FIRST: &[Select] = &[Select::Path("var/lib/dpkg/status"), Select::Under("var/lib/dpkg/status.d", "")];
     const SECOND: &[Select] =
         &[Select::Name("package.json"), Select::Suffix(".dist-info/METADATA"), Select::Suffix("/apk/db")];
-    const THIRD: &[Select] = &[Select::In("conda-meta", ".json")];
+    const THIRD: &[Select] = &[Select::In("conda-meta", ".json"), Select::Prefix("libssl.so")];
 
     #[test]
     fn names_are_selected_by_look_up() {
@@ -238,6 +257,11 @@ mod tests {
             ("opt/conda/conda-meta/history", 0),
             ("opt/conda-meta/x/a.json", 0),
             ("opt/xconda-meta/a.json", 0),
+            ("libssl.so", 0b1000),
+            ("usr/lib/libssl.so.3", 0b1000),
+            ("usr/libssl.so/a", 0),
+            ("usr/lib/libssl", 0),
+            ("usr/lib/xlibssl.so", 0),
         ];
         for (path, mask) in cases {
             assert_eq!(selectors.by_name(&path.into()), mask, "{path}");

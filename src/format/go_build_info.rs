@@ -123,6 +123,19 @@ impl GoBuildInfo {
         })
     }
 
+    /// Whether a piece of a large file holds the mark of Go of before 1.18, which points elsewhere into the program.
+    ///
+    /// `offset` is where the piece begins in the file; marks within its first `known` bytes do not count.
+    pub fn is_pointed_to_in_piece(piece: &[u8], offset: u64, known: usize) -> bool {
+        let marks = memmem::find_iter(piece, MAGIC).take(MARKS);
+        let mut aligned = marks.filter(|at| offset.wrapping_add(*at as u64).is_multiple_of(ALIGN as u64));
+        aligned.any(|at| {
+            let end = at.saturating_add(HEADER);
+            let header = piece.get(at..end).and_then(|header| header.get(MAGIC.len()..));
+            end > known && matches!(header, Some([4 | 8, 0 | BIG_ENDIAN, ..]))
+        })
+    }
+
     fn of_texts(version: &[u8], modules: &[u8]) -> Option<Self> {
         let go_version = text(version, VERSION)?;
         if !go_version.starts_with("go") && !go_version.starts_with("devel") && !go_version.contains("go1.") {
@@ -372,6 +385,24 @@ mod tests {
         check(&GoBuildInfo::in_piece(&piece, 8).expect("it is there"));
         assert_eq!(GoBuildInfo::in_piece(&piece, 0), None);
         assert_eq!(GoBuildInfo::in_piece(&piece[..100], 8), None);
+    }
+
+    #[test]
+    fn pieces_with_pointers_are_told_from_others() {
+        let piece = |size: u8, flags: u8| [&[0; 24][..], MAGIC, &[size, flags], &[0; 16]].concat();
+        let cases = [
+            (piece(8, 0), 8, 0, true),
+            (piece(4, BIG_ENDIAN), 8, 0, true),
+            (piece(8, 0), 0, 0, false),
+            (piece(8, 0), 8, 56, false),
+            (piece(8, 0), 8, 55, true),
+            (piece(8, INLINE), 8, 0, false),
+            (piece(b'i', b'n'), 8, 0, false),
+            (piece(8, 0)[..55].to_vec(), 8, 0, false),
+        ];
+        for (index, (piece, offset, known, expected)) in cases.into_iter().enumerate() {
+            assert_eq!(GoBuildInfo::is_pointed_to_in_piece(&piece, offset, known), expected, "{index}");
+        }
     }
 
     #[test]

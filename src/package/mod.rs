@@ -75,6 +75,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &rpm::Rpm,
     &conda::Conda,
     &binary::Programs,
+    &binary::KnownPrograms,
     &bitnami::Bitnami,
     &composer::Composer,
     &conan::Conan,

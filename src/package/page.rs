@@ -38,6 +38,7 @@ fn shown(select: &Select) -> String {
         Select::Under(folder, suffix) => format!("`/{folder}/*{suffix}`"),
         Select::In(folder, suffix) => format!("`**/{folder}/*{suffix}`"),
         Select::Name(name) => format!("`**/{name}`"),
+        Select::Prefix(prefix) => format!("`**/{prefix}*`"),
         Select::Suffix(suffix) => format!("`**/*{}`", suffix.strip_prefix('/').unwrap_or(suffix)),
         Select::Magic(magic) => format!("every file that begins with the bytes `{}`", magic.escape_ascii()),
         Select::Text => "every text file".to_owned(),

@@ -5,12 +5,20 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::cell::LazyCell;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
+
 use memchr::{memchr_iter, memmem};
 
-use crate::collect::{Facts, PackageFact};
-use crate::inventory::{Ecosystem, Proof};
+use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select, View};
+use crate::format::program::Program;
+use crate::inventory::{Ecosystem, Inventory, Proof};
 use crate::package::{ecosystem::OTP, purl};
 use crate::rule::Confidence;
+
+/// Finds well-known programs by the names that lead to them, be they links, and reads their versions.
+pub(in crate::package) struct KnownPrograms;
 
 /// Software without a package manager.
 pub(in crate::package) static GENERIC: Ecosystem = Ecosystem { id: "generic", purl_type: "generic", is_system: false };
@@ -20,6 +28,9 @@ const VERSION: usize = 40;
 
 /// Places looked at in one file for one text.
 const PLACES: usize = 10_000;
+
+/// Texts of a file kept that are a version and nothing else; servers have below 10.
+const VERSIONS: usize = 10_000;
 
 /// A program, the names its file has, and where its version stands.
 struct Known {
@@ -120,8 +131,63 @@ static KNOWN: &[Known] = &[
     Known { program: "valkey", names: &["valkey-*"], find: &[Build] },
 ];
 
+static ABOUT: About = About {
+    title: "Well-known programs",
+    ecosystems: &[&GENERIC, &OTP],
+    reads: "Where no package owns the file, the version strings of well-known programs and libraries, such as Node.js, \
+                    nginx, PostgreSQL and OpenSSL. Only programs are searched, for one text each; links may have the name.",
+    not_seen: &[
+        "programs under names of their own, to which no link of a known name leads",
+        "versions that a program has in no text of a known form, such as those of Vault",
+    ],
+    references: &[],
+};
+
+/// The names of all known programs.
+static SELECT: LazyLock<Vec<Select>> = LazyLock::new(|| {
+    let names: BTreeSet<&'static str> = KNOWN.iter().flat_map(|known| known.names.iter().copied()).collect();
+    let select = |name: &'static str| name.strip_suffix('*').map_or(Select::Name(name), Select::Prefix);
+    names.into_iter().map(select).collect()
+});
+
+impl Collector for KnownPrograms {
+    fn id(&self) -> &'static str {
+        "known-program"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &SELECT
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::WholeOrWindows(super::WHOLE)
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        // of what comes behind the beginning it can only be told that it is no text, such as a large log
+        let is_program =
+            if file.offset == 0 { Program::has_magic(file.bytes) } else { memchr::memchr(0, file.bytes).is_some() };
+        if is_program {
+            push(file.path.file_name(), file.bytes, facts);
+        }
+    }
+
+    /// A link only tells what a program is: who owns it is known of the file.
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        super::take_by_node(self, view, inventory);
+    }
+
+    fn about(&self) -> Option<&'static About> {
+        Some(&ABOUT)
+    }
+}
+
 /// Adds the program that the file of this name is, if it is a known one and says its version.
-pub(super) fn push(name: &[u8], bytes: &[u8], facts: &mut Facts) {
+fn push(name: &[u8], bytes: &[u8], facts: &mut Facts) {
     for known in KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name, pattern))) {
         let Some((version, text)) = known.find.iter().find_map(|find| find.in_file(name, bytes)) else { continue };
         // the runtime is an application of its own, whose resource file may stand elsewhere
@@ -192,12 +258,15 @@ impl Find {
                 Some((version.to_owned(), String::from_utf8_lossy(name).into_owned()))
             }
             // the end of the time, a flag, and a revision that releases do not have
-            Build => memmem::find_iter(bytes, b"000000000\0").take(PLACES).find_map(|at| {
-                // what stands before it need not end in a zero
-                let text = text_before(bytes.get(..at)?)?.trim_start_matches(|first: char| !first.is_ascii_digit());
-                let version = standing_alone(text, bytes)?;
-                Some((version.to_owned(), text.to_owned()))
-            }),
+            Build => {
+                let alone = LazyCell::new(|| versions_alone(bytes));
+                memmem::find_iter(bytes, b"000000000\0").take(PLACES).find_map(|at| {
+                    // what stands before it need not end in a zero
+                    let text = text_before(bytes.get(..at)?)?.trim_start_matches(|first: char| !first.is_ascii_digit());
+                    let version = longest_of(text, &alone)?;
+                    Some((version.to_owned(), text.to_owned()))
+                })
+            }
             Released(anchor) => behind(bytes, anchor).find_map(|rest| {
                 let version = version_at(rest, 3)?;
                 let tail = rest.get(version.len()..)?;
@@ -272,14 +341,28 @@ fn version_before(bytes: &[u8]) -> Option<&str> {
     (version.len() == tail.len().saturating_sub(start)).then_some(version)
 }
 
-/// The longest version that `text` begins with and that is also a text of its own in `bytes`: the name of a host behind
-/// it may begin with digits.
-fn standing_alone<'a>(text: &'a str, bytes: &[u8]) -> Option<&'a str> {
+/// The longest of these versions that `text` begins with: the name of a host behind it may begin with digits.
+fn longest_of<'a>(text: &'a str, versions: &HashSet<&[u8]>) -> Option<&'a str> {
     let last = text.match_indices('.').nth(1)?.0;
-    let is_version =
-        |version: &str| version.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    let mut versions = (2..=4).rev().filter_map(|digits| text.get(..last.checked_add(digits)?));
-    versions.find(|version| is_version(version) && memmem::find(bytes, format!("\0{version}\0").as_bytes()).is_some())
+    let mut longest_first = (2..=4).rev().filter_map(|digits| text.get(..last.checked_add(digits)?));
+    longest_first.find(|version| versions.contains(version.as_bytes()))
+}
+
+/// The texts that are three numbers and nothing else, found in one go: places that ask for them may be many.
+fn versions_alone(bytes: &[u8]) -> HashSet<&[u8]> {
+    let mut start = 0_usize;
+    let texts = memchr_iter(0, bytes).filter_map(|end| {
+        let text = bytes.get(start..end);
+        start = end.saturating_add(1);
+        text
+    });
+    let is_version = |text: &&[u8]| {
+        text.len() <= VERSION
+            && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+            && text.split(|byte| *byte == b'.').all(|part| !part.is_empty())
+            && text.split(|byte| *byte == b'.').count() == 3
+    };
+    texts.filter(is_version).take(VERSIONS).collect()
 }
 
 /// The text that `bytes` end with, back to the zero before it.
@@ -396,5 +479,16 @@ mod tests {
                 }
             }
         }
+    }
+    #[test]
+    fn a_file_full_of_builds_is_searched_once() {
+        // ten thousand searches of this file would take minutes
+        let bytes = format!("{}{}", "7.2.4builder-17048128410000000000\0".repeat(10_000), "-".repeat(8 << 20));
+        let started = std::time::Instant::now();
+        assert_eq!(Build.in_file(b"redis-server", bytes.as_bytes()), None);
+        assert!(started.elapsed() < std::time::Duration::from_secs(5));
+        let with_version = format!("{bytes}\x007.2.4\0");
+        let found = Build.in_file(b"redis-server", with_version.as_bytes());
+        assert_eq!(found.map(|(version, _)| version).as_deref(), Some("7.2.4"));
     }
 }

@@ -9,6 +9,8 @@ mod known;
 mod native_image;
 mod note;
 
+pub(super) use known::KnownPrograms;
+
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, Select, View};
 use crate::format::go_build_info::GoBuildInfo;
 use crate::format::program::{Program, ProgramFormat};
@@ -31,13 +33,12 @@ static ABOUT: About = About {
     ecosystems: &[&super::ecosystem::CARGO, &super::ecosystem::GOLANG, &known::GENERIC],
     reads: "Of Go's build information: version of Go, main module, modules linked in, replacements. Of cargo-auditable's list: \
                     the crates it was built of. Of ELF package notes: name and version of the package. Of native images of GraalVM: the components that \
-                    the bill of materials in them names. Where no package owns the file, \
-                    also the version strings of well-known programs, such as Node.js, nginx, PostgreSQL and OpenSSL.",
+                    the bill of materials in them names.",
     not_seen: &[
         "Rust programs that were built without cargo-auditable, and C libraries linked statically",
         "Go programs of before Go 1.13, and the list of modules of those built without modules",
-        "versions that a program has in no text of a known form, such as those of Vault",
         "the version of a main module that was told to the linker together with `-trimpath`, of which Go keeps no record",
+        "modules of Go programs of more than 64 MiB that Go of before 1.18 built, which is told",
         "lists of crates, notes and bills of materials in programs of more than 64 MiB",
     ],
     references: &[
@@ -76,6 +77,11 @@ impl Collector for Programs {
         if is_piece {
             if let Some(info) = GoBuildInfo::in_piece(file.bytes, file.offset) {
                 go::push(&info, facts);
+            } else if GoBuildInfo::is_pointed_to_in_piece(file.bytes, file.offset, file.overlap) {
+                let what = format!(
+                    "it has more than {WHOLE}, and was built by Go of before 1.18: the modules in it cannot be seen"
+                );
+                complain(facts, what);
             }
             if file.offset == 0 {
                 let what = format!("it has more than {WHOLE}: a list of Rust crates in it would not be seen");
@@ -84,23 +90,27 @@ impl Collector for Programs {
         } else {
             read_whole(file, facts);
         }
-        known::push(file.path.file_name(), file.bytes, facts);
     }
 
-    /// Programs are told by their first bytes, not by their names: the names are those that lead to what was learned.
+    /// Programs are told by their first bytes, not by their names.
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let learned = view.facts.iter().filter(|fact| fact.collector == view.collector);
-        let mut nodes: Vec<Node> = learned.map(|fact| fact.node).collect();
-        nodes.dedup();
-        let names = nodes.iter().flat_map(|node| view.tree.names_of(*node).map(|path| (path.clone(), *node)));
-        let mut selected: Vec<(ImagePath, Node)> = names.collect();
-        selected.sort_unstable();
-        View { selected: &selected, ..*view }.take_packages(self, inventory);
+        take_by_node(self, view, inventory);
     }
 
     fn about(&self) -> Option<&'static About> {
         Some(&ABOUT)
     }
+}
+
+/// Takes the packages of the files of which something was learned, under all names of theirs that are no symbolic links.
+fn take_by_node<C: Collector>(collector: &C, view: &View<'_>, inventory: &mut Inventory) {
+    let learned = view.facts.iter().filter(|fact| fact.collector == view.collector);
+    let mut nodes: Vec<Node> = learned.map(|fact| fact.node).collect();
+    nodes.dedup();
+    let names = nodes.iter().flat_map(|node| view.tree.names_of(*node).map(|path| (path.clone(), *node)));
+    let mut selected: Vec<(ImagePath, Node)> = names.collect();
+    selected.sort_unstable();
+    View { selected: &selected, ..*view }.take_packages(collector, inventory);
 }
 
 fn read_whole(file: &File<'_>, facts: &mut Facts) {
@@ -114,6 +124,7 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
             return;
         }
     };
+    let known = facts.facts().len();
     for program in &programs {
         if program.is_packed() {
             complain(facts, "it is packed by UPX, so what it was built from cannot be seen".to_owned());
@@ -139,14 +150,24 @@ fn read_whole(file: &File<'_>, facts: &mut Facts) {
             native_image::push(program, facts);
         }
     }
+    // symbols kept apart often keep a table of segments that are not there
+    let mut flaws = programs.iter().filter(|program| program.section(".debug_info").is_none());
+    if let Some(flaw) = flaws.find_map(|program| program.flaw)
+        && facts.facts().len() == known
+    {
+        facts.push(Fact::Oddity(format!("{flaw}: what compilers left in it may not have been seen").into()));
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Programs;
+    use crate::collect::{Collector as _, Fact, Facts, File};
     use crate::format::decompress::Compressed;
     use crate::format::testing::{Elf, Zip, deflate};
     use crate::inventory::Inventory;
     use crate::package::testing::{Image, assemble, packages};
+    use crate::tree::{FileEntry, Node};
 
     /// A Go program with its modules in the form of Go 1.18.
     fn go(modules: &str) -> Vec<u8> {
@@ -221,6 +242,11 @@ mod tests {
         assert_eq!(removed, [("example.org/gone", Some(1))]);
     }
 
+    /// Without what stands at its end: its table of sections.
+    fn cut(program: &[u8]) -> Vec<u8> {
+        program[..program.len() - 8].to_vec()
+    }
+
     #[test]
     fn what_cannot_be_read_is_a_gap() {
         let broken = Elf::new().data(".go.buildinfo", 0x8000, b"\xff Go buildinf:\x08\x02").build();
@@ -233,6 +259,8 @@ mod tests {
             (Elf::new().section(".dep-v0", "").data(".go.buildinfo", 0x8000, "").build(), 0, 0),
             (Elf::new().data("x", 0x8000, "UPX!").without_sections().build(), 1, 0),
             (b"\x7fELF\x02".to_vec(), 0, 1),
+            (cut(&rust("{")), 0, 1),
+            (cut(&go(MODULES)), 0, 0),
             (b"MZ is how this text begins".to_vec(), 0, 0),
         ];
         for (index, (program, gaps, notes)) in cases.into_iter().enumerate() {
@@ -314,6 +342,49 @@ mod tests {
         let erts = &inventory.packages[7];
         assert_eq!((erts.locations.len(), erts.confidence), (2, crate::rule::Confidence::High));
         assert_eq!(inventory.packages[1].locations.len(), 1);
+    }
+
+    #[test]
+    fn pointers_in_a_piece_of_a_large_program_are_a_gap() {
+        let path = "bin/a".into();
+        let entry = FileEntry::file("bin/a", 0);
+        let node = Node { layer: 0, member: 0 };
+        for (flags, overlap, gaps) in [(0, 0, 1), (0, 64, 0), (2, 0, 0)] {
+            let bytes = [b"\xff Go buildinf:", &[8, flags][..], &[0; 64]].concat();
+            let mut facts = Facts::default();
+            facts.begin(node, 0);
+            let file = File {
+                node,
+                path: &path,
+                entry: &entry,
+                bytes: &bytes,
+                offset: 1 << 20,
+                lines_before: 0,
+                overlap,
+                is_last: true,
+                whole: None,
+            };
+            Programs.collect(&file, &mut facts);
+            let found = facts.facts().iter().filter(|fact| matches!(fact.fact, Fact::Gap(_))).count();
+            assert_eq!(found, gaps, "{flags} {overlap}");
+        }
+    }
+
+    #[test]
+    fn known_programs_are_found_by_any_name_that_leads_to_them() {
+        let text = |text: &str| Elf::new().section(".rodata", format!("\0{text}\0")).build();
+        let image = Image::new()
+            .file("bin/[", text("BusyBox v1.36.1 (2023-11-07 18:53:09 UTC)"))
+            .hard_link("bin/busybox", "bin/[")
+            .file("opt/store/abc", text("curl 8.4.0 (x86_64-pc-linux-gnu) %s"))
+            .link("usr/local/bin/curl", "/opt/store/abc")
+            .file("opt/store/def", text("OpenSSL 3.0.12 24 Oct 2023"))
+            .link("usr/lib/libcrypto.so.3", "/opt/store/def")
+            .file("usr/bin/nginx", "#!/bin/sh\n# nginx version: nginx/1.25.3\0")
+            .file("opt/store/ghi", text("nginx version: nginx/1.25.4"));
+        let expected =
+            ["busybox 1.36.1 /bin/[,/bin/busybox", "curl 8.4.0 /opt/store/abc", "openssl 3.0.12 /opt/store/def"];
+        assert_eq!(packages(&assemble(&image)), expected);
     }
 
     #[test]
