@@ -19,7 +19,8 @@ pub enum Select {
     In(&'static str, &'static str),
     /// Every file of this name, in any folder.
     Name(&'static str),
-    /// Every file whose name begins so, in any folder; at least two bytes: `libssl.so`, `python3`.
+    /// Every file whose name begins so, in any folder; at least two bytes: `libssl.so`, `python3`. Links only where
+    /// what follows is a version: `python3.11`.
     Prefix(&'static str),
     /// Every file whose path ends so: `.dist-info/METADATA`, `.gemspec`. Matched on the whole path,
     /// with a `/` put before it.
@@ -111,6 +112,19 @@ impl Selectors {
 
     /// The collectors that want the file of this name, [`everything`](Self::everything) not counted.
     pub fn by_name(&self, path: &ImagePath) -> Mask {
+        self.by_whole_name(path) | self.by_prefix(path, |_| true)
+    }
+
+    /// The collectors that want the file whose name begins so, if what follows is as they like it.
+    fn by_prefix(&self, path: &ImagePath, is_liked: impl Fn(&[u8]) -> bool) -> Mask {
+        let name = path.file_name();
+        let wishes = self.prefixes.get(&first_two(name)).into_iter().flatten();
+        let wanted = wishes.filter(|(prefix, _)| name.strip_prefix(*prefix).is_some_and(&is_liked));
+        wanted.fold(0, |mask, (_, wish)| mask | wish)
+    }
+
+    /// The collectors that want the file for its name or path, but for how the name begins.
+    fn by_whole_name(&self, path: &ImagePath) -> Mask {
         let bytes = path.as_bytes();
         let mut mask = self.paths.get(bytes).copied().unwrap_or_default();
         let name = path.file_name();
@@ -120,13 +134,6 @@ impl Selectors {
         for wishes in [self.folders.get(folder), self.folder_names.get(folder_name)].into_iter().flatten() {
             for (suffix, wish) in wishes {
                 if name.ends_with(suffix) {
-                    mask |= wish;
-                }
-            }
-        }
-        if let Some(wishes) = self.prefixes.get(&first_two(name)) {
-            for (prefix, wish) in wishes {
-                if name.starts_with(prefix) {
                     mask |= wish;
                 }
             }
@@ -173,11 +180,14 @@ impl Selectors {
         };
         let mut linked = Linked::new(tree, MOST_LINKED);
         for (path, node) in tree.names() {
-            let mask = self.by_name(path);
+            let is_link = matches!(tree.entry(node).kind, FileKind::Symlink(_));
+            // many a link to a script has a name that begins like a program's, and each would cost a second look
+            let is_followed = |rest: &[u8]| !is_link || rest.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+            let mask = self.by_whole_name(path) | self.by_prefix(path, is_followed);
             if mask != 0 {
                 add(path, mask, node);
             }
-            if Linked::is_place(path) && matches!(tree.entry(node).kind, FileKind::Symlink(_)) {
+            if is_link && Linked::is_place(path) {
                 linked.follow(path);
             }
         }
