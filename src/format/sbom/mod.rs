@@ -101,6 +101,8 @@ pub struct Part {
     pub source_version: Option<String>,
     /// Licence, as declared.
     pub licence: Option<String>,
+    /// The expression that it means, where the document says both; empty if it says that it means none.
+    pub expression: Option<String>,
     /// SHA-1 of its archive.
     pub sha1: Option<[u8; 20]>,
     /// Index in [`Bill::parts`] of the system package it is part of.

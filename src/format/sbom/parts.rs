@@ -98,7 +98,11 @@ impl Builder {
             word::ARCHITECTURE => part.architecture = some(),
             word::SOURCE_NAME => part.source_name = some(),
             word::SOURCE_VERSION => part.source_version = some(),
-            word::LICENCE => part.licence = some(),
+            // what the document's own field says is the expression, or the same text if that means none
+            word::LICENCE => {
+                let own = part.licence.replace(value.to_owned()).unwrap_or_default();
+                part.expression = Some(if own.trim() == value.trim() { String::new() } else { own });
+            }
             word::LOCATION => part.places.extend(place(value)),
             word::OWNED_BY => self.owners.push((index, value.to_owned())),
             _ => {}

@@ -100,6 +100,8 @@ fn take_package(package: &Value, builder: &mut Builder) -> Result<()> {
         return Ok(());
     };
     let source = |key: &str| package.get("source").and_then(|source| text(source, key)).map(str::to_owned);
+    let licence = package.get("licence");
+    let is_name = text(package, "proof") == Some("name");
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let part = Part {
         name: of("name").unwrap_or_default(),
@@ -108,12 +110,14 @@ fn take_package(package: &Value, builder: &mut Builder) -> Result<()> {
         is_declared: text(package, "state") == Some("declared"),
         is_uncounted: package.get("counted").and_then(Value::as_bool) == Some(false),
         confidence: of("confidence"),
-        // the report does not say which of the two it is
-        proof_text: of("evidence"),
+        // reports of older versions do not say which of the two it is
+        proof_name: of("evidence").filter(|_| is_name),
+        proof_text: of("evidence").filter(|_| !is_name),
         architecture: of("architecture"),
         source_name: source("name"),
         source_version: source("version"),
-        licence: package.get("licence").and_then(|licence| text(licence, "declared")).map(str::to_owned),
+        licence: licence.and_then(|licence| text(licence, "declared")).map(str::to_owned),
+        expression: licence.map(|licence| text(licence, "expression").unwrap_or_default().to_owned()),
         sha1: text(package, "sha1").and_then(sha1),
         places: list(package, "locations")
             .iter()
