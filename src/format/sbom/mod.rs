@@ -214,7 +214,8 @@ impl Known {
         if (*first..=*last).contains(&minor) {
             return Ok(None);
         }
-        let range = if first == last { format!("{major}.{first}") } else { format!("{major}.{first} to {major}.{last}") };
+        let range =
+            if first == last { format!("{major}.{first}") } else { format!("{major}.{first} to {major}.{last}") };
         let what = format!("it is {kind} {major}.{minor}, and {range} are known; parts of it may be missed");
         let help = "make the bill of materials in a version that is known, or scan the image itself";
         Ok(Some(Limitation::gap("sbom-version", "", what).help(help)))
@@ -228,7 +229,8 @@ fn with(mut bill: Bill, limitation: Option<Limitation>) -> Bill {
 
 /// Input beyond what is ever read of a bill of materials; no limit of the command line changes it.
 pub fn too_much(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Limit, message).help("this cannot be changed: split the bill of materials, or scan the image itself")
+    Error::new(ErrorKind::Limit, message)
+        .help("this cannot be changed: split the bill of materials, or scan the image itself")
 }
 
 /// A list whose entries are not yet understood, and not too many.

@@ -101,7 +101,10 @@ fn documents_of_other_programs_are_read() {
     );
     assert_eq!(shown(TAG_VALUE), ["root", "pkg:deb/debian/curl@8.0 curl 8.0 [curl]"]);
     assert!(read(TAG_VALUE.as_bytes()).expect("good").parts[0].sha1.is_some());
-    assert_eq!(shown(SPDX3), ["shop", "pkg:gem/x@1 x 1 [Ruby]", "sbom-malformed: entries that were not understood: 1 (@graph[6])"]);
+    assert_eq!(
+        shown(SPDX3),
+        ["shop", "pkg:gem/x@1 x 1 [Ruby]", "sbom-malformed: entries that were not understood: 1 (@graph[6])"]
+    );
     let report = r#"{"schema": "careen.report/1", "target": {"reference": "r", "tags": []}, "packages": [
         {"purl": "pkg:npm/a@1", "name": "a", "version": "1", "state": "declared", "dependencies": ["pkg:npm/b@1"],
          "locations": [{"path": "/a\\\\b", "layer": 1}]},
