@@ -393,7 +393,7 @@ impl Outputs {
         let Ok(target) = target::parse(target) else { return Ok(()) }; // told later
         let image = match target.source {
             "registry" | "docker" | "podman" => return Ok(()),
-            "stream" => std::fs::metadata("/dev/stdin"),
+            _ if target.location == "-" => std::fs::metadata("/dev/stdin"),
             _ => std::fs::metadata(&target.location),
         };
         let Some(image) = image.ok().filter(std::fs::Metadata::is_file) else { return Ok(()) };

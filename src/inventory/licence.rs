@@ -22,6 +22,11 @@ impl Licence {
         Self { declared, expression }
     }
 
+    /// Takes over what a document says of both; an expression that is none is left out.
+    pub fn stated(declared: impl Into<String>, said: &str) -> Self {
+        Self { declared: declared.into(), expression: expression(said) }
+    }
+
     /// Reads the short names in a copyright file of Debian; all of these licences hold.
     pub fn of_debian(names: &[&str]) -> Self {
         let terms: Option<Vec<String>> = names.iter().map(|name| of_debian(name)).collect();

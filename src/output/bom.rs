@@ -10,7 +10,7 @@ use super::json::write_json;
 use crate::digest::{Algorithm, Hasher};
 use crate::escape::escape;
 use crate::format::sbom::word;
-use crate::inventory::{Origin, Package, Proof, State};
+use crate::inventory::{Licence, Origin, Package, Proof, State};
 use crate::report::Report;
 use crate::rule::Confidence;
 use crate::time::Timestamp;
@@ -175,7 +175,11 @@ impl<'a> Image<'a> {
             add(word::SOURCE_VERSION, Some(version.clone()));
         }
         if let Some(licence) = &package.licence
-            && licence.expression.as_ref().is_some_and(|expression| *expression != licence.declared)
+            && match &licence.expression {
+                Some(expression) => *expression != licence.declared,
+                // read back, it would be taken for what it is not
+                None => Licence::new(licence.declared.as_str()).expression.is_some(),
+            }
         {
             add(word::LICENCE, Some(licence.declared.clone()));
         }
@@ -379,5 +383,44 @@ mod tests {
         let mut report = sample::empty();
         report.target.created = Some("2024-05-01T10:00:00.123456789Z".parse().expect("a time"));
         assert_eq!(stamp(&[report]).as_deref(), Some("2024-05-01T10:00:00Z"));
+    }
+
+    #[test]
+    fn licences_and_proofs_are_read_back_from_every_format() {
+        let licences = [
+            Licence { declared: "GPL-2+".into(), expression: Some("GPL-2.0-or-later".into()) },
+            Licence { declared: "MIT".into(), expression: Some("MIT".into()) },
+            Licence { declared: "MIT".into(), expression: None },
+            Licence { declared: "BSD, or so".into(), expression: None },
+            Licence { declared: "GPL-2+, Expat".into(), expression: Some("GPL-2.0-or-later AND MIT".into()) },
+        ];
+        let proofs = [Proof::Record, Proof::Name("a-1.jar".into()), Proof::VersionString("v1 of a".into())];
+        let mut report = sample::report();
+        let package = report.packages[0].clone();
+        report.packages = (0..licences.len())
+            .map(|at| Package {
+                purl: format!("pkg:deb/debian/a@{at}"),
+                licence: Some(licences[at].clone()),
+                proof: proofs[at % proofs.len()].clone(),
+                dependencies: Vec::new(),
+                owner: None,
+                ..package.clone()
+            })
+            .collect();
+        let reports = [report];
+        let formats = super::super::FORMATS.iter().filter(|format| {
+            let id = format.id();
+            id == "json" || id.starts_with("cyclonedx") || id.starts_with("spdx")
+        });
+        for format in formats {
+            let mut out = Vec::new();
+            format.render(&reports, &sample::style(), &mut out).expect("memory can be written");
+            let bill = crate::format::sbom::read(&out).expect("what is written is read");
+            let back = crate::package::bill::inventory(crate::image::Target::default(), bill).packages;
+            for (package, before) in back.iter().zip(&reports[0].packages) {
+                assert_eq!(package.licence, before.licence, "{} {}", format.id(), before.purl);
+                assert_eq!(package.proof, before.proof, "{} {}", format.id(), before.purl);
+            }
+        }
     }
 }

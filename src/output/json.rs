@@ -305,6 +305,7 @@ struct WirePackage<'a> {
     state: State,
     counted: bool,
     confidence: Confidence,
+    proof: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -357,6 +358,11 @@ impl<'a> WirePackage<'a> {
             state: package.state,
             counted: package.is_counted,
             confidence: package.confidence,
+            proof: match &package.proof {
+                Proof::Record => "record",
+                Proof::Name(_) => "name",
+                Proof::VersionString(_) => "version-string",
+            },
             evidence: match &package.proof {
                 Proof::Record => None,
                 Proof::Name(text) | Proof::VersionString(text) => Some(text),

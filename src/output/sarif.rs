@@ -22,6 +22,7 @@ use crate::limitation::Limitation;
 use crate::policy::Judged;
 use crate::report::{Report, TargetSummary};
 use crate::rule::{Confidence, Rule, Severity};
+use crate::source::sbom;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -204,7 +205,7 @@ fn message(finding: &Finding, report: &Report) -> String {
         Location::Package { purl, .. } => places.push(format!("package {}", clean(purl))),
         _ => {}
     }
-    if let Some(index) = layer_of(&finding.location) {
+    if let Some(index) = layer_of(&finding.location, report) {
         places.push(match instruction(index, report) {
             Some(step) => format!("layer {index}, made by {step}"),
             None => format!("layer {index}"),
@@ -262,7 +263,7 @@ fn logical_locations(finding: &Finding, report: &Report) -> Vec<LogicalLocation>
         LogicalLocation::builder().name(name).fully_qualified_name(qualified).kind(kind).build()
     };
     let mut all = Vec::new();
-    if let Some(index) = layer_of(&finding.location) {
+    if let Some(index) = layer_of(&finding.location, report) {
         let layer = report.target.layers.iter().find(|layer| layer.index == index);
         let name = format!("layer {index}");
         let digest = layer.and_then(|layer| layer.digest.as_ref().or(layer.diff_id.as_ref()));
@@ -293,12 +294,15 @@ fn logical_locations(finding: &Finding, report: &Report) -> Vec<LogicalLocation>
     all
 }
 
-fn layer_of(location: &Location) -> Option<u32> {
-    match location {
+fn layer_of(location: &Location, report: &Report) -> Option<u32> {
+    let layer = match location {
         Location::File { layer, .. } | Location::Package { layer, .. } => Some(*layer),
         Location::History { layer, .. } => *layer,
         Location::Config { .. } | Location::Image => None,
-    }
+    };
+    // a bill of materials need not say what layers there are
+    let is_known = |index: &u32| report.target.layers.iter().any(|layer| layer.index == *index);
+    layer.filter(|index| report.target.source != sbom::ID || is_known(index))
 }
 
 fn instruction(index: u32, report: &Report) -> Option<String> {
@@ -347,7 +351,7 @@ fn result_properties(judged: &Judged, report: &Report) -> PropertyBag {
         ("subject".to_owned(), json!(cut(&clean(&finding.subject)))),
         ("visibility".to_owned(), json!(finding.visibility)),
     ]);
-    if let Some(index) = layer_of(&finding.location) {
+    if let Some(index) = layer_of(&finding.location, report) {
         properties.insert("layer".into(), json!(index));
         let layer = report.target.layers.iter().find(|layer| layer.index == index);
         if let Some(digest) = layer.and_then(|layer| layer.digest.as_ref()) {

@@ -20,6 +20,7 @@ use crate::limitation::Limitation;
 use crate::policy::{Action, Judged, Outcome};
 use crate::report::{Report, ReportedLayer};
 use crate::rule::Severity;
+use crate::source::sbom;
 
 /// Fewest columns the layout works with; narrower terminals wrap.
 const LEAST_WIDTH: usize = 60;
@@ -107,6 +108,10 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
     verdict(report, page)
 }
 
+fn is_bill(report: &Report) -> bool {
+    report.target.source == sbom::ID
+}
+
 /// Reference, digest, platform, distribution, layers, size: one line where it fits.
 fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     let target = &report.target;
@@ -114,8 +119,11 @@ fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     parts.extend(target.digest.as_ref().or(target.config_digest.as_ref()).map(crate::digest::Digest::short));
     parts.extend(target.platform.as_ref().map(|platform| clean(&platform.to_string())));
     parts.extend(target.distro.as_ref().map(|distro| clean(&distro.name)));
-    parts.push(count(target.layers.len(), "layer"));
-    parts.push(target.size.to_string());
+    parts.extend(is_bill(report).then(|| "bill of materials".to_owned()));
+    if !is_bill(report) || !target.layers.is_empty() {
+        parts.push(count(target.layers.len(), "layer"));
+        parts.push(target.size.to_string());
+    }
     // a folder may say nothing of its platform or its distribution
     parts.retain(|part| !part.trim().is_empty());
     page.list(&parts, ", ", 2)
@@ -177,7 +185,7 @@ fn folded(several: &[&Judged], report: &Report, page: &mut Page<'_>) -> io::Resu
     let word = action_word(first);
     let found = count(several.len(), "finding");
     let found = if word.is_empty() { found } else { format!("{found} ({word})") };
-    let short = format!("{found} in {}", place(&finding, &[], usize::MAX));
+    let short = format!("{found} in {}", place(&finding, &[], is_bill(report), usize::MAX));
     if short.width() <= page.width.saturating_sub(INDENT + finding.rule.id.width() + 2) {
         return headed(&finding, &short, page);
     }
@@ -194,7 +202,7 @@ fn headed(finding: &Finding, said: &str, page: &mut Page<'_>) -> io::Result<()> 
 
 /// What the policy says, and the place.
 fn placed(word: &str, finding: &Finding, report: &Report, page: &mut Page<'_>) -> io::Result<()> {
-    let place = place(finding, &report.target.layers, page.width.saturating_sub(INDENT));
+    let place = place(finding, &report.target.layers, is_bill(report), page.width.saturating_sub(INDENT));
     for (index, line) in wrap(&place, page.width.saturating_sub(INDENT)).iter().enumerate() {
         page.line(&format!("  {:<8}  {line}", if index == 0 { word } else { "" }))?;
     }
@@ -314,8 +322,12 @@ fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
 /// `path:line, layer 4 COPY . /app, deleted in layer 5, still shipped` in `width` columns.
 ///
 /// The build step gives way first, then the middle of the path.
-fn place(finding: &Finding, layers: &[ReportedLayer], width: usize) -> String {
+fn place(finding: &Finding, layers: &[ReportedLayer], is_bill: bool, width: usize) -> String {
     let (name, lines, layer) = match &finding.location {
+        // a bill of materials need not say in which file and layer something is
+        Location::File { path, .. } | Location::Package { path, .. } if is_bill && path.is_root() => {
+            ("the bill of materials".into(), String::new(), None)
+        }
         Location::File { path, layer, lines } => {
             let lines = match lines {
                 Some((first, last)) if first == last => format!(":{first}"),
@@ -331,6 +343,7 @@ fn place(finding: &Finding, layers: &[ReportedLayer], width: usize) -> String {
         }
         Location::Image => ("the whole image".into(), String::new(), None),
     };
+    let layer = layer.filter(|index| !is_bill || layers.iter().any(|layer| layer.index == *index));
     let seen = match finding.visibility {
         Visibility::Live => String::new(),
         Visibility::Deleted => gone("deleted", finding.removed_in_layer),

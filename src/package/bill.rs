@@ -75,7 +75,10 @@ fn package(part: Part) -> Package {
     }
     package.source = part.source_name.map(|name| (name, part.source_version.unwrap_or_default()));
     package.architecture = part.architecture;
-    package.licence = part.licence.map(Licence::new);
+    package.licence = part.licence.map(|declared| match part.expression {
+        Some(expression) => Licence::stated(declared, &expression),
+        None => Licence::new(declared),
+    });
     package.sha1 = part.sha1;
     if part.is_declared {
         package.state = State::Declared;

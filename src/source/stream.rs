@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::format::magic::{self, Magic};
+use crate::format::sbom;
 use crate::format::ustar::{MemberKind, Members, Streaming, read_up_to};
 use crate::image::Blob;
 use crate::limit::Limits;
@@ -44,16 +45,38 @@ impl Source for StreamSource {
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
         let path = PathBuf::from(request.location);
         if request.location == "-" {
-            let open = || Ok(Box::new(BufReader::with_capacity(BUFFER, io::stdin())) as Box<dyn Read + Send>);
-            return Ok(Opened::Stream(Box::new(Stream::new(request, "standard input".into(), Box::new(open)).once())));
+            let stream = Box::new(BufReader::with_capacity(BUFFER, io::stdin()));
+            return open_once(request, "standard input".into(), stream);
         }
         if is_pipe(&path) {
-            let open = move || open_buffered(&path);
             let place = escape(request.location);
-            return Ok(Opened::Stream(Box::new(Stream::new(request, place, Box::new(open)).once())));
+            let stream = open_buffered(&path).map_err(|e| e.at(place.clone()))?;
+            return open_once(request, place, stream);
         }
         open_file(request, None)
     }
+}
+
+/// Opens what passes by only once: a bill of materials by its beginning, else an archive.
+fn open_once(request: &Request<'_>, place: String, mut stream: Box<dyn Read + Send>) -> Result<Opened> {
+    let failed = |e| Error::io("cannot read the archive", e).at(place.clone());
+    let mut head = vec![0; 1];
+    let count = read_up_to(&mut stream, &mut head).map_err(failed)?;
+    head.truncate(count);
+    // no archive begins like a text
+    let is_text = head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || *byte == 0xef);
+    if is_text && request.choice == Choice::Only {
+        head.resize(sbom::HEAD, 0);
+        let count = read_up_to(&mut stream, head.get_mut(1..).unwrap_or_default()).map_err(failed)?;
+        head.truncate(count.saturating_add(1));
+        if sbom::sniffs(&head) {
+            return super::sbom::open_stream(request, &mut io::Cursor::new(head).chain(stream));
+        }
+    }
+    let mut all = Some(Box::new(io::Cursor::new(head).chain(stream)) as Box<dyn Read + Send>);
+    let again = || Error::new(ErrorKind::Internal, "a stream was asked for a second time");
+    let open = move || all.take().ok_or_else(again);
+    Ok(Opened::Stream(Box::new(Stream::new(request, place, Box::new(open)).once())))
 }
 
 /// Whether a path is a named pipe or a shell's `<(command)`.

@@ -132,3 +132,46 @@ fn a_bill_of_materials_is_judged_by_its_packages_alone() {
     let overwritten = careen(&["convert", bill, "-f", "spdx", "-o", bill]);
     assert_eq!(overwritten.code, 2, "the input is not written over");
 }
+
+#[test]
+fn documents_come_on_standard_input_too() {
+    let documents = ["cyclonedx", "spdx-tv", "spdx-3"].map(|format| {
+        let run = careen(&["sbom", "fixtures/demo/demo.tar", "-f", format]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout
+    });
+    for document in &documents {
+        for arguments in [
+            &["convert", "-", "-f", "cyclonedx"][..],
+            &["sbom", "-", "-f", "cyclonedx"],
+            &["sbom", "sbom:-", "-f", "cyclonedx"],
+        ] {
+            let run = crate::support::run::run(crate::support::run::command(arguments), document.as_bytes());
+            assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
+            assert!(run.stdout == documents[0], "{arguments:?}");
+        }
+        let run = crate::support::run::run(crate::support::run::command(&["scan", "-"]), document.as_bytes());
+        assert!(run.stdout.contains("bill of materials"), "{} {}", run.stdout, run.stderr);
+    }
+    let scan = |input: &[u8]| crate::support::run::run(crate::support::run::command(&["scan", "-"]), input);
+    for other in [&b""[..], b"{}", b"text", b"\xef\xbb\xbf"] {
+        let run = scan(other);
+        assert!(run.code == 4 && run.stderr.contains("this is no image"), "{other:?}: {}", run.stderr);
+    }
+    let image = std::fs::read("fixtures/demo/demo.tar").unwrap();
+    assert_eq!(scan(&image).code, 1, "archives are read as before");
+}
+
+#[test]
+fn a_place_that_is_not_known_is_not_made_up() {
+    let bill = r#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
+        {"type": "operating-system", "name": "debian", "version": "9"},
+        {"type": "library", "name": "a", "version": "1", "purl": "pkg:deb/debian/a@1?distro=debian-9"}]}"#;
+    for format in ["text", "sarif"] {
+        let command = crate::support::run::command(&["scan", "-", "--today", TODAY, "-f", format]);
+        let shown = crate::support::run::run(command, bill.as_bytes()).stdout;
+        assert!(shown.contains("base/eol-distro"), "{shown}");
+        assert!(!shown.contains("layer 0") && !shown.contains("0 layers") && !shown.contains(" / "), "{shown}");
+        assert!(format == "sarif" || shown.matches("bill of materials").count() > 1, "{shown}");
+    }
+}

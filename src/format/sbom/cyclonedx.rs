@@ -1,36 +1,41 @@
 //! CycloneDX in JSON (ECMA-424; <https://cyclonedx.org/docs/1.7/json/>), of which 1.2 to 1.7 agree in what is read.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
-use crate::escape::escape;
+use crate::error::Result;
 
 use super::parts::{Builder, bare_place, is_image, sha1};
-use super::{Bill, PARTS, Part, list, parse, text};
+use super::{Bill, Entries, LARGEST_ENTRY, PARTS, Part, list, parse, text, too_much, value};
+
+/// Levels of components within components. Each is read as often as it is deep.
+const LEVELS: usize = 64;
 
 #[derive(Deserialize)]
 struct Document<'a> {
     #[serde(borrow)]
     metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    components: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    dependencies: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    compositions: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    components: Entries<'a>,
+    #[serde(borrow, default)]
+    dependencies: Entries<'a>,
+    #[serde(borrow, default)]
+    compositions: Entries<'a>,
 }
 
-/// Reads a document whose version is known.
-pub(super) fn read(bytes: &[u8], version: Option<&Value>) -> Result<Bill> {
-    let version = version.and_then(Value::as_str).unwrap_or_default();
-    if !version.starts_with("1.") {
-        return Err(Error::malformed(format!("CycloneDX of the version `{}` is not read", escape(version))));
-    }
+/// Reads a document whose version was looked at.
+pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     let document: Document<'_> = parse(bytes)?;
     let mut builder = Builder::default();
-    if let Some(metadata) = document.metadata.and_then(value) {
+    if let Some(raw) = document.metadata {
+        let metadata = value(raw).unwrap_or_else(|| {
+            builder.add_broken("metadata".to_owned());
+            Value::Null
+        });
         let component = metadata.get("component").unwrap_or(&Value::Null);
         let purl = text(component, "purl").unwrap_or_default();
         if purl.is_empty() || is_image(purl) || text(component, "type") == Some("container") {
@@ -40,17 +45,21 @@ pub(super) fn read(bytes: &[u8], version: Option<&Value>) -> Result<Bill> {
         }
         nested(component, &mut builder)?;
     }
-    for raw in document.components.unwrap_or_default() {
+    for (index, raw) in document.components.0.into_iter().enumerate() {
+        let place = format!("components[{index}]");
         match value(raw).filter(Value::is_object) {
             Some(component) => {
                 take(&component, &mut builder)?;
                 nested(&component, &mut builder)?;
             }
-            None => builder.add_broken(),
+            None => by_levels(raw, place, &mut builder)?,
         }
     }
-    for raw in document.dependencies.unwrap_or_default() {
-        let Some(dependency) = value(raw) else { continue };
+    for (index, raw) in document.dependencies.0.into_iter().enumerate() {
+        let Some(dependency) = value(raw) else {
+            builder.add_broken(format!("dependencies[{index}]"));
+            continue;
+        };
         let Some(from) = text(&dependency, "ref") else { continue };
         for to in list(&dependency, "dependsOn").iter().filter_map(Value::as_str) {
             builder.add_edge(from, to);
@@ -59,14 +68,10 @@ pub(super) fn read(bytes: &[u8], version: Option<&Value>) -> Result<Bill> {
     let is_incomplete = |raw: &&RawValue| {
         value(raw).is_some_and(|one| text(&one, "aggregate").is_some_and(|word| word.starts_with("incomplete")))
     };
-    if document.compositions.iter().flatten().any(is_incomplete) {
+    if document.compositions.0.iter().any(is_incomplete) {
         builder.add_incomplete();
     }
     Ok(builder.finish())
-}
-
-fn value(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 fn subject(component: &Value, builder: &mut Builder) {
@@ -83,10 +88,29 @@ fn nested(component: &Value, builder: &mut Builder) -> Result<()> {
     while let Some(component) = waiting.pop() {
         count = count.saturating_add(1);
         if count > PARTS {
-            return Err(Error::limit(format!("a component has more than {PARTS} others within")));
+            return Err(too_much(format!("a component has more than {PARTS} others within")));
         }
         take(component, builder)?;
         waiting.extend(list(component, "components"));
+    }
+    Ok(())
+}
+
+/// A component that is nested too deep to be read at once: its outer ones one by one, and what is within these is told.
+fn by_levels(raw: &RawValue, place: String, builder: &mut Builder) -> Result<()> {
+    let mut waiting = vec![(raw, place, 0_usize)];
+    while let Some((raw, place, depth)) = waiting.pop() {
+        let fields = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(raw.get()).ok();
+        let Some(mut fields) = fields.filter(|_| depth < LEVELS && raw.get().len() <= LARGEST_ENTRY) else {
+            builder.add_broken(place);
+            continue;
+        };
+        let within = fields.remove("components").and_then(|raw| serde_json::from_str::<Entries<'_>>(raw.get()).ok());
+        let component = fields.into_iter().filter_map(|(name, raw)| Some((name.into_owned(), value(raw)?))).collect();
+        take(&Value::Object(component), builder)?;
+        for (index, raw) in within.unwrap_or_default().0.into_iter().enumerate().rev() {
+            waiting.push((raw, format!("{place}.components[{index}]"), depth.saturating_add(1)));
+        }
     }
     Ok(())
 }
@@ -131,7 +155,7 @@ fn take(component: &Value, builder: &mut Builder) -> Result<()> {
         ..Part::default()
     };
     let has_place = properties(component).any(|(name, _)| name == super::word::LOCATION);
-    let index = builder.add(text(component, "bom-ref"), part)?;
+    let Some(index) = builder.add(text(component, "bom-ref"), part)? else { return Ok(()) };
     for (name, value) in properties(component) {
         builder.add_fact(index, name, value);
     }

@@ -13,19 +13,29 @@ mod spdx3;
 mod tag_value;
 pub mod word;
 
-use serde::Deserialize;
+use serde::de::SeqAccess;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
-/// Largest document. Those of images with every file listed have 100 MiB.
-pub const LARGEST: u64 = 256 << 20;
+/// Largest document. Those of images with every file listed have 100 MiB; SPDX 3 takes 1 KiB for a package.
+pub const LARGEST: u64 = 1 << 30;
 /// Bytes from the beginning of a file in which its kind is sought.
 pub const HEAD: usize = 64 << 10;
 /// Components or packages of one document.
 const PARTS: usize = 1_000_000;
+/// Entries of one list of a document, of which few bytes make many.
+const ENTRIES: usize = 8_000_000;
+/// Bytes of one entry, which take many times as much when they are understood.
+const LARGEST_ENTRY: usize = 256 << 20;
+/// The versions of each kind that are known, as first and last minor numbers.
+const CYCLONEDX: Known = Known { kind: "CycloneDX", major: 1, minors: (2, 7) };
+const SPDX_2: Known = Known { kind: "SPDX", major: 2, minors: (2, 3) };
+const SPDX_3: Known = Known { kind: "SPDX", major: 3, minors: (0, 0) };
 
 /// What a document lists.
 #[derive(Debug, Default)]
@@ -101,6 +111,8 @@ pub struct Part {
     pub source_version: Option<String>,
     /// Licence, as declared.
     pub licence: Option<String>,
+    /// The expression that it means, where the document says both; empty if it says that it means none.
+    pub expression: Option<String>,
     /// SHA-1 of its archive.
     pub sha1: Option<[u8; 20]>,
     /// Index in [`Bill::parts`] of the system package it is part of.
@@ -146,17 +158,17 @@ pub fn read(bytes: &[u8]) -> Result<Bill> {
         return if sniffs(bytes) { tag_value::read(bytes) } else { Err(unknown()) };
     }
     let probe: Probe = parse(bytes)?;
-    if probe.bom_format.as_ref().and_then(Value::as_str) == Some("CycloneDX") {
-        cyclonedx::read(bytes, probe.spec_version.as_ref())
-    } else if let Some(version) = probe.spdx_version.as_ref().and_then(Value::as_str) {
-        if version.starts_with("SPDX-2.") {
-            return spdx2::read(bytes);
-        }
-        Err(Error::malformed(format!("SPDX of the version {} is not read", crate::escape::escape(version))))
+    let word = |raw: Option<&RawValue>| raw.and_then(value).and_then(|value| value.as_str().map(str::to_owned));
+    if word(probe.bom_format).as_deref() == Some("CycloneDX") {
+        let odd = CYCLONEDX.check(&word(probe.spec_version).unwrap_or_default())?;
+        Ok(with(cyclonedx::read(bytes)?, odd))
+    } else if let Some(version) = word(probe.spdx_version) {
+        let odd = SPDX_2.check(version.trim_start_matches("SPDX-"))?;
+        Ok(with(spdx2::read(bytes)?, odd))
     } else if probe.graph.is_some() {
         spdx3::read(bytes)
     } else {
-        match probe.schema.as_ref().and_then(Value::as_str) {
+        match word(probe.schema).as_deref() {
             Some("careen.report/1" | "careen.reports/1") => report::read(bytes),
             _ => Err(unknown()),
         }
@@ -166,13 +178,102 @@ pub fn read(bytes: &[u8]) -> Result<Bill> {
 /// The fields by which JSON documents are told apart.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Probe {
-    bom_format: Option<Value>,
-    spec_version: Option<Value>,
-    spdx_version: Option<Value>,
-    schema: Option<Value>,
+struct Probe<'a> {
+    #[serde(borrow)]
+    bom_format: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spec_version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spdx_version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    schema: Option<&'a RawValue>,
     #[serde(rename = "@graph")]
     graph: Option<serde::de::IgnoredAny>,
+}
+
+/// A kind of document, and its versions that are known.
+struct Known {
+    kind: &'static str,
+    major: u32,
+    minors: (u32, u32),
+}
+
+impl Known {
+    /// Refuses other major versions, and says of other minor ones that something may be missed.
+    fn check(&self, version: &str) -> Result<Option<Limitation>> {
+        let Self { kind, major, minors: (first, last) } = self;
+        let mut numbers = version.split('.').map(str::parse::<u32>);
+        let minor = match (numbers.next(), numbers.next()) {
+            (Some(Ok(found)), Some(Ok(minor))) if found == *major => minor,
+            _ => {
+                let shown = crate::escape::escape(version);
+                return Err(Error::malformed(format!("{kind} of the version `{shown}` is not read"))
+                    .help("careen reads CycloneDX 1.2 to 1.7, and SPDX 2.2, 2.3 and 3.0"));
+            }
+        };
+        if (*first..=*last).contains(&minor) {
+            return Ok(None);
+        }
+        let range =
+            if first == last { format!("{major}.{first}") } else { format!("{major}.{first} to {major}.{last}") };
+        let what = format!("it is {kind} {major}.{minor}, and {range} are known; parts of it may be missed");
+        let help = "make the bill of materials in a version that is known, or scan the image itself";
+        Ok(Some(Limitation::gap("sbom-version", "", what).help(help)))
+    }
+}
+
+fn with(mut bill: Bill, limitation: Option<Limitation>) -> Bill {
+    bill.limitations.extend(limitation);
+    bill
+}
+
+/// Input beyond what is ever read of a bill of materials; no limit of the command line changes it.
+pub fn too_much(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Limit, message)
+        .help("this cannot be changed: split the bill of materials, or scan the image itself")
+}
+
+/// A list whose entries are not yet understood, and not too many.
+#[derive(Default)]
+struct Entries<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
+                Ok(Entries::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = list.next_element::<&RawValue>()? {
+                    if entries.len() >= ENTRIES {
+                        return Err(serde::de::Error::custom(format!("a list has more than {ENTRIES} entries")));
+                    }
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// An entry, if it is good JSON, not nested too deep, and not too large.
+fn value(raw: &RawValue) -> Option<Value> {
+    if raw.get().len() > LARGEST_ENTRY {
+        return None;
+    }
+    serde_json::from_str(raw.get()).ok()
 }
 
 fn unknown() -> Error {

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
-use super::{Bill, BillLayer, PARTS, Part, Place, Subject, word};
+use super::{Bill, BillLayer, PARTS, Part, Place, Subject, too_much, word};
 
 /// Layers of one image; see [`crate::limit::Limits::layers`].
 const LAYERS: usize = 4_096;
@@ -18,6 +18,23 @@ const EDGE_BYTES: usize = 256 << 20;
 /// Packages named in the limitation on those without a purl.
 const NAMED: usize = 3;
 
+/// Entries that were not understood: how many, and the first of them.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    count: usize,
+    first: Vec<String>,
+}
+
+impl Broken {
+    /// Takes note of one by its place in the document, or its package URL.
+    pub(super) fn add(&mut self, place: String) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < NAMED {
+            self.first.push(place);
+        }
+    }
+}
+
 /// A bill in the making.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
@@ -26,7 +43,7 @@ pub(super) struct Builder {
     edges: Vec<(String, String)>,
     owners: Vec<(usize, String)>,
     nameless: Vec<String>,
-    broken: usize,
+    broken: Broken,
     images: usize,
     lost_edges: bool,
     /// Bytes of the references in `edges`.
@@ -45,17 +62,24 @@ impl Builder {
         self.bill.subject.names.extend(names);
     }
 
-    /// Adds a package under its reference.
-    pub(super) fn add(&mut self, reference: Option<&str>, part: Part) -> Result<usize> {
+    /// Adds a package under its reference; none if its package URL is broken, which is told.
+    pub(super) fn add(&mut self, reference: Option<&str>, mut part: Part) -> Result<Option<usize>> {
+        let Some(version) = version_of(&part.purl) else {
+            self.add_broken(part.purl);
+            return Ok(None);
+        };
+        if part.version.is_empty() {
+            part.version = version;
+        }
         let index = self.bill.parts.len();
         if index >= PARTS {
-            return Err(Error::limit(format!("the bill of materials lists more than {PARTS} packages")));
+            return Err(too_much(format!("the bill of materials lists more than {PARTS} packages")));
         }
         if let Some(reference) = reference {
             self.references.entry(reference.to_owned()).or_insert(index);
         }
         self.bill.parts.push(part);
-        Ok(index)
+        Ok(Some(index))
     }
 
     /// Takes note of a component that has a version and no purl, so that nothing can be compared with it.
@@ -64,8 +88,16 @@ impl Builder {
     }
 
     /// Takes note of an entry that is none.
-    pub(super) fn add_broken(&mut self) {
-        self.broken = self.broken.saturating_add(1);
+    pub(super) fn add_broken(&mut self, place: String) {
+        self.broken.add(place);
+    }
+
+    /// Takes note of all of these.
+    pub(super) fn add_all_broken(&mut self, other: Broken) {
+        let Broken { count, first } = other;
+        self.broken.count = self.broken.count.saturating_add(count);
+        let room = NAMED.saturating_sub(self.broken.first.len());
+        self.broken.first.extend(first.into_iter().take(room));
     }
 
     /// One needs another, by their references.
@@ -98,7 +130,11 @@ impl Builder {
             word::ARCHITECTURE => part.architecture = some(),
             word::SOURCE_NAME => part.source_name = some(),
             word::SOURCE_VERSION => part.source_version = some(),
-            word::LICENCE => part.licence = some(),
+            // what the document's own field says is the expression, or the same text if that means none
+            word::LICENCE => {
+                let own = part.licence.replace(value.to_owned()).unwrap_or_default();
+                part.expression = Some(if own.trim() == value.trim() { String::new() } else { own });
+            }
             word::LOCATION => part.places.extend(place(value)),
             word::OWNED_BY => self.owners.push((index, value.to_owned())),
             _ => {}
@@ -181,12 +217,18 @@ impl Builder {
         if self.images > 1 {
             // layers and digests of one are not those of another
             let Subject { names, distro, .. } = std::mem::take(&mut self.bill.subject);
+            let first = names.get(..names.len().min(NAMED)).unwrap_or_default().join(", ");
+            let more = if names.len() > NAMED { ", …" } else { "" };
+            let what = format!(
+                "the bill of materials lists {} images ({first}{more}), which are taken as one with the packages of all; \
+                 their layers, digests and distributions are not told apart",
+                self.images
+            );
             self.bill.subject = Subject { names, distro, ..Subject::default() };
-            limitations.push(Limitation::note(
-                "sbom-several-images",
-                "",
-                "the bill of materials lists several images; their packages are taken together",
-            ));
+            limitations.push(
+                Limitation::gap("sbom-several-images", "", what)
+                    .help("write one for each image, as with `--platform OS/ARCH` in place of `all`"),
+            );
         }
         if let Some(first) = self.nameless.get(..self.nameless.len().min(NAMED)).filter(|first| !first.is_empty()) {
             let more = if self.nameless.len() > NAMED { ", …" } else { "" };
@@ -197,12 +239,11 @@ impl Builder {
                     .help("make the bill of materials with a tool that writes package URLs, or scan the image"),
             );
         }
-        if self.broken > 0 {
-            limitations.push(Limitation::gap(
-                "sbom-malformed",
-                "",
-                format!("entries that were not understood: {}", self.broken),
-            ));
+        let Broken { count, first } = self.broken;
+        if count > 0 {
+            let more = if count > first.len() { ", …" } else { "" };
+            let what = format!("entries that were not understood: {count} ({}{more})", first.join(", "));
+            limitations.push(Limitation::gap("sbom-malformed", "", what));
         }
         if self.lost_edges {
             let what = format!("dependencies beyond the first {} were left out", self.edges.len());
@@ -214,6 +255,30 @@ impl Builder {
 
 fn stated(what: &str) -> Limitation {
     Limitation::gap(word::STATED, "", what).help("make the bill of materials again, or scan the image itself")
+}
+
+/// The version in a package URL, empty if it has none (<https://github.com/package-url/purl-spec>); `None` if it is no
+/// package URL: it has a type and a name, and every `%` begins an escape.
+fn version_of(purl: &str) -> Option<String> {
+    let path = purl.strip_prefix("pkg:")?.split(['?', '#']).next()?.trim_start_matches('/');
+    let (kind, path) = path.split_once('/')?;
+    let mut escapes = purl.split('%');
+    escapes.next();
+    let is_escape = |rest: &str| rest.get(..2).is_some_and(|two| two.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    // a scope is often written with its bare sign, which begins no version
+    let is_name = |name: &str| !name.is_empty() && !name.ends_with('/');
+    let (name, version) = path.rsplit_once('@').filter(|(name, _)| is_name(name)).unwrap_or((path, ""));
+    if kind.is_empty() || !is_name(name) || !escapes.all(is_escape) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(version.len());
+    let mut parts = version.split('%');
+    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(part.get(2..)?.as_bytes());
+    }
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Reads what [`word::place`] wrote.

@@ -8,20 +8,22 @@ use crate::error::{Error, Result};
 use crate::limitation::Limitation;
 
 use super::parts::{Builder, path_of, sha1};
-use super::{Bill, BillLayer, Part, Place, list, parse, text, word};
+use super::{Bill, BillLayer, Entries, Part, Place, list, parse, text, value, word};
 
 #[derive(Deserialize)]
 struct Several<'a> {
     #[serde(borrow)]
-    reports: Option<Vec<&'a RawValue>>,
+    reports: Option<Entries<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Report<'a> {
-    target: Option<Value>,
     #[serde(borrow)]
-    packages: Option<Vec<&'a RawValue>>,
-    limitations: Option<Vec<Value>>,
+    target: Option<&'a RawValue>,
+    #[serde(borrow)]
+    packages: Option<Entries<'a>>,
+    #[serde(borrow, default)]
+    limitations: Entries<'a>,
 }
 
 /// Reads one report, or several as one.
@@ -31,7 +33,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     match several.reports {
         None => take(&parse(bytes)?, &mut builder)?,
         Some(reports) => {
-            for raw in reports {
+            for raw in reports.0 {
                 take(&parse(raw.get().as_bytes())?, &mut builder)?;
             }
         }
@@ -43,18 +45,18 @@ fn take(report: &Report<'_>, builder: &mut Builder) -> Result<()> {
     let Some(packages) = &report.packages else {
         return Err(Error::malformed("this is the report of a scan that failed: it lists no packages"));
     };
-    subject(report.target.as_ref().unwrap_or(&Value::Null), builder);
-    for raw in packages {
-        let Some(package) = serde_json::from_str::<Value>(raw.get()).ok().filter(Value::is_object) else {
-            builder.add_broken();
+    subject(&report.target.and_then(value).unwrap_or_default(), builder);
+    for (index, raw) in packages.0.iter().enumerate() {
+        let Some(package) = value(raw).filter(Value::is_object) else {
+            builder.add_broken(format!("packages[{index}]"));
             continue;
         };
         if package.get("removed_in_layer").is_none() {
-            take_package(&package, builder)?;
+            take_package(&package, index, builder)?;
         }
     }
-    for limitation in report.limitations.iter().flatten() {
-        let of = |key: &str| text(limitation, key).unwrap_or_default();
+    for limitation in report.limitations.0.iter().filter_map(|raw| value(raw)) {
+        let of = |key: &str| text(&limitation, key).unwrap_or_default();
         let place = if of("place").is_empty() { String::new() } else { format!(" {}", of("place")) };
         let what = match of("code") {
             word::STATED => of("what").to_owned(),
@@ -93,13 +95,15 @@ fn subject(target: &Value, builder: &mut Builder) {
         .collect();
 }
 
-fn take_package(package: &Value, builder: &mut Builder) -> Result<()> {
+fn take_package(package: &Value, index: usize, builder: &mut Builder) -> Result<()> {
     let of = |key: &str| text(package, key).map(str::to_owned);
     let Some(purl) = of("purl") else {
-        builder.add_broken();
+        builder.add_broken(format!("packages[{index}]"));
         return Ok(());
     };
     let source = |key: &str| package.get("source").and_then(|source| text(source, key)).map(str::to_owned);
+    let licence = package.get("licence");
+    let is_name = text(package, "proof") == Some("name");
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let part = Part {
         name: of("name").unwrap_or_default(),
@@ -108,12 +112,14 @@ fn take_package(package: &Value, builder: &mut Builder) -> Result<()> {
         is_declared: text(package, "state") == Some("declared"),
         is_uncounted: package.get("counted").and_then(Value::as_bool) == Some(false),
         confidence: of("confidence"),
-        // the report does not say which of the two it is
-        proof_text: of("evidence"),
+        // reports of older versions do not say which of the two it is
+        proof_name: of("evidence").filter(|_| is_name),
+        proof_text: of("evidence").filter(|_| !is_name),
         architecture: of("architecture"),
         source_name: source("name"),
         source_version: source("version"),
-        licence: package.get("licence").and_then(|licence| text(licence, "declared")).map(str::to_owned),
+        licence: licence.and_then(|licence| text(licence, "declared")).map(str::to_owned),
+        expression: licence.map(|licence| text(licence, "expression").unwrap_or_default().to_owned()),
         sha1: text(package, "sha1").and_then(sha1),
         places: list(package, "locations")
             .iter()
@@ -130,7 +136,7 @@ fn take_package(package: &Value, builder: &mut Builder) -> Result<()> {
         purl: purl.clone(),
         ..Part::default()
     };
-    let index = builder.add(Some(&purl), part)?;
+    let Some(index) = builder.add(Some(&purl), part)? else { return Ok(()) };
     for needed in list(package, "dependencies").iter().filter_map(Value::as_str) {
         builder.add_edge(&purl, needed);
     }

@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::error::Result;
 
-use super::parts::{Builder, is_image, lines, sha1};
-use super::{Bill, Part, list, parse, text};
+use super::parts::{Broken, Builder, is_image, lines, sha1};
+use super::{Bill, Entries, Part, list, parse, text, value};
 
 /// Bytes of the references in all relationships of a document; beyond, relationships are left out.
 const RELATED: usize = 256 << 20;
@@ -43,7 +42,7 @@ pub(super) struct RawDocument {
     /// Texts of annotations that stand apart from their packages.
     pub(super) comments: Vec<(String, String)>,
     /// Entries that were none.
-    pub(super) broken: usize,
+    pub(super) broken: Broken,
     /// Bytes of references in relationships.
     related: usize,
     /// Whether relationships were left out.
@@ -110,7 +109,7 @@ impl RawDocument {
                 sha1: package.sha1.as_deref().and_then(sha1),
                 ..Part::default()
             };
-            let index = builder.add(Some(&package.id), part)?;
+            let Some(index) = builder.add(Some(&package.id), part)? else { continue };
             for comment in &package.comments {
                 lines(comment, |name, value| builder.add_fact(index, name, value));
             }
@@ -121,9 +120,7 @@ impl RawDocument {
         if self.is_cut {
             builder.cut_edges();
         }
-        for _ in 0..self.broken {
-            builder.add_broken();
-        }
+        builder.add_all_broken(self.broken);
         Ok(builder.finish())
     }
 }
@@ -131,29 +128,33 @@ impl RawDocument {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
-    #[serde(borrow)]
-    packages: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    relationships: Option<Vec<&'a RawValue>>,
-    #[serde(rename = "documentDescribes")]
-    described: Option<Vec<Value>>,
-    #[serde(borrow)]
-    has_extracted_licensing_infos: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    packages: Entries<'a>,
+    #[serde(borrow, default)]
+    relationships: Entries<'a>,
+    #[serde(rename = "documentDescribes", borrow, default)]
+    described: Entries<'a>,
+    #[serde(borrow, default)]
+    has_extracted_licensing_infos: Entries<'a>,
 }
 
 /// Reads JSON of version 2.
 pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     let parsed: Document<'_> = parse(bytes)?;
     let mut document = RawDocument::default();
-    for raw in parsed.packages.unwrap_or_default() {
+    for (index, raw) in parsed.packages.0.into_iter().enumerate() {
         match value(raw).filter(Value::is_object) {
             Some(value) => document.packages.push(package(&value)),
-            None => document.broken = document.broken.saturating_add(1),
+            None => document.broken.add(format!("packages[{index}]")),
         }
     }
-    let described = parsed.described.unwrap_or_default();
-    document.described.extend(described.iter().filter_map(Value::as_str).map(str::to_owned));
-    for relationship in parsed.relationships.unwrap_or_default().into_iter().filter_map(value) {
+    let described = parsed.described.0.into_iter().filter_map(value);
+    document.described.extend(described.filter_map(|id| id.as_str().map(str::to_owned)));
+    for (index, raw) in parsed.relationships.0.into_iter().enumerate() {
+        let Some(relationship) = value(raw) else {
+            document.broken.add(format!("relationships[{index}]"));
+            continue;
+        };
         if let (Some(from), Some(kind), Some(to)) = (
             text(&relationship, "spdxElementId"),
             text(&relationship, "relationshipType"),
@@ -162,16 +163,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
             document.relate(from, kind, to);
         }
     }
-    for licence in parsed.has_extracted_licensing_infos.unwrap_or_default().into_iter().filter_map(value) {
+    for licence in parsed.has_extracted_licensing_infos.0.into_iter().filter_map(value) {
         if let (Some(id), Some(words)) = (text(&licence, "licenseId"), text(&licence, "extractedText")) {
             document.licences.insert(id.to_owned(), words.to_owned());
         }
     }
     document.into_bill()
-}
-
-fn value(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 fn package(value: &Value) -> Raw {

@@ -9,12 +9,20 @@ use serde_json::value::RawValue;
 use crate::error::Result;
 
 use super::spdx2::{Raw, RawDocument};
-use super::{Bill, list, parse, text};
+use super::{Bill, Entries, SPDX_3, list, parse, text, value, with};
 
 #[derive(Deserialize)]
 struct Document<'a> {
+    #[serde(rename = "@context", borrow)]
+    context: Option<&'a RawValue>,
     #[serde(rename = "@graph", borrow)]
-    graph: Vec<&'a RawValue>,
+    graph: Entries<'a>,
+}
+
+/// The version in the address of the context: `https://spdx.org/rdf/3.0.1/spdx-context.jsonld`.
+fn version_of(context: &Value) -> Option<&str> {
+    let several = context.as_array().map_or(std::slice::from_ref(context), Vec::as_slice);
+    several.iter().filter_map(Value::as_str).find_map(|one| one.split_once("spdx.org/rdf/")?.1.split('/').next())
 }
 
 /// Reads a graph of elements.
@@ -25,13 +33,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     // what an identifier of the document's own stands for
     let mut own: HashMap<String, String> = HashMap::new();
     let mut licensed: Vec<(String, String)> = Vec::new();
-    for raw in parsed.graph {
-        let Some(element) = serde_json::from_str::<Value>(raw.get()).ok().filter(Value::is_object) else {
-            document.broken = document.broken.saturating_add(1);
+    let mut version: Option<String> = None;
+    for (index, raw) in parsed.graph.0.into_iter().enumerate() {
+        let Some(element) = value(raw).filter(Value::is_object) else {
+            document.broken.add(format!("@graph[{index}]"));
             continue;
         };
         let id = text(&element, "spdxId").or_else(|| text(&element, "@id")).unwrap_or_default();
         match text(&element, "type").or_else(|| text(&element, "@type")).unwrap_or_default() {
+            "CreationInfo" => {
+                version = version.or_else(|| text(&element, "specVersion").map(str::to_owned));
+            }
             "software_Package" => document.packages.push(package(id, &element)),
             "SpdxDocument" | "software_Sbom" => {
                 let roots = list(&element, "rootElement").iter().filter_map(Value::as_str);
@@ -74,7 +86,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
         let text = expression.and_then(|expression| licences.get(own.get(expression)?));
         package.licence = text.or(expression).cloned();
     }
-    document.into_bill()
+    let context = parsed.context.and_then(value).unwrap_or_default();
+    let version = version.as_deref().or_else(|| version_of(&context)).unwrap_or_default();
+    let odd = SPDX_3.check(version)?;
+    Ok(with(document.into_bill()?, odd))
 }
 
 fn package(id: &str, element: &Value) -> Raw {

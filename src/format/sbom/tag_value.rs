@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use super::Bill;
 use super::parts::unescape;
 use super::spdx2::{Raw, RawDocument};
-use super::{PARTS, word};
+use super::{PARTS, SPDX_2, too_much, with, word};
 
 /// Reads a document; unknown tags are passed over.
 pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
@@ -33,7 +33,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
         }
     }
     state.end_package();
-    state.document.into_bill()
+    let odd = SPDX_2.check(state.version.trim_start_matches("SPDX-"))?;
+    Ok(with(state.document.into_bill()?, odd))
 }
 
 fn next_line(text: &str) -> Option<(&str, &str)> {
@@ -46,6 +47,7 @@ fn next_line(text: &str) -> Option<(&str, &str)> {
 #[derive(Default)]
 struct State {
     document: RawDocument,
+    version: String,
     package: Option<Raw>,
     /// The licence or the annotated element that the next text belongs to.
     licence: String,
@@ -62,7 +64,7 @@ impl State {
             "PackageName" => {
                 self.end_package();
                 if self.document.packages.len() >= PARTS {
-                    return Err(Error::limit(format!("the bill of materials lists more than {PARTS} packages")));
+                    return Err(too_much(format!("the bill of materials lists more than {PARTS} packages")));
                 }
                 self.package = Some(Raw { name: value.to_owned(), ..Raw::default() });
             }
@@ -78,6 +80,7 @@ impl State {
                     if is_own { String::from_utf8_lossy(&unescape(value)).into_owned() } else { value.to_owned() };
                 self.document.licences.insert(self.licence.clone(), text);
             }
+            "SPDXVersion" if self.version.is_empty() => value.clone_into(&mut self.version),
             "SPDXREF" => value.clone_into(&mut self.annotated),
             "AnnotationComment" => self.document.comments.push((self.annotated.clone(), value.to_owned())),
             "Relationship" => {

@@ -87,7 +87,7 @@ fn documents_of_other_programs_are_read() {
             "pkg:npm/%40babel/core@7.0.0 @babel/core 7.0.0 [MIT AND (BSD or so)] /app/node_modules/core/package.json -> [1]",
             "pkg:npm/inner@1 inner 1",
             "sbom-no-purl: components without a package URL were left out: 2 (who 1.0, what 2)",
-            "sbom-malformed: entries that were not understood: 1",
+            "sbom-malformed: entries that were not understood: 1 (components[6])",
         ]
     );
     assert_eq!(
@@ -101,7 +101,10 @@ fn documents_of_other_programs_are_read() {
     );
     assert_eq!(shown(TAG_VALUE), ["root", "pkg:deb/debian/curl@8.0 curl 8.0 [curl]"]);
     assert!(read(TAG_VALUE.as_bytes()).expect("good").parts[0].sha1.is_some());
-    assert_eq!(shown(SPDX3), ["shop", "pkg:gem/x@1 x 1 [Ruby]", "sbom-malformed: entries that were not understood: 1"]);
+    assert_eq!(
+        shown(SPDX3),
+        ["shop", "pkg:gem/x@1 x 1 [Ruby]", "sbom-malformed: entries that were not understood: 1 (@graph[6])"]
+    );
     let report = r#"{"schema": "careen.report/1", "target": {"reference": "r", "tags": []}, "packages": [
         {"purl": "pkg:npm/a@1", "name": "a", "version": "1", "state": "declared", "dependencies": ["pkg:npm/b@1"],
          "locations": [{"path": "/a\\\\b", "layer": 1}]},
@@ -155,7 +158,8 @@ fn several_images_are_one_list_without_layers() {
     assert_eq!((bill.subject.layers.len(), bill.limitations.len()), (1, 0));
     let bill = document(&format!("{}, {}", image("a"), image("b")));
     assert_eq!((bill.subject.names.len(), bill.subject.layers.len(), bill.limitations.len()), (2, 0, 1));
-    assert!(!bill.limitations[0].is_gap, "nothing is missing");
+    let told = &bill.limitations[0];
+    assert!(told.is_gap && told.what.contains("2 images (a, b)"), "whose packages are whose is lost: {}", told.what);
 }
 
 #[test]
@@ -195,6 +199,93 @@ fn broken_documents_are_refused() {
     for document in [document, deep] {
         assert_eq!(read(document.as_bytes()).expect("good").limitations.len(), 1);
     }
+}
+
+#[test]
+fn components_nested_too_deep_keep_the_outer_ones() {
+    let open: String = (0..500)
+        .map(|at| format!(r#"{{"type":"library","name":"a{at}","version":"1","purl":"pkg:npm/a{at}@1","components":["#))
+        .collect();
+    let document = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{open}{{}}{},{{"purl":"pkg:npm/z@1"}}]}}"#,
+        "]}".repeat(500)
+    );
+    let bill = read(document.as_bytes()).expect("good");
+    let purls: Vec<&str> = bill.parts.iter().map(|part| part.purl.as_str()).collect();
+    assert_eq!((purls.len(), purls[0], purls[63], purls[64]), (65, "pkg:npm/a0@1", "pkg:npm/a63@1", "pkg:npm/z@1"));
+    let [told] = &bill.limitations[..] else { panic!("{:?}", bill.limitations) };
+    assert!(told.is_gap && told.what.contains("(components[0].components[0]."), "{}", told.what);
+}
+
+#[test]
+fn versions_that_are_not_known_are_told_and_other_formats_refused() {
+    let cyclonedx = |version: &str| format!(r#"{{"bomFormat": "CycloneDX", "specVersion": "{version}"}}"#);
+    let spdx = |version: &str| format!(r#"{{"spdxVersion": "{version}"}}"#);
+    let tags = |version: &str| format!("SPDXVersion: {version}\n");
+    let graph = |version: &str| {
+        format!(
+            r#"{{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+                "@graph": [{{"type": "CreationInfo", "specVersion": "{version}"}}]}}"#
+        )
+    };
+    let cases = [
+        (cyclonedx("1.1"), Some(1)),
+        (cyclonedx("1.2"), Some(0)),
+        (cyclonedx("1.7"), Some(0)),
+        (cyclonedx("1.9"), Some(1)),
+        (cyclonedx("10.2"), None),
+        (cyclonedx("1"), None),
+        (spdx("SPDX-2.0"), Some(1)),
+        (spdx("SPDX-2.2"), Some(0)),
+        (spdx("SPDX-2.3"), Some(0)),
+        (spdx("SPDX-2.9"), Some(1)),
+        (spdx("SPDX-2.x"), None),
+        (tags("SPDX-2.1"), Some(1)),
+        (tags("SPDX-2.3"), Some(0)),
+        (tags("SPDX-2.9"), Some(1)),
+        (tags("SPDX-3.0"), None),
+        (graph("3.0.0"), Some(0)),
+        (graph("3.0.1"), Some(0)),
+        (graph("3.9.0"), Some(1)),
+        (graph("4.0.0"), None),
+    ];
+    for (document, gaps) in cases {
+        let bill = read(document.as_bytes()).ok();
+        assert_eq!(bill.map(|bill| bill.limitations.iter().filter(|one| one.is_gap).count()), gaps, "{document}");
+    }
+}
+
+#[test]
+fn package_urls_are_checked_and_give_the_version_that_is_missing() {
+    let part = |purl: &str, version: &str| {
+        let text = format!(
+            r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components":
+                [{{"type": "library", "name": "a", "version": {version}, "purl": "{purl}"}}]}}"#
+        );
+        let bill = read(text.as_bytes()).expect("good");
+        let told = bill.limitations.iter().map(|limitation| limitation.what.clone()).collect::<String>();
+        bill.parts.first().map_or(told, |part| part.version.clone())
+    };
+    let cases = [
+        ("pkg:npm/a@5", "5", "5"),
+        ("pkg:npm/a@5", "\"6\"", "6"),
+        ("pkg:npm/a@1%2B2?x=y@z", "null", "1+2"),
+        ("pkg:npm/@babel/core", "5", ""),
+        ("pkg:npm/@babel/core@7.0", "5", "7.0"),
+        ("pkg:deb/debian/%zz", "\"1\"", "entries that were not understood: 1 (pkg:deb/debian/%zz)"),
+        ("pkg:deb/debian/a@1%4", "\"1\"", "entries that were not understood: 1 (pkg:deb/debian/a@1%4)"),
+        ("pkg:npm", "\"1\"", "entries that were not understood: 1 (pkg:npm)"),
+        ("pkg:npm/", "\"1\"", "entries that were not understood: 1 (pkg:npm/)"),
+    ];
+    for (purl, version, expected) in cases {
+        assert_eq!(part(purl, version), expected, "{purl} {version}");
+    }
+}
+
+#[test]
+fn what_is_too_much_names_no_option_that_changes_nothing() {
+    let error = too_much("x");
+    assert!(error.kind == ErrorKind::Limit && error.help.is_some_and(|help| !help.contains("--limit")));
 }
 
 #[test]

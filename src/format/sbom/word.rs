@@ -19,7 +19,8 @@ pub const ARCHITECTURE: &str = "careen:architecture";
 pub const SOURCE_NAME: &str = "careen:source:name";
 /// Its version.
 pub const SOURCE_VERSION: &str = "careen:source:version";
-/// The licence as declared, where the document's own field holds the expression it means.
+/// The licence as declared, where the document's own field holds the expression it means, or
+/// where that field would be taken for an expression and is none.
 pub const LICENCE: &str = "careen:licence";
 /// A file that proves the package; see [`place`].
 pub const LOCATION: &str = "careen:location";
