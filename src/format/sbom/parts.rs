@@ -1,6 +1,6 @@
 //! What all kinds of documents come to: packages under references, and edges between these.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::limitation::Limitation;
@@ -45,6 +45,8 @@ pub(super) struct Builder {
     nameless: Vec<String>,
     broken: Broken,
     images: usize,
+    /// The first of them: name and platform.
+    shown: Vec<(String, Option<String>)>,
     lost_edges: bool,
     /// Bytes of the references in `edges`.
     edge_bytes: usize,
@@ -59,7 +61,12 @@ impl Builder {
     /// An image begins, under these names: what follows is said of it.
     pub(super) fn begin_image(&mut self, names: impl IntoIterator<Item = String>) {
         self.images = self.images.saturating_add(1);
+        let start = self.bill.subject.names.len();
         self.bill.subject.names.extend(names);
+        if self.images <= NAMED {
+            let name = self.bill.subject.names.get(start).cloned();
+            self.shown.push((name.unwrap_or_else(|| "without a name".to_owned()), None));
+        }
     }
 
     /// Adds a package under its reference; none if its package URL is broken, which is told.
@@ -155,7 +162,12 @@ impl Builder {
         match name {
             word::DIGEST => subject.digest = some(),
             word::CONFIG_DIGEST => subject.config_digest = some(),
-            word::PLATFORM => subject.platform = some(),
+            word::PLATFORM => {
+                subject.platform = some();
+                if let Some((_, platform)) = self.shown.last_mut().filter(|_| self.images <= NAMED) {
+                    *platform = some();
+                }
+            }
             word::CREATED => subject.created = some(),
             word::TAG => subject.names.push(value.to_owned()),
             word::GAP => self.bill.limitations.push(stated(value)),
@@ -216,9 +228,15 @@ impl Builder {
         let limitations = &mut self.bill.limitations;
         if self.images > 1 {
             // layers and digests of one are not those of another
-            let Subject { names, distro, .. } = std::mem::take(&mut self.bill.subject);
-            let first = names.get(..names.len().min(NAMED)).unwrap_or_default().join(", ");
-            let more = if names.len() > NAMED { ", …" } else { "" };
+            let Subject { mut names, distro, .. } = std::mem::take(&mut self.bill.subject);
+            let mut seen = HashSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+            let shown = self.shown.iter().map(|(name, platform)| match platform {
+                Some(platform) => format!("{name} for {platform}"),
+                None => name.clone(),
+            });
+            let first = shown.collect::<Vec<_>>().join(", ");
+            let more = if self.images > NAMED { ", …" } else { "" };
             let what = format!(
                 "the bill of materials lists {} images ({first}{more}), which are taken as one with the packages of all; \
                  their layers, digests and distributions are not told apart",

@@ -72,10 +72,12 @@ fn subject(target: &Value, builder: &mut Builder) {
     let of = |key: &str| text(target, key).map(str::to_owned);
     let tags: Vec<String> = list(target, "tags").iter().filter_map(Value::as_str).map(str::to_owned).collect();
     builder.begin_image(if tags.is_empty() { of("reference").into_iter().collect() } else { tags });
+    if let Some(platform) = of("platform") {
+        builder.add_image_fact(word::PLATFORM, &platform);
+    }
     let subject = builder.subject();
     subject.digest = of("digest");
     subject.config_digest = of("config_digest");
-    subject.platform = of("platform");
     subject.created = of("created");
     if let Some(name) = of("distro") {
         subject.distro = Some((of("distro_id").unwrap_or_default(), of("distro_version").unwrap_or_default(), name));

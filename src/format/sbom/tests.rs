@@ -160,6 +160,16 @@ fn several_images_are_one_list_without_layers() {
     assert_eq!((bill.subject.names.len(), bill.subject.layers.len(), bill.limitations.len()), (2, 0, 1));
     let told = &bill.limitations[0];
     assert!(told.is_gap && told.what.contains("2 images (a, b)"), "whose packages are whose is lost: {}", told.what);
+    let report = |platform: &str| {
+        let target = format!(r#"{{"reference": "r", "tags": ["s:1", "s"], "platform": "{platform}"}}"#);
+        format!(r#"{{"schema": "careen.report/1", "packages": [], "target": {target}}}"#)
+    };
+    let both = [report("linux/amd64"), report("linux/arm64")].join(",");
+    let text = format!(r#"{{"schema": "careen.reports/1", "reports": [{both}]}}"#);
+    let bill = read(text.as_bytes()).expect("a good document");
+    assert_eq!((bill.subject.names.join(" ").as_str(), bill.subject.platform.as_deref()), ("s:1 s", None));
+    let [told] = &bill.limitations[..] else { panic!("{:?}", bill.limitations) };
+    assert!(told.is_gap && told.what.contains("2 images (s:1 for linux/amd64, s:1 for linux/arm64)"), "{}", told.what);
 }
 
 #[test]
