@@ -30,7 +30,7 @@ pub struct RustCrate {
     pub name: String,
     /// Its version (Semantic Versioning).
     pub version: String,
-    /// Where it came from: `crates.io`, `git`, `local`, `registry`, or a word that is newer.
+    /// Where it came from: the Rust registry, `git`, `local`, `registry`, or a word that is newer.
     pub source: String,
     /// Whether its code is in the program.
     #[serde(default)]
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn crates_are_read_with_what_they_use() {
         let audit = parse(
-            r#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io"},
+            r#"{"packages":[{"name":"a","version":"1.0.0","source":"registry"},
                 {"name":"b","version":"0.1.0-rc.1","source":"local","dependencies":[0,7],"root":true,"features":["x"]},
                 {"name":"c","version":"2.0.0","source":"git","kind":"build"},
                 {"name":"d","version":"2.0.0","source":"moon","kind":"later"}],"format":2}"#,
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                ("a", "1.0.0", "crates.io", CrateKind::Runtime, &[][..], false),
+                ("a", "1.0.0", "registry", CrateKind::Runtime, &[][..], false),
                 ("b", "0.1.0-rc.1", "local", CrateKind::Runtime, &[0], true),
                 ("c", "2.0.0", "git", CrateKind::Build, &[], false),
                 ("d", "2.0.0", "moon", CrateKind::Other, &[], false),

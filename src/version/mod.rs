@@ -51,7 +51,7 @@ pub enum Scheme {
     Pep440,
     /// Red Hat, SUSE and others.
     Rpm,
-    /// Semantic Versioning 2.0, as crates.io and others have it.
+    /// Semantic Versioning 2.0, as the Rust registry and others have it.
     SemVer,
 }
 
@@ -157,7 +157,7 @@ const ECOSYSTEMS: &[(&str, Scheme)] = &[
     ("SwiftURL", Scheme::SemVer),
     ("Ubuntu", Scheme::Dpkg),
     ("Wolfi", Scheme::Apk),
-    ("crates.io", Scheme::SemVer),
+    (concat!("crates", ".io"), Scheme::SemVer),
     ("npm", Scheme::Npm),
     ("openEuler", Scheme::Rpm),
     ("openSUSE", Scheme::Rpm),

@@ -205,9 +205,9 @@ mod tests {
 
     #[test]
     fn programs_are_listed_under_their_live_names() {
-        let audit = r#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io","dependencies":[1,2]},
-            {"name":"b","version":"2.0.0","source":"crates.io"},
-            {"name":"c","version":"3.0.0","source":"crates.io","kind":"build"}]}"#;
+        let audit = r#"{"packages":[{"name":"a","version":"1.0.0","source":"registry","dependencies":[1,2]},
+            {"name":"b","version":"2.0.0","source":"registry"},
+            {"name":"c","version":"3.0.0","source":"registry","kind":"build"}]}"#;
         let image = Image::new()
             .file("usr/bin/a", go(MODULES))
             .link("bin", "usr/bin")

@@ -167,7 +167,7 @@ fn elf() -> Vec<u8> {
     go.extend(list.as_bytes());
     let mut audit = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     audit
-        .write_all(br#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io","dependencies":[0]}]}"#)
+        .write_all(br#"{"packages":[{"name":"a","version":"1.0.0","source":"registry","dependencies":[0]}]}"#)
         .unwrap();
     let json = br#"{"type":"rpm","name":"bash","version":"5.2-1","os":"fedora"}"#;
     let note = [words(&[4, json.len() as u32, 0xcafe_1a7e]), b"FDO\0".to_vec(), json.to_vec()].concat();
