@@ -22,6 +22,24 @@ pub(super) struct SbomArguments {
 
     #[arg(short, long, value_name = "FORMAT", default_value = "cyclonedx", help = format!("Format: {}", bills()))]
     format: String,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConvertArguments {
+    /// A JSON report of careen, or a bill of materials
+    file: PathBuf,
+
+    #[arg(short, long, value_name = "FORMAT", help = format!("Format: {}", bills()))]
+    format: String,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// Where it goes, and how it ends.
+#[derive(Debug, Args)]
+struct Writing {
     /// Write there: PATH in the format of -f, or FORMAT=PATH besides; repeatable
     #[arg(short, long, value_name = "PATH | FORMAT=PATH")]
     output: Vec<String>,
@@ -33,29 +51,11 @@ pub(super) struct SbomArguments {
     quiet: bool,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct ConvertArguments {
-    /// A JSON report of careen, or a bill of materials
-    file: PathBuf,
-
-    #[arg(short, long, value_name = "FORMAT", help = format!("Format: {}", bills()))]
-    format: String,
-    /// Write there: PATH in the format of -f, or FORMAT=PATH besides; repeatable
-    #[arg(short, long, value_name = "PATH | FORMAT=PATH")]
-    output: Vec<String>,
-    /// Exit with 0 even when the file says that something could not be read
-    #[arg(long)]
-    allow_partial: bool,
-    /// Nothing on standard output but what -o - asks for
-    #[arg(short, long)]
-    quiet: bool,
-}
-
 /// Lists the packages of an image.
 pub(super) fn run(arguments: &SbomArguments) -> Exit {
-    let outputs = Outputs::parse(&arguments.format, &arguments.output, arguments.quiet);
-    let watcher = Watcher::new(arguments.image.wants_progress() && !arguments.quiet);
-    list(&arguments.image, outputs, &watcher, arguments.allow_partial)
+    let outputs = Outputs::parse(&arguments.format, &arguments.writing.output, arguments.writing.quiet);
+    let watcher = Watcher::new(arguments.image.wants_progress() && !arguments.writing.quiet);
+    list(&arguments.image, outputs, &watcher, arguments.writing.allow_partial)
 }
 
 /// Writes what a file lists in another format.
@@ -66,8 +66,8 @@ pub(super) fn convert(arguments: &ConvertArguments) -> Exit {
         return Exit::CannotRun;
     };
     let image = TargetArguments::of(format!("{}:{file}", sbom::ID));
-    let outputs = Outputs::parse(&arguments.format, &arguments.output, arguments.quiet);
-    list(&image, outputs, &Watcher::new(image.wants_progress()), arguments.allow_partial)
+    let outputs = Outputs::parse(&arguments.format, &arguments.writing.output, arguments.writing.quiet);
+    list(&image, outputs, &Watcher::new(image.wants_progress()), arguments.writing.allow_partial)
 }
 
 fn list(image: &TargetArguments, outputs: Result<Outputs>, watcher: &Watcher, allow_partial: bool) -> Exit {
