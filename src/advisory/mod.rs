@@ -8,4 +8,5 @@ pub mod name;
 pub mod osv;
 pub mod range;
 pub mod record;
+pub mod risk;
 pub mod store;
