@@ -37,7 +37,7 @@ impl Feed for Scores {
     }
 
     fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
-        have.is_empty().then(|| Wanted { path: FILE.into(), most: LARGEST })
+        have.is_empty().then(|| Wanted { path: FILE.into(), most: LARGEST, optional: false })
     }
 
     fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {

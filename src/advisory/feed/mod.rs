@@ -3,6 +3,7 @@
 //! A feed says which files to fetch, one after the other, and turns them into records of OSV's form. It neither
 //! fetches nor writes: `update` does, for all of them.
 
+pub mod about;
 mod epss;
 mod kev;
 mod osv;
@@ -43,6 +44,8 @@ pub struct Wanted {
     pub path: String,
     /// Most bytes it may have.
     pub most: u64,
+    /// Whether it may be missing; then it counts as fetched, with no bytes.
+    pub optional: bool,
 }
 
 /// A file that was fetched.
