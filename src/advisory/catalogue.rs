@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::error::Result;
 use crate::version::Unparsable;
 
+use super::feed::about;
 use super::name;
 use super::range::{self, Hit};
 use super::record::{Advisory, Posting};
@@ -111,6 +112,12 @@ impl Catalogue {
             }
         }
         Ok(is_covered.then_some(answer))
+    }
+
+    /// Whether the data for a family tell of flaws that nobody has fixed, too.
+    pub fn is_comprehensive(&self, family: &str) -> bool {
+        let feeds = self.database.manifest().of_family(family);
+        feeds.into_iter().any(|(feed, _)| about::family(feed, family).coverage == about::Coverage::Comprehensive)
     }
 
     /// The families there are data for, sorted.

@@ -224,6 +224,11 @@ pub fn language_family(ecosystem: &str) -> Option<&'static str> {
     FAMILIES.iter().find(|(id, _)| *id == ecosystem).map(|(_, family)| *family)
 }
 
+/// The families of languages, sorted by careen's name of the kind.
+pub fn language_families() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().map(|(_, family)| *family)
+}
+
 const FAMILIES: &[(&str, &str)] = &[
     ("bitnami", "Bitnami"),
     ("cargo", super::name::CRATES),

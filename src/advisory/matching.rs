@@ -250,7 +250,7 @@ impl<'a> Matching<'a> {
         let mut known_to_distribution = BTreeSet::new();
         if let Some(owner) = owner.filter(|owner| !self.is_foreign(owner)) {
             let is_told = match &self.system {
-                Some((coverage, true)) => super::feed::about::is_comprehensive(coverage.family),
+                Some((coverage, true)) => self.catalogue.is_comprehensive(coverage.family),
                 _ => false,
             };
             if is_told {
@@ -476,11 +476,13 @@ impl<'a> Matching<'a> {
         }
         let mut ids: Vec<&String> = group.ids.iter().collect();
         ids.sort_by_key(|id| (!id.starts_with("GHSA-"), !id.starts_with("CVE-")));
-        for family in self.catalogue.families() {
+        for family in distro::language_families() {
             for id in &ids {
-                elsewhere.extend(self.catalogue.record(&family, id)?);
-                for other in self.catalogue.named(&family, id)? {
-                    elsewhere.extend(self.catalogue.record(&family, &other)?);
+                if !id.starts_with("CVE-") {
+                    elsewhere.extend(self.catalogue.record(family, id)?);
+                }
+                for other in self.catalogue.named(family, id)? {
+                    elsewhere.extend(self.catalogue.record(family, &other)?);
                 }
             }
         }
