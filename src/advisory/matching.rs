@@ -129,7 +129,9 @@ pub fn families_of(inventory: &Inventory) -> BTreeSet<String> {
 /// Looks up every package that counts.
 pub fn flaws(inventory: &Inventory, catalogue: &Catalogue) -> Result<Flaws> {
     let mut matching = Matching::new(inventory, catalogue)?;
-    for (index, package) in inventory.packages.iter().enumerate().filter(|(_, package)| package.is_counted || package.owner.is_some()) {
+    for (index, package) in
+        inventory.packages.iter().enumerate().filter(|(_, package)| package.is_counted || package.owner.is_some())
+    {
         let Ok(index) = u32::try_from(index) else { break };
         matching.package(index, package)?;
     }
@@ -192,9 +194,10 @@ impl<'a> Matching<'a> {
 
     fn of_system(&mut self, index: u32, package: &Package) -> Result<()> {
         let vendor = vendor_of(&package.version);
-        let is_foreign = package.packager.as_deref().is_some_and(|packager| {
-            self.inventory.distro.as_ref().is_some_and(|distro| distro.is_foreign(packager))
-        });
+        let is_foreign = package
+            .packager
+            .as_deref()
+            .is_some_and(|packager| self.inventory.distro.as_ref().is_some_and(|distro| distro.is_foreign(packager)));
         if is_foreign && vendor.is_none() {
             self.found.foreign += 1;
             return Ok(());
@@ -295,7 +298,9 @@ impl<'a> Matching<'a> {
     }
 
     fn is_foreign(&self, package: &Package) -> bool {
-        let (Some(packager), Some(distro)) = (package.packager.as_deref(), &self.inventory.distro) else { return false };
+        let (Some(packager), Some(distro)) = (package.packager.as_deref(), &self.inventory.distro) else {
+            return false;
+        };
         distro.is_foreign(packager)
     }
 
@@ -391,9 +396,9 @@ impl<'a> Matching<'a> {
             return false;
         }
         match (&facts.module, module) {
-            (Some(streams), Some(label)) => streams.split(' ').any(|stream| {
-                label.strip_prefix(stream).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-            }),
+            (Some(streams), Some(label)) => streams
+                .split(' ')
+                .any(|stream| label.strip_prefix(stream).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))),
             _ => true,
         }
     }
@@ -415,7 +420,11 @@ impl<'a> Matching<'a> {
             let Some((asked, _)) = of_group.first() else { continue };
             // a reviewed record of the same flaw that clears the version goes before one nobody has looked at
             let is_unreviewed = own.iter().all(|record| record.review.as_deref() == Some("UNREVIEWED"));
-            if is_unreviewed && group.ids.iter().any(|id| answered.known.contains(id) && !own.iter().any(|record| record.id == *id) && id.starts_with("GHSA-")) {
+            if is_unreviewed
+                && group.ids.iter().any(|id| {
+                    answered.known.contains(id) && !own.iter().any(|record| record.id == *id) && id.starts_with("GHSA-")
+                })
+            {
                 continue;
             }
             let state = states.iter().find(|posting| {
@@ -434,9 +443,8 @@ impl<'a> Matching<'a> {
                 let score = self.catalogue.epss(id)?;
                 epss = if score.map(|score| score.score) > epss.map(|score: Epss| score.score) { score } else { epss };
             }
-            let status = state.or_else(|| {
-                of_group.iter().find_map(|(_, found)| found.posting.versions.facts.status.clone())
-            });
+            let status =
+                state.or_else(|| of_group.iter().find_map(|(_, found)| found.posting.versions.facts.status.clone()));
             answered.flaws.push(Rc::new(About {
                 kind: kind_of(&of_group, &own),
                 matches: of_group.iter().map(|(_, found)| found.clone()).collect(),
@@ -554,8 +562,27 @@ fn is_of_kernel(package: &Package) -> bool {
 
 /// `linux-aws`, `linux-hwe-6.5`, `linux-meta` and the like of Ubuntu; not `linux-firmware` or `linux-atm`.
 fn is_kernel_source(source: &str) -> bool {
-    const FLAVOURS: &[&str] =
-        &["aws", "azure", "bluefield", "gcp", "gke", "hwe", "ibm", "intel", "kvm", "lowlatency", "lts", "meta", "nvidia", "oem", "oracle", "raspi", "realtime", "riscv", "xilinx"];
+    const FLAVOURS: &[&str] = &[
+        "aws",
+        "azure",
+        "bluefield",
+        "gcp",
+        "gke",
+        "hwe",
+        "ibm",
+        "intel",
+        "kvm",
+        "lowlatency",
+        "lts",
+        "meta",
+        "nvidia",
+        "oem",
+        "oracle",
+        "raspi",
+        "realtime",
+        "riscv",
+        "xilinx",
+    ];
     let Some(rest) = source.strip_prefix("linux-") else { return false };
     let flavour = rest.split('-').next().unwrap_or_default();
     FLAVOURS.contains(&flavour)

@@ -117,7 +117,11 @@ fn claim(view: &View<'_>, inventory: &mut Inventory) {
     let mut packages: HashMap<Vec<u8>, (&str, Claimant)> = HashMap::new();
     for fact in own() {
         let Fact::Package(package) = &fact.fact else { continue };
-        let claimant = if package.packager.as_deref().is_some_and(|domain| inventory.distro.as_ref().is_some_and(|distro| distro.is_own(domain))) {
+        let claimant = if package
+            .packager
+            .as_deref()
+            .is_some_and(|domain| inventory.distro.as_ref().is_some_and(|distro| distro.is_own(domain)))
+        {
             Claimant::Distribution
         } else {
             Claimant::Package
