@@ -3,7 +3,7 @@ import re
 
 # What is put after a version.
 SUFFIXES = {
-    "apk": ["-r0", "-r1", "-r10", "_p1", "_alpha1", "_rc2", "_git20200101", "a", ".0", ".1", "_pre", "_alpha_p2"],
+    "apk": ["-r0", "-r10", "_p1", "_alpha1-r2", "_rc2", "_git20200101", "a", ".0", ".1", ".01-r1", "_pre", "_alpha_p2-r0", "~ab12"],
     "bitnami": ["-0", "-1", "-2", "-10", "+1", "-rc.1"],
     "composer": ["-RC1", "-dev", ".0", "-p1", "-alpha1", "-beta", ".1", "-beta2", "rc2", "-patch1", ".x-dev"],
     "deb": ["~", "~1", "+1", "-1", ".0", "+deb11u1", "+b1", "ubuntu1", "~rc1", "-0ubuntu0.1", "+dfsg", "a", "~~", "+esm1"],
@@ -36,7 +36,9 @@ BROKEN = {
 
 def beside(scheme, version, random, count):
     """Up to `count` versions near a version."""
-    found = [version + suffix for suffix in SUFFIXES[scheme]]
+    # nothing may follow apk's revision
+    stem = re.sub(r"-r[0-9]+$", "", version) if scheme == "apk" else version
+    found = [stem + suffix for suffix in SUFFIXES[scheme]]
     found += [prefix + version for prefix in PREFIXES.get(scheme, [])]
     # each run of digits one up and one down
     for run in re.finditer(r"[0-9]+", version):
