@@ -39,7 +39,7 @@ def main():
     pairs = pairs_of(pool, _random.Random(f"pairs {arguments.seed}"), arguments.pairs // len(SCHEMES))
     write("pairs.jsonl", judge_pairs(pairs, orders))
     write("cvss.jsonl", cvss_vectors.lines(vectors_of(folders), f"cvss {arguments.seed}", 400))
-    (arguments.out / "oddities.txt").write_text(oddities(folders, indexes, orders))
+    (arguments.out / "oddities.txt").write_text(oddities(folders, orders))
 
 
 class Writer:
@@ -64,14 +64,18 @@ class Pool:
         for _, entry in own_entries(folders):
             package = entry["package"]
             key = package["ecosystem"], osv.normal_name(package["ecosystem"], package["name"])
-            events = [at for events in osv.ranges(entry) for kind, at in events if not osv.is_boundless(kind, at)]
-            for text in events + osv.versions(entry):
+            for text in events_of(entry) + osv.versions(entry):
                 if text == text.strip() and text and "\t" not in text:
                     self.of_package[key][text] = None
                     self.of_scheme[scheme_of(key[0])][text] = key
 
     def package(self, ecosystem, name):
         return list(self.of_package.get((ecosystem, osv.normal_name(ecosystem, name)), ()))
+
+
+def events_of(entry):
+    """The versions of an entry's events."""
+    return [at for events in osv.ranges(entry) for kind, at in events if not osv.is_boundless(kind, at)]
 
 
 def own_entries(folders):
@@ -92,7 +96,7 @@ def by_folder(folders):
 
 
 def spread(counts, total):
-    """How many to take from each, so that all have as much as they can give of `total`."""
+    """How many to take from each of `counts`: the few give all they have, the rest share what is left of `total`."""
     quotas, left = {}, total
     for at, (key, count) in enumerate(sorted(counts.items(), key=lambda item: item[1])):
         quotas[key] = min(count, left // (len(counts) - at))
@@ -104,7 +108,7 @@ def near(entry, pool, random, each):
     """Versions at and beside each event of an entry, of the package's other events, and listed ones."""
     ecosystem, name = entry["package"]["ecosystem"], entry["package"]["name"]
     scheme = scheme_of(ecosystem)
-    events = [at for events in osv.ranges(entry) for kind, at in events if not osv.is_boundless(kind, at)]
+    events = events_of(entry)
     events = random.sample(events, min(len(events), 4))
     found = list(events)
     everything = pool.package(ecosystem, name)
@@ -133,8 +137,10 @@ def cases_of(folders, pool, random, total):
     groups = by_folder(folders)
     for folder, quota in spread({folder: 8 * len(group) for folder, group in groups.items()}, total).items():
         group = random.sample(groups[folder], len(groups[folder]))
+        # ranges whose events meet at one version come first: there the order of the list decides
+        group = [item for item in group if has_tie(item[1])][:40] + group
         count = 0
-        for at, (record, entry) in enumerate(group):
+        for record, entry in group:
             found = near(entry, pool, random, 3)
             found = random.sample(found, min(len(found), 8))
             ecosystem, name = entry["package"]["ecosystem"], entry["package"]["name"]
@@ -157,6 +163,10 @@ class Kept:
         return self.seen[family] % 4 == 1
 
 
+def has_tie(entry):
+    return any(len({at for _, at in events}) < len(events) for events in osv.ranges(entry))
+
+
 def judge_cases(cases, indexes, orders):
     cases, kept = list(dict.fromkeys(cases)), Kept()
     ask_all([(folder, *query) for folder, _, *query in cases], indexes, orders)
@@ -171,15 +181,16 @@ def judge_cases(cases, indexes, orders):
 def sets_of(folders, pool, random, total):
     packages = collections.defaultdict(lambda: collections.defaultdict(list))
     for folder, group in by_folder(folders).items():
-        for record, entry in group:
+        for _, entry in group:
             packages[folder][entry["package"]["ecosystem"], entry["package"]["name"]].append(entry)
-    for folder, quota in spread({folder: 4 * len(found) for folder, found in packages.items()}, total).items():
+    for folder, quota in spread({folder: 40 * len(found) for folder, found in packages.items()}, total).items():
         # half of the packages with the most records, half of any
         found = random.sample(sorted(packages[folder]), len(packages[folder]))
         busy = sorted(found, key=lambda key: -len(packages[folder][key]))
         chosen = [key for both in zip(busy, found) for key in both]
         count = 0
-        for ecosystem, name in dict.fromkeys(chosen):
+        # again and again where packages are few
+        for ecosystem, name in 10 * list(dict.fromkeys(chosen)):
             entries = packages[folder][ecosystem, name]
             versions = near(random.choice(entries), pool, random, 2)
             versions = random.sample(versions, min(len(versions), 4))
@@ -234,7 +245,8 @@ def pairs_of(pool, random, each):
                 case 10 | 11 | 12:
                     a = (mutate.beside(scheme, a, random, 1) or [a])[0]
                     b = random.choice(texts if random.random() < 0.3 else list(pool.of_package[real.get(a, real[random.choice(texts)])]))
-                case 13 | 14: a, b = (mutate.beside(scheme, a, random, 2) + [a, a])[:2]
+                case 13: a, b = mutate.wild(scheme, a, random), random.choice([a, mutate.wild(scheme, a, random)])
+                case 14: a, b = (mutate.beside(scheme, a, random, 2) + [a, a])[:2]
                 case _: b = (mutate.beside(scheme, a, random, 1) or [a])[0]
             if mutate.is_told_apart(scheme, b):
                 a, b = (a, b) if random.random() < 0.5 else (b, a)
@@ -265,7 +277,7 @@ def vectors_of(folders):
     return found
 
 
-def oddities(folders, indexes, orders):
+def oddities(folders, orders):
     """What is out of the ordinary in the data."""
     lines = []
     names, bodies, homes = collections.Counter(), {}, collections.defaultdict(set)
@@ -286,11 +298,10 @@ def oddities(folders, indexes, orders):
                 elif package["ecosystem"].split(":")[0] not in homes[record["id"]]:
                     lines.append(f"{record['id']}: affects {package['ecosystem']} {package['name']} but is only in {sorted(homes[record['id']])}")
     needed = collections.defaultdict(dict)
-    for record, entry in own_entries(folders):
+    for _, entry in own_entries(folders):
         scheme = scheme_of(entry["package"]["ecosystem"])
-        for text in [at for events in osv.ranges(entry) for kind, at in events if not osv.is_boundless(kind, at)] + osv.versions(entry):
-            if scheme:
-                needed[scheme][text, text] = None
+        if scheme:
+            needed[scheme].update({(text, text): None for text in events_of(entry) + osv.versions(entry)})
     for scheme, pairs in needed.items():
         orders.ask(scheme, pairs)
     listed = collections.Counter()

@@ -19,6 +19,9 @@ SUFFIXES = {
 PREFIXES = {
     "deb": ["0:", "1:"], "rpm": ["0:", "1:"], "pep440": ["v", "1!", "0!"], "go": ["v"], "npm": ["v"], "composer": ["v"],
 }
+# What `wild` puts into a version.
+ANY = "0123456789019.-.abrc"
+CHARACTERS = {"deb": ANY + "~+:", "rpm": ANY + "~^_:+", "apk": ANY + "_~r", "pep440": ANY + "!+_dpost", "maven": ANY + "xSm", "npm": ANY + "+"}
 # Of no scheme, or of a lenient one only.
 BROKEN = {
     "apk": ["latest", "1.0-1", "1.0_foo", "v1.0", "1..0", "1.0-r"],
@@ -57,6 +60,24 @@ def beside(scheme, version, random, count):
         found.append(version.upper())
     found = [text for text in dict.fromkeys(found) if text and text != version and is_told_apart(scheme, text)]
     return random.sample(found, min(count, len(found)))
+
+
+def wild(scheme, version, random):
+    """A version with one to three characters put in, left out or exchanged, or two pieces in each other's place."""
+    characters = list(version)
+    for _ in range(random.choice([1, 1, 2, 3])):
+        at = random.randrange(len(characters) + 1)
+        match random.randrange(4):
+            case 0: characters.insert(at, random.choice(CHARACTERS.get(scheme, ANY)))
+            case 1: characters[at : at + 1] = [random.choice(CHARACTERS.get(scheme, ANY))]
+            case 2: del characters[at : at + 1]
+            case 3:
+                pieces = re.split(r"([.+_~-])", "".join(characters))
+                one, other = random.randrange(len(pieces)), random.randrange(len(pieces))
+                pieces[one], pieces[other] = pieces[other], pieces[one]
+                characters = list("".join(pieces))
+    text = "".join(characters)
+    return text if text and is_told_apart(scheme, text) else version
 
 
 def is_told_apart(scheme, text):

@@ -1,6 +1,6 @@
 """The order of .NET's packages, stated anew from "Package versioning" of NuGet's documentation and SemVer 2.0.0.
 
-Unlike SemVer, `NuGetVersion` takes leading zeros in numbers and labels, and compares labels without regard to case.
+Unlike SemVer, `NuGetVersion` takes one to four numbers, with leading zeros, and compares labels without regard to case.
 """
 import re
 
@@ -18,6 +18,8 @@ def parse(text):
         return None
     labels = []
     for label in (parts[2] or "").split(".") if parts[2] else []:
+        if re.fullmatch(r"0[0-9]+", label):
+            return None
         # a label is a number as soon as a signed one of 32 bits can be read from it
         is_number = re.fullmatch(r"-?[0-9]+", label) and -(2**31) <= int(label) < 2**31
         labels.append((0, int(label), "") if is_number else (1, 0, label.upper()))
