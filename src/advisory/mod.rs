@@ -9,3 +9,4 @@ pub mod osv;
 pub mod range;
 pub mod record;
 pub mod store;
+pub mod update;

@@ -51,6 +51,8 @@ pub struct Entry {
     pub etag: Option<String>,
     /// The server's `Last-Modified`.
     pub last_modified: Option<String>,
+    /// The server's `ETag` of its list of records, for feeds that have one.
+    pub listed_etag: Option<String>,
     /// Bytes that were downloaded for it, all in all.
     pub downloaded: u64,
     /// The newest change of a record in it; for other data the day they are of.
