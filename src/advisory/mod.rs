@@ -8,5 +8,6 @@ pub mod name;
 pub mod osv;
 pub mod range;
 pub mod record;
+pub mod risk;
 pub mod store;
 pub mod update;

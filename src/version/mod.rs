@@ -98,8 +98,8 @@ impl Scheme {
         ECOSYSTEMS.iter().find(|(name, _)| *name == family).map(|(_, scheme)| *scheme)
     }
 
-    /// The families of ecosystems that have an order, sorted.
-    pub fn families() -> impl Iterator<Item = &'static str> {
+    /// The ecosystems that have a scheme, without releases.
+    pub fn ecosystems() -> impl Iterator<Item = &'static str> {
         ECOSYSTEMS.iter().map(|(name, _)| *name)
     }
 

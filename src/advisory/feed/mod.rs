@@ -3,15 +3,20 @@
 //! A feed says which files to fetch, one after the other, and turns them into records of OSV's form. It neither
 //! fetches nor writes: `update` does, for all of them.
 
+pub mod about;
+mod epss;
+mod kev;
 mod osv;
+#[cfg(test)]
+mod testing;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use super::record::Advisory;
 use super::store::Builder;
 
 /// All feeds, sorted by id.
-pub static FEEDS: &[&dyn Feed] = &[&osv::Osv];
+pub static FEEDS: &[&dyn Feed] = &[&epss::Scores, &kev::Kev, &osv::Osv];
 
 /// Refused records that are named; those beyond are counted.
 pub const MOST_REFUSED: usize = 100;
@@ -39,6 +44,8 @@ pub struct Wanted {
     pub path: String,
     /// Most bytes it may have.
     pub most: u64,
+    /// Whether it may be missing; then it counts as fetched, with no bytes.
+    pub optional: bool,
 }
 
 /// A file that was fetched.
@@ -86,4 +93,11 @@ impl Sink {
 /// The feed of this id.
 pub fn feed(id: &str) -> Option<&'static dyn Feed> {
     FEEDS.iter().copied().find(|feed| feed.id() == id)
+}
+
+/// The error for a file of a feed of which nothing can be made.
+fn broken(file: &Fetched, what: impl Into<String>) -> Error {
+    Error::malformed(what)
+        .at(crate::escape::escape(&file.path))
+        .help("fetch it again; the data there were before can still be used")
 }

@@ -33,7 +33,7 @@ impl Feed for Osv {
 
     fn next(&self, family: &str, have: &[Fetched]) -> Option<Wanted> {
         let path = format!("{}/all.zip", encode(family));
-        have.is_empty().then_some(Wanted { path, most: LARGEST_ARCHIVE })
+        have.is_empty().then_some(Wanted { path, most: LARGEST_ARCHIVE, optional: false })
     }
 
     fn read(&self, family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {

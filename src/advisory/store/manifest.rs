@@ -70,7 +70,8 @@ pub struct Entry {
 impl Entry {
     /// As of when the data are: the newest change in them, or when they were fetched if a record does not say.
     pub fn as_of(&self) -> Option<Timestamp> {
-        self.newest.parse().ok().or(self.fetched)
+        let day = || format!("{}T00:00:00Z", self.newest).parse().ok();
+        self.newest.parse().ok().or_else(day).or(self.fetched)
     }
 
     /// When the source was last known to have nothing newer.

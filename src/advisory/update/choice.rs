@@ -9,6 +9,7 @@ use crate::nearest::nearest;
 use crate::source::download::Answer;
 use crate::version::Scheme;
 
+use super::super::feed::about::about;
 use super::super::feed::{FEEDS, Feed, feed};
 use super::super::name::{self, CRATES};
 use super::super::store::Manifest;
@@ -66,8 +67,7 @@ pub(super) fn tasks<'a>(
 ) -> Result<Vec<Task<'a>>> {
     let places = |feed: &dyn Feed| match (options.places.is_empty(), feed.id()) {
         (true, id) => Places::new(own_places(id), options.net),
-        (false, "osv") => given.within(""),
-        (false, id) => given.within(id),
+        (false, id) => given.within(about(id).folder.trim_end_matches('/')),
     };
     for id in options.feeds.iter().chain(&options.without) {
         if feed(id).is_none() {
@@ -103,12 +103,12 @@ pub(super) fn tasks<'a>(
                     found = families.iter().find(|family| family.eq_ignore_ascii_case(name::split(text).0)).cloned();
                 }
                 let Some(family) = found else {
-                    let families: Vec<&str> = Scheme::families().collect();
+                    let families: Vec<&str> = Scheme::ecosystems().collect();
                     let listed = source.iter().flatten().map(String::as_str);
                     return Err(unknown("ecosystem", text, families.into_iter().chain(listed)));
                 };
                 let others = FEEDS.iter().filter(|feed| feed.families().contains(&family.as_str()));
-                let is_of_osv = Scheme::families().any(|known| known == family)
+                let is_of_osv = Scheme::ecosystems().any(|known| known == family)
                     || source.as_ref().is_some_and(|families| families.contains(&family));
                 if is_of_osv {
                     wanted.insert(("osv", family.clone()));
@@ -142,9 +142,11 @@ pub(super) fn tasks<'a>(
 
 /// Where a feed's data are when nobody says otherwise.
 fn own_places(id: &str) -> Vec<Place> {
-    const PLACES: &[(&str, &str)] = &[("osv", "https://osv-vulnerabilities.storage.googleapis.com")];
-    let own = PLACES.iter().filter(|(feed, _)| *feed == id);
-    own.map(|(_, url)| Place::Web((*url).to_owned())).collect()
+    let of_url = |url: &String| match url.strip_suffix('/') {
+        Some(folder) => Place::Web(folder.to_owned()),
+        None => Place::File(url.clone()),
+    };
+    about(id).locations.iter().map(of_url).collect()
 }
 
 /// The families that a source says it has.
@@ -175,7 +177,7 @@ fn known(text: &str) -> Option<String> {
     let feeds = FEEDS.iter().flat_map(|feed| feed.families().iter().copied());
     let is_meant = |known: &&str| known.eq_ignore_ascii_case(family);
     let also = || ALSO.iter().find(|(name, _)| name.eq_ignore_ascii_case(family)).map(|(_, known)| *known);
-    Scheme::families().chain(feeds).find(is_meant).or_else(also).map(str::to_owned)
+    Scheme::ecosystems().chain(feeds).find(is_meant).or_else(also).map(str::to_owned)
 }
 
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
@@ -266,9 +268,9 @@ mod tests {
         for name in ["", "../etc", "a/b", ".git", "[EMPTY]", "Debian:12", "a..b", "a\u{1b}[2J"] {
             assert!(!is_family(name), "{name}");
         }
-        let error = unknown("ecosystem", "Debain", Scheme::families());
+        let error = unknown("ecosystem", "Debain", Scheme::ecosystems());
         assert_eq!(error.help.as_deref(), Some("did you mean `Debian`?"));
-        let error = unknown("ecosystem", "alpin", Scheme::families());
+        let error = unknown("ecosystem", "alpin", Scheme::ecosystems());
         assert_eq!(error.help.as_deref(), Some("did you mean `Alpine`?"));
     }
 }

@@ -16,7 +16,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::download::{Answer, Validators};
+use crate::source::download::{Answer, Arrived, Validators};
 use crate::time::Timestamp;
 
 use super::feed::{Feed, Fetched, Sink};
@@ -222,7 +222,13 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
         let known = known.unwrap_or_default();
         let want =
             Want { path: &wanted.path, known: &known, most: wanted.most, partial: Some(job.partial).filter(|_| is_first) };
-        match job.places.get(&want, job.arriving)? {
+        let got_one = match job.places.get(&want, job.arriving) {
+            Err(error) if wanted.optional && error.kind == ErrorKind::NotFound => {
+                (Answer::Whole(Arrived::default()), String::new())
+            }
+            other => other?,
+        };
+        match got_one {
             (Answer::Unchanged, _) => return Ok(Got::Unchanged(None)),
             (Answer::Whole(arrived), source) => {
                 if is_first {

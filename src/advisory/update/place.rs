@@ -22,6 +22,8 @@ use crate::source::registry::download::{Downloader, shown};
 pub enum Place {
     /// A server; its address without a slash at the end.
     Web(String),
+    /// One file on a server.
+    File(String),
     /// A folder.
     Folder(PathBuf),
     /// An OCI artifact in a registry, which holds the files of an export.
@@ -67,6 +69,7 @@ impl Place {
     pub fn name_of(&self, path: &str) -> String {
         match self {
             Self::Web(base) => shown(&format!("{base}/{path}")),
+            Self::File(url) => shown(url),
             Self::Folder(folder) => folder.join(decode(path)).display().to_string(),
             Self::Artifact(reference) => format!("oci:{reference}"),
         }
@@ -138,7 +141,7 @@ impl<'a> Places<'a> {
             place if folder.is_empty() => place.clone(),
             Place::Web(base) => Place::Web(format!("{base}/{folder}")),
             Place::Folder(path) => Place::Folder(path.join(folder)),
-            Place::Artifact(reference) => Place::Artifact(reference.clone()),
+            Place::File(_) | Place::Artifact(_) => place.clone(),
         });
         Self { places: places.collect(), current: Arc::clone(&self.current), net: self.net }
     }
@@ -182,16 +185,25 @@ impl<'a> Places<'a> {
         arriving: &(dyn Fn(u64) + Sync),
     ) -> Result<Answer> {
         match place {
-            Place::Web(base) => {
-                let url = format!("{base}/{}", want.path);
-                let wish = Wish { url: &url, known, most: want.most, partial: want.partial };
-                self.net.downloader()?.get(&wish, arriving)
-            }
+            Place::Web(base) => self.download(&format!("{base}/{}", want.path), want, known, arriving),
+            Place::File(url) => self.download(url, want, known, arriving),
             Place::Folder(folder) => read(&folder.join(decode(want.path)), known, want.most),
             Place::Artifact(_) => {
                 Err(Error::new(ErrorKind::NotFound, "an artifact holds an export, and no files of feeds"))
             }
         }
+    }
+}
+
+impl Places<'_> {
+    fn download(
+        &self,
+        url: &str,
+        want: &Want<'_>,
+        known: &Validators,
+        arriving: &(dyn Fn(u64) + Sync),
+    ) -> Result<Answer> {
+        self.net.downloader()?.get(&Wish { url, known, most: want.most, partial: want.partial }, arriving)
     }
 }
 
