@@ -17,3 +17,4 @@ pub mod record;
 pub mod risk;
 pub mod severity;
 pub mod store;
+pub mod update;

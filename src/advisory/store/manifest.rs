@@ -51,6 +51,8 @@ pub struct Entry {
     pub etag: Option<String>,
     /// The server's `Last-Modified`.
     pub last_modified: Option<String>,
+    /// The server's `ETag` of its list of records, for feeds that have one.
+    pub listed_etag: Option<String>,
     /// Bytes that were downloaded for it, all in all.
     pub downloaded: u64,
     /// The newest change of a record in it; for other data the day they are of.
@@ -68,7 +70,8 @@ pub struct Entry {
 impl Entry {
     /// As of when the data are: the newest change in them, or when they were fetched if a record does not say.
     pub fn as_of(&self) -> Option<Timestamp> {
-        self.newest.parse().ok().or(self.fetched)
+        let day = || format!("{}T00:00:00Z", self.newest).parse().ok();
+        self.newest.parse().ok().or_else(day).or(self.fetched)
     }
 
     /// When the source was last known to have nothing newer.

@@ -16,6 +16,9 @@ const LOCK: &str = "lock";
 /// Where files are written before they are named by their content.
 const TEMPORARY: &str = "tmp";
 
+/// How files end that hold the beginning of a download.
+const PART: &str = "part";
+
 /// How old files that no manifest names must be before they go: readers of an old manifest may still open them.
 const SPARED: Duration = Duration::from_hours(24);
 
@@ -61,9 +64,12 @@ impl Writer {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
             Err(error) => return Err(cannot(error)),
         };
-        // left behind by a writer that was killed
+        // left behind by a writer that was killed; the beginning of a download can be of use a day long
         for file in fs::read_dir(folder.join(TEMPORARY)).map_err(cannot)?.flatten() {
-            let _ = fs::remove_file(file.path());
+            let is_part = file.path().extension().is_some_and(|extension| extension == PART);
+            if !is_part || age(&file).is_none_or(|age| age > SPARED) {
+                let _ = fs::remove_file(file.path());
+            }
         }
         Ok(Self { folder: folder.to_owned(), manifest, _lock: lock })
     }
@@ -76,6 +82,11 @@ impl Writer {
     /// A name for a file that vanishes unless it is renamed; nobody else uses it.
     pub fn temporary(&self, name: &str) -> PathBuf {
         self.folder.join(TEMPORARY).join(name.replace('/', "-"))
+    }
+
+    /// A name for the beginning of a download, which another writer finds within a day.
+    pub fn partial(&self, name: &str) -> PathBuf {
+        self.temporary(&format!("{name}.{PART}"))
     }
 
     /// Compiles what `builder` took and puts it under `feed/family`; what `about` says of its source is kept.
@@ -108,7 +119,7 @@ impl Writer {
         if let Some(old) = self.manifest.shards.insert(name.to_owned(), entry) {
             // its last day begins now
             let old = File::options().append(true).open(self.folder.join(old.file));
-            let _ = old.and_then(|old| old.set_modified(SystemTime::now()));
+            let _ = old.and_then(|old| old.set_modified(now()));
         }
         Ok(())
     }
@@ -135,14 +146,23 @@ impl Writer {
             for file in files.flatten() {
                 let path = file.path();
                 let is_data = path.extension().is_some_and(|extension| extension == "redb");
-                let age = file.metadata().and_then(|metadata| metadata.modified()).ok();
-                let age = age.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-                if is_data && !named.contains(&path) && age.is_some_and(|age| age > SPARED) {
+                if is_data && !named.contains(&path) && age(&file).is_some_and(|age| age > SPARED) {
                     let _ = fs::remove_file(path);
                 }
             }
         }
     }
+}
+
+/// How long ago a file was changed, where that can be told.
+fn age(file: &fs::DirEntry) -> Option<Duration> {
+    let modified = file.metadata().and_then(|metadata| metadata.modified()).ok()?;
+    now().duration_since(modified).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "how old a file is, by the same clock that dated it")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 /// SHA-256 in hexadecimal digits, and size, of a file.
