@@ -3,6 +3,7 @@
 //! Records come from feeds ([`feed`]), which all become the form of OSV ([`record`]), are compiled into one file
 //! for each family of ecosystems ([`store`]), and are looked up by package.
 
+pub mod embedded;
 pub mod feed;
 pub mod name;
 pub mod osv;
