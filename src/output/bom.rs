@@ -1,12 +1,8 @@
 //! What the bills of materials have in common: names, references, what each format has no field for, and identities
-//! that the content alone decides.
+//! that the images alone decide.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{self, Write};
 
-use serde::Serialize;
-
-use super::json::write_json;
 use crate::digest::{Algorithm, Hasher};
 use crate::escape::escape;
 use crate::format::sbom::word;
@@ -259,65 +255,139 @@ pub(super) fn lines<N: AsRef<str>>(facts: &[(N, String)]) -> String {
     facts.iter().map(|(name, value)| format!("{}={}", name.as_ref(), escape(value))).collect::<Vec<_>>().join("\n")
 }
 
-/// A UUID (RFC 9562, version 8) that what is written decides: the same document has the same one.
-pub(super) fn identity(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<String> {
-    let mut sink = Sink(Hasher::new(Algorithm::Sha256));
-    write(&mut sink)?;
-    let digest = sink.0.finish();
-    let uuid: String = digest
-        .hex()
-        .chars()
-        .take(32)
-        .enumerate()
-        .flat_map(|(at, digit)| {
-            let dash = matches!(at, 8 | 12 | 16 | 20).then_some('-');
-            let digit = match (at, digit) {
-                // version 8, and the variant in two bits
-                (12, _) | (16, '0' | '4' | '8' | 'c') => '8',
-                (16, '1' | '5' | '9' | 'd') => '9',
-                (16, '2' | '6' | 'a' | 'e') => 'a',
-                (16, _) => 'b',
-                _ => digit,
-            };
-            dash.into_iter().chain([digit])
-        })
-        .collect();
-    Ok(uuid)
+/// A UUID (RFC 9562, version 8) that the images and the kind of document decide: the same ones have the same,
+/// whoever lists them, whenever, and in whatever version of the format.
+pub(super) fn identity(kind: &str, reports: &[Report]) -> String {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut add = |text: &str| {
+        // with its length, so that no two lists of texts are hashed as one
+        hasher.update(text.len().to_string().as_bytes());
+        hasher.update(b":");
+        hasher.update(text.as_bytes());
+    };
+    add(kind);
+    for report in reports {
+        identify(report, &mut add);
+    }
+    let digest = hasher.finish();
+    let digits = digest.hex().chars().take(32).enumerate();
+    let uuid = digits.flat_map(|(at, digit)| {
+        let dash = matches!(at, 8 | 12 | 16 | 20).then_some('-');
+        let digit = match (at, digit) {
+            // version 8, and the variant in two bits
+            (12, _) | (16, '0' | '4' | '8' | 'c') => '8',
+            (16, '1' | '5' | '9' | 'd') => '9',
+            (16, '2' | '6' | 'a' | 'e') => 'a',
+            (16, _) => 'b',
+            _ => digit,
+        };
+        dash.into_iter().chain([digit])
+    });
+    uuid.collect()
 }
 
-/// The identity of a JSON document that has none yet.
-pub(super) fn identity_of(document: &impl Serialize) -> io::Result<String> {
-    identity(|out| write_json(document, out))
-}
-
-struct Sink(Hasher);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+/// What tells an image from others: the digest of its manifest, or of its configuration, or those of its layers. A
+/// folder and a bill of materials may have none of them; they are what they hold.
+fn identify(report: &Report, add: &mut impl FnMut(&str)) {
+    let target = &report.target;
+    let layers = target.layers.iter().filter_map(|layer| layer.diff_id.as_ref().or(layer.digest.as_ref()));
+    let layers: Vec<String> = layers.map(ToString::to_string).collect();
+    if let Some(digest) = &target.digest {
+        add("manifest");
+        add(&digest.to_string());
+    } else if let Some(digest) = &target.config_digest {
+        add("configuration");
+        add(&digest.to_string());
+    } else if !layers.is_empty() && layers.len() == target.layers.len() {
+        add("layers");
+        layers.iter().for_each(|layer| add(layer));
+    } else {
+        add("packages");
+        for package in &report.packages {
+            for text in [&package.purl, &package.name, &package.version] {
+                add(text);
+            }
+        }
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    add("end");
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::digest::Digest;
+
+    /// Renders in a format, by its id.
+    fn rendered(id: &str, reports: &[Report]) -> String {
+        let format = super::super::FORMATS.iter().find(|format| format.id() == id).expect("a format");
+        let mut out = Vec::new();
+        format.render(reports, &sample::style(), &mut out).expect("memory can be written");
+        String::from_utf8(out).expect("text")
+    }
 
     #[test]
-    fn identities_are_uuids_that_the_content_decides() {
-        let of = |text: &str| identity(|out| out.write_all(text.as_bytes())).expect("memory can be written");
-        let uuid = of("a");
-        assert_eq!(uuid, of("a"));
-        assert_ne!(uuid, of("b"));
-        let parts: Vec<usize> = uuid.split('-').map(str::len).collect();
+    fn identities_are_uuids_that_the_images_decide() {
+        type Change = fn(&mut Report);
+        let bare: Change = |report| {
+            (report.target.digest, report.target.config_digest) = (None, None);
+            report.target.layers.clear();
+        };
+        let unnamed: Change = |report| (report.target.digest, report.target.config_digest) = (None, None);
+        let of = |changes: &[Change]| {
+            let mut report = sample::report();
+            changes.iter().for_each(|change| change(&mut report));
+            identity("cyclonedx", &[report])
+        };
+        let other_package: Change = |report| report.packages[0].version = "3.0.12".into();
+        let other_config: Change = |report| report.target.config_digest = Some(Digest::sha256(b"x"));
+        let other_layer: Change = |report| report.target.layers[0].diff_id = Some(Digest::sha256(b"x"));
+        let cases: &[(&[Change], Change, bool)] = &[
+            (&[], |report| report.version = "9.9.9", true),
+            (&[], |report| report.target.reference = "other".into(), true),
+            (&[], |report| report.source_date = Some(Timestamp::from_unix(1)), true),
+            (&[], |report| report.limitations.clear(), true),
+            (&[], other_package, true),
+            (&[], other_config, true),
+            (&[], |report| report.target.digest = Some(Digest::sha256(b"x")), false),
+            (&[|report| report.target.digest = None], other_config, false),
+            (&[|report| report.target.digest = None], other_layer, true),
+            (&[unnamed], other_layer, false),
+            (&[unnamed], other_package, true),
+            (&[bare], |report| report.version = "9.9.9", true),
+            (&[bare], other_package, false),
+        ];
+        for (number, (both, change, is_same)) in cases.iter().enumerate() {
+            let changed: Vec<Change> = both.iter().chain([change]).copied().collect();
+            assert_eq!(of(both) == of(&changed), *is_same, "case {number}");
+        }
+        let several = |reports: &[Report]| identity("cyclonedx", reports);
+        let one = several(&[sample::report()]);
+        assert_ne!(one, several(&[sample::report(), sample::empty()]));
+        assert_ne!(one, identity("spdx", &[sample::report()]));
+        let parts: Vec<usize> = one.split('-').map(str::len).collect();
         assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_eq!(uuid.get(14..15), Some("8"), "the version");
-        assert!(matches!(uuid.get(19..20), Some("8" | "9" | "a" | "b")), "the variant");
+        assert_eq!(one.get(14..15), Some("8"), "the version");
+        assert!(matches!(one.get(19..20), Some("8" | "9" | "a" | "b")), "the variant");
+    }
+
+    #[test]
+    fn documents_carry_the_identity_of_their_images() {
+        let kinds = [
+            ("cyclonedx", "cyclonedx"),
+            ("cyclonedx-1.5", "cyclonedx"),
+            ("cyclonedx-1.7", "cyclonedx"),
+            ("spdx", "spdx-2"),
+            ("spdx-tv", "spdx-2"),
+            ("spdx-3", "spdx-3"),
+        ];
+        for (id, kind) in kinds {
+            let mut later = sample::report();
+            later.version = "9.9.9";
+            for reports in [vec![sample::report()], vec![later], vec![sample::report(), sample::empty()]] {
+                assert!(rendered(id, &reports).contains(&identity(kind, &reports)), "{id}");
+            }
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::bom::{self, Image};
-use super::spdx2::{Document, SpdxPackage, namespace};
+use super::bom::Image;
+use super::spdx2::{Document, SpdxPackage};
 use super::{Format, Style, clean};
 use crate::escape::escape;
 use crate::report::Report;
@@ -22,9 +22,7 @@ impl Format for TagValue {
 
     fn render(&self, reports: &[Report], _: &Style, out: &mut dyn Write) -> io::Result<()> {
         let images = Image::all(reports);
-        let mut document = Document::new(&images, reports);
-        document.document_namespace = namespace(&bom::identity(|out| write_document(&document, out))?);
-        write_document(&document, out)
+        write_document(&Document::new(&images, reports), out)
     }
 }
 
