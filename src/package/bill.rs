@@ -51,7 +51,7 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
 fn package(part: Part) -> Package {
     let purl_type = part.purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let stated = part.ecosystem.as_deref().and_then(|id| ecosystem::of(id, purl_type));
-    let kind = stated.or_else(|| ecosystem::of_type(purl_type)).unwrap_or(&OTHER);
+    let kind = stated.or_else(|| ecosystem::of_purl(&part.purl)).unwrap_or(&OTHER);
     let mut locations: Vec<PackageLocation> = part
         .places
         .into_iter()
@@ -146,9 +146,66 @@ mod tests {
         for own in [&apk::APK, &dpkg::DEB, &npm::NPM, &python::PYPI] {
             assert_eq!(ecosystem::of(own.id, own.purl_type), Some(own));
         }
-        let cases = [("generic", Some("generic")), ("hackage", Some("hackage")), ("weather", None)];
-        for (purl_type, id) in cases {
-            assert_eq!(ecosystem::of_type(purl_type).map(|kind| kind.id), id, "{purl_type}");
+        let cases = [
+            ("pkg:generic/redis@7", Some("generic")),
+            ("pkg:generic/oracle/x@7", Some("generic")),
+            ("pkg:generic/wordpress@6", Some("generic")),
+            ("pkg:generic/wordpress/plugin/akismet@5.3", Some("wordpress-plugin")),
+            ("pkg:generic/wordpress/theme/two@1", Some("wordpress-theme")),
+            ("pkg:generic/wordpress/core/wordpress@6", Some("wordpress")),
+            ("pkg:generic/opkg/busybox@1?arch=mips", Some("opkg")),
+            ("pkg:generic/opkgs/busybox@1", Some("generic")),
+            ("pkg:hackage/a@1", Some("hackage")),
+            ("pkg:weather/a@1", None),
+            ("nonsense", None),
+        ];
+        for (purl, id) in cases {
+            assert_eq!(ecosystem::of_purl(purl).map(|kind| kind.id), id, "{purl}");
+        }
+    }
+
+    #[test]
+    fn types_are_registered_ones() {
+        // purl-spec, `purl-types-index.json`, and `ebuild` among its candidates, which other programs write, too
+        let registered = [
+            "alpm",
+            "apk",
+            "bitnami",
+            "cargo",
+            "cocoapods",
+            "composer",
+            "conan",
+            "conda",
+            "cpan",
+            "cran",
+            "deb",
+            "ebuild",
+            "gem",
+            "generic",
+            "github",
+            "golang",
+            "hackage",
+            "hex",
+            "huggingface",
+            "julia",
+            "luarocks",
+            "maven",
+            "npm",
+            "nuget",
+            "opam",
+            "otp",
+            "pear",
+            "pub",
+            "pypi",
+            "qpkg",
+            "rpm",
+            "swid",
+            "swift",
+            "yocto",
+        ];
+        let found = super::super::COLLECTORS.iter().filter_map(|collector| collector.about());
+        for kind in found.flat_map(|about| about.ecosystems) {
+            assert!(registered.contains(&kind.purl_type), "{}", kind.purl_type);
         }
     }
 

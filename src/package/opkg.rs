@@ -13,8 +13,8 @@ use super::owned::Resolver;
 use super::purl;
 use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, complain, field, header, lines};
 
-/// Packages of `OpenWrt`, Yocto and their kin.
-static OPKG: Ecosystem = Ecosystem { id: "opkg", purl_type: "opkg", is_system: true };
+/// Packages of `OpenWrt`, Yocto and their kin. No type of purls is registered for them: `pkg:generic/opkg/NAME`.
+static OPKG: Ecosystem = Ecosystem { id: "opkg", purl_type: "generic", is_system: true };
 
 /// Reads `status`, and of each package `info/NAME.list` and `info/NAME.control`.
 pub(super) struct Opkg;
@@ -26,7 +26,7 @@ static ABOUT: About = About {
     title: "OpenWrt and Yocto packages",
     ecosystems: &[&OPKG],
     reads: "Name, version, architecture, licence, needs and provisions of every package whose files are there, \
-                and which paths it owns.",
+                and which paths it owns. Package URLs begin with `pkg:generic/opkg/`.",
     not_seen: &["packages on other `dest`inations than the root"],
     references: &["https://openwrt.org/docs/guide-user/additional-software/opkg"],
 };
@@ -240,8 +240,8 @@ mod tests {
             .map(|package| (&*package.purl, &*package.licence.as_ref().unwrap().declared, &*package.dependencies))
             .collect();
         let expected = [
-            ("pkg:opkg/openwrt/dropbear@2022.83-1?arch=x86_64&distro=openwrt-23.05.2", "MIT", &[1][..]),
-            ("pkg:opkg/openwrt/libssl3@3.0?distro=openwrt-23.05.2", "Apache-2.0", &[]),
+            ("pkg:generic/opkg/dropbear@2022.83-1?arch=x86_64&distro=openwrt-23.05.2", "MIT", &[1][..]),
+            ("pkg:generic/opkg/libssl3@3.0?distro=openwrt-23.05.2", "Apache-2.0", &[]),
         ];
         assert_eq!(seen, expected);
         let owner = |path: &str| inventory.owned.owner(&path.into());

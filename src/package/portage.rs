@@ -15,7 +15,7 @@ use super::owned::Resolver;
 use super::purl;
 use super::text::{PATH, PATHS_PER_FILE, complain, field, lines};
 
-/// Packages of Gentoo and its kin.
+/// Packages of Gentoo and its kin. The type of their purls is a candidate of purl-spec, and what other programs write.
 static EBUILD: Ecosystem = Ecosystem { id: "ebuild", purl_type: "ebuild", is_system: true };
 
 /// Reads `CONTENTS` and `RDEPEND` of each package.
