@@ -300,7 +300,9 @@ fn identify(report: &Report, add: &mut impl FnMut(&str)) {
         add(&digest.to_string());
     } else if !layers.is_empty() && layers.len() == target.layers.len() {
         add("layers");
-        layers.iter().for_each(|layer| add(layer));
+        for layer in &layers {
+            add(layer);
+        }
     } else {
         add("packages");
         for package in &report.packages {
@@ -336,7 +338,9 @@ mod tests {
         let unnamed: Change = |report| (report.target.digest, report.target.config_digest) = (None, None);
         let of = |changes: &[Change]| {
             let mut report = sample::report();
-            changes.iter().for_each(|change| change(&mut report));
+            for change in changes {
+                change(&mut report);
+            }
             identity("cyclonedx", &[report])
         };
         let other_package: Change = |report| report.packages[0].version = "3.0.12".into();

@@ -77,11 +77,8 @@ impl Collector for Conda {
         for taken in view.take_packages(self, inventory) {
             // paths are relative to the environment
             let environment = taken.path.parent().parent();
-            for path in &taken.fact.owns {
-                if let Some(path) = resolver.real(&environment.join(path.as_bytes())) {
-                    inventory.owned.insert(path, taken.index);
-                }
-            }
+            let paths: Vec<ImagePath> = taken.fact.owns.iter().map(|path| environment.join(path.as_bytes())).collect();
+            resolver.own(&paths, taken.index, &mut inventory.owned);
         }
     }
 

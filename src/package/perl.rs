@@ -16,7 +16,7 @@ use crate::size::ByteSize;
 use super::lenient::{Entries, Items, Text, json};
 use super::literal::split_at;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, complain, field, lines};
+use super::text::{Complaints, PACKAGES_PER_FILE, begins_as_version, complain, field, lines};
 
 /// Distributions of CPAN.
 static CPAN: Ecosystem = Ecosystem { id: "cpan", purl_type: "cpan", is_system: false };
@@ -180,10 +180,9 @@ impl Install {
 
 /// `Dist-Name-1.0` parted before its version, which begins with a digit, or with `v` and a digit.
 fn split_version(dist: &str) -> Option<(&str, &str)> {
-    let is_version = |text: &str| text.strip_prefix('v').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit());
     let mut places =
         dist.rmatch_indices('-').filter_map(|(at, _)| Some((dist.get(..at)?, dist.get(at.checked_add(1)?..)?)));
-    places.find(|(name, version)| !name.is_empty() && is_version(version))
+    places.find(|(name, version)| !name.is_empty() && begins_as_version(version))
 }
 
 /// What is wanted of a distribution's own metadata.

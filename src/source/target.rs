@@ -240,7 +240,8 @@ mod tests {
         assert!(exists("src/source") && !exists("library"));
         let gone = |text: &str| format!("not-found: there is no file or folder `{text}`");
         let registry = |text: &str| format!("registry {text}");
-        let cases: &[(&str, fn(&str) -> String)] = &[
+        type Expected = fn(&str) -> String;
+        let cases: &[(&str, Expected)] = &[
             ("/secret/project", gone),
             ("./app", gone),
             ("../app", gone),

@@ -13,7 +13,7 @@ use crate::package::npm::NPM;
 use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
-use super::declared::{Declared, Entry, NEEDS, is_version};
+use super::declared::{Declared, Entry, NEEDS, is_exact};
 use super::read::{self, Entries, List, Text};
 use super::{FOREIGN_UNSEEN, LockFile};
 
@@ -104,7 +104,7 @@ fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
             declared.complain(format!("`{}` is not understood", shortened(place)));
             continue;
         };
-        if is_version(version) {
+        if is_exact(version) {
             let details = items.find(|item| item.starts_with('{'));
             let details = details.and_then(|details| serde_json::from_str(details).ok()).unwrap_or_default();
             places.insert(place, (name.to_owned(), version.to_owned(), details));
