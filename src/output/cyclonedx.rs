@@ -11,6 +11,7 @@ use super::bom::{self, Image};
 use super::json::write_json;
 use super::{Format, Style};
 use crate::digest::{Algorithm, Digest, hex};
+use crate::format::sbom::word;
 use crate::inventory::{Licence, Package, Proof, State};
 use crate::report::Report;
 use crate::rule::Confidence;
@@ -322,10 +323,7 @@ impl<'a> Evidence<'a> {
                 .locations
                 .iter()
                 .map(|place| Occurrence {
-                    location: match &place.inside {
-                        Some(inside) => format!("{}!/{inside}", place.path),
-                        None => place.path.to_string(),
-                    },
+                    location: word::file(&place.path.to_string(), place.inside.as_deref()),
                     additional_context: (version >= Version::V1_6).then(|| format!("layer {}", place.added_by)),
                 })
                 .collect(),

@@ -308,11 +308,7 @@ impl Licences {
         };
         if let Some(expression) = licence.expression.as_ref().filter(|expression| !is_beyond(expression)) {
             for reference in words(expression).filter(|word| word.starts_with("LicenseRef-")) {
-                self.add(
-                    reference.to_owned(),
-                    reference.to_owned(),
-                    "The package names this licence; its text is elsewhere.",
-                );
+                self.add(reference.to_owned(), reference.to_owned(), word::LICENCE_ELSEWHERE);
             }
             return expression.clone();
         }
