@@ -28,10 +28,7 @@ static ABOUT: About = About {
     ecosystems: &[&CONDA],
     reads: "Name, version, build, channel, platform, licence and dependencies of each package of each environment, \
                 and which paths it owns.",
-    not_seen: &[
-        "packages in the cache `pkgs` that no environment has installed",
-        "`environment.yml`, which asks for packages but does not say which were chosen",
-    ],
+    not_seen: &["packages in the cache `pkgs` that no environment has installed"],
     references: &["https://github.com/conda/ceps/blob/main/cep-0032.md"],
 };
 
