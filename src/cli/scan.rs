@@ -39,6 +39,9 @@ pub(super) struct ScanArguments {
     /// Show what waivers accept too
     #[arg(long, visible_alias = "show-suppressed")]
     show_waived: bool,
+    /// List every package in the text report: type, name, version, layer, path; removed ones too
+    #[arg(long)]
+    packages: bool,
 
     /// Policy file, or name of a preset; later ones win
     #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
@@ -162,6 +165,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 least: arguments.severity.unwrap_or(Severity::Info),
                 show_waived: arguments.show_waived,
                 verbose: image.verbose,
+                packages: arguments.packages,
             };
             outputs.write(reports, &style)
         }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{cut_end, cut_middle, split, wrap};
-use super::{Format, Style, clean, count};
+use super::{Format, Style, clean, count, package_table};
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::State;
 use crate::limitation::Limitation;
@@ -71,6 +71,9 @@ impl Format for Text {
 fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
     identity(report, page)?;
     packages(report, page)?;
+    if style.packages {
+        package_tables(report, page)?;
+    }
 
     let is_shown =
         |judged: &&Judged| judged.finding.severity >= style.least && (style.show_waived || judged.waiver.is_none());
@@ -150,6 +153,18 @@ fn packages(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
         .collect();
     let first = parts.first().map(|part| format!("packages: {part}"));
     page.list(&first.into_iter().chain(parts.into_iter().skip(1)).collect::<Vec<_>>(), ", ", 2)
+}
+
+/// Every package: what is installed, what is only declared, and what a later layer removed.
+fn package_tables(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    for table in package_table::tables(report, page.width) {
+        page.blank()?;
+        page.heading(table.title, &count(table.count, "package"))?;
+        for line in &table.lines {
+            page.line(line)?;
+        }
+    }
+    Ok(())
 }
 
 /// Findings of one rule, in groups to be shown as one: those that are worth knowing only, in the same file.
@@ -812,7 +827,7 @@ mod tests {
         for width in [10, 60, 80, 100, 500] {
             for report in [sample::report, sample::hostile, sample::empty] {
                 for verbose in [false, true] {
-                    let style = Style { width, verbose, show_waived: true, ..sample::style() };
+                    let style = Style { width, verbose, packages: verbose, show_waived: true, ..sample::style() };
                     let text = render(&report(), &style);
                     for line in text.lines().filter(|line| !line.starts_with("next: ")) {
                         assert!(line.width() <= width.clamp(LEAST_WIDTH, MOST_WIDTH), "{width}: {line}");
