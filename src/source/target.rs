@@ -236,11 +236,11 @@ mod tests {
 
     #[test]
     fn paths_that_do_not_exist_are_no_references() {
+        type Expected = fn(&str) -> String;
         // tests run in the folder of the sources
         assert!(exists("src/source") && !exists("library"));
         let gone = |text: &str| format!("not-found: there is no file or folder `{text}`");
         let registry = |text: &str| format!("registry {text}");
-        type Expected = fn(&str) -> String;
         let cases: &[(&str, Expected)] = &[
             ("/secret/project", gone),
             ("./app", gone),

@@ -174,7 +174,8 @@ impl<'a> File<'a> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+#[allow(clippy::arithmetic_side_effects, reason = "tests may panic")]
+mod tests {
     use super::super::testing::{shown, torment};
     use super::*;
 
@@ -182,12 +183,13 @@ pub(super) mod tests {
     type Package<'a> = (&'a str, u8, [u64; 3], &'a str, &'a [u32]);
 
     /// A file of these packages.
-    pub(in super::super) fn lock(format: u32, packages: &[Package<'_>]) -> Vec<u8> {
+    fn lock(format: u32, packages: &[Package<'_>]) -> Vec<u8> {
+        let short = |number: usize| u32::try_from(number).expect("a small number").to_le_bytes();
         let mut texts: Vec<u8> = Vec::new();
         let mut text = |text: &str| {
             let mut bytes = text.as_bytes().to_vec();
             if bytes.len() > 8 {
-                bytes = [texts.len(), bytes.len() | 1 << 31].iter().flat_map(|n| (*n as u32).to_le_bytes()).collect();
+                bytes = [texts.len(), bytes.len() | 1 << 31].map(short).concat();
                 texts.extend(text.bytes());
             }
             bytes.resize(8, 0);
@@ -209,7 +211,7 @@ pub(super) mod tests {
             resolution.extend(text(before));
             resolution.resize(if format == 2 { 64 } else { 72 }, 0);
             columns[2].extend(resolution);
-            let slice = [resolved.len() / 4, needs.len()].map(|n| (n as u32).to_le_bytes()).concat();
+            let slice = [resolved.len() / 4, needs.len()].map(short).concat();
             columns[3].extend(&slice);
             columns[4].extend(&slice);
             resolved.extend(needs.iter().flat_map(|need| need.to_le_bytes()));

@@ -132,6 +132,7 @@ fn read_conda(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
 }
 
 /// What is wrong with the file was told of its packages of conda.
+#[expect(clippy::unnecessary_wraps, reason = "readers of lock files are of this form")]
 fn read_pip(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
     for environment in read::yaml::<Environment>(bytes).unwrap_or_default() {
         for item in environment.dependencies.list {
