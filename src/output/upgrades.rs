@@ -5,38 +5,135 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
+use anstyle::Style as Ansi;
 use serde_json::Value;
 
-use super::{clean, count};
+use super::columns::{cut_end, cut_middle, wrap};
+use super::page::{Page, colour_of};
+use super::text::{INDENT, SHOWN_OF_A_RULE, details};
+use super::{Style, clean, count};
 use crate::advisory::finding::{MALICIOUS, VULNERABLE};
 use crate::advisory::name;
 use crate::finding::Location;
 use crate::policy::{Action, Judged};
+use crate::report::Report;
 use crate::rule::Severity;
+
+/// Upgrades shown; the rest is counted.
+const SHOWN_UPGRADES: usize = 10;
+
+/// Flaws of packages, by the upgrade that ends them.
+pub(super) fn by_upgrade(flaws: &[&Judged], style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let upgrades = upgrades(flaws);
+    let most = if style.verbose { upgrades.len() } else { SHOWN_UPGRADES };
+    let width = page.width.saturating_sub(INDENT);
+    for upgrade in upgrades.iter().take(most) {
+        let gravest = upgrade.flaws.iter().map(|row| row.judged.finding.severity).max().unwrap_or(Severity::Info);
+        let severity = page.paint(&format!("{:<8}", gravest.as_str()), colour_of(gravest));
+        for (index, line) in wrap(&upgrade.headline(), width).iter().enumerate() {
+            let line = page.paint(line, Ansi::new().bold());
+            let word = if index == 0 { severity.as_str() } else { "        " };
+            page.line(&format!("  {word}  {line}"))?;
+        }
+        page.line(&format!("{:INDENT$}{}", "", cut_middle(&upgrade.place(), width)))?;
+        let rows = if style.verbose { upgrade.flaws.len() } else { SHOWN_OF_A_RULE };
+        for row in upgrade.flaws.iter().take(rows) {
+            let severity = format!("{:<8}", row.judged.finding.severity.as_str());
+            let severity = page.paint(&severity, colour_of(row.judged.finding.severity));
+            let line = cut_end(&row.line(), width.saturating_sub(10));
+            page.line(&format!("{:INDENT$}{severity}  {line}", ""))?;
+            if style.verbose {
+                details(row.judged, page)?;
+            }
+        }
+        if upgrade.flaws.len() > rows {
+            page.line(&format!("{:INDENT$}and {} more, shown with -v", "", upgrade.flaws.len() - rows))?;
+        }
+    }
+    if upgrades.len() > most {
+        let rest = upgrades.get(most..).unwrap_or_default();
+        let flaws: usize = rest.iter().map(|upgrade| upgrade.flaws.len()).sum();
+        let mendable = rest.iter().filter(|upgrade| upgrade.fixed.is_some()).count();
+        let mendable = if mendable > 0 { format!(", {mendable} of which upgrades mend") } else { String::new() };
+        page.line(&format!(
+            "{:INDENT$}and {} in {}{mendable}, shown with -v",
+            "",
+            count(flaws, "flaw"),
+            count(rest.len(), "more package"),
+        ))?;
+    }
+    Ok(())
+}
+
+/// What packages were compared with, and what could not be.
+pub(super) fn advisories(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(data) = report.data.get("advisories") else { return Ok(()) };
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(clean).unwrap_or_default();
+    let sources = data.get("sources").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let source = |source: &Value| {
+        let age = match source.get("age_days").and_then(Value::as_i64) {
+            Some(0) => ", of today".to_owned(),
+            Some(1) => ", 1 day old".to_owned(),
+            Some(days) => format!(", {days} days old"),
+            None => String::new(),
+        };
+        let coverage = match text(source, "coverage").as_str() {
+            "fixes-only" => ", tells only of what is fixed",
+            _ => "",
+        };
+        let embedded = if text(source, "source") == "embedded" { ", embedded" } else { "" };
+        format!("{} ({}{embedded}{age}{coverage})", text(source, "family"), text(source, "feed"))
+    };
+    let parts: Vec<String> = sources.iter().map(source).collect();
+    if parts.is_empty() {
+        page.line("advisories: none")?;
+    } else {
+        let first = parts.first().map(|part| format!("advisories: {part}"));
+        page.list(&first.into_iter().chain(parts.into_iter().skip(1)).collect::<Vec<_>>(), ", ", 2)?;
+    }
+    if let Some(note) = data.get("note").and_then(Value::as_str) {
+        page.paragraph(&clean(note), 2)?;
+    }
+    let unmatched = data.get("unmatched").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if !unmatched.is_empty() {
+        let what = format!(
+            "{} could not be compared with advisories: the version is not understood",
+            count(unmatched.len(), "package")
+        );
+        page.paragraph(&what, 2)?;
+        if style.verbose {
+            for one in unmatched {
+                page.paragraph(&format!("{}: {}", text(one, "purl"), text(one, "reason")), 4)?;
+            }
+        }
+    }
+    Ok(())
+}
 
 /// What one upgrade of one package ends, or what none ends.
 #[derive(Debug)]
-pub(super) struct Upgrade<'a> {
+struct Upgrade<'a> {
     /// Name and version that were compared: of the source package, where there is one.
-    pub(super) package: (String, String),
+    package: (String, String),
     /// Names of the packages that have it.
-    pub(super) packages: BTreeSet<String>,
+    packages: BTreeSet<String>,
     /// The files that prove them, with the layer that brought them.
-    pub(super) places: BTreeSet<(String, u32)>,
+    places: BTreeSet<(String, u32)>,
     /// The version that ends all of it; none where no version is known to.
-    pub(super) fixed: Option<String>,
+    fixed: Option<String>,
     /// The flaws, the first to look at first.
-    pub(super) flaws: Vec<Row<'a>>,
+    flaws: Vec<Row<'a>>,
 }
 
 /// A flaw, once however many packages have it.
 #[derive(Debug)]
-pub(super) struct Row<'a> {
+struct Row<'a> {
     /// The gravest of its findings.
-    pub(super) judged: &'a Judged,
+    judged: &'a Judged,
     /// How many packages have it.
-    pub(super) packages: usize,
+    packages: usize,
 }
 
 /// Whether findings of this kind are shown by upgrade.
@@ -45,7 +142,7 @@ pub(super) fn is_flaw(judged: &Judged) -> bool {
 }
 
 /// Sorts findings into upgrades: what to look at first comes first, what cannot be mended last.
-pub(super) fn upgrades<'a>(findings: &[&'a Judged]) -> Vec<Upgrade<'a>> {
+fn upgrades<'a>(findings: &[&'a Judged]) -> Vec<Upgrade<'a>> {
     let mut upgrades: BTreeMap<(String, String, bool), Upgrade<'a>> = BTreeMap::new();
     for judged in findings {
         let evidence = &judged.finding.evidence;
@@ -109,7 +206,7 @@ fn is_above(ecosystem: Option<&str>, version: &str, other: &str) -> bool {
 
 impl Upgrade<'_> {
     /// `upgrade openssl 3.0.9-1 to 3.0.11-1: ends 7 flaws (1 critical, 6 high)`.
-    pub(super) fn headline(&self) -> String {
+    fn headline(&self) -> String {
         let (name, version) = &self.package;
         let flaws = count(self.flaws.len(), "flaw");
         match &self.fixed {
@@ -130,7 +227,7 @@ impl Upgrade<'_> {
     }
 
     /// `libssl3, openssl in /var/lib/dpkg/status, layer 0`.
-    pub(super) fn place(&self) -> String {
+    fn place(&self) -> String {
         let names: Vec<&str> = self.packages.iter().map(String::as_str).take(4).collect();
         let more = self.packages.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -143,7 +240,7 @@ impl Upgrade<'_> {
 
 impl Row<'_> {
     /// `CVE-2026-1: CVSS 9.8, exploited, EPSS 0.97 (fails)`.
-    pub(super) fn line(&self) -> String {
+    fn line(&self) -> String {
         let finding = &self.judged.finding;
         let evidence = &finding.evidence;
         let mut parts = Vec::new();

@@ -94,6 +94,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::composer::COMPOSER_LOCK,
     &lock::conan::CONAN_LOCK,
     &lock::dart::PUB_LOCK,
+    &lock::environment::CondaEnvironment,
     &lock::golang::GoModules,
     &lock::gradle::GRADLE_LOCK,
     &lock::mix::MIX_LOCK,
