@@ -262,8 +262,12 @@ impl<'a> Stanza<'a> {
         }
         let Some((name, value)) = header(line) else { return };
         self.is_in_conffiles = name.eq_ignore_ascii_case(b"conffiles");
-        let name = name.to_ascii_lowercase();
-        let wanted = match name.as_slice() {
+        // longer ones are none of those wanted
+        let mut folded = [0; 12];
+        let Some(folded) = folded.get_mut(..name.len()) else { return };
+        folded.copy_from_slice(name);
+        folded.make_ascii_lowercase();
+        let wanted = match &*folded {
             b"package" => &mut self.package,
             b"version" => &mut self.version,
             b"source" => &mut self.source,
@@ -280,7 +284,7 @@ impl<'a> Stanza<'a> {
         match *wanted {
             None => *wanted = Some(value),
             Some(first) => {
-                let is_vital = matches!(name.as_slice(), b"package" | b"version" | b"status");
+                let is_vital = matches!(&*folded, b"package" | b"version" | b"status");
                 self.is_ambiguous |= is_vital && first != value;
             }
         }
