@@ -267,7 +267,7 @@ impl<'a> Matching<'a> {
                 self.found.left_to_distribution += 1;
                 return Ok(());
             }
-            if let Some((coverage, true)) = &self.system {
+            if let Some((coverage, true)) = self.system.clone() {
                 let (name, version) = owner.source.clone().unwrap_or((owner.name.clone(), owner.version.clone()));
                 let questions = coverage.releases.iter().map(|release| Question {
                     ecosystem: ecosystem(coverage.family, release),
@@ -276,6 +276,11 @@ impl<'a> Matching<'a> {
                 });
                 let questions: Vec<Question> = questions.collect();
                 known_to_distribution = self.answer(questions, Some(owner))?.known.clone();
+                for id in known_to_distribution.clone() {
+                    if let Some(record) = self.catalogue.record(coverage.family, &id)? {
+                        known_to_distribution.extend(record.aliases.into_iter().chain(record.upstream).chain(record.related));
+                    }
+                }
             }
             doubt = Some("the distribution's package owns it, and may have mended it without a new version");
         } else if owner.is_none() && !package.is_counted {
