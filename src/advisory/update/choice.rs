@@ -164,7 +164,7 @@ fn listed(places: &Places<'_>, arriving: &(dyn Fn(u64) + Sync)) -> Result<BTreeS
 }
 
 /// Whether a name can stand in paths. Releases, which some sources list as well, are parts of their families.
-fn is_family(name: &str) -> bool {
+pub(super) fn is_family(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+'))
