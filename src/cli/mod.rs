@@ -1,6 +1,8 @@
 //! The command line: the only place, with the server, that sees terminal, environment and clock.
 
+mod advisories;
 mod config;
+mod db;
 mod exit;
 mod failure;
 mod rules;
@@ -64,6 +66,19 @@ enum Command {
     /// Work with policies
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Bring, look into and check advisory data
+    #[command(subcommand)]
+    Db(DbCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DbCommand {
+    /// Say which records affect a version of a package, line by line
+    Match(db::query::MatchArguments),
+    /// Say how versions are ordered, line by line
+    Compare(db::query::CompareArguments),
+    /// Score CVSS vectors, line by line
+    Cvss(db::query::CvssArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +117,9 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::Policy(PolicyCommand::Check { files }) => check_policies(&files),
         Command::Policy(PolicyCommand::Show { name }) => show_preset(&name),
+        Command::Db(DbCommand::Match(arguments)) => db::query::matches(&arguments),
+        Command::Db(DbCommand::Compare(arguments)) => db::query::compare(&arguments),
+        Command::Db(DbCommand::Cvss(arguments)) => db::query::cvss(&arguments),
     };
     match done {
         Ok(()) => Exit::Passed,
