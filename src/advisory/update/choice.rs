@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
-use crate::inventory::Inventory;
 use crate::nearest::nearest;
 use crate::source::download::Answer;
 use crate::version::Scheme;
@@ -190,59 +189,6 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
         None => format!("these are known: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     };
     Error::new(ErrorKind::Usage, format!("there is no {kind} `{}`", escape(name))).help(help)
-}
-
-/// The families that an image needs data of: its distribution's, and those of its packages.
-pub fn families_of(inventory: &Inventory) -> BTreeSet<String> {
-    /// By `ID` of `os-release`.
-    const DISTRIBUTIONS: &[(&str, &str)] = &[
-        ("almalinux", "AlmaLinux"),
-        ("alpaquita", "Alpaquita"),
-        ("alpine", "Alpine"),
-        ("amzn", "Amazon Linux"),
-        ("azurelinux", "Azure Linux"),
-        ("centos", "Red Hat"),
-        ("chainguard", "Chainguard"),
-        ("debian", "Debian"),
-        ("echo", "Echo"),
-        ("mageia", "Mageia"),
-        ("mariner", "Azure Linux"),
-        ("minimos", "MinimOS"),
-        ("ol", "Oracle Linux"),
-        ("openeuler", "openEuler"),
-        ("opensuse-leap", "openSUSE"),
-        ("opensuse-tumbleweed", "openSUSE"),
-        ("photon", "Photon OS"),
-        ("rhel", "Red Hat"),
-        ("rocky", "Rocky Linux"),
-        ("sles", "SUSE"),
-        ("ubuntu", "Ubuntu"),
-        ("wolfi", "Wolfi"),
-    ];
-    /// By type of purl.
-    const LANGUAGES: &[(&str, &str)] = &[
-        ("bitnami", "Bitnami"),
-        ("cargo", CRATES),
-        ("composer", "Packagist"),
-        ("gem", "RubyGems"),
-        ("golang", "Go"),
-        ("hex", "Hex"),
-        ("julia", "Julia"),
-        ("maven", "Maven"),
-        ("npm", "npm"),
-        ("nuget", "NuGet"),
-        ("pub", "Pub"),
-        ("pypi", "PyPI"),
-        ("swift", "SwiftURL"),
-    ];
-    let find = |table: &[(&str, &'static str)], key: &str| {
-        table.iter().find(|(known, _)| *known == key).map(|(_, family)| (*family).to_owned())
-    };
-    let distribution = inventory.distro.as_ref().and_then(|distro| {
-        find(DISTRIBUTIONS, &distro.id).or_else(|| distro.id_like.iter().find_map(|id| find(DISTRIBUTIONS, id)))
-    });
-    let languages = inventory.packages.iter().filter_map(|package| find(LANGUAGES, package.ecosystem.purl_type));
-    distribution.into_iter().chain(languages).collect()
 }
 
 #[cfg(test)]

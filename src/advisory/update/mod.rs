@@ -26,7 +26,7 @@ use super::store::{Builder, Database, Entry, Shard, Writer};
 use super::osv;
 
 pub use bundle::{Exported, Target, export};
-pub use choice::{Choice, families_of};
+pub use choice::Choice;
 pub use import::{ImportOptions, LOCAL, import};
 pub use place::{Net, Place};
 pub use records::records;
