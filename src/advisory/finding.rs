@@ -6,9 +6,9 @@ use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::inventory::{Inventory, Package};
 use crate::rule::{Rule, Severity};
-use crate::time::{Date, Timestamp};
+use crate::time::Date;
 
-use super::catalogue::{Catalogue, Match};
+use super::catalogue::{Catalogue, Match, Origin};
 use super::feed::about;
 use super::matching::{About, Flaw, Flaws, Kind};
 use super::range::Hit;
@@ -132,44 +132,30 @@ pub fn findings(
         let message = format!("there are no advisories for {}: {packages} {noun} {verb} not judged", escape(what));
         Finding::new(&NO_ADVISORIES, what.as_str(), Location::Image, message).evidence("packages", *packages)
     }));
-    for (name, entry) in &catalogue.database().manifest().shards {
-        let (feed, family) = name.split_once('/').unwrap_or((name, ""));
-        if !is_used(family, flaws) {
-            continue;
-        }
-        let Some(age) = entry.confirmed().map(|at| today.days_since(at.date())).filter(|age| *age > stale_days) else {
-            continue;
-        };
+    for origin in catalogue.origins(&flaws.families).into_iter().filter(|_| flaws.judged > 0) {
+        let Some(age) = origin.age(today).filter(|age| *age > stale_days) else { continue };
+        let Origin { feed, family, .. } = &origin;
         let message = format!("the advisories for {} ({}) are {age} days old", escape(family), escape(feed));
-        let finding = Finding::new(&STALE, name.as_str(), Location::Image, message);
+        let finding = Finding::new(&STALE, format!("{feed}/{family}"), Location::Image, message);
         findings.push(finding.evidence("days", age).evidence("most", stale_days));
     }
     findings
 }
 
-/// Whether data of this family had a part in the report.
-fn is_used(family: &str, flaws: &Flaws) -> bool {
-    flaws.families.contains(family) || (["kev", "epss"].contains(&family) && flaws.judged > 0)
-}
-
 /// What a report says of the data and of what was not judged by them.
 pub fn data(inventory: &Inventory, flaws: &Flaws, catalogue: &Catalogue, today: Date) -> Value {
     let mut sources = Vec::new();
-    for (name, entry) in &catalogue.database().manifest().shards {
-        let (feed, family) = name.split_once('/').unwrap_or((name, ""));
-        if !is_used(family, flaws) {
-            continue;
-        }
+    for origin in catalogue.origins(&flaws.families) {
+        let Origin { feed, family, source, newest, confirmed, records } = &origin;
         let about = about::family(feed, family);
-        let age = entry.confirmed().map(|at| today.days_since(at.date()));
         sources.push(json!({
             "feed": feed,
             "family": family,
-            "source": entry.source,
-            "newest": entry.newest,
-            "fetched": entry.fetched.map(day),
-            "age_days": age,
-            "records": entry.records,
+            "source": source,
+            "newest": newest,
+            "confirmed": confirmed,
+            "age_days": origin.age(today),
+            "records": records,
             "coverage": about.coverage.as_str(),
             "licence": about.licence,
             "attribution": about.attribution,
@@ -206,10 +192,6 @@ pub fn data(inventory: &Inventory, flaws: &Flaws, catalogue: &Catalogue, today: 
         }
     }
     data
-}
-
-fn day(at: Timestamp) -> String {
-    at.date().to_string()
 }
 
 fn of_flaw(flaw: &Flaw, package: &Package) -> Finding {

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod cvss;
 pub mod distro;
+pub mod embedded;
 pub mod feed;
 pub mod finding;
 pub mod group;

@@ -72,6 +72,11 @@ impl Builder {
         self.records.len()
     }
 
+    /// The records that were taken, by id.
+    pub fn records(&self) -> impl Iterator<Item = &Advisory> {
+        self.records.values()
+    }
+
     /// Whether nothing was taken.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.facts.is_empty()

@@ -182,8 +182,9 @@ fn known(text: &str) -> Option<String> {
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: BTreeSet<&str> = known.collect();
     let lower = name.to_lowercase();
-    let near = nearest(name, known.iter().copied())
-        .or_else(|| known.iter().copied().find(|known| nearest(&lower, [known.to_lowercase().as_str()].into_iter()).is_some()));
+    let near = nearest(name, known.iter().copied()).or_else(|| {
+        known.iter().copied().find(|known| nearest(&lower, [known.to_lowercase().as_str()].into_iter()).is_some())
+    });
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("these are known: {}", known.into_iter().collect::<Vec<_>>().join(", ")),

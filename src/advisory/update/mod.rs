@@ -22,8 +22,8 @@ use crate::source::download::{Answer, Arrived, Validators};
 use crate::time::Timestamp;
 
 use super::feed::{Feed, Fetched, Sink};
-use super::store::{Builder, Database, Entry, Shard, Writer};
 use super::osv;
+use super::store::{Builder, Database, Entry, Shard, Writer};
 
 pub use bundle::{Exported, Target, export};
 pub use choice::Choice;
@@ -140,7 +140,11 @@ enum Got {
     Unchanged(Option<String>),
     Files(Files),
     /// Records that changed, each a file named by its id.
-    Changes { records: Vec<Fetched>, listed_etag: Option<String>, downloaded: u64 },
+    Changes {
+        records: Vec<Fetched>,
+        listed_etag: Option<String>,
+        downloaded: u64,
+    },
 }
 
 /// All that a feed wants for a family.
@@ -250,14 +254,15 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
         let is_first = got.files.is_empty();
         let known = job.old.as_ref().filter(|_| is_first).map(|old| Known {
             source: old.entry.source.clone(),
-            validators: Validators {
-                etag: old.entry.etag.clone(),
-                last_modified: old.entry.last_modified.clone(),
-            },
+            validators: Validators { etag: old.entry.etag.clone(), last_modified: old.entry.last_modified.clone() },
         });
         let known = known.unwrap_or_default();
-        let want =
-            Want { path: &wanted.path, known: &known, most: wanted.most, partial: Some(job.partial).filter(|_| is_first) };
+        let want = Want {
+            path: &wanted.path,
+            known: &known,
+            most: wanted.most,
+            partial: Some(job.partial).filter(|_| is_first),
+        };
         let got_one = match job.places.get(&want, job.arriving) {
             Err(error) if wanted.optional && error.kind == ErrorKind::NotFound => {
                 (Answer::Whole(Arrived::default()), String::new())
@@ -383,7 +388,13 @@ fn put_changes(
         newest: String::new(),
         fetched: Some(options.now),
         checked: Some(options.now),
-        refused: sink.refused.iter().map(|(id, _)| id.clone()).chain(old.entry.refused.iter().cloned()).take(100).collect(),
+        refused: sink
+            .refused
+            .iter()
+            .map(|(id, _)| id.clone())
+            .chain(old.entry.refused.iter().cloned())
+            .take(100)
+            .collect(),
         ..old.entry
     };
     (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -36,12 +36,17 @@ impl FromStr for Place {
     /// Reads what `--from` says.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |what: &str| {
-            Error::new(ErrorKind::Usage, format!("`--from {}` {what}", escape(text)))
-                .help("name a server (`https://host/path`), a folder, or an artifact in a registry (`oci:host/name:tag`)")
+            Error::new(ErrorKind::Usage, format!("`--from {}` {what}", escape(text))).help(
+                "name a server (`https://host/path`), a folder, or an artifact in a registry (`oci:host/name:tag`)",
+            )
         };
         if let Some(reference) = text.strip_prefix("oci:") {
             let reference = reference.trim_start_matches("//");
-            return if reference.is_empty() { Err(wrong("names no artifact")) } else { Ok(Self::Artifact(reference.into())) };
+            return if reference.is_empty() {
+                Err(wrong("names no artifact"))
+            } else {
+                Ok(Self::Artifact(reference.into()))
+            };
         }
         let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
         if lower.starts_with("https://") || lower.starts_with("http://") {

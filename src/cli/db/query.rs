@@ -45,7 +45,7 @@ pub(in crate::cli) struct CvssArguments {
 
 /// Answers `{"ecosystem","package","version"}` with the ids of the records that affect the version.
 pub(in crate::cli) fn matches(arguments: &MatchArguments) -> Result<()> {
-    let catalogue = arguments.place.catalogue()?;
+    let catalogue = arguments.place.catalogue()?.without_own();
     each_line(|line| {
         let question = Question {
             ecosystem: text(line, "ecosystem")?,

@@ -275,12 +275,15 @@ impl Transfer<'_> {
     fn explained(&self, failure: Failure) -> Failure {
         let Failure { mut error, kind } = failure;
         if !error.message.starts_with("cannot fetch") {
-            error.message = format!("cannot fetch {}: {}", self.what, error.message.replace("the registry", "the server"));
+            error.message =
+                format!("cannot fetch {}: {}", self.what, error.message.replace("the registry", "the server"));
         }
         let is_about_certificates = error.help.as_ref().is_some_and(|help| help.contains("--cacert"));
         error.help = Some(match error.kind {
             ErrorKind::NotFound => "check the address, or name another source with `--from`".to_owned(),
-            ErrorKind::Auth => "the server wants a login, or forbids this; name another source with `--from`".to_owned(),
+            ErrorKind::Auth => {
+                "the server wants a login, or forbids this; name another source with `--from`".to_owned()
+            }
             _ if is_about_certificates => "name the server's root certificate with `--cacert FILE`".to_owned(),
             _ => HELP.to_owned(),
         });
