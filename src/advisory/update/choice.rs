@@ -94,6 +94,9 @@ pub(super) fn tasks<'a>(
             let mut source = None;
             for text in names {
                 let mut found = known(text);
+                if found.is_none() && has_near(text) {
+                    return Err(unknown("ecosystem", text, Scheme::ecosystems()));
+                }
                 if found.is_none() {
                     let families = match &source {
                         Some(families) => families,
@@ -177,6 +180,12 @@ fn known(text: &str) -> Option<String> {
     let is_meant = |known: &&str| known.eq_ignore_ascii_case(family);
     let also = || ALSO.iter().find(|(name, _)| name.eq_ignore_ascii_case(family)).map(|(_, known)| *known);
     Scheme::ecosystems().chain(feeds).find(is_meant).or_else(also).map(str::to_owned)
+}
+
+/// Whether a name is a slip of one that careen knows itself, so that no server need be asked.
+fn has_near(text: &str) -> bool {
+    let family = name::split(text).0.to_lowercase();
+    Scheme::ecosystems().any(|known| nearest(&family, [known.to_lowercase().as_str()].into_iter()).is_some())
 }
 
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
