@@ -74,6 +74,18 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum DbCommand {
+    /// Bring data: of ecosystems, of everything, or of what an image needs
+    Update(Box<db::update::UpdateArguments>),
+    /// Say what data there are, and how old
+    Status(db::status::StatusArguments),
+    /// Read all data, and say what is damaged
+    Verify(db::status::VerifyArguments),
+    /// Take in what was brought by hand: exports, archives, records
+    Import(db::exchange::ImportArguments),
+    /// Write data out, for machines without a network
+    Export(db::exchange::ExportArguments),
+    /// Look for a record, a package, or what affects a version
+    Search(db::search::SearchArguments),
     /// Say which records affect a version of a package, line by line
     Match(db::query::MatchArguments),
     /// Say how versions are ordered, line by line
@@ -118,6 +130,12 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::Policy(PolicyCommand::Check { files }) => check_policies(&files),
         Command::Policy(PolicyCommand::Show { name }) => show_preset(&name),
+        Command::Db(DbCommand::Update(arguments)) => return db::update::run(&arguments),
+        Command::Db(DbCommand::Status(arguments)) => return db::ended(db::status::status(&arguments)),
+        Command::Db(DbCommand::Verify(arguments)) => return db::ended(db::status::verify(&arguments)),
+        Command::Db(DbCommand::Import(arguments)) => return db::exchange::import(&arguments),
+        Command::Db(DbCommand::Export(arguments)) => db::exchange::export(&arguments),
+        Command::Db(DbCommand::Search(arguments)) => db::search::run(&arguments),
         Command::Db(DbCommand::Match(arguments)) => db::query::matches(&arguments),
         Command::Db(DbCommand::Compare(arguments)) => db::query::compare(&arguments),
         Command::Db(DbCommand::Cvss(arguments)) => db::query::cvss(&arguments),
@@ -133,13 +151,15 @@ fn run(arguments: &[OsString]) -> Exit {
 
 /// Parses the command line. An empty variable of the environment is one that is not set.
 fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
-    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    let mut command = Arguments::command().mut_subcommands(|command| {
-        command.mut_args(|argument| match argument.get_env() {
+    fn without_empty(command: clap::Command) -> clap::Command {
+        let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        let command = command.mut_args(|argument| match argument.get_env() {
             Some(name) if is_empty(name) => argument.env(Resettable::Reset),
             _ => argument,
-        })
-    });
+        });
+        command.mut_subcommands(without_empty)
+    }
+    let mut command = Arguments::command().mut_subcommands(without_empty);
     let matches = command.try_get_matches_from_mut(targets_last(arguments))?;
     Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -231,13 +231,13 @@ pub(super) struct Judging<'a> {
 }
 
 /// Scans or surveys an image.
-type Look = dyn Fn(&dyn Source, &Request<'_>, &Options<'_>) -> Result<Vec<Report>>;
+type Look<'a> = dyn Fn(&dyn Source, &Request<'_>, &Options<'_>) -> Result<Vec<Report>> + 'a;
 
 /// What `look` makes of the images, judged by a policy on a day; without one by the default policy today.
 pub(super) fn reports(
     arguments: &TargetArguments,
     watcher: &Watcher,
-    look: &Look,
+    look: &Look<'_>,
     judged: Option<Judging<'_>>,
 ) -> Result<Vec<Report>> {
     let config = config(arguments)?;
@@ -338,6 +338,13 @@ fn limits_help() -> String {
         let _ = write!(help, "\n  {}={}: {}", limit.name, limit.value(&limits).replace(' ', ""), limit.about);
     }
     help
+}
+
+/// What files and artifacts are fetched with: the user's credentials for registries, and further root certificates.
+pub(super) fn access_to_fetch(cacert: Option<PathBuf>) -> Result<Access> {
+    let arguments = TargetArguments { cacert, ..TargetArguments::of(String::new()) };
+    let config = config(&arguments)?;
+    access(&arguments, config)
 }
 
 fn access(arguments: &TargetArguments, config: Config) -> Result<Access> {

@@ -16,11 +16,16 @@ use crate::scan::Watch;
 use crate::size::ByteSize;
 use crate::time::{Date, Timestamp};
 
-/// The day, in UTC.
+/// The time.
 #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
-pub(super) fn today() -> Date {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).date()
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// The day, in UTC.
+pub(super) fn today() -> Date {
+    now().date()
 }
 
 /// When to use colour.
@@ -75,6 +80,56 @@ pub(super) fn print_error(error: &Error) {
     }
     // nobody is left to tell when stderr is closed
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Shows how many bytes have come, and lines above that.
+pub(super) struct Meter {
+    bar: ProgressBar,
+    is_quiet: bool,
+}
+
+impl Meter {
+    /// Shows bytes if stderr is a terminal, and lines unless it shall be quiet.
+    pub(super) fn new(is_quiet: bool) -> Self {
+        let target = if !is_quiet && io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bytes} {bytes_per_sec}") {
+            bar.set_style(style);
+        }
+        Self { bar, is_quiet }
+    }
+
+    /// So many bytes more have come.
+    pub(super) fn add(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    /// What is going on.
+    pub(super) fn tell(&self, what: String) {
+        self.bar.set_message(what);
+    }
+
+    /// Writes lines that stay, unless it is quiet.
+    pub(super) fn line(&self, text: &str) {
+        if !self.is_quiet {
+            // nobody is left to tell when stderr is closed
+            self.bar.suspend(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
+        }
+    }
+
+    /// Shows an error, which is never left out.
+    pub(super) fn error(&self, error: &Error) {
+        self.bar.suspend(|| print_error(error));
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Watches a scan: a bar on a terminal, and the time of each stage.

@@ -59,6 +59,7 @@ mod yarn_pnp;
 use crate::collect::Collector;
 
 pub use page::page;
+pub use purl::{Named, named};
 
 /// All package collectors, in the order in which they assemble: what the system is, then its own
 /// packages, then the others, and last who owns whom.

@@ -102,6 +102,45 @@ pub(super) fn read(text: &str) -> Option<PackageFact> {
     })
 }
 
+/// A package as a purl names it, for whoever looks something up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// What kind.
+    pub ecosystem: &'static Ecosystem,
+    /// As its manager spells it.
+    pub name: String,
+    /// Empty where the purl has none.
+    pub version: String,
+    /// Of packages of a system the distribution: the purl's namespace.
+    pub vendor: String,
+    /// What the qualifier `distro` says: `debian-12`.
+    pub distro: String,
+    /// The source package, and its version where that is another.
+    pub source: Option<(String, String)>,
+}
+
+/// The package that a purl names. `None` for what is no purl, or of a type that nobody knows.
+pub fn named(text: &str) -> Option<Named> {
+    let purl = PackageUrl::from_str(text).ok()?;
+    let version = purl.version().unwrap_or_default().to_owned();
+    let with_version = if version.is_empty() { purl.clone().with_version("0").ok()?.to_string() } else { text.to_owned() };
+    let fact = read(&with_version)?;
+    let qualifier = |key: &str| purl.qualifiers().get(key).map(|value| value.to_string()).unwrap_or_default();
+    let upstream = qualifier("upstream");
+    let source = (!upstream.is_empty()).then(|| match upstream.rsplit_once('@') {
+        Some((name, version)) => (name.to_owned(), version.to_owned()),
+        None => (upstream.clone(), version.clone()),
+    });
+    Some(Named {
+        ecosystem: fact.ecosystem?,
+        name: fact.name,
+        version,
+        vendor: purl.namespace().unwrap_or_default().to_owned(),
+        distro: qualifier("distro"),
+        source,
+    })
+}
+
 /// The purl of a package that knows no distribution.
 ///
 /// What is before the last `/` of a name is its namespace (`@scope/name`, `github.com/a/b`, `vendor/name`), and so

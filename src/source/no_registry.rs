@@ -57,3 +57,43 @@ pub mod download {
         crate::escape::escape(url)
     }
 }
+
+/// Says that there are no artifacts.
+pub mod artifact {
+    use std::io::Read;
+
+    use crate::error::{Error, ErrorKind, Result};
+
+    use super::super::Access;
+
+    /// Never made.
+    #[derive(Debug)]
+    pub struct Artifact(());
+
+    /// Never made.
+    #[derive(Debug, Clone)]
+    pub struct ArtifactFile {
+        /// Its name.
+        pub name: String,
+        /// Bytes of it.
+        pub size: u64,
+    }
+
+    impl Artifact {
+        /// An error that says what this build can do.
+        pub fn open(_: &str, _: &Access) -> Result<Self> {
+            Err(Error::new(ErrorKind::Usage, "this build of careen knows no registries")
+                .help("import an export with `careen db import FILE`, or build with `--features registry`"))
+        }
+
+        /// None.
+        pub fn files(&self) -> &[ArtifactFile] {
+            &[]
+        }
+
+        /// Never called: there is none of these.
+        pub fn read(&self, _: &ArtifactFile) -> Result<Box<dyn Read + Send>> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! names any more go when they are a day old.
 
 mod build;
+mod bundle;
 mod manifest;
 mod sealed;
 mod shard;
@@ -20,6 +21,7 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 
 pub use build::{Builder, Built};
+pub use bundle::{MAGIC as BUNDLE_MAGIC, read_bundle, write_bundle};
 pub use manifest::{Entry, FORMAT, Manifest};
 pub use shard::Shard;
 pub use write::{Writer, hash};
@@ -75,6 +77,12 @@ impl Database {
         Ok(Some(shard))
     }
 
+    /// Reads the data of one feed for one family whole, each value of it, and compares what the manifest says.
+    pub fn verify(&self, name: &str) -> Result<()> {
+        let Some(entry) = self.manifest.shards.get(name) else { return Ok(()) };
+        verify(&self.folder.join(&entry.file), entry)
+    }
+
     /// All data for a family, in the order of the feeds' ids, with these.
     pub fn of_family(&self, family: &str) -> Result<Vec<(String, Rc<Shard>)>> {
         let feeds: Vec<String> = self.manifest.of_family(family).map(|(feed, _)| feed.to_owned()).collect();
@@ -86,6 +94,29 @@ impl Database {
         }
         Ok(shards)
     }
+}
+
+/// Reads a file whole, each value of it, and compares what is known of it.
+pub fn verify(path: &Path, entry: &Entry) -> Result<()> {
+    let damaged = |why: &str| shard::damaged(&path.display().to_string(), &why);
+    let (sha256, size) = hash(path).map_err(|error| damaged(&error.to_string()))?;
+    if size != entry.size {
+        return Err(damaged("it has another length than the list says"));
+    }
+    if sha256 != entry.sha256 {
+        return Err(damaged("its SHA-256 is not the one that the list says"));
+    }
+    let shard = Shard::open(path, entry.seal)?;
+    shard.for_each_record(&mut |_| Ok(()))?;
+    let mut packages = 0_u64;
+    shard.for_each_package(&mut |_, _, _| {
+        packages = packages.saturating_add(1);
+        Ok(())
+    })?;
+    if packages != entry.packages {
+        return Err(damaged("it has another number of packages than the list says"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

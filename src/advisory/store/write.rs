@@ -79,6 +79,11 @@ impl Writer {
         &mut self.manifest
     }
 
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A name for a file that vanishes unless it is renamed; nobody else uses it.
     pub fn temporary(&self, name: &str) -> PathBuf {
         self.folder.join(TEMPORARY).join(name.replace('/', "-"))

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
-use crate::inventory::Inventory;
 use crate::nearest::nearest;
 use crate::source::download::Answer;
 use crate::version::Scheme;
@@ -95,6 +94,9 @@ pub(super) fn tasks<'a>(
             let mut source = None;
             for text in names {
                 let mut found = known(text);
+                if found.is_none() && has_near(text) {
+                    return Err(unknown("ecosystem", text, Scheme::ecosystems()));
+                }
                 if found.is_none() {
                     let families = match &source {
                         Some(families) => families,
@@ -164,7 +166,7 @@ fn listed(places: &Places<'_>, arriving: &(dyn Fn(u64) + Sync)) -> Result<BTreeS
 }
 
 /// Whether a name can stand in paths. Releases, which some sources list as well, are parts of their families.
-fn is_family(name: &str) -> bool {
+pub(super) fn is_family(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+'))
@@ -180,6 +182,12 @@ fn known(text: &str) -> Option<String> {
     Scheme::ecosystems().chain(feeds).find(is_meant).or_else(also).map(str::to_owned)
 }
 
+/// Whether a name is a slip of one that careen knows itself, so that no server need be asked.
+fn has_near(text: &str) -> bool {
+    let family = name::split(text).0.to_lowercase();
+    Scheme::ecosystems().any(|known| nearest(&family, [known.to_lowercase().as_str()].into_iter()).is_some())
+}
+
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: BTreeSet<&str> = known.collect();
     let lower = name.to_lowercase();
@@ -191,59 +199,6 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
         None => format!("these are known: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     };
     Error::new(ErrorKind::Usage, format!("there is no {kind} `{}`", escape(name))).help(help)
-}
-
-/// The families that an image needs data of: its distribution's, and those of its packages.
-pub fn families_of(inventory: &Inventory) -> BTreeSet<String> {
-    /// By `ID` of `os-release`.
-    const DISTRIBUTIONS: &[(&str, &str)] = &[
-        ("almalinux", "AlmaLinux"),
-        ("alpaquita", "Alpaquita"),
-        ("alpine", "Alpine"),
-        ("amzn", "Amazon Linux"),
-        ("azurelinux", "Azure Linux"),
-        ("centos", "Red Hat"),
-        ("chainguard", "Chainguard"),
-        ("debian", "Debian"),
-        ("echo", "Echo"),
-        ("mageia", "Mageia"),
-        ("mariner", "Azure Linux"),
-        ("minimos", "MinimOS"),
-        ("ol", "Oracle Linux"),
-        ("openeuler", "openEuler"),
-        ("opensuse-leap", "openSUSE"),
-        ("opensuse-tumbleweed", "openSUSE"),
-        ("photon", "Photon OS"),
-        ("rhel", "Red Hat"),
-        ("rocky", "Rocky Linux"),
-        ("sles", "SUSE"),
-        ("ubuntu", "Ubuntu"),
-        ("wolfi", "Wolfi"),
-    ];
-    /// By type of purl.
-    const LANGUAGES: &[(&str, &str)] = &[
-        ("bitnami", "Bitnami"),
-        ("cargo", CRATES),
-        ("composer", "Packagist"),
-        ("gem", "RubyGems"),
-        ("golang", "Go"),
-        ("hex", "Hex"),
-        ("julia", "Julia"),
-        ("maven", "Maven"),
-        ("npm", "npm"),
-        ("nuget", "NuGet"),
-        ("pub", "Pub"),
-        ("pypi", "PyPI"),
-        ("swift", "SwiftURL"),
-    ];
-    let find = |table: &[(&str, &'static str)], key: &str| {
-        table.iter().find(|(known, _)| *known == key).map(|(_, family)| (*family).to_owned())
-    };
-    let distribution = inventory.distro.as_ref().and_then(|distro| {
-        find(DISTRIBUTIONS, &distro.id).or_else(|| distro.id_like.iter().find_map(|id| find(DISTRIBUTIONS, id)))
-    });
-    let languages = inventory.packages.iter().filter_map(|package| find(LANGUAGES, package.ecosystem.purl_type));
-    distribution.into_iter().chain(languages).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod bundle;
 mod changes;
 mod choice;
+mod import;
 mod place;
 mod records;
 
@@ -23,10 +25,13 @@ use super::feed::{Feed, Fetched, Sink};
 use super::osv;
 use super::store::{Builder, Database, Entry, Shard, Writer};
 
-pub use choice::{Choice, families_of};
+pub use bundle::{Exported, Target, export};
+pub use choice::Choice;
+pub use import::{ImportOptions, LOCAL, import};
 pub use place::{Net, Place};
 pub use records::records;
 
+use bundle::Export;
 use place::{Known, Places, Want};
 
 /// How long another writer is waited for.
@@ -91,6 +96,12 @@ pub struct Done {
     pub refused_count: usize,
 }
 
+impl Done {
+    fn new(name: &str, end: End, entry: Option<Entry>) -> Self {
+        Self { name: name.to_owned(), end, entry, downloaded: 0, refused: Vec::new(), refused_count: 0 }
+    }
+}
+
 /// How it ended.
 #[derive(Debug)]
 pub enum End {
@@ -152,7 +163,23 @@ struct Files {
 pub fn update(options: &Options<'_>, watch: &dyn Watch) -> Result<Vec<Done>> {
     let mut writer = Writer::open(options.folder, PATIENCE, &mut || watch.waiting())?;
     let arriving = |bytes| watch.arriving(bytes);
-    let given = Places::new(options.places.to_vec(), options.net);
+    let mut places = options.places.to_vec();
+    let mut failed = None;
+    // exports come ready made, so whoever names one first wants nothing of the others
+    while let Some(export) = places.first().and_then(|place| export_of(place, options)) {
+        let taken = export.and_then(|export| {
+            bundle::take_in(&mut writer, &export, &options.choice, !options.force, watch)
+        });
+        match taken {
+            Ok(done) => return Ok(done),
+            Err(error) => failed = Some(failed.unwrap_or(error)),
+        }
+        places.remove(0);
+    }
+    if let Some(error) = failed.filter(|_| places.is_empty()) {
+        return Err(error);
+    }
+    let given = Places::new(places, options.net);
     let tasks = choice::tasks(options, &given, writer.manifest(), &arriving)?;
     watch.begin(tasks.len());
     let mut done = Vec::new();
@@ -196,6 +223,15 @@ pub fn update(options: &Options<'_>, watch: &dyn Watch) -> Result<Vec<Done>> {
     writer.commit()?;
     done.sort_by_key(|(index, _)| *index);
     Ok(done.into_iter().map(|(_, done)| done).collect())
+}
+
+/// The export that a place is, or leads to.
+fn export_of(place: &Place, options: &Options<'_>) -> Option<Result<Export>> {
+    match place {
+        Place::Artifact(reference) => Some(Export::of_reference(reference, options.net.access())),
+        Place::Folder(folder) if Export::is_in(folder) => Some(Ok(Export::Folder(folder.clone()))),
+        _ => None,
+    }
 }
 
 /// What is there, if it can be opened.
@@ -257,14 +293,7 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
 /// Compiles what was fetched and puts it in place.
 fn take(writer: &mut Writer, options: &Options<'_>, task: &choice::Task<'_>, got: Result<Got>) -> Done {
     let before = writer.manifest().shards.get(&task.name).cloned();
-    let mut done = Done {
-        name: task.name.clone(),
-        end: End::Unchanged,
-        entry: before.clone(),
-        downloaded: 0,
-        refused: Vec::new(),
-        refused_count: 0,
-    };
+    let mut done = Done::new(&task.name, End::Unchanged, before.clone());
     let end = got.and_then(|got| match got {
         Got::Unchanged(listed_etag) => {
             if let Some(entry) = writer.manifest().shards.get_mut(&task.name) {

@@ -6,6 +6,7 @@
 //! above it, nothing is asynchronous and nothing knows HTTP.
 
 mod address;
+pub mod artifact;
 mod auth;
 mod blob;
 mod connection;

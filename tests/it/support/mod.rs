@@ -4,4 +4,5 @@ pub(crate) mod image;
 pub(crate) mod layout;
 pub(crate) mod raw;
 pub(crate) mod run;
+pub(crate) mod server;
 pub(crate) mod token;
