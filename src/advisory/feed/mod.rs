@@ -7,6 +7,7 @@ pub mod about;
 mod epss;
 mod kev;
 mod osv;
+mod rustsec;
 #[cfg(test)]
 mod testing;
 
@@ -16,7 +17,7 @@ use super::record::Advisory;
 use super::store::Builder;
 
 /// All feeds, sorted by id.
-pub static FEEDS: &[&dyn Feed] = &[&epss::Scores, &kev::Kev, &osv::Osv];
+pub static FEEDS: &[&dyn Feed] = &[&epss::Scores, &kev::Kev, &osv::Osv, &rustsec::RustSec];
 
 /// Refused records that are named; those beyond are counted.
 pub const MOST_REFUSED: usize = 100;
