@@ -4,10 +4,15 @@
 //! fetches nor writes: `update` does, for all of them.
 
 pub mod about;
+mod amazon;
+mod debian_tracker;
 mod epss;
 mod kev;
+mod oracle;
 mod osv;
+mod redhat_csaf;
 mod rustsec;
+mod secdb;
 #[cfg(test)]
 mod testing;
 
@@ -17,7 +22,19 @@ use super::record::Advisory;
 use super::store::Builder;
 
 /// All feeds, sorted by id.
-pub static FEEDS: &[&dyn Feed] = &[&epss::Scores, &kev::Kev, &osv::Osv, &rustsec::RustSec];
+pub static FEEDS: &[&dyn Feed] = &[
+    &secdb::ALPINE,
+    &amazon::Amazon,
+    &secdb::CHAINGUARD,
+    &debian_tracker::DebianTracker,
+    &epss::Scores,
+    &kev::Kev,
+    &oracle::Oracle,
+    &osv::Osv,
+    &redhat_csaf::RedHatCsaf,
+    &rustsec::RustSec,
+    &secdb::WOLFI,
+];
 
 /// Refused records that are named; those beyond are counted.
 pub const MOST_REFUSED: usize = 100;
