@@ -6,7 +6,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -14,9 +14,9 @@ use crate::format::decompress::{Compressed, inflate};
 use crate::format::xml::{Met, attribute, walk};
 
 use super::super::osv::is_id;
-use super::super::record::{Advisory, Affected, Event, Facts, Range, Versions};
+use super::super::record::{Advisory, Affected, Event, Range, Versions};
 use super::super::risk::is_cve;
-use super::{Feed, Fetched, Sink, Wanted, broken};
+use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
 
 /// Releases and their lists of mirrors.
 const RELEASES: &[(&str, &str)] =
@@ -186,8 +186,8 @@ struct Notice {
     updated: Option<String>,
     flaws: Vec<String>,
     links: Vec<String>,
-    /// Architectures by name and version.
-    packages: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Names and versions that mend; they are the same for all architectures, of which a repository may list its own only.
+    packages: BTreeSet<(String, String)>,
     is_too_large: bool,
 }
 
@@ -215,8 +215,9 @@ impl Notice {
                     return;
                 };
                 let epoch = attribute("epoch").unwrap_or_else(|| "0".into());
-                let architectures = self.packages.entry((name, format!("{epoch}:{version}-{release}"))).or_default();
-                architectures.extend(attribute("arch"));
+                if !is_for_debuggers(&name) {
+                    self.packages.insert((name, format!("{epoch}:{version}-{release}")));
+                }
             }
             _ => {}
         }
@@ -239,15 +240,9 @@ impl Notice {
             return Err(format!("it has more than {PACKAGES} packages or {REFERENCES} references"));
         }
         let ecosystem = format!("Amazon Linux:{release}");
-        let affected = self.packages.into_iter().map(|((name, fixed), architectures)| {
+        let affected = self.packages.into_iter().map(|(name, fixed)| {
             let events = vec![Event::Introduced("0".into()), Event::Fixed(fixed)];
-            let architectures =
-                if architectures.contains("noarch") { Vec::new() } else { architectures.into_iter().collect() };
-            let versions = Versions {
-                ranges: vec![Range { is_semantic: false, events }],
-                facts: Facts { architectures, ..Facts::default() },
-                ..Versions::default()
-            };
+            let versions = Versions { ranges: vec![Range { is_semantic: false, events }], ..Versions::default() };
             Affected { ecosystem: ecosystem.clone(), name, versions }
         });
         let affected: Vec<Affected> = affected.collect();
@@ -273,13 +268,6 @@ impl Notice {
 fn minute(text: &str) -> String {
     let parts = text.split_once(' ').filter(|(_, time)| time.len() == 5);
     parts.map_or_else(|| text.to_owned(), |(day, time)| format!("{day}T{time}:00Z"))
-}
-
-/// `IMPORTANT` and `important` as `Important`.
-pub(super) fn capitalised(word: &str) -> String {
-    let mut chars = word.chars();
-    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
-    first + &chars.as_str().to_lowercase()
 }
 
 #[cfg(test)]
@@ -341,9 +329,8 @@ mod tests {
         assert_eq!(posting.id, "ALAS2023-2026-001");
         let events = [Event::Introduced("0".into()), Event::Fixed("0:8.2204.0-3.amzn2023.0.2".into())];
         assert_eq!(posting.versions.ranges[0].events, events);
-        assert_eq!(posting.versions.facts.architectures, ["aarch64", "x86_64"]);
-        let postings = shard.postings("2023", "some-daemon-doc").expect("reads");
-        assert_eq!(postings[0].versions.facts.architectures, [""; 0]);
+        assert_eq!(shard.postings("2023", "some-daemon-doc").expect("reads").len(), 1);
+        assert_eq!(shard.postings("2023", "some-daemon-debuginfo").expect("reads"), []);
         let record = shard.record("ALAS2023-2026-001").expect("reads").expect("is there");
         assert_eq!((record.label.as_deref(), record.modified.as_str()), (Some("Important"), "2026-02-22T23:22:00Z"));
         assert_eq!(record.upstream, ["CVE-2026-0001", "CVE-2026-0002"]);
@@ -389,7 +376,7 @@ mod tests {
         }
         let escape = index("").replace("repodata/updateinfo", "../../updateinfo");
         assert_eq!(updateinfo(escape.as_bytes()), None);
-        assert_eq!(updateinfo(index("")[..60].as_bytes()), None);
+        assert_eq!(updateinfo(&index("").as_bytes()[..60]), None);
     }
 
     #[test]

@@ -113,6 +113,18 @@ pub fn feed(id: &str) -> Option<&'static dyn Feed> {
     FEEDS.iter().copied().find(|feed| feed.id() == id)
 }
 
+/// Whether a package holds nothing but what debuggers read: no program that could have a flaw.
+fn is_for_debuggers(name: &str) -> bool {
+    name.ends_with("-debuginfo") || name.ends_with("-debugsource") || name.contains("-debuginfo-common")
+}
+
+/// A word for how grave a flaw is, `IMPORTANT` or `important`, as `Important`.
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + &chars.as_str().to_lowercase()
+}
+
 /// The error for a file of a feed of which nothing can be made.
 fn broken(file: &Fetched, what: impl Into<String>) -> Error {
     Error::malformed(what)

@@ -15,8 +15,7 @@ use crate::format::xml::{Met, attribute, walk};
 use super::super::osv::is_id;
 use super::super::record::{Advisory, Affected, Event, Facts, Range, Versions};
 use super::super::risk::is_cve;
-use super::amazon::capitalised;
-use super::{Feed, Fetched, Sink, Wanted, broken};
+use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
 
 /// The document's name in a mirror.
 const FILE: &str = "com.oracle.elsa-all.xml.bz2";
@@ -96,7 +95,9 @@ fn read(file: &Fetched, text: &[u8], sink: &mut Sink) -> Result<()> {
         return Err(broken(file, "the errata of Oracle Linux hold none"));
     }
     sink.as_of = as_of.map(|time| if time.ends_with('Z') { time } else { format!("{time}Z") });
-    records.into_values().for_each(|advisory| sink.add(advisory));
+    for advisory in records.into_values() {
+        sink.add(advisory);
+    }
     Ok(())
 }
 
@@ -162,7 +163,7 @@ impl Definition {
         match path.last().map(String::as_str) {
             Some("title") => text.clone_into(&mut self.title),
             Some("severity") => {
-                self.severity = Some(capitalised(text)).filter(|word| !matches!(word.as_str(), "N/a" | "None" | ""))
+                self.severity = Some(capitalised(text)).filter(|word| !matches!(word.as_str(), "N/a" | "None" | ""));
             }
             Some("platform") => self.releases.extend(text.strip_prefix("Oracle Linux ").map(str::to_owned)),
             Some("criteria") => {
@@ -234,7 +235,7 @@ impl Group {
     fn take(&mut self, comment: &str) {
         if let Some((name, fixed)) = comment.split_once(" is earlier than ") {
             let (name, fixed) = (name.trim().to_owned(), fixed.trim().to_owned());
-            if !name.is_empty() && !fixed.is_empty() {
+            if !name.is_empty() && !fixed.is_empty() && !is_for_debuggers(&name) {
                 self.found.push(Found { name, fixed, release: None, architecture: None, module: None });
             }
         } else if let Some(architecture) = comment.strip_prefix("Oracle Linux arch is ") {
@@ -277,7 +278,7 @@ mod tests {
         for bytes in [DOCUMENT.as_bytes().to_vec(), deflate(Compressed::Bzip2, DOCUMENT.as_bytes())] {
             let mut sink = fresh("Oracle Linux");
             Oracle.read("Oracle Linux", &[Fetched { path: FILE.into(), bytes }], &mut sink).expect("reads");
-            assert_eq!(sink.refused, [("".into(), "it has no id, or one with odd characters".into())]);
+            assert_eq!(sink.refused, [(String::new(), "it has no id, or one with odd characters".into())]);
             assert_eq!(sink.as_of.as_deref(), Some("2026-08-21T00:00:00Z"));
             let shard = read_back("oracle/Oracle Linux", sink);
             assert_eq!(shard.releases().iter().collect::<Vec<_>>(), ["8", "9"]);

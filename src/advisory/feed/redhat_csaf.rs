@@ -19,8 +19,7 @@ use crate::limit::Limits;
 
 use super::super::record::{Advisory, Affected, Event, Facts, Range, Rating, RatingKind, Versions};
 use super::super::risk::is_cve;
-use super::amazon::capitalised;
-use super::{Feed, Fetched, Sink, Wanted, broken};
+use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
 
 /// The file that names the newest archive.
 const LATEST: &str = "archive_latest.txt";
@@ -153,8 +152,8 @@ fn take(path: &str, bytes: &[u8], sink: &mut Sink) {
 
 #[derive(Deserialize)]
 struct Document<'a> {
-    #[serde(borrow)]
-    document: Head<'a>,
+    #[serde(borrow, rename = "document")]
+    head: Head<'a>,
     #[serde(borrow, default)]
     product_tree: Tree<'a>,
     #[serde(borrow, default)]
@@ -308,8 +307,8 @@ fn parse(bytes: &[u8]) -> Result<Vec<Advisory>, String> {
     let document: Document<'_> =
         serde_json::from_slice(bytes).map_err(|error| format!("it cannot be read: {error}"))?;
     let products = Products::of(&document.product_tree);
-    let impact = document.document.aggregate_severity.as_ref().map(|severity| capitalised(&severity.text));
-    let tracking = &document.document.tracking;
+    let impact = document.head.aggregate_severity.as_ref().map(|severity| capitalised(&severity.text));
+    let tracking = &document.head.tracking;
     let mut advisories = Vec::with_capacity(document.vulnerabilities.len());
     for flaw in document.vulnerabilities {
         let id = flaw.cve.as_deref().filter(|id| is_cve(id)).ok_or("it has a flaw without a CVE id")?;
@@ -457,7 +456,12 @@ impl<'a> Products<'a> {
         let release = cpe.strip_prefix("cpe:/o:redhat:").or_else(|| cpe.strip_prefix("cpe:/a:redhat:"))?;
         let is_system = ["enterprise_linux:", "rhel_"].iter().any(|start| release.starts_with(start));
         // a module as a whole is no package
-        if !is_system || purl.kind != "rpm" && module.is_none() || purl.name.is_empty() || purl.is_whole_module {
+        if !is_system
+            || purl.kind != "rpm" && module.is_none()
+            || purl.name.is_empty()
+            || purl.is_whole_module
+            || is_for_debuggers(&purl.name)
+        {
             return None;
         }
         let fixed = purl.version.map(|version| format!("{}:{version}", purl.epoch.as_deref().unwrap_or("0")));

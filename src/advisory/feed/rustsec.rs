@@ -1,7 +1,7 @@
-//! The RustSec database as it is kept: a Markdown file with a TOML head for each advisory, in a tar archive or as
+//! The `RustSec` database as it is kept: a Markdown file with a TOML head for each advisory, in a tar archive or as
 //! single files.
 //!
-//! Source: the format that the RustSec advisory database describes in its README. Each file is read by itself, so
+//! Source: the format that the `RustSec` advisory database describes in its README. Each file is read by itself, so
 //! that a broken one costs no other.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -36,7 +36,7 @@ const MOST: usize = 100_000;
 /// The archive's name in a mirror.
 const FILE: &str = "advisory-db.tar.gz";
 
-/// The RustSec database.
+/// The `RustSec` database.
 pub(super) struct RustSec;
 
 impl Feed for RustSec {
@@ -101,7 +101,8 @@ fn read_archive(file: &Fetched, sink: &mut Sink) -> Result<()> {
 fn is_advisory(path: &str) -> bool {
     let mut parts = path.rsplit('/');
     let (file, _, collection) = (parts.next(), parts.next(), parts.next());
-    collection == Some("crates") && file.is_some_and(|file| file.ends_with(".md"))
+    collection == Some("crates")
+        && file.and_then(|file| file.rsplit_once('.')).is_some_and(|(_, ending)| ending == "md")
 }
 
 /// Reads a file if it is of an advisory.
@@ -164,7 +165,7 @@ fn to_osv(advisory: &rustsec::Advisory) -> Value {
             "package": { "ecosystem": name::CRATES, "name": about.package.as_str() },
             "ranges": [{ "type": "SEMVER", "events": events }],
             "ecosystem_specific": { "affects": { "os": systems, "arch": architectures } },
-            "database_specific": { "informational": about.informational.as_ref().map(|word| word.as_str()) },
+            "database_specific": { "informational": about.informational.as_ref().map(rustsec::advisory::Informational::as_str) },
         }],
         "references": references.collect::<Vec<_>>(),
     })
