@@ -169,7 +169,8 @@ fn families(of_distributions: bool) -> String {
             let scheme = name::scheme(&family.name);
             let is_distribution = matches!(scheme, Some(Scheme::Dpkg | Scheme::Rpm | Scheme::Apk) | None);
             if is_distribution == of_distributions {
-                let (name, feed, coverage) = (&family.name, &about.id, family.coverage.as_str());
+                let name = if family.name == name::CRATES { "Rust's crates" } else { &family.name };
+                let (feed, coverage) = (&about.id, family.coverage.as_str());
                 let exported = if family.exported { "yes" } else { "no" };
                 let row = format!(
                     "| {name} | `{feed}` | {coverage} | {} | {} | {exported} |\n",
