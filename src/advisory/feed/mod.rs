@@ -131,3 +131,30 @@ fn broken(file: &Fetched, what: impl Into<String>) -> Error {
         .at(crate::escape::escape(&file.path))
         .help("fetch it again; the data there were before can still be used")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads what a mirror has of the feeds that are one file: `CAREEN_ADVISORIES=… cargo test --lib -- --ignored real_files`.
+    #[test]
+    #[ignore = "needs a folder with the feeds' files"]
+    fn real_files_are_read_without_complaint() {
+        let mirror = std::path::PathBuf::from(std::env::var_os("CAREEN_ADVISORIES").expect("names a folder"));
+        let mut seen = 0;
+        for feed in FEEDS {
+            for family in feed.families() {
+                let Some(wanted) = feed.next(family, &[]) else { continue };
+                let Ok(bytes) = std::fs::read(mirror.join(about::about(feed.id()).mirrored(&wanted.path))) else {
+                    continue;
+                };
+                let mut sink = Sink::new(family);
+                feed.read(family, &[Fetched { path: wanted.path, bytes }], &mut sink).expect("reads");
+                assert_eq!(sink.refused, [], "{}", feed.id());
+                assert!(sink.as_of.is_some() || !sink.builder.is_empty(), "{}", feed.id());
+                seen += 1;
+            }
+        }
+        assert!(seen > 0, "the folder has a file of some feed");
+    }
+}
