@@ -53,7 +53,6 @@ mod testing;
 mod text;
 mod unread;
 mod wordpress;
-mod xml;
 mod yarn_pnp;
 
 use crate::collect::Collector;
