@@ -2,6 +2,7 @@
 //!
 //! See `docs/ARCHITECTURE.md` for how data flows and which module may know which.
 
+pub mod advisory;
 pub mod check;
 pub mod cli;
 pub mod collect;

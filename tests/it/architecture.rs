@@ -11,7 +11,7 @@ const RANKS: &[&[&str]] = &[
     &["scan", "output"],
     &["report"],
     &["policy"],
-    &["check", "package", "secret", "pass"],
+    &["advisory", "check", "package", "secret", "pass"],
     &["collect", "finding"],
     &["inventory", "source"],
     &["tree"],
