@@ -167,7 +167,7 @@ mod tests {
             "pkg:",
             "pkg:npm",
             "pkg:npm/",
-            "pkg:/x/y",
+            "pkg:/x",
             "npm/x",
             "pkg:npm/a%",
             "pkg:npm/a%f",

@@ -72,6 +72,10 @@ impl Vers {
         if same().any(|comparator| matches!(comparator, Comparator::Is | Comparator::UpTo | Comparator::From)) {
             return true;
         }
+        // what is left of these comparators stops short of its bound
+        if same().next().is_some() {
+            return false;
+        }
         let ends: Vec<&(Comparator, Version)> = self
             .bounds
             .iter()
