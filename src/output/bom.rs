@@ -219,12 +219,17 @@ fn references(packages: &[Package], prefix: &str) -> Vec<String> {
 
 /// The purl, surely without blanks and control characters, which no purl has.
 pub(super) fn purl(package: &Package) -> String {
+    clean_purl(&package.purl)
+}
+
+/// The same of a purl alone.
+pub(super) fn clean_purl(purl: &str) -> String {
     let is_odd = |c: char| c.is_whitespace() || c.is_control();
-    if !package.purl.contains(is_odd) {
-        return package.purl.clone();
+    if !purl.contains(is_odd) {
+        return purl.to_owned();
     }
-    let mut clean = String::with_capacity(package.purl.len());
-    for c in package.purl.chars() {
+    let mut clean = String::with_capacity(purl.len());
+    for c in purl.chars() {
         if is_odd(c) {
             let mut bytes = [0; 4];
             clean.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")));

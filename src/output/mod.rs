@@ -4,6 +4,7 @@ mod bom;
 mod columns;
 mod cyclonedx;
 mod json;
+mod openvex;
 mod sarif;
 mod spdx2;
 mod spdx3;
@@ -51,6 +52,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &cyclonedx::V1_6,
     &cyclonedx::V1_7,
     &json::Json,
+    &openvex::OpenVex,
     &sarif::SarifLog,
     &spdx2::Spdx,
     &spdx3::Spdx3,
