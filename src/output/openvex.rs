@@ -161,9 +161,10 @@ fn said(judged: &Judged) -> (Status, Said) {
     if let Some(waiver) = &judged.waiver {
         let mut said = words(Status::NotAffected);
         let (label, rest) = waiver.reason.split_once(':').unwrap_or(("", &waiver.reason));
-        match JUSTIFICATIONS.contains(&label.trim()) {
-            true => give_reason(&mut said, Some(label.trim()), Some(rest.trim())),
-            false => give_reason(&mut said, None, Some(&waiver.reason)),
+        if JUSTIFICATIONS.contains(&label.trim()) {
+            give_reason(&mut said, Some(label.trim()), Some(rest.trim()));
+        } else {
+            give_reason(&mut said, None, Some(&waiver.reason));
         }
         return (Status::NotAffected, said);
     }
@@ -263,7 +264,7 @@ mod tests {
     const OPENSSL: &str = "pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12";
     const SIX: &str = "pkg:pypi/six@1.16.0";
 
-    fn flaw(id: &str, purl: &str, evidence: Value, waiver: Option<&str>) -> Judged {
+    fn flaw(id: &str, purl: &str, evidence: &Value, waiver: Option<&str>) -> Judged {
         let location = Location::Package { purl: purl.into(), path: ImagePath::from("a"), layer: 0 };
         let mut finding = Finding::new(&VULNERABLE, id, location, "has a flaw");
         for (key, value) in evidence.as_object().cloned().unwrap_or_default() {
@@ -347,7 +348,7 @@ mod tests {
             ),
         ];
         for (evidence, waiver, expected) in cases {
-            let report = with(vec![flaw("CVE-1", OPENSSL, evidence.clone(), waiver)]);
+            let report = with(vec![flaw("CVE-1", OPENSSL, &evidence, waiver)]);
             let document = rendered(&[report]);
             let statement = &document["statements"][0];
             for (key, value) in expected.as_object().expect("an object") {
@@ -361,7 +362,7 @@ mod tests {
     #[test]
     fn the_image_is_the_product_and_the_package_its_part() {
         let ids = json!({"ids": ["GHSA-1", "CVE-1", "CVE-1"]});
-        let report = with(vec![flaw("CVE-1", OPENSSL, ids, None)]);
+        let report = with(vec![flaw("CVE-1", OPENSSL, &ids, None)]);
         let digest = report.target.digest.clone().expect("a digest");
         let statement = rendered(&[report])["statements"][0].take();
         assert_eq!(statement["vulnerability"], json!({"name": "CVE-1", "aliases": ["GHSA-1"]}));
@@ -401,11 +402,11 @@ mod tests {
     fn one_statement_for_each_image_flaw_and_package() {
         let findings = || {
             vec![
-                flaw("CVE-1", OPENSSL, json!({}), Some("unused")),
-                flaw("CVE-1", OPENSSL, json!({}), None),
-                flaw("CVE-1", OPENSSL, json!({}), Some("unused")),
-                flaw("CVE-1", SIX, json!({}), None),
-                flaw("CVE-2", SIX, json!({}), None),
+                flaw("CVE-1", OPENSSL, &json!({}), Some("unused")),
+                flaw("CVE-1", OPENSSL, &json!({}), None),
+                flaw("CVE-1", OPENSSL, &json!({}), Some("unused")),
+                flaw("CVE-1", SIX, &json!({}), None),
+                flaw("CVE-2", SIX, &json!({}), None),
             ]
         };
         let mut other = with(findings());
@@ -427,10 +428,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let report = with(vec![
-            flaw("CVE-1", OPENSSL, json!({"ids": ["GHSA-1"]}), Some("vulnerable_code_not_present: so it is")),
-            flaw("CVE-2", OPENSSL, json!({"fixed": "3"}), None),
-            flaw("CVE-3", SIX, json!({"vex": {"status": "fixed"}}), None),
-            flaw("CVE-4", SIX, json!({"vex": {"status": "under_investigation"}}), None),
+            flaw("CVE-1", OPENSSL, &json!({"ids": ["GHSA-1"]}), Some("vulnerable_code_not_present: so it is")),
+            flaw("CVE-2", OPENSSL, &json!({"fixed": "3"}), None),
+            flaw("CVE-3", SIX, &json!({"vex": {"status": "fixed"}}), None),
+            flaw("CVE-4", SIX, &json!({"vex": {"status": "under_investigation"}}), None),
         ]);
         let (digest, tags) = (report.target.digest.clone(), report.target.tags.clone());
         let document = read(rendered(&[report]).to_string().as_bytes(), "own").expect("it is read");

@@ -169,7 +169,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document> {
     let mut builder = Builder::new(Format::Csaf, id, author, None);
     let date = tracking.and_then(|tracking| tracking.current_release_date.as_deref());
     builder.document.timestamp = builder.time("document.tracking.current_release_date", date);
-    let mut products = Products::new(whole.product_tree, &mut builder)?;
+    let mut products = Products::new(whole.product_tree, &mut builder);
     for (index, raw) in whole.vulnerabilities.0.into_iter().enumerate() {
         let place = format!("vulnerabilities[{index}]");
         match serde_json::from_str::<Flaw>(raw.get()) {
@@ -189,8 +189,8 @@ struct Products {
 }
 
 impl Products {
-    fn new(tree: Tree<'_>, builder: &mut Builder) -> Result<Self> {
-        let mut plain: HashMap<String, Component> = HashMap::new();
+    fn new(tree: Tree<'_>, builder: &mut Builder) -> Self {
+        let mut plain: BTreeMap<String, Component> = BTreeMap::new();
         for name in tree.full_product_names.0 {
             plain.entry(name.product_id.clone()).or_insert_with(|| name.component());
         }
@@ -245,7 +245,7 @@ impl Products {
             by_id.entry(id).or_insert_with(|| Arc::new(Product { component, subcomponents: Vec::new() }));
         }
         let groups = tree.product_groups.0.into_iter().map(|group| (group.group_id, group.product_ids.0)).collect();
-        Ok(Self { by_id, groups, visited: 0 })
+        Self { by_id, groups, visited: 0 }
     }
 
     /// Ids of products and of the members of groups.

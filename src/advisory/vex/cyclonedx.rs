@@ -122,12 +122,13 @@ struct Analysis {
 struct Affected {
     r#ref: String,
     #[serde(default)]
-    versions: Several<Version>,
+    versions: Several<Listed>,
 }
 
 #[derive(Deserialize)]
-struct Version {
-    version: Option<String>,
+struct Listed {
+    #[serde(rename = "version")]
+    exact: Option<String>,
     range: Option<String>,
     status: Option<String>,
 }
@@ -155,8 +156,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document> {
 
 impl Metadata<'_> {
     fn author(&self) -> String {
-        let people = self.authors.0.iter().chain(&self.supplier).chain(&self.manufacturer).chain(&self.manufacture);
-        people.filter_map(|person| person.name.as_ref().or(person.email.as_ref())).next().cloned().unwrap_or_default()
+        let mut people = self.authors.0.iter().chain(&self.supplier).chain(&self.manufacturer).chain(&self.manufacture);
+        people.find_map(|person| person.name.as_ref().or(person.email.as_ref())).cloned().unwrap_or_default()
     }
 }
 
@@ -335,7 +336,7 @@ impl Flaw {
     }
 }
 
-impl Version {
+impl Listed {
     /// The state of these versions: those that have the flaw are in the state that the analysis says.
     fn of(self, component: &Component, analysed: Option<Status>) -> Result<Option<(Status, Component)>, String> {
         let status = match self.status.as_deref() {
@@ -344,7 +345,7 @@ impl Version {
             Some("unknown") => Some(Status::UnderInvestigation),
             Some(other) => return Err(format!("the status `{}` of a version is unknown", shown(other))),
         };
-        let versions = match (self.version, self.range) {
+        let versions = match (self.exact, self.range) {
             (Some(exact), None) => Versions::Exact(exact),
             (None, Some(range)) => Versions::Range(Vers::parse(&range)?),
             _ => return Err("a version is neither one nor a range".to_owned()),

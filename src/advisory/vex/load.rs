@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::escape::escape;
 use crate::limitation::Limitation;
+use crate::source::attached::Attachments;
 
-use super::{Document, LARGEST, read, too_much};
+use super::{Document, LARGEST, read, read_attached, too_much};
 
 /// Folders within folders.
 const DEPTH: usize = 8;
@@ -53,6 +54,23 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
     Ok(loaded)
 }
 
+/// Reads what was found attached to an image. What is no VEX (a bill of materials, provenance) is passed over; a
+/// document that is broken is told in a note.
+pub fn of_attached(attachments: &Attachments) -> Loaded {
+    let mut loaded = Loaded { limitations: attachments.limitations.clone(), ..Loaded::default() };
+    for attached in &attachments.documents {
+        let place = format!("attached to {}: {}", attached.subject.short(), attached.digest);
+        match read_attached(&attached.bytes, &place) {
+            // a list of packages that says nothing of flaws is no VEX
+            Ok(Some(document)) if document.statements.is_empty() && document.complaints.count() == 0 => {}
+            Ok(Some(document)) => loaded.add(document),
+            Ok(None) => {}
+            Err(error) => loaded.limitations.push(Limitation::note("vex-not-read", place, error.to_string())),
+        }
+    }
+    loaded
+}
+
 impl Loaded {
     /// Adds a document, and what of it was not understood.
     pub fn add(&mut self, document: Document) {
@@ -82,7 +100,7 @@ fn read_file(path: &Path, left: &mut u64) -> Result<Vec<u8>> {
 /// The documents of a folder and of those in it, sorted. Links to folders are not followed.
 fn files_of(folder: &Path, limitations: &mut Vec<Limitation>) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let mut waiting = vec![(folder.to_owned(), 0)];
+    let mut waiting = vec![(folder.to_owned(), 0_usize)];
     while let Some((folder, depth)) = waiting.pop() {
         let failed = |e| Error::io("cannot read the folder of VEX documents", e).at(place(&folder));
         for entry in fs::read_dir(&folder).map_err(failed)? {
@@ -90,7 +108,7 @@ fn files_of(folder: &Path, limitations: &mut Vec<Limitation>) -> Result<Vec<Path
             let path = entry.path();
             if entry.file_type().map_err(failed)?.is_dir() {
                 if depth < DEPTH {
-                    waiting.push((path, depth + 1));
+                    waiting.push((path, depth.saturating_add(1)));
                 } else {
                     let what = "the folder is too deep to be looked into";
                     limitations.push(Limitation::note("vex-not-read", place(&path), what));

@@ -1,6 +1,6 @@
 //! VEX: what makers of software say of flaws in it, such as that a package has one and the product is not affected.
 //!
-//! Read are OpenVEX 0.0.1 to 0.2.0 (<https://github.com/openvex/spec>), `vulnerabilities` of CycloneDX 1.4 and later
+//! Read are `OpenVEX` 0.0.1 to 0.2.0 (<https://github.com/openvex/spec>), `vulnerabilities` of `CycloneDX` 1.4 and later
 //! (ECMA-424), and CSAF 2.0 (OASIS, profile VEX), each also in an in-toto statement, a DSSE envelope or a Sigstore
 //! bundle. Signatures are not checked. A statement that is not understood has no effect, and is told.
 
@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 
 pub use component::{Component, Image, Product, Versions};
 pub use judge::{Hit, Judge, Judgement};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, of_attached};
 pub use purl::Purl;
 pub use reference::Reference;
 
@@ -51,7 +51,7 @@ const TEXT: usize = 2_000;
 /// Complaints kept of one document; those beyond are counted.
 const COMPLAINTS: usize = 50;
 
-/// The labels that OpenVEX and CSAF have for why something is not affected.
+/// The labels that `OpenVEX` and CSAF have for why something is not affected.
 pub const JUSTIFICATIONS: &[&str] = &[
     "component_not_present",
     "inline_mitigations_already_exist",
@@ -294,14 +294,12 @@ impl Builder {
 
     /// Reads a time; one that is none is told and counts as not given.
     fn time(&mut self, place: &str, text: Option<&str>) -> Option<Timestamp> {
-        let parsed = text?.trim().parse();
-        match parsed {
-            Ok(time) => Some(time),
-            Err(_) => {
-                self.complain(place, &format!("`{}` is no time", shown(text.unwrap_or_default())));
-                None
-            }
+        let text = text?;
+        let time = text.trim().parse().ok();
+        if time.is_none() {
+            self.complain(place, &format!("`{}` is no time", shown(text)));
         }
+        time
     }
 
     fn finish(self) -> Document {

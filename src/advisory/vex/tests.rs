@@ -1,5 +1,7 @@
 //! Documents of every kind, sound and hostile, and which statement decides.
 
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -532,4 +534,38 @@ fn files_and_folders_are_loaded() {
         let error = load(&[at(path)]).expect_err(path);
         assert!(error.kind == kind && error.place.is_some_and(|place| place.ends_with(path)), "{path}");
     }
+}
+
+#[test]
+fn attached_documents_are_read_and_others_passed_over() {
+    use crate::digest::Digest;
+    use crate::source::attached::{Attached, Attachments};
+
+    let good = json!([{"vulnerability": {"name": "CVE-1"}, "products": [{"@id": "pkg:npm/a"}], "status": "fixed"}]);
+    let bodies = [
+        openvex(&good).to_string(),
+        json!({"subject": [], "predicateType": "https://slsa.dev/provenance/v1", "predicate": {}}).to_string(),
+        json!({"bomFormat": "CycloneDX", "components": []}).to_string(),
+        "{".to_owned(),
+        openvex(&json!([{}])).to_string(),
+    ];
+    let attached = |body: &String| Attached {
+        media_type: "application/json".into(),
+        artifact_type: String::new(),
+        digest: Digest::sha256(body.as_bytes()),
+        subject: Digest::sha256(b""),
+        bytes: body.clone().into_bytes(),
+    };
+    let note = Limitation::note("attached-not-read", "", "x");
+    let attachments = Attachments {
+        documents: bodies.iter().map(attached).collect(),
+        limitations: vec![note],
+        ..Attachments::default()
+    };
+    let loaded = of_attached(&attachments);
+    let places: Vec<&str> = loaded.documents.iter().map(|document| document.place.as_str()).collect();
+    let place = |body: &String| format!("attached to sha256:e3b0c44298fc: {}", Digest::sha256(body.as_bytes()));
+    assert_eq!(places, [place(&bodies[0]), place(&bodies[4])]);
+    let codes: Vec<&str> = loaded.limitations.iter().map(|note| note.code).collect();
+    assert_eq!(codes, ["attached-not-read", "vex-not-read", "vex-not-understood", "vex-empty"]);
 }

@@ -817,7 +817,7 @@ fn attached_documents_are_found_in_every_kind_of_registry() {
                 _ if path == format!("{}.att", tag(&image)) => reply(200).body(att.clone()),
                 _ if path == format!("/blobs/{}", Digest::sha256(b"by cosign")) => reply(200).body("by cosign"),
                 "api" if path == of_image => {
-                    list(0).with("Link", format!("</v2/other/app/referrers/x?n=1&last=a%2Fb>; rel=\"next\""))
+                    list(0).with("Link", "</v2/other/app/referrers/x?n=1&last=a%2Fb>; rel=\"next\"")
                 }
                 "api" if path == format!("{of_image}?n=1&last=a%2Fb") => list(1).with("Link", hostile[nth % 3]),
                 "api" | "liar" | "endless" if path == of_index => match kind {
