@@ -232,9 +232,9 @@ fn image(store: &dyn Store, request: &Request<'_>, candidate: Candidate) -> Asse
         reference: request.location.to_owned(),
         source: Form::Docker.id(),
         platform: config.platform(),
-        digest: None,
         config_digest: Some(digest),
         tags: manifest.repo_tags,
+        ..Target::default()
     };
     let annotations = BTreeMap::new();
     let image = Image { target, config: Some(config), annotations, layers, limitations: Vec::new() };

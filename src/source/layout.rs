@@ -197,10 +197,10 @@ fn version_note(store: &dyn Store) -> Result<Option<Limitation>> {
 mod tests {
     use serde_json::json;
 
-    use super::super::PlatformChoice;
     use super::super::made::{
         self, Files, add, add_image, add_index, host, layer, layout, named, on, simple_layout, tar_of, with, wrap,
     };
+    use super::super::{Opened, PlatformChoice, Source as _};
     use super::*;
 
     /// Opens a layout as folder, archive and stream, which must agree, and describes the outcome.
@@ -251,6 +251,16 @@ mod tests {
         assert_eq!(on_host(&files, ""), format!("{host} [1.0 latest] ok"));
         assert_eq!(on_host(&files, ":1.0"), format!("{host} [1.0 latest] ok"));
         assert_eq!(outcome(&files, "", &only("linux/s390x")), "linux/s390x [1.0 latest] ok");
+        let index: serde_json::Value = serde_json::from_slice(&files[INDEX]).expect("JSON");
+        let limits = Limits::default();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        made::write(folder.path(), &files);
+        let location = folder.path().display().to_string();
+        let request = made::request(&location, super::super::Choice::Only, &limits);
+        let Ok(Opened::Images(images)) = super::super::oci_dir::OciDir.open(&request) else {
+            panic!("there are images")
+        };
+        assert_eq!(json!(images[0].target.indexes), json!([index["manifests"][0]["digest"]]));
         assert!(
             outcome(&files, "", &only("linux/riscv64"))
                 .starts_with("not-found: there is no image for linux/riscv64 | it has: linux/"),

@@ -13,12 +13,12 @@ use crate::error::Result;
 use super::component::{Component, Product, Versions};
 use super::list::{Entries, Several};
 use super::vers::Vers;
-use super::{
-    Builder, Document, Format, JUSTIFICATIONS, PRODUCTS, Statement, Status, parse, shown, some_text, too_much,
-};
+use super::{Builder, Document, Format, JUSTIFICATIONS, Statement, Status, parse, shown, some_text, too_much};
 
 /// Relationships of relationships.
 const CHAIN: usize = 8;
+/// Products that the flags, threats and remediations of a document are about, each as often as it is named.
+const MENTIONS: usize = 1_000_000;
 /// Levels of branches within branches. Each is read as often as it is deep.
 const LEVELS: usize = 32;
 
@@ -184,7 +184,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document> {
 struct Products {
     by_id: HashMap<String, Arc<Product>>,
     groups: HashMap<String, Vec<String>>,
-    /// Members of groups that were gone through, so that many mentions of large groups end.
+    /// Products that flags, threats and remediations were about, so that many mentions of large groups end.
     visited: usize,
 }
 
@@ -251,13 +251,19 @@ impl Products {
     /// Ids of products and of the members of groups.
     fn all<'a>(&'a mut self, ids: &'a [String], groups: &'a [String]) -> Result<Vec<&'a str>> {
         let mut all: Vec<&str> = ids.iter().map(String::as_str).collect();
+        self.visited = self.visited.saturating_add(all.len());
         for group in groups {
             let members = self.groups.get(group).map_or(&[][..], Vec::as_slice);
             self.visited = self.visited.saturating_add(members.len());
-            if self.visited > PRODUCTS {
-                return Err(too_much(format!("the VEX document names more than {PRODUCTS} products by groups")));
+            if self.visited > MENTIONS {
+                break;
             }
             all.extend(members.iter().map(String::as_str));
+        }
+        if self.visited > MENTIONS {
+            return Err(too_much(format!(
+                "the VEX document explains more than {MENTIONS} times what holds of a product"
+            )));
         }
         Ok(all)
     }

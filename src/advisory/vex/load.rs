@@ -4,12 +4,14 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
+
 use crate::error::{Error, Result};
 use crate::escape::escape;
 use crate::limitation::Limitation;
 use crate::source::attached::Attachments;
 
-use super::{Document, LARGEST, read, read_attached, too_much};
+use super::{Document, LARGEST, read, read_attached, too_much, unknown};
 
 /// Folders within folders.
 const DEPTH: usize = 8;
@@ -38,8 +40,8 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
         if metadata.is_dir() {
             for file in files_of(path, &mut loaded.limitations)? {
                 let bytes = read_file(&file, &mut left)?;
-                match read(&bytes, &place(&file)) {
-                    Ok(document) => loaded.add(document),
+                match read_lines(&bytes, &place(&file)) {
+                    Ok(documents) => documents.into_iter().for_each(|document| loaded.add(document)),
                     Err(error) => {
                         let note = Limitation::note("vex-not-read", place(&file), error.to_string());
                         loaded.limitations.push(note.help("take the file out of the folder, or mend it"));
@@ -48,7 +50,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
             }
         } else {
             let bytes = read_file(path, &mut left)?;
-            loaded.add(read(&bytes, &place(path))?);
+            read_lines(&bytes, &place(path))?.into_iter().for_each(|document| loaded.add(document));
         }
     }
     Ok(loaded)
@@ -81,6 +83,29 @@ impl Loaded {
         }
         self.documents.push(document);
     }
+}
+
+/// Reads a file of one document, or of one on each line, as `cosign download attestation` writes them: of these, the
+/// ones that are no VEX are passed over if there is one that is.
+fn read_lines(bytes: &[u8], place: &str) -> Result<Vec<Document>> {
+    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    let is_whole = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    if !lines.next().is_some_and(is_whole) || lines.next().is_none() {
+        return Ok(vec![read(bytes, place)?]);
+    }
+    let mut documents = Vec::new();
+    for (number, line) in (1_usize..).zip(bytes.split(|byte| *byte == b'\n')) {
+        if !line.trim_ascii().is_empty() {
+            documents.extend(read_attached(line, &format!("{place}:{number}"))?);
+        }
+        if documents.len() > FILES {
+            return Err(too_much(format!("there are more than {FILES} VEX documents")).at(place));
+        }
+    }
+    if documents.is_empty() {
+        return Err(unknown().at(place));
+    }
+    Ok(documents)
 }
 
 fn place(path: &Path) -> String {

@@ -206,9 +206,7 @@ impl Document {
 pub fn read(bytes: &[u8], place: &str) -> Result<Document> {
     match read_attached(bytes, place)? {
         Some(document) => Ok(document),
-        None => Err(Error::malformed("this is no VEX document that careen reads")
-            .at(escape(place))
-            .help("these are OpenVEX, CycloneDX with `vulnerabilities`, and CSAF, in JSON, bare or in an attestation")),
+        None => Err(unknown().at(escape(place))),
     }
 }
 
@@ -305,6 +303,11 @@ impl Builder {
     fn finish(self) -> Document {
         self.document
     }
+}
+
+fn unknown() -> Error {
+    Error::malformed("this is no VEX document that careen reads")
+        .help("these are OpenVEX, CycloneDX with `vulnerabilities`, and CSAF, in JSON, bare or in an attestation")
 }
 
 /// Parses a whole document.
