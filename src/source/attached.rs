@@ -91,6 +91,7 @@ struct Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link<'a> {
     /// A list of referrers: its `subject` must be one of those that are looked for.
+    #[cfg_attr(not(feature = "registry"), expect(dead_code, reason = "only registries list referrers"))]
     Listed,
     /// A name made of this digest, or an annotation with it.
     Named(&'a Digest),
