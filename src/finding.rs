@@ -32,8 +32,41 @@ pub struct Finding {
     pub evidence: BTreeMap<&'static str, Value>,
     /// What the fingerprint tells apart beyond rule, subject and place, such as a secret's keyed hash.
     pub matter: String,
-    /// Whether a known action mends it without a change of behaviour, such as deleting a cache.
+    /// Whether a known action mends it without a change of behaviour, such as deleting a cache or taking an upgrade.
     pub is_fixable: bool,
+    /// What to look at first, from [`priority`]; `None` for what the severity alone decides.
+    pub priority: Option<u32>,
+    /// What a VEX document says of it, where that takes it out of the verdict.
+    pub accepted: Option<Acceptance>,
+}
+
+/// A statement of a VEX document by which a finding does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    /// `not_affected` or `fixed`.
+    pub status: String,
+    /// The document's label for why, such as `vulnerable_code_not_in_execute_path`.
+    pub justification: Option<String>,
+    /// Why, in words.
+    pub reason: String,
+    /// The document, and who made it.
+    pub place: String,
+}
+
+/// Ranks findings of different kinds on one scale: by tier, then severity from 0 to 10 weighed by how likely it is used,
+/// from 0 to 1. What nobody scored counts as likely as the gravest of its severity mostly are.
+pub fn priority(tier: u32, severity: Severity, score: Option<f64>, likely: Option<f64>) -> u32 {
+    let (middle, prior) = match severity {
+        Severity::Critical => (9.5, 0.9),
+        Severity::High => (8.0, 0.7),
+        Severity::Medium => (5.5, 0.4),
+        Severity::Low => (2.0, 0.1),
+        Severity::Info => (0.0, 0.0),
+    };
+    let weighed = score.unwrap_or(middle) * (0.3 + 0.7 * likely.unwrap_or(prior).clamp(0.0, 1.0));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 10,000")]
+    let weighed = (weighed.clamp(0.0, 10.0) * 1_000.0) as u32;
+    tier.min(1_000) * 100_000 + weighed
 }
 
 /// The main place of a finding.
@@ -107,7 +140,14 @@ impl Finding {
             evidence: BTreeMap::new(),
             matter: String::new(),
             is_fixable: false,
+            priority: None,
+            accepted: None,
         }
+    }
+
+    /// Its place on the scale of [`priority`].
+    pub fn weight(&self) -> u32 {
+        self.priority.unwrap_or_else(|| priority(0, self.severity, None, None))
     }
 
     /// Adds evidence.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::advisory;
+use crate::advisory::catalogue::Catalogue;
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
 use crate::error::Result;
@@ -31,6 +33,17 @@ pub struct Options<'a> {
     pub jobs: usize,
     /// Told how far the scan has come.
     pub progress: &'a dyn Watch,
+    /// What packages are judged by; `None` if they shall not be.
+    pub advisories: Option<Advisories<'a>>,
+}
+
+/// What packages are judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Advisories<'a> {
+    /// The data.
+    pub catalogue: &'a Catalogue,
+    /// From how many days on they are old.
+    pub stale_days: i64,
 }
 
 /// Told which stage a scan has reached, besides the bytes of the pass.
@@ -52,13 +65,14 @@ impl Watch for () {
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = take_inventories(source, request, options)?;
     options.progress.stage("judge");
-    Ok(inventories.into_iter().map(|inventory| judge(inventory, options, request.limits)).collect())
+    inventories.into_iter().map(|inventory| judge(inventory, options, request.limits)).collect()
 }
 
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
 pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, package::COLLECTORS)?;
-    Ok(inventories.into_iter().map(|inventory| report(inventory, Vec::new(), options, request.limits)).collect())
+    let report = |inventory| report(inventory, Vec::new(), None, options, request.limits);
+    Ok(inventories.into_iter().map(report).collect())
 }
 
 /// Every collector, the packages' in their order, then secrets.
@@ -71,6 +85,7 @@ pub fn collectors() -> Vec<&'static dyn Collector> {
 /// Every rule, sorted by id.
 pub fn rules() -> Vec<&'static Rule> {
     let mut rules: Vec<&'static Rule> = CHECKS.iter().flat_map(|check| check.rules().iter().copied()).collect();
+    rules.extend(advisory::finding::RULES.iter().copied());
     rules.extend(secret::RULES.iter().copied());
     rules.extend(crate::policy::RULES);
     rules.sort_by_key(|rule| rule.id);
@@ -374,7 +389,7 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
         .collect()
 }
 
-fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Report {
+fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Result<Report> {
     let is_bill = inventory.target.source == sbom::ID;
     if is_bill {
         inventory.limitations.push(only_packages(&inventory));
@@ -384,13 +399,23 @@ fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Re
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
+    let mut data = None;
+    if let Some(advisories) = &options.advisories {
+        let Advisories { catalogue, stale_days } = *advisories;
+        let flaws = advisory::matching::flaws(&inventory, catalogue)?;
+        findings.extend(advisory::finding::findings(&inventory, &flaws, catalogue, options.today, stale_days));
+        data = Some(advisory::finding::data(&inventory, &flaws, catalogue, options.today));
+    }
     findings.iter_mut().for_each(secret::mask_finding);
     finding::tell_apart(&mut findings);
-    let mut report = report(inventory, findings, options, limits);
+    let mut report = report(inventory, findings, data, options, limits);
     if is_bill {
         report.verdict.reason += "; files, settings and secrets were not looked at";
     }
-    report
+    if options.advisories.is_none() {
+        report.verdict.reason += "; packages were not compared with advisories";
+    }
+    Ok(report)
 }
 
 /// What a bill of materials cannot show.
@@ -400,7 +425,13 @@ fn only_packages(inventory: &Inventory) -> Limitation {
         .help("scan the image itself for the rest")
 }
 
-fn report(mut inventory: Inventory, findings: Vec<Finding>, options: &Options<'_>, limits: &Limits) -> Report {
+fn report(
+    mut inventory: Inventory,
+    findings: Vec<Finding>,
+    advisories: Option<serde_json::Value>,
+    options: &Options<'_>,
+    limits: &Limits,
+) -> Report {
     let origin_of = |finding: &Finding| {
         let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
         layer.map_or(Origin::Unknown, |layer| layer.origin)
@@ -414,6 +445,7 @@ fn report(mut inventory: Inventory, findings: Vec<Finding>, options: &Options<'_
         ("rules", rules().len().into()),
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
+    data.extend(advisories.map(|advisories| ("advisories", advisories)));
     if !inventory.content_sets.is_empty() {
         data.insert("content_sets", serde_json::json!(inventory.content_sets));
     }

@@ -1,12 +1,15 @@
 //! The command line: the only place, with the server, that sees terminal, environment and clock.
 
+mod advisories;
 mod config;
+mod db;
 mod exit;
 mod failure;
 mod rules;
 mod sbom;
 mod scan;
 mod term;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -59,11 +62,24 @@ enum Command {
     Convert(sbom::ConvertArguments),
     /// List the rules
     Rules(rules::RulesArguments),
-    /// Explain a rule, by its id or the id it has in another tool
+    /// Explain a rule, by its id or the id it has in another tool; or why a report names a flaw
     Explain(rules::ExplainArguments),
     /// Work with policies
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Bring, look into and check advisory data
+    #[command(subcommand)]
+    Db(DbCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DbCommand {
+    /// Say which records affect a version of a package, line by line
+    Match(db::query::MatchArguments),
+    /// Say how versions are ordered, line by line
+    Compare(db::query::CompareArguments),
+    /// Score CVSS vectors, line by line
+    Cvss(db::query::CvssArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +118,9 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::Policy(PolicyCommand::Check { files }) => check_policies(&files),
         Command::Policy(PolicyCommand::Show { name }) => show_preset(&name),
+        Command::Db(DbCommand::Match(arguments)) => db::query::matches(&arguments),
+        Command::Db(DbCommand::Compare(arguments)) => db::query::compare(&arguments),
+        Command::Db(DbCommand::Cvss(arguments)) => db::query::cvss(&arguments),
     };
     match done {
         Ok(()) => Exit::Passed,

@@ -13,10 +13,11 @@ use crate::output::{FORMATS, Format, Style};
 use crate::policy::{DEFAULT_PRESET, FailOn, PolicySet};
 use crate::report::Report;
 use crate::rule::Severity;
-use crate::scan::{Options, scan};
+use crate::scan::{Advisories, Options, scan};
 use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, Source, target};
 use crate::time::{Date, Timestamp};
 
+use super::advisories::AdvisoryArguments;
 use super::config::Config;
 use super::exit::{Exit, ExitRules};
 use super::term::{self, Colour, Watcher};
@@ -40,6 +41,8 @@ pub(super) struct ScanArguments {
     #[arg(long, visible_alias = "show-suppressed")]
     show_waived: bool,
 
+    #[command(flatten)]
+    advisories: AdvisoryArguments,
     /// Policy file, or name of a preset; later ones win
     #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
     policy: Vec<String>,
@@ -148,7 +151,12 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     };
     let watcher = Watcher::new(!image.no_progress && !arguments.quiet);
     let reports = policy(arguments)
-        .and_then(|policy| reports(image, &watcher, &scan, Some((policy, arguments.today))))
+        .and_then(|policy| {
+            let advisories = arguments.advisories.catalogue()?;
+            let stale_days = arguments.advisories.stale_days();
+            let advisories = advisories.as_ref().map(|catalogue| Advisories { catalogue, stale_days });
+            reports(image, &watcher, &scan, Some(Judging { policy, today: arguments.today, advisories }))
+        })
         .map_err(without_secrets);
     watcher.finish();
     if image.verbose {
@@ -211,6 +219,13 @@ pub(super) fn without_secrets(error: Error) -> Error {
     }
 }
 
+/// What images are judged by.
+pub(super) struct Judging<'a> {
+    policy: PolicySet,
+    today: Option<Date>,
+    advisories: Option<Advisories<'a>>,
+}
+
 /// Scans or surveys an image.
 type Look = dyn Fn(&dyn Source, &Request<'_>, &Options<'_>) -> Result<Vec<Report>>;
 
@@ -219,7 +234,7 @@ pub(super) fn reports(
     arguments: &TargetArguments,
     watcher: &Watcher,
     look: &Look,
-    judged: Option<(PolicySet, Option<Date>)>,
+    judged: Option<Judging<'_>>,
 ) -> Result<Vec<Report>> {
     let config = config(arguments)?;
     let limits = limits(arguments, &config)?;
@@ -241,14 +256,18 @@ pub(super) fn reports(
         access: &access,
         unwrap: Some(crate::pass::decompress),
     };
-    let (policy, today) = match judged {
+    let judged = match judged {
         Some(judged) => judged,
-        None => (PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?, None),
+        None => {
+            let policy = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?;
+            Judging { policy, today: None, advisories: None }
+        }
     };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
-    let today = today.unwrap_or_else(term::today);
+    let today = judged.today.unwrap_or_else(term::today);
     let source_date = source_date()?;
-    let mut reports = look(*source, &request, &Options { policy: &policy, today, jobs, progress: watcher })?;
+    let options = Options { policy: &judged.policy, today, jobs, progress: watcher, advisories: judged.advisories };
+    let mut reports = look(*source, &request, &options)?;
     for report in &mut reports {
         report.source_date = source_date;
     }

@@ -78,6 +78,7 @@ pub(super) fn package<C: Collector + ?Sized>(
     Some(Package {
         source: fact.source.clone(),
         architecture: fact.architecture.clone(),
+        packager: fact.packager.clone(),
         licence: fact.licence.as_deref().map(Licence::new),
         state: fact.state,
         confidence: fact.confidence.unwrap_or(Confidence::High),

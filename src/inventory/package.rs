@@ -35,6 +35,8 @@ pub struct Package {
     pub source: Option<(String, String)>,
     /// Architecture, as its manager spells it.
     pub architecture: Option<String>,
+    /// Who packaged it, for packages of a system: the vendor, or the mail domain of the maintainer.
+    pub packager: Option<String>,
     /// Licence, as declared and as the expression it means.
     pub licence: Option<Licence>,
     /// Whether it is there, or only asked for.
@@ -78,6 +80,7 @@ impl Package {
             purl: purl.into(),
             source: None,
             architecture: None,
+            packager: None,
             licence: None,
             state: State::Installed,
             confidence: Confidence::High,

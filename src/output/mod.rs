@@ -10,6 +10,7 @@ mod spdx2;
 mod spdx3;
 mod spdx_tag_value;
 mod text;
+mod upgrades;
 
 use std::io::{self, Write};
 

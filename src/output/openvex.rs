@@ -119,16 +119,23 @@ fn statements(reports: &[Report]) -> Vec<Statement> {
     let mut all: BTreeMap<(usize, String, String), (Status, Statement)> = BTreeMap::new();
     for (number, report) in reports.iter().enumerate() {
         for judged in report.findings.iter().filter(|judged| judged.finding.rule.id == RULE) {
-            let Location::Package { purl, .. } = &judged.finding.location else { continue };
+            let finding = &judged.finding;
+            let stated = finding.evidence.get("purl").and_then(Value::as_str);
+            let purl = match (&finding.location, stated) {
+                (Location::Package { purl, .. }, _) => purl.as_str(),
+                (_, Some(purl)) => purl,
+                // without a package it would be about the whole image, which is more than anybody decided
+                _ => continue,
+            };
             let (status, said) = said(judged);
-            let key = (number, judged.finding.subject.clone(), purl.clone());
+            let key = (number, finding.subject.clone(), purl.to_owned());
             if all.get(&key).is_some_and(|(other, _)| *other >= status) {
                 continue;
             }
             let statement = Statement {
                 vulnerability: Vulnerability {
-                    name: judged.finding.subject.clone(),
-                    aliases: ids(judged).filter(|id| **id != judged.finding.subject).map(str::to_owned).collect(),
+                    name: finding.subject.clone(),
+                    aliases: ids(judged).filter(|id| **id != finding.subject).map(str::to_owned).collect(),
                 },
                 products: [product(&report.target, &bom::clean_purl(purl))],
                 said,
@@ -147,27 +154,30 @@ fn ids(judged: &Judged) -> impl Iterator<Item = &str> {
 }
 
 fn said(judged: &Judged) -> (Status, Said) {
-    let evidence = &judged.finding.evidence;
-    let vex = |key: &str| evidence.get("vex")?.get(key)?.as_str().filter(|text| !text.is_empty());
-    let stated = vex("status").and_then(Status::of);
     let words = |status: Status| Said { status: status.as_str(), ..Said::default() };
-    if let Some(status) = stated.filter(|status| status.suppresses()) {
-        let mut said = words(status);
-        if status == Status::NotAffected {
-            give_reason(&mut said, vex("justification"), vex("impact"));
-        }
-        return (status, said);
-    }
     if let Some(waiver) = &judged.waiver {
+        let reason = Some(waiver.reason.trim());
+        // a VEX document accepts it, or else the policy
+        if let Some(status) = waiver.status.as_deref().and_then(Status::of) {
+            let mut said = words(status);
+            if status == Status::NotAffected {
+                let label = waiver.justification.as_deref();
+                give_reason(&mut said, label, reason.filter(|reason| label != Some(*reason)));
+            }
+            return (status, said);
+        }
         let mut said = words(Status::NotAffected);
-        let (label, rest) = waiver.reason.split_once(':').unwrap_or(("", &waiver.reason));
-        if JUSTIFICATIONS.contains(&label.trim()) {
-            give_reason(&mut said, Some(label.trim()), Some(rest.trim()));
-        } else {
-            give_reason(&mut said, None, Some(&waiver.reason));
+        match waiver.reason.split_once(':') {
+            Some((label, rest)) if JUSTIFICATIONS.contains(&label.trim()) => {
+                give_reason(&mut said, Some(label.trim()), Some(rest.trim()));
+            }
+            _ => give_reason(&mut said, None, reason),
         }
         return (Status::NotAffected, said);
     }
+    let evidence = &judged.finding.evidence;
+    let vex = |key: &str| evidence.get("vex")?.get(key)?.as_str().filter(|text| !text.is_empty());
+    let stated = vex("status").and_then(Status::of);
     if stated == Some(Status::UnderInvestigation) {
         return (Status::UnderInvestigation, words(Status::UnderInvestigation));
     }
@@ -268,16 +278,23 @@ mod tests {
         let location = Location::Package { purl: purl.into(), path: ImagePath::from("a"), layer: 0 };
         let mut finding = Finding::new(&VULNERABLE, id, location, "has a flaw");
         for (key, value) in evidence.as_object().cloned().unwrap_or_default() {
-            let key = ["ids", "fixed", "vex"].into_iter().find(|known| *known == key).expect("a known key");
+            let key = ["ids", "fixed", "purl", "vex"].into_iter().find(|known| *known == key).expect("a known key");
             finding.evidence.insert(key, value);
         }
-        let waiver = waiver.map(|reason| AppliedWaiver {
-            reason: reason.into(),
-            expires: None,
-            owner: None,
-            ticket: None,
-            place: "careen.toml:1".into(),
-        });
+        let of_policy = |reason: &str| AppliedWaiver { reason: reason.into(), ..AppliedWaiver::default() };
+        let of_vex = |vex: &Value| {
+            let text = |key: &str| vex[key].as_str().map(str::to_owned);
+            let status = text("status").filter(|status| Status::of(status).is_some_and(Status::suppresses));
+            let reason = text("impact").unwrap_or_default();
+            status.map(|status| AppliedWaiver {
+                reason,
+                status: Some(status),
+                justification: text("justification"),
+                ..AppliedWaiver::default()
+            })
+        };
+        // the policy's own comes first
+        let waiver = waiver.map(of_policy).or_else(|| evidence.get("vex").and_then(of_vex));
         Judged { finding, action: Action::Warn, decided_by: "careen:2026".into(), note: None, waiver }
     }
 
@@ -295,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_is_known_and_decided_is_said() {
-        let vex = |status: &str, more: Value| {
+        let vex = |status: &str, more: &Value| {
             let mut vex = json!({"status": status, "document": "d", "place": "p"});
             let fields = vex.as_object_mut().expect("an object");
             fields.extend(more.as_object().cloned().unwrap_or_default());
@@ -320,29 +337,38 @@ mod tests {
                 json!({"status": "not_affected", "justification": "component_not_present"}),
             ),
             (
-                vex("not_affected", json!({"justification": "component_not_present", "impact": "gone"})),
-                Some("unused"),
+                vex("not_affected", &json!({"justification": "component_not_present", "impact": "gone"})),
+                None,
                 json!({"status": "not_affected", "justification": "component_not_present", "status_notes": "gone"}),
             ),
             (
-                vex("not_affected", json!({"justification": "code_not_reachable"})),
+                vex(
+                    "not_affected",
+                    &json!({"justification": "component_not_present", "impact": "component_not_present"}),
+                ),
+                None,
+                json!({"status": "not_affected", "justification": "component_not_present"}),
+            ),
+            (vex("fixed", &json!({})), Some("unused"), json!({"status": "not_affected", "impact_statement": "unused"})),
+            (
+                vex("not_affected", &json!({"justification": "code_not_reachable"})),
                 None,
                 json!({"status": "not_affected", "impact_statement": "code_not_reachable"}),
             ),
             (
-                vex("not_affected", json!({})),
+                vex("not_affected", &json!({})),
                 None,
                 json!({"status": "not_affected", "impact_statement": "no reason is given"}),
             ),
-            (vex("fixed", json!({"impact": "x"})), None, json!({"status": "fixed"})),
-            (vex("under_investigation", json!({})), None, json!({"status": "under_investigation"})),
+            (vex("fixed", &json!({"impact": "x"})), None, json!({"status": "fixed"})),
+            (vex("under_investigation", &json!({})), None, json!({"status": "under_investigation"})),
             (
-                vex("affected", json!({"action": "wait"})),
+                vex("affected", &json!({"action": "wait"})),
                 None,
                 json!({"status": "affected", "action_statement": "wait"}),
             ),
             (
-                vex("affected", json!({})),
+                vex("affected", &json!({})),
                 Some("unused"),
                 json!({"status": "not_affected", "impact_statement": "unused"}),
             ),
@@ -411,6 +437,10 @@ mod tests {
         };
         let mut other = with(findings());
         other.target.digest = Some(crate::digest::Digest::sha256(b"other"));
+        let mut homeless = flaw("CVE-9", SIX, &json!({"purl": SIX}), None);
+        homeless.finding.location = Location::Image;
+        let of_bill = &rendered(&[with(vec![homeless])])["statements"][0]["products"][0]["subcomponents"];
+        assert_eq!(of_bill[0]["@id"], SIX, "a package without a place has its name all the same");
         let document = rendered(&[with(findings()), other, with(findings())]);
         let statements = document["statements"].as_array().expect("a list");
         assert_eq!(statements.len(), 6);

@@ -105,6 +105,7 @@ pub(super) fn report() -> Report {
                 owner: Some("ops".into()),
                 ticket: Some("OPS-12".into()),
                 place: "careen.toml:12".into(),
+                ..AppliedWaiver::default()
             }),
             ..judged(
                 Finding::new(

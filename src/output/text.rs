@@ -13,7 +13,7 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{cut_end, cut_middle, split, wrap};
-use super::{Format, Style, clean, count};
+use super::{Format, Style, clean, count, upgrades};
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::State;
 use crate::limitation::Limitation;
@@ -36,6 +36,9 @@ const MOST_WIDTH: usize = 120;
 
 /// Findings of one rule shown in full; the rest is counted.
 const SHOWN_OF_A_RULE: usize = 5;
+
+/// Upgrades shown; the rest is counted.
+const SHOWN_UPGRADES: usize = 10;
 
 /// Limitations shown; the rest is counted.
 const SHOWN_LIMITATIONS: usize = 10;
@@ -71,6 +74,7 @@ impl Format for Text {
 fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
     identity(report, page)?;
     packages(report, page)?;
+    advisories(report, style, page)?;
 
     let is_shown =
         |judged: &&Judged| judged.finding.severity >= style.least && (style.show_waived || judged.waiver.is_none());
@@ -87,6 +91,9 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
             shown.iter().filter(|judged| judged.finding.rule.family() == family).copied().collect();
         page.blank()?;
         page.heading(family, &count(of_family.len(), "finding"))?;
+        let (flaws, of_family): (Vec<&Judged>, Vec<&Judged>) =
+            of_family.into_iter().partition(|judged| upgrades::is_flaw(judged));
+        by_upgrade(&flaws, style, page)?;
         for of_rule in of_family.chunk_by(|a, b| a.finding.rule == b.finding.rule) {
             let groups = fold(of_rule, style);
             let most = if style.verbose { groups.len() } else { SHOWN_OF_A_RULE };
@@ -106,6 +113,94 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
     limitations(report, style, page)?;
     hidden(report, style, page)?;
     verdict(report, page)
+}
+
+/// Flaws of packages, by the upgrade that ends them.
+fn by_upgrade(flaws: &[&Judged], style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let upgrades = upgrades::upgrades(flaws);
+    let most = if style.verbose { upgrades.len() } else { SHOWN_UPGRADES };
+    let width = page.width.saturating_sub(INDENT);
+    for upgrade in upgrades.iter().take(most) {
+        let gravest = upgrade.flaws.iter().map(|row| row.judged.finding.severity).max().unwrap_or(Severity::Info);
+        let severity = page.paint(&format!("{:<8}", gravest.as_str()), colour_of(gravest));
+        for (index, line) in wrap(&upgrade.headline(), width).iter().enumerate() {
+            let line = page.paint(line, Ansi::new().bold());
+            let word = if index == 0 { severity.as_str() } else { "        " };
+            page.line(&format!("  {word}  {line}"))?;
+        }
+        page.line(&format!("{:INDENT$}{}", "", cut_middle(&upgrade.place(), width)))?;
+        let rows = if style.verbose { upgrade.flaws.len() } else { SHOWN_OF_A_RULE };
+        for row in upgrade.flaws.iter().take(rows) {
+            let severity = format!("{:<8}", row.judged.finding.severity.as_str());
+            let severity = page.paint(&severity, colour_of(row.judged.finding.severity));
+            let line = cut_end(&row.line(), width.saturating_sub(severity.width().min(8) + 2));
+            page.line(&format!("{:INDENT$}{severity}  {line}", ""))?;
+            if style.verbose {
+                details(row.judged, page)?;
+            }
+        }
+        if upgrade.flaws.len() > rows {
+            page.line(&format!("{:INDENT$}and {} more, shown with -v", "", upgrade.flaws.len() - rows))?;
+        }
+    }
+    if upgrades.len() > most {
+        let rest = upgrades.get(most..).unwrap_or_default();
+        let flaws: usize = rest.iter().map(|upgrade| upgrade.flaws.len()).sum();
+        let mendable = rest.iter().filter(|upgrade| upgrade.fixed.is_some()).count();
+        let mendable = if mendable > 0 { format!(", {mendable} of which upgrades mend") } else { String::new() };
+        page.line(&format!(
+            "{:INDENT$}and {} in {}{mendable}, shown with -v",
+            "",
+            count(flaws, "flaw"),
+            count(rest.len(), "more package"),
+        ))?;
+    }
+    Ok(())
+}
+
+/// What packages were compared with, and what could not be.
+fn advisories(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(data) = report.data.get("advisories") else { return Ok(()) };
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(clean).unwrap_or_default();
+    let sources = data.get("sources").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let source = |source: &Value| {
+        let age = match source.get("age_days").and_then(Value::as_i64) {
+            Some(0) => ", of today".to_owned(),
+            Some(1) => ", 1 day old".to_owned(),
+            Some(days) => format!(", {days} days old"),
+            None => String::new(),
+        };
+        let coverage = match text(source, "coverage").as_str() {
+            "fixes-only" => ", tells only of what is fixed",
+            _ => "",
+        };
+        let embedded = if text(source, "source") == "embedded" { ", embedded" } else { "" };
+        format!("{} ({}{embedded}{age}{coverage})", text(source, "family"), text(source, "feed"))
+    };
+    let parts: Vec<String> = sources.iter().map(source).collect();
+    if parts.is_empty() {
+        page.line("advisories: none")?;
+    } else {
+        let first = parts.first().map(|part| format!("advisories: {part}"));
+        page.list(&first.into_iter().chain(parts.into_iter().skip(1)).collect::<Vec<_>>(), ", ", 2)?;
+    }
+    if let Some(note) = data.get("note").and_then(Value::as_str) {
+        page.paragraph(&clean(note), 2)?;
+    }
+    let unmatched = data.get("unmatched").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if !unmatched.is_empty() {
+        let what = format!(
+            "{} could not be compared with advisories: the version is not understood",
+            count(unmatched.len(), "package")
+        );
+        page.paragraph(&what, 2)?;
+        if style.verbose {
+            for one in unmatched {
+                page.paragraph(&format!("{}: {}", text(one, "purl"), text(one, "reason")), 4)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn is_bill(report: &Report) -> bool {

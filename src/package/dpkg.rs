@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select, Taken, View};
-use crate::inventory::{Claimant, Distro, Ecosystem, FileClaims, Inventory, Need};
+use crate::inventory::{Claimant, Ecosystem, FileClaims, Inventory, Need};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
@@ -117,7 +117,11 @@ fn claim(view: &View<'_>, inventory: &mut Inventory) {
     let mut packages: HashMap<Vec<u8>, (&str, Claimant)> = HashMap::new();
     for fact in own() {
         let Fact::Package(package) = &fact.fact else { continue };
-        let claimant = if is_of_distribution(package.packager.as_deref(), inventory.distro.as_ref()) {
+        let claimant = if package
+            .packager
+            .as_deref()
+            .is_some_and(|domain| inventory.distro.as_ref().is_some_and(|distro| distro.is_own(domain)))
+        {
             Claimant::Distribution
         } else {
             Claimant::Package
@@ -151,20 +155,6 @@ fn claim(view: &View<'_>, inventory: &mut Inventory) {
         let Some((name, claimant)) = names.iter().flatten().find_map(|name| packages.get(name)) else { continue };
         inventory.claims.add(*claimant, name, list, &ImagePath::root(), |folder| view.tree.real_folder(folder));
     }
-}
-
-/// Whether the distribution itself built a package, by the mail domain of its maintainer.
-///
-/// Of 723 packages of an image of Debian 12, 696 have such a maintainer; the others have private addresses,
-/// and their claims count as those of any other package.
-fn is_of_distribution(packager: Option<&str>, distro: Option<&Distro>) -> bool {
-    let (Some(domain), Some(distro)) = (packager, distro) else { return false };
-    let is_like = |id: &str| distro.id == id || distro.id_like.iter().any(|like| like == id);
-    let is_in =
-        |parent: &str| domain.strip_suffix(parent).is_some_and(|below| below.is_empty() || below.ends_with('.'));
-    let is_debian = is_like("debian") || is_like("ubuntu");
-    (is_debian && (is_in("debian.org") || is_in("debian.net")))
-        || (is_like("ubuntu") && (is_in("ubuntu.com") || is_in("canonical.com")))
 }
 
 const LIST: &str = ".list";
@@ -378,6 +368,7 @@ fn source_and_version(source: &str, version: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::Distro;
     use crate::package::testing::{Image, assemble, packages};
 
     const STATUS: &str = "var/lib/dpkg/status";
@@ -525,7 +516,8 @@ mod tests {
             let stanza = format!("Package: a\nVersion: 1\n{fields}\n");
             let parsed = parse_stanzas(stanza.as_bytes(), &mut Complaints::default());
             let packager = parsed[0].packager.as_deref();
-            assert_eq!(is_of_distribution(packager, distro.as_ref()), expected, "{fields:?} {distro:?}");
+            let is_own = packager.is_some_and(|domain| distro.as_ref().is_some_and(|distro| distro.is_own(domain)));
+            assert_eq!(is_own, expected, "{fields:?} {distro:?}");
         }
     }
 

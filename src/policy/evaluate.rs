@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::selector::View;
-use super::{Action, Judged, Outcome, PolicyRule, PolicySet, Verdict, Waiver};
+use super::{Action, AppliedWaiver, Judged, Outcome, PolicyRule, PolicySet, Verdict, Waiver};
 use crate::finding::Finding;
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
@@ -53,6 +53,9 @@ impl PolicySet {
     fn judge(&self, finding: Finding, waivers: &mut [(&Waiver, usize)], context: &EvaluateContext<'_>) -> Judged {
         let view = View::new(&finding, (context.origin)(&finding));
         let decision = self.decide(&view);
+        // a waiver of the policy's own says more than a document about the package
+        let accepted =
+            finding.accepted.as_ref().filter(|_| decision.action > Action::Ignore).map(AppliedWaiver::of_vex);
         let mut waiver = None;
         for (candidate, matching) in waivers {
             if candidate.selector.selects(&view) {
@@ -63,6 +66,7 @@ impl PolicySet {
             }
         }
         let Decision { action, decided_by, note } = decision;
+        let waiver = waiver.or(accepted);
         Judged { finding, action, decided_by, note, waiver }
     }
 
@@ -96,8 +100,12 @@ impl PolicySet {
         let waived = judged.iter().filter(|one| one.waiver.is_some()).count();
         let gaps: Vec<&Limitation> = limitations.iter().filter(|limitation| limitation.is_gap).collect();
         let policies = self.names();
-        let (outcome, reason) = if failed > 0 {
+        let failing = |one: &&Judged| one.waiver.is_none() && one.action == Action::Fail;
+        let (outcome, reason) = if judged.iter().filter(failing).any(|one| !one.finding.rule.is_gap) {
             (Outcome::Failed, self.broken(judged, gaps.len()))
+        } else if failed > 0 {
+            let unjudged: Vec<&Judged> = judged.iter().filter(failing).collect();
+            (Outcome::Incomplete, not_judged(&unjudged, gaps.len(), &quote(&policies)))
         } else if gaps.is_empty() {
             (Outcome::Passed, format!("nothing breaks {}{}", quote(&policies), rest(warned, waived)))
         } else {
@@ -177,6 +185,17 @@ fn incomplete(gaps: &[&Limitation], policies: &str) -> String {
     )
 }
 
+/// Such as: there are no advisories for Debian:12: 3 packages were not judged; nothing in the rest breaks `x`.
+fn not_judged(findings: &[&Judged], gaps: usize, policies: &str) -> String {
+    let first = findings.first().map_or("", |one| one.finding.message.as_str());
+    let more = match findings.len() {
+        0 | 1 => String::new(),
+        count => format!("; {} more like this", count - 1),
+    };
+    let unread = if gaps > 0 { format!("; {} not read", parts_of_image(gaps)) } else { String::new() };
+    format!("{first}{more}{unread}; nothing in the rest breaks {policies}")
+}
+
 fn parts_of_image(count: usize) -> String {
     if count == 1 { "1 part of the image was".into() } else { format!("{count} parts of the image were") }
 }
@@ -204,6 +223,7 @@ fn order(judged: &Judged) -> impl Ord + '_ {
     let finding = &judged.finding;
     (
         Reverse(judged.action),
+        Reverse(finding.weight()),
         Reverse(finding.severity),
         finding.rule.id,
         &finding.subject,

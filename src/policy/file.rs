@@ -30,6 +30,7 @@ const TOP_KEYS: &[&str] = &["description", "edition", "extends", "name", "rule",
 const RULE_KEYS: &[&str] = &["action", "help", "match", "message", "name"];
 const MATCH_KEYS: &[&str] = &[
     "confidence",
+    "exploited",
     "family",
     "fingerprint",
     "fixable",
@@ -184,6 +185,7 @@ impl Reader<'_> {
                 bound(text, span, "confidence", &Confidence::ALL.map(Confidence::as_str))
             }),
             fixable: self.boolean(table, "fixable"),
+            exploited: self.boolean(table, "exploited"),
             origins: self.list(table, "origin", |text, span| {
                 let words = [("app", Origin::App), ("base", Origin::Base), ("unknown", Origin::Unknown)];
                 one_of(text, span, "origin", &words)

@@ -14,7 +14,7 @@ mod waiver;
 
 use serde::Serialize;
 
-use crate::finding::Finding;
+use crate::finding::{Acceptance, Finding};
 
 pub use evaluate::EvaluateContext;
 pub use fail_on::FailOn;
@@ -89,7 +89,7 @@ pub struct Judged {
 }
 
 /// A waiver that accepts a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AppliedWaiver {
     /// Why.
     pub reason: String,
@@ -101,6 +101,27 @@ pub struct AppliedWaiver {
     pub ticket: Option<String>,
     /// Where it is written: file and line.
     pub place: String,
+    /// The status that a VEX document gives, `not_affected` or `fixed`, where that is what accepts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The label that a VEX document gives for why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub justification: Option<String>,
+}
+
+impl AppliedWaiver {
+    /// What a VEX document says, as a waiver.
+    fn of_vex(accepted: &Acceptance) -> Self {
+        Self {
+            reason: accepted.reason.clone(),
+            expires: None,
+            owner: None,
+            ticket: None,
+            place: accepted.place.clone(),
+            status: Some(accepted.status.clone()),
+            justification: accepted.justification.clone(),
+        }
+    }
 }
 
 /// The outcome of a scan that could be done.

@@ -20,6 +20,8 @@ pub struct Selector {
     pub confidences: Vec<Bound<Confidence>>,
     /// Whether a known action mends it.
     pub fixable: Option<bool>,
+    /// Whether somebody was seen exploiting it.
+    pub exploited: Option<bool>,
     /// Whose the layer is.
     pub origins: Vec<Origin>,
     /// Whether a container sees it.
@@ -72,6 +74,7 @@ impl Selector {
             && any(&self.severities, |bound| bound.holds(&finding.severity))
             && any(&self.confidences, |bound| bound.holds(&finding.confidence))
             && self.fixable.is_none_or(|fixable| fixable == finding.is_fixable)
+            && self.exploited.is_none_or(|exploited| exploited == finding.evidence.contains_key("exploited"))
             && any(&self.origins, |origin| *origin == view.origin)
             && any(&self.visibilities, |visibility| *visibility == finding.visibility)
             && any(&self.paths, |pattern| view.path.as_ref().is_some_and(|path| pattern.is_match(path)))

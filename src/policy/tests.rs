@@ -561,7 +561,7 @@ error: unknown key `sevrity` in `match`
   |                                          ^^^^^^^
   |
   = help: did you mean `severity`?
-  = note: allowed: confidence, family, fingerprint, fixable, origin, path, purl, rule, severity, subject, visibility
+  = note: allowed: confidence, exploited, family, fingerprint, fixable, origin, path, purl, rule, severity, subject, visibility
 
 error: unknown severity `hihg`
  --> policy.toml:3:73

@@ -70,6 +70,8 @@ impl Waiver {
             owner: self.owner.clone(),
             ticket: self.ticket.clone(),
             place: self.place.clone(),
+            status: None,
+            justification: None,
         }
     }
 

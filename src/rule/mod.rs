@@ -23,6 +23,8 @@ pub struct Rule {
     pub severity: Severity,
     /// How sure a finding is, unless it knows better.
     pub confidence: Confidence,
+    /// Whether a finding says that something could not be judged: alone it makes a scan incomplete, not failed.
+    pub is_gap: bool,
     /// Why it matters.
     pub why: &'static str,
     /// What to do.
@@ -46,6 +48,7 @@ impl Rule {
         title: "",
         severity: Severity::Medium,
         confidence: Confidence::High,
+        is_gap: false,
         why: "",
         remediation: "",
         references: &[],

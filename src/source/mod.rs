@@ -6,6 +6,7 @@ mod daemon;
 pub mod dir;
 pub mod docker;
 pub mod docker_archive;
+pub mod download;
 mod form;
 mod layout;
 #[cfg(test)]

@@ -27,3 +27,33 @@ impl Source for RegistrySource {
         .help("name a file or folder that exists, or build careen with `--features registry`"))
     }
 }
+
+/// Says that nothing can be fetched.
+pub mod download {
+    use crate::error::{Error, ErrorKind, Result};
+
+    use super::super::Access;
+    use super::super::download::{Answer, Patience, Wish};
+
+    /// Fetches nothing.
+    #[derive(Debug)]
+    pub struct Downloader(());
+
+    impl Downloader {
+        /// An error that says what this build can do.
+        pub fn new(_: &Access, _: Patience) -> Result<Self> {
+            Err(Error::new(ErrorKind::Usage, "this build of careen has no network code")
+                .help("name a folder with `--from DIR`, import files with `careen db import`, or build with `--features registry`"))
+        }
+
+        /// Never called: there is none of these.
+        pub fn get(&self, _: &Wish<'_>, _: &(dyn Fn(u64) + Sync)) -> Result<Answer> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen has no network code"))
+        }
+    }
+
+    /// An address as it may be shown and kept.
+    pub fn shown(url: &str) -> String {
+        crate::escape::escape(url)
+    }
+}

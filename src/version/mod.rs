@@ -98,6 +98,11 @@ impl Scheme {
         ECOSYSTEMS.iter().find(|(name, _)| *name == family).map(|(_, scheme)| *scheme)
     }
 
+    /// The ecosystems that have a scheme, without releases.
+    pub fn ecosystems() -> impl Iterator<Item = &'static str> {
+        ECOSYSTEMS.iter().map(|(name, _)| *name)
+    }
+
     /// Reads a version. What the scheme's own tool refuses is refused here: no order is made up for it.
     pub fn parse(self, text: &str) -> Result<Version, Unparsable> {
         let key = if text.len() > LONGEST {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::component::{Component, Image, Product};
 use super::purl::Purl;
 use super::{Document, Statement, Status};
+use crate::finding::Acceptance;
 use crate::time::Timestamp;
 
 /// All documents, arranged by the flaws they are about.
@@ -182,6 +183,18 @@ impl Judgement<'_> {
     /// What it says.
     pub fn status(&self) -> Status {
         self.statement.status
+    }
+
+    /// That which takes a finding out of the verdict; `None` for a status by which it counts.
+    pub fn acceptance(&self) -> Option<Acceptance> {
+        let Statement { status, justification, impact, .. } = self.statement;
+        let Document { author, place, .. } = self.document;
+        status.suppresses().then(|| Acceptance {
+            status: status.as_str().to_owned(),
+            justification: justification.clone(),
+            reason: impact.as_ref().or(justification.as_ref()).map_or("no reason is given", String::as_str).to_owned(),
+            place: if author.is_empty() { place.clone() } else { format!("{place} ({})", super::shown(author)) },
+        })
     }
 
     /// What a report keeps of it as a finding's evidence `vex`.

@@ -465,6 +465,9 @@ fn the_statement_that_decides() {
         assert_eq!(apart.of(&hit).map(|judgement| judgement.status()), expected, "{statements:?}");
     }
     let judge = Judge::new(vec![read_value(&openvex(&json!([say("not_affected", package, "2024-01-01T00:00:00Z")])))]);
+    let acceptance = judge.of(&hit).and_then(|judgement| judgement.acceptance()).expect("it is suppressed");
+    assert_eq!((acceptance.status.as_str(), acceptance.reason.as_str()), ("not_affected", "x"));
+    assert_eq!((acceptance.justification, acceptance.place.as_str()), (None, "a.json (Shop)"));
     assert_eq!(
         judge.of(&hit).expect("it applies").evidence(),
         json!({"status": "not_affected", "impact": "x", "action": "y", "timestamp": "2024-01-01T00:00:00Z",

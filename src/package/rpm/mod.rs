@@ -396,32 +396,9 @@ impl Reading<'_> {
 
 /// Whose a package's claims are, by its vendor: everyone can have the distribution's own from its archive.
 fn claimant(package: &PackageFact, distro: Option<&Distro>) -> Claimant {
-    let (Some(vendor), Some(distro)) = (package.packager.as_deref(), distro) else { return Claimant::Package };
-    let is_own = VENDORS.iter().any(|(id, start)| {
-        vendor.starts_with(start) && (distro.id == *id || (*id == "opensuse" && distro.id.starts_with("opensuse-")))
-    });
+    let is_own = package.packager.as_deref().is_some_and(|vendor| distro.is_some_and(|distro| distro.is_own(vendor)));
     if is_own { Claimant::Distribution } else { Claimant::Package }
 }
-
-/// How the vendor of a distribution's own packages begins, by the distribution's id.
-const VENDORS: &[(&str, &str)] = &[
-    ("almalinux", "AlmaLinux"),
-    ("amzn", "Amazon"),
-    ("azurelinux", "Microsoft Corporation"),
-    ("centos", "CentOS"),
-    ("fedora", "Fedora Project"),
-    ("mageia", "Mageia.Org"),
-    ("mariner", "Microsoft Corporation"),
-    ("ol", "Oracle America"),
-    ("openEuler", "http://openeuler.org"),
-    ("opensuse", "SUSE LLC"),
-    ("opensuse", "openSUSE"),
-    ("photon", "VMware"),
-    ("rhel", "Red Hat, Inc."),
-    ("rocky", "Rocky"),
-    ("sled", "SUSE LLC"),
-    ("sles", "SUSE LLC"),
-];
 
 #[cfg(test)]
 mod tests {

@@ -249,7 +249,15 @@ async fn fetch_token(
         auth = RegistryAuth::Basic(user.clone(), password.0.clone());
     }
     let insecure = endpoint.insecure && endpoint.owns(&realm);
-    let ask = Ask { url: realm.clone(), auth: &auth, accept: "application/json", from: 0, form, insecure };
+    let ask = Ask {
+        url: realm.clone(),
+        auth: &auth,
+        accept: "application/json",
+        from: 0,
+        form,
+        insecure,
+        headers: Vec::new(),
+    };
     let response = transport.send(&ask).await?;
     match response.status() {
         StatusCode::OK => {}

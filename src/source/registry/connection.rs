@@ -232,7 +232,7 @@ impl Connection {
             let is_last = place + 1 == schemes.len();
             let url = self.endpoint.url(*scheme, path)?;
             let insecure = self.endpoint.insecure;
-            let ask = Ask { url: url.clone(), auth, accept, from, form: None, insecure };
+            let ask = Ask { url: url.clone(), auth, accept, from, form: None, insecure, headers: Vec::new() };
             match self.transport.send(&ask).await {
                 Ok(response) => {
                     self.endpoint.settle(*scheme);

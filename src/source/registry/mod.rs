@@ -10,6 +10,7 @@ mod auth;
 mod blob;
 mod connection;
 mod credentials;
+pub mod download;
 mod reference;
 mod referrers;
 #[cfg(test)]

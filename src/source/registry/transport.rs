@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use oci_client::errors::OciEnvelope;
 use oci_client::secrets::RegistryAuth;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+};
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -114,6 +116,8 @@ pub(super) struct Ask<'a> {
     pub(super) form: Option<String>,
     /// Whether certificates nobody vouches for are taken from the host of `url`.
     pub(super) insecure: bool,
+    /// Further headers, which hold no secret.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The HTTP clients of one source.
@@ -166,6 +170,9 @@ impl Transport {
             }
             if ask.from > 0 {
                 request = request.header(RANGE, format!("bytes={}-", ask.from));
+            }
+            for (name, value) in &ask.headers {
+                request = request.header(name, value);
             }
             request = match ask.auth {
                 RegistryAuth::Basic(user, password) if is_own => request.basic_auth(user, Some(password)),
@@ -433,7 +440,7 @@ fn refused_redirect(url: &Url, message: &str) -> Failure {
 
 /// The wait a server asks for: seconds, or a date, which is measured against the server's own clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name).and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok());
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let asked = text(RETRY_AFTER)?.trim();
     if let Ok(seconds) = asked.parse::<u64>() {
         return Some(Duration::from_secs(seconds));

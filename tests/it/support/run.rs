@@ -62,7 +62,11 @@ pub(crate) fn scan_within(text: &str, platform: PlatformChoice, jobs: usize, lim
             unwrap: Some(careen::pass::decompress),
         };
         let today = TODAY.parse().expect("a day");
-        careen::scan::scan(*source, &request, &Options { policy: &POLICY, today, jobs, progress: &() })
+        careen::scan::scan(
+            *source,
+            &request,
+            &Options { policy: &POLICY, today, jobs, progress: &(), advisories: None },
+        )
     });
     match scanned {
         Ok(reports) => Scanned::Reports(reports),

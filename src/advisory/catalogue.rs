@@ -1,0 +1,274 @@
+//! All advisory data at hand: those of the folder, and those that are part of careen where the folder has none.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::error::Result;
+use crate::time::{Date, Timestamp};
+use crate::version::Unparsable;
+
+use super::embedded;
+use super::feed::about;
+use super::name;
+use super::range::{self, Hit};
+use super::record::{Advisory, Posting};
+use super::risk::{Epss, Exploited};
+use super::store::{Database, Shard};
+
+/// All advisory data at hand.
+#[derive(Debug)]
+pub struct Catalogue {
+    database: Database,
+    /// Whether careen's own records stand beside fetched ones.
+    has_own: bool,
+}
+
+/// What is asked: a package as records name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Question {
+    /// With the release: `Debian:12`.
+    pub ecosystem: String,
+    /// In any spelling.
+    pub name: String,
+    /// The installed version.
+    pub version: String,
+}
+
+/// What the data say.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// What affects the version.
+    pub matches: Vec<Match>,
+    /// What may affect it: a version was not understood.
+    pub unknown: Vec<(String, Unparsable)>,
+    /// The records that are about the package and not about this version.
+    pub clear: Vec<String>,
+    /// What a distribution says of a flaw without saying of which versions.
+    pub states: Vec<Posting>,
+}
+
+/// An advisory that affects a version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    /// The feed it comes from.
+    pub feed: String,
+    /// The ecosystem whose record it is, with the release.
+    pub ecosystem: String,
+    /// The record's entry for the package.
+    pub posting: Posting,
+    /// Why it affects the version.
+    pub hit: Hit,
+}
+
+/// A shard of the folder, or one that is part of careen.
+#[derive(Debug, Clone)]
+pub enum Lent {
+    /// Of the folder.
+    Read(Rc<Shard>),
+    /// Part of careen.
+    Embedded(&'static Shard),
+}
+
+impl Deref for Lent {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        match self {
+            Self::Read(shard) => shard,
+            Self::Embedded(shard) => shard,
+        }
+    }
+}
+
+/// One source of advisories, as reports tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The feed's id.
+    pub feed: String,
+    /// The family.
+    pub family: String,
+    /// Where it was fetched; `embedded` for what is part of careen.
+    pub source: String,
+    /// The newest change in it.
+    pub newest: String,
+    /// The day on which the source was last known to have nothing newer.
+    pub confirmed: Option<Date>,
+    /// Records in it.
+    pub records: Option<u64>,
+}
+
+impl Origin {
+    /// How many days it is since the source was known to have nothing newer.
+    pub fn age(&self, today: Date) -> Option<i64> {
+        self.confirmed.map(|confirmed| today.days_since(confirmed))
+    }
+}
+
+impl Catalogue {
+    /// The data of `folder`; a folder that is not there has none.
+    pub fn open(folder: &Path) -> Result<Self> {
+        Ok(Self { database: Database::open(folder)?, has_own: true })
+    }
+
+    /// What is part of careen alone.
+    pub fn embedded() -> Self {
+        Self { database: Database::empty(), has_own: true }
+    }
+
+    /// Only what was fetched, for families of which anything was.
+    #[must_use]
+    pub fn without_own(self) -> Self {
+        Self { has_own: false, ..self }
+    }
+
+    /// The data in the folder.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// All data for a family, with the ids of their feeds. What is part of careen stands in for data of the family
+    /// that were never fetched; careen's own records are always among them.
+    pub fn shards(&self, family: &str) -> Result<Vec<(String, Lent)>> {
+        let read = self.database.of_family(family)?;
+        let mut shards: Vec<(String, Lent)> = read.into_iter().map(|(feed, shard)| (feed, Lent::Read(shard))).collect();
+        let is_wanted = |feed: &str| (feed == embedded::OWN_FEED && self.has_own) || !self.has_data(family);
+        let embedded = embedded::of_family(family).filter(|(feed, _)| is_wanted(feed));
+        shards.extend(embedded.map(|(feed, shard)| (feed.to_owned(), Lent::Embedded(shard))));
+        Ok(shards)
+    }
+
+    /// Whether the folder has more for a family than a few facts.
+    fn has_data(&self, family: &str) -> bool {
+        self.database.manifest().of_family(family).any(|(feed, _)| covers(feed, family))
+    }
+
+    /// Where the data for some families, and what is known of exploits, come from.
+    pub fn origins(&self, families: &BTreeSet<String>) -> Vec<Origin> {
+        let of_folder = self.database.manifest().shards.iter().filter_map(|(name, entry)| {
+            let (feed, family) = name.split_once('/')?;
+            (families.contains(family) || feed == family).then(|| Origin {
+                feed: feed.to_owned(),
+                family: family.to_owned(),
+                source: entry.source.clone(),
+                newest: entry.newest.clone(),
+                confirmed: entry.confirmed().map(Timestamp::date),
+                records: Some(entry.records),
+            })
+        });
+        let mut origins: Vec<Origin> = of_folder.collect();
+        let mut embed = |feed: &str, family: &str, newest: &str| {
+            origins.push(Origin {
+                feed: feed.to_owned(),
+                family: family.to_owned(),
+                source: "embedded".into(),
+                newest: newest.to_owned(),
+                confirmed: newest.get(..10).and_then(|day| day.parse().ok()),
+                records: None,
+            });
+        };
+        for family in families.iter().filter(|family| !self.has_data(family)) {
+            for (feed, _) in embedded::of_family(family).filter(|(feed, _)| *feed != embedded::OWN_FEED) {
+                embed(feed, family, embedded::rustsec_as_of());
+            }
+        }
+        if !self.database.manifest().shards.contains_key("kev/kev") {
+            embed("kev", "kev", embedded::exploited_as_of());
+        }
+        origins
+    }
+
+    /// Asks what affects a version of a package; `None` if there are no data for the family or its release.
+    ///
+    /// Records of no release hold for each.
+    pub fn ask(&self, question: &Question) -> Result<Option<Answer>> {
+        let Question { ecosystem, name, version } = question;
+        let (family, release) = name::split(ecosystem);
+        let name = name::normalise(ecosystem, name);
+        let scheme = name::scheme(ecosystem);
+        let mut answer = Answer::default();
+        let mut is_covered = false;
+        for (feed, shard) in self.shards(family)? {
+            let covers = covers(&feed, family);
+            is_covered |= covers && shard.releases().contains(release);
+            let mut postings = shard.postings(release, &name)?;
+            if !release.is_empty() && shard.releases().contains("") {
+                is_covered |= covers;
+                postings.extend(shard.postings("", &name)?);
+            }
+            for posting in postings {
+                let says_nothing = posting.versions.ranges.is_empty() && posting.versions.listed.is_empty();
+                if says_nothing && posting.versions.facts.status.is_some() {
+                    answer.states.push(posting);
+                    continue;
+                }
+                match range::evaluate(scheme, &posting.versions, version) {
+                    Ok(Some(hit)) => {
+                        let (feed, ecosystem) = (feed.clone(), ecosystem.clone());
+                        answer.matches.push(Match { feed, ecosystem, posting, hit });
+                    }
+                    Ok(None) => answer.clear.push(posting.id),
+                    Err(unparsable) => answer.unknown.push((posting.id, unparsable)),
+                }
+            }
+        }
+        Ok(is_covered.then_some(answer))
+    }
+
+    /// Whether the data for a family tell of flaws that nobody has fixed, too.
+    pub fn is_comprehensive(&self, family: &str) -> bool {
+        self.database
+            .manifest()
+            .of_family(family)
+            .any(|(feed, _)| about::family(feed, family).coverage == about::Coverage::Comprehensive)
+    }
+
+    /// The families there are data for, sorted.
+    pub fn families(&self) -> BTreeSet<String> {
+        let names = self.database.manifest().shards.keys().filter_map(|name| name.split_once('/'));
+        names.filter(|(_, family)| !["kev", "epss"].contains(family)).map(|(_, family)| family.to_owned()).collect()
+    }
+
+    /// The ids of a family's records that have `id` as alias or pass it on, from any feed; sorted.
+    pub fn named(&self, family: &str, id: &str) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for (_, shard) in self.shards(family)? {
+            ids.extend(shard.named(id)?);
+        }
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    /// Whether somebody was seen exploiting a flaw.
+    pub fn exploited(&self, cve: &str) -> Result<Option<Exploited>> {
+        match self.database.shard("kev/kev")? {
+            Some(shard) => shard.fact(cve),
+            None => Ok(embedded::exploited(cve).cloned()),
+        }
+    }
+
+    /// How likely somebody exploits a flaw soon.
+    pub fn epss(&self, cve: &str) -> Result<Option<Epss>> {
+        match self.database.shard("epss/epss")? {
+            Some(shard) => shard.fact(cve),
+            None => Ok(None),
+        }
+    }
+
+    /// The record of this id, from any feed of the family.
+    pub fn record(&self, family: &str, id: &str) -> Result<Option<Advisory>> {
+        for (_, shard) in self.shards(family)? {
+            if let Some(record) = shard.record(id)? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a feed tells of all packages of a family, and not just something of a few.
+fn covers(feed: &str, family: &str) -> bool {
+    feed == "osv" || about::family(feed, family).coverage != about::Coverage::Facts
+}

@@ -1,0 +1,183 @@
+//! Compiles records into a sealed file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Serialize;
+use zstd::bulk::Compressor;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::super::name;
+use super::super::osv;
+use super::super::range;
+use super::super::record::{Advisory, Posting};
+use super::sealed;
+use super::shard::{ABOUT, FACTS, NAMES, PACKAGES, RECORDS, key, other_names};
+
+/// Level of zstd: 9 is a tenth smaller than 3, at a cost that a download hides.
+const LEVEL: i32 = 9;
+
+/// Largest dictionary, in bytes.
+const DICTIONARY: usize = 64 << 10;
+
+/// Bytes of values that a dictionary is trained on; more make it no better.
+const TRAINING: usize = 4 << 20;
+
+/// Values that a dictionary is trained on; zstd wants a hundred times the dictionary's size in all.
+const FEWEST: usize = 64;
+
+/// Records on their way into a file.
+#[derive(Debug, Default)]
+pub struct Builder {
+    family: String,
+    packages: BTreeMap<Vec<u8>, Vec<Posting>>,
+    records: BTreeMap<String, Advisory>,
+    facts: BTreeMap<String, Vec<u8>>,
+    releases: BTreeSet<String>,
+}
+
+/// What was compiled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Built {
+    /// Records that affect a package of the family; withdrawn ones are left out.
+    pub records: u64,
+    /// Packages, counted once for each release.
+    pub packages: u64,
+    /// The newest `modified` of a record.
+    pub newest: String,
+    /// The sum of the file's tail.
+    pub seal: u64,
+}
+
+impl Builder {
+    /// Nothing yet, for one family such as `Debian`.
+    pub fn new(family: &str) -> Self {
+        Self { family: family.to_owned(), ..Self::default() }
+    }
+
+    /// Takes a record; of several of one id the last counts, and a withdrawn one takes the others away.
+    pub fn add(&mut self, advisory: Advisory) {
+        self.records.insert(advisory.id.clone(), advisory);
+    }
+
+    /// Takes what a feed says of a CVE besides advisories.
+    pub fn add_fact(&mut self, cve: &str, fact: &impl Serialize) -> Result<()> {
+        self.facts.insert(cve.to_owned(), pack(fact)?);
+        Ok(())
+    }
+
+    /// How many records were taken, withdrawn ones included.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The records that were taken, by id.
+    pub fn records(&self) -> impl Iterator<Item = &Advisory> {
+        self.records.values()
+    }
+
+    /// Whether nothing was taken.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.facts.is_empty()
+    }
+
+    /// Writes the file, which must not be there, seals it, and waits until it is on the disk.
+    pub fn write(mut self, path: &Path) -> Result<Built> {
+        let mut built = Built::default();
+        let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let records = std::mem::take(&mut self.records);
+        let mut kept = Vec::with_capacity(records.len());
+        for mut advisory in records.into_values().filter(|advisory| advisory.withdrawn.is_none()) {
+            for (name, mut affected) in osv::of_family(&advisory, &self.family) {
+                let scheme = name::scheme(&affected.ecosystem);
+                // a listed version that lies in a range says nothing more
+                let mut listed = std::mem::take(&mut affected.versions.listed);
+                listed.retain(|version| !matches!(range::evaluate(scheme, &affected.versions, version), Ok(Some(_))));
+                affected.versions.listed = listed;
+                let (_, release) = name::split(&affected.ecosystem);
+                if !self.releases.contains(release) {
+                    self.releases.insert(release.to_owned());
+                }
+                let posting = Posting { id: advisory.id.clone(), versions: affected.versions };
+                self.packages.entry(key(release, &name)).or_default().push(posting);
+            }
+            for name in other_names(&advisory) {
+                names.entry(name.clone()).or_default().push(advisory.id.clone());
+            }
+            if advisory.modified > built.newest {
+                built.newest.clone_from(&advisory.modified);
+            }
+            advisory.affected.clear();
+            kept.push((advisory.id.clone(), pack(&advisory)?));
+        }
+        built.records = kept.len().max(self.facts.len()) as u64;
+        built.packages = self.packages.len() as u64;
+        let mut packages = Vec::with_capacity(self.packages.len());
+        for (key, postings) in std::mem::take(&mut self.packages) {
+            packages.push((key, pack(&postings)?));
+        }
+        let names: Vec<(String, Vec<u8>)> =
+            names.into_iter().map(|(name, ids)| Ok((name, pack(&ids)?))).collect::<Result<_>>()?;
+        let dictionary = train(packages.iter().map(|(_, value)| value).chain(kept.iter().map(|(_, value)| value)));
+        let mut compress =
+            Compressor::with_dictionary(LEVEL, &dictionary).map_err(|error| cannot_write(path, &error))?;
+        let mut compressed = |value: &[u8]| compress.compress(value).map_err(|error| cannot_write(path, &error));
+        let broken = |error: redb::Error| cannot_write(path, &error);
+        let database =
+            redb::Database::builder().set_cache_size(32 << 20).create(path).map_err(|error| broken(error.into()))?;
+        let write = database.begin_write().map_err(|error| broken(error.into()))?;
+        {
+            let mut table = write.open_table(PACKAGES).map_err(|error| broken(error.into()))?;
+            for (key, value) in &packages {
+                table.insert(key.as_slice(), compressed(value)?.as_slice()).map_err(|error| broken(error.into()))?;
+            }
+            let mut table = write.open_table(RECORDS).map_err(|error| broken(error.into()))?;
+            for (id, value) in &kept {
+                table.insert(id.as_str(), compressed(value)?.as_slice()).map_err(|error| broken(error.into()))?;
+            }
+            let mut table = write.open_table(NAMES).map_err(|error| broken(error.into()))?;
+            for (name, value) in &names {
+                table.insert(name.as_str(), compressed(value)?.as_slice()).map_err(|error| broken(error.into()))?;
+            }
+            let mut table = write.open_table(FACTS).map_err(|error| broken(error.into()))?;
+            for (cve, value) in &self.facts {
+                table.insert(cve.as_str(), value.as_slice()).map_err(|error| broken(error.into()))?;
+            }
+            let mut table = write.open_table(ABOUT).map_err(|error| broken(error.into()))?;
+            table.insert("dictionary", dictionary.as_slice()).map_err(|error| broken(error.into()))?;
+            let releases = pack(&self.releases)?;
+            table.insert("releases", releases.as_slice()).map_err(|error| broken(error.into()))?;
+        }
+        write.commit().map_err(|error| broken(error.into()))?;
+        let mut database = database;
+        // gives back what the file grew beyond its pages
+        database.compact().map_err(|error| broken(error.into()))?;
+        drop(database);
+        built.seal = sealed::seal(path).map_err(|error| cannot_write(path, &error))?;
+        Ok(built)
+    }
+}
+
+fn pack(value: &impl Serialize) -> Result<Vec<u8>> {
+    postcard::to_allocvec(value)
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("a record cannot be packed: {error}")))
+}
+
+/// A dictionary of what values have in common; empty where there are too few to learn from.
+fn train<'a>(values: impl Iterator<Item = &'a Vec<u8>>) -> Vec<u8> {
+    let values: Vec<&[u8]> = values.map(Vec::as_slice).filter(|value| !value.is_empty()).collect();
+    let total: usize = values.iter().map(|value| value.len()).sum();
+    let step = total.div_ceil(TRAINING).max(1);
+    // evenly over all of them; giants would crowd out the rest
+    let samples: Vec<&[u8]> = values.iter().step_by(step).map(|value| value.get(..4096).unwrap_or(value)).collect();
+    let size = (total / 20).min(DICTIONARY);
+    if samples.len() < FEWEST || size < 1024 {
+        return Vec::new();
+    }
+    zstd::dict::from_samples(&samples, size).unwrap_or_default()
+}
+
+fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot write advisory data: {error}")).at(path.display().to_string())
+}

@@ -1,0 +1,135 @@
+//! The list of what advisory data there is, where it came from, and when: `manifest.json` in the folder of the data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::time::Timestamp;
+
+/// Version of the folder's layout and of the files in it. Raised when an older careen could not read them.
+pub const FORMAT: u32 = 1;
+
+/// Largest manifest read, in bytes.
+const LARGEST: usize = 16 << 20;
+
+/// What advisory data there is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// By `feed/family`: `osv/Debian`, `kev/kev`.
+    pub shards: BTreeMap<String, Entry>,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self { format: FORMAT, shards: BTreeMap::new() }
+    }
+}
+
+/// One file of advisory data.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Entry {
+    /// Path of the file in the folder, named by its content.
+    pub file: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub sha256: String,
+    /// Sum of the file's tail, which holds the sums of its blocks.
+    pub seal: u64,
+    /// Records in it.
+    pub records: u64,
+    /// Packages in it, counted once for each release.
+    pub packages: u64,
+    /// What was fetched: a URL without credentials, or the name of a folder or file.
+    pub source: String,
+    /// The server's `ETag`.
+    pub etag: Option<String>,
+    /// The server's `Last-Modified`.
+    pub last_modified: Option<String>,
+    /// The server's `ETag` of its list of records, for feeds that have one.
+    pub listed_etag: Option<String>,
+    /// Bytes that were downloaded for it, all in all.
+    pub downloaded: u64,
+    /// The newest change of a record in it; for other data the day they are of.
+    pub newest: String,
+    /// When it was fetched.
+    pub fetched: Option<Timestamp>,
+    /// When the source was last asked whether there is something newer.
+    pub checked: Option<Timestamp>,
+    /// When the whole was last fetched, not only what changed.
+    pub complete: Option<Timestamp>,
+    /// Ids of records that were refused, the first ones.
+    pub refused: Vec<String>,
+}
+
+impl Entry {
+    /// As of when the data are: the newest change in them, or when they were fetched if a record does not say.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        let day = || format!("{}T00:00:00Z", self.newest).parse().ok();
+        self.newest.parse().ok().or_else(day).or(self.fetched)
+    }
+
+    /// When the source was last known to have nothing newer.
+    pub fn confirmed(&self) -> Option<Timestamp> {
+        self.checked.max(self.fetched)
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let wrong = |what: String| {
+            Error::new(ErrorKind::Config, what)
+                .help("fetch the data again with `careen db update --all --force`, or import an export of them")
+        };
+        if bytes.len() > LARGEST {
+            return Err(wrong("the list of advisory data is too large".into()));
+        }
+        let damaged = |error: serde_json::Error| wrong(format!("the list of advisory data is damaged: {error}"));
+        let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
+        if head.format != FORMAT {
+            let (theirs, age) = (head.format, if head.format < FORMAT { "an older" } else { "a newer" });
+            return Err(wrong(format!(
+                "the advisory data have format {theirs}, of {age} careen; this one reads {FORMAT}"
+            )));
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(damaged)?;
+        for (name, entry) in &manifest.shards {
+            let is_plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
+            if !entry.file.split('/').all(is_plain) || name.split('/').count() != 2 || !name.split('/').all(is_plain) {
+                return Err(wrong("the list of advisory data names a file outside of its folder".into()));
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// The manifest as it is stored.
+    pub fn render(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Names the state of the data: the same for the same files.
+    pub fn digest(&self) -> Digest {
+        let files: Vec<String> = self.shards.iter().map(|(name, entry)| format!("{name} {}\n", entry.sha256)).collect();
+        Digest::sha256(files.concat().as_bytes())
+    }
+
+    /// The entries of a family, with the ids of their feeds.
+    pub fn of_family<'a>(&'a self, family: &'a str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        self.shards.iter().filter_map(move |(name, entry)| {
+            let (feed, of) = name.split_once('/')?;
+            (of == family).then_some((feed, entry))
+        })
+    }
+}

@@ -1,0 +1,389 @@
+//! Brings advisory data: fetches what feeds want from the first place that answers, compiles it, and puts it in
+//! place family by family, so that what fails costs itself alone and what was there before stays.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod changes;
+mod choice;
+mod place;
+mod records;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::download::{Answer, Arrived, Validators};
+use crate::time::Timestamp;
+
+use super::feed::{Feed, Fetched, Sink};
+use super::osv;
+use super::store::{Builder, Database, Entry, Shard, Writer};
+
+pub use choice::{Choice, families_of};
+pub use place::{Net, Place};
+pub use records::records;
+
+use place::{Known, Places, Want};
+
+/// How long another writer is waited for.
+pub const PATIENCE: Duration = Duration::from_mins(15);
+
+/// Families fetched at once.
+const AT_ONCE: usize = 3;
+
+/// Files that one feed may want for a family.
+const MOST_FILES: usize = 10_000;
+
+/// What is to be brought.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// The folder of advisory data.
+    pub folder: &'a Path,
+    /// Where from, in the order in which they are tried; nothing for each feed's own place.
+    pub places: &'a [Place],
+    /// Of what.
+    pub choice: Choice,
+    /// Feeds that are wanted besides those that are brought anyway.
+    pub feeds: Vec<String>,
+    /// Feeds that are left out.
+    pub without: Vec<String>,
+    /// Fetches all of it anew, whatever there is.
+    pub force: bool,
+    /// The time.
+    pub now: Timestamp,
+    /// How to fetch.
+    pub net: &'a Net,
+}
+
+/// Who is told how it goes. The data themselves are compiled by one thread; bytes arrive in several.
+pub trait Watch: Sync {
+    /// Another careen is changing the data, and is waited for.
+    fn waiting(&self) {}
+    /// So many families will be looked at.
+    fn begin(&self, _count: usize) {}
+    /// So many bytes arrived.
+    fn arriving(&self, _bytes: u64) {}
+    /// A family is done with.
+    fn done(&self, _done: &Done) {}
+}
+
+/// Nobody is told.
+impl Watch for () {}
+
+/// What became of one family.
+#[derive(Debug)]
+pub struct Done {
+    /// `feed/family`.
+    pub name: String,
+    /// How it ended.
+    pub end: End,
+    /// What there is now: when it failed, what there was before.
+    pub entry: Option<Entry>,
+    /// Bytes that were downloaded.
+    pub downloaded: u64,
+    /// Records that could not be read, the first ones, with the reason.
+    pub refused: Vec<(String, String)>,
+    /// All of them.
+    pub refused_count: usize,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub enum End {
+    /// All of it was fetched.
+    Whole,
+    /// So many records that changed were fetched.
+    Changes(usize),
+    /// There was nothing new.
+    Unchanged,
+    /// It could not be had.
+    Failed(Error),
+}
+
+/// What is there of a family, in order.
+struct Old {
+    entry: Entry,
+    shard: Rc<Shard>,
+}
+
+/// One family of one feed, on its way.
+struct Job<'a> {
+    feed: &'static dyn Feed,
+    family: String,
+    places: &'a Places<'a>,
+    old: Option<Old>,
+    now: Timestamp,
+    arriving: &'a (dyn Fn(u64) + Sync),
+    /// Where the beginning of a file is kept.
+    partial: &'a Path,
+}
+
+/// What was fetched.
+#[derive(Debug)]
+enum Got {
+    /// Nothing new; and the state of the list of records, where that was fetched.
+    Unchanged(Option<String>),
+    Files(Files),
+    /// Records that changed, each a file named by its id.
+    Changes {
+        records: Vec<Fetched>,
+        listed_etag: Option<String>,
+        downloaded: u64,
+    },
+}
+
+/// All that a feed wants for a family.
+#[derive(Debug, Default)]
+struct Files {
+    files: Vec<Fetched>,
+    source: String,
+    validators: Validators,
+    /// Records that the source says there are.
+    listed: Option<usize>,
+    listed_etag: Option<String>,
+    downloaded: u64,
+}
+
+/// Brings data. What fails for one family is told of that family; an error is for what concerns them all.
+pub fn update(options: &Options<'_>, watch: &dyn Watch) -> Result<Vec<Done>> {
+    let mut writer = Writer::open(options.folder, PATIENCE, &mut || watch.waiting())?;
+    let arriving = |bytes| watch.arriving(bytes);
+    let given = Places::new(options.places.to_vec(), options.net);
+    let tasks = choice::tasks(options, &given, writer.manifest(), &arriving)?;
+    watch.begin(tasks.len());
+    let mut done = Vec::new();
+    let next = AtomicUsize::new(0);
+    let partials: Vec<_> = tasks.iter().map(|task| writer.partial(&task.name)).collect();
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(1);
+        for _ in 0..AT_ONCE.min(tasks.len()) {
+            let (sender, next, tasks, partials, arriving) = (sender.clone(), &next, &tasks, &partials, &arriving);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let (Some(task), Some(partial)) = (tasks.get(index), partials.get(index)) else { return };
+                    let got = catch_unwind(AssertUnwindSafe(|| {
+                        let job = Job {
+                            feed: task.feed,
+                            family: task.family.clone(),
+                            places: &task.places,
+                            old: if options.force { None } else { old(options.folder, &task.name) },
+                            now: options.now,
+                            arriving,
+                            partial,
+                        };
+                        if task.feed.id() == "osv" { changes::fetch(&job) } else { fetch_files(&job) }
+                    }));
+                    if sender.send((index, got.unwrap_or_else(|_| Err(defect())))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (index, got) in receiver {
+            let Some(task) = tasks.get(index) else { continue };
+            let one = take(&mut writer, options, task, got);
+            watch.done(&one);
+            done.push((index, one));
+        }
+    });
+    // when nothing new was found, that is all there is to keep
+    writer.commit()?;
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, done)| done).collect())
+}
+
+/// What is there, if it can be opened.
+fn old(folder: &Path, name: &str) -> Option<Old> {
+    let database = Database::open(folder).ok()?;
+    let entry = database.manifest().shards.get(name)?.clone();
+    let shard = database.shard(name).ok()??;
+    Some(Old { entry, shard })
+}
+
+fn defect() -> Error {
+    Error::new(ErrorKind::Internal, "careen stopped at a defect of its own")
+        .help("please report it, with what stands on standard error")
+}
+
+/// Fetches all files that a feed wants. One that wants a single file is not given the same again.
+fn fetch_files(job: &Job<'_>) -> Result<Got> {
+    let mut got = Files::default();
+    while let Some(wanted) = job.feed.next(&job.family, &got.files) {
+        let is_first = got.files.is_empty();
+        let known = job.old.as_ref().filter(|_| is_first).map(|old| Known {
+            source: old.entry.source.clone(),
+            validators: Validators { etag: old.entry.etag.clone(), last_modified: old.entry.last_modified.clone() },
+        });
+        let known = known.unwrap_or_default();
+        let want = Want {
+            path: &wanted.path,
+            known: &known,
+            most: wanted.most,
+            partial: Some(job.partial).filter(|_| is_first),
+        };
+        let got_one = match job.places.get(&want, job.arriving) {
+            Err(error) if wanted.optional && error.kind == ErrorKind::NotFound => {
+                (Answer::Whole(Arrived::default()), String::new())
+            }
+            other => other?,
+        };
+        match got_one {
+            (Answer::Unchanged, _) => return Ok(Got::Unchanged(None)),
+            (Answer::Whole(arrived), source) => {
+                if is_first {
+                    got.source = source;
+                    got.validators = arrived.validators;
+                } else {
+                    // that the first of several is the same says nothing of the others
+                    got.validators = Validators::default();
+                }
+                got.downloaded = got.downloaded.saturating_add(arrived.downloaded);
+                got.files.push(Fetched { path: wanted.path, bytes: arrived.bytes });
+            }
+        }
+        if got.files.len() > MOST_FILES {
+            return Err(Error::new(ErrorKind::Network, "the feed names more files than there can be").at(got.source));
+        }
+    }
+    Ok(Got::Files(got))
+}
+
+/// Compiles what was fetched and puts it in place.
+fn take(writer: &mut Writer, options: &Options<'_>, task: &choice::Task<'_>, got: Result<Got>) -> Done {
+    let before = writer.manifest().shards.get(&task.name).cloned();
+    let mut done = Done {
+        name: task.name.clone(),
+        end: End::Unchanged,
+        entry: before.clone(),
+        downloaded: 0,
+        refused: Vec::new(),
+        refused_count: 0,
+    };
+    let end = got.and_then(|got| match got {
+        Got::Unchanged(listed_etag) => {
+            if let Some(entry) = writer.manifest().shards.get_mut(&task.name) {
+                entry.checked = Some(options.now);
+                entry.listed_etag = listed_etag.or_else(|| entry.listed_etag.take());
+            }
+            Ok(End::Unchanged)
+        }
+        Got::Files(files) => {
+            done.downloaded = files.downloaded;
+            put_whole(writer, options, task, files, before.unwrap_or_default().downloaded, &mut done)
+        }
+        Got::Changes { records, listed_etag, downloaded } => {
+            done.downloaded = downloaded;
+            put_changes(writer, options, task, &records, listed_etag, &mut done)
+        }
+    });
+    done.end = end.unwrap_or_else(End::Failed);
+    if !matches!(done.end, End::Failed(_)) {
+        done.entry = writer.manifest().shards.get(&task.name).cloned();
+    }
+    done
+}
+
+fn put_whole(
+    writer: &mut Writer,
+    options: &Options<'_>,
+    task: &choice::Task<'_>,
+    files: Files,
+    downloaded_before: u64,
+    done: &mut Done,
+) -> Result<End> {
+    let mut sink = Sink::new(&task.family);
+    let read = catch_unwind(AssertUnwindSafe(|| task.feed.read(&task.family, &files.files, &mut sink)));
+    read.unwrap_or_else(|_| Err(defect())).map_err(|error| error.at(files.source.clone()))?;
+    let taken = sink.builder.len().saturating_add(sink.refused_count);
+    if let Some(listed) = files.listed
+        && taken.saturating_mul(10) < listed.saturating_mul(9)
+    {
+        let message = format!("the archive of {} has {taken} records, while its list has {listed}", task.family);
+        return Err(Error::malformed(message).at(files.source).help("fetch it again later, or from another source"));
+    }
+    if sink.builder.is_empty() {
+        return Err(Error::malformed("what was fetched holds no data").at(files.source));
+    }
+    let about = Entry {
+        source: files.source,
+        etag: files.validators.etag,
+        last_modified: files.validators.last_modified,
+        listed_etag: files.listed_etag,
+        downloaded: downloaded_before.saturating_add(files.downloaded),
+        newest: sink.as_of.take().unwrap_or_default(),
+        fetched: Some(options.now),
+        checked: Some(options.now),
+        complete: Some(options.now),
+        refused: sink.refused.iter().map(|(id, _)| id.clone()).collect(),
+        ..Entry::default()
+    };
+    (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
+    put(writer, &task.name, sink.builder, about)?;
+    Ok(End::Whole)
+}
+
+fn put_changes(
+    writer: &mut Writer,
+    options: &Options<'_>,
+    task: &choice::Task<'_>,
+    changed: &[Fetched],
+    listed_etag: Option<String>,
+    done: &mut Done,
+) -> Result<End> {
+    let old = old(options.folder, &task.name)
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "what was there of a family is gone"))?;
+    let mut sink = Sink::new(&task.family);
+    for advisory in records(&old.shard, &task.family)?.into_values() {
+        sink.add(advisory);
+    }
+    let mut count = 0_usize;
+    for file in changed {
+        match osv::parse(&file.bytes) {
+            Ok(advisory) if advisory.id == file.path => {
+                sink.add(advisory);
+                count = count.saturating_add(1);
+            }
+            Ok(_) => sink.refuse(&file.path, "it has another id than its name"),
+            Err(why) => sink.refuse(&file.path, why),
+        }
+    }
+    let about = Entry {
+        listed_etag,
+        downloaded: old.entry.downloaded.saturating_add(done.downloaded),
+        newest: String::new(),
+        fetched: Some(options.now),
+        checked: Some(options.now),
+        refused: sink
+            .refused
+            .iter()
+            .map(|(id, _)| id.clone())
+            .chain(old.entry.refused.iter().cloned())
+            .take(100)
+            .collect(),
+        ..old.entry
+    };
+    (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
+    put(writer, &task.name, sink.builder, about)?;
+    Ok(End::Changes(count))
+}
+
+/// Compiles, and makes it what readers see; what is left of a failure goes.
+fn put(writer: &mut Writer, name: &str, builder: Builder, about: Entry) -> Result<()> {
+    let temporary = writer.temporary(name);
+    let before = writer.manifest().shards.get(name).cloned();
+    let done = writer.put(name, builder, about).and_then(|()| writer.commit());
+    if done.is_err() {
+        let _ = std::fs::remove_file(temporary);
+        match before {
+            Some(before) => writer.manifest().shards.insert(name.to_owned(), before),
+            None => writer.manifest().shards.remove(name),
+        };
+    }
+    done
+}

@@ -1,0 +1,3 @@
+//! `careen db`: advisory data.
+
+pub(super) mod query;
