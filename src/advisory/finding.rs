@@ -246,6 +246,10 @@ fn evidence(flaw: &Flaw, package: &Package) -> Vec<(&'static str, Value)> {
     if let Some(fixed) = &about.fixed {
         evidence.push(("fixed", json!(fixed)));
     }
+    if package.locations.is_empty() {
+        // its place would name it, had it one
+        evidence.push(("purl", json!(package.purl)));
+    }
     let words = [("terms", &about.terms), ("status", &about.status)];
     evidence.extend(words.into_iter().filter_map(|(key, word)| Some((key, json!(word.as_ref()?)))));
     if !about.group.fixed_by.is_empty() {

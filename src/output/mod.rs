@@ -6,6 +6,7 @@ mod cyclonedx;
 mod json;
 mod page;
 mod package_table;
+mod openvex;
 mod sarif;
 mod spdx2;
 mod spdx3;
@@ -57,6 +58,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &cyclonedx::V1_6,
     &cyclonedx::V1_7,
     &json::Json,
+    &openvex::OpenVex,
     &sarif::SarifLog,
     &spdx2::Spdx,
     &spdx3::Spdx3,
