@@ -123,7 +123,8 @@ pub struct Named {
 pub fn named(text: &str) -> Option<Named> {
     let purl = PackageUrl::from_str(text).ok()?;
     let version = purl.version().unwrap_or_default().to_owned();
-    let with_version = if version.is_empty() { purl.clone().with_version("0").ok()?.to_string() } else { text.to_owned() };
+    let with_version =
+        if version.is_empty() { purl.clone().with_version("0").ok()?.to_string() } else { text.to_owned() };
     let fact = read(&with_version)?;
     let qualifier = |key: &str| purl.qualifiers().get(key).map(|value| value.to_string()).unwrap_or_default();
     let upstream = qualifier("upstream");

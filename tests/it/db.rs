@@ -89,7 +89,11 @@ fn faults_leave_the_old_data_in_use_and_say_how_to_go_on() {
     let drip = new.clone();
     let listed = new.clone();
     let cases: Vec<(&str, Server, &str)> = vec![
-        ("hang", of_archive(|| Reply { stall: Duration::from_secs(20), cut: Some(0), ..Reply::file(vec![0; 9]) }), "does not answer in time"),
+        (
+            "hang",
+            of_archive(|| Reply { stall: Duration::from_secs(20), cut: Some(0), ..Reply::file(vec![0; 9]) }),
+            "does not answer in time",
+        ),
         ("error", of_archive(|| Reply::of(503)), "503"),
         ("limited", of_archive(|| Reply::of(429).with("Retry-After", "0")), "429"),
         ("forbidden", of_archive(|| Reply::of(403)), "403"),
@@ -106,9 +110,9 @@ fn faults_leave_the_old_data_in_use_and_say_how_to_go_on() {
             "fewer than listed",
             Server::start(move |seen| match seen.path.as_str() {
                 "/Debian/all.zip" => Reply::file(listed.clone()),
-                "/Debian/modified_id.csv" => Reply::file(
-                    (0..300).map(|number| format!("{},DSA-{number}-1\n", modified(9))).collect::<String>(),
-                ),
+                "/Debian/modified_id.csv" => {
+                    Reply::file((0..300).map(|number| format!("{},DSA-{number}-1\n", modified(9))).collect::<String>())
+                }
                 _ => Reply::of(404),
             }),
             "its list has 300",
@@ -121,7 +125,8 @@ fn faults_leave_the_old_data_in_use_and_say_how_to_go_on() {
     };
     let (db, _source) = filled();
     let before = fs::read(db.path().join("manifest.json")).unwrap();
-    let mut all: Vec<(&str, String, &str)> = cases.iter().map(|(name, server, words)| (*name, server.url.clone(), *words)).collect();
+    let mut all: Vec<(&str, String, &str)> =
+        cases.iter().map(|(name, server, words)| (*name, server.url.clone(), *words)).collect();
     all.push(("refused", refused, "cannot connect"));
     for (name, url, words) in all {
         let run = update(db.path(), &url, &["--tries", "1", "--timeout", "1"]);
@@ -378,7 +383,8 @@ fn exports_travel_and_leave_out_what_must_not() {
     let (path, away) = (db.path().to_str().unwrap(), tempfile::tempdir().unwrap());
     let at = |name: &str| away.path().join(name).to_str().unwrap().to_owned();
     fs::create_dir(source.path().join("Wolfi")).unwrap();
-    let wolfi = json!({ "id": "CGA-1", "affected": [{ "package": { "ecosystem": "Wolfi", "name": "a" } }] }).to_string();
+    let wolfi =
+        json!({ "id": "CGA-1", "affected": [{ "package": { "ecosystem": "Wolfi", "name": "a" } }] }).to_string();
     fs::write(source.path().join("Wolfi/all.zip"), zip(&[("CGA-1.json", wolfi)])).unwrap();
     let from = source.path().to_str().unwrap();
     let run = careen(&["db", "update", "--db", path, "--from", from, "-e", "Wolfi", "--no-kev", "--no-epss"]);

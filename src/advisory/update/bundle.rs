@@ -217,9 +217,8 @@ fn take_file(
     content: &mut dyn Read,
     watch: &dyn super::Watch,
 ) -> Result<()> {
-    let wrong = |what: &str| {
-        Error::malformed(format!("cannot take {name} in: {what}")).help("make or fetch the export again")
-    };
+    let wrong =
+        |what: &str| Error::malformed(format!("cannot take {name} in: {what}")).help("make or fetch the export again");
     if size != entry.size || size > LARGEST {
         return Err(wrong("its file has another size than the export's list says"));
     }

@@ -88,7 +88,9 @@ pub(in crate::cli) fn status(arguments: &StatusArguments) -> Result<Exit> {
     let refused: Vec<String> = shards
         .iter()
         .filter(|(_, entry)| !entry.refused.is_empty())
-        .map(|(name, entry)| format!("{name} ({})", entry.refused.iter().take(3).cloned().collect::<Vec<_>>().join(", ")))
+        .map(|(name, entry)| {
+            format!("{name} ({})", entry.refused.iter().take(3).cloned().collect::<Vec<_>>().join(", "))
+        })
         .collect();
     if !refused.is_empty() {
         text += &format!("records that could not be read: {}\n", escape(refused.join("; ")));

@@ -87,7 +87,8 @@ fn bring(arguments: &UpdateArguments, now: Timestamp, teller: &Teller<'_>) -> Re
     let mut families: BTreeSet<String> = arguments.ecosystem.iter().cloned().collect();
     for image in &arguments.image {
         let found = of_image(image)?;
-        let list = if found.is_empty() { "no data".to_owned() } else { found.iter().cloned().collect::<Vec<_>>().join(", ") };
+        let list =
+            if found.is_empty() { "no data".to_owned() } else { found.iter().cloned().collect::<Vec<_>>().join(", ") };
         teller.meter.line(&format!("{} needs {list}", escape(image)));
         families.extend(found);
     }
