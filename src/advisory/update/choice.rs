@@ -153,7 +153,13 @@ fn own_places(id: &str) -> Vec<Place> {
 
 /// The families that a source says it has.
 fn listed(places: &Places<'_>, arriving: &(dyn Fn(u64) + Sync)) -> Result<BTreeSet<String>> {
-    let want = Want { path: "ecosystems.txt", known: &Known::default(), most: LARGEST_LIST, partial: None };
+    let want = Want {
+        path: "ecosystems.txt",
+        known: &Known::default(),
+        most: LARGEST_LIST,
+        partial: None,
+        is_optional: false,
+    };
     let (answer, source) = places.get(&want, arriving)?;
     let Answer::Whole(arrived) = answer else { return Ok(BTreeSet::new()) };
     let text = String::from_utf8_lossy(&arrived.bytes);

@@ -127,10 +127,14 @@ fn of_file(name: String, bytes: Vec<u8>) -> Result<Kind> {
         return of_feed("epss", name, bytes);
     }
     match serde_json::from_slice::<Value>(&bytes) {
-        Ok(Value::Object(object)) if object.contains_key("vulnerabilities") && object.contains_key("catalogVersion") => {
+        Ok(Value::Object(object))
+            if object.contains_key("vulnerabilities") && object.contains_key("catalogVersion") =>
+        {
             of_feed("kev", name, bytes)
         }
-        Ok(Value::Object(object)) if object.contains_key("id") => Ok(Kind::Records(vec![Fetched { path: name, bytes }])),
+        Ok(Value::Object(object)) if object.contains_key("id") => {
+            Ok(Kind::Records(vec![Fetched { path: name, bytes }]))
+        }
         _ => Err(unknown()),
     }
 }
@@ -144,10 +148,13 @@ fn of_folder(path: &Path) -> Result<Kind> {
         return Ok(Kind::Export(Export::Folder(path.to_owned())));
     }
     if path.join("ecosystems.txt").is_file() {
-        return Err(Error::new(ErrorKind::Usage, "the folder is a mirror of feeds")
-            .help(format!("take it with `careen db update --all --from {}`", crate::escape::escape(path.display().to_string()))));
+        return Err(Error::new(ErrorKind::Usage, "the folder is a mirror of feeds").help(format!(
+            "take it with `careen db update --all --from {}`",
+            crate::escape::escape(path.display().to_string())
+        )));
     }
-    let is_rustsec = path.join("crates").is_dir() && (path.join("support.toml").is_file() || path.join("rust").is_dir());
+    let is_rustsec =
+        path.join("crates").is_dir() && (path.join("support.toml").is_file() || path.join("rust").is_dir());
     let ends = if is_rustsec { ".md" } else { ".json" };
     let mut files = Vec::new();
     read_folder(path, "", ends, 0, &mut files)?;
@@ -321,7 +328,8 @@ fn family_of(bytes: &[u8]) -> Result<String> {
             *count = count.saturating_add(1);
         }
     }
-    let mut all: Vec<String> = counts.iter().filter(|(_, count)| **count == looked).map(|(name, _)| name.clone()).collect();
+    let mut all: Vec<String> =
+        counts.iter().filter(|(_, count)| **count == looked).map(|(name, _)| name.clone()).collect();
     match (all.pop(), all.is_empty()) {
         (Some(family), true) if super::choice::is_family(&family) => Ok(family),
         (Some(_), _) => Err(ask("the records of the archive affect several ecosystems alike".into())),

@@ -23,7 +23,7 @@ use super::update::{Teller, summarise};
 pub(in crate::cli) struct ImportArguments {
     #[command(flatten)]
     place: DatabaseArgument,
-    /// Exports of careen's, archives or records of osv.dev, the RustSec database, the lists of KEV and EPSS
+    /// Exports of careen's, archives or records of osv.dev, the `RustSec` database, the lists of KEV and EPSS
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// The ecosystem of archives, where their records are of several
@@ -83,8 +83,9 @@ pub(in crate::cli) fn export(arguments: &ExportArguments) -> Result<()> {
     let database = Database::open(&folder)?;
     for wanted in &arguments.ecosystem {
         let (wanted, _) = name::split(wanted);
-        let is_there = |name: &String| name.split_once('/').is_some_and(|(_, family)| family.eq_ignore_ascii_case(wanted));
-        if !database.manifest().shards.keys().any(|name| is_there(name)) {
+        let is_there =
+            |name: &String| name.split_once('/').is_some_and(|(_, family)| family.eq_ignore_ascii_case(wanted));
+        if !database.manifest().shards.keys().any(is_there) {
             let families: Vec<&str> =
                 database.manifest().shards.keys().filter_map(|name| Some(name.split_once('/')?.1)).collect();
             let help = match crate::nearest::nearest(wanted, families.iter().copied()) {
@@ -115,7 +116,8 @@ pub(in crate::cli) fn export(arguments: &ExportArguments) -> Result<()> {
         for (name, licence, attribution) in &exported.held {
             text += &format!("{}: {licence}; {attribution}\n", escape(name));
         }
-        text += &format!("{} exported, {}\n", super::count(exported.held.len() as u64, "family"), ByteSize(exported.bytes));
+        text +=
+            &format!("{} exported, {}\n", super::count(exported.held.len() as u64, "family"), ByteSize(exported.bytes));
     }
     for (name, licence) in &exported.left_out {
         text += &format!("left out: {}: its terms ({licence}) do not let it be passed on\n", escape(name));
@@ -135,8 +137,9 @@ fn facts(database: &Database, families: &[String]) -> Result<()> {
         }
         let Some(shard) = database.shard(name)? else { continue };
         for advisory in records(&shard, family)?.values() {
-            let written =
-                serde_json::to_writer(&mut out, &osv::facts(advisory)).map_err(io::Error::from).and_then(|()| out.write_all(b"\n"));
+            let written = serde_json::to_writer(&mut out, &osv::facts(advisory))
+                .map_err(io::Error::from)
+                .and_then(|()| out.write_all(b"\n"));
             if written.is_err() {
                 return finish_write(written);
             }

@@ -159,7 +159,11 @@ fn of_name(catalogue: &Catalogue, arguments: &SearchArguments) -> Result<Found> 
                     }
                     if let Some(record) = found.records.get_mut(&key) {
                         let name = normal.clone().into_owned();
-                        record.affected.push(Affected { ecosystem: ecosystem.clone(), name, versions: posting.versions });
+                        record.affected.push(Affected {
+                            ecosystem: ecosystem.clone(),
+                            name,
+                            versions: posting.versions,
+                        });
                     }
                 }
             }
@@ -188,7 +192,8 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
             return wrong("does not say of which release", "add `?distro=debian-12` or the like");
         };
         let distro = Distro { id: id.to_owned(), version_id: release.to_owned(), ..Distro::default() };
-        let Some(family) = distro::coverage(&distro, &BTreeSet::new(), &BTreeSet::new()).map(|known| known.family) else {
+        let Some(family) = distro::coverage(&distro, &BTreeSet::new(), &BTreeSet::new()).map(|known| known.family)
+        else {
             return wrong("is of a distribution that no feed is about", "`careen db status` lists what data there are");
         };
         let mut known = BTreeSet::new();
@@ -197,9 +202,9 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
         }
         let coverage = distro::coverage(&distro, &BTreeSet::new(), &known);
         for release in coverage.iter().flat_map(|coverage| coverage.releases.iter().chain(&coverage.paid)) {
-            let mut names = vec![(package.clone(), version.clone())];
-            names.extend((named.name != package).then(|| (named.name.clone(), named.version.clone())));
-            questions.extend(names.into_iter().map(|(name, version)| Question {
+            let mut pairs = vec![(package.clone(), version.clone())];
+            pairs.extend((named.name != package).then(|| (named.name.clone(), named.version.clone())));
+            questions.extend(pairs.into_iter().map(|(name, version)| Question {
                 ecosystem: ecosystem(family, release),
                 name,
                 version,
@@ -214,7 +219,8 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
         let (family, _) = name::split(&question.ecosystem);
         for matched in answer.matches {
             let id = matched.posting.id.clone();
-            let record = catalogue.record(family, &id)?.unwrap_or_else(|| Advisory { id: id.clone(), ..Advisory::default() });
+            let record =
+                catalogue.record(family, &id)?.unwrap_or_else(|| Advisory { id: id.clone(), ..Advisory::default() });
             let entry = found.records.entry((format!("{}/{family}", matched.feed), id)).or_insert(record);
             entry.affected.push(Affected {
                 ecosystem: matched.ecosystem,
@@ -248,7 +254,7 @@ fn json_of(place: &str, advisory: &Advisory) -> String {
 }
 
 fn text_of(place: &str, advisory: &Advisory) -> String {
-    let mut text = format!("{}", escape(&advisory.id));
+    let mut text = escape(&advisory.id);
     if !advisory.summary.is_empty() {
         text += &format!("  {}", escape(&advisory.summary));
     }
@@ -265,8 +271,11 @@ fn text_of(place: &str, advisory: &Advisory) -> String {
     }
     for affected in &advisory.affected {
         let facts = &affected.versions.facts;
-        let said: Vec<String> =
-            [&facts.urgency, &facts.status, &facts.informational, &facts.module, &facts.terms].into_iter().flatten().map(escape).collect();
+        let said: Vec<String> = [&facts.urgency, &facts.status, &facts.informational, &facts.module, &facts.terms]
+            .into_iter()
+            .flatten()
+            .map(escape)
+            .collect();
         let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) };
         text += &format!(
             "  {} {}: {}{said}\n",

@@ -88,7 +88,9 @@ pub(in crate::cli) fn status(arguments: &StatusArguments) -> Result<Exit> {
     let refused: Vec<String> = shards
         .iter()
         .filter(|(_, entry)| !entry.refused.is_empty())
-        .map(|(name, entry)| format!("{name} ({})", entry.refused.iter().take(3).cloned().collect::<Vec<_>>().join(", ")))
+        .map(|(name, entry)| {
+            format!("{name} ({})", entry.refused.iter().take(3).cloned().collect::<Vec<_>>().join(", "))
+        })
         .collect();
     if !refused.is_empty() {
         text += &format!("records that could not be read: {}\n", escape(refused.join("; ")));
@@ -169,10 +171,9 @@ fn mend(name: &str) -> String {
     match name.split_once('/') {
         Some((LOCAL, _)) => "import the records again with `careen db import`".to_owned(),
         Some(("osv", family)) => format!("`careen db update --force --ecosystem '{}'`", escape(family)),
-        Some(("kev" | "epss", _)) => "`careen db update --force`".to_owned(),
-        Some((feed, family)) => {
+        Some((feed, family)) if !matches!(feed, "kev" | "epss") => {
             format!("`careen db update --force --feed {} --ecosystem '{}'`", escape(feed), escape(family))
         }
-        None => "`careen db update --force`".to_owned(),
+        _ => "`careen db update --force`".to_owned(),
     }
 }

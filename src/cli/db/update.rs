@@ -23,10 +23,11 @@ use super::super::term::{self, Meter, Watcher};
 use super::{ago, count};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct UpdateArguments {
     #[command(flatten)]
     place: DatabaseArgument,
-    /// Of this ecosystem, such as Debian, Alpine, PyPI or npm; repeatable
+    /// Of this ecosystem, such as Debian, Alpine or npm; repeatable
     #[arg(short, long, value_name = "NAME", value_delimiter = ',', conflicts_with = "all")]
     ecosystem: Vec<String>,
     /// Of every ecosystem that images hold packages of
@@ -87,7 +88,8 @@ fn bring(arguments: &UpdateArguments, now: Timestamp, teller: &Teller<'_>) -> Re
     let mut families: BTreeSet<String> = arguments.ecosystem.iter().cloned().collect();
     for image in &arguments.image {
         let found = of_image(image)?;
-        let list = if found.is_empty() { "no data".to_owned() } else { found.iter().cloned().collect::<Vec<_>>().join(", ") };
+        let list =
+            if found.is_empty() { "no data".to_owned() } else { found.iter().cloned().collect::<Vec<_>>().join(", ") };
         teller.meter.line(&format!("{} needs {list}", escape(image)));
         families.extend(found);
     }

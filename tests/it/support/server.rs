@@ -106,7 +106,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Seen>>, handler: &dyn Fn(&Seen) -> R
     let mut seen = Seen::default();
     let mut line = String::new();
     let _ = reader.read_line(&mut line);
-    seen.path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    line.split(' ').nth(1).unwrap_or_default().clone_into(&mut seen.path);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).is_err() || line.trim().is_empty() {
@@ -122,7 +122,8 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Seen>>, handler: &dyn Fn(&Seen) -> R
         log.push(seen.clone());
     }
     let reply = handler(&seen);
-    let mut head = format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    let mut head =
+        format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
