@@ -65,7 +65,7 @@ pub(in crate::cli) fn import(arguments: &ImportArguments) -> Exit {
     let done = arguments.place.folder().and_then(|folder| {
         let family = arguments.ecosystem.as_deref();
         let options = ImportOptions { folder: &folder, paths: &arguments.paths, family, now };
-        update::import(&options, &Teller { meter: &meter, now })
+        update::import(&options, &Teller { meter: &meter, now, verb: "import" })
     });
     meter.finish();
     match done {
