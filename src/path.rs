@@ -22,8 +22,10 @@ impl ImagePath {
     /// from the first NUL on are dropped, as the kernel would.
     pub fn new(raw: &[u8]) -> Self {
         let raw = raw.split(|b| *b == 0).next().unwrap_or_default();
-        if is_clean(raw) {
-            return Self(raw.into());
+        // nearly all paths are clean but for how they begin
+        let relative = raw.strip_prefix(b"/").or_else(|| raw.strip_prefix(b"./")).unwrap_or(raw);
+        if is_clean(relative) {
+            return Self(relative.into());
         }
         let mut parts: Vec<&[u8]> = Vec::new();
         for part in raw.split(|b| *b == b'/') {

@@ -37,7 +37,8 @@ pub struct Report {
 }
 
 /// Keeps of each rule at most `most` findings that the policy treats alike, the first in order, and
-/// tells how many were left out. They were judged: the verdict counts them.
+/// tells how many were left out. They were judged: the verdict counts them. Of flaws of packages it keeps fifty
+/// times as many, since each is another flaw that somebody must look at.
 pub fn shorten(findings: &mut Vec<Judged>, most: usize) -> Vec<Limitation> {
     let mut counts: BTreeMap<(&'static str, Action, bool), usize> = BTreeMap::new();
     let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -45,7 +46,7 @@ pub fn shorten(findings: &mut Vec<Judged>, most: usize) -> Vec<Limitation> {
         let rule = judged.finding.rule.id;
         let count = counts.entry((rule, judged.action, judged.waiver.is_some())).or_default();
         *count = count.saturating_add(1);
-        let is_kept = *count <= most;
+        let is_kept = *count <= if judged.finding.rule.family() == "package" { most.saturating_mul(50) } else { most };
         if !is_kept {
             *left_out.entry(rule).or_default() += 1;
         }

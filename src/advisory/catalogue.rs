@@ -151,7 +151,8 @@ impl Catalogue {
             (families.contains(family) || feed == family).then(|| Origin {
                 feed: feed.to_owned(),
                 family: family.to_owned(),
-                source: entry.source.clone(),
+                // a path of the machine tells nobody else anything
+                source: if entry.source.contains("://") { entry.source.clone() } else { "local files".into() },
                 newest: entry.newest.clone(),
                 confirmed: entry.confirmed().map(Timestamp::date),
                 records: Some(entry.records),

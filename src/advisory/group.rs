@@ -66,7 +66,9 @@ pub fn group(records: &[&Advisory]) -> Vec<Group> {
     }
     let mut groups: Vec<Group> = groups
         .into_iter()
-        .map(|(root, (members, fixed_by))| {
+        .map(|(root, (mut members, fixed_by))| {
+            // a record of the flaw itself says more of it than an erratum
+            members.sort_by_key(|place| records.get(*place).is_some_and(|record| is_of_several(record)));
             let ids = ids.remove(&root).unwrap_or_default();
             Group { name: name_of(&ids), ids, members, fixed_by: fixed_by.into_iter().collect() }
         })

@@ -32,7 +32,7 @@ pub fn scheme(ecosystem: &str) -> Option<Scheme> {
 pub fn normalise<'a>(ecosystem: &str, name: &'a str) -> Cow<'a, str> {
     match split(rules_of(ecosystem)).0 {
         "PyPI" => python(name),
-        "NuGet" | "Packagist" | "Bitnami" | "GitHub Actions" => lower(name),
+        "NuGet" | "Packagist" | "GitHub Actions" => lower(name),
         "SwiftURL" => Cow::Borrowed(swift(name)),
         _ => Cow::Borrowed(name),
     }

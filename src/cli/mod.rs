@@ -9,6 +9,7 @@ mod rules;
 mod sbom;
 mod scan;
 mod term;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -61,7 +62,7 @@ enum Command {
     Convert(sbom::ConvertArguments),
     /// List the rules
     Rules(rules::RulesArguments),
-    /// Explain a rule, by its id or the id it has in another tool
+    /// Explain a rule, by its id or the id it has in another tool; or why a report names a flaw
     Explain(rules::ExplainArguments),
     /// Work with policies
     #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! `careen rules` and `careen explain`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -21,8 +22,11 @@ pub(super) struct RulesArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
-    /// `image/root-user`, `CIS-DI-0001`, `DL3002`
+    /// `image/root-user`, `CIS-DI-0001`, `DL3002`; with --in, the id of a flaw or a purl
     rule: String,
+    /// Say why this JSON report has findings about it
+    #[arg(long = "in", value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 /// Lists the rules, sorted by id.
@@ -56,8 +60,11 @@ pub(super) fn list(arguments: &RulesArguments) -> Result<()> {
     super::print(&text)
 }
 
-/// Shows the page of one rule, found by its id or one it has in another tool.
+/// Shows the page of one rule, found by its id or one it has in another tool; or why a report has findings.
 pub(super) fn explain(arguments: &ExplainArguments) -> Result<()> {
+    if let Some(report) = &arguments.report {
+        return super::print(&super::why::explain(&arguments.rule, report)?);
+    }
     let rules = crate::scan::rules();
     let found: Vec<&Rule> = rules.iter().copied().filter(|rule| is_meant(rule, &arguments.rule)).collect();
     if found.is_empty() {

@@ -40,6 +40,9 @@ pub(super) struct ScanArguments {
     /// Show what waivers accept too
     #[arg(long, visible_alias = "show-suppressed")]
     show_waived: bool,
+    /// List every package in the text report: type, name, version, layer, path; removed ones too
+    #[arg(long)]
+    packages: bool,
 
     #[command(flatten)]
     advisories: AdvisoryArguments,
@@ -170,6 +173,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 least: arguments.severity.unwrap_or(Severity::Info),
                 show_waived: arguments.show_waived,
                 verbose: image.verbose,
+                packages: arguments.packages,
             };
             outputs.write(reports, &style)
         }

@@ -1,4 +1,5 @@
-//! Compressed bytes in memory: deflate (RFC 1951), zlib (RFC 1950), gzip (RFC 1952) and zstd (RFC 8878), never beyond a cap.
+//! Compressed bytes in memory: deflate (RFC 1951), zlib (RFC 1950), gzip (RFC 1952), zstd (RFC 8878)
+//! and bzip2, never beyond a cap.
 //!
 //! Layers, which are streams, are decoded by the pass.
 
@@ -7,6 +8,7 @@
 use std::fmt;
 use std::io::{self, Read};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use zstd::stream::raw::DParameter;
@@ -28,6 +30,8 @@ pub enum Compressed {
     Gzip,
     /// zstd; one frame or more.
     Zstd,
+    /// bzip2; one stream or more.
+    Bzip2,
 }
 
 /// Why bytes could not be expanded.
@@ -64,6 +68,29 @@ pub fn inflate(form: Compressed, bytes: &[u8], cap: usize) -> Result<Vec<u8>, De
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).map_err(|_| DecompressError::Corrupt)?;
             read_all(decoder, cap)
         }
+        Compressed::Bzip2 => read_all(MultiBzDecoder::new(bytes), cap),
+    }
+}
+
+/// Expands zstd bytes piece by piece, to at most `cap` bytes in all; more is an error of the kind
+/// [`io::ErrorKind::FileTooLarge`]. `window` is the largest window a frame may ask for, as a power of two.
+pub fn expand_zstd(bytes: &[u8], window: u32, cap: u64) -> io::Result<impl Read + '_> {
+    let mut decoder = zstd::Decoder::with_buffer(bytes)?;
+    decoder.set_parameter(DParameter::WindowLogMax(window))?;
+    Ok(Capped { inner: decoder, left: cap })
+}
+
+/// Gives no more than so many bytes; one more is an error, so that a cut is never an end.
+struct Capped<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(count as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(count)
     }
 }
 
@@ -115,7 +142,8 @@ mod tests {
     use super::*;
     use crate::format::testing::deflate;
 
-    const FORMS: [Compressed; 4] = [Compressed::Deflate, Compressed::Zlib, Compressed::Gzip, Compressed::Zstd];
+    const FORMS: [Compressed; 5] =
+        [Compressed::Deflate, Compressed::Zlib, Compressed::Gzip, Compressed::Zstd, Compressed::Bzip2];
 
     #[test]
     fn data_of_every_size_comes_back_whole_or_not_at_all() {
@@ -158,6 +186,19 @@ mod tests {
         }
         assert_eq!(inflate(Compressed::Deflate, b"", 9), Err(DecompressError::Truncated));
         assert_eq!(inflate(Compressed::Zlib, b"plain text", 9), Err(DecompressError::Corrupt));
+    }
+
+    #[test]
+    fn pieces_of_zstd_end_with_the_data_or_an_error() {
+        let plain = b"one, two, three; ".repeat(900);
+        let packed = deflate(Compressed::Zstd, &plain);
+        let read = |bytes: &[u8], cap: u64| {
+            let mut out = Vec::new();
+            expand_zstd(bytes, ZSTD_WINDOW_LOG, cap).and_then(|mut reader| reader.read_to_end(&mut out)).map(|_| out)
+        };
+        assert_eq!(read(&packed, plain.len() as u64).expect("fits"), plain);
+        assert_eq!(read(&packed, 100).expect_err("is beyond").kind(), io::ErrorKind::FileTooLarge);
+        assert!(read(&packed[..packed.len() - 1], 1 << 20).is_err());
     }
 
     #[test]

@@ -12,4 +12,5 @@ pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod ustar;
+pub mod xml;
 pub mod zip;

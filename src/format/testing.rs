@@ -21,6 +21,10 @@ pub(crate) fn deflate(form: Compressed, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).and_then(|()| encoder.finish())
         }
         Compressed::Zstd => zstd::encode_all(bytes, 3),
+        Compressed::Bzip2 => {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
     };
     written.expect("writes to memory")
 }

@@ -123,7 +123,8 @@ fn short_name(word: &str) -> Option<String> {
 /// (`GPLv2+ and MIT`, `Apache 2.0`).
 fn expression(text: &str) -> Option<String> {
     let text = text.trim();
-    if text.is_empty() || text.len() > LONGEST {
+    // the crate takes the word for one, which says that nothing is said
+    if text.is_empty() || text.len() > LONGEST || text == "NOASSERTION" {
         return None;
     }
     if Expression::parse(text).is_ok() {

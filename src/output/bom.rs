@@ -1,12 +1,8 @@
 //! What the bills of materials have in common: names, references, what each format has no field for, and identities
-//! that the content alone decides.
+//! that the images alone decide.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{self, Write};
 
-use serde::Serialize;
-
-use super::json::write_json;
 use crate::digest::{Algorithm, Hasher};
 use crate::escape::escape;
 use crate::format::sbom::word;
@@ -259,65 +255,147 @@ pub(super) fn lines<N: AsRef<str>>(facts: &[(N, String)]) -> String {
     facts.iter().map(|(name, value)| format!("{}={}", name.as_ref(), escape(value))).collect::<Vec<_>>().join("\n")
 }
 
-/// A UUID (RFC 9562, version 8) that what is written decides: the same document has the same one.
-pub(super) fn identity(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<String> {
-    let mut sink = Sink(Hasher::new(Algorithm::Sha256));
-    write(&mut sink)?;
-    let digest = sink.0.finish();
-    let uuid: String = digest
-        .hex()
-        .chars()
-        .take(32)
-        .enumerate()
-        .flat_map(|(at, digit)| {
-            let dash = matches!(at, 8 | 12 | 16 | 20).then_some('-');
-            let digit = match (at, digit) {
-                // version 8, and the variant in two bits
-                (12, _) | (16, '0' | '4' | '8' | 'c') => '8',
-                (16, '1' | '5' | '9' | 'd') => '9',
-                (16, '2' | '6' | 'a' | 'e') => 'a',
-                (16, _) => 'b',
-                _ => digit,
-            };
-            dash.into_iter().chain([digit])
-        })
-        .collect();
-    Ok(uuid)
+/// A UUID (RFC 9562, version 8) that the images and the kind of document decide: the same ones have the same,
+/// whoever lists them, whenever, and in whatever version of the format.
+pub(super) fn identity(kind: &str, reports: &[Report]) -> String {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut add = |text: &str| {
+        // with its length, so that no two lists of texts are hashed as one
+        hasher.update(text.len().to_string().as_bytes());
+        hasher.update(b":");
+        hasher.update(text.as_bytes());
+    };
+    add(kind);
+    for report in reports {
+        identify(report, &mut add);
+    }
+    let digest = hasher.finish();
+    let digits = digest.hex().chars().take(32).enumerate();
+    let uuid = digits.flat_map(|(at, digit)| {
+        let dash = matches!(at, 8 | 12 | 16 | 20).then_some('-');
+        let digit = match (at, digit) {
+            // version 8, and the variant in two bits
+            (12, _) | (16, '0' | '4' | '8' | 'c') => '8',
+            (16, '1' | '5' | '9' | 'd') => '9',
+            (16, '2' | '6' | 'a' | 'e') => 'a',
+            (16, _) => 'b',
+            _ => digit,
+        };
+        dash.into_iter().chain([digit])
+    });
+    uuid.collect()
 }
 
-/// The identity of a JSON document that has none yet.
-pub(super) fn identity_of(document: &impl Serialize) -> io::Result<String> {
-    identity(|out| write_json(document, out))
-}
-
-struct Sink(Hasher);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+/// What tells an image from others: the digest of its manifest, or of its configuration, or those of its layers. A
+/// folder and a bill of materials may have none of them; they are what they hold.
+fn identify(report: &Report, add: &mut impl FnMut(&str)) {
+    let target = &report.target;
+    let layers = target.layers.iter().filter_map(|layer| layer.diff_id.as_ref().or(layer.digest.as_ref()));
+    let layers: Vec<String> = layers.map(ToString::to_string).collect();
+    if let Some(digest) = &target.digest {
+        add("manifest");
+        add(&digest.to_string());
+    } else if let Some(digest) = &target.config_digest {
+        add("configuration");
+        add(&digest.to_string());
+    } else if !layers.is_empty() && layers.len() == target.layers.len() {
+        add("layers");
+        for layer in &layers {
+            add(layer);
+        }
+    } else {
+        add("packages");
+        for package in &report.packages {
+            for text in [&package.purl, &package.name, &package.version] {
+                add(text);
+            }
+        }
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    add("end");
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::sample;
     use super::*;
+    use crate::digest::Digest;
+    use crate::inventory::Ecosystem;
+    use crate::path::ImagePath;
+
+    /// Renders in a format, by its id.
+    fn rendered(id: &str, reports: &[Report]) -> String {
+        let format = super::super::FORMATS.iter().find(|format| format.id() == id).expect("a format");
+        let mut out = Vec::new();
+        format.render(reports, &sample::style(), &mut out).expect("memory can be written");
+        String::from_utf8(out).expect("text")
+    }
 
     #[test]
-    fn identities_are_uuids_that_the_content_decides() {
-        let of = |text: &str| identity(|out| out.write_all(text.as_bytes())).expect("memory can be written");
-        let uuid = of("a");
-        assert_eq!(uuid, of("a"));
-        assert_ne!(uuid, of("b"));
-        let parts: Vec<usize> = uuid.split('-').map(str::len).collect();
+    fn identities_are_uuids_that_the_images_decide() {
+        type Change = fn(&mut Report);
+        let bare: Change = |report| {
+            (report.target.digest, report.target.config_digest) = (None, None);
+            report.target.layers.clear();
+        };
+        let unnamed: Change = |report| (report.target.digest, report.target.config_digest) = (None, None);
+        let of = |changes: &[Change]| {
+            let mut report = sample::report();
+            for change in changes {
+                change(&mut report);
+            }
+            identity("cyclonedx", &[report])
+        };
+        let other_package: Change = |report| report.packages[0].version = "3.0.12".into();
+        let other_config: Change = |report| report.target.config_digest = Some(Digest::sha256(b"x"));
+        let other_layer: Change = |report| report.target.layers[0].diff_id = Some(Digest::sha256(b"x"));
+        let cases: &[(&[Change], Change, bool)] = &[
+            (&[], |report| report.version = "9.9.9", true),
+            (&[], |report| report.target.reference = "other".into(), true),
+            (&[], |report| report.source_date = Some(Timestamp::from_unix(1)), true),
+            (&[], |report| report.limitations.clear(), true),
+            (&[], other_package, true),
+            (&[], other_config, true),
+            (&[], |report| report.target.digest = Some(Digest::sha256(b"x")), false),
+            (&[|report| report.target.digest = None], other_config, false),
+            (&[|report| report.target.digest = None], other_layer, true),
+            (&[unnamed], other_layer, false),
+            (&[unnamed], other_package, true),
+            (&[bare], |report| report.version = "9.9.9", true),
+            (&[bare], other_package, false),
+        ];
+        for (number, (both, change, is_same)) in cases.iter().enumerate() {
+            let changed: Vec<Change> = both.iter().chain([change]).copied().collect();
+            assert_eq!(of(both) == of(&changed), *is_same, "case {number}");
+        }
+        let several = |reports: &[Report]| identity("cyclonedx", reports);
+        let one = several(&[sample::report()]);
+        assert_ne!(one, several(&[sample::report(), sample::empty()]));
+        assert_ne!(one, identity("spdx", &[sample::report()]));
+        let parts: Vec<usize> = one.split('-').map(str::len).collect();
         assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_eq!(uuid.get(14..15), Some("8"), "the version");
-        assert!(matches!(uuid.get(19..20), Some("8" | "9" | "a" | "b")), "the variant");
+        assert_eq!(one.get(14..15), Some("8"), "the version");
+        assert!(matches!(one.get(19..20), Some("8" | "9" | "a" | "b")), "the variant");
+    }
+
+    #[test]
+    fn documents_carry_the_identity_of_their_images() {
+        let kinds = [
+            ("cyclonedx", "cyclonedx"),
+            ("cyclonedx-1.5", "cyclonedx"),
+            ("cyclonedx-1.7", "cyclonedx"),
+            ("spdx", "spdx-2"),
+            ("spdx-tv", "spdx-2"),
+            ("spdx-3", "spdx-3"),
+        ];
+        for (id, kind) in kinds {
+            let mut later = sample::report();
+            later.version = "9.9.9";
+            for reports in [vec![sample::report()], vec![later], vec![sample::report(), sample::empty()]] {
+                assert!(rendered(id, &reports).contains(&identity(kind, &reports)), "{id}");
+            }
+        }
     }
 
     #[test]
@@ -385,42 +463,152 @@ mod tests {
         assert_eq!(stamp(&[report]).as_deref(), Some("2024-05-01T10:00:00Z"));
     }
 
-    #[test]
-    fn licences_and_proofs_are_read_back_from_every_format() {
+    /// A report in which every fact of a package is said, in ways that are hard to write.
+    fn intricate() -> Report {
+        let all = crate::package::COLLECTORS.iter().filter_map(|collector| collector.about());
+        let all: Vec<&'static Ecosystem> = all.flat_map(|about| about.ecosystems.iter().copied()).collect();
+        let kind = |id: &str, purl: &str| {
+            let is_of = |kind: &Ecosystem| purl.starts_with(&format!("pkg:{}/", kind.purl_type));
+            *all.iter().find(|kind| kind.id == id && is_of(kind)).expect("a kind")
+        };
         let licences = [
             Licence { declared: "GPL-2+".into(), expression: Some("GPL-2.0-or-later".into()) },
             Licence { declared: "MIT".into(), expression: Some("MIT".into()) },
             Licence { declared: "MIT".into(), expression: None },
             Licence { declared: "BSD, or so".into(), expression: None },
             Licence { declared: "GPL-2+, Expat".into(), expression: Some("GPL-2.0-or-later AND MIT".into()) },
+            Licence::new("LicenseRef-Public-Domain"),
+            Licence::new("LicenseRef-Public-Domain AND MIT"),
+            Licence::new("DocumentRef-a:LicenseRef-b"),
+            Licence::new(format!(" Copyright: \"me\"\n\tAll rights <text>reserved</text>.\\ {}\n", "x".repeat(300))),
+            Licence::new("NONE"),
+            Licence::new("NOASSERTION"),
         ];
-        let proofs = [Proof::Record, Proof::Name("a-1.jar".into()), Proof::VersionString("v1 of a".into())];
+        let proofs = [Proof::Record, Proof::Name("a-1.jar".into()), Proof::VersionString("v1=\\of \"a\"\n".into())];
+        let confidences = [Confidence::High, Confidence::Medium, Confidence::Low];
+        let paths: [&[u8]; 4] =
+            [b"var/lib/dpkg/status", b"a!/b: c\n, now 3", b"x\\x41\xff\xe2\x80\xae", b"layer 1: a=b <&>"];
+        let kinds = [
+            ("deb", "bash", "1:5.2-1~a+b", "pkg:deb/debian/bash@1:5.2-1~a%2Bb?arch=amd64&distro=debian-12"),
+            ("deb", "a", "", "pkg:deb/debian/a?arch=all&distro=debian-12"),
+            ("maven", "g.h:a", "1.0", "pkg:maven/g.h/a@1.0"),
+            ("npm", "@s/a", "1.0.0", "pkg:npm/%40s/a@1.0.0"),
+            ("golang", "github.com/a/b", "v1.0.0", "pkg:golang/github.com/a/b@v1.0.0"),
+            ("opkg", "dropbear", "1-1", "pkg:generic/opkg/dropbear@1-1?distro=debian-12"),
+            ("ebuild", "dev-libs/a", "1-r1", "pkg:ebuild/dev-libs/a@1-r1"),
+            ("wordpress-plugin", "akismet", "5.3", "pkg:generic/wordpress/plugin/akismet@5.3"),
+            ("wordpress", "wordpress", "6.4", "pkg:generic/wordpress@6.4"),
+            ("jvm", "openjdk", "21", "pkg:generic/openjdk@21"),
+            ("cpan", "A-B", "1", "pkg:generic/A-B@1"),
+            ("generic", "redis \u{e4}", "7", "pkg:generic/redis%20%C3%A4@7"),
+        ];
         let mut report = sample::report();
         let package = report.packages[0].clone();
-        report.packages = (0..licences.len())
-            .map(|at| Package {
-                purl: format!("pkg:deb/debian/a@{at}"),
-                licence: Some(licences[at].clone()),
-                proof: proofs[at % proofs.len()].clone(),
-                dependencies: Vec::new(),
-                owner: None,
-                ..package.clone()
+        report.packages = (0_u32..)
+            .zip(kinds)
+            .map(|(number, (id, name, version, purl))| {
+                let at = number as usize;
+                let place = |number: u32| crate::inventory::PackageLocation {
+                    path: ImagePath::new(paths[number as usize % paths.len()]),
+                    node: crate::tree::Node { layer: number % 4, member: 0 },
+                    added_by: (number % 4).saturating_sub(number % 2),
+                    inside: number.is_multiple_of(3).then(|| "lib/b.jar!/c: d, now 2\n".into()),
+                };
+                let mut locations = vec![place(number), place(number + 1)];
+                locations.sort();
+                Package {
+                    ecosystem: kind(id, purl),
+                    name: name.into(),
+                    version: version.into(),
+                    purl: purl.into(),
+                    licence: licences.get(at).cloned(),
+                    proof: proofs[at % proofs.len()].clone(),
+                    confidence: confidences[(at / 2) % confidences.len()],
+                    source: [None, Some(("src".into(), String::new())), Some(("s=\\".into(), "1".into()))][at % 3]
+                        .clone(),
+                    architecture: [None, Some("amd64".to_owned())][at % 2].clone(),
+                    state: if at.is_multiple_of(4) { State::Declared } else { State::Installed },
+                    is_counted: !at.is_multiple_of(8),
+                    sha1: at.is_multiple_of(2).then_some([7; 20]),
+                    dependencies: if number > 2 { vec![0, number - 1] } else { Vec::new() },
+                    owner: (number == 5).then_some(0),
+                    locations,
+                    ..package.clone()
+                }
             })
             .collect();
-        let reports = [report];
-        let formats = super::super::FORMATS.iter().filter(|format| {
-            let id = format.id();
-            id == "json" || id.starts_with("cyclonedx") || id.starts_with("spdx")
-        });
-        for format in formats {
-            let mut out = Vec::new();
-            format.render(&reports, &sample::style(), &mut out).expect("memory can be written");
-            let bill = crate::format::sbom::read(&out).expect("what is written is read");
-            let back = crate::package::bill::inventory(crate::image::Target::default(), bill).packages;
-            for (package, before) in back.iter().zip(&reports[0].packages) {
-                assert_eq!(package.licence, before.licence, "{} {}", format.id(), before.purl);
-                assert_eq!(package.proof, before.proof, "{} {}", format.id(), before.purl);
+        report.removed = report.packages.split_off(report.packages.len() - 1);
+        let gone = &mut report.removed[0];
+        (gone.removed_in_layer, gone.dependencies, gone.state) = (Some(3), Vec::new(), State::Installed);
+        report.target.tags = vec!["shop/api:1.4".into(), "shop/api:latest".into()];
+        report
+    }
+
+    /// All that is said of packages, by purl: the formats order them as they like.
+    fn told(packages: &[Package]) -> BTreeMap<&str, String> {
+        let purl_of = |index: &u32| packages.get(*index as usize).map(|package| package.purl.as_str());
+        let of = |package: &Package| {
+            let places: Vec<_> = package
+                .locations
+                .iter()
+                .map(|place| (&place.path, place.node.layer, place.added_by, &place.inside))
+                .collect();
+            let dependencies: BTreeSet<&str> = package.dependencies.iter().filter_map(purl_of).collect();
+            let owner = package.owner.as_ref().and_then(purl_of);
+            let Package { ecosystem, name, version, source, architecture, licence, state, confidence, .. } = package;
+            let Package { is_counted, proof, sha1, removed_in_layer, .. } = package;
+            let kind = ecosystem.id;
+            format!(
+                "{kind:?} {name:?} {version:?}\n{source:?} {architecture:?}\n{licence:?}\n{state:?} {confidence:?} {is_counted} \
+                 {proof:?} {sha1:?} {removed_in_layer:?}\n{dependencies:?} {owner:?}\n{places:?}"
+            )
+        };
+        packages.iter().map(|package| (package.purl.as_str(), of(package))).collect()
+    }
+
+    #[test]
+    fn everything_is_read_back_from_every_format() {
+        let reports = [intricate()];
+        let report = &reports[0];
+        for format in super::super::FORMATS.iter().map(|format| format.id()) {
+            if format != "json" && !format.starts_with("cyclonedx") && !format.starts_with("spdx") {
+                continue;
             }
+            let bill =
+                crate::format::sbom::read(rendered(format, &reports).as_bytes()).expect("what is written is read");
+            let back = crate::package::bill::inventory(crate::image::Target::default(), bill);
+            let (seen, expected) = (told(&back.packages), told(&report.packages));
+            assert_eq!(seen.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{format}");
+            let pairs = expected.iter().map(|(purl, expected)| (purl, expected, &seen[purl]));
+            let wrong: Vec<_> = pairs.filter(|(_, expected, seen)| expected != seen).collect();
+            assert!(wrong.is_empty(), "{format}: {wrong:#?}");
+            // in a bill of materials they would be taken for packages that are there
+            let removed: &[Package] = if format == "json" { &report.removed } else { &[] };
+            assert_eq!(told(&back.removed), told(removed), "{format}");
+            let target = &report.target;
+            let of = |layer: &crate::report::ReportedLayer| {
+                let digests = (layer.digest.clone(), layer.diff_id.clone());
+                (layer.index, digests, layer.size.bytes(), layer.created_by.clone(), layer.origin)
+            };
+            let layers: Vec<_> = back
+                .layers
+                .iter()
+                .map(|layer| {
+                    let digests = (layer.digest.clone(), layer.diff_id.clone());
+                    (layer.index, digests, layer.size, layer.created_by.clone(), layer.origin)
+                })
+                .collect();
+            assert_eq!(layers, target.layers.iter().map(of).collect::<Vec<_>>(), "{format}");
+            assert_eq!(back.target.tags, target.tags, "{format}");
+            assert_eq!(back.target.platform, target.platform, "{format}");
+            assert_eq!(back.target.digest, target.digest, "{format}");
+            assert_eq!(back.target.config_digest, target.config_digest, "{format}");
+            assert_eq!(back.created, target.created, "{format}");
+            let distro = |distro: &Option<crate::inventory::Distro>| {
+                let distro = distro.clone().expect("a distribution");
+                (distro.id, distro.version_id, distro.name, distro.codename, distro.id_like)
+            };
+            assert_eq!(distro(&back.distro), distro(&target.distro), "{format}");
         }
     }
 }

@@ -4,11 +4,14 @@ mod bom;
 mod columns;
 mod cyclonedx;
 mod json;
+mod page;
+mod package_table;
 mod sarif;
 mod spdx2;
 mod spdx3;
 mod spdx_tag_value;
 mod text;
+mod upgrades;
 
 use std::io::{self, Write};
 
@@ -31,6 +34,7 @@ pub trait Format: Sync {
 
 /// How a person wants to see it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Style {
     /// Columns of the terminal, at most 120 used.
     pub width: usize,
@@ -42,6 +46,8 @@ pub struct Style {
     pub show_waived: bool,
     /// Show more of each finding.
     pub verbose: bool,
+    /// List the packages.
+    pub packages: bool,
 }
 
 /// All formats, sorted by id.
@@ -96,7 +102,7 @@ mod tests {
         for colour in [false, true] {
             for format in FORMATS {
                 for verbose in [false, true] {
-                    let style = Style { colour, verbose, ..sample::style() };
+                    let style = Style { colour, verbose, packages: verbose, ..sample::style() };
                     let mut out = Vec::new();
                     format.render(&reports, &style, &mut out).expect("memory can be written");
                     let out = String::from_utf8(out).expect("reports are UTF-8");

@@ -17,6 +17,7 @@ use serde_sarif::sarif::{
 
 use super::json::write_json;
 use super::{Format, Style, clean};
+use crate::advisory;
 use crate::finding::{Finding, Location, Visibility};
 use crate::limitation::Limitation;
 use crate::policy::Judged;
@@ -58,9 +59,11 @@ impl Format for SarifLog {
 }
 
 fn run(report: &Report) -> Run {
-    let mut rules: Vec<&'static Rule> = report.findings.iter().map(|judged| judged.finding.rule).collect();
-    rules.sort_by_key(|rule| rule.id);
-    rules.dedup_by_key(|rule| rule.id);
+    let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for judged in &report.findings {
+        rules.entry(rule_id(&judged.finding)).or_default().push(&judged.finding);
+    }
+    let ids: Vec<&str> = rules.keys().copied().collect();
 
     // 3.27.23: suppressions are given for all results of a run or for none
     let any_waived = report.findings.iter().any(|judged| judged.waiver.is_some());
@@ -70,7 +73,7 @@ fn run(report: &Report) -> Run {
         .iter()
         .take(MOST_RESULTS)
         .map(|judged| {
-            let mut result = result(judged, report, &rules, &mut occurrences);
+            let mut result = result(judged, report, &ids, &mut occurrences);
             if any_waived {
                 result.suppressions = Some(suppressions(judged));
             }
@@ -93,7 +96,7 @@ fn run(report: &Report) -> Run {
         .name("careen")
         .version(report.version)
         .semantic_version(report.version)
-        .rules(rules.iter().map(|rule| descriptor(rule)).collect::<Vec<_>>())
+        .rules(rules.iter().map(|(id, findings)| rule_object(id, findings)).collect::<Vec<_>>())
         .build();
     Run::builder()
         .tool(Tool::builder().driver(driver).build())
@@ -103,6 +106,49 @@ fn run(report: &Report) -> Run {
         .results(results)
         .properties(target_properties(report))
         .build()
+}
+
+/// A rule's id; that of the flaw for flaws of packages, since viewers group by rule and people look for the flaw.
+fn rule_id(finding: &Finding) -> &str {
+    if is_flaw(finding) { &finding.subject } else { finding.rule.id }
+}
+
+fn is_flaw(finding: &Finding) -> bool {
+    advisory::finding::RULES.contains(&finding.rule) && finding.rule.family() == "package"
+}
+
+/// What is said of a rule, or of the flaw that these findings are about.
+fn rule_object(id: &str, findings: &[&Finding]) -> ReportingDescriptor {
+    let Some(first) = findings.first() else { return ReportingDescriptor::builder().id(id).build() };
+    let mut descriptor = descriptor(first.rule);
+    if !is_flaw(first) {
+        return descriptor;
+    }
+    let id = clean(id);
+    let text = |text: &str| MultiformatMessageString::builder().text(cut(text)).build();
+    let said = |key: &str| first.evidence.get(key).and_then(Value::as_str).map(clean);
+    let summary = said("summary").unwrap_or_else(|| first.rule.title.to_owned());
+    let gravest = findings.iter().map(|finding| finding.severity).max().unwrap_or(first.severity);
+    let score = |finding: &&Finding| finding.evidence.get("rating")?.get("score")?.as_f64();
+    let score = findings.iter().filter_map(score).fold(0.0, f64::max);
+    let score = if score > 0.0 { Some(format!("{score:.1}")) } else { security_severity(gravest).map(str::to_owned) };
+    let mut tags = vec!["security".to_owned(), "package".to_owned(), "vulnerability".to_owned()];
+    let cwes = first.evidence.get("cwes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    tags.extend(cwes.iter().filter_map(Value::as_str).map(|cwe| format!("external/cwe/{}", clean(cwe).to_lowercase())));
+    tags.truncate(MOST_TAGS);
+    let mut properties = BTreeMap::from([("precision".to_owned(), json!("high"))]);
+    properties.extend(score.map(|score| ("security-severity".to_owned(), json!(score))));
+    descriptor.id = id.clone();
+    descriptor.short_description = Some(text(&format!("{id}: {summary}")));
+    descriptor.full_description = Some(text(&summary));
+    descriptor.default_configuration =
+        Some(ReportingConfiguration::builder().level(json!(level(gravest))).build());
+    descriptor.properties = Some(PropertyBag::builder().tags(tags).additional_properties(properties).build());
+    let links = first.evidence.get("links").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let links: Vec<String> =
+        links.iter().filter_map(Value::as_str).filter(|link| link.starts_with("https://")).map(clean).collect();
+    descriptor.help_uri = links.first().cloned().or(descriptor.help_uri);
+    descriptor
 }
 
 fn descriptor(rule: &Rule) -> ReportingDescriptor {
@@ -161,7 +207,7 @@ fn help_markdown(rule: &Rule, why: &str, remediation: &str) -> String {
 fn result(
     judged: &Judged,
     report: &Report,
-    rules: &[&'static Rule],
+    rules: &[&str],
     occurrences: &mut BTreeMap<String, u32>,
 ) -> SarifResult {
     let finding = &judged.finding;
@@ -173,14 +219,14 @@ fn result(
         BTreeMap::from([("careen/v1".into(), id.clone()), ("primaryLocationLineHash".into(), format!("{id}:{nth}"))]);
     let mut result = SarifResult::builder()
         .message(plain(&message(finding, report)))
-        .rule_id(finding.rule.id)
+        .rule_id(clean(rule_id(finding)))
         .level(level(finding.severity))
         .locations(vec![location(finding, report)])
         .partial_fingerprints(fingerprints)
         .properties(result_properties(judged, report))
         .build();
     result.rule_index =
-        rules.binary_search_by_key(&finding.rule.id, |rule| rule.id).ok().and_then(|index| i64::try_from(index).ok());
+        rules.binary_search(&rule_id(finding)).ok().and_then(|index| i64::try_from(index).ok());
     result
 }
 

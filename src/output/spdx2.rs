@@ -31,15 +31,13 @@ impl Format for Spdx {
 
     fn render(&self, reports: &[Report], _: &Style, out: &mut dyn Write) -> io::Result<()> {
         let images = Image::all(reports);
-        let mut document = Document::new(&images, reports);
-        document.document_namespace = namespace(&bom::identity_of(&document)?);
-        write_json(&document, out)
+        write_json(&Document::new(&images, reports), out)
     }
 }
 
 /// What the specification proposes for documents that stand on no site of their own.
-pub(super) fn namespace(identity: &str) -> String {
-    format!("https://spdx.org/spdxdocs/careen-{identity}")
+pub(super) fn namespace(kind: &str, reports: &[Report]) -> String {
+    format!("https://spdx.org/spdxdocs/careen-{}", bom::identity(kind, reports))
 }
 
 /// Nothing is said of it.
@@ -145,7 +143,7 @@ pub(super) struct ExtractedLicence {
 }
 
 impl<'a> Document<'a> {
-    /// The document of these images, without its namespace.
+    /// The document of these images.
     pub(super) fn new(images: &'a [Image<'a>], reports: &[Report]) -> Self {
         let created = bom::stamp(reports).unwrap_or_else(|| NO_TIME.into());
         let tool = format!("Tool: careen-{}", reports.first().map_or("", |report| report.version));
@@ -154,7 +152,7 @@ impl<'a> Document<'a> {
             data_license: "CC0-1.0",
             spdx_id: DOCUMENT,
             name: images.iter().map(|image| image.name).collect::<Vec<_>>().join(", "),
-            document_namespace: String::new(),
+            document_namespace: namespace("spdx-2", reports),
             comment: comment(images),
             creation_info: CreationInfo { created: created.clone(), creators: [tool.clone()] },
             packages: Vec::new(),
@@ -310,11 +308,7 @@ impl Licences {
         };
         if let Some(expression) = licence.expression.as_ref().filter(|expression| !is_beyond(expression)) {
             for reference in words(expression).filter(|word| word.starts_with("LicenseRef-")) {
-                self.add(
-                    reference.to_owned(),
-                    reference.to_owned(),
-                    "The package names this licence; its text is elsewhere.",
-                );
+                self.add(reference.to_owned(), reference.to_owned(), word::LICENCE_ELSEWHERE);
             }
             return expression.clone();
         }

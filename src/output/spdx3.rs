@@ -30,17 +30,16 @@ impl Format for Spdx3 {
 
     fn render(&self, reports: &[Report], _: &Style, out: &mut dyn Write) -> io::Result<()> {
         let images = Image::all(reports);
-        let document = |namespace: String| Document {
+        let document = Document {
             context: "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
             graph: Graph {
                 images: &images,
-                namespace,
+                namespace: namespace("spdx-3", reports),
                 created: bom::stamp(reports).unwrap_or_else(|| NO_TIME.into()),
                 version: reports.first().map_or("", |report| report.version),
             },
         };
-        let identity = bom::identity_of(&document(String::new()))?;
-        write_json(&document(namespace(&identity)), out)
+        write_json(&document, out)
     }
 }
 

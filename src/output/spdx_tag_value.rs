@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::bom::{self, Image};
-use super::spdx2::{Document, SpdxPackage, namespace};
+use super::bom::Image;
+use super::spdx2::{Document, SpdxPackage};
 use super::{Format, Style, clean};
 use crate::escape::escape;
 use crate::report::Report;
@@ -22,9 +22,7 @@ impl Format for TagValue {
 
     fn render(&self, reports: &[Report], _: &Style, out: &mut dyn Write) -> io::Result<()> {
         let images = Image::all(reports);
-        let mut document = Document::new(&images, reports);
-        document.document_namespace = namespace(&bom::identity(|out| write_document(&document, out))?);
-        write_document(&document, out)
+        write_document(&Document::new(&images, reports), out)
     }
 }
 
@@ -108,10 +106,11 @@ fn line(out: &mut dyn Write, tag: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{tag}: {}", without_marks(&clean(value)))
 }
 
-/// A value of several lines that are careen's own.
+/// A value of several lines that are careen's own, and are [escaped](escape): so is what would begin or end a text.
 fn text(out: &mut dyn Write, tag: &str, value: &str) -> io::Result<()> {
     let lines: Vec<String> = value.lines().map(clean).collect();
-    writeln!(out, "{tag}: <text>{}</text>", without_marks(&lines.join("\n")))
+    let value = lines.join("\n").replace("</text>", "\\x3c/text>").replace("<text>", "\\x3ctext>");
+    writeln!(out, "{tag}: <text>{value}</text>")
 }
 
 /// What begins and ends a text is no part of a value.

@@ -13,7 +13,8 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{cut_end, cut_middle, split, wrap};
-use super::{Format, Style, clean, count};
+use super::page::{Page, colour_of};
+use super::{Format, Style, clean, count, package_table, upgrades};
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::State;
 use crate::limitation::Limitation;
@@ -35,13 +36,13 @@ const LEAST_STEP: usize = 8;
 const MOST_WIDTH: usize = 120;
 
 /// Findings of one rule shown in full; the rest is counted.
-const SHOWN_OF_A_RULE: usize = 5;
+pub(super) const SHOWN_OF_A_RULE: usize = 5;
 
 /// Limitations shown; the rest is counted.
 const SHOWN_LIMITATIONS: usize = 10;
 
 /// Columns before what is said of a finding: two blanks, the severity, two blanks.
-const INDENT: usize = 12;
+pub(super) const INDENT: usize = 12;
 
 /// The text format.
 pub(super) struct Text;
@@ -71,6 +72,10 @@ impl Format for Text {
 fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
     identity(report, page)?;
     packages(report, page)?;
+    upgrades::advisories(report, style, page)?;
+    if style.packages {
+        package_tables(report, page)?;
+    }
 
     let is_shown =
         |judged: &&Judged| judged.finding.severity >= style.least && (style.show_waived || judged.waiver.is_none());
@@ -87,6 +92,9 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
             shown.iter().filter(|judged| judged.finding.rule.family() == family).copied().collect();
         page.blank()?;
         page.heading(family, &count(of_family.len(), "finding"))?;
+        let (flaws, of_family): (Vec<&Judged>, Vec<&Judged>) =
+            of_family.into_iter().partition(|judged| upgrades::is_flaw(judged));
+        upgrades::by_upgrade(&flaws, style, page)?;
         for of_rule in of_family.chunk_by(|a, b| a.finding.rule == b.finding.rule) {
             let groups = fold(of_rule, style);
             let most = if style.verbose { groups.len() } else { SHOWN_OF_A_RULE };
@@ -150,6 +158,18 @@ fn packages(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
         .collect();
     let first = parts.first().map(|part| format!("packages: {part}"));
     page.list(&first.into_iter().chain(parts.into_iter().skip(1)).collect::<Vec<_>>(), ", ", 2)
+}
+
+/// Every package: what is installed, what is only declared, and what a later layer removed.
+fn package_tables(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    for table in package_table::tables(report, page.width) {
+        page.blank()?;
+        page.heading(table.title, &count(table.count, "package"))?;
+        for line in &table.lines {
+            page.line(line)?;
+        }
+    }
+    Ok(())
 }
 
 /// Findings of one rule, in groups to be shown as one: those that are worth knowing only, in the same file.
@@ -294,7 +314,7 @@ fn sentence(finding: &Finding) -> String {
 }
 
 /// What more is known of a finding, for `-v`.
-fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
     let finding = &judged.finding;
     let evidence: Vec<String> = finding
         .evidence
@@ -483,68 +503,6 @@ fn quote(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", clean(word).replace('\'', "'\\''"))
-}
-
-fn colour_of(severity: Severity) -> Ansi {
-    let colour = |colour: AnsiColor| Ansi::new().fg_color(Some(Color::Ansi(colour)));
-    match severity {
-        Severity::Critical => colour(AnsiColor::Red).bold(),
-        Severity::High => colour(AnsiColor::Red),
-        Severity::Medium => colour(AnsiColor::Yellow),
-        Severity::Low => colour(AnsiColor::Cyan),
-        Severity::Info => Ansi::new().dimmed(),
-    }
-}
-
-/// Where lines go. Only text that was cleaned comes here.
-struct Page<'a> {
-    out: &'a mut dyn Write,
-    width: usize,
-    colour: bool,
-}
-
-impl Page<'_> {
-    fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "{}", text.trim_end())
-    }
-
-    fn blank(&mut self) -> io::Result<()> {
-        writeln!(self.out)
-    }
-
-    fn heading(&mut self, title: &str, count: &str) -> io::Result<()> {
-        let title = self.paint(title, Ansi::new().bold());
-        self.line(&format!("{title}: {count}"))
-    }
-
-    /// Text over as many lines as it takes, each indented.
-    fn paragraph(&mut self, text: &str, indent: usize) -> io::Result<()> {
-        for line in wrap(text, self.width.saturating_sub(indent)) {
-            self.line(&format!("{:indent$}{line}", ""))?;
-        }
-        Ok(())
-    }
-
-    /// Parts on one line while they fit, further lines indented; a part that is too long alone is cut.
-    fn list(&mut self, parts: &[String], separator: &str, indent: usize) -> io::Result<()> {
-        let mut line = String::new();
-        for (index, part) in parts.iter().enumerate() {
-            let is_last = index + 1 == parts.len();
-            let separator = if is_last { "" } else { separator };
-            let part = cut_middle(part, self.width.saturating_sub(indent + separator.width()));
-            if !line.trim().is_empty() && line.width() + part.width() + separator.trim_end().width() > self.width {
-                self.line(&line)?;
-                line = " ".repeat(indent);
-            }
-            line.push_str(&part);
-            line.push_str(separator);
-        }
-        self.line(&line)
-    }
-
-    fn paint(&self, text: &str, style: Ansi) -> String {
-        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
-    }
 }
 
 #[cfg(test)]
@@ -812,7 +770,7 @@ mod tests {
         for width in [10, 60, 80, 100, 500] {
             for report in [sample::report, sample::hostile, sample::empty] {
                 for verbose in [false, true] {
-                    let style = Style { width, verbose, show_waived: true, ..sample::style() };
+                    let style = Style { width, verbose, packages: verbose, show_waived: true, ..sample::style() };
                     let text = render(&report(), &style);
                     for line in text.lines().filter(|line| !line.starts_with("next: ")) {
                         assert!(line.width() <= width.clamp(LEAST_WIDTH, MOST_WIDTH), "{width}: {line}");

@@ -64,9 +64,7 @@ impl Collector for Apk {
             }
         }
         for taken in view.take_packages(self, inventory) {
-            for path in taken.fact.owns.iter().filter_map(|path| resolver.real(path)) {
-                inventory.owned.insert(path, taken.index);
-            }
+            resolver.own(&taken.fact.owns, taken.index, &mut inventory.owned);
         }
     }
 

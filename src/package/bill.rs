@@ -15,7 +15,7 @@ static OTHER: Ecosystem = Ecosystem { id: "other", purl_type: "generic", is_syst
 
 /// Makes the inventory; `target` says what the user asked for.
 pub fn inventory(target: Target, bill: Bill) -> Inventory {
-    let Bill { subject, parts, limitations } = bill;
+    let Bill { subject, parts, removed, limitations } = bill;
     let mut inventory = Inventory { limitations, ..Inventory::default() };
     inventory.distro = distro(&subject, &parts);
     inventory.target = Target {
@@ -45,13 +45,16 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
         package.dependencies.dedup();
     }
     inventory.packages = packages;
+    let removed = removed.into_iter();
+    inventory.removed = removed.map(|(part, by)| Package { removed_in_layer: Some(by), ..package(part) }).collect();
+    inventory.removed.sort_by(|a, b| (&a.purl, &a.locations).cmp(&(&b.purl, &b.locations)));
     inventory
 }
 
 fn package(part: Part) -> Package {
     let purl_type = part.purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let stated = part.ecosystem.as_deref().and_then(|id| ecosystem::of(id, purl_type));
-    let kind = stated.or_else(|| ecosystem::of_type(purl_type)).unwrap_or(&OTHER);
+    let kind = stated.or_else(|| ecosystem::of_purl(&part.purl)).unwrap_or(&OTHER);
     let mut locations: Vec<PackageLocation> = part
         .places
         .into_iter()
@@ -104,19 +107,30 @@ fn distro(subject: &Subject, parts: &[Part]) -> Option<Distro> {
             ("", version) => format!("{id} {version}"),
             (name, _) => name.to_owned(),
         };
-        return Some(Distro { id: id.clone(), version_id: version_id.clone(), name, ..Distro::default() });
+        let (id, version_id) = (id.clone(), version_id.clone());
+        let stated = stated(parts).and_then(|text| text.strip_prefix(&*id)?.strip_prefix('-'));
+        let codename = stated.filter(|_| version_id.is_empty()).unwrap_or_default().to_owned();
+        return Some(Distro { id, version_id, codename, name, ..Distro::default() });
     }
-    let qualifier = parts.iter().find_map(|part| {
-        let (_, qualifiers) = part.purl.split_once('?')?;
-        let qualifiers = qualifiers.split('#').next().unwrap_or_default();
-        qualifiers.split('&').find_map(|one| one.strip_prefix("distro="))
-    })?;
-    let (id, version_id) = qualifier.rsplit_once('-').unwrap_or((qualifier, ""));
+    let (id, release) = stated(parts).map(|text| text.rsplit_once('-').unwrap_or((text, "")))?;
+    // what has no number yet goes by its name
+    let is_number = release.starts_with(|sign: char| sign.is_ascii_digit());
+    let (version_id, codename) = if is_number { (release, "") } else { ("", release) };
     Some(Distro {
         id: id.to_owned(),
         version_id: version_id.to_owned(),
-        name: format!("{id} {version_id}").trim_end().to_owned(),
+        codename: codename.to_owned(),
+        name: format!("{id} {release}").trim_end().to_owned(),
         ..Distro::default()
+    })
+}
+
+/// What the purl of a system's package says of the distribution.
+fn stated(parts: &[Part]) -> Option<&str> {
+    parts.iter().find_map(|part| {
+        let (_, qualifiers) = part.purl.split_once('?')?;
+        let qualifiers = qualifiers.split('#').next().unwrap_or_default();
+        qualifiers.split('&').find_map(|one| one.strip_prefix("distro="))
     })
 }
 
@@ -146,9 +160,66 @@ mod tests {
         for own in [&apk::APK, &dpkg::DEB, &npm::NPM, &python::PYPI] {
             assert_eq!(ecosystem::of(own.id, own.purl_type), Some(own));
         }
-        let cases = [("generic", Some("generic")), ("hackage", Some("hackage")), ("weather", None)];
-        for (purl_type, id) in cases {
-            assert_eq!(ecosystem::of_type(purl_type).map(|kind| kind.id), id, "{purl_type}");
+        let cases = [
+            ("pkg:generic/redis@7", Some("generic")),
+            ("pkg:generic/oracle/x@7", Some("generic")),
+            ("pkg:generic/wordpress@6", Some("generic")),
+            ("pkg:generic/wordpress/plugin/akismet@5.3", Some("wordpress-plugin")),
+            ("pkg:generic/wordpress/theme/two@1", Some("wordpress-theme")),
+            ("pkg:generic/wordpress/core/wordpress@6", Some("wordpress")),
+            ("pkg:generic/opkg/busybox@1?arch=mips", Some("opkg")),
+            ("pkg:generic/opkgs/busybox@1", Some("generic")),
+            ("pkg:hackage/a@1", Some("hackage")),
+            ("pkg:weather/a@1", None),
+            ("nonsense", None),
+        ];
+        for (purl, id) in cases {
+            assert_eq!(ecosystem::of_purl(purl).map(|kind| kind.id), id, "{purl}");
+        }
+    }
+
+    #[test]
+    fn types_are_registered_ones() {
+        // purl-spec, `purl-types-index.json`, and `ebuild` among its candidates, which other programs write, too
+        let registered = [
+            "alpm",
+            "apk",
+            "bitnami",
+            "cargo",
+            "cocoapods",
+            "composer",
+            "conan",
+            "conda",
+            "cpan",
+            "cran",
+            "deb",
+            "ebuild",
+            "gem",
+            "generic",
+            "github",
+            "golang",
+            "hackage",
+            "hex",
+            "huggingface",
+            "julia",
+            "luarocks",
+            "maven",
+            "npm",
+            "nuget",
+            "opam",
+            "otp",
+            "pear",
+            "pub",
+            "pypi",
+            "qpkg",
+            "rpm",
+            "swid",
+            "swift",
+            "yocto",
+        ];
+        let found = super::super::COLLECTORS.iter().filter_map(|collector| collector.about());
+        for kind in found.flat_map(|about| about.ecosystems) {
+            assert!(registered.contains(&kind.purl_type), "{}", kind.purl_type);
         }
     }
 
@@ -183,5 +254,26 @@ mod tests {
             ]
         );
         assert_eq!(made.distro.map(|distro| (distro.id, distro.version_id)), Some(("debian".into(), "12".into())));
+    }
+
+    #[test]
+    fn a_release_without_a_number_goes_by_its_name() {
+        let said = |id: &str, version: &str| Some((id.to_owned(), version.to_owned(), String::new()));
+        let cases = [
+            (said("debian", "12"), "debian-12", ("debian", "12", "")),
+            (said("debian", ""), "debian-forky", ("debian", "", "forky")),
+            (said("debian", ""), "ubuntu-noble", ("debian", "", "")),
+            (None, "debian-forky", ("debian", "", "forky")),
+            (None, "opensuse-leap-15.6", ("opensuse-leap", "15.6", "")),
+            (None, "arch", ("arch", "", "")),
+        ];
+        for (distro, qualifier, expected) in cases {
+            let purl = format!("pkg:deb/debian/a@1?arch=all&distro={qualifier}");
+            let part = Part { purl, name: "a".into(), version: "1".into(), ..Part::default() };
+            let subject = Subject { distro, ..Subject::default() };
+            let made = inventory(Target::default(), Bill { subject, parts: vec![part], ..Bill::default() });
+            let distro = made.distro.expect("one is named");
+            assert_eq!((&*distro.id, &*distro.version_id, &*distro.codename), expected, "{qualifier}");
+        }
     }
 }

@@ -69,7 +69,7 @@ impl Collector for Bitnami {
                     let confidence = Some(if is_own { Confidence::High } else { Confidence::Medium });
                     facts.package(PackageFact { confidence, ..package });
                 }
-                if let Some(what) = document.odd {
+                for what in document.lost.into_iter().chain(document.odd) {
                     complain(facts, what);
                 }
             }
@@ -114,14 +114,17 @@ struct Component {
 
 fn components(bytes: &[u8], facts: &mut Facts) {
     let list = match json::<Entries<Box<RawValue>>>(bytes) {
-        Ok(list) => list.0,
+        Ok(list) => list,
         Err(error) => return complain(facts, format!("it is no JSON: {error}")),
     };
     let mut complaints = Complaints::default();
-    if list.is_empty() && bytes.trim_ascii() != b"{}" {
+    if list.list.is_empty() && bytes.trim_ascii() != b"{}" {
         complaints.add("it is no list of components".into());
     }
-    for (name, raw) in list.into_iter().take(PACKAGES_PER_FILE) {
+    if list.beyond() > 0 {
+        complaints.add(format!("it lists more than {PACKAGES_PER_FILE} packages; the rest is not read"));
+    }
+    for (name, raw) in list.list {
         let component: Component = serde_json::from_str(raw.get()).unwrap_or_default();
         let qualifiers: Vec<(&str, &str)> = [("arch", &component.arch.0), ("distro", &component.distro.0)]
             .into_iter()

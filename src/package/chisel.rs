@@ -91,9 +91,7 @@ impl Collector for Chisel {
             let Fact::Owns { package: Some(name), paths } = fact else { continue };
             let Some(index) = places.get(name.as_str()).and_then(|place| u32::try_from(*place).ok()) else { continue };
             if read.insert((node, name)) {
-                for path in paths.iter().filter_map(|path| resolver.real(path)) {
-                    inventory.owned.insert(path, index);
-                }
+                resolver.own(paths, index, &mut inventory.owned);
             }
         }
     }

@@ -60,7 +60,11 @@ impl Collector for Composer {
         }
         let mut complaints = Complaints::default();
         for package in list.read::<Record>() {
-            match package.map_err(|error| format!("a package is no object: {error}")).and_then(Record::fact) {
+            let package = package.map_err(|error| format!("a package is no object: {error}"));
+            if let Some(what) = package.as_ref().ok().and_then(Record::cut) {
+                complaints.add(what);
+            }
+            match package.and_then(Record::fact) {
                 Ok(package) => facts.package(package),
                 Err(what) => complaints.add(what),
             }
@@ -96,15 +100,21 @@ struct Record {
 }
 
 impl Record {
+    /// What of it is not kept.
+    fn cut(&self) -> Option<String> {
+        let name = self.name.0.as_deref().unwrap_or("a package");
+        let lists = [&self.require, &self.replace, &self.provide];
+        let is_cut = lists.iter().any(|list| list.beyond() > 0);
+        is_cut.then(|| format!("`{name}` names more than {PACKAGES_PER_FILE} others; the rest is not read"))
+    }
+
     fn fact(self) -> Result<PackageFact, String> {
         let name = self.name.0.ok_or("a package has no name")?;
         let version = self.version.0.ok_or_else(|| format!("`{name}` has no version"))?;
         let fact = purl::qualified(&COMPOSER, &name, &version, &[]);
         let fact = fact.ok_or_else(|| format!("`{name}` is no name of a package: it has no vendor"))?;
         // what has no vendor is PHP itself, or an extension
-        let names = |entries: Entries<Text>| {
-            entries.0.into_iter().map(|(name, _)| name).filter(|name| name.contains('/')).collect::<Vec<_>>()
-        };
+        let names = |entries: Entries<Text>| entries.into_names().filter(|name| name.contains('/')).collect::<Vec<_>>();
         let needs = names(self.require).into_iter().map(|name| Need { name, version: None }).collect();
         let provides = [names(self.replace), names(self.provide)].concat();
         Ok(PackageFact { licence: self.license.any(), needs, provides, ..fact })

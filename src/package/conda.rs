@@ -28,10 +28,7 @@ static ABOUT: About = About {
     ecosystems: &[&CONDA],
     reads: "Name, version, build, channel, platform, licence and dependencies of each package of each environment, \
                 and which paths it owns.",
-    not_seen: &[
-        "packages in the cache `pkgs` that no environment has installed",
-        "`environment.yml`, which asks for packages but does not say which were chosen",
-    ],
+    not_seen: &["packages in the cache `pkgs` that no environment has installed"],
     references: &["https://github.com/conda/ceps/blob/main/cep-0032.md"],
 };
 
@@ -77,11 +74,8 @@ impl Collector for Conda {
         for taken in view.take_packages(self, inventory) {
             // paths are relative to the environment
             let environment = taken.path.parent().parent();
-            for path in &taken.fact.owns {
-                if let Some(path) = resolver.real(&environment.join(path.as_bytes())) {
-                    inventory.owned.insert(path, taken.index);
-                }
-            }
+            let paths: Vec<ImagePath> = taken.fact.owns.iter().map(|path| environment.join(path.as_bytes())).collect();
+            resolver.own(&paths, taken.index, &mut inventory.owned);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::size::ByteSize;
 use super::owned::Resolver;
 use super::purl;
 use super::text::{
-    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_hex, field, header, lines, mail_domain,
+    Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, digest_in_hex, field, header, lines, mail_domain, push_owned,
 };
 
 /// Packages of Debian, Ubuntu and their kin.
@@ -57,13 +57,13 @@ impl Collector for Dpkg {
         let mut complaints = Complaints::default();
         let name = file.path.file_name();
         if name.ends_with(LIST.as_bytes()) {
-            collect_paths(lines(file.bytes).map(|(_, line)| line), facts, &mut complaints);
+            collect_paths(lines(file.bytes).map(|(_, line)| line), facts);
         } else if name.ends_with(MD5SUMS.as_bytes()) {
             // "hash  path", the path without its leading slash
             let paths = || lines(file.bytes).filter_map(|(_, line)| line.split_at_checked(34));
             // dpkg's own database lists the paths elsewhere
             if !file.path.is_under(b"var/lib/dpkg/info") {
-                collect_paths(paths().map(|(_, path)| path), facts, &mut complaints);
+                collect_paths(paths().map(|(_, path)| path), facts);
             }
             let mut claims = FileClaims::default();
             for (digest, path) in paths().filter(|(_, path)| path.len() <= PATH).take(PATHS_PER_FILE) {
@@ -92,9 +92,7 @@ impl Collector for Dpkg {
         for (path, _, fact) in view.live() {
             let Fact::Owns { paths, .. } = fact else { continue };
             if let Some(package) = packages.owner(path) {
-                for path in paths.iter().filter_map(|path| resolver.real(path)) {
-                    inventory.owned.insert(path, package);
-                }
+                resolver.own(paths, package, &mut inventory.owned);
             }
         }
         claim(view, inventory);
@@ -188,16 +186,9 @@ impl Installed {
     }
 }
 
-fn collect_paths<'a>(paths: impl Iterator<Item = &'a [u8]>, facts: &mut Facts, complaints: &mut Complaints) {
-    let mut paths = paths.filter(|path| path.len() <= PATH).map(ImagePath::new).filter(|path| !path.is_root());
-    let mut owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
-    if paths.next().is_some() {
-        complaints.add(format!("it lists more than {PATHS_PER_FILE} paths; the rest is not read"));
-    }
-    owned.shrink_to_fit();
-    if !owned.is_empty() {
-        facts.push(Fact::Owns { package: None, paths: owned });
-    }
+fn collect_paths<'a>(paths: impl Iterator<Item = &'a [u8]>, facts: &mut Facts) {
+    let paths = paths.filter(|path| path.len() <= PATH).map(ImagePath::new);
+    push_owned(paths.filter(|path| !path.is_root()), facts);
 }
 
 /// One paragraph while it is read.
@@ -271,8 +262,12 @@ impl<'a> Stanza<'a> {
         }
         let Some((name, value)) = header(line) else { return };
         self.is_in_conffiles = name.eq_ignore_ascii_case(b"conffiles");
-        let name = name.to_ascii_lowercase();
-        let wanted = match name.as_slice() {
+        // longer ones are none of those wanted
+        let mut folded = [0; 12];
+        let Some(folded) = folded.get_mut(..name.len()) else { return };
+        folded.copy_from_slice(name);
+        folded.make_ascii_lowercase();
+        let wanted = match &*folded {
             b"package" => &mut self.package,
             b"version" => &mut self.version,
             b"source" => &mut self.source,
@@ -289,7 +284,7 @@ impl<'a> Stanza<'a> {
         match *wanted {
             None => *wanted = Some(value),
             Some(first) => {
-                let is_vital = matches!(name.as_slice(), b"package" | b"version" | b"status");
+                let is_vital = matches!(&*folded, b"package" | b"version" | b"status");
                 self.is_ambiguous |= is_vital && first != value;
             }
         }

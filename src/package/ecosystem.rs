@@ -49,9 +49,27 @@ pub(super) fn of(id: &str, purl_type: &str) -> Option<&'static Ecosystem> {
     all().find(|known| known.id == id && known.purl_type == purl_type)
 }
 
-/// The kind whose purls have this type: the one that is called so, if several have it.
-pub(super) fn of_type(purl_type: &str) -> Option<&'static Ecosystem> {
+/// The kind that a purl means. Several have the same type: then the one that is called so, or of generic purls the one
+/// that is named by the [namespace](namespace).
+pub(super) fn of_purl(purl: &str) -> Option<&'static Ecosystem> {
+    let (purl_type, rest) = purl.strip_prefix("pkg:")?.split_once('/')?;
+    if purl_type == GENERIC {
+        let path = rest.split(['@', '?', '#']).next().unwrap_or_default();
+        let is_of = |known: &Ecosystem| path.strip_prefix(&*namespace(known)).is_some_and(|name| name.starts_with('/'));
+        let named = all().filter(|known| known.purl_type == GENERIC && is_of(known));
+        if let Some(kind) = named.max_by_key(|known| known.id.len()) {
+            return Some(kind);
+        }
+    }
     of(purl_type, purl_type).or_else(|| all().find(|known| known.purl_type == purl_type))
+}
+
+/// The type of purls of what has no type of its own (purl-spec, "generic").
+const GENERIC: &str = "generic";
+
+/// Namespace of the generic purls of a kind for which purl-spec registers no type: `wordpress/plugin`.
+pub(super) fn namespace(kind: &Ecosystem) -> String {
+    kind.id.replace('-', "/")
 }
 
 /// All kinds: those that collectors say they find, and the others.

@@ -12,7 +12,7 @@ use crate::size::ByteSize;
 use super::ecosystem::GEM;
 use super::literal::{assigned, split_at, string, strings};
 use super::purl;
-use super::text::{complain, field, lines};
+use super::text::{complain, field, is_version, lines};
 
 /// Reads every `.gemspec` that Ruby loads gems by.
 pub(super) struct Gem;
@@ -122,7 +122,7 @@ fn parse(bytes: &[u8]) -> Result<PackageFact, String> {
     let text =
         |stub: Option<&[u8]>, literal: Option<(&[u8], &[u8])>| stub.or(literal.map(|(text, _)| text)).and_then(field);
     let name = text(stub_name, name).ok_or("it gives no name as a literal")?;
-    let version = text(stub_version, version).filter(|version| is_version(version));
+    let version = text(stub_version, version).filter(|version| is_of_gem(version));
     let version = version.ok_or_else(|| format!("it gives no version of `{name}` as a literal"))?;
     let platform = text(stub_platform, platform).unwrap_or_default();
     let licence = licences.iter().filter_map(|licence| field(licence)).collect::<Vec<_>>().join(", ");
@@ -150,7 +150,7 @@ fn by_name(path: &ImagePath) -> Option<PackageFact> {
     let (at, _) = name.match_indices('-').find(|(at, _)| is_start(at))?;
     let (base, rest) = (name.get(..at)?, name.get(at.checked_add(1)?..)?);
     let (version, platform) = rest.split_once('-').unwrap_or((rest, ""));
-    let fact = fact(base, version, platform).filter(|_| is_version(version) && !base.is_empty())?;
+    let fact = fact(base, version, platform).filter(|_| is_of_gem(version) && !base.is_empty())?;
     Some(PackageFact { confidence: Some(Confidence::Medium), proof: Proof::Name(name.into()), ..fact })
 }
 
@@ -161,9 +161,8 @@ fn fact(name: &str, version: &str, platform: &str) -> Option<PackageFact> {
 }
 
 /// Digits, letters and dots, a digit first (`Gem::Version::VERSION_PATTERN`).
-fn is_version(version: &str) -> bool {
-    version.starts_with(|c: char| c.is_ascii_digit())
-        && version.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+fn is_of_gem(version: &str) -> bool {
+    !version.starts_with('v') && is_version(version, ".-")
 }
 
 /// Arguments of a call, with or without its parenthesis.

@@ -176,35 +176,59 @@ impl<'de> Deserialize<'de> for Items {
     }
 }
 
-/// Names and values of an object in the order of the file, at most [`PACKAGES_PER_FILE`]. What is no object is an empty one.
-#[derive(Debug, Default)]
-pub(super) struct Entries<T>(pub(super) Vec<(String, T)>);
+/// Names and values of an object in the order of the file. What is no object is an empty one.
+#[derive(Debug)]
+pub(super) struct Entries<T> {
+    /// At most [`PACKAGES_PER_FILE`] of them.
+    pub(super) list: Vec<(String, T)>,
+    beyond: usize,
+}
+
+impl<T> Entries<T> {
+    /// Entries beyond those that are kept: they have to be told.
+    pub(super) fn beyond(&self) -> usize {
+        self.beyond
+    }
+
+    /// The names.
+    pub(super) fn into_names(self) -> impl Iterator<Item = String> {
+        self.list.into_iter().map(|(name, _)| name)
+    }
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), beyond: 0 }
+    }
+}
 
 impl<'de, T: for<'a> Deserialize<'a>> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Pairs<T>(std::marker::PhantomData<T>);
 
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Pairs<T> {
-            type Value = Vec<(String, T)>;
+            type Value = Entries<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while pairs.len() < PACKAGES_PER_FILE {
-                    let Some(pair) = map.next_entry()? else { return Ok(pairs) };
-                    pairs.push(pair);
+                let mut entries = Entries::default();
+                while entries.list.len() < PACKAGES_PER_FILE {
+                    let Some(pair) = map.next_entry()? else { return Ok(entries) };
+                    entries.list.push(pair);
                 }
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(pairs)
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    entries.beyond = entries.beyond.saturating_add(1);
+                }
+                Ok(entries)
             }
         }
 
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let mut inner = serde_json::Deserializer::from_str(raw.get());
-        Ok(Self(inner.deserialize_map(Pairs(std::marker::PhantomData)).unwrap_or_default()))
+        Ok(inner.deserialize_map(Pairs(std::marker::PhantomData)).unwrap_or_default())
     }
 }
 
@@ -243,7 +267,7 @@ mod tests {
         for (text, expected) in cases {
             let sample: Sample = json(text.as_bytes()).expect(text);
             let items: Vec<Result<Text, _>> = sample.list.read().collect();
-            assert_eq!((sample.name.0.as_deref(), items.len(), sample.map.0.len()), expected, "{text}");
+            assert_eq!((sample.name.0.as_deref(), items.len(), sample.map.list.len()), expected, "{text}");
         }
         assert!(json::<Sample>(b"[").is_err());
     }
@@ -255,6 +279,6 @@ mod tests {
         assert_eq!((list.read::<u8>().count(), list.beyond(), list.is_list()), (PACKAGES_PER_FILE, 3, true));
         let map: Entries<Text> =
             json(format!("{{{}\"\":1}}", "\"\":1,".repeat(many - 1)).as_bytes()).expect("it is JSON");
-        assert_eq!(map.0.len(), PACKAGES_PER_FILE);
+        assert_eq!((map.list.len(), map.beyond()), (PACKAGES_PER_FILE, 3));
     }
 }

@@ -53,7 +53,6 @@ mod testing;
 mod text;
 mod unread;
 mod wordpress;
-mod xml;
 mod yarn_pnp;
 
 use crate::collect::Collector;
@@ -95,6 +94,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::composer::COMPOSER_LOCK,
     &lock::conan::CONAN_LOCK,
     &lock::dart::PUB_LOCK,
+    &lock::environment::CondaEnvironment,
     &lock::golang::GoModules,
     &lock::gradle::GRADLE_LOCK,
     &lock::mix::MIX_LOCK,

@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
+use crate::format::xml::{self, Met};
 use crate::inventory::{Ecosystem, Need, State};
 use crate::rule::Confidence;
 use crate::size::ByteSize;
 
 use super::purl;
 use super::text::{Complaints, PACKAGES_PER_FILE, field};
-use super::xml::{self, Met};
 
 /// Packages of `NuGet`.
 static NUGET: Ecosystem = Ecosystem { id: "nuget", purl_type: "nuget", is_system: false };

@@ -11,10 +11,10 @@ use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, PATH, PATHS_PER_FILE, complain, field, header, lines};
+use super::text::{Complaints, PACKAGES_PER_FILE, PATH, field, header, lines, push_owned};
 
-/// Packages of `OpenWrt`, Yocto and their kin.
-static OPKG: Ecosystem = Ecosystem { id: "opkg", purl_type: "opkg", is_system: true };
+/// Packages of `OpenWrt`, Yocto and their kin. No type of purls is registered for them: `pkg:generic/opkg/NAME`.
+static OPKG: Ecosystem = Ecosystem { id: "opkg", purl_type: "generic", is_system: true };
 
 /// Reads `status`, and of each package `info/NAME.list` and `info/NAME.control`.
 pub(super) struct Opkg;
@@ -26,7 +26,7 @@ static ABOUT: About = About {
     title: "OpenWrt and Yocto packages",
     ecosystems: &[&OPKG],
     reads: "Name, version, architecture, licence, needs and provisions of every package whose files are there, \
-                and which paths it owns.",
+                and which paths it owns. Package URLs begin with `pkg:generic/opkg/`.",
     not_seen: &["packages on other `dest`inations than the root"],
     references: &["https://openwrt.org/docs/guide-user/additional-software/opkg"],
 };
@@ -60,17 +60,11 @@ impl Collector for Opkg {
         let name = file.path.file_name();
         if name.ends_with(LIST.as_bytes()) {
             // a path, and in some versions a tab and its mode
-            let mut paths = lines(file.bytes)
+            let paths = lines(file.bytes)
                 .map(|(_, line)| line.split(|b| *b == b'\t').next().unwrap_or_default())
                 .filter(|path| !path.is_empty() && path.len() <= PATH)
                 .map(ImagePath::new);
-            let owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
-            if paths.next().is_some() {
-                complain(facts, format!("it lists more than {PATHS_PER_FILE} paths; the rest is not read"));
-            }
-            if !owned.is_empty() {
-                facts.push(Fact::Owns { package: None, paths: owned });
-            }
+            push_owned(paths, facts);
         } else if name.ends_with(CONTROL.as_bytes()) {
             // of a package that the status lists; what the status leaves out stands here
             let mut headers = lines(file.bytes).filter_map(|(_, line)| header(line));
@@ -94,9 +88,7 @@ impl Collector for Opkg {
             let Some(index) = name.and_then(|name| names.get(name)) else { continue };
             match fact {
                 Fact::Owns { paths, .. } => {
-                    for path in paths.iter().filter_map(|path| resolver.real(path)) {
-                        inventory.owned.insert(path, *index);
-                    }
+                    resolver.own(paths, *index, &mut inventory.owned);
                 }
                 Fact::Text { text, .. } => {
                     if let Some(package) = inventory.packages.get_mut(*index as usize) {
@@ -240,8 +232,8 @@ mod tests {
             .map(|package| (&*package.purl, &*package.licence.as_ref().unwrap().declared, &*package.dependencies))
             .collect();
         let expected = [
-            ("pkg:opkg/openwrt/dropbear@2022.83-1?arch=x86_64&distro=openwrt-23.05.2", "MIT", &[1][..]),
-            ("pkg:opkg/openwrt/libssl3@3.0?distro=openwrt-23.05.2", "Apache-2.0", &[]),
+            ("pkg:generic/opkg/dropbear@2022.83-1?arch=x86_64&distro=openwrt-23.05.2", "MIT", &[1][..]),
+            ("pkg:generic/opkg/libssl3@3.0?distro=openwrt-23.05.2", "Apache-2.0", &[]),
         ];
         assert_eq!(seen, expected);
         let owner = |path: &str| inventory.owned.owner(&path.into());

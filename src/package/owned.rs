@@ -214,6 +214,20 @@ impl<'a> Resolver<'a> {
         Self { tree, folders: HashMap::new() }
     }
 
+    /// Records that a package owns those of these paths where something is.
+    pub(super) fn own<'p>(
+        &mut self,
+        paths: impl IntoIterator<Item = &'p ImagePath>,
+        package: u32,
+        owned: &mut OwnedPaths,
+    ) {
+        for path in paths {
+            if let Some(path) = self.real(path) {
+                owned.insert(path, package);
+            }
+        }
+    }
+
     /// The live name of `path`; the last component is not followed. `None` if nothing is there.
     pub(super) fn real(&mut self, path: &ImagePath) -> Option<ImagePath> {
         if self.tree.get(path).is_some() {

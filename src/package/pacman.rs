@@ -11,7 +11,7 @@ use crate::size::ByteSize;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{PATH, PATHS_PER_FILE, complain, field, lines};
+use super::text::{PATH, complain, field, lines, push_owned};
 
 /// Packages of Arch Linux and its kin, also of MSYS2.
 static ALPM: Ecosystem = Ecosystem { id: "alpm", purl_type: "alpm", is_system: true };
@@ -57,14 +57,8 @@ impl Collector for Pacman {
             return;
         }
         if file.path.file_name() == b"files" {
-            let mut paths = values(file.bytes, b"%FILES%").filter(|path| path.len() <= PATH).map(ImagePath::new);
-            let owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
-            if paths.next().is_some() {
-                complain(facts, format!("it lists more than {PATHS_PER_FILE} paths; the rest is not read"));
-            }
-            if !owned.is_empty() {
-                facts.push(Fact::Owns { package: None, paths: owned });
-            }
+            let paths = values(file.bytes, b"%FILES%").filter(|path| path.len() <= PATH).map(ImagePath::new);
+            push_owned(paths, facts);
             return;
         }
         match parse(file.bytes) {
@@ -79,9 +73,7 @@ impl Collector for Pacman {
         let mut resolver = Resolver::new(view.tree);
         for (path, _, fact) in view.live() {
             let (Fact::Owns { paths, .. }, Some(index)) = (fact, folders.get(path.parent_bytes())) else { continue };
-            for path in paths.iter().filter_map(|path| resolver.real(path)) {
-                inventory.owned.insert(path, *index);
-            }
+            resolver.own(paths, *index, &mut inventory.owned);
         }
     }
 

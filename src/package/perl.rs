@@ -16,7 +16,7 @@ use crate::size::ByteSize;
 use super::lenient::{Entries, Items, Text, json};
 use super::literal::split_at;
 use super::purl;
-use super::text::{Complaints, PACKAGES_PER_FILE, complain, field, lines};
+use super::text::{Complaints, PACKAGES_PER_FILE, begins_as_version, complain, field, lines};
 
 /// Distributions of CPAN.
 static CPAN: Ecosystem = Ecosystem { id: "cpan", purl_type: "cpan", is_system: false };
@@ -69,10 +69,13 @@ impl Collector for Perl {
             // of programs that have nothing to do with Perl, nothing is told
             _ if !self.accepts(file.path) => {}
             b"install.json" => match json::<Install>(file.bytes) {
-                Ok(install) => match install.fact() {
-                    Ok(package) => facts.package(package),
-                    Err(what) => complain(facts, what),
-                },
+                Ok(install) => {
+                    tell_cut(&install.provides, "provides", facts);
+                    match install.fact() {
+                        Ok(package) => facts.package(package),
+                        Err(what) => complain(facts, what),
+                    }
+                }
                 Err(error) => complain(facts, format!("it is no JSON: {error}")),
             },
             _ => match json::<Meta>(file.bytes) {
@@ -82,7 +85,9 @@ impl Collector for Perl {
                     if !licences.is_empty() {
                         facts.push(Fact::Text { key: "licence", text: licences.join(" OR ").into() });
                     }
-                    let needs = meta.prereqs.runtime.requires.0.into_iter().map(|(name, _)| name).take(MODULES);
+                    let requires = meta.prereqs.runtime.requires;
+                    tell_cut(&requires, "needs", facts);
+                    let needs = requires.into_names().take(MODULES);
                     let needs: Vec<String> = needs.filter(|name| name != "perl").collect();
                     if !needs.is_empty() {
                         facts.push(Fact::Text { key: "needs", text: needs.join("\n").into() });
@@ -162,8 +167,7 @@ impl Install {
                 (module.replace("::", "-"), self.version.0.ok_or_else(|| format!("it gives no version of `{module}`"))?)
             }
         };
-        let provides: Vec<String> =
-            [module].into_iter().chain(self.provides.0.into_iter().map(|(name, _)| name)).take(MODULES).collect();
+        let provides: Vec<String> = [module].into_iter().chain(self.provides.into_names().take(MODULES)).collect();
         let author = self.pathname.0.as_deref().and_then(|path| path.split('/').nth(2)).map(str::to_owned);
         let fact = match &author {
             Some(author) => purl::fact(&CPAN, &format!("{}/{name}", author.to_ascii_uppercase()), &version),
@@ -176,10 +180,9 @@ impl Install {
 
 /// `Dist-Name-1.0` parted before its version, which begins with a digit, or with `v` and a digit.
 fn split_version(dist: &str) -> Option<(&str, &str)> {
-    let is_version = |text: &str| text.strip_prefix('v').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit());
     let mut places =
         dist.rmatch_indices('-').filter_map(|(at, _)| Some((dist.get(..at)?, dist.get(at.checked_add(1)?..)?)));
-    places.find(|(name, version)| !name.is_empty() && is_version(version))
+    places.find(|(name, version)| !name.is_empty() && begins_as_version(version))
 }
 
 /// What is wanted of a distribution's own metadata.
@@ -200,6 +203,13 @@ struct Prereqs {
 #[serde(default)]
 struct Phase {
     requires: Entries<serde::de::IgnoredAny>,
+}
+
+/// Says that only so many modules are taken of a list.
+fn tell_cut(modules: &Entries<serde::de::IgnoredAny>, what: &str, facts: &mut Facts) {
+    if modules.beyond() > 0 || modules.list.len() > MODULES {
+        complain(facts, format!("it {what} more than {MODULES} modules; the rest is not read"));
+    }
 }
 
 /// CPAN's own words for licences (`CPAN::Meta::Spec`).

@@ -13,9 +13,9 @@ use crate::tree::Node;
 
 use super::owned::Resolver;
 use super::purl;
-use super::text::{PATH, PATHS_PER_FILE, complain, field, lines};
+use super::text::{PATH, complain, field, lines, push_owned};
 
-/// Packages of Gentoo and its kin.
+/// Packages of Gentoo and its kin. The type of their purls is a candidate of purl-spec, and what other programs write.
 static EBUILD: Ecosystem = Ecosystem { id: "ebuild", purl_type: "ebuild", is_system: true };
 
 /// Reads `CONTENTS` and `RDEPEND` of each package.
@@ -77,9 +77,7 @@ impl Collector for Portage {
             let Some(package) = inventory.packages.get_mut(*index as usize) else { continue };
             match fact {
                 Fact::Owns { paths, .. } => {
-                    for path in paths.iter().filter_map(|path| resolver.real(path)) {
-                        inventory.owned.insert(path, *index);
-                    }
+                    resolver.own(paths, *index, &mut inventory.owned);
                 }
                 Fact::Text { text, .. } => package.needs = needs(text),
                 _ => {}
@@ -128,7 +126,7 @@ fn contents(category: &[u8], name_and_version: &[u8], bytes: &[u8], facts: &mut 
     let Some((name, version)) = split_version(&folder) else {
         return complain(facts, format!("`{category}/{folder}` has no version"));
     };
-    let mut paths = lines(bytes).filter_map(|(_, line)| {
+    let paths = lines(bytes).filter_map(|(_, line)| {
         let (kind, rest) = line.split_at_checked(4)?;
         let path = match kind {
             // blanks may be in the path, not in what follows
@@ -139,19 +137,13 @@ fn contents(category: &[u8], name_and_version: &[u8], bytes: &[u8], facts: &mut 
         };
         (path.len() <= PATH).then(|| ImagePath::new(path))
     });
-    let owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
-    if paths.next().is_some() {
-        complain(facts, format!("it lists more than {PATHS_PER_FILE} paths; the rest is not read"));
-    }
     facts.package(PackageFact {
         ecosystem: Some(&EBUILD),
         name: format!("{category}/{name}"),
         version: version.to_owned(),
         ..PackageFact::default()
     });
-    if !owned.is_empty() {
-        facts.push(Fact::Owns { package: None, paths: owned });
-    }
+    push_owned(paths, facts);
 }
 
 /// Bytes taken of a field; those of real ones are below 20 KiB.

@@ -14,11 +14,16 @@ use super::text::field;
 /// The purl of a package of the operating system.
 ///
 /// The namespace is the distribution's `ID`. The specification wants one, so without an
-/// `os-release` it is the vendor whose package manager this is. `upstream` is the source package,
-/// where its name or version is another.
+/// `os-release` it is the vendor whose package manager this is; in generic purls it names the kind. `upstream` is the
+/// source package, where its name or version is another.
 pub(super) fn of_system(vendor: &str, distro: Option<&Distro>, fact: &PackageFact) -> Option<String> {
-    let mut purl = PackageUrl::new(fact.ecosystem?.purl_type, &*fact.name).ok()?;
-    purl.with_namespace(distro.map_or(vendor, |distro| &distro.id)).ok()?;
+    let ecosystem = fact.ecosystem?;
+    let mut purl = PackageUrl::new(ecosystem.purl_type, &*fact.name).ok()?;
+    if ecosystem.purl_type == "generic" {
+        purl.with_namespace(ecosystem::namespace(ecosystem)).ok()?;
+    } else {
+        purl.with_namespace(distro.map_or(vendor, |distro| &distro.id)).ok()?;
+    }
     purl.with_version(&*fact.version).ok()?;
     if let Some(architecture) = &fact.architecture {
         purl.add_qualifier("arch", &**architecture).ok()?;
@@ -45,6 +50,14 @@ pub(super) fn fact(ecosystem: &'static Ecosystem, name: &str, version: &str) -> 
     Some(PackageFact { ecosystem: Some(ecosystem), purl, name, version, ..PackageFact::default() })
 }
 
+/// The same of a kind for which no type is registered: the namespace of its generic purl names it.
+pub(super) fn generic(ecosystem: &'static Ecosystem, name: &str, version: &str) -> Option<PackageFact> {
+    let mut purl = PackageUrl::new(ecosystem.purl_type, name).ok()?;
+    purl.with_namespace(ecosystem::namespace(ecosystem)).ok()?;
+    purl.with_version(version).ok()?;
+    Some(PackageFact { purl: Some(purl.to_string()), ..fact(ecosystem, name, version)? })
+}
+
 /// The same with qualifiers in its purl. `None` also where the type's own rules refuse it.
 pub(super) fn qualified(
     ecosystem: &'static Ecosystem,
@@ -65,11 +78,16 @@ pub(super) fn qualified(
 /// no version, or is of a type that nobody knows.
 pub(super) fn read(text: &str) -> Option<PackageFact> {
     let purl = PackageUrl::from_str(text).ok()?;
-    let ecosystem = ecosystem::of_type(purl.ty())?;
+    let ecosystem = ecosystem::of_purl(&purl.to_string())?;
+    let is_kind = |namespace: &str| ecosystem.purl_type == "generic" && namespace == ecosystem::namespace(ecosystem);
     let name = match purl.namespace() {
         Some(group) if purl.ty() == "maven" => format!("{group}:{}", purl.name()),
-        // a distribution, or an author, is no part of the name
-        Some(namespace) if !ecosystem.is_system && purl.ty() != "cpan" => format!("{namespace}/{}", purl.name()),
+        // a category is part of the name
+        Some(category) if purl.ty() == "ebuild" => format!("{category}/{}", purl.name()),
+        // a distribution, an author, or a kind is none
+        Some(namespace) if !ecosystem.is_system && purl.ty() != "cpan" && !is_kind(namespace) => {
+            format!("{namespace}/{}", purl.name())
+        }
         _ => purl.name().to_owned(),
     };
     let part = |text: &str| field(text.as_bytes());
@@ -274,6 +292,25 @@ mod tests {
         ];
         for (ecosystem, name, expected) in cases {
             assert_eq!(folded(ecosystem, name), expected);
+        }
+    }
+
+    #[test]
+    fn names_in_documents_are_those_of_the_manager() {
+        let cases = [
+            ("pkg:maven/g.h/a@1", Some(("maven", "g.h:a"))),
+            ("pkg:npm/%40s/a@1", Some(("npm", "@s/a"))),
+            ("pkg:deb/debian/a@1", Some(("deb", "a"))),
+            ("pkg:ebuild/dev-libs/a@1?distro=gentoo", Some(("ebuild", "dev-libs/a"))),
+            ("pkg:generic/opkg/a@1?arch=mips", Some(("opkg", "a"))),
+            ("pkg:generic/wordpress/plugin/a@1", Some(("wordpress-plugin", "a"))),
+            ("pkg:generic/a/b@1", Some(("generic", "a/b"))),
+            ("pkg:npm/a", None),
+        ];
+        for (text, expected) in cases {
+            let fact = read(text);
+            let seen = fact.as_ref().and_then(|fact| Some((fact.ecosystem?.id, fact.name.as_str())));
+            assert_eq!(seen, expected, "{text}");
         }
     }
 

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use crate::collect::{About, Collector, Delivery, Fact, Facts, File, PackageFact, Select};
 use crate::format::sbom;
 use crate::inventory::{Need, State};
+use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
 
@@ -69,7 +70,7 @@ impl Collector for Sbom {
                 for package in document.packages {
                     facts.package(PackageFact { state: State::Declared, ..package });
                 }
-                if let Some(what) = document.odd {
+                for what in document.lost.into_iter().chain(document.odd) {
                     facts.push(Fact::Oddity(what.into()));
                 }
             }
@@ -93,7 +94,9 @@ impl Collector for Sbom {
 pub(super) struct Document {
     /// Components with a purl that says their version.
     pub(super) packages: Vec<PackageFact>,
-    /// What is wrong with others.
+    /// What is wrong with components that are not among them.
+    pub(super) lost: Option<String>,
+    /// What else is wrong.
     pub(super) odd: Option<String>,
 }
 
@@ -137,14 +140,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Document>, String> {
     });
     let packages = packages.take(PACKAGES_PER_FILE).collect();
     let refused = named.iter().filter(|fact| fact.is_none()).count();
-    let mut odd: Vec<String> = bill.limitations.into_iter().map(|limitation| limitation.what).collect();
+    let beyond = named.len().saturating_sub(refused).saturating_sub(PACKAGES_PER_FILE);
+    let (gaps, notes): (Vec<_>, Vec<_>) = bill.limitations.into_iter().partition(|limitation| limitation.is_gap);
+    let texts = |limitations: Vec<Limitation>| limitations.into_iter().map(|limitation| limitation.what);
+    let (mut missing, mut odd): (Vec<String>, Vec<String>) = (texts(gaps).collect(), texts(notes).collect());
     if refused > 0 {
-        odd.push(format!("it holds {refused} purls without a version, or of no known type"));
+        missing.push(format!("it holds {refused} purls without a version, or of no known type"));
+    }
+    if beyond > 0 {
+        missing.push(format!("it holds {beyond} components beyond what is taken"));
     }
     if lost > 0 {
         odd.push(format!("it holds {lost} dependencies beyond what is taken"));
     }
-    Ok(Some(Document { packages, odd: (!odd.is_empty()).then(|| odd.join("; ")) }))
+    let joined = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join("; "));
+    Ok(Some(Document { packages, lost: joined(missing), odd: joined(odd) }))
 }
 
 #[cfg(test)]

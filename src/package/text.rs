@@ -5,6 +5,7 @@
 use crate::collect::{Fact, Facts};
 use crate::escape::escape;
 use crate::format::zip::{Archive, ZipError};
+use crate::path::ImagePath;
 
 /// Packages taken from one file. A full Debian archive has 65,000.
 pub(super) const PACKAGES_PER_FILE: usize = 100_000;
@@ -129,6 +130,28 @@ pub(super) fn complain(facts: &mut Facts, what: impl Into<Box<str>>) {
     facts.push(Fact::Gap(what.into()));
 }
 
+/// Says which paths the package of the file at hand owns, and what is beyond the cap.
+pub(super) fn push_owned(mut paths: impl Iterator<Item = ImagePath>, facts: &mut Facts) {
+    let mut owned: Vec<ImagePath> = paths.by_ref().take(PATHS_PER_FILE).collect();
+    if paths.next().is_some() {
+        complain(facts, format!("it lists more than {PATHS_PER_FILE} paths; the rest is not read"));
+    }
+    owned.shrink_to_fit();
+    if !owned.is_empty() {
+        facts.push(Fact::Owns { package: None, paths: owned });
+    }
+}
+
+/// Whether a text begins as a version does: with a digit, perhaps after a `v`.
+pub(super) fn begins_as_version(text: &str) -> bool {
+    text.strip_prefix('v').unwrap_or(text).starts_with(|sign: char| sign.is_ascii_digit())
+}
+
+/// Whether a text [begins as a version](begins_as_version) and has no signs but ASCII letters, digits and these.
+pub(super) fn is_version(text: &str, signs: &str) -> bool {
+    begins_as_version(text) && text.chars().all(|sign| sign.is_ascii_alphanumeric() || signs.contains(sign))
+}
+
 /// Notes what is wrong with an archive and its entries. Of entries that are there twice none is missed.
 pub(super) fn tell_flaws(archive: &Archive<'_>, facts: &mut Facts) {
     let is_double = |flaw: &ZipError| matches!(flaw, ZipError::DuplicateName | ZipError::More(_));
@@ -159,6 +182,25 @@ mod tests {
         for (raw, expected) in cases {
             assert_eq!(field(raw).as_deref(), *expected);
         }
+    }
+
+    #[test]
+    fn versions_begin_with_a_digit() {
+        let cases = [
+            ("1.0", true),
+            ("v1.0-rc1", true),
+            ("20181008", true),
+            ("v", false),
+            ("vv1", false),
+            ("", false),
+            ("a1", false),
+            ("1.0/a", false),
+            ("1:0", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(is_version(text, ".-"), expected, "{text}");
+        }
+        assert!(is_version("1_0~a+b", "_~+") && !is_version("1_0", "."));
     }
 
     #[test]

@@ -14,11 +14,11 @@ use super::text::{complain, field, lines};
 /// `WordPress` itself, which is of no registry.
 static WORDPRESS: Ecosystem = Ecosystem { id: "wordpress", purl_type: "generic", is_system: false };
 
-/// Plugins of `WordPress`.
-static PLUGIN: Ecosystem = Ecosystem { id: "wordpress-plugin", purl_type: "wordpress-plugin", is_system: false };
+/// Plugins of `WordPress`. No type of purls is registered for them: `pkg:generic/wordpress/plugin/NAME`.
+static PLUGIN: Ecosystem = Ecosystem { id: "wordpress-plugin", purl_type: "generic", is_system: false };
 
 /// Themes of `WordPress`.
-static THEME: Ecosystem = Ecosystem { id: "wordpress-theme", purl_type: "wordpress-theme", is_system: false };
+static THEME: Ecosystem = Ecosystem { id: "wordpress-theme", purl_type: "generic", is_system: false };
 
 /// Reads `version.php`, and the first lines of the files in which headers may be.
 pub(super) struct WordPress;
@@ -29,7 +29,9 @@ const HEADER: usize = 8 << 10;
 static ABOUT: About = About {
     title: "WordPress",
     ecosystems: &[&WORDPRESS, &PLUGIN, &THEME],
-    reads: "The version of WordPress; name, version and licence of each plugin and theme by the header WordPress knows it by.",
+    reads: "The version of WordPress; name, version and licence of each plugin and theme by the header WordPress \
+                knows it by. Package URLs of plugins begin with `pkg:generic/wordpress/plugin/`, those of themes with \
+                `pkg:generic/wordpress/theme/`.",
     not_seen: &[
         "plugins and themes outside of a folder `wp-content`",
         "which of them are active, which stands in a database",
@@ -141,7 +143,7 @@ fn extension(ecosystem: &'static Ecosystem, slug: &[u8], title: &[u8], head: &[u
     let Some(title) = value(title) else { return };
     let Some(slug) = field(slug) else { return complain(facts, format!("the folder of `{title}` has no name")) };
     let Some(version) = value(b"Version") else { return complain(facts, format!("`{title}` has no version")) };
-    if let Some(fact) = purl::fact(ecosystem, &slug, &version) {
+    if let Some(fact) = purl::generic(ecosystem, &slug, &version) {
         facts.package(PackageFact { licence: value(b"License"), ..fact });
     }
 }
@@ -154,26 +156,31 @@ mod tests {
     fn headers_name_plugins_and_themes() {
         let plugin = "<?php\n/**\n * @package Akismet\n */\n/*\nPlugin Name: Akismet Anti-spam\nVersion: 5.3\nLicense: GPLv2 or later\n*/\n";
         let cases = [
-            ("srv/wp-content/plugins/akismet/akismet.php", plugin, &["pkg:wordpress-plugin/akismet@5.3"][..], 0),
+            (
+                "srv/wp-content/plugins/akismet/akismet.php",
+                plugin,
+                &["pkg:generic/wordpress/plugin/akismet@5.3"][..],
+                0,
+            ),
             ("srv/wp-content/plugins/akismet/views/x.php", plugin, &[], 0),
             ("srv/wp-content/plugins/akismet/class.php", "<?php\nclass A {}\n", &[], 0),
             (
                 "wp-content/plugins/hello.php",
                 "<?php\n/*\n * Plugin Name: Hello\n * Version: 1.7.2 */",
-                &["pkg:wordpress-plugin/hello@1.7.2"],
+                &["pkg:generic/wordpress/plugin/hello@1.7.2"],
                 0,
             ),
             (
                 "wp-content/mu-plugins/x.php",
                 "<?php\n// plugin name : X\n// VERSION: 1\n",
-                &["pkg:wordpress-plugin/x@1"],
+                &["pkg:generic/wordpress/plugin/x@1"],
                 0,
             ),
             ("wp-content/plugins/a/a.php", "<?php\n/* Plugin Name: A */", &[], 1),
             (
                 "wp-content/themes/two/style.css",
                 "/*\nTheme Name: Two\nVersion: 1.0\n*/",
-                &["pkg:wordpress-theme/two@1.0"],
+                &["pkg:generic/wordpress/theme/two@1.0"],
                 0,
             ),
             ("wp-content/themes/two/style.css", "body {}", &[], 0),

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select};
+use crate::escape::escape;
 use crate::format::zip::{Archive, Budget};
 use crate::inventory::{Need, State};
 use crate::path::ImagePath;
@@ -13,7 +14,7 @@ use crate::size::ByteSize;
 
 use super::npm::{self, NPM};
 use super::purl;
-use super::text::{PACKAGES_PER_FILE, complain, tell_flaws};
+use super::text::{Complaints, PACKAGES_PER_FILE, complain, tell_flaws};
 
 /// Reads each zip archive that begins as those of Yarn's cache do, and the maps.
 pub(super) struct YarnPnp;
@@ -130,8 +131,20 @@ fn read_map(bytes: &[u8], facts: &mut Facts) {
     let all = map.packages.into_iter().flat_map(|(name, versions)| {
         versions.into_iter().filter_map(move |(reference, location)| Some((name.clone()?, reference?, location)))
     });
-    for (name, reference, location) in all.take(PACKAGES_PER_FILE) {
-        let Some(fact) = version(&reference).and_then(|version| purl::fact(&NPM, &name, version)) else { continue };
+    let (mut taken, mut beyond) = (0_usize, 0_usize);
+    let mut complaints = Complaints::default();
+    for (name, reference, location) in all {
+        // what is of no registry is the project's own, or of a place that has no version
+        let Some(version_of_it) = version(&reference) else { continue };
+        if taken >= PACKAGES_PER_FILE {
+            beyond = beyond.saturating_add(1);
+            continue;
+        }
+        let Some(fact) = purl::fact(&NPM, &name, version_of_it) else {
+            complaints.add(format!("`{}` is no name of a package", escape(&name)));
+            continue;
+        };
+        taken = taken.saturating_add(1);
         let needs =
             location.dependencies.iter().filter(|(needed, _)| *needed != name).filter_map(|(needed, reference)| {
                 // an alias gives name and reference of what it stands for
@@ -150,6 +163,10 @@ fn read_map(bytes: &[u8], facts: &mut Facts) {
         // each peer of a package makes another virtual copy of it
         facts.package(PackageFact { state: State::Declared, needs, ..fact });
     }
+    if beyond > 0 {
+        complaints.add(format!("it names more than {PACKAGES_PER_FILE} packages; the rest is not read"));
+    }
+    complaints.push(facts);
 }
 
 /// The version in `npm:1.2.3`, `virtual:HASH#npm:1.2.3` or `npm:1.2.3::__archiveUrl=…`; none of a workspace.
@@ -232,6 +249,13 @@ mod tests {
             assert!(inventory.packages.iter().all(|package| package.state == State::Declared && package.is_counted));
             assert_eq!(inventory.packages[0].dependencies, [1, 2]);
         }
+        let one = |index: usize| format!(r#"["n{index}",[["npm:1.0.0",{{"packageLocation":"./n"}}]]]"#);
+        let many: Vec<String> = (0..PACKAGES_PER_FILE + 2).map(one).collect();
+        let many = format!(r#"{{"packageRegistryData":[["/",[["npm:1.0.0",{{}}]]],{}]}}"#, many.join(","));
+        let inventory = assemble(&Image::new().file("app/.pnp.data.json", many));
+        assert_eq!(inventory.packages.len(), PACKAGES_PER_FILE);
+        assert_eq!(inventory.limitations.iter().filter(|told| told.is_gap).count(), 2, "{:?}", inventory.limitations);
+
         let inventory = assemble(&Image::new().file("app/.pnp.cjs", "#!/usr/bin/env node\n"));
         assert_eq!(inventory.limitations.len(), 1);
     }

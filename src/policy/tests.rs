@@ -17,7 +17,13 @@ static TAG: Rule = Rule { id: "base/floating-tag", severity: Severity::Low, ..Ru
 static DISTRO: Rule = Rule { id: "base/eol-distro", severity: Severity::High, ..Rule::NEW };
 static WASTE: Rule = Rule { id: "layer/wasted-bytes", severity: Severity::Info, ..Rule::NEW };
 
-static KNOWN: &[&Rule] = &[&DISTRO, &TAG, &ROOT, &CACHE, &WASTE, &AWS, &GUESS];
+static NO_DATA: Rule = Rule { id: "data/no-advisories", severity: Severity::High, is_gap: true, ..Rule::NEW };
+static STALE: Rule = Rule { id: "data/stale", severity: Severity::Low, ..Rule::NEW };
+static MALICIOUS: Rule = Rule { id: "package/malicious", severity: Severity::Critical, ..Rule::NEW };
+static FLAW: Rule = Rule { id: "package/vulnerable", ..Rule::NEW };
+
+static KNOWN: &[&Rule] =
+    &[&DISTRO, &TAG, &NO_DATA, &STALE, &ROOT, &CACHE, &WASTE, &MALICIOUS, &FLAW, &AWS, &GUESS];
 
 const TODAY: &str = "2026-06-15";
 
@@ -68,6 +74,51 @@ fn shown(set: &PolicySet, findings: Vec<Finding>) -> (Vec<String>, Verdict) {
 
 fn default_set() -> PolicySet {
     PolicySet::load(&[], KNOWN, false).expect("the preset is in order")
+}
+
+#[test]
+fn what_could_not_be_judged_makes_a_scan_incomplete_and_never_clean() {
+    let cases = [
+        (vec![image(&NO_DATA)], Outcome::Incomplete),
+        (vec![image(&NO_DATA), image(&STALE)], Outcome::Incomplete),
+        (vec![image(&NO_DATA), image(&MALICIOUS)], Outcome::Failed),
+        (vec![image(&STALE)], Outcome::Passed),
+    ];
+    for (findings, expected) in cases {
+        let (shown, verdict) = shown(&default_set(), findings);
+        assert_eq!(verdict.outcome, expected, "{shown:?} {}", verdict.reason);
+    }
+}
+
+#[test]
+fn flaws_fail_where_an_upgrade_mends_a_grave_one_or_somebody_exploits_it() {
+    let flaw = |severity, is_fixable, is_exploited: bool, confidence| {
+        let mut flaw = image(&FLAW);
+        (flaw.severity, flaw.is_fixable, flaw.confidence) = (severity, is_fixable, confidence);
+        if is_exploited {
+            flaw.evidence.insert("exploited", serde_json::json!({ "added": "2026-01-01" }));
+        }
+        flaw
+    };
+    let cases = [
+        (flaw(Severity::High, true, false, Confidence::High), Outcome::Failed),
+        (flaw(Severity::Critical, false, false, Confidence::High), Outcome::Passed),
+        (flaw(Severity::Medium, true, false, Confidence::High), Outcome::Passed),
+        (flaw(Severity::Medium, false, true, Confidence::High), Outcome::Failed),
+        (flaw(Severity::Critical, true, true, Confidence::Low), Outcome::Passed),
+    ];
+    for (flaw, expected) in cases {
+        assert_eq!(shown(&default_set(), vec![flaw.clone()]).1.outcome, expected, "{flaw:?}");
+        let accepted = Acceptance {
+            status: "not_affected".into(),
+            justification: Some("vulnerable_code_not_present".into()),
+            reason: "it is not built in".into(),
+            place: "vex.json".into(),
+        };
+        let (judged, verdict) = evaluate(&default_set(), vec![Finding { accepted: Some(accepted), ..flaw }], &[]);
+        assert_eq!((verdict.outcome, verdict.waived), (Outcome::Passed, 1));
+        assert_eq!(judged[0].waiver.as_ref().and_then(|waiver| waiver.status.as_deref()), Some("not_affected"));
+    }
 }
 
 #[test]

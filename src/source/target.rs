@@ -41,13 +41,18 @@ const ENDINGS: &[&str] = &[
     ".img",
     ".iso",
     ".zip",
+    ".json",
+    ".spdx",
+    ".xml",
 ];
 
 /// Takes a target apart.
 ///
-/// In this order: `-`; a word and a colon (`docker-archive:`, `oci-archive:`, `oci-dir:`, `dir:`, `sbom:`,
+/// What names no registry and seems to be a path is never asked of one: the path would tell a stranger of this
+/// machine. In this order: `-`; a word and a colon (`docker-archive:`, `oci-archive:`, `oci-dir:`, `dir:`, `sbom:`,
 /// `docker:`, `podman:`, `registry:`); an existing path, sniffed by content, with an image chosen by
-/// `PATH:TAG` or `PATH@sha256:…`; otherwise a reference for a registry.
+/// `PATH:TAG` or `PATH@sha256:…`; what looks like a path, or lies in a folder that exists, is a path that does not
+/// exist; otherwise a reference for a registry.
 pub fn parse(text: &str) -> Result<ParsedTarget> {
     if text.is_empty() {
         return Err(usage("the target is empty", "name an image, an archive or a folder; `-` is standard input"));
@@ -66,8 +71,9 @@ pub fn parse(text: &str) -> Result<ParsedTarget> {
     if let Some((location, choice)) = split_path(text)? {
         return sniff(location, choice);
     }
-    if looks_like_path(text) {
-        return Err(no_such_path(text));
+    if looks_like_path(text) || is_in_a_folder(text) {
+        let help = format!("check the path; if an image in a registry is meant, write `registry:{}`", escape(text));
+        return Err(not_there(text).help(help));
     }
     Ok(ParsedTarget { source: "registry", location: text.to_owned(), choice: Choice::Only })
 }
@@ -178,9 +184,19 @@ fn looks_like_path(text: &str) -> bool {
         || ENDINGS.iter().any(|end| path.to_ascii_lowercase().ends_with(end))
 }
 
-fn no_such_path(text: &str) -> Error {
+/// Whether `text` may be a path that ends somewhere in a folder: its first part is no host of a registry, and is a
+/// folder here.
+fn is_in_a_folder(text: &str) -> bool {
+    let Some((first, _)) = text.split_once('/') else { return false };
+    first != "localhost" && !first.contains(['.', ':']) && Path::new(first).is_dir()
+}
+
+fn not_there(text: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no file or folder `{}`", escape(text)))
-        .help("check the path; an image in a registry is named like `registry:example.com/shop/api:1.4`")
+}
+
+fn no_such_path(text: &str) -> Error {
+    not_there(text).help("check the path; an image in a registry is named like `registry:example.com/shop/api:1.4`")
 }
 
 /// Words of other tools that would read as a repository here.
@@ -216,6 +232,47 @@ mod tests {
             },
             Err(error) => format!("{}: {}", error.kind.as_str(), error.message),
         }
+    }
+
+    #[test]
+    fn paths_that_do_not_exist_are_no_references() {
+        type Expected = fn(&str) -> String;
+        // tests run in the folder of the sources
+        assert!(exists("src/source") && !exists("library"));
+        let gone = |text: &str| format!("not-found: there is no file or folder `{text}`");
+        let registry = |text: &str| format!("registry {text}");
+        let cases: &[(&str, Expected)] = &[
+            ("/secret/project", gone),
+            ("./app", gone),
+            ("../app", gone),
+            ("~/app", gone),
+            ("build/image.tar", gone),
+            ("IMAGE.TAR.GZ", gone),
+            ("image.tgz:1.4", gone),
+            ("image.tar.zst", gone),
+            ("image.oci", gone),
+            ("bill.cdx.json", gone),
+            ("bill.spdx", gone),
+            ("src/gone", gone),
+            ("src/source/gone", gone),
+            ("src/gone:1.4", gone),
+            ("src//gone", gone),
+            ("src/gone/further", gone),
+            ("library/nginx", registry),
+            ("library/nginx:1.27", registry),
+            ("nginx", registry),
+            ("src", |_| "malformed: the folder `src` is no OCI layout, and no root file system by its looks".into()),
+            ("localhost/src", registry),
+            ("example.com/src/gone", registry),
+            ("host:5000/src/gone", registry),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shown(text), expected(text), "{text}");
+        }
+        let help = parse("src/gone").expect_err("it is not there").help;
+        assert!(help.as_ref().is_some_and(|help| help.contains("`registry:src/gone`")), "{help:?}");
+        let named = parse("registry:src/gone").expect("a reference");
+        assert_eq!((named.source, named.location.as_str()), ("registry", "src/gone"));
     }
 
     #[test]

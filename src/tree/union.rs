@@ -28,14 +28,35 @@ pub struct Tree {
 pub(super) struct Slot {
     /// What it names; `None` for a folder no layer has a member for.
     pub(super) node: Option<Node>,
-    /// The last component; empty for the root.
-    pub(super) name: Box<[u8]>,
-    /// The whole path, where a member states it; else it is put together from the parents.
-    pub(super) path: Option<ImagePath>,
+    pub(super) name: Name,
     /// Names directly below.
     pub(super) children: BTreeMap<Box<[u8]>, u32>,
     /// The slot of the folder.
     pub(super) parent: u32,
+}
+
+/// What is known of a slot's name.
+#[derive(Debug, Clone)]
+pub(super) enum Name {
+    /// The whole path, where a member states it.
+    Path(ImagePath),
+    /// The last component; empty for the root. The path is put together from the parents.
+    Last(Box<[u8]>),
+}
+
+impl Default for Name {
+    fn default() -> Self {
+        Self::Last(Box::default())
+    }
+}
+
+impl Name {
+    fn last(&self) -> &[u8] {
+        match self {
+            Self::Path(path) => path.file_name(),
+            Self::Last(name) => name,
+        }
+    }
 }
 
 pub(super) const ROOT: u32 = 0;
@@ -55,17 +76,21 @@ impl Tree {
     }
 
     fn list_names(&mut self) {
+        self.names.reserve_exact(self.slots.len());
         let mut stack = vec![ROOT];
         while let Some(index) = stack.pop() {
             let slot = &self.slots[index as usize];
-            stack.extend(slot.children.values());
+            stack.extend(slot.children.values().rev());
             if let Some(node) = slot.node.filter(|_| index != ROOT) {
                 self.names.push((path_of(&self.slots, index), node));
             }
         }
-        self.names.sort_unstable();
+        // nearly in order already, which a stable sort makes use of: only `a-b` stands behind what is in `a`
+        self.names.sort();
+        self.names.shrink_to_fit();
         self.by_node = self.names.iter().map(|(path, node)| (*node, path.clone())).collect();
-        self.by_node.sort_unstable();
+        // names of one node stay in order
+        self.by_node.sort_by_key(|(node, _)| *node);
     }
 
     /// Members of each layer, in archive order; [`Node::member`] counts in these.
@@ -137,14 +162,14 @@ pub(super) fn path_of(slots: &[Slot], slot: u32) -> ImagePath {
     let mut at = slot;
     while at != ROOT {
         let slot = &slots[at as usize];
-        if let Some(path) = &slot.path {
-            if parts.is_empty() {
-                return path.clone();
+        match &slot.name {
+            Name::Path(path) if parts.is_empty() => return path.clone(),
+            Name::Path(path) => {
+                parts.push(path.as_bytes());
+                break;
             }
-            parts.push(path.as_bytes());
-            break;
+            Name::Last(name) => parts.push(name),
         }
-        parts.push(&slot.name);
         at = slot.parent;
     }
     parts.reverse();
@@ -170,10 +195,13 @@ struct Union<'a> {
 
 impl<'a> Union<'a> {
     fn new(layers: &'a [Vec<FileEntry>], limits: &'a Limits) -> Self {
+        // memory that is not touched costs nothing, and growing would copy all that is there
+        let mut slots = Vec::with_capacity(layers.iter().map(Vec::len).sum::<usize>().saturating_add(1));
+        slots.push(Slot::default());
         Self {
             layers,
             limits,
-            slots: vec![Slot::default()],
+            slots,
             uses: layers.iter().map(|entries| vec![0; entries.len()]).collect(),
             hidden: layers.iter().map(|entries| vec![None; entries.len()]).collect(),
             limitations: Vec::new(),
@@ -366,8 +394,8 @@ impl<'a> Union<'a> {
 
     fn insert(&mut self, folder: u32, name: &[u8], path: Option<&ImagePath>) -> u32 {
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        let (path, children) = (path.cloned(), BTreeMap::new());
-        self.slots.push(Slot { node: None, name: name.into(), path, children, parent: folder });
+        let known = path.map_or_else(|| Name::Last(name.into()), |path| Name::Path(path.clone()));
+        self.slots.push(Slot { node: None, name: known, children: BTreeMap::new(), parent: folder });
         self.slots[folder as usize].children.insert(name.into(), slot);
         slot
     }
@@ -448,7 +476,7 @@ impl<'a> Union<'a> {
     fn remove(&mut self, slot: u32, by_layer: u32, overwritten: bool) {
         let parent = self.slots[slot as usize].parent;
         let name = self.slots[slot as usize].name.clone();
-        self.slots[parent as usize].children.remove(&name);
+        self.slots[parent as usize].children.remove(name.last());
         let mut stack = vec![(slot, overwritten)];
         while let Some((slot, overwritten)) = stack.pop() {
             if let Some(node) = self.slots[slot as usize].node.take() {

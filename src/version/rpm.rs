@@ -16,7 +16,7 @@ pub(super) struct Rpm {
 
 /// Reads `[epoch:]version[-release]`; a missing epoch is 0.
 pub(super) fn parse(text: &str) -> Result<Rpm, &'static str> {
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') || text.trim().is_empty() {
         return Err("not printable ASCII");
     }
     let (digits, after) = split_digits(text);

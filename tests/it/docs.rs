@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use careen::advisory::feed::about::{self, Coverage};
+use careen::advisory::name;
 use careen::rule::Rule;
+use careen::version::Scheme;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -12,6 +15,7 @@ fn root() -> PathBuf {
 
 /// Folder, what its files hold, the file with the slice that lists them, the slice, and how the folder is called there.
 const REGISTERED: &[(&str, &str, &str, &str, &str)] = &[
+    ("src/advisory/feed", "impl Feed for", "src/advisory/feed/mod.rs", "FEEDS", ""),
     ("src/check", "impl Check for", "src/check/mod.rs", "CHECKS", ""),
     ("src/output", "impl Format for", "src/output/mod.rs", "FORMATS", ""),
     ("src/package", "impl Collector for", "src/package/mod.rs", "COLLECTORS", ""),
@@ -107,6 +111,7 @@ fn generated_pages_are_current() {
         pages.push((root().join("docs/ecosystems").join(name), page));
     }
     pages.push((root().join("docs/ecosystems/README.md"), ecosystems));
+    pages.push(advisories());
     let update = std::env::var_os("CAREEN_UPDATE").is_some();
     let mut stale = Vec::new();
     for (path, text) in &pages {
@@ -135,6 +140,76 @@ fn generated_pages_are_current() {
         }
     }
     assert!(stale.is_empty(), "run the tests with CAREEN_UPDATE=1 to rewrite these pages:\n{}", stale.join("\n"));
+}
+
+/// The page on advisories with its tables, which stand between two marks each, made anew.
+fn advisories() -> (PathBuf, String) {
+    let path = root().join("docs/advisories.md");
+    let mut text = fs::read_to_string(&path).unwrap();
+    for (mark, table) in
+        [("distributions", families(true)), ("languages", families(false)), ("facts", facts()), ("feeds", feeds())]
+    {
+        let (start, end) =
+            (format!("<!-- {mark}: made from advisories/feeds.toml -->\n"), format!("<!-- end of {mark} -->\n"));
+        let (before, rest) = text.split_once(&start).unwrap_or_else(|| panic!("docs/advisories.md has no {mark}"));
+        let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("docs/advisories.md has no end of {mark}"));
+        text = format!("{before}{start}{table}{end}{after}");
+    }
+    (path, text)
+}
+
+/// What each feed tells of each family of distributions or of languages, sorted by family.
+fn families(of_distributions: bool) -> String {
+    let mut rows = Vec::new();
+    for about in about::all() {
+        for family in about::families(&about.id) {
+            if family.coverage == Coverage::Facts && about.id != "debian-tracker" {
+                continue;
+            }
+            let scheme = name::scheme(&family.name);
+            let is_distribution = matches!(scheme, Some(Scheme::Dpkg | Scheme::Rpm | Scheme::Apk) | None);
+            if is_distribution == of_distributions {
+                let name = if family.name == name::CRATES { "Rust's crates" } else { &family.name };
+                let (feed, coverage) = (&about.id, family.coverage.as_str());
+                let exported = if family.exported { "yes" } else { "no" };
+                let row = format!(
+                    "| {name} | `{feed}` | {coverage} | {} | {} | {exported} |\n",
+                    family.missing, family.licence
+                );
+                rows.push((name.to_lowercase(), row));
+            }
+        }
+    }
+    rows.sort();
+    let rows: String = rows.into_iter().map(|(_, row)| row).collect();
+    format!("| family | feed | coverage | what is missing | licence | exported |\n|---|---|---|---|---|---|\n{rows}")
+}
+
+/// Feeds that tell of flaws, not of packages.
+fn facts() -> String {
+    let mut text = String::from("| feed | what | what is missing | licence | exported |\n|---|---|---|---|---|\n");
+    for about in about::all() {
+        let families = about::families(&about.id);
+        if let Some(family) = families.iter().find(|family| family.coverage == Coverage::Facts) {
+            let exported = if about.exported { "yes" } else { "no" };
+            let (id, title, licence) = (&about.id, &about.title, &about.licence);
+            text += &format!("| `{id}` | {title} | {} | {licence} | {exported} |\n", family.missing);
+        }
+    }
+    text
+}
+
+/// Where feeds are, at the source and in a mirror.
+fn feeds() -> String {
+    let mut text =
+        String::from("| feed | source | folder of a mirror | refresh | to be named |\n|---|---|---|---|---|\n");
+    for about in about::all().filter(|about| !about.locations.is_empty()) {
+        let locations: Vec<String> = about.locations.iter().map(|url| format!("<{url}>")).collect();
+        let folder = if about.folder.is_empty() { "/" } else { &about.folder };
+        let (id, hours, attribution) = (&about.id, about.refresh_hours, &about.attribution);
+        text += &format!("| `{id}` | {} | `{folder}` | {hours} h | {attribution} |\n", locations.join(", "));
+    }
+    text
 }
 
 fn index(rules: &[&'static Rule]) -> String {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use careen::inventory::State;
-use careen::report::Report;
+use careen::inventory::Package;
+use careen::report::{Report, TargetSummary};
 
 use crate::links::recipes;
 use crate::support::image::Packing;
@@ -12,23 +12,43 @@ use crate::support::run::{TODAY, careen, rendered, scan, scan_bytes, scan_file};
 const FORMATS: &[&str] =
     &["cyclonedx", "cyclonedx-1.5", "cyclonedx-1.6", "cyclonedx-1.7", "spdx", "spdx-3", "spdx-tv", "json"];
 
-/// What a later comparison with advisories sees of a report.
-fn listed(report: &Report) -> BTreeSet<(String, String, String, bool, bool)> {
-    let of = |package: &careen::inventory::Package| {
-        let is_installed = package.state == State::Installed;
-        (package.purl.clone(), package.name.clone(), package.version.clone(), is_installed, package.is_counted)
+/// All that a report says of packages, and of the image they are in.
+fn listed(report: &Report, packages: &[Package]) -> BTreeSet<String> {
+    let purl = |index: &u32| report.packages.get(*index as usize).map(|package| package.purl.as_str());
+    let of = |package: &Package| {
+        let Package { ecosystem, name, version, purl: own, source, architecture, licence, state, confidence, .. } =
+            package;
+        let Package { is_counted, proof, sha1, removed_in_layer, dependencies, owner, locations, .. } = package;
+        let needs: BTreeSet<&str> = dependencies.iter().filter_map(purl).filter(|needed| needed != own).collect();
+        let owner = owner.as_ref().and_then(purl);
+        let places = locations.iter().map(|place| (&place.path, place.node.layer, place.added_by, &place.inside));
+        let places: Vec<_> = places.collect();
+        let id = ecosystem.id;
+        format!(
+            "{own} {id} {name} {version} {source:?} {architecture:?} {licence:?} {state:?} {confidence:?} {is_counted} \
+             {proof:?} {sha1:?} {removed_in_layer:?} {needs:?} {owner:?} {places:?}"
+        )
     };
-    report.packages.iter().map(of).collect()
+    packages.iter().map(of).collect()
+}
+
+/// What is said of the image itself; the codename of a release that has a number is not.
+fn target(report: &Report) -> String {
+    let TargetSummary { platform, digest, config_digest, created, distro, layers, size, .. } = &report.target;
+    let distro = distro.as_ref().map(|distro| (&distro.id, &distro.version_id, &distro.name));
+    format!("{platform:?} {digest:?} {config_digest:?} {created:?} {distro:?} {size} {layers:?}")
 }
 
 #[test]
 fn every_format_is_read_back_as_the_same_packages() {
-    let mut packages = 0;
+    let (mut packages, mut removed) = (0, 0);
     for (name, recipe) in [recipes("images"), recipes("hostile")].concat() {
         let report = scan_bytes(&recipe.build().oci_archive(Packing::Zstd)).report();
         packages += report.packages.len();
         let gaps = report.limitations.iter().filter(|limitation| limitation.is_gap).count();
-        let before = listed(&report);
+        let (before, removed_before) = (listed(&report, &report.packages), listed(&report, &report.removed));
+        removed += removed_before.len();
+        let target_before = target(&report);
         let reports = [report];
         for format in FORMATS {
             let document = rendered(&reports, format, false);
@@ -36,13 +56,16 @@ fn every_format_is_read_back_as_the_same_packages() {
             std::fs::write(file.path(), &document).unwrap();
             let back = scan_file(file.path()).report();
             assert_eq!(back.target.source, "sbom", "{name} {format}");
-            assert_eq!(listed(&back), before, "{name} {format}");
+            assert_eq!(listed(&back, &back.packages), before, "{name} {format}");
+            assert_eq!(target(&back), target_before, "{name} {format}");
+            let expected = if *format == "json" { removed_before.clone() } else { BTreeSet::new() };
+            assert_eq!(listed(&back, &back.removed), expected, "{name} {format}");
             let gaps_back = back.limitations.iter().filter(|limitation| limitation.is_gap).count();
             assert_eq!(gaps_back, gaps, "{name} {format}: what was not read is still known");
             assert!(back.limitations.iter().any(|limitation| limitation.code == "packages-only"), "{name} {format}");
         }
     }
-    assert!(packages > 10, "there is something to compare");
+    assert!(packages > 10 && removed > 0, "there is something to compare");
 }
 
 #[test]

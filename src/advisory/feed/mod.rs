@@ -4,9 +4,15 @@
 //! fetches nor writes: `update` does, for all of them.
 
 pub mod about;
+mod amazon;
+mod debian_tracker;
 mod epss;
 mod kev;
+mod oracle;
 mod osv;
+mod redhat_csaf;
+mod rustsec;
+mod secdb;
 #[cfg(test)]
 mod testing;
 
@@ -16,7 +22,19 @@ use super::record::Advisory;
 use super::store::Builder;
 
 /// All feeds, sorted by id.
-pub static FEEDS: &[&dyn Feed] = &[&epss::Scores, &kev::Kev, &osv::Osv];
+pub static FEEDS: &[&dyn Feed] = &[
+    &secdb::ALPINE,
+    &amazon::Amazon,
+    &secdb::CHAINGUARD,
+    &debian_tracker::DebianTracker,
+    &epss::Scores,
+    &kev::Kev,
+    &oracle::Oracle,
+    &osv::Osv,
+    &redhat_csaf::RedHatCsaf,
+    &rustsec::RustSec,
+    &secdb::WOLFI,
+];
 
 /// Refused records that are named; those beyond are counted.
 pub const MOST_REFUSED: usize = 100;
@@ -95,9 +113,48 @@ pub fn feed(id: &str) -> Option<&'static dyn Feed> {
     FEEDS.iter().copied().find(|feed| feed.id() == id)
 }
 
+/// Whether a package holds nothing but what debuggers read: no program that could have a flaw.
+fn is_for_debuggers(name: &str) -> bool {
+    name.ends_with("-debuginfo") || name.ends_with("-debugsource") || name.contains("-debuginfo-common")
+}
+
+/// A word for how grave a flaw is, `IMPORTANT` or `important`, as `Important`.
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + &chars.as_str().to_lowercase()
+}
+
 /// The error for a file of a feed of which nothing can be made.
 fn broken(file: &Fetched, what: impl Into<String>) -> Error {
     Error::malformed(what)
         .at(crate::escape::escape(&file.path))
         .help("fetch it again; the data there were before can still be used")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads what a mirror has of the feeds that are one file: `CAREEN_ADVISORIES=… cargo test --lib -- --ignored real_files`.
+    #[test]
+    #[ignore = "needs a folder with the feeds' files"]
+    fn real_files_are_read_without_complaint() {
+        let mirror = std::path::PathBuf::from(std::env::var_os("CAREEN_ADVISORIES").expect("names a folder"));
+        let mut seen = 0;
+        for feed in FEEDS {
+            for family in feed.families() {
+                let Some(wanted) = feed.next(family, &[]) else { continue };
+                let Ok(bytes) = std::fs::read(mirror.join(about::about(feed.id()).mirrored(&wanted.path))) else {
+                    continue;
+                };
+                let mut sink = Sink::new(family);
+                feed.read(family, &[Fetched { path: wanted.path, bytes }], &mut sink).expect("reads");
+                assert_eq!(sink.refused, [], "{}", feed.id());
+                assert!(sink.as_of.is_some() || !sink.builder.is_empty(), "{}", feed.id());
+                seen += 1;
+            }
+        }
+        assert!(seen > 0, "the folder has a file of some feed");
+    }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::advisory::catalogue::{Catalogue, Question};
-use crate::advisory::cvss;
+use crate::advisory::{cvss, name};
 use crate::error::{Error, Result};
 use crate::version::Scheme;
 
@@ -63,8 +63,13 @@ fn affecting(catalogue: &Catalogue, question: &Question) -> Result<Vec<(&'static
     ids.sort_unstable();
     ids.dedup();
     let mut fields = vec![("ids", json!(ids))];
+    let Some(scheme) = name::scheme(&question.ecosystem) else {
+        fields.push(("error", json!(format!("versions of `{}` have no order that is known", question.ecosystem))));
+        return Ok(fields);
+    };
     // what could not be compared may affect the version, or not
-    if let Some((_, reason)) = answer.unknown.first() {
+    let refused = scheme.parse(&question.version).err().or(answer.unknown.first().map(|(_, reason)| reason.clone()));
+    if let Some(reason) = refused {
         let mut records: Vec<&str> = answer.unknown.iter().map(|(id, _)| id.as_str()).collect();
         records.sort_unstable();
         records.dedup();

@@ -44,6 +44,9 @@ pub struct Bill {
     pub subject: Subject,
     /// Its packages, as they come.
     pub parts: Vec<Part>,
+    /// Packages of lower layers and the layer that took each away. Only careen's own report lists them: in a bill of
+    /// materials others would take them for packages that are there.
+    pub removed: Vec<(Part, u32)>,
     /// What it says was not read, and what of it was not understood.
     pub limitations: Vec<Limitation>,
 }

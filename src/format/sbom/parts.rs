@@ -89,6 +89,18 @@ impl Builder {
         Ok(Some(index))
     }
 
+    /// Adds a package that a layer took away.
+    pub(super) fn add_removed(&mut self, part: Part, layer: u32) -> Result<()> {
+        if version_of(&part.purl).is_none() {
+            self.add_broken(part.purl);
+        } else if self.bill.removed.len() >= PARTS {
+            return Err(too_much(format!("the report lists more than {PARTS} removed packages")));
+        } else {
+            self.bill.removed.push((part, layer));
+        }
+        Ok(())
+    }
+
     /// Takes note of a component that has a version and no purl, so that nothing can be compared with it.
     pub(super) fn add_nameless(&mut self, name: &str, version: &str) {
         self.nameless.push(format!("{name} {version}"));

@@ -51,9 +51,7 @@ fn take(report: &Report<'_>, builder: &mut Builder) -> Result<()> {
             builder.add_broken(format!("packages[{index}]"));
             continue;
         };
-        if package.get("removed_in_layer").is_none() {
-            take_package(&package, index, builder)?;
-        }
+        take_package(&package, index, builder)?;
     }
     for limitation in report.limitations.0.iter().filter_map(|raw| value(raw)) {
         let of = |key: &str| text(&limitation, key).unwrap_or_default();
@@ -138,6 +136,9 @@ fn take_package(package: &Value, index: usize, builder: &mut Builder) -> Result<
         purl: purl.clone(),
         ..Part::default()
     };
+    if package.get("removed_in_layer").is_some() {
+        return builder.add_removed(part, number(package, "removed_in_layer").unwrap_or_default());
+    }
     let Some(index) = builder.add(Some(&purl), part)? else { return Ok(()) };
     for needed in list(package, "dependencies").iter().filter_map(Value::as_str) {
         builder.add_edge(&purl, needed);

@@ -1,6 +1,7 @@
 //! SPDX 2.2 and 2.3 (<https://spdx.github.io/spdx-spec/v2.3/>): what JSON and tag-value have in common, and JSON.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use crate::error::Result;
 
 use super::parts::{Broken, Builder, is_image, lines, sha1};
-use super::{Bill, Entries, Part, list, parse, text, value};
+use super::{Bill, Entries, Part, list, parse, text, value, word};
 
 /// Bytes of the references in all relationships of a document; beyond, relationships are left out.
 const RELATED: usize = 256 << 20;
@@ -38,7 +39,7 @@ pub(super) struct RawDocument {
     /// Who needs whom.
     pub(super) needs: Vec<(String, String)>,
     /// Licences of its own: name or text.
-    pub(super) licences: HashMap<String, String>,
+    pub(super) licences: HashMap<String, Rc<str>>,
     /// Texts of annotations that stand apart from their packages.
     pub(super) comments: Vec<(String, String)>,
     /// Entries that were none.
@@ -105,7 +106,10 @@ impl RawDocument {
                 purl: package.purl,
                 name: package.name,
                 version: package.version,
-                licence: licence.map(|licence| self.licences.get(&licence).cloned().unwrap_or(licence)),
+                licence: licence.map(|licence| match self.licences.get(&licence) {
+                    Some(text) if **text != *word::LICENCE_ELSEWHERE => text.to_string(),
+                    _ => licence,
+                }),
                 sha1: package.sha1.as_deref().and_then(sha1),
                 ..Part::default()
             };
@@ -165,7 +169,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     }
     for licence in parsed.has_extracted_licensing_infos.0.into_iter().filter_map(value) {
         if let (Some(id), Some(words)) = (text(&licence, "licenseId"), text(&licence, "extractedText")) {
-            document.licences.insert(id.to_owned(), words.to_owned());
+            document.licences.insert(id.to_owned(), words.into());
         }
     }
     document.into_bill()

@@ -1,6 +1,7 @@
 //! SPDX 3.0 in JSON-LD (<https://spdx.github.io/spdx-spec/v3.0.1/>), in the compact form with the published context.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,7 +30,7 @@ fn version_of(context: &Value) -> Option<&str> {
 pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     let parsed: Document<'_> = parse(bytes)?;
     let mut document = RawDocument::default();
-    let mut licences: HashMap<String, String> = HashMap::new();
+    let mut licences: HashMap<String, Rc<str>> = HashMap::new();
     // what an identifier of the document's own stands for
     let mut own: HashMap<String, String> = HashMap::new();
     let mut licensed: Vec<(String, String)> = Vec::new();
@@ -51,7 +52,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
             }
             "simplelicensing_LicenseExpression" => {
                 let expression = text(&element, "simplelicensing_licenseExpression").unwrap_or_default();
-                licences.insert(id.to_owned(), expression.to_owned());
+                licences.insert(id.to_owned(), expression.into());
                 for entry in list(&element, "simplelicensing_customIdToUri") {
                     if let (Some(key), Some(uri)) = (text(entry, "key"), text(entry, "value")) {
                         own.insert(key.to_owned(), uri.to_owned());
@@ -60,7 +61,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
             }
             "simplelicensing_SimpleLicensingText" => {
                 let words = text(&element, "simplelicensing_licenseText").unwrap_or_default();
-                licences.insert(id.to_owned(), words.to_owned());
+                licences.insert(id.to_owned(), words.into());
             }
             "Annotation" => {
                 if let (Some(subject), Some(statement)) = (text(&element, "subject"), text(&element, "statement")) {
@@ -82,10 +83,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bill> {
     }
     let licensed: HashMap<String, String> = licensed.into_iter().collect();
     for package in &mut document.packages {
-        let expression = licensed.get(&package.id).and_then(|licence| licences.get(licence));
-        let text = expression.and_then(|expression| licences.get(own.get(expression)?));
-        package.licence = text.or(expression).cloned();
+        package.licence = licensed.get(&package.id).and_then(|licence| licences.get(licence)).map(ToString::to_string);
     }
+    let texts = own.into_iter().filter_map(|(key, uri)| Some((key, licences.get(&uri)?.clone())));
+    document.licences.extend(texts);
     let context = parsed.context.and_then(value).unwrap_or_default();
     let version = version.as_deref().or_else(|| version_of(&context)).unwrap_or_default();
     let odd = SPDX_3.check(version)?;

@@ -78,7 +78,7 @@ impl State {
                 let is_own = self.licence.starts_with(word::LICENCE_REFERENCE);
                 let text =
                     if is_own { String::from_utf8_lossy(&unescape(value)).into_owned() } else { value.to_owned() };
-                self.document.licences.insert(self.licence.clone(), text);
+                self.document.licences.insert(self.licence.clone(), text.into());
             }
             "SPDXVersion" if self.version.is_empty() => value.clone_into(&mut self.version),
             "SPDXREF" => value.clone_into(&mut self.annotated),

@@ -32,6 +32,9 @@ pub const OWNED_BY: &str = "careen:owned-by";
 /// Begins SPDX identifiers of licences that are no expression; a hash of their text follows.
 pub const LICENCE_REFERENCE: &str = "LicenseRef-careen-";
 
+/// Text of a licence that a package names by an identifier of its own.
+pub const LICENCE_ELSEWHERE: &str = "The package names this licence; its text is elsewhere.";
+
 /// Digest of the image's manifest.
 pub const DIGEST: &str = "careen:digest";
 /// Digest of the image's configuration.
@@ -57,8 +60,17 @@ pub const LAYER_FIELDS: [&str; 5] = ["digest", "diff-id", "size", "created-by", 
 /// wrote the file again, and `/path!/member` for a member of an archive.
 pub fn place(layer: u32, live_layer: u32, path: &str, inside: Option<&str>) -> String {
     let now = if live_layer == layer { String::new() } else { format!(", now {live_layer}") };
-    let inside = inside.map(|inside| format!("!/{inside}")).unwrap_or_default();
-    format!("layer {layer}{now}: {path}{inside}")
+    format!("layer {layer}{now}: {}", file(path, inside))
+}
+
+/// The file alone: `/path` or `/path!/member`. `path` is as [`crate::escape`] shows it, and so is what of it would look
+/// like the beginning of a member.
+pub fn file(path: &str, inside: Option<&str>) -> String {
+    let path = path.replace("!/", "\\x21/");
+    match inside {
+        Some(inside) => format!("{path}!/{inside}"),
+        None => path,
+    }
 }
 
 /// The parts of [`place`]: layer, live layer, path, member.
@@ -87,6 +99,8 @@ mod tests {
             assert_eq!(place(layer, live, path, inside), text);
             assert_eq!(parse_place(text), Some((layer, live, path, inside)));
         }
+        let odd = place(1, 1, "/a!/b.jar", Some("c!/d"));
+        assert_eq!(parse_place(&odd), Some((1, 1, "/a\\x21/b.jar", Some("c!/d"))), "{odd}");
         for bad in ["", "layer : /a", "layer -1: /a", "layer 1 /a", "layer 1, now x: /a"] {
             assert_eq!(parse_place(bad), None, "{bad}");
         }

@@ -7,7 +7,7 @@ use crate::rule::Confidence;
 
 use super::super::ecosystem::GOLANG;
 use crate::package::purl;
-use crate::package::text::complain;
+use crate::package::text::{complain, is_version};
 
 /// What Go itself calls a version it does not know.
 const UNKNOWN: &str = "(devel)";
@@ -99,7 +99,7 @@ fn told_to_linker(flags: &str, module: &str) -> Option<(String, String)> {
         };
         let is_own = package == "main" || package.starts_with(module);
         let is_plausible = is_own || package.ends_with("/version") || package.ends_with("/cmd");
-        if is_plausible && is_version(value) {
+        if is_plausible && is_semantic(value) {
             found.push((rank + if is_own { 0 } else { 10 }, value, text));
         }
     }
@@ -110,12 +110,13 @@ fn told_to_linker(flags: &str, module: &str) -> Option<(String, String)> {
 }
 
 /// Whether `text` is a version of Semantic Versioning, with or without a `v`.
-fn is_version(text: &str) -> bool {
-    let text = text.strip_prefix('v').unwrap_or(text);
-    let numbers = text.split(['-', '+']).next().unwrap_or_default();
+fn is_semantic(text: &str) -> bool {
+    let numbers = text.strip_prefix('v').unwrap_or(text).split(['-', '+']).next().unwrap_or_default();
     let is_number = |part: &str| !part.is_empty() && part.len() < 10 && part.bytes().all(|b| b.is_ascii_digit());
-    let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_~".contains(&b));
-    text.len() < 100 && is_plain && numbers.split('.').count() == 3 && numbers.split('.').all(is_number)
+    text.len() <= 100
+        && is_version(text, ".-+_~")
+        && numbers.split('.').count() == 3
+        && numbers.split('.').all(is_number)
 }
 
 /// The modules of etcd are released together, in one repository: those beside the main one have its version.
@@ -126,7 +127,7 @@ fn of_siblings(info: &GoBuildInfo) -> Option<(String, String)> {
         dependency.path.starts_with(TOGETHER)
             && dependency.path.rsplit('/').next() == main.path.rsplit('/').next()
             && dependency.replaced_by.is_some()
-            && is_version(&dependency.version)
+            && is_semantic(&dependency.version)
     })?;
     Some((sibling.version.clone(), format!("{} {}", sibling.path, sibling.version)))
 }

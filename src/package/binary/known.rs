@@ -14,7 +14,7 @@ use memchr::{memchr_iter, memmem};
 use crate::collect::{About, Collector, Delivery, Facts, File, PackageFact, Select, View};
 use crate::format::program::Program;
 use crate::inventory::{Ecosystem, Inventory, Proof};
-use crate::package::{ecosystem::OTP, purl};
+use crate::package::{ecosystem::GOLANG, ecosystem::OTP, purl};
 use crate::rule::Confidence;
 
 /// Finds well-known programs by the names that lead to them, be they links, and reads their versions.
@@ -59,18 +59,26 @@ enum Find {
     Build,
     /// Behind the text, with at least three numbers and whatever packagers add, up to `, released `.
     Released(&'static str),
+    /// The only text of its own that is a version of three numbers, with or without a `v`: Go's linker writes what it
+    /// is told so (`-X`), and Go's other texts have no end of their own.
+    Alone,
     /// A text of its own with three numbers, the one nearest to this one, with so many bytes between at most. Compilers
     /// put the texts of a source file next to each other.
     Beside(&'static str, usize),
 }
 
-use Find::{After, Before, Beside, Build, Dated, InName, InParentheses, OfName, Released};
+use Find::{After, Alone, Before, Beside, Build, Dated, InName, InParentheses, OfName, Released};
 
-/// Sorted by program. Programs written in Go (Consul, etcd, Traefik, Vault) tell their version by themselves.
+/// Sorted by program. Programs written in Go tell their modules by themselves; the version of their own was often told to
+/// the linker alone, which leaves it as a text.
 static KNOWN: &[Known] = &[
     Known { program: "bash", names: &["bash", "bash-static"], find: &[After("@(#)Bash version ", 2, "")] },
     Known { program: "busybox", names: &["busybox*"], find: &[After("BusyBox v", 2, "")] },
-    Known { program: "consul", names: &["consul"], find: &[After("CONSUL_VERSION: ", 3, "")] },
+    Known {
+        program: "consul",
+        names: &["consul"],
+        find: &[After("CONSUL_VERSION: ", 3, ""), After("GitDescribe=", 3, ""), Alone],
+    },
     Known { program: "curl", names: &["curl"], find: &[After("curl ", 2, " (")] },
     Known { program: "curl", names: &["libcurl.so*", "libcurl-*"], find: &[After("libcurl/", 2, "")] },
     Known { program: "erts", names: &["beam.smp", "beam"], find: &[After("(BEAM) emulator version ", 2, "")] },
@@ -128,17 +136,20 @@ static KNOWN: &[Known] = &[
     Known { program: "redis", names: &["redis-*"], find: &[Build] },
     Known { program: "ruby", names: &["ruby*", "libruby*"], find: &[After("ruby ", 3, " (")] },
     Known { program: "rust", names: &["rustc", "librustc_driver-*"], find: &[After("rustc version ", 3, "")] },
+    Known { program: "traefik", names: &["traefik"], find: &[Alone] },
     Known { program: "valkey", names: &["valkey-*"], find: &[Build] },
+    // since 1.13 it is a text of a file that was compiled in, which Go's linker puts behind others as long
+    Known { program: "vault", names: &["vault"], find: &[Alone, After("revoke", 3, "")] },
 ];
 
 static ABOUT: About = About {
     title: "Well-known programs",
-    ecosystems: &[&GENERIC, &OTP],
+    ecosystems: &[&GENERIC, &GOLANG, &OTP],
     reads: "Where no package owns the file, the version strings of well-known programs and libraries, such as Node.js, \
                     nginx, PostgreSQL and OpenSSL. Only programs are searched, for one text each; links may have the name.",
     not_seen: &[
         "programs under names of their own, to which no link of a known name leads",
-        "versions that a program has in no text of a known form, such as those of Vault",
+        "versions that a program has in no text of a known form",
     ],
     references: &[],
 };
@@ -190,14 +201,30 @@ impl Collector for KnownPrograms {
 fn push(name: &[u8], bytes: &[u8], facts: &mut Facts) {
     for known in KNOWN.iter().filter(|known| known.names.iter().any(|pattern| fits(name, pattern))) {
         let Some((version, text)) = known.find.iter().find_map(|find| find.in_file(name, bytes)) else { continue };
-        // the runtime is an application of its own, whose resource file may stand elsewhere
-        let ecosystem = if known.program == "erts" { &OTP } else { &GENERIC };
-        if let Some(fact) = purl::fact(ecosystem, known.program, &version) {
+        let fact = match known.program {
+            // the runtime is an application of its own, whose resource file may stand elsewhere
+            "erts" => purl::fact(&OTP, known.program, &version),
+            "consul" | "traefik" | "vault" => {
+                purl::fact(&GOLANG, &module_path(known.program, &version), &format!("v{version}"))
+            }
+            _ => purl::fact(&GENERIC, known.program, &version),
+        };
+        if let Some(fact) = fact {
             let proof = Proof::VersionString(text.into());
             facts.package(PackageFact { confidence: Some(Confidence::Medium), proof, ..fact });
         }
         // MariaDB's programs have MySQL's names
         return;
+    }
+}
+
+/// The main module of a program in Go, by which its build information and its advisories call it.
+fn module_path(program: &str, version: &str) -> String {
+    let major = version.split('.').next().unwrap_or_default();
+    match (program, major) {
+        ("traefik", "0" | "1") => "github.com/traefik/traefik".to_owned(),
+        ("traefik", _) => format!("github.com/traefik/traefik/v{major}"),
+        _ => format!("github.com/hashicorp/{program}"),
     }
 }
 
@@ -275,6 +302,18 @@ impl Find {
                 let is_released = tail.get(end..)?.starts_with(b", released ");
                 is_released.then(|| (version.to_owned(), format!("{}{version}", anchor.trim_start())))
             }),
+            Alone => {
+                // what stands before the first zero may be the end of something
+                let mut start = None;
+                let mut versions = memchr_iter(0, bytes).filter_map(|end| {
+                    let text = bytes.get(start.replace(end.saturating_add(1))?..end)?;
+                    let number = text.strip_prefix(b"v").unwrap_or(text);
+                    let version = version_at(number, 3).filter(|version| version.len() == number.len())?;
+                    (version.split('.').count() == 3).then_some(version)
+                });
+                let first = versions.next()?;
+                versions.all(|other| other == first).then(|| (first.to_owned(), first.to_owned()))
+            }
             Beside(anchor, distance) => memmem::find_iter(bytes, anchor).take(PLACES).find_map(|at| {
                 let start = at.saturating_sub(distance);
                 let end = at.saturating_add(anchor.len()).saturating_add(distance);
@@ -396,6 +435,13 @@ mod tests {
             ("beam.smp", "(BEAM) emulator version 14.0.2", "erts 14.0.2"),
             ("bash-static", "@(#)Bash version 5.2.15(1) release GNU", "bash 5.2.15"),
             ("consul", "<!-- CONSUL_VERSION: 1.15.2 -->", "consul 1.15.2"),
+            ("consul", "GitDescribe=1.12.9\"", "consul 1.12.9"),
+            ("consul", "v1.7.14\0\0", "consul 1.7.14"),
+            ("traefik", "2.9.6", "traefik 2.9.6"),
+            ("traefik", "v1.7.34\x001.7.34", "traefik 1.7.34"),
+            ("traefik", "v3.0.0-rc1", "traefik 3.0.0-rc1"),
+            ("vault", "1.11.6", "vault 1.11.6"),
+            ("vault", "selectrevoke1.18.0active", "vault 1.18.0"),
             ("haproxy", "2.8.3-86e043a\0 version 2.8.3-86e043a, released 2023/09/07", "haproxy 2.8.3"),
             ("haproxy", " version 2.6.12-1+deb12u4, released 2026/10/17", "haproxy 2.6.12"),
             ("httpd", "Apache/2.4.57 (Unix)", "httpd 2.4.57"),
@@ -444,6 +490,19 @@ mod tests {
     }
 
     #[test]
+    fn programs_in_go_are_their_main_modules() {
+        let cases = [
+            ("consul", "1.15.2", "github.com/hashicorp/consul"),
+            ("vault", "1.18.0", "github.com/hashicorp/vault"),
+            ("traefik", "1.7.34", "github.com/traefik/traefik"),
+            ("traefik", "3.0.4", "github.com/traefik/traefik/v3"),
+        ];
+        for (program, version, expected) in cases {
+            assert_eq!(module_path(program, version), expected);
+        }
+    }
+
+    #[test]
     fn texts_that_only_look_like_it_are_passed_over() {
         let cases = [
             ("bash-completion", "@(#)Bash version 5.2.15(1)"),
@@ -459,6 +518,9 @@ mod tests {
             ("redis-cli", "7.2.4"),
             ("redis-cli", "7.2.4builder-1704812841000000000"),
             ("haproxy", "not supported any more since HAProxy version 2.5.\x001.2.3-abc"),
+            ("traefik", "2.9.6\x001.2.3"),
+            ("traefik", "go1.22.1 and 2.9.6, text"),
+            ("vault", "127.0.0.1"),
             ("", "nginx version: nginx/1.25.3"),
         ];
         for (name, text) in cases {

@@ -30,6 +30,9 @@ pub(super) fn push(program: &Program<'_>, facts: &mut Facts) {
             for package in document.packages {
                 facts.package(package);
             }
+            if let Some(what) = document.lost {
+                complain(facts, format!("of the bill of materials in it, components are not understood: {what}"));
+            }
             if let Some(what) = document.odd {
                 facts.push(Fact::Oddity(what.into()));
             }
@@ -101,6 +104,8 @@ mod tests {
             assert_eq!(package.purl, "pkg:maven/io.netty/netty-common@4.1.100.Final");
             assert_eq!(package.state, crate::inventory::State::Installed);
         }
+        let partly = DOCUMENT.replace(']', r#",{"purl":"pkg:weather/a@1"}]"#);
+        let partly = deflate(Compressed::Gzip, partly.as_bytes());
         let told = |program: Vec<u8>| {
             let inventory = assemble(&Image::new().file("app/server", program));
             (inventory.packages.len(), inventory.limitations.iter().filter(|told| told.is_gap).count())
@@ -108,6 +113,7 @@ mod tests {
         assert_eq!(told(program(true, false, &packed, packed.len() - 9)), (0, 1));
         assert_eq!(told(program(true, false, &packed, usize::MAX)), (0, 1));
         assert_eq!(told(program(true, false, b"no gzip", 7)), (0, 1));
+        assert_eq!(told(program(true, false, &partly, partly.len())), (1, 1));
         let text = deflate(Compressed::Gzip, b"text");
         assert_eq!(told(program(true, false, &text, text.len())), (0, 1));
     }

@@ -4,7 +4,7 @@
 
 use crate::rule::Confidence;
 
-use super::super::text::{field, lines};
+use super::super::text::{field, is_version, lines};
 use super::group;
 
 /// Headers of the main section that name the archive (`OSGi` Core 3.2.1; Jenkins plugins; Java extensions).
@@ -67,7 +67,7 @@ impl Manifest {
     /// The version it gives, the one of the implementation first.
     pub(super) fn version(&self) -> Option<&str> {
         let versions = [&self.version, &self.plugin_version, &self.bundle_version];
-        versions.into_iter().flatten().map(String::as_str).find(|version| is_version(version))
+        versions.into_iter().flatten().map(String::as_str).find(|version| is_version(version, SIGNS))
     }
 
     /// Whether it names this artifact.
@@ -154,7 +154,7 @@ pub(super) fn split_name(stem: &str) -> (&str, Option<&str>) {
     // from behind: the parts that begin with a digit, and those after them
     for (at, _) in stem.rmatch_indices('-') {
         let part = stem.get(at.saturating_add(1)..).unwrap_or_default();
-        if is_version(part) {
+        if is_version(part, SIGNS) {
             start = Some(at);
         } else if start.is_some() {
             break;
@@ -169,11 +169,8 @@ pub(super) fn split_name(stem: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a text begins as a version: `1.0`, `v20181008`.
-fn is_version(text: &str) -> bool {
-    text.strip_prefix('v').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '~'))
-}
+/// What versions of artifacts hold besides letters and digits: `1.0`, `v20181008`, `2.0-b1`.
+const SIGNS: &str = ".-_+~";
 
 #[cfg(test)]
 mod tests {

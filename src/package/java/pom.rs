@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
+use crate::format::xml::{self, Met};
 use crate::inventory::Need;
 
 use super::super::text::{field, lines};
-use super::super::xml::{self, Met};
 
 /// Dependencies of one artifact; real ones have below 500.
 const NEEDS: usize = 2_000;

@@ -13,9 +13,9 @@ use crate::package::npm::NPM;
 use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
-use super::declared::{Declared, Entry, NEEDS, is_version};
+use super::declared::{Declared, Entry, NEEDS, is_exact};
 use super::read::{self, Entries, List, Text};
-use super::{FOREIGN_UNSEEN, LockFile};
+use super::{FOREIGN_UNSEEN, LockFile, bun_binary};
 
 /// What Bun locks.
 pub(in crate::package) static BUN_LOCK: LockFile = LockFile {
@@ -30,16 +30,13 @@ pub(in crate::package) static BUN_LOCK: LockFile = LockFile {
         reads: "Real names and versions of all packages that a project asks for, those for development too, its \
             workspaces, and which of them needs which.",
         not_seen: &[
-            "what the binary `bun.lockb` holds; a note tells that there is one",
+            "workspaces of the binary `bun.lockb`",
             "packages from Git, an archive or a folder, of which the file tells no version",
             FOREIGN_UNSEEN,
         ],
         references: &["https://bun.sh/docs/install/lockfile"],
     },
 };
-
-/// How `bun.lockb` begins.
-const BINARY: &[u8] = b"#!/usr/bin/env bun\nbun-lockfile-format-v0\n";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,9 +73,8 @@ impl Details {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    if bytes.starts_with(BINARY) {
-        declared.note("it is a binary lock file of Bun, which careen does not read".to_owned());
-        return Ok(());
+    if bytes.starts_with(bun_binary::HEADER) {
+        return bun_binary::read(bytes, declared);
     }
     let lock: Lock = read::json(&read::plain_json(bytes))?;
     if lock.lockfile_version > 1 {
@@ -104,7 +100,7 @@ fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
             declared.complain(format!("`{}` is not understood", shortened(place)));
             continue;
         };
-        if is_version(version) {
+        if is_exact(version) {
             let details = items.find(|item| item.starts_with('{'));
             let details = details.and_then(|details| serde_json::from_str(details).ok()).unwrap_or_default();
             places.insert(place, (name.to_owned(), version.to_owned(), details));
@@ -166,15 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn broken_and_binary_files_are_told() {
-        let binary = [BINARY, b"\0\0\xff"].concat();
+    fn broken_files_are_told() {
         for (path, text, told) in [
             ("bun.lock", &b"{}"[..], '!'),
             ("bun.lock", br#"{"lockfileVersion": "x"}"#, '!'),
             ("bun.lock", br#"{"lockfileVersion": 1, "packages": {"a": []}}"#, '!'),
             ("bun.lock", br#"{"lockfileVersion": 1, "packages": {"a": ["a"]}}"#, '!'),
             ("bun.lock", br#"{"lockfileVersion": 7}"#, '?'),
-            ("bun.lockb", &binary, '?'),
         ] {
             let shown = shown(path, text);
             assert!(shown.len() == 1 && shown[0].starts_with(told), "{shown:?}");

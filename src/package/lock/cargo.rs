@@ -7,7 +7,6 @@ use serde::Deserialize;
 use crate::collect::{About, Select};
 use crate::inventory::Need;
 use crate::package::ecosystem::CARGO;
-use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
 use super::declared::{Declared, Entry, NEEDS};
@@ -32,14 +31,6 @@ pub(in crate::package) static CARGO_LOCK: LockFile = LockFile {
 };
 
 #[derive(Deserialize)]
-struct Lock {
-    #[serde(default)]
-    package: List<Package, PACKAGES_PER_FILE>,
-    /// The project itself, before Rust 1.16.
-    root: Option<Package>,
-}
-
-#[derive(Deserialize)]
 struct Package {
     name: String,
     version: String,
@@ -49,17 +40,12 @@ struct Package {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    read::toml(bytes, "package", declared, |lock: Lock, declared| {
-        if lock.package.is_cut {
-            declared.cut();
-        }
-        for package in lock.package.list.iter().chain(&lock.root) {
-            let needs = package.dependencies.list.iter().map(|need| {
-                let mut words = need.split(' ').map(str::to_owned);
-                Need { name: words.next().unwrap_or_default(), version: words.next() }
-            });
-            declared.add(Entry { needs: needs.collect(), ..Entry::new(&package.name, &package.version) });
-        }
+    read::toml_packages(bytes, declared, |package: Package, declared| {
+        let needs = package.dependencies.list.iter().map(|need| {
+            let mut words = need.split(' ').map(str::to_owned);
+            Need { name: words.next().unwrap_or_default(), version: words.next() }
+        });
+        declared.add(Entry { needs: needs.collect(), ..Entry::new(&package.name, &package.version) });
     })
 }
 

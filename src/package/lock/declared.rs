@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::collect::{Fact, Facts, PackageFact};
 use crate::inventory::{Ecosystem, Need, State};
 use crate::package::purl;
-use crate::package::text::{Complaints, PACKAGES_PER_FILE, complain, field};
+use crate::package::text::{Complaints, PACKAGES_PER_FILE, begins_as_version, complain, field};
 
 /// Needs taken of one package; real ones have below 300.
 pub(super) const NEEDS: usize = 2_000;
@@ -164,7 +164,6 @@ pub(super) fn encoded(text: &str) -> String {
 }
 
 /// Whether `text` is a version, and not an address or a range: it begins with a digit.
-pub(super) fn is_version(text: &str) -> bool {
-    let digits = text.strip_prefix('v').unwrap_or(text);
-    digits.starts_with(|sign: char| sign.is_ascii_digit()) && !text.contains(['/', ':', ' ', '*'])
+pub(super) fn is_exact(text: &str) -> bool {
+    begins_as_version(text) && !text.contains(['/', ':', ' ', '*'])
 }

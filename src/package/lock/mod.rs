@@ -7,6 +7,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub(super) mod bun;
+mod bun_binary;
 pub(super) mod bundler;
 pub(super) mod cargo;
 pub(super) mod cocoapods;
@@ -14,6 +15,7 @@ pub(super) mod composer;
 pub(super) mod conan;
 pub(super) mod dart;
 mod declared;
+pub(super) mod environment;
 pub(super) mod golang;
 pub(super) mod gradle;
 pub(super) mod mix;

@@ -12,7 +12,7 @@ use crate::package::npm::NPM;
 use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
-use super::declared::{Declared, Entry, NEEDS, is_version};
+use super::declared::{Declared, Entry, NEEDS, is_exact};
 use super::read::{self, Entries, Text};
 use super::{FOREIGN_UNSEEN, LockFile};
 
@@ -122,7 +122,7 @@ fn placed(packages: Entries<Placed, PACKAGES_PER_FILE>, found: &mut Vec<Found>) 
         let name =
             package.name.0.or_else(|| name_of(&place).map(str::to_owned)).or_else(|| linked.get(&place).cloned());
         let (Some(name), Some(version)) = (name, package.version.0) else { continue };
-        if !is_version(&version) {
+        if !is_exact(&version) {
             continue;
         }
         let needs = [package.dependencies, package.optional_dependencies, package.peer_dependencies];
@@ -155,7 +155,7 @@ fn flatten(nested: Entries<Nested, PACKAGES_PER_FILE>, above: &str, found: &mut 
         let version = package.version.0.unwrap_or_default();
         let alias = version.strip_prefix("npm:").and_then(|real| real.rsplit_once('@'));
         let (name, version) = alias.unwrap_or((&name, &version));
-        if is_version(version) {
+        if is_exact(version) {
             let (name, version) = (name.to_owned(), version.to_owned());
             found.push(Found { place: place.clone(), name, version, licence: None, needs });
         }

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::collect::{About, Select};
 use crate::package::python::PYPI;
-use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
 use super::declared::{Declared, Entry, NEEDS};
@@ -32,12 +31,6 @@ pub(in crate::package) static PDM_LOCK: LockFile = LockFile {
 };
 
 #[derive(Deserialize)]
-struct Lock {
-    #[serde(default)]
-    package: List<Package, PACKAGES_PER_FILE>,
-}
-
-#[derive(Deserialize)]
 struct Package {
     name: String,
     version: Option<String>,
@@ -47,16 +40,11 @@ struct Package {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    read::toml(bytes, "package", declared, |lock: Lock, declared| {
-        if lock.package.is_cut {
-            declared.cut();
-        }
-        for package in &lock.package.list {
-            // a folder that is linked into the environment has none
-            let Some(version) = &package.version else { continue };
-            let needs = package.dependencies.list.iter().filter_map(|requirement| name_of(requirement));
-            declared.add(Entry::new(&package.name, version).needing(needs));
-        }
+    read::toml_packages(bytes, declared, |package: Package, declared| {
+        // a folder that is linked into the environment has none
+        let Some(version) = &package.version else { return };
+        let needs = package.dependencies.list.iter().filter_map(|requirement| name_of(requirement));
+        declared.add(Entry::new(&package.name, version).needing(needs));
     })
 }
 

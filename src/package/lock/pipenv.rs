@@ -12,7 +12,7 @@ use crate::package::python::PYPI;
 use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
-use super::declared::{Declared, Entry, is_version};
+use super::declared::{Declared, Entry, is_exact};
 use super::read::{self, Entries, Text};
 use super::{FOREIGN_UNSEEN, LockFile};
 
@@ -88,7 +88,7 @@ fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
         for (name, package) in &packages.list {
             let version =
                 package.version.as_str().and_then(|version| version.trim_start_matches('=').split(',').next());
-            if let Some(version) = version.filter(|version| is_version(version)) {
+            if let Some(version) = version.filter(|version| is_exact(version)) {
                 declared.add(Entry::new(name, version));
             }
         }

@@ -12,7 +12,7 @@ use crate::package::npm::NPM;
 use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
-use super::declared::{Declared, Entry, NEEDS, is_version};
+use super::declared::{Declared, Entry, NEEDS, is_exact};
 use super::read::{self, Entries};
 use super::{FOREIGN_UNSEEN, LockFile};
 
@@ -73,7 +73,7 @@ fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
         let (name, version) = parts(key, major).unwrap_or_default();
         let name = package.name.as_deref().unwrap_or(name);
         let version = package.version.as_deref().unwrap_or(version);
-        if name.is_empty() || !is_version(version) {
+        if name.is_empty() || !is_exact(version) {
             continue;
         }
         keys.insert(without_peers(key), packages.len());
@@ -101,12 +101,12 @@ fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
 
 /// What a need's reference means: a version, or for an alias a key.
 fn meant(name: &str, reference: &str, major: u32) -> Need {
-    let (name, version) = if is_version(reference) {
+    let (name, version) = if is_exact(reference) {
         (name, Some(version_of(reference, major)))
     } else {
         parts(reference, major).map_or((name, None), |(name, version)| (name, Some(version)))
     };
-    Need { name: name.to_owned(), version: version.filter(|version| is_version(version)).map(str::to_owned) }
+    Need { name: name.to_owned(), version: version.filter(|version| is_exact(version)).map(str::to_owned) }
 }
 
 /// Name and version of a key: `/a/1.0.0_peer@1` up to version 5, `/a@1.0.0(peer@1)` in version 6, `a@1.0.0` later;

@@ -6,11 +6,10 @@ use serde::Deserialize;
 
 use crate::collect::{About, Select};
 use crate::package::python::PYPI;
-use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
 use super::declared::{Declared, Entry, NEEDS};
-use super::read::{self, Entries, List, Text};
+use super::read::{self, Entries, Text};
 use super::{FOREIGN_UNSEEN, LockFile};
 
 /// What Poetry locks.
@@ -31,12 +30,6 @@ pub(in crate::package) static POETRY_LOCK: LockFile = LockFile {
 };
 
 #[derive(Deserialize)]
-struct Lock {
-    #[serde(default)]
-    package: List<Package, PACKAGES_PER_FILE>,
-}
-
-#[derive(Deserialize)]
 struct Package {
     name: String,
     version: String,
@@ -46,13 +39,8 @@ struct Package {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    read::toml(bytes, "package", declared, |lock: Lock, declared| {
-        if lock.package.is_cut {
-            declared.cut();
-        }
-        for package in &lock.package.list {
-            declared.add(Entry::new(&package.name, &package.version).needing(package.dependencies.keys()));
-        }
+    read::toml_packages(bytes, declared, |package: Package, declared| {
+        declared.add(Entry::new(&package.name, &package.version).needing(package.dependencies.keys()));
     })
 }
 

@@ -9,6 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, IntoDeserializer as 
 pub(super) use crate::package::lenient::Loose as Text;
 
 use super::declared::Declared;
+use crate::package::text::PACKAGES_PER_FILE;
 
 /// Nodes of one YAML file. The lock file of a repository of 500 projects has 300,000.
 const YAML_NODES: usize = 3_000_000;
@@ -178,6 +179,31 @@ pub(super) fn toml<T: DeserializeOwned>(
         }
     }
     Ok(())
+}
+
+/// The packages of a [TOML](toml) lock file: tables `[[package]]`.
+pub(super) fn toml_packages<P: DeserializeOwned>(
+    bytes: &[u8],
+    declared: &mut Declared,
+    mut each: impl FnMut(P, &mut Declared),
+) -> Result<(), String> {
+    #[derive(Deserialize)]
+    #[serde(bound(deserialize = "P: Deserialize<'de>"))]
+    struct Lock<P> {
+        #[serde(default)]
+        package: List<P, PACKAGES_PER_FILE>,
+        /// The project itself, of Cargo before Rust 1.16.
+        root: Option<P>,
+    }
+
+    toml(bytes, "package", declared, |lock: Lock<P>, declared| {
+        if lock.package.is_cut {
+            declared.cut();
+        }
+        for package in lock.package.list.into_iter().chain(lock.root) {
+            each(package, declared);
+        }
+    })
 }
 
 /// Where each table begins (line, from 1), and its text.

@@ -83,7 +83,7 @@ pub(super) fn name_of(requirement: &str) -> Option<&str> {
 }
 
 /// Name and version of `name[extra] == 1.0 ; marker --hash=… # comment`.
-fn pin(line: &str) -> Option<(&str, &str)> {
+pub(super) fn pin(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start();
     let name = name_of(line)?;
     let mut rest = line.get(name.len()..)?.trim_start();

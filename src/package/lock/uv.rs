@@ -7,7 +7,6 @@ use serde::Deserialize;
 use crate::collect::{About, Select};
 use crate::inventory::Need;
 use crate::package::python::PYPI;
-use crate::package::text::PACKAGES_PER_FILE;
 use crate::size::ByteSize;
 
 use super::declared::{Declared, Entry, NEEDS};
@@ -32,12 +31,6 @@ pub(in crate::package) static UV_LOCK: LockFile = LockFile {
 };
 
 #[derive(Deserialize)]
-struct Lock {
-    #[serde(default)]
-    package: List<Package, PACKAGES_PER_FILE>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Package {
     name: String,
@@ -58,17 +51,12 @@ struct Dependency {
 }
 
 fn read(bytes: &[u8], declared: &mut Declared) -> Result<(), String> {
-    read::toml(bytes, "package", declared, |lock: Lock, declared| {
-        if lock.package.is_cut {
-            declared.cut();
-        }
-        for package in lock.package.list {
-            let Some(version) = package.version else { continue };
-            let groups = package.optional_dependencies.list.into_iter().chain(package.dev_dependencies.list);
-            let needs = package.dependencies.list.into_iter().chain(groups.flat_map(|(_, group)| group.list));
-            let needs = needs.take(NEEDS).map(|need| Need { name: need.name, version: need.version }).collect();
-            declared.add(Entry { needs, ..Entry::new(&package.name, &version) });
-        }
+    read::toml_packages(bytes, declared, |package: Package, declared| {
+        let Some(version) = package.version else { return };
+        let groups = package.optional_dependencies.list.into_iter().chain(package.dev_dependencies.list);
+        let needs = package.dependencies.list.into_iter().chain(groups.flat_map(|(_, group)| group.list));
+        let needs = needs.take(NEEDS).map(|need| Need { name: need.name, version: need.version }).collect();
+        declared.add(Entry { needs, ..Entry::new(&package.name, &version) });
     })
 }
 

@@ -12,7 +12,7 @@ use crate::package::npm::NPM;
 use crate::package::text::{PACKAGES_PER_FILE, lines};
 use crate::size::ByteSize;
 
-use super::declared::{Declared, Entry, NEEDS, is_version};
+use super::declared::{Declared, Entry, NEEDS, is_exact};
 use super::read::{self, Entries};
 use super::{FOREIGN_UNSEEN, LockFile};
 
@@ -166,7 +166,7 @@ fn berry(bytes: &[u8], declared: &mut Declared) -> Result<Vec<Package>, String> 
             continue;
         };
         // a workspace has the version `0.0.0-use.local`, whatever it says of itself
-        if !is_version(&version) || version == "0.0.0-use.local" {
+        if !is_exact(&version) || version == "0.0.0-use.local" {
             continue;
         }
         let needs = entry.dependencies.list.into_iter().chain(entry.optional_dependencies.list).collect();

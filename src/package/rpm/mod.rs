@@ -143,9 +143,7 @@ impl Collector for Rpm {
             if overruled.contains(&std::ptr::from_ref(taken.fact)) {
                 continue;
             }
-            for path in taken.fact.owns.iter().filter_map(|path| resolver.real(path)) {
-                inventory.owned.insert(path, index);
-            }
+            resolver.own(&taken.fact.owns, index, &mut inventory.owned);
             inventory.packages.push(package);
         }
         for (_, _, fact) in view.live() {

@@ -13,7 +13,7 @@ const TEXT: usize = 4_096;
 
 /// What is met on the way through a document. The path leads from the root element to the one at hand, names without
 /// their namespace.
-pub(super) enum Met<'a> {
+pub enum Met<'a> {
     /// An element begins.
     Start(&'a [String], &'a BytesStart<'a>),
     /// An element ends; the text that stands in it directly, blanks around it dropped.
@@ -21,7 +21,7 @@ pub(super) enum Met<'a> {
 }
 
 /// Reads a document from its beginning to its end. What was met before an error is told all the same.
-pub(super) fn walk(bytes: &[u8], mut meet: impl FnMut(Met<'_>)) -> Result<(), String> {
+pub fn walk(bytes: &[u8], mut meet: impl FnMut(Met<'_>)) -> Result<(), String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // names and versions are ASCII in whatever encoding is declared; comments need not be
     let text = String::from_utf8_lossy(bytes);
@@ -65,7 +65,7 @@ pub(super) fn walk(bytes: &[u8], mut meet: impl FnMut(Met<'_>)) -> Result<(), St
 }
 
 /// The value of an attribute, blanks around it dropped. `None` if it is missing, empty or broken.
-pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+pub fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = start.attributes();
     // looking for doubles takes the square of their number
     attributes.with_checks(false);

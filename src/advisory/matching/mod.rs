@@ -5,6 +5,11 @@
 //! are judged by their own ecosystem; those that a package of the system owns are left to the distribution, if its feed
 //! tells of all flaws. What could not be judged is counted, and told: no data is never the same as no flaw.
 
+mod fix;
+mod scope;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -17,10 +22,12 @@ use super::distro::{self, Coverage, Names};
 use super::group::{self, Group};
 use super::name;
 use super::osv::is_erratum;
-use super::range;
 use super::record::{Advisory, Posting};
 use super::risk::{Epss, Exploited};
 use super::severity::{Grade, Voice, grade};
+
+use fix::{fix, kind_of};
+use scope::{common_architecture, is_kernel_image, is_of_kernel, module_label, range_ends, settle_paid, vendor_of};
 
 /// What advisories say of an image.
 #[derive(Debug, Default)]
@@ -260,7 +267,7 @@ impl<'a> Matching<'a> {
                 self.found.left_to_distribution += 1;
                 return Ok(());
             }
-            if let Some((coverage, true)) = &self.system {
+            if let Some((coverage, true)) = self.system.clone() {
                 let (name, version) = owner.source.clone().unwrap_or((owner.name.clone(), owner.version.clone()));
                 let questions = coverage.releases.iter().map(|release| Question {
                     ecosystem: ecosystem(coverage.family, release),
@@ -269,6 +276,11 @@ impl<'a> Matching<'a> {
                 });
                 let questions: Vec<Question> = questions.collect();
                 known_to_distribution = self.answer(questions, Some(owner))?.known.clone();
+                for id in known_to_distribution.clone() {
+                    if let Some(record) = self.catalogue.record(coverage.family, &id)? {
+                        known_to_distribution.extend(record.aliases.into_iter().chain(record.upstream).chain(record.related));
+                    }
+                }
             }
             doubt = Some("the distribution's package owns it, and may have mended it without a new version");
         } else if owner.is_none() && !package.is_counted {
@@ -535,154 +547,4 @@ fn ecosystem(family: &str, release: &str) -> String {
 
 fn first(releases: &[String]) -> &str {
     releases.first().map(String::as_str).unwrap_or_default()
-}
-
-/// The vendor who patched a package and counts its patches in the version.
-fn vendor_of(version: &str) -> Option<&'static str> {
-    version.contains("root.io").then_some("Root")
-}
-
-/// The module stream that an rpm package was built for: `nodejs:12:8030…`.
-fn module_label(package: &Package) -> Option<String> {
-    let (_, rest) = package.purl.split_once("rpmmod=")?;
-    let label = rest.split(['&', '#']).next().unwrap_or_default();
-    Some(label.replace("%3A", ":").replace("%3a", ":"))
-}
-
-/// Whether a package is made from a kernel's sources.
-fn is_of_kernel(package: &Package) -> bool {
-    let source = package.source.as_ref().map_or(package.name.as_str(), |(name, _)| name);
-    match package.ecosystem.id {
-        "deb" => source == "linux" || source.starts_with("linux-signed") || is_kernel_source(source),
-        "rpm" => source == "kernel" || source.starts_with("kernel-"),
-        "apk" => source == "linux-headers" || ["linux-lts", "linux-virt", "linux-edge"].contains(&source),
-        _ => false,
-    }
-}
-
-/// `linux-aws`, `linux-hwe-6.5`, `linux-meta` and the like of Ubuntu; not `linux-firmware` or `linux-atm`.
-fn is_kernel_source(source: &str) -> bool {
-    const FLAVOURS: &[&str] = &[
-        "aws",
-        "azure",
-        "bluefield",
-        "gcp",
-        "gke",
-        "hwe",
-        "ibm",
-        "intel",
-        "kvm",
-        "lowlatency",
-        "lts",
-        "meta",
-        "nvidia",
-        "oem",
-        "oracle",
-        "raspi",
-        "realtime",
-        "riscv",
-        "xilinx",
-    ];
-    let Some(rest) = source.strip_prefix("linux-") else { return false };
-    let flavour = rest.split('-').next().unwrap_or_default();
-    FLAVOURS.contains(&flavour)
-}
-
-/// Whether a package holds a kernel.
-fn is_kernel_image(package: &Package) -> bool {
-    let name = package.name.as_str();
-    match package.ecosystem.id {
-        "deb" => name.starts_with("linux-image-"),
-        "rpm" => ["kernel", "kernel-core", "kernel-default", "kernel-rt-core", "kernel-uek-core"].contains(&name),
-        "apk" => ["linux-lts", "linux-virt", "linux-edge"].contains(&name),
-        _ => false,
-    }
-}
-
-/// One name for what feeds, managers and Go call an architecture.
-fn common_architecture(name: &str) -> &str {
-    match name {
-        "x86_64" | "x86-64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" | "i386" | "i486" | "i586" | "i686" => "386",
-        "armhf" | "armv7" | "armv7l" | "armv7hl" | "armel" => "arm",
-        "powerpc64le" | "ppc64el" => "ppc64le",
-        name => name,
-    }
-}
-
-/// The versions at which the ranges of a record end.
-fn range_ends(posting: &Posting) -> Vec<&str> {
-    use super::record::Event::{Fixed, Introduced, LastAffected, Limit};
-    let events = posting.versions.ranges.iter().flat_map(|range| &range.events);
-    events
-        .filter_map(|event| match event {
-            Fixed(version) | LastAffected(version) => Some(version.as_str()),
-            Introduced(_) | Limit(_) => None,
-        })
-        .collect()
-}
-
-/// Keeps what holds for this image of records for everybody and for customers.
-///
-/// A build that only customers have is judged by their records; any other by those for everybody, and a fix that only
-/// customers can have is told as that.
-fn settle_paid(questions: &[Question], matches: &mut Vec<(Question, Match)>, known: &BTreeSet<String>) {
-    let is_paid = |question: &Question| name::split(&question.ecosystem).1.starts_with("Pro:");
-    if !questions.iter().any(is_paid) {
-        return;
-    }
-    let is_paid_build = |question: &Question| question.version.contains("esm");
-    let of_everybody: BTreeSet<String> =
-        matches.iter().filter(|(question, _)| !is_paid(question)).map(|(_, found)| found.posting.id.clone()).collect();
-    let of_customers: BTreeSet<String> =
-        matches.iter().filter(|(question, _)| is_paid(question)).map(|(_, found)| found.posting.id.clone()).collect();
-    matches.retain(|(question, found)| {
-        if is_paid_build(question) {
-            // cleared for customers is cleared for a build of theirs
-            is_paid(question) || of_customers.contains(&found.posting.id) || !known.contains(&found.posting.id)
-        } else {
-            !is_paid(question) || of_everybody.contains(&found.posting.id)
-        }
-    });
-}
-
-/// The lowest version that ends the flaw, with the terms under which it can be had.
-fn fix(matches: &[&(Question, Match)], is_system: bool) -> Option<(String, Option<String>)> {
-    let mut candidates = Vec::new();
-    for (question, found) in matches {
-        let scheme = name::scheme(&question.ecosystem);
-        for (version, text) in range::fixes(scheme, &found.posting.versions, &question.version) {
-            let is_paid = name::split(&question.ecosystem).1.starts_with("Pro:");
-            let terms = found.posting.versions.facts.terms.clone();
-            let terms = terms.or_else(|| is_paid.then(|| "Ubuntu Pro".to_owned()));
-            candidates.push((terms.is_some(), version, text, terms, question));
-        }
-    }
-    candidates.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal)));
-    let ends_it = |text: &str, terms: bool| {
-        matches.iter().all(|(question, found)| {
-            let is_for_others = !terms && name::split(&question.ecosystem).1.starts_with("Pro:");
-            let scheme = name::scheme(&question.ecosystem);
-            is_for_others || matches!(range::evaluate(scheme, &found.posting.versions, text), Ok(None))
-        })
-    };
-    let best = candidates.iter().find(|(terms, _, text, ..)| ends_it(text, *terms));
-    // an erratum knows of a fix that the flaw's own record may not have yet
-    let best = best.or_else(|| candidates.first().filter(|_| is_system));
-    best.map(|(_, _, text, terms, _)| ((*text).to_owned(), terms.clone()))
-}
-
-fn kind_of(matches: &[&(Question, Match)], records: &[&Advisory]) -> Kind {
-    if records.iter().any(|record| record.id.starts_with("MAL-")) {
-        return Kind::Malicious;
-    }
-    let kinds = matches.iter().map(|(_, found)| match found.posting.versions.facts.informational.as_deref() {
-        Some("malicious") => Kind::Malicious,
-        Some("unsound") => Kind::Unsound,
-        Some("unmaintained") => Kind::Unmaintained,
-        Some("notice") => Kind::Notice,
-        _ => Kind::Vulnerable,
-    });
-    kinds.min().unwrap_or(Kind::Vulnerable)
 }

@@ -1,0 +1,666 @@
+//! Red Hat's CSAF VEX documents, one for each flaw: what is mended, affected without a fix, and not affected.
+//!
+//! Sources: CSAF 2.0 ("Product Tree", "Vulnerabilities", profile VEX) and Red Hat's notes on how it names products:
+//! a platform with a CPE, a component with a purl, and between them a module stream where there is one. Only
+//! platforms of the operating system are taken.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read as _};
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::format::decompress::{Compressed, expand_zstd, inflate};
+use crate::format::ustar::{MemberKind, Members, Skip, Streaming};
+use crate::limit::Limits;
+
+use super::super::record::{Advisory, Affected, Event, Facts, Range, Rating, RatingKind, Versions};
+use super::super::risk::is_cve;
+use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
+
+/// The file that names the newest archive.
+const LATEST: &str = "archive_latest.txt";
+
+/// Largest archive, in bytes; it has some 300 MiB.
+const LARGEST: u64 = 2 << 30;
+
+/// What an archive may expand to, in bytes; it has some 20 GiB.
+const LARGEST_TREE: u64 = 256 << 30;
+
+/// Largest document, in bytes; those on the kernel have some 60 MiB.
+const LARGEST_FILE: u64 = 256 << 20;
+
+/// Most members of an archive; there are some 50,000 documents.
+const MOST: usize = 2_000_000;
+
+/// Largest window of the archive's zstd frame, as a power of two: 128 MiB, what `--long` asks for.
+const WINDOW: u32 = 27;
+
+/// Relationships that are followed from a product: component, module, platform.
+const DEPTH: usize = 4;
+
+/// Errata that are kept of one flaw.
+const ERRATA: usize = 20;
+
+/// Red Hat's VEX documents.
+pub(super) struct RedHatCsaf;
+
+impl Feed for RedHatCsaf {
+    fn id(&self) -> &'static str {
+        "redhat-csaf"
+    }
+
+    fn families(&self) -> &'static [&'static str] {
+        &["Red Hat"]
+    }
+
+    fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
+        let small = Wanted { path: LATEST.into(), most: 4096, optional: false };
+        let Some(latest) = have.iter().find(|file| file.path == LATEST) else {
+            // single documents need no archive
+            return have.is_empty().then_some(small);
+        };
+        let path = archive_of(&latest.bytes)?;
+        have.iter().all(|file| file.path != path).then_some(Wanted { path, most: LARGEST, optional: false })
+    }
+
+    fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
+        for file in files {
+            if file.path == LATEST {
+                let Some(archive) = archive_of(&file.bytes) else {
+                    return Err(broken(file, "Red Hat's list of archives names none"));
+                };
+                sink.as_of = archive.get("csaf_vex_".len()..).and_then(|rest| rest.get(..10)).map(str::to_owned);
+            } else if is_document(&file.path) {
+                take(&file.path, &file.bytes, sink);
+            } else {
+                read_archive(file, sink)?;
+            }
+        }
+        match files.first() {
+            Some(file) if sink.builder.is_empty() => {
+                Err(broken(file, "Red Hat's documents are none, or none can be read"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The name of the newest archive: `csaf_vex_2026-08-21.tar.zst`.
+fn archive_of(latest: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(latest).ok()?.trim();
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let is_archive = name.starts_with("csaf_vex_") && name.ends_with(".tar.zst") && name.len() < 64;
+    (is_plain && is_archive).then(|| name.to_owned())
+}
+
+fn is_document(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("json"))
+}
+
+fn read_archive(file: &Fetched, sink: &mut Sink) -> Result<()> {
+    let unreadable = |what: &str| broken(file, format!("Red Hat's documents cannot be read: {what}"));
+    match file.bytes.as_slice() {
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let reader =
+                expand_zstd(&file.bytes, WINDOW, LARGEST_TREE).map_err(|error| unreadable(&error.to_string()))?;
+            read_members(file, Streaming(reader), sink)
+        }
+        [0x1f, 0x8b, ..] => {
+            let bytes =
+                inflate(Compressed::Gzip, &file.bytes, 8 << 30).map_err(|error| unreadable(&error.to_string()))?;
+            read_members(file, Streaming(bytes.as_slice()), sink)
+        }
+        bytes => read_members(file, Streaming(bytes), sink),
+    }
+}
+
+fn read_members(file: &Fetched, source: impl Skip, sink: &mut Sink) -> Result<()> {
+    let limits = Limits::default();
+    let mut members = Members::new(source, &limits);
+    let mut count = 0_usize;
+    while let Some(member) = members.next_member().map_err(|error| broken(file, error.message))? {
+        count = count.saturating_add(1);
+        if count > MOST {
+            return Err(broken(file, format!("Red Hat's archive has more than {MOST} files")));
+        }
+        let path = String::from_utf8_lossy(&member.name).into_owned();
+        if member.kind != MemberKind::File || !is_document(&path) {
+            continue;
+        }
+        if member.size > LARGEST_FILE {
+            sink.refuse(&path, format!("it is larger than {}", crate::size::ByteSize(LARGEST_FILE)));
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let read: io::Result<usize> = members.body().read_to_end(&mut bytes);
+        read.map_err(|_| broken(file, "Red Hat's archive is cut short"))?;
+        take(&path, &bytes, sink);
+    }
+    Ok(())
+}
+
+fn take(path: &str, bytes: &[u8], sink: &mut Sink) {
+    match parse(bytes) {
+        Ok(advisories) => advisories.into_iter().for_each(|advisory| sink.add(advisory)),
+        Err(why) => sink.refuse(path, why),
+    }
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow, rename = "document")]
+    head: Head<'a>,
+    #[serde(borrow, default)]
+    product_tree: Tree<'a>,
+    #[serde(borrow, default)]
+    vulnerabilities: Vec<Flaw<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    aggregate_severity: Option<Text<'a>>,
+    #[serde(borrow)]
+    tracking: Tracking<'a>,
+}
+
+#[derive(Deserialize)]
+struct Text<'a> {
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Tracking<'a> {
+    #[serde(borrow)]
+    current_release_date: Cow<'a, str>,
+    #[serde(borrow)]
+    initial_release_date: Option<Cow<'a, str>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Tree<'a> {
+    #[serde(borrow, default)]
+    branches: Vec<Branch<'a>>,
+    #[serde(borrow, default)]
+    relationships: Vec<Relationship<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Branch<'a> {
+    #[serde(borrow, default)]
+    branches: Vec<Branch<'a>>,
+    #[serde(borrow)]
+    product: Option<Product<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Product<'a> {
+    #[serde(borrow)]
+    product_id: Cow<'a, str>,
+    #[serde(borrow)]
+    product_identification_helper: Option<Helper<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Helper<'a> {
+    #[serde(borrow)]
+    cpe: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    purl: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Relationship<'a> {
+    #[serde(borrow)]
+    full_product_name: ProductId<'a>,
+    #[serde(borrow)]
+    product_reference: Cow<'a, str>,
+    #[serde(borrow)]
+    relates_to_product_reference: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct ProductId<'a> {
+    #[serde(borrow)]
+    product_id: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Flaw<'a> {
+    #[serde(borrow)]
+    cve: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    title: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    cwe: Option<Id<'a>>,
+    #[serde(borrow, default)]
+    product_status: Status<'a>,
+    #[serde(borrow, default)]
+    remediations: Vec<Remediation<'a>>,
+    #[serde(borrow, default)]
+    scores: Vec<Score<'a>>,
+    #[serde(borrow, default)]
+    threats: Vec<Threat<'a>>,
+    #[serde(borrow)]
+    release_date: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Id<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
+#[derive(Default, Deserialize)]
+struct Status<'a> {
+    #[serde(borrow, default)]
+    fixed: Vec<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    known_affected: Vec<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    known_not_affected: Vec<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    under_investigation: Vec<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Remediation<'a> {
+    #[serde(borrow)]
+    category: Cow<'a, str>,
+    #[serde(borrow)]
+    details: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    product_ids: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    url: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Score<'a> {
+    #[serde(borrow)]
+    cvss_v2: Option<Vector<'a>>,
+    #[serde(borrow)]
+    cvss_v3: Option<Vector<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Vector<'a> {
+    #[serde(borrow, rename = "vectorString")]
+    vector: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Threat<'a> {
+    #[serde(borrow)]
+    category: Cow<'a, str>,
+    #[serde(borrow)]
+    details: Cow<'a, str>,
+}
+
+/// Reads one document. The error says what is wrong, to follow the document's name.
+fn parse(bytes: &[u8]) -> Result<Vec<Advisory>, String> {
+    let document: Document<'_> =
+        serde_json::from_slice(bytes).map_err(|error| format!("it cannot be read: {error}"))?;
+    let products = Products::of(&document.product_tree);
+    let impact = document.head.aggregate_severity.as_ref().map(|severity| capitalised(&severity.text));
+    let tracking = &document.head.tracking;
+    let mut advisories = Vec::with_capacity(document.vulnerabilities.len());
+    for flaw in document.vulnerabilities {
+        let id = flaw.cve.as_deref().filter(|id| is_cve(id)).ok_or("it has a flaw without a CVE id")?;
+        let published = flaw.release_date.as_ref().or(tracking.initial_release_date.as_ref());
+        let threat = flaw.threats.iter().find(|threat| threat.category == "impact");
+        advisories.push(Advisory {
+            id: id.to_owned(),
+            modified: utc(&tracking.current_release_date),
+            published: published.map(|time| utc(time)),
+            related: errata(&flaw.remediations),
+            summary: flaw.title.as_deref().unwrap_or_default().chars().take(300).collect(),
+            ratings: flaw.scores.iter().find_map(rating).into_iter().collect(),
+            label: threat.map(|threat| capitalised(&threat.details)).or_else(|| impact.clone()),
+            cwes: flaw.cwe.iter().map(|cwe| cwe.id.clone().into_owned()).collect(),
+            links: vec![format!("https://access.redhat.com/security/cve/{id}")],
+            affected: affected(&flaw, &products),
+            ..Advisory::default()
+        });
+    }
+    Ok(advisories)
+}
+
+/// What is said of each component on each platform. Where there are several, what calls for something goes first.
+fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
+    let mut states: HashMap<&str, String> = HashMap::new();
+    for remediation in &flaw.remediations {
+        if matches!(remediation.category.as_ref(), "no_fix_planned" | "none_available") {
+            let details = remediation.details.as_deref().unwrap_or_default().to_lowercase();
+            let details = if details.is_empty() || details.len() > 64 { "will not fix".to_owned() } else { details };
+            states.extend(remediation.product_ids.iter().map(|id| (id.as_ref(), details.clone())));
+        }
+    }
+    let mut all: BTreeMap<Component, Versions> = BTreeMap::new();
+    for id in &flaw.product_status.fixed {
+        let Some((component, Some(fixed))) = products.component(id) else { continue };
+        let ranges = &mut all.entry(component).or_default().ranges;
+        let range = Range { is_semantic: false, events: vec![Event::Introduced("0".into()), Event::Fixed(fixed)] };
+        if !ranges.contains(&range) {
+            ranges.push(range);
+        }
+    }
+    for id in &flaw.product_status.known_affected {
+        let Some((component, None)) = products.component(id) else { continue };
+        let versions = all.entry(component).or_default();
+        if versions.ranges.is_empty() {
+            versions.ranges.push(Range { is_semantic: false, events: vec![Event::Introduced("0".into())] });
+            versions.facts.status = Some(states.remove(id.as_ref()).unwrap_or_else(|| "affected".into()));
+        }
+    }
+    let rest = [
+        (&flaw.product_status.under_investigation, "under investigation"),
+        (&flaw.product_status.known_not_affected, "not affected"),
+    ];
+    for (ids, status) in rest {
+        for id in ids {
+            let Some((component, None)) = products.component(id) else { continue };
+            all.entry(component).or_insert_with(|| Versions {
+                facts: Facts { status: Some(status.to_owned()), ..Facts::default() },
+                ..Versions::default()
+            });
+        }
+    }
+    let affected = all.into_iter().map(|(component, mut versions)| {
+        versions.facts.module = component.module;
+        Affected { ecosystem: format!("Red Hat:{}", component.release), name: component.name, versions }
+    });
+    affected.collect()
+}
+
+/// The errata that mend a flaw, by the links to them.
+fn errata(remediations: &[Remediation<'_>]) -> Vec<String> {
+    let links = remediations.iter().filter(|fix| fix.category == "vendor_fix").filter_map(|fix| fix.url.as_deref());
+    let names = links.filter_map(|url| url.rsplit_once("/errata/")).map(|(_, name)| name);
+    let mut errata: Vec<String> = names
+        .filter(|name| name.starts_with("RH") && super::super::osv::is_id(name) && !name.contains('/'))
+        .map(str::to_owned)
+        .collect();
+    errata.sort();
+    errata.dedup();
+    errata.truncate(ERRATA);
+    errata
+}
+
+fn rating(score: &Score<'_>) -> Option<Rating> {
+    let of = |kind, vector: &Option<Vector<'_>>| {
+        vector.as_ref().map(|vector| Rating { kind, score: vector.vector.clone().into_owned() })
+    };
+    of(RatingKind::CvssV3, &score.cvss_v3).or_else(|| of(RatingKind::CvssV2, &score.cvss_v2))
+}
+
+/// `2024-08-20T16:26:29+00:00` with the `Z` that all other feeds write, so that times compare as texts.
+fn utc(time: &str) -> String {
+    time.strip_suffix("+00:00").map_or_else(|| time.to_owned(), |time| format!("{time}Z"))
+}
+
+/// A package on a platform.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Component {
+    release: String,
+    name: String,
+    module: Option<String>,
+}
+
+/// The products of a document.
+struct Products<'a> {
+    /// CPE and purl by id.
+    helpers: HashMap<&'a str, &'a Helper<'a>>,
+    /// Component and platform by id.
+    relationships: HashMap<&'a str, (&'a str, &'a str)>,
+}
+
+impl<'a> Products<'a> {
+    fn of(tree: &'a Tree<'a>) -> Self {
+        let mut helpers = HashMap::new();
+        let mut branches: Vec<&Branch<'_>> = tree.branches.iter().collect();
+        while let Some(branch) = branches.pop() {
+            branches.extend(&branch.branches);
+            if let Some(product) = &branch.product
+                && let Some(helper) = &product.product_identification_helper
+            {
+                helpers.insert(product.product_id.as_ref(), helper);
+            }
+        }
+        let relationships = tree.relationships.iter().map(|relationship| {
+            let Relationship { full_product_name, product_reference, relates_to_product_reference } = relationship;
+            let pair = (product_reference.as_ref(), relates_to_product_reference.as_ref());
+            (full_product_name.product_id.as_ref(), pair)
+        });
+        Self { helpers, relationships: relationships.collect() }
+    }
+
+    /// The package of the operating system that an id stands for, with its version where it has one.
+    fn component(&self, id: &str) -> Option<(Component, Option<String>)> {
+        let (component, mut platform) = *self.relationships.get(id)?;
+        let helper = self.helpers.get(component)?;
+        let purl = Purl::parse(helper.purl.as_deref()?)?;
+        let mut module = purl.module;
+        for _ in 0..DEPTH {
+            let Some((between, beyond)) = self.relationships.get(platform) else { break };
+            let of_module = self.helpers.get(between).and_then(|helper| Purl::parse(helper.purl.as_deref()?));
+            module = module.or_else(|| of_module.and_then(|purl| purl.is_module()));
+            platform = beyond;
+        }
+        let cpe = self.helpers.get(platform)?.cpe.as_deref()?;
+        let release = cpe.strip_prefix("cpe:/o:redhat:").or_else(|| cpe.strip_prefix("cpe:/a:redhat:"))?;
+        let is_system = ["enterprise_linux:", "rhel_"].iter().any(|start| release.starts_with(start));
+        // a module as a whole is no package
+        if !is_system
+            || purl.kind != "rpm" && module.is_none()
+            || purl.name.is_empty()
+            || purl.is_whole_module
+            || is_for_debuggers(&purl.name)
+        {
+            return None;
+        }
+        let fixed = purl.version.map(|version| format!("{}:{version}", purl.epoch.as_deref().unwrap_or("0")));
+        Some((Component { release: release.to_owned(), name: purl.name, module }, fixed))
+    }
+}
+
+/// What is needed of a package URL of Red Hat's.
+struct Purl {
+    kind: String,
+    name: String,
+    version: Option<String>,
+    epoch: Option<String>,
+    /// `nodejs:16`, from the namespace of `pkg:rpmmod/redhat/nodejs:16/nodejs` or the qualifier `rpmmod`.
+    module: Option<String>,
+    /// Whether it is a module and no package in one.
+    is_whole_module: bool,
+}
+
+impl Purl {
+    fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("pkg:")?;
+        let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
+        let (rest, version) =
+            rest.split_once('@').map_or((rest, None), |(rest, version)| (rest, Some(decoded(version))));
+        let mut parts = rest.split('/');
+        let (kind, vendor) = (parts.next()?.to_owned(), parts.next()?);
+        let parts: Vec<String> = parts.map(decoded).collect();
+        let qualifier = |key: &str| {
+            let values = qualifiers.split('&').filter_map(|pair| pair.split_once('='));
+            values.into_iter().find(|(name, _)| *name == key).map(|(_, value)| decoded(value))
+        };
+        let (name, module) = match (vendor, parts.as_slice()) {
+            ("redhat", [name]) => (name.clone(), qualifier("rpmmod").and_then(|module| stream(&module))),
+            ("redhat", [module, name]) => (name.clone(), stream(module)),
+            _ => return None,
+        };
+        let is_whole_module = kind == "rpmmod" && parts.len() == 1;
+        let epoch = qualifier("epoch").filter(|epoch| epoch.bytes().all(|byte| byte.is_ascii_digit()));
+        Some(Self { kind, name, version, epoch, module, is_whole_module })
+    }
+
+    /// The stream, of `pkg:rpmmod/redhat/ruby@3.0:8060020220810162001:ad008a3a`.
+    fn is_module(&self) -> Option<String> {
+        if !self.is_whole_module {
+            return self.module.clone();
+        }
+        let stream = self.version.as_deref()?.split(':').next()?;
+        Some(format!("{}:{stream}", self.name))
+    }
+}
+
+/// The first two parts of `nodejs:16:8060020220810162001:ad008a3a`.
+fn stream(module: &str) -> Option<String> {
+    let mut parts = module.split(':');
+    let (name, stream) = (parts.next()?, parts.next()?);
+    (!name.is_empty() && !stream.is_empty()).then(|| format!("{name}:{stream}"))
+}
+
+/// Undoes percent-encoding (RFC 3986); what is no such code stays.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let code = tail.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
+        let byte = code.filter(|code| !code.starts_with('+')).and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advisory::feed::testing::{file, fresh, read_back};
+    use crate::format::testing::deflate;
+
+    const DOCUMENT: &str = include_str!("../../../fixtures/advisories/redhat-csaf/cve-2026-0001.json");
+
+    fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, text) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(text.len() as u64);
+            archive.append_data(&mut header, path, text.as_bytes()).expect("memory can be written");
+        }
+        deflate(Compressed::Zstd, &archive.into_inner().expect("memory can be written"))
+    }
+
+    #[test]
+    fn products_become_packages_by_platform() {
+        let mut sink = fresh("Red Hat");
+        RedHatCsaf.read("Red Hat", &[file("2026/cve-2026-0001.json", DOCUMENT)], &mut sink).expect("reads");
+        assert_eq!(sink.refused, []);
+        let shard = read_back("redhat-csaf/Red Hat", sink);
+        let releases: Vec<&String> = shard.releases().iter().collect();
+        assert_eq!(
+            releases,
+            ["enterprise_linux:8", "enterprise_linux:8::appstream", "enterprise_linux:9", "rhel_eus:9.2::baseos"]
+        );
+        let show = |release: &str, name: &str| -> Vec<String> {
+            let postings = shard.postings(release, name).expect("reads");
+            let shown = postings.iter().map(|posting| {
+                let Versions { ranges, facts, .. } = &posting.versions;
+                let ends = ranges.iter().filter_map(|range| range.events.last()).map(|event| match event {
+                    Event::Fixed(fixed) => format!("<{fixed}"),
+                    _ => "all".to_owned(),
+                });
+                let ends: Vec<String> = ends.collect();
+                let (status, module) = (facts.status.as_deref(), facts.module.as_deref());
+                format!("{} {} {}", ends.join(","), status.unwrap_or("-"), module.unwrap_or("-"))
+            });
+            shown.collect()
+        };
+        let ruby = "<0:3.1.4-142.module+el8.9.0+21471+7d1e4a35 - ruby:3.1";
+        let old = "<1:2.5.9-1.module+el8.1.0 - ruby:2.5";
+        assert_eq!(show("enterprise_linux:8::appstream", "ruby"), [old, ruby]);
+        assert_eq!(show("rhel_eus:9.2::baseos", "openssl"), ["<1:3.0.7-5.el9_2,<1:3.0.7-6.el9_2 - -"]);
+        assert_eq!(show("enterprise_linux:9", "openssl"), ["all will not fix -"]);
+        assert_eq!(show("enterprise_linux:9", "compat-openssl11"), ["all affected -"]);
+        assert_eq!(show("enterprise_linux:9", "nano"), [" not affected -"]);
+        assert_eq!(show("enterprise_linux:9", "vim"), [" under investigation -"]);
+        assert_eq!(show("enterprise_linux:8", "nodejs"), ["all fix deferred nodejs:16"]);
+        let record = shard.record("CVE-2026-0001").expect("reads").expect("is there");
+        assert_eq!((record.label.as_deref(), record.modified.as_str()), (Some("Moderate"), "2026-08-20T16:26:29Z"));
+        assert_eq!(record.ratings[0].score, "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H");
+        assert_eq!(
+            (record.related.as_slice(), record.cwes.as_slice()),
+            (&["RHSA-2026:1111".to_owned()][..], &["CWE-674".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn the_list_leads_to_the_archive_and_a_broken_document_costs_itself() {
+        let latest = file(LATEST, "csaf_vex_2026-08-21.tar.zst\n");
+        assert_eq!(RedHatCsaf.next("Red Hat", &[]).expect("wants").path, LATEST);
+        let wanted = RedHatCsaf.next("Red Hat", std::slice::from_ref(&latest)).expect("wants");
+        assert_eq!(wanted.path, "csaf_vex_2026-08-21.tar.zst");
+        let odd = r#"{"document":{"tracking":{"current_release_date":"2026-08-20"}},"vulnerabilities":[{"cve":"x"}]}"#;
+        let deep = format!(r#"{{"product_tree":{}"#, r#"{"branches":["#.repeat(50_000));
+        let files = [
+            ("2026/a.json", "{"),
+            ("2026/b.json", odd),
+            ("c.txt", ""),
+            ("2026/cve-2026-0001.json", DOCUMENT),
+            ("d.json", &deep),
+        ];
+        let have = [latest, Fetched { path: wanted.path, bytes: archive(&files) }];
+        assert_eq!(RedHatCsaf.next("Red Hat", &have), None);
+        let mut sink = fresh("Red Hat");
+        RedHatCsaf.read("Red Hat", &have, &mut sink).expect("reads");
+        assert_eq!(sink.as_of.as_deref(), Some("2026-08-21"));
+        let refused: Vec<&str> = sink.refused.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(refused, ["2026/a.json", "2026/b.json", "d.json"]);
+        assert_eq!(sink.builder.len(), 1);
+    }
+
+    #[test]
+    fn what_is_cut_or_leads_elsewhere_is_refused() {
+        let whole = archive(&[("2026/cve-2026-0001.json", DOCUMENT)]);
+        let cut = whole.get(..whole.len() / 2).expect("shorter").to_vec();
+        for bytes in [Vec::new(), cut, archive(&[]), archive(&[("a.json", "{}")])] {
+            let file = Fetched { path: "csaf_vex_2026-08-21.tar.zst".into(), bytes };
+            assert!(RedHatCsaf.read("Red Hat", &[file], &mut fresh("Red Hat")).expect_err("is refused").help.is_some());
+        }
+        for name in ["", "../csaf_vex_1.tar.zst", "csaf_vex_../../a.tar.zst", "csaf_vex_1.tar.gz", "https://a.example/"]
+        {
+            assert_eq!(archive_of(name.as_bytes()), None, "{name}");
+            assert_eq!(RedHatCsaf.next("Red Hat", &[file(LATEST, name)]), None);
+            assert!(RedHatCsaf.read("Red Hat", &[file(LATEST, name)], &mut fresh("Red Hat")).is_err());
+        }
+    }
+
+    #[test]
+    fn circles_of_products_end() {
+        let circle = DOCUMENT.replace(
+            "\"relates_to_product_reference\": \"AppStream-8.9.0.Z.MAIN\"",
+            "\"relates_to_product_reference\": \"AppStream-8.9.0.Z.MAIN:ruby:2.5:8010:abc\"",
+        );
+        assert_ne!(circle, DOCUMENT);
+        assert!(parse(circle.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn package_urls_of_modules() {
+        let cases = [
+            ("pkg:rpm/redhat/a%2Bb@1%2E2-3?arch=src&epoch=1", "a+b 1.2-3 1 -"),
+            ("pkg:rpm/redhat/ruby@3.1?rpmmod=ruby:3.1:8090020240311122605:a75119d5", "ruby 3.1 - ruby:3.1"),
+            ("pkg:rpmmod/redhat/nodejs:16/nodejs", "nodejs - - nodejs:16"),
+            ("pkg:rpm/redhat/a%zz%", "a%zz% - - -"),
+        ];
+        for (text, expected) in cases {
+            let Purl { name, version, epoch, module, .. } = Purl::parse(text).expect("reads");
+            let or = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+            assert_eq!(format!("{name} {} {} {}", or(version), or(epoch), or(module)), expected, "{text}");
+        }
+        for text in ["", "pkg:", "pkg:rpm/suse/a", "pkg:rpm/redhat", "pkg:oci/redhat/a/b/c"] {
+            assert!(Purl::parse(text).is_none(), "{text}");
+        }
+    }
+}
