@@ -65,7 +65,14 @@ mod tests {
             assert!((scored.score - expected).abs() < 1e-9, "{vector}: {scored:?}");
             assert_eq!(scored.severity, severity, "{vector}");
         }
-        for broken in ["", "CVSS:3.1/AV:N", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H", "CVSS:3.1/AV:X/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CVSS:9.0/AV:N", "high"] {
+        for broken in [
+            "",
+            "CVSS:3.1/AV:N",
+            "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H",
+            "CVSS:3.1/AV:X/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+            "CVSS:9.0/AV:N",
+            "high",
+        ] {
             assert!(score(broken).is_err(), "{broken}");
         }
         assert!(score(&"CVSS:3.1/".repeat(100)).is_err());

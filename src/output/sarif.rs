@@ -141,8 +141,7 @@ fn rule_object(id: &str, findings: &[&Finding]) -> ReportingDescriptor {
     descriptor.id = id.clone();
     descriptor.short_description = Some(text(&format!("{id}: {summary}")));
     descriptor.full_description = Some(text(&summary));
-    descriptor.default_configuration =
-        Some(ReportingConfiguration::builder().level(json!(level(gravest))).build());
+    descriptor.default_configuration = Some(ReportingConfiguration::builder().level(json!(level(gravest))).build());
     descriptor.properties = Some(PropertyBag::builder().tags(tags).additional_properties(properties).build());
     let links = first.evidence.get("links").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let links: Vec<String> =
@@ -204,12 +203,7 @@ fn help_markdown(rule: &Rule, why: &str, remediation: &str) -> String {
     text
 }
 
-fn result(
-    judged: &Judged,
-    report: &Report,
-    rules: &[&str],
-    occurrences: &mut BTreeMap<String, u32>,
-) -> SarifResult {
+fn result(judged: &Judged, report: &Report, rules: &[&str], occurrences: &mut BTreeMap<String, u32>) -> SarifResult {
     let finding = &judged.finding;
     let id = finding.fingerprint();
     let nth = occurrences.entry(id.clone()).or_insert(0);
@@ -225,8 +219,7 @@ fn result(
         .partial_fingerprints(fingerprints)
         .properties(result_properties(judged, report))
         .build();
-    result.rule_index =
-        rules.binary_search(&rule_id(finding)).ok().and_then(|index| i64::try_from(index).ok());
+    result.rule_index = rules.binary_search(&rule_id(finding)).ok().and_then(|index| i64::try_from(index).ok());
     result
 }
 

@@ -22,8 +22,7 @@ static STALE: Rule = Rule { id: "data/stale", severity: Severity::Low, ..Rule::N
 static MALICIOUS: Rule = Rule { id: "package/malicious", severity: Severity::Critical, ..Rule::NEW };
 static FLAW: Rule = Rule { id: "package/vulnerable", ..Rule::NEW };
 
-static KNOWN: &[&Rule] =
-    &[&DISTRO, &TAG, &NO_DATA, &STALE, &ROOT, &CACHE, &WASTE, &MALICIOUS, &FLAW, &AWS, &GUESS];
+static KNOWN: &[&Rule] = &[&DISTRO, &TAG, &NO_DATA, &STALE, &ROOT, &CACHE, &WASTE, &MALICIOUS, &FLAW, &AWS, &GUESS];
 
 const TODAY: &str = "2026-06-15";
 

@@ -278,7 +278,8 @@ impl<'a> Matching<'a> {
                 known_to_distribution = self.answer(questions, Some(owner))?.known.clone();
                 for id in known_to_distribution.clone() {
                     if let Some(record) = self.catalogue.record(coverage.family, &id)? {
-                        known_to_distribution.extend(record.aliases.into_iter().chain(record.upstream).chain(record.related));
+                        known_to_distribution
+                            .extend(record.aliases.into_iter().chain(record.upstream).chain(record.related));
                     }
                 }
             }

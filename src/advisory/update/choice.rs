@@ -180,7 +180,7 @@ pub(super) fn is_family(name: &str) -> bool {
 }
 
 /// The family that is meant by a name, or by that of a release, where careen knows it itself.
-fn known(text: &str) -> Option<String> {
+pub(super) fn known(text: &str) -> Option<String> {
     let (family, _) = name::split(text.trim());
     let feeds = FEEDS.iter().flat_map(|feed| feed.families().iter().copied());
     let is_meant = |known: &&str| known.eq_ignore_ascii_case(family);

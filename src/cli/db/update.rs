@@ -193,7 +193,10 @@ fn explained(error: &Error, done: &Done, now: Timestamp, verb: &str) -> Error {
         None => "there are no data for it yet".to_owned(),
     };
     let help = match &error.help {
-        Some(help) => format!("{kept}; {help}"),
+        Some(help) => format!("{kept}; {}", help.replace("; the data there were before can still be used", "")),
+        None if error.kind == ErrorKind::Io => {
+            format!("{kept}; make room, or let careen write there, or name another folder with `--db`")
+        }
         None => format!("{kept}; try again later with `careen db update`, or name another source with `--from`"),
     };
     let mut explained = Error::new(error.kind, format!("cannot {verb} {}: {error}", escape(&done.name))).help(help);
