@@ -126,7 +126,7 @@ pub fn named(text: &str) -> Option<Named> {
     let with_version =
         if version.is_empty() { purl.clone().with_version("0").ok()?.to_string() } else { text.to_owned() };
     let fact = read(&with_version)?;
-    let qualifier = |key: &str| purl.qualifiers().get(key).map(|value| value.to_string()).unwrap_or_default();
+    let qualifier = |key: &str| purl.qualifiers().get(key).map(ToString::to_string).unwrap_or_default();
     let upstream = qualifier("upstream");
     let source = (!upstream.is_empty()).then(|| match upstream.rsplit_once('@') {
         Some((name, version)) => (name.to_owned(), version.to_owned()),

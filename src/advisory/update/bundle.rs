@@ -197,7 +197,7 @@ pub(super) fn take_in(
         Ok(())
     });
     // what was whole before the export broke off is kept
-    let why = read.err().map(|error| error.to_string()).unwrap_or_else(|| "the export does not hold it".to_owned());
+    let why = read.err().map_or_else(|| "the export does not hold it".to_owned(), |error| error.to_string());
     for file in missing {
         let Some((name, _)) = wanted.get(&file) else { continue };
         let error = Error::malformed(format!("cannot take {name} in: {why}")).help("make or fetch the export again");

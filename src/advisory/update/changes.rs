@@ -55,7 +55,7 @@ pub(super) fn fetch(job: &Job<'_>) -> Result<Got> {
         validators: Validators { etag: old.entry.listed_etag.clone(), last_modified: None },
     });
     let known = known.unwrap_or_default();
-    let want = Want { path: &path, known: &known, most: LARGEST_LIST, partial: None };
+    let want = Want { path: &path, known: &known, most: LARGEST_LIST, partial: None, is_optional: true };
     let arrived = match job.places.get(&want, job.arriving) {
         Ok((Answer::Unchanged, _)) => return Ok(Got::Unchanged(None)),
         Ok((Answer::Whole(arrived), _)) => Some(arrived),
@@ -148,7 +148,7 @@ fn one_by_one(job: &Job<'_>, zip: &str, ids: &[String]) -> Result<(Vec<Fetched>,
                 while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let path = zip.replace("all.zip", &format!("{}.json", id.replace('+', "%2B")));
                     let most = osv::LARGEST as u64;
-                    let want = Want { path: &path, known: &Known::default(), most, partial: None };
+                    let want = Want { path: &path, known: &Known::default(), most, partial: None, is_optional: false };
                     let got = job.places.get(&want, job.arriving);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     match got {

@@ -153,7 +153,13 @@ fn own_places(id: &str) -> Vec<Place> {
 
 /// The families that a source says it has.
 fn listed(places: &Places<'_>, arriving: &(dyn Fn(u64) + Sync)) -> Result<BTreeSet<String>> {
-    let want = Want { path: "ecosystems.txt", known: &Known::default(), most: LARGEST_LIST, partial: None };
+    let want = Want {
+        path: "ecosystems.txt",
+        known: &Known::default(),
+        most: LARGEST_LIST,
+        partial: None,
+        is_optional: false,
+    };
     let (answer, source) = places.get(&want, arriving)?;
     let Answer::Whole(arrived) = answer else { return Ok(BTreeSet::new()) };
     let text = String::from_utf8_lossy(&arrived.bytes);
@@ -174,7 +180,7 @@ pub(super) fn is_family(name: &str) -> bool {
 }
 
 /// The family that is meant by a name, or by that of a release, where careen knows it itself.
-fn known(text: &str) -> Option<String> {
+pub(super) fn known(text: &str) -> Option<String> {
     let (family, _) = name::split(text.trim());
     let feeds = FEEDS.iter().flat_map(|feed| feed.families().iter().copied());
     let is_meant = |known: &&str| known.eq_ignore_ascii_case(family);

@@ -159,6 +159,11 @@ fn of_folder(path: &Path) -> Result<Kind> {
     let mut files = Vec::new();
     read_folder(path, "", ends, 0, &mut files)?;
     if is_rustsec {
+        // what stands beside them is no advisory, or not about crates
+        files.retain(|file| {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            file.path.starts_with("crates/") && name.starts_with("RUSTSEC-")
+        });
         let feed = feed("rustsec").ok_or_else(|| Error::new(ErrorKind::Usage, "this careen has no feed `rustsec`"))?;
         return Ok(Kind::Feed(feed, files));
     }
@@ -203,7 +208,7 @@ fn take_in(
         Kind::Export(export) => bundle::take_in(writer, &export, &Choice::All, false, watch),
         Kind::Zip(bytes) => {
             let family = match options.family {
-                Some(family) => name::split(family).0.to_owned(),
+                Some(family) => super::choice::known(family).unwrap_or_else(|| name::split(family).0.to_owned()),
                 None => family_of(&bytes)?,
             };
             let osv = feed("osv").ok_or_else(defect)?;

@@ -150,7 +150,7 @@ enum Got {
 /// All that a feed wants for a family.
 #[derive(Debug, Default)]
 struct Files {
-    files: Vec<Fetched>,
+    fetched: Vec<Fetched>,
     source: String,
     validators: Validators,
     /// Records that the source says there are.
@@ -249,8 +249,8 @@ fn defect() -> Error {
 /// Fetches all files that a feed wants. One that wants a single file is not given the same again.
 fn fetch_files(job: &Job<'_>) -> Result<Got> {
     let mut got = Files::default();
-    while let Some(wanted) = job.feed.next(&job.family, &got.files) {
-        let is_first = got.files.is_empty();
+    while let Some(wanted) = job.feed.next(&job.family, &got.fetched) {
+        let is_first = got.fetched.is_empty();
         let known = job.old.as_ref().filter(|_| is_first).map(|old| Known {
             source: old.entry.source.clone(),
             validators: Validators { etag: old.entry.etag.clone(), last_modified: old.entry.last_modified.clone() },
@@ -261,6 +261,7 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
             known: &known,
             most: wanted.most,
             partial: Some(job.partial).filter(|_| is_first),
+            is_optional: wanted.optional,
         };
         let got_one = match job.places.get(&want, job.arriving) {
             Err(error) if wanted.optional && error.kind == ErrorKind::NotFound => {
@@ -279,10 +280,10 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
                     got.validators = Validators::default();
                 }
                 got.downloaded = got.downloaded.saturating_add(arrived.downloaded);
-                got.files.push(Fetched { path: wanted.path, bytes: arrived.bytes });
+                got.fetched.push(Fetched { path: wanted.path, bytes: arrived.bytes });
             }
         }
-        if got.files.len() > MOST_FILES {
+        if got.fetched.len() > MOST_FILES {
             return Err(Error::new(ErrorKind::Network, "the feed names more files than there can be").at(got.source));
         }
     }
@@ -326,7 +327,7 @@ fn put_whole(
     done: &mut Done,
 ) -> Result<End> {
     let mut sink = Sink::new(&task.family);
-    let read = catch_unwind(AssertUnwindSafe(|| task.feed.read(&task.family, &files.files, &mut sink)));
+    let read = catch_unwind(AssertUnwindSafe(|| task.feed.read(&task.family, &files.fetched, &mut sink)));
     read.unwrap_or_else(|_| Err(defect())).map_err(|error| error.at(files.source.clone()))?;
     let taken = sink.builder.len().saturating_add(sink.refused_count);
     if let Some(listed) = files.listed

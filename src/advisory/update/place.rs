@@ -125,30 +125,32 @@ pub(super) struct Want<'a> {
     pub(super) known: &'a Known,
     pub(super) most: u64,
     pub(super) partial: Option<&'a Path>,
+    /// Whether it may be missing: then that one place lacks it counts, whatever became of the others.
+    pub(super) is_optional: bool,
 }
 
 /// Places that have the same, in the order in which they are tried. Once one answers, the run stays with it.
 #[derive(Debug)]
 pub(super) struct Places<'a> {
-    places: Vec<Place>,
+    list: Vec<Place>,
     current: Arc<AtomicUsize>,
     net: &'a Net,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(places: Vec<Place>, net: &'a Net) -> Self {
-        Self { places, current: Arc::default(), net }
+    pub(super) fn new(list: Vec<Place>, net: &'a Net) -> Self {
+        Self { list, current: Arc::default(), net }
     }
 
     /// The same servers and folders, one folder deeper; the run stays with the same one of them.
     pub(super) fn within(&self, folder: &str) -> Self {
-        let places = self.places.iter().map(|place| match place {
+        let list = self.list.iter().map(|place| match place {
             place if folder.is_empty() => place.clone(),
             Place::Web(base) => Place::Web(format!("{base}/{folder}")),
             Place::Folder(path) => Place::Folder(path.join(folder)),
             Place::File(_) | Place::Artifact(_) => place.clone(),
         });
-        Self { places: places.collect(), current: Arc::clone(&self.current), net: self.net }
+        Self { list: list.collect(), current: Arc::clone(&self.current), net: self.net }
     }
 
     /// Fetches a file, with its name for the manifest.
@@ -156,7 +158,7 @@ impl<'a> Places<'a> {
         let start = self.current.load(Ordering::Relaxed);
         let mut first: Option<Error> = None;
         let mut failed = 0_usize;
-        for (index, place) in self.places.iter().enumerate().skip(start) {
+        for (index, place) in self.list.iter().enumerate().skip(start) {
             let source = place.name_of(want.path);
             let nothing = Validators::default();
             let known = if source == want.known.source { &want.known.validators } else { &nothing };
@@ -169,7 +171,12 @@ impl<'a> Places<'a> {
                 Err(error) => {
                     failed = failed.saturating_add(1);
                     // that a mirror lacks a file says less than that the next one cannot be reached
-                    if first.as_ref().is_none_or(|first| first.kind == ErrorKind::NotFound) {
+                    let is_missing = |error: &Error| error.kind == ErrorKind::NotFound;
+                    // it answers, which those before did not
+                    if is_missing(&error) && first.as_ref().is_some_and(|first| !is_missing(first)) {
+                        self.current.fetch_max(index, Ordering::Relaxed);
+                    }
+                    if first.as_ref().is_none_or(|first| is_missing(first) != want.is_optional) {
                         first = Some(error);
                     }
                 }
@@ -240,15 +247,12 @@ fn decode(path: &str) -> String {
     let mut rest = path.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let pair = after.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
-        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            bytes.push(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -295,7 +299,7 @@ mod tests {
         let places = [&empty, &full].map(|folder| Place::Folder(folder.path().into()));
         let places = Places::new(places.into(), &net);
         let get = |known: &Known, most| {
-            places.get(&Want { path: "Azure%20Linux/all.zip", known, most, partial: None }, &|_| {})
+            places.get(&Want { path: "Azure%20Linux/all.zip", known, most, partial: None, is_optional: false }, &|_| {})
         };
         let (answer, source) = get(&Known::default(), 7).expect("reads");
         let Answer::Whole(arrived) = answer else { panic!("{answer:?}") };

@@ -23,7 +23,7 @@ use super::update::{Teller, summarise};
 pub(in crate::cli) struct ImportArguments {
     #[command(flatten)]
     place: DatabaseArgument,
-    /// Exports of careen's, archives or records of osv.dev, the RustSec database, the lists of KEV and EPSS
+    /// Exports of careen's, archives or records of osv.dev, the `RustSec` database, the lists of KEV and EPSS
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// The ecosystem of archives, where their records are of several
@@ -65,7 +65,7 @@ pub(in crate::cli) fn import(arguments: &ImportArguments) -> Exit {
     let done = arguments.place.folder().and_then(|folder| {
         let family = arguments.ecosystem.as_deref();
         let options = ImportOptions { folder: &folder, paths: &arguments.paths, family, now };
-        update::import(&options, &Teller { meter: &meter, now })
+        update::import(&options, &Teller { meter: &meter, now, verb: "import" })
     });
     meter.finish();
     match done {
@@ -85,7 +85,7 @@ pub(in crate::cli) fn export(arguments: &ExportArguments) -> Result<()> {
         let (wanted, _) = name::split(wanted);
         let is_there =
             |name: &String| name.split_once('/').is_some_and(|(_, family)| family.eq_ignore_ascii_case(wanted));
-        if !database.manifest().shards.keys().any(|name| is_there(name)) {
+        if !database.manifest().shards.keys().any(is_there) {
             let families: Vec<&str> =
                 database.manifest().shards.keys().filter_map(|name| Some(name.split_once('/')?.1)).collect();
             let help = match crate::nearest::nearest(wanted, families.iter().copied()) {

@@ -202,9 +202,9 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
         }
         let coverage = distro::coverage(&distro, &BTreeSet::new(), &known);
         for release in coverage.iter().flat_map(|coverage| coverage.releases.iter().chain(&coverage.paid)) {
-            let mut names = vec![(package.clone(), version.clone())];
-            names.extend((named.name != package).then(|| (named.name.clone(), named.version.clone())));
-            questions.extend(names.into_iter().map(|(name, version)| Question {
+            let mut pairs = vec![(package.clone(), version.clone())];
+            pairs.extend((named.name != package).then(|| (named.name.clone(), named.version.clone())));
+            questions.extend(pairs.into_iter().map(|(name, version)| Question {
                 ecosystem: ecosystem(family, release),
                 name,
                 version,
@@ -254,7 +254,7 @@ fn json_of(place: &str, advisory: &Advisory) -> String {
 }
 
 fn text_of(place: &str, advisory: &Advisory) -> String {
-    let mut text = format!("{}", escape(&advisory.id));
+    let mut text = escape(&advisory.id);
     if !advisory.summary.is_empty() {
         text += &format!("  {}", escape(&advisory.summary));
     }

@@ -171,10 +171,9 @@ fn mend(name: &str) -> String {
     match name.split_once('/') {
         Some((LOCAL, _)) => "import the records again with `careen db import`".to_owned(),
         Some(("osv", family)) => format!("`careen db update --force --ecosystem '{}'`", escape(family)),
-        Some(("kev" | "epss", _)) => "`careen db update --force`".to_owned(),
-        Some((feed, family)) => {
+        Some((feed, family)) if !matches!(feed, "kev" | "epss") => {
             format!("`careen db update --force --feed {} --ecosystem '{}'`", escape(feed), escape(family))
         }
-        None => "`careen db update --force`".to_owned(),
+        _ => "`careen db update --force`".to_owned(),
     }
 }

@@ -23,10 +23,11 @@ use super::super::term::{self, Meter, Watcher};
 use super::{ago, count};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct UpdateArguments {
     #[command(flatten)]
     place: DatabaseArgument,
-    /// Of this ecosystem, such as Debian, Alpine, PyPI or npm; repeatable
+    /// Of this ecosystem, such as Debian, Alpine or npm; repeatable
     #[arg(short, long, value_name = "NAME", value_delimiter = ',', conflicts_with = "all")]
     ecosystem: Vec<String>,
     /// Of every ecosystem that images hold packages of
@@ -69,7 +70,7 @@ pub(in crate::cli) struct UpdateArguments {
 pub(in crate::cli) fn run(arguments: &UpdateArguments) -> Exit {
     let now = term::now();
     let meter = Meter::new(arguments.quiet);
-    let teller = Teller { meter: &meter, now };
+    let teller = Teller { meter: &meter, now, verb: "bring" };
     let done = bring(arguments, now, &teller);
     meter.finish();
     match done {
@@ -136,6 +137,8 @@ fn of_image(image: &str) -> Result<BTreeSet<String>> {
 pub(super) struct Teller<'a> {
     pub(super) meter: &'a Meter,
     pub(super) now: Timestamp,
+    /// What is done: `bring`, `import`.
+    pub(super) verb: &'static str,
 }
 
 impl Watch for Teller<'_> {
@@ -168,7 +171,7 @@ impl Watch for Teller<'_> {
                 count(records(), "record")
             )),
             End::Unchanged => self.meter.line(&format!("{name}: nothing new{downloaded}")),
-            End::Failed(error) => self.meter.error(&explained(error, done, self.now)),
+            End::Failed(error) => self.meter.error(&explained(error, done, self.now, self.verb)),
         }
         for (record, why) in done.refused.iter().take(NAMED) {
             self.meter.line(&format!("  refused: {record}: {}", escape(why)));
@@ -180,19 +183,23 @@ impl Watch for Teller<'_> {
 }
 
 /// The error with what it means for the data, and how to go on.
-fn explained(error: &Error, done: &Done, now: Timestamp) -> Error {
+fn explained(error: &Error, done: &Done, now: Timestamp, verb: &str) -> Error {
     let kept = match &done.entry {
         Some(entry) => {
             let age = entry.fetched.map(|at| format!(" fetched {}", ago(at, now))).unwrap_or_default();
             format!("the data{age} stay in use")
         }
+        None if verb == "import" => "what was there before stays in use".to_owned(),
         None => "there are no data for it yet".to_owned(),
     };
     let help = match &error.help {
-        Some(help) => format!("{kept}; {help}"),
+        Some(help) => format!("{kept}; {}", help.replace("; the data there were before can still be used", "")),
+        None if error.kind == ErrorKind::Io => {
+            format!("{kept}; make room, or let careen write there, or name another folder with `--db`")
+        }
         None => format!("{kept}; try again later with `careen db update`, or name another source with `--from`"),
     };
-    let mut explained = Error::new(error.kind, format!("cannot bring {}: {error}", done.name)).help(help);
+    let mut explained = Error::new(error.kind, format!("cannot {verb} {}: {error}", escape(&done.name))).help(help);
     explained.place.clone_from(&error.place);
     explained
 }

@@ -103,10 +103,15 @@ impl Server {
 fn serve(stream: TcpStream, log: &Mutex<Vec<Seen>>, handler: &dyn Fn(&Seen) -> Reply) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut writer = stream;
+    // a client that tries TLS first
+    if reader.fill_buf().is_ok_and(|bytes| bytes.first().is_none_or(|byte| *byte == 0x16)) {
+        let _ = writer.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n");
+        return;
+    }
     let mut seen = Seen::default();
     let mut line = String::new();
     let _ = reader.read_line(&mut line);
-    seen.path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    line.split(' ').nth(1).unwrap_or_default().clone_into(&mut seen.path);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).is_err() || line.trim().is_empty() {
