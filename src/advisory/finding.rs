@@ -195,7 +195,7 @@ fn source_purl(purl: &str, name: &str, version: &str) -> Option<String> {
 /// What a report says of the data and of what was not judged by them.
 pub fn data(inventory: &Inventory, flaws: &Flaws, catalogue: &Catalogue, today: Date) -> Value {
     let mut sources = Vec::new();
-    for origin in catalogue.origins(&flaws.families) {
+    for origin in catalogue.origins(&flaws.families).into_iter().filter(|_| flaws.judged > 0) {
         let Origin { feed, family, source, newest, confirmed, records } = &origin;
         let about = about::family(feed, family);
         sources.push(json!({

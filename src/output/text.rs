@@ -15,6 +15,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::columns::{cut_end, cut_middle, split, wrap};
 use super::page::{Page, colour_of};
 use super::{Format, Style, clean, count, package_table, upgrades};
+use crate::advisory::finding::NO_ADVISORIES;
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::State;
 use crate::limitation::Limitation;
@@ -488,7 +489,11 @@ fn verdict(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
 fn next_command(report: &Report) -> String {
     let open =
         |action: Action| report.findings.iter().find(move |judged| judged.waiver.is_none() && judged.action == action);
+    let is_unjudged = |judged: &&Judged| judged.finding.rule == &NO_ADVISORIES;
     match open(Action::Fail).or_else(|| open(Action::Warn)) {
+        Some(judged) if report.verdict.outcome == Outcome::Incomplete && is_unjudged(&judged) => {
+            format!("careen db update --for {}", quote(&report.target.reference))
+        }
         Some(judged) if report.verdict.outcome != Outcome::Incomplete => {
             format!("careen explain {}", judged.finding.rule.id)
         }

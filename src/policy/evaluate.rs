@@ -116,8 +116,8 @@ impl PolicySet {
 
     /// Such as: 2 findings break `careen:2026`: 1 `base/eol-distro`, 1 secret.
     fn broken(&self, judged: &[Judged], gaps: usize) -> String {
-        let failing: Vec<&Judged> =
-            judged.iter().filter(|one| one.waiver.is_none() && one.action == Action::Fail).collect();
+        let failing = judged.iter().filter(|one| one.waiver.is_none() && one.action == Action::Fail);
+        let (unjudged, failing): (Vec<&Judged>, Vec<&Judged>) = failing.partition(|one| one.finding.rule.is_gap);
         let names = self.names();
         let deciding: Vec<Option<&String>> = failing.iter().map(|one| policy_of(&one.decided_by, &names)).collect();
         let breaking: Vec<String> = names.iter().filter(|name| deciding.contains(&Some(*name))).cloned().collect();
@@ -142,7 +142,12 @@ impl PolicySet {
             parts.push(format!("{beyond} more"));
         }
         let (noun, verb) = if failing.len() == 1 { ("finding", "breaks") } else { ("findings", "break") };
-        let unread = if gaps > 0 { format!("; {} not read", parts_of_image(gaps)) } else { String::new() };
+        let mut unread = if gaps > 0 { format!("; {} not read", parts_of_image(gaps)) } else { String::new() };
+        match unjudged.as_slice() {
+            [] => {}
+            [one] => unread += &format!("; {}", one.finding.message),
+            several => unread += &format!("; {} findings tell what was not judged", several.len()),
+        }
         format!("{} {noun} {verb} {}: {}{unread}", failing.len(), quote(&breaking), parts.join(", "))
     }
 }

@@ -7,7 +7,8 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::advisory::catalogue::{Catalogue, Question};
-use crate::advisory::{cvss, name};
+use crate::advisory::cvss::score;
+use crate::advisory::name;
 use crate::error::{Error, Result};
 use crate::version::Scheme;
 
@@ -96,7 +97,7 @@ pub(in crate::cli) fn compare(arguments: &CompareArguments) -> Result<()> {
 /// Answers `{"vector"}` with its base score.
 pub(in crate::cli) fn cvss(_: &CvssArguments) -> Result<()> {
     each_line(|line| {
-        let scored = cvss::score(&text(line, "vector")?)?;
+        let scored = score(&text(line, "vector")?)?;
         let severity = scored.severity.map_or("none", |severity| severity.as_str());
         Ok(vec![("base_score", json!(scored.score)), ("severity", json!(severity))])
     })

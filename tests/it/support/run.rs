@@ -204,7 +204,7 @@ pub(crate) fn careen<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
 
 /// Runs `careen scan` on standard input.
 pub(crate) fn careen_reading(input: &[u8], arguments: &[&str]) -> Run {
-    run(command(&[&["scan", "--today", TODAY], arguments].concat()), input)
+    run(command(&[&["scan", "--today", TODAY, "--no-advisories"], arguments].concat()), input)
 }
 
 /// The command, not yet run.
