@@ -36,6 +36,15 @@ pub struct Report {
     pub source_date: Option<Timestamp>,
 }
 
+impl Report {
+    /// Whether something was not read, or could not be judged and the policy minds that.
+    pub fn has_gaps(&self) -> bool {
+        let is_unjudged =
+            |judged: &Judged| judged.finding.rule.is_gap && judged.action == Action::Fail && judged.waiver.is_none();
+        self.limitations.iter().any(|limitation| limitation.is_gap) || self.findings.iter().any(is_unjudged)
+    }
+}
+
 /// Keeps of each rule at most `most` findings that the policy treats alike, the first in order, and
 /// tells how many were left out. They were judged: the verdict counts them. Of flaws of packages it keeps fifty
 /// times as many, since each is another flaw that somebody must look at.

@@ -207,8 +207,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 no_fail: arguments.no_fail,
                 allow_partial: arguments.allow_partial,
             };
-            let has_gaps = |report: &Report| report.limitations.iter().any(|limitation| limitation.is_gap);
-            Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, has_gaps(report))), rules)
+            Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, report.has_gaps())), rules)
         }
         Err(error) => Exit::of(&error),
     }

@@ -454,6 +454,10 @@ struct WireWaiver<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<&'a str>,
     place: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    justification: Option<&'a str>,
 }
 
 impl<'a> WireWaiver<'a> {
@@ -464,6 +468,8 @@ impl<'a> WireWaiver<'a> {
             owner: waiver.owner.as_deref(),
             ticket: waiver.ticket.as_deref(),
             place: &waiver.place,
+            status: waiver.status.as_deref(),
+            justification: waiver.justification.as_deref(),
         }
     }
 }

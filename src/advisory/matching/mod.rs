@@ -354,6 +354,7 @@ impl<'a> Matching<'a> {
         }
         let mut answered = Answered::default();
         let mut matches = Vec::new();
+        let mut clear = BTreeSet::new();
         let mut states = Vec::new();
         let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for question in &questions {
@@ -361,6 +362,7 @@ impl<'a> Matching<'a> {
             answered.is_covered = true;
             answered.known.extend(answer.matches.iter().map(|found| found.posting.id.clone()));
             answered.known.extend(answer.clear.iter().cloned());
+            clear.extend(answer.clear);
             for (id, unparsable) in answer.unknown {
                 unknown.entry(unparsable.to_string()).or_default().insert(id);
             }
@@ -370,7 +372,7 @@ impl<'a> Matching<'a> {
         answered.is_covered |= questions.iter().any(|question| question.ecosystem.starts_with("Root:"));
         matches.retain(|(question, found)| self.applies(question, found, module.as_deref(), package));
         settle_paid(&questions, &mut matches, &answered.known);
-        self.describe(matches, &states, &mut answered)?;
+        self.describe(matches, &states, &clear, &mut answered)?;
         let mut unknown = unknown.into_iter();
         answered.unknown = unknown.next().map(|(reason, mut records)| {
             records.extend(unknown.flat_map(|(_, records)| records));
@@ -417,7 +419,13 @@ impl<'a> Matching<'a> {
     }
 
     /// Makes one description of each flaw.
-    fn describe(&self, matches: Vec<(Question, Match)>, states: &[Posting], answered: &mut Answered) -> Result<()> {
+    fn describe(
+        &self,
+        matches: Vec<(Question, Match)>,
+        states: &[Posting],
+        clear: &BTreeSet<String>,
+        answered: &mut Answered,
+    ) -> Result<()> {
         let mut records = Vec::with_capacity(matches.len());
         for (question, found) in &matches {
             let (family, _) = name::split(&question.ecosystem);
@@ -433,11 +441,7 @@ impl<'a> Matching<'a> {
             let Some((asked, _)) = of_group.first() else { continue };
             // a reviewed record of the same flaw that clears the version goes before one nobody has looked at
             let is_unreviewed = own.iter().all(|record| record.review.as_deref() == Some("UNREVIEWED"));
-            if is_unreviewed
-                && group.ids.iter().any(|id| {
-                    answered.known.contains(id) && !own.iter().any(|record| record.id == *id) && id.starts_with("GHSA-")
-                })
-            {
+            if is_unreviewed && group.ids.iter().any(|id| id.starts_with("GHSA-") && clear.contains(id)) {
                 continue;
             }
             let state = states.iter().find(|posting| {

@@ -349,7 +349,8 @@ fn limits_of_platforms_hold_and_kinds_are_told_apart() {
 fn a_record_that_nobody_reviewed_gives_way_to_one_that_clears_the_version() {
     let unreviewed =
         json!({ "aliases": ["GHSA-a", "CVE-2026-1"], "database_specific": { "review_status": "UNREVIEWED" } });
-    let alone = json!({ "aliases": ["CVE-2026-2"], "database_specific": { "review_status": "UNREVIEWED" } });
+    let alone =
+        json!({ "aliases": ["CVE-2026-2", "GHSA-unknown"], "database_specific": { "review_status": "UNREVIEWED" } });
     let data = Data::new(&[
         with(record("GO-2026-1", open("Go", "example.com/tool")), unreviewed),
         with(record("GHSA-a", fixed("Go", "example.com/tool", "1.2.0")), json!({ "aliases": ["CVE-2026-1"] })),
