@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::advisory;
 use crate::advisory::catalogue::Catalogue;
+use crate::advisory::vex::{self, Document, Judge};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
 use crate::error::Result;
@@ -44,6 +45,10 @@ pub struct Advisories<'a> {
     pub catalogue: &'a Catalogue,
     /// From how many days on they are old.
     pub stale_days: i64,
+    /// What is said of flaws in images.
+    pub vex: &'a [Document],
+    /// Whether what is attached to the image counts, too: whoever may push it may attach that.
+    pub wants_attached: bool,
 }
 
 /// Told which stage a scan has reached, besides the bytes of the pass.
@@ -65,7 +70,19 @@ impl Watch for () {
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = take_inventories(source, request, options)?;
     options.progress.stage("judge");
-    inventories.into_iter().map(|inventory| judge(inventory, options, request.limits)).collect()
+    let judge = |mut inventory: Inventory| {
+        let mut vex = options.advisories.map(|advisories| advisories.vex.to_vec()).unwrap_or_default();
+        let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
+        if let Some(digest) = inventory.target.digest.clone().filter(|_| wants_attached) {
+            let attached = source.attached(request, &digest)?;
+            inventory.target.indexes.extend(attached.subjects.iter().cloned());
+            let attached = vex::of_attached(&attached);
+            vex.extend(attached.documents);
+            inventory.limitations.extend(attached.limitations);
+        }
+        judge(inventory, &Judge::new(vex), options, request.limits)
+    };
+    inventories.into_iter().map(judge).collect()
 }
 
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
@@ -389,7 +406,7 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
         .collect()
 }
 
-fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Result<Report> {
+fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &Limits) -> Result<Report> {
     let is_bill = inventory.target.source == sbom::ID;
     if is_bill {
         inventory.limitations.push(only_packages(&inventory));
@@ -401,9 +418,9 @@ fn judge(mut inventory: Inventory, options: &Options<'_>, limits: &Limits) -> Re
     }
     let mut data = None;
     if let Some(advisories) = &options.advisories {
-        let Advisories { catalogue, stale_days } = *advisories;
+        let Advisories { catalogue, stale_days, .. } = *advisories;
         let flaws = advisory::matching::flaws(&inventory, catalogue)?;
-        findings.extend(advisory::finding::findings(&inventory, &flaws, catalogue, options.today, stale_days));
+        findings.extend(advisory::finding::findings(&inventory, &flaws, catalogue, vex, options.today, stale_days));
         data = Some(advisory::finding::data(&inventory, &flaws, catalogue, options.today));
     }
     findings.iter_mut().for_each(secret::mask_finding);

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::escape::escape;
 use crate::finding::{Finding, Location};
+use crate::image::Target;
 use crate::inventory::{Inventory, Package};
 use crate::rule::{Rule, Severity};
 use crate::time::Date;
@@ -13,6 +14,7 @@ use super::feed::about;
 use super::matching::{About, Flaw, Flaws, Kind};
 use super::range::Hit;
 use super::record::{Event, Range};
+use super::vex::{self, Image, Judge};
 
 /// Data are missing.
 pub static NO_ADVISORIES: Rule = Rule {
@@ -118,14 +120,25 @@ pub static RULES: &[&Rule] = &[&NO_ADVISORIES, &STALE, &MALICIOUS, &NOTICE, &UNM
 pub const STALE_DAYS: i64 = 7;
 
 /// What an image's flaws are told as, in the order of the inventory; then what is missing.
+///
+/// What VEX documents say of a flaw goes into its evidence, and takes it out of the verdict where they say that the
+/// image does not have it.
 pub fn findings(
     inventory: &Inventory,
     flaws: &Flaws,
     catalogue: &Catalogue,
+    vex: &Judge,
     today: Date,
     stale_days: i64,
 ) -> Vec<Finding> {
-    let of_flaw = |flaw: &Flaw| Some(of_flaw(flaw, inventory.packages.get(flaw.package as usize)?));
+    let image = image_of(&inventory.target);
+    let of_flaw = |flaw: &Flaw| {
+        let mut finding = of_flaw(flaw, inventory.packages.get(flaw.package as usize)?);
+        if !vex.is_empty() {
+            judge(&mut finding, flaw, inventory, vex, &image);
+        }
+        Some(finding)
+    };
     let mut findings: Vec<Finding> = flaws.flaws.iter().filter_map(of_flaw).collect();
     findings.extend(flaws.missing.iter().map(|(what, packages)| {
         let (noun, verb) = if *packages == 1 { ("package", "was") } else { ("packages", "were") };
@@ -140,6 +153,43 @@ pub fn findings(
         findings.push(finding.evidence("days", age).evidence("most", stale_days));
     }
     findings
+}
+
+/// The image by the names that VEX documents may have for it.
+fn image_of(target: &Target) -> Image {
+    let digests = target.indexes.iter().chain(&target.digest).chain(&target.config_digest).cloned();
+    let reference = (target.source == "registry").then_some(target.reference.as_str());
+    let names = reference.into_iter().chain(target.tags.iter().map(String::as_str));
+    Image::new(digests, names, target.platform.as_ref().map(|platform| platform.architecture.as_str()))
+}
+
+/// Adds what VEX documents say of a flaw.
+fn judge(finding: &mut Finding, flaw: &Flaw, inventory: &Inventory, judge: &Judge, image: &Image) {
+    let Some(package) = inventory.packages.get(flaw.package as usize) else { return };
+    let mut ids: Vec<String> = flaw.about.group.ids.iter().cloned().collect();
+    ids.extend(flaw.about.group.fixed_by.iter().cloned());
+    let source = package.source.as_ref().and_then(|(name, version)| source_purl(&package.purl, name, version));
+    // a library of a program, or of a package of the system
+    let is_user = |other: &&Package| {
+        other.dependencies.contains(&flaw.package)
+            && other.locations.first().map(|place| &place.path) == package.locations.first().map(|place| &place.path)
+    };
+    let owner = package.owner.and_then(|owner| inventory.packages.get(owner as usize));
+    let users = inventory.packages.iter().filter(is_user).chain(owner);
+    let within: Vec<&str> = users.map(|user| user.purl.as_str()).collect();
+    let hit = vex::Hit { ids: &ids, purl: &package.purl, source_purl: source.as_deref(), within: &within, image };
+    if let Some(judgement) = judge.of(&hit) {
+        finding.evidence.insert("vex", judgement.evidence());
+        finding.accepted = judgement.acceptance();
+    }
+}
+
+/// The purl of the source package: `pkg:deb/debian/openssl@3.0.11-1?arch=source`.
+fn source_purl(purl: &str, name: &str, version: &str) -> Option<String> {
+    let path = purl.split(['@', '?']).next()?;
+    let (folder, _) = path.rsplit_once('/')?;
+    let plain = |text: &str| text.replace('%', "%25").replace('@', "%40").replace('?', "%3F").replace('#', "%23");
+    Some(format!("{folder}/{}@{}?arch=source", plain(name), plain(version)))
 }
 
 /// What a report says of the data and of what was not judged by them.
@@ -245,6 +295,10 @@ fn evidence(flaw: &Flaw, package: &Package) -> Vec<(&'static str, Value)> {
     ];
     if let Some(fixed) = &about.fixed {
         evidence.push(("fixed", json!(fixed)));
+    }
+    if package.locations.is_empty() {
+        // its place would name it, had it one
+        evidence.push(("purl", json!(package.purl)));
     }
     let words = [("terms", &about.terms), ("status", &about.status)];
     evidence.extend(words.into_iter().filter_map(|(key, word)| Some((key, json!(word.as_ref()?)))));

@@ -19,3 +19,4 @@ pub mod risk;
 pub mod severity;
 pub mod store;
 pub mod update;
+pub mod vex;

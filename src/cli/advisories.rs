@@ -6,7 +6,11 @@ use clap::Args;
 
 use crate::advisory::catalogue::Catalogue;
 use crate::advisory::finding::STALE_DAYS;
+use crate::advisory::vex;
 use crate::error::{Error, ErrorKind, Result};
+
+/// The word for VEX documents that are attached to the image.
+const ATTACHED: &str = "attached";
 
 /// Which advisories packages are judged by.
 #[derive(Debug, Default, Args)]
@@ -19,6 +23,9 @@ pub(super) struct AdvisoryArguments {
     /// Do not compare packages with advisories
     #[arg(long)]
     no_advisories: bool,
+    /// VEX document, or folder of some; `attached` for those attached to the image; repeatable
+    #[arg(long, value_name = "FILE | DIR | attached")]
+    vex: Vec<String>,
 }
 
 /// Where advisory data are.
@@ -37,6 +44,17 @@ impl AdvisoryArguments {
     /// The data, unless packages shall not be judged.
     pub(super) fn catalogue(&self) -> Result<Option<Catalogue>> {
         if self.no_advisories { Ok(None) } else { self.place.catalogue().map(Some) }
+    }
+
+    /// The VEX documents that were named, with what of them was not understood.
+    pub(super) fn vex(&self) -> Result<vex::Loaded> {
+        let paths: Vec<PathBuf> = self.vex.iter().filter(|path| *path != ATTACHED).map(PathBuf::from).collect();
+        vex::load(&paths)
+    }
+
+    /// Whether those count that are attached to the image.
+    pub(super) fn wants_attached(&self) -> bool {
+        self.vex.iter().any(|path| path == ATTACHED)
     }
 
     /// From how many days on data are old.

@@ -157,8 +157,21 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
         .and_then(|policy| {
             let advisories = arguments.advisories.catalogue()?;
             let stale_days = arguments.advisories.stale_days();
-            let advisories = advisories.as_ref().map(|catalogue| Advisories { catalogue, stale_days });
-            reports(image, &watcher, &scan, Some(Judging { policy, today: arguments.today, advisories }))
+            let vex = arguments.advisories.vex()?;
+            let wants_attached = arguments.advisories.wants_attached();
+            let advisories = advisories.as_ref().map(|catalogue| Advisories {
+                catalogue,
+                stale_days,
+                vex: &vex.documents,
+                wants_attached,
+            });
+            let mut reports =
+                reports(image, &watcher, &scan, Some(Judging { policy, today: arguments.today, advisories }))?;
+            for report in &mut reports {
+                report.limitations.extend(vex.limitations.iter().cloned());
+                report.limitations.sort();
+            }
+            Ok(reports)
         })
         .map_err(without_secrets);
     watcher.finish();

@@ -1,5 +1,6 @@
 //! Formats of single files, read without knowing whose they are.
 
+pub mod base64;
 pub mod berkeley_db;
 pub mod bytes;
 pub mod decompress;

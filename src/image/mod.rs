@@ -46,6 +46,8 @@ pub struct Target {
     pub platform: Option<Platform>,
     /// Digest of the manifest, where there is one.
     pub digest: Option<Digest>,
+    /// Digests of the indexes that led to the manifest, the outermost first: what is said of them is said of it too.
+    pub indexes: Vec<Digest>,
     /// Digest of the configuration: Docker's image ID.
     pub config_digest: Option<Digest>,
     /// Names the archive or index gives the image, such as `shop/api:1.4`.

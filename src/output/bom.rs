@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::digest::{Algorithm, Hasher};
+use crate::digest::{Algorithm, Digest, Hasher};
 use crate::escape::escape;
 use crate::format::sbom::word;
 use crate::inventory::{Licence, Origin, Package, Proof, State};
@@ -215,12 +215,17 @@ fn references(packages: &[Package], prefix: &str) -> Vec<String> {
 
 /// The purl, surely without blanks and control characters, which no purl has.
 pub(super) fn purl(package: &Package) -> String {
+    clean_purl(&package.purl)
+}
+
+/// The same of a purl alone.
+pub(super) fn clean_purl(purl: &str) -> String {
     let is_odd = |c: char| c.is_whitespace() || c.is_control();
-    if !package.purl.contains(is_odd) {
-        return package.purl.clone();
+    if !purl.contains(is_odd) {
+        return purl.to_owned();
     }
-    let mut clean = String::with_capacity(package.purl.len());
-    for c in package.purl.chars() {
+    let mut clean = String::with_capacity(purl.len());
+    for c in purl.chars() {
         if is_odd(c) {
             let mut bytes = [0; 4];
             clean.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")));
@@ -269,7 +274,11 @@ pub(super) fn identity(kind: &str, reports: &[Report]) -> String {
     for report in reports {
         identify(report, &mut add);
     }
-    let digest = hasher.finish();
+    uuid(&hasher.finish())
+}
+
+/// A UUID (RFC 9562, version 8) made of a digest.
+pub(super) fn uuid(digest: &Digest) -> String {
     let digits = digest.hex().chars().take(32).enumerate();
     let uuid = digits.flat_map(|(at, digit)| {
         let dash = matches!(at, 8 | 12 | 16 | 20).then_some('-');

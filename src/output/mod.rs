@@ -4,6 +4,7 @@ mod bom;
 mod columns;
 mod cyclonedx;
 mod json;
+mod openvex;
 mod package_table;
 mod page;
 mod sarif;
@@ -57,6 +58,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &cyclonedx::V1_6,
     &cyclonedx::V1_7,
     &json::Json,
+    &openvex::OpenVex,
     &sarif::SarifLog,
     &spdx2::Spdx,
     &spdx3::Spdx3,

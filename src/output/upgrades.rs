@@ -74,7 +74,7 @@ pub(super) fn advisories(report: &Report, style: &Style, page: &mut Page<'_>) ->
     let sources = data.get("sources").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let source = |source: &Value| {
         let age = match source.get("age_days").and_then(Value::as_i64) {
-            Some(0) => ", of today".to_owned(),
+            Some(..=0) => ", of today".to_owned(),
             Some(1) => ", 1 day old".to_owned(),
             Some(days) => format!(", {days} days old"),
             None => String::new(),

@@ -8,12 +8,12 @@ use serde_json::Value;
 use crate::rule::{Confidence, Severity};
 use crate::time::Timestamp;
 
-use super::base64;
 use super::entropy;
 use super::key;
 use super::kind::Kind;
 use super::mask;
 use super::placeholder;
+use crate::format::base64;
 
 /// A match to be judged.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use crate::rule::Severity;
 
-use super::base64;
 use super::check::{Look, Opinion};
 use super::der::{self, Key};
+use crate::format::base64;
 
 /// Most bytes from the first line of a key to its last. RSA of 16,384 bits takes 13 KB.
 const LONGEST: usize = 30 << 10;

@@ -8,7 +8,6 @@
 //! It has its place before [`COLLECTOR`]'s call of the engine: unwrap, then scan the content as a file of its own.
 
 mod assignment;
-mod base64;
 mod charset;
 mod check;
 mod collector;

@@ -13,6 +13,7 @@ use crate::image::manifest::DockerManifest;
 use crate::image::{Image, ImageConfig, Layer, Platform, Target};
 use crate::limit::Limits;
 
+use super::attached::Attachments;
 use super::form::{self, Form};
 use super::select::{choose_platform, joined};
 use super::store::{Assembled, Store, layer_or_absent, with_damage};
@@ -37,6 +38,9 @@ impl Source for DockerArchive {
 
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
         form::open_file(request, Some(Form::Docker))
+    }
+    fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+        form::attached(request, digest, self.id())
     }
 }
 
@@ -228,9 +232,9 @@ fn image(store: &dyn Store, request: &Request<'_>, candidate: Candidate) -> Asse
         reference: request.location.to_owned(),
         source: Form::Docker.id(),
         platform: config.platform(),
-        digest: None,
         config_digest: Some(digest),
         tags: manifest.repo_tags,
+        ..Target::default()
     };
     let annotations = BTreeMap::new();
     let image = Image { target, config: Some(config), annotations, layers, limitations: Vec::new() };

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::escape::escape;
 use crate::format::magic::{self, Magic};
@@ -12,6 +13,7 @@ use crate::limit::Limits;
 use crate::limitation::Limitation;
 
 use super::archive::Archive;
+use super::attached::Attachments;
 use super::store::{Assembled, Store, with_damage};
 use super::stream::Stream;
 use super::{Opened, Request, docker_archive, layout};
@@ -84,6 +86,19 @@ pub(super) fn open_file(request: &Request<'_>, expected: Option<Form>) -> Result
         found if found.is_compressed() => Ok(Opened::Stream(Box::new(Stream::of_file(request, expected)))),
         found => Err(not_an_image(found).at(place())),
     }
+}
+
+/// Documents attached to an image of a plain archive that is an OCI layout, whatever else it is.
+pub(super) fn attached(request: &Request<'_>, digest: &Digest, source: &'static str) -> Result<Attachments> {
+    let path = Path::new(request.location);
+    let place = || escape(path.as_os_str().as_encoded_bytes());
+    if magic_of_file(path).map_err(|e| e.at(place()))? == Magic::Tar {
+        let archive = Archive::open(path, request.limits)?;
+        if archive.has(layout::INDEX) {
+            return layout::attached(&archive, request, digest).map_err(|e| e.at(place()));
+        }
+    }
+    Ok(Attachments::impossible(source))
 }
 
 /// The error for a file that is no archive at all.

@@ -14,7 +14,8 @@ use crate::limitation::Limitation;
 use crate::size::ByteSize;
 
 use super::Request;
-use super::select;
+use super::attached::{Attachments, Finder, Link, reference_digest, tag_of};
+use super::select::{self, Descriptor};
 use super::store::{Assembled, Store, layer_or_absent, with_damage};
 
 /// The entry point of a layout.
@@ -39,7 +40,7 @@ fn assemble(store: &dyn Store, request: &Request<'_>, source: &'static str) -> R
         return Err(Error::malformed("`index.json` is a manifest, where an index belongs"));
     };
     let note = version_note(store)?;
-    let mut fetch = |descriptor: &select::Descriptor| {
+    let mut fetch = |descriptor: &Descriptor| {
         let name = name_of(&descriptor.digest);
         match store.document(&name, ByteSize(descriptor.size)) {
             Ok(Some(bytes)) => Ok(bytes),
@@ -98,6 +99,68 @@ pub(super) fn config_digests(store: &dyn Store, limits: &Limits) -> BTreeSet<Dig
     found
 }
 
+/// Documents attached to the image of this digest: by `subject`, under the tags that registries would have, or in
+/// attestations of the index that lists the image.
+pub(super) fn attached(store: &dyn Store, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+    let limits = request.limits;
+    let read = |descriptor: &Descriptor| {
+        let most = ByteSize(descriptor.size);
+        store
+            .document(&name_of(&descriptor.digest), most)?
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the document {} is missing", descriptor.digest)))
+    };
+    let mut subjects = vec![digest.clone()];
+    let mut listed: Vec<Descriptor> = Vec::new();
+    let mut troubles: Vec<(Error, Digest)> = Vec::new();
+    let root = store.document(INDEX, limits.manifest)?.ok_or_else(|| Error::malformed("it has no `index.json`"))?;
+    let mut left = limits.documents.bytes().saturating_sub(root.len() as u64);
+    let mut waiting = vec![(None, root)];
+    let mut seen = BTreeSet::new();
+    while let Some((own, bytes)) = waiting.pop() {
+        let Ok(Document::Index(index)) = Document::parse(&bytes, limits) else { continue };
+        let lists_it = index.manifests.iter().any(|descriptor| descriptor.digest == *digest);
+        subjects.extend(own.filter(|_| lists_it));
+        for descriptor in index.manifests {
+            if listed.len() >= limits.descriptors {
+                return Err(Error::limit(format!("the indexes have more than {} entries", limits.descriptors)));
+            }
+            if descriptor.is_index()
+                && seen.insert(descriptor.digest.clone())
+                && descriptor.size <= left.min(limits.manifest.bytes())
+            {
+                left = left.saturating_sub(descriptor.size);
+                match read(&descriptor).and_then(|bytes| select::verify(&descriptor, &bytes).map(|()| bytes)) {
+                    Ok(bytes) => waiting.push((Some(descriptor.digest.clone()), bytes)),
+                    Err(error) => troubles.push((error, descriptor.digest.clone())),
+                }
+            }
+            listed.push(descriptor);
+        }
+    }
+    let mut fetch = |_, descriptor: &Descriptor| read(descriptor);
+    let mut finder = Finder::new(subjects.clone(), limits.manifest, &mut fetch);
+    for (error, digest) in troubles {
+        finder.tell(&error, &digest);
+    }
+    for descriptor in &listed {
+        let name =
+            descriptor.annotations.get("org.opencontainers.image.ref.name").map(String::as_str).unwrap_or_default();
+        let is_attestation = |subject: &&Digest| name.ends_with(&format!("{}.att", tag_of(subject)));
+        let named = subjects.iter().find(is_attestation);
+        let named =
+            named.or_else(|| subjects.iter().find(|subject| reference_digest(descriptor).as_ref() == Some(*subject)));
+        match named {
+            Some(subject) => finder.look(descriptor, Link::Named(subject)),
+            // what has a platform is an image
+            None if descriptor.platform.is_none() && !subjects.contains(&descriptor.digest) => {
+                finder.look(descriptor, Link::Unknown);
+            }
+            None => {}
+        }
+    }
+    Ok(finder.found)
+}
+
 /// Where a blob lies in a layout.
 pub(super) fn name_of(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
@@ -134,10 +197,10 @@ fn version_note(store: &dyn Store) -> Result<Option<Limitation>> {
 mod tests {
     use serde_json::json;
 
-    use super::super::PlatformChoice;
     use super::super::made::{
         self, Files, add, add_image, add_index, host, layer, layout, named, on, simple_layout, tar_of, with, wrap,
     };
+    use super::super::{Opened, PlatformChoice, Source as _};
     use super::*;
 
     /// Opens a layout as folder, archive and stream, which must agree, and describes the outcome.
@@ -188,6 +251,16 @@ mod tests {
         assert_eq!(on_host(&files, ""), format!("{host} [1.0 latest] ok"));
         assert_eq!(on_host(&files, ":1.0"), format!("{host} [1.0 latest] ok"));
         assert_eq!(outcome(&files, "", &only("linux/s390x")), "linux/s390x [1.0 latest] ok");
+        let index: serde_json::Value = serde_json::from_slice(&files[INDEX]).expect("JSON");
+        let limits = Limits::default();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        made::write(folder.path(), &files);
+        let location = folder.path().display().to_string();
+        let request = made::request(&location, super::super::Choice::Only, &limits);
+        let Ok(Opened::Images(images)) = super::super::oci_dir::OciDir.open(&request) else {
+            panic!("there are images")
+        };
+        assert_eq!(json!(images[0].target.indexes), json!([index["manifests"][0]["digest"]]));
         assert!(
             outcome(&files, "", &only("linux/riscv64"))
                 .starts_with("not-found: there is no image for linux/riscv64 | it has: linux/"),

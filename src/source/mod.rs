@@ -1,6 +1,7 @@
 //! Where images come from. Each source is one file here and one line in [`SOURCES`].
 
 mod archive;
+pub mod attached;
 mod daemon;
 pub mod dir;
 pub mod docker;
@@ -27,10 +28,13 @@ pub mod target;
 
 use std::io::Read;
 
+use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::sbom::Bill;
 use crate::image::{Image, Platform, Target};
 use crate::limit::Limits;
+
+use attached::Attachments;
 
 /// Opens images of one kind.
 pub trait Source: Sync {
@@ -43,6 +47,12 @@ pub trait Source: Sync {
 
     /// Opens the images that `request` asks for: one, or with `--platform all` one for each platform.
     fn open(&self, request: &Request<'_>) -> Result<Opened>;
+
+    /// Fetches the documents that are attached to the image of this manifest digest, which `request` led to. Only
+    /// for who asks for it: whoever can push an image can attach them, and no signature is checked.
+    fn attached(&self, _request: &Request<'_>, _digest: &Digest) -> Result<Attachments> {
+        Ok(Attachments::impossible(self.id()))
+    }
 }
 
 /// What the user asks for.
@@ -75,7 +85,7 @@ pub enum Choice {
     /// The one of this name: `latest`, `1.4`, `shop/api:1.4`.
     Tag(String),
     /// The one of this manifest or index digest (or config digest, in archives without manifests).
-    Digest(crate::digest::Digest),
+    Digest(Digest),
 }
 
 /// Which platform of an index.

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::digest::Digest;
 use crate::error::Result;
 
+use super::attached::Attachments;
 use super::form::{self, Form};
 use super::{Opened, Request, Source};
 
@@ -21,5 +23,8 @@ impl Source for OciArchive {
 
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
         form::open_file(request, Some(Form::Oci))
+    }
+    fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+        form::attached(request, digest, self.id())
     }
 }

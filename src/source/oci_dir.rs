@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::escape::escape;
 use crate::image::Blob;
 use crate::size::ByteSize;
 
+use super::attached::Attachments;
 use super::store::{Assembled, FileRange, Store, read_capped};
 use super::{Opened, Request, Source, layout};
 
@@ -35,6 +37,11 @@ impl Source for OciDir {
         }
         let images = layout::open(&folder, request, self.id())?;
         Ok(Opened::Images(images.into_iter().map(|Assembled { image, .. }| image).collect()))
+    }
+
+    fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+        let folder = Folder::new(Path::new(request.location));
+        layout::attached(&folder, request, digest).map_err(|error| error.at(folder.place.clone()))
     }
 }
 

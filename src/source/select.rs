@@ -39,6 +39,8 @@ pub struct Selected {
     pub manifest: Manifest,
     /// Its configuration; has as many diff IDs as the manifest has layers.
     pub config: ImageConfig,
+    /// The indexes that led to it, the outermost first.
+    pub indexes: Vec<Digest>,
     /// Names the index gives the image.
     pub tags: Vec<String>,
     /// Annotations of the manifest, and below them those of the descriptors that lead to it.
@@ -116,7 +118,7 @@ impl Selected {
         is_here: &mut dyn FnMut(&Descriptor) -> bool,
         blob: &mut dyn FnMut(&Descriptor) -> Arc<dyn Blob>,
     ) -> Image {
-        let Self { descriptor, manifest, config, tags, annotations, mut limitations } = self;
+        let Self { descriptor, manifest, config, indexes, tags, annotations, mut limitations } = self;
         let history = config.history_of_layers(manifest.layers.len());
         let mut layers = Vec::new();
         for (((index, layer), diff_id), history) in
@@ -142,6 +144,7 @@ impl Selected {
             source,
             platform: config.platform().or(descriptor.platform),
             digest: Some(descriptor.digest),
+            indexes,
             config_digest: Some(manifest.config.digest),
             tags,
         };
@@ -389,7 +392,7 @@ impl Walk<'_, '_> {
     }
 
     fn finish(&mut self, leaf: Leaf, request: &Request<'_>) -> Result<Selected> {
-        let Leaf { descriptor, manifest, platform, mut annotations, tags, .. } = leaf;
+        let Leaf { descriptor, manifest, platform, mut annotations, tags, trail, .. } = leaf;
         let manifest = match manifest {
             Some(manifest) => manifest,
             None => self.read_manifest(&descriptor)?,
@@ -424,6 +427,7 @@ impl Walk<'_, '_> {
             descriptor: Descriptor { platform, ..descriptor },
             manifest,
             config,
+            indexes: trail,
             tags,
             annotations,
             limitations,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![allow(unreachable_pub, reason = "what tests share is public among them")]
 
+mod advisories;
 mod architecture;
 mod cli;
 mod db;

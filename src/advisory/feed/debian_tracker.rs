@@ -96,14 +96,10 @@ fn read(file: &Fetched, sink: &mut Sink) -> Result<()> {
                     unknown.insert(release);
                     continue;
                 };
-                let urgency = state.urgency.as_ref().map(|urgency| urgency.trim_end_matches('*').to_owned());
-                let is_unimportant = urgency.as_deref() == Some("unimportant");
-                let status = status(&state);
-                // a flaw that is mended says nothing more than its fixed version, which OSV has
-                if status.is_none() && !is_unimportant {
-                    continue;
-                }
-                let facts = Facts { urgency, status: status.map(str::to_owned), ..Facts::default() };
+                // of a flaw that is mended it says no more than the fixed version, which OSV has
+                let Some(status) = status(&state) else { continue };
+                let urgency = state.urgency.map(|urgency| urgency.trim_end_matches('*').to_owned());
+                let facts = Facts { urgency, status: Some(status.to_owned()), ..Facts::default() };
                 records.entry(flaw.clone()).or_default().push(Affected {
                     ecosystem: format!("Debian:{number}"),
                     name: package.clone(),
@@ -175,7 +171,7 @@ mod tests {
             facts("sid", "some-library"),
             [row("DEBIAN-CVE-2026-0001", "open", ""), row("DEBIAN-CVE-2026-0002", "undetermined", "")]
         );
-        assert_eq!(facts("12", "mended"), [row("DEBIAN-CVE-2026-0004", "", "unimportant")]);
+        assert_eq!(facts("12", "mended"), []);
         assert_eq!(shard.named("CVE-2026-0001").expect("reads"), ["DEBIAN-CVE-2026-0001"]);
     }
 

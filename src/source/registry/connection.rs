@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oci_client::secrets::RegistryAuth;
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderMap, LINK, WWW_AUTHENTICATE};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::digest::Digest;
@@ -18,6 +18,20 @@ use super::transport::{Ask, Failure, FailureKind, Transport};
 
 /// Bytes of `WWW-Authenticate` looked at.
 const LONGEST_CHALLENGE: usize = 16 * 1024;
+
+/// Pages of one list.
+const MOST_PAGES: usize = 16;
+
+/// Longest query of a page's address, in bytes.
+const LONGEST_QUERY: usize = 4 * 1024;
+
+/// The pages of a list of referrers.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    pub(super) pages: Vec<Vec<u8>>,
+    /// Whether there are more than are fetched.
+    pub(super) are_cut: bool,
+}
 
 /// One endpoint, with what it knows of us.
 #[derive(Debug)]
@@ -92,6 +106,27 @@ impl Connection {
             return Err(differs("that the registry says it has").help("the registry, or something between, changed it"));
         }
         Ok(bytes)
+    }
+
+    /// Fetches the list of referrers of `subject`, all its pages, each of at most `most` bytes.
+    ///
+    /// No filter is asked for: documents go by many types, and registries may ignore a filter anyway.
+    pub(super) async fn referrers(&self, subject: &Digest, most: u64) -> Result<Pages> {
+        let what = format!("the referrers of {} of `{}`", subject.short(), self.endpoint.repository);
+        let path = format!("referrers/{subject}");
+        let mut found = Pages::default();
+        let mut next = Some(path.clone());
+        while let Some(page) = next {
+            if found.pages.len() >= MOST_PAGES {
+                found.are_cut = true;
+                break;
+            }
+            let (bytes, headers) = self.document(&what, &page, media_type::OCI_INDEX, most).await?;
+            found.pages.push(bytes);
+            let link = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(next_query);
+            next = link.map(|query| format!("{path}?{query}"));
+        }
+        Ok(found)
     }
 
     /// Fetches a small blob whole. Its digest is for the caller to verify.
@@ -297,6 +332,16 @@ impl Connection {
             .and_then(|scheme| self.endpoint.url(scheme, &format!("blobs/{digest}")).ok())
             .map_or_else(|| self.endpoint.authority.clone(), |url| describe(&url))
     }
+}
+
+/// The query of the next page's address (RFC 8288: `<…?query>; rel="next"`). Host and path of it are not taken from
+/// the server: the next page is where this one was.
+fn next_query(link: &str) -> Option<String> {
+    let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next = parameters.split(';').any(|one| matches!(one.trim(), r#"rel="next""# | "rel=next"));
+    let query = address.split_once('?')?.1.split('#').next()?;
+    let is_sound = query.len() <= LONGEST_QUERY && query.bytes().all(|b| b.is_ascii_graphic());
+    (is_next && is_sound).then(|| query.to_owned())
 }
 
 fn challenge_of(headers: &HeaderMap) -> Option<Challenge> {

@@ -13,6 +13,7 @@ mod connection;
 mod credentials;
 pub mod download;
 mod reference;
+mod referrers;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -29,12 +30,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::image::manifest::media_type;
 use crate::image::{Blob, Descriptor};
 
+use super::attached::Attachments;
 use super::select::select;
 use super::{Choice, Opened, Request, Source};
 
 use address::Endpoint;
 use blob::BlobReader;
-use connection::{Connection, Wanted};
+use connection::{Connection, Pages, Wanted};
 use transport::{Pace, Transport};
 
 pub use reference::ImageReference;
@@ -54,6 +56,10 @@ impl Source for RegistrySource {
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
         open_with_pace(request, Pace::default())
     }
+
+    fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+        referrers::attached(request, digest, Pace::default())
+    }
 }
 
 /// What careen needs of a registry: documents, and blobs as streams. Blocks.
@@ -64,20 +70,29 @@ trait Registry: fmt::Debug + Send + Sync {
     /// A small blob whole, at most `most` bytes, not verified.
     fn small_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>>;
 
+    /// The list of what is attached to a manifest.
+    fn referrers(&self, subject: &Digest, most: u64) -> Result<Pages>;
+
     /// The bytes of a blob as they arrive, not verified; `size` is what its descriptor says.
     fn open_blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>>;
 }
 
 fn open_with_pace(request: &Request<'_>, pace: Pace) -> Result<Opened> {
+    let reference = reference_of(request)?;
+    let registry = connect(&reference, request, pace)?;
+    let images = read_images(&registry, &reference, request).map_err(|error| error.at(reference.to_string()))?;
+    Ok(Opened::Images(images))
+}
+
+/// What the user named, with the choice that was made.
+fn reference_of(request: &Request<'_>) -> Result<ImageReference> {
     let mut reference: ImageReference = request.location.parse()?;
     match &request.choice {
         Choice::Only => {}
         Choice::Tag(tag) => reference.tag = Some(tag.clone()),
         Choice::Digest(digest) => reference.digest = Some(digest.clone()),
     }
-    let registry = connect(&reference, request, pace)?;
-    let images = read_images(&registry, &reference, request).map_err(|error| error.at(reference.to_string()))?;
-    Ok(Opened::Images(images))
+    Ok(reference)
 }
 
 /// The mirrors of a reference's host in their order, and the host itself at last.
@@ -105,11 +120,7 @@ fn read_images(
     request: &Request<'_>,
 ) -> Result<Vec<crate::image::Image>> {
     let limits = request.limits;
-    let wanted = match (&reference.digest, &reference.tag) {
-        (Some(digest), _) => Wanted::Digest(digest),
-        (None, tag) => Wanted::Tag(tag.as_deref().unwrap_or("latest")),
-    };
-    let document = registry.manifest(wanted, limits.manifest.bytes())?;
+    let document = registry.manifest(wanted(reference), limits.manifest.bytes())?;
     let root = Descriptor {
         media_type: String::new(),
         digest: reference.digest.clone().unwrap_or_else(|| Digest::sha256(&document)),
@@ -157,6 +168,14 @@ fn read_images(
         )
     });
     Ok(images.collect())
+}
+
+/// What a reference asks a registry for.
+fn wanted(reference: &ImageReference) -> Wanted<'_> {
+    match (&reference.digest, &reference.tag) {
+        (Some(digest), _) => Wanted::Digest(digest),
+        (None, tag) => Wanted::Tag(tag.as_deref().unwrap_or("latest")),
+    }
 }
 
 /// A layer in a registry.
@@ -209,6 +228,10 @@ impl Registry for FirstOf {
         })
     }
 
+    fn referrers(&self, subject: &Digest, most: u64) -> Result<Pages> {
+        self.ask(|place| place.referrers(subject, most))
+    }
+
     fn open_blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>> {
         self.ask(|place| place.open_blob(digest, size))
     }
@@ -228,6 +251,10 @@ impl Registry for Remote {
 
     fn small_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>> {
         self.network.runtime()?.block_on(self.connection.small_blob(digest, most))
+    }
+
+    fn referrers(&self, subject: &Digest, most: u64) -> Result<Pages> {
+        self.network.runtime()?.block_on(self.connection.referrers(subject, most))
     }
 
     fn open_blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>> {

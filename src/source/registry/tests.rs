@@ -752,3 +752,107 @@ fn a_real_registry_serves_what_its_digests_say() {
         }
     }
 }
+
+/// An artifact with one document, and a list of referrers with it.
+fn artifact(subject: &Digest, text: &str) -> (Vec<u8>, Vec<u8>) {
+    let kind = "application/vnd.openvex+json";
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "artifactType": kind,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::sha256(b"{}"), "size": 2},
+        "layers": [{"mediaType": kind, "digest": Digest::sha256(text.as_bytes()), "size": text.len()}],
+        "subject": {"mediaType": media_type::OCI_MANIFEST, "digest": subject, "size": 1},
+    });
+    let manifest = manifest.to_string().into_bytes();
+    let entry = serde_json::json!({"mediaType": media_type::OCI_MANIFEST, "artifactType": kind,
+        "digest": Digest::sha256(&manifest), "size": manifest.len()});
+    (manifest, serde_json::json!({"schemaVersion": 2, "manifests": [entry]}).to_string().into_bytes())
+}
+
+#[test]
+fn attached_documents_are_found_in_every_kind_of_registry() {
+    let fixture = Fixture::new();
+    let image = Digest::sha256(&fixture.manifest);
+    let index = serde_json::json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [
+        {"mediaType": media_type::OCI_MANIFEST, "digest": image, "size": fixture.manifest.len()}]});
+    let index = index.to_string().into_bytes();
+    let root = Digest::sha256(&index);
+    let att = serde_json::json!({"schemaVersion": 2, "config": {"mediaType": media_type::OCI_CONFIG},
+        "layers": [{"mediaType": "application/vnd.dsse.envelope.v1+json", "digest": Digest::sha256(b"by cosign"), "size": 9}]});
+    let att = att.to_string().into_bytes();
+    let hostile = ["</v2/x?a b>; rel=next", "<http://169.254.169.254/?p=2>; rel=\"prev\"", "no link"];
+    // how the registry lists referrers, what is found, whether something is noted
+    let cases = [
+        ("api", vec!["one", "two", "of the index", "by cosign"], 0),
+        ("tag", vec!["one", "of the index", "by cosign"], 0),
+        ("none", vec!["by cosign"], 0),
+        ("broken", vec!["by cosign"], 2),
+        ("liar", vec!["by cosign"], 2),
+        ("endless", vec!["one", "of the index", "by cosign"], 2),
+    ];
+    for (kind, expected, notes) in cases {
+        let (image, root, index, att) = (image.clone(), root.clone(), index.clone(), att.clone());
+        let (asked, named) = (image.clone(), root.clone());
+        let server = Server::start(move |_, seen, nth| {
+            let stranger = Digest::sha256(b"stranger");
+            let subject = |digest: &Digest| if kind == "liar" { stranger.clone() } else { digest.clone() };
+            let made = [
+                (artifact(&subject(&image), "one"), "one"),
+                (artifact(&subject(&image), "two"), "two"),
+                (artifact(&subject(&root), "of the index"), "of the index"),
+            ];
+            for ((manifest, _), text) in &made {
+                if seen.path.ends_with(&format!("/manifests/{}", Digest::sha256(manifest))) {
+                    return reply(200).body(manifest.clone());
+                }
+                if seen.path.ends_with(&format!("/blobs/{}", Digest::sha256(text.as_bytes()))) {
+                    return reply(200).body(*text);
+                }
+            }
+            let list = |at: usize| reply(200).body(made[at].0.1.clone());
+            let (of_image, of_index) = (format!("/referrers/{image}"), format!("/referrers/{root}"));
+            let path = seen.path.strip_prefix("/v2/team/app").unwrap_or_default();
+            let tag = |digest: &Digest| format!("/manifests/sha256-{}", digest.hex());
+            match kind {
+                _ if path == "/manifests/1.0" => reply(200).body(index.clone()),
+                _ if path == format!("{}.att", tag(&image)) => reply(200).body(att.clone()),
+                _ if path == format!("/blobs/{}", Digest::sha256(b"by cosign")) => reply(200).body("by cosign"),
+                "api" if path == of_image => {
+                    list(0).with("Link", "</v2/other/app/referrers/x?n=1&last=a%2Fb>; rel=\"next\"")
+                }
+                "api" if path == format!("{of_image}?n=1&last=a%2Fb") => list(1).with("Link", hostile[nth % 3]),
+                "api" | "liar" | "endless" if path == of_index => match kind {
+                    "endless" => list(2).with("Link", "<?n=1>; rel=\"next\""),
+                    _ => list(2),
+                },
+                "liar" if path == of_image => list(0),
+                "endless" if path.starts_with(&of_image) => list(0).with("Link", "<?n=1>; rel=\"next\""),
+                "endless" if path.starts_with(&of_index) => list(2).with("Link", "<?n=1>; rel=\"next\""),
+                "tag" if path == tag(&image) => list(0),
+                "tag" if path == tag(&root) => list(2),
+                "broken" if path.starts_with("/referrers/") => reply(200).body("<html>"),
+                _ => reply(404),
+            }
+        });
+        let limits = Limits::default();
+        let access = Access::default();
+        let location = format!("{}/team/app:1.0", server.authority);
+        let request = Request {
+            location: &location,
+            choice: Choice::Only,
+            platform: PlatformChoice::Host,
+            limits: &limits,
+            access: &access,
+            unwrap: None,
+        };
+        let found = referrers::attached(&request, &asked, quick()).expect(kind);
+        let mut texts: Vec<String> =
+            found.documents.iter().map(|one| String::from_utf8_lossy(&one.bytes).into_owned()).collect();
+        texts.sort();
+        let mut expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+        expected.sort();
+        assert_eq!(texts, expected, "{kind}: {:?}", found.limitations);
+        assert_eq!(found.limitations.len(), notes, "{kind}: {:?}", found.limitations);
+        assert_eq!(found.subjects, [asked, named], "{kind}");
+        assert!(server.count("/referrers/") <= 32, "{kind}");
+    }
+}

@@ -4,7 +4,7 @@
 /// The bytes, or `None` when a sign is of neither alphabet, or the length is impossible.
 ///
 /// Not strict about trailing bits, since some issuers are not.
-pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let end = text.iter().rposition(|b| *b != b'=').map_or(0, |last| last.saturating_add(1));
     let digits = text.get(..end)?;
     if digits.len() % 4 == 1 || text.len().saturating_sub(end) > 2 {

@@ -1,0 +1,221 @@
+//! Which statement decides about a flaw in a package of an image.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::component::{Component, Image, Product};
+use super::purl::Purl;
+use super::{Document, Statement, Status};
+use crate::finding::Acceptance;
+use crate::time::Timestamp;
+
+/// All documents, arranged by the flaws they are about.
+#[derive(Debug, Default)]
+pub struct Judge {
+    documents: Vec<Document>,
+    /// Statements by the names of flaws in small letters, in the order of documents and statements.
+    by_id: HashMap<String, Vec<u32>>,
+    statements: Vec<Entry>,
+}
+
+/// A statement and what finds its products.
+#[derive(Debug)]
+struct Entry {
+    document: usize,
+    statement: usize,
+    /// Products by the packages that they name, or that their parts are.
+    by_package: HashMap<String, Vec<Arc<Product>>>,
+    /// Products that name no package.
+    whole: Vec<Arc<Product>>,
+}
+
+/// A flaw in a package, about which statements are sought.
+#[derive(Debug, Clone, Copy)]
+pub struct Hit<'a> {
+    /// All names of the flaw: those of its group of aliases.
+    pub ids: &'a [String],
+    /// The package.
+    pub purl: &'a str,
+    /// The source package that it was built of, such as `pkg:deb/debian/openssl@3.0.11-1?arch=source`.
+    pub source_purl: Option<&'a str>,
+    /// Packages as a part of which alone the image has it, such as the module whose program it is compiled into.
+    pub within: &'a [&'a str],
+    /// The image.
+    pub image: &'a Image,
+}
+
+/// What is said of a flaw in a package.
+#[derive(Debug, Clone, Copy)]
+pub struct Judgement<'a> {
+    /// The statement that decides.
+    pub statement: &'a Statement,
+    /// The document it is from.
+    pub document: &'a Document,
+}
+
+impl Judge {
+    /// Arranges documents; of equal statements, those of later ones decide.
+    pub fn new(documents: Vec<Document>) -> Self {
+        let mut judge = Self::default();
+        for (at, document) in documents.iter().enumerate() {
+            for (number, statement) in document.statements.iter().enumerate() {
+                let Ok(index) = u32::try_from(judge.statements.len()) else { break };
+                let mut ids: Vec<String> = statement.ids.iter().map(|id| folded(id)).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                for id in ids {
+                    judge.by_id.entry(id).or_default().push(index);
+                }
+                judge.statements.push(Entry::new(at, number, statement));
+            }
+        }
+        judge.documents = documents;
+        judge
+    }
+
+    /// Whether there is nothing to judge by.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// The documents.
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// The statement that decides about a flaw in a package: the newest of those that apply; of equally old ones
+    /// that which names the package rather than the whole image; then the later in order.
+    pub fn of(&self, hit: &Hit<'_>) -> Option<Judgement<'_>> {
+        if self.statements.is_empty() {
+            return None;
+        }
+        let sought = Sought {
+            packages: [Some(hit.purl), hit.source_purl].into_iter().flatten().filter_map(Purl::parse).collect(),
+            within: hit.within.iter().filter_map(|purl| Purl::parse(purl)).collect(),
+            image: hit.image,
+        };
+        let keys: Vec<String> = sought.packages.iter().chain(&sought.within).map(Purl::key).collect();
+        let mut indices: Vec<u32> =
+            hit.ids.iter().filter_map(|id| self.by_id.get(&folded(id))).flatten().copied().collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let mut best: Option<((Option<Timestamp>, Aim), Judgement<'_>)> = None;
+        for index in indices {
+            let Some(entry) = usize::try_from(index).ok().and_then(|index| self.statements.get(index)) else {
+                continue;
+            };
+            let Some(document) = self.documents.get(entry.document) else { continue };
+            let Some(statement) = document.statements.get(entry.statement) else { continue };
+            let Some(aim) = entry.aim(&keys, &sought) else { continue };
+            let rank = (statement.timestamp, aim);
+            if best.as_ref().is_none_or(|(other, _)| rank >= *other) {
+                best = Some((rank, Judgement { statement, document }));
+            }
+        }
+        best.map(|(_, judgement)| judgement)
+    }
+}
+
+/// What a product must be, for a statement to apply.
+struct Sought<'a> {
+    packages: Vec<Purl>,
+    within: Vec<Purl>,
+    image: &'a Image,
+}
+
+/// How closely a statement aims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Aim {
+    /// At everything in a product.
+    Whole,
+    /// At the package.
+    Package,
+}
+
+impl Entry {
+    fn new(document: usize, number: usize, statement: &Statement) -> Self {
+        let mut entry = Self { document, statement: number, by_package: HashMap::new(), whole: Vec::new() };
+        for product in &statement.products {
+            let components = std::iter::once(&product.component).chain(&product.subcomponents);
+            let mut keys: Vec<String> =
+                components.flat_map(|one| &one.purls).filter(|purl| !purl.is_image()).map(Purl::key).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            if keys.is_empty() {
+                entry.whole.push(Arc::clone(product));
+            }
+            for key in keys {
+                entry.by_package.entry(key).or_default().push(Arc::clone(product));
+            }
+        }
+        entry
+    }
+
+    fn aim(&self, keys: &[String], sought: &Sought<'_>) -> Option<Aim> {
+        let named = keys.iter().filter_map(|key| self.by_package.get(key)).flatten();
+        named.chain(&self.whole).filter_map(|product| sought.aim(product)).max()
+    }
+}
+
+impl Sought<'_> {
+    fn aim(&self, product: &Product) -> Option<Aim> {
+        let is_it = |component: &Component| self.packages.iter().any(|package| component.is_package(package));
+        let Product { component, subcomponents } = product;
+        // whatever its parts, the product is said to be in that state
+        if is_it(component) {
+            return Some(Aim::Package);
+        }
+        let is_around =
+            component.is_image(self.image) || self.within.iter().any(|package| component.is_package(package));
+        match subcomponents.as_slice() {
+            _ if !is_around => None,
+            [] => Some(Aim::Whole),
+            parts => parts.iter().any(is_it).then_some(Aim::Package),
+        }
+    }
+}
+
+impl Judgement<'_> {
+    /// What it says.
+    pub fn status(&self) -> Status {
+        self.statement.status
+    }
+
+    /// That which takes a finding out of the verdict; `None` for a status by which it counts.
+    pub fn acceptance(&self) -> Option<Acceptance> {
+        let Statement { status, justification, impact, .. } = self.statement;
+        let Document { author, place, .. } = self.document;
+        status.suppresses().then(|| Acceptance {
+            status: status.as_str().to_owned(),
+            justification: justification.clone(),
+            reason: impact.as_ref().or(justification.as_ref()).map_or("no reason is given", String::as_str).to_owned(),
+            place: if author.is_empty() { place.clone() } else { format!("{place} ({})", super::shown(author)) },
+        })
+    }
+
+    /// What a report keeps of it as a finding's evidence `vex`.
+    pub fn evidence(&self) -> Value {
+        let Statement { status, justification, impact, action, timestamp, .. } = self.statement;
+        let Document { id, author, place, format, .. } = self.document;
+        let mut evidence = json!({
+            "status": status.as_str(), "document": id, "author": author, "place": place, "format": format.name(),
+        });
+        if let Some(fields) = evidence.as_object_mut() {
+            let given = [("justification", justification), ("impact", impact), ("action", action)];
+            for (name, value) in given {
+                fields.extend(value.as_ref().map(|value| (name.to_owned(), Value::from(value.as_str()))));
+            }
+            fields.extend(timestamp.map(|time| ("timestamp".to_owned(), Value::from(time.to_string()))));
+        }
+        evidence
+    }
+}
+
+/// A name of a flaw, in whatever letters it is written.
+fn folded(id: &str) -> String {
+    id.trim().to_ascii_lowercase()
+}
