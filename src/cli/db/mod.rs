@@ -30,6 +30,7 @@ fn count(number: u64, noun: &str) -> String {
         }
         text.push(digit);
     }
+    // family, but not day
     match (number, noun.strip_suffix("ly").map(|stem| format!("{stem}l"))) {
         (_, _) if noun.is_empty() => text,
         (1, _) => format!("{text} {noun}"),
