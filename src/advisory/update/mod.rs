@@ -218,8 +218,11 @@ pub fn update(options: &Options<'_>, watch: &dyn Watch) -> Result<Vec<Done>> {
             done.push((index, one));
         }
     });
-    // when nothing new was found, that is all there is to keep
-    writer.commit()?;
+    // when nothing new was found, that is all there is to keep; after a failure there is worse to tell
+    let kept = writer.commit();
+    if !done.iter().any(|(_, done)| matches!(done.end, End::Failed(_))) {
+        kept?;
+    }
     done.sort_by_key(|(index, _)| *index);
     Ok(done.into_iter().map(|(_, done)| done).collect())
 }

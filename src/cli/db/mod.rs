@@ -30,7 +30,8 @@ fn count(number: u64, noun: &str) -> String {
         }
         text.push(digit);
     }
-    match (number, noun.strip_suffix('y')) {
+    // family, but not day
+    match (number, noun.strip_suffix("ly").map(|stem| format!("{stem}l"))) {
         (_, _) if noun.is_empty() => text,
         (1, _) => format!("{text} {noun}"),
         (_, Some(stem)) => format!("{text} {stem}ies"),

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::advisory::embedded;
 use crate::advisory::feed::about;
 use crate::advisory::store::{Database, Entry};
 use crate::advisory::update::LOCAL;
@@ -64,6 +65,7 @@ pub(in crate::cli) fn status(arguments: &StatusArguments) -> Result<Exit> {
     }
     if shards.is_empty() {
         term::print_error(&no_data(&folder));
+        print(&embedded())?;
         return Ok(end);
     }
     let mut rows = vec![["feed", "records", "as of", "confirmed", "size", "coverage", "from"].map(str::to_owned)];
@@ -82,6 +84,7 @@ pub(in crate::cli) fn status(arguments: &StatusArguments) -> Result<Exit> {
     }
     let mut text = table(&rows, &[1, 4]);
     text += &format!("{} in {}\n", count(shards.len() as u64, "family"), escape(folder.display().to_string()));
+    text += &embedded();
     if !old.is_empty() {
         text += &format!("too old: {}; run `careen db update`\n", old.join(", "));
     }
@@ -97,6 +100,16 @@ pub(in crate::cli) fn status(arguments: &StatusArguments) -> Result<Exit> {
     }
     print(&text)?;
     Ok(end)
+}
+
+/// What stands in where nothing was fetched.
+fn embedded() -> String {
+    let day = |time: &'static str| escape(time.get(..10).unwrap_or(time));
+    format!(
+        "part of careen, where nothing else is there: RustSec as of {}, exploited flaws as of {}, own records\n",
+        day(embedded::rustsec_as_of()),
+        day(embedded::exploited_as_of())
+    )
 }
 
 fn coverage(feed: &str, family: &str) -> &'static str {

@@ -190,7 +190,13 @@ fn explained(error: &Error, done: &Done, now: Timestamp, verb: &str) -> Error {
             format!("the data{age} stay in use")
         }
         None if verb == "import" => "what was there before stays in use".to_owned(),
+        None if done.name == "kev/kev" => "what is part of careen stays in use".to_owned(),
         None => "there are no data for it yet".to_owned(),
+    };
+    let kept = match done.name.as_str() {
+        "kev/kev" if error.kind == ErrorKind::NotFound => format!("{kept}; `--no-kev` leaves it out"),
+        "epss/epss" if error.kind == ErrorKind::NotFound => format!("{kept}; `--no-epss` leaves it out"),
+        _ => kept,
     };
     let help = match &error.help {
         Some(help) => format!("{kept}; {}", help.replace("; the data there were before can still be used", "")),
