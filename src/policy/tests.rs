@@ -315,7 +315,7 @@ fn a_wrong_fail_on_is_a_wrong_command_line() {
         ("hihg", "`hihg` in `--fail-on` is no severity", "use one of info, low, medium, high, critical"),
         ("", "`` in `--fail-on` is no severity", "use one of info, low, medium, high, critical"),
         ("high,secrets", "`secrets` in `--fail-on` is no family of rules", "did you mean `secret`?"),
-        ("high,x", "`x` in `--fail-on` is no family of rules", "use one of base, image, layer, policy, secret"),
+        ("high,x", "`x` in `--fail-on` is no family of rules", "use one of base, data, image, layer, package, policy, secret"),
     ] {
         let error = FailOn::parse(value, KNOWN).expect_err(value);
         assert_eq!(
@@ -656,7 +656,7 @@ error: there is no family of rules `secrets`
   |                                                        ^^^^^^^^^
   |
   = help: did you mean `secret`?
-  = note: allowed: base, image, layer, policy, secret
+  = note: allowed: base, data, image, layer, package, policy, secret
 
 error: `a{b` is no pattern
  --> policy.toml:7:74
