@@ -193,25 +193,25 @@ impl Catalogue {
         for (feed, shard) in self.shards(family)? {
             let covers = covers(&feed, family);
             is_covered |= covers && shard.releases().contains(release);
-            let mut postings = shard.postings(release, &name)?;
-            if !release.is_empty() && shard.releases().contains("") {
-                is_covered |= covers;
-                postings.extend(shard.postings("", &name)?);
-            }
-            for posting in postings {
+            let mut judge = |posting: Posting<&str>| {
                 let says_nothing = posting.versions.ranges.is_empty() && posting.versions.listed.is_empty();
                 if says_nothing && posting.versions.facts.status.is_some() {
-                    answer.states.push(posting);
-                    continue;
+                    answer.states.push(posting.to_owned());
+                    return;
                 }
                 match range::evaluate(scheme, &posting.versions, version) {
                     Ok(Some(hit)) => {
                         let (feed, ecosystem) = (feed.clone(), ecosystem.clone());
-                        answer.matches.push(Match { feed, ecosystem, posting, hit });
+                        answer.matches.push(Match { feed, ecosystem, posting: posting.to_owned(), hit });
                     }
-                    Ok(None) => answer.clear.push(posting.id),
-                    Err(unparsable) => answer.unknown.push((posting.id, unparsable)),
+                    Ok(None) => answer.clear.push(posting.id.to_owned()),
+                    Err(unparsable) => answer.unknown.push((posting.id.to_owned(), unparsable)),
                 }
+            };
+            shard.for_each_posting(release, &name, &mut judge)?;
+            if !release.is_empty() && shard.releases().contains("") {
+                is_covered |= covers;
+                shard.for_each_posting("", &name, &mut judge)?;
             }
         }
         Ok(is_covered.then_some(answer))

@@ -316,7 +316,7 @@ fn evidence(flaw: &Flaw, package: &Package) -> Vec<(&'static str, Value)> {
             }
         }
         None => {
-            rating.insert("said".into(), json!("nobody says how grave it is; taken for medium"));
+            rating.insert("said".into(), json!("not rated; taken for medium"));
         }
     }
     if about.kind == Kind::Vulnerable {

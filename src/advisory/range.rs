@@ -20,14 +20,29 @@ pub enum Hit {
 ///
 /// Without a `scheme` only the listed versions can tell. An error says that a range could not be evaluated, and
 /// that nothing else affects the version: neither a hit nor clear.
-pub fn evaluate(scheme: Option<Scheme>, versions: &Versions, version: &str) -> Result<Option<Hit>, Unparsable> {
-    if versions.listed.iter().any(|listed| listed == version) {
+pub fn evaluate<S: AsRef<str>>(
+    scheme: Option<Scheme>,
+    versions: &Versions<S>,
+    version: &str,
+) -> Result<Option<Hit>, Unparsable> {
+    if versions.listed.iter().any(|listed| listed.as_ref() == version) {
         return Ok(Some(Hit::Listed));
     }
     let mut unknown = None;
+    // read once for all ranges, which mostly have one order
+    let mut installed: Option<Result<Version, Unparsable>> = None;
     for (place, range) in versions.ranges.iter().enumerate() {
         let Some(scheme) = scheme_of(scheme, range) else { continue };
-        match covers(scheme, range, version) {
+        if !installed.as_ref().is_some_and(|read| read.as_ref().map_or_else(|no| no.scheme, Version::scheme) == scheme)
+        {
+            installed = Some(scheme.parse(version));
+        }
+        let found = match &installed {
+            Some(Ok(installed)) => covers(scheme, range, installed),
+            Some(Err(unparsable)) => Err(unparsable.clone()),
+            None => continue,
+        };
+        match found {
             Ok(true) => return Ok(Some(Hit::InRange(place))),
             Ok(false) => {}
             Err(unparsable) => unknown = unknown.or(Some(unparsable)),
@@ -54,25 +69,25 @@ pub fn fixes<'a>(scheme: Option<Scheme>, versions: &'a Versions, version: &str) 
 }
 
 /// The order of a range's versions: semantic ones have the ecosystem's own form of that order, where it has one.
-fn scheme_of(scheme: Option<Scheme>, range: &Range) -> Option<Scheme> {
+fn scheme_of<S>(scheme: Option<Scheme>, range: &Range<S>) -> Option<Scheme> {
     scheme.or(range.is_semantic.then_some(Scheme::SemVer))
 }
 
-fn covers(scheme: Scheme, range: &Range, version: &str) -> Result<bool, Unparsable> {
-    let version = scheme.parse(version)?;
+fn covers<S: AsRef<str>>(scheme: Scheme, range: &Range<S>, version: &Version) -> Result<bool, Unparsable> {
     let mut has_limit = false;
     let mut is_below_limit = false;
-    let mut events: Vec<(Option<Version>, &Event)> = Vec::with_capacity(range.events.len());
+    let mut events: Vec<(Option<Version>, &Event<S>)> = Vec::with_capacity(range.events.len());
     for event in &range.events {
         match event {
             Event::Limit(limit) => {
                 has_limit = true;
-                is_below_limit |= limit == "*" || version < scheme.parse(limit)?;
+                let limit = limit.as_ref();
+                is_below_limit |= limit == "*" || *version < scheme.parse(limit)?;
             }
             // the beginning of all is below every version, and no version itself
-            Event::Introduced(text) if text == "0" => events.push((None, event)),
+            Event::Introduced(text) if text.as_ref() == "0" => events.push((None, event)),
             Event::Introduced(text) | Event::Fixed(text) | Event::LastAffected(text) => {
-                events.push((Some(scheme.parse(text)?), event));
+                events.push((Some(scheme.parse(text.as_ref())?), event));
             }
         }
     }

@@ -154,14 +154,30 @@ impl Shard {
 
     /// What is known of a package, by its normalised name, in exactly this release.
     pub fn postings(&self, release: &str, name: &str) -> Result<Vec<Posting>> {
+        let mut postings = Vec::new();
+        self.for_each_posting(release, name, &mut |posting| postings.push(posting.to_owned()))?;
+        Ok(postings)
+    }
+
+    /// Shows what is known of a package, by its normalised name, in exactly this release; texts are lent.
+    pub fn for_each_posting(&self, release: &str, name: &str, each: &mut dyn FnMut(Posting<&str>)) -> Result<()> {
         match &self.0 {
-            Form::File(shard) => shard.read(|| {
-                let value = shard.packages.get(key(release, name).as_slice()).map_err(redb::Error::from)?;
-                Ok(value.map(|value| value.value().to_vec()))
+            Form::File(shard) => guard(&shard.place, || {
+                let value = shard.packages.get(key(release, name).as_slice());
+                let value = value.map_err(|error| damaged(&shard.place, &redb::Error::from(error)))?;
+                let Some(value) = value else { return Ok(()) };
+                let unpacked = shard.expand(value.value())?;
+                let postings: Vec<Posting<&str>> =
+                    postcard::from_bytes(&unpacked).map_err(|error| damaged(&shard.place, &error))?;
+                postings.into_iter().for_each(each);
+                Ok(())
             }),
-            Form::Memory(shard) => Ok(shard.packages.get(&key(release, name)).cloned()),
+            Form::Memory(shard) => {
+                let Some(postings) = shard.packages.get(&key(release, name)) else { return Ok(()) };
+                postings.iter().map(Posting::lent).for_each(each);
+                Ok(())
+            }
         }
-        .map(Option::unwrap_or_default)
     }
 
     /// The record of this id, without what it affects.
@@ -245,10 +261,13 @@ impl FileShard {
     }
 
     fn unpack<T: DeserializeOwned>(&self, value: &[u8]) -> Result<T> {
+        postcard::from_bytes(&self.expand(value)?).map_err(|error| damaged(&self.place, &error))
+    }
+
+    fn expand(&self, value: &[u8]) -> Result<Vec<u8>> {
         let size = Decompressor::upper_bound(value).unwrap_or(LARGEST_VALUE).min(LARGEST_VALUE);
         let mut expand = self.expand.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let packed = expand.decompress(value, size).map_err(|error| damaged(&self.place, &error))?;
-        postcard::from_bytes(&packed).map_err(|error| damaged(&self.place, &error))
+        expand.decompress(value, size).map_err(|error| damaged(&self.place, &error))
     }
 }
 
