@@ -57,7 +57,7 @@ pub fn exploited(cve: &str) -> Option<&'static Exploited> {
     EXPLOITED.1.get(cve)
 }
 
-/// As of when RustSec's records are: the newest change of one, RFC 3339.
+/// As of when the records of `RustSec` are: the newest change of one, RFC 3339.
 pub fn rustsec_as_of() -> &'static str {
     RUSTSEC.0
 }

@@ -33,8 +33,7 @@ pub fn evaluate<S: AsRef<str>>(
     let mut installed: Option<Result<Version, Unparsable>> = None;
     for (place, range) in versions.ranges.iter().enumerate() {
         let Some(scheme) = scheme_of(scheme, range) else { continue };
-        if !installed.as_ref().is_some_and(|read| read.as_ref().map_or_else(|no| no.scheme, Version::scheme) == scheme)
-        {
+        if installed.as_ref().is_none_or(|read| read.as_ref().map_or_else(|no| no.scheme, Version::scheme) != scheme) {
             installed = Some(scheme.parse(version));
         }
         let found = match &installed {
@@ -57,11 +56,11 @@ pub fn fixes<'a>(scheme: Option<Scheme>, versions: &'a Versions, version: &str) 
     for range in &versions.ranges {
         let Some(scheme) = scheme_of(scheme, range) else { continue };
         let Ok(installed) = scheme.parse(version) else { continue };
-        let fixed = range.events.iter().filter_map(|event| match event {
-            Event::Fixed(fixed) => Some((scheme.parse(fixed).ok()?, fixed.as_str())),
+        let ends = range.events.iter().filter_map(|event| match event {
+            Event::Fixed(version) => Some((scheme.parse(version).ok()?, version.as_str())),
             _ => None,
         });
-        fixes.extend(fixed.filter(|(fixed, _)| *fixed > installed));
+        fixes.extend(ends.filter(|(end, _)| *end > installed));
     }
     fixes.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(Ordering::Equal));
     fixes.dedup_by(|(a, _), (b, _)| a == b);
@@ -132,7 +131,8 @@ mod tests {
     #[test]
     fn ranges_are_evaluated_as_the_schema_says() {
         use Scheme::{Dpkg, Npm, Pep440};
-        let cases: [(Scheme, &[(&str, &str)], &[&str], &[&str]); 9] = [
+        type Case = (Scheme, &'static [(&'static str, &'static str)], &'static [&'static str], &'static [&'static str]);
+        let cases: [Case; 9] = [
             (Npm, &[("introduced", "0"), ("fixed", "1.2.3")], &["0.0.1", "1.2.3-rc.1", "1.2.2"], &["1.2.3", "2.0.0"]),
             (Npm, &[("introduced", "1.0.0"), ("last", "1.5.0")], &["1.0.0", "1.5.0"], &["1.0.0-rc.1", "1.5.1"]),
             (

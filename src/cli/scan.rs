@@ -272,12 +272,11 @@ pub(super) fn reports(
         access: &access,
         unwrap: Some(crate::pass::decompress),
     };
-    let judged = match judged {
-        Some(judged) => judged,
-        None => {
-            let policy = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?;
-            Judging { policy, today: None, advisories: None }
-        }
+    let judged = if let Some(judged) = judged {
+        judged
+    } else {
+        let policy = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?;
+        Judging { policy, today: None, advisories: None }
     };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
     let today = judged.today.unwrap_or_else(term::today);

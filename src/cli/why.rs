@@ -39,7 +39,9 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
             let target = report.get("target").map(|target| word(target, "reference")).unwrap_or_default();
             text += &format!("in {target}\n\n");
         }
-        findings.iter().for_each(|finding| describe(finding, &mut text));
+        for finding in findings {
+            describe(finding, &mut text);
+        }
     }
     if text.is_empty() {
         text = format!("no finding of the report is about {}\n", escape(id));

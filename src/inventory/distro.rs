@@ -47,7 +47,7 @@ impl Distro {
         let is_at = |domain: &&str| {
             packager.strip_suffix(*domain).is_some_and(|below| below.is_empty() || below.ends_with('.'))
         };
-        !self.is_own(packager) && (has_vendors || THIRD_PARTIES.iter().any(|domain| is_at(&domain)))
+        !self.is_own(packager) && (has_vendors || THIRD_PARTIES.iter().any(is_at))
     }
 }
 

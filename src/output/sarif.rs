@@ -138,7 +138,7 @@ fn rule_object(id: &str, findings: &[&Finding]) -> ReportingDescriptor {
     tags.truncate(MOST_TAGS);
     let mut properties = BTreeMap::from([("precision".to_owned(), json!("high"))]);
     properties.extend(score.map(|score| ("security-severity".to_owned(), json!(score))));
-    descriptor.id = id.clone();
+    descriptor.id.clone_from(&id);
     descriptor.short_description = Some(text(&format!("{id}: {summary}")));
     descriptor.full_description = Some(text(&summary));
     descriptor.default_configuration = Some(ReportingConfiguration::builder().level(json!(level(gravest))).build());

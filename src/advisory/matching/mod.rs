@@ -185,7 +185,7 @@ impl<'a> Matching<'a> {
                 });
             }
         }
-        let has_kernel = inventory.packages.iter().any(|package| is_kernel_image(package));
+        let has_kernel = inventory.packages.iter().any(is_kernel_image);
         let note = system.as_ref().and_then(|(coverage, _)| coverage.note);
         let found = Flaws { note, ..Flaws::default() };
         Ok(Self { inventory, catalogue, system, answers: HashMap::new(), has_kernel, found })
@@ -243,7 +243,7 @@ impl<'a> Matching<'a> {
             }
         }
         self.found.families.insert(coverage.family.to_owned());
-        let answered = self.answer(questions, Some(package))?;
+        let answered = self.answer(&questions, Some(package))?;
         self.take(index, package, &answered, None);
         Ok(())
     }
@@ -275,7 +275,7 @@ impl<'a> Matching<'a> {
                     version: version.clone(),
                 });
                 let questions: Vec<Question> = questions.collect();
-                known_to_distribution = self.answer(questions, Some(owner))?.known.clone();
+                known_to_distribution.clone_from(&self.answer(&questions, Some(owner))?.known);
                 for id in known_to_distribution.clone() {
                     if let Some(record) = self.catalogue.record(coverage.family, &id)? {
                         known_to_distribution
@@ -294,7 +294,7 @@ impl<'a> Matching<'a> {
             name: package.name.clone(),
             version: package.version.clone(),
         }];
-        let answered = self.answer(questions, Some(package))?;
+        let answered = self.answer(&questions, Some(package))?;
         if !answered.is_covered {
             *self.found.missing.entry(family.to_owned()).or_default() += 1;
             return Ok(());
@@ -340,10 +340,10 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn answer(&mut self, questions: Vec<Question>, package: Option<&Package>) -> Result<Rc<Answered>> {
+    fn answer(&mut self, questions: &[Question], package: Option<&Package>) -> Result<Rc<Answered>> {
         // architecture and module decide, too, but are those of the source in nearly all cases
         let module = package.and_then(module_label);
-        let mut key = questions.clone();
+        let mut key = questions.to_vec();
         key.push(Question {
             ecosystem: module.clone().unwrap_or_default(),
             name: package.and_then(|package| package.architecture.clone()).unwrap_or_default(),
@@ -357,7 +357,7 @@ impl<'a> Matching<'a> {
         let mut clear = BTreeSet::new();
         let mut states = Vec::new();
         let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for question in &questions {
+        for question in questions {
             let Some(answer) = self.catalogue.ask(question)? else { continue };
             answered.is_covered = true;
             answered.known.extend(answer.matches.iter().map(|found| found.posting.id.clone()));
@@ -371,8 +371,8 @@ impl<'a> Matching<'a> {
         }
         answered.is_covered |= questions.iter().any(|question| question.ecosystem.starts_with("Root:"));
         matches.retain(|(question, found)| self.applies(question, found, module.as_deref(), package));
-        settle_paid(&questions, &mut matches, &answered.known);
-        self.describe(matches, &states, &clear, &mut answered)?;
+        settle_paid(questions, &mut matches, &answered.known);
+        self.describe(&matches, &states, &clear, &mut answered)?;
         let mut unknown = unknown.into_iter();
         answered.unknown = unknown.next().map(|(reason, mut records)| {
             records.extend(unknown.flat_map(|(_, records)| records));
@@ -421,13 +421,13 @@ impl<'a> Matching<'a> {
     /// Makes one description of each flaw.
     fn describe(
         &self,
-        matches: Vec<(Question, Match)>,
+        matches: &[(Question, Match)],
         states: &[Posting],
         clear: &BTreeSet<String>,
         answered: &mut Answered,
     ) -> Result<()> {
         let mut records = Vec::with_capacity(matches.len());
-        for (question, found) in &matches {
+        for (question, found) in matches {
             let (family, _) = name::split(&question.ecosystem);
             let record = self.catalogue.record(family, &found.posting.id)?;
             records.push(record.unwrap_or_else(|| Advisory { id: found.posting.id.clone(), ..Advisory::default() }));
@@ -460,7 +460,7 @@ impl<'a> Matching<'a> {
                 let score = self.catalogue.epss(id)?;
                 epss = if score.map(|score| score.score) > epss.map(|score: Epss| score.score) { score } else { epss };
             }
-            let status =
+            let intent =
                 state.or_else(|| of_group.iter().find_map(|(_, found)| found.posting.versions.facts.status.clone()));
             answered.flaws.push(Rc::new(About {
                 kind: kind_of(&of_group, &own),
@@ -469,7 +469,7 @@ impl<'a> Matching<'a> {
                 asked: asked.clone(),
                 fixed: fix.as_ref().map(|(version, _)| version.clone()),
                 terms: fix.and_then(|(_, terms)| terms),
-                status,
+                status: intent,
                 grade,
                 exploited,
                 epss,

@@ -16,8 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redb::StorageBackend;
 use twox_hash::XxHash3_64;
 
+/// Bytes of a block, as a power of two.
+const BLOCK_BITS: u32 = 16;
+
 /// Bytes of a block.
-const BLOCK: usize = 64 << 10;
+const BLOCK: usize = 1 << BLOCK_BITS;
 
 /// The last bytes of every sealed file.
 const MAGIC: &[u8; 8] = b"careen\x001";
@@ -132,7 +135,7 @@ impl StorageBackend for Sealed {
         if last >= self.length {
             return Err(damaged("a read beyond its end"));
         }
-        for block in offset / BLOCK as u64..=last / BLOCK as u64 {
+        for block in offset >> BLOCK_BITS..=last >> BLOCK_BITS {
             self.check(block)?;
         }
         self.file.read_exact_at(out, offset)

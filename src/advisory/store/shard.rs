@@ -40,6 +40,9 @@ const LARGEST_VALUE: usize = 256 << 20;
 /// Bytes of pages that redb keeps.
 const CACHE: usize = 4 << 20;
 
+/// Is shown release, name and postings of a package.
+pub(super) type EachPackage<'a> = dyn FnMut(&str, &str, Vec<Posting>) -> Result<()> + 'a;
+
 /// Records of one feed for one family.
 #[derive(Debug)]
 pub struct Shard(Form);
@@ -214,7 +217,7 @@ impl Shard {
     }
 
     /// Shows every package with its postings, by release and name, until the callback fails.
-    pub fn for_each_package(&self, each: &mut dyn FnMut(&str, &str, Vec<Posting>) -> Result<()>) -> Result<()> {
+    pub fn for_each_package(&self, each: &mut EachPackage<'_>) -> Result<()> {
         let mut show = |key: &[u8], postings: Vec<Posting>| {
             let key = String::from_utf8_lossy(key);
             let (release, name) = key.split_once('\0').unwrap_or(("", &key));

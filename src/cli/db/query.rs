@@ -1,7 +1,7 @@
 //! `careen db match`, `compare` and `cvss`: careen's answers line by line, for whoever wants to check them against
 //! other data.
 
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, BufRead as _, BufWriter, Write as _};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
