@@ -315,7 +315,11 @@ fn a_wrong_fail_on_is_a_wrong_command_line() {
         ("hihg", "`hihg` in `--fail-on` is no severity", "use one of info, low, medium, high, critical"),
         ("", "`` in `--fail-on` is no severity", "use one of info, low, medium, high, critical"),
         ("high,secrets", "`secrets` in `--fail-on` is no family of rules", "did you mean `secret`?"),
-        ("high,x", "`x` in `--fail-on` is no family of rules", "use one of base, data, image, layer, package, policy, secret"),
+        (
+            "high,x",
+            "`x` in `--fail-on` is no family of rules",
+            "use one of base, data, image, layer, package, policy, secret",
+        ),
     ] {
         let error = FailOn::parse(value, KNOWN).expect_err(value);
         assert_eq!(

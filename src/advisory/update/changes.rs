@@ -25,6 +25,9 @@ const LARGEST_LIST: u64 = 256 << 20;
 /// Changed records that are fetched one by one.
 const MOST_CHANGES: usize = 2_000;
 
+/// Records of a list that are looked up to see which of them changed: whole feeds are written anew within an hour.
+const MOST_LOOKED_UP: usize = 100_000;
+
 /// Records fetched at once.
 const AT_ONCE: usize = 8;
 
@@ -70,14 +73,14 @@ pub(super) fn fetch(job: &Job<'_>) -> Result<Got> {
     let list = read_list(&arrived.bytes, from);
     let (Some(old), Some(_)) = (old, from) else { return whole(job, Some(list.count), arrived.downloaded, etag) };
     let is_recent = old.entry.complete.is_some_and(|at| job.now.to_unix().saturating_sub(at.to_unix()) < WEEK);
-    if !is_recent || list.changed.len() > MOST_CHANGES {
+    if !is_recent || list.changed.len() > MOST_LOOKED_UP {
         return whole(job, Some(list.count), arrived.downloaded, etag);
     }
     let changed = not_there(&old.shard, list.changed)?;
     if changed.is_empty() {
         return Ok(Got::Unchanged(etag));
     }
-    if (changed.len() as u64).saturating_mul(COST) > old.entry.size {
+    if changed.len() > MOST_CHANGES || (changed.len() as u64).saturating_mul(COST) > old.entry.size {
         return whole(job, Some(list.count), arrived.downloaded, etag);
     }
     match one_by_one(job, &zip, &changed) {
@@ -115,7 +118,7 @@ fn read_list(bytes: &[u8], from: Option<i64>) -> List {
         }
         list.count = list.count.saturating_add(1);
         // beyond the most there are, the whole is fetched
-        if let Some(from) = from.filter(|_| list.changed.len() <= MOST_CHANGES)
+        if let Some(from) = from.filter(|_| list.changed.len() <= MOST_LOOKED_UP)
             && let Ok(time) = time.parse::<Timestamp>()
             && time.to_unix() >= from
         {
@@ -133,6 +136,9 @@ fn not_there(shard: &Shard, changed: Vec<(Timestamp, String)>) -> Result<Vec<Str
         let have = record.and_then(|record| record.modified.parse::<Timestamp>().ok());
         if have.is_none_or(|have| have < time) {
             missing.push(id);
+        }
+        if missing.len() > MOST_CHANGES {
+            break;
         }
     }
     Ok(missing)
