@@ -101,7 +101,8 @@ fn whole(job: &Job<'_>, listed: Option<usize>, downloaded: u64, listed_etag: Opt
             downloaded: files.downloaded.saturating_add(downloaded),
             ..files
         })),
-        Got::Unchanged(_) => Ok(Got::Unchanged(listed_etag)),
+        // the list may be ahead of the archive: it is asked for again
+        Got::Unchanged(_) => Ok(Got::Unchanged(None)),
         changes @ Got::Changes { .. } => Ok(changes),
     }
 }
