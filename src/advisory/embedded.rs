@@ -242,7 +242,7 @@ mod tests {
         for advisory in sink.builder.records() {
             if advisory.id.starts_with("RUSTSEC-") && advisory.withdrawn.is_none() {
                 newest = newest.max(advisory.modified.clone());
-                text += &format!("{}\n", compact(advisory));
+                text += &format!("{}\n", compact(&advisory));
             }
         }
         std::fs::write(folder().join("rustsec.jsonl"), format!("{{\"as_of\":\"{newest}\"}}\n{text}")).expect("writes");

@@ -5,6 +5,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read};
 
@@ -15,6 +16,12 @@ use zstd::stream::raw::DParameter;
 
 /// Largest window a zstd frame may ask for, as a power of two: 8 MiB, what RFC 8878 wants every decoder to support.
 const ZSTD_WINDOW_LOG: u32 = 23;
+
+thread_local! {
+    /// Used again for each entry of an archive: it has some 50 KiB, and to allocate that a hundred thousand times
+    /// between what is kept of the entries leaves the heap in shreds.
+    static DEFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
 
 /// Bytes asked for first and at least; most documents in archives are smaller.
 const STEP: usize = 4 << 10;
@@ -60,8 +67,11 @@ impl fmt::Display for DecompressError {
 /// Bytes behind the end of deflate and zlib data are not looked at.
 pub fn inflate(form: Compressed, bytes: &[u8], cap: usize) -> Result<Vec<u8>, DecompressError> {
     match form {
-        Compressed::Deflate => deflated(Decompress::new(false), bytes, cap),
-        Compressed::Zlib => deflated(Decompress::new(true), bytes, cap),
+        Compressed::Deflate => DEFLATE.with_borrow_mut(|state| {
+            state.reset(false);
+            deflated(state, bytes, cap)
+        }),
+        Compressed::Zlib => deflated(&mut Decompress::new(true), bytes, cap),
         Compressed::Gzip => read_all(MultiGzDecoder::new(bytes), cap),
         Compressed::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(bytes).map_err(|_| DecompressError::Corrupt)?;
@@ -101,7 +111,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-fn deflated(mut state: Decompress, bytes: &[u8], cap: usize) -> Result<Vec<u8>, DecompressError> {
+fn deflated(state: &mut Decompress, bytes: &[u8], cap: usize) -> Result<Vec<u8>, DecompressError> {
     // one byte more than the cap tells "exactly" from "beyond"
     let most = cap.saturating_add(1);
     let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).max(STEP).min(most));

@@ -288,17 +288,16 @@ mod tests {
             .read(name::CRATES, &[archive], &mut exported)
             .expect("reads");
         assert_eq!(native.refused, []);
-        let exported: std::collections::BTreeMap<&str, &Advisory> =
-            exported.builder.records().map(|advisory| (advisory.id.as_str(), advisory)).collect();
+        let exported: std::collections::BTreeMap<String, Advisory> =
+            exported.builder.records().map(|advisory| (advisory.id.clone(), advisory)).collect();
         let mut differing = Vec::new();
-        for advisory in native.builder.records() {
+        for mut advisory in native.builder.records() {
             let Some(other) = exported.get(advisory.id.as_str()) else {
                 differing.push(format!("{} is in one form only", advisory.id));
                 continue;
             };
-            let mut advisory = advisory.clone();
             advisory.modified.clone_from(&other.modified);
-            if advisory != **other {
+            if advisory != *other {
                 differing.push(format!("{advisory:#?}\n{other:#?}"));
             }
         }

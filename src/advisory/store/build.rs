@@ -1,6 +1,7 @@
 //! Compiles records into a sealed file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
@@ -31,8 +32,13 @@ const FEWEST: usize = 64;
 #[derive(Debug, Default)]
 pub struct Builder {
     family: String,
-    packages: BTreeMap<Vec<u8>, Vec<Posting>>,
-    records: BTreeMap<String, Advisory>,
+    /// By key of the package how many postings, and these packed.
+    packages: BTreeMap<Vec<u8>, (usize, Vec<u8>)>,
+    /// Where a record is in `packed`. Hundreds of thousands of them take a tenth of what they take as values.
+    records: BTreeMap<String, Range<usize>>,
+    packed: Vec<u8>,
+    /// Why a record could not be packed.
+    failed: Option<Error>,
     facts: BTreeMap<String, Vec<u8>>,
     releases: BTreeSet<String>,
 }
@@ -58,7 +64,14 @@ impl Builder {
 
     /// Takes a record; of several of one id the last counts, and a withdrawn one takes the others away.
     pub fn add(&mut self, advisory: Advisory) {
-        self.records.insert(advisory.id.clone(), advisory);
+        let start = self.packed.len();
+        match postcard::to_extend(&advisory, std::mem::take(&mut self.packed)) {
+            Ok(packed) => {
+                self.packed = packed;
+                self.records.insert(advisory.id, start..self.packed.len());
+            }
+            Err(error) => self.failed = Some(cannot_pack(&error)),
+        }
     }
 
     /// Takes what a feed says of a CVE besides advisories.
@@ -73,8 +86,8 @@ impl Builder {
     }
 
     /// The records that were taken, by id.
-    pub fn records(&self) -> impl Iterator<Item = &Advisory> {
-        self.records.values()
+    pub fn records(&self) -> impl Iterator<Item = Advisory> {
+        self.records.values().filter_map(|place| postcard::from_bytes(self.packed.get(place.clone())?).ok())
     }
 
     /// Whether nothing was taken.
@@ -84,11 +97,19 @@ impl Builder {
 
     /// Writes the file, which must not be there, seals it, and waits until it is on the disk.
     pub fn write(mut self, path: &Path) -> Result<Built> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let mut built = Built::default();
         let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let records = std::mem::take(&mut self.records);
         let mut kept = Vec::with_capacity(records.len());
-        for mut advisory in records.into_values().filter(|advisory| advisory.withdrawn.is_none()) {
+        for place in records.into_values() {
+            let packed = self.packed.get(place).unwrap_or_default();
+            let mut advisory: Advisory = postcard::from_bytes(packed).map_err(|error| cannot_pack(&error))?;
+            if advisory.withdrawn.is_some() {
+                continue;
+            }
             for (name, mut affected) in osv::of_family(&advisory, &self.family) {
                 let scheme = name::scheme(&affected.ecosystem);
                 // a listed version that lies in a range says nothing more
@@ -100,7 +121,9 @@ impl Builder {
                     self.releases.insert(release.to_owned());
                 }
                 let posting = Posting { id: advisory.id.clone(), versions: affected.versions };
-                self.packages.entry(key(release, &name)).or_default().push(posting);
+                let (count, packed) = self.packages.entry(key(release, &name)).or_default();
+                *count += 1;
+                *packed = postcard::to_extend(&posting, std::mem::take(packed)).map_err(|error| cannot_pack(&error))?;
             }
             for name in other_names(&advisory) {
                 names.entry(name.clone()).or_default().push(advisory.id.clone());
@@ -114,9 +137,13 @@ impl Builder {
         built.records = kept.len().max(self.facts.len()) as u64;
         built.packages = self.packages.len() as u64;
         let mut packages = Vec::with_capacity(self.packages.len());
-        for (key, postings) in std::mem::take(&mut self.packages) {
-            packages.push((key, pack(&postings)?));
+        for (key, (count, postings)) in std::mem::take(&mut self.packages) {
+            // a sequence is its length and then its elements
+            let mut value = pack(&count)?;
+            value.extend(postings);
+            packages.push((key, value));
         }
+        self.packed = Vec::new();
         let names: Vec<(String, Vec<u8>)> =
             names.into_iter().map(|(name, ids)| Ok((name, pack(&ids)?))).collect::<Result<_>>()?;
         let dictionary = train(packages.iter().map(|(_, value)| value).chain(kept.iter().map(|(_, value)| value)));
@@ -160,8 +187,11 @@ impl Builder {
 }
 
 fn pack(value: &impl Serialize) -> Result<Vec<u8>> {
-    postcard::to_allocvec(value)
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("a record cannot be packed: {error}")))
+    postcard::to_allocvec(value).map_err(|error| cannot_pack(&error))
+}
+
+fn cannot_pack(error: &postcard::Error) -> Error {
+    Error::new(ErrorKind::Internal, format!("a record cannot be packed: {error}"))
 }
 
 /// A dictionary of what values have in common; empty where there are too few to learn from.

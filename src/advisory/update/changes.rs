@@ -25,6 +25,9 @@ const LARGEST_LIST: u64 = 256 << 20;
 /// Changed records that are fetched one by one.
 const MOST_CHANGES: usize = 2_000;
 
+/// Records of a list that are looked up to see which of them changed: whole feeds are written anew within an hour.
+const MOST_LOOKED_UP: usize = 100_000;
+
 /// Records fetched at once.
 const AT_ONCE: usize = 8;
 
@@ -41,6 +44,7 @@ const OVERLAP: i64 = 3_600;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct List {
     count: usize,
+    newest: Option<Timestamp>,
     /// Newest first, only those from a time on.
     changed: Vec<(Timestamp, String)>,
 }
@@ -68,37 +72,46 @@ pub(super) fn fetch(job: &Job<'_>) -> Result<Got> {
     let newest = old.and_then(|old| old.entry.newest.parse::<Timestamp>().ok()).filter(|newest| *newest <= job.now);
     let from = newest.map(|newest| newest.to_unix().saturating_sub(OVERLAP));
     let list = read_list(&arrived.bytes, from);
-    let (Some(old), Some(_)) = (old, from) else { return whole(job, Some(list.count), arrived.downloaded, etag) };
+    let (Some(old), Some(_)) = (old, from) else {
+        return whole(job, Some((list.count, list.newest)), arrived.downloaded, etag);
+    };
     let is_recent = old.entry.complete.is_some_and(|at| job.now.to_unix().saturating_sub(at.to_unix()) < WEEK);
-    if !is_recent || list.changed.len() > MOST_CHANGES {
-        return whole(job, Some(list.count), arrived.downloaded, etag);
+    if !is_recent || list.changed.len() > MOST_LOOKED_UP {
+        return whole(job, Some((list.count, list.newest)), arrived.downloaded, etag);
     }
     let changed = not_there(&old.shard, list.changed)?;
     if changed.is_empty() {
         return Ok(Got::Unchanged(etag));
     }
-    if (changed.len() as u64).saturating_mul(COST) > old.entry.size {
-        return whole(job, Some(list.count), arrived.downloaded, etag);
+    if changed.len() > MOST_CHANGES || (changed.len() as u64).saturating_mul(COST) > old.entry.size {
+        return whole(job, Some((list.count, list.newest)), arrived.downloaded, etag);
     }
     match one_by_one(job, &zip, &changed) {
         Ok((records, downloaded)) => {
             Ok(Got::Changes { records, listed_etag: etag, downloaded: downloaded.saturating_add(arrived.downloaded) })
         }
         // a record that is gone, or a mirror without single records
-        Err(_) => whole(job, Some(list.count), arrived.downloaded, etag),
+        Err(_) => whole(job, Some((list.count, list.newest)), arrived.downloaded, etag),
     }
 }
 
 /// The archive, unless it is the one that is there.
-fn whole(job: &Job<'_>, listed: Option<usize>, downloaded: u64, listed_etag: Option<String>) -> Result<Got> {
+fn whole(
+    job: &Job<'_>,
+    listed: Option<(usize, Option<Timestamp>)>,
+    downloaded: u64,
+    listed_etag: Option<String>,
+) -> Result<Got> {
     match super::fetch_files(job)? {
         Got::Files(files) => Ok(Got::Files(Files {
-            listed,
+            listed: listed.map(|(count, _)| count),
+            listed_newest: listed.and_then(|(_, newest)| newest),
             listed_etag,
             downloaded: files.downloaded.saturating_add(downloaded),
             ..files
         })),
-        Got::Unchanged(_) => Ok(Got::Unchanged(listed_etag)),
+        // the list may be ahead of the archive: it is asked for again
+        Got::Unchanged(_) => Ok(Got::Unchanged(None)),
         changes @ Got::Changes { .. } => Ok(changes),
     }
 }
@@ -114,8 +127,11 @@ fn read_list(bytes: &[u8], from: Option<i64>) -> List {
             continue;
         }
         list.count = list.count.saturating_add(1);
+        if list.newest.is_none() {
+            list.newest = time.parse().ok();
+        }
         // beyond the most there are, the whole is fetched
-        if let Some(from) = from.filter(|_| list.changed.len() <= MOST_CHANGES)
+        if let Some(from) = from.filter(|_| list.changed.len() <= MOST_LOOKED_UP)
             && let Ok(time) = time.parse::<Timestamp>()
             && time.to_unix() >= from
         {
@@ -133,6 +149,9 @@ fn not_there(shard: &Shard, changed: Vec<(Timestamp, String)>) -> Result<Vec<Str
         let have = record.and_then(|record| record.modified.parse::<Timestamp>().ok());
         if have.is_none_or(|have| have < time) {
             missing.push(id);
+        }
+        if missing.len() > MOST_CHANGES {
+            break;
         }
     }
     Ok(missing)

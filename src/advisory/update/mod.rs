@@ -155,6 +155,8 @@ struct Files {
     validators: Validators,
     /// Records that the source says there are.
     listed: Option<usize>,
+    /// The newest change in its list.
+    listed_newest: Option<Timestamp>,
     listed_etag: Option<String>,
     downloaded: u64,
 }
@@ -357,6 +359,13 @@ fn put_whole(
     };
     (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
     put(writer, &task.name, sink.builder, about)?;
+    if let Some(entry) = writer.manifest().shards.get_mut(&task.name) {
+        let has = entry.newest.parse::<Timestamp>().ok();
+        // an archive that lags behind its list must not pass for the newest there is
+        if files.listed_newest.is_some_and(|newest| has.is_none_or(|has| has < newest)) {
+            entry.listed_etag = None;
+        }
+    }
     Ok(End::Whole)
 }
 
