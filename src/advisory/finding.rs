@@ -41,7 +41,7 @@ pub static STALE: Rule = Rule {
     remediation: "Run `careen db update` before the scan, or as often as the sources change.",
     references: &[],
     bad: "careen scan IMAGE   # with data that were fetched a month ago",
-    good: "careen db update && careen scan IMAGE",
+    good: "careen db update --for IMAGE\ncareen scan IMAGE",
     ..Rule::NEW
 };
 
