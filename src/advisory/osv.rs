@@ -19,6 +19,11 @@ const SUMMARY: usize = 300;
 /// Links that are kept of one record.
 const LINKS: usize = 10;
 
+/// Most ranges and events in them of one affected package, and most versions that are listed of it; real records have some
+/// hundreds and some thousands.
+const EVENTS: usize = 10_000;
+const LISTED: usize = 100_000;
+
 /// Reads one record. The error says what is wrong, to follow the record's name.
 pub fn parse(bytes: &[u8]) -> Result<Advisory, String> {
     if bytes.len() > LARGEST {
@@ -132,6 +137,7 @@ fn module_of(advisory: &Advisory) -> Option<String> {
 
 fn versions(entry: &Map<String, Value>) -> Result<Versions, String> {
     let mut ranges = Vec::new();
+    let mut count = 0_usize;
     for range in array(entry, "ranges") {
         let Some(range) = range.as_object() else { return Err("a range is no object".into()) };
         let is_semantic = match text(range, "type").as_deref() {
@@ -139,8 +145,13 @@ fn versions(entry: &Map<String, Value>) -> Result<Versions, String> {
             kind => kind == Some("SEMVER"),
         };
         let mut events = Vec::new();
+        count = count.saturating_add(1);
         for event in array(range, "events") {
             let Some(event) = event.as_object() else { return Err("an event of a range is no object".into()) };
+            count = count.saturating_add(event.len());
+            if count > EVENTS {
+                return Err(format!("a package has more than {EVENTS} ranges and events in them"));
+            }
             for (kind, version) in event {
                 let Some(version) = as_text(version) else { return Err("a version in a range is no string".into()) };
                 match kind.as_str() {
@@ -153,6 +164,9 @@ fn versions(entry: &Map<String, Value>) -> Result<Versions, String> {
             }
         }
         ranges.push(Range { is_semantic, events });
+    }
+    if array(entry, "versions").len() > LISTED {
+        return Err(format!("more than {LISTED} versions of a package are listed"));
     }
     let specific = object(entry, "ecosystem_specific");
     let own = object(entry, "database_specific");
@@ -422,6 +436,20 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(of_value(&value).expect_err("is refused"), expected);
+        }
+        let many = |key: &str, one: &str, count: usize| {
+            let list = vec![one; count].join(",");
+            let text = format!(
+                r#"{{"id":"A-1","affected":[{{"package":{{"ecosystem":"npm","name":"a"}},"{key}":[{list}]}}]}}"#
+            );
+            parse(text.as_bytes()).map(|_| ())
+        };
+        let event = r#"{"events":[{"introduced":"0"}]}"#;
+        let cases =
+            [("ranges", event, EVENTS / 2, "more than 10000 ranges"), ("versions", "1", LISTED, "more than 100000")];
+        for (key, one, most, expected) in cases {
+            assert_eq!(many(key, one, most), Ok(()));
+            assert!(many(key, one, most + 1).expect_err("is refused").contains(expected), "{key}");
         }
         assert!(parse(b"{").expect_err("is refused").starts_with("it is no JSON"));
         assert!(parse("[".repeat(100_000).as_bytes()).is_err());

@@ -67,6 +67,114 @@ pub fn fixes<'a>(scheme: Option<Scheme>, versions: &'a Versions, version: &str) 
     fixes
 }
 
+/// Most ranges that [`Prepared`] reads; a version is looked for in each of them.
+const MOST_PREPARED: usize = 32;
+
+/// Ranges of versions, read once for many versions to be looked for.
+#[derive(Debug)]
+pub struct Prepared {
+    scheme: Scheme,
+    ranges: Vec<Line>,
+}
+
+/// A range as a line on which a version's place is found by halving.
+#[derive(Debug)]
+struct Line {
+    /// It holds only below one of these; nothing where it holds for all.
+    limits: Option<Vec<Version>>,
+    /// By version; the beginning of all has none.
+    events: Vec<Mark>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    at: Option<Version>,
+    /// Whether a version beyond is affected, as far as this event and those before it tell.
+    beyond: bool,
+    /// Whether that very version is, as far as this event and those before it tell.
+    there: bool,
+}
+
+impl Prepared {
+    /// Reads ranges. One that cannot be read, or is beyond the first 32, covers nothing.
+    pub fn of<S: AsRef<str>>(scheme: Option<Scheme>, ranges: &[Range<S>]) -> Self {
+        let lines = ranges.iter().filter_map(|range| Line::of(scheme_of(scheme, range)?, range).ok());
+        let ranges = lines.filter(|line| !line.events.is_empty()).take(MOST_PREPARED).collect();
+        Self { scheme: scheme.unwrap_or(Scheme::SemVer), ranges }
+    }
+
+    /// Whether a range surely covers the version.
+    pub fn covers(&self, version: &str) -> bool {
+        if self.ranges.is_empty() {
+            return false;
+        }
+        self.scheme.parse(version).is_ok_and(|version| self.ranges.iter().any(|line| line.covers(&version)))
+    }
+}
+
+impl Line {
+    fn of<S: AsRef<str>>(scheme: Scheme, range: &Range<S>) -> Result<Self, Unparsable> {
+        let mut limits = Vec::new();
+        let (mut has_limit, mut is_unlimited) = (false, false);
+        let mut events: Vec<(Option<Version>, &Event<S>)> = Vec::with_capacity(range.events.len());
+        for event in &range.events {
+            match event {
+                Event::Limit(limit) => {
+                    has_limit = true;
+                    match limit.as_ref() {
+                        "*" => is_unlimited = true,
+                        limit => limits.push(scheme.parse(limit)?),
+                    }
+                }
+                Event::Introduced(text) if text.as_ref() == "0" => events.push((None, event)),
+                Event::Introduced(text) | Event::Fixed(text) | Event::LastAffected(text) => {
+                    events.push((Some(scheme.parse(text.as_ref())?), event));
+                }
+            }
+        }
+        events.sort_by(|(a, _), (b, _)| in_order(a.as_ref(), b.as_ref()));
+        let mut marks: Vec<Mark> = Vec::with_capacity(events.len());
+        for (at, event) in events {
+            let (before, there) = marks.last().map_or((false, false), |last| {
+                let is_same = last.at.is_some() && in_order(last.at.as_ref(), at.as_ref()).is_eq();
+                (last.beyond, if is_same { last.there } else { last.beyond })
+            });
+            let (beyond, there) = match event {
+                Event::Introduced(_) => (true, true),
+                Event::Fixed(_) => (false, false),
+                Event::LastAffected(_) => (false, there),
+                Event::Limit(_) => (before, there),
+            };
+            marks.push(Mark { at, beyond, there });
+        }
+        Ok(Self { limits: (has_limit && !is_unlimited).then_some(limits), events: marks })
+    }
+
+    fn covers(&self, version: &Version) -> bool {
+        if self.limits.as_ref().is_some_and(|limits| !limits.iter().any(|limit| version < limit)) {
+            return false;
+        }
+        let passed = |order: fn(Ordering) -> bool| {
+            move |mark: &Mark| {
+                let at = mark.at.as_ref().map(|at| at.partial_cmp(version).unwrap_or(Ordering::Greater));
+                at.is_none_or(order)
+            }
+        };
+        let reached = self.events.partition_point(passed(Ordering::is_le));
+        let beyond = self.events.partition_point(passed(Ordering::is_lt));
+        let Some(last) = reached.checked_sub(1).and_then(|last| self.events.get(last)) else { return false };
+        if reached > beyond { last.there } else { last.beyond }
+    }
+}
+
+/// The order of events; stable sorting leaves those at one version in the record's order.
+fn in_order(a: Option<&Version>, b: Option<&Version>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+        _ => a.is_some().cmp(&b.is_some()),
+    }
+}
+
 /// The order of a range's versions: semantic ones have the ecosystem's own form of that order, where it has one.
 fn scheme_of<S>(scheme: Option<Scheme>, range: &Range<S>) -> Option<Scheme> {
     scheme.or(range.is_semantic.then_some(Scheme::SemVer))
@@ -93,11 +201,7 @@ fn covers<S: AsRef<str>>(scheme: Scheme, range: &Range<S>, version: &Version) ->
     if has_limit && !is_below_limit {
         return Ok(false);
     }
-    // stable: events at one version keep the record's order
-    events.sort_by(|(a, _), (b, _)| match (a, b) {
-        (Some(a), Some(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
-        _ => a.is_some().cmp(&b.is_some()),
-    });
+    events.sort_by(|(a, _), (b, _)| in_order(a.as_ref(), b.as_ref()));
     let mut is_affected = false;
     for (at, event) in &events {
         let order = at.as_ref().map_or(Ordering::Greater, |at| version.partial_cmp(at).unwrap_or(Ordering::Less));
@@ -151,9 +255,35 @@ mod tests {
         ];
         for (scheme, events, affected, clear) in cases {
             let versions = Versions { ranges: vec![range(events)], ..Versions::default() };
-            let is_hit = |version: &&str| evaluate(Some(scheme), &versions, version).expect("parses").is_some();
+            let prepared = Prepared::of(Some(scheme), &versions.ranges);
+            let is_hit = |version: &&str| {
+                let is_hit = evaluate(Some(scheme), &versions, version).expect("parses").is_some();
+                assert_eq!(prepared.covers(version), is_hit, "{events:?} {version}");
+                is_hit
+            };
             assert_eq!(affected.iter().copied().filter(|version| !is_hit(version)).collect::<Vec<_>>(), [""; 0]);
             assert_eq!(clear.iter().copied().filter(is_hit).collect::<Vec<_>>(), [""; 0], "{events:?}");
+        }
+    }
+
+    #[test]
+    fn prepared_ranges_say_the_same_of_all_short_sequences() {
+        let kinds = ["introduced", "fixed", "last", "limit"];
+        let texts = ["0", "1.0.0", "2.0.0"];
+        let all: Vec<(&str, &str)> = kinds.iter().flat_map(|kind| texts.map(|text| (*kind, text))).collect();
+        for a in &all {
+            for b in &all {
+                for c in &all {
+                    let ranges = vec![range(&[*a, *b, *c])];
+                    let prepared = Prepared::of(Some(Scheme::Npm), &ranges);
+                    let versions = Versions { ranges, ..Versions::default() };
+                    for version in ["0.0.0", "0.5.0", "1.0.0", "1.5.0", "2.0.0", "3.0.0"] {
+                        let expected = evaluate(Some(Scheme::Npm), &versions, version);
+                        let is_hit = matches!(expected, Ok(Some(_)));
+                        assert_eq!(prepared.covers(version), is_hit, "{versions:?} {version}");
+                    }
+                }
+            }
         }
     }
 

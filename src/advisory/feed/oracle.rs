@@ -27,6 +27,9 @@ const LARGEST_TEXT: usize = 2 << 30;
 /// Most packages taken of one definition; kernels and desktops have some hundreds.
 const PACKAGES: usize = 50_000;
 
+/// Most releases of Oracle Linux that one definition is for; there are fewer than ten.
+const RELEASES: usize = 20;
+
 /// Most flaws taken of one definition.
 const FLAWS: usize = 5_000;
 
@@ -127,7 +130,7 @@ struct Definition {
     title: String,
     severity: Option<String>,
     issued: Option<String>,
-    releases: Vec<String>,
+    releases: BTreeSet<String>,
     flaws: Vec<String>,
     groups: Vec<Group>,
     found: Vec<Found>,
@@ -165,7 +168,12 @@ impl Definition {
             Some("severity") => {
                 self.severity = Some(capitalised(text)).filter(|word| !matches!(word.as_str(), "N/a" | "None" | ""));
             }
-            Some("platform") => self.releases.extend(text.strip_prefix("Oracle Linux ").map(str::to_owned)),
+            Some("platform") => {
+                let release = text.strip_prefix("Oracle Linux ").filter(|release| is_release(release));
+                if self.releases.len() <= RELEASES {
+                    self.releases.extend(release.map(str::to_owned));
+                }
+            }
             Some("criteria") => {
                 let Some(group) = self.groups.pop() else { return };
                 let all = group.close();
@@ -186,14 +194,21 @@ impl Definition {
         if self.count > PACKAGES.saturating_mul(2) {
             return Err(format!("it has more than {PACKAGES} packages"));
         }
+        if self.releases.len() > RELEASES {
+            return Err(format!("it is for more than {RELEASES} releases"));
+        }
         // what differs in nothing but the architecture is one
         let mut packages: BTreeMap<(String, String, String, Option<String>), BTreeSet<String>> = BTreeMap::new();
         for found in self.found {
             let Found { name, fixed, release, architecture, module } = found;
-            let releases = release.map_or_else(|| self.releases.clone(), |release| vec![release]);
-            for release in releases {
-                let key = (release, name.clone(), fixed.clone(), module.clone());
+            let own = release.map(|release| BTreeSet::from([release]));
+            for release in own.as_ref().unwrap_or(&self.releases) {
+                let key = (release.clone(), name.clone(), fixed.clone(), module.clone());
                 packages.entry(key).or_default().insert(architecture.clone().unwrap_or_default());
+            }
+            // a package counts once for each release
+            if packages.len() > PACKAGES {
+                return Err(format!("it has more than {PACKAGES} packages"));
             }
         }
         let is_special =
@@ -241,7 +256,7 @@ impl Group {
         } else if let Some(architecture) = comment.strip_prefix("Oracle Linux arch is ") {
             self.architecture = Some(architecture.trim().to_owned());
         } else if let Some(release) = between(comment, "Oracle Linux ", " is installed") {
-            self.release = Some(release.to_owned());
+            self.release = Some(release.to_owned()).filter(|release| is_release(release));
         } else if let Some(module) = between(comment, "Module ", " is enabled") {
             self.module = Some(module.to_owned());
         }
@@ -259,6 +274,13 @@ impl Group {
         });
         closed.collect()
     }
+}
+
+/// Whether it is the number of a release: `8`, `9.4`.
+fn is_release(text: &str) -> bool {
+    text.len() <= 8
+        && text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
@@ -320,5 +342,31 @@ mod tests {
             assert!(error.expect_err("is refused").help.is_some());
         }
         assert!(Oracle.next("Oracle Linux", &[file(FILE, "")]).is_none());
+    }
+    #[test]
+    fn releases_times_packages_are_bounded() {
+        let document = |platforms: usize, packages: usize| {
+            let platforms: String = (0..platforms).map(|n| format!("<platform>Oracle Linux {n}</platform>")).collect();
+            let packages: String =
+                (0..packages).map(|n| format!("<criterion comment=\"p{n} is earlier than 1\"/>")).collect();
+            format!(
+                "<oval_definitions><definitions><definition><metadata><reference source=\"elsa\" ref_id=\"ELSA-2026-1\"/>\
+                 <affected>{platforms}<platform>Oracle Linux x</platform></affected></metadata>\
+                 <criteria>{packages}</criteria></definition></definitions></oval_definitions>"
+            )
+        };
+        let cases =
+            [(20, 10, None), (21, 10, Some("more than 20 releases")), (20, 3_000, Some("more than 50000 packages"))];
+        for (platforms, packages, refused) in cases {
+            let mut sink = fresh("Oracle Linux");
+            let read = Oracle.read("Oracle Linux", &[file(FILE, &document(platforms, packages))], &mut sink);
+            assert_eq!(read.is_err(), refused.is_some(), "{platforms} × {packages}");
+            if let Some(expected) = refused {
+                assert!(sink.refused.iter().any(|(_, why)| why.contains(expected)), "{:?}", sink.refused);
+            } else {
+                let postings = read_back("oracle/Oracle Linux", sink).postings("19", "p9").expect("reads");
+                assert_eq!(postings.len(), 1);
+            }
+        }
     }
 }

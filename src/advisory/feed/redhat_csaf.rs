@@ -7,7 +7,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read as _};
 
 use serde::Deserialize;
@@ -342,12 +342,13 @@ fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
         }
     }
     let mut all: BTreeMap<Component, Versions> = BTreeMap::new();
+    // a component has one id for each architecture
+    let mut seen: BTreeSet<(Component, String)> = BTreeSet::new();
     for id in &flaw.product_status.fixed {
         let Some((component, Some(fixed))) = products.component(id) else { continue };
-        let ranges = &mut all.entry(component).or_default().ranges;
-        let range = Range { is_semantic: false, events: vec![Event::Introduced("0".into()), Event::Fixed(fixed)] };
-        if !ranges.contains(&range) {
-            ranges.push(range);
+        if seen.insert((component.clone(), fixed.clone())) {
+            let events = vec![Event::Introduced("0".into()), Event::Fixed(fixed)];
+            all.entry(component).or_default().ranges.push(Range { is_semantic: false, events });
         }
     }
     for id in &flaw.product_status.known_affected {

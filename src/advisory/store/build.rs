@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::super::name;
 use super::super::osv;
-use super::super::range;
-use super::super::record::{Advisory, Posting};
+use super::super::range::Prepared;
+use super::super::record::{Advisory, Posting, Versions};
 use super::sealed;
 use super::shard::{ABOUT, FACTS, NAMES, PACKAGES, RECORDS, key, other_names};
 
@@ -113,9 +113,11 @@ impl Builder {
             for (name, mut affected) in osv::of_family(&advisory, &self.family) {
                 let scheme = name::scheme(&affected.ecosystem);
                 // a listed version that lies in a range says nothing more
-                let mut listed = std::mem::take(&mut affected.versions.listed);
-                listed.retain(|version| !matches!(range::evaluate(scheme, &affected.versions, version), Ok(Some(_))));
-                affected.versions.listed = listed;
+                let Versions { ranges, listed, .. } = &mut affected.versions;
+                if !listed.is_empty() {
+                    let prepared = Prepared::of(scheme, ranges);
+                    listed.retain(|version| !prepared.covers(version));
+                }
                 let (_, release) = name::split(&affected.ecosystem);
                 if !self.releases.contains(release) {
                     self.releases.insert(release.to_owned());

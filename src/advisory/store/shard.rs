@@ -1,7 +1,7 @@
 //! The records of one feed for one family of ecosystems: in a file, or in memory where they are part of careen.
 //!
-//! A file is a redb database with four tables: postings by release and name of a package, records by id, ids by
-//! other id, and what holds for the file. Values are packed by postcard and compressed by zstd with the file's own
+//! A file is a redb database with five tables: postings by release and name of a package, records by id, ids by
+//! other id, facts by CVE, and what holds for the file. Values are packed by postcard and compressed by zstd with the file's own
 //! dictionary. All of it is checked block by block as it is read ([`super::sealed`]).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ pub(super) const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::ne
 /// Ids of records by the other ids that they name.
 pub(super) const NAMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("names");
 
-/// `dictionary`: zstd's; `releases`: the releases there are postings for; `others`: what a feed keeps by key.
+/// `dictionary`: zstd's; `releases`: the releases there are postings for.
 pub(super) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 
 /// Facts that are no advisories, by CVE id: KEV and EPSS.
