@@ -68,7 +68,7 @@ fn source(source: &Value) -> String {
 }
 
 /// Packages that no advisory was held against, by reason.
-pub(super) fn not_judged(data: &Value) -> Vec<String> {
+fn not_judged(data: &Value) -> Vec<String> {
     let number = |value: &Value| value.as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     let mut parts = Vec::new();
     let kinds = data.get("without_feed").and_then(Value::as_object).into_iter().flatten();
@@ -93,7 +93,7 @@ pub(super) fn not_judged(data: &Value) -> Vec<String> {
 }
 
 /// Whether the version of the package is not understood, or one that a record names.
-pub(super) fn is_own_version(reason: &str, versions: &[&str]) -> bool {
+fn is_own_version(reason: &str, versions: &[&str]) -> bool {
     versions.iter().any(|version| {
         let cut: String = version.chars().take(CUT).collect();
         reason.starts_with(&format!("`{}", clean(&cut)))

@@ -39,6 +39,9 @@ const MOST_WIDTH: usize = 120;
 /// Findings of one rule shown in full; the rest is counted.
 pub(super) const SHOWN_OF_A_RULE: usize = 5;
 
+/// What stands in the place of the rule that decided, where none did.
+const NO_RULE: &str = "no rule matches";
+
 /// Limitations shown; the rest is counted.
 const SHOWN_LIMITATIONS: usize = 10;
 
@@ -348,7 +351,8 @@ pub(super) fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
         .collect();
     let mut parts = vec![format!("confidence {}", finding.confidence)];
     parts.extend(evidence);
-    parts.push(format!("decided by {}", clean(&judged.decided_by)));
+    let by = if judged.decided_by == NO_RULE { "" } else { "decided by " };
+    parts.push(format!("{by}{}", clean(&judged.decided_by)));
     parts.push(format!("id {}", finding.fingerprint()));
     page.paragraph(&parts.join("; "), INDENT)?;
     if let Some(waiver) = &judged.waiver {
