@@ -209,7 +209,8 @@ impl<'a> Matching<'a> {
             if let Some(family) = family {
                 let known = catalogue.covered_releases(family)?;
                 system = distro::coverage(distro, &inventory.content_sets, &known).map(|coverage| {
-                    let has_data = known.contains("") || coverage.releases.iter().any(|release| known.contains(release));
+                    let has_data =
+                        known.contains("") || coverage.releases.iter().any(|release| known.contains(release));
                     (coverage, has_data)
                 });
             }
