@@ -39,6 +39,8 @@ pub struct Question {
 /// What the data say.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
+    /// Whether some feed tells of the whole family and release; else silence says nothing.
+    pub is_covered: bool,
     /// What affects the version.
     pub matches: Vec<Match>,
     /// What may affect it: a version was not understood.
@@ -180,10 +182,10 @@ impl Catalogue {
         origins
     }
 
-    /// Asks what affects a version of a package; `None` if there are no data for the family or its release.
+    /// Asks what affects a version of a package.
     ///
     /// Records of no release hold for each.
-    pub fn ask(&self, question: &Question) -> Result<Option<Answer>> {
+    pub fn ask(&self, question: &Question) -> Result<Answer> {
         let Question { ecosystem, name, version } = question;
         let (family, release) = name::split(ecosystem);
         let name = name::normalise(ecosystem, name);
@@ -214,7 +216,8 @@ impl Catalogue {
                 shard.for_each_posting("", &name, &mut judge)?;
             }
         }
-        Ok(is_covered.then_some(answer))
+        answer.is_covered = is_covered;
+        Ok(answer)
     }
 
     /// The releases of a family that some feed tells of as a whole.

@@ -237,7 +237,7 @@ impl<'a> Matching<'a> {
             self.found.foreign += 1;
             return Ok(());
         }
-        let Some((coverage, has_data)) = &self.system else {
+        let Some((coverage, _)) = &self.system else {
             let name = match &self.inventory.distro {
                 Some(distro) if !distro.name.is_empty() => distro.name.clone(),
                 Some(distro) if !distro.id.is_empty() => distro.id.clone(),
@@ -246,10 +246,6 @@ impl<'a> Matching<'a> {
             *self.found.missing.entry(name).or_default() += 1;
             return Ok(());
         };
-        if !has_data {
-            *self.found.missing.entry(ecosystem(coverage.family, first(&coverage.releases))).or_default() += 1;
-            return Ok(());
-        }
         if is_of_kernel(package) && !(self.has_kernel && is_kernel_image(package)) {
             self.found.without_kernel += 1;
             return Ok(());
@@ -257,11 +253,12 @@ impl<'a> Matching<'a> {
         let questions = self.questions_of_system(coverage, package, vendor);
         let family = vendor.unwrap_or(coverage.family);
         let release = questions.first().map(|question| question.ecosystem.clone()).unwrap_or_default();
-        self.found.families.insert(family.to_owned());
         let answered = self.answer(&questions, Some(package))?;
+        if answered.is_covered || !answered.flaws.is_empty() {
+            self.found.families.insert(family.to_owned());
+        }
         if !answered.is_covered {
             *self.found.missing.entry(release).or_default() += 1;
-            return Ok(());
         }
         self.take(index, package, &answered, None);
         Ok(())
@@ -349,14 +346,14 @@ impl<'a> Matching<'a> {
         let answered = self.answer(&questions, Some(package))?;
         if !answered.is_covered {
             *self.found.missing.entry(family.to_owned()).or_default() += 1;
-            return Ok(());
         }
         if known_to_distribution.is_empty() {
             self.take(index, package, &answered, doubt);
         } else {
             let flaws = answered.flaws.iter().filter(|about| about.group.ids.is_disjoint(&known_to_distribution));
             let flaws = flaws.cloned().collect();
-            let left = Answered { flaws, unknown: answered.unknown.clone(), ..Answered::default() };
+            let (unknown, is_covered) = (answered.unknown.clone(), answered.is_covered);
+            let left = Answered { flaws, unknown, is_covered, ..Answered::default() };
             self.take(index, package, &left, doubt);
         }
         Ok(())
@@ -384,7 +381,8 @@ impl<'a> Matching<'a> {
     }
 
     fn take(&mut self, index: u32, package: &Package, answered: &Answered, doubt: Option<&'static str>) {
-        self.found.judged += 1;
+        // a few records without the rest are told, and judge nothing
+        self.found.judged += usize::from(answered.is_covered);
         for about in &answered.flaws {
             let is_guess = about.matches.iter().all(|found| {
                 let record = about.records.iter().find(|record| record.id == found.posting.id);
@@ -430,8 +428,8 @@ impl<'a> Matching<'a> {
         let mut known_of_customers = BTreeSet::new();
         let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for question in questions {
-            let Some(answer) = self.catalogue.ask(question)? else { continue };
-            answered.is_covered = true;
+            let answer = self.catalogue.ask(question)?;
+            answered.is_covered |= answer.is_covered;
             if scope::is_paid(question) {
                 known_of_customers.extend(answer.matches.iter().map(|found| found.posting.id.clone()));
                 known_of_customers.extend(answer.clear.iter().cloned());
@@ -632,8 +630,4 @@ const SYSTEM_FAMILIES: &[&str] = &[
 
 fn ecosystem(family: &str, release: &str) -> String {
     if release.is_empty() { family.to_owned() } else { format!("{family}:{release}") }
-}
-
-fn first(releases: &[String]) -> &str {
-    releases.first().map(String::as_str).unwrap_or_default()
 }

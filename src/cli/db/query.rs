@@ -59,7 +59,9 @@ pub(in crate::cli) fn matches(arguments: &MatchArguments) -> Result<()> {
 
 fn affecting(catalogue: &Catalogue, question: &Question) -> Result<Vec<(&'static str, Value)>, String> {
     let answer = catalogue.ask(question).map_err(|error| error.to_string())?;
-    let answer = answer.ok_or_else(|| format!("there are no data for `{}`", question.ecosystem))?;
+    if !answer.is_covered && answer.matches.is_empty() {
+        return Err(format!("there are no data for `{}`", question.ecosystem));
+    }
     let mut ids: Vec<&str> = answer.matches.iter().map(|found| found.posting.id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -214,8 +214,8 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
     let mut found = Found::default();
     let mut is_covered = false;
     for question in &questions {
-        let Some(answer) = catalogue.ask(question)? else { continue };
-        is_covered = true;
+        let answer = catalogue.ask(question)?;
+        is_covered |= answer.is_covered || !answer.matches.is_empty();
         let (family, _) = name::split(&question.ecosystem);
         for matched in answer.matches {
             let id = matched.posting.id.clone();
