@@ -124,11 +124,8 @@ pub struct Named {
 /// The package that a purl names. `None` for what is no purl, or of a type that nobody knows.
 pub fn named(text: &str) -> Option<Named> {
     let purl = PackageUrl::from_str(text).ok()?;
-    let fact = if purl.version().is_some() {
-        read(text)?
-    } else {
-        read(&purl.clone().with_version("0").ok()?.to_string())?
-    };
+    let fact =
+        if purl.version().is_some() { read(text)? } else { read(&purl.clone().with_version("0").ok()?.to_string())? };
     let ecosystem = fact.ecosystem?;
     let qualifier = |key: &str| purl.qualifiers().get(key).and_then(|value| field(value.as_bytes()));
     let stated = purl.version().unwrap_or_default();
@@ -348,7 +345,14 @@ mod tests {
     #[test]
     fn what_is_looked_up_is_what_the_purl_says() {
         let cases: &[(&str, &str, &str, Option<(&str, &str)>, Option<&str>, &str)] = &[
-            ("pkg:deb/debian/zlib1g@1:1.2?arch=amd64&upstream=zlib", "zlib1g", "1:1.2", Some(("zlib", "1:1.2")), Some("amd64"), ""),
+            (
+                "pkg:deb/debian/zlib1g@1:1.2?arch=amd64&upstream=zlib",
+                "zlib1g",
+                "1:1.2",
+                Some(("zlib", "1:1.2")),
+                Some("amd64"),
+                "",
+            ),
             ("pkg:deb/debian/a@1?upstream=b%402-3&distro=debian-12", "a", "1", Some(("b", "2-3")), None, "debian-12"),
             ("pkg:deb/debian/a@1-2?epoch=3", "a", "3:1-2", None, None, ""),
             ("pkg:deb/debian/a@3:1-2?epoch=3", "a", "3:1-2", None, None, ""),
@@ -364,7 +368,14 @@ mod tests {
             ),
             ("pkg:rpm/fedora/a@1-2?epoch=0&upstream=b-c-4-5.src.rpm", "a", "1-2", Some(("b-c", "4-5")), None, ""),
             ("pkg:rpm/fedora/a@1-2?epoch=x&upstream=odd.src.rpm", "a", "1-2", Some(("odd.src.rpm", "1-2")), None, ""),
-            ("pkg:apk/alpine/libssl3@3?arch=aarch64&upstream=openssl", "libssl3", "3", Some(("openssl", "3")), Some("aarch64"), ""),
+            (
+                "pkg:apk/alpine/libssl3@3?arch=aarch64&upstream=openssl",
+                "libssl3",
+                "3",
+                Some(("openssl", "3")),
+                Some("aarch64"),
+                "",
+            ),
             ("pkg:npm/%40s/a@1?arch=x64&upstream=b", "@s/a", "1", None, None, ""),
             ("pkg:maven/g.h/a@1", "g.h:a", "1", None, None, ""),
             ("pkg:composer/symfony/http@6", "symfony/http", "6", None, None, ""),
