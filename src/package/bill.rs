@@ -20,7 +20,7 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
     let mut inventory = Inventory { limitations, ..Inventory::default() };
     inventory.distro = distro(&subject, &parts);
     inventory.target = Target {
-        platform: subject.platform.as_ref().and_then(|text| text.parse().ok()),
+        platform: subject.platform.clone().or_else(|| platform(&parts)).and_then(|text| text.parse().ok()),
         digest: subject.digest.as_ref().and_then(|text| text.parse().ok()),
         config_digest: subject.config_digest.as_ref().and_then(|text| text.parse().ok()),
         tags: subject.names,
@@ -111,6 +111,29 @@ fn package(part: Part) -> Package {
     package
 }
 
+/// What an image is built for whose own system packages are all of one architecture.
+fn platform(parts: &[Part]) -> Option<String> {
+    let mut found = None;
+    for part in parts.iter().filter(|part| !part.is_own && part.purl.contains("arch=")) {
+        let Some(named) = named(&part.purl).filter(|named| named.ecosystem.is_system) else { continue };
+        let architecture = match named.architecture.as_deref().unwrap_or_default() {
+            "amd64" | "x86_64" => "amd64",
+            "arm64" | "aarch64" => "arm64",
+            "i386" | "i586" | "i686" | "x86" => "386",
+            "ppc64el" | "ppc64le" => "ppc64le",
+            "riscv64" => "riscv64",
+            "s390x" => "s390x",
+            // of all of them, of one without a plain name, or a key that signs packages
+            _ => continue,
+        };
+        if found.is_some_and(|found| found != architecture) {
+            return None;
+        }
+        found = Some(architecture);
+    }
+    found.map(|architecture| format!("linux/{architecture}"))
+}
+
 /// The name under which the package is looked up: that of the purl, unless the component's own is another spelling of it.
 fn name(part: &Part, stated: &Named) -> String {
     let spelt = purl::of_language(stated.ecosystem, &part.name, "").and_then(|purl| named(&purl));
@@ -133,6 +156,9 @@ fn version(part: &Part, stated: &Named) -> String {
         // written as the tool calls itself, or as a module's version
         return version.strip_prefix("go").or_else(|| version.strip_prefix('v')).unwrap_or(version).to_owned();
     }
+    // no epoch is none; careen's own collector leaves it out, too
+    let version =
+        &version.strip_prefix("0:").filter(|_| stated.ecosystem.purl_type == "rpm").unwrap_or(version).to_owned();
     match stated.version.split_once(':') {
         Some((epoch, _)) if stated.ecosystem.is_system => purl::with_epoch(epoch, version),
         _ => version.clone(),
@@ -292,6 +318,12 @@ mod tests {
             ("pkg:deb/debian/a@2?upstream=b%402.0", "a", "1:2", "a 1:2 of b 2.0"),
             ("pkg:deb/debian/a@2?upstream=b", "a", "1:2", "a 1:2 of b 1:2"),
             (
+                "pkg:rpm/rocky/bash@4.4-4.el8_6?arch=x86_64&epoch=0&upstream=bash-4.4-4.el8_6.src.rpm",
+                "bash",
+                "0:4.4-4.el8_6",
+                "bash 4.4-4.el8_6 x86_64 of bash 4.4-4.el8_6",
+            ),
+            (
                 "pkg:rpm/redhat/openssl-libs@3.0-1?arch=x86_64&epoch=1&upstream=openssl-3.0-1.src.rpm",
                 "openssl-libs",
                 "3.0-1",
@@ -307,6 +339,24 @@ mod tests {
             shown.extend(made.architecture.iter().map(|architecture| format!(" {architecture}")));
             shown.extend(made.source.iter().map(|(name, version)| format!(" of {name} {version}")));
             assert_eq!(shown, expected, "{purl}");
+        }
+    }
+
+    #[test]
+    fn packages_of_one_architecture_tell_the_platform() {
+        let cases = [
+            (&["deb/debian/a@1?arch=amd64", "deb/debian/b@1?arch=all"][..], Some("linux/amd64")),
+            (&["rpm/fedora/a@1?arch=x86_64", "rpm/fedora/b@1?arch=i686"], None),
+            (&["apk/alpine/a@1?arch=aarch64", "npm/b@1?arch=x86_64"], Some("linux/arm64")),
+            (&["deb/debian/b@1?arch=all", "deb/debian/c@1"], None),
+        ];
+        for (purls, expected) in cases {
+            let part = |purl: &&str| Part { purl: format!("pkg:{purl}"), name: "a".into(), ..Part::default() };
+            let parts: Vec<Part> = purls.iter().map(part).collect();
+            let own = parts.iter().map(|part| Part { is_own: true, ..part.clone() }).collect();
+            let of = |parts| inventory(Target::default(), Bill { parts, ..Bill::default() }).target.platform;
+            assert_eq!(of(own), None);
+            assert_eq!(of(parts).map(|platform| platform.to_string()).as_deref(), expected, "{purls:?}");
         }
     }
 
