@@ -3,6 +3,8 @@
 //! Sources: the `distro` qualifier of purl-spec's types for `apk`, `deb` and `rpm`; what Trivy and Syft write for their
 //! operating-system components; `/etc/os-release` of the distributions.
 
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 use crate::inventory::Distro;
 
 /// What programs call a distribution whose os-release has another `ID`.
@@ -41,9 +43,10 @@ const SUSE: &[(&str, &str)] = &[
 /// What the qualifier `distro` of a purl says: `debian-12`. What has no number yet goes by its name.
 pub(super) fn of_qualifier(text: &str) -> Option<Distro> {
     let text = text.trim();
-    let is_start = |at: &usize| text.get(at + 1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let sign = text.match_indices('-').map(|(at, _)| at).find(is_start);
-    let (id, release) = match sign.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))) {
+    let parts =
+        text.match_indices('-').filter_map(|(at, _)| Some((text.get(..at)?, text.get(at..)?.strip_prefix('-')?)));
+    let mut numbered = parts.filter(|(_, release)| release.starts_with(|sign: char| sign.is_ascii_digit()));
+    let (id, release) = match numbered.next() {
         Some(parts) => parts,
         None if SIGNED.contains(&text) => (text, ""),
         None => text.rsplit_once('-').unwrap_or((text, "")),
