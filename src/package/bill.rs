@@ -8,7 +8,8 @@ use crate::path::ImagePath;
 use crate::rule::Confidence;
 use crate::tree::Node;
 
-use super::{ecosystem, owned};
+use super::purl::{self, Named, named};
+use super::{ecosystem, owned, release};
 
 /// What a purl of any other type is.
 static OTHER: Ecosystem = Ecosystem { id: "other", purl_type: "generic", is_system: false };
@@ -19,7 +20,7 @@ pub fn inventory(target: Target, bill: Bill) -> Inventory {
     let mut inventory = Inventory { limitations, ..Inventory::default() };
     inventory.distro = distro(&subject, &parts);
     inventory.target = Target {
-        platform: subject.platform.as_ref().and_then(|text| text.parse().ok()),
+        platform: subject.platform.clone().or_else(|| platform(&parts)).and_then(|text| text.parse().ok()),
         digest: subject.digest.as_ref().and_then(|text| text.parse().ok()),
         config_digest: subject.config_digest.as_ref().and_then(|text| text.parse().ok()),
         tags: subject.names,
@@ -55,6 +56,12 @@ fn package(part: Part) -> Package {
     let purl_type = part.purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let stated = part.ecosystem.as_deref().and_then(|id| ecosystem::of(id, purl_type));
     let kind = stated.or_else(|| ecosystem::of_purl(&part.purl)).unwrap_or(&OTHER);
+    let stated = if part.is_own { None } else { named(&part.purl).filter(|named| *named.ecosystem == *kind) };
+    let (name, version) = match &stated {
+        Some(stated) => (name(&part, stated), version(&part, stated)),
+        None => (part.name.clone(), part.version.clone()),
+    };
+    let source = source(&part, &version);
     let mut locations: Vec<PackageLocation> = part
         .places
         .into_iter()
@@ -72,12 +79,17 @@ fn package(part: Part) -> Package {
         added_by: 0,
         inside: None,
     });
-    let mut package = Package::new(kind, &part.name, &part.version, &part.purl, first);
+    let mut package = Package::new(kind, &name, &version, &part.purl, first);
     if !locations.is_empty() {
         package.locations = locations;
     }
-    package.source = part.source_name.map(|name| (name, part.source_version.unwrap_or_default()));
-    package.architecture = part.architecture;
+    let (of_purl, architecture) = stated.map_or((None, None), |stated| {
+        // without a version of its own it has the package's, which the component may state in full
+        let of_purl = stated.source.map(|(name, own)| (name, if own == stated.version { version } else { own }));
+        (of_purl, stated.architecture)
+    });
+    package.source = source.or(of_purl);
+    package.architecture = part.architecture.or(architecture);
     package.licence = part.licence.map(|declared| match part.expression {
         Some(expression) => Licence::stated(declared, &expression),
         None => Licence::new(declared),
@@ -99,38 +111,93 @@ fn package(part: Part) -> Package {
     package
 }
 
+/// What an image is built for whose own system packages are all of one architecture.
+fn platform(parts: &[Part]) -> Option<String> {
+    let mut found = None;
+    for part in parts.iter().filter(|part| !part.is_own && part.purl.contains("arch=")) {
+        let Some(named) = named(&part.purl).filter(|named| named.ecosystem.is_system) else { continue };
+        let architecture = match named.architecture.as_deref().unwrap_or_default() {
+            "amd64" | "x86_64" => "amd64",
+            "arm64" | "aarch64" => "arm64",
+            "i386" | "i586" | "i686" | "x86" => "386",
+            "ppc64el" | "ppc64le" => "ppc64le",
+            "riscv64" => "riscv64",
+            "s390x" => "s390x",
+            // of all of them, of one without a plain name, or a key that signs packages
+            _ => continue,
+        };
+        if found.is_some_and(|found| found != architecture) {
+            return None;
+        }
+        found = Some(architecture);
+    }
+    found.map(|architecture| format!("linux/{architecture}"))
+}
+
+/// The name under which the package is looked up: that of the purl, unless the component's own is another spelling of it.
+fn name(part: &Part, stated: &Named) -> String {
+    let spelt = purl::of_language(stated.ecosystem, &part.name, "").and_then(|purl| named(&purl));
+    let is_same = if stated.ecosystem.is_system {
+        part.name == stated.name
+    } else if let Some((_, subpath)) = part.purl.split_once('#').filter(|_| stated.ecosystem.purl_type == "golang") {
+        // Syft has there what follows the third word of a module's path
+        let whole = format!("{}/{subpath}", stated.name);
+        part.name.eq_ignore_ascii_case(&stated.name) || part.name.eq_ignore_ascii_case(&whole)
+    } else {
+        spelt.is_some_and(|spelt| spelt.name.eq_ignore_ascii_case(&stated.name))
+    };
+    if is_same { part.name.clone() } else { stated.name.clone() }
+}
+
+/// The version that is compared: the component's, with the epoch that the purl says beside it.
+fn version(part: &Part, stated: &Named) -> String {
+    let version = if part.version.is_empty() { &stated.version } else { &part.version };
+    if stated.ecosystem.purl_type == "golang" && stated.name == "stdlib" {
+        // written as the tool calls itself, or as a module's version
+        return version.strip_prefix("go").or_else(|| version.strip_prefix('v')).unwrap_or(version).to_owned();
+    }
+    // no epoch is none; careen's own collector leaves it out, too
+    let version =
+        &version.strip_prefix("0:").filter(|_| stated.ecosystem.purl_type == "rpm").unwrap_or(version).to_owned();
+    match stated.version.split_once(':') {
+        Some((epoch, _)) if stated.ecosystem.is_system => purl::with_epoch(epoch, version),
+        _ => version.clone(),
+    }
+}
+
+/// The source package that the component names, with its whole version: that of the package where it names none.
+fn source(part: &Part, version: &str) -> Option<(String, String)> {
+    let name = part.source_name.clone()?;
+    if part.is_own {
+        return Some((name, part.source_version.clone().unwrap_or_default()));
+    }
+    let Some(number) = part.source_version.as_deref().filter(|number| !number.is_empty()) else {
+        return Some((name, version.to_owned()));
+    };
+    let whole = match part.source_release.as_deref() {
+        Some(release) if !release.is_empty() => format!("{number}-{release}"),
+        _ => number.to_owned(),
+    };
+    Some((name, purl::with_epoch(part.source_epoch.as_deref().unwrap_or_default(), &whole)))
+}
+
 /// What the document says, else what the purl of a system's package says: `distro=debian-12`.
 fn distro(subject: &Subject, parts: &[Part]) -> Option<Distro> {
     if let Some((id, version_id, name)) = &subject.distro {
-        let name = match (name.as_str(), version_id.as_str()) {
-            ("", "") => id.clone(),
-            ("", version) => format!("{id} {version}"),
-            (name, _) => name.to_owned(),
-        };
-        let (id, version_id) = (id.clone(), version_id.clone());
-        let stated = stated(parts).and_then(|text| text.strip_prefix(&*id)?.strip_prefix('-'));
-        let codename = stated.filter(|_| version_id.is_empty()).unwrap_or_default().to_owned();
-        return Some(Distro { id, version_id, codename, name, ..Distro::default() });
+        let stated = stated(parts).and_then(|text| Some(text.strip_prefix(&**id)?.strip_prefix('-')?.to_owned()));
+        let codename = stated.filter(|_| version_id.is_empty()).unwrap_or_default();
+        return Some(Distro { codename, ..release::distro(id, version_id, name) });
     }
-    let (id, release) = stated(parts).map(|text| text.rsplit_once('-').unwrap_or((text, "")))?;
-    // what has no number yet goes by its name
-    let is_number = release.starts_with(|sign: char| sign.is_ascii_digit());
-    let (version_id, codename) = if is_number { (release, "") } else { ("", release) };
-    Some(Distro {
-        id: id.to_owned(),
-        version_id: version_id.to_owned(),
-        codename: codename.to_owned(),
-        name: format!("{id} {release}").trim_end().to_owned(),
-        ..Distro::default()
-    })
+    release::of_qualifier(&stated(parts)?)
 }
 
-/// What the purl of a system's package says of the distribution.
-fn stated(parts: &[Part]) -> Option<&str> {
-    parts.iter().find_map(|part| {
-        let (_, qualifiers) = part.purl.split_once('?')?;
-        let qualifiers = qualifiers.split('#').next().unwrap_or_default();
-        qualifiers.split('&').find_map(|one| one.strip_prefix("distro="))
+/// What the purl of a system's package says of the distribution. Some say its release only: the namespace is the rest.
+fn stated(parts: &[Part]) -> Option<String> {
+    let mut purls = parts.iter().map(|part| part.purl.as_str()).filter(|purl| purl.contains("distro="));
+    purls.find_map(|purl| {
+        let stated = named(purl).filter(|stated| !stated.distro.is_empty())?;
+        let is_bare = stated.distro.starts_with(|sign: char| sign.is_ascii_digit()) && !stated.vendor.is_empty();
+        Some(if is_bare { format!("{}-{}", stated.vendor, stated.distro) } else { stated.distro })
     })
 }
 
@@ -224,6 +291,104 @@ mod tests {
     }
 
     #[test]
+    fn packages_of_other_programs_are_what_their_purls_say() {
+        // purl, the component's name and version, and what comes of them
+        let cases = [
+            ("pkg:npm/%40s/a@1", "a", "1", "@s/a 1"),
+            ("pkg:npm/%40s/a@1", "@s/a", "", "@s/a 1"),
+            ("pkg:pypi/zope-interface@5", "Zope.Interface", "5", "zope-interface 5"),
+            ("pkg:pypi/jinja2@3", "Jinja2", "3", "Jinja2 3"),
+            ("pkg:pypi/jinja2@3", "the engine of templates", "3", "jinja2 3"),
+            ("pkg:maven/org.a/b@1", "b", "1", "org.a:b 1"),
+            ("pkg:composer/symfony/http@6", "http", "6", "symfony/http 6"),
+            ("pkg:golang/github.com/A/b@v1", "github.com/A/b", "v1", "github.com/A/b v1"),
+            ("pkg:golang/github.com/a/b@v2.1.0#v2", "github.com/a/b/v2", "v2.1.0", "github.com/a/b/v2 v2.1.0"),
+            ("pkg:golang/stdlib@1.23.4", "stdlib", "go1.23.4", "stdlib 1.23.4"),
+            ("pkg:golang/stdlib@v1.23.4", "stdlib", "v1.23.4", "stdlib 1.23.4"),
+            ("pkg:generic/redis@7", "redis", "7", "redis 7"),
+            ("pkg:weather/a@1", "A thing", "1", "A thing 1"),
+            (
+                "pkg:deb/debian/libssl3@3.0-1?arch=amd64&upstream=openssl",
+                "libssl3",
+                "3.0-1",
+                "libssl3 3.0-1 amd64 of openssl 3.0-1",
+            ),
+            ("pkg:deb/debian/a@0.3-2?arch=all&epoch=1", "a", "1:0.3-2", "a 1:0.3-2 all"),
+            ("pkg:deb/debian/a@0.3-2?epoch=1&upstream=b", "a", "0.3-2", "a 1:0.3-2 of b 1:0.3-2"),
+            ("pkg:deb/debian/a@2?upstream=b%402.0", "a", "1:2", "a 1:2 of b 2.0"),
+            ("pkg:deb/debian/a@2?upstream=b", "a", "1:2", "a 1:2 of b 1:2"),
+            (
+                "pkg:rpm/rocky/bash@4.4-4.el8_6?arch=x86_64&epoch=0&upstream=bash-4.4-4.el8_6.src.rpm",
+                "bash",
+                "0:4.4-4.el8_6",
+                "bash 4.4-4.el8_6 x86_64 of bash 4.4-4.el8_6",
+            ),
+            (
+                "pkg:rpm/redhat/openssl-libs@3.0-1?arch=x86_64&epoch=1&upstream=openssl-3.0-1.src.rpm",
+                "openssl-libs",
+                "3.0-1",
+                "openssl-libs 1:3.0-1 x86_64 of openssl 1:3.0-1",
+            ),
+        ];
+        for (purl, name, version, expected) in cases {
+            let part = Part { purl: purl.into(), name: name.into(), version: version.into(), ..Part::default() };
+            let own = package(Part { is_own: true, ..part.clone() });
+            assert_eq!((&*own.name, &*own.version, own.source), (name, version, None), "what careen wrote stays");
+            let made = package(part);
+            let mut shown = format!("{} {}", made.name, made.version);
+            shown.extend(made.architecture.iter().map(|architecture| format!(" {architecture}")));
+            shown.extend(made.source.iter().map(|(name, version)| format!(" of {name} {version}")));
+            assert_eq!(shown, expected, "{purl}");
+        }
+    }
+
+    #[test]
+    fn packages_of_one_architecture_tell_the_platform() {
+        let cases = [
+            (&["deb/debian/a@1?arch=amd64", "deb/debian/b@1?arch=all"][..], Some("linux/amd64")),
+            (&["rpm/fedora/a@1?arch=x86_64", "rpm/fedora/b@1?arch=i686"], None),
+            (&["apk/alpine/a@1?arch=aarch64", "npm/b@1?arch=x86_64"], Some("linux/arm64")),
+            (&["deb/debian/b@1?arch=all", "deb/debian/c@1"], None),
+        ];
+        for (purls, expected) in cases {
+            let part = |purl: &&str| Part { purl: format!("pkg:{purl}"), name: "a".into(), ..Part::default() };
+            let parts: Vec<Part> = purls.iter().map(part).collect();
+            let own = parts.iter().map(|part| Part { is_own: true, ..part.clone() }).collect();
+            let of = |parts| inventory(Target::default(), Bill { parts, ..Bill::default() }).target.platform;
+            assert_eq!(of(own), None);
+            assert_eq!(of(parts).map(|platform| platform.to_string()).as_deref(), expected, "{purls:?}");
+        }
+    }
+
+    #[test]
+    fn sources_that_are_named_apart_are_put_together() {
+        let part = Part {
+            purl: "pkg:deb/debian/b@2:2.36-8?arch=all&upstream=other".into(),
+            name: "b".into(),
+            version: "2:2.36-8".into(),
+            source_name: Some("util-linux".into()),
+            ..Part::default()
+        };
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let cases = [
+            ("", "", "", "2:2.36-8"),
+            ("2.36", "8", "", "2.36-8"),
+            ("2.36", "8", "1", "1:2.36-8"),
+            ("2.36", "8", "0", "2.36-8"),
+            ("1:2.36-8", "", "", "1:2.36-8"),
+        ];
+        for (version, release, epoch, expected) in cases {
+            let (source_version, source_release, source_epoch) = (some(version), some(release), some(epoch));
+            let made = package(Part { source_version, source_release, source_epoch, ..part.clone() });
+            assert_eq!(
+                made.source,
+                Some(("util-linux".to_owned(), expected.to_owned())),
+                "{version} {release} {epoch}"
+            );
+        }
+    }
+
+    #[test]
     fn equal_packages_become_one_and_edges_follow() {
         let part = |purl: &str, dependencies: &[usize]| Part {
             purl: purl.into(),
@@ -266,6 +431,9 @@ mod tests {
             (None, "debian-forky", ("debian", "", "forky")),
             (None, "opensuse-leap-15.6", ("opensuse-leap", "15.6", "")),
             (None, "arch", ("arch", "", "")),
+            (None, "3.19.1", ("debian", "3.19.1", "")),
+            (said("redhat", "9.4"), "redhat-9.4", ("rhel", "9.4", "")),
+            (None, "opensuse-tumbleweed", ("opensuse-tumbleweed", "", "")),
         ];
         for (distro, qualifier, expected) in cases {
             let purl = format!("pkg:deb/debian/a@1?arch=all&distro={qualifier}");

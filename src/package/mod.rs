@@ -45,6 +45,7 @@ mod perl;
 mod portage;
 mod purl;
 mod python;
+mod release;
 mod rpm;
 mod sbom;
 mod swift;

@@ -202,3 +202,44 @@ fn a_place_that_is_not_known_is_not_made_up() {
         assert!(format == "sarif" || shown.matches("bill of materials").count() > 1, "{shown}");
     }
 }
+
+#[test]
+fn distributions_that_purls_name_are_those_of_advisories() {
+    use careen::advisory::distro::coverage;
+
+    let cases = [
+        ("deb/debian", "debian-12", "Debian:12"),
+        ("deb/debian", "debian-11.11", "Debian:11"),
+        ("deb/ubuntu", "ubuntu-22.04", "Ubuntu:22.04:LTS"),
+        ("apk/alpine", "alpine-3.19.1", "Alpine:v3.19"),
+        ("apk/alpine", "3.19.1", "Alpine:v3.19"),
+        ("apk/wolfi", "wolfi-20230201", "Wolfi:"),
+        ("rpm/redhat", "rhel-9.4", "Red Hat:enterprise_linux:9"),
+        ("rpm/redhat", "redhat-9.4", "Red Hat:enterprise_linux:9"),
+        ("rpm/rocky", "rocky-8.4", "Rocky Linux:8"),
+        ("rpm/alma", "alma-9.4", "AlmaLinux:9"),
+        ("rpm/oracle", "oracle-9.3", "Oracle Linux:9"),
+        ("rpm/amazon", "amazon-2", "Amazon Linux:2"),
+        ("rpm/amzn", "amzn-2023", "Amazon Linux:2023"),
+        ("rpm/opensuse", "opensuse-leap-15.6", "openSUSE:Leap 15.6"),
+        ("rpm/opensuse", "opensuse-tumbleweed-20240101", "openSUSE:Tumbleweed"),
+        ("rpm/suse", "sles-15.5", "SUSE:Linux Enterprise Server 15 SP5"),
+        ("rpm/suse", "sles-15-SP5", "SUSE:Linux Enterprise Server 15 SP5"),
+        ("rpm/openeuler", "openEuler-22.03-LTS-SP3", "openEuler:22.03-LTS-SP3"),
+        ("rpm/mariner", "cbl-mariner-2.0", "Azure Linux:2"),
+        ("rpm/azurelinux", "azurelinux-3.0", "Azure Linux:3"),
+        ("rpm/photon", "photon-5.0", "Photon OS:5"),
+    ];
+    for (namespace, distro, expected) in cases {
+        let bill = format!(
+            r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{{"type": "library", "name": "a",
+                "version": "1-1", "purl": "pkg:{namespace}/a@1-1?arch=noarch&distro={distro}"}}]}}"#
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bill).unwrap();
+        let distro = scan_file(file.path()).report().target.distro.unwrap();
+        let coverage = coverage(&distro, &BTreeSet::new(), &BTreeSet::new()).unwrap();
+        let release = coverage.releases.first().map_or("", String::as_str);
+        assert_eq!(format!("{}:{release}", coverage.family), expected, "{distro:?}");
+    }
+}

@@ -159,14 +159,13 @@ impl Builder {
             word::LOCATION => part.places.extend(place(value)),
             word::OWNED_BY => self.owners.push((index, value.to_owned())),
             _ if value.is_empty() || part.is_own => {}
-            // Trivy
-            "aquasecurity:trivy:SrcName" => part.source_name = some(),
-            "aquasecurity:trivy:SrcVersion" => part.source_version = some(),
+            // Trivy's, and Syft's of dpkg and of apk; that of rpm is a file, which the purl has, too
+            "aquasecurity:trivy:SrcName" | "syft:metadata:source" | "syft:metadata:originPackage" => {
+                part.source_name = some();
+            }
+            "aquasecurity:trivy:SrcVersion" | "syft:metadata:sourceVersion" => part.source_version = some(),
             "aquasecurity:trivy:SrcRelease" => part.source_release = some(),
             "aquasecurity:trivy:SrcEpoch" => part.source_epoch = some(),
-            // Syft: of dpkg and of apk; that of rpm is a file, which the purl has, too
-            "syft:metadata:source" | "syft:metadata:originPackage" => part.source_name = some(),
-            "syft:metadata:sourceVersion" => part.source_version = some(),
             _ => {}
         }
     }

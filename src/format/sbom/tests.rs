@@ -123,6 +123,53 @@ fn documents_of_other_programs_are_read() {
 }
 
 #[test]
+fn source_packages_are_read_as_other_programs_name_them() {
+    let properties = |pairs: &[(&str, &str)]| {
+        let pairs: Vec<String> =
+            pairs.iter().map(|(name, value)| format!(r#"{{"name": "{name}", "value": "{value}"}}"#)).collect();
+        format!(
+            r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{{"type": "library", "name": "a",
+                "version": "1", "purl": "pkg:deb/debian/a@1", "properties": [{}]}}]}}"#,
+            pairs.join(", ")
+        )
+    };
+    let spdx = |origin: &str| {
+        format!(
+            r#"{{"spdxVersion": "SPDX-2.3", "packages": [{{"SPDXID": "SPDXRef-a", "name": "a", "versionInfo": "1",
+                "sourceInfo": "{origin}", "externalRefs": [{{"referenceType": "purl", "referenceLocator": "pkg:deb/debian/a@1"}}]}}]}}"#
+        )
+    };
+    let tags = "SPDXVersion: SPDX-2.3\nPackageName: a\nSPDXID: SPDXRef-a\nPackageVersion: 1\n\
+        PackageSourceInfo: <text>built package from: b 2</text>\nExternalRef: PACKAGE-MANAGER purl pkg:deb/debian/a@1\n";
+    let trivy = [
+        ("aquasecurity:trivy:SrcName", "b"),
+        ("aquasecurity:trivy:SrcVersion", "2"),
+        ("aquasecurity:trivy:SrcRelease", "3"),
+        ("aquasecurity:trivy:SrcEpoch", "4"),
+    ];
+    let own = [("careen:source:name", "x"), ("aquasecurity:trivy:SrcName", "b")];
+    let cases = [
+        (properties(&trivy), "b 2 3 4 false"),
+        (properties(&[("syft:metadata:source", "b"), ("syft:metadata:sourceVersion", "2")]), "b 2   false"),
+        (properties(&[("syft:metadata:originPackage", "b")]), "b    false"),
+        (properties(&[("syft:metadata:source", "")]), "    false"),
+        (properties(&own), "x    true"),
+        (spdx("built package from: b 1:2-3"), "b 1:2-3   false"),
+        (spdx("acquired package info from DPKG DB: /var/lib/dpkg/status"), "    false"),
+        (spdx("built package from: b"), "    false"),
+        (tags.to_owned(), "b 2   false"),
+    ];
+    for (document, expected) in cases {
+        let bill = read(document.as_bytes()).expect("a good document");
+        let [part] = &bill.parts[..] else { panic!("{document}") };
+        let of = |text: &Option<String>| text.clone().unwrap_or_default();
+        let Part { source_name, source_version, source_release, source_epoch, is_own, .. } = part;
+        let found = [source_name, source_version, source_release, source_epoch].map(of).join(" ");
+        assert_eq!(format!("{found} {is_own}"), expected, "{document}");
+    }
+}
+
+#[test]
 fn what_a_document_says_of_itself_is_kept() {
     let document = |more: &str| format!(r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6"{more}}}"#);
     let cases = [
