@@ -182,7 +182,7 @@ mod tests {
     fn described(finding: &Value, is_bill: bool) -> Vec<String> {
         let mut text = String::new();
         describe(finding, is_bill, &mut text);
-        text.lines().map(|line| line.trim().split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
     }
 
     #[test]

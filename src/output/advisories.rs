@@ -81,7 +81,7 @@ fn not_judged(data: &Value) -> Vec<String> {
     let reasons = [
         ("foreign", "that somebody else than the distribution made"),
         ("left_to_distribution", "that packages of the distribution own, judged as parts of these"),
-        ("without_kernel", "of a kernel, which a container does not run"),
+        ("without_kernel", "made from a kernel's sources that hold no kernel"),
     ];
     for (key, reason) in reasons {
         let packages = data.get(key).map_or(0, number);
@@ -163,7 +163,7 @@ mod tests {
              is fixed)",
             "  not compared: 3 packages of kinds that no feed is about (2 conan, 1 opkg); 1 package that somebody else \
              than the distribution made; 4 packages that packages of the distribution own, judged as parts of these; \
-             2 packages of a kernel, which a container does not run",
+             2 packages made from a kernel's sources that hold no kernel",
             "  2 packages could not be compared with all advisories: the version of 1 is not understood; for 1 a \
              version in a record is not understood, shown with -v",
         ];

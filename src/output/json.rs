@@ -399,6 +399,7 @@ struct WireFinding<'a> {
     rule: &'static str,
     family: &'static str,
     severity: Severity,
+    priority: u32,
     confidence: Confidence,
     title: &'static str,
     message: &'a str,
@@ -426,6 +427,7 @@ impl<'a> WireFinding<'a> {
             rule: finding.rule.id,
             family: finding.rule.family(),
             severity: finding.severity,
+            priority: finding.weight(),
             confidence: finding.confidence,
             title: finding.rule.title,
             message: &finding.message,
@@ -657,6 +659,44 @@ mod tests {
         check(&written);
         let place = &render(&[sample::empty(), sample::report()])["reports"][1]["packages"][0]["locations"][0];
         assert!(place.get("added_by").is_none());
+    }
+
+    #[test]
+    fn findings_have_a_rank_and_data_are_described() {
+        let mut report = sample::report();
+        for judged in &mut report.findings {
+            judged.finding.priority = None;
+        }
+        report.findings[0].finding.priority = Some(209_500);
+        let plain = u64::from(report.findings[1].finding.weight());
+        report.data.insert(
+            "advisories",
+            json!({
+                "sources": [{
+                    "feed": "osv", "family": "Debian", "source": "https://mirror.example/", "newest": "2026-11-18T01:02:03Z",
+                    "confirmed": "2026-11-20T00:00:00Z", "age_days": 1, "records": 40, "coverage": "comprehensive",
+                    "licence": "MIT", "attribution": "Debian",
+                }],
+                "judged": 12, "state": "ab", "left_to_distribution": 1, "without_kernel": 1, "foreign": 1,
+                "without_feed": {"conan": 1}, "note": "testing",
+                "unmatched": [{"purl": "pkg:pypi/six@x", "reason": "odd", "records": ["CVE-1"]}],
+            }),
+        );
+        let written = render(&[report]);
+        let priority = |index: usize| written["findings"][index]["priority"].as_u64();
+        assert_eq!((priority(0), priority(1)), (Some(209_500), Some(plain)));
+        check(&written);
+        let mut wrong = written.clone();
+        wrong["data"]["advisories"]["sources"][0]["coverage"] = json!("whole");
+        let schema: Value = serde_json::from_str(include_str!("../../docs/formats/report.schema.json")).expect("JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        assert!(!validator.is_valid(&wrong), "the schema looks into the data");
+        let flaw = json!({"$ref": "#/$defs/flaw", "$defs": schema["$defs"]});
+        let validator = jsonschema::validator_for(&flaw).expect("a schema");
+        assert!(validator.is_valid(
+            &json!({"ids": ["CVE-1"], "installed": "1", "compared": {"name": "a", "version": "1"}, "matches": []})
+        ));
+        assert!(!validator.is_valid(&json!({"ids": "CVE-1"})));
     }
 
     #[test]
