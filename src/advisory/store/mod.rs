@@ -14,15 +14,14 @@ mod write;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use build::{Builder, Built};
 pub use bundle::{MAGIC as BUNDLE_MAGIC, read_bundle, write_bundle};
-pub use manifest::{Entry, FORMAT, LOCAL, Manifest, is_family, parts};
+pub use manifest::{Entry, FORMAT, LOCAL, Manifest, is_family, open_file, parts};
 pub use shard::Shard;
 pub use write::{Writer, hash};
 
@@ -40,14 +39,7 @@ pub struct Database {
 impl Database {
     /// Opens the data in `folder`. A folder that is not there has no data, which is no error.
     pub fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join(MANIFEST);
-        let manifest = match fs::read(&path) {
-            Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.at(path.display().to_string()))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
-            Err(error) => {
-                return Err(Error::io("cannot read the list of advisory data", error).at(path.display().to_string()));
-            }
-        };
+        let manifest = Manifest::read(&folder.join(MANIFEST))?.unwrap_or_default();
         Ok(Self { folder: folder.to_owned(), manifest, open: RefCell::default() })
     }
 
@@ -72,7 +64,12 @@ impl Database {
             return Ok(Some(Rc::clone(shard)));
         }
         let Some(entry) = self.manifest.shards.get(name) else { return Ok(None) };
-        let shard = Rc::new(Shard::open(&self.folder.join(&entry.file), entry.seal)?);
+        let path = self.folder.join(&entry.file);
+        // a pipe in its place would be waited for
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(shard::damaged(&path.display().to_string(), &"it is no file"));
+        }
+        let shard = Rc::new(Shard::open(&path, entry.seal)?);
         self.open.borrow_mut().insert(name.to_owned(), Rc::clone(&shard));
         Ok(Some(shard))
     }
@@ -253,6 +250,30 @@ mod tests {
         std::thread::sleep(Duration::from_millis(100));
         drop(first);
         assert!(second.join().expect("ends"));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_not_written_over() {
+        let cases = [
+            ("{", false, "starts anew"),
+            ("{", true, ""),
+            (r#"{"format":0,"shards":{}}"#, false, "starts anew"),
+            (r#"{"format":0,"shards":{}}"#, true, ""),
+            (r#"{"format":2,"shards":[]}"#, false, "use that careen"),
+            (r#"{"format":2,"shards":[]}"#, true, "use that careen"),
+        ];
+        for (text, anew, help) in cases {
+            let folder = filled();
+            fs::write(folder.path().join(MANIFEST), text).expect("writes");
+            let opened = Writer::open_anew(folder.path(), Duration::ZERO, &mut || {}, anew);
+            match opened {
+                Ok(mut writer) => assert!(help.is_empty() && writer.manifest().shards.is_empty(), "{text}"),
+                Err(error) => {
+                    assert!(!help.is_empty() && error.help.is_some_and(|text| text.contains(help)), "{text} {anew}");
+                }
+            }
+            assert_eq!(fs::read_to_string(folder.path().join(MANIFEST)).expect("reads"), text);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::source::registry::artifact::Artifact;
 
 use super::super::feed::about;
 use super::super::name;
-use super::super::store::{self, Database, Entry, Manifest, Writer, read_bundle, write_bundle};
+use super::super::store::{self, Database, Entry, Manifest, Writer, open_file, read_bundle, write_bundle};
 use super::{Choice, Done, End};
 
 /// Name of the list of files, in every form of an export.
@@ -47,7 +47,7 @@ impl Export {
 
     /// Whether a folder holds one.
     pub(super) fn is_in(folder: &Path) -> bool {
-        let Ok(file) = File::open(folder.join(MANIFEST)) else { return false };
+        let Ok(file) = open_file(&folder.join(MANIFEST)) else { return false };
         let mut head = Vec::new();
         // a careen of another version wrote one too, which is then refused by name
         file.take(4096).read_to_end(&mut head).is_ok()
@@ -71,7 +71,7 @@ impl Export {
                 for name in names.iter().filter(|name| wanted(name)) {
                     let path = folder.join(name);
                     let cannot = |error| Error::io("cannot read the export", error).at(path.display().to_string());
-                    let file = File::open(&path).map_err(cannot)?;
+                    let file = open_file(&path).map_err(cannot)?;
                     let size = file.metadata().map_err(cannot)?.len();
                     take(name, size, &mut BufReader::new(file))?;
                 }
@@ -79,7 +79,7 @@ impl Export {
             }
             Self::File(path) => {
                 let cannot = |error| Error::io("cannot read the export", error).at(path.display().to_string());
-                let file = File::open(path).map_err(cannot)?;
+                let file = open_file(path).map_err(cannot)?;
                 each_of(file, wanted, take).map_err(|error| error.at(path.display().to_string()))
             }
             Self::Artifact(artifact) => match artifact.files() {
@@ -139,7 +139,7 @@ fn read_manifest(folder: &Path) -> Result<Vec<u8>> {
     let path = folder.join(MANIFEST);
     let cannot = |error| Error::io("cannot read the export", error).at(path.display().to_string());
     let mut bytes = Vec::new();
-    let file = File::open(&path).map_err(cannot)?;
+    let file = open_file(&path).map_err(cannot)?;
     file.take(LARGEST_MANIFEST).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
 }
@@ -366,7 +366,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let cannot = |error| Error::io("cannot read advisory data", error).at(from.display().to_string());
-    let mut file = File::open(from).map_err(cannot)?;
+    let mut file = open_file(from).map_err(cannot)?;
     write_file(to, &mut |out| {
         std::io::copy(&mut file, out).map(|_| ()).map_err(|error| Error::io("cannot write the export", error))
     })

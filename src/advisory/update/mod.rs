@@ -163,7 +163,7 @@ struct Files {
 
 /// Brings data. What fails for one family is told of that family; an error is for what concerns them all.
 pub fn update(options: &Options<'_>, watch: &dyn Watch) -> Result<Vec<Done>> {
-    let mut writer = Writer::open(options.folder, PATIENCE, &mut || watch.waiting())?;
+    let mut writer = Writer::open_anew(options.folder, PATIENCE, &mut || watch.waiting(), options.force)?;
     let arriving = |bytes| watch.arriving(bytes);
     let mut places = options.places.to_vec();
     let mut failed = None;
