@@ -77,6 +77,8 @@ pub struct Entry {
     pub complete: Option<Timestamp>,
     /// Ids of records that were refused, the first ones.
     pub refused: Vec<String>,
+    /// All of them.
+    pub refused_count: u64,
 }
 
 impl Entry {

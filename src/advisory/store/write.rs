@@ -9,8 +9,8 @@ use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
-use super::manifest::{file_name, open_file, parts};
-use super::{Builder, Entry, MANIFEST, Manifest};
+use super::manifest::{LOCAL, file_name, open_file, parts};
+use super::{Builder, Built, Entry, MANIFEST, Manifest};
 
 /// The name of the file that writers lock.
 const LOCK: &str = "lock";
@@ -111,10 +111,30 @@ impl Writer {
 
     /// Compiles what `builder` took and puts it under `feed/family`; what `about` says of its source is kept.
     pub fn put(&mut self, name: &str, builder: Builder, about: Entry) -> Result<()> {
+        self.put_if(name, builder, about, &|_| Ok(()))
+    }
+
+    /// As [`put`](Self::put), unless `check` has something against what was compiled.
+    ///
+    /// Records that were brought one by one and are all withdrawn leave nothing.
+    pub fn put_if(
+        &mut self,
+        name: &str,
+        builder: Builder,
+        about: Entry,
+        check: &dyn Fn(&Built) -> Result<()>,
+    ) -> Result<()> {
         let temporary = self.temporary(name);
         let _ = fs::remove_file(&temporary);
         let built = builder.write(&temporary)?;
+        check(&built)?;
+        if built.records == 0 && parts(name).is_some_and(|(feed, _)| feed == LOCAL) {
+            let _ = fs::remove_file(&temporary);
+            self.manifest.shards.remove(name);
+            return Ok(());
+        }
         let entry = Entry {
+            refused_count: about.refused_count.max(about.refused.len() as u64),
             seal: built.seal,
             records: built.records,
             packages: built.packages,
