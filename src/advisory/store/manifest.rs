@@ -215,10 +215,10 @@ pub(super) fn file_name(feed: &str, family: &str, digits: &str) -> String {
 
 /// Whether a path in a list can be that of a file of this feed: a name of plain characters in the feed's own folder.
 fn is_file_of(feed: &str, file: &str) -> bool {
-    let name = file.strip_prefix(feed).and_then(|rest| rest.strip_prefix('/')).and_then(|rest| rest.strip_suffix(".redb"));
+    let name =
+        file.strip_prefix(feed).and_then(|rest| rest.strip_prefix('/')).and_then(|rest| rest.strip_suffix(".redb"));
     // names were once written with the spaces in them
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+' | b'%');
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+' | b'%');
     file.len() <= LONGEST_PATH
         && name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_plain))
 }

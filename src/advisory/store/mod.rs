@@ -77,7 +77,7 @@ impl Database {
     /// Reads the data of one feed for one family whole, each value of it, and compares what the manifest says.
     pub fn verify(&self, name: &str) -> Result<()> {
         let Some(entry) = self.manifest.shards.get(name) else { return Ok(()) };
-        verify(&self.folder.join(&entry.file), entry)
+        verify(&self.folder.join(&entry.file), entry).map(|_| ())
     }
 
     /// All data for a family, in the order of the feeds' ids, with these.
@@ -93,8 +93,9 @@ impl Database {
     }
 }
 
-/// Reads a file whole, each value of it, and compares what is known of it.
-pub fn verify(path: &Path, entry: &Entry) -> Result<()> {
+/// Reads a file whole, each value of it, and compares what is known of it; gives what is in it. Facts that are no
+/// records are not counted.
+pub fn verify(path: &Path, entry: &Entry) -> Result<Built> {
     let damaged = |why: &str| shard::damaged(&path.display().to_string(), &why);
     let (sha256, size) = hash(path).map_err(|error| damaged(&error.to_string()))?;
     if size != entry.size {
@@ -104,16 +105,22 @@ pub fn verify(path: &Path, entry: &Entry) -> Result<()> {
         return Err(damaged("its SHA-256 is not the one that the list says"));
     }
     let shard = Shard::open(path, entry.seal)?;
-    shard.for_each_record(&mut |_| Ok(()))?;
-    let mut packages = 0_u64;
-    shard.for_each_package(&mut |_, _, _| {
-        packages = packages.saturating_add(1);
+    let mut built = Built { seal: entry.seal, ..Built::default() };
+    shard.for_each_record(&mut |advisory| {
+        built.records = built.records.saturating_add(1);
+        if advisory.modified > built.newest {
+            built.newest = advisory.modified;
+        }
         Ok(())
     })?;
-    if packages != entry.packages {
+    shard.for_each_package(&mut |_, _, _| {
+        built.packages = built.packages.saturating_add(1);
+        Ok(())
+    })?;
+    if built.packages != entry.packages {
         return Err(damaged("it has another number of packages than the list says"));
     }
-    Ok(())
+    Ok(built)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use crate::version::Scheme;
 use super::super::feed::about::about;
 use super::super::feed::{FEEDS, Feed, feed};
 use super::super::name::{self, CRATES};
-pub(super) use super::super::store::is_family;
 use super::super::store::Manifest;
+pub(super) use super::super::store::is_family;
 use super::Options;
 use super::place::{Known, Place, Places, Want};
 

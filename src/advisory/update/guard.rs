@@ -43,10 +43,14 @@ pub(super) fn list(listed: usize, before: Option<&Entry>) -> Result<()> {
     let before = before.map_or(0, |before| before.records);
     let lost = before.saturating_sub(listed as u64);
     if listed == 0 {
-        return Err(Error::malformed("the list of records names none").help("fetch it again later, or from another source"));
+        return Err(
+            Error::malformed("the list of records names none").help("fetch it again later, or from another source")
+        );
     }
     if lost > FEW_LOST && lost.saturating_mul(5) > before {
-        return Err(Error::malformed(format!("the list names {listed} records, while there are {before} of them")).help(HELP));
+        return Err(
+            Error::malformed(format!("the list names {listed} records, while there are {before} of them")).help(HELP)
+        );
     }
     Ok(())
 }
@@ -74,7 +78,9 @@ mod tests {
             assert_eq!(error.is_some(), expected.is_some(), "{records} {packages} {now} {affected}: {error:?}");
             assert!(error.is_none_or(|error| error.message.contains(expected.unwrap_or_default())), "{expected:?}");
         }
-        for ((refused, all), expected) in [((10, 10), true), ((11, 219), false), ((11, 220), true), ((999, 1000), false)] {
+        for ((refused, all), expected) in
+            [((10, 10), true), ((11, 219), false), ((11, 220), true), ((999, 1000), false)]
+        {
             assert_eq!(refusals(refused, all).is_ok(), expected, "{refused} of {all}");
         }
         let before = Entry { records: 100, ..Entry::default() };

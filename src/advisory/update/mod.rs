@@ -186,8 +186,9 @@ pub fn update(options: &Options<'_>, watch: &dyn Watch) -> Result<Vec<Done>> {
     let mut failed = None;
     // exports come ready made, so whoever names one first wants nothing of the others
     while let Some(export) = places.first().and_then(|place| export_of(place, options)) {
-        let taken =
-            export.and_then(|export| bundle::take_in(&mut writer, &export, &options.choice, !options.force, watch));
+        let taken = export.and_then(|export| {
+            bundle::take_in(&mut writer, &export, &options.choice, !options.force, options.now, watch)
+        });
         match taken {
             Ok(done) => return Ok(done),
             Err(error) => failed = Some(failed.unwrap_or(error)),
