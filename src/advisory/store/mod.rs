@@ -69,7 +69,7 @@ impl Database {
         if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
             return Err(shard::damaged(&path.display().to_string(), &"it is no file"));
         }
-        let shard = Rc::new(Shard::open(&path, entry.seal)?);
+        let shard = Rc::new(Shard::open(&path, entry.seal, name)?);
         self.open.borrow_mut().insert(name.to_owned(), Rc::clone(&shard));
         Ok(Some(shard))
     }
@@ -77,7 +77,7 @@ impl Database {
     /// Reads the data of one feed for one family whole, each value of it, and compares what the manifest says.
     pub fn verify(&self, name: &str) -> Result<()> {
         let Some(entry) = self.manifest.shards.get(name) else { return Ok(()) };
-        verify(&self.folder.join(&entry.file), entry).map(|_| ())
+        verify(&self.folder.join(&entry.file), name, entry).map(|_| ())
     }
 
     /// All data for a family, in the order of the feeds' ids, with these.
@@ -95,7 +95,7 @@ impl Database {
 
 /// Reads a file whole, each value of it, and compares what is known of it; gives what is in it. Facts that are no
 /// records are not counted.
-pub fn verify(path: &Path, entry: &Entry) -> Result<Built> {
+pub fn verify(path: &Path, name: &str, entry: &Entry) -> Result<Built> {
     let damaged = |why: &str| shard::damaged(&path.display().to_string(), &why);
     let (sha256, size) = hash(path).map_err(|error| damaged(&error.to_string()))?;
     if size != entry.size {
@@ -104,7 +104,7 @@ pub fn verify(path: &Path, entry: &Entry) -> Result<Built> {
     if sha256 != entry.sha256 {
         return Err(damaged("its SHA-256 is not the one that the list says"));
     }
-    let shard = Shard::open(path, entry.seal)?;
+    let shard = Shard::open(path, entry.seal, name)?;
     let mut built = Built { seal: entry.seal, ..Built::default() };
     shard.for_each_record(&mut |advisory| {
         built.records = built.records.saturating_add(1);
@@ -257,6 +257,18 @@ mod tests {
         std::thread::sleep(Duration::from_millis(100));
         drop(first);
         assert!(second.join().expect("ends"));
+    }
+
+    #[test]
+    fn a_file_of_one_family_does_not_pass_for_that_of_another() {
+        let folder = filled();
+        let path = folder.path().join(MANIFEST);
+        let text = fs::read_to_string(&path).expect("reads").replace("\"osv/Debian\"", "\"osv/npm\"");
+        fs::write(&path, text).expect("writes");
+        let database = Database::open(folder.path()).expect("opens");
+        let error = database.shard("osv/npm").expect_err("is refused");
+        assert!(error.message.contains("it is of osv/Debian, and not of osv/npm"), "{error:?}");
+        assert!(database.verify("osv/npm").is_err());
     }
 
     #[test]

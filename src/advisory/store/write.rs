@@ -126,7 +126,7 @@ impl Writer {
     ) -> Result<()> {
         let temporary = self.temporary(name);
         let _ = fs::remove_file(&temporary);
-        let built = builder.write(&temporary)?;
+        let built = builder.named(name).write(&temporary)?;
         check(&built)?;
         if built.records == 0 && parts(name).is_some_and(|(feed, _)| feed == LOCAL) {
             let _ = fs::remove_file(&temporary);

@@ -290,7 +290,7 @@ fn take_file(
         if hasher.finish().hex() != entry.sha256 {
             return Err(wrong("its file is damaged: it has another SHA-256 than the export's list says"));
         }
-        let built = store::verify(&temporary, entry).map_err(|error| wrong(&error.to_string()))?;
+        let built = store::verify(&temporary, name, entry).map_err(|error| wrong(&error.to_string()))?;
         // what is no list of records says itself how many it has
         let records = if built.packages > 0 { built.records } else { built.records.max(entry.records) };
         if let Some(before) = writer.manifest().shards.get(name).filter(|_| is_guarded) {
