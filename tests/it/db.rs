@@ -168,8 +168,172 @@ fn odd_archives_are_taken_as_far_as_they_go() {
         (0..100_000).map(|number| (format!("{number}.json"), format!("{{\"id\":\"A-{number}\"}}"))).collect();
     mirror(source.path(), &zip(&many));
     let run = update(db.path(), source.path().to_str().unwrap(), &[]);
+    assert!(run.code == 3 && run.stderr.contains("no record affects a package of the family"), "{run:?}");
+    let run = update(db.path(), source.path().to_str().unwrap(), &["--force"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.contains("100,000 records"), "{}", run.stderr);
+}
+
+#[test]
+fn data_that_are_far_less_than_before_are_not_taken() {
+    let elsewhere = |count: usize| {
+        let of = |number: usize| {
+            let (name, bytes) = record(number, 2);
+            (name, String::from_utf8(bytes).unwrap().replace("Debian:12", "Alpine:v3.20").into_bytes())
+        };
+        zip(&(0..count).map(of).collect::<Vec<_>>())
+    };
+    let withdrawn = |number: usize| {
+        let (name, bytes) = record(number, 2);
+        let mut record: Value = serde_json::from_slice(&bytes).unwrap();
+        record["withdrawn"] = json!("2026-02-03T00:00:00Z");
+        (name, record.to_string().into_bytes())
+    };
+    let broken =
+        |number: usize| if number < 40 { (format!("X-{number}.json"), b"{".to_vec()) } else { record(number, 2) };
+    let cases = [
+        ("tiny", archive(1, 2), "there are 1 records, while there were 30 before"),
+        ("withdrawn", zip(&(0..30).map(withdrawn).collect::<Vec<_>>()), "there are 0 records, while there were 30"),
+        ("of another family", elsewhere(30), "while there were 30 packages before"),
+        ("mostly broken", zip(&(0..100).map(broken).collect::<Vec<_>>()), "40 of 100 records cannot be read"),
+    ];
+    for (name, archive, words) in cases {
+        let (db, source) = filled();
+        let from = source.path().to_str().unwrap();
+        mirror(source.path(), &archive);
+        let run = update(db.path(), from, &[]);
+        assert!(run.code == 3 && run.stderr.contains(words) && run.stderr.contains("--force"), "{name}: {run:?}");
+        assert!(state(db.path(), 7).is_some_and(|state| state.contains("1.1")), "{name}");
+        assert_eq!(fs::read_dir(db.path().join("tmp")).unwrap().count(), 0, "{name}");
+        assert_eq!(update(db.path(), from, &["--force"]).code, 0, "{name}");
+        let text = fs::read_to_string(db.path().join("manifest.json")).unwrap();
+        assert_eq!(text.contains("\"refused_count\": 40"), name == "mostly broken", "{name}");
+    }
+    let new = tempfile::tempdir().unwrap();
+    let source = tempfile::tempdir().unwrap();
+    mirror(source.path(), &zip(&(0..100).map(broken).collect::<Vec<_>>()));
+    assert_eq!(update(new.path(), source.path().to_str().unwrap(), &[]).code, 2, "nor where there is nothing yet");
+}
+
+#[test]
+fn what_answers_in_place_of_a_server_is_no_news() {
+    let (db, _source) = filled();
+    for (body, words) in [
+        ("<html>log in, please</html>", "names none"),
+        ("", "names none"),
+        ("2026-01-01T00:00:00Z,DSA-1-1\n", "names 1 records"),
+    ] {
+        let server = Server::start(move |seen| match seen.path.as_str() {
+            "/Debian/modified_id.csv" => Reply::file(body),
+            _ => Reply::of(404),
+        });
+        let run = update(db.path(), &server.url, &["--tries", "1"]);
+        assert!(run.code == 3 && run.stderr.contains(words), "{body}: {run:?}");
+    }
+    // a week after the last whole, nothing is asked with conditions
+    let server = Server::start(move |seen| match seen.path.as_str() {
+        "/Debian/modified_id.csv" => {
+            let list: String = (0..30).map(|number| format!("{},DSA-{number}-1\n", modified(1))).collect();
+            Reply::file(list).tagged("\"l\"", seen)
+        }
+        "/Debian/all.zip" => Reply::file(archive(30, 1)).tagged("\"z\"", seen),
+        _ => Reply::of(404),
+    });
+    assert_eq!(update(db.path(), &server.url, &["--force"]).code, 0);
+    assert_eq!(update(db.path(), &server.url, &[]).code, 0);
+    assert_eq!(server.paths().len(), 3, "{:?}", server.paths());
+    let path = db.path().join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    manifest["shards"]["osv/Debian"]["complete"] = json!("2026-02-01T00:00:00Z");
+    fs::write(&path, manifest.to_string()).unwrap();
+    let run = update(db.path(), &server.url, &[]);
+    assert!(run.code == 0 && run.stderr.contains("30 records"), "{run:?}");
+    let conditions: Vec<bool> = server.seen().iter().map(|seen| !seen.header("if-none-match").is_empty()).collect();
+    assert_eq!(conditions, [false, false, true, false, false]);
+}
+
+#[test]
+fn an_export_is_believed_no_more_than_it_can_know() {
+    let (db, _source) = filled();
+    let away = tempfile::tempdir().unwrap();
+    let export = away.path().join("export");
+    let (path, from) = (db.path().to_str().unwrap(), export.to_str().unwrap());
+    assert_eq!(careen(&["db", "export", "--db", path, "-o", from]).code, 0);
+    let list = export.join("manifest.json");
+    let sound: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    let import = |manifest: &Value, to: &str| {
+        fs::write(&list, manifest.to_string()).unwrap();
+        let to = away.path().join(to);
+        (careen(&["db", "import", "--db", to.to_str().unwrap(), from]), to)
+    };
+    let mut future = sound.clone();
+    for key in ["fetched", "checked", "complete", "newest"] {
+        future["shards"]["osv/Debian"][key] = json!("2999-01-01T00:00:00Z");
+    }
+    future["shards"]["osv/Debian"]["records"] = json!(99_999);
+    future["shards"]["osv/Debian"]["source"] = json!("https://user:secret@mirror.example/Debian/all.zip?token=secret");
+    let (run, to) = import(&future, "future");
+    assert_eq!(run.code, 0, "{run:?}");
+    let text = fs::read_to_string(to.join("manifest.json")).unwrap();
+    assert!(!text.contains("2999") && !text.contains("secret") && text.contains("\"records\": 30"), "{text}");
+    assert!(text.contains(&modified(1)), "{text}");
+    for name in ["tmp/Debian", "lock/Debian", "manifest.json/Debian", "osv/../tmp", "new-feed/Debian", "osv/a:b"] {
+        let mut hostile = sound.clone();
+        let entry = hostile["shards"].as_object_mut().unwrap().remove("osv/Debian").unwrap();
+        hostile["shards"][name] = entry;
+        let (run, to) = import(&hostile, "hostile");
+        assert!(run.code != 0 && run.stderr.contains("careen does not know"), "{name}: {run:?}");
+        assert!(!to.join("manifest.json").exists(), "{name}");
+    }
+    let (run, to) = import(&sound, "hostile");
+    assert!(run.code == 0 && is_sound(&to), "{run:?}");
+    // a list that cannot be read is not written over unless that is wanted
+    for (text, help) in [("{", "starts anew"), (r#"{"format":9,"shards":{}}"#, "use that careen")] {
+        fs::write(db.path().join("manifest.json"), text).unwrap();
+        for run in [import_again(db.path(), from), update(db.path(), away.path().to_str().unwrap(), &[])] {
+            assert!(run.code == 2 && run.stderr.contains(help), "{text}: {run:?}");
+        }
+        assert_eq!(fs::read_to_string(db.path().join("manifest.json")).unwrap(), text);
+    }
+}
+
+fn import_again(db: &Path, export: &str) -> Run {
+    careen(&["db", "import", "--db", db.to_str().unwrap(), export])
+}
+
+#[test]
+fn pipes_are_not_waited_for() {
+    let (db, _source) = filled();
+    let away = tempfile::tempdir().unwrap();
+    let export = away.path().join("export");
+    let (path, from) = (db.path().to_str().unwrap(), export.to_str().unwrap());
+    assert_eq!(careen(&["db", "export", "--db", path, "-o", from]).code, 0);
+    for file in [data_file(&export.join("manifest.json")), "manifest.json".to_owned()] {
+        let file = export.join(file);
+        fs::remove_file(&file).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+        assert!(made.success());
+        let start = Instant::now();
+        let run = import_again(&away.path().join("db"), from);
+        assert!(run.code != 0 && start.elapsed() < Duration::from_secs(20), "{run:?}");
+    }
+}
+
+#[test]
+fn own_records_that_are_all_withdrawn_leave_nothing() {
+    let (db, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut record = json!({ "id": "OWN-1", "modified": "2026-01-01T00:00:00Z",
+        "affected": [{ "package": { "ecosystem": "npm", "name": "left-pad" }, "versions": ["1.0.0"] }] });
+    let file = files.path().join("one.json");
+    for (withdrawn, left) in [(false, 1), (true, 0)] {
+        if withdrawn {
+            record["withdrawn"] = json!("2026-01-02T00:00:00Z");
+        }
+        fs::write(&file, record.to_string()).unwrap();
+        assert_eq!(import_again(db.path(), file.to_str().unwrap()).code, 0);
+        assert_eq!(Database::open(db.path()).unwrap().manifest().shards.len(), left);
+    }
+    assert_eq!(fs::read_dir(db.path().join("tmp")).unwrap().count(), 0);
 }
 
 #[test]

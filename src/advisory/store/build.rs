@@ -32,6 +32,8 @@ const FEWEST: usize = 64;
 #[derive(Debug, Default)]
 pub struct Builder {
     family: String,
+    /// `feed/family`, where that is known.
+    name: String,
     /// By key of the package how many postings, and these packed.
     packages: BTreeMap<Vec<u8>, (usize, Vec<u8>)>,
     /// Where a record is in `packed`. Hundreds of thousands of them take a tenth of what they take as values.
@@ -60,6 +62,11 @@ impl Builder {
     /// Nothing yet, for one family such as `Debian`.
     pub fn new(family: &str) -> Self {
         Self { family: family.to_owned(), ..Self::default() }
+    }
+
+    /// Says of which feed it will be: `feed/family`.
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 
     /// Takes a record; of several of one id the last counts, and a withdrawn one takes the others away.
@@ -175,6 +182,9 @@ impl Builder {
             }
             let mut table = write.open_table(ABOUT).map_err(|error| broken(error.into()))?;
             table.insert("dictionary", dictionary.as_slice()).map_err(|error| broken(error.into()))?;
+            if !self.name.is_empty() {
+                table.insert("name", self.name.as_bytes()).map_err(|error| broken(error.into()))?;
+            }
             let releases = pack(&self.releases)?;
             table.insert("releases", releases.as_slice()).map_err(|error| broken(error.into()))?;
         }

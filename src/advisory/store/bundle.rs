@@ -2,7 +2,6 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::ustar::{BLOCK, MemberKind, Members, Streaming, padding};
 use crate::limit::Limits;
 
-use super::{MANIFEST, Manifest};
+use super::{MANIFEST, Manifest, open_file};
 
 /// Level of zstd: the files are compressed already, so more brings nothing.
 const LEVEL: i32 = 3;
@@ -33,7 +32,7 @@ pub fn write_bundle(folder: &Path, manifest: &Manifest, out: impl Write) -> Resu
     for entry in manifest.shards.values() {
         let path = folder.join(&entry.file);
         let place = || path.display().to_string();
-        let mut file = File::open(&path).map_err(|error| Error::io("cannot read advisory data", error).at(place()))?;
+        let mut file = open_file(&path).map_err(|error| Error::io("cannot read advisory data", error).at(place()))?;
         member(&mut out, &entry.file, entry.size, &mut file).map_err(|error| cannot(error).at(place()))?;
     }
     out.write_all(&[0; 2 * BLOCK]).and_then(|()| out.finish()?.flush()).map_err(cannot)

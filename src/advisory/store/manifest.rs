@@ -1,6 +1,9 @@
 //! The list of what advisory data there is, where it came from, and when: `manifest.json` in the folder of the data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +77,8 @@ pub struct Entry {
     pub complete: Option<Timestamp>,
     /// Ids of records that were refused, the first ones.
     pub refused: Vec<String>,
+    /// All of them.
+    pub refused_count: u64,
 }
 
 impl Entry {
@@ -89,13 +94,33 @@ impl Entry {
     }
 }
 
+/// What every version of careen can read of a manifest.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
 impl Manifest {
+    /// Reads the manifest of a folder; there is none in a new one.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        let place = || path.display().to_string();
+        let cannot = |error| Error::io("cannot read the list of advisory data", error).at(place());
+        let bytes = match read_file(path, LARGEST as u64 + 1) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(cannot(error)),
+        };
+        Self::parse(&bytes).map(Some).map_err(|error| error.at(place()))
+    }
+
+    /// Whether a newer careen wrote this manifest.
+    pub(super) fn is_newer(path: &Path) -> bool {
+        let head = read_file(path, LARGEST as u64).ok().and_then(|bytes| serde_json::from_slice::<Head>(&bytes).ok());
+        head.is_some_and(|head| head.format > FORMAT)
+    }
+
     /// Reads a manifest.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: u32,
-        }
         let wrong = |what: String| {
             Error::new(ErrorKind::Config, what)
                 .help("fetch the data again with `careen db update --all --force`, or import an export of them")
@@ -107,9 +132,13 @@ impl Manifest {
         let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
         if head.format != FORMAT {
             let (theirs, age) = (head.format, if head.format < FORMAT { "an older" } else { "a newer" });
-            return Err(wrong(format!(
-                "the advisory data have format {theirs}, of {age} careen; this one reads {FORMAT}"
-            )));
+            let what = format!("the advisory data have format {theirs}, of {age} careen; this one reads {FORMAT}");
+            return Err(if theirs > FORMAT {
+                Error::new(ErrorKind::Config, what)
+                    .help("use that careen, or fetch data into another folder: `careen db update --db DIR --all`")
+            } else {
+                wrong(what)
+            });
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(damaged)?;
         let mut files = BTreeSet::new();
@@ -160,6 +189,21 @@ pub fn is_family(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+'))
         && !name.contains("..")
+}
+
+/// Opens a file, but nothing that would make the reader wait, such as a pipe.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    File::open(path)
+}
+
+/// The first `most` bytes of a file.
+fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_file(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The path of a file in the folder of data, of which these are the first digits of its sum.

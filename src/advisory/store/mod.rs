@@ -14,15 +14,14 @@ mod write;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use build::{Builder, Built};
 pub use bundle::{MAGIC as BUNDLE_MAGIC, read_bundle, write_bundle};
-pub use manifest::{Entry, FORMAT, LOCAL, Manifest, is_family, parts};
+pub use manifest::{Entry, FORMAT, LOCAL, Manifest, is_family, open_file, parts};
 pub use shard::Shard;
 pub use write::{Writer, hash};
 
@@ -40,14 +39,7 @@ pub struct Database {
 impl Database {
     /// Opens the data in `folder`. A folder that is not there has no data, which is no error.
     pub fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join(MANIFEST);
-        let manifest = match fs::read(&path) {
-            Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.at(path.display().to_string()))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
-            Err(error) => {
-                return Err(Error::io("cannot read the list of advisory data", error).at(path.display().to_string()));
-            }
-        };
+        let manifest = Manifest::read(&folder.join(MANIFEST))?.unwrap_or_default();
         Ok(Self { folder: folder.to_owned(), manifest, open: RefCell::default() })
     }
 
@@ -72,7 +64,12 @@ impl Database {
             return Ok(Some(Rc::clone(shard)));
         }
         let Some(entry) = self.manifest.shards.get(name) else { return Ok(None) };
-        let shard = Rc::new(Shard::open(&self.folder.join(&entry.file), entry.seal)?);
+        let path = self.folder.join(&entry.file);
+        // a pipe in its place would be waited for
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(shard::damaged(&path.display().to_string(), &"it is no file"));
+        }
+        let shard = Rc::new(Shard::open(&path, entry.seal, name)?);
         self.open.borrow_mut().insert(name.to_owned(), Rc::clone(&shard));
         Ok(Some(shard))
     }
@@ -80,7 +77,7 @@ impl Database {
     /// Reads the data of one feed for one family whole, each value of it, and compares what the manifest says.
     pub fn verify(&self, name: &str) -> Result<()> {
         let Some(entry) = self.manifest.shards.get(name) else { return Ok(()) };
-        verify(&self.folder.join(&entry.file), entry)
+        verify(&self.folder.join(&entry.file), name, entry).map(|_| ())
     }
 
     /// All data for a family, in the order of the feeds' ids, with these.
@@ -96,8 +93,9 @@ impl Database {
     }
 }
 
-/// Reads a file whole, each value of it, and compares what is known of it.
-pub fn verify(path: &Path, entry: &Entry) -> Result<()> {
+/// Reads a file whole, each value of it, and compares what is known of it; gives what is in it. Facts that are no
+/// records are not counted.
+pub fn verify(path: &Path, name: &str, entry: &Entry) -> Result<Built> {
     let damaged = |why: &str| shard::damaged(&path.display().to_string(), &why);
     let (sha256, size) = hash(path).map_err(|error| damaged(&error.to_string()))?;
     if size != entry.size {
@@ -106,17 +104,23 @@ pub fn verify(path: &Path, entry: &Entry) -> Result<()> {
     if sha256 != entry.sha256 {
         return Err(damaged("its SHA-256 is not the one that the list says"));
     }
-    let shard = Shard::open(path, entry.seal)?;
-    shard.for_each_record(&mut |_| Ok(()))?;
-    let mut packages = 0_u64;
-    shard.for_each_package(&mut |_, _, _| {
-        packages = packages.saturating_add(1);
+    let shard = Shard::open(path, entry.seal, name)?;
+    let mut built = Built { seal: entry.seal, ..Built::default() };
+    shard.for_each_record(&mut |advisory| {
+        built.records = built.records.saturating_add(1);
+        if advisory.modified > built.newest {
+            built.newest = advisory.modified;
+        }
         Ok(())
     })?;
-    if packages != entry.packages {
+    shard.for_each_package(&mut |_, _, _| {
+        built.packages = built.packages.saturating_add(1);
+        Ok(())
+    })?;
+    if built.packages != entry.packages {
         return Err(damaged("it has another number of packages than the list says"));
     }
-    Ok(())
+    Ok(built)
 }
 
 #[cfg(test)]
@@ -253,6 +257,42 @@ mod tests {
         std::thread::sleep(Duration::from_millis(100));
         drop(first);
         assert!(second.join().expect("ends"));
+    }
+
+    #[test]
+    fn a_file_of_one_family_does_not_pass_for_that_of_another() {
+        let folder = filled();
+        let path = folder.path().join(MANIFEST);
+        let text = fs::read_to_string(&path).expect("reads").replace("\"osv/Debian\"", "\"osv/npm\"");
+        fs::write(&path, text).expect("writes");
+        let database = Database::open(folder.path()).expect("opens");
+        let error = database.shard("osv/npm").expect_err("is refused");
+        assert!(error.message.contains("it is of osv/Debian, and not of osv/npm"), "{error:?}");
+        assert!(database.verify("osv/npm").is_err());
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_not_written_over() {
+        let cases = [
+            ("{", false, "starts anew"),
+            ("{", true, ""),
+            (r#"{"format":0,"shards":{}}"#, false, "starts anew"),
+            (r#"{"format":0,"shards":{}}"#, true, ""),
+            (r#"{"format":2,"shards":[]}"#, false, "use that careen"),
+            (r#"{"format":2,"shards":[]}"#, true, "use that careen"),
+        ];
+        for (text, anew, help) in cases {
+            let folder = filled();
+            fs::write(folder.path().join(MANIFEST), text).expect("writes");
+            let opened = Writer::open_anew(folder.path(), Duration::ZERO, &mut || {}, anew);
+            match opened {
+                Ok(mut writer) => assert!(help.is_empty() && writer.manifest().shards.is_empty(), "{text}"),
+                Err(error) => {
+                    assert!(!help.is_empty() && error.help.is_some_and(|text| text.contains(help)), "{text} {anew}");
+                }
+            }
+            assert_eq!(fs::read_to_string(folder.path().join(MANIFEST)).expect("reads"), text);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use zstd::bulk::Decompressor;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
 
 use super::super::osv;
 use super::super::record::{Advisory, Posting};
@@ -28,7 +29,7 @@ pub(super) const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::ne
 /// Ids of records by the other ids that they name.
 pub(super) const NAMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("names");
 
-/// `dictionary`: zstd's; `releases`: the releases there are postings for.
+/// `name`: `feed/family`; `dictionary`: zstd's; `releases`: the releases there are postings for.
 pub(super) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 
 /// Facts that are no advisories, by CVE id: KEV and EPSS.
@@ -95,8 +96,8 @@ pub(super) fn other_names(advisory: &Advisory) -> BTreeSet<&String> {
 }
 
 impl Shard {
-    /// Opens the sealed file at `path`, of which the manifest knows the sum.
-    pub(super) fn open(path: &Path, seal: u64) -> Result<Self> {
+    /// Opens the sealed file at `path`, of which the manifest knows the sum, and which is of `name`, `feed/family`.
+    pub(super) fn open(path: &Path, seal: u64, name: &str) -> Result<Self> {
         let place = path.display().to_string();
         guard(&place, || {
             let sealed = Sealed::open(path, seal).map_err(|error| damaged(&place, &error))?;
@@ -111,6 +112,11 @@ impl Shard {
                 let value = about.get(key).map_err(|error| broken(error.into()))?;
                 Ok(value.map(|value| value.value().to_vec()).unwrap_or_default())
             };
+            let own = value("name")?;
+            if !own.is_empty() && own != name.as_bytes() {
+                let own = escape(&own);
+                return Err(damaged(&place, &format!("it is of {own}, and not of {}", escape(name))));
+            }
             let expand =
                 Decompressor::with_dictionary(&value("dictionary")?).map_err(|error| damaged(&place, &error))?;
             let releases = postcard::from_bytes(&value("releases")?).map_err(|error| damaged(&place, &error))?;

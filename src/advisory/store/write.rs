@@ -9,8 +9,8 @@ use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
-use super::manifest::{file_name, parts};
-use super::{Builder, Entry, MANIFEST, Manifest};
+use super::manifest::{LOCAL, file_name, open_file, parts};
+use super::{Builder, Built, Entry, MANIFEST, Manifest};
 
 /// The name of the file that writers lock.
 const LOCK: &str = "lock";
@@ -36,11 +36,19 @@ pub struct Writer {
 impl Writer {
     /// Makes the folder if need be, and waits at most `patience` for another writer to finish; `waiting` is told once.
     ///
-    /// A damaged manifest, or one of another format, counts as none: what is written replaces it.
+    /// A damaged manifest, or one of another format, is an error: what it names would be lost.
     pub fn open(folder: &Path, patience: Duration, waiting: &mut dyn FnMut()) -> Result<Self> {
+        Self::open_anew(folder, patience, waiting, false)
+    }
+
+    /// As [`open`](Self::open); with `anew`, what is written replaces a damaged manifest or one of an older format.
+    pub fn open_anew(folder: &Path, patience: Duration, waiting: &mut dyn FnMut(), anew: bool) -> Result<Self> {
         let cannot =
             |error| Error::io("cannot write to the folder of advisory data", error).at(folder.display().to_string());
         fs::create_dir_all(folder.join(TEMPORARY)).map_err(cannot)?;
+        if fs::metadata(folder.join(LOCK)).is_ok_and(|lock| !lock.is_file()) {
+            return Err(cannot(io::Error::new(io::ErrorKind::InvalidInput, "its `lock` is no file")));
+        }
         let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(cannot)?;
         let start = Instant::now();
         let mut was_told = false;
@@ -61,10 +69,15 @@ impl Writer {
                 Err(TryLockError::Error(error)) => return Err(cannot(error)),
             }
         }
-        let manifest = match fs::read(folder.join(MANIFEST)) {
-            Ok(bytes) => Manifest::parse(&bytes).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Manifest::default(),
-            Err(error) => return Err(cannot(error)),
+        let place = folder.join(MANIFEST);
+        let manifest = match Manifest::read(&place) {
+            Err(error) if anew && error.kind == ErrorKind::Config && !Manifest::is_newer(&place) => Manifest::default(),
+            Err(error) if error.kind == ErrorKind::Config && !Manifest::is_newer(&place) => {
+                let message = format!("{}; to go on would lose all the data that it names", error.message);
+                let help = "`careen db update --all --force` starts anew; or remove that file and import an export";
+                return Err(Error::new(ErrorKind::Config, message).at(place.display().to_string()).help(help));
+            }
+            other => other?.unwrap_or_default(),
         };
         // left behind by a writer that was killed; the beginning of a download can be of use a day long
         for file in fs::read_dir(folder.join(TEMPORARY)).map_err(cannot)?.flatten() {
@@ -98,10 +111,30 @@ impl Writer {
 
     /// Compiles what `builder` took and puts it under `feed/family`; what `about` says of its source is kept.
     pub fn put(&mut self, name: &str, builder: Builder, about: Entry) -> Result<()> {
+        self.put_if(name, builder, about, &|_| Ok(()))
+    }
+
+    /// As [`put`](Self::put), unless `check` has something against what was compiled.
+    ///
+    /// Records that were brought one by one and are all withdrawn leave nothing.
+    pub fn put_if(
+        &mut self,
+        name: &str,
+        builder: Builder,
+        about: Entry,
+        check: &dyn Fn(&Built) -> Result<()>,
+    ) -> Result<()> {
         let temporary = self.temporary(name);
         let _ = fs::remove_file(&temporary);
-        let built = builder.write(&temporary)?;
+        let built = builder.named(name).write(&temporary)?;
+        check(&built)?;
+        if built.records == 0 && parts(name).is_some_and(|(feed, _)| feed == LOCAL) {
+            let _ = fs::remove_file(&temporary);
+            self.manifest.shards.remove(name);
+            return Ok(());
+        }
         let entry = Entry {
+            refused_count: about.refused_count.max(about.refused.len() as u64),
             seal: built.seal,
             records: built.records,
             packages: built.packages,
@@ -176,7 +209,7 @@ fn now() -> SystemTime {
 
 /// SHA-256 in hexadecimal digits, and size, of a file.
 pub fn hash(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
+    let mut file = open_file(path)?;
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let mut buffer = vec![0; 1 << 20];
     let mut size = 0_u64;

@@ -13,11 +13,13 @@ use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Access;
 use crate::source::registry::artifact::Artifact;
+use crate::source::registry::download::shown;
+use crate::time::Timestamp;
 
 use super::super::feed::about;
 use super::super::name;
-use super::super::store::{self, Database, Entry, Manifest, Writer, read_bundle, write_bundle};
-use super::{Choice, Done, End};
+use super::super::store::{self, Built, Database, Entry, Manifest, Writer, open_file, read_bundle, write_bundle};
+use super::{Choice, Done, End, guard};
 
 /// Name of the list of files, in every form of an export.
 const MANIFEST: &str = "manifest.json";
@@ -47,7 +49,7 @@ impl Export {
 
     /// Whether a folder holds one.
     pub(super) fn is_in(folder: &Path) -> bool {
-        let Ok(file) = File::open(folder.join(MANIFEST)) else { return false };
+        let Ok(file) = open_file(&folder.join(MANIFEST)) else { return false };
         let mut head = Vec::new();
         // a careen of another version wrote one too, which is then refused by name
         file.take(4096).read_to_end(&mut head).is_ok()
@@ -71,7 +73,7 @@ impl Export {
                 for name in names.iter().filter(|name| wanted(name)) {
                     let path = folder.join(name);
                     let cannot = |error| Error::io("cannot read the export", error).at(path.display().to_string());
-                    let file = File::open(&path).map_err(cannot)?;
+                    let file = open_file(&path).map_err(cannot)?;
                     let size = file.metadata().map_err(cannot)?.len();
                     take(name, size, &mut BufReader::new(file))?;
                 }
@@ -79,7 +81,7 @@ impl Export {
             }
             Self::File(path) => {
                 let cannot = |error| Error::io("cannot read the export", error).at(path.display().to_string());
-                let file = File::open(path).map_err(cannot)?;
+                let file = open_file(path).map_err(cannot)?;
                 each_of(file, wanted, take).map_err(|error| error.at(path.display().to_string()))
             }
             Self::Artifact(artifact) => match artifact.files() {
@@ -139,7 +141,7 @@ fn read_manifest(folder: &Path) -> Result<Vec<u8>> {
     let path = folder.join(MANIFEST);
     let cannot = |error| Error::io("cannot read the export", error).at(path.display().to_string());
     let mut bytes = Vec::new();
-    let file = File::open(&path).map_err(cannot)?;
+    let file = open_file(&path).map_err(cannot)?;
     file.take(LARGEST_MANIFEST).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
 }
@@ -152,9 +154,11 @@ pub(super) fn take_in(
     export: &Export,
     choice: &Choice,
     only_newer: bool,
+    now: Timestamp,
     watch: &dyn super::Watch,
 ) -> Result<Vec<Done>> {
-    let theirs = export.manifest()?;
+    let mut theirs = export.manifest()?;
+    theirs.shards.values_mut().for_each(|entry| believable(entry, now));
     let mut wanted: BTreeMap<String, (String, Entry)> = BTreeMap::new();
     let mut done: Vec<Done> = Vec::new();
     let mut chosen = 0_usize;
@@ -195,7 +199,7 @@ pub(super) fn take_in(
             return Ok(());
         }
         let before = writer.manifest().shards.get(name).cloned();
-        let taken = take_file(writer, name, entry, size, content, watch);
+        let taken = take_file(writer, name, entry, only_newer, now, (size, content), watch);
         let one = match taken {
             Ok(()) => Done::new(name, End::Whole, writer.manifest().shards.get(name).cloned()),
             Err(error) => Done::new(name, End::Failed(error), before),
@@ -217,12 +221,49 @@ pub(super) fn take_in(
     Ok(done)
 }
 
+/// Takes out of an entry what nobody may say: times to come, and credentials.
+fn believable(entry: &mut Entry, now: Timestamp) {
+    /// Ids of refused records that are kept.
+    const MOST_REFUSED: usize = 100;
+    /// Most bytes of a name of a place, or of what a server called a state.
+    const LONGEST: usize = 2_000;
+    for at in [&mut entry.fetched, &mut entry.checked, &mut entry.complete] {
+        *at = at.map(|at| at.min(now));
+    }
+    entry.source = source_of(entry);
+    entry.refused.truncate(MOST_REFUSED);
+    if entry.source.len() > LONGEST {
+        entry.source.clear();
+    }
+    for text in [&mut entry.etag, &mut entry.last_modified, &mut entry.listed_etag] {
+        *text = text.take().filter(|text| text.len() <= LONGEST);
+    }
+}
+
+/// The source of data as it may be passed on; an address is without credentials.
+fn source_of(entry: &Entry) -> String {
+    if entry.source.contains("://") || entry.source.contains('@') { shown(&entry.source) } else { entry.source.clone() }
+}
+
+/// As of when the data of an entry are: what it says, unless that lies in the future or the file knows better.
+fn newest_of(entry: &Entry, built: &Built, now: Timestamp) -> String {
+    let is_to_come = |text: &str| {
+        let day = || format!("{text}T00:00:00Z").parse::<Timestamp>().ok();
+        text.parse::<Timestamp>().ok().or_else(day).is_none_or(|at| at > now)
+    };
+    if entry.newest.is_empty() || !is_to_come(&entry.newest) {
+        return entry.newest.clone();
+    }
+    if built.newest.is_empty() || is_to_come(&built.newest) { now.to_string() } else { built.newest.clone() }
+}
+
 fn take_file(
     writer: &mut Writer,
     name: &str,
     entry: &Entry,
-    size: u64,
-    content: &mut dyn Read,
+    is_guarded: bool,
+    now: Timestamp,
+    (size, content): (u64, &mut dyn Read),
     watch: &dyn super::Watch,
 ) -> Result<()> {
     let wrong =
@@ -249,8 +290,14 @@ fn take_file(
         if hasher.finish().hex() != entry.sha256 {
             return Err(wrong("its file is damaged: it has another SHA-256 than the export's list says"));
         }
-        store::verify(&temporary, entry).map_err(|error| wrong(&error.to_string()))?;
-        writer.adopt(name, &temporary, entry.clone())?;
+        let built = store::verify(&temporary, name, entry).map_err(|error| wrong(&error.to_string()))?;
+        // what is no list of records says itself how many it has
+        let records = if built.packages > 0 { built.records } else { built.records.max(entry.records) };
+        if let Some(before) = writer.manifest().shards.get(name).filter(|_| is_guarded) {
+            guard::loss(before, records, built.packages)?;
+        }
+        let newest = newest_of(entry, &built, now);
+        writer.adopt(name, &temporary, Entry { records, newest, ..entry.clone() })?;
         writer.commit()
     })();
     if copied.is_err() {
@@ -302,7 +349,7 @@ pub fn export(database: &Database, families: &[String], with_restricted: bool, t
         exported.held.push((shard.clone(), about.licence.clone(), about.attribution.clone()));
         exported.bytes = exported.bytes.saturating_add(entry.size);
         // where it was fetched from is the business of whoever fetched it
-        let source = if entry.source.starts_with("http") { entry.source.clone() } else { String::new() };
+        let source = if entry.source.starts_with("http") { source_of(entry) } else { String::new() };
         manifest.shards.insert(shard.clone(), Entry { source, ..entry.clone() });
     }
     if manifest.shards.is_empty() {
@@ -366,7 +413,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let cannot = |error| Error::io("cannot read advisory data", error).at(from.display().to_string());
-    let mut file = File::open(from).map_err(cannot)?;
+    let mut file = open_file(from).map_err(cannot)?;
     write_file(to, &mut |out| {
         std::io::copy(&mut file, out).map(|_| ()).map_err(|error| Error::io("cannot write the export", error))
     })

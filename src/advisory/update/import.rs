@@ -205,7 +205,7 @@ fn take_in(
     watch: &dyn Watch,
 ) -> Result<Vec<Done>> {
     match kind {
-        Kind::Export(export) => bundle::take_in(writer, &export, &Choice::All, false, watch),
+        Kind::Export(export) => bundle::take_in(writer, &export, &Choice::All, false, options.now, watch),
         Kind::Zip(bytes) => {
             let family = match options.family {
                 Some(family) => super::choice::known(family).unwrap_or_else(|| name::split(family).0.to_owned()),

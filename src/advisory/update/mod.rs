@@ -6,10 +6,12 @@
 mod bundle;
 mod changes;
 mod choice;
+mod guard;
 mod import;
 mod place;
 mod records;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
@@ -21,9 +23,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::source::download::{Answer, Arrived, Validators};
 use crate::time::Timestamp;
 
-use super::feed::{Feed, Fetched, Sink};
+use super::feed::{Feed, Fetched, MOST_REFUSED, Sink};
 use super::osv;
-use super::store::{Builder, Database, Entry, Shard, Writer};
+use super::store::{Builder, Built, Database, Entry, Shard, Writer};
 
 pub use bundle::{Exported, Target, export};
 pub use choice::Choice;
@@ -133,6 +135,21 @@ struct Job<'a> {
     partial: &'a Path,
 }
 
+impl Job<'_> {
+    /// What is there, unless all of it is due again: what a server says has not changed may have.
+    fn recent(&self) -> Option<&Old> {
+        let is_recent = |at: Timestamp| (0..changes::WEEK).contains(&self.now.to_unix().saturating_sub(at.to_unix()));
+        self.old.as_ref().filter(|old| old.entry.complete.is_some_and(is_recent))
+    }
+}
+
+/// The error for a server that says nothing changed, of what it was asked for without conditions.
+fn unasked(source: &str) -> Error {
+    Error::new(ErrorKind::Network, "the server says that nothing has changed, without having been asked that")
+        .at(source)
+        .help("something between careen and the server answers in its stead; fetch from another source")
+}
+
 /// What was fetched.
 #[derive(Debug)]
 enum Got {
@@ -163,14 +180,15 @@ struct Files {
 
 /// Brings data. What fails for one family is told of that family; an error is for what concerns them all.
 pub fn update(options: &Options<'_>, watch: &dyn Watch) -> Result<Vec<Done>> {
-    let mut writer = Writer::open(options.folder, PATIENCE, &mut || watch.waiting())?;
+    let mut writer = Writer::open_anew(options.folder, PATIENCE, &mut || watch.waiting(), options.force)?;
     let arriving = |bytes| watch.arriving(bytes);
     let mut places = options.places.to_vec();
     let mut failed = None;
     // exports come ready made, so whoever names one first wants nothing of the others
     while let Some(export) = places.first().and_then(|place| export_of(place, options)) {
-        let taken =
-            export.and_then(|export| bundle::take_in(&mut writer, &export, &options.choice, !options.force, watch));
+        let taken = export.and_then(|export| {
+            bundle::take_in(&mut writer, &export, &options.choice, !options.force, options.now, watch)
+        });
         match taken {
             Ok(done) => return Ok(done),
             Err(error) => failed = Some(failed.unwrap_or(error)),
@@ -256,7 +274,7 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
     let mut got = Files::default();
     while let Some(wanted) = job.feed.next(&job.family, &got.fetched) {
         let is_first = got.fetched.is_empty();
-        let known = job.old.as_ref().filter(|_| is_first).map(|old| Known {
+        let known = job.recent().filter(|_| is_first).map(|old| Known {
             source: old.entry.source.clone(),
             validators: Validators { etag: old.entry.etag.clone(), last_modified: old.entry.last_modified.clone() },
         });
@@ -275,6 +293,7 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
             other => other?,
         };
         match got_one {
+            (Answer::Unchanged, source) if known.validators == Validators::default() => return Err(unasked(&source)),
             (Answer::Unchanged, _) => return Ok(Got::Unchanged(None)),
             (Answer::Whole(arrived), source) => {
                 if is_first {
@@ -344,6 +363,11 @@ fn put_whole(
     if sink.builder.is_empty() {
         return Err(Error::malformed("what was fetched holds no data").at(files.source));
     }
+    (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
+    if !options.force {
+        guard::refusals(sink.refused_count, taken).map_err(|error| error.at(files.source.clone()))?;
+    }
+    let source = files.source.clone();
     let about = Entry {
         source: files.source,
         etag: files.validators.etag,
@@ -354,11 +378,15 @@ fn put_whole(
         fetched: Some(options.now),
         checked: Some(options.now),
         complete: Some(options.now),
-        refused: sink.refused.iter().map(|(id, _)| id.clone()).collect(),
+        refused: done.refused.iter().map(|(id, _)| id.clone()).collect(),
+        refused_count: done.refused_count as u64,
         ..Entry::default()
     };
-    (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
-    put(writer, &task.name, sink.builder, about)?;
+    let before = writer.manifest().shards.get(&task.name).cloned().filter(|_| !options.force);
+    put_if(writer, &task.name, sink.builder, about, &|built| match &before {
+        Some(before) => guard::loss(before, built.records, built.packages).map_err(|error| error.at(source.clone())),
+        None => Ok(()),
+    })?;
     if let Some(entry) = writer.manifest().shards.get_mut(&task.name) {
         let has = entry.newest.parse::<Timestamp>().ok();
         // an archive that lags behind its list must not pass for the newest there is
@@ -394,31 +422,47 @@ fn put_changes(
             Err(why) => sink.refuse(&file.path, why),
         }
     }
+    (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
+    // the next whole comes within a week, so a few may wait for it
+    guard::refusals(sink.refused_count, sink.builder.len().min(changed.len().saturating_mul(10)))?;
+    let again: BTreeSet<&str> = changed.iter().map(|file| file.path.as_str()).collect();
+    let (mut refused, before) = (done.refused.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), &old.entry.refused);
+    let left: Vec<_> = before.iter().filter(|id| !again.contains(id.as_str())).cloned().collect();
+    // of those that are not named it cannot be told whether they were mended
+    let mended = before.len().saturating_sub(left.len()) as u64;
+    let refused_count = old.entry.refused_count.saturating_sub(mended).saturating_add(done.refused_count as u64);
+    refused.extend(left);
+    refused.truncate(MOST_REFUSED);
     let about = Entry {
         listed_etag,
         downloaded: old.entry.downloaded.saturating_add(done.downloaded),
         newest: String::new(),
         fetched: Some(options.now),
         checked: Some(options.now),
-        refused: sink
-            .refused
-            .iter()
-            .map(|(id, _)| id.clone())
-            .chain(old.entry.refused.iter().cloned())
-            .take(100)
-            .collect(),
-        ..old.entry
+        refused,
+        refused_count,
+        ..old.entry.clone()
     };
-    (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
-    put(writer, &task.name, sink.builder, about)?;
+    put_if(writer, &task.name, sink.builder, about, &|built| guard::loss(&old.entry, built.records, built.packages))?;
     Ok(End::Changes(count))
 }
 
 /// Compiles, and makes it what readers see; what is left of a failure goes.
 fn put(writer: &mut Writer, name: &str, builder: Builder, about: Entry) -> Result<()> {
+    put_if(writer, name, builder, about, &|_| Ok(()))
+}
+
+/// As [`put`], unless `check` has something against what was compiled.
+fn put_if(
+    writer: &mut Writer,
+    name: &str,
+    builder: Builder,
+    about: Entry,
+    check: &dyn Fn(&Built) -> Result<()>,
+) -> Result<()> {
     let temporary = writer.temporary(name);
     let before = writer.manifest().shards.get(name).cloned();
-    let done = writer.put(name, builder, about).and_then(|()| writer.commit());
+    let done = writer.put_if(name, builder, about, check).and_then(|()| writer.commit());
     if done.is_err() {
         let _ = std::fs::remove_file(temporary);
         match before {

@@ -90,9 +90,11 @@ pub(in crate::cli) fn status(arguments: &StatusArguments) -> Result<Exit> {
     }
     let refused: Vec<String> = shards
         .iter()
-        .filter(|(_, entry)| !entry.refused.is_empty())
+        .filter(|(_, entry)| entry.refused_count > 0 || !entry.refused.is_empty())
         .map(|(name, entry)| {
-            format!("{name} ({})", entry.refused.iter().take(3).cloned().collect::<Vec<_>>().join(", "))
+            let (named, all) = (entry.refused.iter().take(3), entry.refused_count.max(entry.refused.len() as u64));
+            let more = if all > named.len() as u64 { ", …" } else { "" };
+            format!("{} of {name} ({}{more})", count(all, ""), named.cloned().collect::<Vec<_>>().join(", "))
         })
         .collect();
     if !refused.is_empty() {
@@ -126,7 +128,7 @@ fn json_of(database: &Database, old: &[&str]) -> String {
             "as_of": entry.as_of(), "fetched": entry.fetched, "checked": entry.checked, "complete": entry.complete,
             "source": entry.source, "size": entry.size, "sha256": entry.sha256, "downloaded": entry.downloaded,
             "coverage": coverage(feed, family), "licence": about.licence, "attribution": about.attribution,
-            "refused": entry.refused, "is_old": old.contains(&name.as_str()),
+            "refused": entry.refused, "refused_count": entry.refused_count, "is_old": old.contains(&name.as_str()),
         })
     });
     let shards: Vec<_> = shards.collect();
