@@ -164,8 +164,8 @@ fn odd_archives_are_taken_as_far_as_they_go() {
     assert_eq!(state(db.path(), 4), None);
     assert!(state(db.path(), 5).is_some(), "records are named by what they say, not by their file");
     assert!(!db.path().parent().unwrap().join("outside.json").exists());
-    let many: Vec<(String, String)> =
-        (0..100_000).map(|number| (format!("{number}.json"), format!("{{\"id\":\"A-{number}\"}}"))).collect();
+    let many: Vec<(String, Vec<u8>)> =
+        (0..100_000).map(|number| (format!("{number}.json"), record(number, 3).1)).collect();
     mirror(source.path(), &zip(&many));
     let run = update(db.path(), source.path().to_str().unwrap(), &[]);
     assert_eq!(run.code, 0, "{run:?}");
@@ -351,6 +351,11 @@ fn status_and_verify_tell_age_and_damage() {
     let (db, source) = filled();
     let path = db.path().to_str().unwrap();
     let run = careen(&["db", "status", "--db", path, "--max-age", "1h"]);
+    assert!(
+        run.code == 3 && run.stdout.contains("too old: osv/Debian"),
+        "a folder is as old as what is in it: {run:?}"
+    );
+    let run = careen(&["db", "status", "--db", path, "--max-age", "100000d"]);
     assert!(run.code == 0 && run.stdout.contains("osv/Debian") && run.stdout.contains("2026-02-02"), "{run:?}");
     let run = careen(&["db", "status", "--db", path, "-f", "json"]);
     let status: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -361,8 +366,16 @@ fn status_and_verify_tell_age_and_damage() {
     fs::write(&manifest, text.replace(&format!("\"{year}-"), "\"2001-")).unwrap();
     let run = careen(&["db", "status", "--db", path, "--max-age", "3d"]);
     assert!(run.code == 3 && run.stdout.contains("too old: osv/Debian"), "{run:?}");
-    let run = careen(&["db", "status", "--db", "/nowhere/at/all", "--max-age", "3d"]);
-    assert!(run.code == 3 && run.stdout.contains("part of careen"), "{run:?}");
+    for more in [&["--max-age", "3d"][..], &[], &["-f", "json"]] {
+        let run = careen(&[&["db", "status", "--db", "/nowhere/at/all"], more].concat());
+        assert!(run.code == 3, "{run:?}");
+    }
+    let run = careen(&["db", "search", "--db", "/nowhere/at/all", "RUSTSEC-2020-0071"]);
+    assert!(run.code == 0 && run.stdout.contains("from rustsec/"), "what is part of careen is found: {run:?}");
+    let run = careen(&["db", "search", "--db", "/nowhere/at/all", "CVE-2026-999999"]);
+    assert!(run.code == 2 && run.stderr.contains("no advisory data"), "{run:?}");
+    let run = careen(&["db", "update", "--db", "/nowhere/at/all"]);
+    assert!(run.code == 2, "{run:?}");
     assert_eq!(careen(&["db", "verify", "--db", path]).code, 0);
     let file = db.path().join(status["data"][0]["family"].as_str().map(|_| data_file(&manifest)).unwrap());
     let mut bytes = fs::read(&file).unwrap();

@@ -132,7 +132,11 @@ impl Shard {
     pub fn of(family: &str, advisories: Vec<Advisory>) -> Self {
         let mut shard = MemoryShard::default();
         for mut advisory in advisories.into_iter().filter(|advisory| advisory.withdrawn.is_none()) {
-            for (name, affected) in osv::of_family(&advisory, family) {
+            let of_family = osv::of_family(&advisory, family);
+            if of_family.is_empty() {
+                continue;
+            }
+            for (name, affected) in of_family {
                 let (_, release) = super::super::name::split(&affected.ecosystem);
                 shard.releases.insert(release.to_owned());
                 let posting = Posting { id: advisory.id.clone(), versions: affected.versions };

@@ -16,11 +16,8 @@ use crate::source::registry::artifact::Artifact;
 
 use super::super::feed::about;
 use super::super::name;
-use super::super::store::{self, Database, Entry, Manifest, Writer, read_bundle, write_bundle};
+use super::super::store::{self, Database, Entry, MANIFEST, Manifest, Writer, read_bundle, write_bundle};
 use super::{Choice, Done, End};
-
-/// Name of the list of files, in every form of an export.
-const MANIFEST: &str = "manifest.json";
 
 /// Largest manifest, in bytes.
 const LARGEST_MANIFEST: u64 = 16 << 20;

@@ -27,7 +27,7 @@ use super::store::{Builder, Database, Entry, Shard, Writer};
 
 pub use bundle::{Exported, Target, export};
 pub use choice::Choice;
-pub use import::{ImportOptions, LOCAL, import};
+pub use import::{ImportOptions, import};
 pub use place::{Net, Place};
 pub use records::records;
 
@@ -136,12 +136,17 @@ struct Job<'a> {
 /// What was fetched.
 #[derive(Debug)]
 enum Got {
-    /// Nothing new; and the state of the list of records, where that was fetched.
-    Unchanged(Option<String>),
+    /// Nothing new, says this source; and the state of the list of records, where that was fetched.
+    Unchanged {
+        source: String,
+        listed_etag: Option<String>,
+    },
     Files(Files),
     /// Records that changed, each a file named by its id.
     Changes {
         records: Vec<Fetched>,
+        /// Where the list of them is.
+        source: String,
         listed_etag: Option<String>,
         downloaded: u64,
     },
@@ -275,7 +280,7 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
             other => other?,
         };
         match got_one {
-            (Answer::Unchanged, _) => return Ok(Got::Unchanged(None)),
+            (Answer::Unchanged, source) => return Ok(Got::Unchanged { source, listed_etag: None }),
             (Answer::Whole(arrived), source) => {
                 if is_first {
                     got.source = source;
@@ -300,9 +305,9 @@ fn take(writer: &mut Writer, options: &Options<'_>, task: &choice::Task<'_>, got
     let before = writer.manifest().shards.get(&task.name).cloned();
     let mut done = Done::new(&task.name, End::Unchanged, before.clone());
     let end = got.and_then(|got| match got {
-        Got::Unchanged(listed_etag) => {
+        Got::Unchanged { source, listed_etag } => {
             if let Some(entry) = writer.manifest().shards.get_mut(&task.name) {
-                entry.checked = Some(options.now);
+                entry.checked = asked(&source, options.now).or(entry.checked);
                 entry.listed_etag = listed_etag.or_else(|| entry.listed_etag.take());
             }
             Ok(End::Unchanged)
@@ -311,9 +316,9 @@ fn take(writer: &mut Writer, options: &Options<'_>, task: &choice::Task<'_>, got
             done.downloaded = files.downloaded;
             put_whole(writer, options, task, files, before.unwrap_or_default().downloaded, &mut done)
         }
-        Got::Changes { records, listed_etag, downloaded } => {
+        Got::Changes { records, source, listed_etag, downloaded } => {
             done.downloaded = downloaded;
-            put_changes(writer, options, task, &records, listed_etag, &mut done)
+            put_changes(writer, options, task, &records, (&source, listed_etag), &mut done)
         }
     });
     done.end = end.unwrap_or_else(End::Failed);
@@ -345,6 +350,7 @@ fn put_whole(
         return Err(Error::malformed("what was fetched holds no data").at(files.source));
     }
     let about = Entry {
+        checked: asked(&files.source, options.now),
         source: files.source,
         etag: files.validators.etag,
         last_modified: files.validators.last_modified,
@@ -352,7 +358,6 @@ fn put_whole(
         downloaded: downloaded_before.saturating_add(files.downloaded),
         newest: sink.as_of.take().unwrap_or_default(),
         fetched: Some(options.now),
-        checked: Some(options.now),
         complete: Some(options.now),
         refused: sink.refused.iter().map(|(id, _)| id.clone()).collect(),
         ..Entry::default()
@@ -374,7 +379,7 @@ fn put_changes(
     options: &Options<'_>,
     task: &choice::Task<'_>,
     changed: &[Fetched],
-    listed_etag: Option<String>,
+    (source, listed_etag): (&str, Option<String>),
     done: &mut Done,
 ) -> Result<End> {
     let old = old(options.folder, &task.name)
@@ -399,7 +404,7 @@ fn put_changes(
         downloaded: old.entry.downloaded.saturating_add(done.downloaded),
         newest: String::new(),
         fetched: Some(options.now),
-        checked: Some(options.now),
+        checked: asked(source, options.now).or(old.entry.checked),
         refused: sink
             .refused
             .iter()
@@ -412,6 +417,11 @@ fn put_changes(
     (done.refused, done.refused_count) = (std::mem::take(&mut sink.refused), sink.refused_count);
     put(writer, &task.name, sink.builder, about)?;
     Ok(End::Changes(count))
+}
+
+/// Now, if the source is a server: a folder has what somebody put there once.
+fn asked(source: &str, now: Timestamp) -> Option<Timestamp> {
+    ["https://", "http://"].iter().any(|start| source.starts_with(start)).then_some(now)
 }
 
 /// Compiles, and makes it what readers see; what is left of a failure goes.
