@@ -374,8 +374,9 @@ fn status_and_verify_tell_age_and_damage() {
     assert!(run.code == 0 && run.stdout.contains("from rustsec/"), "what is part of careen is found: {run:?}");
     let run = careen(&["db", "search", "--db", "/nowhere/at/all", "CVE-2026-999999"]);
     assert!(run.code == 2 && run.stderr.contains("no advisory data"), "{run:?}");
-    let run = careen(&["db", "update", "--db", "/nowhere/at/all"]);
-    assert!(run.code == 2, "{run:?}");
+    let empty = tempfile::tempdir().unwrap();
+    let run = careen(&["db", "update", "--db", empty.path().to_str().unwrap()]);
+    assert!(run.code == 2 && run.stderr.contains("say of what: `--ecosystem Debian`"), "{run:?}");
     assert_eq!(careen(&["db", "verify", "--db", path]).code, 0);
     let file = db.path().join(status["data"][0]["family"].as_str().map(|_| data_file(&manifest)).unwrap());
     let mut bytes = fs::read(&file).unwrap();

@@ -1,8 +1,9 @@
 //! The records of one feed for one family of ecosystems: in a file, or in memory where they are part of careen.
 //!
 //! A file is a redb database with five tables: postings by release and name of a package, records by id, ids by
-//! other id, facts by CVE, and what holds for the file. Values are packed by postcard and compressed by zstd with the file's own
-//! dictionary. All of it is checked block by block as it is read ([`super::sealed`]).
+//! other id, facts by CVE, and what holds for the file. Values are packed by postcard and compressed by zstd with the
+//! file's own dictionary, but for facts, which are too small. All of it is checked block by block as it is read
+//! ([`super::sealed`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
