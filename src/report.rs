@@ -39,9 +39,7 @@ pub struct Report {
 impl Report {
     /// Whether something was not read, or could not be judged and the policy minds that.
     pub fn has_gaps(&self) -> bool {
-        let is_unjudged =
-            |judged: &Judged| judged.finding.rule.is_gap && judged.action == Action::Fail && judged.waiver.is_none();
-        self.limitations.iter().any(|limitation| limitation.is_gap) || self.findings.iter().any(is_unjudged)
+        self.limitations.iter().any(|limitation| limitation.is_gap) || self.findings.iter().any(Judged::is_gap)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::rule::Rule;
 use crate::secret;
 use crate::size::ByteSize;
 use crate::source::{Opened, Request, Source, StreamedArchive, StreamedImages, sbom};
-use crate::time::Date;
+use crate::time::{Date, Timestamp};
 use crate::tree::Tree;
 
 /// How to scan.
@@ -43,8 +43,10 @@ pub struct Options<'a> {
 pub struct Advisories<'a> {
     /// The data.
     pub catalogue: &'a Catalogue,
-    /// From how many days on they are old.
-    pub stale_days: i64,
+    /// From how many hours on they are old.
+    pub stale_hours: i64,
+    /// The time, for the age of the data.
+    pub now: Timestamp,
     /// What is said of flaws in images.
     pub vex: &'a [Document],
     /// Whether what is attached to the image counts, too: whoever may push it may attach that.
@@ -417,17 +419,25 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
     let mut data = None;
+    let mut unmatched = 0;
     if let Some(advisories) = &options.advisories {
-        let Advisories { catalogue, stale_days, .. } = *advisories;
+        let Advisories { catalogue, stale_hours, now, .. } = *advisories;
         let flaws = advisory::matching::flaws(&inventory, catalogue)?;
-        findings.extend(advisory::finding::findings(&inventory, &flaws, catalogue, vex, options.today, stale_days));
-        data = Some(advisory::finding::data(&inventory, &flaws, catalogue, options.today));
+        findings.extend(advisory::finding::findings(&inventory, &flaws, catalogue, vex, now, stale_hours));
+        unmatched = flaws.unmatched.len();
+        inventory.limitations.extend(advisory::finding::beyond(&flaws));
+        inventory.limitations.sort();
+        data = Some(advisory::finding::data(&inventory, &flaws, catalogue, now));
     }
     findings.iter_mut().for_each(secret::mask_finding);
     finding::tell_apart(&mut findings);
     let mut report = report(inventory, findings, data, options, limits);
     if is_bill {
         report.verdict.reason += "; files, settings and secrets were not looked at";
+    }
+    if unmatched > 0 {
+        let packages = if unmatched == 1 { "package" } else { "packages" };
+        report.verdict.reason += &format!("; {unmatched} {packages} could not be compared with advisories");
     }
     if options.advisories.is_none() {
         report.verdict.reason += "; packages were not compared with advisories";

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::error::Result;
-use crate::time::{Date, Timestamp};
+use crate::time::Timestamp;
 use crate::version::Unparsable;
 
 use super::embedded;
@@ -93,16 +93,16 @@ pub struct Origin {
     pub source: String,
     /// The newest change in it.
     pub newest: String,
-    /// The day on which the source was last known to have nothing newer.
-    pub confirmed: Option<Date>,
+    /// When the source was last known to have nothing newer.
+    pub confirmed: Option<Timestamp>,
     /// Records in it.
     pub records: Option<u64>,
 }
 
 impl Origin {
-    /// How many days it is since the source was known to have nothing newer.
-    pub fn age(&self, today: Date) -> Option<i64> {
-        self.confirmed.map(|confirmed| today.days_since(confirmed))
+    /// How many hours it is since the source was known to have nothing newer.
+    pub fn age(&self, now: Timestamp) -> Option<i64> {
+        self.confirmed.map(|confirmed| now.to_unix().saturating_sub(confirmed.to_unix()) / 3600)
     }
 }
 
@@ -154,7 +154,7 @@ impl Catalogue {
                 // a path of the machine tells nobody else anything
                 source: if entry.source.contains("://") { entry.source.clone() } else { "local files".into() },
                 newest: entry.newest.clone(),
-                confirmed: entry.confirmed().map(Timestamp::date),
+                confirmed: entry.confirmed(),
                 records: Some(entry.records),
             })
         });
@@ -165,7 +165,7 @@ impl Catalogue {
                 family: family.to_owned(),
                 source: "embedded".into(),
                 newest: newest.to_owned(),
-                confirmed: newest.get(..10).and_then(|day| day.parse().ok()),
+                confirmed: newest.get(..10).and_then(|day| format!("{day}T00:00:00Z").parse().ok()),
                 records: None,
             });
         };
@@ -180,7 +180,8 @@ impl Catalogue {
         origins
     }
 
-    /// Asks what affects a version of a package; `None` if there are no data for the family or its release.
+    /// Asks what affects a version of a package; `None` if there are no data for the family or its release, unless one
+    /// of the few records there are affects it all the same.
     ///
     /// Records of no release hold for each.
     pub fn ask(&self, question: &Question) -> Result<Option<Answer>> {
@@ -214,7 +215,18 @@ impl Catalogue {
                 shard.for_each_posting("", &name, &mut judge)?;
             }
         }
-        Ok(is_covered.then_some(answer))
+        Ok((is_covered || !answer.matches.is_empty()).then_some(answer))
+    }
+
+    /// The releases of a family that some feed tells of as a whole.
+    pub fn covered_releases(&self, family: &str) -> Result<BTreeSet<String>> {
+        let mut releases = BTreeSet::new();
+        for (feed, shard) in self.shards(family)? {
+            if covers(&feed, family) {
+                releases.extend(shard.releases().iter().cloned());
+            }
+        }
+        Ok(releases)
     }
 
     /// Whether the data for a family tell of flaws that nobody has fixed, too.
@@ -258,6 +270,14 @@ impl Catalogue {
         }
     }
 
+    /// The record of this id, as a feed of the family has it.
+    pub fn record_of(&self, feed: &str, family: &str, id: &str) -> Result<Option<Advisory>> {
+        match self.shards(family)?.into_iter().find(|(of, _)| of == feed) {
+            Some((_, shard)) => shard.record(id),
+            None => Ok(None),
+        }
+    }
+
     /// The record of this id, from any feed of the family.
     pub fn record(&self, family: &str, id: &str) -> Result<Option<Advisory>> {
         for (_, shard) in self.shards(family)? {
@@ -270,6 +290,9 @@ impl Catalogue {
 }
 
 /// Whether a feed tells of all packages of a family, and not just something of a few.
+///
+/// A feed that nothing is known of, such as that of imported single records, does not.
 fn covers(feed: &str, family: &str) -> bool {
-    feed == "osv" || about::family(feed, family).coverage != about::Coverage::Facts
+    let is_known = || about::families(feed).iter().any(|about| about.name == family);
+    feed == "osv" || (is_known() && about::family(feed, family).coverage != about::Coverage::Facts)
 }

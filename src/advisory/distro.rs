@@ -102,7 +102,7 @@ fn ubuntu_release(version: &str) -> String {
     if is_lts { format!("{version}:LTS") } else { version }
 }
 
-/// `v3.19` of `3.19.1`. Edge has no records: it is judged by the newest release there are records for.
+/// `v3.19` of `3.19.1`. Edge is judged by the newest release there are records for, where no feed has edge itself.
 fn alpine(version: &str, known: &BTreeSet<String>) -> Option<Coverage> {
     let mut parts = version.split('.');
     let (major, minor) = (parts.next()?, parts.next()?);
@@ -111,6 +111,9 @@ fn alpine(version: &str, known: &BTreeSet<String>) -> Option<Coverage> {
     let release = format!("v{major}.{minor}");
     if is_number(major) && is_number(minor) && !is_edge {
         return Some(Coverage { family: "Alpine", releases: vec![release], ..Coverage::default() });
+    }
+    if known.contains("edge") {
+        return Some(Coverage { family: "Alpine", releases: vec!["edge".to_owned()], ..Coverage::default() });
     }
     let number = |release: &str| -> Option<(u32, u32)> {
         let (major, minor) = release.strip_prefix('v')?.split_once('.')?;
@@ -134,23 +137,29 @@ fn red_hat(version: &str, repositories: &BTreeSet<String>, known: &BTreeSet<Stri
     for repository in repositories {
         releases.extend(red_hat_product(repository, version));
     }
-    if releases.is_empty() {
-        let variants: &[&str] = match major {
-            "5" | "6" | "7" => &["server", "workstation", "client", "computenode"],
-            _ => &["baseos", "appstream", "crb"],
-        };
-        releases.extend(variants.iter().map(|variant| format!("enterprise_linux:{major}::{variant}")));
-        releases.insert(format!("enterprise_linux:{major}"));
+    // where what is not mended stands
+    let product = format!("enterprise_linux:{major}");
+    let variants: &[&str] = match major {
+        "5" | "6" | "7" => &["server", "workstation", "client", "computenode"],
+        _ => &["baseos", "appstream", "crb"],
+    };
+    // what the image says of itself chooses between streams of a variant, and never leaves out a variant
+    for variant in variants {
+        let end = format!("::{variant}");
+        if !releases.iter().any(|release| release.ends_with(&end)) {
+            releases.insert(format!("{product}{end}"));
+        }
     }
+    releases.insert(product.clone());
     // records name a minor release where there is one; they hold for the whole of the major one
     let minor = format!("enterprise_linux:{major}.");
     releases.extend(
         known
             .iter()
             .filter(|release| release.starts_with(&minor))
-            .filter(|release| {
-                let variant = release.rsplit("::").next().unwrap_or_default();
-                releases.contains(&format!("enterprise_linux:{major}::{variant}"))
+            .filter(|release| match release.split_once("::") {
+                Some((_, variant)) => releases.contains(&format!("{product}::{variant}")),
+                None => true,
             })
             .cloned()
             .collect::<Vec<_>>(),
@@ -264,6 +273,7 @@ mod tests {
             ("ubuntu", "23.04", "Ubuntu 23.04", &[], "Ubuntu:23.04"),
             ("alpine", "3.19.1", "Alpine Linux v3.19", &[], "Alpine:v3.19"),
             ("alpine", "3.23.0_alpha20260101", "Alpine Linux edge", &["v3.9", "v3.22"], "Alpine:v3.22"),
+            ("alpine", "3.23.0_alpha20260101", "Alpine Linux edge", &["v3.22", "edge"], "Alpine:edge"),
             ("wolfi", "20230201", "Wolfi", &[], "Wolfi"),
             ("almalinux", "9.4", "AlmaLinux 9.4", &[], "AlmaLinux:9"),
             ("rocky", "8.9", "Rocky Linux 8.9", &[], "Rocky Linux:8"),
@@ -311,10 +321,23 @@ mod tests {
             "rhel-8-for-x86_64-baseos-eus-source-rpms",
         ]);
         let releases = coverage(&distro, &repositories, &BTreeSet::new()).expect("is covered").releases;
-        assert_eq!(releases, ["rhel_eus:8.4::appstream", "rhel_eus:8.6::baseos"]);
+        let expected =
+            ["enterprise_linux:8", "enterprise_linux:8::crb", "rhel_eus:8.4::appstream", "rhel_eus:8.6::baseos"];
+        assert_eq!(releases, expected);
         let repositories =
             known(&["rhel-8-for-x86_64-baseos-rpms", "rhel-8-for-aarch64-appstream-rpms", "ansible-2-rpms"]);
         let releases = coverage(&distro, &repositories, &BTreeSet::new()).expect("is covered").releases;
-        assert_eq!(releases, ["enterprise_linux:8::appstream", "enterprise_linux:8::baseos"]);
+        let expected = [
+            "enterprise_linux:8",
+            "enterprise_linux:8::appstream",
+            "enterprise_linux:8::baseos",
+            "enterprise_linux:8::crb",
+        ];
+        assert_eq!(releases, expected);
+        let known = known(&["enterprise_linux:10.0", "enterprise_linux:9.0"]);
+        let distro = Distro { id: "rhel".into(), version_id: "10.1".into(), ..Distro::default() };
+        let releases = coverage(&distro, &BTreeSet::new(), &known).expect("is covered").releases;
+        assert!(releases.contains(&"enterprise_linux:10.0".to_owned()), "{releases:?}");
+        assert!(!releases.contains(&"enterprise_linux:9.0".to_owned()), "{releases:?}");
     }
 }

@@ -6,8 +6,9 @@ use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::image::Target;
 use crate::inventory::{Inventory, Package};
+use crate::limitation::Limitation;
 use crate::rule::{Rule, Severity};
-use crate::time::Date;
+use crate::time::Timestamp;
 
 use super::catalogue::{Catalogue, Match, Origin};
 use super::feed::about;
@@ -41,7 +42,7 @@ pub static STALE: Rule = Rule {
     remediation: "Run `careen db update` before the scan, or as often as the sources change.",
     references: &[],
     bad: "careen scan IMAGE   # with data that were fetched a month ago",
-    good: "careen db update && careen scan IMAGE",
+    good: "careen db update --for IMAGE\ncareen scan IMAGE",
     ..Rule::NEW
 };
 
@@ -116,8 +117,11 @@ pub static NOTICE: Rule = Rule {
 /// The rules of this module, sorted by id.
 pub static RULES: &[&Rule] = &[&NO_ADVISORIES, &STALE, &MALICIOUS, &NOTICE, &UNMAINTAINED, &UNSOUND, &VULNERABLE];
 
-/// How old data may be before they are called old, in days.
-pub const STALE_DAYS: i64 = 7;
+/// Users of a package that VEX documents are asked about.
+const MOST_USERS: usize = 1_000;
+
+/// How old data may be before they are called old, in hours.
+pub const STALE_HOURS: i64 = 7 * 24;
 
 /// What an image's flaws are told as, in the order of the inventory; then what is missing.
 ///
@@ -128,14 +132,15 @@ pub fn findings(
     flaws: &Flaws,
     catalogue: &Catalogue,
     vex: &Judge,
-    today: Date,
-    stale_days: i64,
+    now: Timestamp,
+    stale_hours: i64,
 ) -> Vec<Finding> {
     let image = image_of(&inventory.target);
+    let users = if vex.is_empty() { Vec::new() } else { users_of(inventory) };
     let of_flaw = |flaw: &Flaw| {
         let mut finding = of_flaw(flaw, inventory.packages.get(flaw.package as usize)?);
         if !vex.is_empty() {
-            judge(&mut finding, flaw, inventory, vex, &image);
+            judge(&mut finding, flaw, inventory, vex, &image, &users);
         }
         Some(finding)
     };
@@ -146,13 +151,24 @@ pub fn findings(
         Finding::new(&NO_ADVISORIES, what.as_str(), Location::Image, message).evidence("packages", *packages)
     }));
     for origin in catalogue.origins(&flaws.families).into_iter().filter(|_| flaws.judged > 0) {
-        let Some(age) = origin.age(today).filter(|age| *age > stale_days) else { continue };
+        let Some(age) = origin.age(now).filter(|age| *age > stale_hours) else { continue };
         let Origin { feed, family, .. } = &origin;
-        let message = format!("the advisories for {} ({}) are {age} days old", escape(family), escape(feed));
+        let days = age / 24;
+        let old = if days > 1 { format!("{days} days") } else { format!("{age} hours") };
+        let message = format!("the advisories for {} ({}) are {old} old", escape(family), escape(feed));
         let finding = Finding::new(&STALE, format!("{feed}/{family}"), Location::Image, message);
-        findings.push(finding.evidence("days", age).evidence("most", stale_days));
+        findings.push(finding.evidence("hours", age).evidence("most", stale_hours));
     }
     findings
+}
+
+/// Tells of flaws that are too many to be told one by one.
+pub fn beyond(flaws: &Flaws) -> Option<Limitation> {
+    (flaws.beyond > 0).then(|| {
+        let what = format!("{} more flaws of packages were found, and are not told one by one", flaws.beyond);
+        Limitation::gap("too-many-flaws", "advisories", what)
+            .help("no real image has as many: look at how its packages are listed")
+    })
 }
 
 /// The image by the names that VEX documents may have for it.
@@ -163,24 +179,41 @@ fn image_of(target: &Target) -> Image {
     Image::new(digests, names, target.platform.as_ref().map(|platform| platform.architecture.as_str()))
 }
 
-/// Adds what VEX documents say of a flaw.
-fn judge(finding: &mut Finding, flaw: &Flaw, inventory: &Inventory, judge: &Judge, image: &Image) {
+/// By package the ones that need it.
+fn users_of(inventory: &Inventory) -> Vec<Vec<u32>> {
+    let mut users: Vec<Vec<u32>> = vec![Vec::new(); inventory.packages.len()];
+    for (index, package) in inventory.packages.iter().enumerate() {
+        for needed in &package.dependencies {
+            if let (Some(users), Ok(index)) = (users.get_mut(*needed as usize), u32::try_from(index)) {
+                users.push(index);
+            }
+        }
+    }
+    users
+}
+
+/// Adds what VEX documents say of a flaw. It does not count only where they say so of each place the package is in:
+/// what holds for a library of one program says nothing of another one.
+fn judge(finding: &mut Finding, flaw: &Flaw, inventory: &Inventory, vex: &Judge, image: &Image, users: &[Vec<u32>]) {
     let Some(package) = inventory.packages.get(flaw.package as usize) else { return };
     let mut ids: Vec<String> = flaw.about.group.ids.iter().cloned().collect();
     ids.extend(flaw.about.group.fixed_by.iter().cloned());
     let source = package.source.as_ref().and_then(|(name, version)| source_purl(&package.purl, name, version));
-    // a library of a program, or of a package of the system
-    let is_user = |other: &&Package| {
-        other.dependencies.contains(&flaw.package)
-            && other.locations.first().map(|place| &place.path) == package.locations.first().map(|place| &place.path)
-    };
     let owner = package.owner.and_then(|owner| inventory.packages.get(owner as usize));
-    let users = inventory.packages.iter().filter(is_user).chain(owner);
-    let within: Vec<&str> = users.map(|user| user.purl.as_str()).collect();
-    let hit = vex::Hit { ids: &ids, purl: &package.purl, source_purl: source.as_deref(), within: &within, image };
-    if let Some(judgement) = judge.of(&hit) {
+    let users = users.get(flaw.package as usize).map_or(&[][..], Vec::as_slice);
+    let mut judgements = Vec::new();
+    for place in &package.locations {
+        // a program is where its libraries are
+        let is_here = |user: &&Package| user.locations.iter().any(|other| other.path == place.path);
+        let programs = users.iter().filter_map(|user| inventory.packages.get(*user as usize)).filter(is_here);
+        let within: Vec<&str> = programs.chain(owner).map(|user| user.purl.as_str()).take(MOST_USERS).collect();
+        let hit = vex::Hit { ids: &ids, purl: &package.purl, source_purl: source.as_deref(), within: &within, image };
+        judgements.push(vex.of(&hit));
+    }
+    if let Some(judgement) = judgements.iter().flatten().next() {
         finding.evidence.insert("vex", judgement.evidence());
-        finding.accepted = judgement.acceptance();
+        let accepts = |judgement: &Option<vex::Judgement<'_>>| judgement.is_some_and(|one| one.acceptance().is_some());
+        finding.accepted = judgement.acceptance().filter(|_| judgements.iter().all(accepts));
     }
 }
 
@@ -193,7 +226,7 @@ fn source_purl(purl: &str, name: &str, version: &str) -> Option<String> {
 }
 
 /// What a report says of the data and of what was not judged by them.
-pub fn data(inventory: &Inventory, flaws: &Flaws, catalogue: &Catalogue, today: Date) -> Value {
+pub fn data(inventory: &Inventory, flaws: &Flaws, catalogue: &Catalogue, now: Timestamp) -> Value {
     let mut sources = Vec::new();
     for origin in catalogue.origins(&flaws.families).into_iter().filter(|_| flaws.judged > 0) {
         let Origin { feed, family, source, newest, confirmed, records } = &origin;
@@ -204,7 +237,7 @@ pub fn data(inventory: &Inventory, flaws: &Flaws, catalogue: &Catalogue, today: 
             "source": source,
             "newest": newest,
             "confirmed": confirmed,
-            "age_days": origin.age(today),
+            "age_days": origin.age(now).map(|hours| hours / 24),
             "records": records,
             "coverage": about.coverage.as_str(),
             "licence": about.licence,
@@ -295,6 +328,9 @@ fn evidence(flaw: &Flaw, package: &Package) -> Vec<(&'static str, Value)> {
     ];
     if let Some(fixed) = &about.fixed {
         evidence.push(("fixed", json!(fixed)));
+    }
+    if let Some(upgrade) = &flaw.upgrade {
+        evidence.push(("upgrade", json!(&**upgrade)));
     }
     if package.locations.is_empty() {
         // its place would name it, had it one

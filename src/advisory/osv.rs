@@ -7,11 +7,19 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::time::Timestamp;
+
 use super::name;
 use super::record::{Advisory, Affected, Event, Facts, Range, Rating, RatingKind, Versions};
 
 /// Largest record taken, in bytes; the largest real ones, of kernels, have a few MiB.
 pub const LARGEST: usize = 16 << 20;
+
+/// Most packages that one record may affect; the largest real ones, of kernels, have some thousands.
+const AFFECTED: usize = 100_000;
+
+/// Most other ids of one kind that one record may have; the most seen are some hundreds.
+const IDS: usize = 10_000;
 
 /// Characters of a summary that are kept.
 const SUMMARY: usize = 300;
@@ -42,14 +50,14 @@ pub fn of_value(value: &Value) -> Result<Advisory, String> {
         id,
         modified: text(record, "modified").unwrap_or_default(),
         published: text(record, "published"),
-        withdrawn: text(record, "withdrawn"),
-        aliases: texts(record, "aliases"),
-        upstream: texts(record, "upstream"),
-        related: texts(record, "related"),
+        withdrawn: withdrawn(record)?,
+        aliases: ids(record, "aliases")?,
+        upstream: ids(record, "upstream")?,
+        related: ids(record, "related")?,
         summary: text(record, "summary").map(|text| shorten(&text)).unwrap_or_default(),
         ratings: ratings(record),
         label: text(own, "severity"),
-        cwes: texts(own, "cwe_ids"),
+        cwes: texts(own, "cwe_ids").into_iter().filter(|cwe| is_cwe(cwe)).collect(),
         links: links(record),
         review: text(own, "review_status"),
         affected: Vec::new(),
@@ -57,11 +65,23 @@ pub fn of_value(value: &Value) -> Result<Advisory, String> {
     if advisory.label.is_none() && is_erratum(&advisory.id) {
         advisory.label = leading_word(&advisory.summary);
     }
-    for entry in array(record, "affected") {
+    let affected = list(record, "affected")?;
+    if affected.len() > AFFECTED {
+        return Err(format!("more than {AFFECTED} packages are affected"));
+    }
+    for entry in affected {
         let Some(entry) = entry.as_object() else { return Err("an entry of `affected` is no object".into()) };
         // without a package it is about a repository of sources, which no image holds
-        let package = object(entry, "package");
-        let (Some(ecosystem), Some(package)) = (text(package, "ecosystem"), text(package, "name")) else { continue };
+        let package = match entry.get("package") {
+            None | Some(Value::Null) => continue,
+            Some(package) => package.as_object().ok_or("a `package` is no object")?,
+        };
+        let word = |key: &str| match package.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(word)) => Ok(Some(word.clone())),
+            Some(_) => Err(format!("the `{key}` of a package is no string")),
+        };
+        let (Some(ecosystem), Some(package)) = (word("ecosystem")?, word("name")?) else { continue };
         let versions = versions(entry)?;
         advisory.affected.push(Affected { ecosystem, name: package, versions });
     }
@@ -143,7 +163,7 @@ fn module_of(advisory: &Advisory) -> Option<String> {
 fn versions(entry: &Map<String, Value>) -> Result<Versions, String> {
     let mut ranges = Vec::new();
     let mut count = 0_usize;
-    for range in array(entry, "ranges") {
+    for range in list(entry, "ranges")? {
         let Some(range) = range.as_object() else { return Err("a range is no object".into()) };
         let is_semantic = match text(range, "type").as_deref() {
             Some("GIT") => continue,
@@ -151,7 +171,7 @@ fn versions(entry: &Map<String, Value>) -> Result<Versions, String> {
         };
         let mut events = Vec::new();
         count = count.saturating_add(1);
-        for event in array(range, "events") {
+        for event in list(range, "events")? {
             let Some(event) = event.as_object() else { return Err("an event of a range is no object".into()) };
             count = count.saturating_add(event.len());
             if count > EVENTS {
@@ -168,11 +188,17 @@ fn versions(entry: &Map<String, Value>) -> Result<Versions, String> {
                 }
             }
         }
+        if !events.iter().any(|event| matches!(event, Event::Introduced(_))) {
+            return Err("a range has no beginning".into());
+        }
         ranges.push(Range { is_semantic, events });
     }
-    if array(entry, "versions").len() > LISTED {
+    let listed = list(entry, "versions")?;
+    if listed.len() > LISTED {
         return Err(format!("more than {LISTED} versions of a package are listed"));
     }
+    let listed: Option<Vec<String>> = listed.iter().map(as_text).collect();
+    let listed = listed.ok_or("a listed version is no string")?;
     let specific = object(entry, "ecosystem_specific");
     let own = object(entry, "database_specific");
     let limits = object(specific, "affects");
@@ -200,7 +226,7 @@ fn versions(entry: &Map<String, Value>) -> Result<Versions, String> {
         list.sort();
         list.dedup();
     }
-    Ok(Versions { ranges, listed: texts(entry, "versions"), ratings: ratings(entry), facts })
+    Ok(Versions { ranges, listed, ratings: ratings(entry), facts })
 }
 
 fn ratings(object: &Map<String, Value>) -> Vec<Rating> {
@@ -232,7 +258,11 @@ fn links(record: &Map<String, Value>) -> Vec<String> {
                 _ => 3,
             };
             let url = text(reference, "url").filter(|url| url.len() <= 2048)?;
-            ["https://", "http://"].iter().any(|start| url.starts_with(start)).then_some((rank, url))
+            // what no URL holds as it is (RFC 3986, appendix A)
+            let is_clean = url.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte));
+            let has_host =
+                ["https://", "http://"].iter().any(|start| url.starts_with(start) && url.len() > start.len());
+            (is_clean && has_host).then_some((rank, url))
         })
         .collect();
     links.sort_by_key(|(rank, _)| *rank);
@@ -248,6 +278,35 @@ pub(super) fn shorten(text: &str) -> String {
 fn object<'a>(object: &'a Map<String, Value>, key: &str) -> &'a Map<String, Value> {
     static NONE: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
     object.get(key).and_then(Value::as_object).unwrap_or(&NONE)
+}
+
+/// A list that decides something: it may be absent, and nothing else than a list.
+fn list<'a>(object: &'a Map<String, Value>, key: &str) -> Result<&'a [Value], String> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(list)) => Ok(list),
+        Some(_) => Err(format!("`{key}` is no list")),
+    }
+}
+
+/// Ids of other records; what cannot be one is left out.
+fn ids(record: &Map<String, Value>, key: &str) -> Result<Vec<String>, String> {
+    let ids: Vec<String> = texts(record, key).into_iter().filter(|id| is_id(id)).collect();
+    if ids.len() > IDS { Err(format!("`{key}` has more than {IDS} ids")) } else { Ok(ids) }
+}
+
+/// When the record was withdrawn. A time that cannot be read withdraws nothing in silence: it is refused.
+fn withdrawn(record: &Map<String, Value>) -> Result<Option<String>, String> {
+    match record.get("withdrawn") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(time)) if time.parse::<Timestamp>().is_ok() => Ok(Some(time.clone())),
+        Some(_) => Err("`withdrawn` is no time".into()),
+    }
+}
+
+fn is_cwe(text: &str) -> bool {
+    text.strip_prefix("CWE-")
+        .is_some_and(|number| (1..=6).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn array<'a>(object: &'a Map<String, Value>, key: &str) -> &'a [Value] {
@@ -439,6 +498,18 @@ mod tests {
                 record(&json!([{ "package": package, "ranges": [{ "events": [{ "mended": "1" }] }] }])),
                 "a range has an event of an unknown kind",
             ),
+            (record(&json!({ "package": package })), "`affected` is no list"),
+            (record(&json!([{ "package": "npm" }])), "a `package` is no object"),
+            (
+                record(&json!([{ "package": { "ecosystem": ["npm"], "name": "a" } }])),
+                "the `ecosystem` of a package is no string",
+            ),
+            (record(&json!([{ "package": package, "ranges": {} }])), "`ranges` is no list"),
+            (record(&json!([{ "package": package, "ranges": [{ "events": {} }] }])), "`events` is no list"),
+            (record(&json!([{ "package": package, "ranges": [{ "events": [] }] }])), "a range has no beginning"),
+            (record(&json!([{ "package": package, "versions": "1.0" }])), "`versions` is no list"),
+            (record(&json!([{ "package": package, "versions": [["1.0"]] }])), "a listed version is no string"),
+            (json!({ "id": "TEST-1", "withdrawn": 0 }), "`withdrawn` is no time"),
         ];
         for (value, expected) in cases {
             assert_eq!(of_value(&value).expect_err("is refused"), expected);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::advisory::catalogue::Catalogue;
-use crate::advisory::finding::STALE_DAYS;
+use crate::advisory::finding::STALE_HOURS;
 use crate::advisory::vex;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -17,11 +17,11 @@ const ATTACHED: &str = "attached";
 pub(super) struct AdvisoryArguments {
     #[command(flatten)]
     place: DatabaseArgument,
-    /// From what age on advisories are called old: 12h, 5d, 2w
+    /// From what age on advisories are called old: 12h, 5d, 2w; a week if nothing is said
     #[arg(long, value_name = "AGE", env = "CAREEN_MAX_DB_AGE", value_parser = age)]
     max_db_age: Option<Age>,
     /// Do not compare packages with advisories
-    #[arg(long)]
+    #[arg(long, env = "CAREEN_NO_ADVISORIES", value_parser = clap::builder::FalseyValueParser::new())]
     no_advisories: bool,
     /// VEX document, or folder of some; `attached` for those attached to the image; repeatable
     #[arg(long, value_name = "FILE | DIR | attached")]
@@ -57,9 +57,9 @@ impl AdvisoryArguments {
         self.vex.iter().any(|path| path == ATTACHED)
     }
 
-    /// From how many days on data are old.
-    pub(super) fn stale_days(&self) -> i64 {
-        self.max_db_age.map_or(STALE_DAYS, |Age(hours)| hours / 24)
+    /// From how many hours on data are old.
+    pub(super) fn stale_hours(&self) -> i64 {
+        self.max_db_age.map_or(STALE_HOURS, |Age(hours)| hours)
     }
 }
 
@@ -82,6 +82,11 @@ impl DatabaseArgument {
     /// The data there.
     pub(super) fn catalogue(&self) -> Result<Catalogue> {
         match self.folder() {
+            Ok(folder) if self.db.is_some() && !folder.is_dir() => {
+                Err(Error::new(ErrorKind::NotFound, "there is no such folder of advisory data")
+                    .at(folder.display().to_string())
+                    .help("`careen db update --db PATH` makes it"))
+            }
             Ok(folder) => Catalogue::open(&folder),
             // without a home there can be no data but those that are part of careen
             Err(_) => Ok(Catalogue::embedded()),

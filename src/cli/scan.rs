@@ -156,12 +156,14 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     let reports = policy(arguments)
         .and_then(|policy| {
             let advisories = arguments.advisories.catalogue()?;
-            let stale_days = arguments.advisories.stale_days();
+            let stale_hours = arguments.advisories.stale_hours();
+            let now = judging_time(arguments.today);
             let vex = arguments.advisories.vex()?;
             let wants_attached = arguments.advisories.wants_attached();
             let advisories = advisories.as_ref().map(|catalogue| Advisories {
                 catalogue,
-                stale_days,
+                stale_hours,
+                now,
                 vex: &vex.documents,
                 wants_attached,
             });
@@ -233,6 +235,12 @@ pub(super) fn without_secrets(error: Error) -> Error {
         source: None,
         ..error
     }
+}
+
+/// The time by which the age of data is judged: now, or the end of the day that the command names.
+fn judging_time(today: Option<Date>) -> Timestamp {
+    let day = today.and_then(|day| format!("{day}T23:59:59Z").parse().ok());
+    day.unwrap_or_else(term::now)
 }
 
 /// What images are judged by.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::source::sbom;
 
 /// Largest report read, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -40,7 +41,8 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
             text += &format!("in {target}\n\n");
         }
         for finding in findings {
-            describe(finding, &mut text);
+            let is_bill = report.pointer("/target/source").and_then(Value::as_str) == Some(sbom::ID);
+            describe(finding, is_bill, &mut text);
         }
     }
     if text.is_empty() {
@@ -62,7 +64,7 @@ fn is_about(finding: &Value, id: &str) -> bool {
             && finding.pointer("/location/purl").and_then(Value::as_str).is_some_and(|purl| purl.starts_with(id)))
 }
 
-fn describe(finding: &Value, text: &mut String) {
+fn describe(finding: &Value, is_bill: bool, text: &mut String) {
     let none = Value::Null;
     let evidence = finding.get("evidence").unwrap_or(&none);
     *text += &format!("{}\n", word(finding, "message"));
@@ -84,8 +86,11 @@ fn describe(finding: &Value, text: &mut String) {
     let location = finding.get("location").unwrap_or(&none);
     let layer =
         location.get("layer").and_then(Value::as_u64).map(|layer| format!(", layer {layer}")).unwrap_or_default();
-    line("package", word(location, "purl"));
-    line("in", format!("{}{layer}", word(location, "path")));
+    let purl = Some(word(location, "purl")).filter(|purl| !purl.is_empty());
+    line("package", purl.unwrap_or_else(|| word(evidence, "purl")));
+    // a bill of materials need not say in which file and layer something is
+    let place = Some(word(location, "path")).filter(|path| path != "config" && !(is_bill && path == "/"));
+    line("in", place.map(|path| format!("{path}{}", if is_bill { "" } else { &layer })).unwrap_or_default());
     let compared = evidence.get("compared").unwrap_or(&none);
     line("compared", format!("{} {}", word(compared, "name"), word(compared, "version")).trim().to_owned());
     for found in list(evidence, "matches") {
@@ -99,17 +104,12 @@ fn describe(finding: &Value, text: &mut String) {
         );
     }
     line("fixed in", word(evidence, "fixed"));
+    line("upgrade to", word(evidence, "upgrade"));
     line("fixed by", words(evidence, "fixed_by"));
     line("terms", word(evidence, "terms"));
     line("status", word(evidence, "status"));
     if let Some(rating) = evidence.get("rating") {
-        let score = rating.get("score").and_then(Value::as_f64).map(|score| format!(" {score:.1}")).unwrap_or_default();
-        let source =
-            Some(word(rating, "source")).filter(|source| !source.is_empty()).map(|source| format!(", says {source}"));
-        line(
-            "rating",
-            format!("{}{score} {}{}", word(rating, "said"), word(rating, "vector"), source.unwrap_or_default()),
-        );
+        line("rating", rated(rating));
     }
     if let Some(exploited) = evidence.get("exploited") {
         line("exploited", format!("listed by CISA on {}", word(exploited, "added")));
@@ -119,7 +119,9 @@ fn describe(finding: &Value, text: &mut String) {
         line("EPSS", format!("{:.5}, above {:.0} % of all", part("score"), part("percentile") * 100.0));
     }
     line("doubt", word(evidence, "doubt"));
-    line("policy", format!("{}, by {}", word(finding, "action"), word(finding, "decided_by")));
+    let by = word(finding, "decided_by");
+    let by = if by == "no rule matches" { by } else { format!("by {by}") };
+    line("policy", format!("{}, {by}", word(finding, "action")));
     if let Some(waiver) = finding.get("waiver").filter(|waiver| waiver.is_object()) {
         line("accepted", format!("{} ({})", word(waiver, "reason"), word(waiver, "place")));
     }
@@ -127,6 +129,16 @@ fn describe(finding: &Value, text: &mut String) {
         line("see", link.as_str().map(escape).unwrap_or_default());
     }
     *text += "\n";
+}
+
+/// `CVSS 3.1 9.8 CVSS:3.1/AV:N/…, says GHSA-1`, of which only the first word need be there.
+fn rated(rating: &Value) -> String {
+    let score = rating.get("score").and_then(Value::as_f64).map(|score| format!("{score:.1}")).unwrap_or_default();
+    let parts = [word(rating, "said"), score, word(rating, "vector")];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let source = word(rating, "source");
+    let source = if source.is_empty() { source } else { format!(", says {source}") };
+    format!("{}{source}", parts.join(" "))
 }
 
 /// What the report could not judge: the flaw may be there all the same.
@@ -137,7 +149,11 @@ fn not_judged(report: &Value, text: &mut String) {
     }
     let unmatched = report.pointer("/data/advisories/unmatched").and_then(Value::as_array).map_or(0, Vec::len);
     if unmatched > 0 {
-        *text += &format!("  but of {unmatched} packages the version was not understood\n");
+        let (packages, they) =
+            if unmatched == 1 { ("1 package".to_owned(), "its") } else { (format!("{unmatched} packages"), "their") };
+        *text += &format!(
+            "  but {packages} could not be compared with all advisories: {they} version, or one in a record, is not understood\n"
+        );
     }
     if report.pointer("/data/advisories").is_none() {
         *text += "  but its packages were not compared with advisories\n";
@@ -155,4 +171,35 @@ fn word(value: &Value, key: &str) -> String {
 fn words(value: &Value, key: &str) -> String {
     let words: Vec<String> = list(value, key).iter().filter_map(Value::as_str).map(escape).collect();
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn described(finding: &Value, is_bill: bool) -> Vec<String> {
+        let mut text = String::new();
+        describe(finding, is_bill, &mut text);
+        text.lines().map(|line| line.trim().split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn what_is_not_known_leaves_no_gap_in_a_sentence() {
+        let finding = json!({
+            "rule": "package/vulnerable", "action": "warn", "decided_by": "no rule matches",
+            "location": {"kind": "package", "path": "/", "layer": 0, "purl": "pkg:npm/a@1"},
+            "evidence": {"rating": {"said": "critical", "source": "GHSA-1"}},
+        });
+        let lines = described(&finding, true);
+        for line in ["rating critical, says GHSA-1", "policy warn, no rule matches", "package pkg:npm/a@1"] {
+            assert!(lines.contains(&line.to_owned()), "{line}: {lines:#?}");
+        }
+        assert!(!lines.iter().any(|line| line.starts_with("in ")), "{lines:#?}");
+        assert!(described(&finding, false).contains(&"in /, layer 0".to_owned()));
+        let rating = json!({"said": "CVSS 3.1", "score": 9.8, "vector": "CVSS:3.1/AV:N", "source": "CVE-1"});
+        assert_eq!(rated(&rating), "CVSS 3.1 9.8 CVSS:3.1/AV:N, says CVE-1");
+        assert_eq!(rated(&json!({"said": "not rated; taken for medium"})), "not rated; taken for medium");
+    }
 }

@@ -32,7 +32,7 @@ impl Distro {
         let is_in =
             |parent: &str| packager.strip_suffix(parent).is_some_and(|below| below.is_empty() || below.ends_with('.'));
         let is_vendor = VENDORS.iter().any(|(id, start)| {
-            packager.starts_with(start) && (self.id == *id || (*id == "opensuse" && self.id.starts_with("opensuse-")))
+            begins(packager, start) && (self.id == *id || (*id == "opensuse" && self.id.starts_with("opensuse-")))
         });
         let is_debian = is_like("debian") || is_like("ubuntu");
         is_vendor
@@ -49,6 +49,11 @@ impl Distro {
         };
         !self.is_own(packager) && (has_vendors || THIRD_PARTIES.iter().any(is_at))
     }
+}
+
+/// Whether a text begins so, in whatever case.
+fn begins(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
 /// How the vendor of a distribution's own packages begins, by the distribution's id.

@@ -1,5 +1,6 @@
 //! Output formats: each one file here and one line in [`FORMATS`]. They see the report, nothing else.
 
+mod advisories;
 mod bom;
 mod columns;
 mod cyclonedx;

@@ -361,6 +361,7 @@ mod tests {
                 json!({"status": "not_affected", "impact_statement": "no reason is given"}),
             ),
             (vex("fixed", &json!({"impact": "x"})), None, json!({"status": "fixed"})),
+            (vex("fixed", &json!({"impact": "fixed, says own.json"})), None, json!({"status": "fixed"})),
             (vex("under_investigation", &json!({})), None, json!({"status": "under_investigation"})),
             (
                 vex("affected", &json!({"action": "wait"})),

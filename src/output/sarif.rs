@@ -33,6 +33,9 @@ const MOST_RESULTS: usize = 25_000;
 /// Characters of a description or message; GitHub refuses longer descriptions.
 const MOST_CHARACTERS: usize = 1_024;
 
+/// Packages whose version is not understood that are named; the rest is counted.
+const MOST_UNMATCHED: usize = 1_000;
+
 /// Tags of a rule; GitHub refuses more.
 const MOST_TAGS: usize = 20;
 
@@ -82,13 +85,14 @@ fn run(report: &Report) -> Run {
         .collect();
 
     let mut notifications: Vec<Notification> = report.limitations.iter().map(notification).collect();
+    notifications.extend(gaps_of_data(report).iter().map(notification));
     let cut = report.findings.len() - results.len();
     if cut > 0 {
         let what = format!("{cut} of {} findings are left out, the gravest are kept", report.findings.len());
         let limitation = Limitation::note("results-cut", "this SARIF log", what).help("use -f json for all of them");
         notifications.push(notification(&limitation));
     }
-    let is_complete = !report.limitations.iter().any(|limitation| limitation.is_gap);
+    let is_complete = !report.has_gaps();
     let invocation =
         Invocation::builder().execution_successful(is_complete).tool_execution_notifications(notifications).build();
 
@@ -106,6 +110,29 @@ fn run(report: &Report) -> Run {
         .results(results)
         .properties(target_properties(report))
         .build()
+}
+
+/// What packages could not be compared with, as a tool's own trouble: no data, or versions that are not understood.
+fn gaps_of_data(report: &Report) -> Vec<Limitation> {
+    let mut gaps = Vec::new();
+    for judged in report.findings.iter().filter(|judged| judged.finding.rule.is_gap) {
+        let Finding { rule, subject, message, .. } = &judged.finding;
+        let is_gap = judged.waiver.is_none();
+        let limitation = if is_gap { Limitation::gap } else { Limitation::note };
+        gaps.push(limitation(rule.id, subject.as_str(), message.as_str()).help(rule.remediation));
+    }
+    let unmatched = report.data.get("advisories").and_then(|data| data.get("unmatched")?.as_array());
+    let unmatched = unmatched.map_or(&[][..], Vec::as_slice);
+    for one in unmatched.iter().take(MOST_UNMATCHED) {
+        let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default();
+        let what = format!("not compared with all advisories, since a version is not understood: {}", text("reason"));
+        gaps.push(Limitation::gap("version-not-understood", text("purl"), what));
+    }
+    if unmatched.len() > MOST_UNMATCHED {
+        let what = format!("{} more were not compared with all advisories", unmatched.len() - MOST_UNMATCHED);
+        gaps.push(Limitation::gap("version-not-understood", "packages", what).help("use -f json for all of them"));
+    }
+    gaps
 }
 
 /// A rule's id; that of the flaw for flaws of packages, since viewers group by rule and people look for the flaw.
@@ -277,6 +304,8 @@ fn location(finding: &Finding, report: &Report) -> SarifLocation {
             path_uri(path.as_bytes())
         }
         Location::Package { path, .. } => path_uri(path.as_bytes()),
+        // of data nothing in the image is the place, but GitHub refuses a whole log for one result without any
+        Location::Image if finding.rule.family() == "data" => path_uri(b""),
         Location::Config { .. } | Location::History { .. } | Location::Image => "config".into(),
     };
     let mut physical =
@@ -418,6 +447,13 @@ fn target_properties(report: &Report) -> PropertyBag {
     if let Some(platform) = &target.platform {
         properties.insert("platform".into(), json!(clean(&platform.to_string())));
     }
+    if let Some(Value::Object(data)) = report.data.get("advisories") {
+        // what is not understood is told package by package in the notifications
+        let mut data = data.clone();
+        let unmatched = data.get("unmatched").and_then(Value::as_array).map_or(0, Vec::len);
+        data.insert("unmatched".into(), json!(unmatched));
+        properties.insert("advisories".into(), Value::Object(data));
+    }
     PropertyBag::builder().additional_properties(properties).build()
 }
 
@@ -557,6 +593,7 @@ mod tests {
 
     use super::super::sample;
     use super::*;
+    use crate::advisory::finding::NO_ADVISORIES;
 
     fn render(reports: &[Report]) -> Value {
         let mut out = Vec::new();
@@ -741,6 +778,40 @@ mod tests {
           }
         }
         "#);
+    }
+
+    #[test]
+    fn what_was_not_compared_is_told_by_the_run() {
+        let mut report = sample::report();
+        let unjudged = Finding::new(&NO_ADVISORIES, "Debian:12", Location::Image, "there are none for Debian:12");
+        let judged = report.findings.first().expect("the sample has some").clone();
+        report.findings = vec![Judged { finding: unjudged, action: crate::policy::Action::Fail, ..judged }];
+        report.limitations.clear();
+        let source = json!({"feed": "osv", "family": "PyPI", "age_days": 3, "coverage": "comprehensive"});
+        let unmatched = json!([{"purl": "pkg:pypi/six@x", "reason": "`x` is no version", "records": ["CVE-1"]}]);
+        report
+            .data
+            .insert("advisories", json!({"sources": [source], "judged": 7, "state": "ab", "unmatched": unmatched}));
+        let log = render(&[report]);
+        let run = &log["runs"][0];
+        assert_eq!(
+            run["properties"]["advisories"],
+            json!({"sources": [source], "judged": 7, "state": "ab", "unmatched": 1})
+        );
+        let invocation = &run["invocations"][0];
+        assert_eq!(invocation["executionSuccessful"], false);
+        let told = invocation["toolExecutionNotifications"].as_array().expect("a list");
+        let told: Vec<(&str, &str)> = told
+            .iter()
+            .filter_map(|one| Some((one["descriptor"]["id"].as_str()?, one["message"]["text"].as_str()?)))
+            .collect();
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0].0, "data/no-advisories");
+        assert!(told[0].1.starts_with("Debian:12: there are none for Debian:12. "), "{told:?}");
+        assert_eq!(told[1].0, "version-not-understood");
+        assert!(told[1].1.starts_with("pkg:pypi/six@x: not compared") && told[1].1.ends_with("`x` is no version"));
+        let location = &run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+        assert_eq!(location, &json!({"uri": "."}), "the configuration has no part in it");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{cut_end, cut_middle, split, wrap};
 use super::page::{Page, colour_of};
-use super::{Format, Style, clean, count, package_table, upgrades};
-use crate::advisory::finding::NO_ADVISORIES;
+use super::{Format, Style, advisories, clean, count, package_table, upgrades};
+use crate::advisory::finding::{NO_ADVISORIES, STALE};
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::State;
 use crate::limitation::Limitation;
@@ -38,6 +38,9 @@ const MOST_WIDTH: usize = 120;
 
 /// Findings of one rule shown in full; the rest is counted.
 pub(super) const SHOWN_OF_A_RULE: usize = 5;
+
+/// What stands in the place of the rule that decided, where none did.
+const NO_RULE: &str = "no rule matches";
 
 /// Limitations shown; the rest is counted.
 const SHOWN_LIMITATIONS: usize = 10;
@@ -73,7 +76,7 @@ impl Format for Text {
 fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
     identity(report, page)?;
     packages(report, page)?;
-    upgrades::advisories(report, style, page)?;
+    advisories::advisories(report, style, page)?;
     if style.packages {
         package_tables(report, page)?;
     }
@@ -95,7 +98,7 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
         page.heading(family, &count(of_family.len(), "finding"))?;
         let (flaws, of_family): (Vec<&Judged>, Vec<&Judged>) =
             of_family.into_iter().partition(|judged| upgrades::is_flaw(judged));
-        upgrades::by_upgrade(&flaws, style, page)?;
+        upgrades::by_upgrade(&flaws, report, style, page)?;
         for of_rule in of_family.chunk_by(|a, b| a.finding.rule == b.finding.rule) {
             let groups = fold(of_rule, style);
             let most = if style.verbose { groups.len() } else { SHOWN_OF_A_RULE };
@@ -117,7 +120,8 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
     verdict(report, page)
 }
 
-fn is_bill(report: &Report) -> bool {
+/// Whether the report is about a bill of materials, not an image.
+pub(super) fn is_bill(report: &Report) -> bool {
     report.target.source == sbom::ID
 }
 
@@ -173,9 +177,15 @@ fn package_tables(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Findings of one rule, in groups to be shown as one: those that are worth knowing only, in the same file.
+/// Findings of one rule, in groups to be shown as one: those that are worth knowing only, in the same file; and those
+/// on sources of data.
 fn fold<'a>(of_rule: &[&'a Judged], style: &Style) -> Vec<Vec<&'a Judged>> {
     let is_one = |a: &Judged, b: &Judged| {
+        if a.finding.rule == &STALE && b.finding.rule == &STALE {
+            return (a.finding.severity, a.action) == (b.finding.severity, b.action)
+                && a.waiver.is_none()
+                && b.waiver.is_none();
+        }
         let (Location::File { path, layer, .. }, Location::File { path: other, layer: other_layer, .. }) =
             (&a.finding.location, &b.finding.location)
         else {
@@ -199,6 +209,11 @@ fn fold<'a>(of_rule: &[&'a Judged], style: &Style) -> Vec<Vec<&'a Judged>> {
 /// Several findings of one rule in one file: how many and where, on one line if the place fits.
 fn folded(several: &[&Judged], report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     let Some(first) = several.first() else { return Ok(()) };
+    if first.finding.rule == &STALE {
+        let rest = page.width.saturating_sub(INDENT + first.finding.rule.id.width() + 2);
+        headed(&first.finding, &cut_end(&stale(several), rest), page)?;
+        return placed(action_word(first), &first.finding, report, page);
+    }
     let mut finding = first.finding.clone();
     if let Location::File { lines, .. } = &mut finding.location {
         *lines = None;
@@ -212,6 +227,15 @@ fn folded(several: &[&Judged], report: &Report, page: &mut Page<'_>) -> io::Resu
     }
     headed(&finding, &format!("{} in this file", count(several.len(), "finding")), page)?;
     placed(word, &finding, report, page)
+}
+
+/// Several sources that are old, in a sentence.
+fn stale(several: &[&Judged]) -> String {
+    let days = several.iter().filter_map(|judged| judged.finding.evidence.get("days")?.as_i64());
+    let (least, most) = (days.clone().min().unwrap_or(0), days.max().unwrap_or(0));
+    let days = if least == most { most.to_string() } else { format!("{least} to {most}") };
+    let names: Vec<String> = several.iter().map(|judged| clean(&judged.finding.subject)).collect();
+    format!("the advisories of {} are {days} days old: {}", count(several.len(), "source"), names.join(", "))
 }
 
 /// Severity and rule, and what is said of them.
@@ -327,7 +351,8 @@ pub(super) fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
         .collect();
     let mut parts = vec![format!("confidence {}", finding.confidence)];
     parts.extend(evidence);
-    parts.push(format!("decided by {}", clean(&judged.decided_by)));
+    let by = if judged.decided_by == NO_RULE { "" } else { "decided by " };
+    parts.push(format!("{by}{}", clean(&judged.decided_by)));
     parts.push(format!("id {}", finding.fingerprint()));
     page.paragraph(&parts.join("; "), INDENT)?;
     if let Some(waiver) = &judged.waiver {
@@ -519,6 +544,25 @@ mod tests {
         let mut out = Vec::new();
         Text.render(std::slice::from_ref(report), style, &mut out).expect("memory can be written");
         String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn sources_that_are_old_are_one_line() {
+        let mut report = sample::report();
+        let of = |(family, days): (&str, i64)| Judged {
+            finding: Finding::new(&STALE, family, Location::Image, format!("{family} is old")).evidence("days", days),
+            action: Action::Warn,
+            decided_by: String::new(),
+            note: None,
+            waiver: None,
+        };
+        report.findings = [("osv/Debian", 9), ("osv/PyPI", 30)].map(of).into();
+        let expected = "  low       data/stale  the advisories of 2 sources are 9 to 30 days old: osv/Debian, osv/PyPI\n  \
+                        warns     the whole image\n";
+        let wide = Style { width: 120, ..sample::style() };
+        assert!(render(&report, &wide).contains(expected), "{}", render(&report, &wide));
+        let verbose = render(&report, &Style { verbose: true, ..wide });
+        assert!(verbose.contains("osv/Debian is old") && verbose.contains("osv/PyPI is old"), "{verbose}");
     }
 
     #[test]

@@ -115,31 +115,59 @@ pub struct Named {
     pub vendor: String,
     /// What the qualifier `distro` says: `debian-12`.
     pub distro: String,
-    /// The source package, and its version where that is another.
+    /// The source package and its version, that of the package where the purl says no other.
     pub source: Option<(String, String)>,
+    /// Of packages of a system what the qualifier `arch` says.
+    pub architecture: Option<String>,
 }
 
 /// The package that a purl names. `None` for what is no purl, or of a type that nobody knows.
 pub fn named(text: &str) -> Option<Named> {
     let purl = PackageUrl::from_str(text).ok()?;
-    let version = purl.version().unwrap_or_default().to_owned();
-    let with_version =
-        if version.is_empty() { purl.clone().with_version("0").ok()?.to_string() } else { text.to_owned() };
-    let fact = read(&with_version)?;
-    let qualifier = |key: &str| purl.qualifiers().get(key).map(ToString::to_string).unwrap_or_default();
-    let upstream = qualifier("upstream");
-    let source = (!upstream.is_empty()).then(|| match upstream.rsplit_once('@') {
-        Some((name, version)) => (name.to_owned(), version.to_owned()),
-        None => (upstream.clone(), version.clone()),
-    });
+    let fact =
+        if purl.version().is_some() { read(text)? } else { read(&purl.clone().with_version("0").ok()?.to_string())? };
+    let ecosystem = fact.ecosystem?;
+    let qualifier = |key: &str| purl.qualifiers().get(key).and_then(|value| field(value.as_bytes()));
+    let stated = purl.version().unwrap_or_default();
+    let epoch = qualifier("epoch").filter(|_| ecosystem.is_system);
+    let version = with_epoch(epoch.as_deref().unwrap_or_default(), stated);
+    let source = qualifier("upstream").filter(|_| ecosystem.is_system).map(|upstream| of_upstream(&upstream, &version));
     Some(Named {
-        ecosystem: fact.ecosystem?,
+        ecosystem,
         name: fact.name,
         version,
         vendor: purl.namespace().unwrap_or_default().to_owned(),
-        distro: qualifier("distro"),
+        distro: qualifier("distro").unwrap_or_default(),
         source,
+        architecture: fact.architecture,
     })
+}
+
+/// `1:2.0` of the epoch `1` and `2.0`, which may begin with an epoch already.
+pub(super) fn with_epoch(epoch: &str, version: &str) -> String {
+    let is_one = !epoch.is_empty() && epoch != "0" && epoch.bytes().all(|digit| digit.is_ascii_digit());
+    if is_one && !version.is_empty() && !version.contains(':') {
+        format!("{epoch}:{version}")
+    } else {
+        version.to_owned()
+    }
+}
+
+/// The source package that `upstream` names: `name`, `name@version` or the file of a package of sources of rpm, for a
+/// package of this version. The name of that file says no epoch; where the rest is the package's own, so is the epoch.
+fn of_upstream(upstream: &str, version: &str) -> (String, String) {
+    if let Some(file) = [".src.rpm", ".nosrc.rpm"].iter().find_map(|end| upstream.strip_suffix(end)) {
+        let mut parts = file.rsplitn(3, '-');
+        if let (Some(release), Some(number), Some(name)) = (parts.next(), parts.next(), parts.next()) {
+            let of_file = format!("{number}-{release}");
+            let is_own = version.split_once(':').is_some_and(|(_, own)| own == of_file);
+            return (name.to_owned(), if is_own { version.to_owned() } else { of_file });
+        }
+    }
+    match upstream.rsplit_once('@').filter(|(name, version)| !name.is_empty() && !version.is_empty()) {
+        Some((name, version)) => (name.to_owned(), version.to_owned()),
+        None => (upstream.to_owned(), version.to_owned()),
+    }
 }
 
 /// The purl of a package that knows no distribution.
@@ -312,6 +340,55 @@ mod tests {
             let seen = fact.as_ref().and_then(|fact| Some((fact.ecosystem?.id, fact.name.as_str())));
             assert_eq!(seen, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_looked_up_is_what_the_purl_says() {
+        let cases: &[(&str, &str, &str, Option<(&str, &str)>, Option<&str>, &str)] = &[
+            (
+                "pkg:deb/debian/zlib1g@1:1.2?arch=amd64&upstream=zlib",
+                "zlib1g",
+                "1:1.2",
+                Some(("zlib", "1:1.2")),
+                Some("amd64"),
+                "",
+            ),
+            ("pkg:deb/debian/a@1?upstream=b%402-3&distro=debian-12", "a", "1", Some(("b", "2-3")), None, "debian-12"),
+            ("pkg:deb/debian/a@1-2?epoch=3", "a", "3:1-2", None, None, ""),
+            ("pkg:deb/debian/a@3:1-2?epoch=3", "a", "3:1-2", None, None, ""),
+            ("pkg:deb/debian/a?epoch=3", "a", "", None, None, ""),
+            ("pkg:deb/debian/a@1?upstream=%40x", "a", "1", Some(("@x", "1")), None, ""),
+            (
+                "pkg:rpm/redhat/openssl-libs@3.0.7-1.el9?arch=x86_64&epoch=1&upstream=openssl-3.0.7-1.el9.src.rpm",
+                "openssl-libs",
+                "1:3.0.7-1.el9",
+                Some(("openssl", "1:3.0.7-1.el9")),
+                Some("x86_64"),
+                "",
+            ),
+            ("pkg:rpm/fedora/a@1-2?epoch=0&upstream=b-c-4-5.src.rpm", "a", "1-2", Some(("b-c", "4-5")), None, ""),
+            ("pkg:rpm/fedora/a@1-2?epoch=x&upstream=odd.src.rpm", "a", "1-2", Some(("odd.src.rpm", "1-2")), None, ""),
+            (
+                "pkg:apk/alpine/libssl3@3?arch=aarch64&upstream=openssl",
+                "libssl3",
+                "3",
+                Some(("openssl", "3")),
+                Some("aarch64"),
+                "",
+            ),
+            ("pkg:npm/%40s/a@1?arch=x64&upstream=b", "@s/a", "1", None, None, ""),
+            ("pkg:maven/g.h/a@1", "g.h:a", "1", None, None, ""),
+            ("pkg:composer/symfony/http@6", "symfony/http", "6", None, None, ""),
+            ("pkg:golang/github.com/a/b@v1.2#c/d", "github.com/a/b", "v1.2", None, None, ""),
+            ("pkg:pypi/jinja2@3", "jinja2", "3", None, None, ""),
+        ];
+        for (text, name, version, source, architecture, distro) in cases {
+            let named = named(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((&*named.name, &*named.version, &*named.distro), (*name, *version, *distro), "{text}");
+            let found = named.source.as_ref().map(|(name, version)| (&**name, &**version));
+            assert_eq!((found, named.architecture.as_deref()), (*source, *architecture), "{text}");
+        }
+        assert_eq!(named("pkg:weather/a@1"), None);
     }
 
     #[test]

@@ -96,15 +96,17 @@ impl PolicySet {
 
     fn verdict(&self, judged: &[Judged], limitations: &[Limitation]) -> Verdict {
         let count = |action| judged.iter().filter(|one| one.waiver.is_none() && one.action == action).count();
-        let (failed, warned, ignored) = (count(Action::Fail), count(Action::Warn), count(Action::Ignore));
+        let (warned, ignored) = (count(Action::Warn), count(Action::Ignore));
+        let failing = |one: &&Judged| one.waiver.is_none() && one.action == Action::Fail && !one.finding.rule.is_gap;
+        let failed = judged.iter().filter(failing).count();
+        // what could not be judged is never clean, whatever the policy makes of it; a policy may leave it out
+        let unjudged: Vec<&Judged> = judged.iter().filter(|one| one.is_gap()).collect();
         let waived = judged.iter().filter(|one| one.waiver.is_some()).count();
         let gaps: Vec<&Limitation> = limitations.iter().filter(|limitation| limitation.is_gap).collect();
         let policies = self.names();
-        let failing = |one: &&Judged| one.waiver.is_none() && one.action == Action::Fail;
-        let (outcome, reason) = if judged.iter().filter(failing).any(|one| !one.finding.rule.is_gap) {
-            (Outcome::Failed, self.broken(judged, gaps.len()))
-        } else if failed > 0 {
-            let unjudged: Vec<&Judged> = judged.iter().filter(failing).collect();
+        let (outcome, reason) = if failed > 0 {
+            (Outcome::Failed, self.broken(judged, &unjudged, gaps.len()))
+        } else if !unjudged.is_empty() {
             (Outcome::Incomplete, not_judged(&unjudged, gaps.len(), &quote(&policies)))
         } else if gaps.is_empty() {
             (Outcome::Passed, format!("nothing breaks {}{}", quote(&policies), rest(warned, waived)))
@@ -115,9 +117,9 @@ impl PolicySet {
     }
 
     /// Such as: 2 findings break `careen:2026`: 1 `base/eol-distro`, 1 secret.
-    fn broken(&self, judged: &[Judged], gaps: usize) -> String {
-        let failing = judged.iter().filter(|one| one.waiver.is_none() && one.action == Action::Fail);
-        let (unjudged, failing): (Vec<&Judged>, Vec<&Judged>) = failing.partition(|one| one.finding.rule.is_gap);
+    fn broken(&self, judged: &[Judged], unjudged: &[&Judged], gaps: usize) -> String {
+        let is_failing = |one: &&Judged| one.waiver.is_none() && one.action == Action::Fail && !one.finding.rule.is_gap;
+        let failing: Vec<&Judged> = judged.iter().filter(is_failing).collect();
         let names = self.names();
         let deciding: Vec<Option<&String>> = failing.iter().map(|one| policy_of(&one.decided_by, &names)).collect();
         let breaking: Vec<String> = names.iter().filter(|name| deciding.contains(&Some(*name))).cloned().collect();
@@ -143,7 +145,7 @@ impl PolicySet {
         }
         let (noun, verb) = if failing.len() == 1 { ("finding", "breaks") } else { ("findings", "break") };
         let mut unread = if gaps > 0 { format!("; {} not read", parts_of_image(gaps)) } else { String::new() };
-        match unjudged.as_slice() {
+        match unjudged {
             [] => {}
             [one] => unread += &format!("; {}", one.finding.message),
             several => unread += &format!("; {} findings tell what was not judged", several.len()),

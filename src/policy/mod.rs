@@ -88,6 +88,13 @@ pub struct Judged {
     pub waiver: Option<AppliedWaiver>,
 }
 
+impl Judged {
+    /// Whether it says that something could not be judged, and nobody has accepted that.
+    pub fn is_gap(&self) -> bool {
+        self.finding.rule.is_gap && self.waiver.is_none() && self.action != Action::Ignore
+    }
+}
+
 /// A waiver that accepts a finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AppliedWaiver {

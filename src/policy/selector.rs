@@ -78,7 +78,11 @@ impl Selector {
             && any(&self.origins, |origin| *origin == view.origin)
             && any(&self.visibilities, |visibility| *visibility == finding.visibility)
             && any(&self.paths, |pattern| view.path.as_ref().is_some_and(|path| pattern.is_match(path)))
-            && any(&self.subjects, |pattern| pattern.is_match(&finding.subject))
+            && any(&self.subjects, |pattern| {
+                // a flaw by any id it goes by, so that a waiver outlives the day on which it gets another one
+                let ids = finding.evidence.get("ids").and_then(|ids| ids.as_array()).into_iter().flatten();
+                pattern.is_match(&finding.subject) || ids.filter_map(|id| id.as_str()).any(|id| pattern.is_match(id))
+            })
             && any(&self.purls, |pattern| view.purl().is_some_and(|purl| pattern.is_match(purl)))
             && any(&self.fingerprints, |fingerprint| {
                 fingerprint == view.fingerprint.get_or_init(|| finding.fingerprint())

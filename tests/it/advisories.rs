@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::image::Built;
 use crate::support::raw::RawTar;
-use crate::support::run::{Run, TODAY, careen, file_of};
+use crate::support::run::{Run, TODAY, careen, file_of, judging};
 use crate::support::server::zip;
 
 fn fixed(id: &str, ecosystem: &str, package: &str, version: &str) -> Value {
@@ -68,7 +68,7 @@ fn debian(files: &[(&str, String)]) -> tempfile::NamedTempFile {
 fn scan(image: &Path, db: &Path, more: &[&str]) -> (Run, Value) {
     let (image, db) = (image.to_str().unwrap(), db.to_str().unwrap());
     // it is a later day for data than for images
-    let run = careen(&[&["scan", image, "--db", db, "-f", "json", "--today", TODAY], more].concat());
+    let run = judging(&[&["scan", image, "--db", db, "-f", "json", "--today", TODAY], more].concat());
     let report = serde_json::from_str(&run.stdout).unwrap_or_default();
     (run, report)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::links::differences;
 use crate::support::image::{Packing, Recipe};
-use crate::support::run::{TODAY, careen, scan};
+use crate::support::run::{TODAY, judging, scan};
 
 const ARCHIVE: &str = "fixtures/demo/demo.tar";
 
@@ -29,7 +29,7 @@ fn it_is_bad_in_every_way_it_was_made_to_be() {
 
 #[test]
 fn its_report_reads_well() {
-    let run = careen(&["scan", "--today", TODAY, ARCHIVE]);
+    let run = judging(&["scan", "--today", TODAY, ARCHIVE]);
     assert_eq!((run.code, run.stderr.as_str()), (1, ""));
     insta::assert_snapshot!("demo", run.stdout);
     let longest = run.stdout.lines().map(|line| line.chars().count()).max();

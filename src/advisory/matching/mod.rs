@@ -26,8 +26,20 @@ use super::record::{Advisory, Posting};
 use super::risk::{Epss, Exploited};
 use super::severity::{Grade, Voice, grade};
 
-use fix::{fix, kind_of};
-use scope::{common_architecture, is_kernel_image, is_of_kernel, module_label, range_ends, settle_paid, vendor_of};
+use fix::{fix, kind_of, upgrade};
+use scope::{
+    Epochs, common_architecture, el_of, is_kernel_image, is_of_kernel, module_label, range_ends, settle_paid,
+    vendor_of, version_of,
+};
+
+/// Flaws of packages that are told one by one; no real image comes near.
+const MOST_FLAWS: usize = 50_000;
+
+/// Ids of one flaw that are looked up for how grave it is.
+const MOST_IDS: usize = 100;
+
+/// Repositories of one language besides its own that are asked.
+const MOST_REPOSITORIES: usize = 100;
 
 /// What advisories say of an image.
 #[derive(Debug, Default)]
@@ -52,6 +64,8 @@ pub struct Flaws {
     pub families: BTreeSet<String>,
     /// What a reader must know of how the distribution was judged.
     pub note: Option<&'static str>,
+    /// Flaws beyond those that are told one by one.
+    pub beyond: usize,
 }
 
 /// A package that could not be compared with what is known.
@@ -91,6 +105,8 @@ pub struct Flaw {
     pub confidence: Confidence,
     /// Why it is not surer.
     pub doubt: Option<&'static str>,
+    /// The lowest version that ends all flaws of the package which some version ends for everybody.
+    pub upgrade: Option<Rc<str>>,
 }
 
 /// What records say of one flaw for one name and version.
@@ -130,7 +146,8 @@ pub fn families_of(inventory: &Inventory) -> BTreeSet<String> {
     let has_system = inventory.packages.iter().any(|package| package.ecosystem.is_system);
     let counted = inventory.packages.iter().filter(|package| package.is_counted);
     let languages = counted.filter_map(|package| distro::language_family(package.ecosystem.id));
-    languages.chain(system.filter(|_| has_system)).map(str::to_owned).collect()
+    let vendors = inventory.packages.iter().filter_map(|package| vendor_of(&package.version));
+    languages.chain(system.filter(|_| has_system)).chain(vendors).map(str::to_owned).collect()
 }
 
 /// Looks up every package that counts.
@@ -142,7 +159,17 @@ pub fn flaws(inventory: &Inventory, catalogue: &Catalogue) -> Result<Flaws> {
         let Ok(index) = u32::try_from(index) else { break };
         matching.package(index, package)?;
     }
-    Ok(matching.found)
+    let mut found = matching.found;
+    // all packages of the system are somebody else's: then nobody has judged it
+    if found.foreign > 0 && found.foreign == inventory.packages.iter().filter(|package| is_of_a_system(package)).count()
+    {
+        found.missing.insert("the system's packages, whose makers are not the distribution's".into(), found.foreign);
+    }
+    Ok(found)
+}
+
+fn is_of_a_system(package: &Package) -> bool {
+    package.ecosystem.is_system && SYSTEMS.contains(&package.ecosystem.id)
 }
 
 struct Matching<'a> {
@@ -153,6 +180,9 @@ struct Matching<'a> {
     /// Answers by what was asked: binary packages of one source ask the same.
     answers: HashMap<Vec<Question>, Rc<Answered>>,
     has_kernel: bool,
+    epochs: Epochs,
+    /// By family.
+    repositories: BTreeMap<&'static str, BTreeSet<String>>,
     found: Flaws,
 }
 
@@ -166,6 +196,8 @@ struct Answered {
     is_covered: bool,
     /// Ids that the distribution has a record of for the package, whatever the record says.
     known: BTreeSet<String>,
+    /// The lowest version that ends all flaws which some version ends for everybody.
+    upgrade: Option<Rc<str>>,
 }
 
 impl<'a> Matching<'a> {
@@ -175,12 +207,10 @@ impl<'a> Matching<'a> {
             let bare = distro::coverage(distro, &inventory.content_sets, &BTreeSet::new());
             let family = bare.map(|coverage| coverage.family).or((distro.id == "alpine").then_some("Alpine"));
             if let Some(family) = family {
-                let mut known = BTreeSet::new();
-                for (_, shard) in catalogue.shards(family)? {
-                    known.extend(shard.releases().iter().cloned());
-                }
+                let known = catalogue.covered_releases(family)?;
                 system = distro::coverage(distro, &inventory.content_sets, &known).map(|coverage| {
-                    let has_data = coverage.releases.iter().any(|release| known.contains(release));
+                    let has_data =
+                        known.contains("") || coverage.releases.iter().any(|release| known.contains(release));
                     (coverage, has_data)
                 });
             }
@@ -188,15 +218,13 @@ impl<'a> Matching<'a> {
         let has_kernel = inventory.packages.iter().any(is_kernel_image);
         let note = system.as_ref().and_then(|(coverage, _)| coverage.note);
         let found = Flaws { note, ..Flaws::default() };
-        Ok(Self { inventory, catalogue, system, answers: HashMap::new(), has_kernel, found })
+        let epochs = Epochs::of(&inventory.packages);
+        let (answers, repositories) = (HashMap::new(), BTreeMap::new());
+        Ok(Self { inventory, catalogue, system, answers, has_kernel, epochs, repositories, found })
     }
 
     fn package(&mut self, index: u32, package: &Package) -> Result<()> {
-        if package.ecosystem.is_system && SYSTEMS.contains(&package.ecosystem.id) {
-            self.of_system(index, package)
-        } else {
-            self.of_language(index, package)
-        }
+        if is_of_a_system(package) { self.of_system(index, package) } else { self.of_language(index, package) }
     }
 
     fn of_system(&mut self, index: u32, package: &Package) -> Result<()> {
@@ -220,16 +248,38 @@ impl<'a> Matching<'a> {
         };
         if !has_data {
             *self.found.missing.entry(ecosystem(coverage.family, first(&coverage.releases))).or_default() += 1;
-            self.found.families.insert(coverage.family.to_owned());
             return Ok(());
         }
         if is_of_kernel(package) && !(self.has_kernel && is_kernel_image(package)) {
             self.found.without_kernel += 1;
             return Ok(());
         }
-        let mut names = vec![package.source.clone().unwrap_or((package.name.clone(), package.version.clone()))];
+        let questions = self.questions_of_system(coverage, package, vendor);
+        let family = vendor.unwrap_or(coverage.family);
+        let release = questions.first().map(|question| question.ecosystem.clone()).unwrap_or_default();
+        self.found.families.insert(family.to_owned());
+        let answered = self.answer(&questions, Some(package))?;
+        if !answered.is_covered {
+            *self.found.missing.entry(release).or_default() += 1;
+            return Ok(());
+        }
+        self.take(index, package, &answered, None);
+        Ok(())
+    }
+
+    /// What is asked of a package of the system: by its source, and by its own name where records have that.
+    fn questions_of_system(&self, coverage: &Coverage, package: &Package, vendor: Option<&str>) -> Vec<Question> {
         let own = (package.name.clone(), package.version.clone());
-        if coverage.names == Names::Both && !names.contains(&own) {
+        let source = match package.source.clone() {
+            Some((name, version)) if package.ecosystem.id == "rpm" => {
+                self.epochs.source(&name, &version, &package.version).map(|version| (name, version))
+            }
+            // signed kernels have a source of their own, and records that of what they sign
+            Some((name, _)) if name.starts_with("linux-signed") => Some(("linux".to_owned(), own.1.clone())),
+            source => source,
+        };
+        let mut names: Vec<(String, String)> = source.into_iter().collect();
+        if (coverage.names == Names::Both || names.is_empty()) && !names.contains(&own) {
             names.push(own);
         }
         let mut questions = Vec::new();
@@ -242,10 +292,7 @@ impl<'a> Matching<'a> {
                 questions.push(Question { ecosystem, name: name.clone(), version: version.clone() });
             }
         }
-        self.found.families.insert(coverage.family.to_owned());
-        let answered = self.answer(&questions, Some(package))?;
-        self.take(index, package, &answered, None);
-        Ok(())
+        questions
     }
 
     fn of_language(&mut self, index: u32, package: &Package) -> Result<()> {
@@ -268,13 +315,7 @@ impl<'a> Matching<'a> {
                 return Ok(());
             }
             if let Some((coverage, true)) = self.system.clone() {
-                let (name, version) = owner.source.clone().unwrap_or((owner.name.clone(), owner.version.clone()));
-                let questions = coverage.releases.iter().map(|release| Question {
-                    ecosystem: ecosystem(coverage.family, release),
-                    name: name.clone(),
-                    version: version.clone(),
-                });
-                let questions: Vec<Question> = questions.collect();
+                let questions = self.questions_of_system(&coverage, owner, None);
                 known_to_distribution.clone_from(&self.answer(&questions, Some(owner))?.known);
                 for id in known_to_distribution.clone() {
                     if let Some(record) = self.catalogue.record(coverage.family, &id)? {
@@ -288,12 +329,23 @@ impl<'a> Matching<'a> {
             return Ok(());
         }
         self.found.families.insert(family.to_owned());
-        let vendor = vendor_of(&package.version).map(|vendor| format!("{vendor}:{family}"));
-        let questions = vec![Question {
-            ecosystem: vendor.unwrap_or_else(|| family.to_owned()),
+        let vendor = vendor_of(&package.version);
+        self.found.families.extend(vendor.map(str::to_owned));
+        // records of further repositories of the language have these for releases
+        let mut releases = BTreeSet::from([String::new()]);
+        if vendor.is_none() {
+            releases.extend(self.repositories(family)?);
+        }
+        let version = version_of(package);
+        let question = |release: &String| Question {
+            ecosystem: match vendor {
+                Some(vendor) => format!("{vendor}:{family}"),
+                None => ecosystem(family, release),
+            },
             name: package.name.clone(),
-            version: package.version.clone(),
-        }];
+            version: version.to_owned(),
+        };
+        let questions: Vec<Question> = releases.iter().map(question).collect();
         let answered = self.answer(&questions, Some(package))?;
         if !answered.is_covered {
             *self.found.missing.entry(family.to_owned()).or_default() += 1;
@@ -304,10 +356,24 @@ impl<'a> Matching<'a> {
         } else {
             let flaws = answered.flaws.iter().filter(|about| about.group.ids.is_disjoint(&known_to_distribution));
             let flaws = flaws.cloned().collect();
-            let left = Answered { flaws, unknown: answered.unknown.clone(), is_covered: true, known: BTreeSet::new() };
+            let left = Answered { flaws, unknown: answered.unknown.clone(), ..Answered::default() };
             self.take(index, package, &left, doubt);
         }
         Ok(())
+    }
+
+    /// The repositories besides its own that a language's records name.
+    fn repositories(&mut self, family: &'static str) -> Result<BTreeSet<String>> {
+        if let Some(known) = self.repositories.get(family) {
+            return Ok(known.clone());
+        }
+        let mut repositories = BTreeSet::new();
+        for (_, shard) in self.catalogue.shards(family)? {
+            let releases = shard.releases().iter().filter(|release| release.starts_with("http"));
+            repositories.extend(releases.take(MOST_REPOSITORIES).cloned());
+        }
+        self.repositories.insert(family, repositories.clone());
+        Ok(repositories)
     }
 
     fn is_foreign(&self, package: &Package) -> bool {
@@ -333,7 +399,12 @@ impl<'a> Matching<'a> {
             } else {
                 (Confidence::High, None)
             };
-            self.found.flaws.push(Flaw { package: index, about: Rc::clone(about), confidence, doubt });
+            if self.found.flaws.len() >= MOST_FLAWS {
+                self.found.beyond += 1;
+                continue;
+            }
+            let upgrade = answered.upgrade.clone().filter(|_| about.fixed.is_some() && about.terms.is_none());
+            self.found.flaws.push(Flaw { package: index, about: Rc::clone(about), confidence, doubt, upgrade });
         }
         if let Some((reason, records)) = &answered.unknown {
             self.found.unmatched.push(Unmatched { package: index, reason: reason.clone(), records: records.clone() });
@@ -355,11 +426,16 @@ impl<'a> Matching<'a> {
         let mut answered = Answered::default();
         let mut matches = Vec::new();
         let mut clear = BTreeSet::new();
-        let mut states = Vec::new();
+        let mut states: Vec<(Question, Posting)> = Vec::new();
+        let mut known_of_customers = BTreeSet::new();
         let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for question in questions {
             let Some(answer) = self.catalogue.ask(question)? else { continue };
             answered.is_covered = true;
+            if scope::is_paid(question) {
+                known_of_customers.extend(answer.matches.iter().map(|found| found.posting.id.clone()));
+                known_of_customers.extend(answer.clear.iter().cloned());
+            }
             answered.known.extend(answer.matches.iter().map(|found| found.posting.id.clone()));
             answered.known.extend(answer.clear.iter().cloned());
             clear.extend(answer.clear);
@@ -367,12 +443,13 @@ impl<'a> Matching<'a> {
                 unknown.entry(unparsable.to_string()).or_default().insert(id);
             }
             matches.extend(answer.matches.into_iter().map(|found| (question.clone(), found)));
-            states.extend(answer.states);
+            states.extend(answer.states.into_iter().map(|posting| (question.clone(), posting)));
         }
-        answered.is_covered |= questions.iter().any(|question| question.ecosystem.starts_with("Root:"));
-        matches.retain(|(question, found)| self.applies(question, found, module.as_deref(), package));
-        settle_paid(questions, &mut matches, &answered.known);
+        matches.retain(|(question, found)| self.applies(question, &found.posting, module.as_deref(), package));
+        states.retain(|(question, posting)| self.applies(question, posting, module.as_deref(), package));
+        settle_paid(questions, &mut matches, &known_of_customers);
         self.describe(&matches, &states, &clear, &mut answered)?;
+        answered.upgrade = upgrade(&answered.flaws);
         let mut unknown = unknown.into_iter();
         answered.unknown = unknown.next().map(|(reason, mut records)| {
             records.extend(unknown.flat_map(|(_, records)| records));
@@ -384,8 +461,7 @@ impl<'a> Matching<'a> {
     }
 
     /// Whether a record that affects the version is about this package at all.
-    fn applies(&self, question: &Question, found: &Match, module: Option<&str>, package: Option<&Package>) -> bool {
-        let posting = &found.posting;
+    fn applies(&self, question: &Question, posting: &Posting, module: Option<&str>, package: Option<&Package>) -> bool {
         let facts = &posting.versions.facts;
         // what errata of these kinds mend is no flaw
         if ["ALBA-", "ALEA-", "RHBA-", "RHEA-"].iter().any(|start| posting.id.starts_with(start)) {
@@ -410,6 +486,11 @@ impl<'a> Matching<'a> {
         if !bounds.is_empty() && bounds.iter().any(|version| is_modular(version)) != installed {
             return false;
         }
+        // a record that names no release may still be for another one
+        let of_release = el_of(&question.version);
+        if of_release.is_some() && bounds.iter().any(|bound| el_of(bound).is_some_and(|el| Some(el) != of_release)) {
+            return false;
+        }
         match (&facts.module, module) {
             (Some(streams), Some(label)) => streams
                 .split(' ')
@@ -422,14 +503,14 @@ impl<'a> Matching<'a> {
     fn describe(
         &self,
         matches: &[(Question, Match)],
-        states: &[Posting],
+        states: &[(Question, Posting)],
         clear: &BTreeSet<String>,
         answered: &mut Answered,
     ) -> Result<()> {
         let mut records = Vec::with_capacity(matches.len());
         for (question, found) in matches {
             let (family, _) = name::split(&question.ecosystem);
-            let record = self.catalogue.record(family, &found.posting.id)?;
+            let record = self.catalogue.record_of(&found.feed, family, &found.posting.id)?;
             records.push(record.unwrap_or_else(|| Advisory { id: found.posting.id.clone(), ..Advisory::default() }));
         }
         let borrowed: Vec<&Advisory> = records.iter().collect();
@@ -444,10 +525,14 @@ impl<'a> Matching<'a> {
             if is_unreviewed && group.ids.iter().any(|id| id.starts_with("GHSA-") && clear.contains(id)) {
                 continue;
             }
-            let state = states.iter().find(|posting| {
-                group.ids.contains(&posting.id) || group.ids.iter().any(|id| posting.id.ends_with(id.as_str()))
+            // what is said of the very package and release that a record is about
+            let state = states.iter().find(|(question, posting)| {
+                let is_asked = of_group.iter().any(|(asked, _)| asked == question);
+                let is_it =
+                    group.ids.contains(&posting.id) || group.ids.iter().any(|id| posting.id.ends_with(id.as_str()));
+                is_asked && is_it
             });
-            let state = state.and_then(|posting| posting.versions.facts.status.clone());
+            let state = state.and_then(|(_, posting)| posting.versions.facts.status.clone());
             if state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("not affected")) {
                 continue;
             }
@@ -499,19 +584,18 @@ impl<'a> Matching<'a> {
         if let Some(grade) = grade(&voices) {
             return Ok(Some(grade));
         }
-        let mut ids: Vec<&String> = group.ids.iter().collect();
+        let mut ids: Vec<&String> = group.ids.iter().take(MOST_IDS).collect();
         ids.sort_by_key(|id| (!id.starts_with("GHSA-"), !id.starts_with("CVE-")));
         for family in distro::language_families() {
+            let mut names = BTreeSet::new();
             for id in &ids {
-                if !id.starts_with("CVE-") {
-                    elsewhere.extend(self.catalogue.record(family, id)?);
-                }
-                for other in self.catalogue.named(family, id)? {
-                    elsewhere.extend(self.catalogue.record(family, &other)?);
-                }
+                names.insert((*id).clone());
+                names.extend(self.catalogue.named(family, id)?.into_iter().take(MOST_IDS));
+            }
+            for id in names.iter().filter(|id| !id.starts_with("CVE-") && !is_erratum(id)).take(MOST_IDS) {
+                elsewhere.extend(self.catalogue.record(family, id)?);
             }
         }
-        elsewhere.retain(|record| !is_erratum(&record.id));
         elsewhere.sort_by_key(|record| (!record.id.starts_with("GHSA-"), !record.id.starts_with("CVE-")));
         voices.clear();
         voices.extend(elsewhere.iter().map(|record| Voice { record, versions: None, is_distribution: false }));

@@ -1,7 +1,7 @@
 //! Which records hold for a package at all: those for its architecture, its module stream, its kind of customer; and
 //! none for kernels that do not run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::Package;
 
@@ -95,26 +95,86 @@ pub(super) fn range_ends(posting: &Posting) -> Vec<&str> {
         .collect()
 }
 
-/// Keeps what holds for this image of records for everybody and for customers.
+/// Whether a question is about what only customers have.
+pub(super) fn is_paid(question: &Question) -> bool {
+    name::split(&question.ecosystem).1.starts_with("Pro:")
+}
+
+/// Keeps what holds for this image of records for everybody and for customers; `known` are the ids of the latter,
+/// whatever they say of the version.
 ///
-/// A build that only customers have is judged by their records; any other by those for everybody, and a fix that only
-/// customers can have is told as that.
+/// A build that only customers have is judged by their records where there are some; any other by those for
+/// everybody, and a fix that only customers can have is told as that.
 pub(super) fn settle_paid(questions: &[Question], matches: &mut Vec<(Question, Match)>, known: &BTreeSet<String>) {
-    let is_paid = |question: &Question| name::split(&question.ecosystem).1.starts_with("Pro:");
     if !questions.iter().any(is_paid) {
         return;
     }
-    let is_paid_build = |question: &Question| question.version.contains("esm");
+    let is_paid_build = |question: &Question| question.version.contains("+esm") || question.version.contains("~esm");
     let of_everybody: BTreeSet<String> =
         matches.iter().filter(|(question, _)| !is_paid(question)).map(|(_, found)| found.posting.id.clone()).collect();
     let of_customers: BTreeSet<String> =
         matches.iter().filter(|(question, _)| is_paid(question)).map(|(_, found)| found.posting.id.clone()).collect();
     matches.retain(|(question, found)| {
+        let id = &found.posting.id;
         if is_paid_build(question) {
             // cleared for customers is cleared for a build of theirs
-            is_paid(question) || of_customers.contains(&found.posting.id) || !known.contains(&found.posting.id)
+            is_paid(question) || of_customers.contains(id) || !known.contains(id)
         } else {
-            !is_paid(question) || of_everybody.contains(&found.posting.id)
+            !is_paid(question) || of_everybody.contains(id)
         }
     });
+}
+
+/// The release of Red Hat's line that a build is for: `8` of `1.1.1k-9.el8_6`.
+pub(super) fn el_of(version: &str) -> Option<&str> {
+    let (_, rest) = version.rsplit_once(".el")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest.get(..end).filter(|digits| !digits.is_empty())
+}
+
+/// A package's version as its ecosystem's order has it: without the platform that gems have behind it.
+pub(super) fn version_of(package: &Package) -> &str {
+    const PLATFORMS: &[&str] =
+        &["aarch64", "arm", "java", "jruby", "mswin", "mingw", "universal", "x64", "x86", "i386", "i686"];
+    match package.version.split_once('-') {
+        Some((version, platform))
+            if package.ecosystem.id == "gem" && PLATFORMS.iter().any(|known| platform.starts_with(known)) =>
+        {
+            version
+        }
+        _ => &package.version,
+    }
+}
+
+/// The epochs of source packages, which the names of their files do not have: those of packages built from them with
+/// the same version.
+#[derive(Debug, Default)]
+pub(super) struct Epochs(BTreeMap<(String, String), String>);
+
+impl Epochs {
+    /// Learns from all packages.
+    pub(super) fn of(packages: &[Package]) -> Self {
+        let mut epochs = BTreeMap::new();
+        for package in packages.iter().filter(|package| package.ecosystem.id == "rpm") {
+            let Some((source, version)) = &package.source else { continue };
+            let (epoch, own) = package.version.split_once(':').unwrap_or(("0", &package.version));
+            if own == without_epoch(version) {
+                epochs.insert((source.clone(), own.to_owned()), epoch.to_owned());
+            }
+        }
+        Self(epochs)
+    }
+
+    /// The version of a source package with its epoch; `None` where that is not known, so that it cannot be compared.
+    pub(super) fn source(&self, name: &str, version: &str, of_package: &str) -> Option<String> {
+        if version.contains(':') || version == of_package {
+            return Some(version.to_owned());
+        }
+        let epoch = self.0.get(&(name.to_owned(), version.to_owned()))?;
+        Some(if epoch == "0" { version.to_owned() } else { format!("{epoch}:{version}") })
+    }
+}
+
+fn without_epoch(version: &str) -> &str {
+    version.split_once(':').map_or(version, |(_, rest)| rest)
 }

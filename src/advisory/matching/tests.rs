@@ -398,3 +398,84 @@ fn how_grave_a_flaw_is_comes_from_the_distribution_or_from_a_record_of_the_same_
     let expected = [Some((Severity::Info, "DEBIAN-CVE-2026-1")), Some((Severity::Critical, "GHSA-a")), None];
     assert_eq!(grades, expected);
 }
+
+static GEM: Ecosystem = Ecosystem { id: "gem", purl_type: "gem", is_system: false };
+static COMPOSER: Ecosystem = Ecosystem { id: "composer", purl_type: "composer", is_system: false };
+
+#[test]
+fn a_few_records_are_no_data() {
+    let data = Data::new(&[record("DEBIAN-CVE-2026-1", fixed("Debian:12", "openssl", "2"))]);
+    let mut writer = Writer::open(data.0.path(), Duration::ZERO, &mut || {}).expect("opens");
+    for (name, record) in [
+        ("local/npm", record("GHSA-a", fixed("npm", "left-pad", "2.0.0"))),
+        ("local/Ubuntu", record("CVE-2026-1", open("Ubuntu:22.04:LTS", "openssl"))),
+    ] {
+        let (_, family) = name.split_once('/').expect("has a family");
+        let mut builder = crate::advisory::store::Builder::new(family);
+        builder.add(osv::of_value(&record).expect("reads"));
+        writer.put(name, builder, Entry::default()).expect("writes");
+    }
+    writer.commit().expect("commits");
+    let of_debian = image("debian", "12", vec![package(&DEB, "openssl", "3"), package(&NPM, "left-pad", "1.0.0")]);
+    let missing = data.flaws(&of_debian).missing;
+    assert_eq!(missing, BTreeMap::from([("npm".to_owned(), 1)]), "one record says nothing of other packages");
+    let of_ubuntu = image("ubuntu", "22.04", vec![package(&DEB, "openssl", "3")]);
+    assert_eq!(data.flaws(&of_ubuntu).missing, BTreeMap::from([("Ubuntu:22.04:LTS".to_owned(), 1)]));
+}
+
+#[test]
+fn names_and_versions_of_sources_are_found_where_records_do_not_say_them() {
+    let data = Data::new(&[
+        record("DEBIAN-CVE-2026-1", fixed("Debian:12", "linux", "6.1.60-1")),
+        with(record("ALSA-2026:1", fixed("AlmaLinux:9", "perl", "4:5.32-481")), json!({ "related": ["CVE-2026-2"] })),
+        record("GHSA-gem", fixed("RubyGems", "nokogiri", "1.11.0")),
+        record("GHSA-drupal", fixed("Packagist:https://packages.example/8", "drupal/core", "9.0.0")),
+        record("GHSA-php", fixed("Packagist", "other/core", "9.0.0")),
+        with(record("RLSA-2026:1", fixed("Rocky Linux", "bash", "5.1-9.el8")), json!({ "related": ["CVE-2026-3"] })),
+    ]);
+    let signed = from(package(&DEB, "linux-image-6.1.0-13-amd64", "6.1.55-1"), "linux-signed-amd64", "6.1.55+1");
+    let kernel = image("debian", "12", vec![signed]);
+    assert_eq!(data.shown(&kernel), ["linux-image-6.1.0-13-amd64: CVE-2026-1 -> 6.1.60-1"]);
+    // the name of a source's file says no epoch: that of a package with the source's own version is it
+    let perl = |version: &str| {
+        let libs = from(package(&RPM, "perl-libs", &format!("4:{version}")), "perl", version);
+        let carp = from(package(&RPM, "perl-Carp", "1.50-460"), "perl", version);
+        data.shown(&image("almalinux", "9.4", vec![libs, carp]))
+    };
+    assert_eq!(perl("5.32-480"), ["perl-Carp: CVE-2026-2 -> 4:5.32-481", "perl-libs: CVE-2026-2 -> 4:5.32-481"]);
+    assert_eq!(perl("5.32-481"), [""; 0]);
+    let alone = from(package(&RPM, "perl-Carp", "1.50-460"), "perl", "5.32-481");
+    assert_eq!(data.shown(&image("almalinux", "9.4", vec![alone])), [""; 0], "its epoch is not known");
+    let languages = Inventory {
+        packages: vec![package(&GEM, "nokogiri", "1.10.0-x86_64-linux"), package(&COMPOSER, "drupal/core", "8.1.0")],
+        ..Inventory::default()
+    };
+    assert_eq!(data.shown(&languages), ["drupal/core: GHSA-drupal -> 9.0.0", "nokogiri: GHSA-gem -> 1.11.0"]);
+    let rocky = |version: &str| data.shown(&image("rocky", "9.4", vec![package(&RPM, "bash", version)]));
+    assert_eq!(rocky("5.1-8.el9"), [""; 0], "the record is for another release, and does not say so");
+    assert_eq!(rocky("5.1-8.el8"), ["bash: CVE-2026-3 -> 5.1-9.el8"]);
+}
+
+#[test]
+fn an_upgrade_ends_all_that_can_be_ended() {
+    let two = json!({ "package": { "ecosystem": "npm", "name": "tool" }, "ranges": [
+        { "type": "SEMVER", "events": [{ "introduced": "1.0.0" }, { "fixed": "1.8.1" },
+                                       { "introduced": "2.0.0" }, { "fixed": "2.4.0" }] }] });
+    let data = Data::new(&[
+        record("GHSA-a", two),
+        record("GHSA-b", fixed("npm", "tool", "2.1.0")),
+        record("GHSA-c", open("npm", "tool")),
+        record("GHSA-d", fixed("npm", "other", "1.5.0")),
+        record("GHSA-e", fixed("npm", "other", "1.4.0")),
+    ]);
+    let image = Inventory {
+        packages: vec![package(&NPM, "tool", "1.2.0"), package(&NPM, "other", "1.0.0")],
+        ..Inventory::default()
+    };
+    let found = data.flaws(&image);
+    let upgrades: Vec<(&str, Option<&str>)> =
+        found.flaws.iter().map(|flaw| (flaw.about.group.name.as_str(), flaw.upgrade.as_deref())).collect();
+    // 2.1.0 ends the second, and has the first again
+    let other = Some("1.5.0");
+    assert_eq!(upgrades, [("GHSA-a", None), ("GHSA-b", None), ("GHSA-c", None), ("GHSA-d", other), ("GHSA-e", other)]);
+}

@@ -1,18 +1,27 @@
 //! The list of what advisory data there is, where it came from, and when: `manifest.json` in the folder of the data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
 use crate::time::Timestamp;
+
+use super::super::feed::feed;
 
 /// Version of the folder's layout and of the files in it. Raised when an older careen could not read them.
 pub const FORMAT: u32 = 1;
 
 /// Largest manifest read, in bytes.
-const LARGEST: usize = 16 << 20;
+pub(super) const LARGEST: usize = 16 << 20;
+
+/// The feed of records that were brought one by one, which has no adapter.
+pub const LOCAL: &str = "local";
+
+/// Longest path of a file in the folder, in bytes: what a tar archive and every file system can hold.
+const LONGEST_PATH: usize = 100;
 
 /// What advisory data there is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,10 +122,15 @@ impl Manifest {
             )));
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(damaged)?;
+        let mut files = BTreeSet::new();
         for (name, entry) in &manifest.shards {
-            let is_plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
-            if !entry.file.split('/').all(is_plain) || name.split('/').count() != 2 || !name.split('/').all(is_plain) {
-                return Err(wrong("the list of advisory data names a file outside of its folder".into()));
+            let Some((feed, _)) = parts(name) else {
+                let name = escape(name.chars().take(100).collect::<String>());
+                return Err(wrong(format!("the list of advisory data names `{name}`, which careen does not know")));
+            };
+            if !is_file_of(feed, &entry.file) || !files.insert(&entry.file) {
+                let what = format!("the list of advisory data names a file that cannot be that of {name}");
+                return Err(wrong(what));
             }
         }
         Ok(manifest)
@@ -142,6 +156,37 @@ impl Manifest {
             (of == family).then_some((feed, entry))
         })
     }
+}
+
+/// Feed and family of `feed/family`, if the feed is known and the family is one that can stand in paths.
+pub fn parts(name: &str) -> Option<(&str, &str)> {
+    let (id, family) = name.split_once('/')?;
+    ((id == LOCAL || feed(id).is_some()) && is_family(family)).then_some((id, family))
+}
+
+/// Whether a name can stand in paths. Releases, which some sources list as well, are parts of their families.
+pub fn is_family(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+'))
+        && !name.contains("..")
+}
+
+/// The path of a file in the folder of data, of which these are the first digits of its sum.
+pub(super) fn file_name(feed: &str, family: &str, digits: &str) -> String {
+    // the digits tell files apart, so the family need not stand there whole
+    let family: String = family.replace(' ', "%20").chars().take(60).collect();
+    format!("{feed}/{family}-{digits}.redb")
+}
+
+/// Whether a path in a list can be that of a file of this feed: a name of plain characters in the feed's own folder.
+fn is_file_of(feed: &str, file: &str) -> bool {
+    let name =
+        file.strip_prefix(feed).and_then(|rest| rest.strip_prefix('/')).and_then(|rest| rest.strip_suffix(".redb"));
+    // names were once written with the spaces in them
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+' | b'%');
+    file.len() <= LONGEST_PATH
+        && name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_plain))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 
 pub use build::{Builder, Built};
 pub use bundle::{MAGIC as BUNDLE_MAGIC, read_bundle, write_bundle};
-pub use manifest::{Entry, FORMAT, Manifest};
+pub use manifest::{Entry, FORMAT, LOCAL, Manifest, is_family, parts};
 pub use shard::Shard;
 pub use write::{Writer, hash};
 
@@ -261,9 +261,28 @@ mod tests {
             (r#"{"format":2,"shards":{}}"#, "format 2, of a newer careen"),
             (r#"{"format":0,"shards":{}}"#, "format 0, of an older careen"),
             ("{", "is damaged"),
-            (r#"{"format":1,"shards":{"osv/a":{"file":"../../etc/passwd"}}}"#, "outside of its folder"),
-            (r#"{"format":1,"shards":{"osv/../a":{"file":"a"}}}"#, "outside of its folder"),
+            (r#"{"format":1,"shards":{"osv/a":{"file":"../../etc/passwd"}}}"#, "cannot be that of osv/a"),
+            (r#"{"format":1,"shards":{"osv/a":{"file":"osv/../a.redb"}}}"#, "cannot be that of osv/a"),
+            (r#"{"format":1,"shards":{"osv/a":{"file":"kev/a-0.redb"}}}"#, "cannot be that of osv/a"),
+            (r#"{"format":1,"shards":{"osv/a":{"file":"osv/.redb"}}}"#, "cannot be that of osv/a"),
+            (r#"{"format":1,"shards":{"osv/a":{"file":"osv/a-0.redb"},"osv/b":{"file":"osv/a-0.redb"}}}"#, "of osv/b"),
+            (r#"{"format":1,"shards":{"osv/../a":{"file":"a"}}}"#, "`osv/../a`, which careen does not know"),
+            (r#"{"format":1,"shards":{"tmp/a":{"file":"tmp/a-0.redb"}}}"#, "`tmp/a`"),
+            (r#"{"format":1,"shards":{"lock/a":{"file":"lock/a-0.redb"}}}"#, "`lock/a`"),
+            (r#"{"format":1,"shards":{"manifest.json/a":{"file":"manifest.json/a-0.redb"}}}"#, "`manifest.json/a`"),
+            (r#"{"format":1,"shards":{"osv":{"file":"osv/a-0.redb"}}}"#, "`osv`"),
+            (r#"{"format":1,"shards":{"osv/\u001b[2J":{"file":"osv/a-0.redb"}}}"#, "careen does not know"),
         ];
+        let long = format!(r#"{{"format":1,"shards":{{"osv/a":{{"file":"osv/{}.redb"}}}}}}"#, "a".repeat(100));
+        assert!(Manifest::parse(long.as_bytes()).is_err(), "too long for an archive");
+        for name in ["osv/Azure Linux", "local/npm", "kev/kev", "debian-tracker/Debian"] {
+            let (feed, family) = parts(name).expect("is known");
+            let long = manifest::file_name(feed, &"a b".repeat(21), "0123456789abcdef");
+            for file in [manifest::file_name(feed, family, "0123456789abcdef"), long] {
+                let text = json!({ "format": 1, "shards": { name: { "file": file } } }).to_string();
+                assert!(Manifest::parse(text.as_bytes()).is_ok(), "{text}");
+            }
+        }
         for (text, expected) in cases {
             let error = Manifest::parse(text.as_bytes()).expect_err("is refused");
             assert!(error.message.contains(expected) && error.help.is_some(), "{error:?}");

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
 
+use super::manifest::{file_name, parts};
 use super::{Builder, Entry, MANIFEST, Manifest};
 
 /// The name of the file that writers lock.
@@ -113,8 +115,10 @@ impl Writer {
     pub fn adopt(&mut self, name: &str, file: &Path, mut entry: Entry) -> Result<()> {
         let cannot = |error| Error::io("cannot write advisory data", error).at(file.display().to_string());
         let (sha256, size) = hash(file).map_err(cannot)?;
-        let (feed, family) = name.split_once('/').unwrap_or((name, "all"));
-        entry.file = format!("{feed}/{family}-{}.redb", sha256.get(..16).unwrap_or_default());
+        let Some((feed, family)) = parts(name) else {
+            return Err(Error::new(ErrorKind::Config, format!("`{}` names no feed and family", escape(name))));
+        };
+        entry.file = file_name(feed, family, sha256.get(..16).unwrap_or_default());
         entry.size = size;
         entry.sha256 = sha256;
         let path = self.folder.join(&entry.file);

@@ -63,7 +63,7 @@ impl Export {
                 let mut names = vec![MANIFEST.to_owned()];
                 if !wanted(MANIFEST) {
                     let bytes = read_manifest(folder)?;
-                    names = Manifest::parse(&bytes)?.shards.into_values().map(|entry| entry.file).collect();
+                    names = parse(&bytes)?.shards.into_values().map(|entry| entry.file).collect();
                 }
                 for name in names.iter().filter(|name| wanted(name)) {
                     let path = folder.join(name);
@@ -109,7 +109,7 @@ impl Export {
             Err(enough())
         });
         match (found, read) {
-            (Some(bytes), _) => Manifest::parse(&bytes),
+            (Some(bytes), _) => parse(&bytes),
             (None, Err(error)) => Err(error),
             (None, Ok(())) => Err(Error::malformed("this is no export of careen's: it holds no `manifest.json`")),
         }
@@ -122,6 +122,14 @@ fn each_of(
     take: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
     read_bundle(bundle, &mut |name, size, content| if wanted(name) { take(name, size, content) } else { Ok(()) })
+}
+
+/// The list in an export.
+fn parse(bytes: &[u8]) -> Result<Manifest> {
+    Manifest::parse(bytes).map_err(|error| {
+        Error::new(error.kind, format!("the export cannot be used: {}", error.message))
+            .help("make it again with this version of careen, or fetch it again")
+    })
 }
 
 fn read_manifest(folder: &Path) -> Result<Vec<u8>> {

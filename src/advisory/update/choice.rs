@@ -12,6 +12,7 @@ use super::super::feed::about::about;
 use super::super::feed::{FEEDS, Feed, feed};
 use super::super::name::{self, CRATES};
 use super::super::store::Manifest;
+pub(super) use super::super::store::is_family;
 use super::Options;
 use super::place::{Known, Place, Places, Want};
 
@@ -169,14 +170,6 @@ fn listed(places: &Places<'_>, arriving: &(dyn Fn(u64) + Sync)) -> Result<BTreeS
         return Err(Error::malformed("the source's list of ecosystems names none").at(source));
     }
     Ok(families)
-}
-
-/// Whether a name can stand in paths. Releases, which some sources list as well, are parts of their families.
-pub(super) fn is_family(name: &str) -> bool {
-    name.len() <= 64
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+'))
-        && !name.contains("..")
 }
 
 /// The family that is meant by a name, or by that of a release, where careen knows it itself.

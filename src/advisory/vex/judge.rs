@@ -184,10 +184,15 @@ impl Judgement<'_> {
     pub fn acceptance(&self) -> Option<Acceptance> {
         let Statement { status, justification, impact, .. } = self.statement;
         let Document { author, place, .. } = self.document;
+        // that a flaw is mended needs no reason
+        let silent = || match status {
+            Status::Fixed => format!("fixed, says {place}"),
+            _ => "no reason is given".to_owned(),
+        };
         status.suppresses().then(|| Acceptance {
             status: status.as_str().to_owned(),
             justification: justification.clone(),
-            reason: impact.as_ref().or(justification.as_ref()).map_or("no reason is given", String::as_str).to_owned(),
+            reason: impact.as_ref().or(justification.as_ref()).cloned().unwrap_or_else(silent),
             place: if author.is_empty() { place.clone() } else { format!("{place} ({})", super::shown(author)) },
         })
     }
@@ -213,4 +218,34 @@ impl Judgement<'_> {
 /// A name of a flaw, in whatever letters it is written.
 fn folded(id: &str) -> String {
     id.trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+    use super::*;
+
+    #[test]
+    fn a_reason_is_given_or_said_to_be_missing() {
+        let cases = [
+            (json!({"status": "fixed"}), "fixed, says own.json"),
+            (json!({"status": "not_affected", "impact_statement": "never called"}), "never called"),
+            (json!({"status": "not_affected", "justification": "component_not_present"}), "component_not_present"),
+        ];
+        for (statement, reason) in cases {
+            let mut statement = statement;
+            statement["vulnerability"] = json!({"name": "CVE-1"});
+            statement["products"] = json!([{"@id": "pkg:npm/a"}]);
+            let document = json!({
+                "@context": "https://openvex.dev/ns/v0.2.0", "@id": "urn:x", "author": "us", "version": 1,
+                "timestamp": "2024-01-01T00:00:00Z", "statements": [statement],
+            });
+            let judge = Judge::new(vec![read(document.to_string().as_bytes(), "own.json").expect("it is read")]);
+            let (ids, image) = (["CVE-1".to_owned()], Image::new([], [], None));
+            let hit = Hit { ids: &ids, purl: "pkg:npm/a@1", source_purl: None, within: &[], image: &image };
+            let acceptance = judge.of(&hit).and_then(|judgement| judgement.acceptance()).expect("it suppresses");
+            assert_eq!(acceptance.reason, reason);
+            assert_eq!(acceptance.place, "own.json (us)");
+        }
+    }
 }

@@ -94,6 +94,8 @@ pub struct Part {
     pub name: String,
     /// May be empty.
     pub version: String,
+    /// Whether careen wrote it, so that what it does not say is not so. What others write says more in its purl.
+    pub is_own: bool,
     /// Id of the ecosystem, where that is not the purl's type.
     pub ecosystem: Option<String>,
     /// Whether a file only asks for it.
@@ -112,6 +114,10 @@ pub struct Part {
     pub source_name: Option<String>,
     /// Its version.
     pub source_version: Option<String>,
+    /// Where other programs say them apart from that, its release and its epoch.
+    pub source_release: Option<String>,
+    /// See [`Self::source_release`].
+    pub source_epoch: Option<String>,
     /// Licence, as declared.
     pub licence: Option<String>,
     /// The expression that it means, where the document says both; empty if it says that it means none.

@@ -135,10 +135,12 @@ impl Builder {
         self.lost_edges = true;
     }
 
-    /// Takes a fact under one of careen's own names for the package at `index`.
+    /// Takes a fact under one of careen's own names for the package at `index`, or under one of other programs' that
+    /// means the same.
     pub(super) fn add_fact(&mut self, index: usize, name: &str, value: &str) {
         let Some(part) = self.bill.parts.get_mut(index) else { return };
         let some = || Some(value.to_owned());
+        part.is_own |= name.starts_with("careen:");
         match name {
             word::TYPE => part.ecosystem = some(),
             word::STATE => part.is_declared = value == "declared",
@@ -156,7 +158,26 @@ impl Builder {
             }
             word::LOCATION => part.places.extend(place(value)),
             word::OWNED_BY => self.owners.push((index, value.to_owned())),
+            _ if value.is_empty() || part.is_own => {}
+            // Trivy
+            "aquasecurity:trivy:SrcName" => part.source_name = some(),
+            "aquasecurity:trivy:SrcVersion" => part.source_version = some(),
+            "aquasecurity:trivy:SrcRelease" => part.source_release = some(),
+            "aquasecurity:trivy:SrcEpoch" => part.source_epoch = some(),
+            // Syft: of dpkg and of apk; that of rpm is a file, which the purl has, too
+            "syft:metadata:source" | "syft:metadata:originPackage" => part.source_name = some(),
+            "syft:metadata:sourceVersion" => part.source_version = some(),
             _ => {}
+        }
+    }
+
+    /// Takes what Trivy says of the origin of an SPDX package: `built package from: openssl 1:3.0-2`.
+    pub(super) fn add_origin(&mut self, index: usize, origin: &str) {
+        let Some(part) = self.bill.parts.get_mut(index).filter(|part| !part.is_own) else { return };
+        let words: Vec<&str> = origin.strip_prefix("built package from:").unwrap_or_default().split(' ').collect();
+        if let ["", name, version] = words.as_slice() {
+            part.source_name = Some((*name).to_owned());
+            part.source_version = Some((*version).to_owned());
         }
     }
 

@@ -108,6 +108,7 @@ fn take_package(package: &Value, index: usize, builder: &mut Builder) -> Result<
     let part = Part {
         name: of("name").unwrap_or_default(),
         version: of("version").unwrap_or_default(),
+        is_own: true,
         ecosystem: of("type"),
         is_declared: text(package, "state") == Some("declared"),
         is_uncounted: package.get("counted").and_then(Value::as_bool) == Some(false),

@@ -26,6 +26,8 @@ pub(super) struct Raw {
     pub(super) licence: Option<String>,
     pub(super) sha1: Option<String>,
     pub(super) description: String,
+    /// What is said of where it comes from.
+    pub(super) origin: String,
     /// Texts of annotations.
     pub(super) comments: Vec<String>,
 }
@@ -117,6 +119,7 @@ impl RawDocument {
             for comment in &package.comments {
                 lines(comment, |name, value| builder.add_fact(index, name, value));
             }
+            builder.add_origin(index, &package.origin);
         }
         for (from, to) in &self.needs {
             builder.add_edge(from, to);
@@ -189,6 +192,7 @@ fn package(value: &Value) -> Raw {
         licence: declared.or_else(|| text(value, "licenseConcluded")).map(str::to_owned),
         sha1: sha1.and_then(|one| text(one, "checksumValue")).map(str::to_owned),
         description: of("description"),
+        origin: of("sourceInfo"),
         comments: list(value, "annotations").iter().filter_map(|one| text(one, "comment")).map(str::to_owned).collect(),
     }
 }

@@ -114,6 +114,7 @@ fn package(id: &str, element: &Value) -> Raw {
         purl: text(element, "software_packageUrl").or_else(identifier).unwrap_or_default().to_owned(),
         sha1: sha1.map(str::to_owned),
         description: of("description"),
+        origin: of("software_sourceInfo"),
         ..Raw::default()
     }
 }

@@ -104,6 +104,7 @@ fn field(package: &mut Raw, tag: &str, value: &str) {
         "SPDXID" => value.clone_into(&mut package.id),
         "PackageVersion" => value.clone_into(&mut package.version),
         "PrimaryPackagePurpose" => package.purpose = value.replace('-', "_"),
+        "PackageSourceInfo" => value.clone_into(&mut package.origin),
         "PackageDescription" => value.clone_into(&mut package.description),
         "PackageLicenseDeclared" if !matches!(value, "NONE" | "NOASSERTION") => {
             package.licence = Some(value.to_owned());

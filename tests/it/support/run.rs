@@ -202,15 +202,24 @@ pub(crate) fn careen<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
     run(command(arguments), &[])
 }
 
-/// Runs `careen scan` on standard input.
-pub(crate) fn careen_reading(input: &[u8], arguments: &[&str]) -> Run {
-    run(command(&[&["scan", "--today", TODAY, "--no-advisories"], arguments].concat()), input)
+/// Runs `careen` as [`careen`] does, with packages compared with advisories.
+pub(crate) fn judging<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
+    let mut command = command(arguments);
+    command.env_remove("CAREEN_NO_ADVISORIES");
+    run(command, &[])
 }
 
-/// The command, not yet run.
+/// Runs `careen scan` on standard input.
+pub(crate) fn careen_reading(input: &[u8], arguments: &[&str]) -> Run {
+    run(command(&[&["scan", "--today", TODAY], arguments].concat()), input)
+}
+
+/// The command, not yet run. Without advisories on this machine every scan of packages would be incomplete, so they are
+/// left out.
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_careen"));
     command.args(arguments).env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env("CAREEN_NO_ADVISORIES", "1");
     command
 }
 
