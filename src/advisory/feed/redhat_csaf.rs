@@ -121,7 +121,7 @@ fn read_archive(file: &Fetched, sink: &mut Sink) -> Result<()> {
 
 fn read_members(file: &Fetched, source: impl Skip, sink: &mut Sink) -> Result<()> {
     let limits = Most { what: "Red Hat's archive", members: MOST, bytes: LARGEST_FILE };
-    each_member(file, source, &limits, is_document, sink, |path, bytes, sink| take(path, bytes, sink))
+    each_member(file, source, &limits, is_document, sink, take)
 }
 
 fn take(path: &str, bytes: &[u8], sink: &mut Sink) {
