@@ -370,12 +370,13 @@ fn status_and_verify_tell_age_and_damage() {
         let run = careen(&[&["db", "status", "--db", "/nowhere/at/all"], more].concat());
         assert!(run.code == 3, "{run:?}");
     }
-    let run = careen(&["db", "search", "--db", "/nowhere/at/all", "RUSTSEC-2020-0071"]);
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().to_str().unwrap();
+    let run = careen(&["db", "search", "--db", empty, "RUSTSEC-2020-0071"]);
     assert!(run.code == 0 && run.stdout.contains("from rustsec/"), "what is part of careen is found: {run:?}");
-    let run = careen(&["db", "search", "--db", "/nowhere/at/all", "CVE-2026-999999"]);
+    let run = careen(&["db", "search", "--db", empty, "CVE-2026-999999"]);
     assert!(run.code == 2 && run.stderr.contains("no advisory data"), "{run:?}");
-    let empty = tempfile::tempdir().unwrap();
-    let run = careen(&["db", "update", "--db", empty.path().to_str().unwrap()]);
+    let run = careen(&["db", "update", "--db", empty]);
     assert!(run.code == 2 && run.stderr.contains("say of what: `--ecosystem Debian`"), "{run:?}");
     assert_eq!(careen(&["db", "verify", "--db", path]).code, 0);
     let file = db.path().join(status["data"][0]["family"].as_str().map(|_| data_file(&manifest)).unwrap());
