@@ -12,6 +12,11 @@ pub fn split(ecosystem: &str) -> (&str, &str) {
     ecosystem.split_once(':').unwrap_or((ecosystem, ""))
 }
 
+/// Puts a family and a release together again.
+pub fn ecosystem(family: &str, release: &str) -> String {
+    if release.is_empty() { family.to_owned() } else { format!("{family}:{release}") }
+}
+
 /// The ecosystem whose rules for names and versions hold: that of the packages which a vendor patches, for `Root:PyPI`.
 fn rules_of(ecosystem: &str) -> &str {
     ecosystem.strip_prefix("Root:").unwrap_or(ecosystem)

@@ -133,6 +133,11 @@ pub fn is_erratum(id: &str) -> bool {
     STARTS.iter().any(|start| id.starts_with(start))
 }
 
+/// Whether a record of this id is an erratum that mends faults or brings something new, and no flaw.
+pub fn is_no_flaw(id: &str) -> bool {
+    ["ALBA-", "ALEA-", "RHBA-", "RHEA-"].iter().any(|start| id.starts_with(start))
+}
+
 /// The word that errata of Red Hat's descent begin their summary with: `Important: nodejs:12 security update`.
 fn leading_word(summary: &str) -> Option<String> {
     let summary = summary.strip_prefix("Red Hat Security Advisory: ").unwrap_or(summary);
@@ -264,7 +269,8 @@ fn links(record: &Map<String, Value>) -> Vec<String> {
     links.into_iter().map(|(_, url)| url).take(LINKS).collect()
 }
 
-fn shorten(text: &str) -> String {
+/// The first line of a text, not longer than a summary may be.
+pub(super) fn shorten(text: &str) -> String {
     let line: String = text.lines().next().unwrap_or_default().chars().take(SUMMARY).collect();
     line.trim().to_owned()
 }

@@ -6,6 +6,7 @@ pub mod bytes;
 pub mod decompress;
 pub mod go_build_info;
 pub mod magic;
+pub mod percent;
 pub mod program;
 pub mod rust_audit;
 pub mod sbom;

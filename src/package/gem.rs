@@ -30,7 +30,7 @@ static ABOUT: About = About {
         "archives `cache/*.gem`, which are what the installed gems were made of",
         "values that are expressions; such a gem is listed by the name of its file, with less confidence",
     ],
-    references: &["https://guides.rubygems.org/specification-reference/"],
+    references: &["https://github.com/ruby/rubygems/blob/master/lib/rubygems/specification.rb"],
 };
 
 impl Collector for Gem {

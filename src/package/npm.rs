@@ -31,7 +31,7 @@ static ABOUT: About = About {
         "the application itself, and packages outside of `node_modules` and of the system's folders `nodejs`",
     ],
     references: &[
-        "https://docs.npmjs.com/cli/configuring-npm/package-json",
+        "https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-json.md",
         "https://nodejs.org/api/modules.html#loading-from-node_modules-folders",
     ],
 };

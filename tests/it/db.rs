@@ -164,8 +164,8 @@ fn odd_archives_are_taken_as_far_as_they_go() {
     assert_eq!(state(db.path(), 4), None);
     assert!(state(db.path(), 5).is_some(), "records are named by what they say, not by their file");
     assert!(!db.path().parent().unwrap().join("outside.json").exists());
-    let many: Vec<(String, String)> =
-        (0..100_000).map(|number| (format!("{number}.json"), format!("{{\"id\":\"A-{number}\"}}"))).collect();
+    let many: Vec<(String, Vec<u8>)> =
+        (0..100_000).map(|number| (format!("{number}.json"), record(number, 3).1)).collect();
     mirror(source.path(), &zip(&many));
     let run = update(db.path(), source.path().to_str().unwrap(), &[]);
     assert!(run.code == 3 && run.stderr.contains("no record affects a package of the family"), "{run:?}");
@@ -515,6 +515,11 @@ fn status_and_verify_tell_age_and_damage() {
     let (db, source) = filled();
     let path = db.path().to_str().unwrap();
     let run = careen(&["db", "status", "--db", path, "--max-age", "1h"]);
+    assert!(
+        run.code == 3 && run.stdout.contains("too old: osv/Debian"),
+        "a folder is as old as what is in it: {run:?}"
+    );
+    let run = careen(&["db", "status", "--db", path, "--max-age", "100000d"]);
     assert!(run.code == 0 && run.stdout.contains("osv/Debian") && run.stdout.contains("2026-02-02"), "{run:?}");
     let run = careen(&["db", "status", "--db", path, "-f", "json"]);
     let status: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -525,8 +530,18 @@ fn status_and_verify_tell_age_and_damage() {
     fs::write(&manifest, text.replace(&format!("\"{year}-"), "\"2001-")).unwrap();
     let run = careen(&["db", "status", "--db", path, "--max-age", "3d"]);
     assert!(run.code == 3 && run.stdout.contains("too old: osv/Debian"), "{run:?}");
-    let run = careen(&["db", "status", "--db", "/nowhere/at/all", "--max-age", "3d"]);
-    assert!(run.code == 3 && run.stdout.contains("part of careen"), "{run:?}");
+    for more in [&["--max-age", "3d"][..], &[], &["-f", "json"]] {
+        let run = careen(&[&["db", "status", "--db", "/nowhere/at/all"], more].concat());
+        assert!(run.code == 3, "{run:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().to_str().unwrap();
+    let run = careen(&["db", "search", "--db", empty, "RUSTSEC-2020-0071"]);
+    assert!(run.code == 0 && run.stdout.contains("from rustsec/"), "what is part of careen is found: {run:?}");
+    let run = careen(&["db", "search", "--db", empty, "CVE-2026-999999"]);
+    assert!(run.code == 2 && run.stderr.contains("no advisory data"), "{run:?}");
+    let run = careen(&["db", "update", "--db", empty]);
+    assert!(run.code == 2 && run.stderr.contains("say of what: `--ecosystem Debian`"), "{run:?}");
     assert_eq!(careen(&["db", "verify", "--db", path]).code, 0);
     let file = db.path().join(status["data"][0]["family"].as_str().map(|_| data_file(&manifest)).unwrap());
     let mut bytes = fs::read(&file).unwrap();
@@ -677,7 +692,6 @@ fn files_are_imported_by_what_they_are() {
         ("left-pad", "OWN-1"),
         ("right-pad", "npm right-pad: 1.0.0"),
         ("pkg:npm/left-pad@1.0.0", "OWN-1"),
-        ("pkg:npm/left-pad@1.0.1", "no record affects this version"),
         ("pkg:deb/debian/package-7@1.0?distro=debian-12", "DSA-7-1"),
         ("pkg:deb/debian/lib7@1.0?distro=debian-12&upstream=package-7", "DSA-7-1"),
         ("pkg:deb/debian/package-7@1.1?distro=debian-12", "no record affects this version"),
@@ -686,7 +700,13 @@ fn files_are_imported_by_what_they_are() {
         let run = search(wanted);
         assert!(run.code == 0 && run.stdout.contains(expected), "{wanted}: {run:?}");
     }
-    for (wanted, help) in [("nothing-at-all", "careen db status"), ("pkg:npm/left-pad", "add it behind")] {
+    // a few records of one's own say nothing of other packages
+    let refused = [
+        ("nothing-at-all", "careen db status"),
+        ("pkg:npm/left-pad", "add it behind"),
+        ("pkg:npm/left-pad@1.0.1", "there are no data for npm"),
+    ];
+    for (wanted, help) in refused {
         let run = search(wanted);
         assert!(run.code == 2 && run.stderr.contains(help), "{wanted}: {run:?}");
     }

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use super::super::name;
 
+/// The feed of records that somebody brought one by one.
+pub const LOCAL: &str = "local";
+
 /// What is known of a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +134,16 @@ static UNKNOWN: LazyLock<(About, FamilyAbout)> = LazyLock::new(|| {
     (about, family)
 });
 
+/// Nobody knows how much records tell that somebody brought, nor under what terms they may be passed on.
+static BROUGHT: LazyLock<FamilyAbout> = LazyLock::new(|| FamilyAbout {
+    name: String::new(),
+    coverage: Coverage::Facts,
+    missing: "all but the records that were brought".into(),
+    licence: "not known".into(),
+    attribution: "whoever wrote the records".into(),
+    exported: false,
+});
+
 /// What is known of all feeds, sorted by id.
 pub fn all() -> impl Iterator<Item = &'static About> {
     ALL.iter().map(|(about, _)| about)
@@ -143,6 +156,9 @@ pub fn about(feed: &str) -> &'static About {
 
 /// What is known of a feed's data for a family.
 pub fn family(feed: &str, family: &str) -> &'static FamilyAbout {
+    if feed == LOCAL {
+        return &BROUGHT;
+    }
     families(feed).iter().find(|about| about.name == family).unwrap_or(&UNKNOWN.1)
 }
 
@@ -228,6 +244,7 @@ mod tests {
         assert_eq!(family("osv", "Ubuntu").licence, "CC-BY-SA-4.0");
         assert_eq!(family("no-such-feed", "Debian").coverage, Coverage::FixesOnly);
         assert!(family("osv", name::CRATES).exported);
+        assert_eq!(family(LOCAL, "npm").coverage, Coverage::Facts);
     }
 
     #[test]

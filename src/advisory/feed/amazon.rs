@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::format::decompress::{Compressed, inflate};
 use crate::format::xml::{Met, attribute, walk};
 
-use super::super::osv::is_id;
+use super::super::osv::{is_id, shorten};
 use super::super::record::{Advisory, Affected, Event, Range, Versions};
 use super::super::risk::is_cve;
 use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
@@ -255,7 +255,7 @@ impl Notice {
             modified: self.updated.as_deref().map(minute).or_else(|| issued.clone()).unwrap_or_default(),
             published: issued,
             upstream: self.flaws,
-            summary: self.title.chars().take(300).collect(),
+            summary: shorten(&self.title),
             label: self.severity,
             links: self.links.into_iter().take(10).collect(),
             affected,

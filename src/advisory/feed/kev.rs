@@ -33,14 +33,11 @@ impl Feed for Kev {
     }
 
     fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
-        have.is_empty().then(|| Wanted { path: FILE.into(), most: LARGEST, optional: false })
+        Wanted::only(FILE, LARGEST, have)
     }
 
     fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
-        for file in files {
-            read(file, sink)?;
-        }
-        Ok(())
+        files.iter().try_for_each(|file| read(file, sink))
     }
 }
 

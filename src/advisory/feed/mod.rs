@@ -5,6 +5,7 @@
 
 pub mod about;
 mod amazon;
+mod archive;
 mod debian_tracker;
 mod epss;
 mod kev;
@@ -64,6 +65,13 @@ pub struct Wanted {
     pub most: u64,
     /// Whether it may be missing; then it counts as fetched, with no bytes.
     pub optional: bool,
+}
+
+impl Wanted {
+    /// The only file of a feed, as long as it is not there.
+    fn only(path: &str, most: u64, have: &[Fetched]) -> Option<Self> {
+        have.is_empty().then(|| Self { path: path.into(), most, optional: false })
+    }
 }
 
 /// A file that was fetched.

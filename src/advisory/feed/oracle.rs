@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::format::decompress::{Compressed, inflate};
 use crate::format::xml::{Met, attribute, walk};
 
-use super::super::osv::is_id;
+use super::super::osv::{is_id, shorten};
 use super::super::record::{Advisory, Affected, Event, Facts, Range, Versions};
 use super::super::risk::is_cve;
 use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
@@ -46,7 +46,7 @@ impl Feed for Oracle {
     }
 
     fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
-        have.is_empty().then(|| Wanted { path: FILE.into(), most: LARGEST, optional: false })
+        Wanted::only(FILE, LARGEST, have)
     }
 
     fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
@@ -235,7 +235,7 @@ impl Definition {
             modified: issued.clone().unwrap_or_default(),
             published: issued,
             upstream: flaws,
-            summary: summary.chars().take(300).collect(),
+            summary: shorten(summary),
             label: self.severity,
             links: vec![format!("https://linux.oracle.com/errata/{}.html", self.id)],
             affected: affected.collect(),

@@ -4,11 +4,11 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::zip::{Archive, Budget};
 
 use super::super::osv::{LARGEST, parse};
-use super::{Feed, Fetched, Sink, Wanted};
+use super::{Feed, Fetched, Sink, Wanted, broken};
 
 /// Largest archive, in bytes; the largest real ones have some 300 MiB.
 const LARGEST_ARCHIVE: u64 = 2 << 30;
@@ -32,8 +32,7 @@ impl Feed for Osv {
     }
 
     fn next(&self, family: &str, have: &[Fetched]) -> Option<Wanted> {
-        let path = format!("{}/all.zip", encode(family));
-        have.is_empty().then_some(Wanted { path, most: LARGEST_ARCHIVE, optional: false })
+        Wanted::only(&format!("{}/all.zip", encode(family)), LARGEST_ARCHIVE, have)
     }
 
     fn read(&self, family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
@@ -50,11 +49,7 @@ pub(super) fn encode(family: &str) -> String {
 }
 
 fn read_archive(family: &str, file: &Fetched, sink: &mut Sink) -> Result<()> {
-    let broken = |what: String| {
-        Error::malformed(format!("the archive of {family} {what}"))
-            .at(file.path.clone())
-            .help("fetch it again; the data there were before can still be used")
-    };
+    let broken = |what: String| broken(file, format!("the archive of {family} {what}"));
     let ratio = (file.bytes.len() as u64).saturating_mul(RATIO).saturating_add(64 << 20);
     let mut budget = Budget { bytes: BUDGET.bytes.min(ratio), ..BUDGET };
     let archive =

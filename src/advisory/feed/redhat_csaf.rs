@@ -8,17 +8,18 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, Read as _};
 
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::format::decompress::{Compressed, expand_zstd, inflate};
-use crate::format::ustar::{MemberKind, Members, Skip, Streaming};
-use crate::limit::Limits;
+use crate::format::percent::decode_lossy;
+use crate::format::ustar::{Skip, Streaming};
 
+use super::super::osv;
 use super::super::record::{Advisory, Affected, Event, Facts, Range, Rating, RatingKind, Versions};
 use super::super::risk::is_cve;
+use super::archive::{Most, each_member};
 use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
 
 /// The file that names the newest archive.
@@ -119,28 +120,8 @@ fn read_archive(file: &Fetched, sink: &mut Sink) -> Result<()> {
 }
 
 fn read_members(file: &Fetched, source: impl Skip, sink: &mut Sink) -> Result<()> {
-    let limits = Limits::default();
-    let mut members = Members::new(source, &limits);
-    let mut count = 0_usize;
-    while let Some(member) = members.next_member().map_err(|error| broken(file, error.message))? {
-        count = count.saturating_add(1);
-        if count > MOST {
-            return Err(broken(file, format!("Red Hat's archive has more than {MOST} files")));
-        }
-        let path = String::from_utf8_lossy(&member.name).into_owned();
-        if member.kind != MemberKind::File || !is_document(&path) {
-            continue;
-        }
-        if member.size > LARGEST_FILE {
-            sink.refuse(&path, format!("it is larger than {}", crate::size::ByteSize(LARGEST_FILE)));
-            continue;
-        }
-        let mut bytes = Vec::new();
-        let read: io::Result<usize> = members.body().read_to_end(&mut bytes);
-        read.map_err(|_| broken(file, "Red Hat's archive is cut short"))?;
-        take(&path, &bytes, sink);
-    }
-    Ok(())
+    let limits = Most { what: "Red Hat's archive", members: MOST, bytes: LARGEST_FILE };
+    each_member(file, source, &limits, is_document, sink, take)
 }
 
 fn take(path: &str, bytes: &[u8], sink: &mut Sink) {
@@ -319,7 +300,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Advisory>, String> {
             modified: utc(&tracking.current_release_date),
             published: published.map(|time| utc(time)),
             related: errata(&flaw.remediations),
-            summary: flaw.title.as_deref().unwrap_or_default().chars().take(300).collect(),
+            summary: osv::shorten(flaw.title.as_deref().unwrap_or_default()),
             ratings: flaw.scores.iter().find_map(rating).into_iter().collect(),
             label: threat.map(|threat| capitalised(&threat.details)).or_else(|| impact.clone()),
             cwes: flaw.cwe.iter().map(|cwe| cwe.id.clone().into_owned()).collect(),
@@ -384,7 +365,7 @@ fn errata(remediations: &[Remediation<'_>]) -> Vec<String> {
     let links = remediations.iter().filter(|fix| fix.category == "vendor_fix").filter_map(|fix| fix.url.as_deref());
     let names = links.filter_map(|url| url.rsplit_once("/errata/")).map(|(_, name)| name);
     let mut errata: Vec<String> = names
-        .filter(|name| name.starts_with("RH") && super::super::osv::is_id(name) && !name.contains('/'))
+        .filter(|name| name.starts_with("RH") && osv::is_id(name) && !name.contains('/'))
         .map(str::to_owned)
         .collect();
     errata.sort();
@@ -487,13 +468,13 @@ impl Purl {
         let rest = text.strip_prefix("pkg:")?;
         let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
         let (rest, version) =
-            rest.split_once('@').map_or((rest, None), |(rest, version)| (rest, Some(decoded(version))));
+            rest.split_once('@').map_or((rest, None), |(rest, version)| (rest, Some(decode_lossy(version))));
         let mut parts = rest.split('/');
         let (kind, vendor) = (parts.next()?.to_owned(), parts.next()?);
-        let parts: Vec<String> = parts.map(decoded).collect();
+        let parts: Vec<String> = parts.map(decode_lossy).collect();
         let qualifier = |key: &str| {
             let values = qualifiers.split('&').filter_map(|pair| pair.split_once('='));
-            values.into_iter().find(|(name, _)| *name == key).map(|(_, value)| decoded(value))
+            values.into_iter().find(|(name, _)| *name == key).map(|(_, value)| decode_lossy(value))
         };
         let (name, module) = match (vendor, parts.as_slice()) {
             ("redhat", [name]) => (name.clone(), qualifier("rpmmod").and_then(|module| stream(&module))),
@@ -520,19 +501,6 @@ fn stream(module: &str) -> Option<String> {
     let mut parts = module.split(':');
     let (name, stream) = (parts.next()?, parts.next()?);
     (!name.is_empty() && !stream.is_empty()).then(|| format!("{name}:{stream}"))
-}
-
-/// Undoes percent-encoding (RFC 3986); what is no such code stays.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let code = tail.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        let byte = code.filter(|code| !code.starts_with('+')).and_then(|code| u8::from_str_radix(code, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::io::Read as _;
 use std::panic::catch_unwind;
 
 use rustsec::osv::ranges_for_advisory;
@@ -14,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::format::decompress::{Compressed, inflate};
-use crate::format::ustar::{MemberKind, Members, Streaming};
-use crate::limit::Limits;
+use crate::format::ustar::Streaming;
 
 use super::super::record::Advisory;
 use super::super::{name, osv};
+use super::archive::{Most, each_member};
 use super::{Feed, Fetched, Sink, Wanted, broken};
 
 /// Largest archive, in bytes; it has some 400 KiB.
@@ -49,7 +48,7 @@ impl Feed for RustSec {
     }
 
     fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
-        have.is_empty().then(|| Wanted { path: FILE.into(), most: LARGEST, optional: false })
+        Wanted::only(FILE, LARGEST, have)
     }
 
     fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
@@ -74,27 +73,10 @@ fn read_archive(file: &Fetched, sink: &mut Sink) -> Result<()> {
     } else {
         file.bytes.as_slice()
     };
-    let limits = Limits::default();
-    let mut members = Members::new(Streaming(bytes), &limits);
-    let mut count = 0_usize;
-    while let Some(member) = members.next_member().map_err(|error| broken(file, error.message))? {
-        count = count.saturating_add(1);
-        if count > MOST {
-            return Err(broken(file, format!("the RustSec database has more than {MOST} files")));
-        }
-        let path = String::from_utf8_lossy(&member.name).into_owned();
-        if member.kind != MemberKind::File || !is_advisory(&path) {
-            continue;
-        }
-        if member.size > LARGEST_FILE {
-            sink.refuse(&path, format!("it is larger than {}", crate::size::ByteSize(LARGEST_FILE)));
-            continue;
-        }
-        let mut body = Vec::new();
-        members.body().read_to_end(&mut body).map_err(|_| broken(file, "the RustSec database is cut short"))?;
-        take(&path, &body, sink);
-    }
-    Ok(())
+    let limits = Most { what: "the RustSec database", members: MOST, bytes: LARGEST_FILE };
+    each_member(file, Streaming(bytes), &limits, is_advisory, sink, |path, body, sink| {
+        take(path, body, sink);
+    })
 }
 
 /// Whether a file is of an advisory on a crate, in contrast to one on the standard library: `crates/NAME/ID.md`.
@@ -108,7 +90,9 @@ fn is_advisory(path: &str) -> bool {
 /// Reads a file if it is of an advisory.
 fn take(path: &str, bytes: &[u8], sink: &mut Sink) -> bool {
     let is_advisory = is_advisory(path);
-    if is_advisory {
+    if is_advisory && bytes.len() as u64 > LARGEST_FILE {
+        sink.refuse(path, format!("it is larger than {}", crate::size::ByteSize(LARGEST_FILE)));
+    } else if is_advisory {
         match parse(bytes) {
             Ok(advisory) => sink.add(advisory),
             Err(why) => sink.refuse(path, why),

@@ -117,7 +117,11 @@ impl Builder {
             if advisory.withdrawn.is_some() {
                 continue;
             }
-            for (name, mut affected) in osv::of_family(&advisory, &self.family) {
+            let of_family = osv::of_family(&advisory, &self.family);
+            if of_family.is_empty() {
+                continue;
+            }
+            for (name, mut affected) in of_family {
                 let scheme = name::scheme(&affected.ecosystem);
                 // a listed version that lies in a range says nothing more
                 let Versions { ranges, listed, .. } = &mut affected.versions;

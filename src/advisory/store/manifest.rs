@@ -69,9 +69,10 @@ pub struct Entry {
     pub downloaded: u64,
     /// The newest change of a record in it; for other data the day they are of.
     pub newest: String,
-    /// When it was fetched.
+    /// When it was fetched, or taken in.
     pub fetched: Option<Timestamp>,
-    /// When the source was last asked whether there is something newer.
+    /// When the source was last asked whether there is something newer; nothing where it is a file or a folder, which
+    /// does not know.
     pub checked: Option<Timestamp>,
     /// When the whole was last fetched, not only what changed.
     pub complete: Option<Timestamp>,
@@ -84,13 +85,22 @@ pub struct Entry {
 impl Entry {
     /// As of when the data are: the newest change in them, or when they were fetched if a record does not say.
     pub fn as_of(&self) -> Option<Timestamp> {
-        let day = || format!("{}T00:00:00Z", self.newest).parse().ok();
-        self.newest.parse().ok().or_else(day).or(self.fetched)
+        self.newest().or(self.fetched)
     }
 
-    /// When the source was last known to have nothing newer.
+    /// When the source was last known to have nothing newer. Files do not tell, so that the newest change in them, which
+    /// is no later than when they were taken in, stands for it.
     pub fn confirmed(&self) -> Option<Timestamp> {
-        self.checked.max(self.fetched)
+        let of_file = || match (self.newest(), self.fetched) {
+            (Some(newest), Some(fetched)) => Some(newest.min(fetched)),
+            (newest, fetched) => newest.or(fetched),
+        };
+        self.checked.or_else(of_file)
+    }
+
+    fn newest(&self) -> Option<Timestamp> {
+        let day = || format!("{}T00:00:00Z", self.newest).parse().ok();
+        self.newest.parse().ok().or_else(day)
     }
 }
 
@@ -221,4 +231,31 @@ fn is_file_of(feed: &str, file: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'+' | b'%');
     file.len() <= LONGEST_PATH
         && name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_are_as_sure_as_their_source_was_asked() {
+        let time = |text: &str| Some(text.parse().expect("is a time"));
+        let cases = [
+            ("", None, None, None),
+            ("2020-01-02T03:04:05Z", Some("2026-01-01T00:00:00Z"), None, Some("2020-01-02T03:04:05Z")),
+            ("2020-01-02", Some("2026-01-01T00:00:00Z"), None, Some("2020-01-02T00:00:00Z")),
+            ("2099-01-02", Some("2026-01-01T00:00:00Z"), None, Some("2026-01-01T00:00:00Z")),
+            ("", Some("2026-01-01T00:00:00Z"), None, Some("2026-01-01T00:00:00Z")),
+            ("2020-01-02", Some("2026-01-01T00:00:00Z"), Some("2026-02-01T00:00:00Z"), Some("2026-02-01T00:00:00Z")),
+        ];
+        for (newest, fetched, checked, expected) in cases {
+            let entry = Entry {
+                newest: newest.into(),
+                fetched: fetched.and_then(time),
+                checked: checked.and_then(time),
+                ..Entry::default()
+            };
+            assert_eq!(entry.confirmed(), expected.and_then(time), "{newest}");
+        }
+    }
 }

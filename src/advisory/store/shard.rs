@@ -1,8 +1,9 @@
 //! The records of one feed for one family of ecosystems: in a file, or in memory where they are part of careen.
 //!
 //! A file is a redb database with five tables: postings by release and name of a package, records by id, ids by
-//! other id, facts by CVE, and what holds for the file. Values are packed by postcard and compressed by zstd with the file's own
-//! dictionary. All of it is checked block by block as it is read ([`super::sealed`]).
+//! other id, facts by CVE, and what holds for the file. Values are packed by postcard and compressed by zstd with the
+//! file's own dictionary, but for facts, which are too small. All of it is checked block by block as it is read
+//! ([`super::sealed`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -138,7 +139,11 @@ impl Shard {
     pub fn of(family: &str, advisories: Vec<Advisory>) -> Self {
         let mut shard = MemoryShard::default();
         for mut advisory in advisories.into_iter().filter(|advisory| advisory.withdrawn.is_none()) {
-            for (name, affected) in osv::of_family(&advisory, family) {
+            let of_family = osv::of_family(&advisory, family);
+            if of_family.is_empty() {
+                continue;
+            }
+            for (name, affected) in of_family {
                 let (_, release) = super::super::name::split(&affected.ecosystem);
                 shard.releases.insert(release.to_owned());
                 let posting = Posting { id: advisory.id.clone(), versions: affected.versions };

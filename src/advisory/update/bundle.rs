@@ -18,11 +18,10 @@ use crate::time::Timestamp;
 
 use super::super::feed::about;
 use super::super::name;
-use super::super::store::{self, Built, Database, Entry, Manifest, Writer, open_file, read_bundle, write_bundle};
+use super::super::store::{
+    self, Built, Database, Entry, MANIFEST, Manifest, Writer, open_file, read_bundle, write_bundle,
+};
 use super::{Choice, Done, End, guard};
-
-/// Name of the list of files, in every form of an export.
-const MANIFEST: &str = "manifest.json";
 
 /// Largest manifest, in bytes.
 const LARGEST_MANIFEST: u64 = 16 << 20;

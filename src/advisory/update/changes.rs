@@ -62,7 +62,7 @@ pub(super) fn fetch(job: &Job<'_>) -> Result<Got> {
     let want = Want { path: &path, known: &known, most: LARGEST_LIST, partial: None, is_optional: true };
     let arrived = match job.places.get(&want, job.arriving) {
         Ok((Answer::Unchanged, source)) if known.validators == Validators::default() => return Err(unasked(&source)),
-        Ok((Answer::Unchanged, _)) => return Ok(Got::Unchanged(None)),
+        Ok((Answer::Unchanged, source)) => return Ok(Got::Unchanged { source, listed_etag: None }),
         Ok((Answer::Whole(arrived), source)) => Some((arrived, source)),
         // a mirror of the archives alone
         Err(error) if error.kind == ErrorKind::NotFound => None,
@@ -74,7 +74,7 @@ pub(super) fn fetch(job: &Job<'_>) -> Result<Got> {
     let from = newest.map(|newest| newest.to_unix().saturating_sub(OVERLAP));
     let list = read_list(&arrived.bytes, from);
     // what is no list at all must not pass for one without news
-    guard::list(list.count, old.map(|old| &old.entry)).map_err(|error| error.at(source))?;
+    guard::list(list.count, old.map(|old| &old.entry)).map_err(|error| error.at(source.clone()))?;
     let (Some(old), Some(_)) = (recent, from) else {
         return whole(job, Some((list.count, list.newest)), arrived.downloaded, etag);
     };
@@ -83,14 +83,15 @@ pub(super) fn fetch(job: &Job<'_>) -> Result<Got> {
     }
     let changed = not_there(&old.shard, list.changed)?;
     if changed.is_empty() {
-        return Ok(Got::Unchanged(etag));
+        return Ok(Got::Unchanged { source, listed_etag: etag });
     }
     if changed.len() > MOST_CHANGES || (changed.len() as u64).saturating_mul(COST) > old.entry.size {
         return whole(job, Some((list.count, list.newest)), arrived.downloaded, etag);
     }
     match one_by_one(job, &zip, &changed) {
         Ok((records, downloaded)) => {
-            Ok(Got::Changes { records, listed_etag: etag, downloaded: downloaded.saturating_add(arrived.downloaded) })
+            let downloaded = downloaded.saturating_add(arrived.downloaded);
+            Ok(Got::Changes { records, source, listed_etag: etag, downloaded })
         }
         // a record that is gone, or a mirror without single records
         Err(_) => whole(job, Some((list.count, list.newest)), arrived.downloaded, etag),
@@ -113,7 +114,7 @@ fn whole(
             ..files
         })),
         // the list may be ahead of the archive: it is asked for again
-        Got::Unchanged(_) => Ok(Got::Unchanged(None)),
+        Got::Unchanged { source, .. } => Ok(Got::Unchanged { source, listed_etag: None }),
         changes @ Got::Changes { .. } => Ok(changes),
     }
 }

@@ -15,6 +15,7 @@ use crate::format::decompress::{Compressed, inflate};
 use crate::format::zip::{Archive, Budget};
 use crate::time::Timestamp;
 
+use super::super::feed::about::LOCAL;
 use super::super::feed::{Feed, Fetched, Sink, feed};
 use super::super::record::Advisory;
 use super::super::store::{BUNDLE_MAGIC, Entry, Writer};
@@ -22,10 +23,7 @@ use super::super::{name, osv};
 use super::bundle::{self, Export};
 use super::{Choice, Done, End, PATIENCE, Watch, defect, old, put, records};
 
-/// The feed of records that were brought one by one.
-pub const LOCAL: &str = "local";
-
-/// Largest file taken, in bytes.
+/// Largest file taken, and largest sum of a folder's files, in bytes.
 const LARGEST: u64 = 2 << 30;
 
 /// Files of a folder, and folders in folders.
@@ -95,10 +93,10 @@ fn recognise(path: &Path) -> Result<Kind> {
         return Err(Error::new(ErrorKind::Io, "the file is larger than 2 GiB, which no such file is"));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    of_file(name, bytes)
+    of_file(name, bytes, false)
 }
 
-fn of_file(name: String, bytes: Vec<u8>) -> Result<Kind> {
+fn of_file(name: String, bytes: Vec<u8>, is_expanded: bool) -> Result<Kind> {
     let unknown = || {
         Error::malformed("careen does not know what this is").help(
             "it takes its own exports, archives and records of osv.dev, the RustSec database, and the lists of KEV and EPSS",
@@ -111,7 +109,8 @@ fn of_file(name: String, bytes: Vec<u8>) -> Result<Kind> {
     if bytes.starts_with(b"PK") {
         return Ok(Kind::Zip(bytes));
     }
-    if bytes.starts_with(b"\x1f\x8b") {
+    // what is wrapped again is nothing that anybody publishes
+    if bytes.starts_with(b"\x1f\x8b") && !is_expanded {
         // enough to see the begin of a tar or of a table
         let expanded = inflate(Compressed::Gzip, &bytes, 1 << 30)
             .map_err(|error| Error::malformed(format!("the file cannot be expanded: {error}")))?;
@@ -120,7 +119,7 @@ fn of_file(name: String, bytes: Vec<u8>) -> Result<Kind> {
         } else if crate::format::ustar::is_header(&expanded) {
             of_feed("rustsec", name, bytes)
         } else {
-            of_file(name, expanded)
+            of_file(name, expanded, true)
         };
     }
     if is_scores(&bytes) {
@@ -157,7 +156,7 @@ fn of_folder(path: &Path) -> Result<Kind> {
         path.join("crates").is_dir() && (path.join("support.toml").is_file() || path.join("rust").is_dir());
     let ends = if is_rustsec { ".md" } else { ".json" };
     let mut files = Vec::new();
-    read_folder(path, "", ends, 0, &mut files)?;
+    read_folder(path, "", ends, 0, &mut 0, &mut files)?;
     if is_rustsec {
         // what stands beside them is no advisory, or not about crates
         files.retain(|file| {
@@ -173,7 +172,15 @@ fn of_folder(path: &Path) -> Result<Kind> {
     Ok(Kind::Records(files))
 }
 
-fn read_folder(folder: &Path, under: &str, ends: &str, depth: usize, files: &mut Vec<Fetched>) -> Result<()> {
+/// Reads the files of a folder whose names end so; `sum` is how many bytes they have.
+fn read_folder(
+    folder: &Path,
+    under: &str,
+    ends: &str,
+    depth: usize,
+    sum: &mut u64,
+    files: &mut Vec<Fetched>,
+) -> Result<()> {
     let cannot = |error| Error::io("cannot read what is to be imported", error).at(folder.display().to_string());
     let mut entries: Vec<_> = fs::read_dir(folder).map_err(cannot)?.collect::<Result<_, _>>().map_err(cannot)?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -183,14 +190,20 @@ fn read_folder(folder: &Path, under: &str, ends: &str, depth: usize, files: &mut
         let Ok(kind) = entry.file_type() else { continue };
         let path = format!("{under}{name}");
         if kind.is_dir() && depth < DEEPEST && !name.starts_with('.') {
-            read_folder(&entry.path(), &format!("{path}/"), ends, depth.saturating_add(1), files)?;
+            read_folder(&entry.path(), &format!("{path}/"), ends, depth.saturating_add(1), sum, files)?;
         } else if kind.is_file() && name.ends_with(ends) {
             if files.len() >= MOST_FILES {
                 return Err(Error::malformed(format!("the folder holds more than {MOST_FILES} records")));
             }
             let mut bytes = Vec::new();
             let file = File::open(entry.path()).map_err(cannot)?;
-            file.take(osv::LARGEST as u64).read_to_end(&mut bytes).map_err(cannot)?;
+            // one byte more than may be, so that a larger one is refused and not cut
+            file.take((osv::LARGEST as u64).saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
+            *sum = sum.saturating_add(bytes.len() as u64);
+            if *sum > LARGEST {
+                return Err(Error::malformed("the files of the folder have more than 2 GiB")
+                    .help("import its folders one by one, or an archive of osv.dev"));
+            }
             files.push(Fetched { path, bytes });
         }
     }
@@ -252,7 +265,8 @@ fn finish(
         source: place.to_owned(),
         newest: sink.as_of.take().unwrap_or_default(),
         fetched: Some(options.now),
-        checked: Some(options.now),
+        // nobody asked the source of a file whether there is something newer
+        checked: None,
         complete: Some(options.now),
         refused: sink.refused.iter().map(|(id, _)| id.clone()).collect(),
         ..Entry::default()
@@ -340,5 +354,42 @@ fn family_of(bytes: &[u8]) -> Result<String> {
         (Some(_), _) => Err(ask("the records of the archive affect several ecosystems alike".into())),
         (None, _) if looked == 0 => Err(Error::malformed("the archive holds no records of advisories")),
         (None, _) => Err(ask("the records of the archive are of no one ecosystem".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::testing::deflate;
+
+    #[test]
+    fn what_is_wrapped_is_unwrapped_once() {
+        let record = br#"{"id":"OWN-1","affected":[{"package":{"ecosystem":"npm","name":"a"}}]}"#.to_vec();
+        let once = deflate(Compressed::Gzip, &record);
+        let twice = deflate(Compressed::Gzip, &once);
+        let scores = deflate(Compressed::Gzip, b"cve,epss,percentile\n");
+        let cases = [(record, "records"), (once, "records"), (twice, "careen does not know"), (scores, "epss")];
+        for (bytes, expected) in cases {
+            let kind = match of_file("a".into(), bytes, false) {
+                Ok(Kind::Records(_)) => "records".to_owned(),
+                Ok(Kind::Feed(feed, _)) => feed.id().to_owned(),
+                Ok(_) => "another".to_owned(),
+                Err(error) => error.message,
+            };
+            assert!(kind.starts_with(expected), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_folder_that_is_too_large_is_refused_and_not_cut() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let record = r#"{"id":"OWN-1","affected":[{"package":{"ecosystem":"npm","name":"a"}}]}"#;
+        fs::write(folder.path().join("a.json"), record).expect("writes");
+        // cut behind the most there may be, it would be a record
+        let large = format!("{record}{}", " ".repeat(osv::LARGEST));
+        fs::write(folder.path().join("b.json"), large).expect("writes");
+        let Ok(Kind::Records(files)) = of_folder(folder.path()) else { panic!("it is a folder of records") };
+        let read: Vec<bool> = files.iter().map(|file| osv::parse(&file.bytes).is_ok()).collect();
+        assert_eq!(read, [true, false]);
     }
 }

@@ -29,7 +29,7 @@ use super::store::{Builder, Built, Database, Entry, Shard, Writer};
 
 pub use bundle::{Exported, Target, export};
 pub use choice::Choice;
-pub use import::{ImportOptions, LOCAL, import};
+pub use import::{ImportOptions, import};
 pub use place::{Net, Place};
 pub use records::records;
 
@@ -153,12 +153,17 @@ fn unasked(source: &str) -> Error {
 /// What was fetched.
 #[derive(Debug)]
 enum Got {
-    /// Nothing new; and the state of the list of records, where that was fetched.
-    Unchanged(Option<String>),
+    /// Nothing new, says this source; and the state of the list of records, where that was fetched.
+    Unchanged {
+        source: String,
+        listed_etag: Option<String>,
+    },
     Files(Files),
     /// Records that changed, each a file named by its id.
     Changes {
         records: Vec<Fetched>,
+        /// Where the list of them is.
+        source: String,
         listed_etag: Option<String>,
         downloaded: u64,
     },
@@ -294,7 +299,7 @@ fn fetch_files(job: &Job<'_>) -> Result<Got> {
         };
         match got_one {
             (Answer::Unchanged, source) if known.validators == Validators::default() => return Err(unasked(&source)),
-            (Answer::Unchanged, _) => return Ok(Got::Unchanged(None)),
+            (Answer::Unchanged, source) => return Ok(Got::Unchanged { source, listed_etag: None }),
             (Answer::Whole(arrived), source) => {
                 if is_first {
                     got.source = source;
@@ -319,9 +324,9 @@ fn take(writer: &mut Writer, options: &Options<'_>, task: &choice::Task<'_>, got
     let before = writer.manifest().shards.get(&task.name).cloned();
     let mut done = Done::new(&task.name, End::Unchanged, before.clone());
     let end = got.and_then(|got| match got {
-        Got::Unchanged(listed_etag) => {
+        Got::Unchanged { source, listed_etag } => {
             if let Some(entry) = writer.manifest().shards.get_mut(&task.name) {
-                entry.checked = Some(options.now);
+                entry.checked = asked(&source, options.now).or(entry.checked);
                 entry.listed_etag = listed_etag.or_else(|| entry.listed_etag.take());
             }
             Ok(End::Unchanged)
@@ -330,9 +335,9 @@ fn take(writer: &mut Writer, options: &Options<'_>, task: &choice::Task<'_>, got
             done.downloaded = files.downloaded;
             put_whole(writer, options, task, files, before.unwrap_or_default().downloaded, &mut done)
         }
-        Got::Changes { records, listed_etag, downloaded } => {
+        Got::Changes { records, source, listed_etag, downloaded } => {
             done.downloaded = downloaded;
-            put_changes(writer, options, task, &records, listed_etag, &mut done)
+            put_changes(writer, options, task, &records, (&source, listed_etag), &mut done)
         }
     });
     done.end = end.unwrap_or_else(End::Failed);
@@ -369,6 +374,7 @@ fn put_whole(
     }
     let source = files.source.clone();
     let about = Entry {
+        checked: asked(&files.source, options.now),
         source: files.source,
         etag: files.validators.etag,
         last_modified: files.validators.last_modified,
@@ -376,7 +382,6 @@ fn put_whole(
         downloaded: downloaded_before.saturating_add(files.downloaded),
         newest: sink.as_of.take().unwrap_or_default(),
         fetched: Some(options.now),
-        checked: Some(options.now),
         complete: Some(options.now),
         refused: done.refused.iter().map(|(id, _)| id.clone()).collect(),
         refused_count: done.refused_count as u64,
@@ -402,7 +407,7 @@ fn put_changes(
     options: &Options<'_>,
     task: &choice::Task<'_>,
     changed: &[Fetched],
-    listed_etag: Option<String>,
+    (source, listed_etag): (&str, Option<String>),
     done: &mut Done,
 ) -> Result<End> {
     let old = old(options.folder, &task.name)
@@ -438,13 +443,18 @@ fn put_changes(
         downloaded: old.entry.downloaded.saturating_add(done.downloaded),
         newest: String::new(),
         fetched: Some(options.now),
-        checked: Some(options.now),
+        checked: asked(source, options.now).or(old.entry.checked),
         refused,
         refused_count,
         ..old.entry.clone()
     };
     put_if(writer, &task.name, sink.builder, about, &|built| guard::loss(&old.entry, built.records, built.packages))?;
     Ok(End::Changes(count))
+}
+
+/// Now, if the source is a server: a folder has what somebody put there once.
+fn asked(source: &str, now: Timestamp) -> Option<Timestamp> {
+    ["https://", "http://"].iter().any(|start| source.starts_with(start)).then_some(now)
 }
 
 /// Compiles, and makes it what readers see; what is left of a failure goes.

@@ -12,6 +12,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::format::percent;
 use crate::size::ByteSize;
 use crate::source::Access;
 use crate::source::download::{Answer, Arrived, Patience, Validators, Wish};
@@ -57,7 +58,7 @@ impl FromStr for Place {
             };
         }
         let path = match text.strip_prefix("file://") {
-            Some(path) => PathBuf::from(decode(path)),
+            Some(path) => PathBuf::from(percent::decode_lossy(path)),
             None if text.contains("://") => return Err(wrong("is of a kind that careen does not know")),
             None => PathBuf::from(text),
         };
@@ -75,7 +76,7 @@ impl Place {
         match self {
             Self::Web(base) => shown(&format!("{base}/{path}")),
             Self::File(url) => shown(url),
-            Self::Folder(folder) => folder.join(decode(path)).display().to_string(),
+            Self::Folder(folder) => folder.join(percent::decode_lossy(path)).display().to_string(),
             Self::Artifact(reference) => format!("oci:{reference}"),
         }
     }
@@ -199,7 +200,7 @@ impl<'a> Places<'a> {
         match place {
             Place::Web(base) => self.download(&format!("{base}/{}", want.path), want, known, arriving),
             Place::File(url) => self.download(url, want, known, arriving),
-            Place::Folder(folder) => read(&folder.join(decode(want.path)), known, want.most),
+            Place::Folder(folder) => read(&folder.join(percent::decode_lossy(want.path)), known, want.most),
             Place::Artifact(_) => {
                 Err(Error::new(ErrorKind::NotFound, "an artifact holds an export, and no files of feeds"))
             }
@@ -239,23 +240,6 @@ fn read(path: &Path, known: &Validators, most: u64) -> Result<Answer> {
         return Err(Error::new(ErrorKind::Io, format!("the file is larger than {}", ByteSize(most))).at(place()));
     }
     Ok(Answer::Whole(Arrived { bytes, validators: Validators { etag, last_modified: None }, downloaded: 0 }))
-}
-
-/// Undoes percent-encoding; what is no digit pair stays.
-fn decode(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let pair = after.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
-        if let Some(byte) = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            bytes.push(byte);
-            rest = after.get(2..).unwrap_or_default();
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 
+use super::super::name;
 use super::super::record::{Advisory, Affected};
 use super::super::store::Shard;
 
@@ -16,12 +17,12 @@ pub fn records(shard: &Shard, family: &str) -> Result<BTreeMap<String, Advisory>
         records.insert(advisory.id.clone(), advisory);
         Ok(())
     })?;
-    shard.for_each_package(&mut |release, name, postings| {
-        let ecosystem = if release.is_empty() { family.to_owned() } else { format!("{family}:{release}") };
+    shard.for_each_package(&mut |release, package, postings| {
+        let ecosystem = name::ecosystem(family, release);
         for posting in postings {
             if let Some(advisory) = records.get_mut(&posting.id) {
                 let affected =
-                    Affected { ecosystem: ecosystem.clone(), name: name.to_owned(), versions: posting.versions };
+                    Affected { ecosystem: ecosystem.clone(), name: package.to_owned(), versions: posting.versions };
                 advisory.affected.push(affected);
             }
         }

@@ -13,12 +13,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::Result;
+use crate::format::percent;
 
 use super::component::{Component, Product, Versions};
 use super::list::{Entries, Several};
 use super::purl::Purl;
 use super::vers::Vers;
-use super::{Builder, Document, Format, Statement, Status, parse, percent, shown, some_text, too_much};
+use super::{Builder, Document, Format, Statement, Status, parse, shown, some_text, too_much};
 
 /// The labels for why something is not affected.
 const JUSTIFICATIONS: &[&str] = &[

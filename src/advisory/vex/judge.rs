@@ -82,11 +82,6 @@ impl Judge {
         self.statements.is_empty()
     }
 
-    /// The documents.
-    pub fn documents(&self) -> &[Document] {
-        &self.documents
-    }
-
     /// The statement that decides about a flaw in a package: the newest of those that apply; of equally old ones
     /// that which names the package rather than the whole image; then the later in order.
     pub fn of(&self, hit: &Hit<'_>) -> Option<Judgement<'_>> {

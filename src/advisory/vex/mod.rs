@@ -14,7 +14,6 @@ mod judge;
 mod list;
 mod load;
 mod openvex;
-mod percent;
 pub mod purl;
 mod reference;
 #[cfg(test)]

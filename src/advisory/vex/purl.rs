@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::percent;
+use crate::format::percent;
 
 /// Longest package URL looked at, in bytes.
 const LONGEST: usize = 4096;

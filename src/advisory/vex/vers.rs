@@ -4,9 +4,8 @@
 
 use std::cmp::Ordering;
 
+use crate::format::percent;
 use crate::version::{Scheme, Version};
-
-use super::percent;
 
 /// Constraints of one range.
 const CONSTRAINTS: usize = 1_000;

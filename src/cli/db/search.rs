@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::advisory::catalogue::{Catalogue, Question};
 use crate::advisory::distro;
+use crate::advisory::embedded;
 use crate::advisory::name;
 use crate::advisory::osv;
 use crate::advisory::record::{Advisory, Affected, Event, Versions};
@@ -88,10 +89,17 @@ fn is_wanted(arguments: &SearchArguments, family: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|wanted| name::split(wanted).0.eq_ignore_ascii_case(family))
 }
 
+/// The families there are data for, those that are part of careen included.
+fn families(catalogue: &Catalogue) -> BTreeSet<String> {
+    let mut families = catalogue.families();
+    families.extend(embedded::families().iter().map(|family| (*family).to_owned()));
+    families
+}
+
 /// Records of an id, and those that name it.
 fn of_id(catalogue: &Catalogue, arguments: &SearchArguments) -> Result<Found> {
     let mut found = Found::default();
-    for family in catalogue.families().iter().filter(|family| is_wanted(arguments, family)) {
+    for family in families(catalogue).iter().filter(|family| is_wanted(arguments, family)) {
         for (feed, shard) in catalogue.shards(family)? {
             let mut ids = BTreeSet::new();
             for id in [arguments.wanted.clone(), arguments.wanted.to_uppercase()] {
@@ -130,7 +138,7 @@ fn add_affected(shard: &Shard, family: &str, records: &mut BTreeMap<String, Advi
     shard.for_each_package(&mut |release, package, postings| {
         for posting in postings {
             if let Some(record) = records.get_mut(&posting.id) {
-                let ecosystem = ecosystem(family, release);
+                let ecosystem = name::ecosystem(family, release);
                 record.affected.push(Affected { ecosystem, name: package.to_owned(), versions: posting.versions });
             }
         }
@@ -138,18 +146,14 @@ fn add_affected(shard: &Shard, family: &str, records: &mut BTreeMap<String, Advi
     })
 }
 
-fn ecosystem(family: &str, release: &str) -> String {
-    if release.is_empty() { family.to_owned() } else { format!("{family}:{release}") }
-}
-
 /// Records about packages of a name.
 fn of_name(catalogue: &Catalogue, arguments: &SearchArguments) -> Result<Found> {
     let mut found = Found::default();
-    for family in catalogue.families().iter().filter(|family| is_wanted(arguments, family)) {
+    for family in families(catalogue).iter().filter(|family| is_wanted(arguments, family)) {
         for (feed, shard) in catalogue.shards(family)? {
             let place = format!("{feed}/{family}");
             for release in shard.releases() {
-                let ecosystem = ecosystem(family, release);
+                let ecosystem = name::ecosystem(family, release);
                 let normal = name::normalise(&ecosystem, &arguments.wanted);
                 for posting in shard.postings(release, &normal)? {
                     let key = (place.clone(), posting.id.clone());
@@ -205,7 +209,7 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
             let mut pairs = vec![(package.clone(), version.clone())];
             pairs.extend((named.name != package).then(|| (named.name.clone(), named.version.clone())));
             questions.extend(pairs.into_iter().map(|(name, version)| Question {
-                ecosystem: ecosystem(family, release),
+                ecosystem: name::ecosystem(family, release),
                 name,
                 version,
             }));
@@ -219,6 +223,9 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
         let (family, _) = name::split(&question.ecosystem);
         for matched in answer.matches {
             let id = matched.posting.id.clone();
+            if osv::is_no_flaw(&id) {
+                continue;
+            }
             let record =
                 catalogue.record(family, &id)?.unwrap_or_else(|| Advisory { id: id.clone(), ..Advisory::default() });
             let entry = found.records.entry((format!("{}/{family}", matched.feed), id)).or_insert(record);

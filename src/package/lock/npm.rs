@@ -33,7 +33,7 @@ pub(in crate::package) static NPM_LOCK: LockFile = LockFile {
             "packages from Git or a folder whose version the file does not tell",
             FOREIGN_UNSEEN,
         ],
-        references: &["https://docs.npmjs.com/cli/configuring-npm/package-lock-json"],
+        references: &["https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-lock-json.md"],
     },
 };
 
