@@ -344,7 +344,15 @@ mod tests {
 
     #[test]
     fn what_is_looked_up_is_what_the_purl_says() {
-        let cases: &[(&str, &str, &str, Option<(&str, &str)>, Option<&str>, &str)] = &[
+        type Case = (
+            &'static str,
+            &'static str,
+            &'static str,
+            Option<(&'static str, &'static str)>,
+            Option<&'static str>,
+            &'static str,
+        );
+        let cases: &[Case] = &[
             (
                 "pkg:deb/debian/zlib1g@1:1.2?arch=amd64&upstream=zlib",
                 "zlib1g",
