@@ -157,7 +157,7 @@ pub fn findings(
         let old = if days > 1 { format!("{days} days") } else { format!("{age} hours") };
         let message = format!("the advisories for {} ({}) are {old} old", escape(family), escape(feed));
         let finding = Finding::new(&STALE, format!("{feed}/{family}"), Location::Image, message);
-        findings.push(finding.evidence("hours", age).evidence("most", stale_hours));
+        findings.push(finding.evidence("days", days).evidence("hours", age).evidence("most_hours", stale_hours));
     }
     findings
 }

@@ -168,8 +168,6 @@ fn odd_archives_are_taken_as_far_as_they_go() {
         (0..100_000).map(|number| (format!("{number}.json"), record(number, 3).1)).collect();
     mirror(source.path(), &zip(&many));
     let run = update(db.path(), source.path().to_str().unwrap(), &[]);
-    assert!(run.code == 3 && run.stderr.contains("no record affects a package of the family"), "{run:?}");
-    let run = update(db.path(), source.path().to_str().unwrap(), &["--force"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.contains("100,000 records"), "{}", run.stderr);
 }
@@ -194,7 +192,7 @@ fn data_that_are_far_less_than_before_are_not_taken() {
     let cases = [
         ("tiny", archive(1, 2), "there are 1 records, while there were 30 before"),
         ("withdrawn", zip(&(0..30).map(withdrawn).collect::<Vec<_>>()), "there are 0 records, while there were 30"),
-        ("of another family", elsewhere(30), "while there were 30 packages before"),
+        ("of another family", elsewhere(30), "there are 0 records, while there were 30 before"),
         ("mostly broken", zip(&(0..100).map(broken).collect::<Vec<_>>()), "40 of 100 records cannot be read"),
     ];
     for (name, archive, words) in cases {
