@@ -431,6 +431,7 @@ fn gone(word: &str, layer: Option<u32>) -> String {
 fn action_word(judged: &Judged) -> &'static str {
     match judged.action {
         _ if judged.waiver.is_some() => "waived",
+        _ if judged.is_gap() => "unjudged",
         Action::Fail => "fails",
         Action::Warn => "warns",
         Action::Info | Action::Ignore => "",
