@@ -49,7 +49,11 @@ impl AdvisoryArguments {
     /// The VEX documents that were named, with what of them was not understood.
     pub(super) fn vex(&self) -> Result<vex::Loaded> {
         let paths: Vec<PathBuf> = self.vex.iter().filter(|path| *path != ATTACHED).map(PathBuf::from).collect();
-        vex::load(&paths)
+        // what is wrong with such a document says nothing of the image
+        vex::load(&paths).map_err(|error| match error.kind {
+            ErrorKind::Malformed | ErrorKind::Limit => Error { kind: ErrorKind::Config, ..error },
+            _ => error,
+        })
     }
 
     /// Whether those count that are attached to the image.

@@ -83,7 +83,15 @@ fn unknown(word: &str, rules: &[&'static Rule]) -> Error {
     let ids = || rules.iter().map(|rule| rule.id);
     let holding: Vec<&str> = ids().filter(|id| !part.is_empty() && id.contains(part)).take(5).collect();
     let name_of = |id: &'static str| id.rsplit('/').next().unwrap_or(id);
-    let help = if let Some(near) = nearest(word, ids()) {
+    let is_flaw = ["CVE-", "GHSA-", "RUSTSEC-", "MAL-", "pkg:"]
+        .iter()
+        .any(|start| word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)));
+    let help = if is_flaw {
+        let word = escape(word);
+        format!(
+            "`careen explain {word} --in report.json` says why a report names it, `careen db search {word}` what is known of it"
+        )
+    } else if let Some(near) = nearest(word, ids()) {
         format!("did you mean `{near}`?")
     } else if !holding.is_empty() {
         format!("did you mean {}?", holding.join(", "))

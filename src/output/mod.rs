@@ -9,6 +9,7 @@ mod openvex;
 mod package_table;
 mod page;
 mod sarif;
+mod sarif_flaw;
 mod spdx2;
 mod spdx3;
 mod spdx_tag_value;

@@ -16,8 +16,8 @@ use serde_sarif::sarif::{
 };
 
 use super::json::write_json;
+use super::sarif_flaw::{rule_id, rule_object};
 use super::{Format, Style, clean};
-use crate::advisory;
 use crate::finding::{Finding, Location, Visibility};
 use crate::limitation::Limitation;
 use crate::policy::Judged;
@@ -37,7 +37,7 @@ const MOST_CHARACTERS: usize = 1_024;
 const MOST_UNMATCHED: usize = 1_000;
 
 /// Tags of a rule; GitHub refuses more.
-const MOST_TAGS: usize = 20;
+pub(super) const MOST_TAGS: usize = 20;
 
 /// The SARIF format. Named after a log file, which is the standard's word for the whole.
 pub(super) struct SarifLog;
@@ -135,49 +135,7 @@ fn gaps_of_data(report: &Report) -> Vec<Limitation> {
     gaps
 }
 
-/// A rule's id; that of the flaw for flaws of packages, since viewers group by rule and people look for the flaw.
-fn rule_id(finding: &Finding) -> &str {
-    if is_flaw(finding) { &finding.subject } else { finding.rule.id }
-}
-
-fn is_flaw(finding: &Finding) -> bool {
-    advisory::finding::RULES.contains(&finding.rule) && finding.rule.family() == "package"
-}
-
-/// What is said of a rule, or of the flaw that these findings are about.
-fn rule_object(id: &str, findings: &[&Finding]) -> ReportingDescriptor {
-    let Some(first) = findings.first() else { return ReportingDescriptor::builder().id(id).build() };
-    let mut descriptor = descriptor(first.rule);
-    if !is_flaw(first) {
-        return descriptor;
-    }
-    let id = clean(id);
-    let text = |text: &str| MultiformatMessageString::builder().text(cut(text)).build();
-    let said = |key: &str| first.evidence.get(key).and_then(Value::as_str).map(clean);
-    let summary = said("summary").unwrap_or_else(|| first.rule.title.to_owned());
-    let gravest = findings.iter().map(|finding| finding.severity).max().unwrap_or(first.severity);
-    let score = |finding: &&Finding| finding.evidence.get("rating")?.get("score")?.as_f64();
-    let score = findings.iter().filter_map(score).fold(0.0, f64::max);
-    let score = if score > 0.0 { Some(format!("{score:.1}")) } else { security_severity(gravest).map(str::to_owned) };
-    let mut tags = vec!["security".to_owned(), "package".to_owned(), "vulnerability".to_owned()];
-    let cwes = first.evidence.get("cwes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    tags.extend(cwes.iter().filter_map(Value::as_str).map(|cwe| format!("external/cwe/{}", clean(cwe).to_lowercase())));
-    tags.truncate(MOST_TAGS);
-    let mut properties = BTreeMap::from([("precision".to_owned(), json!("high"))]);
-    properties.extend(score.map(|score| ("security-severity".to_owned(), json!(score))));
-    descriptor.id.clone_from(&id);
-    descriptor.short_description = Some(text(&format!("{id}: {summary}")));
-    descriptor.full_description = Some(text(&summary));
-    descriptor.default_configuration = Some(ReportingConfiguration::builder().level(json!(level(gravest))).build());
-    descriptor.properties = Some(PropertyBag::builder().tags(tags).additional_properties(properties).build());
-    let links = first.evidence.get("links").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let links: Vec<String> =
-        links.iter().filter_map(Value::as_str).filter(|link| link.starts_with("https://")).map(clean).collect();
-    descriptor.help_uri = links.first().cloned().or(descriptor.help_uri);
-    descriptor
-}
-
-fn descriptor(rule: &Rule) -> ReportingDescriptor {
+pub(super) fn descriptor(rule: &Rule) -> ReportingDescriptor {
     let text = |text: &str| MultiformatMessageString::builder().text(cut(text)).build();
     // the documentation may be empty in a rule that is being written; the standard wants text
     let or_title = |text: &'static str| if text.is_empty() { rule.title } else { text };
@@ -529,7 +487,7 @@ fn percent_encode(bytes: &[u8], most: usize) -> String {
     text
 }
 
-fn level(severity: Severity) -> ResultLevel {
+pub(super) fn level(severity: Severity) -> ResultLevel {
     match severity {
         Severity::Critical | Severity::High => ResultLevel::Error,
         Severity::Medium => ResultLevel::Warning,
@@ -538,7 +496,7 @@ fn level(severity: Severity) -> ResultLevel {
 }
 
 /// The middle of the band GitHub shows under the same word; nothing has none.
-fn security_severity(severity: Severity) -> Option<&'static str> {
+pub(super) fn security_severity(severity: Severity) -> Option<&'static str> {
     match severity {
         Severity::Critical => Some("9.5"),
         Severity::High => Some("8.0"),
@@ -575,7 +533,7 @@ fn pascal_case(id: &str) -> String {
         .collect()
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     cut_to(text, MOST_CHARACTERS)
 }
 

@@ -32,6 +32,9 @@ pub(super) fn by_upgrade(flaws: &[&Judged], report: &Report, style: &Style, page
     let urgent = upgrades.iter().filter(|upgrade| upgrade.flaws.first().is_some_and(Row::is_urgent)).count();
     let most = if style.verbose { upgrades.len() } else { SHOWN_UPGRADES.max(urgent) };
     let width = page.width.saturating_sub(INDENT);
+    if upgrades.len() > 1 {
+        page.paragraph(&overall(&upgrades), 2)?;
+    }
     for upgrade in upgrades.iter().take(most) {
         let gravest = upgrade.flaws.iter().map(|row| row.judged.finding.severity).max().unwrap_or(Severity::Info);
         let severity = page.paint(&format!("{:<8}", gravest.as_str()), colour_of(gravest));
@@ -195,12 +198,33 @@ fn name_of(purl: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// `150 flaws in 41 packages (33 critical, 117 high), 134 of which an upgrade ends`.
+fn overall(upgrades: &[Upgrade<'_>]) -> String {
+    let rows = || upgrades.iter().flat_map(|upgrade| &upgrade.flaws);
+    let packages: BTreeSet<(&str, &(String, String))> =
+        upgrades.iter().map(|upgrade| (upgrade.ecosystem.as_str(), &upgrade.package)).collect();
+    let mendable = rows().filter(|row| row.judged.finding.is_fixable).count();
+    let ended = if mendable > 0 { format!(", {mendable} of which an upgrade ends") } else { String::new() };
+    let (flaws, packages) = (count(rows().count(), "flaw"), count(packages.len(), "package"));
+    format!("{flaws} in {packages} ({}){ended}", severities(rows()))
+}
+
+/// `3 critical, 23 high`.
+fn severities<'a, 'r: 'a>(rows: impl Iterator<Item = &'a Row<'r>>) -> String {
+    let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
+    for row in rows {
+        *counts.entry(row.judged.finding.severity).or_default() += 1;
+    }
+    let counts = counts.iter().rev();
+    counts.map(|(severity, count)| format!("{count} {severity}")).collect::<Vec<_>>().join(", ")
+}
+
 impl Upgrade<'_> {
     /// `upgrade openssl 3.0.9-1 to 3.0.11-1: ends 7 flaws (1 critical, 6 high)`.
     fn headline(&self) -> String {
         let (name, version) = &self.package;
         let flaws = count(self.flaws.len(), "flaw");
-        let severities = self.severities();
+        let severities = severities(self.flaws.iter());
         match (&self.deed, &self.fixed) {
             (Deed::Remove, _) => format!("remove {name} {version}: it was made to do harm"),
             (Deed::Upgrade, Some(fixed)) => {
@@ -228,15 +252,6 @@ impl Upgrade<'_> {
         let is_go = name::split(&self.ecosystem).0 == "Go" && self.package.1.starts_with('v');
         let is_bare = version.starts_with(|c: char| c.is_ascii_digit());
         format!("{}{}", if is_go && is_bare { "v" } else { "" }, clean(version))
-    }
-
-    fn severities(&self) -> String {
-        let of = |severity: Severity| {
-            let is_it = |row: &&Row<'_>| row.judged.finding.severity == severity;
-            (severity, self.flaws.iter().filter(is_it).count())
-        };
-        let counts = Severity::ALL.iter().rev().map(|severity| of(*severity)).filter(|(_, count)| *count > 0);
-        counts.map(|(severity, count)| format!("{count} {severity}")).collect::<Vec<_>>().join(", ")
     }
 
     /// `libssl3, openssl in /var/lib/dpkg/status, layer 0`.
@@ -413,7 +428,8 @@ mod tests {
             judged.action = Action::Fail;
         }
         let shown = lines(&flaws, &sample::report());
-        assert_eq!(shown[0], "critical  remove evil 1: it was made to do harm");
+        assert_eq!(shown[0], "19 flaws in 19 packages (1 critical, 18 medium), 17 of which an upgrade ends");
+        assert_eq!(shown[1], "critical  remove evil 1: it was made to do harm");
         assert!(shown.iter().any(|line| line.contains("exploited 1: nothing is known")), "{shown:#?}");
         let last = "and 3 flaws in 3 more packages, 3 of which upgrades mend; 2 of them fail the policy, shown with -v";
         assert_eq!(shown[shown.len() - 2..].join(" "), last);

@@ -53,7 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde", &[]),
     ("serde_json", &[]),
     ("serde_saphyr", &["package"]),
-    ("serde_sarif", &["output/sarif.rs"]),
+    ("serde_sarif", &["output/sarif.rs", "output/sarif_flaw.rs"]),
     ("sha1", &["digest.rs"]),
     ("sha2", &["digest.rs"]),
     ("spdx", &["inventory/licence.rs"]),
