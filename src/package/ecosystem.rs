@@ -50,7 +50,7 @@ pub(super) fn of(id: &str, purl_type: &str) -> Option<&'static Ecosystem> {
 }
 
 /// The kind that a purl means. Several have the same type: then the one that is called so, or of generic purls the one
-/// that is named by the [namespace](namespace).
+/// that is named by the [namespace].
 pub(super) fn of_purl(purl: &str) -> Option<&'static Ecosystem> {
     let (purl_type, rest) = purl.strip_prefix("pkg:")?.split_once('/')?;
     if purl_type == GENERIC {

@@ -181,7 +181,7 @@ pub(super) fn toml<T: DeserializeOwned>(
     Ok(())
 }
 
-/// The packages of a [TOML](toml) lock file: tables `[[package]]`.
+/// The packages of a [TOML](toml()) lock file: tables `[[package]]`.
 pub(super) fn toml_packages<P: DeserializeOwned>(
     bytes: &[u8],
     declared: &mut Declared,
