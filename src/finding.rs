@@ -53,6 +53,9 @@ pub struct Acceptance {
     pub place: String,
 }
 
+/// What a tier counts for on the scale of [`priority`]: more than all that is below it.
+const TIER: u32 = 100_000;
+
 /// Ranks findings of different kinds on one scale: by tier, then severity from 0 to 10 weighed by how likely it is used,
 /// from 0 to 1. What nobody scored counts as likely as the gravest of its severity mostly are.
 pub fn priority(tier: u32, severity: Severity, score: Option<f64>, likely: Option<f64>) -> u32 {
@@ -66,7 +69,7 @@ pub fn priority(tier: u32, severity: Severity, score: Option<f64>, likely: Optio
     let weighed = score.unwrap_or(middle) * (0.3 + 0.7 * likely.unwrap_or(prior).clamp(0.0, 1.0));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 10,000")]
     let weighed = (weighed.clamp(0.0, 10.0) * 1_000.0) as u32;
-    tier.min(1_000) * 100_000 + weighed
+    tier.min(1_000) * TIER + weighed
 }
 
 /// The main place of a finding.
@@ -148,6 +151,11 @@ impl Finding {
     /// Its place on the scale of [`priority`].
     pub fn weight(&self) -> u32 {
         self.priority.unwrap_or_else(|| priority(0, self.severity, None, None))
+    }
+
+    /// Its tier on that scale: malicious, exploited and mendable, exploited, all others.
+    pub fn tier(&self) -> u32 {
+        self.weight() / TIER
     }
 
     /// Adds evidence.

@@ -72,17 +72,20 @@ impl Watch for () {
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = take_inventories(source, request, options)?;
     options.progress.stage("judge");
+    let documents = options.advisories.map_or(&[][..], |advisories| advisories.vex);
+    let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
+    // the same for all images, but where something is attached to one
+    let named = Judge::new(documents.to_vec());
     let judge = |mut inventory: Inventory| {
-        let mut vex = options.advisories.map(|advisories| advisories.vex.to_vec()).unwrap_or_default();
-        let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
-        if let Some(digest) = inventory.target.digest.clone().filter(|_| wants_attached) {
-            let attached = source.attached(request, &digest)?;
-            inventory.target.indexes.extend(attached.subjects.iter().cloned());
-            let attached = vex::of_attached(&attached);
-            vex.extend(attached.documents);
-            inventory.limitations.extend(attached.limitations);
-        }
-        judge(inventory, &Judge::new(vex), options, request.limits)
+        let Some(digest) = inventory.target.digest.clone().filter(|_| wants_attached) else {
+            return judge(inventory, &named, options, request.limits);
+        };
+        let attached = source.attached(request, &digest)?;
+        inventory.target.indexes.extend(attached.subjects.iter().cloned());
+        let attached = vex::of_attached(&attached);
+        inventory.limitations.extend(attached.limitations);
+        let all = documents.iter().cloned().chain(attached.documents).collect();
+        judge(inventory, &Judge::new(all), options, request.limits)
     };
     inventories.into_iter().map(judge).collect()
 }

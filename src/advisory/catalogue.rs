@@ -1,6 +1,7 @@
 //! All advisory data at hand: those of the folder, and those that are part of careen where the folder has none.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::path::Path;
 use std::rc::Rc;
@@ -23,6 +24,19 @@ pub struct Catalogue {
     database: Database,
     /// Whether careen's own records stand beside fetched ones.
     has_own: bool,
+    /// What there is by family, found out at the first question about it.
+    sources: RefCell<BTreeMap<String, Rc<[Source]>>>,
+}
+
+/// The data of one feed for one family.
+#[derive(Debug)]
+pub struct Source {
+    /// The feed's id.
+    pub feed: String,
+    /// Its data.
+    pub shard: Lent,
+    /// Whether it tells of all packages of the family, and not just something of a few.
+    pub covers: bool,
 }
 
 /// What is asked: a package as records name it.
@@ -111,18 +125,22 @@ impl Origin {
 impl Catalogue {
     /// The data of `folder`; a folder that is not there has none.
     pub fn open(folder: &Path) -> Result<Self> {
-        Ok(Self { database: Database::open(folder)?, has_own: true })
+        Ok(Self::of(Database::open(folder)?))
     }
 
     /// What is part of careen alone.
     pub fn embedded() -> Self {
-        Self { database: Database::empty(), has_own: true }
+        Self::of(Database::empty())
+    }
+
+    fn of(database: Database) -> Self {
+        Self { database, has_own: true, sources: RefCell::default() }
     }
 
     /// Only what was fetched, for families of which anything was.
     #[must_use]
     pub fn without_own(self) -> Self {
-        Self { has_own: false, ..self }
+        Self { has_own: false, ..Self::of(self.database) }
     }
 
     /// The data in the folder.
@@ -130,15 +148,21 @@ impl Catalogue {
         &self.database
     }
 
-    /// All data for a family, with the ids of their feeds. What is part of careen stands in for data of the family
-    /// that were never fetched; careen's own records are always among them.
-    pub fn shards(&self, family: &str) -> Result<Vec<(String, Lent)>> {
+    /// All data for a family. What is part of careen stands in for data of the family that were never fetched;
+    /// careen's own records are always among them.
+    pub fn sources(&self, family: &str) -> Result<Rc<[Source]>> {
+        if let Some(sources) = self.sources.borrow().get(family) {
+            return Ok(Rc::clone(sources));
+        }
+        let source = |feed: &str, shard| Source { feed: feed.to_owned(), shard, covers: covers(feed, family) };
         let read = self.database.of_family(family)?;
-        let mut shards: Vec<(String, Lent)> = read.into_iter().map(|(feed, shard)| (feed, Lent::Read(shard))).collect();
+        let mut sources: Vec<Source> = read.into_iter().map(|(feed, shard)| source(&feed, Lent::Read(shard))).collect();
         let is_wanted = |feed: &str| (feed == embedded::OWN_FEED && self.has_own) || !self.has_data(family);
         let embedded = embedded::of_family(family).filter(|(feed, _)| is_wanted(feed));
-        shards.extend(embedded.map(|(feed, shard)| (feed.to_owned(), Lent::Embedded(shard))));
-        Ok(shards)
+        sources.extend(embedded.map(|(feed, shard)| source(feed, Lent::Embedded(shard))));
+        let sources: Rc<[Source]> = sources.into();
+        self.sources.borrow_mut().insert(family.to_owned(), Rc::clone(&sources));
+        Ok(sources)
     }
 
     /// Whether the folder has more for a family than a few facts.
@@ -192,9 +216,8 @@ impl Catalogue {
         let scheme = name::scheme(ecosystem);
         let mut answer = Answer::default();
         let mut is_covered = false;
-        for (feed, shard) in self.shards(family)? {
-            let covers = covers(&feed, family);
-            is_covered |= covers && shard.releases().contains(release);
+        for Source { feed, shard, covers } in self.sources(family)?.iter() {
+            is_covered |= *covers && shard.releases().contains(release);
             let mut judge = |posting: Posting<&str>| {
                 let says_nothing = posting.versions.ranges.is_empty() && posting.versions.listed.is_empty();
                 if says_nothing && posting.versions.facts.status.is_some() {
@@ -212,7 +235,7 @@ impl Catalogue {
             };
             shard.for_each_posting(release, &name, &mut judge)?;
             if !release.is_empty() && shard.releases().contains("") {
-                is_covered |= covers;
+                is_covered |= *covers;
                 shard.for_each_posting("", &name, &mut judge)?;
             }
         }
@@ -223,10 +246,8 @@ impl Catalogue {
     /// The releases of a family that some feed tells of as a whole.
     pub fn covered_releases(&self, family: &str) -> Result<BTreeSet<String>> {
         let mut releases = BTreeSet::new();
-        for (feed, shard) in self.shards(family)? {
-            if covers(&feed, family) {
-                releases.extend(shard.releases().iter().cloned());
-            }
+        for source in self.sources(family)?.iter().filter(|source| source.covers) {
+            releases.extend(source.shard.releases().iter().cloned());
         }
         Ok(releases)
     }
@@ -248,8 +269,8 @@ impl Catalogue {
     /// The ids of a family's records that have `id` as alias or pass it on, from any feed; sorted.
     pub fn named(&self, family: &str, id: &str) -> Result<Vec<String>> {
         let mut ids = Vec::new();
-        for (_, shard) in self.shards(family)? {
-            ids.extend(shard.named(id)?);
+        for source in self.sources(family)?.iter() {
+            ids.extend(source.shard.named(id)?);
         }
         ids.sort();
         ids.dedup();
@@ -274,16 +295,16 @@ impl Catalogue {
 
     /// The record of this id, as a feed of the family has it.
     pub fn record_of(&self, feed: &str, family: &str, id: &str) -> Result<Option<Advisory>> {
-        match self.shards(family)?.into_iter().find(|(of, _)| of == feed) {
-            Some((_, shard)) => shard.record(id),
+        match self.sources(family)?.iter().find(|source| source.feed == feed) {
+            Some(source) => source.shard.record(id),
             None => Ok(None),
         }
     }
 
     /// The record of this id, from any feed of the family.
     pub fn record(&self, family: &str, id: &str) -> Result<Option<Advisory>> {
-        for (_, shard) in self.shards(family)? {
-            if let Some(record) = shard.record(id)? {
+        for source in self.sources(family)?.iter() {
+            if let Some(record) = source.shard.record(id)? {
                 return Ok(Some(record));
             }
         }

@@ -22,6 +22,13 @@ pub struct Coverage {
     pub note: Option<&'static str>,
 }
 
+/// The family of a distribution, whatever its release; `None` where no feed is known to be about it.
+pub fn family(distro: &Distro) -> Option<&'static str> {
+    let coverage = coverage(distro, &BTreeSet::new(), &BTreeSet::new());
+    // which release stands for edge, only the data tell
+    coverage.map(|coverage| coverage.family).or((distro.id == "alpine").then_some("Alpine"))
+}
+
 /// Which names of a package a family's records have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Names {

@@ -114,25 +114,7 @@ impl Prepared {
 
 impl Line {
     fn of<S: AsRef<str>>(scheme: Scheme, range: &Range<S>) -> Result<Self, Unparsable> {
-        let mut limits = Vec::new();
-        let (mut has_limit, mut is_unlimited) = (false, false);
-        let mut events: Vec<(Option<Version>, &Event<S>)> = Vec::with_capacity(range.events.len());
-        for event in &range.events {
-            match event {
-                Event::Limit(limit) => {
-                    has_limit = true;
-                    match limit.as_ref() {
-                        "*" => is_unlimited = true,
-                        limit => limits.push(scheme.parse(limit)?),
-                    }
-                }
-                Event::Introduced(text) if text.as_ref() == "0" => events.push((None, event)),
-                Event::Introduced(text) | Event::Fixed(text) | Event::LastAffected(text) => {
-                    events.push((Some(scheme.parse(text.as_ref())?), event));
-                }
-            }
-        }
-        events.sort_by(|(a, _), (b, _)| in_order(a.as_ref(), b.as_ref()));
+        let (limits, events) = read(scheme, range)?;
         let mut marks: Vec<Mark> = Vec::with_capacity(events.len());
         for (at, event) in events {
             let (before, there) = marks.last().map_or((false, false), |last| {
@@ -147,11 +129,11 @@ impl Line {
             };
             marks.push(Mark { at, beyond, there });
         }
-        Ok(Self { limits: (has_limit && !is_unlimited).then_some(limits), events: marks })
+        Ok(Self { limits, events: marks })
     }
 
     fn covers(&self, version: &Version) -> bool {
-        if self.limits.as_ref().is_some_and(|limits| !limits.iter().any(|limit| version < limit)) {
+        if is_beyond(version, self.limits.as_deref()) {
             return false;
         }
         let passed = |order: fn(Ordering) -> bool| {
@@ -180,16 +162,22 @@ fn scheme_of<S>(scheme: Option<Scheme>, range: &Range<S>) -> Option<Scheme> {
     scheme.or(range.is_semantic.then_some(Scheme::SemVer))
 }
 
-fn covers<S: AsRef<str>>(scheme: Scheme, range: &Range<S>, version: &Version) -> Result<bool, Unparsable> {
-    let mut has_limit = false;
-    let mut is_below_limit = false;
-    let mut events: Vec<(Option<Version>, &Event<S>)> = Vec::with_capacity(range.events.len());
+/// A range as it was read: versions below one of which it holds, nothing where it holds for all; and the other events
+/// by version, of which the beginning of all has none.
+type Read<'a, S> = (Option<Vec<Version>>, Vec<(Option<Version>, &'a Event<S>)>);
+
+fn read<S: AsRef<str>>(scheme: Scheme, range: &Range<S>) -> Result<Read<'_, S>, Unparsable> {
+    let mut limits = Vec::new();
+    let (mut has_limit, mut is_unlimited) = (false, false);
+    let mut events = Vec::with_capacity(range.events.len());
     for event in &range.events {
         match event {
             Event::Limit(limit) => {
                 has_limit = true;
-                let limit = limit.as_ref();
-                is_below_limit |= limit == "*" || *version < scheme.parse(limit)?;
+                match limit.as_ref() {
+                    "*" => is_unlimited = true,
+                    limit => limits.push(scheme.parse(limit)?),
+                }
             }
             // the beginning of all is below every version, and no version itself
             Event::Introduced(text) if text.as_ref() == "0" => events.push((None, event)),
@@ -198,10 +186,20 @@ fn covers<S: AsRef<str>>(scheme: Scheme, range: &Range<S>, version: &Version) ->
             }
         }
     }
-    if has_limit && !is_below_limit {
+    events.sort_by(|(a, _), (b, _)| in_order(a.as_ref(), b.as_ref()));
+    Ok(((has_limit && !is_unlimited).then_some(limits), events))
+}
+
+/// Whether a version is below none of the limits.
+fn is_beyond(version: &Version, limits: Option<&[Version]>) -> bool {
+    limits.is_some_and(|limits| !limits.iter().any(|limit| version < limit))
+}
+
+fn covers<S: AsRef<str>>(scheme: Scheme, range: &Range<S>, version: &Version) -> Result<bool, Unparsable> {
+    let (limits, events) = read(scheme, range)?;
+    if is_beyond(version, limits.as_deref()) {
         return Ok(false);
     }
-    events.sort_by(|(a, _), (b, _)| in_order(a.as_ref(), b.as_ref()));
     let mut is_affected = false;
     for (at, event) in &events {
         let order = at.as_ref().map_or(Ordering::Greater, |at| version.partial_cmp(at).unwrap_or(Ordering::Less));

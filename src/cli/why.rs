@@ -120,7 +120,7 @@ fn describe(finding: &Value, is_bill: bool, text: &mut String) {
     }
     line("doubt", word(evidence, "doubt"));
     let by = word(finding, "decided_by");
-    let by = if by == "no rule matches" { by } else { format!("by {by}") };
+    let by = if by == crate::policy::NO_RULE { by } else { format!("by {by}") };
     line("policy", format!("{}, {by}", word(finding, "action")));
     if let Some(waiver) = finding.get("waiver").filter(|waiver| waiver.is_object()) {
         line("accepted", format!("{} ({})", word(waiver, "reason"), word(waiver, "place")));

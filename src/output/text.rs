@@ -19,7 +19,7 @@ use crate::advisory::finding::{NO_ADVISORIES, STALE};
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::State;
 use crate::limitation::Limitation;
-use crate::policy::{Action, Judged, Outcome};
+use crate::policy::{Action, Judged, NO_RULE, Outcome};
 use crate::report::{Report, ReportedLayer};
 use crate::rule::Severity;
 use crate::source::sbom;
@@ -38,9 +38,6 @@ const MOST_WIDTH: usize = 120;
 
 /// Findings of one rule shown in full; the rest is counted.
 pub(super) const SHOWN_OF_A_RULE: usize = 5;
-
-/// What stands in the place of the rule that decided, where none did.
-const NO_RULE: &str = "no rule matches";
 
 /// Limitations shown; the rest is counted.
 const SHOWN_LIMITATIONS: usize = 10;

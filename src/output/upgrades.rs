@@ -23,9 +23,6 @@ use crate::rule::Severity;
 /// Packages shown; the rest is counted, but for those that are malicious or have a flaw that is exploited.
 const SHOWN_UPGRADES: usize = 10;
 
-/// What a finding's weight is divided by for its tier: malicious, exploited and mendable, exploited, all others.
-const TIER: u32 = 100_000;
-
 /// Flaws of packages, by what is to be done about them.
 pub(super) fn by_upgrade(flaws: &[&Judged], report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
     let upgrades = upgrades(flaws, report);
@@ -274,7 +271,7 @@ impl Row<'_> {
         if self.judged.waiver.is_some() {
             return (0, Action::Ignore, weight);
         }
-        (weight / TIER, self.judged.action, weight)
+        (self.judged.finding.tier(), self.judged.action, weight)
     }
 
     /// Whether it is malicious or exploited, and not accepted.

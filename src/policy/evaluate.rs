@@ -23,7 +23,7 @@ pub struct EvaluateContext<'a> {
 }
 
 /// Who decided when no rule matched.
-const NO_RULE: &str = "no rule matches";
+pub const NO_RULE: &str = "no rule matches";
 
 /// Groups of findings that the reason names; those beyond are summed up.
 const MOST_GROUPS: usize = 3;

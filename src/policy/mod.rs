@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::finding::{Acceptance, Finding};
 
-pub use evaluate::EvaluateContext;
+pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
 pub use load::{Summary, check};
 pub use pattern::{Bound, Glob};

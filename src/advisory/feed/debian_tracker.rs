@@ -14,7 +14,7 @@ use crate::error::Result;
 
 use super::super::record::{Advisory, Affected, Facts, Versions};
 use super::super::risk::is_cve;
-use super::{Feed, Fetched, Sink, Wanted, broken};
+use super::{Fetched, OneFile, Sink, broken};
 
 /// Largest file, in bytes; it has some 60 MiB.
 const LARGEST: u64 = 1 << 30;
@@ -37,25 +37,8 @@ const RELEASES: &[(&str, &str)] = &[
 ];
 
 /// Debian's tracker.
-pub(super) struct DebianTracker;
-
-impl Feed for DebianTracker {
-    fn id(&self) -> &'static str {
-        "debian-tracker"
-    }
-
-    fn families(&self) -> &'static [&'static str] {
-        &["Debian"]
-    }
-
-    fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
-        Wanted::only(FILE, LARGEST, have)
-    }
-
-    fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
-        files.iter().try_for_each(|file| read(file, sink))
-    }
-}
+pub(super) static DEBIAN_TRACKER: OneFile =
+    OneFile { id: "debian-tracker", families: &["Debian"], file: FILE, most: LARGEST, read };
 
 #[derive(Deserialize)]
 struct Flaw {
@@ -135,6 +118,7 @@ fn status(state: &State) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advisory::feed::Feed as _;
     use crate::advisory::feed::testing::{file, fresh, read_back};
 
     const DATA: &str = include_str!("../../../fixtures/advisories/debian-tracker/data.json");
@@ -142,7 +126,7 @@ mod tests {
     #[test]
     fn states_are_kept_by_release() {
         let mut sink = fresh("Debian");
-        DebianTracker.read("Debian", &[file(FILE, DATA)], &mut sink).expect("reads");
+        DEBIAN_TRACKER.read("Debian", &[file(FILE, DATA)], &mut sink).expect("reads");
         assert_eq!(sink.refused, [("release potato".into(), "it is not known which number it has".into())]);
         let shard = read_back("debian-tracker/Debian", sink);
         let facts = |release: &str, package: &str| -> Vec<(String, String, String)> {
@@ -177,7 +161,7 @@ mod tests {
         let deep = "{\"a\":".repeat(100_000);
         let cut = DATA.get(..DATA.len() / 2).expect("is ASCII");
         for text in ["", "{}", "[]", cut, &deep, r#"{"a":{"CVE-2026-0001":{"releases":[]}}}"#] {
-            let error = DebianTracker.read("Debian", &[file(FILE, text)], &mut fresh("Debian"));
+            let error = DEBIAN_TRACKER.read("Debian", &[file(FILE, text)], &mut fresh("Debian"));
             assert!(error.expect_err("is refused").help.is_some(), "{text:.40}");
         }
     }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::format::decompress::{Compressed, inflate};
 
 use super::super::risk::{Epss, is_cve};
-use super::{Feed, Fetched, Sink, Wanted, broken};
+use super::{Fetched, OneFile, Sink, broken};
 
 /// Largest file as it is fetched, in bytes; it has some 2 MiB.
 const LARGEST: u64 = 64 << 20;
@@ -20,30 +20,11 @@ const LARGEST_TEXT: usize = 256 << 20;
 /// Most scores; there are some 300,000.
 const MOST: usize = 3_000_000;
 
-/// Family and name of the file.
-const FAMILY: &str = "epss";
+/// Name of the file.
 const FILE: &str = "epss_scores-current.csv.gz";
 
 /// The likelihood of exploitation.
-pub(super) struct Scores;
-
-impl Feed for Scores {
-    fn id(&self) -> &'static str {
-        "epss"
-    }
-
-    fn families(&self) -> &'static [&'static str] {
-        &[FAMILY]
-    }
-
-    fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
-        Wanted::only(FILE, LARGEST, have)
-    }
-
-    fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
-        files.iter().try_for_each(|file| read(file, sink))
-    }
-}
+pub(super) static EPSS: OneFile = OneFile { id: "epss", families: &["epss"], file: FILE, most: LARGEST, read };
 
 fn read(file: &Fetched, sink: &mut Sink) -> Result<()> {
     let expanded;
@@ -83,6 +64,7 @@ fn read(file: &Fetched, sink: &mut Sink) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advisory::feed::Feed as _;
     use crate::advisory::feed::testing::{file, fresh, read_back};
     use crate::format::testing::deflate;
 
@@ -94,7 +76,7 @@ mod tests {
     fn lines_become_facts_and_odd_ones_are_told() {
         for bytes in [TEXT.as_bytes().to_vec(), deflate(Compressed::Gzip, TEXT.as_bytes())] {
             let mut sink = fresh("epss");
-            Scores.read("epss", &[Fetched { path: FILE.into(), bytes }], &mut sink).expect("reads");
+            EPSS.read("epss", &[Fetched { path: FILE.into(), bytes }], &mut sink).expect("reads");
             assert_eq!(sink.as_of.as_deref(), Some("2026-08-21T12:55:00Z"));
             let lines: Vec<&str> = sink.refused.iter().map(|(line, _)| line.as_str()).collect();
             assert_eq!(lines, ["line 5", "line 6", "line 7"]);
@@ -110,9 +92,9 @@ mod tests {
         let packed = deflate(Compressed::Gzip, TEXT.as_bytes());
         for bytes in [Vec::new(), b"cve,epss,percentile\n".to_vec(), packed[..packed.len() - 4].to_vec(), vec![0xff; 9]]
         {
-            let error = Scores.read("epss", &[Fetched { path: FILE.into(), bytes }], &mut fresh("epss"));
+            let error = EPSS.read("epss", &[Fetched { path: FILE.into(), bytes }], &mut fresh("epss"));
             assert!(error.expect_err("is refused").help.is_some());
         }
-        assert!(Scores.next("epss", &[file(FILE, "")]).is_none());
+        assert!(EPSS.next("epss", &[file(FILE, "")]).is_none());
     }
 }

@@ -11,35 +11,16 @@ use crate::error::Result;
 use crate::time::Date;
 
 use super::super::risk::{Exploited, is_cve};
-use super::{Feed, Fetched, Sink, Wanted, broken};
+use super::{Fetched, OneFile, Sink, broken};
 
 /// Largest catalogue, in bytes; it has some 1.5 MiB.
 const LARGEST: u64 = 64 << 20;
 
-/// Family and name of the file.
-const FAMILY: &str = "kev";
+/// Name of the file.
 const FILE: &str = "known_exploited_vulnerabilities.json";
 
 /// The catalogue of exploited flaws.
-pub(super) struct Kev;
-
-impl Feed for Kev {
-    fn id(&self) -> &'static str {
-        "kev"
-    }
-
-    fn families(&self) -> &'static [&'static str] {
-        &[FAMILY]
-    }
-
-    fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
-        Wanted::only(FILE, LARGEST, have)
-    }
-
-    fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
-        files.iter().try_for_each(|file| read(file, sink))
-    }
-}
+pub(super) static KEV: OneFile = OneFile { id: "kev", families: &["kev"], file: FILE, most: LARGEST, read };
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,6 +70,7 @@ fn read(file: &Fetched, sink: &mut Sink) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advisory::feed::Feed as _;
     use crate::advisory::feed::testing::{file, fresh, read_back};
 
     #[test]
@@ -99,7 +81,7 @@ mod tests {
             {"cveID":"CVE-2026-0003","dateAdded":"soon"},
             {"cveID":"../x","dateAdded":"2026-03-02"}]}"#;
         let mut sink = fresh("kev");
-        Kev.read("kev", &[file(FILE, text)], &mut sink).expect("reads");
+        KEV.read("kev", &[file(FILE, text)], &mut sink).expect("reads");
         assert_eq!(sink.as_of.as_deref(), Some("2026-08-25T17:04:19.9Z"));
         assert_eq!(
             sink.refused,
@@ -128,7 +110,7 @@ mod tests {
             "[".repeat(100_000),
         ];
         for text in cases {
-            let error = Kev.read("kev", &[file(FILE, &text)], &mut fresh("kev")).expect_err("is refused");
+            let error = KEV.read("kev", &[file(FILE, &text)], &mut fresh("kev")).expect_err("is refused");
             assert!(error.place.as_deref() == Some(FILE) && error.help.is_some(), "{error:?}");
         }
     }

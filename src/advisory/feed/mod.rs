@@ -27,9 +27,9 @@ pub static FEEDS: &[&dyn Feed] = &[
     &secdb::ALPINE,
     &amazon::Amazon,
     &secdb::CHAINGUARD,
-    &debian_tracker::DebianTracker,
-    &epss::Scores,
-    &kev::Kev,
+    &debian_tracker::DEBIAN_TRACKER,
+    &epss::EPSS,
+    &kev::KEV,
     &oracle::Oracle,
     &osv::Osv,
     &redhat_csaf::RedHatCsaf,
@@ -71,6 +71,35 @@ impl Wanted {
     /// The only file of a feed, as long as it is not there.
     fn only(path: &str, most: u64, have: &[Fetched]) -> Option<Self> {
         have.is_empty().then(|| Self { path: path.into(), most, optional: false })
+    }
+}
+
+/// A feed that is one file.
+struct OneFile {
+    id: &'static str,
+    families: &'static [&'static str],
+    /// Path of the file under the feed's location, percent-encoded.
+    file: &'static str,
+    /// Most bytes it may have.
+    most: u64,
+    read: fn(&Fetched, &mut Sink) -> Result<()>,
+}
+
+impl Feed for OneFile {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn families(&self) -> &'static [&'static str] {
+        self.families
+    }
+
+    fn next(&self, _family: &str, have: &[Fetched]) -> Option<Wanted> {
+        Wanted::only(self.file, self.most, have)
+    }
+
+    fn read(&self, _family: &str, files: &[Fetched], sink: &mut Sink) -> Result<()> {
+        files.iter().try_for_each(|file| (self.read)(file, sink))
     }
 }
 

@@ -20,8 +20,8 @@ use crate::rule::Confidence;
 use super::catalogue::{Catalogue, Match, Question};
 use super::distro::{self, Coverage, Names};
 use super::group::{self, Group};
-use super::name;
-use super::osv::is_erratum;
+use super::name::{self, ecosystem};
+use super::osv::{is_erratum, is_no_flaw};
 use super::record::{Advisory, Posting};
 use super::risk::{Epss, Exploited};
 use super::severity::{Grade, Voice, grade};
@@ -138,11 +138,7 @@ pub struct About {
 
 /// The families whose data the image's packages are looked up in, with the releases: what must be there to judge it.
 pub fn families_of(inventory: &Inventory) -> BTreeSet<String> {
-    let system = inventory.distro.as_ref().and_then(|distro| {
-        let coverage = distro::coverage(distro, &inventory.content_sets, &BTreeSet::new());
-        // edge is judged by the newest release, which only the data tell
-        coverage.map(|coverage| coverage.family).or((distro.id == "alpine").then_some("Alpine"))
-    });
+    let system = inventory.distro.as_ref().and_then(distro::family);
     let has_system = inventory.packages.iter().any(|package| package.ecosystem.is_system);
     let counted = inventory.packages.iter().filter(|package| package.is_counted);
     let languages = counted.filter_map(|package| distro::language_family(package.ecosystem.id));
@@ -203,17 +199,14 @@ struct Answered {
 impl<'a> Matching<'a> {
     fn new(inventory: &'a Inventory, catalogue: &'a Catalogue) -> Result<Self> {
         let mut system = None;
-        if let Some(distro) = &inventory.distro {
-            let bare = distro::coverage(distro, &inventory.content_sets, &BTreeSet::new());
-            let family = bare.map(|coverage| coverage.family).or((distro.id == "alpine").then_some("Alpine"));
-            if let Some(family) = family {
-                let known = catalogue.covered_releases(family)?;
-                system = distro::coverage(distro, &inventory.content_sets, &known).map(|coverage| {
-                    let has_data =
-                        known.contains("") || coverage.releases.iter().any(|release| known.contains(release));
-                    (coverage, has_data)
-                });
-            }
+        if let Some(distro) = &inventory.distro
+            && let Some(family) = distro::family(distro)
+        {
+            let known = catalogue.covered_releases(family)?;
+            system = distro::coverage(distro, &inventory.content_sets, &known).map(|coverage| {
+                let has_data = known.contains("") || coverage.releases.iter().any(|release| known.contains(release));
+                (coverage, has_data)
+            });
         }
         let has_kernel = inventory.packages.iter().any(is_kernel_image);
         let note = system.as_ref().and_then(|(coverage, _)| coverage.note);
@@ -229,11 +222,7 @@ impl<'a> Matching<'a> {
 
     fn of_system(&mut self, index: u32, package: &Package) -> Result<()> {
         let vendor = vendor_of(&package.version);
-        let is_foreign = package
-            .packager
-            .as_deref()
-            .is_some_and(|packager| self.inventory.distro.as_ref().is_some_and(|distro| distro.is_foreign(packager)));
-        if is_foreign && vendor.is_none() {
+        if self.is_foreign(package) && vendor.is_none() {
             self.found.foreign += 1;
             return Ok(());
         }
@@ -253,7 +242,7 @@ impl<'a> Matching<'a> {
         let questions = self.questions_of_system(coverage, package, vendor);
         let family = vendor.unwrap_or(coverage.family);
         let release = questions.first().map(|question| question.ecosystem.clone()).unwrap_or_default();
-        let answered = self.answer(&questions, Some(package))?;
+        let answered = self.answer(&questions, package)?;
         if answered.is_covered || !answered.flaws.is_empty() {
             self.found.families.insert(family.to_owned());
         }
@@ -313,7 +302,7 @@ impl<'a> Matching<'a> {
             }
             if let Some((coverage, true)) = self.system.clone() {
                 let questions = self.questions_of_system(&coverage, owner, None);
-                known_to_distribution.clone_from(&self.answer(&questions, Some(owner))?.known);
+                known_to_distribution.clone_from(&self.answer(&questions, owner)?.known);
                 for id in known_to_distribution.clone() {
                     if let Some(record) = self.catalogue.record(coverage.family, &id)? {
                         known_to_distribution
@@ -343,7 +332,7 @@ impl<'a> Matching<'a> {
             version: version.to_owned(),
         };
         let questions: Vec<Question> = releases.iter().map(question).collect();
-        let answered = self.answer(&questions, Some(package))?;
+        let answered = self.answer(&questions, package)?;
         if !answered.is_covered {
             *self.found.missing.entry(family.to_owned()).or_default() += 1;
         }
@@ -365,8 +354,8 @@ impl<'a> Matching<'a> {
             return Ok(known.clone());
         }
         let mut repositories = BTreeSet::new();
-        for (_, shard) in self.catalogue.shards(family)? {
-            let releases = shard.releases().iter().filter(|release| release.starts_with("http"));
+        for source in self.catalogue.sources(family)?.iter() {
+            let releases = source.shard.releases().iter().filter(|release| release.starts_with("http"));
             repositories.extend(releases.take(MOST_REPOSITORIES).cloned());
         }
         self.repositories.insert(family, repositories.clone());
@@ -409,13 +398,13 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn answer(&mut self, questions: &[Question], package: Option<&Package>) -> Result<Rc<Answered>> {
+    fn answer(&mut self, questions: &[Question], package: &Package) -> Result<Rc<Answered>> {
         // architecture and module decide, too, but are those of the source in nearly all cases
-        let module = package.and_then(module_label);
+        let module = module_label(package);
         let mut key = questions.to_vec();
         key.push(Question {
             ecosystem: module.clone().unwrap_or_default(),
-            name: package.and_then(|package| package.architecture.clone()).unwrap_or_default(),
+            name: package.architecture.clone().unwrap_or_default(),
             version: String::new(),
         });
         if let Some(answered) = self.answers.get(&key) {
@@ -459,17 +448,16 @@ impl<'a> Matching<'a> {
     }
 
     /// Whether a record that affects the version is about this package at all.
-    fn applies(&self, question: &Question, posting: &Posting, module: Option<&str>, package: Option<&Package>) -> bool {
+    fn applies(&self, question: &Question, posting: &Posting, module: Option<&str>, package: &Package) -> bool {
         let facts = &posting.versions.facts;
-        // what errata of these kinds mend is no flaw
-        if ["ALBA-", "ALEA-", "RHBA-", "RHEA-"].iter().any(|start| posting.id.starts_with(start)) {
+        if is_no_flaw(&posting.id) {
             return false;
         }
         if !facts.systems.is_empty() && !facts.systems.iter().any(|system| system == "linux") {
             return false;
         }
         let platform = self.inventory.target.platform.as_ref().map(|platform| platform.architecture.as_str());
-        let architecture = package.and_then(|package| package.architecture.as_deref()).or(platform);
+        let architecture = package.architecture.as_deref().or(platform);
         if let Some(architecture) = architecture.filter(|_| !facts.architectures.is_empty()) {
             let is_any = matches!(architecture, "all" | "noarch" | "any" | "src");
             let is_it = |limit: &String| common_architecture(limit) == common_architecture(architecture);
@@ -627,7 +615,3 @@ const SYSTEM_FAMILIES: &[&str] = &[
     "openEuler",
     "openSUSE",
 ];
-
-fn ecosystem(family: &str, release: &str) -> String {
-    if release.is_empty() { family.to_owned() } else { format!("{family}:{release}") }
-}

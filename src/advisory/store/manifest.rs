@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::time::Timestamp;
 
+use super::super::feed::about::LOCAL;
 use super::super::feed::feed;
 
 /// Version of the folder's layout and of the files in it. Raised when an older careen could not read them.
@@ -19,9 +20,6 @@ pub const FORMAT: u32 = 1;
 
 /// Largest manifest read, in bytes.
 pub(super) const LARGEST: usize = 16 << 20;
-
-/// The feed of records that were brought one by one, which has no adapter.
-pub const LOCAL: &str = "local";
 
 /// Longest path of a file in the folder, in bytes: what a tar archive and every file system can hold.
 const LONGEST_PATH: usize = 100;

@@ -21,7 +21,7 @@ use crate::error::Result;
 
 pub use build::{Builder, Built};
 pub use bundle::{MAGIC as BUNDLE_MAGIC, read_bundle, write_bundle};
-pub use manifest::{Entry, FORMAT, LOCAL, Manifest, is_family, open_file, parts};
+pub use manifest::{Entry, FORMAT, Manifest, is_family, open_file, parts};
 pub use shard::Shard;
 pub use write::{Writer, hash};
 

@@ -9,7 +9,8 @@ use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
-use super::manifest::{LOCAL, file_name, open_file, parts};
+use super::super::feed::about::LOCAL;
+use super::manifest::{file_name, open_file, parts};
 use super::{Builder, Built, Entry, MANIFEST, Manifest};
 
 /// The name of the file that writers lock.

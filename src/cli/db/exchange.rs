@@ -17,6 +17,7 @@ use super::super::advisories::DatabaseArgument;
 use super::super::exit::Exit;
 use super::super::term::{self, Meter};
 use super::super::{finish_write, print};
+use super::ended;
 use super::update::{Teller, summarise};
 
 #[derive(Debug, Args)]
@@ -68,13 +69,7 @@ pub(in crate::cli) fn import(arguments: &ImportArguments) -> Exit {
         update::import(&options, &Teller { meter: &meter, now, verb: "import" })
     });
     meter.finish();
-    match done {
-        Ok(done) => summarise(&done, &meter),
-        Err(error) => {
-            term::print_error(&error);
-            Exit::of(&error)
-        }
-    }
+    ended(done.map(|done| summarise(&done, &meter)))
 }
 
 /// Writes data out.

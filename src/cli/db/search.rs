@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::advisory::catalogue::{Catalogue, Question};
+use crate::advisory::catalogue::{Catalogue, Question, Source};
 use crate::advisory::distro;
 use crate::advisory::embedded;
 use crate::advisory::name;
@@ -100,7 +100,7 @@ fn families(catalogue: &Catalogue) -> BTreeSet<String> {
 fn of_id(catalogue: &Catalogue, arguments: &SearchArguments) -> Result<Found> {
     let mut found = Found::default();
     for family in families(catalogue).iter().filter(|family| is_wanted(arguments, family)) {
-        for (feed, shard) in catalogue.shards(family)? {
+        for Source { feed, shard, .. } in catalogue.sources(family)?.iter() {
             let mut ids = BTreeSet::new();
             for id in [arguments.wanted.clone(), arguments.wanted.to_uppercase()] {
                 ids.extend(shard.named(&id)?);
@@ -114,7 +114,7 @@ fn of_id(catalogue: &Catalogue, arguments: &SearchArguments) -> Result<Found> {
                 }
             }
             if !records.is_empty() {
-                add_affected(&shard, family, &mut records)?;
+                add_affected(shard, family, &mut records)?;
             }
             found.records.extend(records.into_iter().map(|(id, record)| ((place.clone(), id), record)));
         }
@@ -150,7 +150,7 @@ fn add_affected(shard: &Shard, family: &str, records: &mut BTreeMap<String, Advi
 fn of_name(catalogue: &Catalogue, arguments: &SearchArguments) -> Result<Found> {
     let mut found = Found::default();
     for family in families(catalogue).iter().filter(|family| is_wanted(arguments, family)) {
-        for (feed, shard) in catalogue.shards(family)? {
+        for Source { feed, shard, .. } in catalogue.sources(family)?.iter() {
             let place = format!("{feed}/{family}");
             for release in shard.releases() {
                 let ecosystem = name::ecosystem(family, release);
@@ -201,7 +201,7 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
             return wrong("is of a distribution that no feed is about", "`careen db status` lists what data there are");
         };
         let mut known = BTreeSet::new();
-        for (_, shard) in catalogue.shards(family)? {
+        for Source { shard, .. } in catalogue.sources(family)?.iter() {
             known.extend(shard.releases().iter().cloned());
         }
         let coverage = distro::coverage(&distro, &BTreeSet::new(), &known);
