@@ -12,10 +12,12 @@ mod aws;
 mod bech32;
 mod checksum;
 mod decode;
+mod jwk;
 mod jwt;
 mod netrc;
 mod shape;
 mod url;
+mod wallet;
 
 /// A match to be judged.
 #[derive(Debug)]
@@ -49,18 +51,27 @@ pub(super) type Check = fn(&Look<'_>) -> Option<Opinion>;
 
 /// The checks by name, sorted.
 pub(super) static CHECKS: &[(&str, Check)] = &[
-    ("age", bech32::age),
+    ("age", bech32::bech32),
     ("aws-access-key", aws::aws_access_key),
+    ("base58check", wallet::base58check),
     ("base64-json", decode::base64_json),
     ("base64-user-password", decode::base64_user_password),
+    ("bech32", bech32::bech32),
+    ("cloudflare-tunnel", decode::cloudflare_tunnel),
     ("crc-base62", checksum::crc_base62),
     ("crc-gitlab", checksum::crc_gitlab),
     ("crc-grafana", checksum::crc_grafana),
     ("discord", decode::discord),
+    ("elastic-key", decode::elastic_key),
     ("gcp-service-account", key::gcp_service_account),
+    ("jwk", jwk::jwk),
     ("jwt", jwt::jwt),
+    ("jwt-calendly", jwt::jwt_calendly),
     ("jwt-kubernetes", jwt::jwt_kubernetes),
+    ("mixed", shape::mixed),
+    ("mnemonic", wallet::mnemonic),
     ("netrc", netrc::netrc),
+    ("number-and-bytes", decode::number_and_bytes),
     ("password-hash", shape::password_hash),
     ("pem", key::pem),
     ("pem-base64", key::pem_base64),

@@ -35,3 +35,9 @@ pub(super) fn password_hash(look: &Look<'_>) -> Option<Opinion> {
     let distinct = entropy::distinct(look.value());
     (distinct >= 16).then(|| Opinion::note("a hash, to be guessed offline"))
 }
+
+/// Letters alone are a word, digits alone a number.
+pub(super) fn mixed(look: &Look<'_>) -> Option<Opinion> {
+    let has = |test: fn(&u8) -> bool| look.value().iter().any(test);
+    (has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)).then(Opinion::default)
+}
