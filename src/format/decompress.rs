@@ -90,9 +90,9 @@ pub fn inflate_as_far(form: Compressed, bytes: &[u8], cap: usize) -> (Vec<u8>, O
         }),
         Compressed::Zlib => deflated(&mut Decompress::new(true), bytes, cap, &mut out),
         Compressed::Gzip => read_all(MultiGzDecoder::new(bytes), cap, &mut out),
-        Compressed::Zstd => {
-            zstd_reader(bytes, ZSTD_WINDOW_LOG).map_err(|_| DecompressError::Corrupt).and_then(|decoder| read_all(decoder, cap, &mut out))
-        }
+        Compressed::Zstd => zstd_reader(bytes, ZSTD_WINDOW_LOG)
+            .map_err(|_| DecompressError::Corrupt)
+            .and_then(|decoder| read_all(decoder, cap, &mut out)),
         Compressed::Bzip2 => read_all(MultiBzDecoder::new(bytes), cap, &mut out),
     };
     (out, error.err())

@@ -57,7 +57,12 @@ impl Collector for SecretCollector {
             overlap: file.overlap,
             is_last: file.is_last,
         });
-        report.finish();
+        // programs of zipped Python have no ending of their own
+        let is_known = || BEHIND_SCRIPTS.iter().any(|ending| file.path.file_name().ends_with(ending.as_bytes()));
+        match file.whole.filter(|whole| file.offset == 0 && container::has_archive_behind(whole)) {
+            Some(whole) if !is_known() => report.open(whole),
+            _ => report.finish(),
+        }
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
@@ -87,6 +92,9 @@ pub struct SecretArchives;
 
 /// Largest file that is opened. Programs with all their libraries in one archive, and backups, reach some hundreds of MiB.
 const LARGEST: ByteSize = ByteSize::mib(512);
+
+/// Endings of archives that may stand behind a script, of any size; under other names small ones are looked for.
+const BEHIND_SCRIPTS: [&str; 5] = [".jar", ".war", ".pyz", ".pex", ".zip"];
 
 /// Code of what was not searched inside a file.
 const NOT_SEARCHED: &str = "archive-not-searched";
@@ -119,11 +127,11 @@ impl Collector for SecretArchives {
             Select::Magic(b"\x78\xda"),
             Select::Magic(b"SQLite format 3\0"),
             // archives behind a script that starts them
-            Select::Suffix(".jar"),
-            Select::Suffix(".war"),
-            Select::Suffix(".pyz"),
-            Select::Suffix(".pex"),
-            Select::Suffix(".zip"),
+            Select::Suffix(BEHIND_SCRIPTS[0]),
+            Select::Suffix(BEHIND_SCRIPTS[1]),
+            Select::Suffix(BEHIND_SCRIPTS[2]),
+            Select::Suffix(BEHIND_SCRIPTS[3]),
+            Select::Suffix(BEHIND_SCRIPTS[4]),
         ]
     }
 
@@ -133,20 +141,7 @@ impl Collector for SecretArchives {
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
         let cap = facts.findings_per_file();
-        let mut report = Report::new(file, cap, facts);
-        let complaints = container::open(file.bytes, file.path, &mut |member| report.take(member));
-        report.finish();
-        for complaint in complaints {
-            let place = inside_of(file.path, &complaint.inside).to_string();
-            let limitation = if complaint.is_gap {
-                Limitation::gap(NOT_SEARCHED, place, complaint.what)
-                    .help("unpack it and scan the folder, or look at it by hand: what is not searched may hold secrets")
-            } else {
-                Limitation::note(NOT_SEARCHED, place, complaint.what)
-                    .help("if it matters what is inside, unpack it and look at it by hand")
-            };
-            facts.limitation(limitation);
-        }
+        Report::new(file, cap, facts).open(file.bytes);
     }
 
     /// What it found is assembled with what was found in plain files; here it is only told what was too large.
@@ -156,8 +151,9 @@ impl Collector for SecretArchives {
             let path = &view.tree.entry(fact.node).path;
             let what = format!("larger than the {LARGEST} that are opened; what stands in it in plain was searched");
             inventory.limitations.push(
-                Limitation::gap(NOT_SEARCHED, path.to_string(), what)
-                    .help("unpack it and scan the folder, or look at it by hand: what is not searched may hold secrets"),
+                Limitation::gap(NOT_SEARCHED, path.to_string(), what).help(
+                    "unpack it and scan the folder, or look at it by hand: what is not searched may hold secrets",
+                ),
             );
         }
     }
@@ -183,15 +179,7 @@ struct Report<'r> {
 
 impl<'r> Report<'r> {
     fn new(file: &'r File<'r>, cap: usize, facts: &'r mut Facts) -> Self {
-        Self {
-            file,
-            facts,
-            cap,
-            kept: HashMap::new(),
-            beyond: HashSet::new(),
-            is_exhausted: false,
-            content: None,
-        }
+        Self { file, facts, cap, kept: HashMap::new(), beyond: HashSet::new(), is_exhausted: false, content: None }
     }
 
     /// Searches a file, one inside it, or a window of either.
@@ -253,6 +241,23 @@ impl<'r> Report<'r> {
     fn content_for(&mut self, found: &engine::Found) -> Option<Box<ContentDigests>> {
         let whole = self.file.whole.filter(|_| found.ships_in_packages)?;
         Some(self.content.get_or_insert_with(|| Box::new(ContentDigests::of(whole))).clone())
+    }
+
+    /// Searches what is inside the file, and tells what could not be.
+    fn open(mut self, whole: &[u8]) {
+        let path = self.file.path;
+        let complaints = container::open(whole, path, &mut |member| self.take(member));
+        for complaint in complaints {
+            let place = inside_of(path, &complaint.inside).to_string();
+            self.facts.limitation(if complaint.is_gap {
+                Limitation::gap(NOT_SEARCHED, place, complaint.what)
+                    .help("unpack it and scan the folder, or look at it by hand: what is not searched may hold secrets")
+            } else {
+                Limitation::note(NOT_SEARCHED, place, complaint.what)
+                    .help("if it matters what is inside, unpack it and look at it by hand")
+            });
+        }
+        self.finish();
     }
 
     fn finish(self) {

@@ -1,7 +1,7 @@
 //! Stretches of base64 in text (RFC 4648, either alphabet, also in lines as RFC 2045 has them) that are text themselves.
 //!
-//! A stretch is probed for, not searched byte by byte, and its first characters are decoded at each of their four
-//! phases: what gives text there is decoded whole.
+//! A stretch is probed for, not searched byte by byte, and characters here and there are decoded at each of their four
+//! phases: what gives text somewhere is decoded whole.
 
 use std::ops::Range;
 
@@ -16,6 +16,9 @@ const LINE: usize = 40;
 
 /// Characters that tell whether a stretch is text.
 const PROBE: usize = 16;
+
+/// Characters from one such probe to the next: a token among other bytes has more than both together.
+const APART: usize = 32;
 
 /// A stretch of base64 and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,9 +40,10 @@ pub(super) fn stretches(bytes: &[u8], is_known: bool) -> Vec<Decoded> {
             continue;
         }
         let before = bytes.get(done..at).unwrap_or_default();
-        let start = before.iter().rposition(|byte| value(*byte) == NONE).map_or(done, |gap| {
-            done.saturating_add(gap).saturating_add(1)
-        });
+        let start = before
+            .iter()
+            .rposition(|byte| value(*byte) == NONE)
+            .map_or(done, |gap| done.saturating_add(gap).saturating_add(1));
         let mut end = run_end(bytes, at);
         if end.saturating_sub(start) >= shortest
             && let Some(shift) = phase(bytes.get(start..end).unwrap_or_default(), is_known)
@@ -87,8 +91,10 @@ fn next_line(bytes: &[u8], line: &Range<usize>, first: usize) -> Option<Range<us
     let indent = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
     let start = line.end.checked_add(feed.len())?.checked_add(indent)?;
     let end = run_end(bytes, start);
-    // a longer line is something else
-    (end > start && end.saturating_sub(start) <= first.max(line.len())).then_some(start..end)
+    // a longer line is something else, and so is one with more than digits
+    let goes_on = end > start && end.saturating_sub(start) <= first.max(line.len());
+    let is_alone = bytes.get(end).is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'\\' | b'=' | b'"' | b'\'' | b'<'));
+    (goes_on && is_alone).then_some(start..end)
 }
 
 fn run_end(bytes: &[u8], at: usize) -> usize {
@@ -96,30 +102,41 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
     rest.iter().position(|byte| value(*byte) == NONE).map_or(bytes.len(), |length| at.saturating_add(length))
 }
 
-/// How many characters to leave out in front, so that what follows decodes to text.
+/// How many characters to leave out in front, so that the rest decodes to text, or has some in it.
 fn phase(run: &[u8], is_known: bool) -> Option<usize> {
-    let phases = if run.len() < SHORTEST && is_known { 1 } else { 4 };
-    (0..phases).find(|shift| {
-        let digits = run.get(*shift..).unwrap_or_default();
-        let digits = digits.get(..PROBE).unwrap_or(digits);
-        if digits.starts_with(b"H4sI") {
-            return true;
+    if run.len() < SHORTEST {
+        return is_known.then_some(0).filter(|shift| is_text(run.get(*shift..).unwrap_or_default()));
+    }
+    let places =
+        (0..run.len().saturating_sub(PROBE)).step_by(APART).flat_map(|at| (0..4).map(move |shift| (at, shift)));
+    let probe = |at: usize, shift: usize| {
+        let digits = run.get(at.saturating_add(shift)..).unwrap_or_default();
+        is_text(digits.get(..PROBE).unwrap_or(digits))
+    };
+    // what is left out before text in the middle is of no moment but that it leaves whole bytes
+    places.into_iter().find(|(at, shift)| probe(*at, *shift)).map(|(_, shift)| shift)
+}
+
+/// Whether these characters decode to text, in ASCII or UTF-16 (as PowerShell has its commands), or begin a gzip file.
+fn is_text(digits: &[u8]) -> bool {
+    if digits.starts_with(b"H4sI") {
+        return true;
+    }
+    let (mut is_narrow, mut is_wide) = (true, true);
+    let mut place = 0_usize;
+    for quad in digits.chunks_exact(4) {
+        let bits = quad.iter().fold(0_u32, |bits, digit| (bits << 6) | u32::from(value(*digit)));
+        for byte in bits.to_be_bytes().into_iter().skip(1) {
+            let is_character = matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e);
+            is_narrow &= is_character;
+            is_wide &= if place.is_multiple_of(2) { is_character } else { byte == 0 };
+            place = place.saturating_add(1);
         }
-        let mut bytes = [0_u8; PROBE];
-        let mut count = 0;
-        for quad in digits.chunks_exact(4) {
-            let bits = quad.iter().fold(0_u32, |bits, digit| (bits << 6) | u32::from(value(*digit)));
-            for (place, byte) in bytes.iter_mut().skip(count).zip(bits.to_be_bytes().iter().skip(1)) {
-                *place = *byte;
-            }
-            count = count.saturating_add(3);
+        if !is_narrow && !is_wide {
+            return false;
         }
-        let probe = bytes.get(..count).unwrap_or_default();
-        let is_text = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e);
-        // or UTF-16, as PowerShell's encoded commands are
-        probe.iter().all(is_text)
-            || probe.chunks_exact(2).all(|pair| matches!(pair, [low, 0] if is_text(low)))
-    })
+    }
+    true
 }
 
 const NONE: u8 = 0xff;
@@ -130,7 +147,11 @@ fn value(byte: u8) -> u8 {
 
 static VALUES: [u8; 256] = values();
 
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "computed by the compiler, which checks it")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "computed by the compiler, which checks it"
+)]
 const fn values() -> [u8; 256] {
     let mut values = [NONE; 256];
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -18,7 +18,9 @@ pub(super) fn parts(bytes: &[u8]) -> Vec<Plain> {
         let rest = bytes.get(at..).unwrap_or_default();
         // of all the escaped slashes only those of a URL count: patterns in programs are full of them
         let counts = rest.starts_with(br"\/\/")
-            || escape(rest).is_some_and(|(byte, length)| length > 2 && matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b':' | b'@' | b'.'));
+            || escape(rest).is_some_and(|(byte, length)| {
+                length > 2 && matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b':' | b'@' | b'.')
+            });
         if !counts {
             continue;
         }

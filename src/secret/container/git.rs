@@ -4,7 +4,9 @@
 //! difference brings are searched with what stands round them; the rest was searched in the object it is based on.
 
 use std::collections::HashMap;
+use std::iter::{Chain, Peekable};
 use std::ops::Range;
+use std::slice::Iter;
 
 use crate::digest::{hex, sha1};
 use crate::format::decompress::{DecompressError, inflate_front};
@@ -13,6 +15,9 @@ use super::{Kind, Opening, Place};
 
 /// Largest object that is read, in bytes.
 const OBJECT: usize = 64 << 20;
+
+/// Bytes of objects that are held because others are based on them.
+const HELD: usize = 256 << 20;
 
 /// Objects of one pack.
 const OBJECTS: u32 = 5_000_000;
@@ -53,6 +58,19 @@ struct Pack {
     by_id: HashMap<[u8; 20], Vec<(usize, Packed)>>,
     /// Where each root begins.
     starts: Vec<usize>,
+}
+
+type Based<'p> = Peekable<Chain<Iter<'p, (usize, Packed)>, Iter<'p, (usize, Packed)>>>;
+
+impl Pack {
+    /// The differences to an object, and where each begins.
+    fn based_on(&self, object: &Object) -> Based<'_> {
+        let by_offset = self.by_offset.get(&object.start);
+        // the id is work, and most packs name bases by their place
+        let by_id = if self.by_id.is_empty() { None } else { self.by_id.get(&object_id(object.kind, &object.bytes)) };
+        let by_offset = by_offset.map(Vec::as_slice).unwrap_or_default();
+        by_offset.iter().chain(by_id.map(Vec::as_slice).unwrap_or_default()).peekable()
+    }
 }
 
 /// An object put together: its kind, its bytes, and which of these no base had.
@@ -170,30 +188,23 @@ impl Opening<'_> {
             }
             let Some((content, _)) = self.inflate(bytes, root, place) else { continue };
             let object = Object { start: *start, kind: root.kind, bytes: content, fresh: None, depth: 0 };
-            // each with how many of what is based on it are done
-            let mut open = vec![(object, 0_usize)];
-            while let Some((object, done)) = open.last_mut() {
+            let mut open = vec![(pack.based_on(&object), object)];
+            let mut held = 0_usize;
+            if let Some((_, object)) = open.last() {
+                each(self, object);
+            }
+            while let Some((based, object)) = open.last_mut() {
                 if self.is_over {
                     return;
                 }
-                if *done == 0 {
-                    each(self, object);
-                }
-                let by_offset = pack.by_offset.get(&object.start).map(Vec::as_slice).unwrap_or_default();
-                let by_id = if pack.by_id.is_empty() {
-                    &[]
-                } else {
-                    let id = object_id(object.kind, &object.bytes);
-                    pack.by_id.get(&id).map(Vec::as_slice).unwrap_or_default()
-                };
-                let next = by_offset.iter().chain(by_id).nth(*done);
-                *done = done.saturating_add(1);
-                let Some((start, packed)) = next else {
+                let Some((start, packed)) = based.next() else {
+                    held = held.saturating_sub(object.bytes.len());
                     open.pop();
                     continue;
                 };
-                if object.depth >= CHAIN {
-                    self.gap(place, format!("it holds chains of more than {CHAIN} differences"));
+                if object.depth >= CHAIN || held > HELD {
+                    let what = format!("it holds chains of more than {CHAIN} differences, or of very large objects");
+                    self.gap(place, what);
                     continue;
                 }
                 let Some((delta, _)) = self.inflate(bytes, packed, place) else { continue };
@@ -202,7 +213,14 @@ impl Opening<'_> {
                 self.budget.set(self.budget.get().saturating_sub(content.len() as u64));
                 let depth = object.depth.saturating_add(1);
                 let next = Object { start: *start, kind: object.kind, bytes: content, fresh: Some(fresh), depth };
-                open.push((next, 0));
+                if based.peek().is_none() {
+                    // nothing else needs the base: chains are long, and mostly do not branch
+                    held = held.saturating_sub(object.bytes.len());
+                    open.pop();
+                }
+                each(self, &next);
+                held = held.saturating_add(next.bytes.len());
+                open.push((pack.based_on(&next), next));
             }
         }
     }
@@ -355,9 +373,10 @@ fn apply(base: &[u8], delta: &[u8], room: usize) -> Option<(Vec<u8>, Vec<Range<u
                 return None;
             }
             // where two parts of the base meet, something may be new as well
-            let seam = out.len();
+            if !out.is_empty() || from > 0 {
+                fresh.push(out.len()..out.len());
+            }
             out.extend_from_slice(base.get(from..from.checked_add(count)?)?);
-            fresh.push(seam..seam);
         }
     }
     (out.len() == length).then_some((out, fresh))

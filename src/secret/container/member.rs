@@ -47,7 +47,10 @@ impl Opening<'_> {
             for is_padded in [true, false] {
                 let start: [u8; 16] = array(reader)?;
                 let number = |at: usize| {
-                    start.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from(u32::from_be_bytes(*word)))
+                    start
+                        .get(at..)
+                        .and_then(|rest| rest.first_chunk())
+                        .map_or(0, |word| u64::from(u32::from_be_bytes(*word)))
                 };
                 let length = number(8).saturating_mul(16).saturating_add(number(12));
                 if !start.starts_with(&[0x8e, 0xad, 0xe8]) || length > HEADER {
@@ -77,7 +80,8 @@ impl Opening<'_> {
             let header: [u8; 110] = array(reader)?;
             let field = |number: usize| {
                 let start = number.saturating_mul(8).saturating_add(6);
-                let digits = header.get(start..start.saturating_add(8)).and_then(|digits| std::str::from_utf8(digits).ok());
+                let digits =
+                    header.get(start..start.saturating_add(8)).and_then(|digits| std::str::from_utf8(digits).ok());
                 digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).ok_or_else(malformed)
             };
             let (size, name_size) = (field(6)?, field(11)?);

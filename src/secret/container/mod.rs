@@ -102,7 +102,7 @@ pub(super) fn open(bytes: &[u8], path: &ImagePath, take: &mut dyn FnMut(&Member<
 /// come near; a hundred times is far from what large ones have.
 fn budget(length: usize) -> u64 {
     let length = length as u64;
-    let small = length.saturating_mul(1_100).saturating_add(4 << 20).min(64 << 20);
+    let small = length.saturating_mul(1_100).saturating_add(16 << 20).min(64 << 20);
     length.saturating_mul(100).clamp(small, 8 << 30)
 }
 
@@ -152,6 +152,11 @@ fn sniff(bytes: &[u8]) -> Option<Form> {
     }
 }
 
+/// Whether a zip archive stands behind a program or script, which the first bytes do not tell.
+pub(super) fn has_archive_behind(bytes: &[u8]) -> bool {
+    !bytes.starts_with(b"PK") && has_end_of_zip(bytes)
+}
+
 /// Whether the bytes end in the end record of a zip archive without a comment.
 fn has_end_of_zip(bytes: &[u8]) -> bool {
     let record = bytes.len().checked_sub(22).and_then(|at| bytes.get(at..));
@@ -195,6 +200,15 @@ impl Place {
     }
 }
 
+/// Whether a text begins as pages of manuals do: with a comment or request of troff (groff(7)).
+fn is_manual(bytes: &[u8]) -> bool {
+    match bytes {
+        [b'.' | b'\'', b'\\', b'"', ..] => true,
+        [b'.', rest @ ..] => rest.iter().take(2).filter(|byte| byte.is_ascii_alphabetic()).count() == 2,
+        _ => false,
+    }
+}
+
 fn joined(chain: &[u8], name: &[u8]) -> Vec<u8> {
     if chain.is_empty() { name.to_vec() } else { [chain, name].join(&b'!') }
 }
@@ -202,7 +216,9 @@ fn joined(chain: &[u8], name: &[u8]) -> Vec<u8> {
 /// `app.log` of `app.log.gz`, `a.tar` of `a.tgz`.
 fn expanded_name(name: &[u8]) -> Vec<u8> {
     let file = name.rsplit(|b| *b == b'/').next().unwrap_or(name);
-    for (ending, instead) in [(&b".tgz"[..], &b".tar"[..]), (b".txz", b".tar"), (b".tbz2", b".tar"), (b".tzst", b".tar")] {
+    for (ending, instead) in
+        [(&b".tgz"[..], &b".tar"[..]), (b".txz", b".tar"), (b".tbz2", b".tar"), (b".tzst", b".tar")]
+    {
         if let Some(stem) = file.strip_suffix(ending) {
             return [stem, instead].concat();
         }
@@ -269,7 +285,8 @@ impl<'a> Opening<'a> {
         let read = Read::take(&mut *reader, (HELD as u64).saturating_add(1)).read_to_end(&mut held);
         if let Err(error) = read {
             self.broken(place, &error);
-            return self.content(&held, place, depth);
+            // once nothing more may be expanded, nothing more is opened
+            return if self.is_over { self.plain(&held, place) } else { self.content(&held, place, depth) };
         }
         if held.len() <= HELD {
             return self.content(&held, place, depth);
@@ -418,9 +435,11 @@ impl<'a> Opening<'a> {
 
     /// A file that holds no others.
     fn plain(&mut self, bytes: &[u8], place: &Place) {
+        // compressed pages of manuals, whatever they are called
+        let kind = if place.leaf.is_some() && is_manual(bytes) { Kind::Other } else { place.kind() };
         (self.take)(&Member {
             inside: &place.shown(),
-            kind: place.kind(),
+            kind,
             bytes,
             offset: 0,
             lines_before: 0,
@@ -440,7 +459,9 @@ impl<'a> Opening<'a> {
             let read = Read::take(&mut *reader, left).read_to_end(&mut next);
             let is_last = next.len() <= OVERLAP;
             let bytes = window.as_slice();
-            (self.take)(&Member { inside: &shown, kind, bytes, offset, lines_before, overlap, is_last });
+            if bytes.iter().any(|byte| *byte != 0) {
+                (self.take)(&Member { inside: &shown, kind, bytes, offset, lines_before, overlap, is_last });
+            }
             if let Err(error) = read {
                 self.broken(place, &error);
             }

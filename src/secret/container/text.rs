@@ -48,12 +48,19 @@ impl Searched {
 pub(in crate::secret) fn search(bytes: &[u8], kind: Kind) -> Searched {
     if let Some(wide) = Wide::of(bytes) {
         let text = wide.decode(bytes);
-        let (mut found, is_exhausted) = plain(&text, kind);
+        let (mut found, mut is_exhausted) = plain(&text, kind);
         let mut known = (0, 0);
         for one in &mut found {
             let start = wide.position(&text, known, one.span.start);
             known = (one.span.start, start);
             one.span = start..wide.position(&text, known, one.span.end);
+        }
+        // a mark alone does not make the rest wide
+        let narrow = engine::scan(bytes, Kind::Other);
+        is_exhausted |= narrow.is_exhausted;
+        if !narrow.found.is_empty() {
+            found.extend(narrow.found);
+            found = engine::resolve(found);
         }
         return Searched { found, is_exhausted, form: Form::Wide(wide) };
     }

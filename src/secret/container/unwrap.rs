@@ -38,9 +38,8 @@ impl Unwrapped {
                 continue;
             }
             let before = bytes.get(start.saturating_sub(BEFORE)..start).unwrap_or_default();
-            let line = memchr::memrchr(b'\n', before).map_or(before.len(), |feed| {
-                before.len().saturating_sub(feed).saturating_sub(1)
-            });
+            let line = memchr::memrchr(b'\n', before)
+                .map_or(before.len(), |feed| before.len().saturating_sub(feed).saturating_sub(1));
             plain.push(bytes, start.saturating_sub(line)..start);
             match expand(stretch.bytes) {
                 Some(inner) => plain.add(&inner, stretch.span.clone()),
@@ -72,7 +71,8 @@ impl Unwrapped {
         };
         // coded text is as much longer everywhere
         let offset = at.saturating_sub(own.start).saturating_mul(other.len());
-        let offset = if is_end { offset.div_ceil(own.len().max(1)) } else { offset.checked_div(own.len()).unwrap_or(0) };
+        let offset =
+            if is_end { offset.div_ceil(own.len().max(1)) } else { offset.checked_div(own.len()).unwrap_or(0) };
         other.start.saturating_add(offset)
     }
 

@@ -66,7 +66,8 @@ impl Wide {
             }
         } else {
             let units = body.as_chunks::<2>().0.iter();
-            let units = units.map(|pair| if self.is_big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) });
+            let units =
+                units.map(|pair| if self.is_big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) });
             for character in char::decode_utf16(units) {
                 push(character.unwrap_or(char::REPLACEMENT_CHARACTER));
             }
