@@ -97,10 +97,11 @@ pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>)
     Ok(inventories.into_iter().map(report).collect())
 }
 
-/// Every collector, the packages' in their order, then secrets.
+/// Every collector, the packages' in their order, then those of secrets.
 pub fn collectors() -> Vec<&'static dyn Collector> {
     let mut all = package::COLLECTORS.to_vec();
     all.push(&secret::COLLECTOR);
+    all.push(&secret::ARCHIVES);
     all
 }
 

@@ -27,6 +27,8 @@ pub enum Select {
     Suffix(&'static str),
     /// Every regular file of every layer, live or not, that begins so: `b"\x7fELF"`. At most [`HEAD`] bytes.
     Magic(&'static [u8]),
+    /// The same for what stands at an offset: `(257, b"ustar")`. It ends within the first [`HEAD`] bytes.
+    MagicAt(usize, &'static [u8]),
     /// Every regular file of every layer, live or not, that has no NUL in its first [`HEAD`] bytes.
     Text,
     /// Every regular file of every layer, live or not. Links are not followed for it.
@@ -44,7 +46,8 @@ pub type Mask = u128;
 pub struct Selectors {
     everything: Mask,
     text: Mask,
-    magics: Vec<(&'static [u8], Mask)>,
+    /// With where they stand.
+    magics: Vec<(usize, &'static [u8], Mask)>,
     paths: Words<Mask>,
     names: Words<Mask>,
     folders: Words<Vec<(&'static [u8], Mask)>>,
@@ -82,7 +85,8 @@ impl Selectors {
                         let suffix = suffix.as_bytes();
                         compiled.suffixes.entry(last_two(suffix)).push((suffix, mask));
                     }
-                    Select::Magic(magic) => compiled.magics.push((magic, mask)),
+                    Select::Magic(magic) => compiled.magics.push((0, magic, mask)),
+                    Select::MagicAt(at, magic) => compiled.magics.push((at, magic, mask)),
                     Select::Text => compiled.text |= mask,
                     Select::Everything => compiled.everything |= mask,
                 }
@@ -107,7 +111,8 @@ impl Selectors {
         }
         let head = head();
         let text = if self.text == 0 || head.contains(&0) { 0 } else { self.text };
-        self.magics.iter().filter(|(magic, _)| head.starts_with(magic)).fold(text, |all, (_, mask)| all | mask)
+        let is_there = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
+        self.magics.iter().filter(|(at, magic, _)| is_there(*at, magic)).fold(text, |all, (_, _, mask)| all | mask)
     }
 
     /// The collectors that want the file of this name, [`everything`](Self::everything) not counted.

@@ -24,6 +24,8 @@ pub(super) struct Found {
     pub(super) rule: &'static crate::rule::Rule,
     /// The value.
     pub(super) span: Range<usize>,
+    /// Bytes of the value; in base64 and the like it takes more of the text than these.
+    pub(super) length: usize,
     pub(super) severity: Severity,
     pub(super) confidence: Confidence,
     pub(super) masked: String,
@@ -195,6 +197,7 @@ impl Search<'_> {
         let masked = opinion
             .masked
             .unwrap_or_else(|| if rule.is_hidden { mask::password(bytes) } else { mask::token(bytes, shown) });
+        let span = opinion.span.unwrap_or(value);
         let identity = opinion.identity.map_or(Cow::Borrowed(bytes), Cow::Owned);
         let mut severity = opinion.severity.unwrap_or(rule.rule.severity);
         let mut notes = opinion.notes;
@@ -204,7 +207,8 @@ impl Search<'_> {
         }
         Found {
             rule: rule.rule,
-            span: opinion.span.unwrap_or(value),
+            length: span.len(),
+            span,
             severity,
             confidence: opinion.confidence.unwrap_or(rule.rule.confidence),
             masked,
@@ -224,7 +228,7 @@ fn is_escape(bytes: &[u8], start: usize) -> bool {
 }
 
 /// Keeps of overlapping candidates the one of the highest rank; of equals the surer, the longer, the first.
-fn resolve(mut candidates: Vec<Found>) -> Vec<Found> {
+pub(super) fn resolve(mut candidates: Vec<Found>) -> Vec<Found> {
     candidates.sort_by(|a, b| {
         (b.rank, b.confidence, b.span.len())
             .cmp(&(a.rank, a.confidence, a.span.len()))

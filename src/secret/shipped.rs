@@ -34,7 +34,7 @@ pub(super) fn mark(candidates: &mut [Candidate<'_>], tree: &Tree, inventory: &In
             _ => shippers.of(candidate.node, content),
         };
         if let Some(shipper) = &shipper {
-            if let Some(source) = path_of(&candidate.secret).filter(|path| path.file_name().ends_with(b".py")) {
+            if let Some(source) = path_of(&candidate.secret) {
                 let key = (source.clone(), candidate.secret.rule.id, candidate.secret.id.clone());
                 sources.insert(key, shipper.clone());
             }
@@ -43,9 +43,13 @@ pub(super) fn mark(candidates: &mut [Candidate<'_>], tree: &Tree, inventory: &In
         }
         last = Some((candidate.node, shipper));
     }
-    // What the interpreter compiled from a shipped file is in no list. It is known by the very values of its source.
+    // What the interpreter compiled from a shipped file is in no list, nor is what the package's own archive holds.
+    // Both are known by the very values of the shipped file.
     for candidate in candidates.iter_mut().filter(|candidate| candidate.content.is_some()) {
-        let Some(source) = path_of(&candidate.secret).and_then(source_of) else { continue };
+        let Some(source) = path_of(&candidate.secret).and_then(|path| source_of(path).or_else(|| installed_from(path)))
+        else {
+            continue;
+        };
         let key = (source, candidate.secret.rule.id, candidate.secret.id.clone());
         if let Some(shipper) = sources.get(&key) {
             shipper.mark(&mut candidate.secret);
@@ -137,4 +141,32 @@ fn source_of(path: &ImagePath) -> Option<ImagePath> {
     let cache = path.parent();
     let stem = path.file_name().strip_suffix(b".pyc")?.split(|b| *b == b'.').next()?;
     (cache.file_name() == b"__pycache__").then(|| cache.parent().join(&[stem, b".py"].concat()))
+}
+
+/// `usr/a!b` for `var/x.deb!data.tar.xz!usr/a!b`: where the file of a package's archive is installed.
+fn installed_from(path: &ImagePath) -> Option<ImagePath> {
+    let bytes = path.as_bytes();
+    let data = memchr::memmem::find(bytes, b".deb!data.tar")?;
+    let rest = bytes.get(data + ".deb!data.tar".len()..)?;
+    let member = memchr::memchr(b'!', rest)?;
+    Some(ImagePath::new(rest.get(member + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_listed_is_known_by_where_it_comes_from() {
+        let cases = [
+            ("a/__pycache__/b.cpython-311.pyc", Some("a/b.py")),
+            ("a/b.pyc", None),
+            ("var/x_1_all.deb!data.tar.xz!usr/share/a.gz!a", Some("usr/share/a.gz!a")),
+            ("var/x_1_all.deb!control.tar.xz!postinst", None),
+        ];
+        for (path, expected) in cases {
+            let path = ImagePath::from(path);
+            assert_eq!(source_of(&path).or_else(|| installed_from(&path)), expected.map(ImagePath::from), "{path}");
+        }
+    }
 }
