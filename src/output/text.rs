@@ -78,8 +78,11 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
         package_tables(report, page)?;
     }
 
-    let is_shown =
-        |judged: &&Judged| judged.finding.severity >= style.least && (style.show_waived || judged.waiver.is_none());
+    let is_shown = |judged: &&Judged| {
+        judged.finding.severity >= style.least
+            && (style.show_waived || judged.waiver.is_none())
+            && (style.show_packaged || !is_packaged(judged))
+    };
     let shown: Vec<&Judged> = report.findings.iter().filter(is_shown).collect();
     let mut families: Vec<&str> = Vec::new();
     for judged in &shown {
@@ -115,6 +118,11 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
     limitations(report, style, page)?;
     hidden(report, style, page)?;
     verdict(report, page)
+}
+
+/// Whether it is a secret that an unchanged package brought, which everybody can have from its archive.
+fn is_packaged(judged: &Judged) -> bool {
+    judged.finding.severity == Severity::Info && judged.finding.evidence.contains_key("packaged_by")
 }
 
 /// Whether the report is about a bill of materials, not an image.
@@ -472,6 +480,10 @@ fn hidden(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()>
     }
     if report.verdict.ignored > 0 {
         parts.push(format!("{} ignored by the policy", report.verdict.ignored));
+    }
+    let packaged = report.findings.iter().filter(|judged| is_packaged(judged)).count();
+    if !style.show_packaged && packaged > 0 && style.least == Severity::Info {
+        parts.push(format!("{} of unchanged packages (--show-packaged)", count(packaged, "secret")));
     }
     let notes = report.limitations.iter().filter(|limitation| !limitation.is_gap).count();
     if !style.verbose && notes > 0 {

@@ -14,7 +14,7 @@ mod waiver;
 
 use serde::Serialize;
 
-use crate::finding::{Acceptance, Finding};
+use crate::finding::{Acceptance, Finding, Location};
 
 pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
@@ -51,6 +51,8 @@ pub struct Policy {
     pub rules: Vec<PolicyRule>,
     /// What it accepts for a time.
     pub waivers: Vec<Waiver>,
+    /// Whether comments in the image's files may accept secrets, where it says.
+    pub honours_inline: Option<bool>,
 }
 
 /// A `[[rule]]` of a policy.
@@ -117,6 +119,18 @@ pub struct AppliedWaiver {
 }
 
 impl AppliedWaiver {
+    /// A comment in the file, as a waiver.
+    fn of_comment(finding: &Finding) -> Option<Self> {
+        let word = finding.evidence.get("allowed_by")?.as_str()?;
+        let place = match &finding.location {
+            Location::File { path, lines: Some((line, _)), .. } => format!("{path}:{line}"),
+            Location::File { path, .. } => path.to_string(),
+            _ => return None,
+        };
+        let reason = format!("allowed in the file by `{word}`, which the policy honours");
+        Some(Self { reason, place, ..Self::default() })
+    }
+
     /// What a VEX document says, as a waiver.
     fn of_vex(accepted: &Acceptance) -> Self {
         Self {

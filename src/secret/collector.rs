@@ -11,6 +11,7 @@ use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::Node;
 
+use super::allow;
 use super::engine;
 use super::kind;
 use super::shipped::{self, Candidate};
@@ -94,7 +95,7 @@ impl Collector for SecretCollector {
                 length: found.span.len() as u64,
                 lines: (!is_binary).then_some((line, last)),
                 content: content.clone().filter(|_| found.ships_in_packages),
-                notes: found.notes,
+                notes: allow::noted(found.notes, file.bytes, &found.span),
             })));
         }
         if !beyond.is_empty() {

@@ -7,6 +7,7 @@
 //! What wraps other files (archives in layers, compressed logs, git objects, UTF-16) is not opened yet.
 //! It has its place before [`COLLECTOR`]'s call of the engine: unwrap, then scan the content as a file of its own.
 
+mod allow;
 mod assignment;
 mod charset;
 mod check;
@@ -21,16 +22,20 @@ mod kind;
 mod known;
 mod mask;
 mod names;
+mod place;
 mod placeholder;
 mod rule;
 mod shipped;
 mod url;
+mod value;
+mod wrapped;
 
 pub use collector::{COLLECTOR, SecretCollector};
-pub use config::{mask_text, scan_config};
+pub use config::{Echo, mask_text, scan_annotations, scan_config};
 pub use finding::findings;
 pub use names::{mask_finding, mask_inventory};
 pub use rule::RULES;
+pub use shipped::settle;
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]

@@ -9,7 +9,8 @@ use crate::inventory::{Inventory, Proof};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
-use super::config::mask_text;
+use super::config::{self, Echo};
+use super::mask::{self, Run};
 
 /// Masks secrets in what a report shows of packages, limitations and the target.
 pub fn mask_inventory(inventory: &mut Inventory) {
@@ -35,6 +36,7 @@ pub fn mask_inventory(inventory: &mut Inventory) {
             mask_box(text);
         }
     }
+    mask(&mut inventory.target.reference);
     inventory.target.tags.iter_mut().for_each(mask);
     if let Some(platform) = &mut inventory.target.platform {
         for text in [&mut platform.os, &mut platform.architecture, &mut platform.variant] {
@@ -46,28 +48,48 @@ pub fn mask_inventory(inventory: &mut Inventory) {
             mask(text);
         }
     }
+    if inventory.content_sets.iter().any(|name| matches!(masked(name), Cow::Owned(_))) {
+        inventory.content_sets = inventory.content_sets.iter().map(|name| masked(name).into_owned()).collect();
+    }
     inventory.limitations.iter_mut().for_each(mask_limitation);
 }
 
-/// Masks secrets in the names a finding speaks of.
-pub fn mask_finding(finding: &mut Finding) {
-    mask(&mut finding.message);
-    mask(&mut finding.subject);
-    match &mut finding.location {
-        Location::File { path, .. } => mask_path(path),
-        Location::Package { purl, path, .. } => {
-            mask(purl);
-            mask_path(path);
+/// Masks secrets in what a finding speaks of, and the values that the configuration is known to hold.
+pub fn mask_finding(finding: &mut Finding, echo: &Echo) {
+    if let Location::File { path, .. } | Location::Package { path, .. } = &mut finding.location {
+        let was = path.to_string();
+        mask_path(path);
+        // text and place are to name the same path
+        let is = path.to_string();
+        if is != was {
+            finding.message = finding.message.replace(&was, &is);
+            finding.subject = finding.subject.replace(&was, &is);
         }
-        Location::Config { key } | Location::History { key, .. } => mask(key),
-        Location::Image => {}
     }
+    let masked = finding.evidence.get("masked").and_then(Value::as_str).map(str::to_owned);
+    // what is masked already must not be taken for a value, and so lose what it may show
+    let apart = masked.as_ref().filter(|masked| !masked.is_empty()).and_then(|masked| {
+        let (before, after) = finding.message.split_once(masked.as_str())?;
+        Some(format!("{}{masked}{}", shown(before, echo), shown(after, echo)))
+    });
+    finding.message = apart.unwrap_or_else(|| shown(&finding.message, echo));
+    finding.subject = shown(&finding.subject, echo);
+    match &mut finding.location {
+        Location::Package { purl, .. } => mask(purl),
+        Location::Config { key } | Location::History { key, .. } => *key = shown(key, echo),
+        Location::File { .. } | Location::Image => {}
+    }
+    finding.identity = finding.identity.as_ref().map(|identity| shown(identity, echo));
     for (key, value) in &mut finding.evidence {
         // masked already, and a mask of a mask says less
         if *key != "masked" {
-            mask_value(value);
+            mask_value(value, echo);
         }
     }
+}
+
+fn shown(text: &str, echo: &Echo) -> String {
+    echo.hide(masked(text).into_owned())
 }
 
 fn mask_limitation(limitation: &mut Limitation) {
@@ -76,11 +98,11 @@ fn mask_limitation(limitation: &mut Limitation) {
     mask(&mut limitation.help);
 }
 
-fn mask_value(value: &mut Value) {
+fn mask_value(value: &mut Value, echo: &Echo) {
     match value {
-        Value::String(text) => mask(text),
-        Value::Array(values) => values.iter_mut().for_each(mask_value),
-        Value::Object(fields) => fields.values_mut().for_each(mask_value),
+        Value::String(text) => *text = shown(text, echo),
+        Value::Array(values) => values.iter_mut().for_each(|value| mask_value(value, echo)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| mask_value(value, echo)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -110,6 +132,5 @@ fn masked(text: &str) -> Cow<'_, str> {
     if text.len() < SHORTEST {
         return Cow::Borrowed(text);
     }
-    let masked = mask_text(text);
-    if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
+    mask::unless_same(config::mask_run(text, Run::Component), text)
 }
