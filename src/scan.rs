@@ -462,9 +462,9 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
 fn is_on_record(catalogue: &Catalogue, name: &str) -> bool {
     let question = Question { ecosystem: "PyPI".into(), name: name.into(), version: "0".into() };
     // data that cannot be read are told of elsewhere
-    catalogue.ask(&question).is_ok_and(|answer| {
-        !(answer.matches.is_empty() && answer.clear.is_empty() && answer.unknown.is_empty())
-    })
+    catalogue
+        .ask(&question)
+        .is_ok_and(|answer| !(answer.matches.is_empty() && answer.clear.is_empty() && answer.unknown.is_empty()))
 }
 
 /// Masks secrets in what a policy adds to a finding.

@@ -61,7 +61,15 @@ pub(super) fn width() -> usize {
 
 /// A style for documents that programs read.
 pub(super) fn plain() -> impl Fn(bool) -> Style {
-    |_| Style { width: 80, colour: false, least: Severity::Info, show_waived: false, show_packaged: false, verbose: false, packages: false }
+    |_| Style {
+        width: 80,
+        colour: false,
+        least: Severity::Info,
+        show_waived: false,
+        show_packaged: false,
+        verbose: false,
+        packages: false,
+    }
 }
 
 /// Shows an error as three lines at most: what, where, what to do.

@@ -110,6 +110,9 @@ pub struct AppliedWaiver {
     pub ticket: Option<String>,
     /// Where it is written: file and line.
     pub place: String,
+    /// Whether it is a comment in the image's own file, which the policy honours.
+    #[serde(skip)]
+    pub is_comment: bool,
     /// The status that a VEX document gives, `not_affected` or `fixed`, where that is what accepts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -128,7 +131,7 @@ impl AppliedWaiver {
             _ => return None,
         };
         let reason = format!("allowed in the file by `{word}`, which the policy honours");
-        Some(Self { reason, place, ..Self::default() })
+        Some(Self { reason, place, is_comment: true, ..Self::default() })
     }
 
     /// What a VEX document says, as a waiver.
@@ -139,6 +142,7 @@ impl AppliedWaiver {
             owner: None,
             ticket: None,
             place: accepted.place.clone(),
+            is_comment: false,
             status: Some(accepted.status.clone()),
             justification: accepted.justification.clone(),
         }

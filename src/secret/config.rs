@@ -120,9 +120,9 @@ fn scan_fields(fields: impl IntoIterator<Item = Field>, secrets: &mut Vec<Secret
 
 /// The entries of a map, by the name of the map and their own.
 fn named(map: &str, entries: &BTreeMap<String, String>) -> impl Iterator<Item = Field> {
-    entries.iter().map(move |(name, value)| {
-        (format!("{map}.{name}"), format!("{name}={value}"), Form::Setting(name.len() + 1))
-    })
+    entries
+        .iter()
+        .map(move |(name, value)| (format!("{map}.{name}"), format!("{name}={value}"), Form::Setting(name.len() + 1)))
 }
 
 /// Every field that is searched, but those of the history.
@@ -224,8 +224,8 @@ pub struct Echo(Vec<OwnedValue>);
 /// Shortest value that is looked for in other texts; shorter ones are parts of words.
 const LEAST_ECHO: usize = 8;
 
-/// Most values that are looked for.
-const MOST_ECHOES: usize = 1_000;
+/// Most values that are looked for: each is looked for in each text.
+const MOST_ECHOES: usize = 200;
 
 impl Echo {
     /// The values of secrets in the fields and build arguments of a configuration.
@@ -286,10 +286,9 @@ pub(super) fn search(text: &str, form: Form) -> Search {
     let scan = engine::scan(bytes, Kind::Settings);
     let mut search = Search { hits: Vec::new(), is_exhausted: scan.is_exhausted };
     search.hits.extend(scan.found.into_iter().map(|found| Hit { span: found.span.clone(), found }));
-    if scan.is_exhausted || text.len() > LONGEST_FIELD {
-        return search;
-    }
-    for (inner, span) in wrapped::texts(text, form) {
+    let inner =
+        if scan.is_exhausted { Vec::new() } else { wrapped::texts(text.get(..bytes.len()).unwrap_or_default(), form) };
+    for (inner, span) in inner {
         let scan = inner.with(|bytes| engine::scan(bytes, Kind::Settings));
         search.is_exhausted |= scan.is_exhausted;
         for found in scan.found {
@@ -302,6 +301,12 @@ pub(super) fn search(text: &str, form: Form) -> Search {
             // what is inside says better what it is than the name outside
             search.hits.retain(|hit| !overlaps(hit));
             search.hits.push(Hit { found, span: span.clone() });
+        }
+    }
+    if matches!(form, Form::Command | Form::Script) {
+        for hit in &mut search.hits {
+            let option = wrapped::option_before(text, hit.span.start);
+            hit.found.notes.extend(option.map(|option| format!("argument of `{option}`")));
         }
     }
     search

@@ -25,8 +25,9 @@ const PREFIX: u8 = 30;
 /// One finding for each secret: what a container sees first, then by layer, the topmost first. `today` tells
 /// which tokens have expired; `key`, a secret of the user's, lets guessable values have a fingerprint.
 pub fn findings(inventory: &Inventory, today: Date, key: Option<&str>) -> Findings {
+    let mut texts = Texts::default();
     let mut all: Vec<(Finding, &Secret)> =
-        inventory.secrets.iter().map(|secret| (finding(secret, inventory, today), secret)).collect();
+        inventory.secrets.iter().map(|secret| (finding(secret, inventory, today, &mut texts), secret)).collect();
     // what is told apart by number keeps its number when a layer below is built anew
     all.sort_by_key(|(finding, _)| (finding.visibility, Reverse(finding.layer())));
     let mut known: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
@@ -66,14 +67,33 @@ fn is_guessable(secret: &Secret) -> bool {
 
 /// Whether a provider's own prefix tells the secret, and it is as grave as can be.
 fn is_critical_prefix(secret: &Secret) -> bool {
-    let by_prefix = rule_set()
-        .rules
-        .iter()
-        .any(|rule| rule.rule == secret.rule && rule.rank >= PREFIX && !rule.ships_in_packages);
+    let by_prefix =
+        rule_set().rules.iter().any(|rule| rule.rule == secret.rule && rule.rank >= PREFIX && !rule.ships_in_packages);
     by_prefix && secret.severity == Severity::Critical
 }
 
-fn finding(secret: &Secret, inventory: &Inventory, today: Date) -> Finding {
+/// Most characters of a build step or a command that a finding shows.
+const LONGEST_TEXT: usize = 1_000;
+
+/// Build steps and commands, masked: each once, however many secrets it holds.
+#[derive(Default)]
+struct Texts(BTreeMap<String, Option<String>>);
+
+impl Texts {
+    fn get(&mut self, key: String, text: impl FnOnce() -> Option<String>) -> Option<String> {
+        self.0.entry(key).or_insert_with(|| text().map(|text| escape(cut(&text)))).clone()
+    }
+}
+
+/// The beginning of a text, whole where it is short.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+fn finding(secret: &Secret, inventory: &Inventory, today: Date, texts: &mut Texts) -> Finding {
     let mut severity = secret.severity;
     let mut notes = Vec::with_capacity(secret.notes.len());
     for note in &secret.notes {
@@ -146,15 +166,20 @@ fn finding(secret: &Secret, inventory: &Inventory, today: Date) -> Finding {
             }
         }
         SecretPlace::History { index, .. } => {
-            let step = inventory.config.as_ref().and_then(|config| config.history.get(usize::try_from(*index).ok()?));
+            let config = inventory.config.as_ref();
+            let step = texts.get(format!("step {index}"), || {
+                let step = config?.history.get(usize::try_from(*index).ok()?)?;
+                Some(mask_text(&step.instruction()))
+            });
             if let Some(step) = step {
-                finding = finding.evidence("step", escape(mask_text(&step.instruction())));
+                finding = finding.evidence("step", step);
             }
         }
         SecretPlace::Config { key } => {
-            let command = inventory.config.as_ref().and_then(|config| config::masked_command(&config.config, key));
+            let config = inventory.config.as_ref();
+            let command = texts.get(key.clone(), || config::masked_command(&config?.config, key));
             if let Some(command) = command {
-                finding = finding.evidence("command", escape(command));
+                finding = finding.evidence("command", command);
             }
         }
     }

@@ -142,6 +142,10 @@ mod tests {
             assert_eq!(spans(text, &[(at..at + value.len(), HIDDEN)], run), shown);
         }
         let text = "k=aaaabbbbcccc d";
-        assert_eq!(spans(text, &[(6..10, "2"), (2..8, "1"), (8..9, "3")], Run::Word), "k=1 d", "the first speaks for all");
+        assert_eq!(
+            spans(text, &[(6..10, "2"), (2..8, "1"), (8..9, "3")], Run::Word),
+            "k=1 d",
+            "the first speaks for all"
+        );
     }
 }

@@ -1,10 +1,12 @@
 //! Hides secrets in names: of files, packages and tags. They are an image's text as any other.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use crate::finding::{Finding, Location};
+use crate::format::percent;
 use crate::inventory::{Inventory, Proof};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
@@ -21,15 +23,20 @@ pub fn mask_inventory(inventory: &mut Inventory) {
             .iter_mut()
             .flat_map(|licence| std::iter::once(&mut licence.declared).chain(&mut licence.expression));
         let declared = licence.chain(&mut package.architecture);
-        for text in
-            [&mut package.name, &mut package.version, &mut package.purl].into_iter().chain(source).chain(declared)
-        {
+        let (name, version) = (masked(&package.name), masked(&package.version));
+        if matches!((&name, &version), (Cow::Owned(_), _) | (_, Cow::Owned(_))) {
+            // a purl has both in a spelling of its own
+            package.purl = purl_of(&package.purl, &name, &version);
+            (package.name, package.version) = (name.into_owned(), version.into_owned());
+        }
+        mask_encoded(&mut package.purl);
+        for text in source.chain(declared) {
             mask(text);
         }
         for location in &mut package.locations {
             mask_path(&mut location.path);
             if let Some(inside) = &mut location.inside {
-                mask_box(inside);
+                *inside = masked_path(inside).into();
             }
         }
         if let Proof::Name(text) | Proof::VersionString(text) = &mut package.proof {
@@ -75,7 +82,7 @@ pub fn mask_finding(finding: &mut Finding, echo: &Echo) {
     finding.message = apart.unwrap_or_else(|| shown(&finding.message, echo));
     finding.subject = shown(&finding.subject, echo);
     match &mut finding.location {
-        Location::Package { purl, .. } => mask(purl),
+        Location::Package { purl, .. } => mask_encoded(purl),
         Location::Config { key } | Location::History { key, .. } => *key = shown(key, echo),
         Location::File { .. } | Location::Image => {}
     }
@@ -114,9 +121,55 @@ fn mask_box(text: &mut Box<str>) {
 }
 
 fn mask_path(path: &mut ImagePath) {
-    if let Cow::Owned(masked) = masked(&String::from_utf8_lossy(path.as_bytes())) {
+    let text = String::from_utf8_lossy(path.as_bytes());
+    let masked = masked_path(&text);
+    if masked != text {
         *path = ImagePath::new(masked.as_bytes());
     }
+}
+
+/// The path as a whole, then each name in it: some tokens may have a slash before them, and some may not.
+fn masked_path(path: &str) -> String {
+    let whole = masked(path);
+    let names: Vec<Cow<'_, str>> = whole.split('/').map(masked).collect();
+    names.join("/")
+}
+
+/// `purl` with a masked name and version: type, name, version, qualifiers. Namespaces are part of names.
+fn purl_of(purl: &str, name: &str, version: &str) -> String {
+    let (path, qualifiers) = purl.find(['?', '#']).map_or((purl, ""), |at| purl.split_at(at));
+    let kind = path.split('/').next().unwrap_or_default();
+    let version = if version.is_empty() { String::new() } else { format!("@{}", encoded(version)) };
+    format!("{kind}/{}{version}{qualifiers}", encoded(name))
+}
+
+/// Percent-encoded but for what purls leave as it is.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// Masks a purl as it stands and in its parts without their encoding.
+fn mask_encoded(purl: &mut String) {
+    mask(purl);
+    if !purl.contains('%') {
+        return;
+    }
+    let parts = purl.split_inclusive(['/', '@', '?', '&', '=', '#']).map(|part| {
+        let plain = percent::decode_lossy(part);
+        match masked(&plain) {
+            Cow::Borrowed(_) => part.to_owned(),
+            Cow::Owned(masked) => encoded(&masked),
+        }
+    });
+    *purl = parts.collect();
 }
 
 fn mask(text: &mut String) {
@@ -133,4 +186,20 @@ fn masked(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     mask::unless_same(config::mask_run(text, Run::Component), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purls_are_masked_in_their_own_spelling() {
+        let token = ["gh", "p_aLJFgvsJOFwZ8NvsaGVFyKhiEABXqP0vTy4y"].concat();
+        let lower = token.to_lowercase();
+        let purl = purl_of(&format!("pkg:deb/debian/{lower}@1%3A2?arch=all"), "gh****", "1:2");
+        assert_eq!(purl, "pkg:deb/gh%2A%2A%2A%2A@1%3A2?arch=all");
+        let mut purl = "pkg:pypi/six@1.0".to_owned();
+        mask_encoded(&mut purl);
+        assert_eq!(purl, "pkg:pypi/six@1.0");
+    }
 }

@@ -5,9 +5,31 @@ use crate::path::ImagePath;
 
 /// Folders of tests, examples and documentation. Such a place makes a secret less grave, and never hides it.
 const FOLDERS: &[&str] = &[
-    "__fixtures__", "__mocks__", "__tests__", "demo", "demos", "doc", "docs", "documentation", "example", "examples",
-    "fixture", "fixtures", "man", "mock", "mocks", "sample", "samples", "spec", "specs", "test", "test-data",
-    "test_data", "testdata", "testing", "tests",
+    "__fixtures__",
+    "__mocks__",
+    "__tests__",
+    "demo",
+    "demos",
+    "doc",
+    "docs",
+    "documentation",
+    "example",
+    "examples",
+    "fixture",
+    "fixtures",
+    "man",
+    "mock",
+    "mocks",
+    "sample",
+    "samples",
+    "spec",
+    "specs",
+    "test",
+    "test-data",
+    "test_data",
+    "testdata",
+    "testing",
+    "tests",
 ];
 
 /// Shortest run of hexadecimal digits, letters and figures both, that is taken for a digest.

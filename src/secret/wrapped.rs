@@ -56,6 +56,19 @@ pub(super) fn texts(text: &str, form: Form) -> Vec<(OwnedValue, Range<usize>)> {
     inner
 }
 
+/// Longest name of an option that is told.
+const LONGEST_OPTION: usize = 40;
+
+/// The option whose argument begins at `at`: `--token` of `--token=VALUE`, `--token VALUE` and `--token 'VALUE'`.
+pub(super) fn option_before(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..at)?.trim_end_matches(['"', '\'', ' ']);
+    let before = before.strip_suffix('=').unwrap_or(before);
+    let start = before.rfind(|c: char| c.is_whitespace()).map_or(0, |blank| blank.saturating_add(1));
+    let option = before.get(start..)?;
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (option.starts_with('-') && option.len() <= LONGEST_OPTION && option.bytes().all(is_name)).then_some(option)
+}
+
 /// Without one level of backslashes, as JSON writes strings within strings; `None` where there is none.
 fn unescaped(text: &str) -> Option<OwnedValue> {
     if !text.contains('\\') || text.len() > LONGEST_ENCODED {
@@ -110,8 +123,25 @@ const CLIENTS: &[(&str, &[&str])] = &[
     (
         "-p",
         &[
-            "buildah", "cqlsh", "crane", "docker", "helm", "mongo", "mongodump", "mongoexport", "mongoimport",
-            "mongorestore", "mongosh", "nerdctl", "oc", "oras", "podman", "rabbitmqadmin", "skopeo", "sshpass", "step",
+            "buildah",
+            "cqlsh",
+            "crane",
+            "docker",
+            "helm",
+            "mongo",
+            "mongodump",
+            "mongoexport",
+            "mongoimport",
+            "mongorestore",
+            "mongosh",
+            "nerdctl",
+            "oc",
+            "oras",
+            "podman",
+            "rabbitmqadmin",
+            "skopeo",
+            "sshpass",
+            "step",
         ],
     ),
     ("-w", &["ldapadd", "ldapmodify", "ldappasswd", "ldapsearch", "ldapwhoami"]),
@@ -197,6 +227,21 @@ mod tests {
             let expected: Vec<(String, &str)> =
                 expected.into_iter().map(|(plain, span): (&str, &str)| (plain.to_owned(), span)).collect();
             assert_eq!(inner(text, Form::Setting(2)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_option_before_an_argument_is_known() {
+        let cases = [
+            ("run --token=V", Some("--token")),
+            ("run --token V", Some("--token")),
+            ("run -p 'V'", Some("-p")),
+            ("run --url=https://V", None),
+            ("run token=V", None),
+            ("V", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(option_before(text, text.len() - if text.ends_with('\'') { 2 } else { 1 }), expected, "{text}");
         }
     }
 
