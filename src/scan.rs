@@ -442,7 +442,9 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         data = Some(advisory::finding::data(&inventory, &flaws, catalogue, now));
     }
     let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
-    findings.iter_mut().for_each(|finding| secret::mask_finding(finding, &echo));
+    for finding in &mut findings {
+        secret::mask_finding(finding, &echo);
+    }
     finding::tell_apart(&mut findings);
     let mut report = report(inventory, findings, data, options, limits);
     if is_bill {

@@ -109,10 +109,21 @@ type Field = (String, String, Form);
 /// Adds the secrets of fields, and says whether one of them was not searched to its end.
 fn scan_fields(fields: impl IntoIterator<Item = Field>, secrets: &mut Vec<Secret>) -> bool {
     let mut is_cut = false;
+    let mut counts: HashMap<String, usize> = HashMap::new();
     for (key, text, form) in fields {
-        let place = SecretPlace::Config { key };
         let search = search(&text, form);
         is_cut |= search.is_exhausted;
+        // a value without a name, or one that was cut at a sign of its own
+        let is_in_name = |hit: &Hit| matches!(form, Form::Setting(at) if hit.span.start + 1 < at || at == 0);
+        let key = match key.split_once('.') {
+            Some((map, _)) => {
+                let count = counts.entry(map.to_owned()).or_default();
+                *count += 1;
+                if search.hits.iter().any(is_in_name) { format!("{map}[{}]", *count - 1) } else { key }
+            }
+            None => key,
+        };
+        let place = SecretPlace::Config { key };
         secrets.extend(search.hits.into_iter().map(|hit| secret(hit.found, place.clone())));
     }
     is_cut
@@ -225,7 +236,7 @@ pub struct Echo(Vec<OwnedValue>);
 const LEAST_ECHO: usize = 8;
 
 /// Most values that are looked for: each is looked for in each text.
-const MOST_ECHOES: usize = 200;
+const MOST_ECHOES: usize = 100;
 
 impl Echo {
     /// The values of secrets in the fields and build arguments of a configuration.

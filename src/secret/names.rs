@@ -27,6 +27,13 @@ pub fn mask_inventory(inventory: &mut Inventory) {
         if matches!((&name, &version), (Cow::Owned(_), _) | (_, Cow::Owned(_))) {
             // a purl has both in a spelling of its own
             package.purl = purl_of(&package.purl, &name, &version);
+            for location in &mut package.locations {
+                let path = location.path.to_string();
+                let hidden = path.replace(package.name.as_str(), &name);
+                if matches!(name, Cow::Owned(_)) && hidden != path {
+                    location.path = ImagePath::new(hidden.as_bytes());
+                }
+            }
             (package.name, package.version) = (name.into_owned(), version.into_owned());
         }
         mask_encoded(&mut package.purl);
@@ -43,8 +50,9 @@ pub fn mask_inventory(inventory: &mut Inventory) {
             mask_box(text);
         }
     }
-    mask(&mut inventory.target.reference);
-    inventory.target.tags.iter_mut().for_each(mask);
+    for name in inventory.target.tags.iter_mut().chain([&mut inventory.target.reference]) {
+        *name = masked_path(name);
+    }
     if let Some(platform) = &mut inventory.target.platform {
         for text in [&mut platform.os, &mut platform.architecture, &mut platform.variant] {
             mask(text);
@@ -131,8 +139,7 @@ fn mask_path(path: &mut ImagePath) {
 /// The path as a whole, then each name in it: some tokens may have a slash before them, and some may not.
 fn masked_path(path: &str) -> String {
     let whole = masked(path);
-    let names: Vec<Cow<'_, str>> = whole.split('/').map(masked).collect();
-    names.join("/")
+    whole.split_inclusive(['/', ':', '@', '!']).map(masked).collect()
 }
 
 /// `purl` with a masked name and version: type, name, version, qualifiers. Namespaces are part of names.

@@ -173,8 +173,7 @@ fn assert_none(place: &str, output: &[u8]) {
 
 fn scan(archive: &[u8]) -> Report {
     // every finding listed
-    let mut limits = careen::limit::Limits::default();
-    limits.findings_per_rule = 100_000;
+    let limits = careen::limit::Limits { findings_per_rule: 100_000, ..Default::default() };
     let file = file_of(archive);
     scan_within(file.path().to_str().unwrap(), careen::source::PlatformChoice::Host, 2, &limits).report()
 }
@@ -184,8 +183,10 @@ fn scan(archive: &[u8]) -> Report {
 fn check(place: &str, archive: &[u8]) -> Report {
     let reports = [scan(archive)];
     for format in FORMATS {
-        for verbose in [false, true] {
-            assert_none(&format!("{place}, {}", format.id()), rendered(&reports, format.id(), verbose).as_bytes());
+        // only the text has more to say
+        let styles = if format.id() == "text" { &[false, true][..] } else { &[false] };
+        for verbose in styles {
+            assert_none(&format!("{place}, {}", format.id()), rendered(&reports, format.id(), *verbose).as_bytes());
         }
     }
     // not in what no format shows either
@@ -254,8 +255,9 @@ fn environment_and_labels() {
 
 #[test]
 fn build_steps() {
+    type Form = fn(usize, &str) -> String;
     let config = json!({"User": "1"});
-    let forms: [(&str, fn(usize, &str) -> String); 6] = [
+    let forms: [(&str, Form); 6] = [
         ("RUN", |_, text| format!("RUN /bin/sh -c curl -H '{text}' https://x.example # buildkit")),
         ("RUN bare", |_, text| format!("RUN /bin/sh -c echo {text} && make # buildkit")),
         ("RUN of old", |_, text| format!("/bin/sh -c echo \"{text}\" > /x")),
@@ -268,10 +270,14 @@ fn build_steps() {
         let report = check(place, &image(&config, &history).docker_archive());
         assert!(secrets(&report) * 10 >= PLANTED.len() * 7, "{place}: {} of {}", secrets(&report), PLANTED.len());
     }
-    // the step of the layer itself, which every report shows
-    for planted in PLANTED.iter().filter(|planted| planted.is_bare).step_by(7) {
-        let history = [json!({"created_by": format!("RUN |1 A={0} /bin/sh -c x {0} # buildkit", planted.text)})];
-        check("layer", &image(&config, &history).docker_archive());
+    // the steps of layers, which every report shows
+    let bare: Vec<&Planted> = PLANTED.iter().filter(|planted| planted.is_bare).collect();
+    for chunk in bare.chunks(100) {
+        let step = |planted: &&Planted| json!({"created_by": format!("RUN |1 A={0} /bin/sh -c x {0} # buildkit", planted.text)});
+        let layers: Vec<Vec<u8>> =
+            (0..chunk.len()).map(|index| RawTar::default().file(format!("etc/{index}"), "x").end()).collect();
+        let recipe = Recipe { config: config.clone(), history: chunk.iter().map(step).collect(), ..Recipe::default() };
+        check("layers", &Built::new(&recipe, &layers).docker_archive());
     }
     let history: Vec<Value> = PLANTED
         .iter()
@@ -307,13 +313,13 @@ fn annotations_and_tags() {
         PLANTED.iter().enumerate().map(|(index, p)| (format!("io.acme.x{index}"), p.text.clone())).collect();
     let layer = RawTar::default().file("etc/nothing", "nothing").end();
     let recipe = Recipe { config: json!({"User": "1"}), annotations, ..Recipe::default() };
-    let built = Built::new(&recipe, &[layer.clone()]);
+    let built = Built::new(&recipe, std::slice::from_ref(&layer));
     let report = check("annotations", &built.oci_archive(Packing::Gzip));
     assert!(secrets(&report) * 10 >= PLANTED.len() * 9, "{} of {}", secrets(&report), PLANTED.len());
     let built = Built::of(&[layer]);
     let is_tag =
         |text: &str| text.len() < 120 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-    for planted in PLANTED.iter().filter(|planted| planted.is_bare && is_tag(&planted.text)).step_by(5) {
+    for planted in PLANTED.iter().filter(|planted| planted.is_bare && is_tag(&planted.text)).step_by(11) {
         let tag = format!("shop/{0}:{0}", planted.text);
         check("tag", &docker_archive(&[(&tag, &built)], DockerStyle::Old, Packing::Plain));
     }
