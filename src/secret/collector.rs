@@ -10,6 +10,7 @@ use crate::path::ImagePath;
 use crate::size::ByteSize;
 use crate::tree::Node;
 
+use super::allow;
 use super::container::{self, Member, text};
 use super::engine;
 use super::kind;
@@ -232,7 +233,7 @@ impl<'r> Report<'r> {
                 length: found.length as u64,
                 lines: searched.has_lines().then_some((line, last)),
                 content,
-                notes: found.notes,
+                notes: allow::noted(found.notes, bytes, &found.span),
             })));
         }
     }

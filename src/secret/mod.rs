@@ -7,6 +7,7 @@
 //! What wraps other files (archives, compressed logs, objects of git) is opened by `container`, and each file inside is
 //! searched as a file of its own; `container::text` undoes what text is coded in (UTF-16, base64, escapes).
 
+mod allow;
 mod assignment;
 mod charset;
 mod check;
@@ -22,16 +23,20 @@ mod kind;
 mod known;
 mod mask;
 mod names;
+mod place;
 mod placeholder;
 mod rule;
 mod shipped;
 mod url;
+mod value;
+mod wrapped;
 
 pub use collector::{ARCHIVES, COLLECTOR, SecretArchives, SecretCollector};
-pub use config::{mask_text, scan_config};
+pub use config::{Echo, mask_text, scan_annotations, scan_config};
 pub use finding::findings;
 pub use names::{mask_finding, mask_inventory};
 pub use rule::RULES;
+pub use shipped::settle;
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]

@@ -3,7 +3,14 @@
 //! Only rules that say `ships_in_packages` are judged here. A file counts as shipped when a package's own
 //! list states its path *and* its content; an edited file is none, nor is a configuration file that dpkg
 //! leaves to the administrator, since it is not listed. Such lists are part of the image and can be made up:
-//! only those of the distribution's own packages take a finding's weight away, all others lessen it.
+//!
+//! | whose list | what becomes of the finding |
+//! |---|---|
+//! | a package of the distribution, by its maintainer or origin | info: the package's own, listed on demand |
+//! | a Python package from an index, its name known to the advisory data | info, too ([`settle`]) |
+//! | another Python package from an index | low at most: a private index leaves no trace |
+//! | a package for the system that somebody else built | one step less grave |
+//! | a folder of `node_modules`: no list, no digest | one step less grave; anybody can take a known name |
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -13,6 +20,12 @@ use crate::inventory::{Claimant, Inventory, Secret, SecretPlace};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Severity};
 use crate::tree::{Node, Tree};
+
+/// What a note on a secret of an unchanged package begins with; the package's name follows.
+pub(super) const UNCHANGED: &str = "part of the unchanged package ";
+
+/// What a note on a secret of a package from an index begins with.
+const INSTALLED: &str = "part of the installed package ";
 
 /// A secret before it is known whether a package brought it.
 pub(super) struct Candidate<'a> {
@@ -68,18 +81,43 @@ impl Shipper {
         match self.claimant {
             Claimant::Distribution => {
                 secret.severity = Severity::Info;
-                secret.notes.push(format!("part of the unchanged package {}", self.package));
+                secret.notes.push(format!("{UNCHANGED}{}", self.package));
+            }
+            Claimant::Index => {
+                secret.confidence = Confidence::Low;
+                secret.severity = secret.severity.min(Severity::Low);
+                secret.notes.push(format!("{INSTALLED}{}", self.package));
             }
             Claimant::Package => {
                 secret.confidence = Confidence::Low;
                 secret.severity = match secret.severity {
-                    Severity::Critical => Severity::High,
-                    Severity::High => Severity::Medium,
-                    Severity::Medium | Severity::Low => Severity::Low,
                     Severity::Info => Severity::Info,
+                    graver => less_grave(graver).max(Severity::Low),
                 };
                 secret.notes.push(format!("shipped by package {}", self.package));
             }
+        }
+    }
+}
+
+/// The next less grave; `info` stays.
+pub(super) fn less_grave(severity: Severity) -> Severity {
+    match severity {
+        Severity::Critical => Severity::High,
+        Severity::High => Severity::Medium,
+        Severity::Medium => Severity::Low,
+        Severity::Low | Severity::Info => Severity::Info,
+    }
+}
+
+/// Takes the weight off secrets of Python packages whose name `is_public` knows.
+pub fn settle(secrets: &mut [Secret], mut is_public: impl FnMut(&str) -> bool) {
+    for secret in secrets {
+        let Some(note) = secret.notes.iter_mut().find(|note| note.starts_with(INSTALLED)) else { continue };
+        let package = note.get(INSTALLED.len()..).unwrap_or_default().to_owned();
+        if is_public(&package) {
+            *note = format!("{UNCHANGED}{package}");
+            secret.severity = Severity::Info;
         }
     }
 }
