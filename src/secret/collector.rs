@@ -12,7 +12,6 @@ use crate::path::ImagePath;
 use crate::tree::Node;
 
 use super::engine;
-use super::kind;
 use super::shipped::{self, Candidate};
 
 /// The collector of secrets.
@@ -46,7 +45,7 @@ impl Collector for SecretCollector {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        let scan = engine::scan(file.bytes, kind::of(file.path));
+        let scan = super::file::scan(file.path, file.bytes, file.offset, file.whole);
         if scan.is_exhausted {
             facts.limitation(
                 Limitation::gap(

@@ -15,6 +15,7 @@ mod config;
 mod der;
 mod engine;
 mod entropy;
+mod file;
 mod finding;
 mod key;
 mod kind;

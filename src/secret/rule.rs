@@ -19,64 +19,90 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("airtable", include_str!("rules/airtable.toml")),
     ("algolia", include_str!("rules/algolia.toml")),
     ("alibaba", include_str!("rules/alibaba.toml")),
+    ("ansible", include_str!("rules/ansible.toml")),
     ("anthropic", include_str!("rules/anthropic.toml")),
     ("asana", include_str!("rules/asana.toml")),
     ("atlassian", include_str!("rules/atlassian.toml")),
     ("aws", include_str!("rules/aws.toml")),
     ("azure", include_str!("rules/azure.toml")),
+    ("boto", include_str!("rules/boto.toml")),
     ("brevo", include_str!("rules/brevo.toml")),
     ("buildkite", include_str!("rules/buildkite.toml")),
     ("cargo", include_str!("rules/cargo.toml")),
     ("cerebras", include_str!("rules/cerebras.toml")),
     ("circleci", include_str!("rules/circleci.toml")),
     ("clojars", include_str!("rules/clojars.toml")),
+    ("cloud-init", include_str!("rules/cloud-init.toml")),
     ("cloudflare", include_str!("rules/cloudflare.toml")),
     ("codecov", include_str!("rules/codecov.toml")),
     ("cohere", include_str!("rules/cohere.toml")),
+    ("compose", include_str!("rules/compose.toml")),
+    ("curl", include_str!("rules/curl.toml")),
     ("databricks", include_str!("rules/databricks.toml")),
     ("datadog", include_str!("rules/datadog.toml")),
+    ("dbeaver", include_str!("rules/dbeaver.toml")),
     ("deepseek", include_str!("rules/deepseek.toml")),
     ("digitalocean", include_str!("rules/digitalocean.toml")),
     ("discord", include_str!("rules/discord.toml")),
+    ("django", include_str!("rules/django.toml")),
     ("docker", include_str!("rules/docker.toml")),
     ("doppler", include_str!("rules/doppler.toml")),
+    ("dotnet", include_str!("rules/dotnet.toml")),
     ("dropbox", include_str!("rules/dropbox.toml")),
+    ("drupal", include_str!("rules/drupal.toml")),
     ("dynatrace", include_str!("rules/dynatrace.toml")),
     ("elastic", include_str!("rules/elastic.toml")),
     ("elevenlabs", include_str!("rules/elevenlabs.toml")),
+    ("environment", include_str!("rules/environment.toml")),
     ("facebook", include_str!("rules/facebook.toml")),
     ("fastly", include_str!("rules/fastly.toml")),
     ("figma", include_str!("rules/figma.toml")),
+    ("filezilla", include_str!("rules/filezilla.toml")),
     ("flutterwave", include_str!("rules/flutterwave.toml")),
     ("fly", include_str!("rules/fly.toml")),
     ("generic", include_str!("rules/generic.toml")),
+    ("git", include_str!("rules/git.toml")),
     ("github", include_str!("rules/github.toml")),
     ("gitlab", include_str!("rules/gitlab.toml")),
     ("google", include_str!("rules/google.toml")),
+    ("gradle", include_str!("rules/gradle.toml")),
     ("grafana", include_str!("rules/grafana.toml")),
     ("groq", include_str!("rules/groq.toml")),
     ("harness", include_str!("rules/harness.toml")),
+    ("helm", include_str!("rules/helm.toml")),
     ("heroku", include_str!("rules/heroku.toml")),
     ("hetzner", include_str!("rules/hetzner.toml")),
     ("honeycomb", include_str!("rules/honeycomb.toml")),
     ("hubspot", include_str!("rules/hubspot.toml")),
     ("huggingface", include_str!("rules/huggingface.toml")),
     ("infisical", include_str!("rules/infisical.toml")),
+    ("jenkins", include_str!("rules/jenkins.toml")),
     ("jfrog", include_str!("rules/jfrog.toml")),
+    ("joomla", include_str!("rules/joomla.toml")),
     ("jwt", include_str!("rules/jwt.toml")),
+    ("keystore", include_str!("rules/keystore.toml")),
     ("kubernetes", include_str!("rules/kubernetes.toml")),
     ("langsmith", include_str!("rules/langsmith.toml")),
+    ("laravel", include_str!("rules/laravel.toml")),
     ("launchdarkly", include_str!("rules/launchdarkly.toml")),
+    ("ldap", include_str!("rules/ldap.toml")),
     ("linear", include_str!("rules/linear.toml")),
     ("linode", include_str!("rules/linode.toml")),
+    ("magento", include_str!("rules/magento.toml")),
+    ("mail", include_str!("rules/mail.toml")),
     ("mailchimp", include_str!("rules/mailchimp.toml")),
     ("mailersend", include_str!("rules/mailersend.toml")),
     ("mailgun", include_str!("rules/mailgun.toml")),
     ("mapbox", include_str!("rules/mapbox.toml")),
+    ("maven", include_str!("rules/maven.toml")),
+    ("mercurial", include_str!("rules/mercurial.toml")),
     ("mistral", include_str!("rules/mistral.toml")),
+    ("mosquitto", include_str!("rules/mosquitto.toml")),
+    ("mysql", include_str!("rules/mysql.toml")),
     ("neon", include_str!("rules/neon.toml")),
     ("netlify", include_str!("rules/netlify.toml")),
     ("netrc", include_str!("rules/netrc.toml")),
+    ("network", include_str!("rules/network.toml")),
     ("newrelic", include_str!("rules/newrelic.toml")),
     ("ngrok", include_str!("rules/ngrok.toml")),
     ("notion", include_str!("rules/notion.toml")),
@@ -92,7 +118,9 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("password-hash", include_str!("rules/password-hash.toml")),
     ("paypal", include_str!("rules/paypal.toml")),
     ("perplexity", include_str!("rules/perplexity.toml")),
+    ("pgadmin", include_str!("rules/pgadmin.toml")),
     ("pgpass", include_str!("rules/pgpass.toml")),
+    ("phpmyadmin", include_str!("rules/phpmyadmin.toml")),
     ("pinecone", include_str!("rules/pinecone.toml")),
     ("plaid", include_str!("rules/plaid.toml")),
     ("planetscale", include_str!("rules/planetscale.toml")),
@@ -103,12 +131,17 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("private-key", include_str!("rules/private-key.toml")),
     ("pulumi", include_str!("rules/pulumi.toml")),
     ("pypi", include_str!("rules/pypi.toml")),
+    ("rabbitmq", include_str!("rules/rabbitmq.toml")),
+    ("rails", include_str!("rules/rails.toml")),
     ("razorpay", include_str!("rules/razorpay.toml")),
+    ("rclone", include_str!("rules/rclone.toml")),
     ("readme", include_str!("rules/readme.toml")),
+    ("redis", include_str!("rules/redis.toml")),
     ("render", include_str!("rules/render.toml")),
     ("replicate", include_str!("rules/replicate.toml")),
     ("resend", include_str!("rules/resend.toml")),
     ("rubygems", include_str!("rules/rubygems.toml")),
+    ("s3cmd", include_str!("rules/s3cmd.toml")),
     ("salesforce", include_str!("rules/salesforce.toml")),
     ("scaleway", include_str!("rules/scaleway.toml")),
     ("sendgrid", include_str!("rules/sendgrid.toml")),
@@ -120,9 +153,11 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("sonarqube", include_str!("rules/sonarqube.toml")),
     ("sourcegraph", include_str!("rules/sourcegraph.toml")),
     ("splunk", include_str!("rules/splunk.toml")),
+    ("spring", include_str!("rules/spring.toml")),
     ("square", include_str!("rules/square.toml")),
     ("stripe", include_str!("rules/stripe.toml")),
     ("supabase", include_str!("rules/supabase.toml")),
+    ("system-installer", include_str!("rules/system-installer.toml")),
     ("tailscale", include_str!("rules/tailscale.toml")),
     ("teams", include_str!("rules/teams.toml")),
     ("telegram", include_str!("rules/telegram.toml")),
@@ -137,6 +172,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("vercel", include_str!("rules/vercel.toml")),
     ("vultr", include_str!("rules/vultr.toml")),
     ("wandb", include_str!("rules/wandb.toml")),
+    ("wordpress", include_str!("rules/wordpress.toml")),
     ("xai", include_str!("rules/xai.toml")),
 ];
 
@@ -180,6 +216,8 @@ pub(super) struct SecretRule {
     pub(super) quality: Quality,
     /// Looks at the structure.
     pub(super) check: Option<Check>,
+    /// Looks at the structure of what the format of a file finds.
+    pub(super) file_check: Option<Check>,
     /// Nothing of the value may be shown.
     pub(super) is_hidden: bool,
     /// Bytes at the start of the value that are public; by default the anchor, where the value starts with it.
@@ -204,6 +242,8 @@ pub(super) enum Matcher {
     Assignment,
     /// As the password in a URL; the anchor is `://`.
     Url,
+    /// By the format of the file alone: see `file`.
+    File,
 }
 
 /// What made-up values are told by.
@@ -262,6 +302,11 @@ struct RawRule {
     entropy: Option<f64>,
     quality: Option<Quality>,
     check: Option<String>,
+    /// The check of a rule that only `files` match.
+    file_check: Option<String>,
+    /// Names of the files whose formats yield such secrets, for people to read.
+    #[serde(default)]
+    files: Vec<String>,
     #[serde(default)]
     hide: bool,
     #[serde(default)]
@@ -291,6 +336,13 @@ pub static RULES: LazyLock<Vec<&'static Rule>> =
 /// The rules, loaded at the first call.
 pub(super) fn rule_set() -> &'static RuleSet {
     &RULE_SET
+}
+
+/// The rule whose id is `secret/` and `name`.
+pub(super) fn by_id(name: &str) -> Option<&'static SecretRule> {
+    let rules = &rule_set().rules;
+    let order = |rule: &SecretRule| rule.rule.id.strip_prefix("secret/").unwrap_or_default().cmp(name);
+    rules.binary_search_by(order).ok().and_then(|index| rules.get(index))
 }
 
 impl SecretRule {
@@ -389,6 +441,12 @@ fn compile(
     let prefix =
         raw.anchors.first().filter(|_| !raw.hide && !raw.assignment && raw.before == 0).map_or("", String::as_str);
     let by_context = !raw.context.is_empty();
+    let is_file = raw.pattern.is_none() && !raw.files.is_empty();
+    let file = raw.files.first().cloned().unwrap_or_default();
+    let in_files = match raw.files.as_slice() {
+        [] => String::new(),
+        files => format!(" Read by its format in {}.", files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")),
+    };
     let rule = Rule {
         id,
         title: leak_text(raw.title),
@@ -398,12 +456,20 @@ fn compile(
             .map_or(if by_context || raw.assignment { Confidence::Medium } else { Confidence::High }, |word| {
                 word.parse().expect("a test loads every rule")
             }),
-        why: leak_text(raw.why.unwrap_or_else(|| why.to_owned())),
+        why: leak_text(raw.why.unwrap_or_else(|| why.to_owned()) + &in_files),
         remediation: leak_text(format!("{} {ADVICE}", raw.remediation.as_deref().unwrap_or(remediation))),
         references,
         also: leak(leak_all(raw.also)),
-        bad: leak_text(format!("# {provider}\nENV {variable}={prefix}…\n")),
-        good: leak_text(format!("RUN --mount=type=secret,id={variable} deploy --token-file /run/secrets/{variable}\n")),
+        bad: leak_text(if is_file {
+            format!("# {provider}\nCOPY {file} /root/\n")
+        } else {
+            format!("# {provider}\nENV {variable}={prefix}…\n")
+        }),
+        good: leak_text(if is_file {
+            format!("RUN --mount=type=secret,id={variable},target=/root/{file} deploy\n")
+        } else {
+            format!("RUN --mount=type=secret,id={variable} deploy --token-file /run/secrets/{variable}\n")
+        }),
         ..Rule::NEW
     };
     let is_anchored = raw.before == 0;
@@ -411,6 +477,8 @@ fn compile(
         Matcher::Assignment
     } else if !raw.schemes.is_empty() {
         Matcher::Url
+    } else if is_file {
+        Matcher::File
     } else {
         let pattern = raw.pattern.expect("a test loads every rule");
         let source = if by_context { in_context(&raw.context, &pattern) } else { pattern };
@@ -433,6 +501,7 @@ fn compile(
             Quality::Token
         }),
         check: raw.check.map(|name| check::by_name(&name).expect("a test loads every rule")),
+        file_check: raw.file_check.map(|name| check::by_name(&name).expect("a test loads every rule")),
         is_hidden: raw.hide || raw.assignment || is_url,
         ships_in_packages: raw.ships_in_packages,
         shown: raw.shown.or(if by_context { Some(0) } else { None }),
@@ -440,6 +509,8 @@ fn compile(
             10
         } else if by_context || is_url {
             20
+        } else if is_file {
+            24
         } else {
             30
         }),
