@@ -56,6 +56,16 @@ impl Collector for SecretCollector {
                 .help("look at the file by hand; nothing but an attack is known to look like this"),
             );
         }
+        if file.whole.is_none() && file.offset == 0 && super::file::wants(file.path) {
+            facts.limitation(
+                Limitation::note(
+                    "credential-file-too-large",
+                    file.path.to_string(),
+                    "too large to be read by its format; it was searched by patterns only",
+                )
+                .help("look at the file by hand, or make it smaller"),
+            );
+        }
         if scan.found.is_empty() {
             return;
         }

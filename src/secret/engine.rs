@@ -51,7 +51,7 @@ const WORK_FACTOR: usize = 64;
 const LEAST_FIELD: usize = 4;
 
 /// Rank of the fields of credential files: above words and addresses, below the prefixes of providers.
-const FIELD_RANK: u8 = 24;
+const FIELD_RANK: u8 = 28;
 
 /// Work that even the smallest file may cause.
 const LEAST_WORK: usize = 1 << 20;
@@ -231,7 +231,12 @@ impl Search<'_> {
 /// Judges the field of a credential file at `value`, which its format says is a secret of that rule.
 ///
 /// `opinion` is what the format knows; its identity, where there is one, is the secret decoded.
-pub(super) fn judge_field(rule: &'static SecretRule, bytes: &[u8], value: Range<usize>, mut opinion: Opinion) -> Option<Found> {
+pub(super) fn judge_field(
+    rule: &'static SecretRule,
+    bytes: &[u8],
+    value: Range<usize>,
+    mut opinion: Opinion,
+) -> Option<Found> {
     let text = bytes.get(value.clone())?;
     let secret = opinion.identity.as_deref().unwrap_or(text);
     let is_made_up = match rule.quality {
@@ -253,7 +258,10 @@ pub(super) fn judge_field(rule: &'static SecretRule, bytes: &[u8], value: Range<
     }
     let search = Search { set: rule_set(), bytes, kind: Kind::Settings, candidates: Vec::new(), work_left: 0 };
     let mut found = search.found(rule, value, 0, opinion);
-    found.rank = found.rank.max(FIELD_RANK);
+    // what only files have keeps its own: some go by words alone
+    if !matches!(rule.matcher, Matcher::File) {
+        found.rank = found.rank.max(FIELD_RANK);
+    }
     Some(found)
 }
 

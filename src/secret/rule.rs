@@ -75,6 +75,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("honeycomb", include_str!("rules/honeycomb.toml")),
     ("hubspot", include_str!("rules/hubspot.toml")),
     ("huggingface", include_str!("rules/huggingface.toml")),
+    ("ide", include_str!("rules/ide.toml")),
     ("infisical", include_str!("rules/infisical.toml")),
     ("jenkins", include_str!("rules/jenkins.toml")),
     ("jfrog", include_str!("rules/jfrog.toml")),
@@ -445,7 +446,10 @@ fn compile(
     let file = raw.files.first().cloned().unwrap_or_default();
     let in_files = match raw.files.as_slice() {
         [] => String::new(),
-        files => format!(" Read by its format in {}.", files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")),
+        files => format!(
+            " Read by its format in {}.",
+            files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")
+        ),
     };
     let rule = Rule {
         id,
@@ -510,7 +514,7 @@ fn compile(
         } else if by_context || is_url {
             20
         } else if is_file {
-            24
+            28
         } else {
             30
         }),

@@ -29,7 +29,8 @@ pub(super) static AWS_CACHE: FileFormat = FileFormat {
     holds: &[],
     read: |reader| {
         let is_session = reader.holds("\"SecretAccessKey\"");
-        let is_sign_on = reader.holds("\"accessToken\"") && (reader.holds("\"startUrl\"") || reader.holds("\"region\""))
+        let is_sign_on = reader.holds("\"accessToken\"")
+            && (reader.holds("\"startUrl\"") || reader.holds("\"region\""))
             || reader.holds("\"clientSecret\"") && reader.holds("\"registrationExpiresAt\"")
             || reader.holds("\"clientId\"") && reader.holds("\"clientSecret\"") && reader.is_in("cache");
         if !is_session && !is_sign_on || reader.bytes.len() > 256 << 10 {
@@ -67,8 +68,12 @@ pub(super) static BOTO: FileFormat = FileFormat {
     holds: &[],
     read: |reader| {
         reader.lines(INI, |setting| {
-            let is_secret =
-                setting.key_is(&["aws_secret_access_key", "gs_secret_access_key", "gs_oauth2_refresh_token", "proxy_pass"]);
+            let is_secret = setting.key_is(&[
+                "aws_secret_access_key",
+                "gs_secret_access_key",
+                "gs_oauth2_refresh_token",
+                "proxy_pass",
+            ]);
             is_secret.then(|| hit("boto-secret"))
         });
     },
@@ -98,7 +103,7 @@ pub(super) static GCLOUD_DATABASE: FileFormat = FileFormat {
         let Ok(database) = Database::new(reader.bytes) else { return };
         for (table, column, key) in [("credentials", 1, &b"refresh_token"[..]), ("access_tokens", 1, b"access_token")] {
             let Ok(Some(root)) = database.table(table) else { continue };
-            for row in database.rows(root).flatten().take(1_000) {
+            for row in database.rows(root).flatten().take(100) {
                 let columns = row.columns();
                 let Some(Value::Text(text) | Value::Blob(text)) = columns.get(column) else { continue };
                 let mut secrets: Vec<Vec<u8>> = Vec::new();
@@ -131,8 +136,14 @@ pub(super) static RCLONE: FileFormat = FileFormat {
             b"pass" | b"password" | b"password2" | b"key_file_pass" => {
                 Some(hit("rclone-password").note("obscured by a known key: anyone can read it"))
             }
-            b"secret_access_key" | b"client_secret" | b"sas_url" | b"service_account_credentials" | b"bearer_token"
-            | b"api_key" | b"account_key" | b"access_token" => Some(hit("rclone-secret")),
+            b"secret_access_key"
+            | b"client_secret"
+            | b"sas_url"
+            | b"service_account_credentials"
+            | b"bearer_token"
+            | b"api_key"
+            | b"account_key"
+            | b"access_token" => Some(hit("rclone-secret")),
             b"key" => (setting.value.len() > 20).then(|| hit("rclone-secret")),
             b"token" => token_of_json(setting),
             _ => None,

@@ -10,7 +10,15 @@ use crate::secret::entropy;
 
 /// A kubeconfig, whatever its name ("Organizing Cluster Access Using kubeconfig Files", Kubernetes).
 pub(super) static KUBECONFIG: FileFormat = FileFormat {
-    names: &["kubeconfig", "*.kubeconfig", "kubeconfig*", "admin.conf", "kubelet.conf", "controller-manager.conf", "scheduler.conf"],
+    names: &[
+        "kubeconfig",
+        "*.kubeconfig",
+        "kubeconfig*",
+        "admin.conf",
+        "kubelet.conf",
+        "controller-manager.conf",
+        "scheduler.conf",
+    ],
     holds: &["clusters", "contexts", "kind"],
     read: |reader| {
         if !reader.holds("users") {
@@ -41,7 +49,7 @@ pub(super) static KUBECONFIG: FileFormat = FileFormat {
 /// A manifest of secrets ("Secrets", Kubernetes): `data` in base64, `stringData` plain. What a controller or `sops` has
 /// encrypted is of another kind, or marked.
 pub(super) static MANIFEST: FileFormat = FileFormat {
-    names: &["*.yaml", "*.yml", "*.json", "*.yaml.*", "*.yml.*"],
+    names: &["*.yaml", "*.yml", "*.json"],
     holds: &["apiVersion:", "kind: Secret"],
     read: |reader| {
         if !["kind: Secret", "\"Secret\"", "kind: 'Secret'", "kind: \"Secret\""].iter().any(|text| reader.holds(text))
@@ -87,7 +95,8 @@ fn wanted(key: &[u8], value: &[u8]) -> bool {
     }
     // `https://user:password@host`
     let host = memchr::memmem::find(text, b"://").and_then(|at| text.get(at..)).unwrap_or_default();
-    if memchr::memchr(b'@', host).is_some_and(|at| memchr::memrchr(b':', host.get(3..at).unwrap_or_default()).is_some()) {
+    if memchr::memchr(b'@', host).is_some_and(|at| memchr::memrchr(b':', host.get(3..at).unwrap_or_default()).is_some())
+    {
         return true;
     }
     text.len() >= 16
@@ -111,8 +120,7 @@ fn documents(bytes: &[u8]) -> (Vec<usize>, Vec<bool>) {
             kinds.push(false);
         }
         if let Some(kind) = item.strip_prefix(b"kind:").or_else(|| item.strip_prefix(b"\"kind\":")) {
-            let kind: Vec<u8> =
-                kind.iter().copied().filter(|b| b.is_ascii_alphanumeric()).collect();
+            let kind: Vec<u8> = kind.iter().copied().filter(|b| b.is_ascii_alphanumeric()).collect();
             is_list |= kind == b"List";
             if kind == b"Secret"
                 && let Some(last) = kinds.last_mut()
@@ -131,7 +139,14 @@ fn documents(bytes: &[u8]) -> (Vec<usize>, Vec<bool>) {
 
 /// `compose.yaml` and stacks: literals in `environment` (Compose specification, "environment").
 pub(super) static COMPOSE: FileFormat = FileFormat {
-    names: &["docker-compose*.yml", "docker-compose*.yaml", "compose*.yml", "compose*.yaml", "*stack*.yml"],
+    names: &[
+        "docker-compose*.yml",
+        "docker-compose*.yaml",
+        "compose*.yml",
+        "compose*.yaml",
+        "*stack.yml",
+        "stack*.yml",
+    ],
     holds: &["services:", "environment:", "image:"],
     read: |reader| {
         let bytes = reader.bytes;

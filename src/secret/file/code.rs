@@ -7,6 +7,9 @@ use super::setting::Setting;
 /// Brackets inside one another; deeper ones are not read.
 const DEPTH: usize = 64;
 
+/// Quotes that nothing closes; a file of more is no program.
+const UNCLOSED: u8 = 16;
+
 /// Meets each literal that is given to a name: `NAME = 'x'`, `'name' => 'x'`, `'name': 'x'`, `define('NAME', 'x')`,
 /// `$a['name'] = 'x'`.
 pub(super) fn read(bytes: &[u8], meet: &mut dyn FnMut(&Setting<'_>)) {
@@ -14,6 +17,7 @@ pub(super) fn read(bytes: &[u8], meet: &mut dyn FnMut(&Setting<'_>)) {
     let mut path: Vec<&[u8]> = Vec::new();
     let mut last: &[u8] = b"";
     let mut key: Option<&[u8]> = None;
+    let mut unclosed = 0_u8;
     let mut at = 0_usize;
     while let Some(byte) = bytes.get(at).copied() {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -33,6 +37,11 @@ pub(super) fn read(bytes: &[u8], meet: &mut dyn FnMut(&Setting<'_>)) {
                     continue;
                 }
                 let Some(length) = closing(rest.get(1..).unwrap_or_default(), byte) else {
+                    // each looks to the end of the file
+                    unclosed = unclosed.saturating_add(1);
+                    if unclosed > UNCLOSED {
+                        return;
+                    }
                     at = next;
                     continue;
                 };
@@ -109,13 +118,17 @@ mod tests {
     #[test]
     fn literals_with_their_names() {
         let cases: &[(&str, &[&str])] = &[
-            ("<?php define('DB_PASSWORD', 'x'); // no\ndefine( \"A\" , \"b\" );", &["define/DB_PASSWORD=x", "define/A=b"]),
+            (
+                "<?php define('DB_PASSWORD', 'x'); // no\ndefine( \"A\" , \"b\" );",
+                &["define/DB_PASSWORD=x", "define/A=b"],
+            ),
             ("class J { public $password = 'x'; }", &["J/password=x"]),
             ("$db['default']['x'] = array('password' => 'y', 'a' => env('B', 'c'));", &["x/password=y"]),
             ("return ['db' => ['c' => ['password' => 'x']]];", &["return/db/c/password=x"]),
-            ("D = {\n 'default': {'PASSWORD': 'x', 'N': os.environ['Y']},\n}\nSECRET_KEY = r'z'", &[
-                "D/default/PASSWORD=x", "SECRET_KEY=z",
-            ]),
+            (
+                "D = {\n 'default': {'PASSWORD': 'x', 'N': os.environ['Y']},\n}\nSECRET_KEY = r'z'",
+                &["D/default/PASSWORD=x", "SECRET_KEY=z"],
+            ),
             ("$cfg['Servers'][$i]['password'] = 'x';", &["password=x"]),
             ("if a == 'x' or b != 'y': c('d')\nK = get('e')", &[]),
             ("\"\"\"p = 'x'\"\"\"\n# p = 'y'\np = 'z'", &["p=z"]),

@@ -10,7 +10,9 @@ pub(super) static MYSQL: FileFormat = FileFormat {
     holds: &[],
     read: |reader| {
         reader.lines(INI, |setting| {
-            setting.key_is(&["password", "wsrep_sst_auth", "master-password", "pass"]).then(|| hit("mysql-option-file-password"))
+            setting
+                .key_is(&["password", "wsrep_sst_auth", "master-password"])
+                .then(|| hit("mysql-option-file-password"))
         });
     },
 };

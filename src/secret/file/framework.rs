@@ -13,7 +13,7 @@ pub(super) static DJANGO: FileFormat = FileFormat {
     read: |reader| {
         reader.code(|setting| {
             if setting.key() == b"SECRET_KEY" {
-                let is_long = setting.value.len() >= 20;
+                let is_long = setting.value.len() >= 20 && setting.value.iter().any(u8::is_ascii_digit);
                 is_long.then(|| hit("django-secret-key"))
             } else if setting.key() == b"PASSWORD" && setting.path.len() >= 2 {
                 Some(hit("django-database-password"))
@@ -51,7 +51,8 @@ pub(super) static JOOMLA: FileFormat = FileFormat {
             b"password" | b"smtppass" | b"ftp_pass" | b"redis_server_auth" | b"proxy_pass" => {
                 Some(hit("joomla-password"))
             }
-            b"secret" => Some(hit("joomla-secret")),
+            // what the template of the file has
+            b"secret" => (setting.value != b"FBVtggIk5lAzEU9H").then(|| hit("joomla-secret")),
             _ => None,
         });
     },
@@ -59,7 +60,7 @@ pub(super) static JOOMLA: FileFormat = FileFormat {
 
 /// `.env` files: the application key of Laravel, and what other keys say ("Configuration", Laravel).
 pub(super) static LARAVEL: FileFormat = FileFormat {
-    names: &[".env*", "*.env", "env"],
+    names: &[".env*", "*.env"],
     holds: &[],
     read: |reader| {
         reader.lines(EQUALS, |setting| {
@@ -120,7 +121,7 @@ pub(super) static RAILS_KEY: FileFormat = FileFormat {
 
 /// `config/secrets.yml` of Rails and Symfony-like files of secrets.
 pub(super) static RAILS_SECRETS: FileFormat = FileFormat {
-    names: &["secrets*.yml", "secrets*.yaml", "secret_token.rb", "secret*.toml"],
+    names: &["secrets*.yml", "secrets*.yaml", "parameters.yml", "parameters.yaml", "secret_token.rb", "secret*.toml"],
     holds: &[],
     read: |reader| {
         let judge = |setting: &Setting<'_>| {
@@ -146,9 +147,15 @@ pub(super) static WORDPRESS: FileFormat = FileFormat {
     holds: &["DB_PASSWORD", "AUTH_KEY"],
     read: |reader| {
         reader.code(|setting| match setting.key() {
-            b"DB_PASSWORD" | b"FTP_PASS" | b"WP_REDIS_PASSWORD" => Some(hit("wordpress-database-password")),
+            b"DB_PASSWORD" | b"FTP_PASS" | b"WP_REDIS_PASSWORD" => {
+                (setting.value != b"password_here").then(|| hit("wordpress-database-password"))
+            }
             b"AUTH_KEY" | b"SECURE_AUTH_KEY" | b"LOGGED_IN_KEY" | b"NONCE_KEY" | b"AUTH_SALT" | b"SECURE_AUTH_SALT"
-            | b"LOGGED_IN_SALT" | b"NONCE_SALT" => (setting.value.len() >= 32).then(|| hit("wordpress-key")),
+            | b"LOGGED_IN_SALT" | b"NONCE_SALT" => {
+                // `put your unique phrase here`
+                let is_set = setting.value.len() >= 32 && setting.value.iter().any(u8::is_ascii_digit);
+                is_set.then(|| hit("wordpress-key"))
+            }
             key if setting.is_under("define") && is_secret_key(key) => {
                 application(key, setting.value, "wordpress-database-password")
             }

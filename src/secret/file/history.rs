@@ -13,8 +13,16 @@ const LINE: usize = 4 << 10;
 /// Histories of shells.
 pub(super) static SHELL: FileFormat = FileFormat {
     names: &[
-        ".bash_history", ".zsh_history", ".ash_history", ".sh_history", ".history", ".histfile", ".zhistory",
-        "*_history", "fish_history", "consolehost_history.txt",
+        ".bash_history",
+        ".zsh_history",
+        ".ash_history",
+        ".sh_history",
+        ".history",
+        ".histfile",
+        ".zhistory",
+        "*_history",
+        "fish_history",
+        "consolehost_history.txt",
     ],
     holds: &[],
     read: |reader| {
@@ -47,7 +55,9 @@ fn command(reader: &mut Reader<'_>, line: Range<usize>) {
         let name = word.rsplit(|b| *b == b'/').next().unwrap_or_default();
         // `NAME=value` before the program, or behind `export`
         if let Some(sign) = memchr::memchr(b'=', word).filter(|sign| *sign > 0)
-            && (program.is_empty() || matches!(program, b"export" | b"set" | b"env"))
+            && (program.is_empty()
+                || matches!(program, b"export" | b"set" | b"env")
+                || matches!(before, b"-e" | b"--env" | b"--build-arg" | b"--set"))
         {
             let key = word.get(..sign).unwrap_or_default();
             let start = sign.saturating_add(1);
@@ -76,7 +86,14 @@ fn command(reader: &mut Reader<'_>, line: Range<usize>) {
             let span = from(2_usize.saturating_add(quoted));
             reader.add(&[program, b"-p"], span.start..span.end.saturating_sub(quoted), hit("shell-history-password"));
         } else if let Some(skip) = long_option(word) {
-            reader.add(&[program, b"--password"], from(skip), hit("shell-history-password"));
+            let quoted = usize::from(matches!(word.get(skip), Some(b'"' | b'\'')));
+            let span = from(skip.saturating_add(quoted));
+            let span = span.start..span.end.saturating_sub(quoted).max(span.start);
+            reader.add(&[program, b"--password"], span, hit("shell-history-password"));
+        } else if program == b"curl" && word.starts_with(b"-u") && word.len() > 2 {
+            if let Some(colon) = memchr::memchr(b':', word) {
+                reader.add(&[program, b"-u"], from(colon.saturating_add(1)), hit("curl-user"));
+            }
         } else if takes(&[b"--password", b"--passwd", b"--passphrase"]) && !word.starts_with(b"-") {
             reader.add(&[program, b"--password"], from(0), hit("shell-history-password"));
         } else if takes(&[b"-u", b"--user", b"--proxy-user"]) && matches!(program, b"curl" | b"http" | b"https") {
@@ -84,8 +101,10 @@ fn command(reader: &mut Reader<'_>, line: Range<usize>) {
                 reader.add(&[program, before], from(colon.saturating_add(1)), hit("curl-user"));
             }
         } else if takes(&[b"-p"])
-            && (matches!(program, b"docker" | b"podman" | b"nerdctl" | b"buildah" | b"skopeo" | b"helm" | b"oc" | b"az" | b"crane")
-                && memchr::memmem::find(verb, b"login").is_some()
+            && (matches!(
+                program,
+                b"docker" | b"podman" | b"nerdctl" | b"buildah" | b"skopeo" | b"helm" | b"oc" | b"az" | b"crane"
+            ) && memchr::memmem::find(verb, b"login").is_some()
                 || matches!(program, b"az" | b"sshpass" | b"mongo" | b"mongosh" | b"mongodump" | b"mongorestore"))
         {
             reader.add(&[program, b"-p"], from(0), hit("shell-history-password"));
@@ -93,7 +112,8 @@ fn command(reader: &mut Reader<'_>, line: Range<usize>) {
             reader.add(&[program, b"-p"], from(2), hit("shell-history-password"));
         } else if takes(&[b"-a", b"--pass"]) && program == b"redis-cli"
             || takes(&[b"-w"]) && matches!(program, b"ldapsearch" | b"ldapmodify" | b"ldapadd" | b"ldapwhoami")
-            || takes(&[b"-P"]) && matches!(program, b"sqlcmd" | b"bcp" | b"unzip" | b"zip" | b"mosquitto_pub" | b"mosquitto_sub")
+            || takes(&[b"-P"])
+                && matches!(program, b"sqlcmd" | b"bcp" | b"unzip" | b"zip" | b"mosquitto_pub" | b"mosquitto_sub")
         {
             reader.add(&[program, before], from(0), hit("shell-history-password"));
         }
@@ -118,7 +138,9 @@ pub(super) static DATABASE: FileFormat = FileFormat {
             let text = reader.at(&line);
             // libedit writes blanks as `\040`
             let plain: Vec<u8> = text.to_ascii_lowercase();
-            for (start, is_command) in [(&b"identified by"[..], false), (b"password", false), (b"auth ", true), (b"requirepass ", true)] {
+            for (start, is_command) in
+                [(&b"identified by"[..], false), (b"password", false), (b"auth ", true), (b"requirepass ", true)]
+            {
                 let Some(found) = memchr::memmem::find(&plain, start) else { continue };
                 let mut at = line.start.saturating_add(found).saturating_add(start.len());
                 while let Some(rest) = bytes.get(at..line.end) {
@@ -136,7 +158,11 @@ pub(super) static DATABASE: FileFormat = FileFormat {
                     Some(quote @ (b'\'' | b'"')) => {
                         let Some(length) = lines::closing(rest.get(1..).unwrap_or_default(), *quote) else { continue };
                         let from = at.saturating_add(1);
-                        reader.add(&[start.trim_ascii()], from..from.saturating_add(length), hit("database-history-password"));
+                        reader.add(
+                            &[start.trim_ascii()],
+                            from..from.saturating_add(length),
+                            hit("database-history-password"),
+                        );
                     }
                     Some(_) if is_command && found == 0 => {
                         let last = lines::words(bytes, at..line.end).pop();

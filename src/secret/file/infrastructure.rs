@@ -3,7 +3,7 @@
 
 use super::cluster::application;
 use super::lines::{self, EQUALS, INI};
-use super::setting::{Setting, is_password_key, is_secret_key};
+use super::setting::{Setting, is_password_key, is_secret_key, looks_set};
 use super::xml::{self, Met};
 use super::{FileFormat, Hit, Reader, hit};
 use crate::format::base64;
@@ -14,8 +14,14 @@ pub(super) static ANSIBLE: FileFormat = FileFormat {
     holds: &["ansible_host", "ansible_"],
     read: |reader| {
         let names = [
-            "ansible_password", "ansible_pass", "ansible_ssh_pass", "ansible_become_pass", "ansible_become_password",
-            "ansible_sudo_pass", "ansible_winrm_password", "ansible_httpapi_pass",
+            "ansible_password",
+            "ansible_pass",
+            "ansible_ssh_pass",
+            "ansible_become_pass",
+            "ansible_become_password",
+            "ansible_sudo_pass",
+            "ansible_winrm_password",
+            "ansible_httpapi_pass",
         ];
         if !names.iter().any(|name| reader.holds(name)) {
             return;
@@ -33,9 +39,11 @@ pub(super) static ANSIBLE: FileFormat = FileFormat {
                     continue;
                 }
                 let start = end.saturating_add(line).saturating_sub(rest.len()).saturating_add(1);
-                let Some(word) = lines::words(bytes, start..end.saturating_add(line)).into_iter().next() else { continue };
-                let is_sealed = reader.at(&word).starts_with(b"!vault");
-                if !is_sealed {
+                let Some(word) = lines::words(bytes, start..end.saturating_add(line)).into_iter().next() else {
+                    continue;
+                };
+                // manuals and examples of modules are full of words
+                if looks_set(reader.at(&word), true) {
                     reader.add(&[name.as_bytes()], word, hit("ansible-password"));
                 }
             }
@@ -50,9 +58,11 @@ pub(super) static CLOUD_INIT: FileFormat = FileFormat {
     read: |reader| {
         reader.yaml(|setting| match setting.key() {
             b"password" | b"plain_text_passwd" => Some(hit("cloud-init-password")),
-            b"passwd" | b"hashed_passwd" => {
-                Some(if setting.value.starts_with(b"$") { hit("cloud-init-password").low().note("a hash") } else { hit("cloud-init-password") })
-            }
+            b"passwd" | b"hashed_passwd" => Some(if setting.value.starts_with(b"$") {
+                hit("cloud-init-password").low().note("a hash")
+            } else {
+                hit("cloud-init-password")
+            }),
             _ => None,
         });
         // `chpasswd: list: |`, lines of name and password
@@ -81,21 +91,43 @@ pub(super) static JENKINS: FileFormat = FileFormat {
         let bytes = reader.bytes;
         xml::read(bytes, &mut |met| {
             let Met::Text(setting) = met else { return };
-            let names = ["password", "secret", "passphrase", "privateKey", "secretKey", "apiToken", "clientSecret", "secretBytes"];
+            let names = [
+                "password",
+                "secret",
+                "passphrase",
+                "privateKey",
+                "secretKey",
+                "apiToken",
+                "clientSecret",
+                "secretBytes",
+            ];
             if !setting.key_is(&names) {
                 return;
             }
             let is_sealed = setting.value.starts_with(b"{AQAA");
             let hit = hit("jenkins-credential");
-            reader.add(setting.path, setting.span.clone(), if is_sealed {
-                // looks like a reference to the placeholder test, which wants the bytes themselves
-                let inner = setting.value.to_vec();
-                Hit { decoded: base64::decode(inner.trim_ascii().strip_prefix(b"{").and_then(|t| t.strip_suffix(b"}")).unwrap_or_default()), ..hit }
+            reader.add(
+                setting.path,
+                setting.span.clone(),
+                if is_sealed {
+                    // looks like a reference to the placeholder test, which wants the bytes themselves
+                    let inner = setting.value.to_vec();
+                    Hit {
+                        decoded: base64::decode(
+                            inner
+                                .trim_ascii()
+                                .strip_prefix(b"{")
+                                .and_then(|t| t.strip_suffix(b"}"))
+                                .unwrap_or_default(),
+                        ),
+                        ..hit
+                    }
                     .low()
                     .note("sealed by the keys in Jenkins' folder `secrets`")
-            } else {
-                hit
-            });
+                } else {
+                    hit
+                },
+            );
         });
     },
 };
@@ -139,7 +171,9 @@ pub(super) static KICKSTART: FileFormat = FileFormat {
                 b"user" | b"bootloader" | b"autopart" | b"part" | b"logvol" => {
                     for word in &words {
                         let text = reader.at(word);
-                        if let Some(value) = text.strip_prefix(b"--password=").or_else(|| text.strip_prefix(b"--passphrase=")) {
+                        if let Some(value) =
+                            text.strip_prefix(b"--password=").or_else(|| text.strip_prefix(b"--passphrase="))
+                        {
                             let is_hash = value.starts_with(b"$") || value.starts_with(b"grub.");
                             let hit = if is_hash { hit(rule).low().note("a hash") } else { of(hit(rule)) };
                             reader.add(&[command, b"--password"], word.end.saturating_sub(value.len())..word.end, hit);
@@ -190,7 +224,10 @@ pub(super) static TERRAFORM_STATE: FileFormat = FileFormat {
         // the value of an output comes before or after what says that it is sensitive
         let mut sensitive: Vec<Vec<u8>> = Vec::new();
         super::json::read(bytes, &mut |setting| {
-            if setting.path.first() == Some(&&b"outputs"[..]) && setting.key() == b"sensitive" && setting.value == b"true" {
+            if setting.path.first() == Some(&&b"outputs"[..])
+                && setting.key() == b"sensitive"
+                && setting.value == b"true"
+            {
                 sensitive.push(setting.from_end(1).to_vec());
             }
         });
@@ -205,10 +242,30 @@ pub(super) static TERRAFORM_STATE: FileFormat = FileFormat {
             if !setting.is_under("attributes") && !setting.is_under("primary") {
                 return None;
             }
-            if is_password_key(key) || matches!(key, b"private_key_pem" | b"private_key_openssh" | b"b64_std" | b"secret_string" | b"client_key" | b"kube_config_raw") {
+            if is_password_key(key)
+                || matches!(
+                    key,
+                    b"private_key_pem"
+                        | b"private_key_openssh"
+                        | b"b64_std"
+                        | b"secret_string"
+                        | b"client_key"
+                        | b"kube_config_raw"
+                )
+            {
                 return Some(hit(rule));
             }
-            if matches!(key, b"secret" | b"primary_access_key" | b"secondary_access_key" | b"primary_key" | b"secondary_key" | b"auth_token" | b"token" | b"ses_smtp_password_v4") {
+            if matches!(
+                key,
+                b"secret"
+                    | b"primary_access_key"
+                    | b"secondary_access_key"
+                    | b"primary_key"
+                    | b"secondary_key"
+                    | b"auth_token"
+                    | b"token"
+                    | b"ses_smtp_password_v4"
+            ) {
                 return (setting.value.len() >= 12).then(|| hit(rule));
             }
             if key.ends_with(b"connection_string") && setting.value.len() >= 24 {
@@ -235,31 +292,49 @@ pub(super) static TERRAFORM_VARIABLES_JSON: FileFormat = FileFormat {
     read: |reader| reader.json(|setting| application(setting.key(), setting.value, "terraform-variable-secret")),
 };
 
-/// What `vault operator init` prints, as JSON or text ("operator init", Vault).
+/// What `vault operator init` prints, as text ("operator init", Vault).
+pub(super) static VAULT_INIT: FileFormat =
+    FileFormat { names: &["vault-init*", "vault_init*", "unseal*"], holds: &["Unseal Key 1:"], read: vault_keys };
+
+/// The answer of Vault's API to the same.
+pub(super) static VAULT_API: FileFormat = FileFormat { names: &[], holds: &["\"keys_base64\""], read: vault_keys };
+
+/// The same as JSON.
 pub(super) static VAULT_KEYS: FileFormat = FileFormat {
-    names: &["*vault*keys*", "*vault*init*", "cluster-keys.json", "*unseal*"],
-    holds: &["Unseal Key 1:"],
-    read: |reader| {
-        if reader.bytes.trim_ascii().starts_with(b"{") {
-            reader.json(|setting| {
-                let names = ["unseal_keys_b64", "unseal_keys_hex", "keys", "keys_base64", "recovery_keys_b64", "recovery_keys_hex"];
-                if names.iter().any(|name| setting.from_end(1) == name.as_bytes()) && setting.key() == b"[]" {
-                    return (setting.value.len() >= 32).then(|| hit("vault-unseal-key"));
-                }
-                setting.key_is(&["root_token"]).then(|| hit("vault-token-file"))
-            });
-        } else {
-            reader.lines(INI, |setting| {
-                let key = setting.key();
-                if key.starts_with(b"Unseal Key") || key.starts_with(b"Recovery Key") {
-                    (setting.value.len() >= 32).then(|| hit("vault-unseal-key"))
-                } else {
-                    (key == b"Initial Root Token").then(|| hit("vault-token-file"))
-                }
-            });
-        }
-    },
+    names: &[
+        "vault-keys*",
+        "vault_keys*",
+        "vault-cluster*",
+        "cluster-keys.json",
+        "init-keys.json",
+        "init.json",
+        "unseal*.json",
+    ],
+    holds: &["\"unseal_keys_b64\""],
+    read: vault_keys,
 };
+
+fn vault_keys(reader: &mut Reader<'_>) {
+    if reader.bytes.trim_ascii().starts_with(b"{") {
+        reader.json(|setting| {
+            let names =
+                ["unseal_keys_b64", "unseal_keys_hex", "keys", "keys_base64", "recovery_keys_b64", "recovery_keys_hex"];
+            if names.iter().any(|name| setting.from_end(1) == name.as_bytes()) && setting.key() == b"[]" {
+                return (setting.value.len() >= 32).then(|| hit("vault-unseal-key"));
+            }
+            setting.key_is(&["root_token"]).then(|| hit("vault-token-file"))
+        });
+    } else {
+        reader.lines(INI, |setting| {
+            let key = setting.key();
+            if key.starts_with(b"Unseal Key") || key.starts_with(b"Recovery Key") {
+                (setting.value.len() >= 32).then(|| hit("vault-unseal-key"))
+            } else {
+                (key == b"Initial Root Token").then(|| hit("vault-token-file"))
+            }
+        });
+    }
+}
 
 /// `~/.vault-token`: the token alone, of any form ("Commands (CLI)", Vault).
 pub(super) static VAULT_TOKEN: FileFormat = FileFormat {
@@ -273,4 +348,3 @@ pub(super) static VAULT_TOKEN: FileFormat = FileFormat {
         }
     },
 };
-

@@ -32,17 +32,28 @@ pub(super) static MAVEN: FileFormat = FileFormat {
         let bytes = reader.bytes;
         xml::read(bytes, &mut |met| {
             let Met::Text(setting) = met else { return };
-            let is_sealed = setting.value.starts_with(b"{") && setting.value.ends_with(b"}") && setting.value.len() > 20;
+            let is_sealed =
+                setting.value.starts_with(b"{") && setting.value.ends_with(b"}") && setting.value.len() > 20;
             if setting.is_under("settingsSecurity") && setting.key_is(&["master"]) {
                 let hit = hit("maven-master-password").decoded(unwrapped(setting.value));
-                reader.add(setting.path, setting.span.clone(), hit.note("encrypted by a known key: anyone can read it"));
+                reader.add(
+                    setting.path,
+                    setting.span.clone(),
+                    hit.note("encrypted by a known key: anyone can read it"),
+                );
             } else if setting.is_under("settings") && setting.key_is(&["password", "passphrase"]) {
                 let hit = hit("maven-server-password");
-                reader.add(setting.path, setting.span.clone(), if is_sealed {
-                    hit.decoded(unwrapped(setting.value)).low().note("sealed by the password in settings-security.xml")
-                } else {
-                    hit
-                });
+                reader.add(
+                    setting.path,
+                    setting.span.clone(),
+                    if is_sealed {
+                        hit.decoded(unwrapped(setting.value))
+                            .low()
+                            .note("sealed by the password in settings-security.xml")
+                    } else {
+                        hit
+                    },
+                );
             }
         });
     },
@@ -87,7 +98,16 @@ pub(super) static DOTNET_SETTINGS: FileFormat = FileFormat {
 
 /// `web.config` and `app.config` ("machineKey Element", "connectionStrings Element", .NET Framework).
 pub(super) static DOTNET_WEB: FileFormat = FileFormat {
-    names: &["web.config", "app.config", "web.*.config", "app.*.config", "connectionstrings.config", "*.exe.config", "*.dll.config", "appsettings.config"],
+    names: &[
+        "web.config",
+        "app.config",
+        "web.*.config",
+        "app.*.config",
+        "connectionstrings.config",
+        "*.exe.config",
+        "*.dll.config",
+        "appsettings.config",
+    ],
     holds: &["<connectionStrings>"],
     read: |reader: &mut Reader<'_>| {
         let bytes = reader.bytes;
@@ -98,7 +118,8 @@ pub(super) static DOTNET_WEB: FileFormat = FileFormat {
             if element == b"machineKey" {
                 for name in ["validationKey", "decryptionKey"] {
                     if let Some(span) = value(name) {
-                        let is_key = reader.at(&span).get(..32).is_some_and(|text| text.iter().all(u8::is_ascii_hexdigit));
+                        let is_key =
+                            reader.at(&span).get(..32).is_some_and(|text| text.iter().all(u8::is_ascii_hexdigit));
                         if is_key {
                             reader.add(&[element, name.as_bytes()], span, hit("dotnet-machine-key"));
                         }
@@ -109,7 +130,8 @@ pub(super) static DOTNET_WEB: FileFormat = FileFormat {
             } else if let (Some(key), Some(span)) = (value("key"), value("value")) {
                 let key = bytes.get(key).unwrap_or_default();
                 if !connection(reader, path, span.clone())
-                    && let Some(hit) = application(key, bytes.get(span.clone()).unwrap_or_default(), "dotnet-setting-secret")
+                    && let Some(hit) =
+                        application(key, bytes.get(span.clone()).unwrap_or_default(), "dotnet-setting-secret")
                 {
                     reader.add(&[key], span, hit);
                 }

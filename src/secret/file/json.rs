@@ -54,7 +54,8 @@ pub(super) fn read_from<'a>(
             b'/' if bytes.get(next) == Some(&b'/') => at = end_of_line(bytes, at),
             b'/' if bytes.get(next) == Some(&b'*') => {
                 let rest = bytes.get(next..).unwrap_or_default();
-                at = memchr::memmem::find(rest, b"*/").map_or(bytes.len(), |n| next.saturating_add(n).saturating_add(2));
+                at =
+                    memchr::memmem::find(rest, b"*/").map_or(bytes.len(), |n| next.saturating_add(n).saturating_add(2));
             }
             b',' => {
                 if has_key {
@@ -118,9 +119,10 @@ mod tests {
     #[test]
     fn values_with_their_keys() {
         let cases: &[(&str, &[&str])] = &[
-            (r#"{"a": {"b": "x\"y", "c": 1}, "d": ["e", {"f": "g"}], "h": "i"}"#, &[
-                r#"a/b=x\"y"#, "a/c=1", "d/[]=e", "d/[]/f=g", "h=i",
-            ]),
+            (
+                r#"{"a": {"b": "x\"y", "c": 1}, "d": ["e", {"f": "g"}], "h": "i"}"#,
+                &[r#"a/b=x\"y"#, "a/c=1", "d/[]=e", "d/[]/f=g", "h=i"],
+            ),
             ("// c\n{\"a\": /* c */ \"b\",}\n", &["a=b"]),
             ("{a: b c, 'd': [e, f]}", &["a=b c", "d/[]=e", "d/[]=f"]),
             ("[[\"a\"], [[\"b\"]]]", &["[]/[]=a", "[]/[]/[]=b"]),

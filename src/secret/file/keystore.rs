@@ -29,7 +29,8 @@ pub(super) static KEYTAB: FileFormat = FileFormat {
     names: &["*.keytab", "*.kt", "keytab", "krb5.keytab*"],
     holds: &[],
     read: |reader| {
-        let is_keytab = matches!(reader.bytes, [5, 1 | 2, size @ ..] if size.get(..4).is_some_and(|size| size != [0; 4]));
+        let is_keytab =
+            matches!(reader.bytes, [5, 1 | 2, size @ ..] if size.get(..4).is_some_and(|size| size != [0; 4]));
         if is_keytab && reader.bytes.len() >= 20 {
             add(reader, "kerberos-keytab", "Kerberos key table", None, &[]);
         }
@@ -92,23 +93,29 @@ pub(super) static PKCS12: FileFormat = FileFormat {
     holds: &[],
     read: |reader| {
         let body = match reader.bytes {
-            [0x30, 0x82, _, _, rest @ ..] | [0x30, 0x83, _, _, _, rest @ ..] | [0x30, 0x80, rest @ ..]
+            [0x30, 0x82, _, _, rest @ ..]
+            | [0x30, 0x83, _, _, _, rest @ ..]
+            | [0x30, 0x80, rest @ ..]
             | [0x30, 0x81, _, rest @ ..] => rest,
             _ => return,
         };
         // version 3, then the content with its kind: 1.2.840.113549.1.7.1 or 1.2.840.113549.1.7.2
         let has_data = |bytes: &[u8]| {
-            memchr::memmem::find(bytes.get(..32).unwrap_or(bytes), &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]).is_some()
+            memchr::memmem::find(bytes.get(..32).unwrap_or(bytes), &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07])
+                .is_some()
         };
         if !body.starts_with(&[2, 1, 3]) || !has_data(body) {
             return;
         }
         // pkcs8ShroudedKeyBag and keyBag: 1.2.840.113549.1.12.10.1.2 and .1
         let bag = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01];
-        let bags: Vec<u8> =
-            memchr::memmem::find_iter(body, &bag).filter_map(|at| body.get(at.checked_add(bag.len())?).copied()).take(64).collect();
+        let bags: Vec<u8> = memchr::memmem::find_iter(body, &bag)
+            .filter_map(|at| body.get(at.checked_add(bag.len())?).copied())
+            .take(64)
+            .collect();
         let is_key = bags.iter().any(|kind| matches!(kind, 1 | 2));
-        let is_store = reader.name.ends_with(b".p12") || reader.name.ends_with(b".pfx") || reader.name.ends_with(b".pkcs12");
+        let is_store =
+            reader.name.ends_with(b".p12") || reader.name.ends_with(b".pfx") || reader.name.ends_with(b".pkcs12");
         if is_key || is_store && bags.is_empty() {
             let note = if is_key { "holds a private key" } else { "may hold a private key" };
             add(reader, "pkcs12-keystore", "PKCS#12 key store", None, &[note, "guarded by a password"]);
@@ -121,7 +128,8 @@ pub(super) static BKS: FileFormat = FileFormat {
     names: &["*.bks", "*.ubr", "*.uber", "*.bcfks"],
     holds: &[],
     read: |reader| {
-        let is_store = matches!(reader.bytes, [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..]) || reader.name.ends_with(b".bcfks") && reader.bytes.starts_with(&[0x30]);
+        let is_store = matches!(reader.bytes, [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..])
+            || reader.name.ends_with(b".bcfks") && reader.bytes.starts_with(&[0x30]);
         if is_store && reader.bytes.len() > 64 {
             add(reader, "bks-keystore", "Bouncy Castle key store", None, &["guarded by a password"]);
         }

@@ -38,7 +38,8 @@ pub(super) fn read(bytes: &[u8], style: Style, meet: &mut dyn FnMut(&Setting<'_>
             }
             Some(_) => {}
         }
-        let text = text.strip_prefix(b"export ").or_else(|| text.strip_prefix(b"set ")).unwrap_or(text).trim_ascii_start();
+        let text =
+            text.strip_prefix(b"export ").or_else(|| text.strip_prefix(b"set ")).unwrap_or(text).trim_ascii_start();
         let from = line.end.saturating_sub(text.len());
         let Some(end) = text.iter().position(|b| style.signs.contains(b) || (style.blanks && b.is_ascii_whitespace()))
         else {

@@ -29,7 +29,7 @@ pub(super) static FETCHMAIL: FileFormat = FileFormat {
 
 /// `.msmtprc` (msmtp(1)) and `ssmtp.conf`.
 pub(super) static MSMTP: FileFormat = FileFormat {
-    names: &[".msmtprc", "msmtprc", "ssmtp.conf", ".mailrc", "sasl_passwd"],
+    names: &[".msmtprc", "msmtprc", "ssmtp.conf", ".esmtprc", "esmtprc", ".mailrc", "sasl_passwd"],
     holds: &[],
     read: |reader| {
         if reader.name == b"sasl_passwd" {
@@ -39,7 +39,11 @@ pub(super) static MSMTP: FileFormat = FileFormat {
                 let [host, pair] = words.as_slice() else { continue };
                 let text = reader.at(pair);
                 if let Some(colon) = memchr::memchr(b':', text).filter(|_| !reader.at(host).starts_with(b"#")) {
-                    reader.add(&[b"password"], pair.start.saturating_add(colon).saturating_add(1)..pair.end, hit("mail-client-password"));
+                    reader.add(
+                        &[b"password"],
+                        pair.start.saturating_add(colon).saturating_add(1)..pair.end,
+                        hit("mail-client-password"),
+                    );
                 }
             }
             return;
@@ -68,7 +72,8 @@ pub(super) static OFFLINEIMAP: FileFormat = FileFormat {
     read: |reader| {
         let style = if reader.name.ends_with(b"syncrc") { LOOSE } else { INI };
         reader.lines(style, |setting| {
-            (is_password_key(setting.key()) && !setting.key_is(&["passcmd", "remotepasseval"])).then(|| hit("mail-client-password"))
+            (is_password_key(setting.key()) && !setting.key_is(&["passcmd", "remotepasseval"]))
+                .then(|| hit("mail-client-password"))
         });
     },
 };

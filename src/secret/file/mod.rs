@@ -5,8 +5,8 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod cloud;
-mod code;
 mod cluster;
+mod code;
 mod container;
 mod database;
 mod desktop;
@@ -29,6 +29,8 @@ mod yaml;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::escape::escape;
 use crate::format::base64;
@@ -83,6 +85,8 @@ static FILES: &[&FileFormat] = &[
     &database::DBEAVER,
     &database::PGADMIN,
     &desktop::FILEZILLA,
+    &desktop::FIREFOX,
+    &desktop::IDE,
     &desktop::SFTP,
     &desktop::WINSCP,
     &framework::DJANGO,
@@ -107,6 +111,8 @@ static FILES: &[&FileFormat] = &[
     &infrastructure::TERRAFORM_STATE,
     &infrastructure::TERRAFORM_VARIABLES,
     &infrastructure::TERRAFORM_VARIABLES_JSON,
+    &infrastructure::VAULT_API,
+    &infrastructure::VAULT_INIT,
     &infrastructure::VAULT_KEYS,
     &infrastructure::VAULT_TOKEN,
     &java::DOTNET_SETTINGS,
@@ -172,7 +178,17 @@ pub(super) fn scan(path: &ImagePath, part: &[u8], offset: u64, whole: Option<&[u
     for found in &mut found {
         found.span = found.span.start.saturating_sub(offset)..found.span.end.saturating_sub(offset);
     }
-    engine::scan_with(part, kind::of(path), found)
+    let is_cut = found.len() >= MOST;
+    let mut scan = engine::scan_with(part, kind::of(path), found);
+    scan.is_exhausted |= is_cut;
+    scan
+}
+
+/// Whether a format wants the file at `path` for its name, so that it should be told when the file is too large to be
+/// read by it.
+pub(super) fn wants(path: &ImagePath) -> bool {
+    let name = path.file_name().to_ascii_lowercase();
+    INDEX.names.contains_key(name.as_slice()) || INDEX.by_wildcard(&name).next().is_some()
 }
 
 /// The secrets that stand in the file at `path`, if a format knows it. They may overlap.
@@ -196,7 +212,8 @@ struct Index {
     extensions: HashMap<&'static [u8], Vec<usize>>,
     /// Beginning and end of the name.
     wildcards: Vec<(&'static [u8], &'static [u8], usize)>,
-    contents: Vec<(&'static [&'static str], usize)>,
+    /// The first text, looked for fast, and the others.
+    contents: Vec<(Finder<'static>, &'static [&'static str], usize)>,
 }
 
 impl Index {
@@ -212,8 +229,8 @@ impl Index {
                     Some((start, end)) => index.wildcards.push((start.as_bytes(), end.as_bytes(), number)),
                 }
             }
-            if !format.holds.is_empty() {
-                index.contents.push((format.holds, number));
+            if let [first, others @ ..] = format.holds {
+                index.contents.push((Finder::new(first.as_bytes()), others, number));
             }
         }
         index
@@ -224,19 +241,26 @@ impl Index {
         if let Some(dot) = memchr::memrchr(b'.', name) {
             wanted.extend(name.get(dot..).and_then(|end| self.extensions.get(end)).into_iter().flatten());
         }
-        let fits = |start: &[u8], end: &[u8]| {
-            name.len() >= start.len().saturating_add(end.len()) && name.starts_with(start) && name.ends_with(end)
-        };
-        wanted.extend(self.wildcards.iter().filter(|(start, end, _)| fits(start, end)).map(|(_, _, index)| *index));
+        wanted.extend(self.by_wildcard(name));
         let head = bytes.get(..HEAD).unwrap_or(bytes);
         if !engine::is_binary(head) {
             let holds = |text: &&str| memchr::memmem::find(head, text.as_bytes()).is_some();
-            let told = self.contents.iter().filter(|(texts, _)| texts.iter().all(holds));
-            wanted.extend(told.map(|(_, index)| *index));
+            let told = self
+                .contents
+                .iter()
+                .filter(|(first, others, _)| first.find(head).is_some() && others.iter().all(holds));
+            wanted.extend(told.map(|(_, _, index)| *index));
         }
         wanted.sort_unstable();
         wanted.dedup();
         wanted
+    }
+
+    fn by_wildcard<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let fits = |start: &[u8], end: &[u8]| {
+            name.len() >= start.len().saturating_add(end.len()) && name.starts_with(start) && name.ends_with(end)
+        };
+        self.wildcards.iter().filter(move |(start, end, _)| fits(start, end)).map(|(_, _, index)| *index)
     }
 }
 

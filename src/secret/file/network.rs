@@ -9,9 +9,23 @@ use crate::format::base64;
 
 /// Credentials of shares (mount.cifs(8), smbclient(1)).
 pub(super) static CIFS: FileFormat = FileFormat {
-    names: &[".smbcredentials", "*smbcred*", "*.smb", "smbpasswd.conf", "*cifs*cred*", ".cifs*", "cifs*", ".smbcred*", "credentials.smb"],
+    names: &[
+        ".smbcredentials",
+        "*.smb",
+        "*.cred",
+        "*.creds",
+        "*.smbcredentials",
+        "*cifs-credentials",
+        "*smb-credentials",
+        ".cifs*",
+        "cifs*",
+        ".smbcred*",
+        "smbcred*",
+    ],
     holds: &[],
-    read: |reader| reader.lines(EQUALS, |setting| setting.key_is(&["password", "pass"]).then(|| hit("smb-credentials-password"))),
+    read: |reader| {
+        reader.lines(EQUALS, |setting| setting.key_is(&["password", "pass"]).then(|| hit("smb-credentials-password")))
+    },
 };
 
 /// `.curlrc` (curl(1), "--config"): options without their hyphens.
@@ -83,8 +97,18 @@ pub(super) static NETWORK_MANAGER: FileFormat = FileFormat {
     read: |reader| {
         reader.lines(EQUALS, |setting| {
             let names = [
-                "psk", "password", "wep-key0", "wep-key1", "wep-key2", "wep-key3", "leap-password", "private-key-password",
-                "phase2-private-key-password", "private-key", "preshared-key", "secret",
+                "psk",
+                "password",
+                "wep-key0",
+                "wep-key1",
+                "wep-key2",
+                "wep-key3",
+                "leap-password",
+                "private-key-password",
+                "phase2-private-key-password",
+                "private-key",
+                "preshared-key",
+                "secret",
             ];
             setting.key_is(&names).then(|| hit("network-manager-password"))
         });
@@ -114,6 +138,12 @@ pub(super) static OPENVPN: FileFormat = FileFormat {
         for name in ["tls-auth", "tls-crypt", "tls-crypt-v2", "secret"] {
             let Some(block) = within(reader, name) else { continue };
             let text = reader.at(&block);
+            let is_digits = |line: &Range<usize>| {
+                line.len() >= 32 && text.get(line.clone()).is_some_and(|line| line.iter().all(u8::is_ascii_hexdigit))
+            };
+            if !lines::each(text).any(|line| is_digits(&line)) {
+                continue;
+            }
             let mark = b"-----BEGIN OpenVPN";
             if let Some(start) = memchr::memmem::find(text, mark) {
                 let first = block.start.saturating_add(start);
@@ -130,9 +160,19 @@ pub(super) static WGET: FileFormat = FileFormat {
     holds: &[],
     read: |reader| {
         reader.lines(EQUALS, |setting| {
-            let key: Vec<u8> = setting.key().iter().filter(|b| !matches!(b, b'_' | b'-')).map(u8::to_ascii_lowercase).collect();
-            matches!(key.as_slice(), b"password" | b"httppassword" | b"httppasswd" | b"ftppassword" | b"ftppasswd" | b"proxypassword" | b"proxypasswd")
-                .then(|| hit("wget-config-password"))
+            let key: Vec<u8> =
+                setting.key().iter().filter(|b| !matches!(b, b'_' | b'-')).map(u8::to_ascii_lowercase).collect();
+            matches!(
+                key.as_slice(),
+                b"password"
+                    | b"httppassword"
+                    | b"httppasswd"
+                    | b"ftppassword"
+                    | b"ftppasswd"
+                    | b"proxypassword"
+                    | b"proxypasswd"
+            )
+            .then(|| hit("wget-config-password"))
         });
     },
 };
@@ -145,7 +185,11 @@ pub(super) static WIREGUARD: FileFormat = FileFormat {
         reader.lines(EQUALS, |setting| {
             let is_key = base64::decode(setting.value).is_some_and(|key| key.len() == 32);
             (is_key && setting.key_is(&["PrivateKey", "PresharedKey"])).then(|| {
-                if setting.key_is(&["PrivateKey"]) { hit("wireguard-private-key") } else { hit("wireguard-preshared-key") }
+                if setting.key_is(&["PrivateKey"]) {
+                    hit("wireguard-private-key")
+                } else {
+                    hit("wireguard-preshared-key")
+                }
             })
         });
     },
@@ -157,7 +201,8 @@ pub(super) static WPA: FileFormat = FileFormat {
     holds: &["network={", "ssid="],
     read: |reader| {
         reader.lines(INI, |setting| {
-            let names = ["psk", "password", "wep_key0", "wpa_passphrase", "wpa_psk", "private_key_passwd", "sae_password"];
+            let names =
+                ["psk", "password", "wep_key0", "wpa_passphrase", "wpa_psk", "private_key_passwd", "sae_password"];
             setting.key_is(&names).then(|| hit("wifi-password"))
         });
     },

@@ -23,11 +23,16 @@ pub(super) static BUNDLE: FileFormat = FileFormat {
             let is_host = memchr::memmem::find(key, b"__").is_some();
             if let Some(colon) = memchr::memchr(b':', setting.value).filter(|_| is_host) {
                 let start = setting.span.start.saturating_add(colon).saturating_add(1);
-                let is_address = setting.value.get(colon.saturating_add(1)..).is_some_and(|rest| rest.starts_with(b"//"));
+                let is_address =
+                    setting.value.get(colon.saturating_add(1)..).is_some_and(|rest| rest.starts_with(b"//"));
                 if !is_address {
                     reader.add(setting.path, start..setting.span.end, hit("bundler-credentials"));
                 }
-            } else if is_host && setting.value.len() >= 16 && !setting.value.contains(&b'/') && !setting.value.contains(&b' ') {
+            } else if is_host
+                && setting.value.len() >= 16
+                && !setting.value.contains(&b'/')
+                && !setting.value.contains(&b' ')
+            {
                 let has_digit = setting.value.iter().any(u8::is_ascii_digit);
                 if has_digit {
                     reader.add(setting.path, setting.span.clone(), hit("bundler-credentials"));
@@ -59,7 +64,9 @@ pub(super) static COMPOSER: FileFormat = FileFormat {
             let rule = "composer-auth";
             match setting.key() {
                 b"password" if setting.is_under("http-basic") || setting.is_under("http-digest") => Some(hit(rule)),
-                b"token" | b"consumer-secret" if setting.is_under("gitlab-token") || setting.is_under("bitbucket-oauth") => {
+                b"token" | b"consumer-secret"
+                    if setting.is_under("gitlab-token") || setting.is_under("bitbucket-oauth") =>
+                {
                     Some(hit(rule))
                 }
                 _ => {
@@ -116,7 +123,8 @@ pub(super) static NUGET: FileFormat = FileFormat {
         let bytes = reader.bytes;
         xml::read(bytes, &mut |met| {
             let Met::Start(path, attributes) = met else { return };
-            let (Some(key), Some(value)) = (xml::attribute(attributes, "key"), xml::attribute(attributes, "value")) else {
+            let (Some(key), Some(value)) = (xml::attribute(attributes, "key"), xml::attribute(attributes, "value"))
+            else {
                 return;
             };
             let name = bytes.get(key).unwrap_or_default();
@@ -142,7 +150,10 @@ pub(super) fn userinfo(reader: &mut Reader<'_>, path: &[&[u8]], span: &Range<usi
     for scheme in memchr::memmem::find_iter(text, b"://").take(16) {
         let start = scheme.saturating_add(3);
         let rest = text.get(start..).unwrap_or_default();
-        let end = rest.iter().position(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'"' | b'\'' | b'?' | b',')).unwrap_or(rest.len());
+        let end = rest
+            .iter()
+            .position(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'"' | b'\'' | b'?' | b','))
+            .unwrap_or(rest.len());
         let authority = rest.get(..end).unwrap_or_default();
         let Some(at) = memchr::memrchr(b'@', authority) else { continue };
         let user = authority.get(..at).unwrap_or_default();
@@ -154,7 +165,9 @@ pub(super) fn userinfo(reader: &mut Reader<'_>, path: &[&[u8]], span: &Range<usi
         }
         let (password, end) = match colon {
             // `token:x-oauth-basic@host`
-            Some(colon) if matches!(user.get(password..), Some(b"" | b"x-oauth-basic" | b"x")) && colon >= 20 => (0, colon),
+            Some(colon) if matches!(user.get(password..), Some(b"" | b"x-oauth-basic" | b"x")) && colon >= 20 => {
+                (0, colon)
+            }
             _ => (password, user.len()),
         };
         let from = span.start.saturating_add(start);
@@ -164,7 +177,18 @@ pub(super) fn userinfo(reader: &mut Reader<'_>, path: &[&[u8]], span: &Range<usi
 
 /// `pip.conf` ("Configuration", pip), `uv.toml` and `requirements.txt`: addresses of indexes with credentials.
 pub(super) static PIP: FileFormat = FileFormat {
-    names: &["pip.conf", "pip.ini", ".pip.conf", "uv.toml", "pydistutils.cfg", ".pydistutils.cfg", "pipfile", "requirements*.txt", ".condarc", "condarc"],
+    names: &[
+        "pip.conf",
+        "pip.ini",
+        ".pip.conf",
+        "uv.toml",
+        "pydistutils.cfg",
+        ".pydistutils.cfg",
+        "pipfile",
+        "requirements*.txt",
+        ".condarc",
+        "condarc",
+    ],
     holds: &["[global]", "index-url"],
     read: |reader| {
         for line in super::lines::each(reader.bytes) {

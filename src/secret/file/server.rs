@@ -15,7 +15,10 @@ pub(super) static BASIC_AUTH: FileFormat = FileFormat {
             for start in ["$2y$", "$2a$", "$2b$", "$apr1$", "$argon2id$"] {
                 let Some(at) = memchr::memmem::find(text, start.as_bytes()) else { continue };
                 let rest = text.get(at..).unwrap_or_default();
-                let length = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || b"$./+=,".contains(b))).unwrap_or(rest.len());
+                let length = rest
+                    .iter()
+                    .position(|b| !(b.is_ascii_alphanumeric() || b"$./+=,".contains(b)))
+                    .unwrap_or(rest.len());
                 if length >= 28 {
                     let from = line.start.saturating_add(at);
                     reader.add(&[], from..from.saturating_add(length), hit("password-hash").low());
@@ -52,12 +55,27 @@ pub(super) static HTPASSWD: FileFormat = FileFormat {
             let Some(colon) = memchr::memchr(b':', text) else { continue };
             let hash = text.get(colon.saturating_add(1)..).unwrap_or_default();
             let crypt = hash.len() == 13 && hash.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/'));
-            let digest = hash.len() > 32 && hash.rsplit(|b| *b == b':').next().is_some_and(|end| end.len() == 32 && end.iter().all(u8::is_ascii_hexdigit));
-            let is_hash = hash.starts_with(b"$") && hash.len() >= 24 || hash.starts_with(b"{SHA") || hash.starts_with(b"{SSHA") || crypt || digest;
+            let digest = hash.len() > 32
+                && hash
+                    .rsplit(|b| *b == b':')
+                    .next()
+                    .is_some_and(|end| end.len() == 32 && end.iter().all(u8::is_ascii_hexdigit));
+            let is_hash = hash.starts_with(b"$") && hash.len() >= 24
+                || hash.starts_with(b"{SHA")
+                || hash.starts_with(b"{SSHA")
+                || crypt
+                || digest;
             if is_hash {
                 let start = line.end.saturating_sub(hash.len());
-                let first = hash.iter().position(|b| *b == b':').map_or(hash.len(), |end| if digest { hash.len() } else { end });
-                reader.add(&[], start..start.saturating_add(first), hit("password-hash").note("a hash, to be guessed offline"));
+                let first = hash
+                    .iter()
+                    .position(|b| *b == b':')
+                    .map_or(hash.len(), |end| if digest { hash.len() } else { end });
+                reader.add(
+                    &[],
+                    start..start.saturating_add(first),
+                    hit("password-hash").note("a hash, to be guessed offline"),
+                );
             }
         }
     },
@@ -65,7 +83,20 @@ pub(super) static HTPASSWD: FileFormat = FileFormat {
 
 /// OpenLDAP, nslcd, libnss-ldap ("ldap.conf", "slapd.conf", "nslcd.conf"): `bindpw`, `rootpw`; `olcRootPW` in LDIF.
 pub(super) static LDAP: FileFormat = FileFormat {
-    names: &["ldap.conf", "nslcd.conf", "slapd.conf", "libnss-ldap.conf", "pam_ldap.conf", "ldap.secret", ".ldaprc", "ldaprc", "*.ldif", "autofs_ldap_auth.conf", "*ldap*.conf"],
+    names: &[
+        "ldap.conf",
+        "nslcd.conf",
+        "slapd.conf",
+        "libnss-ldap.conf",
+        "pam_ldap.conf",
+        "ldap.secret",
+        ".ldaprc",
+        "ldaprc",
+        "*.ldif",
+        "autofs_ldap_auth.conf",
+        "*ldap.conf",
+        "ldap*.conf",
+    ],
     holds: &["bindpw"],
     read: |reader| {
         if reader.name == b"ldap.secret" {
@@ -74,16 +105,30 @@ pub(super) static LDAP: FileFormat = FileFormat {
             return;
         }
         reader.lines(LOOSE, |setting| {
-            let names = ["bindpw", "rootpw", "rootbindpw", "rootpwmodpw", "olcRootPW", "ldap_bind_password", "AuthLDAPBindPassword", "olcDbBindPW", "credentials", "admin_pw"];
+            let names = [
+                "bindpw",
+                "rootpw",
+                "rootbindpw",
+                "rootpwmodpw",
+                "olcRootPW",
+                "ldap_bind_password",
+                "AuthLDAPBindPassword",
+                "olcDbBindPW",
+                "credentials",
+                "admin_pw",
+            ];
             if !setting.key_is(&names) {
                 return None;
             }
-            let is_hash = setting.value.starts_with(b"{") && setting.value.contains(&b'}') && !setting.value.starts_with(b"{CLEARTEXT}");
+            let is_hash = setting.value.starts_with(b"{")
+                && setting.value.contains(&b'}')
+                && !setting.value.starts_with(b"{CLEARTEXT}");
             if is_hash {
                 let end = setting.value.iter().position(|b| *b == b'}')?;
                 let digits = setting.value.get(end.checked_add(1)?..)?.to_vec();
                 let is_template = setting.value.starts_with(b"{{");
-                return (!is_template && digits.len() >= 8).then(|| hit("ldap-bind-password").low().note("a hash").decoded(digits));
+                return (!is_template && digits.len() >= 8)
+                    .then(|| hit("ldap-bind-password").low().note("a hash").decoded(digits));
             }
             Some(hit("ldap-bind-password"))
         });
@@ -92,7 +137,15 @@ pub(super) static LDAP: FileFormat = FileFormat {
 
 /// Password files of Mosquitto (mosquitto_passwd(1)), and bridges in `mosquitto.conf`.
 pub(super) static MOSQUITTO: FileFormat = FileFormat {
-    names: &["mosquitto.conf", "passwordfile", "mosquitto*passwd*", "passwd", "pwfile", "mosquitto*.conf"],
+    names: &[
+        "mosquitto.conf",
+        "passwordfile",
+        "mosquitto*passwd",
+        "mosquitto_passwd*",
+        "passwd",
+        "pwfile",
+        "mosquitto*.conf",
+    ],
     holds: &[":$7$"],
     read: |reader| {
         for line in lines::each(reader.bytes) {
@@ -170,9 +223,17 @@ pub(super) static REDIS: FileFormat = FileFormat {
                     for word in words.iter().skip(2) {
                         let text = reader.at(word);
                         if let Some(password) = text.strip_prefix(b">") {
-                            reader.add(&[b"user"], word.end.saturating_sub(password.len())..word.end, hit("redis-password"));
+                            reader.add(
+                                &[b"user"],
+                                word.end.saturating_sub(password.len())..word.end,
+                                hit("redis-password"),
+                            );
                         } else if text.len() == 65 && text.starts_with(b"#") {
-                            reader.add(&[b"user"], word.start.saturating_add(1)..word.end, hit("redis-password").low().note("a hash"));
+                            reader.add(
+                                &[b"user"],
+                                word.start.saturating_add(1)..word.end,
+                                hit("redis-password").low().note("a hash"),
+                            );
                         }
                     }
                 }
@@ -198,7 +259,8 @@ pub(super) static SHADOW: FileFormat = FileFormat {
             let is_locked = field.starts_with(b"!");
             field = field.strip_prefix(b"!").unwrap_or(field);
             field = field.strip_prefix(b"!").unwrap_or(field);
-            let is_des = field.len() == 13 && field.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/'));
+            let is_des =
+                field.len() == 13 && field.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/'));
             if !(field.starts_with(b"$") && field.len() >= 20 || is_des) {
                 continue;
             }
@@ -212,7 +274,7 @@ pub(super) static SHADOW: FileFormat = FileFormat {
 
 /// `sssd.conf` (sssd-ldap(5)).
 pub(super) static SSSD: FileFormat = FileFormat {
-    names: &["sssd.conf", "*sssd*.conf"],
+    names: &["sssd.conf", "sssd*.conf"],
     holds: &["[sssd]"],
     read: |reader| {
         reader.lines(INI, |setting: &Setting<'_>| {

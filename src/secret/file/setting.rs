@@ -50,7 +50,9 @@ impl<'a> Setting<'a> {
 
     /// Whether the file's section begins so.
     pub(super) fn section_begins(&self, start: &str) -> bool {
-        self.path.first().is_some_and(|first| first.get(..start.len()).is_some_and(|f| f.eq_ignore_ascii_case(start.as_bytes())))
+        self.path
+            .first()
+            .is_some_and(|first| first.get(..start.len()).is_some_and(|f| f.eq_ignore_ascii_case(start.as_bytes())))
     }
 }
 
@@ -110,9 +112,43 @@ pub(super) fn is_secret_key(key: &[u8]) -> bool {
 /// Words that make a key name something else than a secret.
 fn is_other(words: &[String]) -> bool {
     const OTHER: &[&str] = &[
-        "existing", "name", "file", "path", "public", "hash", "policy", "min", "max", "length", "reset", "enabled", "csrf",
-        "xsrf", "next", "page", "ref", "encoder", "change", "forgot", "expiry", "expiration", "ttl", "type", "use", "has",
-        "is", "show", "old", "require", "field", "label", "placeholder", "hint", "prompt", "generate", "create",
+        "existing",
+        "name",
+        "file",
+        "path",
+        "public",
+        "hash",
+        "policy",
+        "min",
+        "max",
+        "length",
+        "reset",
+        "enabled",
+        "csrf",
+        "xsrf",
+        "next",
+        "page",
+        "ref",
+        "encoder",
+        "change",
+        "forgot",
+        "expiry",
+        "expiration",
+        "ttl",
+        "type",
+        "use",
+        "has",
+        "is",
+        "show",
+        "old",
+        "require",
+        "field",
+        "label",
+        "placeholder",
+        "hint",
+        "prompt",
+        "generate",
+        "create",
     ];
     words.iter().any(|word| OTHER.contains(&word.as_str()))
 }
@@ -135,7 +171,8 @@ pub(super) fn looks_set(value: &[u8], is_password: bool) -> bool {
         return digit && (lower || upper);
     }
     let has_blank = value.contains(&b' ');
-    let turns = value.windows(2).filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    let turns =
+        value.windows(2).filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
     (digit && (lower || upper))
         || (!has_blank && sign && (lower || upper))
         || (!has_blank && turns.count() >= 2)

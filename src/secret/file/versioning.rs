@@ -31,11 +31,15 @@ pub(super) static GIT_CONFIG: FileFormat = FileFormat {
             let Some(last) = words.last().filter(|_| words.len() > 1) else { return };
             let text = reader.at(last);
             let found = hit("git-config-credentials");
-            reader.add(setting.path, last.clone(), match pair(text) {
-                Some(pair) => found.note("in base64").decoded(pair),
-                None if base64::decode(text).is_some_and(|text| text.contains(&b':')) => return,
-                None => found,
-            });
+            reader.add(
+                setting.path,
+                last.clone(),
+                match pair(text) {
+                    Some(pair) => found.note("in base64").decoded(pair),
+                    None if base64::decode(text).is_some_and(|text| text.contains(&b':')) => return,
+                    None => found,
+                },
+            );
         });
     },
 };
@@ -89,7 +93,8 @@ pub(super) static MERCURIAL: FileFormat = FileFormat {
     read: |reader| {
         let bytes = reader.bytes;
         lines::read(bytes, EQUALS, &mut |setting| {
-            if setting.section_begins("auth") && setting.key_ends(&[".password"]) || setting.key_is(&["smtp.password"]) {
+            if setting.section_begins("auth") && setting.key_ends(&[".password"]) || setting.key_is(&["smtp.password"])
+            {
                 reader.add(setting.path, setting.span.clone(), hit("mercurial-password"));
             } else if setting.section_begins("paths") {
                 userinfo(reader, setting.path, &setting.span, "mercurial-password");

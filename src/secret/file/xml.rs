@@ -35,7 +35,8 @@ pub(super) fn read(bytes: &[u8], meet: &mut dyn FnMut(Met<'_>)) {
         }
         let tag = at.saturating_add(length);
         let Some(rest) = bytes.get(tag..).filter(|rest| !rest.is_empty()) else { return };
-        let jump = |end: &[u8]| memchr::memmem::find(rest, end).map(|n| tag.saturating_add(n).saturating_add(end.len()));
+        let jump =
+            |end: &[u8]| memchr::memmem::find(rest, end).map(|n| tag.saturating_add(n).saturating_add(end.len()));
         if rest.starts_with(b"<!--") {
             let Some(end) = jump(b"-->") else { return };
             at = end;
@@ -112,7 +113,7 @@ fn start_tag(bytes: &[u8], start: usize) -> Option<(&[u8], Attributes<'_>, usize
                 }
                 let quote = *bytes.get(value)?;
                 if !matches!(quote, b'"' | b'\'') {
-                    at = value.checked_add(1)?;
+                    at = value;
                     continue;
                 }
                 let first = value.checked_add(1)?;

@@ -66,8 +66,8 @@ pub(super) fn read(bytes: &[u8], meet: &mut dyn FnMut(&Setting<'_>)) {
                 // the rest of the line
                 let rest = bytes.get(start..).unwrap_or_default();
                 if start > next {
-                    start = memchr::memchr(b'\n', rest)
-                        .map_or(bytes.len(), |n| start.saturating_add(n).saturating_add(1));
+                    start =
+                        memchr::memchr(b'\n', rest).map_or(bytes.len(), |n| start.saturating_add(n).saturating_add(1));
                 }
             }
             Some(b'|' | b'>') => {
@@ -155,9 +155,10 @@ mod tests {
     fn scalars_with_their_keys() {
         let cases: &[(&str, &[&str])] = &[
             ("a:\n  b: c # d\n  \"e f\": 'g'\nh: \"i: j\"\n", &["a/b=c", "a/e f=g", "h=i: j"]),
-            ("users:\n- name: x\n  user:\n    token: y\n- name: z\n", &[
-                "users/[]/name=x", "users/[]/user/token=y", "users/[]/name=z",
-            ]),
+            (
+                "users:\n- name: x\n  user:\n    token: y\n- name: z\n",
+                &["users/[]/name=x", "users/[]/user/token=y", "users/[]/name=z"],
+            ),
             ("env:\n  - A=1\n  - B=2\nc: d\n", &["env/[]=A=1", "env/[]=B=2", "c=d"]),
             ("a: |\n  one\n   two\n\nb: >-\n  x\n", &["a=one\n   two", "b=x"]),
             ("a: {b: c, d: {e: 'f'}}\ng: [h,\n  i]\nj: k\n", &["a/b=c", "a/d/e=f", "g/[]=h", "g/[]=i", "j=k"]),
