@@ -380,8 +380,8 @@ fn coded_values_are_found_at_their_place() {
     let helm = base64(base64(&deflate(Compressed::Gzip, plain.as_bytes())).as_bytes());
     let cases = [
         base64(key.as_bytes()),
-        base64(format!("x{key}").as_bytes()),
-        base64(format!("xy{key}").as_bytes()),
+        base64(format!(" {key}").as_bytes()),
+        base64(format!(": {key}").as_bytes()),
         base64(plain.as_bytes()),
         base64(base64(key.as_bytes()).as_bytes()),
         wrapped(64, "\n  "),

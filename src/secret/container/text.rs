@@ -78,8 +78,9 @@ fn plain(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> (Vec<Found>, bool) {
     // from the outermost text to the innermost
     let mut texts: Vec<Unwrapped> = Vec::new();
     let mut coded = Vec::new();
+    let is_text = !engine::is_binary(bytes);
     for _ in 0..CODINGS {
-        let unwrapped = Unwrapped::of(texts.last().map_or(bytes, |text| text.bytes.as_slice()));
+        let unwrapped = Unwrapped::of(texts.last().map_or(bytes, |text| text.bytes.as_slice()), is_text);
         if unwrapped.bytes.is_empty() {
             break;
         }
