@@ -681,8 +681,6 @@ mod tests {
           critical  secret/aws-access-key  holds an AWS access key
                     (AKIA************WXYZ)
           fails     /app/.env:3, layer 2 `COPY . /a…`, deleted in layer 3, still shipped
-                    to do: Revoke the key, then keep it out of the build with
-                    `--mount=type=secret`
                     confidence high; masked AKIA************WXYZ; decided by
                     careen:2026; id bbc8ce635552913a630362d64338541a
                     to do: Revoke the key, then keep it out of the build with

@@ -13,6 +13,7 @@ use crate::path::ImagePath;
 
 use super::config::{self, Echo};
 use super::mask::{self, Run};
+use super::place;
 
 /// Masks secrets in what a report shows of packages, limitations and the target.
 pub fn mask_inventory(inventory: &mut Inventory) {
@@ -79,6 +80,7 @@ pub fn mask_finding(finding: &mut Finding, echo: &Echo) {
         if is != was {
             finding.message = finding.message.replace(&was, &is);
             finding.subject = finding.subject.replace(&was, &is);
+            finding.identity = finding.identity.take().map(|_| format!("file:{}", place::stable(path)));
         }
     }
     let masked = finding.evidence.get("masked").and_then(Value::as_str).map(str::to_owned);
