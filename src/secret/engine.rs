@@ -160,8 +160,9 @@ impl Search<'_> {
     fn may_begin(&self, rule: &SecretRule, start: usize) -> bool {
         let before = start.checked_sub(1).and_then(|index| self.bytes.get(index));
         before.is_none_or(|byte| {
-            // The letter of an escape such as `\n` is no part of what follows.
-            !rule.left.has(*byte) || is_escape(self.bytes, start)
+            // The letter of an escape such as `\n` is no part of what follows; `=` pads the end of base64, or
+            // parts a name from its value.
+            !rule.left.has(*byte) || *byte == b'=' || is_escape(self.bytes, start)
         })
     }
 
