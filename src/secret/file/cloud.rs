@@ -168,8 +168,7 @@ pub(super) static S3CFG: FileFormat = FileFormat {
     holds: &[],
     read: |reader| {
         reader.lines(INI, |setting| match setting.key() {
-            b"secret_key" => Some(hit("s3cfg-secret-key")),
-            b"gpg_passphrase" | b"access_token" => Some(hit("s3cfg-secret-key")),
+            b"secret_key" | b"gpg_passphrase" | b"access_token" => Some(hit("s3cfg-secret-key")),
             _ => None,
         });
     },

@@ -11,6 +11,7 @@ use crate::secret::entropy;
 /// A kubeconfig, whatever its name ("Organizing Cluster Access Using kubeconfig Files", Kubernetes).
 pub(super) static KUBECONFIG: FileFormat = FileFormat {
     names: &[
+        "config",
         "kubeconfig",
         "*.kubeconfig",
         "kubeconfig*",
@@ -19,7 +20,7 @@ pub(super) static KUBECONFIG: FileFormat = FileFormat {
         "controller-manager.conf",
         "scheduler.conf",
     ],
-    holds: &["clusters", "contexts", "kind"],
+    holds: &["kind: Config", "users:"],
     read: |reader| {
         if !reader.holds("users") {
             return;
@@ -64,7 +65,7 @@ pub(super) static MANIFEST: FileFormat = FileFormat {
             index.and_then(|index| is_secret.get(index)).copied().unwrap_or(false)
         };
         reader.yaml(|setting| {
-            let parent = setting.from_end(1);
+            let parent = setting.above(1);
             if !within(&setting.span) || !(parent == b"data" || parent == b"stringData") {
                 return None;
             }
@@ -84,7 +85,8 @@ fn wanted(key: &[u8], value: &[u8]) -> bool {
     if text.len() < 4 || text.len() > 64 << 10 {
         return false;
     }
-    if memchr::memmem::find(text, b"PRIVATE KEY-----").is_some() || key == b".dockerconfigjson" {
+    let holds = |part: &[u8]| memchr::memmem::find(text, part).is_some();
+    if holds(b"PRIVATE KEY-----") || (key == b".dockerconfigjson" && (holds(b"\"auth\"") || holds(b"\"password\""))) {
         return true;
     }
     if text.starts_with(b"-----BEGIN") {
@@ -120,7 +122,7 @@ fn documents(bytes: &[u8]) -> (Vec<usize>, Vec<bool>) {
             kinds.push(false);
         }
         if let Some(kind) = item.strip_prefix(b"kind:").or_else(|| item.strip_prefix(b"\"kind\":")) {
-            let kind: Vec<u8> = kind.iter().copied().filter(|b| b.is_ascii_alphanumeric()).collect();
+            let kind: Vec<u8> = kind.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
             is_list |= kind == b"List";
             if kind == b"Secret"
                 && let Some(last) = kinds.last_mut()

@@ -4,7 +4,7 @@
 use super::lines::{self, INI};
 use super::{FileFormat, hit};
 
-/// `.my.cnf` ("Using Option Files", MySQL).
+/// `.my.cnf` ("Using Option Files", `MySQL`).
 pub(super) static MYSQL: FileFormat = FileFormat {
     names: &["my.cnf", ".my.cnf", "*.cnf", "my.ini", ".my.ini"],
     holds: &[],

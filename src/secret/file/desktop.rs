@@ -32,7 +32,7 @@ pub(super) static FILEZILLA: FileFormat = FileFormat {
                     },
                 );
             }
-            Met::Text(_) | Met::End(_) => {}
+            Met::Text(_) => {}
         });
     },
 };
@@ -84,7 +84,7 @@ pub(super) static FIREFOX: FileFormat = FileFormat {
     },
 };
 
-/// Connections of the IDEs of JetBrains (`WebServers.xml`), of `DBeaver` and of Robo 3T. Where their passwords are not
+/// Connections of the IDEs of `JetBrains` (`WebServers.xml`), of `DBeaver` and of Robo 3T. Where their passwords are not
 /// plain, they are masked by a known key.
 pub(super) static IDE: FileFormat = FileFormat {
     names: &[

@@ -141,7 +141,7 @@ pub(super) static RAILS_SECRETS: FileFormat = FileFormat {
     },
 };
 
-/// `wp-config.php` ("Editing wp-config.php", WordPress).
+/// `wp-config.php` ("Editing wp-config.php", `WordPress`).
 pub(super) static WORDPRESS: FileFormat = FileFormat {
     names: &["wp-config*", "wp-salt.php"],
     holds: &["DB_PASSWORD", "AUTH_KEY"],

@@ -1,14 +1,19 @@
-//! Histories of shells and of databases' clients: what was typed with a password in it.
+//! Histories of shells and of databases' clients, and scripts for both: commands with a password in them.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::ops::Range;
 
 use super::cluster::application;
 use super::lines;
+use super::setting::looks_set;
 use super::{FileFormat, Reader, hit};
 
 /// Longest line looked at, in bytes.
 const LINE: usize = 4 << 10;
+
+/// Scripts of shells; those without an extension are known by their first line.
+pub(super) static SCRIPT: FileFormat =
+    FileFormat { names: &["*.sh", "*.bash", "*.zsh", "*.ksh"], holds: &["#!/", "sh\n"], read: read_commands };
 
 /// Histories of shells.
 pub(super) static SHELL: FileFormat = FileFormat {
@@ -25,14 +30,16 @@ pub(super) static SHELL: FileFormat = FileFormat {
         "consolehost_history.txt",
     ],
     holds: &[],
-    read: |reader| {
-        for line in lines::each(reader.bytes) {
-            if line.len() <= LINE {
-                command(reader, line);
-            }
-        }
-    },
+    read: read_commands,
 };
+
+fn read_commands(reader: &mut Reader<'_>) {
+    for line in lines::each(reader.bytes) {
+        if line.len() <= LINE && !reader.at(&line).starts_with(b"#") {
+            command(reader, line);
+        }
+    }
+}
 
 /// Judges the words of one command.
 fn command(reader: &mut Reader<'_>, line: Range<usize>) {
@@ -67,8 +74,8 @@ fn command(reader: &mut Reader<'_>, line: Range<usize>) {
             let span = from(start.saturating_add(quoted));
             let span = span.start..span.start.saturating_add(bare.len());
             if key.eq_ignore_ascii_case(b"PGPASSWORD") || key.eq_ignore_ascii_case(b"MYSQL_PWD") {
-                reader.add(&[key], span, hit("shell-history-password"));
-            } else if let Some(hit) = application(key, bare, "shell-history-password") {
+                note(reader, &[key], span);
+            } else if let Some(hit) = application(key, bare, rule_of(reader)) {
                 reader.add(&[key], span, hit);
             }
             before = word;
@@ -84,18 +91,18 @@ fn command(reader: &mut Reader<'_>, line: Range<usize>) {
         if is_mysql && word.len() > 2 && word.starts_with(b"-p") && !word.starts_with(b"-protocol") {
             let quoted = usize::from(matches!(word.get(2), Some(b'"' | b'\'')));
             let span = from(2_usize.saturating_add(quoted));
-            reader.add(&[program, b"-p"], span.start..span.end.saturating_sub(quoted), hit("shell-history-password"));
+            note(reader, &[program, b"-p"], span.start..span.end.saturating_sub(quoted));
         } else if let Some(skip) = long_option(word) {
             let quoted = usize::from(matches!(word.get(skip), Some(b'"' | b'\'')));
             let span = from(skip.saturating_add(quoted));
             let span = span.start..span.end.saturating_sub(quoted).max(span.start);
-            reader.add(&[program, b"--password"], span, hit("shell-history-password"));
+            note(reader, &[program, b"--password"], span);
         } else if program == b"curl" && word.starts_with(b"-u") && word.len() > 2 {
             if let Some(colon) = memchr::memchr(b':', word) {
                 reader.add(&[program, b"-u"], from(colon.saturating_add(1)), hit("curl-user"));
             }
         } else if takes(&[b"--password", b"--passwd", b"--passphrase"]) && !word.starts_with(b"-") {
-            reader.add(&[program, b"--password"], from(0), hit("shell-history-password"));
+            note(reader, &[program, b"--password"], from(0));
         } else if takes(&[b"-u", b"--user", b"--proxy-user"]) && matches!(program, b"curl" | b"http" | b"https") {
             if let Some(colon) = memchr::memchr(b':', word) {
                 reader.add(&[program, before], from(colon.saturating_add(1)), hit("curl-user"));
@@ -107,17 +114,32 @@ fn command(reader: &mut Reader<'_>, line: Range<usize>) {
             ) && memchr::memmem::find(verb, b"login").is_some()
                 || matches!(program, b"az" | b"sshpass" | b"mongo" | b"mongosh" | b"mongodump" | b"mongorestore"))
         {
-            reader.add(&[program, b"-p"], from(0), hit("shell-history-password"));
+            note(reader, &[program, b"-p"], from(0));
         } else if program == b"sshpass" && word.starts_with(b"-p") && word.len() > 2 {
-            reader.add(&[program, b"-p"], from(2), hit("shell-history-password"));
+            note(reader, &[program, b"-p"], from(2));
         } else if takes(&[b"-a", b"--pass"]) && program == b"redis-cli"
             || takes(&[b"-w"]) && matches!(program, b"ldapsearch" | b"ldapmodify" | b"ldapadd" | b"ldapwhoami")
             || takes(&[b"-P"])
                 && matches!(program, b"sqlcmd" | b"bcp" | b"unzip" | b"zip" | b"mosquitto_pub" | b"mosquitto_sub")
         {
-            reader.add(&[program, before], from(0), hit("shell-history-password"));
+            note(reader, &[program, before], from(0));
         }
         before = word;
+    }
+}
+
+/// The rule of the file: what stands in a script may be a manual's example, so that it has to look like a password.
+fn rule_of(reader: &Reader<'_>) -> &'static str {
+    if is_script(reader) { "shell-script-password" } else { "shell-history-password" }
+}
+
+fn is_script(reader: &Reader<'_>) -> bool {
+    reader.bytes.starts_with(b"#!") || reader.name.ends_with(b"sh")
+}
+
+fn note(reader: &mut Reader<'_>, key: &[&[u8]], span: Range<usize>) {
+    if !is_script(reader) || looks_set(reader.at(&span), true) {
+        reader.add(key, span, hit(rule_of(reader)));
     }
 }
 
@@ -130,10 +152,21 @@ fn long_option(word: &[u8]) -> Option<usize> {
 
 /// Histories of databases' clients: `IDENTIFIED BY 'x'`, `PASSWORD 'x'`.
 pub(super) static DATABASE: FileFormat = FileFormat {
-    names: &[".mysql_history", ".psql_history", ".mariadb_history", ".rediscli_history", ".dbshell", "mongo*_history"],
+    names: &[
+        ".mysql_history",
+        ".psql_history",
+        ".mariadb_history",
+        ".rediscli_history",
+        ".dbshell",
+        "mongo*_history",
+        "*.sql",
+    ],
     holds: &[],
     read: |reader| {
         let bytes = reader.bytes;
+        // what stands in a script may be a manual's example
+        let is_script = reader.name.ends_with(b".sql");
+        let rule = if is_script { "sql-user-password" } else { "database-history-password" };
         for line in lines::each(bytes).filter(|line| line.len() <= LINE) {
             let text = reader.at(&line);
             // libedit writes blanks as `\040`
@@ -158,15 +191,15 @@ pub(super) static DATABASE: FileFormat = FileFormat {
                     Some(quote @ (b'\'' | b'"')) => {
                         let Some(length) = lines::closing(rest.get(1..).unwrap_or_default(), *quote) else { continue };
                         let from = at.saturating_add(1);
-                        reader.add(
-                            &[start.trim_ascii()],
-                            from..from.saturating_add(length),
-                            hit("database-history-password"),
-                        );
+                        let span = from..from.saturating_add(length);
+                        if is_script && !looks_set(reader.at(&span), true) {
+                            continue;
+                        }
+                        reader.add(&[start.trim_ascii()], span, hit(rule));
                     }
-                    Some(_) if is_command && found == 0 => {
+                    Some(_) if is_command && found == 0 && !is_script => {
                         let last = lines::words(bytes, at..line.end).pop();
-                        reader.add(&[start.trim_ascii()], last.unwrap_or(at..at), hit("database-history-password"));
+                        reader.add(&[start.trim_ascii()], last.unwrap_or(at..at), hit(rule));
                     }
                     _ => {}
                 }

@@ -155,7 +155,7 @@ pub(super) static KICKSTART: FileFormat = FileFormat {
     read: |reader| {
         for line in lines::each(reader.bytes) {
             let words = lines::words(reader.bytes, line);
-            let at = |index: usize| words.get(index).map(|span| reader.at(span)).unwrap_or_default();
+            let at = |index: usize| words.get(index).map_or(&b""[..], |span| reader.at(span));
             let command = at(0);
             let rule = "kickstart-password";
             let sealed = words.iter().any(|word| reader.at(word) == b"--iscrypted");
@@ -228,15 +228,15 @@ pub(super) static TERRAFORM_STATE: FileFormat = FileFormat {
                 && setting.key() == b"sensitive"
                 && setting.value == b"true"
             {
-                sensitive.push(setting.from_end(1).to_vec());
+                sensitive.push(setting.above(1).to_vec());
             }
         });
         sensitive.sort();
         reader.json(|setting| {
             let rule = "terraform-state-secret";
             if setting.path.first() == Some(&&b"outputs"[..]) && setting.key() == b"value" {
-                let is_sensitive = sensitive.binary_search(&setting.from_end(1).to_vec()).is_ok();
-                return (is_sensitive || is_secret_key(setting.from_end(1))).then(|| hit(rule));
+                let is_sensitive = sensitive.binary_search(&setting.above(1).to_vec()).is_ok();
+                return (is_sensitive || is_secret_key(setting.above(1))).then(|| hit(rule));
             }
             let key = setting.key();
             if !setting.is_under("attributes") && !setting.is_under("primary") {
@@ -319,7 +319,7 @@ fn vault_keys(reader: &mut Reader<'_>) {
         reader.json(|setting| {
             let names =
                 ["unseal_keys_b64", "unseal_keys_hex", "keys", "keys_base64", "recovery_keys_b64", "recovery_keys_hex"];
-            if names.iter().any(|name| setting.from_end(1) == name.as_bytes()) && setting.key() == b"[]" {
+            if names.iter().any(|name| setting.above(1) == name.as_bytes()) && setting.key() == b"[]" {
                 return (setting.value.len() >= 32).then(|| hit("vault-unseal-key"));
             }
             setting.key_is(&["root_token"]).then(|| hit("vault-token-file"))
@@ -343,7 +343,7 @@ pub(super) static VAULT_TOKEN: FileFormat = FileFormat {
     read: |reader| {
         let span = reader.trimmed();
         let value = reader.at(&span);
-        if (16..=2_000).contains(&value.len()) && value.iter().all(|b| b.is_ascii_graphic()) {
+        if (16..=2_000).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic) {
             reader.add(&[], span, hit("vault-token-file"));
         }
     },

@@ -92,12 +92,12 @@ pub(super) static PKCS12: FileFormat = FileFormat {
     names: &["*.p12", "*.pfx", "*.pkcs12", "*.jks", "*.keystore", "*keystore", "*.ks", "cacerts", "*.truststore"],
     holds: &[],
     read: |reader| {
-        let body = match reader.bytes {
-            [0x30, 0x82, _, _, rest @ ..]
-            | [0x30, 0x83, _, _, _, rest @ ..]
-            | [0x30, 0x80, rest @ ..]
-            | [0x30, 0x81, _, rest @ ..] => rest,
-            _ => return,
+        let ([0x30, 0x82, _, _, body @ ..]
+        | [0x30, 0x83, _, _, _, body @ ..]
+        | [0x30, 0x80, body @ ..]
+        | [0x30, 0x81, _, body @ ..]) = reader.bytes
+        else {
+            return;
         };
         // version 3, then the content with its kind: 1.2.840.113549.1.7.1 or 1.2.840.113549.1.7.2
         let has_data = |bytes: &[u8]| {

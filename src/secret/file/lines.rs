@@ -32,7 +32,7 @@ pub(super) fn read(bytes: &[u8], style: Style, meet: &mut dyn FnMut(&Setting<'_>
             None | Some(b'#' | b';' | b'!') => continue,
             Some(b'[') => {
                 if let Some(end) = memchr::memrchr(b']', text) {
-                    section = text.get(1..end).map(|name| name.trim_ascii());
+                    section = text.get(1..end).map(<[u8]>::trim_ascii);
                     continue;
                 }
             }

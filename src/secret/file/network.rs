@@ -24,7 +24,7 @@ pub(super) static CIFS: FileFormat = FileFormat {
     ],
     holds: &[],
     read: |reader| {
-        reader.lines(EQUALS, |setting| setting.key_is(&["password", "pass"]).then(|| hit("smb-credentials-password")))
+        reader.lines(EQUALS, |setting| setting.key_is(&["password", "pass"]).then(|| hit("smb-credentials-password")));
     },
 };
 
@@ -115,7 +115,7 @@ pub(super) static NETWORK_MANAGER: FileFormat = FileFormat {
     },
 };
 
-/// Profiles of OpenVPN ("Reference manual", OpenVPN): `<auth-user-pass>` and the shared key in `<tls-auth>`; keys in
+/// Profiles of `OpenVPN` ("Reference manual"): `<auth-user-pass>` and the shared key in `<tls-auth>`; keys in
 /// `<key>` are found by their armour. Files of two lines that `auth-user-pass` names hold user and password.
 pub(super) static OPENVPN: FileFormat = FileFormat {
     names: &["*.ovpn", "*.conf"],
@@ -195,7 +195,7 @@ pub(super) static WIREGUARD: FileFormat = FileFormat {
     },
 };
 
-/// `wpa_supplicant.conf` (wpa_supplicant.conf(5)) and hostapd: the passphrase, or 64 hexadecimal digits.
+/// `wpa_supplicant.conf` (`wpa_supplicant.conf(5)`) and hostapd: the passphrase, or 64 hexadecimal digits.
 pub(super) static WPA: FileFormat = FileFormat {
     names: &["wpa_supplicant*.conf", "wpa_supplicant*", "hostapd*.conf", "*.psk"],
     holds: &["network={", "ssid="],

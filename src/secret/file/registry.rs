@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::lines::{EQUALS, INI};
-use super::setting::Setting;
+use super::setting::{Setting, looks_set};
 use super::xml::{self, Met};
 use super::{FileFormat, Reader, hit, pair};
 use crate::format::base64;
@@ -71,7 +71,7 @@ pub(super) static COMPOSER: FileFormat = FileFormat {
                 }
                 _ => {
                     let of_host = ["github-oauth", "gitlab-oauth", "gitlab-token", "bearer"];
-                    of_host.iter().any(|name| setting.from_end(1) == name.as_bytes()).then(|| hit(rule))
+                    of_host.iter().any(|name| setting.above(1) == name.as_bytes()).then(|| hit(rule))
                 }
             }
         });
@@ -81,12 +81,14 @@ pub(super) static COMPOSER: FileFormat = FileFormat {
 /// `~/.gem/credentials` ("gem push", `RubyGems`).
 pub(super) static GEM: FileFormat = FileFormat {
     names: &["credentials", "gem_credentials", ".gemrc", "gemrc"],
-    holds: &["rubygems_api_key"],
+    holds: &["rubygems_api_key:"],
     read: |reader| {
         reader.yaml(|setting| {
             let key = setting.key();
-            let is_key = key.ends_with(b"api_key") || key.starts_with(b"http") && setting.value.len() >= 16;
-            (is_key && setting.path.len() == 1 && setting.value.len() >= 12).then(|| hit("gem-credentials-key"))
+            // `:rubygems_api_key: …`, and keys by the names `gem push --key` takes
+            let is_key = key.ends_with(b"api_key") || key.starts_with(b"http") || key.starts_with(b":");
+            let is_random = looks_set(setting.value, false) && setting.value.len() >= 16;
+            (is_key && is_random && setting.path.len() == 1).then(|| hit("gem-credentials-key"))
         });
     },
 };

@@ -5,7 +5,7 @@ use super::lines::{self, EQUALS, INI, LOOSE, WORDS};
 use super::setting::{Setting, is_password_key};
 use super::{FileFormat, Reader, hit};
 
-/// Users of Traefik and Caddy: `user:$2y$…`, as their settings list them ("BasicAuth", Traefik; "basic_auth", Caddy).
+/// Users of Traefik and Caddy: `user:$2y$…`, as their settings list them ("`BasicAuth`", Traefik; "`basic_auth`", Caddy).
 pub(super) static BASIC_AUTH: FileFormat = FileFormat {
     names: &["caddyfile", "traefik*.yml", "traefik*.yaml", "traefik*.toml", "dynamic*.yml", "dynamic*.toml"],
     holds: &["basicAuth:"],
@@ -81,7 +81,7 @@ pub(super) static HTPASSWD: FileFormat = FileFormat {
     },
 };
 
-/// OpenLDAP, nslcd, libnss-ldap ("ldap.conf", "slapd.conf", "nslcd.conf"): `bindpw`, `rootpw`; `olcRootPW` in LDIF.
+/// `OpenLDAP`, nslcd, libnss-ldap ("ldap.conf", "slapd.conf", "nslcd.conf"): `bindpw`, `rootpw`; `olcRootPW` in LDIF.
 pub(super) static LDAP: FileFormat = FileFormat {
     names: &[
         "ldap.conf",
@@ -135,7 +135,7 @@ pub(super) static LDAP: FileFormat = FileFormat {
     },
 };
 
-/// Password files of Mosquitto (mosquitto_passwd(1)), and bridges in `mosquitto.conf`.
+/// Password files of Mosquitto (`mosquitto_passwd(1)`), and bridges in `mosquitto.conf`.
 pub(super) static MOSQUITTO: FileFormat = FileFormat {
     names: &[
         "mosquitto.conf",
@@ -205,7 +205,7 @@ pub(super) static REDIS: FileFormat = FileFormat {
         let bytes = reader.bytes;
         for line in lines::each(bytes) {
             let words = lines::words(bytes, line);
-            let at = |index: usize| words.get(index).map(|span| reader.at(span)).unwrap_or_default();
+            let at = |index: usize| words.get(index).map_or(&b""[..], |span| reader.at(span));
             let keyword = at(0).to_ascii_lowercase();
             match keyword.as_slice() {
                 b"requirepass" | b"masterauth" | b"tls-key-file-pass" | b"primaryauth" => {

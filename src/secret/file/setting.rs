@@ -19,14 +19,14 @@ pub(super) struct Setting<'a> {
 
 impl<'a> Setting<'a> {
     /// The `back`th key from the end, 0 for the setting's own.
-    pub(super) fn from_end(&self, back: usize) -> &'a [u8] {
+    pub(super) fn above(&self, back: usize) -> &'a [u8] {
         let index = self.path.len().checked_sub(back.saturating_add(1));
         index.and_then(|index| self.path.get(index)).copied().unwrap_or_default()
     }
 
     /// The key itself.
     pub(super) fn key(&self) -> &'a [u8] {
-        self.from_end(0)
+        self.above(0)
     }
 
     /// Whether the key is one of `names`, in whatever case.

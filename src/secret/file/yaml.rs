@@ -60,7 +60,7 @@ pub(super) fn read(bytes: &[u8], meet: &mut dyn FnMut(&Setting<'_>)) {
         let first = value_start.saturating_add(blanks);
         let text = text.trim_ascii();
         match text.first() {
-            None => {}
+            None | Some(b'&' | b'*') => {}
             Some(b'{' | b'[') => {
                 start = json::read_from(bytes, first, &path, meet).max(next);
                 // the rest of the line
@@ -77,7 +77,6 @@ pub(super) fn read(bytes: &[u8], meet: &mut dyn FnMut(&Setting<'_>)) {
                     meet(&Setting { path: &path, value, span });
                 }
             }
-            Some(b'&' | b'*') => {}
             Some(b'!') => {
                 // `!vault |`, `!Ref x`, `!!binary |`: not a plain value, but a string may be tagged
                 let tag = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());

@@ -1,4 +1,5 @@
 //! Laws of the formats over the examples of all rules for files, and tables of each format.
+#![expect(clippy::arithmetic_side_effects, reason = "tests count in short texts")]
 
 use super::super::tests::file_examples;
 use super::*;
