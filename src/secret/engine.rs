@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::digest::Digest;
 use crate::rule::{Confidence, Severity};
 
+use super::anchor::Anchors;
 use super::assignment;
 use super::check::{Look, Opinion};
 use super::entropy;
@@ -14,7 +15,7 @@ use super::kind::Kind;
 use super::known;
 use super::mask;
 use super::placeholder;
-use super::rule::{Anchors, Matcher, Quality, RuleSet, SecretRule, rule_set};
+use super::rule::{Matcher, Quality, RuleSet, SecretRule, rule_set};
 use super::url;
 
 /// A secret in the bytes that were scanned.
@@ -82,15 +83,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn run(&mut self, anchors: &Anchors) {
-        for hit in anchors.automaton.find_overlapping_iter(self.bytes) {
-            let owner = anchors.owners.get(hit.pattern().as_usize());
-            let Some(rule) = owner.and_then(|index| self.set.rules.get(*index)) else { continue };
-            if self.work_left == 0 {
-                return;
+    fn run(&mut self, anchors: &'static Anchors) {
+        anchors.find(self.bytes, |rule, place| {
+            if let Some(rule) = self.set.rules.get(rule) {
+                self.try_at(rule, place);
             }
-            self.try_at(rule, hit.range());
-        }
+            self.work_left > 0
+        });
     }
 
     /// Judges one hit of an anchor.
@@ -124,6 +123,10 @@ impl Search<'_> {
         let end = start.saturating_add(rule.length).min(self.bytes.len());
         let (Some(window), Some(regex)) = (self.bytes.get(start..end), rule.regex()) else { return };
         self.spend(window.len());
+        // most anchors begin nothing: told without room for groups
+        if !regex.is_match(window) {
+            return;
+        }
         let mut from = 0;
         while let Some(captures) = regex.captures_at(window, from) {
             let Some(whole) = captures.get(0) else { return };

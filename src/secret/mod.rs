@@ -7,6 +7,7 @@
 //! What wraps other files (archives in layers, compressed logs, git objects, UTF-16) is not opened yet.
 //! It has its place before [`COLLECTOR`]'s call of the engine: unwrap, then scan the content as a file of its own.
 
+mod anchor;
 mod assignment;
 mod charset;
 mod check;

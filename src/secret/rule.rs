@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::literal::Extractor;
 use serde::Deserialize;
 
 use crate::rule::{Confidence, Rule};
 
+use super::anchor::{Anchors, AnchorsBuilder};
 use super::charset::Charset;
 use super::check::{self, Check};
 
@@ -364,12 +365,6 @@ pub(super) struct RuleSet {
     pub(super) schemes: BTreeMap<&'static str, usize>,
 }
 
-/// An automaton, and for each of its patterns the index of a rule.
-pub(super) struct Anchors {
-    pub(super) automaton: AhoCorasick,
-    pub(super) owners: Vec<usize>,
-}
-
 /// A rule with what it takes to match it.
 pub(super) struct SecretRule {
     /// What the user sees.
@@ -506,6 +501,18 @@ pub(super) fn rule_set() -> &'static RuleSet {
 }
 
 impl SecretRule {
+    /// The four bytes a match may begin with; none where that is not known, or there are too many.
+    fn heads(&self) -> Vec<[u8; 4]> {
+        let Matcher::Pattern { source, is_anchored: true, .. } = &self.matcher else { return Vec::new() };
+        let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
+        let Ok(pattern) = parser else { return Vec::new() };
+        let mut extractor = Extractor::new();
+        extractor.limit_class(256).limit_literal_len(4).limit_repeat(8).limit_total(1 << 14);
+        let heads = extractor.extract(&pattern);
+        let literals = heads.literals().unwrap_or_default();
+        literals.iter().map(|literal| literal.as_bytes().try_into().ok()).collect::<Option<_>>().unwrap_or_default()
+    }
+
     /// The compiled pattern; `None` when the rule has none.
     pub(super) fn regex(&self) -> Option<&Regex> {
         let Matcher::Pattern { source, compiled, .. } = &self.matcher else { return None };
@@ -556,14 +563,14 @@ impl RuleSet {
         if let Some(any) = schemes.get("*").and_then(|index| rules.get(*index)) {
             everywhere.push(("://".into(), any.rule.id));
         }
-        let build = |anchors: &[(String, &'static str)], fold: bool| Anchors {
-            automaton: AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::DFA))
-                .ascii_case_insensitive(fold)
-                .build(anchors.iter().map(|(anchor, _)| anchor))
-                .expect("a few hundred anchors make an automaton"),
-            owners: anchors.iter().map(|(_, id)| index(id)).collect(),
+        let build = |anchors: &[(String, &'static str)], folds: bool| {
+            let mut builder = AnchorsBuilder::new(folds);
+            for (anchor, id) in anchors {
+                let rule = index(id);
+                let heads = if anchor.len() < 4 { rules.get(rule).map_or(vec![], SecretRule::heads) } else { vec![] };
+                builder.add(anchor.as_bytes(), rule, &heads);
+            }
+            builder.build()
         };
         let (everywhere, assignments) = (build(&everywhere, false), build(&assignments, true));
         Self { rules, everywhere, assignments, schemes }
