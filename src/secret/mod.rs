@@ -19,6 +19,7 @@ mod der;
 mod engine;
 mod entropy;
 mod finding;
+mod gitleaks;
 mod key;
 mod kind;
 mod known;
@@ -29,6 +30,7 @@ mod placeholder;
 mod rule;
 mod shipped;
 mod url;
+mod user;
 mod value;
 mod wrapped;
 
@@ -38,6 +40,7 @@ pub use finding::findings;
 pub use names::{mask_finding, mask_inventory};
 pub use rule::RULES;
 pub use shipped::settle;
+pub use user::{LONGEST as LONGEST_RULES, use_rules};
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]
