@@ -16,9 +16,21 @@ pub(super) struct Config {
     /// `[registry."host"]` tables.
     #[serde(default)]
     pub(super) registry: BTreeMap<String, RegistryConfig>,
+    /// `[secrets]`: how secrets are looked for.
+    #[serde(default)]
+    pub(super) secrets: Secrets,
     /// `[limits]`: what `--limit` sets.
     #[serde(default)]
     pub(super) limits: BTreeMap<String, Value>,
+}
+
+/// How secrets are looked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Secrets {
+    /// What `--secret-rules` names; these come first.
+    #[serde(default)]
+    pub(super) rules: Vec<PathBuf>,
 }
 
 /// The value of a limit: a number, or a text such as `10MiB`.

@@ -8,6 +8,7 @@ mod failure;
 mod rules;
 mod sbom;
 mod scan;
+mod secret_rules;
 mod term;
 mod why;
 

@@ -20,6 +20,7 @@ use crate::time::{Date, Timestamp};
 use super::advisories::AdvisoryArguments;
 use super::config::Config;
 use super::exit::{Exit, ExitRules};
+use super::secret_rules;
 use super::term::{self, Colour, Watcher};
 
 #[derive(Debug, Args)]
@@ -52,6 +53,9 @@ pub(super) struct ScanArguments {
     /// Policy file, or name of a preset; later ones win
     #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
     policy: Vec<String>,
+    /// Rules of secrets and allowances of your own, in careen's form or that of gitleaks; repeatable
+    #[arg(long, value_name = "FILE", env = "CAREEN_SECRET_RULES")]
+    secret_rules: Vec<PathBuf>,
     /// Fail on findings of this severity and above, in these families only if any are named
     #[arg(long, value_name = "SEVERITY[,FAMILY…]")]
     fail_on: Option<String>,
@@ -156,7 +160,9 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
         }
     };
     let watcher = Watcher::new(!image.no_progress && !arguments.quiet);
-    let reports = policy(arguments)
+    let reports = config(image)
+        .and_then(|config| secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules)))
+        .and_then(|()| policy(arguments))
         .and_then(|policy| {
             let advisories = arguments.advisories.catalogue()?;
             let stale_hours = arguments.advisories.stale_hours();

@@ -70,7 +70,11 @@ impl PolicySet {
                 }
             }
         }
-        let waiver = waiver.or(accepted).or_else(by_comment);
+        let by_rules = || {
+            let is_open = decision.action > Action::Ignore;
+            is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten()
+        };
+        let waiver = waiver.or(accepted).or_else(by_rules).or_else(by_comment);
         let Decision { action, decided_by, note } = decision;
         Judged { finding, action, decided_by, note, waiver }
     }

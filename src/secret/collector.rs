@@ -15,6 +15,7 @@ use super::container::{self, Member, text};
 use super::engine;
 use super::file::{self, Fields};
 use super::kind;
+use super::rule::rule_set;
 use super::shipped::{self, Candidate};
 
 /// The collector of secrets.
@@ -225,7 +226,11 @@ impl<'r> Report<'r> {
         let end = if member.is_last { bytes.len() } else { bytes.len().saturating_sub(OVERLAP / 2) };
         let (mut counted, mut line) = (0, member.lines_before.saturating_add(1));
         let all = std::mem::take(&mut searched.found);
-        for found in all.into_iter().filter(|found| (first..end).contains(&found.span.start)) {
+        let (user, path) = (&rule_set().user, inside_of(self.file.path, inside));
+        let is_meant = |found: &engine::Found| {
+            (first..end).contains(&found.span.start) && user.holds(found.rule.id, path.as_bytes())
+        };
+        for found in all.into_iter().filter(is_meant) {
             let value = (inside.into(), found.rule.id, found.id.clone());
             if self.kept.len() >= self.cap && !self.kept.contains_key(&value) {
                 self.beyond.insert((value.1, value.2));
@@ -240,6 +245,9 @@ impl<'r> Report<'r> {
             counted = found.span.start;
             let last = line.saturating_add(searched.line_feeds(bytes, found.span.start..found.span.end));
             let content = self.content_for(&found);
+            let by_user = user.note(found.rule.id, &found.id, bytes, &found.span, path.as_bytes());
+            let mut notes = allow::noted(found.notes, bytes, &found.span);
+            notes.extend(by_user);
             self.facts.push(Fact::Secret(Box::new(SecretFact {
                 rule: found.rule,
                 severity: found.severity,
@@ -251,7 +259,7 @@ impl<'r> Report<'r> {
                 length: found.length as u64,
                 lines: searched.has_lines().then_some((line, last)),
                 content,
-                notes: allow::noted(found.notes, bytes, &found.span),
+                notes,
             })));
         }
     }

@@ -11,6 +11,7 @@ use crate::limitation::Limitation;
 use super::engine::{self, Found};
 use super::kind::Kind;
 use super::mask::{self, Run};
+use super::rule::rule_set;
 use super::value::OwnedValue;
 use super::wrapped::{self, Form};
 
@@ -294,7 +295,11 @@ pub(super) struct Search {
 /// Searches a text as it stands, then what its form may hide: values in values, arguments of options.
 pub(super) fn search(text: &str, form: Form) -> Search {
     let bytes = text.as_bytes().get(..LONGEST_FIELD).unwrap_or(text.as_bytes());
-    let scan = engine::scan(bytes, Kind::Settings);
+    let mut scan = engine::scan(bytes, Kind::Settings);
+    for found in &mut scan.found {
+        let note = rule_set().user.note(found.rule.id, &found.id, bytes, &found.span, b"");
+        found.notes.extend(note);
+    }
     let mut search = Search { hits: Vec::new(), is_exhausted: scan.is_exhausted };
     search.hits.extend(scan.found.into_iter().map(|found| Hit { span: found.span.clone(), found }));
     let inner =

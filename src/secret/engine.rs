@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use crate::rule::{Confidence, Severity};
 
+use super::anchor::Anchors;
 use super::assignment;
 use super::check::{Look, Opinion};
 use super::kind::Kind;
 use super::placeholder;
-use super::rule::{Anchors, Matcher, Quality, RuleSet, SecretRule, rule_set};
+use super::rule::{Matcher, Quality, RuleSet, SecretRule, rule_set};
 use super::url;
 use super::value::{OwnedValue, Value};
 
@@ -51,6 +52,9 @@ const LEAST_FIELD: usize = 4;
 /// Rank of the fields of credential files: above words and addresses, below the prefixes of providers.
 const FIELD_RANK: u8 = 28;
 
+/// Matches of a pattern that is searched for in the whole text.
+const MOST_MATCHES: usize = 1_000;
+
 /// Work that even the smallest file may cause.
 const LEAST_WORK: usize = 1 << 20;
 
@@ -61,7 +65,11 @@ pub(super) fn scan(bytes: &[u8], kind: Kind) -> Scan {
 
 /// The same, where `fields` were found in the bytes by the format of their file.
 pub(super) fn scan_with(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
-    let set = rule_set();
+    scan_by(rule_set(), bytes, kind, fields)
+}
+
+/// [`scan_with`] by certain rules.
+pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
     let kind = if is_binary(bytes) { Kind::Other } else { kind };
     let mut search = Search {
         set,
@@ -74,6 +82,7 @@ pub(super) fn scan_with(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
     if kind != Kind::Other {
         search.run(&set.assignments);
     }
+    search.run_texts();
     Scan { is_exhausted: search.work_left == 0, found: resolve(search.candidates) }
 }
 
@@ -83,27 +92,54 @@ pub(super) fn is_binary(bytes: &[u8]) -> bool {
 }
 
 struct Search<'a> {
-    set: &'static RuleSet,
+    set: &'a RuleSet,
     bytes: &'a [u8],
     kind: Kind,
     candidates: Vec<Found>,
     work_left: usize,
 }
 
-impl Search<'_> {
-    fn run(&mut self, anchors: &Anchors) {
-        for hit in anchors.automaton.find_overlapping_iter(self.bytes) {
-            let owner = anchors.owners.get(hit.pattern().as_usize());
-            let Some(rule) = owner.and_then(|index| self.set.rules.get(*index)) else { continue };
-            if self.work_left == 0 {
-                return;
+impl<'a> Search<'a> {
+    /// Tries the rules whose pattern is searched for in the whole text.
+    fn run_texts(&mut self) {
+        let set = self.set;
+        if set.keywords.is_empty() && set.always.is_empty() {
+            return;
+        }
+        let mut wanted = vec![false; set.rules.len()];
+        set.keywords.find(self.bytes, |rule, _| {
+            wanted.get_mut(rule).into_iter().for_each(|wanted| *wanted = true);
+            true
+        });
+        set.always.iter().for_each(|rule| wanted.get_mut(*rule).into_iter().for_each(|wanted| *wanted = true));
+        for (rule, _) in set.rules.iter().zip(wanted).filter(|(_, wanted)| *wanted) {
+            let Matcher::Text { regex, group } = &rule.matcher else { continue };
+            for captures in regex.captures_iter(self.bytes).take(MOST_MATCHES) {
+                let of_group = match group {
+                    0 => {
+                        captures.name("s").or_else(|| captures.iter().skip(1).flatten().find(|group| !group.is_empty()))
+                    }
+                    number => captures.get(*number),
+                };
+                let Some(whole) = captures.get(0) else { continue };
+                let value = of_group.unwrap_or(whole).range();
+                // no part of it is known to be public
+                self.judge(rule, whole.range(), value, &(0..0));
             }
-            self.try_at(rule, hit.range());
         }
     }
 
+    fn run(&mut self, anchors: &'a Anchors) {
+        anchors.find(self.bytes, |rule, place| {
+            if let Some(rule) = self.set.rules.get(rule) {
+                self.try_at(rule, place);
+            }
+            self.work_left > 0
+        });
+    }
+
     /// Judges one hit of an anchor.
-    fn try_at(&mut self, rule: &'static SecretRule, anchor: Range<usize>) {
+    fn try_at(&mut self, rule: &SecretRule, anchor: Range<usize>) {
         match &rule.matcher {
             Matcher::Pattern { is_anchored: true, .. } => {
                 if self.may_begin(rule, anchor.start) {
@@ -111,7 +147,7 @@ impl Search<'_> {
                 }
             }
             Matcher::Pattern { .. } => self.try_pattern(rule, &anchor, anchor.start.saturating_sub(rule.before)),
-            Matcher::File => {}
+            Matcher::File | Matcher::Text { .. } => {}
             Matcher::Assignment => {
                 self.spend(assignment::LONGEST);
                 if let Some(value) = assignment::value(self.bytes, &anchor, self.kind) {
@@ -130,10 +166,14 @@ impl Search<'_> {
         }
     }
 
-    fn try_pattern(&mut self, rule: &'static SecretRule, anchor: &Range<usize>, start: usize) {
+    fn try_pattern(&mut self, rule: &SecretRule, anchor: &Range<usize>, start: usize) {
         let end = start.saturating_add(rule.length).min(self.bytes.len());
         let (Some(window), Some(regex)) = (self.bytes.get(start..end), rule.regex()) else { return };
         self.spend(window.len());
+        // most anchors begin nothing: told without room for groups
+        if !regex.is_match(window) {
+            return;
+        }
         let mut from = 0;
         while let Some(captures) = regex.captures_at(window, from) {
             let Some(whole) = captures.get(0) else { return };
@@ -170,7 +210,7 @@ impl Search<'_> {
         self.bytes.get(end).is_some_and(|byte| rule.right.has(*byte))
     }
 
-    fn judge(&mut self, rule: &'static SecretRule, whole: Range<usize>, value: Range<usize>, anchor: &Range<usize>) {
+    fn judge(&mut self, rule: &SecretRule, whole: Range<usize>, value: Range<usize>, anchor: &Range<usize>) {
         // The same match by another of the rule's anchors.
         let is_known = |found: &Found| found.rule.id == rule.rule.id && found.span == value;
         if self.candidates.iter().rev().take(4).any(is_known) {
@@ -201,7 +241,7 @@ impl Search<'_> {
         self.candidates.push(self.found(rule, value, shown, opinion));
     }
 
-    fn found(&self, rule: &'static SecretRule, value: Range<usize>, shown: usize, opinion: Opinion) -> Found {
+    fn found(&self, rule: &SecretRule, value: Range<usize>, shown: usize, opinion: Opinion) -> Found {
         let lent = Value::new(self.bytes.get(value.clone()).unwrap_or_default());
         let masked =
             opinion.masked.unwrap_or_else(|| if rule.is_hidden { lent.masked_wholly() } else { lent.masked(shown) });

@@ -15,6 +15,7 @@ use super::config::{self, mask_text};
 use super::place;
 use super::rule::rule_set;
 use super::shipped;
+use super::user;
 
 /// Shortest value of a rule without `hide` whose hash nobody can guess.
 const LEAST_UNGUESSABLE: u64 = 16;
@@ -146,6 +147,9 @@ fn finding(secret: &Secret, inventory: &Inventory, today: Date, texts: &mut Text
     finding.confidence = secret.confidence;
     if let Some(word) = notes.iter().find_map(|note| note.strip_prefix(allow::NOTE)) {
         finding = finding.evidence("allowed_by", word.trim_matches('`'));
+    }
+    if let Some((place, reason)) = notes.iter().find_map(|note| note.strip_prefix(user::NOTE)?.split_once(": ")) {
+        finding = finding.evidence("allowed_in", place).evidence("allowed_for", reason);
     }
     if severity == Severity::Info
         && let Some(package) = notes.iter().find_map(|note| note.strip_prefix(shipped::UNCHANGED))

@@ -8,6 +8,7 @@
 //! searched as a file of its own; `container::text` undoes what text is coded in (UTF-16, base64, escapes).
 
 mod allow;
+mod anchor;
 mod assignment;
 mod charset;
 mod check;
@@ -19,6 +20,7 @@ mod engine;
 mod entropy;
 mod file;
 mod finding;
+mod gitleaks;
 mod key;
 mod kind;
 mod known;
@@ -29,6 +31,7 @@ mod placeholder;
 mod rule;
 mod shipped;
 mod url;
+mod user;
 mod value;
 mod wrapped;
 
@@ -38,6 +41,7 @@ pub use finding::findings;
 pub use names::{mask_finding, mask_inventory};
 pub use rule::RULES;
 pub use shipped::settle;
+pub use user::{LONGEST as LONGEST_RULES, use_rules};
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]

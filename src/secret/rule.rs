@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::literal::Extractor;
 use serde::Deserialize;
 
 use crate::rule::{Confidence, Rule};
 
+use super::anchor::{Anchors, AnchorsBuilder};
 use super::charset::Charset;
 use super::check::{self, Check};
+use super::user::UserSettings;
 
 /// One file for each provider, sorted: its name and its text.
 pub(super) static RULE_FILES: &[(&str, &str)] = &[
@@ -397,12 +399,12 @@ pub(super) struct RuleSet {
     pub(super) assignments: Anchors,
     /// Which rule judges the credentials in a URL, by scheme; `*` for all others.
     pub(super) schemes: BTreeMap<&'static str, usize>,
-}
-
-/// An automaton, and for each of its patterns the index of a rule.
-pub(super) struct Anchors {
-    pub(super) automaton: AhoCorasick,
-    pub(super) owners: Vec<usize>,
+    /// Words, in any case, of rules whose pattern is searched for in the whole text.
+    pub(super) keywords: Anchors,
+    /// Such rules without words.
+    pub(super) always: Vec<usize>,
+    /// What a user's files say besides.
+    pub(super) user: UserSettings,
 }
 
 /// A rule with what it takes to match it.
@@ -455,6 +457,9 @@ pub(super) enum Matcher {
     Url,
     /// By the format of the file alone: see `file`.
     File,
+    /// By a regular expression, anywhere in a text that has one of the rule's words; the value is its group of
+    /// that number, or of 0 the first that matched.
+    Text { regex: Regex, group: usize },
 }
 
 /// What made-up values are told by.
@@ -482,63 +487,76 @@ struct RawFile {
 }
 
 /// A rule as its file says it; `docs` tell each key in [`SecretRule`].
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a file format")]
 #[serde(deny_unknown_fields)]
-struct RawRule {
-    id: String,
-    title: String,
-    severity: String,
-    confidence: Option<String>,
+pub(super) struct RawRule {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) severity: String,
+    pub(super) confidence: Option<String>,
     #[serde(default)]
-    anchors: Vec<String>,
+    pub(super) anchors: Vec<String>,
     #[serde(default)]
-    ignore_case: bool,
+    pub(super) ignore_case: bool,
     /// The pattern of the whole match; its group `s`, if any, is the value.
-    pattern: Option<String>,
+    pub(super) pattern: Option<String>,
     /// Names of settings whose value is the secret; `pattern` is then of the value.
     #[serde(default)]
-    context: Vec<String>,
+    pub(super) context: Vec<String>,
     /// The anchors are last words of keys.
     #[serde(default)]
-    assignment: bool,
+    pub(super) assignment: bool,
     /// Schemes of URLs.
     #[serde(default)]
-    schemes: Vec<String>,
+    pub(super) schemes: Vec<String>,
     #[serde(default)]
-    before: usize,
-    length: Option<usize>,
-    left: Option<Charset>,
-    right: Option<Charset>,
-    entropy: Option<f64>,
-    quality: Option<Quality>,
-    check: Option<String>,
+    pub(super) before: usize,
+    pub(super) length: Option<usize>,
+    pub(super) left: Option<Charset>,
+    pub(super) right: Option<Charset>,
+    pub(super) entropy: Option<f64>,
+    pub(super) quality: Option<Quality>,
+    pub(super) check: Option<String>,
     /// The check of a rule that only `files` match.
-    file_check: Option<String>,
+    pub(super) file_check: Option<String>,
     /// Names of the files whose formats yield such secrets, for people to read.
     #[serde(default)]
-    files: Vec<String>,
+    pub(super) files: Vec<String>,
     #[serde(default)]
-    hide: bool,
+    pub(super) hide: bool,
     #[serde(default)]
-    ships_in_packages: bool,
-    shown: Option<usize>,
-    rank: Option<u8>,
-    variable: Option<String>,
-    why: Option<String>,
-    remediation: Option<String>,
+    pub(super) ships_in_packages: bool,
+    pub(super) shown: Option<usize>,
+    pub(super) rank: Option<u8>,
+    pub(super) variable: Option<String>,
+    pub(super) why: Option<String>,
+    pub(super) remediation: Option<String>,
     #[serde(default)]
-    also: Vec<String>,
+    pub(super) also: Vec<String>,
+    /// Set where the pattern is searched for in the whole text: which of its groups is the value.
+    #[serde(default, skip_deserializing)]
+    pub(super) group: Option<usize>,
+    /// For whoever reads or tests the file.
+    #[serde(default)]
+    #[expect(dead_code, reason = "read by tests, from the files")]
+    pub(super) examples: serde::de::IgnoredAny,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read by tests, from the files")]
+    pub(super) near_misses: serde::de::IgnoredAny,
 }
 
 /// Said of every secret.
 const ADVICE: &str = "An image that was pushed counts as leaked, and deleting the file in a later layer does not take it out: \
                       revoke the secret first, then build again without it (`RUN --mount=type=secret`), and delete the old tags.";
 
+/// Bytes a compiled pattern may take.
+const MOST_COMPILED: usize = 4 << 20;
+
 /// Words a key must have to hold a secret, for rules that go by the provider's name.
 const KEY_WORDS: &str = "key|token|secret|password|passwd|pass|pwd|pat|auth|credential|dsn";
 
-static RULE_SET: LazyLock<RuleSet> = LazyLock::new(RuleSet::load);
+static RULE_SET: OnceLock<RuleSet> = OnceLock::new();
 
 /// The rules, sorted by id.
 pub static RULES: LazyLock<Vec<&'static Rule>> =
@@ -546,7 +564,12 @@ pub static RULES: LazyLock<Vec<&'static Rule>> =
 
 /// The rules, loaded at the first call.
 pub(super) fn rule_set() -> &'static RuleSet {
-    &RULE_SET
+    RULE_SET.get_or_init(|| Draft::built_in().finish(UserSettings::default()))
+}
+
+/// Makes `set` what every search goes by; false once one has begun.
+pub(super) fn install(set: RuleSet) -> bool {
+    RULE_SET.set(set).is_ok()
 }
 
 /// The rule whose id is `secret/` and `name`.
@@ -557,67 +580,132 @@ pub(super) fn by_id(name: &str) -> Option<&'static SecretRule> {
 }
 
 impl SecretRule {
+    /// The four bytes a match may begin with; none where that is not known, or there are too many.
+    fn heads(&self) -> Vec<[u8; 4]> {
+        let Matcher::Pattern { source, is_anchored: true, .. } = &self.matcher else { return Vec::new() };
+        let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
+        let Ok(pattern) = parser else { return Vec::new() };
+        let mut extractor = Extractor::new();
+        extractor.limit_class(256).limit_literal_len(4).limit_repeat(8).limit_total(1 << 14);
+        let heads = extractor.extract(&pattern);
+        let literals = heads.literals().unwrap_or_default();
+        literals.iter().map(|literal| literal.as_bytes().try_into().ok()).collect::<Option<_>>().unwrap_or_default()
+    }
+
     /// The compiled pattern; `None` when the rule has none.
     pub(super) fn regex(&self) -> Option<&Regex> {
         let Matcher::Pattern { source, compiled, .. } = &self.matcher else { return None };
         compiled
             .get_or_init(|| {
-                RegexBuilder::new(source).unicode(false).size_limit(4 << 20).dfa_size_limit(1 << 20).build().ok()
+                RegexBuilder::new(source).unicode(false).size_limit(MOST_COMPILED).dfa_size_limit(1 << 20).build().ok()
             })
             .as_ref()
     }
 }
 
-impl RuleSet {
-    fn load() -> Self {
-        let mut rules = Vec::new();
-        let mut everywhere: Vec<(String, &'static str)> = Vec::new();
-        let mut assignments: Vec<(String, &'static str)> = Vec::new();
-        let mut schemes_by_id: Vec<(&'static str, &'static str)> = Vec::new();
+/// Rules before their tables are made.
+pub(super) struct Draft {
+    rules: Vec<SecretRule>,
+    everywhere: Vec<(String, &'static str)>,
+    assignments: Vec<(String, &'static str)>,
+    schemes: Vec<(&'static str, &'static str)>,
+    keywords: Vec<(String, &'static str)>,
+}
+
+/// What a rule file says for all its rules.
+pub(super) struct Defaults<'a> {
+    pub(super) family: &'static str,
+    pub(super) provider: &'a str,
+    pub(super) variable: &'a str,
+    pub(super) why: &'a str,
+    pub(super) remediation: &'a str,
+    pub(super) references: &'static [&'static str],
+}
+
+impl Draft {
+    /// The rules that come with careen.
+    pub(super) fn built_in() -> Self {
+        let (rules, everywhere, assignments) = (Vec::new(), Vec::new(), Vec::new());
+        let mut draft = Self { rules, everywhere, assignments, schemes: Vec::new(), keywords: Vec::new() };
         for (name, text) in RULE_FILES {
             let file: RawFile = toml::from_str(&without_examples(text)).expect("a test loads every rule file");
-            let file_references = leak_all(file.references);
-            let references: &'static [&'static str] = leak(file_references);
+            let references = leak_all(file.references);
+            let defaults = Defaults {
+                family: name,
+                provider: &file.provider,
+                variable: &file.variable,
+                why: &file.why,
+                remediation: &file.remediation,
+                references: leak(references),
+            };
             for raw in file.rule {
-                let id: &'static str = leak_text(format!("secret/{}", raw.id));
-                if raw.assignment {
-                    assignments.extend(raw.anchors.iter().map(|anchor| (anchor.clone(), id)));
-                } else if raw.ignore_case || !raw.context.is_empty() {
-                    let names = raw.anchors.iter().chain(&raw.context);
-                    everywhere.extend(names.flat_map(|anchor| cases(anchor)).map(|anchor| (anchor, id)));
-                } else {
-                    everywhere.extend(raw.anchors.iter().map(|anchor| (anchor.clone(), id)));
-                }
-                schemes_by_id.extend(raw.schemes.iter().map(|scheme| (leak_text(scheme.clone()), id)));
-                rules.push(compile(
-                    raw,
-                    id,
-                    name,
-                    &file.provider,
-                    &file.variable,
-                    &file.why,
-                    &file.remediation,
-                    references,
-                ));
+                draft.add(raw, &defaults).expect("a test loads every rule");
             }
         }
+        draft
+    }
+
+    /// Adds a rule; what is wrong with it if it is none.
+    pub(super) fn add(&mut self, raw: RawRule, defaults: &Defaults<'_>) -> Result<&SecretRule, String> {
+        let id: &'static str = leak_text(format!("secret/{}", raw.id));
+        let anchors = if raw.assignment {
+            &mut self.assignments
+        } else if raw.group.is_some() {
+            &mut self.keywords
+        } else {
+            &mut self.everywhere
+        };
+        if raw.ignore_case || !raw.context.is_empty() {
+            let names = raw.anchors.iter().chain(&raw.context);
+            anchors.extend(names.flat_map(|anchor| cases(anchor)).map(|anchor| (anchor, id)));
+        } else {
+            anchors.extend(raw.anchors.iter().map(|anchor| (anchor.clone(), id)));
+        }
+        self.schemes.extend(raw.schemes.iter().map(|scheme| (leak_text(scheme.clone()), id)));
+        self.rules.push(compile(raw, id, defaults)?);
+        self.rules.last().ok_or_else(String::new)
+    }
+
+    /// Takes the rule of that id away; whether there was one.
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        let before = self.rules.len();
+        self.rules.retain(|rule| rule.rule.id != id);
+        for list in [&mut self.everywhere, &mut self.assignments, &mut self.keywords] {
+            list.retain(|(_, of)| *of != id);
+        }
+        self.schemes.retain(|(_, of)| *of != id);
+        self.rules.len() < before
+    }
+
+    /// The ids, in no order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &'static str> {
+        self.rules.iter().map(|rule| rule.rule.id)
+    }
+
+    /// Makes the tables.
+    pub(super) fn finish(mut self, user: UserSettings) -> RuleSet {
+        let mut rules = self.rules;
         rules.sort_by_key(|rule| rule.rule.id);
         let index = |id: &str| rules.binary_search_by_key(&id, |rule| rule.rule.id).expect("each anchor has its rule");
-        let schemes = schemes_by_id.into_iter().map(|(scheme, id)| (scheme, index(id))).collect::<BTreeMap<_, _>>();
+        let schemes = self.schemes.into_iter().map(|(scheme, id)| (scheme, index(id))).collect::<BTreeMap<_, _>>();
         if let Some(any) = schemes.get("*").and_then(|index| rules.get(*index)) {
-            everywhere.push(("://".into(), any.rule.id));
+            self.everywhere.push(("://".into(), any.rule.id));
         }
-        let build = |anchors: &[(String, &'static str)], fold: bool| Anchors {
-            automaton: AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::DFA))
-                .ascii_case_insensitive(fold)
-                .build(anchors.iter().map(|(anchor, _)| anchor))
-                .expect("a few hundred anchors make an automaton"),
-            owners: anchors.iter().map(|(_, id)| index(id)).collect(),
+        let build = |anchors: &[(String, &'static str)], folds: bool| {
+            let mut builder = AnchorsBuilder::new(folds);
+            for (anchor, id) in anchors {
+                let rule = index(id);
+                let heads = if anchor.len() < 4 { rules.get(rule).map_or(vec![], SecretRule::heads) } else { vec![] };
+                builder.add(anchor.as_bytes(), rule, &heads);
+            }
+            builder.build()
         };
-        let (everywhere, assignments) = (build(&everywhere, false), build(&assignments, true));
-        Self { rules, everywhere, assignments, schemes }
+        let (everywhere, assignments) = (build(&self.everywhere, false), build(&self.assignments, true));
+        let keywords = build(&self.keywords, true);
+        let has_words = |rule: &SecretRule| self.keywords.iter().any(|(_, id)| *id == rule.rule.id);
+        let is_always = |rule: &SecretRule| matches!(rule.matcher, Matcher::Text { .. }) && !has_words(rule);
+        let always = rules.iter().enumerate().filter(|(_, rule)| is_always(rule)).map(|(index, _)| index).collect();
+        RuleSet { rules, everywhere, assignments, schemes, keywords, always, user }
     }
 }
 
@@ -637,17 +725,8 @@ fn without_examples(text: &str) -> String {
     kept
 }
 
-#[expect(clippy::too_many_arguments, reason = "the file's defaults, handed on in one place")]
-fn compile(
-    raw: RawRule,
-    id: &'static str,
-    family: &'static str,
-    provider: &str,
-    variable: &str,
-    why: &str,
-    remediation: &str,
-    references: &'static [&'static str],
-) -> SecretRule {
+fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<SecretRule, String> {
+    let Defaults { family, provider, variable, why, remediation, references } = *defaults;
     let variable = raw.variable.as_deref().unwrap_or(variable);
     let prefix =
         raw.anchors.first().filter(|_| !raw.hide && !raw.assignment && raw.before == 0).map_or("", String::as_str);
@@ -664,12 +743,12 @@ fn compile(
     let rule = Rule {
         id,
         title: leak_text(raw.title),
-        severity: raw.severity.parse().expect("a test loads every rule"),
-        confidence: raw
-            .confidence
-            .map_or(if by_context || raw.assignment { Confidence::Medium } else { Confidence::High }, |word| {
-                word.parse().expect("a test loads every rule")
-            }),
+        severity: word(&raw.severity)?,
+        confidence: match &raw.confidence {
+            Some(name) => word(name)?,
+            None if by_context || raw.assignment => Confidence::Medium,
+            None => Confidence::High,
+        },
         why: leak_text(raw.why.unwrap_or_else(|| why.to_owned()) + &in_files),
         remediation: leak_text(format!("{} {ADVICE}", raw.remediation.as_deref().unwrap_or(remediation))),
         references,
@@ -694,13 +773,17 @@ fn compile(
     } else if is_file {
         Matcher::File
     } else {
-        let pattern = raw.pattern.expect("a test loads every rule");
+        let pattern = raw.pattern.ok_or("it has no `pattern`")?;
         let source = if by_context { in_context(&raw.context, &pattern) } else { pattern };
-        let source = if is_anchored { format!("\\A(?:{source})") } else { source };
-        Matcher::Pattern { source, is_anchored, compiled: OnceLock::new() }
+        if let Some(group) = raw.group {
+            Matcher::Text { regex: regex_of(&source)?, group }
+        } else {
+            let source = if is_anchored { format!("\\A(?:{source})") } else { source };
+            Matcher::Pattern { source, is_anchored, compiled: OnceLock::new() }
+        }
     };
     let is_url = matches!(matcher, Matcher::Url);
-    SecretRule {
+    Ok(SecretRule {
         rule: leak(rule),
         family,
         matcher,
@@ -714,8 +797,8 @@ fn compile(
         } else {
             Quality::Token
         }),
-        check: raw.check.map(|name| check::by_name(&name).expect("a test loads every rule")),
-        file_check: raw.file_check.map(|name| check::by_name(&name).expect("a test loads every rule")),
+        check: raw.check.as_deref().map(check_of).transpose()?,
+        file_check: raw.file_check.as_deref().map(check_of).transpose()?,
         is_hidden: raw.hide || raw.assignment || is_url,
         ships_in_packages: raw.ships_in_packages,
         shown: raw.shown.or(if by_context { Some(0) } else { None }),
@@ -728,7 +811,24 @@ fn compile(
         } else {
             30
         }),
-    }
+    })
+}
+
+/// Reads a word of severity or confidence.
+fn word<T: std::str::FromStr>(name: &str) -> Result<T, String> {
+    name.parse().map_err(|_| format!("`{name}` is no word for how grave or how sure it is"))
+}
+
+/// A pattern over bytes, of limited size; one that needs to know of Unicode's classes may.
+pub(super) fn regex_of(source: &str) -> Result<Regex, String> {
+    let build =
+        |unicode| RegexBuilder::new(source).unicode(unicode).size_limit(MOST_COMPILED).dfa_size_limit(1 << 20).build();
+    build(false).or_else(|_| build(true)).map_err(|error| error.to_string())
+}
+
+/// The check of that name, which a rule asks for.
+fn check_of(name: &str) -> Result<Check, String> {
+    check::by_name(name).ok_or_else(|| format!("there is no check `{name}`"))
 }
 
 /// The pattern of a setting: a key that begins with one of `names` and has a word of secrets, then the value.
@@ -760,11 +860,11 @@ fn cases(anchor: &str) -> Vec<String> {
     all
 }
 
-fn leak<T: ?Sized>(value: impl Into<Box<T>>) -> &'static T {
+pub(super) fn leak<T: ?Sized>(value: impl Into<Box<T>>) -> &'static T {
     Box::leak(value.into())
 }
 
-fn leak_text(text: String) -> &'static str {
+pub(super) fn leak_text(text: String) -> &'static str {
     leak::<str>(text)
 }
 

@@ -45,6 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rayon", &["pass", "scan.rs"]),
     ("redb", &["advisory/store"]),
     ("regex", &["secret", "check", "policy"]),
+    ("regex_syntax", &["secret"]),
     ("reqwest", &["source/registry"]),
     ("rpm_version", &["version"]),
     ("rustls", &["source/registry"]),
