@@ -38,8 +38,7 @@ use crate::path::ImagePath;
 use crate::rule::{Confidence, Severity};
 
 use super::check::Opinion;
-use super::engine::{self, Found, Scan};
-use super::kind;
+use super::engine::{self, Found};
 use super::placeholder;
 use super::rule;
 use lines::Style;
@@ -167,34 +166,32 @@ static FILES: &[&FileFormat] = &[
     &versioning::SUBVERSION,
 ];
 
-/// Scans `part`, the bytes of the file at `path` from `offset` on; `whole` is all of it, where it is held.
+/// What the formats find in `part`, the bytes of the file at `path` from `offset` on, of which `whole` is all; and
+/// whether there was so much that the rest was left.
 ///
-/// What the formats find joins what the patterns find, and of what overlaps the most specific rule is kept.
-pub(super) fn scan(path: &ImagePath, part: &[u8], offset: u64, whole: Option<&[u8]>) -> Scan {
-    let Some(whole) = whole else { return engine::scan(part, kind::of(path)) };
-    let Ok(offset) = usize::try_from(offset) else { return engine::scan(part, kind::of(path)) };
+/// It joins what the patterns find: of what overlaps, the most specific rule is kept.
+pub(super) fn fields(path: &ImagePath, part: &[u8], offset: u64, whole: &[u8]) -> (Vec<Found>, bool) {
+    let Ok(offset) = usize::try_from(offset) else { return (Vec::new(), false) };
     let mut found = search(path, whole);
+    let is_cut = found.len() >= MOST;
     let end = offset.saturating_add(part.len());
     found.retain(|found| found.span.start >= offset && found.span.end <= end);
     for found in &mut found {
         found.span = found.span.start.saturating_sub(offset)..found.span.end.saturating_sub(offset);
     }
-    let is_cut = found.len() >= MOST;
-    let mut scan = engine::scan_with(part, kind::of(path), found);
-    scan.is_exhausted |= is_cut;
-    scan
+    (found, is_cut)
 }
 
 /// Whether a format wants the file at `path` for its name, so that it should be told when the file is too large to be
 /// read by it.
 pub(super) fn wants(path: &ImagePath) -> bool {
-    let name = path.file_name().to_ascii_lowercase();
+    let name = name_of(path);
     INDEX.names.contains_key(name.as_slice()) || INDEX.by_wildcard(&name).next().is_some()
 }
 
 /// The secrets that stand in the file at `path`, if a format knows it. They may overlap.
 pub(super) fn search(path: &ImagePath, bytes: &[u8]) -> Vec<Found> {
-    let name = path.file_name().to_ascii_lowercase();
+    let name = name_of(path);
     let mut reader = Reader { bytes, path, name, found: Vec::new() };
     for index in INDEX.wanted(&reader.name, bytes) {
         if let Some(format) = FILES.get(index) {
@@ -202,6 +199,11 @@ pub(super) fn search(path: &ImagePath, bytes: &[u8]) -> Vec<Found> {
         }
     }
     reader.found
+}
+
+/// The name of a file, or of one inside another (`a.tar!b`), in lower case.
+fn name_of(path: &ImagePath) -> Vec<u8> {
+    path.file_name().rsplit(|b| *b == b'!').next().unwrap_or_default().to_ascii_lowercase()
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(Index::build);
