@@ -39,7 +39,10 @@ pub(super) static AWS_CACHE: FileFormat = FileFormat {
         reader.json(move |setting| match setting.key() {
             b"SecretAccessKey" if is_session => Some(hit("aws-secret-access-key")),
             b"SessionToken" if is_session => Some(hit("aws-session-token")),
-            b"accessToken" | b"refreshToken" | b"clientSecret" if is_sign_on => Some(hit("aws-sso-token")),
+            // descriptions of the service have them deeper
+            b"accessToken" | b"refreshToken" | b"clientSecret" if is_sign_on && setting.path.len() == 1 => {
+                Some(hit("aws-sso-token"))
+            }
             _ => None,
         });
     },

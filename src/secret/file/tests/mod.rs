@@ -11,7 +11,14 @@ fn scan(path: &ImagePath, part: &[u8], offset: u64, whole: Option<&[u8]>) -> eng
 }
 
 fn scanned(name: &str, bytes: &[u8]) -> Vec<Found> {
-    scan(&name.into(), bytes, 0, Some(bytes)).found
+    scanned_part(name, bytes, 0, bytes)
+}
+
+fn scanned_part(name: &str, part: &[u8], offset: u64, whole: &[u8]) -> Vec<Found> {
+    let path: ImagePath = name.into();
+    let mut found = engine::scan(part, super::super::kind::of(&path)).found;
+    found.extend(fields(&path, whole, offset, part.len()).found);
+    engine::resolve(found)
 }
 
 /// Rule, line and key of each secret, without those of no weight.
@@ -112,14 +119,14 @@ fn no_prefix_and_no_flaw_makes_a_reader_fail() {
 fn a_file_in_parts_gives_what_the_whole_gives() {
     let value = ["k3J9dk20", "sKw8Zq1L"].concat();
     let text = format!("{}machine a login b password {value}\n", "# nothing here\n".repeat(200));
-    let path: ImagePath = "root/.netrc".into();
-    let whole = scan(&path, text.as_bytes(), 0, Some(text.as_bytes())).found;
+    let path = "root/a.tar!.netrc";
+    let whole = scanned(path, text.as_bytes());
     assert_eq!(whole.len(), 1);
     let cut = 1_000;
-    let part = scan(&path, &text.as_bytes()[cut..], cut as u64, Some(text.as_bytes())).found;
+    let part = scanned_part(path, &text.as_bytes()[cut..], cut as u64, text.as_bytes());
     assert_eq!(part[0].span.start + cut, whole[0].span.start);
     assert_eq!((part[0].rule.id, &part[0].id), (whole[0].rule.id, &whole[0].id));
-    assert_eq!(scan(&path, &text.as_bytes()[..cut], 0, Some(text.as_bytes())).found, []);
+    assert_eq!(scanned_part(path, &text.as_bytes()[..cut], 0, text.as_bytes()), []);
 }
 
 #[test]
