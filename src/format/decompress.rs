@@ -126,7 +126,7 @@ pub fn decoder<'a>(form: Magic, packed: impl BufRead + 'a, window: u32) -> io::R
 }
 
 /// A reader of what deflate data without any frame expand to.
-pub fn deflate_decoder<'a>(packed: &'a [u8]) -> impl Read + 'a {
+pub fn deflate_decoder(packed: &[u8]) -> impl Read + '_ {
     DeflateDecoder::new(packed)
 }
 

@@ -306,6 +306,9 @@ impl<'r> Report<'r> {
     }
 }
 
+/// One secret of a file: the file inside that holds it, its rule, its id.
+type Which<'a> = (Option<&'a [u8]>, &'a str, &'a str);
+
 /// Gathers the secrets of one file: each value once in each file inside, at its first place.
 fn assemble_node<'a>(
     facts: impl Iterator<Item = &'a Fact>,
@@ -316,7 +319,7 @@ fn assemble_node<'a>(
     inventory: &mut Inventory,
 ) {
     let (mut beyond, mut windows) = (0_u64, 0);
-    let mut places: BTreeMap<(Option<&[u8]>, &str, &str), Vec<&SecretFact>> = BTreeMap::new();
+    let mut places: BTreeMap<Which<'_>, Vec<&SecretFact>> = BTreeMap::new();
     for fact in facts {
         match fact {
             Fact::Secret(secret) => {

@@ -34,15 +34,12 @@ pub(super) fn parts(bytes: &[u8]) -> Vec<Plain> {
         let mut out = Vec::with_capacity(span.len());
         let mut rest = bytes.get(span.clone()).unwrap_or_default();
         while let Some((first, after)) = rest.split_first() {
-            match escape(rest) {
-                Some((byte, length)) => {
-                    out.push(byte);
-                    rest = rest.get(length..).unwrap_or_default();
-                }
-                None => {
-                    out.push(*first);
-                    rest = after;
-                }
+            if let Some((byte, length)) = escape(rest) {
+                out.push(byte);
+                rest = rest.get(length..).unwrap_or_default();
+            } else {
+                out.push(*first);
+                rest = after;
             }
         }
         Plain { span, bytes: out }

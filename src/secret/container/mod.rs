@@ -241,7 +241,7 @@ struct Opening<'a> {
     is_over: bool,
 }
 
-impl<'a> Opening<'a> {
+impl Opening<'_> {
     /// A file that is in memory: opened, or handed out.
     fn content(&mut self, bytes: &[u8], place: &Place, depth: usize) {
         if self.is_over || bytes.is_empty() {
@@ -478,12 +478,11 @@ impl<'a> Opening<'a> {
 
     /// Counts one file; `false` when there are too many.
     fn count(&mut self, place: &Place) -> bool {
-        match self.entries.checked_sub(1) {
-            Some(left) => self.entries = left,
-            None => {
-                self.gap(place, format!("it holds more than {ENTRIES} files"));
-                self.is_over = true;
-            }
+        if let Some(left) = self.entries.checked_sub(1) {
+            self.entries = left;
+        } else {
+            self.gap(place, format!("it holds more than {ENTRIES} files"));
+            self.is_over = true;
         }
         !self.is_over
     }
@@ -541,4 +540,10 @@ impl<R: Read> Read for Metered<'_, R> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "tests may panic"
+)]
 mod tests;

@@ -91,8 +91,7 @@ impl Wide {
 
     /// Line feeds in a part of the bytes.
     pub(super) fn line_feeds(self, bytes: &[u8], part: Range<usize>) -> u64 {
-        let start = part.start.saturating_add(part.start % self.unit);
-        let part = bytes.get(start..part.end).unwrap_or_default();
+        let part = bytes.get(part).unwrap_or_default();
         let is_feed = |unit: &[u8]| {
             let (value, zeros) = if self.is_big { unit.split_last()? } else { unit.split_first()? };
             (*value == b'\n' && zeros.iter().all(|byte| *byte == 0)).then_some(())
