@@ -17,6 +17,7 @@ mod container;
 mod der;
 mod engine;
 mod entropy;
+mod file;
 mod finding;
 mod key;
 mod kind;
@@ -41,7 +42,7 @@ pub use shipped::settle;
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]
 pub fn count(bytes: &[u8], path: &crate::path::ImagePath) -> usize {
-    container::text::search(bytes, kind::of(path)).found.len()
+    container::text::search(bytes, kind::of(path), Vec::new()).found.len()
 }
 
 #[cfg(test)]
