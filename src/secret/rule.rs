@@ -57,9 +57,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("beamer", include_str!("rules/beamer.toml")),
     ("betterstack", include_str!("rules/betterstack.toml")),
     ("binance", include_str!("rules/binance.toml")),
-    ("bip39", include_str!("rules/bip39.toml")),
     ("bitbucket", include_str!("rules/bitbucket.toml")),
-    ("bitcoin", include_str!("rules/bitcoin.toml")),
     ("bitfinex", include_str!("rules/bitfinex.toml")),
     ("bitly", include_str!("rules/bitly.toml")),
     ("bitrise", include_str!("rules/bitrise.toml")),
@@ -173,7 +171,6 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("endorlabs", include_str!("rules/endorlabs.toml")),
     ("env0", include_str!("rules/env0.toml")),
     ("environment", include_str!("rules/environment.toml")),
-    ("ethereum", include_str!("rules/ethereum.toml")),
     ("etherscan", include_str!("rules/etherscan.toml")),
     ("etsy", include_str!("rules/etsy.toml")),
     ("eventbrite", include_str!("rules/eventbrite.toml")),
@@ -200,13 +197,12 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("frameio", include_str!("rules/frameio.toml")),
     ("freemius", include_str!("rules/freemius.toml")),
     ("freshbooks", include_str!("rules/freshbooks.toml")),
-    ("freshdesk", include_str!("rules/freshdesk.toml")),
+    ("freshworks", include_str!("rules/freshworks.toml")),
     ("friendli", include_str!("rules/friendli.toml")),
     ("fullstory", include_str!("rules/fullstory.toml")),
     ("gemfury", include_str!("rules/gemfury.toml")),
     ("generic", include_str!("rules/generic.toml")),
     ("geoapify", include_str!("rules/geoapify.toml")),
-    ("getstream", include_str!("rules/getstream.toml")),
     ("giphy", include_str!("rules/giphy.toml")),
     ("git", include_str!("rules/git.toml")),
     ("gitbook", include_str!("rules/gitbook.toml")),
@@ -265,7 +261,6 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("joomla", include_str!("rules/joomla.toml")),
     ("jotform", include_str!("rules/jotform.toml")),
     ("jumpcloud", include_str!("rules/jumpcloud.toml")),
-    ("jwk", include_str!("rules/jwk.toml")),
     ("jwt", include_str!("rules/jwt.toml")),
     ("kagi", include_str!("rules/kagi.toml")),
     ("keygen", include_str!("rules/keygen.toml")),
@@ -831,11 +826,13 @@ fn check_of(name: &str) -> Result<Check, String> {
     check::by_name(name).ok_or_else(|| format!("there is no check `{name}`"))
 }
 
-/// The pattern of a setting: a key that begins with one of `names` and has a word of secrets, then the value.
+/// The pattern of a setting, in any spelling that [`cases`] tells: a key that begins with one of `names` and has a word of secrets, then the value.
 fn in_context(names: &[String], value: &str) -> String {
     let is_whole = |name: &str| KEY_WORDS.split('|').any(|word| name.contains(word));
     let (whole, part): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| is_whole(name));
-    let escaped = |names: &[&String]| names.iter().map(|name| regex::escape(name)).collect::<Vec<_>>().join("|");
+    let escaped = |names: &[&String]| {
+        names.iter().map(|name| regex::escape(name).replace('_', "[_.\\-]?")).collect::<Vec<_>>().join("|")
+    };
     let mut keys = Vec::new();
     if !whole.is_empty() {
         keys.push(format!("(?:{})", escaped(&whole)));
@@ -843,21 +840,41 @@ fn in_context(names: &[String], value: &str) -> String {
     if !part.is_empty() {
         keys.push(format!("(?:{})[a-z0-9_.\\-]{{0,24}}?(?:{KEY_WORDS})", escaped(&part)));
     }
-    let end = r"(?:_?[0-9]{1,4}|_(?:prod|production|live|dev|staging|test|main|value|token|key|id_secret))?";
+    let end = r"(?:[_.\-]?[0-9]{1,4}|[_.\-]?(?:prod|production|live|dev|staging|test|main|value|token|key|id_secret))?";
     // Between key and value: a closing quote or bracket, then a sign or blanks, then an opening quote.
     let separator = r#"(?:\\?["'`\]]{1,2})?(?:[ \t]{0,8}(?:=>|:=|[:=,>])[ \t]{0,8}|[ \t]{1,4})(?:\\?["'`])?(?:(?i:bearer|token|basic) )?"#;
     format!("(?i:(?:{}){end}){separator}(?<s>{value})", keys.join("|"))
 }
 
-/// `heroku`, `HEROKU`, `Heroku`.
+/// The ways a name is written: `co_api_key`, `CO_API_KEY`, `Co_api_key`, `co.api.key`, `co-api-key`, `coApiKey`.
 fn cases(anchor: &str) -> Vec<String> {
-    let mut capital = anchor.to_ascii_lowercase();
+    let lower = anchor.to_ascii_lowercase();
+    let mut all = vec![lower.to_ascii_uppercase(), capital(&lower)];
+    if lower.contains('_') {
+        let hyphens = lower.replace('_', "-");
+        all.extend([hyphens.to_ascii_uppercase(), hyphens, lower.replace('_', ".")]);
+    }
+    let words: Vec<&str> = lower.split('_').collect();
+    if words.len() > 1 && words.iter().all(|word| !word.is_empty()) {
+        let pascal: String = words.iter().map(|word| capital(word)).collect();
+        let first = words.first().map_or(0, |word| word.len());
+        let camel: String =
+            [words.first().copied().unwrap_or_default(), pascal.get(first..).unwrap_or_default()].concat();
+        all.extend([words.concat(), pascal, camel]);
+    }
+    all.push(lower);
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The word with its first letter in upper case.
+fn capital(word: &str) -> String {
+    let mut capital = word.to_owned();
     if let Some(first) = capital.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    let mut all = vec![anchor.to_ascii_lowercase(), anchor.to_ascii_uppercase(), capital];
-    all.dedup();
-    all
+    capital
 }
 
 pub(super) fn leak<T: ?Sized>(value: impl Into<Box<T>>) -> &'static T {
@@ -870,4 +887,27 @@ pub(super) fn leak_text(text: String) -> &'static str {
 
 fn leak_all(texts: Vec<String>) -> Vec<&'static str> {
     texts.into_iter().map(leak_text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_in_many_ways() {
+        let all = [
+            "CO-API-KEY",
+            "CO_API_KEY",
+            "CoApiKey",
+            "Co_api_key",
+            "co-api-key",
+            "co.api.key",
+            "coApiKey",
+            "co_api_key",
+            "coapikey",
+        ];
+        assert_eq!(cases("co_api_key"), all);
+        assert_eq!(cases("heroku"), ["HEROKU", "Heroku", "heroku"]);
+        assert_eq!(cases("cko_"), ["CKO-", "CKO_", "Cko_", "cko-", "cko.", "cko_"]);
+    }
 }

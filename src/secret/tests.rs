@@ -16,6 +16,7 @@ use crate::tree::{FileEntry, Node};
 
 #[derive(Deserialize)]
 struct Examples {
+    provider: String,
     rule: Vec<RuleExamples>,
 }
 
@@ -96,6 +97,31 @@ fn rules_are_complete_unique_and_sorted() {
         assert!(!rule.references.is_empty(), "{}", rule.id);
         assert!(examples.iter().any(|(id, _)| id == rule.id), "{} has no example", rule.id);
         assert!(near_misses.iter().any(|(id, _)| id == rule.id), "{} has no near miss", rule.id);
+    }
+}
+
+#[test]
+fn rule_files_are_named_after_their_providers() {
+    // what is no company, and what has a name that is shorter, or that no file may begin with
+    const OTHERS: &[&str] = &[
+        "aws",
+        "filezilla",
+        "generic",
+        "ide",
+        "jwt",
+        "nytimes",
+        "onepassword",
+        "pgpass",
+        "shell",
+        "system-installer",
+        "tsig",
+        "wandb",
+    ];
+    for (name, text) in RULE_FILES {
+        let file: Examples = toml::from_str(text).expect(name);
+        let letters = |text: &str| text.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let (short, long) = (letters(name), letters(&file.provider));
+        assert!(long.contains(&short) || short.contains(&long) || OTHERS.contains(name), "{name}: {}", file.provider);
     }
 }
 

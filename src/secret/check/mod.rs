@@ -12,12 +12,10 @@ mod aws;
 mod bech32;
 mod checksum;
 mod decode;
-mod jwk;
 mod jwt;
 mod netrc;
 mod shape;
 mod url;
-mod wallet;
 
 /// A match to be judged.
 #[derive(Debug)]
@@ -51,12 +49,11 @@ pub(super) type Check = fn(&Look<'_>) -> Option<Opinion>;
 
 /// The checks by name, sorted.
 pub(super) static CHECKS: &[(&str, Check)] = &[
-    ("age", bech32::bech32),
+    ("age", bech32::age),
+    ("alphanumeric", shape::alphanumeric),
     ("aws-access-key", aws::aws_access_key),
-    ("base58check", wallet::base58check),
     ("base64-json", decode::base64_json),
     ("base64-user-password", decode::base64_user_password),
-    ("bech32", bech32::bech32),
     ("cloudflare-tunnel", decode::cloudflare_tunnel),
     ("crc-base62", checksum::crc_base62),
     ("crc-gitlab", checksum::crc_gitlab),
@@ -64,12 +61,9 @@ pub(super) static CHECKS: &[(&str, Check)] = &[
     ("discord", decode::discord),
     ("elastic-key", decode::elastic_key),
     ("gcp-service-account", key::gcp_service_account),
-    ("jwk", jwk::jwk),
     ("jwt", jwt::jwt),
     ("jwt-calendly", jwt::jwt_calendly),
     ("jwt-kubernetes", jwt::jwt_kubernetes),
-    ("mixed", shape::mixed),
-    ("mnemonic", wallet::mnemonic),
     ("netrc", netrc::netrc),
     ("number-and-bytes", decode::number_and_bytes),
     ("password-hash", shape::password_hash),

@@ -37,7 +37,7 @@ pub(super) fn password_hash(look: &Look<'_>) -> Option<Opinion> {
 }
 
 /// Letters alone are a word, digits alone a number.
-pub(super) fn mixed(look: &Look<'_>) -> Option<Opinion> {
+pub(super) fn alphanumeric(look: &Look<'_>) -> Option<Opinion> {
     let has = |test: fn(&u8) -> bool| look.value().iter().any(test);
     (has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)).then(Opinion::default)
 }
