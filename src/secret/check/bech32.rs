@@ -3,7 +3,7 @@
 
 use super::{Look, Opinion};
 
-/// age: Bech32 with the BCH checksum of BIP 173, human-readable part `age-secret-key-`.
+/// Bech32 with the BCH checksum of BIP 173: age's `age-secret-key-`, Nostr's `nsec` (NIP 19).
 pub(super) fn age(look: &Look<'_>) -> Option<Opinion> {
     let text = look.value().to_ascii_lowercase();
     let separator = text.iter().rposition(|b| *b == b'1')?;

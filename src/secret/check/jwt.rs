@@ -52,3 +52,9 @@ pub(super) fn jwt_kubernetes(look: &Look<'_>) -> Option<Opinion> {
     opinion.notes.push("service account".into());
     Some(opinion)
 }
+
+/// A key of Supabase that passes the tables' row rules.
+pub(super) fn jwt_supabase(look: &Look<'_>) -> Option<Opinion> {
+    let [_, payload] = jwt_parts(look.value())?;
+    (payload.get("role").and_then(Value::as_str) == Some("service_role")).then(|| Opinion::note("service role"))
+}

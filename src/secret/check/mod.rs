@@ -10,12 +10,15 @@ use super::kind::Kind;
 
 mod aws;
 mod bech32;
+mod blend;
 mod checksum;
 mod decode;
 mod jwt;
 mod netrc;
 mod shape;
+mod signing;
 mod url;
+mod wallet;
 
 /// A match to be judged.
 #[derive(Debug)]
@@ -51,16 +54,28 @@ pub(super) type Check = fn(&Look<'_>) -> Option<Opinion>;
 pub(super) static CHECKS: &[(&str, Check)] = &[
     ("age", bech32::age),
     ("aws-access-key", aws::aws_access_key),
+    ("base58check", wallet::base58check),
     ("base64-json", decode::base64_json),
     ("base64-user-password", decode::base64_user_password),
+    ("bech32", bech32::age),
     ("crc-base62", checksum::crc_base62),
     ("crc-gitlab", checksum::crc_gitlab),
     ("crc-grafana", checksum::crc_grafana),
+    ("crc-matrix", checksum::crc_matrix),
+    ("crypt", shape::crypt),
     ("discord", decode::discord),
     ("gcp-service-account", key::gcp_service_account),
+    ("jwk", signing::jwk),
     ("jwt", jwt::jwt),
     ("jwt-kubernetes", jwt::jwt_kubernetes),
+    ("jwt-supabase", jwt::jwt_supabase),
+    ("letters-and-digits", blend::letters_and_digits),
+    ("minisign", signing::minisign),
+    ("mixed", blend::mixed),
     ("netrc", netrc::netrc),
+    ("nkey", wallet::nkey),
+    ("onesignal", blend::onesignal),
+    ("ovh", blend::ovh),
     ("password-hash", shape::password_hash),
     ("pem", key::pem),
     ("pem-base64", key::pem_base64),
@@ -68,9 +83,16 @@ pub(super) static CHECKS: &[(&str, Check)] = &[
     ("putty", key::putty),
     ("pypi", decode::pypi),
     ("random", shape::random),
+    ("secp256k1", wallet::secp256k1),
+    ("seed-phrase", wallet::seed_phrase),
     ("settings-only", shape::settings_only),
+    ("signify", signing::signify),
+    ("solana", wallet::solana),
+    ("ssh2", signing::ssh2),
+    ("stellar", wallet::stellar),
     ("test-mode", shape::test_mode),
     ("url", url::url),
+    ("wif", wallet::wif),
     ("wireguard", decode::wireguard),
 ];
 

@@ -35,3 +35,20 @@ pub(super) fn password_hash(look: &Look<'_>) -> Option<Opinion> {
     let distinct = entropy::distinct(look.value());
     (distinct >= 16).then(|| Opinion::note("a hash, to be guessed offline"))
 }
+
+/// A hash of crypt(3) that stands in a setting, perhaps with its `$` doubled as Compose asks.
+pub(super) fn crypt(look: &Look<'_>) -> Option<Opinion> {
+    let text = String::from_utf8_lossy(look.value()).replace("$$", "$");
+    let (method, last) = (text.split('$').nth(1)?, text.rsplit('$').next()?);
+    let length = match method {
+        "6" => 86,
+        "5" | "y" | "gy" | "7" => 43,
+        "2a" | "2b" | "2x" | "2y" => 53,
+        "apr1" | "1" => 22,
+        _ => return None,
+    };
+    if last.len() != length {
+        return None;
+    }
+    password_hash(look)
+}
