@@ -13,7 +13,7 @@ use crate::version::Unparsable;
 use super::embedded;
 use super::feed::about;
 use super::name;
-use super::range::{self, Hit};
+use super::range::{Hit, Installed};
 use super::record::{Advisory, Posting};
 use super::risk::{Epss, Exploited};
 use super::store::{Database, Shard};
@@ -76,6 +76,19 @@ pub struct Match {
     pub posting: Posting,
     /// Why it affects the version.
     pub hit: Hit,
+}
+
+/// What a record says of a version.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opinion {
+    /// It is affected.
+    Affects(Hit),
+    /// It is not affected.
+    Clear,
+    /// A version was not understood.
+    Unknown(Unparsable),
+    /// A distribution says something of the flaw without saying of which versions.
+    State,
 }
 
 /// A shard of the folder, or one that is part of careen.
@@ -207,31 +220,44 @@ impl Catalogue {
     }
 
     /// Asks what affects a version of a package.
+    pub fn ask(&self, question: &Question) -> Result<Answer> {
+        let mut answer = Answer::default();
+        answer.is_covered = self.for_each(question, |feed, posting, opinion| match opinion {
+            Opinion::Affects(hit) => {
+                let (feed, ecosystem) = (feed.to_owned(), question.ecosystem.clone());
+                answer.matches.push(Match { feed, ecosystem, posting: posting.to_owned(), hit });
+            }
+            Opinion::Clear => answer.clear.push(posting.id.to_owned()),
+            Opinion::Unknown(unparsable) => answer.unknown.push((posting.id.to_owned(), unparsable)),
+            Opinion::State => answer.states.push(posting.to_owned()),
+        })?;
+        Ok(answer)
+    }
+
+    /// Hands on each record about a package, with its feed and what it says of the version, as it lies in the data.
+    /// Says whether some feed tells of the whole family and release.
     ///
     /// Records of no release hold for each.
-    pub fn ask(&self, question: &Question) -> Result<Answer> {
+    pub fn for_each(&self, question: &Question, mut take: impl FnMut(&str, &Posting<&str>, Opinion)) -> Result<bool> {
         let Question { ecosystem, name, version } = question;
         let (family, release) = name::split(ecosystem);
         let name = name::normalise(ecosystem, name);
-        let scheme = name::scheme(ecosystem);
-        let mut answer = Answer::default();
+        let mut installed = Installed::new(name::scheme(ecosystem), version);
         let mut is_covered = false;
         for Source { feed, shard, covers } in self.sources(family)?.iter() {
             is_covered |= *covers && shard.releases().contains(release);
             let mut judge = |posting: Posting<&str>| {
                 let says_nothing = posting.versions.ranges.is_empty() && posting.versions.listed.is_empty();
-                if says_nothing && posting.versions.facts.status.is_some() {
-                    answer.states.push(posting.to_owned());
-                    return;
-                }
-                match range::evaluate(scheme, &posting.versions, version) {
-                    Ok(Some(hit)) => {
-                        let (feed, ecosystem) = (feed.clone(), ecosystem.clone());
-                        answer.matches.push(Match { feed, ecosystem, posting: posting.to_owned(), hit });
+                let opinion = if says_nothing && posting.versions.facts.status.is_some() {
+                    Opinion::State
+                } else {
+                    match installed.evaluate(&posting.versions) {
+                        Ok(Some(hit)) => Opinion::Affects(hit),
+                        Ok(None) => Opinion::Clear,
+                        Err(unparsable) => Opinion::Unknown(unparsable),
                     }
-                    Ok(None) => answer.clear.push(posting.id.to_owned()),
-                    Err(unparsable) => answer.unknown.push((posting.id.to_owned(), unparsable)),
-                }
+                };
+                take(feed, &posting, opinion);
             };
             shard.for_each_posting(release, &name, &mut judge)?;
             if !release.is_empty() && shard.releases().contains("") {
@@ -239,8 +265,7 @@ impl Catalogue {
                 shard.for_each_posting("", &name, &mut judge)?;
             }
         }
-        answer.is_covered = is_covered;
-        Ok(answer)
+        Ok(is_covered)
     }
 
     /// The releases of a family that some feed tells of as a whole.

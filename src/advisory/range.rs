@@ -16,38 +16,58 @@ pub enum Hit {
     InRange(usize),
 }
 
-/// Says whether `version` of a package is affected.
-///
-/// Without a `scheme` only the listed versions can tell. An error says that a range could not be evaluated, and
-/// that nothing else affects the version: neither a hit nor clear.
+/// Says whether `version` of a package is affected; as [`Installed::evaluate`].
 pub fn evaluate<S: AsRef<str>>(
     scheme: Option<Scheme>,
     versions: &Versions<S>,
     version: &str,
 ) -> Result<Option<Hit>, Unparsable> {
-    if versions.listed.iter().any(|listed| listed.as_ref() == version) {
-        return Ok(Some(Hit::Listed));
+    Installed::new(scheme, version).evaluate(versions)
+}
+
+/// An installed version, read once for all records it is held against, which mostly have one order.
+#[derive(Debug)]
+pub struct Installed<'a> {
+    scheme: Option<Scheme>,
+    text: &'a str,
+    read: Option<Result<Version, Unparsable>>,
+}
+
+impl<'a> Installed<'a> {
+    /// `text` is ordered by `scheme` where a range does not say how.
+    pub fn new(scheme: Option<Scheme>, text: &'a str) -> Self {
+        Self { scheme, text, read: None }
     }
-    let mut unknown = None;
-    // read once for all ranges, which mostly have one order
-    let mut installed: Option<Result<Version, Unparsable>> = None;
-    for (place, range) in versions.ranges.iter().enumerate() {
-        let Some(scheme) = scheme_of(scheme, range) else { continue };
-        if installed.as_ref().is_none_or(|read| read.as_ref().map_or_else(|no| no.scheme, Version::scheme) != scheme) {
-            installed = Some(scheme.parse(version));
+
+    /// Says whether the version is affected.
+    ///
+    /// Without a scheme only the listed versions can tell. An error says that a range could not be evaluated, and
+    /// that nothing else affects the version: neither a hit nor clear.
+    pub fn evaluate<S: AsRef<str>>(&mut self, versions: &Versions<S>) -> Result<Option<Hit>, Unparsable> {
+        if versions.listed.iter().any(|listed| listed.as_ref() == self.text) {
+            return Ok(Some(Hit::Listed));
         }
-        let found = match &installed {
-            Some(Ok(installed)) => covers(scheme, range, installed),
-            Some(Err(unparsable)) => Err(unparsable.clone()),
-            None => continue,
-        };
-        match found {
-            Ok(true) => return Ok(Some(Hit::InRange(place))),
-            Ok(false) => {}
-            Err(unparsable) => unknown = unknown.or(Some(unparsable)),
+        let mut unknown = None;
+        for (place, range) in versions.ranges.iter().enumerate() {
+            let Some(scheme) = scheme_of(self.scheme, range) else { continue };
+            let found = match self.in_order(scheme) {
+                Ok(installed) => covers(scheme, range, installed),
+                Err(unparsable) => Err(unparsable.clone()),
+            };
+            match found {
+                Ok(true) => return Ok(Some(Hit::InRange(place))),
+                Ok(false) => {}
+                Err(unparsable) => unknown = unknown.or(Some(unparsable)),
+            }
         }
+        unknown.map_or(Ok(None), Err)
     }
-    unknown.map_or(Ok(None), Err)
+
+    fn in_order(&mut self, scheme: Scheme) -> Result<&Version, &Unparsable> {
+        let order = |read: &Result<Version, Unparsable>| read.as_ref().map_or_else(|no| no.scheme, Version::scheme);
+        let kept = self.read.take().filter(|read| order(read) == scheme);
+        self.read.insert(kept.unwrap_or_else(|| scheme.parse(self.text))).as_ref()
+    }
 }
 
 /// The versions at which a range of `versions` ends that are newer than `version`, each read; sorted.

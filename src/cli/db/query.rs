@@ -1,12 +1,13 @@
 //! `careen db match`, `compare` and `cvss`: careen's answers line by line, for whoever wants to check them against
 //! other data.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, BufWriter, Write as _};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::advisory::catalogue::{Catalogue, Question};
+use crate::advisory::catalogue::{Catalogue, Opinion, Question};
 use crate::advisory::cvss::score;
 use crate::advisory::name;
 use crate::error::{Error, Result};
@@ -58,26 +59,32 @@ pub(in crate::cli) fn matches(arguments: &MatchArguments) -> Result<()> {
 }
 
 fn affecting(catalogue: &Catalogue, question: &Question) -> Result<Vec<(&'static str, Value)>, String> {
-    let answer = catalogue.ask(question).map_err(|error| error.to_string())?;
-    if !answer.is_covered && answer.matches.is_empty() {
+    let mut ids: BTreeSet<String> = BTreeSet::new();
+    let mut not_compared: BTreeSet<String> = BTreeSet::new();
+    let mut first_unknown = None;
+    let is_covered = catalogue.for_each(question, |_, posting, opinion| match opinion {
+        Opinion::Affects(_) => {
+            ids.insert(posting.id.to_owned());
+        }
+        Opinion::Unknown(reason) => {
+            not_compared.insert(posting.id.to_owned());
+            first_unknown = first_unknown.take().or(Some(reason));
+        }
+        Opinion::Clear | Opinion::State => {}
+    });
+    if !is_covered.map_err(|error| error.to_string())? && ids.is_empty() {
         return Err(format!("there are no data for `{}`", question.ecosystem));
     }
-    let mut ids: Vec<&str> = answer.matches.iter().map(|found| found.posting.id.as_str()).collect();
-    ids.sort_unstable();
-    ids.dedup();
     let mut fields = vec![("ids", json!(ids))];
     let Some(scheme) = name::scheme(&question.ecosystem) else {
         fields.push(("error", json!(format!("versions of `{}` have no order that is known", question.ecosystem))));
         return Ok(fields);
     };
     // what could not be compared may affect the version, or not
-    let refused = scheme.parse(&question.version).err().or(answer.unknown.first().map(|(_, reason)| reason.clone()));
+    let refused = scheme.parse(&question.version).err().or(first_unknown);
     if let Some(reason) = refused {
-        let mut records: Vec<&str> = answer.unknown.iter().map(|(id, _)| id.as_str()).collect();
-        records.sort_unstable();
-        records.dedup();
         fields.push(("error", json!(reason.to_string())));
-        fields.push(("not_compared", json!(records)));
+        fields.push(("not_compared", json!(not_compared)));
     }
     Ok(fields)
 }

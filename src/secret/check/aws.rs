@@ -30,12 +30,15 @@ pub(super) fn aws_access_key(look: &Look<'_>) -> Option<Opinion> {
     }
     let id = look.value();
     let kind = if id.starts_with(b"ASIA") { "temporary key" } else { "long-lived key" };
+    let account = account_of(id).map(|number| format!("of account {number:012}"));
     let Some((_, span)) = nearest else {
+        let note = format!("{kind}; its secret is not beside it");
         return Some(Opinion {
             severity: Some(Severity::Low),
             confidence: Some(Confidence::Medium),
             masked: Some(mask::token(id, 4)),
-            ..Opinion::note(format!("{kind}; its secret is not beside it"))
+            notes: [note].into_iter().chain(account).collect(),
+            ..Opinion::default()
         });
     };
     let secret = around.get(span.clone())?;
@@ -45,8 +48,27 @@ pub(super) fn aws_access_key(look: &Look<'_>) -> Option<Opinion> {
         span: Some(start.saturating_add(first)..start.saturating_add(last)),
         masked: Some(format!("{escaped} with its secret {}", mask::token(secret, 0))),
         identity: Some(secret.to_vec()),
-        ..Opinion::note(kind)
+        notes: [kind.to_owned()].into_iter().chain(account).collect(),
+        ..Opinion::default()
     })
+}
+
+/// The account an id was issued for: bits 1 to 40 of the base32 after the prefix. Ids of before 2019 have none,
+/// which their first bit tells.
+fn account_of(id: &[u8]) -> Option<u64> {
+    let mut bits = 0_u64;
+    for sign in id.get(4..14)? {
+        let digit = match sign {
+            b'A'..=b'Z' => sign.wrapping_sub(b'A'),
+            b'2'..=b'7' => sign.wrapping_sub(b'2').wrapping_add(26),
+            _ => return None,
+        };
+        bits = (bits << 5) | u64::from(digit);
+    }
+    // ten digits are 50 bits, the account is 40 of the first 48
+    let is_new = (bits >> 49) & 1 == 1;
+    let account = (bits >> 9) & 0xff_ffff_ffff;
+    (is_new && account < 1_000_000_000_000).then_some(account)
 }
 
 fn is_aws_secret(run: &[u8]) -> bool {
@@ -55,4 +77,23 @@ fn is_aws_secret(run: &[u8]) -> bool {
         && run.iter().any(u8::is_ascii_uppercase)
         && run.iter().any(u8::is_ascii_digit);
     !is_hex && is_mixed && entropy::shannon(run) >= 4.0 && !placeholder::is_made_up_token(run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_of_ids() {
+        // the id of a published article on the encoding, and ids without an account
+        let cases: &[(&[u8], Option<u64>)] = &[
+            (b"ASIAQNZGKIQY56JQ7WML", Some(29_608_264_753)),
+            (b"AKIAIOSFODNN7EXAMPLE", None),
+            (b"AKIA", None),
+            (b"AKIA1111111111111111", None),
+        ];
+        for (id, account) in cases {
+            assert_eq!(account_of(id), *account, "{}", String::from_utf8_lossy(id));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::format::base64;
 const REACH: usize = 300;
 
 /// Upper case, lower case and digits, as in random text of base 62 and seldom in names.
-pub(super) fn mixed(look: &Look<'_>) -> Option<Opinion> {
+pub(super) fn mixed_case(look: &Look<'_>) -> Option<Opinion> {
     let random = random_part(look.value());
     let has = |test: fn(&u8) -> bool| random.iter().any(test);
     (has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit)).then(Opinion::default)
@@ -58,7 +58,7 @@ mod tests {
     fn names_are_told_from_random_text() {
         let cases = [("abc_q8Zr1Lm0", true), ("ABC_q8zr1lm0", false), ("abc_connection", false), ("q8Zr1Lm0", true)];
         for (text, expected) in cases {
-            assert_eq!(opinion(mixed, text), expected, "{text}");
+            assert_eq!(opinion(mixed_case, text), expected, "{text}");
         }
         let cases = [("abc_q8zr1lm0", true), ("abc_1234567", false), ("abc_words_only", false)];
         for (text, expected) in cases {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn short_input_is_no_danger() {
-        for check in [mixed as super::super::Check, letters_and_digits, ovh, onesignal] {
+        for check in [mixed_case as super::super::Check, letters_and_digits, ovh, onesignal] {
             for text in ["", "_", "a"] {
                 assert!(!opinion(check, text), "{text}");
             }

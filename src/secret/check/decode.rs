@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Look, Opinion};
 use crate::format::base64;
+use crate::rule::Confidence;
 use crate::secret::placeholder;
 
 /// `PyPI`: a macaroon of version 2 (`02 01`) whose location is the index.
@@ -57,4 +58,34 @@ pub(super) fn wireguard(look: &Look<'_>) -> Option<Opinion> {
     let bytes = base64::decode(look.value())?;
     let [first, .., last] = bytes.as_slice() else { return None };
     (bytes.len() == 32 && first.trailing_zeros() >= 3 && last >> 6 == 1).then(|| Opinion::note("key decoded"))
+}
+
+/// Data Center editions of Atlassian: base64 of a number, a colon and random bytes. Without it, it is less sure.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a check")]
+pub(super) fn number_and_bytes(look: &Look<'_>) -> Option<Opinion> {
+    let is_decoded = base64::decode(look.value()).is_some_and(|bytes| {
+        let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+        digits >= 6 && bytes.get(digits) == Some(&b':')
+    });
+    Some(if is_decoded {
+        Opinion { confidence: Some(Confidence::High), ..Opinion::note("token decoded") }
+    } else {
+        Opinion::default()
+    })
+}
+
+/// A Cloudflare tunnel: base64 of JSON with account (`a`), tunnel (`t`) and secret (`s`).
+pub(super) fn cloudflare_tunnel(look: &Look<'_>) -> Option<Opinion> {
+    let object = json_object(look.value())?;
+    let is_complete = ["a", "t", "s"].iter().all(|name| object.get(*name).is_some_and(Value::is_string));
+    is_complete.then(|| Opinion::note("payload decoded"))
+}
+
+/// Elasticsearch: base64 of the key's id, a colon and the key.
+pub(super) fn elastic_key(look: &Look<'_>) -> Option<Opinion> {
+    let decoded = base64::decode(look.value())?;
+    let colon = decoded.iter().position(|b| *b == b':')?;
+    let is_text = decoded.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-'));
+    (is_text && colon >= 4 && decoded.len().saturating_sub(colon) >= 16)
+        .then(|| Opinion { confidence: Some(Confidence::High), ..Opinion::note("id and key decoded") })
 }

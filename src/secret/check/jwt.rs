@@ -53,6 +53,14 @@ pub(super) fn jwt_kubernetes(look: &Look<'_>) -> Option<Opinion> {
     Some(opinion)
 }
 
+/// Calendly's personal tokens say so in their header and issuer.
+pub(super) fn jwt_calendly(look: &Look<'_>) -> Option<Opinion> {
+    let [header, payload] = jwt_parts(look.value())?;
+    let is_calendly = payload.get("iss").and_then(Value::as_str).is_some_and(|issuer| issuer.contains("calendly.com"));
+    let is_personal = header.get("typ").and_then(Value::as_str) == Some("PAT");
+    (is_calendly && is_personal).then(|| Opinion::note("issued by Calendly"))
+}
+
 /// A key of Supabase that passes the tables' row rules.
 pub(super) fn jwt_supabase(look: &Look<'_>) -> Option<Opinion> {
     let [_, payload] = jwt_parts(look.value())?;

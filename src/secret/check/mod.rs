@@ -13,8 +13,10 @@ mod bech32;
 mod blend;
 mod checksum;
 mod decode;
+mod jwk;
 mod jwt;
 mod netrc;
+mod seed;
 mod shape;
 mod signing;
 mod url;
@@ -52,28 +54,34 @@ pub(super) type Check = fn(&Look<'_>) -> Option<Opinion>;
 
 /// The checks by name, sorted.
 pub(super) static CHECKS: &[(&str, Check)] = &[
-    ("age", bech32::age),
+    ("age", bech32::bech32),
     ("aws-access-key", aws::aws_access_key),
     ("base58check", wallet::base58check),
     ("base64-json", decode::base64_json),
     ("base64-user-password", decode::base64_user_password),
-    ("bech32", bech32::age),
+    ("bech32", bech32::bech32),
+    ("cloudflare-tunnel", decode::cloudflare_tunnel),
     ("crc-base62", checksum::crc_base62),
     ("crc-gitlab", checksum::crc_gitlab),
     ("crc-grafana", checksum::crc_grafana),
     ("crc-matrix", checksum::crc_matrix),
     ("crypt", shape::crypt),
     ("discord", decode::discord),
+    ("elastic-key", decode::elastic_key),
     ("gcp-service-account", key::gcp_service_account),
-    ("jwk", signing::jwk),
+    ("jwk", jwk::jwk),
     ("jwt", jwt::jwt),
+    ("jwt-calendly", jwt::jwt_calendly),
     ("jwt-kubernetes", jwt::jwt_kubernetes),
     ("jwt-supabase", jwt::jwt_supabase),
     ("letters-and-digits", blend::letters_and_digits),
     ("minisign", signing::minisign),
-    ("mixed", blend::mixed),
+    ("mixed", shape::mixed),
+    ("mixed-case", blend::mixed_case),
+    ("mnemonic", wallet::mnemonic),
     ("netrc", netrc::netrc),
-    ("nkey", wallet::nkey),
+    ("nkey", seed::nkey),
+    ("number-and-bytes", decode::number_and_bytes),
     ("onesignal", blend::onesignal),
     ("ovh", blend::ovh),
     ("password-hash", shape::password_hash),
@@ -83,16 +91,13 @@ pub(super) static CHECKS: &[(&str, Check)] = &[
     ("putty", key::putty),
     ("pypi", decode::pypi),
     ("random", shape::random),
-    ("secp256k1", wallet::secp256k1),
-    ("seed-phrase", wallet::seed_phrase),
     ("settings-only", shape::settings_only),
     ("signify", signing::signify),
-    ("solana", wallet::solana),
+    ("solana", seed::solana),
     ("ssh2", signing::ssh2),
-    ("stellar", wallet::stellar),
+    ("stellar", seed::stellar),
     ("test-mode", shape::test_mode),
     ("url", url::url),
-    ("wif", wallet::wif),
     ("wireguard", decode::wireguard),
 ];
 

@@ -36,6 +36,12 @@ pub(super) fn password_hash(look: &Look<'_>) -> Option<Opinion> {
     (distinct >= 16).then(|| Opinion::note("a hash, to be guessed offline"))
 }
 
+/// Letters alone are a word, digits alone a number.
+pub(super) fn mixed(look: &Look<'_>) -> Option<Opinion> {
+    let has = |test: fn(&u8) -> bool| look.value().iter().any(test);
+    (has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)).then(Opinion::default)
+}
+
 /// A hash of crypt(3) that stands in a setting, perhaps with its `$` doubled as Compose asks.
 pub(super) fn crypt(look: &Look<'_>) -> Option<Opinion> {
     let text = String::from_utf8_lossy(look.value()).replace("$$", "$");

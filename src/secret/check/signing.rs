@@ -1,7 +1,5 @@
-//! Keys that sign releases, and keys in containers that are no PEM of DER: minisign, signify, SSH.com's form, JWK.
+//! Keys that sign releases, and keys in containers that are no PEM of DER: minisign, signify, SSH.com's form.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-
-use serde_json::Value;
 
 use super::{Look, Opinion};
 use crate::format::base64;
@@ -44,26 +42,6 @@ pub(super) fn ssh2(look: &Look<'_>) -> Option<Opinion> {
     }
     let end = look.value.end.saturating_add(body.len());
     Some(Opinion { span: Some(look.value.start..end), ..key("SSH.com", false, bytes) })
-}
-
-/// A JSON web key (RFC 7517): `d` of a private key, `k` of a symmetric one, as long as such keys are.
-pub(super) fn jwk(look: &Look<'_>) -> Option<Opinion> {
-    let value = look.value();
-    let Value::Object(map) = serde_json::from_slice(value).ok()? else { return None };
-    let text = |name: &str| map.get(name).and_then(Value::as_str);
-    let (kind, secret) = match text("kty")? {
-        "RSA" => ("RSA", text("d")?),
-        "EC" => ("EC", text("d")?),
-        "OKP" => ("OKP", text("d")?),
-        "oct" => ("symmetric", text("k")?),
-        _ => return None,
-    };
-    let bytes = base64::decode(secret.as_bytes())?;
-    let least = if kind == "RSA" { 64 } else { 16 };
-    if bytes.len() < least || bytes.iter().all(|byte| Some(byte) == bytes.first()) {
-        return None;
-    }
-    Some(Opinion { masked: Some(format!("JSON web key, {kind}")), identity: Some(bytes), ..Opinion::note("key decoded") })
 }
 
 fn key(name: &str, is_sealed: bool, bytes: Vec<u8>) -> Opinion {
