@@ -75,4 +75,3 @@ mod tests {
         assert!(!has_crc16(b"123456789\xc3\x32") && !has_crc16(b"1") && !has_crc16(b""));
     }
 }
-}
