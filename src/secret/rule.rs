@@ -357,7 +357,6 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("openai", include_str!("rules/openai.toml")),
     ("opencage", include_str!("rules/opencage.toml")),
     ("openrouter", include_str!("rules/openrouter.toml")),
-    ("openshift", include_str!("rules/openshift.toml")),
     ("openvpn", include_str!("rules/openvpn.toml")),
     ("openweather", include_str!("rules/openweather.toml")),
     ("opsgenie", include_str!("rules/opsgenie.toml")),

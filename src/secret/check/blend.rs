@@ -7,18 +7,25 @@ use crate::format::base64;
 /// Bytes on either side of a match in which the provider's name has to stand.
 const REACH: usize = 300;
 
-/// Upper case, lower case and digits, as in random text of base 62 and seldom in names.
+/// Upper and lower case with digits, or in no order: as in random text of base 62 and seldom in names.
 pub(super) fn mixed_case(look: &Look<'_>) -> Option<Opinion> {
     let random = random_part(look.value());
     let has = |test: fn(&u8) -> bool| random.iter().any(test);
-    (has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit)).then(Opinion::default)
+    let switches = random
+        .windows(2)
+        .filter(|pair| pair.iter().all(u8::is_ascii_alphabetic))
+        .filter(|pair| pair.iter().filter(|b| b.is_ascii_uppercase()).count() == 1)
+        .count();
+    let is_random = has(u8::is_ascii_digit) || switches.saturating_mul(3) >= random.len();
+    (has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && is_random).then(Opinion::default)
 }
 
-/// At least two digits and two letters: no name of words, no number.
+/// Letters with digits, or letters of both cases: no name of words in one case, no number.
 pub(super) fn letters_and_digits(look: &Look<'_>) -> Option<Opinion> {
     let random = random_part(look.value());
-    let count = |test: fn(&u8) -> bool| random.iter().filter(|b| test(b)).count();
-    (count(u8::is_ascii_digit) >= 2 && count(u8::is_ascii_alphabetic) >= 2).then(Opinion::default)
+    let has = |test: fn(&u8) -> bool| random.iter().any(test);
+    let is_cased = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+    (has(u8::is_ascii_alphabetic) && (has(u8::is_ascii_digit) || is_cased)).then(Opinion::default)
 }
 
 /// What follows the prefix: all behind the first sign near the start.
@@ -56,7 +63,13 @@ mod tests {
 
     #[test]
     fn names_are_told_from_random_text() {
-        let cases = [("abc_q8Zr1Lm0", true), ("ABC_q8zr1lm0", false), ("abc_connection", false), ("q8Zr1Lm0", true)];
+        let cases = [
+            ("abc_q8Zr1Lm0", true),
+            ("ABC_q8zr1lm0", false),
+            ("abc_connection", false),
+            ("abc_qZrLmTnYs", true),
+            ("q8Zr1Lm0", true),
+        ];
         for (text, expected) in cases {
             assert_eq!(opinion(mixed_case, text), expected, "{text}");
         }
