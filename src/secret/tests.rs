@@ -130,7 +130,7 @@ fn rule_files_are_named_after_their_providers() {
 fn only_families_without_a_prefix_ship_in_packages() {
     let families: BTreeSet<&str> =
         super::rule::rule_set().rules.iter().filter(|rule| rule.ships_in_packages).map(|rule| rule.family).collect();
-    let expected = ["generic", "jwt", "keystore", "netrc", "password-hash", "private-key", "url"];
+    let expected = ["generic", "jwt", "keystore", "netrc", "password-hash", "private-key", "url", "wireguard"];
     assert_eq!(families.into_iter().collect::<Vec<_>>(), expected);
 }
 

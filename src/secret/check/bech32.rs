@@ -3,8 +3,8 @@
 
 use super::{Look, Opinion};
 
-/// age: Bech32 with the BCH checksum of BIP 173, human-readable part `age-secret-key-`.
-pub(super) fn age(look: &Look<'_>) -> Option<Opinion> {
+/// Bech32 with the BCH checksum of BIP 173: keys of age and of others.
+pub(super) fn bech32(look: &Look<'_>) -> Option<Opinion> {
     let text = look.value().to_ascii_lowercase();
     let separator = text.iter().rposition(|b| *b == b'1')?;
     let (human, data) = text.split_at_checked(separator)?;

@@ -29,6 +29,20 @@ pub(super) fn crc_grafana(look: &Look<'_>) -> Option<Opinion> {
     Some(Opinion::checksum(stated == hex(sum.to_le_bytes()).as_bytes() || stated == hex(sum.to_be_bytes()).as_bytes()))
 }
 
+/// Matrix (Synapse): the last part is the CRC-32 of all before its `_`, in base 62.
+pub(super) fn crc_matrix(look: &Look<'_>) -> Option<Opinion> {
+    let value = look.value();
+    let (head, stated) = value.split_at_checked(value.len().checked_sub(7)?)?;
+    let stated = stated.get(1..)?;
+    let sum = in_base(crc32(head), 62, 6);
+    // Servers differ in whether small or capital letters come first.
+    let swapped: Vec<u8> = sum
+        .iter()
+        .map(|b| if b.is_ascii_uppercase() { b.to_ascii_lowercase() } else { b.to_ascii_uppercase() })
+        .collect();
+    Some(Opinion::checksum(sum == stated || swapped == stated))
+}
+
 /// CRC-32 as in IEEE 802.3, bit by bit: tokens are short.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
     let mut sum = u32::MAX;

@@ -60,3 +60,9 @@ pub(super) fn jwt_calendly(look: &Look<'_>) -> Option<Opinion> {
     let is_personal = header.get("typ").and_then(Value::as_str) == Some("PAT");
     (is_calendly && is_personal).then(|| Opinion::note("issued by Calendly"))
 }
+
+/// A key of Supabase that passes the tables' row rules.
+pub(super) fn jwt_supabase(look: &Look<'_>) -> Option<Opinion> {
+    let [_, payload] = jwt_parts(look.value())?;
+    (payload.get("role").and_then(Value::as_str) == Some("service_role")).then(|| Opinion::note("service role"))
+}

@@ -10,12 +10,17 @@ use super::kind::Kind;
 
 mod aws;
 mod bech32;
+mod blend;
 mod checksum;
 mod decode;
+mod jwk;
 mod jwt;
 mod netrc;
+mod seed;
 mod shape;
+mod signing;
 mod url;
+mod wallet;
 
 /// A match to be judged.
 #[derive(Debug)]
@@ -49,23 +54,35 @@ pub(super) type Check = fn(&Look<'_>) -> Option<Opinion>;
 
 /// The checks by name, sorted.
 pub(super) static CHECKS: &[(&str, Check)] = &[
-    ("age", bech32::age),
     ("alphanumeric", shape::alphanumeric),
     ("aws-access-key", aws::aws_access_key),
+    ("base58check", wallet::base58check),
     ("base64-json", decode::base64_json),
     ("base64-user-password", decode::base64_user_password),
+    ("bech32", bech32::bech32),
     ("cloudflare-tunnel", decode::cloudflare_tunnel),
     ("crc-base62", checksum::crc_base62),
     ("crc-gitlab", checksum::crc_gitlab),
     ("crc-grafana", checksum::crc_grafana),
+    ("crc-matrix", checksum::crc_matrix),
+    ("crypt", shape::crypt),
     ("discord", decode::discord),
     ("elastic-key", decode::elastic_key),
     ("gcp-service-account", key::gcp_service_account),
+    ("jwk", jwk::jwk),
     ("jwt", jwt::jwt),
     ("jwt-calendly", jwt::jwt_calendly),
     ("jwt-kubernetes", jwt::jwt_kubernetes),
+    ("jwt-supabase", jwt::jwt_supabase),
+    ("letters-and-digits", blend::letters_and_digits),
+    ("minisign", signing::minisign),
+    ("mixed-case", blend::mixed_case),
+    ("mnemonic", wallet::mnemonic),
     ("netrc", netrc::netrc),
+    ("nkey", seed::nkey),
     ("number-and-bytes", decode::number_and_bytes),
+    ("onesignal", blend::onesignal),
+    ("ovh", blend::ovh),
     ("password-hash", shape::password_hash),
     ("pem", key::pem),
     ("pem-base64", key::pem_base64),
@@ -74,6 +91,10 @@ pub(super) static CHECKS: &[(&str, Check)] = &[
     ("pypi", decode::pypi),
     ("random", shape::random),
     ("settings-only", shape::settings_only),
+    ("signify", signing::signify),
+    ("solana", seed::solana),
+    ("ssh2", signing::ssh2),
+    ("stellar", seed::stellar),
     ("test-mode", shape::test_mode),
     ("url", url::url),
     ("wireguard", decode::wireguard),

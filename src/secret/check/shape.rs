@@ -41,3 +41,20 @@ pub(super) fn alphanumeric(look: &Look<'_>) -> Option<Opinion> {
     let has = |test: fn(&u8) -> bool| look.value().iter().any(test);
     (has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)).then(Opinion::default)
 }
+
+/// A hash of crypt(3) that stands in a setting, perhaps with its `$` doubled as Compose asks.
+pub(super) fn crypt(look: &Look<'_>) -> Option<Opinion> {
+    let text = String::from_utf8_lossy(look.value()).replace("$$", "$");
+    let (method, last) = (text.split('$').nth(1)?, text.rsplit('$').next()?);
+    let length = match method {
+        "6" => 86,
+        "5" | "y" | "gy" | "7" => 43,
+        "2a" | "2b" | "2x" | "2y" => 53,
+        "apr1" | "1" => 22,
+        _ => return None,
+    };
+    if last.len() != length {
+        return None;
+    }
+    password_hash(look)
+}

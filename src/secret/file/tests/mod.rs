@@ -4,12 +4,6 @@
 use super::super::tests::file_examples;
 use super::*;
 
-/// All that is found in a part of a file, by its format and by patterns.
-fn scan(path: &ImagePath, part: &[u8], offset: u64, whole: Option<&[u8]>) -> engine::Scan {
-    let fields = whole.map_or_else(Fields::default, |whole| fields(path, whole, offset, part.len()));
-    engine::scan_with(part, crate::secret::kind::of(path), fields.found)
-}
-
 fn scanned(name: &str, bytes: &[u8]) -> Vec<Found> {
     scanned_part(name, bytes, 0, bytes)
 }
