@@ -14,6 +14,7 @@ mod json_contract;
 mod limits;
 mod links;
 mod prefixes;
+mod samples;
 mod sbom;
 mod shipped;
 mod support;
