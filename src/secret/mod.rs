@@ -22,9 +22,11 @@ mod known;
 mod mask;
 mod names;
 mod placeholder;
+mod plausible;
 mod rule;
 mod shipped;
 mod url;
+mod words;
 
 pub use collector::{COLLECTOR, SecretCollector};
 pub use config::{mask_text, scan_config};

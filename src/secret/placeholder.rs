@@ -6,6 +6,7 @@ use super::entropy;
 const WORDS: &[&str] = &[
     "example",
     "changeme",
+    "changeit",
     "change_me",
     "change-me",
     "change_it",

@@ -33,6 +33,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("cloudflare", include_str!("rules/cloudflare.toml")),
     ("codecov", include_str!("rules/codecov.toml")),
     ("cohere", include_str!("rules/cohere.toml")),
+    ("command", include_str!("rules/command.toml")),
     ("databricks", include_str!("rules/databricks.toml")),
     ("datadog", include_str!("rules/datadog.toml")),
     ("deepseek", include_str!("rules/deepseek.toml")),
