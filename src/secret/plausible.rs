@@ -86,7 +86,10 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind) -
     let speaks = [&b"password"[..], b"passwd", b"secret", b"token"]
         .iter()
         .any(|word| memchr::memmem::find(&value_lower, word).is_some());
-    if speaks && (!is_password || kind != Kind::Settings || is_wordlike(value)) {
+    // but people do choose `AdminPassword123`: between quotes it is an example, or a text to show
+    let is_chosen =
+        is_password && kind == Kind::Settings && (shape == Shape::Bare && traits.has_digit || !is_wordlike(value));
+    if speaks && !is_chosen {
         return false;
     }
     // `This-is-my-test-99!`
@@ -133,10 +136,8 @@ fn is_random(value: &[u8], bits: f64, traits: &Traits, is_password: bool) -> boo
         return bits >= 3.0;
     }
     // short values cannot have more than the logarithm of their length
-    bits >= 3.7
-        || (is_password
-            && value.len() <= 16
-            && entropy::distinct(value).saturating_mul(10) >= value.len().saturating_mul(7))
+    let is_spread = entropy::distinct(value).saturating_mul(10) >= value.len().saturating_mul(6);
+    bits >= 3.7 || (is_password && value.len() <= 24 && bits >= 2.7 && is_spread)
 }
 
 /// Whether `word` is a part of a key: between signs, or between a small letter and a capital.
@@ -347,6 +348,8 @@ mod tests {
             ("password", "Confirm password 2", Shape::Quoted, Kind::Settings, false),
             ("TemporaryPassword", "This-is-my-test-99!", Shape::Quoted, Kind::Source, false),
             ("password", "This-is-my-test-99!", Shape::Quoted, Kind::Settings, false),
+            ("AdminPassword", "AdminPassword123", Shape::Bare, Kind::Settings, true),
+            ("AdminPassword", "AdminPassword123", Shape::Quoted, Kind::Settings, false),
             ("password", "expired", Shape::Word, Kind::Settings, false),
             ("password", random[0], Shape::Word, Kind::Settings, true),
             ("nextcloud_secret", &long, Shape::Bare, Kind::Settings, true),
