@@ -168,6 +168,28 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || (value.len() >= 6 && entropy::longest_run(value) >= value.len().saturating_sub(1))
         || WHOLE.contains(&lower.as_str())
         || has_word(lower.as_bytes())
+        || is_disguised(&lower)
+}
+
+/// Whether nothing is left of a value but a common word, once escapes of URLs are resolved, letters stand
+/// where signs stood for them, and other signs are gone: `p%40ss%3aword`, `P@ssw0rd!`, `foo%40bar`.
+fn is_disguised(lower: &str) -> bool {
+    let mut plain = String::with_capacity(lower.len());
+    let mut rest = lower.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
+        let code = escaped.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
+        match code.unwrap_or(*first) {
+            b'@' => plain.push('a'),
+            b'0' => plain.push('o'),
+            b'$' => plain.push('s'),
+            byte if byte.is_ascii_alphanumeric() => plain.push(char::from(byte)),
+            _ => {}
+        }
+    }
+    // `:@` and its like stand for nothing, but a passphrase may be of another script
+    (plain.is_empty() && lower.len() < 8) || (lower.contains('%') && plain == "a") || WHOLE.contains(&plain.as_str())
 }
 
 /// Whether the text stands for a value that is elsewhere, or was encrypted.
@@ -224,6 +246,7 @@ fn is_reference(text: &str) -> bool {
         || (text.starts_with('{') && text.ends_with('}'))
         || (text.starts_with("__") && text.ends_with("__"))
         || text.ends_with('>')
+        || text.ends_with("...")
 }
 
 fn has_word(value: &[u8]) -> bool {
@@ -269,6 +292,11 @@ mod tests {
             "/run/secrets/db",
             "aaaaaaaa",
             "12345678",
+            "p%40ss%3Aword",
+            "P@ssw0rd!",
+            "foo%40bar",
+            "%2F%40",
+            "eyJ2IjoiMSIsInMiOjEsImMiOi...",
         ] {
             assert!(is_placeholder(none.as_bytes()), "{none}");
         }
