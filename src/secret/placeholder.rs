@@ -174,22 +174,26 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
 /// Whether nothing is left of a value but a common word, once escapes of URLs are resolved, letters stand
 /// where signs stood for them, and other signs are gone: `p%40ss%3aword`, `P@ssw0rd!`, `foo%40bar`.
 fn is_disguised(lower: &str) -> bool {
-    let mut plain = String::with_capacity(lower.len());
+    // with letters for signs, and without signs
+    let (mut read, mut bare) = (String::with_capacity(lower.len()), String::with_capacity(lower.len()));
     let mut rest = lower.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
         let code = escaped.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
         rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
-        match code.unwrap_or(*first) {
-            b'@' => plain.push('a'),
-            b'0' => plain.push('o'),
-            b'$' => plain.push('s'),
-            byte if byte.is_ascii_alphanumeric() => plain.push(char::from(byte)),
+        let byte = code.unwrap_or(*first);
+        match byte {
+            b'@' => read.push('a'),
+            b'0' => read.push('o'),
+            b'$' => read.push('s'),
+            _ if byte.is_ascii_alphanumeric() => read.push(char::from(byte)),
             _ => {}
         }
+        if byte.is_ascii_alphanumeric() || !byte.is_ascii() {
+            bare.push(char::from(byte));
+        }
     }
-    // `:@` and its like stand for nothing, but a passphrase may be of another script
-    (plain.is_empty() && lower.len() < 8) || (lower.contains('%') && plain == "a") || WHOLE.contains(&plain.as_str())
+    (bare.is_empty() && lower.len() < 8) || WHOLE.contains(&read.as_str()) || WHOLE.contains(&bare.as_str())
 }
 
 /// Whether the text stands for a value that is elsewhere, or was encrypted.
