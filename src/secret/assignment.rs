@@ -103,7 +103,7 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> 
     let key_is_quoted = cursor.skip(|b| matches!(b, b'"' | b'\'' | b'`' | b']')) > 0;
     let sign_at = cursor.at;
     let blanks = cursor.skip(|b| matches!(b, b' ' | b'\t'));
-    let link = link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.start) == Some(&b'-'))?;
+    let link = link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.clone())?)?;
     cursor.skip(|b| matches!(b, b' ' | b'\t'));
     if link == Link::Sign && rest.get(sign_at..).is_some_and(|sign| sign.starts_with(b":")) {
         block(&mut cursor);
@@ -169,7 +169,7 @@ enum Link {
 }
 
 /// Moves past what joins the key to its value.
-fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usize, is_option: bool) -> Option<Link> {
+fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usize, key: &[u8]) -> Option<Link> {
     if key_is_quoted && cursor.take(b"value=") {
         // `<add key="Password" value="…"/>`
         return Some(Link::Sign);
@@ -208,10 +208,13 @@ fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usi
     if key_is_quoted && opens && cursor.take(b",") {
         return Some(Link::Call);
     }
-    if !key_is_quoted && blanks == 0 && cursor.take(b"(") {
+    // `setPassword("…")`, `.password("…")`; not `splitpasswd("…")`
+    let is_setter =
+        memchr::memchr(b'.', key).is_some() || [&b"set"[..], b"with"].iter().any(|word| key.starts_with(word));
+    if !key_is_quoted && blanks == 0 && is_setter && cursor.take(b"(") {
         return Some(Link::Call);
     }
-    if is_option && blanks == 1 {
+    if key.starts_with(b"-") && blanks == 1 {
         return Some(Link::Sign);
     }
     let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
@@ -296,6 +299,8 @@ mod tests {
             ("{\"name\": \"DB_PASSWORD\", \"value\": \"Xy77abQ1\"}", "password", Some("Xy77abQ1")),
             ("define('DB_PASSWORD', 'Xy77abQ1');", "password", Some("Xy77abQ1")),
             ("c.setPassword(\"Xy77abQ1\")", "password", Some("Xy77abQ1")),
+            ("splitpasswd(\"Xy77abQ1\")", "passwd", None),
+            ("kpasswd\t464/tcp\n", "passwd", None),
             ("<key>password</key>\n  <string>Xy77abQ1</string>", "password", Some("Xy77abQ1")),
             ("<string name=\"password\">Xy77abQ1</string>", "password", Some("Xy77abQ1")),
             ("account x\npassword Xy77abQ1\n", "password", Some("Xy77abQ1")),

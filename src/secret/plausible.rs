@@ -101,7 +101,14 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind) -
         Kind::Settings if is_password => {
             let is_chosen = bits >= 2.2 && !traits.is_word && (traits.has_digit || !traits.is_identifier);
             match shape {
-                Shape::Word => is_chosen && traits.blanks == 0 && traits.is_mixed() && !is_wordlike(value),
+                Shape::Word => {
+                    is_chosen
+                        && value.len() >= 8
+                        && !value.contains(&b'/')
+                        && traits.blanks == 0
+                        && traits.is_mixed()
+                        && !is_wordlike(value)
+                }
                 _ => {
                     is_chosen && (traits.blanks == 0 || (traits.blanks <= 3 && traits.has_digit && !is_wordlike(value)))
                 }
