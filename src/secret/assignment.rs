@@ -1,28 +1,51 @@
 //! Settings whose name says that the value is secret: `DB_PASSWORD=…`, `"apiKey": "…"`, `<password>…</password>`.
 //!
-//! This is where scanners are wrong most often, so the value has to earn its place: it must be a
-//! literal, and look like no word, path, address, digest or piece of code.
+//! Here the key and the value are found; `plausible` judges them.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::ops::Range;
 
-use super::entropy;
 use super::kind::Kind;
+use super::plausible::{Shape, is_plausible};
 
 /// Most bytes looked at for one key.
 pub(super) const LONGEST: usize = 384;
 
-/// Longest key and longest value, in bytes.
+/// Longest key, in bytes.
 const LONGEST_KEY: usize = 64;
-const LONGEST_VALUE: usize = 200;
+
+/// Words behind the word that tells: where or which, not what.
+const SUFFIXES: &[&[u8]] = &[
+    b"prod",
+    b"production",
+    b"stage",
+    b"staging",
+    b"dev",
+    b"live",
+    b"primary",
+    b"secondary",
+    b"main",
+    b"value",
+    b"plain",
+    b"plaintext",
+    b"cleartext",
+    b"v1",
+    b"v2",
+];
 
 /// The value of the setting whose key ends with the word at `word`, if it may be a secret.
 pub(super) fn value(bytes: &[u8], word: &Range<usize>, kind: Kind) -> Option<Range<usize>> {
     let key = key(bytes, word)?;
-    let (value, is_quoted) = after_key(bytes, &key)?;
+    let (value, shape) = after_key(bytes, &key)?;
     let text = bytes.get(value.clone())?;
-    let name = bytes.get(key.clone())?.to_ascii_lowercase();
-    is_plausible(&name, text, is_quoted, kind).then_some(value)
+    let name = bytes.get(key.clone())?;
+    // A part of a connection's text is a literal, though no quote stands beside it.
+    let shape = if shape == Shape::Bare && kind == Kind::Source && is_of_connection(bytes, key.start) {
+        Shape::Quoted
+    } else {
+        shape
+    };
+    is_plausible(name, text, shape, kind).then_some(value)
 }
 
 /// The whole key round the word, when the word is its last.
@@ -31,8 +54,7 @@ fn key(bytes: &[u8], word: &Range<usize>) -> Option<Range<usize>> {
     let before = bytes.get(least..word.start)?;
     let start =
         before.iter().rposition(|b| !is_key(*b)).map_or(least, |index| least.saturating_add(index).saturating_add(1));
-    // `arn:…:secret:name`
-    if start.checked_sub(1).and_then(|index| bytes.get(index)).is_some_and(|b| matches!(b, b':' | b'/' | b'$' | b'{')) {
+    if !may_stand_before(bytes.get(..start)?) {
         return None;
     }
     // `compassword` is one word, `DBPASSWORD` and `dbPassword` are two: a small letter runs on into a small word.
@@ -46,42 +68,63 @@ fn key(bytes: &[u8], word: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let after = bytes.get(word.end..)?;
-    let digits = after.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
-    let end = word.end.saturating_add(digits);
-    (!bytes.get(end).is_some_and(|b| is_key(*b))).then_some(start..end)
+    let more = after.iter().take(16).take_while(|b| is_key(**b)).count();
+    let rest = after.get(..more)?;
+    let tail = rest.strip_prefix(b"_").or_else(|| rest.strip_prefix(b"-")).unwrap_or(rest);
+    let is_number = tail.len() <= 3 && tail.iter().all(u8::is_ascii_digit);
+    let is_suffix = tail.len() < rest.len() && SUFFIXES.iter().any(|suffix| tail.eq_ignore_ascii_case(suffix));
+    (is_number || is_suffix).then(|| start..word.end.saturating_add(more))
 }
 
-/// The value after the key: its place, and whether it was quoted.
-fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, bool)> {
+/// Whether a key may follow this text.
+///
+/// Not in `arn:…:secret:name`, `/secret:`, `${secret:-x}`, `{{secret`; but in `$secret = `, `$env:SECRET = `,
+/// `{secret:`, and as a symbol: `:secret => `.
+fn may_stand_before(text: &[u8]) -> bool {
+    let Some((last, rest)) = text.split_last() else { return true };
+    match last {
+        b'/' => false,
+        b'{' => !rest.ends_with(b"$") && !rest.ends_with(b"{"),
+        b':' => {
+            let tail = rest.get(rest.len().saturating_sub(4)..).unwrap_or_default();
+            tail.eq_ignore_ascii_case(b"$env")
+                || rest.last().is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'{' | b'(' | b',' | b'['))
+        }
+        _ => true,
+    }
+}
+
+/// The value after the key: its place, and how it stands there.
+fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> {
     let rest = bytes.get(key.end..key.end.saturating_add(LONGEST).min(bytes.len()))?;
-    let is_tag = key.start.checked_sub(1).and_then(|index| bytes.get(index)).is_some_and(|b| matches!(b, b'<' | b':'));
+    let before = bytes.get(..key.start)?;
     let mut cursor = Cursor { bytes: rest, at: 0 };
-    let is_option = bytes.get(key.start..)?.starts_with(b"-");
     cursor.skip(|b| b == b'\\');
     let key_is_quoted = cursor.skip(|b| matches!(b, b'"' | b'\'' | b'`' | b']')) > 0;
+    let sign_at = cursor.at;
     let blanks = cursor.skip(|b| matches!(b, b' ' | b'\t'));
-    let sign = cursor.at;
-    if cursor.take(b"value=") {
-        // `<add key="Password" value="…"/>`
-        if !key_is_quoted {
-            return None;
-        }
-    } else if cursor.take(b"=>") || cursor.take(b":=") {
-    } else if cursor.take(b"==") || cursor.take(b"=~") || cursor.take(b"::") {
-        return None;
-    } else if cursor.take(b"=") || cursor.take(b":") || (blanks == 0 && is_tag && cursor.take(b">")) {
-    } else if !(is_option && blanks == 1) {
+    let link = link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.clone())?)?;
+    cursor.skip(|b| matches!(b, b' ' | b'\t'));
+    if link == Link::Sign && rest.get(sign_at..).is_some_and(|sign| sign.starts_with(b":")) {
+        block(&mut cursor);
+    }
+    cursor.skip(|b| b == b'\\');
+    // `r"…"`, `b'…'`, `@"…"`, `N'…'`
+    let prefix = rest.get(cursor.at..).unwrap_or_default();
+    if let [b'r' | b'b' | b'u' | b'@' | b'N', b'"' | b'\'', ..] = prefix {
+        cursor.at = cursor.at.saturating_add(1);
+    }
+    let quote = rest.get(cursor.at).copied().filter(|b| matches!(b, b'"' | b'\'' | b'`'));
+    if link == Link::Call && quote.is_none() {
         return None;
     }
-    let is_element = rest.get(sign) == Some(&b'>');
-    cursor.skip(|b| matches!(b, b' ' | b'\t'));
-    cursor.skip(|b| b == b'\\');
-    let quote = rest.get(cursor.at).copied().filter(|b| matches!(b, b'"' | b'\'' | b'`'));
     let start = if quote.is_some() { cursor.at.saturating_add(1) } else { cursor.at };
     let text = rest.get(start..)?;
+    let is_query = matches!(before.last(), Some(b'?' | b'&'));
     let length = text.iter().position(|b| match quote {
         Some(quote) => *b == quote || *b == b'\n' || *b == b'\\',
-        None if is_element => matches!(b, b'<' | b'\n'),
+        None if link == Link::Element => matches!(b, b'<' | b'\n'),
+        None if is_query && *b == b'&' => true,
         None => *b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>'),
     });
     let length =
@@ -93,149 +136,116 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, bool)> {
             return None;
         }
     }
+    let shape = match link {
+        Link::Blank => {
+            // nothing else may follow on the line
+            let after = text.get(length..)?.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'"'));
+            if after.is_some_and(|b| *b != b'\n') {
+                return None;
+            }
+            Shape::Word
+        }
+        Link::Element => Shape::Quoted,
+        _ if quote.is_some() => Shape::Quoted,
+        _ => Shape::Bare,
+    };
     let from = key.end.saturating_add(start);
-    Some((from..from.saturating_add(length), quote.is_some() || is_element))
+    Some((from..from.saturating_add(length), shape))
 }
 
-/// Whether key and value look like a secret that someone set.
-fn is_plausible(key: &[u8], value: &[u8], is_quoted: bool, kind: Kind) -> bool {
-    let is_password = [&b"pass"[..], b"pwd", b"passwd"].iter().any(|word| memchr::memmem::find(key, word).is_some());
-    let least = if kind == Kind::Settings && is_password { 6 } else { 8 };
-    if value.len() < least || value.len() > LONGEST_VALUE || !value.iter().all(|b| (b' '..0x7f).contains(b)) {
-        return false;
-    }
-    let not_secrets: [&[u8]; 19] = [
-        b"output",
-        b"input",
-        b"lock-token",
-        b"public",
-        b"hash",
-        b"digest",
-        b"sha",
-        b"md5",
-        b"checksum",
-        b"commit",
-        b"example",
-        b"csrf",
-        b"next",
-        b"page",
-        b"sort",
-        b"primary",
-        b"foreign",
-        b"cancel",
-        b"continuation",
-    ];
-    if not_secrets.iter().any(|word| memchr::memmem::find(key, word).is_some()) {
-        return false;
-    }
-    let traits = Traits::of(value);
-    if traits.is_code || traits.is_path || traits.is_uuid || (!is_password && traits.is_hex && value.len() < 32) {
-        return false;
-    }
-    let bits = entropy::shannon(value);
-    match kind {
-        Kind::Settings if is_password => {
-            bits >= 2.2 && !traits.is_word && (traits.has_digit || !traits.is_identifier) && traits.blanks <= 3
-        }
-        Kind::Settings => {
-            bits >= 3.0 && traits.has_digit && traits.has_letter && traits.blanks == 0 && !traits.is_identifier
-        }
-        // code is full of names and messages: only what is as good as random counts
-        Kind::Source | Kind::Other => {
-            is_quoted
-                && bits >= 3.7
-                && value.len() >= 10
-                && traits.has_digit
-                && traits.has_letter
-                && traits.blanks == 0
-                && !traits.is_identifier
-        }
-    }
+/// What joins a key to its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// `=`, `:`, `=>`, `:=`, or one blank after an option.
+    Sign,
+    /// `<password>…`, `<string name="password">…`.
+    Element,
+    /// The pair of name and value of lists: `name: KEY`, `value: …` on the next line.
+    Pair,
+    /// `define('KEY', '…')`, `setKey("…")`.
+    Call,
+    /// Nothing but blanks, at the beginning of a line.
+    Blank,
 }
 
-/// What a value looks like.
-#[expect(clippy::struct_excessive_bools, reason = "independent marks of one value")]
-struct Traits {
-    blanks: usize,
-    has_digit: bool,
-    has_letter: bool,
-    is_word: bool,
-    is_identifier: bool,
-    is_code: bool,
-    is_path: bool,
-    is_uuid: bool,
-    is_hex: bool,
+/// Moves past what joins the key to its value.
+fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usize, key: &[u8]) -> Option<Link> {
+    if key_is_quoted && cursor.take(b"value=") {
+        // `<add key="Password" value="…"/>`
+        return Some(Link::Sign);
+    }
+    if cursor.take(b"=>") || cursor.take(b":=") || cursor.take(b"?=") {
+        return Some(Link::Sign);
+    }
+    if cursor.take(b"==") || cursor.take(b"=~") || cursor.take(b"::") {
+        return None;
+    }
+    if cursor.take(b"=") || cursor.take(b":") {
+        return Some(Link::Sign);
+    }
+    let is_tag = before.ends_with(b"<") || (before.ends_with(b":") && !before.ends_with(b"::"));
+    let names = |ends: &[&[u8]]| {
+        let text = before.trim_ascii_end();
+        let text = text.strip_suffix(b"\"").or_else(|| text.strip_suffix(b"'")).unwrap_or(text);
+        ends.iter().any(|end| text.trim_ascii_end().ends_with(end))
+    };
+    if blanks == 0 && (is_tag || (key_is_quoted && names(&[b"name=", b"key="]))) && cursor.take(b">") {
+        return Some(Link::Element);
+    }
+    if blanks == 0 && before.ends_with(b"<key>") && cursor.take(b"</key>") {
+        cursor.skip(|b| b.is_ascii_whitespace());
+        return cursor.take(b"<string>").then_some(Link::Element);
+    }
+    if names(&[b"name:", b"name\":", b"key:", b"key\":"]) {
+        cursor.take(b",");
+        cursor.skip(|b| b.is_ascii_whitespace());
+        let is_value = cursor.take(b"value") || cursor.take(b"\"value\"");
+        cursor.skip(|b| matches!(b, b' ' | b'\t'));
+        return (is_value && cursor.take(b":")).then_some(Link::Pair);
+    }
+    let opens =
+        before.strip_suffix(b"'").or_else(|| before.strip_suffix(b"\"")).is_some_and(|text| text.ends_with(b"("));
+    if key_is_quoted && opens && cursor.take(b",") {
+        return Some(Link::Call);
+    }
+    // `setPassword("…")`, `.password("…")`; not `splitpasswd("…")`
+    let is_setter =
+        memchr::memchr(b'.', key).is_some() || [&b"set"[..], b"with"].iter().any(|word| key.starts_with(word));
+    if !key_is_quoted && blanks == 0 && is_setter && cursor.take(b"(") {
+        return Some(Link::Call);
+    }
+    if key.starts_with(b"-") && blanks == 1 {
+        return Some(Link::Sign);
+    }
+    let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let begins_line = line.len() < 40 && line.iter().all(|b| matches!(b, b' ' | b'\t'));
+    (begins_line && blanks >= 1 && !key_is_quoted).then_some(Link::Blank)
 }
 
-impl Traits {
-    fn of(value: &[u8]) -> Self {
-        let any = |test: fn(&u8) -> bool| value.iter().any(test);
-        let (lower, upper, digit) = (any(u8::is_ascii_lowercase), any(u8::is_ascii_uppercase), any(u8::is_ascii_digit));
-        let sign = value.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
-        let count = |byte: u8| memchr::memchr_iter(byte, value).count();
-        let blanks = count(b' ');
-        let dots = count(b'.');
-        let contains = |part: &[u8]| memchr::memmem::find(value, part).is_some();
-        // Parts between signs; names are made of parts that are words or numbers, not a mix.
-        let parts = || value.split(|b| matches!(b, b'_' | b'-' | b'.' | b'/' | b':')).filter(|part| !part.is_empty());
-        let is_plain_part = |part: &[u8]| {
-            let digits = part.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-            let word = part.get(..part.len().saturating_sub(digits)).unwrap_or_default();
-            digits <= 4 && word.iter().all(u8::is_ascii_alphabetic) && is_cased_as_word(word)
-        };
-        Self {
-            blanks,
-            has_digit: digit,
-            has_letter: lower || upper,
-            is_word: value.iter().all(u8::is_ascii_alphabetic) && is_cased_as_word(value),
-            is_identifier: parts().all(is_plain_part) && value.len() < 64,
-            is_code: (contains(b"(") && contains(b")"))
-                || contains(b"[\"")
-                || contains(b"['")
-                || contains(b"::")
-                || contains(b"->")
-                || (contains(b"[-") || contains(b"[0") || contains(b"[*"))
-                || value.starts_with(b"urn:")
-                || contains(b":uuid:")
-                || contains(b"locktoken:")
-                || contains(b"=>")
-                || contains(b" + ")
-                || contains(b"\\n")
-                || value.ends_with(b"(")
-                || value.ends_with(b":")
-                || value.starts_with(b"http://")
-                || value.starts_with(b"https://")
-                || (dots >= 1
-                    && !digit
-                    && !sign
-                    && value
-                        .split(|b| *b == b'.')
-                        .all(|part| part.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'))),
-            is_path: value.starts_with(b"/")
-                || value.starts_with(b"C:\\")
-                || count(b'/') >= 3 && !contains(b"=") && !digit,
-            is_uuid: value.len() == 36
-                && value.iter().enumerate().all(|(index, b)| {
-                    if matches!(index, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() }
-                }),
-            is_hex: value.iter().all(u8::is_ascii_hexdigit),
+/// Moves past the sign of a block of YAML, to the first line of it.
+fn block(cursor: &mut Cursor<'_>) {
+    let start = cursor.at;
+    if cursor.skip(|b| matches!(b, b'|' | b'>')) == 1 {
+        cursor.skip(|b| matches!(b, b'-' | b'+'));
+        if cursor.take(b"\n") || cursor.take(b"\r\n") {
+            cursor.skip(|b| b == b' ');
+            return;
         }
     }
+    cursor.at = start;
 }
 
-/// Whether letters are cased as people case names: `word`, `WORD`, `Word`, `twoWords`; not `qXzRtLw`.
-fn is_cased_as_word(letters: &[u8]) -> bool {
-    let changes = letters
-        .windows(2)
-        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
-        .count();
-    changes.saturating_mul(4) <= letters.len() && has_vowels(letters)
-}
-
-/// Words have a vowel in every stretch of six letters or so.
-fn has_vowels(letters: &[u8]) -> bool {
-    let longest = letters.split(|b| b"aeiouyAEIOUY".contains(b)).map(<[u8]>::len).max().unwrap_or(0);
-    longest <= 5
+/// Whether the text before a key, up to its quote, is that of a connection: `host=db user=app password=…`.
+fn is_of_connection(bytes: &[u8], key: usize) -> bool {
+    let before = bytes.get(key.saturating_sub(200)..key).unwrap_or_default();
+    let text = before.rsplit(|b| matches!(b, b'"' | b'\'' | b'`' | b'\n')).next().unwrap_or_default();
+    let text = text.to_ascii_lowercase();
+    // in a text, not in a call: `connect(host=…, password=…)` has no quote before
+    text.len() < before.len()
+        && !text.contains(&b'(')
+        && [&b"host="[..], b"server=", b"source=", b"dbname=", b"database=", b"user=", b"uid=", b"user id=", b"jdbc:"]
+            .iter()
+            .any(|part| memchr::memmem::find(&text, part).is_some())
 }
 
 fn is_key(byte: u8) -> bool {
@@ -278,7 +288,28 @@ mod tests {
     fn values_of_settings() {
         let cases = [
             ("DB_PASSWORD=s8Kd!93f", "password", Some("s8Kd!93f")),
-            ("db.password: \"two words 9\"", "password", Some("two words 9")),
+            ("db.password: \"xq9 Lm27 kz\"", "password", Some("xq9 Lm27 kz")),
+            ("$password = 'Xy77abQ1';", "password", Some("Xy77abQ1")),
+            ("$env:DB_PASSWORD = \"Xy77abQ1\"", "password", Some("Xy77abQ1")),
+            ("${password:-Xy77abQ1}", "password", None),
+            ("a {password:\"Xy77abQ1\"}", "password", Some("Xy77abQ1")),
+            (":password => 'Xy77abQ1'", "password", Some("Xy77abQ1")),
+            ("arn:aws:secret:Xy77abQ1kd83k", "secret", None),
+            ("- name: DB_PASSWORD\n  value: \"Xy77abQ1\"\n", "password", Some("Xy77abQ1")),
+            ("{\"name\": \"DB_PASSWORD\", \"value\": \"Xy77abQ1\"}", "password", Some("Xy77abQ1")),
+            ("define('DB_PASSWORD', 'Xy77abQ1');", "password", Some("Xy77abQ1")),
+            ("c.setPassword(\"Xy77abQ1\")", "password", Some("Xy77abQ1")),
+            ("splitpasswd(\"Xy77abQ1\")", "passwd", None),
+            ("kpasswd\t464/tcp\n", "passwd", None),
+            ("<key>password</key>\n  <string>Xy77abQ1</string>", "password", Some("Xy77abQ1")),
+            ("<string name=\"password\">Xy77abQ1</string>", "password", Some("Xy77abQ1")),
+            ("account x\npassword Xy77abQ1\n", "password", Some("Xy77abQ1")),
+            ("the password Xy77abQ1\n", "password", None),
+            ("password Xy77abQ1 is wrong\n", "password", None),
+            ("password: |-\n    Xy77abQ1\n", "password", Some("Xy77abQ1")),
+            ("DB_PASSWORD_PROD=Xy77abQ1", "password", Some("Xy77abQ1")),
+            ("jdbc:mysql://db/x?user=a&password=Xy77abQ1&ssl=1", "password", Some("Xy77abQ1")),
+            ("Password = N'Xy77abQ1'", "password", Some("Xy77abQ1")),
             ("<password>gH7-kk2.q</password>x", "<password>", None),
             ("mysql --password=Xy77abQ1 -u root", "password", Some("Xy77abQ1")),
             ("mysql --password Xy77abQ1 -u root", "password", Some("Xy77abQ1")),
@@ -302,5 +333,8 @@ mod tests {
         assert_eq!(found("<password>gH7-kk2.q</pw>", "password", Kind::Settings), Some("gH7-kk2.q"));
         assert_eq!(found("token = abc9kQ2lz7Yp3", "token", Kind::Source), None, "code needs quotes");
         assert_eq!(found("token = 'abc9kQ2lz7Yp3'", "token", Kind::Source), Some("abc9kQ2lz7Yp3"));
+        let text = "connect(\"host=db user=app password=Xy77abQ1\")";
+        assert_eq!(found(text, "password", Kind::Source), Some("Xy77abQ1"));
+        assert_eq!(found("connect(user='app', password=Xy77abQ1)", "password", Kind::Source), None);
     }
 }

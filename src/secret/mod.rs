@@ -28,11 +28,13 @@ mod mask;
 mod names;
 mod place;
 mod placeholder;
+mod plausible;
 mod rule;
 mod shipped;
 mod url;
 mod user;
 mod value;
+mod words;
 mod wrapped;
 
 pub use collector::{ARCHIVES, COLLECTOR, SecretArchives, SecretCollector};

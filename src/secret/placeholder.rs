@@ -6,6 +6,7 @@ use super::entropy;
 const WORDS: &[&str] = &[
     "example",
     "changeme",
+    "changeit",
     "change_me",
     "change-me",
     "change_it",
@@ -167,6 +168,32 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || (value.len() >= 6 && entropy::longest_run(value) >= value.len().saturating_sub(1))
         || WHOLE.contains(&lower.as_str())
         || has_word(lower.as_bytes())
+        || is_disguised(&lower)
+}
+
+/// Whether nothing is left of a value but a common word, once escapes of URLs are resolved, letters stand
+/// where signs stood for them, and other signs are gone: `p%40ss%3aword`, `P@ssw0rd!`, `foo%40bar`.
+fn is_disguised(lower: &str) -> bool {
+    // with letters for signs, and without signs
+    let (mut read, mut bare) = (String::with_capacity(lower.len()), String::with_capacity(lower.len()));
+    let mut rest = lower.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
+        let code = escaped.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
+        let byte = code.unwrap_or(*first);
+        match byte {
+            b'@' => read.push('a'),
+            b'0' => read.push('o'),
+            b'$' => read.push('s'),
+            _ if byte.is_ascii_alphanumeric() => read.push(char::from(byte)),
+            _ => {}
+        }
+        if byte.is_ascii_alphanumeric() || !byte.is_ascii() {
+            bare.push(char::from(byte));
+        }
+    }
+    (bare.is_empty() && lower.len() < 8) || WHOLE.contains(&read.as_str()) || WHOLE.contains(&bare.as_str())
 }
 
 /// Whether the text stands for a value that is elsewhere, or was encrypted.
@@ -223,6 +250,7 @@ fn is_reference(text: &str) -> bool {
         || (text.starts_with('{') && text.ends_with('}'))
         || (text.starts_with("__") && text.ends_with("__"))
         || text.ends_with('>')
+        || text.ends_with("...")
 }
 
 fn has_word(value: &[u8]) -> bool {
@@ -268,6 +296,11 @@ mod tests {
             "/run/secrets/db",
             "aaaaaaaa",
             "12345678",
+            "p%40ss%3Aword",
+            "P@ssw0rd!",
+            "foo%40bar",
+            "%2F%40",
+            "eyJ2IjoiMSIsInMiOjEsImMiOi...",
         ] {
             assert!(is_placeholder(none.as_bytes()), "{none}");
         }

@@ -114,6 +114,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("cohere", include_str!("rules/cohere.toml")),
     ("cohesity", include_str!("rules/cohesity.toml")),
     ("coinbase", include_str!("rules/coinbase.toml")),
+    ("command", include_str!("rules/command.toml")),
     ("commercetools", include_str!("rules/commercetools.toml")),
     ("compose", include_str!("rules/compose.toml")),
     ("composio", include_str!("rules/composio.toml")),

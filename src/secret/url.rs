@@ -24,6 +24,12 @@ pub(super) fn password(bytes: &[u8], colon: usize) -> Option<(String, Range<usiz
     if scheme.len() < 2 || scheme.len() > 24 {
         return None;
     }
+    // The sample account of Oracle's manuals, in any spelling.
+    let is_sample = authority.get(..separator)?.eq_ignore_ascii_case(b"scott")
+        && authority.get(first..at)?.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"tiger"));
+    if is_sample {
+        return None;
+    }
     let scheme = String::from_utf8_lossy(scheme).to_ascii_lowercase();
     let from = authority_start;
     Some((scheme, start..from.saturating_add(length), from.saturating_add(first)..from.saturating_add(at)))
@@ -54,6 +60,8 @@ mod tests {
             ("https://user@host/", None),
             ("https://u:@host", None),
             ("://u:p@host", None),
+            ("oracle://scott:tiger^5@host", None),
+            ("oracle://scott:lion^5@host", Some(("oracle", "lion^5"))),
         ];
         for (text, expected) in cases {
             let colon = text.find("://").expect("has one");

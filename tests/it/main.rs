@@ -15,6 +15,7 @@ mod leak;
 mod limits;
 mod links;
 mod prefixes;
+mod samples;
 mod sbom;
 mod shipped;
 mod showing;
