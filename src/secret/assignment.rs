@@ -141,7 +141,7 @@ fn is_plausible(key: &[u8], value: &[u8], is_quoted: bool, kind: Kind) -> bool {
             bits >= 3.0 && traits.has_digit && traits.has_letter && traits.blanks == 0 && !traits.is_identifier
         }
         // code is full of names and messages: only what is as good as random counts
-        Kind::Source | Kind::Other => {
+        Kind::Source | Kind::Other | Kind::Unnamed => {
             is_quoted
                 && bits >= 3.7
                 && value.len() >= 10

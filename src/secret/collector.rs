@@ -15,6 +15,7 @@ use super::container::{self, Member, text};
 use super::engine;
 use super::kind;
 use super::rule::rule_set;
+use super::seen;
 use super::shipped::{self, Candidate};
 
 /// The collector of secrets.
@@ -187,7 +188,9 @@ impl<'r> Report<'r> {
     /// Searches a file, one inside it, or a window of either.
     fn take(&mut self, member: &Member<'_>) {
         let Member { inside, bytes, .. } = *member;
-        let mut searched = text::search(bytes, member.kind);
+        let holds_nothing = |searched: &text::Searched| searched.found.is_empty() && !searched.is_exhausted;
+        let searched = seen::once(bytes, member.kind, || text::search(bytes, member.kind), holds_nothing);
+        let Some(mut searched) = searched else { return };
         if searched.is_exhausted && !self.is_exhausted {
             self.is_exhausted = true;
             self.facts.limitation(

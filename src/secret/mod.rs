@@ -28,6 +28,7 @@ mod names;
 mod place;
 mod placeholder;
 mod rule;
+mod seen;
 mod shipped;
 mod url;
 mod user;
