@@ -634,6 +634,8 @@ mod tests {
           critical  secret/aws-access-key  holds an AWS access key
                     (AKIA************WXYZ)
           fails     /app/.env:3, layer 2 `COPY . /a…`, deleted in layer 3, still shipped
+                    to do: Revoke the key, then keep it out of the build with
+                    `--mount=type=secret`
           high      secret/build-argument  the build argument `NPM_TOKEN` holds a token
           fails     build step 4 NPM_TOKEN, layer 1 `RUN apt-get update && apt-get ins…`
 
@@ -742,6 +744,8 @@ mod tests {
           critical  secret/aws-access-key  holds
                     <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           fails     /a:b/<s…rged: %41 ?#[]:3, layer 2, deleted in layer 3, still shipped
+                    to do: Revoke the key, then keep it out of the build with
+                    `--mount=type=secret`
           high      secret/build-argument  holds
                     <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{…
           fails     build step 4 <scrip…1b[2J\u{202e}\u{9b}\nforged: line\r\x7f, layer 1

@@ -13,6 +13,7 @@ use crate::tree::Node;
 use super::allow;
 use super::container::{self, Member, text};
 use super::engine;
+use super::file::{self, Fields};
 use super::kind;
 use super::rule::rule_set;
 use super::seen;
@@ -49,6 +50,16 @@ impl Collector for SecretCollector {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        if file.whole.is_none() && file.offset == 0 && file::wants(file.path) {
+            facts.limitation(
+                Limitation::note(
+                    "credential-file-too-large",
+                    file.path.to_string(),
+                    "too large to be read by its format; it was searched by patterns only",
+                )
+                .help("look at the file by hand, or make it smaller"),
+            );
+        }
         let cap = cap(facts.findings_per_file(), file.offset);
         let mut report = Report::new(file, cap, facts);
         report.take(&Member {
@@ -188,9 +199,17 @@ impl<'r> Report<'r> {
     /// Searches a file, one inside it, or a window of either.
     fn take(&mut self, member: &Member<'_>) {
         let Member { inside, bytes, .. } = *member;
+        let mut fields = Fields::default();
+        if let Some(whole) = self.whole_of(member) {
+            let name = member.inside.rsplit(|b| *b == b'!').next().filter(|name| !name.is_empty()).map(ImagePath::new);
+            fields = file::fields(name.as_ref().unwrap_or(self.file.path), whole, member.offset, bytes.len());
+        }
+        let (is_cut, has_fields) = (fields.is_cut, fields.is_cut || !fields.found.is_empty());
         let holds_nothing = |searched: &text::Searched| searched.found.is_empty() && !searched.is_exhausted;
-        let searched = seen::once(bytes, member.kind, || text::search(bytes, member.kind), holds_nothing);
+        let search = || text::search(bytes, member.kind, fields.found);
+        let searched = if has_fields { Some(search()) } else { seen::once(bytes, member.kind, search, holds_nothing) };
         let Some(mut searched) = searched else { return };
+        searched.is_exhausted |= is_cut;
         if searched.is_exhausted && !self.is_exhausted {
             self.is_exhausted = true;
             self.facts.limitation(
@@ -246,6 +265,18 @@ impl<'r> Report<'r> {
                 content,
                 notes,
             })));
+        }
+    }
+
+    /// All of the file that `member` is, or is a window of, where it is held.
+    fn whole_of<'m>(&self, member: &Member<'m>) -> Option<&'m [u8]>
+    where
+        'r: 'm,
+    {
+        if member.inside.is_empty() {
+            self.file.whole
+        } else {
+            (member.offset == 0 && member.is_last).then_some(member.bytes)
         }
     }
 

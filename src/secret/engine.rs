@@ -48,17 +48,27 @@ const WORK_FACTOR: usize = 64;
 
 /// Matches of a pattern that is searched for in the whole text.
 const MOST_MATCHES: usize = 1_000;
+/// Shortest field of a credential file that counts, in bytes: shorter ones are left empty, or a test's.
+const LEAST_FIELD: usize = 4;
+
+/// Rank of the fields of credential files: above words and addresses, below the prefixes of providers.
+const FIELD_RANK: u8 = 28;
 
 /// Work that even the smallest file may cause.
 const LEAST_WORK: usize = 1 << 20;
 
 /// Scans `bytes`, which is text of sort `kind`, or no text.
 pub(super) fn scan(bytes: &[u8], kind: Kind) -> Scan {
-    scan_with(rule_set(), bytes, kind)
+    scan_with(bytes, kind, Vec::new())
 }
 
-/// [`scan`] by certain rules.
-pub(super) fn scan_with(set: &RuleSet, bytes: &[u8], kind: Kind) -> Scan {
+/// The same, where `fields` were found in the bytes by the format of their file.
+pub(super) fn scan_with(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
+    scan_by(rule_set(), bytes, kind, fields)
+}
+
+/// The same by certain rules.
+pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
     let kind = match kind {
         _ if is_binary(bytes) => Kind::Other,
         Kind::Unnamed => kind::by_content(bytes),
@@ -68,7 +78,7 @@ pub(super) fn scan_with(set: &RuleSet, bytes: &[u8], kind: Kind) -> Scan {
         set,
         bytes,
         kind,
-        candidates: Vec::new(),
+        candidates: fields,
         work_left: bytes.len().saturating_mul(WORK_FACTOR).max(LEAST_WORK),
     };
     search.run(&set.everywhere);
@@ -140,7 +150,7 @@ impl<'a> Search<'a> {
                 }
             }
             Matcher::Pattern { .. } => self.try_pattern(rule, &anchor, anchor.start.saturating_sub(rule.before)),
-            Matcher::Text { .. } => {}
+            Matcher::Text { .. } | Matcher::File => {}
             Matcher::Assignment => {
                 self.spend(assignment::LONGEST);
                 if let Some(value) = assignment::value(self.bytes, &anchor, self.kind) {
@@ -193,8 +203,9 @@ impl<'a> Search<'a> {
     fn may_begin(&self, rule: &SecretRule, start: usize) -> bool {
         let before = start.checked_sub(1).and_then(|index| self.bytes.get(index));
         before.is_none_or(|byte| {
-            // The letter of an escape such as `\n` is no part of what follows.
-            !rule.left.has(*byte) || is_escape(self.bytes, start)
+            // The letter of an escape such as `\n` is no part of what follows; `=` pads the end of base64, or
+            // parts a name from its value.
+            !rule.left.has(*byte) || *byte == b'=' || is_escape(self.bytes, start)
         })
     }
 
@@ -259,6 +270,43 @@ impl<'a> Search<'a> {
             rank: rule.rank,
         }
     }
+}
+
+/// Judges the field of a credential file at `value`, which its format says is a secret of that rule.
+///
+/// `opinion` is what the format knows; its identity, where there is one, is the secret decoded.
+pub(super) fn judge_field(
+    rule: &'static SecretRule,
+    bytes: &[u8],
+    value: Range<usize>,
+    mut opinion: Opinion,
+) -> Option<Found> {
+    let text = bytes.get(value.clone())?;
+    let secret = opinion.identity.as_deref().unwrap_or(text);
+    let is_made_up = match rule.quality {
+        Quality::Token => placeholder::is_made_up_token(secret) || placeholder::is_placeholder(secret),
+        Quality::Password => placeholder::is_placeholder(secret),
+        Quality::None => false,
+    };
+    if is_made_up || secret.trim_ascii().len() < LEAST_FIELD {
+        return None;
+    }
+    if let Some(check) = rule.file_check {
+        let look = Look { bytes, whole: value.clone(), value: value.clone(), kind: Kind::Settings };
+        let checked = check(&look)?;
+        opinion.notes.extend(checked.notes);
+        opinion.severity = opinion.severity.or(checked.severity);
+        opinion.masked = opinion.masked.or(checked.masked);
+        opinion.identity = opinion.identity.or(checked.identity);
+        opinion.span = opinion.span.or(checked.span);
+    }
+    let search = Search { set: rule_set(), bytes, kind: Kind::Settings, candidates: Vec::new(), work_left: 0 };
+    let mut found = search.found(rule, value, 0, opinion);
+    // what only files have keeps its own: some go by words alone
+    if !matches!(rule.matcher, Matcher::File) {
+        found.rank = found.rank.max(FIELD_RANK);
+    }
+    Some(found)
 }
 
 /// Whether the byte before `start` is the letter of an escape, as in `\nTOKEN`.

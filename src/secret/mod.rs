@@ -18,6 +18,7 @@ mod container;
 mod der;
 mod engine;
 mod entropy;
+mod file;
 mod finding;
 mod gitleaks;
 mod key;
@@ -46,7 +47,7 @@ pub use user::{LONGEST as LONGEST_RULES, use_rules};
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]
 pub fn count(bytes: &[u8], path: &crate::path::ImagePath) -> usize {
-    container::text::search(bytes, kind::of(path)).found.len()
+    container::text::search(bytes, kind::of(path), Vec::new()).found.len()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::path::ImagePath;
 
 use super::config::{self, Echo};
 use super::mask::{self, Run};
+use super::place;
 
 /// Masks secrets in what a report shows of packages, limitations and the target.
 pub fn mask_inventory(inventory: &mut Inventory) {
@@ -79,6 +80,7 @@ pub fn mask_finding(finding: &mut Finding, echo: &Echo) {
         if is != was {
             finding.message = finding.message.replace(&was, &is);
             finding.subject = finding.subject.replace(&was, &is);
+            finding.identity = finding.identity.take().map(|_| format!("file:{}", place::stable(path)));
         }
     }
     let masked = finding.evidence.get("masked").and_then(Value::as_str).map(str::to_owned);
@@ -136,10 +138,19 @@ fn mask_path(path: &mut ImagePath) {
     }
 }
 
+/// What parts names from each other in paths, references and archives.
+const SEPARATORS: [char; 4] = ['/', ':', '@', '!'];
+
 /// The path as a whole, then each name in it: some tokens may have a slash before them, and some may not.
 fn masked_path(path: &str) -> String {
     let whole = masked(path);
-    whole.split_inclusive(['/', ':', '@', '!']).map(masked).collect()
+    let mut shown = String::with_capacity(whole.len());
+    for part in whole.split_inclusive(SEPARATORS) {
+        let name = part.trim_end_matches(SEPARATORS);
+        shown.push_str(&masked(name));
+        shown.push_str(part.get(name.len()..).unwrap_or_default());
+    }
+    shown
 }
 
 /// `purl` with a masked name and version: type, name, version, qualifiers. Namespaces are part of names.

@@ -33,6 +33,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("alibaba", include_str!("rules/alibaba.toml")),
     ("alienvault", include_str!("rules/alienvault.toml")),
     ("amplitude", include_str!("rules/amplitude.toml")),
+    ("ansible", include_str!("rules/ansible.toml")),
     ("anthropic", include_str!("rules/anthropic.toml")),
     ("anypoint", include_str!("rules/anypoint.toml")),
     ("apify", include_str!("rules/apify.toml")),
@@ -66,6 +67,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("bitwarden", include_str!("rules/bitwarden.toml")),
     ("blockfrost", include_str!("rules/blockfrost.toml")),
     ("blockprotocol", include_str!("rules/blockprotocol.toml")),
+    ("boto", include_str!("rules/boto.toml")),
     ("box", include_str!("rules/box.toml")),
     ("braze", include_str!("rules/braze.toml")),
     ("brevo", include_str!("rules/brevo.toml")),
@@ -99,6 +101,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("clockify", include_str!("rules/clockify.toml")),
     ("clojars", include_str!("rules/clojars.toml")),
     ("close", include_str!("rules/close.toml")),
+    ("cloud-init", include_str!("rules/cloud-init.toml")),
     ("cloudconvert", include_str!("rules/cloudconvert.toml")),
     ("cloudflare", include_str!("rules/cloudflare.toml")),
     ("cloudinary", include_str!("rules/cloudinary.toml")),
@@ -112,6 +115,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("cohesity", include_str!("rules/cohesity.toml")),
     ("coinbase", include_str!("rules/coinbase.toml")),
     ("commercetools", include_str!("rules/commercetools.toml")),
+    ("compose", include_str!("rules/compose.toml")),
     ("composio", include_str!("rules/composio.toml")),
     ("configcat", include_str!("rules/configcat.toml")),
     ("confluent", include_str!("rules/confluent.toml")),
@@ -124,6 +128,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("crossmint", include_str!("rules/crossmint.toml")),
     ("crowdin", include_str!("rules/crowdin.toml")),
     ("cryptocompare", include_str!("rules/cryptocompare.toml")),
+    ("curl", include_str!("rules/curl.toml")),
     ("cursor", include_str!("rules/cursor.toml")),
     ("customerio", include_str!("rules/customerio.toml")),
     ("cypress", include_str!("rules/cypress.toml")),
@@ -133,6 +138,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("datadog", include_str!("rules/datadog.toml")),
     ("datastax", include_str!("rules/datastax.toml")),
     ("daytona", include_str!("rules/daytona.toml")),
+    ("dbeaver", include_str!("rules/dbeaver.toml")),
     ("dbt", include_str!("rules/dbt.toml")),
     ("deepgram", include_str!("rules/deepgram.toml")),
     ("deepl", include_str!("rules/deepl.toml")),
@@ -145,13 +151,16 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("digitalocean", include_str!("rules/digitalocean.toml")),
     ("discord", include_str!("rules/discord.toml")),
     ("discourse", include_str!("rules/discourse.toml")),
+    ("django", include_str!("rules/django.toml")),
     ("dnsimple", include_str!("rules/dnsimple.toml")),
     ("docker", include_str!("rules/docker.toml")),
     ("docusign", include_str!("rules/docusign.toml")),
     ("dojah", include_str!("rules/dojah.toml")),
     ("doppler", include_str!("rules/doppler.toml")),
+    ("dotnet", include_str!("rules/dotnet.toml")),
     ("drone", include_str!("rules/drone.toml")),
     ("dropbox", include_str!("rules/dropbox.toml")),
+    ("drupal", include_str!("rules/drupal.toml")),
     ("dub", include_str!("rules/dub.toml")),
     ("duffel", include_str!("rules/duffel.toml")),
     ("dust", include_str!("rules/dust.toml")),
@@ -163,6 +172,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("elevenlabs", include_str!("rules/elevenlabs.toml")),
     ("endorlabs", include_str!("rules/endorlabs.toml")),
     ("env0", include_str!("rules/env0.toml")),
+    ("environment", include_str!("rules/environment.toml")),
     ("ethereum", include_str!("rules/ethereum.toml")),
     ("etherscan", include_str!("rules/etherscan.toml")),
     ("etsy", include_str!("rules/etsy.toml")),
@@ -174,6 +184,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("fastly", include_str!("rules/fastly.toml")),
     ("fibery", include_str!("rules/fibery.toml")),
     ("figma", include_str!("rules/figma.toml")),
+    ("filezilla", include_str!("rules/filezilla.toml")),
     ("finicity", include_str!("rules/finicity.toml")),
     ("finnhub", include_str!("rules/finnhub.toml")),
     ("firebase", include_str!("rules/firebase.toml")),
@@ -197,6 +208,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("geoapify", include_str!("rules/geoapify.toml")),
     ("getstream", include_str!("rules/getstream.toml")),
     ("giphy", include_str!("rules/giphy.toml")),
+    ("git", include_str!("rules/git.toml")),
     ("gitbook", include_str!("rules/gitbook.toml")),
     ("gitea", include_str!("rules/gitea.toml")),
     ("gitguardian", include_str!("rules/gitguardian.toml")),
@@ -215,6 +227,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("hashicorp", include_str!("rules/hashicorp.toml")),
     ("heap", include_str!("rules/heap.toml")),
     ("helicone", include_str!("rules/helicone.toml")),
+    ("helm", include_str!("rules/helm.toml")),
     ("helpscout", include_str!("rules/helpscout.toml")),
     ("here", include_str!("rules/here.toml")),
     ("heroku", include_str!("rules/heroku.toml")),
@@ -229,6 +242,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("huggingface", include_str!("rules/huggingface.toml")),
     ("hunter", include_str!("rules/hunter.toml")),
     ("ibm", include_str!("rules/ibm.toml")),
+    ("ide", include_str!("rules/ide.toml")),
     ("imagekit", include_str!("rules/imagekit.toml")),
     ("imgbb", include_str!("rules/imgbb.toml")),
     ("infisical", include_str!("rules/infisical.toml")),
@@ -248,12 +262,14 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("jetbrains", include_str!("rules/jetbrains.toml")),
     ("jfrog", include_str!("rules/jfrog.toml")),
     ("jina", include_str!("rules/jina.toml")),
+    ("joomla", include_str!("rules/joomla.toml")),
     ("jotform", include_str!("rules/jotform.toml")),
     ("jumpcloud", include_str!("rules/jumpcloud.toml")),
     ("jwk", include_str!("rules/jwk.toml")),
     ("jwt", include_str!("rules/jwt.toml")),
     ("kagi", include_str!("rules/kagi.toml")),
     ("keygen", include_str!("rules/keygen.toml")),
+    ("keystore", include_str!("rules/keystore.toml")),
     ("kickbox", include_str!("rules/kickbox.toml")),
     ("klaviyo", include_str!("rules/klaviyo.toml")),
     ("knock", include_str!("rules/knock.toml")),
@@ -263,8 +279,10 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("lambda", include_str!("rules/lambda.toml")),
     ("langfuse", include_str!("rules/langfuse.toml")),
     ("langsmith", include_str!("rules/langsmith.toml")),
+    ("laravel", include_str!("rules/laravel.toml")),
     ("lark", include_str!("rules/lark.toml")),
     ("launchdarkly", include_str!("rules/launchdarkly.toml")),
+    ("ldap", include_str!("rules/ldap.toml")),
     ("lemonsqueezy", include_str!("rules/lemonsqueezy.toml")),
     ("letta", include_str!("rules/letta.toml")),
     ("line", include_str!("rules/line.toml")),
@@ -283,14 +301,21 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("looker", include_str!("rules/looker.toml")),
     ("loops", include_str!("rules/loops.toml")),
     ("luma", include_str!("rules/luma.toml")),
+    ("magento", include_str!("rules/magento.toml")),
+    ("mail", include_str!("rules/mail.toml")),
     ("mailchimp", include_str!("rules/mailchimp.toml")),
     ("mailersend", include_str!("rules/mailersend.toml")),
     ("mailgun", include_str!("rules/mailgun.toml")),
     ("mapbox", include_str!("rules/mapbox.toml")),
+    ("maven", include_str!("rules/maven.toml")),
+    ("mercurial", include_str!("rules/mercurial.toml")),
     ("mistral", include_str!("rules/mistral.toml")),
+    ("mosquitto", include_str!("rules/mosquitto.toml")),
+    ("mysql", include_str!("rules/mysql.toml")),
     ("neon", include_str!("rules/neon.toml")),
     ("netlify", include_str!("rules/netlify.toml")),
     ("netrc", include_str!("rules/netrc.toml")),
+    ("network", include_str!("rules/network.toml")),
     ("newrelic", include_str!("rules/newrelic.toml")),
     ("ngrok", include_str!("rules/ngrok.toml")),
     ("notion", include_str!("rules/notion.toml")),
@@ -306,7 +331,9 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("password-hash", include_str!("rules/password-hash.toml")),
     ("paypal", include_str!("rules/paypal.toml")),
     ("perplexity", include_str!("rules/perplexity.toml")),
+    ("pgadmin", include_str!("rules/pgadmin.toml")),
     ("pgpass", include_str!("rules/pgpass.toml")),
+    ("phpmyadmin", include_str!("rules/phpmyadmin.toml")),
     ("pinecone", include_str!("rules/pinecone.toml")),
     ("plaid", include_str!("rules/plaid.toml")),
     ("planetscale", include_str!("rules/planetscale.toml")),
@@ -317,12 +344,17 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("private-key", include_str!("rules/private-key.toml")),
     ("pulumi", include_str!("rules/pulumi.toml")),
     ("pypi", include_str!("rules/pypi.toml")),
+    ("rabbitmq", include_str!("rules/rabbitmq.toml")),
+    ("rails", include_str!("rules/rails.toml")),
     ("razorpay", include_str!("rules/razorpay.toml")),
+    ("rclone", include_str!("rules/rclone.toml")),
     ("readme", include_str!("rules/readme.toml")),
+    ("redis", include_str!("rules/redis.toml")),
     ("render", include_str!("rules/render.toml")),
     ("replicate", include_str!("rules/replicate.toml")),
     ("resend", include_str!("rules/resend.toml")),
     ("rubygems", include_str!("rules/rubygems.toml")),
+    ("s3cmd", include_str!("rules/s3cmd.toml")),
     ("salesforce", include_str!("rules/salesforce.toml")),
     ("scaleway", include_str!("rules/scaleway.toml")),
     ("sendgrid", include_str!("rules/sendgrid.toml")),
@@ -334,9 +366,11 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("sonarqube", include_str!("rules/sonarqube.toml")),
     ("sourcegraph", include_str!("rules/sourcegraph.toml")),
     ("splunk", include_str!("rules/splunk.toml")),
+    ("spring", include_str!("rules/spring.toml")),
     ("square", include_str!("rules/square.toml")),
     ("stripe", include_str!("rules/stripe.toml")),
     ("supabase", include_str!("rules/supabase.toml")),
+    ("system-installer", include_str!("rules/system-installer.toml")),
     ("tailscale", include_str!("rules/tailscale.toml")),
     ("teams", include_str!("rules/teams.toml")),
     ("telegram", include_str!("rules/telegram.toml")),
@@ -351,6 +385,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("vercel", include_str!("rules/vercel.toml")),
     ("vultr", include_str!("rules/vultr.toml")),
     ("wandb", include_str!("rules/wandb.toml")),
+    ("wordpress", include_str!("rules/wordpress.toml")),
     ("xai", include_str!("rules/xai.toml")),
 ];
 
@@ -394,6 +429,8 @@ pub(super) struct SecretRule {
     pub(super) quality: Quality,
     /// Looks at the structure.
     pub(super) check: Option<Check>,
+    /// Looks at the structure of what the format of a file finds.
+    pub(super) file_check: Option<Check>,
     /// Nothing of the value may be shown.
     pub(super) is_hidden: bool,
     /// Bytes at the start of the value that are public; by default the anchor, where the value starts with it.
@@ -421,6 +458,8 @@ pub(super) enum Matcher {
     /// By a regular expression, anywhere in a text that has one of the rule's words; the value is its group of
     /// that number, or of 0 the first that matched.
     Text { regex: Regex, group: usize },
+    /// By the format of the file alone: see `file`.
+    File,
 }
 
 /// What made-up values are told by.
@@ -479,6 +518,11 @@ pub(super) struct RawRule {
     pub(super) entropy: Option<f64>,
     pub(super) quality: Option<Quality>,
     pub(super) check: Option<String>,
+    /// The check of a rule that only `files` match.
+    pub(super) file_check: Option<String>,
+    /// Names of the files whose formats yield such secrets, for people to read.
+    #[serde(default)]
+    pub(super) files: Vec<String>,
     #[serde(default)]
     pub(super) hide: bool,
     #[serde(default)]
@@ -526,6 +570,13 @@ pub(super) fn rule_set() -> &'static RuleSet {
 /// Makes `set` what every search goes by; false once one has begun.
 pub(super) fn install(set: RuleSet) -> bool {
     RULE_SET.set(set).is_ok()
+}
+
+/// The rule whose id is `secret/` and `name`.
+pub(super) fn by_id(name: &str) -> Option<&'static SecretRule> {
+    let rules = &rule_set().rules;
+    let order = |rule: &SecretRule| rule.rule.id.strip_prefix("secret/").unwrap_or_default().cmp(name);
+    rules.binary_search_by(order).ok().and_then(|index| rules.get(index))
 }
 
 impl SecretRule {
@@ -680,6 +731,15 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
     let prefix =
         raw.anchors.first().filter(|_| !raw.hide && !raw.assignment && raw.before == 0).map_or("", String::as_str);
     let by_context = !raw.context.is_empty();
+    let is_file = raw.pattern.is_none() && !raw.files.is_empty();
+    let file = raw.files.first().cloned().unwrap_or_default();
+    let in_files = match raw.files.as_slice() {
+        [] => String::new(),
+        files => format!(
+            " Read by its format in {}.",
+            files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")
+        ),
+    };
     let rule = Rule {
         id,
         title: leak_text(raw.title),
@@ -689,12 +749,20 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
             None if by_context || raw.assignment => Confidence::Medium,
             None => Confidence::High,
         },
-        why: leak_text(raw.why.unwrap_or_else(|| why.to_owned())),
+        why: leak_text(raw.why.unwrap_or_else(|| why.to_owned()) + &in_files),
         remediation: leak_text(format!("{} {ADVICE}", raw.remediation.as_deref().unwrap_or(remediation))),
         references,
         also: leak(leak_all(raw.also)),
-        bad: leak_text(format!("# {provider}\nENV {variable}={prefix}…\n")),
-        good: leak_text(format!("RUN --mount=type=secret,id={variable} deploy --token-file /run/secrets/{variable}\n")),
+        bad: leak_text(if is_file {
+            format!("# {provider}\nCOPY {file} /root/\n")
+        } else {
+            format!("# {provider}\nENV {variable}={prefix}…\n")
+        }),
+        good: leak_text(if is_file {
+            format!("RUN --mount=type=secret,id={variable},target=/root/{file} deploy\n")
+        } else {
+            format!("RUN --mount=type=secret,id={variable} deploy --token-file /run/secrets/{variable}\n")
+        }),
         ..Rule::NEW
     };
     let is_anchored = raw.before == 0;
@@ -702,6 +770,8 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
         Matcher::Assignment
     } else if !raw.schemes.is_empty() {
         Matcher::Url
+    } else if is_file {
+        Matcher::File
     } else {
         let pattern = raw.pattern.ok_or("it has no `pattern`")?;
         let source = if by_context { in_context(&raw.context, &pattern) } else { pattern };
@@ -727,7 +797,8 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
         } else {
             Quality::Token
         }),
-        check: raw.check.map(|name| check::by_name(&name).ok_or(format!("there is no check `{name}`"))).transpose()?,
+        check: raw.check.map(check_of).transpose()?,
+        file_check: raw.file_check.map(check_of).transpose()?,
         is_hidden: raw.hide || raw.assignment || is_url,
         ships_in_packages: raw.ships_in_packages,
         shown: raw.shown.or(if by_context { Some(0) } else { None }),
@@ -735,10 +806,17 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
             10
         } else if by_context || is_url {
             20
+        } else if is_file {
+            28
         } else {
             30
         }),
     })
+}
+
+/// The check of that name.
+fn check_of(name: String) -> Result<Check, String> {
+    check::by_name(&name).ok_or(format!("there is no check `{name}`"))
 }
 
 /// Reads a word of severity or confidence.

@@ -40,6 +40,7 @@ pub(super) fn mark(candidates: &mut [Candidate<'_>], tree: &Tree, inventory: &In
     let shippers = Shippers { tree, inventory, npm: OnceLock::new() };
     let mut last: Option<(Node, Option<Shipper>)> = None;
     let mut sources: BTreeMap<(ImagePath, &str, String), Shipper> = BTreeMap::new();
+    let mut names: BTreeMap<(Vec<u8>, &str, String), Shipper> = BTreeMap::new();
     for candidate in candidates.iter_mut() {
         let Some(content) = candidate.content else { continue };
         let shipper = match &last {
@@ -48,8 +49,9 @@ pub(super) fn mark(candidates: &mut [Candidate<'_>], tree: &Tree, inventory: &In
         };
         if let Some(shipper) = &shipper {
             if let Some(source) = path_of(&candidate.secret) {
-                let key = (source.clone(), candidate.secret.rule.id, candidate.secret.id.clone());
-                sources.insert(key, shipper.clone());
+                let (rule, id) = (candidate.secret.rule.id, &candidate.secret.id);
+                sources.insert((source.clone(), rule, id.clone()), shipper.clone());
+                names.insert((source.file_name().to_vec(), rule, id.clone()), shipper.clone());
             }
             shipper.mark(&mut candidate.secret);
             candidate.content = None;
@@ -59,12 +61,14 @@ pub(super) fn mark(candidates: &mut [Candidate<'_>], tree: &Tree, inventory: &In
     // What the interpreter compiled from a shipped file is in no list, nor is what the package's own archive holds.
     // Both are known by the very values of the shipped file.
     for candidate in candidates.iter_mut().filter(|candidate| candidate.content.is_some()) {
-        let Some(source) = path_of(&candidate.secret).and_then(|path| source_of(path).or_else(|| installed_from(path)))
-        else {
-            continue;
+        let Some(path) = path_of(&candidate.secret) else { continue };
+        let (rule, id) = (candidate.secret.rule.id, candidate.secret.id.clone());
+        let shipper = match (source_of(path), name_inside(path)) {
+            (Some(source), _) => sources.get(&(source, rule, id)),
+            (None, Some(name)) => names.get(&(name.to_vec(), rule, id)),
+            (None, None) => None,
         };
-        let key = (source, candidate.secret.rule.id, candidate.secret.id.clone());
-        if let Some(shipper) = sources.get(&key) {
+        if let Some(shipper) = shipper {
             shipper.mark(&mut candidate.secret);
         }
     }
@@ -181,13 +185,11 @@ fn source_of(path: &ImagePath) -> Option<ImagePath> {
     (cache.file_name() == b"__pycache__").then(|| cache.parent().join(&[stem, b".py"].concat()))
 }
 
-/// `usr/a!b` for `var/x.deb!data.tar.xz!usr/a!b`: where the file of a package's archive is installed.
-fn installed_from(path: &ImagePath) -> Option<ImagePath> {
-    let bytes = path.as_bytes();
-    let data = memchr::memmem::find(bytes, b".deb!data.tar")?;
-    let rest = bytes.get(data + ".deb!data.tar".len()..)?;
-    let member = memchr::memchr(b'!', rest)?;
-    Some(ImagePath::new(rest.get(member + 1..)?))
+/// `a/b` for `var/x.deb!data.tar.xz!usr/a/b` and for `cache/x.tgz!package/a/b`: what a file inside a package's archive is
+/// called, where its installed twin has the same name.
+fn name_inside(path: &ImagePath) -> Option<&[u8]> {
+    let inside = memchr::memchr(b'!', path.as_bytes()).and_then(|at| path.as_bytes().get(at + 1..))?;
+    inside.rsplit(|b| *b == b'/').next().filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -196,15 +198,17 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_known_by_where_it_comes_from() {
+        let cases = [("a/__pycache__/b.cpython-311.pyc", Some("a/b.py")), ("a/b.pyc", None)];
+        for (path, expected) in cases {
+            assert_eq!(source_of(&path.into()), expected.map(ImagePath::from), "{path}");
+        }
         let cases = [
-            ("a/__pycache__/b.cpython-311.pyc", Some("a/b.py")),
-            ("a/b.pyc", None),
-            ("var/x_1_all.deb!data.tar.xz!usr/share/a.gz!a", Some("usr/share/a.gz!a")),
-            ("var/x_1_all.deb!control.tar.xz!postinst", None),
+            ("var/x_1_all.deb!data.tar.xz!usr/share/a.gz!a", Some("a.gz!a")),
+            ("cache/x.tgz!package/b/c.js", Some("c.js")),
+            ("cache/x/b.js", None),
         ];
         for (path, expected) in cases {
-            let path = ImagePath::from(path);
-            assert_eq!(source_of(&path).or_else(|| installed_from(&path)), expected.map(ImagePath::from), "{path}");
+            assert_eq!(name_inside(&path.into()), expected.map(str::as_bytes), "{path}");
         }
     }
 }

@@ -24,21 +24,50 @@ struct RuleExamples {
     id: String,
     examples: Vec<Vec<String>>,
     near_misses: Vec<Vec<String>>,
+    #[serde(default)]
+    files: Vec<String>,
+    pattern: Option<String>,
 }
 
 /// Ids of rules with texts.
 type Texts = Vec<(String, String)>;
 
-/// Id and text of each example, and of each near miss.
+/// Rules by whether the format of a file alone matches them; texts of such rules begin with the file's name.
+fn rules_of_files(wanted: bool) -> impl Iterator<Item = RuleExamples> {
+    let rules = RULE_FILES.iter().flat_map(|(name, text)| toml::from_str::<Examples>(text).expect(name).rule);
+    rules.filter(move |rule| (!rule.files.is_empty() && rule.pattern.is_none()) == wanted)
+}
+
+/// A text of a rule for files: the rule's id, the file's name, its content. What begins with `hex:` is no text.
+pub(super) type InFile = (String, String, Vec<u8>);
+
+/// The examples and near misses of rules that the format of a file matches.
+pub(super) fn file_examples() -> (Vec<InFile>, Vec<InFile>) {
+    let of = |id: &str, parts: &[String]| {
+        let (name, content) = parts.split_first().expect("begins with a name");
+        let text = content.concat();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("digits");
+        let content = match text.strip_prefix("hex:") {
+            Some(digits) => digits.as_bytes().chunks(2).map(byte).collect(),
+            None => text.into_bytes(),
+        };
+        (format!("secret/{id}"), name.clone(), content)
+    };
+    let (mut examples, mut near_misses) = (Vec::new(), Vec::new());
+    for rule in rules_of_files(true) {
+        examples.extend(rule.examples.iter().map(|parts| of(&rule.id, parts)));
+        near_misses.extend(rule.near_misses.iter().map(|parts| of(&rule.id, parts)));
+    }
+    (examples, near_misses)
+}
+
+/// Id and text of each example, and of each near miss, of rules that patterns match.
 fn examples() -> (Texts, Texts) {
     let (mut examples, mut near_misses) = (Vec::new(), Vec::new());
-    for (name, text) in RULE_FILES {
-        let file: Examples = toml::from_str(text).expect(name);
-        for rule in file.rule {
-            let id = format!("secret/{}", rule.id);
-            examples.extend(rule.examples.iter().map(|parts| (id.clone(), parts.concat())));
-            near_misses.extend(rule.near_misses.iter().map(|parts| (id.clone(), parts.concat())));
-        }
+    for rule in rules_of_files(false) {
+        let id = format!("secret/{}", rule.id);
+        examples.extend(rule.examples.iter().map(|parts| (id.clone(), parts.concat())));
+        near_misses.extend(rule.near_misses.iter().map(|parts| (id.clone(), parts.concat())));
     }
     (examples, near_misses)
 }
@@ -57,7 +86,10 @@ fn rules_are_complete_unique_and_sorted() {
     let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
     let unique: BTreeSet<&str> = ids.iter().copied().collect();
     assert_eq!(ids, unique.into_iter().collect::<Vec<_>>());
-    let (examples, near_misses) = examples();
+    let (mut examples, mut near_misses) = examples();
+    let of_files = file_examples();
+    examples.extend(of_files.0.into_iter().map(|(id, name, _)| (id, name)));
+    near_misses.extend(of_files.1.into_iter().map(|(id, name, _)| (id, name)));
     for rule in RULES.iter() {
         assert!(!rule.title.is_empty() && !rule.title.ends_with('.'), "{}", rule.id);
         assert!(rule.why.ends_with('.') && rule.remediation.ends_with('.'), "{}", rule.id);
@@ -72,7 +104,7 @@ fn rules_are_complete_unique_and_sorted() {
 fn only_families_without_a_prefix_ship_in_packages() {
     let families: BTreeSet<&str> =
         super::rule::rule_set().rules.iter().filter(|rule| rule.ships_in_packages).map(|rule| rule.family).collect();
-    let expected = ["generic", "jwt", "netrc", "password-hash", "private-key", "url"];
+    let expected = ["generic", "jwt", "keystore", "netrc", "password-hash", "private-key", "url"];
     assert_eq!(families.into_iter().collect::<Vec<_>>(), expected);
 }
 

@@ -336,7 +336,7 @@ fn names_of_files_and_packages() {
     assert!(names.len() > 100, "{}", names.len());
     let key = ["-----BEGIN ", "PRIVATE KEY-----"].concat();
     let (mut tar, mut status) = (RawTar::default(), String::new());
-    for name in &names {
+    for (index, name) in names.iter().enumerate() {
         let _ = write!(status, "Package: {name}\nStatus: install ok installed\nVersion: {name}\nArchitecture: all\n\n");
         tar = tar
             .file(name, format!("TOKEN={}\n{key}", names[0]))
@@ -345,7 +345,7 @@ fn names_of_files_and_packages() {
             .file("app/package.json", json!({"name": name, "version": name}).to_string())
             .long(b'L', format!("var/cache/apt/archives/{name}.deb").as_bytes())
             .file("x.deb", "not an archive")
-            .long(b'L', format!("usr/lib/python3/{name}-1.dist-info/METADATA").as_bytes())
+            .long(b'L', format!("usr/lib/python3/x{index}-1.dist-info/METADATA").as_bytes())
             .file("METADATA", format!("Name: {name}\nVersion: {name}\nLicense: {name}\n"));
     }
     let passwd: String = names.iter().map(|name| format!("{name}:x:0:0:{name}:/{name}:/bin/sh\n")).collect();

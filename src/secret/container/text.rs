@@ -44,11 +44,11 @@ impl Searched {
     }
 }
 
-/// Searches `bytes`, which is text of sort `kind`, or no text.
-pub(in crate::secret) fn search(bytes: &[u8], kind: Kind) -> Searched {
+/// Searches `bytes`, which is text of sort `kind`, or no text; `fields` were found in it by the format of its file.
+pub(in crate::secret) fn search(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Searched {
     if let Some(wide) = Wide::of(bytes) {
         let text = wide.decode(bytes);
-        let (mut found, mut is_exhausted) = plain(&text, kind);
+        let (mut found, mut is_exhausted) = plain(&text, kind, Vec::new());
         let mut known = (0, 0);
         for one in &mut found {
             let start = wide.position(&text, known, one.span.start);
@@ -64,7 +64,7 @@ pub(in crate::secret) fn search(bytes: &[u8], kind: Kind) -> Searched {
         }
         return Searched { found, is_exhausted, form: Form::Wide(wide) };
     }
-    let (mut found, mut is_exhausted) = plain(bytes, kind);
+    let (mut found, mut is_exhausted) = plain(bytes, kind, fields);
     let is_binary = engine::is_binary(bytes);
     if is_binary && wide::may_hold_stretches(bytes) {
         is_exhausted |= search_stretches(bytes, &mut found);
@@ -73,13 +73,14 @@ pub(in crate::secret) fn search(bytes: &[u8], kind: Kind) -> Searched {
 }
 
 /// Searches text of one byte a character, and what is coded in it.
-fn plain(bytes: &[u8], kind: Kind) -> (Vec<Found>, bool) {
-    let engine::Scan { mut found, mut is_exhausted } = engine::scan(bytes, kind);
+fn plain(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> (Vec<Found>, bool) {
+    let engine::Scan { mut found, mut is_exhausted } = engine::scan_with(bytes, kind, fields);
     // from the outermost text to the innermost
     let mut texts: Vec<Unwrapped> = Vec::new();
     let mut coded = Vec::new();
+    let is_text = !engine::is_binary(bytes);
     for _ in 0..CODINGS {
-        let unwrapped = Unwrapped::of(texts.last().map_or(bytes, |text| text.bytes.as_slice()));
+        let unwrapped = Unwrapped::of(texts.last().map_or(bytes, |text| text.bytes.as_slice()), is_text);
         if unwrapped.bytes.is_empty() {
             break;
         }

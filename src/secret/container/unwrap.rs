@@ -28,8 +28,8 @@ pub(super) struct Unwrapped {
 }
 
 impl Unwrapped {
-    /// Undoes base64 and escapes; empty where there are none.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    /// Undoes base64, and escapes where the bytes are a text; empty where there are none.
+    pub(super) fn of(bytes: &[u8], has_escapes: bool) -> Self {
         let mut plain = Self::default();
         let is_secret = memchr::memmem::find(bytes.get(..64 << 10).unwrap_or(bytes), b"Secret").is_some();
         for stretch in base64::stretches(bytes, is_secret) {
@@ -51,7 +51,7 @@ impl Unwrapped {
             plain.push(bytes, end..end.saturating_add(rest));
             plain.bytes.extend_from_slice(GAP);
         }
-        for part in escape::parts(bytes) {
+        for part in if has_escapes { escape::parts(bytes) } else { Vec::new() } {
             plain.add(&part.bytes, part.span);
             plain.bytes.extend_from_slice(GAP);
         }

@@ -34,7 +34,7 @@ impl Wide {
             _ => {}
         }
         let probe = bytes.get(..PROBE).unwrap_or(bytes);
-        if probe.len() < SHORTEST || !probe.iter().take(8).any(|byte| *byte == 0) {
+        if probe.len() < SHORTEST || probe.iter().take(SHORTEST).filter(|byte| **byte == 0).count() < SHORTEST / 3 {
             return None;
         }
         let (pairs, _) = probe.as_chunks::<2>();

@@ -1,7 +1,7 @@
 //! Tests of users' rules.
 
 use super::*;
-use crate::secret::engine::scan_with;
+use crate::secret::engine::scan_by;
 use crate::secret::kind::Kind;
 
 fn set(text: &str) -> rule::RuleSet {
@@ -9,7 +9,7 @@ fn set(text: &str) -> rule::RuleSet {
 }
 
 fn ids(set: &rule::RuleSet, text: &str) -> Vec<&'static str> {
-    scan_with(set, text.as_bytes(), Kind::Settings).found.into_iter().map(|found| found.rule.id).collect()
+    scan_by(set, text.as_bytes(), Kind::Settings, Vec::new()).found.into_iter().map(|found| found.rule.id).collect()
 }
 
 const OWN: &str = r#"

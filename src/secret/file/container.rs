@@ -1,0 +1,19 @@
+//! Docker's credentials.
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use super::{FileFormat, hit, pair};
+
+/// `~/.docker/config.json`, `.dockercfg` and Podman's `auth.json` ("docker login", containers-auth.json(5)). A helper
+/// (`credsStore`) is none of our business.
+pub(super) static DOCKER: FileFormat = FileFormat {
+    names: &[".dockercfg", ".dockerconfigjson"],
+    holds: &["\"auths\""],
+    read: |reader| {
+        reader.json(|setting| match setting.key() {
+            b"auth" => pair(setting.value).map(|pair| hit("docker-config-auth").decoded(pair)),
+            b"identitytoken" | b"registrytoken" => Some(hit("docker-registry-token")),
+            b"password" if setting.path.len() >= 2 => Some(hit("docker-config-auth")),
+            _ => None,
+        });
+    },
+};
