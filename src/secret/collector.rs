@@ -16,6 +16,7 @@ use super::engine;
 use super::file::{self, Fields};
 use super::kind;
 use super::rule::rule_set;
+use super::seen;
 use super::shipped::{self, Candidate};
 
 /// The collector of secrets.
@@ -203,8 +204,11 @@ impl<'r> Report<'r> {
             let name = member.inside.rsplit(|b| *b == b'!').next().filter(|name| !name.is_empty()).map(ImagePath::new);
             fields = file::fields(name.as_ref().unwrap_or(self.file.path), whole, member.offset, bytes.len());
         }
-        let is_cut = fields.is_cut;
-        let mut searched = text::search(bytes, member.kind, fields.found);
+        let (is_cut, has_fields) = (fields.is_cut, fields.is_cut || !fields.found.is_empty());
+        let holds_nothing = |searched: &text::Searched| searched.found.is_empty() && !searched.is_exhausted;
+        let search = || text::search(bytes, member.kind, fields.found);
+        let searched = if has_fields { Some(search()) } else { seen::once(bytes, member.kind, search, holds_nothing) };
+        let Some(mut searched) = searched else { return };
         searched.is_exhausted |= is_cut;
         if searched.is_exhausted && !self.is_exhausted {
             self.is_exhausted = true;

@@ -8,7 +8,7 @@ use crate::rule::{Confidence, Severity};
 use super::anchor::Anchors;
 use super::assignment;
 use super::check::{Look, Opinion};
-use super::kind::Kind;
+use super::kind::{self, Kind};
 use super::placeholder;
 use super::rule::{Matcher, Quality, RuleSet, SecretRule, rule_set};
 use super::url;
@@ -68,9 +68,13 @@ pub(super) fn scan_with(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
     scan_by(rule_set(), bytes, kind, fields)
 }
 
-/// [`scan_with`] by certain rules.
+/// The same by certain rules.
 pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
-    let kind = if is_binary(bytes) { Kind::Other } else { kind };
+    let kind = match kind {
+        _ if is_binary(bytes) => Kind::Other,
+        Kind::Unnamed => kind::by_content(bytes),
+        kind => kind,
+    };
     let mut search = Search {
         set,
         bytes,
@@ -329,3 +333,6 @@ pub(super) fn resolve(mut candidates: Vec<Found>) -> Vec<Found> {
     }
     kept.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests;

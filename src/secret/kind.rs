@@ -1,9 +1,11 @@
-//! Which sort of text a file is, by its name: how far its settings are trusted.
+//! Which sort of text a file is, by the ending of its name, else by how it begins: how far its settings are trusted.
+//!
+//! Folders tell nothing: whoever hides a file would put it into a folder that is passed over.
 
 use crate::path::ImagePath;
 
 /// Sorts of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Settings: `.env`, `.ini`, `.yaml`, scripts, the image's own configuration.
     Settings,
@@ -11,6 +13,8 @@ pub(super) enum Kind {
     Source,
     /// Documentation, translations, generated code, everything else. Only what identifies itself counts.
     Other,
+    /// Its name tells nothing: [`by_content`] does.
+    Unnamed,
 }
 
 const SETTINGS: &[&[u8]] = &[
@@ -107,19 +111,7 @@ pub(super) fn of(path: &ImagePath) -> Kind {
         return Kind::Other;
     }
     if parts.next().is_none() {
-        let programs: [&[u8]; 9] = [
-            b"bin",
-            b"sbin",
-            b"lib",
-            b"usr/bin",
-            b"usr/sbin",
-            b"usr/lib",
-            b"usr/libexec",
-            b"usr/share",
-            b"usr/local/bin",
-        ];
-        let is_known_shape = !programs.iter().any(|folder| path.is_under(folder));
-        return if is_known_shape { Kind::Settings } else { Kind::Other };
+        return Kind::Unnamed;
     }
     if starts.iter().any(|start| name.starts_with(start))
         || SETTINGS.contains(&last)
@@ -134,6 +126,47 @@ pub(super) fn of(path: &ImagePath) -> Kind {
     }
 }
 
+/// Bytes of a text that are looked at.
+const HEAD: usize = 8 << 10;
+
+/// The sort of a text by how it begins: `#!`, `{`, `<?xml`, or lines that are settings for the most part.
+pub(super) fn by_content(bytes: &[u8]) -> Kind {
+    let head = bytes.get(..HEAD).unwrap_or(bytes);
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if let Some(program) = head.strip_prefix(b"#!") {
+        let line = program.split(|b| *b == b'\n').next().unwrap_or_default();
+        let languages: [&[u8]; 8] = [b"python", b"perl", b"ruby", b"node", b"php", b"lua", b"tclsh", b"Rscript"];
+        let is_source = languages.iter().any(|language| memchr::memmem::find(line, language).is_some());
+        return if is_source { Kind::Source } else { Kind::Settings };
+    }
+    let starts: [&[u8]; 5] = [b"{", b"[", b"<?xml", b"---\n", b"FROM "];
+    if starts.iter().any(|start| head.starts_with(start)) {
+        return Kind::Settings;
+    }
+    let (mut settings, mut sentences) = (0_usize, 0_usize);
+    for line in head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        if is_setting(line) {
+            settings += 1;
+        } else if line.split(|b| *b == b' ').filter(|word| !word.is_empty()).count() > 5 && !line.starts_with(b"#") {
+            sentences += 1;
+        }
+    }
+    // a list of commands, or a single value, has neither
+    if settings >= sentences { Kind::Settings } else { Kind::Other }
+}
+
+/// Whether a line sets something: `key = value`, `export KEY=value`, `key: value`, `[section]`.
+fn is_setting(line: &[u8]) -> bool {
+    let line = line.strip_prefix(b"export ").unwrap_or(line);
+    if line.starts_with(b"[") && line.ends_with(b"]") {
+        return true;
+    }
+    let Some(sign) = line.iter().position(|b| matches!(b, b'=' | b':')) else { return false };
+    let key = line.get(..sign).unwrap_or_default().trim_ascii();
+    let is_key = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'"' | b'/');
+    !key.is_empty() && key.len() <= 64 && key.iter().all(is_key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,14 +176,14 @@ mod tests {
         let cases = [
             ("app/.env", Kind::Settings),
             ("app/.env.production", Kind::Settings),
-            ("etc/app/config", Kind::Settings),
+            ("etc/app/config", Kind::Unnamed),
             ("root/.bash_history", Kind::Settings),
             ("root/.npmrc", Kind::Settings),
             ("app/settings.py", Kind::Source),
             ("app/README.md", Kind::Other),
             ("app/x.min.js", Kind::Other),
             ("app/package-lock.json", Kind::Other),
-            ("usr/bin/ls", Kind::Other),
+            ("usr/bin/ls", Kind::Unnamed),
             ("usr/share/doc/bash/copyright", Kind::Other),
             ("app/LICENSE-MIT", Kind::Other),
             ("app/readme.txt", Kind::Other),
@@ -158,6 +191,25 @@ mod tests {
         ];
         for (path, kind) in cases {
             assert_eq!(of(&path.into()), kind, "{path}");
+        }
+    }
+
+    #[test]
+    fn sorts_by_content() {
+        let cases = [
+            ("#!/bin/sh\nset -e\n", Kind::Settings),
+            ("#!/usr/bin/env python3\nimport os\n", Kind::Source),
+            ("{\"a\": 1}", Kind::Settings),
+            ("\u{feff}<?xml version=\"1.0\"?>", Kind::Settings),
+            ("# the database\nDB_HOST=db\nDB_PASSWORD=x\n", Kind::Settings),
+            ("[client]\nuser = app\n", Kind::Settings),
+            ("server:\n  port: 80\n", Kind::Settings),
+            ("mysql -u root shop\nls -l\n", Kind::Settings),
+            ("This text tells of many things, and sets none.\nNor does its second line do so at all.\n", Kind::Other),
+            ("", Kind::Settings),
+        ];
+        for (text, kind) in cases {
+            assert_eq!(by_content(text.as_bytes()), kind, "{text}");
         }
     }
 }

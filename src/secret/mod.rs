@@ -30,6 +30,7 @@ mod place;
 mod placeholder;
 mod plausible;
 mod rule;
+mod seen;
 mod shipped;
 mod url;
 mod user;

@@ -124,7 +124,7 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind) -
                 && !is_wordlike(value)
         }
         // code is full of names and messages: only what is as good as random counts
-        Kind::Source | Kind::Other => {
+        Kind::Source | Kind::Other | Kind::Unnamed => {
             shape == Shape::Quoted
                 && value.len() >= if is_password { 8 } else { 10 }
                 && is_random(value, bits, &traits, is_password)

@@ -1076,7 +1076,6 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
         }),
     })
 }
-
 /// Reads a word of severity or confidence.
 fn word<T: std::str::FromStr>(name: &str) -> Result<T, String> {
     name.parse().map_err(|_| format!("`{name}` is no word for how grave or how sure it is"))
