@@ -26,6 +26,10 @@ struct RuleFile {
 struct RuleExamples {
     id: String,
     examples: Vec<Vec<String>>,
+    /// Rules that the format of a file alone matches have these and no pattern; their examples begin with its name.
+    #[serde(default)]
+    files: Vec<String>,
+    pattern: Option<String>,
 }
 
 /// An example of a rule.
@@ -52,7 +56,7 @@ static PLANTED: LazyLock<Vec<Planted>> = LazyLock::new(|| {
     let mut examples = Vec::new();
     for file in files {
         let file: RuleFile = toml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-        for rule in file.rule {
+        for rule in file.rule.into_iter().filter(|rule| rule.files.is_empty() || rule.pattern.is_some()) {
             examples.extend(rule.examples.iter().map(|parts| (format!("secret/{}", rule.id), parts.concat())));
         }
     }
