@@ -40,6 +40,18 @@ const MOST: usize = 2_000_000;
 /// Largest window of the archive's zstd frame, as a power of two: 128 MiB, what `--long` asks for.
 const WINDOW: u32 = 27;
 
+/// The products that are the operating system, as CPEs name them: it and its kinds of extended support.
+const SYSTEMS: &[&str] = &[
+    "enterprise_linux",
+    "enterprise_linux_eus",
+    "rhel_aus",
+    "rhel_e4s",
+    "rhel_els",
+    "rhel_eus",
+    "rhel_eus_long_life",
+    "rhel_tus",
+];
+
 /// Relationships that are followed from a product: component, module, platform.
 const DEPTH: usize = 4;
 
@@ -158,7 +170,10 @@ struct Text<'a> {
 #[derive(Deserialize)]
 struct Tracking<'a> {
     #[serde(borrow)]
-    current_release_date: Cow<'a, str>,
+    current_release_date: Option<Cow<'a, str>>,
+    /// `deleted` of a document that was taken back, and holds nothing else.
+    #[serde(borrow)]
+    status: Option<Cow<'a, str>>,
     #[serde(borrow)]
     initial_release_date: Option<Cow<'a, str>>,
 }
@@ -264,6 +279,8 @@ struct Remediation<'a> {
 #[derive(Deserialize)]
 struct Score<'a> {
     #[serde(borrow)]
+    cvss_v4: Option<Vector<'a>>,
+    #[serde(borrow)]
     cvss_v2: Option<Vector<'a>>,
     #[serde(borrow)]
     cvss_v3: Option<Vector<'a>>,
@@ -287,6 +304,9 @@ struct Threat<'a> {
 fn parse(bytes: &[u8]) -> Result<Vec<Advisory>, String> {
     let document: Document<'_> =
         serde_json::from_slice(bytes).map_err(|error| format!("it cannot be read: {error}"))?;
+    if document.head.tracking.status.as_deref() == Some("deleted") {
+        return Ok(Vec::new());
+    }
     let products = Products::of(&document.product_tree);
     let impact = document.head.aggregate_severity.as_ref().map(|severity| capitalised(&severity.text));
     let tracking = &document.head.tracking;
@@ -297,7 +317,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Advisory>, String> {
         let threat = flaw.threats.iter().find(|threat| threat.category == "impact");
         advisories.push(Advisory {
             id: id.to_owned(),
-            modified: utc(&tracking.current_release_date),
+            modified: tracking.current_release_date.as_deref().map(utc).unwrap_or_default(),
             published: published.map(|time| utc(time)),
             related: errata(&flaw.remediations),
             summary: osv::shorten(flaw.title.as_deref().unwrap_or_default()),
@@ -325,19 +345,27 @@ fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
     let mut all: BTreeMap<Component, Versions> = BTreeMap::new();
     // a component has one id for each architecture
     let mut seen: BTreeSet<(Component, String)> = BTreeSet::new();
+    let mut fixes = Fixes::default();
     for id in &flaw.product_status.fixed {
-        let Some((component, Some(fixed))) = products.component(id) else { continue };
+        let Some(Found { component, version: Some(fixed), .. }) = products.component(id) else { continue };
         if seen.insert((component.clone(), fixed.clone())) {
-            let events = vec![Event::Introduced("0".into()), Event::Fixed(fixed)];
-            all.entry(component).or_default().ranges.push(Range { is_semantic: false, events });
+            fixes.add(&component, &fixed);
+            all.entry(component).or_default().ranges.push(up_to(Some(fixed)));
         }
     }
+    // a build that is said to be affected stands for all of the component: no fix is named
     for id in &flaw.product_status.known_affected {
-        let Some((component, None)) = products.component(id) else { continue };
+        let Some(Found { component, minor, .. }) = products.component(id) else { continue };
+        let mended = fixes.of_whole(&component, minor);
         let versions = all.entry(component).or_default();
-        if versions.ranges.is_empty() {
-            versions.ranges.push(Range { is_semantic: false, events: vec![Event::Introduced("0".into())] });
+        if !versions.ranges.is_empty() {
+            continue;
+        }
+        if mended.is_empty() {
+            versions.ranges.push(up_to(None));
             versions.facts.status = Some(states.remove(id.as_ref()).unwrap_or_else(|| "affected".into()));
+        } else {
+            versions.ranges.extend(mended.into_iter().map(|fixed| up_to(Some(fixed))));
         }
     }
     let rest = [
@@ -346,7 +374,7 @@ fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
     ];
     for (ids, status) in rest {
         for id in ids {
-            let Some((component, None)) = products.component(id) else { continue };
+            let Some(Found { component, version: None, .. }) = products.component(id) else { continue };
             all.entry(component).or_insert_with(|| Versions {
                 facts: Facts { status: Some(status.to_owned()), ..Facts::default() },
                 ..Versions::default()
@@ -358,6 +386,54 @@ fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
         Affected { ecosystem: format!("Red Hat:{}", component.release), name: component.name, versions }
     });
     affected.collect()
+}
+
+/// All versions, or those before the one that mends them.
+fn up_to(fixed: Option<String>) -> Range {
+    let events = std::iter::once(Event::Introduced("0".into())).chain(fixed.map(Event::Fixed));
+    Range { is_semantic: false, events: events.collect() }
+}
+
+/// What mends the components of a document, by name and module: the release and the version.
+#[derive(Default)]
+struct Fixes(BTreeMap<(String, Option<String>), Vec<(String, String)>>);
+
+impl Fixes {
+    fn add(&mut self, component: &Component, fixed: &str) {
+        let key = (component.name.clone(), component.module.clone());
+        self.0.entry(key).or_default().push((component.release.clone(), fixed.to_owned()));
+    }
+
+    /// What mends a component of a product that is said to be affected as a whole, `enterprise_linux:8`, without a
+    /// version.
+    ///
+    /// Documents of newer make say so of products whose repositories, `enterprise_linux:8::appstream`, have the fix;
+    /// and of a minor release whose users get it with a later one, which stands as extended support by itself.
+    fn of_whole(&self, component: &Component, minor: Option<u32>) -> Vec<String> {
+        let key = (component.name.clone(), component.module.clone());
+        let Some(known) = self.0.get(&key).filter(|_| !component.release.contains("::")) else { return Vec::new() };
+        let versions = |is_it: &dyn Fn(&str) -> bool| -> Vec<String> {
+            let versions: BTreeSet<&String> =
+                known.iter().filter(|(release, _)| is_it(release)).map(|(_, version)| version).collect();
+            versions.into_iter().cloned().collect()
+        };
+        let of_repositories =
+            versions(&|release| release.strip_prefix(&component.release).is_some_and(|rest| rest.starts_with("::")));
+        if !of_repositories.is_empty() {
+            return of_repositories;
+        }
+        let Some((minor, major)) = minor.zip(component.release.strip_prefix("enterprise_linux:")) else {
+            return Vec::new();
+        };
+        let major = major.split('.').next().unwrap_or_default();
+        let later = |release: &str| {
+            let rest = release.strip_prefix("rhel_eus:").or_else(|| release.strip_prefix("enterprise_linux_eus:"))?;
+            let number = rest.strip_prefix(major)?.strip_prefix('.')?.split(':').next()?;
+            number.parse::<u32>().ok().filter(|number| *number > minor)
+        };
+        let newest = known.iter().filter_map(|(release, _)| later(release)).max();
+        if newest.is_none() { Vec::new() } else { versions(&|release| later(release) == newest) }
+    }
 }
 
 /// The errata that mend a flaw, by the links to them.
@@ -378,7 +454,9 @@ fn rating(score: &Score<'_>) -> Option<Rating> {
     let of = |kind, vector: &Option<Vector<'_>>| {
         vector.as_ref().map(|vector| Rating { kind, score: vector.vector.clone().into_owned() })
     };
-    of(RatingKind::CvssV3, &score.cvss_v3).or_else(|| of(RatingKind::CvssV2, &score.cvss_v2))
+    of(RatingKind::CvssV4, &score.cvss_v4)
+        .or_else(|| of(RatingKind::CvssV3, &score.cvss_v3))
+        .or_else(|| of(RatingKind::CvssV2, &score.cvss_v2))
 }
 
 /// `2024-08-20T16:26:29+00:00` with the `Z` that all other feeds write, so that times compare as texts.
@@ -392,6 +470,15 @@ struct Component {
     release: String,
     name: String,
     module: Option<String>,
+}
+
+/// What the id of a product stands for.
+struct Found {
+    component: Component,
+    /// The build; nothing where none is named.
+    version: Option<String>,
+    /// The minor release of the platform, where its id tells: `7` of `rhel-9.7.z`.
+    minor: Option<u32>,
 }
 
 /// The products of a document.
@@ -422,8 +509,8 @@ impl<'a> Products<'a> {
         Self { helpers, relationships: relationships.collect() }
     }
 
-    /// The package of the operating system that an id stands for, with its version where it has one.
-    fn component(&self, id: &str) -> Option<(Component, Option<String>)> {
+    /// The package of the operating system that an id stands for.
+    fn component(&self, id: &str) -> Option<Found> {
         let (component, mut platform) = *self.relationships.get(id)?;
         let helper = self.helpers.get(component)?;
         let purl = Purl::parse(helper.purl.as_deref()?)?;
@@ -436,7 +523,7 @@ impl<'a> Products<'a> {
         }
         let cpe = self.helpers.get(platform)?.cpe.as_deref()?;
         let release = cpe.strip_prefix("cpe:/o:redhat:").or_else(|| cpe.strip_prefix("cpe:/a:redhat:"))?;
-        let is_system = ["enterprise_linux:", "rhel_"].iter().any(|start| release.starts_with(start));
+        let is_system = release.split_once(':').is_some_and(|(product, _)| SYSTEMS.contains(&product));
         // a module as a whole is no package
         if !is_system
             || purl.kind != "rpm" && module.is_none()
@@ -446,8 +533,14 @@ impl<'a> Products<'a> {
         {
             return None;
         }
-        let fixed = purl.version.map(|version| format!("{}:{version}", purl.epoch.as_deref().unwrap_or("0")));
-        Some((Component { release: release.to_owned(), name: purl.name, module }, fixed))
+        // without a release it is no build: a module's stream has been seen there
+        let version = purl.version.filter(|version| version.contains('-'));
+        let version = version.map(|version| format!("{}:{version}", purl.epoch.as_deref().unwrap_or("0")));
+        let minor = platform.strip_prefix("rhel-").and_then(|rest| {
+            let (_, rest) = rest.split_once('.')?;
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        });
+        Some(Found { component: Component { release: release.to_owned(), name: purl.name, module }, version, minor })
     }
 }
 
@@ -613,6 +706,151 @@ mod tests {
         );
         assert_ne!(circle, DOCUMENT);
         assert!(parse(circle.as_bytes()).is_ok());
+    }
+
+    /// A document of these platforms (id, CPE), components (id, purl), and states by relationship `platform|component`.
+    fn made(platforms: &[(&str, &str)], components: &[(&str, &str)], states: &[(&str, &[&str])]) -> String {
+        let product = |id: &str, key: &str, value: &str| {
+            serde_json::json!({"name": id, "product": {"name": id, "product_id": id,
+                "product_identification_helper": {key: value}}})
+        };
+        let mut branches: Vec<_> = platforms.iter().map(|(id, cpe)| product(id, "cpe", cpe)).collect();
+        branches.extend(components.iter().map(|(id, purl)| product(id, "purl", purl)));
+        let (mut relationships, mut status) = (Vec::new(), serde_json::Map::new());
+        for (state, pairs) in states {
+            let ids: Vec<String> = pairs.iter().map(|pair| pair.replace('|', ":")).collect();
+            for (pair, id) in pairs.iter().zip(&ids) {
+                let (platform, component) = pair.split_once('|').expect("a pair");
+                relationships.push(serde_json::json!({"full_product_name": {"name": id, "product_id": id},
+                    "product_reference": component, "relates_to_product_reference": platform}));
+            }
+            status.insert((*state).to_owned(), serde_json::json!(ids));
+        }
+        serde_json::json!({
+            "document": {"tracking": {"id": "CVE-2026-0001", "status": "final"}},
+            "product_tree": {"branches": branches, "relationships": relationships},
+            "vulnerabilities": [{"cve": "CVE-2026-0001", "product_status": status}],
+        })
+        .to_string()
+    }
+
+    fn shown(document: &str) -> Vec<String> {
+        let advisories = parse(document.as_bytes()).expect("reads");
+        let affected = advisories.into_iter().flat_map(|advisory| advisory.affected).map(|affected| {
+            let ends = affected.versions.ranges.iter().filter_map(|range| range.events.last());
+            let ends: Vec<&str> = ends.map(|end| if let Event::Fixed(fixed) = end { fixed } else { "all" }).collect();
+            let release = affected.ecosystem.strip_prefix("Red Hat:").expect("is of Red Hat").to_owned();
+            let Facts { status, module, .. } = &affected.versions.facts;
+            let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+            format!("{release} {} {} {} {}", affected.name, ends.join(","), or(status), or(module))
+        });
+        affected.collect()
+    }
+
+    #[test]
+    fn builds_and_streams_that_are_affected_count() {
+        let document = made(
+            &[
+                ("red_hat_enterprise_linux_8", "cpe:/o:redhat:enterprise_linux:8"),
+                ("red_hat_enterprise_linux_10", "cpe:/o:redhat:enterprise_linux:10"),
+            ],
+            &[
+                ("tool:rhel8/tool", "pkg:rpm/redhat/tool@rhel8?arch=src&rpmmod=tool:rhel8"),
+                ("lib-0:3.101.0-1.el10", "pkg:rpm/redhat/lib@3.101.0-1.el10?arch=src"),
+                ("pak", "pkg:rpm/redhat/pak?arch=src&rpmmod=rhel10"),
+                ("other-0:1-1.el10", "pkg:rpm/redhat/other@1-1.el10?arch=src"),
+            ],
+            &[
+                (
+                    "known_affected",
+                    &[
+                        "red_hat_enterprise_linux_8|tool:rhel8/tool",
+                        "red_hat_enterprise_linux_10|lib-0:3.101.0-1.el10",
+                        "red_hat_enterprise_linux_10|pak",
+                    ],
+                ),
+                // of this build alone; nothing is said of others
+                ("known_not_affected", &["red_hat_enterprise_linux_10|other-0:1-1.el10"]),
+            ],
+        );
+        let expected = [
+            "enterprise_linux:10 lib all affected -",
+            "enterprise_linux:10 pak all affected -",
+            "enterprise_linux:8 tool all affected tool:rhel8",
+        ];
+        assert_eq!(shown(&document), expected);
+    }
+
+    #[test]
+    fn a_product_is_not_affected_for_ever_where_its_repositories_have_the_fix() {
+        let document = made(
+            &[
+                ("rhel-8.10.z", "cpe:/a:redhat:enterprise_linux:8"),
+                ("rhel-8.10.z::appstream", "cpe:/a:redhat:enterprise_linux:8::appstream"),
+                ("rhel-9.7.z", "cpe:/a:redhat:enterprise_linux:9"),
+                ("rhel-9.6.z.eus::appstream", "cpe:/a:redhat:rhel_eus:9.6::appstream"),
+                ("rhel-9.8.z.eus", "cpe:/a:redhat:rhel_eus:9.8"),
+                ("rhel-9.8.z.eus::appstream", "cpe:/a:redhat:rhel_eus:9.8::appstream"),
+                ("rhel-10.1.z", "cpe:/o:redhat:enterprise_linux:10.1"),
+                ("rhel-10.2.z.eus", "cpe:/o:redhat:enterprise_linux_eus:10.2"),
+                ("red_hat_enterprise_linux_7", "cpe:/o:redhat:enterprise_linux:7"),
+                ("rhel-7-els.els", "cpe:/o:redhat:rhel_els:7"),
+                ("satellite", "cpe:/a:redhat:rhel_satellite_client:6::el8"),
+            ],
+            &[
+                ("tool", "pkg:rpm/redhat/tool"),
+                ("tool-8", "pkg:rpm/redhat/tool@1-1.el8_10?epoch=0"),
+                ("tool-9.6", "pkg:rpm/redhat/tool@1-1.el9_6?epoch=0"),
+                ("tool-9.8", "pkg:rpm/redhat/tool@1-1.el9_8?epoch=0"),
+                ("tool-10", "pkg:rpm/redhat/tool@1-1.el10_2?epoch=0"),
+                ("tool-7", "pkg:rpm/redhat/tool@1-1.el7_9?epoch=0"),
+            ],
+            &[
+                (
+                    "fixed",
+                    &[
+                        "rhel-8.10.z::appstream|tool-8",
+                        "rhel-9.6.z.eus::appstream|tool-9.6",
+                        "rhel-9.8.z.eus::appstream|tool-9.8",
+                        "rhel-10.2.z.eus|tool-10",
+                        "rhel-7-els.els|tool-7",
+                        "satellite|tool-8",
+                    ],
+                ),
+                (
+                    "known_affected",
+                    &[
+                        "rhel-8.10.z|tool",
+                        "rhel-9.7.z|tool",
+                        "rhel-9.8.z.eus|tool",
+                        "rhel-10.1.z|tool",
+                        "rhel-10.2.z.eus|tool",
+                        "red_hat_enterprise_linux_7|tool",
+                        "rhel-7-els.els|tool",
+                    ],
+                ),
+            ],
+        );
+        let expected = [
+            "enterprise_linux:10.1 tool 0:1-1.el10_2 - -",
+            // whose id tells no minor release: what mends it elsewhere need not mend it here
+            "enterprise_linux:7 tool all affected -",
+            "enterprise_linux:8 tool 0:1-1.el8_10 - -",
+            "enterprise_linux:8::appstream tool 0:1-1.el8_10 - -",
+            "enterprise_linux:9 tool 0:1-1.el9_8 - -",
+            "enterprise_linux_eus:10.2 tool 0:1-1.el10_2 - -",
+            "rhel_els:7 tool 0:1-1.el7_9 - -",
+            "rhel_eus:9.6::appstream tool 0:1-1.el9_6 - -",
+            "rhel_eus:9.8 tool 0:1-1.el9_8 - -",
+            "rhel_eus:9.8::appstream tool 0:1-1.el9_8 - -",
+        ];
+        assert_eq!(shown(&document), expected);
+    }
+
+    #[test]
+    fn a_document_that_was_taken_back_says_nothing() {
+        let document = r#"{"document":{"tracking":{"id":"CVE-2023-1","status":"deleted"}}}"#;
+        assert_eq!(parse(document.as_bytes()), Ok(Vec::new()));
     }
 
     #[test]

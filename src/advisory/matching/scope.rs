@@ -125,6 +125,31 @@ pub(super) fn settle_paid(questions: &[Question], matches: &mut Vec<(Question, M
     });
 }
 
+/// Whether a question is about a product of Red Hat's extended support.
+fn is_extended(question: &Question) -> bool {
+    let (family, release) = name::split(&question.ecosystem);
+    family == "Red Hat" && !release.starts_with("enterprise_linux:")
+}
+
+/// Leaves out what a record says of Red Hat's product in general where it speaks of the extended support that the
+/// image is under; `spoken` are the questions about which the records of the second kind say anything, by id.
+pub(super) fn settle_extended(matches: &mut Vec<(Question, Match)>, spoken: &BTreeSet<(String, String)>) {
+    if !spoken.is_empty() {
+        matches.retain(|(question, found)| {
+            is_extended(question) || !spoken.contains(&(found.posting.id.clone(), question.name.clone()))
+        });
+    }
+}
+
+/// What records say of extended support: their ids, with the package.
+pub(super) fn spoken_of_extended<'a>(
+    question: &'a Question,
+    ids: impl Iterator<Item = &'a String> + 'a,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    let is_it = is_extended(question);
+    ids.filter(move |_| is_it).map(|id| (id.clone(), question.name.clone()))
+}
+
 /// The release of Red Hat's line that a build is for: `8` of `1.1.1k-9.el8_6`.
 pub(super) fn el_of(version: &str) -> Option<&str> {
     let (_, rest) = version.rsplit_once(".el")?;
