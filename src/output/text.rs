@@ -361,7 +361,7 @@ fn plain(value: &Value) -> Option<String> {
                 .filter(|fields| !fields.is_empty())
                 .map(|fields| format!("({fields})"))
         }
-        value => word(value),
+        value => word(value).filter(|word| !word.is_empty()),
     }
 }
 

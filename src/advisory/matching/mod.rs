@@ -481,6 +481,9 @@ impl<'a> Matching<'a> {
         if of_release.is_some() && bounds.iter().any(|bound| el_of(bound).is_some_and(|el| Some(el) != of_release)) {
             return false;
         }
+        if scope::is_mended_in_its_release(&question.version, &bounds) {
+            return false;
+        }
         match (&facts.module, module) {
             (Some(streams), Some(label)) => streams
                 .split(' ')

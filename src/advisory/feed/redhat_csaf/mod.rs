@@ -6,21 +6,22 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod document;
+mod product;
 
-use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::error::Result;
 use crate::format::decompress::{Compressed, expand_zstd, inflate};
-use crate::format::percent::decode_lossy;
 use crate::format::ustar::{Skip, Streaming};
 
 use super::super::osv;
 use super::super::record::{Advisory, Affected, Event, Facts, Range, Rating, RatingKind, Versions};
 use super::super::risk::is_cve;
 use super::archive::{Most, each_member};
-use super::{Feed, Fetched, Sink, Wanted, broken, capitalised, is_for_debuggers};
+use super::{Feed, Fetched, Sink, Wanted, broken, capitalised};
+use document::{Document, Flaw, Remediation, Score, Vector};
+use product::{Component, Fixes, Found, Products};
 
 /// The file that names the newest archive.
 const LATEST: &str = "archive_latest.txt";
@@ -39,21 +40,6 @@ const MOST: usize = 2_000_000;
 
 /// Largest window of the archive's zstd frame, as a power of two: 128 MiB, what `--long` asks for.
 const WINDOW: u32 = 27;
-
-/// The products that are the operating system, as CPEs name them: it and its kinds of extended support.
-const SYSTEMS: &[&str] = &[
-    "enterprise_linux",
-    "enterprise_linux_eus",
-    "rhel_aus",
-    "rhel_e4s",
-    "rhel_els",
-    "rhel_eus",
-    "rhel_eus_long_life",
-    "rhel_tus",
-];
-
-/// Relationships that are followed from a product: component, module, platform.
-const DEPTH: usize = 4;
 
 /// Errata that are kept of one flaw.
 const ERRATA: usize = 20;
@@ -143,163 +129,6 @@ fn take(path: &str, bytes: &[u8], sink: &mut Sink) {
     }
 }
 
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow, rename = "document")]
-    head: Head<'a>,
-    #[serde(borrow, default)]
-    product_tree: Tree<'a>,
-    #[serde(borrow, default)]
-    vulnerabilities: Vec<Flaw<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow)]
-    aggregate_severity: Option<Text<'a>>,
-    #[serde(borrow)]
-    tracking: Tracking<'a>,
-}
-
-#[derive(Deserialize)]
-struct Text<'a> {
-    #[serde(borrow)]
-    text: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct Tracking<'a> {
-    #[serde(borrow)]
-    current_release_date: Option<Cow<'a, str>>,
-    /// `deleted` of a document that was taken back, and holds nothing else.
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    initial_release_date: Option<Cow<'a, str>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Tree<'a> {
-    #[serde(borrow, default)]
-    branches: Vec<Branch<'a>>,
-    #[serde(borrow, default)]
-    relationships: Vec<Relationship<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Branch<'a> {
-    #[serde(borrow, default)]
-    branches: Vec<Branch<'a>>,
-    #[serde(borrow)]
-    product: Option<Product<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Product<'a> {
-    #[serde(borrow)]
-    product_id: Cow<'a, str>,
-    #[serde(borrow)]
-    product_identification_helper: Option<Helper<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Helper<'a> {
-    #[serde(borrow)]
-    cpe: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    purl: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Relationship<'a> {
-    #[serde(borrow)]
-    full_product_name: ProductId<'a>,
-    #[serde(borrow)]
-    product_reference: Cow<'a, str>,
-    #[serde(borrow)]
-    relates_to_product_reference: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct ProductId<'a> {
-    #[serde(borrow)]
-    product_id: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct Flaw<'a> {
-    #[serde(borrow)]
-    cve: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    title: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    cwe: Option<Id<'a>>,
-    #[serde(borrow, default)]
-    product_status: Status<'a>,
-    #[serde(borrow, default)]
-    remediations: Vec<Remediation<'a>>,
-    #[serde(borrow, default)]
-    scores: Vec<Score<'a>>,
-    #[serde(borrow, default)]
-    threats: Vec<Threat<'a>>,
-    #[serde(borrow)]
-    release_date: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Id<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-}
-
-#[derive(Default, Deserialize)]
-struct Status<'a> {
-    #[serde(borrow, default)]
-    fixed: Vec<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    known_affected: Vec<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    known_not_affected: Vec<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    under_investigation: Vec<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Remediation<'a> {
-    #[serde(borrow)]
-    category: Cow<'a, str>,
-    #[serde(borrow)]
-    details: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    product_ids: Vec<Cow<'a, str>>,
-    #[serde(borrow)]
-    url: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Score<'a> {
-    #[serde(borrow)]
-    cvss_v4: Option<Vector<'a>>,
-    #[serde(borrow)]
-    cvss_v2: Option<Vector<'a>>,
-    #[serde(borrow)]
-    cvss_v3: Option<Vector<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Vector<'a> {
-    #[serde(borrow, rename = "vectorString")]
-    vector: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct Threat<'a> {
-    #[serde(borrow)]
-    category: Cow<'a, str>,
-    #[serde(borrow)]
-    details: Cow<'a, str>,
-}
-
 /// Reads one document. The error says what is wrong, to follow the document's name.
 fn parse(bytes: &[u8]) -> Result<Vec<Advisory>, String> {
     let document: Document<'_> =
@@ -356,11 +185,11 @@ fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
     // a build that is said to be affected stands for all of the component: no fix is named
     for id in &flaw.product_status.known_affected {
         let Some(Found { component, minor, .. }) = products.component(id) else { continue };
-        let mended = fixes.of_whole(&component, minor);
-        let versions = all.entry(component).or_default();
-        if !versions.ranges.is_empty() {
+        if all.get(&component).is_some_and(|versions| !versions.ranges.is_empty()) {
             continue;
         }
+        let mended = fixes.of_whole(&component, minor);
+        let versions = all.entry(component).or_default();
         if mended.is_empty() {
             versions.ranges.push(up_to(None));
             versions.facts.status = Some(states.remove(id.as_ref()).unwrap_or_else(|| "affected".into()));
@@ -394,48 +223,6 @@ fn up_to(fixed: Option<String>) -> Range {
     Range { is_semantic: false, events: events.collect() }
 }
 
-/// What mends the components of a document, by name and module: the release and the version.
-#[derive(Default)]
-struct Fixes(BTreeMap<(String, Option<String>), Vec<(String, String)>>);
-
-impl Fixes {
-    fn add(&mut self, component: &Component, fixed: &str) {
-        let key = (component.name.clone(), component.module.clone());
-        self.0.entry(key).or_default().push((component.release.clone(), fixed.to_owned()));
-    }
-
-    /// What mends a component of a product that is said to be affected as a whole, `enterprise_linux:8`, without a
-    /// version.
-    ///
-    /// Documents of newer make say so of products whose repositories, `enterprise_linux:8::appstream`, have the fix;
-    /// and of a minor release whose users get it with a later one, which stands as extended support by itself.
-    fn of_whole(&self, component: &Component, minor: Option<u32>) -> Vec<String> {
-        let key = (component.name.clone(), component.module.clone());
-        let Some(known) = self.0.get(&key).filter(|_| !component.release.contains("::")) else { return Vec::new() };
-        let versions = |is_it: &dyn Fn(&str) -> bool| -> Vec<String> {
-            let versions: BTreeSet<&String> =
-                known.iter().filter(|(release, _)| is_it(release)).map(|(_, version)| version).collect();
-            versions.into_iter().cloned().collect()
-        };
-        let of_repositories =
-            versions(&|release| release.strip_prefix(&component.release).is_some_and(|rest| rest.starts_with("::")));
-        if !of_repositories.is_empty() {
-            return of_repositories;
-        }
-        let Some((minor, major)) = minor.zip(component.release.strip_prefix("enterprise_linux:")) else {
-            return Vec::new();
-        };
-        let major = major.split('.').next().unwrap_or_default();
-        let later = |release: &str| {
-            let rest = release.strip_prefix("rhel_eus:").or_else(|| release.strip_prefix("enterprise_linux_eus:"))?;
-            let number = rest.strip_prefix(major)?.strip_prefix('.')?.split(':').next()?;
-            number.parse::<u32>().ok().filter(|number| *number > minor)
-        };
-        let newest = known.iter().filter_map(|(release, _)| later(release)).max();
-        if newest.is_none() { Vec::new() } else { versions(&|release| later(release) == newest) }
-    }
-}
-
 /// The errata that mend a flaw, by the links to them.
 fn errata(remediations: &[Remediation<'_>]) -> Vec<String> {
     let links = remediations.iter().filter(|fix| fix.category == "vendor_fix").filter_map(|fix| fix.url.as_deref());
@@ -464,145 +251,13 @@ fn utc(time: &str) -> String {
     time.strip_suffix("+00:00").map_or_else(|| time.to_owned(), |time| format!("{time}Z"))
 }
 
-/// A package on a platform.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Component {
-    release: String,
-    name: String,
-    module: Option<String>,
-}
-
-/// What the id of a product stands for.
-struct Found {
-    component: Component,
-    /// The build; nothing where none is named.
-    version: Option<String>,
-    /// The minor release of the platform, where its id tells: `7` of `rhel-9.7.z`.
-    minor: Option<u32>,
-}
-
-/// The products of a document.
-struct Products<'a> {
-    /// CPE and purl by id.
-    helpers: HashMap<&'a str, &'a Helper<'a>>,
-    /// Component and platform by id.
-    relationships: HashMap<&'a str, (&'a str, &'a str)>,
-}
-
-impl<'a> Products<'a> {
-    fn of(tree: &'a Tree<'a>) -> Self {
-        let mut helpers = HashMap::new();
-        let mut branches: Vec<&Branch<'_>> = tree.branches.iter().collect();
-        while let Some(branch) = branches.pop() {
-            branches.extend(&branch.branches);
-            if let Some(product) = &branch.product
-                && let Some(helper) = &product.product_identification_helper
-            {
-                helpers.insert(product.product_id.as_ref(), helper);
-            }
-        }
-        let relationships = tree.relationships.iter().map(|relationship| {
-            let Relationship { full_product_name, product_reference, relates_to_product_reference } = relationship;
-            let pair = (product_reference.as_ref(), relates_to_product_reference.as_ref());
-            (full_product_name.product_id.as_ref(), pair)
-        });
-        Self { helpers, relationships: relationships.collect() }
-    }
-
-    /// The package of the operating system that an id stands for.
-    fn component(&self, id: &str) -> Option<Found> {
-        let (component, mut platform) = *self.relationships.get(id)?;
-        let helper = self.helpers.get(component)?;
-        let purl = Purl::parse(helper.purl.as_deref()?)?;
-        let mut module = purl.module;
-        for _ in 0..DEPTH {
-            let Some((between, beyond)) = self.relationships.get(platform) else { break };
-            let of_module = self.helpers.get(between).and_then(|helper| Purl::parse(helper.purl.as_deref()?));
-            module = module.or_else(|| of_module.and_then(|purl| purl.is_module()));
-            platform = beyond;
-        }
-        let cpe = self.helpers.get(platform)?.cpe.as_deref()?;
-        let release = cpe.strip_prefix("cpe:/o:redhat:").or_else(|| cpe.strip_prefix("cpe:/a:redhat:"))?;
-        let is_system = release.split_once(':').is_some_and(|(product, _)| SYSTEMS.contains(&product));
-        // a module as a whole is no package
-        if !is_system
-            || purl.kind != "rpm" && module.is_none()
-            || purl.name.is_empty()
-            || purl.is_whole_module
-            || is_for_debuggers(&purl.name)
-        {
-            return None;
-        }
-        // without a release it is no build: a module's stream has been seen there
-        let version = purl.version.filter(|version| version.contains('-'));
-        let version = version.map(|version| format!("{}:{version}", purl.epoch.as_deref().unwrap_or("0")));
-        let minor = platform.strip_prefix("rhel-").and_then(|rest| {
-            let (_, rest) = rest.split_once('.')?;
-            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-        });
-        Some(Found { component: Component { release: release.to_owned(), name: purl.name, module }, version, minor })
-    }
-}
-
-/// What is needed of a package URL of Red Hat's.
-struct Purl {
-    kind: String,
-    name: String,
-    version: Option<String>,
-    epoch: Option<String>,
-    /// `nodejs:16`, from the namespace of `pkg:rpmmod/redhat/nodejs:16/nodejs` or the qualifier `rpmmod`.
-    module: Option<String>,
-    /// Whether it is a module and no package in one.
-    is_whole_module: bool,
-}
-
-impl Purl {
-    fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("pkg:")?;
-        let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (rest, version) =
-            rest.split_once('@').map_or((rest, None), |(rest, version)| (rest, Some(decode_lossy(version))));
-        let mut parts = rest.split('/');
-        let (kind, vendor) = (parts.next()?.to_owned(), parts.next()?);
-        let parts: Vec<String> = parts.map(decode_lossy).collect();
-        let qualifier = |key: &str| {
-            let values = qualifiers.split('&').filter_map(|pair| pair.split_once('='));
-            values.into_iter().find(|(name, _)| *name == key).map(|(_, value)| decode_lossy(value))
-        };
-        let (name, module) = match (vendor, parts.as_slice()) {
-            ("redhat", [name]) => (name.clone(), qualifier("rpmmod").and_then(|module| stream(&module))),
-            ("redhat", [module, name]) => (name.clone(), stream(module)),
-            _ => return None,
-        };
-        let is_whole_module = kind == "rpmmod" && parts.len() == 1;
-        let epoch = qualifier("epoch").filter(|epoch| epoch.bytes().all(|byte| byte.is_ascii_digit()));
-        Some(Self { kind, name, version, epoch, module, is_whole_module })
-    }
-
-    /// The stream, of `pkg:rpmmod/redhat/ruby@3.0:8060020220810162001:ad008a3a`.
-    fn is_module(&self) -> Option<String> {
-        if !self.is_whole_module {
-            return self.module.clone();
-        }
-        let stream = self.version.as_deref()?.split(':').next()?;
-        Some(format!("{}:{stream}", self.name))
-    }
-}
-
-/// The first two parts of `nodejs:16:8060020220810162001:ad008a3a`.
-fn stream(module: &str) -> Option<String> {
-    let mut parts = module.split(':');
-    let (name, stream) = (parts.next()?, parts.next()?);
-    (!name.is_empty() && !stream.is_empty()).then(|| format!("{name}:{stream}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::advisory::feed::testing::{file, fresh, read_back};
     use crate::format::testing::deflate;
 
-    const DOCUMENT: &str = include_str!("../../../fixtures/advisories/redhat-csaf/cve-2026-0001.json");
+    const DOCUMENT: &str = include_str!("../../../../fixtures/advisories/redhat-csaf/cve-2026-0001.json");
 
     fn archive(files: &[(&str, &str)]) -> Vec<u8> {
         let mut archive = tar::Builder::new(Vec::new());
@@ -851,23 +506,5 @@ mod tests {
     fn a_document_that_was_taken_back_says_nothing() {
         let document = r#"{"document":{"tracking":{"id":"CVE-2023-1","status":"deleted"}}}"#;
         assert_eq!(parse(document.as_bytes()), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn package_urls_of_modules() {
-        let cases = [
-            ("pkg:rpm/redhat/a%2Bb@1%2E2-3?arch=src&epoch=1", "a+b 1.2-3 1 -"),
-            ("pkg:rpm/redhat/ruby@3.1?rpmmod=ruby:3.1:8090020240311122605:a75119d5", "ruby 3.1 - ruby:3.1"),
-            ("pkg:rpmmod/redhat/nodejs:16/nodejs", "nodejs - - nodejs:16"),
-            ("pkg:rpm/redhat/a%zz%", "a%zz% - - -"),
-        ];
-        for (text, expected) in cases {
-            let Purl { name, version, epoch, module, .. } = Purl::parse(text).expect("reads");
-            let or = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-            assert_eq!(format!("{name} {} {} {}", or(version), or(epoch), or(module)), expected, "{text}");
-        }
-        for text in ["", "pkg:", "pkg:rpm/suse/a", "pkg:rpm/redhat", "pkg:oci/redhat/a/b/c"] {
-            assert!(Purl::parse(text).is_none(), "{text}");
-        }
     }
 }
