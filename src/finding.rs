@@ -30,6 +30,8 @@ pub struct Finding {
     pub removed_in_layer: Option<u32>,
     /// What proves it: `masked`, `bytes`, `files`, …
     pub evidence: BTreeMap<&'static str, Value>,
+    /// What the fingerprint takes in place of subject and place, where these have parts that change from build to build.
+    pub identity: Option<String>,
     /// What the fingerprint tells apart beyond rule, subject and place, such as a secret's keyed hash.
     pub matter: String,
     /// Whether a known action mends it without a change of behaviour, such as deleting a cache or taking an upgrade.
@@ -141,6 +143,7 @@ impl Finding {
             visibility: Visibility::Live,
             removed_in_layer: None,
             evidence: BTreeMap::new(),
+            identity: None,
             matter: String::new(),
             is_fixable: false,
             priority: None,
@@ -184,7 +187,10 @@ impl Finding {
             Location::Package { purl, path, .. } => format!("package:{purl}:{path}"),
             Location::Image => "image".into(),
         };
-        let text = [self.rule.id, &self.subject, &place, &self.matter].join("\0");
+        let text = match &self.identity {
+            Some(identity) => [self.rule.id, identity, &self.matter].join("\0"),
+            None => [self.rule.id, &self.subject, &place, &self.matter].join("\0"),
+        };
         let digest = Digest::sha256(text.as_bytes());
         digest.hex().get(..32).unwrap_or_default().to_owned()
     }

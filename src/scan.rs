@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::advisory;
-use crate::advisory::catalogue::Catalogue;
+use crate::advisory::catalogue::{Catalogue, Question};
 use crate::advisory::vex::{self, Document, Judge};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
@@ -15,7 +15,7 @@ use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::package;
 use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
-use crate::policy::{Action, EvaluateContext, PolicySet};
+use crate::policy::{Action, EvaluateContext, Judged, PolicySet};
 use crate::report::{self, Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
@@ -36,6 +36,8 @@ pub struct Options<'a> {
     pub progress: &'a dyn Watch,
     /// What packages are judged by; `None` if they shall not be.
     pub advisories: Option<Advisories<'a>>,
+    /// A secret of the user's: with it passwords get fingerprints that nobody else can make.
+    pub fingerprint_key: Option<&'a str>,
 }
 
 /// What packages are judged by.
@@ -101,10 +103,11 @@ pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>)
     Ok(inventories.into_iter().map(report).collect())
 }
 
-/// Every collector, the packages' in their order, then secrets.
+/// Every collector, the packages' in their order, then those of secrets.
 pub fn collectors() -> Vec<&'static dyn Collector> {
     let mut all = package::COLLECTORS.to_vec();
     all.push(&secret::COLLECTOR);
+    all.push(&secret::ARCHIVES);
     all
 }
 
@@ -274,6 +277,7 @@ impl Reading<'_> {
         let Image { target, config, annotations, layers: stated, limitations: of_opening } = image;
         let created = config.as_ref().and_then(|config| config.created.as_ref()?.parse().ok());
         let mut inventory = Inventory { target, config, created, annotations, layers, tree, ..Inventory::default() };
+        let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
         let makers = origins(inventory.config.as_ref(), inventory.layers.len());
         for ((summary, layer), origin) in inventory.layers.iter_mut().zip(&stated).zip(makers) {
             summary.digest = summary.digest.take().or_else(|| layer.digest.clone());
@@ -281,7 +285,7 @@ impl Reading<'_> {
             summary.history = layer.history;
             summary.origin = origin;
             let entry = layer.history.and_then(|index| inventory.config.as_ref()?.history.get(index as usize));
-            summary.created_by = entry.map(|entry| secret::mask_text(&entry.instruction()));
+            summary.created_by = entry.map(|entry| echo.mask(&entry.instruction()));
         }
         inventory.limitations = of_opening;
         let history = inventory.config.as_ref().and_then(|config| config.history_note(stated.len()));
@@ -306,6 +310,9 @@ impl Reading<'_> {
             inventory.secrets.extend(secrets);
             inventory.limitations.extend(limitations);
         }
+        let (secrets, limitations) = secret::scan_annotations(&inventory.annotations);
+        inventory.secrets.extend(secrets);
+        inventory.limitations.extend(limitations);
         secret::mask_inventory(&mut inventory);
         limitation::condense(&mut inventory.limitations, self.limits.limitations_per_code);
         inventory
@@ -421,7 +428,10 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         inventory.limitations.push(only_packages(&inventory));
         inventory.limitations.sort();
     }
-    let mut findings: Vec<Finding> = secret::findings(&inventory, options.today);
+    if let Some(advisories) = &options.advisories {
+        secret::settle(&mut inventory.secrets, |name| is_on_record(advisories.catalogue, name));
+    }
+    let mut findings: Vec<Finding> = secret::findings(&inventory, options.today, options.fingerprint_key);
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
@@ -439,7 +449,10 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         inventory.limitations.sort();
         data = Some(advisory::finding::data(&inventory, &flaws, catalogue, now));
     }
-    findings.iter_mut().for_each(secret::mask_finding);
+    let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
+    for finding in &mut findings {
+        secret::mask_finding(finding, &echo);
+    }
     finding::tell_apart(&mut findings);
     let mut report = report(inventory, findings, data, options, limits);
     if is_bill {
@@ -453,6 +466,29 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         report.verdict.reason += "; packages were not compared with advisories";
     }
     Ok(report)
+}
+
+/// Whether some advisory is about the Python package of this name, so that the package is public.
+fn is_on_record(catalogue: &Catalogue, name: &str) -> bool {
+    let question = Question { ecosystem: "PyPI".into(), name: name.into(), version: "0".into() };
+    // data that cannot be read are told of elsewhere
+    catalogue
+        .ask(&question)
+        .is_ok_and(|answer| !(answer.matches.is_empty() && answer.clear.is_empty() && answer.unknown.is_empty()))
+}
+
+/// Masks secrets in what a policy adds to a finding.
+fn mask_judged(judged: &mut Judged) {
+    let waiver = judged.waiver.iter_mut().flat_map(|waiver| {
+        let more = waiver.owner.iter_mut().chain(&mut waiver.ticket).chain(&mut waiver.justification);
+        [&mut waiver.reason, &mut waiver.place].into_iter().chain(more)
+    });
+    for text in waiver.chain(&mut judged.note) {
+        *text = secret::mask_text(text);
+    }
+    if judged.finding.rule.family() == "policy" {
+        secret::mask_finding(&mut judged.finding, &secret::Echo::default());
+    }
 }
 
 /// What a bill of materials cannot show.
@@ -476,6 +512,7 @@ fn report(
     let context = EvaluateContext { limitations: &inventory.limitations, today: options.today, origin: &origin_of };
     let (mut findings, verdict) = options.policy.evaluate(findings, &context);
     findings.retain(|judged| judged.action != Action::Ignore);
+    findings.iter_mut().for_each(mask_judged);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
     inventory.limitations.sort();
     let mut data = BTreeMap::from([

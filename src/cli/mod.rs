@@ -111,6 +111,7 @@ enum PolicyCommand {
 }
 
 fn run(arguments: &[OsString]) -> Exit {
+    term::silence_panics();
     let parsed = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) => {

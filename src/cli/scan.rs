@@ -40,6 +40,9 @@ pub(super) struct ScanArguments {
     /// Show what waivers accept too
     #[arg(long, visible_alias = "show-suppressed")]
     show_waived: bool,
+    /// Show secrets that are part of unchanged packages too
+    #[arg(long)]
+    show_packaged: bool,
     /// List every package in the text report: type, name, version, layer, path; removed ones too
     #[arg(long)]
     packages: bool,
@@ -187,6 +190,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 colour: to_stdout && term::wants_colour(&io::stdout(), arguments.color),
                 least: arguments.severity.unwrap_or(Severity::Info),
                 show_waived: arguments.show_waived,
+                show_packaged: arguments.show_packaged,
                 verbose: image.verbose,
                 packages: arguments.packages,
             };
@@ -218,16 +222,15 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
 /// An error about an image may quote it: secrets are masked, and long quotations cut.
 pub(super) fn without_secrets(error: Error) -> Error {
     const LONGEST: usize = 1_000;
+    let is_refusal = error.kind.is_refusal();
     let safe = |text: &str| {
         let masked = crate::secret::mask_text(text);
-        match masked.char_indices().nth(LONGEST) {
+        // what the user wrote is shown whole
+        match masked.char_indices().nth(LONGEST).filter(|_| is_refusal) {
             Some((end, _)) => format!("{}…", &masked[..end]),
             None => masked,
         }
     };
-    if !error.kind.is_refusal() {
-        return error;
-    }
     Error {
         message: safe(&error.to_string()),
         place: error.place.as_deref().map(safe),
@@ -289,7 +292,16 @@ pub(super) fn reports(
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
     let today = judged.today.unwrap_or_else(term::today);
     let source_date = source_date()?;
-    let options = Options { policy: &judged.policy, today, jobs, progress: watcher, advisories: judged.advisories };
+    // kept out of the arguments, so that no list of processes shows it
+    let key = std::env::var("CAREEN_FINGERPRINT_KEY").ok().filter(|key| !key.is_empty());
+    let options = Options {
+        policy: &judged.policy,
+        today,
+        jobs,
+        progress: watcher,
+        advisories: judged.advisories,
+        fingerprint_key: key.as_deref(),
+    };
     let mut reports = look(*source, &request, &options)?;
     for report in &mut reports {
         report.source_date = source_date;

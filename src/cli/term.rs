@@ -61,7 +61,15 @@ pub(super) fn width() -> usize {
 
 /// A style for documents that programs read.
 pub(super) fn plain() -> impl Fn(bool) -> Style {
-    |_| Style { width: 80, colour: false, least: Severity::Info, show_waived: false, verbose: false, packages: false }
+    |_| Style {
+        width: 80,
+        colour: false,
+        least: Severity::Info,
+        show_waived: false,
+        show_packaged: false,
+        verbose: false,
+        packages: false,
+    }
 }
 
 /// Shows an error as three lines at most: what, where, what to do.
@@ -78,8 +86,19 @@ pub(super) fn print_error(error: &Error) {
     if let Some(help) = &error.help {
         text += &format!("  help: {help}\n");
     }
+    // an error may quote an image, a policy or the command line
+    let text = crate::secret::mask_text(&text);
     // nobody is left to tell when stderr is closed
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Has a panic say where it was and not what it was about: its message may quote what was read.
+pub(super) fn silence_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        let text = format!("careen: a part of careen failed{place}; what it was reading is told as not read\n");
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }));
 }
 
 /// Shows how many bytes have come, and lines above that.

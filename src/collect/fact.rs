@@ -102,6 +102,8 @@ pub struct SecretFact {
     pub masked: String,
     /// A keyed hash of rule and value.
     pub id: String,
+    /// The file inside that holds it, where the file holds others: `lib/a.jar!b/c.yml`. Offset and lines are in that.
+    pub inside: Option<Box<[u8]>>,
     /// Offset of the value in the file, in bytes.
     pub offset: u64,
     /// Length of the value in bytes.

@@ -27,6 +27,8 @@ pub enum Select {
     Suffix(&'static str),
     /// Every regular file of every layer, live or not, that begins so: `b"\x7fELF"`. At most [`HEAD`] bytes.
     Magic(&'static [u8]),
+    /// The same for what stands at an offset: `(257, b"ustar")`. It ends within the first [`HEAD`] bytes.
+    MagicAt(usize, &'static [u8]),
     /// Every regular file of every layer, live or not, that has no NUL in its first [`HEAD`] bytes.
     Text,
     /// Every regular file of every layer, live or not. Links are not followed for it.
@@ -44,16 +46,17 @@ pub type Mask = u128;
 pub struct Selectors {
     everything: Mask,
     text: Mask,
-    magics: Vec<(&'static [u8], Mask)>,
-    paths: HashMap<&'static [u8], Mask>,
-    names: HashMap<&'static [u8], Mask>,
-    folders: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
+    /// With where they stand.
+    magics: Vec<(usize, &'static [u8], Mask)>,
+    paths: Words<Mask>,
+    names: Words<Mask>,
+    folders: Words<Vec<(&'static [u8], Mask)>>,
     /// By the name of the folder.
-    folder_names: HashMap<&'static [u8], Vec<(&'static [u8], Mask)>>,
+    folder_names: Words<Vec<(&'static [u8], Mask)>>,
     /// By their first two bytes.
-    prefixes: HashMap<[u8; 2], Vec<(&'static [u8], Mask)>>,
+    prefixes: Words<Vec<(&'static [u8], Mask)>>,
     /// By their last two bytes.
-    suffixes: HashMap<[u8; 2], Vec<(&'static [u8], Mask)>>,
+    suffixes: Words<Vec<(&'static [u8], Mask)>>,
     /// Wishes that links may lead to, by collector.
     linked: Vec<(Select, Mask)>,
 }
@@ -66,23 +69,24 @@ impl Selectors {
             let mask: Mask = 1 << index;
             for select in selects {
                 match *select {
-                    Select::Path(path) => *compiled.paths.entry(path.as_bytes()).or_default() |= mask,
+                    Select::Path(path) => *compiled.paths.entry(path.as_bytes()) |= mask,
                     Select::Under(folder, suffix) => {
-                        compiled.folders.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
+                        compiled.folders.entry(folder.as_bytes()).push((suffix.as_bytes(), mask));
                     }
                     Select::In(folder, suffix) => {
-                        compiled.folder_names.entry(folder.as_bytes()).or_default().push((suffix.as_bytes(), mask));
+                        compiled.folder_names.entry(folder.as_bytes()).push((suffix.as_bytes(), mask));
                     }
-                    Select::Name(name) => *compiled.names.entry(name.as_bytes()).or_default() |= mask,
+                    Select::Name(name) => *compiled.names.entry(name.as_bytes()) |= mask,
                     Select::Prefix(prefix) => {
                         let prefix = prefix.as_bytes();
-                        compiled.prefixes.entry(first_two(prefix)).or_default().push((prefix, mask));
+                        compiled.prefixes.entry(first_two(prefix)).push((prefix, mask));
                     }
                     Select::Suffix(suffix) => {
                         let suffix = suffix.as_bytes();
-                        compiled.suffixes.entry(last_two(suffix)).or_default().push((suffix, mask));
+                        compiled.suffixes.entry(last_two(suffix)).push((suffix, mask));
                     }
-                    Select::Magic(magic) => compiled.magics.push((magic, mask)),
+                    Select::Magic(magic) => compiled.magics.push((0, magic, mask)),
+                    Select::MagicAt(at, magic) => compiled.magics.push((at, magic, mask)),
                     Select::Text => compiled.text |= mask,
                     Select::Everything => compiled.everything |= mask,
                 }
@@ -101,13 +105,14 @@ impl Selectors {
 
     /// The collectors that want a file for how it begins; `head` gives its first bytes, and is asked
     /// only if some collector judges by them.
-    pub fn by_head(&self, head: impl FnOnce() -> Vec<u8>) -> Mask {
+    pub fn by_head<'a>(&self, head: impl FnOnce() -> &'a [u8]) -> Mask {
         if self.magics.is_empty() && self.text == 0 {
             return 0;
         }
         let head = head();
-        let text = if head.contains(&0) { 0 } else { self.text };
-        self.magics.iter().filter(|(magic, _)| head.starts_with(magic)).fold(text, |all, (_, mask)| all | mask)
+        let text = if self.text == 0 || head.contains(&0) { 0 } else { self.text };
+        let is_there = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
+        self.magics.iter().filter(|(at, magic, _)| is_there(*at, magic)).fold(text, |all, (_, _, mask)| all | mask)
     }
 
     /// The collectors that want the file of this name, [`everything`](Self::everything) not counted.
@@ -118,7 +123,7 @@ impl Selectors {
     /// The collectors that want the file whose name begins so, if what follows is as they like it.
     fn by_prefix(&self, path: &ImagePath, is_liked: impl Fn(&[u8]) -> bool) -> Mask {
         let name = path.file_name();
-        let wishes = self.prefixes.get(&first_two(name)).into_iter().flatten();
+        let wishes = self.prefixes.get(first_two(name)).into_iter().flatten();
         let wanted = wishes.filter(|(prefix, _)| name.strip_prefix(*prefix).is_some_and(&is_liked));
         wanted.fold(0, |mask, (_, wish)| mask | wish)
     }
@@ -138,7 +143,7 @@ impl Selectors {
                 }
             }
         }
-        if let Some(wishes) = self.suffixes.get(&last_two(bytes)) {
+        if let Some(wishes) = self.suffixes.get(last_two(bytes)) {
             for (suffix, wish) in wishes {
                 if bytes.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(bytes) {
                     mask |= wish;
@@ -229,12 +234,47 @@ impl Selectors {
     }
 }
 
-fn first_two(bytes: &[u8]) -> [u8; 2] {
-    bytes.first_chunk().copied().unwrap_or_default()
+/// What collectors wish for, by a word.
+///
+/// Nearly all names of an image match none. Most of these are told by their length and their first and last byte, without
+/// a hash; the hash is one with a secret all the same.
+#[derive(Debug)]
+struct Words<T> {
+    by_word: HashMap<&'static [u8], T>,
+    /// For each [`mark`] whether some word has it.
+    marks: [bool; MARKS],
 }
 
-fn last_two(bytes: &[u8]) -> [u8; 2] {
-    bytes.last_chunk().copied().unwrap_or_default()
+const MARKS: usize = 1024;
+
+fn mark(word: &[u8]) -> usize {
+    let (first, last) = (word.first().copied().unwrap_or_default(), word.last().copied().unwrap_or_default());
+    (word.len() * 67 + usize::from(first) * 37 + usize::from(last) * 17) % MARKS
+}
+
+impl<T> Default for Words<T> {
+    fn default() -> Self {
+        Self { by_word: HashMap::new(), marks: [false; MARKS] }
+    }
+}
+
+impl<T: Default> Words<T> {
+    fn entry(&mut self, word: &'static [u8]) -> &mut T {
+        self.marks[mark(word)] = true;
+        self.by_word.entry(word).or_default()
+    }
+
+    fn get(&self, word: &[u8]) -> Option<&T> {
+        if self.marks[mark(word)] { self.by_word.get(word) } else { None }
+    }
+}
+
+fn first_two(bytes: &[u8]) -> &[u8] {
+    bytes.get(..2).unwrap_or_default()
+}
+
+fn last_two(bytes: &[u8]) -> &[u8] {
+    bytes.last_chunk::<2>().map_or(&[], |two| two)
 }
 
 #[cfg(test)]
@@ -285,7 +325,7 @@ mod tests {
         let cases: &[(&[u8], Mask)] =
             &[(b"\x7fELF\x02\0", 0b01), (b"\x7fELF", 0b11), (b"#!/bin/sh\n", 0b10), (b"a\0b", 0), (b"", 0b10)];
         for (head, mask) in cases {
-            assert_eq!(selectors.by_head(|| head.to_vec()), *mask, "{head:?}");
+            assert_eq!(selectors.by_head(|| head), *mask, "{head:?}");
         }
         let selectors = Selectors::new([FIRST]);
         assert_eq!(selectors.by_head(|| unreachable!("nobody judges by content")), 0);

@@ -1,5 +1,5 @@
 //! Compressed bytes in memory: deflate (RFC 1951), zlib (RFC 1950), gzip (RFC 1952), zstd (RFC 8878)
-//! and bzip2, never beyond a cap.
+//! and bzip2, never beyond a cap; and readers of these and of xz, for what reads files in files.
 //!
 //! Layers, which are streams, are decoded by the pass.
 
@@ -7,24 +7,32 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
+use lzma_rust2::XzReader;
 use zstd::stream::raw::DParameter;
 
+use super::magic::Magic;
+
 /// Largest window a zstd frame may ask for, as a power of two: 8 MiB, what RFC 8878 wants every decoder to support.
-const ZSTD_WINDOW_LOG: u32 = 23;
+pub(super) const ZSTD_WINDOW_LOG: u32 = 23;
 
 thread_local! {
     /// Used again for each entry of an archive: it has some 50 KiB, and to allocate that a hundred thousand times
     /// between what is kept of the entries leaves the heap in shreds.
     static DEFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+    /// The same for what has zlib's frame: objects of git.
+    static ZLIB: RefCell<Decompress> = RefCell::new(Decompress::new(true));
 }
 
 /// Bytes asked for first and at least; most documents in archives are smaller.
 const STEP: usize = 4 << 10;
+
+/// Most bytes asked for first: what follows the data may be a whole pack of git.
+const FIRST: usize = 1 << 20;
 
 /// How bytes are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,28 +74,72 @@ impl fmt::Display for DecompressError {
 ///
 /// Bytes behind the end of deflate and zlib data are not looked at.
 pub fn inflate(form: Compressed, bytes: &[u8], cap: usize) -> Result<Vec<u8>, DecompressError> {
-    match form {
+    match inflate_as_far(form, bytes, cap) {
+        (out, None) => Ok(out),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// Expands `bytes` to at most `cap` bytes; where they are damaged or cut, gives what stands before, and the error.
+pub fn inflate_as_far(form: Compressed, bytes: &[u8], cap: usize) -> (Vec<u8>, Option<DecompressError>) {
+    let mut out = Vec::new();
+    let error = match form {
         Compressed::Deflate => DEFLATE.with_borrow_mut(|state| {
             state.reset(false);
-            deflated(state, bytes, cap)
+            deflated(state, bytes, cap, &mut out)
         }),
-        Compressed::Zlib => deflated(&mut Decompress::new(true), bytes, cap),
-        Compressed::Gzip => read_all(MultiGzDecoder::new(bytes), cap),
-        Compressed::Zstd => {
-            let mut decoder = zstd::Decoder::with_buffer(bytes).map_err(|_| DecompressError::Corrupt)?;
-            decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).map_err(|_| DecompressError::Corrupt)?;
-            read_all(decoder, cap)
+        Compressed::Zlib => deflated(&mut Decompress::new(true), bytes, cap, &mut out),
+        Compressed::Gzip => read_all(MultiGzDecoder::new(bytes), cap, &mut out),
+        Compressed::Zstd => zstd_reader(bytes, ZSTD_WINDOW_LOG)
+            .map_err(|_| DecompressError::Corrupt)
+            .and_then(|decoder| read_all(decoder, cap, &mut out)),
+        Compressed::Bzip2 => read_all(MultiBzDecoder::new(bytes), cap, &mut out),
+    };
+    (out, error.err())
+}
+
+/// Expands the zlib data at the start of `bytes`, and tells how many of these it has; what follows is not looked at.
+pub fn inflate_front(bytes: &[u8], cap: usize) -> Result<(Vec<u8>, usize), DecompressError> {
+    ZLIB.with_borrow_mut(|state| {
+        state.reset(true);
+        let mut out = Vec::new();
+        deflated(state, bytes, cap, &mut out)?;
+        Ok((out, usize::try_from(state.total_in()).unwrap_or(usize::MAX)))
+    })
+}
+
+/// A reader of what `packed` expands to, told by how it begins; `None` where that is not compressed.
+///
+/// It has no cap. Its memory is bounded: `window` is the largest that zstd and xz may ask for, as a power of two.
+pub fn decoder<'a>(form: Magic, packed: impl BufRead + 'a, window: u32) -> io::Result<Option<Box<dyn Read + 'a>>> {
+    Ok(Some(match form {
+        Magic::Gzip => Box::new(MultiGzDecoder::new(packed)),
+        Magic::Bzip2 => Box::new(MultiBzDecoder::new(packed)),
+        Magic::Zstd => Box::new(zstd_reader(packed, window)?),
+        Magic::Xz => {
+            // the dictionary and half a mebibyte for the decoder itself
+            let kibibytes = 1_u32.checked_shl(window.saturating_sub(10)).unwrap_or(u32::MAX).saturating_add(512);
+            Box::new(XzReader::new_mem_limit(packed, true, kibibytes))
         }
-        Compressed::Bzip2 => read_all(MultiBzDecoder::new(bytes), cap),
-    }
+        _ => return Ok(None),
+    }))
+}
+
+/// A reader of what deflate data without any frame expand to.
+pub fn deflate_decoder<'a>(packed: &'a [u8]) -> impl Read + 'a {
+    DeflateDecoder::new(packed)
+}
+
+fn zstd_reader<'a, R: BufRead>(packed: R, window: u32) -> io::Result<zstd::Decoder<'a, R>> {
+    let mut decoder = zstd::Decoder::with_buffer(packed)?;
+    decoder.set_parameter(DParameter::WindowLogMax(window))?;
+    Ok(decoder)
 }
 
 /// Expands zstd bytes piece by piece, to at most `cap` bytes in all; more is an error of the kind
 /// [`io::ErrorKind::FileTooLarge`]. `window` is the largest window a frame may ask for, as a power of two.
 pub fn expand_zstd(bytes: &[u8], window: u32, cap: u64) -> io::Result<impl Read + '_> {
-    let mut decoder = zstd::Decoder::with_buffer(bytes)?;
-    decoder.set_parameter(DParameter::WindowLogMax(window))?;
-    Ok(Capped { inner: decoder, left: cap })
+    Ok(Capped { inner: zstd_reader(bytes, window)?, left: cap })
 }
 
 /// Gives no more than so many bytes; one more is an error, so that a cut is never an end.
@@ -111,21 +163,20 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-fn deflated(state: &mut Decompress, bytes: &[u8], cap: usize) -> Result<Vec<u8>, DecompressError> {
+fn deflated(state: &mut Decompress, bytes: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), DecompressError> {
     // one byte more than the cap tells "exactly" from "beyond"
     let most = cap.saturating_add(1);
-    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).max(STEP).min(most));
+    out.reserve_exact(bytes.len().saturating_mul(4).clamp(STEP, FIRST).min(most));
     loop {
         let consumed = usize::try_from(state.total_in()).unwrap_or(usize::MAX);
         let rest = bytes.get(consumed..).unwrap_or_default();
         let made = out.len();
-        let status =
-            state.decompress_vec(rest, &mut out, FlushDecompress::None).map_err(|_| DecompressError::Corrupt)?;
+        let status = state.decompress_vec(rest, out, FlushDecompress::None).map_err(|_| DecompressError::Corrupt)?;
         if out.len() > cap {
             return Err(DecompressError::TooLarge(cap));
         }
         if status == Status::StreamEnd {
-            return Ok(out);
+            return Ok(());
         }
         if out.len() == out.capacity() {
             // doubled, so that copying stays linear
@@ -136,14 +187,13 @@ fn deflated(state: &mut Decompress, bytes: &[u8], cap: usize) -> Result<Vec<u8>,
     }
 }
 
-fn read_all(reader: impl Read, cap: usize) -> Result<Vec<u8>, DecompressError> {
-    let mut out = Vec::new();
+fn read_all(reader: impl Read, cap: usize, out: &mut Vec<u8>) -> Result<(), DecompressError> {
     let most = (cap as u64).saturating_add(1);
-    reader.take(most).read_to_end(&mut out).map_err(|error| match error.kind() {
+    reader.take(most).read_to_end(out).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => DecompressError::Truncated,
         _ => DecompressError::Corrupt,
     })?;
-    if out.len() > cap { Err(DecompressError::TooLarge(cap)) } else { Ok(out) }
+    if out.len() > cap { Err(DecompressError::TooLarge(cap)) } else { Ok(()) }
 }
 
 #[cfg(test)]

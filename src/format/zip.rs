@@ -9,10 +9,14 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::io::Read;
 
 use memchr::memmem;
 
-use super::decompress::{Compressed, DecompressError, crc32, inflate};
+use super::decompress::{
+    Compressed, DecompressError, ZSTD_WINDOW_LOG, crc32, decoder, deflate_decoder, inflate, inflate_as_far,
+};
+use super::magic::Magic;
 
 /// Longest name of an entry, in bytes; `PATH_MAX` of Linux.
 const NAME: usize = 4_096;
@@ -214,6 +218,60 @@ impl<'a> Archive<'a> {
             method => return Err(ZipError::Unsupported(method)),
         };
         if content.len() != size || crc32(&content) != entry.crc { Err(ZipError::Checksum) } else { Ok(content) }
+    }
+
+    /// As much of an entry's content as there is, and what is wrong with it, if anything: of what is damaged or has a
+    /// wrong checksum, the part that can be expanded. Nothing but the error where that cannot be told apart or read.
+    pub fn read_as_far(
+        &self,
+        entry: &Entry<'a>,
+        most: usize,
+        budget: &mut Budget,
+    ) -> Result<(Cow<'a, [u8]>, Option<ZipError>), ZipError> {
+        let (method, packed) = self.readable(entry)?;
+        let form = match method {
+            0 => return Ok((Cow::Borrowed(packed), None)),
+            8 => Compressed::Deflate,
+            12 => Compressed::Bzip2,
+            20 | 93 => Compressed::Zstd,
+            method => return Err(ZipError::Unsupported(method)),
+        };
+        let most = most.min(usize::try_from(budget.bytes).unwrap_or(usize::MAX));
+        let (content, error) = inflate_as_far(form, packed, most);
+        budget.bytes = budget.bytes.saturating_sub(content.len() as u64);
+        let error = match error {
+            Some(DecompressError::TooLarge(_)) if budget.bytes == 0 => Some(ZipError::OverBudget),
+            Some(DecompressError::TooLarge(cap)) => return Err(ZipError::TooLarge(cap as u64)),
+            error => error.map(ZipError::Compressed),
+        };
+        Ok((Cow::Owned(content), error))
+    }
+
+    /// A reader of an entry's content, for one too large to be held; it has no cap.
+    pub fn reader(&self, entry: &Entry<'a>) -> Result<Box<dyn Read + 'a>, ZipError> {
+        match self.readable(entry)? {
+            (0, packed) => Ok(Box::new(packed)),
+            (8, packed) => Ok(Box::new(deflate_decoder(packed))),
+            (method, packed) => {
+                let form = if method == 12 { Magic::Bzip2 } else { Magic::Zstd };
+                let decoder = decoder(form, packed, ZSTD_WINDOW_LOG);
+                decoder.ok().flatten().ok_or(ZipError::Compressed(DecompressError::Corrupt))
+            }
+        }
+    }
+
+    /// How an entry is compressed, if careen knows the way, and the bytes of it.
+    fn readable(&self, entry: &Entry<'a>) -> Result<(u16, &'a [u8]), ZipError> {
+        if entry.flags & ENCRYPTED != 0 {
+            return Err(ZipError::Encrypted);
+        }
+        if entry.overlaps {
+            return Err(ZipError::Overlap);
+        }
+        match entry.method {
+            method @ (0 | 8 | 12 | 20 | 93) => Ok((method, self.packed(entry)?)),
+            method => Err(ZipError::Unsupported(method)),
+        }
     }
 
     /// The bytes of an entry as they stand in the archive.

@@ -17,7 +17,9 @@ pub struct FileClaims {
 pub enum Claimant {
     /// A package of the distribution: everyone can have the file from its archive.
     Distribution,
-    /// A package of a language, or one for the system's manager that somebody else built.
+    /// A package of a language that was installed from an index, public or not.
+    Index,
+    /// One for the system's manager that somebody else built.
     Package,
 }
 

@@ -32,7 +32,8 @@ pub enum SecretPlace {
     File {
         /// The file.
         node: Node,
-        /// Its name: a live one if there is any, else that of the tar member.
+        /// Its name: a live one if there is any, else that of the tar member. Where it is an archive, the files inside
+        /// follow, each behind a `!`: `app/a.war!lib/b.jar!c.yml`; lines and offset are in the last of them.
         path: ImagePath,
         /// First and last line, from 1; `None` in binary files.
         lines: Option<(u64, u64)>,

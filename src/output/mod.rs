@@ -47,6 +47,8 @@ pub struct Style {
     pub least: crate::rule::Severity,
     /// Show what waivers accept.
     pub show_waived: bool,
+    /// Show secrets that unchanged packages brought.
+    pub show_packaged: bool,
     /// Show more of each finding.
     pub verbose: bool,
     /// List the packages.

@@ -194,8 +194,11 @@ fn result(judged: &Judged, report: &Report, rules: &[&str], occurrences: &mut BT
     let nth = occurrences.entry(id.clone()).or_insert(0);
     *nth += 1;
     // the only fingerprint GitHub looks at; its upload step numbers equal ones in the same way
-    let fingerprints =
+    let mut fingerprints =
         BTreeMap::from([("careen/v1".into(), id.clone()), ("primaryLocationLineHash".into(), format!("{id}:{nth}"))]);
+    // the same secret anywhere, in any image, has the same
+    let secret = finding.evidence.get("secret").and_then(Value::as_str);
+    fingerprints.extend(secret.map(|secret| ("careenSecret/v1".into(), clean(secret))));
     let mut result = SarifResult::builder()
         .message(plain(&message(finding, report)))
         .rule_id(clean(rule_id(finding)))
@@ -347,7 +350,7 @@ fn suppressions(judged: &Judged) -> Vec<Suppression> {
     }
     vec![
         Suppression::builder()
-            .kind(json!("external"))
+            .kind(json!(if waiver.is_comment { "inSource" } else { "external" }))
             .status(json!("accepted"))
             .justification(cut(&clean(&waiver.reason)))
             .properties(PropertyBag::builder().additional_properties(properties).build())

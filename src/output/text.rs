@@ -42,6 +42,12 @@ pub(super) const SHOWN_OF_A_RULE: usize = 5;
 /// Limitations shown; the rest is counted.
 const SHOWN_LIMITATIONS: usize = 10;
 
+/// Family of the rules about secrets.
+const SECRET: &str = "secret";
+
+/// Places of one secret shown; the rest is counted.
+const SHOWN_PLACES: usize = 5;
+
 /// Columns before what is said of a finding: two blanks, the severity, two blanks.
 pub(super) const INDENT: usize = 12;
 
@@ -78,8 +84,11 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
         package_tables(report, page)?;
     }
 
-    let is_shown =
-        |judged: &&Judged| judged.finding.severity >= style.least && (style.show_waived || judged.waiver.is_none());
+    let is_shown = |judged: &&Judged| {
+        judged.finding.severity >= style.least
+            && (style.show_waived || judged.waiver.is_none())
+            && (style.show_packaged || !is_packaged(judged))
+    };
     let shown: Vec<&Judged> = report.findings.iter().filter(is_shown).collect();
     let mut families: Vec<&str> = Vec::new();
     for judged in &shown {
@@ -109,12 +118,23 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
             if let Some(first) = of_rule.first().filter(|_| rest > 0) {
                 page.line(&format!("{:INDENT$}and {rest} more of {}, shown with -v", "", first.finding.rule.id))?;
             }
+            let gravest = of_rule.iter().find(|judged| judged.finding.severity > Severity::Info);
+            let advises =
+                |judged: &&&Judged| family == SECRET && !style.verbose && !judged.finding.rule.remediation.is_empty();
+            if let Some(judged) = gravest.filter(advises) {
+                page.paragraph(&format!("to do: {}", first_sentence(judged.finding.rule.remediation)), INDENT)?;
+            }
         }
     }
 
     limitations(report, style, page)?;
     hidden(report, style, page)?;
     verdict(report, page)
+}
+
+/// Whether it is a secret that an unchanged package brought, which everybody can have from its archive.
+fn is_packaged(judged: &Judged) -> bool {
+    judged.finding.severity == Severity::Info && judged.finding.evidence.contains_key("packaged_by")
 }
 
 /// Whether the report is about a bill of materials, not an image.
@@ -174,14 +194,19 @@ fn package_tables(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Findings of one rule, in groups to be shown as one: those that are worth knowing only, in the same file; and those
-/// on sources of data.
+/// Findings of one rule, in groups to be shown as one: those on the same secret; those that are worth knowing only,
+/// in the same file; and those on sources of data.
 fn fold<'a>(of_rule: &[&'a Judged], style: &Style) -> Vec<Vec<&'a Judged>> {
     let is_one = |a: &Judged, b: &Judged| {
         if a.finding.rule == &STALE && b.finding.rule == &STALE {
             return (a.finding.severity, a.action) == (b.finding.severity, b.action)
                 && a.waiver.is_none()
                 && b.waiver.is_none();
+        }
+        let secret = |judged: &Judged| judged.finding.evidence.get("secret").and_then(Value::as_str).map(str::to_owned);
+        if secret(a).is_some_and(|id| secret(b).is_some_and(|other| other == id)) {
+            return (a.finding.severity, a.action, a.waiver.is_some())
+                == (b.finding.severity, b.action, b.waiver.is_some());
         }
         let (Location::File { path, layer, .. }, Location::File { path: other, layer: other_layer, .. }) =
             (&a.finding.location, &b.finding.location)
@@ -211,6 +236,9 @@ fn folded(several: &[&Judged], report: &Report, page: &mut Page<'_>) -> io::Resu
         headed(&first.finding, &cut_end(&stale(several), rest), page)?;
         return placed(action_word(first), &first.finding, report, page);
     }
+    if first.finding.evidence.contains_key("secret") && several.iter().all(|one| is_same_secret(one, first)) {
+        return same_secret(several, report, page);
+    }
     let mut finding = first.finding.clone();
     if let Location::File { lines, .. } = &mut finding.location {
         *lines = None;
@@ -224,6 +252,34 @@ fn folded(several: &[&Judged], report: &Report, page: &mut Page<'_>) -> io::Resu
     }
     headed(&finding, &format!("{} in this file", count(several.len(), "finding")), page)?;
     placed(word, &finding, report, page)
+}
+
+fn is_same_secret(a: &Judged, b: &Judged) -> bool {
+    a.finding.evidence.get("secret") == b.finding.evidence.get("secret")
+}
+
+/// One secret in several places: what it is once, then each place.
+fn same_secret(several: &[&Judged], report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(first) = several.first() else { return Ok(()) };
+    let said = format!("{}, in {} places", sentence(&first.finding), several.len());
+    let rest = page.width.saturating_sub(INDENT + first.finding.rule.id.width() + 2);
+    let (line, second) = headline(&said, &first.finding, rest, page.width.saturating_sub(INDENT));
+    headed(&first.finding, &line, page)?;
+    if let Some(second) = &second {
+        page.line(&format!("{:INDENT$}{second}", ""))?;
+    }
+    for (index, judged) in several.iter().take(SHOWN_PLACES).enumerate() {
+        placed(if index == 0 { action_word(first) } else { "" }, &judged.finding, report, page)?;
+    }
+    if several.len() > SHOWN_PLACES {
+        page.line(&format!("{:INDENT$}and {} more places", "", several.len() - SHOWN_PLACES))?;
+    }
+    Ok(())
+}
+
+/// The text to its first full stop before a blank.
+fn first_sentence(text: &str) -> &str {
+    text.find(". ").map_or(text, |end| text.get(..=end).unwrap_or(text)).trim_end_matches('.')
 }
 
 /// Several sources that are old, in a sentence.
@@ -496,6 +552,10 @@ fn hidden(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()>
     }
     if report.verdict.ignored > 0 {
         parts.push(format!("{} ignored by the policy", report.verdict.ignored));
+    }
+    let packaged = report.findings.iter().filter(|judged| is_packaged(judged)).count();
+    if !style.show_packaged && packaged > 0 && style.least == Severity::Info {
+        parts.push(format!("{} of unchanged packages (--show-packaged)", count(packaged, "secret")));
     }
     let notes = report.limitations.iter().filter(|limitation| !limitation.is_gap).count();
     if !style.verbose && notes > 0 {

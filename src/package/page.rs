@@ -40,6 +40,7 @@ fn shown(select: &Select) -> String {
         Select::Name(name) => format!("`**/{name}`"),
         Select::Prefix(prefix) => format!("`**/{prefix}*`"),
         Select::Suffix(suffix) => format!("`**/*{}`", suffix.strip_prefix('/').unwrap_or(suffix)),
+        Select::MagicAt(at, magic) => format!("every file with the bytes `{}` at {at}", magic.escape_ascii()),
         Select::Magic(magic) => format!("every file that begins with the bytes `{}`", magic.escape_ascii()),
         Select::Text => "every text file".to_owned(),
         Select::Everything => "every file".to_owned(),

@@ -98,7 +98,7 @@ impl Collector for Python {
             }
             let name = info.file_name().split(|b| *b == b'-').next().unwrap_or_default();
             let Some(name) = field(name) else { continue };
-            inventory.claims.add(Claimant::Package, &name, list, &folder, |folder| view.tree.real_folder(folder));
+            inventory.claims.add(Claimant::Index, &name, list, &folder, |folder| view.tree.real_folder(folder));
         }
     }
 

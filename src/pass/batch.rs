@@ -8,10 +8,12 @@ use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::tree::{FileEntry, Node};
 
+use super::pool::Memory;
+
 /// Some files' bytes, one after the other in one buffer.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Memory,
     pub(super) files: Vec<BatchFile>,
 }
 
@@ -45,7 +47,7 @@ impl Batch {
     pub(super) fn run(&self, collectors: &[&dyn Collector], limits: &Limits) -> Facts {
         let mut facts = Facts::within(limits);
         for file in &self.files {
-            let bytes = self.buffer.get(file.start..file.start + file.length).unwrap_or_default();
+            let bytes = self.buffer.bytes().get(file.start..file.start + file.length).unwrap_or_default();
             for (index, collector) in collectors.iter().enumerate() {
                 if file.mask & (1 << index) != 0 {
                     facts.begin(file.node, index);

@@ -37,6 +37,12 @@ impl Budget {
         self.freed.notify_all();
     }
 
+    /// How many bytes of memory may wait for their next use beside what is taken: with that, half of the limit.
+    pub(super) fn spare(&self) -> usize {
+        let taken = *self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        usize::try_from((self.limit / 2).saturating_sub(taken)).unwrap_or(usize::MAX)
+    }
+
     /// Whether tasks are so far behind that a reader should lend a hand.
     pub(super) fn is_strained(&self) -> bool {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) > self.soft
@@ -52,6 +58,7 @@ mod tests {
         let budget = Budget::new(ByteSize(100));
         budget.take(80);
         assert!(budget.is_strained());
+        assert_eq!(budget.spare(), 0);
         std::thread::scope(|scope| {
             scope.spawn(|| budget.take(50));
             budget.give(80);
@@ -60,5 +67,6 @@ mod tests {
         budget.take(1_000);
         budget.give(1_000);
         assert!(!budget.is_strained());
+        assert_eq!(budget.spare(), 50);
     }
 }

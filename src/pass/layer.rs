@@ -15,8 +15,9 @@ use crate::tree::{FileEntry, Node};
 
 use super::batch::{Batch, BatchFile, WindowPlace, line_feeds};
 use super::decode::{self, Compression, DecodeError, DecodeErrorKind, Decoder};
+use super::pool::Memory;
 use super::tar::{TarError, TarErrorKind, TarReader};
-use super::{KEPT, Pass, Progress, Sinks, Stated, Wanted, algorithm};
+use super::{Pass, Progress, Sinks, Stated, Wanted, algorithm};
 
 /// Files of one batch; more would make tasks uneven.
 const BATCH_FILES: usize = 256;
@@ -149,8 +150,12 @@ impl<'scope> Reading<'_, 'scope> {
             } else {
                 0
             };
-            let path = entry.path.clone();
-            filling.member(members, entry, path, mask)?;
+            if mask == 0 {
+                filling.skip(entry);
+            } else {
+                let path = entry.path.clone();
+                filling.member(members, entry, path, mask)?;
+            }
         }
         Ok(())
     }
@@ -252,7 +257,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         self.seen.push(0);
     }
 
-    /// Takes one member, and as much of its bytes as somebody wants.
+    /// Takes one member that somebody wants, and as much of its bytes as they want.
     fn member<R: Read>(
         &mut self,
         bytes: &mut TarReader<R>,
@@ -263,9 +268,6 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         let node = Node { layer: 0, member: self.next_member() };
         self.entries.push(entry.clone());
         self.seen.push(mask);
-        if mask == 0 {
-            return Ok(());
-        }
         let pass = self.reading.pass;
         let stored = bytes.stored();
         if pass.expanded.fetch_add(stored, Ordering::Relaxed).saturating_add(stored) > pass.limits.expanded.bytes() {
@@ -328,9 +330,8 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
             self.flush();
         }
         if self.batch.buffer.capacity() == 0 {
-            self.batch.buffer = pass.buffer();
             // the first batch of a small layer need not be large
-            self.batch.buffer.reserve(if self.entries.len() < BATCH_FILES { size } else { WINDOW });
+            self.batch.buffer = pass.memory(if self.entries.len() < BATCH_FILES { size } else { WINDOW });
         }
         file.start = self.batch.buffer.len();
         file.length = size;
@@ -349,14 +350,13 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     ) -> Result<(), Limitation> {
         self.flush();
         self.reading.pass.budget.take(size as u64);
-        // one that is kept for the next use is also taken from there, or they would pile up
-        let mut buffer = if size <= KEPT { self.reading.pass.buffer() } else { Vec::new() };
+        let mut buffer = self.reading.pass.memory(size);
         let read = read_into(bytes, &mut buffer, size, &file.path);
         if read.is_err() {
             self.reading.pass.budget.give(size as u64);
             return read;
         }
-        if is_windowed && is_blank(&buffer) {
+        if is_windowed && is_blank(buffer.bytes()) {
             self.reading.pass.budget.give(size as u64);
             self.reading.pass.recycle(buffer);
             return Ok(());
@@ -389,17 +389,16 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                     return Ok(());
                 }
             }
-            let mut buffer = self.reading.pass.buffer();
-            buffer.reserve(WINDOW);
-            buffer.extend_from_slice(&tail);
+            let mut buffer = self.reading.pass.memory(WINDOW);
+            buffer.extend(&tail);
             let fresh = usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW - buffer.len());
             read_into(bytes, &mut buffer, fresh, &file.path)?;
             left -= fresh as u64;
             place.is_last = left == 0;
             let step = buffer.len().saturating_sub(OVERLAP);
             tail.clear();
-            tail.extend_from_slice(buffer.get(step..).unwrap_or_default());
-            let lines = line_feeds(buffer.get(..step).unwrap_or_default());
+            tail.extend_from_slice(buffer.bytes().get(step..).unwrap_or_default());
+            let lines = line_feeds(buffer.bytes().get(..step).unwrap_or_default());
             let length = buffer.len();
             let window = BatchFile {
                 node: file.node,
@@ -410,7 +409,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                 length,
                 window: Some(place),
             };
-            if is_blank(&buffer) {
+            if is_blank(buffer.bytes()) {
                 // zeros hold nothing anybody looks for, and images of disks are full of them
                 self.reading.pass.recycle(buffer);
             } else {
@@ -458,8 +457,8 @@ impl Reading<'_, '_> {
             let learned = batch.run(pass.collectors, pass.limits);
             let count = learned.cost();
             let (mut facts, mut limitations) = learned.into_parts();
-            pass.recycle(batch.buffer);
             pass.budget.give(taken);
+            pass.recycle(batch.buffer);
             if let Some(file) = batch.files.iter().find(|file| file.window.is_some())
                 && let Some(is_first) = pass.beyond_windows(file.node, count)
             {
@@ -499,10 +498,9 @@ impl Reading<'_, '_> {
     }
 }
 
-/// Appends `size` bytes to `buffer`, without clearing them first.
-fn read_into(bytes: &mut impl Read, buffer: &mut Vec<u8>, size: usize, path: &ImagePath) -> Result<(), Limitation> {
-    buffer.reserve_exact(size);
-    match bytes.by_ref().take(size as u64).read_to_end(buffer) {
+/// Appends `size` bytes to `buffer`.
+fn read_into(bytes: &mut impl Read, buffer: &mut Memory, size: usize, path: &ImagePath) -> Result<(), Limitation> {
+    match buffer.fill(bytes, size) {
         Ok(read) if read == size => Ok(()),
         Ok(read) => {
             Err(unreadable("layer-truncated", &format!("the layer ends after {read} of {size} bytes of {path}")))
@@ -514,10 +512,10 @@ fn read_into(bytes: &mut impl Read, buffer: &mut Vec<u8>, size: usize, path: &Im
 }
 
 /// The first bytes of the member at hand, as many as are buffered, left to be read.
-fn head_of<R: Read>(members: &mut TarReader<R>) -> Vec<u8> {
+fn head_of<R: Read>(members: &mut TarReader<R>) -> &[u8] {
     // what keeps it from being read is met again, and told, when it is read
     let head = members.fill_buf().unwrap_or_default();
-    head.get(..HEAD).unwrap_or(head).to_vec()
+    head.get(..HEAD).unwrap_or(head)
 }
 
 fn is_blank(bytes: &[u8]) -> bool {

@@ -10,6 +10,7 @@ mod buffer;
 mod compression;
 pub mod decode;
 mod layer;
+mod pool;
 pub mod tar;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use crate::path::ImagePath;
 use crate::tree::{FileEntry, Node};
 
 use budget::Budget;
+use pool::{Memory, Pool};
 
 pub use decode::Compression;
 
@@ -97,8 +99,8 @@ pub struct Pass<'a> {
     facts: AtomicUsize,
     /// Facts of each file that came in windows so far: no window knows of the others.
     of_windows: Mutex<HashMap<Node, usize>>,
-    /// Buffers between two uses.
-    buffers: Mutex<Vec<Vec<u8>>>,
+    /// Memory between two uses.
+    memory: Pool,
 }
 
 /// Digests to compute of a layer, and to compare with where they are stated.
@@ -138,9 +140,6 @@ const MISMATCHES: [&str; 5] = [
     "media-type-differs",
 ];
 
-/// Largest buffer, in bytes, that is kept for its next use.
-const KEPT: usize = 2 * crate::collect::WINDOW;
-
 /// More readers than this would hold more memory than they save time.
 const MOST_READERS: usize = 32;
 
@@ -172,7 +171,7 @@ impl<'a> Pass<'a> {
             decoded: AtomicU64::new(0),
             facts: AtomicUsize::new(0),
             of_windows: Mutex::default(),
-            buffers: Mutex::default(),
+            memory: Pool::default(),
         })
     }
 
@@ -215,6 +214,8 @@ impl<'a> Pass<'a> {
             }
             facts.push(of_layer.of_layer(index));
         }
+        // what comes next needs memory of its own
+        self.memory.clear();
         facts
     }
 
@@ -244,6 +245,7 @@ impl<'a> Pass<'a> {
                 reading.guarded(number, |reading| reading.layer(number, blob, &Stated::default()));
             })
         });
+        self.memory.clear();
         (result, sinks.into_facts())
     }
 
@@ -315,15 +317,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn buffer(&self) -> Vec<u8> {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    /// Empty memory for `size` bytes; what is used is taken from the budget before, or soon.
+    fn memory(&self, size: usize) -> Memory {
+        self.memory.take(size, self.budget.spare())
     }
 
-    fn recycle(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        if buffer.capacity() <= KEPT {
-            self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-        }
+    /// Takes memory back, for its next use; what it held is given back to the budget before.
+    fn recycle(&self, memory: Memory) {
+        self.memory.give(memory, self.budget.spare());
     }
 }
 

@@ -56,6 +56,11 @@ impl PolicySet {
         // a waiver of the policy's own says more than a document about the package
         let accepted =
             finding.accepted.as_ref().filter(|_| decision.action > Action::Ignore).map(AppliedWaiver::of_vex);
+        let by_comment = || {
+            let is_honoured = self.policies().iter().rev().find_map(|policy| policy.honours_inline).unwrap_or(false);
+            let is_open = is_honoured && decision.action > Action::Ignore;
+            is_open.then(|| AppliedWaiver::of_comment(&finding)).flatten()
+        };
         let mut waiver = None;
         for (candidate, matching) in waivers {
             if candidate.selector.selects(&view) {
@@ -65,8 +70,8 @@ impl PolicySet {
                 }
             }
         }
+        let waiver = waiver.or(accepted).or_else(by_comment);
         let Decision { action, decided_by, note } = decision;
-        let waiver = waiver.or(accepted);
         Judged { finding, action, decided_by, note, waiver }
     }
 

@@ -26,7 +26,7 @@ const LONGEST_TEXT: usize = 2_000;
 /// Most entries of one list.
 const LONGEST_LIST: usize = 1_000;
 
-const TOP_KEYS: &[&str] = &["description", "edition", "extends", "name", "rule", "waiver"];
+const TOP_KEYS: &[&str] = &["description", "edition", "extends", "honour-inline", "name", "rule", "waiver"];
 const RULE_KEYS: &[&str] = &["action", "help", "match", "message", "name"];
 const MATCH_KEYS: &[&str] = &[
     "confidence",
@@ -109,6 +109,7 @@ impl Reader<'_> {
             extends: self.list(top, "extends", extended),
             rules,
             waivers,
+            honours_inline: self.boolean(top, "honour-inline"),
         }
     }
 

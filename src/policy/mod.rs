@@ -14,7 +14,7 @@ mod waiver;
 
 use serde::Serialize;
 
-use crate::finding::{Acceptance, Finding};
+use crate::finding::{Acceptance, Finding, Location};
 
 pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
@@ -51,6 +51,8 @@ pub struct Policy {
     pub rules: Vec<PolicyRule>,
     /// What it accepts for a time.
     pub waivers: Vec<Waiver>,
+    /// Whether comments in the image's files may accept secrets, where it says.
+    pub honours_inline: Option<bool>,
 }
 
 /// A `[[rule]]` of a policy.
@@ -108,6 +110,9 @@ pub struct AppliedWaiver {
     pub ticket: Option<String>,
     /// Where it is written: file and line.
     pub place: String,
+    /// Whether it is a comment in the image's own file, which the policy honours.
+    #[serde(skip)]
+    pub is_comment: bool,
     /// The status that a VEX document gives, `not_affected` or `fixed`, where that is what accepts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -117,6 +122,18 @@ pub struct AppliedWaiver {
 }
 
 impl AppliedWaiver {
+    /// A comment in the file, as a waiver.
+    fn of_comment(finding: &Finding) -> Option<Self> {
+        let word = finding.evidence.get("allowed_by")?.as_str()?;
+        let place = match &finding.location {
+            Location::File { path, lines: Some((line, _)), .. } => format!("{path}:{line}"),
+            Location::File { path, .. } => path.to_string(),
+            _ => return None,
+        };
+        let reason = format!("allowed in the file by `{word}`, which the policy honours");
+        Some(Self { reason, place, is_comment: true, ..Self::default() })
+    }
+
     /// What a VEX document says, as a waiver.
     fn of_vex(accepted: &Acceptance) -> Self {
         Self {
@@ -125,6 +142,7 @@ impl AppliedWaiver {
             owner: None,
             ticket: None,
             place: accepted.place.clone(),
+            is_comment: false,
             status: Some(accepted.status.clone()),
             justification: accepted.justification.clone(),
         }

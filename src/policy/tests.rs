@@ -597,7 +597,7 @@ error: unknown key `editoin` in a policy
   | ^^^^^^^
   |
   = help: did you mean `edition`?
-  = note: allowed: description, edition, extends, name, rule, waiver
+  = note: allowed: description, edition, extends, honour-inline, name, rule, waiver
 
 error: there is no rule `secret/aws-acces-key`
  --> policy.toml:3:18

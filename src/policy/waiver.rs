@@ -70,6 +70,7 @@ impl Waiver {
             owner: self.owner.clone(),
             ticket: self.ticket.clone(),
             place: self.place.clone(),
+            is_comment: false,
             status: None,
             justification: None,
         }

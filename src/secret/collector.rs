@@ -1,16 +1,17 @@
-//! Runs the engine over every file of every layer.
+//! Searches every file of every layer, and every file inside these.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-use memchr::memchr_iter;
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, OVERLAP, SecretFact, Select, View, WINDOW};
 use crate::digest::ContentDigests;
 use crate::inventory::{Inventory, Secret, SecretPlace};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
+use crate::size::ByteSize;
 use crate::tree::Node;
 
+use super::allow;
+use super::container::{self, Member, text};
 use super::engine;
 use super::kind;
 use super::shipped::{self, Candidate};
@@ -46,59 +47,22 @@ impl Collector for SecretCollector {
     }
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
-        let scan = engine::scan(file.bytes, kind::of(file.path));
-        if scan.is_exhausted {
-            facts.limitation(
-                Limitation::gap(
-                    "secret-search-cut",
-                    file.path.to_string(),
-                    "too many false beginnings of secrets; the rest of a part of the file was not searched",
-                )
-                .help("look at the file by hand; nothing but an attack is known to look like this"),
-            );
-        }
-        if scan.found.is_empty() {
-            return;
-        }
-        // Of two windows that overlap, each answers for its half of the overlap: what begins there has
-        // at least half an overlap of bytes on either side, so both judge it alike and one reports it.
-        let first = file.overlap / 2;
-        let end = if file.is_last { file.bytes.len() } else { file.bytes.len().saturating_sub(OVERLAP / 2) };
-        let is_binary = engine::is_binary(file.bytes);
-        let shipped = scan.found.iter().any(|found| found.ships_in_packages);
-        let content = file.whole.filter(|_| shipped).map(|whole| Box::new(ContentDigests::of(whole)));
         let cap = cap(facts.findings_per_file(), file.offset);
-        let (mut kept, mut beyond): (HashMap<(&str, String), usize>, HashSet<_>) = Default::default();
-        let (mut counted, mut line) = (0, file.lines_before.saturating_add(1));
-        for found in scan.found.into_iter().filter(|found| (first..end).contains(&found.span.start)) {
-            let value = (found.rule.id, found.id.clone());
-            if kept.len() == cap && !kept.contains_key(&value) {
-                beyond.insert(value);
-                continue;
-            }
-            let repeats = kept.entry(value).or_default();
-            if *repeats > REPEATS {
-                continue;
-            }
-            *repeats += 1;
-            line = line.saturating_add(line_feeds(file.bytes, counted, found.span.start));
-            counted = found.span.start;
-            let last = line.saturating_add(line_feeds(file.bytes, found.span.start, found.span.end));
-            facts.push(Fact::Secret(Box::new(SecretFact {
-                rule: found.rule,
-                severity: found.severity,
-                confidence: found.confidence,
-                masked: found.masked,
-                id: found.id,
-                offset: file.offset.saturating_add(found.span.start as u64),
-                length: found.span.len() as u64,
-                lines: (!is_binary).then_some((line, last)),
-                content: content.clone().filter(|_| found.ships_in_packages),
-                notes: found.notes,
-            })));
-        }
-        if !beyond.is_empty() {
-            facts.push(Fact::Text { key: BEYOND, text: beyond.len().to_string().into() });
+        let mut report = Report::new(file, cap, facts);
+        report.take(&Member {
+            inside: &[],
+            kind: kind::of(file.path),
+            bytes: file.bytes,
+            offset: file.offset,
+            lines_before: file.lines_before,
+            overlap: file.overlap,
+            is_last: file.is_last,
+        });
+        // programs of zipped Python have no ending of their own
+        let is_known = || BEHIND_SCRIPTS.iter().any(|ending| file.path.file_name().ends_with(ending.as_bytes()));
+        match file.whole.filter(|whole| file.offset == 0 && container::has_archive_behind(whole)) {
+            Some(whole) if !is_known() => report.open(whole),
+            _ => report.finish(),
         }
     }
 
@@ -110,7 +74,7 @@ impl Collector for SecretCollector {
             let node = first.node;
             let (of_node, after) = rest.split_at(rest.partition_point(|fact| fact.node <= node).max(1));
             rest = after;
-            let own = of_node.iter().filter(|fact| fact.collector == view.collector).map(|fact| &fact.fact);
+            let own = of_node.iter().map(|fact| &fact.fact);
             let path = view.tree.names_of(node).next().unwrap_or(&view.tree.entry(node).path);
             assemble_node(own, node, path, cap, &mut candidates, inventory);
         }
@@ -119,7 +83,192 @@ impl Collector for SecretCollector {
     }
 }
 
-/// Gathers the secrets of one file: each value once, at its first place.
+/// The collector of secrets in files that hold others.
+pub static ARCHIVES: SecretArchives = SecretArchives;
+
+/// Looks for secrets in the files that archives, compressed files, packages, databases and git's objects hold. What it
+/// finds, [`SecretCollector`] assembles with its own.
+#[derive(Debug)]
+pub struct SecretArchives;
+
+/// Largest file that is opened. Programs with all their libraries in one archive, and backups, reach some hundreds of MiB.
+const LARGEST: ByteSize = ByteSize::mib(512);
+
+/// Endings of archives that may stand behind a script, of any size; under other names small ones are looked for.
+const BEHIND_SCRIPTS: [&str; 5] = [".jar", ".war", ".pyz", ".pex", ".zip"];
+
+/// Code of what was not searched inside a file.
+const NOT_SEARCHED: &str = "archive-not-searched";
+
+impl Collector for SecretArchives {
+    fn id(&self) -> &'static str {
+        "secret-archive"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[
+            Select::Magic(b"\x1f\x8b\x08"),
+            Select::Magic(b"PK\x03\x04"),
+            Select::Magic(b"BZh"),
+            Select::Magic(b"\xfd7zXZ\0"),
+            Select::Magic(b"\x28\xb5\x2f\xfd"),
+            Select::MagicAt(1, b"\x2a\x4d\x18"),
+            Select::MagicAt(257, b"ustar"),
+            Select::Magic(b"!<arch>\ndebian-binary"),
+            Select::Magic(b"\xed\xab\xee\xdb"),
+            Select::Magic(b"07070"),
+            Select::Magic(b"PACK\0\0\0"),
+            Select::Magic(b"\x78\x01"),
+            Select::Magic(b"\x78\x5e"),
+            Select::Magic(b"\x78\x9c"),
+            Select::Magic(b"\x78\xda"),
+            Select::Magic(b"SQLite format 3\0"),
+            // archives behind a script that starts them
+            Select::Suffix(BEHIND_SCRIPTS[0]),
+            Select::Suffix(BEHIND_SCRIPTS[1]),
+            Select::Suffix(BEHIND_SCRIPTS[2]),
+            Select::Suffix(BEHIND_SCRIPTS[3]),
+            Select::Suffix(BEHIND_SCRIPTS[4]),
+        ]
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(LARGEST)
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        let cap = facts.findings_per_file();
+        Report::new(file, cap, facts).open(file.bytes);
+    }
+
+    /// What it found is assembled with what was found in plain files; here it is only told what was too large.
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        let own = view.facts.iter().filter(|fact| fact.collector == view.collector);
+        for fact in own.filter(|fact| matches!(fact.fact, Fact::TooLarge(_))) {
+            let path = &view.tree.entry(fact.node).path;
+            let what = format!("larger than the {LARGEST} that are opened; what stands in it in plain was searched");
+            inventory.limitations.push(
+                Limitation::gap(NOT_SEARCHED, path.to_string(), what).help(
+                    "unpack it and scan the folder, or look at it by hand: what is not searched may hold secrets",
+                ),
+            );
+        }
+    }
+}
+
+/// The path of a file inside another: `app/a.war!lib/b.jar!c.yml`.
+fn inside_of(path: &ImagePath, inside: &[u8]) -> ImagePath {
+    if inside.is_empty() { path.clone() } else { ImagePath::new(&[path.as_bytes(), inside].join(&b'!')) }
+}
+
+/// Turns what is found in one file of a layer into facts.
+struct Report<'r> {
+    file: &'r File<'r>,
+    facts: &'r mut Facts,
+    /// Different values that are kept.
+    cap: usize,
+    /// Those that are, by the file inside, rule and id, and how often.
+    kept: HashMap<(Box<[u8]>, &'static str, String), usize>,
+    beyond: HashSet<(&'static str, String)>,
+    is_exhausted: bool,
+    content: Option<Box<ContentDigests>>,
+}
+
+impl<'r> Report<'r> {
+    fn new(file: &'r File<'r>, cap: usize, facts: &'r mut Facts) -> Self {
+        Self { file, facts, cap, kept: HashMap::new(), beyond: HashSet::new(), is_exhausted: false, content: None }
+    }
+
+    /// Searches a file, one inside it, or a window of either.
+    fn take(&mut self, member: &Member<'_>) {
+        let Member { inside, bytes, .. } = *member;
+        let mut searched = text::search(bytes, member.kind);
+        if searched.is_exhausted && !self.is_exhausted {
+            self.is_exhausted = true;
+            self.facts.limitation(
+                Limitation::gap(
+                    "secret-search-cut",
+                    inside_of(self.file.path, inside).to_string(),
+                    "too many false beginnings of secrets; the rest of a part of the file was not searched",
+                )
+                .help("look at the file by hand; nothing but an attack is known to look like this"),
+            );
+        }
+        if searched.found.is_empty() {
+            return;
+        }
+        // Of two windows that overlap, each answers for its half of the overlap: what begins there has
+        // at least half an overlap of bytes on either side, so both judge it alike and one reports it.
+        let first = member.overlap / 2;
+        let end = if member.is_last { bytes.len() } else { bytes.len().saturating_sub(OVERLAP / 2) };
+        let (mut counted, mut line) = (0, member.lines_before.saturating_add(1));
+        let all = std::mem::take(&mut searched.found);
+        for found in all.into_iter().filter(|found| (first..end).contains(&found.span.start)) {
+            let value = (inside.into(), found.rule.id, found.id.clone());
+            if self.kept.len() >= self.cap && !self.kept.contains_key(&value) {
+                self.beyond.insert((value.1, value.2));
+                continue;
+            }
+            let repeats = self.kept.entry(value).or_default();
+            if *repeats > REPEATS {
+                continue;
+            }
+            *repeats += 1;
+            line = line.saturating_add(searched.line_feeds(bytes, counted..found.span.start));
+            counted = found.span.start;
+            let last = line.saturating_add(searched.line_feeds(bytes, found.span.start..found.span.end));
+            let content = self.content_for(&found);
+            self.facts.push(Fact::Secret(Box::new(SecretFact {
+                rule: found.rule,
+                severity: found.severity,
+                confidence: found.confidence,
+                masked: found.masked,
+                id: found.id,
+                inside: (!inside.is_empty()).then(|| inside.into()),
+                offset: member.offset.saturating_add(found.span.start as u64),
+                length: found.length as u64,
+                lines: searched.has_lines().then_some((line, last)),
+                content,
+                notes: allow::noted(found.notes, bytes, &found.span),
+            })));
+        }
+    }
+
+    /// Digests of the outer file, where they may tell that a package brought it.
+    fn content_for(&mut self, found: &engine::Found) -> Option<Box<ContentDigests>> {
+        let whole = self.file.whole.filter(|_| found.ships_in_packages)?;
+        Some(self.content.get_or_insert_with(|| Box::new(ContentDigests::of(whole))).clone())
+    }
+
+    /// Searches what is inside the file, and tells what could not be.
+    fn open(mut self, whole: &[u8]) {
+        let path = self.file.path;
+        let complaints = container::open(whole, path, &mut |member| self.take(member));
+        for complaint in complaints {
+            let place = inside_of(path, &complaint.inside).to_string();
+            self.facts.limitation(if complaint.is_gap {
+                Limitation::gap(NOT_SEARCHED, place, complaint.what)
+                    .help("unpack it and scan the folder, or look at it by hand: what is not searched may hold secrets")
+            } else {
+                Limitation::note(NOT_SEARCHED, place, complaint.what)
+                    .help("if it matters what is inside, unpack it and look at it by hand")
+            });
+        }
+        self.finish();
+    }
+
+    fn finish(self) {
+        if !self.beyond.is_empty() {
+            self.facts.push(Fact::Text { key: BEYOND, text: self.beyond.len().to_string().into() });
+        }
+    }
+}
+
+/// Gathers the secrets of one file: each value once in each file inside, at its first place.
 fn assemble_node<'a>(
     facts: impl Iterator<Item = &'a Fact>,
     node: Node,
@@ -129,10 +278,12 @@ fn assemble_node<'a>(
     inventory: &mut Inventory,
 ) {
     let (mut beyond, mut windows) = (0_u64, 0);
-    let mut places: BTreeMap<(&str, &str), Vec<&SecretFact>> = BTreeMap::new();
+    let mut places: BTreeMap<(Option<&[u8]>, &str, &str), Vec<&SecretFact>> = BTreeMap::new();
     for fact in facts {
         match fact {
-            Fact::Secret(secret) => places.entry((secret.rule.id, &secret.id)).or_default().push(secret),
+            Fact::Secret(secret) => {
+                places.entry((secret.inside.as_deref(), secret.rule.id, &secret.id)).or_default().push(secret);
+            }
             Fact::Text { key, text } if *key == BEYOND => {
                 beyond = beyond.saturating_add(text.parse().unwrap_or(0));
                 windows += 1;
@@ -140,21 +291,25 @@ fn assemble_node<'a>(
             _ => {}
         }
     }
+    // what an archive holds in plain is seen in its own bytes as well: the file inside is the place
+    let inner: HashSet<&str> = places.keys().filter(|(inside, ..)| inside.is_some()).map(|(.., id)| *id).collect();
+    places.retain(|(inside, _, id), _| inside.is_some() || !inner.contains(id));
     let mut secrets: Vec<Vec<&SecretFact>> = places.into_values().collect();
     for group in &mut secrets {
         group.sort_by_key(|fact| fact.offset);
     }
-    secrets.sort_by_key(|group| group.first().map(|fact| fact.offset));
+    secrets.sort_by_key(|group| group.first().map(|fact| (fact.inside.as_deref(), fact.offset)));
     beyond += secrets.len().saturating_sub(cap) as u64;
     for group in secrets.into_iter().take(cap) {
         let Some((first, others)) = group.split_first() else { continue };
         let mut notes = first.notes.clone();
         notes.extend(also_at(others));
+        let path = inside_of(path, first.inside.as_deref().unwrap_or_default());
         let secret = Secret {
             rule: first.rule,
             severity: first.severity,
             confidence: first.confidence,
-            place: SecretPlace::File { node, path: path.clone(), lines: first.lines, offset: first.offset },
+            place: SecretPlace::File { node, path, lines: first.lines, offset: first.offset },
             masked: first.masked.clone(),
             id: first.id.clone(),
             length: first.length,
@@ -199,8 +354,4 @@ fn also_at(others: &[&SecretFact]) -> Option<String> {
 fn cap(of_file: usize, offset: u64) -> usize {
     let windows = usize::try_from(offset / (WINDOW as u64 - OVERLAP as u64)).unwrap_or(usize::MAX);
     (of_file / windows.saturating_add(1)).max(16)
-}
-
-fn line_feeds(bytes: &[u8], from: usize, to: usize) -> u64 {
-    bytes.get(from..to).map_or(0, |part| memchr_iter(b'\n', part).count() as u64)
 }

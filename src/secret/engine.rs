@@ -1,21 +1,17 @@
 //! Finds secrets in bytes: anchors by one automaton, patterns in a window round each, then the value is judged.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::digest::Digest;
 use crate::rule::{Confidence, Severity};
 
 use super::assignment;
 use super::check::{Look, Opinion};
-use super::entropy;
 use super::kind::Kind;
-use super::known;
-use super::mask;
 use super::placeholder;
 use super::rule::{Anchors, Matcher, Quality, RuleSet, SecretRule, rule_set};
 use super::url;
+use super::value::{OwnedValue, Value};
 
 /// A secret in the bytes that were scanned.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +20,8 @@ pub(super) struct Found {
     pub(super) rule: &'static crate::rule::Rule,
     /// The value.
     pub(super) span: Range<usize>,
+    /// Bytes of the value; in base64 and the like it takes more of the text than these.
+    pub(super) length: usize,
     pub(super) severity: Severity,
     pub(super) confidence: Confidence,
     pub(super) masked: String,
@@ -168,7 +166,7 @@ impl Search<'_> {
         let Some(bytes) = self.bytes.get(value.clone()) else { return };
         let shown = rule.shown.unwrap_or(if anchor.start == value.start { anchor.len() } else { 0 });
         let hidden_part = bytes.get(shown..).unwrap_or_default();
-        if entropy::shannon(hidden_part) < rule.entropy {
+        if Value::new(bytes).entropy(shown) < rule.entropy {
             return;
         }
         let is_made_up = match rule.quality {
@@ -191,24 +189,26 @@ impl Search<'_> {
     }
 
     fn found(&self, rule: &'static SecretRule, value: Range<usize>, shown: usize, opinion: Opinion) -> Found {
-        let bytes = self.bytes.get(value.clone()).unwrap_or_default();
-        let masked = opinion
-            .masked
-            .unwrap_or_else(|| if rule.is_hidden { mask::password(bytes) } else { mask::token(bytes, shown) });
-        let identity = opinion.identity.map_or(Cow::Borrowed(bytes), Cow::Owned);
+        let lent = Value::new(self.bytes.get(value.clone()).unwrap_or_default());
+        let masked =
+            opinion.masked.unwrap_or_else(|| if rule.is_hidden { lent.masked_wholly() } else { lent.masked(shown) });
+        let owned = opinion.identity.map(OwnedValue::new);
+        let identity = owned.as_ref().map_or(lent, OwnedValue::as_value);
+        let span = opinion.span.unwrap_or_else(|| value.clone());
         let mut severity = opinion.severity.unwrap_or(rule.rule.severity);
         let mut notes = opinion.notes;
-        if let Some(note) = known::published(&identity) {
+        if let Some(note) = identity.published() {
             severity = Severity::Info;
             notes.push(note.to_owned());
         }
         Found {
             rule: rule.rule,
-            span: opinion.span.unwrap_or(value),
+            length: span.len(),
+            span,
             severity,
             confidence: opinion.confidence.unwrap_or(rule.rule.confidence),
             masked,
-            id: secret_id(rule.family, &identity),
+            id: identity.id(rule.family),
             notes,
             ships_in_packages: rule.ships_in_packages,
             rank: rule.rank,
@@ -224,7 +224,7 @@ fn is_escape(bytes: &[u8], start: usize) -> bool {
 }
 
 /// Keeps of overlapping candidates the one of the highest rank; of equals the surer, the longer, the first.
-fn resolve(mut candidates: Vec<Found>) -> Vec<Found> {
+pub(super) fn resolve(mut candidates: Vec<Found>) -> Vec<Found> {
     candidates.sort_by(|a, b| {
         (b.rank, b.confidence, b.span.len())
             .cmp(&(a.rank, a.confidence, a.span.len()))
@@ -238,10 +238,4 @@ fn resolve(mut candidates: Vec<Found>) -> Vec<Found> {
         }
     }
     kept.into_values().collect()
-}
-
-/// Says which secret it is without saying what it is: the same value found anywhere has the same id.
-fn secret_id(family: &str, identity: &[u8]) -> String {
-    let keyed = [b"careen.secret/1\0", family.as_bytes(), b"\0", identity].concat();
-    Digest::sha256(&keyed).hex().get(..16).unwrap_or_default().to_owned()
 }

@@ -1,4 +1,7 @@
-//! What may be shown of a secret.
+//! What may be shown of a secret, and of a text round one.
+
+use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::escape::escape;
 
@@ -24,6 +27,83 @@ pub(super) fn password(value: &[u8]) -> String {
     format!("{HIDDEN} ({length} {})", if length == 1 { "character" } else { "characters" })
 }
 
+/// How far the run of signs round a match goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    /// To blanks and quotes.
+    Word,
+    /// Also to the slashes of a path, so that the rest of the path stays.
+    Component,
+}
+
+/// `text` with stars for each of `spans`, which may overlap, and for the run of signs each stands in:
+/// a rule may know only a part of a value. To the left the run ends at what parts a name from its value.
+pub(super) fn spans(text: &str, spans: &[(Range<usize>, &str)], run: Run) -> String {
+    let bytes = text.as_bytes();
+    let mut sorted: Vec<&(Range<usize>, &str)> = spans.iter().collect();
+    sorted.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+    let wide = sorted.into_iter().map(|(span, masked)| (widen(bytes, span, run), *masked));
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    for (span, masked) in wide {
+        if span.end <= at {
+            continue;
+        }
+        if span.start >= at {
+            shown.push_str(text.get(at..span.start).unwrap_or_default());
+            shown.push_str(masked);
+        }
+        // of two that overlap the first speaks for both
+        at = at.max(span.end);
+    }
+    shown.push_str(text.get(at..).unwrap_or_default());
+    shown
+}
+
+/// The run round `span`, ending where characters do.
+fn widen(bytes: &[u8], span: &Range<usize>, run: Run) -> Range<usize> {
+    let ends = |b: u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`');
+    let parts = |b: u8| ends(b) || b.is_ascii_control() || b"=:@,;|&?<>()[]{}/\\#!$%".contains(&b);
+    let mut start = span.start.min(bytes.len());
+    while let Some(byte) = start.checked_sub(1).and_then(|before| bytes.get(before)) {
+        if parts(*byte) {
+            break;
+        }
+        start -= 1;
+    }
+    let mut end = span.end.min(bytes.len());
+    while let Some(byte) = bytes.get(end) {
+        if ends(*byte) || (run == Run::Component && *byte == b'/') {
+            break;
+        }
+        end += 1;
+    }
+    // a span may end inside a character, as a value of any bytes
+    let is_inside = |at: usize| bytes.get(at).is_some_and(|b| b & 0xc0 == 0x80);
+    while is_inside(start) {
+        start -= 1;
+    }
+    while is_inside(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// `text` with stars for each run that has `value` in it.
+pub(super) fn hide(text: &str, value: &str) -> String {
+    if value.is_empty() {
+        return text.to_owned();
+    }
+    let places: Vec<(Range<usize>, &str)> =
+        text.match_indices(value).map(|(at, part)| (at..at + part.len(), HIDDEN)).collect();
+    if places.is_empty() { text.to_owned() } else { spans(text, &places, Run::Word) }
+}
+
+/// Borrowed where nothing was masked.
+pub(super) fn unless_same(masked: String, text: &str) -> Cow<'_, str> {
+    if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +121,31 @@ mod tests {
             assert_eq!(token(value, *shown), *masked);
         }
         assert_eq!(password(b"hunter22"), "**** (8 characters)");
+    }
+
+    #[test]
+    fn the_run_round_a_match_goes_with_it() {
+        // text, what a rule knows of it, what is shown
+        let cases = [
+            ("run TOKEN=abc123+rest.more x", "abc123", Run::Word, "run TOKEN=**** x"),
+            ("-H \"Authorization: Bearer abc123\" x", "abc123", Run::Word, "-H \"Authorization: Bearer ****\" x"),
+            ("postgres://u:abc123@host/db next", "abc123", Run::Word, "postgres://u:**** next"),
+            ("curl -u ci-abc123 x", "abc123", Run::Word, "curl -u **** x"),
+            ("/srv/abc123-x/file", "abc123", Run::Component, "/srv/****/file"),
+            ("/srv/abc123-x/file", "abc123", Run::Word, "/srv/****"),
+            ("é=éabc123é é", "abc123", Run::Word, "é=**** é"),
+            ("abc123", "abc123", Run::Word, "****"),
+            ("a 'abc123' b", "abc123", Run::Word, "a '****' b"),
+        ];
+        for (text, value, run, shown) in cases {
+            let at = text.find(value).expect("is in the text");
+            assert_eq!(spans(text, &[(at..at + value.len(), HIDDEN)], run), shown);
+        }
+        let text = "k=aaaabbbbcccc d";
+        assert_eq!(
+            spans(text, &[(6..10, "2"), (2..8, "1"), (8..9, "3")], Run::Word),
+            "k=1 d",
+            "the first speaks for all"
+        );
     }
 }

@@ -4,14 +4,16 @@
 //! Rules are data: `rules/<provider>.toml`, one line each in `rule.rs`. A value is held only while it
 //! is judged; what leaves this module is masked.
 //!
-//! What wraps other files (archives in layers, compressed logs, git objects, UTF-16) is not opened yet.
-//! It has its place before [`COLLECTOR`]'s call of the engine: unwrap, then scan the content as a file of its own.
+//! What wraps other files (archives, compressed logs, objects of git) is opened by `container`, and each file inside is
+//! searched as a file of its own; `container::text` undoes what text is coded in (UTF-16, base64, escapes).
 
+mod allow;
 mod assignment;
 mod charset;
 mod check;
 mod collector;
 mod config;
+mod container;
 mod der;
 mod engine;
 mod entropy;
@@ -21,21 +23,25 @@ mod kind;
 mod known;
 mod mask;
 mod names;
+mod place;
 mod placeholder;
 mod rule;
 mod shipped;
 mod url;
+mod value;
+mod wrapped;
 
-pub use collector::{COLLECTOR, SecretCollector};
-pub use config::{mask_text, scan_config};
+pub use collector::{ARCHIVES, COLLECTOR, SecretArchives, SecretCollector};
+pub use config::{Echo, mask_text, scan_annotations, scan_config};
 pub use finding::findings;
 pub use names::{mask_finding, mask_inventory};
 pub use rule::RULES;
+pub use shipped::settle;
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]
 pub fn count(bytes: &[u8], path: &crate::path::ImagePath) -> usize {
-    engine::scan(bytes, kind::of(path)).found.len()
+    container::text::search(bytes, kind::of(path)).found.len()
 }
 
 #[cfg(test)]

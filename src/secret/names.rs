@@ -1,15 +1,18 @@
 //! Hides secrets in names: of files, packages and tags. They are an image's text as any other.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use crate::finding::{Finding, Location};
+use crate::format::percent;
 use crate::inventory::{Inventory, Proof};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
-use super::config::mask_text;
+use super::config::{self, Echo};
+use super::mask::{self, Run};
 
 /// Masks secrets in what a report shows of packages, limitations and the target.
 pub fn mask_inventory(inventory: &mut Inventory) {
@@ -20,22 +23,36 @@ pub fn mask_inventory(inventory: &mut Inventory) {
             .iter_mut()
             .flat_map(|licence| std::iter::once(&mut licence.declared).chain(&mut licence.expression));
         let declared = licence.chain(&mut package.architecture);
-        for text in
-            [&mut package.name, &mut package.version, &mut package.purl].into_iter().chain(source).chain(declared)
-        {
+        let (name, version) = (masked(&package.name), masked(&package.version));
+        if matches!((&name, &version), (Cow::Owned(_), _) | (_, Cow::Owned(_))) {
+            // a purl has both in a spelling of its own
+            package.purl = purl_of(&package.purl, &name, &version);
+            for location in &mut package.locations {
+                let path = location.path.to_string();
+                let hidden = path.replace(package.name.as_str(), &name);
+                if matches!(name, Cow::Owned(_)) && hidden != path {
+                    location.path = ImagePath::new(hidden.as_bytes());
+                }
+            }
+            (package.name, package.version) = (name.into_owned(), version.into_owned());
+        }
+        mask_encoded(&mut package.purl);
+        for text in source.chain(declared) {
             mask(text);
         }
         for location in &mut package.locations {
             mask_path(&mut location.path);
             if let Some(inside) = &mut location.inside {
-                mask_box(inside);
+                *inside = masked_path(inside).into();
             }
         }
         if let Proof::Name(text) | Proof::VersionString(text) = &mut package.proof {
             mask_box(text);
         }
     }
-    inventory.target.tags.iter_mut().for_each(mask);
+    for name in inventory.target.tags.iter_mut().chain([&mut inventory.target.reference]) {
+        *name = masked_path(name);
+    }
     if let Some(platform) = &mut inventory.target.platform {
         for text in [&mut platform.os, &mut platform.architecture, &mut platform.variant] {
             mask(text);
@@ -46,28 +63,48 @@ pub fn mask_inventory(inventory: &mut Inventory) {
             mask(text);
         }
     }
+    if inventory.content_sets.iter().any(|name| matches!(masked(name), Cow::Owned(_))) {
+        inventory.content_sets = inventory.content_sets.iter().map(|name| masked(name).into_owned()).collect();
+    }
     inventory.limitations.iter_mut().for_each(mask_limitation);
 }
 
-/// Masks secrets in the names a finding speaks of.
-pub fn mask_finding(finding: &mut Finding) {
-    mask(&mut finding.message);
-    mask(&mut finding.subject);
-    match &mut finding.location {
-        Location::File { path, .. } => mask_path(path),
-        Location::Package { purl, path, .. } => {
-            mask(purl);
-            mask_path(path);
+/// Masks secrets in what a finding speaks of, and the values that the configuration is known to hold.
+pub fn mask_finding(finding: &mut Finding, echo: &Echo) {
+    if let Location::File { path, .. } | Location::Package { path, .. } = &mut finding.location {
+        let was = path.to_string();
+        mask_path(path);
+        // text and place are to name the same path
+        let is = path.to_string();
+        if is != was {
+            finding.message = finding.message.replace(&was, &is);
+            finding.subject = finding.subject.replace(&was, &is);
         }
-        Location::Config { key } | Location::History { key, .. } => mask(key),
-        Location::Image => {}
     }
+    let masked = finding.evidence.get("masked").and_then(Value::as_str).map(str::to_owned);
+    // what is masked already must not be taken for a value, and so lose what it may show
+    let apart = masked.as_ref().filter(|masked| !masked.is_empty()).and_then(|masked| {
+        let (before, after) = finding.message.split_once(masked.as_str())?;
+        Some(format!("{}{masked}{}", shown(before, echo), shown(after, echo)))
+    });
+    finding.message = apart.unwrap_or_else(|| shown(&finding.message, echo));
+    finding.subject = shown(&finding.subject, echo);
+    match &mut finding.location {
+        Location::Package { purl, .. } => mask_encoded(purl),
+        Location::Config { key } | Location::History { key, .. } => *key = shown(key, echo),
+        Location::File { .. } | Location::Image => {}
+    }
+    finding.identity = finding.identity.as_ref().map(|identity| shown(identity, echo));
     for (key, value) in &mut finding.evidence {
         // masked already, and a mask of a mask says less
         if *key != "masked" {
-            mask_value(value);
+            mask_value(value, echo);
         }
     }
+}
+
+fn shown(text: &str, echo: &Echo) -> String {
+    echo.hide(masked(text).into_owned())
 }
 
 fn mask_limitation(limitation: &mut Limitation) {
@@ -76,11 +113,11 @@ fn mask_limitation(limitation: &mut Limitation) {
     mask(&mut limitation.help);
 }
 
-fn mask_value(value: &mut Value) {
+fn mask_value(value: &mut Value, echo: &Echo) {
     match value {
-        Value::String(text) => mask(text),
-        Value::Array(values) => values.iter_mut().for_each(mask_value),
-        Value::Object(fields) => fields.values_mut().for_each(mask_value),
+        Value::String(text) => *text = shown(text, echo),
+        Value::Array(values) => values.iter_mut().for_each(|value| mask_value(value, echo)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| mask_value(value, echo)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -92,9 +129,54 @@ fn mask_box(text: &mut Box<str>) {
 }
 
 fn mask_path(path: &mut ImagePath) {
-    if let Cow::Owned(masked) = masked(&String::from_utf8_lossy(path.as_bytes())) {
+    let text = String::from_utf8_lossy(path.as_bytes());
+    let masked = masked_path(&text);
+    if masked != text {
         *path = ImagePath::new(masked.as_bytes());
     }
+}
+
+/// The path as a whole, then each name in it: some tokens may have a slash before them, and some may not.
+fn masked_path(path: &str) -> String {
+    let whole = masked(path);
+    whole.split_inclusive(['/', ':', '@', '!']).map(masked).collect()
+}
+
+/// `purl` with a masked name and version: type, name, version, qualifiers. Namespaces are part of names.
+fn purl_of(purl: &str, name: &str, version: &str) -> String {
+    let (path, qualifiers) = purl.find(['?', '#']).map_or((purl, ""), |at| purl.split_at(at));
+    let kind = path.split('/').next().unwrap_or_default();
+    let version = if version.is_empty() { String::new() } else { format!("@{}", encoded(version)) };
+    format!("{kind}/{}{version}{qualifiers}", encoded(name))
+}
+
+/// Percent-encoded but for what purls leave as it is.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// Masks a purl as it stands and in its parts without their encoding.
+fn mask_encoded(purl: &mut String) {
+    mask(purl);
+    if !purl.contains('%') {
+        return;
+    }
+    let parts = purl.split_inclusive(['/', '@', '?', '&', '=', '#']).map(|part| {
+        let plain = percent::decode_lossy(part);
+        match masked(&plain) {
+            Cow::Borrowed(_) => part.to_owned(),
+            Cow::Owned(masked) => encoded(&masked),
+        }
+    });
+    *purl = parts.collect();
 }
 
 fn mask(text: &mut String) {
@@ -110,6 +192,21 @@ fn masked(text: &str) -> Cow<'_, str> {
     if text.len() < SHORTEST {
         return Cow::Borrowed(text);
     }
-    let masked = mask_text(text);
-    if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
+    mask::unless_same(config::mask_run(text, Run::Component), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purls_are_masked_in_their_own_spelling() {
+        let token = ["gh", "p_aLJFgvsJOFwZ8NvsaGVFyKhiEABXqP0vTy4y"].concat();
+        let lower = token.to_lowercase();
+        let purl = purl_of(&format!("pkg:deb/debian/{lower}@1%3A2?arch=all"), "gh****", "1:2");
+        assert_eq!(purl, "pkg:deb/gh%2A%2A%2A%2A@1%3A2?arch=all");
+        let mut purl = "pkg:pypi/six@1.0".to_owned();
+        mask_encoded(&mut purl);
+        assert_eq!(purl, "pkg:pypi/six@1.0");
+    }
 }

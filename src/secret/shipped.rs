@@ -3,7 +3,14 @@
 //! Only rules that say `ships_in_packages` are judged here. A file counts as shipped when a package's own
 //! list states its path *and* its content; an edited file is none, nor is a configuration file that dpkg
 //! leaves to the administrator, since it is not listed. Such lists are part of the image and can be made up:
-//! only those of the distribution's own packages take a finding's weight away, all others lessen it.
+//!
+//! | whose list | what becomes of the finding |
+//! |---|---|
+//! | a package of the distribution, by its maintainer or origin | info: the package's own, listed on demand |
+//! | a Python package from an index, its name known to the advisory data | info, too ([`settle`]) |
+//! | another Python package from an index | low at most: a private index leaves no trace |
+//! | a package for the system that somebody else built | one step less grave |
+//! | a folder of `node_modules`: no list, no digest | one step less grave; anybody can take a known name |
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -13,6 +20,12 @@ use crate::inventory::{Claimant, Inventory, Secret, SecretPlace};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Severity};
 use crate::tree::{Node, Tree};
+
+/// What a note on a secret of an unchanged package begins with; the package's name follows.
+pub(super) const UNCHANGED: &str = "part of the unchanged package ";
+
+/// What a note on a secret of a package from an index begins with.
+const INSTALLED: &str = "part of the installed package ";
 
 /// A secret before it is known whether a package brought it.
 pub(super) struct Candidate<'a> {
@@ -34,7 +47,7 @@ pub(super) fn mark(candidates: &mut [Candidate<'_>], tree: &Tree, inventory: &In
             _ => shippers.of(candidate.node, content),
         };
         if let Some(shipper) = &shipper {
-            if let Some(source) = path_of(&candidate.secret).filter(|path| path.file_name().ends_with(b".py")) {
+            if let Some(source) = path_of(&candidate.secret) {
                 let key = (source.clone(), candidate.secret.rule.id, candidate.secret.id.clone());
                 sources.insert(key, shipper.clone());
             }
@@ -43,9 +56,13 @@ pub(super) fn mark(candidates: &mut [Candidate<'_>], tree: &Tree, inventory: &In
         }
         last = Some((candidate.node, shipper));
     }
-    // What the interpreter compiled from a shipped file is in no list. It is known by the very values of its source.
+    // What the interpreter compiled from a shipped file is in no list, nor is what the package's own archive holds.
+    // Both are known by the very values of the shipped file.
     for candidate in candidates.iter_mut().filter(|candidate| candidate.content.is_some()) {
-        let Some(source) = path_of(&candidate.secret).and_then(source_of) else { continue };
+        let Some(source) = path_of(&candidate.secret).and_then(|path| source_of(path).or_else(|| installed_from(path)))
+        else {
+            continue;
+        };
         let key = (source, candidate.secret.rule.id, candidate.secret.id.clone());
         if let Some(shipper) = sources.get(&key) {
             shipper.mark(&mut candidate.secret);
@@ -64,18 +81,43 @@ impl Shipper {
         match self.claimant {
             Claimant::Distribution => {
                 secret.severity = Severity::Info;
-                secret.notes.push(format!("part of the unchanged package {}", self.package));
+                secret.notes.push(format!("{UNCHANGED}{}", self.package));
+            }
+            Claimant::Index => {
+                secret.confidence = Confidence::Low;
+                secret.severity = secret.severity.min(Severity::Low);
+                secret.notes.push(format!("{INSTALLED}{}", self.package));
             }
             Claimant::Package => {
                 secret.confidence = Confidence::Low;
                 secret.severity = match secret.severity {
-                    Severity::Critical => Severity::High,
-                    Severity::High => Severity::Medium,
-                    Severity::Medium | Severity::Low => Severity::Low,
                     Severity::Info => Severity::Info,
+                    graver => less_grave(graver).max(Severity::Low),
                 };
                 secret.notes.push(format!("shipped by package {}", self.package));
             }
+        }
+    }
+}
+
+/// The next less grave; `info` stays.
+pub(super) fn less_grave(severity: Severity) -> Severity {
+    match severity {
+        Severity::Critical => Severity::High,
+        Severity::High => Severity::Medium,
+        Severity::Medium => Severity::Low,
+        Severity::Low | Severity::Info => Severity::Info,
+    }
+}
+
+/// Takes the weight off secrets of Python packages whose name `is_public` knows.
+pub fn settle(secrets: &mut [Secret], mut is_public: impl FnMut(&str) -> bool) {
+    for secret in secrets {
+        let Some(note) = secret.notes.iter_mut().find(|note| note.starts_with(INSTALLED)) else { continue };
+        let package = note.get(INSTALLED.len()..).unwrap_or_default().to_owned();
+        if is_public(&package) {
+            *note = format!("{UNCHANGED}{package}");
+            secret.severity = Severity::Info;
         }
     }
 }
@@ -137,4 +179,32 @@ fn source_of(path: &ImagePath) -> Option<ImagePath> {
     let cache = path.parent();
     let stem = path.file_name().strip_suffix(b".pyc")?.split(|b| *b == b'.').next()?;
     (cache.file_name() == b"__pycache__").then(|| cache.parent().join(&[stem, b".py"].concat()))
+}
+
+/// `usr/a!b` for `var/x.deb!data.tar.xz!usr/a!b`: where the file of a package's archive is installed.
+fn installed_from(path: &ImagePath) -> Option<ImagePath> {
+    let bytes = path.as_bytes();
+    let data = memchr::memmem::find(bytes, b".deb!data.tar")?;
+    let rest = bytes.get(data + ".deb!data.tar".len()..)?;
+    let member = memchr::memchr(b'!', rest)?;
+    Some(ImagePath::new(rest.get(member + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_listed_is_known_by_where_it_comes_from() {
+        let cases = [
+            ("a/__pycache__/b.cpython-311.pyc", Some("a/b.py")),
+            ("a/b.pyc", None),
+            ("var/x_1_all.deb!data.tar.xz!usr/share/a.gz!a", Some("usr/share/a.gz!a")),
+            ("var/x_1_all.deb!control.tar.xz!postinst", None),
+        ];
+        for (path, expected) in cases {
+            let path = ImagePath::from(path);
+            assert_eq!(source_of(&path).or_else(|| installed_from(&path)), expected.map(ImagePath::from), "{path}");
+        }
+    }
 }

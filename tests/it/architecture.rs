@@ -33,7 +33,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("flate2", &["pass/decode.rs", "format/decompress.rs"]),
     ("indicatif", &["cli/term.rs"]),
     ("jiff", &["time.rs"]),
-    ("lzma_rust2", &["pass/decode.rs"]),
+    ("lzma_rust2", &["pass/decode.rs", "format/decompress.rs"]),
     ("md5", &["digest.rs"]),
     ("memchr", &[]),
     ("object", &["format"]),

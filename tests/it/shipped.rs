@@ -141,7 +141,7 @@ fn debians_own_files_are_told_from_edited_and_foreign_ones() {
         "Info High /usr/lib/pristine: part of the unchanged package good",
         "Critical High /usr/lib/token: checksum valid",
         "Info High /usr/lib/token: part of the unchanged package good",
-        "Info High /usr/lib/upgraded: part of the unchanged package good",
+        "Info High /usr/lib/upgraded: overwritten in layer 1, but still downloadable: whoever may pull the image can read layer 0",
     ];
     let mut found = secrets(&[base.end(), upgrade.end()]);
     found.sort_by_key(|line| line.split(' ').skip(2).collect::<String>());
@@ -204,10 +204,10 @@ fn packages_of_languages_count_for_less_unless_they_are_the_images_own() {
         .file("app/node_modules/dep/test/key.pem", &key);
     let expected = [
         "Critical High /app/key.pem: key decoded".to_owned(),
-        "High Low /app/node_modules/dep/test/key.pem: shipped by package dep".to_owned(),
-        format!("High Low /{site}/lib/__pycache__/test.cpython-311.pyc: shipped by package lib"),
+        "Medium Low /app/node_modules/dep/test/key.pem: in a folder `test`, so one step less grave".to_owned(),
+        format!("Low Low /{site}/lib/__pycache__/test.cpython-311.pyc: part of the installed package lib"),
         format!("Critical High /{site}/lib/edited.py: key decoded"),
-        format!("High Low /{site}/lib/test.py: shipped by package lib"),
+        format!("Low Low /{site}/lib/test.py: part of the installed package lib"),
         format!("Critical High /{site}/own/__pycache__/test.cpython-311.pyc: key decoded"),
         format!("Critical High /{site}/own/edited.py: key decoded"),
         format!("Critical High /{site}/own/test.py: key decoded"),

@@ -67,7 +67,7 @@ impl Chance {
 
 /// Shows a file to all collectors that its name or its head selects, and counts what they learn.
 fn collect(selectors: &Selectors, path: &ImagePath, bytes: &[u8]) -> (usize, usize) {
-    let head = || bytes.get(..HEAD).unwrap_or(bytes).to_vec();
+    let head = || bytes.get(..HEAD).unwrap_or(bytes);
     let mask = selectors.by_name(path) | selectors.by_head(head);
     let entry = FileEntry::file(&path.to_string(), bytes.len() as u64);
     let node = Node { layer: 0, member: 0 };

@@ -65,7 +65,7 @@ pub(crate) fn scan_within(text: &str, platform: PlatformChoice, jobs: usize, lim
         careen::scan::scan(
             *source,
             &request,
-            &Options { policy: &POLICY, today, jobs, progress: &(), advisories: None },
+            &Options { policy: &POLICY, today, jobs, progress: &(), advisories: None, fingerprint_key: None },
         )
     });
     match scanned {
@@ -166,8 +166,15 @@ pub(crate) fn rules(report: &Report) -> Vec<&'static str> {
 /// Reports in a format, as written to a pipe.
 pub(crate) fn rendered(reports: &[Report], format: &str, verbose: bool) -> String {
     let format = FORMATS.iter().find(|known| known.id() == format).expect("a format");
-    let style =
-        Style { width: 80, colour: false, least: Severity::Info, show_waived: true, verbose, packages: verbose };
+    let style = Style {
+        width: 80,
+        colour: false,
+        least: Severity::Info,
+        show_waived: true,
+        show_packaged: verbose,
+        verbose,
+        packages: verbose,
+    };
     let mut out = Vec::new();
     format.render(reports, &style, &mut out).expect("memory can be written");
     String::from_utf8(out).expect("reports are UTF-8")

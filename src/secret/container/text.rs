@@ -1,0 +1,124 @@
+//! Finds secrets in the bytes of one file that holds no others, in whatever coding its text is.
+
+use std::ops::Range;
+
+use super::super::engine::{self, Found};
+use super::super::kind::Kind;
+use super::unwrap::Unwrapped;
+use super::wide::{self, Wide};
+
+/// Codings inside one another that are undone: Helm has base64 in base64.
+const CODINGS: usize = 2;
+
+/// How a file's bytes are text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A byte, or a few of UTF-8, for each character.
+    Narrow,
+    Wide(Wide),
+    Binary,
+}
+
+/// What was found in a file, or in a window of it.
+#[derive(Debug)]
+pub(in crate::secret) struct Searched {
+    /// In order of their place; none overlaps another.
+    pub(in crate::secret) found: Vec<Found>,
+    /// Whether the bytes hold so many false starts that the rest was left.
+    pub(in crate::secret) is_exhausted: bool,
+    form: Form,
+}
+
+impl Searched {
+    /// Line feeds in a part of the bytes that were searched.
+    pub(in crate::secret) fn line_feeds(&self, bytes: &[u8], part: Range<usize>) -> u64 {
+        match self.form {
+            Form::Wide(wide) => wide.line_feeds(bytes, part),
+            _ => bytes.get(part).map_or(0, |part| memchr::memchr_iter(b'\n', part).count() as u64),
+        }
+    }
+
+    /// Whether the file has lines.
+    pub(in crate::secret) fn has_lines(&self) -> bool {
+        self.form != Form::Binary
+    }
+}
+
+/// Searches `bytes`, which is text of sort `kind`, or no text.
+pub(in crate::secret) fn search(bytes: &[u8], kind: Kind) -> Searched {
+    if let Some(wide) = Wide::of(bytes) {
+        let text = wide.decode(bytes);
+        let (mut found, mut is_exhausted) = plain(&text, kind);
+        let mut known = (0, 0);
+        for one in &mut found {
+            let start = wide.position(&text, known, one.span.start);
+            known = (one.span.start, start);
+            one.span = start..wide.position(&text, known, one.span.end);
+        }
+        // a mark alone does not make the rest wide
+        let narrow = engine::scan(bytes, Kind::Other);
+        is_exhausted |= narrow.is_exhausted;
+        if !narrow.found.is_empty() {
+            found.extend(narrow.found);
+            found = engine::resolve(found);
+        }
+        return Searched { found, is_exhausted, form: Form::Wide(wide) };
+    }
+    let (mut found, mut is_exhausted) = plain(bytes, kind);
+    let is_binary = engine::is_binary(bytes);
+    if is_binary && wide::may_hold_stretches(bytes) {
+        is_exhausted |= search_stretches(bytes, &mut found);
+    }
+    Searched { found, is_exhausted, form: if is_binary { Form::Binary } else { Form::Narrow } }
+}
+
+/// Searches text of one byte a character, and what is coded in it.
+fn plain(bytes: &[u8], kind: Kind) -> (Vec<Found>, bool) {
+    let engine::Scan { mut found, mut is_exhausted } = engine::scan(bytes, kind);
+    // from the outermost text to the innermost
+    let mut texts: Vec<Unwrapped> = Vec::new();
+    let mut coded = Vec::new();
+    for _ in 0..CODINGS {
+        let unwrapped = Unwrapped::of(texts.last().map_or(bytes, |text| text.bytes.as_slice()));
+        if unwrapped.bytes.is_empty() {
+            break;
+        }
+        let scan = engine::scan(&unwrapped.bytes, kind);
+        is_exhausted |= scan.is_exhausted;
+        texts.push(unwrapped);
+        coded.extend(scan.found.into_iter().map(|mut one| {
+            one.span = texts.iter().rev().fold(one.span, |span, text| text.span(&span));
+            one
+        }));
+    }
+    if !coded.is_empty() {
+        found.extend(coded);
+        found = engine::resolve(found);
+    }
+    (found, is_exhausted)
+}
+
+/// Searches the texts of two bytes a character in a binary file.
+fn search_stretches(bytes: &[u8], found: &mut Vec<Found>) -> bool {
+    let mut text = Vec::new();
+    let mut starts: Vec<(usize, usize)> = Vec::new();
+    for (start, stretch) in wide::stretches(bytes) {
+        starts.push((text.len(), start));
+        text.extend_from_slice(&stretch);
+        text.push(b'\n');
+    }
+    let scan = engine::scan(&text, Kind::Other);
+    let place = |at: usize| {
+        let index = starts.partition_point(|(own, _)| *own <= at).saturating_sub(1);
+        starts.get(index).map_or(0, |(own, start)| start.saturating_add(at.saturating_sub(*own).saturating_mul(2)))
+    };
+    let before = found.len();
+    found.extend(scan.found.into_iter().map(|mut one| {
+        one.span = place(one.span.start)..place(one.span.end);
+        one
+    }));
+    if found.len() > before {
+        *found = engine::resolve(std::mem::take(found));
+    }
+    scan.is_exhausted
+}

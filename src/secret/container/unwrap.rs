@@ -1,0 +1,111 @@
+//! Puts what a text holds in another coding into plain text, with the line it stands in, so that keys before a value and
+//! what follows it are seen as if it had never been coded.
+
+use std::io::Read as _;
+use std::ops::Range;
+
+use crate::format::decompress::decoder;
+use crate::format::magic::Magic;
+
+use super::wide::Wide;
+use super::{base64, escape};
+
+/// Bytes of a line that are kept before a value.
+const BEFORE: usize = 120;
+
+/// Bytes that a compressed value may expand to: Helm keeps whole charts so.
+const EXPANDED: u64 = 16 << 20;
+
+/// Stands between parts, so that none is taken for the neighbour of another.
+const GAP: &[u8] = b"\n\n\n\n\n\n\n\n";
+
+/// A text made of parts of another.
+#[derive(Debug, Default)]
+pub(super) struct Unwrapped {
+    pub(super) bytes: Vec<u8>,
+    /// Parts in order: where in the text, and what of the other they stand for.
+    parts: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Unwrapped {
+    /// Undoes base64 and escapes; empty where there are none.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut plain = Self::default();
+        let is_secret = memchr::memmem::find(bytes.get(..64 << 10).unwrap_or(bytes), b"Secret").is_some();
+        for stretch in base64::stretches(bytes, is_secret) {
+            let start = stretch.span.start;
+            if is_part_of_jwt(bytes, &stretch) {
+                continue;
+            }
+            let before = bytes.get(start.saturating_sub(BEFORE)..start).unwrap_or_default();
+            let line = memchr::memrchr(b'\n', before)
+                .map_or(before.len(), |feed| before.len().saturating_sub(feed).saturating_sub(1));
+            plain.push(bytes, start.saturating_sub(line)..start);
+            match expand(stretch.bytes) {
+                Some(inner) => plain.add(&inner, stretch.span.clone()),
+                None => continue,
+            }
+            let end = stretch.span.end;
+            let after = bytes.get(end..).unwrap_or_default();
+            let rest = memchr::memchr(b'\n', after.get(..BEFORE).unwrap_or(after)).unwrap_or(0);
+            plain.push(bytes, end..end.saturating_add(rest));
+            plain.bytes.extend_from_slice(GAP);
+        }
+        for part in escape::parts(bytes) {
+            plain.add(&part.bytes, part.span);
+            plain.bytes.extend_from_slice(GAP);
+        }
+        plain
+    }
+
+    /// What the other text has there.
+    pub(super) fn span(&self, span: &Range<usize>) -> Range<usize> {
+        let start = self.position(span.start, false);
+        start..self.position(span.end, true).max(start.saturating_add(1))
+    }
+
+    fn position(&self, at: usize, is_end: bool) -> usize {
+        let index = self.parts.partition_point(|(own, _)| if is_end { own.end < at } else { own.end <= at });
+        let Some((own, other)) = self.parts.get(index) else {
+            return self.parts.last().map_or(0, |(_, other)| other.end);
+        };
+        // coded text is as much longer everywhere
+        let offset = at.saturating_sub(own.start).saturating_mul(other.len());
+        let offset =
+            if is_end { offset.div_ceil(own.len().max(1)) } else { offset.checked_div(own.len()).unwrap_or(0) };
+        other.start.saturating_add(offset)
+    }
+
+    fn push(&mut self, bytes: &[u8], span: Range<usize>) {
+        self.add(bytes.get(span.clone()).unwrap_or_default(), span);
+    }
+
+    fn add(&mut self, text: &[u8], stands_for: Range<usize>) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(text);
+        if !text.is_empty() {
+            self.parts.push((start..self.bytes.len(), stands_for));
+        }
+    }
+}
+
+/// Whether it is the head or the claims of a JSON web token, which is judged as it stands.
+fn is_part_of_jwt(bytes: &[u8], stretch: &base64::Decoded) -> bool {
+    let before = stretch.span.start.checked_sub(1).and_then(|at| bytes.get(at));
+    stretch.bytes.starts_with(b"{\"") && (before == Some(&b'.') || bytes.get(stretch.span.end) == Some(&b'.'))
+}
+
+/// What the bytes of a stretch say: expanded, and in UTF-8. `None` where they are nothing of that sort.
+fn expand(bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if bytes.starts_with(&[0x1f, 0x8b, 8]) {
+        let mut out = Vec::new();
+        let decoder = decoder(Magic::Gzip, bytes.as_slice(), 0).ok()??;
+        // what stands before damage counts
+        let _ = decoder.take(EXPANDED).read_to_end(&mut out);
+        return Some(out);
+    }
+    Some(match Wide::of(&bytes) {
+        Some(wide) => wide.decode(&bytes),
+        None => bytes,
+    })
+}

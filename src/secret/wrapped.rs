@@ -1,0 +1,266 @@
+//! Texts inside the texts of a configuration: values that are quoted or encoded once more, and the
+//! arguments of options that name nothing (`-p VALUE`).
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::ops::Range;
+
+use crate::format::base64;
+
+use super::value::OwnedValue;
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `name=value`, the value from this byte on.
+    Setting(usize),
+    /// A command with its arguments.
+    Command,
+    /// Commands of a shell, as in build steps.
+    Script,
+    /// Anything else.
+    Text,
+}
+
+/// Shortest value that is decoded, and longest.
+const LEAST_ENCODED: usize = 16;
+const LONGEST_ENCODED: usize = 1 << 20;
+
+/// Most words of a command that are looked at.
+const MOST_WORDS: usize = 10_000;
+
+/// What `text` may hold inside, and the part of it that holds it.
+pub(super) fn texts(text: &str, form: Form) -> Vec<(OwnedValue, Range<usize>)> {
+    let mut inner = Vec::new();
+    match form {
+        Form::Setting(at) => {
+            if let Some(value) = text.get(at..) {
+                inner.extend(unescaped(value).map(|plain| (plain, at..text.len())));
+                inner.extend(decoded(value.trim().as_bytes()).map(|plain| (plain, at..text.len())));
+            }
+        }
+        Form::Text => inner.extend(unescaped(text).map(|plain| (plain, 0..text.len()))),
+        Form::Command | Form::Script => {
+            let words = words(text);
+            options(text, &words, form, &mut inner);
+            for word in words {
+                let Some(argument) = text.get(word.clone()) else { continue };
+                // `NAME=value`, or a word of its own
+                let from = argument.find('=').map_or(0, |sign| sign.saturating_add(1));
+                let value = argument.get(from..).unwrap_or_default();
+                let span = word.start.saturating_add(from)..word.end;
+                inner.extend(decoded(value.as_bytes()).map(|plain| (plain, span.clone())));
+                inner.extend(unescaped(argument).map(|plain| (plain, word)));
+            }
+        }
+    }
+    inner
+}
+
+/// Longest name of an option that is told.
+const LONGEST_OPTION: usize = 40;
+
+/// The option whose argument begins at `at`: `--token` of `--token=VALUE`, `--token VALUE` and `--token 'VALUE'`.
+pub(super) fn option_before(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..at)?.trim_end_matches(['"', '\'', ' ']);
+    let before = before.strip_suffix('=').unwrap_or(before);
+    let start = before.rfind(|c: char| c.is_whitespace()).map_or(0, |blank| blank.saturating_add(1));
+    let option = before.get(start..)?;
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (option.starts_with('-') && option.len() <= LONGEST_OPTION && option.bytes().all(is_name)).then_some(option)
+}
+
+/// Without one level of backslashes, as JSON writes strings within strings; `None` where there is none.
+fn unescaped(text: &str) -> Option<OwnedValue> {
+    if !text.contains('\\') || text.len() > LONGEST_ENCODED {
+        return None;
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut signs = text.chars();
+    while let Some(sign) = signs.next() {
+        if sign != '\\' {
+            plain.push(sign);
+            continue;
+        }
+        match signs.next() {
+            Some('n') => plain.push('\n'),
+            Some('r') => plain.push('\r'),
+            Some('t') => plain.push('\t'),
+            Some('u') => {
+                let digits: String = signs.clone().take(4).collect();
+                let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4);
+                match code.and_then(char::from_u32) {
+                    Some(sign) => {
+                        plain.push(sign);
+                        signs.nth(3);
+                    }
+                    None => plain.push('u'),
+                }
+            }
+            Some(other) => plain.push(other),
+            None => {}
+        }
+    }
+    Some(OwnedValue::new(plain.into_bytes()))
+}
+
+/// What base64 text stands for, if that is text too.
+fn decoded(value: &[u8]) -> Option<OwnedValue> {
+    if !(LEAST_ENCODED..=LONGEST_ENCODED).contains(&value.len()) {
+        return None;
+    }
+    let plain = OwnedValue::new(base64::decode(value)?);
+    let is_text = plain.with(|bytes| {
+        std::str::from_utf8(bytes)
+            .is_ok_and(|text| !text.is_empty() && !text.chars().any(|c| c.is_control() && !"\n\r\t".contains(c)))
+    });
+    is_text.then_some(plain)
+}
+
+/// Clients whose option of one letter takes a password as the next word.
+const CLIENTS: &[(&str, &[&str])] = &[
+    ("-a", &["keydb-cli", "redis-cli", "valkey-cli"]),
+    ("-P", &["mosquitto_pub", "mosquitto_sub", "mqttx"]),
+    (
+        "-p",
+        &[
+            "buildah",
+            "cqlsh",
+            "crane",
+            "docker",
+            "helm",
+            "mongo",
+            "mongodump",
+            "mongoexport",
+            "mongoimport",
+            "mongorestore",
+            "mongosh",
+            "nerdctl",
+            "oc",
+            "oras",
+            "podman",
+            "rabbitmqadmin",
+            "skopeo",
+            "sshpass",
+            "step",
+        ],
+    ),
+    ("-w", &["ldapadd", "ldapmodify", "ldappasswd", "ldapsearch", "ldapwhoami"]),
+];
+
+/// Settings made of `-p VALUE`: `password=VALUE` for clients known to take one; for other commands the
+/// value must look as random as a token.
+fn options(text: &str, words: &[Range<usize>], form: Form, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
+    let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
+    let mut program = word(0);
+    for at in 0..words.len() {
+        let option = word(at);
+        if matches!(option, "&&" | "||" | ";" | "|") || option.ends_with(';') {
+            program = "";
+            continue;
+        }
+        let name = option.rsplit('/').next().unwrap_or_default();
+        if program.is_empty() || CLIENTS.iter().any(|(_, clients)| clients.contains(&name)) {
+            program = name;
+        }
+        let value = word(at.saturating_add(1));
+        let is_value = value.len() >= 6 && !value.starts_with(['-', '/', '.', '$', '<', '{', '~']);
+        let Some(span) = words.get(at.saturating_add(1)).filter(|_| is_value) else { continue };
+        let client = CLIENTS.iter().find(|(letter, _)| *letter == option);
+        let is_client = client.is_some_and(|(_, clients)| clients.contains(&program));
+        // `docker run -p 80:80`
+        let is_address = value.bytes().all(|b| b.is_ascii_digit() || b".:/-tcpud[]".contains(&b));
+        let key = match option {
+            _ if is_client && !is_address => "password",
+            "-p" | "-P" | "-t" | "-k" | "-s" if form == Form::Command => "secret",
+            _ => continue,
+        };
+        inner.push((OwnedValue::new(format!("{key}=\"{value}\"").into_bytes()), span.clone()));
+    }
+}
+
+/// The words of a command, without the quotes round them.
+fn words(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut words = Vec::new();
+    let mut at = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        if words.len() == MOST_WORDS {
+            break;
+        }
+        if byte.is_ascii_whitespace() {
+            at = at.saturating_add(1);
+            continue;
+        }
+        let quote = Some(*byte).filter(|b| matches!(b, b'"' | b'\''));
+        let start = at.saturating_add(usize::from(quote.is_some()));
+        let rest = bytes.get(start..).unwrap_or_default();
+        let is_end = |b: &u8| quote.map_or_else(|| b.is_ascii_whitespace(), |quote| *b == quote);
+        let end = start.saturating_add(rest.iter().position(is_end).unwrap_or(rest.len()));
+        if start < end {
+            words.push(start..end);
+        }
+        at = end.saturating_add(usize::from(quote.is_some()));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inner(text: &str, form: Form) -> Vec<(String, &str)> {
+        let plain = |value: &OwnedValue| value.with(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        texts(text, form).iter().map(|(value, span)| (plain(value), &text[span.clone()])).collect()
+    }
+
+    #[test]
+    fn what_is_quoted_or_encoded_is_opened_once() {
+        let cases = [
+            (r#"X={\"k\": \"a\u0041\nb\"}"#, vec![("{\"k\": \"aA\nb\"}", r#"{\"k\": \"a\u0041\nb\"}"#)]),
+            ("X=cGFzc3dvcmQ9eHl6IGFiYw==", vec![("password=xyz abc", "cGFzc3dvcmQ9eHl6IGFiYw==")]),
+            ("X=AAECAwQFBgcICQoLDA0ODw==", vec![]),
+            ("X=plain", vec![]),
+            (r"X=\", vec![("", r"\")]),
+            (r"X=\u12", vec![("u12", r"\u12")]),
+        ];
+        for (text, expected) in cases {
+            let expected: Vec<(String, &str)> =
+                expected.into_iter().map(|(plain, span): (&str, &str)| (plain.to_owned(), span)).collect();
+            assert_eq!(inner(text, Form::Setting(2)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_option_before_an_argument_is_known() {
+        let cases = [
+            ("run --token=V", Some("--token")),
+            ("run --token V", Some("--token")),
+            ("run -p 'V'", Some("-p")),
+            ("run --url=https://V", None),
+            ("run token=V", None),
+            ("V", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(option_before(text, text.len() - if text.ends_with('\'') { 2 } else { 1 }), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_options_are_named() {
+        let value = ["q7Rt2", "xLm9"].concat();
+        let cases = [
+            (format!("docker login -u ci -p {value} r.example"), Form::Script, Some("password")),
+            (format!("true && /usr/bin/redis-cli -a '{value}' ping"), Form::Script, Some("password")),
+            (format!("/app/run -p {value}"), Form::Command, Some("secret")),
+            (format!("cp -p {value} /x"), Form::Script, None),
+            ("docker run -p 8080:8080 x".to_owned(), Form::Script, None),
+            ("docker login -p $TOKEN".to_owned(), Form::Script, None),
+            ("docker login -p".to_owned(), Form::Script, None),
+        ];
+        for (text, form, key) in cases {
+            let found: Vec<String> = inner(&text, form).into_iter().map(|(plain, _)| plain).collect();
+            let expected: Vec<String> = key.map(|key| format!("{key}=\"{value}\"")).into_iter().collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}
