@@ -123,7 +123,7 @@ impl Judge {
             hit.ids.iter().filter_map(|id| self.by_id.get(&folded(id))).flatten().copied().collect();
         indices.sort_unstable();
         indices.dedup();
-        let mut best: Option<((bool, Option<Timestamp>, Aim), Judgement<'_>)> = None;
+        let mut best: Option<(Rank, Judgement<'_>)> = None;
         for index in indices {
             let Some(entry) = usize::try_from(index).ok().and_then(|index| self.statements.get(index)) else {
                 continue;
@@ -191,6 +191,9 @@ struct Sought<'a> {
     within: Vec<Purl>,
     image: &'a Image,
 }
+
+/// What decides between statements that apply: that it is not from the future, its time, how closely it aims.
+type Rank = (bool, Option<Timestamp>, Aim);
 
 /// How closely a statement aims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -141,12 +141,12 @@ pub(super) struct Remediation<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Score<'a> {
-    #[serde(borrow)]
-    pub(super) cvss_v4: Option<Vector<'a>>,
-    #[serde(borrow)]
-    pub(super) cvss_v2: Option<Vector<'a>>,
-    #[serde(borrow)]
-    pub(super) cvss_v3: Option<Vector<'a>>,
+    #[serde(borrow, rename = "cvss_v4")]
+    pub(super) v4: Option<Vector<'a>>,
+    #[serde(borrow, rename = "cvss_v2")]
+    pub(super) v2: Option<Vector<'a>>,
+    #[serde(borrow, rename = "cvss_v3")]
+    pub(super) v3: Option<Vector<'a>>,
 }
 
 #[derive(Deserialize)]

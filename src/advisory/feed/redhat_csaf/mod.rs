@@ -174,11 +174,11 @@ fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
     let mut all: BTreeMap<Component, Versions> = BTreeMap::new();
     // a component has one id for each architecture
     let mut seen: BTreeSet<(Component, String)> = BTreeSet::new();
-    let mut fixes = Fixes::default();
+    let mut known = Fixes::default();
     for id in &flaw.product_status.fixed {
         let Some(Found { component, version: Some(fixed), .. }) = products.component(id) else { continue };
         if seen.insert((component.clone(), fixed.clone())) {
-            fixes.add(&component, &fixed);
+            known.add(&component, &fixed);
             all.entry(component).or_default().ranges.push(up_to(Some(fixed)));
         }
     }
@@ -188,7 +188,7 @@ fn affected(flaw: &Flaw<'_>, products: &Products<'_>) -> Vec<Affected> {
         if all.get(&component).is_some_and(|versions| !versions.ranges.is_empty()) {
             continue;
         }
-        let mended = fixes.of_whole(&component, minor);
+        let mended = known.of_whole(&component, minor);
         let versions = all.entry(component).or_default();
         if mended.is_empty() {
             versions.ranges.push(up_to(None));
@@ -241,9 +241,9 @@ fn rating(score: &Score<'_>) -> Option<Rating> {
     let of = |kind, vector: &Option<Vector<'_>>| {
         vector.as_ref().map(|vector| Rating { kind, score: vector.vector.clone().into_owned() })
     };
-    of(RatingKind::CvssV4, &score.cvss_v4)
-        .or_else(|| of(RatingKind::CvssV3, &score.cvss_v3))
-        .or_else(|| of(RatingKind::CvssV2, &score.cvss_v2))
+    of(RatingKind::CvssV4, &score.v4)
+        .or_else(|| of(RatingKind::CvssV3, &score.v3))
+        .or_else(|| of(RatingKind::CvssV2, &score.v2))
 }
 
 /// `2024-08-20T16:26:29+00:00` with the `Z` that all other feeds write, so that times compare as texts.
@@ -364,27 +364,27 @@ mod tests {
     }
 
     /// A document of these platforms (id, CPE), components (id, purl), and states by relationship `platform|component`.
-    fn made(platforms: &[(&str, &str)], components: &[(&str, &str)], states: &[(&str, &[&str])]) -> String {
+    fn made(platforms: &[(&str, &str)], components: &[(&str, &str)], said: &[(&str, &[&str])]) -> String {
         let product = |id: &str, key: &str, value: &str| {
             serde_json::json!({"name": id, "product": {"name": id, "product_id": id,
                 "product_identification_helper": {key: value}}})
         };
         let mut branches: Vec<_> = platforms.iter().map(|(id, cpe)| product(id, "cpe", cpe)).collect();
         branches.extend(components.iter().map(|(id, purl)| product(id, "purl", purl)));
-        let (mut relationships, mut status) = (Vec::new(), serde_json::Map::new());
-        for (state, pairs) in states {
+        let (mut relationships, mut product_status) = (Vec::new(), serde_json::Map::new());
+        for (state, pairs) in said {
             let ids: Vec<String> = pairs.iter().map(|pair| pair.replace('|', ":")).collect();
             for (pair, id) in pairs.iter().zip(&ids) {
                 let (platform, component) = pair.split_once('|').expect("a pair");
                 relationships.push(serde_json::json!({"full_product_name": {"name": id, "product_id": id},
                     "product_reference": component, "relates_to_product_reference": platform}));
             }
-            status.insert((*state).to_owned(), serde_json::json!(ids));
+            product_status.insert((*state).to_owned(), serde_json::json!(ids));
         }
         serde_json::json!({
             "document": {"tracking": {"id": "CVE-2026-0001", "status": "final"}},
             "product_tree": {"branches": branches, "relationships": relationships},
-            "vulnerabilities": [{"cve": "CVE-2026-0001", "product_status": status}],
+            "vulnerabilities": [{"cve": "CVE-2026-0001", "product_status": product_status}],
         })
         .to_string()
     }
