@@ -77,7 +77,11 @@ pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -
     let documents = options.advisories.map_or(&[][..], |advisories| advisories.vex);
     let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
     // the same for all images, but where something is attached to one
-    let named = Judge::new(documents.to_vec());
+    let judge_of = |documents: Vec<Document>| match options.advisories.as_ref() {
+        Some(advisories) => Judge::new(documents).as_of(advisories.now),
+        None => Judge::new(documents),
+    };
+    let named = judge_of(documents.to_vec());
     let judge = |mut inventory: Inventory| {
         let Some(digest) = inventory.target.digest.clone().filter(|_| wants_attached) else {
             return judge(inventory, &named, options, request.limits);
@@ -87,7 +91,7 @@ pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -
         let attached = vex::of_attached(&attached);
         inventory.limitations.extend(attached.limitations);
         let all = documents.iter().cloned().chain(attached.documents).collect();
-        judge(inventory, &Judge::new(all), options, request.limits)
+        judge(inventory, &judge_of(all), options, request.limits)
     };
     inventories.into_iter().map(judge).collect()
 }
@@ -436,8 +440,11 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
     if let Some(advisories) = &options.advisories {
         let Advisories { catalogue, stale_hours, now, .. } = *advisories;
         let flaws = advisory::matching::flaws(&inventory, catalogue)?;
-        findings.extend(advisory::finding::findings(&inventory, &flaws, catalogue, vex, now, stale_hours));
+        let mut fitting = vex::Fitting::default();
+        let by = (vex, &mut fitting);
+        findings.extend(advisory::finding::findings(&inventory, &flaws, catalogue, by, now, stale_hours));
         unmatched = flaws.unmatched.len();
+        inventory.limitations.extend(vex.notes(&fitting));
         inventory.limitations.extend(advisory::finding::beyond(&flaws));
         inventory.limitations.sort();
         data = Some(advisory::finding::data(&inventory, &flaws, catalogue, now));

@@ -158,6 +158,7 @@ fn red_hat(version: &str, repositories: &BTreeSet<String>, known: &BTreeSet<Stri
         }
     }
     releases.insert(product.clone());
+    releases.extend(extended(version, major, &releases, known));
     // records name a minor release where there is one; they hold for the whole of the major one
     let minor = format!("enterprise_linux:{major}.");
     releases.extend(
@@ -172,6 +173,35 @@ fn red_hat(version: &str, repositories: &BTreeSet<String>, known: &BTreeSet<Stri
             .collect::<Vec<_>>(),
     );
     Coverage { family: "Red Hat", releases: releases.into_iter().collect(), names: Names::Both, ..Coverage::default() }
+}
+
+/// The products of extended support that hold for an image besides those of its repositories, of those there are
+/// records for.
+///
+/// What is not mended stands for the support as a whole, `rhel_eus:9.4`. The newest minor release has its fixes there
+/// from the first day on; and those of a major one that is past its time stand nowhere else.
+fn extended(version: &str, major: &str, releases: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
+    let minor_of = |release: &str| {
+        let rest = release.strip_prefix("rhel_eus:").or_else(|| release.strip_prefix("enterprise_linux_eus:"))?;
+        let (of, rest) = rest.split_once('.')?;
+        rest.split(':').next()?.parse::<u32>().ok().filter(|_| of == major)
+    };
+    let own: BTreeSet<&str> = releases
+        .iter()
+        .filter(|release| release.starts_with("rhel_"))
+        .filter_map(|release| release.split("::").next())
+        .collect();
+    let newest = known.iter().filter_map(|release| minor_of(release)).max();
+    let is_newest = own.is_empty() && newest.is_some_and(|newest| version == format!("{major}.{newest}"));
+    let els = format!("rhel_els:{major}");
+    let is_ours = |release: &&String| {
+        let (whole, variant) = release.split_once("::").unwrap_or((release, ""));
+        let eus = whole.strip_prefix("enterprise_linux_eus:").map(|version| format!("rhel_eus:{version}"));
+        (variant.is_empty() && (own.contains(whole) || eus.is_some_and(|eus| own.contains(eus.as_str()))))
+            || (is_newest && minor_of(release) == newest && matches!(variant, "" | "baseos" | "appstream" | "crb"))
+            || whole == els
+    };
+    known.iter().filter(is_ours).cloned().collect()
 }
 
 /// `enterprise_linux:9::baseos` of `rhel-9-for-x86_64-baseos-rpms`, `rhel_eus:9.2::baseos` of
@@ -341,6 +371,28 @@ mod tests {
             "enterprise_linux:8::crb",
         ];
         assert_eq!(releases, expected);
+        let streams = known(&[
+            "rhel_eus:9.6",
+            "rhel_eus:9.8",
+            "rhel_eus:9.8::appstream",
+            "rhel_eus:8.6",
+            "enterprise_linux_eus:10.2",
+            "rhel_els:7",
+        ]);
+        let cases: [(&str, &[&str], &[&str]); 5] = [
+            ("9.8", &[], &["rhel_eus:9.8", "rhel_eus:9.8::appstream"]),
+            ("9.6", &[], &[]),
+            ("9.6", &["rhel-9-for-x86_64-baseos-eus-rpms"], &["rhel_eus:9.6", "rhel_eus:9.6::baseos"]),
+            ("10.2", &["rhel-10-for-x86_64-baseos-eus-rpms"], &["enterprise_linux_eus:10.2", "rhel_eus:10.2::baseos"]),
+            ("7.9", &[], &["rhel_els:7"]),
+        ];
+        for (version, repositories, expected) in cases {
+            let distro = Distro { id: "rhel".into(), version_id: version.into(), ..Distro::default() };
+            let releases = coverage(&distro, &known(repositories), &streams).expect("is covered").releases;
+            let extended: Vec<_> =
+                releases.iter().filter(|release| !release.starts_with("enterprise_linux:")).collect();
+            assert_eq!(extended, expected, "{version} {repositories:?}");
+        }
         let known = known(&["enterprise_linux:10.0", "enterprise_linux:9.0"]);
         let distro = Distro { id: "rhel".into(), version_id: "10.1".into(), ..Distro::default() };
         let releases = coverage(&distro, &BTreeSet::new(), &known).expect("is covered").releases;

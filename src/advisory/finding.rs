@@ -15,7 +15,7 @@ use super::feed::about;
 use super::matching::{About, Flaw, Flaws, Kind};
 use super::range::Hit;
 use super::record::{Event, Range};
-use super::vex::{self, Image, Judge};
+use super::vex::{self, Fitting, Image, Judge};
 
 /// Data are missing.
 pub static NO_ADVISORIES: Rule = Rule {
@@ -131,7 +131,7 @@ pub fn findings(
     inventory: &Inventory,
     flaws: &Flaws,
     catalogue: &Catalogue,
-    vex: &Judge,
+    (vex, fitting): (&Judge, &mut Fitting),
     now: Timestamp,
     stale_hours: i64,
 ) -> Vec<Finding> {
@@ -140,7 +140,7 @@ pub fn findings(
     let of_flaw = |flaw: &Flaw| {
         let mut finding = of_flaw(flaw, inventory.packages.get(flaw.package as usize)?);
         if !vex.is_empty() {
-            judge(&mut finding, flaw, inventory, vex, &image, &users);
+            judge(&mut finding, flaw, inventory, (vex, &mut *fitting), &image, &users);
         }
         Some(finding)
     };
@@ -194,7 +194,14 @@ fn users_of(inventory: &Inventory) -> Vec<Vec<u32>> {
 
 /// Adds what VEX documents say of a flaw. It does not count only where they say so of each place the package is in:
 /// what holds for a library of one program says nothing of another one.
-fn judge(finding: &mut Finding, flaw: &Flaw, inventory: &Inventory, vex: &Judge, image: &Image, users: &[Vec<u32>]) {
+fn judge(
+    finding: &mut Finding,
+    flaw: &Flaw,
+    inventory: &Inventory,
+    (vex, fitting): (&Judge, &mut Fitting),
+    image: &Image,
+    users: &[Vec<u32>],
+) {
     let Some(package) = inventory.packages.get(flaw.package as usize) else { return };
     let mut ids: Vec<String> = flaw.about.group.ids.iter().cloned().collect();
     ids.extend(flaw.about.group.fixed_by.iter().cloned());
@@ -208,7 +215,7 @@ fn judge(finding: &mut Finding, flaw: &Flaw, inventory: &Inventory, vex: &Judge,
         let programs = users.iter().filter_map(|user| inventory.packages.get(*user as usize)).filter(is_here);
         let within: Vec<&str> = programs.chain(owner).map(|user| user.purl.as_str()).take(MOST_USERS).collect();
         let hit = vex::Hit { ids: &ids, purl: &package.purl, source_purl: source.as_deref(), within: &within, image };
-        judgements.push(vex.of(&hit));
+        judgements.push(vex.of_fitting(&hit, fitting));
     }
     if let Some(judgement) = judgements.iter().flatten().next() {
         finding.evidence.insert("vex", judgement.evidence());

@@ -391,17 +391,41 @@ fn sentence(finding: &Finding) -> String {
     text
 }
 
+/// A piece of evidence as people read it: a word, a list of words, or a few words with what each is about. What is
+/// built otherwise stands in the JSON report alone.
+fn plain(value: &Value) -> Option<String> {
+    /// Words of a list that are shown.
+    const MOST: usize = 8;
+    let word = |value: &Value| match value {
+        Value::String(text) => Some(clean(text)),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(is_so) => Some(if *is_so { "yes" } else { "no" }.to_owned()),
+        _ => None,
+    };
+    match value {
+        Value::Array(list) => {
+            let mut words = list.iter().take(MOST).map(word).collect::<Option<Vec<_>>>()?;
+            if list.len() > MOST {
+                words.push(format!("and {} more", list.len() - MOST));
+            }
+            Some(words.join(", ")).filter(|words| !words.is_empty())
+        }
+        Value::Object(fields) => {
+            let fields =
+                fields.iter().take(MOST).filter_map(|(key, value)| Some(format!("{} {}", clean(key), word(value)?)));
+            Some(fields.collect::<Vec<_>>().join(", "))
+                .filter(|fields| !fields.is_empty())
+                .map(|fields| format!("({fields})"))
+        }
+        value => word(value).filter(|word| !word.is_empty()),
+    }
+}
+
 /// What more is known of a finding, for `-v`.
 pub(super) fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
     let finding = &judged.finding;
-    let evidence: Vec<String> = finding
-        .evidence
-        .iter()
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{key} {}", clean(text)),
-            other => format!("{key} {}", clean(&other.to_string())),
-        })
-        .collect();
+    let evidence: Vec<String> =
+        finding.evidence.iter().filter_map(|(key, value)| Some(format!("{key} {}", plain(value)?))).collect();
     let mut parts = vec![format!("confidence {}", finding.confidence)];
     parts.extend(evidence);
     let by = if judged.decided_by == NO_RULE { "" } else { "decided by " };

@@ -703,6 +703,7 @@ fn files_are_imported_by_what_they_are() {
         ("nothing-at-all", "careen db status"),
         ("pkg:npm/left-pad", "add it behind"),
         ("pkg:npm/left-pad@1.0.1", "there are no data for npm"),
+        ("pkg:deb/debian/package-7@x:1$?distro=debian-12", "what affects it cannot be told"),
     ];
     for (wanted, help) in refused {
         let run = search(wanted);

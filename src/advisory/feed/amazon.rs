@@ -264,10 +264,14 @@ impl Notice {
     }
 }
 
-/// `2018-01-04 23:50` as RFC 3339; what has another form is left as it is.
+/// `2018-01-04 23:50` and `2026-08-31 09:00:00` as RFC 3339; what has another form is left as it is.
 fn minute(text: &str) -> String {
-    let parts = text.split_once(' ').filter(|(_, time)| time.len() == 5);
-    parts.map_or_else(|| text.to_owned(), |(day, time)| format!("{day}T{time}:00Z"))
+    let Some((day, time)) = text.split_once(' ') else { return text.to_owned() };
+    match time.len() {
+        5 => format!("{day}T{time}:00Z"),
+        8 => format!("{day}T{time}Z"),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -395,5 +399,18 @@ mod tests {
         );
         read("2", &file("updateinfo.xml", &many), &mut sink).expect("reads");
         assert!(sink.refused[1].1.contains("more than"), "{:?}", sink.refused);
+    }
+
+    #[test]
+    fn times_of_both_forms_become_those_of_the_others() {
+        let cases = [
+            ("2018-01-04 23:50", "2018-01-04T23:50:00Z"),
+            ("2026-08-31 09:00:00", "2026-08-31T09:00:00Z"),
+            ("2026-08-31", "2026-08-31"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(minute(text), expected);
+        }
     }
 }

@@ -28,8 +28,8 @@ use super::severity::{Grade, Voice, grade};
 
 use fix::{fix, kind_of, upgrade};
 use scope::{
-    Epochs, common_architecture, el_of, is_kernel_image, is_of_kernel, module_label, range_ends, settle_paid,
-    vendor_of, version_of,
+    Epochs, common_architecture, el_of, is_kernel_image, is_of_kernel, module_label, range_ends, settle_extended,
+    settle_paid, vendor_of, version_of,
 };
 
 /// Flaws of packages that are told one by one; no real image comes near.
@@ -416,9 +416,12 @@ impl<'a> Matching<'a> {
         let mut states: Vec<(Question, Posting)> = Vec::new();
         let mut known_of_customers = BTreeSet::new();
         let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut spoken = BTreeSet::new();
         for question in questions {
             let answer = self.catalogue.ask(question)?;
             answered.is_covered |= answer.is_covered;
+            let ids = answer.matches.iter().map(|found| &found.posting.id).chain(&answer.clear);
+            spoken.extend(scope::spoken_of_extended(question, ids));
             if scope::is_paid(question) {
                 known_of_customers.extend(answer.matches.iter().map(|found| found.posting.id.clone()));
                 known_of_customers.extend(answer.clear.iter().cloned());
@@ -435,6 +438,7 @@ impl<'a> Matching<'a> {
         matches.retain(|(question, found)| self.applies(question, &found.posting, module.as_deref(), package));
         states.retain(|(question, posting)| self.applies(question, posting, module.as_deref(), package));
         settle_paid(questions, &mut matches, &known_of_customers);
+        settle_extended(&mut matches, &spoken);
         self.describe(&matches, &states, &clear, &mut answered)?;
         answered.upgrade = upgrade(&answered.flaws);
         let mut unknown = unknown.into_iter();
@@ -475,6 +479,9 @@ impl<'a> Matching<'a> {
         // a record that names no release may still be for another one
         let of_release = el_of(&question.version);
         if of_release.is_some() && bounds.iter().any(|bound| el_of(bound).is_some_and(|el| Some(el) != of_release)) {
+            return false;
+        }
+        if scope::is_mended_in_its_release(&question.version, &bounds) {
             return false;
         }
         match (&facts.module, module) {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::Package;
+use crate::version::Scheme;
 
 use super::super::catalogue::{Match, Question};
 use super::super::name;
@@ -125,11 +126,54 @@ pub(super) fn settle_paid(questions: &[Question], matches: &mut Vec<(Question, M
     });
 }
 
+/// Whether a question is about a product of Red Hat's extended support.
+fn is_extended(question: &Question) -> bool {
+    let (family, release) = name::split(&question.ecosystem);
+    family == "Red Hat" && !release.starts_with("enterprise_linux:")
+}
+
+/// Leaves out what a record says of Red Hat's product in general where it speaks of the extended support that the
+/// image is under; `spoken` are the questions about which the records of the second kind say anything, by id.
+pub(super) fn settle_extended(matches: &mut Vec<(Question, Match)>, spoken: &BTreeSet<(String, String)>) {
+    if !spoken.is_empty() {
+        matches.retain(|(question, found)| {
+            is_extended(question) || !spoken.contains(&(found.posting.id.clone(), question.name.clone()))
+        });
+    }
+}
+
+/// What records say of extended support: their ids, with the package.
+pub(super) fn spoken_of_extended<'a>(
+    question: &'a Question,
+    ids: impl Iterator<Item = &'a String> + 'a,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    let is_it = is_extended(question);
+    ids.filter(move |_| is_it).map(|id| (id.clone(), question.name.clone()))
+}
+
 /// The release of Red Hat's line that a build is for: `8` of `1.1.1k-9.el8_6`.
 pub(super) fn el_of(version: &str) -> Option<&str> {
     let (_, rest) = version.rsplit_once(".el")?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest.get(..end).filter(|digits| !digits.is_empty())
+}
+
+/// The minor release of Red Hat's line that a build is for: `9_2` of `7.76.1-23.el9_2.4`.
+fn minor_of(version: &str) -> Option<&str> {
+    let (_, rest) = version.rsplit_once(".el")?;
+    let (major, after) = rest.split_once('_')?;
+    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    let is_number = !major.is_empty() && major.bytes().all(|byte| byte.is_ascii_digit()) && end > 0;
+    rest.get(..major.len() + 1 + end).filter(|_| is_number)
+}
+
+/// Whether a build has the fix of its own minor release. Records that name the fixes of several would else hold
+/// those of later ones against it.
+pub(super) fn is_mended_in_its_release(version: &str, bounds: &[&str]) -> bool {
+    let Some(own) = minor_of(version).filter(|_| bounds.len() > 1) else { return false };
+    let is_reached = |bound: &&str| Scheme::Rpm.compare(version, bound).is_ok_and(std::cmp::Ordering::is_ge);
+    let mut own_bounds = bounds.iter().filter(|bound| minor_of(bound) == Some(own)).peekable();
+    own_bounds.peek().is_some() && own_bounds.all(is_reached)
 }
 
 /// A package's version as its ecosystem's order has it: without the platform that gems have behind it.
@@ -177,4 +221,28 @@ impl Epochs {
 
 fn without_epoch(version: &str) -> &str {
     version.split_once(':').map_or(version, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_has_the_fix_of_its_own_minor_release() {
+        let bounds = ["0:7.76.1-23.el9_2.4", "0:7.76.1-26.el9_3.2"];
+        let cases = [
+            ("7.76.1-23.el9_2.4", true),
+            ("7.76.1-23.el9_2.5", true),
+            ("7.76.1-23.el9_2.3", false),
+            ("7.76.1-26.el9_3.1", false),
+            ("7.76.1-26.el9_3.2", true),
+            ("7.76.1-23.el9", false),
+            ("7.76.1-14.el9_0.9", false),
+            ("7.76.1", false),
+        ];
+        for (version, expected) in cases {
+            assert_eq!(is_mended_in_its_release(version, &bounds), expected, "{version}");
+        }
+        assert!(!is_mended_in_its_release("7.76.1-23.el9_2.4", &bounds[..1]), "the range itself says so");
+    }
 }

@@ -13,6 +13,7 @@ use super::super::name;
 use super::super::osv;
 use super::super::range::Prepared;
 use super::super::record::{Advisory, Posting, Versions};
+use super::pile::{Pile, Press};
 use super::sealed;
 use super::shard::{ABOUT, FACTS, NAMES, PACKAGES, RECORDS, key, other_names};
 
@@ -25,6 +26,9 @@ const DICTIONARY: usize = 64 << 10;
 /// Bytes of values that a dictionary is trained on; more make it no better.
 const TRAINING: usize = 4 << 20;
 
+/// Bytes of a value that a dictionary is trained on.
+const SAMPLE: usize = 4096;
+
 /// Values that a dictionary is trained on; zstd wants a hundred times the dictionary's size in all.
 const FEWEST: usize = 64;
 
@@ -34,11 +38,10 @@ pub struct Builder {
     family: String,
     /// `feed/family`, where that is known.
     name: String,
-    /// By key of the package how many postings, and these packed.
-    packages: BTreeMap<Vec<u8>, (usize, Vec<u8>)>,
     /// Where a record is in `packed`. Hundreds of thousands of them take a tenth of what they take as values.
     records: BTreeMap<String, Range<usize>>,
     packed: Vec<u8>,
+    press: Option<Press>,
     /// Why a record could not be packed.
     failed: Option<Error>,
     facts: BTreeMap<String, Vec<u8>>,
@@ -72,13 +75,21 @@ impl Builder {
     /// Takes a record; of several of one id the last counts, and a withdrawn one takes the others away.
     pub fn add(&mut self, advisory: Advisory) {
         let start = self.packed.len();
-        match postcard::to_extend(&advisory, std::mem::take(&mut self.packed)) {
-            Ok(packed) => {
-                self.packed = packed;
+        match self.pack_in(&advisory) {
+            Ok(()) => {
                 self.records.insert(advisory.id, start..self.packed.len());
             }
-            Err(error) => self.failed = Some(cannot_pack(&error)),
+            Err(error) => self.failed = Some(error),
         }
+    }
+
+    fn pack_in(&mut self, advisory: &Advisory) -> Result<()> {
+        let packed = pack(advisory)?;
+        let press = match &mut self.press {
+            Some(press) => press,
+            none => none.insert(Press::new()?),
+        };
+        press.squeeze_into(&packed, &mut self.packed)
     }
 
     /// Takes what a feed says of a CVE besides advisories.
@@ -94,7 +105,11 @@ impl Builder {
 
     /// The records that were taken, by id.
     pub fn records(&self) -> impl Iterator<Item = Advisory> {
-        self.records.values().filter_map(|place| postcard::from_bytes(self.packed.get(place.clone())?).ok())
+        let mut press = Press::new().ok();
+        self.records.values().filter_map(move |place| {
+            let packed = press.as_mut()?.expand(self.packed.get(place.clone())?).ok()?;
+            postcard::from_bytes(&packed).ok()
+        })
     }
 
     /// Whether nothing was taken.
@@ -111,9 +126,12 @@ impl Builder {
         let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let records = std::mem::take(&mut self.records);
         let mut kept = Vec::with_capacity(records.len());
+        let mut press = Press::new()?;
+        // by key of the package how many postings, and these packed
+        let mut packages: BTreeMap<Vec<u8>, (usize, Pile)> = BTreeMap::new();
         for place in records.into_values() {
-            let packed = self.packed.get(place).unwrap_or_default();
-            let mut advisory: Advisory = postcard::from_bytes(packed).map_err(|error| cannot_pack(&error))?;
+            let packed = press.expand(self.packed.get(place).unwrap_or_default())?;
+            let mut advisory: Advisory = postcard::from_bytes(&packed).map_err(|error| cannot_pack(&error))?;
             if advisory.withdrawn.is_some() {
                 continue;
             }
@@ -134,9 +152,11 @@ impl Builder {
                     self.releases.insert(release.to_owned());
                 }
                 let posting = Posting { id: advisory.id.clone(), versions: affected.versions };
-                let (count, packed) = self.packages.entry(key(release, &name)).or_default();
+                let (count, pile) = packages.entry(key(release, &name)).or_default();
                 *count += 1;
-                *packed = postcard::to_extend(&posting, std::mem::take(packed)).map_err(|error| cannot_pack(&error))?;
+                pile.add(&mut press, |bytes| {
+                    postcard::to_extend(&posting, bytes).map_err(|error| cannot_pack(&error))
+                })?;
             }
             for name in other_names(&advisory) {
                 names.entry(name.clone()).or_default().push(advisory.id.clone());
@@ -148,18 +168,11 @@ impl Builder {
             kept.push((advisory.id.clone(), pack(&advisory)?));
         }
         built.records = kept.len().max(self.facts.len()) as u64;
-        built.packages = self.packages.len() as u64;
-        let mut packages = Vec::with_capacity(self.packages.len());
-        for (key, (count, postings)) in std::mem::take(&mut self.packages) {
-            // a sequence is its length and then its elements
-            let mut value = pack(&count)?;
-            value.extend(postings);
-            packages.push((key, value));
-        }
+        built.packages = packages.len() as u64;
         self.packed = Vec::new();
         let names: Vec<(String, Vec<u8>)> =
             names.into_iter().map(|(name, ids)| Ok((name, pack(&ids)?))).collect::<Result<_>>()?;
-        let dictionary = train(packages.iter().map(|(_, value)| value).chain(kept.iter().map(|(_, value)| value)));
+        let dictionary = train(&packages, &kept, &mut press)?;
         let mut compress =
             Compressor::with_dictionary(LEVEL, &dictionary).map_err(|error| cannot_write(path, &error))?;
         let mut compressed = |value: &[u8]| compress.compress(value).map_err(|error| cannot_write(path, &error));
@@ -169,8 +182,10 @@ impl Builder {
         let write = database.begin_write().map_err(|error| broken(error.into()))?;
         {
             let mut table = write.open_table(PACKAGES).map_err(|error| broken(error.into()))?;
-            for (key, value) in &packages {
-                table.insert(key.as_slice(), compressed(value)?.as_slice()).map_err(|error| broken(error.into()))?;
+            // one value at a time is expanded, and then gone
+            while let Some((key, (count, pile))) = packages.pop_first() {
+                let value = value_of(count, &pile, &mut press)?;
+                table.insert(key.as_slice(), compressed(&value)?.as_slice()).map_err(|error| broken(error.into()))?;
             }
             let mut table = write.open_table(RECORDS).map_err(|error| broken(error.into()))?;
             for (id, value) in &kept {
@@ -210,18 +225,34 @@ fn cannot_pack(error: &postcard::Error) -> Error {
     Error::new(ErrorKind::Internal, format!("a record cannot be packed: {error}"))
 }
 
+/// The postings of a package as the store has them: a sequence is its length and then its elements.
+fn value_of(count: usize, pile: &Pile, press: &mut Press) -> Result<Vec<u8>> {
+    pile.expand(press, pack(&count)?)
+}
+
 /// A dictionary of what values have in common; empty where there are too few to learn from.
-fn train<'a>(values: impl Iterator<Item = &'a Vec<u8>>) -> Vec<u8> {
-    let values: Vec<&[u8]> = values.map(Vec::as_slice).filter(|value| !value.is_empty()).collect();
-    let total: usize = values.iter().map(|value| value.len()).sum();
+fn train(
+    packages: &BTreeMap<Vec<u8>, (usize, Pile)>,
+    kept: &[(String, Vec<u8>)],
+    press: &mut Press,
+) -> Result<Vec<u8>> {
+    let of_packages: usize = packages.values().map(|(_, pile)| pile.len() + 1).sum();
+    let total = of_packages + kept.iter().map(|(_, value)| value.len()).sum::<usize>();
     let step = total.div_ceil(TRAINING).max(1);
-    // evenly over all of them; giants would crowd out the rest
-    let samples: Vec<&[u8]> = values.iter().step_by(step).map(|value| value.get(..4096).unwrap_or(value)).collect();
     let size = (total / 20).min(DICTIONARY);
-    if samples.len() < FEWEST || size < 1024 {
-        return Vec::new();
+    if (packages.len() + kept.len()) / step < FEWEST || size < 1024 {
+        return Ok(Vec::new());
     }
-    zstd::dict::from_samples(&samples, size).unwrap_or_default()
+    // evenly over all of them; giants would crowd out the rest
+    let mut samples = Vec::new();
+    for (count, pile) in packages.values().step_by(step) {
+        let mut value = value_of(*count, pile, press)?;
+        value.truncate(SAMPLE);
+        samples.push(value);
+    }
+    let of_records = kept.iter().skip((step - packages.len() % step) % step).step_by(step);
+    samples.extend(of_records.map(|(_, value)| value.get(..SAMPLE).unwrap_or(value).to_vec()));
+    Ok(zstd::dict::from_samples(&samples, size).unwrap_or_default())
 }
 
 fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Error {

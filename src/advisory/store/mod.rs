@@ -7,6 +7,7 @@
 mod build;
 mod bundle;
 mod manifest;
+mod pile;
 mod sealed;
 mod shard;
 mod write;

@@ -18,10 +18,10 @@ use crate::time::Timestamp;
 use super::super::feed::about::LOCAL;
 use super::super::feed::{Feed, Fetched, Sink, feed};
 use super::super::record::Advisory;
-use super::super::store::{BUNDLE_MAGIC, Entry, Writer};
+use super::super::store::{BUNDLE_MAGIC, Built, Entry, Writer};
 use super::super::{name, osv};
 use super::bundle::{self, Export};
-use super::{Choice, Done, End, PATIENCE, Watch, defect, old, put, records};
+use super::{Choice, Done, End, PATIENCE, Watch, defect, guard, old, put_if, records};
 
 /// Largest file taken, and largest sum of a folder's files, in bytes.
 const LARGEST: u64 = 2 << 30;
@@ -42,6 +42,8 @@ pub struct ImportOptions<'a> {
     pub paths: &'a [PathBuf],
     /// The family of an archive, where its records do not tell.
     pub family: Option<&'a str>,
+    /// Takes data that are far less than what is there.
+    pub force: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -81,6 +83,10 @@ fn recognise(path: &Path) -> Result<Kind> {
     let metadata = fs::metadata(path).map_err(cannot)?;
     if metadata.is_dir() {
         return of_folder(path);
+    }
+    // a pipe may never say anything, and a device never end
+    if !metadata.is_file() {
+        return Err(Error::new(ErrorKind::Usage, "this is neither a file nor a folder").help("save it to a file first"));
     }
     let mut bytes = Vec::new();
     let mut file = File::open(path).map_err(cannot)?;
@@ -250,7 +256,16 @@ fn take_feed(
     if sink.builder.is_empty() {
         return Err(Error::malformed("it holds no data"));
     }
-    finish(writer, options, &format!("{}/{family}", feed.id()), sink, place, watch)
+    let name = format!("{}/{family}", feed.id());
+    let before = writer.manifest().shards.get(&name).cloned().filter(|_| !options.force);
+    if !options.force {
+        let all = sink.builder.len().saturating_add(sink.refused_count);
+        guard::refusals(sink.refused_count, all)?;
+    }
+    finish(writer, options, &name, sink, place, watch, &|built| match &before {
+        Some(before) => guard::loss(before, built.records, built.packages),
+        None => Ok(()),
+    })
 }
 
 fn finish(
@@ -260,6 +275,7 @@ fn finish(
     mut sink: Sink,
     place: &str,
     watch: &dyn Watch,
+    check: &dyn Fn(&Built) -> Result<()>,
 ) -> Result<Done> {
     let about = Entry {
         source: place.to_owned(),
@@ -271,7 +287,7 @@ fn finish(
         refused: sink.refused.iter().map(|(id, _)| id.clone()).collect(),
         ..Entry::default()
     };
-    put(writer, name, sink.builder, about)?;
+    put_if(writer, name, sink.builder, about, check)?;
     let mut done = Done::new(name, End::Whole, writer.manifest().shards.get(name).cloned());
     (done.refused, done.refused_count) = (sink.refused, sink.refused_count);
     watch.done(&done);
@@ -322,7 +338,8 @@ fn take_records(
         for (path, why) in &refused {
             sink.refuse(path, why.clone());
         }
-        done.push(finish(writer, options, &name, sink, place, watch)?);
+        // what is added to, nothing is lost of
+        done.push(finish(writer, options, &name, sink, place, watch, &|_| Ok(()))?);
     }
     Ok(done)
 }
@@ -359,6 +376,7 @@ fn family_of(bytes: &[u8]) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::store::Database;
     use super::*;
     use crate::format::testing::deflate;
 
@@ -377,6 +395,37 @@ mod tests {
                 Err(error) => error.message,
             };
             assert!(kind.starts_with(expected), "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_file_nor_folder_is_refused_at_once() {
+        // opening a pipe would wait for whoever writes into it
+        let refused = recognise(Path::new("/dev/null")).err().expect("is refused");
+        assert_eq!((refused.kind, refused.help.is_some()), (ErrorKind::Usage, true));
+    }
+
+    #[test]
+    fn data_that_are_far_less_than_before_are_taken_by_force_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scores = |count: usize| {
+            let rows: String = (0..count).map(|n| format!("CVE-2026-{},0.5,0.5\n", 1000 + n)).collect();
+            let path = folder.path().join(format!("{count}.csv"));
+            fs::write(&path, format!("cve,epss,percentile\n{rows}")).expect("writes");
+            path
+        };
+        let data = folder.path().join("data");
+        let take = |count: usize, force: bool| {
+            let (paths, now) = ([scores(count)], "2026-08-21T00:00:00Z".parse().expect("a time"));
+            let options = ImportOptions { folder: &data, paths: &paths, family: None, force, now };
+            let done = import(&options, &()).expect("imports").remove(0);
+            let records = Database::open(&data).expect("opens").manifest().shards["epss/epss"].records;
+            (matches!(done.end, End::Whole), records)
+        };
+        let cases =
+            [(100, false, (true, 100)), (50, false, (false, 100)), (50, true, (true, 50)), (45, false, (true, 45))];
+        for (count, force, expected) in cases {
+            assert_eq!(take(count, force), expected, "{count} {force}");
         }
     }
 

@@ -351,12 +351,15 @@ fn put_whole(
     writer: &mut Writer,
     options: &Options<'_>,
     task: &choice::Task<'_>,
-    files: Files,
+    mut files: Files,
     downloaded_before: u64,
     done: &mut Done,
 ) -> Result<End> {
     let mut sink = Sink::new(&task.family);
-    let read = catch_unwind(AssertUnwindSafe(|| task.feed.read(&task.family, &files.fetched, &mut sink)));
+    let fetched = std::mem::take(&mut files.fetched);
+    let read = catch_unwind(AssertUnwindSafe(|| task.feed.read(&task.family, &fetched, &mut sink)));
+    // what was read takes no memory while it is compiled
+    drop(fetched);
     read.unwrap_or_else(|_| Err(defect())).map_err(|error| error.at(files.source.clone()))?;
     let taken = sink.builder.len().saturating_add(sink.refused_count);
     if let Some(listed) = files.listed
@@ -457,12 +460,7 @@ fn asked(source: &str, now: Timestamp) -> Option<Timestamp> {
     ["https://", "http://"].iter().any(|start| source.starts_with(start)).then_some(now)
 }
 
-/// Compiles, and makes it what readers see; what is left of a failure goes.
-fn put(writer: &mut Writer, name: &str, builder: Builder, about: Entry) -> Result<()> {
-    put_if(writer, name, builder, about, &|_| Ok(()))
-}
-
-/// As [`put`], unless `check` has something against what was compiled.
+/// Compiles, and makes it what readers see, unless `check` has something against it; what is left of a failure goes.
 fn put_if(
     writer: &mut Writer,
     name: &str,

@@ -2,7 +2,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -11,7 +11,15 @@ use super::component::{Component, Image, Product};
 use super::purl::Purl;
 use super::{Document, Statement, Status};
 use crate::finding::Acceptance;
+use crate::limitation::Limitation;
 use crate::time::Timestamp;
+
+/// How far ahead of the clock a statement may be dated, in seconds: clocks differ, and so do time zones that somebody
+/// left out.
+const AHEAD: i64 = 24 * 3600;
+
+/// Products that are named of statements that fit nothing.
+const NAMED: usize = 5;
 
 /// All documents, arranged by the flaws they are about.
 #[derive(Debug, Default)]
@@ -20,7 +28,13 @@ pub struct Judge {
     /// Statements by the names of flaws in small letters, in the order of documents and statements.
     by_id: HashMap<String, Vec<u32>>,
     statements: Vec<Entry>,
+    /// The time, if what is dated after it is to be told apart.
+    now: Option<Timestamp>,
 }
+
+/// The statements that were about some flaw of an image, whether they decided or not.
+#[derive(Debug, Default)]
+pub struct Fitting(BTreeSet<u32>);
 
 /// A statement and what finds its products.
 #[derive(Debug)]
@@ -77,6 +91,12 @@ impl Judge {
         judge
     }
 
+    /// Says what time it is: a statement from the future then gives way to all others.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Self { now: Some(now), ..self }
+    }
+
     /// Whether there is nothing to judge by.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()
@@ -85,6 +105,11 @@ impl Judge {
     /// The statement that decides about a flaw in a package: the newest of those that apply; of equally old ones
     /// that which names the package rather than the whole image; then the later in order.
     pub fn of(&self, hit: &Hit<'_>) -> Option<Judgement<'_>> {
+        self.of_fitting(hit, &mut Fitting::default())
+    }
+
+    /// As [`Judge::of`]; notes all statements that apply.
+    pub fn of_fitting(&self, hit: &Hit<'_>, fitting: &mut Fitting) -> Option<Judgement<'_>> {
         if self.statements.is_empty() {
             return None;
         }
@@ -98,7 +123,7 @@ impl Judge {
             hit.ids.iter().filter_map(|id| self.by_id.get(&folded(id))).flatten().copied().collect();
         indices.sort_unstable();
         indices.dedup();
-        let mut best: Option<((Option<Timestamp>, Aim), Judgement<'_>)> = None;
+        let mut best: Option<(Rank, Judgement<'_>)> = None;
         for index in indices {
             let Some(entry) = usize::try_from(index).ok().and_then(|index| self.statements.get(index)) else {
                 continue;
@@ -106,12 +131,57 @@ impl Judge {
             let Some(document) = self.documents.get(entry.document) else { continue };
             let Some(statement) = document.statements.get(entry.statement) else { continue };
             let Some(aim) = entry.aim(&keys, &sought) else { continue };
-            let rank = (statement.timestamp, aim);
+            fitting.0.insert(index);
+            let rank = (!self.is_ahead(statement), statement.timestamp, aim);
             if best.as_ref().is_none_or(|(other, _)| rank >= *other) {
                 best = Some((rank, Judgement { statement, document }));
             }
         }
         best.map(|(_, judgement)| judgement)
+    }
+
+    fn is_ahead(&self, statement: &Statement) -> bool {
+        let ahead = |time: Timestamp, now: Timestamp| time.to_unix().saturating_sub(now.to_unix()) > AHEAD;
+        statement.timestamp.zip(self.now).is_some_and(|(time, now)| ahead(time, now))
+    }
+
+    /// What a reader must know of the documents: that statements are dated in the future, and how many were about
+    /// none of the flaws that were found.
+    pub fn notes(&self, fitting: &Fitting) -> Vec<Limitation> {
+        let mut notes = Vec::new();
+        for document in &self.documents {
+            let mut ahead = document.statements.iter().filter(|statement| self.is_ahead(statement)).peekable();
+            let Some(time) = ahead.peek().and_then(|statement| statement.timestamp) else { continue };
+            let what = match ahead.count() {
+                1 => format!("a statement is dated in the future ({time}): it gives way to all others"),
+                count => {
+                    format!("{count} statements are dated in the future (one of {time}): they give way to all others")
+                }
+            };
+            let note = Limitation::note("vex-in-the-future", document.place.clone(), what);
+            notes.push(note.help("mend the date, or the clock of this machine"));
+        }
+        let idle: Vec<&Entry> = (0_u32..)
+            .zip(&self.statements)
+            .filter(|(index, _)| !fitting.0.contains(index))
+            .map(|(_, entry)| entry)
+            .collect();
+        if !idle.is_empty() {
+            let of_entry = |entry: &&Entry| self.documents.get(entry.document)?.statements.get(entry.statement);
+            let labels = idle.iter().filter_map(of_entry).flat_map(|statement| {
+                let id = statement.ids.first().map_or("", String::as_str);
+                let labels = statement.products.iter().map(|product| product.component.label.as_str());
+                labels.filter(|label| !label.is_empty()).map(move |label| format!("{} in {label}", super::shown(id)))
+            });
+            let named: Vec<String> = labels.take(NAMED).collect();
+            let products = if named.is_empty() { String::new() } else { format!(", such as {}", named.join(", ")) };
+            let what =
+                format!("{} of {} statements fit no flaw that was found{products}", idle.len(), self.statements.len());
+            let help = "nothing is wrong if they are about other products, or flaws that are gone; if not, compare their \
+                        products with the purls in the report";
+            notes.push(Limitation::note("vex-fits-nothing", "VEX documents", what).help(help));
+        }
+        notes
     }
 }
 
@@ -121,6 +191,9 @@ struct Sought<'a> {
     within: Vec<Purl>,
     image: &'a Image,
 }
+
+/// What decides between statements that apply: that it is not from the future, its time, how closely it aims.
+type Rank = (bool, Option<Timestamp>, Aim);
 
 /// How closely a statement aims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -224,6 +297,51 @@ fn folded(id: &str) -> String {
 mod tests {
     use super::super::read;
     use super::*;
+
+    #[test]
+    fn the_future_gives_way_and_what_fits_nothing_is_counted() {
+        let say = |id: &str, product: &str, status: &str, time: &str| {
+            json!({
+                "vulnerability": {"name": id}, "products": [{"@id": product}], "status": status, "timestamp": time,
+            })
+        };
+        let judge = |statements: Vec<Value>| {
+            let document = json!({
+                "@context": "https://openvex.dev/ns/v0.2.0", "@id": "urn:x", "author": "us", "version": 1,
+                "timestamp": "2024-01-01T00:00:00Z", "statements": statements,
+            });
+            let document = read(document.to_string().as_bytes(), "own.json").expect("it is read");
+            Judge::new(vec![document]).as_of("2026-08-21T00:00:00Z".parse().expect("a time"))
+        };
+        let (ids, image) = (["CVE-1".to_owned()], Image::new([], [], None));
+        let hit = Hit { ids: &ids, purl: "pkg:npm/a@1", source_purl: None, within: &[], image: &image };
+        let (past, soon, far) = ("2026-01-01T00:00:00Z", "2026-08-21T12:00:00Z", "2036-01-01T00:00:00Z");
+        let cases = [
+            (vec![("fixed", past), ("affected", far)], Status::Fixed, 1),
+            (vec![("fixed", far), ("affected", past)], Status::Affected, 1),
+            (vec![("fixed", past), ("affected", soon)], Status::Affected, 0),
+            (vec![("fixed", far), ("affected", far)], Status::Affected, 1),
+        ];
+        for (said, expected, notes) in cases {
+            let judge = judge(said.iter().map(|(status, time)| say("CVE-1", "pkg:npm/a", status, time)).collect());
+            let mut fitting = Fitting::default();
+            assert_eq!(judge.of_fitting(&hit, &mut fitting).map(|one| one.status()), Some(expected), "{said:?}");
+            let found = judge.notes(&fitting);
+            assert_eq!(found.iter().map(|note| note.code).collect::<Vec<_>>(), vec!["vex-in-the-future"; notes]);
+        }
+        let judge = judge(vec![
+            say("CVE-1", "pkg:npm/a", "fixed", past),
+            say("CVE-1", "pkg:npm/b", "fixed", past),
+            say("CVE-2", "pkg:npm/a", "fixed", past),
+        ]);
+        let mut fitting = Fitting::default();
+        judge.of_fitting(&hit, &mut fitting);
+        let notes: Vec<String> = judge.notes(&fitting).into_iter().map(|note| note.what).collect();
+        assert_eq!(
+            notes,
+            ["2 of 3 statements fit no flaw that was found, such as CVE-1 in pkg:npm/b, CVE-2 in pkg:npm/a"]
+        );
+    }
 
     #[test]
     fn a_reason_is_given_or_said_to_be_missing() {

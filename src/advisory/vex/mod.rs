@@ -30,7 +30,7 @@ use crate::limitation::Limitation;
 use crate::time::Timestamp;
 
 pub use component::{Component, Image, Product, Versions};
-pub use judge::{Hit, Judge, Judgement};
+pub use judge::{Fitting, Hit, Judge, Judgement};
 pub use load::{Loaded, load, of_attached};
 pub use purl::Purl;
 pub use reference::Reference;

@@ -30,6 +30,9 @@ pub(in crate::cli) struct ImportArguments {
     /// The ecosystem of archives, where their records are of several
     #[arg(short, long, value_name = "NAME")]
     ecosystem: Option<String>,
+    /// Take data that are far less than what is there
+    #[arg(long)]
+    force: bool,
     /// Say nothing but what failed
     #[arg(short, long)]
     quiet: bool,
@@ -65,7 +68,7 @@ pub(in crate::cli) fn import(arguments: &ImportArguments) -> Exit {
     let meter = Meter::new(arguments.quiet);
     let done = arguments.place.folder().and_then(|folder| {
         let family = arguments.ecosystem.as_deref();
-        let options = ImportOptions { folder: &folder, paths: &arguments.paths, family, now };
+        let options = ImportOptions { folder: &folder, paths: &arguments.paths, family, force: arguments.force, now };
         update::import(&options, &Teller { meter: &meter, now, verb: "import" })
     });
     meter.finish();

@@ -47,6 +47,8 @@ struct Found {
     records: BTreeMap<(String, String), Advisory>,
     /// What else is to be said.
     notes: Vec<String>,
+    /// Why the version that was asked for could be compared with nothing.
+    not_understood: Option<String>,
 }
 
 /// Looks for it.
@@ -61,7 +63,7 @@ pub(in crate::cli) fn run(arguments: &SearchArguments) -> Result<()> {
         }
         found
     };
-    if found.records.is_empty() && found.notes.is_empty() {
+    if found.records.is_empty() && found.notes.is_empty() && found.not_understood.is_none() {
         if catalogue.families().is_empty() {
             return Err(no_data(catalogue.database().folder()));
         }
@@ -81,7 +83,12 @@ pub(in crate::cli) fn run(arguments: &SearchArguments) -> Result<()> {
             text += &format!("{} more are not shown\n", count((found.records.len() - MOST) as u64, "record"));
         }
     }
-    print(&text)
+    print(&text)?;
+    match found.not_understood {
+        Some(why) => Err(Error::new(ErrorKind::Usage, escape(why))
+            .help("what affects it cannot be told; records that list exactly this version are shown")),
+        None => Ok(()),
+    }
 }
 
 fn is_wanted(arguments: &SearchArguments, family: &str) -> bool {
@@ -221,6 +228,10 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
         let answer = catalogue.ask(question)?;
         is_covered |= answer.is_covered || !answer.matches.is_empty();
         let (family, _) = name::split(&question.ecosystem);
+        let refused = name::scheme(&question.ecosystem).and_then(|scheme| scheme.parse(&question.version).err());
+        if let Some(why) = &refused {
+            found.not_understood = Some(why.to_string());
+        }
         for matched in answer.matches {
             let id = matched.posting.id.clone();
             if osv::is_no_flaw(&id) {
@@ -235,7 +246,8 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
                 versions: matched.posting.versions,
             });
         }
-        for (id, reason) in answer.unknown {
+        // one word for all of them is enough where it is the version that was asked for
+        for (id, reason) in answer.unknown.into_iter().filter(|_| refused.is_none()) {
             found.notes.push(format!("not compared: {}: {}", escape(&id), escape(reason.to_string())));
         }
     }
@@ -245,7 +257,7 @@ fn of_purl(catalogue: &Catalogue, purl: &str) -> Result<Found> {
         return Err(Error::new(ErrorKind::NotFound, format!("there are no data for {}", escape(&families)))
             .help("fetch them with `careen db update --ecosystem NAME`"));
     }
-    if found.records.is_empty() {
+    if found.records.is_empty() && found.not_understood.is_none() {
         found.notes.push("no record affects this version".to_owned());
     }
     Ok(found)
