@@ -29,6 +29,7 @@ const WORDS: &[&str] = &[
     "sample",
     "fixme",
     "deadbeef",
+    "_1234",
     "notarealkey",
     "not-a-real",
     "fakekey",
