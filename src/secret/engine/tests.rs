@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// The shorter of two runs.
+/// The shortest of some runs.
 fn time(bytes: &[u8]) -> Duration {
     let run = || {
         let start = Instant::now();
         std::hint::black_box(scan(bytes, Kind::Settings));
         start.elapsed()
     };
-    run().min(run())
+    (0..4).map(|_| run()).min().unwrap_or_default()
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn time_grows_no_faster_than_the_bytes() {
         "ghp_",
         "://",
         "a://b:c@",
-        "eyJhbGciOi",
+        "eyJhbGciOi ",
         "-----BEGIN ",
         "-----BEGIN PRIVATE KEY-----\n",
         "password=",
@@ -40,15 +40,14 @@ fn time_grows_no_faster_than_the_bytes() {
     for part in parts {
         let bytes = part.as_bytes().repeat(8 * SMALL / part.len());
         let (small, large) = (time(&bytes[..SMALL]), time(&bytes));
-        // eight times the bytes; twice that is left to the clock, and a floor for what takes no time at all
-        let most = small.max(Duration::from_millis(2)) * 16;
+        // eight times the bytes, where the square would be 64; the rest is left to a busy machine's clock
+        let most = small.max(Duration::from_millis(2)) * 24;
         assert!(large < most, "{part:?}: {small:?}, then {large:?}");
     }
 }
 
 #[test]
 fn what_has_too_many_false_starts_is_told() {
-    let traps = ["eyJhbGciOi".repeat(200_000), "-----BEGIN PRIVATE KEY-----".repeat(100_000)];
-    assert!(traps.iter().any(|trap| scan(trap.as_bytes(), Kind::Settings).is_exhausted));
+    assert!(scan("eyJhbGciOi ".repeat(200_000).as_bytes(), Kind::Settings).is_exhausted);
     assert!(!scan(&b"DB_HOST=db\n".repeat(100_000), Kind::Settings).is_exhausted);
 }
