@@ -11,7 +11,7 @@ fn time(bytes: &[u8]) -> Duration {
         std::hint::black_box(scan(bytes, Kind::Settings));
         start.elapsed()
     };
-    (0..4).map(|_| run()).min().unwrap_or_default()
+    (0..3).map(|_| run()).min().unwrap_or_default()
 }
 
 #[test]
@@ -35,13 +35,13 @@ fn time_grows_no_faster_than_the_bytes() {
         "LS0tLS1CRUdJTi",
         "mnemonic ",
     ];
-    const SMALL: usize = 1 << 18;
+    const SMALL: usize = 1 << 16;
     scan(b"rules are loaded, patterns compiled as they are met", Kind::Settings);
     for part in parts {
         let bytes = part.as_bytes().repeat(8 * SMALL / part.len());
         let (small, large) = (time(&bytes[..SMALL]), time(&bytes));
         // eight times the bytes, where the square would be 64; the rest is left to a busy machine's clock
-        let most = small.max(Duration::from_millis(2)) * 24;
+        let most = small.max(Duration::from_millis(5)) * 24;
         assert!(large < most, "{part:?}: {small:?}, then {large:?}");
     }
 }
