@@ -12,7 +12,7 @@ pub(super) fn install<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Resul
     let files: Vec<(String, String)> = paths
         .into_iter()
         .map(|path| {
-            let name = escape(&path.display().to_string());
+            let name = escape(path.display().to_string());
             text_of(path).map(|text| (name.clone(), text)).map_err(|error| error.at(&name))
         })
         .collect::<Result<_>>()?;

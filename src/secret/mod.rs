@@ -1,7 +1,7 @@
 //! Secrets: one automaton over the anchors of all rules, a pattern in a window round each hit, then
 //! checks of structure and entropy; what is shown is masked.
 //!
-//! Rules are data: `rules/<provider>.toml`, one line each in `rule.rs`. A value is held only while it
+//! Rules are data: `rules/<provider>.toml`, one line each in `rule_files.rs`. A value is held only while it
 //! is judged; what leaves this module is masked.
 //!
 //! What wraps other files (archives, compressed logs, objects of git) is opened by `container`, and each file inside is
@@ -30,6 +30,7 @@ mod place;
 mod placeholder;
 mod plausible;
 mod rule;
+mod rule_files;
 mod seen;
 mod shipped;
 mod url;

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::collector::SecretCollector;
 use super::engine::{self, Found};
 use super::kind::Kind;
-use super::rule::{RULE_FILES, RULES};
+use super::rule::RULES;
+use super::rule_files::RULE_FILES;
 use crate::collect::{Collector as _, Fact, Facts, File, OVERLAP, SecretFact, WINDOW};
 use crate::image::ImageConfig;
 use crate::path::ImagePath;
@@ -105,9 +106,11 @@ fn rule_files_are_named_after_their_providers() {
     // what is no company, and what has a name that is shorter, or that no file may begin with
     const OTHERS: &[&str] = &[
         "aws",
+        "bip39",
         "filezilla",
         "generic",
         "ide",
+        "jwk",
         "jwt",
         "nytimes",
         "onepassword",

@@ -52,7 +52,7 @@ fn each_file_of_a_folder_is_registered() {
 #[test]
 fn rule_files_and_presets_are_embedded() {
     for (folder, extension, list) in
-        [("src/secret/rules", "toml", "src/secret/rule.rs"), ("policies", "toml", "src/policy/preset.rs")]
+        [("src/secret/rules", "toml", "src/secret/rule_files.rs"), ("policies", "toml", "src/policy/preset.rs")]
     {
         let list = fs::read_to_string(root().join(list)).unwrap();
         for entry in fs::read_dir(root().join(folder)).unwrap() {

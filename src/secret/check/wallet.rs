@@ -1,4 +1,4 @@
-//! Keys of crypto wallets: Base58Check (Bitcoin wiki, "Base58Check encoding") and recovery phrases (BIP 39).
+//! Keys of crypto wallets: `Base58Check` (as the Bitcoin wiki describes it) and recovery phrases (BIP 39).
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeSet;

@@ -263,7 +263,7 @@ impl Opening<'_> {
             Form::Zlib => self.zlib(bytes, place, depth),
             Form::Pack => self.pack(bytes, place, depth),
             Form::Sqlite => {
-                // rows that lie on several pages are put together; the rest stands there in plain
+                // its texts one by one, and what else is in it, such as rows that were deleted, in plain
                 if depth > 0 {
                     self.plain(bytes, place);
                 }

@@ -1,5 +1,5 @@
-//! Rows of a database that do not fit onto one page (`SQLite` file format, "Cell Payload Overflow Pages"): in the file
-//! their text stands in pieces, so they are put together. All other rows are found where they stand.
+//! The texts of a database's rows (`SQLite` file format, "Record Format"), each for itself: in the file nothing stands
+//! between one column and the next, and rows that do not fit onto one page stand there in pieces.
 
 use crate::format::sqlite::{Database, Value};
 
@@ -8,8 +8,8 @@ use super::{Opening, Place};
 /// Tables of one database that are read.
 const TABLES: usize = 1_000;
 
-/// Bytes of long rows that are put together at once.
-const ROWS: usize = 8 << 20;
+/// Bytes of rows that are searched at once.
+const ROWS: usize = 1 << 20;
 
 impl Opening<'_> {
     pub(super) fn sqlite(&mut self, bytes: &[u8], place: &Place) {
@@ -29,23 +29,23 @@ impl Opening<'_> {
         }
         for (name, page) in tables {
             let inside = place.member(&name);
-            let mut long = Vec::new();
-            for row in database.rows(page).flatten().filter(|row| row.len().saturating_add(64) > database.page_size()) {
+            let mut texts = Vec::new();
+            for row in database.rows(page).flatten() {
                 for column in row.columns() {
                     let (Value::Text(value) | Value::Blob(value)) = column else { continue };
                     let left = self.budget.get().checked_sub(value.len() as u64);
                     let Some(left) = left else { return self.exhausted(place) };
                     self.budget.set(left);
-                    long.extend_from_slice(value);
-                    long.push(b'\n');
+                    texts.extend_from_slice(value);
+                    texts.push(b'\n');
                 }
-                if long.len() > ROWS {
-                    self.plain(&long, &inside);
-                    long.clear();
+                if texts.len() > ROWS {
+                    self.plain(&texts, &inside);
+                    texts.clear();
                 }
             }
-            if !long.is_empty() {
-                self.plain(&long, &inside);
+            if !texts.is_empty() {
+                self.plain(&texts, &inside);
             }
         }
     }

@@ -74,7 +74,7 @@ pub(in crate::secret) fn search(bytes: &[u8], kind: Kind, fields: Vec<Found>) ->
 
 /// Searches text of one byte a character, and what is coded in it.
 fn plain(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> (Vec<Found>, bool) {
-    let engine::Scan { mut found, mut is_exhausted } = engine::scan_with(bytes, kind, fields);
+    let engine::Scan { mut found, mut is_exhausted, .. } = engine::scan_with(bytes, kind, fields);
     // from the outermost text to the innermost
     let mut texts: Vec<Unwrapped> = Vec::new();
     let mut coded = Vec::new();

@@ -751,12 +751,11 @@ impl Secret {
     /// Puts back what a template could not hold: each occurrence of the value made from a sign of the text.
     fn keep(mut self, what: &str, by: &str) -> Self {
         let text = String::from_utf8(self.content).expect("text");
-        let changed = match (what, by) {
-            ("#", by) => text.replacen('#', by, 1),
-            _ => {
-                let twisted = what.replace('@', &self.at);
-                text.replacen(&twisted, if by.is_empty() { what } else { by }, 1)
-            }
+        let changed = if what == "#" {
+            text.replacen('#', by, 1)
+        } else {
+            let twisted = what.replace('@', &self.at);
+            text.replacen(&twisted, if by.is_empty() { what } else { by }, 1)
         };
         self.content = changed.into_bytes();
         self

@@ -97,7 +97,7 @@ pub(crate) fn openssh(random: &mut Random) -> String {
     pem("OPENSSH PRIVATE KEY", &file)
 }
 
-/// PuTTY's form, version 3, not encrypted.
+/// `PuTTY`'s form, version 3, not encrypted.
 pub(crate) fn putty(random: &mut Random) -> String {
     let public = base64([field(b"ssh-ed25519"), field(&random.bytes(32))].concat(), false);
     let private = base64(field(&random.bytes(32)), false);
@@ -114,7 +114,7 @@ pub(crate) fn jwt(random: &mut Random, claims: &str) -> String {
     [base64(header, true), base64(claims, true), random.text("b64u", 43)].join(".")
 }
 
-/// PyPI's macaroon: version, location, identifier with a random id, an empty section, and the signature.
+/// `PyPI`'s macaroon: version, location, identifier with a random id, an empty section, and the signature.
 pub(crate) fn pypi(random: &mut Random) -> String {
     let id = random.uuid();
     let mut bytes = vec![2, 1, 8];
@@ -128,10 +128,10 @@ pub(crate) fn pypi(random: &mut Random) -> String {
     format!("pypi-{}", base64(bytes, true))
 }
 
-/// A WireGuard key: 32 bytes with the bits that Curve25519 clamps.
+/// A `WireGuard` key: 32 bytes with the bits that Curve25519 clamps.
 pub(crate) fn wireguard(random: &mut Random) -> String {
     let mut bytes = random.bytes(32);
-    bytes[0] &= 248;
-    bytes[31] = bytes[31] & 127 | 64;
+    bytes[0] &= 0b1111_1000;
+    bytes[31] = bytes[31] & 0b0111_1111 | 0b0100_0000;
     base64(bytes, false)
 }

@@ -24,7 +24,7 @@ fn machines_and_registries() {
     check(&[
         (
             ".netrc",
-            "machine a\n  login b\n  password @\nmacdef init\npassword x9Kd83jdKq\n\n",
+            "machine a\n  login b\n  password @\nmacdef init\nput x9Kd83jdKq\n\n",
             &["netrc-password 3 password"],
         ),
         ("_netrc", "machine a login b password \"@\"", &["netrc-password 1 password"]),

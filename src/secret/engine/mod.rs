@@ -41,6 +41,9 @@ pub(super) struct Scan {
     pub(super) found: Vec<Found>,
     /// Whether the bytes hold so many false starts that the rest was left.
     pub(super) is_exhausted: bool,
+    /// Bytes that were given to patterns.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the bytes scanned"))]
+    pub(super) work: usize,
 }
 
 /// Most bytes given to patterns for each byte scanned: hostile files may be nothing but anchors.
@@ -75,19 +78,15 @@ pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found
         Kind::Unnamed => kind::by_content(bytes),
         kind => kind,
     };
-    let mut search = Search {
-        set,
-        bytes,
-        kind,
-        candidates: fields,
-        work_left: bytes.len().saturating_mul(WORK_FACTOR).max(LEAST_WORK),
-    };
+    let most = bytes.len().saturating_mul(WORK_FACTOR).max(LEAST_WORK);
+    let mut search = Search { set, bytes, kind, candidates: fields, work_left: most };
     search.run(&set.everywhere);
     if kind != Kind::Other {
         search.run(&set.assignments);
     }
     search.run_texts();
-    Scan { is_exhausted: search.work_left == 0, found: resolve(search.candidates) }
+    let work = most.saturating_sub(search.work_left);
+    Scan { is_exhausted: search.work_left == 0, work, found: resolve(search.candidates) }
 }
 
 /// Whether the bytes are no text: a NUL in their first 8 KiB.
