@@ -261,6 +261,13 @@ impl Echo {
 
     fn take(&mut self, text: &str, form: Form) {
         for hit in search(text, form).hits {
+            // a token with an equals sign in it has its beginning in the name
+            if let Form::Setting(value) = form
+                && hit.span.start + LEAST_ECHO < value
+                && let Some(name) = text.as_bytes().get(hit.span.start..value - 1)
+            {
+                self.0.push(OwnedValue::new(name.to_vec()));
+            }
             let Some(value) = text.as_bytes().get(hit.span) else { continue };
             if (LEAST_ECHO..=LONGEST_ECHO).contains(&value.len()) && self.0.len() < MOST_ECHOES {
                 self.0.push(OwnedValue::new(value.to_vec()));

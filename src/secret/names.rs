@@ -138,19 +138,20 @@ fn mask_path(path: &mut ImagePath) {
     }
 }
 
-/// What parts names from each other in paths, references and archives.
-const SEPARATORS: [char; 4] = ['/', ':', '@', '!'];
+/// What parts names from each other in paths and archives, and then in references.
+const SEPARATORS: [&[char]; 2] = [&['/', '!'], &['/', '!', ':', '@']];
 
 /// The path as a whole, then each name in it: some tokens may have a slash before them, and some may not.
 fn masked_path(path: &str) -> String {
-    let whole = masked(path);
-    let mut shown = String::with_capacity(whole.len());
-    for part in whole.split_inclusive(SEPARATORS) {
-        let name = part.trim_end_matches(SEPARATORS);
-        shown.push_str(&masked(name));
-        shown.push_str(part.get(name.len()..).unwrap_or_default());
-    }
-    shown
+    SEPARATORS.iter().fold(masked(path).into_owned(), |text, separators| {
+        let mut shown = String::with_capacity(text.len());
+        for part in text.split_inclusive(*separators) {
+            let name = part.trim_end_matches(*separators);
+            shown.push_str(&masked(name));
+            shown.push_str(part.get(name.len()..).unwrap_or_default());
+        }
+        shown
+    })
 }
 
 /// `purl` with a masked name and version: type, name, version, qualifiers. Namespaces are part of names.

@@ -130,7 +130,7 @@ static WATCH: LazyLock<Watch> = LazyLock::new(|| {
     let mut watch = Watch { parts: HashMap::new(), short: Vec::new() };
     for (index, planted) in PLANTED.iter().enumerate() {
         // the lines round a key say nothing
-        let lines = planted.secret.lines().filter(|line| !line.starts_with("-----") && !line.contains(": "));
+        let lines = planted.secret.lines().filter(|line| !line.starts_with("----") && !line.contains(": "));
         for line in lines {
             if line.len() < PART {
                 if line.len() >= SHORTEST {

@@ -191,5 +191,5 @@ fn archives_in_archives_in_archives() {
     for index in 0..200 {
         wide = wide.file(format!("wide/{index}.tar.gz"), &inner);
     }
-    check(vec![Case::layer("wide and deep", wide.end(), Complete(&[]))]);
+    check(vec![Case::layer("wide and deep", wide.end(), Partial(&["archive-not-searched"]))]);
 }
