@@ -7,6 +7,7 @@ use crate::digest::ContentDigests;
 use crate::inventory::{Inventory, Secret, SecretPlace};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
+use crate::rule::Severity;
 use crate::size::ByteSize;
 use crate::tree::Node;
 
@@ -186,6 +187,8 @@ struct Report<'r> {
     cap: usize,
     /// Those that are, by the file inside, rule and id, and how often.
     kept: HashMap<(Box<[u8]>, &'static str, String), usize>,
+    /// How many they are, of those that weigh nothing and of the others.
+    counts: BTreeMap<bool, usize>,
     beyond: HashSet<(&'static str, String)>,
     is_exhausted: bool,
     content: Option<Box<ContentDigests>>,
@@ -193,7 +196,16 @@ struct Report<'r> {
 
 impl<'r> Report<'r> {
     fn new(file: &'r File<'r>, cap: usize, facts: &'r mut Facts) -> Self {
-        Self { file, facts, cap, kept: HashMap::new(), beyond: HashSet::new(), is_exhausted: false, content: None }
+        Self {
+            file,
+            facts,
+            cap,
+            kept: HashMap::new(),
+            counts: BTreeMap::new(),
+            beyond: HashSet::new(),
+            is_exhausted: false,
+            content: None,
+        }
     }
 
     /// Searches a file, one inside it, or a window of either.
@@ -216,7 +228,7 @@ impl<'r> Report<'r> {
                 Limitation::gap(
                     "secret-search-cut",
                     inside_of(self.file.path, inside).to_string(),
-                    "too many false beginnings of secrets; the rest of a part of the file was not searched",
+                    "too much of it looks like the beginning of a secret, or is coded; a part was not searched",
                 )
                 .help("look at the file by hand; nothing but an attack is known to look like this"),
             );
@@ -236,9 +248,14 @@ impl<'r> Report<'r> {
         };
         for found in all.into_iter().filter(is_meant) {
             let value = (inside.into(), found.rule.id, found.id.clone());
-            if self.kept.len() >= self.cap && !self.kept.contains_key(&value) {
-                self.beyond.insert((value.1, value.2));
-                continue;
+            // what weighs nothing takes no place from what does
+            let count = self.counts.entry(found.severity == Severity::Info).or_default();
+            if !self.kept.contains_key(&value) {
+                if *count >= self.cap {
+                    self.beyond.insert((value.1, value.2));
+                    continue;
+                }
+                *count += 1;
             }
             let repeats = self.kept.entry(value).or_default();
             if *repeats > REPEATS {
@@ -343,7 +360,9 @@ fn assemble_node<'a>(
     for group in &mut secrets {
         group.sort_by_key(|fact| fact.offset);
     }
-    secrets.sort_by_key(|group| group.first().map(|fact| (fact.inside.as_deref(), fact.offset)));
+    secrets.sort_by_key(|group| {
+        group.first().map(|fact| (fact.severity == Severity::Info, fact.inside.as_deref(), fact.offset))
+    });
     beyond += secrets.len().saturating_sub(cap) as u64;
     for group in secrets.into_iter().take(cap) {
         let Some((first, others)) = group.split_first() else { continue };

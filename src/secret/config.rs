@@ -237,7 +237,7 @@ pub struct Echo(Vec<OwnedValue>);
 const LEAST_ECHO: usize = 8;
 
 /// Most values that are looked for: each is looked for in each text.
-const MOST_ECHOES: usize = 100;
+const MOST_ECHOES: usize = 1_000;
 
 impl Echo {
     /// The values of secrets in the fields and build arguments of a configuration.

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location, Visibility};
 use crate::inventory::{Inventory, Secret, SecretPlace};
-use crate::rule::Severity;
+use crate::rule::{Confidence, Severity};
 use crate::time::Date;
 
 use super::allow;
@@ -73,6 +73,11 @@ fn is_critical_prefix(secret: &Secret) -> bool {
     by_prefix && secret.severity == Severity::Critical
 }
 
+/// Whether its rule goes by names and places, and not by what the value is.
+fn is_guess(secret: &Secret) -> bool {
+    rule_set().rules.iter().any(|rule| rule.rule == secret.rule && (rule.ships_in_packages || rule.is_hidden))
+}
+
 /// Most characters of a build step or a command that a finding shows.
 const LONGEST_TEXT: usize = 1_000;
 
@@ -96,6 +101,7 @@ fn cut(text: &str) -> String {
 
 fn finding(secret: &Secret, inventory: &Inventory, today: Date, texts: &mut Texts) -> Finding {
     let mut severity = secret.severity;
+    let mut is_example = false;
     let mut notes = Vec::with_capacity(secret.notes.len());
     for note in &secret.notes {
         match note.strip_prefix("expires ").and_then(|day| day.parse::<Date>().ok()) {
@@ -112,6 +118,7 @@ fn finding(secret: &Secret, inventory: &Inventory, today: Date, texts: &mut Text
             if let Some(folder) = place::of_examples(path).filter(|_| severity > Severity::Info)
                 && !is_critical_prefix(secret)
             {
+                is_example = true;
                 severity = shipped::less_grave(severity).max(Severity::Low);
                 notes.push(format!("in a folder `{folder}`, so one step less grave"));
             }
@@ -145,6 +152,9 @@ fn finding(secret: &Secret, inventory: &Inventory, today: Date, texts: &mut Text
     finding.identity = Some(identity);
     finding.severity = severity;
     finding.confidence = secret.confidence;
+    if is_example && is_guess(secret) {
+        finding.confidence = finding.confidence.min(Confidence::Medium);
+    }
     if let Some(word) = notes.iter().find_map(|note| note.strip_prefix(allow::NOTE)) {
         finding = finding.evidence("allowed_by", word.trim_matches('`'));
     }

@@ -72,10 +72,10 @@ fn widen(bytes: &[u8], span: &Range<usize>, run: Run) -> Range<usize> {
         start -= 1;
     }
     let mut end = span.end.min(bytes.len());
-    while let Some(byte) = bytes.get(end) {
-        if ends(*byte) || (run == Run::Component && *byte == b'/') {
-            break;
-        }
+    if run == Run::Word {
+        end = end_of_word(bytes, start, end);
+    }
+    while run == Run::Component && bytes.get(end).is_some_and(|byte| !ends(*byte) && *byte != b'/') {
         end += 1;
     }
     // a span may end inside a character, as a value of any bytes
@@ -87,6 +87,63 @@ fn widen(bytes: &[u8], span: &Range<usize>, run: Run) -> Range<usize> {
         end += 1;
     }
     start..end
+}
+
+/// Bytes on either side of a value in which its quotes are looked for.
+const QUOTED: usize = 4 << 10;
+
+/// Where the word of a command ends that goes on at `end`: quotes and escapes join what blanks would part.
+fn end_of_word(bytes: &[u8], start: usize, end: usize) -> usize {
+    let is_quote = |b: u8| matches!(b, b'"' | b'\'');
+    let closing = |from: usize, quote: u8| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        let mut at = 0;
+        while let Some(byte) = rest.get(..QUOTED.min(rest.len())).and_then(|rest| rest.get(at)) {
+            match byte {
+                b'\\' if quote == b'"' => at += 2,
+                byte if *byte == quote => return Some(from + at),
+                _ => at += 1,
+            }
+        }
+        None
+    };
+    let before = bytes.get(start.saturating_sub(QUOTED)..start).unwrap_or_default();
+    let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let mut open = None;
+    let mut is_escaped = false;
+    for byte in line {
+        match open {
+            _ if is_escaped => is_escaped = false,
+            Some(b'"') | None if *byte == b'\\' => is_escaped = true,
+            Some(quote) if *byte == quote => open = None,
+            None if is_quote(*byte) => open = Some(*byte),
+            _ => {}
+        }
+    }
+    let mut at = end;
+    if let Some(close) = open.and_then(|quote| closing(end, quote)) {
+        let next = bytes.get(close + 1).copied().unwrap_or(b' ');
+        // `'a'\''b'`, `"a"b`: the word is not over
+        if !(is_quote(next) || next == b'\\' || next.is_ascii_alphanumeric()) {
+            return close;
+        }
+        at = close + 1;
+        open = None;
+    }
+    while let Some(byte) = bytes.get(at) {
+        match *byte {
+            b'`' => break,
+            b if b.is_ascii_whitespace() => break,
+            b'\\' => at = (at + 2).min(bytes.len()),
+            // one that nothing closes may close what was open before
+            quote if is_quote(quote) => match closing(at + 1, quote).filter(|_| open.is_none()) {
+                Some(close) => at = close + 1,
+                None => break,
+            },
+            _ => at += 1,
+        }
+    }
+    at
 }
 
 /// `text` with stars for each run that has `value` in it.
@@ -136,6 +193,12 @@ mod tests {
             ("é=éabc123é é", "abc123", Run::Word, "é=**** é"),
             ("abc123", "abc123", Run::Word, "****"),
             ("a 'abc123' b", "abc123", Run::Word, "a '****' b"),
+            ("curl -u \"u:abc123 more\" x", "abc123", Run::Word, "curl -u \"u:****\" x"),
+            ("P=abc123\\ more x", "abc123", Run::Word, "P=**** x"),
+            ("P='abc123'\\''more' x", "abc123", Run::Word, "P='**** x"),
+            ("P=\"abc123\\\"more\" x", "abc123", Run::Word, "P=\"****\" x"),
+            ("P=abc123\"more\" x", "abc123", Run::Word, "P=**** x"),
+            ("{\"t\":\"abc123\",\"u\":1}", "abc123", Run::Word, "{\"t\":\"****\",\"u\":1}"),
         ];
         for (text, value, run, shown) in cases {
             let at = text.find(value).expect("is in the text");

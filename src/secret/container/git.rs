@@ -13,6 +13,9 @@ use crate::format::decompress::{DecompressError, inflate_front};
 
 use super::{Kind, Opening, Place};
 
+/// Bytes that the objects of one pack may have in all, if its size allows no more.
+const PACK: u64 = 1 << 30;
+
 /// Largest object that is read, in bytes.
 const OBJECT: usize = 64 << 20;
 
@@ -106,6 +109,10 @@ impl Opening<'_> {
 
     pub(super) fn pack(&mut self, bytes: &[u8], place: &Place, depth: usize) {
         let pack = self.list(bytes, place);
+        let deltas = pack.by_offset.values().chain(pack.by_id.values()).map(Vec::len).sum::<usize>();
+        // versions of one file are stored as small differences, and make all of it each time
+        self.budget.set(self.budget.get().max(PACK));
+        self.met = 0;
         let mut names = HashMap::new();
         self.walk(bytes, &pack, place, true, &mut |_, object| {
             if names.len() < NAMES {
@@ -118,6 +125,9 @@ impl Opening<'_> {
             let name = names.get(&id).map(Vec::as_slice);
             opening.object(object.kind, &object.bytes, &hex(&id), name, object.fresh.as_deref(), place, depth);
         });
+        if self.met < deltas && !self.is_over {
+            self.gap(place, "it holds differences to objects that are not in it; they were not searched".to_owned());
+        }
     }
 
     /// Finds where the objects of a pack are, which only reading them tells.
@@ -207,9 +217,14 @@ impl Opening<'_> {
                     self.gap(place, what);
                     continue;
                 }
+                self.met = self.met.saturating_add(1);
                 let Some((delta, _)) = self.inflate(bytes, packed, place) else { continue };
                 let room = OBJECT.min(usize::try_from(self.budget.get()).unwrap_or(usize::MAX));
-                let Some((content, fresh)) = apply(&object.bytes, &delta, room) else { continue };
+                let Some((content, fresh)) = apply(&object.bytes, &delta, room) else {
+                    let what = "it holds differences that are damaged, or make objects larger than are put together";
+                    self.gap(place, what.to_owned());
+                    continue;
+                };
                 self.budget.set(self.budget.get().saturating_sub(content.len() as u64));
                 let depth = object.depth.saturating_add(1);
                 let next = Object { start: *start, kind: object.kind, bytes: content, fresh: Some(fresh), depth };

@@ -84,6 +84,7 @@ pub(super) fn open(bytes: &[u8], path: &ImagePath, take: &mut dyn FnMut(&Member<
         complaints: Vec::new(),
         more: 0,
         above: Vec::new(),
+        met: 0,
         is_over: false,
     };
     let place = Place { chain: Vec::new(), leaf: None, name: path.file_name().to_vec(), sort: None };
@@ -238,6 +239,8 @@ struct Opening<'a> {
     more: usize,
     /// Length and checksum of the archives that are open: one that holds itself is read once.
     above: Vec<(usize, u32)>,
+    /// Differences that were met while objects of a pack were put together.
+    met: usize,
     is_over: bool,
 }
 
@@ -383,7 +386,7 @@ impl Opening<'_> {
         self.entries = budget.entries;
         for (_, flaw) in archive.flaws() {
             match flaw {
-                ZipError::OverBudget => self.gap(place, flaw.to_string()),
+                ZipError::OverBudget | ZipError::Unsupported(_) => self.gap(place, flaw.to_string()),
                 ZipError::DuplicateName | ZipError::Overlap | ZipError::More(_) => {}
                 flaw => self.note(place, flaw.to_string()),
             }
@@ -421,6 +424,7 @@ impl Opening<'_> {
                 None => {}
                 Some(ZipError::Encrypted) => locked = locked.saturating_add(1),
                 Some(ZipError::OverBudget) => self.exhausted(place),
+                Some(error @ ZipError::Unsupported(_)) => self.gap(&inside, error.to_string()),
                 Some(error) => self.note(&inside, error.to_string()),
             }
             if self.is_over {

@@ -81,6 +81,7 @@ fn plain(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> (Vec<Found>, bool) {
     let is_text = !engine::is_binary(bytes);
     for _ in 0..CODINGS {
         let unwrapped = Unwrapped::of(texts.last().map_or(bytes, |text| text.bytes.as_slice()), is_text);
+        is_exhausted |= unwrapped.is_cut;
         if unwrapped.bytes.is_empty() {
             break;
         }

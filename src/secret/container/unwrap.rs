@@ -16,6 +16,9 @@ const BEFORE: usize = 120;
 /// Bytes that a compressed value may expand to: Helm keeps whole charts so.
 const EXPANDED: u64 = 16 << 20;
 
+/// Bytes that all of them in one text may expand to.
+const EXPANDED_IN_ALL: u64 = 48 << 20;
+
 /// Stands between parts, so that none is taken for the neighbour of another.
 const GAP: &[u8] = b"\n\n\n\n\n\n\n\n";
 
@@ -25,12 +28,15 @@ pub(super) struct Unwrapped {
     pub(super) bytes: Vec<u8>,
     /// Parts in order: where in the text, and what of the other they stand for.
     parts: Vec<(Range<usize>, Range<usize>)>,
+    /// Whether something expands to more than is looked at.
+    pub(super) is_cut: bool,
 }
 
 impl Unwrapped {
     /// Undoes base64, and escapes where the bytes are a text; empty where there are none.
     pub(super) fn of(bytes: &[u8], has_escapes: bool) -> Self {
         let mut plain = Self::default();
+        let mut left = EXPANDED_IN_ALL;
         let is_secret = memchr::memmem::find(bytes.get(..64 << 10).unwrap_or(bytes), b"Secret").is_some();
         for stretch in base64::stretches(bytes, is_secret) {
             let start = stretch.span.start;
@@ -41,10 +47,13 @@ impl Unwrapped {
             let line = memchr::memrchr(b'\n', before)
                 .map_or(before.len(), |feed| before.len().saturating_sub(feed).saturating_sub(1));
             plain.push(bytes, start.saturating_sub(line)..start);
-            match expand(stretch.bytes) {
-                Some(inner) => plain.add(&inner, stretch.span.clone()),
-                None => continue,
+            let most = left.min(EXPANDED);
+            let Some(inner) = expand(stretch.bytes, most) else { continue };
+            if inner.is_expanded {
+                left = left.saturating_sub(inner.bytes.len() as u64);
+                plain.is_cut |= inner.bytes.len() as u64 >= most;
             }
+            plain.add(&inner.bytes, stretch.span.clone());
             let end = stretch.span.end;
             let after = bytes.get(end..).unwrap_or_default();
             let rest = memchr::memchr(b'\n', after.get(..BEFORE).unwrap_or(after)).unwrap_or(0);
@@ -95,17 +104,23 @@ fn is_part_of_jwt(bytes: &[u8], stretch: &base64::Decoded) -> bool {
     stretch.bytes.starts_with(b"{\"") && (before == Some(&b'.') || bytes.get(stretch.span.end) == Some(&b'.'))
 }
 
-/// What the bytes of a stretch say: expanded, and in UTF-8. `None` where they are nothing of that sort.
-fn expand(bytes: Vec<u8>) -> Option<Vec<u8>> {
+/// What a stretch says.
+struct Expanded {
+    bytes: Vec<u8>,
+    /// Whether it was compressed.
+    is_expanded: bool,
+}
+
+/// What the bytes of a stretch say: expanded to no more than `most`, and in UTF-8. `None` where they are nothing of that
+/// sort.
+fn expand(bytes: Vec<u8>, most: u64) -> Option<Expanded> {
     if bytes.starts_with(&[0x1f, 0x8b, 8]) {
         let mut out = Vec::new();
         let decoder = decoder(Magic::Gzip, bytes.as_slice(), 0).ok()??;
         // what stands before damage counts
-        let _ = decoder.take(EXPANDED).read_to_end(&mut out);
-        return Some(out);
+        let _ = decoder.take(most).read_to_end(&mut out);
+        return Some(Expanded { bytes: out, is_expanded: true });
     }
-    Some(match Wide::of(&bytes) {
-        Some(wide) => wide.decode(&bytes),
-        None => bytes,
-    })
+    let bytes = Wide::of(&bytes).map(|wide| wide.decode(&bytes)).unwrap_or(bytes);
+    Some(Expanded { bytes, is_expanded: false })
 }

@@ -12,10 +12,11 @@ pub(super) static AWS: FileFormat = FileFormat {
     holds: &["aws_secret_access_key"],
     read: |reader| {
         reader.lines(EQUALS, |setting| {
+            let is_base64 = setting.value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
             if setting.key_is(&["aws_secret_access_key"]) {
-                Some(hit("aws-secret-access-key"))
+                (is_base64 && setting.value.len() == 40).then(|| hit("aws-secret-access-key"))
             } else if setting.key_is(&["aws_session_token", "aws_security_token"]) {
-                Some(hit("aws-session-token"))
+                (is_base64 && setting.value.len() >= 100).then(|| hit("aws-session-token"))
             } else {
                 None
             }

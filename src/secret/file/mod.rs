@@ -39,6 +39,7 @@ use crate::rule::{Confidence, Severity};
 
 use super::check::Opinion;
 use super::engine::{self, Found};
+use super::kind::{self, Kind};
 use super::placeholder;
 use super::rule;
 use lines::Style;
@@ -198,9 +199,16 @@ pub(super) fn wants(path: &ImagePath) -> bool {
 /// The secrets that stand in the file at `path`, if a format knows it. They may overlap.
 pub(super) fn search(path: &ImagePath, bytes: &[u8]) -> Vec<Found> {
     let name = path.file_name().to_ascii_lowercase();
-    let mut reader = Reader { bytes, path, name, found: Vec::new() };
-    for index in INDEX.wanted(&reader.name, bytes) {
-        if let Some(format) = FILES.get(index) {
+    let mut reader = Reader { bytes, path, name, is_named: true, found: Vec::new() };
+    let (named, told) = INDEX.wanted(&reader.name, bytes, kind::of(path));
+    for index in &named {
+        if let Some(format) = FILES.get(*index) {
+            (format.read)(&mut reader);
+        }
+    }
+    reader.is_named = false;
+    for index in told.iter().filter(|index| !named.contains(index)) {
+        if let Some(format) = FILES.get(*index) {
             (format.read)(&mut reader);
         }
     }
@@ -218,7 +226,19 @@ struct Index {
     wildcards: Vec<(&'static [u8], &'static [u8], usize)>,
     /// The first text, looked for fast, and the others.
     contents: Vec<(Finder<'static>, &'static [&'static str], usize)>,
+    /// Formats that are programs.
+    in_code: Vec<usize>,
 }
+
+/// Formats that are programs, and are known in any.
+static IN_CODE: &[&FileFormat] = &[
+    &framework::DJANGO,
+    &framework::DRUPAL,
+    &framework::JOOMLA,
+    &framework::MAGENTO,
+    &framework::PHPMYADMIN,
+    &framework::WORDPRESS,
+];
 
 impl Index {
     fn build() -> Self {
@@ -233,6 +253,9 @@ impl Index {
                     Some((start, end)) => index.wildcards.push((start.as_bytes(), end.as_bytes(), number)),
                 }
             }
+            if IN_CODE.iter().any(|known| std::ptr::eq(*known, *format)) {
+                index.in_code.push(number);
+            }
             if let [first, others @ ..] = format.holds {
                 index.contents.push((Finder::new(first.as_bytes()), others, number));
             }
@@ -240,24 +263,27 @@ impl Index {
         index
     }
 
-    fn wanted(&self, name: &[u8], bytes: &[u8]) -> Vec<usize> {
+    /// Which formats want a file for its name, and which for what it holds.
+    fn wanted(&self, name: &[u8], bytes: &[u8], kind: Kind) -> (Vec<usize>, Vec<usize>) {
         let mut wanted: Vec<usize> = self.names.get(name).cloned().unwrap_or_default();
         if let Some(dot) = memchr::memrchr(b'.', name) {
             wanted.extend(name.get(dot..).and_then(|end| self.extensions.get(end)).into_iter().flatten());
         }
         wanted.extend(self.by_wildcard(name));
-        let head = bytes.get(..HEAD).unwrap_or(bytes);
-        if !engine::is_binary(head) {
-            let holds = |text: &&str| memchr::memmem::find(head, text.as_bytes()).is_some();
-            let told = self
-                .contents
-                .iter()
-                .filter(|(first, others, _)| first.find(head).is_some() && others.iter().all(holds));
-            wanted.extend(told.map(|(_, _, index)| *index));
-        }
         wanted.sort_unstable();
         wanted.dedup();
-        wanted
+        let head = bytes.get(..HEAD).unwrap_or(bytes);
+        // manuals and programs speak of such files
+        if kind == Kind::Other || engine::is_binary(head) {
+            return (wanted, Vec::new());
+        }
+        let holds = |text: &&str| memchr::memmem::find(head, text.as_bytes()).is_some();
+        let may_be = |index: usize| kind != Kind::Source || self.in_code.contains(&index);
+        let told = self
+            .contents
+            .iter()
+            .filter(|(first, others, index)| may_be(*index) && first.find(head).is_some() && others.iter().all(holds));
+        (wanted, told.map(|(_, _, index)| *index).collect())
     }
 
     fn by_wildcard<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
@@ -274,6 +300,8 @@ struct Reader<'a> {
     path: &'a ImagePath,
     /// Name of the file in lower case.
     name: Vec<u8>,
+    /// Whether it has the name of such files; others may be examples, or programs that read them.
+    is_named: bool,
     found: Vec<Found>,
 }
 
@@ -314,6 +342,21 @@ impl Hit {
     }
 }
 
+/// Whether a value is a piece of a program: a call, an index, the name of a member, a word that ends a line of arguments.
+fn is_code(value: &[u8]) -> bool {
+    let holds = |text: &[u8]| memchr::memmem::find(value, text).is_some();
+    let is_member = value.contains(&b'.')
+        && value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_'))
+        && !value.ends_with(b".");
+    is_member
+        || holds(b"(") && (holds(b")") || value.ends_with(b"("))
+        || holds(b"[\"")
+        || holds(b"['")
+        || value.ends_with(b"(")
+        || value.ends_with(b"),")
+        || value.ends_with(b",")
+}
+
 impl<'a> Reader<'a> {
     /// Notes the secret at `span`, unless its value is none.
     fn add(&mut self, key: &[&[u8]], span: Range<usize>, hit: Hit) {
@@ -321,6 +364,9 @@ impl<'a> Reader<'a> {
             return;
         }
         let (Some(rule), Some(value)) = (rule::by_id(hit.rule), self.bytes.get(span.clone())) else { return };
+        if !self.is_named && is_code(value) {
+            return;
+        }
         let mut opinion = hit.opinion;
         let name = shown_key(key);
         let says_value = std::str::from_utf8(value).is_ok_and(|value| name.contains(value));

@@ -101,7 +101,7 @@ pub(super) static NPM: FileFormat = FileFormat {
         reader.lines(EQUALS, |setting| {
             let name = setting.key().rsplit(|b| *b == b':').next().unwrap_or_default();
             match name {
-                b"_authToken" | b"_authtoken" => Some(hit("npmrc-auth-token")),
+                b"_authToken" | b"_authtoken" => (setting.value.len() >= 20).then(|| hit("npmrc-auth-token")),
                 b"_auth" => pair(setting.value).map(|pair| hit("npmrc-auth").decoded(pair)),
                 b"_password" => {
                     let decoded = base64::decode(setting.value).filter(|text| text.iter().all(u8::is_ascii_graphic));

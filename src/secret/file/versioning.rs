@@ -61,8 +61,12 @@ pub(super) static GITHUB: FileFormat = FileFormat {
     names: &["hosts.yml", "hub", "hosts.yaml"],
     holds: &["oauth_token:"],
     read: |reader| {
-        reader.yaml(|setting| {
-            (setting.key_is(&["oauth_token"]) && setting.value.len() >= 20).then(|| hit("github-cli-token"))
+        let is_named = reader.is_named;
+        reader.yaml(move |setting| {
+            let value = setting.value;
+            let is_token =
+                is_named || value.starts_with(b"gh") || value.len() == 40 && value.iter().all(u8::is_ascii_hexdigit);
+            (setting.key_is(&["oauth_token"]) && is_token && value.len() >= 20).then(|| hit("github-cli-token"))
         });
     },
 };

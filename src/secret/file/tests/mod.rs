@@ -10,7 +10,7 @@ fn scanned(name: &str, bytes: &[u8]) -> Vec<Found> {
 
 fn scanned_part(name: &str, part: &[u8], offset: u64, whole: &[u8]) -> Vec<Found> {
     let path: ImagePath = name.into();
-    let mut found = engine::scan(part, super::super::kind::of(&path)).found;
+    let mut found = engine::scan(part, kind::of(&path)).found;
     found.extend(fields(&path, whole, offset, part.len()).found);
     engine::resolve(found)
 }
@@ -103,7 +103,13 @@ fn no_prefix_and_no_flaw_makes_a_reader_fail() {
     for format in FILES {
         for (_, name, bytes) in &examples {
             let path: ImagePath = name.as_str().into();
-            let mut reader = Reader { bytes, path: &path, name: name.to_ascii_lowercase().into(), found: Vec::new() };
+            let mut reader = Reader {
+                bytes,
+                path: &path,
+                name: name.to_ascii_lowercase().into(),
+                is_named: true,
+                found: Vec::new(),
+            };
             (format.read)(&mut reader);
         }
     }
