@@ -36,7 +36,8 @@ pub(super) static SHELL: FileFormat = FileFormat {
 fn read_commands(reader: &mut Reader<'_>) {
     // told by its first line, that has to name a shell
     let first = reader.bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    if !reader.is_named && !(first.starts_with(b"#!") && first.trim_ascii_end().ends_with(b"sh")) {
+    let names_shell = first.starts_with(b"#!") && first.trim_ascii_end().ends_with(b"sh");
+    if !reader.is_named && !names_shell {
         return;
     }
     for line in lines::each(reader.bytes) {
