@@ -33,19 +33,43 @@ const SUFFIXES: &[&[u8]] = &[
     b"v2",
 ];
 
+/// Last words of keys that tell little: the value must tell more.
+const WEAK: &[&[u8]] = &[
+    b"secrets",
+    b"tokens",
+    b"servicekey",
+    b"sdkkey",
+    b"managementkey",
+    b"applicationkey",
+    b"writekey",
+    b"fernetkey",
+    b"aeskey",
+    b"cookiekey",
+    b"_key",
+    b"_salt",
+    b"_pat",
+    b"_auth",
+    b"_jwt",
+    b"_creds",
+];
+
 /// The value of the setting whose key ends with the word at `word`, if it may be a secret.
 pub(super) fn value(bytes: &[u8], word: &Range<usize>, kind: Kind) -> Option<Range<usize>> {
-    let key = key(bytes, word)?;
-    let (value, shape) = after_key(bytes, &key)?;
+    // a short word may be told with the sign before it
+    let signs = bytes.get(word.clone())?.iter().take_while(|b| !is_key(**b)).count();
+    let word = word.start.saturating_add(signs)..word.end;
+    let is_weak = bytes.get(word.clone()).is_some_and(|word| WEAK.iter().any(|weak| word.eq_ignore_ascii_case(weak)));
+    let key = key(bytes, &word)?;
+    let (value, shape) = match default_of(bytes, &key) {
+        Some(value) if kind == Kind::Settings => (value, Shape::Bare),
+        _ => value_before(bytes, &key).or_else(|| after_key(bytes, &key))?,
+    };
     let text = bytes.get(value.clone())?;
     let name = bytes.get(key.clone())?;
     // A part of a connection's text is a literal, though no quote stands beside it.
-    let shape = if shape == Shape::Bare && kind == Kind::Source && is_of_connection(bytes, key.start) {
-        Shape::Quoted
-    } else {
-        shape
-    };
-    is_plausible(name, text, shape, kind).then_some(value)
+    let is_literal = || is_of_connection(bytes, key.start) || is_of_query(bytes, &key);
+    let shape = if shape == Shape::Bare && kind == Kind::Source && is_literal() { Shape::Quoted } else { shape };
+    is_plausible(name, text, shape, kind, is_weak).then_some(value)
 }
 
 /// The whole key round the word, when the word is its last.
@@ -84,7 +108,7 @@ fn may_stand_before(text: &[u8]) -> bool {
     let Some((last, rest)) = text.split_last() else { return true };
     match last {
         b'/' => false,
-        b'{' => !rest.ends_with(b"$") && !rest.ends_with(b"{"),
+        b'{' => !rest.ends_with(b"{"),
         b':' => {
             let tail = rest.get(rest.len().saturating_sub(4)..).unwrap_or_default();
             tail.eq_ignore_ascii_case(b"$env")
@@ -92,6 +116,66 @@ fn may_stand_before(text: &[u8]) -> bool {
         }
         _ => true,
     }
+}
+
+/// The default of a variable: `${KEY:-VALUE}`; an empty place for a variable without one.
+fn default_of(bytes: &[u8], key: &Range<usize>) -> Option<Range<usize>> {
+    if !bytes.get(..key.start)?.ends_with(b"${") {
+        return None;
+    }
+    let rest = bytes.get(key.end..key.end.saturating_add(LONGEST).min(bytes.len()))?;
+    let sign = [&b":-"[..], b":=", b":"].iter().find(|sign| rest.starts_with(sign)).map_or(0, |sign| sign.len());
+    let start = key.end.saturating_add(sign);
+    let text = rest.get(sign..)?;
+    let length = text.iter().position(|b| *b <= b' ' || matches!(b, b'}' | b'"' | b'\'' | b'`' | b'$')).unwrap_or(0);
+    let is_whole = sign > 0 && text.get(length) == Some(&b'}');
+    Some(start..start.saturating_add(if is_whole { length } else { 0 }))
+}
+
+/// The value of a pair that names it first: `"value": "…", "name": "KEY"`.
+fn value_before(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> {
+    let least = key.start.saturating_sub(LONGEST);
+    let before = bytes.get(least..key.start)?;
+    let name = without_name(before, &[b"name", b"key"])?;
+    // back over the sign between the two, to the end of the value's quote or line
+    let text = name.trim_ascii_end();
+    let text = text.strip_suffix(b",").unwrap_or(text).trim_ascii_end();
+    let quote = text.last().copied().filter(|b| matches!(b, b'"' | b'\''));
+    let (start, end) = match quote {
+        Some(quote) => {
+            let end = text.len().checked_sub(1)?;
+            (text.get(..end)?.iter().rposition(|b| *b == quote)?.checked_add(1)?, end)
+        }
+        None => (text.iter().rposition(|b| *b <= b' ')?.checked_add(1)?, text.len()),
+    };
+    let first = text.get(..start)?;
+    let first = if quote.is_some() { first.get(..start.checked_sub(1)?)? } else { first };
+    without_name(first, &[b"value"])?;
+    let shape = if quote.is_some() { Shape::Quoted } else { Shape::Bare };
+    Some((least.saturating_add(start)..least.saturating_add(end), shape))
+}
+
+/// The text before a member's name, where `text` ends with one and what leads to its value: `"Name": "`, `value: `.
+///
+/// A longer name may end so: `ParameterKey`.
+fn without_name<'a>(text: &'a [u8], names: &[&[u8]]) -> Option<&'a [u8]> {
+    let text = text.strip_suffix(b"\"").or_else(|| text.strip_suffix(b"'")).unwrap_or(text).trim_ascii_end();
+    let text = text.strip_suffix(b":")?.trim_ascii_end();
+    let text = text.strip_suffix(b"\"").or_else(|| text.strip_suffix(b"'")).unwrap_or(text);
+    let length = text.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    let (before, name) = text.split_at_checked(text.len().checked_sub(length)?)?;
+    let ends = |end: &&[u8]| {
+        let start = name.len().checked_sub(end.len());
+        start.and_then(|start| name.get(start..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
+    };
+    let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
+    names.iter().any(|end| ends(&end)).then_some(before)
+}
+
+/// Whether the key is one of an address's query, with its value: `?api_key=…`.
+fn is_of_query(bytes: &[u8], key: &Range<usize>) -> bool {
+    let sign = key.start.checked_sub(1).and_then(|index| bytes.get(index));
+    matches!(sign, Some(b'?' | b'&')) && bytes.get(key.end) == Some(&b'=')
 }
 
 /// The value after the key: its place, and how it stands there.
@@ -103,10 +187,15 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> 
     let key_is_quoted = cursor.skip(|b| matches!(b, b'"' | b'\'' | b'`' | b']')) > 0;
     let sign_at = cursor.at;
     let blanks = cursor.skip(|b| matches!(b, b' ' | b'\t'));
-    let link = link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.clone())?)?;
+    let link = match declaration(&mut cursor, before, key_is_quoted, blanks) {
+        true => Link::Sign,
+        false => link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.clone())?)?,
+    };
     cursor.skip(|b| matches!(b, b' ' | b'\t'));
     if link == Link::Sign && rest.get(sign_at..).is_some_and(|sign| sign.starts_with(b":")) {
         block(&mut cursor);
+        member(&mut cursor);
+        annotation(&mut cursor);
     }
     cursor.skip(|b| b == b'\\');
     // `r"…"`, `b'…'`, `@"…"`, `N'…'`
@@ -139,7 +228,7 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> 
     let shape = match link {
         Link::Blank => {
             // nothing else may follow on the line
-            let after = text.get(length..)?.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'"'));
+            let after = text.get(length..)?.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'"' | b';'));
             if after.is_some_and(|b| *b != b'\n') {
                 return None;
             }
@@ -190,16 +279,23 @@ fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usi
         ends.iter().any(|end| text.trim_ascii_end().ends_with(end))
     };
     if blanks == 0 && (is_tag || (key_is_quoted && names(&[b"name=", b"key="]))) && cursor.take(b">") {
+        // `<property name="password"><value>…`
+        let start = cursor.at;
+        cursor.skip(|b| b.is_ascii_whitespace());
+        if !cursor.take(b"<value>") {
+            cursor.at = start;
+        }
         return Some(Link::Element);
     }
     if blanks == 0 && before.ends_with(b"<key>") && cursor.take(b"</key>") {
         cursor.skip(|b| b.is_ascii_whitespace());
         return cursor.take(b"<string>").then_some(Link::Element);
     }
-    if names(&[b"name:", b"name\":", b"key:", b"key\":"]) {
+    if without_name(before, &[b"name", b"key"]).is_some() {
         cursor.take(b",");
         cursor.skip(|b| b.is_ascii_whitespace());
-        let is_value = cursor.take(b"value") || cursor.take(b"\"value\"");
+        let values = [&b"value"[..], b"\"value\"", b"Value", b"\"Value\"", b"ParameterValue", b"\"ParameterValue\""];
+        let is_value = values.iter().any(|value| cursor.take(value));
         cursor.skip(|b| matches!(b, b' ' | b'\t'));
         return (is_value && cursor.take(b":")).then_some(Link::Pair);
     }
@@ -218,8 +314,83 @@ fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usi
         return Some(Link::Sign);
     }
     let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    // `ENV KEY VALUE` of a build, `SetEnv KEY VALUE` of a server
+    let sets = [&b"ENV"[..], b"SetEnv", b"setenv", b"setx"];
+    if blanks >= 1 && !key_is_quoted && line.ends_with(b" ") && sets.contains(&line.trim_ascii()) {
+        return Some(Link::Sign);
+    }
     let begins_line = line.len() < 40 && line.iter().all(|b| matches!(b, b' ' | b'\t'));
     (begins_line && blanks >= 1 && !key_is_quoted).then_some(Link::Blank)
+}
+
+/// Moves to the value of what is declared with its type before the sign: `char password[] = `,
+/// `password string = `, `variable "password" { default = `.
+fn declaration(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usize) -> bool {
+    let start = cursor.at;
+    if key_is_quoted && before.ends_with(b"variable \"") && cursor.take(b"{") {
+        let body = cursor.bytes.get(cursor.at..).unwrap_or_default();
+        let body = body.get(..memchr::memchr(b'}', body).unwrap_or(body.len())).unwrap_or_default();
+        let default = memchr::memmem::find_iter(body, b"default")
+            .find(|at| at.checked_sub(1).and_then(|index| body.get(index)).is_some_and(u8::is_ascii_whitespace));
+        if let Some(default) = default {
+            cursor.at = cursor.at.saturating_add(default).saturating_add(b"default".len());
+            cursor.skip(|b| matches!(b, b' ' | b'\t'));
+            if cursor.take(b"=") {
+                return true;
+            }
+        }
+    } else if !key_is_quoted && blanks > 0 && cursor.take(b"string") {
+        cursor.skip(|b| b == b' ');
+        if cursor.take(b"= ") {
+            return true;
+        }
+    } else if !key_is_quoted && blanks == 0 && cursor.take(b"[") {
+        cursor.skip(|b| b.is_ascii_digit() || b == b' ');
+        if cursor.take(b"]") {
+            cursor.skip(|b| b == b' ');
+            if cursor.take(b"= ") || cursor.take(b"=\"") {
+                cursor.at = cursor.at.saturating_sub(1);
+                return true;
+            }
+        }
+    }
+    cursor.at = start;
+    false
+}
+
+/// Moves into an object whose member is the value: `{"value": `, `{"type": "securestring", "defaultValue": `.
+fn member(cursor: &mut Cursor<'_>) {
+    let start = cursor.at;
+    if cursor.take(b"{") {
+        cursor.skip(|b| b.is_ascii_whitespace());
+        if cursor.take(b"\"type\"") {
+            cursor.skip(|b| b != b',' && b != b'}');
+            cursor.take(b",");
+            cursor.skip(|b| b.is_ascii_whitespace());
+        }
+        let names = [&b"\"value\""[..], b"\"defaultValue\"", b"\"Value\"", b"\"Default\"", b"\"default\""];
+        if names.iter().any(|name| cursor.take(name)) {
+            cursor.skip(|b| b.is_ascii_whitespace());
+            if cursor.take(b":") {
+                cursor.skip(|b| b.is_ascii_whitespace());
+                return;
+            }
+        }
+    }
+    cursor.at = start;
+}
+
+/// Moves past a type, as in `password: str = "…"`, where a quote follows.
+fn annotation(cursor: &mut Cursor<'_>) {
+    let start = cursor.at;
+    let letters = cursor.skip(|b| b.is_ascii_alphanumeric() || b"[]<>.|?&_ ".contains(&b));
+    if letters > 0 && cursor.take(b"=") {
+        cursor.skip(|b| b == b' ');
+        if cursor.bytes.get(cursor.at).is_some_and(|b| matches!(b, b'"' | b'\'' | b'`')) {
+            return;
+        }
+    }
+    cursor.at = start;
 }
 
 /// Moves past the sign of a block of YAML, to the first line of it.
@@ -291,7 +462,35 @@ mod tests {
             ("db.password: \"xq9 Lm27 kz\"", "password", Some("xq9 Lm27 kz")),
             ("$password = 'Xy77abQ1';", "password", Some("Xy77abQ1")),
             ("$env:DB_PASSWORD = \"Xy77abQ1\"", "password", Some("Xy77abQ1")),
-            ("${password:-Xy77abQ1}", "password", None),
+            ("${password:-Xy77abQ1}", "password", Some("Xy77abQ1")),
+            ("${DB_PASSWORD:-$OTHER}", "password", None),
+            ("${DB_PASSWORD}: Xy77abQ1", "password", None),
+            ("PASS=Xy77abQ1", "pass", Some("Xy77abQ1")),
+            ("smtpPass: Xy77abQ1", "pass", Some("Xy77abQ1")),
+            ("pass1=Xy77abQ1", "pass", Some("Xy77abQ1")),
+            ("\npw=Xy77abQ1", "\npw", Some("Xy77abQ1")),
+            ("bypass=Xy77abQ1", "pass", None),
+            ("GITHUB_PAT=k3J9dk20sKw8Zq1L", "_pat", Some("k3J9dk20sKw8Zq1L")),
+            ("LIBRARY_PATH=k3J9dk20sKw8Zq1L", "_pat", None),
+            ("SDK_KEY=k3J9dk20sKw8Zq1L", "_key", Some("k3J9dk20sKw8Zq1L")),
+            ("SDK_KEY=eu-west-1-staging-2", "_key", None),
+            ("ENV DB_PASSWORD Xy77abQ1\n", "password", Some("Xy77abQ1")),
+            ("  SetEnv DB_PASSWORD \"Xy77abQ1\"\n", "password", Some("Xy77abQ1")),
+            ("fetch DB_PASSWORD Xy77abQ1\n", "password", None),
+            ("{\"value\": \"Xy77abQ1\", \"name\": \"DB_PASSWORD\"}", "password", Some("Xy77abQ1")),
+            ("- value: Xy77abQ1\n  name: DB_PASSWORD\n", "password", Some("Xy77abQ1")),
+            ("{\"id\": \"Xy77abQ1\", \"name\": \"DB_PASSWORD\"}", "password", None),
+            ("{\"ParameterKey\": \"DBPassword\", \"ParameterValue\": \"Xy77abQ1\"}", "password", Some("Xy77abQ1")),
+            ("<property name=\"password\">\n <value>Xy77abQ1</value>", "password", Some("Xy77abQ1")),
+            ("\"adminPassword\": {\"value\": \"Xy77abQ1\"}", "password", Some("Xy77abQ1")),
+            (
+                "\"adminPassword\": {\n \"type\": \"securestring\",\n \"defaultValue\": \"Xy77abQ1\"",
+                "password",
+                Some("Xy77abQ1"),
+            ),
+            ("\"adminPassword\": {\"reference\": \"Xy77abQ1\"}", "password", None),
+            ("variable \"db_password\" {\n  type = string\n  default = \"Xy77abQ1\"\n}", "password", Some("Xy77abQ1")),
+            ("variable \"db_password\" {}\nx { default = \"Xy77abQ1\" }", "password", None),
             ("a {password:\"Xy77abQ1\"}", "password", Some("Xy77abQ1")),
             (":password => 'Xy77abQ1'", "password", Some("Xy77abQ1")),
             ("arn:aws:secret:Xy77abQ1kd83k", "secret", None),
@@ -333,6 +532,18 @@ mod tests {
         assert_eq!(found("<password>gH7-kk2.q</pw>", "password", Kind::Settings), Some("gH7-kk2.q"));
         assert_eq!(found("token = abc9kQ2lz7Yp3", "token", Kind::Source), None, "code needs quotes");
         assert_eq!(found("token = 'abc9kQ2lz7Yp3'", "token", Kind::Source), Some("abc9kQ2lz7Yp3"));
+        let typed = [
+            "password: str = \"Xy77abQ1\"",
+            "let password: Option<&str> = \"Xy77abQ1\";",
+            "char password[] = \"Xy77abQ1\";",
+            "char password[32]=\"Xy77abQ1\";",
+            "const password string = \"Xy77abQ1\"",
+        ];
+        for text in typed {
+            assert_eq!(found(text, "password", Kind::Source), Some("Xy77abQ1"), "{text}");
+        }
+        let query = "get(\"https://api.acme.example/v1?api_key=k3J9dk20sKw8Zq1L&x=1\")";
+        assert_eq!(found(query, "api_key", Kind::Source), Some("k3J9dk20sKw8Zq1L"));
         let text = "connect(\"host=db user=app password=Xy77abQ1\")";
         assert_eq!(found(text, "password", Kind::Source), Some("Xy77abQ1"));
         assert_eq!(found("connect(user='app', password=Xy77abQ1)", "password", Kind::Source), None);

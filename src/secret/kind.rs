@@ -13,8 +13,10 @@ pub(super) enum Kind {
     Source,
     /// Documentation, translations, generated code, everything else. Only what identifies itself counts.
     Other,
-    /// Its name tells nothing: [`by_content`] does.
+    /// Its name has no ending: [`by_content`] tells.
     Unnamed,
+    /// Its ending is known to none of the lists: [`by_content`] tells, but it may be a language of its own.
+    Unlisted,
 }
 
 const SETTINGS: &[&[u8]] = &[
@@ -65,13 +67,235 @@ const SETTINGS: &[&[u8]] = &[
     b"save",
     b"txt",
     b"log",
+    b"bat",
+    b"cmd",
+    b"csh",
+    b"fish",
+    b"hcl",
+    b"har",
+    b"http",
+    b"kdl",
+    b"ksh",
+    b"mk",
+    b"nomad",
+    b"psd1",
+    b"props",
+    b"pubxml",
+    b"reg",
+    b"csproj",
+    b"targets",
+    b"user",
+    b"json5",
+    b"jsonc",
+    b"jsonl",
+    b"ndjson",
+    b"webmanifest",
+    b"env_file",
+    b"inf",
+    b"ldif",
+    b"test",
+    b"qa",
+    b"uat",
+    b"stage",
+    b"backup",
+    b"desktop",
+    b"nmconnection",
+    b"socket",
+    b"timer",
+    b"mount",
+    b"network",
+    b"tfplan",
 ];
 
 const SOURCE: &[&[u8]] = &[
-    b"py", b"js", b"ts", b"jsx", b"tsx", b"mjs", b"cjs", b"php", b"rb", b"go", b"java", b"kt", b"cs", b"rs", b"pl",
-    b"lua", b"scala", b"groovy", b"gradle", b"c", b"cc", b"cpp", b"h", b"swift", b"ex", b"exs", b"ps1", b"ipynb",
-    b"vue", b"clj", b"dart", b"r", b"jl",
+    b"py",
+    b"js",
+    b"ts",
+    b"jsx",
+    b"tsx",
+    b"mjs",
+    b"cjs",
+    b"php",
+    b"rb",
+    b"go",
+    b"java",
+    b"kt",
+    b"cs",
+    b"rs",
+    b"pl",
+    b"lua",
+    b"scala",
+    b"groovy",
+    b"gradle",
+    b"c",
+    b"cc",
+    b"cpp",
+    b"h",
+    b"swift",
+    b"ex",
+    b"exs",
+    b"ps1",
+    b"ipynb",
+    b"vue",
+    b"clj",
+    b"dart",
+    b"r",
+    b"jl",
+    b"asp",
+    b"aspx",
+    b"cljs",
+    b"coffee",
+    b"cr",
+    b"cshtml",
+    b"cts",
+    b"cxx",
+    b"d",
+    b"edn",
+    b"ejs",
+    b"el",
+    b"elm",
+    b"erl",
+    b"fs",
+    b"fsx",
+    b"hbs",
+    b"hh",
+    b"hpp",
+    b"hrl",
+    b"hs",
+    b"ino",
+    b"jsp",
+    b"kts",
+    b"libsonnet",
+    b"jsonnet",
+    b"lisp",
+    b"m",
+    b"ml",
+    b"mli",
+    b"mm",
+    b"mts",
+    b"nim",
+    b"nix",
+    b"php5",
+    b"phtml",
+    b"pm",
+    b"pp",
+    b"proto",
+    b"psm1",
+    b"pyi",
+    b"pyw",
+    b"rake",
+    b"rkt",
+    b"sbt",
+    b"scm",
+    b"sol",
+    b"svelte",
+    b"tcl",
+    b"vb",
+    b"vba",
+    b"vbs",
+    b"zig",
+    b"gemspec",
+    b"bicep",
+    b"cue",
+    b"pas",
+    b"cls",
+    b"bzl",
+    b"star",
+    b"rego",
+    b"astro",
 ];
+
+/// Endings of texts for people, of translations, of what programs made, and of what holds digests.
+const OTHER: &[&[u8]] = &[
+    b"adoc",
+    b"asc",
+    b"asciidoc",
+    b"cat",
+    b"crt",
+    b"css",
+    b"csv",
+    b"diff",
+    b"dtd",
+    b"eml",
+    b"ent",
+    b"ftl",
+    b"gmo",
+    b"gpg",
+    b"hlp",
+    b"htm",
+    b"html",
+    b"info",
+    b"latex",
+    b"less",
+    b"list",
+    b"lock",
+    b"man",
+    b"map",
+    b"markdown",
+    b"md",
+    b"mdx",
+    b"mo",
+    b"org",
+    b"patch",
+    b"pdf",
+    b"pem",
+    b"po",
+    b"pod",
+    b"pot",
+    b"ps",
+    b"pub",
+    b"rdoc",
+    b"rng",
+    b"rst",
+    b"rtf",
+    b"sass",
+    b"scss",
+    b"sig",
+    b"snap",
+    b"strings",
+    b"styl",
+    b"sum",
+    b"svg",
+    b"tex",
+    b"texi",
+    b"texinfo",
+    b"textile",
+    b"tsv",
+    b"wsdl",
+    b"xhtml",
+    b"xlf",
+    b"xliff",
+    b"xsd",
+    b"xsl",
+    b"xslt",
+];
+
+/// Endings behind the ending that tells: of templates, and of files to be copied.
+const TEMPLATES: &[&[u8]] = &[
+    b"default",
+    b"dist",
+    b"dpkg-dist",
+    b"dpkg-new",
+    b"dpkg-old",
+    b"epp",
+    b"erb",
+    b"example",
+    b"gotmpl",
+    b"in",
+    b"j2",
+    b"jinja",
+    b"jinja2",
+    b"rpmnew",
+    b"rpmsave",
+    b"sample",
+    b"swp",
+    b"template",
+    b"tmpl",
+    b"tpl",
+];
+
+/// Most endings of templates that are looked through.
+const MOST_TEMPLATES: usize = 3;
 
 /// Names of texts for people, whatever follows a dot or hyphen.
 const PROSE: &[&[u8]] = &[
@@ -101,36 +325,55 @@ pub(super) fn of(path: &ImagePath) -> Kind {
     {
         return Kind::Other;
     }
-    let mut parts = name.rsplitn(2, |b| *b == b'.');
-    let last = parts.next().unwrap_or_default();
-    // `.env.production`, `Dockerfile.dev`, `config`, `.bash_history`
-    let starts = [&b".env"[..], b"dockerfile", b"containerfile", b".bash", b".zsh", b"makefile"];
     // `copyright`, `README.Debian`, `LICENSE-MIT`, `NEWS.txt`
     let stem = name.split(|b| matches!(b, b'.' | b'-')).next().unwrap_or_default();
     if PROSE.contains(&stem) {
         return Kind::Other;
     }
-    if parts.next().is_none() {
-        return Kind::Unnamed;
+    if name == b"dockerfile" || name == b"containerfile" {
+        return Kind::Settings;
     }
-    if starts.iter().any(|start| name.starts_with(start))
-        || SETTINGS.contains(&last)
-        || last.ends_with(b"rc")
-        || last.ends_with(b"history")
-    {
-        Kind::Settings
-    } else if SOURCE.contains(&last) {
-        Kind::Source
-    } else {
-        Kind::Other
+    let mut name = name.as_slice();
+    for _ in 0..MOST_TEMPLATES {
+        let Some((before, last)) = ending(name) else { return Kind::Unnamed };
+        // `.env.production`, `Dockerfile.dev`, `.bash_history`
+        let starts = [&b".env"[..], b"dockerfile", b"containerfile", b".bash", b".zsh", b"makefile"];
+        let is_turned = !last.is_empty() && last.len() <= 2 && last.iter().all(u8::is_ascii_digit);
+        if starts.iter().any(|start| name.starts_with(start))
+            || SETTINGS.contains(&last)
+            || last.ends_with(b"rc")
+            || last.ends_with(b"history")
+        {
+            return Kind::Settings;
+        } else if SOURCE.contains(&last) {
+            return Kind::Source;
+        } else if OTHER.contains(&last) {
+            return Kind::Other;
+        } else if is_turned {
+            // `app.log.1`; not the page `printf.3` of a manual, and no library
+            let kept = ending(before).is_some_and(|(_, last)| SETTINGS.contains(&last) && last != b"so");
+            return if kept { Kind::Settings } else { Kind::Other };
+        } else if !TEMPLATES.contains(&last) {
+            return Kind::Unlisted;
+        }
+        name = before;
     }
+    Kind::Unlisted
+}
+
+/// A name's last ending, and what stands before its dot.
+fn ending(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = name.iter().rposition(|b| *b == b'.')?;
+    Some((name.get(..dot)?, name.get(dot + 1..)?))
 }
 
 /// Bytes of a text that are looked at.
 const HEAD: usize = 8 << 10;
 
 /// The sort of a text by how it begins: `#!`, `{`, `<?xml`, or lines that are settings for the most part.
-pub(super) fn by_content(bytes: &[u8]) -> Kind {
+///
+/// What has an unlisted ending is taken for source unless it is plainly something else.
+pub(super) fn by_content(bytes: &[u8], is_unlisted: bool) -> Kind {
     let head = bytes.get(..HEAD).unwrap_or(bytes);
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     if let Some(program) = head.strip_prefix(b"#!") {
@@ -139,17 +382,26 @@ pub(super) fn by_content(bytes: &[u8]) -> Kind {
         let is_source = languages.iter().any(|language| memchr::memmem::find(line, language).is_some());
         return if is_source { Kind::Source } else { Kind::Settings };
     }
+    // pages of manuals and of the web
+    let pages: [&[u8]; 7] = [b".\\\"", b"'\\\"", b".TH ", b".Dd ", b".so ", b"<!DOCTYPE html", b"<html"];
+    if pages.iter().any(|start| head.starts_with(start)) {
+        return Kind::Other;
+    }
     let starts: [&[u8]; 5] = [b"{", b"[", b"<?xml", b"---\n", b"FROM "];
     if starts.iter().any(|start| head.starts_with(start)) {
         return Kind::Settings;
     }
-    let (mut settings, mut sentences) = (0_usize, 0_usize);
+    let (mut settings, mut sentences, mut lines) = (0_usize, 0_usize, 0_usize);
     for line in head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        lines += usize::from(!matches!(line.first(), Some(b'#' | b';')));
         if is_setting(line) {
             settings += 1;
         } else if line.split(|b| *b == b' ').filter(|word| !word.is_empty()).count() > 5 && !line.starts_with(b"#") {
             sentences += 1;
         }
+    }
+    if is_unlisted && settings >= sentences && settings * 2 < lines.max(1) {
+        return Kind::Source;
     }
     // a list of commands, or a single value, has neither
     if settings >= sentences { Kind::Settings } else { Kind::Other }
@@ -188,6 +440,24 @@ mod tests {
             ("app/LICENSE-MIT", Kind::Other),
             ("app/readme.txt", Kind::Other),
             ("app/news_settings.json", Kind::Settings),
+            ("app/Dockerfile", Kind::Settings),
+            ("app/start.bat", Kind::Settings),
+            ("app/Web.csproj.user", Kind::Settings),
+            ("app/jobs/api.nomad", Kind::Settings),
+            ("app/build.gradle.kts", Kind::Source),
+            ("app/deploy.psm1", Kind::Source),
+            ("app/main.zig", Kind::Source),
+            ("app/database.yml.erb", Kind::Settings),
+            ("app/settings.py.j2", Kind::Source),
+            ("app/app.conf.example.in", Kind::Settings),
+            ("app/page.html.tpl", Kind::Other),
+            ("app/config.example", Kind::Unnamed),
+            ("app/app.log.1", Kind::Settings),
+            ("usr/share/man/man3/printf.3", Kind::Other),
+            ("app/app.js.map", Kind::Other),
+            ("app/de.po", Kind::Other),
+            ("app/types.d.ts", Kind::Other),
+            ("app/data.frobnicate", Kind::Unlisted),
         ];
         for (path, kind) in cases {
             assert_eq!(of(&path.into()), kind, "{path}");
@@ -209,7 +479,21 @@ mod tests {
             ("", Kind::Settings),
         ];
         for (text, kind) in cases {
-            assert_eq!(by_content(text.as_bytes()), kind, "{text}");
+            assert_eq!(by_content(text.as_bytes(), false), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn sorts_unlisted_endings_by_content() {
+        let cases = [
+            ("#!/bin/sh\nset -e\n", Kind::Settings),
+            ("DB_HOST=db\nDB_PASSWORD=x\n", Kind::Settings),
+            ("module x\nlet a = 1\nprint a\nprint b\n", Kind::Source),
+            (".TH PRINTF 3\npassword: x\n", Kind::Other),
+            ("This text tells of many things, and sets none.\nNor does its second line do so at all.\n", Kind::Other),
+        ];
+        for (text, kind) in cases {
+            assert_eq!(by_content(text.as_bytes(), true), kind, "{text}");
         }
     }
 }

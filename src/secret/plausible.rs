@@ -24,8 +24,6 @@ pub(super) enum Shape {
 const OTHER_KEYS: &[&[u8]] = &[
     b"public",
     b"publishable",
-    b"csrf",
-    b"xsrf",
     b"hash",
     b"hashed",
     b"digest",
@@ -37,6 +35,22 @@ const OTHER_KEYS: &[&[u8]] = &[
     b"commit",
     b"integrity",
     b"example",
+    b"placeholder",
+    b"syntax",
+    b"i18n",
+    b"translation",
+    b"message",
+    b"msg",
+];
+
+/// Words that make a text to show of a password.
+const SHOWN: &[&[u8]] = &[b"input", b"label", b"error"];
+
+/// Words right before `key` or `token` that make it no secret: `primary_key`, `lockToken`; not
+/// `PRIMARY_API_KEY`, `CACHE_PASSWORD`.
+const PAIRED: &[&[u8]] = &[
+    b"csrf",
+    b"xsrf",
     b"sort",
     b"primary",
     b"foreign",
@@ -45,33 +59,74 @@ const OTHER_KEYS: &[&[u8]] = &[
     b"input",
     b"output",
     b"label",
-    b"placeholder",
     b"lock",
     b"cancel",
     b"cancellation",
     b"continuation",
-    b"syntax",
     b"idempotency",
-    b"i18n",
-    b"translation",
-    b"message",
-    b"msg",
     b"error",
+];
+
+/// More such words, where `key` and the like tell little: keys of packages and hosts are public.
+const PAIRED_WEAKLY: &[&[u8]] = &[
+    b"gpg",
+    b"pgp",
+    b"ssh",
+    b"host",
+    b"pub",
+    b"verify",
+    b"verification",
+    b"trust",
+    b"trusted",
+    b"index",
+    b"group",
+    b"range",
+    b"object",
+    b"storage",
+    b"unique",
+    b"dedup",
+    b"routing",
+    b"event",
+    b"row",
+    b"hash",
+    b"map",
+    b"s3",
+    b"license",
+    b"release",
+    b"archive",
+    b"repo",
+    b"apt",
+    b"rpm",
+    b"maintainer",
+    b"minisign",
+    b"cosign",
 ];
 
 /// Beginnings of the keys of listings: `nextToken`, `page_token`.
 const PAGES: &[&[u8]] = &[b"next", b"page", b"nextpage", b"next_page", b"next-page"];
 
 /// Whether key and value look like a secret that someone set.
-pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind) -> bool {
+///
+/// Where the key's last word is weak (`_key`, `_auth`), only a setting with a random value counts.
+pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind, is_weak: bool) -> bool {
     let lower = key.to_ascii_lowercase();
     let has = |part: &[u8]| memchr::memmem::find(&lower, part).is_some();
-    let is_password = [&b"pass"[..], b"pwd", b"passwd", b"masterauth", b"bindpw"].iter().any(|word| has(word));
+    let is_password = !is_weak
+        && ([&b"pass"[..], b"pwd", b"pswd", b"masterauth"].iter().any(|word| has(word))
+            || lower.trim_ascii_end().strip_suffix(b"pw").is_some()
+            || has(b"pw_"));
+    if is_weak && !(kind == Kind::Settings && is_strong(key, value)) {
+        return false;
+    }
     let least = if kind == Kind::Settings && is_password { 6 } else { 8 };
     if value.len() < least || value.len() > LONGEST || !value.iter().all(|b| (b' '..0x7f).contains(b)) {
         return false;
     }
-    if OTHER_KEYS.iter().any(|word| has_part(key, word)) || is_of_listing(&lower) {
+    if OTHER_KEYS.iter().any(|word| has_part(key, word)) || is_of_listing(&lower) || is_paired(key, PAIRED) {
+        return false;
+    }
+    // `error.password = "Too short"`
+    if is_password && value.contains(&b' ') && SHOWN.iter().any(|word| has_part(key, word)) {
         return false;
     }
     let traits = Traits::of(value);
@@ -124,7 +179,7 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind) -
                 && !is_wordlike(value)
         }
         // code is full of names and messages: only what is as good as random counts
-        Kind::Source | Kind::Other | Kind::Unnamed => {
+        Kind::Source | Kind::Other | Kind::Unnamed | Kind::Unlisted => {
             shape == Shape::Quoted
                 && value.len() >= if is_password { 8 } else { 10 }
                 && is_random(value, bits, &traits, is_password)
@@ -135,6 +190,37 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind) -
                 && !is_wordlike(value)
         }
     }
+}
+
+/// Whether a value is random enough to tell of itself that it is secret, under a key that does not.
+fn is_strong(key: &[u8], value: &[u8]) -> bool {
+    let is_hex = value.iter().all(u8::is_ascii_hexdigit);
+    // forty digits are the fingerprint of a key, or a commit; `AAAA` begins public keys of SSH
+    let is_long = if is_hex { matches!(value.len(), 32 | 48 | 64 | 96 | 128) } else { value.len() >= 16 };
+    let is_spread = entropy::shannon(value) >= if is_hex { 3.0 } else { 3.6 };
+    is_long && is_spread && !value.starts_with(b"AAAA") && !is_paired(key, PAIRED_WEAKLY)
+}
+
+/// Whether the key's last words are one of `firsts` and `key`, `token` or the like.
+fn is_paired(key: &[u8], firsts: &[&[u8]]) -> bool {
+    const LASTS: &[&[u8]] = &[b"keys", b"key", b"tokens", b"token"];
+    let end = key.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |index| index.saturating_add(1));
+    let key = key.get(..end).unwrap_or_default();
+    let ends_with = |text: &[u8], word: &[u8]| {
+        let start = text.len().checked_sub(word.len());
+        start.and_then(|start| text.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    let Some(last) = LASTS.iter().find(|last| ends_with(key, last)) else { return false };
+    let before = key.get(..key.len().saturating_sub(last.len())).unwrap_or_default();
+    let before = before.strip_suffix(b"_").or_else(|| before.strip_suffix(b"-")).unwrap_or(before);
+    let before = before.strip_suffix(b".").unwrap_or(before);
+    firsts.iter().filter(|word| ends_with(before, word)).any(|word| {
+        let start = before.len().saturating_sub(word.len());
+        let (first, previous) = (before.get(start), start.checked_sub(1).and_then(|index| before.get(index)));
+        previous.is_none_or(|b| {
+            !b.is_ascii_alphabetic() || (b.is_ascii_lowercase() && first.is_some_and(u8::is_ascii_uppercase))
+        })
+    })
 }
 
 /// Whether the bytes are as evenly spread as those of random values of that length.
@@ -370,7 +456,56 @@ mod tests {
             ("token", "tokens[key2]", Shape::Bare, Kind::Settings, false),
         ];
         for (key, value, shape, kind, expected) in cases {
-            assert_eq!(is_plausible(key.as_bytes(), value.as_bytes(), *shape, *kind), *expected, "{key}: {value}");
+            let plausible = is_plausible(key.as_bytes(), value.as_bytes(), *shape, *kind, false);
+            assert_eq!(plausible, *expected, "{key}: {value}");
+        }
+    }
+
+    #[test]
+    fn words_of_keys_count_by_pairs() {
+        let long = ["k3J9dk20", "sKw8Zq1L"].concat();
+        let cases = [
+            ("CACHE_PASSWORD", true),
+            ("PRIMARY_DB_PASSWD", true),
+            ("input.password", true),
+            ("LABEL_API_KEY", true),
+            ("PRIMARY_API_KEY", true),
+            ("API_KEY_PRIMARY", true),
+            ("lockSecret", true),
+            ("CSRF_SECRET", true),
+            ("primary_access_key", true),
+            ("primary_key", false),
+            ("primaryKey", false),
+            ("csrf-token", false),
+            ("lock_token", false),
+            ("cache.key", false),
+            ("hashed_password", false),
+            ("PUBLIC_API_KEY", false),
+        ];
+        for (key, expected) in cases {
+            let plausible = is_plausible(key.as_bytes(), long.as_bytes(), Shape::Bare, Kind::Settings, false);
+            assert_eq!(plausible, expected, "{key}");
+        }
+        assert!(!is_plausible(b"error.password", b"At least 8", Shape::Bare, Kind::Settings, false));
+    }
+
+    #[test]
+    fn weak_words_need_random_values_in_settings() {
+        let (long, digits) = (["k3J9dk20", "sKw8Zq1L", "pT"].concat(), "e3ff2839c048b25c084debe9b26995e310250568");
+        let cases = [
+            ("ACME_KEY", long.as_str(), Kind::Settings, true),
+            ("ACME_KEY", long.as_str(), Kind::Source, false),
+            ("FERNET_KEY", &digits[..32], Kind::Settings, true),
+            ("ACME_KEY", "prod-eu-1", Kind::Settings, false),
+            ("ACME_KEY", "billing-service-production", Kind::Settings, false),
+            ("GPG_KEY", digits, Kind::Settings, false),
+            ("ACME_KEY", digits, Kind::Settings, false),
+            ("host_key", long.as_str(), Kind::Settings, false),
+            ("cache_key", long.as_str(), Kind::Settings, false),
+        ];
+        for (key, value, kind, expected) in cases {
+            let plausible = is_plausible(key.as_bytes(), value.as_bytes(), Shape::Bare, kind, true);
+            assert_eq!(plausible, expected, "{key}: {value}");
         }
     }
 }

@@ -16,21 +16,25 @@ fn jwt_parts(token: &[u8]) -> Option<[serde_json::Map<String, Value>; 2]> {
     (!algorithm.eq_ignore_ascii_case("none")).then_some([header, payload])
 }
 
-/// A JSON web token that is signed. What has no issuer, audience or end is most often an example.
+/// Claims, each all that a published example holds: of the format's article in an encyclopedia, and of the
+/// manuals of libraries that sign.
+const SAMPLES: &[(&str, &str)] = &[
+    ("foo", "bar"),
+    ("hello", "world"),
+    ("key", "val"),
+    ("key", "value"),
+    ("loggedInAs", "admin"),
+    ("some", "payload"),
+];
+
+/// A JSON web token that is signed.
 pub(super) fn jwt(look: &Look<'_>) -> Option<Opinion> {
     let [_, payload] = jwt_parts(look.value())?;
     let mut opinion = Opinion::default();
     if let Some(end) = payload.get("exp").and_then(Value::as_i64) {
         opinion.notes.push(format!("expires {}", Timestamp::from_unix(end).date()));
     }
-    // Claims of jwt.io's own example, and of those who copied it.
-    let is_sample = payload.get("name").and_then(Value::as_str) == Some("John Doe")
-        || payload.get("sub").and_then(Value::as_str) == Some("1234567890")
-        || payload.get("iat").and_then(Value::as_i64) == Some(1_516_239_022);
-    let is_bare = !["exp", "iat", "iss", "aud", "sub", "jti", "nbf", "scope", "role"]
-        .iter()
-        .any(|claim| payload.contains_key(*claim));
-    if is_sample || is_bare {
+    if is_sample(&payload) {
         opinion.severity = Some(Severity::Info);
         opinion.notes.push("looks like the example of a manual".into());
     }
@@ -39,6 +43,19 @@ pub(super) fn jwt(look: &Look<'_>) -> Option<Opinion> {
         opinion.notes.push("a public key by its role".into());
     }
     Some(opinion)
+}
+
+/// Whether the claims are those of jwt.io's own example, of those who copied it, or of a manual.
+fn is_sample(payload: &serde_json::Map<String, Value>) -> bool {
+    let text = |claim: &str| payload.get(claim).and_then(Value::as_str);
+    let others = payload.iter().filter(|(claim, _)| !matches!(claim.as_str(), "iat" | "exp"));
+    let mut others = others.map(|(claim, value)| (claim.as_str(), value.as_str().unwrap_or_default()));
+    let (first, second) = (others.next(), others.next());
+    text("name") == Some("John Doe")
+        || text("sub") == Some("1234567890")
+        || payload.get("iat").and_then(Value::as_i64) == Some(1_516_239_022)
+        || payload.is_empty()
+        || (second.is_none() && first.is_some_and(|claim| SAMPLES.contains(&claim)))
 }
 
 /// A token of a Kubernetes service account.
@@ -65,4 +82,28 @@ pub(super) fn jwt_calendly(look: &Look<'_>) -> Option<Opinion> {
 pub(super) fn jwt_supabase(look: &Look<'_>) -> Option<Opinion> {
     let [_, payload] = jwt_parts(look.value())?;
     (payload.get("role").and_then(Value::as_str) == Some("service_role")).then(|| Opinion::note("service role"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_of_manuals_are_told_from_tokens() {
+        let cases = [
+            (r#"{"userId":"5f1e","admin":true}"#, false),
+            (r#"{"id":81,"email":"ann@acme.example"}"#, false),
+            (r#"{"role":"ci","name":"Jane"}"#, false),
+            (r#"{"foo":"bar","user":7}"#, false),
+            (r#"{"sub":"1234567890","name":"John Doe","iat":1516239022}"#, true),
+            (r#"{"sub":"1234567890","admin":true}"#, true),
+            (r#"{"loggedInAs":"admin","iat":1422779638}"#, true),
+            (r#"{"some":"payload"}"#, true),
+            ("{}", true),
+        ];
+        for (payload, expected) in cases {
+            let claims = serde_json::from_str(payload).expect("an object");
+            assert_eq!(is_sample(&claims), expected, "{payload}");
+        }
+    }
 }

@@ -90,6 +90,7 @@ pub(super) static CHECKS: &[(&str, Check)] = &[
     ("putty", key::putty),
     ("pypi", decode::pypi),
     ("random", shape::random),
+    ("random-in-source", shape::random_in_source),
     ("settings-only", shape::settings_only),
     ("signify", signing::signify),
     ("solana", seed::solana),

@@ -5,6 +5,7 @@ use super::{Look, Opinion};
 use crate::rule::Severity;
 use crate::secret::entropy;
 use crate::secret::kind::Kind;
+use crate::secret::words::is_wordlike;
 
 /// Forty characters are also the length of a SHA-1: they must not be hexadecimal.
 pub(super) fn random(look: &Look<'_>) -> Option<Opinion> {
@@ -17,6 +18,21 @@ pub(super) fn random(look: &Look<'_>) -> Option<Opinion> {
 /// What stands for itself only in settings, scripts and histories; in source code it is mostly a test.
 pub(super) fn settings_only(look: &Look<'_>) -> Option<Opinion> {
     (look.kind == Kind::Settings).then(Opinion::default)
+}
+
+/// What stands for itself in settings; in source code it must be random, and in texts for people it is an example.
+pub(super) fn random_in_source(look: &Look<'_>) -> Option<Opinion> {
+    let value = look.value();
+    let has = |test: fn(&u8) -> bool| value.iter().any(test);
+    let is_random = has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+        && (entropy::shannon(value) >= 3.7 || value.len() >= 32 && value.iter().all(u8::is_ascii_hexdigit))
+        && !is_wordlike(value);
+    match look.kind {
+        Kind::Settings => Some(Opinion::default()),
+        Kind::Source if is_random => Some(Opinion::default()),
+        _ => None,
+    }
 }
 
 /// Keys of a provider's test mode open nothing of worth.

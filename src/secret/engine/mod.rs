@@ -75,7 +75,8 @@ pub(super) fn scan_with(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
 pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
     let kind = match kind {
         _ if is_binary(bytes) => Kind::Other,
-        Kind::Unnamed => kind::by_content(bytes),
+        Kind::Unnamed => kind::by_content(bytes, false),
+        Kind::Unlisted => kind::by_content(bytes, true),
         kind => kind,
     };
     let most = bytes.len().saturating_mul(WORK_FACTOR).max(LEAST_WORK);
