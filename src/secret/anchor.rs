@@ -25,6 +25,15 @@ pub(super) struct AnchorsBuilder {
     folds: bool,
 }
 
+/// A head and a text that begins with it.
+struct Begun {
+    head: u32,
+    /// The text's next four bytes, and which of them it has.
+    next: u32,
+    mask: u32,
+    text: u32,
+}
+
 /// Texts to look for, each with the index of the rule it begins.
 pub(super) struct Anchors {
     /// One bit for each hash of a head.
@@ -32,7 +41,7 @@ pub(super) struct Anchors {
     /// Where the heads of a bucket begin in `heads`; one more at the end.
     index: Vec<u32>,
     /// Heads and what they may begin, by hash.
-    heads: Vec<(u32, u32)>,
+    heads: Vec<Begun>,
     texts: Vec<(Vec<u8>, usize)>,
     /// Whether letters match in either case; the texts are in lower case then.
     folds: bool,
@@ -81,7 +90,13 @@ impl AnchorsBuilder {
             sum = sum.saturating_add(*count);
             *count = sum;
         }
-        Anchors { filter, index, heads: self.heads, texts: self.texts, folds: self.folds }
+        let begun = |(head, number): (u32, u32)| {
+            let text = self.texts.get(number as usize).map_or(&[][..], |(text, _)| text);
+            let (next, mask) = following(text, HEAD, false);
+            Begun { head, next, mask, text: number }
+        };
+        let heads = self.heads.into_iter().map(begun).collect();
+        Anchors { filter, index, heads, texts: self.texts, folds: self.folds }
     }
 }
 
@@ -141,8 +156,10 @@ impl Anchors {
         let bucket = bucket(hash);
         let bound = |at: usize| self.index.get(at).map_or(0, |bound| *bound as usize);
         let heads = self.heads.get(bound(bucket)..bound(bucket.saturating_add(1))).unwrap_or_default();
-        for (_, number) in heads.iter().filter(|(known, _)| *known == head) {
-            let Some((text, rule)) = self.texts.get(*number as usize) else { continue };
+        let (next, _) = following(bytes, start.saturating_add(HEAD), FOLDS);
+        // many heads are those of common words: four bytes more tell nearly all of these
+        for begun in heads.iter().filter(|begun| begun.head == head && begun.next == next & begun.mask) {
+            let Some((text, rule)) = self.texts.get(begun.text as usize) else { continue };
             let end = start.saturating_add(text.len());
             let Some(found) = bytes.get(start..end) else { continue };
             let is_equal = if FOLDS { found.eq_ignore_ascii_case(text) } else { found == text };
@@ -152,6 +169,18 @@ impl Anchors {
         }
         true
     }
+}
+
+/// The four bytes from `at` on, and which of them there are.
+#[inline]
+fn following(bytes: &[u8], at: usize, folds: bool) -> (u32, u32) {
+    let (mut four, mut mask) = ([0; 4], [0; 4]);
+    let rest = bytes.get(at..).unwrap_or_default();
+    for ((to, is_there), from) in four.iter_mut().zip(&mut mask).zip(rest) {
+        *to = if folds { from.to_ascii_lowercase() } else { *from };
+        *is_there = 0xff;
+    }
+    (u32::from_be_bytes(four), u32::from_be_bytes(mask))
 }
 
 /// The upper bits of four bytes multiplied by a large odd number (Knuth's multiplicative hashing).
