@@ -164,12 +164,12 @@ fn without_name<'a>(text: &'a [u8], names: &[&[u8]]) -> Option<&'a [u8]> {
     let text = text.strip_suffix(b"\"").or_else(|| text.strip_suffix(b"'")).unwrap_or(text);
     let length = text.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
     let (before, name) = text.split_at_checked(text.len().checked_sub(length)?)?;
-    let ends = |end: &&[u8]| {
+    let ends = |end: &[u8]| {
         let start = name.len().checked_sub(end.len());
         start.and_then(|start| name.get(start..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
     };
     let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
-    names.iter().any(|end| ends(&end)).then_some(before)
+    names.iter().any(|end| ends(end)).then_some(before)
 }
 
 /// Whether the key is one of an address's query, with its value: `?api_key=…`.
@@ -187,9 +187,10 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> 
     let key_is_quoted = cursor.skip(|b| matches!(b, b'"' | b'\'' | b'`' | b']')) > 0;
     let sign_at = cursor.at;
     let blanks = cursor.skip(|b| matches!(b, b' ' | b'\t'));
-    let link = match declaration(&mut cursor, before, key_is_quoted, blanks) {
-        true => Link::Sign,
-        false => link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.clone())?)?,
+    let link = if declaration(&mut cursor, before, key_is_quoted, blanks) {
+        Link::Sign
+    } else {
+        link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.clone())?)?
     };
     cursor.skip(|b| matches!(b, b' ' | b'\t'));
     if link == Link::Sign && rest.get(sign_at..).is_some_and(|sign| sign.starts_with(b":")) {
