@@ -1,7 +1,7 @@
 //! Keys that were published on purpose: in test suites of well-known projects, in standards, in documentation.
 //!
 //! They come from packages that everyone installs: the self-tests of `GnuTLS`, the tests of `CPython`,
-//! Twisted, Tornado, ecdsa, Go and its x/crypto, moto, and of npm's public-encrypt, http-signature, selfsigned, spdy,
+//! Twisted, Tornado, ecdsa, Go (a core dump with an AWS key id in it) and its x/crypto, Netty, moto, and of npm's public-encrypt, http-signature, selfsigned, spdy,
 //! ssh2, node-forge and jsrsasign (RFC 9500 among them); Vagrant's insecure key; the account keys of the emulators
 //! Azurite and Cosmos DB; what the documentation of AWS and phpMyAdmin shows;
 //! and the examples of RFC 5849, 6749, 6750, 7617 and 9500.
@@ -15,6 +15,7 @@ static PUBLISHED: &[&str] = &[
     "01bfa457f9af0822682c874cda4a7bbe",
     "0294b4406902e33bb02f89eaf4c69132",
     "051848dd074db519a352c8c24a94ee4b",
+    "06b3a64a622e1d3f97b432bb5806251d",
     "09416ba3e0782523c56225fb168cd58c",
     "09ec38989a5fb269b4e640efde1351fe",
     "09f1c1a4680df80b9e8e6e587d3a787d",
@@ -119,6 +120,7 @@ static PUBLISHED: &[&str] = &[
     "8f60821fdfc3b4c9fc600ac69e5dcaa3",
     "8ffef375b96e952822d034e7c96bb819",
     "911a557a09dc315e15fdeef8ea198729",
+    "9186408b8399cd7bd95651a76d3f603b",
     "929bd67eaab582572fbdd79478c23ef6",
     "92a9ec651a85b9791398447293d6e6ce",
     "952906b8504667d513e63fc49bf7cf0d",

@@ -34,6 +34,7 @@ const WORDS: &[&str] = &[
     "not-a-real",
     "fakekey",
     "fake_",
+    "not my real",
     "fake-",
 ];
 

@@ -130,6 +130,10 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind, i
         return false;
     }
     let traits = Traits::of(value);
+    // a text in another script, as properties of Java have it
+    if memchr::memmem::find(value, b"\\u").is_some() {
+        return false;
+    }
     if traits.is_code || traits.is_path || traits.is_date || traits.is_of_other_rule {
         return false;
     }

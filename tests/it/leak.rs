@@ -352,7 +352,9 @@ fn names_of_files_and_packages() {
             .long(b'L', format!("usr/lib/python3/x{index}-1.dist-info/METADATA").as_bytes())
             .file("METADATA", format!("Name: {name}\nVersion: {name}\nLicense: {name}\n"));
     }
-    let passwd: String = names.iter().map(|name| format!("{name}:x:0:0:{name}:/{name}:/bin/sh\n")).collect();
+    // a colon would end the name
+    let users = names.iter().filter(|name| !name.contains(':'));
+    let passwd: String = users.map(|name| format!("{name}:x:0:0:{name}:/{name}:/bin/sh\n")).collect();
     let tar = tar
         .file("var/lib/dpkg/status", status)
         .file("etc/passwd", passwd)
