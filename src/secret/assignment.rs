@@ -173,7 +173,7 @@ fn without_name<'a>(text: &'a [u8], names: &[&[u8]]) -> Option<&'a [u8]> {
         start.and_then(|start| name.get(start..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
     };
     let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
-    names.iter().any(ends).then_some(before)
+    names.iter().any(|end| ends(end)).then_some(before)
 }
 
 /// Whether the key is one of an address's query, with its value: `?api_key=…`.

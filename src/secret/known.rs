@@ -1,8 +1,8 @@
 //! Keys that were published on purpose: in test suites of well-known projects, in standards, in documentation.
 //!
 //! They come from packages that everyone installs: the self-tests of `GnuTLS`, the tests of `CPython`,
-//! Twisted, Tornado, ecdsa, Go (a core dump with an AWS key id in it) and its x/crypto, Netty, moto, and of npm's public-encrypt, http-signature, selfsigned, spdy,
-//! ssh2, node-forge and jsrsasign (RFC 9500 among them); Vagrant's insecure key; the account keys of the emulators
+//! Twisted, Tornado, ecdsa, Go (a core dump with an AWS key id in it) and its x/crypto, Netty, moto, and of npm's
+//! public-encrypt, http-signature, selfsigned, spdy, ssh2, node-forge and jsrsasign (RFC 9500 among them); Vagrant's insecure key; the account keys of the emulators
 //! Azurite and Cosmos DB; what the documentation of AWS and phpMyAdmin shows;
 //! and the examples of RFC 5849, 6749, 6750, 7617 and 9500.
 
