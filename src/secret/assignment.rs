@@ -131,6 +131,8 @@ fn default_of(bytes: &[u8], key: &Range<usize>) -> Option<Range<usize>> {
     let sign = [&b":-"[..], b":=", b":"].iter().find(|sign| rest.starts_with(sign)).map_or(0, |sign| sign.len());
     let start = key.end.saturating_add(sign);
     let text = rest.get(sign..)?;
+    // `${KEY:?message}`, `${KEY:+VALUE}`
+    let sign = if matches!(text.first(), Some(b'?' | b'+')) { 0 } else { sign };
     let length = text.iter().position(|b| *b <= b' ' || matches!(b, b'}' | b'"' | b'\'' | b'`' | b'$')).unwrap_or(0);
     let is_whole = sign > 0 && text.get(length) == Some(&b'}');
     Some(start..start.saturating_add(if is_whole { length } else { 0 }))
@@ -473,6 +475,7 @@ mod tests {
             ("$env:DB_PASSWORD = \"Xy77abQ1\"", "password", Some("Xy77abQ1")),
             ("${password:-Xy77abQ1}", "password", Some("Xy77abQ1")),
             ("${DB_PASSWORD:-$OTHER}", "password", None),
+            ("${DB_PASSWORD:?it-is-missing-9}", "password", None),
             ("${DB_PASSWORD}: Xy77abQ1", "password", None),
             ("PASS=Xy77abQ1", "pass", Some("Xy77abQ1")),
             ("smtpPass: Xy77abQ1", "pass", Some("Xy77abQ1")),
