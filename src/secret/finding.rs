@@ -13,7 +13,7 @@ use crate::time::Date;
 use super::allow;
 use super::config::{self, mask_text};
 use super::place;
-use super::rule::rule_set;
+use super::rule;
 use super::shipped;
 use super::user;
 
@@ -62,20 +62,19 @@ fn keyed(key: &str, id: &str) -> String {
 
 /// Whether people choose such a secret, so that its hash would tell it to whoever tries enough words.
 fn is_guessable(secret: &Secret) -> bool {
-    let is_hidden = rule_set().rules.iter().any(|rule| rule.rule == secret.rule && rule.is_hidden);
+    let is_hidden = rule::of(secret.rule).is_some_and(|rule| rule.is_hidden);
     is_hidden || secret.length < LEAST_UNGUESSABLE
 }
 
 /// Whether a provider's own prefix tells the secret, and it is as grave as can be.
 fn is_critical_prefix(secret: &Secret) -> bool {
-    let by_prefix =
-        rule_set().rules.iter().any(|rule| rule.rule == secret.rule && rule.rank >= PREFIX && !rule.ships_in_packages);
+    let by_prefix = rule::of(secret.rule).is_some_and(|rule| rule.rank >= PREFIX && !rule.ships_in_packages);
     by_prefix && secret.severity == Severity::Critical
 }
 
 /// Whether its rule goes by names and places, and not by what the value is.
 fn is_guess(secret: &Secret) -> bool {
-    rule_set().rules.iter().any(|rule| rule.rule == secret.rule && (rule.ships_in_packages || rule.is_hidden))
+    rule::of(secret.rule).is_some_and(|rule| rule.ships_in_packages || rule.is_hidden)
 }
 
 /// Most characters of a build step or a command that a finding shows.

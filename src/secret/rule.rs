@@ -205,6 +205,12 @@ pub(super) fn by_id(name: &str) -> Option<&'static SecretRule> {
     rules.binary_search_by(order).ok().and_then(|index| rules.get(index))
 }
 
+/// A rule of what the user sees, with what it takes to match it.
+pub(super) fn of(rule: &Rule) -> Option<&'static SecretRule> {
+    let rules = &rule_set().rules;
+    rules.binary_search_by_key(&rule.id, |known| known.rule.id).ok().and_then(|index| rules.get(index))
+}
+
 impl SecretRule {
     /// The four bytes a match may begin with; none where that is not known, or there are too many.
     fn heads(&self) -> Vec<[u8; 4]> {

@@ -7,19 +7,6 @@ use crate::support::raw::{Header, RawTar};
 use crate::support::run::scan_bytes;
 use crate::support::token;
 
-/// A private key of no use, an example of the rule's file.
-fn key() -> String {
-    [
-        "-----BEGIN ",
-        "EC PRIVATE KEY-----\nMHcCAQEEIFLj2XYAclty6IBBvMNvec",
-        "EfkhvTeP2BJF9Vlo0dN2K6oAoGCCqGSM49\nAwEHoUQDQgAEiqJNCp/o4KYyokdg/8",
-        "CVC32LsBtW3CqOnWl1b0nn9brh6EXXIk3g\nfdH8kbe2rv3uJTP5oifkkyVQzPD6B0",
-        "8/ng==\n-----END ",
-        "EC PRIVATE KEY-----\n",
-    ]
-    .concat()
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -91,7 +78,7 @@ fn sums(files: &[(&str, &str)]) -> String {
 
 #[test]
 fn debians_own_files_are_told_from_edited_and_foreign_ones() {
-    let key = key();
+    let key = token::key();
     let edited = format!("# edited\n{key}");
     let with_token = format!("{key}\n{}\n", token::github(1));
     let of_debian = "Maintainer: A Team <team@lists.alioth.debian.org>";
@@ -150,7 +137,7 @@ fn debians_own_files_are_told_from_edited_and_foreign_ones() {
 
 #[test]
 fn alpine_and_distroless_list_digests_too() {
-    let key = key();
+    let key = token::key();
     let sha1 = base64(&ContentDigests::of(key.as_bytes()).sha1, false);
     let database = format!(
         "P:own\nV:1-r0\nm:A <a@alpinelinux.org>\nF:usr/share\nR:key\na:0:0:644\nZ:Q1{sha1}\nR:edited\nZ:Q1{sha1}\n\n\
@@ -180,7 +167,7 @@ fn alpine_and_distroless_list_digests_too() {
 
 #[test]
 fn packages_of_languages_count_for_less_unless_they_are_the_images_own() {
-    let key = key();
+    let key = token::key();
     let sha256 = base64(&ContentDigests::of(key.as_bytes()).sha256, true);
     let site = "usr/lib/python3/site-packages";
     let mut tar = RawTar::default();
@@ -220,7 +207,7 @@ fn packages_of_languages_count_for_less_unless_they_are_the_images_own() {
 fn large_files_are_known_up_to_a_limit() {
     for (length, expected) in [(3 << 20, "Info High /usr/lib/big: "), (9 << 20, "Critical High /usr/lib/big: ")] {
         let mut content = "nothing to see here\n".repeat(length / 20);
-        content.push_str(&key());
+        content.push_str(&token::key());
         let layer = RawTar::default()
             .file("etc/os-release", DEBIAN)
             .file("var/lib/dpkg/status", status(&[("good", "Maintainer: A <a@debian.org>")]))

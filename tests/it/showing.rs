@@ -131,15 +131,7 @@ fn one_secret_in_several_places_is_one_entry() {
 
 #[test]
 fn what_unchanged_packages_brought_is_shown_on_demand() {
-    let key = [
-        "-----BEGIN ",
-        "EC PRIVATE KEY-----\nMHcCAQEEIFLj2XYAclty6IBBvMNvec",
-        "EfkhvTeP2BJF9Vlo0dN2K6oAoGCCqGSM49\nAwEHoUQDQgAEiqJNCp/o4KYyokdg/8",
-        "CVC32LsBtW3CqOnWl1b0nn9brh6EXXIk3g\nfdH8kbe2rv3uJTP5oifkkyVQzPD6B0",
-        "8/ng==\n-----END ",
-        "EC PRIVATE KEY-----\n",
-    ]
-    .concat();
+    let key = token::key();
     let md5: String = careen::digest::ContentDigests::of(key.as_bytes())
         .md5
         .iter()

@@ -172,7 +172,7 @@ fn kind_of(url: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::advisory::embedded;
-    use crate::advisory::feed::testing::{file, fresh, read_back};
+    use crate::advisory::feed::testing::{archive, file, fresh, read_back};
     use crate::format::testing::deflate;
 
     const TIME: &str = "```toml\n[advisory]\nid = \"RUSTSEC-2020-0071\"\npackage = \"time\"\ndate = \"2020-11-18\"\n\
@@ -185,16 +185,6 @@ mod tests {
 
     const UNMAINTAINED: &str = "```toml\n[advisory]\nid = \"RUSTSEC-2026-0001\"\npackage = \"some-crate\"\n\
         date = \"2026-02-03\"\ninformational = \"unmaintained\"\n[versions]\npatched = []\n```\n\n# It rests\n\nText.\n";
-
-    fn archive(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (path, text) in files {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(text.len() as u64);
-            archive.append_data(&mut header, path, text.as_bytes()).expect("memory can be written");
-        }
-        archive.into_inner().expect("memory can be written")
-    }
 
     #[test]
     fn an_advisory_is_what_the_export_has() {

@@ -11,6 +11,17 @@ pub(super) fn file(path: &str, text: &str) -> Fetched {
     Fetched { path: path.into(), bytes: text.as_bytes().to_vec() }
 }
 
+/// An archive of files.
+pub(super) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, text) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        archive.append_data(&mut header, path, text.as_bytes()).expect("memory can be written");
+    }
+    archive.into_inner().expect("memory can be written")
+}
+
 /// An empty sink.
 pub(super) fn fresh(family: &str) -> Sink {
     Sink::new(family)

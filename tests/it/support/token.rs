@@ -23,3 +23,16 @@ pub(crate) fn github(seed: u32) -> String {
     }
     format!("{}{}{body}{}", "gh", "p_", String::from_utf8_lossy(&checksum))
 }
+
+/// A private key of no use, an example of the rule's file.
+pub(crate) fn key() -> String {
+    [
+        "-----BEGIN ",
+        "EC PRIVATE KEY-----\nMHcCAQEEIFLj2XYAclty6IBBvMNvec",
+        "EfkhvTeP2BJF9Vlo0dN2K6oAoGCCqGSM49\nAwEHoUQDQgAEiqJNCp/o4KYyokdg/8",
+        "CVC32LsBtW3CqOnWl1b0nn9brh6EXXIk3g\nfdH8kbe2rv3uJTP5oifkkyVQzPD6B0",
+        "8/ng==\n-----END ",
+        "EC PRIVATE KEY-----\n",
+    ]
+    .concat()
+}

@@ -254,19 +254,13 @@ fn utc(time: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advisory::feed::testing::{file, fresh, read_back};
+    use crate::advisory::feed::testing::{self, file, fresh, read_back};
     use crate::format::testing::deflate;
 
     const DOCUMENT: &str = include_str!("../../../../fixtures/advisories/redhat-csaf/cve-2026-0001.json");
 
     fn archive(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (path, text) in files {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(text.len() as u64);
-            archive.append_data(&mut header, path, text.as_bytes()).expect("memory can be written");
-        }
-        deflate(Compressed::Zstd, &archive.into_inner().expect("memory can be written"))
+        deflate(Compressed::Zstd, &testing::archive(files))
     }
 
     #[test]
