@@ -11,7 +11,6 @@ use crate::error::Error;
 use crate::escape::escape;
 use crate::output::Style;
 use crate::pass::Progress;
-use crate::rule::Severity;
 use crate::scan::Watch;
 use crate::size::ByteSize;
 use crate::time::{Date, Timestamp};
@@ -61,15 +60,7 @@ pub(super) fn width() -> usize {
 
 /// A style for documents that programs read.
 pub(super) fn plain() -> impl Fn(bool) -> Style {
-    |_| Style {
-        width: 80,
-        colour: false,
-        least: Severity::Info,
-        show_waived: false,
-        show_packaged: false,
-        verbose: false,
-        packages: false,
-    }
+    |_| Style::PLAIN
 }
 
 /// Shows an error as three lines at most: what, where, what to do.

@@ -55,6 +55,19 @@ pub struct Style {
     pub packages: bool,
 }
 
+impl Style {
+    /// For documents that programs read: eighty columns, no colours, every finding.
+    pub const PLAIN: Self = Self {
+        width: 80,
+        colour: false,
+        least: crate::rule::Severity::Info,
+        show_waived: false,
+        show_packaged: false,
+        verbose: false,
+        packages: false,
+    };
+}
+
 /// All formats, sorted by id.
 pub static FORMATS: &[&dyn Format] = &[
     &cyclonedx::DEFAULT,

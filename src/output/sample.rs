@@ -52,15 +52,7 @@ static WASTE: Rule = Rule {
 
 /// Eighty columns, no colours, everything shown.
 pub(super) fn style() -> Style {
-    Style {
-        width: 80,
-        colour: false,
-        least: Severity::Info,
-        show_waived: false,
-        show_packaged: false,
-        verbose: false,
-        packages: false,
-    }
+    Style::PLAIN
 }
 
 /// A report with a finding of each kind of place, a waiver, a gap and a note.
