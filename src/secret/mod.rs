@@ -31,6 +31,7 @@ mod placeholder;
 mod plausible;
 mod rule;
 mod rule_files;
+mod runs;
 mod seen;
 mod shipped;
 mod url;

@@ -13,6 +13,7 @@ use super::anchor::{Anchors, AnchorsBuilder};
 use super::charset::Charset;
 use super::check::{self, Check};
 use super::rule_files::RULE_FILES;
+use super::runs;
 use super::user::UserSettings;
 
 /// All rules, and the automata over their anchors.
@@ -21,14 +22,16 @@ pub(super) struct RuleSet {
     pub(super) rules: Vec<SecretRule>,
     /// Anchors looked for in every file.
     pub(super) everywhere: Anchors,
-    /// Words looked for in settings and source code, in any case.
-    pub(super) assignments: Anchors,
+    /// The same, and the words that end keys: looked for in settings and source code.
+    pub(super) in_settings: Anchors,
     /// Which rule judges the credentials in a URL, by scheme; `*` for all others.
     pub(super) schemes: BTreeMap<&'static str, usize>,
     /// Words, in any case, of rules whose pattern is searched for in the whole text.
     pub(super) keywords: Anchors,
     /// Such rules without words.
     pub(super) always: Vec<usize>,
+    /// Whether every match by an anchor has a run of text that is told in binary files.
+    pub(super) is_for_text: bool,
     /// What a user's files say besides.
     pub(super) user: UserSettings,
 }
@@ -224,6 +227,15 @@ impl SecretRule {
         literals.iter().map(|literal| literal.as_bytes().try_into().ok()).collect::<Option<_>>().unwrap_or_default()
     }
 
+    /// Whether every match has a run of text that is told in binary files.
+    fn is_for_text(&self) -> bool {
+        let Matcher::Pattern { source, .. } = &self.matcher else { return true };
+        let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
+        parser.is_ok_and(|pattern| {
+            runs::has_only_text(&pattern) && pattern.properties().minimum_len() > Some(runs::LONGEST_MISSED)
+        })
+    }
+
     /// The compiled pattern; `None` when the rule has none.
     pub(super) fn regex(&self) -> Option<&Regex> {
         let Matcher::Pattern { source, compiled, .. } = &self.matcher else { return None };
@@ -238,10 +250,23 @@ impl SecretRule {
 /// Rules before their tables are made.
 pub(super) struct Draft {
     rules: Vec<SecretRule>,
-    everywhere: Vec<(String, &'static str)>,
-    assignments: Vec<(String, &'static str)>,
+    everywhere: Vec<Anchor>,
+    assignments: Vec<Anchor>,
     schemes: Vec<(&'static str, &'static str)>,
-    keywords: Vec<(String, &'static str)>,
+    keywords: Vec<Anchor>,
+    /// Whether the rules of careen itself are being added.
+    is_built_in: bool,
+    /// Whether all of the others are for text.
+    is_for_text: bool,
+}
+
+/// A text by which a rule is found.
+struct Anchor {
+    text: String,
+    /// Id of the rule.
+    of: &'static str,
+    /// Whether its letters match in either case.
+    folds: bool,
 }
 
 /// What a rule file says for all its rules.
@@ -258,7 +283,15 @@ impl Draft {
     /// The rules that come with careen.
     pub(super) fn built_in() -> Self {
         let (rules, everywhere, assignments) = (Vec::new(), Vec::new(), Vec::new());
-        let mut draft = Self { rules, everywhere, assignments, schemes: Vec::new(), keywords: Vec::new() };
+        let mut draft = Self {
+            rules,
+            everywhere,
+            assignments,
+            schemes: Vec::new(),
+            keywords: Vec::new(),
+            is_built_in: true,
+            is_for_text: true,
+        };
         for (name, text) in RULE_FILES {
             let file: RawFile = toml::from_str(&without_examples(text)).expect("a test loads every rule file");
             let references = leak_all(file.references);
@@ -274,6 +307,7 @@ impl Draft {
                 draft.add(raw, &defaults).expect("a test loads every rule");
             }
         }
+        draft.is_built_in = false;
         draft
     }
 
@@ -287,14 +321,15 @@ impl Draft {
         } else {
             &mut self.everywhere
         };
-        if raw.ignore_case || !raw.context.is_empty() {
-            let names = raw.anchors.iter().chain(&raw.context);
-            anchors.extend(names.flat_map(|anchor| cases(anchor)).map(|anchor| (anchor, id)));
-        } else {
-            anchors.extend(raw.anchors.iter().map(|anchor| (anchor.clone(), id)));
-        }
+        let folds = raw.ignore_case || raw.assignment || raw.group.is_some();
+        anchors.extend(raw.anchors.iter().map(|text| Anchor { text: text.clone(), of: id, folds }));
+        let spelled = raw.context.iter().flat_map(|name| spellings(name));
+        anchors.extend(spelled.map(|text| Anchor { text, of: id, folds: true }));
         self.schemes.extend(raw.schemes.iter().map(|scheme| (leak_text(scheme.clone()), id)));
-        self.rules.push(compile(raw, id, defaults)?);
+        let rule = compile(raw, id, defaults)?;
+        // a test knows it of those that come with careen
+        self.is_for_text &= self.is_built_in || rule.is_for_text();
+        self.rules.push(rule);
         self.rules.last().ok_or_else(String::new)
     }
 
@@ -303,7 +338,7 @@ impl Draft {
         let before = self.rules.len();
         self.rules.retain(|rule| rule.rule.id != id);
         for list in [&mut self.everywhere, &mut self.assignments, &mut self.keywords] {
-            list.retain(|(_, of)| *of != id);
+            list.retain(|anchor| anchor.of != id);
         }
         self.schemes.retain(|(_, of)| *of != id);
         self.rules.len() < before
@@ -321,23 +356,23 @@ impl Draft {
         let index = |id: &str| rules.binary_search_by_key(&id, |rule| rule.rule.id).expect("each anchor has its rule");
         let schemes = self.schemes.into_iter().map(|(scheme, id)| (scheme, index(id))).collect::<BTreeMap<_, _>>();
         if let Some(any) = schemes.get("*").and_then(|index| rules.get(*index)) {
-            self.everywhere.push(("://".into(), any.rule.id));
+            self.everywhere.push(Anchor { text: "://".into(), of: any.rule.id, folds: false });
         }
-        let build = |anchors: &[(String, &'static str)], folds: bool| {
-            let mut builder = AnchorsBuilder::new(folds);
-            for (anchor, id) in anchors {
-                let rule = index(id);
-                let heads = if anchor.len() < 4 { rules.get(rule).map_or(vec![], SecretRule::heads) } else { vec![] };
-                builder.add(anchor.as_bytes(), rule, &heads);
+        let build = |lists: &[&[Anchor]]| {
+            let mut builder = AnchorsBuilder::default();
+            for Anchor { text, of, folds } in lists.iter().copied().flatten() {
+                let rule = index(of);
+                let heads = if text.len() < 4 { rules.get(rule).map_or(vec![], SecretRule::heads) } else { vec![] };
+                builder.add(text.as_bytes(), rule, *folds, &heads);
             }
             builder.build()
         };
-        let (everywhere, assignments) = (build(&self.everywhere, false), build(&self.assignments, true));
-        let keywords = build(&self.keywords, true);
-        let has_words = |rule: &SecretRule| self.keywords.iter().any(|(_, id)| *id == rule.rule.id);
+        let (everywhere, in_settings) = (build(&[&self.everywhere]), build(&[&self.everywhere, &self.assignments]));
+        let keywords = build(&[&self.keywords]);
+        let has_words = |rule: &SecretRule| self.keywords.iter().any(|anchor| anchor.of == rule.rule.id);
         let is_always = |rule: &SecretRule| matches!(rule.matcher, Matcher::Text { .. }) && !has_words(rule);
         let always = rules.iter().enumerate().filter(|(_, rule)| is_always(rule)).map(|(index, _)| index).collect();
-        RuleSet { rules, everywhere, assignments, schemes, keywords, always, user }
+        RuleSet { rules, everywhere, in_settings, schemes, keywords, always, is_for_text: self.is_for_text, user }
     }
 }
 
@@ -462,7 +497,7 @@ fn check_of(name: &str) -> Result<Check, String> {
     check::by_name(name).ok_or_else(|| format!("there is no check `{name}`"))
 }
 
-/// The pattern of a setting, in any spelling that [`cases`] tells: a key that begins with one of `names` and has a word of secrets, then the value.
+/// The pattern of a setting, in any spelling that [`spellings`] tells: a key that begins with one of `names` and has a word of secrets, then the value.
 fn in_context(names: &[String], value: &str) -> String {
     let is_whole = |name: &str| KEY_WORDS.split('|').any(|word| name.contains(word));
     let (whole, part): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| is_whole(name));
@@ -482,35 +517,17 @@ fn in_context(names: &[String], value: &str) -> String {
     format!("(?i:(?:{}){end}){separator}(?<s>{value})", keys.join("|"))
 }
 
-/// The ways a name is written: `co_api_key`, `CO_API_KEY`, `Co_api_key`, `co.api.key`, `co-api-key`, `coApiKey`.
-fn cases(anchor: &str) -> Vec<String> {
-    let lower = anchor.to_ascii_lowercase();
-    let mut all = vec![lower.to_ascii_uppercase(), capital(&lower)];
-    if lower.contains('_') {
-        let hyphens = lower.replace('_', "-");
-        all.extend([hyphens.to_ascii_uppercase(), hyphens, lower.replace('_', ".")]);
-    }
-    let words: Vec<&str> = lower.split('_').collect();
-    if words.len() > 1 && words.iter().all(|word| !word.is_empty()) {
-        let pascal: String = words.iter().map(|word| capital(word)).collect();
-        let first = words.first().map_or(0, |word| word.len());
-        let camel: String =
-            [words.first().copied().unwrap_or_default(), pascal.get(first..).unwrap_or_default()].concat();
-        all.extend([words.concat(), pascal, camel]);
+/// The ways a name is written, in lower case: `co_api_key`, `co.api.key`, `co-api-key`, `coapikey`.
+fn spellings(name: &str) -> Vec<String> {
+    let lower = name.to_ascii_lowercase();
+    let mut all: Vec<String> = ["-", "."].map(|sign| lower.replace('_', sign)).into();
+    if lower.split('_').all(|word| !word.is_empty()) {
+        all.push(lower.replace('_', ""));
     }
     all.push(lower);
     all.sort();
     all.dedup();
     all
-}
-
-/// The word with its first letter in upper case.
-fn capital(word: &str) -> String {
-    let mut capital = word.to_owned();
-    if let Some(first) = capital.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    capital
 }
 
 pub(super) fn leak<T: ?Sized>(value: impl Into<Box<T>>) -> &'static T {
@@ -530,20 +547,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn matches_are_runs_of_text() {
+        let others = rule_set().rules.iter().filter(|rule| !rule.is_for_text()).map(|rule| rule.rule.id);
+        // commands and lines of text files: where a binary file has them, it has other text beside them
+        let known = ["curl-user", "database-client-password", "keystore-password", "npmrc-auth", "pgpass-password"];
+        assert_eq!(others.collect::<Vec<_>>(), known.map(|name| format!("secret/{name}")));
+    }
+
+    #[test]
     fn names_are_written_in_many_ways() {
-        let all = [
-            "CO-API-KEY",
-            "CO_API_KEY",
-            "CoApiKey",
-            "Co_api_key",
-            "co-api-key",
-            "co.api.key",
-            "coApiKey",
-            "co_api_key",
-            "coapikey",
-        ];
-        assert_eq!(cases("co_api_key"), all);
-        assert_eq!(cases("heroku"), ["HEROKU", "Heroku", "heroku"]);
-        assert_eq!(cases("cko_"), ["CKO-", "CKO_", "Cko_", "cko-", "cko.", "cko_"]);
+        assert_eq!(spellings("co_api_key"), ["co-api-key", "co.api.key", "co_api_key", "coapikey"]);
+        assert_eq!(spellings("Heroku"), ["heroku"]);
+        assert_eq!(spellings("cko_"), ["cko-", "cko.", "cko_"]);
     }
 }

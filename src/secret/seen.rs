@@ -79,12 +79,19 @@ impl Seen {
 /// Words of seven bytes as the coefficients of a polynomial, at two points.
 fn polynomials(bytes: &[u8], [near, far]: [u64; 2]) -> [u64; 2] {
     let [mut first, mut second] = [1, 1];
-    for chunk in bytes.chunks(7) {
-        let mut word = [0; 8];
-        word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-        let word = u64::from_le_bytes(word);
+    let mut add = |word| {
         first = step(first, near, word);
         second = step(second, far, word);
+    };
+    let mut rest = bytes;
+    while let Some(word) = rest.first_chunk::<8>() {
+        add(u64::from_le_bytes(*word) & (u64::MAX >> 8));
+        rest = rest.get(7..).unwrap_or_default();
+    }
+    if !rest.is_empty() {
+        let mut word = [0; 8];
+        word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        add(u64::from_le_bytes(word));
     }
     [first % PRIME, second % PRIME]
 }

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::super::runs;
+
 /// Fewest characters of a stretch.
 const SHORTEST: usize = 20;
 
@@ -30,10 +32,25 @@ pub(super) struct Decoded {
 
 /// Every stretch that decodes to text, or to a gzip file, in order.
 pub(super) fn stretches(bytes: &[u8], is_known: bool) -> Vec<Decoded> {
-    let shortest = if is_known { SHORTEST_KNOWN } else { SHORTEST };
     let mut found = Vec::new();
-    let mut done = 0;
-    let mut at = shortest.saturating_sub(1);
+    stretches_in(bytes, 0..bytes.len(), is_known, &mut found);
+    found
+}
+
+/// The same in a binary file, whose runs of text alone are looked at.
+pub(super) fn stretches_of_binary(bytes: &[u8]) -> Vec<Decoded> {
+    const { assert!(SHORTEST > runs::LONGEST_MISSED) };
+    let mut found = Vec::new();
+    runs::of(bytes).filter(|run| run.len() >= SHORTEST).for_each(|run| stretches_in(bytes, run, false, &mut found));
+    found
+}
+
+/// Adds those of a part of the bytes.
+fn stretches_in(bytes: &[u8], part: Range<usize>, is_known: bool, found: &mut Vec<Decoded>) {
+    let shortest = if is_known { SHORTEST_KNOWN } else { SHORTEST };
+    let bytes = bytes.get(..part.end).unwrap_or(bytes);
+    let mut done = part.start;
+    let mut at = done.saturating_add(shortest.saturating_sub(1));
     while let Some(byte) = bytes.get(at) {
         if value(*byte) == NONE {
             at = at.saturating_add(shortest);
@@ -55,7 +72,6 @@ pub(super) fn stretches(bytes: &[u8], is_known: bool) -> Vec<Decoded> {
         done = end;
         at = end.saturating_add(shortest);
     }
-    found
 }
 
 /// Decodes a run and the lines that go on with it.

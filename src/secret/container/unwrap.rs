@@ -34,11 +34,13 @@ pub(super) struct Unwrapped {
 
 impl Unwrapped {
     /// Undoes base64, and escapes where the bytes are a text; empty where there are none.
-    pub(super) fn of(bytes: &[u8], has_escapes: bool) -> Self {
+    pub(super) fn of(bytes: &[u8], is_text: bool) -> Self {
         let mut plain = Self::default();
         let mut left = EXPANDED_IN_ALL;
-        let is_secret = memchr::memmem::find(bytes.get(..64 << 10).unwrap_or(bytes), b"Secret").is_some();
-        for stretch in base64::stretches(bytes, is_secret) {
+        let is_secret = || memchr::memmem::find(bytes.get(..64 << 10).unwrap_or(bytes), b"Secret").is_some();
+        let stretches =
+            if is_text { base64::stretches(bytes, is_secret()) } else { base64::stretches_of_binary(bytes) };
+        for stretch in stretches {
             let start = stretch.span.start;
             if is_part_of_jwt(bytes, &stretch) {
                 continue;
@@ -60,7 +62,7 @@ impl Unwrapped {
             plain.push(bytes, end..end.saturating_add(rest));
             plain.bytes.extend_from_slice(GAP);
         }
-        for part in if has_escapes { escape::parts(bytes) } else { Vec::new() } {
+        for part in if is_text { escape::parts(bytes) } else { Vec::new() } {
             plain.add(&part.bytes, part.span);
             plain.bytes.extend_from_slice(GAP);
         }

@@ -1,4 +1,4 @@
-//! Finds secrets in bytes: anchors by one automaton, patterns in a window round each, then the value is judged.
+//! Finds secrets in bytes: anchors in one walk, patterns in a window round each, then the value is judged.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,6 +11,7 @@ use super::check::{Look, Opinion};
 use super::kind::{self, Kind};
 use super::placeholder;
 use super::rule::{Matcher, Quality, RuleSet, SecretRule, rule_set};
+use super::runs;
 use super::url;
 use super::value::{OwnedValue, Value};
 
@@ -73,17 +74,21 @@ pub(super) fn scan_with(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
 
 /// The same by certain rules.
 pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
+    let is_binary = is_binary(bytes);
     let kind = match kind {
-        _ if is_binary(bytes) => Kind::Other,
+        _ if is_binary => Kind::Other,
         Kind::Unnamed => kind::by_content(bytes, false),
         Kind::Unlisted => kind::by_content(bytes, true),
         kind => kind,
     };
     let most = bytes.len().saturating_mul(WORK_FACTOR).max(LEAST_WORK);
     let mut search = Search { set, bytes, kind, candidates: fields, work_left: most };
-    search.run(&set.everywhere);
     if kind != Kind::Other {
-        search.run(&set.assignments);
+        search.run(&set.in_settings, 0..bytes.len());
+    } else if is_binary && set.is_for_text {
+        runs::of(bytes).for_each(|run| search.run(&set.everywhere, run));
+    } else {
+        search.run(&set.everywhere, 0..bytes.len());
     }
     search.run_texts();
     let work = most.saturating_sub(search.work_left);
@@ -133,10 +138,12 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn run(&mut self, anchors: &'a Anchors) {
-        anchors.find(self.bytes, |rule, place| {
+    /// Tries the rules whose anchors stand in a part of the bytes.
+    fn run(&mut self, anchors: &'a Anchors, part: Range<usize>) {
+        let start = part.start;
+        anchors.find(self.bytes.get(part).unwrap_or_default(), |rule, place| {
             if let Some(rule) = self.set.rules.get(rule) {
-                self.try_at(rule, place);
+                self.try_at(rule, start.saturating_add(place.start)..start.saturating_add(place.end));
             }
             self.work_left > 0
         });
