@@ -8,15 +8,16 @@
 
 use std::ops::Range;
 
+use super::words;
+
 /// Bytes that are hashed.
 const GRAM: usize = 4;
 
 /// Positions that are looked at together: the grams that begin in one half of a word.
 const STEP: usize = 4;
 
-/// Bits of a hash, and how many of them tell its bucket.
-const HASH_BITS: u32 = 17;
-const BUCKET_BITS: u32 = 13;
+/// Bits of a hash that tell its bucket and its word of the filter.
+const BUCKET_BITS: u32 = 12;
 
 /// Offsets in a text at which its gram may stand.
 const OFFSETS: usize = 12;
@@ -24,7 +25,7 @@ const OFFSETS: usize = 12;
 /// The bit in which small letters differ from capital ones, in each byte.
 const CASE: u64 = 0x2020_2020_2020_2020;
 
-type Filter = [u64; 1 << (HASH_BITS - 6)];
+type Filter = [u64; 1 << BUCKET_BITS];
 
 /// Texts to look for.
 #[derive(Debug, Default)]
@@ -57,7 +58,7 @@ struct Holder {
 
 /// Texts to look for, each with the index of the rule it begins.
 pub(super) struct Anchors {
-    /// One bit for each hash of a gram.
+    /// Two bits for each gram, both in one word.
     filter: Box<Filter>,
     /// Where the holders of a bucket begin in `holders`; one more at the end.
     index: Vec<u32>,
@@ -93,8 +94,8 @@ impl AnchorsBuilder {
         let mut index = vec![0_u32; (1 << BUCKET_BITS) + 1];
         for (gram, ..) in &self.grams {
             let hash = hash(*gram);
-            if let Some(word) = filter.get_mut(hash >> 6) {
-                *word |= 1 << (hash & 63);
+            if let Some(word) = filter.get_mut(bucket(hash)) {
+                bits(hash).iter().for_each(|bit| *word |= 1 << bit);
             }
             if let Some(count) = index.get_mut(bucket(hash).saturating_add(1)) {
                 *count = count.saturating_add(1);
@@ -149,10 +150,11 @@ impl Anchors {
 
     /// One if some text may have a gram of that hash.
     #[inline]
-    fn passes(&self, hash: usize) -> u64 {
-        #[expect(clippy::indexing_slicing, reason = "a hash has no more bits than the filter")]
-        let word = self.filter[hash >> 6];
-        word >> (hash & 63) & 1
+    fn passes(&self, hash: u32) -> u64 {
+        #[expect(clippy::indexing_slicing, reason = "there are as many words as buckets")]
+        let word = self.filter[bucket(hash)];
+        let [first, second] = bits(hash);
+        word >> first & word >> second & 1
     }
 
     /// Compares the texts that have the gram, which stands `at` there; false once it is enough.
@@ -177,10 +179,17 @@ impl Anchors {
     }
 }
 
-/// The gram of a text that is the rarest in other texts, as far as single bytes tell, and where it stands.
+/// The gram of a text that is the rarest in other texts, as far as bytes and pairs of letters tell, and where it stands.
 fn rarest(text: &[u8]) -> Option<(u8, [u8; GRAM])> {
+    let commonness = |gram: &[u8; GRAM]| {
+        let bytes = gram.iter().map(|byte| commonness(*byte)).sum::<u32>();
+        let pairs = gram.array_windows().filter(|[first, second]| words::is_common_pair(*first, *second)).count();
+        // lines of one sign are everywhere
+        let is_line = gram.iter().all(|byte| Some(byte) == gram.first());
+        bytes.saturating_add(if is_line { 20 } else { 2 * u32::try_from(pairs).unwrap_or(0) })
+    };
     let grams = (0..).zip(text.array_windows::<GRAM>()).take(OFFSETS);
-    grams.min_by_key(|(_, gram)| gram.iter().map(|byte| commonness(*byte)).sum::<u32>()).map(|(at, gram)| (at, *gram))
+    grams.min_by_key(|(_, gram)| commonness(gram)).map(|(at, gram)| (at, *gram))
 }
 
 /// How common a byte is in settings and programs, in either case: the logarithm, in some unit.
@@ -223,14 +232,21 @@ fn low(word: u64) -> u32 {
     low
 }
 
-/// The upper bits of four bytes multiplied by a large odd number (Knuth's multiplicative hashing).
+/// Four bytes multiplied by a large odd number (Knuth's multiplicative hashing): the upper bits depend on all of them.
 #[inline]
-fn hash(gram: u32) -> usize {
-    (gram.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize
+fn hash(gram: u32) -> u32 {
+    gram.wrapping_mul(0x9e37_79b1)
 }
 
-fn bucket(hash: usize) -> usize {
-    hash >> (HASH_BITS - BUCKET_BITS)
+#[inline]
+fn bucket(hash: u32) -> usize {
+    (hash >> (32 - BUCKET_BITS)) as usize
+}
+
+/// The two bits of its word that stand for a hash.
+#[inline]
+fn bits(hash: u32) -> [u32; 2] {
+    [hash >> (32 - BUCKET_BITS - 6) & 63, hash >> (32 - BUCKET_BITS - 12) & 63]
 }
 
 /// Every gram that begins with `fixed`, which is shorter.

@@ -48,9 +48,7 @@ pub(super) fn is_wordlike(text: &[u8]) -> bool {
             continue;
         }
         pairs = pairs.saturating_add(1);
-        let follows = FOLLOWS.get(usize::from(first.to_ascii_lowercase().saturating_sub(b'a')));
-        common = common
-            .saturating_add(usize::from(follows.is_some_and(|follows| follows.contains(&second.to_ascii_lowercase()))));
+        common = common.saturating_add(usize::from(is_common_pair(first, second)));
     }
     let letters = text.iter().filter(|b| b.is_ascii_alphabetic()).count();
     // of random letters a quarter of the pairs is common; long texts are told apart by less than short ones
@@ -60,6 +58,13 @@ pub(super) fn is_wordlike(text: &[u8]) -> bool {
         common.saturating_mul(10) >= pairs.saturating_mul(7)
     };
     pairs >= 5 && enough && letters.saturating_mul(10) >= text.len().saturating_mul(6)
+}
+
+/// Whether these two letters, in either case, often stand together in words.
+pub(super) fn is_common_pair(first: u8, second: u8) -> bool {
+    let place = first.to_ascii_lowercase().checked_sub(b'a');
+    let follows = place.and_then(|place| FOLLOWS.get(usize::from(place)));
+    follows.is_some_and(|follows| follows.contains(&second.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
