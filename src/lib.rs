@@ -13,6 +13,7 @@ pub mod finding;
 pub mod format;
 pub mod image;
 pub mod inventory;
+pub mod layers;
 pub mod limit;
 pub mod limitation;
 pub mod nearest;

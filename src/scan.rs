@@ -7,10 +7,11 @@ use crate::advisory::catalogue::{Catalogue, Question};
 use crate::advisory::vex::{self, Document, Judge};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
 use crate::inventory::{Inventory, LayerSummary, Origin, origins};
+use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::package;
@@ -101,6 +102,32 @@ pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>)
     let inventories = read(source, request, options, package::COLLECTORS)?;
     let report = |inventory| report(inventory, Vec::new(), None, options, request.limits);
     Ok(inventories.into_iter().map(report).collect())
+}
+
+/// Looks at what `request` asks of `source`, layer by layer; `wish` says which files to list.
+pub fn layers(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    wish: &layers::Wish,
+) -> Result<Vec<Layered>> {
+    let mut collectors = package::COLLECTORS.to_vec();
+    collectors.push(&layers::CONTENT);
+    let inventories = read(source, request, options, &collectors)?;
+    if inventories.iter().any(|inventory| inventory.target.source == sbom::ID) {
+        return Err(no_files());
+    }
+    options.progress.stage("judge");
+    let look = |inventory: Inventory| {
+        let target = summary(&inventory);
+        layers::look(inventory, target, wish)
+    };
+    Ok(inventories.into_iter().map(look).collect())
+}
+
+/// A list of packages was named where files are needed.
+fn no_files() -> Error {
+    Error::new(ErrorKind::Usage, "a bill of materials has no layers and no files").help("name the image itself")
 }
 
 /// Every collector, the packages' in their order, then those of secrets.
@@ -238,6 +265,7 @@ impl Reading<'_> {
                 digest: layer.digest,
                 diff_id: layer.diff_id,
                 size: layer.expanded,
+                stored: layer.stored,
                 ..LayerSummary::default()
             });
         }

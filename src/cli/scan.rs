@@ -269,13 +269,25 @@ pub(super) fn reports(
     look: &Look<'_>,
     judged: Option<Judging<'_>>,
 ) -> Result<Vec<Report>> {
+    let source_date = source_date()?;
+    let mut reports = opened(arguments, watcher, judged, look)?;
+    for report in &mut reports {
+        report.source_date = source_date;
+    }
+    Ok(reports)
+}
+
+/// Finds the source of the images and hands it to `look`, with all that was said of how to read and to judge.
+pub(super) fn opened<T>(
+    arguments: &TargetArguments,
+    watcher: &Watcher,
+    judged: Option<Judging<'_>>,
+    look: impl FnOnce(&dyn Source, &Request<'_>, &Options<'_>) -> Result<T>,
+) -> Result<T> {
     let config = config(arguments)?;
     let limits = limits(arguments, &config)?;
     let access = access(arguments, config)?;
-    let target = target::parse(&arguments.target)?;
-    let source = SOURCES.iter().find(|source| source.id() == target.source).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source))
-    })?;
+    let (source, target) = source_of(&arguments.target)?;
     let platform = match arguments.platform.as_deref() {
         None => PlatformChoice::Host,
         Some("all") => PlatformChoice::All,
@@ -297,7 +309,6 @@ pub(super) fn reports(
     };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
     let today = judged.today.unwrap_or_else(term::today);
-    let source_date = source_date()?;
     // kept out of the arguments, so that no list of processes shows it
     let key = std::env::var("CAREEN_FINGERPRINT_KEY").ok().filter(|key| !key.is_empty());
     let options = Options {
@@ -308,11 +319,16 @@ pub(super) fn reports(
         advisories: judged.advisories,
         fingerprint_key: key.as_deref(),
     };
-    let mut reports = look(*source, &request, &options)?;
-    for report in &mut reports {
-        report.source_date = source_date;
-    }
-    Ok(reports)
+    look(source, &request, &options)
+}
+
+/// The source that a target names, and what it asks of it.
+fn source_of(target: &str) -> Result<(&'static dyn Source, target::ParsedTarget)> {
+    let target = target::parse(target)?;
+    let source = SOURCES.iter().find(|source| source.id() == target.source).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source))
+    })?;
+    Ok((*source, target))
 }
 
 /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>): seconds since 1970.
@@ -519,7 +535,7 @@ fn format_of(word: &str) -> Result<&'static dyn Format> {
 }
 
 /// Writes a file whole or not at all; standard output, where nobody may be listening any more.
-fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub(super) fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let Some(path) = path else {
         let mut out = io::BufWriter::new(io::stdout().lock());
         return super::finish_write(render(&mut out).and_then(|()| out.flush()));

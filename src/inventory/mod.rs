@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod claim;
+pub mod contents;
 pub mod distro;
 pub mod licence;
 mod origin;
@@ -20,6 +21,7 @@ use crate::tree::Tree;
 
 pub use account::{Accounts, Group, User};
 pub use claim::{Claimant, Claims, FileClaims};
+pub use contents::Contents;
 pub use distro::Distro;
 pub use licence::Licence;
 pub use origin::{named_base, origins};
@@ -58,6 +60,8 @@ pub struct Inventory {
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.
     pub claims: Claims,
+    /// Which files hold the same; nothing where nobody asked.
+    pub contents: Contents,
     /// What was not read.
     pub limitations: Vec<Limitation>,
 }
@@ -73,6 +77,8 @@ pub struct LayerSummary {
     pub diff_id: Option<Digest>,
     /// Bytes of the uncompressed tar.
     pub size: u64,
+    /// Bytes of the blob as stored, compressed or not.
+    pub stored: u64,
     /// Index of the history entry that made it.
     pub history: Option<u32>,
     /// The build step that made it, with secrets masked.

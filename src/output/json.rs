@@ -188,7 +188,7 @@ struct WireTool {
 }
 
 #[derive(Serialize)]
-struct WireTarget<'a> {
+pub(super) struct WireTarget<'a> {
     reference: &'a str,
     source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,7 +212,7 @@ struct WireTarget<'a> {
 }
 
 impl<'a> WireTarget<'a> {
-    fn new(target: &'a TargetSummary) -> Self {
+    pub(super) fn new(target: &'a TargetSummary) -> Self {
         Self {
             reference: &target.reference,
             source: target.source,

@@ -5,6 +5,7 @@ mod bom;
 mod columns;
 mod cyclonedx;
 mod json;
+mod layers;
 mod openvex;
 mod package_table;
 mod page;
@@ -22,6 +23,7 @@ use crate::escape;
 use crate::report::Report;
 
 pub use json::render_failure;
+pub use layers::{LAYERS_SCHEMA, LayersView, render_layers};
 
 /// Writes reports in one format.
 pub trait Format: Sync {

@@ -159,6 +159,11 @@ fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     page.list(&parts, ", ", 2)
 }
 
+/// What is known of the base.
+pub(super) fn base(_target: &crate::report::TargetSummary, _page: &mut Page<'_>) -> io::Result<()> {
+    Ok(())
+}
+
 /// How many of each type that are installed, and how many of them system packages own, then those only declared.
 fn packages(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     let mut types: BTreeMap<(State, &str), (usize, usize)> = BTreeMap::new();
