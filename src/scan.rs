@@ -7,10 +7,11 @@ use crate::advisory::catalogue::{Catalogue, Question};
 use crate::advisory::vex::{self, Document, Judge};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
-use crate::inventory::{Inventory, LayerSummary, Origin, origins};
+use crate::inventory::{Base, Hints, Inventory, KnownBase, LayerSummary, Origin};
 use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
@@ -39,6 +40,8 @@ pub struct Options<'a> {
     pub advisories: Option<Advisories<'a>>,
     /// A secret of the user's: with it passwords get fingerprints that nobody else can make.
     pub fingerprint_key: Option<&'a str>,
+    /// What is known of base images.
+    pub bases: Hints<'a>,
 }
 
 /// What packages are judged by.
@@ -146,6 +149,28 @@ pub fn rules() -> Vec<&'static Rule> {
     rules.extend(crate::policy::RULES);
     rules.sort_by_key(|rule| rule.id);
     rules
+}
+
+/// The layers of the images that `request` asks of `source`, which others may be built on; their files are not read.
+pub fn bases(source: &dyn Source, request: &Request<'_>) -> Result<Vec<KnownBase>> {
+    let images = match source.open(request)? {
+        Opened::Images(images) => images,
+        Opened::Stream(mut stream) => {
+            let skip = &mut |_, layer: &mut dyn std::io::Read| {
+                std::io::copy(layer, &mut std::io::sink()).map(drop).map_err(|e| Error::io("cannot read the base", e))
+            };
+            stream.read(skip)?.images.into_iter().map(|(image, _)| image).collect()
+        }
+        Opened::Bill(..) => return Err(no_files()),
+    };
+    let known = |image: Image| {
+        let config = image.config.ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "a folder has no layers that could be compared").help("name an image as the base")
+        })?;
+        let reference = secret::mask_text(&image.target.reference);
+        Ok(KnownBase { reference, digest: image.target.digest, diff_ids: config.rootfs.diff_ids })
+    };
+    images.into_iter().map(known).collect()
 }
 
 /// Opens and reads the images, without judging them.
@@ -306,15 +331,19 @@ impl Reading<'_> {
         let created = config.as_ref().and_then(|config| config.created.as_ref()?.parse().ok());
         let mut inventory = Inventory { target, config, created, annotations, layers, tree, ..Inventory::default() };
         let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
-        let makers = origins(inventory.config.as_ref(), inventory.layers.len());
-        for ((summary, layer), origin) in inventory.layers.iter_mut().zip(&stated).zip(makers) {
+        for (summary, layer) in inventory.layers.iter_mut().zip(&stated) {
             summary.digest = summary.digest.take().or_else(|| layer.digest.clone());
             summary.diff_id = summary.diff_id.take().or_else(|| layer.diff_id.clone());
             summary.history = layer.history;
-            summary.origin = origin;
             let entry = layer.history.and_then(|index| inventory.config.as_ref()?.history.get(index as usize));
             summary.created_by = entry.map(|entry| echo.mask(&entry.instruction()));
         }
+        let diff_ids: Vec<Option<&Digest>> = inventory.layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
+        let base = Base::of(inventory.config.as_ref(), &inventory.annotations, &diff_ids, &self.options.bases);
+        for (index, summary) in inventory.layers.iter_mut().enumerate() {
+            summary.origin = base.origin(index);
+        }
+        inventory.base = base;
         inventory.limitations = of_opening;
         let history = inventory.config.as_ref().and_then(|config| config.history_note(stated.len()));
         inventory.limitations.extend(history);
@@ -575,6 +604,7 @@ fn summary(inventory: &Inventory) -> TargetSummary {
         tags: target.tags.clone(),
         distro: inventory.distro.clone(),
         created: inventory.created,
+        base: inventory.base.clone(),
         size: ByteSize(inventory.layers.iter().map(|layer| layer.size).sum()),
         entries: inventory.tree.layers().iter().map(|layer| layer.len() as u64).sum(),
         layers: inventory

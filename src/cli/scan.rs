@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::inventory::{Hints, KnownBase};
 use crate::limit::{LIMITS, Limits};
 use crate::output::{FORMATS, Format, Style};
 use crate::policy::{DEFAULT_PRESET, FailOn, PolicySet};
@@ -93,6 +94,9 @@ pub(super) struct TargetArguments {
     /// Which image of an index: os/arch[/variant], or all
     #[arg(long, value_name = "PLATFORM", env = "CAREEN_PLATFORM")]
     platform: Option<String>,
+    /// The image it is built on, as a reference or file: tells the base's layers from its own
+    #[arg(long, value_name = "REF | FILE")]
+    base: Option<String>,
     /// User name for the target's registry
     #[arg(long, env = "CAREEN_USERNAME")]
     username: Option<String>,
@@ -286,6 +290,7 @@ pub(super) fn opened<T>(
 ) -> Result<T> {
     let config = config(arguments)?;
     let limits = limits(arguments, &config)?;
+    let chains = config.chains()?;
     let access = access(arguments, config)?;
     let (source, target) = source_of(&arguments.target)?;
     let platform = match arguments.platform.as_deref() {
@@ -300,6 +305,13 @@ pub(super) fn opened<T>(
         limits: &limits,
         access: &access,
         unwrap: Some(crate::pass::decompress),
+    };
+    let given = match &arguments.base {
+        None => Vec::new(),
+        Some(base) => bases(base, &request).map_err(|error| Error {
+            message: format!("the base of `--base` cannot be opened: {}", error.message),
+            ..error
+        })?,
     };
     let judged = if let Some(judged) = judged {
         judged
@@ -318,8 +330,28 @@ pub(super) fn opened<T>(
         progress: watcher,
         advisories: judged.advisories,
         fingerprint_key: key.as_deref(),
+        bases: Hints { given: &given, chains: Some(&chains) },
     };
     look(source, &request, &options)
+}
+
+/// The layers of the base that `--base` names, on the platforms that are asked of the image itself.
+fn bases(base: &str, request: &Request<'_>) -> Result<Vec<KnownBase>> {
+    let (source, target) = source_of(base)?;
+    if target.location == "-" {
+        return Err(Error::new(ErrorKind::Usage, "the base cannot come from standard input"));
+    }
+    let host = |location: &str| location.split_once('/').map(|(host, _)| host.to_owned());
+    let is_same_registry = source.id() == "registry" && host(&target.location) == host(request.location);
+    // what was said of the target's registry holds for no other
+    let access = if is_same_registry {
+        request.access.clone()
+    } else {
+        Access { username: None, password: None, registry_token: None, insecure: false, ..request.access.clone() }
+    };
+    let request =
+        Request { location: &target.location, choice: target.choice.clone(), access: &access, ..request.clone() };
+    crate::scan::bases(source, &request)
 }
 
 /// The source that a target names, and what it asks of it.

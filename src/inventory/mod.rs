@@ -24,7 +24,7 @@ pub use claim::{Claimant, Claims, FileClaims};
 pub use contents::Contents;
 pub use distro::Distro;
 pub use licence::Licence;
-pub use origin::{named_base, origins};
+pub use origin::{Base, Hints, KnownBase, NamedBy, ToldBy, chain_ids, named_base};
 pub use package::{Ecosystem, Need, Package, PackageLocation, Proof, State};
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
@@ -40,6 +40,8 @@ pub struct Inventory {
     pub created: Option<Timestamp>,
     /// Annotations of its manifest.
     pub annotations: BTreeMap<String, String>,
+    /// What is known of the image it is built on.
+    pub base: Base,
     /// Its layers, oldest first.
     pub layers: Vec<LayerSummary>,
     /// The union of its layers.

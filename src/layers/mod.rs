@@ -7,8 +7,9 @@ mod files;
 mod kind;
 pub mod waste;
 
+use crate::digest::Digest;
 use crate::escape::escape;
-use crate::inventory::{Inventory, Origin};
+use crate::inventory::{Inventory, Origin, chain_ids};
 use crate::limitation::Limitation;
 use crate::report::TargetSummary;
 use crate::secret;
@@ -57,6 +58,12 @@ pub struct LayerRow {
     pub index: u32,
     /// Whose it is.
     pub origin: Origin,
+    /// Digest of the blob.
+    pub digest: Option<Digest>,
+    /// Digest of the uncompressed tar.
+    pub diff_id: Option<Digest>,
+    /// Chain ID of it and all layers below (image-spec config.md, Layer `ChainID`).
+    pub chain_id: Option<Digest>,
     /// Bytes of the blob as stored.
     pub stored: u64,
     /// Bytes of the uncompressed tar.
@@ -83,11 +90,16 @@ pub fn look(mut inventory: Inventory, target: TargetSummary, wish: &Wish) -> Lay
 
 fn steps(inventory: &Inventory, changes: &[Vec<Change>]) -> Vec<Step> {
     let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
+    let diff_ids: Vec<Option<&Digest>> = inventory.layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
+    let chains = chain_ids(&diff_ids);
     let row = |index: usize| {
         let layer = inventory.layers.get(index)?;
         let mut row = LayerRow {
             index: layer.index,
             origin: layer.origin,
+            digest: layer.digest.clone(),
+            diff_id: layer.diff_id.clone(),
+            chain_id: chains.get(index).cloned(),
             stored: layer.stored,
             size: layer.size,
             added: 0,

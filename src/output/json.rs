@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::finding::{Location, Visibility};
 use crate::image::Platform;
-use crate::inventory::{Origin, Package, Proof, State};
+use crate::inventory::{Base, Origin, Package, Proof, State};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
@@ -175,7 +175,7 @@ impl<'a> WireReport<'a> {
             target: WireTarget::new(&report.target),
             verdict: WireVerdict::new(&report.verdict),
             packages: WirePackages(report),
-            findings: WireFindings(&report.findings),
+            findings: WireFindings(report),
             limitations: &report.limitations,
             data: &report.data,
         }
@@ -206,6 +206,8 @@ pub(super) struct WireTarget<'a> {
     distro_version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<&'a Base>,
     size: ByteSize,
     entries: u64,
     layers: Vec<WireLayer<'a>>,
@@ -224,6 +226,7 @@ impl<'a> WireTarget<'a> {
             distro_id: target.distro.as_ref().map(|distro| distro.id.as_str()),
             distro_version: target.distro.as_ref().map(|distro| distro.version_id.as_str()).filter(|v| !v.is_empty()),
             created: target.created,
+            base: Some(&target.base).filter(|base| **base != Base::default()),
             size: target.size,
             entries: target.entries,
             layers: target.layers.iter().map(WireLayer::new).collect(),
@@ -385,11 +388,12 @@ impl<'a> WirePackage<'a> {
     }
 }
 
-struct WireFindings<'a>(&'a [Judged]);
+struct WireFindings<'a>(&'a Report);
 
 impl Serialize for WireFindings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(WireFinding::new))
+        let target = &self.0.target;
+        serializer.collect_seq(self.0.findings.iter().map(|judged| WireFinding::new(judged, target.origin(judged.finding.layer()))))
     }
 }
 
@@ -405,6 +409,7 @@ struct WireFinding<'a> {
     message: &'a str,
     subject: &'a str,
     location: WireLocation<'a>,
+    origin: Origin,
     visibility: Visibility,
     #[serde(skip_serializing_if = "Option::is_none")]
     removed_in_layer: Option<u32>,
@@ -420,7 +425,7 @@ struct WireFinding<'a> {
 }
 
 impl<'a> WireFinding<'a> {
-    fn new(judged: &'a Judged) -> Self {
+    fn new(judged: &'a Judged, origin: Origin) -> Self {
         let finding = &judged.finding;
         Self {
             id: finding.fingerprint(),
@@ -433,6 +438,7 @@ impl<'a> WireFinding<'a> {
             message: &finding.message,
             subject: &finding.subject,
             location: WireLocation::new(&finding.location),
+            origin,
             visibility: finding.visibility,
             removed_in_layer: finding.removed_in_layer,
             evidence: &finding.evidence,

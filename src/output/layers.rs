@@ -10,6 +10,7 @@ use super::columns::cut_end;
 use super::json::{WireTarget, write_json};
 use super::page::Page;
 use super::{Style, clean, count};
+use crate::digest::Digest;
 use crate::inventory::Origin;
 use crate::layers::dive::{Figures, Path};
 use crate::layers::dive_ci::DiveResult;
@@ -63,7 +64,7 @@ pub fn render_layers(
 fn text(image: &Layered, results: Option<&[DiveResult]>, view: LayersView, page: &mut Page<'_>) -> io::Result<()> {
     let target = &image.target;
     let mut parts = vec![if target.reference == "-" { "standard input".into() } else { clean(&target.reference) }];
-    parts.extend(target.digest.as_ref().or(target.config_digest.as_ref()).map(crate::digest::Digest::short));
+    parts.extend(target.digest.as_ref().or(target.config_digest.as_ref()).map(Digest::short));
     parts.extend(target.platform.as_ref().map(|platform| clean(&platform.to_string())));
     parts.push(count(target.layers.len(), "layer"));
     parts.push(target.size.to_string());
@@ -334,6 +335,12 @@ struct WireStep<'a> {
 struct WireLayer<'a> {
     index: u32,
     origin: Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff_id: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain_id: Option<&'a Digest>,
     stored: u64,
     size: u64,
     added: u64,
@@ -364,6 +371,9 @@ impl<'a> WireStep<'a> {
         let layer = step.layer.as_ref().map(|layer| WireLayer {
             index: layer.index,
             origin: layer.origin,
+            digest: layer.digest.as_ref(),
+            diff_id: layer.diff_id.as_ref(),
+            chain_id: layer.chain_id.as_ref(),
             stored: layer.stored,
             size: layer.size,
             added: layer.added,

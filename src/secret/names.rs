@@ -54,6 +54,10 @@ pub fn mask_inventory(inventory: &mut Inventory) {
     for name in inventory.target.tags.iter_mut().chain([&mut inventory.target.reference]) {
         *name = masked_path(name);
     }
+    let base = &mut inventory.base;
+    for text in [&mut base.name, &mut base.digest, &mut base.note].into_iter().flatten() {
+        *text = masked_path(text);
+    }
     if let Some(platform) = &mut inventory.target.platform {
         for text in [&mut platform.os, &mut platform.architecture, &mut platform.variant] {
             mask(text);
