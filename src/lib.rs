@@ -6,6 +6,7 @@ pub mod advisory;
 pub mod check;
 pub mod cli;
 pub mod collect;
+pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod escape;

@@ -7,11 +7,11 @@ use crate::advisory::catalogue::{Catalogue, Question};
 use crate::advisory::vex::{self, Document, Judge};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
-use crate::digest::Digest;
+use crate::diff::{self, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
-use crate::inventory::{Base, Hints, Inventory, KnownBase, LayerSummary, Origin};
+use crate::inventory::{Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance};
 use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
@@ -76,7 +76,36 @@ impl Watch for () {
 
 /// Scans what `request` asks of `source`: one report for each image.
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
-    let inventories = take_inventories(source, request, options)?;
+    scan_with(source, request, options, &collectors(), &mut |_| ())
+}
+
+/// As [`scan`], each with its files and settings, and the bytes of files that a container sees: what a diff needs.
+pub fn snapshots(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+) -> Result<Vec<(Report, Snapshot, u64)>> {
+    let mut collectors = collectors();
+    collectors.push(&layers::CONTENT);
+    // a finding that one report lists and another only counts would be taken for new
+    let limits = Limits { findings_per_rule: usize::MAX, ..request.limits.clone() };
+    let request = Request { limits: &limits, ..request.clone() };
+    let mut snapshots = Vec::new();
+    let reports = scan_with(source, &request, options, &collectors, &mut |inventory| {
+        snapshots.push((Snapshot::of(inventory), diff::visible(&inventory.tree)));
+    })?;
+    Ok(reports.into_iter().zip(snapshots).map(|(report, (snapshot, visible))| (report, snapshot, visible)).collect())
+}
+
+fn scan_with(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    collectors: &[&'static dyn Collector],
+    see: &mut dyn FnMut(&Inventory),
+) -> Result<Vec<Report>> {
+    let inventories = read(source, request, options, collectors)?;
+    inventories.iter().for_each(see);
     options.progress.stage("judge");
     let documents = options.advisories.map_or(&[][..], |advisories| advisories.vex);
     let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
@@ -165,7 +194,8 @@ pub fn bases(source: &dyn Source, request: &Request<'_>) -> Result<Vec<KnownBase
     };
     let known = |image: Image| {
         let config = image.config.ok_or_else(|| {
-            Error::new(ErrorKind::Usage, "a folder has no layers that could be compared").help("name an image as the base")
+            Error::new(ErrorKind::Usage, "a folder has no layers that could be compared")
+                .help("name an image as the base")
         })?;
         let reference = secret::mask_text(&image.target.reference);
         Ok(KnownBase { reference, digest: image.target.digest, diff_ids: config.rootfs.diff_ids })
@@ -189,7 +219,7 @@ fn read(
     let selectors = Selectors::new(collectors.iter().map(|collector| collector.select()));
     let reading = Reading { collectors, selectors: &selectors, limits: request.limits, options };
     match opened {
-        Opened::Images(images) => images.into_iter().map(|image| reading.image(image)).collect(),
+        Opened::Images(images) => images.into_iter().map(|image| reading.image(source, request, image)).collect(),
         Opened::Stream(mut stream) => reading.stream(&mut *stream),
         Opened::Bill(target, bill) => {
             let mut inventory = package::bill::inventory(target, *bill);
@@ -212,7 +242,8 @@ impl Reading<'_> {
         Pass::new(self.collectors, self.selectors, self.limits, self.options.jobs, self.options.progress)
     }
 
-    fn image(&self, image: Image) -> Result<Inventory> {
+    fn image(&self, source: &dyn Source, request: &Request<'_>, image: Image) -> Result<Inventory> {
+        let provenance = provenance_of(source, request, &image);
         let bytes = image.layers.iter().map(|layer| layer.blob.size()).sum();
         self.options.progress.expect(image.layers.len(), bytes);
         self.options.progress.stage("read");
@@ -226,7 +257,7 @@ impl Reading<'_> {
             let is_replayable = |index: &usize| layers.get(*index).is_some_and(|layer| layer.blob.is_replayable());
             wanted.keys().all(is_replayable).then(|| pass.read_again(layers, wanted))
         });
-        Ok(self.assemble(image, merged))
+        Ok(self.assemble(image, merged, &provenance))
     }
 
     fn stream(&self, stream: &mut dyn StreamedArchive) -> Result<Vec<Inventory>> {
@@ -266,7 +297,7 @@ impl Reading<'_> {
                 result.ok()?;
                 Some(of_layers(&facts, wanted, number_of))
             });
-            inventories.push(self.assemble(image, merged));
+            inventories.push(self.assemble(image, merged, &[]));
         }
         Ok(inventories)
     }
@@ -324,7 +355,7 @@ impl Reading<'_> {
         merged
     }
 
-    fn assemble(&self, image: Image, merged: Merged) -> Inventory {
+    fn assemble(&self, image: Image, merged: Merged, provenance: &[Provenance]) -> Inventory {
         self.options.progress.stage("assemble");
         let Merged { tree, facts, selected, layers, limitations } = merged;
         let Image { target, config, annotations, layers: stated, limitations: of_opening } = image;
@@ -338,8 +369,8 @@ impl Reading<'_> {
             let entry = layer.history.and_then(|index| inventory.config.as_ref()?.history.get(index as usize));
             summary.created_by = entry.map(|entry| echo.mask(&entry.instruction()));
         }
-        let diff_ids: Vec<Option<&Digest>> = inventory.layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
-        let base = Base::of(inventory.config.as_ref(), &inventory.annotations, &diff_ids, &self.options.bases);
+        let hints = Hints { provenance, ..self.options.bases };
+        let base = Base::of(inventory.config.as_ref(), &inventory.annotations, &inventory.layers, &hints);
         for (index, summary) in inventory.layers.iter_mut().enumerate() {
             summary.origin = base.origin(index);
         }
@@ -374,6 +405,13 @@ impl Reading<'_> {
         limitation::condense(&mut inventory.limitations, self.limits.limitations_per_code);
         inventory
     }
+}
+
+/// What a builder says of the image; what cannot be read only leaves the base unknown, which the report tells.
+fn provenance_of(source: &dyn Source, request: &Request<'_>, image: &Image) -> Vec<Provenance> {
+    let found = image.target.digest.as_ref().and_then(|digest| source.provenance(request, digest).ok());
+    let documents = found.into_iter().flat_map(|found| found.documents);
+    documents.filter_map(|document| Provenance::parse(&document.bytes)).collect()
 }
 
 /// All layers of an image, merged.

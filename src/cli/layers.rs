@@ -99,9 +99,7 @@ fn look(arguments: &LayersArguments, watcher: &Watcher) -> Result<Exit> {
         ..Style::PLAIN
     };
     let view = LayersView { json: arguments.json, depth: arguments.depth };
-    write_to(arguments.output.as_deref(), &mut |out| {
-        render_layers(&images, results.as_deref(), view, &style, out)
-    })?;
+    write_to(arguments.output.as_deref(), &mut |out| render_layers(&images, results.as_deref(), view, &style, out))?;
     let is_broken = results.iter().flatten().flatten().any(|result| result.passed == Some(false));
     let has_gaps = images.iter().flat_map(gaps).next().is_some();
     Ok(match (is_broken, has_gaps && !arguments.allow_partial) {

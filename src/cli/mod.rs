@@ -3,6 +3,7 @@
 mod advisories;
 mod config;
 mod db;
+mod diff;
 mod exit;
 mod failure;
 mod layers;
@@ -61,6 +62,8 @@ enum Command {
     /// Show the layers of an image: steps, sizes, what each changes, and what is shipped in vain
     #[command(visible_alias = "history")]
     Layers(Box<layers::LayersArguments>),
+    /// Compare two images: findings, packages, files, settings, size
+    Diff(Box<diff::DiffArguments>),
     /// List the packages of an image as a bill of materials: CycloneDX or SPDX
     Sbom(Box<sbom::SbomArguments>),
     /// Write a JSON report or a bill of materials as another bill of materials
@@ -131,6 +134,7 @@ fn run(arguments: &[OsString]) -> Exit {
     let done = match parsed.command {
         Command::Scan(arguments) => return scan::run(&arguments),
         Command::Layers(arguments) => return layers::run(&arguments),
+        Command::Diff(arguments) => return diff::run(&arguments),
         Command::Sbom(arguments) => return sbom::run(&arguments),
         Command::Convert(arguments) => return sbom::convert(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),

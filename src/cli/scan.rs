@@ -82,7 +82,7 @@ pub(super) struct ScanArguments {
 }
 
 /// What to read, and how: the same for all commands that read images.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct TargetArguments {
     /// The image: an archive or OCI layout, `-` for standard input, or a reference in a registry
@@ -133,6 +133,20 @@ impl TargetArguments {
     /// A target without any flag.
     pub(super) fn of(target: String) -> Self {
         Self { target, no_progress: true, ..Self::default() }
+    }
+
+    /// The same flags with another target; what was said of the target's registry holds for no other.
+    pub(super) fn with_target(&self, target: &str) -> Self {
+        let same = Self { target: target.to_owned(), ..self.clone() };
+        if target == self.target || is_same_registry(&self.target, target) {
+            return same;
+        }
+        Self { username: None, password_stdin: false, registry_token: None, insecure: false, ..same }
+    }
+
+    /// Whether the password comes on standard input, which can be read but once.
+    pub(super) fn reads_password(&self) -> bool {
+        self.password_stdin
     }
 
     /// The target.
@@ -251,16 +265,17 @@ pub(super) fn without_secrets(error: Error) -> Error {
 }
 
 /// The time by which the age of data is judged: now, or the end of the day that the command names.
-fn judging_time(today: Option<Date>) -> Timestamp {
+pub(super) fn judging_time(today: Option<Date>) -> Timestamp {
     let day = today.and_then(|day| format!("{day}T23:59:59Z").parse().ok());
     day.unwrap_or_else(term::now)
 }
 
 /// What images are judged by.
+#[derive(Clone)]
 pub(super) struct Judging<'a> {
-    policy: PolicySet,
-    today: Option<Date>,
-    advisories: Option<Advisories<'a>>,
+    pub(super) policy: PolicySet,
+    pub(super) today: Option<Date>,
+    pub(super) advisories: Option<Advisories<'a>>,
 }
 
 /// Scans or surveys an image.
@@ -330,7 +345,7 @@ pub(super) fn opened<T>(
         progress: watcher,
         advisories: judged.advisories,
         fingerprint_key: key.as_deref(),
-        bases: Hints { given: &given, chains: Some(&chains) },
+        bases: Hints { given: &given, chains: Some(&chains), provenance: &[] },
     };
     look(source, &request, &options)
 }
@@ -341,8 +356,9 @@ fn bases(base: &str, request: &Request<'_>) -> Result<Vec<KnownBase>> {
     if target.location == "-" {
         return Err(Error::new(ErrorKind::Usage, "the base cannot come from standard input"));
     }
-    let host = |location: &str| location.split_once('/').map(|(host, _)| host.to_owned());
-    let is_same_registry = source.id() == "registry" && host(&target.location) == host(request.location);
+    let is_same_registry = source.id() == "registry"
+        && registry_of(&target.location).is_some()
+        && registry_of(&target.location) == registry_of(request.location);
     // what was said of the target's registry holds for no other
     let access = if is_same_registry {
         request.access.clone()
@@ -352,6 +368,21 @@ fn bases(base: &str, request: &Request<'_>) -> Result<Vec<KnownBase>> {
     let request =
         Request { location: &target.location, choice: target.choice.clone(), access: &access, ..request.clone() };
     crate::scan::bases(source, &request)
+}
+
+/// Whether two targets are in one registry.
+fn is_same_registry(one: &str, other: &str) -> bool {
+    let registry = |text: &str| {
+        let target = target::parse(text).ok().filter(|target| target.source == "registry")?;
+        registry_of(&target.location).map(ToOwned::to_owned)
+    };
+    registry(one).is_some_and(|one| Some(one) == registry(other))
+}
+
+/// The host of a reference that names one.
+fn registry_of(location: &str) -> Option<&str> {
+    let (host, _) = location.split_once('/')?;
+    (host.contains(['.', ':']) || host == "localhost").then_some(host)
 }
 
 /// The source that a target names, and what it asks of it.
@@ -390,7 +421,7 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-fn config(arguments: &TargetArguments) -> Result<Config> {
+pub(super) fn config(arguments: &TargetArguments) -> Result<Config> {
     let user = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
     let folder = std::env::current_dir().unwrap_or_default();
     Config::read(arguments.config.clone(), &folder, user.as_deref())

@@ -7,6 +7,7 @@ pub mod distro;
 pub mod licence;
 mod origin;
 pub mod package;
+mod provenance;
 pub mod run_user;
 pub mod secret;
 
@@ -26,6 +27,7 @@ pub use distro::Distro;
 pub use licence::Licence;
 pub use origin::{Base, Hints, KnownBase, NamedBy, ToldBy, chain_ids, named_base};
 pub use package::{Ecosystem, Need, Package, PackageLocation, Proof, State};
+pub use provenance::Provenance;
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 

@@ -1,8 +1,8 @@
 //! Tells the layers of a base image from those built on top, and how sure that is.
 //!
-//! In this order: a base that the user names, whose layers lie at the bottom or do not; chain IDs (image-spec config.md,
-//! Layer `ChainID`) of bases that the user lists; what builders write into the history; a cut by history. What
-//! annotations, labels and provenance say names the base (image-spec annotations.md) but counts no layers.
+//! In this order: a base that the user names, whose layers lie at the bottom or do not; layers that provenance states;
+//! chain IDs (image-spec config.md, Layer `ChainID`) of bases that the user lists; what builders write into the history; a
+//! cut by history. What annotations and labels say names the base (image-spec annotations.md) but counts no layers.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::digest::{DiffId, Digest};
 use crate::image::ImageConfig;
 use crate::rule::Confidence;
 
-use super::Origin;
+use super::{LayerSummary, Origin, Provenance};
 
 /// Annotation or label with the base's name.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -37,6 +37,8 @@ pub struct Hints<'a> {
     pub given: &'a [KnownBase],
     /// Names of bases by the chain ID of their last layer.
     pub chains: Option<&'a BTreeMap<Digest, String>>,
+    /// What builders say of this very image.
+    pub provenance: &'a [Provenance],
 }
 
 /// What is known of the base of an image.
@@ -77,6 +79,8 @@ pub enum NamedBy {
     Annotation,
     /// A label of the configuration.
     Label,
+    /// Provenance in the index.
+    Provenance,
     /// The history.
     History,
 }
@@ -87,6 +91,8 @@ pub enum NamedBy {
 pub enum ToldBy {
     /// The layers of the base that the user named.
     Layers,
+    /// Layers that provenance in the index states.
+    Provenance,
     /// A list of chain IDs.
     ChainId,
     /// What a builder noted in the history.
@@ -100,6 +106,7 @@ impl ToldBy {
     pub fn title(self) -> &'static str {
         match self {
             Self::Layers => "by its layers",
+            Self::Provenance => "as provenance says",
             Self::ChainId => "by its chain ID",
             Self::Builder => "as the builder noted",
             Self::History => "guessed by history",
@@ -112,12 +119,15 @@ impl Base {
     pub fn of(
         config: Option<&ImageConfig>,
         annotations: &BTreeMap<String, String>,
-        diff_ids: &[Option<&DiffId>],
+        layers: &[LayerSummary],
         hints: &Hints<'_>,
     ) -> Self {
-        let mut base = named(config, annotations);
+        let diff_ids: Vec<Option<&DiffId>> = layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
+        let diff_ids = diff_ids.as_slice();
+        let mut base = named(config, annotations, hints.provenance);
         let is_layer = |(own, other): (&Option<&DiffId>, &DiffId)| own.is_some_and(|own| own == other);
-        let shared = |known: &KnownBase| diff_ids.iter().zip(&known.diff_ids).take_while(|pair| is_layer(*pair)).count();
+        let shared =
+            |known: &KnownBase| diff_ids.iter().zip(&known.diff_ids).take_while(|pair| is_layer(*pair)).count();
         let given = hints.given.iter().max_by_key(|known| shared(known));
         if let Some(known) = given {
             let (shared, all) = (shared(known), known.diff_ids.len());
@@ -130,10 +140,18 @@ impl Base {
                 return base.told(shared, ToldBy::Layers, Confidence::High);
             }
             if shared > 0 {
-                base.note = Some(format!("only {shared} of its {all} layers lie at the bottom of the image"));
+                base.note =
+                    Some(format!("of its {all} layers only the lowest {shared} lie at the bottom of the image"));
                 return base.told(shared, ToldBy::Layers, Confidence::Medium);
             }
             base.note = Some(format!("the image is not built on `{}`: they share no layer", known.reference));
+        } else if let Some((name, count)) = {
+            let blobs: Vec<Option<&Digest>> = layers.iter().map(|layer| layer.digest.as_ref()).collect();
+            hints.provenance.iter().filter_map(|provenance| provenance.bottom(&blobs)).max_by_key(|(_, count)| *count)
+        } {
+            base.name.get_or_insert_with(|| name.to_owned());
+            base.named_by.get_or_insert(NamedBy::Provenance);
+            return base.told(count, ToldBy::Provenance, Confidence::Medium);
         } else if let Some((count, name)) = hints.chains.and_then(|chains| longest_chain(diff_ids, chains)) {
             base.name = Some(name.to_owned());
             base.digest = None;
@@ -180,7 +198,7 @@ fn longest_chain<'a>(diff_ids: &[Option<&DiffId>], known: &'a BTreeMap<Digest, S
 }
 
 /// The base as annotations, labels or the history name it, its layers not counted.
-fn named(config: Option<&ImageConfig>, annotations: &BTreeMap<String, String>) -> Base {
+fn named(config: Option<&ImageConfig>, annotations: &BTreeMap<String, String>, provenance: &[Provenance]) -> Base {
     let labels = config.map(|config| &config.config.labels);
     for (named_by, texts) in [(NamedBy::Annotation, Some(annotations)), (NamedBy::Label, labels)] {
         let text = |key| texts?.get(key).map(|text: &String| text.trim()).filter(|text| !text.is_empty());
@@ -188,6 +206,10 @@ fn named(config: Option<&ImageConfig>, annotations: &BTreeMap<String, String>) -
             let digest = text(BASE_DIGEST).map(ToOwned::to_owned);
             return Base { name: Some(name.into()), digest, named_by: Some(named_by), ..Base::default() };
         }
+    }
+    if let Some((name, digest)) = provenance.iter().find_map(Provenance::only_image) {
+        let digest = digest.map(ToOwned::to_owned);
+        return Base { name: Some(name.into()), digest, named_by: Some(NamedBy::Provenance), ..Base::default() };
     }
     match config.and_then(named_base) {
         Some((_, name)) => Base { name: Some(name.into()), named_by: Some(NamedBy::History), ..Base::default() },
@@ -256,16 +278,21 @@ mod tests {
         Digest::sha256(text.as_bytes())
     }
 
+    fn layers_of(diff_ids: &[DiffId]) -> Vec<LayerSummary> {
+        let layer = |diff_id: &DiffId| LayerSummary { diff_id: Some(diff_id.clone()), ..LayerSummary::default() };
+        diff_ids.iter().map(layer).collect()
+    }
+
     fn origins(config: &ImageConfig, count: usize) -> Vec<Origin> {
-        let diff_ids = vec![None; count];
-        let base = Base::of(Some(config), &BTreeMap::new(), &diff_ids, &Hints::default());
+        let layers = vec![LayerSummary::default(); count];
+        let base = Base::of(Some(config), &BTreeMap::new(), &layers, &Hints::default());
         (0..count).map(|index| base.origin(index)).collect()
     }
 
     #[test]
     fn layers_of_a_named_base_are_compared() {
         let image: Vec<DiffId> = ["a", "b", "c"].map(diff_id).into();
-        let layers: Vec<Option<&DiffId>> = image.iter().map(Some).collect();
+        let layers = layers_of(&image);
         let known = |names: &[&str]| KnownBase {
             reference: "base:1".into(),
             digest: None,
@@ -282,7 +309,7 @@ mod tests {
         ];
         for (names, expected, has_note) in cases {
             let given = [known(&["y"]), known(names)];
-            let base = Base::of(None, &BTreeMap::new(), &layers, &Hints { given: &given, chains: None });
+            let base = Base::of(None, &BTreeMap::new(), &layers, &Hints { given: &given, ..Hints::default() });
             assert_eq!((base.layers, base.confidence), *expected, "{names:?}");
             let named_by = expected.0.map(|_| NamedBy::User);
             assert_eq!((base.note.is_some(), base.named_by), (*has_note, named_by), "{names:?}");
@@ -292,17 +319,19 @@ mod tests {
     #[test]
     fn bases_are_known_by_chain_ids() {
         let image: Vec<DiffId> = ["a", "b", "c"].map(diff_id).into();
-        let layers: Vec<Option<&DiffId>> = image.iter().map(Some).collect();
-        let chains = chain_ids(&layers);
+        let layers = layers_of(&image);
+        let diff_ids: Vec<Option<&DiffId>> = image.iter().map(Some).collect();
+        let chains = chain_ids(&diff_ids);
         // image-spec: the chain ID of one layer is its diff ID
         assert_eq!(chains.first(), image.first());
         let both = Digest::sha256(format!("{} {}", diff_id("a"), diff_id("b")).as_bytes());
         let known = BTreeMap::from([(diff_id("a"), "debian".to_owned()), (both, "golden".to_owned())]);
-        let hints = Hints { given: &[], chains: Some(&known) };
+        let hints = Hints { chains: Some(&known), ..Hints::default() };
         let base = Base::of(None, &BTreeMap::new(), &layers, &hints);
         assert_eq!((base.name.as_deref(), base.layers, base.told_by), (Some("golden"), Some(2), Some(ToldBy::ChainId)));
         assert_eq!((base.origin(1), base.origin(2)), (Origin::Base, Origin::App));
-        let cut_short = [Some(&image[0]), None, Some(&image[2])];
+        let mut cut_short = layers;
+        cut_short[1].diff_id = None;
         assert_eq!(Base::of(None, &BTreeMap::new(), &cut_short, &hints).layers, Some(1));
     }
 

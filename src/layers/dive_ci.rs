@@ -31,12 +31,7 @@ pub struct DiveRules {
 impl Default for DiveRules {
     /// What dive takes where a file says nothing.
     fn default() -> Self {
-        Self {
-            lowest_efficiency: Some(0.9),
-            highest_wasted: None,
-            highest_user_wasted: Some(0.1),
-            unknown: Vec::new(),
-        }
+        Self { lowest_efficiency: Some(0.9), highest_wasted: None, highest_user_wasted: Some(0.1), unknown: Vec::new() }
     }
 }
 
@@ -106,9 +101,8 @@ impl DiveRules {
             result(
                 "highestUserWastedPercent",
                 self.highest_user_wasted.map(|most| wasted <= most),
-                self.highest_user_wasted.map_or_else(off, |most| {
-                    format!("{} wasted, at most {} allowed", percent(wasted), percent(most))
-                }),
+                self.highest_user_wasted
+                    .map_or_else(off, |most| format!("{} wasted, at most {} allowed", percent(wasted), percent(most))),
             ),
             result(
                 "highestWastedBytes",
@@ -160,7 +154,10 @@ mod tests {
                 "ci: true\nrules:\n  lowest-efficiency-threshold: '0.10'\n  highest-wasted-bytes: '20MiB'\n  highest-user-wasted-percent: '0.90'\n",
                 Some((Some(0.1), Some(20 << 20), Some(0.9), 0)),
             ),
-            ("rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 7k\n", Some((None, Some(7_000), Some(0.1), 0))),
+            (
+                "rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 7k\n",
+                Some((None, Some(7_000), Some(0.1), 0)),
+            ),
             ("", Some((Some(0.9), None, Some(0.1), 0))),
             ("rules:\n  lowestEfficiency: 95\n", None),
             ("rules:\n  highestWastedBytes: much\n", None),

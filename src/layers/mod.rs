@@ -5,6 +5,8 @@ pub mod dive;
 pub mod dive_ci;
 mod files;
 mod kind;
+#[cfg(test)]
+mod tests;
 pub mod waste;
 
 use crate::digest::Digest;

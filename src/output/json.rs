@@ -393,12 +393,14 @@ struct WireFindings<'a>(&'a Report);
 impl Serialize for WireFindings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let target = &self.0.target;
-        serializer.collect_seq(self.0.findings.iter().map(|judged| WireFinding::new(judged, target.origin(judged.finding.layer()))))
+        serializer.collect_seq(
+            self.0.findings.iter().map(|judged| WireFinding::new(judged, target.origin(judged.finding.layer()))),
+        )
     }
 }
 
 #[derive(Serialize)]
-struct WireFinding<'a> {
+pub(super) struct WireFinding<'a> {
     id: String,
     rule: &'static str,
     family: &'static str,
@@ -425,7 +427,7 @@ struct WireFinding<'a> {
 }
 
 impl<'a> WireFinding<'a> {
-    fn new(judged: &'a Judged, origin: Origin) -> Self {
+    pub(super) fn new(judged: &'a Judged, origin: Origin) -> Self {
         let finding = &judged.finding;
         Self {
             id: finding.fingerprint(),

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::inventory::Origin;
 use crate::layers::dive::{Figures, Path};
 use crate::layers::dive_ci::DiveResult;
-use crate::layers::{Cause, Doing, FileRow, Heap, Kind, Layered, LayerWaste, OwnerWaste, Shown, Step, Waste};
+use crate::layers::{Cause, Doing, FileRow, Heap, Kind, LayerWaste, Layered, OwnerWaste, Shown, Step, Waste};
 use crate::limitation::Limitation;
 use crate::size::ByteSize;
 use crate::time::Timestamp;
@@ -180,11 +180,7 @@ fn waste(waste: &Waste, page: &mut Page<'_>) -> io::Result<()> {
                 Origin::Unknown => "layers of unknown origin",
             };
             let whose = format!("{whose}{}", if *packaged { ", system packages" } else { "" });
-            page.line(&format!(
-                "  {whose:<36} {} and {}",
-                ByteSize(hidden.bytes),
-                ByteSize(removable.bytes)
-            ))?;
+            page.line(&format!("  {whose:<36} {} and {}", ByteSize(hidden.bytes), ByteSize(removable.bytes)))?;
         }
     }
     Ok(())
@@ -194,8 +190,7 @@ fn dive(figures: &Figures, results: Option<&[DiveResult]>, page: &mut Page<'_>) 
     let user = figures
         .user_wasted
         .map_or_else(|| "no user layers".to_owned(), |share| format!("userWastedPercent {:.2} %", share * 100.0));
-    let said =
-        format!("efficiency {:.2} %, wastedBytes {}, {user}", figures.efficiency * 100.0, figures.wasted);
+    let said = format!("efficiency {:.2} %, wastedBytes {}, {user}", figures.efficiency * 100.0, figures.wasted);
     page.heading("as dive counts", &said)?;
     for DiveResult { rule, passed, what } in results.into_iter().flatten() {
         let word = match passed {
@@ -251,7 +246,8 @@ fn tree(files: &[FileRow], depth: usize, page: &mut Page<'_>) -> io::Result<()> 
             Some(Doing::Removed) => '-',
             None => ' ',
         };
-        let mut line = format!("{sign} {:>10}  {}{}", ByteSize(bytes).to_string(), "  ".repeat(above.len()), clean(name));
+        let mut line =
+            format!("{sign} {:>10}  {}{}", ByteSize(bytes).to_string(), "  ".repeat(above.len()), clean(name));
         match (row, folder) {
             (_, Some(folder)) => {
                 line.push('/');

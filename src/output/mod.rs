@@ -4,6 +4,7 @@ mod advisories;
 mod bom;
 mod columns;
 mod cyclonedx;
+mod diff;
 mod json;
 mod layers;
 mod openvex;
@@ -22,6 +23,7 @@ use std::io::{self, Write};
 use crate::escape;
 use crate::report::Report;
 
+pub use diff::{DIFF_SCHEMA, DiffFormat, render_diff};
 pub use json::render_failure;
 pub use layers::{LAYERS_SCHEMA, LayersView, render_layers};
 

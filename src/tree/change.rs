@@ -47,9 +47,7 @@ mod tests {
     /// `+ /a` for a name that came, `-` for one that went, `~` for one that leads to something else, by layer.
     fn changes(layers: &[&[&str]]) -> Vec<String> {
         let entry = |word: &&str| match word.split_once(" == ") {
-            Some((path, target)) => {
-                FileEntry { kind: FileKind::HardLink(target.into()), ..FileEntry::file(path, 0) }
-            }
+            Some((path, target)) => FileEntry { kind: FileKind::HardLink(target.into()), ..FileEntry::file(path, 0) },
             None if word.ends_with('/') => FileEntry { kind: FileKind::Directory, ..FileEntry::file(word, 0) },
             None => FileEntry::file(word, 1),
         };
@@ -77,8 +75,16 @@ mod tests {
         type Case = (&'static str, &'static [&'static [&'static str]], &'static [&'static str]);
         let cases: &[Case] = &[
             ("a file changed and one deleted", &[&["a", "b"], &["a", ".wh.b", "c"]], &["+/a +/b", "~/a -/b +/c"]),
-            ("a folder deleted", &[&["d/", "d/a", "d/e/", "d/e/f"], &[".wh.d"]], &["+/d +/d/a +/d/e +/d/e/f", "-/d -/d/a -/d/e -/d/e/f"]),
-            ("an opaque folder, one file made anew", &[&["d/", "d/a", "d/b"], &["d/", "d/a", "d/.wh..wh..opq"]], &["+/d +/d/a +/d/b", "~/d ~/d/a -/d/b"]),
+            (
+                "a folder deleted",
+                &[&["d/", "d/a", "d/e/", "d/e/f"], &[".wh.d"]],
+                &["+/d +/d/a +/d/e +/d/e/f", "-/d -/d/a -/d/e -/d/e/f"],
+            ),
+            (
+                "an opaque folder, one file made anew",
+                &[&["d/", "d/a", "d/b"], &["d/", "d/a", "d/.wh..wh..opq"]],
+                &["+/d +/d/a +/d/b", "~/d ~/d/a -/d/b"],
+            ),
             ("a name twice in a layer", &[&["a", "a"]], &["+/a"]),
             ("a whiteout of nothing", &[&["a"], &[".wh.b"]], &["+/a", ""]),
             ("a hard link to a lower layer", &[&["a"], &["b == a"]], &["+/a", "+/b"]),
