@@ -15,7 +15,7 @@ use crate::time::Date;
 
 use super::advisories::AdvisoryArguments;
 use super::exit::Exit;
-use super::scan::{Judging, TargetArguments, config, judging_time, opened, without_secrets, write_to};
+use super::scan::{Judging, TargetArguments, config, judging_time, opened, spare, without_secrets, write_to};
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
 
@@ -82,6 +82,9 @@ pub(super) fn run(arguments: &DiffArguments) -> Exit {
 fn compare(arguments: &DiffArguments, watcher: &Watcher) -> Result<Exit> {
     if arguments.image.target() == "-" && arguments.after == "-" {
         return Err(Error::new(ErrorKind::Usage, "standard input cannot be both images"));
+    }
+    for target in [arguments.image.target(), &arguments.after] {
+        spare(target, arguments.output.as_deref())?;
     }
     if arguments.image.reads_password() {
         return Err(Error::new(ErrorKind::Usage, "a password on standard input would be there for one image only")

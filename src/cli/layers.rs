@@ -13,7 +13,7 @@ use crate::output::{LayersView, Style, render_layers};
 use crate::policy::Glob;
 
 use super::exit::Exit;
-use super::scan::{TargetArguments, opened, without_secrets, write_to};
+use super::scan::{TargetArguments, opened, spare, without_secrets, write_to};
 use super::term::{self, Colour, Watcher};
 
 #[derive(Debug, Args)]
@@ -35,8 +35,8 @@ pub(super) struct LayersArguments {
     #[arg(long)]
     waste: bool,
     /// Levels of folders to show of the list of files
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    depth: usize,
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    depth: u8,
     /// Gate on dive's figures by the rules of this file; exit with 1 if one fails
     #[arg(long, value_name = "FILE")]
     dive_ci: Option<PathBuf>,
@@ -73,6 +73,7 @@ pub(super) fn run(arguments: &LayersArguments) -> Exit {
 }
 
 fn look(arguments: &LayersArguments, watcher: &Watcher) -> Result<Exit> {
+    spare(arguments.image.target(), arguments.output.as_deref())?;
     let rules = arguments.dive_ci.as_deref().map(dive_rules).transpose()?;
     let wish = Wish {
         files: arguments.files || arguments.layer.is_some() || arguments.path.is_some() || arguments.waste,
@@ -98,7 +99,7 @@ fn look(arguments: &LayersArguments, watcher: &Watcher) -> Result<Exit> {
         colour: to_stdout && term::wants_colour(&io::stdout(), arguments.color),
         ..Style::PLAIN
     };
-    let view = LayersView { json: arguments.json, depth: arguments.depth };
+    let view = LayersView { json: arguments.json, depth: usize::from(arguments.depth) };
     write_to(arguments.output.as_deref(), &mut |out| render_layers(&images, results.as_deref(), view, &style, out))?;
     let is_broken = results.iter().flatten().flatten().any(|result| result.passed == Some(false));
     let has_gaps = images.iter().flat_map(gaps).next().is_some();

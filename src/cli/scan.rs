@@ -536,31 +536,7 @@ impl Outputs {
 
     /// Refuses to write over the image itself.
     pub(super) fn spare(&self, target: &str) -> Result<()> {
-        let Ok(target) = target::parse(target) else { return Ok(()) }; // told later
-        let image = match target.source {
-            "registry" | "docker" | "podman" => return Ok(()),
-            _ if target.location == "-" => std::fs::metadata("/dev/stdin"),
-            _ => std::fs::metadata(&target.location),
-        };
-        let Some(image) = image.ok().filter(std::fs::Metadata::is_file) else { return Ok(()) };
-        let is_image = |path: &PathBuf| {
-            std::fs::metadata(path).is_ok_and(|other| (other.dev(), other.ino()) == (image.dev(), image.ino()))
-        };
-        match self.places.iter().filter_map(|(_, path)| path.as_ref()).find(|path| is_image(path)) {
-            Some(path) => Err(Error::new(ErrorKind::Usage, "the report would overwrite the image")
-                .at(path.display().to_string())
-                .help("write the report to another file")),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes the reports to each place, in the style that it asks for standard output, or for a file.
-    pub(super) fn write(&self, reports: &[Report], style: &dyn Fn(bool) -> Style) -> Result<()> {
-        for (format, path) in &self.places {
-            let style = style(path.is_none());
-            write_to(path.as_deref(), &mut |out| format.render(reports, &style, out))?;
-        }
-        Ok(())
+        self.places.iter().try_for_each(|(_, path)| spare(target, path.as_deref()))
     }
 
     /// Ids of the formats.
@@ -584,6 +560,24 @@ impl Outputs {
             let _ = write_to(None, &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out));
         }
     }
+}
+
+/// Refuses to write to `path` over the image itself.
+pub(super) fn spare(target: &str, path: Option<&Path>) -> Result<()> {
+    let (Ok(target), Some(path)) = (target::parse(target), path) else { return Ok(()) }; // told later
+    let image = match target.source {
+        "registry" | "docker" | "podman" => return Ok(()),
+        _ if target.location == "-" => std::fs::metadata("/dev/stdin"),
+        _ => std::fs::metadata(&target.location),
+    };
+    let Some(image) = image.ok().filter(std::fs::Metadata::is_file) else { return Ok(()) };
+    let is_image = std::fs::metadata(path).is_ok_and(|other| (other.dev(), other.ino()) == (image.dev(), image.ino()));
+    if is_image {
+        return Err(Error::new(ErrorKind::Usage, "the report would overwrite the image")
+            .at(path.display().to_string())
+            .help("write the report to another file"));
+    }
+    Ok(())
 }
 
 fn format_of(word: &str) -> Result<&'static dyn Format> {

@@ -673,6 +673,7 @@ mod tests {
         insta::assert_snapshot!(render(&sample::report(), &sample::style()), @r"
         registry.example.com/shop/api:1.4, sha256:05b3abf2579a, linux/amd64,
           Debian GNU/Linux 12 (bookworm), 4 layers, 40.0 MiB
+        base: debian:12, 1 of 4 layers guessed by history, confidence low
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
@@ -720,6 +721,7 @@ mod tests {
         insta::assert_snapshot!(render(&sample::report(), &style), @r"
         registry.example.com/shop/api:1.4, sha256:05b3abf2579a, linux/amd64,
           Debian GNU/Linux 12 (bookworm), 4 layers, 40.0 MiB
+        base: debian:12, 1 of 4 layers guessed by history, confidence low
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
@@ -783,6 +785,9 @@ mod tests {
           <script>alert(1)</script>…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
           <script>alert(1)</script>…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
           4 layers, 40.0 MiB
+        base: <script>alert(1)</s…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
+          1 of 4 layers guessed by history, confidence low,
+          <script>alert(1)</script>…example){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
