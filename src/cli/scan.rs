@@ -539,6 +539,15 @@ impl Outputs {
         self.places.iter().try_for_each(|(_, path)| spare(target, path.as_deref()))
     }
 
+    /// Writes the reports to each place, in the style that it asks for standard output, or for a file.
+    pub(super) fn write(&self, reports: &[Report], style: &dyn Fn(bool) -> Style) -> Result<()> {
+        for (format, path) in &self.places {
+            let style = style(path.is_none());
+            write_to(path.as_deref(), &mut |out| format.render(reports, &style, out))?;
+        }
+        Ok(())
+    }
+
     /// Ids of the formats.
     pub(super) fn formats(&self) -> impl Iterator<Item = &'static str> {
         self.places.iter().map(|(format, _)| format.id())
