@@ -125,9 +125,10 @@ impl Base {
         let diff_ids: Vec<Option<&DiffId>> = layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
         let diff_ids = diff_ids.as_slice();
         let mut base = named(config, annotations, hints.provenance);
-        let is_layer = |(own, other): (&Option<&DiffId>, &DiffId)| own.is_some_and(|own| own == other);
-        let shared =
-            |known: &KnownBase| diff_ids.iter().zip(&known.diff_ids).take_while(|pair| is_layer(*pair)).count();
+        let is_layer = |(own, other): (Option<&DiffId>, &DiffId)| own.is_some_and(|own| own == other);
+        let shared = |known: &KnownBase| {
+            diff_ids.iter().copied().zip(&known.diff_ids).take_while(|pair| is_layer(*pair)).count()
+        };
         let given = hints.given.iter().max_by_key(|known| shared(known));
         if let Some(known) = given {
             let (shared, all) = (shared(known), known.diff_ids.len());
@@ -299,7 +300,8 @@ mod tests {
             diff_ids: names.iter().map(|name| diff_id(name)).collect(),
         };
         let low = (None, None);
-        let cases: &[(&[&str], (Option<u32>, Option<Confidence>), bool)] = &[
+        type Case = (&'static [&'static str], (Option<u32>, Option<Confidence>), bool);
+        let cases: &[Case] = &[
             (&["a", "b"], (Some(2), Some(Confidence::High)), false),
             (&["a", "b", "c"], (Some(3), Some(Confidence::High)), false),
             (&["a", "x"], (Some(1), Some(Confidence::Medium)), true),

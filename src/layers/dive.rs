@@ -194,7 +194,9 @@ mod tests {
 
     #[test]
     fn a_path_in_several_layers_counts_with_all_copies() {
-        let cases: &[(&[&[(&str, u64)]], f64, u64, Option<f64>)] = &[
+        type Files = &'static [(&'static str, u64)];
+        type Case = (&'static [Files], f64, u64, Option<f64>);
+        let cases: &[Case] = &[
             (&[&[("a", 10)]], 1.0, 0, None),
             (&[&[("a", 10)], &[("a", 30), ("b", 40)]], 50.0 / 80.0, 40, Some(40.0 / 70.0)),
             // a deleted file has a copy of no bytes

@@ -10,7 +10,6 @@ mod tests;
 pub mod waste;
 
 use crate::digest::Digest;
-use crate::escape::escape;
 use crate::inventory::{Inventory, Origin, chain_ids};
 use crate::limitation::Limitation;
 use crate::report::TargetSummary;
@@ -45,7 +44,7 @@ pub struct Layered {
 pub struct Step {
     /// Index of the history entry, from 0.
     pub history: Option<u32>,
-    /// The step, freed of what builders add, secrets masked.
+    /// The step, freed of what builders add, secrets masked; not escaped.
     pub created_by: Option<String>,
     /// When it ran, as the history says.
     pub created: Option<Timestamp>,
@@ -122,7 +121,7 @@ fn steps(inventory: &Inventory, changes: &[Vec<Change>]) -> Vec<Step> {
     let history = inventory.config.as_ref().map_or(&[][..], |config| &config.history);
     let of_history = (0u32..).zip(history).map(|(index, entry)| Step {
         history: Some(index),
-        created_by: Some(escape(echo.mask(&entry.instruction()))).filter(|text| !text.is_empty()),
+        created_by: Some(echo.mask(&entry.instruction())).filter(|text| !text.is_empty()),
         created: entry.created.as_ref().and_then(|text| text.parse().ok()),
         layer: inventory.layers.iter().position(|layer| layer.history == Some(index)).and_then(row),
     });

@@ -72,14 +72,14 @@ fn each_hidden_byte_has_one_cause() {
         ("a marker with content", &[&["a=5"], &[".wh.a=9"]], &[(Deleted, 5), (Unplaced, 9)], 0),
         ("a file where a folder was", &[&["d/a=5"], &["d=3"]], &[(Deleted, 5)], 3),
     ];
-    for (what, layers, expected, visible) in cases {
-        let waste = waste(layers);
-        let causes: Vec<(Cause, u64)> = waste.hidden.iter().map(|(cause, heap)| (*cause, heap.bytes)).collect();
-        assert_eq!((causes.as_slice(), waste.visible.bytes), (*expected, *visible), "{what}");
+    for (what, words, expected, visible) in cases {
+        let waste = waste(words);
+        let reasons: Vec<(Cause, u64)> = waste.hidden.iter().map(|(cause, heap)| (*cause, heap.bytes)).collect();
+        assert_eq!((reasons.as_slice(), waste.visible.bytes), (*expected, *visible), "{what}");
         assert_eq!(waste.shipped.bytes, waste.visible.bytes + waste.reclaimable().bytes, "{what}");
-        let by_layer: u64 = waste.layers.iter().map(|layer| layer.hidden_in_all().bytes).sum();
-        let by_owner: u64 = waste.owners.iter().map(|owner| owner.hidden.bytes).sum();
-        assert_eq!((by_layer, by_owner), (waste.reclaimable().bytes, waste.reclaimable().bytes), "{what}");
+        let of_layers: u64 = waste.layers.iter().map(|layer| layer.hidden_in_all().bytes).sum();
+        let of_owners: u64 = waste.owners.iter().map(|owner| owner.hidden.bytes).sum();
+        assert_eq!((of_layers, of_owners), (waste.reclaimable().bytes, waste.reclaimable().bytes), "{what}");
     }
 }
 

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use crate::support::image::{Built, Packing, Recipe};
 use crate::support::raw::RawTar;
 use crate::support::run::{TODAY, careen, file_of};
+use crate::support::token;
 
 /// An image whose layers do all that layers can do to files.
-const RECIPE: &str = r##"
+const RECIPE: &str = r#"
 about = "every cause of waste"
 config = { User = "1000", Env = ["PATH=/usr/bin:/bin"] }
 history = [
@@ -42,7 +43,7 @@ members = [
     { path = "opt/.wh.gone" },
     { path = "root/.cache/.wh.pip" },
 ]
-"##;
+"#;
 
 fn recipe(text: &str) -> Built {
     toml::from_str::<Recipe>(text).unwrap().build()
@@ -275,4 +276,37 @@ fn a_diff_is_written_as_text_and_as_markdown() {
         let text = text.replace(&escaped(before), "BEFORE").replace(&escaped(after), "AFTER");
         insta::assert_snapshot!(format!("diff-{format}"), without_digests(&text));
     }
+}
+
+#[test]
+fn no_secret_is_written() {
+    let image = |number: u32| {
+        let token = token::github(number);
+        let layer = RawTar::default().file("app/.env", format!("token={token}\n")).file(&format!("srv/{token}/x"), "x");
+        let recipe = Recipe {
+            config: json!({"Env": [format!("GITHUB_TOKEN={token}")], "Labels": {"build": format!("by {token}")}}),
+            history: vec![json!({"created_by": format!("RUN curl -H 'Authorization: token {token}' x.example")})],
+            annotations: [("org.opencontainers.image.base.name".to_owned(), format!("base:{token}"))].into(),
+            ..Recipe::default()
+        };
+        (token, file_of(&Built::new(&recipe, &[layer.end()]).oci_archive(Packing::Plain)))
+    };
+    let ((one, first), (other, second)) = (image(1), image(2));
+    let (first, second) = (first.path().to_str().unwrap(), second.path().to_str().unwrap());
+    let common = ["--today", TODAY, "--no-advisories"];
+    let runs = [
+        careen(&["layers", first, "--files", "--depth", "9"]),
+        careen(&["layers", first, "--json", "--layer", "0"]),
+        careen(&[&["diff", first, second, "-v"], &common[..]].concat()),
+        careen(&[&["diff", first, second, "-f", "json"], &common[..]].concat()),
+        careen(&[&["diff", first, second, "-f", "markdown", "-v"], &common[..]].concat()),
+    ];
+    for run in runs {
+        assert!(run.stdout.contains(".env"), "{}{}", run.stdout, run.stderr);
+        for token in [&one, &other] {
+            assert!(!run.stdout.contains(token.as_str()) && !run.stderr.contains(token.as_str()), "{}", run.stdout);
+        }
+    }
+    let settings = json_of(&[&["diff", first, second, "-f", "json"], &common[..]].concat())["settings"].clone();
+    assert_eq!(settings.as_array().map(Vec::len), Some(2), "masked alike, they differ all the same: {settings}");
 }
