@@ -292,6 +292,7 @@ mod tests {
 
     #[test]
     fn layers_of_a_named_base_are_compared() {
+        type Case = (&'static [&'static str], (Option<u32>, Option<Confidence>), bool);
         let image: Vec<DiffId> = ["a", "b", "c"].map(diff_id).into();
         let layers = layers_of(&image);
         let known = |names: &[&str]| KnownBase {
@@ -300,7 +301,6 @@ mod tests {
             diff_ids: names.iter().map(|name| diff_id(name)).collect(),
         };
         let low = (None, None);
-        type Case = (&'static [&'static str], (Option<u32>, Option<Confidence>), bool);
         let cases: &[Case] = &[
             (&["a", "b"], (Some(2), Some(Confidence::High)), false),
             (&["a", "b", "c"], (Some(3), Some(Confidence::High)), false),

@@ -282,7 +282,7 @@ fn a_diff_is_written_as_text_and_as_markdown() {
 fn no_secret_is_written() {
     let image = |number: u32| {
         let token = token::github(number);
-        let layer = RawTar::default().file("app/.env", format!("token={token}\n")).file(&format!("srv/{token}/x"), "x");
+        let layer = RawTar::default().file("app/.env", format!("token={token}\n")).file(format!("srv/{token}/x"), "x");
         let recipe = Recipe {
             config: json!({"Env": [format!("GITHUB_TOKEN={token}")], "Labels": {"build": format!("by {token}")}}),
             history: vec![json!({"created_by": format!("RUN curl -H 'Authorization: token {token}' x.example")})],
