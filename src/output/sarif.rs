@@ -662,6 +662,7 @@ mod tests {
             "family": "secret",
             "layer": 2,
             "layerDigest": "sha256:fcf0a6c700dd13e274b6fba8deea8dd9b26e4eedde3495717cac8408c9c5177f",
+            "origin": "app",
             "removedInLayer": 3,
             "severity": "critical",
             "subject": "/app/.env",

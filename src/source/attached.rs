@@ -394,6 +394,15 @@ mod tests {
         assert_eq!(documents, ["image one", "image two", "index three", "image by cosign", "image by buildkit"]);
         assert_eq!(notes, Vec::<String>::new());
 
+        let folder = tempfile::tempdir().expect("a folder");
+        made::write(folder.path(), &layout(files.clone(), &all));
+        let (location, limits) = (folder.path().display().to_string(), Limits::default());
+        let digest: Digest = image["digest"].as_str().expect("a digest").parse().expect("a digest");
+        let source = SOURCES.iter().find(|source| source.id() == "oci-dir").expect("a source");
+        let found = source.provenance(&made::request(&location, Choice::Only, &limits), &digest).expect("found");
+        let texts: Vec<&[u8]> = found.documents.iter().map(|document| document.bytes.as_slice()).collect();
+        assert_eq!(texts, [b"provenance"]);
+
         // what was changed, is missing or is listed wrongly is told, and the rest is read
         let mut broken = files.clone();
         let name = |text: &[u8]| format!("blobs/sha256/{}", Digest::sha256(text).hex());
