@@ -142,7 +142,7 @@ impl Base {
             }
             if shared > 0 {
                 base.note =
-                    Some(format!("of its {all} layers only the lowest {shared} lie at the bottom of the image"));
+                    Some(format!("of its {all} layers the image has only the lowest {shared}"));
                 return base.told(shared, ToldBy::Layers, Confidence::Medium);
             }
             base.note = Some(format!("the image is not built on `{}`: they share no layer", known.reference));
