@@ -141,8 +141,7 @@ impl Base {
                 return base.told(shared, ToldBy::Layers, Confidence::High);
             }
             if shared > 0 {
-                base.note =
-                    Some(format!("of its {all} layers the image has only the lowest {shared}"));
+                base.note = Some(format!("of its {all} layers the image has only the lowest {shared}"));
                 return base.told(shared, ToldBy::Layers, Confidence::Medium);
             }
             base.note = Some(format!("the image is not built on `{}`: they share no layer", known.reference));

@@ -400,8 +400,8 @@ mod tests {
         let digest: Digest = image["digest"].as_str().expect("a digest").parse().expect("a digest");
         let source = SOURCES.iter().find(|source| source.id() == "oci-dir").expect("a source");
         let found = source.provenance(&made::request(&location, Choice::Only, &limits), &digest).expect("found");
-        let texts: Vec<&[u8]> = found.documents.iter().map(|document| document.bytes.as_slice()).collect();
-        assert_eq!(texts, [b"provenance"]);
+        let provenance: Vec<&[u8]> = found.documents.iter().map(|document| document.bytes.as_slice()).collect();
+        assert_eq!(provenance, [b"provenance"]);
 
         // what was changed, is missing or is listed wrongly is told, and the rest is read
         let mut broken = files.clone();
