@@ -146,6 +146,11 @@ pub fn sha1(bytes: &[u8]) -> [u8; 20] {
     Sha1::digest(bytes).into()
 }
 
+/// SHA-256 of `bytes`, for telling contents apart.
+pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
 /// A digest in the making.
 pub struct Hasher(State);
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::digest::Digest;
 use crate::image::Platform;
-use crate::inventory::{Distro, Origin, Package};
+use crate::inventory::{Base, Distro, Origin, Package};
 use crate::limitation::Limitation;
 use crate::policy::{Action, Judged, Verdict};
 use crate::size::ByteSize;
@@ -86,12 +86,22 @@ pub struct TargetSummary {
     pub distro: Option<Distro>,
     /// When it was made, as its configuration says.
     pub created: Option<Timestamp>,
+    /// What is known of the image it is built on.
+    pub base: Base,
     /// Uncompressed bytes of all layers.
     pub size: ByteSize,
     /// Members of all layers.
     pub entries: u64,
     /// Its layers, oldest first.
     pub layers: Vec<ReportedLayer>,
+}
+
+impl TargetSummary {
+    /// Whose this layer is; unknown where none is told.
+    pub fn origin(&self, layer: Option<u32>) -> Origin {
+        let layer = layer.and_then(|index| self.layers.iter().find(|layer| layer.index == index));
+        layer.map_or(Origin::Unknown, |layer| layer.origin)
+    }
 }
 
 /// One layer, as reports show it.

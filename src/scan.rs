@@ -7,10 +7,12 @@ use crate::advisory::catalogue::{Catalogue, Question};
 use crate::advisory::vex::{self, Document, Judge};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
-use crate::error::Result;
+use crate::diff::{self, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
-use crate::inventory::{Inventory, LayerSummary, Origin, origins};
+use crate::inventory::{Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance};
+use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::package;
@@ -38,6 +40,8 @@ pub struct Options<'a> {
     pub advisories: Option<Advisories<'a>>,
     /// A secret of the user's: with it passwords get fingerprints that nobody else can make.
     pub fingerprint_key: Option<&'a str>,
+    /// What is known of base images.
+    pub bases: Hints<'a>,
 }
 
 /// What packages are judged by.
@@ -72,7 +76,36 @@ impl Watch for () {
 
 /// Scans what `request` asks of `source`: one report for each image.
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
-    let inventories = take_inventories(source, request, options)?;
+    scan_with(source, request, options, &collectors(), &mut |_| ())
+}
+
+/// As [`scan`], each with its files and settings, and the bytes of files that a container sees: what a diff needs.
+pub fn snapshots(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+) -> Result<Vec<(Report, Snapshot, u64)>> {
+    let mut collectors = collectors();
+    collectors.push(&layers::CONTENT);
+    // a finding that one report lists and another only counts would be taken for new
+    let limits = Limits { findings_per_rule: usize::MAX, ..request.limits.clone() };
+    let request = Request { limits: &limits, ..request.clone() };
+    let mut snapshots = Vec::new();
+    let reports = scan_with(source, &request, options, &collectors, &mut |inventory| {
+        snapshots.push((Snapshot::of(inventory), diff::visible(&inventory.tree)));
+    })?;
+    Ok(reports.into_iter().zip(snapshots).map(|(report, (snapshot, visible))| (report, snapshot, visible)).collect())
+}
+
+fn scan_with(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    collectors: &[&'static dyn Collector],
+    see: &mut dyn FnMut(&Inventory),
+) -> Result<Vec<Report>> {
+    let inventories = read(source, request, options, collectors)?;
+    inventories.iter().for_each(see);
     options.progress.stage("judge");
     let documents = options.advisories.map_or(&[][..], |advisories| advisories.vex);
     let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
@@ -103,6 +136,32 @@ pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>)
     Ok(inventories.into_iter().map(report).collect())
 }
 
+/// Looks at what `request` asks of `source`, layer by layer; `wish` says which files to list.
+pub fn layers(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    wish: &layers::Wish,
+) -> Result<Vec<Layered>> {
+    let mut collectors = package::COLLECTORS.to_vec();
+    collectors.push(&layers::CONTENT);
+    let inventories = read(source, request, options, &collectors)?;
+    if inventories.iter().any(|inventory| inventory.target.source == sbom::ID) {
+        return Err(no_files());
+    }
+    options.progress.stage("judge");
+    let look = |inventory: Inventory| {
+        let target = summary(&inventory);
+        layers::look(inventory, target, wish)
+    };
+    Ok(inventories.into_iter().map(look).collect())
+}
+
+/// A list of packages was named where files are needed.
+fn no_files() -> Error {
+    Error::new(ErrorKind::Usage, "a bill of materials has no layers and no files").help("name the image itself")
+}
+
 /// Every collector, the packages' in their order, then those of secrets.
 pub fn collectors() -> Vec<&'static dyn Collector> {
     let mut all = package::COLLECTORS.to_vec();
@@ -121,6 +180,29 @@ pub fn rules() -> Vec<&'static Rule> {
     rules
 }
 
+/// The layers of the images that `request` asks of `source`, which others may be built on; their files are not read.
+pub fn bases(source: &dyn Source, request: &Request<'_>) -> Result<Vec<KnownBase>> {
+    let images = match source.open(request)? {
+        Opened::Images(images) => images,
+        Opened::Stream(mut stream) => {
+            let skip = &mut |_, layer: &mut dyn std::io::Read| {
+                std::io::copy(layer, &mut std::io::sink()).map(drop).map_err(|e| Error::io("cannot read the base", e))
+            };
+            stream.read(skip)?.images.into_iter().map(|(image, _)| image).collect()
+        }
+        Opened::Bill(..) => return Err(no_files()),
+    };
+    let known = |image: Image| {
+        let config = image.config.ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "a folder has no layers that could be compared")
+                .help("name an image as the base")
+        })?;
+        let reference = secret::mask_text(&image.target.reference);
+        Ok(KnownBase { reference, digest: image.target.digest, diff_ids: config.rootfs.diff_ids })
+    };
+    images.into_iter().map(known).collect()
+}
+
 /// Opens and reads the images, without judging them.
 pub fn take_inventories(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Inventory>> {
     read(source, request, options, &collectors())
@@ -137,7 +219,7 @@ fn read(
     let selectors = Selectors::new(collectors.iter().map(|collector| collector.select()));
     let reading = Reading { collectors, selectors: &selectors, limits: request.limits, options };
     match opened {
-        Opened::Images(images) => images.into_iter().map(|image| reading.image(image)).collect(),
+        Opened::Images(images) => images.into_iter().map(|image| reading.image(source, request, image)).collect(),
         Opened::Stream(mut stream) => reading.stream(&mut *stream),
         Opened::Bill(target, bill) => {
             let mut inventory = package::bill::inventory(target, *bill);
@@ -160,7 +242,8 @@ impl Reading<'_> {
         Pass::new(self.collectors, self.selectors, self.limits, self.options.jobs, self.options.progress)
     }
 
-    fn image(&self, image: Image) -> Result<Inventory> {
+    fn image(&self, source: &dyn Source, request: &Request<'_>, image: Image) -> Result<Inventory> {
+        let provenance = provenance_of(source, request, &image);
         let bytes = image.layers.iter().map(|layer| layer.blob.size()).sum();
         self.options.progress.expect(image.layers.len(), bytes);
         self.options.progress.stage("read");
@@ -174,7 +257,7 @@ impl Reading<'_> {
             let is_replayable = |index: &usize| layers.get(*index).is_some_and(|layer| layer.blob.is_replayable());
             wanted.keys().all(is_replayable).then(|| pass.read_again(layers, wanted))
         });
-        Ok(self.assemble(image, merged))
+        Ok(self.assemble(image, merged, &provenance))
     }
 
     fn stream(&self, stream: &mut dyn StreamedArchive) -> Result<Vec<Inventory>> {
@@ -214,7 +297,7 @@ impl Reading<'_> {
                 result.ok()?;
                 Some(of_layers(&facts, wanted, number_of))
             });
-            inventories.push(self.assemble(image, merged));
+            inventories.push(self.assemble(image, merged, &[]));
         }
         Ok(inventories)
     }
@@ -238,6 +321,7 @@ impl Reading<'_> {
                 digest: layer.digest,
                 diff_id: layer.diff_id,
                 size: layer.expanded,
+                stored: layer.stored,
                 ..LayerSummary::default()
             });
         }
@@ -271,22 +355,26 @@ impl Reading<'_> {
         merged
     }
 
-    fn assemble(&self, image: Image, merged: Merged) -> Inventory {
+    fn assemble(&self, image: Image, merged: Merged, provenance: &[Provenance]) -> Inventory {
         self.options.progress.stage("assemble");
         let Merged { tree, facts, selected, layers, limitations } = merged;
         let Image { target, config, annotations, layers: stated, limitations: of_opening } = image;
         let created = config.as_ref().and_then(|config| config.created.as_ref()?.parse().ok());
         let mut inventory = Inventory { target, config, created, annotations, layers, tree, ..Inventory::default() };
         let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
-        let makers = origins(inventory.config.as_ref(), inventory.layers.len());
-        for ((summary, layer), origin) in inventory.layers.iter_mut().zip(&stated).zip(makers) {
+        for (summary, layer) in inventory.layers.iter_mut().zip(&stated) {
             summary.digest = summary.digest.take().or_else(|| layer.digest.clone());
             summary.diff_id = summary.diff_id.take().or_else(|| layer.diff_id.clone());
             summary.history = layer.history;
-            summary.origin = origin;
             let entry = layer.history.and_then(|index| inventory.config.as_ref()?.history.get(index as usize));
             summary.created_by = entry.map(|entry| echo.mask(&entry.instruction()));
         }
+        let hints = Hints { provenance, ..self.options.bases };
+        let base = Base::of(inventory.config.as_ref(), &inventory.annotations, &inventory.layers, &hints);
+        for (index, summary) in inventory.layers.iter_mut().enumerate() {
+            summary.origin = base.origin(index);
+        }
+        inventory.base = base;
         inventory.limitations = of_opening;
         let history = inventory.config.as_ref().and_then(|config| config.history_note(stated.len()));
         inventory.limitations.extend(history);
@@ -317,6 +405,13 @@ impl Reading<'_> {
         limitation::condense(&mut inventory.limitations, self.limits.limitations_per_code);
         inventory
     }
+}
+
+/// What a builder says of the image; what cannot be read only leaves the base unknown, which the report tells.
+fn provenance_of(source: &dyn Source, request: &Request<'_>, image: &Image) -> Vec<Provenance> {
+    let found = image.target.digest.as_ref().and_then(|digest| source.provenance(request, digest).ok());
+    let documents = found.into_iter().flat_map(|found| found.documents);
+    documents.filter_map(|document| Provenance::parse(&document.bytes)).collect()
 }
 
 /// All layers of an image, merged.
@@ -547,6 +642,7 @@ fn summary(inventory: &Inventory) -> TargetSummary {
         tags: target.tags.clone(),
         distro: inventory.distro.clone(),
         created: inventory.created,
+        base: inventory.base.clone(),
         size: ByteSize(inventory.layers.iter().map(|layer| layer.size).sum()),
         entries: inventory.tree.layers().iter().map(|layer| layer.len() as u64).sum(),
         layers: inventory

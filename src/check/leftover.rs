@@ -261,6 +261,16 @@ fn place_of(folder: &[u8]) -> Place<'_> {
     Place::Plain
 }
 
+/// Whether the file is of a kind that [`Leftover`] reports, wherever it comes from.
+pub fn is_leftover(entry: &FileEntry) -> bool {
+    let kind = match place_of(entry.path.parent_bytes()) {
+        Place::Quiet => None,
+        Place::Leftover(kind, _) => Some(kind),
+        Place::Plain => kind_of_file(entry),
+    };
+    kind.is_some_and(|kind| entry.size >= kind.floor())
+}
+
 fn kind_of_file(entry: &FileEntry) -> Option<Kind> {
     let name = entry.path.file_name();
     if let Some((_, kind)) = FILES.iter().find(|(known, _)| *known == name) {

@@ -26,6 +26,8 @@ use crate::time::Date;
 use crate::tree::{Hidden, Node};
 
 pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
+pub use leftover::is_leftover;
+pub use package_cache::is_in_cache;
 
 /// Judges one image by one rule, or by a few that share their facts.
 pub trait Check: Sync {

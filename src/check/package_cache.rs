@@ -199,7 +199,7 @@ fn is_used_elsewhere(image: &Inventory, node: Node) -> bool {
 }
 
 /// Whether the path lies in some package manager's cache.
-pub(super) fn is_in_cache(path: &ImagePath) -> bool {
+pub fn is_in_cache(path: &ImagePath) -> bool {
     cache_of(path.parent_bytes()).is_some()
 }
 

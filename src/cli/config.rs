@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
 
 /// A `careen.toml`. Unknown keys are errors.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +21,9 @@ pub(super) struct Config {
     /// `[secrets]`: how secrets are looked for.
     #[serde(default)]
     pub(super) secrets: Secrets,
+    /// `[bases]`: chain IDs of base images, and what they are called.
+    #[serde(default)]
+    bases: BTreeMap<String, String>,
     /// `[limits]`: what `--limit` sets.
     #[serde(default)]
     pub(super) limits: BTreeMap<String, Value>,
@@ -65,6 +70,19 @@ pub(super) struct RegistryConfig {
 }
 
 impl Config {
+    /// The chain IDs of `[bases]`.
+    pub(super) fn chains(&self) -> Result<BTreeMap<Digest, String>> {
+        let chain = |(chain, name): (&String, &String)| {
+            let wrong = |what| Error::new(ErrorKind::Config, what).at("[bases] of careen.toml");
+            let id = chain.parse().map_err(|what: String| {
+                wrong(format!("`{}` is no chain ID: {what}", escape(chain)))
+                    .help("`careen layers --json` tells the chain ID of each layer of an image")
+            })?;
+            Ok((id, name.clone()))
+        };
+        self.bases.iter().map(chain).collect()
+    }
+
     /// Reads `named`, else the nearest `careen.toml` from `folder` up to the root of its repository,
     /// else the one in the user's configuration folder, else nothing.
     pub(super) fn read(named: Option<PathBuf>, folder: &Path, user: Option<&Path>) -> Result<Self> {

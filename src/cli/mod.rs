@@ -3,8 +3,10 @@
 mod advisories;
 mod config;
 mod db;
+mod diff;
 mod exit;
 mod failure;
+mod layers;
 mod rules;
 mod sbom;
 mod scan;
@@ -57,6 +59,11 @@ enum Command {
     /// Scan an image: everything, judged by policy
     #[command(visible_alias = "image")]
     Scan(Box<scan::ScanArguments>),
+    /// Show the layers of an image: steps, sizes, what each changes, and what is shipped in vain
+    #[command(visible_alias = "history")]
+    Layers(Box<layers::LayersArguments>),
+    /// Compare two images: findings, packages, files, settings, size
+    Diff(Box<diff::DiffArguments>),
     /// List the packages of an image as a bill of materials: CycloneDX or SPDX
     Sbom(Box<sbom::SbomArguments>),
     /// Write a JSON report or a bill of materials as another bill of materials
@@ -126,6 +133,8 @@ fn run(arguments: &[OsString]) -> Exit {
     };
     let done = match parsed.command {
         Command::Scan(arguments) => return scan::run(&arguments),
+        Command::Layers(arguments) => return layers::run(&arguments),
+        Command::Diff(arguments) => return diff::run(&arguments),
         Command::Sbom(arguments) => return sbom::run(&arguments),
         Command::Convert(arguments) => return sbom::convert(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),

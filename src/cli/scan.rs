@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::inventory::{Hints, KnownBase};
 use crate::limit::{LIMITS, Limits};
 use crate::output::{FORMATS, Format, Style};
 use crate::policy::{DEFAULT_PRESET, FailOn, PolicySet};
@@ -81,7 +82,7 @@ pub(super) struct ScanArguments {
 }
 
 /// What to read, and how: the same for all commands that read images.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct TargetArguments {
     /// The image: an archive or OCI layout, `-` for standard input, or a reference in a registry
@@ -93,6 +94,9 @@ pub(super) struct TargetArguments {
     /// Which image of an index: os/arch[/variant], or all
     #[arg(long, value_name = "PLATFORM", env = "CAREEN_PLATFORM")]
     platform: Option<String>,
+    /// The image it is built on, as a reference or file: tells the base's layers from its own
+    #[arg(long, value_name = "REF | FILE")]
+    base: Option<String>,
     /// User name for the target's registry
     #[arg(long, env = "CAREEN_USERNAME")]
     username: Option<String>,
@@ -129,6 +133,20 @@ impl TargetArguments {
     /// A target without any flag.
     pub(super) fn of(target: String) -> Self {
         Self { target, no_progress: true, ..Self::default() }
+    }
+
+    /// The same flags with another target; what was said of the target's registry holds for no other.
+    pub(super) fn with_target(&self, target: &str) -> Self {
+        let same = Self { target: target.to_owned(), ..self.clone() };
+        if target == self.target || is_same_registry(&self.target, target) {
+            return same;
+        }
+        Self { username: None, password_stdin: false, registry_token: None, insecure: false, ..same }
+    }
+
+    /// Whether the password comes on standard input, which can be read but once.
+    pub(super) fn reads_password(&self) -> bool {
+        self.password_stdin
     }
 
     /// The target.
@@ -247,16 +265,17 @@ pub(super) fn without_secrets(error: Error) -> Error {
 }
 
 /// The time by which the age of data is judged: now, or the end of the day that the command names.
-fn judging_time(today: Option<Date>) -> Timestamp {
+pub(super) fn judging_time(today: Option<Date>) -> Timestamp {
     let day = today.and_then(|day| format!("{day}T23:59:59Z").parse().ok());
     day.unwrap_or_else(term::now)
 }
 
 /// What images are judged by.
+#[derive(Clone)]
 pub(super) struct Judging<'a> {
-    policy: PolicySet,
-    today: Option<Date>,
-    advisories: Option<Advisories<'a>>,
+    pub(super) policy: PolicySet,
+    pub(super) today: Option<Date>,
+    pub(super) advisories: Option<Advisories<'a>>,
 }
 
 /// Scans or surveys an image.
@@ -269,13 +288,26 @@ pub(super) fn reports(
     look: &Look<'_>,
     judged: Option<Judging<'_>>,
 ) -> Result<Vec<Report>> {
+    let source_date = source_date()?;
+    let mut reports = opened(arguments, watcher, judged, look)?;
+    for report in &mut reports {
+        report.source_date = source_date;
+    }
+    Ok(reports)
+}
+
+/// Finds the source of the images and hands it to `look`, with all that was said of how to read and to judge.
+pub(super) fn opened<T>(
+    arguments: &TargetArguments,
+    watcher: &Watcher,
+    judged: Option<Judging<'_>>,
+    look: impl FnOnce(&dyn Source, &Request<'_>, &Options<'_>) -> Result<T>,
+) -> Result<T> {
     let config = config(arguments)?;
     let limits = limits(arguments, &config)?;
+    let chains = config.chains()?;
     let access = access(arguments, config)?;
-    let target = target::parse(&arguments.target)?;
-    let source = SOURCES.iter().find(|source| source.id() == target.source).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source))
-    })?;
+    let (source, target) = source_of(&arguments.target)?;
     let platform = match arguments.platform.as_deref() {
         None => PlatformChoice::Host,
         Some("all") => PlatformChoice::All,
@@ -289,6 +321,13 @@ pub(super) fn reports(
         access: &access,
         unwrap: Some(crate::pass::decompress),
     };
+    let given = match &arguments.base {
+        None => Vec::new(),
+        Some(base) => bases(base, &request).map_err(|error| Error {
+            message: format!("the base of `--base` cannot be opened: {}", error.message),
+            ..error
+        })?,
+    };
     let judged = if let Some(judged) = judged {
         judged
     } else {
@@ -297,7 +336,6 @@ pub(super) fn reports(
     };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
     let today = judged.today.unwrap_or_else(term::today);
-    let source_date = source_date()?;
     // kept out of the arguments, so that no list of processes shows it
     let key = std::env::var("CAREEN_FINGERPRINT_KEY").ok().filter(|key| !key.is_empty());
     let options = Options {
@@ -307,12 +345,53 @@ pub(super) fn reports(
         progress: watcher,
         advisories: judged.advisories,
         fingerprint_key: key.as_deref(),
+        bases: Hints { given: &given, chains: Some(&chains), provenance: &[] },
     };
-    let mut reports = look(*source, &request, &options)?;
-    for report in &mut reports {
-        report.source_date = source_date;
+    look(source, &request, &options)
+}
+
+/// The layers of the base that `--base` names, on the platforms that are asked of the image itself.
+fn bases(base: &str, request: &Request<'_>) -> Result<Vec<KnownBase>> {
+    let (source, target) = source_of(base)?;
+    if target.location == "-" {
+        return Err(Error::new(ErrorKind::Usage, "the base cannot come from standard input"));
     }
-    Ok(reports)
+    let is_same_registry = source.id() == "registry"
+        && registry_of(&target.location).is_some()
+        && registry_of(&target.location) == registry_of(request.location);
+    // what was said of the target's registry holds for no other
+    let access = if is_same_registry {
+        request.access.clone()
+    } else {
+        Access { username: None, password: None, registry_token: None, insecure: false, ..request.access.clone() }
+    };
+    let request =
+        Request { location: &target.location, choice: target.choice.clone(), access: &access, ..request.clone() };
+    crate::scan::bases(source, &request)
+}
+
+/// Whether two targets are in one registry.
+fn is_same_registry(one: &str, other: &str) -> bool {
+    let registry = |text: &str| {
+        let target = target::parse(text).ok().filter(|target| target.source == "registry")?;
+        registry_of(&target.location).map(ToOwned::to_owned)
+    };
+    registry(one).is_some_and(|one| Some(one) == registry(other))
+}
+
+/// The host of a reference that names one.
+fn registry_of(location: &str) -> Option<&str> {
+    let (host, _) = location.split_once('/')?;
+    (host.contains(['.', ':']) || host == "localhost").then_some(host)
+}
+
+/// The source that a target names, and what it asks of it.
+fn source_of(target: &str) -> Result<(&'static dyn Source, target::ParsedTarget)> {
+    let target = target::parse(target)?;
+    let source = SOURCES.iter().find(|source| source.id() == target.source).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("this build of careen has no source `{}`", target.source))
+    })?;
+    Ok((*source, target))
 }
 
 /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>): seconds since 1970.
@@ -342,7 +421,7 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-fn config(arguments: &TargetArguments) -> Result<Config> {
+pub(super) fn config(arguments: &TargetArguments) -> Result<Config> {
     let user = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
     let folder = std::env::current_dir().unwrap_or_default();
     Config::read(arguments.config.clone(), &folder, user.as_deref())
@@ -457,22 +536,7 @@ impl Outputs {
 
     /// Refuses to write over the image itself.
     pub(super) fn spare(&self, target: &str) -> Result<()> {
-        let Ok(target) = target::parse(target) else { return Ok(()) }; // told later
-        let image = match target.source {
-            "registry" | "docker" | "podman" => return Ok(()),
-            _ if target.location == "-" => std::fs::metadata("/dev/stdin"),
-            _ => std::fs::metadata(&target.location),
-        };
-        let Some(image) = image.ok().filter(std::fs::Metadata::is_file) else { return Ok(()) };
-        let is_image = |path: &PathBuf| {
-            std::fs::metadata(path).is_ok_and(|other| (other.dev(), other.ino()) == (image.dev(), image.ino()))
-        };
-        match self.places.iter().filter_map(|(_, path)| path.as_ref()).find(|path| is_image(path)) {
-            Some(path) => Err(Error::new(ErrorKind::Usage, "the report would overwrite the image")
-                .at(path.display().to_string())
-                .help("write the report to another file")),
-            None => Ok(()),
-        }
+        self.places.iter().try_for_each(|(_, path)| spare(target, path.as_deref()))
     }
 
     /// Writes the reports to each place, in the style that it asks for standard output, or for a file.
@@ -507,6 +571,24 @@ impl Outputs {
     }
 }
 
+/// Refuses to write to `path` over the image itself.
+pub(super) fn spare(target: &str, path: Option<&Path>) -> Result<()> {
+    let (Ok(target), Some(path)) = (target::parse(target), path) else { return Ok(()) }; // told later
+    let image = match target.source {
+        "registry" | "docker" | "podman" => return Ok(()),
+        _ if target.location == "-" => std::fs::metadata("/dev/stdin"),
+        _ => std::fs::metadata(&target.location),
+    };
+    let Some(image) = image.ok().filter(std::fs::Metadata::is_file) else { return Ok(()) };
+    let is_image = std::fs::metadata(path).is_ok_and(|other| (other.dev(), other.ino()) == (image.dev(), image.ino()));
+    if is_image {
+        return Err(Error::new(ErrorKind::Usage, "the report would overwrite the image")
+            .at(path.display().to_string())
+            .help("write the report to another file"));
+    }
+    Ok(())
+}
+
 fn format_of(word: &str) -> Result<&'static dyn Format> {
     FORMATS.iter().copied().find(|format| format.id() == word).ok_or_else(|| {
         let words: Vec<&str> = FORMATS.iter().map(|format| format.id()).collect();
@@ -519,7 +601,7 @@ fn format_of(word: &str) -> Result<&'static dyn Format> {
 }
 
 /// Writes a file whole or not at all; standard output, where nobody may be listening any more.
-fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub(super) fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let Some(path) = path else {
         let mut out = io::BufWriter::new(io::stdout().lock());
         return super::finish_write(render(&mut out).and_then(|()| out.flush()));

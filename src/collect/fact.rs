@@ -39,6 +39,13 @@ pub enum Fact {
     Gap(Box<str>),
     /// Something in the file is odd, but hides nothing. Told only if the file is live.
     Oddity(Box<str>),
+    /// A mark of the bytes at this offset, for telling whether files hold the same.
+    Content {
+        /// Where they stand in the file.
+        offset: u64,
+        /// The first half of their SHA-256.
+        mark: [u8; 16],
+    },
     /// A small text a collector wants to see again when it assembles; `key` says what it is.
     Text {
         /// What it is.
@@ -208,6 +215,8 @@ impl Facts {
                 [package.needs.len(), package.provides.len(), package.owns.len()].iter().sum::<usize>() / 4 + 1
             }
             Fact::Owns { paths, .. } => paths.len() / 4 + 1,
+            // no more than one for each file, and each MiB
+            Fact::Content { .. } => 0,
             _ => 1,
         };
         self.learned.iter().map(cost).fold(self.limitations.len(), usize::saturating_add)

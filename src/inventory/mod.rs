@@ -2,10 +2,12 @@
 
 pub mod account;
 pub mod claim;
+pub mod contents;
 pub mod distro;
 pub mod licence;
 mod origin;
 pub mod package;
+mod provenance;
 pub mod run_user;
 pub mod secret;
 
@@ -20,10 +22,12 @@ use crate::tree::Tree;
 
 pub use account::{Accounts, Group, User};
 pub use claim::{Claimant, Claims, FileClaims};
+pub use contents::Contents;
 pub use distro::Distro;
 pub use licence::Licence;
-pub use origin::{named_base, origins};
+pub use origin::{Base, Hints, KnownBase, NamedBy, ToldBy, chain_ids, named_base};
 pub use package::{Ecosystem, Need, Package, PackageLocation, Proof, State};
+pub use provenance::Provenance;
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 
@@ -38,6 +42,8 @@ pub struct Inventory {
     pub created: Option<Timestamp>,
     /// Annotations of its manifest.
     pub annotations: BTreeMap<String, String>,
+    /// What is known of the image it is built on.
+    pub base: Base,
     /// Its layers, oldest first.
     pub layers: Vec<LayerSummary>,
     /// The union of its layers.
@@ -58,6 +64,8 @@ pub struct Inventory {
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.
     pub claims: Claims,
+    /// Which files hold the same; nothing where nobody asked.
+    pub contents: Contents,
     /// What was not read.
     pub limitations: Vec<Limitation>,
 }
@@ -73,6 +81,8 @@ pub struct LayerSummary {
     pub diff_id: Option<Digest>,
     /// Bytes of the uncompressed tar.
     pub size: u64,
+    /// Bytes of the blob as stored, compressed or not.
+    pub stored: u64,
     /// Index of the history entry that made it.
     pub history: Option<u32>,
     /// The build step that made it, with secrets masked.

@@ -1,20 +1,237 @@
-//! Tells the layers of a base image from those built on top, where the history lets it be told.
+//! Tells the layers of a base image from those built on top, and how sure that is.
+//!
+//! In this order: a base that the user names, whose layers lie at the bottom or do not; layers that provenance states;
+//! chain IDs (image-spec config.md, Layer `ChainID`) of bases that the user lists; what builders write into the history; a
+//! cut by history. What annotations and labels say names the base (image-spec annotations.md) but counts no layers.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::digest::{DiffId, Digest};
 use crate::image::ImageConfig;
+use crate::rule::Confidence;
 
-use super::Origin;
+use super::{LayerSummary, Origin, Provenance};
 
-/// Whose each of `count` layers is.
-///
+/// Annotation or label with the base's name.
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// Annotation or label with the digest of the base's manifest.
+const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
+/// A base image whose layers are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownBase {
+    /// As the user wrote it.
+    pub reference: String,
+    /// Digest of its manifest.
+    pub digest: Option<Digest>,
+    /// Its layers, oldest first.
+    pub diff_ids: Vec<DiffId>,
+}
+
+/// What is known of bases before an image is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hints<'a> {
+    /// The base that the user says the image is built on, once for each platform.
+    pub given: &'a [KnownBase],
+    /// Names of bases by the chain ID of their last layer.
+    pub chains: Option<&'a BTreeMap<Digest, String>>,
+    /// What builders say of this very image.
+    pub provenance: &'a [Provenance],
+}
+
+/// What is known of the base of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Base {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Digest of its manifest, as stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// What names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_by: Option<NamedBy>,
+    /// How many layers are the base's, from the bottom; `None` where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<u32>,
+    /// What tells how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<ToldBy>,
+    /// How sure that number is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// What is to be said besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What names a base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedBy {
+    /// The user.
+    User,
+    /// A list of chain IDs.
+    ChainId,
+    /// An annotation of the manifest.
+    Annotation,
+    /// A label of the configuration.
+    Label,
+    /// Provenance in the index.
+    Provenance,
+    /// The history.
+    History,
+}
+
+/// What tells how many layers are the base's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToldBy {
+    /// The layers of the base that the user named.
+    Layers,
+    /// Layers that provenance in the index states.
+    Provenance,
+    /// A list of chain IDs.
+    ChainId,
+    /// What a builder noted in the history.
+    Builder,
+    /// The last start command that has layers after it.
+    History,
+}
+
+impl ToldBy {
+    /// What reports say.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Layers => "by its layers",
+            Self::Provenance => "as provenance says",
+            Self::ChainId => "by its chain ID",
+            Self::Builder => "as the builder noted",
+            Self::History => "guessed by history",
+        }
+    }
+}
+
+impl Base {
+    /// What is known of the base of an image of these layers.
+    pub fn of(
+        config: Option<&ImageConfig>,
+        annotations: &BTreeMap<String, String>,
+        layers: &[LayerSummary],
+        hints: &Hints<'_>,
+    ) -> Self {
+        let diff_ids: Vec<Option<&DiffId>> = layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
+        let diff_ids = diff_ids.as_slice();
+        let mut base = named(config, annotations, hints.provenance);
+        let is_layer = |(own, other): (Option<&DiffId>, &DiffId)| own.is_some_and(|own| own == other);
+        let shared = |known: &KnownBase| {
+            diff_ids.iter().copied().zip(&known.diff_ids).take_while(|pair| is_layer(*pair)).count()
+        };
+        let given = hints.given.iter().max_by_key(|known| shared(known));
+        if let Some(known) = given {
+            let (shared, all) = (shared(known), known.diff_ids.len());
+            if shared > 0 {
+                base.name = Some(known.reference.clone());
+                base.digest = known.digest.as_ref().map(ToString::to_string);
+                base.named_by = Some(NamedBy::User);
+            }
+            if shared > 0 && shared == all {
+                return base.told(shared, ToldBy::Layers, Confidence::High);
+            }
+            if shared > 0 {
+                base.note = Some(format!("of its {all} layers the image has only the lowest {shared}"));
+                return base.told(shared, ToldBy::Layers, Confidence::Medium);
+            }
+            base.note = Some(format!("the image is not built on `{}`: they share no layer", known.reference));
+        } else if let Some((name, count)) = {
+            let blobs: Vec<Option<&Digest>> = layers.iter().map(|layer| layer.digest.as_ref()).collect();
+            hints.provenance.iter().filter_map(|provenance| provenance.bottom(&blobs)).max_by_key(|(_, count)| *count)
+        } {
+            base.name.get_or_insert_with(|| name.to_owned());
+            base.named_by.get_or_insert(NamedBy::Provenance);
+            return base.told(count, ToldBy::Provenance, Confidence::Medium);
+        } else if let Some((count, name)) = hints.chains.and_then(|chains| longest_chain(diff_ids, chains)) {
+            base.name = Some(name.to_owned());
+            base.digest = None;
+            base.named_by = Some(NamedBy::ChainId);
+            return base.told(count, ToldBy::ChainId, Confidence::High);
+        }
+        let Some(cut) = config.and_then(|config| cut(config, diff_ids.len())) else { return base };
+        match cut {
+            Cut::Builder(count) => base.told(count, ToldBy::Builder, Confidence::Medium),
+            Cut::Start(count) => base.told(count, ToldBy::History, Confidence::Low),
+        }
+    }
+
+    fn told(self, layers: usize, by: ToldBy, confidence: Confidence) -> Self {
+        Self { layers: u32::try_from(layers).ok(), told_by: Some(by), confidence: Some(confidence), ..self }
+    }
+
+    /// Whose the layer at `index` is.
+    pub fn origin(&self, index: usize) -> Origin {
+        match self.layers {
+            None => Origin::Unknown,
+            Some(layers) if index < layers as usize => Origin::Base,
+            Some(_) => Origin::App,
+        }
+    }
+}
+
+/// The chain IDs of the first layer, the first two, and so on, as far as the layers are known.
+pub fn chain_ids(diff_ids: &[Option<&DiffId>]) -> Vec<Digest> {
+    let mut chains: Vec<Digest> = Vec::with_capacity(diff_ids.len());
+    for diff_id in diff_ids.iter().map_while(|diff_id| *diff_id) {
+        let chain = match chains.last() {
+            None => diff_id.clone(),
+            Some(below) => Digest::sha256(format!("{below} {diff_id}").as_bytes()),
+        };
+        chains.push(chain);
+    }
+    chains
+}
+
+fn longest_chain<'a>(diff_ids: &[Option<&DiffId>], known: &'a BTreeMap<Digest, String>) -> Option<(usize, &'a str)> {
+    let chains = chain_ids(diff_ids);
+    (1..).zip(&chains).filter_map(|(count, chain)| Some((count, known.get(chain)?.as_str()))).last()
+}
+
+/// The base as annotations, labels or the history name it, its layers not counted.
+fn named(config: Option<&ImageConfig>, annotations: &BTreeMap<String, String>, provenance: &[Provenance]) -> Base {
+    let labels = config.map(|config| &config.config.labels);
+    for (named_by, texts) in [(NamedBy::Annotation, Some(annotations)), (NamedBy::Label, labels)] {
+        let text = |key| texts?.get(key).map(|text: &String| text.trim()).filter(|text| !text.is_empty());
+        if let Some(name) = text(BASE_NAME) {
+            let digest = text(BASE_DIGEST).map(ToOwned::to_owned);
+            return Base { name: Some(name.into()), digest, named_by: Some(named_by), ..Base::default() };
+        }
+    }
+    if let Some((name, digest)) = provenance.iter().find_map(Provenance::only_image) {
+        let digest = digest.map(ToOwned::to_owned);
+        return Base { name: Some(name.into()), digest, named_by: Some(NamedBy::Provenance), ..Base::default() };
+    }
+    match config.and_then(named_base) {
+        Some((_, name)) => Base { name: Some(name.into()), named_by: Some(NamedBy::History), ..Base::default() },
+        None => Base::default(),
+    }
+}
+
+/// How many layers from the bottom a history gives to the base.
+enum Cut {
+    /// A builder noted where its own steps begin.
+    Builder(usize),
+    /// Up to the last start command that has layers after it.
+    Start(usize),
+}
+
 /// Buildah notes at the first step on a base which base that is. Elsewhere a base image ends with
 /// its own `CMD` or `ENTRYPOINT`; steps after it are the user's. That is a guess by history, so an
 /// image whose history says nothing of the kind, or not as many layers as there are, has layers of
 /// unknown origin.
-pub fn origins(config: Option<&ImageConfig>, count: usize) -> Vec<Origin> {
-    let unknown = vec![Origin::Unknown; count];
-    let Some(config) = config else { return unknown };
+fn cut(config: &ImageConfig, count: usize) -> Option<Cut> {
     let makers = config.history_of_layers(count);
-    let Some(last_maker) = makers.iter().flatten().next_back() else { return unknown };
+    let last_maker = makers.iter().flatten().next_back()?;
     let first_named = named_base(config).map(|(index, _)| index);
     let following = config.history.iter().skip(1).map(Some).chain([None]);
     let starts = (0u32..).zip(config.history.iter().zip(following)).filter(|(index, (entry, next))| {
@@ -27,10 +244,12 @@ pub fn origins(config: Option<&ImageConfig>, count: usize) -> Vec<Origin> {
     // the last start command that still has layers after it; without `--layers`, buildah gives it the layer of all steps
     let first_after_start =
         starts.map(|(index, _)| index).filter(|index| index < last_maker).last().map(|index| index.saturating_add(1));
-    let Some(first_own) = first_after_start.or(first_named) else { return unknown };
-    let origin =
-        |maker: &Option<u32>| if maker.is_some_and(|index| index < first_own) { Origin::Base } else { Origin::App };
-    makers.iter().map(origin).collect()
+    let below = |first_own: u32| makers.iter().filter(|maker| maker.is_some_and(|index| index < first_own)).count();
+    match (first_after_start, first_named) {
+        (Some(first_own), _) => Some(Cut::Start(below(first_own))),
+        (None, Some(first_own)) => Some(Cut::Builder(below(first_own))),
+        (None, None) => None,
+    }
 }
 
 /// The base that the history names, which may be `scratch`, and the index of the first step on top of it.
@@ -55,6 +274,78 @@ mod tests {
     use super::*;
     use crate::image::HistoryEntry;
 
+    fn diff_id(text: &str) -> DiffId {
+        Digest::sha256(text.as_bytes())
+    }
+
+    fn layers_of(diff_ids: &[DiffId]) -> Vec<LayerSummary> {
+        let layer = |diff_id: &DiffId| LayerSummary { diff_id: Some(diff_id.clone()), ..LayerSummary::default() };
+        diff_ids.iter().map(layer).collect()
+    }
+
+    fn origins(config: &ImageConfig, count: usize) -> Vec<Origin> {
+        let layers = vec![LayerSummary::default(); count];
+        let base = Base::of(Some(config), &BTreeMap::new(), &layers, &Hints::default());
+        (0..count).map(|index| base.origin(index)).collect()
+    }
+
+    #[test]
+    fn layers_of_a_named_base_are_compared() {
+        type Case = (&'static [&'static str], (Option<u32>, Option<Confidence>), bool);
+        let image: Vec<DiffId> = ["a", "b", "c"].map(diff_id).into();
+        let layers = layers_of(&image);
+        let known = |names: &[&str]| KnownBase {
+            reference: "base:1".into(),
+            digest: None,
+            diff_ids: names.iter().map(|name| diff_id(name)).collect(),
+        };
+        let low = (None, None);
+        let cases: &[Case] = &[
+            (&["a", "b"], (Some(2), Some(Confidence::High)), false),
+            (&["a", "b", "c"], (Some(3), Some(Confidence::High)), false),
+            (&["a", "x"], (Some(1), Some(Confidence::Medium)), true),
+            (&["a", "b", "c", "d"], (Some(3), Some(Confidence::Medium)), true),
+            (&["x", "b"], low, true),
+            (&[], low, true),
+        ];
+        for (names, expected, has_note) in cases {
+            let given = [known(&["y"]), known(names)];
+            let base = Base::of(None, &BTreeMap::new(), &layers, &Hints { given: &given, ..Hints::default() });
+            assert_eq!((base.layers, base.confidence), *expected, "{names:?}");
+            let named_by = expected.0.map(|_| NamedBy::User);
+            assert_eq!((base.note.is_some(), base.named_by), (*has_note, named_by), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn bases_are_known_by_chain_ids() {
+        let image: Vec<DiffId> = ["a", "b", "c"].map(diff_id).into();
+        let layers = layers_of(&image);
+        let diff_ids: Vec<Option<&DiffId>> = image.iter().map(Some).collect();
+        let chains = chain_ids(&diff_ids);
+        // image-spec: the chain ID of one layer is its diff ID
+        assert_eq!(chains.first(), image.first());
+        let both = Digest::sha256(format!("{} {}", diff_id("a"), diff_id("b")).as_bytes());
+        let known = BTreeMap::from([(diff_id("a"), "debian".to_owned()), (both, "golden".to_owned())]);
+        let hints = Hints { chains: Some(&known), ..Hints::default() };
+        let base = Base::of(None, &BTreeMap::new(), &layers, &hints);
+        assert_eq!((base.name.as_deref(), base.layers, base.told_by), (Some("golden"), Some(2), Some(ToldBy::ChainId)));
+        assert_eq!((base.origin(1), base.origin(2)), (Origin::Base, Origin::App));
+        let mut cut_short = layers;
+        cut_short[1].diff_id = None;
+        assert_eq!(Base::of(None, &BTreeMap::new(), &cut_short, &hints).layers, Some(1));
+    }
+
+    #[test]
+    fn annotations_name_a_base_and_labels_after_them() {
+        let texts = |name: &str| BTreeMap::from([(BASE_NAME.to_owned(), name.to_owned())]);
+        let mut config = ImageConfig::default();
+        config.config.labels = texts("by-label");
+        let name = |annotations| Base::of(Some(&config), &annotations, &[], &Hints::default()).name;
+        assert_eq!(name(texts("by-annotation")).as_deref(), Some("by-annotation"));
+        assert_eq!(name(texts(" ")).as_deref(), Some("by-label"));
+    }
+
     #[test]
     fn layers_are_told_apart_by_the_start_command_of_the_base() {
         use Origin::{App, Base, Unknown};
@@ -77,7 +368,7 @@ mod tests {
                 ..HistoryEntry::default()
             };
             let config = ImageConfig { history: steps.iter().map(entry).collect(), ..ImageConfig::default() };
-            assert_eq!(origins(Some(&config), *count), *expected, "{steps:?}");
+            assert_eq!(origins(&config, *count), *expected, "{steps:?}");
         }
     }
 
@@ -134,7 +425,7 @@ mod tests {
                 ..HistoryEntry::default()
             };
             let config = ImageConfig { history: steps.iter().map(entry).collect(), ..ImageConfig::default() };
-            assert_eq!(origins(Some(&config), *count), *expected, "{steps:?}");
+            assert_eq!(origins(&config, *count), *expected, "{steps:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::finding::{Location, Visibility};
 use crate::image::Platform;
-use crate::inventory::{Origin, Package, Proof, State};
+use crate::inventory::{Base, Origin, Package, Proof, State};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
@@ -175,7 +175,7 @@ impl<'a> WireReport<'a> {
             target: WireTarget::new(&report.target),
             verdict: WireVerdict::new(&report.verdict),
             packages: WirePackages(report),
-            findings: WireFindings(&report.findings),
+            findings: WireFindings(report),
             limitations: &report.limitations,
             data: &report.data,
         }
@@ -188,7 +188,7 @@ struct WireTool {
 }
 
 #[derive(Serialize)]
-struct WireTarget<'a> {
+pub(super) struct WireTarget<'a> {
     reference: &'a str,
     source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,13 +206,15 @@ struct WireTarget<'a> {
     distro_version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<&'a Base>,
     size: ByteSize,
     entries: u64,
     layers: Vec<WireLayer<'a>>,
 }
 
 impl<'a> WireTarget<'a> {
-    fn new(target: &'a TargetSummary) -> Self {
+    pub(super) fn new(target: &'a TargetSummary) -> Self {
         Self {
             reference: &target.reference,
             source: target.source,
@@ -224,6 +226,7 @@ impl<'a> WireTarget<'a> {
             distro_id: target.distro.as_ref().map(|distro| distro.id.as_str()),
             distro_version: target.distro.as_ref().map(|distro| distro.version_id.as_str()).filter(|v| !v.is_empty()),
             created: target.created,
+            base: Some(&target.base).filter(|base| **base != Base::default()),
             size: target.size,
             entries: target.entries,
             layers: target.layers.iter().map(WireLayer::new).collect(),
@@ -385,16 +388,19 @@ impl<'a> WirePackage<'a> {
     }
 }
 
-struct WireFindings<'a>(&'a [Judged]);
+struct WireFindings<'a>(&'a Report);
 
 impl Serialize for WireFindings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(WireFinding::new))
+        let target = &self.0.target;
+        serializer.collect_seq(
+            self.0.findings.iter().map(|judged| WireFinding::new(judged, target.origin(judged.finding.layer()))),
+        )
     }
 }
 
 #[derive(Serialize)]
-struct WireFinding<'a> {
+pub(super) struct WireFinding<'a> {
     id: String,
     rule: &'static str,
     family: &'static str,
@@ -405,6 +411,7 @@ struct WireFinding<'a> {
     message: &'a str,
     subject: &'a str,
     location: WireLocation<'a>,
+    origin: Origin,
     visibility: Visibility,
     #[serde(skip_serializing_if = "Option::is_none")]
     removed_in_layer: Option<u32>,
@@ -420,7 +427,7 @@ struct WireFinding<'a> {
 }
 
 impl<'a> WireFinding<'a> {
-    fn new(judged: &'a Judged) -> Self {
+    pub(super) fn new(judged: &'a Judged, origin: Origin) -> Self {
         let finding = &judged.finding;
         Self {
             id: finding.fingerprint(),
@@ -433,6 +440,7 @@ impl<'a> WireFinding<'a> {
             message: &finding.message,
             subject: &finding.subject,
             location: WireLocation::new(&finding.location),
+            origin,
             visibility: finding.visibility,
             removed_in_layer: finding.removed_in_layer,
             evidence: &finding.evidence,

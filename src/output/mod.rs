@@ -4,7 +4,9 @@ mod advisories;
 mod bom;
 mod columns;
 mod cyclonedx;
+mod diff;
 mod json;
+mod layers;
 mod openvex;
 mod package_table;
 mod page;
@@ -21,7 +23,9 @@ use std::io::{self, Write};
 use crate::escape;
 use crate::report::Report;
 
+pub use diff::{DIFF_SCHEMA, DiffFormat, render_diff};
 pub use json::render_failure;
+pub use layers::{LAYERS_SCHEMA, LayersView, render_layers};
 
 /// Writes reports in one format.
 pub trait Format: Sync {

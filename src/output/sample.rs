@@ -7,12 +7,12 @@ use serde_json::json;
 use super::Style;
 use crate::digest::Digest;
 use crate::finding::{Finding, Location, Visibility};
-use crate::inventory::{Distro, Ecosystem, Licence, Origin, Package, PackageLocation};
+use crate::inventory::{Base, Distro, Ecosystem, Licence, NamedBy, Origin, Package, PackageLocation, ToldBy};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
 use crate::report::{Report, ReportedLayer, TargetSummary};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Confidence, Rule, Severity};
 use crate::size::ByteSize;
 use crate::tree::Node;
 
@@ -143,6 +143,14 @@ pub(super) fn report() -> Report {
                 ..Distro::default()
             }),
             created: Some(crate::time::Timestamp::from_unix(1_767_225_600)),
+            base: Base {
+                name: Some("debian:12".into()),
+                named_by: Some(NamedBy::Annotation),
+                layers: Some(1),
+                told_by: Some(ToldBy::History),
+                confidence: Some(Confidence::Low),
+                ..Base::default()
+            },
             size: ByteSize::mib(40),
             entries: 1234,
             layers: vec![
@@ -224,6 +232,9 @@ pub(super) fn hostile() -> Report {
     target.tags = vec![format!("shop/{evil}:1"), evil.into()];
     target.distro = Some(Distro { id: evil.into(), version_id: evil.into(), name: evil.into(), ..Distro::default() });
     target.platform = Some(crate::image::Platform { os: evil.into(), architecture: evil.into(), variant: evil.into() });
+    for text in [&mut target.base.name, &mut target.base.digest, &mut target.base.note] {
+        *text = Some(evil.into());
+    }
     for layer in &mut target.layers {
         layer.created_by = Some(evil.into());
     }

@@ -379,6 +379,7 @@ fn result_properties(judged: &Judged, report: &Report) -> PropertyBag {
         ("severity".to_owned(), json!(finding.severity)),
         ("subject".to_owned(), json!(cut(&clean(&finding.subject)))),
         ("visibility".to_owned(), json!(finding.visibility)),
+        ("origin".to_owned(), json!(report.target.origin(finding.layer()))),
     ]);
     if let Some(index) = layer_of(&finding.location, report) {
         properties.insert("layer".into(), json!(index));
@@ -661,6 +662,7 @@ mod tests {
             "family": "secret",
             "layer": 2,
             "layerDigest": "sha256:fcf0a6c700dd13e274b6fba8deea8dd9b26e4eedde3495717cac8408c9c5177f",
+            "origin": "app",
             "removedInLayer": 3,
             "severity": "critical",
             "subject": "/app/.env",

@@ -17,10 +17,10 @@ use super::page::{Page, colour_of};
 use super::{Format, Style, advisories, clean, count, package_table, upgrades};
 use crate::advisory::finding::{NO_ADVISORIES, STALE};
 use crate::finding::{Finding, Location, Visibility};
-use crate::inventory::State;
+use crate::inventory::{Origin, State};
 use crate::limitation::Limitation;
 use crate::policy::{Action, Judged, NO_RULE, Outcome};
-use crate::report::{Report, ReportedLayer};
+use crate::report::{Report, ReportedLayer, TargetSummary};
 use crate::rule::Severity;
 use crate::source::sbom;
 
@@ -156,7 +156,26 @@ fn identity(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     }
     // a folder may say nothing of its platform or its distribution
     parts.retain(|part| !part.trim().is_empty());
-    page.list(&parts, ", ", 2)
+    page.list(&parts, ", ", 2)?;
+    base(target, page)
+}
+
+/// What the image is built on, and how far up that reaches; nothing where nothing is known.
+pub(super) fn base(target: &TargetSummary, page: &mut Page<'_>) -> io::Result<()> {
+    let base = &target.base;
+    let mut parts: Vec<String> = base.name.as_deref().map(clean).into_iter().collect();
+    if let (Some(layers), Some(told_by), Some(confidence)) = (base.layers, base.told_by, base.confidence) {
+        let all = target.layers.len();
+        parts.push(format!("{layers} of {all} layers {}, confidence {confidence}", told_by.title()));
+    }
+    parts.extend(base.note.as_deref().map(clean));
+    match parts.first_mut() {
+        None => Ok(()),
+        Some(first) => {
+            *first = format!("base: {first}");
+            page.list(&parts, ", ", 2)
+        }
+    }
 }
 
 /// How many of each type that are installed, and how many of them system packages own, then those only declared.
@@ -472,7 +491,9 @@ fn place(finding: &Finding, layers: &[ReportedLayer], is_bill: bool, width: usiz
         Visibility::Deleted => gone("deleted", finding.removed_in_layer),
         Visibility::Overwritten => gone("overwritten", finding.removed_in_layer),
     };
-    let brought = layer.map(|index| format!(", layer {index}")).unwrap_or_default();
+    let is_base = layer.is_some_and(|index| layers.iter().any(|one| one.index == index && one.origin == Origin::Base));
+    let whose = if is_base { " (base)" } else { "" };
+    let brought = layer.map(|index| format!(", layer {index}{whose}")).unwrap_or_default();
     let room = width.saturating_sub(lines.width() + brought.width() + seen.width());
     let name = cut_middle(&name, room.max(LEAST_PATH));
     let step = layer
@@ -652,6 +673,7 @@ mod tests {
         insta::assert_snapshot!(render(&sample::report(), &sample::style()), @r"
         registry.example.com/shop/api:1.4, sha256:05b3abf2579a, linux/amd64,
           Debian GNU/Linux 12 (bookworm), 4 layers, 40.0 MiB
+        base: debian:12, 1 of 4 layers guessed by history, confidence low
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
@@ -699,6 +721,7 @@ mod tests {
         insta::assert_snapshot!(render(&sample::report(), &style), @r"
         registry.example.com/shop/api:1.4, sha256:05b3abf2579a, linux/amd64,
           Debian GNU/Linux 12 (bookworm), 4 layers, 40.0 MiB
+        base: debian:12, 1 of 4 layers guessed by history, confidence low
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings
@@ -762,6 +785,9 @@ mod tests {
           <script>alert(1)</script>…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
           <script>alert(1)</script>…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
           4 layers, 40.0 MiB
+        base: <script>alert(1)</s…ample){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f,
+          1 of 4 layers guessed by history, confidence low,
+          <script>alert(1)</script>…example){0}\x1b[2J\u{202e}\u{9b}\nforged: line\r\x7f
         packages: 1 deb, 1 pypi (1 owned by system packages)
 
         secret: 2 findings

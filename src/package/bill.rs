@@ -203,6 +203,7 @@ fn stated(parts: &[Part]) -> Option<String> {
 
 fn layer((layer, index): (BillLayer, u32)) -> LayerSummary {
     LayerSummary {
+        stored: 0,
         index,
         digest: layer.digest.and_then(|text| text.parse().ok()),
         diff_id: layer.diff_id.and_then(|text| text.parse().ok()),

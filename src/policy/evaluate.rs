@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::selector::View;
-use super::{Action, AppliedWaiver, Judged, Outcome, PolicyRule, PolicySet, Verdict, Waiver};
+use super::{Action, AppliedWaiver, Judged, Outcome, PolicyRule, PolicySet, Scope, Verdict, Waiver};
 use crate::finding::Finding;
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
@@ -99,6 +99,14 @@ impl PolicySet {
             && fail_on.rule().selector.selects(view)
         {
             decision = Decision { note: decision.note.take(), ..Decision::of(None, fail_on.rule(), is_info) };
+        }
+        if decision.action > Action::Info
+            && view.origin() == Origin::Base
+            && let Some(policy) = self.policies().iter().rev().find(|policy| policy.scope.is_some())
+            && policy.scope == Some(Scope::App)
+        {
+            let decided_by = format!("{} scope", policy.name);
+            decision = Decision { action: Action::Info, decided_by, note: decision.note.take() };
         }
         decision
     }

@@ -11,7 +11,7 @@ use super::fail_on::families;
 use super::pattern::{Bound, Glob};
 use super::preset::{self, Preset, presets};
 use super::selector::{Selector, is_rule};
-use super::{Action, Policy, PolicyRule, RULES, Waiver};
+use super::{Action, Policy, PolicyRule, RULES, Scope, Waiver};
 use crate::error::Result;
 use crate::escape::escape;
 use crate::finding::Visibility;
@@ -26,7 +26,7 @@ const LONGEST_TEXT: usize = 2_000;
 /// Most entries of one list.
 const LONGEST_LIST: usize = 1_000;
 
-const TOP_KEYS: &[&str] = &["description", "edition", "extends", "honour-inline", "name", "rule", "waiver"];
+const TOP_KEYS: &[&str] = &["description", "edition", "extends", "honour-inline", "name", "rule", "scope", "waiver"];
 const RULE_KEYS: &[&str] = &["action", "help", "match", "message", "name"];
 const MATCH_KEYS: &[&str] = &[
     "confidence",
@@ -110,6 +110,9 @@ impl Reader<'_> {
             rules,
             waivers,
             honours_inline: self.boolean(top, "honour-inline"),
+            scope: self.string(top, "scope").and_then(|(word, span)| {
+                self.checked(one_of(&word, span, "scope", &[("all", Scope::All), ("app", Scope::App)]))
+            }),
         }
     }
 

@@ -53,6 +53,17 @@ pub struct Policy {
     pub waivers: Vec<Waiver>,
     /// Whether comments in the image's files may accept secrets, where it says.
     pub honours_inline: Option<bool>,
+    /// Whose findings count, where it says.
+    pub scope: Option<Scope>,
+}
+
+/// Whose findings count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    All,
+    /// Not those in layers of the base image.
+    App,
 }
 
 /// A `[[rule]]` of a policy.

@@ -57,6 +57,10 @@ impl<'a> View<'a> {
         Self { finding, origin, path, fingerprint: OnceCell::new() }
     }
 
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
     fn purl(&self) -> Option<&str> {
         match &self.finding.location {
             Location::Package { purl, .. } => Some(purl),

@@ -546,7 +546,7 @@ fn the_schema_takes_what_the_parser_takes() {
     for preset in presets() {
         assert!(is_valid(preset.text), "{}", preset.id);
     }
-    let full = "name = 'a'\nextends = ['careen:2026']\n[[rule]]\nname = 'x'\naction = 'info'\nmessage = 'm'\nhelp = 'h'\n\
+    let full = "name = 'a'\nscope = 'app'\nextends = ['careen:2026']\n[[rule]]\nname = 'x'\naction = 'info'\nmessage = 'm'\nhelp = 'h'\n\
                 [rule.match]\nrule = ['*']\nfamily = 'image'\nseverity = '>= high'\nconfidence = ['low']\nfixable = true\n\
                 origin = 'app'\nvisibility = 'live'\npath = '/a/**'\nsubject = 'x'\npurl = 'pkg:*'\n\
                 fingerprint = '0123456789abcdef0123456789ABCDEF'\n\
@@ -557,6 +557,7 @@ fn the_schema_takes_what_the_parser_takes() {
     for wrong in [
         "rules = []",
         "edition = '2025'",
+        "scope = 'base'",
         "[[rule]]\naction = 'fail'",
         "[[rule]]\nmatch = {}\naction = 'deny'",
         "[[rule]]\nmatch = { severity = 'hihg' }\naction = 'fail'",
@@ -597,7 +598,7 @@ error: unknown key `editoin` in a policy
   | ^^^^^^^
   |
   = help: did you mean `edition`?
-  = note: allowed: description, edition, extends, honour-inline, name, rule, waiver
+  = note: allowed: description, edition, extends, honour-inline, name, rule, scope, waiver
 
 error: there is no rule `secret/aws-acces-key`
  --> policy.toml:3:18
@@ -864,4 +865,29 @@ fn a_large_file_takes_no_long_time() {
     let _ = rendered(&"[x\n".repeat(100_000));
     let _ = rendered(&(0..50_000).map(|n| format!("key{n} = 1\n")).collect::<Vec<_>>().concat());
     let _ = rendered(&format!("a = {}", "[".repeat(500_000)));
+}
+
+#[test]
+fn a_scope_leaves_out_what_is_of_the_base() {
+    const FAIL: &str = "[[rule]]\nmatch = {}\naction = 'fail'\n";
+    const IGNORE: &str = "[[rule]]\nmatch = {}\naction = 'ignore'\n";
+    let findings = || vec![file(&AWS, "base/x"), file(&AWS, "app/x"), config(&AWS, "Env.KEY")];
+    // what is of the base, the user's own, and in no layer
+    let cases: &[(&[String], [Action; 3])] = &[
+        (&[FAIL.into()], [Action::Fail; 3]),
+        (&[format!("scope = 'app'\n{FAIL}")], [Action::Info, Action::Fail, Action::Fail]),
+        (&[format!("scope = 'all'\n{FAIL}")], [Action::Fail; 3]),
+        (&[format!("scope = 'app'\n{FAIL}"), "scope = 'all'\n".into()], [Action::Fail; 3]),
+        (&[FAIL.into(), "scope = 'app'\n".into()], [Action::Info, Action::Fail, Action::Fail]),
+        (&[format!("scope = 'app'\n{IGNORE}")], [Action::Ignore; 3]),
+    ];
+    for (policies, expected) in cases {
+        let set = PolicySet::of(policies.iter().map(|text| parse(text)).collect()).expect("presets are in order");
+        let (judged, _) = evaluate(&set, findings(), &[]);
+        let of = |place: &str| {
+            let is_it = |judged: &&Judged| format!("{:?}", judged.finding.location).contains(place);
+            judged.iter().find(is_it).map(|judged| judged.action)
+        };
+        assert_eq!(["base/x", "app/x", "Env.KEY"].map(of), expected.map(Some), "{policies:?}");
+    }
 }

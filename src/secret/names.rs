@@ -54,6 +54,10 @@ pub fn mask_inventory(inventory: &mut Inventory) {
     for name in inventory.target.tags.iter_mut().chain([&mut inventory.target.reference]) {
         *name = masked_path(name);
     }
+    let base = &mut inventory.base;
+    for text in [&mut base.name, &mut base.digest, &mut base.note].into_iter().flatten() {
+        *text = masked_path(text);
+    }
     if let Some(platform) = &mut inventory.target.platform {
         for text in [&mut platform.os, &mut platform.architecture, &mut platform.variant] {
             mask(text);
@@ -140,6 +144,11 @@ fn mask_path(path: &mut ImagePath) {
 
 /// What parts names from each other in paths and archives, and then in references.
 const SEPARATORS: [&[char]; 2] = [&['/', '!'], &['/', '!', ':', '@']];
+
+/// Masks secrets in a path as it is shown.
+pub fn mask_shown_path(path: &str) -> String {
+    masked_path(path)
+}
 
 /// The path as a whole, then each name in it: some tokens may have a slash before them, and some may not.
 fn masked_path(path: &str) -> String {

@@ -111,12 +111,22 @@ pub(super) enum Part {
     Blob,
 }
 
+/// Which documents are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// What may be VEX.
+    Vex,
+    /// Provenance that `BuildKit` attests.
+    Provenance,
+}
+
 /// Collects the documents of one image.
 pub(super) struct Finder<'a, 'f> {
     pub(super) found: Attachments,
     /// Largest manifest.
     most: ByteSize,
     fetch: &'a mut Fetch<'f>,
+    sought: Sought,
     seen: BTreeSet<Digest>,
     is_full: bool,
 }
@@ -125,7 +135,21 @@ impl<'a, 'f> Finder<'a, 'f> {
     /// Looks for what is attached to any of `subjects`.
     pub(super) fn new(subjects: Vec<Digest>, most: ByteSize, fetch: &'a mut Fetch<'f>) -> Self {
         let found = Attachments { subjects, ..Attachments::default() };
-        Self { found, most, fetch, seen: BTreeSet::new(), is_full: false }
+        Self { found, most, fetch, sought: Sought::Vex, seen: BTreeSet::new(), is_full: false }
+    }
+
+    /// Looks for other documents.
+    pub(super) fn seeking(mut self, sought: Sought) -> Self {
+        self.sought = sought;
+        self
+    }
+
+    /// Whether the annotations of an attestation say that it is something else.
+    fn is_other(&self, descriptor: &Descriptor) -> bool {
+        match self.sought {
+            Sought::Vex => is_other_predicate(descriptor),
+            Sought::Provenance => predicate_of(descriptor).is_none_or(|kind| !kind.contains("slsa.dev/provenance")),
+        }
     }
 
     /// Looks at a manifest that may be attached.
@@ -135,7 +159,8 @@ impl<'a, 'f> Finder<'a, 'f> {
         if self.is_full || descriptor.is_index() || !(stated.is_empty() || is_wanted(stated)) {
             return;
         }
-        if is_other_predicate(descriptor) || !self.seen.insert(descriptor.digest.clone()) {
+        if self.sought == Sought::Vex && is_other_predicate(descriptor) || !self.seen.insert(descriptor.digest.clone())
+        {
             return;
         }
         if self.seen.len() > MANIFESTS {
@@ -164,7 +189,7 @@ impl<'a, 'f> Finder<'a, 'f> {
         let config = manifest.config.map(|config| config.media_type).unwrap_or_default();
         let artifact_type = manifest.artifact_type.unwrap_or(config);
         for descriptor in manifest.layers.iter().chain(&manifest.blobs) {
-            if !is_wanted(&descriptor.media_type) || is_other_predicate(descriptor) {
+            if !is_wanted(&descriptor.media_type) || self.is_other(descriptor) {
                 continue;
             }
             if self.found.documents.iter().any(|other| other.digest == descriptor.digest) {
@@ -258,12 +283,16 @@ fn is_wanted(media_type: &str) -> bool {
     TYPES.contains(&bare) || (FAMILIES.iter().any(|family| bare.starts_with(family)) && !bare.ends_with("+xml"))
 }
 
+/// The kind of statement that the annotations of an attestation tell.
+fn predicate_of(descriptor: &Descriptor) -> Option<&String> {
+    const KEYS: &[&str] = &["in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType"];
+    KEYS.iter().find_map(|key| descriptor.annotations.get(*key))
+}
+
 /// Whether the annotations of an attestation say that it is something else, such as provenance.
 fn is_other_predicate(descriptor: &Descriptor) -> bool {
-    const KEYS: &[&str] = &["in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType"];
     const WANTED: &[&str] = &["vex", "cyclonedx", "csaf", "cosign.sigstore.dev/attestation"];
-    let stated = KEYS.iter().find_map(|key| descriptor.annotations.get(*key));
-    stated.is_some_and(|kind| !WANTED.iter().any(|word| kind.to_ascii_lowercase().contains(word)))
+    predicate_of(descriptor).is_some_and(|kind| !WANTED.iter().any(|word| kind.to_ascii_lowercase().contains(word)))
 }
 
 fn too_large(what: &str, most: ByteSize) -> Error {
@@ -364,6 +393,15 @@ mod tests {
         let (documents, notes) = texts(&layout(files.clone(), &all), &image);
         assert_eq!(documents, ["image one", "image two", "index three", "image by cosign", "image by buildkit"]);
         assert_eq!(notes, Vec::<String>::new());
+
+        let folder = tempfile::tempdir().expect("a folder");
+        made::write(folder.path(), &layout(files.clone(), &all));
+        let (location, limits) = (folder.path().display().to_string(), Limits::default());
+        let digest: Digest = image["digest"].as_str().expect("a digest").parse().expect("a digest");
+        let source = SOURCES.iter().find(|source| source.id() == "oci-dir").expect("a source");
+        let found = source.provenance(&made::request(&location, Choice::Only, &limits), &digest).expect("found");
+        let provenance: Vec<&[u8]> = found.documents.iter().map(|document| document.bytes.as_slice()).collect();
+        assert_eq!(provenance, [b"provenance"]);
 
         // what was changed, is missing or is listed wrongly is told, and the rest is read
         let mut broken = files.clone();

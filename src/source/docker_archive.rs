@@ -13,7 +13,7 @@ use crate::image::manifest::DockerManifest;
 use crate::image::{Image, ImageConfig, Layer, Platform, Target};
 use crate::limit::Limits;
 
-use super::attached::Attachments;
+use super::attached::{Attachments, Sought};
 use super::form::{self, Form};
 use super::select::{choose_platform, joined};
 use super::store::{Assembled, Store, layer_or_absent, with_damage};
@@ -40,7 +40,11 @@ impl Source for DockerArchive {
         form::open_file(request, Some(Form::Docker))
     }
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
-        form::attached(request, digest, self.id())
+        form::attached(request, digest, Sought::Vex, self.id())
+    }
+
+    fn provenance(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+        form::attached(request, digest, Sought::Provenance, self.id())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::limit::Limits;
 use crate::limitation::Limitation;
 
 use super::archive::Archive;
-use super::attached::Attachments;
+use super::attached::{Attachments, Sought};
 use super::store::{Assembled, Store, with_damage};
 use super::stream::Stream;
 use super::{Opened, Request, docker_archive, layout};
@@ -89,13 +89,18 @@ pub(super) fn open_file(request: &Request<'_>, expected: Option<Form>) -> Result
 }
 
 /// Documents attached to an image of a plain archive that is an OCI layout, whatever else it is.
-pub(super) fn attached(request: &Request<'_>, digest: &Digest, source: &'static str) -> Result<Attachments> {
+pub(super) fn attached(
+    request: &Request<'_>,
+    digest: &Digest,
+    sought: Sought,
+    source: &'static str,
+) -> Result<Attachments> {
     let path = Path::new(request.location);
     let place = || escape(path.as_os_str().as_encoded_bytes());
     if magic_of_file(path).map_err(|e| e.at(place()))? == Magic::Tar {
         let archive = Archive::open(path, request.limits)?;
         if archive.has(layout::INDEX) {
-            return layout::attached(&archive, request, digest).map_err(|e| e.at(place()));
+            return layout::attached(&archive, request, digest, sought).map_err(|e| e.at(place()));
         }
     }
     Ok(Attachments::impossible(source))

@@ -14,7 +14,7 @@ use crate::limitation::Limitation;
 use crate::size::ByteSize;
 
 use super::Request;
-use super::attached::{Attachments, Finder, Link, reference_digest, tag_of};
+use super::attached::{Attachments, Finder, Link, Sought, reference_digest, tag_of};
 use super::select::{self, Descriptor};
 use super::store::{Assembled, Store, layer_or_absent, with_damage};
 
@@ -101,7 +101,12 @@ pub(super) fn config_digests(store: &dyn Store, limits: &Limits) -> BTreeSet<Dig
 
 /// Documents attached to the image of this digest: by `subject`, under the tags that registries would have, or in
 /// attestations of the index that lists the image.
-pub(super) fn attached(store: &dyn Store, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+pub(super) fn attached(
+    store: &dyn Store,
+    request: &Request<'_>,
+    digest: &Digest,
+    sought: Sought,
+) -> Result<Attachments> {
     let limits = request.limits;
     let read = |descriptor: &Descriptor| {
         let most = ByteSize(descriptor.size);
@@ -138,7 +143,7 @@ pub(super) fn attached(store: &dyn Store, request: &Request<'_>, digest: &Digest
         }
     }
     let mut fetch = |_, descriptor: &Descriptor| read(descriptor);
-    let mut finder = Finder::new(subjects.clone(), limits.manifest, &mut fetch);
+    let mut finder = Finder::new(subjects.clone(), limits.manifest, &mut fetch).seeking(sought);
     for (error, digest) in troubles {
         finder.tell(&error, &digest);
     }

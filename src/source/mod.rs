@@ -53,6 +53,12 @@ pub trait Source: Sync {
     fn attached(&self, _request: &Request<'_>, _digest: &Digest) -> Result<Attachments> {
         Ok(Attachments::impossible(self.id()))
     }
+
+    /// Reads the provenance that a builder put beside the image of this manifest digest, where that costs no request to
+    /// a network; elsewhere there is none. No signature is checked.
+    fn provenance(&self, _request: &Request<'_>, _digest: &Digest) -> Result<Attachments> {
+        Ok(Attachments::default())
+    }
 }
 
 /// What the user asks for.

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::digest::Digest;
 use crate::error::Result;
 
-use super::attached::Attachments;
+use super::attached::{Attachments, Sought};
 use super::form::{self, Form};
 use super::{Opened, Request, Source};
 
@@ -25,6 +25,10 @@ impl Source for OciArchive {
         form::open_file(request, Some(Form::Oci))
     }
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
-        form::attached(request, digest, self.id())
+        form::attached(request, digest, Sought::Vex, self.id())
+    }
+
+    fn provenance(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+        form::attached(request, digest, Sought::Provenance, self.id())
     }
 }

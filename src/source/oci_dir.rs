@@ -10,7 +10,7 @@ use crate::escape::escape;
 use crate::image::Blob;
 use crate::size::ByteSize;
 
-use super::attached::Attachments;
+use super::attached::{Attachments, Sought};
 use super::store::{Assembled, FileRange, Store, read_capped};
 use super::{Opened, Request, Source, layout};
 
@@ -41,7 +41,12 @@ impl Source for OciDir {
 
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
         let folder = Folder::new(Path::new(request.location));
-        layout::attached(&folder, request, digest).map_err(|error| error.at(folder.place.clone()))
+        layout::attached(&folder, request, digest, Sought::Vex).map_err(|error| error.at(folder.place.clone()))
+    }
+
+    fn provenance(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
+        let folder = Folder::new(Path::new(request.location));
+        layout::attached(&folder, request, digest, Sought::Provenance).map_err(|error| error.at(folder.place.clone()))
     }
 }
 

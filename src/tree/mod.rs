@@ -3,11 +3,13 @@
 //! A node is the content of one file: layer and tar member. A name is a path in the merged file
 //! system that leads to a node. Hard links are two names of one node.
 
+mod change;
 mod resolve;
 mod union;
 
 use crate::path::ImagePath;
 
+pub use change::Change;
 pub use union::Tree;
 
 /// One tar member of a layer, as stored there.

@@ -10,6 +10,7 @@ use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
+use super::change::{Change, Event, fold};
 use super::{FileEntry, FileKind, Hidden, Node};
 
 /// The merged file system, and what every layer held.
@@ -91,6 +92,19 @@ impl Tree {
         self.by_node = self.names.iter().map(|(path, node)| (*node, path.clone())).collect();
         // names of one node stay in order
         self.by_node.sort_by_key(|(node, _)| *node);
+    }
+
+    /// What each layer did to names, oldest layer first, each sorted by path. Computed anew from the layers.
+    pub fn changes(&self) -> Vec<Vec<Change>> {
+        let limits = Limits { link_hops: self.link_hops, ..Limits::default() };
+        let mut union = Union::new(&self.layers, &limits);
+        let changes_of = |layer| {
+            union.events = Some(Vec::new());
+            union.apply(layer);
+            union.limitations.clear();
+            fold(union.events.take().unwrap_or_default())
+        };
+        (0..self.layers.len()).map(changes_of).collect()
     }
 
     /// Members of each layer, in archive order; [`Node::member`] counts in these.
@@ -191,6 +205,8 @@ struct Union<'a> {
     repeated: (usize, ImagePath),
     /// Folders that no layer has a member for.
     implied: usize,
+    /// What the layer at hand does to names, where that is asked for.
+    events: Option<Vec<Event>>,
 }
 
 impl<'a> Union<'a> {
@@ -207,6 +223,7 @@ impl<'a> Union<'a> {
             limitations: Vec::new(),
             repeated: (0, ImagePath::root()),
             implied: 0,
+            events: None,
         }
     }
 
@@ -432,9 +449,11 @@ impl<'a> Union<'a> {
         };
         if let Some(old) = self.slots[slot as usize].node {
             self.count_repeated(old, by_layer, entry);
+            self.tell(slot, Event::Gone, old);
             self.release(old, by_layer, true);
         }
         self.slots[slot as usize].node = Some(node);
+        self.tell(slot, Event::Came, node);
         self.uses[node.layer as usize][node.member as usize] += 1;
         kept
     }
@@ -480,10 +499,18 @@ impl<'a> Union<'a> {
         let mut stack = vec![(slot, overwritten)];
         while let Some((slot, overwritten)) = stack.pop() {
             if let Some(node) = self.slots[slot as usize].node.take() {
+                self.tell(slot, Event::Gone, node);
                 self.release(node, by_layer, overwritten);
             }
             let children = std::mem::take(&mut self.slots[slot as usize].children);
             stack.extend(children.into_values().map(|child| (child, false)));
+        }
+    }
+
+    /// Notes what happens to a name; the path is put together only if somebody asked.
+    fn tell(&mut self, slot: u32, event: impl FnOnce(ImagePath, Node) -> Event, node: Node) {
+        if let Some(events) = &mut self.events {
+            events.push(event(path_of(&self.slots, slot), node));
         }
     }
 

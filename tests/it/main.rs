@@ -11,6 +11,7 @@ mod docs;
 mod forms;
 mod hostile;
 mod json_contract;
+mod layers;
 mod leak;
 mod limits;
 mod links;

@@ -65,7 +65,15 @@ pub(crate) fn scan_within(text: &str, platform: PlatformChoice, jobs: usize, lim
         careen::scan::scan(
             *source,
             &request,
-            &Options { policy: &POLICY, today, jobs, progress: &(), advisories: None, fingerprint_key: None },
+            &Options {
+                policy: &POLICY,
+                today,
+                jobs,
+                progress: &(),
+                advisories: None,
+                fingerprint_key: None,
+                bases: careen::inventory::Hints::default(),
+            },
         )
     });
     match scanned {
