@@ -520,6 +520,10 @@ fn report(
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
     data.extend(advisories.map(|advisories| ("advisories", advisories)));
+    let lists = check::permission_lists(&inventory);
+    if !lists.is_empty() {
+        data.insert("permissions", lists.into());
+    }
     if !inventory.content_sets.is_empty() {
         data.insert("content_sets", serde_json::json!(inventory.content_sets));
     }

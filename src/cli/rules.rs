@@ -47,7 +47,7 @@ pub(super) fn list(arguments: &RulesArguments) -> Result<()> {
             .map(|rule| {
                 serde_json::json!({
                     "id": rule.id, "family": rule.family(), "title": rule.title, "severity": rule.severity,
-                    "confidence": rule.confidence, "since": rule.since, "also": rule.also, "references": rule.references,
+                    "confidence": rule.confidence, "opt_in": rule.is_opt_in, "since": rule.since, "also": rule.also, "references": rule.references,
                     "why": rule.why, "remediation": rule.remediation, "bad": rule.bad, "good": rule.good,
                 })
             })

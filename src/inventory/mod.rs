@@ -8,6 +8,7 @@ mod origin;
 pub mod package;
 pub mod run_user;
 pub mod secret;
+pub mod setting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,7 @@ pub use origin::{named_base, origins};
 pub use package::{Ecosystem, Need, Package, PackageLocation, Proof, State};
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
+pub use setting::{SettingFile, SettingLine};
 
 /// One image, read.
 #[derive(Debug, Default)]
@@ -54,6 +56,8 @@ pub struct Inventory {
     pub secrets: Vec<Secret>,
     /// `passwd`, `shadow` and `group`.
     pub accounts: Accounts,
+    /// Lines of the system's small settings, by live name.
+    pub settings: Vec<SettingFile>,
     /// Paths that some OS package owns, by their live, resolved name. Sorted.
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.

@@ -48,6 +48,7 @@ mod python;
 mod release;
 mod rpm;
 mod sbom;
+mod settings;
 mod swift;
 #[cfg(test)]
 mod testing;
@@ -66,6 +67,7 @@ pub use purl::{Named, named};
 pub static COLLECTORS: &[&dyn Collector] = &[
     &os_release::OsRelease,
     &accounts::AccountFiles,
+    &settings::Settings,
     &apk::Apk,
     &dpkg::Dpkg,
     &deb_copyright::DebCopyright,
