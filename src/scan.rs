@@ -10,7 +10,7 @@ use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_pac
 use crate::error::Result;
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
-use crate::inventory::{Inventory, LayerSummary, Origin, origins};
+use crate::inventory::{Attested, Inventory, LayerSummary, Origin, origins};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::package;
@@ -88,6 +88,10 @@ pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -
         };
         let attached = source.attached(request, &digest)?;
         inventory.target.indexes.extend(attached.subjects.iter().cloned());
+        if inventory.target.source == "registry" && attached.limitations.is_empty() {
+            let (has_signature, has_provenance) = (attached.has_signature, attached.has_provenance);
+            inventory.attested = Some(Attested { has_signature, has_provenance });
+        }
         let attached = vex::of_attached(&attached);
         inventory.limitations.extend(attached.limitations);
         let all = documents.iter().cloned().chain(attached.documents).collect();

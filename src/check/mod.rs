@@ -1,11 +1,16 @@
 //! Hygiene checks: each one file here and one line in [`CHECKS`].
 
 mod access_key;
+mod attack_surface;
+mod attested;
+mod ballast;
+mod base_age;
 mod build_leftover;
 mod build_step;
 mod command;
 mod created;
 mod dangling_link;
+mod development;
 mod device_node;
 mod duplicate_id;
 mod empty_password;
@@ -35,6 +40,7 @@ mod sudo;
 mod testing;
 mod trusted_key;
 mod unknown_owner;
+mod unverified;
 mod user_by_name;
 mod wasted_space;
 mod workdir;
@@ -74,13 +80,16 @@ pub struct Context<'a> {
 pub static CHECKS: &[&dyn Check] = &[
     &end_of_life::EndOfLife,
     &floating_base::FloatingBase,
+    &base_age::BaseAge,
     &build_step::BuildStep,
     &trusted_key::TrustedKey,
     &access_key::AccessKey,
     &command::Command,
+    &development::Development,
     &created::Created,
     &scheduled::Scheduled,
     &dangling_link::DanglingLink,
+    &ballast::Ballast,
     &device_node::DeviceNode,
     &duplicate_id::DuplicateId,
     &empty_password::EmptyPassword,
@@ -89,7 +98,9 @@ pub static CHECKS: &[&dyn Check] = &[
     &layer_size::LayerSize,
     &machine_id::MachineId,
     &workdir::Workdir,
+    &attack_surface::AttackSurface,
     &healthcheck::NoHealthcheck,
+    &attested::Signed,
     &package_source::PackageSource,
     &preload::Preload,
     &privileged_port::PrivilegedPort,
@@ -102,6 +113,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &sudo::Sudo,
     &unknown_owner::UnknownOwner,
     &search_path::SearchPath,
+    &unverified::UnverifiedTls,
     &user_by_name::UserByName,
     &world_writable::WorldWritable,
     &build_leftover::BuildLeftover,

@@ -62,8 +62,19 @@ pub struct Inventory {
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.
     pub claims: Claims,
+    /// What is attached to it in its registry, where that was looked for and all of it was seen.
+    pub attested: Option<Attested>,
     /// What was not read.
     pub limitations: Vec<Limitation>,
+}
+
+/// What is attached to an image; nothing of it is verified.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attested {
+    /// Whether a signature is.
+    pub has_signature: bool,
+    /// Whether a statement is of how it was built.
+    pub has_provenance: bool,
 }
 
 /// One layer, after it was read.
@@ -111,6 +122,11 @@ impl OwnedPaths {
     /// The index of the package that owns `path`.
     pub fn owner(&self, path: &ImagePath) -> Option<u32> {
         self.0.get(path).copied()
+    }
+
+    /// The paths, sorted, each with the index of the package that owns it.
+    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, u32)> {
+        self.0.iter().map(|(path, package)| (path, *package))
     }
 
     /// Follows the packages to new indices: `places[old]` is the new one.

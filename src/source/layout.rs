@@ -145,6 +145,8 @@ pub(super) fn attached(store: &dyn Store, request: &Request<'_>, digest: &Digest
     for descriptor in &listed {
         let name =
             descriptor.annotations.get("org.opencontainers.image.ref.name").map(String::as_str).unwrap_or_default();
+        finder.found.has_signature |=
+            subjects.iter().any(|subject| name.ends_with(&format!("{}.sig", tag_of(subject))));
         let is_attestation = |subject: &&Digest| name.ends_with(&format!("{}.att", tag_of(subject)));
         let named = subjects.iter().find(is_attestation);
         let named =
