@@ -94,6 +94,7 @@ impl Check for Ballast {
         let image = context.image;
         let mut sums: [Sum<'_>; 3] = std::array::from_fn(|_| Sum::default());
         let [documents, symbols, tests] = &mut sums;
+        let mut owned: BTreeMap<&[u8], bool> = BTreeMap::new();
         for (path, node) in image.tree.names() {
             let entry = image.tree.entry(node);
             if !entry.is_file() || entry.size == 0 || image.tree.names_of(node).next() != Some(path) {
@@ -107,10 +108,13 @@ impl Check for Ballast {
                 }
             } else if is_symbols(image, path) {
                 symbols.add(path.parent_bytes(), node, entry.size);
-            } else if let Some(end) =
-                end_of_tests(bytes).filter(|_| image.owned.owner(path).is_none() && !is_in_cache(path))
-            {
-                tests.add(bytes.get(..end).unwrap_or(bytes), node, entry.size);
+            } else if let Some(folder) = end_of_tests(bytes).and_then(|end| bytes.get(..end)) {
+                // bytecode beside what a system's package brought is of no package, but the folder is
+                let is_owned =
+                    *owned.entry(folder).or_insert_with(|| image.owned.owner(&ImagePath::new(folder)).is_some());
+                if !is_owned && image.owned.owner(path).is_none() && !is_in_cache(path) {
+                    tests.add(folder, node, entry.size);
+                }
             }
         }
         let told = [

@@ -1,7 +1,7 @@
 //! Packages that only building and testing need, with their bytes.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Check, Context, at, count, some_of};
 use crate::escape::escape;
@@ -173,8 +173,9 @@ impl Check for Development {
             .map(|(index, _)| (index, 0))
             .collect();
         findings.extend(finding(image, &BUILD_PACKAGES, "for building", owned_bytes(image, build)));
+        let said: HashSet<&ImagePath> = image.npm_installs.iter().flat_map(|install| &install.development).collect();
         let development: Vec<u32> = installed()
-            .filter(|(_, package)| package.owner.is_none() && is_for_development(package))
+            .filter(|(_, package)| package.owner.is_none() && is_for_development(image, &said, package))
             .map(|(index, _)| index)
             .collect();
         findings.extend(finding(
@@ -202,7 +203,20 @@ fn is_for_building(package: &Package) -> bool {
             || name.starts_with("binutils-") && name != "binutils-common")
 }
 
-fn is_for_development(package: &Package) -> bool {
+/// By what npm says where it does, else by the name.
+fn is_for_development(image: &Inventory, said: &HashSet<&ImagePath>, package: &Package) -> bool {
+    if package.ecosystem.id == "npm" {
+        let folders: Vec<ImagePath> = package.locations.iter().map(|location| location.path.parent()).collect();
+        let is_listed =
+            |folder: &ImagePath| image.npm_installs.iter().any(|install| folder.is_under(install.modules.as_bytes()));
+        if folders.iter().any(is_listed) {
+            return folders.iter().all(|folder| said.contains(folder));
+        }
+    }
+    has_name_for_development(package)
+}
+
+fn has_name_for_development(package: &Package) -> bool {
     let names = DEVELOPMENT.iter().find(|(ecosystem, _)| *ecosystem == package.ecosystem.id).map(|(_, names)| *names);
     let name = package.name.to_ascii_lowercase();
     let fits = |pattern: &&str| match pattern.strip_suffix('*') {
@@ -317,7 +331,7 @@ fn finding(image: &Inventory, rule: &'static Rule, what: &str, mut packages: Vec
 mod tests {
     use super::super::testing::{file, layered, shown};
     use super::*;
-    use crate::inventory::{Ecosystem, PackageLocation};
+    use crate::inventory::{Ecosystem, NpmInstall, PackageLocation};
     use crate::tree::Node;
 
     static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_system: true };
@@ -361,6 +375,21 @@ mod tests {
     }
 
     #[test]
+    fn what_npm_says_counts_before_names() {
+        let mut image = layered(vec![vec![file("app/node_modules/x/a.js", 1_000)]]);
+        image.packages = vec![
+            package(&NPM, "jest", "app/node_modules/jest/package.json"),
+            package(&NPM, "x", "app/node_modules/x/package.json"),
+            package(&NPM, "mocha", "other/node_modules/mocha/package.json"),
+        ];
+        let development = vec!["app/node_modules/x".into()];
+        image.npm_installs = vec![NpmInstall { modules: "app/node_modules".into(), development }];
+        let told = "2 packages (1000 B) for tests and development: `x`, `mocha`";
+        let place = "low image/development-packages /app/node_modules/x/package.json@0";
+        assert_eq!(shown(&Development, &image), [format!("{place}: {told}")]);
+    }
+
+    #[test]
     fn names_are_known_by_ecosystem() {
         for (ecosystem, name, is_it) in [
             (&NPM, "eslint-plugin-react", true),
@@ -369,7 +398,7 @@ mod tests {
             (&PYPI, "Sphinx", true),
             (&PYPI, "jest", false),
         ] {
-            assert_eq!(is_for_development(&package(ecosystem, name, "x")), is_it, "{name}");
+            assert_eq!(has_name_for_development(&package(ecosystem, name, "x")), is_it, "{name}");
         }
         for (name, is_it) in [
             ("g++-12", true),

@@ -111,8 +111,34 @@ impl Kind {
 /// Smallest size of a dump in bytes: one page.
 const CORE_FLOOR: u64 = 4096;
 
-/// Smallest size of a log in bytes. Package managers leave smaller ones at each step.
+/// Smallest size of a log in bytes.
 const LOG_FLOOR: u64 = 64 << 10;
+
+/// Smallest size in bytes of a log that a package manager or the making of a user leaves; each step that installs
+/// something writes the whole of it again.
+const SYSTEM_LOG_FLOOR: u64 = 1 << 20;
+
+/// Such logs, below `var/log`.
+const SYSTEM_LOGS: &[&str] = &[
+    "alternatives.log",
+    "apt/history.log",
+    "apt/term.log",
+    "bootstrap.log",
+    "btmp",
+    "dnf.librepo.log",
+    "dnf.log",
+    "dnf.rpm.log",
+    "dpkg.log",
+    "faillog",
+    "fontconfig.log",
+    "hawkey.log",
+    "lastlog",
+    "tallylog",
+    "wtmp",
+    "yum.log",
+    "zypper.log",
+    "zypp/history",
+];
 
 /// Folders that are leftovers as a whole.
 const FOLDERS: &[(&[u8], Kind)] = &[
@@ -312,7 +338,11 @@ fn kind_of_file(entry: &FileEntry) -> Option<Kind> {
     let is_in = |folders: &[&[u8]]| folders.iter().any(|folder| entry.path.strip_folder(folder).is_some());
     match name {
         _ if is_in(&[b"tmp", b"var/tmp"]) => Some(Kind::Temporary),
-        _ if is_in(&[b"var/log"]) => Some(Kind::Log),
+        _ if is_in(&[b"var/log"]) => {
+            let name = entry.path.strip_folder(b"var/log").unwrap_or_default();
+            let is_small = entry.size < SYSTEM_LOG_FLOOR && SYSTEM_LOGS.iter().any(|known| known.as_bytes() == name);
+            (!is_small).then_some(Kind::Log)
+        }
         // `core` alone is also a name of programs and small data; the least dump has more than one page
         _ if is_numbered || is_bare && entry.size >= CORE_FLOOR => Some(Kind::CoreDump),
         _ if name.ends_with(b".hprof") => Some(Kind::HeapDump),
@@ -410,7 +440,9 @@ mod tests {
     #[test]
     fn logs_count_by_size_and_bytecode_by_application() {
         let image = layered(vec![vec![
-            file("var/log/apt/term.log", 60_000),
+            file("var/log/other.log", 60_000),
+            file("var/log/apt/term.log", 900_000),
+            file("var/log/lastlog", 2 << 20),
             file("var/log/flint.log", 250_000),
             file("srv/app/__pycache__/a.pyc", 600),
             file("srv/app/b/__pycache__/a.pyc", 400),
@@ -420,6 +452,7 @@ mod tests {
             shown(&Leftover, &image),
             [
                 "low layer/leftover /var/log/flint.log@0: `/var/log/flint.log` is a log (244.1 KiB)",
+                "low layer/leftover /var/log/lastlog@0: `/var/log/lastlog` is a log (2.0 MiB)",
                 "info layer/leftover /__pycache__@0: `/__pycache__` holds bytecode that Python made of an application (100 B)",
                 "info layer/leftover /srv/app@0: `/srv/app` holds bytecode that Python made of an application (1000 B in 2 files)",
             ]

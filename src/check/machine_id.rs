@@ -32,10 +32,10 @@ impl Check for MachineId {
         let files = context.image.settings.iter().filter(|file| file.path.file_name() == b"machine-id");
         let mut seen = Vec::new();
         for file in files {
-            // a link from one place to the other is one id
+            // D-Bus's is a link to systemd's, or a copy
             let id = file.lines.iter().find(|line| is_id(&line.text));
-            if let Some(line) = id.filter(|_| !seen.contains(&file.node)) {
-                seen.push(file.node);
+            if let Some(line) = id.filter(|line| !seen.contains(&&line.text)) {
+                seen.push(&line.text);
                 let place = line_of(&file.path, file.node.layer, line.number);
                 let message = format!("`{}` holds the id of a machine", file.path);
                 let mut finding = Finding::new(&MACHINE_ID, file.path.to_string(), place, message);

@@ -4,6 +4,7 @@ pub mod account;
 pub mod claim;
 pub mod distro;
 pub mod licence;
+pub mod npm;
 mod origin;
 pub mod package;
 pub mod run_user;
@@ -23,6 +24,7 @@ pub use account::{Accounts, Group, User};
 pub use claim::{Claimant, Claims, FileClaims};
 pub use distro::Distro;
 pub use licence::Licence;
+pub use npm::NpmInstall;
 pub use origin::{named_base, origins};
 pub use package::{Ecosystem, Need, Package, PackageLocation, Proof, State};
 pub use run_user::RunUser;
@@ -62,6 +64,8 @@ pub struct Inventory {
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.
     pub claims: Claims,
+    /// What npm says it installed for development alone, one entry for each `node_modules` where it says so.
+    pub npm_installs: Vec<NpmInstall>,
     /// What is attached to it in its registry, where that was looked for and all of it was seen.
     pub attested: Option<Attested>,
     /// What was not read.

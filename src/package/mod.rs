@@ -34,6 +34,7 @@ mod literal;
 mod lock;
 mod luarocks;
 mod npm;
+mod npm_install;
 mod nuget;
 mod opkg;
 mod os_release;
@@ -114,6 +115,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::yarn::YARN_LOCK,
     &luarocks::LuaRocks,
     &npm::Npm,
+    &npm_install::NpmInstalls,
     &nuget::NuGet,
     &nuget::NuGetDeclared,
     &pear::Pear,

@@ -882,6 +882,7 @@ fn what_is_off_stays_out_unless_a_policy_names_it() {
     assert_eq!(shown(&rule("rule = \"image/*\"")), (0, 0, 0));
     assert_eq!(shown(&rule("rule = \"image/no-example\"")), (1, 0, 1));
     assert_eq!(shown(&rule("rule = \"EX-1\"")), (1, 0, 1));
-    let waived = "edition = \"2026\"\n[[waiver]]\nrule = \"image/no-example\"\nreason = \"known\"\nexpires = 2026-09-01\n";
+    let waived =
+        "edition = \"2026\"\n[[waiver]]\nrule = \"image/no-example\"\nreason = \"known\"\nexpires = 2026-09-01\n";
     assert_eq!(shown(waived), (0, 0, 0), "such a waiver is not told as unused");
 }
