@@ -524,7 +524,7 @@ fn report(
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
     data.extend(advisories.map(|advisories| ("advisories", advisories)));
-    let lists = check::permission_lists(&inventory);
+    let lists = check::permission_lists(&inventory, secret::shown_path);
     if !lists.is_empty() {
         data.insert("permissions", lists.into());
     }

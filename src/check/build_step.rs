@@ -1,6 +1,6 @@
 //! Build steps as the history tells them.
 
-use super::{Check, Context, stable_step};
+use super::{Check, Context, step_of};
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, Origin};
 use crate::rule::{Confidence, Rule, Severity};
@@ -74,7 +74,8 @@ impl Check for BuildStep {
             let mut add = |rule: &'static Rule, subject: &str, message: String| {
                 let location = Location::History { index, layer, key: "created_by".into() };
                 let mut finding = Finding::new(rule, subject, location, message);
-                finding.matter = subject_of(image, layer, &step);
+                // the masked text; a step without a layer is told apart by its number among its like
+                finding.matter = layer.map(|layer| step_of(image, layer)).unwrap_or_default();
                 if origin(image, layer) == Origin::Base {
                     finding.severity = Severity::Info;
                 }
@@ -109,13 +110,6 @@ impl Check for BuildStep {
 
 fn origin(image: &Inventory, layer: Option<u32>) -> Origin {
     layer.and_then(|layer| image.layers.get(layer as usize)).map_or(Origin::Unknown, |layer| layer.origin)
-}
-
-/// What tells steps apart from build to build.
-fn subject_of(image: &Inventory, layer: Option<u32>, step: &str) -> String {
-    // the masked text, where there is one: a step may hold secrets
-    let masked = layer.and_then(|layer| image.layers.get(layer as usize)?.created_by.as_deref());
-    stable_step(masked.unwrap_or(step))
 }
 
 /// Programs that write what they fetch to their output.

@@ -223,7 +223,7 @@ fn has_name_for_development(package: &Package) -> bool {
         Some(start) => name.starts_with(start),
         None => name == **pattern,
     };
-    names.is_some_and(|names| names.iter().any(|pattern| fits(pattern)))
+    names.is_some_and(|names| names.iter().any(fits))
 }
 
 /// Bytes of the live files that each of the packages owns.
@@ -262,9 +262,9 @@ fn folder_bytes(image: &Inventory, packages: &[u32]) -> Vec<(u32, u64)> {
             continue;
         }
         let whole = path.as_bytes();
-        let above =
+        let mut above =
             whole.iter().enumerate().filter(|(_, byte)| **byte == b'/').filter_map(|(slash, _)| whole.get(..slash));
-        let owner = above.filter_map(|folder| folders.get(folder)).next();
+        let owner = above.find_map(|folder| folders.get(folder));
         if let Some(sum) = owner.and_then(|owner| bytes.get_mut(owner)) {
             *sum = sum.saturating_add(entry.size);
         }

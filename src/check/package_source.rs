@@ -221,7 +221,7 @@ fn dnf(told: &mut Told<'_>) {
         for (line, key, value) in settings() {
             match key {
                 "gpgcheck" | "pkg_gpgcheck" | "sslverify" if is_no(value) => {
-                    told.unsigned(line, &format!("{key}={value}"))
+                    told.unsigned(line, &format!("{key}={value}"));
                 }
                 "baseurl" | "mirrorlist" | "metalink" => told.plain(line, value.split([' ', ',', '\t'])),
                 _ => {}

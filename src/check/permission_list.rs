@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::inventory::Inventory;
+use crate::path::ImagePath;
 use crate::tree::FileKind;
 
 /// Paths listed of each kind; those beyond are counted.
-const LISTED: usize = 100_000;
+const LISTED: usize = 10_000;
 
 /// What a live file must be to stand in a list: its kind and its mode.
 type IsListed = fn(&FileKind, u32) -> bool;
@@ -17,8 +18,9 @@ const LISTS: &[(&str, IsListed)] = &[
     ("world_writable", |kind, mode| !matches!(kind, FileKind::Symlink(_)) && mode & 0o002 != 0),
 ];
 
-/// The lists with path, mode, kind and layer of each live name, sorted by path. Lists without entries are left out.
-pub fn permission_lists(image: &Inventory) -> Map<String, Value> {
+/// The lists with path (as `shown` shows it), mode, kind and layer of each live name, sorted by path. Lists without
+/// entries are left out.
+pub fn permission_lists(image: &Inventory, shown: impl Fn(&ImagePath) -> String) -> Map<String, Value> {
     let mut lists = Map::new();
     for (name, is_listed) in LISTS {
         let mut listed = Vec::new();
@@ -33,7 +35,7 @@ pub fn permission_lists(image: &Inventory) -> Map<String, Value> {
                 continue;
             }
             listed.push(json!({
-                "path": path, "mode": format!("{:04o}", entry.mode), "kind": word(&entry.kind), "layer": node.layer,
+                "path": shown(path), "mode": format!("{:04o}", entry.mode), "kind": word(&entry.kind), "layer": node.layer,
             }));
         }
         if !listed.is_empty() {
@@ -77,13 +79,13 @@ mod tests {
         ])
         .owning(&["bin/su"]);
         let shown = |name: &str| -> Vec<String> {
-            let lists = permission_lists(&image);
+            let lists = permission_lists(&image, ToString::to_string);
             let files = lists.get(name).and_then(|list| list["files"].as_array().cloned()).unwrap_or_default();
             let text = |file: &Value, key: &str| file[key].as_str().unwrap_or_default().to_owned();
             files.iter().map(|one| [text(one, "path"), text(one, "mode"), text(one, "kind")].join(" ")).collect()
         };
         assert_eq!(shown("setid"), ["/bin/su 4755 file", "/bin/su2 4755 file"]);
         assert_eq!(shown("world_writable"), ["/dev/null 0666 character-device", "/tmp 1777 folder"]);
-        assert!(permission_lists(&layered(vec![vec![file("a", 1)]])).is_empty());
+        assert!(permission_lists(&layered(vec![vec![file("a", 1)]]), ToString::to_string).is_empty());
     }
 }

@@ -4,6 +4,7 @@ use super::search_path::{is_open_to_all, line_of};
 use super::{Check, Context, field};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
+use crate::image::ImageConfig;
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
@@ -34,7 +35,7 @@ impl Check for Preload {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
-        for (name, value) in image.config.iter().flat_map(|config| config.environment()) {
+        for (name, value) in image.config.iter().flat_map(ImageConfig::environment) {
             if matches!(name, "LD_PRELOAD" | "LD_AUDIT") {
                 for library in value.split([':', ' ']).filter(|library| !library.is_empty()) {
                     judge(image, name, field(&format!("Env.{name}")), library, Severity::Info, findings);

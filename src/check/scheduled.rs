@@ -60,6 +60,9 @@ const STARTING: &[&[u8]] = &[b".service", b".socket", b".timer", b".path"];
 /// Findings listed of one rule.
 const LISTED: usize = 20;
 
+/// Whether a file of this name starts something.
+type IsOne = fn(&[u8]) -> bool;
+
 /// Judges what is live and of no package of the system, where it is known what packages own.
 pub(super) struct Scheduled;
 
@@ -73,11 +76,11 @@ impl Check for Scheduled {
         if image.owned.is_empty() {
             return;
         }
-        let is_job = |name: &[u8]| !name.starts_with(b".");
-        let is_unit = |name: &[u8]| STARTING.iter().any(|ending| name.ends_with(ending));
-        let kinds: [(_, _, &dyn Fn(&[u8]) -> bool, _); 2] = [
-            (&CRON_JOB, CRON, &is_job, "is a job of cron's that no package brought"),
-            (&SYSTEMD_UNIT, UNITS, &is_unit, "is a unit of systemd's that no package brought"),
+        let is_job: IsOne = |name| !name.starts_with(b".");
+        let is_unit: IsOne = |name| STARTING.iter().any(|ending| name.ends_with(ending));
+        let kinds: [(_, _, IsOne, _); 2] = [
+            (&CRON_JOB, CRON, is_job, "is a job of cron's that no package brought"),
+            (&SYSTEMD_UNIT, UNITS, is_unit, "is a unit of systemd's that no package brought"),
         ];
         for (rule, folders, is_one, what) in kinds {
             let mut listed = 0usize;

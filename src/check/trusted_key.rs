@@ -114,12 +114,7 @@ impl Check for TrustedKey {
             if place.is_shared && image.owned.is_empty() {
                 continue;
             }
-            let mut listed = 0usize;
-            for (path, node) in added(image, place) {
-                if listed == LISTED {
-                    break;
-                }
-                listed += 1;
+            for (path, node) in added(image, place).into_iter().take(LISTED) {
                 tell(place.rule, place.severity, &path, node, place.what, findings);
             }
         }

@@ -42,7 +42,7 @@ mod wrapped;
 pub use collector::{ARCHIVES, COLLECTOR, SecretArchives, SecretCollector};
 pub use config::{Echo, mask_text, scan_annotations, scan_config};
 pub use finding::findings;
-pub use names::{mask_finding, mask_inventory};
+pub use names::{mask_finding, mask_inventory, shown_path};
 pub use rule::RULES;
 pub use shipped::settle;
 pub use user::{LONGEST as LONGEST_RULES, use_rules};

@@ -70,6 +70,13 @@ pub fn mask_inventory(inventory: &mut Inventory) {
     inventory.limitations.iter_mut().for_each(mask_limitation);
 }
 
+/// A path as reports show it, without secrets.
+pub fn shown_path(path: &ImagePath) -> String {
+    let mut path = path.clone();
+    mask_path(&mut path);
+    path.to_string()
+}
+
 /// Masks secrets in what a finding speaks of, and the values that the configuration is known to hold.
 pub fn mask_finding(finding: &mut Finding, echo: &Echo) {
     if let Location::File { path, .. } | Location::Package { path, .. } = &mut finding.location {
