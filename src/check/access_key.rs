@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::search_path::line_of;
-use super::{Check, Context, Heap, HiddenBy as _, Matters, at, count, fate};
+use super::{Check, Context, Heap, HiddenBy as _, Matters, at, count, fate, line_of};
 use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};

@@ -1,7 +1,6 @@
 //! The number that tells machines apart (machine-id(5)).
 
-use super::search_path::line_of;
-use super::{Check, Context};
+use super::{Check, Context, line_of};
 use crate::finding::{Finding, Findings};
 use crate::rule::{Rule, Severity};
 

@@ -215,6 +215,11 @@ fn at(path: &ImagePath, layer: u32) -> Location {
     Location::File { path: path.clone(), layer, lines: None }
 }
 
+/// A line of a file as a place.
+fn line_of(path: &ImagePath, layer: u32, line: u64) -> Location {
+    Location::File { path: path.clone(), layer, lines: Some((line, line)) }
+}
+
 /// A field of the configuration as a place.
 fn field(key: &str) -> Location {
     Location::Config { key: key.into() }

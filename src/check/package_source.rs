@@ -1,8 +1,7 @@
 //! Where packages come from, and whether their signatures are asked for: sources.list(5), apt.conf(5), dnf.conf(5),
 //! apk-repositories(5).
 
-use super::search_path::line_of;
-use super::{Check, Context};
+use super::{Check, Context, line_of};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::inventory::{SettingFile, SettingLine};

@@ -7,7 +7,7 @@ use crate::path::ImagePath;
 use crate::tree::FileKind;
 
 /// Paths listed of each kind; those beyond are counted.
-const LISTED: usize = 10_000;
+const LISTED: usize = 50_000;
 
 /// What a live file must be to stand in a list: its kind and its mode.
 type IsListed = fn(&FileKind, u32) -> bool;

@@ -1,7 +1,7 @@
 //! Libraries that the loader puts into every program.
 
-use super::search_path::{is_open_to_all, line_of};
-use super::{Check, Context, field};
+use super::search_path::is_open_to_all;
+use super::{Check, Context, field, line_of};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::image::ImageConfig;

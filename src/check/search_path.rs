@@ -1,6 +1,6 @@
 //! Folders in which programs and libraries are looked for: those that others may write, or that depend on where one is.
 
-use super::{Check, Context, at, field};
+use super::{Check, Context, field, line_of};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, RunUser};
@@ -74,11 +74,7 @@ impl Check for SearchPath {
             for line in &file.lines {
                 let words = line.text.split([' ', '\t', ':', ',', '=']).take(1);
                 for folder in words.filter(|word| word.starts_with('/')) {
-                    let place = Location::File {
-                        path: file.path.clone(),
-                        layer: file.node.layer,
-                        lines: Some((line.number, line.number)),
-                    };
+                    let place = line_of(&file.path, file.node.layer, line.number);
                     judge(image, &LIBRARY_PATH, &file.path.to_string(), place, folder, findings);
                 }
             }
@@ -166,14 +162,6 @@ pub(super) fn is_open_to_all(image: &Inventory, path: &ImagePath) -> bool {
     };
     // the sticky bit of its folder keeps others from replacing it
     may_write(path, 0o002) || !path.parent().is_root() && may_write(&path.parent(), 0o1002)
-}
-
-/// A settings file as a place.
-pub(super) fn line_of(path: &ImagePath, layer: u32, line: u64) -> Location {
-    match at(path, layer) {
-        Location::File { path, layer, .. } => Location::File { path, layer, lines: Some((line, line)) },
-        other => other,
-    }
 }
 
 #[cfg(test)]

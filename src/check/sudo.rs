@@ -1,7 +1,6 @@
 //! Ways from a user to root without a password: sudoers(5), doas.conf(5).
 
-use super::search_path::line_of;
-use super::{Check, Context, at};
+use super::{Check, Context, at, line_of};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
