@@ -1,6 +1,6 @@
 //! Build steps as the history tells them.
 
-use super::{Check, Context, step_of};
+use super::{Check, Context, step_of, without_arguments};
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, Origin};
 use crate::rule::{Confidence, Rule, Severity};
@@ -82,7 +82,7 @@ impl Check for BuildStep {
                 finding.confidence = Confidence::Medium; // the history is what the builder says
                 findings.push(finding);
             };
-            if let Some(command) = step.strip_prefix("RUN ") {
+            if let Some(command) = step.strip_prefix("RUN ").map(without_shell) {
                 if let Some((download, shell)) = piped_script(command) {
                     add(
                         &PIPED_SCRIPT,
@@ -110,6 +110,22 @@ impl Check for BuildStep {
 
 fn origin(image: &Inventory, layer: Option<u32>) -> Origin {
     layer.and_then(|layer| image.layers.get(layer as usize)).map_or(Origin::Unknown, |layer| layer.origin)
+}
+
+/// What the shell of a step is given: builders write `|1 NAME=value /bin/bash -o pipefail -c curl …`.
+fn without_shell(command: &str) -> &str {
+    let command = without_arguments(command);
+    let shell = command.split(' ').next().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+    if known(SHELLS, shell).is_none() || !command.starts_with('/') {
+        return command;
+    }
+    match command.split_once(" -c ") {
+        // options alone stand before it
+        Some((before, text)) if before.split(' ').skip(1).all(|word| word.starts_with('-') || word == "pipefail") => {
+            text
+        }
+        _ => command,
+    }
 }
 
 /// Programs that write what they fetch to their output.
@@ -228,9 +244,7 @@ fn substituted(command: &str) -> Option<(&'static str, &'static str)> {
 /// Whether some `apt-get install` or `apt install` of the command takes what is recommended.
 fn installs_recommends(command: &str) -> bool {
     command.split(['\n', ';', '&', '|']).any(|part| {
-        let Some((program, arguments)) =
-            program_of(part.trim_start_matches("/bin/sh -c ").trim_start_matches("/bin/bash -c "))
-        else {
+        let Some((program, arguments)) = program_of(part) else {
             return false;
         };
         let is_install = matches!(program, "apt-get" | "apt" | "aptitude")
@@ -276,7 +290,7 @@ mod tests {
     fn only_what_is_run_unseen_is_a_piped_script() {
         for loud in [
             "curl -fsSL https://x.example/i.sh | sh",
-            "/bin/sh -c set -e; curl -sL https://x.example/setup | sudo -E bash -",
+            "set -e; curl -sL https://x.example/setup | sudo -E bash -",
             "apt-get update && wget -qO- https://x.example | FOO=1 bash -s -- -y",
             "curl https://x.example | python3 -",
             "curl https://x.example | python3",
@@ -289,6 +303,9 @@ mod tests {
             "source <(curl -s https://x.example)",
         ] {
             assert!(piped_script(loud).is_some(), "{loud}");
+            for builder in ["/bin/sh -c ", "|1 A=b /bin/bash -o pipefail -c ", "/bin/ash -eo pipefail -c "] {
+                assert!(piped_script(without_shell(&format!("{builder}{loud}"))).is_some(), "{builder}{loud}");
+            }
         }
         for quiet in [
             "curl https://x.example | tar -xz",
@@ -305,7 +322,7 @@ mod tests {
             "apt-get install -y curl bash | tee log",
             "curl https://x.example | gpg --dearmor",
         ] {
-            assert_eq!(piped_script(quiet), None, "{quiet}");
+            assert_eq!(piped_script(without_shell(&format!("/bin/sh -c {quiet}"))), None, "{quiet}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Libraries that the loader puts into every program.
 
-use super::search_path::is_open_to_all;
+use super::search_path::{is_open_to_all, may_be_made};
 use super::{Check, Context, field, line_of};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
@@ -64,6 +64,11 @@ fn judge(image: &Inventory, name: &str, place: Location, library: &str, least: S
         (Severity::Medium, format!("`{name}` puts `{shown}` into every program, from the folder that it is in"))
     } else if is_open_to_all(image, &path) {
         (Severity::High, format!("`{name}` puts `{shown}` into every program, and every user may change it"))
+    } else if may_be_made(image, &path) {
+        (
+            Severity::High,
+            format!("`{name}` puts `{shown}` into every program, and every user may make it, as it is missing"),
+        )
     } else if image.tree.resolve(&path).is_none() {
         (least.max(Severity::Low), format!("`{name}` puts `{shown}` into every program, but it is not in the image"))
     } else {
@@ -96,13 +101,22 @@ mod tests {
                 "LD_AUDIT=/open/x.so",
                 "high `LD_AUDIT` puts `/open/x.so` into every program, and every user may change it",
             ),
+            (
+                "LD_PRELOAD=/tmp/x.so",
+                "high `LD_PRELOAD` puts `/tmp/x.so` into every program, and every user may make it, as it is missing",
+            ),
             ("LD_PRELOAD=", ""),
             ("MY_LD_PRELOAD=/x", ""),
         ];
         for (env, expected) in cases {
             let mut image = image(&format!(r#"{{"config":{{"Env":["{env}"]}}}}"#));
-            image.tree =
-                layered(vec![vec![file("usr/lib/x.so", 1), mode(folder("open"), 0o777), file("open/x.so", 1)]]).tree;
+            image.tree = layered(vec![vec![
+                file("usr/lib/x.so", 1),
+                mode(folder("open"), 0o777),
+                mode(folder("tmp"), 0o1777),
+                file("open/x.so", 1),
+            ]])
+            .tree;
             let found = shown(&Preload, &image).concat();
             let found = found.replace("image/preload Env.LD_PRELOAD: ", "").replace("image/preload Env.LD_AUDIT: ", "");
             assert_eq!(found, expected, "{env}");

@@ -33,7 +33,10 @@ impl Check for PrivilegedPort {
         let Some(config) = &image.config else { return };
         let Some(uid) = image.run_user().and_then(RunUser::uid).filter(|uid| *uid != 0) else { return };
         let keys = config.config.exposed_ports.keys();
-        let low: Vec<String> = keys.filter(|key| first_port(key).is_some_and(|port| port < 1024)).map(escape).collect();
+        let low: Vec<String> = keys
+            .filter(|key| first_port(key).is_some_and(|port| port < 1024))
+            .map(|key| format!("`{}`", escape(key)))
+            .collect();
         if low.is_empty() {
             return;
         }

@@ -155,6 +155,12 @@ fn risk(image: &Inventory, folder: &ImagePath) -> Option<Risk> {
     None
 }
 
+/// Whether the file is missing, and every user may make it.
+pub(super) fn may_be_made(image: &Inventory, path: &ImagePath) -> bool {
+    let is_open = |folder: &ImagePath| matches!(risk(image, folder), Some(Risk::Open(_) | Risk::Missing(_)));
+    image.tree.resolve(path).is_none() && is_open(&path.parent())
+}
+
 /// Whether every user may change the file, or put another in its place.
 pub(super) fn is_open_to_all(image: &Inventory, path: &ImagePath) -> bool {
     let may_write = |path: &ImagePath, bits: u32| {
