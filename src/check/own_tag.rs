@@ -10,7 +10,9 @@ pub(super) static LATEST_TAG: Rule = Rule {
     id: "image/latest-tag",
     title: "The image's own tag is `latest`",
     severity: Severity::Info,
-    why: "The next build takes the tag away, so what runs under it can be told, and gone back to, only by its digest.",
+    is_opt_in: true,
+    why: "The next build takes the tag away, so what runs under it can be told, and gone back to, only by its digest. The \
+          name is the archive's or the registry's and no part of the image, so the rule is off unless a policy names it.",
     remediation: "Give each build a tag of its own, such as its version or commit, and deploy by that or by digest.",
     references: &["https://kubernetes.io/docs/concepts/containers/images/#image-names"],
     also: &["DKL-DI-0006"],
