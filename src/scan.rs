@@ -11,7 +11,7 @@ use crate::diff::{self, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
-use crate::inventory::{Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance};
+use crate::inventory::{Attested, Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance};
 use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
@@ -121,6 +121,10 @@ fn scan_with(
         };
         let attached = source.attached(request, &digest)?;
         inventory.target.indexes.extend(attached.subjects.iter().cloned());
+        if inventory.target.source == "registry" && attached.limitations.is_empty() {
+            let (has_signature, has_provenance) = (attached.has_signature, attached.has_provenance);
+            inventory.attested = Some(Attested { has_signature, has_provenance });
+        }
         let attached = vex::of_attached(&attached);
         inventory.limitations.extend(attached.limitations);
         let all = documents.iter().cloned().chain(attached.documents).collect();
@@ -615,6 +619,10 @@ fn report(
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
     data.extend(advisories.map(|advisories| ("advisories", advisories)));
+    let lists = check::permission_lists(&inventory, |path| secret::mask_shown_path(&path.to_string()));
+    if !lists.is_empty() {
+        data.insert("permissions", lists.into());
+    }
     if !inventory.content_sets.is_empty() {
         data.insert("content_sets", serde_json::json!(inventory.content_sets));
     }

@@ -58,6 +58,23 @@ pub(super) static UNKNOWN_BASE: Rule = Rule {
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
 
+/// The base is one that a policy may refuse.
+pub(super) static NOT_ALLOWED: Rule = Rule {
+    id: "base/not-allowed",
+    title: "The base image is none that the policy allows",
+    severity: Severity::Medium,
+    is_opt_in: true,
+    why: "An image is no better than what it is built on: who may push the base, how soon it is mended, and what it is \
+          licensed under. Which bases are good is for a policy to say; the rule is off unless one names it.",
+    remediation: "In the policy let a rule for `base/not-allowed` fail, and after it one for the same with the names that \
+                  are allowed as `subject`, such as `registry.example/base/*`, ignore; then build on one of them.",
+    references: &["https://docs.docker.com/scout/policy/#no-unapproved-base-images"],
+    also: &["CIS-DI-0002", "DL3026"],
+    bad: "FROM somebody/base:1.2",
+    good: "FROM registry.example/base/debian:13.1",
+    ..Rule::NEW
+};
+
 /// Code names of releases: a tag that holds one stays with its release.
 const CODE_NAMES: &[&str] = &[
     "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "trusty", "xenial", "bionic", "focal", "jammy",
@@ -69,7 +86,7 @@ pub(super) struct FloatingBase;
 
 impl Check for FloatingBase {
     fn rules(&self) -> &'static [&'static Rule] {
-        const { &[&FLOATING_TAG, &UNPINNED, &UNKNOWN_BASE] }
+        const { &[&FLOATING_TAG, &NOT_ALLOWED, &UNPINNED, &UNKNOWN_BASE] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -85,6 +102,9 @@ impl Check for FloatingBase {
             return;
         }
         let name = escape(base.name);
+        let message = format!("the base is `{name}`");
+        let named = Finding::new(&NOT_ALLOWED, name.clone(), Location::Image, message).evidence("source", base.source);
+        findings.push(named);
         let (rule, message) = match reference_of(base.name) {
             Reference::Floating(None) => (&FLOATING_TAG, format!("the base `{name}` has no tag, which means `latest`")),
             Reference::Floating(Some(tag)) => {
@@ -151,9 +171,23 @@ fn reference_of(name: &str) -> Reference<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{image, shown};
+    use super::super::testing::image;
     use super::*;
     use crate::inventory::LayerSummary;
+
+    /// What is shown by default.
+    fn shown(check: &dyn Check, image: &Inventory) -> Vec<String> {
+        let mut all = super::super::testing::shown(check, image);
+        all.retain(|found| !found.contains(NOT_ALLOWED.id));
+        all
+    }
+
+    #[test]
+    fn the_base_is_named_for_policies() {
+        let built = image(r#"{"history":[{"comment":"FROM debian:13"},{"comment":"FROM 46ac4fa67c20"}]}"#);
+        let all = super::super::testing::shown(&FloatingBase, &built);
+        assert!(all.contains(&"medium base/not-allowed image: the base is `debian:13`".to_owned()), "{all:?}");
+    }
 
     #[test]
     fn tags_that_name_a_release_are_told_from_those_that_move() {

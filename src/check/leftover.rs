@@ -40,6 +40,10 @@ enum Kind {
     HeapDump,
     BuildFile,
     CommandHistory,
+    Environment,
+    Log,
+    Temporary,
+    Bytecode,
 }
 
 impl Kind {
@@ -54,6 +58,10 @@ impl Kind {
             Self::HeapDump => "heap-dump",
             Self::BuildFile => "build-file",
             Self::CommandHistory => "command-history",
+            Self::Environment => "environment-file",
+            Self::Log => "log",
+            Self::Temporary => "temporary-file",
+            Self::Bytecode => "bytecode",
         }
     }
 
@@ -68,13 +76,17 @@ impl Kind {
             Self::HeapDump => "a dump of a Java heap",
             Self::BuildFile => "a file that only the build needs",
             Self::CommandHistory => "a history of commands",
+            Self::Environment => "the settings of a development environment",
+            Self::Log => "a log",
+            Self::Temporary => "temporary data",
+            Self::Bytecode => "bytecode that Python made of an application",
         }
     }
 
     fn severity(self) -> Severity {
         match self {
             Self::Repository | Self::CoreDump | Self::HeapDump => Severity::Medium,
-            Self::BuildFile => Severity::Info,
+            Self::BuildFile | Self::Bytecode => Severity::Info,
             _ => Severity::Low,
         }
     }
@@ -89,7 +101,8 @@ impl Kind {
     /// Smallest size in bytes at which it is one.
     fn floor(self) -> u64 {
         match self {
-            Self::CoreDump | Self::HeapDump => CORE_FLOOR,
+            Self::CoreDump | Self::HeapDump | Self::Temporary => CORE_FLOOR,
+            Self::Log => LOG_FLOOR,
             _ => 1,
         }
     }
@@ -97,6 +110,35 @@ impl Kind {
 
 /// Smallest size of a dump in bytes: one page.
 const CORE_FLOOR: u64 = 4096;
+
+/// Smallest size of a log in bytes.
+const LOG_FLOOR: u64 = 64 << 10;
+
+/// Smallest size in bytes of a log that a package manager or the making of a user leaves; each step that installs
+/// something writes the whole of it again.
+const SYSTEM_LOG_FLOOR: u64 = 1 << 20;
+
+/// Such logs, below `var/log`.
+const SYSTEM_LOGS: &[&str] = &[
+    "alternatives.log",
+    "apt/history.log",
+    "apt/term.log",
+    "bootstrap.log",
+    "btmp",
+    "dnf.librepo.log",
+    "dnf.log",
+    "dnf.rpm.log",
+    "dpkg.log",
+    "faillog",
+    "fontconfig.log",
+    "hawkey.log",
+    "lastlog",
+    "tallylog",
+    "wtmp",
+    "yum.log",
+    "zypper.log",
+    "zypp/history",
+];
 
 /// Folders that are leftovers as a whole.
 const FOLDERS: &[(&[u8], Kind)] = &[
@@ -122,6 +164,9 @@ const FILES: &[(&[u8], Kind)] = &[
     (b"docker-compose.yaml", Kind::BuildFile),
     (b"compose.yml", Kind::BuildFile),
     (b"compose.yaml", Kind::BuildFile),
+    (b".env", Kind::Environment),
+    (b"npm-debug.log", Kind::Log),
+    (b"yarn-error.log", Kind::Log),
     (b".ash_history", Kind::CommandHistory),
     (b".bash_history", Kind::CommandHistory),
     (b".zsh_history", Kind::CommandHistory),
@@ -193,6 +238,7 @@ impl Check for Leftover {
                 }
             }
             let mut listed: BTreeMap<Kind, usize> = BTreeMap::new();
+            heaps.retain(|(kind, _), heap| heap.bytes >= kind.floor());
             let mut totals: BTreeMap<Kind, usize> = BTreeMap::new();
             for (kind, _) in heaps.keys() {
                 *totals.entry(*kind).or_default() += 1;
@@ -200,7 +246,7 @@ impl Check for Leftover {
             for ((kind, root), heap) in heaps {
                 let place = listed.entry(kind).or_default();
                 *place += 1;
-                if *place > LISTED || heap.bytes < kind.floor() {
+                if *place > LISTED {
                     continue;
                 }
                 let path = ImagePath::new(root);
@@ -208,7 +254,8 @@ impl Check for Leftover {
                 let size = ByteSize(heap.bytes);
                 let size =
                     if heap.files == 1 { size.to_string() } else { format!("{size} in {}", count(heap.files, "file")) };
-                let mut message = format!("`{path}` is {} ({size}){}", kind.what(), fate(hidden));
+                let verb = if kind == Kind::Bytecode { "holds" } else { "is" };
+                let mut message = format!("`{path}` {verb} {} ({size}){}", kind.what(), fate(hidden));
                 let more = totals.get(&kind).copied().unwrap_or_default().saturating_sub(LISTED);
                 if *place == LISTED && more > 0 {
                     message = format!("{message}; {more} more of the kind in this layer are not listed");
@@ -246,11 +293,28 @@ fn place_of(folder: &[u8]) -> Place<'_> {
     if NOT_LOOKED_AT.iter().any(is_below) {
         return Place::Quiet;
     }
+    if let Some((rest, top)) =
+        [&b"tmp/"[..], b"var/tmp/"].iter().find_map(|top| Some((folder.strip_prefix(*top)?, top.len())))
+    {
+        let first = rest.split(|byte| *byte == b'/').next().unwrap_or(rest);
+        return folder
+            .get(..top.saturating_add(first.len()))
+            .map_or(Place::Plain, |root| Place::Leftover(Kind::Temporary, root));
+    }
     let mut end = 0usize;
-    for component in folder.split(|byte| *byte == b'/') {
+    for (depth, component) in folder.split(|byte| *byte == b'/').enumerate() {
         end = end.saturating_add(component.len());
         if OTHERS.contains(&component) {
             return Place::Quiet;
+        }
+        if component == b"__pycache__" {
+            // the interpreter's own library has its bytecode beside it, wherever it is installed
+            let above = folder.get(..end).unwrap_or(folder);
+            let is_library =
+                above.starts_with(b"usr/") || above.split(|byte| *byte == b'/').any(|part| part.starts_with(b"python"));
+            let root = above.split_inclusive(|byte| *byte == b'/').take(2).map(<[u8]>::len).sum::<usize>();
+            let root = if depth < 2 { Some(above) } else { above.get(..root.saturating_sub(1)) };
+            return root.filter(|_| !is_library).map_or(Place::Quiet, |root| Place::Leftover(Kind::Bytecode, root));
         }
         if let (Some((_, kind)), Some(root)) = (FOLDERS.iter().find(|(name, _)| *name == component), folder.get(..end))
         {
@@ -281,7 +345,14 @@ fn kind_of_file(entry: &FileEntry) -> Option<Kind> {
     // the kernel writes them for their owner to read, not to run
     let is_bare = matches!(name, b"core" | b"vmcore") && entry.mode & 0o111 == 0;
     let is_build_file = name.starts_with(b"Dockerfile.") || name.ends_with(b".Dockerfile");
+    let is_in = |folders: &[&[u8]]| folders.iter().any(|folder| entry.path.strip_folder(folder).is_some());
     match name {
+        _ if is_in(&[b"tmp", b"var/tmp"]) => Some(Kind::Temporary),
+        _ if is_in(&[b"var/log"]) => {
+            let name = entry.path.strip_folder(b"var/log").unwrap_or_default();
+            let is_small = entry.size < SYSTEM_LOG_FLOOR && SYSTEM_LOGS.iter().any(|known| known.as_bytes() == name);
+            (!is_small).then_some(Kind::Log)
+        }
         // `core` alone is also a name of programs and small data; the least dump has more than one page
         _ if is_numbered || is_bare && entry.size >= CORE_FLOOR => Some(Kind::CoreDump),
         _ if name.ends_with(b".hprof") => Some(Kind::HeapDump),
@@ -330,6 +401,18 @@ mod tests {
             ("usr/share/man/man5/core.5", ""),
             ("root/.bash_history", "command-history"),
             ("root/.bashrc", ""),
+            ("srv/.env", "environment-file"),
+            ("srv/.env.example", ""),
+            ("srv/node_modules/x/.env", ""),
+            ("tmp/a.tmp", "temporary-file"),
+            ("var/tmp/a/b/c", "temporary-file"),
+            ("srv/tmp/a.tmp", ""),
+            ("var/log/small.log", ""),
+            ("srv/app/__pycache__/a.pyc", "bytecode"),
+            ("srv/app/b/c/__pycache__/a.pyc", "bytecode"),
+            ("usr/lib/python3.11/__pycache__/a.pyc", ""),
+            ("opt/conda/lib/python3.11/__pycache__/a.pyc", ""),
+            ("opt/venv/lib/python3.11/site-packages/x/__pycache__/a.pyc", ""),
             ("etc/passwd-", ""),
         ];
         for (path, kind) in cases {
@@ -360,6 +443,28 @@ mod tests {
             [
                 "medium layer/leftover /srv/.git@0 (deleted): `/srv/.git` is the history of a repository (2.9 KiB in 2 files), deleted in layer 1 but shipped all the same",
                 "low layer/leftover /srv/.a.swp@1: `/srv/.a.swp` is an editor's swap file (4.0 KiB)",
+            ]
+        );
+    }
+
+    #[test]
+    fn logs_count_by_size_and_bytecode_by_application() {
+        let image = layered(vec![vec![
+            file("var/log/other.log", 60_000),
+            file("var/log/apt/term.log", 900_000),
+            file("var/log/lastlog", 2 << 20),
+            file("var/log/flint.log", 250_000),
+            file("srv/app/__pycache__/a.pyc", 600),
+            file("srv/app/b/__pycache__/a.pyc", 400),
+            file("__pycache__/a.pyc", 100),
+        ]]);
+        assert_eq!(
+            shown(&Leftover, &image),
+            [
+                "low layer/leftover /var/log/flint.log@0: `/var/log/flint.log` is a log (244.1 KiB)",
+                "low layer/leftover /var/log/lastlog@0: `/var/log/lastlog` is a log (2.0 MiB)",
+                "info layer/leftover /__pycache__@0: `/__pycache__` holds bytecode that Python made of an application (100 B)",
+                "info layer/leftover /srv/app@0: `/srv/app` holds bytecode that Python made of an application (1000 B in 2 files)",
             ]
         );
     }

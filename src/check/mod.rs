@@ -1,26 +1,56 @@
 //! Hygiene checks: each one file here and one line in [`CHECKS`].
 
+mod access_key;
+mod attack_surface;
+mod attested;
+mod ballast;
+mod base_age;
+mod build_leftover;
+mod build_step;
+mod command;
+mod created;
+mod dangling_link;
+mod development;
+mod device_node;
 mod duplicate_id;
 mod empty_password;
 mod end_of_life;
 mod floating_base;
+mod healthcheck;
+mod label;
+mod layer_size;
 mod leftover;
+mod machine_id;
+mod own_tag;
 mod package_cache;
+mod package_source;
+mod permission_list;
+mod preload;
+mod privileged_port;
 mod root_user;
+mod scheduled;
+mod search_path;
 mod secret_name;
 mod sensitive_volume;
 mod setuid;
 mod ssh;
+mod stop_signal;
+mod sudo;
 #[cfg(test)]
 mod testing;
+mod trusted_key;
+mod unknown_owner;
+mod unverified;
 mod user_by_name;
 mod wasted_space;
+mod workdir;
 mod world_writable;
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, Findings, Visibility};
+use crate::finding::{Finding, Findings, Location, Visibility};
 use crate::inventory::Inventory;
+use crate::path::ImagePath;
 use crate::rule::Rule;
 use crate::time::Date;
 use crate::tree::{Hidden, Node};
@@ -28,6 +58,7 @@ use crate::tree::{Hidden, Node};
 pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
 pub use leftover::is_leftover;
 pub use package_cache::is_in_cache;
+pub use permission_list::permission_lists;
 
 /// Judges one image by one rule, or by a few that share their facts.
 pub trait Check: Sync {
@@ -51,15 +82,43 @@ pub struct Context<'a> {
 pub static CHECKS: &[&dyn Check] = &[
     &end_of_life::EndOfLife,
     &floating_base::FloatingBase,
+    &base_age::BaseAge,
+    &build_step::BuildStep,
+    &trusted_key::TrustedKey,
+    &access_key::AccessKey,
+    &command::Command,
+    &development::Development,
+    &created::Created,
+    &scheduled::Scheduled,
+    &dangling_link::DanglingLink,
+    &ballast::Ballast,
+    &device_node::DeviceNode,
     &duplicate_id::DuplicateId,
     &empty_password::EmptyPassword,
+    &label::Label,
+    &own_tag::OwnTag,
+    &layer_size::LayerSize,
+    &machine_id::MachineId,
+    &workdir::Workdir,
+    &attack_surface::AttackSurface,
+    &healthcheck::NoHealthcheck,
+    &attested::Signed,
+    &package_source::PackageSource,
+    &preload::Preload,
+    &privileged_port::PrivilegedPort,
     &root_user::RootUser,
     &secret_name::SecretName,
     &sensitive_volume::SensitiveVolume,
     &setuid::Setuid,
     &ssh::Ssh,
+    &stop_signal::StopSignal,
+    &sudo::Sudo,
+    &unknown_owner::UnknownOwner,
+    &search_path::SearchPath,
+    &unverified::UnverifiedTls,
     &user_by_name::UserByName,
     &world_writable::WorldWritable,
+    &build_leftover::BuildLeftover,
     &leftover::Leftover,
     &package_cache::PackageCache,
     &wasted_space::WastedSpace,
@@ -143,6 +202,36 @@ fn without_arguments(command: &str) -> &str {
         shell = after;
     }
     shell
+}
+
+/// Whether a package of the system owns one of the file's names, or what they lead to.
+fn is_packaged(image: &Inventory, path: &ImagePath, node: Node) -> bool {
+    image.tree.names_of(node).chain([path]).any(|name| {
+        image.owned.owner(name).is_some()
+            || image.tree.resolve(name).is_some_and(|(real, _)| image.owned.owner(&real).is_some())
+    })
+}
+
+/// A file of a layer as a place.
+fn at(path: &ImagePath, layer: u32) -> Location {
+    Location::File { path: path.clone(), layer, lines: None }
+}
+
+/// A line of a file as a place.
+fn line_of(path: &ImagePath, layer: u32, line: u64) -> Location {
+    Location::File { path: path.clone(), layer, lines: Some((line, line)) }
+}
+
+/// A field of the configuration as a place.
+fn field(key: &str) -> Location {
+    Location::Config { key: key.into() }
+}
+
+/// `a, b, c and 4 more`: at most `most` of the texts.
+fn some_of(texts: &[String], most: usize) -> String {
+    let more = texts.len().saturating_sub(most);
+    let shown = texts.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 /// Files of one layer that belong together: how many, how large, and what became of them.

@@ -1,6 +1,6 @@
 //! Programs that run with other rights than their caller's.
 
-use super::{Check, Context};
+use super::{Check, Context, is_packaged};
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
@@ -189,10 +189,7 @@ fn is_owned(image: &Inventory, path: &ImagePath, node: Node) -> bool {
         let name = String::from_utf8_lossy(path.file_name());
         return KNOWN.contains(&name.as_ref()) && SYSTEM_FOLDERS.iter().any(|folder| path.is_under(folder));
     }
-    image.tree.names_of(node).chain([path]).any(|name| {
-        image.owned.owner(name).is_some()
-            || image.tree.resolve(name).is_some_and(|(real, _)| image.owned.owner(&real).is_some())
-    })
+    is_packaged(image, path, node)
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(super) fn list(arguments: &RulesArguments) -> Result<()> {
             .map(|rule| {
                 serde_json::json!({
                     "id": rule.id, "family": rule.family(), "title": rule.title, "severity": rule.severity,
-                    "confidence": rule.confidence, "since": rule.since, "also": rule.also, "references": rule.references,
+                    "confidence": rule.confidence, "opt_in": rule.is_opt_in, "since": rule.since, "also": rule.also, "references": rule.references,
                     "why": rule.why, "remediation": rule.remediation, "bad": rule.bad, "good": rule.good,
                 })
             })
@@ -55,7 +55,11 @@ pub(super) fn list(arguments: &RulesArguments) -> Result<()> {
         format!("{:#}\n", serde_json::Value::from(rules))
     } else {
         let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
-        rules.iter().map(|rule| format!("{:<8}  {:<width$}  {}\n", rule.severity, rule.id, rule.title)).collect()
+        let line = |rule: &&'static Rule| {
+            let off = if rule.is_opt_in { " (off unless a policy names it)" } else { "" };
+            format!("{:<8}  {:<width$}  {}{off}\n", rule.severity, rule.id, rule.title)
+        };
+        rules.iter().map(line).collect()
     };
     super::print(&text)
 }

@@ -33,6 +33,8 @@ pub enum Fact {
     ShadowLine(Box<(String, bool, u64)>),
     /// A line of `group`.
     GroupLine(Box<Group>),
+    /// A line of the system's settings.
+    SettingLine(Box<crate::inventory::SettingLine>),
     /// The file is larger than its collector takes. Told only if the file is live.
     TooLarge(ByteSize),
     /// Something in the file was not understood, so that a package may be missing. Told only if the file is live.

@@ -5,11 +5,13 @@ pub mod claim;
 pub mod contents;
 pub mod distro;
 pub mod licence;
+pub mod npm;
 mod origin;
 pub mod package;
 mod provenance;
 pub mod run_user;
 pub mod secret;
+pub mod setting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +27,13 @@ pub use claim::{Claimant, Claims, FileClaims};
 pub use contents::Contents;
 pub use distro::Distro;
 pub use licence::Licence;
+pub use npm::NpmInstall;
 pub use origin::{Base, Hints, KnownBase, NamedBy, ToldBy, chain_ids, named_base};
 pub use package::{Ecosystem, Need, Package, PackageLocation, Proof, State};
 pub use provenance::Provenance;
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
+pub use setting::{SettingFile, SettingLine};
 
 /// One image, read.
 #[derive(Debug, Default)]
@@ -60,14 +64,29 @@ pub struct Inventory {
     pub secrets: Vec<Secret>,
     /// `passwd`, `shadow` and `group`.
     pub accounts: Accounts,
+    /// Lines of the system's small settings, by live name.
+    pub settings: Vec<SettingFile>,
     /// Paths that some OS package owns, by their live, resolved name. Sorted.
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.
     pub claims: Claims,
     /// Which files hold the same; nothing where nobody asked.
     pub contents: Contents,
+    /// What npm says it installed for development alone, one entry for each `node_modules` where it says so.
+    pub npm_installs: Vec<NpmInstall>,
+    /// What is attached to it in its registry, where that was looked for and all of it was seen.
+    pub attested: Option<Attested>,
     /// What was not read.
     pub limitations: Vec<Limitation>,
+}
+
+/// What is attached to an image; nothing of it is verified.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attested {
+    /// Whether a signature is.
+    pub has_signature: bool,
+    /// Whether a statement is of how it was built.
+    pub has_provenance: bool,
 }
 
 /// One layer, after it was read.
@@ -117,6 +136,11 @@ impl OwnedPaths {
     /// The index of the package that owns `path`.
     pub fn owner(&self, path: &ImagePath) -> Option<u32> {
         self.0.get(path).copied()
+    }
+
+    /// The paths, sorted, each with the index of the package that owns it.
+    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, u32)> {
+        self.0.iter().map(|(path, package)| (path, *package))
     }
 
     /// Follows the packages to new indices: `places[old]` is the new one.

@@ -34,6 +34,7 @@ mod literal;
 mod lock;
 mod luarocks;
 mod npm;
+mod npm_install;
 mod nuget;
 mod opkg;
 mod os_release;
@@ -48,6 +49,7 @@ mod python;
 mod release;
 mod rpm;
 mod sbom;
+mod settings;
 mod swift;
 #[cfg(test)]
 mod testing;
@@ -66,6 +68,7 @@ pub use purl::{Named, named};
 pub static COLLECTORS: &[&dyn Collector] = &[
     &os_release::OsRelease,
     &accounts::AccountFiles,
+    &settings::Settings,
     &apk::Apk,
     &dpkg::Dpkg,
     &deb_copyright::DebCopyright,
@@ -112,6 +115,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &lock::yarn::YARN_LOCK,
     &luarocks::LuaRocks,
     &npm::Npm,
+    &npm_install::NpmInstalls,
     &nuget::NuGet,
     &nuget::NuGetDeclared,
     &pear::Pear,

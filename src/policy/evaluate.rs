@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::selector::View;
+use super::selector::{View, is_rule};
 use super::{Action, AppliedWaiver, Judged, Outcome, PolicyRule, PolicySet, Scope, Verdict, Waiver};
 use crate::finding::Finding;
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
-use crate::rule::Severity;
+use crate::rule::{Rule, Severity};
 use crate::time::Date;
 
 /// What a policy may know beyond the findings.
@@ -37,6 +37,8 @@ impl PolicySet {
             self.policies().iter().flat_map(|policy| &policy.waivers).map(|waiver| (waiver, 0)).collect();
         let mut judged: Vec<Judged> =
             findings.into_iter().map(|finding| self.judge(finding, &mut waivers, context)).collect();
+        // after the waivers, so that one for such a finding is not taken for unused
+        judged.retain(|one| !one.finding.rule.is_opt_in || self.asks_for(one.finding.rule));
         for (waiver, matching) in waivers {
             let reminder = match (waiver.is_expired(context.today), matching) {
                 (true, matching) => waiver.expired_finding(matching),
@@ -48,6 +50,13 @@ impl PolicySet {
         judged.sort_by(|a, b| order(a).cmp(&order(b)));
         let verdict = self.verdict(&judged, context.limitations);
         (judged, verdict)
+    }
+
+    /// Whether a rule of some policy names this rule by its whole id, or by one it has in another tool.
+    fn asks_for(&self, rule: &Rule) -> bool {
+        let mut patterns =
+            self.policies().iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.selector.rules);
+        patterns.any(|pattern| pattern.is_literal() && is_rule(pattern, rule))
     }
 
     fn judge(&self, finding: Finding, waivers: &mut [(&Waiver, usize)], context: &EvaluateContext<'_>) -> Judged {

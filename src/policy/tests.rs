@@ -891,3 +891,24 @@ fn a_scope_leaves_out_what_is_of_the_base() {
         assert_eq!(["base/x", "app/x", "Env.KEY"].map(of), expected.map(Some), "{policies:?}");
     }
 }
+
+#[test]
+fn what_is_off_stays_out_unless_a_policy_names_it() {
+    static OFF: Rule = Rule { id: "image/no-example", is_opt_in: true, also: &["EX-1"], ..Rule::NEW };
+    static RULES: &[&Rule] = &[&OFF, &ROOT];
+    let shown = |text: &str| {
+        let policy = Policy::parse("policy.toml", text, RULES, false).expect("it parses");
+        let (judged, verdict) = evaluate(&PolicySet::of(vec![policy]).expect("one"), vec![config(&OFF, "x")], &[]);
+        (judged.len(), verdict.ignored, verdict.failed)
+    };
+    let rule =
+        |condition: &str| format!("edition = \"2026\"\n[[rule]]\nmatch = {{ {condition} }}\naction = \"fail\"\n");
+    assert_eq!(shown("edition = \"2026\"\n"), (0, 0, 0));
+    assert_eq!(shown(&rule("family = \"image\"")), (0, 0, 0));
+    assert_eq!(shown(&rule("rule = \"image/*\"")), (0, 0, 0));
+    assert_eq!(shown(&rule("rule = \"image/no-example\"")), (1, 0, 1));
+    assert_eq!(shown(&rule("rule = \"EX-1\"")), (1, 0, 1));
+    let waived =
+        "edition = \"2026\"\n[[waiver]]\nrule = \"image/no-example\"\nreason = \"known\"\nexpires = 2026-09-01\n";
+    assert_eq!(shown(waived), (0, 0, 0), "such a waiver is not told as unused");
+}

@@ -13,6 +13,9 @@ pub fn page(rule: &Rule) -> String {
     line(&mut out, "|---|---|");
     line(&mut out, &format!("| severity | {} |", rule.severity));
     line(&mut out, &format!("| confidence | {} |", rule.confidence));
+    if rule.is_opt_in {
+        line(&mut out, "| off | unless a policy names it |");
+    }
     line(&mut out, &format!("| since | careen {} |", rule.since));
     if !rule.also.is_empty() {
         let ids: Vec<_> = rule.also.iter().map(|id| format!("`{id}`")).collect();
@@ -110,6 +113,6 @@ mod tests {
     #[test]
     fn parts_without_text_are_left_out() {
         let page = page(&Rule { id: "a/b", title: "T", ..Rule::NEW });
-        assert!(!page.contains("##") && !page.contains("also"), "{page}");
+        assert!(!page.contains("##") && !page.contains("also") && !page.contains("| off |"), "{page}");
     }
 }

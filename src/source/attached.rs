@@ -47,6 +47,10 @@ pub struct Attachments {
     pub documents: Vec<Attached>,
     /// The digests that were looked for: that of the image, and that of the index which the user named.
     pub subjects: Vec<Digest>,
+    /// Whether a signature is there, of whomever; it is not verified.
+    pub has_signature: bool,
+    /// Whether a statement is there of how the image was built (SLSA provenance); it is not verified.
+    pub has_provenance: bool,
     /// What could not be fetched. Without it more findings count, so these are notes.
     pub limitations: Vec<Limitation>,
 }
@@ -154,6 +158,9 @@ impl<'a, 'f> Finder<'a, 'f> {
 
     /// Looks at a manifest that may be attached.
     pub(super) fn look(&mut self, descriptor: &Descriptor, link: Link<'_>) {
+        if link != Link::Unknown {
+            self.note_kind(descriptor);
+        }
         let stated = descriptor.artifact_type.as_deref().unwrap_or_default();
         // other types are plainly something else, such as signatures
         if self.is_full || descriptor.is_index() || !(stated.is_empty() || is_wanted(stated)) {
@@ -189,6 +196,7 @@ impl<'a, 'f> Finder<'a, 'f> {
         let config = manifest.config.map(|config| config.media_type).unwrap_or_default();
         let artifact_type = manifest.artifact_type.unwrap_or(config);
         for descriptor in manifest.layers.iter().chain(&manifest.blobs) {
+            self.note_kind(descriptor);
             if !is_wanted(&descriptor.media_type) || self.is_other(descriptor) {
                 continue;
             }
@@ -211,6 +219,14 @@ impl<'a, 'f> Finder<'a, 'f> {
             }
         }
         Ok(())
+    }
+
+    /// Notes what the type and the annotations of something attached say that it is.
+    fn note_kind(&mut self, descriptor: &Descriptor) {
+        let predicate = predicate_of(descriptor).map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
+        self.found.has_provenance |= predicate.contains("slsa.dev/provenance");
+        let kind = descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type);
+        self.found.has_signature |= SIGNATURES.iter().any(|start| kind.starts_with(start));
     }
 
     fn read(&mut self, descriptor: &Descriptor, link: Link<'_>) -> Result<()> {
@@ -295,6 +311,14 @@ fn is_other_predicate(descriptor: &Descriptor) -> bool {
     predicate_of(descriptor).is_some_and(|kind| !WANTED.iter().any(|word| kind.to_ascii_lowercase().contains(word)))
 }
 
+/// How the types of signatures begin: cosign's, Notary's, and bundles of Sigstore, which are signed.
+const SIGNATURES: &[&str] = &[
+    "application/vnd.cncf.notary.signature",
+    "application/vnd.dev.cosign.artifact.sig",
+    "application/vnd.dev.cosign.simplesigning",
+    "application/vnd.dev.sigstore.bundle",
+];
+
 fn too_large(what: &str, most: ByteSize) -> Error {
     Error::new(ErrorKind::Limit, format!("{what} is larger than {most}"))
 }
@@ -324,6 +348,12 @@ mod tests {
 
     /// The texts of the documents that are attached to an image of a layout, each with what it is attached to.
     fn texts(files: &Files, image: &Value) -> (Vec<String>, Vec<String>) {
+        let (documents, notes, _) = all_of(files, image);
+        (documents, notes)
+    }
+
+    /// The same, and whether a signature and a provenance are there.
+    fn all_of(files: &Files, image: &Value) -> (Vec<String>, Vec<String>, (bool, bool)) {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name).display().to_string();
         made::write(&folder.path().join("layout"), files);
@@ -343,7 +373,8 @@ mod tests {
                 assert!(!note.is_gap);
                 note.what.clone()
             });
-            (documents.collect::<Vec<_>>(), notes.collect::<Vec<_>>())
+            let kinds = (found.has_signature, found.has_provenance);
+            (documents.collect::<Vec<_>>(), notes.collect::<Vec<_>>(), kinds)
         };
         let found = look("oci-dir", "layout");
         assert_eq!(found, look("oci-archive", "archive"));
@@ -390,7 +421,8 @@ mod tests {
             ),
         ];
         let all = [&[named(index, "1.0")][..], &attached].concat();
-        let (documents, notes) = texts(&layout(files.clone(), &all), &image);
+        let (documents, notes, kinds) = all_of(&layout(files.clone(), &all), &image);
+        assert_eq!(kinds, (false, true), "BuildKit's provenance, and nobody's signature");
         assert_eq!(documents, ["image one", "image two", "index three", "image by cosign", "image by buildkit"]);
         assert_eq!(notes, Vec::<String>::new());
 
@@ -402,6 +434,11 @@ mod tests {
         let found = source.provenance(&made::request(&location, Choice::Only, &limits), &digest).expect("found");
         let provenance: Vec<&[u8]> = found.documents.iter().map(|document| document.bytes.as_slice()).collect();
         assert_eq!(provenance, [b"provenance"]);
+
+        let signature =
+            named(add_artifact(&mut files, None, &[("application/x", b"signature")]), &format!("{hex}.sig"));
+        let signed = [&all[..], &[signature]].concat();
+        assert_eq!(all_of(&layout(files.clone(), &signed), &image).2, (true, true));
 
         // what was changed, is missing or is listed wrongly is told, and the rest is read
         let mut broken = files.clone();

@@ -150,6 +150,8 @@ pub(super) fn attached(
     for descriptor in &listed {
         let name =
             descriptor.annotations.get("org.opencontainers.image.ref.name").map(String::as_str).unwrap_or_default();
+        finder.found.has_signature |=
+            subjects.iter().any(|subject| name.ends_with(&format!("{}.sig", tag_of(subject))));
         let is_attestation = |subject: &&Digest| name.ends_with(&format!("{}.att", tag_of(subject)));
         let named = subjects.iter().find(is_attestation);
         let named =

@@ -67,6 +67,15 @@ pub(super) fn attached(request: &Request<'_>, digest: &Digest, pace: Pace) -> Re
                 finder.look(descriptor, Link::Named(subject));
             }
         }
+        // what is there under this tag is a signature of cosign's, whatever it says of itself
+        if !finder.found.has_signature {
+            let tag = format!("{}.sig", tag_of(subject));
+            match registry.manifest(Wanted::Tag(&tag), most) {
+                Ok(_) => finder.found.has_signature = true,
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => finder.tell(&error, &tag),
+            }
+        }
         let tag = format!("{}.att", tag_of(subject));
         let looked =
             registry.manifest(Wanted::Tag(&tag), most).and_then(|bytes| finder.look_into(&bytes, Link::Named(subject)));

@@ -1,0 +1,206 @@
+//! The command an image starts: whether there is one, whether it can be run, and whether a shell stands before it.
+
+use super::{Check, Context, field};
+use crate::escape::escape;
+use crate::finding::{Finding, Findings};
+use crate::image::config::ContainerConfig;
+use crate::inventory::Inventory;
+use crate::path::ImagePath;
+use crate::rule::{Confidence, Rule, Severity};
+use crate::tree::Node;
+
+/// Nothing is started.
+pub(super) static NO_COMMAND: Rule = Rule {
+    id: "image/no-command",
+    title: "The image has no start command",
+    severity: Severity::Info,
+    why: "Without `ENTRYPOINT` and `CMD` a container starts only when whoever runs it knows what to start. For an image \
+          that others build on that may be meant.",
+    remediation: "State what the image is for: `ENTRYPOINT [\"/usr/local/bin/server\"]`.",
+    references: &["https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact"],
+    bad: "FROM scratch\nCOPY server /server",
+    good: "FROM scratch\nCOPY server /server\nENTRYPOINT [\"/server\"]",
+    ..Rule::NEW
+};
+
+/// What is to be started is not there, or no program.
+pub(super) static BROKEN_COMMAND: Rule = Rule {
+    id: "image/broken-command",
+    title: "The image's start command cannot be run",
+    severity: Severity::Medium,
+    why: "A container of the image ends before it began, with `no such file or directory` or `permission denied`, unless \
+          something is mounted in its place. Whoever may mount or write there decides what runs.",
+    remediation: "Copy the program to where the command says, make it executable with `COPY --chmod=755`, and name it \
+                  with its whole path; the JSON form expands no variables.",
+    references: &["https://docs.docker.com/reference/dockerfile/#entrypoint"],
+    bad: "COPY --chmod=644 start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]",
+    good: "COPY --chmod=755 start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]",
+    ..Rule::NEW
+};
+
+/// A shell stands before the command.
+pub(super) static SHELL_FORM: Rule = Rule {
+    id: "image/shell-form",
+    title: "A shell starts the image's command",
+    severity: Severity::Info,
+    why: "The shell is the first process of the container and may keep the signal to stop from the program, which then \
+          is killed after the grace period instead of ending in order. It also makes a shell a part of the image.",
+    remediation: "Use the JSON form, `CMD [\"server\", \"--port\", \"8080\"]`, or let the shell be replaced: \
+                  `CMD exec server`.",
+    references: &["https://docs.docker.com/reference/dockerfile/#shell-and-exec-form"],
+    also: &["DL3025"],
+    bad: "CMD server --port 8080",
+    good: "CMD [\"server\", \"--port\", \"8080\"]",
+    ..Rule::NEW
+};
+
+/// Judges `Entrypoint` and `Cmd` against the files of the image.
+pub(super) struct Command;
+
+impl Check for Command {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&BROKEN_COMMAND, &NO_COMMAND, &SHELL_FORM] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let image = context.image;
+        let Some(config) = image.config.as_ref().filter(|config| config.os != "windows") else { return };
+        if image.layers.is_empty() {
+            return;
+        }
+        let config = &config.config;
+        let (key, command) =
+            if config.entrypoint.is_empty() { ("Cmd", &config.cmd) } else { ("Entrypoint", &config.entrypoint) };
+        let Some(program) = command.first() else {
+            let message = "neither `ENTRYPOINT` nor `CMD` says what to start";
+            findings.push(Finding::new(&NO_COMMAND, "command", field("Entrypoint"), message));
+            return;
+        };
+        if let Some(message) = why_broken(image, config, program) {
+            let mut finding =
+                Finding::new(&BROKEN_COMMAND, key, field(key), message).evidence("program", escape(program));
+            // what was not read may be what is missing
+            if image.limitations.iter().any(|limitation| limitation.is_gap) {
+                finding.confidence = Confidence::Low;
+            }
+            findings.push(finding);
+        }
+        if let [shell, option, text, ..] = command.as_slice()
+            && matches!(shell.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"))
+            && option == "-c"
+            && !text.trim_start().starts_with("exec ")
+        {
+            let message = format!("`{}` starts the command, which is given as one text", escape(shell));
+            findings.push(Finding::new(&SHELL_FORM, key, field(key), message));
+        }
+    }
+}
+
+/// Where engines look when `PATH` is not set.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Why the program cannot be started, as runc and crun look for it: by its path from the working folder, or in `PATH`.
+fn why_broken(image: &Inventory, config: &ContainerConfig, program: &str) -> Option<String> {
+    let shown = escape(program);
+    if program.is_empty() {
+        return Some("the command begins with an empty word".into());
+    }
+    let candidates: Vec<ImagePath> = if program.contains('/') {
+        let base = if program.starts_with('/') { ImagePath::root() } else { config.working_dir.as_str().into() };
+        vec![base.join(program.as_bytes())]
+    } else {
+        let path = config.env.iter().rev().find_map(|pair| pair.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+        path.split(':').map(|folder| ImagePath::from(folder).join(program.as_bytes())).collect()
+    };
+    let is_mounted = |path: &ImagePath| {
+        config
+            .volumes
+            .keys()
+            .map(|volume| ImagePath::from(volume.as_str()))
+            .any(|volume| path.is_under(volume.as_bytes()))
+    };
+    if candidates.iter().any(is_mounted) {
+        return None;
+    }
+    let found: Vec<(ImagePath, Node)> = candidates.iter().filter_map(|path| image.tree.resolve(path)).collect();
+    if found.iter().any(|(_, node)| may_run(image, *node)) {
+        return None;
+    }
+    match found.first() {
+        Some((path, node)) if image.tree.entry(*node).is_file() => {
+            Some(format!("`{path}` is there, but not executable"))
+        }
+        Some((path, _)) => Some(format!("`{path}` is no file")),
+        None if program.contains('$') => {
+            Some(format!("`{shown}` is looked for as it is written: the JSON form expands no variables"))
+        }
+        None if program.contains('/') => Some(format!("`{shown}` is not in the image")),
+        None => Some(format!("`{shown}` is in no folder of `PATH`")),
+    }
+}
+
+/// Whether the process's user may execute the file; its groups are not asked, as engines add some.
+fn may_run(image: &Inventory, node: Node) -> bool {
+    let entry = image.tree.entry(node);
+    let uid = image.run_user().and_then(crate::inventory::RunUser::uid);
+    let bits = match uid {
+        Some(uid) if uid != 0 && uid != entry.uid => 0o011,
+        _ => 0o111,
+    };
+    entry.is_file() && entry.mode & bits != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{file, folder, image, layered, mode, shown};
+    use super::*;
+
+    fn judge(config: &str) -> Vec<String> {
+        let mut image = image(&format!("{{\"config\":{config}}}"));
+        let files = layered(vec![vec![
+            mode(file("bin/sh", 1), 0o755),
+            mode(file("srv/start", 1), 0o755),
+            mode(file("srv/own", 1), 0o700),
+            file("srv/plain", 1),
+            folder("srv/folder"),
+        ]]);
+        (image.tree, image.layers) = (files.tree, files.layers);
+        shown(&Command, &image)
+    }
+
+    #[test]
+    fn commands_are_looked_for_as_engines_do() {
+        let broken = |why: &str| vec![format!("medium image/broken-command Entrypoint: {why}")];
+        let cases = [
+            (r#"{"Entrypoint":["/srv/start"]}"#, vec![]),
+            (r#"{"Entrypoint":["sh"]}"#, vec![]),
+            (r#"{"Entrypoint":["./start"],"WorkingDir":"/srv"}"#, vec![]),
+            (r#"{"Entrypoint":["start"],"Env":["PATH=/bin:/srv"]}"#, vec![]),
+            (r#"{"Entrypoint":["/data/x"],"Volumes":{"/data":{}}}"#, vec![]),
+            (r#"{"Entrypoint":["/srv/plain"]}"#, broken("`/srv/plain` is there, but not executable")),
+            (r#"{"Entrypoint":["/srv/own"]}"#, vec![]),
+            (r#"{"Entrypoint":["/srv/own"],"User":"7"}"#, broken("`/srv/own` is there, but not executable")),
+            (r#"{"Entrypoint":["/srv/folder"]}"#, broken("`/srv/folder` is no file")),
+            (r#"{"Entrypoint":["/srv/none"]}"#, broken("`/srv/none` is not in the image")),
+            (r#"{"Entrypoint":["none"]}"#, broken("`none` is in no folder of `PATH`")),
+            (r#"{"Entrypoint":[""]}"#, broken("the command begins with an empty word")),
+            (
+                r#"{"Entrypoint":["$HOME/start"]}"#,
+                broken("`$HOME/start` is looked for as it is written: the JSON form expands no variables"),
+            ),
+            ("{}", vec!["info image/no-command Entrypoint: neither `ENTRYPOINT` nor `CMD` says what to start".into()]),
+        ];
+        for (config, expected) in cases {
+            assert_eq!(judge(config), expected, "{config}");
+        }
+    }
+
+    #[test]
+    fn shells_that_stay_are_told() {
+        let told = ["info image/shell-form Cmd: `/bin/sh` starts the command, which is given as one text"];
+        assert_eq!(judge(r#"{"Cmd":["/bin/sh","-c","server -x"]}"#), told);
+        for quiet in [r#"["/bin/sh","-c","exec server"]"#, r#"["sh"]"#, r#"["sh","-x","start"]"#] {
+            assert_eq!(judge(&format!("{{\"Cmd\":{quiet}}}")), [""; 0], "{quiet}");
+        }
+    }
+}

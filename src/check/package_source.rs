@@ -1,0 +1,306 @@
+//! Where packages come from, and whether their signatures are asked for: sources.list(5), apt.conf(5), dnf.conf(5),
+//! apk-repositories(5).
+
+use super::{Check, Context, line_of};
+use crate::escape::escape;
+use crate::finding::{Finding, Findings};
+use crate::inventory::{SettingFile, SettingLine};
+use crate::rule::{Rule, Severity};
+
+/// Packages are taken whoever signed them.
+pub(super) static UNSIGNED_SOURCE: Rule = Rule {
+    id: "image/unsigned-source",
+    title: "Packages are installed without a look at their signature",
+    severity: Severity::Medium,
+    why: "Whoever answers for the source, or stands between it and the build, decides what is installed, now and in each \
+          image that is built on this one.",
+    remediation: "Add the source's key, with `signed-by` in apt's list or `gpgkey` in dnf's, and leave the setting out.",
+    references: &[
+        "https://manpages.debian.org/bookworm/apt/sources.list.5.en.html",
+        "https://dnf.readthedocs.io/en/latest/conf_ref.html",
+    ],
+    bad: "RUN echo 'deb [trusted=yes] https://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
+    good: "RUN echo 'deb [signed-by=/etc/apt/keyrings/own.asc] https://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
+    ..Rule::NEW
+};
+
+/// Packages come without encryption.
+pub(super) static PLAIN_SOURCE: Rule = Rule {
+    id: "image/plain-source",
+    title: "Packages come from a source without encryption",
+    severity: Severity::Low,
+    why: "Signatures keep others from changing packages, but not from keeping newer ones back, nor from reading along what \
+          is installed. Where keys and metadata come the same way, they keep nobody from anything.",
+    remediation: "Write `https://` in the list of sources. Distributions' own archives are not told, as their images come \
+                  so.",
+    references: &["https://manpages.debian.org/bookworm/apt/apt-transport-https.1.en.html"],
+    bad: "RUN echo 'deb http://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
+    good: "RUN echo 'deb https://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
+    ..Rule::NEW
+};
+
+/// Domains of the distributions' own archives, which their images name without encryption.
+const OWN: &[&str] = &[
+    "almalinux.org",
+    "alpinelinux.org",
+    "archlinux.org",
+    "centos.org",
+    "debian.net",
+    "debian.org",
+    "devuan.org",
+    "fedoraproject.org",
+    "kali.org",
+    "opensuse.org",
+    "oracle.com",
+    "raspberrypi.com",
+    "raspberrypi.org",
+    "rockylinux.org",
+    "suse.com",
+    "ubuntu.com",
+];
+
+/// Judges the lists of sources and the settings of package managers.
+pub(super) struct PackageSource;
+
+impl Check for PackageSource {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&PLAIN_SOURCE, &UNSIGNED_SOURCE] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        for file in &context.image.settings {
+            let path = file.path.as_bytes();
+            let mut told = Told { file, findings };
+            if path == b"etc/apt/sources.list"
+                || path.starts_with(b"etc/apt/sources.list.d/") && path.ends_with(b".list")
+            {
+                apt_list(&mut told);
+            } else if path.starts_with(b"etc/apt/sources.list.d/") {
+                apt_stanzas(&mut told);
+            } else if path == b"etc/apt/apt.conf" || path.starts_with(b"etc/apt/apt.conf.d/") {
+                apt_settings(&mut told);
+            } else if path == b"etc/apk/repositories" {
+                for line in &file.lines {
+                    told.plain(line, line.text.split_whitespace());
+                }
+            } else if path.starts_with(b"etc/yum") || path.starts_with(b"etc/dnf/") || path.starts_with(b"etc/zypp/") {
+                dnf(&mut told);
+            }
+        }
+    }
+}
+
+struct Told<'a> {
+    file: &'a SettingFile,
+    findings: &'a mut Findings,
+}
+
+impl Told<'_> {
+    fn push(&mut self, rule: &'static Rule, line: &SettingLine, subject: &str, what: &str) {
+        let path = &self.file.path;
+        let place = line_of(path, self.file.node.layer, line.number);
+        self.findings.push(Finding::new(rule, format!("{path} {subject}"), place, format!("`{path}` {what}")));
+    }
+
+    fn unsigned(&mut self, line: &SettingLine, setting: &str) {
+        let setting = escape(setting);
+        self.push(&UNSIGNED_SOURCE, line, &setting, &format!("says `{setting}`"));
+    }
+
+    /// Tells of the addresses among the words that are without encryption, but for those of distributions.
+    fn plain<'a>(&mut self, line: &SettingLine, words: impl Iterator<Item = &'a str>) {
+        let mut hosts: Vec<&str> = words.filter_map(plain_host).filter(|host| !is_own(host)).collect();
+        hosts.dedup();
+        for host in hosts {
+            let host = escape(host);
+            self.push(&PLAIN_SOURCE, line, &host, &format!("takes packages from `{host}` without encryption"));
+        }
+    }
+}
+
+/// The host of `http://user:word@host:80/…` and `ftp://…`.
+fn plain_host(word: &str) -> Option<&str> {
+    let rest = ["http://", "ftp://"].iter().find_map(|scheme| {
+        word.get(..scheme.len())
+            .filter(|start| start.eq_ignore_ascii_case(scheme))
+            .and_then(|_| word.get(scheme.len()..))
+    })?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let host = host.split(':').next().unwrap_or(host);
+    // a proxy or cache on the machine itself
+    (!host.is_empty() && host != "localhost" && host != "127.0.0.1").then_some(host)
+}
+
+fn is_own(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    OWN.iter().any(|own| host.strip_suffix(own).is_some_and(|sub| sub.is_empty() || sub.ends_with('.')))
+}
+
+/// `deb [trusted=yes] http://host/ suite main`
+fn apt_list(told: &mut Told<'_>) {
+    let file = told.file;
+    for line in &file.lines {
+        let text = &*line.text;
+        if !matches!(text.split_whitespace().next(), Some("deb" | "deb-src")) {
+            continue;
+        }
+        if let Some((options, _)) = text.split_once('[').and_then(|(_, rest)| rest.split_once(']')) {
+            for option in options.split_whitespace() {
+                if let Some((key, value)) = option.split_once('=')
+                    && is_bypass(key)
+                    && is_yes(value)
+                {
+                    told.unsigned(line, option);
+                }
+            }
+        }
+        told.plain(line, text.split_whitespace());
+    }
+}
+
+/// `Trusted: yes`, `URIs: http://host/`. Stanzas that are switched off say nothing.
+fn apt_stanzas(told: &mut Told<'_>) {
+    let file = told.file;
+    // blank lines between stanzas are gone; each begins with its types, or says so before the next does
+    let is_off = |line: &SettingLine| {
+        line.text.split_once(':').is_some_and(|(key, value)| key.eq_ignore_ascii_case("enabled") && is_no(value.trim()))
+    };
+    if file.lines.iter().any(is_off) {
+        return;
+    }
+    for line in &file.lines {
+        let Some((key, value)) = line.text.split_once(':') else { continue };
+        if is_bypass(key) && is_yes(value.trim()) {
+            told.unsigned(line, &line.text);
+        }
+        if key.eq_ignore_ascii_case("uris") {
+            told.plain(line, value.split_whitespace());
+        }
+    }
+}
+
+fn is_bypass(key: &str) -> bool {
+    ["trusted", "allow-insecure"].iter().any(|bypass| key.trim().eq_ignore_ascii_case(bypass))
+}
+
+/// `APT::Get::AllowUnauthenticated "true";`, also in a block with braces.
+fn apt_settings(told: &mut Told<'_>) {
+    let file = told.file;
+    for line in &file.lines {
+        for statement in line.text.split([';', '{', '}']) {
+            let mut words = statement.split_whitespace();
+            let (Some(key), Some(value)) = (words.next(), words.next()) else { continue };
+            let name = key.rsplit("::").next().unwrap_or(key).to_ascii_lowercase();
+            let value = value.trim_matches('"');
+            let is_open = match name.as_str() {
+                "allowunauthenticated" | "allowinsecurerepositories" | "allowweakrepositories" => is_yes(value),
+                "verify-peer" | "verify-host" => is_no(value),
+                _ => false,
+            };
+            if is_open {
+                told.unsigned(line, statement.trim());
+            }
+        }
+    }
+}
+
+/// `gpgcheck=0`, `sslverify=0`, `baseurl=http://host/`, of sections that are not switched off.
+fn dnf(told: &mut Told<'_>) {
+    let file = told.file;
+    for section in file.lines.chunk_by(|_, next| !next.text.starts_with('[')) {
+        let settings = || {
+            section
+                .iter()
+                .filter_map(|line| line.text.split_once('=').map(|(key, value)| (line, key.trim(), value.trim())))
+        };
+        if settings().any(|(_, key, value)| key == "enabled" && is_no(value)) {
+            continue;
+        }
+        for (line, key, value) in settings() {
+            match key {
+                "gpgcheck" | "pkg_gpgcheck" | "sslverify" if is_no(value) => {
+                    told.unsigned(line, &format!("{key}={value}"));
+                }
+                "baseurl" | "mirrorlist" | "metalink" => told.plain(line, value.split([' ', ',', '\t'])),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_yes(value: &str) -> bool {
+    ["1", "yes", "true", "on", "with", "enable"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
+}
+
+fn is_no(value: &str) -> bool {
+    ["0", "no", "false", "off"].iter().any(|no| value.eq_ignore_ascii_case(no))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::shown;
+    use super::*;
+    use crate::inventory::Inventory;
+    use crate::tree::Node;
+
+    fn judged(path: &str, text: &str) -> Vec<String> {
+        let lines = (1u64..)
+            .zip(text.lines())
+            .map(|(number, line)| SettingLine { number, text: line.trim().into() })
+            .filter(|line| !line.text.is_empty())
+            .collect();
+        let settings = vec![SettingFile { path: path.into(), node: Node { layer: 0, member: 0 }, lines }];
+        let found = shown(&PackageSource, &Inventory { settings, ..Inventory::default() });
+        found
+            .into_iter()
+            .map(|found| found.split(": ").last().unwrap_or_default().replace(&format!("`/{path}` "), ""))
+            .collect()
+    }
+
+    #[test]
+    fn sources_are_read_as_their_managers_do() {
+        let plain = "takes packages from `x.example` without encryption";
+        let cases: &[(&str, &str, &[&str])] = &[
+            ("etc/apt/sources.list", "deb http://deb.debian.org/debian bookworm main", &[]),
+            ("etc/apt/sources.list", "deb https://x.example/ a main", &[]),
+            ("etc/apt/sources.list", "deb http://x.example/ a main", &[plain]),
+            ("etc/apt/sources.list", "deb http://me:word@x.example:80/ a main", &[plain]),
+            (
+                "etc/apt/sources.list",
+                "deb http://notdebian.org/ a main",
+                &["takes packages from `notdebian.org` without encryption"],
+            ),
+            ("etc/apt/sources.list", "deb [arch=amd64 trusted=yes] https://x.example/ a main", &["says `trusted=yes`"]),
+            ("etc/apt/sources.list", "deb [trusted=no] https://x.example/ a main", &[]),
+            ("etc/apt/sources.list.d/x.sources", "Types: deb\nURIs: http://x.example/\nTrusted: yes", &[plain, "yes`"]),
+            ("etc/apt/sources.list.d/x.sources", "Types: deb\nEnabled: no\nTrusted: yes", &[]),
+            ("etc/apt/apt.conf.d/99x", "APT::Get::AllowUnauthenticated \"true\";", &["AllowUnauthenticated \"true\"`"]),
+            (
+                "etc/apt/apt.conf",
+                "APT { Get { AllowUnauthenticated \"true\"; }; };",
+                &["says `AllowUnauthenticated \"true\"`"],
+            ),
+            ("etc/apt/apt.conf", "Acquire::AllowInsecureRepositories \"false\";", &[]),
+            (
+                "etc/yum.repos.d/x.repo",
+                "[a]\nbaseurl=http://x.example/\ngpgcheck=0\n[b]\nenabled=0\ngpgcheck=0",
+                &[plain, "says `gpgcheck=0`"],
+            ),
+            (
+                "etc/yum.repos.d/x.repo",
+                "[a]\nbaseurl = http://mirror.centos.org/x\ngpgcheck=1\nsslverify = False",
+                &["says `sslverify=False`"],
+            ),
+            ("etc/apk/repositories", "http://dl-cdn.alpinelinux.org/a\n@own http://x.example/a", &[plain]),
+            ("etc/sudoers", "gpgcheck=0", &[]),
+        ];
+        for (path, text, expected) in cases {
+            let found = judged(path, text);
+            let found: Vec<&str> = found.iter().map(String::as_str).collect();
+            let fits =
+                found.len() == expected.len() && found.iter().zip(*expected).all(|(found, end)| found.ends_with(end));
+            assert!(fits, "{path}: {text}: {found:?}");
+        }
+    }
+}

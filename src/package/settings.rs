@@ -1,0 +1,157 @@
+//! The system's small settings, of which checks want single lines: sudoers(5), sources.list(5), apt.conf(5), dnf.conf(5),
+//! machine-id(5), ld.so(8), and sshd(8) for `authorized_keys`.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::BTreeMap;
+
+use crate::collect::{Collector, Delivery, Fact, Facts, File, Select, View};
+use crate::inventory::{Inventory, SettingFile, SettingLine};
+use crate::path::ImagePath;
+use crate::size::ByteSize;
+
+use super::text::lines;
+
+/// Reads lines of settings; what they mean is for checks to say.
+pub(super) struct Settings;
+
+/// Lines taken of one file; the longest real ones have some hundred that are no comments.
+const LINES: usize = 2_000;
+
+/// Bytes taken of one line.
+const LINE: usize = 1_024;
+
+impl Collector for Settings {
+    fn id(&self) -> &'static str {
+        "settings"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn select(&self) -> &'static [Select] {
+        &[
+            Select::Path("etc/sudoers"),
+            Select::Under("etc/sudoers.d", ""),
+            Select::Path("etc/doas.conf"),
+            Select::Path("etc/apt/sources.list"),
+            Select::Under("etc/apt/sources.list.d", ".list"),
+            Select::Under("etc/apt/sources.list.d", ".sources"),
+            Select::Path("etc/apt/apt.conf"),
+            Select::Under("etc/apt/apt.conf.d", ""),
+            Select::Path("etc/yum.conf"),
+            Select::Path("etc/dnf/dnf.conf"),
+            Select::Under("etc/yum.repos.d", ".repo"),
+            Select::Under("etc/zypp/repos.d", ".repo"),
+            Select::Path("etc/apk/repositories"),
+            Select::Path("etc/machine-id"),
+            Select::Path("var/lib/dbus/machine-id"),
+            Select::Path("etc/ld.so.preload"),
+            Select::Path("etc/ld.so.conf"),
+            Select::Under("etc/ld.so.conf.d", ".conf"),
+            Select::Suffix("/.ssh/authorized_keys"),
+            Select::Suffix("/.ssh/authorized_keys2"),
+            Select::Path("etc/dropbear/authorized_keys"),
+        ]
+    }
+
+    /// The largest seen in practice are below 100 KiB.
+    fn delivery(&self) -> Delivery {
+        Delivery::Whole(ByteSize::mib(4))
+    }
+
+    fn collect(&self, file: &File<'_>, facts: &mut Facts) {
+        let mut taken = 0usize;
+        for (number, line) in lines(file.bytes) {
+            let line = line.trim_ascii();
+            // apt's own comments begin with slashes; in sudoers a user may be given as `#1000`
+            let is_comment = match line {
+                [b'#', rest @ ..] => !rest.first().is_some_and(u8::is_ascii_digit),
+                _ => line.starts_with(b"//"),
+            };
+            if line.is_empty() || is_comment {
+                continue;
+            }
+            if taken == LINES {
+                facts.push(Fact::Gap(
+                    format!("it has more than {LINES} lines of settings; the rest was not read").into(),
+                ));
+                return;
+            }
+            taken = taken.saturating_add(1);
+            let text = String::from_utf8_lossy(line.get(..LINE).unwrap_or(line)).into();
+            facts.push(Fact::SettingLine(Box::new(SettingLine { number, text })));
+        }
+    }
+
+    fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
+        // also the files without such lines: to be empty may be what matters
+        let mut files: BTreeMap<&ImagePath, SettingFile> = view
+            .selected
+            .iter()
+            .map(|(path, node)| (path, SettingFile { path: path.clone(), node: *node, lines: Vec::new() }))
+            .collect();
+        for (path, _, fact) in view.live() {
+            match fact {
+                Fact::SettingLine(line) => {
+                    if let Some(file) = files.get_mut(path) {
+                        file.lines.push(SettingLine::clone(line));
+                    }
+                }
+                Fact::Gap(what) => {
+                    inventory.limitations.push(
+                        crate::limitation::Limitation::gap("settings-cut", path.to_string(), what.to_string())
+                            .help("look at the file by hand: no real one is known to be that long"),
+                    );
+                }
+                _ => {}
+            }
+        }
+        inventory.settings = files.into_values().collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::{Image, assemble};
+
+    #[test]
+    fn lines_are_taken_of_live_files_without_comments() {
+        let image = Image::new()
+            .file("etc/sudoers", "# a comment\n\nDefaults env_reset\r\n  app ALL=(ALL) NOPASSWD: ALL\n")
+            .file("etc/sudoers.d/gone", "x ALL=ALL\n")
+            .file("opt/list", "deb http://deb.example/ x main\n")
+            .link("etc/apt/sources.list", "/opt/list")
+            .file("etc/apt/sources.list.d/readme.txt", "deb x\n")
+            .file("root/.ssh/authorized_keys", "")
+            .file("srv/authorized_keys", "ssh-ed25519 AAAA\n")
+            .layer()
+            .file("etc/sudoers.d/.wh.gone", "");
+        let shown: Vec<String> = assemble(&image)
+            .settings
+            .iter()
+            .map(|file| {
+                let lines: Vec<String> =
+                    file.lines.iter().map(|line| format!("{}:{}", line.number, line.text)).collect();
+                format!("{} {}", file.path, lines.join("|"))
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "/etc/apt/sources.list 1:deb http://deb.example/ x main",
+                "/etc/sudoers 3:Defaults env_reset|4:app ALL=(ALL) NOPASSWD: ALL",
+                "/root/.ssh/authorized_keys ",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_is_told() {
+        let inventory = assemble(&Image::new().file("etc/sudoers", "x ALL=ALL\n".repeat(LINES + 1)));
+        assert_eq!(inventory.settings.first().map(|file| file.lines.len()), Some(LINES));
+        assert!(inventory.limitations.iter().any(|limitation| limitation.code == "settings-cut" && limitation.is_gap));
+    }
+}
