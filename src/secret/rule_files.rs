@@ -400,6 +400,7 @@ pub(super) static RULE_FILES: &[(&str, &str)] = &[
     ("persona", include_str!("rules/persona.toml")),
     ("pgadmin", include_str!("rules/pgadmin.toml")),
     ("pgpass", include_str!("rules/pgpass.toml")),
+    ("php", include_str!("rules/php.toml")),
     ("phpmyadmin", include_str!("rules/phpmyadmin.toml")),
     ("phrase", include_str!("rules/phrase.toml")),
     ("pinata", include_str!("rules/pinata.toml")),

@@ -49,6 +49,16 @@ pub(super) struct Opinion {
     pub(super) identity: Option<Vec<u8>>,
 }
 
+impl Opinion {
+    /// Of a word that guards nothing, or stands for what is put in its place later.
+    pub(super) fn weak(mut self) -> Self {
+        self.severity = Some(self.severity.map_or(Severity::Low, |severity| severity.min(Severity::Low)));
+        self.confidence = Some(Confidence::Low);
+        self.notes.push("a weak word".to_owned());
+        self
+    }
+}
+
 /// Judges a match; `None` when it is no secret at all.
 pub(super) type Check = fn(&Look<'_>) -> Option<Opinion>;
 

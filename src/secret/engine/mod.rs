@@ -282,12 +282,14 @@ impl<'a> Search<'a> {
 
 /// Judges the field of a credential file at `value`, which its format says is a secret of that rule.
 ///
-/// `opinion` is what the format knows; its identity, where there is one, is the secret decoded.
+/// `opinion` is what the format knows; its identity, where there is one, is the secret decoded. Where the file `takes_weak`
+/// words, one counts for little instead of nothing.
 pub(super) fn judge_field(
     rule: &'static SecretRule,
     bytes: &[u8],
     value: Range<usize>,
     mut opinion: Opinion,
+    takes_weak: bool,
 ) -> Option<Found> {
     let text = bytes.get(value.clone())?;
     let secret = opinion.identity.as_deref().unwrap_or(text);
@@ -296,8 +298,12 @@ pub(super) fn judge_field(
         Quality::Password => placeholder::is_placeholder(secret),
         Quality::None => false,
     };
-    if is_made_up || secret.trim_ascii().len() < LEAST_FIELD {
+    let is_weak = is_made_up && takes_weak && rule.quality == Quality::Password && placeholder::is_weak_word(secret);
+    if is_made_up && !is_weak || secret.trim_ascii().len() < LEAST_FIELD {
         return None;
+    }
+    if is_weak {
+        opinion = opinion.weak();
     }
     if let Some(check) = rule.file_check {
         let look = Look { bytes, whole: value.clone(), value: value.clone(), kind: Kind::Settings };
