@@ -86,6 +86,7 @@ const COMMON: &[&str] = &[
     "tiger",
     "scott",
     "somepassword",
+    "notasecret",
 ];
 
 /// Values that say that there is none, or what belongs there, lower case.
@@ -156,7 +157,19 @@ pub(super) fn is_made_up_token(value: &[u8]) -> bool {
         16..32 => 6,
         _ => 7,
     };
-    entropy::distinct(value) < least || entropy::longest_run(value) >= 9 || has_word(value)
+    entropy::distinct(value) < least || entropy::longest_run(value) >= 9 || is_counted(value) || has_word(value)
+}
+
+/// Whether most signs are the next of the one before: `abc123def456`, `0123456789abcdef0123456789ABCDEF`.
+fn is_counted(value: &[u8]) -> bool {
+    let is_next = |pair: &&[u8]| matches!(pair, [first, second] if first.is_ascii_alphanumeric() && first.checked_add(1) == Some(*second));
+    value.len() >= 12 && value.windows(2).filter(is_next).count() * 5 >= value.len() * 3
+}
+
+/// Whether a text is a common word twice: `testtest`.
+fn is_doubled(lower: &str) -> bool {
+    let half = lower.get(..lower.len() / 2).unwrap_or_default();
+    lower.len() >= 6 && lower.strip_prefix(half) == Some(half) && COMMON.contains(&half)
 }
 
 /// Whether a password, or the value of a setting, is none: a variable, a template, a mask, a common word.
@@ -167,11 +180,16 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     is_reference(text)
         || entropy::distinct(value) < 3
         || (value.len() >= 6 && entropy::longest_run(value) >= value.len().saturating_sub(1))
+        || is_counted(value)
+        || is_doubled(&lower)
         || COMMON.contains(&lower.as_str())
         || NOTHING.contains(&lower.as_str())
         || has_word(lower.as_bytes())
         || is_disguised(&lower)
 }
+
+/// Longest weak word, in bytes. Longer values with a word of examples in them are keys out of manuals.
+const LONGEST_WEAK: usize = 32;
 
 /// Whether a placeholder is a word that somebody may have set all the same: `password`, `admin123`, `dummy-pass`. A
 /// variable, a mask, `changeme` and the word for none are not.
@@ -182,6 +200,7 @@ pub(super) fn is_weak_word(value: &[u8]) -> bool {
     let lower = text.trim().to_ascii_lowercase();
     let holds = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     is_placeholder(value)
+        && value.len() <= LONGEST_WEAK
         && !is_reference(text.trim())
         && entropy::distinct(value) >= 3
         && lower.bytes().any(|b| b.is_ascii_alphanumeric())
@@ -290,6 +309,7 @@ mod tests {
             "IOSFODNN7EXAMPLE",
             "aaaaaaaaaaaabbbbbb",
             "YOUR_TOKEN_GOES_HERE",
+            "abc123def456ghi789",
         ] {
             assert!(is_made_up_token(made_up.as_bytes()), "{made_up}");
         }
@@ -321,6 +341,8 @@ mod tests {
             "foo%40bar",
             "%2F%40",
             "eyJ2IjoiMSIsInMiOjEsImMiOi...",
+            "testtest",
+            "0123456789abcdef0123456789ABCDEF",
         ] {
             assert!(is_placeholder(none.as_bytes()), "{none}");
         }

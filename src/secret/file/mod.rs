@@ -22,6 +22,8 @@ mod network;
 mod registry;
 mod server;
 mod setting;
+mod system;
+mod tool;
 mod versioning;
 mod xml;
 mod yaml;
@@ -42,6 +44,7 @@ use super::engine::{self, Found};
 use super::kind::{self, Kind};
 use super::placeholder;
 use super::rule;
+use super::value::OwnedValue;
 use lines::Style;
 use setting::Setting;
 
@@ -105,11 +108,13 @@ static FILES: &[&FileFormat] = &[
     &history::PROFILE,
     &history::SHELL,
     &infrastructure::ANSIBLE,
+    &infrastructure::CLOUD_FORMATION,
     &infrastructure::CLOUD_INIT,
     &infrastructure::JENKINS,
     &infrastructure::JENKINS_KEY,
     &infrastructure::KICKSTART,
     &infrastructure::PRESEED,
+    &infrastructure::PULUMI,
     &infrastructure::TERRAFORM_CLI,
     &infrastructure::TERRAFORM_STATE,
     &infrastructure::TERRAFORM_VARIABLES,
@@ -161,6 +166,21 @@ static FILES: &[&FileFormat] = &[
     &server::REDIS,
     &server::SHADOW,
     &server::SSSD,
+    &system::ALONE,
+    &system::DAVFS,
+    &system::HADOOP,
+    &system::MACROS,
+    &system::MAIL_USERS,
+    &system::MOUNTS,
+    &system::PGBOUNCER,
+    &system::REALMS,
+    &system::SERVERS,
+    &system::SNMP,
+    &system::TUNNELS,
+    &system::UNATTEND,
+    &tool::HEX,
+    &tool::TOOL_JSON,
+    &tool::TOOL_WORDS,
     &versioning::GIT_CONFIG,
     &versioning::GIT_CREDENTIALS,
     &versioning::GITHUB,
@@ -308,11 +328,11 @@ struct Reader<'a> {
 }
 
 /// A setting that is a secret: by which rule, and what is known of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Hit {
     rule: &'static str,
     /// The secret itself, where the file holds it encoded.
-    decoded: Option<Vec<u8>>,
+    decoded: Option<OwnedValue>,
     opinion: Opinion,
 }
 
@@ -339,7 +359,7 @@ impl Hit {
 
     /// The secret as it is when decoded: it is judged, and tells this secret from others.
     fn decoded(mut self, bytes: Vec<u8>) -> Self {
-        self.decoded = Some(bytes);
+        self.decoded = Some(OwnedValue::new(bytes));
         self
     }
 }
