@@ -560,7 +560,17 @@ mod tests {
     fn matches_are_runs_of_text() {
         let others = rule_set().rules.iter().filter(|rule| !rule.is_for_text()).map(|rule| rule.rule.id);
         // commands and lines of text files: where a binary file has them, it has other text beside them
-        let known = ["curl-user", "database-client-password", "keystore-password", "npmrc-auth", "pgpass-password"];
+        let known = [
+            "archive-password",
+            "client-password",
+            "curl-user",
+            "database-client-password",
+            "driver-source-password",
+            "keystore-password",
+            "npmrc-auth",
+            "pgpass-password",
+            "windows-task-password",
+        ];
         assert_eq!(others.collect::<Vec<_>>(), known.map(|name| format!("secret/{name}")));
     }
 
