@@ -43,16 +43,40 @@ impl HistoryEntry {
 
     /// Build arguments of a `RUN |2 NAME=value OTHER=value /bin/sh -c …` step, split at the first `=`.
     ///
-    /// Values with blanks cannot be told from the next argument; such a value is cut at the blank
-    /// and the rest is left to the reader of the whole command.
+    /// A value with blanks goes on to the next word that begins as an argument does, the last to the path of the shell;
+    /// where there is none, it is cut at the blank and the rest is left to the reader of the whole command.
     pub fn arguments(&self) -> Vec<(&str, &str)> {
         let text = self.created_by.trim();
         let text = text.strip_prefix("RUN ").unwrap_or(text);
         let Some(rest) = text.strip_prefix('|') else { return Vec::new() };
-        let mut words = rest.split(' ');
-        let count = words.next().and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
-        words.filter_map(|word| word.split_once('=')).take(count).collect()
+        let Some((count, mut rest)) = rest.split_once(' ') else { return Vec::new() };
+        let count = count.parse::<usize>().unwrap_or(0);
+        let mut arguments = Vec::new();
+        while let Some((name, value)) = rest.split_once('=').filter(|(name, _)| is_name(name)) {
+            if arguments.len() >= count {
+                break;
+            }
+            let is_last = arguments.len() + 1 == count;
+            let ends = |word: &str| if is_last { word.starts_with('/') } else { starts_argument(word) };
+            let mut blanks = value.match_indices(' ').map(|(at, _)| at);
+            let end = blanks.find(|at| value.get(at + 1..).is_some_and(ends));
+            let end = end.or_else(|| value.find(' ')).unwrap_or(value.len());
+            arguments.push((name, value.get(..end).unwrap_or_default()));
+            rest = value.get(end + 1..).unwrap_or_default();
+        }
+        arguments
     }
+}
+
+/// Whether a text is the name of a build argument.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+}
+
+/// Whether a text begins with `NAME=`.
+fn starts_argument(text: &str) -> bool {
+    let name = text.split([' ', '=']).next().unwrap_or_default();
+    is_name(name) && text.get(name.len()..).is_some_and(|rest| rest.starts_with('='))
 }
 
 #[cfg(test)]
@@ -81,5 +105,11 @@ mod tests {
             ..HistoryEntry::default()
         };
         assert_eq!(entry.arguments(), [("A", "1"), ("B", "x=y")]);
+        let of = |created_by: &str| HistoryEntry { created_by: created_by.into(), ..HistoryEntry::default() };
+        let spaced = of("|2 A=one two B=x's y z /bin/sh -c make");
+        assert_eq!(spaced.arguments(), [("A", "one two"), ("B", "x's y z")]);
+        assert_eq!(of("|1 A=one two").arguments(), [("A", "one")]);
+        assert_eq!(of("|1 A=").arguments(), [("A", "")]);
+        assert_eq!(of("|x").arguments(), []);
     }
 }

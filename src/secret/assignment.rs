@@ -29,6 +29,9 @@ const SUFFIXES: &[&[u8]] = &[
     b"plain",
     b"plaintext",
     b"cleartext",
+    b"admin",
+    b"root",
+    b"db",
     b"v1",
     b"v2",
 ];
@@ -113,6 +116,11 @@ fn may_stand_before(text: &[u8]) -> bool {
     match last {
         b'/' => false,
         b'{' => !rest.ends_with(b"{"),
+        // `profile::mysql::password`, not `arn:aws:iam::secret`
+        b':' if rest.last() == Some(&b':') => {
+            let line = text.rsplit(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_start();
+            !line.contains(&b' ') && !line.starts_with(b"arn:")
+        }
         b':' => {
             let tail = rest.get(rest.len().saturating_sub(4)..).unwrap_or_default();
             tail.eq_ignore_ascii_case(b"$env")
@@ -197,12 +205,25 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> 
     let key_is_quoted = cursor.skip(|b| matches!(b, b'"' | b'\'' | b'`' | b']')) > 0;
     let sign_at = cursor.at;
     let blanks = cursor.skip(|b| matches!(b, b' ' | b'\t'));
+    if key_is_quoted {
+        sign_below(&mut cursor);
+    }
     let link = if declaration(&mut cursor, before, key_is_quoted, blanks) {
         Link::Sign
     } else {
         link(&mut cursor, before, key_is_quoted, blanks, bytes.get(key.clone())?)?
     };
     cursor.skip(|b| matches!(b, b' ' | b'\t'));
+    let is_marked = link == Link::Element && cursor.take(b"<![CDATA[");
+    if key_is_quoted && link == Link::Sign {
+        cursor.skip(|b| b.is_ascii_whitespace());
+    }
+    if link == Link::Call {
+        // `add_argument("--password", default="…")`
+        cursor.take(b"default=");
+    } else {
+        constructor(&mut cursor);
+    }
     if link == Link::Sign && rest.get(sign_at..).is_some_and(|sign| sign.starts_with(b":")) {
         block(&mut cursor);
         member(&mut cursor);
@@ -210,6 +231,7 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> 
     }
     cursor.skip(|b| b == b'\\');
     // `r"…"`, `b'…'`, `@"…"`, `N'…'`
+    cursor.triple();
     let prefix = rest.get(cursor.at..).unwrap_or_default();
     if let [b'r' | b'b' | b'u' | b'@' | b'N', b'"' | b'\'', ..] = prefix {
         cursor.at = cursor.at.saturating_add(1);
@@ -221,10 +243,14 @@ fn after_key(bytes: &[u8], key: &Range<usize>) -> Option<(Range<usize>, Shape)> 
     let start = if quote.is_some() { cursor.at.saturating_add(1) } else { cursor.at };
     let text = rest.get(start..)?;
     let is_query = matches!(before.last(), Some(b'?' | b'&'));
+    let is_default = rest.get(..start).is_some_and(|before| before.ends_with(b":-") || before.ends_with(b":="))
+        && memchr::memmem::find(rest.get(..start).unwrap_or_default(), b"${").is_some();
     let length = text.iter().position(|b| match quote {
         Some(quote) => *b == quote || *b == b'\n' || *b == b'\\',
+        None if is_marked => matches!(b, b']' | b'\n'),
         None if link == Link::Element => matches!(b, b'<' | b'\n'),
         None if is_query && *b == b'&' => true,
+        None if is_default && *b == b'}' => true,
         None => *b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>'),
     });
     let length =
@@ -274,8 +300,11 @@ fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usi
         // `<add key="Password" value="…"/>`
         return Some(Link::Sign);
     }
-    if cursor.take(b"=>") || cursor.take(b":=") || cursor.take(b"?=") {
+    if cursor.take(b"=>") || cursor.take(b":=") || cursor.take(b"?=") || cursor.take(b"||=") {
         return Some(Link::Sign);
+    }
+    if let Some(link) = of_language(cursor, before, key_is_quoted, blanks) {
+        return Some(link);
     }
     if cursor.take(b"==") || cursor.take(b"=~") || cursor.take(b"::") {
         return None;
@@ -324,14 +353,94 @@ fn link(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usi
     if key.starts_with(b"-") && blanks == 1 {
         return Some(Link::Sign);
     }
+    // `["--password", "…"]`
+    if key.starts_with(b"-") && key_is_quoted && cursor.take(b",") {
+        return Some(Link::Call);
+    }
+    if !key_is_quoted && blanks > 0 && cursor.take(b"<<< ") {
+        return Some(Link::Sign);
+    }
     let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
     // `ENV KEY VALUE` of a build, `SetEnv KEY VALUE` of a server
-    let sets = [&b"ENV"[..], b"SetEnv", b"setenv", b"setx"];
+    // `#define KEY VALUE` of C, `set KEY VALUE` of Tcl
+    let sets = [&b"ENV"[..], b"SetEnv", b"setenv", b"setx", b"#define"];
     if blanks >= 1 && !key_is_quoted && line.ends_with(b" ") && sets.contains(&line.trim_ascii()) {
         return Some(Link::Sign);
     }
     let begins_line = line.len() < 40 && line.iter().all(|b| matches!(b, b' ' | b'\t'));
     (begins_line && blanks >= 1 && !key_is_quoted).then_some(Link::Blank)
+}
+
+/// Moves past the blanks of several lines, where the sign stands behind them.
+fn sign_below(cursor: &mut Cursor<'_>) {
+    let start = cursor.at;
+    cursor.skip(|b| b.is_ascii_whitespace());
+    if cursor.bytes.get(cursor.at) != Some(&b':') {
+        cursor.at = start;
+    }
+}
+
+/// Signs of certain languages before a value in quotes: `:password "…"` of Clojure, `{password, "…"}` and
+/// `define(PASSWORD, "…")` of Erlang, `Password As String = "…"` of Basic, `password{"…"}` of C++,
+/// `env.PASSWORD || "…"` and `?? "…"` of JavaScript.
+fn of_language(cursor: &mut Cursor<'_>, before: &[u8], key_is_quoted: bool, blanks: usize) -> Option<Link> {
+    let is_quote = |cursor: &Cursor<'_>| matches!(cursor.bytes.get(cursor.at), Some(b'"' | b'\''));
+    let start = cursor.at;
+    if key_is_quoted {
+        return None;
+    }
+    if blanks > 0 && is_quote(cursor) && before.ends_with(b":") && !before.ends_with(b"::") {
+        return Some(Link::Sign);
+    }
+    let begins_tuple = before.ends_with(b"{") || before.ends_with(b"define(");
+    if blanks == 0 && begins_tuple && cursor.take(b",") {
+        cursor.skip(|b| b == b' ');
+        if is_quote(cursor) {
+            return Some(Link::Call);
+        }
+    } else if blanks == 0 && cursor.take(b"{") {
+        if cursor.bytes.get(cursor.at) == Some(&b'"') {
+            return Some(Link::Sign);
+        }
+    } else if blanks > 0
+        && (cursor.take(b"As String = ") || cursor.take(b"|| ") || cursor.take(b"?? "))
+        && is_quote(cursor)
+    {
+        return Some(Link::Sign);
+    }
+    cursor.at = start;
+    None
+}
+
+/// Moves past what makes a value of another type of a text: `String::from("…")`, `[]byte("…")`.
+fn constructor(cursor: &mut Cursor<'_>) {
+    let start = cursor.at;
+    // `$'…'` of shells, and the default of another variable: `${X:-…}`
+    if cursor.take(b"$'") || cursor.take(b"$\"") {
+        cursor.at = cursor.at.saturating_sub(1);
+        return;
+    }
+    if cursor.take(b"${") {
+        cursor.skip(is_key);
+        if !(cursor.take(b":-") || cursor.take(b":=")) {
+            cursor.at = start;
+        }
+        return;
+    }
+    let calls: [&[u8]; 8] = [
+        b"String::from(",
+        b"[]byte(",
+        b"Buffer.from(",
+        b"new String(",
+        b"SecretString::from(",
+        b"pulumi.String(",
+        b"bytes(",
+        b"str(",
+    ];
+    let is_call = calls.iter().any(|call| cursor.take(call));
+    if is_call && !matches!(cursor.bytes.get(cursor.at), Some(b'"' | b'\'' | b'`')) {
+        cursor.at = start;
+    }
 }
 
 /// Moves to the value of what is declared with its type before the sign: `char password[] = `,
@@ -446,6 +555,14 @@ impl Cursor<'_> {
         count
     }
 
+    /// Moves to the last of three quotes that begin a text of several lines.
+    fn triple(&mut self) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if rest.starts_with(b"\"\"\"") || rest.starts_with(b"'''") {
+            self.at = self.at.saturating_add(2);
+        }
+    }
+
     fn take(&mut self, text: &[u8]) -> bool {
         let is_there = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(text));
         if is_there {
@@ -535,6 +652,17 @@ mod tests {
             ("api_token=k3J9dk20sKw8Zq1L", "token", Some("k3J9dk20sKw8Zq1L")),
             ("token: utf8-general-ci", "token", None),
             ("it's a password: 'don", "password", None),
+            ("\"password\"\n  :\n    \"Xy77abQ1\"", "password", Some("Xy77abQ1")),
+            ("<password><![CDATA[Xy77abQ1]]></x>", "password", Some("Xy77abQ1")),
+            ("password = \"\"\"Xy77abQ1\"\"\"", "password", Some("Xy77abQ1")),
+            ("DB_PASSWORD=$'Xy77abQ1' x", "password", Some("Xy77abQ1")),
+            ("DB_PASSWORD=${X:-Xy77abQ1} x", "password", Some("Xy77abQ1")),
+            ("DB_PASSWORD=${X}", "password", None),
+            ("read -r PASSWORD <<< Xy77abQ1", "password", Some("Xy77abQ1")),
+            ("[\"redis-server\", \"--password\", \"Xy77abQ1\"]", "password", Some("Xy77abQ1")),
+            ("profile::mysql::root_password: Xy77abQ1", "password", Some("Xy77abQ1")),
+            ("PASSWORD_ADMIN=Xy77abQ1", "password", Some("Xy77abQ1")),
+            ("DB_SENHA=Xy77abQ1", "senha", Some("Xy77abQ1")),
         ];
         for (text, word, expected) in cases {
             if word.starts_with('<') {
@@ -551,9 +679,21 @@ mod tests {
             "char password[] = \"Xy77abQ1\";",
             "char password[32]=\"Xy77abQ1\";",
             "const password string = \"Xy77abQ1\"",
+            "{:user \"app\" :password \"Xy77abQ1\"}",
+            "{password, \"Xy77abQ1\"}",
+            "-define(PASSWORD, \"Xy77abQ1\").",
+            "Const Password As String = \"Xy77abQ1\"",
+            "std::string password{\"Xy77abQ1\"};",
+            "env.PASSWORD || \"Xy77abQ1\"",
+            "let password = String::from(\"Xy77abQ1\");",
+            "add_argument(\"--password\", default=\"Xy77abQ1\")",
+            "#define WIFI_PASSWORD  \"Xy77abQ1\"",
+            "ENV[\"PASSWORD\"] ||= \"Xy77abQ1\"",
+            "password = \"winter!175\"",
         ];
         for text in typed {
-            assert_eq!(found(text, "password", Kind::Source), Some("Xy77abQ1"), "{text}");
+            let value = if text.contains("winter") { "winter!175" } else { "Xy77abQ1" };
+            assert_eq!(found(text, "password", Kind::Source), Some(value), "{text}");
         }
         let query = "get(\"https://api.acme.example/v1?api_key=k3J9dk20sKw8Zq1L&x=1\")";
         assert_eq!(found(query, "api_key", Kind::Source), Some("k3J9dk20sKw8Zq1L"));

@@ -141,6 +141,14 @@ impl Collector for SecretArchives {
             Select::Magic(b"\x78\x9c"),
             Select::Magic(b"\x78\xda"),
             Select::Magic(b"SQLite format 3\0"),
+            // these are told, not opened
+            Select::Magic(b"7z\xbc\xaf\x27\x1c"),
+            Select::Magic(b"Rar!\x1a\x07"),
+            Select::Magic(b"\x04\x22\x4d\x18"),
+            Select::Magic(b"hsqs"),
+            Select::Magic(b"MSCF\0\0\0\0"),
+            Select::Magic(b"LZIP\x01"),
+            Select::Magic(b"xar!\0\x1c"),
             // archives behind a script that starts them
             Select::Suffix(BEHIND_SCRIPTS[0]),
             Select::Suffix(BEHIND_SCRIPTS[1]),

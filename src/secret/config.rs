@@ -216,8 +216,9 @@ pub(super) fn mask_run(text: &str, run: Run) -> String {
     if search.is_exhausted {
         return "…".to_owned();
     }
-    let spans: Vec<(Range<usize>, &str)> =
+    let mut spans: Vec<(Range<usize>, &str)> =
         search.hits.iter().map(|hit| (hit.span.clone(), hit.found.masked.as_str())).collect();
+    spans.extend(mask::passwords_before_hosts(text).into_iter().map(|span| (span, mask::HIDDEN)));
     let masked = if spans.is_empty() { text.to_owned() } else { mask::spans(text, &spans, run) };
     if text.len() <= LONGEST_FIELD {
         return masked;
@@ -233,8 +234,9 @@ pub(super) fn mask_run(text: &str, run: Run) -> String {
 #[derive(Default)]
 pub struct Echo(Vec<OwnedValue>);
 
-/// Shortest value that is looked for in other texts; shorter ones are parts of words.
-const LEAST_ECHO: usize = 8;
+/// Shortest value that is looked for in other texts; those below eight bytes only where they are words of their own, and
+/// have a digit.
+const LEAST_ECHO: usize = 6;
 
 /// Most values that are looked for: each is looked for in each text.
 const MOST_ECHOES: usize = 1_000;
@@ -269,7 +271,8 @@ impl Echo {
                 self.0.push(OwnedValue::new(name.to_vec()));
             }
             let Some(value) = text.as_bytes().get(hit.span) else { continue };
-            if (LEAST_ECHO..=LONGEST_ECHO).contains(&value.len()) && self.0.len() < MOST_ECHOES {
+            let is_long = value.len() >= mask::LEAST_PART || value.iter().any(u8::is_ascii_digit);
+            if is_long && (LEAST_ECHO..=LONGEST_ECHO).contains(&value.len()) && self.0.len() < MOST_ECHOES {
                 self.0.push(OwnedValue::new(value.to_vec()));
             }
         }
@@ -277,7 +280,10 @@ impl Echo {
 
     /// [`mask_text`], and stars for each value in it.
     pub fn mask(&self, text: &str) -> String {
-        self.hide(mask_text(text))
+        // values of several words first: of these a mask may know only the first word
+        let spaced = self.0.iter().filter(|value| value.with(|bytes| bytes.contains(&b' ')));
+        let text = spaced.fold(text.to_owned(), |text, value| value.hide_in(&text));
+        self.hide(mask_text(&text))
     }
 
     /// Stars for each value in a text that is masked already.
@@ -308,7 +314,12 @@ pub(super) fn search(text: &str, form: Form) -> Search {
         found.notes.extend(note);
     }
     let mut search = Search { hits: Vec::new(), is_exhausted: scan.is_exhausted };
-    search.hits.extend(scan.found.into_iter().map(|found| Hit { span: found.span.clone(), found }));
+    // of a setting all is the value: a password may have blanks
+    let whole = |found: &Found| match form {
+        Form::Setting(at) if (at..at.saturating_add(2)).contains(&found.span.start) => found.span.start..bytes.len(),
+        _ => found.span.clone(),
+    };
+    search.hits.extend(scan.found.into_iter().map(|found| Hit { span: whole(&found), found }));
     let inner =
         if scan.is_exhausted { Vec::new() } else { wrapped::texts(text.get(..bytes.len()).unwrap_or_default(), form) };
     for (inner, span) in inner {

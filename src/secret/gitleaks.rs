@@ -139,6 +139,9 @@ fn allow(file: &UserFile<'_>, offset: usize, list: Allowlist, rule: Option<&str>
         // of commits, which files of images have none of
         return Ok(());
     }
+    for source in list.paths.iter().chain(&list.regexes) {
+        reading.spend(file, offset, &of_go(source))?;
+    }
     let compiled = |sources: &[String]| -> Result<Vec<_>> {
         sources.iter().map(|source| compile(file, offset, &of_go(source))).collect()
     };

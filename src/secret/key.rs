@@ -7,6 +7,7 @@ use crate::rule::Severity;
 
 use super::check::{Look, Opinion};
 use super::der::{self, Key};
+use super::value::OwnedValue;
 use crate::format::base64;
 
 /// Most bytes from the first line of a key to its last. RSA of 16,384 bits takes 13 KB.
@@ -99,7 +100,7 @@ fn opinion(key: &Key, span: Range<usize>, identity: Vec<u8>) -> Opinion {
         notes: vec![if key.is_encrypted { "encrypted with a passphrase".into() } else { "key decoded".into() }],
         span: Some(span),
         masked: Some(format!("{} private key{bits}{state}", key.algorithm)),
-        identity: Some(identity),
+        identity: Some(OwnedValue::new(identity)),
         ..Opinion::default()
     }
 }

@@ -105,6 +105,11 @@ const SETTINGS: &[&[u8]] = &[
     b"mount",
     b"network",
     b"tfplan",
+    b"hocon",
+    b"iss",
+    b"cf",
+    b"sls",
+    b"remmina",
 ];
 
 const SOURCE: &[&[u8]] = &[
@@ -297,6 +302,18 @@ const TEMPLATES: &[&[u8]] = &[
 /// Most endings of templates that are looked through.
 const MOST_TEMPLATES: usize = 3;
 
+/// Names of files that hold commands.
+const FILES: &[&[u8]] = &[
+    b"dockerfile",
+    b"containerfile",
+    b"crontab",
+    b"jenkinsfile",
+    b"justfile",
+    b"makefile",
+    b"procfile",
+    b"vagrantfile",
+];
+
 /// Names of texts for people, whatever follows a dot or hyphen.
 const PROSE: &[&[u8]] = &[
     b"authors",
@@ -330,7 +347,7 @@ pub(super) fn of(path: &ImagePath) -> Kind {
     if PROSE.contains(&stem) {
         return Kind::Other;
     }
-    if name == b"dockerfile" || name == b"containerfile" {
+    if FILES.contains(&name.as_slice()) {
         return Kind::Settings;
     }
     let mut name = name.as_slice();
@@ -441,6 +458,8 @@ mod tests {
             ("app/readme.txt", Kind::Other),
             ("app/news_settings.json", Kind::Settings),
             ("app/Dockerfile", Kind::Settings),
+            ("app/Jenkinsfile", Kind::Settings),
+            ("etc/crontab", Kind::Settings),
             ("app/start.bat", Kind::Settings),
             ("app/Web.csproj.user", Kind::Settings),
             ("app/jobs/api.nomad", Kind::Settings),

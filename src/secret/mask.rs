@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use crate::escape::escape;
 
+/// Shortest value that is hidden as a part of a word, too.
+pub(super) const LEAST_PART: usize = 8;
+
 /// What stands for the hidden part.
 pub(super) const HIDDEN: &str = "****";
 
@@ -146,13 +149,59 @@ fn end_of_word(bytes: &[u8], start: usize, end: usize) -> usize {
     at
 }
 
+/// Longest password, and longest name of a user, that are looked for before a host.
+const LONGEST_USERINFO: usize = 128;
+
+/// Where passwords stand in `user:password@host.name` without a scheme; with one, a rule knows them.
+///
+/// The host has a name that begins with a letter and ends with letters: `group:artifact@1.2.3` has a version there.
+pub(super) fn passwords_before_hosts(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    for at in memchr::memchr_iter(b'@', bytes) {
+        let host = bytes.get(at + 1..).unwrap_or_default();
+        let length =
+            host.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))).unwrap_or(host.len());
+        let host = host.get(..length.min(253)).unwrap_or_default();
+        let top = host.rsplit(|b| *b == b'.').next().unwrap_or_default();
+        let is_name = host.first().is_some_and(u8::is_ascii_alphabetic) && top.len() < host.len();
+        if !is_name || !(2..=12).contains(&top.len()) || !top.iter().all(u8::is_ascii_lowercase) {
+            continue;
+        }
+        let least = at.saturating_sub(LONGEST_USERINFO);
+        let before = bytes.get(least..at).unwrap_or_default();
+        let ends = |b: &u8| {
+            b.is_ascii_whitespace() || matches!(b, b'/' | b'"' | b'\'' | b'`' | b'!' | b'=' | b',' | b'<' | b'(')
+        };
+        let start = before.iter().rposition(ends).map_or(0, |end| end + 1);
+        let userinfo = before.get(start..).unwrap_or_default();
+        let Some(colon) = memchr::memchr(b':', userinfo) else { continue };
+        let password = least + start + colon + 1..at;
+        // `mailto:info@acme.io`
+        let is_word = bytes.get(password.clone()).unwrap_or_default().iter().all(u8::is_ascii_lowercase);
+        if colon > 0 && password.len() >= 4 && !is_word && text.is_char_boundary(password.start) {
+            found.push(password);
+        }
+    }
+    found
+}
+
 /// `text` with stars for each run that has `value` in it.
 pub(super) fn hide(text: &str, value: &str) -> String {
     if value.is_empty() {
         return text.to_owned();
     }
-    let places: Vec<(Range<usize>, &str)> =
-        text.match_indices(value).map(|(at, part)| (at..at + part.len(), HIDDEN)).collect();
+    let is_whole = |at: usize| {
+        let is_sign = |index: Option<usize>| {
+            index.and_then(|index| text.as_bytes().get(index)).is_some_and(u8::is_ascii_alphanumeric)
+        };
+        value.len() >= LEAST_PART || !(is_sign(at.checked_sub(1)) || is_sign(Some(at + value.len())))
+    };
+    let places: Vec<(Range<usize>, &str)> = text
+        .match_indices(value)
+        .filter(|(at, _)| is_whole(*at))
+        .map(|(at, part)| (at..at + part.len(), HIDDEN))
+        .collect();
     if places.is_empty() { text.to_owned() } else { spans(text, &places, Run::Word) }
 }
 
@@ -164,6 +213,25 @@ pub(super) fn unless_same(masked: String, text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_stand_before_hosts() {
+        let cases = [
+            ("u:Xy77abQ1@reg.acme.io/x", Some("Xy77abQ1")),
+            ("app/ci:Xy77abQ1@git.acme.example.json", Some("Xy77abQ1")),
+            ("log4j:log4j@1.2.17", None),
+            ("shop/api:1.4@sha256:abcdef", None),
+            ("git@github.com:acme/x", None),
+            ("ann@acme.io", None),
+            ("mailto:info@acme.io", None),
+        ];
+        for (text, expected) in cases {
+            let found = passwords_before_hosts(text);
+            assert_eq!(found.first().map(|span| &text[span.clone()]), expected, "{text}");
+        }
+        assert_eq!(hide("run -p Ab12cd7 x", "Ab12cd7"), "run -p **** x");
+        assert_eq!(hide("run xAb12cd7 x", "Ab12cd7"), "run xAb12cd7 x", "short values are whole words");
+    }
 
     #[test]
     fn little_is_shown() {

@@ -2,9 +2,8 @@
 
 use super::entropy;
 
-/// Words that stand in values of examples, lower case.
-const WORDS: &[&str] = &[
-    "example",
+/// Words of templates: whoever uses one is to put a value in their place. Lower case.
+const TEMPLATES: &[&str] = &[
     "changeme",
     "changeit",
     "change_me",
@@ -25,39 +24,26 @@ const WORDS: &[&str] = &[
     "****",
     "....",
     "todo",
-    "dummy",
-    "sample",
     "fixme",
-    "deadbeef",
-    "_1234",
     "notarealkey",
     "not-a-real",
-    "fakekey",
-    "fake_",
     "not my real",
-    "fake-",
 ];
 
-/// Values that are no secret as a whole, lower case.
-const WHOLE: &[&str] = &[
+/// Words that stand in values of examples, lower case.
+const EXAMPLES: &[&str] = &["example", "dummy", "sample", "deadbeef", "_1234", "fakekey", "fake_", "fake-"];
+
+/// Words that people do choose, though they guard nothing, lower case.
+const COMMON: &[&str] = &[
     "password",
     "passwd",
     "passw0rd",
     "pass",
-    "pwd",
     "secret",
     "token",
     "test",
     "testing",
     "tests",
-    "none",
-    "null",
-    "nil",
-    "true",
-    "false",
-    "undefined",
-    "default",
-    "empty",
     "user",
     "username",
     "admin",
@@ -74,18 +60,6 @@ const WHOLE: &[&str] = &[
     "secret_key",
     "apikey",
     "api_key",
-    "key",
-    "value",
-    "string",
-    "text",
-    "file",
-    "env",
-    "prompt",
-    "required",
-    "optional",
-    "hidden",
-    "masked",
-    "unknown",
     "foo",
     "bar",
     "foobar",
@@ -101,6 +75,42 @@ const WHOLE: &[&str] = &[
     "secret123",
     "s3cr3t",
     "p@ssw0rd",
+    "sekret",
+    "shadow",
+    "postgres",
+    "mysql",
+    "redis",
+    "rabbitmq",
+    "minio",
+    "minioadmin",
+    "tiger",
+    "scott",
+    "somepassword",
+    "notasecret",
+];
+
+/// Values that say that there is none, or what belongs there, lower case.
+const NOTHING: &[&str] = &[
+    "none",
+    "null",
+    "nil",
+    "true",
+    "false",
+    "undefined",
+    "default",
+    "empty",
+    "key",
+    "value",
+    "string",
+    "text",
+    "file",
+    "env",
+    "prompt",
+    "required",
+    "optional",
+    "hidden",
+    "masked",
+    "unknown",
     "basic",
     "bearer",
     "digest",
@@ -123,22 +133,9 @@ const WHOLE: &[&str] = &[
     "invalid",
     "wrong",
     "correct",
-    "sekret",
-    "shadow",
-    "postgres",
-    "mysql",
-    "redis",
-    "rabbitmq",
-    "minio",
-    "minioadmin",
-    "pw",
-    "blah",
     "nothing",
     "anonymous",
     "anoncvs",
-    "tiger",
-    "scott",
-    "somepassword",
     "credentials",
     "credential",
     "private",
@@ -147,6 +144,9 @@ const WHOLE: &[&str] = &[
     "random",
     "tbd",
     "n/a",
+    "pw",
+    "pwd",
+    "blah",
 ];
 
 /// Whether the random part of a token is made up: a mask, a run, a word of examples.
@@ -157,7 +157,19 @@ pub(super) fn is_made_up_token(value: &[u8]) -> bool {
         16..32 => 6,
         _ => 7,
     };
-    entropy::distinct(value) < least || entropy::longest_run(value) >= 9 || has_word(value)
+    entropy::distinct(value) < least || entropy::longest_run(value) >= 9 || is_counted(value) || has_word(value)
+}
+
+/// Whether most signs are the next of the one before: `abc123def456`, `0123456789abcdef0123456789ABCDEF`.
+fn is_counted(value: &[u8]) -> bool {
+    let is_next = |pair: &&[u8]| matches!(pair, [first, second] if first.is_ascii_alphanumeric() && first.checked_add(1) == Some(*second));
+    value.len() >= 12 && value.windows(2).filter(is_next).count() * 5 >= value.len() * 3
+}
+
+/// Whether a text is a common word twice: `testtest`.
+fn is_doubled(lower: &str) -> bool {
+    let half = lower.get(..lower.len() / 2).unwrap_or_default();
+    lower.len() >= 6 && lower.strip_prefix(half) == Some(half) && COMMON.contains(&half)
 }
 
 /// Whether a password, or the value of a setting, is none: a variable, a template, a mask, a common word.
@@ -168,9 +180,33 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     is_reference(text)
         || entropy::distinct(value) < 3
         || (value.len() >= 6 && entropy::longest_run(value) >= value.len().saturating_sub(1))
-        || WHOLE.contains(&lower.as_str())
+        || is_counted(value)
+        || is_doubled(&lower)
+        || COMMON.contains(&lower.as_str())
+        || NOTHING.contains(&lower.as_str())
         || has_word(lower.as_bytes())
         || is_disguised(&lower)
+}
+
+/// Longest weak word, in bytes. Longer values with a word of examples in them are keys out of manuals.
+const LONGEST_WEAK: usize = 32;
+
+/// Whether a placeholder is a word that somebody may have set all the same: `password`, `admin123`, `dummy-pass`. A
+/// variable, a mask, `changeme` and the word for none are not.
+///
+/// For the fields of credential files: there a weak password is one.
+pub(super) fn is_weak_word(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let lower = text.trim().to_ascii_lowercase();
+    let holds = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    is_placeholder(value)
+        && value.len() <= LONGEST_WEAK
+        && !is_reference(text.trim())
+        && entropy::distinct(value) >= 3
+        && lower.bytes().any(|b| b.is_ascii_alphanumeric())
+        && !lower.contains([' ', '<', '>'])
+        && !holds(TEMPLATES)
+        && !NOTHING.contains(&lower.as_str())
 }
 
 /// Whether nothing is left of a value but a common word, once escapes of URLs are resolved, letters stand
@@ -195,7 +231,8 @@ fn is_disguised(lower: &str) -> bool {
             bare.push(char::from(byte));
         }
     }
-    (bare.is_empty() && lower.len() < 8) || WHOLE.contains(&read.as_str()) || WHOLE.contains(&bare.as_str())
+    let is_known = |text: &str| COMMON.contains(&text) || NOTHING.contains(&text);
+    (bare.is_empty() && lower.len() < 8) || is_known(&read) || is_known(&bare)
 }
 
 /// Whether the text stands for a value that is elsewhere, or was encrypted.
@@ -257,7 +294,7 @@ fn is_reference(text: &str) -> bool {
 
 fn has_word(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
-    WORDS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+    TEMPLATES.iter().chain(EXAMPLES).any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
 }
 
 #[cfg(test)]
@@ -272,6 +309,7 @@ mod tests {
             "IOSFODNN7EXAMPLE",
             "aaaaaaaaaaaabbbbbb",
             "YOUR_TOKEN_GOES_HERE",
+            "abc123def456ghi789",
         ] {
             assert!(is_made_up_token(made_up.as_bytes()), "{made_up}");
         }
@@ -303,8 +341,18 @@ mod tests {
             "foo%40bar",
             "%2F%40",
             "eyJ2IjoiMSIsInMiOjEsImMiOi...",
+            "testtest",
+            "0123456789abcdef0123456789ABCDEF",
         ] {
             assert!(is_placeholder(none.as_bytes()), "{none}");
+        }
+        for weak in ["password", "P@ssw0rd!", "hunter2", "12345678", "dummy-pass", "ExamplePas123"] {
+            assert!(is_weak_word(weak.as_bytes()), "{weak}");
+        }
+        for none in
+            ["${X}", "<password>", "changeme", "your-password", "xxxxxxxx", "none", "True", "********", "x9Kd83jd"]
+        {
+            assert!(!is_weak_word(none.as_bytes()), "{none}");
         }
         for real in ["Tr0ub4dor&3", "correct horse", "s8d7f6g5", "vK!2pz"] {
             assert!(!is_placeholder(real.as_bytes()), "{real}");

@@ -9,6 +9,27 @@ use super::words::is_wordlike;
 /// Longest value, in bytes.
 const LONGEST: usize = 200;
 
+/// Longest value of several words, in bytes.
+const LONGEST_PHRASE: usize = 64;
+
+/// What keys of passwords have in them, in the languages that people write settings in.
+const PASSWORDS: &[&[u8]] = &[
+    b"pass",
+    b"pwd",
+    b"pswd",
+    b"masterauth",
+    b"senha",
+    b"contrasena",
+    b"clave",
+    b"mot_de_",
+    b"motdepasse",
+    b"wachtwoord",
+    b"haslo",
+    b"kennwort",
+    b"parola",
+    b"heslo",
+];
+
 /// How a value stands in its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -112,7 +133,7 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind, i
     let lower = key.to_ascii_lowercase();
     let has = |part: &[u8]| memchr::memmem::find(&lower, part).is_some();
     let is_password = !is_weak
-        && ([&b"pass"[..], b"pwd", b"pswd", b"masterauth"].iter().any(|word| has(word))
+        && (PASSWORDS.iter().any(|word| has(word))
             || lower.trim_ascii_end().strip_suffix(b"pw").is_some()
             || has(b"pw_"));
     if is_weak && !(kind == Kind::Settings && is_strong(key, value)) {
@@ -138,6 +159,10 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind, i
         return false;
     }
     if traits.is_uuid || (!is_password && traits.is_hex && value.len() < 32) {
+        return false;
+    }
+    // no one types a password of several words that is longer
+    if traits.blanks > 0 && value.len() > LONGEST_PHRASE {
         return false;
     }
     // a text that speaks of the thing: `SomeKindOfPassword123`, `my-secret-7f3a`
@@ -183,6 +208,7 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind, i
                 && !is_wordlike(value)
         }
         // code is full of names and messages: only what is as good as random counts
+        Kind::Source if is_password && shape == Shape::Quoted && is_human(value, &traits) => true,
         Kind::Source | Kind::Other | Kind::Unnamed | Kind::Unlisted => {
             shape == Shape::Quoted
                 && value.len() >= if is_password { 8 } else { 10 }
@@ -194,6 +220,23 @@ pub(super) fn is_plausible(key: &[u8], value: &[u8], shape: Shape, kind: Kind, i
                 && !is_wordlike(value)
         }
     }
+}
+
+/// Whether people choose such passwords, and no program has such texts: letters, digits and a sign that no name has,
+/// without a blank.
+fn is_human(value: &[u8], traits: &Traits) -> bool {
+    const SIGNS: &[u8] = b"!@#$*^&+?~";
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let signs = value.iter().filter(|b| SIGNS.contains(b)).count();
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || SIGNS.contains(b) || matches!(b, b'_' | b'-' | b'.');
+    (8..=32).contains(&value.len())
+        && traits.has_letter
+        && digits >= 2
+        && (1..=3).contains(&signs)
+        && value.first().is_some_and(u8::is_ascii_alphanumeric)
+        && value.iter().all(is_plain)
+        && !traits.is_host
+        && entropy::distinct(value) >= 6
 }
 
 /// Whether a value is random enough to tell of itself that it is secret, under a key that does not.
@@ -358,7 +401,11 @@ fn is_code(value: &[u8], has_digit: bool) -> bool {
         && !has_digit
         && !sign
         && value.split(|b| *b == b'.').all(|part| part.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'));
-    let parts: [&[u8]; 14] = [
+    // `&session-state:Name`, a list of ciphers of GnuTLS
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'.');
+    let is_reference = value.strip_prefix(b"&").is_some_and(|name| name.contains(&b':') && name.iter().all(is_name));
+    let parts: [&[u8]; 15] = [
+        b":+",
         b"[\"",
         b"['",
         b"::",
@@ -380,6 +427,7 @@ fn is_code(value: &[u8], has_digit: bool) -> bool {
         || [&b"("[..], b":", b"[", b"{"].iter().any(|end| value.ends_with(end))
         || is_subscript(value)
         || is_member
+        || is_reference
 }
 
 /// `name[1]`, `names[key]`: a place in a list.
@@ -442,6 +490,11 @@ mod tests {
             ("DB_PASSWORD", random[0], Shape::Bare, Kind::Settings, true),
             ("password", random[0], Shape::Quoted, Kind::Source, true),
             ("password", random[0], Shape::Bare, Kind::Source, false),
+            ("password", "Winter!2031", Shape::Quoted, Kind::Source, true),
+            ("password", "ann42@acme.io", Shape::Quoted, Kind::Source, false),
+            ("Cleartext-Password", "&session-state:Tmp-Integer-0", Shape::Bare, Kind::Settings, false),
+            ("TLSCipherPSK", "NONE:+VERS-TLS1.2:+ECDHE-PSK", Shape::Bare, Kind::Settings, false),
+            ("token", "Winter!2031", Shape::Quoted, Kind::Source, false),
             ("password", "Confirm password 2", Shape::Quoted, Kind::Settings, false),
             ("TemporaryPassword", "This-is-my-test-99!", Shape::Quoted, Kind::Source, false),
             ("password", "This-is-my-test-99!", Shape::Quoted, Kind::Settings, false),

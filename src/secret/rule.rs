@@ -489,7 +489,17 @@ fn word<T: std::str::FromStr>(name: &str) -> Result<T, String> {
 pub(super) fn regex_of(source: &str) -> Result<Regex, String> {
     let build =
         |unicode| RegexBuilder::new(source).unicode(unicode).size_limit(MOST_COMPILED).dfa_size_limit(1 << 20).build();
-    build(false).or_else(|_| build(true)).map_err(|error| error.to_string())
+    build(false).or_else(|_| build(true)).map_err(|error| {
+        // the last line says what is wrong; those before it show the pattern, which may hold a secret
+        let text = error.to_string();
+        text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    })
+}
+
+/// About how many bytes a user's pattern takes once compiled, rounded up; the most that are allowed where it is none.
+pub(super) fn compiled_size(source: &str) -> usize {
+    let fits = |most: &usize| RegexBuilder::new(source).size_limit(*most).dfa_size_limit(1 << 16).build().is_ok();
+    [64 << 10, 256 << 10, 1 << 20].into_iter().find(fits).unwrap_or(MOST_COMPILED)
 }
 
 /// The check of that name, which a rule asks for.
@@ -550,7 +560,17 @@ mod tests {
     fn matches_are_runs_of_text() {
         let others = rule_set().rules.iter().filter(|rule| !rule.is_for_text()).map(|rule| rule.rule.id);
         // commands and lines of text files: where a binary file has them, it has other text beside them
-        let known = ["curl-user", "database-client-password", "keystore-password", "npmrc-auth", "pgpass-password"];
+        let known = [
+            "archive-password",
+            "client-password",
+            "curl-user",
+            "database-client-password",
+            "driver-source-password",
+            "keystore-password",
+            "npmrc-auth",
+            "pgpass-password",
+            "windows-task-password",
+        ];
         assert_eq!(others.collect::<Vec<_>>(), known.map(|name| format!("secret/{name}")));
     }
 

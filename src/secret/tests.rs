@@ -96,8 +96,9 @@ fn rules_are_complete_unique_and_sorted() {
         assert!(!rule.title.is_empty() && !rule.title.ends_with('.'), "{}", rule.id);
         assert!(rule.why.ends_with('.') && rule.remediation.ends_with('.'), "{}", rule.id);
         assert!(!rule.references.is_empty(), "{}", rule.id);
-        assert!(examples.iter().any(|(id, _)| id == rule.id), "{} has no example", rule.id);
-        assert!(near_misses.iter().any(|(id, _)| id == rule.id), "{} has no near miss", rule.id);
+        let count = |texts: &[(String, String)]| texts.iter().filter(|(id, _)| id == rule.id).count();
+        assert!(count(&examples) >= 2, "{} has less than two examples", rule.id);
+        assert!(count(&near_misses) >= 2, "{} has less than two near misses", rule.id);
     }
 }
 

@@ -194,7 +194,13 @@ fn words(text: &str) -> Vec<Range<usize>> {
         let quote = Some(*byte).filter(|b| matches!(b, b'"' | b'\''));
         let start = at.saturating_add(usize::from(quote.is_some()));
         let rest = bytes.get(start..).unwrap_or_default();
-        let is_end = |b: &u8| quote.map_or_else(|| b.is_ascii_whitespace(), |quote| *b == quote);
+        let mut is_escaped = false;
+        let is_end = |b: &u8| {
+            // `a\ b` is one word
+            let ends = quote.map_or_else(|| b.is_ascii_whitespace() && !is_escaped, |quote| *b == quote);
+            is_escaped = *b == b'\\' && !is_escaped;
+            ends
+        };
         let end = start.saturating_add(rest.iter().position(is_end).unwrap_or(rest.len()));
         if start < end {
             words.push(start..end);

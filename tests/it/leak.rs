@@ -79,11 +79,51 @@ static PLANTED: LazyLock<Vec<Planted>> = LazyLock::new(|| {
     planted
 });
 
+/// Examples of rules that the format of a file alone matches, whose text is the file's name and its content.
+static IN_FILES: LazyLock<Vec<Planted>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/secret/rules");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut examples: Vec<(String, String, String)> = Vec::new();
+    for file in files {
+        let file: RuleFile = toml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        for rule in file.rule.into_iter().filter(|rule| !rule.files.is_empty() && rule.pattern.is_none()) {
+            for parts in rule.examples {
+                let (name, content) = parts.split_first().unwrap();
+                let content = content.concat();
+                // what is no text has no words to be seen
+                if !content.starts_with("hex:") {
+                    examples.push((format!("secret/{}", rule.id), name.clone(), content));
+                }
+            }
+        }
+    }
+    let named: Vec<(&str, &str)> = examples.iter().map(|(_, name, text)| (name.as_str(), text.as_str())).collect();
+    let found = values_in(&named);
+    let planted: Vec<Planted> = examples
+        .iter()
+        .zip(found)
+        .filter_map(|((id, name, text), found)| {
+            let (value, masked) = found?;
+            let secret = hidden_part(&value, &masked);
+            Some(Planted { id: id.clone(), text: format!("{name}\0{text}"), secret, is_bare: false })
+        })
+        .collect();
+    assert!(planted.len() * 10 > examples.len() * 9, "{} of {} are found", planted.len(), examples.len());
+    planted
+});
+
 /// Of each text the first value in it and its masked form, where it is found in a file of settings.
 fn values_of(texts: &[&str]) -> Vec<Option<(String, String)>> {
+    values_in(&texts.iter().map(|text| (".env", *text)).collect::<Vec<_>>())
+}
+
+/// The same, where it is found in a file of that name.
+fn values_in(files: &[(&str, &str)]) -> Vec<Option<(String, String)>> {
+    let texts: Vec<&str> = files.iter().map(|(_, text)| *text).collect();
     let mut tar = RawTar::default();
-    for (index, text) in texts.iter().enumerate() {
-        tar = tar.file(format!("p/{index}/.env"), text);
+    for (index, (name, text)) in files.iter().enumerate() {
+        tar = tar.file(format!("p/{index}/{name}"), text);
     }
     let report = scan(&Built::of(&[tar.end()]).docker_archive());
     let mut found: Vec<Option<(String, String)>> = vec![None; texts.len()];
@@ -122,56 +162,63 @@ struct Watch {
     short: Vec<(String, usize)>,
 }
 
-static WATCH: LazyLock<Watch> = LazyLock::new(|| {
-    // what the rules' own pages say, such as a prefix in base64
-    let pages: Vec<String> =
-        careen::scan::rules().iter().map(|rule| format!("{}\n{}\n{}", rule.why, rule.bad, rule.title)).collect();
-    let pages = pages.join("\n");
-    let mut watch = Watch { parts: HashMap::new(), short: Vec::new() };
-    for (index, planted) in PLANTED.iter().enumerate() {
-        // the lines round a key say nothing
-        let lines = planted.secret.lines().filter(|line| !line.starts_with("----") && !line.contains(": "));
-        for line in lines {
-            if line.len() < PART {
-                if line.len() >= SHORTEST {
-                    watch.short.push((line.to_owned(), index));
+static WATCH: LazyLock<Watch> = LazyLock::new(|| Watch::of(&PLANTED));
+
+static WATCH_OF_FILES: LazyLock<Watch> = LazyLock::new(|| Watch::of(&IN_FILES));
+
+impl Watch {
+    fn of(all: &[Planted]) -> Self {
+        // what the rules' own pages say, such as a prefix in base64
+        let pages: Vec<String> =
+            careen::scan::rules().iter().map(|rule| format!("{}\n{}\n{}", rule.why, rule.bad, rule.title)).collect();
+        let pages = pages.join("\n");
+        let mut watch = Watch { parts: HashMap::new(), short: Vec::new() };
+        for (index, planted) in all.iter().enumerate() {
+            // the lines round a key say nothing
+            let lines = planted.secret.lines().filter(|line| !line.starts_with("----") && !line.contains(": "));
+            for line in lines {
+                if line.len() < PART {
+                    if line.len() >= SHORTEST {
+                        watch.short.push((line.to_owned(), index));
+                    }
+                    continue;
                 }
-                continue;
-            }
-            for part in line.as_bytes().windows(PART) {
-                // words, such as the names of fields in JSON, are no secret
-                let is_word = part.iter().all(|b| b.is_ascii_lowercase() || b"_\": ,{}-".contains(b));
-                let is_public = memchr::memmem::find(pages.as_bytes(), part).is_some();
-                if !is_word && !is_public {
-                    watch.parts.insert(part.try_into().unwrap(), index);
+                for part in line.as_bytes().windows(PART) {
+                    // words, such as the names of fields in JSON, are no secret
+                    let is_word = part.iter().all(|b| b.is_ascii_lowercase() || b"_\": ,{}-".contains(b));
+                    let is_public = memchr::memmem::find(pages.as_bytes(), part).is_some();
+                    if !is_word && !is_public {
+                        watch.parts.insert(part.try_into().unwrap(), index);
+                    }
                 }
             }
         }
+        watch
     }
-    watch
-});
+}
 
 /// What of the planted is in `output`: rule, and the part.
-fn leaks(output: &[u8]) -> Vec<String> {
+fn leaks(watch: &Watch, planted: &[Planted], output: &[u8]) -> Vec<String> {
     let mut leaks: BTreeMap<usize, String> = BTreeMap::new();
     for (at, part) in output.windows(PART).enumerate() {
-        if let Some(index) = WATCH.parts.get(part) {
+        if let Some(index) = watch.parts.get(part) {
             let around = output.get(at.saturating_sub(60)..(at + 60).min(output.len())).unwrap();
             leaks.entry(*index).or_insert_with(|| String::from_utf8_lossy(around).into_owned());
         }
     }
-    for (word, index) in &WATCH.short {
+    for (word, index) in &watch.short {
         if let Some(at) = memchr::memmem::find(output, word.as_bytes()) {
             let around = output.get(at.saturating_sub(60)..(at + 60).min(output.len())).unwrap();
             leaks.entry(*index).or_insert_with(|| String::from_utf8_lossy(around).into_owned());
         }
     }
-    leaks.into_iter().map(|(index, around)| format!("{}: …{around}…", PLANTED[index].id)).collect()
+    leaks.into_iter().map(|(index, around)| format!("{}: …{around}…", planted[index].id)).collect()
 }
 
 #[track_caller]
 fn assert_none(place: &str, output: &[u8]) {
-    let leaks = leaks(output);
+    let mut leaks = leaks(&WATCH, &PLANTED, output);
+    leaks.extend(self::leaks(&WATCH_OF_FILES, &IN_FILES, output));
     assert!(leaks.is_empty(), "{place}: {} leaks\n{}", leaks.len(), leaks.join("\n"));
 }
 
@@ -231,6 +278,18 @@ fn files_live_deleted_and_overwritten() {
     assert!(secrets(&report) >= 2 * PLANTED.len(), "{} of {}", secrets(&report), PLANTED.len());
     let hidden = report.findings.iter().filter(|judged| judged.finding.removed_in_layer == Some(1));
     assert!(hidden.count() >= 2 * PLANTED.len());
+}
+
+#[test]
+fn credential_files() {
+    let (mut lower, mut upper) = (RawTar::default(), RawTar::default());
+    for (index, planted) in IN_FILES.iter().enumerate() {
+        let (name, text) = planted.text.split_once('\0').unwrap();
+        lower = lower.file(format!("a/{index}/{name}"), text).file(format!("b/{index}/{name}"), text);
+        upper = upper.file(format!("b/{index}/{name}"), "nothing");
+    }
+    let report = check("credential files", &Built::of(&[lower.end(), upper.end()]).docker_archive());
+    assert!(secrets(&report) >= 2 * IN_FILES.len(), "{} of {}", secrets(&report), IN_FILES.len());
 }
 
 #[test]
@@ -436,6 +495,6 @@ fn archives_in_layers() {
 fn the_test_itself_would_notice() {
     let planted = PLANTED.iter().find(|planted| planted.secret.len() > 30).unwrap();
     let part = &planted.secret[5..5 + PART];
-    assert_eq!(leaks(format!("see {part} here").as_bytes()).len(), 1);
-    assert!(leaks(b"nothing to see").is_empty());
+    assert_eq!(leaks(&WATCH, &PLANTED, format!("see {part} here").as_bytes()).len(), 1);
+    assert!(leaks(&WATCH, &PLANTED, b"nothing to see").is_empty());
 }

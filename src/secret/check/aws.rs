@@ -1,6 +1,7 @@
 //! Keys of Amazon Web Services.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use crate::secret::value::OwnedValue;
 use std::ops::Range;
 
 use super::{Look, Opinion};
@@ -47,7 +48,7 @@ pub(super) fn aws_access_key(look: &Look<'_>) -> Option<Opinion> {
     Some(Opinion {
         span: Some(start.saturating_add(first)..start.saturating_add(last)),
         masked: Some(format!("{escaped} with its secret {}", mask::token(secret, 0))),
-        identity: Some(secret.to_vec()),
+        identity: Some(OwnedValue::new(secret.to_vec())),
         notes: [kind.to_owned()].into_iter().chain(account).collect(),
         ..Opinion::default()
     })

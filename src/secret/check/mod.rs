@@ -7,6 +7,7 @@ use crate::rule::{Confidence, Severity};
 
 use super::key;
 use super::kind::Kind;
+use super::value::OwnedValue;
 
 mod aws;
 mod bech32;
@@ -36,7 +37,7 @@ pub(super) struct Look<'a> {
 }
 
 /// What a check found out of a match that it lets stand. What is `None` is as the rule says.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Default)]
 pub(super) struct Opinion {
     pub(super) severity: Option<Severity>,
     pub(super) confidence: Option<Confidence>,
@@ -46,7 +47,17 @@ pub(super) struct Opinion {
     /// What may be shown.
     pub(super) masked: Option<String>,
     /// The bytes that tell this secret from others, where not the value itself.
-    pub(super) identity: Option<Vec<u8>>,
+    pub(super) identity: Option<OwnedValue>,
+}
+
+impl Opinion {
+    /// Of a word that guards nothing, or stands for what is put in its place later.
+    pub(super) fn weak(mut self) -> Self {
+        self.severity = Some(self.severity.map_or(Severity::Low, |severity| severity.min(Severity::Low)));
+        self.confidence = Some(Confidence::Low);
+        self.notes.push("a weak word".to_owned());
+        self
+    }
 }
 
 /// Judges a match; `None` when it is no secret at all.

@@ -4,6 +4,7 @@
 use super::{Look, Opinion};
 use crate::format::base64;
 use crate::rule::Severity;
+use crate::secret::value::OwnedValue;
 
 /// minisign: `Ed`, derivation `Sc` or none, checksum `B2`, 158 bytes in all.
 pub(super) fn minisign(look: &Look<'_>) -> Option<Opinion> {
@@ -48,7 +49,7 @@ fn key(name: &str, is_sealed: bool, bytes: Vec<u8>) -> Opinion {
     Opinion {
         severity: is_sealed.then_some(Severity::Low),
         masked: Some(format!("{name} private key{}", if is_sealed { ", encrypted" } else { "" })),
-        identity: Some(bytes),
+        identity: Some(OwnedValue::new(bytes)),
         ..Opinion::note(if is_sealed { "encrypted with a passphrase" } else { "key decoded" })
     }
 }

@@ -120,6 +120,8 @@ enum Form {
     Zlib,
     Pack,
     Sqlite,
+    /// One that is not opened, and what it is.
+    Unread(&'static str),
 }
 
 fn sniff(bytes: &[u8]) -> Option<Form> {
@@ -149,8 +151,22 @@ fn sniff(bytes: &[u8]) -> Option<Form> {
         Magic::Tar => Some(Form::Tar),
         // a program or script may stand before the archive
         _ if has_end_of_zip(bytes) => Some(Form::Zip),
-        _ => None,
+        _ => unread(head).map(Form::Unread),
     }
+}
+
+/// What kind of archive or disk image it is that is not opened, by its first bytes.
+fn unread(head: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], &str); 7] = [
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (b"Rar!\x1a\x07", "a RAR archive"),
+        (b"\x04\x22\x4d\x18", "compressed by LZ4"),
+        (b"hsqs", "an image of a SquashFS"),
+        (b"MSCF\0\0\0\0", "a cabinet of Windows"),
+        (b"LZIP\x01", "compressed by lzip"),
+        (b"xar!\0\x1c", "a XAR archive"),
+    ];
+    kinds.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
 }
 
 /// Whether a zip archive stands behind a program or script, which the first bytes do not tell.
@@ -158,11 +174,24 @@ pub(super) fn has_archive_behind(bytes: &[u8]) -> bool {
     !bytes.starts_with(b"PK") && has_end_of_zip(bytes)
 }
 
-/// Whether the bytes end in the end record of a zip archive without a comment.
+/// Whether the bytes end in the end record of a zip archive; behind a script or program it may have a comment.
 fn has_end_of_zip(bytes: &[u8]) -> bool {
-    let record = bytes.len().checked_sub(22).and_then(|at| bytes.get(at..));
-    record.is_some_and(|record| record.starts_with(b"PK\x05\x06") && record.ends_with(b"\0\0"))
+    let record = bytes.len().checked_sub(END).and_then(|at| bytes.get(at..));
+    if record.is_some_and(|record| record.starts_with(b"PK\x05\x06") && record.ends_with(b"\0\0")) {
+        return true;
+    }
+    let may_start = [&b"#!"[..], b"MZ", b"\x7fELF", b"@echo", b"<?php"].iter().any(|start| bytes.starts_with(start));
+    let from = bytes.len().saturating_sub(END.saturating_add(usize::from(u16::MAX)));
+    let tail = bytes.get(from..).filter(|_| may_start).unwrap_or_default();
+    memchr::memmem::find_iter(tail, b"PK\x05\x06").last().is_some_and(|at| {
+        let length = tail.get(at..).map_or(0, <[u8]>::len);
+        let comment = tail.get(at.saturating_add(END.saturating_sub(2))..).and_then(|rest| rest.first_chunk::<2>());
+        comment.is_some_and(|comment| END.saturating_add(usize::from(u16::from_le_bytes(*comment))) == length)
+    })
 }
+
+/// Bytes of the end record of a zip archive, without its comment.
+const END: usize = 22;
 
 /// Where in the outer file something is.
 #[derive(Debug, Clone)]
@@ -189,6 +218,11 @@ impl Place {
     fn expanded(&self) -> Self {
         let name = expanded_name(&self.name);
         Self { chain: self.shown(), leaf: Some(name.clone()), name, sort: self.sort }
+    }
+
+    /// Where is what follows the archive.
+    fn tail(&self) -> Self {
+        Self { leaf: None, ..self.member(b"(behind the archive)") }
     }
 
     /// How it is told.
@@ -255,6 +289,13 @@ impl Opening<'_> {
             return self.plain(bytes, place);
         }
         match form {
+            Form::Unread(what) => {
+                self.note(place, format!("it is {what}, which is not opened"));
+                // the outer file is searched as it stands by itself
+                if depth > 0 {
+                    self.plain(bytes, place);
+                }
+            }
             Form::Zip => {
                 let own = (bytes.len(), crc32(bytes));
                 if !self.above.contains(&own) {
@@ -295,6 +336,10 @@ impl Opening<'_> {
             return self.content(&held, place, depth);
         }
         match sniff(&held) {
+            Some(Form::Unread(what)) => {
+                self.note(place, format!("it is {what}, which is not opened"));
+                self.windows(held, reader, place);
+            }
             Some(Form::Zip | Form::Pack | Form::Zlib | Form::Sqlite) => {
                 let more = (WHOLE as u64).saturating_sub(HELD as u64);
                 if let Err(error) = Read::take(&mut *reader, more).read_to_end(&mut held) {
@@ -333,7 +378,7 @@ impl Opening<'_> {
             Form::Cpio => self.cpio(reader, place, if place.leaf.is_some() { depth } else { inner }),
             Form::Deb => self.deb(reader, place, inner),
             Form::Rpm => self.rpm(reader, place, inner),
-            Form::Zip | Form::Zlib | Form::Pack | Form::Sqlite => {}
+            Form::Zip | Form::Zlib | Form::Pack | Form::Sqlite | Form::Unread(_) => {}
         }
     }
 
@@ -346,7 +391,31 @@ impl Opening<'_> {
         }
     }
 
+    /// A tar and those that follow it: `tar` reads no further than the first end, other programs do.
     fn tar(&mut self, reader: &mut dyn Read, place: &Place, depth: usize) {
+        let mut first = Vec::new();
+        loop {
+            let mut whole = first.as_slice().chain(&mut *reader);
+            if !self.one_tar(&mut whole, place, depth) {
+                return;
+            }
+            first.clear();
+            // zeros fill up the last record
+            while first.iter().all(|byte| *byte == 0) {
+                first.clear();
+                if Read::take(&mut *reader, 512).read_to_end(&mut first).is_err() || first.is_empty() {
+                    return;
+                }
+            }
+            if Magic::of(&first) != Magic::Tar {
+                let mut rest = first.as_slice().chain(reader);
+                return self.stream(&mut rest, &place.tail(), depth);
+            }
+        }
+    }
+
+    /// One of these; whether it was read to its end.
+    fn one_tar(&mut self, reader: &mut dyn Read, place: &Place, depth: usize) -> bool {
         let mut members = Members::new(Streaming(reader), &LIMITS);
         let mut count = 0_usize;
         loop {
@@ -354,22 +423,26 @@ impl Opening<'_> {
                 Ok(Some(member)) => {
                     count = count.saturating_add(1);
                     if !self.count(place) {
-                        return;
+                        return false;
                     }
                     if member.kind != MemberKind::Folder && member.size > 0 {
                         let inside = place.member(&member.name);
                         self.stream(&mut members.body(), &inside, depth);
                     }
                     if self.is_over {
-                        return;
+                        return false;
                     }
                 }
-                Ok(None) => return,
+                Ok(None) => return true,
                 // many writers leave the end mark out
                 Err(_) if count > 0 && self.budget.get() > 0 => {
-                    return self.note(place, "the archive ends early; what stands before was searched".to_owned());
+                    self.note(place, "the archive ends early; what stands before was searched".to_owned());
+                    return false;
                 }
-                Err(error) => return self.broken(place, &io::Error::other(error.message)),
+                Err(error) => {
+                    self.broken(place, &io::Error::other(error.message));
+                    return false;
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::format::sqlite::{Database, Value};
 
+use super::wide::Wide;
 use super::{Opening, Place};
 
 /// Tables of one database that are read.
@@ -15,13 +16,16 @@ impl Opening<'_> {
     pub(super) fn sqlite(&mut self, bytes: &[u8], place: &Place) {
         // one that is damaged was searched as it stands
         let Ok(database) = Database::new(bytes) else { return };
+        let coding = Wide::of_sqlite(bytes.get(59).copied().unwrap_or_default());
+        let plain = |value: &[u8]| coding.map_or_else(|| value.to_vec(), |wide| wide.decode(value));
         let mut tables: Vec<(Vec<u8>, u32)> = Vec::new();
         for row in database.rows(1).flatten() {
-            if let [Value::Text(b"table"), Value::Text(name), _, Value::Integer(page), ..] = row.columns()[..]
+            if let [Value::Text(kind), Value::Text(name), _, Value::Integer(page), ..] = row.columns()[..]
+                && plain(kind) == b"table"
                 && let Ok(page) = u32::try_from(page)
                 && page > 0
             {
-                tables.push((name.to_vec(), page));
+                tables.push((plain(name), page));
             }
             if tables.len() >= TABLES {
                 break;
@@ -32,11 +36,15 @@ impl Opening<'_> {
             let mut texts = Vec::new();
             for row in database.rows(page).flatten() {
                 for column in row.columns() {
-                    let (Value::Text(value) | Value::Blob(value)) = column else { continue };
+                    let value = match column {
+                        Value::Text(value) => plain(value),
+                        Value::Blob(value) => value.to_vec(),
+                        _ => continue,
+                    };
                     let left = self.budget.get().checked_sub(value.len() as u64);
                     let Some(left) = left else { return self.exhausted(place) };
                     self.budget.set(left);
-                    texts.extend_from_slice(value);
+                    texts.extend_from_slice(&value);
                     texts.push(b'\n');
                 }
                 if texts.len() > ROWS {

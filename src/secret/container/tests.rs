@@ -425,3 +425,63 @@ fn coded_text_takes_linear_time() {
         assert!(large < small * 40.0 + 0.5, "{part}: {small} {large}");
     }
 }
+
+#[test]
+fn archives_behind_archives_are_searched() {
+    let first = tar(&[("a.txt", text_with(1).as_bytes())]);
+    let second = tar(&[("b.txt", text_with(2).as_bytes())]);
+    let both = [first.clone(), second].concat();
+    assert_eq!(insides("x.tgz", &deflate(Compressed::Gzip, &both)), ["a.txt:3", "b.txt:3"]);
+    let tail = [first, text_with(3).into_bytes()].concat();
+    assert_eq!(insides("x.tgz", &deflate(Compressed::Gzip, &tail)), ["a.txt:3", "(behind the archive):3"]);
+    let members =
+        [deflate(Compressed::Gzip, text_with(1).as_bytes()), deflate(Compressed::Gzip, text_with(2).as_bytes())]
+            .concat();
+    assert_eq!(insides("x.log.gz", &members), ["x.log:3", "x.log:7"]);
+}
+
+#[test]
+fn a_program_may_stand_before_an_archive_with_a_comment() {
+    let mut archive = Zip::default().file("a.txt", text_with(1)).build();
+    let end = archive.len();
+    archive[end - 2..].copy_from_slice(&4_u16.to_le_bytes());
+    archive.extend(b"note");
+    let script = [b"#!/bin/sh\nexec java -jar $0\n", &archive[..]].concat();
+    assert!(has_archive_behind(&script));
+    assert_eq!(insides("x", &script), ["a.txt:3"]);
+}
+
+#[test]
+fn what_is_not_opened_is_told() {
+    for magic in
+        [&b"7z\xbc\xaf\x27\x1c\0\x04"[..], b"Rar!\x1a\x07\x01\0", b"\x04\x22\x4d\x18d@", b"hsqs\x07\0", b"LZIP\x01\x0c"]
+    {
+        let (_, complaints) = opened("x", &[magic, &[1; 600]].concat());
+        assert!(matches!(&*complaints, [one] if one.what.ends_with("not opened") && !one.is_gap), "{complaints:?}");
+    }
+}
+
+#[test]
+fn wide_text_of_other_scripts_is_known_without_a_mark() {
+    let text = format!("{}key: {}\r\n", "# \u{43f}\u{440}\u{438}\u{432}\u{435}\u{442} \u{43c}\u{438}\u{440} \u{434}\u{43e}\u{43b}\u{433}\u{438}\u{439}\r\n".repeat(400), token(1));
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for bytes in [little, big] {
+        assert_eq!(searched(&bytes).len(), 1);
+    }
+    let program: Vec<u8> = (0..8_192_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    assert_eq!(searched(&program), []);
+}
+
+#[test]
+fn a_database_may_have_its_texts_in_utf_16() {
+    // one table `k` of one row, in big-endian UTF-16, deflated
+    const DATABASE: &str = concat!(
+        "eNrtkr1uwkAQhL8zPx0Fb3B00ETEBg5ShUR0bkjokcE2QgYhEROJComX47UymERKl4pUnt2d253drfbep+E6T2y622+j3AZ4GMOz",
+        "taD0Fj8wiuqvusLf8HhYmsZ12VyQl7gPnKm3mk0zJSdiwYaEjMzjlTcmjJmJrXjMC2GRZ7T5pHO7zQl5if/HyVTONd0i4ciTrrLn",
+        "oPMdWUnZ8sGcgephwT6OgFQW0BMvNfPIiPh7pis1Kfp9fYKgeJ00pypWXLuRzJel2oyljL4AqVQlpQ=="
+    );
+    let packed = crate::format::base64::decode(DATABASE.as_bytes()).expect("is base64");
+    let (database, _) = crate::format::decompress::inflate_front(&packed, 4_096).expect("is deflated");
+    assert_eq!(insides("x.db", &database), ["k:1"]);
+}

@@ -34,6 +34,9 @@ impl Wide {
             _ => {}
         }
         let probe = bytes.get(..PROBE).unwrap_or(bytes);
+        if let Some(is_big) = of_scripts(probe) {
+            return wide(2, is_big, 0);
+        }
         if probe.len() < SHORTEST || probe.iter().take(SHORTEST).filter(|byte| **byte == 0).count() < SHORTEST / 3 {
             return None;
         }
@@ -49,6 +52,11 @@ impl Wide {
         } else {
             None
         }
+    }
+
+    /// How a database of `SQLite` stores texts, by the last byte of the field for that in its header; none for UTF-8.
+    pub(super) fn of_sqlite(coding: u8) -> Option<Self> {
+        matches!(coding, 2 | 3).then_some(Self { unit: 2, is_big: coding == 3, mark: 0 })
     }
 
     /// The text in UTF-8. What is no character becomes the replacement character.
@@ -97,6 +105,46 @@ impl Wide {
             (*value == b'\n' && zeros.iter().all(|byte| *byte == 0)).then_some(())
         };
         part.chunks_exact(self.unit).filter_map(is_feed).count() as u64
+    }
+}
+
+/// Most scripts of a text: Latin, one or two others, punctuation.
+const SCRIPTS: usize = 4;
+
+/// Whether bytes without a mark are UTF-16 in other scripts than Latin, and which byte comes first: of each pair one byte
+/// is one of a few, for a sixteenth at least zero, where blanks and line feeds stand; the other varies.
+fn of_scripts(probe: &[u8]) -> Option<bool> {
+    if probe.len() < 256 || memchr::memchr(0, probe).is_none() {
+        return None;
+    }
+    let mut counts = [[0_u16; 256]; 2];
+    for pair in probe.as_chunks::<2>().0 {
+        for (column, byte) in counts.iter_mut().zip(pair) {
+            if let Some(count) = column.get_mut(usize::from(*byte)) {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+    let pairs = u16::try_from(probe.len() / 2).unwrap_or(u16::MAX);
+    let is_high = |column: &[u16; 256]| {
+        let mut most: Vec<u16> = column.iter().copied().filter(|count| *count > 0).collect();
+        most.sort_unstable_by(|a, b| b.cmp(a));
+        let few: u16 = most.iter().take(SCRIPTS).sum();
+        let zeros = column.first().copied().unwrap_or_default();
+        few >= pairs.saturating_sub(pairs / 32) && zeros >= pairs / 16 && zeros < pairs.saturating_sub(pairs / 16)
+    };
+    let is_low = |column: &[u16; 256]| {
+        let feeds = [b' ', b'\n'].iter().filter_map(|byte| column.get(usize::from(*byte))).sum::<u16>();
+        let zeros = column.first().copied().unwrap_or_default();
+        column.iter().filter(|count| **count > 0).count() >= 12 && feeds >= pairs / 64 && zeros < pairs / 64
+    };
+    let [first, second] = &counts;
+    if is_high(second) && is_low(first) {
+        Some(false)
+    } else if is_high(first) && is_low(second) {
+        Some(true)
+    } else {
+        None
     }
 }
 

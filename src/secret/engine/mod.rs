@@ -123,7 +123,11 @@ impl<'a> Search<'a> {
         set.always.iter().for_each(|rule| wanted.get_mut(*rule).into_iter().for_each(|wanted| *wanted = true));
         for (rule, _) in set.rules.iter().zip(wanted).filter(|(_, wanted)| *wanted) {
             let Matcher::Text { regex, group } = &rule.matcher else { continue };
-            for captures in regex.captures_iter(self.bytes).take(MOST_MATCHES) {
+            for (count, captures) in regex.captures_iter(self.bytes).enumerate() {
+                if count >= MOST_MATCHES {
+                    self.work_left = 0;
+                    break;
+                }
                 let of_group = match group {
                     0 => {
                         captures.name("s").or_else(|| captures.iter().skip(1).flatten().find(|group| !group.is_empty()))
@@ -256,8 +260,7 @@ impl<'a> Search<'a> {
         let lent = Value::new(self.bytes.get(value.clone()).unwrap_or_default());
         let masked =
             opinion.masked.unwrap_or_else(|| if rule.is_hidden { lent.masked_wholly() } else { lent.masked(shown) });
-        let owned = opinion.identity.map(OwnedValue::new);
-        let identity = owned.as_ref().map_or(lent, OwnedValue::as_value);
+        let identity = opinion.identity.as_ref().map_or(lent, OwnedValue::as_value);
         let span = opinion.span.unwrap_or_else(|| value.clone());
         let mut severity = opinion.severity.unwrap_or(rule.rule.severity);
         let mut notes = opinion.notes;
@@ -282,22 +285,32 @@ impl<'a> Search<'a> {
 
 /// Judges the field of a credential file at `value`, which its format says is a secret of that rule.
 ///
-/// `opinion` is what the format knows; its identity, where there is one, is the secret decoded.
+/// `opinion` is what the format knows; its identity, where there is one, is the secret decoded. Where the file `takes_weak`
+/// words, one counts for little instead of nothing.
 pub(super) fn judge_field(
     rule: &'static SecretRule,
     bytes: &[u8],
     value: Range<usize>,
     mut opinion: Opinion,
+    takes_weak: bool,
 ) -> Option<Found> {
     let text = bytes.get(value.clone())?;
-    let secret = opinion.identity.as_deref().unwrap_or(text);
-    let is_made_up = match rule.quality {
-        Quality::Token => placeholder::is_made_up_token(secret) || placeholder::is_placeholder(secret),
-        Quality::Password => placeholder::is_placeholder(secret),
-        Quality::None => false,
+    let judged = |secret: &[u8]| {
+        let is_made_up = match rule.quality {
+            Quality::Token => placeholder::is_made_up_token(secret) || placeholder::is_placeholder(secret),
+            Quality::Password => placeholder::is_placeholder(secret),
+            Quality::None => false,
+        };
+        let may_be_weak = takes_weak && rule.quality == Quality::Password;
+        let is_weak = is_made_up && may_be_weak && placeholder::is_weak_word(secret);
+        ((!is_made_up || is_weak) && secret.trim_ascii().len() >= LEAST_FIELD, is_weak)
     };
-    if is_made_up || secret.trim_ascii().len() < LEAST_FIELD {
+    let (is_one, is_weak) = opinion.identity.as_ref().map_or_else(|| judged(text), |secret| secret.with(judged));
+    if !is_one {
         return None;
+    }
+    if is_weak {
+        opinion = opinion.weak();
     }
     if let Some(check) = rule.file_check {
         let look = Look { bytes, whole: value.clone(), value: value.clone(), kind: Kind::Settings };

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::setting::{Setting, is_password_key, is_secret_key, looks_set};
 use super::{FileFormat, Hit, Reader, hit, yaml};
 use crate::format::base64;
-use crate::secret::entropy;
+use crate::secret::{entropy, placeholder};
 
 /// A kubeconfig, whatever its name ("Organizing Cluster Access Using kubeconfig Files", Kubernetes).
 pub(super) static KUBECONFIG: FileFormat = FileFormat {
@@ -183,5 +183,7 @@ pub(super) static HELM_VALUES: FileFormat = FileFormat {
 /// A setting of an application whose key says what it is, and whose value looks as if somebody set it.
 pub(super) fn application(key: &[u8], value: &[u8], rule: &'static str) -> Option<Hit> {
     let is_password = is_password_key(key);
-    ((is_password || is_secret_key(key)) && looks_set(value, is_password)).then(|| hit(rule).medium())
+    // a weak word is judged with the file it stands in
+    let is_value = looks_set(value, is_password) || placeholder::is_weak_word(value);
+    ((is_password || is_secret_key(key)) && is_value).then(|| hit(rule).medium())
 }

@@ -79,7 +79,11 @@ pub(super) static FIREFOX: FileFormat = FileFormat {
     read: |reader| {
         reader.json(|setting| {
             let found = || hit("browser-login").note("sealed by `key4.db`, which most often no password guards");
-            (setting.key_is(&["encryptedPassword"]) && setting.value.len() >= 24).then(found)
+            let is_sealed = setting.value.len() >= 24;
+            if setting.key_is(&["encryptedUsername"]) && is_sealed {
+                return Some(found().low().note("the user's name"));
+            }
+            (setting.key_is(&["encryptedPassword"]) && is_sealed).then(found)
         });
     },
 };

@@ -3,7 +3,7 @@
 
 use super::cluster::application;
 use super::lines::EQUALS;
-use super::setting::{Setting, is_secret_key};
+use super::setting::{Setting, is_password_key, is_secret_key};
 use super::{FileFormat, hit};
 
 /// `settings.py` of Django ("Settings", Django).
@@ -82,6 +82,19 @@ pub(super) static MAGENTO: FileFormat = FileFormat {
             b"password" | b"amqp_password" => Some(hit("magento-password")),
             b"key" if setting.is_under("crypt") => Some(hit("magento-crypt-key")),
             _ => None,
+        });
+    },
+};
+
+/// Files of settings that applications in PHP read: `$dbpasswd = '…'`, `'password' => '…'`.
+pub(super) static PHP_SETTINGS: FileFormat = FileFormat {
+    names: &["config*.php", "database.php", "db*.php", "connect*.php", "conn.php", "parameters.php", "local.php"],
+    holds: &[],
+    read: |reader| {
+        reader.code(|setting| {
+            is_password_key(setting.key())
+                .then(|| application(setting.key(), setting.value, "php-settings-password"))
+                .flatten()
         });
     },
 };

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::cluster::application;
-use super::lines;
+use super::lines::{self, EQUALS};
 use super::setting::looks_set;
 use super::{FileFormat, Reader, hit};
 
@@ -14,6 +14,27 @@ const LINE: usize = 4 << 10;
 /// Scripts of shells; those without an extension are known by their first line.
 pub(super) static SCRIPT: FileFormat =
     FileFormat { names: &["*.sh", "*.bash", "*.zsh", "*.ksh"], holds: &["#!/", "sh\n"], read: read_commands };
+
+/// What shells read when they start (bash(1), "FILES"): `export NAME=value`.
+pub(super) static PROFILE: FileFormat = FileFormat {
+    names: &[
+        ".bash_profile",
+        ".bash_login",
+        ".bash_aliases",
+        ".bashrc",
+        ".profile",
+        ".zshrc",
+        ".zshenv",
+        ".zprofile",
+        ".zlogin",
+        ".kshrc",
+        ".envrc",
+    ],
+    holds: &[],
+    read: |reader| {
+        reader.lines(EQUALS, |setting| application(setting.key(), setting.value, "environment-file-secret"));
+    },
+};
 
 /// Histories of shells.
 pub(super) static SHELL: FileFormat = FileFormat {

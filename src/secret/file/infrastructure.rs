@@ -7,6 +7,40 @@ use super::setting::{Setting, is_password_key, is_secret_key, looks_set};
 use super::xml::{self, Met};
 use super::{FileFormat, Hit, Reader, hit};
 use crate::format::base64;
+use crate::secret::value::OwnedValue;
+
+/// Templates of `CloudFormation` ("Parameters"): the default of a parameter whose name says that it is secret.
+pub(super) static CLOUD_FORMATION: FileFormat = FileFormat {
+    names: &[
+        "*.template",
+        "cloudformation*.yaml",
+        "cloudformation*.yml",
+        "stack*.yaml",
+        "stack*.yml",
+        "template*.yaml",
+    ],
+    holds: &["AWSTemplateFormatVersion", "Parameters"],
+    read: |reader| {
+        reader.yaml(|setting| {
+            let is_default = setting.key() == b"Default" && setting.above(2) == b"Parameters";
+            is_default
+                .then(|| application(setting.above(1), setting.value, "cloudformation-parameter-secret"))
+                .flatten()
+        });
+    },
+};
+
+/// `Pulumi.<stack>.yaml` ("Configuration", Pulumi): values that are not sealed (`secure:`).
+pub(super) static PULUMI: FileFormat = FileFormat {
+    names: &["pulumi*.yaml", "pulumi*.yml"],
+    holds: &[],
+    read: |reader| {
+        reader.yaml(|setting| {
+            let is_plain = setting.is_under("config") && setting.key() != b"secure";
+            is_plain.then(|| application(setting.key(), setting.value, "pulumi-config-secret")).flatten()
+        });
+    },
+};
 
 /// Variables of Ansible in inventories and `group_vars` ("Connection variables", Ansible).
 pub(super) static ANSIBLE: FileFormat = FileFormat {
@@ -119,7 +153,8 @@ pub(super) static JENKINS: FileFormat = FileFormat {
                                 .strip_prefix(b"{")
                                 .and_then(|t| t.strip_suffix(b"}"))
                                 .unwrap_or_default(),
-                        ),
+                        )
+                        .map(OwnedValue::new),
                         ..hit
                     }
                     .low()

@@ -5,6 +5,7 @@ use super::{FileFormat, Reader, hit};
 use crate::rule::Severity;
 use crate::secret::check::Opinion;
 use crate::secret::der;
+use crate::secret::value::OwnedValue;
 
 /// Bytes of a store that stand for its place.
 const MAGIC: usize = 4;
@@ -17,7 +18,7 @@ fn add(reader: &mut Reader<'_>, rule: &'static str, what: &str, severity: Option
     hit.opinion = Opinion {
         severity,
         masked: Some(what.to_owned()),
-        identity: Some(reader.bytes.to_vec()),
+        identity: Some(OwnedValue::new(reader.bytes.to_vec())),
         notes,
         ..Opinion::default()
     };

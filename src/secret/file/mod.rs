@@ -22,6 +22,8 @@ mod network;
 mod registry;
 mod server;
 mod setting;
+mod system;
+mod tool;
 mod versioning;
 mod xml;
 mod yaml;
@@ -42,6 +44,7 @@ use super::engine::{self, Found};
 use super::kind::{self, Kind};
 use super::placeholder;
 use super::rule;
+use super::value::OwnedValue;
 use lines::Style;
 use setting::Setting;
 
@@ -94,6 +97,7 @@ static FILES: &[&FileFormat] = &[
     &framework::JOOMLA,
     &framework::LARAVEL,
     &framework::MAGENTO,
+    &framework::PHP_SETTINGS,
     &framework::PHPMYADMIN,
     &framework::RAILS_DATABASE,
     &framework::RAILS_KEY,
@@ -101,13 +105,16 @@ static FILES: &[&FileFormat] = &[
     &framework::WORDPRESS,
     &history::DATABASE,
     &history::SCRIPT,
+    &history::PROFILE,
     &history::SHELL,
     &infrastructure::ANSIBLE,
+    &infrastructure::CLOUD_FORMATION,
     &infrastructure::CLOUD_INIT,
     &infrastructure::JENKINS,
     &infrastructure::JENKINS_KEY,
     &infrastructure::KICKSTART,
     &infrastructure::PRESEED,
+    &infrastructure::PULUMI,
     &infrastructure::TERRAFORM_CLI,
     &infrastructure::TERRAFORM_STATE,
     &infrastructure::TERRAFORM_VARIABLES,
@@ -159,6 +166,21 @@ static FILES: &[&FileFormat] = &[
     &server::REDIS,
     &server::SHADOW,
     &server::SSSD,
+    &system::ALONE,
+    &system::DAVFS,
+    &system::HADOOP,
+    &system::MACROS,
+    &system::MAIL_USERS,
+    &system::MOUNTS,
+    &system::PGBOUNCER,
+    &system::REALMS,
+    &system::SERVERS,
+    &system::SNMP,
+    &system::TUNNELS,
+    &system::UNATTEND,
+    &tool::HEX,
+    &tool::TOOL_JSON,
+    &tool::TOOL_WORDS,
     &versioning::GIT_CONFIG,
     &versioning::GIT_CREDENTIALS,
     &versioning::GITHUB,
@@ -306,11 +328,11 @@ struct Reader<'a> {
 }
 
 /// A setting that is a secret: by which rule, and what is known of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Hit {
     rule: &'static str,
     /// The secret itself, where the file holds it encoded.
-    decoded: Option<Vec<u8>>,
+    decoded: Option<OwnedValue>,
     opinion: Opinion,
 }
 
@@ -337,7 +359,7 @@ impl Hit {
 
     /// The secret as it is when decoded: it is judged, and tells this secret from others.
     fn decoded(mut self, bytes: Vec<u8>) -> Self {
-        self.decoded = Some(bytes);
+        self.decoded = Some(OwnedValue::new(bytes));
         self
     }
 }
@@ -374,7 +396,28 @@ impl<'a> Reader<'a> {
             opinion.notes.insert(0, format!("key `{name}`"));
         }
         opinion.identity = opinion.identity.or(hit.decoded);
-        self.found.extend(engine::judge_field(rule, self.bytes, span, opinion));
+        let takes_weak = self.takes_weak();
+        self.found.extend(engine::judge_field(rule, self.bytes, span, opinion, takes_weak));
+    }
+
+    /// Whether a weak word is a password here: not in what shows how such a file is written, nor in scripts.
+    fn takes_weak(&self) -> bool {
+        let ending = self.name.rsplit(|b| *b == b'.').next().unwrap_or_default();
+        let others: [&[u8]; 12] = [
+            b"example",
+            b"sample",
+            b"dist",
+            b"template",
+            b"tmpl",
+            b"tpl",
+            b"j2",
+            b"erb",
+            b"sh",
+            b"bash",
+            b"zsh",
+            b"sql",
+        ];
+        self.is_named && !others.contains(&ending)
     }
 
     /// Reads lines of key and value.
@@ -431,7 +474,20 @@ fn pair(text: &[u8]) -> Option<Vec<u8>> {
     let password = password.trim_ascii_end();
     let password = password.strip_suffix(b"\0").unwrap_or(password);
     let is_text = pair.iter().all(|b| *b == 0 || !b.is_ascii_control());
-    (is_text && password.len() >= 4 && !placeholder::is_placeholder(password)).then_some(pair)
+    let is_made_up = placeholder::is_placeholder(password) && !placeholder::is_weak_word(password);
+    (is_text && password.len() >= 4 && !is_made_up).then_some(pair)
+}
+
+/// The secret that such a pair is, by that rule.
+fn pair_hit(rule: &'static str, text: &[u8]) -> Option<Hit> {
+    let pair = pair(text)?;
+    let password =
+        memchr::memchr(b':', &pair).and_then(|colon| pair.get(colon.saturating_add(1)..)).unwrap_or_default();
+    let mut hit = hit(rule);
+    if placeholder::is_placeholder(password.trim_ascii_end()) {
+        hit.opinion = hit.opinion.weak();
+    }
+    Some(hit.decoded(pair))
 }
 
 /// Keys as they are told: joined, escaped, cut; a key may hold a token of its own.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::lines::{EQUALS, INI};
 use super::setting::{Setting, looks_set};
 use super::xml::{self, Met};
-use super::{FileFormat, Reader, hit, pair};
+use super::{FileFormat, Reader, hit, pair_hit};
 use crate::format::base64;
 
 /// `.bundle/config` ("bundle config", Bundler): `BUNDLE_GEMS__ACME__IO: "user:password"`.
@@ -102,7 +102,7 @@ pub(super) static NPM: FileFormat = FileFormat {
             let name = setting.key().rsplit(|b| *b == b':').next().unwrap_or_default();
             match name {
                 b"_authToken" | b"_authtoken" => (setting.value.len() >= 20).then(|| hit("npmrc-auth-token")),
-                b"_auth" => pair(setting.value).map(|pair| hit("npmrc-auth").decoded(pair)),
+                b"_auth" => pair_hit("npmrc-auth", setting.value),
                 b"_password" => {
                     let decoded = base64::decode(setting.value).filter(|text| text.iter().all(u8::is_ascii_graphic));
                     let hit = hit("npmrc-password");

@@ -4,7 +4,7 @@
 use super::lines::{self, EQUALS};
 use super::registry::userinfo;
 use super::setting::is_password_key;
-use super::{FileFormat, hit, pair};
+use super::{FileFormat, hit, pair_hit};
 use crate::format::base64;
 
 /// `.git/config` and `.gitconfig` (git-config(1)): credentials in addresses and in `http.extraHeader`.
@@ -30,16 +30,13 @@ pub(super) static GIT_CONFIG: FileFormat = FileFormat {
             let words = lines::words(bytes, setting.span.clone());
             let Some(last) = words.last().filter(|_| words.len() > 1) else { return };
             let text = reader.at(last);
-            let found = hit("git-config-credentials");
-            reader.add(
-                setting.path,
-                last.clone(),
-                match pair(text) {
-                    Some(pair) => found.note("in base64").decoded(pair),
-                    None if base64::decode(text).is_some_and(|text| text.contains(&b':')) => return,
-                    None => found,
-                },
-            );
+            let rule = "git-config-credentials";
+            let found = match pair_hit(rule, text) {
+                Some(pair) => pair.note("in base64"),
+                None if base64::decode(text).is_some_and(|text| text.contains(&b':')) => return,
+                None => hit(rule),
+            };
+            reader.add(setting.path, last.clone(), found);
         });
     },
 };

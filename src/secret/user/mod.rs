@@ -14,9 +14,13 @@ use crate::nearest::nearest;
 use super::gitleaks;
 use super::rule::{self, Defaults, Draft, RawRule};
 
-/// Bytes of one file, and rules and allowances of all files.
+/// Bytes of one file and of all files, and rules and allowances of all files.
 pub const LONGEST: usize = 4 << 20;
+const LONGEST_IN_ALL: usize = 16 << 20;
 const MOST: usize = 2_000;
+
+/// Bytes that all patterns of all files may take once compiled.
+const COMPILED_IN_ALL: usize = 256 << 20;
 
 /// Bytes of one pattern.
 const LONGEST_PATTERN: usize = 64 << 10;
@@ -118,10 +122,24 @@ pub fn use_rules(files: &[(String, String)]) -> Result<Vec<String>> {
 }
 
 fn read(files: &[(String, String)]) -> Result<(rule::RuleSet, Vec<String>)> {
-    let mut reading =
-        Reading { draft: Draft::built_in(), settings: UserSettings::default(), notices: Vec::new(), count: 0 };
+    let mut reading = Reading {
+        draft: Draft::built_in(),
+        settings: UserSettings::default(),
+        notices: Vec::new(),
+        count: 0,
+        compiled: 0,
+    };
+    let mut length = 0_usize;
     for (name, text) in files {
         let file = UserFile { name, text };
+        length = length.saturating_add(text.len());
+        if length > LONGEST_IN_ALL {
+            return Err(file.error(
+                0,
+                "all files of rules together are larger than 16 MiB",
+                "leave out what is not needed",
+            ));
+        }
         if text.len() > LONGEST {
             return Err(file.error(0, "it is larger than 4 MiB", "leave out what is not needed"));
         }
@@ -157,8 +175,18 @@ impl UserFile<'_> {
 
     pub(super) fn toml(&self, error: &toml::de::Error) -> Error {
         let offset = error.span().map_or(0, |span| span.start);
-        self.error(offset, format!("the rules are wrong: {}", error.message()), "`docs/secrets.md` tells the form")
+        self.error(
+            offset,
+            format!("the rules are wrong: {}", without_texts(error.message())),
+            "`docs/secrets.md` tells the form",
+        )
     }
+}
+
+/// A message without the texts in double quotes, which are the file's own: one may be a secret.
+fn without_texts(message: &str) -> String {
+    let parts = message.split('"').enumerate();
+    parts.map(|(index, part)| if index % 2 == 0 { part } else { "\"…\"" }).collect()
 }
 
 /// What the files gave so far.
@@ -168,6 +196,8 @@ pub(super) struct Reading {
     /// What was left out of a file, a sentence each.
     pub(super) notices: Vec<String>,
     count: usize,
+    /// Bytes of compiled patterns, rounded up.
+    compiled: usize,
 }
 
 impl Reading {
@@ -208,6 +238,9 @@ impl Reading {
         }
         for id in &raw.rules {
             self.known(file, offset, id)?;
+        }
+        for source in &raw.patterns {
+            self.spend(file, offset, source)?;
         }
         let regex = |source: &str| compile(file, offset, source);
         let paths = raw.paths.iter().map(|glob| regex(&of_glob(glob))).collect::<Result<_>>()?;
@@ -263,6 +296,11 @@ impl Reading {
         if raw.group.is_none() && (starts == 0 || raw.anchors.iter().chain(&raw.context).any(is_short)) {
             return Err(wrong(format!("rule `{id}` needs `anchors`, texts of at least two bytes that each match has")));
         }
+        if raw.group.is_some()
+            || raw.pattern.as_ref().is_some_and(|pattern| pattern.len() > 256 || pattern.contains('{'))
+        {
+            self.spend(file, offset, raw.pattern.as_deref().unwrap_or_default())?;
+        }
         self.draft.remove(&full(&id));
         let added = self.draft.add(raw, defaults).map_err(|what| wrong(format!("rule `{id}`: {what}")))?;
         if matches!(added.matcher, rule::Matcher::Pattern { .. }) && added.regex().is_none() {
@@ -288,6 +326,19 @@ impl Reading {
             None => "`careen rules` lists them".to_owned(),
         };
         Err(file.error(offset, format!("there is no rule `{wanted}`"), &help))
+    }
+
+    /// Counts what a pattern takes once compiled.
+    pub(super) fn spend(&mut self, file: &UserFile<'_>, offset: usize, source: &str) -> Result<()> {
+        if source.len() > LONGEST_PATTERN {
+            return Err(file.error(offset, "a pattern is longer than 64 KiB", "leave out what is not needed"));
+        }
+        self.compiled = self.compiled.saturating_add(rule::compiled_size(source));
+        if self.compiled > COMPILED_IN_ALL {
+            let what = "all patterns together take more than 256 MiB once compiled";
+            return Err(file.error(offset, what, "leave out what is not needed, or count less far in repetitions"));
+        }
+        Ok(())
     }
 
     fn counted(&mut self, file: &UserFile<'_>, offset: usize) -> Result<()> {

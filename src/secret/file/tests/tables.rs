@@ -1,6 +1,7 @@
 //! What each format finds, and what it leaves.
 
 use super::shown;
+use crate::rule::Severity;
 
 /// A made-up password, put together so that no scanner finds it here.
 const P: &str = concat!("gR7wQ2", "zLk9Vt");
@@ -157,4 +158,27 @@ fn servers_and_people() {
         ("hosts", "127.0.0.1 localhost\n", &[]),
         ("inventory", "a ansible_host=b ansible_ssh_pass='@'\n", &["ansible-password 1 ansible_ssh_pass"]),
     ]);
+}
+
+#[test]
+fn weak_words_count_for_little_where_credentials_are_kept() {
+    let cases: &[(&str, &str, &[Severity])] = &[
+        (".netrc", "machine a login b password pass123", &[Severity::Low]),
+        (".pgpass", "h:5432:d:root:password\n", &[Severity::Low]),
+        ("deployment-config.json", "{\"password\": \"hunter2\"}", &[Severity::Low]),
+        ("wp-config.php", "<?php\ndefine('DB_PASSWORD', 'admin');", &[Severity::Low]),
+        ("config.php", "<?php\n$dbpasswd = 'pass123';", &[Severity::Low]),
+        (".bash_profile", "export MLAB_PASS='password123'\n", &[Severity::Low]),
+        (".npmrc", "//r.acme.io/:_auth=YWRtaW46YWRtaW4=\n", &[Severity::Low]),
+        (".env", "DB_PASSWORD=secret\nB_PASSWORD=changeme\nC_PASSWORD=${X}\nD_PASSWORD=<pw>\n", &[Severity::Low]),
+        (".env.example", "DB_PASSWORD=secret\n", &[]),
+        ("start.sh", "#!/bin/sh\nexport PGPASSWORD=postgres\n", &[]),
+        ("notes.txt", "machine a login b password pass123", &[]),
+    ];
+    for (name, text, expected) in cases {
+        let found = super::scanned(name, text.as_bytes());
+        let severities: Vec<Severity> = found.iter().map(|found| found.severity).collect();
+        assert_eq!(severities, *expected, "{name}: {found:?}");
+        assert!(found.iter().all(|found| found.notes.iter().any(|note| note == "a weak word")), "{name}: {found:?}");
+    }
 }
