@@ -366,7 +366,7 @@ fn sentence(finding: &Finding) -> String {
         Location::File { path, .. } => Some(format!(" in {path}")),
         Location::Config { key } => Some(format!(" in configuration, {}", clean(key))),
         Location::History { index, key, .. } => Some(format!(" in build step {index}, {}", clean(key))),
-        Location::Package { .. } | Location::Image => None,
+        Location::Package { .. } | Location::Dockerfile { .. } | Location::Image => None,
     };
     if let Some((before, after)) = place.as_deref().and_then(|place| message.split_once(place)) {
         // not when it is the beginning of a longer path or name
@@ -380,7 +380,7 @@ fn sentence(finding: &Finding) -> String {
         || match &finding.location {
             Location::File { path, .. } => subject == path.to_string(),
             Location::Config { key } | Location::History { key, .. } => clean(key).contains(&subject),
-            Location::Image => true,
+            Location::Dockerfile { .. } | Location::Image => true,
             Location::Package { .. } => false,
         };
     let mut text = if is_named { message } else { format!("{message} ({subject})") };
@@ -464,6 +464,7 @@ fn place(finding: &Finding, layers: &[ReportedLayer], is_bill: bool, width: usiz
         Location::History { index, layer, key } => {
             (format!("build step {index} {}", clean(key)), String::new(), *layer)
         }
+        Location::Dockerfile { file, start: (line, column), .. } => (clean(file), format!(":{line}:{column}"), None),
         Location::Image => ("the whole image".into(), String::new(), None),
     };
     let layer = layer.filter(|index| !is_bill || layers.iter().any(|layer| layer.index == *index));

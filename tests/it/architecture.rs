@@ -11,7 +11,7 @@ const RANKS: &[&[&str]] = &[
     &["scan", "output"],
     &["report"],
     &["policy"],
-    &["check", "advisory", "package", "secret", "pass"],
+    &["check", "dockerfile", "advisory", "package", "secret", "pass"],
     &["collect", "finding"],
     &["inventory", "source"],
     &["tree"],
@@ -22,7 +22,7 @@ const RANKS: &[&[&str]] = &[
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.
 const CRATES: &[(&str, &[&str])] = &[
-    ("annotate_snippets", &["policy"]),
+    ("annotate_snippets", &["policy", "output"]),
     ("anstyle", &["output", "cli"]),
     ("bzip2", &["pass/decode.rs", "format/decompress.rs"]),
     ("clap", &["cli"]),
@@ -43,7 +43,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("quick_xml", &["format/xml.rs"]),
     ("rayon", &["pass", "scan.rs"]),
     ("redb", &["advisory/store"]),
-    ("regex", &["secret", "check", "policy"]),
+    ("regex", &["secret", "check", "dockerfile", "policy"]),
     ("regex_syntax", &["secret"]),
     ("reqwest", &["source/registry"]),
     ("rpm_version", &["version"]),
