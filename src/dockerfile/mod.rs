@@ -6,6 +6,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod align;
 pub mod ignore;
 mod instruction;
 mod lines;
