@@ -48,6 +48,8 @@ pub struct Dockerfile {
     /// What makes no sense, in order.
     pub problems: Vec<Problem>,
     variables: variable::Variables,
+    /// Indexes of the `SHELL` instructions.
+    shells: Vec<usize>,
 }
 
 impl Dockerfile {

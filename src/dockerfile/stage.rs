@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::variable::Resolved;
 use super::{Dockerfile, Instruction, Kind, Problem, Span, Word};
 
+/// Stages one on the other that are followed.
+const MOST_STAGES: usize = 64;
+
 /// A build stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
@@ -72,6 +75,7 @@ pub(super) fn link(file: &mut Dockerfile) {
                 }
             }
             Kind::Env(pairs) => variables.environment(pairs, &file.stages, at, file.escape),
+            Kind::Shell(_) => file.shells.push(at),
             _ => {}
         }
         if let Some(stage) = file.stages.last_mut() {
@@ -161,7 +165,7 @@ impl Dockerfile {
     pub fn lineage(&self, stage: usize) -> Vec<&Stage> {
         let mut lineage: Vec<&Stage> = Vec::new();
         let mut next = Some(stage);
-        while let Some(stage) = next.and_then(|index| self.stages.get(index)) {
+        while let Some(stage) = next.and_then(|index| self.stages.get(index)).filter(|_| lineage.len() < MOST_STAGES) {
             lineage.push(stage);
             // a stage is built on earlier ones only
             next = if let Base::Stage(parent) = stage.base { Some(parent) } else { None };

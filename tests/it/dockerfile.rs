@@ -213,7 +213,7 @@ fn our_words(file: &Dockerfile, instruction: &Instruction) -> String {
     let command = |command: &Command| match command {
         Command::Exec(words) => format!(" exec{}", list(words)),
         Command::Shell(_) if !instruction.heredocs.is_empty() => {
-            instruction.heredocs.iter().map(|one| format!(" document {:?}", file.source(one.body))).collect()
+            instruction.heredocs.iter().map(|one| format!(" document {:?}", document(file.source(one.body)))).collect()
         }
         Command::Shell(text) => format!(" shell {}", squeezed(text.as_str())),
     };
@@ -224,8 +224,11 @@ fn our_words(file: &Dockerfile, instruction: &Instruction) -> String {
         Kind::Shell(words) | Kind::Expose(words) | Kind::Volume(words) => list(words),
         Kind::Copy(it) | Kind::Add(it) => {
             let sources = it.sources.iter().filter(|word| !word.text.starts_with("<<"));
-            let documents: String =
-                instruction.heredocs.iter().map(|one| format!(" document {:?}", file.source(one.body))).collect();
+            let documents: String = instruction
+                .heredocs
+                .iter()
+                .map(|one| format!(" document {:?}", document(file.source(one.body))))
+                .collect();
             format!(
                 "{}{documents} to {:?}",
                 sources.map(|word| format!(" {:?}", word.text)).collect::<String>(),
@@ -249,7 +252,14 @@ fn squeezed(text: &str) -> String {
     lines.flat_map(str::chars).filter(|c| !c.is_whitespace() && !matches!(c, '\\' | '`')).collect()
 }
 
+/// A document without the tabs and line ends that one of the two has taken off.
+fn document(text: &str) -> String {
+    text.lines().map(|line| line.trim_start_matches('\t')).collect::<Vec<_>>().join("\n")
+}
+
 fn theirs(text: &str) -> Option<Vec<String>> {
+    // its places do not count a byte order mark
+    let text = text.trim_start_matches('\u{feff}');
     let file = oracle::parse(text).ok()?;
     let words = |instruction: &oracle::Instruction<'_>| their_words(text, instruction);
     Some(file.instructions.iter().map(words).collect())
@@ -277,7 +287,7 @@ fn their_words(text: &str, instruction: &oracle::Instruction<'_>) -> String {
     let sources = |sources: &[oracle::Source<'_>]| {
         let show = |source: &oracle::Source<'_>| match source {
             oracle::Source::Path(path) => format!(" {:?}", path.value),
-            oracle::Source::HereDoc(document) => format!(" document {:?}", document.value),
+            oracle::Source::HereDoc(it) => format!(" document {:?}", document(&it.value)),
             _ => String::new(),
         };
         sources.iter().map(show).collect::<String>()
@@ -291,7 +301,8 @@ fn their_words(text: &str, instruction: &oracle::Instruction<'_>) -> String {
             it.as_.as_ref().map(|(_, name)| name.value.to_string())
         ),
         I::Run(it) if !it.here_docs.is_empty() => {
-            let documents: String = it.here_docs.iter().map(|one| format!(" document {:?}", one.value)).collect();
+            let documents: String =
+                it.here_docs.iter().map(|one| format!(" document {:?}", document(&one.value))).collect();
             format!("{}{}{documents}", named(&it.run.span, "RUN"), flags(&it.options))
         }
         I::Run(it) => format!("{}{}{}", named(&it.run.span, "RUN"), flags(&it.options), command(&it.arguments)),
