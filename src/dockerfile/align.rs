@@ -39,6 +39,10 @@ pub fn align(file: &Dockerfile, stage: usize, steps: &[&str]) -> Alignment {
     let wanted: Vec<Shape> = own.iter().filter_map(|index| shape_of(file, *index)).collect();
     let given: Vec<Shape> = recent.iter().map(|step| Shape::of_step(step)).collect();
     let mut alignment = none;
+    // a `WORKDIR` that the legacy builder made is no layer
+    let only_folders = wanted.iter().all(|shape| shape.name == "WORKDIR");
+    let counts = |shape: &Shape| only_folders || shape.name != "WORKDIR";
+    let required = wanted.iter().filter(|shape| counts(shape)).count();
     let mut sure = 0usize;
     let mut matched = 0usize;
     for (instruction, step, score) in best(&wanted, &given) {
@@ -47,19 +51,21 @@ pub fn align(file: &Dockerfile, stage: usize, steps: &[&str]) -> Alignment {
             SIMILAR => Confidence::Medium,
             _ => Confidence::Low,
         };
-        matched = matched.saturating_add(1);
-        sure = sure.saturating_add(usize::from(score >= SIMILAR));
+        if wanted.get(instruction).is_some_and(counts) {
+            matched = matched.saturating_add(1);
+            sure = sure.saturating_add(usize::from(score >= SIMILAR));
+        }
         let place = alignment.steps.get_mut(first_step.saturating_add(step));
         if let (Some(place), Some(index)) = (place, own.get(instruction)) {
             *place = Some((*index, confidence));
         }
     }
     // a weak match stands only among sure ones
-    alignment.confidence = if sure == wanted.len() {
+    alignment.confidence = if sure == required {
         Some(Confidence::High)
-    } else if sure.saturating_mul(3) >= wanted.len().saturating_mul(2) {
+    } else if sure.saturating_mul(3) >= required.saturating_mul(2) {
         Some(Confidence::Medium)
-    } else if sure.saturating_mul(2) >= wanted.len() && matched == wanted.len() {
+    } else if sure.saturating_mul(2) >= required && matched == required {
         Some(Confidence::Low)
     } else {
         None
@@ -106,7 +112,8 @@ impl Shape {
             None => step,
         };
         let (name, rest) = step.split_once(is_blank).unwrap_or((step, ""));
-        if name.contains('/') || name.starts_with('|') {
+        // the legacy builder writes an exec form bare
+        if !name.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return Self::new("RUN", without_shell(step));
         }
         match name {
@@ -290,9 +297,9 @@ mod tests {
             "/bin/sh -c #(nop) COPY --chown=1:1 file:0123456789 in /usr/bin/ ",
             "ls -l",
         ];
-        assert_eq!(shown(FILE, &legacy), ["-", "7 high", "11 medium", "-", "medium"]);
+        assert_eq!(shown(FILE, &legacy), ["-", "7 high", "11 medium", "13 high", "high"]);
         let freed = ["RUN apt-get update && apt-get install -y curl", "COPY dir:0123 in /usr/bin", "RUN ls -l"];
-        assert_eq!(shown(FILE, &freed), ["7 high", "11 medium", "13 high", "medium"]);
+        assert_eq!(shown(FILE, &freed), ["7 high", "11 medium", "13 high", "high"]);
     }
 
     #[test]
