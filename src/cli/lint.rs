@@ -38,6 +38,7 @@ const MOST_ENTRIES: usize = 2_000;
 const SKIPPED: &[&str] = &[".git", ".hg", ".svn", "node_modules"];
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct LintArguments {
     /// Dockerfiles, folders that are searched for them, or `-` for standard input
     ///

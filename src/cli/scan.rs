@@ -185,7 +185,9 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
             if let Some(path) = &arguments.dockerfile {
                 let (name, bytes) = super::lint::read_file(path)?;
                 let file = crate::dockerfile::Dockerfile::parse(&bytes);
-                reports.iter_mut().for_each(|report| crate::lint::point(report, &name, &file));
+                for report in &mut reports {
+                    crate::lint::point(report, &name, &file);
+                }
             }
             for report in &mut reports {
                 report.limitations.extend(vex.limitations.iter().cloned());

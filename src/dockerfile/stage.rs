@@ -66,14 +66,14 @@ pub(super) fn link(file: &mut Dockerfile) {
                 file.stages.push(Stage { index, name, base, instructions: at..at.saturating_add(1), needs });
             }
             Kind::Arg(arguments) => variables.arguments(arguments, &file.stages, at, file.escape),
-            _ if file.stages.is_empty() => {
-                if !told_of_stage && !matches!(instruction.kind, Kind::Unknown) {
-                    told_of_stage = true;
-                    let name = instruction.name();
-                    let message = format!("`{name}` stands before the first `FROM`; only `ARG` can");
-                    file.problems.push(Problem { span: instruction.keyword.span, message, is_fatal: true });
-                }
+            Kind::Unknown => {}
+            _ if file.stages.is_empty() && !told_of_stage => {
+                told_of_stage = true;
+                let name = instruction.name();
+                let message = format!("`{name}` stands before the first `FROM`; only `ARG` can");
+                file.problems.push(Problem { span: instruction.keyword.span, message, is_fatal: true });
             }
+            _ if file.stages.is_empty() => {}
             Kind::Env(pairs) => variables.environment(pairs, &file.stages, at, file.escape),
             Kind::Shell(_) => file.shells.push(at),
             _ => {}

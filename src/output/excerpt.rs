@@ -97,15 +97,13 @@ fn excerpt(judged: &Judged, files: &BTreeMap<&str, Lines<'_>>, style: &Style, is
     if let Location::Dockerfile { file, start, end } = &finding.location {
         let name = escape(file);
         let number = usize::try_from(start.0).unwrap_or(usize::MAX);
-        match files.get(file.as_str()).and_then(|lines| source(lines, *start, *end)) {
-            Some((source, range)) => {
-                let annotation = AnnotationKind::Primary.span(range);
-                group = group.element(Snippet::source(source).line_start(number).path(name).annotation(annotation));
-            }
-            None => {
-                let column = usize::try_from(start.1).unwrap_or(usize::MAX);
-                group = group.element(Origin::path(name).line(number).char_column(column));
-            }
+        let found = files.get(file.as_str()).and_then(|lines| source(lines, *start, *end));
+        if let Some((source, range)) = found {
+            let annotation = AnnotationKind::Primary.span(range);
+            group = group.element(Snippet::source(source).line_start(number).path(name).annotation(annotation));
+        } else {
+            let column = usize::try_from(start.1).unwrap_or(usize::MAX);
+            group = group.element(Origin::path(name).line(number).char_column(column));
         }
     }
     if let Some(note) = &judged.note {

@@ -84,11 +84,11 @@ fn words(instruction: &Instruction) -> Vec<&Word> {
             all.extend(list);
         }
         Kind::Copy(transfer) | Kind::Add(transfer) => {
-            all.extend(transfer.sources.iter().chain([&transfer.destination]))
+            all.extend(transfer.sources.iter().chain([&transfer.destination]));
         }
         Kind::Env(pairs) | Kind::Label(pairs) => all.extend(pairs.iter().flat_map(|pair| [&pair.name, &pair.value])),
         Kind::Arg(list) => {
-            all.extend(list.iter().flat_map(|argument| std::iter::once(&argument.name).chain(&argument.default)))
+            all.extend(list.iter().flat_map(|argument| std::iter::once(&argument.name).chain(&argument.default)));
         }
         Kind::User(word) | Kind::Workdir(word) | Kind::StopSignal(word) | Kind::Maintainer(word) => all.push(word),
         Kind::OnBuild(inner) => all.extend(words(inner)),
@@ -422,10 +422,9 @@ fn another_parser_reads_the_same() {
     let (mut files, mut compared, mut differences) = (0, 0, Vec::new());
     for number in 0..600 {
         let mut lines = vec!["FROM base:1"];
-        if number < LINES.len() {
-            lines.push(LINES[number]);
-        } else {
-            lines.extend((0..=random(12)).map(|_| LINES[random(LINES.len())]));
+        match LINES.get(number) {
+            Some(line) => lines.push(line),
+            None => lines.extend((0..=random(12)).map(|_| LINES[random(LINES.len())])),
         }
         let mut text = lines.join("\n");
         match random(8) {

@@ -4,9 +4,12 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::image::{Built, Recipe};
+use crate::support::raw::RawTar;
 use crate::support::run::command;
+use crate::support::token;
 
 const FILE: &str = "FROM debian:bookworm-20250101\nADD server.conf /etc/\n# careen:allow dockerfile/add-not-copy the name will change\n\
                     ADD other.conf /etc/\nCMD [\"first\"]\nCMD [\"second\"]\nUSER 65532\n";
@@ -86,7 +89,7 @@ fn text_shows_the_line_and_sarif_the_columns() {
     let results = log["runs"][0]["results"].as_array().unwrap();
     let added = results.iter().find(|result| result["ruleId"] == "dockerfile/add-not-copy").unwrap();
     let region = &added["locations"][0]["physicalLocation"]["region"];
-    assert_eq!(region, &serde_json::json!({"startLine": 2, "startColumn": 3, "endLine": 2, "endColumn": 6}));
+    assert_eq!(region, &json!({"startLine": 2, "startColumn": 3, "endLine": 2, "endColumn": 6}));
 }
 
 #[test]
@@ -98,4 +101,47 @@ fn no_value_that_is_a_secret_is_shown() {
         let output = lint(folder.path(), &["-", "-v", "-f", format], Some(&file));
         assert!(!String::from_utf8_lossy(&output.stdout).contains(&value), "{format}");
     }
+}
+
+#[test]
+fn findings_of_an_image_name_the_line_that_made_them() {
+    let history = |step: &str, empty: bool| json!({"created_by": step, "empty_layer": empty});
+    let recipe = Recipe {
+        config: json!({"User": "0", "Env": ["A=1"]}),
+        history: vec![
+            history("/bin/sh -c #(nop) ADD file:0123 in / ", false),
+            history("ENV A=1", true),
+            history("RUN /bin/sh -c make install # buildkit", false),
+            history("COPY a.js /srv/ # buildkit", false),
+            history("USER 0", true),
+        ],
+        ..Recipe::default()
+    };
+    let layers = [
+        RawTar::default().file("etc/motd", "x").end(),
+        RawTar::default().file("usr/bin/x", "x").end(),
+        RawTar::default().file("srv/a.js", format!("x = '{}';\n", token::github(3))).end(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("image.tar"), Built::new(&recipe, &layers).docker_archive()).unwrap();
+    let places = |dockerfile: &str| {
+        fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        let arguments = ["scan", "image.tar", "-f", "json", "--dockerfile", "Dockerfile"];
+        let output = command(&arguments).current_dir(folder.path()).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of = |rule: &str| {
+            let all = report["findings"].as_array().unwrap();
+            let found = all.iter().find(|finding| finding["rule"].as_str().unwrap().starts_with(rule)).unwrap();
+            let evidence = &found["evidence"];
+            format!("{} {}", evidence["dockerfile"], evidence["dockerfile_confidence"])
+        };
+        let told = report["limitations"].as_array().unwrap().iter().any(|one| one["code"] == "dockerfile-not-aligned");
+        (of("secret/"), of("image/root-user"), told)
+    };
+    let own = "FROM golang:1 AS build\nRUN go build\nFROM base\nENV A=1\nRUN make \\\n  install\n# why\nCOPY a.js /srv/\nUSER 0\n";
+    let high = |line: u32| format!("\"Dockerfile:{line}\" \"high\"");
+    assert_eq!(places(own), (high(8), high(9), false));
+    let other = "FROM base\nCOPY . /app\nRUN npm ci\nRUN npm test\nUSER 0\n";
+    let none = "null null".to_owned();
+    assert_eq!(places(other), (none.clone(), none, true));
 }
