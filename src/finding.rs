@@ -109,6 +109,15 @@ pub enum Location {
         /// The layer that brought it.
         layer: u32,
     },
+    /// A part of a Dockerfile.
+    Dockerfile {
+        /// The file as it was named.
+        file: String,
+        /// Line and column of its first character, both from 1.
+        start: (u64, u64),
+        /// Line and column behind its last character.
+        end: (u64, u64),
+    },
     /// The image as a whole.
     Image,
 }
@@ -173,7 +182,7 @@ impl Finding {
         match &self.location {
             Location::File { layer, .. } | Location::Package { layer, .. } => Some(*layer),
             Location::History { layer, .. } => *layer,
-            Location::Config { .. } | Location::Image => None,
+            Location::Config { .. } | Location::Dockerfile { .. } | Location::Image => None,
         }
     }
 
@@ -185,6 +194,7 @@ impl Finding {
             Location::Config { key } => format!("config:{key}"),
             Location::History { key, .. } => format!("history:{key}"),
             Location::Package { purl, path, .. } => format!("package:{purl}:{path}"),
+            Location::Dockerfile { file, .. } => format!("dockerfile:{file}"),
             Location::Image => "image".into(),
         };
         let text = match &self.identity {

@@ -102,6 +102,7 @@ pub(super) fn shown(check: &dyn Check, image: &Inventory) -> Vec<String> {
                 Location::Config { key } => key.clone(),
                 Location::History { index, key, .. } => format!("history {index} {key}"),
                 Location::Package { purl, .. } => purl.clone(),
+                Location::Dockerfile { file, start, .. } => format!("{file}:{}:{}", start.0, start.1),
                 Location::Image => "image".into(),
             };
             let hidden = match finding.visibility {

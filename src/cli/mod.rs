@@ -7,6 +7,7 @@ mod diff;
 mod exit;
 mod failure;
 mod layers;
+mod lint;
 mod rules;
 mod sbom;
 mod scan;
@@ -64,6 +65,8 @@ enum Command {
     Layers(Box<layers::LayersArguments>),
     /// Compare two images: findings, packages, files, settings, size
     Diff(Box<diff::DiffArguments>),
+    /// Judge Dockerfiles, to the exact line
+    Lint(lint::LintArguments),
     /// List the packages of an image as a bill of materials: CycloneDX or SPDX
     Sbom(Box<sbom::SbomArguments>),
     /// Write a JSON report or a bill of materials as another bill of materials
@@ -135,6 +138,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Scan(arguments) => return scan::run(&arguments),
         Command::Layers(arguments) => return layers::run(&arguments),
         Command::Diff(arguments) => return diff::run(&arguments),
+        Command::Lint(arguments) => return lint::run(&arguments),
         Command::Sbom(arguments) => return sbom::run(&arguments),
         Command::Convert(arguments) => return sbom::convert(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),

@@ -49,6 +49,10 @@ pub(super) struct ScanArguments {
     #[arg(long)]
     packages: bool,
 
+    /// The Dockerfile of the image: findings then name the line that made them
+    #[arg(long, value_name = "FILE")]
+    dockerfile: Option<PathBuf>,
+
     #[command(flatten)]
     advisories: AdvisoryArguments,
     /// Policy file, or name of a preset; later ones win
@@ -180,7 +184,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     let watcher = Watcher::new(!image.no_progress && !arguments.quiet);
     let reports = config(image)
         .and_then(|config| secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules)))
-        .and_then(|()| policy(arguments))
+        .and_then(|()| policy(&arguments.policy, arguments.fail_on.as_deref(), arguments.color))
         .and_then(|policy| {
             let advisories = arguments.advisories.catalogue()?;
             let stale_hours = arguments.advisories.stale_hours();
@@ -196,6 +200,13 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
             });
             let mut reports =
                 reports(image, &watcher, &scan, Some(Judging { policy, today: arguments.today, advisories }))?;
+            if let Some(path) = &arguments.dockerfile {
+                let (name, bytes) = super::lint::read_file(path)?;
+                let file = crate::dockerfile::Dockerfile::parse(&bytes);
+                for report in &mut reports {
+                    crate::lint::point(report, &name, &file);
+                }
+            }
             for report in &mut reports {
                 report.limitations.extend(vex.limitations.iter().cloned());
                 report.limitations.sort();
@@ -406,11 +417,15 @@ fn source_date() -> Result<Option<Timestamp>> {
     Ok(Some(Timestamp::from_unix(seconds)))
 }
 
-fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
-    let known = crate::scan::rules();
-    let words = if arguments.policy.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { arguments.policy.clone() };
-    let policy = PolicySet::load(&words, &known, term::wants_colour(&io::stderr(), arguments.color))?;
-    match &arguments.fail_on {
+/// The policy that flags name, with what `--fail-on` adds.
+pub(super) fn policy(words: &[String], fail_on: Option<&str>, colour: Colour) -> Result<PolicySet> {
+    let words = if words.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { words.to_vec() };
+    // to load the rules takes longer than to judge a Dockerfile; presets, and severities alone, name none
+    let is_preset = |word: &String| crate::policy::presets().iter().any(|preset| preset.id == word.as_str());
+    let needs_rules = !words.iter().all(is_preset) || fail_on.is_some_and(|text| text.contains(','));
+    let known = if needs_rules { crate::scan::rules() } else { Vec::new() };
+    let policy = PolicySet::load(&words, &known, term::wants_colour(&io::stderr(), colour))?;
+    match fail_on {
         Some(text) => Ok(policy.with_fail_on(FailOn::parse(text, &known)?)),
         None => Ok(policy),
     }
@@ -503,7 +518,7 @@ fn password(arguments: &TargetArguments) -> Result<Option<Sensitive>> {
 }
 
 /// The least of a list such as `HIGH,CRITICAL`.
-fn least_severity(text: &str) -> Result<Severity, String> {
+pub(super) fn least_severity(text: &str) -> Result<Severity, String> {
     let severities: Result<Vec<Severity>, String> = text.split(',').map(|word| word.trim().parse()).collect();
     severities?.into_iter().min().ok_or_else(|| "name a severity".to_owned())
 }
@@ -548,13 +563,18 @@ impl Outputs {
         Ok(())
     }
 
+    /// Each format with its place; `None` for standard output.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'static dyn Format, Option<&Path>)> {
+        self.places.iter().map(|(format, path)| (*format, path.as_deref()))
+    }
+
     /// Ids of the formats.
     pub(super) fn formats(&self) -> impl Iterator<Item = &'static str> {
         self.places.iter().map(|(format, _)| format.id())
     }
 
     /// Where JSON was asked for, a failure is JSON too.
-    fn write_failure(&self, error: &Error) -> Result<()> {
+    pub(super) fn write_failure(&self, error: &Error) -> Result<()> {
         for (_, path) in self.places.iter().filter(|(format, _)| format.id() == "json") {
             write_to(path.as_deref(), &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out))?;
         }

@@ -229,6 +229,7 @@ fn place(judged: &Judged, target: &TargetSummary) -> String {
         Location::File { path, .. } | Location::Package { path, .. } => path.to_string(),
         Location::Config { key } => format!("config {}", clean(key)),
         Location::History { index, .. } => format!("build step {index}"),
+        Location::Dockerfile { file, start: (line, _), .. } => format!("{file}:{line}"),
         Location::Image => "the whole image".into(),
     };
     let layer = finding.layer().map(|layer| {

@@ -513,6 +513,13 @@ enum WireLocation<'a> {
         layer: u32,
         purl: &'a str,
     },
+    Dockerfile {
+        path: &'a str,
+        start_line: u64,
+        start_column: u64,
+        end_line: u64,
+        end_column: u64,
+    },
 }
 
 impl<'a> WireLocation<'a> {
@@ -529,6 +536,13 @@ impl<'a> WireLocation<'a> {
                 Self::History { path: "config", layer: *layer, key, history_index: *index }
             }
             Location::Package { purl, path, layer } => Self::Package { path, layer: *layer, purl },
+            Location::Dockerfile { file, start, end } => Self::Dockerfile {
+                path: file,
+                start_line: start.0,
+                start_column: start.1,
+                end_line: end.0,
+                end_column: end.1,
+            },
             // the configuration speaks for the image as a whole
             Location::Image => Self::Config { path: "config", key: None },
         }

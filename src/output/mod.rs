@@ -5,6 +5,7 @@ mod bom;
 mod columns;
 mod cyclonedx;
 mod diff;
+mod excerpt;
 mod json;
 mod layers;
 mod openvex;
@@ -24,6 +25,7 @@ use crate::escape;
 use crate::report::Report;
 
 pub use diff::{DIFF_SCHEMA, DiffFormat, render_diff};
+pub use excerpt::render_excerpts;
 pub use json::render_failure;
 pub use layers::{LAYERS_SCHEMA, LayersView, render_layers};
 

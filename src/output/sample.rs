@@ -257,6 +257,7 @@ pub(super) fn hostile() -> Report {
             Location::Config { .. } => Location::Config { key: evil.into() },
             Location::History { index, layer, .. } => Location::History { index, layer, key: evil.into() },
             Location::Package { layer, .. } => Location::Package { purl: evil.into(), path: path.clone(), layer },
+            Location::Dockerfile { start, end, .. } => Location::Dockerfile { file: evil.into(), start, end },
             Location::Image => Location::Image,
         };
     }

@@ -207,6 +207,7 @@ fn result(judged: &Judged, report: &Report, rules: &[&str], occurrences: &mut BT
         .partial_fingerprints(fingerprints)
         .properties(result_properties(judged, report))
         .build();
+    result.related_locations = made_by(finding).map(|location| vec![location]);
     result.rule_index = rules.binary_search(&rule_id(finding)).ok().and_then(|index| i64::try_from(index).ok());
     result
 }
@@ -265,6 +266,10 @@ fn location(finding: &Finding, report: &Report) -> SarifLocation {
             path_uri(path.as_bytes())
         }
         Location::Package { path, .. } => path_uri(path.as_bytes()),
+        Location::Dockerfile { file, start, end } => {
+            region = Some(exact_region(*start, *end));
+            path_uri(file.trim_start_matches("./").as_bytes())
+        }
         // of data nothing in the image is the place, but GitHub refuses a whole log for one result without any
         Location::Image if finding.rule.family() == "data" => path_uri(b""),
         Location::Config { .. } | Location::History { .. } | Location::Image => "config".into(),
@@ -280,10 +285,34 @@ fn location(finding: &Finding, report: &Report) -> SarifLocation {
     location
 }
 
+/// The instruction of the Dockerfile that made what was found.
+fn made_by(finding: &Finding) -> Option<SarifLocation> {
+    let number = |key: &str| finding.evidence.get(key).and_then(Value::as_u64);
+    let (place, first) = (finding.evidence.get("dockerfile")?.as_str()?, number("dockerfile_line")?);
+    let (file, _) = place.rsplit_once(':')?;
+    let artifact = ArtifactLocation::builder().uri(path_uri(file.as_bytes())).build();
+    let mut physical = PhysicalLocation::builder().artifact_location(artifact).build();
+    physical.region = Some(lines_region(first, number("dockerfile_end_line").unwrap_or(first)));
+    let mut location = SarifLocation::builder().physical_location(physical).build();
+    location.message = Some(plain("made by this instruction"));
+    Some(location)
+}
+
 /// Whole lines: from the first column to the end of the last line (3.30.2).
 fn lines_region(first: u64, last: u64) -> Region {
     let line = |n: u64| i64::try_from(n.max(1)).unwrap_or(i64::MAX);
     Region::builder().start_line(line(first)).start_column(1).end_line(line(last.max(first))).build()
+}
+
+/// From the first character to behind the last one (3.30.6 to 3.30.8).
+fn exact_region(start: (u64, u64), end: (u64, u64)) -> Region {
+    let number = |n: u64| i64::try_from(n.max(1)).unwrap_or(i64::MAX);
+    Region::builder()
+        .start_line(number(start.0))
+        .start_column(number(start.1))
+        .end_line(number(end.0))
+        .end_column(number(end.1))
+        .build()
 }
 
 /// The layer, the build step that made it, and the field or package inside.
@@ -318,7 +347,7 @@ fn logical_locations(finding: &Finding, report: &Report) -> Vec<LogicalLocation>
             let purl = cut(&clean(purl));
             all.push(logical(purl.clone(), purl, "module"));
         }
-        Location::File { .. } | Location::Image => {}
+        Location::File { .. } | Location::Dockerfile { .. } | Location::Image => {}
     }
     all
 }
@@ -327,7 +356,7 @@ fn layer_of(location: &Location, report: &Report) -> Option<u32> {
     let layer = match location {
         Location::File { layer, .. } | Location::Package { layer, .. } => Some(*layer),
         Location::History { layer, .. } => *layer,
-        Location::Config { .. } | Location::Image => None,
+        Location::Config { .. } | Location::Dockerfile { .. } | Location::Image => None,
     };
     // a bill of materials need not say what layers there are
     let is_known = |index: &u32| report.target.layers.iter().any(|layer| layer.index == *index);

@@ -52,6 +52,7 @@ impl<'a> View<'a> {
                 Some(path.to_string().trim_start_matches('/').to_owned())
             }
             Location::Config { .. } | Location::History { .. } => Some("config".into()),
+            Location::Dockerfile { file, .. } => Some(file.trim_start_matches("./").trim_start_matches('/').to_owned()),
             Location::Image => None,
         };
         Self { finding, origin, path, fingerprint: OnceCell::new() }

@@ -98,7 +98,7 @@ pub fn mask_finding(finding: &mut Finding, echo: &Echo) {
     match &mut finding.location {
         Location::Package { purl, .. } => mask_encoded(purl),
         Location::Config { key } | Location::History { key, .. } => *key = shown(key, echo),
-        Location::File { .. } | Location::Image => {}
+        Location::File { .. } | Location::Dockerfile { .. } | Location::Image => {}
     }
     finding.identity = finding.identity.as_ref().map(|identity| shown(identity, echo));
     for (key, value) in &mut finding.evidence {

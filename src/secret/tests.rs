@@ -193,6 +193,13 @@ fn near_misses_are_not_found() {
 }
 
 #[test]
+fn no_example_is_taken_for_harmless() {
+    let taken: Vec<_> =
+        examples().0.into_iter().filter(|(_, text)| super::is_harmless(text)).map(|(id, _)| id).collect();
+    assert_eq!(taken, Vec::<String>::new());
+}
+
+#[test]
 fn a_whole_file_of_examples_gives_each_once() {
     let (examples, _) = examples();
     // Half a line between, so that companions and contexts of neighbours do not mix.

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 const RANKS: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["scan", "output"],
+    &["lint", "output", "scan"],
     &["diff", "layers"],
     &["report"],
     &["policy"],
-    &["check", "advisory", "package", "secret", "pass"],
+    &["check", "dockerfile", "advisory", "package", "secret", "pass"],
     &["collect", "finding"],
     &["inventory", "source"],
     &["tree"],
@@ -23,7 +23,7 @@ const RANKS: &[&[&str]] = &[
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.
 const CRATES: &[(&str, &[&str])] = &[
-    ("annotate_snippets", &["policy"]),
+    ("annotate_snippets", &["policy", "output"]),
     ("anstyle", &["output", "cli"]),
     ("bzip2", &["pass/decode.rs", "format/decompress.rs"]),
     ("clap", &["cli"]),
@@ -44,7 +44,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("quick_xml", &["format/xml.rs"]),
     ("rayon", &["pass", "scan.rs"]),
     ("redb", &["advisory/store"]),
-    ("regex", &["secret", "check", "policy"]),
+    ("regex", &["secret", "check", "dockerfile", "policy"]),
     ("regex_syntax", &["secret"]),
     ("reqwest", &["source/registry"]),
     ("rpm_version", &["version"]),

@@ -1,0 +1,151 @@
+//! Lints of Dockerfiles: each one file here and one line in [`LINTS`].
+
+mod add_not_copy;
+mod repeated_command;
+mod syntax;
+#[cfg(test)]
+mod testing;
+mod waive;
+
+use super::ignore::Ignore;
+use super::shell::{Command, Script};
+use super::{Dockerfile, Instruction, Kind, Span};
+use crate::finding::{Finding, Findings, Location};
+use crate::rule::Rule;
+use crate::time::Date;
+
+/// Judges one Dockerfile by one rule, or by a few that share their facts.
+pub trait Lint: Sync {
+    /// The rules it may report, the main one first.
+    fn rules(&self) -> &'static [&'static Rule];
+
+    /// Looks at the file and adds what it finds, in a stable order.
+    fn run(&self, context: &Context<'_>, findings: &mut Findings);
+}
+
+/// All lints, sorted by the id of their main rule.
+pub static LINTS: &[&dyn Lint] = &[&add_not_copy::AddNotCopy, &repeated_command::RepeatedCommand, &syntax::Syntax];
+
+/// What lies round the Dockerfile in the folder that is sent to the builder.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// What `.dockerignore`, or the file of the Dockerfile's own name, leaves out; `None` where neither is there.
+    pub ignore: Option<Ignore>,
+    /// Files of the folder by path, folders with `/` at the end, and their bytes; the first in order where there are
+    /// many, and nothing inside folders that are large by nature, such as `.git` and `node_modules`.
+    pub entries: Vec<(String, u64)>,
+}
+
+/// What a lint may look at.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The Dockerfile.
+    pub file: &'a Dockerfile,
+    /// Its name, as the user wrote it.
+    pub name: &'a str,
+    /// What lies round it, where that can be seen: not for standard input.
+    pub surroundings: Option<&'a Surroundings>,
+    /// Today, for dates of support.
+    pub today: Date,
+    /// What each instruction runs.
+    scripts: Vec<Option<Script>>,
+}
+
+impl<'a> Context<'a> {
+    /// Reads the scripts of a file.
+    pub fn new(file: &'a Dockerfile, name: &'a str, surroundings: Option<&'a Surroundings>, today: Date) -> Self {
+        let scripts = (0..file.instructions.len()).map(|index| file.script(index)).collect();
+        Self { file, name, surroundings, today, scripts }
+    }
+
+    /// Instructions with their index, those behind `ONBUILD` in place of it.
+    pub fn instructions(&self) -> impl Iterator<Item = (usize, &'a Instruction)> {
+        self.file.instructions.iter().enumerate().map(|(index, instruction)| match &instruction.kind {
+            Kind::OnBuild(inner) => (index, &**inner),
+            _ => (index, instruction),
+        })
+    }
+
+    /// What instruction `index` runs; `None` of those that run nothing.
+    pub fn script(&self, index: usize) -> Option<&Script> {
+        self.scripts.get(index)?.as_ref()
+    }
+
+    /// The commands of every `RUN`, with the index of the instruction.
+    pub fn runs(&self) -> impl Iterator<Item = (usize, &[Command])> {
+        self.instructions()
+            .filter(|(_, instruction)| matches!(instruction.kind, Kind::Run(_)))
+            .filter_map(|(index, _)| Some((index, self.script(index)?.commands.as_slice())))
+    }
+
+    /// A finding at a place of the file. `subject` is what it is about, without anything that moves when lines above
+    /// change: a command, a package, a name.
+    pub fn finding(
+        &self,
+        rule: &'static Rule,
+        span: Span,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding::new(rule, subject, self.location(span), message)
+    }
+
+    /// A place of the file.
+    pub fn location(&self, span: Span) -> Location {
+        let place = |at: usize| {
+            let position = self.file.position(at);
+            (position.line, position.column)
+        };
+        Location::Dockerfile { file: self.name.to_owned(), start: place(span.start), end: place(span.end) }
+    }
+}
+
+/// Every rule of lints, and of the comments that accept them.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    LINTS.iter().flat_map(|lint| lint.rules().iter().copied()).chain([&waive::WAIVER])
+}
+
+/// Runs all lints and applies the comments that accept findings: findings in order of their place.
+pub fn run(context: &Context<'_>) -> Findings {
+    let mut findings = Findings::new();
+    for lint in LINTS {
+        lint.run(context, &mut findings);
+    }
+    waive::apply(context, &mut findings);
+    findings.sort_by(|a, b| a.location.cmp(&b.location).then_with(|| a.rule.id.cmp(b.rule.id)));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn lints_are_sorted_and_their_rules_complete() {
+        let main: Vec<_> = LINTS.iter().map(|lint| lint.rules().first().map(|rule| rule.id)).collect();
+        assert!(main.is_sorted() && main.iter().all(Option::is_some), "{main:?}");
+        let mut ids = BTreeSet::new();
+        for rule in rules() {
+            let id = rule.id;
+            assert!(ids.insert(id), "{id} twice");
+            assert!(id.starts_with("dockerfile/"), "{id}");
+            assert!(!rule.title.is_empty() && !rule.title.ends_with('.'), "{id}: title");
+            for (what, text) in [("why", rule.why), ("remediation", rule.remediation)] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{id}: {what}");
+            }
+            assert!(rule.references.iter().all(|url| url.starts_with("https://")), "{id}: references");
+            assert!(!rule.references.is_empty(), "{id}: references");
+        }
+    }
+
+    #[test]
+    fn examples_break_and_keep_their_rules() {
+        for rule in rules() {
+            let has = |text: &str| testing::all(text).iter().any(|finding| finding.rule.id == rule.id);
+            assert!(has(rule.bad), "{}: the bad example keeps the rule", rule.id);
+            assert!(!has(rule.good), "{}: the good example breaks the rule", rule.id);
+            assert!(!has(rule.good) && !Dockerfile::parse(rule.good.as_bytes()).is_refused(), "{}: good", rule.id);
+        }
+    }
+}
