@@ -25,6 +25,9 @@ pub struct Rule {
     pub confidence: Confidence,
     /// Whether a finding says that something could not be judged: alone it makes a scan incomplete, not failed.
     pub is_gap: bool,
+    /// Whether its findings are kept only where a policy names the rule by its whole id, or by one it has in another
+    /// tool: a matter of taste, or a list that few ask for.
+    pub is_opt_in: bool,
     /// Why it matters.
     pub why: &'static str,
     /// What to do.
@@ -49,6 +52,7 @@ impl Rule {
         severity: Severity::Medium,
         confidence: Confidence::High,
         is_gap: false,
+        is_opt_in: false,
         why: "",
         remediation: "",
         references: &[],

@@ -1,10 +1,54 @@
 //! Lints of Dockerfiles: each one file here and one line in [`LINTS`].
 
+mod add_checksum;
 mod add_not_copy;
+mod archive;
+mod assume_yes;
+mod base;
+mod base_alternative;
+mod build_tools;
+mod cache_order;
+mod cd;
+mod changing_argument;
+mod chmod;
+mod copy_destination;
+mod copy_from;
+mod dockerignore;
+mod env_reference;
+mod exec_form;
+mod facts;
+mod healthcheck;
+mod inline_waiver;
+mod label;
+mod language_cache;
+mod late_removal;
+mod maintainer;
+mod manager;
+mod ownership;
+mod package_cache;
+mod piped_script;
+mod pipefail;
+mod platform;
+mod port;
+mod processes;
+mod recommends;
 mod repeated_command;
+mod secret_copied;
+mod secret_variable;
+mod shell_link;
+mod stage_name;
+mod sudo;
 mod syntax;
 #[cfg(test)]
 mod testing;
+mod unpinned;
+mod unverified_download;
+mod update_alone;
+mod useless_command;
+mod user;
+mod useradd;
+mod volume;
+mod workdir;
 
 use super::ignore::Ignore;
 use super::shell::{Command, Script};
@@ -23,7 +67,53 @@ pub trait Lint: Sync {
 }
 
 /// All lints, sorted by the id of their main rule.
-pub static LINTS: &[&dyn Lint] = &[&add_not_copy::AddNotCopy, &repeated_command::RepeatedCommand, &syntax::Syntax];
+pub static LINTS: &[&dyn Lint] = &[
+    &add_not_copy::AddNotCopy,
+    &add_checksum::AddChecksum,
+    &package_cache::PackageCache,
+    &archive::Archive,
+    &assume_yes::AssumeYes,
+    &build_tools::BuildTools,
+    &cache_order::CacheOrder,
+    &cd::Cd,
+    &changing_argument::ChangingArgument,
+    &ownership::Ownership,
+    &copy_from::CopyFrom,
+    &copy_destination::CopyDestination,
+    &env_reference::EnvReference,
+    &exec_form::ExecForm,
+    &platform::Platform,
+    &base::BaseName,
+    &inline_waiver::InlineWaiver,
+    &label::Label,
+    &late_removal::LateRemoval,
+    &maintainer::Maintainer,
+    &dockerignore::Dockerignore,
+    &healthcheck::Healthcheck,
+    &language_cache::LanguageCache,
+    &piped_script::PipedScript,
+    &pipefail::Pipefail,
+    &port::Port,
+    &recommends::Recommends,
+    &repeated_command::RepeatedCommand,
+    &user::User,
+    &secret_copied::SecretCopied,
+    &secret_variable::SecretVariable,
+    &volume::Volume,
+    &processes::Processes,
+    &shell_link::ShellLink,
+    &base_alternative::BaseAlternative,
+    &stage_name::StageName,
+    &sudo::Sudo,
+    &syntax::Syntax,
+    &unpinned::Unpinned,
+    &unverified_download::UnverifiedDownload,
+    &update_alone::UpdateAlone,
+    &useless_command::Useless,
+    &useradd::Useradd,
+    &workdir::Workdir,
+    &chmod::Chmod,
+];
 
 /// What lies round the Dockerfile in the folder that is sent to the builder.
 #[derive(Debug, Clone, Default)]
@@ -48,13 +138,18 @@ pub struct Context<'a> {
     pub today: Date,
     /// What each instruction runs.
     scripts: Vec<Option<Script>>,
+    /// The same for each `RUN`, with `sudo`, `env` and their like taken off.
+    calls: Vec<Vec<Command>>,
+    /// By stage, whether it is part of what the last stage ships.
+    shipped: Vec<bool>,
 }
 
 impl<'a> Context<'a> {
     /// Reads the scripts of a file.
     pub fn new(file: &'a Dockerfile, name: &'a str, surroundings: Option<&'a Surroundings>, today: Date) -> Self {
-        let scripts = (0..file.instructions.len()).map(|index| file.script(index)).collect();
-        Self { file, name, surroundings, today, scripts }
+        let scripts: Vec<Option<Script>> = (0..file.instructions.len()).map(|index| file.script(index)).collect();
+        let calls = scripts.iter().map(facts::calls).collect();
+        Self { file, name, surroundings, today, scripts, calls, shipped: facts::shipped(file) }
     }
 
     /// Instructions with their index, those behind `ONBUILD` in place of it.
