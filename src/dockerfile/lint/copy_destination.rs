@@ -3,7 +3,7 @@
 use super::facts::quoted;
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
-use crate::finding::Findings;
+use crate::finding::{Finding, Findings};
 use crate::rule::{Rule, Severity};
 
 /// A relative target without `WORKDIR`.
@@ -28,8 +28,8 @@ pub(super) static COPY_RELATIVE: Rule = Rule {
 pub(super) static COPY_SEVERAL: Rule = Rule {
     id: "dockerfile/copy-several",
     title: "Several files are copied to something that is no folder",
-    why: "Several sources need a folder as their target, and only a slash at its end says that it is one. \
-          Docker refuses the line otherwise.",
+    why: "Several sources need a folder as their target, and only a slash at its end says that it is one. Without it \
+          some builders stop, and BuildKit writes one file over the other where the target is a file.",
     remediation: "End the target with a slash.",
     references: &["https://docs.docker.com/reference/dockerfile/#copy"],
     also: &["AVD-DS-0011", "DL3021", "DS-0011", "DS011"],
@@ -64,10 +64,13 @@ impl Lint for CopyDestination {
                 let message = format!("`{shown}` is relative, and no `WORKDIR` before it says to what");
                 findings.push(context.finding(&COPY_RELATIVE, span, &*shown, message));
             }
-            let is_folder = text.ends_with(['/', '\\']) || matches!(text.rsplit('/').next(), Some("." | ".."));
-            if transfer.sources.len() > 1 && !is_folder {
+            if transfer.sources.len() > 1 && !text.ends_with(['/', '\\']) {
                 let message = format!("`{shown}` takes {} sources and does not end with `/`", transfer.sources.len());
-                findings.push(context.finding(&COPY_SEVERAL, span, shown, message));
+                let finding = context.finding(&COPY_SEVERAL, span, shown, message);
+                // BuildKit knows that these are folders
+                let is_folder = matches!(text.rsplit('/').next(), Some("." | ".."));
+                let severity = if is_folder { Severity::Low } else { Severity::Medium };
+                findings.push(Finding { severity, ..finding });
             }
         });
     }
@@ -91,7 +94,7 @@ mod tests {
                     "FROM a\nCOPY b .\n",
                     &["low dockerfile/copy-relative 2:8-2:9: `.` is relative, and no `WORKDIR` before it says to what"],
                 ),
-                ("FROM a\nWORKDIR /x\nCOPY b .\nCOPY b c ./\nADD b c .\n", &[]),
+                ("FROM a\nWORKDIR /x\nCOPY b .\nCOPY b c ./\nADD b c .\n", &["low dockerfile/copy-several 5:9-5:10: `.` takes 2 sources and does not end with `/`"]),
                 ("FROM a\nCOPY a b $UNKNOWN\nCOPY [\"a\", \"b\", \"/c/\"]\n", &[]),
                 (
                     "FROM a\nENV D=/c\nCOPY a b $D\n",

@@ -155,18 +155,6 @@ impl<'a> Context<'a> {
         }
         placed.split_off(placed.len().saturating_sub(MOST_COPIES))
     }
-
-    /// The folder that relative paths of an instruction start from, where its stage says so.
-    pub(super) fn folder_at(&self, index: usize) -> Option<String> {
-        let stage = self.file.stages.get(self.file.instructions.get(index)?.stage?)?;
-        let before = self.file.instructions.get(stage.instructions.start..index)?;
-        let (nth, word) = before.iter().enumerate().rev().find_map(|(nth, instruction)| match &instruction.kind {
-            Kind::Workdir(word) => Some((nth, word)),
-            _ => None,
-        })?;
-        let scope = self.file.scope(stage.instructions.start.saturating_add(nth));
-        scope.resolve(word).text().filter(|text| text.starts_with('/')).map(str::to_owned)
-    }
 }
 
 /// Something that was copied into a stage.
