@@ -16,6 +16,7 @@ pub mod image;
 pub mod inventory;
 pub mod limit;
 pub mod limitation;
+pub mod lint;
 pub mod nearest;
 pub mod output;
 pub mod package;

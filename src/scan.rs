@@ -114,6 +114,7 @@ pub fn collectors() -> Vec<&'static dyn Collector> {
 /// Every rule, sorted by id.
 pub fn rules() -> Vec<&'static Rule> {
     let mut rules: Vec<&'static Rule> = CHECKS.iter().flat_map(|check| check.rules().iter().copied()).collect();
+    rules.extend(crate::dockerfile::lint::rules());
     rules.extend(advisory::finding::RULES.iter().copied());
     rules.extend(secret::RULES.iter().copied());
     rules.extend(crate::policy::RULES);

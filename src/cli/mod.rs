@@ -5,6 +5,7 @@ mod config;
 mod db;
 mod exit;
 mod failure;
+mod lint;
 mod rules;
 mod sbom;
 mod scan;
@@ -57,6 +58,8 @@ enum Command {
     /// Scan an image: everything, judged by policy
     #[command(visible_alias = "image")]
     Scan(Box<scan::ScanArguments>),
+    /// Judge Dockerfiles, to the exact line
+    Lint(lint::LintArguments),
     /// List the packages of an image as a bill of materials: CycloneDX or SPDX
     Sbom(Box<sbom::SbomArguments>),
     /// Write a JSON report or a bill of materials as another bill of materials
@@ -126,6 +129,7 @@ fn run(arguments: &[OsString]) -> Exit {
     };
     let done = match parsed.command {
         Command::Scan(arguments) => return scan::run(&arguments),
+        Command::Lint(arguments) => return lint::run(&arguments),
         Command::Sbom(arguments) => return sbom::run(&arguments),
         Command::Convert(arguments) => return sbom::convert(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),

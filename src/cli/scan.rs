@@ -162,7 +162,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     let watcher = Watcher::new(!image.no_progress && !arguments.quiet);
     let reports = config(image)
         .and_then(|config| secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules)))
-        .and_then(|()| policy(arguments))
+        .and_then(|()| policy(&arguments.policy, arguments.fail_on.as_deref(), arguments.color))
         .and_then(|policy| {
             let advisories = arguments.advisories.catalogue()?;
             let stale_hours = arguments.advisories.stale_hours();
@@ -327,11 +327,12 @@ fn source_date() -> Result<Option<Timestamp>> {
     Ok(Some(Timestamp::from_unix(seconds)))
 }
 
-fn policy(arguments: &ScanArguments) -> Result<PolicySet> {
+/// The policy that flags name, with what `--fail-on` adds.
+pub(super) fn policy(words: &[String], fail_on: Option<&str>, colour: Colour) -> Result<PolicySet> {
     let known = crate::scan::rules();
-    let words = if arguments.policy.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { arguments.policy.clone() };
-    let policy = PolicySet::load(&words, &known, term::wants_colour(&io::stderr(), arguments.color))?;
-    match &arguments.fail_on {
+    let words = if words.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { words.to_vec() };
+    let policy = PolicySet::load(&words, &known, term::wants_colour(&io::stderr(), colour))?;
+    match fail_on {
         Some(text) => Ok(policy.with_fail_on(FailOn::parse(text, &known)?)),
         None => Ok(policy),
     }
@@ -424,7 +425,7 @@ fn password(arguments: &TargetArguments) -> Result<Option<Sensitive>> {
 }
 
 /// The least of a list such as `HIGH,CRITICAL`.
-fn least_severity(text: &str) -> Result<Severity, String> {
+pub(super) fn least_severity(text: &str) -> Result<Severity, String> {
     let severities: Result<Vec<Severity>, String> = text.split(',').map(|word| word.trim().parse()).collect();
     severities?.into_iter().min().ok_or_else(|| "name a severity".to_owned())
 }
@@ -484,13 +485,18 @@ impl Outputs {
         Ok(())
     }
 
+    /// Each format with its place; `None` for standard output.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'static dyn Format, Option<&Path>)> {
+        self.places.iter().map(|(format, path)| (*format, path.as_deref()))
+    }
+
     /// Ids of the formats.
     pub(super) fn formats(&self) -> impl Iterator<Item = &'static str> {
         self.places.iter().map(|(format, _)| format.id())
     }
 
     /// Where JSON was asked for, a failure is JSON too.
-    fn write_failure(&self, error: &Error) -> Result<()> {
+    pub(super) fn write_failure(&self, error: &Error) -> Result<()> {
         for (_, path) in self.places.iter().filter(|(format, _)| format.id() == "json") {
             write_to(path.as_deref(), &mut |out| crate::output::render_failure(error, error.kind.is_refusal(), out))?;
         }
@@ -519,7 +525,7 @@ fn format_of(word: &str) -> Result<&'static dyn Format> {
 }
 
 /// Writes a file whole or not at all; standard output, where nobody may be listening any more.
-fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub(super) fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let Some(path) = path else {
         let mut out = io::BufWriter::new(io::stdout().lock());
         return super::finish_write(render(&mut out).and_then(|()| out.flush()));

@@ -459,6 +459,10 @@ impl Expansion<'_> {
     }
 
     fn plain(&mut self, name: &str) -> String {
+        // `$1` and `$$` are the shell's and empty here
+        if !name.starts_with(|c: char| c == '_' || c.is_alphabetic()) {
+            return String::new();
+        }
         match self.scope.value(name) {
             Value::Known(text) => text,
             Value::Default(text, from) => {

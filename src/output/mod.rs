@@ -4,6 +4,7 @@ mod advisories;
 mod bom;
 mod columns;
 mod cyclonedx;
+mod excerpt;
 mod json;
 mod openvex;
 mod package_table;
@@ -21,6 +22,7 @@ use std::io::{self, Write};
 use crate::escape;
 use crate::report::Report;
 
+pub use excerpt::render_excerpts;
 pub use json::render_failure;
 
 /// Writes reports in one format.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const RANKS: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["scan", "output"],
+    &["lint", "output", "scan"],
     &["report"],
     &["policy"],
     &["check", "dockerfile", "advisory", "package", "secret", "pass"],

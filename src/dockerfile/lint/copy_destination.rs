@@ -94,7 +94,10 @@ mod tests {
                     "FROM a\nCOPY b .\n",
                     &["low dockerfile/copy-relative 2:8-2:9: `.` is relative, and no `WORKDIR` before it says to what"],
                 ),
-                ("FROM a\nWORKDIR /x\nCOPY b .\nCOPY b c ./\nADD b c .\n", &["low dockerfile/copy-several 5:9-5:10: `.` takes 2 sources and does not end with `/`"]),
+                (
+                    "FROM a\nWORKDIR /x\nCOPY b .\nCOPY b c ./\nADD b c .\n",
+                    &["low dockerfile/copy-several 5:9-5:10: `.` takes 2 sources and does not end with `/`"],
+                ),
                 ("FROM a\nCOPY a b $UNKNOWN\nCOPY [\"a\", \"b\", \"/c/\"]\n", &[]),
                 (
                     "FROM a\nENV D=/c\nCOPY a b $D\n",

@@ -48,6 +48,7 @@ mod useless_command;
 mod user;
 mod useradd;
 mod volume;
+mod waive;
 mod workdir;
 
 use super::ignore::Ignore;
@@ -194,12 +195,18 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Runs all lints: findings in order of their place.
+/// Every rule of lints, and of the comments that accept them.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    LINTS.iter().flat_map(|lint| lint.rules().iter().copied()).chain([&waive::WAIVER])
+}
+
+/// Runs all lints and applies the comments that accept findings: findings in order of their place.
 pub fn run(context: &Context<'_>) -> Findings {
     let mut findings = Findings::new();
     for lint in LINTS {
         lint.run(context, &mut findings);
     }
+    waive::apply(context, &mut findings);
     findings.sort_by(|a, b| a.location.cmp(&b.location).then_with(|| a.rule.id.cmp(b.rule.id)));
     findings
 }
@@ -214,7 +221,7 @@ mod tests {
         let main: Vec<_> = LINTS.iter().map(|lint| lint.rules().first().map(|rule| rule.id)).collect();
         assert!(main.is_sorted() && main.iter().all(Option::is_some), "{main:?}");
         let mut ids = BTreeSet::new();
-        for rule in LINTS.iter().flat_map(|lint| lint.rules()) {
+        for rule in rules() {
             let id = rule.id;
             assert!(ids.insert(id), "{id} twice");
             assert!(id.starts_with("dockerfile/"), "{id}");
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn examples_break_and_keep_their_rules() {
-        for rule in LINTS.iter().flat_map(|lint| lint.rules()) {
+        for rule in rules() {
             let has = |text: &str| testing::all(text).iter().any(|finding| finding.rule.id == rule.id);
             assert!(has(rule.bad), "{}: the bad example keeps the rule", rule.id);
             assert!(!has(rule.good), "{}: the good example breaks the rule", rule.id);

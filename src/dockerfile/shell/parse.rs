@@ -94,6 +94,8 @@ struct Current {
     connector: Connector,
     pipeline: u32,
     is_negated: bool,
+    /// A construct ended where it begins.
+    closes: bool,
 }
 
 impl Parser<'_> {
@@ -156,10 +158,9 @@ impl Parser<'_> {
                     if is_branch_end {
                         let Some(Open::Case(_)) = open.last() else { return self.give_up() };
                         open.pop();
-                        if !self.pattern(outer, &mut open) {
-                            return self.give_up();
-                        }
+                        let Some(is_end) = self.pattern(outer, &mut open) else { return self.give_up() };
                         current.connector = Connector::Edge;
+                        current.closes = is_end;
                     }
                 }
                 '&' if self.rest().starts_with("&>") => self.redirection(&mut current, outer, &open),
@@ -205,6 +206,7 @@ impl Parser<'_> {
                     if matches!(open.last(), Some(Open::Subshell(_))) {
                         open.pop();
                         self.skip(1);
+                        current.closes = true;
                     } else if close == Some(')') && open.is_empty() {
                         return;
                     } else {
@@ -240,6 +242,11 @@ impl Parser<'_> {
                             }
                             Reserved::Begins => {
                                 current.connector = Connector::Edge;
+                                continue;
+                            }
+                            Reserved::Closes => {
+                                current.connector = Connector::Edge;
+                                current.closes = true;
                                 continue;
                             }
                             Reserved::Wrong => return self.give_up(),
@@ -292,10 +299,10 @@ impl Parser<'_> {
             current.pipeline = self.new_pipeline();
             current.is_negated = false;
         }
-        // a line end behind an operator joins nothing
-        let joins =
-            !is_empty || after != Connector::Then || matches!(current.connector, Connector::Edge | Connector::Then);
-        if joins {
+        // a line end joins nothing behind an operator, nor where a list begins
+        let closes = std::mem::take(&mut current.closes);
+        let is_blank = is_empty && after == Connector::Then && !closes && current.connector != Connector::Then;
+        if !is_blank {
             current.connector = after;
         }
     }
@@ -333,7 +340,11 @@ impl Parser<'_> {
                 }
                 self.white();
                 let is_in = self.word(&enclosing).is_some_and(|word| word.text == "in");
-                return if is_in && self.pattern(outer, open) { Reserved::Begins } else { Reserved::Wrong };
+                return match is_in.then(|| self.pattern(outer, open)).flatten() {
+                    Some(true) => Reserved::Closes,
+                    Some(false) => Reserved::Begins,
+                    None => Reserved::Wrong,
+                };
             }
             "function" => {
                 self.blanks();
@@ -377,7 +388,7 @@ impl Parser<'_> {
             }
             ("fi", Open::If(_)) | ("done", Open::Loop(_)) | ("}", Open::Group(_)) | ("esac", Open::Case(_)) => {
                 open.pop();
-                Reserved::Begins
+                Reserved::Closes
             }
             ("then" | "elif" | "else" | "fi" | "do" | "done" | "esac" | "}", _) => Reserved::Wrong,
             _ => Reserved::No,
@@ -420,8 +431,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads a pattern of `case` up to its parenthesis, or `esac`.
-    fn pattern(&mut self, outer: &[Enclosing], open: &mut Vec<Open>) -> bool {
+    /// Reads a pattern of `case` up to its parenthesis, or `esac`, and says whether it was that.
+    fn pattern(&mut self, outer: &[Enclosing], open: &mut Vec<Open>) -> Option<bool> {
         self.white();
         let is_end = self.rest().strip_prefix("esac").is_some_and(|rest| {
             rest.chars()
@@ -430,25 +441,25 @@ impl Parser<'_> {
         });
         if is_end {
             self.skip("esac".len());
-            return true;
+            return Some(true);
         }
         self.takes("(");
         let within = within(outer, open);
         loop {
             self.white();
             match self.peek() {
-                None => return false,
+                None => return None,
                 Some(')') => {
                     self.skip(1);
                     let enclosing = self.id(Construct::Case);
                     open.push(Open::Case(Some(enclosing)));
-                    return true;
+                    return Some(false);
                 }
                 Some('|') => self.skip(1),
                 Some(_) => {
                     let start = self.at;
                     if self.word(&within).is_none() || self.at == start {
-                        return false;
+                        return None;
                     }
                 }
             }
@@ -857,6 +868,8 @@ enum Reserved {
     Negates,
     /// A reserved word behind which a new list begins.
     Begins,
+    /// A reserved word that ends a construct.
+    Closes,
     /// A reserved word that cannot stand here.
     Wrong,
 }
