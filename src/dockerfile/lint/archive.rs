@@ -38,7 +38,7 @@ impl Lint for Archive {
                 if matches!(placed.instruction.kind, Kind::Add(_)) {
                     continue;
                 }
-                for source in &placed.transfer.sources {
+                for source in placed.transfer.sources.iter().take(MOST_SOURCES) {
                     let name = if placed.is_folder { source.text.as_str() } else { placed.path.as_str() };
                     let name = name.rsplit('/').next().unwrap_or_default();
                     if !ARCHIVES.iter().any(|end| source.text.ends_with(end)) || name.is_empty() {
@@ -49,9 +49,9 @@ impl Lint for Archive {
                             && call.arguments().iter().any(|word| word.text.rsplit('/').next() == Some(name))
                     };
                     let later = placed.index.saturating_add(1)..stage.instructions.end;
-                    let unpacked = later
-                        .take(MOST_LATER)
-                        .find(|index| context.calls.get(*index).is_some_and(|calls| calls.iter().any(unpacks)));
+                    let unpacked = later.take(MOST_LATER).find(|index| {
+                        context.calls.get(*index).is_some_and(|calls| calls.iter().take(MOST_LATER).any(unpacks))
+                    });
                     if let Some(line) =
                         unpacked.and_then(|index| context.file.instructions.get(index)).map(|one| context.line(one))
                     {
@@ -70,7 +70,10 @@ impl Lint for Archive {
 const ARCHIVES: &[&str] =
     &[".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".zip", ".7z"];
 
-/// Instructions behind a copy that are looked at.
+/// Sources of one copy that are looked at.
+const MOST_SOURCES: usize = 20;
+
+/// Instructions behind a copy that are looked at, and commands of each.
 const MOST_LATER: usize = 100;
 
 #[cfg(test)]

@@ -57,9 +57,13 @@ impl Lint for ChangingArgument {
                 continue;
             }
             let text = context.file.source(instruction.span);
+            // what uses the value has to stand behind it
+            if changing.as_ref().is_some_and(|(_, name)| text.contains(name.as_str())) {
+                changing = None;
+            }
             let calls = context.calls.get(index).map(Vec::as_slice).unwrap_or_default();
             let installs = calls.iter().filter_map(request).any(|request| request.action == Action::Install);
-            if let Some((span, name)) = changing.take_if(|(_, name)| installs && !text.contains(name.as_str())) {
+            if let Some((span, name)) = changing.take_if(|_| installs) {
                 let message = format!(
                     "`{}` changes with every build, so that line {} never comes from the cache",
                     quoted(&name),

@@ -84,6 +84,9 @@ fn named(instruction: &Instruction) -> Vec<(&str, Span)> {
     }
 }
 
+/// Stages among whose names the nearest is looked for.
+const MOST_STAGES: usize = 50;
+
 /// What is wrong with the name, where something is.
 fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
     let file = context.file;
@@ -103,7 +106,7 @@ fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
     if text.contains(['/', ':', '@', '.']) {
         return None;
     }
-    let names = file.stages.iter().take(own).filter_map(|stage| stage.name.as_deref());
+    let names = file.stages.iter().take(own.min(MOST_STAGES)).filter_map(|stage| stage.name.as_deref());
     nearest(text, names).map(|near| format!("there is no stage `{shown}`; did you mean `{near}`?"))
 }
 

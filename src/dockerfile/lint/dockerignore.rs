@@ -3,8 +3,8 @@
 use super::facts::quoted;
 use super::secret_copied::holds_secret;
 use super::{Context, Lint};
-use crate::dockerfile::Kind;
 use crate::dockerfile::ignore::Ignore;
+use crate::dockerfile::{Kind, Word};
 use crate::finding::{Finding, Findings};
 use crate::rule::{Rule, Severity};
 use crate::size::ByteSize;
@@ -61,13 +61,16 @@ impl Lint for Dockerignore {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let Some(surroundings) = context.surroundings else { return };
         let copied = context.instructions().find_map(|(_, instruction)| match &instruction.kind {
-            Kind::Copy(transfer) | Kind::Add(transfer) if instruction.flag("from").is_none() => transfer
-                .sources
-                .iter()
-                .find(|source| matches!(source.text.as_str(), "." | "./" | "/" | "*" | "./*" | "/." | "./.")),
+            Kind::Copy(transfer) | Kind::Add(transfer) if instruction.flag("from").is_none() => {
+                let is_whole =
+                    |source: &&Word| matches!(source.text.as_str(), "." | "./" | "/" | "*" | "./*" | "/." | "./.");
+                Some((transfer.sources.iter().find(is_whole)?, context.ships(instruction)))
+            }
             _ => None,
         });
-        let Some(copied) = copied else { return };
+        let Some((copied, ships)) = copied else { return };
+        // what a stage before the last holds stays in the build cache only
+        let gravest = if ships { Severity::Medium } else { Severity::Low };
         let sent =
             |path: &str| surroundings.ignore.as_ref().is_none_or(|ignore| !ignore.excludes(path.trim_end_matches('/')));
         let entries = || surroundings.entries.iter().filter(|(path, _)| sent(path));
@@ -87,13 +90,13 @@ impl Lint for Dockerignore {
             let along = if names.is_empty() { String::new() } else { format!(": {} go along", names.join(", ")) };
             let message = format!("the whole folder is copied, and there is no `.dockerignore`{along}");
             let severity =
-                if unwanted.iter().any(|(_, kept)| *kept == Kept::Secret) { Severity::Medium } else { Severity::Low };
+                if unwanted.iter().any(|(_, kept)| *kept == Kept::Secret) { gravest } else { Severity::Low };
             let finding = context.finding(&CONTEXT_UNFILTERED, copied.span, ".", message);
             findings.push(Finding { severity, ..finding });
         } else {
             for (path, kept) in unwanted.into_iter().take(LISTED) {
                 let (severity, why) = match kept {
-                    Kept::Secret => (Severity::Medium, "holds secrets"),
+                    Kept::Secret => (gravest, "holds secrets"),
                     Kept::Waste => (Severity::Low, "is of no use in the image"),
                     Kept::Cause => (Severity::Info, "ends the cache of this line when it changes"),
                 };

@@ -195,11 +195,11 @@ pub(super) fn lies_in(path: &str, folder: &str) -> bool {
 
 /// Whether a command deletes all of a folder: `rm -rf /a/*`, `find /a -delete`.
 pub(super) fn deletes(command: &Command, scope: &Scope<'_>, braces: bool, folder: &str) -> bool {
-    deleted(command, scope, braces).iter().any(|path| lies_in(folder, path))
+    deleted(command, scope, braces).iter().any(|(_, path)| lies_in(folder, path))
 }
 
-/// The paths a command deletes, a pattern for all that is in a folder as that folder.
-pub(super) fn deleted(command: &Command, scope: &Scope<'_>, braces: bool) -> Vec<String> {
+/// The paths a command deletes with their places, a pattern for all that is in a folder as that folder.
+pub(super) fn deleted(command: &Command, scope: &Scope<'_>, braces: bool) -> Vec<(Span, String)> {
     let operands: Vec<&Word> = match command.name() {
         "rm" => command.operands().collect(),
         "find" if command.arguments().iter().any(|word| matches!(word.text.as_str(), "-delete" | "rm")) => {
@@ -233,7 +233,7 @@ pub(super) fn deleted(command: &Command, scope: &Scope<'_>, braces: bool) -> Vec
                 path = folder.trim_end_matches('/');
             }
             if !path.is_empty() {
-                paths.push(path.to_owned());
+                paths.push((word.span, path.to_owned()));
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::facts::{deleted, is_mounted, joined, lies_in, quoted};
 use super::manager::{Action, Manager, request};
 use super::{Context, Lint};
-use crate::dockerfile::Kind;
+use crate::dockerfile::{Instruction, Kind, Stage};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
 
@@ -37,7 +37,7 @@ impl Lint for LateRemoval {
         for stage in
             context.file.stages.iter().filter(|stage| context.shipped.get(stage.index).copied().unwrap_or_default())
         {
-            let copies = context.copies(stage);
+            let brought = brought(context, stage);
             let mut folder = None;
             let mut lists: Option<u64> = None;
             for index in stage.instructions.clone() {
@@ -51,23 +51,11 @@ impl Lint for LateRemoval {
                 for call in calls {
                     updated_here |= request(call)
                         .is_some_and(|request| request.manager == Manager::Apt && request.action == Action::Update);
-                    for path in deleted(call, &scope, context.expands_braces(index)) {
+                    for (span, path) in deleted(call, &scope, context.expands_braces(index)) {
                         let Some(path) = joined(folder.as_deref(), &path) else { continue };
-                        let word = call
-                            .operands()
-                            .find(|word| word.text.contains(path.rsplit('/').next().unwrap_or_default()));
-                        let span = word.map_or(call.span, |word| word.span);
-                        let brought = copies.iter().take_while(|placed| placed.index < index).find_map(|placed| {
-                            let is_it = !placed.is_folder && lies_in(&placed.path, &path);
-                            let is_in_it = placed.is_folder
-                                && placed.transfer.sources.iter().any(|source| {
-                                    let name = source.text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-                                    !name.is_empty()
-                                        && name != "."
-                                        && lies_in(&format!("{}/{name}", placed.path), &path)
-                                });
-                            (is_it || is_in_it).then(|| (placed.instruction.name(), context.line(placed.instruction)))
-                        });
+                        let before = brought.iter().take_while(|(at, _, _)| *at < index);
+                        let brought = before.into_iter().find(|(_, brought, _)| lies_in(brought, &path));
+                        let brought = brought.map(|(_, _, one)| (one.name(), context.line(one)));
                         let message =
                             match (brought, lists.filter(|_| !updated_here && lies_in("/var/lib/apt/lists", &path))) {
                                 (Some((what, line)), _) => format!(
@@ -87,7 +75,7 @@ impl Lint for LateRemoval {
                     let cleans = calls.iter().any(|call| {
                         deleted(call, &scope, context.expands_braces(index))
                             .iter()
-                            .any(|path| lies_in("/var/lib/apt/lists", path))
+                            .any(|(_, path)| lies_in("/var/lib/apt/lists", path))
                     });
                     lists = if cleans || is_mounted(instruction, &scope, "/var/lib/apt/lists") {
                         lists
@@ -98,6 +86,26 @@ impl Lint for LateRemoval {
             }
         }
     }
+}
+
+/// Paths that are remembered of one stage.
+const MOST_PATHS: usize = 1_000;
+
+/// What `COPY` and `ADD` of a stage brought: index of the instruction, path, instruction; in order.
+fn brought<'a>(context: &Context<'a>, stage: &Stage) -> Vec<(usize, String, &'a Instruction)> {
+    let mut paths = Vec::new();
+    for placed in context.copies(stage) {
+        if placed.is_folder {
+            for source in &placed.transfer.sources {
+                let name = source.text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                if !name.is_empty() && name != "." && paths.len() < MOST_PATHS {
+                    paths.push((placed.index, format!("{}/{name}", placed.path), placed.instruction));
+                }
+            }
+        }
+        paths.push((placed.index, placed.path, placed.instruction));
+    }
+    paths
 }
 
 #[cfg(test)]

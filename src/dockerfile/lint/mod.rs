@@ -32,6 +32,8 @@ mod platform;
 mod port;
 mod processes;
 mod recommends;
+#[cfg(test)]
+mod recorded;
 mod repeated_command;
 mod secret_copied;
 mod secret_variable;
@@ -50,6 +52,9 @@ mod useradd;
 mod volume;
 mod waive;
 mod workdir;
+
+use std::cell::Cell;
+use std::collections::HashMap;
 
 use super::ignore::Ignore;
 use super::shell::{Command, Script};
@@ -143,6 +148,8 @@ pub struct Context<'a> {
     calls: Vec<Vec<Command>>,
     /// By stage, whether it is part of what the last stage ships.
     shipped: Vec<bool>,
+    /// The last place that was looked up: the first byte of its line, the byte, and its column.
+    last: Cell<(usize, usize, u64)>,
 }
 
 impl<'a> Context<'a> {
@@ -150,7 +157,7 @@ impl<'a> Context<'a> {
     pub fn new(file: &'a Dockerfile, name: &'a str, surroundings: Option<&'a Surroundings>, today: Date) -> Self {
         let scripts: Vec<Option<Script>> = (0..file.instructions.len()).map(|index| file.script(index)).collect();
         let calls = scripts.iter().map(facts::calls).collect();
-        Self { file, name, surroundings, today, scripts, calls, shipped: facts::shipped(file) }
+        Self { file, name, surroundings, today, scripts, calls, shipped: facts::shipped(file), last: Cell::default() }
     }
 
     /// Instructions with their index, those behind `ONBUILD` in place of it.
@@ -187,11 +194,28 @@ impl<'a> Context<'a> {
 
     /// A place of the file.
     pub fn location(&self, span: Span) -> Location {
-        let place = |at: usize| {
-            let position = self.file.position(at);
-            (position.line, position.column)
-        };
+        let place = |at: usize| self.place(at);
         Location::Dockerfile { file: self.name.to_owned(), start: place(span.start), end: place(span.end) }
+    }
+}
+
+impl Context<'_> {
+    /// Line and column of a byte, as [`Dockerfile::position`], but without counting a long line from its start again
+    /// for each place in it.
+    fn place(&self, at: usize) -> (u64, u64) {
+        let line = self.file.lines.line(at);
+        let start = self.file.lines.start_of(line).unwrap_or_default();
+        let (last_start, last, column) = self.last.get();
+        let (from, column) = match column > 0 && start == last_start && last <= at {
+            true => (last, column),
+            false => (start, 1),
+        };
+        let between = self.file.text.get(from..at.min(self.file.text.len())).unwrap_or_default();
+        // a byte order mark is no column
+        let characters = between.trim_start_matches('\u{feff}').chars().count() as u64;
+        let column = column.saturating_add(characters);
+        self.last.set((start, at, column));
+        (line, column)
     }
 }
 
@@ -204,11 +228,42 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 pub fn run(context: &Context<'_>) -> Findings {
     let mut findings = Findings::new();
     for lint in LINTS {
-        lint.run(context, &mut findings);
+        let mut found = Findings::new();
+        lint.run(context, &mut found);
+        findings.extend(shortened(found));
     }
     waive::apply(context, &mut findings);
     findings.sort_by(|a, b| a.location.cmp(&b.location).then_with(|| a.rule.id.cmp(b.rule.id)));
     findings
+}
+
+/// Findings of one rule in one file; those beyond are counted, not listed.
+const LISTED: usize = 1_000;
+
+/// Keeps the first [`LISTED`] of each rule; the last of them tells how many more there are.
+fn shortened(found: Findings) -> Findings {
+    if found.len() <= LISTED {
+        return found;
+    }
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut kept = Findings::new();
+    for finding in found {
+        let count = counts.entry(finding.rule.id).or_default();
+        *count = count.saturating_add(1);
+        if *count <= LISTED {
+            kept.push(finding);
+        }
+    }
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for finding in &mut kept {
+        let nth = seen.entry(finding.rule.id).or_default();
+        *nth = nth.saturating_add(1);
+        let more = counts.get(finding.rule.id).map_or(0, |count| count.saturating_sub(LISTED));
+        if *nth == LISTED && more > 0 {
+            finding.message = format!("{}; {more} more like it are not listed", finding.message);
+        }
+    }
+    kept
 }
 
 #[cfg(test)]

@@ -48,7 +48,10 @@ impl Lint for Ownership {
                     if !matches!(name, "chown" | "chgrp" | "chmod") || !call.within.is_empty() {
                         continue;
                     }
-                    let is_deep = call.flag(&["-R", "--recursive"]).is_some();
+                    // one file is hardly worth a line
+                    if call.flag(&["-R", "--recursive"]).is_none() {
+                        continue;
+                    }
                     for word in call.operands().skip(1) {
                         let text = word.text.trim_end_matches('*');
                         let Some(path) = Some(text)
@@ -59,12 +62,9 @@ impl Lint for Ownership {
                         };
                         let copied = copies.iter().find(|placed| {
                             let flag = if name == "chmod" { "chmod" } else { "chown" };
-                            let is_there = if is_deep {
-                                lies_in(&placed.path, &path)
-                            } else {
-                                placed.path == path && !placed.is_folder && name != "chmod"
-                            };
-                            placed.index < index && is_there && placed.instruction.flag(flag).is_none()
+                            placed.index < index
+                                && lies_in(&placed.path, &path)
+                                && placed.instruction.flag(flag).is_none()
                         });
                         if let Some(placed) = copied {
                             let (line, what) = (context.line(placed.instruction), placed.instruction.name());
@@ -94,7 +94,7 @@ mod tests {
                 (
                     "FROM a\nWORKDIR /b\nCOPY . .\nRUN chown -R c:c /b\nRUN chown -R c .\n",
                     &[
-                        "low dockerfile/copied-twice 4:19-4:21: `chown` makes a second copy of what line 3 brought; `COPY --chown` makes one",
+                        "low dockerfile/copied-twice 4:18-4:20: `chown` makes a second copy of what line 3 brought; `COPY --chown` makes one",
                         "low dockerfile/copied-twice 5:16-5:17: `chown` makes a second copy of what line 3 brought; `COPY --chown` makes one",
                     ],
                 ),

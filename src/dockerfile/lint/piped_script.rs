@@ -36,12 +36,13 @@ impl Lint for PipedScript {
                 let piped = call.after == Connector::Pipe
                     && later
                         .iter()
+                        .take(MOST_LATER)
                         .take_while(|next| next.pipeline == call.pipeline)
                         .any(|next| is_interpreter(next) && reads_input(next));
                 // what is in `$(…)` stands before the command that holds it
                 let inside = call.within.last().filter(|enclosing| enclosing.kind == Construct::Substitution);
                 let held = inside.is_some_and(|enclosing| {
-                    let holder = later.iter().find(|next| !next.within.contains(enclosing));
+                    let holder = later.iter().take(MOST_LATER).find(|next| !next.within.contains(enclosing));
                     holder.is_some_and(|holder| {
                         let holds = holder.span.start <= call.span.start && call.span.end <= holder.span.end;
                         let runs = is_interpreter(holder)
@@ -64,6 +65,9 @@ impl Lint for PipedScript {
         }
     }
 }
+
+/// Commands behind a download that are looked at.
+const MOST_LATER: usize = 50;
 
 /// The address a command downloads from; none of the own machine.
 pub(super) fn download(call: &Command) -> Option<&Word> {

@@ -110,15 +110,17 @@ const SHAPES: &[(&str, usize)] = &[
     ("sk-ant-", 40),
 ];
 
+/// Signs of a token that are looked at.
+const LONGEST: usize = 128;
+
 /// Whether a text holds a token of a known form, a private key, or an address with a password.
 fn has_shape(text: &str) -> bool {
     let is_token = |(start, length): &(&str, usize)| {
         text.match_indices(start).any(|(at, _)| {
             let before = text.get(..at).and_then(|before| before.chars().next_back());
             let rest = text.get(at.saturating_add(start.len())..).unwrap_or_default();
-            let run = rest.len().saturating_sub(
-                rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).len(),
-            );
+            let is_sign = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            let run = rest.chars().take(LONGEST).take_while(is_sign).count();
             let token = rest.get(..run).unwrap_or_default();
             run >= *length
                 && before.is_none_or(|c| !c.is_ascii_alphanumeric())

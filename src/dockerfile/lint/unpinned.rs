@@ -214,7 +214,7 @@ mod tests {
                         "low dockerfile/unpinned-node-package 2:14-2:15: `b` is installed in whatever version is there",
                         "low dockerfile/unpinned-node-package 2:20-2:24: `@d/e` is installed in whatever version is there",
                         "low dockerfile/unpinned-node-package 2:37-2:45: `h@latest` is installed in whatever version is there",
-                        "low dockerfile/unpinned-node-package 2:74-2:75: `l` is installed in whatever version is there",
+                        "low dockerfile/unpinned-node-package 2:77-2:78: `l` is installed in whatever version is there",
                     ],
                 ),
                 (
@@ -232,7 +232,7 @@ mod tests {
                     "FROM a\nRUN apt-get install -y -t x b c=1 ./d.deb && yum install -y e f-1.2 && apk add g h=1\n",
                     &[
                         "info dockerfile/unpinned-system-package 2:29-2:30: `b` is installed in whatever version is there",
-                        "info dockerfile/unpinned-system-package 2:62-2:63: `e` is installed in whatever version is there",
+                        "info dockerfile/unpinned-system-package 2:61-2:62: `e` is installed in whatever version is there",
                         "info dockerfile/unpinned-system-package 2:80-2:81: `g` is installed in whatever version is there",
                     ],
                 ),

@@ -112,6 +112,9 @@ fn without_user(context: &Context<'_>, last: &Stage) -> Option<Finding> {
         Base::Image(resolved) => {
             let text = resolved.text()?.to_ascii_lowercase();
             let (name, _, _) = reference(&text);
+            if name.is_empty() {
+                return None;
+            }
             if NOT_ROOT.iter().chain(WINDOWS).any(|part| text.contains(part)) {
                 return None;
             }
