@@ -89,8 +89,7 @@ impl Lint for Dockerignore {
                 unwanted.iter().take(LISTED).map(|(path, _)| format!("`{}`", quoted(path))).collect();
             let along = if names.is_empty() { String::new() } else { format!(": {} go along", names.join(", ")) };
             let message = format!("the whole folder is copied, and there is no `.dockerignore`{along}");
-            let severity =
-                if unwanted.iter().any(|(_, kept)| *kept == Kept::Secret) { gravest } else { Severity::Low };
+            let severity = if unwanted.iter().any(|(_, kept)| *kept == Kept::Secret) { gravest } else { Severity::Low };
             let finding = context.finding(&CONTEXT_UNFILTERED, copied.span, ".", message);
             findings.push(Finding { severity, ..finding });
         } else {

@@ -3,6 +3,7 @@
 mod add_checksum;
 mod add_not_copy;
 mod archive;
+mod argument_scope;
 mod assume_yes;
 mod base;
 mod base_alternative;
@@ -13,6 +14,7 @@ mod changing_argument;
 mod chmod;
 mod copy_destination;
 mod copy_from;
+mod copy_ignored;
 mod dockerignore;
 mod env_reference;
 mod exec_form;
@@ -22,6 +24,7 @@ mod inline_waiver;
 mod label;
 mod language_cache;
 mod late_removal;
+mod legacy_pair;
 mod maintainer;
 mod manager;
 mod ownership;
@@ -78,6 +81,7 @@ pub static LINTS: &[&dyn Lint] = &[
     &add_checksum::AddChecksum,
     &package_cache::PackageCache,
     &archive::Archive,
+    &argument_scope::ArgumentScope,
     &assume_yes::AssumeYes,
     &build_tools::BuildTools,
     &cache_order::CacheOrder,
@@ -85,6 +89,7 @@ pub static LINTS: &[&dyn Lint] = &[
     &changing_argument::ChangingArgument,
     &ownership::Ownership,
     &copy_from::CopyFrom,
+    &copy_ignored::CopyIgnored,
     &copy_destination::CopyDestination,
     &env_reference::EnvReference,
     &exec_form::ExecForm,
@@ -93,6 +98,7 @@ pub static LINTS: &[&dyn Lint] = &[
     &inline_waiver::InlineWaiver,
     &label::Label,
     &late_removal::LateRemoval,
+    &legacy_pair::LegacyPair,
     &maintainer::Maintainer,
     &dockerignore::Dockerignore,
     &healthcheck::Healthcheck,

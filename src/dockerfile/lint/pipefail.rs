@@ -14,7 +14,7 @@ pub(super) static PIPEFAIL: Rule = Rule {
     why: "The shell looks at the last command of a pipe only: a download that breaks off leaves half a file, \
           and the build goes on.",
     remediation: "Begin with `set -o pipefail`, or set `SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]` before; \
-          `dash`, the `sh` of Debian 12 and older, does not know it.",
+          `dash`, the `sh` of Debian and Ubuntu, may not know it.",
     references: &["https://docs.docker.com/build/building/best-practices/#using-pipes"],
     also: &["DL4006"],
     bad: "FROM debian:13\nRUN cat packages.txt | sort > sorted.txt\nUSER 65532",

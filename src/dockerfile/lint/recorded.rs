@@ -75,6 +75,8 @@ fn hostile_files_end_soon() {
         fill("FROM a\nRUN --mount=type=cache", ",target=/a", " ssh a\n"),
         fill("FROM a\n", "USER root\nWORKDIR a\nVOLUME /sys\n", ""),
         fill("FROM a\nRUN ", "apt-get update;", "\n"),
+        fill("ARG A\nFROM a\nRUN b", " $A", "\n"),
+        fill("ARG A\nFROM a\n", "ENV b=$A\n", ""),
     ];
     for text in files {
         let started = Instant::now();
