@@ -38,6 +38,7 @@ const MOST_ENTRIES: usize = 2_000;
 const SKIPPED: &[&str] = &[".git", ".hg", ".svn", "node_modules"];
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct LintArguments {
     /// Dockerfiles, folders that are searched for them, or `-` for standard input
     ///
@@ -183,14 +184,20 @@ fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
 }
 
 fn input(path: &Path, context: Option<&Path>) -> Result<Input> {
+    let (name, bytes) = read_file(path)?;
+    let own = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let surroundings = surroundings(context.unwrap_or(own), Some(path));
+    Ok(Input { name, bytes, surroundings: Some(surroundings) })
+}
+
+/// The name of a Dockerfile as reports show it, and its bytes.
+pub(super) fn read_file(path: &Path) -> Result<(String, Vec<u8>)> {
     let name = path.to_string_lossy().into_owned();
     let file =
         fs::File::open(path).map_err(|error| Error::io("cannot read the Dockerfile", error).at(escape(&name)))?;
     let bytes = read(file, &name)?;
-    let own = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let surroundings = surroundings(context.unwrap_or(own), Some(path));
     let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
-    Ok(Input { name, bytes, surroundings: Some(surroundings) })
+    Ok((name, bytes))
 }
 
 /// Reads a Dockerfile whole; one that is too large is refused.

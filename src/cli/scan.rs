@@ -48,6 +48,10 @@ pub(super) struct ScanArguments {
     #[arg(long)]
     packages: bool,
 
+    /// The Dockerfile of the image: findings then name the line that made them
+    #[arg(long, value_name = "FILE")]
+    dockerfile: Option<PathBuf>,
+
     #[command(flatten)]
     advisories: AdvisoryArguments,
     /// Policy file, or name of a preset; later ones win
@@ -178,6 +182,13 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
             });
             let mut reports =
                 reports(image, &watcher, &scan, Some(Judging { policy, today: arguments.today, advisories }))?;
+            if let Some(path) = &arguments.dockerfile {
+                let (name, bytes) = super::lint::read_file(path)?;
+                let file = crate::dockerfile::Dockerfile::parse(&bytes);
+                for report in &mut reports {
+                    crate::lint::point(report, &name, &file);
+                }
+            }
             for report in &mut reports {
                 report.limitations.extend(vex.limitations.iter().cloned());
                 report.limitations.sort();
@@ -329,8 +340,11 @@ fn source_date() -> Result<Option<Timestamp>> {
 
 /// The policy that flags name, with what `--fail-on` adds.
 pub(super) fn policy(words: &[String], fail_on: Option<&str>, colour: Colour) -> Result<PolicySet> {
-    let known = crate::scan::rules();
     let words = if words.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { words.to_vec() };
+    // to load the rules takes longer than to judge a Dockerfile; presets, and severities alone, name none
+    let is_preset = |word: &String| crate::policy::presets().iter().any(|preset| preset.id == word.as_str());
+    let needs_rules = !words.iter().all(is_preset) || fail_on.is_some_and(|text| text.contains(','));
+    let known = if needs_rules { crate::scan::rules() } else { Vec::new() };
     let policy = PolicySet::load(&words, &known, term::wants_colour(&io::stderr(), colour))?;
     match fail_on {
         Some(text) => Ok(policy.with_fail_on(FailOn::parse(text, &known)?)),

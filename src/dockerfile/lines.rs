@@ -189,7 +189,7 @@ impl Reader<'_> {
             }
         }
         self.problem(heredoc.span, format!("no line `{}` ends this heredoc", escape(&heredoc.name)));
-        heredoc.body = Span::new(start, self.at);
+        heredoc.body = Span::new(start, last);
         (heredoc, last)
     }
 }

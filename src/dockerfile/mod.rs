@@ -6,6 +6,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod align;
 pub mod ignore;
 mod instruction;
 mod lines;
@@ -47,6 +48,8 @@ pub struct Dockerfile {
     /// What makes no sense, in order.
     pub problems: Vec<Problem>,
     variables: variable::Variables,
+    /// Indexes of the `SHELL` instructions.
+    shells: Vec<usize>,
 }
 
 impl Dockerfile {

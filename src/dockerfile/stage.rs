@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::variable::Resolved;
 use super::{Dockerfile, Instruction, Kind, Problem, Span, Word};
 
+/// Stages one on the other that are followed.
+const MOST_STAGES: usize = 64;
+
 /// A build stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
@@ -63,15 +66,16 @@ pub(super) fn link(file: &mut Dockerfile) {
                 file.stages.push(Stage { index, name, base, instructions: at..at.saturating_add(1), needs });
             }
             Kind::Arg(arguments) => variables.arguments(arguments, &file.stages, at, file.escape),
-            _ if file.stages.is_empty() => {
-                if !told_of_stage && !matches!(instruction.kind, Kind::Unknown) {
-                    told_of_stage = true;
-                    let name = instruction.name();
-                    let message = format!("`{name}` stands before the first `FROM`; only `ARG` can");
-                    file.problems.push(Problem { span: instruction.keyword.span, message, is_fatal: true });
-                }
+            Kind::Unknown => {}
+            _ if file.stages.is_empty() && !told_of_stage => {
+                told_of_stage = true;
+                let name = instruction.name();
+                let message = format!("`{name}` stands before the first `FROM`; only `ARG` can");
+                file.problems.push(Problem { span: instruction.keyword.span, message, is_fatal: true });
             }
+            _ if file.stages.is_empty() => {}
             Kind::Env(pairs) => variables.environment(pairs, &file.stages, at, file.escape),
+            Kind::Shell(_) => file.shells.push(at),
             _ => {}
         }
         if let Some(stage) = file.stages.last_mut() {
@@ -161,7 +165,7 @@ impl Dockerfile {
     pub fn lineage(&self, stage: usize) -> Vec<&Stage> {
         let mut lineage: Vec<&Stage> = Vec::new();
         let mut next = Some(stage);
-        while let Some(stage) = next.and_then(|index| self.stages.get(index)) {
+        while let Some(stage) = next.and_then(|index| self.stages.get(index)).filter(|_| lineage.len() < MOST_STAGES) {
             lineage.push(stage);
             // a stage is built on earlier ones only
             next = if let Base::Stage(parent) = stage.base { Some(parent) } else { None };

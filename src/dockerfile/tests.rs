@@ -155,7 +155,7 @@ fn what_is_wrong_is_told_and_the_rest_is_read() {
 16-16 RUN --mout="a" shell "x"
 17-17 COPY --link="x" --from "a" to "b"
 18-18 EXPOSE broken
-20-21 RUN shell "never ended\n" | EOF at <<EOF line 21 bytes 12 (0, false, true)
+20-21 RUN shell "never ended" | EOF at <<EOF line 21 bytes 11 (0, false, true)
 error 2:1 `RUM` is no instruction; did you mean `RUN`?
 error 4:6 `COPY` wants sources and a destination
 error 5:1 `ENV` wants at least one argument

@@ -97,15 +97,13 @@ fn excerpt(judged: &Judged, files: &BTreeMap<&str, Lines<'_>>, style: &Style, is
     if let Location::Dockerfile { file, start, end } = &finding.location {
         let name = escape(file);
         let number = usize::try_from(start.0).unwrap_or(usize::MAX);
-        match files.get(file.as_str()).and_then(|lines| source(lines, *start, *end)) {
-            Some((source, range)) => {
-                let annotation = AnnotationKind::Primary.span(range);
-                group = group.element(Snippet::source(source).line_start(number).path(name).annotation(annotation));
-            }
-            None => {
-                let column = usize::try_from(start.1).unwrap_or(usize::MAX);
-                group = group.element(Origin::path(name).line(number).char_column(column));
-            }
+        let found = files.get(file.as_str()).and_then(|lines| source(lines, *start, *end));
+        if let Some((source, range)) = found {
+            let annotation = AnnotationKind::Primary.span(range);
+            group = group.element(Snippet::source(source).line_start(number).path(name).annotation(annotation));
+        } else {
+            let column = usize::try_from(start.1).unwrap_or(usize::MAX);
+            group = group.element(Origin::path(name).line(number).char_column(column));
         }
     }
     if let Some(note) = &judged.note {
@@ -135,7 +133,7 @@ fn source(lines: &Lines<'_>, start: (u64, u64), end: (u64, u64)) -> Option<(Stri
         if line.len() > LONGEST_LINE {
             return None;
         }
-        let masked = secret::mask_text(line);
+        let masked = if secret::is_harmless(line) { line.to_owned() } else { secret::mask_text(line) };
         let is_masked = masked != line;
         let line = visible(&masked);
         let at = source.len();

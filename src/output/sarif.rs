@@ -207,6 +207,7 @@ fn result(judged: &Judged, report: &Report, rules: &[&str], occurrences: &mut BT
         .partial_fingerprints(fingerprints)
         .properties(result_properties(judged, report))
         .build();
+    result.related_locations = made_by(finding).map(|location| vec![location]);
     result.rule_index = rules.binary_search(&rule_id(finding)).ok().and_then(|index| i64::try_from(index).ok());
     result
 }
@@ -282,6 +283,19 @@ fn location(finding: &Finding, report: &Report) -> SarifLocation {
         location.logical_locations = Some(logical);
     }
     location
+}
+
+/// The instruction of the Dockerfile that made what was found.
+fn made_by(finding: &Finding) -> Option<SarifLocation> {
+    let number = |key: &str| finding.evidence.get(key).and_then(Value::as_u64);
+    let (place, first) = (finding.evidence.get("dockerfile")?.as_str()?, number("dockerfile_line")?);
+    let (file, _) = place.rsplit_once(':')?;
+    let artifact = ArtifactLocation::builder().uri(path_uri(file.as_bytes())).build();
+    let mut physical = PhysicalLocation::builder().artifact_location(artifact).build();
+    physical.region = Some(lines_region(first, number("dockerfile_end_line").unwrap_or(first)));
+    let mut location = SarifLocation::builder().physical_location(physical).build();
+    location.message = Some(plain("made by this instruction"));
+    Some(location)
 }
 
 /// Whole lines: from the first column to the end of the last line (3.30.2).

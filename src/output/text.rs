@@ -473,7 +473,10 @@ fn place(finding: &Finding, layers: &[ReportedLayer], is_bill: bool, width: usiz
         Visibility::Deleted => gone("deleted", finding.removed_in_layer),
         Visibility::Overwritten => gone("overwritten", finding.removed_in_layer),
     };
-    let brought = layer.map(|index| format!(", layer {index}")).unwrap_or_default();
+    let mut brought = layer.map(|index| format!(", layer {index}")).unwrap_or_default();
+    if let Some(line) = finding.evidence.get("dockerfile").and_then(Value::as_str) {
+        brought = format!(", {}{brought}", clean(line));
+    }
     let room = width.saturating_sub(lines.width() + brought.width() + seen.width());
     let name = cut_middle(&name, room.max(LEAST_PATH));
     let step = layer

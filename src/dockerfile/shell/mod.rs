@@ -240,8 +240,10 @@ impl Dockerfile {
         let lineage = self.lineage(stage);
         for (nth, stage) in lineage.iter().enumerate() {
             let end = if nth == 0 { index.min(stage.instructions.end) } else { stage.instructions.end };
-            let own = self.instructions.get(stage.instructions.start..end).unwrap_or_default();
-            let shell = own.iter().rev().find_map(|instruction| match &instruction.kind {
+            let before = self.shells.partition_point(|index| *index < end);
+            let last = before.checked_sub(1).and_then(|last| self.shells.get(last));
+            let last = last.filter(|index| **index >= stage.instructions.start);
+            let shell = last.and_then(|index| match &self.instructions.get(*index)?.kind {
                 Kind::Shell(words) => Some(words),
                 _ => None,
             });

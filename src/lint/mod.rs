@@ -1,5 +1,7 @@
 //! The pipeline of `careen lint`: parse, judge by lints, then by policy.
 
+mod point;
+
 use std::collections::BTreeMap;
 
 use crate::dockerfile::lint::{self, Context, Surroundings};
@@ -8,11 +10,13 @@ use crate::finding::{self, Finding, Location};
 use crate::inventory::Origin;
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
-use crate::policy::{Action, EvaluateContext, PolicySet};
+use crate::policy::{Action, EvaluateContext, PolicySet, WAIVER_UNUSED};
 use crate::report::{self, Report, TargetSummary};
 use crate::secret;
 use crate::size::ByteSize;
 use crate::time::Date;
+
+pub use point::point;
 
 /// Id of what is read, in reports.
 pub const SOURCE: &str = "dockerfile";
@@ -53,9 +57,13 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         is_refused |= file.is_refused();
         texts.insert(input.name.clone(), file.text);
     }
-    let echo = secret::Echo::of(None, &BTreeMap::new());
-    for finding in &mut findings {
-        secret::mask_finding(finding, &echo);
+    let is_harmless = |finding: &Finding| {
+        let evidence = finding.evidence.values().filter_map(|value| value.as_str());
+        let mut texts = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence);
+        texts.all(secret::is_harmless)
+    };
+    for finding in findings.iter_mut().filter(|finding| !is_harmless(finding)) {
+        secret::mask_finding(finding, &secret::Echo::of(None, &BTreeMap::new()));
     }
     finding::tell_apart(&mut findings);
     limitation::condense(&mut limitations, limits.limitations_per_code);
@@ -64,9 +72,15 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         Location::Dockerfile { .. } => Origin::App,
         _ => Origin::Unknown,
     };
-    let (mut findings, verdict) =
+    let (mut findings, mut verdict) =
         policy.evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin });
-    findings.retain(|judged| judged.action != Action::Ignore);
+    // a policy serves images, too: their waivers are no matter here
+    findings.retain(|judged| judged.action != Action::Ignore && judged.finding.rule.id != WAIVER_UNUSED.id);
+    for (of_image, of_file) in
+        [("parts of the image were", "Dockerfiles were"), ("part of the image was", "Dockerfile was")]
+    {
+        verdict.reason = verdict.reason.replace(of_image, of_file);
+    }
     limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
     limitations.sort();
     let reference = match inputs {

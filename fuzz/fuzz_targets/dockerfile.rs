@@ -1,0 +1,22 @@
+//! Any bytes are a Dockerfile: read, its scripts and words too, then aligned with a history.
+#![no_main]
+
+use careen::dockerfile::Dockerfile;
+use careen::dockerfile::align::align;
+use careen::dockerfile::ignore::Ignore;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let file = Dockerfile::parse(input);
+    assert_eq!(file.text.len(), input.len().min(1 << 20));
+    for (index, instruction) in file.instructions.iter().enumerate() {
+        assert!(file.text.get(instruction.span.start..instruction.span.end).is_some());
+        for command in file.script(index).into_iter().flat_map(|script| script.commands) {
+            assert!(file.text.get(command.span.start..command.span.end).is_some());
+        }
+        file.scope(index).expand(file.source(instruction.span));
+    }
+    let steps: Vec<&str> = file.text.lines().collect();
+    align(&file, file.stages.len().saturating_sub(1), &steps);
+    Ignore::parse(input).excludes("a/b");
+});

@@ -1,0 +1,105 @@
+//! Points findings in an image to the lines of its Dockerfile.
+
+use serde_json::json;
+
+use crate::dockerfile::align::align;
+use crate::dockerfile::{Dockerfile, Instruction, Kind, Pair};
+use crate::finding::{Finding, Location};
+use crate::limitation::Limitation;
+use crate::report::Report;
+use crate::rule::Confidence;
+
+/// Adds to each finding the line that made its layer, its variable or its setting, as evidence: `dockerfile` is file and
+/// line, `dockerfile_line` and `dockerfile_end_line` are numbers, `dockerfile_confidence` says how sure that is. Where
+/// file and image do not belong together, a limitation says so.
+pub fn point(report: &mut Report, name: &str, file: &Dockerfile) {
+    let Some(last) = file.stages.len().checked_sub(1) else {
+        return tell(report, name, "the Dockerfile has no stage");
+    };
+    // what is built need not be the last stage
+    let steps: Vec<String> =
+        report.target.layers.iter().map(|layer| layer.created_by.clone().unwrap_or_default()).collect();
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let aligned = |stage: usize| Some((stage, align(file, stage, &steps))).filter(|(_, it)| it.confidence.is_some());
+    let found = aligned(last).or_else(|| (0..last).rev().take(MOST_STAGES).find_map(aligned));
+    let Some((stage, alignment)) = found else {
+        return tell(
+            report,
+            name,
+            "its instructions are not those of the image's history, so that no finding points to a line",
+        );
+    };
+    let by_layer = |layer: u32| {
+        let index = report.target.layers.iter().position(|one| one.index == layer)?;
+        *alignment.steps.get(index)?
+    };
+    let own: Vec<usize> = file.lineage(stage).iter().rev().flat_map(|stage| stage.instructions.clone()).collect();
+    let latest = |matches: &dyn Fn(&Instruction) -> bool| {
+        let found = own.iter().rev().find(|index| file.instructions.get(**index).is_some_and(matches));
+        found.map(|index| (*index, alignment.confidence.unwrap_or(Confidence::Low)))
+    };
+    let mut places = Vec::with_capacity(report.findings.len());
+    for judged in &report.findings {
+        let Finding { location, .. } = &judged.finding;
+        places.push(match location {
+            Location::File { layer, .. } | Location::Package { layer, .. } => by_layer(*layer),
+            Location::History { layer, key, .. } => {
+                layer.and_then(by_layer).or_else(|| latest(&|instruction| sets(instruction, key)))
+            }
+            Location::Config { key } => latest(&|instruction| makes(instruction, key)),
+            Location::Dockerfile { .. } | Location::Image => None,
+        });
+    }
+    for (judged, place) in report.findings.iter_mut().zip(places) {
+        let Some((index, confidence)) = place else { continue };
+        let Some(instruction) = file.instructions.get(index) else { continue };
+        let line = file.position(instruction.span.start).line;
+        let end = file.position(instruction.span.end).line;
+        let evidence = &mut judged.finding.evidence;
+        evidence.insert("dockerfile", json!(format!("{name}:{line}")));
+        evidence.insert("dockerfile_line", json!(line));
+        evidence.insert("dockerfile_end_line", json!(end));
+        evidence.insert("dockerfile_confidence", json!(confidence.as_str()));
+    }
+}
+
+/// Most stages that are tried in place of the last.
+const MOST_STAGES: usize = 32;
+
+fn tell(report: &mut Report, name: &str, what: &str) {
+    let help = "name the Dockerfile that the image was built from";
+    report.limitations.push(Limitation::note("dockerfile-not-aligned", name, what).help(help));
+    report.limitations.sort();
+}
+
+/// Whether an instruction sets a build argument or variable.
+fn sets(instruction: &Instruction, name: &str) -> bool {
+    match &instruction.kind {
+        Kind::Arg(arguments) => arguments.iter().any(|argument| argument.name.text == name),
+        Kind::Env(pairs) => has(pairs, name),
+        _ => false,
+    }
+}
+
+fn has(pairs: &[Pair], name: &str) -> bool {
+    pairs.iter().any(|pair| pair.name.text.trim_matches(['"', '\'']) == name)
+}
+
+/// Whether an instruction makes a field of the configuration.
+fn makes(instruction: &Instruction, key: &str) -> bool {
+    let (field, name) = key.split_once('.').unwrap_or((key, ""));
+    match (&instruction.kind, field) {
+        (Kind::User(_), "User")
+        | (Kind::Workdir(_), "WorkingDir")
+        | (Kind::Cmd(_), "Cmd")
+        | (Kind::Entrypoint(_), "Entrypoint")
+        | (Kind::Healthcheck(_), "Healthcheck")
+        | (Kind::StopSignal(_), "StopSignal")
+        | (Kind::Shell(_), "Shell") => true,
+        (Kind::Volume(words), "Volumes") | (Kind::Expose(words), "ExposedPorts") => {
+            name.is_empty() || words.iter().any(|word| name.starts_with(word.text.as_str()))
+        }
+        (Kind::Env(pairs), "Env") | (Kind::Label(pairs), "Labels") => has(pairs, name),
+        _ => false,
+    }
+}

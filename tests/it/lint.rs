@@ -1,0 +1,147 @@
+//! `careen lint` as a user runs it.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::image::{Built, Recipe};
+use crate::support::raw::RawTar;
+use crate::support::run::command;
+use crate::support::token;
+
+const FILE: &str = "FROM debian:bookworm-20250101\nADD server.conf /etc/\n# careen:allow dockerfile/add-not-copy the name will change\n\
+                    ADD other.conf /etc/\nCMD [\"first\"]\nCMD [\"second\"]\nUSER 65532\n";
+
+fn lint(folder: &std::path::Path, arguments: &[&str], input: Option<&str>) -> Output {
+    let all: Vec<&str> = std::iter::once("lint").chain(arguments.iter().copied()).collect();
+    let mut child = command(&all)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.unwrap_or_default().as_bytes()).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn files_are_found_and_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::create_dir_all(path.join("api/node_modules/x")).unwrap();
+    fs::write(path.join("Dockerfile"), FILE).unwrap();
+    fs::write(path.join("api/web.Dockerfile"), "FROM scratch\nRUM x\n").unwrap();
+    fs::write(path.join("api/node_modules/x/Dockerfile"), "not looked at\n").unwrap();
+    fs::write(path.join("Dockerfile.dockerignore"), "*\n").unwrap();
+
+    let output = lint(path, &["-f", "json"], None);
+    assert_eq!(output.status.code(), Some(4), "a file that Docker refuses never ends well");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["target"]["source"], "dockerfile");
+    let places: Vec<String> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            let place = &finding["location"];
+            let status = &finding["status"];
+            format!("{} {} {}:{} {status}", finding["rule"], place["path"], place["start_line"], place["start_column"])
+        })
+        .collect();
+    for expected in [
+        "\"dockerfile/add-not-copy\" \"Dockerfile\" 2:1 \"open\"",
+        "\"dockerfile/add-not-copy\" \"Dockerfile\" 4:1 \"waived\"",
+        "\"dockerfile/repeated-command\" \"Dockerfile\" 5:1 \"open\"",
+        "\"dockerfile/syntax\" \"api/web.Dockerfile\" 2:1 \"open\"",
+    ] {
+        assert!(places.iter().any(|place| place == expected), "{expected} is not in {places:#?}");
+    }
+    assert!(!places.iter().any(|place| place.contains("node_modules")));
+
+    for (arguments, code) in [
+        (&["Dockerfile"][..], 0),
+        (&["Dockerfile", "--fail-on", "medium"], 1),
+        (&["Dockerfile", "--fail-on", "medium,dockerfile", "--exit-code", "7"], 7),
+        (&["Dockerfile", "--fail-on", "medium", "--no-fail"], 0),
+        (&["api", "--no-fail"], 4),
+        (&["api", "-p", "careen:strict"], 1),
+        (&["nothing-here"], 2),
+        (&["-f", "cyclonedx"], 2),
+    ] {
+        assert_eq!(lint(path, arguments, None).status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
+fn text_shows_the_line_and_sarif_the_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = lint(folder.path(), &["-"], Some("FROM scratch\nADD \\\n  a b\n"));
+    let shown = String::from_utf8(text.stdout).unwrap();
+    assert!(shown.contains("--> -:2:1") && shown.contains("2 | ADD \\") && shown.contains("| ^^^"), "{shown}");
+    assert_eq!(text.status.code(), Some(0));
+    let sarif = lint(folder.path(), &["-", "-f", "sarif"], Some("FROM scratch\n  ADD a b\n"));
+    let log: Value = serde_json::from_slice(&sarif.stdout).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let added = results.iter().find(|result| result["ruleId"] == "dockerfile/add-not-copy").unwrap();
+    let region = &added["locations"][0]["physicalLocation"]["region"];
+    assert_eq!(region, &json!({"startLine": 2, "startColumn": 3, "endLine": 2, "endColumn": 6}));
+}
+
+#[test]
+fn no_value_that_is_a_secret_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let value = ["q7Rt2xLm9", "Vb4Kp8Zs"].concat();
+    let file = format!("FROM scratch\nRUM --pass{}={value}\nADD a pass{}={value}\n", "word", "word");
+    for format in ["text", "json", "sarif"] {
+        let output = lint(folder.path(), &["-", "-v", "-f", format], Some(&file));
+        assert!(!String::from_utf8_lossy(&output.stdout).contains(&value), "{format}");
+    }
+}
+
+#[test]
+fn findings_of_an_image_name_the_line_that_made_them() {
+    let history = |step: &str, empty: bool| json!({"created_by": step, "empty_layer": empty});
+    let recipe = Recipe {
+        config: json!({"User": "0", "Env": ["A=1"]}),
+        history: vec![
+            history("/bin/sh -c #(nop) ADD file:0123 in / ", false),
+            history("ENV A=1", true),
+            history("RUN /bin/sh -c make install # buildkit", false),
+            history("COPY a.js /srv/ # buildkit", false),
+            history("USER 0", true),
+        ],
+        ..Recipe::default()
+    };
+    let layers = [
+        RawTar::default().file("etc/motd", "x").end(),
+        RawTar::default().file("usr/bin/x", "x").end(),
+        RawTar::default().file("srv/a.js", format!("x = '{}';\n", token::github(3))).end(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("image.tar"), Built::new(&recipe, &layers).docker_archive()).unwrap();
+    let places = |dockerfile: &str| {
+        fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        let arguments = ["scan", "image.tar", "-f", "json", "--dockerfile", "Dockerfile"];
+        let output = command(&arguments).current_dir(folder.path()).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of = |rule: &str| {
+            let all = report["findings"].as_array().unwrap();
+            let found = all.iter().find(|finding| finding["rule"].as_str().unwrap().starts_with(rule)).unwrap();
+            let evidence = &found["evidence"];
+            format!("{} {}", evidence["dockerfile"], evidence["dockerfile_confidence"])
+        };
+        let told = report["limitations"].as_array().unwrap().iter().any(|one| one["code"] == "dockerfile-not-aligned");
+        (of("secret/"), of("image/root-user"), told)
+    };
+    let own = "FROM golang:1 AS build\nRUN go build\nFROM base\nENV A=1\nRUN make \\\n  install\n# why\nCOPY a.js /srv/\nUSER 0\n";
+    let high = |line: u32| format!("\"Dockerfile:{line}\" \"high\"");
+    assert_eq!(places(own), (high(8), high(9), false));
+    let other = "FROM base\nCOPY . /app\nRUN npm ci\nRUN npm test\nUSER 0\n";
+    let none = "null null".to_owned();
+    assert_eq!(places(other), (none.clone(), none, true));
+}
