@@ -71,7 +71,7 @@ impl Lint for BaseName {
                 },
                 Kind::Copy(_) => {
                     let value = instruction.flag("from").and_then(|flag| flag.value.as_ref());
-                    let value = value.filter(|value| context.file.stage_named(&value.text, own).is_none());
+                    let value = value.filter(|value| context.stages_named(&value.text, own).0.is_none());
                     // without tag and host it may be a stage misspelt, which is another lint's
                     let value = value.filter(|value| value.text.contains([':', '/']));
                     value.map(|value| (context.file.scope(index).resolve(value), value.span)).into_iter().collect()

@@ -55,7 +55,7 @@ impl Lint for BaseAlternative {
             return;
         }
         let shown: Vec<String> = smaller.iter().map(|variant| format!("`{name}:{}-{variant}`", quoted(head))).collect();
-        let message = format!("smaller variants of `{}` are {}", quoted(text), shown.join(" and "));
+        let message = format!("`{}` has smaller variants: {}", quoted(text), shown.join(", "));
         findings.push(context.finding(&BASE_ALTERNATIVE, image.span, name, message));
     }
 }
@@ -88,7 +88,7 @@ mod tests {
                 (
                     "FROM node:22 AS b\nFROM node:22\n",
                     &[
-                        "info dockerfile/smaller-base 2:6-2:13: smaller variants of `node:22` are `node:22-slim` and `node:22-alpine`",
+                        "info dockerfile/smaller-base 2:6-2:13: `node:22` has smaller variants: `node:22-slim`, `node:22-alpine`",
                     ],
                 ),
                 ("FROM node:22 AS b\nFROM node:22-alpine\n", &[]),
@@ -97,7 +97,7 @@ mod tests {
                 (
                     "ARG V=3.13\nFROM python:$V AS a\nFROM a\n",
                     &[
-                        "info dockerfile/smaller-base 2:6-2:15: smaller variants of `python:3.13` are `python:3.13-slim` and `python:3.13-alpine`",
+                        "info dockerfile/smaller-base 2:6-2:15: `python:3.13` has smaller variants: `python:3.13-slim`, `python:3.13-alpine`",
                     ],
                 ),
             ],

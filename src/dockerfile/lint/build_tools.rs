@@ -161,7 +161,7 @@ fn toolchain(context: &Context<'_>, last: &Stage, built: &[(usize, &Command, Bui
     let (name, _, _) = reference(resolved.text()?);
     let short = library_name(name).unwrap_or(name);
     let (_, runtime) = TOOLCHAINS.iter().find(|(base, _)| *base == short)?;
-    let (index, _, build) = built
+    let (index, _, made) = built
         .iter()
         .rev()
         .find(|(_, call, _)| !matches!(call.name(), "pip" | "pip3" | "npm" | "yarn" | "pnpm" | "bundle"))?;
@@ -172,7 +172,7 @@ fn toolchain(context: &Context<'_>, last: &Stage, built: &[(usize, &Command, Bui
         "the last stage ships the tools of `{}`; name the lines {} to {until} a stage, `AS build`, and go on with `FROM {runtime}` and a `COPY --from=build` of {}",
         quoted(name),
         context.line(from),
-        build.result
+        made.result
     );
     Some(context.finding(&BUILD_TOOLS, image.span, quoted(name), message))
 }
@@ -181,13 +181,13 @@ fn toolchain(context: &Context<'_>, last: &Stage, built: &[(usize, &Command, Bui
 fn split(context: &Context<'_>, index: usize, built: &[(usize, &Command, Build)]) -> String {
     let line = |index: usize| context.file.instructions.get(index).map_or(0, |one| context.line(one));
     match built.iter().rev().find(|(at, _, _)| *at >= index) {
-        Some((at, _, build)) => {
+        Some((at, _, made)) => {
             let lines = if line(index) == line(*at) {
                 format!("line {}", line(index))
             } else {
                 format!("lines {} to {}", line(index), line(*at))
             };
-            format!("move {lines} into a stage `AS build`, and take {} with `COPY --from=build`", build.result)
+            format!("move {lines} into a stage `AS build`, and take {} with `COPY --from=build`", made.result)
         }
         None => "nothing in the file builds with them".to_owned(),
     }

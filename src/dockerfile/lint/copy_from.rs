@@ -90,24 +90,23 @@ const MOST_STAGES: usize = 50;
 /// What is wrong with the name, where something is.
 fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
     let file = context.file;
-    if file.stage_named(text, own).is_some() {
+    let (before, behind) = context.stages_named(text, own);
+    if before.is_some() {
         return None;
     }
     let shown = quoted(text);
     if let Ok(number) = text.parse::<usize>() {
         return Some(format!("there is no stage {number} before this one"));
     }
-    let stages = file.stages.iter().skip(own);
-    let mut named = stages.filter(|stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(text)));
-    if let Some(stage) = named.next() {
-        let place = if stage.index == own { "is this stage itself" } else { "comes only later" };
+    if let Some(stage) = behind {
+        let place = if stage == own { "is this stage itself" } else { "comes only later" };
         return Some(format!("the stage `{shown}` {place}"));
     }
     if text.contains(['/', ':', '@', '.']) {
         return None;
     }
-    let names = file.stages.iter().take(own.min(MOST_STAGES)).filter_map(|stage| stage.name.as_deref());
-    nearest(text, names).map(|near| format!("there is no stage `{shown}`; did you mean `{near}`?"))
+    let before = file.stages.iter().take(own.min(MOST_STAGES)).filter_map(|stage| stage.name.as_deref());
+    nearest(text, before).map(|near| format!("there is no stage `{shown}`; did you mean `{near}`?"))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) static CONTEXT_UNFILTERED: Rule = Rule {
     ..Rule::NEW
 };
 
-/// A file that should not go along.
+/// A file that should stay behind.
 pub(super) static CONTEXT_GAP: Rule = Rule {
     id: "dockerfile/dockerignore-gap",
     title: "`.dockerignore` lets something through that the image should not have",
@@ -87,7 +87,11 @@ impl Lint for Dockerignore {
         if surroundings.ignore.as_ref().is_none_or(Ignore::is_empty) {
             let names: Vec<String> =
                 unwanted.iter().take(LISTED).map(|(path, _)| format!("`{}`", quoted(path))).collect();
-            let along = if names.is_empty() { String::new() } else { format!(": {} go along", names.join(", ")) };
+            let along = if names.is_empty() {
+                String::new()
+            } else {
+                format!("; in it {} {}", if names.len() == 1 { "is" } else { "are" }, names.join(", "))
+            };
             let message = format!("the whole folder is copied, and there is no `.dockerignore`{along}");
             let severity = if unwanted.iter().any(|(_, kept)| *kept == Kept::Secret) { gravest } else { Severity::Low };
             let finding = context.finding(&CONTEXT_UNFILTERED, copied.span, ".", message);
@@ -166,7 +170,7 @@ mod tests {
         assert_eq!(
             run(None),
             [
-                "medium dockerfile/no-dockerignore 2:6-2:7: the whole folder is copied, and there is no `.dockerignore`: `.env`, `.git/`, `Dockerfile` go along"
+                "medium dockerfile/no-dockerignore 2:6-2:7: the whole folder is copied, and there is no `.dockerignore`; in it are `.env`, `.git/`, `Dockerfile`"
             ]
         );
         assert_eq!(

@@ -1,5 +1,7 @@
 //! What several lints ask of a file: commands without their runners, what ships, what is deleted, what is copied where.
 
+use std::collections::HashMap;
+
 use super::Context;
 use crate::dockerfile::shell::{Command, Interpreter, Script, Word};
 use crate::dockerfile::{Base, Dockerfile, Instruction, Kind, Scope, Span, Stage, Transfer};
@@ -13,6 +15,9 @@ const MOST_WORDS: usize = 64;
 
 /// Copies of one stage that are remembered, the latest.
 pub(super) const MOST_COPIES: usize = 256;
+
+/// Longest path, in bytes, as Linux has it.
+const LONGEST_PATH: usize = 4096;
 
 /// Longest text of a file that a message quotes, in characters.
 const LONGEST_QUOTE: usize = 80;
@@ -33,6 +38,17 @@ pub(super) fn shipped(file: &Dockerfile) -> Vec<bool> {
         }
     }
     shipped
+}
+
+/// The stages of each name, in lower case, in order.
+pub(super) fn stage_names(file: &Dockerfile) -> HashMap<String, Vec<usize>> {
+    let mut names: HashMap<String, Vec<usize>> = HashMap::new();
+    for stage in &file.stages {
+        if let Some(name) = &stage.name {
+            names.entry(name.clone()).or_default().push(stage.index);
+        }
+    }
+    names
 }
 
 /// Takes off what runs another command: `sudo -u a`, `env A=b`, `exec`, `timeout 5`.
@@ -93,6 +109,16 @@ impl<'a> Context<'a> {
     /// Whether what an instruction makes is part of the last stage.
     pub(super) fn ships(&self, instruction: &Instruction) -> bool {
         instruction.stage.is_some_and(|stage| self.shipped.get(stage).copied().unwrap_or_default())
+    }
+
+    /// The stage that a name or a number means in stage `own`, as [`Dockerfile::stage_named`]; and the first stage of that
+    /// name which is `own` or stands behind it.
+    pub(super) fn stages_named(&self, text: &str, own: usize) -> (Option<usize>, Option<usize>) {
+        let named = self.stage_names.get(&text.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        let count = named.partition_point(|index| *index < own);
+        let before = count.checked_sub(1).and_then(|nth| named.get(nth)).copied();
+        let before = before.or_else(|| text.parse().ok().filter(|index| *index < own));
+        (before, named.get(count).copied())
     }
 
     /// The line an instruction begins in.
@@ -172,7 +198,8 @@ pub(super) struct Placed<'a> {
     pub(super) is_folder: bool,
 }
 
-/// An absolute path without dots and slashes at the end; `None` where the folder it starts from is not known.
+/// An absolute path without dots and slashes at the end; `None` where the folder it starts from is not known, and where
+/// it is longer than any path.
 pub(super) fn joined(folder: Option<&str>, path: &str) -> Option<String> {
     let whole = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", folder?) };
     let mut parts: Vec<&str> = Vec::new();
@@ -185,7 +212,8 @@ pub(super) fn joined(folder: Option<&str>, path: &str) -> Option<String> {
             part => parts.push(part),
         }
     }
-    Some(format!("/{}", parts.join("/")))
+    let path = format!("/{}", parts.join("/"));
+    (path.len() <= LONGEST_PATH).then_some(path)
 }
 
 /// Whether `path` is `folder` or lies in it.

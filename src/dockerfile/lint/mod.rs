@@ -154,6 +154,8 @@ pub struct Context<'a> {
     calls: Vec<Vec<Command>>,
     /// By stage, whether it is part of what the last stage ships.
     shipped: Vec<bool>,
+    /// The stages of each name.
+    stage_names: HashMap<String, Vec<usize>>,
     /// The last place that was looked up: the first byte of its line, the byte, and its column.
     last: Cell<(usize, usize, u64)>,
 }
@@ -163,7 +165,8 @@ impl<'a> Context<'a> {
     pub fn new(file: &'a Dockerfile, name: &'a str, surroundings: Option<&'a Surroundings>, today: Date) -> Self {
         let scripts: Vec<Option<Script>> = (0..file.instructions.len()).map(|index| file.script(index)).collect();
         let calls = scripts.iter().map(facts::calls).collect();
-        Self { file, name, surroundings, today, scripts, calls, shipped: facts::shipped(file), last: Cell::default() }
+        let (shipped, stage_names) = (facts::shipped(file), facts::stage_names(file));
+        Self { file, name, surroundings, today, scripts, calls, shipped, stage_names, last: Cell::default() }
     }
 
     /// Instructions with their index, those behind `ONBUILD` in place of it.

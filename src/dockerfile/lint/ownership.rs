@@ -60,13 +60,13 @@ impl Lint for Ownership {
                         else {
                             continue;
                         };
-                        let copied = copies.iter().find(|placed| {
+                        let found = copies.iter().find(|placed| {
                             let flag = if name == "chmod" { "chmod" } else { "chown" };
                             placed.index < index
                                 && lies_in(&placed.path, &path)
                                 && placed.instruction.flag(flag).is_none()
                         });
-                        if let Some(placed) = copied {
+                        if let Some(placed) = found {
                             let (line, what) = (context.line(placed.instruction), placed.instruction.name());
                             let flag = if name == "chmod" { "--chmod" } else { "--chown" };
                             let message = format!(

@@ -40,11 +40,14 @@ impl Lint for Pipefail {
             }
             let sets =
                 |call: &Command| call.name() == "set" && call.arguments().iter().any(|word| word.text == "pipefail");
-            let unseen = calls.iter().take_while(|call| !sets(call)).find(|call| {
-                let asks = call.is_within(Construct::Condition) || call.is_within(Construct::LoopCondition);
+            let until = calls.iter().position(sets).unwrap_or(calls.len());
+            let unseen = calls.iter().take(until).enumerate().find(|(nth, call)| {
+                let asks = call.is_within(Construct::Condition)
+                    || call.is_within(Construct::LoopCondition)
+                    || is_compared(call, calls.get(*nth..).unwrap_or_default());
                 call.after == Connector::Pipe && !asks && !call.words.is_empty() && !SAFE.contains(&call.name())
             });
-            if let Some(call) = unseen {
+            if let Some((_, call)) = unseen {
                 let name = quoted(&call.words.first().map(|word| word.text.clone()).unwrap_or_default());
                 let message = format!("a failure of `{name}` is lost in the pipe");
                 let span = call.words.first().map_or(call.span, |word| word.span);
@@ -52,6 +55,22 @@ impl Lint for Pipefail {
             }
         }
     }
+}
+
+/// Commands behind a substitution among which its holder is looked for.
+const MOST_LATER: usize = 50;
+
+/// Whether what the pipe prints is compared, so that nothing at all is seen too: `[ "$(a | b)" = c ]`.
+fn is_compared(call: &Command, later: &[Command]) -> bool {
+    let inside = call.within.last().filter(|enclosing| enclosing.kind == Construct::Substitution);
+    inside.is_some_and(|enclosing| {
+        let holder = later.iter().take(MOST_LATER).find(|next| !next.within.contains(enclosing));
+        holder.is_some_and(|holder| {
+            holder.span.start <= call.span.start
+                && call.span.end <= holder.span.end
+                && matches!(holder.name(), "[" | "[[" | "test")
+        })
+    })
 }
 
 /// Commands that do not fail, or whose failure means nothing.
@@ -73,7 +92,7 @@ mod tests {
                 ),
                 ("FROM a\nSHELL [\"/bin/bash\", \"-eo\", \"pipefail\", \"-c\"]\nRUN b | c\n", &[]),
                 (
-                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x\"\n",
+                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [ \"$(b | c)\" = d ]\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x\"\n",
                     &[],
                 ),
                 (

@@ -108,6 +108,7 @@ const SHAPES: &[(&str, usize)] = &[
     ("AIza", 35),
     ("pypi-AgEI", 40),
     ("sk-ant-", 40),
+    ("SG.", 22),
 ];
 
 /// Signs of a token that are looked at.
