@@ -1,6 +1,6 @@
 //! `ADD` of an address without a checksum.
 
-use super::facts::quoted;
+use super::facts::{has_ending, quoted};
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
 use crate::finding::Findings;
@@ -37,7 +37,7 @@ impl Lint for AddChecksum {
                 let resolved = context.file.scope(index).resolve(source);
                 let text = resolved.shown.as_str();
                 let path = text.split(['?', '#']).next().unwrap_or_default();
-                if !(text.starts_with("http://") || text.starts_with("https://")) || path.ends_with(".git") {
+                if !(text.starts_with("http://") || text.starts_with("https://")) || has_ending(path, "git") {
                     continue;
                 }
                 let message = format!("`{}` is taken without a checksum", quoted(text));

@@ -49,12 +49,14 @@ impl Lint for BaseAlternative {
         let Some(Kind::From { image, .. }) = context.file.instructions_of(stage).first().map(|from| &from.kind) else {
             return;
         };
-        // `3.13-bookworm` has its variant in the middle
-        let head = if name == "debian" { tag } else { tag.split('-').next().unwrap_or_default() };
+        // the order of the parts differs from image to image; without the name of a release every image has the tag
+        let is_part = |part: &&str| name == "debian" || !RELEASES.contains(part);
+        let head = tag.split('-').filter(is_part).collect::<Vec<_>>().join("-");
         if name != "debian" && !head.starts_with(|c: char| c.is_ascii_digit()) {
             return;
         }
-        let shown: Vec<String> = smaller.iter().map(|variant| format!("`{name}:{}-{variant}`", quoted(head))).collect();
+        let shown: Vec<String> =
+            smaller.iter().map(|variant| format!("`{name}:{}-{variant}`", quoted(&head))).collect();
         let message = format!("`{}` has smaller variants: {}", quoted(text), shown.join(", "));
         findings.push(context.finding(&BASE_ALTERNATIVE, image.span, name, message));
     }
@@ -73,7 +75,10 @@ const VARIANTS: &[(&str, &[&str])] = &[
 ];
 
 /// Parts of tags that name a small variant already, or another system.
-const SMALL: &[&str] = &["slim", "alpine", "curl", "scm", "windows", "nanoserver", "distroless"];
+const SMALL: &[&str] = &["slim", "alpine", "curl", "scm", "windows", "nanoserver", "distroless", "apache"];
+
+/// Names of releases of Debian in tags.
+const RELEASES: &[&str] = &["buster", "bullseye", "bookworm", "trixie", "forky"];
 
 #[cfg(test)]
 mod tests {
@@ -94,6 +99,13 @@ mod tests {
                 ("FROM node:22 AS b\nFROM node:22-alpine\n", &[]),
                 ("FROM example/node:22\n", &[]),
                 ("FROM debian:13-slim\n", &[]),
+                (
+                    "FROM php:8.4-fpm-bookworm\n",
+                    &[
+                        "info dockerfile/smaller-base 1:6-1:26: `php:8.4-fpm-bookworm` has smaller variants: `php:8.4-fpm-alpine`",
+                    ],
+                ),
+                ("FROM php:8.4-apache\n", &[]),
                 (
                     "ARG V=3.13\nFROM python:$V AS a\nFROM a\n",
                     &[

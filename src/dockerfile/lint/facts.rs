@@ -23,8 +23,8 @@ const LONGEST_PATH: usize = 4096;
 const LONGEST_QUOTE: usize = 80;
 
 /// The commands of a script without their runners.
-pub(super) fn calls(script: &Option<Script>) -> Vec<Command> {
-    script.iter().flat_map(|script| &script.commands).map(without_runner).collect()
+pub(super) fn calls(script: Option<&Script>) -> Vec<Command> {
+    script.into_iter().flat_map(|script| &script.commands).map(without_runner).collect()
 }
 
 /// By stage, whether the last stage is, or is built on it.
@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
             let scope = self.file.scope(index);
             match &instruction.kind {
                 Kind::Workdir(word) => {
-                    folder = scope.resolve(word).text().and_then(|text| joined(folder.as_deref(), text))
+                    folder = scope.resolve(word).text().and_then(|text| joined(folder.as_deref(), text));
                 }
                 Kind::Copy(transfer) | Kind::Add(transfer) => {
                     let destination = scope.resolve(&transfer.destination);
@@ -314,6 +314,11 @@ pub(super) fn mounts(instruction: &Instruction) -> impl Iterator<Item = &str> {
     flags.filter_map(|flag| flag.value.as_ref()).map(|value| value.text.as_str())
 }
 
+/// Whether a name has an ending such as `rpm`, as package managers look at it: in this case only.
+pub(super) fn has_ending(text: &str, ending: &str) -> bool {
+    text.rsplit_once('.').is_some_and(|(_, last)| last == ending)
+}
+
 /// Text of the file as a message quotes it.
 pub(super) fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST_QUOTE).collect();
@@ -365,7 +370,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let script = read(&Text::of(text, 0), Interpreter::Default);
-            let words: Vec<_> = calls(&Some(script)).remove(0).words.iter().map(|word| word.text.clone()).collect();
+            let words: Vec<_> = calls(Some(&script)).remove(0).words.iter().map(|word| word.text.clone()).collect();
             assert_eq!(words.join(" "), expected, "{text}");
         }
     }

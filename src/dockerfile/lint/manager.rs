@@ -340,10 +340,9 @@ pub(super) fn request(command: &Command) -> Option<Request<'_>> {
         verb = Some(operands.remove(0));
     }
     let action = match verb {
-        None if words.manager == Manager::Yarn => match arguments.iter().any(|word| is_question(&word.text)) {
-            true => Action::Other,
-            false => Action::Install,
-        },
+        None if words.manager == Manager::Yarn && !arguments.iter().any(|word| is_question(&word.text)) => {
+            Action::Install
+        }
         None => Action::Other,
         Some(verb) => {
             let lists = [

@@ -164,7 +164,7 @@ impl<'a> Context<'a> {
     /// Reads the scripts of a file.
     pub fn new(file: &'a Dockerfile, name: &'a str, surroundings: Option<&'a Surroundings>, today: Date) -> Self {
         let scripts: Vec<Option<Script>> = (0..file.instructions.len()).map(|index| file.script(index)).collect();
-        let calls = scripts.iter().map(facts::calls).collect();
+        let calls = scripts.iter().map(|script| facts::calls(script.as_ref())).collect();
         let (shipped, stage_names) = (facts::shipped(file), facts::stage_names(file));
         Self { file, name, surroundings, today, scripts, calls, shipped, stage_names, last: Cell::default() }
     }
@@ -215,10 +215,8 @@ impl Context<'_> {
         let line = self.file.lines.line(at);
         let start = self.file.lines.start_of(line).unwrap_or_default();
         let (last_start, last, column) = self.last.get();
-        let (from, column) = match column > 0 && start == last_start && last <= at {
-            true => (last, column),
-            false => (start, 1),
-        };
+        let goes_on = column > 0 && start == last_start && last <= at;
+        let (from, column) = if goes_on { (last, column) } else { (start, 1) };
         let between = self.file.text.get(from..at.min(self.file.text.len())).unwrap_or_default();
         // a byte order mark is no column
         let characters = between.trim_start_matches('\u{feff}').chars().count() as u64;

@@ -46,9 +46,10 @@ impl Lint for Processes {
             });
             if let Some((command, is_service)) = started {
                 let name = quoted(&command.words.first().map(|word| word.text.clone()).unwrap_or_default());
-                let message = match is_service {
-                    true => "a service runs beside the main process, and nobody watches it".to_owned(),
-                    false => format!("`{name}` runs in the background, and nobody watches it"),
+                let message = if is_service {
+                    "a service runs beside the main process, and nobody watches it".to_owned()
+                } else {
+                    format!("`{name}` runs in the background, and nobody watches it")
                 };
                 findings.push(context.finding(&PROCESSES, command.span, name, message));
             }

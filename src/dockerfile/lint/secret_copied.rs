@@ -1,6 +1,6 @@
 //! Files with secrets that `COPY` brings into the image.
 
-use super::facts::quoted;
+use super::facts::{has_ending, quoted};
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
 use crate::finding::{Finding, Findings};
@@ -45,9 +45,10 @@ impl Lint for SecretCopied {
                     continue;
                 }
                 let shown = quoted(text);
-                let (severity, where_to) = match context.ships(instruction) {
-                    true => (Severity::High, "into the image"),
-                    false => (Severity::Low, "into a stage, whose layers stay in the build cache"),
+                let (severity, where_to) = if context.ships(instruction) {
+                    (Severity::High, "into the image")
+                } else {
+                    (Severity::Low, "into a stage, whose layers stay in the build cache")
                 };
                 let message =
                     format!("`{shown}` is copied {where_to}; `RUN --mount=type=secret` leaves nothing behind");
@@ -65,11 +66,11 @@ pub(super) fn holds_secret(path: &str) -> bool {
     let is_sample = ["example", "sample", "template", "dist", "test", "schema", "tpl"]
         .iter()
         .any(|word| name.ends_with(&format!(".{word}")));
-    let is_env = name == ".env" || name.starts_with(".env.") || (name.ends_with(".env") && name.contains("secret"));
+    let is_env = name == ".env" || name.starts_with(".env.") || (has_ending(name, "env") && name.contains("secret"));
     let is_key = matches!(name, "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519")
-        || (name.ends_with(".pem") || name.ends_with(".key")) && name.contains("priv")
+        || (has_ending(name, "pem") || has_ending(name, "key")) && name.contains("priv")
         || [".p12", ".pfx", ".jks", ".ppk", ".keystore"].iter().any(|end| name.ends_with(end))
-        || name.ends_with(".key") && !name.contains("pub");
+        || has_ending(name, "key") && !name.contains("pub");
     let is_login =
         matches!(
             name,

@@ -50,7 +50,7 @@ impl Lint for SecretVariable {
                         let (name, span) = (argument.name.text.as_str(), argument.name.span);
                         match &argument.default {
                             Some(value) if has_shape(&value.text) => {
-                                tell(span, name, "a secret is the default of", Severity::High)
+                                tell(span, name, "a secret is the default of", Severity::High);
                             }
                             Some(value) if is_suspect(name, &scope.resolve(value).shown) => {
                                 tell(span, name, "what looks like a secret is the default of", Severity::High);
@@ -60,7 +60,7 @@ impl Lint for SecretVariable {
                                 tell(span, name, "a build gives its secret by the argument", Severity::Medium);
                             }
                             None if names_secret(name) => {
-                                tell(span, name, "a build gives its secret by the argument", Severity::Medium)
+                                tell(span, name, "a build gives its secret by the argument", Severity::Medium);
                             }
                             _ => {}
                         }

@@ -44,9 +44,8 @@ impl Lint for StageName {
                 tell(format!("`{shown}` is reserved"));
             }
             let line = context.line(instruction);
-            match lines.insert(key, line) {
-                Some(first) => tell(format!("`{shown}` is the name of the stage in line {first} already")),
-                None => {}
+            if let Some(first) = lines.insert(key, line) {
+                tell(format!("`{shown}` is the name of the stage in line {first} already"));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Packages without a version.
 
-use super::facts::quoted;
+use super::facts::{has_ending, quoted};
 use super::manager::{Action, Manager, Request, request};
 use super::{Context, Lint};
 use crate::finding::Findings;
@@ -123,16 +123,16 @@ fn judge(request: &Request<'_>) -> Option<(&'static Rule, Pinned)> {
             (&UNPINNED_NODE, pinned_node as Pinned)
         }
         Manager::Gem if request.command.flag(&["-v", "--version", "-g", "--file"]).is_none() => {
-            (&UNPINNED_GEM, (|text| text.contains(':') || text.ends_with(".gem") || text.contains('/')) as Pinned)
+            (&UNPINNED_GEM, (|text| text.contains(':') || has_ending(text, "gem") || text.contains('/')) as Pinned)
         }
         Manager::Go => (&UNPINNED_GO, pinned_go as Pinned),
         Manager::Apt if request.verb.text == "install" => (
             &UNPINNED_SYSTEM,
-            (|text| text.contains(['=', '/']) || text.ends_with(['+', '-', '.']) || text.ends_with(".deb")) as Pinned,
+            (|text| text.contains(['=', '/']) || text.ends_with(['+', '-', '.']) || has_ending(text, "deb")) as Pinned,
         ),
         Manager::Apk => (
             &UNPINNED_SYSTEM,
-            (|text| text.contains(['=', '<', '~', '@', '/']) || text.starts_with(['!', '.']) || text.ends_with(".apk"))
+            (|text| text.contains(['=', '<', '~', '@', '/']) || text.starts_with(['!', '.']) || has_ending(text, "apk"))
                 as Pinned,
         ),
         Manager::Dnf if request.verb.text == "install" => {
@@ -140,12 +140,12 @@ fn judge(request: &Request<'_>) -> Option<(&'static Rule, Pinned)> {
                 let has_version = text.match_indices('-').any(|(at, _)| {
                     text.get(at.saturating_add(1)..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
                 });
-                has_version || text.contains(['/', '@', ':', '*']) || text.ends_with(".rpm")
+                has_version || text.contains(['/', '@', ':', '*']) || has_ending(text, "rpm")
             };
             (&UNPINNED_SYSTEM, is_pinned as Pinned)
         }
         Manager::Zypper => {
-            (&UNPINNED_SYSTEM, (|text| text.contains(['=', '<', '/']) || text.ends_with(".rpm")) as Pinned)
+            (&UNPINNED_SYSTEM, (|text| text.contains(['=', '<', '/']) || has_ending(text, "rpm")) as Pinned)
         }
         _ => return None,
     })
@@ -166,7 +166,7 @@ fn pinned_python(text: &str) -> bool {
 
 /// `name@1`, `@scope/name@1`, a file, a folder or an address; `latest` and other words are no versions.
 fn pinned_node(text: &str) -> bool {
-    if text.starts_with(['.', '/', '~']) || text.contains("://") || text.ends_with(".tgz") || text.contains(':') {
+    if text.starts_with(['.', '/', '~']) || text.contains("://") || has_ending(text, "tgz") || text.contains(':') {
         return true;
     }
     let name = text.strip_prefix('@').unwrap_or(text);
