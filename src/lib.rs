@@ -29,6 +29,7 @@ pub mod report;
 pub mod rule;
 pub mod scan;
 pub mod secret;
+pub mod secret_name;
 pub mod size;
 pub mod source;
 pub mod time;

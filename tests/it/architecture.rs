@@ -18,7 +18,7 @@ const RANKS: &[&[&str]] = &[
     &["tree"],
     &["image", "rule", "version", "format"],
     &["limitation", "limit", "path", "digest", "time"],
-    &["error", "escape", "nearest", "size"],
+    &["error", "escape", "nearest", "secret_name", "size"],
 ];
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.

@@ -1,11 +1,63 @@
 //! Lints of Dockerfiles: each one file here and one line in [`LINTS`].
 
+mod add_checksum;
 mod add_not_copy;
+mod archive;
+mod argument_scope;
+mod assume_yes;
+mod base;
+mod base_alternative;
+mod build_tools;
+mod cache_order;
+mod cd;
+mod changing_argument;
+mod chmod;
+mod copy_destination;
+mod copy_from;
+mod copy_ignored;
+mod dockerignore;
+mod env_reference;
+mod exec_form;
+mod facts;
+mod healthcheck;
+mod inline_waiver;
+mod label;
+mod language_cache;
+mod late_removal;
+mod legacy_pair;
+mod maintainer;
+mod manager;
+mod ownership;
+mod package_cache;
+mod piped_script;
+mod pipefail;
+mod platform;
+mod port;
+mod processes;
+mod recommends;
+#[cfg(test)]
+mod recorded;
 mod repeated_command;
+mod secret_copied;
+mod secret_variable;
+mod shell_link;
+mod stage_name;
+mod sudo;
 mod syntax;
 #[cfg(test)]
 mod testing;
+mod unpinned;
+mod unverified_download;
+mod update_alone;
+mod useless_command;
+mod user;
+mod useradd;
+mod volume;
 mod waive;
+mod workdir;
+
+use std::cell::Cell;
+use std::collections::HashMap;
 
 use super::ignore::Ignore;
 use super::shell::{Command, Script};
@@ -24,7 +76,56 @@ pub trait Lint: Sync {
 }
 
 /// All lints, sorted by the id of their main rule.
-pub static LINTS: &[&dyn Lint] = &[&add_not_copy::AddNotCopy, &repeated_command::RepeatedCommand, &syntax::Syntax];
+pub static LINTS: &[&dyn Lint] = &[
+    &add_not_copy::AddNotCopy,
+    &add_checksum::AddChecksum,
+    &package_cache::PackageCache,
+    &archive::Archive,
+    &argument_scope::ArgumentScope,
+    &assume_yes::AssumeYes,
+    &build_tools::BuildTools,
+    &cache_order::CacheOrder,
+    &cd::Cd,
+    &changing_argument::ChangingArgument,
+    &ownership::Ownership,
+    &copy_from::CopyFrom,
+    &copy_ignored::CopyIgnored,
+    &copy_destination::CopyDestination,
+    &env_reference::EnvReference,
+    &exec_form::ExecForm,
+    &platform::Platform,
+    &base::BaseName,
+    &inline_waiver::InlineWaiver,
+    &label::Label,
+    &late_removal::LateRemoval,
+    &legacy_pair::LegacyPair,
+    &maintainer::Maintainer,
+    &dockerignore::Dockerignore,
+    &healthcheck::Healthcheck,
+    &language_cache::LanguageCache,
+    &piped_script::PipedScript,
+    &pipefail::Pipefail,
+    &port::Port,
+    &recommends::Recommends,
+    &repeated_command::RepeatedCommand,
+    &user::User,
+    &secret_copied::SecretCopied,
+    &secret_variable::SecretVariable,
+    &volume::Volume,
+    &processes::Processes,
+    &shell_link::ShellLink,
+    &base_alternative::BaseAlternative,
+    &stage_name::StageName,
+    &sudo::Sudo,
+    &syntax::Syntax,
+    &unpinned::Unpinned,
+    &unverified_download::UnverifiedDownload,
+    &update_alone::UpdateAlone,
+    &useless_command::Useless,
+    &useradd::Useradd,
+    &workdir::Workdir,
+    &chmod::Chmod,
+];
 
 /// What lies round the Dockerfile in the folder that is sent to the builder.
 #[derive(Debug, Clone, Default)]
@@ -49,13 +150,23 @@ pub struct Context<'a> {
     pub today: Date,
     /// What each instruction runs.
     scripts: Vec<Option<Script>>,
+    /// The same for each `RUN`, with `sudo`, `env` and their like taken off.
+    calls: Vec<Vec<Command>>,
+    /// By stage, whether it is part of what the last stage ships.
+    shipped: Vec<bool>,
+    /// The stages of each name.
+    stage_names: HashMap<String, Vec<usize>>,
+    /// The last place that was looked up: the first byte of its line, the byte, and its column.
+    last: Cell<(usize, usize, u64)>,
 }
 
 impl<'a> Context<'a> {
     /// Reads the scripts of a file.
     pub fn new(file: &'a Dockerfile, name: &'a str, surroundings: Option<&'a Surroundings>, today: Date) -> Self {
-        let scripts = (0..file.instructions.len()).map(|index| file.script(index)).collect();
-        Self { file, name, surroundings, today, scripts }
+        let scripts: Vec<Option<Script>> = (0..file.instructions.len()).map(|index| file.script(index)).collect();
+        let calls = scripts.iter().map(|script| facts::calls(script.as_ref())).collect();
+        let (shipped, stage_names) = (facts::shipped(file), facts::stage_names(file));
+        Self { file, name, surroundings, today, scripts, calls, shipped, stage_names, last: Cell::default() }
     }
 
     /// Instructions with their index, those behind `ONBUILD` in place of it.
@@ -92,11 +203,26 @@ impl<'a> Context<'a> {
 
     /// A place of the file.
     pub fn location(&self, span: Span) -> Location {
-        let place = |at: usize| {
-            let position = self.file.position(at);
-            (position.line, position.column)
-        };
+        let place = |at: usize| self.place(at);
         Location::Dockerfile { file: self.name.to_owned(), start: place(span.start), end: place(span.end) }
+    }
+}
+
+impl Context<'_> {
+    /// Line and column of a byte, as [`Dockerfile::position`], but without counting a long line from its start again
+    /// for each place in it.
+    fn place(&self, at: usize) -> (u64, u64) {
+        let line = self.file.lines.line(at);
+        let start = self.file.lines.start_of(line).unwrap_or_default();
+        let (last_start, last, column) = self.last.get();
+        let goes_on = column > 0 && start == last_start && last <= at;
+        let (from, column) = if goes_on { (last, column) } else { (start, 1) };
+        let between = self.file.text.get(from..at.min(self.file.text.len())).unwrap_or_default();
+        // a byte order mark is no column
+        let characters = between.trim_start_matches('\u{feff}').chars().count() as u64;
+        let column = column.saturating_add(characters);
+        self.last.set((start, at, column));
+        (line, column)
     }
 }
 
@@ -109,11 +235,42 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 pub fn run(context: &Context<'_>) -> Findings {
     let mut findings = Findings::new();
     for lint in LINTS {
-        lint.run(context, &mut findings);
+        let mut found = Findings::new();
+        lint.run(context, &mut found);
+        findings.extend(shortened(found));
     }
     waive::apply(context, &mut findings);
     findings.sort_by(|a, b| a.location.cmp(&b.location).then_with(|| a.rule.id.cmp(b.rule.id)));
     findings
+}
+
+/// Findings of one rule in one file; those beyond are counted, not listed.
+const LISTED: usize = 1_000;
+
+/// Keeps the first [`LISTED`] of each rule; the last of them tells how many more there are.
+fn shortened(found: Findings) -> Findings {
+    if found.len() <= LISTED {
+        return found;
+    }
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut kept = Findings::new();
+    for finding in found {
+        let count = counts.entry(finding.rule.id).or_default();
+        *count = count.saturating_add(1);
+        if *count <= LISTED {
+            kept.push(finding);
+        }
+    }
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for finding in &mut kept {
+        let nth = seen.entry(finding.rule.id).or_default();
+        *nth = nth.saturating_add(1);
+        let more = counts.get(finding.rule.id).map_or(0, |count| count.saturating_sub(LISTED));
+        if *nth == LISTED && more > 0 {
+            finding.message = format!("{}; {more} more like it are not listed", finding.message);
+        }
+    }
+    kept
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub(super) static SYNTAX: Rule = Rule {
           missing.",
     remediation: "Mend the line; the message says what is expected there.",
     references: &["https://docs.docker.com/reference/dockerfile/"],
-    also: &["DL1000", "DL3061"],
+    also: &["DL1000", "DL3043", "DL3061"],
     bad: "FROM debian:bookworm\nRUM make",
     good: "FROM debian:bookworm\nRUN make\nUSER 65532",
     ..Rule::NEW

@@ -1,0 +1,136 @@
+//! Scripts that run straight from the network.
+
+use super::facts::quoted;
+use super::{Context, Lint};
+use crate::dockerfile::shell::{Command, Connector, Construct, Word};
+use crate::finding::{Finding, Findings};
+use crate::rule::{Rule, Severity};
+
+/// Nobody has seen what runs.
+pub(super) static PIPED_SCRIPT: Rule = Rule {
+    id: "dockerfile/piped-script",
+    title: "A script from the network is run unseen",
+    why: "Whoever controls the server, or the way to it, runs any command as root in the build, today or in \
+          the next one; a transfer that breaks off runs half a script.",
+    remediation: "Download a release of it, check its digest with `sha256sum --check`, and then run it; or use a \
+          package.",
+    references: &["https://docs.docker.com/build/building/best-practices/#add-or-copy"],
+    bad: "FROM debian:13\nRUN curl -fsSL https://example.com/install.sh | sh\nUSER 65532",
+    good: "FROM debian:13\nADD --checksum=sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae https://example.com/install-1.2.sh /tmp/install.sh\nRUN sh /tmp/install.sh\nUSER 65532",
+    ..Rule::NEW
+};
+
+/// Looks for `curl … | sh`, `sh <(curl …)`, `sh -c "$(curl …)"` and `eval`.
+pub(super) struct PipedScript;
+
+impl Lint for PipedScript {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&PIPED_SCRIPT] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        for (_, _, calls) in context.calls() {
+            for (nth, call) in calls.iter().enumerate() {
+                let Some(url) = download(call) else { continue };
+                let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
+                let piped = call.after == Connector::Pipe
+                    && later
+                        .iter()
+                        .take(MOST_LATER)
+                        .take_while(|next| next.pipeline == call.pipeline)
+                        .any(|next| is_interpreter(next) && reads_input(next));
+                // what is in `$(…)` stands before the command that holds it
+                let inside = call.within.last().filter(|enclosing| enclosing.kind == Construct::Substitution);
+                let held = inside.is_some_and(|enclosing| {
+                    let holder = later.iter().take(MOST_LATER).find(|next| !next.within.contains(enclosing));
+                    holder.is_some_and(|holder| {
+                        let holds = holder.span.start <= call.span.start && call.span.end <= holder.span.end;
+                        let runs = is_interpreter(holder)
+                            && holder.arguments().iter().any(|word| {
+                                word.text.starts_with("<(") || word.text.starts_with("$(") || word.text.starts_with('`')
+                            })
+                            || matches!(holder.name(), "eval" | "source" | ".");
+                        holds && runs
+                    })
+                });
+                if piped || held {
+                    let plain = url.text.starts_with("http://");
+                    let how = if plain { ", over a connection that anybody on the way may change" } else { "" };
+                    let message = format!("what `{}` answers is run unseen{how}", quoted(&url.text));
+                    let finding = context.finding(&PIPED_SCRIPT, url.span, quoted(&url.text), message);
+                    findings
+                        .push(Finding { severity: if plain { Severity::High } else { Severity::Medium }, ..finding });
+                }
+            }
+        }
+    }
+}
+
+/// Commands behind a download that are looked at.
+const MOST_LATER: usize = 50;
+
+/// The address a command downloads from; none of the own machine.
+pub(super) fn download(call: &Command) -> Option<&Word> {
+    if !matches!(call.name(), "curl" | "wget" | "fetch" | "aria2c") {
+        return None;
+    }
+    let is_local = |text: &str| {
+        ["//localhost", "//127.0.0.1", "//[::1]", "//host.docker.internal"].iter().any(|host| text.contains(host))
+    };
+    let mut urls = call.arguments().iter().filter(|word| word.text.contains("://") && !word.text.starts_with('-'));
+    urls.next().filter(|word| !is_local(&word.text))
+}
+
+fn is_interpreter(call: &Command) -> bool {
+    let name = call.name();
+    matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "perl" | "ruby" | "node" | "php")
+        || name.starts_with("python")
+}
+
+/// Whether it runs what comes through the pipe: no file of its own, and no `-c`.
+fn reads_input(call: &Command) -> bool {
+    let has_text = call.arguments().iter().any(|word| matches!(word.text.as_str(), "-c" | "-e" | "-m" | "-r"));
+    let is_stdin = call.arguments().iter().any(|word| matches!(word.text.as_str(), "-" | "-s" | "/dev/stdin"));
+    is_stdin || !has_text && call.operands().next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::expect;
+    use super::*;
+
+    #[test]
+    fn findings_are_as_expected() {
+        expect(
+            &PipedScript,
+            &[
+                (
+                    "FROM a\nRUN curl -fsSL https://e.example/i.sh | bash -s -- -y\n",
+                    &["medium dockerfile/piped-script 2:16-2:38: what `https://e.example/i.sh` answers is run unseen"],
+                ),
+                (
+                    "FROM a\nRUN wget -qO- http://e.example/i | sudo -E sh -\n",
+                    &[
+                        "high dockerfile/piped-script 2:15-2:33: what `http://e.example/i` answers is run unseen, over a connection that anybody on the way may change",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN curl https://e.example/i | tee x | python3\n",
+                    &["medium dockerfile/piped-script 2:10-2:29: what `https://e.example/i` answers is run unseen"],
+                ),
+                (
+                    "FROM a\nRUN sh -c \"$(curl https://e.example/i)\"\n",
+                    &["medium dockerfile/piped-script 2:19-2:38: what `https://e.example/i` answers is run unseen"],
+                ),
+                (
+                    "FROM a\nSHELL [\"/bin/bash\", \"-c\"]\nRUN bash <(curl https://e.example/i)\n",
+                    &["medium dockerfile/piped-script 3:17-3:36: what `https://e.example/i` answers is run unseen"],
+                ),
+                (
+                    "FROM a\nRUN curl https://e.example/i | tar xz\nRUN curl https://e.example/i | python3 -m json.tool\nRUN curl https://e.example/i | python3 x.py\nRUN curl http://localhost/x | sh\nRUN echo \"$(curl https://e.example/i)\"\n",
+                    &[],
+                ),
+            ],
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! Secrets in `ARG`, `ENV`, `LABEL` and the text of commands.
+
+use super::facts::quoted;
+use super::{Context, Lint};
+use crate::dockerfile::{Kind, Span};
+use crate::finding::{Finding, Findings};
+use crate::rule::{Rule, Severity};
+use crate::secret_name::{is_suspect, names_secret};
+
+/// A secret in a variable.
+pub(super) static SECRET_VARIABLE: Rule = Rule {
+    id: "dockerfile/secret-in-variable",
+    title: "A secret stands in a variable or a command",
+    severity: Severity::High,
+    why: "Arguments, variables and commands of a build are kept in the image: everybody who may pull it reads \
+          them with `docker history` or `docker inspect`, whatever a later line does about it.",
+    remediation: "Mount it for the one command that needs it, `RUN --mount=type=secret,id=token,env=TOKEN make`, and \
+          build with `--secret id=token`; for the running program, pass it when the container starts. Take a \
+          value that was published as known, and replace it.",
+    references: &[
+        "https://docs.docker.com/build/building/secrets/",
+        "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/",
+    ],
+    also: &["AVD-DS-0031", "CIS-DI-0010", "DL3064", "DS-0031", "DS031", "SecretsUsedInArgOrEnv"],
+    bad: "FROM debian:13\nARG NPM_TOKEN\nRUN make\nUSER 65532",
+    good: "FROM debian:13\nRUN --mount=type=secret,id=npm,env=NPM_TOKEN make\nUSER 65532",
+    ..Rule::NEW
+};
+
+/// Judges values by their shape first, then names with values that may be secrets; values are never shown.
+pub(super) struct SecretVariable;
+
+impl Lint for SecretVariable {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const { &[&SECRET_VARIABLE] }
+    }
+
+    fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        for (index, instruction) in context.instructions() {
+            let scope = context.file.scope(index);
+            let mut tell = |span: Span, name: &str, what: &str, severity: Severity| {
+                let name = quoted(name);
+                let message = format!("{what} `{name}`, which stays in the image's history");
+                let finding = context.finding(&SECRET_VARIABLE, span, name, message);
+                findings.push(Finding { severity, ..finding });
+            };
+            match &instruction.kind {
+                Kind::Arg(arguments) => {
+                    for argument in arguments {
+                        let (name, span) = (argument.name.text.as_str(), argument.name.span);
+                        match &argument.default {
+                            Some(value) if has_shape(&value.text) => {
+                                tell(span, name, "a secret is the default of", Severity::High);
+                            }
+                            Some(value) if is_suspect(name, &scope.resolve(value).shown) => {
+                                tell(span, name, "what looks like a secret is the default of", Severity::High);
+                            }
+                            // the value that a build gives is kept
+                            Some(value) if names_secret(name) && value.text.trim_matches(['"', '\'']).is_empty() => {
+                                tell(span, name, "a build gives its secret by the argument", Severity::Medium);
+                            }
+                            None if names_secret(name) => {
+                                tell(span, name, "a build gives its secret by the argument", Severity::Medium);
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                Kind::Env(pairs) | Kind::Label(pairs) => {
+                    for pair in pairs {
+                        let (name, span) = (pair.name.text.as_str(), pair.name.span);
+                        let resolved = scope.resolve(&pair.value);
+                        if has_shape(&pair.value.text) {
+                            tell(span, name, "a secret is the value of", Severity::High);
+                        } else if is_suspect(name, &resolved.shown) {
+                            tell(span, name, "what looks like a secret is the value of", Severity::High);
+                        } else if names_secret(name) && pair.value.text.contains('$') && resolved.text().is_none() {
+                            tell(span, name, "a build argument becomes the value of", Severity::Medium);
+                        }
+                    }
+                }
+                Kind::Run(_) if has_shape(context.file.source(instruction.span)) => {
+                    let message = "a secret stands in the command, which stays in the image's history";
+                    findings.push(context.finding(&SECRET_VARIABLE, instruction.keyword.span, "RUN", message));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Beginnings of tokens whose form their makers have published, and how many signs follow at least.
+const SHAPES: &[(&str, usize)] = &[
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("ghp_", 36),
+    ("gho_", 36),
+    ("ghs_", 36),
+    ("ghu_", 36),
+    ("github_pat_", 40),
+    ("glpat-", 20),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("sk_live_", 20),
+    ("rk_live_", 20),
+    ("npm_", 36),
+    ("dckr_pat_", 20),
+    ("AIza", 35),
+    ("pypi-AgEI", 40),
+    ("sk-ant-", 40),
+    ("SG.", 22),
+];
+
+/// Signs of a token that are looked at.
+const LONGEST: usize = 128;
+
+/// Whether a text holds a token of a known form, a private key, or an address with a password.
+fn has_shape(text: &str) -> bool {
+    let is_token = |(start, length): &(&str, usize)| {
+        text.match_indices(start).any(|(at, _)| {
+            let before = text.get(..at).and_then(|before| before.chars().next_back());
+            let rest = text.get(at.saturating_add(start.len())..).unwrap_or_default();
+            let is_sign = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            let run = rest.chars().take(LONGEST).take_while(is_sign).count();
+            let token = rest.get(..run).unwrap_or_default();
+            run >= *length
+                && before.is_none_or(|c| !c.is_ascii_alphanumeric())
+                && !token.contains("EXAMPLE")
+                && !token.contains("xxxx")
+        })
+    };
+    SHAPES.iter().any(is_token)
+        || text.contains("PRIVATE KEY-----") && text.contains("-----BEGIN")
+        || has_credentials(text)
+}
+
+/// `https://user:password@host` whose password is no variable and no placeholder.
+fn has_credentials(text: &str) -> bool {
+    text.match_indices("://").any(|(at, _)| {
+        let rest = text.get(at.saturating_add(3)..).unwrap_or_default();
+        let end = rest.find(|c: char| c == '/' || c.is_whitespace() || matches!(c, '"' | '\''));
+        let authority = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let password = authority.rsplit_once('@').and_then(|(credentials, _)| credentials.split_once(':'));
+        password.is_some_and(|(_, password)| {
+            !password.contains(['$', '{', '<', '%', '*']) && is_suspect("password", password)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::expect;
+    use super::*;
+
+    #[test]
+    fn findings_are_as_expected() {
+        expect(
+            &SecretVariable,
+            &[
+                (
+                    "FROM a\nARG DB_PASSWORD\nARG API_TOKEN=\n",
+                    &[
+                        "medium dockerfile/secret-in-variable 2:5-2:16: a build gives its secret by the argument `DB_PASSWORD`, which stays in the image's history",
+                        "medium dockerfile/secret-in-variable 3:5-3:14: a build gives its secret by the argument `API_TOKEN`, which stays in the image's history",
+                    ],
+                ),
+                (
+                    "FROM a\nENV DB_PASSWORD=kQ7vT2xw A=b\nENV DB_PASSWORD_FILE=/run/secrets/x TOKENIZERS_PARALLELISM=false TOKEN=changeme\n",
+                    &[
+                        "high dockerfile/secret-in-variable 2:5-2:16: what looks like a secret is the value of `DB_PASSWORD`, which stays in the image's history",
+                    ],
+                ),
+                (
+                    "FROM a\nENV A=AKIAQ3EGRZ7T5WXNPL2M\nENV B=AKIAIOSFODNN7EXAMPLE\n",
+                    &[
+                        "high dockerfile/secret-in-variable 2:5-2:6: a secret is the value of `A`, which stays in the image's history",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN curl https://me:hunter2x@h.example/a\nRUN curl https://me:$P@h.example/a https://h.example/@b:c\n",
+                    &[
+                        "high dockerfile/secret-in-variable 2:1-2:4: a secret stands in the command, which stays in the image's history",
+                    ],
+                ),
+                (
+                    "FROM a\nARG NPM_TOKEN_X\nENV NPM_TOKEN=$TOKEN_OF_BASE\n",
+                    &[
+                        "medium dockerfile/secret-in-variable 2:5-2:16: a build gives its secret by the argument `NPM_TOKEN_X`, which stays in the image's history",
+                        "medium dockerfile/secret-in-variable 3:5-3:14: a build argument becomes the value of `NPM_TOKEN`, which stays in the image's history",
+                    ],
+                ),
+                (
+                    "FROM a\nLABEL a=\"-----BEGIN RSA PRIVATE KEY-----\"\n",
+                    &[
+                        "high dockerfile/secret-in-variable 2:7-2:8: a secret is the value of `a`, which stays in the image's history",
+                    ],
+                ),
+            ],
+        );
+    }
+}
