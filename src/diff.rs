@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::digest::sha256_bytes;
-use crate::finding::Finding;
 use crate::inventory::{Inventory, State};
 use crate::path::ImagePath;
 use crate::policy::{Action, Judged};
@@ -58,7 +57,7 @@ pub struct Diff {
     pub new: Vec<usize>,
     /// Findings of the first image that the second has not, in the order of its report.
     pub gone: Vec<usize>,
-    /// Findings of both, by fingerprint.
+    /// Findings of both, by fingerprint; one that has become graver, or that the policy judges harder, is new.
     pub same: usize,
     /// Sorted by path; `None` where one of the two has no files.
     pub files: Option<Vec<FileChange>>,
@@ -193,23 +192,29 @@ impl Diff {
     /// Compares two images, each with the bytes of files that a container sees.
     pub fn of(before: (Report, Snapshot, u64), after: (Report, Snapshot, u64)) -> Self {
         let (before, old, visible_before) = before;
-        let (after, new, visible_after) = after;
-        let prints = |report: &Report| -> BTreeSet<String> {
-            report.findings.iter().map(|judged| judged.finding.fingerprint()).collect()
+        let (after, state, visible_after) = after;
+        let by_print = |report: &Report| -> BTreeMap<String, (Severity, Action)> {
+            let of = |judged: &Judged| (judged.finding.fingerprint(), (judged.finding.severity, judged.action));
+            report.findings.iter().map(of).collect()
         };
-        let (known, found) = (prints(&before), prints(&after));
-        let only = |report: &Report, others: &BTreeSet<String>| -> Vec<usize> {
-            let is_only = |finding: &Finding| !others.contains(&finding.fingerprint());
-            report.findings.iter().enumerate().filter(|(_, one)| is_only(&one.finding)).map(|(at, _)| at).collect()
+        let (known, found) = (by_print(&before), by_print(&after));
+        let is_known = |judged: &Judged| {
+            let was = known.get(&judged.finding.fingerprint());
+            was.is_some_and(|(severity, action)| judged.finding.severity <= *severity && judged.action <= *action)
         };
-        let are_images = old.is_image && new.is_image;
+        let is_gone = |judged: &Judged| !found.contains_key(&judged.finding.fingerprint());
+        let places = |report: &Report, is_meant: &dyn Fn(&Judged) -> bool| -> Vec<usize> {
+            report.findings.iter().enumerate().filter(|(_, one)| is_meant(one)).map(|(at, _)| at).collect()
+        };
+        let new = places(&after, &|judged| !is_known(judged));
+        let are_images = old.is_image && state.is_image;
         Self {
             packages: packages(&before, &after),
-            new: only(&after, &known),
-            gone: only(&before, &found),
-            same: known.intersection(&found).count(),
-            files: are_images.then(|| files(&old.files, &new.files)),
-            settings: are_images.then(|| changed_settings(&old.settings, &new.settings)),
+            same: after.findings.len().saturating_sub(new.len()),
+            gone: places(&before, &is_gone),
+            new,
+            files: are_images.then(|| files(&old.files, &state.files)),
+            settings: are_images.then(|| changed_settings(&old.settings, &state.settings)),
             visible: are_images.then_some((visible_before, visible_after)),
             before,
             after,

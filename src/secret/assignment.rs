@@ -109,12 +109,12 @@ fn key(bytes: &[u8], word: &Range<usize>) -> Option<Range<usize>> {
 
 /// Whether a key may follow this text.
 ///
-/// Not in `arn:…:secret:name`, `/secret:`, `${secret:-x}`, `{{secret`; but in `$secret = `, `$env:SECRET = `,
+/// Not in `arn:…:secret:name`, `/secret:`, `'^passwd:…'`, `${secret:-x}`, `{{secret`; but in `$secret = `, `$env:SECRET = `,
 /// `{secret:`, and as a symbol: `:secret => `.
 fn may_stand_before(text: &[u8]) -> bool {
     let Some((last, rest)) = text.split_last() else { return true };
     match last {
-        b'/' => false,
+        b'/' | b'^' => false,
         b'{' => !rest.ends_with(b"{"),
         // `profile::mysql::password`, not `arn:aws:iam::secret`
         b':' if rest.last() == Some(&b':') => {
@@ -630,6 +630,7 @@ mod tests {
             ("c.setPassword(\"Xy77abQ1\")", "password", Some("Xy77abQ1")),
             ("splitpasswd(\"Xy77abQ1\")", "passwd", None),
             ("kpasswd\t464/tcp\n", "passwd", None),
+            ("sed -e '/^passwd:\\s[^#]*$/ s/$/ systemd/'", "passwd", None),
             ("<key>password</key>\n  <string>Xy77abQ1</string>", "password", Some("Xy77abQ1")),
             ("<string name=\"password\">Xy77abQ1</string>", "password", Some("Xy77abQ1")),
             ("account x\npassword Xy77abQ1\n", "password", Some("Xy77abQ1")),

@@ -218,7 +218,8 @@ pub(super) fn mask_run(text: &str, run: Run) -> String {
     }
     let mut spans: Vec<(Range<usize>, &str)> =
         search.hits.iter().map(|hit| (hit.span.clone(), hit.found.masked.as_str())).collect();
-    spans.extend(mask::passwords_before_hosts(text).into_iter().map(|span| (span, mask::HIDDEN)));
+    let told = [mask::passwords_before_hosts(text), mask::private_keys(text)];
+    spans.extend(told.into_iter().flatten().map(|span| (span, mask::HIDDEN)));
     let masked = if spans.is_empty() { text.to_owned() } else { mask::spans(text, &spans, run) };
     if text.len() <= LONGEST_FIELD {
         return masked;
@@ -271,9 +272,13 @@ impl Echo {
                 self.0.push(OwnedValue::new(name.to_vec()));
             }
             let Some(value) = text.as_bytes().get(hit.span) else { continue };
-            let is_long = value.len() >= mask::LEAST_PART || value.iter().any(u8::is_ascii_digit);
-            if is_long && (LEAST_ECHO..=LONGEST_ECHO).contains(&value.len()) && self.0.len() < MOST_ECHOES {
-                self.0.push(OwnedValue::new(value.to_vec()));
+            // of a user and a password, the password by itself as well
+            let password = memchr::memchr(b':', value).and_then(|colon| value.get(colon + 1..));
+            for value in [Some(value), password].into_iter().flatten() {
+                let is_long = value.len() >= mask::LEAST_PART || value.iter().any(u8::is_ascii_digit);
+                if is_long && (LEAST_ECHO..=LONGEST_ECHO).contains(&value.len()) && self.0.len() < MOST_ECHOES {
+                    self.0.push(OwnedValue::new(value.to_vec()));
+                }
             }
         }
     }

@@ -11,6 +11,9 @@ pub(super) const LEAST_PART: usize = 8;
 /// What stands for the hidden part.
 pub(super) const HIDDEN: &str = "****";
 
+/// Longest label of a key in PEM.
+const LONGEST_LABEL: usize = 40;
+
 /// Shortest value whose last four characters may be shown.
 const LONG: usize = 24;
 
@@ -152,6 +155,23 @@ fn end_of_word(bytes: &[u8], start: usize, end: usize) -> usize {
 /// Longest password, and longest name of a user, that are looked for before a host.
 const LONGEST_USERINFO: usize = 128;
 
+/// Where private keys in PEM stand (RFC 7468), whether or not they can be read, are cut off, or are in one line.
+pub(super) fn private_keys(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (start, begin) in text.match_indices("-----BEGIN ") {
+        let after = start + begin.len();
+        let rest = text.get(after..).unwrap_or_default();
+        let Some(label) = rest.find("-----").and_then(|end| rest.get(..end)) else { continue };
+        if label.len() > LONGEST_LABEL || !label.contains("PRIVATE KEY") {
+            continue;
+        }
+        let body = after + label.len() + 5;
+        let end = text.get(body..).and_then(|rest| rest.find("-----END ")).map_or(text.len(), |end| body + end);
+        found.push(body..end);
+    }
+    found
+}
+
 /// Where passwords stand in `user:password@host.name` without a scheme; with one, a rule knows them.
 ///
 /// The host has a name that begins with a letter and ends with letters: `group:artifact@1.2.3` has a version there.
@@ -231,6 +251,20 @@ mod tests {
         }
         assert_eq!(hide("run -p Ab12cd7 x", "Ab12cd7"), "run -p **** x");
         assert_eq!(hide("run xAb12cd7 x", "Ab12cd7"), "run xAb12cd7 x", "short values are whole words");
+    }
+
+    #[test]
+    fn private_keys_are_told_however_they_end() {
+        let begin = ["-----BEGIN RSA ", "PRIVATE KEY-----"].concat();
+        for (text, body) in [
+            (format!("KEY={begin}\nMIIEow\n-----END RSA PRIVATE KEY-----\nx"), "\nMIIEow\n"),
+            (format!("{begin} MIIEow and more"), " MIIEow and more"),
+            (format!("{begin}\\nMIIEow"), "\\nMIIEow"),
+        ] {
+            let found = private_keys(&text);
+            assert_eq!(found.iter().map(|span| &text[span.clone()]).collect::<Vec<_>>(), [body], "{text}");
+        }
+        assert!(private_keys("-----BEGIN CERTIFICATE-----\nMIIC\n-----BEGIN PRIVATE KEY").is_empty());
     }
 
     #[test]

@@ -222,6 +222,26 @@ fn versions() -> [Built; 2] {
 }
 
 #[test]
+fn what_has_become_graver_is_new() {
+    let build = |more: &[&str]| {
+        let sudoers = "app ALL=(ALL) NOPASSWD: ALL\n";
+        let layer = RawTar::default().file("etc/os-release", "ID=debian\nVERSION_ID=12\n").file("etc/sudoers", sudoers);
+        let layer = more.iter().fold(layer, |layer, path| layer.file(path, "x"));
+        file_of(&Built::new(&Recipe::default(), &[layer.end()]).docker_archive())
+    };
+    let (before, after) = (build(&[]), build(&["usr/bin/sudo"]));
+    let (before, after) = (before.path().to_str().unwrap(), after.path().to_str().unwrap());
+    let common = ["--today", TODAY, "--no-advisories", "-f", "json"];
+    let new = |first: &str, second: &str| -> Vec<String> {
+        let diff = json_of(&[&["diff", first, second], &common[..]].concat());
+        let new = diff["findings"]["new"].as_array().unwrap().iter();
+        new.map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(new(before, after).contains(&"image/sudo-without-password".to_owned()), "{:?}", new(before, after));
+    assert!(!new(after, before).contains(&"image/sudo-without-password".to_owned()));
+}
+
+#[test]
 fn a_diff_tells_what_is_new_gone_and_the_same() {
     let [before, after] = versions().map(|built| file_of(&built.docker_archive()));
     let (before, after) = (before.path().to_str().unwrap(), after.path().to_str().unwrap());
