@@ -90,12 +90,14 @@ impl AnchorsBuilder {
     pub(super) fn build(mut self) -> Anchors {
         self.grams.sort_unstable_by_key(|(gram, text, offset)| (hash(*gram), *gram, *text, *offset));
         self.grams.dedup();
+        #[expect(clippy::large_stack_arrays, reason = "moved to the heap at once, and once for each set of rules")]
         let mut filter: Box<Filter> = Box::new([0; _]);
         let mut index = vec![0_u32; (1 << BUCKET_BITS) + 1];
         for (gram, ..) in &self.grams {
             let hash = hash(*gram);
             if let Some(word) = filter.get_mut(bucket(hash)) {
-                bits(hash).iter().for_each(|bit| *word |= 1 << bit);
+                let [first, second] = bits(hash);
+                *word |= 1 << first | 1 << second;
             }
             if let Some(count) = index.get_mut(bucket(hash).saturating_add(1)) {
                 *count = count.saturating_add(1);
@@ -186,7 +188,7 @@ fn rarest(text: &[u8]) -> Option<(u8, [u8; GRAM])> {
         let pairs = gram.array_windows().filter(|[first, second]| words::is_common_pair(*first, *second)).count();
         // lines of one sign are everywhere
         let is_line = gram.iter().all(|byte| Some(byte) == gram.first());
-        bytes.saturating_add(if is_line { 20 } else { 2 * u32::try_from(pairs).unwrap_or(0) })
+        bytes.saturating_add(if is_line { 20 } else { u32::try_from(pairs).unwrap_or(0).saturating_mul(2) })
     };
     let grams = (0..).zip(text.array_windows::<GRAM>()).take(OFFSETS);
     grams.min_by_key(|(_, gram)| commonness(gram)).map(|(at, gram)| (at, *gram))
