@@ -107,24 +107,23 @@ fn why_broken(image: &Inventory, config: &ContainerConfig, program: &str) -> Opt
     }
     let candidates: Vec<ImagePath> = if program.contains('/') {
         let base = if program.starts_with('/') { ImagePath::root() } else { config.working_dir.as_str().into() };
-        vec![base.join(program.as_bytes())]
+        vec![below(image, &base, program)]
     } else {
         let path = config.env.iter().rev().find_map(|pair| pair.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
-        path.split(':').map(|folder| ImagePath::from(folder).join(program.as_bytes())).collect()
+        path.split(':').map(|folder| below(image, &below(image, &ImagePath::root(), folder), program)).collect()
     };
-    let is_mounted = |path: &ImagePath| {
-        config
-            .volumes
-            .keys()
-            .map(|volume| ImagePath::from(volume.as_str()))
-            .any(|volume| path.is_under(volume.as_bytes()))
-    };
+    let is_mounted =
+        |path: &ImagePath| {
+            config.volumes.keys().map(|volume| ImagePath::from(volume.as_str())).any(|volume| {
+                path.is_under(volume.as_bytes()) || path.is_under(image.tree.real_folder(&volume).as_bytes())
+            })
+        };
     if candidates.iter().any(is_mounted) {
         return None;
     }
     let found: Vec<(ImagePath, Node)> = candidates.iter().filter_map(|path| image.tree.resolve(path)).collect();
-    if found.iter().any(|(_, node)| may_run(image, *node)) {
-        return None;
+    if let Some((path, node)) = found.iter().find(|(_, node)| may_run(image, *node)) {
+        return (image.tree.entry(*node).size == 0).then(|| format!("`{path}` is empty"));
     }
     match found.first() {
         Some((path, node)) if image.tree.entry(*node).is_file() => {
@@ -137,6 +136,21 @@ fn why_broken(image: &Inventory, config: &ContainerConfig, program: &str) -> Opt
         None if program.contains('/') => Some(format!("`{shown}` is not in the image")),
         None => Some(format!("`{shown}` is in no folder of `PATH`")),
     }
+}
+
+/// Where `relative` leads from a folder as the kernel walks it: `..` leaves the folder a link led to, not the link's own.
+///
+/// The last component is left as it is; a folder that is nowhere stands for itself.
+fn below(image: &Inventory, base: &ImagePath, relative: &str) -> ImagePath {
+    let mut at = base.clone();
+    for part in relative.split('/') {
+        at = match part {
+            "" | "." => continue,
+            ".." => image.tree.real_folder(&at).parent(),
+            name => at.join(name.as_bytes()),
+        };
+    }
+    at
 }
 
 /// Whether the process's user may execute the file; its groups are not asked, as engines add some.
@@ -154,6 +168,11 @@ fn may_run(image: &Inventory, node: Node) -> bool {
 mod tests {
     use super::super::testing::{file, folder, image, layered, mode, shown};
     use super::*;
+    use crate::tree::{FileEntry, FileKind};
+
+    fn link(path: &str, target: &str) -> FileEntry {
+        FileEntry { kind: FileKind::Symlink(target.as_bytes().into()), ..file(path, 0) }
+    }
 
     fn judge(config: &str) -> Vec<String> {
         let mut image = image(&format!("{{\"config\":{config}}}"));
@@ -163,6 +182,11 @@ mod tests {
             mode(file("srv/own", 1), 0o700),
             file("srv/plain", 1),
             folder("srv/folder"),
+            mode(file("srv/empty", 0), 0o755),
+            mode(file("opt/app/bin/run", 1), 0o755),
+            mode(file("opt/app/tool", 1), 0o755),
+            link("work", "/opt/app/bin"),
+            link("srv/current", "../opt/app/bin"),
         ]]);
         (image.tree, image.layers) = (files.tree, files.layers);
         shown(&Command, &image)
@@ -176,6 +200,15 @@ mod tests {
             (r#"{"Entrypoint":["sh"]}"#, vec![]),
             (r#"{"Entrypoint":["./start"],"WorkingDir":"/srv"}"#, vec![]),
             (r#"{"Entrypoint":["start"],"Env":["PATH=/bin:/srv"]}"#, vec![]),
+            (r#"{"Entrypoint":["../tool"],"WorkingDir":"/work"}"#, vec![]),
+            (r#"{"Entrypoint":["./../tool"],"WorkingDir":"/srv/current/"}"#, vec![]),
+            (r#"{"Entrypoint":["current/../tool"],"WorkingDir":"/srv"}"#, vec![]),
+            (r#"{"Entrypoint":["/work/../tool"]}"#, vec![]),
+            (r#"{"Entrypoint":["tool"],"Env":["PATH=/work/.."]}"#, vec![]),
+            (r#"{"Entrypoint":["../srv/start"],"WorkingDir":"/work"}"#, broken("`../srv/start` is not in the image")),
+            (r#"{"Entrypoint":["../x"],"WorkingDir":"/work","Volumes":{"/opt/app":{}}}"#, vec![]),
+            (r#"{"Entrypoint":["/work/x"],"Volumes":{"/work":{}}}"#, vec![]),
+            (r#"{"Entrypoint":["/srv/empty"]}"#, broken("`/srv/empty` is empty")),
             (r#"{"Entrypoint":["/data/x"],"Volumes":{"/data":{}}}"#, vec![]),
             (r#"{"Entrypoint":["/srv/plain"]}"#, broken("`/srv/plain` is there, but not executable")),
             (r#"{"Entrypoint":["/srv/own"]}"#, vec![]),

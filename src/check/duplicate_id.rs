@@ -36,7 +36,8 @@ impl Check for DuplicateId {
         let users = &context.image.accounts.users;
         let mut by_uid: BTreeMap<u32, Vec<&User>> = BTreeMap::new();
         let mut by_name: BTreeMap<&str, Vec<&User>> = BTreeMap::new();
-        for user in users {
+        // what is no account for the system's own tools shares nothing
+        for user in users.iter().filter(|user| !user.has_no_uid) {
             by_uid.entry(user.uid).or_default().push(user);
             by_name.entry(&user.name).or_default().push(user);
         }
@@ -110,5 +111,14 @@ mod tests {
         for (users, findings) in cases {
             assert_eq!(shown(&DuplicateId, &image("{}").with_users(users)), *findings, "{users:?}");
         }
+    }
+
+    #[test]
+    fn lines_without_a_number_share_none() {
+        let mut image = image("{}").with_users(&[("root", 0), ("app", 1000)]);
+        for name in ["bad line", "x", "app"] {
+            image.accounts.users.push(User { name: name.into(), has_no_uid: true, ..User::default() });
+        }
+        assert_eq!(shown(&DuplicateId, &image), [""; 0]);
     }
 }

@@ -41,6 +41,9 @@ enum Kind {
     BuildFile,
     CommandHistory,
     Environment,
+    TerraformState,
+    TerraformFolder,
+    ToolLog,
     Log,
     Temporary,
     Bytecode,
@@ -59,7 +62,9 @@ impl Kind {
             Self::BuildFile => "build-file",
             Self::CommandHistory => "command-history",
             Self::Environment => "environment-file",
-            Self::Log => "log",
+            Self::TerraformState => "terraform-state",
+            Self::TerraformFolder => "terraform-folder",
+            Self::ToolLog | Self::Log => "log",
             Self::Temporary => "temporary-file",
             Self::Bytecode => "bytecode",
         }
@@ -77,7 +82,9 @@ impl Kind {
             Self::BuildFile => "a file that only the build needs",
             Self::CommandHistory => "a history of commands",
             Self::Environment => "the settings of a development environment",
-            Self::Log => "a log",
+            Self::TerraformState => "a state of Terraform, which holds what it set up, passwords too",
+            Self::TerraformFolder => "Terraform's own data",
+            Self::ToolLog | Self::Log => "a log",
             Self::Temporary => "temporary data",
             Self::Bytecode => "bytecode that Python made of an application",
         }
@@ -85,7 +92,7 @@ impl Kind {
 
     fn severity(self) -> Severity {
         match self {
-            Self::Repository | Self::CoreDump | Self::HeapDump => Severity::Medium,
+            Self::Repository | Self::CoreDump | Self::HeapDump | Self::TerraformState => Severity::Medium,
             Self::BuildFile | Self::Bytecode => Severity::Info,
             _ => Severity::Low,
         }
@@ -150,6 +157,7 @@ const FOLDERS: &[(&[u8], Kind)] = &[
     (b".vscode", Kind::EditorFolder),
     (b".vs", Kind::EditorFolder),
     (b"__MACOSX", Kind::DesktopFolder),
+    (b".terraform", Kind::TerraformFolder),
 ];
 
 /// Files known by their whole name.
@@ -165,8 +173,21 @@ const FILES: &[(&[u8], Kind)] = &[
     (b"compose.yml", Kind::BuildFile),
     (b"compose.yaml", Kind::BuildFile),
     (b".env", Kind::Environment),
-    (b"npm-debug.log", Kind::Log),
-    (b"yarn-error.log", Kind::Log),
+    (b".env.local", Kind::Environment),
+    (b".env.dev", Kind::Environment),
+    (b".env.development", Kind::Environment),
+    (b".env.development.local", Kind::Environment),
+    (b".env.prod", Kind::Environment),
+    (b".env.production", Kind::Environment),
+    (b".env.production.local", Kind::Environment),
+    (b".env.staging", Kind::Environment),
+    (b".env.test", Kind::Environment),
+    (b".env.test.local", Kind::Environment),
+    (b"terraform.tfstate", Kind::TerraformState),
+    (b"terraform.tfstate.backup", Kind::TerraformState),
+    (b"npm-debug.log", Kind::ToolLog),
+    (b"yarn-error.log", Kind::ToolLog),
+    (b"nohup.out", Kind::ToolLog),
     (b".ash_history", Kind::CommandHistory),
     (b".bash_history", Kind::CommandHistory),
     (b".zsh_history", Kind::CommandHistory),
@@ -404,6 +425,16 @@ mod tests {
             ("srv/.env", "environment-file"),
             ("srv/.env.example", ""),
             ("srv/node_modules/x/.env", ""),
+            ("srv/.env.local", "environment-file"),
+            ("srv/.env.production", "environment-file"),
+            ("srv/.env.sample", ""),
+            ("srv/terraform.tfstate", "terraform-state"),
+            ("srv/terraform.tfstate.backup", "terraform-state"),
+            ("srv/.terraform/providers/x", "terraform-folder"),
+            ("srv/.terraform.lock.hcl", ""),
+            ("srv/npm-debug.log", "log"),
+            ("srv/nohup.out", "log"),
+            ("srv/node_modules/x/npm-debug.log", ""),
             ("tmp/a.tmp", "temporary-file"),
             ("var/tmp/a/b/c", "temporary-file"),
             ("srv/tmp/a.tmp", ""),
@@ -451,6 +482,8 @@ mod tests {
     fn logs_count_by_size_and_bytecode_by_application() {
         let image = layered(vec![vec![
             file("var/log/other.log", 60_000),
+            file("srv/nohup.out", 500),
+            file("srv/empty/nohup.out", 0),
             file("var/log/apt/term.log", 900_000),
             file("var/log/lastlog", 2 << 20),
             file("var/log/flint.log", 250_000),
@@ -461,6 +494,7 @@ mod tests {
         assert_eq!(
             shown(&Leftover, &image),
             [
+                "low layer/leftover /srv/nohup.out@0: `/srv/nohup.out` is a log (500 B)",
                 "low layer/leftover /var/log/flint.log@0: `/var/log/flint.log` is a log (244.1 KiB)",
                 "low layer/leftover /var/log/lastlog@0: `/var/log/lastlog` is a log (2.0 MiB)",
                 "info layer/leftover /__pycache__@0: `/__pycache__` holds bytecode that Python made of an application (100 B)",

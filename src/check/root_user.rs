@@ -45,6 +45,12 @@ impl Check for RootUser {
             RunUser::TooLarge(_) => {
                 format!("`USER {shown}` is above 2^31 - 1, which engines refuse or wrap round, possibly to root")
             }
+            RunUser::Account(account) if account.has_no_uid => {
+                format!(
+                    "`USER {shown}` has no valid uid in `/etc/passwd`, line {}, which engines take for 0 or refuse",
+                    account.line
+                )
+            }
             RunUser::Account(account) if account.uid == 0 && account.name != "root" => {
                 format!(
                     "`USER {shown}` is uid 0 in `/etc/passwd`, line {}, so the process starts as root",
@@ -107,6 +113,23 @@ mod tests {
         for (user, message) in cases {
             assert_eq!(judge(user), [format!("medium image/root-user User: {message}")]);
         }
+    }
+
+    #[test]
+    fn accounts_without_a_number_are_told_as_such() {
+        let mut image = image(r#"{"config":{"User":"heron"}}"#);
+        image.accounts.users.push(crate::inventory::User {
+            name: "heron".into(),
+            has_no_uid: true,
+            line: 4,
+            ..Default::default()
+        });
+        assert_eq!(
+            shown(&RootUser, &image),
+            [
+                "medium image/root-user User: `USER heron` has no valid uid in `/etc/passwd`, line 4, which engines take for 0 or refuse"
+            ]
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{Check, Context};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::RunUser;
+use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// The user is a name.
@@ -72,6 +73,22 @@ impl Check for UserByName {
             }
             _ => {}
         }
+        if let Some(group) = context.image.unknown_group() {
+            let accounts = &context.image.accounts;
+            let has_file = context.image.tree.resolve(&ImagePath::from("etc/group")).is_some();
+            let shown = escape(group);
+            let message = if has_file || !accounts.groups.is_empty() {
+                format!("`USER` names the group `{shown}`, which `/etc/group` does not have")
+            } else {
+                format!("`USER` names the group `{shown}`, but the image has no `/etc/group`")
+            };
+            let location = Location::Config { key: "User".into() };
+            let mut finding = Finding::new(&UNKNOWN_USER, format!(":{shown}"), location, message);
+            if has_file && accounts.groups.is_empty() {
+                finding.confidence = Confidence::Medium; // perhaps it could not be read
+            }
+            findings.push(finding);
+        }
     }
 }
 
@@ -79,6 +96,7 @@ impl Check for UserByName {
 mod tests {
     use super::super::testing::{image, shown};
     use super::*;
+    use crate::inventory::Group;
 
     #[test]
     fn names_are_told_from_numbers_and_from_nobody() {
@@ -88,6 +106,23 @@ mod tests {
         let cases: &[(&str, &[&str])] = &[
             ("app", &[known]),
             ("app:app", &[known]),
+            ("app:", &[known]),
+            ("app:root", &[known]),
+            ("app:100", &[known]),
+            (
+                "app:nosuchgroup",
+                &[
+                    known,
+                    "medium image/unknown-user User: `USER` names the group `nosuchgroup`, which `/etc/group` does not have",
+                ],
+            ),
+            (
+                "1000:nogrp",
+                &["medium image/unknown-user User: `USER` names the group `nogrp`, which `/etc/group` does not have"],
+            ),
+            (":-1", &["medium image/unknown-user User: `USER` names the group `-1`, which `/etc/group` does not have"]),
+            ("1000:app", &[]),
+            ("1000:99999999999999999999", &[]),
             ("ghost:0", &[unknown]),
             ("-1", &[negative]),
             ("1000", &[]),
@@ -97,13 +132,18 @@ mod tests {
             ("4294967296", &[]),
         ];
         for (user, findings) in cases {
-            let image =
+            let mut image =
                 image(&format!(r#"{{"config":{{"User":"{user}"}}}}"#)).with_users(&[("root", 0), ("app", 1000)]);
+            image.accounts.groups.push(Group { name: "app".into(), gid: 1000 });
             assert_eq!(shown(&UserByName, &image), *findings, "{user:?}");
         }
         assert_eq!(
             shown(&UserByName, &image(r#"{"config":{"User":"\u001b[2J"}}"#)),
             ["medium image/unknown-user User: `USER \\x1b[2J` names nobody: the image has no `/etc/passwd`"]
+        );
+        assert_eq!(
+            shown(&UserByName, &image(r#"{"config":{"User":"7:a"}}"#)),
+            ["medium image/unknown-user User: `USER` names the group `a`, but the image has no `/etc/group`"]
         );
     }
 }

@@ -64,6 +64,14 @@ impl Check for WorldWritable {
             }
             found.push((path, node.layer, entry, 0));
         }
+        // the uppermost layer that has a member for the root; the names below do not list it
+        let roots = (0u32..).zip(image.tree.layers());
+        let root = roots.filter_map(|(layer, members)| {
+            members.iter().rfind(|entry| entry.path.is_root()).map(|entry| (&entry.path, layer, entry, 0))
+        });
+        if let Some(root) = root.last().filter(|(.., entry, _)| is_writable(entry)) {
+            found.insert(0, root);
+        }
         let more = found.len().saturating_sub(LISTED);
         for (place, (path, layer, entry, below)) in found.into_iter().take(LISTED).enumerate() {
             let is_folder = entry.kind == FileKind::Directory;
@@ -78,7 +86,10 @@ impl Check for WorldWritable {
             let mut finding = Finding::new(&WORLD_WRITABLE, path.to_string(), location, message)
                 .evidence("mode", format!("{:04o}", entry.mode))
                 .evidence("folder", is_folder);
-            if SYSTEM.iter().any(|folder| path.is_under(folder)) || entry.mode & 0o111 != 0 && !is_folder {
+            if path.is_root()
+                || SYSTEM.iter().any(|folder| path.is_under(folder))
+                || entry.mode & 0o111 != 0 && !is_folder
+            {
                 finding.severity = Severity::Medium;
             }
             findings.push(finding);
@@ -132,6 +143,17 @@ mod tests {
                 "medium image/world-writable /srv/heron-2/c@0: `/srv/heron-2/c` may be written by every user",
             ]
         );
+    }
+
+    #[test]
+    fn the_root_counts_as_its_uppermost_member_says() {
+        let told = "medium image/world-writable /@1: `/` may be written by every user";
+        let cases: [(&[u32], &[&str]); 4] =
+            [(&[0o755, 0o777], &[told]), (&[0o777, 0o755], &[]), (&[0o755, 0o1777], &[]), (&[], &[])];
+        for (modes, expected) in cases {
+            let layers = modes.iter().map(|bits| vec![mode(folder("./"), *bits), file("srv/a", 1)]).collect();
+            assert_eq!(shown(&WorldWritable, &layered(layers)), *expected, "{modes:?}");
+        }
     }
 
     #[test]

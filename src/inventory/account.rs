@@ -23,6 +23,8 @@ pub struct User {
     pub name: String,
     /// Number.
     pub uid: u32,
+    /// The line's number is missing or none from 0 to 2^32 - 1; `uid` is then 0, as engines take it.
+    pub has_no_uid: bool,
     /// Number of the first group.
     pub gid: u32,
     /// Home folder.

@@ -44,6 +44,19 @@ impl Inventory {
         Some(self.resolve_user(&config.config.user))
     }
 
+    /// The group that `User` names after `:`, where the image has none of that name: the container does not start.
+    ///
+    /// A number needs no line unless it is negative; `root` is known to some engines without one.
+    pub fn unknown_group(&self) -> Option<&str> {
+        let config = self.config.as_ref().filter(|config| config.os != "windows")?;
+        let group = config.config.user.split(':').nth(1).filter(|group| !matches!(*group, "" | "root"))?;
+        let is_number = group
+            .parse::<i64>()
+            .map_or_else(|_| group.bytes().all(|byte| byte.is_ascii_digit()), |number| !number.is_negative());
+        let is_known = is_number || self.accounts.groups.iter().any(|known| known.name == group);
+        (!is_known).then_some(group)
+    }
+
     /// Resolves the value of a `USER` instruction against the image's accounts.
     ///
     /// As runc's user library does: the group after `:` is put aside; the first line of `passwd`

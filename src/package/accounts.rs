@@ -78,7 +78,8 @@ fn parse(number: u64, line: &[u8]) -> [Option<Fact>; 2] {
     let line = String::from_utf8_lossy(line);
     let fields: Vec<&str> = line.trim().splitn(10, ':').collect();
     let text = |index: usize| fields.get(index).copied().unwrap_or_default().trim();
-    let id = |index: usize| fields.get(index).and_then(|field| field.parse().ok()).unwrap_or_default();
+    let number_at = |index: usize| fields.get(index).and_then(|field| field.parse::<u32>().ok());
+    let id = |index: usize| number_at(index).unwrap_or_default();
     let name = text(0);
     if name.is_empty() || name.starts_with(['#', '+', '-']) || name.chars().any(char::is_control) {
         return [None, None];
@@ -87,6 +88,7 @@ fn parse(number: u64, line: &[u8]) -> [Option<Fact>; 2] {
     let user = Fact::PasswdLine(Box::new(User {
         name: name.to_owned(),
         uid: id(2),
+        has_no_uid: number_at(2).is_none(),
         gid: id(3),
         home: text(5).to_owned(),
         shell: text(6).to_owned(),
@@ -147,6 +149,7 @@ mod tests {
     #[test]
     fn uids_are_read_as_engines_read_them() {
         let cases = [
+            ("app:x:0:0::/:/bin/sh", 0),
             ("app:x:1000:1000::/:/bin/sh", 1000),
             (" \tapp:x:1000:1000::/:/bin/sh ", 1000),
             ("app", 0),
@@ -154,7 +157,11 @@ mod tests {
             ("app:x::1000::/:", 0),
             ("app:x:1e3:1000::/:", 0),
             ("app:x: 1000:1000::/:", 0),
+            ("app:x:4294967295:1000::/:", u32::MAX),
             ("app:x:4294967296:1000::/:", 0),
+            ("app:x:99999999999", 0),
+            ("app:x:-1", 0),
+            ("app:x:abc:1", 0),
             ("app:x:7", 7),
             ("app:x:7:7", 7),
             ("app:x:7:7:::::", 7),
@@ -163,6 +170,8 @@ mod tests {
         for (line, uid) in cases {
             let accounts = assemble(&Image::new().file(PASSWD, line)).accounts;
             assert_eq!(accounts.user("app").map(|user| user.uid), Some(uid), "{line:?}");
+            let is_stated = uid != 0 || line.starts_with("app:x:0:");
+            assert_eq!(accounts.user("app").map(|user| user.has_no_uid), Some(!is_stated), "{line:?}");
         }
         let latin = assemble(&Image::new().file(PASSWD, b"app:x:0:0:Ren\xe9:/:/bin/sh")).accounts;
         assert_eq!(latin.users.len(), 1);
