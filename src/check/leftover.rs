@@ -346,7 +346,7 @@ fn place_of(folder: &[u8]) -> Place<'_> {
     Place::Plain
 }
 
-/// Whether the file is of a kind that [`Leftover`] reports, wherever it comes from.
+/// Whether the file is of a kind that `Leftover` reports, wherever it comes from.
 pub fn is_leftover(entry: &FileEntry) -> bool {
     let kind = match place_of(entry.path.parent_bytes()) {
         Place::Quiet => None,
