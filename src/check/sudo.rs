@@ -67,10 +67,12 @@ impl Check for Sudo {
             let path = &file.path;
             let is_doas = path.as_bytes() == b"etc/doas.conf"
                 || path.parent_bytes() == b"etc/doas.d" && path.as_bytes().ends_with(b".conf");
-            let granted: fn(&str) -> Option<Grant> = match () {
-                () if is_doas => of_doas,
-                () if sudoers.contains(path) => of_sudoers,
-                () => continue,
+            let granted: fn(&str) -> Option<Grant> = if is_doas {
+                of_doas
+            } else if sudoers.contains(path) {
+                of_sudoers
+            } else {
+                continue;
             };
             for (number, line) in joined(file) {
                 let Some(Grant { users, target }) = granted(&line) else { continue };
@@ -283,8 +285,8 @@ fn target_without_password(commands: &str) -> Option<String> {
             if let Some((list, after)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
                 target = target_of(list);
                 rest = after;
-            } else if let Some((tag, after)) = rest.split_once(':').filter(|(tag, _)| is_tag(tag.trim())) {
-                match tag.trim() {
+            } else if let Some((tag, after)) = tagged(rest) {
+                match tag {
                     "NOPASSWD" => is_open = true,
                     "PASSWD" => is_open = false,
                     _ => {}
@@ -316,11 +318,15 @@ fn target_without_password(commands: &str) -> Option<String> {
     found
 }
 
-fn is_tag(word: &str) -> bool {
-    matches!(
-        word.strip_prefix("NO").unwrap_or(word),
+/// `NOPASSWD: ALL`: the tag, and what follows its colon.
+fn tagged(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_uppercase() && c != '_')?;
+    let (tag, rest) = text.split_at_checked(end)?;
+    let is_tag = matches!(
+        tag.strip_prefix("NO").unwrap_or(tag),
         "EXEC" | "FOLLOW" | "INTERCEPT" | "LOG_INPUT" | "LOG_OUTPUT" | "MAIL" | "PASSWD" | "SETENV"
-    )
+    );
+    Some((tag, rest.trim_start().strip_prefix(':').filter(|_| is_tag)?))
 }
 
 /// `CWD=/srv`
@@ -385,6 +391,7 @@ mod tests {
             ("etc/doas.conf", "permit app cmd nopass", 0),
             ("etc/doas.conf", "permit nopass root", 0),
             ("etc/doas.conf", "permit nopass app", 1),
+            ("etc/sudoers", "app ALL=(ALL) NOPASSWD : ALL", 1),
             ("etc/doas.conf", "permit persist app", 0),
             ("etc/apt/apt.conf", "app ALL=NOPASSWD: ALL", 0),
         ];
