@@ -132,7 +132,7 @@ mod tests {
             SettingFile { path: "root/.ssh/authorized_keys".into(), node: Node { layer: 0, member: 0 }, lines: vec![] };
         image.settings = vec![settings.clone()];
         assert_eq!(shown(&AccessKey, &image), [""; 0]);
-        settings.lines.push(SettingLine { number: 2, text: "ssh-ed25519 AAAA me".into() });
+        settings.lines.push(SettingLine { number: 2, text: "ssh-ed25519 AAAA me".into(), ..SettingLine::default() });
         image.settings = vec![settings];
         let told = "`/root/.ssh/authorized_keys` lets the holder of 1 key log in";
         assert_eq!(

@@ -64,7 +64,7 @@ mod tests {
             let file = |path: &str| SettingFile {
                 path: path.into(),
                 node: Node { layer: 0, member: 0 },
-                lines: vec![SettingLine { number: 1, text: text.into() }],
+                lines: vec![SettingLine { number: 1, text: text.into(), ..SettingLine::default() }],
             };
             let settings = vec![file("etc/machine-id"), file("var/lib/dbus/machine-id")];
             assert_eq!(shown(&MachineId, &Inventory { settings, ..Inventory::default() }).len(), count, "{text}");

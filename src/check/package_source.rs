@@ -118,9 +118,9 @@ impl Told<'_> {
     }
 }
 
-/// The host of `http://user:word@host:80/…` and `ftp://…`.
+/// The host of `http://user:word@host:80/…`, `mirror+http://…` and `ftp://…`.
 fn plain_host(word: &str) -> Option<&str> {
-    let rest = ["http://", "ftp://"].iter().find_map(|scheme| {
+    let rest = ["http://", "mirror+http://", "ftp://"].iter().find_map(|scheme| {
         word.get(..scheme.len())
             .filter(|start| start.eq_ignore_ascii_case(scheme))
             .and_then(|_| word.get(scheme.len()..))
@@ -162,20 +162,29 @@ fn apt_list(told: &mut Told<'_>) {
 /// `Trusted: yes`, `URIs: http://host/`. Stanzas that are switched off say nothing.
 fn apt_stanzas(told: &mut Told<'_>) {
     let file = told.file;
-    // blank lines between stanzas are gone; each begins with its types, or says so before the next does
     let is_off = |line: &SettingLine| {
         line.text.split_once(':').is_some_and(|(key, value)| key.eq_ignore_ascii_case("enabled") && is_no(value.trim()))
     };
-    if file.lines.iter().any(is_off) {
-        return;
-    }
-    for line in &file.lines {
-        let Some((key, value)) = line.text.split_once(':') else { continue };
-        if is_bypass(key) && is_yes(value.trim()) {
-            told.unsigned(line, &line.text);
+    for stanza in file.lines.chunk_by(|_, next| !next.is_after_blank) {
+        if stanza.iter().any(is_off) {
+            continue;
         }
-        if key.eq_ignore_ascii_case("uris") {
-            told.plain(line, value.split_whitespace());
+        let mut is_address = false;
+        for line in stanza {
+            if line.is_indented {
+                if is_address {
+                    told.plain(line, line.text.split_whitespace());
+                }
+                continue;
+            }
+            let Some((key, value)) = line.text.split_once(':') else { continue };
+            is_address = key.trim().eq_ignore_ascii_case("uris");
+            if is_bypass(key) && is_yes(value.trim()) {
+                told.unsigned(line, &line.text);
+            }
+            if is_address {
+                told.plain(line, value.split_whitespace());
+            }
         }
     }
 }
@@ -209,15 +218,22 @@ fn apt_settings(told: &mut Told<'_>) {
 fn dnf(told: &mut Told<'_>) {
     let file = told.file;
     for section in file.lines.chunk_by(|_, next| !next.text.starts_with('[')) {
-        let settings = || {
-            section
-                .iter()
-                .filter_map(|line| line.text.split_once('=').map(|(key, value)| (line, key.trim(), value.trim())))
+        let is_off = |line: &SettingLine| {
+            line.text.split_once('=').is_some_and(|(key, value)| key.trim() == "enabled" && is_no(value.trim()))
         };
-        if settings().any(|(_, key, value)| key == "enabled" && is_no(value)) {
+        if section.iter().any(is_off) {
             continue;
         }
-        for (line, key, value) in settings() {
+        let mut is_address = false;
+        for line in section {
+            if is_address && line.is_indented {
+                told.plain(line, line.text.split([' ', ',', '\t']));
+                continue;
+            }
+            let Some((key, value)) = line.text.split_once('=') else { continue };
+            let (key, value) = (key.trim(), value.trim());
+            // where all lines are indented, none goes on with another
+            is_address = !line.is_indented && matches!(key, "baseurl" | "mirrorlist" | "metalink");
             match key {
                 "gpgcheck" | "pkg_gpgcheck" | "sslverify" if is_no(value) => {
                     told.unsigned(line, &format!("{key}={value}"));
@@ -239,18 +255,12 @@ fn is_no(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::shown;
+    use super::super::testing::{settings, shown};
     use super::*;
     use crate::inventory::Inventory;
-    use crate::tree::Node;
 
     fn judged(path: &str, text: &str) -> Vec<String> {
-        let lines = (1u64..)
-            .zip(text.lines())
-            .map(|(number, line)| SettingLine { number, text: line.trim().into() })
-            .filter(|line| !line.text.is_empty())
-            .collect();
-        let settings = vec![SettingFile { path: path.into(), node: Node { layer: 0, member: 0 }, lines }];
+        let settings = vec![settings(path, text)];
         let found = shown(&PackageSource, &Inventory { settings, ..Inventory::default() });
         found
             .into_iter()
@@ -275,6 +285,25 @@ mod tests {
             ("etc/apt/sources.list", "deb [trusted=no] https://x.example/ a main", &[]),
             ("etc/apt/sources.list.d/x.sources", "Types: deb\nURIs: http://x.example/\nTrusted: yes", &[plain, "yes`"]),
             ("etc/apt/sources.list.d/x.sources", "Types: deb\nEnabled: no\nTrusted: yes", &[]),
+            (
+                "etc/apt/sources.list.d/x.sources",
+                "Types: deb\nEnabled: no\nTrusted: yes\n\nTypes: deb\nURIs: http://x.example/\n\nEnabled: no\nTrusted: yes",
+                &[plain],
+            ),
+            (
+                "etc/apt/sources.list.d/x.sources",
+                "URIs: https://y.example/\n http://x.example/\nSuites: a\n http://z.example/\nTrusted: yes",
+                &[plain, "yes`"],
+            ),
+            ("etc/apt/sources.list.d/x.sources", "URIs:\n\thttp://x.example/", &[plain]),
+            ("etc/apt/sources.list", "deb mirror+http://x.example/list a main", &[plain]),
+            ("etc/apt/sources.list", "deb mirror+https://x.example/list a main", &[]),
+            (
+                "etc/yum.repos.d/x.repo",
+                "[a]\nbaseurl=https://y.example/\n  http://x.example/?a=b\ngpgcheck=0\nname=a\n http://z.example/",
+                &[plain, "says `gpgcheck=0`"],
+            ),
+            ("etc/yum.repos.d/x.repo", " [a]\n baseurl=http://x.example/\n gpgcheck=0", &[plain, "says `gpgcheck=0`"]),
             ("etc/apt/apt.conf.d/99x", "APT::Get::AllowUnauthenticated \"true\";", &["AllowUnauthenticated \"true\"`"]),
             (
                 "etc/apt/apt.conf",

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_file_is_read_too() {
         let mut image = layered(vec![vec![file("usr/lib/x.so", 1)]]);
-        let lines = vec![SettingLine { number: 3, text: "/usr/lib/x.so".into() }];
+        let lines = vec![SettingLine { number: 3, text: "/usr/lib/x.so".into(), ..SettingLine::default() }];
         let node = Node { layer: 0, member: 0 };
         image.settings = vec![SettingFile { path: "etc/ld.so.preload".into(), node, lines }];
         let told =

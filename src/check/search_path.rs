@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn the_loaders_settings_are_judged_line_by_line() {
         let mut image = layered(vec![vec![mode(folder("srv/lib"), 0o777), folder("usr/lib")]]);
-        let line = |number, text: &str| SettingLine { number, text: text.into() };
+        let line = |number, text: &str| SettingLine { number, text: text.into(), ..SettingLine::default() };
         image.settings = vec![SettingFile {
             path: "etc/ld.so.conf.d/x.conf".into(),
             node: Node { layer: 0, member: 0 },

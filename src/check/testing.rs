@@ -5,15 +5,30 @@
 use super::{Check, Context};
 use crate::finding::{Findings, Location, Visibility};
 use crate::image::ImageConfig;
-use crate::inventory::{Distro, Inventory, LayerSummary, User};
+use crate::inventory::{Distro, Inventory, LayerSummary, SettingFile, SettingLine, User};
 use crate::limit::Limits;
 use crate::path::ImagePath;
-use crate::tree::{FileEntry, FileKind, Tree};
+use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 /// An image with a configuration and nothing in it.
 pub(super) fn image(config: &str) -> Inventory {
     let config = ImageConfig::parse(config.as_bytes(), &Limits::default()).expect("the configuration parses");
     Inventory { config: Some(config), ..Inventory::default() }
+}
+
+/// A file of settings as it is collected, but for the comments, which stay.
+pub(super) fn settings(path: &str, text: &str) -> SettingFile {
+    let mut lines = Vec::new();
+    let mut is_after_blank = false;
+    for (number, line) in (1u64..).zip(text.lines()) {
+        let text = line.trim();
+        if !text.is_empty() {
+            let is_indented = line.starts_with([' ', '\t']);
+            lines.push(SettingLine { number, text: text.into(), is_indented, is_after_blank });
+        }
+        is_after_blank = text.is_empty();
+    }
+    SettingFile { path: path.into(), node: Node { layer: 0, member: 0 }, lines }
 }
 
 /// An image without a configuration, made of layers.

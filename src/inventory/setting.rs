@@ -15,10 +15,14 @@ pub struct SettingFile {
 }
 
 /// One line of settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SettingLine {
     /// Its number, from 1.
     pub number: u64,
     /// The line without blanks around it.
     pub text: Box<str>,
+    /// Whether it begins with a blank, which in some files goes on with the line before.
+    pub is_indented: bool,
+    /// Whether blank lines stand between it and the one before, which in some files part stanzas.
+    pub is_after_blank: bool,
 }

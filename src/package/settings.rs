@@ -27,7 +27,7 @@ impl Collector for Settings {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn select(&self) -> &'static [Select] {
@@ -35,6 +35,7 @@ impl Collector for Settings {
             Select::Path("etc/sudoers"),
             Select::Under("etc/sudoers.d", ""),
             Select::Path("etc/doas.conf"),
+            Select::Under("etc/doas.d", ".conf"),
             Select::Path("etc/apt/sources.list"),
             Select::Under("etc/apt/sources.list.d", ".list"),
             Select::Under("etc/apt/sources.list.d", ".sources"),
@@ -63,13 +64,18 @@ impl Collector for Settings {
 
     fn collect(&self, file: &File<'_>, facts: &mut Facts) {
         let mut taken = 0usize;
+        let mut is_after_blank = false;
+        let is_sudoers = file.path.as_bytes().windows(7).any(|part| part == b"sudoers");
         for (number, line) in lines(file.bytes) {
+            let is_indented = line.first().is_some_and(u8::is_ascii_whitespace);
             let line = line.trim_ascii();
-            // apt's own comments begin with slashes; in sudoers a user may be given as `#1000`
+            // apt's own comments begin with slashes; in sudoers a user may be given as `#1000`, and `#include` is none
             let is_comment = match line {
+                [b'#', rest @ ..] if is_sudoers && rest.starts_with(b"include") => false,
                 [b'#', rest @ ..] => !rest.first().is_some_and(u8::is_ascii_digit),
                 _ => line.starts_with(b"//"),
             };
+            is_after_blank |= line.is_empty();
             if line.is_empty() || is_comment {
                 continue;
             }
@@ -81,7 +87,8 @@ impl Collector for Settings {
             }
             taken = taken.saturating_add(1);
             let text = String::from_utf8_lossy(line.get(..LINE).unwrap_or(line)).into();
-            facts.push(Fact::SettingLine(Box::new(SettingLine { number, text })));
+            facts.push(Fact::SettingLine(Box::new(SettingLine { number, text, is_indented, is_after_blank })));
+            is_after_blank = false;
         }
     }
 
@@ -144,6 +151,31 @@ mod tests {
                 "/etc/apt/sources.list 1:deb http://deb.example/ x main",
                 "/etc/sudoers 3:Defaults env_reset|4:app ALL=(ALL) NOPASSWD: ALL",
                 "/root/.ssh/authorized_keys ",
+            ]
+        );
+    }
+
+    #[test]
+    fn blanks_that_mean_something_are_known() {
+        let image = Image::new()
+            .file("etc/apt/sources.list.d/x.sources", "Types: deb\nURIs:\n# one\n http://x/\n\n# two\nTypes: deb\n")
+            .file("etc/sudoers", "#includedir /etc/sudoers.d\n# a comment\n#1000 ALL=ALL\n");
+        let shown: Vec<(String, bool, bool)> = assemble(&image)
+            .settings
+            .iter()
+            .flat_map(|file| &file.lines)
+            .map(|line| (line.text.to_string(), line.is_indented, line.is_after_blank))
+            .collect();
+        let of = |text: &str, is_indented, is_after_blank| (text.to_owned(), is_indented, is_after_blank);
+        assert_eq!(
+            shown,
+            [
+                of("Types: deb", false, false),
+                of("URIs:", false, false),
+                of("http://x/", true, false),
+                of("Types: deb", false, true),
+                of("#includedir /etc/sudoers.d", false, false),
+                of("#1000 ALL=ALL", false, false),
             ]
         );
     }
