@@ -230,14 +230,14 @@ fn target_of(list: &str) -> Option<String> {
     let (users, groups) = list.split_once(':').unwrap_or((list, ""));
     let (users, groups) = (users.trim(), groups.trim());
     if users.is_empty() {
-        return (!groups.is_empty()).then(|| format!("in the group `{}`", escape(&plain(groups))));
+        return (!groups.is_empty()).then(|| format!("in the group `{}`", escape(plain(groups))));
     }
     let names = || users.split(',').map(|name| plain(name.trim()));
     let is_root_kept = names().any(|name| name.strip_prefix('!').is_some_and(is_root));
     if !is_root_kept && names().any(|name| name == "ALL" || is_root(&name)) {
         return Some(AS_ROOT.into());
     }
-    Some(format!("as `{}`", escape(&plain(users))))
+    Some(format!("as `{}`", escape(plain(users))))
 }
 
 /// `app ALL=(ALL) NOPASSWD: ALL`, `Defaults !authenticate`.
