@@ -55,7 +55,7 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         findings.extend(lint::run(&context));
         limitations.extend(gaps(input, &file, &context));
         is_refused |= file.is_refused();
-        texts.insert(input.name.clone(), file.text);
+        texts.insert(input.name.clone(), lint::shown_text(&context));
     }
     let is_harmless = |finding: &Finding| {
         let evidence = finding.evidence.values().filter_map(|value| value.as_str());

@@ -28,14 +28,14 @@ const CASE: u64 = 0x2020_2020_2020_2020;
 type Filter = [u64; 1 << BUCKET_BITS];
 
 /// Texts to look for.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct AnchorsBuilder {
     texts: Vec<Text>,
     grams: Vec<(u32, u32, u8)>,
 }
 
 /// A text, and the index of the rule it begins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Text {
     bytes: Vec<u8>,
     rule: usize,

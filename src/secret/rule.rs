@@ -1,6 +1,6 @@
 //! Reads the rule files into rules, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -353,22 +353,30 @@ impl Draft {
     pub(super) fn finish(mut self, user: UserSettings) -> RuleSet {
         let mut rules = self.rules;
         rules.sort_by_key(|rule| rule.rule.id);
-        let index = |id: &str| rules.binary_search_by_key(&id, |rule| rule.rule.id).expect("each anchor has its rule");
+        let places: HashMap<&str, usize> = rules.iter().enumerate().map(|(at, rule)| (rule.rule.id, at)).collect();
+        let index = |id: &str| *places.get(id).expect("each anchor has its rule");
         let schemes = self.schemes.into_iter().map(|(scheme, id)| (scheme, index(id))).collect::<BTreeMap<_, _>>();
         if let Some(any) = schemes.get("*").and_then(|index| rules.get(*index)) {
             self.everywhere.push(Anchor { text: "://".into(), of: any.rule.id, folds: false });
         }
-        let build = |lists: &[&[Anchor]]| {
-            let mut builder = AnchorsBuilder::default();
-            for Anchor { text, of, folds } in lists.iter().copied().flatten() {
+        let mut heads: BTreeMap<usize, Vec<[u8; 4]>> = BTreeMap::new();
+        let mut add = |builder: &mut AnchorsBuilder, anchors: &[Anchor]| {
+            for Anchor { text, of, folds } in anchors {
                 let rule = index(of);
-                let heads = if text.len() < 4 { rules.get(rule).map_or(vec![], SecretRule::heads) } else { vec![] };
-                builder.add(text.as_bytes(), rule, *folds, &heads);
+                let heads = if text.len() < 4 {
+                    heads.entry(rule).or_insert_with(|| rules.get(rule).map_or(vec![], SecretRule::heads)).as_slice()
+                } else {
+                    &[]
+                };
+                builder.add(text.as_bytes(), rule, *folds, heads);
             }
-            builder.build()
         };
-        let (everywhere, in_settings) = (build(&[&self.everywhere]), build(&[&self.everywhere, &self.assignments]));
-        let keywords = build(&[&self.keywords]);
+        let (mut builder, mut keywords) = (AnchorsBuilder::default(), AnchorsBuilder::default());
+        add(&mut keywords, &self.keywords);
+        add(&mut builder, &self.everywhere);
+        let everywhere = builder.clone().build();
+        add(&mut builder, &self.assignments);
+        let (in_settings, keywords) = (builder.build(), keywords.build());
         let has_words = |rule: &SecretRule| self.keywords.iter().any(|anchor| anchor.of == rule.rule.id);
         let is_always = |rule: &SecretRule| matches!(rule.matcher, Matcher::Text { .. }) && !has_words(rule);
         let always = rules.iter().enumerate().filter(|(_, rule)| is_always(rule)).map(|(index, _)| index).collect();

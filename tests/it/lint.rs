@@ -104,6 +104,19 @@ fn no_value_that_is_a_secret_is_shown() {
 }
 
 #[test]
+fn weak_values_of_secret_names_are_not_shown_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "FROM debian:13\nENV JWT_SECRET=mysupersecretjwt\nENV DB_PASS=hunter2 A=shown\nENV APP_PASSWORD piUfq ygB18AIY\n\
+                ENV X_PASSWORD=\"TimzO RZbgmKRw\" Z=$X_PASSWORD\nARG API_TOKEN=P@ssw0rd!\nLABEL password CHZtDuoz97U5Hp\n";
+    let output = lint(folder.path(), &["-", "-v"], Some(file));
+    let shown = String::from_utf8_lossy(&output.stdout);
+    for value in ["mysuper", "hunter2", "piUfq", "AIY", "Timz", "RZb", "ssw0rd", "CHZt"] {
+        assert!(!shown.contains(value), "{value}: {shown}");
+    }
+    assert!(shown.contains("ENV DB_PASS=******* A=shown"), "{shown}");
+}
+
+#[test]
 fn findings_of_an_image_name_the_line_that_made_them() {
     let history = |step: &str, empty: bool| json!({"created_by": step, "empty_layer": empty});
     let recipe = Recipe {

@@ -231,6 +231,19 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     LINTS.iter().flat_map(|lint| lint.rules().iter().copied()).chain([&waive::WAIVER])
 }
 
+/// The text of the file with a star for each character of a value that may be a secret, so that columns stay.
+pub fn shown_text(context: &Context<'_>) -> String {
+    let mut shown = context.file.text.clone();
+    let mut spans = secret_variable::hidden_values(context);
+    spans.sort_by_key(|span| std::cmp::Reverse(span.start));
+    for span in spans {
+        let Some(value) = shown.get(span.start..span.end) else { continue };
+        let stars: String = value.chars().map(|c| if matches!(c, '\n' | '\r') { c } else { '*' }).collect();
+        shown.replace_range(span.start..span.end, &stars);
+    }
+    shown
+}
+
 /// Runs all lints and applies the comments that accept findings: findings in order of their place.
 pub fn run(context: &Context<'_>) -> Findings {
     let mut findings = Findings::new();

@@ -2,7 +2,7 @@
 
 use super::facts::quoted;
 use super::{Context, Lint};
-use crate::dockerfile::{Kind, Span};
+use crate::dockerfile::{Kind, Span, Word};
 use crate::finding::{Finding, Findings};
 use crate::rule::{Rule, Severity};
 use crate::secret_name::{is_suspect, names_secret};
@@ -87,6 +87,32 @@ impl Lint for SecretVariable {
             }
         }
     }
+}
+
+/// The values of arguments, variables and labels that no text may show: those this lint judges, whatever they look like,
+/// and those under a name that promises a secret. What is all a variable says nothing.
+pub(super) fn hidden_values(context: &Context<'_>) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut judge = |name: &Word, value: &Word| {
+        let text = value.text.trim_matches(['"', '\'']);
+        let is_variable = text.strip_prefix('$').is_some_and(|name| {
+            let name = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name);
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        });
+        if !text.is_empty() && !is_variable && (names_secret(&name.text) || has_shape(&value.text)) {
+            spans.push(value.span);
+        }
+    };
+    for (_, instruction) in context.instructions() {
+        match &instruction.kind {
+            Kind::Arg(arguments) => arguments.iter().for_each(|argument| {
+                argument.default.iter().for_each(|value| judge(&argument.name, value));
+            }),
+            Kind::Env(pairs) | Kind::Label(pairs) => pairs.iter().for_each(|pair| judge(&pair.name, &pair.value)),
+            _ => {}
+        }
+    }
+    spans
 }
 
 /// Beginnings of tokens whose form their makers have published, and how many signs follow at least.
