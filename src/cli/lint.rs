@@ -250,9 +250,29 @@ fn search(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Endings of what is no Dockerfile though its name begins like one: notes, copies that editors leave, and templates,
+/// which only become one.
+const OTHERS: [&str; 15] = [
+    ".dockerignore",
+    ".md",
+    ".orig",
+    ".rej",
+    ".swp",
+    ".bak",
+    "~",
+    ".template",
+    ".tmpl",
+    ".tpl",
+    ".j2",
+    ".jinja",
+    ".jinja2",
+    ".erb",
+    ".in",
+];
+
 fn is_dockerfile(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let is_other = [".dockerignore", ".md", ".orig", ".rej", ".swp", "~"].iter().any(|end| name.ends_with(end));
+    let is_other = OTHERS.iter().any(|end| name.ends_with(end));
     let named = |word: &str| name == word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('.'));
     !is_other && (named("dockerfile") || named("containerfile") || name.ends_with(".dockerfile"))
 }
@@ -307,8 +327,9 @@ mod tests {
         {
             assert!(is_dockerfile(name), "{name}");
         }
-        for name in ["Dockerfile.dockerignore", "Dockerfile.md", "MyDockerfile", "Dockerfiles", "docker", "Dockerfile~"]
-        {
+        let others =
+            ["MyDockerfile", "Dockerfiles", "docker", "Dockerfile~", "Dockerfile.template", "Dockerfile.dev.j2"];
+        for name in others.into_iter().chain(["Dockerfile.dockerignore", "Dockerfile.md"]) {
             assert!(!is_dockerfile(name), "{name}");
         }
     }

@@ -138,7 +138,8 @@ fn markdown(diff: &Diff, failing: Option<usize>, style: &Style, out: &mut dyn Wr
         }
         write!(out, "{}", more(findings.len()))?;
     }
-    writeln!(out, "\n{} are in both.", inert(&count(diff.same, "finding")))?;
+    let verb = if diff.same == 1 { "is" } else { "are" };
+    writeln!(out, "\n{} {verb} in both.", inert(&count(diff.same, "finding")))?;
     if !diff.packages.is_empty() {
         writeln!(out, "\n## Packages: {}\n", count(diff.packages.len(), "change"))?;
         writeln!(out, "| package | before | after |\n|---|---|---|")?;

@@ -83,7 +83,12 @@ fn read<'a>(context: &Context<'a>, span: Span, findings: &mut Vec<Finding>) -> O
     } else {
         let rest = text.strip_prefix("hadolint")?.trim_start().strip_prefix("ignore")?;
         let rules = rest.trim_start().strip_prefix('=')?.trim();
-        (false, rules, "a comment for hadolint, without a reason".to_owned())
+        let (rules, reason) = rules.split_once('#').map_or((rules, ""), |(rules, reason)| (rules, reason.trim()));
+        let reason = match reason {
+            "" => "a comment for hadolint, without a reason".to_owned(),
+            reason => reason.chars().take(LONGEST_REASON).collect(),
+        };
+        (false, rules, reason)
     };
     let rules: Vec<&str> = rules.split(',').map(str::trim).filter(|rule| !rule.is_empty()).collect();
     let instructions = &context.file.instructions;
@@ -124,6 +129,7 @@ mod tests {
             ("# careen:allow DL3020\nADD a b", &["2 dockerfile/idle-waiver open", "3 dockerfile/add-not-copy open"]),
             ("# careen:allow DL3020 x\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
             ("# hadolint ignore=DL3020\nCOPY a b", &[]),
+            ("# hadolint ignore=DL3020 # it is an archive\nADD a b", &["3 dockerfile/add-not-copy it is an archive"]),
             ("ADD a b\n# careen:allow DL3020 too late", &["2 dockerfile/add-not-copy open"]),
             ("RUN <<EOF\n# careen:allow DL3020 in a script\nEOF\nADD a b", &["5 dockerfile/add-not-copy open"]),
         ];
