@@ -25,7 +25,7 @@ const ABOUT_WORDS: &str = "\
     issuer audience scope provider backend store manager parallelism sha1 sha256 sha512 md5 checksum \
     fingerprint hash field env var mode method authentication auth encryption plugin class handler \
     service server driver validator pattern regex charset reset bucket strategy rounds ref arn \
-    description title";
+    description title algo role template encoder";
 
 /// First words of names that say the value is for everybody.
 const OPEN_WORDS: &str = "public example sample disable enable allow require no use";
@@ -190,6 +190,10 @@ mod tests {
             "OLDPWD",
             "KEYCLOAK_VERSION",
             "TOKENIZERS_PARALLELISM",
+            "PASSWORD_HASH_ALGO",
+            "PASSWORD_ENCODER",
+            "PASSWORD_RESET_TEMPLATE",
+            "VAULT_TOKEN_ROLE",
             "GPG_KEY",
             "PASSWORD_FILE",
             "TOKEN_URL",
