@@ -295,7 +295,7 @@ fn file_change(path: &ImagePath, before: Option<&FileState>, after: Option<&File
         (owner_before, owner_after) = (None, None);
     }
     Some(FileChange {
-        path: secret::mask_shown_path(&path.to_string()),
+        path: secret::masked_path(&path.to_string()),
         change,
         size_before: size(before),
         size_after: size(after),

@@ -620,7 +620,7 @@ fn report(
         ("end_of_life", serde_json::json!({ "as_of": check::end_of_life_dates_as_of() })),
     ]);
     data.extend(advisories.map(|advisories| ("advisories", advisories)));
-    let lists = check::permission_lists(&inventory, |path| secret::mask_shown_path(&path.to_string()));
+    let lists = check::permission_lists(&inventory, |path| secret::masked_path(&path.to_string()));
     if !lists.is_empty() {
         data.insert("permissions", lists.into());
     }

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Check, Context};
+use super::{Check, Context, at};
 use crate::escape::escape;
-use crate::finding::{Finding, Findings, Location};
+use crate::finding::{Finding, Findings};
 use crate::inventory::Distro;
 use crate::rule::{Rule, Severity};
 use crate::time::Date;
@@ -127,7 +127,7 @@ impl Check for EndOfLife {
         if TABLE.rolling.contains(&distro.id) {
             return;
         }
-        let location = Location::File { path: distro.path.clone(), layer: distro.layer, lines: None };
+        let location = at(&distro.path, distro.layer);
         let subject = format!("{} {}", escape(&distro.id), escape(&distro.version_id));
         let Some(release) = TABLE.release(distro) else {
             findings.push(Finding::new(&EOL_UNKNOWN, subject, location, without_date(distro)));

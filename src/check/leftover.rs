@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::package_cache::is_in_cache;
-use super::{Check, Context, Heap, HiddenBy as _, Matters, count, fate};
-use crate::finding::{Finding, Findings, Location};
+use super::{Check, Context, Heap, HiddenBy as _, Matters, at, count, fate};
+use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 use crate::size::ByteSize;
@@ -281,7 +281,7 @@ impl Check for Leftover {
                 if *place == LISTED && more > 0 {
                     message = format!("{message}; {more} more of the kind in this layer are not listed");
                 }
-                let location = Location::File { path: path.clone(), layer, lines: None };
+                let location = at(&path, layer);
                 let mut finding = Finding::new(&LEFTOVER, path.to_string(), location, message)
                     .hidden_by(hidden)
                     .evidence("kind", kind.id())

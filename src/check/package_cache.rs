@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::{Check, Context, Heap, HiddenBy as _, Matters, count, fate};
-use crate::finding::{Finding, Findings, Location};
+use super::{Check, Context, Heap, HiddenBy as _, Matters, at, count, fate};
+use crate::finding::{Finding, Findings};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
@@ -147,7 +147,7 @@ impl Check for PackageCache {
                     count(heap.files, "file"),
                     fate(hidden)
                 );
-                let location = Location::File { path: folder.clone(), layer, lines: None };
+                let location = at(&folder, layer);
                 let mut finding = Finding::new(&PACKAGE_CACHE, folder.to_string(), location, message)
                     .hidden_by(hidden)
                     .evidence("kind", kind.id)

@@ -1,8 +1,8 @@
 //! Containers whose process starts as root.
 
-use super::{Check, Context};
+use super::{Check, Context, field};
 use crate::escape::escape;
-use crate::finding::{Finding, Findings, Location};
+use crate::finding::{Finding, Findings};
 use crate::inventory::{Inventory, RunUser};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
@@ -60,7 +60,7 @@ impl Check for RootUser {
             _ if user.uid() == Some(0) => format!("`USER {shown}` starts the process as root"),
             _ => return,
         };
-        let mut finding = Finding::new(&ROOT_USER, "User", Location::Config { key: "User".into() }, message)
+        let mut finding = Finding::new(&ROOT_USER, "User", field("User"), message)
             .evidence("user", shown)
             .evidence("implicit", user == RunUser::Unset);
         match user.uid() {

@@ -1,8 +1,8 @@
 //! Volumes over folders that belong to the system.
 
-use super::{Check, Context};
+use super::{Check, Context, field};
 use crate::escape::escape;
-use crate::finding::{Finding, Findings, Location};
+use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
 
@@ -42,7 +42,7 @@ impl Check for SensitiveVolume {
             let path = ImagePath::from(volume.as_str());
             let is_socket = path.file_name() == b"docker.sock" || path.file_name() == b"containerd.sock";
             if is_socket || is_of_the_system(&path) {
-                let location = Location::Config { key: "Volumes".into() };
+                let location = field("Volumes");
                 let message = format!("declares `{}` a volume", escape(volume));
                 findings.push(Finding::new(&SENSITIVE_VOLUME, path.to_string(), location, message));
             }

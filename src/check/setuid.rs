@@ -1,7 +1,7 @@
 //! Programs that run with other rights than their caller's.
 
-use super::{Check, Context, is_packaged};
-use crate::finding::{Finding, Findings, Location};
+use super::{Check, Context, at, is_packaged};
+use crate::finding::{Finding, Findings};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
@@ -129,7 +129,7 @@ impl Check for Setuid {
             if image.tree.names_of(node).next().is_some_and(|first| first != path) {
                 continue;
             }
-            let location = || Location::File { path: path.clone(), layer: node.layer, lines: None };
+            let location = || at(path, node.layer);
             if let Some(bits) = bits {
                 if let Some(reason) = why_loud(image, path, node) {
                     let message = format!("`{path}` is {bits}{reason}");

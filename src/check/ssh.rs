@@ -1,7 +1,7 @@
 //! Ways in by SSH: an exposed port, an installed server.
 
-use super::{Check, Context};
-use crate::finding::{Finding, Findings, Location};
+use super::{Check, Context, at, field};
+use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 
@@ -58,7 +58,7 @@ impl Check for Ssh {
         let image = context.image;
         let config = image.config.as_ref().map(|config| &config.config);
         if let Some(key) = config.and_then(|config| config.exposed_ports.keys().find(|key| is_ssh_port(key))) {
-            let location = Location::Config { key: "ExposedPorts".into() };
+            let location = field("ExposedPorts");
             let message = format!("exposes port `{}`", crate::escape::escape(key));
             findings.push(Finding::new(&SSH_PORT, "22", location, message));
         }
@@ -70,7 +70,7 @@ impl Check for Ssh {
         let is_started = config.is_some_and(|config| {
             config.entrypoint.iter().chain(&config.cmd).any(|argument| names_server(argument, path.file_name()))
         });
-        let location = Location::File { path: path.clone(), layer: node.layer, lines: None };
+        let location = at(&path, node.layer);
         let mut finding = if is_started {
             Finding::new(&SSHD, path.to_string(), location, format!("`{path}` is installed, and the image starts it"))
         } else {

@@ -1,8 +1,8 @@
 //! Containers whose process starts as a name: one that only the image can resolve, or one it cannot.
 
-use super::{Check, Context};
+use super::{Check, Context, field};
 use crate::escape::escape;
-use crate::finding::{Finding, Findings, Location};
+use crate::finding::{Finding, Findings};
 use crate::inventory::RunUser;
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
@@ -49,7 +49,7 @@ impl Check for UserByName {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        let location = Location::Config { key: "User".into() };
+        let location = field("User");
         match context.image.run_user() {
             Some(RunUser::Account(user)) if user.uid != 0 => {
                 let name = escape(&user.name);
@@ -82,7 +82,7 @@ impl Check for UserByName {
             } else {
                 format!("`USER` names the group `{shown}`, but the image has no `/etc/group`")
             };
-            let location = Location::Config { key: "User".into() };
+            let location = field("User");
             let mut finding = Finding::new(&UNKNOWN_USER, format!(":{shown}"), location, message);
             if has_file && accounts.groups.is_empty() {
                 finding.confidence = Confidence::Medium; // perhaps it could not be read

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 
 use super::package_cache::is_in_cache;
-use super::{Check, Context, HiddenBy as _, Matters, count};
+use super::{Check, Context, HiddenBy as _, Matters, at, count};
 use crate::finding::{Finding, Findings, Location};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
@@ -79,7 +79,7 @@ impl Check for WastedSpace {
             let summary = image.layers.get(layer as usize);
             let location = match summary.and_then(|summary| summary.history) {
                 Some(index) => Location::History { index, layer: Some(layer), key: "created_by".into() },
-                None => Location::File { path: largest.path.clone(), layer, lines: None },
+                None => at(&largest.path, layer),
             };
             let message = format!(
                 "{} in {} of layer {layer} are seen by no container, the largest being `{}` ({}), {} in layer {}",

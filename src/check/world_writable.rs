@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Context};
-use crate::finding::{Finding, Findings, Location};
+use super::{Check, Context, at};
+use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
 use crate::tree::{FileEntry, FileKind};
@@ -82,7 +82,7 @@ impl Check for WorldWritable {
             if place == LISTED - 1 && more > 0 {
                 message = format!("{message}; {more} further paths are not listed");
             }
-            let location = Location::File { path: path.clone(), layer, lines: None };
+            let location = at(path, layer);
             let mut finding = Finding::new(&WORLD_WRITABLE, path.to_string(), location, message)
                 .evidence("mode", format!("{:04o}", entry.mode))
                 .evidence("folder", is_folder);

@@ -1,6 +1,6 @@
 //! `careen diff`.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -66,17 +66,8 @@ enum Form {
 pub(super) fn run(arguments: &DiffArguments) -> Exit {
     let watcher = Watcher::new(arguments.image.wants_progress());
     let done = compare(arguments, &watcher).map_err(without_secrets);
-    watcher.finish();
-    if arguments.image.is_verbose() {
-        let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
-    }
-    match done {
-        Ok(exit) => exit,
-        Err(error) => {
-            term::print_error(&error);
-            Exit::of(&error)
-        }
-    }
+    arguments.image.finish(&watcher);
+    term::ended(done)
 }
 
 fn compare(arguments: &DiffArguments, watcher: &Watcher) -> Result<Exit> {

@@ -59,17 +59,8 @@ pub(super) struct LayersArguments {
 pub(super) fn run(arguments: &LayersArguments) -> Exit {
     let watcher = Watcher::new(arguments.image.wants_progress());
     let done = look(arguments, &watcher).map_err(without_secrets);
-    watcher.finish();
-    if arguments.image.is_verbose() {
-        let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
-    }
-    match done {
-        Ok(exit) => exit,
-        Err(error) => {
-            term::print_error(&error);
-            Exit::of(&error)
-        }
-    }
+    arguments.image.finish(&watcher);
+    term::ended(done)
 }
 
 fn look(arguments: &LayersArguments, watcher: &Watcher) -> Result<Exit> {

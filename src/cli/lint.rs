@@ -18,8 +18,8 @@ use crate::output::{Style, render_excerpts};
 use crate::rule::Severity;
 use crate::time::Date;
 
-use super::exit::{Exit, ExitRules};
-use super::scan::{Outputs, least_severity, policy, write_to};
+use super::exit::Exit;
+use super::scan::{GateArguments, Outputs, least_severity, policy, write_to};
 use super::term::{self, Colour};
 
 /// How deep folders are searched.
@@ -38,7 +38,6 @@ const MOST_ENTRIES: usize = 2_000;
 const SKIPPED: &[&str] = &[".git", ".hg", ".svn", "node_modules"];
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct LintArguments {
     /// Dockerfiles, folders that are searched for them, or `-` for standard input
     ///
@@ -64,15 +63,8 @@ pub(super) struct LintArguments {
     /// Policy file, or name of a preset; later ones win
     #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
     policy: Vec<String>,
-    /// Fail on findings of this severity and above, in these families only if any are named
-    #[arg(long, value_name = "SEVERITY[,FAMILY…]")]
-    fail_on: Option<String>,
-    /// Exit with this code in place of 1 when the policy is broken
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
-    exit_code: u8,
-    /// Exit with 0 even when the policy is broken
-    #[arg(long)]
-    no_fail: bool,
+    #[command(flatten)]
+    gate: GateArguments,
     /// Judge as of this day rather than today
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<Date>,
@@ -92,12 +84,9 @@ pub(super) fn run(arguments: &LintArguments) -> Exit {
     let outputs = Outputs::parse(&arguments.format, &arguments.output, arguments.quiet).and_then(fitting);
     let outputs = match outputs {
         Ok(outputs) => outputs,
-        Err(error) => {
-            term::print_error(&error);
-            return Exit::of(&error);
-        }
+        Err(error) => return term::failed(&error),
     };
-    let linted = policy(&arguments.policy, arguments.fail_on.as_deref(), arguments.color).and_then(|policy| {
+    let linted = policy(&arguments.policy, arguments.gate.fail_on(), arguments.color).and_then(|policy| {
         let inputs = inputs(arguments)?;
         Ok(lint(&inputs, &policy, arguments.today.unwrap_or_else(term::today), &Limits::default()))
     });
@@ -112,10 +101,9 @@ pub(super) fn run(arguments: &LintArguments) -> Exit {
         }
     };
     if let Err(error) = write(&outputs, &linted, arguments) {
-        term::print_error(&error);
-        return Exit::of(&error);
+        return term::failed(&error);
     }
-    let rules = ExitRules { code: arguments.exit_code, no_fail: arguments.no_fail, allow_partial: false };
+    let rules = arguments.gate.rules(false);
     let report = &linted.report;
     match Exit::of_outcomes([(report.verdict.outcome, report.has_gaps())], rules) {
         Exit::Failed(code) if code > 0 => Exit::Failed(code),

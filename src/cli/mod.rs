@@ -146,8 +146,8 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Policy(PolicyCommand::Check { files }) => check_policies(&files),
         Command::Policy(PolicyCommand::Show { name }) => show_preset(&name),
         Command::Db(DbCommand::Update(arguments)) => return db::update::run(&arguments),
-        Command::Db(DbCommand::Status(arguments)) => return db::ended(db::status::status(&arguments)),
-        Command::Db(DbCommand::Verify(arguments)) => return db::ended(db::status::verify(&arguments)),
+        Command::Db(DbCommand::Status(arguments)) => return term::ended(db::status::status(&arguments)),
+        Command::Db(DbCommand::Verify(arguments)) => return term::ended(db::status::verify(&arguments)),
         Command::Db(DbCommand::Import(arguments)) => return db::exchange::import(&arguments),
         Command::Db(DbCommand::Export(arguments)) => db::exchange::export(&arguments),
         Command::Db(DbCommand::Search(arguments)) => db::search::run(&arguments),
@@ -155,13 +155,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Db(DbCommand::Compare(arguments)) => db::query::compare(&arguments),
         Command::Db(DbCommand::Cvss(arguments)) => db::query::cvss(&arguments),
     };
-    match done {
-        Ok(()) => Exit::Passed,
-        Err(error) => {
-            term::print_error(&error);
-            Exit::of(&error)
-        }
-    }
+    term::ended(done.map(|()| Exit::Passed))
 }
 
 /// Parses the command line. An empty variable of the environment is one that is not set.

@@ -72,20 +72,11 @@ pub(super) fn convert(arguments: &ConvertArguments) -> Exit {
 
 fn list(image: &TargetArguments, outputs: Result<Outputs>, watcher: &Watcher, allow_partial: bool) -> Exit {
     let done = outputs.and_then(|outputs| write(image, &outputs, watcher)).map_err(without_secrets);
-    watcher.finish();
-    if image.is_verbose() {
-        let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
-    }
-    match done {
-        Ok(reports) => {
-            let gaps = tell(&reports);
-            if gaps > 0 && !allow_partial { Exit::Incomplete } else { Exit::Passed }
-        }
-        Err(error) => {
-            term::print_error(&error);
-            Exit::of(&error)
-        }
-    }
+    image.finish(watcher);
+    term::ended(done.map(|reports| {
+        let gaps = tell(&reports);
+        if gaps > 0 && !allow_partial { Exit::Incomplete } else { Exit::Passed }
+    }))
 }
 
 fn write(image: &TargetArguments, outputs: &Outputs, watcher: &Watcher) -> Result<Vec<Report>> {

@@ -61,15 +61,8 @@ pub(super) struct ScanArguments {
     /// Rules of secrets and allowances of your own, in careen's form or that of gitleaks; repeatable
     #[arg(long, value_name = "FILE", env = "CAREEN_SECRET_RULES")]
     secret_rules: Vec<PathBuf>,
-    /// Fail on findings of this severity and above, in these families only if any are named
-    #[arg(long, value_name = "SEVERITY[,FAMILY…]")]
-    fail_on: Option<String>,
-    /// Exit with this code in place of 1 when the policy is broken
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
-    exit_code: u8,
-    /// Exit with 0 even when the policy is broken
-    #[arg(long)]
-    no_fail: bool,
+    #[command(flatten)]
+    gate: GateArguments,
     /// Exit with 0 even when something could not be read
     #[arg(long)]
     allow_partial: bool,
@@ -83,6 +76,32 @@ pub(super) struct ScanArguments {
     /// Nothing on standard output but what -o - asks for
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// What fails, and how a command ends then: the same for all that judge by a policy.
+#[derive(Debug, Clone, Args)]
+pub(super) struct GateArguments {
+    /// Fail on findings of this severity and above, in these families only if any are named
+    #[arg(long, value_name = "SEVERITY[,FAMILY…]")]
+    fail_on: Option<String>,
+    /// Exit with this code in place of 1 when the policy is broken
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
+    exit_code: u8,
+    /// Exit with 0 even when the policy is broken
+    #[arg(long)]
+    no_fail: bool,
+}
+
+impl GateArguments {
+    /// What `--fail-on` says.
+    pub(super) fn fail_on(&self) -> Option<&str> {
+        self.fail_on.as_deref()
+    }
+
+    /// How outcomes become exit codes.
+    pub(super) fn rules(&self, allow_partial: bool) -> ExitRules {
+        ExitRules { code: self.exit_code, no_fail: self.no_fail, allow_partial }
+    }
 }
 
 /// What to read, and how: the same for all commands that read images.
@@ -167,6 +186,14 @@ impl TargetArguments {
     pub(super) fn is_verbose(&self) -> bool {
         self.verbose
     }
+
+    /// Takes the bar away, and tells what took how long if more is to be shown.
+    pub(super) fn finish(&self, watcher: &Watcher) {
+        watcher.finish();
+        if self.verbose {
+            let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
+        }
+    }
 }
 
 /// Scans, writes the reports, and says how it ended.
@@ -176,15 +203,12 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
         .and_then(|outputs| outputs.spare(&image.target).map(|()| outputs));
     let outputs = match outputs {
         Ok(outputs) => outputs,
-        Err(error) => {
-            term::print_error(&error);
-            return Exit::of(&error);
-        }
+        Err(error) => return term::failed(&error),
     };
     let watcher = Watcher::new(!image.no_progress && !arguments.quiet);
     let reports = config(image)
         .and_then(|config| secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules)))
-        .and_then(|()| policy(&arguments.policy, arguments.fail_on.as_deref(), arguments.color))
+        .and_then(|()| policy(&arguments.policy, arguments.gate.fail_on(), arguments.color))
         .and_then(|policy| {
             let advisories = arguments.advisories.catalogue()?;
             let stale_hours = arguments.advisories.stale_hours();
@@ -214,10 +238,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
             Ok(reports)
         })
         .map_err(without_secrets);
-    watcher.finish();
-    if image.verbose {
-        let _ = io::stderr().lock().write_all(watcher.summary().as_bytes());
-    }
+    image.finish(&watcher);
     let written = match &reports {
         Ok(reports) => {
             let style = |to_stdout: bool| Style {
@@ -243,11 +264,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     }
     match reports {
         Ok(reports) => {
-            let rules = ExitRules {
-                code: arguments.exit_code,
-                no_fail: arguments.no_fail,
-                allow_partial: arguments.allow_partial,
-            };
+            let rules = arguments.gate.rules(arguments.allow_partial);
             Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, report.has_gaps())), rules)
         }
         Err(error) => Exit::of(&error),

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::escape::escape;
 use crate::output::Style;
 use crate::pass::Progress;
 use crate::scan::Watch;
 use crate::size::ByteSize;
 use crate::time::{Date, Timestamp};
+
+use super::exit::Exit;
 
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
@@ -61,6 +63,17 @@ pub(super) fn width() -> usize {
 /// A style for documents that programs read.
 pub(super) fn plain() -> impl Fn(bool) -> Style {
     |_| Style::PLAIN
+}
+
+/// Shows an error; the exit code that stands for it.
+pub(super) fn failed(error: &Error) -> Exit {
+    print_error(error);
+    Exit::of(error)
+}
+
+/// The end of a command that says by itself how it ended.
+pub(super) fn ended(done: Result<Exit>) -> Exit {
+    done.unwrap_or_else(|error| failed(&error))
 }
 
 /// Shows an error as three lines at most: what, where, what to do.

@@ -89,7 +89,7 @@ impl Figures {
         listed.truncate(LISTED);
         let paths = listed.into_iter().map(|(Reverse(bytes), path, count)| {
             let path: Vec<u8> = path.iter().map(|byte| if *byte == 0 { b'/' } else { *byte }).collect();
-            Path { path: secret::mask_shown_path(&format!("/{}", escape(path))), count, bytes }
+            Path { path: secret::masked_path(&format!("/{}", escape(path))), count, bytes }
         });
         Self {
             efficiency: share(least, all).unwrap_or(1.0),

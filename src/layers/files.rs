@@ -112,7 +112,7 @@ pub(super) fn rows(inventory: &Inventory, changes: &[Vec<Change>], waste: &Waste
             None => (None, None, None),
         };
         Some(FileRow {
-            path: secret::mask_shown_path(&shown),
+            path: secret::masked_path(&shown),
             layer: node.layer,
             kind,
             size: if kind == Shown::File { entry.size } else { 0 },
@@ -120,7 +120,7 @@ pub(super) fn rows(inventory: &Inventory, changes: &[Vec<Change>], waste: &Waste
             uid: entry.uid,
             gid: entry.gid,
             target: match &entry.kind {
-                FileKind::Symlink(target) => Some(secret::mask_shown_path(&escape(target))),
+                FileKind::Symlink(target) => Some(secret::masked_path(&escape(target))),
                 _ => None,
             },
             change,

@@ -145,13 +145,9 @@ fn mask_path(path: &mut ImagePath) {
 /// What parts names from each other in paths and archives, and then in references.
 const SEPARATORS: [&[char]; 2] = [&['/', '!'], &['/', '!', ':', '@']];
 
-/// Masks secrets in a path as it is shown.
-pub fn mask_shown_path(path: &str) -> String {
-    masked_path(path)
-}
-
-/// The path as a whole, then each name in it: some tokens may have a slash before them, and some may not.
-fn masked_path(path: &str) -> String {
+/// A path, as it is shown, without secrets: the whole of it, then each name in it, since some tokens may have a slash
+/// before them, and some may not.
+pub fn masked_path(path: &str) -> String {
     SEPARATORS.iter().fold(masked(path).into_owned(), |text, separators| {
         let mut shown = String::with_capacity(text.len());
         for part in text.split_inclusive(*separators) {

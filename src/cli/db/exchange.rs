@@ -17,7 +17,6 @@ use super::super::advisories::DatabaseArgument;
 use super::super::exit::Exit;
 use super::super::term::{self, Meter};
 use super::super::{finish_write, print};
-use super::ended;
 use super::update::{Teller, summarise};
 
 #[derive(Debug, Args)]
@@ -72,7 +71,7 @@ pub(in crate::cli) fn import(arguments: &ImportArguments) -> Exit {
         update::import(&options, &Teller { meter: &meter, now, verb: "import" })
     });
     meter.finish();
-    ended(done.map(|done| summarise(&done, &meter)))
+    term::ended(done.map(|done| summarise(&done, &meter)))
 }
 
 /// Writes data out.

@@ -6,19 +6,7 @@ pub(super) mod search;
 pub(super) mod status;
 pub(super) mod update;
 
-use crate::error::Result;
 use crate::time::Timestamp;
-
-use super::exit::Exit;
-use super::term;
-
-/// The end of a command that says by itself how it ended.
-pub(super) fn ended(done: Result<Exit>) -> Exit {
-    done.unwrap_or_else(|error| {
-        term::print_error(&error);
-        Exit::of(&error)
-    })
-}
 
 /// A count with its noun.
 fn count(number: u64, noun: &str) -> String {

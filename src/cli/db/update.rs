@@ -20,7 +20,7 @@ use super::super::advisories::DatabaseArgument;
 use super::super::exit::Exit;
 use super::super::scan::{TargetArguments, access_to_fetch, reports};
 use super::super::term::{self, Meter, Watcher};
-use super::{ago, count, ended};
+use super::{ago, count};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -73,7 +73,7 @@ pub(in crate::cli) fn run(arguments: &UpdateArguments) -> Exit {
     let teller = Teller { meter: &meter, now, verb: "bring" };
     let done = bring(arguments, now, &teller);
     meter.finish();
-    ended(done.map(|done| summarise(&done, &meter)))
+    term::ended(done.map(|done| summarise(&done, &meter)))
 }
 
 fn bring(arguments: &UpdateArguments, now: Timestamp, teller: &Teller<'_>) -> Result<Vec<Done>> {

@@ -45,7 +45,7 @@ impl Lint for BuildTools {
             findings.push(finding);
             return;
         }
-        for (index, _, calls) in context.calls().filter(|(_, instruction, _)| context.ships(instruction)) {
+        for (index, _, calls) in context.shipped_calls() {
             let requests: Vec<Request<'_>> = calls.iter().filter_map(request).collect();
             // what is removed in the same layer does not ship; removal by a variable may be of all
             let is_removed = requests.iter().any(|request| {

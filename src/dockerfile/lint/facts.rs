@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Context;
-use crate::dockerfile::shell::{Command, Interpreter, Script, Word};
+use crate::dockerfile::shell::{Command, Connector, Construct, Interpreter, Script, Word};
 use crate::dockerfile::{Base, Dockerfile, Instruction, Kind, Scope, Span, Stage, Transfer};
 use crate::escape::escape;
 
@@ -19,12 +19,29 @@ pub(super) const MOST_COPIES: usize = 256;
 /// Longest path, in bytes, as Linux has it.
 const LONGEST_PATH: usize = 4096;
 
+/// Commands behind another that are looked at.
+pub(super) const MOST_LATER: usize = 50;
+
 /// Longest text of a file that a message quotes, in characters.
 const LONGEST_QUOTE: usize = 80;
 
 /// The commands of a script without their runners.
 pub(super) fn calls(script: Option<&Script>) -> Vec<Command> {
     script.into_iter().flat_map(|script| &script.commands).map(without_runner).collect()
+}
+
+/// The commands that what `call` prints is piped through, of those `later`.
+pub(super) fn piped<'c>(call: &Command, later: &'c [Command]) -> impl Iterator<Item = &'c Command> {
+    let most = if call.after == Connector::Pipe { MOST_LATER } else { 0 };
+    let pipeline = call.pipeline;
+    later.iter().take(most).take_while(move |next| next.pipeline == pipeline)
+}
+
+/// The command that has `call` in a substitution, `$(…)`, among those `later`: what is inside stands before it.
+pub(super) fn holder<'c>(call: &Command, later: &'c [Command]) -> Option<&'c Command> {
+    let inside = call.within.last().filter(|enclosing| enclosing.kind == Construct::Substitution)?;
+    let holder = later.iter().take(MOST_LATER).find(|next| !next.within.contains(inside))?;
+    (holder.span.start <= call.span.start && call.span.end <= holder.span.end).then_some(holder)
 }
 
 /// By stage, whether the last stage is, or is built on it.
@@ -104,6 +121,11 @@ impl<'a> Context<'a> {
         self.instructions()
             .filter(|(_, instruction)| matches!(instruction.kind, Kind::Run(_)))
             .filter_map(|(index, instruction)| Some((index, instruction, self.calls.get(index)?.as_slice())))
+    }
+
+    /// The same of what is part of the last stage.
+    pub(super) fn shipped_calls(&self) -> impl Iterator<Item = (usize, &'a Instruction, &[Command])> {
+        self.calls().filter(|(_, instruction, _)| self.ships(instruction))
     }
 
     /// Whether what an instruction makes is part of the last stage.

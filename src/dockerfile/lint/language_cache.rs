@@ -49,10 +49,7 @@ impl Lint for LanguageCache {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        for (index, instruction, calls) in context.calls() {
-            if !context.ships(instruction) {
-                continue;
-            }
+        for (index, instruction, calls) in context.shipped_calls() {
             let scope = context.file.scope(index);
             for cache in CACHES {
                 let is_mounted = cache.folders.iter().any(|folder| is_mounted(instruction, &scope, folder));

@@ -87,10 +87,7 @@ impl Lint for PackageCache {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        for (index, instruction, calls) in context.calls() {
-            if !context.ships(instruction) {
-                continue;
-            }
+        for (index, instruction, calls) in context.shipped_calls() {
             let scope = context.file.scope(index);
             for cache in CACHES {
                 let has_braces = context.expands_braces(index) || cache.manager != Manager::Apt;

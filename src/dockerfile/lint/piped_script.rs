@@ -1,8 +1,8 @@
 //! Scripts that run straight from the network.
 
-use super::facts::quoted;
+use super::facts::{holder, piped, quoted};
 use super::{Context, Lint};
-use crate::dockerfile::shell::{Command, Connector, Construct, Word};
+use crate::dockerfile::shell::{Command, Word};
 use crate::finding::{Finding, Findings};
 use crate::rule::{Rule, Severity};
 
@@ -33,25 +33,13 @@ impl Lint for PipedScript {
             for (nth, call) in calls.iter().enumerate() {
                 let Some(url) = download(call) else { continue };
                 let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
-                let piped = call.after == Connector::Pipe
-                    && later
-                        .iter()
-                        .take(MOST_LATER)
-                        .take_while(|next| next.pipeline == call.pipeline)
-                        .any(|next| is_interpreter(next) && reads_input(next));
-                // what is in `$(…)` stands before the command that holds it
-                let inside = call.within.last().filter(|enclosing| enclosing.kind == Construct::Substitution);
-                let held = inside.is_some_and(|enclosing| {
-                    let holder = later.iter().take(MOST_LATER).find(|next| !next.within.contains(enclosing));
-                    holder.is_some_and(|holder| {
-                        let holds = holder.span.start <= call.span.start && call.span.end <= holder.span.end;
-                        let runs = is_interpreter(holder)
-                            && holder.arguments().iter().any(|word| {
-                                word.text.starts_with("<(") || word.text.starts_with("$(") || word.text.starts_with('`')
-                            })
-                            || matches!(holder.name(), "eval" | "source" | ".");
-                        holds && runs
-                    })
+                let piped = piped(call, later).any(|next| is_interpreter(next) && reads_input(next));
+                let held = holder(call, later).is_some_and(|holder| {
+                    is_interpreter(holder)
+                        && holder.arguments().iter().any(|word| {
+                            word.text.starts_with("<(") || word.text.starts_with("$(") || word.text.starts_with('`')
+                        })
+                        || matches!(holder.name(), "eval" | "source" | ".")
                 });
                 if piped || held {
                     let plain = url.text.starts_with("http://");
@@ -65,9 +53,6 @@ impl Lint for PipedScript {
         }
     }
 }
-
-/// Commands behind a download that are looked at.
-const MOST_LATER: usize = 50;
 
 /// The address a command downloads from; none of the own machine.
 pub(super) fn download(call: &Command) -> Option<&Word> {

@@ -1,6 +1,6 @@
 //! Pipes whose failures nobody sees.
 
-use super::facts::quoted;
+use super::facts::{MOST_LATER, holder, quoted};
 use super::{Context, Lint};
 use crate::dockerfile::shell::{Command, Connector, Construct, Interpreter};
 use crate::finding::Findings;
@@ -42,10 +42,11 @@ impl Lint for Pipefail {
                 |call: &Command| call.name() == "set" && call.arguments().iter().any(|word| word.text == "pipefail");
             let until = calls.iter().position(sets).unwrap_or(calls.len());
             let unseen = calls.iter().take(until).enumerate().find(|(nth, call)| {
+                let rest = calls.get(*nth..).unwrap_or_default();
+                // what is compared shows that nothing came, too: `[ "$(a | b)" = c ]`
                 let asks = call.is_within(Construct::Condition)
                     || call.is_within(Construct::LoopCondition)
-                    || is_compared(call, calls.get(*nth..).unwrap_or_default());
-                let rest = calls.get(*nth..).unwrap_or_default();
+                    || holder(call, rest).is_some_and(|holder| matches!(holder.name(), "[" | "[[" | "test"));
                 call.after == Connector::Pipe
                     && !asks
                     && !is_checked(rest)
@@ -60,22 +61,6 @@ impl Lint for Pipefail {
             }
         }
     }
-}
-
-/// Commands behind a substitution among which its holder is looked for.
-const MOST_LATER: usize = 50;
-
-/// Whether what the pipe prints is compared, so that nothing at all is seen too: `[ "$(a | b)" = c ]`.
-fn is_compared(call: &Command, later: &[Command]) -> bool {
-    let inside = call.within.last().filter(|enclosing| enclosing.kind == Construct::Substitution);
-    inside.is_some_and(|enclosing| {
-        let holder = later.iter().take(MOST_LATER).find(|next| !next.within.contains(enclosing));
-        holder.is_some_and(|holder| {
-            holder.span.start <= call.span.start
-                && call.span.end <= holder.span.end
-                && matches!(holder.name(), "[" | "[[" | "test")
-        })
-    })
 }
 
 /// Whether the pipe ends in a check of digests, which fails where nothing comes.

@@ -33,7 +33,7 @@ impl Lint for Recommends {
         if context.mentions("Install-Recommends") {
             return;
         }
-        for (_, _, calls) in context.calls().filter(|(_, instruction, _)| context.ships(instruction)) {
+        for (_, _, calls) in context.shipped_calls() {
             for request in calls.iter().filter_map(request) {
                 let installs =
                     request.manager == Manager::Apt && request.verb.text == "install" && !request.operands.is_empty();

@@ -6,13 +6,16 @@ use super::{Context, Lint};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
 
+/// Why versions matter, whoever brings the package.
+const NEWEST: &str = "Each build takes the newest release of the day: two builds of the same sources differ, and a bad \
+                      release is in the image at once.";
+
 /// A Python package.
 pub(super) static UNPINNED_PYTHON: Rule = Rule {
     id: "dockerfile/unpinned-python-package",
     title: "A Python package is installed without a version",
     severity: Severity::Low,
-    why: "Each build takes the newest release of the day: two builds of the same sources differ, and a bad \
-          release is in the image at once.",
+    why: NEWEST,
     remediation: "Write `pip install name==1.2.3`, or list versions with hashes in a requirements file.",
     references: &["https://pip.pypa.io/en/stable/topics/repeatable-installs/"],
     also: &["DL3013"],
@@ -26,8 +29,7 @@ pub(super) static UNPINNED_NODE: Rule = Rule {
     id: "dockerfile/unpinned-node-package",
     title: "A Node package is installed without a version",
     severity: Severity::Low,
-    why: "Each build takes the newest release of the day: two builds of the same sources differ, and a bad \
-          release is in the image at once.",
+    why: NEWEST,
     remediation: "Write `npm install name@1.2.3`, or install from a lock file with `npm ci`.",
     references: &["https://docs.npmjs.com/cli/commands/npm-install"],
     also: &["DL3016"],
@@ -41,8 +43,7 @@ pub(super) static UNPINNED_GEM: Rule = Rule {
     id: "dockerfile/unpinned-gem",
     title: "A gem is installed without a version",
     severity: Severity::Low,
-    why: "Each build takes the newest release of the day: two builds of the same sources differ, and a bad \
-          release is in the image at once.",
+    why: NEWEST,
     remediation: "Write `gem install name:1.2.3`, or install from a lock file with `bundle install`.",
     references: &["https://guides.rubygems.org/command-reference/#gem-install"],
     also: &["DL3028"],
@@ -56,8 +57,7 @@ pub(super) static UNPINNED_GO: Rule = Rule {
     id: "dockerfile/unpinned-go-package",
     title: "A Go program is installed without a version",
     severity: Severity::Low,
-    why: "Each build takes the newest release of the day: two builds of the same sources differ, and a bad \
-          release is in the image at once.",
+    why: NEWEST,
     remediation: "Write `go install example.com/tool@v1.2.3`.",
     references: &["https://go.dev/ref/mod#go-install"],
     also: &["DL3062"],
@@ -75,7 +75,7 @@ pub(super) static UNPINNED_SYSTEM: Rule = Rule {
     why: "The version depends on the day of the build. A pinned one breaks the build as soon as the mirror \
           drops it, which is why this rule is off unless it is asked for.",
     remediation: "Write `curl=8.14.1-2`, and build against a snapshot of the archive.",
-    references: &["https://snapshot.debian.org/"],
+    references: &["https://docs.docker.com/build/building/best-practices/#apt-get"],
     also: &["DL3008", "DL3018", "DL3033", "DL3037", "DL3041"],
     bad: "FROM alpine:3.22\nRUN apk add --no-cache curl\nUSER 65532",
     good: "FROM alpine:3.22\nRUN apk add --no-cache curl=8.14.1-r2\nUSER 65532",

@@ -1,9 +1,9 @@
 //! Programs and archives that are fetched and used unchecked.
 
-use super::facts::quoted;
+use super::facts::{MOST_LATER, piped, quoted};
 use super::piped_script::download;
 use super::{Context, Lint};
-use crate::dockerfile::shell::{Command, Connector, Word};
+use crate::dockerfile::shell::{Command, Word};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
 
@@ -38,12 +38,7 @@ impl Lint for UnverifiedDownload {
             for (nth, call) in calls.iter().enumerate() {
                 let Some(url) = download(call) else { continue };
                 let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
-                let piped = call.after == Connector::Pipe
-                    && later
-                        .iter()
-                        .take(MOST_LATER)
-                        .take_while(|next| next.pipeline == call.pipeline)
-                        .any(|next| UNPACKERS.contains(&next.name()));
+                let piped = piped(call, later).any(|next| UNPACKERS.contains(&next.name()));
                 let name = target(call, url);
                 let used =
                     name.as_deref().is_some_and(|name| later.iter().take(MOST_LATER).any(|next| uses(next, name)));
@@ -82,9 +77,6 @@ const CHECKS: &[&str] = &[
 /// Commands that unpack or install what they are given.
 const UNPACKERS: &[&str] =
     &["tar", "bsdtar", "unzip", "funzip", "gunzip", "gzip", "xz", "unxz", "bunzip2", "zstd", "dpkg", "cpio", "busybox"];
-
-/// Commands behind a download that are looked at.
-const MOST_LATER: usize = 50;
 
 /// The last part of the name under which the file is kept.
 fn target(call: &Command, url: &Word) -> Option<String> {
