@@ -81,7 +81,7 @@ pub struct Inventory {
 }
 
 /// What is attached to an image; nothing of it is verified.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Attested {
     /// Whether a signature is.
     pub has_signature: bool,

@@ -4,6 +4,7 @@ mod diagnostic;
 mod evaluate;
 mod fail_on;
 mod file;
+mod image;
 mod load;
 mod pattern;
 mod preset;
@@ -18,6 +19,7 @@ use crate::finding::{Acceptance, Finding, Location};
 
 pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
+pub use image::{ConfigFacts, ImageFacts, PackageFacts};
 pub use load::{Summary, check};
 pub use pattern::{Bound, Glob};
 pub use preset::{DEFAULT_PRESET, Preset, presets};
