@@ -87,6 +87,8 @@ pub struct Attested {
     pub has_signature: bool,
     /// Whether a statement is of how it was built.
     pub has_provenance: bool,
+    /// Whether a bill of materials is.
+    pub has_bill: bool,
 }
 
 /// One layer, after it was read.

@@ -36,6 +36,8 @@ pub struct ImageFacts {
     pub config: Option<ConfigFacts>,
     /// What is known of the image it is built on.
     pub base: Base,
+    /// When the last layer of that was made, as the history says.
+    pub base_created: Option<Timestamp>,
     /// What is attached to it in its registry, where that was looked for.
     pub attested: Option<Attested>,
     /// Its packages.
@@ -50,6 +52,9 @@ pub struct ConfigFacts {
     /// `USER`, as written.
     #[serde(default)]
     pub user: String,
+    /// The number of that user, where it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
     /// Labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -86,7 +91,46 @@ pub struct PackageFacts {
     pub layer: u32,
 }
 
+/// What of an image's facts reports show besides what they show anyway, so that a report can be judged again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SettingFacts {
+    /// Bytes of its layers as stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_size: Option<u64>,
+    /// Bytes of the files in all layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped_size: Option<u64>,
+    /// Bytes of the files that a container sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible_size: Option<u64>,
+    /// What a container runs with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigFacts>,
+    /// When the last layer of the base was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_created: Option<Timestamp>,
+    /// What is attached to it in its registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Attested>,
+    /// Age of the advisories that it was compared with, in hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_hours: Option<i64>,
+}
+
 impl ImageFacts {
+    /// What reports show of it besides.
+    pub fn settings(&self) -> SettingFacts {
+        SettingFacts {
+            stored_size: self.stored,
+            shipped_size: self.shipped,
+            visible_size: self.visible,
+            config: self.config.clone(),
+            base_created: self.base_created,
+            attested: self.attested,
+            data_hours: self.data_hours,
+        }
+    }
+
     /// Bytes that are shipped and seen by no container.
     pub fn waste(&self) -> Option<u64> {
         Some(self.shipped?.saturating_sub(self.visible?))
