@@ -4,6 +4,7 @@ pub mod config;
 pub mod history;
 pub mod manifest;
 pub mod platform;
+pub mod reference;
 mod spelling;
 pub mod texts;
 

@@ -47,7 +47,7 @@ impl Lint for CopyFrom {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for (index, instruction) in context.instructions() {
             let Some(own) = instruction.stage else { continue };
-            for (name, span) in named(instruction) {
+            for (name, span) in taken_from(context, instruction) {
                 let text = context.file.scope(index).expand(name);
                 let Some(text) = text.text() else { continue };
                 if let Some(message) = wrong(context, text, own) {
@@ -68,8 +68,8 @@ impl Lint for CopyFrom {
     }
 }
 
-/// The stages or images that an instruction takes files from.
-fn named(instruction: &Instruction) -> Vec<(&str, Span)> {
+/// The stages or images that an instruction takes files from, with the place of each name.
+pub(super) fn taken_from<'i>(context: &Context<'_>, instruction: &'i Instruction) -> Vec<(&'i str, Span)> {
     match &instruction.kind {
         Kind::Copy(_) => {
             let value = instruction.flag("from").and_then(|flag| flag.value.as_ref());
@@ -78,17 +78,28 @@ fn named(instruction: &Instruction) -> Vec<(&str, Span)> {
         Kind::Run(_) => {
             let spans = instruction.flags.iter().filter(|flag| flag.name == "mount").map(|flag| flag.span);
             let names = mounts(instruction).map(|mount| mount.split(',').find_map(|part| part.strip_prefix("from=")));
-            names.zip(spans).filter_map(|(name, span)| Some((name?, span))).collect()
+            names
+                .zip(spans)
+                .filter_map(|(name, span)| name.map(|name| (name, place_of(context, name, span))))
+                .collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// Where the name stands in the flag.
+fn place_of(context: &Context<'_>, name: &str, flag: Span) -> Span {
+    const KEY: &str = "from=";
+    let at = context.file.source(flag).find(&format!("{KEY}{name}"));
+    let start = at.map(|at| flag.start.saturating_add(at).saturating_add(KEY.len()));
+    start.map_or(flag, |start| Span::new(start, start.saturating_add(name.len())))
 }
 
 /// Stages among whose names the nearest is looked for.
 const MOST_STAGES: usize = 50;
 
 /// What is wrong with the name, where something is.
-fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
+pub(super) fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
     let file = context.file;
     let (before, behind) = context.stages_named(text, own);
     if before.is_some() {
@@ -137,7 +148,7 @@ mod tests {
                 ),
                 (
                     "FROM a\nRUN --mount=type=bind,from=late,target=/x ls\nFROM a AS late\n",
-                    &["high dockerfile/copy-from-unknown 2:5-2:42: the stage `late` comes only later"],
+                    &["high dockerfile/copy-from-unknown 2:27-2:31: the stage `late` comes only later"],
                 ),
                 ("FROM a AS b\nFROM scratch\nCOPY --from=b / /\n", &[]),
                 (
