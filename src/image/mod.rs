@@ -7,6 +7,7 @@ pub mod platform;
 pub mod reference;
 mod spelling;
 pub mod texts;
+pub mod verification;
 
 use std::collections::BTreeMap;
 use std::io::Read;

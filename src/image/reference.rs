@@ -42,11 +42,21 @@ pub fn hold_of(name: &str) -> Hold<'_> {
     if is_release || is_of_release { Hold::Release } else { Hold::Floating(tag) }
 }
 
+/// Whether an image is one of Windows, by its name.
+pub fn is_of_windows(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["windows", "nanoserver", "servercore", "mcr.microsoft.com/dotnet/framework/"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
 /// Whether a part of a tag is of one release: a number, with or without a name before it, or a code name. Names of
 /// machines, such as `x64` and `arm64v8`, say nothing.
 fn names_release(part: &str) -> bool {
-    const MACHINES: &[&str] =
-        &["386", "amd64", "arm32v5", "arm32v6", "arm32v7", "arm64", "arm64v8", "armv7", "i386", "ppc64le", "riscv64", "s390x", "x64", "x86"];
+    const MACHINES: &[&str] = &[
+        "386", "amd64", "arm32v5", "arm32v6", "arm32v7", "arm64", "arm64v8", "armv7", "i386", "ppc64le", "riscv64",
+        "s390x", "x64", "x86",
+    ];
     CODE_NAMES.contains(&part) || part.bytes().any(|byte| byte.is_ascii_digit()) && !MACHINES.contains(&part)
 }
 
@@ -59,6 +69,13 @@ fn is_of_system(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_is_known_by_name() {
+        assert!(is_of_windows("mcr.microsoft.com/dotnet/framework/aspnet:4.8"));
+        assert!(is_of_windows("mcr.microsoft.com/dotnet/sdk:8.0-NanoServer-ltsc2022"));
+        assert!(!is_of_windows("mcr.microsoft.com/dotnet/aspnet:8.0"));
+    }
 
     #[test]
     fn tags_that_name_a_release_are_told_from_those_that_move() {

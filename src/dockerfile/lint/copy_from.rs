@@ -78,10 +78,7 @@ pub(super) fn taken_from<'i>(context: &Context<'_>, instruction: &'i Instruction
         Kind::Run(_) => {
             let spans = instruction.flags.iter().filter(|flag| flag.name == "mount").map(|flag| flag.span);
             let names = mounts(instruction).map(|mount| mount.split(',').find_map(|part| part.strip_prefix("from=")));
-            names
-                .zip(spans)
-                .filter_map(|(name, span)| name.map(|name| (name, place_of(context, name, span))))
-                .collect()
+            names.zip(spans).filter_map(|(name, span)| name.map(|name| (name, place_of(context, name, span)))).collect()
         }
         _ => Vec::new(),
     }

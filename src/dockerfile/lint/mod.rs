@@ -15,6 +15,7 @@ mod chmod;
 mod copy_destination;
 mod copy_from;
 mod copy_ignored;
+mod dependencies;
 mod dockerignore;
 mod env_reference;
 mod exec_form;
@@ -47,7 +48,9 @@ mod syntax;
 #[cfg(test)]
 mod testing;
 mod unpinned;
+mod unsigned_packages;
 mod unverified_download;
+mod unverified_tls;
 mod update_alone;
 mod useless_command;
 mod user;
@@ -119,7 +122,9 @@ pub static LINTS: &[&dyn Lint] = &[
     &sudo::Sudo,
     &syntax::Syntax,
     &unpinned::Unpinned,
+    &unsigned_packages::UnsignedPackages,
     &unverified_download::UnverifiedDownload,
+    &unverified_tls::UnverifiedTls,
     &update_alone::UpdateAlone,
     &useless_command::Useless,
     &useradd::Useradd,

@@ -31,39 +31,57 @@ impl Lint for PipedScript {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for (_, _, calls) in context.calls() {
             for (nth, call) in calls.iter().enumerate() {
-                let Some(url) = download(call) else { continue };
                 let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
-                let piped = piped(call, later).any(|next| is_interpreter(next) && reads_input(next));
-                let held = holder(call, later).is_some_and(|holder| {
-                    is_interpreter(holder)
-                        && holder.arguments().iter().any(|word| {
-                            word.text.starts_with("<(") || word.text.starts_with("$(") || word.text.starts_with('`')
-                        })
-                        || matches!(holder.name(), "eval" | "source" | ".")
-                });
-                if piped || held {
-                    let plain = url.text.starts_with("http://");
-                    let how = if plain { ", over a connection that anybody on the way may change" } else { "" };
-                    let message = format!("what `{}` answers is run unseen{how}", quoted(&url.text));
-                    let finding = context.finding(&PIPED_SCRIPT, url.span, quoted(&url.text), message);
-                    findings
-                        .push(Finding { severity: if plain { Severity::High } else { Severity::Medium }, ..finding });
-                }
+                let Some(url) = run_unseen(call, later) else { continue };
+                let plain = url.text.starts_with("http://");
+                let how = if plain { ", over a connection that anybody on the way may change" } else { "" };
+                let message = format!("what `{}` answers is run unseen{how}", quoted(&url.text));
+                let finding = context.finding(&PIPED_SCRIPT, url.span, quoted(&url.text), message);
+                findings.push(Finding { severity: if plain { Severity::High } else { Severity::Medium }, ..finding });
             }
         }
     }
 }
 
+/// The address of a script that a command downloads, where one of the commands `later` runs what comes.
+pub(super) fn run_unseen<'c>(call: &'c Command, later: &[Command]) -> Option<&'c Word> {
+    let url = download(call).or_else(|| bare_address(call))?;
+    let is_piped = piped(call, later).any(|next| is_interpreter(next) && reads_input(next));
+    let is_held = || {
+        holder(call, later).is_some_and(|holder| {
+            let takes_script = |word: &Word| ["<(", "$(", "`"].iter().any(|start| word.text.starts_with(start));
+            is_interpreter(holder) && holder.arguments().iter().any(takes_script)
+                || matches!(holder.name(), "eval" | "source" | ".")
+        })
+    };
+    (is_piped || is_held()).then_some(url)
+}
+
+/// Whether a command downloads.
+pub(super) fn is_download(call: &Command) -> bool {
+    matches!(call.name(), "curl" | "wget" | "fetch" | "aria2c")
+}
+
+/// An address without a scheme, or in a variable: `curl get.example/x`, `wget -O- "$URL"`.
+fn bare_address(call: &Command) -> Option<&Word> {
+    let last = call.operands().last().filter(|_| is_download(call))?;
+    let is_host = |text: &str| text.split('/').next().is_some_and(|host| host.contains('.') && !host.starts_with('.'));
+    let is_address = last.text.starts_with('$') || is_host(&last.text) && !last.text.contains("://");
+    (is_address && !is_local(&format!("//{}", last.text))).then_some(last)
+}
+
 /// The address a command downloads from; none of the own machine.
 pub(super) fn download(call: &Command) -> Option<&Word> {
-    if !matches!(call.name(), "curl" | "wget" | "fetch" | "aria2c") {
+    if !is_download(call) {
         return None;
     }
-    let is_local = |text: &str| {
-        ["//localhost", "//127.0.0.1", "//[::1]", "//host.docker.internal"].iter().any(|host| text.contains(host))
-    };
     let mut urls = call.arguments().iter().filter(|word| word.text.contains("://") && !word.text.starts_with('-'));
     urls.next().filter(|word| !is_local(&word.text))
+}
+
+/// Whether an address is one of the own machine.
+pub(super) fn is_local(url: &str) -> bool {
+    ["//localhost", "//127.0.0.1", "//[::1]", "//host.docker.internal"].iter().any(|host| url.contains(host))
 }
 
 fn is_interpreter(call: &Command) -> bool {
@@ -110,6 +128,13 @@ mod tests {
                 (
                     "FROM a\nSHELL [\"/bin/bash\", \"-c\"]\nRUN bash <(curl https://e.example/i)\n",
                     &["medium dockerfile/piped-script 3:17-3:36: what `https://e.example/i` answers is run unseen"],
+                ),
+                (
+                    "FROM a\nRUN curl -fsSL \"$URL\" | bash -s \"$(uname -m)\"\nRUN wget -O - get.e.example/x | sh\n",
+                    &[
+                        "medium dockerfile/piped-script 2:16-2:22: what `$URL` answers is run unseen",
+                        "medium dockerfile/piped-script 3:14-3:29: what `get.e.example/x` answers is run unseen",
+                    ],
                 ),
                 (
                     "FROM a\nRUN curl https://e.example/i | tar xz\nRUN curl https://e.example/i | python3 -m json.tool\nRUN curl https://e.example/i | python3 x.py\nRUN curl http://localhost/x | sh\nRUN echo \"$(curl https://e.example/i)\"\n",

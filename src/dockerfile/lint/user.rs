@@ -4,6 +4,7 @@ use super::facts::{library_name, quoted, reference};
 use super::{Context, Lint};
 use crate::dockerfile::{Base, Kind, Stage, Word};
 use crate::finding::{Finding, Findings};
+use crate::image::reference::is_of_windows;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// The process starts as root.
@@ -100,9 +101,6 @@ const NOT_ROOT: &[&str] = &[
     "gitpod/",
 ];
 
-/// Images whose process is no Linux process.
-const WINDOWS: &[&str] = &["windows", "nanoserver", "servercore"];
-
 /// The last stage names no user: the base decides.
 fn without_user(context: &Context<'_>, last: &Stage) -> Option<Finding> {
     let from = context.file.instructions_of(last).first()?;
@@ -115,7 +113,7 @@ fn without_user(context: &Context<'_>, last: &Stage) -> Option<Finding> {
             if name.is_empty() {
                 return None;
             }
-            if NOT_ROOT.iter().chain(WINDOWS).any(|part| text.contains(part)) {
+            if NOT_ROOT.iter().any(|part| text.contains(part)) || is_of_windows(&text) {
                 return None;
             }
             let shown = quoted(name);
