@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::copy_from::{taken_from, wrong};
 use super::facts::{quoted, reference};
+use super::images::images;
 use super::{Context, Lint};
-use crate::dockerfile::{Base, Instruction, Kind, Resolved, Span};
+use crate::dockerfile::{Resolved, Span};
 use crate::finding::Findings;
 use crate::image::reference::{Hold, hold_of};
 use crate::rule::{Rule, Severity};
@@ -90,63 +90,6 @@ impl Lint for BaseName {
         }
     }
 }
-
-/// The images that an instruction names, and not a stage, with the place of each.
-fn images(context: &Context<'_>, index: usize, instruction: &Instruction) -> Vec<(Resolved, Span)> {
-    let Some(own) = instruction.stage else { return Vec::new() };
-    if let Kind::From { image, .. } = &instruction.kind {
-        return match context.file.stages.get(own).map(|stage| &stage.base) {
-            Some(Base::Image(resolved)) => vec![(resolved.clone(), image.span)],
-            _ => Vec::new(),
-        };
-    }
-    let scope = context.file.scope(index);
-    taken_from(context, instruction)
-        .into_iter()
-        .map(|(name, span)| (scope.expand(name), span))
-        .filter(|(resolved, _)| {
-            let name = resolved.shown.as_str();
-            // a bare word may be a stage misspelt, which is another lint's, or a folder that `--build-context` names
-            let is_image = name.contains([':', '/', '@']) || TAKEN_FROM.contains(&name);
-            is_image && context.stages_named(name, own).0.is_none() && wrong(context, name, own).is_none()
-        })
-        .collect()
-}
-
-/// Images of Docker's own library that others take programs from.
-const TAKEN_FROM: &[&str] = &[
-    "alpine",
-    "bash",
-    "busybox",
-    "caddy",
-    "composer",
-    "debian",
-    "docker",
-    "eclipse-temurin",
-    "elixir",
-    "erlang",
-    "golang",
-    "gradle",
-    "haproxy",
-    "httpd",
-    "maven",
-    "mysql",
-    "nginx",
-    "node",
-    "openjdk",
-    "perl",
-    "php",
-    "postgres",
-    "python",
-    "redis",
-    "registry",
-    "ruby",
-    "rust",
-    "swift",
-    "traefik",
-    "ubuntu",
-    "vault",
-];
 
 fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, findings: &mut Findings) {
     let shown = quoted(&resolved.shown);

@@ -60,10 +60,13 @@ impl Lint for Chmod {
     }
 }
 
+/// Commands of a `RUN` that are asked what they made.
+const MOST_CALLS: usize = 200;
+
 /// Whether all a command changes are folders that `mktemp` made in the same `RUN`: `d=$(mktemp -d); chmod 777 "$d"`.
 fn is_temporary(call: &Command, calls: &[Command]) -> bool {
     let is_made = |name: &str| {
-        let assigned = calls.iter().flat_map(|call| call.assignments.iter().chain(call.arguments()));
+        let assigned = calls.iter().take(MOST_CALLS).flat_map(|call| call.assignments.iter().chain(call.arguments()));
         let mut assigned = assigned.filter_map(|word| word.text.split_once('='));
         assigned.any(|(left, right)| left == name && right.contains("mktemp"))
     };

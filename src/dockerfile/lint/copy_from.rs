@@ -1,8 +1,9 @@
 //! `COPY --from` and `RUN --mount=from`: what they name.
 
-use super::facts::{mounts, quoted};
+use super::facts::quoted;
+use super::images::taken_from;
 use super::{Context, Lint};
-use crate::dockerfile::{Base, Instruction, Kind, Span};
+use crate::dockerfile::{Base, Kind};
 use crate::finding::Findings;
 use crate::nearest::nearest;
 use crate::rule::{Rule, Severity};
@@ -68,30 +69,6 @@ impl Lint for CopyFrom {
     }
 }
 
-/// The stages or images that an instruction takes files from, with the place of each name.
-pub(super) fn taken_from<'i>(context: &Context<'_>, instruction: &'i Instruction) -> Vec<(&'i str, Span)> {
-    match &instruction.kind {
-        Kind::Copy(_) => {
-            let value = instruction.flag("from").and_then(|flag| flag.value.as_ref());
-            value.map(|value| (value.text.as_str(), value.span)).into_iter().collect()
-        }
-        Kind::Run(_) => {
-            let spans = instruction.flags.iter().filter(|flag| flag.name == "mount").map(|flag| flag.span);
-            let names = mounts(instruction).map(|mount| mount.split(',').find_map(|part| part.strip_prefix("from=")));
-            names.zip(spans).filter_map(|(name, span)| name.map(|name| (name, place_of(context, name, span)))).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Where the name stands in the flag.
-fn place_of(context: &Context<'_>, name: &str, flag: Span) -> Span {
-    const KEY: &str = "from=";
-    let at = context.file.source(flag).find(&format!("{KEY}{name}"));
-    let start = at.map(|at| flag.start.saturating_add(at).saturating_add(KEY.len()));
-    start.map_or(flag, |start| Span::new(start, start.saturating_add(name.len())))
-}
-
 /// Stages among whose names the nearest is looked for.
 const MOST_STAGES: usize = 50;
 
@@ -145,7 +122,7 @@ mod tests {
                 ),
                 (
                     "FROM a\nRUN --mount=type=bind,from=late,target=/x ls\nFROM a AS late\n",
-                    &["high dockerfile/copy-from-unknown 2:27-2:31: the stage `late` comes only later"],
+                    &["high dockerfile/copy-from-unknown 2:28-2:32: the stage `late` comes only later"],
                 ),
                 ("FROM a AS b\nFROM scratch\nCOPY --from=b / /\n", &[]),
                 (

@@ -39,10 +39,10 @@ impl Lint for EnvReference {
             if pairs.len() < 2 {
                 continue;
             }
-            for (nth, pair) in pairs.iter().enumerate() {
+            let mut seen = HashSet::new();
+            for pair in pairs {
                 let own = pair.name.text.as_str();
-                let before = pairs.iter().take(nth).any(|other| other.name.text == own);
-                if before && pair.value.text.contains(own) && pair.value.text.contains('$') {
+                if !seen.insert(own) && pair.value.text.contains(own) && pair.value.text.contains('$') {
                     let own = quoted(own);
                     let message = format!("`{own}` is set twice, and this value does not hold the first one");
                     let finding = context.finding(&ENV_REFERENCE, pair.value.span, own, message);

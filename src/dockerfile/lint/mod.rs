@@ -21,6 +21,7 @@ mod env_reference;
 mod exec_form;
 mod facts;
 mod healthcheck;
+mod images;
 mod inline_waiver;
 mod label;
 mod language_cache;

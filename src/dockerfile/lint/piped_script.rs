@@ -45,7 +45,7 @@ impl Lint for PipedScript {
 
 /// The address of a script that a command downloads, where one of the commands `later` runs what comes.
 pub(super) fn run_unseen<'c>(call: &'c Command, later: &[Command]) -> Option<&'c Word> {
-    let url = download(call).or_else(|| bare_address(call))?;
+    let url = address(call)?;
     let is_piped = piped(call, later).any(|next| is_interpreter(next) && reads_input(next));
     let is_held = || {
         holder(call, later).is_some_and(|holder| {
@@ -62,16 +62,22 @@ pub(super) fn is_download(call: &Command) -> bool {
     matches!(call.name(), "curl" | "wget" | "fetch" | "aria2c")
 }
 
-/// An address without a scheme, or in a variable: `curl get.example/x`, `wget -O- "$URL"`.
-fn bare_address(call: &Command) -> Option<&Word> {
-    let last = call.operands().last().filter(|_| is_download(call))?;
-    let is_host = |text: &str| text.split('/').next().is_some_and(|host| host.contains('.') && !host.starts_with('.'));
-    let is_address = last.text.starts_with('$') || is_host(&last.text) && !last.text.contains("://");
-    (is_address && !is_local(&format!("//{}", last.text))).then_some(last)
+/// The address a command downloads from, as [`download`], without a scheme, or in a variable: `curl get.example/x`,
+/// `wget -O- "$URL"`.
+pub(super) fn address(call: &Command) -> Option<&Word> {
+    download(call).or_else(|| {
+        let variables = || call.operands().filter(|word| word.text.starts_with('$'));
+        let named = variables().find(|word| word.text.to_ascii_lowercase().contains("url"));
+        let is_host =
+            |text: &str| text.split('/').next().is_some_and(|host| host.contains('.') && !host.starts_with('.'));
+        let bare = || call.operands().last().filter(|word| is_host(&word.text) && !word.text.contains("://"));
+        let found = named.or_else(|| variables().last()).or_else(bare).filter(|_| is_download(call))?;
+        (!is_local(&format!("//{}", found.text))).then_some(found)
+    })
 }
 
 /// The address a command downloads from; none of the own machine.
-pub(super) fn download(call: &Command) -> Option<&Word> {
+fn download(call: &Command) -> Option<&Word> {
     if !is_download(call) {
         return None;
     }
@@ -85,7 +91,9 @@ pub(super) fn is_local(url: &str) -> bool {
 }
 
 fn is_interpreter(call: &Command) -> bool {
-    let name = call.name();
+    // a version may stand in a variable: `python${VERSION}`
+    let first = call.words.first().map_or("", |word| word.text.as_str());
+    let name = first.rsplit('/').next().and_then(|name| name.split('$').next()).unwrap_or_default();
     matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "perl" | "ruby" | "node" | "php")
         || name.starts_with("python")
 }
@@ -130,10 +138,11 @@ mod tests {
                     &["medium dockerfile/piped-script 3:17-3:36: what `https://e.example/i` answers is run unseen"],
                 ),
                 (
-                    "FROM a\nRUN curl -fsSL \"$URL\" | bash -s \"$(uname -m)\"\nRUN wget -O - get.e.example/x | sh\n",
+                    "FROM a\nRUN curl -fsSL \"$URL\" | bash -s \"$(uname -m)\"\nRUN wget -O - get.e.example/x | sh\nRUN curl https://e.example/i | python${V}\n",
                     &[
                         "medium dockerfile/piped-script 2:16-2:22: what `$URL` answers is run unseen",
-                        "medium dockerfile/piped-script 3:14-3:29: what `get.e.example/x` answers is run unseen",
+                        "medium dockerfile/piped-script 3:15-3:30: what `get.e.example/x` answers is run unseen",
+                        "medium dockerfile/piped-script 4:10-4:29: what `https://e.example/i` answers is run unseen",
                     ],
                 ),
                 (

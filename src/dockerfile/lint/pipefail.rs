@@ -106,7 +106,20 @@ const SAFE: &[&str] = &[
     "yes",
 ];
 
+/// Commands that hand on what they read. That they find nothing is no failure.
+const FILTERS: &[&str] = &[
+    "awk", "cat", "column", "cut", "egrep", "fgrep", "fold", "gawk", "grep", "head", "mawk", "paste", "rev", "sed",
+    "sort", "tac", "tail", "tee", "tr", "uniq", "wc",
+];
+
 fn is_safe(call: &Command) -> bool {
+    if call.before == Connector::Pipe {
+        // what `xargs` runs may fail
+        let runs = if call.name() == "xargs" { call.operands().next().map(|word| word.text.as_str()) } else { None };
+        if runs.map_or_else(|| FILTERS.contains(&call.name()), |name| SAFE.contains(&name)) {
+            return true;
+        }
+    }
     let installs = &["-i", "--install", "--unpack", "--configure", "-r", "-P", "--purge"];
     SAFE.contains(&call.name()) || call.name() == "dpkg" && call.flag(installs).is_none()
 }
@@ -177,8 +190,12 @@ mod tests {
                     &[],
                 ),
                 (
-                    "FROM a\nRUN b | c || true\nRUN b | c && d || echo none\nRUN a=\"$(dpkg --print-architecture | awk x)\"; b=$(cat v | tr c d)\nRUN apt-get install $(cat list | tr a b)\nRUN curl https://e.example/i | sh\nRUN curl -L https://e.example/a | tar xz\nRUN find / -name x | xargs rm\nRUN locale -a | grep en\nRUN ! b | grep c\nRUN b | grep -q c\n",
+                    "FROM a\nRUN b | c || true\nRUN b | c && d || echo none\nRUN a=\"$(dpkg --print-architecture | awk x)\"; b=$(cat v | tr c d)\nRUN apt-get install $(cat list | tr a b)\nRUN curl https://e.example/i | sh\nRUN curl -L https://e.example/a | tar xz\nRUN find / -name x | xargs rm\nRUN locale -a | grep en\nRUN find / | awk x | sort -u | xargs -r dpkg-query --search | cut -d: -f1 | xargs apt-mark manual\nRUN ! b | grep c\nRUN b | grep -q c\n",
                     &[],
+                ),
+                (
+                    "FROM a\nRUN find / | xargs strip | tee c\n",
+                    &["low dockerfile/pipefail 2:14-2:19: a failure of `xargs` is lost in the pipe"],
                 ),
                 (
                     "FROM a\nRUN b | c || exit 1\n",

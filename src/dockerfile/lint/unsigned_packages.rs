@@ -130,8 +130,11 @@ fn is_set(text: &str, at: usize, setting: &str) -> bool {
     let line_before = before.rsplit('\n').next().unwrap_or_default();
     let line_behind = behind.lines().next().unwrap_or_default();
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    // `printf` writes a line end as `\n`
+    let starts_line = before.ends_with("\\n");
     // `--setopt=gpgcheck=0` is a flag
-    let is_whole = !before.ends_with(|c: char| goes_on(c) || matches!(c, '.' | '=')) && !behind.starts_with(goes_on);
+    let is_inside = !starts_line && before.ends_with(|c: char| goes_on(c) || matches!(c, '.' | '='));
+    let is_whole = !is_inside && !behind.starts_with(goes_on);
     let is_comment = line_before.trim_start().starts_with('#');
     let is_replaced = behind.starts_with(['/', '|', ',', '#'])
         && line_behind.contains(setting.split([' ', '=', ':']).next().unwrap_or_default());

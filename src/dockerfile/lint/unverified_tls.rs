@@ -257,7 +257,7 @@ mod tests {
                     "FROM a\nARG OFF=0\nENV A=b NODE_TLS_REJECT_UNAUTHORIZED=$OFF\nARG GIT_SSL_NO_VERIFY=true\nENV PIP_TRUSTED_HOST=localhost\n",
                     &[
                         "medium dockerfile/unverified-tls 3:9-3:37: `NODE_TLS_REJECT_UNAUTHORIZED` switches the check of certificates off, for the running program too",
-                        "medium dockerfile/unverified-tls 4:5-4:23: `GIT_SSL_NO_VERIFY` switches the check of certificates off",
+                        "medium dockerfile/unverified-tls 4:5-4:22: `GIT_SSL_NO_VERIFY` switches the check of certificates off",
                     ],
                 ),
                 (

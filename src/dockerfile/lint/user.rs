@@ -66,8 +66,10 @@ impl Lint for User {
         let Some(text) = resolved.text() else { return };
         let (name, shown) = (text.split(':').next().unwrap_or_default().trim(), quoted(text));
         let number = name.strip_prefix('+').unwrap_or(name).parse::<u64>();
-        if number == Ok(0) || name.eq_ignore_ascii_case("root") {
-            let message = format!("the last stage starts as `{shown}`, which is root");
+        let rules_windows = name.eq_ignore_ascii_case("ContainerAdministrator");
+        if number == Ok(0) || name.eq_ignore_ascii_case("root") || rules_windows {
+            let which = if rules_windows { "who may do everything" } else { "which is root" };
+            let message = format!("the last stage starts as `{shown}`, {which}");
             findings.push(context.finding(&ROOT_USER, word.span, shown, message));
         } else if number.is_err() && !name.starts_with("Container") && !name.contains('\\') {
             let message = format!("`{shown}` is a name; Kubernetes can only tell from a number that it is not root");
@@ -140,6 +142,12 @@ mod tests {
         expect(
             &User,
             &[
+                (
+                    "FROM mcr.microsoft.com/windows/servercore:ltsc2022\nUSER ContainerAdministrator\n",
+                    &[
+                        "medium dockerfile/root-user 2:6-2:28: the last stage starts as `ContainerAdministrator`, who may do everything",
+                    ],
+                ),
                 (
                     "FROM a\nUSER root\n",
                     &["medium dockerfile/root-user 2:6-2:10: the last stage starts as `root`, which is root"],

@@ -144,8 +144,10 @@ mod tests {
                     ],
                 ),
                 (
-                    "FROM mcr.microsoft.com/windows/servercore:ltsc2022\nWORKDIR C:\\Windows\\System32\n",
-                    &["medium dockerfile/workdir-of-system 2:9-2:28: `C:/Windows/System32` belongs to the system"],
+                    "# escape=`\nFROM mcr.microsoft.com/windows/servercore:ltsc2022\nWORKDIR C:\\Windows\\System32\n",
+                    &[
+                        "medium dockerfile/workdir-of-system 3:9-3:28: `C:\\\\Windows\\\\System32` belongs to the system",
+                    ],
                 ),
                 (
                     "FROM a AS b\nWORKDIR /sys\nFROM b\nARG D=fs\nWORKDIR $D\n",
