@@ -36,7 +36,9 @@ pub fn hold_of(name: &str) -> Hold<'_> {
         Some((repository, tag)) => (repository, Some(tag)),
         None => (last, None),
     };
-    let is_release = tag.is_some_and(|tag| tag.split(['-', '_', '.']).any(names_release));
+    // the newest, on a release of something else: `latest-jdk21`
+    let is_newest = tag.is_some_and(|tag| tag.starts_with("latest-"));
+    let is_release = !is_newest && tag.is_some_and(|tag| tag.split(['-', '_', '.']).any(names_release));
     let folders = name.strip_suffix(last).unwrap_or_default();
     let is_of_release = repository.split('-').chain(folders.split('/')).any(is_of_system);
     if is_release || is_of_release { Hold::Release } else { Hold::Floating(tag) }
@@ -95,6 +97,7 @@ mod tests {
             "registry.example/a:main",
             "registry.example/a:latest-alpine",
             "registry.example/a:latest-amd64",
+            "registry.example/a:latest-jdk21",
             "composer",
             "registry.example/java17:nonroot",
         ] {

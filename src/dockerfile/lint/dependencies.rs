@@ -216,8 +216,8 @@ pub(super) fn fetch(call: &Command) -> Option<Fetch> {
 }
 
 fn of_tool(call: &Command) -> Option<Fetch> {
-    let tools = TOOLS.iter().filter(|tool| tool.names.contains(&call.name()));
-    let (tool, verb) = tools.filter_map(|tool| Some((tool, verb(tool, call)?))).next()?;
+    let mut tools = TOOLS.iter().filter(|tool| tool.names.contains(&call.name()));
+    let (tool, verb) = tools.find_map(|tool| Some((tool, verb(tool, call)?)))?;
     // with a name behind it, one package is added
     let adds = matches!(tool.kind, "node" | "pipenv") && call.operands().count() > 1;
     let is_offline = call.flag(&["--offline", "--no-restore"]).is_some()
@@ -278,8 +278,6 @@ fn of_manager(request: &Request<'_>) -> Option<Fetch> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::indexing_slicing, reason = "tests may fail loudly")]
-
     use super::*;
     use crate::dockerfile::Text;
     use crate::dockerfile::shell::{Interpreter, read};

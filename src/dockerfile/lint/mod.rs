@@ -42,6 +42,7 @@ mod recorded;
 mod repeated_command;
 mod secret_copied;
 mod secret_variable;
+mod settings;
 mod shell_link;
 mod stage_name;
 mod sudo;

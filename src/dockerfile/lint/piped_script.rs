@@ -102,7 +102,9 @@ fn is_interpreter(call: &Command) -> bool {
 fn reads_input(call: &Command) -> bool {
     let has_text = call.arguments().iter().any(|word| matches!(word.text.as_str(), "-c" | "-e" | "-m" | "-r"));
     let is_stdin = call.arguments().iter().any(|word| matches!(word.text.as_str(), "-" | "-s" | "/dev/stdin"));
-    is_stdin || !has_text && call.operands().next().is_none()
+    // what stands behind `php --` is for the script
+    let is_behind = call.name() == "php" && call.arguments().first().is_some_and(|word| word.text == "--");
+    is_stdin || is_behind || !has_text && call.operands().next().is_none()
 }
 
 #[cfg(test)]
@@ -138,11 +140,12 @@ mod tests {
                     &["medium dockerfile/piped-script 3:17-3:36: what `https://e.example/i` answers is run unseen"],
                 ),
                 (
-                    "FROM a\nRUN curl -fsSL \"$URL\" | bash -s \"$(uname -m)\"\nRUN wget -O - get.e.example/x | sh\nRUN curl https://e.example/i | python${V}\n",
+                    "FROM a\nRUN curl -fsSL \"$URL\" | bash -s \"$(uname -m)\"\nRUN wget -O - get.e.example/x | sh\nRUN curl https://e.example/i | python${V}\nRUN curl https://e.example/i | php -- --quiet\n",
                     &[
                         "medium dockerfile/piped-script 2:16-2:22: what `$URL` answers is run unseen",
                         "medium dockerfile/piped-script 3:15-3:30: what `get.e.example/x` answers is run unseen",
                         "medium dockerfile/piped-script 4:10-4:29: what `https://e.example/i` answers is run unseen",
+                        "medium dockerfile/piped-script 5:10-5:29: what `https://e.example/i` answers is run unseen",
                     ],
                 ),
                 (

@@ -3,9 +3,10 @@
 
 use super::facts::quoted;
 use super::manager::{Manager, request};
+use super::settings::written;
 use super::{Context, Lint};
 use crate::dockerfile::shell::{Command, Word};
-use crate::dockerfile::{Instruction, Kind, Span};
+use crate::dockerfile::{Kind, Span};
 use crate::finding::Findings;
 use crate::rule::Rule;
 
@@ -48,7 +49,7 @@ impl Lint for UnsignedPackages {
         }
         for (_, instruction) in context.instructions() {
             if matches!(instruction.kind, Kind::Run(_) | Kind::Copy(_) | Kind::Add(_)) {
-                for span in written(context, instruction) {
+                for span in written(context, instruction, SETTINGS) {
                     tell(span, context.file.source(span), "of this source, or of all, whoever signed them");
                 }
             }
@@ -99,51 +100,6 @@ const SETTINGS: &[&str] = &[
     "siglevel = trustall",
     "siglevel=trustall",
 ];
-
-/// Settings of one instruction that are looked at.
-const MOST_SETTINGS: usize = 20;
-
-/// The places of such settings in an instruction and its heredocs.
-fn written(context: &Context<'_>, instruction: &Instruction) -> Vec<Span> {
-    let source = context.file.source(instruction.span);
-    // ASCII: every byte stays in its place
-    let lower = source.to_ascii_lowercase();
-    let mut spans: Vec<Span> = SETTINGS
-        .iter()
-        .flat_map(|setting| lower.match_indices(setting).take(MOST_SETTINGS))
-        .filter(|(at, setting)| is_set(&lower, *at, setting))
-        .map(|(at, setting)| {
-            let start = instruction.span.start.saturating_add(at);
-            Span::new(start, start.saturating_add(setting.len()))
-        })
-        .collect();
-    spans.sort_by_key(|span| span.start);
-    spans.truncate(MOST_SETTINGS);
-    spans
-}
-
-/// Whether a setting is written there: not in a comment, not as what `sed` replaces or `grep` looks for, and not of a
-/// source on the disk.
-fn is_set(text: &str, at: usize, setting: &str) -> bool {
-    let end = at.saturating_add(setting.len());
-    let (before, behind) = (text.get(..at).unwrap_or_default(), text.get(end..).unwrap_or_default());
-    let line_before = before.rsplit('\n').next().unwrap_or_default();
-    let line_behind = behind.lines().next().unwrap_or_default();
-    let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    // `printf` writes a line end as `\n`
-    let starts_line = before.ends_with("\\n");
-    // `--setopt=gpgcheck=0` is a flag
-    let is_inside = !starts_line && before.ends_with(|c: char| goes_on(c) || matches!(c, '.' | '='));
-    let is_whole = !is_inside && !behind.starts_with(goes_on);
-    let is_comment = line_before.trim_start().starts_with('#');
-    let is_replaced = behind.starts_with(['/', '|', ',', '#'])
-        && line_behind.contains(setting.split([' ', '=', ':']).next().unwrap_or_default());
-    let is_local =
-        setting.starts_with("trusted") && ["file:", "copy:", "cdrom:"].iter().any(|one| line_behind.contains(one));
-    let command = line_before.rsplit(['&', ';', '|', '(']).next().unwrap_or_default();
-    let is_sought = command.contains("grep ");
-    is_whole && !is_comment && !is_replaced && !is_local && !is_sought
-}
 
 #[cfg(test)]
 mod tests {

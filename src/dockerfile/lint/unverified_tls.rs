@@ -1,8 +1,11 @@
 //! Commands and variables that leave out the check of certificates, as the manuals of curl, wget, git, pip, npm, go, conda,
 //! composer, gem, yarn, aws, helm and podman name them.
 
+use std::collections::HashSet;
+
 use super::facts::quoted;
 use super::piped_script::is_local;
+use super::settings::written;
 use super::{Context, Lint};
 use crate::dockerfile::shell::{Command, Word};
 use crate::dockerfile::{Kind, Span};
@@ -38,7 +41,12 @@ impl Lint for UnverifiedTls {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let mut told: HashSet<usize> = HashSet::new();
         let mut tell = |span: Span, what: &str, whose: &str| {
+            // what a flag says may look like a setting too
+            if !told.insert(span.end) {
+                return;
+            }
             let message = format!("`{}` switches the check of certificates off{whose}", quoted(what));
             findings.push(context.finding(&UNVERIFIED_TLS, span, quoted(what), message));
         };
@@ -85,8 +93,31 @@ impl Lint for UnverifiedTls {
                 }
             }
         }
+        for (_, instruction) in context.instructions() {
+            if matches!(instruction.kind, Kind::Run(_) | Kind::Copy(_) | Kind::Add(_)) {
+                for span in written(context, instruction, SETTINGS) {
+                    tell(span, context.file.source(span), ", for all that reads the setting");
+                }
+            }
+        }
     }
 }
+
+/// Settings that files of programs may hold, in lower case.
+const SETTINGS: &[&str] = &[
+    "strict-ssl=false",
+    "strict-ssl = false",
+    "sslverify=0",
+    "sslverify=false",
+    "sslverify = 0",
+    "sslverify = false",
+    "check_certificate = off",
+    "check_certificate=off",
+    "verify-peer \"false\"",
+    "verify-peer false",
+    "ssl_verify: false",
+    "ssl_verify_mode: 0",
+];
 
 /// Flags that switch it off whatever the command; with `=`, the value says so.
 const FLAGS: &[&str] = &[
@@ -212,6 +243,9 @@ mod tests {
             ("apt-get -o Acquire::https::Verify-Peer=false update", "Acquire::https::Verify-Peer=false"),
             ("helm repo add --insecure-skip-tls-verify a https://a.example", "--insecure-skip-tls-verify"),
             ("skopeo copy --tls-verify=false a b", "--tls-verify=false"),
+            ("echo strict-ssl=false >> /root/.npmrc", "strict-ssl=false"),
+            ("printf '[a]\\nsslverify=0\\n' > /etc/yum.repos.d/a.repo", "sslverify=0"),
+            ("echo 'check_certificate = off' >> ~/.wgetrc", "check_certificate = off"),
             ("aws --no-verify-ssl s3 cp a b", "--no-verify-ssl"),
         ] {
             let found = shown(&UnverifiedTls, &format!("FROM a\nRUN {text}\n"));
