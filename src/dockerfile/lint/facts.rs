@@ -34,7 +34,8 @@ pub(super) fn calls(script: Option<&Script>) -> Vec<Command> {
 pub(super) fn piped<'c>(call: &Command, later: &'c [Command]) -> impl Iterator<Item = &'c Command> {
     let most = if call.after == Connector::Pipe { MOST_LATER } else { 0 };
     let pipeline = call.pipeline;
-    later.iter().take(most).take_while(move |next| next.pipeline == pipeline)
+    // what is in a substitution of one of them stands between
+    later.iter().take(most).filter(move |next| next.pipeline == pipeline)
 }
 
 /// The command that has `call` in a substitution, `$(…)`, among those `later`: what is inside stands before it.

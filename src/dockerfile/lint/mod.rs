@@ -15,11 +15,13 @@ mod chmod;
 mod copy_destination;
 mod copy_from;
 mod copy_ignored;
+mod dependencies;
 mod dockerignore;
 mod env_reference;
 mod exec_form;
 mod facts;
 mod healthcheck;
+mod images;
 mod inline_waiver;
 mod label;
 mod language_cache;
@@ -40,6 +42,7 @@ mod recorded;
 mod repeated_command;
 mod secret_copied;
 mod secret_variable;
+mod settings;
 mod shell_link;
 mod stage_name;
 mod sudo;
@@ -47,7 +50,9 @@ mod syntax;
 #[cfg(test)]
 mod testing;
 mod unpinned;
+mod unsigned_packages;
 mod unverified_download;
+mod unverified_tls;
 mod update_alone;
 mod useless_command;
 mod user;
@@ -119,7 +124,9 @@ pub static LINTS: &[&dyn Lint] = &[
     &sudo::Sudo,
     &syntax::Syntax,
     &unpinned::Unpinned,
+    &unsigned_packages::UnsignedPackages,
     &unverified_download::UnverifiedDownload,
+    &unverified_tls::UnverifiedTls,
     &update_alone::UpdateAlone,
     &useless_command::Useless,
     &useradd::Useradd,

@@ -9,6 +9,7 @@ mod tests;
 
 use super::stage::Base;
 use super::{Command as Form, Dockerfile, Instruction, Kind, Span, Text, Word as FileWord};
+use crate::image::reference::is_of_windows;
 
 /// What a shell is given to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -253,10 +254,7 @@ impl Dockerfile {
         }
         let image = lineage.last().map(|stage| &stage.base);
         let is_windows = match image {
-            Some(Base::Image(image)) => {
-                let name = image.shown.to_ascii_lowercase();
-                ["windows", "nanoserver", "servercore"].iter().any(|part| name.contains(part))
-            }
+            Some(Base::Image(image)) => is_of_windows(&image.shown),
             _ => false,
         };
         if is_windows { Interpreter::Other("cmd".into()) } else { Interpreter::Default }
