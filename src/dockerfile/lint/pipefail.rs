@@ -2,7 +2,7 @@
 
 use super::facts::{MOST_LATER, holder, quoted};
 use super::{Context, Lint};
-use crate::dockerfile::shell::{Command, Connector, Construct, Interpreter};
+use crate::dockerfile::shell::{Command, Connector, Construct};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
 
@@ -32,12 +32,6 @@ impl Lint for Pipefail {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for (index, _, calls) in context.calls() {
-            let Some(script) = context.script(index) else { continue };
-            if let Interpreter::Shell(_, flags) = &script.interpreter
-                && flags.iter().any(|flag| flag == "pipefail")
-            {
-                continue;
-            }
             let sets =
                 |call: &Command| call.name() == "set" && call.arguments().iter().any(|word| word.text == "pipefail");
             let until = calls.iter().position(sets).unwrap_or(calls.len());
@@ -49,6 +43,7 @@ impl Lint for Pipefail {
                     || holder(call, rest).is_some_and(|holder| matches!(holder.name(), "[" | "[[" | "test"));
                 call.after == Connector::Pipe
                     && !asks
+                    && !context.has_pipefail(index, call)
                     && !is_checked(rest)
                     && !call.words.is_empty()
                     && !SAFE.contains(&call.name())
@@ -89,8 +84,12 @@ mod tests {
                 ),
                 ("FROM a\nSHELL [\"/bin/bash\", \"-eo\", \"pipefail\", \"-c\"]\nRUN b | c\n", &[]),
                 (
-                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [ \"$(b | c)\" = d ]\nRUN grep b c | sha256sum -c -\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x\"\n",
+                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [ \"$(b | c)\" = d ]\nRUN grep b c | sha256sum -c -\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x | y\"\n",
                     &[],
+                ),
+                (
+                    "FROM a\nRUN bash -c \"b | c\"\n",
+                    &["low dockerfile/pipefail 2:14-2:15: a failure of `b` is lost in the pipe"],
                 ),
                 (
                     "FROM a\nRUN V=$(curl x | tail -1) && echo $V\n",
