@@ -97,7 +97,8 @@ fn parse_part(source: &Source<'_>, range: Range<usize>, problems: &mut Vec<Probl
     let name = keyword.text.to_ascii_uppercase();
     let (flags, start) = word::flags(source.text, name_range.end..range.end);
     let arguments = trim(whole, start..range.end);
-    let mut tell = |span: Span, message: String| problems.push(Problem { span, message, is_fatal: true });
+    let mut tell =
+        |span: Span, message: String| problems.push(Problem { span, message, is_fatal: true, told_by: None });
     let kind = if NAMES.binary_search(&name.as_str()).is_err() {
         tell(keyword.span, unknown(&name));
         Kind::Unknown
@@ -112,7 +113,7 @@ fn parse_part(source: &Source<'_>, range: Range<usize>, problems: &mut Vec<Probl
         };
         read.unwrap_or_else(|(range, message)| {
             let span = if range.is_empty() { keyword.span } else { source.text.span(range) };
-            problems.push(Problem { span, message, is_fatal: true });
+            problems.push(Problem { span, message, is_fatal: true, told_by: None });
             Kind::Broken
         })
     };

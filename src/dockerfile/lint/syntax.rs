@@ -28,7 +28,8 @@ impl Lint for Syntax {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        findings.extend(context.file.problems.iter().map(|problem| {
+        let problems = context.file.problems.iter().filter(|problem| problem.told_by.is_none());
+        findings.extend(problems.map(|problem| {
             let finding = context.finding(&SYNTAX, problem.span, "", &problem.message);
             if problem.is_fatal { finding } else { Finding { severity: Severity::Low, ..finding } }
         }));
