@@ -103,7 +103,10 @@ fn parse_part(source: &Source<'_>, range: Range<usize>, problems: &mut Vec<Probl
         tell(keyword.span, unknown(&name));
         Kind::Unknown
     } else {
-        for (span, message) in wrong_flags(&name, &flags) {
+        // of `HEALTHCHECK NONE` nobody reads flags
+        let is_none = name == "HEALTHCHECK"
+            && whole.get(arguments.clone()).is_some_and(|text| text.trim().eq_ignore_ascii_case("none"));
+        for (span, message) in wrong_flags(&name, &flags).into_iter().filter(|_| !is_none) {
             tell(span, message);
         }
         let read = if name == "ONBUILD" {
@@ -168,14 +171,17 @@ fn wrong_flags(name: &str, flags: &[Flag]) -> Vec<(Span, String)> {
 
 fn on_build(source: &Source<'_>, range: Range<usize>, problems: &mut Vec<Problem>, inner: bool) -> Result<Kind, Wrong> {
     if inner {
-        return Err((range, "`ONBUILD` cannot stand behind `ONBUILD`".into()));
+        return Err((0..0, "`ONBUILD` cannot stand behind `ONBUILD`".into()));
     }
     if range.is_empty() {
         return Err((range, "`ONBUILD` wants an instruction".into()));
     }
     let instruction = parse_part(source, range.clone(), problems, true);
     match instruction.name().as_str() {
-        name @ ("FROM" | "MAINTAINER") => Err((range, format!("`{name}` cannot stand behind `ONBUILD`"))),
+        name @ ("FROM" | "MAINTAINER") => {
+            let end = range.start.saturating_add(name.len());
+            Err((range.start..end, format!("`{name}` cannot stand behind `ONBUILD`")))
+        }
         _ => Ok(Kind::OnBuild(Box::new(instruction))),
     }
 }

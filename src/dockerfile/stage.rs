@@ -67,6 +67,8 @@ pub(super) fn link(file: &mut Dockerfile) {
             }
             Kind::Arg(arguments) => variables.arguments(arguments, &file.stages, at, file.escape),
             Kind::Unknown => {}
+            // a base that cannot be read is told of already
+            Kind::Broken if instruction.name() == "FROM" => told_of_stage |= file.stages.is_empty(),
             _ if file.stages.is_empty() && !told_of_stage => {
                 told_of_stage = true;
                 let name = instruction.name();

@@ -54,7 +54,8 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today);
         findings.extend(lint::run(&context));
         limitations.extend(gaps(input, &file, &context));
-        is_refused |= file.is_refused();
+        let ignore = input.surroundings.as_ref().and_then(|surroundings| surroundings.ignore.as_ref());
+        is_refused |= file.is_refused() || ignore.is_some_and(|ignore| !ignore.faults.is_empty());
         texts.insert(input.name.clone(), lint::shown_text(&context));
     }
     let is_harmless = |finding: &Finding| {

@@ -125,7 +125,7 @@ impl Judge<'_> {
             Some(path) if path.starts_with('/') && path.split('/').all(|part| matches!(part, "" | ".")) => {
                 Some("nothing can be mounted on `/`".into())
             }
-            None if !mount.has("target") && self.works_at_root() => {
+            _ if !mount.has("target") && self.works_at_root() => {
                 Some("the mount says not where it goes; write `target=`".into())
             }
             _ => None,

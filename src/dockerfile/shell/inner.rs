@@ -14,8 +14,14 @@ const MOST: usize = 1_000;
 pub(super) fn read(text: &Text, interpreter: Interpreter) -> Script {
     let mut script = Script { interpreter, ..Script::default() };
     let mut next_id = 0;
-    let (commands, is_complete) = level(text, &mut script.inner, &mut next_id, 0);
-    Script { commands, is_complete, ..script }
+    let (commands, is_complete, open_quote) = level(text, &mut script.inner, &mut next_id, 0);
+    // a quote in a comment, and those of a list, are not looked at where they stand in a header or an array
+    let is_sure = |at: &usize| {
+        let before = text.as_str().get(..*at).unwrap_or_default();
+        !before.contains(" #") && !before.contains("=(")
+    };
+    let open_quote = open_quote.filter(is_sure).map(|at| text.span(at..at.saturating_add(1)));
+    Script { commands, is_complete, open_quote, ..script }
 }
 
 fn level(
@@ -23,11 +29,11 @@ fn level(
     inner: &mut Vec<(Enclosing, Interpreter)>,
     next_id: &mut u32,
     depth: u32,
-) -> (Vec<Command>, bool) {
-    let Parsed { commands, mut is_complete, texts, next_id: next } = parse(text, *next_id);
+) -> (Vec<Command>, bool, Option<usize>) {
+    let Parsed { commands, mut is_complete, texts, next_id: next, open_quote } = parse(text, *next_id);
     *next_id = next;
     if depth >= DEEPEST {
-        return (commands, is_complete);
+        return (commands, is_complete, open_quote);
     }
     let mut texts = texts.into_iter().peekable();
     let mut all: Vec<Command> = Vec::with_capacity(commands.len());
@@ -50,7 +56,7 @@ fn level(
             *next_id = next_id.saturating_add(1);
             let enclosing = Enclosing { kind: Construct::Script, id: *next_id };
             inner.push((enclosing, interpreter));
-            let (mut within, is_whole) = level(&text, inner, next_id, depth.saturating_add(1));
+            let (mut within, is_whole, _) = level(&text, inner, next_id, depth.saturating_add(1));
             // what the outer shell puts into the text is not known
             is_complete &= is_whole || !is_literal;
             within.retain(|command| command.words.first().is_none_or(|word| word.text != UNKNOWN));
@@ -62,7 +68,7 @@ fn level(
         }
         all.push(command);
     }
-    (all, is_complete)
+    (all, is_complete, open_quote)
 }
 
 /// What stands in the text of an inner script for commands that the outer shell runs.

@@ -25,6 +25,8 @@ pub struct Script {
     /// Scripts inside it that another shell runs, `bash -c '…'` and `sh <<EOF`: the construct around their commands, and
     /// who runs them.
     pub inner: Vec<(Enclosing, Interpreter)>,
+    /// A quote that nothing closes, so that the shell refuses the text.
+    pub open_quote: Option<Span>,
 }
 
 impl Script {
@@ -330,7 +332,7 @@ fn exec(file: &Dockerfile, list: &[FileWord]) -> Script {
     let words: Vec<Word> = list.iter().map(word).collect();
     let span = words.iter().map(|word| word.span).reduce(Span::to).unwrap_or_default();
     let commands = if words.is_empty() { Vec::new() } else { vec![Command { span, words, ..Command::default() }] };
-    Script { interpreter: Interpreter::None, commands, is_complete: true, inner: Vec::new() }
+    Script { interpreter: Interpreter::None, commands, is_complete: true, ..Script::default() }
 }
 
 /// The text of a JSON string, which stands at `at` as `raw`, each character where it is written.

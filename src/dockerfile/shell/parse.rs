@@ -30,6 +30,8 @@ pub(super) struct Parsed {
     pub(super) texts: Vec<(usize, Text)>,
     /// The last number that was given to a construct or a pipeline.
     pub(super) next_id: u32,
+    /// Where a quote is opened that nothing closes, outside all that stands in others.
+    pub(super) open_quote: Option<usize>,
 }
 
 /// Reads a text; numbers of constructs and pipelines begin behind `next_id`.
@@ -45,10 +47,11 @@ pub(super) fn parse(text: &Text, next_id: u32) -> Parsed {
         is_complete: true,
         texts: Vec::new(),
         trace: None,
+        open_quote: None,
     };
     parser.list(&[], None);
-    let Parser { at, end, commands, is_complete, texts, next_id, .. } = parser;
-    Parsed { commands, is_complete: is_complete && at >= end, texts, next_id }
+    let Parser { at, end, commands, is_complete, texts, next_id, open_quote, .. } = parser;
+    Parsed { commands, is_complete: is_complete && at >= end, texts, next_id, open_quote }
 }
 
 struct Parser<'a> {
@@ -66,6 +69,7 @@ struct Parser<'a> {
     texts: Vec<(usize, Text)>,
     /// The word that is read a second time, as it comes out of quotes, and the depth at which it stands.
     trace: Option<(Text, u32)>,
+    open_quote: Option<usize>,
 }
 
 /// Where a redirection stands: in a finished command, or in the one that is being read.
@@ -730,15 +734,23 @@ impl Parser<'_> {
                 '\'' => {
                     self.skip(1);
                     word.is_quoted = true;
-                    let range = self.at..self.at.saturating_add(self.rest().find('\'')?);
+                    let Some(length) = self.rest().find('\'') else {
+                        self.stays_open(self.at.saturating_sub(1));
+                        return None;
+                    };
+                    let range = self.at..self.at.saturating_add(length);
                     word.text += self.text.as_str().get(range.clone())?;
                     self.note_text(range.clone());
                     self.skip(range.len().saturating_add(1));
                 }
                 '"' => {
+                    let opened = self.at;
                     self.skip(1);
                     word.is_quoted = true;
-                    self.double_quoted(&mut word, within)?;
+                    if self.double_quoted(&mut word, within).is_none() {
+                        self.stays_open(opened);
+                        return None;
+                    }
                 }
                 '$' | '`' => {
                     let length = word.text.len();
@@ -757,6 +769,14 @@ impl Parser<'_> {
         }
         word.span = self.text.span(start..self.at);
         Some(word)
+    }
+
+    /// Notes a quote that nothing closes. Inside other constructs it may be the reader that is wrong, and where the text
+    /// does not go on to its end.
+    fn stays_open(&mut self, at: usize) {
+        if self.depth == 0 && self.open_quote.is_none() && (self.at >= self.end || !self.rest().contains(['\'', '"'])) {
+            self.open_quote = Some(at);
+        }
     }
 
     /// Adds the next character to a word.
