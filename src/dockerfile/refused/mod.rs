@@ -9,6 +9,8 @@ mod mount;
 mod reference;
 mod value;
 
+use std::collections::HashMap;
+
 use super::{Base, Dockerfile, Flag, Instruction, Kind, Problem, Scope, Span, Transfer, Word, word};
 use crate::escape::escape;
 
@@ -24,11 +26,12 @@ const COPY_FROM: &str = "dockerfile/copy-from-unknown";
 /// What is wrong in a file whose instructions were read.
 pub(super) fn check(file: &Dockerfile) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let known = Known::of(file);
     for (index, instruction) in file.instructions.iter().enumerate() {
         if matches!(instruction.kind, Kind::OnBuild(_) | Kind::Unknown | Kind::Broken) {
             continue;
         }
-        let mut judge = Judge { file, scope: file.scope(index), instruction, problems: &mut problems };
+        let mut judge = Judge { file, known: &known, index, instruction, problems: &mut problems };
         judge.words();
         judge.documents();
         judge.instruction();
@@ -45,9 +48,37 @@ fn quoted(text: &str) -> String {
     escape(shown)
 }
 
+/// What many instructions ask of the file.
+struct Known {
+    /// The stages of each name, in lower case, ascending.
+    stages: HashMap<String, Vec<usize>>,
+    /// By stage, the instruction from which on a `WORKDIR` counts.
+    folders: Vec<Option<usize>>,
+}
+
+impl Known {
+    fn of(file: &Dockerfile) -> Self {
+        let mut known = Self { stages: HashMap::new(), folders: Vec::with_capacity(file.stages.len()) };
+        for stage in &file.stages {
+            if let Some(name) = &stage.name {
+                known.stages.entry(name.to_ascii_lowercase()).or_default().push(stage.index);
+            }
+            let inherited = match stage.base {
+                Base::Stage(parent) => known.folders.get(parent).copied().flatten().map(|_| 0),
+                Base::Scratch | Base::Image(_) => None,
+            };
+            let sets =
+                |index: &usize| matches!(file.instructions.get(*index).map(|it| &it.kind), Some(Kind::Workdir(_)));
+            known.folders.push(inherited.or_else(|| stage.instructions.clone().find(sets)));
+        }
+        known
+    }
+}
+
 struct Judge<'a> {
     file: &'a Dockerfile,
-    scope: Scope<'a>,
+    known: &'a Known,
+    index: usize,
     instruction: &'a Instruction,
     problems: &'a mut Vec<Problem>,
 }
@@ -62,6 +93,10 @@ impl<'a> Judge<'a> {
         self.problems.push(Problem { span, message, is_fatal: true, told_by: Some(rule) });
     }
 
+    fn scope(&self) -> Scope<'a> {
+        self.file.scope(self.index)
+    }
+
     /// The values of a flag, with the flag.
     fn flags(&self, name: &'static str) -> impl Iterator<Item = (&'a Flag, &'a Word)> + use<'a> {
         let named = self.instruction.flags.iter().filter(move |flag| flag.name == name);
@@ -70,7 +105,7 @@ impl<'a> Judge<'a> {
 
     /// The text of a word out of its quotes, where no variable stands in it.
     fn plain(&self, word: &Word) -> Option<String> {
-        (!word.text.contains('$')).then(|| self.scope.resolve(word).text().map(str::to_owned)).flatten()
+        (!word.text.contains('$')).then(|| self.scope().resolve(word).text().map(str::to_owned)).flatten()
     }
 
     /// Words in which `BuildKit` looks for quotes and variables.
@@ -94,7 +129,7 @@ impl<'a> Judge<'a> {
             _ => {}
         }
         for word in words {
-            if let Some(error) = self.scope.resolve(word).error {
+            if let Some(error) = self.scope().resolve(word).error {
                 self.refuse(word.span, format!("`{}` cannot be read: {error}", quoted(&word.text)));
             }
         }
@@ -106,7 +141,7 @@ impl<'a> Judge<'a> {
             return;
         }
         for heredoc in self.instruction.heredocs.iter().filter(|heredoc| heredoc.expands) {
-            if let Some((at, error)) = self.scope.fault_of_document(self.file.source(heredoc.body)) {
+            if let Some((at, error)) = self.scope().fault_of_document(self.file.source(heredoc.body)) {
                 let start = heredoc.body.start.saturating_add(at);
                 let line = self.file.source(Span::new(start, heredoc.body.end)).lines().next().unwrap_or_default();
                 let span = Span::new(start, start.saturating_add(line.len()));
@@ -222,15 +257,11 @@ impl<'a> Judge<'a> {
                 format!("no variable counts in `--from={}`; name a stage `FROM … AS name` above", quoted(text));
             return self.refuse(span, message);
         }
-        if self.file.stage_named(text, own).is_some() {
+        let named = self.known.stages.get(&text.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        if named.first().is_some_and(|index| *index < own) || text.parse().is_ok_and(|index: usize| index < own) {
             return;
         }
-        let later = self
-            .file
-            .stages
-            .iter()
-            .skip(own)
-            .any(|stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(text)));
+        let later = !named.is_empty();
         if later || text.parse::<i64>().is_ok() {
             self.refuse_quietly(span, format!("there is no stage `{}` before this one", quoted(text)), COPY_FROM);
         } else if let Some(wrong) = reference::fault(text).filter(|_| text != "scratch") {
@@ -296,11 +327,8 @@ impl<'a> Judge<'a> {
 
     /// Whether the working folder is `/` for all that the file says.
     fn works_at_root(&self) -> bool {
-        let own = self.instruction.stage;
-        let stages = own.map(|own| self.file.lineage(own)).unwrap_or_default();
-        !stages.iter().flat_map(|stage| self.file.instructions_of(stage)).any(|instruction| {
-            instruction.span.start < self.instruction.span.start && matches!(instruction.kind, Kind::Workdir(_))
-        })
+        let from = self.instruction.stage.and_then(|stage| self.known.folders.get(stage).copied().flatten());
+        from.is_none_or(|from| self.index < from)
     }
 }
 

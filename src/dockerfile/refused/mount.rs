@@ -67,7 +67,7 @@ impl Judge<'_> {
                 // what a variable makes of the kind, all others hang on
                 Some(value) if key == "type" && value.contains('$') => return,
                 Some(value) if value.contains('$') && key != "from" => {
-                    if let Some(error) = self.scope.expand(value).error {
+                    if let Some(error) = self.scope().expand(value).error {
                         return self.refuse(span, format!("`{}` cannot be read: {error}", quoted(value)));
                     }
                     if let Some(key) = KEYS.iter().find(|known| **known == key) {
