@@ -293,7 +293,8 @@ impl<'a> Judge<'a> {
                 let shown = quoted(&word.text);
                 match value::duration(&word.text) {
                     None => {
-                        self.refuse(word.span, format!("`{shown}` is no duration; write one such as `30s` or `1m30s`"))
+                        let message = format!("`{shown}` is no duration; write one such as `30s` or `1m30s`");
+                        self.refuse(word.span, message);
                     }
                     // nanoseconds; nothing means the default
                     Some(length) if length != 0 && length < 1_000_000 => {

@@ -181,7 +181,7 @@ pub(super) fn address(text: &str) -> Address {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     let is_web = text.starts_with("http://") || text.starts_with("https://");
     let is_git = ["git@", "git://", "ssh://", "github.com/"].iter().any(|start| text.starts_with(start))
-        || is_web && path.ends_with(".git")
+        || is_web && path.rsplit_once('.').is_some_and(|(_, end)| end == "git")
         || text.contains(".git#")
         || text.contains(".git?");
     match (is_git, is_web) {
