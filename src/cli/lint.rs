@@ -278,10 +278,12 @@ fn surroundings(folder: &Path, dockerfile: Option<&Path>) -> Surroundings {
     let candidates = of_file.into_iter().chain([folder.join(".dockerignore")]);
     let ignore = candidates.into_iter().find_map(|path| {
         let mut bytes = Vec::new();
-        let file = fs::File::open(path).ok()?;
+        let file = fs::File::open(&path).ok()?;
         file.take(ignore::LARGEST as u64 + 1).read_to_end(&mut bytes).ok()?;
-        Some(Ignore::parse(&bytes))
+        let name = path.to_string_lossy();
+        Some((Ignore::parse(&bytes), name.strip_prefix("./").unwrap_or(&name).to_owned()))
     });
+    let (ignore, ignore_name) = ignore.unzip();
     let mut entries = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(inner) = folders.pop() {
@@ -305,7 +307,7 @@ fn surroundings(folder: &Path, dockerfile: Option<&Path>) -> Surroundings {
         }
     }
     entries.sort();
-    Surroundings { ignore, entries }
+    Surroundings { ignore, ignore_name: ignore_name.unwrap_or_default(), entries }
 }
 
 #[cfg(test)]

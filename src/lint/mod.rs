@@ -2,7 +2,7 @@
 
 mod point;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dockerfile::lint::{self, Context, Surroundings};
 use crate::dockerfile::{Dockerfile, LARGEST};
@@ -49,12 +49,21 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
     let mut limitations = Vec::new();
     let mut texts = BTreeMap::new();
     let mut is_refused = false;
+    let mut told = BTreeSet::new();
     for input in inputs {
         let file = Dockerfile::parse(&input.bytes);
         let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today);
-        findings.extend(lint::run(&context));
+        let found = lint::run(&context).into_iter();
+        // several Dockerfiles may share one `.dockerignore`
+        findings.extend(found.filter(|finding| match &finding.location {
+            Location::Dockerfile { file, .. } if *file != input.name => {
+                told.insert((finding.location.clone(), finding.message.clone()))
+            }
+            _ => true,
+        }));
         limitations.extend(gaps(input, &file, &context));
-        is_refused |= file.is_refused();
+        let ignore = input.surroundings.as_ref().and_then(|surroundings| surroundings.ignore.as_ref());
+        is_refused |= file.is_refused() || ignore.is_some_and(|ignore| !ignore.faults.is_empty());
         texts.insert(input.name.clone(), lint::shown_text(&context));
     }
     let is_harmless = |finding: &Finding| {

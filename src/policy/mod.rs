@@ -282,10 +282,11 @@ impl AppliedWaiver {
         Some(Self { reason, place, is_comment: true, ..Self::default() })
     }
 
-    /// An allowance among a user's rules of secrets, as a waiver.
+    /// An allowance among a user's rules of secrets, or a comment in a Dockerfile, as a waiver.
     fn of_rules(finding: &Finding) -> Option<Self> {
         let text = |key| finding.evidence.get(key)?.as_str().map(ToOwned::to_owned);
-        Some(Self { reason: text("allowed_for")?, place: text("allowed_in")?, ..Self::default() })
+        let is_comment = matches!(finding.location, Location::Dockerfile { .. });
+        Some(Self { reason: text("allowed_for")?, place: text("allowed_in")?, is_comment, ..Self::default() })
     }
 
     /// What a VEX document says, as a waiver.

@@ -139,6 +139,8 @@ pub static LINTS: &[&dyn Lint] = &[
 pub struct Surroundings {
     /// What `.dockerignore`, or the file of the Dockerfile's own name, leaves out; `None` where neither is there.
     pub ignore: Option<Ignore>,
+    /// The name of that file, as reports show it.
+    pub ignore_name: String,
     /// Files of the folder by path, folders with `/` at the end, and their bytes; the first in order where there are
     /// many, and nothing inside folders that are large by nature, such as `.git` and `node_modules`.
     pub entries: Vec<(String, u64)>,

@@ -3,7 +3,7 @@
 use super::facts::{MOST_LATER, holder, piped, quoted};
 use super::piped_script::{is_download, run_unseen};
 use super::{Context, Lint};
-use crate::dockerfile::shell::{Command, Connector, Construct, Interpreter};
+use crate::dockerfile::shell::{Command, Connector, Construct};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
 
@@ -33,12 +33,6 @@ impl Lint for Pipefail {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for (index, _, calls) in context.calls() {
-            let Some(script) = context.script(index) else { continue };
-            if let Interpreter::Shell(_, flags) = &script.interpreter
-                && flags.iter().any(|flag| flag == "pipefail")
-            {
-                continue;
-            }
             let sets = |call: &Command| {
                 matches!(call.name(), "set" | "shopt") && call.arguments().iter().any(|word| word.text == "pipefail")
             };
@@ -46,6 +40,7 @@ impl Lint for Pipefail {
             let unseen = calls.iter().take(until).enumerate().find(|(nth, call)| {
                 let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
                 call.after == Connector::Pipe
+                    && !context.has_pipefail(index, call)
                     && !call.words.is_empty()
                     && !is_safe(call)
                     && !is_asked(call, later)
@@ -186,7 +181,7 @@ mod tests {
                 ),
                 ("FROM a\nSHELL [\"/bin/bash\", \"-eo\", \"pipefail\", \"-c\"]\nRUN b | c\n", &[]),
                 (
-                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [ \"$(b | c)\" = d ]\nRUN grep b c | sha256sum -c -\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x\"\n",
+                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [ \"$(b | c)\" = d ]\nRUN grep b c | sha256sum -c -\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x | y\"\n",
                     &[],
                 ),
                 (
@@ -208,6 +203,10 @@ mod tests {
                         "low dockerfile/pipefail 3:5-3:9: a failure of `curl` is lost in the pipe",
                         "low dockerfile/pipefail 4:6-4:7: a failure of `b` is lost in the pipe",
                     ],
+                ),
+                (
+                    "FROM a\nRUN bash -c \"b | c\"\n",
+                    &["low dockerfile/pipefail 2:14-2:15: a failure of `b` is lost in the pipe"],
                 ),
                 (
                     "FROM a\nRUN V=$(curl x | tail -1) && echo $V\n",

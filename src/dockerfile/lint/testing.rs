@@ -15,6 +15,7 @@ pub(super) fn all(text: &str) -> Findings {
     let entries = [(".env", 9), (".git/", 0), ("data", 200 << 20), ("src/main.rs", 9)];
     let surroundings = Surroundings {
         ignore: ignored.map(|list| Ignore::parse(list.trim().replace(' ', "\n").as_bytes())),
+        ignore_name: ".dockerignore".into(),
         entries: entries.map(|(path, size)| (path.to_owned(), size)).into(),
     };
     let today = "2026-11-21".parse().expect("a date");
@@ -30,6 +31,7 @@ pub(super) fn shown(lint: &dyn Lint, text: &str) -> Vec<String> {
 pub(super) fn beside(text: &str, ignore: Option<&str>, entries: &[(&str, u64)], lint: &dyn Lint) -> Vec<String> {
     let surroundings = Surroundings {
         ignore: ignore.map(|text| Ignore::parse(text.as_bytes())),
+        ignore_name: ".dockerignore".into(),
         entries: entries.iter().map(|(path, size)| ((*path).to_owned(), *size)).collect(),
     };
     run(lint, text, Some(&surroundings))
