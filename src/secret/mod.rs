@@ -32,6 +32,7 @@ mod placeholder;
 mod plausible;
 mod rule;
 mod rule_files;
+mod rule_text;
 mod runs;
 mod seen;
 mod shipped;
