@@ -1,8 +1,11 @@
 //! The pipeline of `careen lint`: parse, judge by lints, then by policy.
 
 mod point;
+mod remedy;
+mod secret;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::dockerfile::lint::{self, Context, Surroundings};
 use crate::dockerfile::{Dockerfile, LARGEST};
@@ -12,7 +15,7 @@ use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::policy::{Action, EvaluateContext, PolicySet, WAIVER_UNUSED};
 use crate::report::{self, Report, TargetSummary};
-use crate::secret;
+use crate::secret::{self as secrets, Echo};
 use crate::size::ByteSize;
 use crate::time::Date;
 
@@ -30,6 +33,8 @@ pub struct Input {
     pub bytes: Vec<u8>,
     /// What lies round it.
     pub surroundings: Option<Surroundings>,
+    /// The folder it lies in, which is sent to the builder.
+    pub folder: Option<PathBuf>,
 }
 
 /// What became of all files.
@@ -52,18 +57,15 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
     for input in inputs {
         let file = Dockerfile::parse(&input.bytes);
         let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today);
-        findings.extend(lint::run(&context));
+        let found = secret::find(&context, input.folder.as_deref());
+        limitations.extend(found.limitations);
+        let context = context.with_secrets(found.told);
+        let mut of_file = lint::run(&context);
+        conceal(&context, &mut of_file);
+        findings.extend(of_file);
         limitations.extend(gaps(input, &file, &context));
         is_refused |= file.is_refused();
         texts.insert(input.name.clone(), lint::shown_text(&context));
-    }
-    let is_harmless = |finding: &Finding| {
-        let evidence = finding.evidence.values().filter_map(|value| value.as_str());
-        let mut texts = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence);
-        texts.all(secret::is_harmless)
-    };
-    for finding in findings.iter_mut().filter(|finding| !is_harmless(finding)) {
-        secret::mask_finding(finding, &secret::Echo::of(None, &BTreeMap::new()));
     }
     finding::tell_apart(&mut findings);
     limitation::condense(&mut limitations, limits.limitations_per_code);
@@ -100,6 +102,21 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         source_date: None,
     };
     Linted { report, texts, is_refused }
+}
+
+/// Takes the secrets of a file out of what is said of it.
+fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
+    let mut echo = Echo::default();
+    let values: Vec<&str> = lint::hidden(context).into_iter().map(|span| context.file.source(span)).collect();
+    values.iter().for_each(|value| echo.add(value.trim_matches(['"', '\''])));
+    let is_harmless = |text: &str| secrets::is_harmless(text) && !values.iter().any(|value| text.contains(value));
+    for finding in findings {
+        let evidence = finding.evidence.values().filter_map(|value| value.as_str());
+        let needs_none = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence).all(is_harmless);
+        if !needs_none {
+            secrets::mask_finding(finding, &echo);
+        }
+    }
 }
 
 /// What of a file was not judged.
