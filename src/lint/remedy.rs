@@ -16,7 +16,10 @@ pub(super) fn of_variable(context: &Context<'_>, index: usize, own: &Instruction
     let uses = [format!("${name}"), format!("${{{name}}}")];
     let mut later = context.runs().filter(|(other, _)| *other > index);
     let user = later.find_map(|(_, commands)| {
-        commands.iter().map(|command| context.file.source(command.span)).find(|text| uses.iter().any(|one| text.contains(one)))
+        commands
+            .iter()
+            .map(|command| context.file.source(command.span))
+            .find(|text| uses.iter().any(|one| text.contains(one)))
     });
     let mount = mount(name);
     match (user, &own.kind) {
@@ -43,7 +46,8 @@ pub(super) fn of_command(
     }
     let calls = context.script(index).map(|script| script.commands.as_slice()).unwrap_or_default();
     let holds = |whole: Span| whole.start <= span.start && span.end <= whole.end;
-    let call = calls.iter().filter(|call| holds(call.span)).min_by_key(|call| call.span.end.saturating_sub(call.span.start));
+    let call =
+        calls.iter().filter(|call| holds(call.span)).min_by_key(|call| call.span.end.saturating_sub(call.span.start));
     let Some(call) = call else { return Some(format!("{} …", mount(&variable))) };
     // `NAME=value command`
     if let Some(assigned) = call.assignments.iter().find(|word| holds(word.span)) {
@@ -114,7 +118,12 @@ fn id_of(name: &str) -> String {
 fn variable_of(secret: &Written) -> String {
     let after = secret.rule.good.split_once("type=secret,id=").map_or("", |(_, after)| after);
     let name = after.split([' ', ',']).next().unwrap_or_default();
-    if name.is_empty() { "TOKEN".to_owned() } else { name.to_owned() }
+    let is_database = ["database", "sql", "postgres"].iter().any(|word| secret.rule.id.contains(word));
+    match name {
+        "" => "TOKEN".to_owned(),
+        "DB_PASSWORD" if !is_database => "PASSWORD".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// Without continuations and the blanks that indent lines.

@@ -1,7 +1,9 @@
 //! Reads the rule files into rules, once.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -10,7 +12,7 @@ use serde::Deserialize;
 
 use crate::rule::{Confidence, Rule};
 
-use super::anchor::{Anchors, AnchorsBuilder};
+use super::anchor::{Anchors, Texts};
 use super::charset::Charset;
 use super::check::{self, Check};
 use super::rule_files::RULE_FILES;
@@ -22,10 +24,14 @@ use super::user::UserSettings;
 pub(super) struct RuleSet {
     /// Sorted by id.
     pub(super) rules: Vec<SecretRule>,
-    /// Anchors looked for in every file.
-    pub(super) everywhere: Anchors,
-    /// The same, and the words that end keys: looked for in settings and source code.
-    pub(super) in_settings: Anchors,
+    /// Anchors looked for in every file, and behind them the words that end keys: looked for in settings and source code.
+    anchors: Texts,
+    /// How many are looked for everywhere.
+    everywhere: usize,
+    /// The tables over the first of them, and over all.
+    tables: [OnceLock<Anchors>; 2],
+    /// Small texts that were searched without such a table.
+    small: AtomicUsize,
     /// Which rule judges the credentials in a URL, by scheme; `*` for all others.
     pub(super) schemes: BTreeMap<&'static str, usize>,
     /// Words, in any case, of rules whose pattern is searched for in the whole text.
@@ -194,10 +200,10 @@ pub(super) struct RawRule {
     pub(super) group: Option<usize>,
     /// For whoever reads or tests the file.
     #[serde(default)]
-    #[expect(dead_code, reason = "read by tests, from the files")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by tests, from the files"))]
     pub(super) examples: serde::de::IgnoredAny,
     #[serde(default)]
-    #[expect(dead_code, reason = "read by tests, from the files")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by tests, from the files"))]
     pub(super) near_misses: serde::de::IgnoredAny,
 }
 
@@ -238,6 +244,29 @@ pub(super) fn by_id(name: &str) -> Option<&'static SecretRule> {
 pub(super) fn of(rule: &Rule) -> Option<&'static SecretRule> {
     let rules = &rule_set().rules;
     rules.binary_search_by_key(&rule.id, |known| known.rule.id).ok().and_then(|index| rules.get(index))
+}
+
+/// Longest text that is searched without the table over all anchors, and how many of them: then the table pays.
+const SMALL: usize = 16 << 10;
+const MOST_SMALL: usize = 500;
+
+impl RuleSet {
+    /// Tells the rule and the place of each anchor in the bytes until `tell` says that it is enough; words that end keys
+    /// too where the bytes are settings.
+    pub(super) fn find(&self, is_settings: bool, bytes: &[u8], tell: impl FnMut(usize, Range<usize>) -> bool) {
+        let (count, table) = match (is_settings, &self.tables) {
+            (false, [table, _]) => (self.everywhere, table),
+            (true, [_, table]) => (self.anchors.len(), table),
+        };
+        if let Some(anchors) = table.get() {
+            return anchors.find(bytes, tell);
+        }
+        if bytes.len() <= SMALL && self.small.fetch_add(1, Ordering::Relaxed) < MOST_SMALL {
+            return self.anchors.narrowed(count, bytes).find(bytes, tell);
+        }
+        let heads = |rule: usize| self.rules.get(rule).map_or(vec![], SecretRule::heads);
+        table.get_or_init(|| self.anchors.build(count, heads)).find(bytes, tell);
+    }
 }
 
 impl SecretRule {
@@ -386,28 +415,39 @@ impl Draft {
         if let Some(any) = schemes.get("*").and_then(|index| rules.get(*index)) {
             self.everywhere.push(Anchor { text: "://".into(), of: any.rule.id, folds: false });
         }
-        let mut heads: BTreeMap<usize, Vec<[u8; 4]>> = BTreeMap::new();
-        let mut add = |builder: &mut AnchorsBuilder, anchors: &[Anchor]| {
+        let has_words: HashSet<&str> = self.keywords.iter().map(|anchor| anchor.of).collect();
+        let add = |texts: &mut Texts, anchors: Vec<Anchor>| {
+            // those of one rule stand together
+            let mut last = ("", 0);
             for Anchor { text, of, folds } in anchors {
-                let rule = index(of);
-                let heads = if text.len() < 4 {
-                    heads.entry(rule).or_insert_with(|| rules.get(rule).map_or(vec![], SecretRule::heads)).as_slice()
-                } else {
-                    &[]
-                };
-                builder.add(text.as_bytes(), rule, *folds, heads);
+                if !std::ptr::eq(last.0, of) {
+                    last = (of, index(of));
+                }
+                texts.add(text, last.1, folds);
             }
         };
-        let (mut builder, mut keywords) = (AnchorsBuilder::default(), AnchorsBuilder::default());
-        add(&mut keywords, &self.keywords);
-        add(&mut builder, &self.everywhere);
-        let everywhere = builder.clone().build();
-        add(&mut builder, &self.assignments);
-        let (in_settings, keywords) = (builder.build(), keywords.build());
-        let has_words = |rule: &SecretRule| self.keywords.iter().any(|anchor| anchor.of == rule.rule.id);
+        let (mut anchors, mut keywords) = (Texts::default(), Texts::default());
+        add(&mut keywords, self.keywords);
+        add(&mut anchors, self.everywhere);
+        let everywhere = anchors.len();
+        add(&mut anchors, self.assignments);
+        let heads = |rule: usize| rules.get(rule).map_or(vec![], SecretRule::heads);
+        let keywords = keywords.build(keywords.len(), heads);
+        let has_words = |rule: &SecretRule| has_words.contains(rule.rule.id);
         let is_always = |rule: &SecretRule| matches!(rule.matcher, Matcher::Text { .. }) && !has_words(rule);
         let always = rules.iter().enumerate().filter(|(_, rule)| is_always(rule)).map(|(index, _)| index).collect();
-        RuleSet { rules, everywhere, in_settings, schemes, keywords, always, is_for_text: self.is_for_text, user }
+        RuleSet {
+            rules,
+            anchors,
+            everywhere,
+            tables: [OnceLock::new(), OnceLock::new()],
+            small: AtomicUsize::new(0),
+            schemes,
+            keywords,
+            always,
+            is_for_text: self.is_for_text,
+            user,
+        }
     }
 }
 
@@ -594,6 +634,30 @@ mod tests {
             "windows-task-password",
         ];
         assert_eq!(others.collect::<Vec<_>>(), known.map(|name| format!("secret/{name}")));
+    }
+
+    #[test]
+    fn small_texts_are_searched_as_large_ones_are() {
+        let set = rule_set();
+        let heads = |rule: usize| set.rules.get(rule).map_or(vec![], SecretRule::heads);
+        for count in [set.everywhere, set.anchors.len()] {
+            let all = set.anchors.build(count, heads);
+            // the files hold the examples of all rules, in pieces
+            for text in RULE_FILES.iter().flat_map(|(_, text)| text.as_bytes().chunks(1_500)) {
+                let found = |anchors: &Anchors| {
+                    let mut found = Vec::new();
+                    anchors.find(text, |rule, span| {
+                        found.push((span.start, span.end, rule));
+                        true
+                    });
+                    found.sort_unstable();
+                    // by its heads the table over all passes over what begins nothing
+                    found.retain(|(start, end, _)| end - start >= 4);
+                    found
+                };
+                assert_eq!(found(&set.anchors.narrowed(count, text)), found(&all), "{}", String::from_utf8_lossy(text));
+            }
+        }
     }
 
     #[test]

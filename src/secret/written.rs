@@ -116,10 +116,10 @@ mod tests {
         let password = ["kQ7vT2", "xwZm9"].concat();
         let text = format!("curl -u ci:{password} https://h.example");
         let (found, is_cut) = in_text(&text, TextKind::Script);
-        assert_eq!(found.iter().map(|one| (one.rule.id, &text[one.span.clone()])).collect::<Vec<_>>(), [(
-            "secret/curl-user",
-            password.as_str()
-        )]);
+        assert_eq!(
+            found.iter().map(|one| (one.rule.id, &text[one.span.clone()])).collect::<Vec<_>>(),
+            [("secret/curl-user", password.as_str())]
+        );
         assert!(!is_cut && found[0].id.is_none() && !format!("{found:?}").contains(&password));
         let netrc = format!("machine h.example login ci password {password}\n");
         let (found, _) = in_file(&".netrc".into(), netrc.as_bytes());

@@ -84,8 +84,7 @@ impl Lint for SecretVariable {
                     }
                 }
                 Kind::Run(_)
-                    if !context.is_told(instruction.span)
-                        && has_shape(context.file.source(instruction.span)) =>
+                    if !context.is_told(instruction.span) && has_shape(context.file.source(instruction.span)) =>
                 {
                     let message = "a secret stands in the command, which stays in the image's history";
                     findings.push(context.finding(&SECRET_VARIABLE, instruction.keyword.span, "RUN", message));
