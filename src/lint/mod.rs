@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::dockerfile::lint::{self, Context, Surroundings};
-use crate::dockerfile::{Dockerfile, LARGEST};
+use crate::dockerfile::{Dockerfile, LARGEST, Span};
 use crate::finding::{self, Finding, Location};
 use crate::inventory::Origin;
 use crate::limit::Limits;
@@ -104,16 +104,27 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
     Linted { report, texts, is_refused }
 }
 
+/// Values that are looked for in what is said of a file; of more, a rule has to know each.
+const MOST_VALUES: usize = 2_000;
+
 /// Takes the secrets of a file out of what is said of it.
 fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
-    let mut echo = Echo::default();
-    let values: Vec<&str> = lint::hidden(context).into_iter().map(|span| context.file.source(span)).collect();
-    values.iter().for_each(|value| echo.add(value.trim_matches(['"', '\''])));
-    let is_harmless = |text: &str| secrets::is_harmless(text) && !values.iter().any(|value| text.contains(value));
+    let value = |span: Span| context.file.source(span).trim().trim_matches(['"', '\'']);
+    let mut values: Vec<&str> =
+        lint::hidden(context).into_iter().map(value).filter(|value| !value.is_empty()).collect();
+    values.sort_unstable();
+    values.dedup();
+    values.truncate(MOST_VALUES);
     for finding in findings {
         let evidence = finding.evidence.values().filter_map(|value| value.as_str());
-        let needs_none = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence).all(is_harmless);
-        if !needs_none {
+        let texts: Vec<&str> = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence).collect();
+        let mut echo = Echo::default();
+        let mut is_harmless = texts.iter().all(|text| secrets::is_harmless(text));
+        for value in values.iter().filter(|value| texts.iter().any(|text| text.contains(**value))) {
+            is_harmless = false;
+            echo.add(value);
+        }
+        if !is_harmless {
             secrets::mask_finding(finding, &echo);
         }
     }

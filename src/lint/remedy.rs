@@ -7,6 +7,9 @@ use crate::secret::Written;
 /// Most characters of a command that is shown.
 const LONGEST: usize = 160;
 
+/// Most `RUN`s in which the use of a variable is looked for.
+const MOST_LATER: usize = 200;
+
 /// For a secret in an argument, variable or label: the first command that uses it, or the way to hand it to a container.
 pub(super) fn of_variable(context: &Context<'_>, index: usize, own: &Instruction, name: &str) -> Option<String> {
     let name = name.trim_matches(['"', '\'']);
@@ -14,16 +17,16 @@ pub(super) fn of_variable(context: &Context<'_>, index: usize, own: &Instruction
         return None;
     }
     let uses = [format!("${name}"), format!("${{{name}}}")];
-    let mut later = context.runs().filter(|(other, _)| *other > index);
-    let user = later.find_map(|(_, commands)| {
+    let mut later = context.runs().filter(|(other, _)| *other > index).take(MOST_LATER);
+    let command = later.find_map(|(_, commands)| {
         commands
             .iter()
             .map(|command| context.file.source(command.span))
             .find(|text| uses.iter().any(|one| text.contains(one)))
     });
     let mount = mount(name);
-    match (user, &own.kind) {
-        (Some(command), _) => shown(&format!("{mount} {}", on_one_line(command))),
+    match (command, &own.kind) {
+        (Some(command), _) => Some(shown(&format!("{mount} {}", on_one_line(command)))),
         (None, Kind::Arg(_)) => Some(format!("{mount} …")),
         (None, _) => Some(format!("docker run -e {name} …")),
     }
@@ -54,7 +57,7 @@ pub(super) fn of_command(
         let name = assigned.text.split('=').next().unwrap_or_default();
         let rest = call.words.first().map(|first| Span::new(first.span.start, call.span.end));
         let rest = rest.map_or("…", |rest| context.file.source(rest));
-        return shown(&format!("{} {}", mount(name), on_one_line(rest)));
+        return Some(shown(&format!("{} {}", mount(name), on_one_line(rest))));
     }
     let part = |start: usize, end: usize| context.file.text.get(start..end).unwrap_or_default();
     let word = call.words.iter().find(|word| holds(word.span))?;
@@ -69,7 +72,7 @@ pub(super) fn of_command(
         None if inner.is_empty() && rest.is_empty() => format!("\"${variable}\""),
         None => format!("{inner}${{{variable}}}{rest}"),
     };
-    shown(&format!("{} {}", mount(&variable), on_one_line(&format!("{before}{word}{after}"))))
+    Some(shown(&format!("{} {}", mount(&variable), on_one_line(&format!("{before}{word}{after}")))))
 }
 
 /// For a file that holds secrets: its mount for the one command that reads it.
@@ -101,7 +104,7 @@ fn of_add(context: &Context<'_>, own: &Instruction, span: Span) -> Option<String
     } else {
         format!("RUN --mount=type=secret,id=netrc,target=/root/.netrc curl -fsSL -n -o {destination} {url}")
     };
-    shown(&text)
+    Some(shown(&text))
 }
 
 fn mount(variable: &str) -> String {
@@ -133,7 +136,7 @@ fn on_one_line(text: &str) -> String {
 }
 
 /// The command, where it is short enough to be read.
-fn shown(command: &str) -> Option<String> {
+fn shown(command: &str) -> String {
     let short: String = command.chars().take(LONGEST).collect();
-    Some(if short.len() < command.len() { format!("{short}…") } else { short })
+    if short.len() < command.len() { format!("{short}…") } else { short }
 }

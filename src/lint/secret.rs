@@ -90,7 +90,9 @@ impl Search<'_, '_> {
                 self.part(index, instruction, &part(joined([word].into_iter(), 0), TextKind::Plain));
             }
             Kind::Env(pairs) | Kind::Label(pairs) => {
-                pairs.iter().for_each(|pair| self.pair(index, instruction, &pair.name, &pair.value));
+                for pair in pairs {
+                    self.pair(index, instruction, &pair.name, &pair.value);
+                }
             }
             Kind::Arg(arguments) => {
                 for argument in arguments {
@@ -137,6 +139,8 @@ impl Search<'_, '_> {
             }
             let is_generic = one.rule.id.starts_with("secret/generic-");
             let instead = match part.pair {
+                // a file of so many is an attack
+                _ if self.secrets.told.len() >= MOST_REMEDIES => None,
                 Some((name, _)) => remedy::of_variable(self.context, index, instruction, &name.text),
                 None => remedy::of_command(self.context, index, instruction, span, &one),
             };
@@ -207,6 +211,12 @@ impl Search<'_, '_> {
     /// Searches the files of the folder that the Dockerfile copies, where their name says that they hold credentials.
     fn copied(&mut self, folder: &Path) {
         let Some(surroundings) = self.context.surroundings else { return };
+        let is_copy = |instruction: &Instruction| {
+            matches!(instruction.kind, Kind::Copy(_) | Kind::Add(_)) && instruction.flag("from").is_none()
+        };
+        if !self.context.instructions().any(|(_, instruction)| is_copy(instruction)) {
+            return;
+        }
         let sent = |path: &str| surroundings.ignore.as_ref().is_none_or(|ignore| !ignore.excludes(path));
         let wanted = |path: &str| {
             secret::is_credential_file(&path.into())
@@ -224,7 +234,7 @@ impl Search<'_, '_> {
         let mut large = BTreeSet::new();
         for (index, instruction) in self.context.instructions() {
             let (Kind::Copy(transfer) | Kind::Add(transfer)) = &instruction.kind else { continue };
-            if instruction.flag("from").is_some() {
+            if !is_copy(instruction) {
                 continue;
             }
             for source in &transfer.sources {
@@ -310,6 +320,9 @@ impl Search<'_, '_> {
         }
     }
 }
+
+/// Secrets for which it is told what to write instead.
+const MOST_REMEDIES: usize = 1_000;
 
 /// Secrets of one copied file that are told.
 const MOST_OF_FILE: usize = 20;

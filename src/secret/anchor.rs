@@ -154,12 +154,13 @@ impl Texts {
     }
 }
 
-/// Bits that tell which grams a small text has.
-const SEEN: usize = 1 << 14;
+/// Bits that tell which grams a small text has, and the digits of their number.
+const SEEN: usize = 1 << SEEN_BITS;
+const SEEN_BITS: u32 = 14;
 
 /// Word and bit of a gram among these.
 fn seen_at(gram: u32) -> (usize, u32) {
-    let hash = hash(gram) >> (32 - SEEN.ilog2());
+    let hash = hash(gram) >> (32 - SEEN_BITS);
     ((hash / 64) as usize, hash % 64)
 }
 

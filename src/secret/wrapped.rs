@@ -243,7 +243,10 @@ fn written(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Rang
             "|" => matches!(target_of_pipe(word, place), "passwd" | "smbpasswd" | "kinit"),
             operator => operator.starts_with('>') && names_secret(name),
         };
-        let is_plain = !value.contains(|c: char| c.is_whitespace() || matches!(c, '$' | '`' | '<' | '{'));
+        // a setting is judged by its own name
+        let is_setting = value.trim_end_matches('=').contains('=');
+        let is_plain =
+            !is_setting && !value.contains(|c: char| c.is_whitespace() || matches!(c, '$' | '`' | '<' | '{'));
         if is_secret && is_plain && value.len() >= 6 {
             let span = words.get(place).map(|word| word.start..word.start.saturating_add(whole.len()));
             inner.extend(span.map(|span| (named("password", value), span)));
@@ -370,6 +373,7 @@ mod tests {
             (format!("echo -n '{value}' >/root/.token"), Form::Script, Some("password")),
             (format!("echo \"{value}\" | sudo passwd app"), Form::Script, Some("password")),
             (format!("echo {value} > /etc/hostname"), Form::Script, None),
+            (format!("echo a.b={value} > /etc/sysctl.d/token.conf"), Form::Script, None),
             (format!("git clone https://{value}{value}@h.example/a"), Form::Script, None),
             ("docker login -p $TOKEN".to_owned(), Form::Script, None),
             ("docker login -p".to_owned(), Form::Script, None),

@@ -107,7 +107,7 @@ struct Search<'a> {
     work_left: usize,
 }
 
-impl<'a> Search<'a> {
+impl Search<'_> {
     /// Tries the rules whose pattern is searched for in the whole text.
     fn run_texts(&mut self) {
         let set = self.set;
