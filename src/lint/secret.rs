@@ -267,10 +267,16 @@ impl Search<'_, '_> {
         };
         if let Some(first) = large.first() {
             let shown = secret::masked_path(&quoted(first));
+            let more = match large.len().saturating_sub(1) {
+                0 => String::new(),
+                more => format!("; so are {more} more"),
+            };
             note(format!(
-                "{} of the files that are copied, `{shown}` the first, are larger than {LARGEST} and were not searched for secrets",
-                large.len()
+                "`{shown}`, which is copied, is larger than {LARGEST} and was not searched for secrets{more}"
             ));
+        }
+        if read == MOST_FILES {
+            note(format!("only the first {MOST_FILES} files with credentials in their name were searched for secrets"));
         }
         if copies_all && surroundings.is_cut {
             note(
@@ -599,7 +605,10 @@ mod tests {
         );
         let all = told("COPY . /root/");
         assert_eq!(all.iter().filter(|line| line.starts_with("secret/")).count(), 3, "{all:?}");
-        assert!(all.iter().any(|line| line.contains("larger than 1 MiB")), "{all:?}");
+        assert!(
+            all.iter().any(|line| line.contains("`large/.env`, which is copied, is larger than 1.0 MiB")),
+            "{all:?}"
+        );
         assert!(all.iter().any(|line| line.contains("more files than are looked at")), "{all:?}");
     }
 
