@@ -157,7 +157,7 @@ fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
         if path == "-" {
             let bytes = read(io::stdin().lock(), "standard input")?;
             let surroundings = arguments.context.as_deref().map(|folder| surroundings(folder, None));
-            inputs.push(Input { name: "-".into(), bytes, surroundings });
+            inputs.push(Input { name: "-".into(), bytes, surroundings, folder: arguments.context.clone() });
             continue;
         }
         let metadata = fs::metadata(path).map_err(|error| {
@@ -177,8 +177,9 @@ fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
 fn input(path: &Path, context: Option<&Path>) -> Result<Input> {
     let (name, bytes) = read_file(path)?;
     let own = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let surroundings = surroundings(context.unwrap_or(own), Some(path));
-    Ok(Input { name, bytes, surroundings: Some(surroundings) })
+    let folder = context.unwrap_or(own);
+    let surroundings = surroundings(folder, Some(path));
+    Ok(Input { name, bytes, surroundings: Some(surroundings), folder: Some(folder.to_owned()) })
 }
 
 /// The name of a Dockerfile as reports show it, and its bytes.
@@ -285,11 +286,13 @@ fn surroundings(folder: &Path, dockerfile: Option<&Path>) -> Surroundings {
     });
     let (ignore, ignore_name) = ignore.unzip();
     let mut entries = Vec::new();
+    let mut is_cut = false;
     let mut folders = vec![PathBuf::new()];
     while let Some(inner) = folders.pop() {
         let Ok(list) = fs::read_dir(folder.join(&inner)) else { continue };
         for entry in list.flatten() {
             if entries.len() >= MOST_ENTRIES {
+                is_cut = true;
                 break;
             }
             let path = inner.join(entry.file_name());
@@ -307,7 +310,7 @@ fn surroundings(folder: &Path, dockerfile: Option<&Path>) -> Surroundings {
         }
     }
     entries.sort();
-    Surroundings { ignore, ignore_name: ignore_name.unwrap_or_default(), entries }
+    Surroundings { ignore, ignore_name: ignore_name.unwrap_or_default(), entries, is_cut }
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
     }
 
     /// Whether what an instruction makes is part of the last stage.
-    pub(super) fn ships(&self, instruction: &Instruction) -> bool {
+    pub fn ships(&self, instruction: &Instruction) -> bool {
         instruction.stage.is_some_and(|stage| self.shipped.get(stage).copied().unwrap_or_default())
     }
 
@@ -315,7 +315,7 @@ pub(super) fn has_ending(text: &str, ending: &str) -> bool {
 }
 
 /// Text of the file as a message quotes it.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST_QUOTE).collect();
     if shown.len() < text.len() {
         shown.push('…');

@@ -17,6 +17,7 @@ pub(super) fn all(text: &str) -> Findings {
         ignore: ignored.map(|list| Ignore::parse(list.trim().replace(' ', "\n").as_bytes())),
         ignore_name: ".dockerignore".into(),
         entries: entries.map(|(path, size)| (path.to_owned(), size)).into(),
+        is_cut: false,
     };
     let today = "2026-11-21".parse().expect("a date");
     super::run(&Context::new(&file, "Dockerfile", Some(&surroundings), today))
@@ -33,6 +34,7 @@ pub(super) fn beside(text: &str, ignore: Option<&str>, entries: &[(&str, u64)], 
         ignore: ignore.map(|text| Ignore::parse(text.as_bytes())),
         ignore_name: ".dockerignore".into(),
         entries: entries.iter().map(|(path, size)| ((*path).to_owned(), *size)).collect(),
+        is_cut: false,
     };
     run(lint, text, Some(&surroundings))
 }

@@ -2,7 +2,7 @@
 
 use super::facts::{library_name, quoted, reference};
 use super::{Context, Lint};
-use crate::dockerfile::{Base, Kind, Stage, Word};
+use crate::dockerfile::{Base, Kind, Span, Stage, Word};
 use crate::finding::{Finding, Findings};
 use crate::image::reference::is_of_windows;
 use crate::rule::{Confidence, Rule, Severity};
@@ -64,7 +64,7 @@ impl Lint for User {
         };
         let resolved = context.file.scope(*index).resolve(word);
         let Some(text) = resolved.text() else { return };
-        let (name, shown) = (text.split(':').next().unwrap_or_default().trim(), quoted(text));
+        let (name, shown) = (text.split(':').next().unwrap_or_default().trim(), quoted(&without_secret(text)));
         let number = name.strip_prefix('+').unwrap_or(name).parse::<u64>();
         let rules_windows = name.eq_ignore_ascii_case("ContainerAdministrator");
         if number == Ok(0) || name.eq_ignore_ascii_case("root") || rules_windows {
@@ -76,6 +76,36 @@ impl Lint for User {
             findings.push(context.finding(&USER_BY_NAME, word.span, shown, message));
         }
     }
+}
+
+/// `user:group` with stars for what is no group's name: a password that somebody wrote there.
+fn without_secret(text: &str) -> String {
+    match text.split_once(':') {
+        Some((user, group)) if !may_be_group(user, group) => format!("{user}:****"),
+        _ => text.to_owned(),
+    }
+}
+
+/// Whether this may be the name or number of a group.
+fn may_be_group(user: &str, group: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '-' | '.');
+    let (user, group) = (user.trim(), group.trim());
+    group == user || group.contains('$') || group.chars().all(|c| c.is_ascii_digit()) || group.chars().all(is_word)
+}
+
+/// What stands behind the colon of `USER` and is no group.
+pub(super) fn hidden_groups(context: &Context<'_>) -> Vec<Span> {
+    let users = context.instructions().filter_map(|(_, instruction)| match &instruction.kind {
+        Kind::User(word) => Some(word.span),
+        _ => None,
+    });
+    users
+        .filter_map(|span| {
+            let (user, group) = context.file.source(span).split_once(':')?;
+            let start = span.start.saturating_add(user.len()).saturating_add(1);
+            (!may_be_group(user, group)).then(|| Span::new(start, span.end))
+        })
+        .collect()
 }
 
 /// Images that do not start as root, by a part of their name.
