@@ -18,6 +18,7 @@ mod end_of_life;
 mod floating_base;
 mod healthcheck;
 mod label;
+mod launch;
 mod layer_size;
 mod leftover;
 mod machine_id;

@@ -12,6 +12,7 @@ mod provenance;
 pub mod run_user;
 pub mod secret;
 pub mod setting;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,7 @@ pub use provenance::Provenance;
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 pub use setting::{SettingFile, SettingLine};
+pub use start::Starts;
 
 /// One image, read.
 #[derive(Debug, Default)]
@@ -66,6 +68,8 @@ pub struct Inventory {
     pub accounts: Accounts,
     /// Lines of the system's small settings, by live name.
     pub settings: Vec<SettingFile>,
+    /// How executable files begin.
+    pub starts: Starts,
     /// Paths that some OS package owns, by their live, resolved name. Sorted.
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.
