@@ -81,8 +81,8 @@ impl Check for Command {
         // arguments to the entrypoint may be the command that it starts
         let whole = [config.entrypoint.as_slice(), &config.cmd].concat();
         if let Some(flaw) = Launch::of(image).and_then(|launch| launch.flaw(&whole)) {
-            let mut finding = Finding::new(&BROKEN_COMMAND, key, field(key), flaw.message)
-                .evidence("program", escape(flaw.program));
+            let mut finding =
+                Finding::new(&BROKEN_COMMAND, key, field(key), flaw.message).evidence("program", escape(flaw.program));
             finding.confidence = flaw.confidence;
             // what was not read may be what is missing
             if image.limitations.iter().any(|limitation| limitation.is_gap) {

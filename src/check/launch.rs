@@ -157,8 +157,7 @@ impl<'a> Launch<'a> {
             return Ok(Found::Mounted);
         }
         let image = self.image;
-        let mut found: Vec<(ImagePath, Node)> =
-            candidates.iter().filter_map(|path| image.tree.resolve(path)).collect();
+        let mut found: Vec<(ImagePath, Node)> = candidates.iter().filter_map(|path| image.tree.resolve(path)).collect();
         let is_good = |(path, node): &(ImagePath, Node)| self.may_run(*node) && self.closed_folder(path).is_none();
         if let Some(good) = found.iter().position(is_good) {
             let (path, node) = found.swap_remove(good);
@@ -256,7 +255,11 @@ impl<'a> Launch<'a> {
                     let loader = loader.as_deref()?;
                     let place = self.candidates(&absolute(loader)).pop()?;
                     let is_there = self.is_mounted(&place)
-                        || self.image.tree.resolve(&place).is_some_and(|(_, node)| self.image.tree.entry(node).is_file());
+                        || self
+                            .image
+                            .tree
+                            .resolve(&place)
+                            .is_some_and(|(_, node)| self.image.tree.entry(node).is_file());
                     let why = || format!("`{path}` needs the loader `{}`, which is not in the image", escape(loader));
                     (!is_there).then(|| Flaw::new(&program, why()))
                 })
@@ -292,7 +295,8 @@ impl<'a> Launch<'a> {
         let line = [Some(interpreter), argument].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let flaw = |message: String| Flaw::new(&program, message);
         if line.ends_with('\r') {
-            let message = format!("the `#!` line of `{path}` ends with a carriage return, which counts as a part of it");
+            let message =
+                format!("the `#!` line of `{path}` ends with a carriage return, which counts as a part of it");
             // some interpreters pass over it where it is an option's
             let is_option = argument.is_some_and(|argument| argument.starts_with('-'));
             return Some(if is_option { flaw(message).unsure() } else { flaw(message) });
@@ -473,11 +477,8 @@ mod tests {
             (owned("unreadable.sh", 0o711, 0, 0), Some(script("/bin/sh", None))),
         ];
         let (entries, starts): (Vec<_>, Vec<_>) = members.into_iter().unzip();
-        sample.starts = Starts::of(
-            (0u32..)
-                .zip(starts)
-                .filter_map(|(member, start)| Some((Node { layer: 0, member }, start?))),
-        );
+        sample.starts =
+            Starts::of((0u32..).zip(starts).filter_map(|(member, start)| Some((Node { layer: 0, member }, start?))));
         let files = layered(vec![entries]);
         (sample.tree, sample.layers) = (files.tree, files.layers);
         sample.accounts.users.push(User { name: "app".into(), uid: 7, gid: 70, ..User::default() });
@@ -494,7 +495,8 @@ mod tests {
     #[test]
     fn files_are_judged_by_how_they_begin() {
         use Confidence::{High, Medium};
-        let carriage = |path: &str| format!("the `#!` line of `{path}` ends with a carriage return, which counts as a part of it");
+        let carriage =
+            |path: &str| format!("the `#!` line of `{path}` ends with a carriage return, which counts as a part of it");
         let cases: Vec<(&str, Option<(String, Confidence)>)> = vec![
             ("/good.sh", None),
             ("/env.sh", None),
@@ -562,7 +564,10 @@ mod tests {
             (&["dumb-init", "--rewrite", "15:3", "/gone", "x"], behind("dumb-init", gone)),
             (&["dumb-init", "/good.sh"], None),
             (&["gosu", "app", "/gone"], behind("gosu", gone)),
-            (&["gosu", "app", "/closed/run"], behind("gosu", "`/closed/run` is in `/closed`, which uid 7 may not enter")),
+            (
+                &["gosu", "app", "/closed/run"],
+                behind("gosu", "`/closed/run` is in `/closed`, which uid 7 may not enter"),
+            ),
             (&["gosu", "root", "/closed/run"], None),
             (&["gosu", "nobody-known", "/closed/run"], None),
             (

@@ -56,6 +56,7 @@ use crate::rule::Rule;
 use crate::time::Date;
 use crate::tree::{Hidden, Node};
 
+pub use ballast::is_documentation;
 pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
 pub use leftover::is_leftover;
 pub use package_cache::is_in_cache;

@@ -83,7 +83,8 @@ fn elf(bytes: &[u8]) -> Option<Start> {
     };
     let machine = half(18)?;
     let loader = || {
-        let (table, size, count) = if is_64 { (wide(32)?, half(54)?, half(56)?) } else { (wide(28)?, half(42)?, half(44)?) };
+        let (table, size, count) =
+            if is_64 { (wide(32)?, half(54)?, half(56)?) } else { (wide(28)?, half(42)?, half(44)?) };
         (0..count.min(SEGMENTS)).find_map(|index| {
             let at = table.checked_add(usize::from(index).checked_mul(usize::from(size))?)?;
             // PT_INTERP

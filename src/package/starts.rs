@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn only_what_may_be_executed_is_looked_at() {
-        let image = Image::new().executable("start", "#!/bin/sh\n").file("lib.sh", "#!/bin/sh\n").executable("x", "text");
+        let image =
+            Image::new().executable("start", "#!/bin/sh\n").file("lib.sh", "#!/bin/sh\n").executable("x", "text");
         let starts = assemble(&image).starts;
         let known: Vec<bool> = (0..3).map(|member| starts.get(Node { layer: 0, member }).is_some()).collect();
         assert_eq!((starts.is_known(), known.as_slice()), (true, &[true, false, false][..]));
