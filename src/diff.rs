@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::digest::sha256_bytes;
+use crate::finding::Finding;
 use crate::inventory::{Inventory, State};
 use crate::path::ImagePath;
 use crate::policy::{Action, Judged};
@@ -197,11 +198,7 @@ impl Diff {
         let (known, found) = (by_print(&before), by_print(&after));
         let is_known = |judged: &Judged| {
             let was = known.get(&judged.finding.fingerprint());
-            was.is_some_and(|was| {
-                judged.finding.severity <= was.finding.severity
-                    && judged.action <= was.action
-                    && judged.finding.members.is_subset(&was.finding.members)
-            })
+            was.is_some_and(|was| is_no_more(&judged.finding, &was.finding) && judged.action <= was.action)
         };
         let is_gone = |judged: &Judged| !found.contains_key(&judged.finding.fingerprint());
         let places = |report: &Report, is_meant: &dyn Fn(&Judged) -> bool| -> Vec<usize> {
@@ -241,6 +238,11 @@ impl Diff {
     pub fn has_gaps(&self) -> bool {
         self.before.has_gaps() || self.after.has_gaps()
     }
+}
+
+/// Whether a finding is no graver than before, and stands for nothing that it did not before.
+fn is_no_more(finding: &Finding, before: &Finding) -> bool {
+    finding.severity <= before.severity && finding.members.is_subset(&before.members)
 }
 
 /// The findings by fingerprint.
@@ -379,6 +381,7 @@ fn settings(inventory: &Inventory) -> BTreeMap<String, Setting> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Location;
     use crate::limit::Limits;
     use crate::tree::FileEntry;
 
@@ -448,6 +451,25 @@ mod tests {
         let shown = format!("{changes:?}");
         assert!(!shown.contains(first) && !shown.contains(second), "{shown}");
         assert!(changed_settings(&config("a", first), &config("a", first)).is_empty());
+    }
+
+    #[test]
+    fn a_group_that_grew_is_new() {
+        static RULE: crate::rule::Rule = crate::rule::Rule { id: "image/example", ..crate::rule::Rule::NEW };
+        let report = |members: &[&str]| {
+            let mut finding = Finding::new(&RULE, "/srv", Location::Image, "a folder");
+            members.iter().for_each(|member| finding.stands_for(member.as_bytes()));
+            finding
+        };
+        let cases: &[(&[&str], &[&str], bool)] = &[
+            (&["a"], &["a"], true),
+            (&["a"], &["a", "b"], false),
+            (&["a", "b"], &["b"], true),
+            (&["a"], &["b"], false),
+        ];
+        for (before, after, expected) in cases {
+            assert_eq!(is_no_more(&report(after), &report(before)), *expected, "{before:?} {after:?}");
+        }
     }
 
     #[test]
