@@ -458,7 +458,9 @@ mod tests {
         static RULE: crate::rule::Rule = crate::rule::Rule { id: "image/example", ..crate::rule::Rule::NEW };
         let report = |members: &[&str]| {
             let mut finding = Finding::new(&RULE, "/srv", Location::Image, "a folder");
-            members.iter().for_each(|member| finding.stands_for(member.as_bytes()));
+            for member in members {
+                finding.stands_for(member.as_bytes());
+            }
             finding
         };
         let cases: &[(&[&str], &[&str], bool)] = &[

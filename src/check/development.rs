@@ -323,7 +323,9 @@ fn finding(image: &Inventory, rule: &'static Rule, what: &str, mut packages: Vec
         .evidence("bytes", bytes)
         .evidence("packages", listed)
         .evidence("count", packages.len());
-    names.iter().for_each(|name| finding.stands_for(name.as_bytes()));
+    for name in &names {
+        finding.stands_for(name.as_bytes());
+    }
     // which is the largest changes from build to build
     Some(Finding { identity: Some(what.to_owned()), ..finding })
 }

@@ -1,5 +1,5 @@
 //! Where packages come from, and whether their signatures are asked for: sources.list(5), apt.conf(5), dnf.conf(5),
-//! apk-repositories(5), pacman.conf(5), and the settings of pip, npm, RubyGems and conda; and build steps that say so.
+//! apk-repositories(5), pacman.conf(5), and the settings of pip, npm, `RubyGems` and conda; and build steps that say so.
 
 use super::unverified::is_in_use;
 use super::{Check, Context, line_of, step_of};

@@ -130,19 +130,19 @@ impl Check for Setuid {
                 continue;
             }
             let location = || at(path, node.layer);
-            if let Some(bits) = bits {
-                if let Some(reason) = why_loud(image, path, node, |lower| lower.mode & 0o6000 != 0) {
-                    let message = format!("`{path}` is {bits}{reason}");
-                    let mut finding = Finding::new(&SETUID, path.to_string(), location(), message)
-                        .evidence("mode", format!("{:04o}", entry.mode))
-                        .evidence("uid", entry.uid)
-                        .evidence("gid", entry.gid);
-                    if reason != UNOWNED {
-                        finding.severity = Severity::High;
-                    }
-                    finding.is_fixable = true;
-                    findings.push(finding);
+            if let Some(bits) = bits
+                && let Some(reason) = why_loud(image, path, node, |lower| lower.mode & 0o6000 != 0)
+            {
+                let message = format!("`{path}` is {bits}{reason}");
+                let mut finding = Finding::new(&SETUID, path.to_string(), location(), message)
+                    .evidence("mode", format!("{:04o}", entry.mode))
+                    .evidence("uid", entry.uid)
+                    .evidence("gid", entry.gid);
+                if reason != UNOWNED {
+                    finding.severity = Severity::High;
                 }
+                finding.is_fixable = true;
+                findings.push(finding);
             }
             if let Some(capabilities) = entry.capabilities.as_deref()
                 && let Some(reason) = why_loud(image, path, node, |lower| lower.capabilities == entry.capabilities)
@@ -189,7 +189,7 @@ fn by_link(image: &Inventory, layer: u32, entry: &FileEntry) -> Option<Finding> 
         .evidence("linked_to", target.to_string())
         .evidence("uid", entry.uid)
         .evidence("gid", entry.gid);
-    if image.tree.names_of(node).any(|name| is_never_set(name)) {
+    if image.tree.names_of(node).any(is_never_set) {
         finding.severity = Severity::High;
     }
     finding.confidence = Confidence::Medium;

@@ -110,9 +110,9 @@ fn read_by_sudo(image: &Inventory) -> BTreeSet<ImagePath> {
     let mut targets = vec![(ImagePath::from("etc/sudoers"), false), (ImagePath::from("etc/sudoers.d"), true)];
     while let Some((target, is_folder)) = targets.pop() {
         if is_folder {
-            let real = image.tree.real_folder(&target);
-            if real != target {
-                targets.push((real, true));
+            let place = image.tree.real_folder(&target);
+            if place != target {
+                targets.push((place, true));
             }
             // sudo passes over names with a dot and backups
             let is_read = |path: &ImagePath| {

@@ -1,4 +1,4 @@
-//! Settings that switch the check of certificates off: variables, and the settings of pip, npm, Yarn, RubyGems, curl, Wget, Git
+//! Settings that switch the check of certificates off: variables, and the settings of pip, npm, Yarn, `RubyGems`, curl, Wget, Git
 //! and conda, each as its manual describes it.
 
 use super::{Check, Context, field, is_documentation, line_of};

@@ -88,7 +88,9 @@ impl Check for WorldWritable {
             let mut finding = Finding::new(&WORLD_WRITABLE, path.to_string(), location, message)
                 .evidence("mode", format!("{:04o}", entry.mode))
                 .evidence("folder", is_folder);
-            below.into_iter().for_each(|path| finding.stands_for(path.as_bytes()));
+            for path in below {
+                finding.stands_for(path.as_bytes());
+            }
             if path.is_root()
                 || SYSTEM.iter().any(|folder| path.is_under(folder))
                 || entry.mode & 0o111 != 0 && !is_folder

@@ -101,6 +101,7 @@ fn elf(bytes: &[u8]) -> Option<Start> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests may panic")]
 mod tests {
     use super::*;
 
