@@ -1,6 +1,7 @@
 //! Follows a start command through what it starts: the file (execve(2)), the interpreter of a script, the loader of a
 //! program, and the command behind tools that start another (tini, dumb-init, gosu, su-exec, env, a shell's `-c`).
 
+use super::launcher::{Next, first_command, next, sought_by_env};
 use crate::escape::escape;
 use crate::format::start::Start;
 use crate::image::config::ContainerConfig;
@@ -81,18 +82,6 @@ enum Found {
     At(ImagePath, Node),
     /// Below a volume, where something else may be at run time.
     Mounted,
-}
-
-/// What a tool starts.
-enum Next<'a> {
-    /// These words, looked for as the tool itself is.
-    Command(Vec<&'a str>),
-    /// These words, as another user.
-    As(&'a str, Vec<&'a str>),
-    /// The first command of a shell's text.
-    Text(&'a str),
-    /// A script that a shell reads.
-    Script(&'a str),
 }
 
 impl<'a> Launch<'a> {
@@ -332,84 +321,6 @@ impl<'a> Launch<'a> {
 /// A loader's path; a relative one is looked for from the working folder.
 fn absolute(loader: &str) -> String {
     if loader.contains('/') { loader.to_owned() } else { format!("./{loader}") }
-}
-
-/// The program of `#!/usr/bin/env ARGUMENT`, which comes in one piece unless `-S` splits it.
-fn sought_by_env(argument: &str) -> Option<&str> {
-    let words = ["-S", "--split-string="].iter().find_map(|option| argument.strip_prefix(option));
-    let Some(words) = words else {
-        return (!argument.starts_with('-') && !argument.contains('=')).then_some(argument);
-    };
-    // quotes, variables and further options are more than is followed
-    let word = words.split_ascii_whitespace().find(|word| !word.contains('='))?;
-    is_plain(word).then_some(word)
-}
-
-/// Whether a word means itself, to a shell too.
-fn is_plain(word: &str) -> bool {
-    !word.is_empty()
-        && !word.starts_with('-')
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte))
-}
-
-/// What a tool of this name starts when it is given these words; `None` where that is not known.
-fn next<'a>(name: &str, words: &[&'a str]) -> Option<Next<'a>> {
-    let command = match name {
-        "tini" | "tini-static" | "docker-init" | "catatonit" => behind_options(words, &["-p", "-e"]),
-        "dumb-init" => behind_options(words, &["-r", "--rewrite"]),
-        "nohup" => behind_options(words, &[]),
-        "gosu" | "su-exec" => {
-            let (user, command) = words.split_first()?;
-            return (!user.starts_with('-') && !command.is_empty()).then(|| Next::As(user, command.to_vec()));
-        }
-        "env" => {
-            let end = words.iter().position(|word| !word.contains('=')).unwrap_or(words.len());
-            let (variables, command) = words.split_at_checked(end)?;
-            // options, and another `PATH`
-            let is_other = command.first().is_some_and(|word| word.starts_with('-'))
-                || variables.iter().any(|variable| variable.starts_with('-') || variable.starts_with("PATH="));
-            if is_other { &[] } else { command }
-        }
-        "sh" | "bash" | "ash" | "dash" => {
-            let (first, rest) = words.split_first()?;
-            let is_text = first.strip_prefix('-').is_some_and(|letters| {
-                letters.ends_with('c') && letters.bytes().all(|letter| b"acefluvx".contains(&letter))
-            });
-            return match rest.first() {
-                Some(text) if is_text => Some(Next::Text(text)),
-                _ if first.starts_with('/') => Some(Next::Script(first)),
-                _ => None,
-            };
-        }
-        _ => return None,
-    };
-    (!command.is_empty()).then(|| Next::Command(command.to_vec()))
-}
-
-/// The words behind a tool's options; `with_value` are those whose value is the next word.
-fn behind_options<'w, 'a>(words: &'w [&'a str], with_value: &[&str]) -> &'w [&'a str] {
-    let mut rest = words;
-    while let [word, after @ ..] = rest {
-        if *word == "--" {
-            return after;
-        }
-        if !word.starts_with('-') {
-            break;
-        }
-        let is_pair = with_value.contains(word);
-        rest = if is_pair { after.get(1..).unwrap_or_default() } else { after };
-    }
-    rest
-}
-
-/// The first command of a shell's text, if that is a program by its whole path: `exec /srv/start --port 80`.
-fn first_command(text: &str) -> Option<Vec<&str>> {
-    // a function, a test or a loop may come first, or what makes the file
-    let text = text.trim_start();
-    let text = text.strip_prefix("exec ").unwrap_or(text).trim_start();
-    let end = text.find(|sign: char| sign.is_whitespace() || ";&|<>()".contains(sign)).unwrap_or(text.len());
-    let word = text.get(..end)?;
-    (word.starts_with('/') && is_plain(word)).then(|| vec![word])
 }
 
 /// Where `relative` leads from a folder as the kernel walks it: `..` leaves the folder a link led to, not the link's own.

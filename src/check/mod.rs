@@ -19,6 +19,7 @@ mod floating_base;
 mod healthcheck;
 mod label;
 mod launch;
+mod launcher;
 mod layer_size;
 mod leftover;
 mod machine_id;
