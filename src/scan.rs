@@ -44,6 +44,8 @@ pub struct Options<'a> {
     pub fingerprint_key: Option<&'a str>,
     /// What is known of base images.
     pub bases: Hints<'a>,
+    /// Whether signatures and provenance are looked for where the image is kept.
+    pub wants_attested: bool,
 }
 
 /// What packages are judged by.
@@ -118,12 +120,22 @@ fn scan_with(
     };
     let named = judge_of(documents.to_vec());
     let judge = |mut inventory: Inventory| {
-        let Some(digest) = inventory.target.digest.clone().filter(|_| wants_attached) else {
+        let is_registry = inventory.target.source == "registry";
+        if options.wants_attested && !is_registry {
+            let what = "signatures and provenance are looked for in registries alone, and the image is in none";
+            inventory.limitations.push(Limitation::note("attested-nowhere", "", what));
+        }
+        let is_asked = wants_attached || options.wants_attested && is_registry;
+        let Some(digest) = inventory.target.digest.clone().filter(|_| is_asked) else {
             return judge(inventory, &named, options, request.limits);
         };
-        let attached = source.attached(request, &digest)?;
+        let mut attached = source.attached(request, &digest)?;
+        if !wants_attached {
+            // whoever can push may attach documents: they count only for who asks for them
+            attached.documents.clear();
+        }
         inventory.target.indexes.extend(attached.subjects.iter().cloned());
-        if inventory.target.source == "registry" && attached.limitations.is_empty() {
+        if is_registry && attached.limitations.is_empty() {
             let (has_signature, has_provenance) = (attached.has_signature, attached.has_provenance);
             inventory.attested = Some(Attested { has_signature, has_provenance, has_bill: attached.has_bill });
         }
@@ -175,6 +187,9 @@ pub fn collectors() -> Vec<&'static dyn Collector> {
     all.push(&secret::ARCHIVES);
     all
 }
+
+/// Rules about what is attached to an image in its registry, which is looked for only where somebody asks.
+pub const ATTESTED: &[&str] = &["image/no-provenance", "image/unsigned"];
 
 /// Every rule, sorted by id.
 pub fn rules() -> Vec<&'static Rule> {

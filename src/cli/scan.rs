@@ -50,6 +50,9 @@ pub(super) struct ScanArguments {
     #[arg(long)]
     packages: bool,
 
+    /// Look in the image's registry whether a signature and a provenance are attached; none is verified
+    #[arg(long)]
+    signatures: bool,
     /// The Dockerfile of the image: findings then name the line that made them
     #[arg(long, value_name = "FILE")]
     dockerfile: Option<PathBuf>,
@@ -230,8 +233,8 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 vex: &vex.documents,
                 wants_attached,
             });
-            let mut reports =
-                reports(image, &watcher, &scan, Some(Judging { policy, today: arguments.today, advisories }))?;
+            let judging = Judging { policy, today: arguments.today, advisories, wants_attested: arguments.signatures };
+            let mut reports = reports(image, &watcher, &scan, Some(judging))?;
             if let Some(path) = &arguments.dockerfile {
                 let (name, bytes) = super::lint::read_file(path)?;
                 let file = crate::dockerfile::Dockerfile::parse(&bytes);
@@ -312,6 +315,8 @@ pub(super) struct Judging<'a> {
     pub(super) policy: PolicySet,
     pub(super) today: Option<Date>,
     pub(super) advisories: Option<Advisories<'a>>,
+    /// Whether signatures and provenance are looked for, even if no policy asks for them.
+    pub(super) wants_attested: bool,
 }
 
 /// Scans or surveys an image.
@@ -368,7 +373,7 @@ pub(super) fn opened<T>(
         judged
     } else {
         let policy = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?;
-        Judging { policy, today: None, advisories: None }
+        Judging { policy, today: None, advisories: None, wants_attested: false }
     };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
     let today = judged.today.unwrap_or_else(term::today);
@@ -382,8 +387,15 @@ pub(super) fn opened<T>(
         advisories: judged.advisories,
         fingerprint_key: key.as_deref(),
         bases: Hints { given: &given, chains: Some(&chains), provenance: &[] },
+        wants_attested: judged.wants_attested || source.id() == "registry" && asks_for_attested(&judged.policy),
     };
     look(source, &request, &options)
+}
+
+/// Whether a policy names one of the rules that need a look at what is attached.
+fn asks_for_attested(policy: &PolicySet) -> bool {
+    let rules = crate::scan::rules();
+    rules.iter().any(|rule| crate::scan::ATTESTED.contains(&rule.id) && policy.asks_for(rule))
 }
 
 /// The layers of the base that `--base` names, on the platforms that are asked of the image itself.

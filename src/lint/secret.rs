@@ -565,6 +565,7 @@ mod tests {
         let names = [".npmrc", "clean/.env", "conf/.netrc", "ignored/.env", "large/.env", "other/.netrc"];
         let size = |name: &str| std::fs::metadata(folder.path().join(name)).map_or(0, |metadata| metadata.len());
         let surroundings = Surroundings {
+            ignore_name: String::new(),
             ignore: Some(Ignore::parse(b"ignored\n")),
             entries: names.map(|name| (name.to_owned(), size(name))).into(),
             is_cut: true,
