@@ -392,10 +392,11 @@ pub(super) fn opened<T>(
     look(source, &request, &options)
 }
 
-/// Whether a policy names one of the rules that need a look at what is attached.
+/// Whether a policy requires something attached, or names one of the rules that need a look at it.
 fn asks_for_attested(policy: &PolicySet) -> bool {
     let rules = crate::scan::rules();
-    rules.iter().any(|rule| crate::scan::ATTESTED.contains(&rule.id) && policy.asks_for(rule))
+    policy.requirements().ask_for_attached()
+        || rules.iter().any(|rule| crate::scan::ATTESTED.contains(&rule.id) && policy.asks_for(rule))
 }
 
 /// The layers of the base that `--base` names, on the platforms that are asked of the image itself.
