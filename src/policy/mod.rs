@@ -1,5 +1,7 @@
 //! Policies: what is allowed, what is accepted, and the verdict. Sees findings, never the image.
 
+#[cfg(feature = "cel")]
+pub mod condition;
 mod diagnostic;
 mod evaluate;
 mod fail_on;

@@ -1,0 +1,1 @@
+//! Conditions, what they say of findings, and how those that are wrong are told.
