@@ -179,7 +179,7 @@ fn string(value: &Value<'_>) -> Option<String> {
 fn truncate(value: f64) -> Result<i64, Failure> {
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     if value.is_nan() || value.trunc() <= -BEYOND || value.trunc() >= BEYOND {
-        return Err(Failure::wrong(format!("{value} is beyond a number of 64 bits")));
+        return Err(Failure::wrong(format!("{value:e} is beyond a number of 64 bits")));
     }
     #[expect(clippy::cast_possible_truncation, reason = "within the bounds of i64")]
     let value = value as i64;

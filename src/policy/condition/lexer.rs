@@ -30,27 +30,6 @@ const SIGNS: &[&str] = &[
     ",", ".",
 ];
 
-/// Words that CEL keeps for itself.
-const RESERVED: &[&str] = &[
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 /// What other languages write, and what CEL does.
 const FOREIGN: &[(&str, &str)] = &[
     ("=", "`==` compares"),
@@ -94,9 +73,6 @@ fn next(rest: &str, first: char, at: usize) -> Result<(TokenKind, usize), Proble
     if first.is_ascii_alphabetic() || first == '_' {
         let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or_default();
-        if RESERVED.contains(&word) {
-            return Err(Problem::new(here(length), format!("CEL keeps the word `{word}` for itself")));
-        }
         return Ok((TokenKind::Name(word.to_owned()), length));
     }
     let second = rest.chars().nth(1);

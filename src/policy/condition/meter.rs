@@ -10,8 +10,9 @@ pub(super) const MOST_STEPS_IN_ALL: u64 = 500_000_000;
 /// Bytes of texts, lists and maps that one evaluation may make.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Bytes of text that are looked at in one step.
+/// Bytes of text that are looked at in one step, and bytes that are made in one.
 const BYTES_PER_STEP: usize = 16;
+const BYTES_MADE_PER_STEP: usize = 64;
 
 /// Why there is no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Meter {
 
     /// For making a text, list or map of so many bytes.
     pub(super) fn make(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.spend_on(bytes)?;
+        self.spend(u64::try_from(bytes.checked_div(BYTES_MADE_PER_STEP).unwrap_or(0)).unwrap_or(u64::MAX))?;
         let left = u64::try_from(bytes).ok().and_then(|bytes| self.bytes.checked_sub(bytes));
         self.bytes = left.ok_or(Failure::Spent("it takes too much memory"))?;
         Ok(())

@@ -56,6 +56,27 @@ pub(super) fn parse(text: &str) -> Result<Expression, Problem> {
     }
 }
 
+/// Words that CEL keeps for itself; fields may have such names.
+const RESERVED: &[&str] = &[
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+];
+
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
@@ -268,6 +289,9 @@ impl Parser {
             TokenKind::Name(_) => {
                 let place = self.span();
                 let name = self.name("a value")?;
+                if RESERVED.contains(&name.as_str()) {
+                    return Err(Problem::new(place, format!("CEL keeps the word `{name}` for itself")));
+                }
                 if self.takes("(") {
                     let arguments = self.list(")")?;
                     Kind::Call { target: None, name, place, arguments }
