@@ -10,6 +10,8 @@ mod image;
 mod load;
 mod pattern;
 mod preset;
+#[cfg(feature = "rego")]
+pub mod rego;
 mod selector;
 #[cfg(test)]
 mod tests;

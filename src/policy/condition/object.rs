@@ -38,6 +38,7 @@ pub struct Ages {
 pub struct ImageObject<'a> {
     facts: &'a ImageFacts,
     now: Timestamp,
+    packages: OnceCell<usize>,
     /// Steps that all conditions of the run may still take.
     pub(super) steps: Cell<u64>,
 }
@@ -98,7 +99,7 @@ impl<'a> FindingObject<'a> {
 impl<'a> ImageObject<'a> {
     /// The image at this time, which conditions know as `today`.
     pub fn new(facts: &'a ImageFacts, now: Timestamp) -> Self {
-        Self { facts, now, steps: Cell::new(MOST_STEPS_IN_ALL) }
+        Self { facts, now, packages: OnceCell::new(), steps: Cell::new(MOST_STEPS_IN_ALL) }
     }
 
     /// Milliseconds since 1970.
@@ -238,8 +239,8 @@ pub(super) static FIELDS: &[Field] = &[
     image("waste", INT, "bytes that are shipped and seen by no container", |it| whole(it.facts.waste()?)),
     image("layers", INT, "how many layers it has", |it| whole(u64::from(it.facts.layers?))),
     image("packages", INT, "how many packages it has", |it| {
-        let counted = it.facts.packages.iter().filter(|package| package.is_counted).count();
-        whole(u64::try_from(counted).ok()?)
+        let counted = || it.facts.packages.iter().filter(|package| package.is_counted).count();
+        whole(u64::try_from(*it.packages.get_or_init(counted)).ok()?)
     }),
     image("user", TEXT, "`USER`, as written", |it| text(&it.facts.config.as_ref()?.user)),
     image("labels", Type::map(Kind::Text), "its labels", |it| {

@@ -340,10 +340,7 @@ fn what_has_no_value_is_an_error() {
         ("finding.layer * 9223372036854775807 > 0", "a number is beyond 64 bits"),
         ("-(finding.layer - 3 - 9223372036854775807 - 1) > 0", "a number is beyond 64 bits"),
         ("(finding.layer - 3 - 9223372036854775807 - 1) / -1 > 0", "a number is beyond 64 bits"),
-        (
-            "int(finding.cvss * 1e300) > 0",
-            "7.2e300 is beyond a number of 64 bits",
-        ),
+        ("int(finding.cvss * 1e300) > 0", "7.2e300 is beyond a number of 64 bits"),
         ("timestamp(finding.layer * 1000000000000) > today", "3000000000000 seconds are no time of the years to 9999"),
         ("int(finding.subject) == 1", "`CVE-2021-23337` is not a whole number"),
         ("{finding.rule: 1, finding.rule: 2} == {}", "a key stands twice in a map"),
