@@ -67,10 +67,10 @@ impl<'a> Checker<'a> {
             Written::Unary(sign, part) => {
                 let (node, r#type) = self.expression(part)?;
                 if *sign == "!" {
-                    self.wants(&[Kind::Bool], r#type, part, "`!` turns true and false round")?;
+                    wants(&[Kind::Bool], r#type, part, "`!` turns true and false round")?;
                     return Ok((Node::Not(Box::new(node)), Type::of(Kind::Bool)));
                 }
-                self.wants(&[Kind::Int, Kind::Double], r#type, part, "`-` stands before a number")?;
+                wants(&[Kind::Int, Kind::Double], r#type, part, "`-` stands before a number")?;
                 Ok((Node::Negate(Box::new(node)), r#type))
             }
             Written::Binary(sign, sides) => self.binary(sign, &sides.0, &sides.1, expression),
@@ -78,27 +78,20 @@ impl<'a> Checker<'a> {
                 let mut nodes = Vec::with_capacity(parts.len());
                 for part in parts {
                     let (node, r#type) = self.expression(part)?;
-                    self.wants(&[Kind::Bool], r#type, part, &format!("`{sign}` joins true and false"))?;
+                    wants(&[Kind::Bool], r#type, part, &format!("`{sign}` joins true and false"))?;
                     nodes.push(node);
                 }
                 Ok((Node::Several { decides: *sign == "||", parts: nodes.into() }, Type::of(Kind::Bool)))
             }
             Written::Choice(parts) => {
                 let (condition, r#type) = self.expression(&parts.0)?;
-                self.wants(&[Kind::Bool], r#type, &parts.0, "what stands before `?` says true or false")?;
+                wants(&[Kind::Bool], r#type, &parts.0, "what stands before `?` says true or false")?;
                 let (one, one_type) = self.expression(&parts.1)?;
                 let (other, other_type) = self.expression(&parts.2)?;
                 let r#type = if one_type == other_type { one_type } else { Type::of(Kind::Any) };
                 Ok((Node::Choice(Box::new((condition, one, other))), r#type))
             }
         }
-    }
-
-    fn wants(&self, kinds: &[Kind], found: Type, part: &Expression, why: &str) -> Result<(), Problem> {
-        if found.kind == Kind::Any || kinds.contains(&found.kind) {
-            return Ok(());
-        }
-        Err(Problem::new(part.span.clone(), format!("{why}; this is {}", found.kind.one())))
     }
 
     fn local(&self, name: &str) -> Option<(usize, Type)> {
@@ -146,7 +139,7 @@ impl<'a> Checker<'a> {
         let mut kinds = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let (key_node, r#type) = self.expression(key)?;
-            self.wants(&[Kind::Text, Kind::Int, Kind::Bool], r#type, key, "a key is a string, an int or a bool")?;
+            wants(&[Kind::Text, Kind::Int, Kind::Bool], r#type, key, "a key is a string, an int or a bool")?;
             let (value_node, r#type) = self.expression(value)?;
             if let Node::Constant(one) = &key_node
                 && nodes.iter().any(|(known, _)| matches!(known, Node::Constant(known) if known.order(one).is_some_and(std::cmp::Ordering::is_eq)))
@@ -229,12 +222,12 @@ impl<'a> Checker<'a> {
         let (target_node, target_type) = self.expression(target)?;
         let (index_node, index_type) = self.expression(index)?;
         match target_type.kind {
-            Kind::List => self.wants(&[Kind::Int], index_type, index, "items of a list are numbered from 0")?,
+            Kind::List => wants(&[Kind::Int], index_type, index, "items of a list are numbered from 0")?,
             Kind::Map => {
                 let kinds = [Kind::Text, Kind::Int, Kind::Bool];
-                self.wants(&kinds, index_type, index, "a key is a string, an int or a bool")?;
+                wants(&kinds, index_type, index, "a key is a string, an int or a bool")?;
             }
-            _ => self.wants(&[Kind::List, Kind::Map], target_type, target, "`[…]` stands behind a list or a map")?,
+            _ => wants(&[Kind::List, Kind::Map], target_type, target, "`[…]` stands behind a list or a map")?,
         }
         Ok((Node::Index(Box::new((target_node, index_node))), Type::of(target_type.item)))
     }
@@ -280,7 +273,7 @@ impl<'a> Checker<'a> {
                 Ok((Node::Order(order, Box::new((one, other))), truth))
             }
             "in" => {
-                self.wants(&[Kind::List, Kind::Map], other_type, right, "`in` looks in a list or a map")?;
+                wants(&[Kind::List, Kind::Map], other_type, right, "`in` looks in a list or a map")?;
                 if b == Kind::List && !a.may_equal(other_type.item) {
                     let message = format!("{} is never in a list of {}", a.one(), other_type.item.name());
                     return Err(Problem::new(whole.span.clone(), message));
@@ -355,7 +348,7 @@ impl<'a> Checker<'a> {
         for (part, kinds) in given.iter().zip(signature.takes) {
             let (node, r#type) = self.expression(part)?;
             let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-            self.wants(kinds, r#type, part, &format!("`{name}` takes {}", names.join(", ")))?;
+            wants(kinds, r#type, part, &format!("`{name}` takes {}", names.join(", ")))?;
             nodes.push(node);
         }
         fold(signature, nodes, whole)
@@ -371,13 +364,13 @@ impl<'a> Checker<'a> {
             return Ok((Node::IsKnown(field), truth));
         }
         let (node, r#type) = self.expression(target)?;
-        self.wants(&[Kind::Map], r#type, target, "`has` asks for a field of an object or a key of a map")?;
+        wants(&[Kind::Map], r#type, target, "`has` asks for a field of an object or a key of a map")?;
         Ok((Node::HasKey(Box::new(node), name.as_str().into()), truth))
     }
 
     fn matches(&mut self, text: &'a Expression, pattern: &'a Expression) -> Checked {
         let (node, r#type) = self.expression(text)?;
-        self.wants(&[Kind::Text], r#type, text, "`matches` looks at a string")?;
+        wants(&[Kind::Text], r#type, text, "`matches` looks at a string")?;
         let Written::Text(source) = &pattern.kind else {
             return Err(Problem::new(pattern.span.clone(), "the pattern of `matches` is a text, written out here"));
         };
@@ -420,7 +413,7 @@ impl<'a> Checker<'a> {
         body: &'a Expression,
     ) -> Checked {
         let (range_node, range_type) = self.expression(range)?;
-        self.wants(&[Kind::List, Kind::Map], range_type, range, "only a list or a map can be gone through")?;
+        wants(&[Kind::List, Kind::Map], range_type, range, "only a list or a map can be gone through")?;
         let Written::Name(name) = &variable.kind else {
             return Err(Problem::new(variable.span.clone(), "here stands the name of a variable"));
         };
@@ -440,14 +433,14 @@ impl<'a> Checker<'a> {
         let filter = match filter {
             Some(filter) => {
                 let (node, r#type) = self.expression(filter)?;
-                self.wants(&[Kind::Bool], r#type, filter, "a filter says true or false")?;
+                wants(&[Kind::Bool], r#type, filter, "a filter says true or false")?;
                 Some(node)
             }
             None => None,
         };
         let (body_node, body_type) = self.expression(body)?;
         if kind != LoopKind::Map {
-            self.wants(&[Kind::Bool], body_type, body, "what is asked of each item says true or false")?;
+            wants(&[Kind::Bool], body_type, body, "what is asked of each item says true or false")?;
         }
         self.locals.pop();
         let r#type = match kind {
@@ -457,6 +450,14 @@ impl<'a> Checker<'a> {
         };
         Ok((Node::Loop(Box::new(Loop { kind, range: range_node, filter, body: body_node })), r#type))
     }
+}
+
+/// Refuses a part that is certainly of none of these kinds.
+fn wants(kinds: &[Kind], found: Type, part: &Expression, why: &str) -> Result<(), Problem> {
+    if found.kind == Kind::Any || kinds.contains(&found.kind) {
+        return Ok(());
+    }
+    Err(Problem::new(part.span.clone(), format!("{why}; this is {}", found.kind.one())))
 }
 
 fn sample(object: &str) -> &'static str {

@@ -25,8 +25,8 @@ mod tests;
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
+use std::sync::Once;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Once};
 use std::thread;
 use std::time::Duration;
 
