@@ -369,13 +369,13 @@ fn nothing_explodes() {
             ),
             memory,
         ),
-        (doubled(60), memory),
-        (format!("[[1]]{}.exists(s, s == [])", ".map(s, s + s)".repeat(60)), memory),
+        (doubled(40), memory),
+        (format!("[[1]]{}.exists(s, s == [])", ".map(s, s + s)".repeat(40)), memory),
         // lists within lists that share their parts
         (format!("[1]{}.exists(s, s == [])", ".map(s, [s, s])".repeat(20)), ""),
         (format!("[[1]]{}.map(s, s == s).exists(s, s)", ".map(s, [s, s])".repeat(24)), steps),
         (
-            format!("[[1]]{}.map(s, s == s).exists(s, s)", ".map(s, [s, s])".repeat(60)),
+            format!("[[1]]{}.map(s, s == s).exists(s, s)", ".map(s, [s, s])".repeat(40)),
             "values are nested too deep to be compared",
         ),
         (deep("(", ")"), "does not compile: parts are nested more than 48 deep"),
