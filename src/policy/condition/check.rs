@@ -39,7 +39,7 @@ type Checked = Result<(Node, Type), Problem>;
 pub(super) fn check(expression: &Expression) -> Result<Node, Problem> {
     let mut checker = Checker { locals: Vec::new() };
     let (node, r#type) = checker.expression(expression)?;
-    checker.wants(&[Kind::Bool], r#type, expression, "a condition says true or false")?;
+    wants(&[Kind::Bool], r#type, expression, "a condition says true or false")?;
     Ok(node)
 }
 
