@@ -355,7 +355,7 @@ fn nothing_explodes() {
     let hundred = (0..100).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
     let steps = "it takes too many steps";
     let memory = "it takes too much memory";
-    let deep = |open: &str, close: &str| format!("{}true{}", open.repeat(500), close.repeat(500));
+    let deep = |open: &str, close: &str| format!("{}true{}", open.repeat(400), close.repeat(400));
     let doubled = |count: usize| {
         let chain = ".map(s, s + s)".repeat(count);
         format!("[finding.message]{chain}.exists(s, size(s) == 1)")
@@ -397,7 +397,7 @@ fn nothing_explodes() {
             "does not compile: this pattern is too large; repeat less",
         ),
         (
-            format!("finding.rule.matches(\"{}\")", "(".repeat(100)),
+            format!("finding.rule.matches(\"{}a{}\")", "(".repeat(100), ")".repeat(100)),
             "does not compile: this is no regular expression: exceed the maximum number of nested parentheses/brackets (32)",
         ),
         (
@@ -410,18 +410,19 @@ fn nothing_explodes() {
     ];
     let mut finding = flaw();
     finding.message = "a".repeat(4_000);
+    let mut wrong = Vec::new();
     for (text, expected) in cases {
         let start = Instant::now();
-        let result = judge(text, &finding, &facts());
-        let error = result.err().unwrap_or_default();
-        let part = error.split(": parts").next().unwrap_or_default();
-        assert!(
-            error == *expected || part == *expected,
-            "{}: {error:?}, not {expected:?}",
-            text.get(..80).unwrap_or(text)
-        );
-        assert!(start.elapsed() < Duration::from_secs(5), "{text} took {:?}", start.elapsed());
+        let error = judge(text, &finding, &facts()).err().unwrap_or_default();
+        let shown = text.get(..80).unwrap_or(text);
+        if error != *expected {
+            wrong.push(format!("{shown}: {error:?}, not {expected:?}"));
+        }
+        if start.elapsed() > Duration::from_secs(10) {
+            wrong.push(format!("{shown} took {:?}", start.elapsed()));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -51,8 +51,10 @@ const STEPS_BETWEEN: u32 = 64;
 /// When to give up what is slow within one step, such as the product of numbers of a million digits.
 const LONGEST_TIME: Duration = Duration::from_secs(60);
 
-/// Bytes of stack for nested rules.
-const STACK: usize = 16 << 20;
+/// Bytes of stack, and how many of them functions that call themselves may take. The rest is for what the interpreter
+/// does between two looks.
+const STACK: usize = 64 << 20;
+const DEEPEST_STACK: usize = 32 << 20;
 
 /// Messages that one policy may give.
 const MOST_VERDICTS: usize = 100_000;
@@ -156,6 +158,8 @@ impl RegoPolicy {
         let (mut policy, report) = (self.clone(), report.clone());
         self.budget.refill();
         let worker = move || {
+            let here = 0_u8;
+            BASE.set((&raw const here).addr());
             let _ = sender.send(policy.verdicts(&report));
         };
         thread::Builder::new()
@@ -317,6 +321,9 @@ fn code_of(text: &str) -> String {
 fn told(error: &(impl std::fmt::Display + AsRef<dyn std::error::Error + Send + Sync>)) -> String {
     let cause: &(dyn std::error::Error + 'static) = error.as_ref();
     match cause.downcast_ref::<LimitError>() {
+        Some(LimitError::TimeLimitExceeded { .. }) if IS_TOO_DEEP.get() => {
+            "functions of the policy call each other too deep".into()
+        }
         Some(LimitError::TimeLimitExceeded { .. }) => "the policy takes too many steps".into(),
         _ => one_line(error),
     }
@@ -339,14 +346,23 @@ fn count_steps() {
 
 thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
+    /// Where the stack of a worker begins.
+    static BASE: Cell<usize> = const { Cell::new(0) };
+    static IS_TOO_DEEP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A clock that goes on by a microsecond whenever it is read.
+/// A clock that goes on by a microsecond whenever it is read; and to its end where the stack is, which the
+/// interpreter does not look at.
 #[derive(Debug)]
 struct Steps;
 
 impl TimeSource for Steps {
     fn now(&self) -> Option<Duration> {
+        let here = 0_u8;
+        if BASE.get() > 0 && BASE.get().abs_diff((&raw const here).addr()) > DEEPEST_STACK {
+            IS_TOO_DEEP.set(true);
+            return Some(Duration::from_secs(u64::from(u32::MAX)));
+        }
         STEPS.set(STEPS.get().saturating_add(1));
         Some(Duration::from_micros(STEPS.get()))
     }

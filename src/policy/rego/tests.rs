@@ -118,6 +118,7 @@ fn nothing_explodes() {
     };
     let text =
         |body: &str| format!("package careen\ndeny contains \"x\" if {{\n a0 := \"aaaaaaaa\"\n{body}\n true\n}}");
+    let mut wrong = Vec::new();
     for (text, message) in [
         (
             text(
@@ -140,13 +141,18 @@ fn nothing_explodes() {
             format!("package careen\ndeny contains \"x\" if {}true{}", "(".repeat(5_000), ")".repeat(5_000)),
             "this is no policy in Rego",
         ),
-        ("package careen\nf(x) := f(x)\ndeny contains \"x\" if f(1)".into(), ""),
+        ("package careen\nf(x) := f(x)\ndeny contains \"x\" if f(1)".into(), "call each other too deep"),
     ] {
         let start = Instant::now();
-        let error = judge(&text).expect_err(&text);
-        assert!(error.contains(message), "{}: {error}", text.get(..120).unwrap_or(&text));
-        assert!(start.elapsed() < Duration::from_secs(60), "{message}: {:?}", start.elapsed());
+        let error = judge(&text).err().unwrap_or_default();
+        if !error.contains(message) || error.is_empty() {
+            wrong.push(format!("{}: {error:?}, not {message:?}", text.get(..120).unwrap_or(&text)));
+        }
+        if start.elapsed() > Duration::from_secs(60) {
+            wrong.push(format!("{message} took {:?}", start.elapsed()));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
