@@ -30,8 +30,8 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use regorus::Engine;
 use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
-use regorus::{Engine, LimitError};
 use serde_json::{Value, json};
 
 use super::Action;
@@ -47,6 +47,12 @@ const MOST_STEPS: u64 = if cfg!(test) { 200_000 } else { 20_000_000 };
 
 /// Steps after which the interpreter looks how many there were.
 const STEPS_BETWEEN: u32 = 64;
+
+/// How often it looks then.
+const MOST_CHECKS: u64 = MOST_STEPS / STEPS_BETWEEN as u64;
+
+/// What the interpreter says beyond its limit.
+const SPENT: &str = "execution exceeded time limit";
 
 /// When to give up what is slow within one step, such as the product of numbers of a million digits.
 const LONGEST_TIME: Duration = Duration::from_secs(60);
@@ -139,7 +145,7 @@ impl RegoPolicy {
             let wanted = if is_for_trivy { "`ignore`" } else { "`deny`, `warn` or `ignore`" };
             return Err(wrong(format!("it has no rule {wanted}")));
         }
-        let limit = Duration::from_micros(MOST_STEPS.checked_div(u64::from(STEPS_BETWEEN)).unwrap_or_default());
+        let limit = Duration::from_micros(MOST_CHECKS);
         count_steps();
         engine.set_execution_timer_config(ExecutionTimerConfig {
             limit,
@@ -160,7 +166,9 @@ impl RegoPolicy {
         let worker = move || {
             let here = 0_u8;
             BASE.set((&raw const here).addr());
-            let _ = sender.send(policy.verdicts(&report));
+            let verdicts = policy.verdicts(&report);
+            let is_spent = IS_TOO_DEEP.get() || STEPS.get() > MOST_CHECKS;
+            let _ = sender.send(if is_spent { Err(told(&SPENT)) } else { verdicts });
         };
         thread::Builder::new()
             .name("rego".into())
@@ -317,15 +325,15 @@ fn code_of(text: &str) -> String {
     code
 }
 
-/// What the interpreter says, its limits in our words.
-fn told(error: &(impl std::fmt::Display + AsRef<dyn std::error::Error + Send + Sync>)) -> String {
-    let cause: &(dyn std::error::Error + 'static) = error.as_ref();
-    match cause.downcast_ref::<LimitError>() {
-        Some(LimitError::TimeLimitExceeded { .. }) if IS_TOO_DEEP.get() => {
-            "functions of the policy call each other too deep".into()
-        }
-        Some(LimitError::TimeLimitExceeded { .. }) => "the policy takes too many steps".into(),
-        _ => one_line(error),
+/// What the interpreter says, its limits in our words. It has them as text, since functions wrap what goes wrong in them.
+fn told(error: &impl std::fmt::Display) -> String {
+    let text = one_line(error);
+    if IS_TOO_DEEP.get() {
+        "functions of the policy call each other too deep".into()
+    } else if text.contains(SPENT) {
+        "the policy takes too many steps".into()
+    } else {
+        text
     }
 }
 
@@ -359,7 +367,9 @@ struct Steps;
 impl TimeSource for Steps {
     fn now(&self) -> Option<Duration> {
         let here = 0_u8;
-        if BASE.get() > 0 && BASE.get().abs_diff((&raw const here).addr()) > DEEPEST_STACK {
+        let depth = BASE.get().abs_diff((&raw const here).addr());
+        // for good, so that no `not` makes something of it
+        if IS_TOO_DEEP.get() || (BASE.get() > 0 && depth > DEEPEST_STACK) {
             IS_TOO_DEEP.set(true);
             return Some(Duration::from_secs(u64::from(u32::MAX)));
         }
