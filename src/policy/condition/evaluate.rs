@@ -300,7 +300,7 @@ fn at<'a>(target: &Value<'a>, index: &Value<'a>, frame: &mut Frame<'a>) -> Resul
 }
 
 fn map<'a>(entries: &'a [(Node, Node)], frame: &mut Frame<'a>) -> Result<Value<'a>, Failure> {
-    frame.meter.make(entries.len().saturating_mul(2 * size_of::<Value<'_>>()))?;
+    frame.meter.make(entries.len().saturating_mul(size_of::<(Value<'_>, Value<'_>)>()))?;
     let mut made: Vec<(Value<'a>, Value<'a>)> = Vec::with_capacity(entries.len());
     for (key, value) in entries {
         let key = key.value(frame)?;

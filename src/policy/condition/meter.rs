@@ -53,16 +53,9 @@ impl Meter {
     }
 
     pub(super) fn spend(&mut self, steps: u64) -> Result<(), Failure> {
-        match self.steps.checked_sub(steps) {
-            Some(left) => {
-                self.steps = left;
-                Ok(())
-            }
-            None => {
-                self.steps = 0;
-                Err(Failure::Spent("it takes too many steps"))
-            }
-        }
+        let left = self.steps.checked_sub(steps);
+        self.steps = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(Failure::Spent("it takes too many steps"))
     }
 
     /// For looking at so many bytes, or entries of a map.

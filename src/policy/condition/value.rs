@@ -150,7 +150,7 @@ pub(super) enum Map<'a> {
     Made(Arc<[(Value<'a>, Value<'a>)]>),
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Null => Kind::Null,

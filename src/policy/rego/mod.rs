@@ -55,7 +55,7 @@ const MOST_CHECKS: u64 = MOST_STEPS / STEPS_BETWEEN as u64;
 const SPENT: &str = "execution exceeded time limit";
 
 /// When to give up what is slow within one step, such as the product of numbers of a million digits.
-const LONGEST_TIME: Duration = Duration::from_secs(60);
+const LONGEST_TIME: Duration = Duration::from_mins(1);
 
 /// Bytes of stack, and how many of them functions that call themselves may take. The rest is for what the interpreter
 /// does between two looks.

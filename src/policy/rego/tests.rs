@@ -22,7 +22,10 @@ fn report() -> Value {
     })
 }
 
-fn judge(text: &str) -> Result<Vec<(&'static str, Action, String, Option<String>)>, String> {
+/// Rule, action, message, finding.
+type Said = (&'static str, Action, String, Option<String>);
+
+fn judge(text: &str) -> Result<Vec<Said>, String> {
     let text_of = |error: Error| match error.detail {
         Some(detail) => format!("{}: {detail}", error.message),
         None => error.message,
@@ -148,7 +151,7 @@ fn nothing_explodes() {
         if !error.contains(message) || error.is_empty() {
             wrong.push(format!("{}: {error:?}, not {message:?}", text.get(..120).unwrap_or(&text)));
         }
-        if start.elapsed() > Duration::from_secs(60) {
+        if start.elapsed() > Duration::from_mins(1) {
             wrong.push(format!("{message} took {:?}", start.elapsed()));
         }
     }

@@ -10,7 +10,7 @@ use super::*;
 struct Writer(u64);
 
 impl Writer {
-    /// A number below `count`, by SplitMix64.
+    /// A number below `count`, by `SplitMix64`.
     fn pick(&mut self, count: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
