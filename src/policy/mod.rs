@@ -1,6 +1,8 @@
 //! Policies: what is allowed, what is accepted, and the verdict. Sees findings, never the image.
 
 pub mod baseline;
+#[cfg(feature = "cel")]
+pub mod condition;
 mod diagnostic;
 pub mod edition;
 mod evaluate;
@@ -10,6 +12,8 @@ mod image;
 mod load;
 mod pattern;
 mod preset;
+#[cfg(feature = "rego")]
+pub mod rego;
 pub mod requirement;
 mod selector;
 #[cfg(test)]

@@ -46,6 +46,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("redb", &["advisory/store"]),
     ("regex", &["secret", "check", "dockerfile", "policy"]),
     ("regex_syntax", &["secret"]),
+    ("regorus", &["policy/rego"]),
     ("reqwest", &["source/registry"]),
     ("rpm_version", &["version"]),
     ("rustls", &["source/registry"]),
