@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 mod layers;
 mod lint;
+mod policy_import;
 mod rules;
 mod sbom;
 mod scan;
@@ -119,6 +120,8 @@ enum PolicyCommand {
         #[arg(default_value = crate::policy::DEFAULT_PRESET)]
         name: String,
     },
+    /// Take over ignore files and gates of other tools: Trivy, Grype, hadolint, Dockle, gitleaks, dive, …
+    Import(policy_import::ImportArguments),
 }
 
 fn run(arguments: &[OsString]) -> Exit {
@@ -145,6 +148,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::Policy(PolicyCommand::Check { files }) => check_policies(&files),
         Command::Policy(PolicyCommand::Show { name }) => show_preset(&name),
+        Command::Policy(PolicyCommand::Import(arguments)) => policy_import::run(&arguments),
         Command::Db(DbCommand::Update(arguments)) => return db::update::run(&arguments),
         Command::Db(DbCommand::Status(arguments)) => return term::ended(db::status::status(&arguments)),
         Command::Db(DbCommand::Verify(arguments)) => return term::ended(db::status::verify(&arguments)),

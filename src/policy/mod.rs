@@ -4,6 +4,7 @@ mod diagnostic;
 mod evaluate;
 mod fail_on;
 mod file;
+pub mod import;
 mod load;
 mod pattern;
 mod preset;

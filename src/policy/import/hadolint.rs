@@ -1,0 +1,302 @@
+//! `.hadolint.yaml` (<https://github.com/hadolint/hadolint>, "Configure"): rules that are ignored, severities, the
+//! severity that fails, trusted registries, and labels that are asked for.
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+
+use super::draft::{Condition, Draft, Gate, Step, Waived};
+use super::names::{self, Tool};
+use super::tree::Node;
+use super::{File, Kind, has_yaml_key};
+
+pub(super) static KIND: Kind = Kind {
+    id: "hadolint",
+    what: "rules that hadolint ignores, and what it fails on",
+    names: &[".hadolint.yaml", ".hadolint.yml", "hadolint.yaml", "hadolint.yml"],
+    looks: |text| {
+        has_yaml_key(text, &["ignored", "trustedRegistries", "failure-threshold", "label-schema", "override"])
+    },
+    read,
+};
+
+/// hadolint judges Dockerfiles, not images.
+const FAMILIES: &[&str] = &["dockerfile"];
+
+/// Rules that careen has for Dockerfiles which cannot be built: nothing accepts those.
+const SYNTAX: &str = "dockerfile/syntax";
+
+/// Severities of hadolint, by weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Ignore,
+    Style,
+    Info,
+    Warning,
+    Error,
+}
+
+impl Level {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "error" => Self::Error,
+            "warning" => Self::Warning,
+            "info" => Self::Info,
+            "style" => Self::Style,
+            "ignore" => Self::Ignore,
+            _ => return None,
+        })
+    }
+
+    /// What hadolint 2.15 gives a rule; most are warnings.
+    fn of_rule(id: &str) -> Self {
+        const ERRORS: &[&str] = &[
+            "DL1000", "DL3000", "DL3004", "DL3011", "DL3012", "DL3020", "DL3021", "DL3023", "DL3024", "DL3026",
+            "DL3043", "DL3044", "DL3061", "DL4000", "DL4004",
+        ];
+        const INFOS: &[&str] = &[
+            "DL3001", "DL3009", "DL3010", "DL3015", "DL3019", "DL3047", "DL3049", "DL3050", "DL3059", "DL3060",
+            "DL3066",
+        ];
+        match id {
+            "DL1001" | "DL3057" => Self::Ignore,
+            "DL3048" => Self::Style,
+            id if ERRORS.contains(&id) => Self::Error,
+            id if INFOS.contains(&id) => Self::Info,
+            _ => Self::Warning,
+        }
+    }
+
+    /// What careen does with a finding of this level where no threshold is named.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Error => "fail",
+            Self::Warning => "warn",
+            Self::Info | Self::Style => "info",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+/// What the file says, with the line of each.
+#[derive(Default)]
+struct Settings {
+    ignored: Vec<(usize, String)>,
+    /// The last of several counts.
+    levels: BTreeMap<String, (usize, Level)>,
+    threshold: Option<(usize, Level)>,
+}
+
+fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
+    let top = file.yaml()?;
+    if !top.is_table() && !top.items().is_empty() {
+        return Err(file.wrong(top.line, "a configuration of hadolint is a table"));
+    }
+    let mut settings = Settings::default();
+    let mut registries: &[Node] = &[];
+    for (key, value) in top.entries() {
+        let line = value.line;
+        match key.as_str() {
+            "ignored" => settings.ignored = value.items().iter().map(|id| (id.line, text(id))).collect(),
+            "override" => overrides(draft, value, &mut settings),
+            "failure-threshold" => match value.text() {
+                Some("none") => draft.leave(line, "failure-threshold: none", "`--no-fail` lets nothing fail"),
+                Some(word) => match Level::parse(word) {
+                    Some(level) => settings.threshold = Some((line, level)),
+                    None => draft.leave(line, &format!("failure-threshold: {word}"), "it is no severity"),
+                },
+                None => {}
+            },
+            "trustedRegistries" => registries = value.items(),
+            "label-schema" => labels(draft, value),
+            "strict-labels" if top.is_set(key) => {
+                draft.leave(line, key, "careen has no rule against labels that nobody asks for");
+            }
+            "no-fail" if top.is_set(key) => draft.leave(line, key, "`--no-fail` lets nothing fail"),
+            "disable-ignore-pragma" if top.is_set(key) => {
+                draft.leave(line, key, "a rule that lets `dockerfile/inline-waiver` fail refuses such comments");
+            }
+            "disable-ignore-pragma" | "no-fail" | "strict-labels" => {}
+            "format" | "no-color" | "verbose" => {
+                draft.leave(line, key, "how findings are shown is no matter of a policy")
+            }
+            _ => draft.leave(line, key, "the key is none of hadolint's"),
+        }
+    }
+    levels(draft, &settings);
+    if let Some(first) = registries.first() {
+        trusted(draft, first.line, registries, &settings);
+    }
+    ignored(draft, &settings);
+    Ok(())
+}
+
+fn text(node: &Node) -> String {
+    node.text().unwrap_or_default().to_owned()
+}
+
+fn overrides(draft: &mut Draft<'_>, value: &Node, settings: &mut Settings) {
+    for (word, ids) in value.entries() {
+        let Some(level) = Level::parse(word) else {
+            draft.leave(ids.line, word, "it is no severity");
+            continue;
+        };
+        for id in ids.items() {
+            settings.levels.insert(text(id).to_ascii_uppercase(), (id.line, level));
+        }
+    }
+}
+
+/// Rules of careen that are the same as one of hadolint.
+fn rules_of(draft: &Draft<'_>, id: &str) -> Vec<&'static str> {
+    let tool = Tool { families: FAMILIES, also_ignored: &[] };
+    let mut rules: Vec<&str> =
+        names::same_as(draft.known, id, &tool).groups.iter().flat_map(|group| group.rules.iter().copied()).collect();
+    rules.retain(|rule| *rule != SYNTAX);
+    rules
+}
+
+/// The threshold as one rule, and severities that the file gives as others.
+fn levels(draft: &mut Draft<'_>, settings: &Settings) {
+    let level_of = |id: &str| settings.levels.get(id).map_or_else(|| Level::of_rule(id), |(_, level)| *level);
+    let is_ignored = |id: &str| settings.ignored.iter().any(|(_, ignored)| ignored.eq_ignore_ascii_case(id));
+    if let Some((line, threshold)) = settings.threshold {
+        let known = draft.known.iter().filter(|rule| FAMILIES.contains(&rule.family()));
+        let fails = |id: &&&'static str| id.starts_with("DL") && level_of(id) >= threshold && !is_ignored(id);
+        let rules: Vec<String> =
+            known.filter(|rule| rule.also.iter().any(|id| fails(&id))).map(|rule| rule.id.to_owned()).collect();
+        let word = format!("{threshold:?}").to_ascii_lowercase();
+        let gate = Gate {
+            step: Step::Threshold,
+            name: format!("rules that are {word} and above for hadolint"),
+            conditions: vec![("rule", Condition::Words(rules))],
+            action: "fail",
+            message: None,
+        };
+        draft.gate(line, &format!("failure-threshold: {word}"), gate);
+    }
+    for (id, (line, level)) in &settings.levels {
+        if is_ignored(id) {
+            continue;
+        }
+        let rules = rules_of(draft, id);
+        if rules.is_empty() {
+            draft.leave(*line, id, "careen has no rule like it");
+            continue;
+        }
+        let action = match settings.threshold {
+            Some((_, threshold)) if *level >= threshold => "fail",
+            Some(_) if *level == Level::Error => "warn",
+            _ => level.action(),
+        };
+        let gate = Gate {
+            step: Step::Override,
+            name: format!("{id} is {} for hadolint", format!("{level:?}").to_ascii_lowercase()),
+            conditions: vec![("rule", Condition::Words(rules.into_iter().map(ToOwned::to_owned).collect()))],
+            action,
+            message: None,
+        };
+        draft.gate(*line, id, gate);
+    }
+}
+
+fn ignored(draft: &mut Draft<'_>, settings: &Settings) {
+    let ids: Vec<String> = settings.ignored.iter().map(|(_, id)| id.clone()).collect();
+    let tool = Tool { families: FAMILIES, also_ignored: &ids };
+    for (line, id) in &settings.ignored {
+        let same = names::same_as(draft.known, id, &tool);
+        if same.groups.iter().any(|group| group.rules.contains(&SYNTAX)) {
+            draft.leave(*line, id, "to careen it is a Dockerfile that cannot be built, which nothing should accept");
+        } else if !draft.waive_rule(*line, id, &tool, &Waived::default()) {
+            let why = if id.to_ascii_uppercase().starts_with("SC") {
+                "careen does not check scripts as ShellCheck does, so that there is nothing to accept"
+            } else {
+                "careen has no rule like it, so that there is nothing to accept"
+            };
+            draft.leave(*line, id, why);
+        }
+    }
+}
+
+/// Names of Docker Hub, whose images may be named without it.
+const HUB: &[&str] = &["docker.io", "hub.docker.com", "index.docker.io", "registry-1.docker.io"];
+
+/// Base images from other registries fail: first all, then not those that are trusted.
+fn trusted(draft: &mut Draft<'_>, line: usize, registries: &[Node], settings: &Settings) {
+    let names: Vec<String> = registries.iter().map(text).filter(|name| !name.is_empty()).collect();
+    if names.iter().any(|name| name == "*") || names.is_empty() {
+        return;
+    }
+    let level = settings.levels.get("DL3026").map_or(Level::Error, |(_, level)| *level);
+    let action = match settings.threshold {
+        Some((_, threshold)) if level >= threshold => "fail",
+        Some(_) => "warn",
+        None => level.action(),
+    };
+    let words = |list: &[&str]| Condition::Words(list.iter().map(|word| (*word).to_owned()).collect());
+    let about = |more: Option<Condition>| {
+        let mut conditions = vec![("rule", words(&["base/not-allowed"]))];
+        conditions.extend(more.map(|more| ("subject", more)));
+        conditions
+    };
+    let is_hub = names.iter().any(|name| HUB.contains(&name.as_str()));
+    let what = "trustedRegistries";
+    let gate = |name: &str, conditions, action| Gate {
+        step: Step::Override,
+        name: name.to_owned(),
+        conditions,
+        action,
+        message: None,
+    };
+    if is_hub {
+        // a name with a dot, a colon or `localhost` before its first slash names a registry, any other one is of the hub
+        draft.gate(line, what, gate("base images", about(None), "ignore"));
+        let foreign = Some(words(&["*.*/*", "*:*/*", "localhost/*"]));
+        draft.gate(line, what, gate("base images of other registries", about(foreign), action));
+    } else {
+        draft.gate(line, what, gate("base images of other registries", about(None), action));
+    }
+    let mut trusted: Vec<String> = names.iter().map(|name| format!("{}/*", name.trim_end_matches('/'))).collect();
+    if is_hub {
+        trusted.extend(HUB.iter().map(|name| format!("{name}/*")));
+        trusted.sort();
+        trusted.dedup();
+    }
+    draft.gate(line, what, gate("base images of trusted registries", about(Some(Condition::Words(trusted))), "ignore"));
+    draft.differ(line, what, "careen judges the base that an image was built on, not the one that a Dockerfile names");
+}
+
+/// Labels that careen's rule about missing labels knows are those of image-spec.
+fn labels(draft: &mut Draft<'_>, value: &Node) {
+    let mut wanted = Vec::new();
+    for (label, form) in value.entries() {
+        let shown = format!("{label}: {}", text(form));
+        if !label.starts_with("org.opencontainers.image.") {
+            draft.leave(form.line, &shown, "`image/missing-label` asks for labels of `org.opencontainers.image` only");
+            continue;
+        }
+        wanted.push(label.clone());
+        if form.text() != Some("text") {
+            draft.differ(
+                form.line,
+                &shown,
+                "the policy asks for the label; `image/invalid-label` has forms of its own",
+            );
+        }
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    // to name the rule switches it on, for all labels
+    let rule = || ("rule", Condition::Words(vec!["image/missing-label".into()]));
+    let gate = |name: &str, conditions, action| Gate {
+        step: Step::Override,
+        name: name.to_owned(),
+        conditions,
+        action,
+        message: None,
+    };
+    draft.gate(value.line, "label-schema", gate("labels that nobody asks for", vec![rule()], "ignore"));
+    let asked = vec![rule(), ("subject", Condition::Words(wanted))];
+    draft.gate(value.line, "label-schema", gate("labels that hadolint asks for", asked, "warn"));
+}
