@@ -3,7 +3,7 @@
 use crate::error::Result;
 
 use super::draft::{Draft, Waived};
-use super::names::Tool;
+use super::names::{Tool, keys};
 use super::{File, Kind, has_lines};
 
 pub(super) static KIND: Kind = Kind {
@@ -20,7 +20,7 @@ const FAMILIES: &[&str] = &["base", "image", "layer", "secret"];
 fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     let id_of = |line: &str| line.split(|c: char| c == '#' || c.is_whitespace()).next().unwrap_or_default().to_owned();
     let ids: Vec<String> = file.lines().map(|(_, line)| id_of(line)).collect();
-    let tool = Tool { families: FAMILIES, also_ignored: &ids };
+    let tool = Tool { families: FAMILIES, also_ignored: &keys(ids.iter().map(String::as_str)) };
     for ((number, _), id) in file.lines().zip(&ids) {
         if !draft.waive_rule(number, id, &tool, &Waived::default()) {
             draft.leave(number, id, "careen has no rule like it, so that there is nothing to accept");

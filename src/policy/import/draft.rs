@@ -120,6 +120,7 @@ pub(super) struct GateEntry {
 pub(super) struct Draft<'a> {
     options: &'a Options<'a>,
     pub(super) known: &'a [&'static Rule],
+    pub(super) index: names::Index,
     /// Name of the file at hand, safe to show.
     file: String,
     waivers: Vec<WaiverEntry>,
@@ -137,6 +138,7 @@ impl<'a> Draft<'a> {
         Self {
             options,
             known,
+            index: names::Index::of(known),
             file: String::new(),
             waivers: Vec::new(),
             by_selection: BTreeMap::new(),
@@ -252,8 +254,8 @@ impl<'a> Draft<'a> {
 
     /// Adds waivers for the rules of careen that are the same as `id` of another tool. Whether there are any.
     pub(super) fn waive_rule(&mut self, line: usize, id: &str, tool: &names::Tool<'_>, like: &Waived) -> bool {
-        let same = names::same_as(self.known, id, tool);
-        for group in &same.groups {
+        let groups = self.index.same_as(id, tool);
+        for group in &groups {
             let rules = group.rules.iter().map(|rule| (*rule).to_owned()).collect();
             let subjects = group.subjects.iter().map(|subject| (*subject).to_owned()).collect();
             let is_added = self.waive(line, id, Waived { rules, subjects, ..like.clone() });
@@ -263,7 +265,7 @@ impl<'a> Draft<'a> {
                 self.differ(line, id, format!("`{rules}` is about `{also}` too, so that the waiver accepts more"));
             }
         }
-        !same.groups.is_empty()
+        !groups.is_empty()
     }
 
     /// The policy as text, how many entries it has, and the notes.

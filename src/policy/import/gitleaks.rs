@@ -4,7 +4,6 @@
 use crate::error::Result;
 
 use super::draft::{Condition, Draft, Gate, Step};
-use super::names::{self, Tool};
 use super::trivyignore::SECRETS;
 use super::{File, Kind, has_toml_key};
 
@@ -20,12 +19,9 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     let top = file.toml()?;
     let named = format!("`--secret-rules {}` takes it as it is", file.name);
     if let Some(extend) = top.get("extend") {
-        let tool = Tool { families: SECRETS, also_ignored: &[] };
         for disabled in extend.items_of("disabledRules") {
             let id = disabled.text().unwrap_or_default();
-            let same = names::same_as(draft.known, id, &tool);
-            let rules: Vec<String> =
-                same.groups.iter().flat_map(|group| &group.rules).map(|rule| (*rule).to_owned()).collect();
+            let rules: Vec<String> = draft.index.rules_of(id, SECRETS).into_iter().map(ToOwned::to_owned).collect();
             if rules.is_empty() {
                 draft.leave(disabled.line, id, "no kind of secret of careen's is known to be the same");
                 continue;

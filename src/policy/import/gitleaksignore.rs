@@ -4,7 +4,7 @@
 use crate::error::Result;
 
 use super::draft::{Draft, Waived};
-use super::names::Tool;
+use super::names::{NONE, Tool};
 use super::trivyignore::SECRETS;
 use super::{File, Kind, has_lines};
 
@@ -36,7 +36,7 @@ impl<'a> Fingerprint<'a> {
 }
 
 fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
-    let tool = Tool { families: SECRETS, also_ignored: &[] };
+    let tool = Tool { families: SECRETS, also_ignored: &NONE };
     for (number, line) in file.lines() {
         let Some(found) = Fingerprint::parse(line) else {
             draft.leave(number, line, "it is no fingerprint such as `path:rule:line`");

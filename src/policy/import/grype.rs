@@ -44,14 +44,14 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
             "ignore" => value.items().iter().for_each(|entry| ignored(draft, entry)),
             "fail-on-severity" if word.is_empty() => {}
             "fail-on-severity" => fail_on(draft, line, word),
-            "only-fixed" if top.is_set(key) => fixable(draft, line, key, false, Vec::new()),
-            "only-notfixed" if top.is_set(key) => fixable(draft, line, key, true, Vec::new()),
+            "only-fixed" if top.is_set(key) => fixable(draft, line, key, false),
+            "only-notfixed" if top.is_set(key) => fixable(draft, line, key, true),
             "only-fixed" | "only-notfixed" => {}
             "ignore-states" | "ignore-wontfix" => {
                 let states = value.items().iter().filter_map(Node::text).flat_map(|text| text.split(','));
                 for state in states.map(str::trim).filter(|state| !state.is_empty()) {
                     match is_fixable(state) {
-                        Some(is_fixable) => fixable(draft, line, &format!("{key}: {state}"), is_fixable, Vec::new()),
+                        Some(is_fixable) => fixable(draft, line, &format!("{key}: {state}"), is_fixable),
                         None => draft.leave(line, &format!("{key}: {state}"), "it is no state of a fix"),
                     }
                 }
@@ -97,13 +97,16 @@ fn fail_on(draft: &mut Draft<'_>, line: usize, word: &str) {
 }
 
 /// Ignores flaws of which a fix is known, or of which none is.
-fn fixable(draft: &mut Draft<'_>, line: usize, what: &str, is_fixable: bool, more: Vec<(&'static str, Condition)>) {
+fn fixable(draft: &mut Draft<'_>, line: usize, what: &str, is_fixable: bool) {
+    draft.gate(line, what, of_fix(is_fixable, Vec::new(), None));
+}
+
+fn of_fix(is_fixable: bool, more: Vec<(&'static str, Condition)>, message: Option<String>) -> Gate {
     let name = if is_fixable { "flaws with a fix" } else { "flaws without a fix" };
     let mut conditions = vec![("rule", Condition::Words(vec!["package/vulnerable".into()]))];
     conditions.extend(more);
     conditions.push(("fixable", Condition::Truth(is_fixable)));
-    let gate = Gate { step: Step::Ignore, name: name.into(), conditions, action: "ignore", message: None };
-    draft.gate(line, what, gate);
+    Gate { step: Step::Ignore, name: name.into(), conditions, action: "ignore", message }
 }
 
 fn is_fixable(state: &str) -> Option<bool> {
@@ -143,7 +146,7 @@ fn ignored(draft: &mut Draft<'_>, entry: &Node) {
     let package = entry.get("package");
     let inner = |key: &str| package.and_then(|package| package.text_of(key));
     let id = entry.text_of("vulnerability");
-    let shown = id.or_else(|| inner("name")).or_else(|| entry.text_of("fix-state")).unwrap_or("an entry of `ignore`");
+    let shown = id.or_else(|| inner("name")).or_else(|| entry.text_of("fix-state")).unwrap_or("an entry");
     // an entry holds where all of its keys do: one that is not understood would make it wider
     let keys = entry.entries().iter().filter(|(key, _)| !KEYS.contains(&key.as_str()));
     let inner_keys = package.map(Node::entries).unwrap_or_default();
@@ -261,7 +264,8 @@ fn add(draft: &mut Draft<'_>, entry: &Node, shown: &str, waived: Waived) {
     };
     let lists = [("subject", waived.subjects), ("path", waived.paths), ("purl", waived.purls)];
     let more = lists.into_iter().filter(|(_, list)| !list.is_empty());
-    fixable(draft, line, shown, is_fixable, more.map(|(key, list)| (key, Condition::Words(list))).collect());
+    let more = more.map(|(key, list)| (key, Condition::Words(list))).collect();
+    draft.gate(line, shown, of_fix(is_fixable, more, waived.reason));
     if state != "fixed" {
         draft.differ(
             line,

@@ -1,7 +1,7 @@
 //! `.hadolint.yaml` (<https://github.com/hadolint/hadolint>, "Configure"): rules that are ignored, severities, the
 //! severity that fails, trusted registries, and labels that are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 
@@ -149,9 +149,7 @@ fn overrides(draft: &mut Draft<'_>, value: &Node, settings: &mut Settings) {
 
 /// Rules of careen that are the same as one of hadolint.
 fn rules_of(draft: &Draft<'_>, id: &str) -> Vec<&'static str> {
-    let tool = Tool { families: FAMILIES, also_ignored: &[] };
-    let mut rules: Vec<&str> =
-        names::same_as(draft.known, id, &tool).groups.iter().flat_map(|group| group.rules.iter().copied()).collect();
+    let mut rules = draft.index.rules_of(id, FAMILIES);
     rules.retain(|rule| *rule != SYNTAX);
     rules
 }
@@ -159,7 +157,8 @@ fn rules_of(draft: &Draft<'_>, id: &str) -> Vec<&'static str> {
 /// The threshold as one rule, and severities that the file gives as others.
 fn levels(draft: &mut Draft<'_>, settings: &Settings) {
     let level_of = |id: &str| settings.levels.get(id).map_or_else(|| Level::of_rule(id), |(_, level)| *level);
-    let is_ignored = |id: &str| settings.ignored.iter().any(|(_, ignored)| ignored.eq_ignore_ascii_case(id));
+    let ignored: BTreeSet<String> = settings.ignored.iter().map(|(_, id)| id.to_ascii_uppercase()).collect();
+    let is_ignored = |id: &str| ignored.contains(id);
     if let Some((line, threshold)) = settings.threshold {
         let known = draft.known.iter().filter(|rule| FAMILIES.contains(&rule.family()));
         let fails = |id: &&&'static str| id.starts_with("DL") && level_of(id) >= threshold && !is_ignored(id);
@@ -201,11 +200,10 @@ fn levels(draft: &mut Draft<'_>, settings: &Settings) {
 }
 
 fn ignored(draft: &mut Draft<'_>, settings: &Settings) {
-    let ids: Vec<String> = settings.ignored.iter().map(|(_, id)| id.clone()).collect();
+    let ids = names::keys(settings.ignored.iter().map(|(_, id)| id.as_str()));
     let tool = Tool { families: FAMILIES, also_ignored: &ids };
     for (line, id) in &settings.ignored {
-        let same = names::same_as(draft.known, id, &tool);
-        if same.groups.iter().any(|group| group.rules.contains(&SYNTAX)) {
+        if draft.index.rules_of(id, FAMILIES).contains(&SYNTAX) {
             draft.leave(*line, id, "to careen it is a Dockerfile that cannot be built, which nothing should accept");
         } else if !draft.waive_rule(*line, id, &tool, &Waived::default()) {
             let why = if id.to_ascii_uppercase().starts_with("SC") {

@@ -1,6 +1,14 @@
 //! Which of careen's rules are the same as a rule of another tool.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::rule::Rule;
+
+/// An id without what its spellings differ in: letters, and the number at the end.
+pub(super) type Key = (String, Option<u32>);
+
+/// Rules by the ids they have in other tools.
+pub(super) struct Index(BTreeMap<Key, Vec<&'static Rule>>);
 
 /// A tool whose ids are looked for.
 #[derive(Clone, Copy)]
@@ -8,14 +16,11 @@ pub(super) struct Tool<'a> {
     /// Families of rules that judge what the tool judges.
     pub(super) families: &'a [&'a str],
     /// Other ids that the same file ignores.
-    pub(super) also_ignored: &'a [String],
+    pub(super) also_ignored: &'a BTreeSet<Key>,
 }
 
-/// Rules of careen that one id means.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Same {
-    pub(super) groups: Vec<Group>,
-}
+/// No other ids.
+pub(super) static NONE: BTreeSet<Key> = BTreeSet::new();
 
 /// Rules that go into one waiver.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -53,48 +58,73 @@ const NARROWER: &[(&str, &str, &[&str])] = &[
     ("DS-0025", "layer/package-cache", &["/etc/apk*", "/var/cache/apk*"]),
 ];
 
-/// The rules that are the same as `id`, in groups of which each makes one waiver.
-pub(super) fn same_as(known: &[&'static Rule], id: &str, tool: &Tool<'_>) -> Same {
-    let is_same = |rule: &Rule| {
-        tool.families.contains(&rule.family()) && rule.also.iter().any(|also| key(also) == key(id) && also.len() > 1)
-    };
-    let mut same = Same::default();
-    let mut rest = Group::default();
-    for rule in known.iter().filter(|rule| is_same(rule)) {
-        let narrower = NARROWER.iter().find(|(other, of, _)| key(other) == key(id) && *of == rule.id);
-        if let Some((_, _, subjects)) = narrower {
-            same.groups.push(Group { rules: vec![rule.id], subjects, wider: Vec::new() });
-        } else {
-            rest.rules.push(rule.id);
-            rest.wider.extend(wider(rule, id, tool));
+impl Index {
+    pub(super) fn of(known: &[&'static Rule]) -> Self {
+        let mut index: BTreeMap<Key, Vec<&'static Rule>> = BTreeMap::new();
+        for rule in known {
+            for also in rule.also {
+                let rules = index.entry(key(also)).or_default();
+                if !rules.iter().any(|other| other.id == rule.id) {
+                    rules.push(rule);
+                }
+            }
         }
+        Self(index)
     }
-    if !rest.rules.is_empty() {
-        rest.wider.sort_unstable();
-        rest.wider.dedup_by_key(|id| key(id));
-        same.groups.insert(0, rest);
+
+    /// The rules that are the same as `id`, in groups of which each makes one waiver.
+    pub(super) fn same_as(&self, id: &str, tool: &Tool<'_>) -> Vec<Group> {
+        let own = key(id);
+        let same = self.0.get(&own).into_iter().flatten().filter(|rule| tool.families.contains(&rule.family()));
+        let mut groups = Vec::new();
+        let mut rest = Group::default();
+        for rule in same {
+            let narrower = NARROWER.iter().find(|(other, of, _)| *of == rule.id && key(other) == own);
+            if let Some((_, _, subjects)) = narrower {
+                groups.push(Group { rules: vec![rule.id], subjects, wider: Vec::new() });
+            } else {
+                rest.rules.push(rule.id);
+                rest.wider.extend(wider(rule, &own, tool));
+            }
+        }
+        if !rest.rules.is_empty() {
+            rest.wider.sort_unstable();
+            rest.wider.dedup_by_key(|id| key(id));
+            groups.insert(0, rest);
+        }
+        groups
     }
-    same
+
+    /// Ids of all those rules.
+    pub(super) fn rules_of(&self, id: &str, families: &[&str]) -> Vec<&'static str> {
+        let groups = self.same_as(id, &Tool { families, also_ignored: &NONE });
+        groups.iter().flat_map(|group| group.rules.iter().copied()).collect()
+    }
+}
+
+/// The keys of ids.
+pub(super) fn keys<'a>(ids: impl IntoIterator<Item = &'a str>) -> BTreeSet<Key> {
+    ids.into_iter().map(key).collect()
 }
 
 /// Other rules of the same tool that this one is about too, and the file does not ignore.
-fn wider<'r>(rule: &'r Rule, id: &'r str, tool: &'r Tool<'_>) -> impl Iterator<Item = &'static str> + 'r {
-    let own = key(id);
-    let is_ignored = |also: &str| tool.also_ignored.iter().any(|ignored| key(ignored) == key(also));
-    rule.also.iter().copied().filter(move |also| {
-        let (tool, number) = key(also);
-        tool == own.0 && number.is_some() && number != own.1 && !is_ignored(also)
-    })
+fn wider(rule: &Rule, own: &Key, tool: &Tool<'_>) -> Vec<&'static str> {
+    let is_other = |also: &str| {
+        let other = key(also);
+        other.0 == own.0 && other.1.is_some() && other.1 != own.1 && !tool.also_ignored.contains(&other)
+    };
+    rule.also.iter().copied().filter(|also| is_other(also)).collect()
 }
 
 /// An id without what its spellings differ in: `AVD-DS-0002`, `DS-0002` and `DS002` are one. Names without a number,
 /// such as those of secrets, are told apart by all their letters.
-fn key(id: &str) -> (String, Option<u32>) {
+fn key(id: &str) -> Key {
     let upper = id.to_ascii_uppercase();
     let plain = upper.strip_prefix("AVD-").unwrap_or(&upper);
     let letters = plain.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = plain.strip_prefix(letters).and_then(|digits| digits.parse().ok());
-    match number {
+    // fewer than three digits are part of a name
+    let digits = plain.strip_prefix(letters).filter(|digits| digits.len() >= 3);
+    match digits.and_then(|digits| digits.parse().ok()) {
         Some(number) => (letters.trim_end_matches('-').to_owned(), Some(number)),
         None => (upper, None),
     }
@@ -160,13 +190,13 @@ mod tests {
     #[test]
     fn ids_are_found_in_every_spelling_and_told_when_they_are_narrower() {
         let known: &[&'static Rule] = &[&CACHE, &PINS, &IMAGE, &KEY];
-        let also_ignored = ["DL3033".to_owned()];
+        let (index, also_ignored) = (Index::of(known), keys(["DL3033"]));
         let found = |id: &str, families: &[&str]| {
-            let same = same_as(known, id, &Tool { families, also_ignored: &also_ignored });
+            let groups = index.same_as(id, &Tool { families, also_ignored: &also_ignored });
             let show = |group: &Group| {
                 format!("{} {} {}", group.rules.join(","), group.subjects.join(","), group.wider.join(","))
             };
-            same.groups.iter().map(show).collect::<Vec<_>>()
+            groups.iter().map(show).collect::<Vec<_>>()
         };
         assert_eq!(found("DL3032", &["dockerfile"]), ["dockerfile/dnf-cache yum* "]);
         assert_eq!(found("ds019", &["dockerfile"]), ["dockerfile/dnf-cache dnf*,microdnf* "]);

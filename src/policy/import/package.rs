@@ -3,8 +3,11 @@
 
 use super::pattern::globs_of_regex;
 
-/// Qualifiers with which the end of a package URL may begin, behind the version.
-const QUALIFIERS: [&str; 5] = ["arch", "channel", "distro", "epoch", "upstream"];
+/// Types of packages of a system, whose namespace is the distribution.
+const SYSTEMS: [&str; 5] = ["alpm", "apk", "deb", "opkg", "rpm"];
+
+/// Qualifiers that may stand first behind the version.
+const QUALIFIERS: [&str; 4] = ["arch", "distro", "epoch", "upstream"];
 
 /// What a tool says of a package.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +55,7 @@ fn paths(kind: &str, name: &str) -> Vec<String> {
             None => vec![format!("pkg:maven/{name}"), format!("pkg:maven/*/{name}")],
         },
         // of packages of a system the distribution stands between
-        "apk" | "deb" | "rpm" | "alpm" | "opkg" => vec![format!("pkg:{kind}/*/{name}")],
+        kind if SYSTEMS.contains(&kind) => vec![format!("pkg:{kind}/*/{name}")],
         "generic" => vec![format!("pkg:generic/{name}"), format!("pkg:generic/*/{name}")],
         // spelt one way (purl-types, "pypi")
         "pypi" => vec![format!("pkg:pypi/{}", name.to_ascii_lowercase().replace('_', "-"))],
@@ -63,8 +66,15 @@ fn paths(kind: &str, name: &str) -> Vec<String> {
 fn with_version(path: &str, version: Option<&str>) -> Vec<String> {
     let Some(version) = version else { return vec![format!("{path}@*")] };
     let whole = format!("{path}@{}", encoded(version));
+    let kind = path.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let qualifiers: &[&str] = match kind {
+        "conda" => &["channel"],
+        "*" => &QUALIFIERS,
+        kind if SYSTEMS.contains(&kind) => &QUALIFIERS,
+        _ => &[],
+    };
     // `?` takes any sign, so the word behind it is written out: `@1.2?*` would take 1.20 too
-    let qualified = QUALIFIERS.iter().map(|key| format!("{whole}?{key}=*"));
+    let qualified = qualifiers.iter().map(|key| format!("{whole}?{key}=*"));
     std::iter::once(whole.clone()).chain(qualified).collect()
 }
 

@@ -26,7 +26,7 @@ pub(super) const SECRETS: &[&str] = &["secret"];
 const BOTH: &[&str] = &["base", "dockerfile", "image", "layer", "secret"];
 
 fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
-    let ids: Vec<String> = file.lines().filter_map(|(_, line)| Some(id_of(line)?.to_owned())).collect();
+    let ids = names::keys(file.lines().filter_map(|(_, line)| id_of(line)));
     let tool = Tool { families: BOTH, also_ignored: &ids };
     for (number, line) in file.lines() {
         let Some(id) = id_of(line) else { continue };

@@ -1,10 +1,12 @@
 //! `.trivyignore.yaml` (<https://trivy.dev/docs/latest/configuration/filtering/>, "By finding IDs"): lists of ids for
 //! each scanner, with paths, package URLs, a day and a reason.
 
+use std::collections::BTreeSet;
+
 use crate::error::Result;
 
 use super::draft::{Day, Draft, Waived};
-use super::names::{self, Tool};
+use super::names::{self, Key, Tool};
 use super::pattern::path_glob;
 use super::tree::Node;
 use super::trivyignore::{CONFIGURATION, SECRETS, waive_other};
@@ -40,7 +42,7 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
                 continue;
             }
         };
-        let ids: Vec<String> = list.items().iter().filter_map(|entry| Some(entry.text_of("id")?.to_owned())).collect();
+        let ids = names::keys(list.items().iter().filter_map(|entry| entry.text_of("id")));
         for entry in list.items() {
             add(draft, entry, section, families, &ids);
         }
@@ -48,7 +50,7 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     Ok(())
 }
 
-fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&str]>, ids: &[String]) {
+fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&str]>, ids: &BTreeSet<Key>) {
     let line = entry.line;
     let id = entry.text_of("id");
     for (key, value) in entry.entries() {
