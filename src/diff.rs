@@ -12,7 +12,7 @@ use crate::policy::{Action, Judged};
 use crate::report::Report;
 use crate::rule::Severity;
 use crate::secret;
-use crate::tree::{FileKind, Node, Tree};
+use crate::tree::{FileKind, Node};
 
 /// Longest value of a setting that is shown, in characters.
 const LONGEST_VALUE: usize = 400;
@@ -180,12 +180,6 @@ impl Snapshot {
             settings: settings(inventory),
         }
     }
-}
-
-/// Bytes of the files that a container sees, each once.
-pub fn visible(tree: &Tree) -> u64 {
-    let nodes: BTreeSet<Node> = tree.names().map(|(_, node)| node).collect();
-    nodes.into_iter().map(|node| tree.entry(node).size).fold(0, u64::saturating_add)
 }
 
 impl Diff {
@@ -375,7 +369,7 @@ mod tests {
 
     fn snapshot(config: &str, files: Vec<FileEntry>) -> Snapshot {
         let config = crate::image::ImageConfig::parse(config.as_bytes(), &Limits::default()).expect("it parses");
-        let tree = Tree::union(vec![files], &Limits::default()).0;
+        let tree = crate::tree::Tree::union(vec![files], &Limits::default()).0;
         Snapshot::of(&Inventory { config: Some(config), tree, ..Inventory::default() })
     }
 

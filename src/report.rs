@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::image::Platform;
 use crate::inventory::{Base, Distro, Origin, Package};
 use crate::limitation::Limitation;
-use crate::policy::{Action, Judged, Verdict};
+use crate::policy::{Action, Judged, SettingFacts, Verdict};
 use crate::size::ByteSize;
 use crate::time::Timestamp;
 
@@ -92,6 +92,8 @@ pub struct TargetSummary {
     pub size: ByteSize,
     /// Members of all layers.
     pub entries: u64,
+    /// What policies ask of it besides; `None` where nothing was judged.
+    pub facts: Option<SettingFacts>,
     /// Its layers, oldest first.
     pub layers: Vec<ReportedLayer>,
 }

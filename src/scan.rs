@@ -1,5 +1,7 @@
 //! The pipeline, in one page: open, read, merge, look again, assemble, check, judge.
 
+mod facts;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::advisory;
@@ -7,7 +9,7 @@ use crate::advisory::catalogue::{Catalogue, Question};
 use crate::advisory::vex::{self, Document, Judge};
 use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
-use crate::diff::{self, Snapshot};
+use crate::diff::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{self, Finding};
 use crate::image::{Image, Layer};
@@ -92,7 +94,7 @@ pub fn snapshots(
     let request = Request { limits: &limits, ..request.clone() };
     let mut snapshots = Vec::new();
     let reports = scan_with(source, &request, options, &collectors, &mut |inventory| {
-        snapshots.push((Snapshot::of(inventory), diff::visible(&inventory.tree)));
+        snapshots.push((Snapshot::of(inventory), layers::bytes(&inventory.tree).1));
     })?;
     Ok(reports.into_iter().zip(snapshots).map(|(report, (snapshot, visible))| (report, snapshot, visible)).collect())
 }
@@ -123,7 +125,7 @@ fn scan_with(
         inventory.target.indexes.extend(attached.subjects.iter().cloned());
         if inventory.target.source == "registry" && attached.limitations.is_empty() {
             let (has_signature, has_provenance) = (attached.has_signature, attached.has_provenance);
-            inventory.attested = Some(Attested { has_signature, has_provenance });
+            inventory.attested = Some(Attested { has_signature, has_provenance, has_bill: attached.has_bill });
         }
         let attached = vex::of_attached(&attached);
         inventory.limitations.extend(attached.limitations);
@@ -136,7 +138,7 @@ fn scan_with(
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
 pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, package::COLLECTORS)?;
-    let report = |inventory| report(inventory, Vec::new(), None, options, request.limits);
+    let report = |inventory| report(inventory, Vec::new(), None, None, options, request.limits);
     Ok(inventories.into_iter().map(report).collect())
 }
 
@@ -180,7 +182,7 @@ pub fn rules() -> Vec<&'static Rule> {
     rules.extend(crate::dockerfile::lint::rules());
     rules.extend(advisory::finding::RULES.iter().copied());
     rules.extend(secret::RULES.iter().copied());
-    rules.extend(crate::policy::RULES);
+    rules.extend(crate::policy::RULES.iter());
     rules.sort_by_key(|rule| rule.id);
     rules
 }
@@ -535,7 +537,7 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
     for check in CHECKS {
         check.run(&check::Context { image: &inventory, today: options.today }, &mut findings);
     }
-    let mut data = None;
+    let (mut data, mut data_hours) = (None, None);
     let mut unmatched = 0;
     if let Some(advisories) = &options.advisories {
         let Advisories { catalogue, stale_hours, now, .. } = *advisories;
@@ -548,13 +550,14 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         inventory.limitations.extend(advisory::finding::beyond(&flaws));
         inventory.limitations.sort();
         data = Some(advisory::finding::data(&inventory, &flaws, catalogue, now));
+        data_hours = Some(advisory::finding::oldest(&flaws, catalogue, now));
     }
     let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
     for finding in &mut findings {
         secret::mask_finding(finding, &echo);
     }
     finding::tell_apart(&mut findings);
-    let mut report = report(inventory, findings, data, options, limits);
+    let mut report = report(inventory, findings, data, data_hours, options, limits);
     if is_bill {
         report.verdict.reason += "; files, settings and secrets were not looked at";
     }
@@ -602,6 +605,7 @@ fn report(
     mut inventory: Inventory,
     findings: Vec<Finding>,
     advisories: Option<serde_json::Value>,
+    data_hours: Option<i64>,
     options: &Options<'_>,
     limits: &Limits,
 ) -> Report {
@@ -609,7 +613,13 @@ fn report(
         let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
         layer.map_or(Origin::Unknown, |layer| layer.origin)
     };
-    let context = EvaluateContext { limitations: &inventory.limitations, today: options.today, origin: &origin_of };
+    let facts = facts::of(&inventory, data_hours);
+    let context = EvaluateContext {
+        limitations: &inventory.limitations,
+        today: options.today,
+        origin: &origin_of,
+        image: Some(&facts),
+    };
     let (mut findings, verdict) = options.policy.evaluate(findings, &context);
     findings.retain(|judged| judged.action != Action::Ignore);
     findings.iter_mut().for_each(mask_judged);
@@ -629,7 +639,7 @@ fn report(
     }
     Report {
         version: env!("CARGO_PKG_VERSION"),
-        target: summary(&inventory),
+        target: TargetSummary { facts: Some(facts.settings()), ..summary(&inventory) },
         verdict,
         packages: inventory.packages,
         removed: inventory.removed,
@@ -654,6 +664,7 @@ fn summary(inventory: &Inventory) -> TargetSummary {
         base: inventory.base.clone(),
         size: ByteSize(inventory.layers.iter().map(|layer| layer.size).sum()),
         entries: inventory.tree.layers().iter().map(|layer| layer.len() as u64).sum(),
+        facts: None,
         layers: inventory
             .layers
             .iter()

@@ -162,6 +162,13 @@ pub fn findings(
     findings
 }
 
+/// The age of the oldest data that packages were compared with, in hours.
+pub fn oldest(flaws: &Flaws, catalogue: &Catalogue, now: Timestamp) -> i64 {
+    let origins = catalogue.origins(&flaws.families).into_iter().filter(|_| flaws.judged > 0);
+    // data that do not say when they were brought are as old as can be
+    origins.map(|origin| origin.age(now).unwrap_or(i64::MAX)).max().unwrap_or(0)
+}
+
 /// Tells of flaws that are too many to be told one by one.
 pub fn beyond(flaws: &Flaws) -> Option<Limitation> {
     (flaws.beyond > 0).then(|| {

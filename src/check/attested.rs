@@ -74,7 +74,7 @@ mod tests {
         let mut image = image("{}");
         assert!(run(&Signed, &image).is_empty());
         for (has_signature, has_provenance, count) in [(true, true, 0), (true, false, 1), (false, false, 2)] {
-            image.attested = Some(Attested { has_signature, has_provenance });
+            image.attested = Some(Attested { has_signature, has_provenance, has_bill: false });
             assert_eq!(run(&Signed, &image).len(), count);
         }
     }

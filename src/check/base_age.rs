@@ -47,6 +47,11 @@ impl Check for BaseAge {
     }
 }
 
+/// When the last layer of the base was made, as the history says.
+pub fn base_created(image: &Inventory) -> Option<Timestamp> {
+    newest_of_base(image).map(|(_, _, created)| created)
+}
+
 /// The step that made the last layer of the base, that layer, and when.
 fn newest_of_base(image: &Inventory) -> Option<(u32, u32, Timestamp)> {
     let layer = image.layers.iter().rev().find(|layer| layer.origin == Origin::Base)?;

@@ -55,6 +55,7 @@ use crate::rule::Rule;
 use crate::time::Date;
 use crate::tree::{Hidden, Node};
 
+pub use base_age::base_created;
 pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
 pub use leftover::is_leftover;
 pub use package_cache::is_in_cache;

@@ -27,6 +27,10 @@ pub(super) struct Config {
     /// `[limits]`: what `--limit` sets.
     #[serde(default)]
     pub(super) limits: BTreeMap<String, Value>,
+    /// `[policy]`: what judges where no `-p` says otherwise; read with the places of its words by `policy`.
+    #[serde(default)]
+    #[expect(dead_code, reason = "here so that the key is known")]
+    policy: Option<toml::Table>,
 }
 
 /// How secrets are looked for.
@@ -83,21 +87,41 @@ impl Config {
         self.bases.iter().map(chain).collect()
     }
 
-    /// Reads `named`, else the nearest `careen.toml` from `folder` up to the root of its repository,
+    /// Reads `named`, else the nearest `careen.toml` from the current folder up to the root of its repository,
     /// else the one in the user's configuration folder, else nothing.
-    pub(super) fn read(named: Option<PathBuf>, folder: &Path, user: Option<&Path>) -> Result<Self> {
+    pub(super) fn read(named: Option<PathBuf>) -> Result<Self> {
+        Self::parse(Self::text(named)?)
+    }
+
+    /// The name and the text of the file that [`Self::read`] reads.
+    pub(super) fn text(named: Option<PathBuf>) -> Result<Option<(String, String)>> {
+        let user = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
+        Self::found(named, &std::env::current_dir().unwrap_or_default(), user.as_deref())
+    }
+
+    fn found(named: Option<PathBuf>, folder: &Path, user: Option<&Path>) -> Result<Option<(String, String)>> {
         let found = match named {
             Some(path) => Some(path),
             None => nearest(folder)
                 .or_else(|| user.map(|user| user.join("careen/careen.toml")).filter(|path| path.is_file())),
         };
-        let Some(path) = found else { return Ok(Self::default()) };
+        let Some(path) = found else { return Ok(None) };
         let place = path.display().to_string();
         let text = text_of(&path).map_err(|error| error.at(&place))?;
+        Ok(Some((place, text)))
+    }
+
+    fn parse(found: Option<(String, String)>) -> Result<Self> {
+        let Some((place, text)) = found else { return Ok(Self::default()) };
         toml::from_str(&text).map_err(|e| {
             Error::new(ErrorKind::Config, format!("the configuration is wrong: {}", e.to_string().trim_end())).at(place)
         })
     }
+}
+
+/// A variable of the environment that is set, and not to nothing.
+pub(super) fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Bytes of a configuration file.
@@ -136,6 +160,10 @@ fn nearest(folder: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
+    fn read(named: Option<PathBuf>, folder: &Path) -> Result<Config> {
+        Config::parse(Config::found(named, folder, None)?)
+    }
+
     #[test]
     fn the_nearest_file_up_to_the_repository_counts() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -144,25 +172,25 @@ mod tests {
         std::fs::create_dir_all(&deep).expect("folders");
         std::fs::create_dir(project.join(".git")).expect("a folder");
         std::fs::write(folder.path().join("careen.toml"), "[registry.outside]\n").expect("a file");
-        assert!(Config::read(None, &deep, None).expect("nothing to read").registry.is_empty(), "beyond the repository");
+        assert!(read(None, &deep).expect("nothing to read").registry.is_empty(), "beyond the repository");
         std::fs::write(project.join("careen.toml"), "[registry.\"r.example\"]\nmirrors = [\"m.example\"]\n")
             .expect("a file");
-        let config = Config::read(None, &deep, None).expect("a good file");
+        let config = read(None, &deep).expect("a good file");
         assert_eq!(
             config.registry.get("r.example").map(|registry| registry.mirrors.as_slice()),
             Some(&["m.example".to_owned()][..])
         );
         std::fs::write(project.join("careen.toml"), "[registy]\n").expect("a file");
-        let error = Config::read(None, &deep, None).expect_err("a misspelt key");
+        let error = read(None, &deep).expect_err("a misspelt key");
         assert_eq!(error.kind, ErrorKind::Config);
         let large = folder.path().join("large.toml");
         for (length, is_read) in [(1 << 20, true), ((1 << 20) + 1, false)] {
             std::fs::write(&large, "#".repeat(length)).expect("a file");
-            let read = Config::read(Some(large.clone()), &deep, None);
+            let read = read(Some(large.clone()), &deep);
             assert_eq!(read.err().map(|error| error.kind), (!is_read).then_some(ErrorKind::Config));
         }
         for special in [folder.path(), Path::new("/dev/zero")] {
-            let error = Config::read(Some(special.to_owned()), &deep, None).expect_err("no regular file");
+            let error = read(Some(special.to_owned()), &deep).expect_err("no regular file");
             assert_eq!(error.kind, ErrorKind::Config);
         }
     }

@@ -8,13 +8,13 @@ use clap::{Args, ValueEnum};
 use crate::diff::{Diff, FailOnNew, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{DiffFormat, Style, render_diff};
-use crate::policy::{DEFAULT_PRESET, PolicySet};
 use crate::report::Report;
 use crate::scan::Advisories;
 use crate::time::Date;
 
 use super::advisories::AdvisoryArguments;
 use super::exit::Exit;
+use super::policy::PolicyArguments;
 use super::scan::{Judging, TargetArguments, config, judging_time, opened, spare, without_secrets, write_to};
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
@@ -38,9 +38,8 @@ pub(super) struct DiffArguments {
 
     #[command(flatten)]
     advisories: AdvisoryArguments,
-    /// Policy file, or name of a preset; later ones win
-    #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
-    policy: Vec<String>,
+    #[command(flatten)]
+    policy: PolicyArguments,
     /// Rules of secrets and allowances of your own, in careen's form or that of gitleaks; repeatable
     #[arg(long, value_name = "FILE", env = "CAREEN_SECRET_RULES")]
     secret_rules: Vec<PathBuf>,
@@ -83,8 +82,7 @@ fn compare(arguments: &DiffArguments, watcher: &Watcher) -> Result<Exit> {
     }
     let config = config(&arguments.image)?;
     secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules))?;
-    let policies = if arguments.policy.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { arguments.policy.clone() };
-    let policy = PolicySet::load(&policies, &crate::scan::rules(), term::wants_colour(&io::stderr(), arguments.color))?;
+    let policy = arguments.policy.load(None, arguments.image.config_file(), arguments.color)?;
     let catalogue = arguments.advisories.catalogue()?;
     let vex = arguments.advisories.vex()?;
     let advisories = catalogue.as_ref().map(|catalogue| Advisories {

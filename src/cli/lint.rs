@@ -19,7 +19,8 @@ use crate::rule::Severity;
 use crate::time::Date;
 
 use super::exit::Exit;
-use super::scan::{GateArguments, Outputs, least_severity, policy, write_to};
+use super::policy::{BaselineArguments, PolicyArguments};
+use super::scan::{GateArguments, Outputs, least_severity, write_to};
 use super::term::{self, Colour};
 
 /// How deep folders are searched.
@@ -60,9 +61,10 @@ pub(super) struct LintArguments {
     /// Show what waivers and comments accept too
     #[arg(long, visible_alias = "show-suppressed")]
     show_waived: bool,
-    /// Policy file, or name of a preset; later ones win
-    #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
-    policy: Vec<String>,
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    baseline: BaselineArguments,
     #[command(flatten)]
     gate: GateArguments,
     /// Judge as of this day rather than today
@@ -86,7 +88,8 @@ pub(super) fn run(arguments: &LintArguments) -> Exit {
         Ok(outputs) => outputs,
         Err(error) => return term::failed(&error),
     };
-    let linted = policy(&arguments.policy, arguments.gate.fail_on(), arguments.color).and_then(|policy| {
+    let policy = arguments.policy.load(arguments.gate.fail_on(), None, arguments.color);
+    let linted = policy.and_then(|policy| arguments.baseline.add_to(policy)).and_then(|policy| {
         let inputs = inputs(arguments)?;
         Ok(lint(&inputs, &policy, arguments.today.unwrap_or_else(term::today), &Limits::default()))
     });

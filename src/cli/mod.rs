@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 mod layers;
 mod lint;
+mod policy;
 mod policy_import;
 mod rules;
 mod sbom;
@@ -78,7 +79,7 @@ enum Command {
     Explain(rules::ExplainArguments),
     /// Work with policies
     #[command(subcommand)]
-    Policy(PolicyCommand),
+    Policy(policy::PolicyCommand),
     /// Bring, look into and check advisory data
     #[command(subcommand)]
     Db(DbCommand),
@@ -106,24 +107,6 @@ enum DbCommand {
     Cvss(db::query::CvssArguments),
 }
 
-#[derive(Debug, Subcommand)]
-enum PolicyCommand {
-    /// Check policy files and say what is wrong with them, line by line
-    Check {
-        /// Policy files, or names of presets
-        #[arg(required = true)]
-        files: Vec<String>,
-    },
-    /// Show a preset as it is built in
-    Show {
-        /// Its name
-        #[arg(default_value = crate::policy::DEFAULT_PRESET)]
-        name: String,
-    },
-    /// Take over ignore files and gates of other tools: Trivy, Grype, hadolint, Dockle, gitleaks, dive, …
-    Import(policy_import::ImportArguments),
-}
-
 fn run(arguments: &[OsString]) -> Exit {
     term::silence_panics();
     let parsed = match parse(arguments) {
@@ -146,9 +129,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Convert(arguments) => return sbom::convert(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
-        Command::Policy(PolicyCommand::Check { files }) => check_policies(&files),
-        Command::Policy(PolicyCommand::Show { name }) => show_preset(&name),
-        Command::Policy(PolicyCommand::Import(arguments)) => policy_import::run(&arguments),
+        Command::Policy(command) => policy::run(&command),
         Command::Db(DbCommand::Update(arguments)) => return db::update::run(&arguments),
         Command::Db(DbCommand::Status(arguments)) => return term::ended(db::status::status(&arguments)),
         Command::Db(DbCommand::Verify(arguments)) => return term::ended(db::status::verify(&arguments)),
@@ -201,37 +182,6 @@ fn tell_programs(arguments: &[OsString], error: &Error) {
         let mut out = io::stdout().lock();
         // nobody is left to tell when stdout is closed
         let _ = crate::output::render_failure(error, error.kind.is_refusal(), &mut out).and_then(|()| out.flush());
-    }
-}
-
-fn check_policies(files: &[String]) -> Result<()> {
-    let known = crate::scan::rules();
-    let summaries =
-        crate::policy::check(files, &known, term::today(), term::wants_colour(&io::stderr(), term::Colour::Auto))?;
-    let mut text = String::new();
-    for summary in &summaries {
-        let extends = if summary.extends.is_empty() {
-            String::new()
-        } else {
-            format!(", extends {}", summary.extends.join(", "))
-        };
-        text +=
-            &format!("{}: in order; rules: {}, waivers: {}{extends}\n", summary.name, summary.rules, summary.waivers);
-        for note in &summary.notes {
-            text += &format!("  note: {note}\n");
-        }
-    }
-    print(&text)
-}
-
-fn show_preset(name: &str) -> Result<()> {
-    let presets = crate::policy::presets();
-    if let Some(preset) = presets.iter().find(|preset| preset.id == name) {
-        print(preset.text)
-    } else {
-        let names: Vec<_> = presets.iter().map(|preset| preset.id).collect();
-        Err(Error::new(ErrorKind::Usage, format!("there is no preset `{}`", crate::escape::escape(name)))
-            .help(format!("the presets are {}", names.join(", "))))
     }
 }
 

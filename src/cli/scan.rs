@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::inventory::{Hints, KnownBase};
 use crate::limit::{LIMITS, Limits};
 use crate::output::{FORMATS, Format, Style};
-use crate::policy::{DEFAULT_PRESET, FailOn, PolicySet};
+use crate::policy::{DEFAULT_PRESET, PolicySet};
 use crate::report::Report;
 use crate::rule::Severity;
 use crate::scan::{Advisories, Options, scan};
@@ -19,8 +19,9 @@ use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, Source,
 use crate::time::{Date, Timestamp};
 
 use super::advisories::AdvisoryArguments;
-use super::config::Config;
+use super::config::{Config, variable};
 use super::exit::{Exit, ExitRules};
+use super::policy::{BaselineArguments, PolicyArguments};
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
 
@@ -55,9 +56,10 @@ pub(super) struct ScanArguments {
 
     #[command(flatten)]
     advisories: AdvisoryArguments,
-    /// Policy file, or name of a preset; later ones win
-    #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
-    policy: Vec<String>,
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    baseline: BaselineArguments,
     /// Rules of secrets and allowances of your own, in careen's form or that of gitleaks; repeatable
     #[arg(long, value_name = "FILE", env = "CAREEN_SECRET_RULES")]
     secret_rules: Vec<PathBuf>,
@@ -177,6 +179,11 @@ impl TargetArguments {
         &self.target
     }
 
+    /// The configuration file that is named.
+    pub(super) fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// Whether to show a bar.
     pub(super) fn wants_progress(&self) -> bool {
         !self.no_progress
@@ -208,7 +215,8 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
     let watcher = Watcher::new(!image.no_progress && !arguments.quiet);
     let reports = config(image)
         .and_then(|config| secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules)))
-        .and_then(|()| policy(&arguments.policy, arguments.gate.fail_on(), arguments.color))
+        .and_then(|()| arguments.policy.load(arguments.gate.fail_on(), image.config.as_deref(), arguments.color))
+        .and_then(|policy| arguments.baseline.add_to(policy))
         .and_then(|policy| {
             let advisories = arguments.advisories.catalogue()?;
             let stale_hours = arguments.advisories.stale_hours();
@@ -434,29 +442,8 @@ fn source_date() -> Result<Option<Timestamp>> {
     Ok(Some(Timestamp::from_unix(seconds)))
 }
 
-/// The policy that flags name, with what `--fail-on` adds.
-pub(super) fn policy(words: &[String], fail_on: Option<&str>, colour: Colour) -> Result<PolicySet> {
-    let words = if words.is_empty() { vec![DEFAULT_PRESET.to_owned()] } else { words.to_vec() };
-    // to load the rules takes longer than to judge a Dockerfile; presets, and severities alone, name none
-    let is_preset = |word: &String| crate::policy::presets().iter().any(|preset| preset.id == word.as_str());
-    let needs_rules = !words.iter().all(is_preset) || fail_on.is_some_and(|text| text.contains(','));
-    let known = if needs_rules { crate::scan::rules() } else { Vec::new() };
-    let policy = PolicySet::load(&words, &known, term::wants_colour(&io::stderr(), colour))?;
-    match fail_on {
-        Some(text) => Ok(policy.with_fail_on(FailOn::parse(text, &known)?)),
-        None => Ok(policy),
-    }
-}
-
-/// A variable of the environment that is set, and not to nothing.
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
 pub(super) fn config(arguments: &TargetArguments) -> Result<Config> {
-    let user = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
-    let folder = std::env::current_dir().unwrap_or_default();
-    Config::read(arguments.config.clone(), &folder, user.as_deref())
+    Config::read(arguments.config.clone())
 }
 
 /// The default limits, those of the configuration file, and those of the command line; later ones win.

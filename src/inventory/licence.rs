@@ -43,6 +43,32 @@ impl Licence {
     }
 }
 
+/// Whether an SPDX expression can be met with terms of which `allows` says so, given each as it is written, such as
+/// `GPL-2.0-or-later WITH Classpath-exception-2.0`, its licence alone, and of which kinds that is; `None` for no expression.
+pub fn can_be_met(expression: &str, allows: impl Fn(&str, &str, Kinds) -> bool) -> Option<bool> {
+    let parsed = Expression::parse(expression).ok()?;
+    Some(parsed.evaluate(|term| {
+        let id = term.license.id();
+        let kinds = Kinds {
+            copyleft: id.is_some_and(spdx::LicenseId::is_copyleft),
+            osi_approved: id.is_some_and(spdx::LicenseId::is_osi_approved),
+            fsf_libre: id.is_some_and(spdx::LicenseId::is_fsf_free_libre),
+        };
+        allows(&term.to_string(), &term.license.to_string(), kinds)
+    }))
+}
+
+/// What the SPDX licence list says of a licence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kinds {
+    /// Whether derived works must keep it.
+    pub copyleft: bool,
+    /// Whether the OSI approved it.
+    pub osi_approved: bool,
+    /// Whether the FSF calls it free.
+    pub fsf_libre: bool,
+}
+
 /// Names that records give to licences, in lower case and without what says nothing, and their SPDX identifiers.
 /// Names that leave the version or the variant open (`BSD`, `Apache`) are not here.
 const NAMES: &[(&str, &str)] = &[

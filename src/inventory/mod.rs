@@ -81,12 +81,14 @@ pub struct Inventory {
 }
 
 /// What is attached to an image; nothing of it is verified.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Attested {
     /// Whether a signature is.
     pub has_signature: bool,
     /// Whether a statement is of how it was built.
     pub has_provenance: bool,
+    /// Whether a bill of materials is.
+    pub has_bill: bool,
 }
 
 /// One layer, after it was read.

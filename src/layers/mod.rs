@@ -15,7 +15,7 @@ use crate::limitation::Limitation;
 use crate::report::TargetSummary;
 use crate::secret;
 use crate::time::Timestamp;
-use crate::tree::{Change, FileKind, Node, Tree};
+use crate::tree::{Change, FileEntry, FileKind, Node, Tree};
 
 pub use content::CONTENT;
 pub use files::{Doing, FileRow, Shown, Wish};
@@ -75,6 +75,21 @@ pub struct LayerRow {
     pub changed: u64,
     /// Names it takes away.
     pub removed: u64,
+}
+
+/// Bytes of the files in all layers, and of those that a container sees, each counted once.
+pub fn bytes(tree: &Tree) -> (u64, u64) {
+    let sizes = |members: &Vec<FileEntry>| -> Vec<u64> {
+        members.iter().map(|entry| if entry.is_file() { entry.size } else { 0 }).collect()
+    };
+    let mut unseen: Vec<Vec<u64>> = tree.layers().iter().map(sizes).collect();
+    let shipped = unseen.iter().flatten().copied().fold(0, u64::saturating_add);
+    let mut visible = 0_u64;
+    for (_, node) in tree.names() {
+        let size = unseen.get_mut(node.layer as usize).and_then(|layer| layer.get_mut(node.member as usize));
+        visible = visible.saturating_add(size.map(std::mem::take).unwrap_or_default());
+    }
+    (shipped, visible)
 }
 
 /// Looks at an image that was read with [`CONTENT`] among the collectors.

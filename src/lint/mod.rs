@@ -73,7 +73,7 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         _ => Origin::Unknown,
     };
     let (mut findings, mut verdict) =
-        policy.evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin });
+        policy.evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin, image: None });
     // a policy serves images, too: their waivers are no matter here
     findings.retain(|judged| judged.action != Action::Ignore && judged.finding.rule.id != WAIVER_UNUSED.id);
     for (of_image, of_file) in

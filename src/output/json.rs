@@ -19,7 +19,7 @@ use crate::image::Platform;
 use crate::inventory::{Base, Origin, Package, Proof, State};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
+use crate::policy::{Action, AppliedWaiver, Deciding, Judged, Outcome, SettingFacts, Verdict};
 use crate::report::{Report, ReportedLayer, SCHEMA, TargetSummary};
 use crate::rule::{Confidence, Severity};
 use crate::size::ByteSize;
@@ -210,6 +210,8 @@ pub(super) struct WireTarget<'a> {
     base: Option<&'a Base>,
     size: ByteSize,
     entries: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<&'a SettingFacts>,
     layers: Vec<WireLayer<'a>>,
 }
 
@@ -229,6 +231,7 @@ impl<'a> WireTarget<'a> {
             base: Some(&target.base).filter(|base| **base != Base::default()),
             size: target.size,
             entries: target.entries,
+            facts: target.facts.as_ref(),
             layers: target.layers.iter().map(WireLayer::new).collect(),
         }
     }
@@ -268,6 +271,7 @@ struct WireVerdict<'a> {
     warned: usize,
     ignored: usize,
     waived: usize,
+    rules: &'a [Deciding],
 }
 
 impl<'a> WireVerdict<'a> {
@@ -279,6 +283,7 @@ impl<'a> WireVerdict<'a> {
             warned: verdict.warned,
             ignored: verdict.ignored,
             waived: verdict.waived,
+            rules: &verdict.rules,
         }
     }
 }
@@ -420,6 +425,8 @@ pub(super) struct WireFinding<'a> {
     action: Action,
     decided_by: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<WireWaiver<'a>>,
@@ -447,6 +454,7 @@ impl<'a> WireFinding<'a> {
             status: if judged.waiver.is_some() { "waived" } else { "open" },
             action: judged.action,
             decided_by: &judged.decided_by,
+            decided_at: judged.decided_at.as_deref(),
             note: judged.note.as_deref(),
             waiver: judged.waiver.as_ref().map(WireWaiver::new),
             fixable: finding.is_fixable,

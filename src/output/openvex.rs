@@ -295,7 +295,15 @@ mod tests {
         };
         // the policy's own comes first
         let waiver = waiver.map(of_policy).or_else(|| evidence.get("vex").and_then(of_vex));
-        Judged { finding, action: Action::Warn, decided_by: "careen:2026".into(), note: None, waiver }
+        Judged {
+            finding,
+            action: Action::Warn,
+            decided_by: "careen:2026".into(),
+            decided_at: None,
+            note: None,
+            help: None,
+            waiver,
+        }
     }
 
     fn with(findings: Vec<Judged>) -> Report {

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::{Base, Distro, Ecosystem, Licence, NamedBy, Origin, Package, PackageLocation, ToldBy};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::policy::{Action, AppliedWaiver, Judged, Outcome, Verdict};
+use crate::policy::{Action, AppliedWaiver, ConfigFacts, Deciding, Judged, Outcome, SettingFacts, Verdict};
 use crate::report::{Report, ReportedLayer, TargetSummary};
 use crate::rule::{Confidence, Rule, Severity};
 use crate::size::ByteSize;
@@ -93,8 +93,15 @@ pub(super) fn report() -> Report {
         )
         .evidence("bytes", 1 << 20)
     };
-    let judged =
-        |finding, action| Judged { finding, action, decided_by: "careen:2026".into(), note: None, waiver: None };
+    let judged = |finding, action| Judged {
+        finding,
+        action,
+        decided_by: "careen:2026".into(),
+        decided_at: None,
+        note: None,
+        help: None,
+        waiver: None,
+    };
     let mut findings = vec![
         judged(secret, Action::Fail),
         judged(argument, Action::Fail),
@@ -153,6 +160,20 @@ pub(super) fn report() -> Report {
             },
             size: ByteSize::mib(40),
             entries: 1234,
+            facts: Some(SettingFacts {
+                stored_size: Some(15 << 20),
+                shipped_size: Some(39 << 20),
+                visible_size: Some(27 << 20),
+                config: Some(ConfigFacts {
+                    user: "root".into(),
+                    uid: Some(0),
+                    labels: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
+                    ports: vec!["80/tcp".into()],
+                    ..ConfigFacts::default()
+                }),
+                data_hours: Some(30),
+                ..SettingFacts::default()
+            }),
             layers: vec![
                 layer(0, "ADD rootfs.tar.xz /", Origin::Base),
                 layer(1, "RUN |1 NPM_TOKEN=*** /bin/sh -c apt-get update && apt-get install -y openssl", Origin::App),
@@ -168,6 +189,14 @@ pub(super) fn report() -> Report {
             warned: 9,
             ignored: 1,
             waived: 1,
+            rules: vec![Deciding {
+                rule: "careen:2026 secrets".into(),
+                place: Some("careen:2026:17".into()),
+                action: Action::Fail,
+                findings: 2,
+                ids: vec!["0123456789abcdef0123456789abcdef".into()],
+                remedies: vec!["revoke the credential first, then rebuild without it".into()],
+            }],
         },
         removed: Vec::new(),
         packages: vec![
@@ -212,6 +241,7 @@ pub(super) fn empty() -> Report {
             warned: 0,
             ignored: 0,
             waived: 0,
+            rules: Vec::new(),
         },
         packages: Vec::new(),
         removed: Vec::new(),

@@ -347,7 +347,15 @@ mod tests {
         }
         finding.priority = Some(crate::finding::priority(tier, finding.severity, None, None));
         finding.is_fixable = evidence.get("fixed").is_some() && evidence.get("terms").is_none();
-        Judged { finding, action: Action::Warn, decided_by: "careen:2026".into(), note: None, waiver: None }
+        Judged {
+            finding,
+            action: Action::Warn,
+            decided_by: "careen:2026".into(),
+            decided_at: None,
+            note: None,
+            help: None,
+            waiver: None,
+        }
     }
 
     fn lines(flaws: &[Judged], report: &Report) -> Vec<String> {

@@ -1,10 +1,11 @@
 //! Judges findings: the last rule that matches decides, waivers accept, and the verdict sums up.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use super::selector::{View, is_rule};
-use super::{Action, AppliedWaiver, Judged, Outcome, PolicyRule, PolicySet, Scope, Verdict, Waiver};
+use super::requirement::Breach;
+use super::selector::{Scene, View, ids, is_rule};
+use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, Policy, PolicyRule, PolicySet, Scope, Verdict, Waiver};
 use crate::finding::Finding;
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
@@ -16,239 +17,328 @@ use crate::time::Date;
 pub struct EvaluateContext<'a> {
     /// What was not read.
     pub limitations: &'a [Limitation],
-    /// Today, for the last days of waivers.
+    /// Today, for the last days of waivers and the age of flaws.
     pub today: Date,
     /// Whose the layer of a finding is.
     pub origin: &'a dyn Fn(&Finding) -> Origin,
+    /// The image; `None` where there is none, as with Dockerfiles, and then nothing is asked of it.
+    pub image: Option<&'a ImageFacts>,
 }
 
 /// Who decided when no rule matched.
 pub const NO_RULE: &str = "no rule matches";
 
-/// Groups of findings that the reason names; those beyond are summed up.
-const MOST_GROUPS: usize = 3;
+/// Who decided where a baseline lists the finding.
+const BASELINE: &str = "baseline";
+
+/// A rule with its policy: its place among all policies and its name.
+struct Numbered<'a> {
+    policy: usize,
+    name: &'a str,
+    rule: &'a PolicyRule,
+}
+
+/// Waivers that may accept findings of one rule: those that name subjects by these, all others one by one.
+#[derive(Default)]
+struct Waivers<'a> {
+    by_subject: HashMap<&'a str, Vec<usize>>,
+    by_fingerprint: HashMap<&'a str, Vec<usize>>,
+    others: Vec<usize>,
+}
+
+/// All rules and waivers, and which of them may be about the findings of a rule.
+struct Index<'a> {
+    rules: Vec<Numbered<'a>>,
+    waivers: Vec<&'a Waiver>,
+    /// By id of the rule: places in `rules`, the last first, and waivers.
+    by_rule: HashMap<&'static str, (Vec<usize>, Waivers<'a>)>,
+}
+
+impl<'a> Index<'a> {
+    fn new(policies: &'a [Policy]) -> Self {
+        let rules = policies.iter().enumerate().flat_map(|(number, policy)| {
+            policy.rules.iter().map(move |rule| Numbered { policy: number, name: &policy.name, rule })
+        });
+        let waivers = policies.iter().flat_map(|policy| &policy.waivers);
+        Self { rules: rules.collect(), waivers: waivers.collect(), by_rule: HashMap::new() }
+    }
+
+    fn learn(&mut self, rule: &'static Rule) {
+        let Self { rules, waivers, by_rule } = self;
+        by_rule.entry(rule.id).or_insert_with(|| {
+            let may_select =
+                |(number, one): (usize, &Numbered<'_>)| one.rule.selector.may_select(rule).then_some(number);
+            let candidates: Vec<usize> = rules.iter().enumerate().rev().filter_map(may_select).collect();
+            let mut of_rule = Waivers::default();
+            for (number, waiver) in waivers.iter().enumerate().filter(|(_, waiver)| waiver.selector.may_select(rule)) {
+                let prints = &waiver.selector.fingerprints;
+                if !prints.is_empty() {
+                    for print in prints {
+                        of_rule.by_fingerprint.entry(print).or_default().push(number);
+                    }
+                } else if let Some(subjects) = waiver.selector.literal_subjects() {
+                    for subject in subjects {
+                        of_rule.by_subject.entry(subject).or_default().push(number);
+                    }
+                } else {
+                    of_rule.others.push(number);
+                }
+            }
+            (candidates, of_rule)
+        });
+    }
+
+    /// Rules that may be about the finding, the last first.
+    fn rules(&self, finding: &Finding) -> impl Iterator<Item = &Numbered<'a>> {
+        let candidates = self.by_rule.get(finding.rule.id).map_or(&[][..], |(rules, _)| rules);
+        candidates.iter().filter_map(|number| self.rules.get(*number))
+    }
+
+    /// Waivers that may accept the finding, in their order.
+    fn waivers(&self, view: &View<'_, '_>) -> Vec<usize> {
+        let Some((_, waivers)) = self.by_rule.get(view.finding.rule.id) else { return Vec::new() };
+        let mut found = waivers.others.clone();
+        if !waivers.by_subject.is_empty() {
+            let subjects = std::iter::once(view.finding.subject.as_str()).chain(ids(view.finding));
+            found.extend(subjects.filter_map(|subject| waivers.by_subject.get(subject)).flatten());
+        }
+        if !waivers.by_fingerprint.is_empty() {
+            found.extend(waivers.by_fingerprint.get(view.fingerprint()).into_iter().flatten());
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
 
 impl PolicySet {
-    /// Judges the findings and adds reminders about waivers that expired or accept nothing.
+    /// Judges the findings and what the image is against, and adds reminders about waivers that expired, soon will, are
+    /// too broad, or accept nothing.
     ///
-    /// The result is sorted: gravest action first, then severity, rule, subject and place.
+    /// The result is sorted: gravest action first, then severity, rule, subject and place. It does not depend on the
+    /// order of the findings.
     pub fn evaluate(&self, findings: Vec<Finding>, context: &EvaluateContext<'_>) -> (Vec<Judged>, Verdict) {
-        let mut waivers: Vec<(&Waiver, usize)> =
-            self.policies().iter().flat_map(|policy| &policy.waivers).map(|waiver| (waiver, 0)).collect();
-        let mut judged: Vec<Judged> =
-            findings.into_iter().map(|finding| self.judge(finding, &mut waivers, context)).collect();
+        let nothing = ImageFacts::default();
+        let scene = Scene::new(context.image.unwrap_or(&nothing), context.today);
+        let mut index = Index::new(self.policies());
+        let breaches = context.image.map(|image| self.requirements().breaches(image, context.today));
+        let mut matching = vec![0; index.waivers.len()];
+        let mut judged = Vec::with_capacity(findings.len());
+        for finding in findings {
+            judged.push(self.judge(finding, None, &mut index, &mut matching, &scene, context));
+        }
+        for Breach { finding, action, name, place } in breaches.into_iter().flatten() {
+            let own = Own { action, policy: self.policy_at(&place), name, place };
+            judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &scene, context));
+        }
         // after the waivers, so that one for such a finding is not taken for unused
         judged.retain(|one| !one.finding.rule.is_opt_in || self.asks_for(one.finding.rule));
-        for (waiver, matching) in waivers {
-            let reminder = match (waiver.is_expired(context.today), matching) {
-                (true, matching) => waiver.expired_finding(matching),
-                (false, 0) => waiver.unused_finding(),
-                (false, _) => continue,
-            };
-            judged.push(self.judge(reminder, &mut [], context));
+        let reminders = self.reminders(&index.waivers, &matching, context.today);
+        for reminder in reminders {
+            judged.push(self.judge(reminder, None, &mut index, &mut [], &scene, context));
         }
         judged.sort_by(|a, b| order(a).cmp(&order(b)));
         let verdict = self.verdict(&judged, context.limitations);
         (judged, verdict)
     }
 
-    /// Whether a rule of some policy names this rule by its whole id, or by one it has in another tool.
-    fn asks_for(&self, rule: &Rule) -> bool {
-        let mut patterns =
-            self.policies().iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.selector.rules);
-        patterns.any(|pattern| pattern.is_literal() && is_rule(pattern, rule))
+    /// The place among the policies of the one that says what stands at `place`.
+    fn policy_at(&self, place: &str) -> usize {
+        let says = |policy: &Policy| policy.requirements.values().iter().any(|(_, _, at)| at == place);
+        self.policies().iter().rposition(says).unwrap_or(0)
     }
 
-    fn judge(&self, finding: Finding, waivers: &mut [(&Waiver, usize)], context: &EvaluateContext<'_>) -> Judged {
-        let view = View::new(&finding, (context.origin)(&finding));
-        let decision = self.decide(&view);
+    /// What is to be said of waivers.
+    fn reminders(&self, waivers: &[&Waiver], matching: &[usize], today: Date) -> Vec<Finding> {
+        let rules = &self.requirements().waivers;
+        let mut findings = Vec::new();
+        for (waiver, matching) in waivers.iter().zip(matching) {
+            if !rules.allows() {
+                findings.extend((*matching > 0).then(|| waiver.forbidden_finding(*matching)));
+                continue;
+            }
+            let left = waiver.hours_left(today);
+            if rules.longest.as_ref().is_some_and(|longest| left.is_none_or(|left| left > longest.value)) {
+                findings.push(waiver.too_long_finding(rules.longest.as_ref().map_or(Hours(0), |said| said.value)));
+            }
+            if waiver.is_expired(today) {
+                findings.push(waiver.expired_finding(*matching));
+                continue;
+            }
+            if !waiver.selector.is_narrow() {
+                findings.push(waiver.too_broad_finding(*matching));
+            }
+            if *matching == 0 {
+                findings.push(waiver.unused_finding());
+            } else if left.is_some_and(|left| left < rules.reminder()) {
+                findings.push(waiver.expiring_finding(*matching));
+            }
+        }
+        findings
+    }
+
+    /// Whether a waiver accepts anything today.
+    fn holds(&self, waiver: &Waiver, today: Date) -> bool {
+        let rules = &self.requirements().waivers;
+        let is_too_long = rules
+            .longest
+            .as_ref()
+            .is_some_and(|longest| waiver.hours_left(today).is_none_or(|left| left > longest.value));
+        rules.allows() && !is_too_long && !waiver.is_expired(today)
+    }
+
+    /// Whether a rule of some policy names this rule by its whole id, or by one it has in another tool.
+    fn asks_for(&self, rule: &Rule) -> bool {
+        let mut named = self.policies().iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.selector.rules);
+        named.any(|named| named.glob().is_literal() && is_rule(named.glob(), rule))
+    }
+
+    fn judge<'a>(
+        &'a self,
+        mut finding: Finding,
+        own: Option<Own>,
+        index: &mut Index<'a>,
+        matching: &mut [usize],
+        scene: &Scene<'_>,
+        context: &EvaluateContext<'_>,
+    ) -> Judged {
+        let edition = self.edition();
+        if let Some(severity) = edition.severity(finding.rule)
+            && finding.severity == finding.rule.severity
+        {
+            finding.severity = severity;
+        }
+        index.learn(finding.rule);
+        let view = View::new(&finding, (context.origin)(&finding), scene);
+        let decision = self.decide(&view, own, index, context.today);
+        let is_open = decision.action > Action::Ignore;
         // a waiver of the policy's own says more than a document about the package
-        let accepted =
-            finding.accepted.as_ref().filter(|_| decision.action > Action::Ignore).map(AppliedWaiver::of_vex);
+        let accepted = finding.accepted.as_ref().filter(|_| is_open).map(AppliedWaiver::of_vex);
         let by_comment = || {
-            let is_honoured = self.policies().iter().rev().find_map(|policy| policy.honours_inline).unwrap_or(false);
-            let is_open = is_honoured && decision.action > Action::Ignore;
-            is_open.then(|| AppliedWaiver::of_comment(&finding)).flatten()
+            let is_honoured = self.policies().iter().rev().find_map(|policy| policy.honours_inline.as_ref());
+            let is_honoured = is_honoured.is_some_and(|said| said.value);
+            (is_honoured && is_open).then(|| AppliedWaiver::of_comment(&finding)).flatten()
         };
         let mut waiver = None;
-        for (candidate, matching) in waivers {
-            if candidate.selector.selects(&view) {
-                *matching += 1;
-                if waiver.is_none() && decision.action > Action::Ignore && !candidate.is_expired(context.today) {
-                    waiver = Some(candidate.applied());
+        if !matching.is_empty() {
+            for number in index.waivers(&view) {
+                let (Some(candidate), Some(matching)) = (index.waivers.get(number), matching.get_mut(number)) else {
+                    continue;
+                };
+                if candidate.selector.selects(&view) {
+                    *matching += 1;
+                    if waiver.is_none() && is_open && self.holds(candidate, context.today) {
+                        waiver = Some(candidate.applied());
+                    }
                 }
             }
         }
-        let by_rules = || {
-            let is_open = decision.action > Action::Ignore;
-            is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten()
-        };
+        let by_rules = || is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten();
         let waiver = waiver.or(accepted).or_else(by_rules).or_else(by_comment);
-        let Decision { action, decided_by, note } = decision;
-        Judged { finding, action, decided_by, note, waiver }
+        let Decision { action, decided_by, decided_at, note, help } = decision;
+        Judged { finding, action, decided_by, decided_at, note, help, waiver }
     }
 
-    fn decide(&self, view: &View<'_>) -> Decision {
+    fn decide(&self, view: &View<'_, '_>, own: Option<Own>, index: &Index<'_>, today: Date) -> Decision {
         let is_info = view.finding.severity == Severity::Info;
-        let rules = self
-            .policies()
-            .iter()
-            .rev()
-            .flat_map(|policy| policy.rules.iter().rev().map(|rule| (Some(policy.name.as_str()), rule)));
-        let mut decision = match rules.into_iter().find(|(_, rule)| rule.selector.selects(view)) {
-            Some((policy, rule)) => Decision::of(policy, rule, is_info),
-            None => Decision {
+        let first = own.as_ref().map_or(0, |own| own.policy.saturating_add(1));
+        let selects = |one: &&Numbered<'_>| {
+            one.policy >= first
+                && one.rule.selector.selects(view)
+                && !one.rule.unless.as_ref().is_some_and(|unless| unless.selects(view))
+        };
+        let mut decision = match (index.rules(view.finding).find(selects), own) {
+            (Some(one), _) => Decision::of(Some(one.name), one.rule, is_info, view, today),
+            (None, Some(own)) => self.own(own),
+            (None, None) => Decision {
                 action: if is_info { Action::Info } else { Action::Warn },
                 decided_by: NO_RULE.into(),
+                decided_at: None,
                 note: None,
+                help: None,
             },
         };
         if let Some(fail_on) = self.fail_on()
             && matches!(decision.action, Action::Info | Action::Warn)
             && fail_on.rule().selector.selects(view)
         {
-            decision = Decision { note: decision.note.take(), ..Decision::of(None, fail_on.rule(), is_info) };
+            let by = Decision::of(None, fail_on.rule(), is_info, view, today);
+            decision = Decision { note: decision.note.take(), ..by };
+        }
+        let lowered = |decision: &mut Decision, action, by: String, at: Option<String>| {
+            decision.action = action;
+            decision.decided_by = by;
+            decision.decided_at = at;
+        };
+        let edition = self.edition();
+        if decision.action > Action::Info && !edition.has(view.finding.rule) {
+            lowered(&mut decision, Action::Info, format!("edition {}", edition.id), None);
         }
         if decision.action > Action::Info
             && view.origin() == Origin::Base
-            && let Some(policy) = self.policies().iter().rev().find(|policy| policy.scope.is_some())
-            && policy.scope == Some(Scope::App)
+            && let Some((name, scope)) = self.scope()
+            && scope.value == Scope::App
         {
-            let decided_by = format!("{} scope", policy.name);
-            decision = Decision { action: Action::Info, decided_by, note: decision.note.take() };
+            lowered(&mut decision, Action::Info, format!("{name} scope"), Some(scope.place.clone()));
+        }
+        if decision.action == Action::Fail
+            && self.fails_on_new()
+            && self.baseline().is_some_and(|baseline| baseline.has(view.fingerprint()))
+        {
+            let at = self.baseline().map(|baseline| baseline.name.clone());
+            lowered(&mut decision, Action::Warn, BASELINE.into(), at);
         }
         decision
     }
 
-    fn verdict(&self, judged: &[Judged], limitations: &[Limitation]) -> Verdict {
-        let count = |action| judged.iter().filter(|one| one.waiver.is_none() && one.action == action).count();
-        let (warned, ignored) = (count(Action::Warn), count(Action::Ignore));
-        let failing = |one: &&Judged| one.waiver.is_none() && one.action == Action::Fail && !one.finding.rule.is_gap;
-        let failed = judged.iter().filter(failing).count();
-        // what could not be judged is never clean, whatever the policy makes of it; a policy may leave it out
-        let unjudged: Vec<&Judged> = judged.iter().filter(|one| one.is_gap()).collect();
-        let waived = judged.iter().filter(|one| one.waiver.is_some()).count();
-        let gaps: Vec<&Limitation> = limitations.iter().filter(|limitation| limitation.is_gap).collect();
-        let policies = self.names();
-        let (outcome, reason) = if failed > 0 {
-            (Outcome::Failed, self.broken(judged, &unjudged, gaps.len()))
-        } else if !unjudged.is_empty() {
-            (Outcome::Incomplete, not_judged(&unjudged, gaps.len(), &quote(&policies)))
-        } else if gaps.is_empty() {
-            (Outcome::Passed, format!("nothing breaks {}{}", quote(&policies), rest(warned, waived)))
-        } else {
-            (Outcome::Incomplete, incomplete(&gaps, &quote(&policies)))
-        };
-        Verdict { outcome, policies, reason, failed, warned, ignored, waived }
+    fn own(&self, own: Own) -> Decision {
+        let policy = self.policies().get(own.policy).map_or("", |policy| &policy.name);
+        Decision {
+            action: own.action,
+            decided_by: format!("{policy} {}", own.name),
+            decided_at: Some(own.place),
+            note: None,
+            help: None,
+        }
     }
+}
 
-    /// Such as: 2 findings break `careen:2026`: 1 `base/eol-distro`, 1 secret.
-    fn broken(&self, judged: &[Judged], unjudged: &[&Judged], gaps: usize) -> String {
-        let is_failing = |one: &&Judged| one.waiver.is_none() && one.action == Action::Fail && !one.finding.rule.is_gap;
-        let failing: Vec<&Judged> = judged.iter().filter(is_failing).collect();
-        let names = self.names();
-        let deciding: Vec<Option<&String>> = failing.iter().map(|one| policy_of(&one.decided_by, &names)).collect();
-        let breaking: Vec<String> = names.iter().filter(|name| deciding.contains(&Some(*name))).cloned().collect();
-        let mut groups: BTreeMap<String, usize> = BTreeMap::new();
-        for one in &failing {
-            let rule = one.finding.rule;
-            let group = if rule.family() == "secret" { "secret".into() } else { format!("`{}`", rule.id) };
-            *groups.entry(group).or_default() += 1;
-        }
-        let mut groups: Vec<(String, usize)> = groups.into_iter().collect();
-        groups.sort_by_key(|(_, count)| Reverse(*count));
-        let beyond: usize = groups.iter().skip(MOST_GROUPS).map(|(_, count)| count).sum();
-        let mut parts: Vec<String> = groups
-            .iter()
-            .take(MOST_GROUPS)
-            .map(|(group, count)| match (group.as_str(), count) {
-                ("secret", 2..) => format!("{count} secrets"),
-                _ => format!("{count} {group}"),
-            })
-            .collect();
-        if beyond > 0 {
-            parts.push(format!("{beyond} more"));
-        }
-        let (noun, verb) = if failing.len() == 1 { ("finding", "breaks") } else { ("findings", "break") };
-        let mut unread = if gaps > 0 { format!("; {} not read", parts_of_image(gaps)) } else { String::new() };
-        match unjudged {
-            [] => {}
-            [one] => unread += &format!("; {}", one.finding.message),
-            several => unread += &format!("; {} findings tell what was not judged", several.len()),
-        }
-        format!("{} {noun} {verb} {}: {}{unread}", failing.len(), quote(&breaking), parts.join(", "))
-    }
+/// What a table of a policy itself says of what is against it.
+struct Own {
+    action: Action,
+    policy: usize,
+    name: String,
+    place: String,
 }
 
 struct Decision {
     action: Action,
     decided_by: String,
+    decided_at: Option<String>,
     note: Option<String>,
+    help: Option<String>,
 }
 
 impl Decision {
-    fn of(policy: Option<&str>, rule: &PolicyRule, is_info: bool) -> Self {
+    fn of(policy: Option<&str>, rule: &PolicyRule, is_info: bool, view: &View<'_, '_>, today: Date) -> Self {
         let most = if is_info && !rule.selector.names_info() { Action::Info } else { Action::Fail };
         let decided_by = match policy {
             Some(policy) => format!("{policy} {}", rule.name),
             None => rule.name.clone(),
         };
-        Self { action: rule.action.min(most), decided_by, note: rule.note.clone() }
-    }
-}
-
-/// The policy that a [`Judged::decided_by`] begins with; the longest, should one name begin another.
-fn policy_of<'a>(decided_by: &str, names: &'a [String]) -> Option<&'a String> {
-    let begins = |name: &&String| {
-        decided_by.strip_prefix(name.as_str()).is_some_and(|rule| rule.is_empty() || rule.starts_with(' '))
-    };
-    names.iter().filter(begins).max_by_key(|name| name.len())
-}
-
-fn incomplete(gaps: &[&Limitation], policies: &str) -> String {
-    let mut codes: Vec<&str> = gaps.iter().map(|gap| gap.code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    let more = if codes.len() > MOST_GROUPS { ", …" } else { "" };
-    codes.truncate(MOST_GROUPS);
-    format!(
-        "{} not read ({}{more}); nothing in the rest breaks {policies}",
-        parts_of_image(gaps.len()),
-        codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", "),
-    )
-}
-
-/// Such as: there are no advisories for Debian:12: 3 packages were not judged; nothing in the rest breaks `x`.
-fn not_judged(findings: &[&Judged], gaps: usize, policies: &str) -> String {
-    let first = findings.first().map_or("", |one| one.finding.message.as_str());
-    let more = match findings.len() {
-        0 | 1 => String::new(),
-        count => format!("; {} more like this", count - 1),
-    };
-    let unread = if gaps > 0 { format!("; {} not read", parts_of_image(gaps)) } else { String::new() };
-    format!("{first}{more}{unread}; nothing in the rest breaks {policies}")
-}
-
-fn parts_of_image(count: usize) -> String {
-    if count == 1 { "1 part of the image was".into() } else { format!("{count} parts of the image were") }
-}
-
-fn rest(warned: usize, waived: usize) -> String {
-    let warned = match warned {
-        0 => String::new(),
-        1 => "1 warning".into(),
-        n => format!("{n} warnings"),
-    };
-    let waived = if waived == 0 { String::new() } else { format!("{waived} waived") };
-    let parts: Vec<String> = [warned, waived].into_iter().filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() { String::new() } else { format!("; {}", parts.join(", ")) }
-}
-
-fn quote(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.as_slice() {
-        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        all => all.concat(),
+        let mut action = rule.action.min(most);
+        let mut note = rule.note();
+        if action == Action::Fail
+            && let (Some(grace), Some(since)) = (rule.grace, view.since())
+            && let left = grace.0.saturating_sub(today.days_since(since).saturating_mul(24))
+            && left > 0
+        {
+            action = Action::Warn;
+            let waits = format!("fails in {}", Hours(left));
+            note = Some(note.map_or(waits.clone(), |note| format!("{note}; {waits}")));
+        }
+        let place = Some(rule.place.clone()).filter(|place| !place.is_empty());
+        Self { action, decided_by, decided_at: place, note, help: rule.help.clone() }
     }
 }
 

@@ -48,7 +48,17 @@ impl FailOn {
                 families.iter().filter(|name| **name != "policy").map(|name| (*name).to_owned()).collect();
         }
         let name = format!("--fail-on {}", escape(text));
-        Ok(Self { rule: PolicyRule { name: name.clone(), selector, action: Action::Fail, note: None }, name })
+        let rule = PolicyRule {
+            name: name.clone(),
+            selector,
+            unless: None,
+            grace: None,
+            action: Action::Fail,
+            message: None,
+            help: None,
+            place: String::new(),
+        };
+        Ok(Self { rule, name })
     }
 
     pub(super) fn rule(&self) -> &PolicyRule {
@@ -58,7 +68,7 @@ impl FailOn {
 
 /// The families of these rules and of our own, sorted.
 pub(super) fn families(known: &[&'static Rule]) -> Vec<&'static str> {
-    let mut families: Vec<_> = known.iter().chain(super::RULES).map(|rule| rule.family()).collect();
+    let mut families: Vec<_> = known.iter().chain(super::RULES.iter()).map(|rule| rule.family()).collect();
     families.sort_unstable();
     families.dedup();
     families

@@ -1,11 +1,18 @@
-//! Finds policies by name or file, and puts them in the order in which they judge.
+//! Finds policies by name, file or reference, follows what they extend, and puts them in the order in which they judge.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use super::file::{self, Known};
+use super::diagnostic::Diagnostic;
+use super::edition::{DEFAULT_EDITION, Edition};
+use super::file::{self, Known, Reading};
 use super::preset::{DEFAULT_PRESET, Preset, preset, presets};
-use super::{Action, FailOn, Policy, PolicySet};
+use super::requirement::waivers::DEFAULT_NEEDS;
+use super::{Action, Baseline, FailOn, Policy, PolicySet, Requirements, Said, Scope};
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::nearest::nearest;
@@ -16,13 +23,22 @@ use crate::time::Date;
 /// Largest policy file. The largest ignore files in public repositories are under 200 KiB.
 const LARGEST: ByteSize = ByteSize::mib(1);
 
+/// How far what is extended may extend others.
+const DEEPEST: usize = 8;
+
+/// Most files of one set.
+const MOST_FILES: usize = 64;
+
+/// The file of waivers that is looked for beside a policy.
+const BESIDE: &str = "waivers.toml";
+
 /// What `careen policy check` says of one policy that is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Its name.
     pub name: String,
-    /// Presets it extends.
-    pub extends: Vec<&'static str>,
+    /// What it extends, as written.
+    pub extends: Vec<String>,
     /// Number of its rules.
     pub rules: usize,
     /// Number of its waivers.
@@ -31,50 +47,324 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
+/// Brings the bytes of a policy from a registry, by a reference with a digest; they need not be verified yet.
+pub type Fetch<'a> = dyn Fn(&str) -> Result<Vec<u8>> + 'a;
+
+/// Reads policies.
+pub struct Loader<'a> {
+    /// Rules that they may name besides the policy module's own.
+    pub known: &'a [&'static Rule],
+    /// Whether errors are coloured.
+    pub colour: bool,
+    /// Brings policies from registries; `None` where that is not to be.
+    pub fetch: Option<&'a Fetch<'a>>,
+}
+
 /// Reads the policies named by `words` (files or presets) and sums up each; the first wrong one is an error.
-pub fn check(words: &[String], known: &[&'static Rule], today: Date, colour: bool) -> Result<Vec<Summary>> {
-    words.iter().map(|word| Ok(summary(&read(word, known, colour)?, today))).collect()
+pub fn check(words: &[String], loader: &Loader<'_>, today: Date) -> Result<Vec<Summary>> {
+    let mut summaries = Vec::new();
+    for word in words {
+        let set = loader.load(std::slice::from_ref(word))?;
+        let policy = loader.read(word, DEFAULT_NEEDS)?;
+        summaries.push(summary(&policy, &set, loader.known, today));
+    }
+    Ok(summaries)
+}
+
+/// Where a policy comes from, which says what it may extend.
+#[derive(Clone)]
+enum From {
+    /// A file, or a part of one: others are found from its folder.
+    Folder(PathBuf),
+    /// A registry: it cannot read files of this machine.
+    Registry,
+    /// It is built in.
+    Preset,
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Loaded {
+    policies: Vec<Policy>,
+    /// What is among them, by what tells one from another.
+    seen: BTreeSet<String>,
+    /// What is being read, from the one that was given down.
+    open: Vec<String>,
+    /// What waivers must say.
+    needs: Option<Vec<&'static str>>,
+}
+
+impl Loader<'_> {
+    /// The policies named by `words`, each a file or a preset, after those they extend. Without any, or if they hold
+    /// nothing but waivers, [`DEFAULT_PRESET`] judges too.
+    pub fn load(&self, words: &[String]) -> Result<PolicySet> {
+        self.load_after(None, words)
+    }
+
+    /// As [`Self::load`], after a policy that stands inside another file, given by the file's name and text.
+    pub fn load_after(&self, inside: Option<(&str, &str)>, words: &[String]) -> Result<PolicySet> {
+        let mut loaded = Loaded::default();
+        if let Some((name, text)) = inside
+            && let Some(policy) = file::parse_inside(name, text, self.reading(DEFAULT_NEEDS))?
+        {
+            let folder = Path::new(name).parent().unwrap_or(Path::new("")).to_path_buf();
+            self.add(policy, name.to_owned(), &From::Folder(folder), &mut loaded)?;
+        }
+        for word in words {
+            self.follow(word, &From::Folder(PathBuf::new()), None, &mut loaded)?;
+        }
+        for word in words.iter().filter(|word| !word.starts_with("careen:")) {
+            self.beside(word, &mut loaded)?;
+        }
+        if loaded.policies.iter().all(Policy::has_waivers_only) {
+            let mut first = Loaded::default();
+            self.follow(DEFAULT_PRESET, &From::Preset, None, &mut first)?;
+            first.policies.append(&mut loaded.policies);
+            loaded = first;
+        }
+        Ok(PolicySet::in_order(loaded.policies))
+    }
+
+    /// Adds files of waivers to a set.
+    pub fn add_waivers(&self, set: PolicySet, files: &[String]) -> Result<PolicySet> {
+        let needs = set.requirements.waivers.needs().unwrap_or(DEFAULT_NEEDS).to_vec();
+        let mut policies = set.policies;
+        for file in files {
+            policies.push(self.waivers(file, &needs)?);
+        }
+        Ok(PolicySet { fail_on: set.fail_on, baseline: set.baseline, ..PolicySet::in_order(policies) })
+    }
+
+    fn reading<'b>(&'b self, needs: &'b [&'static str]) -> Reading<'b> {
+        Reading { known: Known::Rules(self.known), needs, colour: self.colour }
+    }
+
+    /// Reads what `word` names, after what that extends.
+    fn follow(&self, word: &str, from: &From, place: Option<&str>, loaded: &mut Loaded) -> Result<()> {
+        let at = |error: Error| match place {
+            Some(place) if error.place.is_none() => error.at(place.to_owned()),
+            _ => error,
+        };
+        let (key, next) = if word.starts_with("careen:") {
+            (word.to_owned(), From::Preset)
+        } else if word.starts_with("oci:") {
+            (word.to_owned(), From::Registry)
+        } else {
+            let From::Folder(folder) = from else {
+                return Err(at(Error::new(
+                    ErrorKind::Config,
+                    format!("a policy from a registry cannot extend the file `{}`", escape(word)),
+                )
+                .help("let it extend presets, or policies in registries by their digest")));
+            };
+            let path = folder.join(word);
+            let key = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned();
+            (key, From::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf()))
+        };
+        if loaded.open.contains(&key) {
+            let mut round: Vec<String> = loaded.open.iter().map(escape).collect();
+            round.push(escape(&key));
+            return Err(at(Error::new(
+                ErrorKind::Config,
+                format!("policies extend each other in a circle: {}", round.join(" → ")),
+            )));
+        }
+        if loaded.seen.contains(&key) {
+            return Ok(());
+        }
+        if loaded.open.len() >= DEEPEST {
+            return Err(at(Error::new(
+                ErrorKind::Config,
+                format!("policies extend each other more than {DEEPEST} deep"),
+            )));
+        }
+        if loaded.policies.len() >= MOST_FILES {
+            return Err(at(Error::new(ErrorKind::Config, format!("more than {MOST_FILES} policies are extended"))));
+        }
+        let needs = loaded.needs.clone().unwrap_or_else(|| DEFAULT_NEEDS.to_vec());
+        let name = match (&next, from) {
+            (From::Folder(_), From::Folder(folder)) => folder.join(word).to_string_lossy().into_owned(),
+            _ => word.to_owned(),
+        };
+        let policy = self.read(&name, &needs).map_err(at)?;
+        self.add(policy, key, &next, loaded)
+    }
+
+    /// Adds a policy after what it extends.
+    fn add(&self, policy: Policy, key: String, from: &From, loaded: &mut Loaded) -> Result<()> {
+        loaded.open.push(key.clone());
+        for extended in &policy.extends {
+            self.follow(&extended.word, from, Some(&extended.place), loaded)?;
+        }
+        loaded.open.pop();
+        if let Some(needs) = policy.requirements.waivers.needs() {
+            loaded.needs = Some(needs.to_vec());
+        }
+        loaded.seen.insert(key);
+        loaded.policies.push(policy);
+        Ok(())
+    }
+
+    /// Adds the waivers that lie beside a policy.
+    fn beside(&self, word: &str, loaded: &mut Loaded) -> Result<()> {
+        if word.starts_with("oci:") {
+            return Ok(());
+        }
+        let path = Path::new(word).with_file_name(BESIDE);
+        let key = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned();
+        if !path.is_file() || !loaded.seen.insert(key) {
+            return Ok(());
+        }
+        let needs = loaded.needs.clone().unwrap_or_else(|| DEFAULT_NEEDS.to_vec());
+        loaded.policies.push(self.waivers(&path.to_string_lossy(), &needs)?);
+        Ok(())
+    }
+
+    /// Reads a file that may hold waivers only.
+    fn waivers(&self, name: &str, needs: &[&'static str]) -> Result<Policy> {
+        let mut policy = self.read(name, needs)?;
+        if !policy.has_waivers_only()
+            || policy.honours_inline.is_some()
+            || policy.scope.is_some()
+            || policy.requirements != Requirements::default()
+        {
+            return Err(Error::new(ErrorKind::Config, format!("`{}` holds more than waivers", escape(name)))
+                .help("put rules and tables into the policy that `-p` names"));
+        }
+        policy.is_waivers_beside = true;
+        Ok(policy)
+    }
+
+    /// Reads one policy; what it extends is left alone.
+    fn read(&self, word: &str, needs: &[&'static str]) -> Result<Policy> {
+        if word.starts_with("careen:") {
+            return Policy::preset(preset(word).ok_or_else(|| unknown_preset(word))?);
+        }
+        let text = match word.strip_prefix("oci:") {
+            Some(reference) => self.fetched(reference)?,
+            None => text_of(word)?,
+        };
+        file::parse(word, &text, self.reading(needs))
+    }
+
+    /// A policy from a registry: the digest of the reference must be that of the file itself or of the manifest, which the
+    /// one who fetches verifies.
+    fn fetched(&self, reference: &str) -> Result<String> {
+        let Some(fetch) = self.fetch else {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("the policy `oci:{}` is in a registry, which is not asked here", escape(reference)),
+            ));
+        };
+        checked(reference, fetch(reference)?)
+    }
+}
+
+/// The bytes of a policy as text, within the limit.
+fn checked(name: &str, bytes: Vec<u8>) -> Result<String> {
+    let shown = escape(name);
+    let wrong = |message: String| Err(Error::new(ErrorKind::Config, message));
+    if bytes.len() as u64 > LARGEST.bytes() {
+        return wrong(format!("the policy `{shown}` is larger than {LARGEST}"));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => {
+            wrong(format!("the policy `{shown}` is not UTF-8, from byte {} on", error.utf8_error().valid_up_to()))
+        }
+    }
+}
+
+/// The text of a file within the limit.
+fn text_of(path: &str) -> Result<String> {
+    let failed = |error| {
+        let ids: Vec<&str> = presets().iter().map(|preset| preset.id).collect();
+        Error::io(format!("cannot read the policy `{}`", escape(path)), error)
+            .help(format!("name a file, or one of {}", ids.join(", ")))
+    };
+    // a pipe may never end
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return Err(Error::new(ErrorKind::Config, format!("the policy `{}` is no regular file", escape(path))));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(LARGEST.bytes() + 1).read_to_end(&mut bytes).map_err(failed)?;
+    checked(path, bytes)
+}
+
+/// Whether `extends` takes a word: a preset, a file, or a reference by digest.
+pub(super) fn check_word(word: &str, span: Range<usize>) -> std::result::Result<(), Diagnostic> {
+    if word.starts_with("careen:") {
+        return preset(word).map(drop).ok_or_else(|| {
+            Diagnostic::new(span, format!("there is no preset `{word}`"))
+                .suggest(word, presets().iter().map(|preset| preset.id))
+        });
+    }
+    if let Some(reference) = word.strip_prefix("oci:") {
+        let digest = reference.split_once('@').map(|(_, digest)| digest.parse::<Digest>());
+        return match digest {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(why)) => Err(Diagnostic::new(span, "the digest of the reference is none").label(why)),
+            None => Err(Diagnostic::new(span, "a policy in a registry is named by its digest")
+                .help("write `oci:registry.example/policies/base@sha256:…`: a tag may be moved by others")),
+        };
+    }
+    match word.split_once(':') {
+        Some((scheme, _)) if scheme.len() > 1 && !scheme.contains(['/', '.']) => {
+            Err(Diagnostic::new(span, format!("`{scheme}:` is no place for policies"))
+                .help("name a preset (`careen:2026`), a file, or `oci:REFERENCE@sha256:…`"))
+        }
+        _ if word.trim().is_empty() => Err(Diagnostic::new(span, "the name of a file is empty")),
+        _ => Ok(()),
+    }
 }
 
 impl Policy {
     /// Reads a policy from text; errors call it `name`. Ids must be among `known` or the policy module's own.
     pub fn parse(name: &str, source: &str, known: &[&'static Rule], colour: bool) -> Result<Self> {
-        file::parse(name, source, Known::Rules(known), colour)
+        file::parse(name, source, Reading { known: Known::Rules(known), needs: DEFAULT_NEEDS, colour })
     }
 
     /// The policy of a preset. Its ids are taken as they are.
     pub fn preset(preset: &Preset) -> Result<Self> {
-        file::parse(preset.id, preset.text, Known::Any, false)
+        file::parse(preset.id, preset.text, Reading { known: Known::Any, needs: DEFAULT_NEEDS, colour: false })
     }
 
     /// Whether it only accepts findings, and says nothing of the rest.
-    fn has_waivers_only(&self) -> bool {
+    pub fn has_waivers_only(&self) -> bool {
         self.rules.is_empty() && self.extends.is_empty()
     }
 }
 
 impl PolicySet {
-    /// The policies named by `words`, each a file or a preset. Without any, or if they hold nothing but
-    /// waivers, [`DEFAULT_PRESET`] judges too.
+    /// The policies named by `words`, none of them in a registry: see [`Loader::load`].
     pub fn load(words: &[String], known: &[&'static Rule], colour: bool) -> Result<Self> {
-        let given = words.iter().map(|word| read(word, known, colour)).collect::<Result<_>>()?;
-        Self::of(given)
+        Loader { known, colour, fetch: None }.load(words)
     }
 
     /// These policies, after the presets they extend; [`DEFAULT_PRESET`] first if they hold nothing but waivers.
     pub fn of(given: Vec<Policy>) -> Result<Self> {
-        let mut before: Vec<&Preset> = given.iter().flat_map(|policy| policy.extends.iter().copied()).collect();
+        let mut words: Vec<&str> =
+            given.iter().flat_map(|policy| &policy.extends).map(|extended| extended.word.as_str()).collect();
         if given.iter().all(Policy::has_waivers_only) {
-            before.extend(preset(DEFAULT_PRESET));
+            words.push(DEFAULT_PRESET);
         }
         let mut policies: Vec<Policy> = Vec::new();
-        for preset in before {
-            if policies.iter().all(|policy| policy.name != preset.id) {
-                policies.push(Policy::preset(preset)?);
+        for word in words {
+            if policies.iter().all(|policy| policy.name != word) {
+                policies.push(Policy::preset(preset(word).ok_or_else(|| unknown_preset(word))?)?);
             }
         }
         policies.extend(given);
-        Ok(Self { policies, fail_on: None })
+        Ok(Self::in_order(policies))
+    }
+
+    fn in_order(policies: Vec<Policy>) -> Self {
+        let mut requirements = Requirements::default();
+        for policy in &policies {
+            requirements.merge(&policy.requirements);
+        }
+        Self { policies, fail_on: None, baseline: None, requirements }
     }
 
     /// Adds the rule of `--fail-on`.
@@ -84,44 +374,70 @@ impl PolicySet {
         self
     }
 
+    /// Adds what was there before.
+    #[must_use]
+    pub fn with_baseline(mut self, baseline: Baseline) -> Self {
+        self.baseline = Some(baseline);
+        self
+    }
+
     /// The policies, in the order in which they judge: later ones win.
     pub fn policies(&self) -> &[Policy] {
         &self.policies
+    }
+
+    /// What they ask of the image as a whole: of each key the last value.
+    pub fn requirements(&self) -> &Requirements {
+        &self.requirements
+    }
+
+    /// The edition of the last policy that names one.
+    pub fn edition(&self) -> &'static Edition {
+        let said = self
+            .policies
+            .iter()
+            .rev()
+            .filter(|policy| policy.name != DEFAULT_PRESET)
+            .find_map(|policy| policy.edition.as_ref());
+        said.map_or(DEFAULT_EDITION, |said| said.value)
+    }
+
+    /// The same policies, judged as in another edition.
+    #[must_use]
+    pub fn with_edition(mut self, edition: &'static Edition) -> Self {
+        let said = Said { value: edition, place: String::new() };
+        self.policies.push(Policy { edition: Some(said), ..Policy::named("edition".into()) });
+        self
+    }
+
+    /// Whether comments in Dockerfiles may accept findings.
+    pub fn honours_dockerfile_comments(&self) -> bool {
+        self.requirements.waivers.honours_comments()
+    }
+
+    /// Whose findings count, with the policy that says so.
+    pub(super) fn scope(&self) -> Option<(&str, &Said<Scope>)> {
+        self.policies.iter().rev().find_map(|policy| Some((policy.name.as_str(), policy.scope.as_ref()?)))
+    }
+
+    /// Whether what the baseline lists does not fail.
+    pub(super) fn fails_on_new(&self) -> bool {
+        self.policies.iter().rev().find_map(|policy| policy.fails_on_new.as_ref()).is_none_or(|said| said.value)
     }
 
     pub(super) fn fail_on(&self) -> Option<&FailOn> {
         self.fail_on.as_ref()
     }
 
-    /// What the verdict names: the policies that have rules, and `--fail-on`.
-    pub(super) fn names(&self) -> Vec<String> {
-        let policies = self.policies.iter().filter(|policy| !policy.rules.is_empty()).map(|policy| policy.name.clone());
-        policies.chain(self.fail_on.iter().map(|fail_on| fail_on.name.clone())).collect()
+    pub(super) fn baseline(&self) -> Option<&Baseline> {
+        self.baseline.as_ref()
     }
-}
 
-fn read(word: &str, known: &[&'static Rule], colour: bool) -> Result<Policy> {
-    if word.starts_with("careen:") {
-        return Policy::preset(preset(word).ok_or_else(|| unknown_preset(word))?);
-    }
-    let shown = escape(word);
-    let failed = |error| {
-        let ids: Vec<&str> = presets().iter().map(|preset| preset.id).collect();
-        Error::io(format!("cannot read the policy `{shown}`"), error)
-            .help(format!("name a file, or one of {}", ids.join(", ")))
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(word).map_err(failed)?;
-    file.take(LARGEST.bytes() + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let wrong = |message: String| Err(Error::new(ErrorKind::Config, message));
-    if bytes.len() as u64 > LARGEST.bytes() {
-        return wrong(format!("the policy `{shown}` is larger than {LARGEST}"));
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Policy::parse(word, &text, known, colour),
-        Err(error) => {
-            wrong(format!("the policy `{shown}` is not UTF-8, from byte {} on", error.utf8_error().valid_up_to()))
-        }
+    /// What the verdict names: the policies that have rules or ask something of the image, and `--fail-on`.
+    pub(super) fn names(&self) -> Vec<String> {
+        let judges = |policy: &&Policy| !policy.rules.is_empty() || !policy.requirements.values().is_empty();
+        let policies = self.policies.iter().filter(judges).map(|policy| policy.name.clone());
+        policies.chain(self.fail_on.iter().map(|fail_on| fail_on.name.clone())).collect()
     }
 }
 
@@ -134,23 +450,59 @@ fn unknown_preset(word: &str) -> Error {
     Error::new(ErrorKind::Config, format!("there is no preset `{}`", escape(word))).help(help)
 }
 
-fn summary(policy: &Policy, today: Date) -> Summary {
+fn summary(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Summary {
     let mut notes = Vec::new();
+    let fails = |policy: &Policy| {
+        policy.rules.iter().any(|rule| rule.action == Action::Fail) || !policy.requirements.values().is_empty()
+    };
     if policy.has_waivers_only() && !policy.waivers.is_empty() {
         notes.push(format!("it has waivers only, so `{DEFAULT_PRESET}` judges too"));
-    } else if policy.extends.is_empty() && !policy.rules.iter().any(|rule| rule.action == Action::Fail) {
+    } else if !set.policies.iter().any(fails) {
         notes.push(format!(
             "none of its rules fails; add `extends = \"{DEFAULT_PRESET}\"` to keep what that preset fails on"
         ));
     }
+    notes.extend(dead_rules(policy, known));
     for waiver in policy.waivers.iter().filter(|waiver| waiver.is_expired(today)) {
-        notes.push(format!("the waiver in `{}` expired on {}", waiver.place, waiver.expires));
+        let day = waiver.expires.map(|day| format!(" on {day}")).unwrap_or_default();
+        notes.push(format!("the waiver in `{}` expired{day}", waiver.place));
+    }
+    for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
+        notes.push(format!(
+            "the waiver in `{}` names rules by a pattern and nothing else: it accepts whatever comes",
+            waiver.place
+        ));
     }
     Summary {
         name: policy.name.clone(),
-        extends: policy.extends.iter().map(|preset| preset.id).collect(),
+        extends: policy.extends.iter().map(|extended| extended.word.clone()).collect(),
         rules: policy.rules.len(),
         waivers: policy.waivers.len(),
         notes,
     }
+}
+
+/// Rules that never decide: nothing is left for them, or nothing is what they select.
+fn dead_rules(policy: &Policy, known: &[&'static Rule]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (number, rule) in policy.rules.iter().enumerate() {
+        let is_about_none =
+            !known.is_empty() && !known.iter().chain(super::RULES.iter()).any(|known| rule.selector.may_select(known));
+        if is_about_none {
+            notes.push(format!(
+                "the rule in `{}` selects nothing: no rule of careen has this id and this family",
+                rule.place
+            ));
+            continue;
+        }
+        let later = policy.rules.iter().skip(number + 1);
+        let is_over = |later: &&super::PolicyRule| later.unless.is_none() && later.selector.covers(&rule.selector);
+        if let Some(later) = later.into_iter().find(is_over) {
+            notes.push(format!(
+                "the rule in `{}` never decides: the one in `{}` comes later and selects all that it does",
+                rule.place, later.place
+            ));
+        }
+    }
+    notes
 }

@@ -1,29 +1,94 @@
 //! Policies: what is allowed, what is accepted, and the verdict. Sees findings, never the image.
 
+pub mod baseline;
 mod diagnostic;
+pub mod edition;
 mod evaluate;
 mod fail_on;
-mod file;
+pub mod file;
+mod image;
 pub mod import;
 mod load;
 mod pattern;
 mod preset;
+pub mod requirement;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod waiver;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
 use crate::finding::{Acceptance, Finding, Location};
+use crate::rule::Rule;
 
+pub use baseline::Baseline;
 pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
-pub use load::{Summary, check};
+pub use image::{ConfigFacts, ImageFacts, PackageFacts, SettingFacts};
+pub use load::{Fetch, Loader, Summary, check};
 pub use pattern::{Bound, Glob};
 pub use preset::{DEFAULT_PRESET, Preset, presets};
-pub use selector::Selector;
-pub use waiver::{RULES, WAIVER_EXPIRED, WAIVER_UNUSED, Waiver};
+pub use requirement::Requirements;
+pub use selector::{Named, Selector};
+pub use waiver::{WAIVER_EXPIRED, WAIVER_UNUSED, Waiver};
+
+use edition::Edition;
+
+/// The rules of this module, sorted by id.
+pub static RULES: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
+    let mut rules: Vec<&'static Rule> = requirement::RULES.iter().chain(waiver::RULES).copied().collect();
+    rules.sort_by_key(|rule| rule.id);
+    rules
+});
+
+/// A value with the file and line that gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said<T> {
+    /// The value.
+    pub value: T,
+    /// `file:line`.
+    pub place: String,
+}
+
+/// A length of time, in hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hours(pub i64);
+
+impl FromStr for Hours {
+    type Err = String;
+
+    /// Reads `36h`, `14d`, `2w`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let factor = match text.chars().last() {
+            Some('h') => 1,
+            Some('d') => 24,
+            Some('w') => 24 * 7,
+            _ => return Err("it needs a unit: `h`, `d` or `w`".into()),
+        };
+        let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+        let number: u32 = number.trim().parse().map_err(|_| "before the unit stands a whole number".to_owned())?;
+        match number {
+            ..=100_000 => Ok(Self(i64::from(number) * factor)),
+            _ => Err("that is more than 100000".into()),
+        }
+    }
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            days if days != 0 && days % 24 == 0 => write!(f, "{}d", days / 24),
+            hours => write!(f, "{hours}h"),
+        }
+    }
+}
 
 /// What a policy says of one finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -39,23 +104,71 @@ pub enum Action {
     Fail,
 }
 
-/// One policy file, or a preset: rules of which the last that matches decides, and waivers.
+impl Action {
+    /// Lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// One policy file, or a preset: rules of which the last that matches decides, requirements, and waivers.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Its `name`, else the file as it was named, or the id of the preset.
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// Presets whose rules come before its own.
-    pub extends: Vec<&'static Preset>,
+    /// The release of careen's defaults it is written for, where it says.
+    pub edition: Option<Said<&'static Edition>>,
+    /// What comes before its own rules.
+    pub extends: Vec<Extended>,
     /// Its rules, in the order of the file.
     pub rules: Vec<PolicyRule>,
     /// What it accepts for a time.
     pub waivers: Vec<Waiver>,
     /// Whether comments in the image's files may accept secrets, where it says.
-    pub honours_inline: Option<bool>,
+    pub honours_inline: Option<Said<bool>>,
     /// Whose findings count, where it says.
-    pub scope: Option<Scope>,
+    pub scope: Option<Said<Scope>>,
+    /// Whether what a baseline lists does not fail, where it says.
+    pub fails_on_new: Option<Said<bool>>,
+    /// What it asks of the image as a whole.
+    pub requirements: Requirements,
+    /// Whether it is a file of waivers that was found beside a policy.
+    pub is_waivers_beside: bool,
+}
+
+impl Policy {
+    /// A policy that says nothing.
+    pub fn named(name: String) -> Self {
+        Self {
+            name,
+            description: None,
+            edition: None,
+            extends: Vec::new(),
+            rules: Vec::new(),
+            waivers: Vec::new(),
+            honours_inline: None,
+            scope: None,
+            fails_on_new: None,
+            requirements: Requirements::default(),
+            is_waivers_beside: false,
+        }
+    }
+}
+
+/// Something that a policy extends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extended {
+    /// Id of a preset, a file, or `oci:` and a reference by digest.
+    pub word: String,
+    /// Where that is written: file and line.
+    pub place: String,
 }
 
 /// Whose findings count.
@@ -74,10 +187,28 @@ pub struct PolicyRule {
     pub name: String,
     /// Which findings it is about.
     pub selector: Selector,
+    /// Which of them it is not about.
+    pub unless: Option<Selector>,
+    /// How long what fails only warns.
+    pub grace: Option<Hours>,
     /// What it says of them.
     pub action: Action,
+    /// Why.
+    pub message: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+    /// Where it is written: file and line.
+    pub place: String,
+}
+
+impl PolicyRule {
     /// What it tells people: its `message`, then its `help`.
-    pub note: Option<String>,
+    pub fn note(&self) -> Option<String> {
+        match (&self.message, &self.help) {
+            (Some(message), Some(help)) => Some(format!("{message}; {help}")),
+            (message, help) => message.clone().or_else(|| help.clone()),
+        }
+    }
 }
 
 /// All policies that judge one scan, in the order in which they were given: later rules win.
@@ -85,6 +216,8 @@ pub struct PolicyRule {
 pub struct PolicySet {
     policies: Vec<Policy>,
     fail_on: Option<FailOn>,
+    baseline: Option<Baseline>,
+    requirements: Requirements,
 }
 
 /// A finding with what the policy made of it.
@@ -96,8 +229,12 @@ pub struct Judged {
     pub action: Action,
     /// Which rule of which policy said so, such as `careen:2026 secrets`.
     pub decided_by: String,
+    /// Where that is written: file and line.
+    pub decided_at: Option<String>,
     /// What that rule tells people: its `message` and `help`.
     pub note: Option<String>,
+    /// Its `help` alone.
+    pub help: Option<String>,
     /// The waiver that accepts it.
     pub waiver: Option<AppliedWaiver>,
 }
@@ -112,7 +249,7 @@ impl Judged {
 /// A waiver that accepts a finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AppliedWaiver {
-    /// Why.
+    /// Why; empty where no policy asks for a reason.
     pub reason: String,
     /// Last day on which it holds.
     pub expires: Option<crate::time::Date>,
@@ -196,4 +333,24 @@ pub struct Verdict {
     pub ignored: usize,
     /// Findings that waivers accept.
     pub waived: usize,
+    /// The rules that broke the policy or warned, the gravest first, each with what it is about.
+    pub rules: Vec<Deciding>,
+}
+
+/// A rule of a policy that broke it, or warned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deciding {
+    /// Policy and name of the rule, such as `careen:2026 secrets`.
+    pub rule: String,
+    /// Where it is written: file and line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// What it says.
+    pub action: Action,
+    /// Number of findings.
+    pub findings: usize,
+    /// Fingerprints of the first of them.
+    pub ids: Vec<String>,
+    /// What would make it pass, a sentence each.
+    pub remedies: Vec<String>,
 }

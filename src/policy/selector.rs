@@ -1,17 +1,20 @@
 //! Which findings a rule or a waiver is about.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 
 use super::pattern::{Bound, Glob};
+use super::{Hours, ImageFacts};
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::Origin;
 use crate::rule::{Confidence, Rule, Severity};
+use crate::time::{Date, Timestamp};
 
 /// Selects findings. All conditions given must hold; of a list, one. With none, every finding is selected.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selector {
-    /// Ids of rules, globs over them, or ids of the same rule in other tools.
-    pub rules: Vec<Glob>,
+    /// Rules and flaws by their ids.
+    pub rules: Vec<Named>,
     /// Parts of the id before the slash.
     pub families: Vec<String>,
     /// How bad.
@@ -22,6 +25,14 @@ pub struct Selector {
     pub fixable: Option<bool>,
     /// Whether somebody was seen exploiting it.
     pub exploited: Option<bool>,
+    /// Since it is known.
+    pub ages: Vec<Bound<Hours>>,
+    /// Since it could be mended.
+    pub fix_ages: Vec<Bound<Hours>>,
+    /// Its CVSS score.
+    pub scores: Vec<Bound<f64>>,
+    /// Its EPSS score.
+    pub likelihoods: Vec<Bound<f64>>,
     /// Whose the layer is.
     pub origins: Vec<Origin>,
     /// Whether a container sees it.
@@ -32,22 +43,92 @@ pub struct Selector {
     pub subjects: Vec<Glob>,
     /// The package.
     pub purls: Vec<Glob>,
+    /// The type of the package.
+    pub ecosystems: Vec<String>,
+    /// The licence of the package.
+    pub licences: Vec<Glob>,
+    /// The image.
+    pub images: Vec<Glob>,
+    /// The platform of the image.
+    pub platforms: Vec<Glob>,
     /// This very finding.
     pub fingerprints: Vec<String>,
 }
 
+/// What a policy names under `rule`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// Rules: an id, a glob over ids, or the id of a rule in another tool.
+    Rule(Glob),
+    /// A flaw of a package: an id it goes by, or a glob over ids.
+    Flaw(Glob),
+}
+
+impl Named {
+    /// As it was written.
+    pub fn glob(&self) -> &Glob {
+        match self {
+            Self::Rule(glob) | Self::Flaw(glob) => glob,
+        }
+    }
+
+    fn may_select(&self, rule: &Rule) -> bool {
+        match self {
+            Self::Rule(glob) => is_rule(glob, rule),
+            Self::Flaw(_) => rule.family() == "package",
+        }
+    }
+
+    fn selects(&self, finding: &Finding) -> bool {
+        match self {
+            Self::Rule(glob) => is_rule(glob, finding.rule),
+            Self::Flaw(glob) => finding.rule.family() == "package" && is_subject(glob, finding),
+        }
+    }
+}
+
+/// What of an image selectors ask, each computed once.
+pub(super) struct Scene<'a> {
+    pub(super) image: &'a ImageFacts,
+    pub(super) today: Date,
+    licences: OnceCell<HashMap<&'a str, &'a str>>,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(image: &'a ImageFacts, today: Date) -> Self {
+        Self { image, today, licences: OnceCell::new() }
+    }
+
+    fn licence(&self, purl: &str) -> Option<&'a str> {
+        let by_purl = || {
+            let pair = |package: &'a super::PackageFacts| Some((package.purl.as_str(), package.licence.as_deref()?));
+            self.image.packages.iter().filter_map(pair).collect()
+        };
+        self.licences.get_or_init(by_purl).get(purl).copied()
+    }
+}
+
 /// A finding with what selectors ask of it, each computed once.
-pub(super) struct View<'a> {
+pub(super) struct View<'a, 's> {
     pub(super) finding: &'a Finding,
+    scene: &'a Scene<'s>,
     origin: Origin,
     /// The path as reports show it, without its first `/`.
-    path: Option<String>,
+    path: OnceCell<Option<String>>,
     fingerprint: OnceCell<String>,
 }
 
-impl<'a> View<'a> {
-    pub(super) fn new(finding: &'a Finding, origin: Origin) -> Self {
-        let path = match &finding.location {
+impl<'a, 's> View<'a, 's> {
+    pub(super) fn new(finding: &'a Finding, origin: Origin, scene: &'a Scene<'s>) -> Self {
+        Self { finding, scene, origin, path: OnceCell::new(), fingerprint: OnceCell::new() }
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    fn path(&self) -> Option<&str> {
+        let path = || match &self.finding.location {
             Location::File { path, .. } | Location::Package { path, .. } => {
                 Some(path.to_string().trim_start_matches('/').to_owned())
             }
@@ -55,51 +136,162 @@ impl<'a> View<'a> {
             Location::Dockerfile { file, .. } => Some(file.trim_start_matches("./").trim_start_matches('/').to_owned()),
             Location::Image => None,
         };
-        Self { finding, origin, path, fingerprint: OnceCell::new() }
+        self.path.get_or_init(path).as_deref()
     }
 
-    pub(super) fn origin(&self) -> Origin {
-        self.origin
+    pub(super) fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| self.finding.fingerprint())
     }
 
-    fn purl(&self) -> Option<&str> {
+    fn purl(&self) -> Option<&'a str> {
         match &self.finding.location {
             Location::Package { purl, .. } => Some(purl),
             _ if self.finding.subject.starts_with("pkg:") => Some(&self.finding.subject),
-            _ => None,
+            _ => self.finding.evidence.get("purl")?.as_str(),
         }
+    }
+
+    fn number(&self, key: &str) -> Option<f64> {
+        self.finding.evidence.get(key)?.get("score")?.as_f64()
+    }
+
+    /// The day on which it became known: a flaw was published, support of a distribution ended.
+    pub(super) fn since(&self) -> Option<Date> {
+        let text = |key| self.finding.evidence.get(key)?.as_str();
+        if let Some(published) = text("published") {
+            return Some(published.parse::<Timestamp>().ok()?.date());
+        }
+        text("ended")?.parse().ok()
+    }
+
+    /// How long it is known; what has no day counts as old.
+    fn age(&self) -> Hours {
+        self.since().map_or(Hours(i64::MAX), |since| Hours(self.scene.today.days_since(since).saturating_mul(24)))
     }
 }
 
 impl Selector {
-    pub(super) fn selects(&self, view: &View<'_>) -> bool {
+    pub(super) fn selects(&self, view: &View<'_, '_>) -> bool {
         let finding = view.finding;
-        any(&self.rules, |pattern| is_rule(pattern, finding.rule))
+        any(&self.rules, |named| named.selects(finding))
             && any(&self.families, |family| family == finding.rule.family())
             && any(&self.severities, |bound| bound.holds(&finding.severity))
             && any(&self.confidences, |bound| bound.holds(&finding.confidence))
             && self.fixable.is_none_or(|fixable| fixable == finding.is_fixable)
             && self.exploited.is_none_or(|exploited| exploited == finding.evidence.contains_key("exploited"))
+            && any(&self.fingerprints, |fingerprint| fingerprint == view.fingerprint())
+            && any(&self.subjects, |pattern| is_subject(pattern, finding))
+            && any(&self.ages, |bound| bound.holds(&view.age()))
+            && (self.fix_ages.is_empty() || finding.is_fixable)
+            && any(&self.fix_ages, |bound| bound.holds(&view.age()))
+            && any(&self.scores, |bound| view.number("rating").is_some_and(|score| bound.holds(&score)))
+            && any(&self.likelihoods, |bound| view.number("epss").is_some_and(|score| bound.holds(&score)))
             && any(&self.origins, |origin| *origin == view.origin)
             && any(&self.visibilities, |visibility| *visibility == finding.visibility)
-            && any(&self.paths, |pattern| view.path.as_ref().is_some_and(|path| pattern.is_match(path)))
-            && any(&self.subjects, |pattern| {
-                // a flaw by any id it goes by, so that a waiver outlives the day on which it gets another one
-                let ids = finding.evidence.get("ids").and_then(|ids| ids.as_array()).into_iter().flatten();
-                pattern.is_match(&finding.subject) || ids.filter_map(|id| id.as_str()).any(|id| pattern.is_match(id))
-            })
             && any(&self.purls, |pattern| view.purl().is_some_and(|purl| pattern.is_match(purl)))
-            && any(&self.fingerprints, |fingerprint| {
-                fingerprint == view.fingerprint.get_or_init(|| finding.fingerprint())
+            && any(&self.ecosystems, |kind| view.purl().is_some_and(|purl| ecosystem_of(purl) == Some(kind)))
+            && any(&self.licences, |pattern| {
+                let licence = view.purl().and_then(|purl| view.scene.licence(purl));
+                licence.is_some_and(|licence| pattern.is_match(licence))
             })
+            && any(&self.images, |pattern| is_image(pattern, view.scene.image))
+            && any(&self.platforms, |pattern| {
+                view.scene.image.platform.as_ref().is_some_and(|platform| pattern.is_match(platform))
+            })
+            && any(&self.paths, |pattern| view.path().is_some_and(|path| pattern.is_match(path)))
+    }
+
+    /// Whether it may select findings of the rule: a look at nothing but the rule.
+    pub(super) fn may_select(&self, rule: &Rule) -> bool {
+        any(&self.rules, |named| named.may_select(rule)) && any(&self.families, |family| family == rule.family())
+    }
+
+    /// The texts of which one must be the subject, or another id of the flaw: `None` where globs are among them.
+    pub(super) fn literal_subjects(&self) -> Option<Vec<&str>> {
+        let literal = |glob: &'_ Glob| glob.is_literal();
+        let flaws = |named: &Named| matches!(named, Named::Flaw(glob) if glob.is_literal());
+        if !self.subjects.is_empty() && self.subjects.iter().all(literal) {
+            return Some(self.subjects.iter().map(Glob::as_str).collect());
+        }
+        if !self.rules.is_empty() && self.rules.iter().all(flaws) {
+            return Some(self.rules.iter().map(|named| named.glob().as_str()).collect());
+        }
+        None
     }
 
     /// Whether findings of severity info are asked for by name: the rule by its whole id, or the word `info`.
     /// Others may select such findings too, but then cannot make them warn or fail.
     pub(super) fn names_info(&self) -> bool {
-        (!self.rules.is_empty() && self.rules.iter().all(Glob::is_literal))
+        (!self.rules.is_empty() && self.rules.iter().all(|named| named.glob().is_literal()))
             || self.severities.iter().any(|bound| bound.value == Severity::Info && bound.holds(&Severity::Info))
     }
+
+    /// Whether it surely selects everything that `other` selects.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let wide = |own: &[Named], others: &[Named]| {
+            own.is_empty()
+                || (!others.is_empty()
+                    && others.iter().all(|one| {
+                        own.contains(one)
+                            || own.iter().any(|named| {
+                                matches!((named, one), (Named::Rule(wide), Named::Rule(narrow)) if narrow.is_literal() && wide.is_match(narrow.as_str()))
+                            })
+                    }))
+        };
+        wide(&self.rules, &other.rules)
+            && within(&self.families, &other.families)
+            && within(&self.severities, &other.severities)
+            && within(&self.confidences, &other.confidences)
+            && (self.fixable.is_none() || self.fixable == other.fixable)
+            && (self.exploited.is_none() || self.exploited == other.exploited)
+            && within(&self.ages, &other.ages)
+            && within(&self.fix_ages, &other.fix_ages)
+            && within(&self.scores, &other.scores)
+            && within(&self.likelihoods, &other.likelihoods)
+            && within(&self.origins, &other.origins)
+            && within(&self.visibilities, &other.visibilities)
+            && within(&self.paths, &other.paths)
+            && within(&self.subjects, &other.subjects)
+            && within(&self.purls, &other.purls)
+            && within(&self.ecosystems, &other.ecosystems)
+            && within(&self.licences, &other.licences)
+            && within(&self.images, &other.images)
+            && within(&self.platforms, &other.platforms)
+            && within(&self.fingerprints, &other.fingerprints)
+    }
+
+    /// Whether it names what it is about closer than by rules and whose layer it is.
+    pub(super) fn is_narrow(&self) -> bool {
+        let names_one = |named: &Named| matches!(named, Named::Flaw(_)) || named.glob().is_literal();
+        let is_scoped = [&self.paths, &self.subjects, &self.purls].iter().any(|globs| !globs.is_empty());
+        is_scoped || !self.fingerprints.is_empty() || self.rules.iter().all(names_one)
+    }
+}
+
+/// Whether every one of `others` is among `own`, or anything is.
+fn within<T: PartialEq>(own: &[T], others: &[T]) -> bool {
+    own.is_empty() || (!others.is_empty() && others.iter().all(|one| own.contains(one)))
+}
+
+/// Whether the pattern takes the subject; of a flaw, any id it goes by, so that a waiver outlives the day on which
+/// it gets another one.
+fn is_subject(pattern: &Glob, finding: &Finding) -> bool {
+    pattern.is_match(&finding.subject) || ids(finding).any(|id| pattern.is_match(id))
+}
+
+/// Ids that a flaw goes by besides its subject.
+pub(super) fn ids(finding: &Finding) -> impl Iterator<Item = &str> {
+    let ids = finding.evidence.get("ids").and_then(|ids| ids.as_array()).into_iter().flatten();
+    ids.filter_map(|id| id.as_str())
+}
+
+fn is_image(pattern: &Glob, image: &ImageFacts) -> bool {
+    std::iter::once(&image.reference).chain(&image.tags).any(|name| pattern.is_match(name))
+}
+
+/// The type in a package URL.
+fn ecosystem_of(purl: &str) -> Option<&str> {
+    purl.strip_prefix("pkg:")?.split('/').next()
 }
 
 /// Whether `pattern` is the rule's id, a glob over it, or its id in another tool.

@@ -51,6 +51,8 @@ pub struct Attachments {
     pub has_signature: bool,
     /// Whether a statement is there of how the image was built (SLSA provenance); it is not verified.
     pub has_provenance: bool,
+    /// Whether a bill of materials is there (SPDX or CycloneDX); it is not read.
+    pub has_bill: bool,
     /// What could not be fetched. Without it more findings count, so these are notes.
     pub limitations: Vec<Limitation>,
 }
@@ -226,6 +228,8 @@ impl<'a, 'f> Finder<'a, 'f> {
         let predicate = predicate_of(descriptor).map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
         self.found.has_provenance |= predicate.contains("slsa.dev/provenance");
         let kind = descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type);
+        let is_bill = |text: &str| text.contains("spdx") || text.contains("cyclonedx");
+        self.found.has_bill |= is_bill(&predicate) || is_bill(kind);
         self.found.has_signature |= SIGNATURES.iter().any(|start| kind.starts_with(start));
     }
 

@@ -112,6 +112,9 @@ fn generated_pages_are_current() {
     }
     pages.push((root().join("docs/ecosystems/README.md"), ecosystems));
     pages.push(advisories());
+    pages.push(policies());
+    let schema = serde_json::to_string_pretty(&careen::policy::file::schema::schema()).unwrap() + "\n";
+    pages.push((root().join("docs/formats/policy.schema.json"), schema));
     let update = std::env::var_os("CAREEN_UPDATE").is_some();
     let mut stale = Vec::new();
     for (path, text) in &pages {
@@ -140,6 +143,21 @@ fn generated_pages_are_current() {
         }
     }
     assert!(stale.is_empty(), "run the tests with CAREEN_UPDATE=1 to rewrite these pages:\n{}", stale.join("\n"));
+}
+
+/// The page on policies with the tables of keys, each between two marks, made anew.
+fn policies() -> (PathBuf, String) {
+    let path = root().join("docs/policy.md");
+    let mut text = fs::read_to_string(&path).unwrap();
+    for table in careen::policy::file::schema::tables() {
+        let name = if table.name.is_empty() { "the file" } else { table.name };
+        let (start, end) =
+            (format!("<!-- keys of {name}: made from src/policy -->\n"), format!("<!-- end of {name} -->\n"));
+        let (before, rest) = text.split_once(&start).unwrap_or_else(|| panic!("docs/policy.md has no {name}"));
+        let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("docs/policy.md has no end of {name}"));
+        text = format!("{before}{start}{}{end}{after}", careen::policy::file::schema::markdown(table));
+    }
+    (path, text)
 }
 
 /// The page on advisories with its tables, which stand between two marks each, made anew.

@@ -19,7 +19,9 @@ fn sources_that_are_old_are_one_line() {
         finding: Finding::new(&STALE, family, Location::Image, format!("{family} is old")).evidence("days", days),
         action: Action::Warn,
         decided_by: String::new(),
+        decided_at: None,
         note: None,
+        help: None,
         waiver: None,
     };
     report.findings = [("osv/Debian", 9), ("osv/PyPI", 30)].map(of).into();

@@ -116,6 +116,17 @@ pub(super) struct GateEntry {
     pub(super) gate: Gate,
 }
 
+/// Base images and labels that a policy asks for, each with where it comes from.
+#[derive(Debug, Default)]
+pub(super) struct Demands {
+    /// Patterns over names of base images, and what becomes of others.
+    pub(super) bases: BTreeMap<String, String>,
+    pub(super) base_action: Option<&'static str>,
+    /// Forms of values by the names of labels, and what becomes of images without.
+    pub(super) labels: BTreeMap<String, (&'static str, String)>,
+    pub(super) label_action: Option<&'static str>,
+}
+
 /// What comes of all files.
 pub(super) struct Draft<'a> {
     options: &'a Options<'a>,
@@ -129,6 +140,7 @@ pub(super) struct Draft<'a> {
     gates: Vec<GateEntry>,
     /// What the rules say, to say each once.
     said: BTreeSet<String>,
+    demands: Demands,
     notes: Vec<Note>,
     is_full: bool,
 }
@@ -144,6 +156,7 @@ impl<'a> Draft<'a> {
             by_selection: BTreeMap::new(),
             gates: Vec::new(),
             said: BTreeSet::new(),
+            demands: Demands::default(),
             notes: Vec::new(),
             is_full: false,
         }
@@ -241,6 +254,38 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Allows base images whose names these patterns take; `action` is for the others, and of several the strictest counts.
+    pub(super) fn allow_bases(&mut self, line: usize, what: &str, patterns: Vec<String>, action: &'static str) {
+        let fault = patterns.iter().find_map(|pattern| bad_pattern(pattern, false)).or_else(|| {
+            let count = patterns.len().saturating_add(self.demands.bases.len());
+            (count > LONGEST_LIST).then(|| format!("a list of a policy has at most {LONGEST_LIST} entries"))
+        });
+        if let Some(why) = fault {
+            self.leave(line, what, why);
+            return;
+        }
+        let origin = format!("{}: {}", self.place(line), short(what));
+        for pattern in patterns {
+            self.demands.bases.entry(pattern).or_insert_with(|| origin.clone());
+        }
+        self.demands.base_action = stricter(self.demands.base_action, action);
+    }
+
+    /// Asks for a label whose value has this form.
+    pub(super) fn ask_for_label(&mut self, line: usize, label: &str, form: &'static str, action: &'static str) {
+        if label.is_empty() || label.chars().count() > 256 || self.demands.labels.len() >= LONGEST_LIST {
+            self.leave(line, label, "its name is empty or too long, or there are too many labels");
+            return;
+        }
+        let origin = format!("{}: {}", self.place(line), short(label));
+        if self.demands.labels.get(label).is_some_and(|(other, _)| *other != form) {
+            self.leave(line, label, "an earlier line asks for another form");
+            return;
+        }
+        self.demands.labels.entry(label.to_owned()).or_insert((form, origin));
+        self.demands.label_action = stricter(self.demands.label_action, action);
+    }
+
     fn has_room(&mut self, line: usize, what: &str) -> bool {
         if self.waivers.len().saturating_add(self.gates.len()) < MOST {
             return true;
@@ -271,10 +316,17 @@ impl<'a> Draft<'a> {
     /// The policy as text, how many entries it has, and the notes.
     pub(super) fn finish(mut self, files: &[String]) -> (String, usize, Vec<Note>) {
         self.gates.sort_by_key(|entry| entry.gate.step);
-        let count = self.waivers.len().saturating_add(self.gates.len());
-        let text = write::policy(files, self.options, &self.gates, &self.waivers, &self.notes);
+        let demands = self.demands.bases.len().saturating_add(self.demands.labels.len());
+        let count = self.waivers.len().saturating_add(self.gates.len()).saturating_add(demands);
+        let made =
+            write::Made { gates: &self.gates, waivers: &self.waivers, demands: &self.demands, notes: &self.notes };
+        let text = write::policy(files, self.options, &made);
         (text, count, self.notes)
     }
+}
+
+fn stricter(one: Option<&'static str>, other: &'static str) -> Option<&'static str> {
+    ["fail", "warn", "info"].into_iter().find(|action| one == Some(*action) || other == *action)
 }
 
 /// What keeps a waiver from being one.

@@ -87,6 +87,18 @@ struct Settings {
     threshold: Option<(usize, Level)>,
 }
 
+impl Settings {
+    /// What becomes of an image that is against a table made of a rule of this level.
+    fn action_of_table(&self, level: Level) -> &'static str {
+        match self.threshold {
+            Some((_, threshold)) if level >= threshold => "fail",
+            Some(_) => "warn",
+            None if level == Level::Ignore => "info",
+            None => level.action(),
+        }
+    }
+}
+
 fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     let top = file.yaml()?;
     if !top.is_table() && !top.items().is_empty() {
@@ -94,6 +106,7 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     }
     let mut settings = Settings::default();
     let mut registries: &[Node] = &[];
+    let mut schema = None;
     for (key, value) in top.entries() {
         let line = value.line;
         match key.as_str() {
@@ -108,7 +121,7 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
                 None => {}
             },
             "trustedRegistries" => registries = value.items(),
-            "label-schema" => labels(draft, value),
+            "label-schema" => schema = Some(value),
             "strict-labels" if top.is_set(key) => {
                 draft.leave(line, key, "careen has no rule against labels that nobody asks for");
             }
@@ -126,6 +139,9 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     levels(draft, &settings);
     if let Some(first) = registries.first() {
         trusted(draft, first.line, registries, &settings);
+    }
+    if let Some(schema) = schema {
+        labels(draft, schema, &settings);
     }
     ignored(draft, &settings);
     Ok(())
@@ -216,85 +232,34 @@ fn ignored(draft: &mut Draft<'_>, settings: &Settings) {
     }
 }
 
-/// Names of Docker Hub, whose images may be named without it.
-const HUB: &[&str] = &["docker.io", "hub.docker.com", "index.docker.io", "registry-1.docker.io"];
-
-/// Base images from other registries fail: first all, then not those that are trusted.
+/// Base images from other registries are against the policy.
 fn trusted(draft: &mut Draft<'_>, line: usize, registries: &[Node], settings: &Settings) {
-    let names: Vec<String> = registries.iter().map(text).filter(|name| !name.is_empty()).collect();
-    if names.iter().any(|name| name == "*") || names.is_empty() {
+    let what = "trustedRegistries";
+    let patterns: Vec<String> = registries
+        .iter()
+        .map(text)
+        .filter(|name| !name.is_empty())
+        .map(|name| if name == "*" { name } else { format!("{}/*", name.trim_end_matches('/')) })
+        .collect();
+    if patterns.is_empty() {
         return;
     }
     let level = settings.levels.get("DL3026").map_or(Level::Error, |(_, level)| *level);
-    let action = match settings.threshold {
-        Some((_, threshold)) if level >= threshold => "fail",
-        Some(_) => "warn",
-        None => level.action(),
-    };
-    let words = |list: &[&str]| Condition::Words(list.iter().map(|word| (*word).to_owned()).collect());
-    let about = |more: Option<Condition>| {
-        let mut conditions = vec![("rule", words(&["base/not-allowed"]))];
-        conditions.extend(more.map(|more| ("subject", more)));
-        conditions
-    };
-    let is_hub = names.iter().any(|name| HUB.contains(&name.as_str()));
-    let what = "trustedRegistries";
-    let gate = |name: &str, conditions, action| Gate {
-        step: Step::Override,
-        name: name.to_owned(),
-        conditions,
-        action,
-        message: None,
-    };
-    if is_hub {
-        // a name with a dot, a colon or `localhost` before its first slash names a registry, any other one is of the hub
-        draft.gate(line, what, gate("base images", about(None), "ignore"));
-        let foreign = Some(words(&["*.*/*", "*:*/*", "localhost/*"]));
-        draft.gate(line, what, gate("base images of other registries", about(foreign), action));
-    } else {
-        draft.gate(line, what, gate("base images of other registries", about(None), action));
-    }
-    let mut trusted: Vec<String> = names.iter().map(|name| format!("{}/*", name.trim_end_matches('/'))).collect();
-    if is_hub {
-        trusted.extend(HUB.iter().map(|name| format!("{name}/*")));
-        trusted.sort();
-        trusted.dedup();
-    }
-    draft.gate(line, what, gate("base images of trusted registries", about(Some(Condition::Words(trusted))), "ignore"));
+    draft.allow_bases(line, what, patterns, settings.action_of_table(level));
     draft.differ(line, what, "careen judges the base that an image was built on, not the one that a Dockerfile names");
 }
 
-/// Labels that careen's rule about missing labels knows are those of image-spec.
-fn labels(draft: &mut Draft<'_>, value: &Node) {
-    let mut wanted = Vec::new();
+/// Labels that are asked for, with the form of their values.
+fn labels(draft: &mut Draft<'_>, value: &Node, settings: &Settings) {
     for (label, form) in value.entries() {
-        let shown = format!("{label}: {}", text(form));
-        if !label.starts_with("org.opencontainers.image.") {
-            draft.leave(form.line, &shown, "`image/missing-label` asks for labels of `org.opencontainers.image` only");
-            continue;
-        }
-        wanted.push(label.clone());
-        if form.text() != Some("text") {
-            draft.differ(
-                form.line,
-                &shown,
-                "the policy asks for the label; `image/invalid-label` has forms of its own",
-            );
+        let word = text(form);
+        let known = ["email", "hash", "rfc3339", "semver", "spdx", "text", "url"];
+        match known.iter().find(|known| known.eq_ignore_ascii_case(&word)) {
+            Some(known) => draft.ask_for_label(form.line, label, known, settings.action_of_table(Level::Warning)),
+            None => draft.leave(form.line, &format!("{label}: {word}"), "it is no form of a label's value"),
         }
     }
-    if wanted.is_empty() {
-        return;
+    if let Some((_, first)) = value.entries().first() {
+        draft.differ(first.line, "label-schema", "careen looks for labels in images, not in Dockerfiles");
     }
-    // to name the rule switches it on, for all labels
-    let rule = || ("rule", Condition::Words(vec!["image/missing-label".into()]));
-    let gate = |name: &str, conditions, action| Gate {
-        step: Step::Override,
-        name: name.to_owned(),
-        conditions,
-        action,
-        message: None,
-    };
-    draft.gate(value.line, "label-schema", gate("labels that nobody asks for", vec![rule()], "ignore"));
-    let asked = vec![rule(), ("subject", Condition::Words(wanted))];
-    draft.gate(value.line, "label-schema", gate("labels that hadolint asks for", asked, "warn"));
 }

@@ -171,21 +171,20 @@ fn odd_entries() {
         ),
         (
             ".hadolint.yaml",
-            "ignored: DL4006\ntrustedRegistries: '*'\nfailure-threshold: none\noverride: {odd: [DL3000]}\nx: 1\n",
+            "ignored: DL4006\nlabel-schema: {a: odd}\nfailure-threshold: none\noverride: {odd: [DL3000]}\nx: 1\n",
             waiver(&format!(
                 "rule = \"dockerfile/pipefail\"\n{}\nexpires = 2027-02-20",
                 gives_none(".hadolint.yaml:1")
             )) + "Left .hadolint.yaml:3 failure-threshold: none: `--no-fail` lets nothing fail\n\
                   Left .hadolint.yaml:4 odd: it is no severity\n\
-                  Left .hadolint.yaml:5 x: the key is none of hadolint's\n",
+                  Left .hadolint.yaml:5 x: the key is none of hadolint's\n\
+                  Left .hadolint.yaml:2 a: odd: it is no form of a label's value\n\
+                  Differs .hadolint.yaml:2 label-schema: careen looks for labels in images, not in Dockerfiles\n",
         ),
         (
             ".hadolint.yaml",
             "trustedRegistries: [quay.example]\noverride: {warning: [DL3026]}\n",
-            "extends = \"careen:2026\"\n[[rule]]\nname = \"base images of other registries\"\n\
-             match = { rule = \"base/not-allowed\" }\naction = \"warn\"\n\
-             [[rule]]\nname = \"base images of trusted registries\"\n\
-             match = { rule = \"base/not-allowed\", subject = \"quay.example/*\" }\naction = \"ignore\"\n\
+            "extends = \"careen:2026\"\n[base]\nallow = [\n  \"quay.example/*\",\n]\naction = \"warn\"\n\
              Differs .hadolint.yaml:1 trustedRegistries: careen judges the base that an image was built on, not the one that a Dockerfile names\n"
                 .into(),
         ),

@@ -3,29 +3,33 @@
 use crate::escape::is_hidden;
 
 use super::super::DEFAULT_PRESET;
-use super::draft::{Condition, GateEntry, Note, WaiverEntry};
+use super::draft::{Condition, Demands, GateEntry, Note, WaiverEntry};
 use super::{DAYS, NoteKind, Options};
 
 /// Notes that are written into the policy; the command tells all.
 const MOST_NOTES: usize = 200;
 
+/// What the policy is made of.
+pub(super) struct Made<'a> {
+    pub(super) gates: &'a [GateEntry],
+    pub(super) waivers: &'a [WaiverEntry],
+    pub(super) demands: &'a Demands,
+    pub(super) notes: &'a [Note],
+}
+
 /// The policy as text. `files` and what the entries come from are safe to show.
-pub(super) fn policy(
-    files: &[String],
-    options: &Options<'_>,
-    gates: &[GateEntry],
-    waivers: &[WaiverEntry],
-    notes: &[Note],
-) -> String {
+pub(super) fn policy(files: &[String], options: &Options<'_>, made: &Made<'_>) -> String {
+    let Made { gates, waivers, demands, notes } = made;
     let mut text = format!("# Made by `careen policy import` on {} of: {}\n", options.today, files.join(", "));
     if waivers.iter().any(|waiver| waiver.is_own_day) {
         text += "# A waiver whose origin names no last day got one: look at it again before then.\n";
     }
     text += "\nedition = \"2026\"\n";
-    if !gates.is_empty() {
+    if !gates.is_empty() || !demands.bases.is_empty() || !demands.labels.is_empty() {
         text += &format!("extends = {} # judges what the rules below say nothing of\n", quoted(DEFAULT_PRESET));
     }
-    for entry in gates {
+    text += &tables(demands);
+    for entry in *gates {
         let gate = &entry.gate;
         let conditions = gate.conditions.iter().map(|(key, condition)| format!("{key} = {}", condition.written()));
         text += &format!("\n# {}\n[[rule]]\nname = {}\n", entry.origin, quoted(&gate.name));
@@ -38,7 +42,7 @@ pub(super) fn policy(
             text += &format!("message = {}\n", quoted(message));
         }
     }
-    for entry in waivers {
+    for entry in *waivers {
         text += "\n";
         for origin in &entry.origins {
             text += &format!("# {origin}\n");
@@ -65,6 +69,26 @@ pub(super) fn policy(
             for note in of_kind().take(MOST_NOTES) {
                 text += &format!("# - {}: `{}`: {}\n", note.place, note.what, note.why);
             }
+        }
+    }
+    text
+}
+
+/// `[base]` and `[require]`.
+fn tables(demands: &Demands) -> String {
+    let mut text = String::new();
+    if !demands.bases.is_empty() {
+        text += "\n[base]\nallow = [\n";
+        for (pattern, origin) in &demands.bases {
+            text += &format!("  {}, # {origin}\n", quoted(pattern));
+        }
+        text += &format!("]\naction = {}\n", quoted(demands.base_action.unwrap_or("fail")));
+    }
+    if !demands.labels.is_empty() {
+        text += &format!("\n[require]\naction = {}\n\n", quoted(demands.label_action.unwrap_or("fail")));
+        text += "[require.labels]\n";
+        for (label, (form, origin)) in &demands.labels {
+            text += &format!("{} = {} # {origin}\n", quoted(label), quoted(form));
         }
     }
     text

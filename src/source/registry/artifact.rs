@@ -86,6 +86,21 @@ impl Artifact {
         &self.files
     }
 
+    /// All bytes of a file of at most `most`, which have its digest.
+    pub fn bytes(&self, file: &ArtifactFile, most: u64) -> Result<Vec<u8>> {
+        let wrong = |what: String| Error::malformed(what).at(self.reference.clone());
+        if file.size > most {
+            return Err(wrong(format!("the file of the artifact is larger than {most} bytes")));
+        }
+        let mut bytes = Vec::new();
+        let read = self.read(file)?.take(most.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| Error::io("cannot read the file of the artifact", error).at(self.reference.clone()))?;
+        if Digest::sha256(&bytes) != file.digest {
+            return Err(wrong("the file of the artifact does not have its digest".into()));
+        }
+        Ok(bytes)
+    }
+
     /// Opens a file. Whether it has its digest is for the reader to check.
     pub fn read(&self, file: &ArtifactFile) -> Result<Box<dyn Read + Send>> {
         self.registry.open_blob(&file.digest, file.size).map_err(|error| error.at(self.reference.clone()))

@@ -1,0 +1,247 @@
+//! What judges: the flags that name policies, and `careen policy`.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::policy::{Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, PolicySet, baseline, presets};
+use crate::source::registry::artifact::Artifact;
+
+use super::config;
+use super::policy_import::{self, ImportArguments};
+use super::scan::access_to_fetch;
+use super::term::{self, Colour};
+
+/// Largest baseline, which may be a whole report.
+const LARGEST_BASELINE: u64 = 1 << 30;
+
+/// Largest policy that is fetched.
+const LARGEST_FETCHED: u64 = 1 << 20;
+
+/// Which policies judge.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct PolicyArguments {
+    /// Policy file, or name of a preset; later ones win
+    #[arg(short, long, value_name = "FILE", env = "CAREEN_POLICY")]
+    policy: Vec<String>,
+    /// File of waivers besides those of the policy; repeatable
+    #[arg(long, value_name = "FILE", visible_alias = "ignorefile")]
+    waivers: Vec<String>,
+}
+
+impl PolicyArguments {
+    /// The policies that are named; else the one in `careen.toml`; else the default.
+    pub(super) fn load(&self, fail_on: Option<&str>, config: Option<&Path>, colour: Colour) -> Result<PolicySet> {
+        let inside = if self.policy.is_empty() { config::Config::text(config.map(Path::to_path_buf))? } else { None };
+        let inside = inside.filter(|(_, text)| text.contains("policy"));
+        let words: Vec<String> = self.policy.iter().map(|word| full_name(word)).collect();
+        // to load the rules takes longer than to judge a Dockerfile; presets, and severities alone, name none
+        let is_preset = |word: &String| presets().iter().any(|preset| preset.id == word.as_str());
+        let needs_rules = inside.is_some()
+            || !self.waivers.is_empty()
+            || !words.iter().all(is_preset)
+            || fail_on.is_some_and(|text| text.contains(','));
+        let known = if needs_rules { crate::scan::rules() } else { Vec::new() };
+        let loader = Loader { known: &known, colour: term::wants_colour(&io::stderr(), colour), fetch: Some(&fetch) };
+        let inside = inside.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+        let set = loader.load_after(inside, &words)?;
+        let set = loader.add_waivers(set, &self.waivers)?;
+        match fail_on {
+            Some(text) => Ok(set.with_fail_on(FailOn::parse(text, &known)?)),
+            None => Ok(set),
+        }
+    }
+}
+
+/// What was found before.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct BaselineArguments {
+    /// Findings of this report or baseline do not fail, but warn
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+}
+
+impl BaselineArguments {
+    /// Adds what the flag names.
+    pub(super) fn add_to(&self, set: PolicySet) -> Result<PolicySet> {
+        let Some(path) = &self.baseline else { return Ok(set) };
+        let name = path.display().to_string();
+        Ok(set.with_baseline(Baseline::parse(&name, &read(path, LARGEST_BASELINE)?)?))
+    }
+}
+
+/// A preset by its short name, `strict` for `careen:strict`, where no file has that name.
+fn full_name(word: &str) -> String {
+    let long = format!("careen:{word}");
+    if presets().iter().any(|preset| preset.id == long) && !Path::new(word).exists() { long } else { word.to_owned() }
+}
+
+/// The first file of an artifact in a registry, whose manifest has the digest of the reference.
+fn fetch(reference: &str) -> Result<Vec<u8>> {
+    let artifact = Artifact::open(reference, &access_to_fetch(None)?)?;
+    let [file] = artifact.files() else {
+        let count = artifact.files().len();
+        let what = format!("the artifact has {count} files; a policy is one");
+        return Err(Error::new(ErrorKind::Config, what).at(escape(reference)));
+    };
+    artifact.bytes(file, LARGEST_FETCHED)
+}
+
+/// The bytes of a regular file within a limit.
+fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let place = path.display().to_string();
+    let cannot = |error| Error::io("cannot read the file", error).at(place.clone());
+    if std::fs::metadata(path).map_err(cannot)?.len() > most {
+        return Err(Error::new(ErrorKind::Config, format!("the file is larger than {most} bytes")).at(place));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    file.take(most).read_to_end(&mut bytes).map_err(cannot)?;
+    Ok(bytes)
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Check policy files and say what is wrong with them, line by line
+    Check {
+        /// Policy files, or names of presets
+        #[arg(required = true)]
+        files: Vec<String>,
+    },
+    /// Show what judges: a preset as it is built in, or the values of several policies with the line each comes from
+    Show {
+        /// Policy files, or names of presets
+        #[arg(default_value = DEFAULT_PRESET)]
+        names: Vec<String>,
+    },
+    /// Write a policy to begin with, every line explained
+    Init {
+        /// Where to
+        #[arg(default_value = "policy.toml")]
+        file: PathBuf,
+    },
+    /// Write the findings of a report as a baseline: what is there today does not fail
+    Baseline {
+        /// JSON report
+        report: PathBuf,
+        /// Where to, instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Take over ignore files and gates of other tools: Trivy, Grype, hadolint, Dockle, gitleaks, dive, …
+    Import(ImportArguments),
+}
+
+/// Runs `careen policy`.
+pub(super) fn run(command: &PolicyCommand) -> Result<()> {
+    match command {
+        PolicyCommand::Check { files } => check(files),
+        PolicyCommand::Show { names } => show(names),
+        PolicyCommand::Init { file } => init(file),
+        PolicyCommand::Baseline { report, output } => write_baseline(report, output.as_deref()),
+        PolicyCommand::Import(arguments) => policy_import::run(arguments),
+    }
+}
+
+fn check(files: &[String]) -> Result<()> {
+    let known = crate::scan::rules();
+    let colour = term::wants_colour(&io::stderr(), Colour::Auto);
+    let loader = Loader { known: &known, colour, fetch: Some(&fetch) };
+    let words: Vec<String> = files.iter().map(|word| full_name(word)).collect();
+    let mut text = String::new();
+    for summary in crate::policy::check(&words, &loader, term::today())? {
+        let extends = if summary.extends.is_empty() {
+            String::new()
+        } else {
+            format!(", extends {}", summary.extends.join(", "))
+        };
+        text +=
+            &format!("{}: in order; rules: {}, waivers: {}{extends}\n", summary.name, summary.rules, summary.waivers);
+        for note in &summary.notes {
+            text += &format!("  note: {note}\n");
+        }
+    }
+    super::print(&text)
+}
+
+fn show(names: &[String]) -> Result<()> {
+    let names: Vec<String> = names.iter().map(|word| full_name(word)).collect();
+    if let [name] = names.as_slice()
+        && let Some(preset) = presets().iter().find(|preset| preset.id == name.as_str())
+    {
+        return super::print(preset.text);
+    }
+    let known = crate::scan::rules();
+    let colour = term::wants_colour(&io::stderr(), Colour::Auto);
+    let set = Loader { known: &known, colour, fetch: Some(&fetch) }.load(&names)?;
+    super::print(&shown(&set))
+}
+
+/// What a set of policies comes to: every value with the line it comes from, rules from the first to the one that wins.
+fn shown(set: &PolicySet) -> String {
+    let mut text = String::new();
+    let names: Vec<&str> = set.policies().iter().map(|policy| policy.name.as_str()).collect();
+    text += &format!("policies, the last wins: {}\n", names.join(", "));
+    text += &format!("edition: {}\n", set.edition().id);
+    let last = |value: &dyn Fn(&Policy) -> Option<(String, String)>| set.policies().iter().rev().find_map(value);
+    let flags: [(&str, &dyn Fn(&Policy) -> Option<(String, String)>); 3] = [
+        ("fail-on", &|policy| {
+            let said = policy.fails_on_new.as_ref()?;
+            Some((if said.value { "\"new\"" } else { "\"all\"" }.to_owned(), said.place.clone()))
+        }),
+        ("honour-inline", &|policy| {
+            policy.honours_inline.as_ref().map(|said| (said.value.to_string(), said.place.clone()))
+        }),
+        ("scope", &|policy| {
+            let said = policy.scope.as_ref()?;
+            let word = if said.value == crate::policy::Scope::App { "\"app\"" } else { "\"all\"" };
+            Some((word.to_owned(), said.place.clone()))
+        }),
+    ];
+    for (key, value) in flags {
+        if let Some((value, place)) = last(value) {
+            text += &format!("{key} = {value}    # {place}\n");
+        }
+    }
+    for (key, value, place) in set.requirements().values() {
+        text += &format!("{key} = {value}    # {place}\n");
+    }
+    for (policy, rule) in set.policies().iter().flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule))) {
+        let grace = rule.grace.map(|grace| format!(" after {grace}")).unwrap_or_default();
+        let action = if rule.action == Action::Fail { format!("fail{grace}") } else { rule.action.as_str().to_owned() };
+        text += &format!("rule {action}: {} {}    # {}\n", policy.name, rule.name, rule.place);
+    }
+    for waiver in set.policies().iter().flat_map(|policy| &policy.waivers) {
+        let rules: Vec<String> = waiver.selector.rules.iter().map(|named| escape(named.glob().as_str())).collect();
+        let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
+        text += &format!("waiver: {}{until}    # {}\n", rules.join(", "), waiver.place);
+    }
+    text
+}
+
+/// A policy to begin with.
+const STARTER: &str = include_str!("starter.toml");
+
+fn init(file: &Path) -> Result<()> {
+    use std::io::Write as _;
+    let place = file.display().to_string();
+    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| {
+        let error = Error::io("cannot write the policy", error).at(place.clone());
+        if file.exists() { error.help("name another file: careen writes over none") } else { error }
+    })?;
+    out.write_all(STARTER.as_bytes()).map_err(|error| Error::io("cannot write the policy", error).at(place.clone()))?;
+    super::print(&format!("{place}: written; check it with `careen policy check {place}`\n"))
+}
+
+fn write_baseline(report: &Path, output: Option<&Path>) -> Result<()> {
+    let known = baseline::known(&report.display().to_string(), &read(report, LARGEST_BASELINE)?)?;
+    let text = baseline::write(&known);
+    match output {
+        None => super::print(&text),
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| Error::io("cannot write the baseline", error).at(path.display().to_string())),
+    }
+}

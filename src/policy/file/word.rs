@@ -1,0 +1,266 @@
+//! The words that keys of policy files take.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use toml::de::DeValue;
+
+use super::Known;
+use super::reader::Value;
+use crate::error::Result;
+use crate::nearest::nearest;
+use crate::policy::RULES;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::fail_on::families;
+use crate::policy::pattern::{Bound, Glob};
+use crate::policy::selector::{Named, is_rule};
+use crate::policy::{Action, Hours};
+use crate::rule::Rule;
+use crate::size::ByteSize;
+use crate::time::Date;
+
+/// What a policy may make of a finding.
+pub(in crate::policy) fn action(word: &str, span: Range<usize>) -> Result<Action, Diagnostic> {
+    let words = [("fail", Action::Fail), ("ignore", Action::Ignore), ("info", Action::Info), ("warn", Action::Warn)];
+    one_of(word, span, "action", &words)
+}
+
+/// What a table may make of what is against it: to ignore that is to leave it out.
+pub(in crate::policy) fn table_action(word: &str, span: Range<usize>) -> Result<Action, Diagnostic> {
+    one_of(word, span, "action", &[("fail", Action::Fail), ("info", Action::Info), ("warn", Action::Warn)])
+}
+
+/// One of these words.
+pub(in crate::policy) fn one_of<T: Copy>(
+    word: &str,
+    span: Range<usize>,
+    what: &str,
+    words: &[(&str, T)],
+) -> Result<T, Diagnostic> {
+    words.iter().find(|(name, _)| *name == word).map(|(_, value)| *value).ok_or_else(|| {
+        Diagnostic::new(span, format!("unknown {what} `{word}`")).suggest(word, words.iter().map(|(name, _)| *name))
+    })
+}
+
+/// One of these ordered words, with a sign or not.
+pub(super) fn bound<T: FromStr>(
+    text: &str,
+    span: Range<usize>,
+    what: &str,
+    words: &[&str],
+) -> Result<Bound<T>, Diagnostic> {
+    text.parse().map_err(|_| {
+        let word = text.trim_start_matches(['<', '>', '=', ' ']);
+        Diagnostic::new(span, format!("unknown {what} `{word}`"))
+            .suggest(word, words.iter().copied())
+            .help("a sign may stand before it: `>=`, `<=`, `>`, `<`")
+    })
+}
+
+/// A number with a sign: no two scores are the same, so that one without would select nothing.
+pub(super) fn number(text: &str, span: Range<usize>, what: &str, most: f64) -> Result<Bound<f64>, Diagnostic> {
+    let wrong = |message: String| {
+        Diagnostic::new(span.clone(), message).help(format!(
+            "write a number such as `{what} = {most:.1}`, which is the least, or a sign and a number: `\"<{most:.1}\"`"
+        ))
+    };
+    if !text.starts_with(['<', '>']) {
+        return Err(wrong(format!("`{what}` needs a sign before `{text}`")));
+    }
+    let bound: Bound<f64> = text.parse().map_err(|_| wrong(format!("`{text}` is no bound of a number")))?;
+    if (0.0..=most).contains(&bound.value) {
+        Ok(bound)
+    } else {
+        Err(wrong(format!("`{what}` is between 0 and {most}")))
+    }
+}
+
+/// A length of time with a sign; without one it is the least.
+pub(super) fn time_bound(text: &str, span: Range<usize>) -> Result<Bound<Hours>, Diagnostic> {
+    match text.parse::<Bound<Hours>>() {
+        Ok(bound) if text.starts_with(['<', '>']) => Ok(bound),
+        Ok(bound) => Ok(Bound::at_least(bound.value)),
+        Err(why) => Err(no_time(text, span, why)),
+    }
+}
+
+/// A length of time.
+pub(in crate::policy) fn time(text: &str, span: Range<usize>) -> Result<Hours, Diagnostic> {
+    text.parse().map_err(|why| no_time(text, span, why))
+}
+
+fn no_time(text: &str, span: Range<usize>, why: String) -> Diagnostic {
+    Diagnostic::new(span, format!("`{text}` is no length of time"))
+        .label(why)
+        .help("write hours, days or weeks: `36h`, `14d`, `2w`")
+}
+
+/// Bytes.
+pub(in crate::policy) fn bytes(text: &str, span: Range<usize>) -> Result<u64, Diagnostic> {
+    match text.parse::<ByteSize>() {
+        Ok(size) => Ok(size.bytes()),
+        Err(why) => Err(Diagnostic::new(span, format!("`{text}` is no size")).label(why)),
+    }
+}
+
+/// A number of things.
+pub(in crate::policy) fn count(text: &str, span: Range<usize>) -> Result<u64, Diagnostic> {
+    text.parse().map_err(|_| {
+        Diagnostic::new(span, format!("`{text}` is no number of things")).help("write a whole number from 0 on")
+    })
+}
+
+/// Part of a whole, from 0 to 100.
+pub(in crate::policy) fn percent(text: &str, span: Range<usize>) -> Result<f64, Diagnostic> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    number
+        .filter(|number| (0.0..=100.0).contains(number))
+        .ok_or_else(|| Diagnostic::new(span, format!("`{text}` is no part of a whole")).help("write it as `\"5%\"`"))
+}
+
+/// A pattern.
+pub(in crate::policy) fn pattern(
+    glob: Result<Glob, String>,
+    text: &str,
+    span: Range<usize>,
+) -> Result<Glob, Diagnostic> {
+    glob.map_err(|why| {
+        let shown: String = text.chars().take(40).collect();
+        let dots = if shown.len() < text.len() { "…" } else { "" };
+        Diagnostic::new(span, format!("`{shown}{dots}` is no pattern")).label(why)
+    })
+}
+
+/// A pattern over text that is no path.
+pub(in crate::policy) fn text_pattern(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
+    pattern(Glob::text(text), text, span)
+}
+
+/// Beginnings of ids that flaws go by.
+const FLAWS: &[&str] = &[
+    "ALAS",
+    "ALEA",
+    "ALPINE-",
+    "ALSA-",
+    "ASB-",
+    "BELL-",
+    "BIT-",
+    "CGA-",
+    "CVE-",
+    "DEBIAN-",
+    "DLA-",
+    "DSA-",
+    "DTSA-",
+    "ECHO-",
+    "EEF-",
+    "ELSA-",
+    "GHSA-",
+    "GO-",
+    "GSD-",
+    "HSEC-",
+    "JLSEC-",
+    "JVNDB-",
+    "KUBE-",
+    "LBSEC-",
+    "LSN-",
+    "MAL-",
+    "MGASA-",
+    "MINI-",
+    "OESA-",
+    "OSEC-",
+    "OSV-",
+    "PSF-",
+    "PYSEC-",
+    "RHBA-",
+    "RHEA-",
+    "RHSA-",
+    "RLSA-",
+    "ROOT-",
+    "RSEC-",
+    "RUSTSEC-",
+    "RXSA-",
+    "SNYK-",
+    "SUSE-",
+    "UBUNTU-",
+    "USN-",
+    "V8-",
+    "openSUSE-",
+];
+
+/// A rule, a glob over rules, an id of a rule in another tool, or the id of a flaw.
+pub(super) fn named(text: &str, span: Range<usize>, known: Known<'_>) -> Result<Named, Diagnostic> {
+    let glob = pattern(Glob::text(text), text, span.clone())?;
+    let Known::Rules(rules) = known else { return Ok(Named::Rule(glob)) };
+    let rules = || rules.iter().chain(RULES.iter()).copied();
+    if rules().any(|rule| is_rule(&glob, rule)) {
+        return Ok(Named::Rule(glob));
+    }
+    if !text.contains('/') && FLAWS.iter().any(|start| text.starts_with(start)) {
+        return Ok(Named::Flaw(glob));
+    }
+    let unknown = Diagnostic::new(span, format!("there is no rule `{text}`"));
+    Err(match nearest_rule(&glob, rules()) {
+        Some(hint) => unknown.help(hint),
+        None => unknown,
+    }
+    .help("`careen rules` lists all rules"))
+}
+
+fn nearest_rule(glob: &Glob, rules: impl Iterator<Item = &'static Rule> + Clone) -> Option<String> {
+    let text = glob.as_str();
+    if !glob.is_literal() {
+        let family = text.split('/').next().unwrap_or_default();
+        let near = nearest(family, rules.map(Rule::family)).filter(|near| *near != family)?;
+        return Some(format!("did you mean the family `{near}`?"));
+    }
+    if let Some(id) = nearest(text, rules.clone().map(|rule| rule.id)) {
+        return Some(format!("did you mean `{id}`?"));
+    }
+    let old = nearest(text, rules.clone().flat_map(|rule| rule.also.iter().copied()))?;
+    // in another tool one digit off is quite another rule, so it is said which
+    let ids: Vec<&str> = rules.filter(|rule| rule.also.contains(&old)).map(|rule| rule.id).collect();
+    Some(format!("did you mean `{old}`, which is `{}` here?", ids.join("`, `")))
+}
+
+/// The part of an id before the slash.
+pub(super) fn family(text: &str, span: Range<usize>, known: Known<'_>) -> Result<String, Diagnostic> {
+    let Known::Rules(rules) = known else { return Ok(text.to_owned()) };
+    let families = families(rules);
+    if families.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(Diagnostic::new(span, format!("there is no family of rules `{text}`")).suggest(text, families))
+}
+
+/// The type of a package URL (purl-spec, rules for type).
+pub(super) fn ecosystem(text: &str, span: Range<usize>) -> Result<String, Diagnostic> {
+    let is_one = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '+');
+    if !text.is_empty() && text.chars().all(is_one) {
+        return Ok(text.to_owned());
+    }
+    Err(Diagnostic::new(span, format!("`{text}` is no type of packages"))
+        .help("take it from a package URL: `pkg:deb/…` is of type `deb`"))
+}
+
+/// 32 hexadecimal digits.
+pub(super) fn fingerprint(text: &str, span: Range<usize>) -> Result<String, Diagnostic> {
+    if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Diagnostic::new(span, "a fingerprint is 32 hexadecimal digits")
+        .help("copy the `id` of the finding in a JSON report"))
+}
+
+/// A day, as a TOML date or a string.
+pub(super) fn day(value: &Value<'_>) -> Result<Date, Diagnostic> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Datetime(date) => date.to_string(),
+        other => other.type_str().to_owned(),
+    };
+    // a time of day would leave open in which time zone
+    let date = if text.len() == 10 { text.parse().ok() } else { None };
+    date.ok_or_else(|| {
+        Diagnostic::new(value.span(), "`expires` must be a day").help("write it as year, month, day: `2027-03-31`")
+    })
+}

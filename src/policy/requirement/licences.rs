@@ -1,0 +1,214 @@
+//! `[licences]`: which licences packages may have, judged by their SPDX expressions (SPDX 2.3, annex D).
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::super::diagnostic::Diagnostic;
+use super::super::file::key::{Key, Table, Takes};
+use super::super::file::reader::Reader;
+use super::super::file::word::{one_of, text_pattern};
+use super::{Breaches, values};
+use crate::finding::{Finding, Location};
+use crate::inventory::licence::{Kinds, can_be_met};
+use crate::path::ImagePath;
+use crate::policy::{Action, Glob, ImageFacts, PackageFacts, Said};
+use crate::rule::{Rule, Severity};
+
+/// The keys of `[licences]`.
+pub(in crate::policy) static TABLE: Table = Table {
+    name: "[licences]",
+    about: "Which licences packages may have",
+    keys: &[
+        Key {
+            name: "action",
+            takes: Takes::Word(super::super::file::key::TABLE_ACTIONS),
+            good: "\"warn\"",
+            bad: "\"ignore\"",
+            about: "what becomes of packages with others: `fail` (the default), `warn` or `info`",
+        },
+        Key {
+            name: "allow",
+            takes: Takes::Patterns,
+            good: "[\"MIT\", \"Apache-2.0\", \"BSD-*\"]",
+            bad: "[]",
+            about: "SPDX identifiers, globs over them, or `copyleft`, `osi-approved`, `fsf-libre`: what is not among them is against the policy. Of `A OR B` one is enough, of `A AND B` both must be",
+        },
+        Key {
+            name: "deny",
+            takes: Takes::Patterns,
+            good: "[\"AGPL-*\", \"copyleft\"]",
+            bad: "[]",
+            about: "licences that are against the policy, also where `allow` has them",
+        },
+        Key {
+            name: "ignore",
+            takes: Takes::Patterns,
+            good: "\"pkg:deb/*\"",
+            bad: "\"\"",
+            about: "globs over package URLs that are not judged",
+        },
+        Key {
+            name: "unknown",
+            takes: Takes::Word(super::super::file::key::ACTIONS),
+            good: "\"warn\"",
+            bad: "\"deny\"",
+            about: "what becomes of packages whose licence is not known or no SPDX expression: `ignore` (the default), `info`, `warn` or `fail`",
+        },
+    ],
+};
+
+/// A package has a licence that the policy does not allow.
+pub(super) static LICENCE_NOT_ALLOWED: Rule = Rule {
+    id: "policy/licence-not-allowed",
+    title: "A package has a licence that the policy does not allow",
+    severity: Severity::Medium,
+    why: "The table `[licences]` of the policy says under which licences software may be shipped. The licence is what the \
+          package declares.",
+    remediation: "Take another package, ask for another licence, or accept this one with a waiver that says why.",
+    references: &["https://spdx.org/licenses/"],
+    bad: "[licences]\ndeny = [\"AGPL-*\"]",
+    good: "[licences]\nallow = [\"MIT\", \"Apache-2.0\"]",
+    ..Rule::NEW
+};
+
+/// The licence of a package is not known.
+pub(super) static LICENCE_UNKNOWN: Rule = Rule {
+    id: "policy/licence-unknown",
+    title: "The licence of a package is not known",
+    severity: Severity::Low,
+    why: "The policy says what becomes of packages that declare no licence, or one that is no SPDX expression.",
+    remediation: "Look the licence up, and accept the package with a waiver that names it.",
+    references: &["https://spdx.org/licenses/"],
+    bad: "[licences]\ndeny = [\"AGPL-*\"]\nunknown = \"fail\"",
+    good: "[licences]\ndeny = [\"AGPL-*\"]",
+    ..Rule::NEW
+};
+
+values! {
+    /// `[licences]`.
+    LicenceRules {
+        /// What becomes of packages with others.
+        action: Action = "action",
+        /// What is allowed.
+        allow: Vec<Glob> = "allow",
+        /// What is not.
+        deny: Vec<Glob> = "deny",
+        /// Packages that are not judged.
+        ignore: Vec<Glob> = "ignore",
+        /// What becomes of those that say nothing.
+        unknown: Action = "unknown",
+    }
+}
+
+impl LicenceRules {
+    pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Self {
+        let Some(table) = reader.settings(top, "licences", &TABLE) else { return Self::default() };
+        Self {
+            action: reader.action_of_table(table),
+            allow: reader.said_list(table, "allow", licence),
+            deny: reader.said_list(table, "deny", licence),
+            ignore: reader.said_list(table, "ignore", text_pattern),
+            unknown: reader.word(table, "unknown", |word, span| {
+                one_of(
+                    word,
+                    span,
+                    "action",
+                    &[
+                        ("fail", Action::Fail),
+                        ("ignore", Action::Ignore),
+                        ("info", Action::Info),
+                        ("warn", Action::Warn),
+                    ],
+                )
+            }),
+        }
+    }
+
+    pub(super) fn judge(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
+        let Some(said) = self.deny.as_ref().or(self.allow.as_ref()) else { return };
+        let ignored = self.ignore.as_ref().map_or(&[][..], |said| &said.value);
+        let judged = image
+            .packages
+            .iter()
+            .filter(|package| package.is_counted && !ignored.iter().any(|pattern| pattern.is_match(&package.purl)));
+        let mut unknown = Vec::new();
+        for package in judged {
+            let met = package.licence.as_deref().filter(|_| package.is_expression).map(|text| self.meets(text));
+            match met {
+                Some(Some(None)) => {}
+                Some(Some(Some(key))) => {
+                    let licence = package.licence.as_deref().unwrap_or_default();
+                    let place = if key == "deny" { self.deny.as_ref() } else { self.allow.as_ref() };
+                    let message = format!(
+                        "its licence `{}` is {}",
+                        crate::escape::escape(licence),
+                        if key == "deny" { "denied" } else { "not among those allowed" }
+                    );
+                    breaches.add(place.unwrap_or(said), key, finding(&LICENCE_NOT_ALLOWED, package, message));
+                }
+                Some(None) | None => unknown.push(package),
+            }
+        }
+        if let Some(action) = &self.unknown
+            && action.value != Action::Ignore
+        {
+            breaches.action = action.value;
+            for package in unknown {
+                let message = match &package.licence {
+                    Some(licence) => format!(
+                        "its licence `{}` is no SPDX expression",
+                        crate::escape::escape(licence.chars().take(80).collect::<String>())
+                    ),
+                    None => "it declares no licence".into(),
+                };
+                breaches.add(action, "unknown", finding(&LICENCE_UNKNOWN, package, message));
+            }
+        }
+    }
+
+    /// Which key an expression is against; `None` where it is no expression.
+    fn meets(&self, expression: &str) -> Option<Option<&'static str>> {
+        let is_in = |list: &Option<Said<Vec<Glob>>>, whole: &str, alone: &str, kinds: Kinds| {
+            list.as_ref().is_some_and(|said| {
+                said.value.iter().any(|pattern| match pattern.as_str() {
+                    "copyleft" => kinds.copyleft,
+                    "osi-approved" => kinds.osi_approved,
+                    "fsf-libre" => kinds.fsf_libre,
+                    _ => pattern.is_match(whole) || pattern.is_match(alone),
+                })
+            })
+        };
+        let denied = !can_be_met(expression, |whole, alone, kinds| !is_in(&self.deny, whole, alone, kinds))?;
+        let is_allowed = |whole: &str, alone: &str, kinds| {
+            !is_in(&self.deny, whole, alone, kinds) && (self.allow.is_none() || is_in(&self.allow, whole, alone, kinds))
+        };
+        if denied {
+            return Some(Some("deny"));
+        }
+        Some((!can_be_met(expression, is_allowed)?).then_some("allow"))
+    }
+}
+
+/// An SPDX identifier, or a glob over them.
+fn licence(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
+    let glob = text_pattern(text, span.clone())?;
+    if glob.is_literal() && text.contains([' ', '(']) && !text.contains(" WITH ") {
+        return Err(Diagnostic::new(span, format!("`{text}` is more than one licence"))
+            .help("name each on its own: expressions of packages are judged term by term"));
+    }
+    Ok(glob)
+}
+
+fn finding(rule: &'static Rule, package: &PackageFacts, message: String) -> Finding {
+    let location = Location::Package {
+        purl: package.purl.clone(),
+        path: ImagePath::from(package.path.as_str()),
+        layer: package.layer,
+    };
+    let finding = Finding::new(rule, package.purl.clone(), location, message);
+    match &package.licence {
+        Some(licence) => finding.evidence("licence", licence.clone()),
+        None => finding,
+    }
+}

@@ -1,0 +1,159 @@
+//! `[limits]`: how large an image may be.
+
+use toml::de::DeTable;
+
+use super::super::file::key::{Key, Table, Takes};
+use super::super::file::reader::Reader;
+use super::super::file::word::{bytes, count, percent};
+use super::{Breaches, Shown, values};
+use crate::finding::{Finding, Location};
+use crate::policy::{Action, ImageFacts};
+use crate::rule::{Rule, Severity};
+use crate::size::ByteSize;
+
+/// The keys of `[limits]`.
+pub(in crate::policy) static TABLE: Table = Table {
+    name: "[limits]",
+    about: "How large an image may be",
+    keys: &[
+        Key {
+            name: "action",
+            takes: Takes::Word(super::super::file::key::TABLE_ACTIONS),
+            good: "\"warn\"",
+            bad: "\"ignore\"",
+            about: "what becomes of an image that is larger: `fail` (the default), `warn` or `info`",
+        },
+        Key { name: "layers", takes: Takes::Count, good: "40", bad: "-1", about: "most layers" },
+        Key { name: "packages", takes: Takes::Count, good: "400", bad: "\"many\"", about: "most packages that count" },
+        Key {
+            name: "size",
+            takes: Takes::Bytes,
+            good: "\"500 MB\"",
+            bad: "\"5 stone\"",
+            about: "most bytes of all layers, uncompressed",
+        },
+        Key {
+            name: "stored-size",
+            takes: Takes::Bytes,
+            good: "\"200 MB\"",
+            bad: "\"some\"",
+            about: "most bytes of all layers as they are stored, which is what is pulled",
+        },
+        Key {
+            name: "waste",
+            takes: Takes::Percent,
+            good: "\"5%\"",
+            bad: "\"500%\"",
+            about: "most of the bytes shipped that no container sees, as a part of all bytes of files: `\"5%\"`",
+        },
+        Key {
+            name: "waste-floor",
+            takes: Takes::Bytes,
+            good: "\"20 MB\"",
+            bad: "\"little\"",
+            about: "so many bytes of waste are never too much; needs `waste`",
+        },
+    ],
+};
+
+/// An image is larger than the policy allows.
+pub(super) static LIMIT_EXCEEDED: Rule = Rule {
+    id: "policy/limit-exceeded",
+    title: "The image is larger than the policy allows",
+    severity: Severity::Medium,
+    why: "The table `[limits]` of the policy says how many bytes, layers and packages an image may have, and how much of \
+          it may be waste.",
+    remediation: "`careen layers --waste IMAGE` shows what could go. Or raise the limit in the policy, at the line that \
+                  the finding names.",
+    bad: "[limits]\nsize = \"1 kB\"",
+    good: "[limits]\nsize = \"500 MB\"",
+    ..Rule::NEW
+};
+
+/// A part of a whole, in percent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::policy) struct Percent(pub(in crate::policy) f64);
+
+impl Shown for Percent {
+    fn shown(&self) -> String {
+        format!("\"{}%\"", self.0)
+    }
+}
+
+values! {
+    /// `[limits]`.
+    LimitRules {
+        /// What becomes of an image beyond them.
+        action: Action = "action",
+        /// Most layers.
+        layers: u64 = "layers",
+        /// Most packages.
+        packages: u64 = "packages",
+        /// Most uncompressed bytes.
+        size: u64 = "size",
+        /// Most stored bytes.
+        stored: u64 = "stored-size",
+        /// Most waste.
+        waste: Percent = "waste",
+        /// Bytes of waste that are never too much.
+        waste_floor: u64 = "waste-floor",
+    }
+}
+
+impl LimitRules {
+    pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Self {
+        let Some(table) = reader.settings(top, "limits", &TABLE) else { return Self::default() };
+        Self {
+            action: reader.action_of_table(table),
+            layers: reader.said(table, "layers", count),
+            packages: reader.said(table, "packages", count),
+            size: reader.said(table, "size", bytes),
+            stored: reader.said(table, "stored-size", bytes),
+            waste: reader.said(table, "waste", |word, span| percent(word, span).map(Percent)),
+            waste_floor: reader.said(table, "waste-floor", bytes),
+        }
+    }
+
+    pub(super) fn judge(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
+        let size = |bytes: u64| ByteSize(bytes).to_string();
+        let number = |count: u64| count.to_string();
+        let packages = image.packages.iter().filter(|package| package.is_counted).count() as u64;
+        type Limit<'a> =
+            (&'a Option<super::Said<u64>>, &'static str, &'static str, Option<u64>, &'a dyn Fn(u64) -> String);
+        let limits: [Limit<'_>; 4] = [
+            (&self.layers, "layers", "layers", image.layers.map(u64::from), &number),
+            (&self.packages, "packages", "packages", Some(packages), &number),
+            (&self.size, "size", "of layers, uncompressed", Some(image.size), &size),
+            (&self.stored, "stored-size", "of layers as stored", image.stored, &size),
+        ];
+        for (limit, key, what, value, show) in limits {
+            let Some(limit) = limit else { continue };
+            let Some(value) = value.filter(|value| *value > limit.value) else { continue };
+            let message = format!("the image has {} {what}; the policy allows {}", show(value), show(limit.value));
+            let finding = Finding::new(&LIMIT_EXCEEDED, key, Location::Image, message);
+            breaches.add(limit, key, finding.evidence("value", value).evidence("limit", limit.value));
+        }
+        self.judge_waste(image, breaches);
+    }
+
+    fn judge_waste(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
+        let (Some(limit), Some(waste), Some(shipped)) = (&self.waste, image.waste(), image.shipped) else { return };
+        let floor = self.waste_floor.as_ref().map_or(0, |said| said.value);
+        #[expect(clippy::cast_precision_loss, reason = "a part of a whole")]
+        let part = if shipped == 0 { 0.0 } else { waste as f64 * 100.0 / shipped as f64 };
+        if part <= limit.value.0 || waste <= floor {
+            return;
+        }
+        let message = format!(
+            "{} that are shipped are seen by no container, {part:.1} % of all; the policy allows {} %",
+            ByteSize(waste),
+            limit.value.0
+        );
+        let finding = Finding::new(&LIMIT_EXCEEDED, "waste", Location::Image, message);
+        breaches.add(
+            limit,
+            "waste",
+            finding.evidence("value", waste).evidence("percent", (part * 10.0).round() / 10.0),
+        );
+    }
+}

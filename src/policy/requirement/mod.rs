@@ -1,0 +1,218 @@
+//! What a policy asks of the image as a whole: each table one file here and one line in [`Requirements`].
+//!
+//! What is against it becomes a finding, which rules of later policies and waivers see like any other.
+
+pub(super) mod base;
+pub(super) mod data;
+pub(super) mod licences;
+pub(super) mod limits;
+pub(super) mod require;
+pub(super) mod waivers;
+
+use toml::de::DeTable;
+
+use super::file::reader::Reader;
+use super::{Action, ImageFacts, Said};
+use crate::finding::{Finding, Location};
+use crate::rule::Rule;
+use crate::time::Date;
+
+/// The tables of one policy, or of several taken together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Requirements {
+    /// `[base]`
+    pub(super) base: base::BaseRules,
+    /// `[data]`
+    pub(super) data: data::DataRules,
+    /// `[licences]`
+    pub(super) licences: licences::LicenceRules,
+    /// `[limits]`
+    pub(super) limits: limits::LimitRules,
+    /// `[require]`
+    pub(super) require: require::RequireRules,
+    /// `[waivers]`
+    pub(super) waivers: waivers::WaiverRules,
+}
+
+/// Rules of all tables, sorted by id.
+pub(super) static RULES: &[&Rule] = &[
+    &base::BASE_NOT_ALLOWED,
+    &base::BASE_TOO_OLD,
+    &base::BASE_UNKNOWN,
+    &data::DATA_MISSING,
+    &data::DATA_TOO_OLD,
+    &licences::LICENCE_NOT_ALLOWED,
+    &licences::LICENCE_UNKNOWN,
+    &limits::LIMIT_EXCEEDED,
+    &require::NOT_JUDGED,
+    &require::REQUIREMENT_MISSING,
+];
+
+/// Something against a table of a policy.
+pub(super) struct Breach {
+    /// What is said of it.
+    pub(super) finding: Finding,
+    /// What the table makes of it.
+    pub(super) action: Action,
+    /// The table, such as `[limits] size`.
+    pub(super) name: String,
+    /// File and line of the value that it is against.
+    pub(super) place: String,
+}
+
+/// Takes what is against one table.
+pub(super) struct Breaches<'a> {
+    all: &'a mut Vec<Breach>,
+    table: &'static str,
+    action: Action,
+}
+
+impl<'a> Breaches<'a> {
+    /// Takes what is against `table`, which fails unless its `action` says otherwise.
+    fn of(table: &'static str, action: Option<&Said<Action>>, all: &'a mut Vec<Breach>) -> Self {
+        Self { all, table, action: action.map_or(Action::Fail, |said| said.value) }
+    }
+
+    /// Adds a finding that is against the value under `key`.
+    pub(super) fn add<T>(&mut self, said: &Said<T>, key: &str, finding: Finding) {
+        let name = format!("[{}] {key}", self.table);
+        self.all.push(Breach { finding, action: self.action, name, place: said.place.clone() });
+    }
+
+    /// Adds a finding about the image as a whole.
+    pub(super) fn image<T>(&mut self, said: &Said<T>, key: &str, rule: &'static Rule, subject: &str, message: String) {
+        self.add(said, key, Finding::new(rule, subject, Location::Image, message));
+    }
+}
+
+impl Requirements {
+    /// Reads the tables of a file.
+    pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Self {
+        Self {
+            base: base::BaseRules::read(reader, top),
+            data: data::DataRules::read(reader, top),
+            licences: licences::LicenceRules::read(reader, top),
+            limits: limits::LimitRules::read(reader, top),
+            require: require::RequireRules::read(reader, top),
+            waivers: waivers::WaiverRules::read(reader, top),
+        }
+    }
+
+    /// Takes over each value that `later` gives.
+    pub(super) fn merge(&mut self, later: &Self) {
+        self.base.merge(&later.base);
+        self.data.merge(&later.data);
+        self.licences.merge(&later.licences);
+        self.limits.merge(&later.limits);
+        self.require.merge(&later.require);
+        self.waivers.merge(&later.waivers);
+    }
+
+    /// Every value with its place, as `[table] key`, the value as TOML, and the place.
+    pub fn values(&self) -> Vec<(String, String, String)> {
+        let mut values = Vec::new();
+        let mut table = |name: &str, entries: Vec<(&'static str, String, String)>| {
+            values.extend(entries.into_iter().map(|(key, value, place)| (format!("[{name}] {key}"), value, place)));
+        };
+        table("base", self.base.values());
+        table("data", self.data.values());
+        table("licences", self.licences.values());
+        table("limits", self.limits.values());
+        table("require", self.require.values());
+        table("waivers", self.waivers.values());
+        values
+    }
+
+    /// What of the image is against them.
+    pub(super) fn breaches(&self, image: &ImageFacts, today: Date) -> Vec<Breach> {
+        let mut all = Vec::new();
+        self.base.judge(image, today, &mut Breaches::of("base", self.base.action.as_ref(), &mut all));
+        self.data.judge(image, &mut Breaches::of("data", self.data.action.as_ref(), &mut all));
+        self.licences.judge(image, &mut Breaches::of("licences", self.licences.action.as_ref(), &mut all));
+        self.limits.judge(image, &mut Breaches::of("limits", self.limits.action.as_ref(), &mut all));
+        self.require.judge(image, &mut Breaches::of("require", self.require.action.as_ref(), &mut all));
+        all
+    }
+}
+
+/// Declares the values of a table, how later ones replace earlier ones, and how they are shown.
+macro_rules! values {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $key:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub(in crate::policy) struct $name {
+            $($(#[$field_doc])* pub(in crate::policy) $field: Option<$crate::policy::Said<$type>>,)*
+        }
+
+        impl $name {
+            /// Takes over each value that `later` gives.
+            pub(super) fn merge(&mut self, later: &Self) {
+                $(if later.$field.is_some() { self.$field.clone_from(&later.$field); })*
+            }
+
+            /// Each value as TOML, with its key and its place.
+            pub(super) fn values(&self) -> Vec<(&'static str, String, String)> {
+                let mut values = Vec::new();
+                $(if let Some(said) = &self.$field {
+                    values.push(($key, $crate::policy::requirement::Shown::shown(&said.value), said.place.clone()));
+                })*
+                values
+            }
+        }
+    };
+}
+use values;
+
+/// A value, as a policy file writes it.
+pub(super) trait Shown {
+    /// As TOML.
+    fn shown(&self) -> String;
+}
+
+impl Shown for String {
+    fn shown(&self) -> String {
+        toml::Value::String(self.clone()).to_string()
+    }
+}
+
+impl Shown for &'static str {
+    fn shown(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+impl Shown for u64 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for bool {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for super::Hours {
+    fn shown(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+impl Shown for super::Glob {
+    fn shown(&self) -> String {
+        self.as_str().to_owned().shown()
+    }
+}
+
+impl Shown for Action {
+    fn shown(&self) -> String {
+        format!("\"{}\"", self.as_str())
+    }
+}
+
+impl<T: Shown> Shown for Vec<T> {
+    fn shown(&self) -> String {
+        format!("[{}]", self.iter().map(Shown::shown).collect::<Vec<_>>().join(", "))
+    }
+}

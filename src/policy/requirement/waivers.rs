@@ -1,0 +1,117 @@
+//! `[waivers]`: what waivers must say, and how long they may last.
+
+use toml::de::DeTable;
+
+use super::super::file::key::{Key, Table, Takes, WAIVER_NEEDS};
+use super::super::file::reader::Reader;
+use super::super::file::word::{one_of, time};
+use super::values;
+use crate::policy::{Hours, Said};
+
+/// The keys of `[waivers]`.
+pub(in crate::policy) static TABLE: Table = Table {
+    name: "[waivers]",
+    about: "What waivers must say, and how long they may last",
+    keys: &[
+        Key {
+            name: "allow",
+            takes: Takes::Boolean,
+            good: "true",
+            bad: "",
+            about: "`false`: no waiver accepts anything, and each is told. The last policy that says decides",
+        },
+        Key {
+            name: "dockerfile-comments",
+            takes: Takes::Boolean,
+            good: "false",
+            bad: "",
+            about: "`false`: comments in Dockerfiles (`# careen:allow`, `# hadolint ignore=`) accept nothing in `careen lint`; the default is `true`",
+        },
+        Key {
+            name: "longest",
+            takes: Takes::Time,
+            good: "\"180d\"",
+            bad: "\"for ever\"",
+            about: "a waiver that still holds after this time accepts nothing yet, and is told",
+        },
+        Key {
+            name: "remind",
+            takes: Takes::Time,
+            good: "\"14d\"",
+            bad: "\"soon\"",
+            about: "so long before its last day a waiver is told of; the default is `\"14d\"`",
+        },
+        Key {
+            name: "require",
+            takes: Takes::Words(WAIVER_NEEDS),
+            good: "[\"reason\", \"expires\", \"owner\"]",
+            bad: "\"luck\"",
+            about: "what each waiver of this file and of those after it must have; the default is `[\"reason\", \"expires\"]`, and `[]` asks for nothing",
+        },
+    ],
+};
+
+/// What waivers must say where no policy tells.
+pub(in crate::policy) const DEFAULT_NEEDS: &[&str] = &["reason", "expires"];
+/// How long before its last day a waiver is told of, where no policy tells.
+const DEFAULT_REMINDER: Hours = Hours(14 * 24);
+
+values! {
+    /// `[waivers]`.
+    WaiverRules {
+        /// Whether waivers accept anything.
+        allow: bool = "allow",
+        /// Whether comments in Dockerfiles do.
+        comments: bool = "dockerfile-comments",
+        /// How long a waiver may last.
+        longest: Hours = "longest",
+        /// How long before its last day it is told of.
+        remind: Hours = "remind",
+        /// What it must say.
+        require: Vec<&'static str> = "require",
+    }
+}
+
+impl WaiverRules {
+    pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Self {
+        let Some(table) = reader.settings(top, "waivers", &TABLE) else { return Self::default() };
+        let words: Vec<(&str, &'static str)> = WAIVER_NEEDS.iter().map(|word| (*word, *word)).collect();
+        // an empty list is a statement here: waivers need say nothing
+        let is_empty = table
+            .get("require")
+            .is_some_and(|value| matches!(value.get_ref(), toml::de::DeValue::Array(entries) if entries.is_empty()));
+        let require = if is_empty {
+            let span = table.get("require").map(toml::Spanned::span).unwrap_or_default();
+            Some(reader.at(Vec::new(), &span))
+        } else {
+            reader.said_list(table, "require", |word, span| one_of(word, span, "part of a waiver", &words))
+        };
+        Self {
+            allow: reader.flag(table, "allow"),
+            comments: reader.flag(table, "dockerfile-comments"),
+            longest: reader.said(table, "longest", time),
+            remind: reader.said(table, "remind", time),
+            require,
+        }
+    }
+
+    /// What waivers must say, where it is said.
+    pub(in crate::policy) fn needs(&self) -> Option<&[&'static str]> {
+        self.require.as_ref().map(|said: &Said<Vec<&'static str>>| said.value.as_slice())
+    }
+
+    /// Whether waivers accept anything.
+    pub(in crate::policy) fn allows(&self) -> bool {
+        self.allow.as_ref().is_none_or(|said| said.value)
+    }
+
+    /// Whether comments in Dockerfiles accept anything.
+    pub(in crate::policy) fn honours_comments(&self) -> bool {
+        self.comments.as_ref().is_none_or(|said| said.value)
+    }
+
+    /// How long before its last day a waiver is told of.
+    pub(in crate::policy) fn reminder(&self) -> Hours {
+        self.remind.as_ref().map_or(DEFAULT_REMINDER, |said| said.value)
+    }
+}

@@ -1,0 +1,81 @@
+//! Every documented key with a value that is taken and one that is refused, by the reader and by the JSON Schema.
+
+use super::super::file::key::{Key, Table, Takes};
+use super::super::file::schema::{schema, tables};
+use super::*;
+
+/// A policy with `value` under the key of a table.
+fn policy(table: &Table, key: &Key, value: &str) -> String {
+    let (name, field) = (key.name, format!("{} = {value}\n", key.name));
+    let unless = |others: &[(&str, &str)]| -> String {
+        others.iter().filter(|(other, _)| *other != name).map(|(other, value)| format!("{other} = {value}\n")).collect()
+    };
+    match table.name {
+        "" => field,
+        "[[rule]]" => format!("[[rule]]\n{}{field}", unless(&[("match", "{}"), ("action", "\"fail\"")])),
+        "match" => format!("[[rule]]\naction = \"warn\"\n[rule.match]\n{field}"),
+        "[[waiver]]" => {
+            let others = [("rule", "\"image/root-user\""), ("reason", "\"legacy\""), ("expires", "2099-01-31")];
+            format!("[[waiver]]\n{}{field}", unless(&others))
+        }
+        "labels" => format!("[require.labels.\"a\"]\n{field}"),
+        "[limits]" if name == "waste-floor" => format!("[limits]\nwaste = \"5%\"\n{field}"),
+        of_its_own => format!("{of_its_own}\n{field}"),
+    }
+}
+
+#[test]
+fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
+    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let as_json = |text: &str| -> serde_json::Value {
+        let mut value: serde_json::Value = toml::from_str(text).expect(text);
+        // TOML's days are no text to the crate
+        fn days(value: &mut serde_json::Value) {
+            let day = value.get("$__toml_private_datetime").cloned();
+            match (day, value) {
+                (Some(day), value) => *value = day,
+                (None, serde_json::Value::Object(map)) => map.values_mut().for_each(days),
+                (None, serde_json::Value::Array(list)) => list.iter_mut().for_each(days),
+                (None, _) => {}
+            }
+        }
+        days(&mut value);
+        value
+    };
+    let mut count = 0;
+    for table in tables() {
+        assert!(table.keys.is_sorted_by(|a, b| a.name < b.name), "{}", table.name);
+        for key in table.keys {
+            let what = format!("{} {}", table.name, key.name);
+            let good = policy(table, key, key.good);
+            if let Err(error) = Policy::parse("policy.toml", &good, KNOWN, false) {
+                panic!("{what}: {}", error.detail.unwrap_or(error.message));
+            }
+            let errors: Vec<String> = validator
+                .iter_errors(&as_json(&good))
+                .map(|error| format!("{} {error}", error.instance_path()))
+                .collect();
+            assert!(errors.is_empty(), "{what}: {errors:?}\n{good}");
+            let wrong_type =
+                if matches!(key.takes, Takes::Table(_) | Takes::Tables(_) | Takes::Named(_)) { "1" } else { "{}" };
+            let bad = [key.bad, wrong_type].into_iter().filter(|bad| !bad.is_empty());
+            for bad in bad.filter(|bad| !(key.name == "match" || key.name == "unless") || *bad != "{}") {
+                let bad = policy(table, key, bad);
+                let error = Policy::parse("policy.toml", &bad, KNOWN, false).expect_err(&bad);
+                assert_eq!(error.kind, ErrorKind::Config);
+                assert!(error.place.is_some_and(|place| place.starts_with("policy.toml:")), "{what}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 80, "{count} keys");
+    // what the schema must refuse as the reader does
+    for wrong in
+        ["rules = []", "edition = '2025'", "[[rule]]\naction = 'fail'", "[[rule]]\nmatch = {}\naction = 'deny'"]
+    {
+        assert!(!validator.is_valid(&as_json(wrong)), "{wrong}");
+    }
+    for preset in presets() {
+        assert!(validator.is_valid(&as_json(preset.text)), "{}", preset.id);
+    }
+}
