@@ -131,13 +131,14 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
             }
             "disable-ignore-pragma" | "no-fail" | "strict-labels" => {}
             "format" | "no-color" | "verbose" => {
-                draft.leave(line, key, "how findings are shown is no matter of a policy")
+                draft.leave(line, key, "how findings are shown is no matter of a policy");
             }
             _ => draft.leave(line, key, "the key is none of hadolint's"),
         }
     }
     levels(draft, &settings);
-    if let Some(first) = registries.first() {
+    let judges_registries = !settings.ignored.iter().any(|(_, id)| id.eq_ignore_ascii_case("DL3026"));
+    if let Some(first) = registries.first().filter(|_| judges_registries) {
         trusted(draft, first.line, registries, &settings);
     }
     if let Some(schema) = schema {
@@ -191,7 +192,8 @@ fn levels(draft: &mut Draft<'_>, settings: &Settings) {
         draft.gate(line, &format!("failure-threshold: {word}"), gate);
     }
     for (id, (line, level)) in &settings.levels {
-        if is_ignored(id) {
+        // the first becomes `[base]`
+        if id == "DL3026" || is_ignored(id) {
             continue;
         }
         let rules = rules_of(draft, id);

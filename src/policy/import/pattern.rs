@@ -128,7 +128,7 @@ pub(super) fn path_glob(source: &str) -> Result<String, String> {
         }
     }
     // `./a` and `a` are one; a leading `/` means nothing to careen
-    Ok(glob.strip_prefix("./").map_or_else(|| glob.clone(), ToOwned::to_owned))
+    Ok(glob.strip_prefix("./").unwrap_or(&glob).to_owned())
 }
 
 #[cfg(test)]

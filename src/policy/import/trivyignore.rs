@@ -12,10 +12,10 @@ pub(super) static KIND: Kind = Kind {
     what: "ids that Trivy ignores",
     names: &[".trivyignore"],
     looks: |text| {
-        has_lines(text, |line| {
-            let id = line.split_whitespace().next().unwrap_or_default();
-            names::is_flaw(id) || names::is_misconfiguration(id)
-        })
+        let is_id = |line: &str| id_of(line).is_none_or(|id| !id.contains([':', '/', '=', '{', '[']));
+        let is_telling =
+            |line: &str| id_of(line).is_some_and(|id| names::is_flaw(id) || names::is_misconfiguration(id));
+        has_lines(text, is_id) && text.lines().any(|line| is_telling(line.trim()))
     },
     read,
 };
