@@ -20,7 +20,7 @@ pub(super) static KIND: Kind = Kind {
     read,
 };
 
-/// Kinds of notices of RustSec, and the rules that tell them.
+/// Kinds of notices of `RustSec`, and the rules that tell them.
 const NOTICES: [(&str, &str); 3] =
     [("notice", "package/notice"), ("unmaintained", "package/unmaintained"), ("unsound", "package/unsound")];
 
@@ -57,8 +57,8 @@ fn advisories(draft: &mut Draft<'_>, table: &Node) {
                 }
             }
             "severity_threshold" => match severity(value.text().unwrap_or_default()) {
-                Some(None) => {}
-                Some(Some(least)) => {
+                Some("none") => {}
+                Some(least) => {
                     let below = vec![("severity", Condition::Words(vec![format!("<{least}")]))];
                     let rules = vec!["package/vulnerable".to_owned()];
                     let name = format!("flaws below {least} in crates");
@@ -123,12 +123,8 @@ pub(super) fn crates(
     Gate { step, name: name.to_owned(), conditions, action, message: None }
 }
 
-/// A severity from which on flaws count; `None` inside if all do.
-pub(super) fn severity(word: &str) -> Option<Option<&'static str>> {
-    let words = ["low", "medium", "high", "critical"];
-    match words.iter().find(|known| known.eq_ignore_ascii_case(word)) {
-        Some(known) => Some(Some(known)),
-        None if word.eq_ignore_ascii_case("none") => Some(None),
-        None => None,
-    }
+/// A severity from which on flaws count; `none` if all do.
+pub(super) fn severity(word: &str) -> Option<&'static str> {
+    let words = ["none", "low", "medium", "high", "critical"];
+    words.into_iter().find(|known| known.eq_ignore_ascii_case(word))
 }

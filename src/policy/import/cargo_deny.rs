@@ -49,8 +49,8 @@ fn advisories(draft: &mut Draft<'_>, key: &str, value: &Node) {
             draft.gate(line, key, crates(step, &name, vec![rule.to_owned()], Vec::new(), action));
         }
         "severity-threshold" => match severity(word) {
-            Some(None) => {}
-            Some(Some(least)) => {
+            Some("none") => {}
+            Some(least) => {
                 let below = vec![("severity", Condition::Words(vec![format!("<{least}")]))];
                 let rules = vec!["package/vulnerable".to_owned()];
                 let name = format!("flaws below {least} in crates");
@@ -60,7 +60,7 @@ fn advisories(draft: &mut Draft<'_>, key: &str, value: &Node) {
         },
         "yanked" => draft.leave(line, key, "careen does not look whether a package was withdrawn"),
         "maximum-db-staleness" => {
-            draft.leave(line, key, "the rule `data/stale` tells of old data, after a time of its own")
+            draft.leave(line, key, "the rule `data/stale` tells of old data, after a time of its own");
         }
         "unused-ignored-advisory" => {
             draft.leave(line, key, "waivers that accept nothing are told as `policy/waiver-unused`");

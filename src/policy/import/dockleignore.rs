@@ -17,6 +17,7 @@ pub(super) static KIND: Kind = Kind {
 /// Dockle judges images, not Dockerfiles.
 const FAMILIES: &[&str] = &["base", "image", "layer", "secret"];
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of all readers")]
 fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     let id_of = |line: &str| line.split(|c: char| c == '#' || c.is_whitespace()).next().unwrap_or_default().to_owned();
     let ids: Vec<String> = file.lines().map(|(_, line)| id_of(line)).collect();

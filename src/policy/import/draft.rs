@@ -298,12 +298,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds waivers for the rules of careen that are the same as `id` of another tool. Whether there are any.
-    pub(super) fn waive_rule(&mut self, line: usize, id: &str, tool: &names::Tool<'_>, like: &Waived) -> bool {
+    pub(super) fn waive_rule(&mut self, line: usize, id: &str, tool: &names::Tool<'_>, scope: &Waived) -> bool {
         let groups = self.index.same_as(id, tool);
         for group in &groups {
             let rules = group.rules.iter().map(|rule| (*rule).to_owned()).collect();
             let subjects = group.subjects.iter().map(|subject| (*subject).to_owned()).collect();
-            let is_added = self.waive(line, id, Waived { rules, subjects, ..like.clone() });
+            let is_added = self.waive(line, id, Waived { rules, subjects, ..scope.clone() });
             if is_added && !group.wider.is_empty() {
                 let also = group.wider.join("`, `");
                 let rules = group.rules.join("`, `");

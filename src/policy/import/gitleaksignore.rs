@@ -35,6 +35,7 @@ impl<'a> Fingerprint<'a> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of all readers")]
 fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     let tool = Tool { families: SECRETS, also_ignored: &NONE };
     for (number, line) in file.lines() {
@@ -44,16 +45,16 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
         };
         // a file of a repository lies somewhere in the image, mostly under the folder of the application
         let path = format!("**/{}", literal(found.path.trim_start_matches("./").trim_start_matches('/')));
-        let like = Waived { paths: vec![path], ..Waived::default() };
+        let scope = Waived { paths: vec![path], ..Waived::default() };
         let rule = found.rule;
         // what gitleaks does not know the kind of, careen may: any secret of the file
         if rule == "generic-api-key" {
-            if draft.waive(number, line, Waived { rules: vec!["secret/*".into()], ..like }) {
+            if draft.waive(number, line, Waived { rules: vec!["secret/*".into()], ..scope }) {
                 draft.differ(number, line, "the rule says no kind, so that the waiver accepts any secret of the file");
             }
             continue;
         }
-        if draft.waive_rule(number, rule, &tool, &like) {
+        if draft.waive_rule(number, rule, &tool, &scope) {
             let and = if found.has_commit { ", and images have no commits" } else { "" };
             draft.differ(number, line, format!("the waiver is for the whole file: waivers know no lines{and}"));
         } else {

@@ -60,13 +60,13 @@ fn package(draft: &mut Draft<'_>, entry: &Node) {
     let ecosystem = entry.text_of("ecosystem");
     let types = match ecosystem.map(|text| text.split_once(':').map_or(text, |(name, _)| name)) {
         None => &[],
-        Some(name) => match package::of_ecosystem(name) {
-            Some(types) => types,
-            None => {
+        Some(name) => {
+            let Some(types) = package::of_ecosystem(name) else {
                 draft.leave(line, shown, "careen does not know the ecosystem");
                 return;
-            }
-        },
+            };
+            types
+        }
     };
     let is_regex = entry.is_set("nameIsRegex");
     let purls = match package::patterns(&Named { types, name, is_regex, version: entry.text_of("version") }) {

@@ -27,7 +27,7 @@ pub(super) fn patterns(named: &Named<'_>) -> Result<Vec<String>, String> {
     if named.types.is_empty() && named.name.is_none() && named.version.is_none() {
         return Ok(Vec::new());
     }
-    let names = match named.name {
+    let globs = match named.name {
         Some(name) if named.is_regex => globs_of_regex(name, &encoded_path)?,
         Some(name) => vec![encoded_path(name)],
         None => vec!["*".to_owned()],
@@ -35,7 +35,7 @@ pub(super) fn patterns(named: &Named<'_>) -> Result<Vec<String>, String> {
     let types = if named.types.is_empty() { &["*"] } else { named.types };
     let mut patterns = Vec::new();
     for kind in types {
-        for name in &names {
+        for name in &globs {
             for path in paths(kind, name) {
                 patterns.extend(with_version(&path, named.version));
             }
@@ -136,15 +136,12 @@ fn decoded(part: &str) -> String {
     let mut rest = part.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let hex = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        match (first, hex(0), hex(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.extend(u8::try_from(high.saturating_mul(16).saturating_add(low)).ok());
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let (b'%', Some(high), Some(low)) = (first, hex(0), hex(1)) {
+            bytes.extend(u8::try_from(high.saturating_mul(16).saturating_add(low)).ok());
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -25,6 +25,7 @@ pub(super) const CONFIGURATION: &[&str] = &["base", "dockerfile", "image", "laye
 pub(super) const SECRETS: &[&str] = &["secret"];
 const BOTH: &[&str] = &["base", "dockerfile", "image", "layer", "secret"];
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of all readers")]
 fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
     let ids = names::keys(file.lines().filter_map(|(_, line)| id_of(line)));
     let tool = Tool { families: BOTH, also_ignored: &ids };
@@ -35,20 +36,20 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
             draft.leave(number, id, format!("`{text}` is no day, so that Trivy passes over the line too"));
             continue;
         }
-        let like = Waived { expires: day, ..Waived::default() };
-        if !draft.waive_rule(number, id, &tool, &like) {
-            waive_other(draft, number, id, like);
+        let scope = Waived { expires: day, ..Waived::default() };
+        if !draft.waive_rule(number, id, &tool, &scope) {
+            waive_other(draft, number, id, scope);
         }
     }
     Ok(())
 }
 
 /// What is no rule of careen: a flaw, or something without a counterpart.
-pub(super) fn waive_other(draft: &mut Draft<'_>, line: usize, id: &str, like: Waived) {
+pub(super) fn waive_other(draft: &mut Draft<'_>, line: usize, id: &str, scope: Waived) {
     if names::is_misconfiguration(id) {
         draft.leave(line, id, "careen has no rule like it, so that there is nothing to accept");
     } else if names::is_flaw(id) {
-        draft.waive(line, id, Waived { rules: names::rules_of_flaw(id), subjects: vec![id.to_owned()], ..like });
+        draft.waive(line, id, Waived { rules: names::rules_of_flaw(id), subjects: vec![id.to_owned()], ..scope });
     } else if id.bytes().any(|b| b.is_ascii_lowercase())
         && id.contains('-')
         && !id.bytes().any(|b| b.is_ascii_uppercase())

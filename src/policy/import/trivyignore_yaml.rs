@@ -58,7 +58,7 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
             draft.differ(value.line, key, "the key is none of Trivy's, and was passed over there too");
         }
     }
-    let mut like = Waived {
+    let mut scope = Waived {
         reason: entry.text_of("statement").map(ToOwned::to_owned),
         expires: entry.text_of("expired_at").map(Day::before),
         ..Waived::default()
@@ -70,7 +70,7 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
     }
     for path in entry.items_of("paths") {
         match path_glob(path.text().unwrap_or_default()) {
-            Ok(glob) => like.paths.push(glob),
+            Ok(glob) => scope.paths.push(glob),
             Err(why) => {
                 draft.leave(path.line, name, why);
                 return;
@@ -80,7 +80,7 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
     for purl in entry.items_of("purls") {
         match package::of_purl(purl.text().unwrap_or_default()) {
             Ok((patterns, has_qualifiers)) => {
-                like.purls.extend(patterns);
+                scope.purls.extend(patterns);
                 if has_qualifiers {
                     draft.differ(purl.line, name, "the waiver is for all qualifiers of the package URL");
                 }
@@ -97,24 +97,24 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
             || vec!["package/vulnerable".to_owned()],
             |families| families.iter().map(|family| format!("{family}/*")).collect(),
         );
-        if like.paths.is_empty() && like.purls.is_empty() {
+        if scope.paths.is_empty() && scope.purls.is_empty() {
             draft.leave(line, section, "it names neither an `id` nor anything else");
         } else {
-            draft.waive(line, section, Waived { rules: all, ..like });
+            draft.waive(line, section, Waived { rules: all, ..scope });
         }
         return;
     };
     let Some(families) = families else {
-        let flaw = Waived { rules: names::rules_of_flaw(id), subjects: vec![id.to_owned()], ..like };
+        let flaw = Waived { rules: names::rules_of_flaw(id), subjects: vec![id.to_owned()], ..scope };
         draft.waive(line, id, flaw);
         return;
     };
-    like.purls.clear();
-    if !draft.waive_rule(line, id, &Tool { families, also_ignored: ids }, &like) {
+    scope.purls.clear();
+    if !draft.waive_rule(line, id, &Tool { families, also_ignored: ids }, &scope) {
         if names::is_flaw(id) && !names::is_misconfiguration(id) {
             draft.leave(line, id, format!("under `{section}` it is no rule"));
         } else {
-            waive_other(draft, line, id, like);
+            waive_other(draft, line, id, scope);
         }
     }
 }
