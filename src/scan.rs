@@ -151,7 +151,7 @@ fn scan_with(
 pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, package::COLLECTORS)?;
     let report = |inventory| report(inventory, Vec::new(), None, None, options, request.limits);
-    Ok(inventories.into_iter().map(report).collect())
+    inventories.into_iter().map(report).collect()
 }
 
 /// Looks at what `request` asks of `source`, layer by layer; `wish` says which files to list.
@@ -572,7 +572,7 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         secret::mask_finding(finding, &echo);
     }
     finding::tell_apart(&mut findings);
-    let mut report = report(inventory, findings, data, data_hours, options, limits);
+    let mut report = report(inventory, findings, data, data_hours, options, limits)?;
     if is_bill {
         report.verdict.reason += "; files, settings and secrets were not looked at";
     }
@@ -623,7 +623,7 @@ fn report(
     data_hours: Option<i64>,
     options: &Options<'_>,
     limits: &Limits,
-) -> Report {
+) -> Result<Report> {
     let origin_of = |finding: &Finding| {
         let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
         layer.map_or(Origin::Unknown, |layer| layer.origin)
@@ -635,7 +635,7 @@ fn report(
         origin: &origin_of,
         image: Some(&facts),
     };
-    let (mut findings, verdict) = options.policy.evaluate(findings, &context);
+    let (mut findings, verdict) = options.policy.evaluate(findings, &context)?;
     findings.retain(|judged| judged.action != Action::Ignore);
     findings.iter_mut().for_each(mask_judged);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
@@ -652,7 +652,7 @@ fn report(
     if !inventory.content_sets.is_empty() {
         data.insert("content_sets", serde_json::json!(inventory.content_sets));
     }
-    Report {
+    Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         target: TargetSummary { facts: Some(facts.settings()), ..summary(&inventory) },
         verdict,
@@ -662,7 +662,7 @@ fn report(
         limitations: inventory.limitations,
         data,
         source_date: None,
-    }
+    })
 }
 
 fn summary(inventory: &Inventory) -> TargetSummary {

@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &LintArguments) -> Exit {
     let policy = arguments.policy.load(arguments.gate.fail_on(), None, arguments.color);
     let linted = policy.and_then(|policy| arguments.baseline.add_to(policy)).and_then(|policy| {
         let inputs = inputs(arguments)?;
-        Ok(lint(&inputs, &policy, arguments.today.unwrap_or_else(term::today), &Limits::default()))
+        lint(&inputs, &policy, arguments.today.unwrap_or_else(term::today), &Limits::default())
     });
     let linted = match linted {
         Ok(linted) => linted,

@@ -9,6 +9,7 @@ mod failure;
 mod layers;
 mod lint;
 mod policy;
+mod policy_import;
 mod rules;
 mod sbom;
 mod scan;

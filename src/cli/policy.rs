@@ -11,6 +11,7 @@ use crate::policy::{Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, Po
 use crate::source::registry::artifact::Artifact;
 
 use super::config;
+use super::policy_import::{self, ImportArguments};
 use super::scan::access_to_fetch;
 use super::term::{self, Colour};
 
@@ -130,6 +131,8 @@ pub(super) enum PolicyCommand {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Take over ignore files and gates of other tools: Trivy, Grype, hadolint, Dockle, gitleaks, dive, …
+    Import(ImportArguments),
 }
 
 /// Runs `careen policy`.
@@ -139,6 +142,7 @@ pub(super) fn run(command: &PolicyCommand) -> Result<()> {
         PolicyCommand::Show { names } => show(names),
         PolicyCommand::Init { file } => init(file),
         PolicyCommand::Baseline { report, output } => write_baseline(report, output.as_deref()),
+        PolicyCommand::Import(arguments) => policy_import::run(arguments),
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::dockerfile::lint::{self, Context, Surroundings};
 use crate::dockerfile::{Dockerfile, LARGEST, Span};
+use crate::error::Result;
 use crate::finding::{self, Finding, Location};
 use crate::inventory::Origin;
 use crate::limit::Limits;
@@ -49,7 +50,7 @@ pub struct Linted {
 }
 
 /// Judges files by lints and a policy.
-pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) -> Linted {
+pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) -> Result<Linted> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut limitations = Vec::new();
     let mut texts = BTreeMap::new();
@@ -82,8 +83,8 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         Location::Dockerfile { .. } => Origin::App,
         _ => Origin::Unknown,
     };
-    let (mut findings, mut verdict) =
-        policy.evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin, image: None });
+    let (mut findings, mut verdict) = policy
+        .evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin, image: None })?;
     // a policy serves images, too: their waivers are no matter here
     findings.retain(|judged| judged.action != Action::Ignore && judged.finding.rule.id != WAIVER_UNUSED.id);
     for (of_image, of_file) in
@@ -109,7 +110,7 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         data: BTreeMap::new(),
         source_date: None,
     };
-    Linted { report, texts, is_refused }
+    Ok(Linted { report, texts, is_refused })
 }
 
 /// Values that are looked for in what is said of a file; of more, a rule has to know each.

@@ -442,7 +442,8 @@ mod tests {
         let input =
             Input { name: "Dockerfile".into(), bytes: text.as_bytes().to_vec(), surroundings: None, folder: None };
         let today = "2026-11-21".parse().expect("a date");
-        let linted = lint(&[input], &PolicySet::load(&[], &[], false).expect("the default"), today, &Limits::default());
+        let linted = lint(&[input], &PolicySet::load(&[], &[], false).expect("the default"), today, &Limits::default())
+            .expect("no condition");
         let mut told = Vec::new();
         for judged in &linted.report.findings {
             let (finding, lines) = (&judged.finding, text.lines().collect::<Vec<_>>());
@@ -579,7 +580,8 @@ mod tests {
             };
             let today = "2026-11-21".parse().expect("a date");
             let linted =
-                lint(&[input], &PolicySet::load(&[], &[], false).expect("the default"), today, &Limits::default());
+                lint(&[input], &PolicySet::load(&[], &[], false).expect("the default"), today, &Limits::default())
+                    .expect("no condition");
             let all = linted.report.findings.iter().map(|judged| &judged.finding);
             let kept = all.filter(|finding| finding.rule.id.contains("secret"));
             let mut lines: Vec<String> =
@@ -623,7 +625,8 @@ mod tests {
                 &PolicySet::load(&[], &[], false).expect("the default"),
                 "2026-11-21".parse().expect("a date"),
                 &Limits::default(),
-            );
+            )
+            .expect("no condition");
             let evidence = linted.report.findings.iter().find_map(|judged| judged.finding.evidence.get("instead"));
             evidence.and_then(|text| text.as_str()).unwrap_or_default().to_owned()
         };

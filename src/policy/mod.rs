@@ -9,6 +9,7 @@ mod evaluate;
 mod fail_on;
 pub mod file;
 mod image;
+pub mod import;
 mod load;
 mod pattern;
 mod preset;
@@ -192,6 +193,8 @@ pub struct PolicyRule {
     pub selector: Selector,
     /// Which of them it is not about.
     pub unless: Option<Selector>,
+    /// What must hold besides.
+    pub when: Option<When>,
     /// How long what fails only warns.
     pub grace: Option<Hours>,
     /// What it says of them.
@@ -202,6 +205,15 @@ pub struct PolicyRule {
     pub help: Option<String>,
     /// Where it is written: file and line.
     pub place: String,
+}
+
+/// A condition in CEL.
+#[derive(Debug, Clone)]
+pub struct When {
+    /// As it is written.
+    pub text: String,
+    #[cfg(feature = "cel")]
+    condition: condition::Condition,
 }
 
 impl PolicyRule {
