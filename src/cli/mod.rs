@@ -10,6 +10,8 @@ mod layers;
 mod lint;
 mod policy;
 mod policy_import;
+#[cfg(feature = "rego")]
+mod rego;
 mod rules;
 mod sbom;
 mod scan;

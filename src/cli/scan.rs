@@ -234,7 +234,13 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 wants_attached,
             });
             let judging = Judging { policy, today: arguments.today, advisories, wants_attested: arguments.signatures };
+            #[cfg(feature = "rego")]
+            let set = judging.policy.clone();
             let mut reports = reports(image, &watcher, &scan, Some(judging))?;
+            #[cfg(feature = "rego")]
+            for report in &mut reports {
+                super::rego::judge(report, &set)?;
+            }
             if let Some(path) = &arguments.dockerfile {
                 let (name, bytes) = super::lint::read_file(path)?;
                 let file = crate::dockerfile::Dockerfile::parse(&bytes);
@@ -345,7 +351,8 @@ pub(super) fn opened<T>(
     look: impl FnOnce(&dyn Source, &Request<'_>, &Options<'_>) -> Result<T>,
 ) -> Result<T> {
     let config = config(arguments)?;
-    let limits = limits(arguments, &config)?;
+    #[cfg_attr(not(feature = "rego"), expect(unused_mut, reason = "only policies in Rego need more"))]
+    let mut limits = limits(arguments, &config)?;
     let chains = config.chains()?;
     let access = access(arguments, config)?;
     let (source, target) = source_of(&arguments.target)?;
@@ -354,6 +361,11 @@ pub(super) fn opened<T>(
         Some("all") => PlatformChoice::All,
         Some(platform) => PlatformChoice::Only(platform.parse().map_err(|e: String| Error::new(ErrorKind::Usage, e))?),
     };
+    #[cfg(feature = "rego")]
+    if judged.as_ref().is_some_and(|judged| !judged.policy.in_rego().is_empty()) {
+        // it must see them all
+        limits.findings_per_rule = usize::MAX;
+    }
     let request = Request {
         location: &target.location,
         choice: target.choice.clone(),

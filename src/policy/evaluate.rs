@@ -146,7 +146,7 @@ impl PolicySet {
         for reminder in reminders {
             judged.push(self.judge(reminder, None, &mut index, &mut [], &scene, &conditions, context)?);
         }
-        judged.sort_by(|a, b| order(a).cmp(&order(b)));
+        sort(&mut judged);
         let verdict = self.verdict(&judged, context.limitations);
         Ok((judged, verdict))
     }
@@ -409,6 +409,11 @@ impl Decision {
         let place = Some(rule.place.clone()).filter(|place| !place.is_empty());
         Self { action, decided_by, decided_at: place, note, help: rule.help.clone() }
     }
+}
+
+/// Puts findings in order: gravest action first, then severity, rule, subject and place.
+pub(super) fn sort(judged: &mut [Judged]) {
+    judged.sort_by(|a, b| order(a).cmp(&order(b)));
 }
 
 fn order(judged: &Judged) -> impl Ord + '_ {

@@ -29,7 +29,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use crate::finding::{Acceptance, Finding, Location};
-use crate::rule::Rule;
+use crate::rule::{Rule, Severity};
 
 pub use baseline::Baseline;
 pub use evaluate::{EvaluateContext, NO_RULE};
@@ -44,9 +44,23 @@ pub use waiver::{WAIVER_EXPIRED, WAIVER_UNUSED, Waiver};
 
 use edition::Edition;
 
+/// What a policy in Rego says of the image as a whole.
+pub static IN_REGO: Rule = Rule {
+    id: "policy/rego",
+    title: "A policy in Rego says that the image breaks it",
+    severity: Severity::Medium,
+    why: "A rule `deny` or `warn` of a policy in Rego holds, and names no finding.",
+    remediation: "Do what the message says; the policy is the file that the finding names.",
+    references: &["https://www.openpolicyagent.org/docs/latest/policy-language/"],
+    bad: "package careen\ndeny contains \"too many layers\" if count(input.target.layers) > 3",
+    good: "package careen\ndeny contains \"too many layers\" if count(input.target.layers) > 100",
+    ..Rule::NEW
+};
+
 /// The rules of this module, sorted by id.
 pub static RULES: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
-    let mut rules: Vec<&'static Rule> = requirement::RULES.iter().chain(waiver::RULES).copied().collect();
+    let mut rules: Vec<&'static Rule> =
+        requirement::RULES.iter().chain(waiver::RULES).copied().chain([&IN_REGO]).collect();
     rules.sort_by_key(|rule| rule.id);
     rules
 });
@@ -233,6 +247,8 @@ pub struct PolicySet {
     fail_on: Option<FailOn>,
     baseline: Option<Baseline>,
     requirements: Requirements,
+    #[cfg(feature = "rego")]
+    in_rego: Vec<rego::RegoPolicy>,
 }
 
 /// A finding with what the policy made of it.
