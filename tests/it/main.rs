@@ -18,6 +18,7 @@ mod limits;
 mod links;
 mod lint;
 mod lint_shown;
+mod policy;
 mod prefixes;
 mod samples;
 mod sbom;

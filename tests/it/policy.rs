@@ -1,0 +1,198 @@
+//! Policies as a user works with them: files that extend others, registries, waivers beside, baselines, `careen policy`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+
+use careen::digest::Digest;
+use serde_json::{Value, json};
+
+use crate::support::image::{Built, Recipe};
+use crate::support::run::command;
+use crate::support::server::{Reply, Server};
+
+const ROOT: &str = "[[rule]]\nname = \"no root\"\nmatch = { rule = \"image/root-user\" }\naction = \"fail\"\nhelp = \"end with USER\"\n";
+
+/// A folder with an image that starts as root, `image.tar`.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe: Recipe = serde_json::from_value(json!({
+        "about": "starts as root",
+        "config": { "Labels": { "team": "shop" } },
+        "layer": [{ "members": [{ "path": "app/run", "text": "#!/bin/sh\n" }] }],
+    }))
+    .unwrap();
+    fs::write(folder.path().join("image.tar"), recipe.build().docker_archive()).unwrap();
+    folder
+}
+
+fn careen(folder: &Path, arguments: &[&str]) -> Output {
+    command(arguments).current_dir(folder).output().unwrap()
+}
+
+fn scan(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+    let all = ["scan", "image.tar", "--no-advisories", "-f", "json", "--today", "2026-03-01"];
+    let all: Vec<&str> = all.iter().chain(arguments).copied().collect();
+    let output = careen(folder, &all);
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output.status.code(), report)
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn the_verdict_names_the_line_that_decided_and_what_would_pass() {
+    let folder = folder();
+    fs::write(folder.path().join("policy.toml"), format!("name = \"ours\"\n{ROOT}[limits]\nlayers = 0\n")).unwrap();
+    let (code, report) = scan(folder.path(), &["-p", "policy.toml"]);
+    assert_eq!(code, Some(1), "{report}");
+    let rules = report["verdict"]["rules"].as_array().unwrap();
+    let shown: Vec<String> = rules
+        .iter()
+        .filter(|rule| rule["action"] == "fail")
+        .map(|rule| format!("{} {} {}", rule["rule"], rule["place"], rule["remedies"][0]))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "\"ours [limits] layers\" \"policy.toml:8\" \"`careen layers --waste IMAGE` shows what could go\"",
+            "\"ours no root\" \"policy.toml:2\" \"end with USER\"",
+        ]
+    );
+    assert_eq!(report["target"]["facts"]["config"]["labels"]["team"], "shop");
+}
+
+#[test]
+fn policies_extend_files_from_their_own_folder_and_never_in_a_circle() {
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir_all(path.join("org/team")).unwrap();
+    fs::write(path.join("org/base.toml"), ROOT).unwrap();
+    fs::write(path.join("org/team/policy.toml"), "extends = [\"../base.toml\", \"careen:2026\"]\n").unwrap();
+    assert_eq!(scan(path, &["-p", "org/team/policy.toml"]).0, Some(1));
+    let relaxed = "extends = \"org/team/policy.toml\"\n[[rule]]\nmatch = { rule = \"image/root-user\" }\naction = \"warn\"\n";
+    fs::write(path.join("mine.toml"), relaxed).unwrap();
+    assert_eq!(scan(path, &["-p", "mine.toml"]).0, Some(0));
+    assert_eq!(scan(path, &["-p", "mine.toml", "-p", "org/base.toml"]).0, Some(0), "what is read already is not read again");
+    fs::write(path.join("a.toml"), "extends = \"b.toml\"\n").unwrap();
+    fs::write(path.join("b.toml"), "\nextends = \"./a.toml\"\n").unwrap();
+    fs::write(path.join("gone.toml"), "extends = [\n  \"careen:2026\",\n  \"nowhere.toml\",\n]\n").unwrap();
+    fs::write(path.join("tag.toml"), "extends = \"oci:registry.example/policies/base:1\"\n").unwrap();
+    for (name, place, said) in [
+        ("a.toml", "b.toml:2", "in a circle"),
+        ("gone.toml", "gone.toml:3", "nowhere.toml"),
+        ("tag.toml", "tag.toml:1:11", "by its digest"),
+    ] {
+        let output = careen(path, &["policy", "check", name]);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(stderr(&output).contains(place) && stderr(&output).contains(said), "{name}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_policy_in_a_registry_is_taken_by_its_digest() {
+    let folder = folder();
+    let policy = ROOT.as_bytes().to_vec();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": "application/vnd.careen.policy.v1+toml",
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::sha256(b"{}").to_string(), "size": 2 },
+        "layers": [{ "mediaType": "application/toml", "digest": Digest::sha256(&policy).to_string(), "size": policy.len() }],
+    })
+    .to_string();
+    let digest = Digest::sha256(manifest.as_bytes()).to_string();
+    let files = Arc::new((manifest, policy));
+    let server = Server::start(move |seen| {
+        let (manifest, policy) = files.as_ref();
+        match seen.path.strip_prefix("/v2/team/policy/") {
+            Some(path) if path.starts_with("manifests/") => {
+                Reply::file(manifest.as_bytes()).with("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+            }
+            Some(path) if path.starts_with("blobs/") => Reply::file(policy.clone()),
+            _ => Reply::of(404),
+        }
+    });
+    let host = server.url.trim_start_matches("http://");
+    let write = |text: String| fs::write(folder.path().join("policy.toml"), text).unwrap();
+    write(format!("extends = \"oci:{host}/team/policy@{digest}\"\n"));
+    let (code, report) = scan(folder.path(), &["-p", "policy.toml"]);
+    assert_eq!(code, Some(1), "{report} {:?}", server.paths());
+    let other = Digest::sha256(b"other");
+    write(format!("extends = \"oci:{host}/team/policy@{other}\"\n"));
+    assert_eq!(scan(folder.path(), &["-p", "policy.toml"]).0, Some(2), "the manifest has another digest");
+}
+
+#[test]
+fn waivers_lie_beside_the_policy_or_are_named() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("policy.toml"), ROOT).unwrap();
+    let waiver = "[[waiver]]\nrule = \"DL3002\"\nreason = \"the base is replaced in May\"\nexpires = 2026-12-31\n";
+    fs::write(path.join("other.toml"), waiver).unwrap();
+    assert_eq!(scan(path, &["-p", "policy.toml"]).0, Some(1));
+    assert_eq!(scan(path, &["-p", "policy.toml", "--waivers", "other.toml"]).0, Some(0));
+    fs::write(path.join("waivers.toml"), waiver).unwrap();
+    let (code, report) = scan(path, &["-p", "policy.toml"]);
+    assert_eq!((code, &report["verdict"]["waived"]), (Some(0), &json!(1)));
+    fs::write(path.join("waivers.toml"), format!("{waiver}{ROOT}")).unwrap();
+    assert_eq!(scan(path, &["-p", "policy.toml"]).0, Some(2), "a file of waivers holds nothing else");
+}
+
+#[test]
+fn the_configuration_file_may_hold_the_policy() {
+    let folder = folder();
+    let path = folder.path();
+    let inside = "[policy]\nextends = \"careen:2026\"\n[[policy.rule]]\nmatch = { rule = \"image/root-user\" }\naction = \"fail\"\n";
+    fs::write(path.join("careen.toml"), inside).unwrap();
+    let (code, report) = scan(path, &[]);
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report["verdict"]["rules"][0]["place"].as_str().unwrap().ends_with("careen.toml:3"), "{}", report["verdict"]);
+    assert_eq!(scan(path, &["-p", "careen:report-only"]).0, Some(0), "a flag wins");
+    fs::write(path.join("careen.toml"), inside.replace("image/root-user", "image/root-usr")).unwrap();
+    let output = careen(path, &["scan", "image.tar", "--no-advisories"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("careen.toml:4:18"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_a_baseline_lists_does_not_fail() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("policy.toml"), ROOT).unwrap();
+    let output = careen(path, &["scan", "image.tar", "--no-advisories", "-p", "policy.toml", "-o", "json=report.json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(careen(path, &["policy", "baseline", "report.json", "-o", "baseline.json"]).status.code(), Some(0));
+    for baseline in ["report.json", "baseline.json"] {
+        let (code, report) = scan(path, &["-p", "policy.toml", "--baseline", baseline]);
+        assert_eq!(code, Some(0), "{report}");
+        assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["decided_by"] == "baseline"));
+    }
+    fs::write(path.join("policy.toml"), format!("fail-on = \"all\"\n{ROOT}")).unwrap();
+    assert_eq!(scan(path, &["-p", "policy.toml", "--baseline", "baseline.json"]).0, Some(1));
+    assert_eq!(scan(path, &["-p", "policy.toml", "--baseline", "policy.toml"]).0, Some(2));
+}
+
+#[test]
+fn a_policy_is_begun_checked_and_shown() {
+    let folder = folder();
+    let path = folder.path();
+    assert_eq!(careen(path, &["policy", "init"]).status.code(), Some(0));
+    assert_eq!(careen(path, &["policy", "init"]).status.code(), Some(2), "nothing is written over");
+    let checked = careen(path, &["policy", "check", "policy.toml"]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!((checked.status.code(), text.contains("note:")), (Some(0), false), "{text}");
+    assert_eq!(scan(path, &["-p", "policy.toml"]).0, Some(1));
+    let more = "[limits]\nlayers = 9\n[[rule]]\nmatch = { rule = \"image/root-user\" }\naction = \"warn\"\n[[rule]]\nmatch = {}\naction = \"info\"\n";
+    fs::write(path.join("more.toml"), more).unwrap();
+    let shown = careen(path, &["policy", "show", "policy.toml", "more.toml"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for line in ["[limits] layers = 9    # more.toml:2", "rule warn: more.toml line 3    # more.toml:3", "edition: 2026"] {
+        assert!(shown.contains(line), "{line} in {shown}");
+    }
+    let checked = careen(path, &["policy", "check", "more.toml"]);
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("`more.toml:3` never decides"), "{checked:?}");
+}
