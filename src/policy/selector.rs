@@ -116,11 +116,13 @@ pub(super) struct View<'a, 's> {
     /// The path as reports show it, without its first `/`.
     path: OnceCell<Option<String>>,
     fingerprint: OnceCell<String>,
+    since: OnceCell<Option<Date>>,
 }
 
 impl<'a, 's> View<'a, 's> {
     pub(super) fn new(finding: &'a Finding, origin: Origin, scene: &'a Scene<'s>) -> Self {
-        Self { finding, scene, origin, path: OnceCell::new(), fingerprint: OnceCell::new() }
+        let (path, fingerprint, since) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { finding, scene, origin, path, fingerprint, since }
     }
 
     pub(super) fn origin(&self) -> Origin {
@@ -158,10 +160,12 @@ impl<'a, 's> View<'a, 's> {
     /// The day on which it became known: a flaw was published, support of a distribution ended.
     pub(super) fn since(&self) -> Option<Date> {
         let text = |key| self.finding.evidence.get(key)?.as_str();
-        if let Some(published) = text("published") {
-            return Some(published.parse::<Timestamp>().ok()?.date());
-        }
-        text("ended")?.parse().ok()
+        *self.since.get_or_init(|| {
+            if let Some(published) = text("published") {
+                return Some(published.parse::<Timestamp>().ok()?.date());
+            }
+            text("ended")?.parse().ok()
+        })
     }
 
     /// How long it is known; what has no day counts as old.
