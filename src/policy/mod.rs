@@ -7,6 +7,7 @@ mod evaluate;
 mod fail_on;
 pub mod file;
 mod image;
+mod index;
 mod load;
 mod pattern;
 mod preset;

@@ -136,6 +136,42 @@ impl Alternative {
     }
 }
 
+/// Which groups of three bytes a text has, in 128 bits: what lacks one that all matches of a pattern have is no match.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Marks(u128);
+
+impl Marks {
+    /// The marks of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let bit = |group: &[u8]| {
+            let number = group.iter().fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
+            // the upper bits of the product depend on all of the number (Knuth, volume 3, 6.4)
+            1_u128.wrapping_shl(number.wrapping_mul(0x9E37_79B1) >> 25)
+        };
+        Self(text.as_bytes().windows(3).fold(0, |marks, group| marks | bit(group)))
+    }
+
+    /// The marks of every text that one of the patterns takes.
+    pub(super) fn needed(patterns: &[Glob]) -> Self {
+        let plain = |one: &Alternative| {
+            let runs = one.runs.iter().map(|run| Self::of(run).0).fold(0, |marks, run| marks | run);
+            Self::of(&one.prefix).0 | runs | Self::of(&one.suffix).0
+        };
+        let all = patterns.iter().flat_map(|pattern| &pattern.alternatives).map(plain);
+        Self(all.reduce(|marks, other| marks & other).unwrap_or_default())
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether it has all those that are needed.
+    pub(super) fn has(self, needed: Self) -> bool {
+        needed.0 & !self.0 == 0
+    }
+}
+
 fn check_length(pattern: &str) -> Result<(), String> {
     if pattern.is_empty() {
         return Err("an empty pattern matches nothing".into());
@@ -393,6 +429,8 @@ mod tests {
             for text in &texts {
                 let expected = is_match(&tokens, text);
                 assert_eq!(glob.is_match(text), expected, "{pattern} on {text}");
+                let may = Marks::of(text).has(Marks::needed(std::slice::from_ref(&glob)));
+                assert!(may || !expected, "{pattern} on {text}");
                 taken += usize::from(expected);
             }
         }
@@ -405,6 +443,32 @@ mod tests {
             }
             assert_eq!(glob.is_literal(), !pattern.contains(['?', '*']), "{pattern}");
         }
+    }
+
+    #[test]
+    fn marks_tell_what_is_no_match() {
+        let of = |patterns: &[&str]| {
+            Marks::needed(&patterns.iter().map(|text| Glob::path(text).expect(text)).collect::<Vec<_>>())
+        };
+        let path = Marks::of("srv/app/module-7/index.js");
+        for (patterns, may) in [
+            (&["srv/**"][..], true),
+            (&["**/module-7/*"], true),
+            (&["**/module-8/*"], false),
+            (&["srv/*.json"], false),
+            (&["srv/{app,lib}/**"], true),
+            (&["var/{app,lib}/**"], false),
+            (&["**/module-8/*", "srv/**"], true),
+            // what they have in common says nothing
+            (&["**/module-8/*", "var/**"], true),
+            (&["**/module-8/a", "**/module-8/b"], false),
+            (&["**"], true),
+            (&[], true),
+        ] {
+            assert_eq!(path.has(of(patterns)), may, "{patterns:?}");
+        }
+        assert!(of(&["**/ab/*"]) != Marks::default() && of(&["**/a*"]).is_empty());
+        assert!(of(&["srv/app"]).0.count_ones() > 3, "groups have bits of their own");
     }
 
     #[test]
