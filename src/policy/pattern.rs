@@ -487,6 +487,13 @@ mod tests {
     }
 
     #[test]
+    fn braces_stand_for_64_patterns_at_most() {
+        let four = "{a,b,c,d}";
+        assert!(Glob::path(&four.repeat(3)).expect("64").is_match("add"));
+        assert!(Glob::path(&format!("{}{{e,f}}", four.repeat(3))).is_err());
+    }
+
+    #[test]
     fn many_stars_take_no_long_time() {
         let glob = Glob::path(&"*a".repeat(256)).expect("short enough");
         assert!(!glob.is_match(&"a".repeat(255)));
@@ -499,6 +506,8 @@ mod tests {
             (">=high", "critical", true),
             (">= high", "high", true),
             (">high", "high", false),
+            (">high", "critical", true),
+            ("<=low", "low", true),
             ("<=low", "info", true),
             ("<low", "low", false),
             ("medium", "medium", true),

@@ -319,3 +319,85 @@ fn comments_accept_what_counts_only() {
         assert_eq!(judged(&[&policy], vec![allowed()]).1.waived, waived, "{honours} {action}");
     }
 }
+
+#[test]
+fn edges_of_tables() {
+    let mut facts = image_facts();
+    facts.data_hours = Some(100);
+    let judged = |policy: &str| {
+        let set = PolicySet::of(vec![parse(policy)]).expect("in order");
+        let origin = |_: &Finding| Origin::Unknown;
+        let today = TODAY.parse().expect("a date");
+        let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
+        set.evaluate(Vec::new(), &context).0
+    };
+    let rules = |policy: &str| judged(policy).iter().map(|one| one.finding.rule.id).collect::<Vec<_>>();
+    assert_eq!(rules("[data]\nmax-age = '100h'"), [""; 0]);
+    assert_eq!(rules("[data]\nmax-age = '99h'"), ["policy/data-too-old"]);
+    // a waiver that is not allowed is told only where it would accept something
+    let waiver = "[waivers]\nallow = false\n[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2026-12-31\n";
+    assert_eq!(rules(waiver), [""; 0]);
+    let licences = judged("[licences]\nallow = ['MIT', 'Apache-2.0']\ndeny = 'AGPL-*'\n");
+    let told: Vec<(&str, &str, Option<&str>)> = licences
+        .iter()
+        .map(|one| (one.decided_by.as_str(), one.finding.subject.as_str(), one.decided_at.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("policy.toml [licences] allow", "pkg:deb/debian/bash@5", Some("policy.toml:2")),
+            ("policy.toml [licences] deny", "pkg:npm/strict@1.0.0", Some("policy.toml:3")),
+        ]
+    );
+    assert!(licences[0].finding.message.ends_with("is not among those allowed"));
+    assert!(licences[1].finding.message.ends_with("is denied"));
+    let allowed = "[licences]\nallow = ['MIT', 'Apache-2.0', 'AGPL-*', 'GPL-3.0-or-later WITH Bison-exception-2.2']";
+    assert_eq!(rules(allowed), [""; 0]);
+    assert!(Policy::parse("policy.toml", "[licences]\nallow = 'MIT OR ISC'", KNOWN, false).is_err());
+    for (text, honours) in [("", true), ("[waivers]\ndockerfile-comments = false", false)] {
+        assert_eq!(
+            PolicySet::of(vec![parse(text)]).expect("in order").honours_dockerfile_comments(),
+            honours,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn baselines_are_written_and_read() {
+    let report = json!({ "schema": "careen.report/1", "findings": [
+        { "id": "b".repeat(32), "rule": "image/root-user", "subject": "image", "more": 1 },
+        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
+        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
+    ] });
+    let known = baseline::known("r.json", report.to_string().as_bytes()).expect("a report");
+    let text = baseline::write(&known);
+    let read = Baseline::parse("b.json", text.as_bytes()).expect("a baseline");
+    assert_eq!((read.len(), read.is_empty(), read.has(&"a".repeat(32)), read.has("c")), (2, false, true, false));
+    let none = Baseline::parse("b.json", baseline::write(&[]).as_bytes()).expect("a baseline");
+    assert_eq!((none.len(), none.is_empty()), (0, true));
+}
+
+#[test]
+fn what_is_of_the_base_is_told_where_the_scope_is_the_app() {
+    for (action, by) in
+        [("info", "policy.toml line 2"), ("warn", "policy.toml scope"), ("ignore", "policy.toml line 2")]
+    {
+        let policy = format!("scope = 'app'\n[[rule]]\nmatch = {{}}\naction = '{action}'\n");
+        let set = PolicySet::of(vec![parse(&policy)]).expect("in order");
+        assert_eq!(evaluate(&set, vec![file(&AWS, "base/x")], &[]).0[0].decided_by, by, "{action}");
+    }
+}
+
+#[test]
+fn waivers_by_fingerprint_and_by_glob_stand_together() {
+    let secret = file(&AWS, "app/key");
+    let end = "reason = 'r'\nexpires = 2026-12-31\n";
+    let policy = format!(
+        "[[waiver]]\nrule = 'secret/*'\npath = '/lib/**'\n{end}[[waiver]]\nrule = 'secret/*'\nfingerprint = '{}'\n{end}",
+        secret.fingerprint()
+    );
+    let (lines, _) = judged(&[&policy], vec![secret.clone(), file(&AWS, "lib/key"), file(&AWS, "srv/key")]);
+    let of = |path: &str| lines.iter().find(|line| line.contains(path)).is_some_and(|line| line.ends_with("waived"));
+    assert_eq!(["app/key", "lib/key", "srv/key"].map(of), [true, true, false], "{lines:?}");
+}
