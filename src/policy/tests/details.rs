@@ -5,6 +5,9 @@ use serde_json::json;
 use super::cases::image_facts;
 use super::*;
 
+static TOLD: Rule = Rule { id: "image/told", remediation: "Do this. Then that.", ..Rule::NEW };
+static GAP: Rule = Rule { id: "data/gap", is_gap: true, ..Rule::NEW };
+
 fn loaded(folder: &tempfile::TempDir, files: &[(&str, &str)]) -> crate::error::Result<PolicySet> {
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).expect("written");
@@ -209,8 +212,6 @@ fn the_verdict_tells_which_rules_decided_and_what_helps() {
             ("warn policy.toml root".to_owned(), 1, 1, vec!["ask us".to_owned()]),
         ]
     );
-    static TOLD: Rule = Rule { id: "image/told", remediation: "Do this. Then that.", ..Rule::NEW };
-    static GAP: Rule = Rule { id: "data/gap", is_gap: true, ..Rule::NEW };
     let set = default_set();
     assert_eq!(evaluate(&set, vec![image(&TOLD)], &[]).1.rules[0].remedies, ["Do this"]);
     let gap = |message: &str| Finding { message: message.into(), ..image(&GAP) };
@@ -400,4 +401,30 @@ fn waivers_by_fingerprint_and_by_glob_stand_together() {
     let (lines, _) = judged(&[&policy], vec![secret.clone(), file(&AWS, "lib/key"), file(&AWS, "srv/key")]);
     let of = |path: &str| lines.iter().find(|line| line.contains(path)).is_some_and(|line| line.ends_with("waived"));
     assert_eq!(["app/key", "lib/key", "srv/key"].map(of), [true, true, false], "{lines:?}");
+}
+
+#[test]
+fn policies_extend_each_other_eight_deep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chain = |count: usize| {
+        let files: Vec<(String, String)> = (0..count)
+            .map(|number| {
+                let next = number + 1;
+                let text =
+                    if next < count { format!("extends = 'p{next}.toml'\n") } else { "edition = '2026'\n".into() };
+                (format!("p{number}.toml"), text)
+            })
+            .collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        loaded(&folder, &files).map(|set| set.policies().len())
+    };
+    assert!(chain(8).is_ok());
+    assert!(chain(9).expect_err("too deep").message.contains("more than 8 deep"));
+}
+
+#[test]
+fn letters_of_all_scripts_are_shown_in_errors() {
+    let error = Policy::parse("policy.toml", "naïve = 1 # żółw \u{202e}\n", KNOWN, false).expect_err("no such key");
+    let detail = error.detail.unwrap_or_default();
+    assert!(detail.contains("naïve = 1 # żółw ???"), "{detail}");
 }
