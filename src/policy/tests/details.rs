@@ -117,7 +117,7 @@ fn what_may_be_extended() {
         match (parsed, said) {
             (Ok(_), None) => {}
             (Err(error), Some(said)) => {
-                assert!(error.detail.as_ref().is_some_and(|text| text.contains(said)), "{error}")
+                assert!(error.detail.as_ref().is_some_and(|text| text.contains(said)), "{error}");
             }
             (Ok(_), Some(_)) | (Err(_), None) => panic!("{word}"),
         }
