@@ -1,10 +1,10 @@
 //! Judges findings: the last rule that matches decides, waivers accept, and the verdict sums up.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
+use super::index::Index;
 use super::requirement::Breach;
-use super::selector::{Scene, View, ids, is_rule};
+use super::selector::{Scene, View, is_rule};
 use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, Policy, PolicyRule, PolicySet, Scope, Verdict, Waiver};
 use crate::error::Result;
 #[cfg(feature = "cel")]
@@ -34,86 +34,6 @@ pub const NO_RULE: &str = "no rule matches";
 /// Who decided where a baseline lists the finding.
 const BASELINE: &str = "baseline";
 
-/// A rule with its policy: its place among all policies and its name.
-struct Numbered<'a> {
-    policy: usize,
-    name: &'a str,
-    rule: &'a PolicyRule,
-}
-
-/// Waivers that may accept findings of one rule: those that name subjects by these, all others one by one.
-#[derive(Default)]
-struct Waivers<'a> {
-    by_subject: HashMap<&'a str, Vec<usize>>,
-    by_fingerprint: HashMap<&'a str, Vec<usize>>,
-    others: Vec<usize>,
-}
-
-/// All rules and waivers, and which of them may be about the findings of a rule.
-struct Index<'a> {
-    rules: Vec<Numbered<'a>>,
-    waivers: Vec<&'a Waiver>,
-    /// By id of the rule: places in `rules`, the last first, and waivers.
-    by_rule: HashMap<&'static str, (Vec<usize>, Waivers<'a>)>,
-}
-
-impl<'a> Index<'a> {
-    fn new(policies: &'a [Policy]) -> Self {
-        let rules = policies.iter().enumerate().flat_map(|(number, policy)| {
-            policy.rules.iter().map(move |rule| Numbered { policy: number, name: &policy.name, rule })
-        });
-        let waivers = policies.iter().flat_map(|policy| &policy.waivers);
-        Self { rules: rules.collect(), waivers: waivers.collect(), by_rule: HashMap::new() }
-    }
-
-    fn learn(&mut self, rule: &'static Rule) {
-        let Self { rules, waivers, by_rule } = self;
-        by_rule.entry(rule.id).or_insert_with(|| {
-            let may_select =
-                |(number, one): (usize, &Numbered<'_>)| one.rule.selector.may_select(rule).then_some(number);
-            let candidates: Vec<usize> = rules.iter().enumerate().rev().filter_map(may_select).collect();
-            let mut of_rule = Waivers::default();
-            for (number, waiver) in waivers.iter().enumerate().filter(|(_, waiver)| waiver.selector.may_select(rule)) {
-                let prints = &waiver.selector.fingerprints;
-                if !prints.is_empty() {
-                    for print in prints {
-                        of_rule.by_fingerprint.entry(print).or_default().push(number);
-                    }
-                } else if let Some(subjects) = waiver.selector.literal_subjects() {
-                    for subject in subjects {
-                        of_rule.by_subject.entry(subject).or_default().push(number);
-                    }
-                } else {
-                    of_rule.others.push(number);
-                }
-            }
-            (candidates, of_rule)
-        });
-    }
-
-    /// Rules that may be about the finding, the last first.
-    fn rules(&self, finding: &Finding) -> impl Iterator<Item = &Numbered<'a>> {
-        let candidates = self.by_rule.get(finding.rule.id).map_or(&[][..], |(rules, _)| rules);
-        candidates.iter().filter_map(|number| self.rules.get(*number))
-    }
-
-    /// Waivers that may accept the finding, in their order.
-    fn waivers(&self, view: &View<'_, '_>) -> Vec<usize> {
-        let Some((_, waivers)) = self.by_rule.get(view.finding.rule.id) else { return Vec::new() };
-        let mut found = waivers.others.clone();
-        if !waivers.by_subject.is_empty() {
-            let subjects = std::iter::once(view.finding.subject.as_str()).chain(ids(view.finding));
-            found.extend(subjects.filter_map(|subject| waivers.by_subject.get(subject)).flatten());
-        }
-        if !waivers.by_fingerprint.is_empty() {
-            found.extend(waivers.by_fingerprint.get(view.fingerprint()).into_iter().flatten());
-        }
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-}
-
 impl PolicySet {
     /// Judges the findings and what the image is against, and adds reminders about waivers that expired, soon will, are
     /// too broad, or accept nothing.
@@ -131,7 +51,7 @@ impl PolicySet {
         let conditions = Conditions::new(image, context.today);
         let mut index = Index::new(self.policies());
         let breaches = context.image.map(|image| self.requirements().breaches(image, context.today));
-        let mut matching = vec![0; index.waivers.len()];
+        let mut matching = vec![0; index.waivers().len()];
         let mut judged = Vec::with_capacity(findings.len());
         for finding in findings {
             judged.push(self.judge(finding, None, &mut index, &mut matching, &scene, &conditions, context)?);
@@ -142,7 +62,7 @@ impl PolicySet {
         }
         // after the waivers, so that one for such a finding is not taken for unused
         judged.retain(|one| !one.finding.rule.is_opt_in || self.asks_for(one.finding.rule));
-        let reminders = self.reminders(&index.waivers, &matching, context.today);
+        let reminders = self.reminders(index.waivers(), &matching, context.today);
         for reminder in reminders {
             judged.push(self.judge(reminder, None, &mut index, &mut [], &scene, &conditions, context)?);
         }
@@ -231,15 +151,11 @@ impl PolicySet {
         };
         let mut waiver = None;
         if !matching.is_empty() {
-            for number in index.waivers(&view) {
-                let (Some(candidate), Some(matching)) = (index.waivers.get(number), matching.get_mut(number)) else {
-                    continue;
-                };
-                if candidate.selector.selects(&view) {
-                    *matching += 1;
-                    if waiver.is_none() && is_open && self.holds(candidate, context.today) {
-                        waiver = Some(candidate.applied());
-                    }
+            for (number, candidate) in index.waivers_of(&view) {
+                let Some(matching) = matching.get_mut(number) else { continue };
+                *matching += 1;
+                if waiver.is_none() && is_open && self.holds(candidate, context.today) {
+                    waiver = Some(candidate.applied());
                 }
             }
         }
@@ -260,18 +176,9 @@ impl PolicySet {
         let is_info = view.finding.severity == Severity::Info;
         let first = own.as_ref().map_or(0, |own| own.policy.saturating_add(1));
         let object = conditions.object(view);
-        let mut deciding = None;
-        for one in index.rules(view.finding) {
-            let selects = one.policy >= first
-                && one.rule.selector.selects(view)
-                && !one.rule.unless.as_ref().is_some_and(|unless| unless.selects(view));
-            if selects && conditions.hold(one.rule, &object)? {
-                deciding = Some(one);
-                break;
-            }
-        }
-        let mut decision = match (deciding, own) {
-            (Some(one), _) => Decision::of(Some(one.name), one.rule, is_info, view, today),
+        let last = index.last_rule_of(view, first, |rule| conditions.hold(rule, &object))?;
+        let mut decision = match (last, own) {
+            (Some((policy, rule)), _) => Decision::of(Some(policy), rule, is_info, view, today),
             (None, Some(own)) => self.own(own),
             (None, None) => Decision {
                 action: if is_info { Action::Info } else { Action::Warn },

@@ -65,7 +65,8 @@ pub fn check(words: &[String], loader: &Loader<'_>, today: Date) -> Result<Vec<S
     let mut summaries = Vec::new();
     for word in words {
         let set = loader.load(std::slice::from_ref(word))?;
-        let policy = loader.read(word, DEFAULT_NEEDS)?;
+        // what its waivers must say was asked above, where what it extends is known
+        let policy = loader.read(word, &[])?;
         summaries.push(summary(&policy, &set, loader.known, today));
     }
     Ok(summaries)
@@ -96,6 +97,16 @@ struct Loaded {
     in_rego: Vec<super::rego::RegoPolicy>,
 }
 
+impl Loaded {
+    /// What the waivers of the next policy must say.
+    fn needs(&self) -> Vec<&'static str> {
+        self.needs.clone().unwrap_or_else(|| DEFAULT_NEEDS.to_vec())
+    }
+}
+
+/// Reads a policy whose waivers must say this, where there is one.
+type Read<'a> = dyn Fn(&[&'static str]) -> Result<Option<Policy>> + 'a;
+
 impl Loader<'_> {
     /// The policies named by `words`, each a file or a preset, after those they extend. Without any, or if they hold
     /// nothing but waivers, [`DEFAULT_PRESET`] judges too.
@@ -106,11 +117,10 @@ impl Loader<'_> {
     /// As [`Self::load`], after a policy that stands inside another file, given by the file's name and text.
     pub fn load_after(&self, inside: Option<(&str, &str)>, words: &[String]) -> Result<PolicySet> {
         let mut loaded = Loaded::default();
-        if let Some((name, text)) = inside
-            && let Some(policy) = file::parse_inside(name, text, self.reading(DEFAULT_NEEDS))?
-        {
+        if let Some((name, text)) = inside {
             let folder = Path::new(name).parent().unwrap_or(Path::new("")).to_path_buf();
-            self.add(policy, name.to_owned(), &From::Folder(folder), &mut loaded)?;
+            let read = |needs: &[&'static str]| file::parse_inside(name, text, self.reading(needs));
+            self.add(&read, name.to_owned(), &From::Folder(folder), &mut loaded)?;
         }
         for word in words {
             if is_rego(word) {
@@ -196,22 +206,25 @@ impl Loader<'_> {
         if loaded.policies.len() >= MOST_FILES {
             return Err(at(Error::new(ErrorKind::Config, format!("more than {MOST_FILES} policies are extended"))));
         }
-        let needs = loaded.needs.clone().unwrap_or_else(|| DEFAULT_NEEDS.to_vec());
         let name = match (&next, from) {
             (From::Folder(_), From::Folder(folder)) => folder.join(word).to_string_lossy().into_owned(),
             _ => word.to_owned(),
         };
-        let policy = self.read(&name, &needs).map_err(at)?;
-        self.add(policy, key, &next, loaded)
+        let text = self.text(&name).map_err(at)?;
+        let read = |needs: &[&'static str]| self.parse(&name, text.as_deref(), needs).map(Some).map_err(at);
+        self.add(&read, key, &next, loaded)
     }
 
-    /// Adds a policy after what it extends.
-    fn add(&self, policy: Policy, key: String, from: &From, loaded: &mut Loaded) -> Result<()> {
+    /// Adds a policy after what it extends, which may say what its waivers must have; so it is read twice. There may be none.
+    fn add(&self, read: &Read<'_>, key: String, from: &From, loaded: &mut Loaded) -> Result<()> {
+        // of a wrong one, all is told at once
+        let Some(policy) = read(&[]).or_else(|_| read(&loaded.needs()))? else { return Ok(()) };
         loaded.open.push(key.clone());
         for extended in &policy.extends {
             self.follow(&extended.word, from, Some(&extended.place), loaded)?;
         }
         loaded.open.pop();
+        let Some(policy) = read(&loaded.needs())? else { return Ok(()) };
         if let Some(needs) = policy.requirements.waivers.needs() {
             loaded.needs = Some(needs.to_vec());
         }
@@ -230,7 +243,7 @@ impl Loader<'_> {
         if !path.is_file() || !loaded.seen.insert(key) {
             return Ok(());
         }
-        let needs = loaded.needs.clone().unwrap_or_else(|| DEFAULT_NEEDS.to_vec());
+        let needs = loaded.needs();
         loaded.policies.push(self.waivers(&path.to_string_lossy(), &needs)?);
         Ok(())
     }
@@ -252,14 +265,25 @@ impl Loader<'_> {
 
     /// Reads one policy; what it extends is left alone.
     fn read(&self, word: &str, needs: &[&'static str]) -> Result<Policy> {
+        self.parse(word, self.text(word)?.as_deref(), needs)
+    }
+
+    /// The text of a policy that is no preset.
+    fn text(&self, word: &str) -> Result<Option<String>> {
         if word.starts_with("careen:") {
-            return Policy::preset(preset(word).ok_or_else(|| unknown_preset(word))?);
+            return Ok(None);
         }
-        let text = match word.strip_prefix("oci:") {
-            Some(reference) => self.fetched(reference)?,
-            None => text_of(word)?,
-        };
-        file::parse(word, &text, self.reading(needs))
+        match word.strip_prefix("oci:") {
+            Some(reference) => self.fetched(reference).map(Some),
+            None => text_of(word).map(Some),
+        }
+    }
+
+    fn parse(&self, word: &str, text: Option<&str>, needs: &[&'static str]) -> Result<Policy> {
+        match text {
+            Some(text) => file::parse(word, text, self.reading(needs)),
+            None => Policy::preset(preset(word).ok_or_else(|| unknown_preset(word))?),
+        }
     }
 
     /// A policy from a registry: the digest of the reference must be that of the file itself or of the manifest, which the

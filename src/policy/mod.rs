@@ -10,6 +10,7 @@ mod fail_on;
 pub mod file;
 mod image;
 pub mod import;
+mod index;
 mod load;
 mod pattern;
 mod preset;

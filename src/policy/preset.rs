@@ -22,6 +22,21 @@ static PRESETS: &[Preset] = &[
         text: include_str!("../../policies/careen-2026.toml"),
     },
     Preset {
+        id: "careen:cis-docker",
+        about: "the CIS Docker Benchmark for images, point by point",
+        text: include_str!("../../policies/careen-cis-docker.toml"),
+    },
+    Preset {
+        id: "careen:minimal",
+        about: "fails on sure secrets, malware and exploited flaws only",
+        text: include_str!("../../policies/careen-minimal.toml"),
+    },
+    Preset {
+        id: "careen:regulated",
+        about: "asks for proofs and owned exceptions, too",
+        text: include_str!("../../policies/careen-regulated.toml"),
+    },
+    Preset {
         id: "careen:report-only",
         about: "warns of everything, fails on nothing",
         text: include_str!("../../policies/careen-report-only.toml"),
@@ -60,7 +75,10 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .expect("the folder is in the repository")
-            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+            .map(|entry| entry.expect("readable"))
+            // `examples` are no presets
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .collect();
         files.sort();
         let expected: Vec<String> =

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use super::pattern::{Bound, Glob};
+use super::pattern::{Bound, Glob, Marks};
 use super::{Hours, ImageFacts};
 use crate::finding::{Finding, Location, Visibility};
 use crate::inventory::Origin;
@@ -116,11 +116,16 @@ pub(super) struct View<'a, 's> {
     /// The path as reports show it, without its first `/`.
     path: OnceCell<Option<String>>,
     fingerprint: OnceCell<String>,
+    since: OnceCell<Option<Date>>,
+    purl_marks: OnceCell<Marks>,
+    path_marks: OnceCell<Marks>,
 }
 
 impl<'a, 's> View<'a, 's> {
     pub(super) fn new(finding: &'a Finding, origin: Origin, scene: &'a Scene<'s>) -> Self {
-        Self { finding, scene, origin, path: OnceCell::new(), fingerprint: OnceCell::new() }
+        let (path, fingerprint, since) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let (purl_marks, path_marks) = (OnceCell::new(), OnceCell::new());
+        Self { finding, scene, origin, path, fingerprint, since, purl_marks, path_marks }
     }
 
     pub(super) fn origin(&self) -> Origin {
@@ -156,6 +161,16 @@ impl<'a, 's> View<'a, 's> {
         }
     }
 
+    /// What the package URL is made of; nothing where there is none.
+    pub(super) fn purl_marks(&self) -> Marks {
+        *self.purl_marks.get_or_init(|| self.purl().map(Marks::of).unwrap_or_default())
+    }
+
+    /// What the path is made of; nothing where there is none.
+    pub(super) fn path_marks(&self) -> Marks {
+        *self.path_marks.get_or_init(|| self.path().map(Marks::of).unwrap_or_default())
+    }
+
     fn number(&self, key: &str) -> Option<f64> {
         self.finding.evidence.get(key)?.get("score")?.as_f64()
     }
@@ -163,10 +178,12 @@ impl<'a, 's> View<'a, 's> {
     /// The day on which it became known: a flaw was published, support of a distribution ended.
     pub(super) fn since(&self) -> Option<Date> {
         let text = |key| self.finding.evidence.get(key)?.as_str();
-        if let Some(published) = text("published") {
-            return Some(published.parse::<Timestamp>().ok()?.date());
-        }
-        text("ended")?.parse().ok()
+        *self.since.get_or_init(|| {
+            if let Some(published) = text("published") {
+                return Some(published.parse::<Timestamp>().ok()?.date());
+            }
+            text("ended")?.parse().ok()
+        })
     }
 
     /// How long it is known; what has no day counts as old.
@@ -177,10 +194,19 @@ impl<'a, 's> View<'a, 's> {
 
 impl Selector {
     pub(super) fn selects(&self, view: &View<'_, '_>) -> bool {
-        let finding = view.finding;
+        self.selects_rule(view.finding) && self.selects_rest(view)
+    }
+
+    /// Whether the conditions on rule and family hold.
+    pub(super) fn selects_rule(&self, finding: &Finding) -> bool {
         any(&self.rules, |named| named.selects(finding))
             && any(&self.families, |family| family == finding.rule.family())
-            && any(&self.severities, |bound| bound.holds(&finding.severity))
+    }
+
+    /// Whether all conditions hold but those on rule and family.
+    pub(super) fn selects_rest(&self, view: &View<'_, '_>) -> bool {
+        let finding = view.finding;
+        any(&self.severities, |bound| bound.holds(&finding.severity))
             && any(&self.confidences, |bound| bound.holds(&finding.confidence))
             && self.fixable.is_none_or(|fixable| fixable == finding.is_fixable)
             && self.exploited.is_none_or(|exploited| exploited == finding.evidence.contains_key("exploited"))
@@ -209,6 +235,11 @@ impl Selector {
     /// Whether it may select findings of the rule: a look at nothing but the rule.
     pub(super) fn may_select(&self, rule: &Rule) -> bool {
         any(&self.rules, |named| named.may_select(rule)) && any(&self.families, |family| family == rule.family())
+    }
+
+    /// Whether [`Self::may_select`] says all about rule and family: no flaw is named, which is told by the finding alone.
+    pub(super) fn is_rule_settled(&self) -> bool {
+        self.rules.iter().all(|named| matches!(named, Named::Rule(_)))
     }
 
     /// The texts of which one must be the subject, or another id of the flaw: `None` where globs are among them.

@@ -24,7 +24,7 @@ fn flaw(severity: Severity, evidence: &[(&'static str, serde_json::Value)]) -> F
     flaw
 }
 
-fn image_facts() -> ImageFacts {
+pub(super) fn image_facts() -> ImageFacts {
     ImageFacts {
         reference: "registry.example/shop/api:1.4".into(),
         tags: vec!["shop/api:1.4".into()],
@@ -72,7 +72,7 @@ fn image_facts() -> ImageFacts {
     }
 }
 
-fn package(purl: &str, licence: Option<&str>) -> PackageFacts {
+pub(super) fn package(purl: &str, licence: Option<&str>) -> PackageFacts {
     PackageFacts {
         purl: purl.into(),
         licence: licence.map(ToOwned::to_owned),

@@ -1,0 +1,430 @@
+//! Edges: rules that never decide, files of waivers, values shown, remedies, forms of labels, names of bases.
+
+use serde_json::json;
+
+use super::cases::image_facts;
+use super::*;
+
+static TOLD: Rule = Rule { id: "image/told", remediation: "Do this. Then that.", ..Rule::NEW };
+static GAP: Rule = Rule { id: "data/gap", is_gap: true, ..Rule::NEW };
+
+fn loaded(folder: &tempfile::TempDir, files: &[(&str, &str)]) -> crate::error::Result<PolicySet> {
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    LOADER.load(&[folder.path().join(files[0].0).to_string_lossy().into_owned()])
+}
+
+#[test]
+fn rules_that_never_decide_are_told() {
+    let cases = [
+        // the earlier rule, the later one, whether nothing is left for the earlier
+        ("match = {}", "match = {}", true),
+        ("match = { rule = 'image/root-user' }", "match = { rule = 'image/*' }", true),
+        ("match = { rule = 'image/*' }", "match = { rule = 'image/*' }", true),
+        ("match = { rule = 'image/*' }", "match = { rule = 'image/root-user' }", false),
+        ("match = { rule = ['image/root-user', 'base/eol-distro'] }", "match = { rule = 'image/*' }", false),
+        ("match = {}", "match = { rule = 'image/*' }", false),
+        ("match = { family = 'image' }", "match = { family = ['image', 'base'] }", true),
+        ("match = { family = ['image', 'base'] }", "match = { family = 'image' }", false),
+        ("match = { family = 'image' }", "match = { severity = 'low' }", false),
+        ("match = { severity = 'low' }", "match = { severity = ['low', 'high'] }", true),
+        ("match = {}", "match = {}\nunless = { path = '/a' }", false),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.toml");
+    let word = path.to_string_lossy().into_owned();
+    let dead = |earlier: &str, later: &str| {
+        let text = format!("[[rule]]\n{earlier}\naction = 'fail'\n[[rule]]\n{later}\naction = 'fail'\n");
+        std::fs::write(&path, text).expect("written");
+        let notes = check(std::slice::from_ref(&word), &LOADER, TODAY.parse().expect("a date")).expect("in order");
+        notes[0].notes.iter().any(|note| note.contains("never decides"))
+    };
+    for (earlier, later, expected) in cases {
+        assert_eq!(dead(earlier, later), expected, "{earlier}, then {later}");
+    }
+    // every condition counts on its own: a later rule that has one more, or another value, leaves something
+    for (condition, other) in [
+        ("severity = 'low'", "severity = 'high'"),
+        ("confidence = 'low'", "confidence = 'high'"),
+        ("fixable = true", "fixable = false"),
+        ("exploited = true", "exploited = false"),
+        ("age = '>1d'", "age = '>2d'"),
+        ("fix-age = '>1d'", "fix-age = '>2d'"),
+        ("cvss = 7", "cvss = 8"),
+        ("epss = 0.1", "epss = 0.2"),
+        ("origin = 'app'", "origin = 'base'"),
+        ("visibility = 'live'", "visibility = 'deleted'"),
+        ("path = '/a'", "path = '/b'"),
+        ("subject = 'a'", "subject = 'b'"),
+        ("purl = 'pkg:a/*'", "purl = 'pkg:b/*'"),
+        ("ecosystem = 'npm'", "ecosystem = 'deb'"),
+        ("licence = 'MIT'", "licence = 'ISC'"),
+        ("image = 'a'", "image = 'b'"),
+        ("platform = 'linux/a'", "platform = 'linux/b'"),
+        ("fingerprint = '00000000000000000000000000000000'", "fingerprint = '11111111111111111111111111111111'"),
+    ] {
+        let rule = |conditions: &str| format!("match = {{ {conditions} }}");
+        assert!(dead(&rule(condition), &rule(condition)), "{condition}");
+        assert!(dead(&rule(condition), "match = {}"), "{condition}, then all");
+        assert!(!dead("match = {}", &rule(condition)), "all, then {condition}");
+        assert!(!dead(&rule(condition), &rule(other)), "{condition}, then {other}");
+        assert!(!dead(&rule("family = 'image'"), &rule(condition)), "another condition, then {condition}");
+    }
+    assert!(!dead("match = { rule = 'image/root-user', family = 'base' }", "match = { rule = 'base/*' }"));
+    std::fs::write(&path, "[[rule]]\nmatch = { rule = 'image/*', family = 'base' }\naction = 'fail'\n")
+        .expect("written");
+    let notes = check(std::slice::from_ref(&word), &LOADER, TODAY.parse().expect("a date")).expect("in order");
+    assert!(notes[0].notes[0].contains("selects nothing"), "{notes:?}");
+}
+
+#[test]
+fn waivers_beside_a_policy_hold_waivers_only() {
+    const WAIVER: &str = "[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2026-12-31\n";
+    let policy = ("policy.toml", "[[rule]]\nmatch = {}\naction = 'fail'\n");
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = loaded(&folder, &[policy, ("waivers.toml", WAIVER)]).expect("in order");
+    assert_eq!(shown(&set, vec![image(&ROOT)]).0, ["fail image/root-user image waived"]);
+    for more in [
+        "honour-inline = true\n",
+        "scope = 'app'\n",
+        "[limits]\nlayers = 1\n",
+        "[[rule]]\nmatch = {}\naction = 'fail'\n",
+    ] {
+        let text = if more.starts_with('[') { format!("{WAIVER}{more}") } else { format!("{more}{WAIVER}") };
+        let error = loaded(&folder, &[policy, ("waivers.toml", &text)]).expect_err(more);
+        assert!(error.message.contains("holds more than waivers"), "{more}: {error}");
+    }
+    // the file itself may be what is named: then it is read once
+    let set = loaded(&folder, &[("waivers.toml", WAIVER)]).expect("in order");
+    assert_eq!(set.policies().iter().map(|policy| policy.waivers.len()).sum::<usize>(), 1);
+}
+
+#[test]
+fn what_may_be_extended() {
+    for (word, said) in [
+        ("careen:2026", None),
+        ("./org.toml", None),
+        ("C:/org.toml", None),
+        ("./a:b.toml", None),
+        ("dir.d:x", None),
+        ("https://policies.example/org.toml", Some("is no place for policies")),
+        ("oci:registry.example/org:1", Some("is named by its digest")),
+        ("oci:registry.example/org@sha256:12", Some("the digest of the reference is none")),
+        (" ", Some("the name of a file is empty")),
+    ] {
+        let parsed = Policy::parse("policy.toml", &format!("extends = '{word}'"), KNOWN, false);
+        match (parsed, said) {
+            (Ok(_), None) => {}
+            (Err(error), Some(said)) => {
+                assert!(error.detail.as_ref().is_some_and(|text| text.contains(said)), "{error}");
+            }
+            (Ok(_), Some(_)) | (Err(_), None) => panic!("{word}"),
+        }
+    }
+    let error = Policy::parse("policy.toml", "[[rule]]\nmatch = { path = 'a{b' }\naction = 'fail'", KNOWN, false);
+    assert!(error.expect_err("no pattern").detail.is_some_and(|text| text.contains("`a{b` is no pattern")));
+    let long = format!("[[rule]]\nmatch = {{ path = '{{{}' }}\naction = 'fail'", "a".repeat(60));
+    let error = Policy::parse("policy.toml", &long, KNOWN, false).expect_err("no pattern").detail.unwrap_or_default();
+    assert!(error.contains(&format!("`{{{}…` is no pattern", "a".repeat(39))), "{error}");
+}
+
+#[test]
+fn values_are_shown_as_toml_with_their_places() {
+    let text = r#"
+[base]
+action = "warn"
+allow = ["a*", 'quote"d']
+[limits]
+layers = 40
+waste = "2.5%"
+[require]
+user = "non-root"
+signature = true
+[require.labels]
+team = { pattern = "^t", optional = true }
+[data]
+max-age = "36h"
+[waivers]
+require = ["reason", "owner"]
+"#;
+    let shown: Vec<String> = parse(text)
+        .requirements
+        .values()
+        .into_iter()
+        .map(|(key, value, place)| format!("{key} = {value} # {place}"))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r#"[base] action = "warn" # policy.toml:3"#,
+            r#"[base] allow = ["a*", 'quote"d'] # policy.toml:4"#,
+            r#"[data] max-age = "36h" # policy.toml:14"#,
+            "[limits] layers = 40 # policy.toml:6",
+            r#"[limits] waste = "2.5%" # policy.toml:7"#,
+            r#"[require] labels = { "team" = { form = "any", pattern = "^t", optional = true } } # policy.toml:11"#,
+            "[require] signature = true # policy.toml:10",
+            r#"[require] user = ["non-root"] # policy.toml:9"#,
+            r#"[waivers] require = ["reason", "owner"] # policy.toml:16"#,
+        ]
+    );
+    for (one, other, same) in [
+        ("'url'", "'url'", true),
+        ("'url'", "'text'", false),
+        ("{ pattern = 'a' }", "{ pattern = 'a' }", true),
+        ("{ pattern = 'a' }", "{ pattern = 'b' }", false),
+        ("{ optional = true }", "{ optional = false }", false),
+    ] {
+        let read = |label: &str| parse(&format!("[require]\nlabels = {{ team = {label} }}")).requirements;
+        assert_eq!(read(one) == read(other), same, "{one} {other}");
+    }
+}
+
+#[test]
+fn the_verdict_tells_which_rules_decided_and_what_helps() {
+    let upgrade = |name: &str, to: &str| {
+        Finding { subject: format!("CVE-{name}"), ..image(&FLAW) }
+            .evidence("compared", json!({ "name": name }))
+            .evidence("upgrade", to)
+    };
+    let policy = "[[rule]]\nname = 'flaws'\nmatch = { family = 'package' }\naction = 'fail'\n\
+                  [[rule]]\nname = 'root'\nmatch = { rule = 'image/root-user' }\naction = 'warn'\nhelp = 'ask us'\n\
+                  [[rule]]\nname = 'shown'\nmatch = { rule = 'base/*' }\naction = 'info'\n\
+                  [[waiver]]\nrule = 'CVE-waived'\nreason = 'r'\nexpires = 2026-12-31\n";
+    let mut findings = vec![image(&ROOT), image(&TAG), upgrade("waived", "1")];
+    findings.extend((0..25).map(|number| Finding { matter: number.to_string(), ..upgrade("left", "2.0") }));
+    findings.push(upgrade("right", "3.1"));
+    let (_, verdict) = judged(&[policy], findings);
+    let shown: Vec<(String, usize, usize, Vec<String>)> = verdict
+        .rules
+        .iter()
+        .map(|one| (format!("{} {}", one.action.as_str(), one.rule), one.findings, one.ids.len(), one.remedies.clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "fail policy.toml flaws".to_owned(),
+                26,
+                20,
+                vec!["upgrade left to 2.0".to_owned(), "upgrade right to 3.1".to_owned()]
+            ),
+            ("warn policy.toml root".to_owned(), 1, 1, vec!["ask us".to_owned()]),
+        ]
+    );
+    let set = default_set();
+    assert_eq!(evaluate(&set, vec![image(&TOLD)], &[]).1.rules[0].remedies, ["Do this"]);
+    let gap = |message: &str| Finding { message: message.into(), ..image(&GAP) };
+    let unread = [Limitation::gap("blob-missing", "layer 1", "no blob")];
+    for (findings, limitations, reason) in [
+        (vec![gap("no data")], &[][..], "no data; nothing in the rest breaks `careen:2026`"),
+        (vec![gap("a"), gap("b"), gap("c")], &[][..], "a; 2 more like this; nothing in the rest breaks `careen:2026`"),
+        (
+            vec![gap("no data")],
+            &unread[..],
+            "no data; 1 part of the image was not read; nothing in the rest breaks `careen:2026`",
+        ),
+    ] {
+        assert_eq!(evaluate(&set, findings, limitations).1.reason, reason);
+    }
+}
+
+#[test]
+fn forms_of_labels() {
+    let fits = |form: &str, value: &str| {
+        let set = PolicySet::of(vec![parse(&format!("[require]\nlabels = {{ l = '{form}' }}"))]).expect("in order");
+        let mut facts = image_facts();
+        facts.config.as_mut().expect("it has one").labels.insert("l".into(), value.into());
+        let origin = |_: &Finding| Origin::Unknown;
+        let today = TODAY.parse().expect("a date");
+        let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
+        set.evaluate(Vec::new(), &context).1.failed == 0
+    };
+    let cases: &[(&str, &[&str], &[&str])] = &[
+        (
+            "semver",
+            &["1.2.3", "0.0.0", "10.20.30", "1.0.0-alpha.1", "1.0.0-x-y.0a", "1.0.0+20.x-1", "1.0.0-rc.1+b"],
+            &["1.2", "1.2.3.4", "01.2.3", "1..3", "a.b.c", "1.0.0-", "1.0.0-01", "1.0.0-a_b", "1.0.0+", "1.0.0+a..b"],
+        ),
+        (
+            "url",
+            &["https://a.example", "git+ssh://a/b", "x-y.z://a"],
+            &[
+                "a.example",
+                "https://",
+                "https:///a",
+                "1a://b",
+                "://a",
+                "ht tp://a",
+                "https://a b",
+                "h_p://a",
+                "https://a\u{7}b",
+            ],
+        ),
+        ("email", &["a@b.example"], &["a@b", "@b.example", "a@b@c.example", "a b@c.example", "a"]),
+        ("hash", &["0123abc", "ABCDEF0123"], &["012345", "0123abg", ""]),
+        ("text", &["x"], &["", "  "]),
+        ("any", &["", "x"], &[]),
+    ];
+    for (form, good, bad) in cases {
+        for value in *good {
+            assert!(fits(form, value), "`{value}` is of the form {form}");
+        }
+        for value in *bad {
+            assert!(!fits(form, value), "`{value}` is not of the form {form}");
+        }
+    }
+}
+
+#[test]
+fn names_of_bases_and_their_spellings() {
+    let outcome = |table: &str, name: Option<&str>, digest: Option<&str>| {
+        let mut facts = image_facts();
+        facts.base.name = name.map(ToOwned::to_owned);
+        facts.base.digest = digest.map(ToOwned::to_owned);
+        let set = PolicySet::of(vec![parse(&format!("[base]\n{table}"))]).expect("in order");
+        let origin = |_: &Finding| Origin::Unknown;
+        let today = TODAY.parse().expect("a date");
+        let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
+        set.evaluate(Vec::new(), &context).1.outcome
+    };
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let digests = format!("allow-digests = '{digest}'");
+    let (passed, failed, incomplete) = (Outcome::Passed, Outcome::Failed, Outcome::Incomplete);
+    for (table, name, digest, expected) in [
+        ("allow = 'debian:13'", Some("docker.io/library/debian:13"), None, passed),
+        ("allow = 'docker.io/library/debian:13'", Some("debian:13"), None, passed),
+        ("allow = 'docker.io/org/app:1'", Some("org/app:1"), None, passed),
+        ("allow = 'docker.io/library/org/app:1'", Some("org/app:1"), None, failed),
+        ("allow = 'docker.io/*'", Some("registry.example/app:1"), None, failed),
+        ("allow = 'docker.io/*'", Some("localhost:5000/app:1"), None, failed),
+        ("allow = 'docker.io/library/*'", Some("debian:13"), None, passed),
+        ("deny = 'debian:*'", Some("index.docker.io/library/debian:13"), None, failed),
+        ("deny = 'debian:*'", None, None, incomplete),
+        (digests.as_str(), Some("x"), Some(digest.as_str()), passed),
+        (&digests, Some("x"), None, failed),
+        (&digests, None, Some(&digest), passed),
+        (&digests, None, None, incomplete),
+    ] {
+        assert_eq!(outcome(table, name, digest), expected, "{table} on {name:?}");
+    }
+}
+
+#[test]
+fn comments_accept_what_counts_only() {
+    let allowed = || file(&AWS, "app/key").evidence("allowed_by", "careen:allow");
+    for (honours, action, waived) in
+        [(true, "fail", 1), (true, "ignore", 0), (false, "fail", 0), (false, "ignore", 0), (true, "info", 1)]
+    {
+        let policy = format!("honour-inline = {honours}\n[[rule]]\nmatch = {{}}\naction = '{action}'\n");
+        assert_eq!(judged(&[&policy], vec![allowed()]).1.waived, waived, "{honours} {action}");
+    }
+}
+
+#[test]
+fn edges_of_tables() {
+    let mut facts = image_facts();
+    facts.data_hours = Some(100);
+    let judged = |policy: &str| {
+        let set = PolicySet::of(vec![parse(policy)]).expect("in order");
+        let origin = |_: &Finding| Origin::Unknown;
+        let today = TODAY.parse().expect("a date");
+        let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
+        set.evaluate(Vec::new(), &context).0
+    };
+    let rules = |policy: &str| judged(policy).iter().map(|one| one.finding.rule.id).collect::<Vec<_>>();
+    assert_eq!(rules("[data]\nmax-age = '100h'"), [""; 0]);
+    assert_eq!(rules("[data]\nmax-age = '99h'"), ["policy/data-too-old"]);
+    // a waiver that is not allowed is told only where it would accept something
+    let waiver = "[waivers]\nallow = false\n[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2026-12-31\n";
+    assert_eq!(rules(waiver), [""; 0]);
+    let licences = judged("[licences]\nallow = ['MIT', 'Apache-2.0']\ndeny = 'AGPL-*'\n");
+    let told: Vec<(&str, &str, Option<&str>)> = licences
+        .iter()
+        .map(|one| (one.decided_by.as_str(), one.finding.subject.as_str(), one.decided_at.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("policy.toml [licences] allow", "pkg:deb/debian/bash@5", Some("policy.toml:2")),
+            ("policy.toml [licences] deny", "pkg:npm/strict@1.0.0", Some("policy.toml:3")),
+        ]
+    );
+    assert!(licences[0].finding.message.ends_with("is not among those allowed"));
+    assert!(licences[1].finding.message.ends_with("is denied"));
+    let allowed = "[licences]\nallow = ['MIT', 'Apache-2.0', 'AGPL-*', 'GPL-3.0-or-later WITH Bison-exception-2.2']";
+    assert_eq!(rules(allowed), [""; 0]);
+    assert!(Policy::parse("policy.toml", "[licences]\nallow = 'MIT OR ISC'", KNOWN, false).is_err());
+    for (text, honours) in [("", true), ("[waivers]\ndockerfile-comments = false", false)] {
+        assert_eq!(
+            PolicySet::of(vec![parse(text)]).expect("in order").honours_dockerfile_comments(),
+            honours,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn baselines_are_written_and_read() {
+    let report = json!({ "schema": "careen.report/1", "findings": [
+        { "id": "b".repeat(32), "rule": "image/root-user", "subject": "image", "more": 1 },
+        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
+        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
+    ] });
+    let known = baseline::known("r.json", report.to_string().as_bytes()).expect("a report");
+    let text = baseline::write(&known);
+    let read = Baseline::parse("b.json", text.as_bytes()).expect("a baseline");
+    assert_eq!((read.len(), read.is_empty(), read.has(&"a".repeat(32)), read.has("c")), (2, false, true, false));
+    let none = Baseline::parse("b.json", baseline::write(&[]).as_bytes()).expect("a baseline");
+    assert_eq!((none.len(), none.is_empty()), (0, true));
+}
+
+#[test]
+fn what_is_of_the_base_is_told_where_the_scope_is_the_app() {
+    for (action, by) in
+        [("info", "policy.toml line 2"), ("warn", "policy.toml scope"), ("ignore", "policy.toml line 2")]
+    {
+        let policy = format!("scope = 'app'\n[[rule]]\nmatch = {{}}\naction = '{action}'\n");
+        let set = PolicySet::of(vec![parse(&policy)]).expect("in order");
+        assert_eq!(evaluate(&set, vec![file(&AWS, "base/x")], &[]).0[0].decided_by, by, "{action}");
+    }
+}
+
+#[test]
+fn waivers_by_fingerprint_and_by_glob_stand_together() {
+    let secret = file(&AWS, "app/key");
+    let end = "reason = 'r'\nexpires = 2026-12-31\n";
+    let policy = format!(
+        "[[waiver]]\nrule = 'secret/*'\npath = '/lib/**'\n{end}[[waiver]]\nrule = 'secret/*'\nfingerprint = '{}'\n{end}",
+        secret.fingerprint()
+    );
+    let (lines, _) = judged(&[&policy], vec![secret.clone(), file(&AWS, "lib/key"), file(&AWS, "srv/key")]);
+    let of = |path: &str| lines.iter().find(|line| line.contains(path)).is_some_and(|line| line.ends_with("waived"));
+    assert_eq!(["app/key", "lib/key", "srv/key"].map(of), [true, true, false], "{lines:?}");
+}
+
+#[test]
+fn policies_extend_each_other_eight_deep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chain = |count: usize| {
+        let files: Vec<(String, String)> = (0..count)
+            .map(|number| {
+                let next = number + 1;
+                let text =
+                    if next < count { format!("extends = 'p{next}.toml'\n") } else { "edition = '2026'\n".into() };
+                (format!("p{number}.toml"), text)
+            })
+            .collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        loaded(&folder, &files).map(|set| set.policies().len())
+    };
+    assert!(chain(8).is_ok());
+    assert!(chain(9).expect_err("too deep").message.contains("more than 8 deep"));
+}
+
+#[test]
+fn letters_of_all_scripts_are_shown_in_errors() {
+    let error = Policy::parse("policy.toml", "naïve = 1 # żółw \u{202e}\n", KNOWN, false).expect_err("no such key");
+    let detail = error.detail.unwrap_or_default();
+    assert!(detail.contains("naïve = 1 # żółw ???"), "{detail}");
+}
