@@ -188,7 +188,7 @@ impl PolicySet {
     }
 
     /// Whether a rule of some policy names this rule by its whole id, or by one it has in another tool.
-    fn asks_for(&self, rule: &Rule) -> bool {
+    pub fn asks_for(&self, rule: &Rule) -> bool {
         let mut named = self.policies().iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.selector.rules);
         named.any(|named| named.glob().is_literal() && is_rule(named.glob(), rule))
     }

@@ -11,7 +11,7 @@ use super::edition::{DEFAULT_EDITION, Edition};
 use super::file::{self, Known, Reading};
 use super::preset::{DEFAULT_PRESET, Preset, preset, presets};
 use super::requirement::waivers::DEFAULT_NEEDS;
-use super::{Action, Baseline, FailOn, Policy, PolicySet, Requirements, Said, Scope};
+use super::{Action, Baseline, Case, FailOn, Policy, PolicySet, Requirements, Said, Scope};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
@@ -47,6 +47,17 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
+/// The tests of a file.
+#[derive(Debug)]
+pub struct Cases {
+    /// The tests.
+    pub cases: Vec<Case>,
+    /// The policies that they try.
+    pub set: PolicySet,
+    /// The folder from which the tests name reports.
+    pub folder: PathBuf,
+}
+
 /// Brings the bytes of a policy from a registry, by a reference with a digest; they need not be verified yet.
 pub type Fetch<'a> = dyn Fn(&str) -> Result<Vec<u8>> + 'a;
 
@@ -65,7 +76,8 @@ pub fn check(words: &[String], loader: &Loader<'_>, today: Date) -> Result<Vec<S
     let mut summaries = Vec::new();
     for word in words {
         let set = loader.load(std::slice::from_ref(word))?;
-        let policy = loader.read(word, DEFAULT_NEEDS)?;
+        // what it needs was checked with all that it extends
+        let policy = loader.read(word, &[])?;
         summaries.push(summary(&policy, &set, loader.known, today));
     }
     Ok(summaries)
@@ -244,7 +256,35 @@ impl Loader<'_> {
             Some(reference) => self.fetched(reference)?,
             None => text_of(word)?,
         };
-        file::parse(word, &text, self.reading(needs))
+        let policy = file::parse(word, &text, self.reading(needs))?;
+        match &policy.tries {
+            None => Ok(policy),
+            Some(tries) => {
+                let what = format!("`{}` holds tests of policies, and judges nothing", escape(word));
+                Err(Error::new(ErrorKind::Config, what)
+                    .at(tries.place.clone())
+                    .help("name the policy itself; `careen policy test` takes this file"))
+            }
+        }
+    }
+
+    /// The tests of a file, and the policies that they try: itself, or those that it names.
+    pub fn cases(&self, file: &str) -> Result<Cases> {
+        let Policy { cases, tries, .. } = file::parse(file, &text_of(file)?, self.reading(&[]))?;
+        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        let words = match tries {
+            None => vec![file.to_owned()],
+            Some(tries) => {
+                let is_file = |word: &String| !word.starts_with("careen:") && !word.starts_with("oci:");
+                let name = |word: String| if is_file(&word) { folder.join(word).to_string_lossy().into_owned() } else { word };
+                tries.value.into_iter().map(name).collect()
+            }
+        };
+        if cases.is_empty() {
+            return Err(Error::new(ErrorKind::Config, format!("`{}` has no `[[test]]`", escape(file)))
+                .help("docs/policy.md shows how to write one"));
+        }
+        Ok(Cases { cases, set: self.load(&words)?, folder: folder.to_owned() })
     }
 
     /// A policy from a registry: the digest of the reference must be that of the file itself or of the manifest, which the

@@ -21,7 +21,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::{Acceptance, Finding, Location};
 use crate::rule::Rule;
@@ -30,7 +30,8 @@ pub use baseline::Baseline;
 pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
 pub use image::{ConfigFacts, ImageFacts, PackageFacts, SettingFacts};
-pub use load::{Fetch, Loader, Summary, check};
+pub use file::case::{Case, Expect, Expected, ORIGINS};
+pub use load::{Cases, Fetch, Loader, Summary, check};
 pub use pattern::{Bound, Glob};
 pub use preset::{DEFAULT_PRESET, Preset, presets};
 pub use requirement::Requirements;
@@ -90,7 +91,7 @@ impl fmt::Display for Hours {
 }
 
 /// What a policy says of one finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Not shown, but counted.
@@ -140,6 +141,10 @@ pub struct Policy {
     pub requirements: Requirements,
     /// Whether it is a file of waivers that was found beside a policy.
     pub is_waivers_beside: bool,
+    /// Its tests.
+    pub cases: Vec<file::case::Case>,
+    /// In a file of tests: the policies that these try.
+    pub tries: Option<Said<Vec<String>>>,
 }
 
 impl Policy {
@@ -157,6 +162,8 @@ impl Policy {
             fails_on_new: None,
             requirements: Requirements::default(),
             is_waivers_beside: false,
+            cases: Vec::new(),
+            tries: None,
         }
     }
 }
@@ -304,7 +311,7 @@ impl AppliedWaiver {
 }
 
 /// The outcome of a scan that could be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Nothing breaks the policy, and everything was read.
@@ -313,6 +320,17 @@ pub enum Outcome {
     Failed,
     /// Nothing breaks the policy, but something was not read.
     Incomplete,
+}
+
+impl Outcome {
+    /// Lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Incomplete => "incomplete",
+        }
+    }
 }
 
 /// The outcome and its reasons.

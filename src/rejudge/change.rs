@@ -1,0 +1,112 @@
+//! What becomes of a finding, and what changes from one judgement to another.
+
+use std::collections::BTreeMap;
+
+use super::wire::WireFinding;
+use crate::policy::{Action, Judged};
+use crate::rule::Rule;
+
+/// What a policy made of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Id of its rule.
+    pub rule: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// What the policy says; a waived finding keeps what it would have been.
+    pub action: Action,
+    /// Which rule said so.
+    pub decided_by: String,
+    /// Where that is written: file and line.
+    pub decided_at: Option<String>,
+    /// Where the waiver stands that accepts it.
+    pub waiver: Option<String>,
+}
+
+impl Standing {
+    pub(super) fn of_wire(wire: &WireFinding, rule: &'static Rule) -> Self {
+        Self {
+            rule: rule.id,
+            subject: wire.subject.clone(),
+            action: wire.action,
+            decided_by: wire.decided_by.clone(),
+            decided_at: wire.decided_at.clone(),
+            waiver: wire.waiver.as_ref().map(|waiver| waiver.place.clone()),
+        }
+    }
+
+    /// What became of a finding.
+    pub fn of(judged: &Judged) -> Self {
+        Self {
+            rule: judged.finding.rule.id,
+            subject: judged.finding.subject.clone(),
+            action: judged.action,
+            decided_by: judged.decided_by.clone(),
+            decided_at: judged.decided_at.clone(),
+            waiver: judged.waiver.as_ref().map(|waiver| waiver.place.clone()),
+        }
+    }
+
+    /// `fail`, `warn`, `info`, `ignore`, or `waived` where a waiver accepts what would warn or fail.
+    pub fn word(&self) -> &'static str {
+        if self.waiver.is_some() { "waived" } else { self.action.as_str() }
+    }
+
+    /// How grave it is: what a waiver accepts counts as little as what is shown only.
+    fn weight(&self) -> Action {
+        if self.waiver.is_some() { Action::Info } else { self.action }
+    }
+
+    /// Which rule decided, and where: `ours no-root (policy.toml:4)`, or the waiver.
+    pub fn because(&self) -> String {
+        match (&self.waiver, &self.decided_at) {
+            (Some(place), _) => format!("the waiver in {place}"),
+            (None, Some(place)) => format!("{} ({place})", self.decided_by),
+            (None, None) => self.decided_by.clone(),
+        }
+    }
+}
+
+/// A finding that another judgement sees in another way; `None` where one of them does not have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Before.
+    pub before: Option<Standing>,
+    /// After.
+    pub after: Option<Standing>,
+}
+
+impl Change {
+    fn weight(&self) -> Action {
+        self.before.iter().chain(&self.after).map(Standing::weight).max().unwrap_or(Action::Ignore)
+    }
+
+    /// Rule and subject.
+    pub fn subject(&self) -> (&'static str, &str) {
+        let standing = self.after.as_ref().or(self.before.as_ref());
+        standing.map_or(("", ""), |standing| (standing.rule, standing.subject.as_str()))
+    }
+}
+
+/// Findings by fingerprint, with what became of them.
+pub(super) fn standings(judged: &[Judged]) -> BTreeMap<String, Standing> {
+    judged.iter().map(|one| (one.finding.fingerprint(), Standing::of(one))).collect()
+}
+
+/// What changes, the gravest first: another action, or a waiver that came or went. What is ignored and what is not
+/// there are the same.
+pub fn changes(before: &BTreeMap<String, Standing>, judged: &[Judged]) -> Vec<Change> {
+    let after = standings(judged);
+    let is_there = |standing: &&Standing| standing.action != Action::Ignore;
+    let mut changes: Vec<Change> = before
+        .keys()
+        .chain(after.keys().filter(|id| !before.contains_key(*id)))
+        .map(|id| Change {
+            before: before.get(id).filter(is_there).cloned(),
+            after: after.get(id).filter(is_there).cloned(),
+        })
+        .filter(|change| change.before.as_ref().map(Standing::word) != change.after.as_ref().map(Standing::word))
+        .collect();
+    changes.sort_by(|a, b| b.weight().cmp(&a.weight()).then_with(|| a.subject().cmp(&b.subject())));
+    changes
+}
