@@ -276,7 +276,8 @@ impl Loader<'_> {
             None => vec![file.to_owned()],
             Some(tries) => {
                 let is_file = |word: &String| !word.starts_with("careen:") && !word.starts_with("oci:");
-                let name = |word: String| if is_file(&word) { folder.join(word).to_string_lossy().into_owned() } else { word };
+                let name =
+                    |word: String| if is_file(&word) { folder.join(word).to_string_lossy().into_owned() } else { word };
                 tries.value.into_iter().map(name).collect()
             }
         };
@@ -404,7 +405,7 @@ impl PolicySet {
         for policy in &policies {
             requirements.merge(&policy.requirements);
         }
-        Self { policies, fail_on: None, baseline: None, requirements }
+        Self { policies, fail_on: None, baseline: None, requirements, used_elsewhere: BTreeSet::new() }
     }
 
     /// Adds the rule of `--fail-on`.
@@ -419,6 +420,18 @@ impl PolicySet {
     pub fn with_baseline(mut self, baseline: Baseline) -> Self {
         self.baseline = Some(baseline);
         self
+    }
+
+    /// Takes waivers that another platform of the same image needs, by their places: they are not told as unused.
+    #[must_use]
+    pub fn with_used(mut self, places: BTreeSet<String>) -> Self {
+        self.used_elsewhere = places;
+        self
+    }
+
+    /// The places of its waivers.
+    pub fn waiver_places(&self) -> impl Iterator<Item = &str> {
+        self.policies.iter().flat_map(|policy| &policy.waivers).map(|waiver| waiver.place.as_str())
     }
 
     /// The policies, in the order in which they judge: later ones win.

@@ -29,8 +29,8 @@ use crate::rule::Rule;
 pub use baseline::Baseline;
 pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
-pub use image::{ConfigFacts, ImageFacts, PackageFacts, SettingFacts};
 pub use file::case::{Case, Expect, Expected, ORIGINS};
+pub use image::{ConfigFacts, ImageFacts, PackageFacts, SettingFacts};
 pub use load::{Cases, Fetch, Loader, Summary, check};
 pub use pattern::{Bound, Glob};
 pub use preset::{DEFAULT_PRESET, Preset, presets};
@@ -142,7 +142,7 @@ pub struct Policy {
     /// Whether it is a file of waivers that was found beside a policy.
     pub is_waivers_beside: bool,
     /// Its tests.
-    pub cases: Vec<file::case::Case>,
+    pub cases: Vec<Case>,
     /// In a file of tests: the policies that these try.
     pub tries: Option<Said<Vec<String>>>,
 }
@@ -224,6 +224,8 @@ pub struct PolicySet {
     fail_on: Option<FailOn>,
     baseline: Option<Baseline>,
     requirements: Requirements,
+    /// Places of waivers that another platform of the same image needs.
+    used_elsewhere: std::collections::BTreeSet<String>,
 }
 
 /// A finding with what the policy made of it.

@@ -62,7 +62,12 @@ pub fn differences(
     for (one, _) in judged.iter().zip(&is_named).filter(|(_, is_named)| expect.is_exact && !**is_named) {
         if one.waiver.is_some() || one.action != Action::Info || expect.info.is_some() {
             let standing = Standing::of(one);
-            wrong.push(format!("{} is {}, which is not expected: {}", name(&standing), standing.word(), standing.because()));
+            wrong.push(format!(
+                "{} is {}, which is not expected: {}",
+                name(&standing),
+                standing.word(),
+                standing.because()
+            ));
         }
     }
     let more = wrong.len().saturating_sub(MOST);
@@ -97,5 +102,10 @@ fn name(standing: &Standing) -> String {
 
 fn record(case: &Case) -> Record {
     let origins = ORIGINS.iter().enumerate().filter_map(|(layer, origin)| Some((u32::try_from(layer).ok()?, *origin)));
-    Record { findings: case.findings.clone(), image: case.image.clone(), origins: origins.collect(), ..Record::default() }
+    Record {
+        findings: case.findings.clone(),
+        image: case.image.clone(),
+        origins: origins.collect(),
+        ..Record::default()
+    }
 }

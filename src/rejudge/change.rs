@@ -89,7 +89,7 @@ impl Change {
 }
 
 /// Findings by fingerprint, with what became of them.
-pub(super) fn standings(judged: &[Judged]) -> BTreeMap<String, Standing> {
+pub fn standings(judged: &[Judged]) -> BTreeMap<String, Standing> {
     judged.iter().map(|one| (one.finding.fingerprint(), Standing::of(one))).collect()
 }
 

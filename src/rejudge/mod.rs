@@ -15,12 +15,12 @@ use crate::finding::{Acceptance, Finding, Location};
 use crate::format::sbom::path_of;
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
-use crate::policy::{self, Action, EvaluateContext, ImageFacts, Judged, Outcome, PackageFacts, PolicySet, Verdict};
+use crate::policy::{self, EvaluateContext, ImageFacts, Judged, Outcome, PackageFacts, PolicySet, Verdict};
 use crate::report::SCHEMA;
 use crate::rule::Rule;
 use crate::time::Date;
 
-pub use change::{Change, Standing, changes};
+pub use change::{Change, Standing, changes, standings};
 
 use wire::{Head, Several, Target, WireFinding, WireLocation, WireReport};
 use word::kept;
@@ -54,12 +54,8 @@ impl Record {
             let origin = finding.layer().and_then(|layer| self.origins.get(&layer));
             origin.copied().unwrap_or(Origin::Unknown)
         };
-        let context = EvaluateContext {
-            limitations: &self.limitations,
-            today,
-            origin: &origin,
-            image: self.image.as_ref(),
-        };
+        let context =
+            EvaluateContext { limitations: &self.limitations, today, origin: &origin, image: self.image.as_ref() };
         let (mut judged, verdict) = policy.evaluate(self.findings.clone(), &context);
         // a policy serves images, too: their waivers are no matter where there is none
         judged.retain(|one| self.image.is_some() || one.finding.rule.id != policy::WAIVER_UNUSED.id);

@@ -18,6 +18,7 @@ mod limits;
 mod links;
 mod lint;
 mod prefixes;
+mod rejudge;
 mod samples;
 mod sbom;
 mod shipped;

@@ -6,7 +6,7 @@ use serde_json::json;
 use toml::de::{DeTable, DeValue};
 
 use super::Known;
-use super::key::{CONFIDENCES, Key, SEVERITIES, Table, Takes, VISIBILITIES, key};
+use super::key::{CONFIDENCES, SEVERITIES, Table, Takes, VISIBILITIES, key};
 use super::reader::Reader;
 use super::word::{bytes, count, fingerprint, named, number_alone, one_of, text_pattern, time};
 use crate::error::Result;
@@ -228,7 +228,13 @@ pub static EXPECT: Table = Table {
     name: "[test.expect]",
     about: "What must come of a case",
     keys: &[
-        key("exact", Takes::Boolean, "true", "", "`true`: nothing that is not named may fail, warn, be ignored or be waived; nor be shown, where `info` is given"),
+        key(
+            "exact",
+            Takes::Boolean,
+            "true",
+            "",
+            "`true`: nothing that is not named may fail, warn, be ignored or be waived; nor be shown, where `info` is given",
+        ),
         key("fail", Takes::Sources, "\"image/root-user\"", "\"image/rot-user\"", "findings that fail"),
         key("ignore", Takes::Sources, "\"secret/*\"", "\"scret/*\"", "findings that are ignored"),
         key("info", Takes::Sources, "\"CVE-2024-3094\"", "\"image/rot-user\"", "findings that are shown only"),
@@ -250,8 +256,7 @@ impl Reader<'_> {
 
     fn case(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<Case> {
         self.keys(table, &TEST, "a test");
-        for (key, help) in
-            [("name", "say what it is about"), ("expect", "such as `expect = { outcome = \"failed\" }`")]
+        for (key, help) in [("name", "say what it is about"), ("expect", "such as `expect = { outcome = \"failed\" }`")]
         {
             if !table.contains_key(key) {
                 self.missing(span, "a test", key, help);
@@ -272,7 +277,15 @@ impl Reader<'_> {
         let image = self.table(table, "image").map(|image| self.image(image));
         let expect = self.table(table, "expect").map(|expect| self.expect(expect, span));
         let today = self.case_day(table, "today");
-        Some(Case { name: self.text(table, "name")?, place: self.place(span), today, findings, report, image, expect: expect? })
+        Some(Case {
+            name: self.text(table, "name")?,
+            place: self.place(span),
+            today,
+            findings,
+            report,
+            image,
+            expect: expect?,
+        })
     }
 
     fn case_day(&mut self, table: &DeTable<'_>, key: &str) -> Option<Date> {
@@ -352,9 +365,13 @@ impl Reader<'_> {
         let layer = ORIGINS.iter().position(|known| origin.as_ref().is_some_and(|said| said.value == *known));
         let layer = layer.and_then(|layer| u32::try_from(layer).ok()).unwrap_or(u32::MAX);
         let location = match (purl, path) {
-            (Some(purl), path) => Location::Package { purl, path: ImagePath::from(path.unwrap_or_default().as_str()), layer },
+            (Some(purl), path) => {
+                Location::Package { purl, path: ImagePath::from(path.unwrap_or_default().as_str()), layer }
+            }
             (None, Some(path)) if path == "config" => Location::Config { key: subject.clone() },
-            (None, Some(file)) if rule.family() == "dockerfile" => Location::Dockerfile { file, start: (1, 1), end: (1, 1) },
+            (None, Some(file)) if rule.family() == "dockerfile" => {
+                Location::Dockerfile { file, start: (1, 1), end: (1, 1) }
+            }
             (None, Some(path)) => Location::File { path: ImagePath::from(path.as_str()), layer, lines: None },
             (None, None) => Location::Image,
         };
@@ -421,10 +438,11 @@ impl Reader<'_> {
                 ..Base::default()
             },
             base_created: self.timestamp(table, "base-created"),
-            attested: attested
-                .iter()
-                .any(Option::is_some)
-                .then_some(Attested { has_signature, has_provenance, has_bill }),
+            attested: attested.iter().any(Option::is_some).then_some(Attested {
+                has_signature,
+                has_provenance,
+                has_bill,
+            }),
             packages,
             data_hours: self.said(table, "data-age", time).map(|said| said.value.0),
             ..ImageFacts::default()
@@ -472,11 +490,8 @@ impl Reader<'_> {
             info: table.contains_key("info").then_some(info),
             outcome: self
                 .word(table, "outcome", |word, span| {
-                    let words = [
-                        ("failed", Outcome::Failed),
-                        ("incomplete", Outcome::Incomplete),
-                        ("passed", Outcome::Passed),
-                    ];
+                    let words =
+                        [("failed", Outcome::Failed), ("incomplete", Outcome::Incomplete), ("passed", Outcome::Passed)];
                     one_of(word, span, "outcome", &words)
                 })
                 .map(|said| said.value),
@@ -511,9 +526,7 @@ fn rule_of(id: &str, span: Range<usize>, known: Known<'_>) -> Result<&'static Ru
     match (meant.as_slice(), crate::nearest::nearest(id, all().map(|rule| rule.id))) {
         ([], Some(near)) => Err(unknown.help(format!("did you mean `{near}`?"))),
         ([], None) => Err(unknown.help("a finding names its rule by the whole id; `careen rules` lists all rules")),
-        (meant, _) => {
-            Err(unknown.help(format!("a finding names its rule by the whole id: `{}`", meant.join("`, `"))))
-        }
+        (meant, _) => Err(unknown.help(format!("a finding names its rule by the whole id: `{}`", meant.join("`, `")))),
     }
 }
 

@@ -78,7 +78,13 @@ impl Table {
     }
 }
 
-pub(in crate::policy) const fn key(name: &'static str, takes: Takes, good: &'static str, bad: &'static str, about: &'static str) -> Key {
+pub(in crate::policy) const fn key(
+    name: &'static str,
+    takes: Takes,
+    good: &'static str,
+    bad: &'static str,
+    about: &'static str,
+) -> Key {
     Key { name, takes, about, good, bad }
 }
 

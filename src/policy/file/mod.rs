@@ -140,10 +140,11 @@ impl Reader<'_> {
 
     /// The policies that the cases of a file of tests try: such a file holds nothing else.
     fn tries(&mut self, top: &DeTable<'_>) -> Option<Said<Vec<String>>> {
-        let tries = self.said_list(top, "policy", |word, span| {
-            load::check_word(word, span).map(|()| word.to_owned())
-        })?;
-        for (key, _) in top.iter().filter(|(key, _)| !["description", "name", "policy", "test"].contains(&&*key.get_ref().as_ref())) {
+        let tries =
+            self.said_list(top, "policy", |word, span| load::check_word(word, span).map(|()| word.to_owned()))?;
+        for (key, _) in
+            top.iter().filter(|(key, _)| !["description", "name", "policy", "test"].contains(&&*key.get_ref().as_ref()))
+        {
             let what = format!("`{}` beside `policy`: a file of tests holds nothing but `[[test]]`", key.get_ref());
             let help = "put the tests into the policy itself, without `policy`; or this into the policy";
             self.wrong.push(Diagnostic::new(key.span(), what).help(help));
