@@ -8,7 +8,8 @@ use careen::policy::{DEFAULT_PRESET, PolicySet};
 use careen::rejudge;
 use serde_json::{Value, json};
 
-use crate::support::image::{Built, Recipe};
+use crate::support::image::{Built, Packing, Recipe};
+use crate::support::layout::{INDEX, Layout};
 use crate::support::raw::RawTar;
 use crate::support::run::{Run, TODAY, command, rendered, run, scan_bytes};
 use crate::support::token;
@@ -298,5 +299,65 @@ fn a_policy_is_tried_on_a_report_and_in_newer_editions() {
         "`image/no-healthcheck` is off unless a policy names it",
     ] {
         assert!(ran.stdout.contains(expected), "{expected}\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn platforms_have_one_verdict_and_share_waivers() {
+    let mut layout = Layout::new();
+    let platform = |layout: &mut Layout, architecture: &str, path: &str| {
+        let text = format!("token = '{}'\n", token::github(3));
+        let mut built = Built::of(&[RawTar::default().file(path, text).end()]);
+        built.config = String::from_utf8(built.config).unwrap().replace("amd64", architecture).into_bytes();
+        let mut descriptor = built.put_into(layout, Packing::Gzip);
+        descriptor["platform"] = json!({"os": "linux", "architecture": architecture});
+        descriptor
+    };
+    let manifests = [platform(&mut layout, "amd64", "app/a.ini"), platform(&mut layout, "arm64", "app/b.ini")];
+    let index = layout.put_json(INDEX, &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}));
+    layout.list(&[index]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("image.tar"), layout.archive()).unwrap();
+    let waiver = |path: &str| {
+        format!(
+            "[[waiver]]\nrule = \"secret/*\"\npath = \"{path}\"\nreason = \"made for tests\"\nexpires = 2099-01-31\n\n"
+        )
+    };
+    let policy = format!("extends = \"careen:2026\"\n\n{}{}", waiver("/app/b.ini"), waiver("/app/c.ini"));
+    fs::write(folder.path().join("policy.toml"), policy).unwrap();
+    let scan = |more: &[&str]| {
+        let arguments = ["scan", "image.tar", "--platform", "all", "-p", "policy.toml", "--today", TODAY];
+        run_in(folder.path(), &[&arguments, more].concat())
+    };
+    let ran = scan(&[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    let end = "\noverall failed: 1 of 2 platforms\n  failed      linux/amd64\n  passed      linux/arm64\n";
+    assert!(ran.stdout.ends_with(end), "{}", ran.stdout);
+    let reports: Value = serde_json::from_str(&scan(&["-f", "json"]).stdout).unwrap();
+    for report in reports["reports"].as_array().unwrap() {
+        let unused = report["findings"].as_array().unwrap().iter();
+        let unused: Vec<&str> = unused
+            .filter(|finding| finding["rule"] == "policy/waiver-unused")
+            .filter_map(|finding| finding["evidence"]["place"].as_str())
+            .collect();
+        assert_eq!(unused, ["policy.toml:9"], "the one that serves no platform");
+    }
+}
+
+#[test]
+fn a_finding_is_explained_by_the_line_that_decided() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = report();
+    fs::write(folder.path().join("report.json"), &text).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    let findings = value["findings"].as_array().unwrap();
+    let secret = findings.iter().find(|finding| finding["family"] == "secret" && finding["action"] == "fail").unwrap();
+    for id in [secret["id"].as_str().unwrap(), secret["rule"].as_str().unwrap(), "CIS-DI-0001"] {
+        let ran = run_in(folder.path(), &["explain", id, "--in", "report.json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let (by, at) = (secret["decided_by"].as_str().unwrap(), secret["decided_at"].as_str().unwrap());
+        let policy =
+            if id.starts_with("CIS") { "warn, no rule matches".to_owned() } else { format!("fail, by {by}, {at}") };
+        assert!(ran.stdout.contains(&format!("policy      {policy}\n")), "{policy}\n{}", ran.stdout);
     }
 }

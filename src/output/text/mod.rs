@@ -277,7 +277,8 @@ fn overall(reports: &[Report], page: &mut Page<'_>) -> io::Result<()> {
     let so = reports.iter().filter(|report| report.verdict.outcome == worst).count();
     let is_one = reports.iter().all(|report| report.target.reference == first.target.reference);
     let noun = if is_one { "platforms" } else { "images" };
-    let rest = if so == reports.len() { format!("all {so} {noun}") } else { format!("{so} of {} {noun}", reports.len()) };
+    let rest =
+        if so == reports.len() { format!("all {so} {noun}") } else { format!("{so} of {} {noun}", reports.len()) };
     page.blank()?;
     page.line(&format!("overall {}: {rest}", page.paint(worst.as_str(), colour_of_outcome(worst))))?;
     for report in reports {
@@ -344,7 +345,9 @@ fn deciding(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<(
         let mut lines = wrap(&text, page.width.saturating_sub(DECIDING + 3));
         if lines.len() > LINES_OF_DECIDING {
             lines.truncate(LINES_OF_DECIDING);
-            lines.extend(lines.pop().map(|line| format!("{line} …")));
+            if let Some(last) = lines.last_mut() {
+                last.push_str(" …");
+            }
         }
         for (index, line) in lines.iter().enumerate() {
             let indent = if index == 0 { 2 } else { DECIDING };
@@ -352,7 +355,7 @@ fn deciding(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<(
         }
     }
     if rules.len() > most {
-        page.line(&format!("  and {} more rules of the policy, shown with -v", rules.len() - most))?;
+        page.line(&format!("  and {} of the policy, shown with -v", count(rules.len() - most, "more rule")))?;
     }
     Ok(())
 }
