@@ -342,6 +342,8 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// Names of the policies that judged, such as `careen:2026`.
     pub policies: Vec<String>,
+    /// The edition by which they judged.
+    pub edition: &'static str,
     /// One sentence that says why.
     pub reason: String,
     /// Findings that break the policy.

@@ -15,6 +15,7 @@ use crate::finding::{Acceptance, Finding, Location};
 use crate::format::sbom::path_of;
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
+use crate::policy::edition::before_edition;
 use crate::policy::{self, EvaluateContext, ImageFacts, Judged, Outcome, PackageFacts, PolicySet, Verdict};
 use crate::report::SCHEMA;
 use crate::rule::Rule;
@@ -130,7 +131,8 @@ fn reread(report: WireReport, rules: &[&'static Rule]) -> Result<Reread> {
         }
         // what a policy adds to findings is its own: another one adds other
         if policy::RULES.iter().all(|own| own.id != rule.id) {
-            read.push(finding(wire, rule)?);
+            let severity = before_edition(&verdict.edition, rule, wire.severity);
+            read.push(Finding { severity, ..finding(wire, rule)? });
         }
     }
     let limitations = limitations

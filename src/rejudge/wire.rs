@@ -67,6 +67,8 @@ pub(super) struct Layer {
 
 #[derive(Deserialize)]
 pub(super) struct Verdict {
+    #[serde(default)]
+    pub(super) edition: String,
     pub(super) reason: String,
     #[serde(default)]
     pub(super) ignored: usize,

@@ -73,6 +73,25 @@ fn a_report_that_is_read_back_is_judged_as_the_scan_was() {
 }
 
 #[test]
+fn what_an_edition_changed_is_undone_before_another_judges() {
+    let rules = careen::scan::rules();
+    let today = TODAY.parse().unwrap();
+    let set = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &rules, false).unwrap();
+    let severity_of = |edition: &str| {
+        let mut value: Value = serde_json::from_str(&report()).unwrap();
+        let root =
+            value["findings"].as_array_mut().unwrap().iter_mut().find(|one| one["rule"] == "image/root-user").unwrap();
+        root["severity"] = json!("high");
+        value["verdict"]["edition"] = json!(edition);
+        let [reread] =
+            <[_; 1]>::try_from(rejudge::read("report.json", value.to_string().as_bytes(), &rules).unwrap()).unwrap();
+        let (judged, _) = reread.record.judge(&set, today);
+        judged.iter().find(|one| one.finding.rule.id == "image/root-user").unwrap().finding.severity.as_str()
+    };
+    assert_eq!((severity_of("next"), severity_of("2026")), ("medium", "high"));
+}
+
+#[test]
 fn what_is_no_report_is_an_error_that_says_why() {
     let whole: Value = serde_json::from_str(&report()).unwrap();
     let with = |pointer: &str, value: Value| {

@@ -2,6 +2,7 @@
 
 mod cases;
 mod files;
+mod held;
 mod keys;
 
 use super::*;
