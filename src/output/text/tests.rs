@@ -76,8 +76,8 @@ fn a_report_is_read_by_people() {
     not shown: 1 waived, 1 ignored by the policy, 1 note
 
     failed: 2 findings break careen:2026
-      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke the
-        credential first, then rebuild without it
+      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke
+        the credential first, then rebuild without it
     next: careen explain secret/aws-access-key
     ");
 }
@@ -129,8 +129,8 @@ fn a_verbose_report_says_everything() {
     not shown: 8 below medium, 1 ignored by the policy
 
     failed: 2 findings break careen:2026
-      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke the
-        credential first, then rebuild without it
+      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke
+        the credential first, then rebuild without it
     next: careen explain secret/aws-access-key
     ");
 }
@@ -209,6 +209,8 @@ fn hostile_text_is_shown_and_does_nothing() {
     failed:
       <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{202e}\u{9b}
       \nforged: line\r\x7f
+      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke
+        the credential first, then rebuild without it
     next: careen explain secret/aws-access-key
     ");
 }

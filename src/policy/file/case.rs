@@ -265,7 +265,7 @@ impl Reader<'_> {
         if !["findings", "report", "image"].iter().any(|key| table.contains_key(*key)) {
             self.missing(span, "a test", "findings", "or `report`, or `image`: there is nothing to judge");
         }
-        let report = self.said(table, "report", filled);
+        let report = self.word(table, "report", filled);
         for key in ["findings", "image"].into_iter().filter(|_| table.contains_key("report")) {
             if let Some(value) = table.get(key) {
                 let what = format!("`{key}` beside `report`, which says all that there is");
