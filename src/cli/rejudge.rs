@@ -119,8 +119,10 @@ fn listed(changes: &[Change], what: &str) -> String {
             _ => format!("{} or left out", Action::Ignore.as_str()),
         };
         let subject = if subject.is_empty() { String::new() } else { format!(" {}", escape(subject)) };
-        text +=
-            &format!("    {} → {}  {rule}{subject}: {}\n", word(&change.before), word(&change.after), escape(because));
+        let severities = change.severities().map(|(before, after)| format!(" (severity {before} → {after})"));
+        let severities = severities.unwrap_or_default();
+        let (before, after) = (word(&change.before), word(&change.after));
+        text += &format!("    {before} → {after}  {rule}{subject}{severities}: {}\n", escape(because));
     }
     if changes.len() > MOST_CHANGES {
         text += &format!("    and {} more\n", changes.len() - MOST_CHANGES);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::wire::WireFinding;
 use crate::policy::{Action, Judged};
-use crate::rule::Rule;
+use crate::rule::{Rule, Severity};
 
 /// What a policy made of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Standing {
     pub rule: &'static str,
     /// What it is about.
     pub subject: String,
+    /// How grave it is.
+    pub severity: Severity,
     /// What the policy says; a waived finding keeps what it would have been.
     pub action: Action,
     /// Which rule said so.
@@ -28,6 +30,7 @@ impl Standing {
         Self {
             rule: rule.id,
             subject: wire.subject.clone(),
+            severity: wire.severity,
             action: wire.action,
             decided_by: wire.decided_by.clone(),
             decided_at: wire.decided_at.clone(),
@@ -40,6 +43,7 @@ impl Standing {
         Self {
             rule: judged.finding.rule.id,
             subject: judged.finding.subject.clone(),
+            severity: judged.finding.severity,
             action: judged.action,
             decided_by: judged.decided_by.clone(),
             decided_at: judged.decided_at.clone(),
@@ -52,7 +56,7 @@ impl Standing {
         if self.waiver.is_some() { "waived" } else { self.action.as_str() }
     }
 
-    /// How grave it is: what a waiver accepts counts as little as what is shown only.
+    /// How much it counts: what a waiver accepts counts as little as what is shown only.
     fn weight(&self) -> Action {
         if self.waiver.is_some() { Action::Info } else { self.action }
     }
@@ -81,6 +85,12 @@ impl Change {
         self.before.iter().chain(&self.after).map(Standing::weight).max().unwrap_or(Action::Ignore)
     }
 
+    /// The severity before and after, where that changes.
+    pub fn severities(&self) -> Option<(Severity, Severity)> {
+        let (before, after) = (self.before.as_ref()?.severity, self.after.as_ref()?.severity);
+        (before != after).then_some((before, after))
+    }
+
     /// Rule and subject.
     pub fn subject(&self) -> (&'static str, &str) {
         let standing = self.after.as_ref().or(self.before.as_ref());
@@ -93,7 +103,8 @@ pub fn standings(judged: &[Judged]) -> BTreeMap<String, Standing> {
     judged.iter().map(|one| (one.finding.fingerprint(), Standing::of(one))).collect()
 }
 
-/// What changes, the gravest first: another action, or a waiver that came or went. What is ignored and what is not
+/// What changes, the gravest first: another action or severity, or a waiver that came or
+/// went. What is ignored and what is not
 /// there are the same.
 pub fn changes(before: &BTreeMap<String, Standing>, judged: &[Judged]) -> Vec<Change> {
     let after = standings(judged);
@@ -105,8 +116,74 @@ pub fn changes(before: &BTreeMap<String, Standing>, judged: &[Judged]) -> Vec<Ch
             before: before.get(id).filter(is_there).cloned(),
             after: after.get(id).filter(is_there).cloned(),
         })
-        .filter(|change| change.before.as_ref().map(Standing::word) != change.after.as_ref().map(Standing::word))
+        .filter(|change| {
+            let seen = |standing: &Option<Standing>| standing.as_ref().map(|one| (one.word(), one.severity));
+            seen(&change.before) != seen(&change.after)
+        })
         .collect();
     changes.sort_by(|a, b| b.weight().cmp(&a.weight()).then_with(|| a.subject().cmp(&b.subject())));
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{Finding, Location};
+
+    static ROOT: Rule = Rule { id: "image/root-user", ..Rule::NEW };
+
+    fn judged(subject: &str, action: Action, severity: Severity) -> Judged {
+        let mut finding = Finding::new(&ROOT, subject, Location::Image, "found");
+        finding.severity = severity;
+        Judged {
+            finding,
+            action,
+            decided_by: "ours x".into(),
+            decided_at: Some("policy.toml:3".into()),
+            note: None,
+            help: None,
+            waiver: None,
+        }
+    }
+
+    #[test]
+    fn changes_are_told_the_gravest_first_and_what_is_ignored_is_not_there() {
+        let (low, high) = (Severity::Low, Severity::High);
+        let before = [
+            judged("a", Action::Info, low),
+            judged("b", Action::Fail, low),
+            judged("c", Action::Warn, low),
+            judged("d", Action::Warn, low),
+            judged("e", Action::Ignore, low),
+            judged("f", Action::Warn, low),
+        ];
+        let after = [
+            judged("a", Action::Warn, low),
+            judged("b", Action::Warn, low),
+            judged("c", Action::Warn, low),
+            judged("d", Action::Warn, high),
+            judged("f", Action::Ignore, low),
+            judged("g", Action::Fail, low),
+        ];
+        let changes = changes(&standings(&before), &after);
+        let word = |standing: &Option<Standing>| standing.as_ref().map_or("none", Standing::word);
+        let shown: Vec<String> = changes
+            .iter()
+            .map(|change| format!("{} {} {}", change.subject().1, word(&change.before), word(&change.after)))
+            .collect();
+        assert_eq!(shown, ["b fail warn", "g none fail", "a info warn", "d warn warn", "f warn none"]);
+        let severities: Vec<_> = changes.iter().filter_map(Change::severities).collect();
+        assert_eq!(severities, [(low, high)]);
+    }
+
+    #[test]
+    fn a_waiver_is_the_reason_where_there_is_one() {
+        let one = judged("a", Action::Fail, Severity::Low);
+        let open = Standing::of(&one);
+        assert_eq!((open.word(), open.because().as_str()), ("fail", "ours x (policy.toml:3)"));
+        let nowhere = Standing { decided_at: None, ..open.clone() };
+        assert_eq!(nowhere.because(), "ours x");
+        let waived = Standing { waiver: Some("waivers.toml:1".into()), ..open };
+        assert_eq!((waived.word(), waived.because().as_str()), ("waived", "the waiver in waivers.toml:1"));
+    }
 }
