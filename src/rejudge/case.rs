@@ -44,7 +44,7 @@ pub fn differences(
         (case.expect.outcome, outcomes.iter().max_by_key(|(outcome, _)| rank(outcome)))
         && expected != *outcome
     {
-        wrong.push(format!("the outcome is {}, not {}: {reason}", outcome.as_str(), expected.as_str()));
+        wrong.push(format!("the outcome is {}, not {}: {}", outcome.as_str(), expected.as_str(), escape(reason)));
     }
     let none = Vec::new();
     let expect = &case.expect;

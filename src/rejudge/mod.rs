@@ -2,6 +2,8 @@
 //!
 //! What a report leaves out is told, since a verdict over the rest may differ from that of a scan.
 
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 pub mod case;
 mod change;
 mod wire;
@@ -121,19 +123,20 @@ fn reread(report: WireReport, rules: &[&'static Rule]) -> Result<Reread> {
     let (reference, platform) = (target.reference.clone(), target.platform.clone());
     let origins = target.layers.iter().map(|layer| (layer.index, layer.origin)).collect();
     let image = (target.source != DOCKERFILE).then(|| facts(target, packages));
-    let mut standings = BTreeMap::new();
+    let (mut standings, mut twice) = (BTreeMap::new(), 0_usize);
     let mut read = Vec::with_capacity(findings.len());
     for wire in findings {
         let rule = rules.iter().find(|rule| rule.id == wire.rule).copied().ok_or_else(|| unknown(&wire.rule))?;
         let standing = Standing::of_wire(&wire, rule);
-        if standings.insert(wire.id.clone(), standing).is_some() {
-            left_out.push(format!("two findings of the report have the fingerprint {}", shown(&wire.id)));
-        }
+        twice = twice.saturating_add(usize::from(standings.insert(wire.id.clone(), standing).is_some()));
         // what a policy adds to findings is its own: another one adds other
         if policy::RULES.iter().all(|own| own.id != rule.id) {
             let severity = before_edition(&verdict.edition, rule, wire.severity);
             read.push(Finding { severity, ..finding(wire, rule)? });
         }
+    }
+    if twice > 0 {
+        left_out.push(format!("{twice} of the findings have a fingerprint that another one has, too"));
     }
     let limitations = limitations
         .into_iter()

@@ -143,7 +143,7 @@ impl Reader<'_> {
         let tries =
             self.said_list(top, "policy", |word, span| load::check_word(word, span).map(|()| word.to_owned()))?;
         for (key, _) in
-            top.iter().filter(|(key, _)| !["description", "name", "policy", "test"].contains(&&*key.get_ref().as_ref()))
+            top.iter().filter(|(key, _)| !["description", "name", "policy", "test"].contains(&key.get_ref().as_ref()))
         {
             let what = format!("`{}` beside `policy`: a file of tests holds nothing but `[[test]]`", key.get_ref());
             let help = "put the tests into the policy itself, without `policy`; or this into the policy";
