@@ -6,13 +6,14 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::digest::sha256_bytes;
+use crate::finding::Finding;
 use crate::inventory::{Inventory, State};
 use crate::path::ImagePath;
 use crate::policy::{Action, Judged};
 use crate::report::Report;
 use crate::rule::Severity;
 use crate::secret;
-use crate::tree::{FileKind, Node};
+use crate::tree::{Capabilities, FileKind, Node};
 
 /// Longest value of a setting that is shown, in characters.
 const LONGEST_VALUE: usize = 400;
@@ -34,7 +35,7 @@ struct FileState {
     mode: u32,
     uid: u32,
     gid: u32,
-    has_capability: bool,
+    capabilities: Option<Box<Capabilities>>,
 }
 
 /// A setting as shown, and a mark of what it says: two secrets may be shown alike.
@@ -57,7 +58,8 @@ pub struct Diff {
     pub new: Vec<usize>,
     /// Findings of the first image that the second has not, in the order of its report.
     pub gone: Vec<usize>,
-    /// Findings of both, by fingerprint; one that has become graver, or that the policy judges harder, is new.
+    /// Findings of both, by fingerprint; one that has become graver, that the policy judges harder, or that
+    /// stands for more than before is new.
     pub same: usize,
     /// Sorted by path; `None` where one of the two has no files.
     pub files: Option<Vec<FileChange>>,
@@ -170,7 +172,7 @@ impl Snapshot {
                 mode: entry.mode,
                 uid: entry.uid,
                 gid: entry.gid,
-                has_capability: entry.has_capability,
+                capabilities: entry.capabilities.clone(),
             };
             (path.clone(), state)
         };
@@ -187,14 +189,10 @@ impl Diff {
     pub fn of(before: (Report, Snapshot, u64), after: (Report, Snapshot, u64)) -> Self {
         let (before, old, visible_before) = before;
         let (after, state, visible_after) = after;
-        let by_print = |report: &Report| -> BTreeMap<String, (Severity, Action)> {
-            let of = |judged: &Judged| (judged.finding.fingerprint(), (judged.finding.severity, judged.action));
-            report.findings.iter().map(of).collect()
-        };
         let (known, found) = (by_print(&before), by_print(&after));
         let is_known = |judged: &Judged| {
             let was = known.get(&judged.finding.fingerprint());
-            was.is_some_and(|(severity, action)| judged.finding.severity <= *severity && judged.action <= *action)
+            was.is_some_and(|was| is_no_more(&judged.finding, &was.finding) && judged.action <= was.action)
         };
         let is_gone = |judged: &Judged| !found.contains_key(&judged.finding.fingerprint());
         let places = |report: &Report, is_meant: &dyn Fn(&Judged) -> bool| -> Vec<usize> {
@@ -234,6 +232,16 @@ impl Diff {
     pub fn has_gaps(&self) -> bool {
         self.before.has_gaps() || self.after.has_gaps()
     }
+}
+
+/// Whether a finding is no graver than before, and stands for nothing that it did not before.
+fn is_no_more(finding: &Finding, before: &Finding) -> bool {
+    finding.severity <= before.severity && finding.members.is_subset(&before.members)
+}
+
+/// The findings by fingerprint.
+fn by_print(report: &Report) -> BTreeMap<String, &Judged> {
+    report.findings.iter().map(|judged| (judged.finding.fingerprint(), judged)).collect()
 }
 
 fn packages(before: &Report, after: &Report) -> Vec<PackageChange> {
@@ -281,8 +289,11 @@ fn file_change(path: &ImagePath, before: Option<&FileState>, after: Option<&File
     };
     let size = |state: Option<&FileState>| state.filter(|state| state.kind == FileKind::File).map(|state| state.size);
     let owner = |state: &FileState| {
-        let capability = if state.has_capability { ", capabilities" } else { "" };
-        format!("{:04o} {}:{}{capability}", state.mode, state.uid, state.gid)
+        let capabilities = state.capabilities.as_ref().map(|capabilities| match capabilities.to_string() {
+            text if text.is_empty() => ", capabilities".to_owned(),
+            text => format!(", {text}"),
+        });
+        format!("{:04o} {}:{}{}", state.mode, state.uid, state.gid, capabilities.unwrap_or_default())
     };
     let (mut owner_before, mut owner_after) = (before.map(owner), after.map(owner));
     if owner_before == owner_after || before.is_none() || after.is_none() {
@@ -364,6 +375,7 @@ fn settings(inventory: &Inventory) -> BTreeMap<String, Setting> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Location;
     use crate::limit::Limits;
     use crate::tree::FileEntry;
 
@@ -433,6 +445,27 @@ mod tests {
         let shown = format!("{changes:?}");
         assert!(!shown.contains(first) && !shown.contains(second), "{shown}");
         assert!(changed_settings(&config("a", first), &config("a", first)).is_empty());
+    }
+
+    #[test]
+    fn a_group_that_grew_is_new() {
+        static RULE: crate::rule::Rule = crate::rule::Rule { id: "image/example", ..crate::rule::Rule::NEW };
+        let report = |members: &[&str]| {
+            let mut finding = Finding::new(&RULE, "/srv", Location::Image, "a folder");
+            for member in members {
+                finding.stands_for(member.as_bytes());
+            }
+            finding
+        };
+        let cases: &[(&[&str], &[&str], bool)] = &[
+            (&["a"], &["a"], true),
+            (&["a"], &["a", "b"], false),
+            (&["a", "b"], &["b"], true),
+            (&["a"], &["b"], false),
+        ];
+        for (before, after, expected) in cases {
+            assert_eq!(is_no_more(&report(after), &report(before)), *expected, "{before:?} {after:?}");
+        }
     }
 
     #[test]

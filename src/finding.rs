@@ -1,11 +1,11 @@
 //! Findings: one place each where a rule holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, sha256_bytes};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 
@@ -36,6 +36,9 @@ pub struct Finding {
     pub matter: String,
     /// Whether a known action mends it without a change of behaviour, such as deleting a cache or taking an upgrade.
     pub is_fixable: bool,
+    /// Marks of what it stands for besides its subject, such as files below a folder: where two images have the finding, what
+    /// came to it can be told.
+    pub members: BTreeSet<u64>,
     /// What to look at first, from [`priority`]; `None` for what the severity alone decides.
     pub priority: Option<u32>,
     /// What a VEX document says of it, where that takes it out of the verdict.
@@ -160,6 +163,7 @@ impl Finding {
             priority: None,
             accepted: None,
             told_fingerprint: None,
+            members: BTreeSet::new(),
         }
     }
 
@@ -178,6 +182,14 @@ impl Finding {
     pub fn evidence(mut self, key: &'static str, value: impl Into<Value>) -> Self {
         self.evidence.insert(key, value.into());
         self
+    }
+
+    /// Adds something that it stands for, unless those are many already.
+    pub fn stands_for(&mut self, member: &[u8]) {
+        if self.members.len() < MEMBERS {
+            let mark = sha256_bytes(member).first_chunk().copied().unwrap_or_default();
+            self.members.insert(u64::from_be_bytes(mark));
+        }
     }
 
     /// The layer it is in, where it is in one.
@@ -211,6 +223,9 @@ impl Finding {
         digest.hex().get(..32).unwrap_or_default().to_owned()
     }
 }
+
+/// Members kept of one finding.
+const MEMBERS: usize = 20_000;
 
 /// Takes findings.
 pub type Findings = Vec<Finding>;

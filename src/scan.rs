@@ -44,6 +44,8 @@ pub struct Options<'a> {
     pub fingerprint_key: Option<&'a str>,
     /// What is known of base images.
     pub bases: Hints<'a>,
+    /// Whether signatures and provenance are looked for where the image is kept.
+    pub wants_attested: bool,
 }
 
 /// What packages are judged by.
@@ -118,12 +120,22 @@ fn scan_with(
     };
     let named = judge_of(documents.to_vec());
     let find = |mut inventory: Inventory| {
-        let Some(digest) = inventory.target.digest.clone().filter(|_| wants_attached) else {
+        let is_registry = inventory.target.source == "registry";
+        if options.wants_attested && !is_registry {
+            let what = "signatures and provenance are looked for in registries alone, and the image is in none";
+            inventory.limitations.push(Limitation::note("attested-nowhere", "", what));
+        }
+        let is_asked = wants_attached || options.wants_attested && is_registry;
+        let Some(digest) = inventory.target.digest.clone().filter(|_| is_asked) else {
             return find(inventory, &named, options);
         };
-        let attached = source.attached(request, &digest)?;
+        let mut attached = source.attached(request, &digest)?;
+        if !wants_attached {
+            // whoever can push may attach documents: they count only for who asks for them
+            attached.documents.clear();
+        }
         inventory.target.indexes.extend(attached.subjects.iter().cloned());
-        if inventory.target.source == "registry" && attached.limitations.is_empty() {
+        if is_registry && attached.limitations.is_empty() {
             let (has_signature, has_provenance) = (attached.has_signature, attached.has_provenance);
             inventory.attested = Some(Attested { has_signature, has_provenance, has_bill: attached.has_bill });
         }
@@ -137,19 +149,21 @@ fn scan_with(
         [] | [_] => options.policy.clone(),
         several => {
             // a waiver serves the image, whichever of its platforms needs it
-            let used = several.iter().flat_map(|found| found.used_waivers(options)).collect();
+            let used: Vec<Vec<String>> =
+                several.iter().map(|found| found.used_waivers(options)).collect::<Result<_>>()?;
+            let used = used.into_iter().flatten().collect();
             options.policy.clone().with_used(used)
         }
     };
     let options = Options { policy: &policy, ..*options };
-    Ok(found.into_iter().map(|found| found.judge(&options, request.limits)).collect())
+    found.into_iter().map(|found| found.judge(&options, request.limits)).collect()
 }
 
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
 pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, package::COLLECTORS)?;
     let report = |inventory| report(inventory, Vec::new(), None, None, options, request.limits);
-    Ok(inventories.into_iter().map(report).collect())
+    inventories.into_iter().map(report).collect()
 }
 
 /// Looks at what `request` asks of `source`, layer by layer; `wish` says which files to list.
@@ -185,6 +199,9 @@ pub fn collectors() -> Vec<&'static dyn Collector> {
     all.push(&secret::ARCHIVES);
     all
 }
+
+/// Rules about what is attached to an image in its registry, which is looked for only where somebody asks.
+pub const ATTESTED: &[&str] = &["image/no-provenance", "image/unsigned"];
 
 /// Every rule, sorted by id.
 pub fn rules() -> Vec<&'static Rule> {
@@ -581,7 +598,7 @@ fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<
 
 impl Found {
     /// Places of the waivers that this image needs.
-    fn used_waivers(&self, options: &Options<'_>) -> Vec<String> {
+    fn used_waivers(&self, options: &Options<'_>) -> Result<Vec<String>> {
         let facts = facts::of(&self.inventory, self.data_hours);
         let origin = |finding: &Finding| origin_of(&self.inventory, finding);
         let context = EvaluateContext {
@@ -590,16 +607,17 @@ impl Found {
             origin: &origin,
             image: Some(&facts),
         };
-        let (judged, _) = options.policy.evaluate(self.findings.clone(), &context);
+        let (judged, _) = options.policy.evaluate(self.findings.clone(), &context)?;
         let unused = judged.iter().filter(|one| one.finding.rule.id == WAIVER_UNUSED.id);
         let unused: Vec<&str> = unused.filter_map(|one| one.finding.evidence.get("place")?.as_str()).collect();
-        options.policy.waiver_places().filter(|place| !unused.contains(place)).map(ToOwned::to_owned).collect()
+        let used = options.policy.waiver_places().filter(|place| !unused.contains(place));
+        Ok(used.map(ToOwned::to_owned).collect())
     }
 
-    fn judge(self, options: &Options<'_>, limits: &Limits) -> Report {
+    fn judge(self, options: &Options<'_>, limits: &Limits) -> Result<Report> {
         let Self { inventory, findings, data, data_hours, unmatched } = self;
         let is_bill = inventory.target.source == sbom::ID;
-        let mut report = report(inventory, findings, data, data_hours, options, limits);
+        let mut report = report(inventory, findings, data, data_hours, options, limits)?;
         if is_bill {
             report.verdict.reason += "; files, settings and secrets were not looked at";
         }
@@ -610,7 +628,7 @@ impl Found {
         if options.advisories.is_none() {
             report.verdict.reason += "; packages were not compared with advisories";
         }
-        report
+        Ok(report)
     }
 }
 
@@ -657,7 +675,7 @@ fn report(
     data_hours: Option<i64>,
     options: &Options<'_>,
     limits: &Limits,
-) -> Report {
+) -> Result<Report> {
     let origin = |finding: &Finding| origin_of(&inventory, finding);
     let facts = facts::of(&inventory, data_hours);
     let context = EvaluateContext {
@@ -666,7 +684,7 @@ fn report(
         origin: &origin,
         image: Some(&facts),
     };
-    let (mut findings, verdict) = options.policy.evaluate(findings, &context);
+    let (mut findings, verdict) = options.policy.evaluate(findings, &context)?;
     findings.retain(|judged| judged.action != Action::Ignore);
     findings.iter_mut().for_each(mask_judged);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
@@ -683,7 +701,7 @@ fn report(
     if !inventory.content_sets.is_empty() {
         data.insert("content_sets", serde_json::json!(inventory.content_sets));
     }
-    Report {
+    Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         target: TargetSummary { facts: Some(facts.settings()), ..summary(&inventory) },
         verdict,
@@ -693,7 +711,7 @@ fn report(
         limitations: inventory.limitations,
         data,
         source_date: None,
-    }
+    })
 }
 
 fn summary(inventory: &Inventory) -> TargetSummary {

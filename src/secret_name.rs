@@ -154,7 +154,33 @@ fn is_placeholder(value: &str) -> bool {
         || stands_for_itself
         || STARTS.iter().any(|start| value.starts_with(start))
         || INSIDE.iter().any(|part| value.contains(part))
+        || speaks_of_build(value)
         || (value.contains("xxx") && value.chars().filter(|c| *c == 'x').count() * 2 > value.len())
+}
+
+/// Words that say a value serves a build or a test only.
+const PASSING_WORDS: &str =
+    "build buildtime compile precompile dummy fake mock stub ignored unused temp temporary tmp test testing throwaway";
+
+/// Words that stand beside them.
+const FILLING_WORDS: &str = "\
+    a abc any app assets at base be building ci default dev development django docker during for image in insecure is \
+    it just key local me my needed nextauth no not nothing of only or override overridden overwritten passing \
+    password phase pls please prod production purposes rails random real replaced runtime secret set some step string \
+    the this time to token used value will with";
+
+/// Whether a value consists of words that say it serves a build or a test only: `build-only`, `fake_secret_for_build`.
+fn speaks_of_build(value: &str) -> bool {
+    let words = value.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut is_passing = false;
+    for word in words.filter(|word| !word.is_empty()) {
+        let passes = lists(PASSING_WORDS, word);
+        is_passing |= passes;
+        if !passes && !lists(FILLING_WORDS, word) {
+            return false;
+        }
+    }
+    is_passing
 }
 
 #[cfg(test)]
@@ -218,7 +244,18 @@ mod tests {
 
     #[test]
     fn values_are_judged_before_names() {
-        for value in ["kQ7vT2xw", "hunter2!", "postgres", "correct horse", "postgres://u:p4ss@db/x", "a1b2c3d4e5f6"] {
+        for value in [
+            "kQ7vT2xw",
+            "hunter2!",
+            "postgres",
+            "correct horse",
+            "postgres://u:p4ss@db/x",
+            "a1b2c3d4e5f6",
+            "test-kQ7vT2xw",
+            "test1234",
+            "dev-secret",
+            "builder1x",
+        ] {
             assert!(is_suspect("DB_PASSWORD", value), "{value}");
         }
         for value in [
@@ -251,6 +288,15 @@ mod tests {
             "db.pem",
             "the password of the database",
             "placeholder",
+            "build-only",
+            "build-time-only",
+            "dummy",
+            "dummy_key_for_build",
+            "fake-secret",
+            "test-secret-key",
+            "precompile",
+            "temporary secret",
+            "not-used-in-build",
         ] {
             assert!(!is_suspect("DB_PASSWORD", value), "{value}");
         }

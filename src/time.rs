@@ -64,6 +64,19 @@ impl Date {
     pub fn days_since(self, earlier: Self) -> i64 {
         self.0.duration_since(earlier.0).as_hours() / 24
     }
+
+    /// Midnight at its beginning, UTC.
+    pub fn start(self) -> Timestamp {
+        let start = self.0.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp());
+        Timestamp(start.unwrap_or_default())
+    }
+
+    /// The day so many days later, or earlier; at most the last and the first day there are (years 9999 and -9999).
+    #[must_use]
+    pub fn plus_days(self, days: i64) -> Self {
+        let span = jiff::SignedDuration::from_hours(days.clamp(-8_000_000, 8_000_000) * 24);
+        Self(self.0.saturating_add(span))
+    }
 }
 
 impl FromStr for Date {
@@ -96,6 +109,9 @@ mod tests {
         let day = |text: &str| text.parse::<Date>().expect("a date");
         assert_eq!(day("2026-03-01").days_since(day("2026-02-01")), 28);
         assert_eq!(day("2026-02-01").days_since(day("2026-03-01")), -28);
+        assert_eq!(day("2026-02-01").plus_days(28), day("2026-03-01"));
+        assert_eq!(day("2024-03-01").plus_days(-1), day("2024-02-29"));
+        assert_eq!(day("2026-02-01").plus_days(i64::MAX), day("9999-12-31"));
         assert_eq!(Timestamp::from_unix(86_399).date(), day("1970-01-01"));
         assert_eq!(Timestamp::from_unix(i64::MAX).to_string().get(..4), Some("9999"));
     }

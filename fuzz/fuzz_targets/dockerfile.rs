@@ -12,9 +12,15 @@ fuzz_target!(|input: &[u8]| {
     for (index, instruction) in file.instructions.iter().enumerate() {
         assert!(file.text.get(instruction.span.start..instruction.span.end).is_some());
         for command in file.script(index).into_iter().flat_map(|script| script.commands) {
-            assert!(file.text.get(command.span.start..command.span.end).is_some());
+            let words = command.words.iter().map(|word| word.span);
+            for span in words.chain([command.span]) {
+                assert!(file.text.get(span.start..span.end).is_some());
+            }
         }
         file.scope(index).expand(file.source(instruction.span));
+    }
+    for problem in &file.problems {
+        assert!(file.text.get(problem.span.start..problem.span.end).is_some());
     }
     let steps: Vec<&str> = file.text.lines().collect();
     align(&file, file.stages.len().saturating_sub(1), &steps);

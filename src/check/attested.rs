@@ -9,9 +9,9 @@ pub(super) static UNSIGNED: Rule = Rule {
     id: "image/unsigned",
     title: "No signature is attached to the image",
     severity: Severity::Low,
-    why: "A cluster cannot tell the image from one that somebody else put under its name. It is only looked for where \
-          what is attached to an image is asked for, and no signature is verified: this tells what is missing, not what is \
-          good.",
+    why: "A cluster cannot tell the image from one that somebody else put under its name. It is looked for in registries \
+          alone, where `--signatures`, `--vex attached` or a policy that names this rule asks for it, and no signature is \
+          verified: this tells what is missing, not what is good.",
     remediation: "Sign by digest when the image is pushed, `cosign sign registry.example/shop/api@sha256:…`, and let the \
                   cluster ask for it.",
     references: &[
@@ -29,8 +29,9 @@ pub(super) static NO_PROVENANCE: Rule = Rule {
     id: "image/no-provenance",
     title: "No statement of how the image was built is attached to it",
     severity: Severity::Info,
-    why: "Which sources, which base and which builder made the image can then only be believed. It is only looked for \
-          where what is attached to an image is asked for; what a statement says is not verified.",
+    why: "Which sources, which base and which builder made the image can then only be believed. It is looked for in \
+          registries alone, where `--signatures`, `--vex attached` or a policy that names this rule asks for it; what a \
+          statement says is not verified.",
     remediation: "Build with `docker buildx build --provenance=mode=max --push`, or attach a statement with \
                   `cosign attest --type slsaprovenance`.",
     references: &[

@@ -64,17 +64,22 @@ const FLOOR: ByteSize = ByteSize::mib(2);
 const LISTED: usize = 20;
 
 /// Where documentation lies.
-const DOCUMENTS: &[&str] = &[
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/info",
-    "usr/share/locale",
-    "usr/share/help",
-    "usr/share/gtk-doc",
-    "usr/local/share/doc",
-    "usr/local/share/man",
-    "usr/local/man",
+const DOCUMENTS: &[&[u8]] = &[
+    b"usr/share/doc",
+    b"usr/share/man",
+    b"usr/share/info",
+    b"usr/share/gtk-doc",
+    b"usr/share/help",
+    b"usr/share/locale",
+    b"usr/local/man",
+    b"usr/local/share/doc",
+    b"usr/local/share/man",
+    b"usr/local/share/info",
+    b"usr/local/share/locale",
 ];
+
+/// Beginnings of names, in lower case, of texts that must go with the software.
+const LICENCES: &[&[u8]] = &[b"copyright", b"copying", b"licen", b"notice", b"authors"];
 
 /// Folders of packages of languages.
 const LIBRARIES: &[&[u8]] = &[b"node_modules", b"site-packages", b"dist-packages", b"gems"];
@@ -101,10 +106,10 @@ impl Check for Ballast {
                 continue;
             }
             let bytes = path.as_bytes();
-            if let Some(folder) = DOCUMENTS.iter().find(|folder| path.is_under(folder.as_bytes())) {
-                // what licences ask for
-                if path.file_name() != b"copyright" {
-                    documents.add(folder.as_bytes(), node, entry.size);
+            if let Some(folder) = documentation_folder(path) {
+                // what licences ask for stays
+                if is_documentation(path) {
+                    documents.add(folder, node, entry.size);
                 }
             } else if is_symbols(image, path) {
                 symbols.add(path.parent_bytes(), node, entry.size);
@@ -128,6 +133,19 @@ impl Check for Ballast {
             }
         }
     }
+}
+
+/// Whether a file is a manual, a text or a translation, and none that licences ask for.
+pub fn is_documentation(path: &ImagePath) -> bool {
+    let name = path.file_name().to_ascii_lowercase();
+    documentation_folder(path).is_some()
+        && !LICENCES.iter().any(|start| name.starts_with(start))
+        && name != b"locale.alias"
+}
+
+/// The folder of documentation that holds a file.
+fn documentation_folder(path: &ImagePath) -> Option<&'static [u8]> {
+    DOCUMENTS.iter().find(|folder| path.strip_folder(folder).is_some()).copied()
 }
 
 /// Files by folder.
@@ -252,5 +270,23 @@ mod tests {
                 "info image/documentation /usr/share/doc@0: 4.0 MiB of documentation and translations in 2 files, most in `/usr/share/doc` (3.0 MiB)",
             ]
         );
+    }
+
+    #[test]
+    fn documentation_is_told_by_its_folder_and_licences_are_none() {
+        let cases = [
+            ("usr/share/man/man1/ls.1.gz", true),
+            ("usr/share/locale/de/LC_MESSAGES/bash.mo", true),
+            ("usr/share/doc/bash/README", true),
+            ("usr/share/doc/bash/copyright", false),
+            ("usr/share/doc/bash/LICENSE.gz", false),
+            ("usr/share/locale/locale.alias", false),
+            ("usr/lib/locale/C.utf8/LC_CTYPE", false),
+            ("usr/share/document", false),
+            ("app/docs/usr/share/doc/x", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(is_documentation(&ImagePath::from(path)), expected, "{path}");
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! How old the base is.
+//! How old the base is, and whether it is the one that is known by its name.
 
 use super::{Check, Context};
+use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, Origin};
 use crate::rule::{Confidence, Rule, Severity};
@@ -13,7 +14,8 @@ pub(super) static OUTDATED: Rule = Rule {
     severity: Severity::Low,
     confidence: Confidence::Medium,
     why: "Bases are made again when their packages get security updates, the official ones every few weeks. What was found \
-          and mended since is missing in the image.",
+          and mended since is missing in the image. Told by the date of the base's last step; and where `[bases]` or `--base` \
+          say which layers the base of this name has, by whether the image has those.",
     remediation: "Build again with `--pull`; where the base is named by digest, let a bot such as Renovate renew it.",
     references: &["https://docs.docker.com/build/building/best-practices/#rebuild-your-images-often"],
     bad: "FROM debian:12@sha256:… # of two years ago",
@@ -36,14 +38,23 @@ impl Check for BaseAge {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+        let base = &context.image.base;
+        let name = base.name.as_deref().map(|name| format!(" `{}`", escape(name))).unwrap_or_default();
+        if base.is_another_state {
+            let message = format!("the base{name} has other layers in the image than those that are known by its name");
+            findings.push(Finding::new(&OUTDATED, "known base", Location::Image, message));
+        }
         let Some((index, layer, made)) = newest_of_base(context.image) else { return };
         let age = context.today.days_since(made.date());
         if made.to_unix() < FIRST || age < OLD {
             return;
         }
         let location = Location::History { index, layer: Some(layer), key: "created".into() };
-        let message = format!("the base was made on {}, {age} days ago", made.date());
-        findings.push(Finding::new(&OUTDATED, "base", location, message).evidence("days", age));
+        let message = format!("the base{name} was made on {}, {age} days ago", made.date());
+        let mut finding = Finding::new(&OUTDATED, "base", location, message).evidence("days", age);
+        // as sure as it is where the base ends
+        finding.confidence = base.confidence.unwrap_or(finding.confidence);
+        findings.push(finding);
     }
 }
 
@@ -64,7 +75,28 @@ fn newest_of_base(image: &Inventory) -> Option<(u32, u32, Timestamp)> {
 mod tests {
     use super::super::testing::{image, shown};
     use super::*;
-    use crate::inventory::LayerSummary;
+    use crate::inventory::{Base, LayerSummary};
+
+    #[test]
+    fn what_is_known_of_the_base_counts() {
+        let mut image = image(r#"{"history":[{"created":"2025-01-01T10:00:00Z"}]}"#);
+        image.layers = vec![LayerSummary { history: Some(0), origin: Origin::Base, ..LayerSummary::default() }];
+        image.base = Base {
+            name: Some("debian:12".into()),
+            confidence: Some(Confidence::High),
+            is_another_state: true,
+            ..Base::default()
+        };
+        let findings = super::super::testing::run(&BaseAge, &image);
+        assert_eq!(findings.last().map(|finding| finding.confidence), Some(Confidence::High));
+        assert_eq!(
+            shown(&BaseAge, &image),
+            [
+                "low base/outdated image: the base `debian:12` has other layers in the image than those that are known by its name",
+                "low base/outdated history 0 created: the base `debian:12` was made on 2025-01-01, 689 days ago",
+            ]
+        );
+    }
 
     #[test]
     fn only_a_known_and_real_date_counts() {

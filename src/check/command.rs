@@ -1,13 +1,10 @@
 //! The command an image starts: whether there is one, whether it can be run, and whether a shell stands before it.
 
+use super::launch::Launch;
 use super::{Check, Context, field};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
-use crate::image::config::ContainerConfig;
-use crate::inventory::Inventory;
-use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
-use crate::tree::Node;
 
 /// Nothing is started.
 pub(super) static NO_COMMAND: Rule = Rule {
@@ -31,8 +28,13 @@ pub(super) static BROKEN_COMMAND: Rule = Rule {
     why: "A container of the image ends before it began, with `no such file or directory` or `permission denied`, unless \
           something is mounted in its place. Whoever may mount or write there decides what runs.",
     remediation: "Copy the program to where the command says, make it executable with `COPY --chmod=755`, and name it \
-                  with its whole path; the JSON form expands no variables.",
-    references: &["https://docs.docker.com/reference/dockerfile/#entrypoint"],
+                  with its whole path; the JSON form expands no variables. A script needs its interpreter in the image and \
+                  lines that end with a line feed alone; a program is to be built for the image's architecture, and with \
+                  the C library of its base or none.",
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#entrypoint",
+        "https://man7.org/linux/man-pages/man2/execve.2.html",
+    ],
     bad: "COPY --chmod=644 start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]",
     good: "COPY --chmod=755 start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]",
     ..Rule::NEW
@@ -71,14 +73,17 @@ impl Check for Command {
         let config = &config.config;
         let (key, command) =
             if config.entrypoint.is_empty() { ("Cmd", &config.cmd) } else { ("Entrypoint", &config.entrypoint) };
-        let Some(program) = command.first() else {
+        if command.is_empty() {
             let message = "neither `ENTRYPOINT` nor `CMD` says what to start";
             findings.push(Finding::new(&NO_COMMAND, "command", field("Entrypoint"), message));
             return;
-        };
-        if let Some(message) = why_broken(image, config, program) {
+        }
+        // arguments to the entrypoint may be the command that it starts
+        let whole = [config.entrypoint.as_slice(), &config.cmd].concat();
+        if let Some(flaw) = Launch::of(image).and_then(|launch| launch.flaw(&whole)) {
             let mut finding =
-                Finding::new(&BROKEN_COMMAND, key, field(key), message).evidence("program", escape(program));
+                Finding::new(&BROKEN_COMMAND, key, field(key), flaw.message).evidence("program", escape(flaw.program));
+            finding.confidence = flaw.confidence;
             // what was not read may be what is missing
             if image.limitations.iter().any(|limitation| limitation.is_gap) {
                 finding.confidence = Confidence::Low;
@@ -94,74 +99,6 @@ impl Check for Command {
             findings.push(Finding::new(&SHELL_FORM, key, field(key), message));
         }
     }
-}
-
-/// Where engines look when `PATH` is not set.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Why the program cannot be started, as runc and crun look for it: by its path from the working folder, or in `PATH`.
-fn why_broken(image: &Inventory, config: &ContainerConfig, program: &str) -> Option<String> {
-    let shown = escape(program);
-    if program.is_empty() {
-        return Some("the command begins with an empty word".into());
-    }
-    let candidates: Vec<ImagePath> = if program.contains('/') {
-        let base = if program.starts_with('/') { ImagePath::root() } else { config.working_dir.as_str().into() };
-        vec![below(image, &base, program)]
-    } else {
-        let path = config.env.iter().rev().find_map(|pair| pair.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
-        path.split(':').map(|folder| below(image, &below(image, &ImagePath::root(), folder), program)).collect()
-    };
-    let is_mounted =
-        |path: &ImagePath| {
-            config.volumes.keys().map(|volume| ImagePath::from(volume.as_str())).any(|volume| {
-                path.is_under(volume.as_bytes()) || path.is_under(image.tree.real_folder(&volume).as_bytes())
-            })
-        };
-    if candidates.iter().any(is_mounted) {
-        return None;
-    }
-    let found: Vec<(ImagePath, Node)> = candidates.iter().filter_map(|path| image.tree.resolve(path)).collect();
-    if let Some((path, node)) = found.iter().find(|(_, node)| may_run(image, *node)) {
-        return (image.tree.entry(*node).size == 0).then(|| format!("`{path}` is empty"));
-    }
-    match found.first() {
-        Some((path, node)) if image.tree.entry(*node).is_file() => {
-            Some(format!("`{path}` is there, but not executable"))
-        }
-        Some((path, _)) => Some(format!("`{path}` is no file")),
-        None if program.contains('$') => {
-            Some(format!("`{shown}` is looked for as it is written: the JSON form expands no variables"))
-        }
-        None if program.contains('/') => Some(format!("`{shown}` is not in the image")),
-        None => Some(format!("`{shown}` is in no folder of `PATH`")),
-    }
-}
-
-/// Where `relative` leads from a folder as the kernel walks it: `..` leaves the folder a link led to, not the link's own.
-///
-/// The last component is left as it is; a folder that is nowhere stands for itself.
-fn below(image: &Inventory, base: &ImagePath, relative: &str) -> ImagePath {
-    let mut at = base.clone();
-    for part in relative.split('/') {
-        at = match part {
-            "" | "." => continue,
-            ".." => image.tree.real_folder(&at).parent(),
-            name => at.join(name.as_bytes()),
-        };
-    }
-    at
-}
-
-/// Whether the process's user may execute the file; its groups are not asked, as engines add some.
-fn may_run(image: &Inventory, node: Node) -> bool {
-    let entry = image.tree.entry(node);
-    let uid = image.run_user().and_then(crate::inventory::RunUser::uid);
-    let bits = match uid {
-        Some(uid) if uid != 0 && uid != entry.uid => 0o011,
-        _ => 0o111,
-    };
-    entry.is_file() && entry.mode & bits != 0
 }
 
 #[cfg(test)]
@@ -212,7 +149,7 @@ mod tests {
             (r#"{"Entrypoint":["/data/x"],"Volumes":{"/data":{}}}"#, vec![]),
             (r#"{"Entrypoint":["/srv/plain"]}"#, broken("`/srv/plain` is there, but not executable")),
             (r#"{"Entrypoint":["/srv/own"]}"#, vec![]),
-            (r#"{"Entrypoint":["/srv/own"],"User":"7"}"#, broken("`/srv/own` is there, but not executable")),
+            (r#"{"Entrypoint":["/srv/own"],"User":"7"}"#, broken("`/srv/own` is there, but not executable for uid 7")),
             (r#"{"Entrypoint":["/srv/folder"]}"#, broken("`/srv/folder` is no file")),
             (r#"{"Entrypoint":["/srv/none"]}"#, broken("`/srv/none` is not in the image")),
             (r#"{"Entrypoint":["none"]}"#, broken("`none` is in no folder of `PATH`")),

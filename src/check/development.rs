@@ -319,10 +319,13 @@ fn finding(image: &Inventory, rule: &'static Rule, what: &str, mut packages: Vec
             package(*index).map(|package| serde_json::json!({ "purl": package.purl, "bytes": bytes }))
         })
         .collect();
-    let finding = Finding::new(rule, "packages", at(&location.path, location.added_by), message)
+    let mut finding = Finding::new(rule, "packages", at(&location.path, location.added_by), message)
         .evidence("bytes", bytes)
         .evidence("packages", listed)
         .evidence("count", packages.len());
+    for name in &names {
+        finding.stands_for(name.as_bytes());
+    }
     // which is the largest changes from build to build
     Some(Finding { identity: Some(what.to_owned()), ..finding })
 }

@@ -3,6 +3,7 @@
 use super::{Check, Context};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
+use crate::image::reference::{Hold, hold_of};
 use crate::inventory::{Inventory, named_base};
 use crate::rule::{Rule, Severity};
 
@@ -75,12 +76,6 @@ pub(super) static NOT_ALLOWED: Rule = Rule {
     ..Rule::NEW
 };
 
-/// Code names of releases: a tag that holds one stays with its release.
-const CODE_NAMES: &[&str] = &[
-    "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "trusty", "xenial", "bionic", "focal", "jammy",
-    "noble", "oracular", "plucky", "questing", "resolute",
-];
-
 /// Judges the name of the base, from annotations, labels or the history.
 pub(super) struct FloatingBase;
 
@@ -105,15 +100,15 @@ impl Check for FloatingBase {
         let message = format!("the base is `{name}`");
         let named = Finding::new(&NOT_ALLOWED, name.clone(), Location::Image, message).evidence("source", base.source);
         findings.push(named);
-        let (rule, message) = match reference_of(base.name) {
-            Reference::Floating(None) => (&FLOATING_TAG, format!("the base `{name}` has no tag, which means `latest`")),
-            Reference::Floating(Some(tag)) => {
+        let (rule, message) = match hold_of(base.name) {
+            Hold::Floating(None) => (&FLOATING_TAG, format!("the base `{name}` has no tag, which means `latest`")),
+            Hold::Floating(Some(tag)) => {
                 (&FLOATING_TAG, format!("the base `{name}` has the tag `{}`, which moves", escape(tag)))
             }
-            Reference::Release if base.digest.is_none() => {
+            Hold::Release if base.digest.is_none() => {
                 (&UNPINNED, format!("the base `{name}` is named without a digest"))
             }
-            Reference::Release | Reference::Pinned => return,
+            Hold::Release | Hold::Digest => return,
         };
         let mut finding = Finding::new(rule, name.clone(), Location::Image, message).evidence("source", base.source);
         if let Some(digest) = base.digest {
@@ -148,27 +143,6 @@ impl<'a> Base<'a> {
     }
 }
 
-/// How firmly a name holds one image.
-#[derive(Debug, PartialEq, Eq)]
-enum Reference<'a> {
-    /// By digest.
-    Pinned,
-    /// By the tag of a release.
-    Release,
-    /// By a tag that moves over releases, or none.
-    Floating(Option<&'a str>),
-}
-
-fn reference_of(name: &str) -> Reference<'_> {
-    if name.contains("@sha256:") || name.contains("@sha512:") {
-        return Reference::Pinned;
-    }
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let Some((_, tag)) = last.split_once(':') else { return Reference::Floating(None) };
-    let names_release = |part: &str| part.bytes().any(|b| b.is_ascii_digit()) || CODE_NAMES.contains(&part);
-    if tag.split(['-', '_', '.']).any(names_release) { Reference::Release } else { Reference::Floating(Some(tag)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::image;
@@ -187,32 +161,6 @@ mod tests {
         let built = image(r#"{"history":[{"comment":"FROM debian:13"},{"comment":"FROM 46ac4fa67c20"}]}"#);
         let all = super::super::testing::shown(&FloatingBase, &built);
         assert!(all.contains(&"medium base/not-allowed image: the base is `debian:13`".to_owned()), "{all:?}");
-    }
-
-    #[test]
-    fn tags_that_name_a_release_are_told_from_those_that_move() {
-        for name in [
-            "debian",
-            "debian:latest",
-            "docker.io/library/debian:stable-slim",
-            "localhost:5000/app",
-            "node:lts",
-            "golang:alpine",
-        ] {
-            assert!(matches!(reference_of(name), Reference::Floating(_)), "{name}");
-        }
-        for name in [
-            "debian:12",
-            "debian:bookworm-slim",
-            "localhost:5000/app:1.2",
-            "ubuntu:noble",
-            "python:3.13-slim",
-            "node:lts-bookworm",
-        ] {
-            assert_eq!(reference_of(name), Reference::Release, "{name}");
-        }
-        let digest = "0".repeat(64);
-        assert_eq!(reference_of(&format!("debian:latest@sha256:{digest}")), Reference::Pinned);
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod end_of_life;
 mod floating_base;
 mod healthcheck;
 mod label;
+mod launch;
+mod launcher;
 mod layer_size;
 mod leftover;
 mod machine_id;
@@ -55,6 +57,7 @@ use crate::rule::Rule;
 use crate::time::Date;
 use crate::tree::{Hidden, Node};
 
+pub use ballast::is_documentation;
 pub use base_age::base_created;
 pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
 pub use leftover::is_leftover;

@@ -1,11 +1,12 @@
 //! Where packages come from, and whether their signatures are asked for: sources.list(5), apt.conf(5), dnf.conf(5),
-//! apk-repositories(5).
+//! apk-repositories(5), pacman.conf(5), and the settings of pip, npm, `RubyGems` and conda; and build steps that say so.
 
-use super::{Check, Context, line_of};
+use super::unverified::is_in_use;
+use super::{Check, Context, line_of, step_of};
 use crate::escape::escape;
-use crate::finding::{Finding, Findings};
-use crate::inventory::{SettingFile, SettingLine};
-use crate::rule::{Rule, Severity};
+use crate::finding::{Finding, Findings, Location};
+use crate::inventory::{Inventory, Origin, SettingFile, SettingLine};
+use crate::rule::{Confidence, Rule, Severity};
 
 /// Packages are taken whoever signed them.
 pub(super) static UNSIGNED_SOURCE: Rule = Rule {
@@ -85,8 +86,13 @@ impl Check for PackageSource {
                 }
             } else if path.starts_with(b"etc/yum") || path.starts_with(b"etc/dnf/") || path.starts_with(b"etc/zypp/") {
                 dnf(&mut told);
+            } else if path == b"etc/pacman.conf" {
+                pacman(&mut told);
+            } else if is_in_use(&file.path) {
+                languages(&mut told);
             }
         }
+        findings.extend(steps(context.image));
     }
 }
 
@@ -245,6 +251,99 @@ fn dnf(told: &mut Told<'_>) {
     }
 }
 
+/// `SigLevel = Never`, `Server = http://host/`.
+fn pacman(told: &mut Told<'_>) {
+    let file = told.file;
+    for line in &file.lines {
+        let Some((key, value)) = line.text.split_once('=') else { continue };
+        match key.trim() {
+            "SigLevel" | "RemoteFileSigLevel" => {
+                let mut words = value.split_whitespace();
+                if let Some(word) =
+                    words.find(|word| matches!(*word, "Never" | "PackageNever" | "TrustAll" | "PackageTrustAll"))
+                {
+                    told.unsigned(line, &format!("{} = {word}", key.trim()));
+                }
+            }
+            "Server" => told.plain(line, value.split_whitespace()),
+            _ => {}
+        }
+    }
+}
+
+/// `index-url = http://host/`, `registry=http://host/`, and lists of sources and channels.
+fn languages(told: &mut Told<'_>) {
+    let file = told.file;
+    let keys: &[&str] = match file.path.file_name() {
+        b"pip.conf" => &["index-url", "extra-index-url", "find-links", "index"],
+        b".npmrc" | b"npmrc" | b".yarnrc" => &["registry"],
+        b".yarnrc.yml" => &["npmregistryserver"],
+        b".gemrc" | b"gemrc" => &["sources"],
+        b".condarc" | b"condarc" => &["channels", "default_channels", "channel_alias"],
+        _ => return,
+    };
+    let mut is_address = false;
+    for line in &file.lines {
+        let words = || line.text.split([' ', '\t', ',', '=', '"', '\'', '[', ']']);
+        // YAML's lists need not be indented
+        if is_address && (line.is_indented || line.text.starts_with('-')) {
+            told.plain(line, words());
+            continue;
+        }
+        let text = line.text.trim_start_matches([':', '"']);
+        let end = text.find(['=', ' ', '\t', '"']).unwrap_or(text.len());
+        let key = text.get(..end).unwrap_or(text).trim_end_matches(':').to_ascii_lowercase();
+        // npm's registries of scopes are written `@scope:registry`
+        let key = key.rsplit(':').next().unwrap_or(&key);
+        is_address = keys.contains(&key);
+        if is_address {
+            told.plain(line, words());
+        }
+    }
+}
+
+/// Options of package managers that let unsigned packages in, by the words a command begins with.
+const BYPASSES: &[(&[&str], &[&str])] = &[
+    (&["apk"], &["--allow-untrusted"]),
+    (&["apt", "apt-get"], &["--allow-unauthenticated", "--allow-insecure-repositories", "--force-yes"]),
+    (&["dnf", "microdnf", "tdnf", "yum"], &["--nogpgcheck", "--no-gpgchecks"]),
+    (&["zypper"], &["--no-gpg-checks", "--allow-unsigned-rpm"]),
+];
+
+/// Build steps that installed packages without a look at their signature.
+fn steps(image: &Inventory) -> Findings {
+    let mut findings = Findings::new();
+    let Some(config) = &image.config else { return findings };
+    let makers = config.history_of_layers(image.layers.len());
+    for (index, entry) in (0u32..).zip(&config.history) {
+        let step = entry.instruction();
+        let Some(command) = step.strip_prefix("RUN ") else { continue };
+        let Some((manager, option)) = bypass(command) else { continue };
+        let layer = (0u32..).zip(&makers).find(|(_, maker)| **maker == Some(index)).map(|(layer, _)| layer);
+        let location = Location::History { index, layer, key: "created_by".into() };
+        let message = format!("step {index} runs `{manager}` with `{option}`");
+        let mut finding = Finding::new(&UNSIGNED_SOURCE, format!("{manager} {option}"), location, message);
+        finding.matter = layer.map(|layer| step_of(image, layer)).unwrap_or_default();
+        let origin = layer.and_then(|layer| image.layers.get(layer as usize)).map(|layer| layer.origin);
+        finding.severity = if origin == Some(Origin::Base) { Severity::Info } else { Severity::Low };
+        finding.confidence = Confidence::Medium; // the history is what the builder says
+        findings.push(finding);
+    }
+    findings
+}
+
+/// The manager and the option of the first command that has one.
+fn bypass(command: &str) -> Option<(&'static str, &'static str)> {
+    command.split([';', '&', '|', '\n']).find_map(|part| {
+        let mut words = part.split_whitespace().map(|word| word.rsplit('/').next().unwrap_or(word));
+        let (manager, options) = words.find_map(|word| {
+            let (managers, options) = BYPASSES.iter().find(|(managers, _)| managers.contains(&word))?;
+            Some((managers.iter().find(|manager| **manager == word)?, options))
+        })?;
+        words.find_map(|word| options.iter().find(|option| **option == word)).map(|option| (*manager, *option))
+    })
+}
+
 fn is_yes(value: &str) -> bool {
     ["1", "yes", "true", "on", "with", "enable"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
@@ -266,6 +365,30 @@ mod tests {
             .into_iter()
             .map(|found| found.split(": ").last().unwrap_or_default().replace(&format!("`/{path}` "), ""))
             .collect()
+    }
+
+    #[test]
+    fn steps_that_let_unsigned_packages_in_are_told() {
+        let cases = [
+            ("apk add --no-cache --allow-untrusted ./x.apk", "`apk` with `--allow-untrusted`"),
+            (
+                "apt-get update && apt-get install -y --allow-unauthenticated x",
+                "`apt-get` with `--allow-unauthenticated`",
+            ),
+            ("/usr/bin/dnf -y --nogpgcheck install x", "`dnf` with `--nogpgcheck`"),
+            ("apk add x && echo --allow-untrusted", ""),
+            ("echo --allow-untrusted; apk add x", ""),
+        ];
+        for (command, expected) in cases {
+            let history = format!(r#"{{"history":[{{"created_by":"RUN /bin/sh -c {command}"}}]}}"#);
+            let found = shown(&PackageSource, &super::super::testing::image(&history)).concat();
+            let expected = if expected.is_empty() {
+                String::new()
+            } else {
+                format!("low image/unsigned-source history 0 created_by: step 0 runs {expected}")
+            };
+            assert_eq!(found, expected, "{command}");
+        }
     }
 
     #[test]
@@ -323,6 +446,23 @@ mod tests {
             ),
             ("etc/apk/repositories", "http://dl-cdn.alpinelinux.org/a\n@own http://x.example/a", &[plain]),
             ("etc/sudoers", "gpgcheck=0", &[]),
+            ("etc/pacman.conf", "[options]\nSigLevel = Required DatabaseOptional\nLocalFileSigLevel = Optional", &[]),
+            (
+                "etc/pacman.conf",
+                "[own]\nSigLevel = Optional TrustAll\nServer = http://x.example/$arch",
+                &["says `SigLevel = TrustAll`", plain],
+            ),
+            ("etc/pip.conf", "[global]\nindex-url = http://me:word@x.example/simple", &[plain]),
+            ("etc/pip.conf", "[global]\nextra-index-url =\n  https://y.example/\n  http://x.example/", &[plain]),
+            ("etc/pip.conf", "[global]\nproxy = http://x.example/", &[]),
+            ("root/.npmrc", "registry=http://x.example/\n", &[plain]),
+            ("root/.npmrc", "@own:registry=http://x.example/", &[plain]),
+            ("root/.npmrc", "registry=https://x.example/\nproxy=http://x.example/", &[]),
+            ("a/node_modules/b/.npmrc", "registry=http://x.example/", &[]),
+            ("root/.gemrc", ":sources:\n- http://x.example/\n- https://y.example/\n:verbose: true", &[plain]),
+            ("root/.condarc", "channels:\n  - defaults\n  - http://x.example/a", &[plain]),
+            ("root/.yarnrc", "registry \"http://x.example/\"", &[plain]),
+            ("app/.yarnrc.yml", "npmRegistryServer: \"http://x.example/\"", &[plain]),
         ];
         for (path, text, expected) in cases {
             let found = judged(path, text);

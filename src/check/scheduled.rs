@@ -1,9 +1,13 @@
 //! Jobs and services that somebody added to the system.
 
+use std::collections::BTreeSet;
+
 use super::{Check, Context, at, is_packaged};
 use crate::finding::{Finding, Findings};
+use crate::inventory::{Inventory, SettingFile, SettingLine};
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Confidence, Rule, Severity};
+use crate::tree::Node;
 
 /// A job of cron's was added.
 pub(super) static CRON_JOB: Rule = Rule {
@@ -33,37 +37,70 @@ pub(super) static SYSTEMD_UNIT: Rule = Rule {
     ..Rule::NEW
 };
 
-/// Where cron looks for jobs.
-const CRON: &[&str] = &[
-    "etc/cron.d",
+/// Tables of jobs, of which lines matter, wherever a link leads.
+const TABLES: &[&str] =
+    &["etc/cron.d", "etc/crontabs", "var/spool/cron", "var/spool/cron/crontabs", "var/spool/cron/tabs"];
+
+/// Where scripts lie that the system's own table starts.
+const SCRIPTS: &[&str] = &[
     "etc/cron.daily",
     "etc/cron.hourly",
     "etc/cron.monthly",
     "etc/cron.weekly",
-    "etc/crontabs",
     "etc/periodic/15min",
     "etc/periodic/daily",
     "etc/periodic/hourly",
     "etc/periodic/monthly",
     "etc/periodic/weekly",
-    "var/spool/cron",
-    "var/spool/cron/crontabs",
 ];
 
-/// Where systemd looks for units.
-const UNITS: &[&str] =
-    &["etc/systemd/system", "lib/systemd/system", "usr/lib/systemd/system", "usr/local/lib/systemd/system"];
+/// Where systemd looks for units: those of whoever runs the machine, and those of packages.
+const OWN_UNITS: &[&str] = &["etc/systemd/system", "usr/local/lib/systemd/system"];
+const UNITS: &[&str] = &["usr/lib/systemd/system", "lib/systemd/system"];
 
 /// Endings of units that start something.
 const STARTING: &[&[u8]] = &[b".service", b".socket", b".timer", b".path"];
 
+/// Names of jobs that packages of distributions bring. Asked only where nothing is known of ownership.
+const KNOWN: &[&str] = &[
+    "0anacron",
+    "0hourly",
+    "0yum-daily.cron",
+    "anacron",
+    "apache2",
+    "apt-compat",
+    "apt-show-versions",
+    "aptitude",
+    "bsdmainutils",
+    "certbot",
+    "cracklib-runtime",
+    "dpkg",
+    "e2scrub_all",
+    "exim4-base",
+    "fstrim",
+    "google-chrome",
+    "locate",
+    "logrotate",
+    "man-db",
+    "man-db.cron",
+    "mdadm",
+    "mlocate",
+    "passwd",
+    "php",
+    "plocate",
+    "popularity-contest",
+    "raid-check",
+    "samba",
+    "sysstat",
+    "update-notifier-common",
+    "zfsutils-linux",
+];
+
 /// Findings listed of one rule.
 const LISTED: usize = 20;
 
-/// Whether a file of this name starts something.
-type IsOne = fn(&[u8]) -> bool;
-
-/// Judges what is live and of no package of the system, where it is known what packages own.
+/// Judges what is live and of no package of the system. Where nothing is known of packages, what distributions bring is
+/// told by its name, and the rest with less confidence.
 pub(super) struct Scheduled;
 
 impl Check for Scheduled {
@@ -73,70 +110,182 @@ impl Check for Scheduled {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
-        if image.owned.is_empty() {
-            return;
-        }
-        let is_job: IsOne = |name| !name.starts_with(b".");
-        let is_unit: IsOne = |name| STARTING.iter().any(|ending| name.ends_with(ending));
-        let kinds: [(_, _, IsOne, _); 2] = [
-            (&CRON_JOB, CRON, is_job, "is a job of cron's that no package brought"),
-            (&SYSTEMD_UNIT, UNITS, is_unit, "is a unit of systemd's that no package brought"),
-        ];
-        for (rule, folders, is_one, what) in kinds {
-            let mut listed = 0usize;
-            for (path, node) in folders.iter().flat_map(|folder| image.tree.children(&ImagePath::from(*folder))) {
-                let entry = image.tree.entry(node);
-                // a link to a unit is one that was switched on
-                if !entry.is_file() || entry.size == 0 || !is_one(path.file_name()) || is_packaged(image, &path, node) {
-                    continue;
-                }
-                listed += 1;
-                if listed <= LISTED {
-                    findings.push(Finding::new(
-                        rule,
-                        path.to_string(),
-                        at(&path, node.layer),
-                        format!("`{path}` {what}"),
-                    ));
-                }
+        let confidence = if image.owned.is_empty() { Confidence::Low } else { Confidence::High };
+        let mut tell = |rule, listed: &mut usize, path: &ImagePath, layer: u32, message: String| {
+            *listed = listed.saturating_add(1);
+            if *listed <= LISTED {
+                let finding = Finding::new(rule, path.to_string(), at(path, layer), message);
+                findings.push(Finding { confidence, ..finding });
             }
+        };
+        let mut listed = 0;
+        let scripts = files_of(image, SCRIPTS, |name| !name.starts_with(b".")).map(|inside| (inside.path, inside.node));
+        let jobs = tables(image).into_iter().chain(scripts);
+        // one file may be in a folder under two names
+        let mut seen = BTreeSet::new();
+        for (path, node) in jobs.filter(|(_, node)| seen.insert(*node)) {
+            let message = format!("`{path}` is a job of cron's that no package brought");
+            tell(&CRON_JOB, &mut listed, &path, node.layer, message);
+        }
+        let is_unit = |name: &[u8]| STARTING.iter().any(|ending| name.ends_with(ending));
+        // without packages all units of the system would be
+        let units = if image.owned.is_empty() { &[] } else { UNITS };
+        let folders = [OWN_UNITS, units].concat();
+        let mut listed = 0;
+        let mut seen = BTreeSet::new();
+        // a link to a unit is one that was switched on
+        let units = files_of(image, &folders, is_unit).filter(|inside| !inside.is_link);
+        for Inside { path, node, .. } in units.filter(|inside| seen.insert(inside.node)) {
+            let message = format!("`{path}` is a unit of systemd's that no package brought");
+            tell(&SYSTEMD_UNIT, &mut listed, &path, node.layer, message);
         }
     }
 }
 
+/// Tables of cron's with jobs of their own; of those that a system comes with, only if they start more than its folders.
+fn tables(image: &Inventory) -> Vec<(ImagePath, Node)> {
+    let is_table = |path: &ImagePath| {
+        path.as_bytes() == b"etc/crontab" || TABLES.iter().any(|folder| path.parent_bytes() == folder.as_bytes())
+    };
+    let is_own = |file: &&SettingFile| {
+        let path = &file.path;
+        if !is_table(path) || path.file_name().starts_with(b".") || !file.lines.iter().any(is_job) {
+            return false;
+        }
+        // the system's own tables are there to be edited, so that it says nothing whose they are
+        let is_of_system = path.as_bytes() == b"etc/crontab" || path.parent_bytes() == b"etc/crontabs";
+        is_of_system || !is_brought(image, path, file.node)
+    };
+    image.settings.iter().filter(is_own).map(|file| (file.path.clone(), file.node)).collect()
+}
+
+/// `17 * * * * root /srv/clean`, `@daily /srv/clean`; not what starts the folders of scripts.
+fn is_job(line: &SettingLine) -> bool {
+    let text = line.text.trim_start_matches('-');
+    let is_time = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '*' | '@'));
+    is_time && text.contains([' ', '\t']) && !text.contains("run-parts") && !text.contains("run-crons")
+}
+
+/// A file of a folder.
+struct Inside {
+    /// Its name there.
+    path: ImagePath,
+    /// What that leads to.
+    node: Node,
+    /// Whether the name is a link.
+    is_link: bool,
+}
+
+/// The files of some folders that no package brought, links to folders and files followed.
+fn files_of<'a>(
+    image: &'a Inventory,
+    folders: &'a [&str],
+    is_one: impl Fn(&[u8]) -> bool + 'a,
+) -> impl Iterator<Item = Inside> + 'a {
+    let children = folders.iter().flat_map(move |folder| {
+        let folder = ImagePath::from(*folder);
+        let inside = image.tree.children(&image.tree.real_folder(&folder)).into_iter();
+        inside.map(move |(real, own)| {
+            let node = image.tree.resolve(&real).map_or(own, |(_, node)| node);
+            Inside { path: folder.join(real.file_name()), node, is_link: node != own }
+        })
+    });
+    children.filter(move |Inside { path, node, .. }| {
+        let entry = image.tree.entry(*node);
+        entry.is_file() && entry.size > 0 && is_one(path.file_name()) && !is_brought(image, path, *node)
+    })
+}
+
+/// Whether a package of the system brought the file, or would where nothing is known of packages.
+fn is_brought(image: &Inventory, path: &ImagePath, node: Node) -> bool {
+    if image.owned.is_empty() {
+        return KNOWN.iter().any(|known| path.file_name() == known.as_bytes());
+    }
+    is_packaged(image, path, node)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{file, layered, shown};
+    use super::super::testing::{file, layered, run, settings};
     use super::*;
     use crate::tree::{FileEntry, FileKind};
 
+    fn link(path: &str, target: &str) -> FileEntry {
+        FileEntry { kind: FileKind::Symlink(Box::from(target.as_bytes())), ..file(path, 0) }
+    }
+
+    fn sample() -> Inventory {
+        let tables = [
+            ("etc/crontab", "SHELL=/bin/sh\n17 * * * * root cd / && run-parts --report /etc/cron.hourly"),
+            ("etc/cron.d/e2scrub_all", "30 3 * * 0 root /x"),
+            ("etc/cron.d/.placeholder", "* * * * * root /x"),
+            ("etc/cron.d/own", "* * * * * root /x"),
+            ("etc/cron.d/empty", "# nothing"),
+            ("var/spool/cron/crontabs/root", "@daily /x"),
+        ];
+        let mut members: Vec<FileEntry> = tables.iter().map(|(path, _)| file(path, 9)).collect();
+        members.extend([
+            file("etc/cron.daily/dpkg", 9),
+            link("etc/cron.daily/linked", "/opt/clean"),
+            link("etc/cron.weekly", "/opt/weekly"),
+            file("opt/weekly/own", 9),
+            file("opt/clean", 9),
+            file("etc/systemd/system/api.service", 9),
+            file("etc/systemd/system/notes.txt", 9),
+            link("etc/systemd/system/x.service", "/lib/systemd/system/dbus.service"),
+            file("lib/systemd/system/dbus.service", 9),
+        ]);
+        let mut image = layered(vec![members]);
+        image.settings = (0u32..)
+            .zip(tables)
+            .map(|(member, (path, text))| SettingFile { node: Node { layer: 0, member }, ..settings(path, text) })
+            .collect();
+        image
+    }
+
+    #[test]
+    fn folders_behind_links_are_looked_at_once() {
+        let members = vec![link("lib", "usr/lib"), file("usr/lib/systemd/system/api.service", 9), file("usr/bin/x", 9)];
+        let image = layered(vec![members]).owning(&["usr/bin/x"]);
+        assert_eq!(told(&image), ["image/systemd-unit /usr/lib/systemd/system/api.service high"]);
+    }
+
+    fn told(image: &Inventory) -> Vec<String> {
+        let findings = run(&Scheduled, image);
+        findings
+            .into_iter()
+            .map(|finding| format!("{} {} {}", finding.rule.id, finding.subject, finding.confidence))
+            .collect()
+    }
+
     #[test]
     fn what_packages_brought_is_quiet() {
-        let link =
-            FileEntry { kind: FileKind::Symlink(Box::from(&b"/lib/x"[..])), ..file("etc/systemd/system/x.service", 0) };
-        let files = || {
-            layered(vec![vec![
-                file("etc/cron.d/e2scrub_all", 9),
-                file("etc/cron.d/.placeholder", 9),
-                file("etc/cron.d/own", 9),
-                file("var/spool/cron/crontabs/root", 9),
-                file("etc/systemd/system/api.service", 9),
-                file("etc/systemd/system/notes.txt", 9),
-                link.clone(),
-            ]])
-        };
-        assert_eq!(shown(&Scheduled, &files()), [""; 0], "nothing is known of packages");
-        let places: Vec<String> = super::super::testing::run(&Scheduled, &files().owning(&["etc/cron.d/e2scrub_all"]))
-            .into_iter()
-            .map(|finding| format!("{} {}", finding.rule.id, finding.subject))
-            .collect();
-        assert_eq!(
-            places,
-            [
-                "image/cron-job /etc/cron.d/own",
-                "image/cron-job /var/spool/cron/crontabs/root",
-                "image/systemd-unit /etc/systemd/system/api.service",
-            ]
-        );
+        let owned =
+            sample().owning(&["etc/cron.d/e2scrub_all", "etc/cron.daily/dpkg", "lib/systemd/system/dbus.service"]);
+        let names = [
+            "image/cron-job /etc/cron.d/own",
+            "image/cron-job /var/spool/cron/crontabs/root",
+            "image/cron-job /etc/cron.daily/linked",
+            "image/cron-job /etc/cron.weekly/own",
+            "image/systemd-unit /etc/systemd/system/api.service",
+        ];
+        assert_eq!(told(&owned), names.map(|name| format!("{name} high")));
+        assert_eq!(told(&sample()), names.map(|name| format!("{name} low")), "nothing is known of packages");
+    }
+
+    #[test]
+    fn lines_of_the_systems_own_tables_are_told_apart() {
+        let cases = [
+            ("0 2 * * * run-parts /etc/periodic/daily", 0),
+            ("-*/15 * * * * root test -x /usr/lib/cron/run-crons && /usr/lib/cron/run-crons", 0),
+            ("PATH=/bin", 0),
+            ("*/15 * * * * run-parts /etc/periodic/15min\n* * * * * /srv/own", 1),
+            ("@reboot /srv/own", 1),
+        ];
+        for (text, count) in cases {
+            let mut image = layered(vec![vec![file("etc/crontabs/root", 9)]]).owning(&["etc/crontabs/root"]);
+            image.settings = vec![settings("etc/crontabs/root", text)];
+            assert_eq!(told(&image).len(), count, "{text}");
+        }
     }
 }

@@ -91,11 +91,21 @@ fn judge(image: &Inventory, rule: &'static Rule, name: &str, place: Location, fo
     let (severity, message) = if folder.is_empty() {
         (Severity::Low, format!("`{name}` has an empty entry, which means the folder the process is in"))
     } else if !folder.starts_with('/') {
-        // the shell and not the kernel would expand it, if anyone
-        if folder.starts_with(['~', '$']) {
+        // the loader knows a few variables
+        if folder.starts_with('$') && name != "PATH" {
             return;
         }
-        (Severity::Medium, format!("`{name}` has the relative entry `{shown}`"))
+        if folder.starts_with(['~', '$']) {
+            // bash looks in the home folder; other shells and the kernel for a folder of this name where the process is
+            (
+                Severity::Low,
+                format!(
+                    "`{name}` has `{shown}`, which most take as it is written: as a folder below the one they are in"
+                ),
+            )
+        } else {
+            (Severity::Medium, format!("`{name}` has the relative entry `{shown}`"))
+        }
     } else {
         match risk(image, &ImagePath::from(folder)) {
             None => return,
@@ -194,7 +204,13 @@ mod tests {
         let cases = [
             ("PATH=/usr/bin:/implied/bin:/none/bin", "0", ""),
             ("PATH=", "0", ""),
-            ("PATH=/usr/bin:~/bin:$HOME/bin", "0", ""),
+            (
+                "PATH=/usr/bin:~/bin:$HOME/bin",
+                "0",
+                "low image/unsafe-path Env.PATH: `PATH` has `~/bin`, which most take as it is written: as a folder below the one they are in\
+                low image/unsafe-path Env.PATH: `PATH` has `$HOME/bin`, which most take as it is written: as a folder below the one they are in",
+            ),
+            ("LD_LIBRARY_PATH=$ORIGIN/lib", "0", ""),
             (
                 "PATH=/tmp",
                 "0",

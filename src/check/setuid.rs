@@ -4,8 +4,8 @@ use super::{Check, Context, at, is_packaged};
 use crate::finding::{Finding, Findings};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
-use crate::tree::{FileEntry, Node};
+use crate::rule::{Confidence, Rule, Severity};
+use crate::tree::{FileEntry, FileKind, Node};
 
 /// A setuid or setgid program no package brought.
 pub(super) static SETUID: Rule = Rule {
@@ -31,7 +31,7 @@ pub(super) static FILE_CAPABILITY: Rule = Rule {
     title: "A program with file capabilities does not belong to a system package",
     severity: Severity::Low,
     why: "File capabilities give part of root's power to whoever starts the program. Some, such as binding to port 80, \
-          are harmless; others, such as `CAP_SYS_ADMIN` or `CAP_SETUID`, are as good as root.",
+          are harmless; others, such as `CAP_SYS_ADMIN` or `CAP_SETUID`, are as good as root, and told as graver.",
     remediation: "Remove them with `setcap -r <file>`; listen on a port above 1023, or grant the capability when the \
                   container starts.",
     references: &["https://man7.org/linux/man-pages/man7/capabilities.7.html"],
@@ -122,7 +122,7 @@ impl Check for Setuid {
         for (path, node) in image.tree.names() {
             let entry = image.tree.entry(node);
             let bits = bits_of(entry);
-            if bits.is_none() && !entry.has_capability || !entry.is_file() {
+            if bits.is_none() && entry.capabilities.is_none() || !entry.is_file() {
                 continue;
             }
             // hard links are one program
@@ -130,28 +130,81 @@ impl Check for Setuid {
                 continue;
             }
             let location = || at(path, node.layer);
-            if let Some(bits) = bits {
-                if let Some(reason) = why_loud(image, path, node) {
-                    let message = format!("`{path}` is {bits}{reason}");
-                    let mut finding = Finding::new(&SETUID, path.to_string(), location(), message)
-                        .evidence("mode", format!("{:04o}", entry.mode))
-                        .evidence("uid", entry.uid)
-                        .evidence("gid", entry.gid);
-                    if reason != UNOWNED {
-                        finding.severity = Severity::High;
-                    }
-                    finding.is_fixable = true;
-                    findings.push(finding);
+            if let Some(bits) = bits
+                && let Some(reason) = why_loud(image, path, node, |lower| lower.mode & 0o6000 != 0)
+            {
+                let message = format!("`{path}` is {bits}{reason}");
+                let mut finding = Finding::new(&SETUID, path.to_string(), location(), message)
+                    .evidence("mode", format!("{:04o}", entry.mode))
+                    .evidence("uid", entry.uid)
+                    .evidence("gid", entry.gid);
+                if reason != UNOWNED {
+                    finding.severity = Severity::High;
                 }
-            } else if !is_owned(image, path, node) {
-                let message = format!("`{path}` has file capabilities, and no system package owns it");
-                findings.push(Finding::new(&FILE_CAPABILITY, path.to_string(), location(), message));
+                finding.is_fixable = true;
+                findings.push(finding);
+            }
+            if let Some(capabilities) = entry.capabilities.as_deref()
+                && let Some(reason) = why_loud(image, path, node, |lower| lower.capabilities == entry.capabilities)
+            {
+                let names = capabilities.to_string();
+                let what = if names.is_empty() { "file capabilities".into() } else { format!("`{names}`") };
+                let mut message = format!("`{path}` has {what}{reason}");
+                let as_root = capabilities.as_root();
+                let mut finding = Finding::new(&FILE_CAPABILITY, path.to_string(), location(), String::new());
+                if !as_root.is_empty() {
+                    message.push_str(": as good as being root");
+                    finding.severity = if reason == UNOWNED { Severity::Medium } else { Severity::High };
+                }
+                finding.message = message;
+                findings.push(finding.evidence("capabilities", names));
+            }
+        }
+        for (layer, members) in (0u32..).zip(image.tree.layers()) {
+            for entry in members {
+                findings.extend(by_link(image, layer, entry));
             }
         }
     }
 }
 
+/// A hard link whose own header has bits that the file's has not. Engines set the mode of what they link to (moby's
+/// and containerd's `handleLChmod`), so the file has them, too; others leave it as it was.
+fn by_link(image: &Inventory, layer: u32, entry: &FileEntry) -> Option<Finding> {
+    let FileKind::HardLink(target) = &entry.kind else { return None };
+    let bits = bits_of(entry)?;
+    let node = image.tree.get(&entry.path)?;
+    let file = image.tree.entry(node);
+    // another member may have taken the name since
+    if !file.is_file() || file.path == entry.path || bits_of(file) == Some(bits) {
+        return None;
+    }
+    let path = &entry.path;
+    let message = format!(
+        "`{path}`, a hard link, is stored as {bits}, while the file it names is not; engines that heed it make both so"
+    );
+    let mut finding = Finding::new(&SETUID, path.to_string(), at(path, layer), message)
+        .evidence("mode", format!("{:04o}", entry.mode))
+        .evidence("mode_of_file", format!("{:04o}", file.mode))
+        .evidence("linked_to", target.to_string())
+        .evidence("uid", entry.uid)
+        .evidence("gid", entry.gid);
+    if image.tree.names_of(node).any(is_never_set) {
+        finding.severity = Severity::High;
+    }
+    finding.confidence = Confidence::Medium;
+    finding.is_fixable = true;
+    Some(finding)
+}
+
+/// Whether nobody ships a program of this name with such bits.
+fn is_never_set(path: &ImagePath) -> bool {
+    let name = String::from_utf8_lossy(path.file_name());
+    NEVER.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-')))
+}
+
 const UNOWNED: &str = ", and no system package owns it";
+const GAINED: &str = ", unlike in a layer below";
 
 /// Which of the bits make a program of it; without a right to execute they mean nothing.
 fn bits_of(entry: &FileEntry) -> Option<&'static str> {
@@ -165,11 +218,9 @@ fn bits_of(entry: &FileEntry) -> Option<&'static str> {
     }
 }
 
-/// Why the program is reported; `None` if it is as its package brought it.
-fn why_loud(image: &Inventory, path: &ImagePath, node: Node) -> Option<&'static str> {
-    let name = String::from_utf8_lossy(path.file_name());
-    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
-    if NEVER.contains(&bare) {
+/// Why the program is reported; `None` if it is as its package brought it. `had` says whether a lower copy was so, too.
+fn why_loud(image: &Inventory, path: &ImagePath, node: Node, had: impl Fn(&FileEntry) -> bool) -> Option<&'static str> {
+    if is_never_set(path) {
         return Some(", which no distribution ships it with");
     }
     if !is_owned(image, path, node) {
@@ -180,7 +231,7 @@ fn why_loud(image: &Inventory, path: &ImagePath, node: Node) -> Option<&'static 
         let members = image.tree.layers().get(layer as usize)?;
         members.iter().rev().find(|member| member.path == *path && member.is_file())
     });
-    gained.filter(|lower| lower.mode & 0o6000 == 0).map(|_| ", which it was not in a layer below")
+    gained.filter(|lower| !had(lower)).map(|_| GAINED)
 }
 
 /// Whether a system package owns one of the file's names, or would where nothing is known of ownership.
@@ -196,6 +247,7 @@ fn is_owned(image: &Inventory, path: &ImagePath, node: Node) -> bool {
 mod tests {
     use super::super::testing::{file, folder, hard_link, layered, mode, shown};
     use super::*;
+    use crate::tree::Capabilities;
 
     fn program(path: &str, bits: u32) -> FileEntry {
         mode(file(path, 100), bits)
@@ -228,7 +280,7 @@ mod tests {
     fn bits_set_in_a_later_layer_are_loud_although_a_package_owns_the_file() {
         let image = layered(vec![vec![program("usr/bin/tool", 0o755)], vec![program("usr/bin/tool", 0o4755)]]);
         let image = image.owning(&["usr/bin/tool"]);
-        let message = "high image/setuid /usr/bin/tool@1: `/usr/bin/tool` is setuid, which it was not in a layer below";
+        let message = "high image/setuid /usr/bin/tool@1: `/usr/bin/tool` is setuid, unlike in a layer below";
         assert_eq!(shown(&Setuid, &image), [message]);
     }
 
@@ -251,9 +303,49 @@ mod tests {
 
     #[test]
     fn capabilities_are_told_apart() {
-        let capable = |path: &str| FileEntry { has_capability: true, ..program(path, 0o755) };
-        let image = layered(vec![vec![capable("usr/bin/ping"), capable("srv/server")]]).owning(&["usr/bin/ping"]);
-        let message = "`/srv/server` has file capabilities, and no system package owns it";
-        assert_eq!(shown(&Setuid, &image), [format!("low image/file-capability /srv/server@0: {message}")]);
+        let capable = |path: &str, permitted: u64| {
+            let capabilities = Capabilities { permitted, inheritable: 0, is_effective: true };
+            FileEntry { capabilities: Some(Box::new(capabilities)), ..program(path, 0o755) }
+        };
+        let image = layered(vec![
+            vec![program("usr/bin/tool", 0o755)],
+            vec![
+                capable("usr/bin/ping", 1 << 13),
+                capable("srv/server", 1 << 10),
+                capable("srv/root", 1 << 7),
+                capable("srv/odd", 0),
+                capable("usr/bin/python3.11", 1 << 7),
+                capable("usr/bin/tool", 1 << 10),
+            ],
+        ]);
+        assert_eq!(
+            shown(&Setuid, &image.owning(&["usr/bin/ping", "usr/bin/python3.11", "usr/bin/tool"])),
+            [
+                "low image/file-capability /srv/odd@1: `/srv/odd` has file capabilities, and no system package owns it",
+                "medium image/file-capability /srv/root@1: `/srv/root` has `cap_setuid+ep`, and no system package owns it: as good as being root",
+                "low image/file-capability /srv/server@1: `/srv/server` has `cap_net_bind_service+ep`, and no system package owns it",
+                "high image/file-capability /usr/bin/python3.11@1: `/usr/bin/python3.11` has `cap_setuid+ep`, which no distribution ships it with: as good as being root",
+                "low image/file-capability /usr/bin/tool@1: `/usr/bin/tool` has `cap_net_bind_service+ep`, unlike in a layer below",
+            ]
+        );
+    }
+
+    #[test]
+    fn bits_of_a_links_own_header_are_told() {
+        let told = |severity: &str, place: &str| {
+            format!(
+                "{severity} image/setuid {place}@0: `{place}`, a hard link, is stored as setuid, while the file it names is not; engines that heed it make both so"
+            )
+        };
+        let cases = [
+            (vec![program("a", 0o755), mode(hard_link("b", "a"), 0o4755)], vec![told("medium", "/b")]),
+            (vec![program("bin/sh", 0o755), mode(hard_link("b", "bin/sh"), 0o4755)], vec![told("high", "/b")]),
+            (vec![program("a", 0o755), mode(hard_link("b", "a"), 0o755)], vec![]),
+            (vec![program("a", 0o755), mode(hard_link("b", "a"), 0o4644)], vec![]),
+            (vec![program("a", 0o755), mode(hard_link("b", "a"), 0o4755), file("b", 1)], vec![]),
+        ];
+        for (members, expected) in cases {
+            assert_eq!(shown(&Setuid, &layered(vec![members])), expected);
+        }
     }
 }

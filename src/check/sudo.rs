@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Check, Context, at, line_of};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
-use crate::inventory::SettingFile;
+use crate::inventory::setting::included_by_sudoers;
+use crate::inventory::{Inventory, SettingFile};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
 
@@ -62,7 +63,7 @@ impl Check for Sudo {
             let message = format!("`{path}` is installed");
             findings.push(Finding::new(&SUDO, path.to_string(), at(&path, node.layer), message));
         }
-        let sudoers = read_by_sudo(&image.settings);
+        let sudoers = read_by_sudo(image);
         for file in &image.settings {
             let path = &file.path;
             let is_doas = path.as_bytes() == b"etc/doas.conf"
@@ -102,13 +103,17 @@ struct Grant {
 const AS_ROOT: &str = "as root";
 
 /// The files that sudo reads: its own, and those that they include.
-fn read_by_sudo(settings: &[SettingFile]) -> BTreeSet<ImagePath> {
-    let files: BTreeMap<&ImagePath, &SettingFile> = settings.iter().map(|file| (&file.path, file)).collect();
+fn read_by_sudo(image: &Inventory) -> BTreeSet<ImagePath> {
+    let files: BTreeMap<&ImagePath, &SettingFile> = image.settings.iter().map(|file| (&file.path, file)).collect();
     let mut read = BTreeSet::new();
     let mut folders = BTreeSet::new();
     let mut targets = vec![(ImagePath::from("etc/sudoers"), false), (ImagePath::from("etc/sudoers.d"), true)];
     while let Some((target, is_folder)) = targets.pop() {
         if is_folder {
+            let place = image.tree.real_folder(&target);
+            if place != target {
+                targets.push((place, true));
+            }
             // sudo passes over names with a dot and backups
             let is_read = |path: &ImagePath| {
                 path.parent_bytes() == target.as_bytes()
@@ -124,23 +129,10 @@ fn read_by_sudo(settings: &[SettingFile]) -> BTreeSet<ImagePath> {
         } else if let Some(file) = files.get(&target)
             && read.insert(target)
         {
-            targets.extend(joined(file).iter().filter_map(|(_, line)| included(line)));
+            targets.extend(joined(file).iter().filter_map(|(_, line)| included_by_sudoers(line)));
         }
     }
     read
-}
-
-/// `@include /etc/sudoers.local`, `#includedir "sudoers.d"`: the path, and whether it is a folder's.
-fn included(line: &str) -> Option<(ImagePath, bool)> {
-    let (word, path) = line.strip_prefix(['@', '#'])?.split_once(' ')?;
-    let is_folder = match word {
-        "include" => false,
-        "includedir" => true,
-        _ => return None,
-    };
-    let path = plain(path.trim());
-    let path = if path.starts_with('/') { path } else { format!("/etc/{path}") };
-    Some((ImagePath::from(path.as_str()), is_folder))
 }
 
 /// The lines with their numbers; those that end with a backslash go on with the next.

@@ -4,7 +4,7 @@ use super::{Check, Context, at, is_packaged};
 use crate::finding::{Finding, Findings};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Confidence, Rule, Severity};
 use crate::tree::Node;
 
 /// A key by which packages are accepted was added by hand.
@@ -111,25 +111,69 @@ impl Check for TrustedKey {
             tell(&TRUSTED_KEY, Severity::Low, &legacy, node, "holds keys that apt trusts for every source", findings);
         }
         for place in PLACES {
-            if place.is_shared && image.owned.is_empty() {
-                continue;
-            }
-            for (path, node) in added(image, place).into_iter().take(LISTED) {
+            // then names tell, as far as they do
+            let is_unsure = place.is_shared && image.owned.is_empty();
+            for (path, node) in added(image, place, is_unsure).into_iter().take(LISTED) {
                 tell(place.rule, place.severity, &path, node, place.what, findings);
+                if let Some(finding) = findings.last_mut().filter(|_| is_unsure) {
+                    finding.confidence = Confidence::Low;
+                }
             }
         }
     }
 }
 
-/// The files of a place that no package brought.
-fn added(image: &Inventory, place: &Place) -> Vec<(ImagePath, Node)> {
-    let children = image.tree.children(&place.folder.into());
+/// The files of a place that no package brought, links followed, under the names that they have there.
+fn added(image: &Inventory, place: &Place, is_unsure: bool) -> Vec<(ImagePath, Node)> {
+    let folder = ImagePath::from(place.folder);
+    let children = image.tree.children(&image.tree.real_folder(&folder));
+    let named = |(real, node): (ImagePath, Node)| {
+        (folder.join(real.file_name()), image.tree.resolve(&real).map_or(node, |(_, node)| node))
+    };
     let is_added = |(path, node): &(ImagePath, Node)| {
         let entry = image.tree.entry(*node);
-        let is_one = place.endings.iter().any(|ending| path.file_name().ends_with(ending.as_bytes()));
-        entry.is_file() && entry.size > 0 && is_one && !is_packaged(image, path, *node)
+        let name = path.file_name();
+        let is_one = place.endings.iter().any(|ending| name.ends_with(ending.as_bytes()));
+        let is_brought = if is_unsure { is_distributions(name) } else { is_packaged(image, path, *node) };
+        entry.is_file() && entry.size > 0 && is_one && !is_brought
     };
-    children.into_iter().filter(is_added).collect()
+    children.into_iter().map(named).filter(is_added).collect()
+}
+
+/// Words in the names of keys that distributions' own images come with, in lower case. Asked only where nothing is known of
+/// packages.
+const DISTRIBUTIONS: &[&str] = &[
+    "almalinux",
+    "alpine-devel@",
+    "amazon",
+    "anolis",
+    "azurelinux",
+    "centos",
+    "cloudlinux",
+    "debian-",
+    "epel",
+    "fedora",
+    "kali-",
+    "mageia",
+    "mariner",
+    "microsoft",
+    "openeuler",
+    "opensuse",
+    "oracle",
+    "photon",
+    "raspbian",
+    "redhat",
+    "rocky",
+    "rpmfusion",
+    "suse",
+    "ubuntu-",
+    "vmware",
+    "wolfi",
+];
+
+fn is_distributions(name: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    DISTRIBUTIONS.iter().any(|word| name.contains(word))
 }
 
 fn tell(rule: &'static Rule, severity: Severity, path: &ImagePath, node: Node, what: &str, findings: &mut Findings) {
@@ -140,7 +184,7 @@ fn tell(rule: &'static Rule, severity: Severity, path: &ImagePath, node: Node, w
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{file, layered, shown};
+    use super::super::testing::{file, layered, run, shown};
     use super::*;
 
     #[test]
@@ -148,7 +192,7 @@ mod tests {
         let files = || {
             layered(vec![vec![
                 file("etc/apt/trusted.gpg", 0),
-                file("etc/apt/trusted.gpg.d/debian.gpg", 9),
+                file("etc/apt/trusted.gpg.d/debian-12.gpg", 9),
                 file("etc/apt/trusted.gpg.d/own.asc", 9),
                 file("etc/apt/trusted.gpg.d/README", 9),
                 file("etc/apt/keyrings/scoped.asc", 9),
@@ -156,9 +200,10 @@ mod tests {
             ]])
         };
         let authority = "info image/added-authority /usr/local/share/ca-certificates/own.crt@0: `/usr/local/share/ca-certificates/own.crt` is trusted for every host";
-        assert_eq!(shown(&TrustedKey, &files()), [authority], "without knowledge of ownership");
         let key = "low image/trusted-key /etc/apt/trusted.gpg.d/own.asc@0: `/etc/apt/trusted.gpg.d/own.asc` is trusted by apt for every source";
-        assert_eq!(shown(&TrustedKey, &files().owning(&["etc/apt/trusted.gpg.d/debian.gpg"])), [key, authority]);
+        assert_eq!(shown(&TrustedKey, &files().owning(&["etc/apt/trusted.gpg.d/debian-12.gpg"])), [key, authority]);
+        assert_eq!(shown(&TrustedKey, &files()), [key, authority], "by name, without knowledge of ownership");
+        assert_eq!(run(&TrustedKey, &files())[0].confidence, Confidence::Low);
         let old = layered(vec![vec![file("etc/apt/trusted.gpg", 40)]]);
         assert_eq!(shown(&TrustedKey, &old).len(), 1);
     }

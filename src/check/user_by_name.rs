@@ -134,7 +134,7 @@ mod tests {
         for (user, findings) in cases {
             let mut image =
                 image(&format!(r#"{{"config":{{"User":"{user}"}}}}"#)).with_users(&[("root", 0), ("app", 1000)]);
-            image.accounts.groups.push(Group { name: "app".into(), gid: 1000 });
+            image.accounts.groups.push(Group { name: "app".into(), gid: 1000, ..Group::default() });
             assert_eq!(shown(&UserByName, &image), *findings, "{user:?}");
         }
         assert_eq!(

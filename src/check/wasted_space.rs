@@ -1,17 +1,16 @@
 //! Bytes that are shipped although no container sees them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 
 use super::package_cache::is_in_cache;
 use super::{Check, Context, HiddenBy as _, Matters, at, count};
 use crate::finding::{Finding, Findings, Location};
-use crate::path::ImagePath;
+use crate::inventory::{Cause, Successors};
 use crate::rule::{Rule, Severity};
 use crate::size::ByteSize;
-use crate::tree::{FileEntry, Hidden, Node, Tree};
+use crate::tree::{FileEntry, Hidden, Node};
 
 /// A layer ships bytes nobody sees.
 pub(super) static WASTED_SPACE: Rule = Rule {
@@ -59,13 +58,15 @@ impl Check for WastedSpace {
             .map(|entry| entry.size)
             .fold(0, u64::saturating_add);
         let mut matters = Matters::default();
+        // costs a second look at all layers, which most images need not
+        let mut successors: Option<Successors> = None;
         for (layer, members) in (0u32..).zip(tree.layers()) {
             let mut waste = Waste::default();
             for (member, entry) in (0u32..).zip(members) {
                 let node = Node { layer, member };
                 let has_bytes = entry.is_file() && !entry.is_marker() && entry.size > 0;
                 if let Some(hidden) = tree.hidden(node).filter(|_| has_bytes) {
-                    waste.add(entry, hidden);
+                    waste.add(node, entry, hidden);
                 }
             }
             let per_mille = u128::from(waste.bytes).saturating_mul(1000) / u128::from(shipped.max(1));
@@ -75,7 +76,13 @@ impl Check for WastedSpace {
                 continue;
             }
             let Some((largest, hidden)) = waste.largest.first().copied() else { continue };
-            let copied = waste.copied(tree);
+            if !waste.overwritten.is_empty() && successors.is_none() {
+                successors = Some(Successors::of(&tree.changes()));
+            }
+            let is_copy = |(node, _): &&(Node, u64)| {
+                successors.as_ref().is_some_and(|known| known.cause(image, *node).0 == Cause::Copied)
+            };
+            let copied = waste.overwritten.iter().filter(is_copy).map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
             let summary = image.layers.get(layer as usize);
             let location = match summary.and_then(|summary| summary.history) {
                 Some(index) => Location::History { index, layer: Some(layer), key: "created_by".into() },
@@ -121,18 +128,18 @@ struct Waste<'a> {
     deleted: u64,
     /// Bytes of package managers' caches.
     cached: u64,
-    /// Files that another one took the place of, and in which layer.
-    overwritten: Vec<(&'a FileEntry, u32)>,
+    /// Files that another one took the place of, and their bytes.
+    overwritten: Vec<(Node, u64)>,
     /// The largest files, largest first, then by path.
     largest: Vec<(&'a FileEntry, Hidden)>,
 }
 
 impl<'a> Waste<'a> {
-    fn add(&mut self, entry: &'a FileEntry, hidden: Hidden) {
+    fn add(&mut self, node: Node, entry: &'a FileEntry, hidden: Hidden) {
         self.bytes = self.bytes.saturating_add(entry.size);
         self.files = self.files.saturating_add(1);
         if hidden.overwritten {
-            self.overwritten.push((entry, hidden.by_layer));
+            self.overwritten.push((node, entry.size));
         } else {
             self.deleted = self.deleted.saturating_add(entry.size);
         }
@@ -146,23 +153,6 @@ impl<'a> Waste<'a> {
         let place = self.largest.partition_point(|(other, _)| rank(other) <= rank(entry));
         self.largest.insert(place, (entry, hidden));
         self.largest.truncate(LISTED);
-    }
-
-    /// Bytes that were replaced by a file of the same size and time, as a change of owner or mode does.
-    fn copied(&self, tree: &Tree) -> u64 {
-        let wanted: BTreeSet<u32> = self.overwritten.iter().map(|(_, layer)| *layer).collect();
-        let mut above: HashMap<(u32, &ImagePath), &FileEntry> = HashMap::new();
-        for layer in wanted {
-            let members = tree.layers().get(layer as usize).map(Vec::as_slice).unwrap_or_default();
-            above
-                .extend(members.iter().filter(|member| member.is_file()).map(|member| ((layer, &member.path), member)));
-        }
-        let is_copy = |(entry, layer): &&(&FileEntry, u32)| {
-            above
-                .get(&(*layer, &entry.path))
-                .is_some_and(|other| other.size == entry.size && other.mtime == entry.mtime)
-        };
-        self.overwritten.iter().filter(is_copy).map(|(entry, _)| entry.size).fold(0, u64::saturating_add)
     }
 }
 
@@ -193,6 +183,19 @@ mod tests {
         assert_eq!(evidence(0, "deleted_bytes"), 20 * MIB);
         assert_eq!(evidence(1, "copied_bytes"), 8 * MIB);
         assert_eq!(evidence(1, "percent_of_image"), 19.5);
+    }
+
+    #[test]
+    fn what_is_known_of_contents_tells_copies() {
+        let mut image =
+            layered(vec![vec![file("a", 8 * MIB), file("b", 8 * MIB)], vec![file("a", 8 * MIB), file("b", 8 * MIB)]]);
+        let copied =
+            |image: &crate::inventory::Inventory| run(&WastedSpace, image)[0].evidence.get("copied_bytes").cloned();
+        assert_eq!(copied(&image), Some((16 * MIB).into()), "by size and time");
+        let mut contents = crate::inventory::Contents::of(&image.tree);
+        contents.set(Node { layer: 1, member: 1 }, 7);
+        image.contents = contents;
+        assert_eq!(copied(&image), Some((8 * MIB).into()));
     }
 
     #[test]

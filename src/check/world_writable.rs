@@ -43,7 +43,7 @@ impl Check for WorldWritable {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
         let mut open: BTreeMap<&[u8], usize> = BTreeMap::new();
-        let mut found: Vec<(&ImagePath, u32, &FileEntry, u64)> = Vec::new();
+        let mut found: Vec<(&ImagePath, u32, &FileEntry, Vec<&ImagePath>)> = Vec::new();
         for (path, node) in image.tree.names() {
             let entry = image.tree.entry(node);
             if !is_writable(entry) || REPLACED.iter().any(|folder| path.is_under(folder)) {
@@ -51,7 +51,7 @@ impl Check for WorldWritable {
             }
             if let Some(folder) = folders_above(path).find_map(|folder| open.get(folder)) {
                 if let Some((.., below)) = found.get_mut(*folder) {
-                    *below = below.saturating_add(1);
+                    below.push(path);
                 }
                 continue;
             }
@@ -62,30 +62,35 @@ impl Check for WorldWritable {
             if entry.kind == FileKind::Directory {
                 open.insert(path.as_bytes(), found.len());
             }
-            found.push((path, node.layer, entry, 0));
+            found.push((path, node.layer, entry, Vec::new()));
         }
         // the uppermost layer that has a member for the root; the names below do not list it
         let roots = (0u32..).zip(image.tree.layers());
         let root = roots.filter_map(|(layer, members)| {
-            members.iter().rfind(|entry| entry.path.is_root()).map(|entry| (&entry.path, layer, entry, 0))
+            members.iter().rfind(|entry| entry.path.is_root()).map(|entry| (&entry.path, layer, entry, Vec::new()))
         });
         if let Some(root) = root.last().filter(|(.., entry, _)| is_writable(entry)) {
             found.insert(0, root);
         }
-        let more = found.len().saturating_sub(LISTED);
-        for (place, (path, layer, entry, below)) in found.into_iter().take(LISTED).enumerate() {
+        let unlisted: Vec<&ImagePath> = found.iter().skip(LISTED).map(|(path, ..)| *path).collect();
+        let more = unlisted.len();
+        for (place, (path, layer, entry, mut below)) in found.into_iter().take(LISTED).enumerate() {
             let is_folder = entry.kind == FileKind::Directory;
             let mut message = format!("`{path}` may be written by every user");
-            if below > 0 {
-                message = format!("{message}, and so may {below} more below it");
+            if !below.is_empty() {
+                message = format!("{message}, and so may {} more below it", below.len());
             }
             if place == LISTED - 1 && more > 0 {
+                below.extend(&unlisted);
                 message = format!("{message}; {more} further paths are not listed");
             }
             let location = at(path, layer);
             let mut finding = Finding::new(&WORLD_WRITABLE, path.to_string(), location, message)
                 .evidence("mode", format!("{:04o}", entry.mode))
                 .evidence("folder", is_folder);
+            for path in below {
+                finding.stands_for(path.as_bytes());
+            }
             if path.is_root()
                 || SYSTEM.iter().any(|folder| path.is_under(folder))
                 || entry.mode & 0o111 != 0 && !is_folder

@@ -16,6 +16,9 @@ use super::exit::Exit;
 use super::scan::{TargetArguments, opened, spare, without_secrets, write_to};
 use super::term::{self, Colour, Watcher};
 
+/// Levels of folders shown where nothing is said of them.
+const DEPTH: u8 = 3;
+
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct LayersArguments {
@@ -34,9 +37,9 @@ pub(super) struct LayersArguments {
     /// List only files that no container sees, or can do without
     #[arg(long)]
     waste: bool,
-    /// Levels of folders to show of the list of files
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
-    depth: u8,
+    /// List files with so many levels of folders; 3 if nothing is said
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    depth: Option<u8>,
     /// Gate on dive's figures by the rules of this file; exit with 1 if one fails
     #[arg(long, value_name = "FILE")]
     dive_ci: Option<PathBuf>,
@@ -67,7 +70,11 @@ fn look(arguments: &LayersArguments, watcher: &Watcher) -> Result<Exit> {
     spare(arguments.image.target(), arguments.output.as_deref())?;
     let rules = arguments.dive_ci.as_deref().map(dive_rules).transpose()?;
     let wish = Wish {
-        files: arguments.files || arguments.layer.is_some() || arguments.path.is_some() || arguments.waste,
+        files: arguments.files
+            || arguments.layer.is_some()
+            || arguments.path.is_some()
+            || arguments.waste
+            || arguments.depth.is_some(),
         layer: arguments.layer,
         path: arguments.path.clone(),
         waste: arguments.waste,
@@ -90,7 +97,7 @@ fn look(arguments: &LayersArguments, watcher: &Watcher) -> Result<Exit> {
         colour: to_stdout && term::wants_colour(&io::stdout(), arguments.color),
         ..Style::PLAIN
     };
-    let view = LayersView { json: arguments.json, depth: usize::from(arguments.depth) };
+    let view = LayersView { json: arguments.json, depth: usize::from(arguments.depth.unwrap_or(DEPTH)) };
     write_to(arguments.output.as_deref(), &mut |out| render_layers(&images, results.as_deref(), view, &style, out))?;
     let is_broken = results.iter().flatten().flatten().any(|result| result.passed == Some(false));
     let has_gaps = images.iter().flat_map(gaps).next().is_some();

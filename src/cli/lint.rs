@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &LintArguments) -> Exit {
     let policy = arguments.policy.load(arguments.gate.fail_on(), None, arguments.color);
     let linted = policy.and_then(|policy| arguments.baseline.add_to(policy)).and_then(|policy| {
         let inputs = inputs(arguments)?;
-        Ok(lint(&inputs, &policy, arguments.today.unwrap_or_else(term::today), &Limits::default()))
+        lint(&inputs, &policy, arguments.today.unwrap_or_else(term::today), &Limits::default())
     });
     let linted = match linted {
         Ok(linted) => linted,
@@ -157,7 +157,7 @@ fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
         if path == "-" {
             let bytes = read(io::stdin().lock(), "standard input")?;
             let surroundings = arguments.context.as_deref().map(|folder| surroundings(folder, None));
-            inputs.push(Input { name: "-".into(), bytes, surroundings });
+            inputs.push(Input { name: "-".into(), bytes, surroundings, folder: arguments.context.clone() });
             continue;
         }
         let metadata = fs::metadata(path).map_err(|error| {
@@ -177,8 +177,9 @@ fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
 fn input(path: &Path, context: Option<&Path>) -> Result<Input> {
     let (name, bytes) = read_file(path)?;
     let own = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let surroundings = surroundings(context.unwrap_or(own), Some(path));
-    Ok(Input { name, bytes, surroundings: Some(surroundings) })
+    let folder = context.unwrap_or(own);
+    let surroundings = surroundings(folder, Some(path));
+    Ok(Input { name, bytes, surroundings: Some(surroundings), folder: Some(folder.to_owned()) })
 }
 
 /// The name of a Dockerfile as reports show it, and its bytes.
@@ -278,16 +279,20 @@ fn surroundings(folder: &Path, dockerfile: Option<&Path>) -> Surroundings {
     let candidates = of_file.into_iter().chain([folder.join(".dockerignore")]);
     let ignore = candidates.into_iter().find_map(|path| {
         let mut bytes = Vec::new();
-        let file = fs::File::open(path).ok()?;
+        let file = fs::File::open(&path).ok()?;
         file.take(ignore::LARGEST as u64 + 1).read_to_end(&mut bytes).ok()?;
-        Some(Ignore::parse(&bytes))
+        let name = path.to_string_lossy();
+        Some((Ignore::parse(&bytes), name.strip_prefix("./").unwrap_or(&name).to_owned()))
     });
+    let (ignore, ignore_name) = ignore.unzip();
     let mut entries = Vec::new();
+    let mut is_cut = false;
     let mut folders = vec![PathBuf::new()];
     while let Some(inner) = folders.pop() {
         let Ok(list) = fs::read_dir(folder.join(&inner)) else { continue };
         for entry in list.flatten() {
             if entries.len() >= MOST_ENTRIES {
+                is_cut = true;
                 break;
             }
             let path = inner.join(entry.file_name());
@@ -305,7 +310,7 @@ fn surroundings(folder: &Path, dockerfile: Option<&Path>) -> Surroundings {
         }
     }
     entries.sort();
-    Surroundings { ignore, entries }
+    Surroundings { ignore, ignore_name: ignore_name.unwrap_or_default(), entries, is_cut }
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ mod failure;
 mod layers;
 mod lint;
 mod policy;
+mod policy_import;
+#[cfg(feature = "rego")]
+mod rego;
 mod rejudge;
 mod rules;
 mod sbom;

@@ -12,6 +12,7 @@ use crate::source::registry::artifact::Artifact;
 
 use super::config;
 use super::exit::Exit;
+use super::policy_import::{self, ImportArguments};
 use super::rejudge::{self, DryRunArguments, TestArguments};
 use super::scan::access_to_fetch;
 use super::term::{self, Colour};
@@ -136,6 +137,8 @@ pub(super) enum PolicyCommand {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Take over ignore files and gates of other tools: Trivy, Grype, hadolint, Dockle, gitleaks, dive, …
+    Import(ImportArguments),
 }
 
 /// Runs `careen policy`.
@@ -146,6 +149,7 @@ pub(super) fn run(command: &PolicyCommand) -> Result<Exit> {
         PolicyCommand::Show { names } => show(names),
         PolicyCommand::Init { file } => init(file),
         PolicyCommand::Baseline { report, output } => write_baseline(report, output.as_deref()),
+        PolicyCommand::Import(arguments) => policy_import::run(arguments),
     };
     done.map(|()| Exit::Passed)
 }

@@ -81,13 +81,13 @@ pub(super) fn dry_run(set: &PolicySet, path: &Path, known: &[&'static Rule], tod
     for report in reports(path, known)? {
         let platform = report.platform.as_ref().map(|platform| format!(" ({})", escape(platform))).unwrap_or_default();
         text += &format!("\n{}{platform}\n", escape(&report.reference));
-        let (judged, verdict) = report.record.judge(set, today);
+        let (judged, verdict) = report.record.judge(set, today)?;
         text += &format!("  the report says: {}: {}\n", report.outcome.as_str(), escape(&report.reason));
         text += &format!("  the policy says: {}\n", said(&verdict));
         text += &listed(&changes(&report.standings, &judged), "  against the report");
         for edition in EDITIONS.iter().skip_while(|edition| edition.id != set.edition().id).skip(1) {
             let before: BTreeMap<_, _> = rejudge::standings(&judged);
-            let (judged, newer) = report.record.judge(&set.clone().with_edition(edition), today);
+            let (judged, newer) = report.record.judge(&set.clone().with_edition(edition), today)?;
             text += &format!("  in edition \"{}\": {}\n", edition.id, said(&newer));
             text += &listed(&changes(&before, &judged), &format!("  in edition \"{}\"", edition.id));
         }

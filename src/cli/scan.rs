@@ -50,6 +50,9 @@ pub(super) struct ScanArguments {
     #[arg(long)]
     packages: bool,
 
+    /// Look in the image's registry whether a signature and a provenance are attached; none is verified
+    #[arg(long)]
+    signatures: bool,
     /// The Dockerfile of the image: findings then name the line that made them
     #[arg(long, value_name = "FILE")]
     dockerfile: Option<PathBuf>,
@@ -230,8 +233,14 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 vex: &vex.documents,
                 wants_attached,
             });
-            let mut reports =
-                reports(image, &watcher, &scan, Some(Judging { policy, today: arguments.today, advisories }))?;
+            let judging = Judging { policy, today: arguments.today, advisories, wants_attested: arguments.signatures };
+            #[cfg(feature = "rego")]
+            let set = judging.policy.clone();
+            let mut reports = reports(image, &watcher, &scan, Some(judging))?;
+            #[cfg(feature = "rego")]
+            for report in &mut reports {
+                super::rego::judge(report, &set)?;
+            }
             if let Some(path) = &arguments.dockerfile {
                 let (name, bytes) = super::lint::read_file(path)?;
                 let file = crate::dockerfile::Dockerfile::parse(&bytes);
@@ -312,6 +321,8 @@ pub(super) struct Judging<'a> {
     pub(super) policy: PolicySet,
     pub(super) today: Option<Date>,
     pub(super) advisories: Option<Advisories<'a>>,
+    /// Whether signatures and provenance are looked for, even if no policy asks for them.
+    pub(super) wants_attested: bool,
 }
 
 /// Scans or surveys an image.
@@ -340,7 +351,8 @@ pub(super) fn opened<T>(
     look: impl FnOnce(&dyn Source, &Request<'_>, &Options<'_>) -> Result<T>,
 ) -> Result<T> {
     let config = config(arguments)?;
-    let limits = limits(arguments, &config)?;
+    #[cfg_attr(not(feature = "rego"), expect(unused_mut, reason = "only policies in Rego need more"))]
+    let mut limits = limits(arguments, &config)?;
     let chains = config.chains()?;
     let access = access(arguments, config)?;
     let (source, target) = source_of(&arguments.target)?;
@@ -349,6 +361,11 @@ pub(super) fn opened<T>(
         Some("all") => PlatformChoice::All,
         Some(platform) => PlatformChoice::Only(platform.parse().map_err(|e: String| Error::new(ErrorKind::Usage, e))?),
     };
+    #[cfg(feature = "rego")]
+    if judged.as_ref().is_some_and(|judged| !judged.policy.in_rego().is_empty()) {
+        // it must see them all
+        limits.findings_per_rule = usize::MAX;
+    }
     let request = Request {
         location: &target.location,
         choice: target.choice.clone(),
@@ -368,7 +385,7 @@ pub(super) fn opened<T>(
         judged
     } else {
         let policy = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?;
-        Judging { policy, today: None, advisories: None }
+        Judging { policy, today: None, advisories: None, wants_attested: false }
     };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
     let today = judged.today.unwrap_or_else(term::today);
@@ -382,8 +399,16 @@ pub(super) fn opened<T>(
         advisories: judged.advisories,
         fingerprint_key: key.as_deref(),
         bases: Hints { given: &given, chains: Some(&chains), provenance: &[] },
+        wants_attested: judged.wants_attested || source.id() == "registry" && asks_for_attested(&judged.policy),
     };
     look(source, &request, &options)
+}
+
+/// Whether a policy requires something attached, or names one of the rules that need a look at it.
+fn asks_for_attested(policy: &PolicySet) -> bool {
+    let rules = crate::scan::rules();
+    policy.requirements().ask_for_attached()
+        || rules.iter().any(|rule| crate::scan::ATTESTED.contains(&rule.id) && policy.asks_for(rule))
 }
 
 /// The layers of the base that `--base` names, on the platforms that are asked of the image itself.

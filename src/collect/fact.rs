@@ -35,6 +35,8 @@ pub enum Fact {
     GroupLine(Box<Group>),
     /// A line of the system's settings.
     SettingLine(Box<crate::inventory::SettingLine>),
+    /// How an executable file begins.
+    Start(Box<crate::format::start::Start>),
     /// The file is larger than its collector takes. Told only if the file is live.
     TooLarge(ByteSize),
     /// Something in the file was not understood, so that a package may be missing. Told only if the file is live.

@@ -6,11 +6,16 @@
 
 use regex::Regex;
 
+use crate::escape::escape;
+
 /// Largest file that is read, in bytes.
 pub const LARGEST: usize = 256 * 1024;
 
 /// Most patterns; what comes later does not count, and [`Ignore::is_complete`] says so.
 const MOST_PATTERNS: usize = 2_000;
+
+/// Most patterns that are told of as wrong.
+const MOST_FAULTS: usize = 100;
 
 /// Longest pattern, in bytes.
 const LONGEST_PATTERN: usize = 1_024;
@@ -21,6 +26,19 @@ pub struct Ignore {
     patterns: Vec<Pattern>,
     /// Whether every pattern was understood.
     pub is_complete: bool,
+    /// Patterns that Docker refuses, and with them the build.
+    pub faults: Vec<Fault>,
+}
+
+/// A pattern that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Its line, from 1.
+    pub line: u64,
+    /// Its first column and the one behind its last, from 1, in characters.
+    pub columns: (u64, u64),
+    /// What is wrong, in a sentence without a full stop; it quotes nothing unescaped.
+    pub message: String,
 }
 
 #[derive(Debug, Clone)]
@@ -34,13 +52,19 @@ struct Pattern {
 impl Ignore {
     /// Reads a file.
     pub fn parse(bytes: &[u8]) -> Self {
-        let mut ignore = Self { patterns: Vec::new(), is_complete: bytes.len() <= LARGEST };
+        let mut ignore = Self { is_complete: bytes.len() <= LARGEST, ..Self::default() };
         let text = String::from_utf8_lossy(bytes.get(..bytes.len().min(LARGEST)).unwrap_or_default());
-        for line in text.trim_start_matches('\u{feff}').lines() {
+        for (number, whole) in (1_u64..).zip(text.trim_start_matches('\u{feff}').lines()) {
             // a comment begins in the first column
-            let line = if line.starts_with('#') { "" } else { line.trim() };
+            let line = if whole.starts_with('#') { "" } else { whole.trim() };
             if line.is_empty() {
                 continue;
+            }
+            if let Some(message) = fault(line).filter(|_| ignore.faults.len() < MOST_FAULTS) {
+                let blanks = whole.chars().count().saturating_sub(whole.trim_start().chars().count()) as u64;
+                let start = blanks.saturating_add(1);
+                let columns = (start, start.saturating_add(line.chars().count() as u64));
+                ignore.faults.push(Fault { line: number, columns, message });
             }
             let (takes_back, pattern) = match line.strip_prefix('!') {
                 Some(rest) => (true, rest.trim()),
@@ -91,6 +115,54 @@ impl Pattern {
         let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
         std::iter::once(path).chain(above).any(|path| self.regex.is_match(path))
     }
+}
+
+/// What Go's `filepath.Match` refuses of a pattern, as Docker calls it.
+fn fault(line: &str) -> Option<String> {
+    let pattern = line.strip_prefix('!').map_or(line, str::trim);
+    if pattern.is_empty() {
+        return Some("in `.dockerignore`, `!` wants a pattern behind it".into());
+    }
+    let shown = escape(pattern.chars().take(60).collect::<String>());
+    let mut characters = pattern.chars().peekable();
+    let no_end = |shown: &str| Some(format!("in `.dockerignore`, nothing closes the `[` of `{shown}`"));
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' if characters.next().is_none() => {
+                return Some(format!("in `.dockerignore`, nothing stands behind the `\\` of `{shown}`"));
+            }
+            '[' => {
+                characters.next_if_eq(&'^');
+                let mut is_empty = true;
+                loop {
+                    if !is_empty && characters.next_if_eq(&']').is_some() {
+                        break;
+                    }
+                    is_empty = false;
+                    // one end of a range, and the other
+                    for is_end in [false, true] {
+                        match characters.next() {
+                            None => return no_end(&shown),
+                            Some('-' | ']') => {
+                                let message = "is empty or a range in it wants an end";
+                                return Some(format!("in `.dockerignore`, the set of `{shown}` {message}"));
+                            }
+                            Some('\\') if characters.next().is_none() => return no_end(&shown),
+                            Some(_) => {}
+                        }
+                        if is_end || characters.next_if_eq(&'-').is_none() {
+                            break;
+                        }
+                    }
+                    if characters.peek().is_none() {
+                        return no_end(&shown);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The path without `.`, `..`, doubled and outer slashes.
@@ -182,7 +254,7 @@ mod tests {
         ];
         for (text, excluded, sent) in cases {
             let ignore = Ignore::parse(text.as_bytes());
-            assert!(ignore.is_complete, "{text}");
+            assert!(ignore.is_complete && ignore.faults.is_empty(), "{text}");
             for path in *excluded {
                 assert!(ignore.excludes(path), "{text:?} sends {path}");
             }
@@ -191,6 +263,17 @@ mod tests {
             }
         }
         assert!(!Ignore::parse(b"[a").is_complete);
+        for bad in
+            ["[", "a[", "[a", "[]", "[]a]", "[^]", "[a-]", "[-a]", "[a-b-]", "a\\", "[\\", "!", "! ", "![", "x/[a"]
+        {
+            assert_eq!(Ignore::parse(bad.as_bytes()).faults.len(), 1, "{bad}");
+        }
+        for good in [
+            "]", "a]", "[a]", "[^a]", "[^^]", "[\\]]", "[\\-a]", "[a-c0-9]", "\\[", "!a", "# [", "{a,b}", "a-b",
+            "[a][b]",
+        ] {
+            assert_eq!(Ignore::parse(good.as_bytes()).faults, [], "{good}");
+        }
         assert!(Ignore::parse(b"node_modules\n!node_modules/a").takes_back_below("node_modules"));
     }
 }

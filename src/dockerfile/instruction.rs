@@ -97,12 +97,16 @@ fn parse_part(source: &Source<'_>, range: Range<usize>, problems: &mut Vec<Probl
     let name = keyword.text.to_ascii_uppercase();
     let (flags, start) = word::flags(source.text, name_range.end..range.end);
     let arguments = trim(whole, start..range.end);
-    let mut tell = |span: Span, message: String| problems.push(Problem { span, message, is_fatal: true });
+    let mut tell =
+        |span: Span, message: String| problems.push(Problem { span, message, is_fatal: true, told_by: None });
     let kind = if NAMES.binary_search(&name.as_str()).is_err() {
         tell(keyword.span, unknown(&name));
         Kind::Unknown
     } else {
-        for (span, message) in wrong_flags(&name, &flags) {
+        // of `HEALTHCHECK NONE` nobody reads flags
+        let is_none = name == "HEALTHCHECK"
+            && whole.get(arguments.clone()).is_some_and(|text| text.trim().eq_ignore_ascii_case("none"));
+        for (span, message) in wrong_flags(&name, &flags).into_iter().filter(|_| !is_none) {
             tell(span, message);
         }
         let read = if name == "ONBUILD" {
@@ -112,7 +116,7 @@ fn parse_part(source: &Source<'_>, range: Range<usize>, problems: &mut Vec<Probl
         };
         read.unwrap_or_else(|(range, message)| {
             let span = if range.is_empty() { keyword.span } else { source.text.span(range) };
-            problems.push(Problem { span, message, is_fatal: true });
+            problems.push(Problem { span, message, is_fatal: true, told_by: None });
             Kind::Broken
         })
     };
@@ -167,14 +171,17 @@ fn wrong_flags(name: &str, flags: &[Flag]) -> Vec<(Span, String)> {
 
 fn on_build(source: &Source<'_>, range: Range<usize>, problems: &mut Vec<Problem>, inner: bool) -> Result<Kind, Wrong> {
     if inner {
-        return Err((range, "`ONBUILD` cannot stand behind `ONBUILD`".into()));
+        return Err((0..0, "`ONBUILD` cannot stand behind `ONBUILD`".into()));
     }
     if range.is_empty() {
         return Err((range, "`ONBUILD` wants an instruction".into()));
     }
     let instruction = parse_part(source, range.clone(), problems, true);
     match instruction.name().as_str() {
-        name @ ("FROM" | "MAINTAINER") => Err((range, format!("`{name}` cannot stand behind `ONBUILD`"))),
+        name @ ("FROM" | "MAINTAINER") => {
+            let end = range.start.saturating_add(name.len());
+            Err((range.start..end, format!("`{name}` cannot stand behind `ONBUILD`")))
+        }
         _ => Ok(Kind::OnBuild(Box::new(instruction))),
     }
 }

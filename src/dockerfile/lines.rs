@@ -31,8 +31,12 @@ pub(super) fn read(text: String) -> Dockerfile {
     }
     let mut file = reader.file;
     if file.instructions.is_empty() {
-        let problem =
-            Problem { span: Span::default(), message: "the file holds no instruction".into(), is_fatal: true };
+        let problem = Problem {
+            span: Span::default(),
+            message: "the file holds no instruction".into(),
+            is_fatal: true,
+            told_by: None,
+        };
         file.problems.push(problem);
     }
     file.text = text;
@@ -67,7 +71,7 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, span: Span, message: impl Into<String>) {
-        self.file.problems.push(Problem { span, message: message.into(), is_fatal: true });
+        self.file.problems.push(Problem { span, message: message.into(), is_fatal: true, told_by: None });
     }
 
     /// Reads a comment, a blank line, or an instruction with all its lines.
@@ -112,7 +116,7 @@ impl Reader<'_> {
         }
         if let Some(span) = first_empty {
             let message = "an empty line stands in a continued instruction; Docker warns of it".into();
-            self.file.problems.push(Problem { span, message, is_fatal: false });
+            self.file.problems.push(Problem { span, message, is_fatal: false, told_by: None });
         }
         self.instruction(&logical, end);
     }

@@ -11,6 +11,7 @@ pub mod ignore;
 mod instruction;
 mod lines;
 pub mod lint;
+mod refused;
 pub mod shell;
 mod span;
 mod stage;
@@ -58,6 +59,8 @@ impl Dockerfile {
         let bytes = bytes.get(..bytes.len().min(usize::try_from(LARGEST.bytes()).unwrap_or(usize::MAX)));
         let mut dockerfile = lines::read(text_of(bytes.unwrap_or_default()));
         stage::link(&mut dockerfile);
+        let refused = refused::check(&dockerfile);
+        dockerfile.problems.extend(refused);
         dockerfile.problems.sort_by_key(|problem| problem.span);
         dockerfile
     }
@@ -123,6 +126,8 @@ pub struct Problem {
     pub message: String,
     /// Whether Docker refuses the file for it; otherwise it warns.
     pub is_fatal: bool,
+    /// The rule that tells of it, where it is not `dockerfile/syntax`.
+    pub told_by: Option<&'static str>,
 }
 
 /// One instruction with all its lines.

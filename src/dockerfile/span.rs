@@ -65,6 +65,15 @@ impl Text {
         self.text.push_str(piece);
     }
 
+    /// Adds another text behind it.
+    pub fn append(&mut self, other: &Self) {
+        for (index, (start, place)) in other.pieces.iter().enumerate() {
+            let next = index.checked_add(1).and_then(|next| other.pieces.get(next));
+            let end = next.map_or(other.text.len(), |(start, _)| *start);
+            self.push(other.text.get(*start..end).unwrap_or_default(), *place);
+        }
+    }
+
     /// Where byte `offset` of the text stands in the file.
     fn place(&self, offset: usize) -> usize {
         let index = self.pieces.partition_point(|(text, _)| *text <= offset);

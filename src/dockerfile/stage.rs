@@ -48,7 +48,7 @@ pub(super) fn link(file: &mut Dockerfile) {
                 let resolved = file.scope(usize::MAX).resolve(image);
                 variables = std::mem::take(&mut file.variables);
                 if let Some(message) = blank(image, &resolved) {
-                    file.problems.push(Problem { span: image.span, message, is_fatal: true });
+                    file.problems.push(Problem { span: image.span, message, is_fatal: true, told_by: None });
                 }
                 let index = file.stages.len();
                 let base = match resolved.text() {
@@ -67,11 +67,13 @@ pub(super) fn link(file: &mut Dockerfile) {
             }
             Kind::Arg(arguments) => variables.arguments(arguments, &file.stages, at, file.escape),
             Kind::Unknown => {}
+            // a base that cannot be read is told of already
+            Kind::Broken if instruction.name() == "FROM" => told_of_stage |= file.stages.is_empty(),
             _ if file.stages.is_empty() && !told_of_stage => {
                 told_of_stage = true;
                 let name = instruction.name();
                 let message = format!("`{name}` stands before the first `FROM`; only `ARG` can");
-                file.problems.push(Problem { span: instruction.keyword.span, message, is_fatal: true });
+                file.problems.push(Problem { span: instruction.keyword.span, message, is_fatal: true, told_by: None });
             }
             _ if file.stages.is_empty() => {}
             Kind::Env(pairs) => variables.environment(pairs, &file.stages, at, file.escape),
@@ -95,7 +97,7 @@ pub(super) fn link(file: &mut Dockerfile) {
     }
     if file.stages.is_empty() && !instructions.is_empty() && !told_of_stage {
         let message = "the file has no `FROM`".into();
-        file.problems.push(Problem { span: Span::default(), message, is_fatal: true });
+        file.problems.push(Problem { span: Span::default(), message, is_fatal: true, told_by: None });
     }
     file.instructions = instructions;
     file.variables = variables;

@@ -101,8 +101,8 @@ fn heredocs_keep_their_lines() {
 fn every_form_is_read() {
     let text = "FROM --platform=$BUILDPLATFORM a:1 AS Build\nARG A B=1 C=\"x y\"\nENV A=1 B=\"x y\" C=x\\ y\nENV old  style value \n\
                 LABEL a.b=\"c\" 'd e'=f\nRUN --mount=type=cache,target=/x --network=none make\nCMD [\"a\", \"b\\\"c\"]\nCMD [\"a\" b]\n\
-                ENTRYPOINT [ -x ]\nHEALTHCHECK --interval=5s CMD curl -f x\nHEALTHCHECK none\nCOPY --from=build --link a b /c/\n\
-                COPY [\"a b\", \"/c d\"]\nADD --checksum=sha256:0 https://x.example/y /z\nEXPOSE 80/tcp  443\nVOLUME [\"/a\", \"/b\"]\n\
+                ENTRYPOINT [ -x ]\nHEALTHCHECK --interval=5s CMD curl -f x\nHEALTHCHECK none\nCOPY --from=b:1 --link a b /c/\n\
+                COPY [\"a b\", \"/c d\"]\nADD --checksum=$SUM https://x.example/y /z\nEXPOSE 80/tcp  443\nVOLUME [\"/a\", \"/b\"]\n\
                 VOLUME /a /b\nUSER a:b\nWORKDIR /a b\nSTOPSIGNAL 9\nMAINTAINER a <b@c>\nSHELL [\"bash\", \"-c\"]\nonbuild run x\n";
     insta::assert_snapshot!(shown(text), @r##"
 1-1 FROM --platform="$BUILDPLATFORM" "a:1" as "Build"
@@ -116,9 +116,9 @@ fn every_form_is_read() {
 9-9 ENTRYPOINT shell "[ -x ]"
 10-10 HEALTHCHECK --interval="5s" shell "curl -f x"
 11-11 HEALTHCHECK none
-12-12 COPY --from="build" --link "a" "b" to "/c/"
+12-12 COPY --from="b:1" --link "a" "b" to "/c/"
 13-13 COPY "a b" to "/c d"
-14-14 ADD --checksum="sha256:0" "https://x.example/y" to "/z"
+14-14 ADD --checksum="$SUM" "https://x.example/y" to "/z"
 15-15 EXPOSE "80/tcp" "443"
 16-16 VOLUME "/a" "/b"
 17-17 VOLUME "/a" "/b"
@@ -165,7 +165,7 @@ error 8:1 `USER` wants at least one argument
 error 9:5 the JSON list of `CMD` holds something else than strings
 error 10:7 `SHELL` wants a JSON list of strings, such as ["/bin/sh", "-c"]
 error 11:13 `HEALTHCHECK` wants `CMD` or `NONE`
-error 12:17 `ONBUILD` cannot stand behind `ONBUILD`
+error 12:9 `ONBUILD` cannot stand behind `ONBUILD`
 error 13:9 `FROM` cannot stand behind `ONBUILD`
 error 14:6 `FROM` wants an image, or an image, `AS` and a name
 error 15:11 `1x` cannot name a stage: letters, digits, `-`, `_` and `.` can, a letter first

@@ -201,13 +201,18 @@ impl Scope<'_> {
 
     /// What a text becomes with the variables set here.
     pub fn expand(&self, text: &str) -> Resolved {
-        let mut expansion = Expansion { scope: self, out: Resolved::default() };
+        let mut expansion =
+            Expansion { scope: self, out: Resolved::default(), escape: self.escape, is_document: false, from: 0 };
         let mut input = Input { text, at: 0 };
         match expansion.until(&mut input, None, false, 0) {
             Ok(shown) => expansion.out.shown = shown,
-            Err(message) => {
+            Err(fault) => {
                 text.clone_into(&mut expansion.out.shown);
-                expansion.out.error = Some(message);
+                match fault {
+                    Fault::Wrong(message) => expansion.out.error = Some(message),
+                    // a limit of this reader: what it becomes is not known
+                    Fault::TooMuch => expansion.out.unknown.push(String::new()),
+                }
             }
         }
         for names in [&mut expansion.out.unknown, &mut expansion.out.defaults, &mut expansion.out.unset] {
@@ -215,6 +220,16 @@ impl Scope<'_> {
             names.dedup();
         }
         expansion.out
+    }
+
+    /// What is wrong with the text of a document, in which quotes mean nothing, and the byte where it begins.
+    pub(super) fn fault_of_document(&self, text: &str) -> Option<(usize, String)> {
+        let mut expansion =
+            Expansion { scope: self, out: Resolved::default(), escape: '\\', is_document: true, from: 0 };
+        match expansion.until(&mut Input { text, at: 0 }, None, false, 0) {
+            Err(Fault::Wrong(message)) => Some((expansion.from, message)),
+            _ => None,
+        }
     }
 
     /// Whether a variable is declared here by the file itself.
@@ -295,27 +310,52 @@ impl Input<'_> {
     }
 }
 
+/// Why a text does not become another.
+enum Fault {
+    /// It is wrong.
+    Wrong(String),
+    /// It is more than is followed here.
+    TooMuch,
+}
+
+impl From<&str> for Fault {
+    fn from(message: &str) -> Self {
+        Self::Wrong(message.to_owned())
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self::Wrong(message)
+    }
+}
+
 struct Expansion<'a> {
     scope: &'a Scope<'a>,
     out: Resolved,
+    escape: char,
+    /// Quotes are plain characters.
+    is_document: bool,
+    /// Where the last variable outside all others begins.
+    from: usize,
 }
 
 impl Expansion<'_> {
     /// Expands up to `stop` or the end; `raw` keeps escapes, for patterns.
-    fn until(&mut self, input: &mut Input<'_>, stop: Option<char>, raw: bool, depth: u32) -> Result<String, String> {
-        let escape = self.scope.escape;
+    fn until(&mut self, input: &mut Input<'_>, stop: Option<char>, raw: bool, depth: u32) -> Result<String, Fault> {
+        let escape = self.escape;
         let mut text = String::new();
         while let Some(c) = input.next() {
             match c {
                 _ if stop == Some(c) => return Ok(text),
-                '\'' => loop {
+                '\'' if !self.is_document => loop {
                     match input.next() {
                         None => return Err("a single quote is left open".into()),
                         Some('\'') => break,
                         Some(c) => text.push(c),
                     }
                 },
-                '"' => self.double_quoted(input, &mut text, raw, depth)?,
+                '"' if !self.is_document => self.double_quoted(input, &mut text, raw, depth)?,
                 '$' => text += &self.dollar(input, depth)?,
                 _ if c == escape => {
                     if raw {
@@ -326,17 +366,17 @@ impl Expansion<'_> {
                 _ => text.push(c),
             }
             if text.len() > LONGEST_VALUE.saturating_add(input.text.len()) {
-                return Err("what it becomes is too long".into());
+                return Err(Fault::TooMuch);
             }
         }
         match stop {
             None => Ok(text),
-            Some(stop) => Err(format!("`{stop}` is missing")),
+            Some(stop) => Err(format!("`{stop}` is missing").into()),
         }
     }
 
-    fn double_quoted(&mut self, input: &mut Input<'_>, text: &mut String, raw: bool, depth: u32) -> Result<(), String> {
-        let escape = self.scope.escape;
+    fn double_quoted(&mut self, input: &mut Input<'_>, text: &mut String, raw: bool, depth: u32) -> Result<(), Fault> {
+        let escape = self.escape;
         loop {
             match input.next() {
                 None => return Err("a double quote is left open".into()),
@@ -354,24 +394,27 @@ impl Expansion<'_> {
                 Some(c) => text.push(c),
             }
             if text.len() > LONGEST_VALUE.saturating_add(input.text.len()) {
-                return Err("what it becomes is too long".into());
+                return Err(Fault::TooMuch);
             }
         }
     }
 
     /// Reads what stands behind a dollar sign.
-    fn dollar(&mut self, input: &mut Input<'_>, depth: u32) -> Result<String, String> {
+    fn dollar(&mut self, input: &mut Input<'_>, depth: u32) -> Result<String, Fault> {
+        if depth == 0 {
+            self.from = input.at.saturating_sub(1);
+        }
         if !input.takes('{') {
             let name = name(input);
             return Ok(if name.is_empty() { "$".into() } else { self.plain(&name) });
         }
         if depth >= DEEPEST {
-            return Err("variables stand too deep in each other".into());
+            return Err(Fault::TooMuch);
+        }
+        if matches!(input.peek(), None | Some('{' | '}' | ':')) {
+            return Err(if input.peek().is_none() { "`}` is missing" } else { "`${` wants a name" }.into());
         }
         let name = name(input);
-        if name.is_empty() {
-            return Err("`${` wants a name".into());
-        }
         let form = input.next();
         if form == Some('}') {
             return Ok(self.plain(&name));
@@ -412,9 +455,9 @@ impl Expansion<'_> {
             Some('?') => {
                 let (_, _) = self.aside(input, false, deeper)?;
                 match self.scope.value(&name) {
-                    Value::Unset => Err(format!("`{name}` must be set and is not")),
+                    Value::Unset => Err(format!("`{name}` must be set and is not").into()),
                     Value::Known(text) if empty_is_unset && text.is_empty() => {
-                        Err(format!("`{name}` must not be empty and is"))
+                        Err(format!("`{name}` must not be empty and is").into())
                     }
                     _ => Ok(self.plain(&name)),
                 }
@@ -440,7 +483,7 @@ impl Expansion<'_> {
     }
 
     /// Expands the word of a form; what it is made from counts only if it is taken.
-    fn aside(&mut self, input: &mut Input<'_>, raw: bool, depth: u32) -> Result<(String, Resolved), String> {
+    fn aside(&mut self, input: &mut Input<'_>, raw: bool, depth: u32) -> Result<(String, Resolved), Fault> {
         let before = std::mem::take(&mut self.out);
         let word = self.until(input, Some('}'), raw, depth);
         let made = std::mem::replace(&mut self.out, before);
@@ -477,12 +520,12 @@ impl Expansion<'_> {
         }
     }
 
-    fn changed(&mut self, name: &str, change: impl FnOnce(&str) -> Option<String>) -> Result<String, String> {
+    fn changed(&mut self, name: &str, change: impl FnOnce(&str) -> Result<String, Fault>) -> Result<String, Fault> {
         if matches!(self.scope.value(name), Value::Unknown) {
             return Ok(self.unknown(name));
         }
         let value = self.plain(name);
-        change(&value).ok_or_else(|| "the pattern makes no sense".into())
+        change(&value)
     }
 }
 
@@ -507,10 +550,10 @@ fn name(input: &mut Input<'_>) -> String {
 /// The longest pattern of `${name#pattern}` that is tried, in bytes.
 const LONGEST_PATTERN: usize = 256;
 
-/// A pattern of `*` and `?` as an expression; `None` if it makes no sense.
-fn expression(pattern: &[char], is_greedy: bool, start: bool) -> Option<Regex> {
+/// A pattern of `*` and `?` as an expression.
+fn expression(pattern: &[char], is_greedy: bool, start: bool) -> Result<Regex, Fault> {
     if pattern.len() > LONGEST_PATTERN {
-        return None;
+        return Err(Fault::TooMuch);
     }
     let mut text = String::from(if start { "^" } else { "" });
     let mut characters = pattern.iter().copied().peekable();
@@ -520,20 +563,20 @@ fn expression(pattern: &[char], is_greedy: bool, start: bool) -> Option<Regex> {
             '?' => text.push('.'),
             '\\' => match characters.next() {
                 Some(c @ ('*' | '?' | '\\' | '}' | '/')) => text += &regex::escape(&c.to_string()),
-                _ => return None,
+                _ => return Err("in its pattern, only `*`, `?`, `\\`, `/` and `}` can be escaped".into()),
             },
             c => text += &regex::escape(&c.to_string()),
         }
     }
-    Regex::new(&text).ok()
+    Regex::new(&text).map_err(|_| Fault::TooMuch)
 }
 
 /// `value` without what the pattern matches at its start or end.
-fn trimmed(value: &str, pattern: &str, at_start: bool, is_greedy: bool) -> Option<String> {
+fn trimmed(value: &str, pattern: &str, at_start: bool, is_greedy: bool) -> Result<String, Fault> {
     if at_start {
         let pattern: Vec<char> = pattern.chars().collect();
         let found = expression(&pattern, is_greedy, true)?.find(value).map_or(0, |found| found.end());
-        return Some(value.get(found..)?.to_owned());
+        return Ok(value.get(found..).unwrap_or_default().to_owned());
     }
     // from behind: both turned round, escapes kept together
     let mut parts: Vec<Vec<char>> = Vec::new();
@@ -544,15 +587,15 @@ fn trimmed(value: &str, pattern: &str, at_start: bool, is_greedy: bool) -> Optio
     let pattern: Vec<char> = parts.into_iter().rev().flatten().collect();
     let turned: String = value.chars().rev().collect();
     let found = expression(&pattern, is_greedy, true)?.find(&turned).map_or(0, |found| found.end());
-    Some(turned.get(found..)?.chars().rev().collect())
+    Ok(turned.get(found..).unwrap_or_default().chars().rev().collect())
 }
 
-fn replaced(value: &str, pattern: &str, replacement: &str, all: bool) -> Option<String> {
+fn replaced(value: &str, pattern: &str, replacement: &str, all: bool) -> Result<String, Fault> {
     let pattern: Vec<char> = pattern.chars().collect();
     let expression = expression(&pattern, true, false)?;
     let limit = usize::from(!all);
     let text = expression.replacen(value, limit, regex::NoExpand(replacement)).into_owned();
-    (text.len() <= LONGEST_VALUE).then_some(text)
+    if text.len() <= LONGEST_VALUE { Ok(text) } else { Err(Fault::TooMuch) }
 }
 
 /// What a stage sets for those who run its image: names and resolved values of its `ENV`, later ones first in force.

@@ -11,6 +11,7 @@ pub mod program;
 pub mod rust_audit;
 pub mod sbom;
 pub mod sqlite;
+pub mod start;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod ustar;

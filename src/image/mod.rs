@@ -4,8 +4,10 @@ pub mod config;
 pub mod history;
 pub mod manifest;
 pub mod platform;
+pub mod reference;
 mod spelling;
 pub mod texts;
+pub mod verification;
 
 use std::collections::BTreeMap;
 use std::io::Read;

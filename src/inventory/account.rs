@@ -48,6 +48,8 @@ pub struct Group {
     pub name: String,
     /// Number.
     pub gid: u32,
+    /// Names of users who belong to it besides those whose first group it is.
+    pub members: Vec<String>,
 }
 
 impl Accounts {

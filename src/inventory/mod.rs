@@ -4,6 +4,7 @@ pub mod account;
 pub mod claim;
 pub mod contents;
 pub mod distro;
+mod hidden;
 pub mod licence;
 pub mod npm;
 mod origin;
@@ -12,6 +13,7 @@ mod provenance;
 pub mod run_user;
 pub mod secret;
 pub mod setting;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +28,7 @@ pub use account::{Accounts, Group, User};
 pub use claim::{Claimant, Claims, FileClaims};
 pub use contents::Contents;
 pub use distro::Distro;
+pub use hidden::{Cause, Successors};
 pub use licence::Licence;
 pub use npm::NpmInstall;
 pub use origin::{Base, Hints, KnownBase, NamedBy, ToldBy, chain_ids, named_base};
@@ -34,6 +37,7 @@ pub use provenance::Provenance;
 pub use run_user::RunUser;
 pub use secret::{Secret, SecretPlace};
 pub use setting::{SettingFile, SettingLine};
+pub use start::Starts;
 
 /// One image, read.
 #[derive(Debug, Default)]
@@ -66,6 +70,8 @@ pub struct Inventory {
     pub accounts: Accounts,
     /// Lines of the system's small settings, by live name.
     pub settings: Vec<SettingFile>,
+    /// How executable files begin.
+    pub starts: Starts,
     /// Paths that some OS package owns, by their live, resolved name. Sorted.
     pub owned: OwnedPaths,
     /// What packages say their files hold, also those that a later layer hides.

@@ -65,6 +65,9 @@ pub struct Base {
     /// What is to be said besides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What the user knows of the base by this name has other layers: the image is built on another state of it.
+    #[serde(skip)]
+    pub is_another_state: bool,
 }
 
 /// What names a base.
@@ -117,6 +120,21 @@ impl ToldBy {
 impl Base {
     /// What is known of the base of an image of these layers.
     pub fn of(
+        config: Option<&ImageConfig>,
+        annotations: &BTreeMap<String, String>,
+        layers: &[LayerSummary],
+        hints: &Hints<'_>,
+    ) -> Self {
+        let mut base = Self::found(config, annotations, layers, hints);
+        let named = named(config, annotations, hints.provenance).name;
+        base.is_another_state = named.is_some_and(|name| {
+            let diff_ids: Vec<Option<&DiffId>> = layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
+            is_another_state(&name, &diff_ids, hints)
+        });
+        base
+    }
+
+    fn found(
         config: Option<&ImageConfig>,
         annotations: &BTreeMap<String, String>,
         layers: &[LayerSummary],
@@ -177,6 +195,34 @@ impl Base {
             Some(_) => Origin::App,
         }
     }
+}
+
+/// Whether the user knows layers of a base of this name, and the image has others.
+fn is_another_state(name: &str, diff_ids: &[Option<&DiffId>], hints: &Hints<'_>) -> bool {
+    let name = plain_name(name);
+    let mut given = hints.given.iter().filter(|known| plain_name(&known.reference) == name).peekable();
+    if given.peek().is_some() {
+        let is_bottom = |known: &KnownBase| {
+            known.diff_ids.len() <= diff_ids.len()
+                && diff_ids.iter().zip(&known.diff_ids).all(|(own, other)| *own == Some(other))
+        };
+        return !given.any(is_bottom);
+    }
+    let Some(chains) = hints.chains else { return false };
+    let is_listed = chains.values().any(|listed| plain_name(listed) == name);
+    let own = chain_ids(diff_ids);
+    is_listed && !own.iter().filter_map(|chain| chains.get(chain)).any(|listed| plain_name(listed) == name)
+}
+
+/// A name without what may be left out of it: Docker's own registry and folder, `:latest`, a digest.
+fn plain_name(name: &str) -> &str {
+    let name = without_word(without_word(without_word(name, "index.docker.io/"), "docker.io/"), "library/");
+    let name = name.split('@').next().unwrap_or(name);
+    name.strip_suffix(":latest").unwrap_or(name)
+}
+
+fn without_word<'a>(name: &'a str, word: &str) -> &'a str {
+    name.strip_prefix(word).unwrap_or(name)
 }
 
 /// The chain IDs of the first layer, the first two, and so on, as far as the layers are known.
@@ -334,6 +380,36 @@ mod tests {
         let mut cut_short = layers;
         cut_short[1].diff_id = None;
         assert_eq!(Base::of(None, &BTreeMap::new(), &cut_short, &hints).layers, Some(1));
+    }
+
+    #[test]
+    fn a_base_of_the_same_name_may_be_of_another_state() {
+        let annotations = BTreeMap::from([(BASE_NAME.to_owned(), "docker.io/library/debian:12".to_owned())]);
+        let layers = layers_of(&["a", "b"].map(diff_id));
+        let known = |name: &str, layers: &[&str]| KnownBase {
+            reference: name.to_owned(),
+            diff_ids: layers.iter().map(|layer| diff_id(layer)).collect(),
+            ..KnownBase::default()
+        };
+        let cases = [
+            ("debian:12", "a", false),
+            ("debian:12", "x", true),
+            ("debian:13", "x", false),
+            ("debian:12@sha256:00", "x", true),
+        ];
+        for (name, bottom, expected) in cases {
+            let chains = BTreeMap::from([(diff_id(bottom), name.to_owned())]);
+            let given = [known(name, &[bottom])];
+            for hints in
+                [Hints { chains: Some(&chains), ..Hints::default() }, Hints { given: &given, ..Hints::default() }]
+            {
+                let base = Base::of(None, &annotations, &layers, &hints);
+                assert_eq!(base.is_another_state, expected, "{name} {bottom}");
+            }
+        }
+        let longer = [known("debian:12", &["a", "b", "c"])];
+        assert!(Base::of(None, &annotations, &layers, &Hints { given: &longer, ..Hints::default() }).is_another_state);
+        assert!(!Base::of(None, &annotations, &layers, &Hints::default()).is_another_state);
     }
 
     #[test]

@@ -57,6 +57,30 @@ impl Inventory {
         (!is_known).then_some(group)
     }
 
+    /// The number that [`resolve_user`](Self::resolve_user) gives, where it is known.
+    pub fn uid_of(&self, user: &str) -> Option<u32> {
+        self.resolve_user(user).uid()
+    }
+
+    /// The numbers of the groups that a process of `user` belongs to, found as runc does: the one group that stands behind
+    /// `:`; else the account's own, and those that list it as a member; else 0.
+    pub fn groups_of(&self, user: &str) -> Vec<u32> {
+        if let Some(group) = user.split(':').nth(1).filter(|group| !group.is_empty()) {
+            let known = self.accounts.groups.iter().find(|known| known.name == group).map(|known| known.gid);
+            return known.or_else(|| group.parse().ok()).into_iter().collect();
+        }
+        let account = match self.resolve_user(user) {
+            RunUser::Account(user) => Some(user),
+            other => {
+                let uid = other.uid();
+                self.accounts.users.iter().find(|account| Some(account.uid) == uid)
+            }
+        };
+        let Some(account) = account else { return vec![0] };
+        let listed = self.accounts.groups.iter().filter(|group| group.members.contains(&account.name));
+        [account.gid].into_iter().chain(listed.map(|group| group.gid)).collect()
+    }
+
     /// Resolves the value of a `USER` instruction against the image's accounts.
     ///
     /// As runc's user library does: the group after `:` is put aside; the first line of `passwd`

@@ -26,3 +26,17 @@ pub struct SettingLine {
     /// Whether blank lines stand between it and the one before, which in some files part stanzas.
     pub is_after_blank: bool,
 }
+
+/// What a line of sudoers(5) includes, `@include /etc/sudoers.local`, `#includedir "sudoers.d"`: the path, and whether it
+/// is a folder's.
+pub fn included_by_sudoers(line: &str) -> Option<(ImagePath, bool)> {
+    let (word, path) = line.strip_prefix(['@', '#'])?.split_once([' ', '\t'])?;
+    let is_folder = match word {
+        "include" => false,
+        "includedir" => true,
+        _ => return None,
+    };
+    let path = path.trim().replace(['"', '\\'], "");
+    let path = if path.starts_with('/') { path } else { format!("/etc/{path}") };
+    Some((ImagePath::from(path.as_str()), is_folder))
+}

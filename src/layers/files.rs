@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use crate::escape::escape;
-use crate::inventory::Inventory;
+use crate::inventory::{Cause, Inventory};
 use crate::path::ImagePath;
 use crate::policy::Glob;
 use crate::secret;
 use crate::tree::{Change, FileKind, Node};
 
 use super::kind::Kind;
-use super::waste::{Cause, Fate, Waste};
+use super::waste::{Fate, Waste};
 
 /// Which files to list.
 #[derive(Debug, Clone, Default)]

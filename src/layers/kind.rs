@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::check::{is_in_cache, is_leftover};
+use crate::check::{is_documentation, is_in_cache, is_leftover};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::tree::Node;
@@ -33,24 +33,6 @@ impl Kind {
     }
 }
 
-/// Folders of documentation.
-const DOCUMENTATION: &[&[u8]] = &[
-    b"usr/share/doc",
-    b"usr/share/man",
-    b"usr/share/info",
-    b"usr/share/gtk-doc",
-    b"usr/share/help",
-    b"usr/share/locale",
-    b"usr/local/man",
-    b"usr/local/share/doc",
-    b"usr/local/share/man",
-    b"usr/local/share/info",
-    b"usr/local/share/locale",
-];
-
-/// Beginnings of names, in lower case, of texts that must go with the software.
-const LICENCES: &[&[u8]] = &[b"copyright", b"copying", b"licen", b"notice", b"authors"];
-
 /// The kind of a file that is live under `names`, or was under its own path.
 pub(super) fn of(inventory: &Inventory, node: Node, names: &[&ImagePath]) -> Option<Kind> {
     let entry = inventory.tree.entry(node);
@@ -64,34 +46,4 @@ pub(super) fn of(inventory: &Inventory, node: Node, names: &[&ImagePath]) -> Opt
         return Some(Kind::Leftover);
     }
     names.iter().all(|name| is_documentation(name)).then_some(Kind::Documentation)
-}
-
-fn is_documentation(path: &ImagePath) -> bool {
-    let name = path.file_name().to_ascii_lowercase();
-    DOCUMENTATION.iter().any(|folder| path.strip_folder(folder).is_some())
-        && !LICENCES.iter().any(|start| name.starts_with(start))
-        && name != b"locale.alias"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documentation_is_told_by_its_folder_and_licences_are_none() {
-        let cases = [
-            ("usr/share/man/man1/ls.1.gz", true),
-            ("usr/share/locale/de/LC_MESSAGES/bash.mo", true),
-            ("usr/share/doc/bash/README", true),
-            ("usr/share/doc/bash/copyright", false),
-            ("usr/share/doc/bash/LICENSE.gz", false),
-            ("usr/share/locale/locale.alias", false),
-            ("usr/lib/locale/C.utf8/LC_CTYPE", false),
-            ("usr/share/document", false),
-            ("app/docs/usr/share/doc/x", false),
-        ];
-        for (path, expected) in cases {
-            assert_eq!(is_documentation(&ImagePath::from(path)), expected, "{path}");
-        }
-    }
 }

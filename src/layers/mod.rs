@@ -17,10 +17,11 @@ use crate::secret;
 use crate::time::Timestamp;
 use crate::tree::{Change, FileEntry, FileKind, Node, Tree};
 
+pub use crate::inventory::Cause;
 pub use content::CONTENT;
 pub use files::{Doing, FileRow, Shown, Wish};
 pub use kind::Kind;
-pub use waste::{Cause, Heap, LayerWaste, OwnerWaste, Waste};
+pub use waste::{Heap, LayerWaste, OwnerWaste, Waste};
 
 /// One image, layer by layer.
 #[derive(Debug)]

@@ -79,7 +79,8 @@ fn each_hidden_byte_has_one_cause() {
         assert_eq!(waste.shipped.bytes, waste.visible.bytes + waste.reclaimable().bytes, "{what}");
         let of_layers: u64 = waste.layers.iter().map(|layer| layer.hidden_in_all().bytes).sum();
         let of_owners: u64 = waste.owners.iter().map(|owner| owner.hidden.bytes).sum();
-        assert_eq!((of_layers, of_owners), (waste.reclaimable().bytes, waste.reclaimable().bytes), "{what}");
+        let hides: u64 = waste.layers.iter().map(|layer| layer.hides.bytes).sum();
+        assert_eq!([of_layers, of_owners, hides], [waste.reclaimable().bytes; 3], "{what}");
     }
 }
 
@@ -87,9 +88,38 @@ fn each_hidden_byte_has_one_cause() {
 fn a_layer_tells_what_it_hides_and_what_its_waste_is_stored_in() {
     let waste = waste(&[&["a=10", "b=20"], &["a=10", ".wh.b", "c=1", "c=2"]]);
     let hides: Vec<u64> = waste.layers.iter().map(|layer| layer.hides.bytes).collect();
-    assert_eq!(hides, [0, 30]);
+    assert_eq!(hides, [0, 31]);
     assert_eq!(waste.hidden.get(&Cause::Deleted).map(|heap| heap.compressed), Some(10));
     assert_eq!(waste.reclaimable().compressed, 15);
+}
+
+#[test]
+fn estimates_add_up_however_they_are_divided() {
+    // 1 of 2 bytes is stored: halves of odd sizes
+    let mut image = image(&[
+        &["a=3", "b=5", "c=7", "usr/share/doc/a=9", "usr/share/doc/b=11", "root/.cache/pip/x=13"],
+        &[".wh.a", "b=5", "c=1"],
+    ]);
+    image.owned.insert("b".into(), 0);
+    image.owned.insert("usr/share/doc/a".into(), 0);
+    let waste = Waste::of(&image, &image.tree.changes());
+    let hidden: u64 = waste.owners.iter().map(|owner| owner.hidden.compressed).sum();
+    let removable: u64 = waste.owners.iter().map(|owner| owner.removable.compressed).sum();
+    assert!(waste.hidden.len() > 1 && waste.removable.len() > 1 && waste.owners.len() > 1, "{waste:?}");
+    assert_eq!((hidden, removable), (waste.reclaimable().compressed, waste.removable_in_all().compressed));
+    assert_eq!(waste.visible.compressed + hidden, waste.shipped.compressed);
+}
+
+#[test]
+fn files_are_listed_by_paths_with_or_without_a_slash() {
+    let image = image(&[&["d/a=1", "d/a=2", "e/a=1"]]);
+    let changes = image.tree.changes();
+    let waste = Waste::of(&image, &changes);
+    for (pattern, is_waste, count) in [("d/a", false, 1), ("/d/a", false, 1), ("d/a", true, 1), ("**/a", false, 2)] {
+        let path = crate::policy::Glob::path(pattern).ok();
+        let wish = Wish { files: true, path, waste: is_waste, ..Wish::default() };
+        assert_eq!(files::rows(&image, &changes, &waste, &wish).len(), count, "{pattern}");
+    }
 }
 
 #[test]

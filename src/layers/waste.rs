@@ -7,43 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::inventory::{Inventory, Origin};
+use crate::inventory::{Cause, Inventory, Origin, Successors};
 use crate::path::ImagePath;
 use crate::tree::{Change, Node};
 
 use super::kind::{self, Kind};
-
-/// Why no container sees a file that is shipped. Each hidden file has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cause {
-    /// A later layer deleted it.
-    Deleted,
-    /// A later layer stores the same bytes under its name: owner, mode or time changed, or nothing.
-    Copied,
-    /// A later layer put something else under its name.
-    Replaced,
-    /// Its own layer holds the name again, or takes it away.
-    Repeated,
-    /// Markers with content, and files that no name could be made for.
-    Unplaced,
-}
-
-impl Cause {
-    /// All, in order.
-    pub const ALL: [Self; 5] = [Self::Deleted, Self::Copied, Self::Replaced, Self::Repeated, Self::Unplaced];
-
-    /// What reports call it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted by a later layer",
-            Self::Copied => "stored again with the same content",
-            Self::Replaced => "replaced by other content",
-            Self::Repeated => "held twice by one layer",
-            Self::Unplaced => "reached by no name",
-        }
-    }
-}
 
 /// Some files and what they take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -67,11 +35,21 @@ impl Heap {
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.compressed = self.compressed.saturating_add(other.compressed);
     }
+}
 
-    /// Takes the share of a layer of `size` bytes that is stored in `stored`.
-    fn estimate(&mut self, stored: u64, size: u64) {
-        let share = u128::from(self.bytes).saturating_mul(u128::from(stored)).checked_div(u128::from(size));
-        self.compressed = share.and_then(|share| u64::try_from(share).ok()).unwrap_or(self.bytes);
+/// Gives each heap its share of a layer of `size` bytes that is stored in `stored`. What rounding takes from one goes to
+/// the next, so that the shares of the same bytes add up to the same, however they are divided.
+fn estimate<'a>(heaps: impl IntoIterator<Item = &'a mut Heap>, stored: u64, size: u64) {
+    let share = |bytes: u64| {
+        let share = u128::from(bytes).saturating_mul(u128::from(stored)).checked_div(u128::from(size));
+        share.and_then(|share| u64::try_from(share).ok()).unwrap_or(bytes)
+    };
+    let (mut bytes, mut given) = (0u64, 0u64);
+    for heap in heaps {
+        bytes = bytes.saturating_add(heap.bytes);
+        let so_far = share(bytes);
+        heap.compressed = so_far.saturating_sub(given);
+        given = so_far;
     }
 }
 
@@ -82,7 +60,7 @@ pub struct LayerWaste {
     pub shipped: Heap,
     /// Those no container sees, by why.
     pub hidden: BTreeMap<Cause, Heap>,
-    /// Of lower layers, what it is that hides.
+    /// What it is that hides, of lower layers and of its own; over all layers that is all that is hidden.
     pub hides: Heap,
     /// Those a container sees and can do without, by kind.
     pub removable: BTreeMap<Kind, Heap>,
@@ -104,11 +82,12 @@ impl LayerWaste {
     }
 
     fn estimate(&mut self, stored: u64, size: u64) {
-        let heaps = self.hidden.values_mut().chain(self.removable.values_mut()).chain(self.hidden_kinds.values_mut());
-        let owners = self.owners.iter_mut().flat_map(|(hidden, removable)| [hidden, removable]);
-        for heap in heaps.chain(owners).chain([&mut self.shipped]) {
-            heap.estimate(stored, size);
-        }
+        estimate(self.hidden.values_mut(), stored, size);
+        estimate(self.removable.values_mut(), stored, size);
+        estimate(self.hidden_kinds.values_mut(), stored, size);
+        estimate(self.owners.iter_mut().map(|(hidden, _)| hidden), stored, size);
+        estimate(self.owners.iter_mut().map(|(_, removable)| removable), stored, size);
+        estimate([&mut self.shipped], stored, size);
     }
 }
 
@@ -163,7 +142,7 @@ impl Waste {
         for (path, node) in tree.names().filter(|(_, node)| tree.entry(*node).is_file()) {
             names.entry(node).or_default().push(path);
         }
-        let successors = successors(changes);
+        let successors = Successors::of(changes);
         let duplicates = duplicates(inventory, &names);
         let mut waste = Self::default();
         waste.layers.resize_with(tree.layers().len(), LayerWaste::default);
@@ -174,7 +153,8 @@ impl Waste {
                 let live = names.get(&node).map_or(&[][..], Vec::as_slice);
                 let mut kind = kind::of(inventory, node, live);
                 let fate = if live.is_empty() {
-                    hidden(inventory, node, &successors)
+                    let (cause, by) = successors.cause(inventory, node);
+                    Fate::Hidden(cause, by)
                 } else {
                     kind = kind.or_else(|| duplicates.contains_key(&node).then_some(Kind::Duplicate));
                     Fate::Live(kind)
@@ -208,9 +188,9 @@ impl Waste {
     }
 
     fn count(&mut self, layer: u32, bytes: u64, fate: Fate, kind: Option<Kind>, is_owned: bool) {
-        if let Fate::Hidden(_, Some(by)) = fate
-            && by != layer
-            && let Some(hider) = self.layers.get_mut(by as usize)
+        // what no layer takes away never came to be in its own
+        if let Fate::Hidden(_, by) = fate
+            && let Some(hider) = self.layers.get_mut(by.unwrap_or(layer) as usize)
         {
             hider.hides.add(bytes);
         }
@@ -274,44 +254,6 @@ fn sum<'a>(heaps: impl Iterator<Item = &'a Heap>) -> Heap {
     let mut all = Heap::default();
     heaps.for_each(|heap| all.merge(*heap));
     all
-}
-
-/// What took the place of a node, by the layer that did it.
-fn successors(changes: &[Vec<Change>]) -> HashMap<(Node, u32), Option<Node>> {
-    let mut successors = HashMap::new();
-    for (layer, changes) in (0u32..).zip(changes) {
-        for change in changes {
-            if let Some(before) = change.before {
-                // of several names one that has a successor tells
-                let known = successors.entry((before, layer)).or_insert(change.after);
-                *known = known.or(change.after);
-            }
-        }
-    }
-    successors
-}
-
-/// Why a file is hidden.
-fn hidden(inventory: &Inventory, node: Node, successors: &HashMap<(Node, u32), Option<Node>>) -> Fate {
-    let tree = &inventory.tree;
-    let Some(hidden) = tree.hidden(node).filter(|_| !tree.entry(node).is_marker()) else {
-        return Fate::Hidden(Cause::Unplaced, None);
-    };
-    let by = hidden.by_layer;
-    let successor = successors.get(&(node, by)).copied();
-    let cause = match successor {
-        // nothing that was there before the layer
-        None | Some(_) if by == node.layer => Cause::Repeated,
-        Some(Some(after)) => {
-            let (old, new) = (tree.entry(node), tree.entry(after));
-            let mark = inventory.contents.mark(node);
-            let is_same =
-                new.is_file() && old.size == new.size && mark.is_some() && mark == inventory.contents.mark(after);
-            if is_same { Cause::Copied } else { Cause::Replaced }
-        }
-        Some(None) | None => Cause::Deleted,
-    };
-    Fate::Hidden(cause, Some(by))
 }
 
 /// Live files, no part of another kind, that hold the same as one whose first name comes before theirs.

@@ -1,18 +1,22 @@
 //! The pipeline of `careen lint`: parse, judge by lints, then by policy.
 
 mod point;
+mod remedy;
+mod secret;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::dockerfile::lint::{self, Context, Surroundings};
-use crate::dockerfile::{Dockerfile, LARGEST};
+use crate::dockerfile::{Dockerfile, LARGEST, Span};
+use crate::error::Result;
 use crate::finding::{self, Finding, Location};
 use crate::inventory::Origin;
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::policy::{Action, EvaluateContext, PolicySet, WAIVER_UNUSED};
 use crate::report::{self, Report, TargetSummary};
-use crate::secret;
+use crate::secret::{self as secrets, Echo};
 use crate::size::ByteSize;
 use crate::time::Date;
 
@@ -30,6 +34,8 @@ pub struct Input {
     pub bytes: Vec<u8>,
     /// What lies round it.
     pub surroundings: Option<Surroundings>,
+    /// The folder it lies in, which is sent to the builder.
+    pub folder: Option<PathBuf>,
 }
 
 /// What became of all files.
@@ -44,26 +50,31 @@ pub struct Linted {
 }
 
 /// Judges files by lints and a policy.
-pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) -> Linted {
+pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) -> Result<Linted> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut limitations = Vec::new();
     let mut texts = BTreeMap::new();
     let mut is_refused = false;
+    let mut told = BTreeSet::new();
     for input in inputs {
         let file = Dockerfile::parse(&input.bytes);
         let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today);
-        findings.extend(lint::run(&context));
+        let found = secret::find(&context, input.folder.as_deref());
+        limitations.extend(found.limitations);
+        let context = context.with_secrets(found.told);
+        let mut of_file = lint::run(&context);
+        conceal(&context, &mut of_file);
+        // several Dockerfiles may share one `.dockerignore`
+        findings.extend(of_file.into_iter().filter(|finding| match &finding.location {
+            Location::Dockerfile { file, .. } if *file != input.name => {
+                told.insert((finding.location.clone(), finding.message.clone()))
+            }
+            _ => true,
+        }));
         limitations.extend(gaps(input, &file, &context));
-        is_refused |= file.is_refused();
+        let ignore = input.surroundings.as_ref().and_then(|surroundings| surroundings.ignore.as_ref());
+        is_refused |= file.is_refused() || ignore.is_some_and(|ignore| !ignore.faults.is_empty());
         texts.insert(input.name.clone(), lint::shown_text(&context));
-    }
-    let is_harmless = |finding: &Finding| {
-        let evidence = finding.evidence.values().filter_map(|value| value.as_str());
-        let mut texts = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence);
-        texts.all(secret::is_harmless)
-    };
-    for finding in findings.iter_mut().filter(|finding| !is_harmless(finding)) {
-        secret::mask_finding(finding, &secret::Echo::of(None, &BTreeMap::new()));
     }
     finding::tell_apart(&mut findings);
     limitation::condense(&mut limitations, limits.limitations_per_code);
@@ -72,8 +83,8 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         Location::Dockerfile { .. } => Origin::App,
         _ => Origin::Unknown,
     };
-    let (mut findings, mut verdict) =
-        policy.evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin, image: None });
+    let (mut findings, mut verdict) = policy
+        .evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin, image: None })?;
     // a policy serves images, too: their waivers are no matter here
     findings.retain(|judged| judged.action != Action::Ignore && judged.finding.rule.id != WAIVER_UNUSED.id);
     for (of_image, of_file) in
@@ -99,7 +110,33 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         data: BTreeMap::new(),
         source_date: None,
     };
-    Linted { report, texts, is_refused }
+    Ok(Linted { report, texts, is_refused })
+}
+
+/// Values that are looked for in what is said of a file; of more, a rule has to know each.
+const MOST_VALUES: usize = 2_000;
+
+/// Takes the secrets of a file out of what is said of it.
+fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
+    let value = |span: Span| context.file.source(span).trim().trim_matches(['"', '\'']);
+    let mut values: Vec<&str> =
+        lint::hidden(context).into_iter().map(value).filter(|value| !value.is_empty()).collect();
+    values.sort_unstable();
+    values.dedup();
+    values.truncate(MOST_VALUES);
+    for finding in findings {
+        let evidence = finding.evidence.values().filter_map(|value| value.as_str());
+        let texts: Vec<&str> = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence).collect();
+        let mut echo = Echo::default();
+        let mut is_harmless = texts.iter().all(|text| secrets::is_harmless(text));
+        for value in values.iter().filter(|value| texts.iter().any(|text| text.contains(**value))) {
+            is_harmless = false;
+            echo.add(value);
+        }
+        if !is_harmless {
+            secrets::mask_finding(finding, &echo);
+        }
+    }
 }
 
 /// What of a file was not judged.

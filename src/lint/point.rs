@@ -1,6 +1,6 @@
 //! Points findings in an image to the lines of its Dockerfile.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::dockerfile::align::align;
 use crate::dockerfile::{Dockerfile, Instruction, Kind, Pair};
@@ -43,10 +43,22 @@ pub fn point(report: &mut Report, name: &str, file: &Dockerfile) {
         let Finding { location, .. } = &judged.finding;
         places.push(match location {
             Location::File { layer, .. } | Location::Package { layer, .. } => by_layer(*layer),
-            Location::History { layer, key, .. } => {
-                layer.and_then(by_layer).or_else(|| latest(&|instruction| sets(instruction, key)))
+            Location::History { layer: Some(layer), key, .. } => {
+                by_layer(*layer).or_else(|| latest(&|instruction| sets(instruction, key)))
             }
-            Location::Config { key } => latest(&|instruction| makes(instruction, key)),
+            Location::History { layer: None, key, .. } => {
+                let step = judged.finding.evidence.get("step").and_then(Value::as_str).unwrap_or_default();
+                latest(&|instruction| sets(instruction, key))
+                    .or_else(|| latest(&|instruction| is_step(instruction, step)))
+            }
+            Location::Config { key } => {
+                let own = latest(&|instruction| makes(instruction, key));
+                // whom a stage without `USER` starts as comes of what it is built on
+                own.or_else(|| {
+                    let from = file.stages.get(stage).filter(|_| key == "User")?.instructions.start;
+                    Some((from, alignment.confidence.unwrap_or(Confidence::Low)))
+                })
+            }
             Location::Dockerfile { .. } | Location::Image => None,
         });
     }
@@ -81,6 +93,27 @@ fn sets(instruction: &Instruction, name: &str) -> bool {
     }
 }
 
+/// Whether an instruction made a step that made no layer, of which only keyword and names are as they were written.
+fn is_step(instruction: &Instruction, step: &str) -> bool {
+    let step = step.strip_prefix("/bin/sh -c #(nop)").unwrap_or(step).trim_start();
+    let (keyword, rest) = step.split_once(char::is_whitespace).unwrap_or((step, ""));
+    let has = |name: &str| {
+        let name = name.trim_matches(['"', '\'']);
+        rest.split(char::is_whitespace).any(|word| {
+            word.trim_start_matches(['"', '\''])
+                .strip_prefix(name)
+                .is_some_and(|after| after.is_empty() || after.starts_with(['=', '"', '\'']))
+        })
+    };
+    let names = match &instruction.kind {
+        Kind::Run(_) | Kind::Copy(_) | Kind::Add(_) => false,
+        Kind::Env(pairs) | Kind::Label(pairs) => pairs.iter().any(|pair| has(&pair.name.text)),
+        Kind::Arg(arguments) => arguments.iter().any(|argument| has(&argument.name.text)),
+        _ => true,
+    };
+    names && instruction.name() == keyword
+}
+
 fn has(pairs: &[Pair], name: &str) -> bool {
     pairs.iter().any(|pair| pair.name.text.trim_matches(['"', '\'']) == name)
 }
@@ -95,6 +128,8 @@ fn makes(instruction: &Instruction, key: &str) -> bool {
         | (Kind::Entrypoint(_), "Entrypoint")
         | (Kind::Healthcheck(_), "Healthcheck")
         | (Kind::StopSignal(_), "StopSignal")
+        | (Kind::OnBuild(_), "OnBuild")
+        | (Kind::Maintainer(_), "author")
         | (Kind::Shell(_), "Shell") => true,
         (Kind::Volume(words), "Volumes") | (Kind::Expose(words), "ExposedPorts") => {
             name.is_empty() || words.iter().any(|word| name.starts_with(word.text.as_str()))

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::Value;
 
 use super::{Style, clean, count};
 use crate::escape::escape;
@@ -112,6 +113,9 @@ fn excerpt(judged: &Judged, files: &BTreeMap<&str, Lines<'_>>, style: &Style, is
     if let Some(waiver) = &judged.waiver {
         let text = format!("accepted in {}: {}", clean(&waiver.place), clean(&waiver.reason));
         group = group.element(Level::NOTE.message(text));
+    }
+    if let Some(instead) = finding.evidence.get("instead").and_then(Value::as_str) {
+        group = group.element(Level::HELP.message(format!("write `{}` instead", clean(instead))));
     }
     if style.verbose && !finding.rule.why.is_empty() {
         group = group.element(Level::NOTE.message(finding.rule.why));

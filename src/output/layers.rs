@@ -213,8 +213,9 @@ struct Folder {
 /// Files as a tree, folders with the sum of what is in them; what lies deeper than `depth` is in the sums only.
 fn tree(files: &[FileRow], depth: usize, page: &mut Page<'_>) -> io::Result<()> {
     let mut folders: HashMap<&str, Folder> = HashMap::new();
-    let mut lines: BTreeMap<(Vec<&str>, u32), Option<&FileRow>> = BTreeMap::new();
-    for row in files {
+    // by names, then layer, then place in the list: a layer may hold a name more than once
+    let mut lines: BTreeMap<(Vec<&str>, u32, usize), Option<&FileRow>> = BTreeMap::new();
+    for (place, row) in files.iter().enumerate() {
         let names: Vec<&str> = row.path.split('/').filter(|name| !name.is_empty()).collect();
         let own = usize::from(row.kind == Shown::Folder);
         for (end, _) in row.path.match_indices('/').take(depth.saturating_add(1)) {
@@ -224,18 +225,19 @@ fn tree(files: &[FileRow], depth: usize, page: &mut Page<'_>) -> io::Result<()> 
             sums.files = sums.files.saturating_add(u64::from(own == 0));
         }
         for level in 1..names.len().min(depth.saturating_add(1)) {
-            lines.entry((names.get(..level).unwrap_or_default().to_vec(), 0)).or_default();
+            lines.entry((names.get(..level).unwrap_or_default().to_vec(), 0, 0)).or_default();
         }
         if names.len() <= depth {
-            let layer = if own == 0 { row.layer.saturating_add(1) } else { 0 };
-            lines.insert((names, layer), Some(row));
+            // folders take the line that what is in them may have made
+            let key = if own == 0 { (names, row.layer.saturating_add(1), place) } else { (names, 0, 0) };
+            lines.insert(key, Some(row));
         }
     }
     let all = folders.get("").map_or_else(String::new, |all| {
         format!("{} in {}", ByteSize(all.bytes), count(usize::try_from(all.files).unwrap_or(usize::MAX), "file"))
     });
     page.heading("files", if all.is_empty() { "none" } else { &all })?;
-    for ((names, _), row) in lines {
+    for ((names, ..), row) in lines {
         let Some((name, above)) = names.split_last() else { continue };
         let path = format!("/{}", names.join("/"));
         let folder = folders.get(path.as_str());

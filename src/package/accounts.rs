@@ -22,6 +22,9 @@ const GROUP: &str = "etc/group";
 /// Lines taken of one file.
 const LINES: usize = 100_000;
 
+/// Members taken of one group.
+const MEMBERS: usize = 1_000;
+
 impl Collector for AccountFiles {
     fn id(&self) -> &'static str {
         "accounts"
@@ -100,7 +103,11 @@ fn parse(number: u64, line: &[u8]) -> [Option<Fact>; 2] {
     let other = match fields.len() {
         7 => None,
         9 => Some(Fact::ShadowLine(Box::new((name.to_owned(), is_empty, number)))),
-        _ => Some(Fact::GroupLine(Box::new(Group { name: name.to_owned(), gid: id(2) }))),
+        _ => Some(Fact::GroupLine(Box::new(Group {
+            name: name.to_owned(),
+            gid: id(2),
+            members: text(3).split(',').filter(|user| !user.is_empty()).take(MEMBERS).map(ToOwned::to_owned).collect(),
+        }))),
     };
     [Some(user), other]
 }
@@ -142,6 +149,7 @@ mod tests {
         );
         let groups: Vec<_> = accounts.groups.iter().map(|g| (&*g.name, g.gid)).collect();
         assert_eq!(groups, [("root", 0), ("users", 100), ("odd", 0)]);
+        assert_eq!(accounts.groups[1].members, ["app", "root"]);
         assert_eq!(accounts.user("app").map(|u| (&*u.home, &*u.shell)), Some(("/home/app", "/bin/false")));
         assert!(accounts.passwd.is_some() && accounts.shadow.is_some());
     }

@@ -50,6 +50,7 @@ mod release;
 mod rpm;
 mod sbom;
 mod settings;
+mod starts;
 mod swift;
 #[cfg(test)]
 mod testing;
@@ -69,6 +70,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &os_release::OsRelease,
     &accounts::AccountFiles,
     &settings::Settings,
+    &starts::ExecutableFiles,
     &apk::Apk,
     &dpkg::Dpkg,
     &deb_copyright::DebCopyright,

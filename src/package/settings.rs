@@ -1,14 +1,18 @@
 //! The system's small settings, of which checks want single lines: sudoers(5), sources.list(5), apt.conf(5), dnf.conf(5),
-//! machine-id(5), ld.so(8), and sshd(8) for `authorized_keys`.
+//! machine-id(5), ld.so(8), sshd(8) for `authorized_keys`, crontab(5), pacman.conf(5), and the settings of programs that
+//! download.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, Select, View};
+use crate::inventory::setting::included_by_sudoers;
 use crate::inventory::{Inventory, SettingFile, SettingLine};
+use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::size::ByteSize;
+use crate::tree::Node;
 
 use super::text::lines;
 
@@ -27,13 +31,16 @@ impl Collector for Settings {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn select(&self) -> &'static [Select] {
         &[
             Select::Path("etc/sudoers"),
+            Select::Path("etc/sudoers.local"),
+            Select::Path("usr/local/etc/sudoers"),
             Select::Under("etc/sudoers.d", ""),
+            Select::In("sudoers.d", ""),
             Select::Path("etc/doas.conf"),
             Select::Under("etc/doas.d", ".conf"),
             Select::Path("etc/apt/sources.list"),
@@ -54,6 +61,30 @@ impl Collector for Settings {
             Select::Suffix("/.ssh/authorized_keys"),
             Select::Suffix("/.ssh/authorized_keys2"),
             Select::Path("etc/dropbear/authorized_keys"),
+            Select::Path("etc/crontab"),
+            Select::Under("etc/cron.d", ""),
+            Select::Under("etc/crontabs", ""),
+            Select::Under("var/spool/cron", ""),
+            Select::Under("var/spool/cron/crontabs", ""),
+            Select::Under("var/spool/cron/tabs", ""),
+            Select::Path("etc/pacman.conf"),
+            Select::Path("etc/wgetrc"),
+            Select::Path("etc/gitconfig"),
+            Select::Path("etc/gemrc"),
+            Select::Name("pip.conf"),
+            Select::Name(".npmrc"),
+            Select::Name("npmrc"),
+            Select::Name(".yarnrc"),
+            Select::Name(".yarnrc.yml"),
+            Select::Name(".gemrc"),
+            Select::Name(".curlrc"),
+            Select::Name("curlrc"),
+            Select::Name(".wgetrc"),
+            Select::Name(".gitconfig"),
+            Select::Suffix("/.config/git/config"),
+            Select::Suffix("/.git/config"),
+            Select::Name(".condarc"),
+            Select::Name("condarc"),
         ]
     }
 
@@ -66,6 +97,7 @@ impl Collector for Settings {
         let mut taken = 0usize;
         let mut is_after_blank = false;
         let is_sudoers = file.path.as_bytes().windows(7).any(|part| part == b"sudoers");
+        let is_client = CLIENTS.iter().any(|name| file.path.file_name() == name.as_bytes());
         for (number, line) in lines(file.bytes) {
             let is_indented = line.first().is_some_and(u8::is_ascii_whitespace);
             let line = line.trim_ascii();
@@ -76,7 +108,8 @@ impl Collector for Settings {
                 _ => line.starts_with(b"//"),
             };
             is_after_blank |= line.is_empty();
-            if line.is_empty() || is_comment {
+            // beside these stand passwords and tokens, which nobody here asks for
+            if line.is_empty() || is_comment || is_client && !is_wanted_of_client(line) {
                 continue;
             }
             if taken == LINES {
@@ -108,7 +141,7 @@ impl Collector for Settings {
                 }
                 Fact::Gap(what) => {
                     inventory.limitations.push(
-                        crate::limitation::Limitation::gap("settings-cut", path.to_string(), what.to_string())
+                        Limitation::gap("settings-cut", path.to_string(), what.to_string())
                             .help("look at the file by hand: no real one is known to be that long"),
                     );
                 }
@@ -116,7 +149,77 @@ impl Collector for Settings {
             }
         }
         inventory.settings = files.into_values().collect();
+        inventory.limitations.extend(unread_includes(view, &inventory.settings));
     }
+}
+
+/// Names of settings of programs that download.
+const CLIENTS: &[&str] = &[
+    ".condarc",
+    ".curlrc",
+    ".gemrc",
+    ".gitconfig",
+    ".npmrc",
+    ".wgetrc",
+    ".yarnrc",
+    ".yarnrc.yml",
+    "condarc",
+    "config",
+    "curlrc",
+    "gemrc",
+    "gitconfig",
+    "npmrc",
+    "pip.conf",
+    "wgetrc",
+];
+
+/// What lines of those are kept for.
+const WANTED: &[&str] = &[
+    "-k",
+    "[",
+    "certificate",
+    "channel",
+    "find-links",
+    "host",
+    "http:",
+    "index",
+    "insecure",
+    "registry",
+    "sources",
+    "ssl",
+];
+
+fn is_wanted_of_client(line: &[u8]) -> bool {
+    let line = line.to_ascii_lowercase();
+    let holds = |word: &str| line.windows(word.len()).any(|part| part == word.as_bytes());
+    WANTED.iter().any(|word| holds(word)) && !["auth", "token", "passw"].iter().any(|word| holds(word))
+}
+
+/// Files that sudoers includes and that are in places where none are looked for.
+fn unread_includes(view: &View<'_>, settings: &[SettingFile]) -> Vec<Limitation> {
+    let is_read = |node: Node| settings.iter().any(|file| file.node == node);
+    let is_file = |node: Node| view.tree.entry(node).is_file();
+    let mut unread = Vec::new();
+    for file in
+        settings.iter().filter(|file| file.path.is_under(b"etc/sudoers") || file.path.is_under(b"etc/sudoers.d"))
+    {
+        for (target, is_folder) in file.lines.iter().filter_map(|line| included_by_sudoers(&line.text)) {
+            let is_missed = if is_folder {
+                let inside = view.tree.children(&view.tree.real_folder(&target));
+                inside.into_iter().any(|(_, node)| is_file(node) && !is_read(node))
+            } else {
+                view.tree.resolve(&target).is_some_and(|(_, node)| is_file(node) && !is_read(node))
+            };
+            if is_missed {
+                let what = format!("{} includes {target}, which was not read", file.path);
+                unread.push(
+                    Limitation::gap("sudoers-not-read", target.to_string(), what)
+                        .help("look at it by hand, or keep such files in a folder called `sudoers.d`"),
+                );
+            }
+        }
+    }
+    unread
 }
 
 #[cfg(test)]
@@ -178,6 +281,52 @@ mod tests {
                 of("#1000 ALL=ALL", false, false),
             ]
         );
+    }
+
+    #[test]
+    fn of_programs_that_download_only_lines_without_secrets_are_kept() {
+        let image = Image::new()
+            .file("root/.npmrc", "strict-ssl=false\n//npm.example/:_authToken=abc\nhttp:_password=abc\ncolor=true\n")
+            .file("etc/cron.d/own", "* * * * * root /x\n")
+            .file("root/.gemrc", ":sources:\n- http://x.example/\n- https://y.example/\n")
+            .file("opt/tabs/root", "@daily /x\n")
+            .link("var/spool/cron", "/opt/tabs");
+        let shown: Vec<String> = assemble(&image)
+            .settings
+            .iter()
+            .flat_map(|file| file.lines.iter().map(move |line| format!("{} {}", file.path, line.text)))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "/etc/cron.d/own * * * * * root /x",
+                "/root/.gemrc :sources:",
+                "/root/.gemrc - http://x.example/",
+                "/root/.npmrc strict-ssl=false",
+                "/var/spool/cron/root @daily /x",
+            ]
+        );
+    }
+
+    #[test]
+    fn files_that_sudoers_includes_are_read_or_told() {
+        let image = |lines: &str| {
+            Image::new()
+                .file("etc/sudoers", lines)
+                .file("opt/x/sudoers.d/a", "x ALL=ALL\n")
+                .file("opt/y/a", "x ALL=ALL\n")
+        };
+        let cases = [
+            ("@includedir /opt/x/sudoers.d\n", 0),
+            ("@includedir /opt/y\n", 1),
+            ("#include /opt/y/a\n", 1),
+            ("@includedir /opt/gone\n@include gone\n", 0),
+        ];
+        for (lines, count) in cases {
+            let inventory = assemble(&image(lines));
+            let told = inventory.limitations.iter().filter(|limitation| limitation.code == "sudoers-not-read");
+            assert_eq!(told.count(), count, "{lines}");
+        }
     }
 
     #[test]

@@ -34,6 +34,12 @@ impl Image {
         self.add(FileEntry::file(path, content.len() as u64), content)
     }
 
+    /// A regular file that everybody may execute.
+    pub(super) fn executable(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        let content = content.as_ref();
+        self.add(FileEntry { mode: 0o755, ..FileEntry::file(path, content.len() as u64) }, content)
+    }
+
     /// A symbolic link.
     pub(super) fn link(self, path: &str, target: &str) -> Self {
         let kind = FileKind::Symlink(target.as_bytes().into());

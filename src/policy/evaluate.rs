@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use super::requirement::Breach;
 use super::selector::{Scene, View, ids, is_rule};
 use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, Policy, PolicyRule, PolicySet, Scope, Verdict, Waiver};
+use crate::error::Result;
+#[cfg(feature = "cel")]
+use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
@@ -117,29 +120,35 @@ impl PolicySet {
     ///
     /// The result is sorted: gravest action first, then severity, rule, subject and place. It does not depend on the
     /// order of the findings.
-    pub fn evaluate(&self, findings: Vec<Finding>, context: &EvaluateContext<'_>) -> (Vec<Judged>, Verdict) {
+    ///
+    /// # Errors
+    ///
+    /// A condition in CEL that has no value for a finding: to pass over it would be a silent no.
+    pub fn evaluate(&self, findings: Vec<Finding>, context: &EvaluateContext<'_>) -> Result<(Vec<Judged>, Verdict)> {
         let nothing = ImageFacts::default();
-        let scene = Scene::new(context.image.unwrap_or(&nothing), context.today);
+        let image = context.image.unwrap_or(&nothing);
+        let scene = Scene::new(image, context.today);
+        let conditions = Conditions::new(image, context.today);
         let mut index = Index::new(self.policies());
         let breaches = context.image.map(|image| self.requirements().breaches(image, context.today));
         let mut matching = vec![0; index.waivers.len()];
         let mut judged = Vec::with_capacity(findings.len());
         for finding in findings {
-            judged.push(self.judge(finding, None, &mut index, &mut matching, &scene, context));
+            judged.push(self.judge(finding, None, &mut index, &mut matching, &scene, &conditions, context)?);
         }
         for Breach { finding, action, name, place } in breaches.into_iter().flatten() {
             let own = Own { action, policy: self.policy_at(&place), name, place };
-            judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &scene, context));
+            judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &scene, &conditions, context)?);
         }
         // after the waivers, so that one for such a finding is not taken for unused
         judged.retain(|one| !one.finding.rule.is_opt_in || self.asks_for(one.finding.rule));
         let reminders = self.reminders(&index.waivers, &matching, context.today);
         for reminder in reminders {
-            judged.push(self.judge(reminder, None, &mut index, &mut [], &scene, context));
+            judged.push(self.judge(reminder, None, &mut index, &mut [], &scene, &conditions, context)?);
         }
-        judged.sort_by(|a, b| order(a).cmp(&order(b)));
+        sort(&mut judged);
         let verdict = self.verdict(&judged, context.limitations);
-        (judged, verdict)
+        Ok((judged, verdict))
     }
 
     /// The place among the policies of the one that says what stands at `place`.
@@ -202,8 +211,9 @@ impl PolicySet {
         index: &mut Index<'a>,
         matching: &mut [usize],
         scene: &Scene<'_>,
+        conditions: &Conditions<'_>,
         context: &EvaluateContext<'_>,
-    ) -> Judged {
+    ) -> Result<Judged> {
         let edition = self.edition();
         if let Some(severity) = edition.severity(finding.rule)
             && finding.severity == finding.rule.severity
@@ -212,7 +222,7 @@ impl PolicySet {
         }
         index.learn(finding.rule);
         let view = View::new(&finding, (context.origin)(&finding), scene);
-        let decision = self.decide(&view, own, index, context.today);
+        let decision = self.decide(&view, own, index, conditions, context.today)?;
         let is_open = decision.action > Action::Ignore;
         // a waiver of the policy's own says more than a document about the package
         let accepted = finding.accepted.as_ref().filter(|_| is_open).map(AppliedWaiver::of_vex);
@@ -238,18 +248,31 @@ impl PolicySet {
         let by_rules = || is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten();
         let waiver = waiver.or(accepted).or_else(by_rules).or_else(by_comment);
         let Decision { action, decided_by, decided_at, note, help } = decision;
-        Judged { finding, action, decided_by, decided_at, note, help, waiver }
+        Ok(Judged { finding, action, decided_by, decided_at, note, help, waiver })
     }
 
-    fn decide(&self, view: &View<'_, '_>, own: Option<Own>, index: &Index<'_>, today: Date) -> Decision {
+    fn decide(
+        &self,
+        view: &View<'_, '_>,
+        own: Option<Own>,
+        index: &Index<'_>,
+        conditions: &Conditions<'_>,
+        today: Date,
+    ) -> Result<Decision> {
         let is_info = view.finding.severity == Severity::Info;
         let first = own.as_ref().map_or(0, |own| own.policy.saturating_add(1));
-        let selects = |one: &&Numbered<'_>| {
-            one.policy >= first
+        let object = conditions.object(view);
+        let mut deciding = None;
+        for one in index.rules(view.finding) {
+            let selects = one.policy >= first
                 && one.rule.selector.selects(view)
-                && !one.rule.unless.as_ref().is_some_and(|unless| unless.selects(view))
-        };
-        let mut decision = match (index.rules(view.finding).find(selects), own) {
+                && !one.rule.unless.as_ref().is_some_and(|unless| unless.selects(view));
+            if selects && conditions.hold(one.rule, &object)? {
+                deciding = Some(one);
+                break;
+            }
+        }
+        let mut decision = match (deciding, own) {
             (Some(one), _) => Decision::of(Some(one.name), one.rule, is_info, view, today),
             (None, Some(own)) => self.own(own),
             (None, None) => Decision {
@@ -290,7 +313,7 @@ impl PolicySet {
             let at = self.baseline().map(|baseline| baseline.name.clone());
             lowered(&mut decision, Action::Warn, BASELINE.into(), at);
         }
-        decision
+        Ok(decision)
     }
 
     fn own(&self, own: Own) -> Decision {
@@ -302,6 +325,52 @@ impl PolicySet {
             note: None,
             help: None,
         }
+    }
+}
+
+/// Evaluates conditions in CEL over one image.
+#[cfg(feature = "cel")]
+struct Conditions<'a>(super::condition::ImageObject<'a>);
+
+#[cfg(feature = "cel")]
+impl<'a> Conditions<'a> {
+    fn new(image: &'a ImageFacts, today: Date) -> Self {
+        Self(super::condition::ImageObject::new(image, today.start()))
+    }
+
+    fn object<'f>(&self, view: &View<'f, '_>) -> super::condition::FindingObject<'f> {
+        let days = view.since().map(|since| view.today().days_since(since));
+        let fix = days.filter(|_| view.finding.is_fixable);
+        super::condition::FindingObject::new(
+            view.finding,
+            view.origin(),
+            super::condition::Ages { advisory: days, fix },
+        )
+    }
+
+    fn hold(&self, rule: &PolicyRule, object: &super::condition::FindingObject<'_>) -> Result<bool> {
+        let Some(when) = &rule.when else { return Ok(true) };
+        when.condition.holds(object, &self.0).map_err(|why| {
+            Error::new(ErrorKind::Config, format!("the condition of the rule `{}` has no value: {why}", rule.name))
+                .at(rule.place.clone())
+        })
+    }
+}
+
+/// Stands in for conditions, which this build refuses to read.
+#[cfg(not(feature = "cel"))]
+struct Conditions<'a>(std::marker::PhantomData<&'a ()>);
+
+#[cfg(not(feature = "cel"))]
+impl<'a> Conditions<'a> {
+    fn new(_: &'a ImageFacts, _: Date) -> Self {
+        Self(std::marker::PhantomData)
+    }
+
+    fn object(&self, _: &View<'_, '_>) {}
+
+    fn hold(&self, _: &PolicyRule, (): &()) -> Result<bool> {
+        Ok(true)
     }
 }
 
@@ -342,6 +411,11 @@ impl Decision {
         let place = Some(rule.place.clone()).filter(|place| !place.is_empty());
         Self { action, decided_by, decided_at: place, note, help: rule.help.clone() }
     }
+}
+
+/// Puts findings in order: gravest action first, then severity, rule, subject and place.
+pub(super) fn sort(judged: &mut [Judged]) {
+    judged.sort_by(|a, b| order(a).cmp(&order(b)));
 }
 
 fn order(judged: &Judged) -> impl Ord + '_ {

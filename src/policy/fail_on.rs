@@ -52,6 +52,7 @@ impl FailOn {
             name: name.clone(),
             selector,
             unless: None,
+            when: None,
             grace: None,
             action: Action::Fail,
             message: None,

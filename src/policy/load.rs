@@ -104,6 +104,8 @@ struct Loaded {
     open: Vec<String>,
     /// What waivers must say.
     needs: Option<Vec<&'static str>>,
+    #[cfg(feature = "rego")]
+    in_rego: Vec<super::rego::RegoPolicy>,
 }
 
 impl Loader<'_> {
@@ -123,18 +125,25 @@ impl Loader<'_> {
             self.add(policy, name.to_owned(), &From::Folder(folder), &mut loaded)?;
         }
         for word in words {
+            if is_rego(word) {
+                add_rego(word, &mut loaded)?;
+                continue;
+            }
             self.follow(word, &From::Folder(PathBuf::new()), None, &mut loaded)?;
         }
-        for word in words.iter().filter(|word| !word.starts_with("careen:")) {
+        for word in words.iter().filter(|word| !word.starts_with("careen:") && !is_rego(word)) {
             self.beside(word, &mut loaded)?;
         }
         if loaded.policies.iter().all(Policy::has_waivers_only) {
             let mut first = Loaded::default();
             self.follow(DEFAULT_PRESET, &From::Preset, None, &mut first)?;
             first.policies.append(&mut loaded.policies);
-            loaded = first;
+            loaded.policies = first.policies;
         }
-        Ok(PolicySet::in_order(loaded.policies))
+        let set = PolicySet::in_order(loaded.policies);
+        #[cfg(feature = "rego")]
+        let set = PolicySet { in_rego: loaded.in_rego, ..set };
+        Ok(set)
     }
 
     /// Adds files of waivers to a set.
@@ -144,7 +153,13 @@ impl Loader<'_> {
         for file in files {
             policies.push(self.waivers(file, &needs)?);
         }
-        Ok(PolicySet { fail_on: set.fail_on, baseline: set.baseline, ..PolicySet::in_order(policies) })
+        Ok(PolicySet {
+            fail_on: set.fail_on,
+            baseline: set.baseline,
+            #[cfg(feature = "rego")]
+            in_rego: set.in_rego,
+            ..PolicySet::in_order(policies)
+        })
     }
 
     fn reading<'b>(&'b self, needs: &'b [&'static str]) -> Reading<'b> {
@@ -301,6 +316,25 @@ impl Loader<'_> {
     }
 }
 
+/// Whether a word names a policy in Rego.
+fn is_rego(word: &str) -> bool {
+    Path::new(word).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("rego"))
+}
+
+/// Adds a policy in Rego, which judges after all others.
+#[cfg(feature = "rego")]
+fn add_rego(word: &str, loaded: &mut Loaded) -> Result<()> {
+    loaded.in_rego.push(super::rego::RegoPolicy::load(word, &text_of(word)?)?);
+    Ok(())
+}
+
+/// Says that this build cannot ask it.
+#[cfg(not(feature = "rego"))]
+fn add_rego(word: &str, _: &mut Loaded) -> Result<()> {
+    Err(Error::new(ErrorKind::Config, format!("this build of careen cannot read the policy `{}`", escape(word)))
+        .help("build it with `--features rego`"))
+}
+
 /// The bytes of a policy as text, within the limit.
 fn checked(name: &str, bytes: Vec<u8>) -> Result<String> {
     let shown = escape(name);
@@ -405,7 +439,15 @@ impl PolicySet {
         for policy in &policies {
             requirements.merge(&policy.requirements);
         }
-        Self { policies, fail_on: None, baseline: None, requirements, used_elsewhere: BTreeSet::new() }
+        Self {
+            policies,
+            fail_on: None,
+            baseline: None,
+            requirements,
+            used_elsewhere: BTreeSet::new(),
+            #[cfg(feature = "rego")]
+            in_rego: Vec::new(),
+        }
     }
 
     /// Adds the rule of `--fail-on`.
@@ -490,7 +532,16 @@ impl PolicySet {
     pub(super) fn names(&self) -> Vec<String> {
         let judges = |policy: &&Policy| !policy.rules.is_empty() || !policy.requirements.values().is_empty();
         let policies = self.policies.iter().filter(judges).map(|policy| policy.name.clone());
-        policies.chain(self.fail_on.iter().map(|fail_on| fail_on.name.clone())).collect()
+        let policies = policies.chain(self.fail_on.iter().map(|fail_on| fail_on.name.clone()));
+        #[cfg(feature = "rego")]
+        let policies = policies.chain(self.in_rego.iter().map(|policy| policy.name.clone()));
+        policies.collect()
+    }
+
+    /// The policies in Rego.
+    #[cfg(feature = "rego")]
+    pub fn in_rego(&self) -> &[super::rego::RegoPolicy] {
+        &self.in_rego
     }
 }
 

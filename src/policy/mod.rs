@@ -1,15 +1,20 @@
 //! Policies: what is allowed, what is accepted, and the verdict. Sees findings, never the image.
 
 pub mod baseline;
+#[cfg(feature = "cel")]
+pub mod condition;
 mod diagnostic;
 pub mod edition;
 mod evaluate;
 mod fail_on;
 pub mod file;
 mod image;
+pub mod import;
 mod load;
 mod pattern;
 mod preset;
+#[cfg(feature = "rego")]
+pub mod rego;
 pub mod requirement;
 mod selector;
 #[cfg(test)]
@@ -24,7 +29,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Acceptance, Finding, Location};
-use crate::rule::Rule;
+use crate::rule::{Rule, Severity};
 
 pub use baseline::Baseline;
 pub use evaluate::{EvaluateContext, NO_RULE};
@@ -40,9 +45,23 @@ pub use waiver::{WAIVER_EXPIRED, WAIVER_UNUSED, Waiver};
 
 use edition::Edition;
 
+/// What a policy in Rego says of the image as a whole.
+pub static IN_REGO: Rule = Rule {
+    id: "policy/rego",
+    title: "A policy in Rego says that the image breaks it",
+    severity: Severity::Medium,
+    why: "A rule `deny` or `warn` of a policy in Rego holds, and names no finding.",
+    remediation: "Do what the message says; the policy is the file that the finding names.",
+    references: &["https://www.openpolicyagent.org/docs/latest/policy-language/"],
+    bad: "package careen\ndeny contains \"too many layers\" if count(input.target.layers) > 3",
+    good: "package careen\ndeny contains \"too many layers\" if count(input.target.layers) > 100",
+    ..Rule::NEW
+};
+
 /// The rules of this module, sorted by id.
 pub static RULES: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
-    let mut rules: Vec<&'static Rule> = requirement::RULES.iter().chain(waiver::RULES).copied().collect();
+    let mut rules: Vec<&'static Rule> =
+        requirement::RULES.iter().chain(waiver::RULES).copied().chain([&IN_REGO]).collect();
     rules.sort_by_key(|rule| rule.id);
     rules
 });
@@ -195,6 +214,8 @@ pub struct PolicyRule {
     pub selector: Selector,
     /// Which of them it is not about.
     pub unless: Option<Selector>,
+    /// What must hold besides.
+    pub when: Option<When>,
     /// How long what fails only warns.
     pub grace: Option<Hours>,
     /// What it says of them.
@@ -205,6 +226,15 @@ pub struct PolicyRule {
     pub help: Option<String>,
     /// Where it is written: file and line.
     pub place: String,
+}
+
+/// A condition in CEL.
+#[derive(Debug, Clone)]
+pub struct When {
+    /// As it is written.
+    pub text: String,
+    #[cfg(feature = "cel")]
+    condition: condition::Condition,
 }
 
 impl PolicyRule {
@@ -226,6 +256,8 @@ pub struct PolicySet {
     requirements: Requirements,
     /// Places of waivers that another platform of the same image needs.
     used_elsewhere: std::collections::BTreeSet<String>,
+    #[cfg(feature = "rego")]
+    in_rego: Vec<rego::RegoPolicy>,
 }
 
 /// A finding with what the policy made of it.
@@ -291,10 +323,11 @@ impl AppliedWaiver {
         Some(Self { reason, place, is_comment: true, ..Self::default() })
     }
 
-    /// An allowance among a user's rules of secrets, as a waiver.
+    /// An allowance among a user's rules of secrets, or a comment in a Dockerfile, as a waiver.
     fn of_rules(finding: &Finding) -> Option<Self> {
         let text = |key| finding.evidence.get(key)?.as_str().map(ToOwned::to_owned);
-        Some(Self { reason: text("allowed_for")?, place: text("allowed_in")?, ..Self::default() })
+        let is_comment = matches!(finding.location, Location::Dockerfile { .. });
+        Some(Self { reason: text("allowed_for")?, place: text("allowed_in")?, is_comment, ..Self::default() })
     }
 
     /// What a VEX document says, as a waiver.

@@ -127,6 +127,11 @@ impl<'a, 's> View<'a, 's> {
         self.origin
     }
 
+    #[cfg(feature = "cel")]
+    pub(super) fn today(&self) -> Date {
+        self.scene.today
+    }
+
     fn path(&self) -> Option<&str> {
         let path = || match &self.finding.location {
             Location::File { path, .. } | Location::Package { path, .. } => {

@@ -16,6 +16,13 @@ const MOST_IDS: usize = 20;
 const MOST_REMEDIES: usize = 5;
 
 impl PolicySet {
+    /// Puts findings in order whose action was changed, and says what they come to.
+    #[cfg(feature = "rego")]
+    pub fn judge_again(&self, judged: &mut [Judged], limitations: &[Limitation]) -> Verdict {
+        super::evaluate::sort(judged);
+        self.verdict(judged, limitations)
+    }
+
     /// What the findings come to.
     pub(super) fn verdict(&self, judged: &[Judged], limitations: &[Limitation]) -> Verdict {
         let count = |action| judged.iter().filter(|one| one.waiver.is_none() && one.action == action).count();

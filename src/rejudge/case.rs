@@ -30,7 +30,7 @@ pub fn differences(
     let mut judged: Vec<Judged> = Vec::new();
     let mut outcomes = Vec::new();
     for record in records {
-        let (mut of_record, verdict) = record.judge(set, today);
+        let (mut of_record, verdict) = record.judge(set, today)?;
         judged.append(&mut of_record);
         outcomes.push((verdict.outcome, verdict.reason));
     }

@@ -52,17 +52,17 @@ pub struct Record {
 
 impl Record {
     /// Judges it as a scan would on that day.
-    pub fn judge(&self, policy: &PolicySet, today: Date) -> (Vec<Judged>, Verdict) {
+    pub fn judge(&self, policy: &PolicySet, today: Date) -> Result<(Vec<Judged>, Verdict)> {
         let origin = |finding: &Finding| {
             let origin = finding.layer().and_then(|layer| self.origins.get(&layer));
             origin.copied().unwrap_or(Origin::Unknown)
         };
         let context =
             EvaluateContext { limitations: &self.limitations, today, origin: &origin, image: self.image.as_ref() };
-        let (mut judged, verdict) = policy.evaluate(self.findings.clone(), &context);
+        let (mut judged, verdict) = policy.evaluate(self.findings.clone(), &context)?;
         // a policy serves images, too: their waivers are no matter where there is none
         judged.retain(|one| self.image.is_some() || one.finding.rule.id != policy::WAIVER_UNUSED.id);
-        (judged, verdict)
+        Ok((judged, verdict))
     }
 }
 

@@ -4,8 +4,13 @@
 //! bits that stays in the processor's first cache. Few positions pass it; only there the texts that have these bytes
 //! are compared. An Aho-Corasick automaton over the same texts does the same work in a chain of dependent loads from
 //! a table of several megabytes, and slows down with every rule: measured, half the speed and less.
+//!
+//! To make the table takes longer than a Dockerfile may take in all. Of a few small texts each gets a table of its own,
+//! over those texts that may stand in it.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::words;
@@ -27,17 +32,10 @@ const CASE: u64 = 0x2020_2020_2020_2020;
 
 type Filter = [u64; 1 << BUCKET_BITS];
 
-/// Texts to look for.
-#[derive(Debug, Default, Clone)]
-pub(super) struct AnchorsBuilder {
-    texts: Vec<Text>,
-    grams: Vec<(u32, u32, u8)>,
-}
-
 /// A text, and the index of the rule it begins.
 #[derive(Debug, Clone)]
 struct Text {
-    bytes: Vec<u8>,
+    bytes: Cow<'static, [u8]>,
     rule: usize,
     /// Whether its letters match in either case; it is in lower case then.
     folds: bool,
@@ -57,6 +55,14 @@ struct Holder {
 }
 
 /// Texts to look for, each with the index of the rule it begins.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    texts: Vec<Text>,
+    /// The first and the last gram of each text with the bit of case; of shorter ones nothing.
+    ends: Vec<Option<(u32, u32)>>,
+}
+
+/// The table over all texts.
 pub(super) struct Anchors {
     /// Two bits for each gram, both in one word.
     filter: Box<Filter>,
@@ -67,33 +73,106 @@ pub(super) struct Anchors {
     texts: Vec<Text>,
 }
 
-impl AnchorsBuilder {
+impl Texts {
     /// Adds a text of a rule, whose letters match in either case if it `folds`.
-    ///
-    /// `heads` are the four bytes that a match may begin with where that is known; they matter for texts of
-    /// fewer than four bytes, after which anything may stand otherwise.
-    pub(super) fn add(&mut self, text: &[u8], rule: usize, folds: bool, heads: &[[u8; GRAM]]) {
-        let bytes = if folds { text.to_ascii_lowercase() } else { text.to_vec() };
-        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        if let Some((offset, gram)) = rarest(&bytes) {
-            self.grams.push((folded(gram), number, offset));
-        } else if heads.is_empty() {
-            extend(&bytes, &mut |head| self.grams.push((folded(head), number, 0)));
-        } else {
-            let fitting = heads.iter().filter(|head| head.starts_with(&bytes));
-            self.grams.extend(fitting.map(|head| (folded(*head), number, 0)));
-        }
-        self.texts.push(Text { bytes, rule, folds });
+    pub(super) fn add(&mut self, text: Cow<'static, str>, rule: usize, folds: bool) {
+        let bytes = match text {
+            Cow::Borrowed(text) if !folds || !text.bytes().any(|b| b.is_ascii_uppercase()) => text.as_bytes().into(),
+            text if folds => text.to_ascii_lowercase().into_bytes().into(),
+            text => text.into_owned().into_bytes().into(),
+        };
+        let text = Text { bytes, rule, folds };
+        let ends = text.bytes.first_chunk::<GRAM>().zip(text.bytes.last_chunk::<GRAM>());
+        self.ends.push(ends.map(|(first, last)| (folded(*first), folded(*last))));
+        self.texts.push(text);
     }
 
-    /// Makes the tables.
-    pub(super) fn build(mut self) -> Anchors {
-        self.grams.sort_unstable_by_key(|(gram, text, offset)| (hash(*gram), *gram, *text, *offset));
-        self.grams.dedup();
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// The table over the first `count` texts.
+    ///
+    /// `heads` tells the four bytes that a match of a rule may begin with where that is known; they matter for texts of
+    /// fewer than four bytes, after which anything may stand otherwise.
+    pub(super) fn build(&self, count: usize, heads: impl Fn(usize) -> Vec<[u8; GRAM]>) -> Anchors {
+        let mut known: BTreeMap<usize, Vec<[u8; GRAM]>> = BTreeMap::new();
+        let mut grams = Vec::new();
+        for (number, text) in (0..).zip(self.texts.iter().take(count)) {
+            if let Some((offset, gram)) = rarest(&text.bytes) {
+                grams.push((folded(gram), number, offset));
+                continue;
+            }
+            let heads = known.entry(text.rule).or_insert_with(|| heads(text.rule));
+            if heads.is_empty() {
+                extend(&text.bytes, &mut |head| grams.push((folded(head), number, 0)));
+            } else {
+                let fitting = heads.iter().filter(|head| head.starts_with(&text.bytes));
+                grams.extend(fitting.map(|head| (folded(*head), number, 0)));
+            }
+        }
+        Anchors::of(self.texts.iter().take(count).cloned().collect(), grams)
+    }
+
+    /// The table over those of the first `count` texts that may stand in `bytes`, which are few: made in a fraction of the
+    /// time that the table over all takes.
+    pub(super) fn narrowed(&self, count: usize, bytes: &[u8]) -> Anchors {
+        let mut seen = vec![0_u64; SEEN / 64];
+        let (mut grams, mut texts) = (Vec::new(), Vec::new());
+        for window in bytes.array_windows::<GRAM>() {
+            let (word, bit) = seen_at(folded(*window));
+            seen.get_mut(word).into_iter().for_each(|word| *word |= 1 << bit);
+        }
+        let is_seen = |gram: u32| {
+            let (word, bit) = seen_at(gram);
+            seen.get(word).is_some_and(|word| word >> bit & 1 == 1)
+        };
+        for (text, ends) in self.texts.iter().zip(&self.ends).take(count) {
+            let number = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            let before = grams.len();
+            match ends {
+                Some((first, last)) if is_seen(*first) && is_seen(*last) => {
+                    let (offset, gram) = rarest(&text.bytes).unwrap_or_default();
+                    grams.push((folded(gram), number, offset));
+                }
+                Some(_) => {}
+                // what stands behind it here, and nothing where it ends the bytes
+                None => {
+                    let is_equal = |part: &[u8]| {
+                        if text.folds { part.eq_ignore_ascii_case(&text.bytes) } else { *part == *text.bytes }
+                    };
+                    let places = bytes.windows(text.bytes.len().max(1)).enumerate().filter(|(_, part)| is_equal(part));
+                    grams.extend(places.map(|(at, _)| (low(u64::from(following(bytes, at).0) | CASE), number, 0)));
+                }
+            }
+            if grams.len() > before {
+                texts.push(text.clone());
+            }
+        }
+        Anchors::of(texts, grams)
+    }
+}
+
+/// Bits that tell which grams a small text has, and the digits of their number.
+const SEEN: usize = 1 << SEEN_BITS;
+const SEEN_BITS: u32 = 14;
+
+/// Word and bit of a gram among these.
+fn seen_at(gram: u32) -> (usize, u32) {
+    let hash = hash(gram) >> (32 - SEEN_BITS);
+    ((hash / 64) as usize, hash % 64)
+}
+
+impl Anchors {
+    /// Makes the table of grams: each with the number of its text and where it stands there.
+    fn of(texts: Vec<Text>, mut grams: Vec<(u32, u32, u8)>) -> Self {
+        grams.sort_unstable_by_key(|(gram, text, offset)| (hash(*gram), *gram, *text, *offset));
+        grams.dedup();
         #[expect(clippy::large_stack_arrays, reason = "moved to the heap at once, and once for each set of rules")]
         let mut filter: Box<Filter> = Box::new([0; _]);
         let mut index = vec![0_u32; (1 << BUCKET_BITS) + 1];
-        for (gram, ..) in &self.grams {
+        for (gram, ..) in &grams {
             let hash = hash(*gram);
             if let Some(word) = filter.get_mut(bucket(hash)) {
                 let [first, second] = bits(hash);
@@ -109,12 +188,12 @@ impl AnchorsBuilder {
             *count = sum;
         }
         let holder = |(gram, number, offset): (u32, u32, u8)| {
-            let text = self.texts.get(number as usize).map_or(&[][..], |text| &text.bytes);
+            let text = texts.get(number as usize).map_or(&[][..], |text| &text.bytes);
             let (next, mask) = following(text, usize::from(offset).saturating_add(GRAM));
             Holder { gram, offset, next, mask, text: number }
         };
-        let holders = self.grams.into_iter().map(holder).collect();
-        Anchors { filter, index, holders, texts: self.texts }
+        let holders = grams.into_iter().map(holder).collect();
+        Self { filter, index, holders, texts }
     }
 }
 
@@ -172,7 +251,7 @@ impl Anchors {
             let Some(start) = at.checked_sub(usize::from(holder.offset)) else { continue };
             let end = start.saturating_add(text.bytes.len());
             let Some(found) = bytes.get(start..end) else { continue };
-            let is_equal = if text.folds { found.eq_ignore_ascii_case(&text.bytes) } else { found == text.bytes };
+            let is_equal = if text.folds { found.eq_ignore_ascii_case(&text.bytes) } else { found == &*text.bytes };
             if is_equal && !tell(text.rule, start..end) {
                 return false;
             }
@@ -271,15 +350,21 @@ mod tests {
 
     /// Texts, those with a leading `~` in either case, and what is found of them.
     fn found(texts: &[&str], bytes: &str) -> Vec<(usize, Range<usize>)> {
-        found_by(&anchors(texts), bytes)
+        let found = found_by(&anchors(texts), bytes);
+        assert_eq!(found_by(&self::texts(texts).narrowed(texts.len(), bytes.as_bytes()), bytes), found, "{bytes}");
+        found
+    }
+
+    fn texts(texts: &[&str]) -> Texts {
+        let mut all = Texts::default();
+        for (rule, text) in texts.iter().enumerate() {
+            all.add(text.trim_start_matches('~').to_owned().into(), rule, text.starts_with('~'));
+        }
+        all
     }
 
     fn anchors(texts: &[&str]) -> Anchors {
-        let mut builder = AnchorsBuilder::default();
-        for (rule, text) in texts.iter().enumerate() {
-            builder.add(text.trim_start_matches('~').as_bytes(), rule, text.starts_with('~'), &[]);
-        }
-        builder.build()
+        self::texts(texts).build(texts.len(), |_| Vec::new())
     }
 
     fn found_by(anchors: &Anchors, bytes: &str) -> Vec<(usize, Range<usize>)> {
@@ -319,9 +404,7 @@ mod tests {
 
     #[test]
     fn heads_that_cannot_be_are_passed_over() {
-        let mut builder = AnchorsBuilder::default();
-        builder.add(b"SK", 0, false, &[*b"SK0a", *b"SKff", *b"XXXX"]);
-        let anchors = builder.build();
+        let anchors = texts(&["SK"]).build(1, |_| vec![*b"SK0a", *b"SKff", *b"XXXX"]);
         let count = |text: &str| {
             let mut count = 0;
             anchors.find(text.as_bytes(), |_, _| {

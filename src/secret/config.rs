@@ -262,6 +262,22 @@ impl Echo {
         echo
     }
 
+    /// Adds what a text is known to hold, and of a user and a password the password by itself.
+    pub fn add(&mut self, value: &str) {
+        self.keep(value.as_bytes());
+    }
+
+    fn keep(&mut self, value: &[u8]) {
+        // of a user and a password, the password by itself as well
+        let password = memchr::memchr(b':', value).and_then(|colon| value.get(colon + 1..));
+        for value in [Some(value), password].into_iter().flatten() {
+            let is_long = value.len() >= mask::LEAST_PART || value.iter().any(u8::is_ascii_digit);
+            if is_long && (LEAST_ECHO..=LONGEST_ECHO).contains(&value.len()) && self.0.len() < MOST_ECHOES {
+                self.0.push(OwnedValue::new(value.to_vec()));
+            }
+        }
+    }
+
     fn take(&mut self, text: &str, form: Form) {
         for hit in search(text, form).hits {
             // a token with an equals sign in it has its beginning in the name
@@ -271,15 +287,7 @@ impl Echo {
             {
                 self.0.push(OwnedValue::new(name.to_vec()));
             }
-            let Some(value) = text.as_bytes().get(hit.span) else { continue };
-            // of a user and a password, the password by itself as well
-            let password = memchr::memchr(b':', value).and_then(|colon| value.get(colon + 1..));
-            for value in [Some(value), password].into_iter().flatten() {
-                let is_long = value.len() >= mask::LEAST_PART || value.iter().any(u8::is_ascii_digit);
-                if is_long && (LEAST_ECHO..=LONGEST_ECHO).contains(&value.len()) && self.0.len() < MOST_ECHOES {
-                    self.0.push(OwnedValue::new(value.to_vec()));
-                }
-            }
+            text.as_bytes().get(hit.span).into_iter().for_each(|value| self.keep(value));
         }
     }
 

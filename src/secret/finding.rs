@@ -18,7 +18,7 @@ use super::shipped;
 use super::user;
 
 /// Shortest value of a rule without `hide` whose hash nobody can guess.
-const LEAST_UNGUESSABLE: u64 = 16;
+pub(super) const LEAST_UNGUESSABLE: u64 = 16;
 
 /// From this rank on, a provider's own prefix tells what it is.
 const PREFIX: u8 = 30;

@@ -101,12 +101,12 @@ fn add(file: &UserFile<'_>, offset: usize, raw: GitleaksRule, reading: &mut Read
     };
     let title = raw.description.unwrap_or_else(|| format!("A secret by rule {id}"));
     let rule = RawRule {
-        id: id.clone(),
-        title: title.trim_end_matches('.').to_owned(),
+        id: id.clone().into(),
+        title: title.trim_end_matches('.').to_owned().into(),
         severity: "medium".into(),
         confidence: Some("medium".into()),
-        anchors: raw.keywords.into_iter().filter(|word| !word.is_empty()).collect(),
-        pattern: Some(of_go(&regex)),
+        anchors: raw.keywords.into_iter().filter(|word| !word.is_empty()).map(Into::into).collect(),
+        pattern: Some(of_go(&regex).into()),
         left: Some(super::charset::Charset::None),
         right: Some(super::charset::Charset::None),
         entropy: Some(raw.entropy.unwrap_or(0.0)),

@@ -32,6 +32,7 @@ mod placeholder;
 mod plausible;
 mod rule;
 mod rule_files;
+mod rule_text;
 mod runs;
 mod seen;
 mod shipped;
@@ -40,6 +41,7 @@ mod user;
 mod value;
 mod words;
 mod wrapped;
+mod written;
 
 pub use collector::{ARCHIVES, COLLECTOR, SecretArchives, SecretCollector};
 pub use config::{Echo, mask_text, scan_annotations, scan_config};
@@ -49,6 +51,7 @@ pub use names::{mask_finding, mask_inventory, masked_path};
 pub use rule::RULES;
 pub use shipped::settle;
 pub use user::{LONGEST as LONGEST_RULES, use_rules};
+pub use written::{TextKind, Written, in_file, in_text, is_credential_file};
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]

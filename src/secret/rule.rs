@@ -1,6 +1,9 @@
 //! Reads the rule files into rules, once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -9,10 +12,11 @@ use serde::Deserialize;
 
 use crate::rule::{Confidence, Rule};
 
-use super::anchor::{Anchors, AnchorsBuilder};
+use super::anchor::{Anchors, Texts};
 use super::charset::Charset;
 use super::check::{self, Check};
 use super::rule_files::RULE_FILES;
+use super::rule_text;
 use super::runs;
 use super::user::UserSettings;
 
@@ -20,10 +24,14 @@ use super::user::UserSettings;
 pub(super) struct RuleSet {
     /// Sorted by id.
     pub(super) rules: Vec<SecretRule>,
-    /// Anchors looked for in every file.
-    pub(super) everywhere: Anchors,
-    /// The same, and the words that end keys: looked for in settings and source code.
-    pub(super) in_settings: Anchors,
+    /// Anchors looked for in every file, and behind them the words that end keys: looked for in settings and source code.
+    anchors: Texts,
+    /// How many are looked for everywhere.
+    everywhere: usize,
+    /// The tables over the first of them, and over all.
+    tables: [OnceLock<Anchors>; 2],
+    /// Small texts that were searched without such a table.
+    small: AtomicUsize,
     /// Which rule judges the credentials in a URL, by scheme; `*` for all others.
     pub(super) schemes: BTreeMap<&'static str, usize>,
     /// Words, in any case, of rules whose pattern is searched for in the whole text.
@@ -75,7 +83,7 @@ pub(super) struct SecretRule {
 pub(super) enum Matcher {
     /// By a regular expression, in a window round the anchor.
     Pattern {
-        source: String,
+        source: Source,
         /// Whether the match begins at the anchor itself.
         is_anchored: bool,
         compiled: OnceLock<Option<Regex>>,
@@ -91,6 +99,29 @@ pub(super) enum Matcher {
     Text { regex: Regex, group: usize },
 }
 
+/// What a pattern is made of; it is put together where it is needed, which of most rules is never.
+pub(super) struct Source {
+    /// Names of settings whose value it is, if any.
+    context: Vec<Text>,
+    pattern: Text,
+    is_anchored: bool,
+}
+
+impl Source {
+    /// The regular expression.
+    pub(super) fn text(&self) -> String {
+        let whole = if self.context.is_empty() {
+            Cow::Borrowed(&*self.pattern)
+        } else {
+            Cow::Owned(in_context(&self.context, &self.pattern))
+        };
+        if self.is_anchored { ["\\A(?:", &whole, ")"].concat() } else { whole.into_owned() }
+    }
+}
+
+/// Text of a rule file: of careen's own lent by it, of a user's held.
+pub(super) type Text = Cow<'static, str>;
+
 /// What made-up values are told by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -104,41 +135,42 @@ pub(super) enum Quality {
 }
 
 /// A rule file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    provider: String,
-    variable: String,
-    why: String,
-    remediation: String,
-    references: Vec<String>,
-    rule: Vec<RawRule>,
+#[derive(Default)]
+#[cfg_attr(test, derive(Debug, PartialEq, Deserialize), serde(deny_unknown_fields))]
+pub(super) struct RawFile {
+    pub(super) provider: Text,
+    pub(super) variable: Text,
+    pub(super) why: Text,
+    pub(super) remediation: Text,
+    pub(super) references: Vec<Text>,
+    pub(super) rule: Vec<RawRule>,
 }
 
 /// A rule as its file says it; `docs` tell each key in [`SecretRule`].
 #[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a file format")]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRule {
-    pub(super) id: String,
-    pub(super) title: String,
-    pub(super) severity: String,
-    pub(super) confidence: Option<String>,
+    pub(super) id: Text,
+    pub(super) title: Text,
+    pub(super) severity: Text,
+    pub(super) confidence: Option<Text>,
     #[serde(default)]
-    pub(super) anchors: Vec<String>,
+    pub(super) anchors: Vec<Text>,
     #[serde(default)]
     pub(super) ignore_case: bool,
     /// The pattern of the whole match; its group `s`, if any, is the value.
-    pub(super) pattern: Option<String>,
+    pub(super) pattern: Option<Text>,
     /// Names of settings whose value is the secret; `pattern` is then of the value.
     #[serde(default)]
-    pub(super) context: Vec<String>,
+    pub(super) context: Vec<Text>,
     /// The anchors are last words of keys.
     #[serde(default)]
     pub(super) assignment: bool,
     /// Schemes of URLs.
     #[serde(default)]
-    pub(super) schemes: Vec<String>,
+    pub(super) schemes: Vec<Text>,
     #[serde(default)]
     pub(super) before: usize,
     pub(super) length: Option<usize>,
@@ -146,32 +178,32 @@ pub(super) struct RawRule {
     pub(super) right: Option<Charset>,
     pub(super) entropy: Option<f64>,
     pub(super) quality: Option<Quality>,
-    pub(super) check: Option<String>,
+    pub(super) check: Option<Text>,
     /// The check of a rule that only `files` match.
-    pub(super) file_check: Option<String>,
+    pub(super) file_check: Option<Text>,
     /// Names of the files whose formats yield such secrets, for people to read.
     #[serde(default)]
-    pub(super) files: Vec<String>,
+    pub(super) files: Vec<Text>,
     #[serde(default)]
     pub(super) hide: bool,
     #[serde(default)]
     pub(super) ships_in_packages: bool,
     pub(super) shown: Option<usize>,
     pub(super) rank: Option<u8>,
-    pub(super) variable: Option<String>,
-    pub(super) why: Option<String>,
-    pub(super) remediation: Option<String>,
+    pub(super) variable: Option<Text>,
+    pub(super) why: Option<Text>,
+    pub(super) remediation: Option<Text>,
     #[serde(default)]
-    pub(super) also: Vec<String>,
+    pub(super) also: Vec<Text>,
     /// Set where the pattern is searched for in the whole text: which of its groups is the value.
     #[serde(default, skip_deserializing)]
     pub(super) group: Option<usize>,
     /// For whoever reads or tests the file.
     #[serde(default)]
-    #[expect(dead_code, reason = "read by tests, from the files")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by tests, from the files"))]
     pub(super) examples: serde::de::IgnoredAny,
     #[serde(default)]
-    #[expect(dead_code, reason = "read by tests, from the files")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by tests, from the files"))]
     pub(super) near_misses: serde::de::IgnoredAny,
 }
 
@@ -214,11 +246,34 @@ pub(super) fn of(rule: &Rule) -> Option<&'static SecretRule> {
     rules.binary_search_by_key(&rule.id, |known| known.rule.id).ok().and_then(|index| rules.get(index))
 }
 
+/// Longest text that is searched without the table over all anchors, and how many of them: then the table pays.
+const SMALL: usize = 16 << 10;
+const MOST_SMALL: usize = 500;
+
+impl RuleSet {
+    /// Tells the rule and the place of each anchor in the bytes until `tell` says that it is enough; words that end keys
+    /// too where the bytes are settings.
+    pub(super) fn find(&self, is_settings: bool, bytes: &[u8], tell: impl FnMut(usize, Range<usize>) -> bool) {
+        let (count, table) = match (is_settings, &self.tables) {
+            (false, [table, _]) => (self.everywhere, table),
+            (true, [_, table]) => (self.anchors.len(), table),
+        };
+        if let Some(anchors) = table.get() {
+            return anchors.find(bytes, tell);
+        }
+        if bytes.len() <= SMALL && self.small.fetch_add(1, Ordering::Relaxed) < MOST_SMALL {
+            return self.anchors.narrowed(count, bytes).find(bytes, tell);
+        }
+        let heads = |rule: usize| self.rules.get(rule).map_or(vec![], SecretRule::heads);
+        table.get_or_init(|| self.anchors.build(count, heads)).find(bytes, tell);
+    }
+}
+
 impl SecretRule {
     /// The four bytes a match may begin with; none where that is not known, or there are too many.
     fn heads(&self) -> Vec<[u8; 4]> {
         let Matcher::Pattern { source, is_anchored: true, .. } = &self.matcher else { return Vec::new() };
-        let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
+        let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(&source.text());
         let Ok(pattern) = parser else { return Vec::new() };
         let mut extractor = Extractor::new();
         extractor.limit_class(256).limit_literal_len(4).limit_repeat(8).limit_total(1 << 14);
@@ -230,7 +285,7 @@ impl SecretRule {
     /// Whether every match has a run of text that is told in binary files.
     fn is_for_text(&self) -> bool {
         let Matcher::Pattern { source, .. } = &self.matcher else { return true };
-        let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
+        let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(&source.text());
         parser.is_ok_and(|pattern| {
             runs::has_only_text(&pattern) && pattern.properties().minimum_len() > Some(runs::LONGEST_MISSED)
         })
@@ -241,7 +296,8 @@ impl SecretRule {
         let Matcher::Pattern { source, compiled, .. } = &self.matcher else { return None };
         compiled
             .get_or_init(|| {
-                RegexBuilder::new(source).unicode(false).size_limit(MOST_COMPILED).dfa_size_limit(1 << 20).build().ok()
+                let source = source.text();
+                RegexBuilder::new(&source).unicode(false).size_limit(MOST_COMPILED).dfa_size_limit(1 << 20).build().ok()
             })
             .as_ref()
     }
@@ -262,7 +318,7 @@ pub(super) struct Draft {
 
 /// A text by which a rule is found.
 struct Anchor {
-    text: String,
+    text: Text,
     /// Id of the rule.
     of: &'static str,
     /// Whether its letters match in either case.
@@ -293,7 +349,7 @@ impl Draft {
             is_for_text: true,
         };
         for (name, text) in RULE_FILES {
-            let file: RawFile = toml::from_str(&without_examples(text)).expect("a test loads every rule file");
+            let file = rule_text::read(text).expect("a test loads every rule file");
             let references = leak_all(file.references);
             let defaults = Defaults {
                 family: name,
@@ -313,7 +369,7 @@ impl Draft {
 
     /// Adds a rule; what is wrong with it if it is none.
     pub(super) fn add(&mut self, raw: RawRule, defaults: &Defaults<'_>) -> Result<&SecretRule, String> {
-        let id: &'static str = leak_text(format!("secret/{}", raw.id));
+        let id: &'static str = leak_text(["secret/", &raw.id].concat());
         let anchors = if raw.assignment {
             &mut self.assignments
         } else if raw.group.is_some() {
@@ -324,7 +380,7 @@ impl Draft {
         let folds = raw.ignore_case || raw.assignment || raw.group.is_some();
         anchors.extend(raw.anchors.iter().map(|text| Anchor { text: text.clone(), of: id, folds }));
         let spelled = raw.context.iter().flat_map(|name| spellings(name));
-        anchors.extend(spelled.map(|text| Anchor { text, of: id, folds: true }));
+        anchors.extend(spelled.map(|text| Anchor { text: text.into(), of: id, folds: true }));
         self.schemes.extend(raw.schemes.iter().map(|scheme| (leak_text(scheme.clone()), id)));
         let rule = compile(raw, id, defaults)?;
         // a test knows it of those that come with careen
@@ -359,61 +415,57 @@ impl Draft {
         if let Some(any) = schemes.get("*").and_then(|index| rules.get(*index)) {
             self.everywhere.push(Anchor { text: "://".into(), of: any.rule.id, folds: false });
         }
-        let mut heads: BTreeMap<usize, Vec<[u8; 4]>> = BTreeMap::new();
-        let mut add = |builder: &mut AnchorsBuilder, anchors: &[Anchor]| {
+        let has_words: HashSet<&str> = self.keywords.iter().map(|anchor| anchor.of).collect();
+        let add = |texts: &mut Texts, anchors: Vec<Anchor>| {
+            // those of one rule stand together
+            let mut last = ("", 0);
             for Anchor { text, of, folds } in anchors {
-                let rule = index(of);
-                let heads = if text.len() < 4 {
-                    heads.entry(rule).or_insert_with(|| rules.get(rule).map_or(vec![], SecretRule::heads)).as_slice()
-                } else {
-                    &[]
-                };
-                builder.add(text.as_bytes(), rule, *folds, heads);
+                if !std::ptr::eq(last.0, of) {
+                    last = (of, index(of));
+                }
+                texts.add(text, last.1, folds);
             }
         };
-        let (mut builder, mut keywords) = (AnchorsBuilder::default(), AnchorsBuilder::default());
-        add(&mut keywords, &self.keywords);
-        add(&mut builder, &self.everywhere);
-        let everywhere = builder.clone().build();
-        add(&mut builder, &self.assignments);
-        let (in_settings, keywords) = (builder.build(), keywords.build());
-        let has_words = |rule: &SecretRule| self.keywords.iter().any(|anchor| anchor.of == rule.rule.id);
+        let (mut anchors, mut keywords) = (Texts::default(), Texts::default());
+        add(&mut keywords, self.keywords);
+        add(&mut anchors, self.everywhere);
+        let everywhere = anchors.len();
+        add(&mut anchors, self.assignments);
+        let heads = |rule: usize| rules.get(rule).map_or(vec![], SecretRule::heads);
+        let keywords = keywords.build(keywords.len(), heads);
+        let has_words = |rule: &SecretRule| has_words.contains(rule.rule.id);
         let is_always = |rule: &SecretRule| matches!(rule.matcher, Matcher::Text { .. }) && !has_words(rule);
         let always = rules.iter().enumerate().filter(|(_, rule)| is_always(rule)).map(|(index, _)| index).collect();
-        RuleSet { rules, everywhere, in_settings, schemes, keywords, always, is_for_text: self.is_for_text, user }
-    }
-}
-
-/// A rule file without the lists that only tests read: half of its bytes, and so half of the time to load it.
-///
-/// A list begins at a line `examples = [` or `near_misses = [` and ends at a line `]`.
-fn without_examples(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut is_list = false;
-    for line in text.split_inclusive('\n') {
-        is_list |= line.starts_with("examples = [") || line.starts_with("near_misses = [");
-        if !is_list {
-            kept.push_str(line);
+        RuleSet {
+            rules,
+            anchors,
+            everywhere,
+            tables: [OnceLock::new(), OnceLock::new()],
+            small: AtomicUsize::new(0),
+            schemes,
+            keywords,
+            always,
+            is_for_text: self.is_for_text,
+            user,
         }
-        is_list &= line.trim_end() != "]";
     }
-    kept
 }
 
 fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<SecretRule, String> {
     let Defaults { family, provider, variable, why, remediation, references } = *defaults;
     let variable = raw.variable.as_deref().unwrap_or(variable);
     let prefix =
-        raw.anchors.first().filter(|_| !raw.hide && !raw.assignment && raw.before == 0).map_or("", String::as_str);
+        raw.anchors.first().filter(|_| !raw.hide && !raw.assignment && raw.before == 0).map_or("", |anchor| &**anchor);
     let by_context = !raw.context.is_empty();
     let is_file = raw.pattern.is_none() && !raw.files.is_empty();
-    let file = raw.files.first().cloned().unwrap_or_default();
-    let in_files = match raw.files.as_slice() {
-        [] => String::new(),
-        files => format!(
-            " Read by its format in {}.",
-            files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")
-        ),
+    let file = raw.files.first().map_or("", |file| &**file);
+    let why = raw.why.unwrap_or_else(|| Cow::Owned(why.to_owned()));
+    let why = match raw.files.as_slice() {
+        [] => why,
+        files => {
+            let files = files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ");
+            format!("{why} Read by its format in {files}.").into()
+        }
     };
     let rule = Rule {
         id,
@@ -424,19 +476,19 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
             None if by_context || raw.assignment => Confidence::Medium,
             None => Confidence::High,
         },
-        why: leak_text(raw.why.unwrap_or_else(|| why.to_owned()) + &in_files),
-        remediation: leak_text(format!("{} {ADVICE}", raw.remediation.as_deref().unwrap_or(remediation))),
+        why: leak_text(why),
+        remediation: leak_text([raw.remediation.as_deref().unwrap_or(remediation), " ", ADVICE].concat()),
         references,
         also: leak(leak_all(raw.also)),
         bad: leak_text(if is_file {
-            format!("# {provider}\nCOPY {file} /root/\n")
+            ["# ", provider, "\nCOPY ", file, " /root/\n"].concat()
         } else {
-            format!("# {provider}\nENV {variable}={prefix}…\n")
+            ["# ", provider, "\nENV ", variable, "=", prefix, "…\n"].concat()
         }),
         good: leak_text(if is_file {
-            format!("RUN --mount=type=secret,id={variable},target=/root/{file} deploy\n")
+            ["RUN --mount=type=secret,id=", variable, ",target=/root/", file, " deploy\n"].concat()
         } else {
-            format!("RUN --mount=type=secret,id={variable} deploy --token-file /run/secrets/{variable}\n")
+            ["RUN --mount=type=secret,id=", variable, " deploy --token-file /run/secrets/", variable, "\n"].concat()
         }),
         ..Rule::NEW
     };
@@ -449,11 +501,10 @@ fn compile(raw: RawRule, id: &'static str, defaults: &Defaults<'_>) -> Result<Se
         Matcher::File
     } else {
         let pattern = raw.pattern.ok_or("it has no `pattern`")?;
-        let source = if by_context { in_context(&raw.context, &pattern) } else { pattern };
+        let source = Source { context: raw.context, pattern, is_anchored: is_anchored && raw.group.is_none() };
         if let Some(group) = raw.group {
-            Matcher::Text { regex: regex_of(&source)?, group }
+            Matcher::Text { regex: regex_of(&source.text())?, group }
         } else {
-            let source = if is_anchored { format!("\\A(?:{source})") } else { source };
             Matcher::Pattern { source, is_anchored, compiled: OnceLock::new() }
         }
     };
@@ -516,10 +567,10 @@ fn check_of(name: &str) -> Result<Check, String> {
 }
 
 /// The pattern of a setting, in any spelling that [`spellings`] tells: a key that begins with one of `names` and has a word of secrets, then the value.
-fn in_context(names: &[String], value: &str) -> String {
+fn in_context(names: &[Text], value: &str) -> String {
     let is_whole = |name: &str| KEY_WORDS.split('|').any(|word| name.contains(word));
-    let (whole, part): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| is_whole(name));
-    let escaped = |names: &[&String]| {
+    let (whole, part): (Vec<&Text>, Vec<&Text>) = names.iter().partition(|name| is_whole(name));
+    let escaped = |names: &[&Text]| {
         names.iter().map(|name| regex::escape(name).replace('_', "[_.\\-]?")).collect::<Vec<_>>().join("|")
     };
     let mut keys = Vec::new();
@@ -552,11 +603,14 @@ pub(super) fn leak<T: ?Sized>(value: impl Into<Box<T>>) -> &'static T {
     Box::leak(value.into())
 }
 
-pub(super) fn leak_text(text: String) -> &'static str {
-    leak::<str>(text)
+pub(super) fn leak_text(text: impl Into<Text>) -> &'static str {
+    match text.into() {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => leak::<str>(text),
+    }
 }
 
-fn leak_all(texts: Vec<String>) -> Vec<&'static str> {
+fn leak_all(texts: Vec<Text>) -> Vec<&'static str> {
     texts.into_iter().map(leak_text).collect()
 }
 
@@ -580,6 +634,30 @@ mod tests {
             "windows-task-password",
         ];
         assert_eq!(others.collect::<Vec<_>>(), known.map(|name| format!("secret/{name}")));
+    }
+
+    #[test]
+    fn small_texts_are_searched_as_large_ones_are() {
+        let set = rule_set();
+        let heads = |rule: usize| set.rules.get(rule).map_or(vec![], SecretRule::heads);
+        for count in [set.everywhere, set.anchors.len()] {
+            let all = set.anchors.build(count, heads);
+            // the files hold the examples of all rules, in pieces
+            for text in RULE_FILES.iter().flat_map(|(_, text)| text.as_bytes().chunks(1_500)) {
+                let found = |anchors: &Anchors| {
+                    let mut found = Vec::new();
+                    anchors.find(text, |rule, span| {
+                        found.push((span.start, span.end, rule));
+                        true
+                    });
+                    found.sort_unstable();
+                    // by its heads the table over all passes over what begins nothing
+                    found.retain(|(start, end, _)| end - start >= 4);
+                    found
+                };
+                assert_eq!(found(&set.anchors.narrowed(count, text)), found(&all), "{}", String::from_utf8_lossy(text));
+            }
+        }
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn a_netrc_is_told_from_talk_of_one() {
 fn every_pattern_compiles() {
     for rule in &super::rule::rule_set().rules {
         if let super::rule::Matcher::Pattern { source, .. } = &rule.matcher {
-            assert!(rule.regex().is_some(), "{}: {source}", rule.rule.id);
+            assert!(rule.regex().is_some(), "{}: {}", rule.rule.id, source.text());
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use crate::format::base64;
+use crate::secret_name::names_secret;
 
 use super::value::OwnedValue;
 
@@ -42,6 +43,8 @@ pub(super) fn texts(text: &str, form: Form) -> Vec<(OwnedValue, Range<usize>)> {
         Form::Command | Form::Script => {
             let words = words(text);
             options(text, &words, form, &mut inner);
+            settings(text, &words, &mut inner);
+            written(text, &words, &mut inner);
             for word in words {
                 let Some(argument) = text.get(word.clone()) else { continue };
                 // `NAME=value`, or a word of its own
@@ -52,6 +55,9 @@ pub(super) fn texts(text: &str, form: Form) -> Vec<(OwnedValue, Range<usize>)> {
                 inner.extend(unescaped(argument).map(|plain| (plain, word)));
             }
         }
+    }
+    if !matches!(form, Form::Setting(_)) {
+        users(text, &mut inner);
     }
     inner
 }
@@ -142,8 +148,11 @@ const CLIENTS: &[(&str, &[&str])] = &[
             "skopeo",
             "sshpass",
             "step",
+            "useradd",
+            "usermod",
         ],
     ),
+    ("-k", &["openssl"]),
     ("-w", &["ldapadd", "ldapmodify", "ldappasswd", "ldapsearch", "ldapwhoami"]),
 ];
 
@@ -174,7 +183,101 @@ fn options(text: &str, words: &[Range<usize>], form: Form, inner: &mut Vec<(Owne
             "-p" | "-P" | "-t" | "-k" | "-s" if form == Form::Command => "secret",
             _ => continue,
         };
-        inner.push((OwnedValue::new(format!("{key}=\"{value}\"").into_bytes()), span.clone()));
+        inner.push((named(key, value), span.clone()));
+    }
+}
+
+/// A setting of which the value is `value`.
+fn named(key: &str, value: &str) -> OwnedValue {
+    OwnedValue::new(format!("{key}=\"{value}\"").into_bytes())
+}
+
+/// `config set KEY VALUE`, `configure set KEY VALUE` and `config KEY VALUE`, as package managers and clients have it.
+fn settings(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Range<usize>)>) {
+    let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
+    for at in 0..words.len() {
+        if !matches!(word(at), "config" | "configure") {
+            continue;
+        }
+        let is_passed = |word: &str| word.starts_with('-') || word == "set";
+        let Some(key) = (at.saturating_add(1)..words.len()).take(MOST_PASSED).find(|at| !is_passed(word(*at))) else {
+            continue;
+        };
+        let (value, span) = (word(key.saturating_add(1)), words.get(key.saturating_add(1)));
+        // `github-oauth.github.com`, `//registry/:_authToken`, `pypi-token.pypi`
+        let last = word(key).rsplit('/').next().unwrap_or_default();
+        let first = last.split('.').next().unwrap_or_default();
+        let is_secret = [last, first].into_iter().any(names_secret)
+            || ["-oauth", "-token", "_auth"].iter().any(|end| first.ends_with(end));
+        let is_value = value.len() >= 6 && !value.starts_with(['-', '$', '<', '{', '&', '|', '/']);
+        if let Some(span) = span.filter(|_| is_secret && is_value) {
+            inner.push((named("password", value), span.clone()));
+        }
+    }
+}
+
+/// Options that may stand between `config` and the key.
+const MOST_PASSED: usize = 6;
+
+/// `echo VALUE > …/password` and `echo VALUE | passwd`.
+fn written(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Range<usize>)>) {
+    let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
+    for at in 0..words.len() {
+        if !matches!(word(at), "echo" | "printf") {
+            continue;
+        }
+        let is_passed = |word: &str| word.starts_with('-') || matches!(word, "%s" | "%s\\n");
+        let Some(place) = (at.saturating_add(1)..words.len()).take(MOST_PASSED).find(|at| !is_passed(word(*at))) else {
+            continue;
+        };
+        let (whole, operator) = (word(place), word(place.saturating_add(1)));
+        // twice, as `passwd` asks for it
+        let value = whole.split("\\n").next().unwrap_or_default();
+        let target = match operator.trim_start_matches('>') {
+            "" => word(place.saturating_add(2)),
+            attached => attached,
+        };
+        let name = target.trim_matches(['"', '\'']).rsplit('/').next().unwrap_or_default();
+        let name = name.split_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
+        let is_secret = match operator {
+            "|" => matches!(target_of_pipe(word, place), "passwd" | "smbpasswd" | "kinit"),
+            operator => operator.starts_with('>') && names_secret(name),
+        };
+        // a setting is judged by its own name
+        let is_setting = value.trim_end_matches('=').contains('=');
+        let is_plain =
+            !is_setting && !value.contains(|c: char| c.is_whitespace() || matches!(c, '$' | '`' | '<' | '{'));
+        if is_secret && is_plain && value.len() >= 6 {
+            let span = words.get(place).map(|word| word.start..word.start.saturating_add(whole.len()));
+            inner.extend(span.map(|span| (named("password", value), span)));
+        }
+    }
+}
+
+/// The program that a pipe behind the word at `place` leads to.
+fn target_of_pipe<'t>(word: impl Fn(usize) -> &'t str, place: usize) -> &'t str {
+    let first = word(place.saturating_add(2));
+    let program = if first == "sudo" { word(place.saturating_add(3)) } else { first };
+    program.rsplit('/').next().unwrap_or_default()
+}
+
+/// Shortest user in an address that may be a token.
+const LEAST_USER: usize = 16;
+
+/// `https://TOKEN@host`: a token in the place of the user, without a password or with one that says so.
+fn users(text: &str, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
+    for (scheme, separator) in text.match_indices("://") {
+        let start = scheme.saturating_add(separator.len());
+        let rest = text.get(start..).unwrap_or_default();
+        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | '?' | '#'));
+        let authority = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let Some((user, host)) = authority.rsplit_once('@') else { continue };
+        let user = user.strip_suffix(":x-oauth-basic").or_else(|| user.strip_suffix(':')).unwrap_or(user);
+        let is_sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'~');
+        // the key of a reporter of errors is meant to be seen
+        if user.len() >= LEAST_USER && user.bytes().all(is_sign) && !host.contains("sentry") && !host.is_empty() {
+            inner.push((named("token", user), start..start.saturating_add(user.len())));
+        }
     }
 }
 
@@ -260,12 +363,27 @@ mod tests {
             (format!("/app/run -p {value}"), Form::Command, Some("secret")),
             (format!("cp -p {value} /x"), Form::Script, None),
             ("docker run -p 8080:8080 x".to_owned(), Form::Script, None),
+            (format!("openssl enc -aes-256-cbc -k {value} -in a"), Form::Script, Some("password")),
+            (format!("useradd -m -p {value} app"), Form::Script, Some("password")),
+            (format!("npm config set //r.example/:_authToken {value}"), Form::Script, Some("password")),
+            (format!("aws configure set aws_secret_access_key '{value}'"), Form::Script, Some("password")),
+            (format!("composer config --global github-oauth.github.com {value}"), Form::Script, Some("password")),
+            (format!("npm config set prefix {value}"), Form::Script, None),
+            (format!("echo {value} > /run/x/db_password"), Form::Script, Some("password")),
+            (format!("echo -n '{value}' >/root/.token"), Form::Script, Some("password")),
+            (format!("echo \"{value}\" | sudo passwd app"), Form::Script, Some("password")),
+            (format!("echo {value} > /etc/hostname"), Form::Script, None),
+            (format!("echo a.b={value} > /etc/sysctl.d/token.conf"), Form::Script, None),
+            (format!("git clone https://{value}{value}@h.example/a"), Form::Script, None),
             ("docker login -p $TOKEN".to_owned(), Form::Script, None),
             ("docker login -p".to_owned(), Form::Script, None),
         ];
         for (text, form, key) in cases {
             let found: Vec<String> = inner(&text, form).into_iter().map(|(plain, _)| plain).collect();
-            let expected: Vec<String> = key.map(|key| format!("{key}=\"{value}\"")).into_iter().collect();
+            let mut expected: Vec<String> = key.map(|key| format!("{key}=\"{value}\"")).into_iter().collect();
+            if text.contains("://") {
+                expected.push(format!("token=\"{value}{value}\""));
+            }
             assert_eq!(found, expected, "{text}");
         }
     }

@@ -3,12 +3,14 @@
 //! A node is the content of one file: layer and tar member. A name is a path in the merged file
 //! system that leads to a node. Hard links are two names of one node.
 
+mod capability;
 mod change;
 mod resolve;
 mod union;
 
 use crate::path::ImagePath;
 
+pub use capability::Capabilities;
 pub use change::Change;
 pub use union::Tree;
 
@@ -29,8 +31,8 @@ pub struct FileEntry {
     pub size: u64,
     /// Seconds since 1970.
     pub mtime: i64,
-    /// Whether an extended header gives it a file capability (`security.capability`).
-    pub has_capability: bool,
+    /// File capabilities that an extended header gives it (`security.capability`).
+    pub capabilities: Option<Box<Capabilities>>,
 }
 
 /// What a tar member is.
@@ -63,7 +65,7 @@ impl FileEntry {
             gid: 0,
             size,
             mtime: 0,
-            has_capability: false,
+            capabilities: None,
         }
     }
 

@@ -69,6 +69,18 @@ const PIECES: &[&str] = &[
     "# careen:allow DL3020 x\n",
     "x=(a b)",
     "f() { g; }",
+    "bash -c '",
+    "sh -lc \"a \\\"b\\\" $(c)\"",
+    "RUN bash <<E\na\nE\n",
+    "RUN cat <<-E | sudo sh\n\ta\n\tE\n",
+    "CMD [\"sh\", \"-c\", \"a \\u00fc \\\"b\\\"\"]\n",
+    "$'a\\'b\\n'",
+    "RUN --mount=type=cache,target=/a,",
+    "HEALTHCHECK --interval=",
+    "STOPSIGNAL ",
+    "FROM x.example:1/a@sha256:0",
+    "COPY --chmod=u+x --from=0 a b\n",
+    "COPY <<E /\n${\nE\n",
 ];
 
 fn words(instruction: &Instruction) -> Vec<&Word> {
@@ -185,6 +197,16 @@ fn large_files_take_no_longer_than_their_size() {
         "RUN for x in $(",
         "HEALTHCHECK CMD [\"",
         "RUN case x in ",
+        "sh -c a;",
+        "sh -c 'a b';\\\n",
+        "bash -c \"",
+        "bash -c \"$(sh -c \\\"",
+        "bash <<E;",
+        "RUN --mount=id=a,target= b\n",
+        "COPY --from=x a b\n",
+        "FROM a AS x\nCOPY --from=y a b\n",
+        "EXPOSE ${\n",
+        "HEALTHCHECK --interval=1h1h1h CMD a\n",
     ] {
         let mut text = String::from("FROM scratch AS b\nRUN ");
         text.push_str(&piece.repeat((1 << 18) / piece.len()));

@@ -117,6 +117,76 @@ fn weak_values_of_secret_names_are_not_shown_either() {
 }
 
 #[test]
+fn no_text_of_a_lint_shows_a_secret() {
+    let v = ["kQ7vT2", "xwZm9"].concat();
+    let long = ["kQ7vT2", "xwZm9", "Lp3Rt8Yb"].concat();
+    let texts = [
+        format!("ADD https://ci:{v}@h.example/x.tgz /x"),
+        format!("ADD https://{long}@h.example/x.tgz /x"),
+        format!("ADD git@h.example:a/b.git?token={long} /x"),
+        format!("USER admin:{v}"),
+        format!("USER {v}:root\nUSER a"),
+        format!("# careen:allow dockerfile/add-not-copy password={v}\nADD a /b"),
+        format!("# careen:allow dockerfile/add-not-copy https://ci:{v}@h.example/\nADD a /b"),
+        format!("# hadolint ignore=DL3020 # token: {long}\nADD a /b"),
+        format!("RUN openssl enc -aes-256-cbc -k {v} -in a -out b"),
+        format!("RUN openssl enc -aes-256-cbc -pass pass:{v} -in a -out b"),
+        format!("RUN cd /x && sudo useradd -m -p {v} app"),
+        format!("RUN useradd --password {v} app"),
+        format!("RUN echo 'app:{v}' | chpasswd"),
+        format!("RUN echo 'app:{v}' | sudo chpasswd -e"),
+        format!("RUN printf 'app:%s' {v} | chpasswd"),
+        format!("RUN chpasswd <<EOF\nroot:{v}\nEOF"),
+        format!("RUN bash -c \"echo app:{v} | chpasswd\""),
+        format!("RUN cd /x; mysql -uroot -p{v}"),
+        format!("RUN curl -u ci:{v} https://h.example/install.sh | sh"),
+        format!("RUN wget https://ci:{v}@h.example/install.sh"),
+        format!("RUN git clone https://{long}@git.example/a/b && cd b"),
+        format!("RUN pip install git+https://{long}@git.example/a/b"),
+        format!("RUN pip install --index-url https://ci:{v}@pypi.example/simple a"),
+        format!("RUN npm install https://ci:{v}@h.example/a.tgz"),
+        format!("RUN apt-get install -y curl && export DB_PASSWORD={v}"),
+        format!("RUN DB_PASSWORD={v} apt-get install curl"),
+        format!("ARG BASE=https://ci:{v}@h.example/a\nADD $BASE /x"),
+        format!("ARG DB_PASSWORD={v}\nRUN mysql -p$DB_PASSWORD"),
+        format!("ENV DB_PASSWORD {v}"),
+        format!("ENV DB_PASSWORD=\"{v} more words\""),
+        format!("ENV URL=postgres://app:{v}@db/x"),
+        format!("LABEL password={v}"),
+        format!("COPY <<EOF /root/.netrc\nmachine h.example login ci password {v}\nEOF"),
+        format!("CMD mysql -uroot -p{v}"),
+        format!("ENTRYPOINT [\"mysql\", \"-uroot\", \"-p{v}\"]"),
+        format!("HEALTHCHECK CMD curl -u ci:{v} http://localhost/"),
+        format!("WORKDIR https://ci:{v}@h.example/"),
+        format!("SHELL [\"mysql\", \"-p{v}\"]"),
+        format!("VOLUME [\"https://ci:{v}@h.example/\"]"),
+        format!("MAINTAINER https://ci:{v}@h.example/"),
+        format!("FROM ci:{v}@r.example/a AS b"),
+        format!("EXPOSE password={v}"),
+        format!("RUNN mysql -uroot -p{v}"),
+        format!("RUN --password={v} true"),
+        format!("COPY --token={v} a /b"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("all.toml"),
+        "[[rule]]\nname = \"all\"\nmatch.severity = \">=info\"\naction = \"warn\"\n",
+    )
+    .unwrap();
+    for (number, text) in texts.iter().enumerate() {
+        fs::write(folder.path().join(format!("Dockerfile.{number}")), format!("FROM debian\n{text}\n")).unwrap();
+    }
+    let mut shown = String::new();
+    for format in ["text", "json", "sarif"] {
+        let output = lint(folder.path(), &[".", "-v", "--show-waived", "-f", format, "-p", "all.toml"], None);
+        assert!(output.stdout.len() > 10_000, "{format}: {}", String::from_utf8_lossy(&output.stderr));
+        let out = String::from_utf8_lossy(&output.stdout);
+        shown.extend(out.lines().filter(|line| line.contains(&v)).map(|line| format!("{format}: {line}\n")));
+    }
+    assert!(shown.is_empty(), "\n{shown}");
+}
+
+#[test]
 fn findings_of_an_image_name_the_line_that_made_them() {
     let history = |step: &str, empty: bool| json!({"created_by": step, "empty_layer": empty});
     let recipe = Recipe {
@@ -157,4 +227,61 @@ fn findings_of_an_image_name_the_line_that_made_them() {
     let other = "FROM base\nCOPY . /app\nRUN npm ci\nRUN npm test\nUSER 0\n";
     let none = "null null".to_owned();
     assert_eq!(places(other), (none.clone(), none, true));
+}
+
+#[test]
+fn secrets_of_history_and_configuration_name_their_line() {
+    let token = token::github(4);
+    let history = |step: String, empty: bool| json!({"created_by": step, "empty_layer": empty});
+    let password = ["q7Rt2xLm9", "Vb4Kp8Zs"].concat();
+    let recipe = Recipe {
+        config: json!({
+            "Env": [format!("DB_PASSWORD={password}")],
+            "Labels": {"a.token": token},
+            "Cmd": ["app", "--token", token::github(5)],
+        }),
+        history: vec![
+            history("/bin/sh -c #(nop) ADD file:0123 in / ".into(), false),
+            history(format!("ARG GH_TOKEN={}", token::github(6)), true),
+            history(format!("ENV DB_PASSWORD={password}"), true),
+            history(format!("RUN /bin/sh -c curl -u ci:{password} https://h.example/ # buildkit"), false),
+            history(format!("LABEL a.token={token}"), true),
+            history(format!("CMD [\"app\" \"--token\" \"{}\"]", token::github(5)), true),
+        ],
+        ..Recipe::default()
+    };
+    let layers = [RawTar::default().file("etc/motd", "x").end(), RawTar::default().file("x", "x").end()];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("image.tar"), Built::new(&recipe, &layers).docker_archive()).unwrap();
+    let file = format!(
+        "FROM base\nARG GH_TOKEN={}\nENV DB_PASSWORD={password}\nRUN curl \\\n  -u ci:{password} https://h.example/\n\
+         LABEL a.token={token}\nCMD [\"app\", \"--token\", \"{}\"]\n",
+        token::github(6),
+        token::github(5)
+    );
+    fs::write(folder.path().join("Dockerfile"), file).unwrap();
+    let arguments = ["scan", "image.tar", "-f", "json", "--dockerfile", "Dockerfile"];
+    let output = command(&arguments).current_dir(folder.path()).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut places: Vec<String> = Vec::new();
+    for finding in report["findings"].as_array().unwrap() {
+        let rule = finding["rule"].as_str().unwrap();
+        if rule.starts_with("secret/") || rule == "image/root-user" {
+            let evidence = &finding["evidence"];
+            places.push(format!("{rule} {} {}", finding["location"]["key"], evidence["dockerfile_line"]));
+        }
+    }
+    places.sort();
+    let expected = [
+        "image/root-user \"User\" 1",
+        "secret/curl-user \"created_by\" 4",
+        "secret/generic-password \"Env.DB_PASSWORD\" 3",
+        "secret/generic-password \"created_by\" 3",
+        "secret/github-pat \"Cmd\" 7",
+        "secret/github-pat \"Labels.a.token\" 6",
+        "secret/github-pat \"created_by\" 2",
+        "secret/github-pat \"created_by\" 6",
+        "secret/github-pat \"created_by\" 7",
+    ];
+    assert_eq!(places, expected);
 }

@@ -17,6 +17,7 @@ mod leak;
 mod limits;
 mod links;
 mod lint;
+mod lint_shown;
 mod prefixes;
 mod rejudge;
 mod samples;

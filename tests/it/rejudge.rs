@@ -39,7 +39,7 @@ fn a_report_that_is_read_back_is_judged_as_the_scan_was() {
     let rules = careen::scan::rules();
     let [reread] = <[_; 1]>::try_from(rejudge::read("report.json", written.as_bytes(), &rules).unwrap()).unwrap();
     let set = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &rules, false).unwrap();
-    let (judged, verdict) = reread.record.judge(&set, TODAY.parse().unwrap());
+    let (judged, verdict) = reread.record.judge(&set, TODAY.parse().unwrap()).unwrap();
     let line = |finding: &Value| {
         let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
         (text("id"), [text("rule"), text("action"), text("decided_by"), text("decided_at"), text("severity")])
@@ -85,7 +85,7 @@ fn what_an_edition_changed_is_undone_before_another_judges() {
         value["verdict"]["edition"] = json!(edition);
         let [reread] =
             <[_; 1]>::try_from(rejudge::read("report.json", value.to_string().as_bytes(), &rules).unwrap()).unwrap();
-        let (judged, _) = reread.record.judge(&set, today);
+        let (judged, _) = reread.record.judge(&set, today).unwrap();
         judged.iter().find(|one| one.finding.rule.id == "image/root-user").unwrap().finding.severity.as_str()
     };
     assert_eq!((severity_of("next"), severity_of("2026")), ("medium", "high"));

@@ -1,11 +1,13 @@
-//! Names of base images: tags that move, no digest, no name at all.
+//! Names of base images, and of those that files are taken from: tags that move, no digest, no name at all.
 
-use super::{Context, Lint};
 use std::collections::HashSet;
 
 use super::facts::{quoted, reference};
-use crate::dockerfile::{Base, Kind, Resolved, Span};
+use super::images::images;
+use super::{Context, Lint};
+use crate::dockerfile::{Resolved, Span};
 use crate::finding::Findings;
+use crate::image::reference::{Hold, hold_of};
 use crate::rule::{Rule, Severity};
 
 /// The tag moves from release to release.
@@ -46,9 +48,26 @@ pub(super) static NAMELESS_BASE: Rule = Rule {
     why: "Without `--build-arg` the build stops, and nobody who reads the file can say what it is built on.",
     remediation: "Give the argument a default: `ARG VERSION=13` before the first `FROM`.",
     references: &["https://docs.docker.com/reference/build-checks/invalid-default-arg-in-from/"],
-    also: &["InvalidDefaultArgInFrom"],
+    also: &["InvalidDefaultArgInFrom", "UndefinedArgInFrom"],
     bad: "ARG VERSION\nFROM debian:$VERSION\nUSER 65532",
     good: "ARG VERSION=13\nFROM debian:$VERSION\nUSER 65532",
+    ..Rule::NEW
+};
+
+/// Who may be built on is for a policy to say.
+pub(super) static NOT_ALLOWED: Rule = Rule {
+    id: "dockerfile/base-not-allowed",
+    title: "The file names an image that the policy does not allow",
+    severity: Severity::Medium,
+    is_opt_in: true,
+    why: "An image is no better than what it is built on and what is copied into it. Which images are good is for a \
+          policy to say; the rule is off unless one names it.",
+    remediation: "In the policy let a rule for `dockerfile/base-not-allowed` fail, and after it one for the same with the \
+          names that are allowed as `subject`, such as `registry.example/base/*`, ignore; then build on one of them.",
+    references: &["https://docs.docker.com/scout/policy/#no-unapproved-base-images"],
+    also: &["DL3026"],
+    bad: "FROM somebody/base:1.2\nUSER 65532",
+    good: "FROM scratch\nCOPY server /server\nUSER 65532",
     ..Rule::NEW
 };
 
@@ -57,28 +76,13 @@ pub(super) struct BaseName;
 
 impl Lint for BaseName {
     fn rules(&self) -> &'static [&'static Rule] {
-        const { &[&FLOATING_BASE, &UNPINNED_BASE, &NAMELESS_BASE] }
+        const { &[&FLOATING_BASE, &UNPINNED_BASE, &NAMELESS_BASE, &NOT_ALLOWED] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let mut told = HashSet::new();
         for (index, instruction) in context.instructions() {
-            let Some(own) = instruction.stage else { continue };
-            let images: Vec<(Resolved, Span)> = match &instruction.kind {
-                Kind::From { image, .. } => match context.file.stages.get(own).map(|stage| &stage.base) {
-                    Some(Base::Image(resolved)) => vec![(resolved.clone(), image.span)],
-                    _ => Vec::new(),
-                },
-                Kind::Copy(_) => {
-                    let value = instruction.flag("from").and_then(|flag| flag.value.as_ref());
-                    let value = value.filter(|value| context.stages_named(&value.text, own).0.is_none());
-                    // without tag and host it may be a stage misspelt, which is another lint's
-                    let value = value.filter(|value| value.text.contains([':', '/']));
-                    value.map(|value| (context.file.scope(index).resolve(value), value.span)).into_iter().collect()
-                }
-                _ => Vec::new(),
-            };
-            for (resolved, span) in images {
+            for (resolved, span) in images(context, index, instruction) {
                 if told.insert(resolved.shown.clone()) {
                     judge(context, &resolved, span, findings);
                 }
@@ -86,29 +90,6 @@ impl Lint for BaseName {
         }
     }
 }
-
-/// Tags that name no release.
-const FLOATING: &[&str] = &[
-    "latest",
-    "stable",
-    "edge",
-    "rolling",
-    "nightly",
-    "dev",
-    "devel",
-    "main",
-    "master",
-    "current",
-    "mainline",
-    "canary",
-    "unstable",
-    "experimental",
-    "testing",
-    "oldstable",
-    "next",
-    "head",
-    "snapshot",
-];
 
 fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, findings: &mut Findings) {
     let shown = quoted(&resolved.shown);
@@ -124,11 +105,13 @@ fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, findings: &mut 
     if resolved.text().is_none_or(str::is_empty) {
         return;
     }
-    let (name, tag, has_digest) = reference(&resolved.shown);
-    if has_digest {
+    let (name, tag, _) = reference(&resolved.shown);
+    let subject = quoted(name);
+    findings.push(context.finding(&NOT_ALLOWED, span, &*shown, format!("`{shown}` is used")));
+    let hold = hold_of(&resolved.shown);
+    if hold == Hold::Digest {
         return;
     }
-    let subject = quoted(name);
     if tag.is_none_or(|tag| tag.is_empty() && !resolved.unset.is_empty()) && !resolved.unset.is_empty() {
         let unset = resolved.unset.first().map(|name| quoted(name)).unwrap_or_default();
         let message = format!("`{unset}` is not set before the first `FROM`, so that `{subject}` has no tag");
@@ -139,29 +122,82 @@ fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, findings: &mut 
         Some(name) => format!(", by the default of `{}`", quoted(name)),
         None => String::new(),
     };
-    match tag {
-        None => {
-            let message = format!("`{shown}` has no tag, which means `latest`{by}");
-            findings.push(context.finding(&FLOATING_BASE, span, &*subject, message));
-        }
-        Some(tag) if FLOATING.contains(&tag) => {
-            let message = format!("the tag `{}` of `{subject}` moves to other releases{by}", quoted(tag));
-            findings.push(context.finding(&FLOATING_BASE, span, &*subject, message));
-        }
-        Some(_) => {}
+    if let Hold::Floating(tag) = hold {
+        let message = match tag {
+            None => format!("`{shown}` has no tag, which means `latest`{by}"),
+            Some(tag) => format!("the tag `{}` of `{subject}` moves to other releases{by}", quoted(tag)),
+        };
+        findings.push(context.finding(&FLOATING_BASE, span, &*subject, message));
     }
     findings.push(context.finding(&UNPINNED_BASE, span, subject, format!("`{shown}` is named without a digest")));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::expect;
+    use super::super::testing::{expect, shown};
     use super::*;
+
+    /// Without what only a policy asks for.
+    struct Judged;
+
+    impl Lint for Judged {
+        fn rules(&self) -> &'static [&'static Rule] {
+            BaseName.rules()
+        }
+
+        fn run(&self, context: &Context<'_>, findings: &mut Findings) {
+            BaseName.run(context, findings);
+            findings.retain(|finding| finding.rule.id != NOT_ALLOWED.id);
+        }
+    }
+
+    #[test]
+    fn images_are_named_for_policies() {
+        let named = |line: &str, at: &str, name: &str| {
+            (
+                format!("FROM scratch\n{line}\n"),
+                vec![format!("medium dockerfile/base-not-allowed 2:{at}: `{name}` is used")],
+            )
+        };
+        let digest = "b@sha256:0";
+        for (text, expected) in [
+            named("FROM b@sha256:0", "6-2:16", digest),
+            named("COPY --from=b@sha256:0 /x /y", "13-2:23", digest),
+            named("RUN --mount=type=bind,from=b@sha256:0,target=/x ls", "28-2:38", digest),
+            ("FROM scratch\nCOPY --from=0 /x /y\n".to_owned(), Vec::new()),
+        ] {
+            assert_eq!(shown(&BaseName, &text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_that_move_are_found_wherever_an_image_is_named() {
+        for (name, is_floating) in [
+            ("debian:stable-slim", true),
+            ("node:lts-alpine", true),
+            ("nginx:mainline", true),
+            ("rust:nightly", true),
+            ("b.example/a:latest-alpine", true),
+            ("node:lts-trixie", false),
+            ("gcr.io/distroless/cc-debian12", false),
+        ] {
+            for file in [
+                format!("FROM {name}\n"),
+                format!("ARG B={name}\nFROM $B\n"),
+                format!("FROM scratch\nCOPY --from={name} /x /y\n"),
+                format!("FROM scratch\nRUN --mount=from={name},target=/x ls\n"),
+                format!("FROM scratch\nONBUILD COPY --from={name} /x /y\n"),
+            ] {
+                let found = shown(&Judged, &file).iter().any(|found| found.contains(FLOATING_BASE.id));
+                assert_eq!(found, is_floating, "{file}");
+            }
+        }
+    }
 
     #[test]
     fn findings_are_as_expected() {
         expect(
-            &BaseName,
+            &Judged,
             &[
                 (
                     "FROM a\n",
@@ -190,6 +226,14 @@ mod tests {
                     ],
                 ),
                 ("FROM a:1@sha256:0 AS b\nFROM b\nFROM scratch\nCOPY --from=b /x /y\nCOPY --from=a /x /y\n", &[]),
+                (
+                    "FROM a@sha256:0\nCOPY --from=composer /x /y\nCOPY --from=mycontext /x /y\n",
+                    &[
+                        "low dockerfile/floating-base 2:13-2:21: `composer` has no tag, which means `latest`",
+                        "info dockerfile/unpinned-base 2:13-2:21: `composer` is named without a digest",
+                    ],
+                ),
+                ("FROM a@sha256:0 AS composer\nFROM composer\nCOPY --from=composer /x /y\n", &[]),
                 (
                     "FROM a@sha256:0\nCOPY --from=c:latest /x /y\n",
                     &[

@@ -1,9 +1,8 @@
 //! Installing behind a copy of everything.
 
+use super::dependencies::{Fetch, fetch};
 use super::facts::mounts;
-use super::manager::{Action, Manager, request};
 use super::{Context, Lint};
-use crate::dockerfile::shell::Command;
 use crate::dockerfile::{Instruction, Kind, Word};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
@@ -31,103 +30,80 @@ impl Lint for CacheOrder {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        let mut copied: Option<&Instruction> = None;
-        let mut done: Vec<&str> = Vec::new();
-        let mut stage = None;
-        for (index, instruction) in context.instructions() {
-            if instruction.stage != stage {
-                (stage, copied) = (instruction.stage, None);
-                done.clear();
-            }
+        context.handed_down(|state: &mut [State<'_>; 2], index, instruction| {
+            // what stands behind `ONBUILD` is of another build
+            let (own, on_build) = state.split_at_mut(1);
+            let (instruction, states) = match &instruction.kind {
+                Kind::OnBuild(inner) => (&**inner, on_build),
+                _ => (instruction, own),
+            };
+            let Some(state) = states.first_mut() else { return };
             if let Kind::Copy(transfer) | Kind::Add(transfer) = &instruction.kind {
-                let is_whole = |source: &Word| matches!(source.text.as_str(), "." | "./" | "/" | "*" | "./*");
-                if copied.is_none() && instruction.flag("from").is_none() && transfer.sources.iter().any(is_whole) {
-                    copied = Some(instruction);
+                let scope = context.file.scope(index);
+                let is_whole = |source: &Word| {
+                    scope.resolve(source).text().is_some_and(|text| matches!(text, "." | "./" | "/" | "*" | "./*"))
+                };
+                let is_own = instruction.flag("from").is_none();
+                if state.copied.is_none() && is_own && transfer.sources.iter().any(is_whole) {
+                    state.copied = Some(instruction);
                 }
             }
             if !matches!(instruction.kind, Kind::Run(_)) {
-                continue;
+                return;
             }
             // a cache of the packages makes installing again cheap
             let has_cache = mounts(instruction).any(|mount| mount.contains("type=cache"));
             for call in context.calls.get(index).map(Vec::as_slice).unwrap_or_default() {
-                let Some((kind, what, lists)) = install(call) else { continue };
-                if done.contains(&kind) {
+                let Some(fetch) = fetch(call).filter(|fetch| is_of_use(context, fetch)) else { continue };
+                if state.done.contains(&fetch.kind) {
                     continue;
                 }
-                done.push(kind);
-                let Some(copy) = copied.filter(|_| !has_cache) else { continue };
-                let line = context.line(copy);
-                let hint = match lists {
-                    "" => "put it above the copy".to_owned(),
-                    lists => format!("copy {lists} first, and the rest behind it"),
+                state.done.push(fetch.kind);
+                let Some(copy) = state.copied.filter(|_| !has_cache) else { continue };
+                let (line, what) = (context.line(copy), fetch.what);
+                let hint = match (fetch.lists, fetch.way) {
+                    ("", _) => "put it above the copy".to_owned(),
+                    (lists, "") => format!("copy {lists} first, and the rest behind it"),
+                    (lists, way) => format!("copy {lists} first, {way}, and copy the rest behind it"),
                 };
                 let message = format!(
                     "`{what}` runs again after every change of a file, for line {line} copies them all; {hint}"
                 );
                 findings.push(context.finding(&CACHE_ORDER, call.span, what, message));
             }
-        }
+        });
     }
 }
 
-/// What a command installs: the kind, its words, and the files it needs for that; none of those that need the sources.
-fn install(call: &Command) -> Option<(&'static str, String, &'static str)> {
-    let first = call.arguments().first().map_or("", |word| word.text.as_str());
-    let second = call.arguments().get(1).map_or("", |word| word.text.as_str());
-    let named = |kind, lists| Some((kind, format!("{} {first}", call.name()), lists));
-    if let Some(request) = request(call) {
-        let what = format!("{} {}", request.name, request.verb.text);
-        let what = if request.verb.text == request.name { request.name.to_owned() } else { what };
-        let is_local = request.operands.iter().any(|word| word.text.starts_with(['.', '/']) || word.text.contains('$'));
-        let asks_for_local = call.flag(&["-e", "--editable"]).is_some();
-        return match (request.manager, request.action) {
-            (Manager::Apt | Manager::Apk | Manager::Dnf | Manager::Zypper, Action::Install) if !is_local => {
-                Some(("system", what, ""))
-            }
-            (Manager::Npm, Action::Install) if request.is_of_project() => {
-                Some(("node", what, "`package.json` and `package-lock.json`"))
-            }
-            (Manager::Yarn, Action::Install) if request.is_of_project() => {
-                Some(("node", what, "`package.json` and `yarn.lock`"))
-            }
-            (Manager::Pnpm, Action::Install) if request.is_of_project() => {
-                Some(("node", what, "`package.json` and `pnpm-lock.yaml`"))
-            }
-            (Manager::Pip, Action::Install) if request.is_of_project() && !is_local && !asks_for_local => {
-                Some(("python", what, "the requirements"))
-            }
-            (Manager::Pip, Action::Install) if !request.operands.is_empty() && !is_local && !asks_for_local => {
-                Some(("pip", what, ""))
-            }
-            (Manager::Go, _) => (first == "mod" && second == "download")
-                .then(|| ("go", "go mod download".to_owned(), "`go.mod` and `go.sum`")),
-            _ => None,
-        };
-    }
-    match (call.name(), first) {
-        ("go", "mod") if second == "download" => Some(("go", "go mod download".to_owned(), "`go.mod` and `go.sum`")),
-        ("bundle", "install") => named("ruby", "`Gemfile` and `Gemfile.lock`"),
-        ("composer", "install") if call.flag(&["--no-scripts", "--no-autoloader"]).is_some() => {
-            named("php", "`composer.json` and `composer.lock`")
-        }
-        ("poetry", "install") if call.flag(&["--no-root"]).is_some() => {
-            named("poetry", "`pyproject.toml` and `poetry.lock`")
-        }
-        ("uv", "sync") if call.flag(&["--no-install-project"]).is_some() => {
-            named("uv", "`pyproject.toml` and `uv.lock`")
-        }
-        ("cargo", "fetch") => named("cargo", "`Cargo.toml` and `Cargo.lock`"),
-        ("dotnet", "restore") => named("dotnet", "the project files"),
-        ("mvn" | "mvnw", "dependency:go-offline" | "dependency:resolve") => named("maven", "`pom.xml`"),
-        _ => None,
-    }
+/// What is known at an instruction.
+#[derive(Debug, Clone, Default)]
+struct State<'a> {
+    /// The first copy of everything.
+    copied: Option<&'a Instruction>,
+    /// The kinds that were fetched.
+    done: Vec<&'static str>,
+}
+
+/// Whether something is fetched at all: a Go module without `go.sum`, or with `vendor`, has all it needs.
+fn is_of_use(context: &Context<'_>, fetch: &Fetch) -> bool {
+    let Some(surroundings) = context.surroundings.filter(|_| fetch.kind == "go") else { return true };
+    let has = |name: &str| surroundings.entries.iter().any(|(path, _)| path == name);
+    has("go.sum") && !has("vendor/")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::expect;
+    use super::super::testing::{beside, expect};
     use super::*;
+
+    #[test]
+    fn go_fetches_what_its_sums_list() {
+        let file = "FROM a\nCOPY . .\nRUN go build\n";
+        let found = |entries: &[(&str, u64)]| beside(file, Some(".git"), entries, &CacheOrder).len();
+        assert_eq!(found(&[("go.mod", 9), ("go.sum", 9), ("main.go", 9)]), 1);
+        assert_eq!(found(&[("go.mod", 9), ("main.go", 9)]), 0);
+        assert_eq!(found(&[("go.mod", 9), ("go.sum", 9), ("vendor/", 0)]), 0);
+    }
 
     #[test]
     fn findings_are_as_expected() {
@@ -152,7 +128,7 @@ mod tests {
                     &[],
                 ),
                 (
-                    "FROM a\nCOPY . .\nRUN pip install .\nRUN --mount=type=cache,target=/root/.npm npm ci\nRUN npm run build\nRUN go build ./...\n",
+                    "FROM a\nCOPY . .\nRUN pip install .\nRUN --mount=type=cache,target=/root/.npm npm ci\nRUN npm run build\nRUN cargo build --offline\n",
                     &[],
                 ),
                 (
@@ -162,6 +138,22 @@ mod tests {
                     ],
                 ),
                 ("FROM a\nCOPY --from=b . .\nRUN npm ci\n", &[]),
+                (
+                    "FROM a AS b\nARG S=.\nCOPY $S /app\nFROM b\nRUN ./mvnw -B package\nRUN mvn verify\n",
+                    &[
+                        "low dockerfile/cache-order 5:5-5:22: `mvnw package` runs again after every change of a file, for line 3 copies them all; copy `pom.xml` first, fetch what it lists with `mvn dependency:go-offline`, and copy the rest behind it",
+                    ],
+                ),
+                (
+                    "FROM a AS b\nCOPY go.mod ./\nRUN go mod download\nCOPY . .\nRUN go build ./...\nFROM a\nRUN cargo chef cook\nCOPY . .\nRUN cargo build\nFROM a\nONBUILD COPY . .\nRUN npm ci\n",
+                    &[],
+                ),
+                (
+                    "FROM a\nONBUILD COPY . .\nONBUILD RUN <<EOF\nset -e\npoetry install\nEOF\n",
+                    &[
+                        "low dockerfile/cache-order 5:1-5:15: `poetry install` runs again after every change of a file, for line 2 copies them all; copy `pyproject.toml` and `poetry.lock` first, install with `--no-root`, and copy the rest behind it",
+                    ],
+                ),
             ],
         );
     }

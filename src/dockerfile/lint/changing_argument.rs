@@ -1,8 +1,12 @@
 //! Arguments that change with every build, above what could come from the cache.
 
+use std::collections::HashSet;
+
+use super::dependencies::fetch;
 use super::facts::quoted;
 use super::manager::{Action, request};
 use super::{Context, Lint};
+use crate::dockerfile::shell::Command;
 use crate::dockerfile::{Kind, Span};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
@@ -30,15 +34,8 @@ impl Lint for ChangingArgument {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        let mut changing: Option<(Span, String)> = None;
-        let mut stage = None;
-        for (index, instruction) in context.instructions() {
-            if instruction.stage != stage {
-                (stage, changing) = (instruction.stage, None);
-            }
-            if stage.is_none() {
-                continue;
-            }
+        let mut told = HashSet::new();
+        context.handed_down(|changing: &mut Option<(Span, String)>, index, instruction| {
             let names: Vec<(&str, Span)> = match &instruction.kind {
                 Kind::Arg(arguments) => arguments.iter().map(|one| (one.name.text.as_str(), one.name.span)).collect(),
                 Kind::Env(pairs) => pairs
@@ -51,19 +48,25 @@ impl Lint for ChangingArgument {
             if let Some((name, span)) = names.into_iter().find(|(name, _)| changes(name))
                 && changing.is_none()
             {
-                changing = Some((span, name.to_owned()));
+                *changing = Some((span, name.to_owned()));
             }
             if !matches!(instruction.kind, Kind::Run(_)) {
-                continue;
+                return;
             }
             let text = context.file.source(instruction.span);
             // what uses the value has to stand behind it
             if changing.as_ref().is_some_and(|(_, name)| text.contains(name.as_str())) {
-                changing = None;
+                *changing = None;
             }
             let calls = context.calls.get(index).map(Vec::as_slice).unwrap_or_default();
-            let installs = calls.iter().filter_map(request).any(|request| request.action == Action::Install);
-            if let Some((span, name)) = changing.take_if(|_| installs) {
+            let is_install = |call: &Command| {
+                request(call).is_some_and(|request| request.action == Action::Install)
+                    || fetch(call).is_some_and(|fetch| fetch.way.is_empty())
+            };
+            let installs = calls.iter().any(is_install);
+            if let Some((span, name)) = changing.take_if(|_| installs)
+                && told.insert(span.start)
+            {
                 let message = format!(
                     "`{}` changes with every build, so that line {} never comes from the cache",
                     quoted(&name),
@@ -71,7 +74,7 @@ impl Lint for ChangingArgument {
                 );
                 findings.push(context.finding(&CHANGING_ARGUMENT, span, quoted(&name), message));
             }
-        }
+        });
     }
 }
 
@@ -126,6 +129,19 @@ mod tests {
                         "low dockerfile/changing-above-stable 2:5-2:12: `GIT_SHA` changes with every build, so that line 3 never comes from the cache",
                     ],
                 ),
+                (
+                    "FROM a AS b\nARG GIT_SHA\nENV V=$GIT_SHA\nFROM b\nRUN npm ci\nFROM b\nRUN npm ci\n",
+                    &[
+                        "low dockerfile/changing-above-stable 2:5-2:12: `GIT_SHA` changes with every build, so that line 5 never comes from the cache",
+                    ],
+                ),
+                (
+                    "FROM a\nARG COMMIT=dev\nRUN go mod download\nRUN go build\n",
+                    &[
+                        "low dockerfile/changing-above-stable 2:5-2:11: `COMMIT` changes with every build, so that line 3 never comes from the cache",
+                    ],
+                ),
+                ("FROM a\nRUN go mod download\nARG COMMIT\nRUN go build && cargo build\n", &[]),
                 ("ARG GIT_SHA\nFROM a\nRUN apt-get install -y b\nARG GIT_SHA\nRUN make\nFROM a\nRUN npm ci\n", &[]),
                 ("FROM a\nARG CACHEBUST\nRUN echo $CACHEBUST && npm ci\nARG VERSION\nRUN npm ci\n", &[]),
             ],

@@ -3,6 +3,7 @@
 use super::facts::quoted;
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
+use crate::dockerfile::shell::Command;
 use crate::finding::Findings;
 use crate::rule::Rule;
 
@@ -50,13 +51,31 @@ impl Lint for Chmod {
                     }
                     _ => continue,
                 };
-                if let Some(mode) = mode.filter(|mode| opens(&mode.text)) {
+                if let Some(mode) = mode.filter(|mode| opens(&mode.text) && !is_temporary(call, calls)) {
                     let message = format!("the mode `{}` lets everybody write", quoted(&mode.text));
                     findings.push(context.finding(&WORLD_WRITABLE, mode.span, quoted(&mode.text), message));
                 }
             }
         }
     }
+}
+
+/// Commands of a `RUN` that are asked what they made.
+const MOST_CALLS: usize = 200;
+
+/// Whether all a command changes are folders that `mktemp` made in the same `RUN`: `d=$(mktemp -d); chmod 777 "$d"`.
+fn is_temporary(call: &Command, calls: &[Command]) -> bool {
+    let is_made = |name: &str| {
+        let assigned = calls.iter().take(MOST_CALLS).flat_map(|call| call.assignments.iter().chain(call.arguments()));
+        let mut assigned = assigned.filter_map(|word| word.text.split_once('='));
+        assigned.any(|(left, right)| left == name && right.contains("mktemp"))
+    };
+    let mut targets = call.operands().skip(1).peekable();
+    targets.peek().is_some()
+        && targets.all(|word| {
+            let name = word.text.strip_prefix('$').unwrap_or_default();
+            is_made(name.trim_start_matches('{').trim_end_matches('}'))
+        })
 }
 
 /// Whether a mode lets others write: `777`, `0666`, `a+w`, `o=rwx`, `+w` for all; not `1777`.
@@ -94,7 +113,7 @@ mod tests {
                     ],
                 ),
                 (
-                    "FROM a\nRUN chmod 1777 /tmp; chmod 755 b; chmod +x c; chmod u+w,o=rx d; chmod o-w e; echo chmod 777; chmod 2775 f\n",
+                    "FROM a\nRUN chmod 1777 /tmp; chmod 755 b; chmod +x c; chmod u+w,o=rx d; chmod o-w e; echo chmod 777; chmod 2775 f\nRUN d=\"$(mktemp -d)\" && chmod 777 \"$d\"\n",
                     &[],
                 ),
             ],

@@ -1,8 +1,9 @@
 //! `COPY --from` and `RUN --mount=from`: what they name.
 
-use super::facts::{mounts, quoted};
+use super::facts::quoted;
+use super::images::taken_from;
 use super::{Context, Lint};
-use crate::dockerfile::{Base, Instruction, Kind, Span};
+use crate::dockerfile::{Base, Kind};
 use crate::finding::Findings;
 use crate::nearest::nearest;
 use crate::rule::{Rule, Severity};
@@ -47,7 +48,7 @@ impl Lint for CopyFrom {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for (index, instruction) in context.instructions() {
             let Some(own) = instruction.stage else { continue };
-            for (name, span) in named(instruction) {
+            for (name, span) in taken_from(context, instruction) {
                 let text = context.file.scope(index).expand(name);
                 let Some(text) = text.text() else { continue };
                 if let Some(message) = wrong(context, text, own) {
@@ -68,27 +69,11 @@ impl Lint for CopyFrom {
     }
 }
 
-/// The stages or images that an instruction takes files from.
-fn named(instruction: &Instruction) -> Vec<(&str, Span)> {
-    match &instruction.kind {
-        Kind::Copy(_) => {
-            let value = instruction.flag("from").and_then(|flag| flag.value.as_ref());
-            value.map(|value| (value.text.as_str(), value.span)).into_iter().collect()
-        }
-        Kind::Run(_) => {
-            let spans = instruction.flags.iter().filter(|flag| flag.name == "mount").map(|flag| flag.span);
-            let names = mounts(instruction).map(|mount| mount.split(',').find_map(|part| part.strip_prefix("from=")));
-            names.zip(spans).filter_map(|(name, span)| Some((name?, span))).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 /// Stages among whose names the nearest is looked for.
 const MOST_STAGES: usize = 50;
 
 /// What is wrong with the name, where something is.
-fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
+pub(super) fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
     let file = context.file;
     let (before, behind) = context.stages_named(text, own);
     if before.is_some() {
@@ -137,7 +122,7 @@ mod tests {
                 ),
                 (
                     "FROM a\nRUN --mount=type=bind,from=late,target=/x ls\nFROM a AS late\n",
-                    &["high dockerfile/copy-from-unknown 2:5-2:42: the stage `late` comes only later"],
+                    &["high dockerfile/copy-from-unknown 2:28-2:32: the stage `late` comes only later"],
                 ),
                 ("FROM a AS b\nFROM scratch\nCOPY --from=b / /\n", &[]),
                 (

@@ -1,11 +1,11 @@
 //! `ENV` that uses a variable it sets itself.
 
-use super::{Context, Lint};
 use std::collections::HashSet;
 
 use super::facts::quoted;
+use super::{Context, Lint};
 use crate::dockerfile::Kind;
-use crate::finding::Findings;
+use crate::finding::{Finding, Findings};
 use crate::rule::{Rule, Severity};
 
 /// A variable used where it is set.
@@ -36,15 +36,27 @@ impl Lint for EnvReference {
             let Kind::Env(pairs) = &instruction.kind else { continue };
             let scope = context.file.scope(index);
             let names: HashSet<&str> = pairs.iter().map(|pair| pair.name.text.as_str()).collect();
-            if names.len() < 2 {
+            if pairs.len() < 2 {
                 continue;
             }
+            let mut seen = HashSet::new();
             for pair in pairs {
+                let own = pair.name.text.as_str();
+                if !seen.insert(own) && pair.value.text.contains(own) && pair.value.text.contains('$') {
+                    let own = quoted(own);
+                    let message = format!("`{own}` is set twice, and this value does not hold the first one");
+                    let finding = context.finding(&ENV_REFERENCE, pair.value.span, own, message);
+                    findings.push(Finding { severity: Severity::Medium, ..finding });
+                }
                 let resolved = scope.resolve(&pair.value);
                 let used = resolved.unknown.iter().chain(&resolved.unset).chain(&resolved.defaults);
                 for name in used {
-                    // what the base image sets may be added to: `PATH=$PATH:/a`
-                    if *name != pair.name.text && names.contains(name.as_str()) && !scope.is_declared(name) {
+                    // what the base image sets may be added to: `PATH=$PATH:/a`; and every base sets a search path
+                    if *name != pair.name.text
+                        && name != "PATH"
+                        && names.contains(name.as_str())
+                        && !scope.is_declared(name)
+                    {
                         let (name, own) = (quoted(name), quoted(&pair.name.text));
                         let message = format!("`{own}` does not see the value that `{name}` gets in the same `ENV`");
                         findings.push(context.finding(&ENV_REFERENCE, pair.value.span, own, message));
@@ -73,6 +85,13 @@ mod tests {
                 ),
                 ("FROM a\nENV A=b\nENV A=c C=$A/d\n", &[]),
                 ("FROM a\nENV PATH=$PATH:/x B=c\n", &[]),
+                ("FROM a\nENV PATH=/b:$PATH C=$PATH\nENV X=1 X=2\n", &[]),
+                (
+                    "FROM a\nENV PATH=/b:$PATH PATH=/c:${PATH}\n",
+                    &[
+                        "medium dockerfile/env-reference 2:24-2:34: `PATH` is set twice, and this value does not hold the first one",
+                    ],
+                ),
                 ("FROM a\nENV A=b C='$A'\nENV X=${X:-y}\n", &[]),
             ],
         );

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::Context;
-use crate::dockerfile::shell::{Command, Connector, Construct, Interpreter, Script, Word};
+use crate::dockerfile::shell::{Command, Connector, Construct, Interpreter, Script, Word, runner};
 use crate::dockerfile::{Base, Dockerfile, Instruction, Kind, Scope, Span, Stage, Transfer};
 use crate::escape::escape;
 
-/// Runners in front of each other that are taken off.
-const MOST_RUNNERS: usize = 4;
+/// Braces of a word that are taken apart.
+const MOST_BRACES: usize = 4;
 
 /// Words that braces make.
 const MOST_WORDS: usize = 64;
@@ -34,14 +34,15 @@ pub(super) fn calls(script: Option<&Script>) -> Vec<Command> {
 pub(super) fn piped<'c>(call: &Command, later: &'c [Command]) -> impl Iterator<Item = &'c Command> {
     let most = if call.after == Connector::Pipe { MOST_LATER } else { 0 };
     let pipeline = call.pipeline;
-    later.iter().take(most).take_while(move |next| next.pipeline == pipeline)
+    // what is in a substitution of one of them stands between
+    later.iter().take(most).filter(move |next| next.pipeline == pipeline)
 }
 
 /// The command that has `call` in a substitution, `$(…)`, among those `later`: what is inside stands before it.
 pub(super) fn holder<'c>(call: &Command, later: &'c [Command]) -> Option<&'c Command> {
     let inside = call.within.last().filter(|enclosing| enclosing.kind == Construct::Substitution)?;
-    let holder = later.iter().take(MOST_LATER).find(|next| !next.within.contains(inside))?;
-    (holder.span.start <= call.span.start && call.span.end <= holder.span.end).then_some(holder)
+    let holds = |next: &&Command| next.span.start <= call.span.start && call.span.end <= next.span.end;
+    later.iter().take(MOST_LATER).find(|next| !next.within.contains(inside) && holds(next))
 }
 
 /// By stage, whether the last stage is, or is built on it.
@@ -70,49 +71,12 @@ pub(super) fn stage_names(file: &Dockerfile) -> HashMap<String, Vec<usize>> {
 
 /// Takes off what runs another command: `sudo -u a`, `env A=b`, `exec`, `timeout 5`.
 fn without_runner(command: &Command) -> Command {
-    let mut words = command.words.as_slice();
-    for _ in 0..MOST_RUNNERS {
-        let Some((first, rest)) = words.split_first() else { break };
-        let name = if first.is_literal { first.text.rsplit('/').next().unwrap_or_default() } else { "" };
-        let rest = match name {
-            "sudo" => behind_flags(rest, &["-u", "-g", "-C", "-D", "-h", "-p", "-r", "-t", "-T", "-U"], 0),
-            "env" => behind_flags(rest, &["-u", "-C"], 0),
-            "exec" => behind_flags(rest, &["-a"], 0),
-            "nice" => behind_flags(rest, &["-n"], 0),
-            "timeout" => behind_flags(rest, &["-k", "-s"], 1),
-            "gosu" | "su-exec" => behind_flags(rest, &[], 1),
-            "command" if rest.first().is_none_or(|next| !next.text.starts_with('-')) => rest,
-            "nohup" | "eatmydata" | "retry" => rest,
-            _ => break,
-        };
-        if rest.is_empty() {
-            break;
-        }
-        words = rest;
-    }
+    let words = command.words.get(runner::length(&command.words)..).unwrap_or_default();
     let span = match words.first() {
         Some(first) if words.len() < command.words.len() => Span::new(first.span.start, command.span.end),
         _ => command.span,
     };
     Command { span, words: words.to_vec(), ..command.clone() }
-}
-
-/// The words behind flags, assignments and `operands` more.
-fn behind_flags<'w>(words: &'w [Word], with_value: &[&str], operands: usize) -> &'w [Word] {
-    let mut at = 0_usize;
-    while let Some(word) = words.get(at) {
-        let is_assignment = word
-            .text
-            .split_once('=')
-            .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
-        if with_value.contains(&word.text.as_str()) {
-            at = at.saturating_add(1);
-        } else if !word.text.starts_with('-') && !is_assignment {
-            break;
-        }
-        at = at.saturating_add(1);
-    }
-    words.get(at.saturating_add(operands)..).unwrap_or_default()
 }
 
 impl<'a> Context<'a> {
@@ -129,7 +93,7 @@ impl<'a> Context<'a> {
     }
 
     /// Whether what an instruction makes is part of the last stage.
-    pub(super) fn ships(&self, instruction: &Instruction) -> bool {
+    pub fn ships(&self, instruction: &Instruction) -> bool {
         instruction.stage.is_some_and(|stage| self.shipped.get(stage).copied().unwrap_or_default())
     }
 
@@ -174,10 +138,19 @@ impl<'a> Context<'a> {
         self.file.text.contains(text)
     }
 
-    /// Whether `{a,b}` is expanded in the script of an instruction: bash and its like do so, dash and busybox do not.
+    /// Whether `{a,b}` is expanded in the script of an instruction, or in one inside it: bash and its like do so, dash
+    /// and busybox do not.
     pub(super) fn expands_braces(&self, index: usize) -> bool {
-        let interpreter = self.script(index).map(|script| &script.interpreter);
-        matches!(interpreter, Some(Interpreter::Shell(name, _)) if matches!(name.as_str(), "bash" | "zsh" | "ksh" | "mksh"))
+        let expands = |interpreter: &Interpreter| matches!(interpreter, Interpreter::Shell(name, _) if matches!(name.as_str(), "bash" | "zsh" | "ksh" | "mksh"));
+        self.script(index).is_some_and(|script| {
+            expands(&script.interpreter) || script.inner.iter().any(|(_, interpreter)| expands(interpreter))
+        })
+    }
+
+    /// Whether the shell of a command was told to look at each command of a pipe when it was started.
+    pub(super) fn has_pipefail(&self, index: usize, call: &Command) -> bool {
+        let interpreter = self.script(index).map(|script| script.interpreter_of(call));
+        matches!(interpreter, Some(Interpreter::Shell(_, flags)) if flags.iter().any(|flag| flag == "pipefail"))
     }
 
     /// What a stage's `COPY` and `ADD` put where, in order, the latest [`MOST_COPIES`].
@@ -293,7 +266,7 @@ pub(super) fn deleted(command: &Command, scope: &Scope<'_>, braces: bool) -> Vec
 /// What the braces of a word make, as bash does it: `/a/{b,c}/`.
 fn unbraced(text: &str) -> Vec<String> {
     let mut words = vec![text.to_owned()];
-    for _ in 0..MOST_RUNNERS {
+    for _ in 0..MOST_BRACES {
         let mut next = Vec::new();
         for word in &words {
             let parts = word.split_once('{').and_then(|(before, rest)| {
@@ -342,7 +315,7 @@ pub(super) fn has_ending(text: &str, ending: &str) -> bool {
 }
 
 /// Text of the file as a message quotes it.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST_QUOTE).collect();
     if shown.len() < text.len() {
         shown.push('…');

@@ -21,6 +21,17 @@ pub(super) static INLINE_WAIVER: Rule = Rule {
     ..Rule::NEW
 };
 
+/// How comments that silence a rule begin.
+const STARTS: &[&str] = &[
+    "bridgecrew:skip",
+    "careen:allow",
+    "checkov:skip",
+    "hadolint global ignore",
+    "hadolint ignore=",
+    "tfsec:ignore",
+    "trivy:ignore",
+];
+
 /// Looks through the comments.
 pub(super) struct InlineWaiver;
 
@@ -32,10 +43,7 @@ impl Lint for InlineWaiver {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for span in &context.file.comments {
             let text = context.file.source(*span).trim().trim_start_matches('#').trim();
-            if ["careen:allow", "hadolint ignore=", "hadolint global ignore="]
-                .iter()
-                .any(|start| text.starts_with(start))
-            {
+            if STARTS.iter().any(|start| text.starts_with(start)) {
                 let message = "a waiver stands in the file";
                 findings.push(context.finding(&INLINE_WAIVER, *span, quoted(text), message));
             }
@@ -56,6 +64,10 @@ mod tests {
                 (
                     "FROM a\n# hadolint ignore=DL3008\nRUN b\n",
                     &["info dockerfile/inline-waiver 2:1-2:25: a waiver stands in the file"],
+                ),
+                (
+                    "FROM a\n#trivy:ignore:DS-0002\n",
+                    &["info dockerfile/inline-waiver 2:1-2:22: a waiver stands in the file"],
                 ),
                 ("FROM a\n# hadolint is fine\n", &[]),
             ],

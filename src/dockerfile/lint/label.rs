@@ -4,6 +4,7 @@ use super::facts::quoted;
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
 use crate::finding::Findings;
+use crate::inventory::Licence;
 use crate::rule::{Rule, Severity};
 
 /// A key that breaks the rules for keys.
@@ -33,7 +34,7 @@ pub(super) static LABEL_VALUE: Rule = Rule {
           or of another form is lost or misread.",
     remediation: "Give the value the form the specification names, or leave the label out.",
     references: &["https://github.com/opencontainers/image-spec/blob/main/annotations.md"],
-    also: &["DL3051", "DL3052", "DL3053"],
+    also: &["DL3051", "DL3052", "DL3053", "DL3054"],
     bad: "FROM debian:13\nLABEL org.opencontainers.image.created=yesterday\nUSER 65532",
     good: "FROM debian:13\nLABEL org.opencontainers.image.created=2026-01-31T12:00:00Z\nUSER 65532",
     ..Rule::NEW
@@ -87,6 +88,7 @@ fn wanted(key: &str, value: &str) -> Option<&'static str> {
     }
     let (wanted, holds) = match name {
         "created" => ("a time such as `2026-01-31T12:00:00Z`", is_time(value)),
+        "licenses" => ("an SPDX expression", Licence::new(value).expression.is_some()),
         "url" | "source" | "documentation" => ("an address", value.contains("://") && !value.contains(' ')),
         _ => return None,
     };
@@ -126,6 +128,12 @@ mod tests {
                 (
                     "FROM a\nARG D\nLABEL org.opencontainers.image.created=$D org.opencontainers.image.url=https://example.com org.opencontainers.image.created=2026-01-31T12:00:00.5+01:00\n",
                     &[],
+                ),
+                (
+                    "FROM a\nLABEL org.opencontainers.image.licenses=\"MIT OR Apache-2.0\"\nLABEL org.opencontainers.image.licenses=\"our own, ask us\"\n",
+                    &[
+                        "low dockerfile/label-value 3:41-3:58: the value of `org.opencontainers.image.licenses` is not an SPDX expression",
+                    ],
                 ),
                 (
                     "FROM a\nLABEL org.opencontainers.image.url=example org.opencontainers.image.title=\"\"\n",

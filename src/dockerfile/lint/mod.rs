@@ -15,11 +15,13 @@ mod chmod;
 mod copy_destination;
 mod copy_from;
 mod copy_ignored;
+mod dependencies;
 mod dockerignore;
 mod env_reference;
 mod exec_form;
 mod facts;
 mod healthcheck;
+mod images;
 mod inline_waiver;
 mod label;
 mod language_cache;
@@ -40,6 +42,7 @@ mod recorded;
 mod repeated_command;
 mod secret_copied;
 mod secret_variable;
+mod settings;
 mod shell_link;
 mod stage_name;
 mod sudo;
@@ -47,7 +50,9 @@ mod syntax;
 #[cfg(test)]
 mod testing;
 mod unpinned;
+mod unsigned_packages;
 mod unverified_download;
+mod unverified_tls;
 mod update_alone;
 mod useless_command;
 mod user;
@@ -56,8 +61,11 @@ mod volume;
 mod waive;
 mod workdir;
 
+pub use facts::quoted;
+pub use secret_copied::holds_secret;
+
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::ignore::Ignore;
 use super::shell::{Command, Script};
@@ -119,7 +127,9 @@ pub static LINTS: &[&dyn Lint] = &[
     &sudo::Sudo,
     &syntax::Syntax,
     &unpinned::Unpinned,
+    &unsigned_packages::UnsignedPackages,
     &unverified_download::UnverifiedDownload,
+    &unverified_tls::UnverifiedTls,
     &update_alone::UpdateAlone,
     &useless_command::Useless,
     &useradd::Useradd,
@@ -132,9 +142,28 @@ pub static LINTS: &[&dyn Lint] = &[
 pub struct Surroundings {
     /// What `.dockerignore`, or the file of the Dockerfile's own name, leaves out; `None` where neither is there.
     pub ignore: Option<Ignore>,
+    /// The name of that file, as reports show it.
+    pub ignore_name: String,
     /// Files of the folder by path, folders with `/` at the end, and their bytes; the first in order where there are
     /// many, and nothing inside folders that are large by nature, such as `.git` and `node_modules`.
     pub entries: Vec<(String, u64)>,
+    /// Whether there are more of them.
+    pub is_cut: bool,
+}
+
+/// A secret in the file, or in what it copies, that is known by rules which know nothing of Dockerfiles.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// What is said of it.
+    pub finding: Finding,
+    /// The value, which no text may show, or the word that brings it in.
+    pub span: Span,
+    /// The name of the argument, variable or label that has it.
+    pub variable: Option<Span>,
+    /// Whether it is told by that name alone: then what a lint says of the name is as good.
+    pub is_generic: bool,
+    /// Whether it stands in a file that the word at `span` copies.
+    pub is_copied: bool,
 }
 
 /// What a lint may look at.
@@ -156,6 +185,8 @@ pub struct Context<'a> {
     shipped: Vec<bool>,
     /// The stages of each name.
     stage_names: HashMap<String, Vec<usize>>,
+    /// Secrets that others know of.
+    secrets: Vec<Told>,
     /// The last place that was looked up: the first byte of its line, the byte, and its column.
     last: Cell<(usize, usize, u64)>,
 }
@@ -166,7 +197,23 @@ impl<'a> Context<'a> {
         let scripts: Vec<Option<Script>> = (0..file.instructions.len()).map(|index| file.script(index)).collect();
         let calls = scripts.iter().map(|script| facts::calls(script.as_ref())).collect();
         let (shipped, stage_names) = (facts::shipped(file), facts::stage_names(file));
-        Self { file, name, surroundings, today, scripts, calls, shipped, stage_names, last: Cell::default() }
+        let (secrets, last) = (Vec::new(), Cell::default());
+        Self { file, name, surroundings, today, scripts, calls, shipped, stage_names, secrets, last }
+    }
+
+    /// Takes in secrets that others know of: they are told with what the lints find, and lints give way to them.
+    #[must_use]
+    pub fn with_secrets(mut self, mut secrets: Vec<Told>) -> Self {
+        secrets.sort_by_key(|told| told.span);
+        self.secrets = secrets;
+        self
+    }
+
+    /// Whether a secret in this part of the file is told by a rule of its own.
+    fn is_told(&self, part: Span) -> bool {
+        let first = self.secrets.partition_point(|told| told.span.start < part.start);
+        let mut within = self.secrets.iter().skip(first).take_while(|told| told.span.start < part.end);
+        within.any(|told| told.variable.is_none() || !told.is_generic)
     }
 
     /// Instructions with their index, those behind `ONBUILD` in place of it.
@@ -231,12 +278,26 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     LINTS.iter().flat_map(|lint| lint.rules().iter().copied()).chain([&waive::WAIVER])
 }
 
+/// The values that no text may show, in the order of the file; none overlaps another.
+pub fn hidden(context: &Context<'_>) -> Vec<Span> {
+    let mut spans = secret_variable::hidden_values(context);
+    spans.extend(user::hidden_groups(context));
+    spans.extend(context.secrets.iter().filter(|told| !told.is_copied).map(|told| told.span));
+    spans.sort();
+    let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match apart.last_mut() {
+            Some(last) if span.start < last.end => *last = last.to(span),
+            _ => apart.push(span),
+        }
+    }
+    apart
+}
+
 /// The text of the file with a star for each character of a value that may be a secret, so that columns stay.
 pub fn shown_text(context: &Context<'_>) -> String {
     let mut shown = context.file.text.clone();
-    let mut spans = secret_variable::hidden_values(context);
-    spans.sort_by_key(|span| std::cmp::Reverse(span.start));
-    for span in spans {
+    for span in hidden(context).into_iter().rev() {
         let Some(value) = shown.get(span.start..span.end) else { continue };
         let stars: String = value.chars().map(|c| if matches!(c, '\n' | '\r') { c } else { '*' }).collect();
         shown.replace_range(span.start..span.end, &stars);
@@ -252,6 +313,16 @@ pub fn run(context: &Context<'_>) -> Findings {
         lint.run(context, &mut found);
         findings.extend(shortened(found));
     }
+    let names: BTreeSet<Location> = findings
+        .iter()
+        .filter(|finding| finding.rule.id == secret_variable::SECRET_VARIABLE.id)
+        .map(|finding| finding.location.clone())
+        .collect();
+    let is_said = |told: &&Told| {
+        told.is_generic && told.variable.is_some_and(|variable| names.contains(&context.location(variable)))
+    };
+    let told = context.secrets.iter().filter(|told| !is_said(told)).map(|told| told.finding.clone());
+    findings.extend(shortened(told.collect()));
     waive::apply(context, &mut findings);
     findings.sort_by(|a, b| a.location.cmp(&b.location).then_with(|| a.rule.id.cmp(b.rule.id)));
     findings
@@ -289,7 +360,6 @@ fn shortened(found: Findings) -> Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn lints_are_sorted_and_their_rules_complete() {

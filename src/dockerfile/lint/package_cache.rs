@@ -55,7 +55,19 @@ pub(super) static DNF_CACHE: Rule = Rule {
         "https://docs.docker.com/build/building/best-practices/#run",
         "https://docs.docker.com/build/cache/optimize/#use-cache-mounts",
     ],
-    also: &["AVD-DS-0015", "AVD-DS-0019", "DL3032", "DL3040", "DS-0015", "DS-0019", "DS015", "DS019"],
+    also: &[
+        "AVD-DS-0015",
+        "AVD-DS-0019",
+        "AVD-DS-0027",
+        "DL3032",
+        "DL3040",
+        "DS-0015",
+        "DS-0019",
+        "DS-0027",
+        "DS015",
+        "DS019",
+        "DS027",
+    ],
     bad: "FROM fedora:43\nRUN dnf install -y nginx\nUSER 65532",
     good: "FROM fedora:43\nRUN dnf install -y nginx && dnf clean all\nUSER 65532",
     ..Rule::NEW
@@ -149,7 +161,8 @@ static CACHES: &[Cache] = &[
         folders: &["/var/cache/apk"],
         fills: |request| {
             matches!(request.action, Action::Update | Action::Install | Action::Upgrade)
-                && request.command.flag(&["--no-cache"]).is_none()
+                // without the network there is no newer index to keep
+                && request.command.flag(&["--no-cache", "--no-network"]).is_none()
         },
         cleans: |request| request.action == Action::Clean,
     },
@@ -215,7 +228,7 @@ mod tests {
                     &["low dockerfile/apt-lists 2:36-2:50: `apt-get update` leaves its package lists in the layer"],
                 ),
                 (
-                    "FROM a\nRUN apk add --no-cache b\nRUN apk --no-cache add b\nRUN apk add b && rm -rf /var/cache/apk/*\n",
+                    "FROM a\nRUN apk add --no-cache b\nRUN apk --no-cache add b\nRUN apk add --no-network c\nRUN apk add b && rm -rf /var/cache/apk/*\n",
                     &[],
                 ),
                 (

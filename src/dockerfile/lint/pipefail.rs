@@ -1,8 +1,9 @@
 //! Pipes whose failures nobody sees.
 
-use super::facts::{MOST_LATER, holder, quoted};
+use super::facts::{MOST_LATER, holder, piped, quoted};
+use super::piped_script::{is_download, run_unseen};
 use super::{Context, Lint};
-use crate::dockerfile::shell::{Command, Connector, Construct, Interpreter};
+use crate::dockerfile::shell::{Command, Connector, Construct};
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
 
@@ -32,26 +33,22 @@ impl Lint for Pipefail {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for (index, _, calls) in context.calls() {
-            let Some(script) = context.script(index) else { continue };
-            if let Interpreter::Shell(_, flags) = &script.interpreter
-                && flags.iter().any(|flag| flag == "pipefail")
-            {
-                continue;
-            }
-            let sets =
-                |call: &Command| call.name() == "set" && call.arguments().iter().any(|word| word.text == "pipefail");
+            let sets = |call: &Command| {
+                matches!(call.name(), "set" | "shopt") && call.arguments().iter().any(|word| word.text == "pipefail")
+            };
             let until = calls.iter().position(sets).unwrap_or(calls.len());
             let unseen = calls.iter().take(until).enumerate().find(|(nth, call)| {
-                let rest = calls.get(*nth..).unwrap_or_default();
-                // what is compared shows that nothing came, too: `[ "$(a | b)" = c ]`
-                let asks = call.is_within(Construct::Condition)
-                    || call.is_within(Construct::LoopCondition)
-                    || holder(call, rest).is_some_and(|holder| matches!(holder.name(), "[" | "[[" | "test"));
+                let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
                 call.after == Connector::Pipe
-                    && !asks
-                    && !is_checked(rest)
+                    && !context.has_pipefail(index, call)
                     && !call.words.is_empty()
-                    && !SAFE.contains(&call.name())
+                    && !is_safe(call)
+                    && !is_asked(call, later)
+                    && !is_value(call, later)
+                    && !is_noticed(call, later)
+                    && !is_waved_off(call, later)
+                    // the graver of two: another lint tells it
+                    && run_unseen(call, later).is_none()
             });
             if let Some((_, call)) = unseen {
                 let name = quoted(&call.words.first().map(|word| word.text.clone()).unwrap_or_default());
@@ -63,15 +60,110 @@ impl Lint for Pipefail {
     }
 }
 
-/// Whether the pipe ends in a check of digests, which fails where nothing comes.
-fn is_checked(rest: &[Command]) -> bool {
-    let first = rest.first().map(|call| call.pipeline);
-    let last = rest.iter().take(MOST_LATER).take_while(|call| Some(call.pipeline) == first).last();
-    last.is_some_and(|last| last.name().ends_with("sum") && last.flag(&["-c", "--check"]).is_some())
+/// Commands that do not fail, or only say what is there: `find` and `ldd` fail at a file they cannot read, and with
+/// `pipefail` good builds would break.
+const SAFE: &[&str] = &[
+    ":",
+    "apt-mark",
+    "arch",
+    "basename",
+    "command",
+    "date",
+    "df",
+    "dirname",
+    "dpkg-query",
+    "du",
+    "echo",
+    "env",
+    "find",
+    "getconf",
+    "getent",
+    "hostname",
+    "id",
+    "ldconfig",
+    "ldd",
+    "locale",
+    "ls",
+    "lsb_release",
+    "nproc",
+    "printenv",
+    "printf",
+    "ps",
+    "pwd",
+    "readlink",
+    "realpath",
+    "scanelf",
+    "seq",
+    "true",
+    "type",
+    "uname",
+    "which",
+    "yes",
+];
+
+/// Commands that hand on what they read. That they find nothing is no failure.
+const FILTERS: &[&str] = &[
+    "awk", "cat", "column", "cut", "egrep", "fgrep", "fold", "gawk", "grep", "head", "mawk", "paste", "rev", "sed",
+    "sort", "tac", "tail", "tee", "tr", "uniq", "wc",
+];
+
+fn is_safe(call: &Command) -> bool {
+    if call.before == Connector::Pipe {
+        // what `xargs` runs may fail
+        let runs = if call.name() == "xargs" { call.operands().next().map(|word| word.text.as_str()) } else { None };
+        if runs.map_or_else(|| FILTERS.contains(&call.name()), |name| SAFE.contains(&name)) {
+            return true;
+        }
+    }
+    let installs = &["-i", "--install", "--unpack", "--configure", "-r", "-P", "--purge"];
+    SAFE.contains(&call.name()) || call.name() == "dpkg" && call.flag(installs).is_none()
 }
 
-/// Commands that do not fail, or whose failure means nothing.
-const SAFE: &[&str] = &["echo", "printf", "yes", "true", ":"];
+/// Whether the pipe is a question: a condition, `! a | b`, `[ "$(a | b)" = c ]`.
+fn is_asked(call: &Command, later: &[Command]) -> bool {
+    call.is_negated
+        || call.is_within(Construct::Condition)
+        || call.is_within(Construct::LoopCondition)
+        || holder(call, later).is_some_and(|holder| matches!(holder.name(), "[" | "[[" | "test"))
+}
+
+/// Whether the pipe makes a value, `$(a | b)`.
+///
+/// Among the words of a command nobody asks how a substitution ended, with or without `pipefail`. Alone behind `A=` it
+/// counts, but what asks the system of itself fails by an empty value, which the next command meets; half a download is no
+/// empty value.
+fn is_value(call: &Command, later: &[Command]) -> bool {
+    holder(call, later).is_some_and(|holder| !holder.words.is_empty() || !is_download(call))
+}
+
+/// Whether the end of the pipe fails where nothing comes, or half of it.
+fn is_noticed(call: &Command, later: &[Command]) -> bool {
+    let Some(last) = piped(call, later).last() else { return false };
+    let name = last.name();
+    match name {
+        "tar" | "bsdtar" | "cpio" | "gunzip" | "unxz" | "bunzip2" | "unzip" | "gpg" | "gpg2" | "apt-key" => true,
+        "gzip" | "xz" | "bzip2" | "zstd" => last.flag(&["-d", "--decompress", "--uncompress"]).is_some(),
+        // without a line to find they fail; with half of them they do not
+        "grep" | "egrep" | "fgrep" | "read" => !is_download(call),
+        name => name.ends_with("sum") && last.flag(&["-c", "--check"]).is_some(),
+    }
+}
+
+/// Whether the author says that the end does not matter: `a | b || true`, `a | b && c || echo none`.
+fn is_waved_off(call: &Command, later: &[Command]) -> bool {
+    let mut ends = call;
+    for next in later.iter().take(MOST_LATER).filter(|next| next.within == call.within) {
+        if next.pipeline != ends.pipeline {
+            match ends.after {
+                Connector::Or => return matches!(next.name(), "true" | ":" | "echo" | "printf"),
+                Connector::And => {}
+                _ => return false,
+            }
+        }
+        ends = next;
+    }
+    false
+}
 
 #[cfg(test)]
 mod tests {
@@ -89,8 +181,32 @@ mod tests {
                 ),
                 ("FROM a\nSHELL [\"/bin/bash\", \"-eo\", \"pipefail\", \"-c\"]\nRUN b | c\n", &[]),
                 (
-                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [ \"$(b | c)\" = d ]\nRUN grep b c | sha256sum -c -\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x\"\n",
+                    "FROM a\nRUN set -eo pipefail; b | c\nRUN echo b | c\nRUN if b | c; then d; fi\nRUN [ \"$(b | c)\" = d ]\nRUN grep b c | sha256sum -c -\nRUN [\"b\", \"|\", \"c\"]\nRUN bash -o pipefail -c \"x | y\"\n",
                     &[],
+                ),
+                (
+                    "FROM a\nRUN b | c || true\nRUN b | c && d || echo none\nRUN a=\"$(dpkg --print-architecture | awk x)\"; b=$(cat v | tr c d)\nRUN apt-get install $(cat list | tr a b)\nRUN curl https://e.example/i | sh\nRUN curl -L https://e.example/a | tar xz\nRUN find / -name x | xargs rm\nRUN locale -a | grep en\nRUN find / | awk x | sort -u | xargs -r dpkg-query --search | cut -d: -f1 | xargs apt-mark manual\nRUN ! b | grep c\nRUN b | grep -q c\n",
+                    &[],
+                ),
+                (
+                    "FROM a\nRUN find / | xargs strip | tee c\n",
+                    &["low dockerfile/pipefail 2:14-2:19: a failure of `xargs` is lost in the pipe"],
+                ),
+                (
+                    "FROM a\nRUN b | c || exit 1\n",
+                    &["low dockerfile/pipefail 2:5-2:6: a failure of `b` is lost in the pipe"],
+                ),
+                (
+                    "FROM a\nRUN curl https://e.example/i | sh && dpkg -i b | tee c\nRUN curl https://e.example/l | grep a > b\nRUN (b | c) || true; d | e \"$(f)\"; g || true\n",
+                    &[
+                        "low dockerfile/pipefail 2:38-2:42: a failure of `dpkg` is lost in the pipe",
+                        "low dockerfile/pipefail 3:5-3:9: a failure of `curl` is lost in the pipe",
+                        "low dockerfile/pipefail 4:6-4:7: a failure of `b` is lost in the pipe",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN bash -c \"b | c\"\n",
+                    &["low dockerfile/pipefail 2:14-2:15: a failure of `b` is lost in the pipe"],
                 ),
                 (
                     "FROM a\nRUN V=$(curl x | tail -1) && echo $V\n",

@@ -35,12 +35,27 @@ pub(super) static SSH_PORT: Rule = Rule {
     ..Rule::NEW
 };
 
+/// A mapping, which `EXPOSE` cannot make.
+pub(super) static PORT_MAPPING: Rule = Rule {
+    id: "dockerfile/port-mapping",
+    title: "`EXPOSE` names an address or a port of the host",
+    severity: Severity::Low,
+    why: "`EXPOSE` tells the port of the container only; builders drop the address and the port of the host, and are \
+          to refuse them.",
+    remediation: "Write the container's port, and map it where the container is started: `docker run -p 127.0.0.1:80:8080`.",
+    references: &["https://docs.docker.com/reference/build-checks/expose-invalid-format/"],
+    also: &["ExposeInvalidFormat"],
+    bad: "FROM debian:13\nEXPOSE 127.0.0.1:80:8080\nUSER 65532",
+    good: "FROM debian:13\nEXPOSE 8080\nUSER 65532",
+    ..Rule::NEW
+};
+
 /// Reads ports, ranges and protocols with variables resolved.
 pub(super) struct Port;
 
 impl Lint for Port {
     fn rules(&self) -> &'static [&'static Rule] {
-        const { &[&PORT, &SSH_PORT] }
+        const { &[&PORT, &PORT_MAPPING, &SSH_PORT] }
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
@@ -50,6 +65,10 @@ impl Lint for Port {
                 let resolved = context.file.scope(index).resolve(word);
                 let Some(text) = resolved.text() else { continue };
                 let shown = quoted(text);
+                if text.contains(':') && range(text).is_some() {
+                    let message = format!("`{shown}` maps a port, which only the start of a container can");
+                    findings.push(context.finding(&PORT_MAPPING, word.span, &*shown, message));
+                }
                 match range(text) {
                     None => {
                         let message = format!("`{shown}` is no port from 1 to 65535");
@@ -101,6 +120,12 @@ mod tests {
                         "high dockerfile/port-range 2:16-2:17: `a` is no port from 1 to 65535",
                         "high dockerfile/port-range 2:18-2:21: `9-8` is no port from 1 to 65535",
                         "high dockerfile/port-range 2:22-2:27: `1/ftp` is no port from 1 to 65535",
+                    ],
+                ),
+                (
+                    "FROM a\nEXPOSE 127.0.0.1:80:8080/tcp\n",
+                    &[
+                        "low dockerfile/port-mapping 2:8-2:29: `127.0.0.1:80:8080/tcp` maps a port, which only the start of a container can",
                     ],
                 ),
                 (

@@ -49,6 +49,7 @@ impl Lint for SecretVariable {
                     for argument in arguments {
                         let (name, span) = (argument.name.text.as_str(), argument.name.span);
                         match &argument.default {
+                            Some(value) if context.is_told(value.span) => {}
                             Some(value) if has_shape(&value.text) => {
                                 tell(span, name, "a secret is the default of", Severity::High);
                             }
@@ -69,6 +70,9 @@ impl Lint for SecretVariable {
                 Kind::Env(pairs) | Kind::Label(pairs) => {
                     for pair in pairs {
                         let (name, span) = (pair.name.text.as_str(), pair.name.span);
+                        if context.is_told(pair.value.span) {
+                            continue;
+                        }
                         let resolved = scope.resolve(&pair.value);
                         if has_shape(&pair.value.text) {
                             tell(span, name, "a secret is the value of", Severity::High);
@@ -79,7 +83,9 @@ impl Lint for SecretVariable {
                         }
                     }
                 }
-                Kind::Run(_) if has_shape(context.file.source(instruction.span)) => {
+                Kind::Run(_)
+                    if !context.is_told(instruction.span) && has_shape(context.file.source(instruction.span)) =>
+                {
                     let message = "a secret stands in the command, which stays in the image's history";
                     findings.push(context.finding(&SECRET_VARIABLE, instruction.keyword.span, "RUN", message));
                 }

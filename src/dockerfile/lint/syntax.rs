@@ -1,7 +1,7 @@
 //! What Docker cannot read.
 
 use super::{Context, Lint};
-use crate::finding::{Finding, Findings};
+use crate::finding::{Finding, Findings, Location};
 use crate::rule::{Rule, Severity};
 
 /// Something that Docker refuses, or warns of.
@@ -28,16 +28,32 @@ impl Lint for Syntax {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        findings.extend(context.file.problems.iter().map(|problem| {
+        let problems = context.file.problems.iter().filter(|problem| problem.told_by.is_none());
+        findings.extend(problems.map(|problem| {
             let finding = context.finding(&SYNTAX, problem.span, "", &problem.message);
             if problem.is_fatal { finding } else { Finding { severity: Severity::Low, ..finding } }
         }));
+        for (index, _) in context.instructions() {
+            if let Some(span) = context.script(index).and_then(|script| script.open_quote) {
+                let message = "nothing closes this quote, and the shell refuses the command";
+                let finding = context.finding(&SYNTAX, span, "", message);
+                findings.push(Finding { severity: Severity::Medium, ..finding });
+            }
+        }
+        for (surroundings, ignore) in context.surroundings.iter().filter_map(|it| Some((it, it.ignore.as_ref()?))) {
+            findings.extend(ignore.faults.iter().map(|fault| {
+                let place = |column: u64| (fault.line, column);
+                let (start, end) = (place(fault.columns.0), place(fault.columns.1));
+                let location = Location::Dockerfile { file: surroundings.ignore_name.clone(), start, end };
+                Finding::new(&SYNTAX, "", location, &fault.message)
+            }));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::shown;
+    use super::super::testing::{beside, shown};
     use super::*;
 
     #[test]
@@ -55,9 +71,30 @@ mod tests {
                 &["high dockerfile/syntax 2:6-2:15: `COPY` has no flag `--chwon`; did you mean `--chown`?"],
             ),
             ("FROM a\nRUN b\n", &[]),
+            (
+                "FROM a\nRUN b && echo \"c\n",
+                &["medium dockerfile/syntax 2:15-2:16: nothing closes this quote, and the shell refuses the command"],
+            ),
+            (
+                "FROM a\nCMD it's\n",
+                &["medium dockerfile/syntax 2:7-2:8: nothing closes this quote, and the shell refuses the command"],
+            ),
+            ("FROM a\nSHELL [\"pwsh\", \"-c\"]\nRUN it's\n", &[]),
+            ("FROM a\nRUN b # it's\nRUN bash -c 'it\"s' && cat <<E\nit's\nE\n", &[]),
+            ("FROM a\nRUN for x in y # it's\\\n; do z; done\n", &[]),
+            // told by another rule
+            ("FROM a\nEXPOSE x\n", &[]),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(&Syntax, text), *expected, "{text}");
         }
+        let found = beside("FROM a\n", Some("a\n!\n  ü[b\n[]x]\nc\\\n!d[a-z]\\*\n"), &[], &Syntax);
+        let expected = [
+            "high dockerfile/syntax 2:1-2:2: in `.dockerignore`, `!` wants a pattern behind it",
+            "high dockerfile/syntax 3:3-3:6: in `.dockerignore`, nothing closes the `[` of `ü[b`",
+            "high dockerfile/syntax 4:1-4:5: in `.dockerignore`, the set of `[]x]` is empty or a range in it wants an end",
+            "high dockerfile/syntax 5:1-5:3: in `.dockerignore`, nothing stands behind the `\\` of `c\\\\`",
+        ];
+        assert_eq!(found, expected);
     }
 }

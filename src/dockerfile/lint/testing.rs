@@ -15,7 +15,9 @@ pub(super) fn all(text: &str) -> Findings {
     let entries = [(".env", 9), (".git/", 0), ("data", 200 << 20), ("src/main.rs", 9)];
     let surroundings = Surroundings {
         ignore: ignored.map(|list| Ignore::parse(list.trim().replace(' ', "\n").as_bytes())),
+        ignore_name: ".dockerignore".into(),
         entries: entries.map(|(path, size)| (path.to_owned(), size)).into(),
+        is_cut: false,
     };
     let today = "2026-11-21".parse().expect("a date");
     super::run(&Context::new(&file, "Dockerfile", Some(&surroundings), today))
@@ -30,7 +32,9 @@ pub(super) fn shown(lint: &dyn Lint, text: &str) -> Vec<String> {
 pub(super) fn beside(text: &str, ignore: Option<&str>, entries: &[(&str, u64)], lint: &dyn Lint) -> Vec<String> {
     let surroundings = Surroundings {
         ignore: ignore.map(|text| Ignore::parse(text.as_bytes())),
+        ignore_name: ".dockerignore".into(),
         entries: entries.iter().map(|(path, size)| ((*path).to_owned(), *size)).collect(),
+        is_cut: false,
     };
     run(lint, text, Some(&surroundings))
 }

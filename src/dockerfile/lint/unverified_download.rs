@@ -1,7 +1,7 @@
 //! Programs and archives that are fetched and used unchecked.
 
 use super::facts::{MOST_LATER, piped, quoted};
-use super::piped_script::download;
+use super::piped_script::address;
 use super::{Context, Lint};
 use crate::dockerfile::shell::{Command, Word};
 use crate::finding::Findings;
@@ -36,7 +36,7 @@ impl Lint for UnverifiedDownload {
                 continue;
             }
             for (nth, call) in calls.iter().enumerate() {
-                let Some(url) = download(call) else { continue };
+                let Some(url) = address(call) else { continue };
                 let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
                 let piped = piped(call, later).any(|next| UNPACKERS.contains(&next.name()));
                 let name = target(call, url);
@@ -150,6 +150,13 @@ mod tests {
                     "FROM a\nRUN wget https://e.example/b.deb && dpkg -i b.deb\n",
                     &[
                         "low dockerfile/unverified-download 2:10-2:33: what `https://e.example/b.deb` answers is used, and nothing checks it",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN curl -fsSL \"$URL\" -o /tmp/b.tgz && tar xf /tmp/b.tgz\nRUN wget -qO- $B | tar xz\n",
+                    &[
+                        "low dockerfile/unverified-download 2:16-2:22: what `$URL` answers is used, and nothing checks it",
+                        "low dockerfile/unverified-download 3:15-3:17: what `$B` answers is used, and nothing checks it",
                     ],
                 ),
                 (

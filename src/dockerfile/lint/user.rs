@@ -2,8 +2,9 @@
 
 use super::facts::{library_name, quoted, reference};
 use super::{Context, Lint};
-use crate::dockerfile::{Base, Kind, Stage, Word};
+use crate::dockerfile::{Base, Kind, Span, Stage, Word};
 use crate::finding::{Finding, Findings};
+use crate::image::reference::is_of_windows;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// The process starts as root.
@@ -63,16 +64,48 @@ impl Lint for User {
         };
         let resolved = context.file.scope(*index).resolve(word);
         let Some(text) = resolved.text() else { return };
-        let (name, shown) = (text.split(':').next().unwrap_or_default().trim(), quoted(text));
+        let (name, shown) = (text.split(':').next().unwrap_or_default().trim(), quoted(&without_secret(text)));
         let number = name.strip_prefix('+').unwrap_or(name).parse::<u64>();
-        if number == Ok(0) || name.eq_ignore_ascii_case("root") {
-            let message = format!("the last stage starts as `{shown}`, which is root");
+        let rules_windows = name.eq_ignore_ascii_case("ContainerAdministrator");
+        if number == Ok(0) || name.eq_ignore_ascii_case("root") || rules_windows {
+            let which = if rules_windows { "who may do everything" } else { "which is root" };
+            let message = format!("the last stage starts as `{shown}`, {which}");
             findings.push(context.finding(&ROOT_USER, word.span, shown, message));
         } else if number.is_err() && !name.starts_with("Container") && !name.contains('\\') {
             let message = format!("`{shown}` is a name; Kubernetes can only tell from a number that it is not root");
             findings.push(context.finding(&USER_BY_NAME, word.span, shown, message));
         }
     }
+}
+
+/// `user:group` with stars for what is no group's name: a password that somebody wrote there.
+fn without_secret(text: &str) -> String {
+    match text.split_once(':') {
+        Some((user, group)) if !may_be_group(user, group) => format!("{user}:****"),
+        _ => text.to_owned(),
+    }
+}
+
+/// Whether this may be the name or number of a group.
+fn may_be_group(user: &str, group: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '-' | '.');
+    let (user, group) = (user.trim(), group.trim());
+    group == user || group.contains('$') || group.chars().all(|c| c.is_ascii_digit()) || group.chars().all(is_word)
+}
+
+/// What stands behind the colon of `USER` and is no group.
+pub(super) fn hidden_groups(context: &Context<'_>) -> Vec<Span> {
+    let users = context.instructions().filter_map(|(_, instruction)| match &instruction.kind {
+        Kind::User(word) => Some(word.span),
+        _ => None,
+    });
+    users
+        .filter_map(|span| {
+            let (user, group) = context.file.source(span).split_once(':')?;
+            let start = span.start.saturating_add(user.len()).saturating_add(1);
+            (!may_be_group(user, group)).then(|| Span::new(start, span.end))
+        })
+        .collect()
 }
 
 /// Images that do not start as root, by a part of their name.
@@ -100,9 +133,6 @@ const NOT_ROOT: &[&str] = &[
     "gitpod/",
 ];
 
-/// Images whose process is no Linux process.
-const WINDOWS: &[&str] = &["windows", "nanoserver", "servercore"];
-
 /// The last stage names no user: the base decides.
 fn without_user(context: &Context<'_>, last: &Stage) -> Option<Finding> {
     let from = context.file.instructions_of(last).first()?;
@@ -115,7 +145,7 @@ fn without_user(context: &Context<'_>, last: &Stage) -> Option<Finding> {
             if name.is_empty() {
                 return None;
             }
-            if NOT_ROOT.iter().chain(WINDOWS).any(|part| text.contains(part)) {
+            if NOT_ROOT.iter().any(|part| text.contains(part)) || is_of_windows(&text) {
                 return None;
             }
             let shown = quoted(name);
@@ -142,6 +172,12 @@ mod tests {
         expect(
             &User,
             &[
+                (
+                    "FROM mcr.microsoft.com/windows/servercore:ltsc2022\nUSER ContainerAdministrator\n",
+                    &[
+                        "medium dockerfile/root-user 2:6-2:28: the last stage starts as `ContainerAdministrator`, who may do everything",
+                    ],
+                ),
                 (
                     "FROM a\nUSER root\n",
                     &["medium dockerfile/root-user 2:6-2:10: the last stage starts as `root`, which is root"],

@@ -1,12 +1,15 @@
-//! Comments that accept findings: `# careen:allow rule reason` and `# hadolint ignore=DL3008,SC2086`.
+//! Comments that accept findings: `# careen:allow rule reason`, and those of other tools, `# hadolint ignore=DL3008`,
+//! `# trivy:ignore:DS-0002` and `# checkov:skip=…`, whose rules go by their ids.
 //!
-//! Each is about one instruction: the next one, or the one it stands in.
+//! Each is about one instruction: the next one, or the one it stands in. `# hadolint global ignore=…` and checkov's are
+//! about the whole file.
 
 use super::Context;
 use crate::dockerfile::{Position, Span};
 use crate::escape::escape;
-use crate::finding::{Finding, Findings, Location};
+use crate::finding::{Findings, Location};
 use crate::rule::{Rule, Severity};
+use crate::time::Date;
 
 /// A comment that accepts nothing, or gives no reason.
 pub(super) static WAIVER: Rule = Rule {
@@ -31,8 +34,8 @@ struct Waiver<'a> {
     /// Ids, ours or other tools'.
     rules: Vec<&'a str>,
     reason: String,
-    /// First and last place of the instruction it is about.
-    about: (Position, Position),
+    /// First and last place of the instruction it is about; `None` of the whole file.
+    about: Option<(Position, Position)>,
     is_own: bool,
     is_used: bool,
 }
@@ -40,61 +43,176 @@ struct Waiver<'a> {
 /// Marks what comments accept, and adds what is to be said of comments that accept nothing.
 pub(super) fn apply(context: &Context<'_>, findings: &mut Findings) {
     let mut waivers: Vec<Waiver<'_>> = Vec::new();
+    let mut untold = Vec::new();
     for comment in &context.file.comments {
-        waivers.extend(read(context, *comment, findings));
+        match read(context, *comment) {
+            Ok(found) => waivers.extend(found),
+            Err(message) => untold.push((*comment, message)),
+        }
     }
-    if waivers.is_empty() {
-        return;
-    }
+    let (mut near, mut global): (Vec<_>, Vec<_>) = waivers.into_iter().partition(|waiver| waiver.about.is_some());
     for finding in findings.iter_mut() {
-        let Location::Dockerfile { start, .. } = &finding.location else { continue };
+        let Location::Dockerfile { file, start, .. } = &finding.location else { continue };
+        if file != context.name {
+            continue;
+        }
         let at = Position { line: start.0, column: start.1 };
         // waivers stand in the order of the file, and so do the instructions they are about
-        let first = waivers.partition_point(|waiver| waiver.about.1 < at);
-        let near = waivers.iter_mut().skip(first).take_while(|waiver| waiver.about.0 <= at);
-        let Some(waiver) = near.into_iter().find(|waiver| accepts(&waiver.rules, finding.rule)) else { continue };
+        let first = near.partition_point(|waiver| waiver.about.is_some_and(|about| about.1 < at));
+        let about = near.iter_mut().skip(first).take_while(|waiver| waiver.about.is_some_and(|about| about.0 <= at));
+        let Some(waiver) = about.chain(&mut global).find(|waiver| accepts(&waiver.rules, finding.rule)) else {
+            continue;
+        };
         waiver.is_used = true;
         let line = context.file.position(waiver.span.start).line;
         finding.evidence.insert("allowed_for", waiver.reason.clone().into());
         finding.evidence.insert("allowed_in", format!("{}:{line}", context.name).into());
     }
-    for waiver in waivers.iter().filter(|waiver| waiver.is_own && !waiver.is_used) {
+    for waiver in near.iter().chain(&global).filter(|waiver| !waiver.is_used) {
         let rules = waiver.rules.join(", ");
-        let message = format!("no finding of `{}` is at the instruction this comment is about", escape(&rules));
-        findings.push(context.finding(&WAIVER, waiver.span, escape(&rules), message));
+        if waiver.is_own {
+            let message = format!("no finding of `{}` is at the instruction this comment is about", escape(&rules));
+            findings.push(context.finding(&WAIVER, waiver.span, escape(&rules), message));
+        } else if let Some(id) = waiver.rules.iter().find(|id| !is_known(id)) {
+            let message = format!("no rule here goes by `{}`, so that the comment accepts nothing of it", shown(id));
+            findings.push(context.finding(&WAIVER, waiver.span, shown(id), message));
+        }
     }
+    findings.extend(untold.into_iter().map(|(span, message)| context.finding(&WAIVER, span, "", message)));
+}
+
+fn shown(text: &str) -> String {
+    escape(text.chars().take(60).collect::<String>())
 }
 
 fn accepts(rules: &[&str], rule: &Rule) -> bool {
-    rules.iter().any(|id| *id == rule.id || rule.also.iter().any(|also| also.eq_ignore_ascii_case(id)))
+    rules.iter().any(|id| is_id_of(id, rule))
 }
 
-/// Reads one comment; `None` where it accepts nothing.
-fn read<'a>(context: &Context<'a>, span: Span, findings: &mut Vec<Finding>) -> Option<Waiver<'a>> {
+fn is_id_of(id: &str, rule: &Rule) -> bool {
+    id == rule.id || rule.also.iter().any(|also| also.eq_ignore_ascii_case(id))
+}
+
+/// Whether a rule goes by this id, or it is one of `ShellCheck`'s, which hadolint runs and careen does not.
+fn is_known(id: &str) -> bool {
+    let is_of_shell = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    id.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("SC")) && id.get(2..).is_some_and(is_of_shell)
+        || super::rules().any(|rule| is_id_of(id, rule))
+}
+
+fn listed(rules: &str) -> Vec<&str> {
+    rules.split(',').map(str::trim).filter(|rule| !rule.is_empty()).collect()
+}
+
+fn cut(reason: &str) -> String {
+    reason.trim().chars().take(LONGEST_REASON).collect()
+}
+
+/// Reads one comment: waivers, none of them, or what is wrong with it.
+fn read<'a>(context: &Context<'a>, span: Span) -> Result<Vec<Waiver<'a>>, String> {
     let text = context.file.source(span).trim_start_matches('#').trim();
-    let (is_own, rules, reason) = if let Some(rest) = text.strip_prefix("careen:allow") {
+    let one = |rules: Vec<&'a str>, reason: String, is_own: bool, about: Option<(Position, Position)>| {
+        vec![Waiver { span, rules, reason, about, is_own, is_used: false }]
+    };
+    if let Some(rest) = text.strip_prefix("careen:") {
+        let Some(rest) = rest.strip_prefix("allow") else {
+            return Err("this comment is not understood: what accepts a finding is `careen:allow RULE REASON`".into());
+        };
         let (rules, reason) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
         if rules.is_empty() || reason.trim().is_empty() {
-            let message = "this comment accepts nothing: it wants a rule and a reason";
-            findings.push(context.finding(&WAIVER, span, "", message));
-            return None;
+            return Err("this comment accepts nothing: it wants a rule and a reason".into());
         }
-        (true, rules, reason.trim().chars().take(LONGEST_REASON).collect::<String>())
-    } else {
-        let rest = text.strip_prefix("hadolint")?.trim_start().strip_prefix("ignore")?;
-        let rules = rest.trim_start().strip_prefix('=')?.trim();
-        let (rules, reason) = rules.split_once('#').map_or((rules, ""), |(rules, reason)| (rules, reason.trim()));
-        let reason = match reason {
-            "" => "a comment for hadolint, without a reason".to_owned(),
-            reason => reason.chars().take(LONGEST_REASON).collect(),
+        return Ok(next(context, span).map_or_else(Vec::new, |it| one(listed(rules), cut(reason), true, Some(it))));
+    }
+    if let Some(rest) = text.strip_prefix("hadolint") {
+        let rest = rest.trim_start();
+        let (is_global, rest) = match rest.strip_prefix("global") {
+            Some(rest) => (true, rest.trim_start()),
+            None => (false, rest),
         };
-        (false, rules, reason)
-    };
-    let rules: Vec<&str> = rules.split(',').map(str::trim).filter(|rule| !rule.is_empty()).collect();
+        let Some(rest) = rest.strip_prefix("ignore") else { return Ok(Vec::new()) };
+        let rules = rest.trim_start().strip_prefix('=').map(|rules| rules.split_once('#').unwrap_or((rules, "")));
+        let Some((rules, reason)) = rules.filter(|(rules, _)| !listed(rules).is_empty()) else {
+            // prose may begin like this
+            let is_meant = rest.trim_start().starts_with('=') || rest.trim_start().starts_with("DL");
+            let message = "this comment is not understood: hadolint's form is `hadolint ignore=DL3008,DL3009`";
+            return if is_meant { Err(message.into()) } else { Ok(Vec::new()) };
+        };
+        let reason = match reason.trim() {
+            "" => "a comment for hadolint, without a reason".to_owned(),
+            reason => cut(reason),
+        };
+        let about = next(context, span);
+        let is_about_nothing = about.is_none() && !is_global;
+        let about = about.filter(|_| !is_global);
+        return Ok(if is_about_nothing { Vec::new() } else { one(listed(rules), reason, false, about) });
+    }
+    if text.starts_with("trivy:") || text.starts_with("tfsec:") {
+        return trivy(context, span, text);
+    }
+    for tool in ["checkov:", "bridgecrew:"] {
+        let Some(rest) = text.strip_prefix(tool) else { continue };
+        // one rule, behind a colon the reason; it holds for the file
+        let rest = rest.trim_start().strip_prefix("skip").and_then(|rest| rest.trim_start().strip_prefix('='));
+        let (rule, reason) = rest.map(|rest| rest.split_once(':').unwrap_or((rest, ""))).unwrap_or_default();
+        if rule.trim().is_empty() {
+            return Err(format!("this comment is not understood: the form is `{tool}skip=RULE:REASON`"));
+        }
+        let reason = match reason.trim() {
+            "" => "a comment for checkov, without a reason".to_owned(),
+            reason => cut(reason),
+        };
+        return Ok(one(vec![rule.trim()], reason, false, None));
+    }
+    Ok(Vec::new())
+}
+
+/// Reads `trivy:ignore:ID[:exp:DATE]`, several of them with blanks between; each is about the next instruction.
+fn trivy<'a>(context: &Context<'a>, span: Span, text: &'a str) -> Result<Vec<Waiver<'a>>, String> {
+    let mut waivers = Vec::new();
+    let mut reason = Vec::new();
+    for word in text.split_whitespace() {
+        let Some(rest) = word.strip_prefix("trivy:").or_else(|| word.strip_prefix("tfsec:")) else {
+            reason.push(word.trim_matches('#'));
+            continue;
+        };
+        let mut parts = rest.split(':');
+        let (mut id, mut end) = (None, None);
+        while let (Some(key), value) = (parts.next(), parts.next()) {
+            match (key, value) {
+                ("ignore", Some(value)) if !value.is_empty() && !value.contains('[') => id = Some(value),
+                ("exp", Some(value)) => {
+                    let date: Result<Date, _> = value.parse();
+                    end = Some(date.map_err(|_| format!("`{}` in this comment is no date", shown(value)))?);
+                }
+                // a workspace of another kind of file
+                ("ws", Some(_)) => {}
+                _ => return Err("this comment is not understood: trivy's form is `trivy:ignore:DS-0002`".into()),
+            }
+        }
+        let Some(id) = id else {
+            return Err("this comment is not understood: trivy's form is `trivy:ignore:DS-0002`".into());
+        };
+        if let Some(end) = end.filter(|end| *end <= context.today) {
+            return Err(format!("this comment accepts nothing any more: it ran out on {end}"));
+        }
+        let Some(about) = next(context, span) else { continue };
+        let about = Some(about);
+        waivers.push(Waiver { span, rules: vec![id], reason: String::new(), about, is_own: false, is_used: false });
+    }
+    let reason = reason.join(" ");
+    let reason = if reason.trim().is_empty() { "a comment for trivy, without a reason".into() } else { cut(&reason) };
+    for waiver in &mut waivers {
+        waiver.reason.clone_from(&reason);
+    }
+    Ok(waivers)
+}
+
+/// The instruction that a comment is about: the next one, or the one it stands in.
+fn next(context: &Context<'_>, span: Span) -> Option<(Position, Position)> {
     let instructions = &context.file.instructions;
     let next = instructions.get(instructions.partition_point(|one| one.span.end <= span.start))?;
-    let about = (context.file.position(next.span.start), context.file.position(next.span.end));
-    Some(Waiver { span, rules, reason, about, is_own, is_used: false })
+    Some((context.file.position(next.span.start), context.file.position(next.span.end)))
 }
 
 #[cfg(test)]
@@ -131,6 +249,39 @@ mod tests {
             ("# hadolint ignore=DL3020\nCOPY a b", &[]),
             ("# hadolint ignore=DL3020 # it is an archive\nADD a b", &["3 dockerfile/add-not-copy it is an archive"]),
             ("ADD a b\n# careen:allow DL3020 too late", &["2 dockerfile/add-not-copy open"]),
+            (
+                "ADD a b\n# hadolint global ignore = DL3020 , SC1 # all are archives\nADD c d",
+                &["2 dockerfile/add-not-copy all are archives", "4 dockerfile/add-not-copy all are archives"],
+            ),
+            (
+                "ADD a b\n# hadolint global ignore=DL3020",
+                &["2 dockerfile/add-not-copy a comment for hadolint, without a reason"],
+            ),
+            (
+                "#trivy:ignore:AVD-DS-0005\nADD a b\n# trivy:ignore:DS-0005:exp:2026-12-01 an archive\nADD c d\nADD e f",
+                &[
+                    "3 dockerfile/add-not-copy a comment for trivy, without a reason",
+                    "5 dockerfile/add-not-copy an archive",
+                    "6 dockerfile/add-not-copy open",
+                ],
+            ),
+            (
+                "# trivy:ignore:DS-0005:exp:2026-11-20\nADD a b",
+                &["2 dockerfile/idle-waiver open", "3 dockerfile/add-not-copy open"],
+            ),
+            (
+                "# trivy:ignore:DS-0001 trivy:ignore:DS-0005\nADD a b",
+                &["3 dockerfile/add-not-copy a comment for trivy, without a reason"],
+            ),
+            ("# trivy:ignore\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
+            ("# trivy:ignore:DS-0005:exp:soon\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
+            ("# hadolint ignore=DL9999\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
+            ("# hadolint ignore DL3020\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
+            ("# hadolint ignore=\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
+            ("# hadolint shell=bash\n# hadolint ignored this\nCOPY a b", &[]),
+            ("# checkov:skip=CKV_DOCKER_2: no service\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
+            ("ADD a b\n# checkov:skip=DL3020: an archive\nCOPY a b", &["2 dockerfile/add-not-copy an archive"]),
+            ("# careen:ignore DL3020 x\nCOPY a b", &["2 dockerfile/idle-waiver open"]),
             ("RUN <<EOF\n# careen:allow DL3020 in a script\nEOF\nADD a b", &["5 dockerfile/add-not-copy open"]),
         ];
         for (text, expected) in cases {

@@ -1,6 +1,6 @@
 //! `WORKDIR` that depends on the base image, or stands on a folder of the system.
 
-use super::facts::quoted;
+use super::facts::{joined, lies_in, quoted};
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
 use crate::finding::Findings;
@@ -47,46 +47,54 @@ impl Lint for Workdir {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        context.handed_down(|is_known: &mut bool, index, instruction| {
+        context.handed_down(|known: &mut Known, index, instruction| {
             let Kind::Workdir(word) = &instruction.kind else { return };
             let resolved = context.file.scope(index).resolve(word);
             let shown = quoted(&resolved.shown);
-            match resolved.text() {
-                None => *is_known = true,
-                Some(text) if is_absolute(text) => {
-                    *is_known = true;
-                    if SYSTEM.contains(&text.trim_end_matches('/')) {
-                        let message = format!("`{shown}` belongs to the system");
-                        findings.push(context.finding(&WORKDIR_OF_SYSTEM, word.span, shown, message));
-                    }
-                }
-                Some(_) if *is_known => {}
-                Some(_) => {
-                    let message = format!("`{shown}` is relative, and no `WORKDIR` before it says to what");
-                    findings.push(context.finding(&WORKDIR_RELATIVE, word.span, shown, message));
-                }
+            let Some(text) = resolved.text() else {
+                *known = Known { is_set: true, folder: None };
+                return;
+            };
+            if !is_absolute(text) && !known.is_set {
+                let message = format!("`{shown}` is relative, and no `WORKDIR` before it says to what");
+                findings.push(context.finding(&WORKDIR_RELATIVE, word.span, &*shown, message));
+                return;
+            }
+            *known = Known { is_set: true, folder: joined(known.folder.as_deref(), text) };
+            let is_of_system = known.folder.as_deref().is_some_and(is_of_system) || is_of_windows_system(text);
+            if is_of_system {
+                let message = format!("`{shown}` belongs to the system");
+                findings.push(context.finding(&WORKDIR_OF_SYSTEM, word.span, shown, message));
             }
         });
     }
 }
 
-/// Folders that engines mount or the system lives in.
-const SYSTEM: &[&str] = &[
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/lib64",
-    "/proc",
-    "/run",
-    "/sbin",
-    "/sys",
-    "/usr",
-    "/usr/bin",
-    "/usr/lib",
-    "/usr/sbin",
-];
+/// What is known of the folder at an instruction.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// Whether the file sets one.
+    is_set: bool,
+    /// Which, where that can be told.
+    folder: Option<String>,
+}
+
+/// Folders the system lives in; those in them may be of one's own, such as `/usr/src/app`.
+const SYSTEM: &[&str] =
+    &["/bin", "/etc", "/lib", "/lib64", "/run", "/sbin", "/usr", "/usr/bin", "/usr/lib", "/usr/sbin"];
+
+/// Folders in which everything is the kernel's, the engine's or the boot loader's.
+const MOUNTED: &[&str] = &["/boot", "/dev", "/initrd", "/lost+found", "/proc", "/sys"];
+
+fn is_of_system(path: &str) -> bool {
+    SYSTEM.contains(&path) || MOUNTED.iter().any(|folder| lies_in(path, folder))
+}
+
+/// `C:\Windows` and what is in it.
+fn is_of_windows_system(text: &str) -> bool {
+    let text = text.to_ascii_lowercase().replace('\\', "/");
+    text.split_once(':').is_some_and(|(_, path)| lies_in(path.trim_end_matches('/'), "/windows"))
+}
 
 /// Whether a path starts at a root, that of Windows too.
 fn is_absolute(text: &str) -> bool {
@@ -123,7 +131,31 @@ mod tests {
                     "FROM a\nWORKDIR \"/sys/\"\n",
                     &["medium dockerfile/workdir-of-system 2:9-2:16: `/sys/` belongs to the system"],
                 ),
-                ("FROM a\nWORKDIR /usr/src/app\n", &[]),
+                (
+                    "FROM a\nWORKDIR /usr/src/app\nWORKDIR /etc/nginx\nWORKDIR /\nWORKDIR /process\nWORKDIR C:\\inetpub\n",
+                    &[],
+                ),
+                (
+                    "FROM a\nWORKDIR /proc/self\nWORKDIR fd\nWORKDIR /dev/shm/x\n",
+                    &[
+                        "medium dockerfile/workdir-of-system 2:9-2:19: `/proc/self` belongs to the system",
+                        "medium dockerfile/workdir-of-system 3:9-3:11: `fd` belongs to the system",
+                        "medium dockerfile/workdir-of-system 4:9-4:19: `/dev/shm/x` belongs to the system",
+                    ],
+                ),
+                (
+                    "# escape=`\nFROM mcr.microsoft.com/windows/servercore:ltsc2022\nWORKDIR C:\\Windows\\System32\n",
+                    &[
+                        "medium dockerfile/workdir-of-system 3:9-3:28: `C:\\\\Windows\\\\System32` belongs to the system",
+                    ],
+                ),
+                (
+                    "FROM a AS b\nWORKDIR /sys\nFROM b\nARG D=fs\nWORKDIR $D\n",
+                    &[
+                        "medium dockerfile/workdir-of-system 2:9-2:13: `/sys` belongs to the system",
+                        "medium dockerfile/workdir-of-system 5:9-5:11: `fs` belongs to the system",
+                    ],
+                ),
             ],
         );
     }

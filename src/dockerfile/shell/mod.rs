@@ -3,22 +3,42 @@
 //! The grammar is POSIX.1-2017, XCU chapter 2, with what bash and busybox add: `[[`, `|&`, `&>`, `<<<`, `<(…)`, `$'…'`,
 //! `function`. Nothing is run or expanded. Text for PowerShell, `cmd` and other interpreters is left alone.
 
+mod inner;
 mod parse;
+pub(super) mod runner;
 #[cfg(test)]
 mod tests;
 
 use super::stage::Base;
 use super::{Command as Form, Dockerfile, Instruction, Kind, Span, Text, Word as FileWord};
+use crate::image::reference::is_of_windows;
 
 /// What a shell is given to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Script {
     /// Who runs it.
     pub interpreter: Interpreter,
-    /// Its commands in the order of the text; those inside `$(…)` stand before the command that holds them.
+    /// Its commands in the order of the text; those inside `$(…)` and `sh -c '…'` stand before the command that holds
+    /// them.
     pub commands: Vec<Command>,
     /// Whether all of it was understood. If not, the commands up to there are given.
     pub is_complete: bool,
+    /// Scripts inside it that another shell runs, `bash -c '…'` and `sh <<EOF`: the construct around their commands, and
+    /// who runs them.
+    pub inner: Vec<(Enclosing, Interpreter)>,
+    /// A quote that nothing closes, so that the shell refuses the text.
+    pub open_quote: Option<Span>,
+}
+
+impl Script {
+    /// Who runs one of its commands.
+    pub fn interpreter_of(&self, command: &Command) -> &Interpreter {
+        let innermost = command.within.iter().rev().find(|enclosing| enclosing.kind == Construct::Script);
+        // numbers ascend
+        let place = innermost.map(|innermost| self.inner.binary_search_by_key(&innermost.id, |(it, _)| it.id));
+        let inner = place.and_then(|place| self.inner.get(place.ok()?));
+        inner.map_or(&self.interpreter, |(_, interpreter)| interpreter)
+    }
 }
 
 /// Who runs a script.
@@ -192,15 +212,16 @@ pub enum Construct {
     Substitution,
     /// The body of a function.
     Function,
+    /// A text that the command behind it gives to another shell.
+    Script,
 }
 
 /// Reads the text of a script.
 pub fn read(text: &Text, interpreter: Interpreter) -> Script {
     if !interpreter.is_shell() {
-        return Script { interpreter, commands: Vec::new(), is_complete: true };
+        return Script { interpreter, is_complete: true, ..Script::default() };
     }
-    let (commands, is_complete) = parse::parse(text);
-    Script { interpreter, commands, is_complete }
+    inner::read(text, interpreter)
 }
 
 /// Names of shells whose language is read.
@@ -253,10 +274,7 @@ impl Dockerfile {
         }
         let image = lineage.last().map(|stage| &stage.base);
         let is_windows = match image {
-            Some(Base::Image(image)) => {
-                let name = image.shown.to_ascii_lowercase();
-                ["windows", "nanoserver", "servercore"].iter().any(|part| name.contains(part))
-            }
+            Some(Base::Image(image)) => is_of_windows(&image.shown),
             _ => false,
         };
         if is_windows { Interpreter::Other("cmd".into()) } else { Interpreter::Default }
@@ -299,15 +317,8 @@ fn exec(file: &Dockerfile, list: &[FileWord]) -> Script {
         && let Some(word) = list.get(at.saturating_add(2))
     {
         let flags = list.iter().skip(1).take(at.saturating_add(1)).map(|word| word.text.clone()).collect();
-        let raw = file.source(word.span);
-        let is_plain = raw.get(1..raw.len().saturating_sub(1)) == Some(word.text.as_str());
-        let text = Text::of(&word.text, word.span.start.saturating_add(1));
-        let mut script = read(&text, Interpreter::Shell(name.to_owned(), flags));
-        if !is_plain {
-            // escapes of JSON stand between: the word is as exact as it gets
-            script.commands.iter_mut().for_each(|command| command.place_at(word.span));
-        }
-        return script;
+        let text = json_text(file.source(word.span), &word.text, word.span.start);
+        return read(&text, Interpreter::Shell(name.to_owned(), flags));
     }
     let word = |word: &FileWord| Word {
         span: word.span,
@@ -319,18 +330,30 @@ fn exec(file: &Dockerfile, list: &[FileWord]) -> Script {
     let words: Vec<Word> = list.iter().map(word).collect();
     let span = words.iter().map(|word| word.span).reduce(Span::to).unwrap_or_default();
     let commands = if words.is_empty() { Vec::new() } else { vec![Command { span, words, ..Command::default() }] };
-    Script { interpreter: Interpreter::None, commands, is_complete: true }
+    Script { interpreter: Interpreter::None, commands, is_complete: true, ..Script::default() }
 }
 
-impl Command {
-    /// Gives all its parts one place.
-    fn place_at(&mut self, span: Span) {
-        self.span = span;
-        let words = self.words.iter_mut().chain(&mut self.assignments);
-        words.for_each(|word| word.span = span);
-        for redirection in &mut self.redirections {
-            redirection.span = span;
-            redirection.target.span = span;
-        }
+/// The text of a JSON string, which stands at `at` as `raw`, each character where it is written.
+fn json_text(raw: &str, decoded: &str, at: usize) -> Text {
+    let mut text = Text::default();
+    // behind the quote
+    let mut offset = 1_usize;
+    for c in decoded.chars() {
+        let rest = raw.get(offset..).unwrap_or_default();
+        let length = match rest.strip_prefix('\\') {
+            Some(escape) if escape.starts_with('u') => "\\uXXXX".len().saturating_mul(c.len_utf16()),
+            Some(_) => "\\n".len(),
+            None if rest.starts_with(c) => c.len_utf8(),
+            // a continuation stands between
+            None => match rest.find(c).or_else(|| rest.find('\\')) {
+                Some(skipped) => skipped.saturating_add(c.len_utf8()),
+                None => c.len_utf8(),
+            },
+        };
+        offset = offset.saturating_add(length);
+        // the end of what stands for it
+        let place = at.saturating_add(offset).saturating_sub(c.len_utf8());
+        text.push(c.encode_utf8(&mut [0; 4]), place);
     }
+    text
 }

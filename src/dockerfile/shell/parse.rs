@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Command, Connector, Construct, Enclosing, Redirection, Word};
+use super::{Command, Connector, Construct, Enclosing, Redirection, Word, inner};
 use crate::dockerfile::span::Text;
 
 /// How deep `$(…)` may stand in each other.
@@ -20,23 +20,38 @@ const MOST_BACK: usize = 1_000;
 /// Operators of redirections, the longer before those they begin with.
 const OPERATORS: &[&str] = &["&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", ">>", ">&", ">|", "<", ">"];
 
-/// The commands of a text, and whether all of it was understood.
-pub(super) fn parse(text: &Text) -> (Vec<Command>, bool) {
+/// What was read of a text.
+pub(super) struct Parsed {
+    /// Its commands.
+    pub(super) commands: Vec<Command>,
+    /// Whether all of it was understood.
+    pub(super) is_complete: bool,
+    /// Scripts that commands give to other shells as an argument, by the command's index, ascending.
+    pub(super) texts: Vec<(usize, Text)>,
+    /// The last number that was given to a construct or a pipeline.
+    pub(super) next_id: u32,
+    /// Where a quote is opened that nothing closes, outside all that stands in others.
+    pub(super) open_quote: Option<usize>,
+}
+
+/// Reads a text; numbers of constructs and pipelines begin behind `next_id`.
+pub(super) fn parse(text: &Text, next_id: u32) -> Parsed {
     let mut parser = Parser {
         text,
         end: text.as_str().len(),
         at: 0,
         depth: 0,
         commands: Vec::new(),
-        next_id: 0,
+        next_id,
         documents: Vec::new(),
         is_complete: true,
+        texts: Vec::new(),
+        trace: None,
+        open_quote: None,
     };
     parser.list(&[], None);
-    if parser.at < parser.end {
-        parser.is_complete = false;
-    }
-    (parser.commands, parser.is_complete)
+    let Parser { at, end, commands, is_complete, texts, next_id, open_quote, .. } = parser;
+    Parsed { commands, is_complete: is_complete && at >= end, texts, next_id, open_quote }
 }
 
 struct Parser<'a> {
@@ -51,6 +66,10 @@ struct Parser<'a> {
     /// where their redirection is.
     documents: Vec<(String, bool, Owner)>,
     is_complete: bool,
+    texts: Vec<(usize, Text)>,
+    /// The word that is read a second time, as it comes out of quotes, and the depth at which it stands.
+    trace: Option<(Text, u32)>,
+    open_quote: Option<usize>,
 }
 
 /// Where a redirection stands: in a finished command, or in the one that is being read.
@@ -88,6 +107,8 @@ impl Open {
 #[derive(Default)]
 struct Current {
     command: Command,
+    /// Where each of its words begins.
+    starts: Vec<usize>,
     /// First and last byte of it.
     range: Option<Range<usize>>,
     /// What joins it to what stands before it.
@@ -198,6 +219,7 @@ impl Parser<'_> {
                         return self.give_up();
                     }
                     current.command = Command::default();
+                    current.starts.clear();
                     current.range = None;
                     is_function = true;
                 }
@@ -260,6 +282,7 @@ impl Parser<'_> {
                     } else {
                         let is_test = !has_name && word.text == "[[" && !word.is_quoted;
                         current.command.words.push(word);
+                        current.starts.push(start);
                         if is_test && !self.test(&mut current, &within) {
                             return self.give_up();
                         }
@@ -293,6 +316,10 @@ impl Parser<'_> {
             command.pipeline = current.pipeline;
             command.is_negated = current.is_negated;
             command.within = within(outer, open);
+            let starts = std::mem::take(&mut current.starts);
+            if let Some(text) = self.inner_text(&command, &starts) {
+                self.texts.push((self.commands.len(), text));
+            }
             self.commands.push(command);
         }
         if after != Connector::Pipe {
@@ -304,6 +331,63 @@ impl Parser<'_> {
         let is_blank = is_empty && after == Connector::Then && !closes && current.connector != Connector::Then;
         if !is_blank {
             current.connector = after;
+        }
+    }
+
+    /// The script that a command gives to another shell as an argument, out of its quotes: its word is read once more.
+    fn inner_text(&mut self, command: &Command, starts: &[usize]) -> Option<Text> {
+        if self.trace.is_some() {
+            return None;
+        }
+        let start = *starts.get(inner::shell_with_text(&command.words)?.text)?;
+        let back = (self.at, self.commands.len(), self.next_id, self.is_complete);
+        let documents = std::mem::take(&mut self.documents);
+        self.trace = Some((Text::default(), self.depth));
+        self.at = start;
+        let word = self.word(&[]);
+        (self.at, _, self.next_id, self.is_complete) = back;
+        self.commands.truncate(back.1);
+        self.documents = documents;
+        let (text, _) = self.trace.take()?;
+        word.map(|_| text)
+    }
+
+    /// Adds to a word what stands at `at`, as it is without quotes.
+    fn put(&mut self, word: &mut Word, text: &str, at: usize) {
+        word.text.push_str(text);
+        self.note(text, at);
+    }
+
+    fn note(&mut self, text: &str, at: usize) {
+        let depth = self.depth;
+        let place = self.text.span(at..at).start;
+        if let Some((traced, _)) = self.trace.as_mut().filter(|(_, of)| *of == depth) {
+            traced.push(text, place);
+        }
+    }
+
+    /// Adds what is expanded, from `start` on; `commands` is how many commands there were before it.
+    fn put_expansion(&mut self, word: &mut Word, start: usize, commands: usize) -> Option<()> {
+        let text = self.text;
+        let raw = text.as_str().get(start..self.at)?;
+        word.is_literal = false;
+        word.text += raw;
+        if self.commands.len() > commands {
+            // its commands were read already
+            let (first, last) = inner::UNKNOWN.split_at(1);
+            self.note(first, start);
+            self.note(last, self.at.saturating_sub(1));
+        } else {
+            self.note_text(start..self.at);
+        }
+        Some(())
+    }
+
+    /// Notes a part of the text that stands there as it is, continuations and all.
+    fn note_text(&mut self, range: Range<usize>) {
+        let depth = self.depth;
+        if let Some((traced, _)) = self.trace.as_mut().filter(|(_, of)| *of == depth) {
+            traced.append(&self.text.part(range));
         }
     }
 
@@ -635,34 +719,38 @@ impl Parser<'_> {
                     if !is_substitution {
                         break;
                     }
-                    self.skip(1);
-                    let inner = self.at;
-                    self.skip(1);
+                    let (start, commands) = (self.at, self.commands.len());
+                    self.skip(2);
                     self.substitution(within)?;
-                    word.is_literal = false;
-                    word.text.push(c);
-                    word.text += self.text.as_str().get(inner..self.at)?;
+                    self.put_expansion(&mut word, start, commands)?;
                 }
                 '\\' => {
                     self.skip(1);
                     word.is_quoted = true;
                     if !self.takes("\n") && !self.takes("\r\n") {
-                        let c = self.peek()?;
-                        self.skip(c.len_utf8());
-                        word.text.push(c);
+                        self.put_character(&mut word)?;
                     }
                 }
                 '\'' => {
                     self.skip(1);
                     word.is_quoted = true;
-                    let length = self.rest().find('\'')?;
-                    word.text += self.text.as_str().get(self.at..self.at.saturating_add(length))?;
-                    self.skip(length.saturating_add(1));
+                    let Some(length) = self.rest().find('\'') else {
+                        self.stays_open(self.at.saturating_sub(1));
+                        return None;
+                    };
+                    let range = self.at..self.at.saturating_add(length);
+                    word.text += self.text.as_str().get(range.clone())?;
+                    self.note_text(range.clone());
+                    self.skip(range.len().saturating_add(1));
                 }
                 '"' => {
+                    let opened = self.at;
                     self.skip(1);
                     word.is_quoted = true;
-                    self.double_quoted(&mut word, within)?;
+                    if self.double_quoted(&mut word, within).is_none() {
+                        self.stays_open(opened);
+                        return None;
+                    }
                 }
                 '$' | '`' => {
                     let length = word.text.len();
@@ -671,17 +759,32 @@ impl Parser<'_> {
                     word.splits |= is_expansion && !special;
                 }
                 _ => {
-                    self.skip(c.len_utf8());
                     let is_home = c == '~' && word.text.is_empty() && !word.is_quoted;
+                    self.put_character(&mut word)?;
                     if matches!(c, '*' | '?') || is_home || (c == '[' && self.is_set()) {
                         word.is_literal = false;
                     }
-                    word.text.push(c);
                 }
             }
         }
         word.span = self.text.span(start..self.at);
         Some(word)
+    }
+
+    /// Notes a quote that nothing closes. Inside other constructs it may be the reader that is wrong, and where the text
+    /// does not go on to its end.
+    fn stays_open(&mut self, at: usize) {
+        if self.depth == 0 && self.open_quote.is_none() && (self.at >= self.end || !self.rest().contains(['\'', '"'])) {
+            self.open_quote = Some(at);
+        }
+    }
+
+    /// Adds the next character to a word.
+    fn put_character(&mut self, word: &mut Word) -> Option<()> {
+        let c = self.peek()?;
+        self.put(word, c.encode_utf8(&mut [0; 4]), self.at);
+        self.skip(c.len_utf8());
+        Some(())
     }
 
     /// Whether what stands behind a bracket is a set of characters, such as `a-z]`.
@@ -701,28 +804,23 @@ impl Parser<'_> {
                 '\\' => {
                     self.skip(1);
                     if !self.takes("\n") && !self.takes("\r\n") {
-                        let c = self.peek()?;
-                        self.skip(c.len_utf8());
-                        if !matches!(c, '"' | '$' | '`' | '\\') {
-                            word.text.push('\\');
+                        if !matches!(self.peek()?, '"' | '$' | '`' | '\\') {
+                            self.put(word, "\\", self.at.saturating_sub(1));
                         }
-                        word.text.push(c);
+                        self.put_character(word)?;
                     }
                 }
                 '$' | '`' => {
                     self.expansion(word, within)?;
                 }
-                c => {
-                    self.skip(c.len_utf8());
-                    word.text.push(c);
-                }
+                _ => self.put_character(word)?,
             }
         }
     }
 
     /// Reads `$name`, `${…}`, `$(…)`, `$((…))`, `$'…'` or `` `…` `` and says whether the shell expands it.
     fn expansion(&mut self, word: &mut Word, within: &[Enclosing]) -> Option<bool> {
-        let start = self.at;
+        let (start, commands) = (self.at, self.commands.len());
         if self.takes("`") {
             let mut escaped = false;
             let (length, _) = self.rest().char_indices().find(|(_, c)| {
@@ -750,7 +848,9 @@ impl Parser<'_> {
                 escaped = *c == '\\' && !escaped;
                 closes
             })?;
-            word.text += self.text.as_str().get(self.at..self.at.saturating_add(length))?;
+            let range = self.at..self.at.saturating_add(length);
+            word.text += self.text.as_str().get(range.clone())?;
+            self.note_escaped(range);
             word.is_quoted = true;
             self.skip(length.saturating_add(1));
             return Some(false);
@@ -766,13 +866,35 @@ impl Parser<'_> {
             };
             self.skip(length);
             if length == 0 {
-                word.text.push('$');
+                self.put(word, "$", start);
                 return Some(false);
             }
         }
-        word.is_literal = false;
-        word.text += self.text.as_str().get(start..self.at)?;
+        self.put_expansion(word, start, commands)?;
         Some(true)
+    }
+
+    /// Notes the text of `$'…'` with its line ends and quotes for what they are.
+    fn note_escaped(&mut self, range: Range<usize>) {
+        let text = self.text;
+        let mut characters = text.as_str().get(range.clone()).unwrap_or_default().char_indices();
+        while let Some((offset, c)) = characters.next() {
+            let at = range.start.saturating_add(offset);
+            let escaped = if c == '\\' { characters.clone().next() } else { None };
+            let meant = match escaped {
+                Some((_, 'n')) => "\n",
+                Some((_, 't')) => "\t",
+                Some((_, '\'')) => "'",
+                Some((_, '"')) => "\"",
+                Some((_, '\\')) => "\\",
+                _ => {
+                    self.note(c.encode_utf8(&mut [0; 4]), at);
+                    continue;
+                }
+            };
+            self.note(meant, at.saturating_add(1));
+            characters.next();
+        }
     }
 
     /// Skips `$((…))`, if that is what it is.

@@ -159,3 +159,95 @@ fn words_of_a_run_stand_where_they_are_written() {
     let operands: Vec<_> = last.operands().map(|word| word.text.as_str()).collect();
     assert_eq!(operands, ["install", "curl"]);
 }
+
+#[test]
+fn scripts_inside_scripts_are_read_where_they_stand() {
+    // `source of the command | interpreter` in order; constructs of another kind than the script are left out
+    let inside = |text: &str| -> Vec<String> {
+        let file = Dockerfile::parse(text.as_bytes());
+        let script = file.script(file.instructions.len().saturating_sub(1)).expect("a script");
+        assert!(script.is_complete, "{text}");
+        let show = |command: &Command| {
+            let words: Vec<_> = command.words.iter().map(|word| file.source(word.span)).collect();
+            let depth = command.within.iter().filter(|enclosing| enclosing.kind == Construct::Script).count();
+            let who = match script.interpreter_of(command) {
+                Interpreter::Shell(name, flags) => format!("{name} {}", flags.join(" ")),
+                other => format!("{other:?}"),
+            };
+            format!("{depth} {} | {}", words.join("·"), who.trim_end())
+        };
+        script.commands.iter().map(show).collect()
+    };
+    let cases: &[(&str, &[&str])] = &[
+        ("RUN bash -c 'a && b c'", &["1 a | bash -c", "1 b·c | bash -c", "0 bash·-c·'a && b c' | Default"]),
+        (
+            r#"RUN sh -lc "a \"b c\" \$d" && e"#,
+            &[r#"1 a·"b c\"·$d | sh -lc"#, r#"0 sh·-lc·"a \"b c\" \$d" | Default"#, "0 e | Default"],
+        ),
+        (
+            "RUN sudo -u x /bin/bash -euo pipefail -c 'a | b' x",
+            &[
+                "1 a | bash -euo pipefail -c",
+                "1 b | bash -euo pipefail -c",
+                "0 sudo·-u·x·/bin/bash·-euo·pipefail·-c·'a | b'·x | Default",
+            ],
+        ),
+        (
+            "RUN bash -c \"bash -c 'a'; sh -c b\"",
+            &[
+                "2 a | bash -c",
+                "1 bash·-c·'a' | bash -c",
+                "2 b | sh -c",
+                "1 sh·-c·b | bash -c",
+                "0 bash·-c·\"bash -c 'a'; sh -c b\" | Default",
+            ],
+        ),
+        ("RUN su - x -c 'a b'", &["1 a·b | sh", "0 su·-·x·-c·'a b' | Default"]),
+        ("RUN busybox sh -c 'a'", &["1 a | sh -c", "0 busybox·sh·-c·'a' | Default"]),
+        (
+            "RUN bash -c \"a $(b 'c') d && $(e)\"",
+            &[
+                "0 b·'c' | Default",
+                "0 e | Default",
+                "1 a·$(b 'c')·d | bash -c",
+                "0 bash·-c·\"a $(b 'c') d && $(e)\" | Default",
+            ],
+        ),
+        (
+            "RUN bash -c \"a $x ${y:-z}\" ; sh -c \"$x\"",
+            &[
+                "1 a·$x·${y:-z} | bash -c",
+                "0 bash·-c·\"a $x ${y:-z}\" | Default",
+                "1 $x | sh -c",
+                "0 sh·-c·\"$x\" | Default",
+            ],
+        ),
+        ("RUN bash -c $'a\\nb'", &["1 a | bash -c", "1 b | bash -c", "0 bash·-c·$'a\\nb' | Default"]),
+        ("RUN bash <<EOF\na \\\n  b\nc\nEOF", &["1 a·b | bash", "1 c | bash", "0 bash | Default"]),
+        ("RUN <<EOF bash -e\na\nEOF", &["1 a | bash -e", "0 bash·-e | Default"]),
+        (
+            "RUN env A=b sh -s -- x <<-'EOF' && d\n\ta\n\tcat <<X\n\tb\n\tX\n\tEOF",
+            &["1 a | sh -s --", "1 cat | sh -s --", "0 env·A=b·sh·-s·--·x | Default", "0 d | Default"],
+        ),
+        ("RUN cat <<EOF | sudo bash\na\nEOF", &["0 cat | Default", "1 a | bash", "0 sudo·bash | Default"]),
+        ("RUN <<EOF\nbash -c 'a'\nEOF", &["1 a | bash -c", "0 bash·-c·'a' | Default"]),
+        ("RUN bash -c \\\n  'a \\\n  b'", &["1 a·b | bash -c", "0 bash·-c·'a \\\n  b' | Default"]),
+        ("RUN [\"bash\", \"-c\", \"a \\\"b\\\" && \\u00fcc\"]", &["0 a·\"b\\\" | bash -c", "0 fcc | bash -c"]),
+        // scripts of their own are none
+        ("RUN bash x.sh -c 'a'", &["0 bash·x.sh·-c·'a' | Default"]),
+        ("RUN python3 -c 'a' && python3 <<EOF\nb\nEOF", &["0 python3·-c·'a' | Default", "0 python3 | Default"]),
+        ("RUN bash x.sh <<EOF\na\nEOF", &["0 bash·x.sh | Default"]),
+        ("RUN cat x <<EOF | bash\na\nEOF", &["0 cat·x | Default", "0 bash | Default"]),
+        ("RUN bash -c", &["0 bash·-c | Default"]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(inside(&format!("FROM x\n{text}\n")), *expected, "{text}");
+    }
+    let broken = |text: &str| !read(&Text::of(text, 0), Interpreter::Default).is_complete;
+    assert!(broken("bash -c 'if a'") && !broken("bash -c \"if $(a)\""));
+    let many = "sh -c a;".repeat(2_000);
+    let script = read(&Text::of(&many, 0), Interpreter::Default);
+    assert!(!script.is_complete && script.inner.len() == 1_000);
+    let deep = (0..6).fold("a".to_owned(), |inner, _| format!("sh -c \"{}\"", inner.replace(['\\', '"'], "\\$0")));
+    read(&Text::of(&deep, 0), Interpreter::Default);
+}

@@ -485,7 +485,7 @@ impl<R: Read> TarReader<R> {
             kind,
             mode: u32::try_from(mode & 0o7777).unwrap_or_default(),
             size,
-            has_capability: pax.has_capability,
+            capabilities: pax.capabilities.take(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! PAX extended headers (POSIX.1-2001 pax, "pax Extended Header"): records `LENGTH KEY=VALUE\n`.
 
 use super::sparse::PaxMap;
+use crate::tree::Capabilities;
 
 /// What the records in front of a member say of it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub(super) struct Pax {
     pub(super) uid: Option<Number>,
     pub(super) gid: Option<Number>,
     pub(super) mtime: Option<Number>,
-    pub(super) has_capability: bool,
+    pub(super) capabilities: Option<Box<Capabilities>>,
     pub(super) sparse: PaxMap,
     /// Keys that occur twice with different values, and change what is read.
     pub(super) contradictions: Vec<&'static str>,
@@ -48,7 +49,9 @@ impl Pax {
             b"uid" => self.uid = parse_integer(value),
             b"gid" => self.gid = parse_integer(value),
             b"mtime" => self.mtime = parse_time(value),
-            b"SCHILY.xattr.security.capability" => self.has_capability = !value.is_empty(),
+            b"SCHILY.xattr.security.capability" => {
+                self.capabilities = (!value.is_empty()).then(|| Box::new(Capabilities::parse(value)));
+            }
             _ => {
                 if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.set(key, value, max_regions)?;

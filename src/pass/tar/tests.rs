@@ -274,7 +274,7 @@ fn pax_records_apply_to_the_member_alone() {
     let first = seen.entry(&long);
     assert_eq!((first.uid, first.gid, first.mtime), (4_000_000, 7, 1_700_000_000));
     assert_eq!(seen.entry("link").kind, FileKind::Symlink(b"/target\nwith newline"[..].into()));
-    assert!(seen.entry("capable").has_capability && !seen.entry("plain").has_capability);
+    assert!(seen.entry("capable").capabilities.is_some() && seen.entry("plain").capabilities.is_none());
     assert_eq!(seen.entry("plain").uid, 0);
     assert_eq!(seen.codes, ["ambiguous-size"]);
 }

@@ -254,6 +254,13 @@ pub static RULE: Table = Table {
             "{}",
             "findings it is not about all the same: keys as in `match`",
         ),
+        key(
+            "when",
+            Takes::Source,
+            "'finding.cvss >= 7.0'",
+            "'finding.cvss >='",
+            "a condition in [CEL](conditions.md) that must hold besides `match`",
+        ),
     ],
 };
 

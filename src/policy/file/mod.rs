@@ -24,7 +24,7 @@ use super::load;
 use super::pattern::Glob;
 use super::requirement::Requirements;
 use super::selector::Selector;
-use super::{Action, Extended, Policy, PolicyRule, Said, Scope, Waiver};
+use super::{Action, Extended, Policy, PolicyRule, Said, Scope, Waiver, When};
 use crate::error::Result;
 use crate::escape::escape;
 use crate::finding::Visibility;
@@ -191,6 +191,7 @@ impl Reader<'_> {
             name,
             selector: selector?,
             unless,
+            when: self.word(table, "when", when).map(|said| said.value),
             grace: grace.map(|said| said.value),
             action: action?,
             message,
@@ -301,6 +302,25 @@ impl Reader<'_> {
         self.keys(table, known, &format!("`{}`", known.name));
         Some(table)
     }
+}
+
+/// A condition in CEL. Its problems are told at the very word, where the text stands in the file as it is.
+#[cfg(feature = "cel")]
+fn when(text: &str, span: Range<usize>) -> Result<When, Diagnostic> {
+    let condition = super::condition::Condition::compile(text).map_err(|problem| {
+        let quote = if span.len() == text.len() + 2 { 1 } else { span.len().saturating_sub(text.len()) / 2 };
+        let is_plain = matches!(span.len().checked_sub(text.len()), Some(2 | 6));
+        let inner = |at: usize| span.start.saturating_add(quote).saturating_add(at);
+        let place = if is_plain { inner(problem.span.start)..inner(problem.span.end) } else { span.clone() };
+        Diagnostic::new(place, problem.message)
+    })?;
+    Ok(When { text: text.to_owned(), condition })
+}
+
+/// Says that this build cannot evaluate conditions: to leave them out would open the gate.
+#[cfg(not(feature = "cel"))]
+fn when(_: &str, span: Range<usize>) -> Result<When, Diagnostic> {
+    Err(Diagnostic::new(span, "this build of careen knows no conditions").help("build it with `--features cel`"))
 }
 
 fn edition(word: &str, span: Range<usize>) -> Result<&'static Edition, Diagnostic> {

@@ -108,6 +108,12 @@ impl Requirements {
         self.waivers.merge(&later.waivers);
     }
 
+    /// Whether they can be judged only where it is known what is attached to the image.
+    pub fn ask_for_attached(&self) -> bool {
+        let require = &self.require;
+        [&require.provenance, &require.sbom, &require.signature].iter().any(|said| said.is_some())
+    }
+
     /// Every value with its place, as `[table] key`, the value as TOML, and the place.
     pub fn values(&self) -> Vec<(String, String, String)> {
         let mut values = Vec::new();

@@ -51,7 +51,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             takes: Takes::Boolean,
             good: "true",
             bad: "false",
-            about: "`true`: a statement of how it was built, attached in its registry; asked for with `--vex attached`",
+            about: "`true`: a statement of how it was built, attached in its registry, where it is looked for if a policy asks",
         },
         Key {
             name: "sbom",
@@ -125,12 +125,12 @@ pub(super) static NOT_JUDGED: Rule = Rule {
     title: "The policy asks for something of which nothing is known",
     severity: Severity::Medium,
     is_gap: true,
-    why: "What is attached to an image can be seen in a registry alone, and only where it is asked for; a folder and a \
+    why: "What is attached to an image can be seen in a registry alone; a folder and a \
           bill of materials have no configuration. What is not known does not count as fulfilled.",
-    remediation: "Scan the image in its registry with `--vex attached`, or take the requirement out of the policy that \
+    remediation: "Scan the image in its registry, or take the requirement out of the policy that \
                   judges archives.",
     bad: "careen scan -p policy.toml image.tar",
-    good: "careen scan -p policy.toml --vex attached registry.example/shop/api:1.4",
+    good: "careen scan -p policy.toml registry.example/shop/api:1.4",
     ..Rule::NEW
 };
 

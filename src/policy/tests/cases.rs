@@ -93,7 +93,7 @@ fn lines(policies: &[&str], findings: Vec<Finding>, image: &ImageFacts) -> (Vec<
     };
     let today = TODAY.parse().expect("a date");
     let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(image) };
-    let (judged, verdict) = set.evaluate(findings, &context);
+    let (judged, verdict) = set.evaluate(findings, &context).expect("no condition");
     let line = |one: &Judged| {
         let waived = if one.waiver.is_some() { " waived" } else { "" };
         format!("{} {} {}{waived}", one.action.as_str(), one.finding.rule.id, one.finding.subject)
@@ -431,7 +431,7 @@ fn tables_stand_above_rules_of_their_file_and_below_those_of_later_ones() {
         origin: &origin,
         image: Some(&facts),
     };
-    let (judged, verdict) = set.evaluate(Vec::new(), &context);
+    let (judged, verdict) = set.evaluate(Vec::new(), &context).expect("no condition");
     assert_eq!(judged[0].decided_by, "ours [limits] layers");
     assert_eq!(judged[0].decided_at.as_deref(), Some("policy.toml:3"));
     assert_eq!(verdict.reason, "1 finding breaks `ours`: 1 `policy/limit-exceeded`");
@@ -573,4 +573,40 @@ fn the_verdict_does_not_depend_on_the_order_of_findings() {
         turned.rotate_left(turn);
         assert_eq!(lines(&[policy], turned, &image_facts()), expected);
     }
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn conditions_in_cel_hold_besides_match() {
+    let cases: &[(&str, &str, bool)] = &[
+        ("", "finding.severity_rank >= 3", true),
+        ("", "finding.severity_rank > 3", false),
+        ("", "finding.family == 'package' && image.layers == 12", true),
+        ("", "finding.ids.exists(id, id.startsWith('GHSA-'))", true),
+        ("", "finding.origin == 'app'", false),
+        ("", "finding.age_days >= 14", true),
+        ("", "image.labels['team'] == 'team-shop'", true),
+        ("severity = 'low'", "true", false),
+        ("severity = '>=high'", "finding.fixable", true),
+    ];
+    for (conditions, when, expected) in cases {
+        let when = toml::Value::from(*when);
+        let policy = format!("[[rule]]\nmatch = {{ {conditions} }}\nwhen = {when}\naction = 'fail'\n");
+        let flaw = flaw(Severity::High, &[("published", json!("2026-06-01T00:00:00Z"))]);
+        let (lines, _) = lines(&[&policy], vec![flaw], &image_facts());
+        assert_eq!(lines[0].starts_with("fail"), *expected, "{policy}: {lines:?}");
+    }
+    // no value is no silent no
+    let policy = "[[rule]]\nmatch = {}\nwhen = \"1 / finding.bytes == 1\"\naction = 'fail'\n";
+    let set = PolicySet::of(vec![parse(policy)]).expect("in order");
+    let origin = |_: &Finding| Origin::Unknown;
+    let today = TODAY.parse().expect("a date");
+    let context = EvaluateContext { limitations: &[], today, origin: &origin, image: None };
+    let error = set.evaluate(vec![image(&ROOT)], &context).expect_err("a division by zero");
+    assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some("policy.toml:1")));
+    // the very word is shown
+    let error =
+        Policy::parse("p.toml", "[[rule]]\nmatch = {}\naction = 'warn'\nwhen = 'finding.sevrity == 1'\n", KNOWN, false);
+    let error = error.expect_err("a misspelt field");
+    assert_eq!(error.place.as_deref(), Some("p.toml:4:17"), "{}", error.detail.unwrap_or_default());
 }

@@ -60,7 +60,7 @@ fn evaluate(set: &PolicySet, findings: Vec<Finding>, limitations: &[Limitation])
         Location::File { .. } => Origin::App,
         _ => Origin::Unknown,
     };
-    set.evaluate(findings, &EvaluateContext { limitations, today, origin: &origin, image: None })
+    set.evaluate(findings, &EvaluateContext { limitations, today, origin: &origin, image: None }).expect("no condition")
 }
 
 /// Judges by these policies alone and shows each finding as `action rule subject`, waived ones with `waived`.

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use crate::rule::{Confidence, Severity};
 
-use super::anchor::Anchors;
 use super::assignment;
 use super::check::{Look, Opinion};
 use super::kind::{self, Kind};
@@ -84,11 +83,11 @@ pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found
     let most = bytes.len().saturating_mul(WORK_FACTOR).max(LEAST_WORK);
     let mut search = Search { set, bytes, kind, candidates: fields, work_left: most };
     if kind != Kind::Other {
-        search.run(&set.in_settings, 0..bytes.len());
+        search.run(true, 0..bytes.len());
     } else if is_binary && set.is_for_text {
-        runs::of(bytes).for_each(|run| search.run(&set.everywhere, run));
+        runs::of(bytes).for_each(|run| search.run(false, run));
     } else {
-        search.run(&set.everywhere, 0..bytes.len());
+        search.run(false, 0..bytes.len());
     }
     search.run_texts();
     let work = most.saturating_sub(search.work_left);
@@ -108,7 +107,7 @@ struct Search<'a> {
     work_left: usize,
 }
 
-impl<'a> Search<'a> {
+impl Search<'_> {
     /// Tries the rules whose pattern is searched for in the whole text.
     fn run_texts(&mut self) {
         let set = self.set;
@@ -143,9 +142,9 @@ impl<'a> Search<'a> {
     }
 
     /// Tries the rules whose anchors stand in a part of the bytes.
-    fn run(&mut self, anchors: &'a Anchors, part: Range<usize>) {
-        let start = part.start;
-        anchors.find(self.bytes.get(part).unwrap_or_default(), |rule, place| {
+    fn run(&mut self, is_settings: bool, part: Range<usize>) {
+        let (set, start) = (self.set, part.start);
+        set.find(is_settings, self.bytes.get(part).unwrap_or_default(), |rule, place| {
             if let Some(rule) = self.set.rules.get(rule) {
                 self.try_at(rule, start.saturating_add(place.start)..start.saturating_add(place.end));
             }

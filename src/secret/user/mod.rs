@@ -292,7 +292,7 @@ impl Reading {
             return Err(wrong(format!("rule `{id}` looks at more than 64 KiB")));
         }
         let starts = raw.anchors.len().saturating_add(raw.context.len()).saturating_add(raw.schemes.len());
-        let is_short = |text: &String| text.len() < 2;
+        let is_short = |text: &rule::Text| text.len() < 2;
         if raw.group.is_none() && (starts == 0 || raw.anchors.iter().chain(&raw.context).any(is_short)) {
             return Err(wrong(format!("rule `{id}` needs `anchors`, texts of at least two bytes that each match has")));
         }

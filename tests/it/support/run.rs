@@ -73,6 +73,7 @@ pub(crate) fn scan_within(text: &str, platform: PlatformChoice, jobs: usize, lim
                 advisories: None,
                 fingerprint_key: None,
                 bases: careen::inventory::Hints::default(),
+                wants_attested: false,
             },
         )
     });
