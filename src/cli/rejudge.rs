@@ -91,6 +91,10 @@ pub(super) fn dry_run(set: &PolicySet, path: &Path, known: &[&'static Rule], tod
             text += &format!("  in edition \"{}\": {}\n", edition.id, said(&newer));
             text += &listed(&changes(&before, &judged), &format!("  in edition \"{}\"", edition.id));
         }
+        #[cfg(feature = "rego")]
+        if !set.in_rego().is_empty() {
+            text += "  note: policies in Rego were not asked: they judge scans only\n";
+        }
         let unasked = rejudge::unasked(set, &report, known);
         for left_out in report.left_out.iter().chain(&unasked) {
             text += &format!("  note: the verdict of a scan may differ: {left_out}\n");
