@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::{Digest, sha256_bytes};
@@ -43,6 +43,8 @@ pub struct Finding {
     pub priority: Option<u32>,
     /// What a VEX document says of it, where that takes it out of the verdict.
     pub accepted: Option<Acceptance>,
+    /// Its fingerprint, where it was read back from a report, which does not say all that goes into it.
+    pub told_fingerprint: Option<String>,
 }
 
 /// A statement of a VEX document by which a finding does not count.
@@ -126,7 +128,7 @@ pub enum Location {
 }
 
 /// Whether a container of the image sees what was found. What is hidden ships all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Yes.
@@ -160,6 +162,7 @@ impl Finding {
             is_fixable: false,
             priority: None,
             accepted: None,
+            told_fingerprint: None,
             members: BTreeSet::new(),
         }
     }
@@ -201,6 +204,9 @@ impl Finding {
     /// 32 hexadecimal digits made of rule, subject, place and matter: no line, no layer, no digest
     /// of a layer, so that a rebuild of the same image gives the same.
     pub fn fingerprint(&self) -> String {
+        if let Some(told) = &self.told_fingerprint {
+            return told.clone();
+        }
         let place = match &self.location {
             Location::File { path, .. } => format!("file:{path}"),
             Location::Config { key } => format!("config:{key}"),

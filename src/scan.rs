@@ -19,7 +19,7 @@ use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::package;
 use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
-use crate::policy::{Action, EvaluateContext, Judged, PolicySet};
+use crate::policy::{Action, EvaluateContext, Judged, PolicySet, WAIVER_UNUSED};
 use crate::report::{self, Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
@@ -119,7 +119,7 @@ fn scan_with(
         None => Judge::new(documents),
     };
     let named = judge_of(documents.to_vec());
-    let judge = |mut inventory: Inventory| {
+    let find = |mut inventory: Inventory| {
         let is_registry = inventory.target.source == "registry";
         if options.wants_attested && !is_registry {
             let what = "signatures and provenance are looked for in registries alone, and the image is in none";
@@ -127,7 +127,7 @@ fn scan_with(
         }
         let is_asked = wants_attached || options.wants_attested && is_registry;
         let Some(digest) = inventory.target.digest.clone().filter(|_| is_asked) else {
-            return judge(inventory, &named, options, request.limits);
+            return find(inventory, &named, options);
         };
         let mut attached = source.attached(request, &digest)?;
         if !wants_attached {
@@ -142,9 +142,21 @@ fn scan_with(
         let attached = vex::of_attached(&attached);
         inventory.limitations.extend(attached.limitations);
         let all = documents.iter().cloned().chain(attached.documents).collect();
-        judge(inventory, &judge_of(all), options, request.limits)
+        find(inventory, &judge_of(all), options)
     };
-    inventories.into_iter().map(judge).collect()
+    let found: Vec<Found> = inventories.into_iter().map(find).collect::<Result<_>>()?;
+    let policy = match found.as_slice() {
+        [] | [_] => options.policy.clone(),
+        several => {
+            // a waiver serves the image, whichever of its platforms needs it
+            let used: Vec<Vec<String>> =
+                several.iter().map(|found| found.used_waivers(options)).collect::<Result<_>>()?;
+            let used = used.into_iter().flatten().collect();
+            options.policy.clone().with_used(used)
+        }
+    };
+    let options = Options { policy: &policy, ..*options };
+    found.into_iter().map(|found| found.judge(&options, request.limits)).collect()
 }
 
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
@@ -539,9 +551,18 @@ fn unseen(wanted: &HashMap<usize, Wanted>) -> Vec<Limitation> {
         .collect()
 }
 
-fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &Limits) -> Result<Report> {
-    let is_bill = inventory.target.source == sbom::ID;
-    if is_bill {
+/// What was found in an image, before a policy judges it.
+struct Found {
+    inventory: Inventory,
+    findings: Vec<Finding>,
+    data: Option<serde_json::Value>,
+    data_hours: Option<i64>,
+    unmatched: usize,
+}
+
+/// Looks for all that there is to judge.
+fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<Found> {
+    if inventory.target.source == sbom::ID {
         inventory.limitations.push(only_packages(&inventory));
         inventory.limitations.sort();
     }
@@ -572,18 +593,49 @@ fn judge(mut inventory: Inventory, vex: &Judge, options: &Options<'_>, limits: &
         secret::mask_finding(finding, &echo);
     }
     finding::tell_apart(&mut findings);
-    let mut report = report(inventory, findings, data, data_hours, options, limits)?;
-    if is_bill {
-        report.verdict.reason += "; files, settings and secrets were not looked at";
+    Ok(Found { inventory, findings, data, data_hours, unmatched })
+}
+
+impl Found {
+    /// Places of the waivers that this image needs.
+    fn used_waivers(&self, options: &Options<'_>) -> Result<Vec<String>> {
+        let facts = facts::of(&self.inventory, self.data_hours);
+        let origin = |finding: &Finding| origin_of(&self.inventory, finding);
+        let context = EvaluateContext {
+            limitations: &self.inventory.limitations,
+            today: options.today,
+            origin: &origin,
+            image: Some(&facts),
+        };
+        let (judged, _) = options.policy.evaluate(self.findings.clone(), &context)?;
+        let unused = judged.iter().filter(|one| one.finding.rule.id == WAIVER_UNUSED.id);
+        let unused: Vec<&str> = unused.filter_map(|one| one.finding.evidence.get("place")?.as_str()).collect();
+        let used = options.policy.waiver_places().filter(|place| !unused.contains(place));
+        Ok(used.map(ToOwned::to_owned).collect())
     }
-    if unmatched > 0 {
-        let packages = if unmatched == 1 { "package" } else { "packages" };
-        report.verdict.reason += &format!("; {unmatched} {packages} could not be compared with advisories");
+
+    fn judge(self, options: &Options<'_>, limits: &Limits) -> Result<Report> {
+        let Self { inventory, findings, data, data_hours, unmatched } = self;
+        let is_bill = inventory.target.source == sbom::ID;
+        let mut report = report(inventory, findings, data, data_hours, options, limits)?;
+        if is_bill {
+            report.verdict.reason += "; files, settings and secrets were not looked at";
+        }
+        if unmatched > 0 {
+            let packages = if unmatched == 1 { "package" } else { "packages" };
+            report.verdict.reason += &format!("; {unmatched} {packages} could not be compared with advisories");
+        }
+        if options.advisories.is_none() {
+            report.verdict.reason += "; packages were not compared with advisories";
+        }
+        Ok(report)
     }
-    if options.advisories.is_none() {
-        report.verdict.reason += "; packages were not compared with advisories";
-    }
-    Ok(report)
+}
+
+/// Whose the layer of a finding is.
+fn origin_of(inventory: &Inventory, finding: &Finding) -> Origin {
+    let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
+    layer.map_or(Origin::Unknown, |layer| layer.origin)
 }
 
 /// Whether some advisory is about the Python package of this name, so that the package is public.
@@ -624,15 +676,12 @@ fn report(
     options: &Options<'_>,
     limits: &Limits,
 ) -> Result<Report> {
-    let origin_of = |finding: &Finding| {
-        let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
-        layer.map_or(Origin::Unknown, |layer| layer.origin)
-    };
+    let origin = |finding: &Finding| origin_of(&inventory, finding);
     let facts = facts::of(&inventory, data_hours);
     let context = EvaluateContext {
         limitations: &inventory.limitations,
         today: options.today,
-        origin: &origin_of,
+        origin: &origin,
         image: Some(&facts),
     };
     let (mut findings, verdict) = options.policy.evaluate(findings, &context)?;

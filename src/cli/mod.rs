@@ -12,6 +12,7 @@ mod policy;
 mod policy_import;
 #[cfg(feature = "rego")]
 mod rego;
+mod rejudge;
 mod rules;
 mod sbom;
 mod scan;
@@ -131,7 +132,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Convert(arguments) => return sbom::convert(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
-        Command::Policy(command) => policy::run(&command),
+        Command::Policy(command) => return term::ended(policy::run(&command)),
         Command::Db(DbCommand::Update(arguments)) => return db::update::run(&arguments),
         Command::Db(DbCommand::Status(arguments)) => return term::ended(db::status::status(&arguments)),
         Command::Db(DbCommand::Verify(arguments)) => return term::ended(db::status::verify(&arguments)),

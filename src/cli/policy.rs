@@ -11,7 +11,9 @@ use crate::policy::{Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, Po
 use crate::source::registry::artifact::Artifact;
 
 use super::config;
+use super::exit::Exit;
 use super::policy_import::{self, ImportArguments};
+use super::rejudge::{self, DryRunArguments, TestArguments};
 use super::scan::access_to_fetch;
 use super::term::{self, Colour};
 
@@ -74,13 +76,13 @@ impl BaselineArguments {
 }
 
 /// A preset by its short name, `strict` for `careen:strict`, where no file has that name.
-fn full_name(word: &str) -> String {
+pub(super) fn full_name(word: &str) -> String {
     let long = format!("careen:{word}");
     if presets().iter().any(|preset| preset.id == long) && !Path::new(word).exists() { long } else { word.to_owned() }
 }
 
 /// The first file of an artifact in a registry, whose manifest has the digest of the reference.
-fn fetch(reference: &str) -> Result<Vec<u8>> {
+pub(super) fn fetch(reference: &str) -> Result<Vec<u8>> {
     let artifact = Artifact::open(reference, &access_to_fetch(None)?)?;
     let [file] = artifact.files() else {
         let count = artifact.files().len();
@@ -91,7 +93,7 @@ fn fetch(reference: &str) -> Result<Vec<u8>> {
 }
 
 /// The bytes of a regular file within a limit.
-fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let place = path.display().to_string();
     let cannot = |error| Error::io("cannot read the file", error).at(place.clone());
     if std::fs::metadata(path).map_err(cannot)?.len() > most {
@@ -110,7 +112,11 @@ pub(super) enum PolicyCommand {
         /// Policy files, or names of presets
         #[arg(required = true)]
         files: Vec<String>,
+        #[command(flatten)]
+        dry_run: DryRunArguments,
     },
+    /// Try the tests of policies: findings or a report, and what must come of them
+    Test(TestArguments),
     /// Show what judges: a preset as it is built in, or the values of several policies with the line each comes from
     Show {
         /// Policy files, or names of presets
@@ -136,23 +142,26 @@ pub(super) enum PolicyCommand {
 }
 
 /// Runs `careen policy`.
-pub(super) fn run(command: &PolicyCommand) -> Result<()> {
-    match command {
-        PolicyCommand::Check { files } => check(files),
+pub(super) fn run(command: &PolicyCommand) -> Result<Exit> {
+    let done = match command {
+        PolicyCommand::Check { files, dry_run } => check(files, dry_run),
+        PolicyCommand::Test(arguments) => return rejudge::test(arguments),
         PolicyCommand::Show { names } => show(names),
         PolicyCommand::Init { file } => init(file),
         PolicyCommand::Baseline { report, output } => write_baseline(report, output.as_deref()),
         PolicyCommand::Import(arguments) => policy_import::run(arguments),
-    }
+    };
+    done.map(|()| Exit::Passed)
 }
 
-fn check(files: &[String]) -> Result<()> {
+fn check(files: &[String], dry_run: &DryRunArguments) -> Result<()> {
+    dry_run.install_rules()?;
     let known = crate::scan::rules();
     let colour = term::wants_colour(&io::stderr(), Colour::Auto);
     let loader = Loader { known: &known, colour, fetch: Some(&fetch) };
     let words: Vec<String> = files.iter().map(|word| full_name(word)).collect();
     let mut text = String::new();
-    for summary in crate::policy::check(&words, &loader, term::today())? {
+    for summary in crate::policy::check(&words, &loader, dry_run.today())? {
         let extends = if summary.extends.is_empty() {
             String::new()
         } else {
@@ -164,6 +173,7 @@ fn check(files: &[String]) -> Result<()> {
             text += &format!("  note: {note}\n");
         }
     }
+    text += &dry_run.judged(&words, &loader)?;
     super::print(&text)
 }
 

@@ -65,6 +65,7 @@ fn document(report: &Report) -> Result<serde_json::Value> {
     let json =
         FORMATS.iter().find(|format| format.id() == "json").ok_or_else(|| wrong("there is no format `json`".into()))?;
     let mut bytes = Vec::new();
-    json.render(std::slice::from_ref(report), &term::plain()(false), &mut bytes).map_err(|error| wrong(error.to_string()))?;
+    json.render(std::slice::from_ref(report), &term::plain()(false), &mut bytes)
+        .map_err(|error| wrong(error.to_string()))?;
     serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))
 }

@@ -22,9 +22,9 @@ pub(super) struct RulesArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
-    /// `image/root-user`, `CIS-DI-0001`, `DL3002`; with --in, the id of a flaw or a purl
+    /// `image/root-user`, `CIS-DI-0001`, `DL3002`; with --in, also the id of a flaw, a purl or a fingerprint
     rule: String,
-    /// Say why this JSON report has findings about it
+    /// Say why this JSON report has findings about it, and which line of the policy decided
     #[arg(long = "in", value_name = "FILE")]
     report: Option<PathBuf>,
 }

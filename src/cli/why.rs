@@ -1,4 +1,4 @@
-//! `careen explain ID --in report.json`: why a report names a flaw.
+//! `careen explain ID --in report.json`: why a report names a flaw, and which line of which policy decided.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use crate::source::sbom;
 /// Largest report read, in bytes.
 const LARGEST: u64 = 1 << 30;
 
-/// Says why the JSON report in `file` has findings about `id`: a CVE, another id of the same flaw, or a purl.
+/// Says why the JSON report in `file` has findings about `id`: a CVE, another id of the same flaw, a purl, a
+/// fingerprint, or a rule by its id or one it has in another tool.
 pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
     let place = file.display().to_string();
     let wrong = |what: &str| {
@@ -32,9 +33,14 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
     if reports.iter().any(|report| report.get("schema").and_then(Value::as_str) != Some(crate::report::SCHEMA)) {
         return Err(wrong("this is no JSON report of careen"));
     }
+    let rules: Vec<&str> = crate::scan::rules()
+        .into_iter()
+        .filter(|rule| rule.id == id || rule.also.iter().any(|old| old.eq_ignore_ascii_case(id)))
+        .map(|rule| rule.id)
+        .collect();
     let mut text = String::new();
     for report in &reports {
-        let findings = list(report, "findings").iter().filter(|finding| is_about(finding, id));
+        let findings = list(report, "findings").iter().filter(|finding| is_about(finding, id, &rules));
         let findings: Vec<&Value> = findings.collect();
         if !findings.is_empty() && reports.len() > 1 {
             let target = report.get("target").map(|target| word(target, "reference")).unwrap_or_default();
@@ -54,11 +60,14 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
     Ok(text)
 }
 
-fn is_about(finding: &Value, id: &str) -> bool {
+fn is_about(finding: &Value, id: &str, rules: &[&str]) -> bool {
     let is_it = |value: &Value| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(id));
     let evidence = finding.get("evidence");
     let lists = ["ids", "fixed_by"].into_iter().filter_map(|key| evidence?.get(key)?.as_array());
+    let is_rule = |value: &Value| value.as_str().is_some_and(|rule| rule == id || rules.contains(&rule));
     finding.get("subject").is_some_and(is_it)
+        || finding.get("id").is_some_and(is_it)
+        || finding.get("rule").is_some_and(is_rule)
         || lists.flatten().any(is_it)
         || (id.starts_with("pkg:")
             && finding.pointer("/location/purl").and_then(Value::as_str).is_some_and(|purl| purl.starts_with(id)))
@@ -121,10 +130,18 @@ fn describe(finding: &Value, is_bill: bool, text: &mut String) {
     line("doubt", word(evidence, "doubt"));
     let by = word(finding, "decided_by");
     let by = if by == crate::policy::NO_RULE { by } else { format!("by {by}") };
-    line("policy", format!("{}, {by}", word(finding, "action")));
+    let at = Some(word(finding, "decided_at")).filter(|at| !at.is_empty());
+    let at = at.map(|at| format!(", {at}")).unwrap_or_default();
+    line("policy", format!("{}, {by}{at}", word(finding, "action")));
+    line("note", word(finding, "note"));
     if let Some(waiver) = finding.get("waiver").filter(|waiver| waiver.is_object()) {
-        line("accepted", format!("{} ({})", word(waiver, "reason"), word(waiver, "place")));
+        let until = Some(word(waiver, "expires")).filter(|day| !day.is_empty());
+        let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
+        line("accepted", format!("{}{until} ({})", word(waiver, "reason"), word(waiver, "place")));
+        line("owner", word(waiver, "owner"));
+        line("ticket", word(waiver, "ticket"));
     }
+    line("fingerprint", word(finding, "id"));
     for link in list(evidence, "links") {
         line("see", link.as_str().map(escape).unwrap_or_default());
     }
@@ -183,6 +200,37 @@ mod tests {
         let mut text = String::new();
         describe(finding, is_bill, &mut text);
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn the_line_that_decided_and_the_waiver_are_told() {
+        let finding = json!({
+            "id": "0123456789abcdef0123456789abcdef", "rule": "image/root-user", "subject": "User", "action": "fail",
+            "decided_by": "ours no root", "decided_at": "policy.toml:7", "note": "our clusters refuse it",
+            "location": {"kind": "config", "path": "config", "key": "User"}, "evidence": {},
+            "waiver": {"reason": "legacy", "expires": "2099-01-31", "place": "waivers.toml:3", "ticket": "OPS-1"},
+        });
+        let lines = described(&finding, false);
+        for line in [
+            "policy fail, by ours no root, policy.toml:7",
+            "note our clusters refuse it",
+            "accepted legacy until 2099-01-31 (waivers.toml:3)",
+            "ticket OPS-1",
+            "fingerprint 0123456789abcdef0123456789abcdef",
+        ] {
+            assert!(lines.contains(&line.to_owned()), "{line}: {lines:#?}");
+        }
+        let rules = ["image/root-user"];
+        for (id, rules, expected) in [
+            ("0123456789ABCDEF0123456789abcdef", &[][..], true),
+            ("image/root-user", &[], true),
+            ("DL3002", &rules, true),
+            ("DL3003", &[], false),
+            ("user", &[], true),
+            ("image/root", &[], false),
+        ] {
+            assert_eq!(is_about(&finding, id, rules), expected, "{id}");
+        }
     }
 
     #[test]

@@ -266,6 +266,7 @@ impl<'a> WireLayer<'a> {
 #[derive(Serialize)]
 struct WireVerdict<'a> {
     policies: &'a [String],
+    edition: &'static str,
     reason: &'a str,
     failed: usize,
     warned: usize,
@@ -278,6 +279,7 @@ impl<'a> WireVerdict<'a> {
     fn new(verdict: &'a Verdict) -> Self {
         Self {
             policies: &verdict.policies,
+            edition: verdict.edition,
             reason: &verdict.reason,
             failed: verdict.failed,
             warned: verdict.warned,

@@ -184,6 +184,7 @@ pub(super) fn report() -> Report {
         verdict: Verdict {
             outcome: Outcome::Failed,
             policies: vec!["careen:2026".into()],
+            edition: "2026",
             reason: "2 findings break careen:2026".into(),
             failed: 2,
             warned: 9,
@@ -236,6 +237,7 @@ pub(super) fn empty() -> Report {
         verdict: Verdict {
             outcome: Outcome::Passed,
             policies: vec!["careen:2026".into()],
+            edition: "2026",
             reason: "nothing breaks careen:2026".into(),
             failed: 0,
             warned: 0,

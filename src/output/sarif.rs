@@ -420,6 +420,10 @@ fn result_properties(judged: &Judged, report: &Report) -> PropertyBag {
     if let Some(index) = finding.removed_in_layer {
         properties.insert("removedInLayer".into(), json!(index));
     }
+    if let Some(place) = &judged.decided_at {
+        properties.insert("decidedBy".into(), json!(cut(&clean(&judged.decided_by))));
+        properties.insert("decidedAt".into(), json!(cut(&clean(place))));
+    }
     PropertyBag::builder().additional_properties(properties).build()
 }
 

@@ -34,6 +34,12 @@ pub(super) fn edition(id: &str) -> Option<&'static Edition> {
     EDITIONS.iter().find(|edition| edition.id == id)
 }
 
+/// How grave a finding was before the edition of this id, where a policy judged by it, said so.
+pub fn before_edition(id: &str, rule: &Rule, severity: Severity) -> Severity {
+    let changed = edition(id).and_then(|edition| edition.severity(rule));
+    if changed == Some(severity) { rule.severity } else { severity }
+}
+
 impl Edition {
     /// Whether this edition has the rule already.
     pub(super) fn has(&self, rule: &Rule) -> bool {

@@ -98,7 +98,9 @@ impl PolicySet {
                 findings.push(waiver.too_broad_finding(*matching));
             }
             if *matching == 0 {
-                findings.push(waiver.unused_finding());
+                if !self.used_elsewhere.contains(&waiver.place) {
+                    findings.push(waiver.unused_finding());
+                }
             } else if left.is_some_and(|left| left < rules.reminder()) {
                 findings.push(waiver.expiring_finding(*matching));
             }

@@ -11,7 +11,7 @@ use super::edition::{DEFAULT_EDITION, Edition};
 use super::file::{self, Known, Reading};
 use super::preset::{DEFAULT_PRESET, Preset, preset, presets};
 use super::requirement::waivers::DEFAULT_NEEDS;
-use super::{Action, Baseline, FailOn, Policy, PolicySet, Requirements, Said, Scope};
+use super::{Action, Baseline, Case, FailOn, Policy, PolicySet, Requirements, Said, Scope};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
@@ -45,6 +45,17 @@ pub struct Summary {
     pub waivers: usize,
     /// What is allowed but worth a look, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// The tests of a file.
+#[derive(Debug)]
+pub struct Cases {
+    /// The tests.
+    pub cases: Vec<Case>,
+    /// The policies that they try.
+    pub set: PolicySet,
+    /// The folder from which the tests name reports.
+    pub folder: PathBuf,
 }
 
 /// Brings the bytes of a policy from a registry, by a reference with a digest; they need not be verified yet.
@@ -281,9 +292,29 @@ impl Loader<'_> {
 
     fn parse(&self, word: &str, text: Option<&str>, needs: &[&'static str]) -> Result<Policy> {
         match text {
-            Some(text) => file::parse(word, text, self.reading(needs)),
+            Some(text) => file::parse(word, text, self.reading(needs)).and_then(|policy| no_tests_alone(word, policy)),
             None => Policy::preset(preset(word).ok_or_else(|| unknown_preset(word))?),
         }
+    }
+
+    /// The tests of a file, and the policies that they try: itself, or those that it names.
+    pub fn cases(&self, file: &str) -> Result<Cases> {
+        let Policy { cases, tries, .. } = file::parse(file, &text_of(file)?, self.reading(&[]))?;
+        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        let words = match tries {
+            None => vec![file.to_owned()],
+            Some(tries) => {
+                let is_file = |word: &String| !word.starts_with("careen:") && !word.starts_with("oci:");
+                let name =
+                    |word: String| if is_file(&word) { folder.join(word).to_string_lossy().into_owned() } else { word };
+                tries.value.into_iter().map(name).collect()
+            }
+        };
+        if cases.is_empty() {
+            return Err(Error::new(ErrorKind::Config, format!("`{}` has no `[[test]]`", escape(file)))
+                .help("docs/policy.md shows how to write one"));
+        }
+        Ok(Cases { cases, set: self.load(&words)?, folder: folder.to_owned() })
     }
 
     /// A policy from a registry: the digest of the reference must be that of the file itself or of the manifest, which the
@@ -296,6 +327,19 @@ impl Loader<'_> {
             ));
         };
         checked(reference, fetch(reference)?)
+    }
+}
+
+/// A policy, unless the file only tries others.
+fn no_tests_alone(word: &str, policy: Policy) -> Result<Policy> {
+    match &policy.tries {
+        None => Ok(policy),
+        Some(tries) => {
+            let what = format!("`{}` holds tests of policies, and judges nothing", escape(word));
+            Err(Error::new(ErrorKind::Config, what)
+                .at(tries.place.clone())
+                .help("name the policy itself; `careen policy test` takes this file"))
+        }
     }
 }
 
@@ -427,6 +471,7 @@ impl PolicySet {
             fail_on: None,
             baseline: None,
             requirements,
+            used_elsewhere: BTreeSet::new(),
             #[cfg(feature = "rego")]
             in_rego: Vec::new(),
         }
@@ -444,6 +489,18 @@ impl PolicySet {
     pub fn with_baseline(mut self, baseline: Baseline) -> Self {
         self.baseline = Some(baseline);
         self
+    }
+
+    /// Takes waivers that another platform of the same image needs, by their places: they are not told as unused.
+    #[must_use]
+    pub fn with_used(mut self, places: BTreeSet<String>) -> Self {
+        self.used_elsewhere = places;
+        self
+    }
+
+    /// The places of its waivers.
+    pub fn waiver_places(&self) -> impl Iterator<Item = &str> {
+        self.policies.iter().flat_map(|policy| &policy.waivers).map(|waiver| waiver.place.as_str())
     }
 
     /// The policies, in the order in which they judge: later ones win.

@@ -27,7 +27,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::{Acceptance, Finding, Location};
 use crate::rule::{Rule, Severity};
@@ -35,8 +35,9 @@ use crate::rule::{Rule, Severity};
 pub use baseline::Baseline;
 pub use evaluate::{EvaluateContext, NO_RULE};
 pub use fail_on::FailOn;
+pub use file::case::{Case, Expect, Expected, ORIGINS};
 pub use image::{ConfigFacts, ImageFacts, PackageFacts, SettingFacts};
-pub use load::{Fetch, Loader, Summary, check};
+pub use load::{Cases, Fetch, Loader, Summary, check};
 pub use pattern::{Bound, Glob};
 pub use preset::{DEFAULT_PRESET, Preset, presets};
 pub use requirement::Requirements;
@@ -110,7 +111,7 @@ impl fmt::Display for Hours {
 }
 
 /// What a policy says of one finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Not shown, but counted.
@@ -160,6 +161,10 @@ pub struct Policy {
     pub requirements: Requirements,
     /// Whether it is a file of waivers that was found beside a policy.
     pub is_waivers_beside: bool,
+    /// Its tests.
+    pub cases: Vec<Case>,
+    /// In a file of tests: the policies that these try.
+    pub tries: Option<Said<Vec<String>>>,
 }
 
 impl Policy {
@@ -177,6 +182,8 @@ impl Policy {
             fails_on_new: None,
             requirements: Requirements::default(),
             is_waivers_beside: false,
+            cases: Vec::new(),
+            tries: None,
         }
     }
 }
@@ -248,6 +255,8 @@ pub struct PolicySet {
     fail_on: Option<FailOn>,
     baseline: Option<Baseline>,
     requirements: Requirements,
+    /// Places of waivers that another platform of the same image needs.
+    used_elsewhere: std::collections::BTreeSet<String>,
     #[cfg(feature = "rego")]
     in_rego: Vec<rego::RegoPolicy>,
 }
@@ -338,7 +347,7 @@ impl AppliedWaiver {
 }
 
 /// The outcome of a scan that could be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Nothing breaks the policy, and everything was read.
@@ -349,6 +358,17 @@ pub enum Outcome {
     Incomplete,
 }
 
+impl Outcome {
+    /// Lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
 /// The outcome and its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -356,6 +376,8 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// Names of the policies that judged, such as `careen:2026`.
     pub policies: Vec<String>,
+    /// The edition by which they judged.
+    pub edition: &'static str,
     /// One sentence that says why.
     pub reason: String,
     /// Findings that break the policy.

@@ -79,7 +79,7 @@ impl Named {
         }
     }
 
-    fn selects(&self, finding: &Finding) -> bool {
+    pub(super) fn selects(&self, finding: &Finding) -> bool {
         match self {
             Self::Rule(glob) => is_rule(glob, finding.rule),
             Self::Flaw(glob) => finding.rule.family() == "package" && is_subject(glob, finding),
@@ -311,7 +311,7 @@ fn within<T: PartialEq>(own: &[T], others: &[T]) -> bool {
 
 /// Whether the pattern takes the subject; of a flaw, any id it goes by, so that a waiver outlives the day on which
 /// it gets another one.
-fn is_subject(pattern: &Glob, finding: &Finding) -> bool {
+pub(super) fn is_subject(pattern: &Glob, finding: &Finding) -> bool {
     pattern.is_match(&finding.subject) || ids(finding).any(|id| pattern.is_match(id))
 }
 

@@ -43,7 +43,8 @@ impl PolicySet {
         } else {
             (Outcome::Incomplete, incomplete(&gaps, &quote(&policies)))
         };
-        Verdict { outcome, policies, reason, failed, warned, ignored, waived, rules: deciding(judged) }
+        let edition = self.edition().id;
+        Verdict { outcome, policies, edition, reason, failed, warned, ignored, waived, rules: deciding(judged) }
     }
 
     /// Such as: 2 findings break `careen:2026`: 1 `base/eol-distro`, 1 secret.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const RANKS: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["lint", "output", "scan"],
+    &["lint", "output", "rejudge", "scan"],
     &["diff", "layers"],
     &["report"],
     &["policy"],

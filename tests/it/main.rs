@@ -20,6 +20,7 @@ mod lint;
 mod lint_shown;
 mod policy;
 mod prefixes;
+mod rejudge;
 mod samples;
 mod sbom;
 mod shipped;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use careen::digest::Digest;
 use serde_json::{Value, json};
 
-use crate::support::image::{Built, Recipe};
+use crate::support::image::Recipe;
 use crate::support::run::command;
 use crate::support::server::{Reply, Server};
 
@@ -73,10 +73,15 @@ fn policies_extend_files_from_their_own_folder_and_never_in_a_circle() {
     fs::write(path.join("org/base.toml"), ROOT).unwrap();
     fs::write(path.join("org/team/policy.toml"), "extends = [\"../base.toml\", \"careen:2026\"]\n").unwrap();
     assert_eq!(scan(path, &["-p", "org/team/policy.toml"]).0, Some(1));
-    let relaxed = "extends = \"org/team/policy.toml\"\n[[rule]]\nmatch = { rule = \"image/root-user\" }\naction = \"warn\"\n";
+    let relaxed =
+        "extends = \"org/team/policy.toml\"\n[[rule]]\nmatch = { rule = \"image/root-user\" }\naction = \"warn\"\n";
     fs::write(path.join("mine.toml"), relaxed).unwrap();
     assert_eq!(scan(path, &["-p", "mine.toml"]).0, Some(0));
-    assert_eq!(scan(path, &["-p", "mine.toml", "-p", "org/base.toml"]).0, Some(0), "what is read already is not read again");
+    assert_eq!(
+        scan(path, &["-p", "mine.toml", "-p", "org/base.toml"]).0,
+        Some(0),
+        "what is read already is not read again"
+    );
     fs::write(path.join("a.toml"), "extends = \"b.toml\"\n").unwrap();
     fs::write(path.join("b.toml"), "\nextends = \"./a.toml\"\n").unwrap();
     fs::write(path.join("gone.toml"), "extends = [\n  \"careen:2026\",\n  \"nowhere.toml\",\n]\n").unwrap();
@@ -150,7 +155,11 @@ fn the_configuration_file_may_hold_the_policy() {
     fs::write(path.join("careen.toml"), inside).unwrap();
     let (code, report) = scan(path, &[]);
     assert_eq!(code, Some(1), "{report}");
-    assert!(report["verdict"]["rules"][0]["place"].as_str().unwrap().ends_with("careen.toml:3"), "{}", report["verdict"]);
+    assert!(
+        report["verdict"]["rules"][0]["place"].as_str().unwrap().ends_with("careen.toml:3"),
+        "{}",
+        report["verdict"]
+    );
     assert_eq!(scan(path, &["-p", "careen:report-only"]).0, Some(0), "a flag wins");
     fs::write(path.join("careen.toml"), inside.replace("image/root-user", "image/root-usr")).unwrap();
     let output = careen(path, &["scan", "image.tar", "--no-advisories"]);
@@ -190,7 +199,9 @@ fn a_policy_is_begun_checked_and_shown() {
     fs::write(path.join("more.toml"), more).unwrap();
     let shown = careen(path, &["policy", "show", "policy.toml", "more.toml"]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    for line in ["[limits] layers = 9    # more.toml:2", "rule warn: more.toml line 3    # more.toml:3", "edition: 2026"] {
+    for line in
+        ["[limits] layers = 9    # more.toml:2", "rule warn: more.toml line 3    # more.toml:3", "edition: 2026"]
+    {
         assert!(shown.contains(line), "{line} in {shown}");
     }
     let checked = careen(path, &["policy", "check", "more.toml"]);

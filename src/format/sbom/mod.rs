@@ -13,6 +13,8 @@ mod spdx3;
 mod tag_value;
 pub mod word;
 
+pub use parts::path_of;
+
 use serde::de::SeqAccess;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;

@@ -344,7 +344,7 @@ pub(super) fn bare_place(text: &str) -> Place {
 }
 
 /// The path that was shown as `text`.
-pub(super) fn path_of(text: &str) -> ImagePath {
+pub fn path_of(text: &str) -> ImagePath {
     ImagePath::new(&unescape(text))
 }
 

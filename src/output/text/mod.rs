@@ -10,13 +10,13 @@ use std::io::{self, BufWriter, Write};
 
 use anstyle::{AnsiColor, Color, Style as Ansi};
 
-use super::columns::wrap;
+use super::columns::{cut_middle, wrap};
 use super::page::Page;
 use super::{Format, Style, advisories, clean, count, package_table, upgrades};
 use crate::advisory::finding::NO_ADVISORIES;
 use crate::inventory::State;
 use crate::limitation::Limitation;
-use crate::policy::{Action, Judged, Outcome};
+use crate::policy::{Action, Deciding, Judged, Outcome};
 use crate::report::{Report, TargetSummary};
 use crate::rule::Severity;
 use crate::source::sbom;
@@ -38,6 +38,12 @@ const SHOWN_LIMITATIONS: usize = 10;
 
 /// Family of the rules about secrets.
 const SECRET: &str = "secret";
+
+/// Lines for a rule of the policy that decided.
+const LINES_OF_DECIDING: usize = 2;
+
+/// Columns before the second of them.
+const DECIDING: usize = 4;
 
 /// Columns before what is said of a finding: two blanks, the severity, two blanks.
 pub(super) const INDENT: usize = 12;
@@ -63,6 +69,7 @@ impl Format for Text {
             }
             render_report(report, style, &mut page)?;
         }
+        overall(reports, &mut page)?;
         page.out.flush()
     }
 }
@@ -120,7 +127,7 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
 
     limitations(report, style, page)?;
     hidden(report, style, page)?;
-    verdict(report, page)
+    verdict(report, style, page)
 }
 
 /// Whether it is a secret that an unchanged package brought, which everybody can have from its archive.
@@ -260,15 +267,49 @@ fn hidden(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()>
     page.list(&parts, ", ", 2)
 }
 
-/// Outcome, reason, and what to do next.
-fn verdict(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
-    let (word, colour) = match report.verdict.outcome {
-        Outcome::Passed => ("passed", AnsiColor::Green),
-        Outcome::Failed => ("failed", AnsiColor::Red),
-        Outcome::Incomplete => ("incomplete", AnsiColor::Yellow),
-    };
+/// Of several images, the outcome of each and of all: the worst.
+fn overall(reports: &[Report], page: &mut Page<'_>) -> io::Result<()> {
+    let [first, _, ..] = reports else { return Ok(()) };
+    let worst = [Outcome::Failed, Outcome::Incomplete]
+        .into_iter()
+        .find(|outcome| reports.iter().any(|report| report.verdict.outcome == *outcome))
+        .unwrap_or(Outcome::Passed);
+    let so = reports.iter().filter(|report| report.verdict.outcome == worst).count();
+    let is_one = reports.iter().all(|report| report.target.reference == first.target.reference);
+    let noun = if is_one { "platforms" } else { "images" };
+    let rest =
+        if so == reports.len() { format!("all {so} {noun}") } else { format!("{so} of {} {noun}", reports.len()) };
     page.blank()?;
-    let paint = Ansi::new().bold().fg_color(Some(Color::Ansi(colour)));
+    page.line(&format!("overall {}: {rest}", page.paint(worst.as_str(), colour_of_outcome(worst))))?;
+    for report in reports {
+        let platform = report.target.platform.as_ref().map(|platform| clean(&platform.to_string()));
+        let name = match platform {
+            Some(platform) if is_one => platform,
+            Some(platform) => format!("{}, {platform}", clean(&report.target.reference)),
+            None => clean(&report.target.reference),
+        };
+        let outcome = report.verdict.outcome;
+        let word = page.paint(&format!("{:<10}", outcome.as_str()), colour_of_outcome(outcome));
+        let name = cut_middle(&name, page.width.saturating_sub(INDENT + 2));
+        page.line(&format!("  {word}  {name}"))?;
+    }
+    Ok(())
+}
+
+fn colour_of_outcome(outcome: Outcome) -> Ansi {
+    let colour = match outcome {
+        Outcome::Passed => AnsiColor::Green,
+        Outcome::Failed => AnsiColor::Red,
+        Outcome::Incomplete => AnsiColor::Yellow,
+    };
+    Ansi::new().bold().fg_color(Some(Color::Ansi(colour)))
+}
+
+/// Outcome, reason, and what to do next.
+fn verdict(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let word = report.verdict.outcome.as_str();
+    page.blank()?;
+    let paint = colour_of_outcome(report.verdict.outcome);
     let reason = wrap(&format!("{word}: {}", clean(&report.verdict.reason)), page.width.saturating_sub(2));
     for (index, line) in reason.iter().enumerate() {
         match line.strip_prefix(word).filter(|_| index == 0) {
@@ -277,8 +318,46 @@ fn verdict(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
             None => page.line(&format!("  {line}"))?,
         }
     }
+    deciding(report, style, page)?;
     // a command is for copying, so it is never cut
     page.line(&format!("next: {}", next_command(report)))
+}
+
+/// The rules of the policy that failed, with -v also those that warned: where each is written, how many findings it is
+/// about, and what would make it pass.
+fn deciding(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
+    let is_shown = |rule: &&Deciding| rule.action == Action::Fail || style.verbose;
+    let rules: Vec<&Deciding> = report.verdict.rules.iter().filter(is_shown).collect();
+    let most = if style.verbose { rules.len() } else { SHOWN_OF_A_RULE };
+    for rule in rules.iter().take(most) {
+        let place = rule.place.as_ref().map(|place| format!(" ({})", clean(place))).unwrap_or_default();
+        let verb = match (rule.action, rule.findings) {
+            (Action::Fail, 1) => "fails",
+            (Action::Fail, _) => "fail",
+            (_, 1) => "warns",
+            _ => "warn",
+        };
+        let mut text = format!("{}{place}: {} {verb}", clean(&rule.rule), count(rule.findings, "finding"));
+        if let [remedy, others @ ..] = rule.remedies.as_slice() {
+            let others = if others.is_empty() { "" } else { ", …" };
+            text += &format!("; to pass: {}{others}", clean(remedy));
+        }
+        let mut lines = wrap(&text, page.width.saturating_sub(DECIDING + 3));
+        if lines.len() > LINES_OF_DECIDING {
+            lines.truncate(LINES_OF_DECIDING);
+            if let Some(last) = lines.last_mut() {
+                last.push_str(" …");
+            }
+        }
+        for (index, line) in lines.iter().enumerate() {
+            let indent = if index == 0 { 2 } else { DECIDING };
+            page.line(&format!("{:indent$}{line}", ""))?;
+        }
+    }
+    if rules.len() > most {
+        page.line(&format!("  and {} of the policy, shown with -v", count(rules.len() - most, "more rule")))?;
+    }
+    Ok(())
 }
 
 /// The rule behind the worst open finding explains itself; with none, the whole report is worth a look.

@@ -76,6 +76,8 @@ fn a_report_is_read_by_people() {
     not shown: 1 waived, 1 ignored by the policy, 1 note
 
     failed: 2 findings break careen:2026
+      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke
+        the credential first, then rebuild without it
     next: careen explain secret/aws-access-key
     ");
 }
@@ -127,6 +129,8 @@ fn a_verbose_report_says_everything() {
     not shown: 8 below medium, 1 ignored by the policy
 
     failed: 2 findings break careen:2026
+      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke
+        the credential first, then rebuild without it
     next: careen explain secret/aws-access-key
     ");
 }
@@ -205,6 +209,8 @@ fn hostile_text_is_shown_and_does_nothing() {
     failed:
       <script>alert(1)</script>|`x`[y](https://evil.example){0}\x1b[2J\u{202e}\u{9b}
       \nforged: line\r\x7f
+      careen:2026 secrets (careen:2026:17): 2 findings fail; to pass: revoke
+        the credential first, then rebuild without it
     next: careen explain secret/aws-access-key
     ");
 }
@@ -289,6 +295,63 @@ fn the_first_line_leaves_out_what_is_not_known() {
     report.target.reference = "rootd".into();
     report.target.distro = Some(crate::inventory::Distro::default());
     assert!(render(&report, &sample::style()).starts_with("rootd, 0 layers, 0 B\n"));
+}
+
+#[test]
+fn rules_that_decided_are_two_lines_each_and_warnings_wait_for_v() {
+    let mut report = sample::report();
+    let deciding = |nth: usize, action| Deciding {
+        rule: format!("ours rule {nth}"),
+        place: Some(format!("policy.toml:{nth}")),
+        action,
+        findings: nth,
+        ids: Vec::new(),
+        remedies: vec!["upgrade a to 2; and so on and so forth ".repeat(6), "another".into()],
+    };
+    report.verdict.rules = (1..8).map(|nth| deciding(nth, if nth < 7 { Action::Fail } else { Action::Warn })).collect();
+    let text = render(&report, &sample::style());
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("failed")).collect();
+    assert!(lines[1].starts_with("  ours rule 1 (policy.toml:1): 1 finding fails; to pass: upgrade"), "{lines:#?}");
+    assert!(lines[2].starts_with("    ") && lines[2].ends_with(" …"), "{lines:#?}");
+    assert_eq!(lines.len(), 1 + 2 * SHOWN_OF_A_RULE + 2, "{lines:#?}");
+    assert_eq!(lines[1 + 2 * SHOWN_OF_A_RULE], "  and 1 more rule of the policy, shown with -v");
+    let verbose = render(&report, &Style { verbose: true, ..sample::style() });
+    assert!(verbose.contains("  ours rule 7 (policy.toml:7): 7 findings warn; to pass:"), "{verbose}");
+}
+
+#[test]
+fn several_images_have_one_verdict() {
+    let render = |reports: &[Report]| {
+        let mut out = Vec::new();
+        Text.render(reports, &sample::style(), &mut out).expect("memory can be written");
+        String::from_utf8(out).expect("UTF-8")
+    };
+    let with = |outcome, platform: &str| {
+        let mut report = sample::report();
+        report.verdict.outcome = outcome;
+        report.target.platform = Some(platform.parse().expect("a platform"));
+        report
+    };
+    let (amd, arm, s390) = ("linux/amd64", "linux/arm64", "linux/s390x");
+    let cases = [
+        (
+            vec![with(Outcome::Passed, amd), with(Outcome::Failed, arm), with(Outcome::Incomplete, s390)],
+            "overall failed: 1 of 3 platforms\n  passed      linux/amd64\n  failed      linux/arm64\n  incomplete  linux/s390x\n",
+        ),
+        (
+            vec![with(Outcome::Passed, amd), with(Outcome::Incomplete, arm)],
+            "overall incomplete: 1 of 2 platforms\n  passed      linux/amd64\n  incomplete  linux/arm64\n",
+        ),
+        (
+            vec![with(Outcome::Passed, amd), with(Outcome::Passed, arm)],
+            "overall passed: all 2 platforms\n  passed      linux/amd64\n  passed      linux/arm64\n",
+        ),
+    ];
+    for (reports, expected) in cases {
+        let text = render(&reports);
+        assert!(text.ends_with(expected), "{text}");
+    }
+    assert!(!render(&[with(Outcome::Failed, amd)]).contains("overall"));
 }
 
 #[test]

@@ -63,6 +63,10 @@ pub enum Takes {
     Table(&'static Table),
     /// List of tables of these keys.
     Tables(&'static Table),
+    /// A number from 0 to this.
+    Number(f64),
+    /// Table of any keys, each a text.
+    Texts,
     /// Table of any keys, each a text or a table of these.
     Named(&'static Table),
 }
@@ -74,7 +78,13 @@ impl Table {
     }
 }
 
-const fn key(name: &'static str, takes: Takes, good: &'static str, bad: &'static str, about: &'static str) -> Key {
+pub(in crate::policy) const fn key(
+    name: &'static str,
+    takes: Takes,
+    good: &'static str,
+    bad: &'static str,
+    about: &'static str,
+) -> Key {
     Key { name, takes, about, good, bad }
 }
 
@@ -83,9 +93,11 @@ pub(in crate::policy) const ACTIONS: &[&str] = &["fail", "warn", "info", "ignore
 /// What a table's own findings may lead to.
 pub(in crate::policy) const TABLE_ACTIONS: &[&str] = &["fail", "warn", "info"];
 /// Severities, from the least to the gravest.
-const SEVERITIES: &[&str] = &["info", "low", "medium", "high", "critical"];
+pub(in crate::policy) const SEVERITIES: &[&str] = &["info", "low", "medium", "high", "critical"];
 /// Confidences, from the least to the surest.
-const CONFIDENCES: &[&str] = &["low", "medium", "high"];
+pub(in crate::policy) const CONFIDENCES: &[&str] = &["low", "medium", "high"];
+/// Whether a container sees something.
+pub(in crate::policy) const VISIBILITIES: &[&str] = &["deleted", "live", "overwritten"];
 /// Whose a layer may be.
 const ORIGINS: &[&str] = &["app", "base", "unknown"];
 /// What a waiver may have to say.
@@ -155,6 +167,13 @@ pub static POLICY: Table = Table {
         ),
         key("name", Takes::Text, "\"ours\"", "\"careen:ours\"", "what reports call the policy; else its file name"),
         key(
+            "policy",
+            Takes::Sources,
+            "\"policy.toml\"",
+            "\"careen:2O26\"",
+            "in a file that holds nothing but `[[test]]`: the policies that its cases try, as in `extends`",
+        ),
+        key(
             "require",
             Takes::Table(&super::super::requirement::require::TABLE),
             "{ user = \"non-root\" }",
@@ -174,6 +193,13 @@ pub static POLICY: Table = Table {
             "\"app\"",
             "\"base\"",
             "`app`: findings in layers of the base image are shown (`info`) and no more, whatever a rule says; `all`, the default, counts them. What is in no layer, or in one of unknown origin, counts. The last policy that says decides. Without `--base` the history tells the base's layers, and whoever made the image wrote that",
+        ),
+        key(
+            "test",
+            Takes::Tables(&super::case::TEST),
+            "[{ name = \"none\", findings = [], expect = { outcome = \"passed\" } }]",
+            "[{ name = \"none\" }]",
+            "cases that `careen policy test` tries; they change no verdict",
         ),
         key(
             "waiver",
@@ -355,7 +381,7 @@ pub static MATCH: Table = Table {
         ),
         key(
             "visibility",
-            Takes::Words(&["deleted", "live", "overwritten"]),
+            Takes::Words(VISIBILITIES),
             "\"deleted\"",
             "\"gone\"",
             "`live`, `deleted` or `overwritten`: whether a container sees it",

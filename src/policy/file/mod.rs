@@ -1,5 +1,6 @@
 //! Reads a policy file: TOML with the place of every word, so that each error points at it.
 
+pub mod case;
 pub mod key;
 pub(super) mod reader;
 pub mod schema;
@@ -118,6 +119,8 @@ impl Reader<'_> {
                 .word(top, "fail-on", |word, span| one_of(word, span, "value", &[("all", false), ("new", true)])),
             requirements,
             is_waivers_beside: false,
+            cases: self.cases(top),
+            tries: self.tries(top),
         }
     }
 
@@ -133,6 +136,20 @@ impl Reader<'_> {
         let entries = self
             .list(top, "extends", |word, span| load::check_word(word, span.clone()).map(|()| (word.to_owned(), span)));
         entries.into_iter().map(|(word, span)| Extended { place: self.place(&span), word }).collect()
+    }
+
+    /// The policies that the cases of a file of tests try: such a file holds nothing else.
+    fn tries(&mut self, top: &DeTable<'_>) -> Option<Said<Vec<String>>> {
+        let tries =
+            self.said_list(top, "policy", |word, span| load::check_word(word, span).map(|()| word.to_owned()))?;
+        for (key, _) in
+            top.iter().filter(|(key, _)| !["description", "name", "policy", "test"].contains(&key.get_ref().as_ref()))
+        {
+            let what = format!("`{}` beside `policy`: a file of tests holds nothing but `[[test]]`", key.get_ref());
+            let help = "put the tests into the policy itself, without `policy`; or this into the policy";
+            self.wrong.push(Diagnostic::new(key.span(), what).help(help));
+        }
+        Some(tries)
     }
 
     fn rule(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<PolicyRule> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::presets;
 use super::super::requirement::{base, data, licences, limits, require, waivers};
+use super::case::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
 use super::key::{Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
 
 /// All tables, in the order of the manual.
@@ -22,6 +23,11 @@ pub fn tables() -> Vec<&'static Table> {
         &require::TABLE,
         &require::LABEL,
         &data::TABLE,
+        &TEST,
+        &FINDING,
+        &IMAGE,
+        &PACKAGE,
+        &EXPECT,
     ]
 }
 
@@ -81,7 +87,9 @@ fn object(table: &Table) -> Value {
     let properties: Map<String, Value> = table.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
     let required: &[&str] = match table.name {
         "[[rule]]" => &["match", "action"],
-        "[[waiver]]" => &["rule"],
+        "[[waiver]]" | "[[test.findings]]" => &["rule"],
+        "[[test]]" => &["name", "expect"],
+        "[[test.image.packages]]" => &["purl"],
         _ => &[],
     };
     let mut object = json!({
@@ -114,10 +122,12 @@ fn property(key: &Key) -> Value {
         Takes::NumberBounds => json!({ "$ref": "#/$defs/numbers" }),
         Takes::Patterns => json!({ "$ref": "#/$defs/patterns" }),
         Takes::Source => json!({ "type": "string", "minLength": 1 }),
-        Takes::Sources if key.name == "extends" => extends(),
+        Takes::Sources if matches!(key.name, "extends" | "policy") => extends(),
         Takes::Sources => json!({ "$ref": "#/$defs/sources" }),
         Takes::Table(table) => json!({ "$ref": format!("#/$defs/{}", name_of(table)) }),
         Takes::Tables(table) => json!({ "type": "array", "items": { "$ref": format!("#/$defs/{}", name_of(table)) } }),
+        Takes::Number(most) => json!({ "type": "number", "minimum": 0, "maximum": most }),
+        Takes::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Takes::Named(table) => {
             let words = table.keys.iter().find_map(|key| match key.takes {
                 Takes::Word(words) => Some(words),

@@ -75,6 +75,12 @@ pub(super) fn number(text: &str, span: Range<usize>, what: &str, most: f64) -> R
     }
 }
 
+/// A number from 0 to `most`.
+pub(super) fn number_alone(text: &str, span: Range<usize>, what: &str, most: f64) -> Result<f64, Diagnostic> {
+    let number = text.parse().ok().filter(|number| (0.0..=most).contains(number));
+    number.ok_or_else(|| Diagnostic::new(span, format!("`{what}` is between 0 and {most}")))
+}
+
 /// A length of time with a sign; without one it is the least.
 pub(super) fn time_bound(text: &str, span: Range<usize>) -> Result<Bound<Hours>, Diagnostic> {
     match text.parse::<Bound<Hours>>() {

@@ -238,7 +238,7 @@ fn forms_of_labels() {
         let origin = |_: &Finding| Origin::Unknown;
         let today = TODAY.parse().expect("a date");
         let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
-        set.evaluate(Vec::new(), &context).1.failed == 0
+        set.evaluate(Vec::new(), &context).expect("no condition").1.failed == 0
     };
     let cases: &[(&str, &[&str], &[&str])] = &[
         (
@@ -286,7 +286,7 @@ fn names_of_bases_and_their_spellings() {
         let origin = |_: &Finding| Origin::Unknown;
         let today = TODAY.parse().expect("a date");
         let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
-        set.evaluate(Vec::new(), &context).1.outcome
+        set.evaluate(Vec::new(), &context).expect("no condition").1.outcome
     };
     let digest = format!("sha256:{}", "ab".repeat(32));
     let digests = format!("allow-digests = '{digest}'");
@@ -330,7 +330,7 @@ fn edges_of_tables() {
         let origin = |_: &Finding| Origin::Unknown;
         let today = TODAY.parse().expect("a date");
         let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
-        set.evaluate(Vec::new(), &context).0
+        set.evaluate(Vec::new(), &context).expect("no condition").0
     };
     let rules = |policy: &str| judged(policy).iter().map(|one| one.finding.rule.id).collect::<Vec<_>>();
     assert_eq!(rules("[data]\nmax-age = '100h'"), [""; 0]);

@@ -18,6 +18,28 @@ fn policy(table: &Table, key: &Key, value: &str) -> String {
             let others = [("rule", "\"image/root-user\""), ("reason", "\"legacy\""), ("expires", "2099-01-31")];
             format!("[[waiver]]\n{}{field}", unless(&others))
         }
+        "[[test]]" => {
+            let others = [("name", "\"none\""), ("findings", "[]"), ("expect", "{ outcome = \"passed\" }")];
+            let others: Vec<_> =
+                others.into_iter().filter(|(other, _)| !(name == "report" && *other == "findings")).collect();
+            format!("[[test]]\n{}{field}", unless(&others))
+        }
+        "[[test.findings]]" => {
+            let others = unless(&[("rule", "\"package/vulnerable\""), ("path", "\"/app/x\"")]);
+            format!(
+                "[[test]]\nname = \"none\"\nexpect = {{ outcome = \"passed\" }}\n[[test.findings]]\n{others}{field}"
+            )
+        }
+        "[test.image]" => {
+            format!("[[test]]\nname = \"none\"\nexpect = {{ outcome = \"passed\" }}\n[test.image]\n{field}")
+        }
+        "[[test.image.packages]]" => {
+            let others = unless(&[("purl", "\"pkg:npm/left@1.0.0\"")]);
+            format!(
+                "[[test]]\nname = \"none\"\nexpect = {{ outcome = \"passed\" }}\n[test.image]\n[[test.image.packages]]\n{others}{field}"
+            )
+        }
+        "[test.expect]" => format!("[[test]]\nname = \"none\"\nfindings = []\n[test.expect]\n{field}"),
         "labels" => format!("[require.labels.\"a\"]\n{field}"),
         "[limits]" if name == "waste-floor" => format!("[limits]\nwaste = \"5%\"\n{field}"),
         of_its_own => format!("{of_its_own}\n{field}"),
@@ -56,8 +78,12 @@ fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
                 .map(|error| format!("{} {error}", error.instance_path()))
                 .collect();
             assert!(errors.is_empty(), "{what}: {errors:?}\n{good}");
-            let wrong_type =
-                if matches!(key.takes, Takes::Table(_) | Takes::Tables(_) | Takes::Named(_)) { "1" } else { "{}" };
+            let wrong_type = if matches!(key.takes, Takes::Table(_) | Takes::Tables(_) | Takes::Named(_) | Takes::Texts)
+            {
+                "1"
+            } else {
+                "{}"
+            };
             let bad = [key.bad, wrong_type].into_iter().filter(|bad| !bad.is_empty());
             for bad in bad.filter(|bad| !(key.name == "match" || key.name == "unless") || *bad != "{}") {
                 let bad = policy(table, key, bad);

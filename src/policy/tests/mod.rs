@@ -3,6 +3,7 @@
 mod cases;
 mod details;
 mod files;
+mod held;
 mod keys;
 mod shipped;
 

@@ -67,6 +67,7 @@ fn judge(set: &PolicySet, findings: Vec<Finding>, image: &ImageFacts) -> (Vec<Ju
     };
     let today = TODAY.parse().expect("a date");
     set.evaluate(findings, &EvaluateContext { limitations: &[], today, origin: &origin, image: Some(image) })
+        .expect("no condition")
 }
 
 /// What a policy makes of one finding alone: its action, or `-` where it is not even kept.
@@ -396,7 +397,7 @@ fn waivers_of_the_team_end() {
         let origin = |_: &Finding| Origin::App;
         let (today, image) = (today.parse().expect("a date"), complete());
         let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&image) };
-        assert_eq!(set.evaluate(vec![secret.clone()], &context).1.outcome, expected);
+        assert_eq!(set.evaluate(vec![secret.clone()], &context).expect("no condition").1.outcome, expected);
     }
 }
 
