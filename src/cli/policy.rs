@@ -190,14 +190,17 @@ fn show(names: &[String]) -> Result<()> {
     super::print(&shown(&set))
 }
 
+/// The value of a flag in a policy that gives it, and its place.
+type Flag<'a> = &'a dyn Fn(&Policy) -> Option<(String, String)>;
+
 /// What a set of policies comes to: every value with the line it comes from, rules from the first to the one that wins.
 fn shown(set: &PolicySet) -> String {
     let mut text = String::new();
     let names: Vec<&str> = set.policies().iter().map(|policy| policy.name.as_str()).collect();
     text += &format!("policies, the last wins: {}\n", names.join(", "));
     text += &format!("edition: {}\n", set.edition().id);
-    let last = |value: &dyn Fn(&Policy) -> Option<(String, String)>| set.policies().iter().rev().find_map(value);
-    let flags: [(&str, &dyn Fn(&Policy) -> Option<(String, String)>); 3] = [
+    let last = |value: Flag<'_>| set.policies().iter().rev().find_map(value);
+    let flags: [(&str, Flag<'_>); 3] = [
         ("fail-on", &|policy| {
             let said = policy.fails_on_new.as_ref()?;
             Some((if said.value { "\"new\"" } else { "\"all\"" }.to_owned(), said.place.clone()))

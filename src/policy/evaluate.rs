@@ -48,23 +48,23 @@ impl PolicySet {
         let nothing = ImageFacts::default();
         let image = context.image.unwrap_or(&nothing);
         let scene = Scene::new(image, context.today);
-        let conditions = Conditions::new(image, context.today);
+        let run = Run { scene: &scene, conditions: &Conditions::new(image, context.today), context };
         let mut index = Index::new(self.policies());
         let breaches = context.image.map(|image| self.requirements().breaches(image, context.today));
         let mut matching = vec![0; index.waivers().len()];
         let mut judged = Vec::with_capacity(findings.len());
         for finding in findings {
-            judged.push(self.judge(finding, None, &mut index, &mut matching, &scene, &conditions, context)?);
+            judged.push(self.judge(finding, None, &mut index, &mut matching, &run)?);
         }
         for Breach { finding, action, name, place } in breaches.into_iter().flatten() {
             let own = Own { action, policy: self.policy_at(&place), name, place };
-            judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &scene, &conditions, context)?);
+            judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &run)?);
         }
         // after the waivers, so that one for such a finding is not taken for unused
         judged.retain(|one| !one.finding.rule.is_opt_in || self.asks_for(one.finding.rule));
         let reminders = self.reminders(index.waivers(), &matching, context.today);
         for reminder in reminders {
-            judged.push(self.judge(reminder, None, &mut index, &mut [], &scene, &conditions, context)?);
+            judged.push(self.judge(reminder, None, &mut index, &mut [], &run)?);
         }
         sort(&mut judged);
         let verdict = self.verdict(&judged, context.limitations);
@@ -130,10 +130,9 @@ impl PolicySet {
         own: Option<Own>,
         index: &mut Index<'a>,
         matching: &mut [usize],
-        scene: &Scene<'_>,
-        conditions: &Conditions<'_>,
-        context: &EvaluateContext<'_>,
+        run: &Run<'_>,
     ) -> Result<Judged> {
+        let Run { scene, conditions, context } = run;
         let edition = self.edition();
         if let Some(severity) = edition.severity(finding.rule)
             && finding.severity == finding.rule.severity
@@ -177,7 +176,7 @@ impl PolicySet {
     ) -> Result<Decision> {
         let is_info = view.finding.severity == Severity::Info;
         let first = own.as_ref().map_or(0, |own| own.policy.saturating_add(1));
-        let object = conditions.object(view);
+        let object = Conditions::object(view);
         let last = index.last_rule_of(view, first, |rule| conditions.hold(rule, &object))?;
         let mut decision = match (last, own) {
             (Some((policy, rule)), _) => Decision::of(Some(policy), rule, is_info, view, today),
@@ -235,6 +234,13 @@ impl PolicySet {
     }
 }
 
+/// What stays the same over all findings.
+struct Run<'a> {
+    scene: &'a Scene<'a>,
+    conditions: &'a Conditions<'a>,
+    context: &'a EvaluateContext<'a>,
+}
+
 /// Evaluates conditions in CEL over one image.
 #[cfg(feature = "cel")]
 struct Conditions<'a>(super::condition::ImageObject<'a>);
@@ -245,7 +251,7 @@ impl<'a> Conditions<'a> {
         Self(super::condition::ImageObject::new(image, today.start()))
     }
 
-    fn object<'f>(&self, view: &View<'f, '_>) -> super::condition::FindingObject<'f> {
+    fn object<'f>(view: &View<'f, '_>) -> super::condition::FindingObject<'f> {
         let days = view.since().map(|since| view.today().days_since(since));
         let fix = days.filter(|_| view.finding.is_fixable);
         super::condition::FindingObject::new(
@@ -274,7 +280,7 @@ impl<'a> Conditions<'a> {
         Self(std::marker::PhantomData)
     }
 
-    fn object(&self, _: &View<'_, '_>) {}
+    fn object(_: &View<'_, '_>) {}
 
     fn hold(&self, _: &PolicyRule, (): &()) -> Result<bool> {
         Ok(true)

@@ -59,7 +59,7 @@ impl FailOn {
             help: None,
             place: String::new(),
         };
-        Ok(Self { rule, name })
+        Ok(Self { name, rule })
     }
 
     pub(super) fn rule(&self) -> &PolicyRule {

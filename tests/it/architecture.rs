@@ -42,7 +42,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pep440_rs", &["version"]),
     ("postcard", &["advisory/store"]),
     ("quick_xml", &["format/xml.rs"]),
-    ("rayon", &["pass", "scan.rs"]),
+    ("rayon", &["pass", "scan"]),
     ("redb", &["advisory/store"]),
     ("regex", &["secret", "check", "dockerfile", "policy"]),
     ("regex_syntax", &["policy/import/pattern.rs", "secret"]),

@@ -245,9 +245,10 @@ mod tests {
 
     #[test]
     fn names_take_the_urls_of_their_packages() {
+        type Case = (&'static [&'static str], Option<&'static str>, Option<&'static str>, &'static str, bool);
         let named =
             |types, name, version| patterns(&Named { types, name, version, is_regex: false }).expect("patterns");
-        let cases: &[(&[&str], Option<&str>, Option<&str>, &str, bool)] = &[
+        let cases: &[Case] = &[
             (&["deb"], Some("libc6"), None, "pkg:deb/debian/libc6@2.36-9?arch=amd64", true),
             (&["deb"], Some("libc6"), None, "pkg:deb/debian/libc6-dev@2.36-9?arch=amd64", false),
             (&["deb"], Some("g++"), Some("4:12.2"), "pkg:deb/debian/g%2B%2B@4:12.2?arch=amd64&distro=debian-12", true),

@@ -101,6 +101,14 @@ values! {
     }
 }
 
+/// How a licence stands to the table.
+enum Standing {
+    /// It is allowed.
+    Met,
+    /// It is against this key.
+    Against(&'static str),
+}
+
 impl LicenceRules {
     pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Self {
         let Some(table) = reader.settings(top, "licences", &TABLE) else { return Self::default() };
@@ -134,10 +142,10 @@ impl LicenceRules {
             .filter(|package| package.is_counted && !ignored.iter().any(|pattern| pattern.is_match(&package.purl)));
         let mut unknown = Vec::new();
         for package in judged {
-            let met = package.licence.as_deref().filter(|_| package.is_expression).map(|text| self.meets(text));
+            let met = package.licence.as_deref().filter(|_| package.is_expression).map(|text| self.standing(text));
             match met {
-                Some(Some(None)) => {}
-                Some(Some(Some(key))) => {
+                Some(Some(Standing::Met)) => {}
+                Some(Some(Standing::Against(key))) => {
                     let licence = package.licence.as_deref().unwrap_or_default();
                     let place = if key == "deny" { self.deny.as_ref() } else { self.allow.as_ref() };
                     let message = format!(
@@ -167,8 +175,8 @@ impl LicenceRules {
         }
     }
 
-    /// Which key an expression is against; `None` where it is no expression.
-    fn meets(&self, expression: &str) -> Option<Option<&'static str>> {
+    /// How an expression stands to the table; `None` where it is no expression.
+    fn standing(&self, expression: &str) -> Option<Standing> {
         let is_in = |list: &Option<Said<Vec<Glob>>>, whole: &str, alone: &str, kinds: Kinds| {
             list.as_ref().is_some_and(|said| {
                 said.value.iter().any(|pattern| match pattern.as_str() {
@@ -184,9 +192,9 @@ impl LicenceRules {
             !is_in(&self.deny, whole, alone, kinds) && (self.allow.is_none() || is_in(&self.allow, whole, alone, kinds))
         };
         if denied {
-            return Some(Some("deny"));
+            return Some(Standing::Against("deny"));
         }
-        Some((!can_be_met(expression, is_allowed)?).then_some("allow"))
+        Some(if can_be_met(expression, is_allowed)? { Standing::Met } else { Standing::Against("allow") })
     }
 }
 

@@ -100,6 +100,9 @@ values! {
     }
 }
 
+/// A limit, its key, what it counts, the image's value, and how both are shown.
+type Limit<'a> = (&'a Option<super::Said<u64>>, &'static str, &'static str, Option<u64>, &'a dyn Fn(u64) -> String);
+
 impl LimitRules {
     pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Self {
         let Some(table) = reader.settings(top, "limits", &TABLE) else { return Self::default() };
@@ -118,8 +121,6 @@ impl LimitRules {
         let size = |bytes: u64| ByteSize(bytes).to_string();
         let number = |count: u64| count.to_string();
         let packages = image.packages.iter().filter(|package| package.is_counted).count() as u64;
-        type Limit<'a> =
-            (&'a Option<super::Said<u64>>, &'static str, &'static str, Option<u64>, &'a dyn Fn(u64) -> String);
         let limits: [Limit<'_>; 4] = [
             (&self.layers, "layers", "layers", image.layers.map(u64::from), &number),
             (&self.packages, "packages", "packages", Some(packages), &number),

@@ -283,14 +283,12 @@ fn is_user(wanted: &Glob, config: &ConfigFacts) -> bool {
 /// `key = true`; to ask for nothing the key is left out.
 fn required(reader: &mut Reader<'_>, table: &DeTable<'_>, key: &str) -> Option<Said<bool>> {
     let span = table.get(key)?.span();
-    match reader.boolean(table, key)? {
-        true => Some(reader.at(true, &span)),
-        false => {
-            let what = format!("`{key} = false` asks for nothing");
-            reader.wrong.push(Diagnostic::new(span, what).help("leave it out"));
-            None
-        }
+    if reader.boolean(table, key)? {
+        return Some(reader.at(true, &span));
     }
+    let what = format!("`{key} = false` asks for nothing");
+    reader.wrong.push(Diagnostic::new(span, what).help("leave it out"));
+    None
 }
 
 fn labels(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Said<Labels>> {

@@ -46,21 +46,22 @@ fn policy(table: &Table, key: &Key, value: &str) -> String {
     }
 }
 
+/// Makes days texts, which they are not to the crate.
+fn days(value: &mut serde_json::Value) {
+    let day = value.get("$__toml_private_datetime").cloned();
+    match (day, value) {
+        (Some(day), value) => *value = day,
+        (None, serde_json::Value::Object(map)) => map.values_mut().for_each(days),
+        (None, serde_json::Value::Array(list)) => list.iter_mut().for_each(days),
+        (None, _) => {}
+    }
+}
+
 #[test]
 fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
     let validator = jsonschema::validator_for(&schema()).expect("a schema");
     let as_json = |text: &str| -> serde_json::Value {
         let mut value: serde_json::Value = toml::from_str(text).expect(text);
-        // TOML's days are no text to the crate
-        fn days(value: &mut serde_json::Value) {
-            let day = value.get("$__toml_private_datetime").cloned();
-            match (day, value) {
-                (Some(day), value) => *value = day,
-                (None, serde_json::Value::Object(map)) => map.values_mut().for_each(days),
-                (None, serde_json::Value::Array(list)) => list.iter_mut().for_each(days),
-                (None, _) => {}
-            }
-        }
         days(&mut value);
         value
     };

@@ -457,7 +457,7 @@ fn fields_are_unique_and_documented() {
         let condition = Condition::compile(&condition);
         assert!(condition.is_ok(), "{}: {condition:?}", field.name);
     }
-    let page = include_str!("../../../docs/conditions.md");
+    let page = include_str!("../../../../docs/conditions.md");
     let table = page
         .split_once("<!-- fields: made from src/policy/condition/object.rs -->\n")
         .and_then(|(_, rest)| rest.split_once("<!-- end of fields -->"))
