@@ -326,7 +326,12 @@ impl Loader<'_> {
                 format!("the policy `oci:{}` is in a registry, which is not asked here", escape(reference)),
             ));
         };
-        checked(reference, fetch(reference)?)
+        // what a registry holds in a policy's place is an error of the policy, not of the image
+        let bytes = fetch(reference).map_err(|error| Error {
+            kind: if error.kind.is_refusal() { ErrorKind::Config } else { error.kind },
+            ..error
+        })?;
+        checked(reference, bytes)
     }
 }
 

@@ -71,7 +71,7 @@ fn policies_extend_files_from_their_own_folder_and_never_in_a_circle() {
     let path = folder.path();
     fs::create_dir_all(path.join("org/team")).unwrap();
     fs::write(path.join("org/base.toml"), ROOT).unwrap();
-    fs::write(path.join("org/team/policy.toml"), "extends = [\"../base.toml\", \"careen:2026\"]\n").unwrap();
+    fs::write(path.join("org/team/policy.toml"), "extends = [\"careen:2026\", \"../base.toml\"]\n").unwrap();
     assert_eq!(scan(path, &["-p", "org/team/policy.toml"]).0, Some(1));
     let relaxed =
         "extends = \"org/team/policy.toml\"\n[[rule]]\nmatch = { rule = \"image/root-user\" }\naction = \"warn\"\n";
