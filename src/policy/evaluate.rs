@@ -270,6 +270,10 @@ impl<'a> Conditions<'a> {
     }
 }
 
+/// Stands in for a finding as conditions see it.
+#[cfg(not(feature = "cel"))]
+struct NoObject;
+
 /// Stands in for conditions, which this build refuses to read.
 #[cfg(not(feature = "cel"))]
 struct Conditions<'a>(std::marker::PhantomData<&'a ()>);
@@ -280,9 +284,12 @@ impl<'a> Conditions<'a> {
         Self(std::marker::PhantomData)
     }
 
-    fn object(_: &View<'_, '_>) {}
+    fn object(_: &View<'_, '_>) -> NoObject {
+        NoObject
+    }
 
-    fn hold(&self, _: &PolicyRule, (): &()) -> Result<bool> {
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as it is where conditions are")]
+    fn hold(&self, _: &PolicyRule, _: &NoObject) -> Result<bool> {
         Ok(true)
     }
 }

@@ -92,6 +92,11 @@ pub mod artifact {
         }
 
         /// Never called: there is none of these.
+        pub fn bytes(&self, _: &ArtifactFile, _: u64) -> Result<Vec<u8>> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+
+        /// Never called: there is none of these.
         pub fn read(&self, _: &ArtifactFile) -> Result<Box<dyn Read + Send>> {
             Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
         }
