@@ -125,6 +125,7 @@ fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
     values.dedup();
     values.truncate(MOST_VALUES);
     for finding in findings {
+        hide_cut(finding, &values);
         let evidence = finding.evidence.values().filter_map(|value| value.as_str());
         let texts: Vec<&str> = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence).collect();
         let mut echo = Echo::default();
@@ -135,6 +136,29 @@ fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
         }
         if !is_harmless {
             secrets::mask_finding(finding, &echo);
+        }
+    }
+}
+
+/// Shortest beginning of a value that is hidden.
+const LEAST_BEGINNING: usize = 3;
+
+/// Takes out beginnings of values: messages quote so much of a word and no more.
+fn hide_cut(finding: &mut Finding, values: &[&str]) {
+    let evidence = finding.evidence.values_mut().filter_map(|value| match value {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    });
+    for text in [&mut finding.message, &mut finding.subject].into_iter().chain(evidence) {
+        let Some((before, after)) = text.split_once('…') else { continue };
+        let is_beginning = |value: &&&str| value.get(..LEAST_BEGINNING).is_some_and(|start| before.contains(start));
+        let longest = values.iter().filter(is_beginning).filter_map(|value| {
+            let ends = value.char_indices().map(|(at, _)| at).filter(|at| *at >= LEAST_BEGINNING);
+            ends.filter(|end| value.get(..*end).is_some_and(|start| before.ends_with(start))).max()
+        });
+        if let Some(length) = longest.max() {
+            let kept = before.get(..before.len().saturating_sub(length)).unwrap_or_default();
+            *text = format!("{kept}****…{after}");
         }
     }
 }
@@ -160,4 +184,47 @@ fn gaps(input: &Input, file: &Dockerfile, context: &Context<'_>) -> Vec<Limitati
         }
     }
     gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A made-up value that is in no list of placeholders.
+    fn value() -> String {
+        ["kQ7vT2", "xwZm9", "Lp3Rt8Yb"].concat()
+    }
+
+    /// All that is shown of a file: what is said of it, and the lines as they are shown.
+    fn shown(text: &str) -> (String, Vec<&'static str>) {
+        let input = Input { name: "a".into(), bytes: text.as_bytes().to_vec(), surroundings: None, folder: None };
+        let policy = PolicySet::load(&[], &[], false).expect("the default");
+        let today = "2026-11-21".parse().expect("a date");
+        let linted = lint(&[input], &policy, today, &Limits::default()).expect("no condition");
+        let mut shown = String::new();
+        for judged in &linted.report.findings {
+            shown += &format!("{judged:?}\n");
+        }
+        for line in linted.texts.values().flat_map(|text| text.lines()) {
+            shown += &if secrets::is_harmless(line) { line.to_owned() } else { secrets::mask_text(line) };
+            shown.push('\n');
+        }
+        (shown, linted.report.findings.iter().map(|judged| judged.finding.rule.id).collect())
+    }
+
+    #[test]
+    fn signed_addresses_are_told_and_not_shown() {
+        let v = value();
+        for text in [
+            format!("ADD https://h.example/x.tgz?sv=2024-01-01&sig={v} /x/"),
+            format!("ADD https://h.example/{}?sig={v}{v}{v} /x/", "long/".repeat(6)),
+            format!("RUN curl -fsSL \"https://h.example/x.sh?sig={v}%3D\" | sh"),
+            format!("RUN curl \"https://h.example/x?X-Amz-Date=1&X-Amz-Signature={v}{v}\" -o x"),
+            format!("RUN curl \"https://h.example/x?code={v}\" -o x"),
+        ] {
+            let (shown, ids) = shown(&format!("FROM debian:13\n{text}\n"));
+            assert!(!shown.contains("kQ7vT2"), "{text}\n{shown}");
+            assert!(ids.iter().any(|id| id.starts_with("secret/")), "{text}\n{ids:?}");
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use crate::escape::escape;
 
+use super::entropy;
+
 /// Shortest value that is hidden as a part of a word, too.
 pub(super) const LEAST_PART: usize = 8;
 
@@ -206,6 +208,51 @@ pub(super) fn passwords_before_hosts(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Parameters of an address that sign a request or stand for a login, lower case.
+const SIGNING: &[&str] =
+    &["sig", "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature"];
+const LOGINS: &[&str] = &["token", "key", "api_key", "apikey", "access_token", "code"];
+
+/// Shortest value of a parameter that is hidden, and least entropy of it in bits for each byte.
+const LEAST_PARAMETER: usize = 12;
+const LEAST_ENTROPY: f64 = 2.8;
+
+/// Where values stand in the query of an address that let whoever has them in: `?sig=VALUE`, `&token=VALUE`.
+pub(super) fn query_values(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(['?', '&']) {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let Some(sign) = rest.find(|c| !is_name(c)).filter(|sign| rest.get(*sign..*sign + 1) == Some("=")) else {
+            continue;
+        };
+        let name = rest.get(..sign).unwrap_or_default().to_ascii_lowercase();
+        let is_signing = SIGNING.contains(&name.as_str());
+        if !(is_signing || LOGINS.contains(&name.as_str())) {
+            continue;
+        }
+        let after = rest.get(sign + 1..).unwrap_or_default();
+        let ends = |c: char| c.is_whitespace() || "&#\"'`<>|;\\()…".contains(c);
+        let end = after.find(ends).unwrap_or(after.len());
+        let value = after.get(..end).unwrap_or_default();
+        let is_cut = after.get(end..).is_some_and(|rest| rest.starts_with('…'));
+        let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
+        let is_mixed = has(u8::is_ascii_alphabetic) && has(u8::is_ascii_digit)
+            || has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+        let is_random = value.len() >= LEAST_PARAMETER
+            && is_mixed
+            && entropy::shannon(value.as_bytes()) >= LEAST_ENTROPY
+            && (is_signing || !(value.contains('/') || value.starts_with("0x")));
+        let is_reference = value.contains(['$', '{', '*']);
+        let start = at + 1 + sign + 1;
+        // of a value that is cut off nobody knows what it was
+        if !is_reference && (is_random || is_cut && !value.is_empty()) {
+            found.push(start..start + end);
+        }
+    }
+    found
+}
+
 /// `text` with stars for each run that has `value` in it.
 pub(super) fn hide(text: &str, value: &str) -> String {
     if value.is_empty() {
@@ -251,6 +298,24 @@ mod tests {
         }
         assert_eq!(hide("run -p Ab12cd7 x", "Ab12cd7"), "run -p **** x");
         assert_eq!(hide("run xAb12cd7 x", "Ab12cd7"), "run xAb12cd7 x", "short values are whole words");
+    }
+
+    #[test]
+    fn values_of_signed_addresses_are_known() {
+        let v = ["kQ7vT2", "xwZm9", "Lp3Rt8Yb"].concat();
+        let cases = [
+            (format!("https://h.example/a?sv=2024&sig={v}%3D&x=1"), Some(format!("{v}%3D"))),
+            (format!("curl \"https://h.example/a?X-Amz-Signature={v}\""), Some(v.clone())),
+            (format!("h.example/?api_key={v}#x"), Some(v.clone())),
+            ("`https://h.example/?sig=kQ7…`".to_owned(), Some("kQ7".to_owned())),
+            ("https://h.example/?token=$TOKEN&key=stable-release".to_owned(), None),
+            ("https://h.example/?key=releases/v1.2.3/app.tgz&sig=".to_owned(), None),
+            (format!("https://h.example/?name={v}"), None),
+        ];
+        for (text, expected) in cases {
+            let found = query_values(&text);
+            assert_eq!(found.first().map(|span| text[span.clone()].to_owned()), expected, "{text}");
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use std::ops::Range;
 
-use crate::format::base64;
+use crate::format::{base64, percent};
 use crate::secret_name::names_secret;
 
+use super::mask;
 use super::value::OwnedValue;
 
 /// What a text is.
@@ -58,6 +59,7 @@ pub(super) fn texts(text: &str, form: Form) -> Vec<(OwnedValue, Range<usize>)> {
     }
     if !matches!(form, Form::Setting(_)) {
         users(text, &mut inner);
+        queries(text, &mut inner);
     }
     inner
 }
@@ -280,6 +282,17 @@ fn users(text: &str, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
         }
     }
 }
+
+/// `https://host/path?sig=VALUE`: what lets in whoever has the address.
+fn queries(text: &str, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
+    for span in mask::query_values(text).into_iter().take(MOST_QUERIES) {
+        let value = percent::decode_lossy(text.get(span.clone()).unwrap_or_default());
+        inner.push((named("token", &value), span));
+    }
+}
+
+/// Most parameters of addresses in one text that are looked at.
+const MOST_QUERIES: usize = 1_000;
 
 /// The words of a command, without the quotes round them.
 fn words(text: &str) -> Vec<Range<usize>> {
