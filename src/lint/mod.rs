@@ -7,6 +7,8 @@ mod secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::dockerfile::lint::{self, Context, Surroundings};
 use crate::dockerfile::{Dockerfile, LARGEST, Span};
 use crate::error::Result;
@@ -74,7 +76,7 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         limitations.extend(gaps(input, &file, &context));
         let ignore = input.surroundings.as_ref().and_then(|surroundings| surroundings.ignore.as_ref());
         is_refused |= file.is_refused() || ignore.is_some_and(|ignore| !ignore.faults.is_empty());
-        texts.insert(input.name.clone(), lint::shown_text(&context));
+        texts.insert(input.name.clone(), lint::shown_text(&context, in_comments(&context)));
     }
     finding::tell_apart(&mut findings);
     limitation::condense(&mut limitations, limits.limitations_per_code);
@@ -85,6 +87,10 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
     };
     let (mut findings, mut verdict) = policy
         .evaluate(findings, &EvaluateContext { limitations: &limitations, today, origin: &origin, image: None })?;
+    for waiver in findings.iter_mut().filter_map(|judged| judged.waiver.as_mut()) {
+        let more = waiver.owner.iter_mut().chain(&mut waiver.ticket).chain(&mut waiver.justification);
+        more.chain([&mut waiver.reason]).for_each(hide_prose);
+    }
     // a policy serves images, too: their waivers are no matter here
     findings.retain(|judged| judged.action != Action::Ignore && judged.finding.rule.id != WAIVER_UNUSED.id);
     for (of_image, of_file) in
@@ -113,6 +119,25 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
     Ok(Linted { report, texts, is_refused })
 }
 
+/// What comments say of passwords, by its place.
+fn in_comments(context: &Context<'_>) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for comment in &context.file.comments {
+        let place = |at: usize| comment.start.saturating_add(at);
+        let values = secrets::prose_values(context.file.source(*comment));
+        spans.extend(values.into_iter().map(|value| Span::new(place(value.start), place(value.end))));
+    }
+    spans
+}
+
+/// Takes out what people write of passwords.
+fn hide_prose(text: &mut String) {
+    for span in secrets::prose_values(text).into_iter().rev() {
+        text.replace_range(span, "****");
+    }
+    *text = secrets::mask_text(text);
+}
+
 /// Values that are looked for in what is said of a file; of more, a rule has to know each.
 const MOST_VALUES: usize = 2_000;
 
@@ -124,8 +149,24 @@ fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
     values.sort_unstable();
     values.dedup();
     values.truncate(MOST_VALUES);
+    let capitals: Vec<String> = values.iter().map(|value| value.to_ascii_uppercase()).collect();
+    let capitals: Vec<&str> = capitals.iter().map(String::as_str).collect();
     for finding in findings {
         hide_cut(finding, &values);
+        if let Some(Value::String(reason)) = finding.evidence.get_mut("allowed_for") {
+            hide_prose(reason);
+        }
+        if matches!(finding.rule.id, "dockerfile/idle-waiver" | "dockerfile/inline-waiver") {
+            hide_prose(&mut finding.message);
+            hide_prose(&mut finding.subject);
+        }
+        if finding.rule.id == "dockerfile/syntax" {
+            // such a message has the word as it stands, be it ever so short, or in capitals
+            for value in values.iter().chain(&capitals) {
+                finding.message = finding.message.replace(&format!("`{value}`"), "`****`");
+            }
+            hide_cut(finding, &capitals);
+        }
         let evidence = finding.evidence.values().filter_map(|value| value.as_str());
         let texts: Vec<&str> = [finding.message.as_str(), &finding.subject].into_iter().chain(evidence).collect();
         let mut echo = Echo::default();
@@ -146,7 +187,7 @@ const LEAST_BEGINNING: usize = 3;
 /// Takes out beginnings of values: messages quote so much of a word and no more.
 fn hide_cut(finding: &mut Finding, values: &[&str]) {
     let evidence = finding.evidence.values_mut().filter_map(|value| match value {
-        serde_json::Value::String(text) => Some(text),
+        Value::String(text) => Some(text),
         _ => None,
     });
     for text in [&mut finding.message, &mut finding.subject].into_iter().chain(evidence) {
@@ -226,5 +267,40 @@ mod tests {
             assert!(!shown.contains("kQ7vT2"), "{text}\n{shown}");
             assert!(ids.iter().any(|id| id.starts_with("secret/")), "{text}\n{ids:?}");
         }
+    }
+
+    #[test]
+    fn values_that_docker_refuses_are_not_shown() {
+        let v = value();
+        for text in [
+            format!("FROM debian:13\nENV TOKEN= {v}\n"),
+            format!("FROM debian:13\nENV A=1 TOKEN {v}\n"),
+            format!("FROM debian:13\nENV DB_PASSWORD=correct kQ7vT2 {v}\n"),
+            format!("# escape=`\nFROM debian:13\nENV TOKEN= `\n  {v}\n"),
+            format!("FROM debian:13\n# escape=`\nENV TOKEN=`\n{v}\n"),
+        ] {
+            let (shown, ids) = shown(&text);
+            assert!(!shown.to_ascii_lowercase().contains("kq7vt2"), "{text}\n{shown}");
+            assert!(ids.contains(&"dockerfile/syntax"), "{text}\n{ids:?}");
+        }
+        let (shown, _) = shown("FROM debian:13\nENV TOKEN= short\n");
+        assert!(!shown.contains("short"), "{shown}");
+        let (shown, _) = super::tests::shown("FROM debian:13\nENV A=1 b\n");
+        assert!(shown.contains("ENV A=1 b"), "{shown}");
+    }
+
+    #[test]
+    fn reasons_are_shown_without_passwords() {
+        let v = value();
+        for reason in [format!("because password is {v}"), format!("it asks for a token: {v}"), format!("pass={v}")] {
+            for rule in ["dockerfile/sudo", "dockerfile/add-not-copy"] {
+                let (shown, ids) =
+                    shown(&format!("FROM debian:13\n# careen:allow {rule} {reason}\nRUN sudo make\n"));
+                assert!(!shown.contains("kQ7vT2"), "{reason}\n{shown}");
+                assert!(ids.contains(&"dockerfile/sudo"), "{reason}\n{ids:?}");
+            }
+        }
+        let text = "FROM debian:13\n# careen:allow dockerfile/sudo the tool asks for it by itself\nRUN sudo make\n";
+        assert!(shown(text).0.contains("the tool asks for it by itself"));
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::escape::escape;
+use crate::secret_name::names_secret;
 
 use super::entropy;
 
@@ -253,6 +254,63 @@ pub(super) fn query_values(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Words between one that names a secret and its value: `password is VALUE`.
+const LINKS: &[&str] = &["is", "was", "are", "be", "=", ":", "==", "->", "to", "of", "for", "the", "our", "my"];
+
+/// Words of prose that a value may follow.
+const PROSE: &[&str] = &["login", "pin", "pw", "passwort", "kennwort", "key", "auth"];
+
+/// Words that are no values though they follow `password is`.
+const NO_VALUES: &[&str] = &[
+    "a", "added", "all", "already", "always", "an", "and", "any", "at", "because", "by", "checked", "created", "does",
+    "empty", "fake", "from", "generated", "given", "gone", "here", "in", "kept", "known", "made", "masked", "mounted",
+    "needed", "never", "no", "not", "only", "passed", "public", "read", "replaced", "required", "rotated", "safe",
+    "set", "short-lived", "still", "stored", "taken", "temporary", "used", "valid", "wanted", "without",
+];
+
+/// Where values may stand in what people write: what follows `password is`, and what behind a word that names a secret
+/// looks like no word.
+pub fn prose_values(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    // words since the one that names a secret, and whether the last was `is`
+    let mut near: Option<(usize, bool)> = None;
+    let mut at = 0;
+    for part in text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | ';')) {
+        let start = at;
+        at += part.len();
+        let is_linked = part.ends_with(['=', ':']);
+        let is_trimmed = |c: char| c.is_whitespace() || "=:,;.`'\"()".contains(c);
+        let left = part.trim_start_matches(is_trimmed);
+        let word = left.trim_end_matches(is_trimmed);
+        let lower = word.to_ascii_lowercase();
+        if word.is_empty() {
+            near = near.map(|(distance, was_linked)| (distance, was_linked || is_linked));
+            continue;
+        }
+        if names_secret(word) || PROSE.contains(&lower.as_str()) {
+            near = Some((0, is_linked));
+            continue;
+        }
+        let Some((distance, was_linked)) = near else { continue };
+        let has = |is: fn(&u8) -> bool| word.bytes().any(|byte| is(&byte));
+        let is_odd = has(u8::is_ascii_digit)
+            || word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase()) && has(u8::is_ascii_lowercase)
+            || word.contains(['!', '$', '%', '^', '&', '*', '#', '+', '@']);
+        let is_link = LINKS.contains(&lower.as_str());
+        let is_value = !is_link && (is_odd && word.len() >= 4 || was_linked && !NO_VALUES.contains(&lower.as_str()));
+        if is_value {
+            let begin = start + part.len() - left.len();
+            found.push(begin..begin + word.len());
+        }
+        let is_verb = matches!(lower.as_str(), "is" | "was" | "=" | "->") || is_linked;
+        near = (distance < MOST_BETWEEN).then_some((distance + 1, is_verb));
+    }
+    found
+}
+
+/// Most words between the one that names a secret and its value.
+const MOST_BETWEEN: usize = 8;
+
 /// `text` with stars for each run that has `value` in it.
 pub(super) fn hide(text: &str, value: &str) -> String {
     if value.is_empty() {
@@ -315,6 +373,25 @@ mod tests {
         for (text, expected) in cases {
             let found = query_values(&text);
             assert_eq!(found.first().map(|span| text[span.clone()].to_owned()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_in_prose_follow_a_word_for_a_secret() {
+        let v = ["kQ7vT2", "xwZm9"].concat();
+        let cases = [
+            (format!("because password is {v}"), vec![v.as_str()]),
+            (format!("the root password: `{v}`, for now"), vec![v.as_str()]),
+            (format!("password={v}"), vec![v.as_str()]),
+            ("password is swordfish".to_owned(), vec!["swordfish"]),
+            (format!("we log in with the token {v}"), vec![v.as_str()]),
+            ("the password is not in the image".to_owned(), vec![]),
+            ("the token is masked by CI, see the wiki".to_owned(), vec![]),
+            ("version 1.2.3 is needed until May 2027".to_owned(), vec![]),
+        ];
+        for (text, expected) in cases {
+            let found: Vec<&str> = prose_values(&text).into_iter().map(|span| &text[span]).collect();
+            assert_eq!(found, expected, "{text}");
         }
     }
 
