@@ -76,7 +76,7 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
         limitations.extend(gaps(input, &file, &context));
         let ignore = input.surroundings.as_ref().and_then(|surroundings| surroundings.ignore.as_ref());
         is_refused |= file.is_refused() || ignore.is_some_and(|ignore| !ignore.faults.is_empty());
-        texts.insert(input.name.clone(), lint::shown_text(&context, in_comments(&context)));
+        texts.insert(input.name.clone(), lint::shown_text(&context, unsaid(&context)));
     }
     finding::tell_apart(&mut findings);
     limitation::condense(&mut limitations, limits.limitations_per_code);
@@ -130,6 +130,30 @@ fn in_comments(context: &Context<'_>) -> Vec<Span> {
     spans
 }
 
+/// Where that stands which no rule tells, and nothing may show: what comments say, and the lines of a key that several
+/// commands write.
+fn unsaid(context: &Context<'_>) -> Vec<Span> {
+    let mut spans = in_comments(context);
+    let text = &context.file.text;
+    for body in secrets::private_keys(text) {
+        let start = body.start;
+        let body = text.get(body).unwrap_or_default();
+        let mut at = start;
+        for part in body.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='))) {
+            let run = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')));
+            let is_plain = run.len() >= LEAST_RUN && run.bytes().any(|byte| byte.is_ascii_uppercase());
+            if is_plain && !run.starts_with('/') {
+                spans.push(Span::new(at, at.saturating_add(run.len())));
+            }
+            at = at.saturating_add(part.len());
+        }
+    }
+    spans
+}
+
+/// Shortest run of signs that may be a line of a key.
+const LEAST_RUN: usize = 16;
+
 /// Takes out what people write of passwords.
 fn hide_prose(text: &mut String) {
     for span in secrets::prose_values(text).into_iter().rev() {
@@ -145,7 +169,7 @@ const MOST_VALUES: usize = 2_000;
 fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
     let value = |span: Span| context.file.source(span).trim().trim_matches(['"', '\'']);
     let mut values: Vec<&str> =
-        lint::hidden(context).into_iter().map(value).filter(|value| !value.is_empty()).collect();
+        lint::hidden(context).into_iter().chain(unsaid(context)).map(value).filter(|value| !value.is_empty()).collect();
     values.sort_unstable();
     values.dedup();
     values.truncate(MOST_VALUES);
@@ -283,10 +307,8 @@ mod tests {
             assert!(!shown.to_ascii_lowercase().contains("kq7vt2"), "{text}\n{shown}");
             assert!(ids.contains(&"dockerfile/syntax"), "{text}\n{ids:?}");
         }
-        let (shown, _) = shown("FROM debian:13\nENV TOKEN= short\n");
-        assert!(!shown.contains("short"), "{shown}");
-        let (shown, _) = super::tests::shown("FROM debian:13\nENV A=1 b\n");
-        assert!(shown.contains("ENV A=1 b"), "{shown}");
+        assert!(!shown("FROM debian:13\nENV TOKEN= short\n").0.contains("short"));
+        assert!(shown("FROM debian:13\nENV A=1 b\n").0.contains("ENV A=1 b"));
     }
 
     #[test]
@@ -294,13 +316,36 @@ mod tests {
         let v = value();
         for reason in [format!("because password is {v}"), format!("it asks for a token: {v}"), format!("pass={v}")] {
             for rule in ["dockerfile/sudo", "dockerfile/add-not-copy"] {
-                let (shown, ids) =
-                    shown(&format!("FROM debian:13\n# careen:allow {rule} {reason}\nRUN sudo make\n"));
+                let (shown, ids) = shown(&format!("FROM debian:13\n# careen:allow {rule} {reason}\nRUN sudo make\n"));
                 assert!(!shown.contains("kQ7vT2"), "{reason}\n{shown}");
                 assert!(ids.contains(&"dockerfile/sudo"), "{reason}\n{ids:?}");
             }
         }
         let text = "FROM debian:13\n# careen:allow dockerfile/sudo the tool asks for it by itself\nRUN sudo make\n";
         assert!(shown(text).0.contains("the tool asks for it by itself"));
+    }
+
+    #[test]
+    fn arguments_and_input_that_are_passwords_are_not_shown() {
+        let v = value();
+        let begin = ["-----BEGIN RSA ", "PRIVATE KEY-----"].concat();
+        let mut seen = String::new();
+        for text in [
+            format!("RUN mysqladmin -u root password {v} && sudo make"),
+            format!("RUN usermod -p '$6$saltsalt${v}{v}' root && sudo make"),
+            format!("RUN lftp -u bob,{v} h.example && sudo make"),
+            format!("RUN yes {v} | passwd app && sudo make"),
+            format!("RUN kinit app <<< {v} && sudo make"),
+            format!("RUN ssh-keygen -t rsa -N {v} -f /k && sudo make"),
+            format!("RUN printf %s \"{v}\" | podman login -u a --password-stdin && sudo make"),
+            format!("CMD app -u bob -p {v}"),
+            format!("RUN echo '{begin}' > k && \\\n echo '{v}{v}' >> k && \\\n echo {v}{v} >> k && sudo make"),
+            format!("RUN echo '{begin}' > k\nRUN echo '{v}{v}' >> k\nRUN echo '{v}{v}' >> k && sudo make"),
+        ] {
+            let (shown, _) = shown(&format!("FROM debian:13\n{text}\n"));
+            let lines = shown.lines().filter(|line| line.contains("kQ7vT2"));
+            lines.for_each(|line| seen += &format!("{text}\n  {line}\n"));
+        }
+        assert!(seen.is_empty(), "\n{seen}");
     }
 }

@@ -159,7 +159,7 @@ fn end_of_word(bytes: &[u8], start: usize, end: usize) -> usize {
 const LONGEST_USERINFO: usize = 128;
 
 /// Where private keys in PEM stand (RFC 7468), whether or not they can be read, are cut off, or are in one line.
-pub(super) fn private_keys(text: &str) -> Vec<Range<usize>> {
+pub fn private_keys(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (start, begin) in text.match_indices("-----BEGIN ") {
         let after = start + begin.len();
@@ -262,10 +262,55 @@ const PROSE: &[&str] = &["login", "pin", "pw", "passwort", "kennwort", "key", "a
 
 /// Words that are no values though they follow `password is`.
 const NO_VALUES: &[&str] = &[
-    "a", "added", "all", "already", "always", "an", "and", "any", "at", "because", "by", "checked", "created", "does",
-    "empty", "fake", "from", "generated", "given", "gone", "here", "in", "kept", "known", "made", "masked", "mounted",
-    "needed", "never", "no", "not", "only", "passed", "public", "read", "replaced", "required", "rotated", "safe",
-    "set", "short-lived", "still", "stored", "taken", "temporary", "used", "valid", "wanted", "without",
+    "a",
+    "added",
+    "all",
+    "already",
+    "always",
+    "an",
+    "and",
+    "any",
+    "at",
+    "because",
+    "by",
+    "checked",
+    "created",
+    "does",
+    "empty",
+    "fake",
+    "from",
+    "generated",
+    "given",
+    "gone",
+    "here",
+    "in",
+    "kept",
+    "known",
+    "made",
+    "masked",
+    "mounted",
+    "needed",
+    "never",
+    "no",
+    "not",
+    "only",
+    "passed",
+    "public",
+    "read",
+    "replaced",
+    "required",
+    "rotated",
+    "safe",
+    "set",
+    "short-lived",
+    "still",
+    "stored",
+    "taken",
+    "temporary",
+    "used",
+    "valid",
+    "wanted",
+    "without",
 ];
 
 /// Where values may stand in what people write: what follows `password is`, and what behind a word that names a secret
@@ -310,6 +355,28 @@ pub fn prose_values(text: &str) -> Vec<Range<usize>> {
 
 /// Most words between the one that names a secret and its value.
 const MOST_BETWEEN: usize = 8;
+
+/// Where hashes of passwords stand as `crypt` writes them: `$6$salt$hash`, `$2b$10$hash`.
+pub(super) fn hashes(text: &str) -> Vec<Range<usize>> {
+    const KINDS: &[&str] = &["1", "2a", "2b", "2y", "5", "6", "7", "y", "apr1", "argon2i", "argon2id"];
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text.match_indices('$') {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let is_kind = KINDS.iter().any(|kind| rest.strip_prefix(kind).is_some_and(|rest| rest.starts_with('$')));
+        if !is_kind || found.last().is_some_and(|last| at < last.end) {
+            continue;
+        }
+        let is_sign = |c: char| c.is_ascii_alphanumeric() || "$./=,+-".contains(c);
+        let end = rest.find(|c| !is_sign(c)).unwrap_or(rest.len());
+        if end >= LEAST_HASH {
+            found.push(at..at + 1 + end);
+        }
+    }
+    found
+}
+
+/// Shortest hash that `crypt` writes, with its kind and salt.
+const LEAST_HASH: usize = 20;
 
 /// `text` with stars for each run that has `value` in it.
 pub(super) fn hide(text: &str, value: &str) -> String {
@@ -393,6 +460,14 @@ mod tests {
             let found: Vec<&str> = prose_values(&text).into_iter().map(|span| &text[span]).collect();
             assert_eq!(found, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn hashes_are_known_by_their_kind() {
+        let v = ["kQ7vT2", "xwZm9", "Lp3Rt8Yb"].concat();
+        let hash = format!("$6$salt${v}/{v}.");
+        assert_eq!(hashes(&format!("usermod -p '{hash}' root")), [12..12 + hash.len()]);
+        assert!(hashes("echo $1$2 $6$x $HOME$PATH").is_empty());
     }
 
     #[test]
