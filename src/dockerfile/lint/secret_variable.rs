@@ -130,7 +130,7 @@ pub(super) fn broken_values(context: &Context<'_>) -> Vec<Span> {
     for instruction in &context.file.instructions {
         let is_unknown = matches!(instruction.kind, Kind::Unknown);
         let is_setting = matches!(instruction.name().as_str(), "ENV" | "ARG" | "LABEL" | "ONBUILD");
-        if !is_setting && !(is_open && is_unknown) {
+        if !(is_setting || is_open && is_unknown) {
             is_open = false;
             continue;
         }
