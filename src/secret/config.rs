@@ -218,7 +218,8 @@ pub(super) fn mask_run(text: &str, run: Run) -> String {
     }
     let mut spans: Vec<(Range<usize>, &str)> =
         search.hits.iter().map(|hit| (hit.span.clone(), hit.found.masked.as_str())).collect();
-    let told = [mask::passwords_before_hosts(text), mask::private_keys(text)];
+    let told =
+        [mask::passwords_before_hosts(text), mask::private_keys(text), mask::query_values(text), mask::hashes(text)];
     spans.extend(told.into_iter().flatten().map(|span| (span, mask::HIDDEN)));
     let masked = if spans.is_empty() { text.to_owned() } else { mask::spans(text, &spans, run) };
     if text.len() <= LONGEST_FIELD {

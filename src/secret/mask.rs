@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::escape::escape;
+use crate::secret_name::names_secret;
+
+use super::entropy;
 
 /// Shortest value that is hidden as a part of a word, too.
 pub(super) const LEAST_PART: usize = 8;
@@ -156,7 +159,7 @@ fn end_of_word(bytes: &[u8], start: usize, end: usize) -> usize {
 const LONGEST_USERINFO: usize = 128;
 
 /// Where private keys in PEM stand (RFC 7468), whether or not they can be read, are cut off, or are in one line.
-pub(super) fn private_keys(text: &str) -> Vec<Range<usize>> {
+pub fn private_keys(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (start, begin) in text.match_indices("-----BEGIN ") {
         let after = start + begin.len();
@@ -206,6 +209,175 @@ pub(super) fn passwords_before_hosts(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Parameters of an address that sign a request or stand for a login, lower case.
+const SIGNING: &[&str] =
+    &["sig", "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature"];
+const LOGINS: &[&str] = &["token", "key", "api_key", "apikey", "access_token", "code"];
+
+/// Shortest value of a parameter that is hidden, and least entropy of it in bits for each byte.
+const LEAST_PARAMETER: usize = 12;
+const LEAST_ENTROPY: f64 = 2.8;
+
+/// Where values stand in the query of an address that let whoever has them in: `?sig=VALUE`, `&token=VALUE`.
+pub(super) fn query_values(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(['?', '&']) {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let Some(sign) = rest.find(|c| !is_name(c)).filter(|sign| rest.get(*sign..*sign + 1) == Some("=")) else {
+            continue;
+        };
+        let name = rest.get(..sign).unwrap_or_default().to_ascii_lowercase();
+        let is_signing = SIGNING.contains(&name.as_str());
+        if !(is_signing || LOGINS.contains(&name.as_str())) {
+            continue;
+        }
+        let after = rest.get(sign + 1..).unwrap_or_default();
+        let ends = |c: char| c.is_whitespace() || "&#\"'`<>|;\\()…".contains(c);
+        let end = after.find(ends).unwrap_or(after.len());
+        let value = after.get(..end).unwrap_or_default();
+        let is_cut = after.get(end..).is_some_and(|rest| rest.starts_with('…'));
+        let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
+        let is_mixed = has(u8::is_ascii_alphabetic) && has(u8::is_ascii_digit)
+            || has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+        let is_random = value.len() >= LEAST_PARAMETER
+            && is_mixed
+            && entropy::shannon(value.as_bytes()) >= LEAST_ENTROPY
+            && (is_signing || !(value.contains('/') || value.starts_with("0x")));
+        let is_reference = value.contains(['$', '{', '*']);
+        let start = at + 1 + sign + 1;
+        // of a value that is cut off nobody knows what it was
+        if !is_reference && (is_random || is_cut && !value.is_empty()) {
+            found.push(start..start + end);
+        }
+    }
+    found
+}
+
+/// Words between one that names a secret and its value: `password is VALUE`.
+const LINKS: &[&str] = &["is", "was", "are", "be", "=", ":", "==", "->", "to", "of", "for", "the", "our", "my"];
+
+/// Words of prose that a value may follow.
+const PROSE: &[&str] = &["login", "pin", "pw", "passwort", "kennwort", "key", "auth"];
+
+/// Words that are no values though they follow `password is`.
+const NO_VALUES: &[&str] = &[
+    "a",
+    "added",
+    "all",
+    "already",
+    "always",
+    "an",
+    "and",
+    "any",
+    "at",
+    "because",
+    "by",
+    "checked",
+    "created",
+    "does",
+    "empty",
+    "fake",
+    "from",
+    "generated",
+    "given",
+    "gone",
+    "here",
+    "in",
+    "kept",
+    "known",
+    "made",
+    "masked",
+    "mounted",
+    "needed",
+    "never",
+    "no",
+    "not",
+    "only",
+    "passed",
+    "public",
+    "read",
+    "replaced",
+    "required",
+    "rotated",
+    "safe",
+    "set",
+    "short-lived",
+    "still",
+    "stored",
+    "taken",
+    "temporary",
+    "used",
+    "valid",
+    "wanted",
+    "without",
+];
+
+/// Where values may stand in what people write: what follows `password is`, and what behind a word that names a secret
+/// looks like no word.
+pub fn prose_values(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    // words since the one that names a secret, and whether the last was `is`
+    let mut near: Option<(usize, bool)> = None;
+    let mut at = 0;
+    for part in text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | ';')) {
+        let start = at;
+        at += part.len();
+        let is_linked = part.ends_with(['=', ':']);
+        let is_trimmed = |c: char| c.is_whitespace() || "=:,;.`'\"()".contains(c);
+        let left = part.trim_start_matches(is_trimmed);
+        let word = left.trim_end_matches(is_trimmed);
+        let lower = word.to_ascii_lowercase();
+        if word.is_empty() {
+            near = near.map(|(distance, was_linked)| (distance, was_linked || is_linked));
+            continue;
+        }
+        if names_secret(word) || PROSE.contains(&lower.as_str()) {
+            near = Some((0, is_linked));
+            continue;
+        }
+        let Some((distance, was_linked)) = near else { continue };
+        let has = |is: fn(&u8) -> bool| word.bytes().any(|byte| is(&byte));
+        let is_odd = has(u8::is_ascii_digit)
+            || word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase()) && has(u8::is_ascii_lowercase)
+            || word.contains(['!', '$', '%', '^', '&', '*', '#', '+', '@']);
+        let is_link = LINKS.contains(&lower.as_str());
+        let is_value = !is_link && (is_odd && word.len() >= 4 || was_linked && !NO_VALUES.contains(&lower.as_str()));
+        if is_value {
+            let begin = start + part.len() - left.len();
+            found.push(begin..begin + word.len());
+        }
+        let is_verb = matches!(lower.as_str(), "is" | "was" | "=" | "->") || is_linked;
+        near = (distance < MOST_BETWEEN).then_some((distance + 1, is_verb));
+    }
+    found
+}
+
+/// Most words between the one that names a secret and its value.
+const MOST_BETWEEN: usize = 8;
+
+/// Where hashes of passwords stand as `crypt` writes them: `$6$salt$hash`, `$2b$10$hash`.
+pub(super) fn hashes(text: &str) -> Vec<Range<usize>> {
+    const KINDS: &[&str] = &["1", "2a", "2b", "2y", "5", "6", "7", "y", "apr1", "argon2i", "argon2id"];
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text.match_indices('$') {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let is_kind = KINDS.iter().any(|kind| rest.strip_prefix(kind).is_some_and(|rest| rest.starts_with('$')));
+        if !is_kind || found.last().is_some_and(|last| at < last.end) {
+            continue;
+        }
+        let is_sign = |c: char| c.is_ascii_alphanumeric() || "$./=,+-".contains(c);
+        let end = rest.find(|c| !is_sign(c)).unwrap_or(rest.len());
+        if end >= LEAST_HASH {
+            found.push(at..at + 1 + end);
+        }
+    }
+    found
+}
+
+/// Shortest hash that `crypt` writes, with its kind and salt.
+const LEAST_HASH: usize = 20;
+
 /// `text` with stars for each run that has `value` in it.
 pub(super) fn hide(text: &str, value: &str) -> String {
     if value.is_empty() {
@@ -251,6 +423,51 @@ mod tests {
         }
         assert_eq!(hide("run -p Ab12cd7 x", "Ab12cd7"), "run -p **** x");
         assert_eq!(hide("run xAb12cd7 x", "Ab12cd7"), "run xAb12cd7 x", "short values are whole words");
+    }
+
+    #[test]
+    fn values_of_signed_addresses_are_known() {
+        let v = ["kQ7vT2", "xwZm9", "Lp3Rt8Yb"].concat();
+        let cases = [
+            (format!("https://h.example/a?sv=2024&sig={v}%3D&x=1"), Some(format!("{v}%3D"))),
+            (format!("curl \"https://h.example/a?X-Amz-Signature={v}\""), Some(v.clone())),
+            (format!("h.example/?api_key={v}#x"), Some(v.clone())),
+            ("`https://h.example/?sig=kQ7…`".to_owned(), Some("kQ7".to_owned())),
+            ("https://h.example/?token=$TOKEN&key=stable-release".to_owned(), None),
+            ("https://h.example/?key=releases/v1.2.3/app.tgz&sig=".to_owned(), None),
+            (format!("https://h.example/?name={v}"), None),
+        ];
+        for (text, expected) in cases {
+            let found = query_values(&text);
+            assert_eq!(found.first().map(|span| text[span.clone()].to_owned()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_in_prose_follow_a_word_for_a_secret() {
+        let v = ["kQ7vT2", "xwZm9"].concat();
+        let cases = [
+            (format!("because password is {v}"), vec![v.as_str()]),
+            (format!("the root password: `{v}`, for now"), vec![v.as_str()]),
+            (format!("password={v}"), vec![v.as_str()]),
+            ("password is swordfish".to_owned(), vec!["swordfish"]),
+            (format!("we log in with the token {v}"), vec![v.as_str()]),
+            ("the password is not in the image".to_owned(), vec![]),
+            ("the token is masked by CI, see the wiki".to_owned(), vec![]),
+            ("version 1.2.3 is needed until May 2027".to_owned(), vec![]),
+        ];
+        for (text, expected) in cases {
+            let found: Vec<&str> = prose_values(&text).into_iter().map(|span| &text[span]).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn hashes_are_known_by_their_kind() {
+        let v = ["kQ7vT2", "xwZm9", "Lp3Rt8Yb"].concat();
+        let hash = format!("$6$salt${v}/{v}.");
+        assert_eq!(hashes(&format!("usermod -p '{hash}' root")), [12..12 + hash.len()]);
+        assert!(hashes("echo $1$2 $6$x $HOME$PATH").is_empty());
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub use collector::{ARCHIVES, COLLECTOR, SecretArchives, SecretCollector};
 pub use config::{Echo, mask_text, scan_annotations, scan_config};
 pub use finding::findings;
 pub use harmless::is_harmless;
+pub use mask::{private_keys, prose_values};
 pub use names::{mask_finding, mask_inventory, masked_path};
 pub use rule::RULES;
 pub use shipped::settle;

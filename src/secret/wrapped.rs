@@ -4,9 +4,10 @@
 
 use std::ops::Range;
 
-use crate::format::base64;
+use crate::format::{base64, percent};
 use crate::secret_name::names_secret;
 
+use super::mask;
 use super::value::OwnedValue;
 
 /// What a text is.
@@ -58,6 +59,7 @@ pub(super) fn texts(text: &str, form: Form) -> Vec<(OwnedValue, Range<usize>)> {
     }
     if !matches!(form, Form::Setting(_)) {
         users(text, &mut inner);
+        queries(text, &mut inner);
     }
     inner
 }
@@ -153,6 +155,9 @@ const CLIENTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("-k", &["openssl"]),
+    ("-N", &["ssh-keygen"]),
+    ("-u", &["lftp"]),
+    ("password", &["mysqladmin", "mariadb-admin"]),
     ("-w", &["ldapadd", "ldapmodify", "ldappasswd", "ldapsearch", "ldapwhoami"]),
 ];
 
@@ -161,12 +166,15 @@ const CLIENTS: &[(&str, &[&str])] = &[
 fn options(text: &str, words: &[Range<usize>], form: Form, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
     let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
     let mut program = word(0);
+    let mut has_user = false;
     for at in 0..words.len() {
         let option = word(at);
         if matches!(option, "&&" | "||" | ";" | "|") || option.ends_with(';') {
             program = "";
+            has_user = false;
             continue;
         }
+        has_user |= matches!(option, "-u" | "-U" | "--user" | "--username" | "login");
         let name = option.rsplit('/').next().unwrap_or_default();
         if program.is_empty() || CLIENTS.iter().any(|(_, clients)| clients.contains(&name)) {
             program = name;
@@ -174,12 +182,22 @@ fn options(text: &str, words: &[Range<usize>], form: Form, inner: &mut Vec<(Owne
         let value = word(at.saturating_add(1));
         let is_value = value.len() >= 6 && !value.starts_with(['-', '/', '.', '$', '<', '{', '~']);
         let Some(span) = words.get(at.saturating_add(1)).filter(|_| is_value) else { continue };
+        if option == "-u" && program == "lftp" {
+            // the user before the comma
+            let Some((user, password)) = value.split_once(',').filter(|(_, password)| password.len() >= 6) else {
+                continue;
+            };
+            let start = span.start.saturating_add(user.len()).saturating_add(1);
+            inner.push((named("password", password), start..span.end));
+            continue;
+        }
         let client = CLIENTS.iter().find(|(letter, _)| *letter == option);
         let is_client = client.is_some_and(|(_, clients)| clients.contains(&program));
         // `docker run -p 80:80`
         let is_address = value.bytes().all(|b| b.is_ascii_digit() || b".:/-tcpud[]".contains(&b));
         let key = match option {
             _ if is_client && !is_address => "password",
+            "-p" if has_user => "secret",
             "-p" | "-P" | "-t" | "-k" | "-s" if form == Form::Command => "secret",
             _ => continue,
         };
@@ -223,7 +241,17 @@ const MOST_PASSED: usize = 6;
 fn written(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Range<usize>)>) {
     let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
     for at in 0..words.len() {
-        if !matches!(word(at), "echo" | "printf") {
+        if word(at) == "<<<" {
+            let asks = words.get(at.saturating_sub(MOST_PASSED)..at).unwrap_or_default();
+            let asks = asks.iter().filter_map(|word| text.get(word.clone()));
+            let value = word(at.saturating_add(1));
+            let is_plain = value.len() >= 6 && !value.starts_with(['$', '`', '<', '{']);
+            let is_asked = asks.map(|word| word.rsplit('/').next().unwrap_or_default()).any(asks_password);
+            let span = words.get(at.saturating_add(1)).filter(|_| is_plain && is_asked);
+            inner.extend(span.map(|span| (named("password", value), span.clone())));
+            continue;
+        }
+        if !matches!(word(at), "echo" | "printf" | "yes") {
             continue;
         }
         let is_passed = |word: &str| word.starts_with('-') || matches!(word, "%s" | "%s\\n");
@@ -240,7 +268,7 @@ fn written(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Rang
         let name = target.trim_matches(['"', '\'']).rsplit('/').next().unwrap_or_default();
         let name = name.split_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
         let is_secret = match operator {
-            "|" => matches!(target_of_pipe(word, place), "passwd" | "smbpasswd" | "kinit"),
+            "|" => asks_password(target_of_pipe(word, place)) || is_login(word, place),
             operator => operator.starts_with('>') && names_secret(name),
         };
         // a setting is judged by its own name
@@ -253,6 +281,22 @@ fn written(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Rang
         }
     }
 }
+
+/// Programs that read a password and nothing else.
+fn asks_password(program: &str) -> bool {
+    matches!(program, "passwd" | "smbpasswd" | "kinit")
+}
+
+/// Whether a pipe behind the word at `place` leads to a program that is told to read a password.
+fn is_login<'t>(word: impl Fn(usize) -> &'t str, place: usize) -> bool {
+    let behind = (place.saturating_add(2)..place.saturating_add(MOST_ARGUMENTS)).map(word);
+    behind
+        .take_while(|word| !matches!(*word, "" | "&&" | "||" | ";" | "|"))
+        .any(|word| matches!(word, "--password-stdin" | "--passphrase-fd"))
+}
+
+/// Words behind a pipe that are looked at.
+const MOST_ARGUMENTS: usize = 16;
 
 /// The program that a pipe behind the word at `place` leads to.
 fn target_of_pipe<'t>(word: impl Fn(usize) -> &'t str, place: usize) -> &'t str {
@@ -280,6 +324,17 @@ fn users(text: &str, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
         }
     }
 }
+
+/// `https://host/path?sig=VALUE`: what lets in whoever has the address.
+fn queries(text: &str, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
+    for span in mask::query_values(text).into_iter().take(MOST_QUERIES) {
+        let value = percent::decode_lossy(text.get(span.clone()).unwrap_or_default());
+        inner.push((named("token", &value), span));
+    }
+}
+
+/// Most parameters of addresses in one text that are looked at.
+const MOST_QUERIES: usize = 1_000;
 
 /// The words of a command, without the quotes round them.
 fn words(text: &str) -> Vec<Range<usize>> {
@@ -373,6 +428,16 @@ mod tests {
             (format!("echo -n '{value}' >/root/.token"), Form::Script, Some("password")),
             (format!("echo \"{value}\" | sudo passwd app"), Form::Script, Some("password")),
             (format!("echo {value} > /etc/hostname"), Form::Script, None),
+            (format!("mysqladmin -u root password {value}"), Form::Script, Some("password")),
+            (format!("lftp -u bob,{value} h.example"), Form::Script, Some("password")),
+            (format!("yes {value} | passwd app"), Form::Script, Some("password")),
+            (format!("kinit app <<< {value}"), Form::Script, Some("password")),
+            (format!("ssh-keygen -t rsa -N {value} -f /k"), Form::Script, Some("password")),
+            (format!("printf %s \"{value}\" | podman login --password-stdin"), Form::Script, Some("password")),
+            (format!("app -u bob -p {value}"), Form::Script, Some("secret")),
+            (format!("cat <<< {value}"), Form::Script, None),
+            ("ssh-keygen -N '' -f /etc/key".to_owned(), Form::Script, None),
+            (format!("usermod -u {value} app"), Form::Script, None),
             (format!("echo a.b={value} > /etc/sysctl.d/token.conf"), Form::Script, None),
             (format!("git clone https://{value}{value}@h.example/a"), Form::Script, None),
             ("docker login -p $TOKEN".to_owned(), Form::Script, None),

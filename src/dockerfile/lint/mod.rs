@@ -281,8 +281,14 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 /// The values that no text may show, in the order of the file; none overlaps another.
 pub fn hidden(context: &Context<'_>) -> Vec<Span> {
     let mut spans = secret_variable::hidden_values(context);
+    spans.extend(secret_variable::broken_values(context));
     spans.extend(user::hidden_groups(context));
     spans.extend(context.secrets.iter().filter(|told| !told.is_copied).map(|told| told.span));
+    apart(spans)
+}
+
+/// The spans in order, those that overlap as one.
+fn apart(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort();
     let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {
@@ -294,10 +300,13 @@ pub fn hidden(context: &Context<'_>) -> Vec<Span> {
     apart
 }
 
-/// The text of the file with a star for each character of a value that may be a secret, so that columns stay.
-pub fn shown_text(context: &Context<'_>) -> String {
+/// The text of the file with a star for each character of a value that may be a secret, and of `more`, so that columns
+/// stay.
+pub fn shown_text(context: &Context<'_>, more: Vec<Span>) -> String {
     let mut shown = context.file.text.clone();
-    for span in hidden(context).into_iter().rev() {
+    let mut spans = hidden(context);
+    spans.extend(more);
+    for span in apart(spans).into_iter().rev() {
         let Some(value) = shown.get(span.start..span.end) else { continue };
         let stars: String = value.chars().map(|c| if matches!(c, '\n' | '\r') { c } else { '*' }).collect();
         shown.replace_range(span.start..span.end, &stars);

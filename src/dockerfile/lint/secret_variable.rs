@@ -121,6 +121,56 @@ pub(super) fn hidden_values(context: &Context<'_>) -> Vec<Span> {
     spans
 }
 
+/// Words that may be the value of a secret variable in what Docker refuses: `ENV TOKEN= VALUE`.
+///
+/// All words up to the next name are meant, since a password may have blanks.
+pub(super) fn broken_values(context: &Context<'_>) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut is_open = false;
+    for instruction in &context.file.instructions {
+        let is_unknown = matches!(instruction.kind, Kind::Unknown);
+        let is_setting = matches!(instruction.name().as_str(), "ENV" | "ARG" | "LABEL" | "ONBUILD");
+        if !(is_setting || is_open && is_unknown) {
+            is_open = false;
+            continue;
+        }
+        let is_broken = matches!(instruction.kind, Kind::Broken);
+        let source = context.file.source(instruction.span);
+        let mut at = instruction.span.start;
+        for part in source.split_inclusive(char::is_whitespace) {
+            let word = part.trim_end();
+            let span = Span::new(at, at.saturating_add(word.len()));
+            at = at.saturating_add(part.len());
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            match word {
+                // a continuation, or the sign that would be one
+                "" | "\\" | "`" => {}
+                _ if names_secret(name) => {
+                    is_open = is_broken || matches!(value, "`" | "\\");
+                    if is_broken && !value.is_empty() {
+                        spans.push(Span::new(span.end.saturating_sub(value.len()), span.end));
+                    }
+                }
+                _ if is_open && (is_broken || is_unknown) => {
+                    is_open = !is_setting_of_another(word);
+                    if is_open {
+                        spans.push(span);
+                    }
+                }
+                _ => {}
+            }
+        }
+        is_open &= !(is_broken || is_unknown);
+    }
+    spans
+}
+
+/// Whether a word is `NAME=value`; a value in base64 ends so.
+fn is_setting_of_another(word: &str) -> bool {
+    let name = word.split_once('=').filter(|(_, value)| !value.is_empty() && *value != "=").map(|(name, _)| name);
+    name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)))
+}
+
 /// Beginnings of tokens whose form their makers have published, and how many signs follow at least.
 const SHAPES: &[(&str, usize)] = &[
     ("AKIA", 16),
