@@ -4,8 +4,8 @@ use super::{Check, Context};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::image::reference::{Hold, hold_of};
-use crate::inventory::{Inventory, named_base};
-use crate::rule::{Rule, Severity};
+use crate::inventory::{Inventory, NamedBy, named_base};
+use crate::rule::{Confidence, Rule, Severity};
 
 /// The base's tag moves from release to release.
 pub(super) static FLOATING_TAG: Rule = Rule {
@@ -87,7 +87,8 @@ impl Check for FloatingBase {
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let image = context.image;
         let Some(base) = Base::of(image) else {
-            if image.config.is_some() && !image.layers.is_empty() {
+            // one layer is built on nothing
+            if image.config.is_some() && image.layers.len() > 1 && !is_told(image) {
                 let message = format!("no annotation, label or history names the base; `{NAME}` would");
                 findings.push(Finding::new(&UNKNOWN_BASE, "base", Location::Image, message));
             }
@@ -115,6 +116,16 @@ impl Check for FloatingBase {
             finding = finding.evidence("digest", escape(digest));
         }
         findings.push(finding);
+    }
+}
+
+/// Whether the layers of a base that the user named are the image's, or a list or provenance names it.
+fn is_told(image: &Inventory) -> bool {
+    let base = &image.base;
+    match base.named_by {
+        Some(NamedBy::User | NamedBy::ChainId) => base.confidence == Some(Confidence::High),
+        Some(NamedBy::Provenance) => true,
+        _ => false,
     }
 }
 
@@ -191,9 +202,22 @@ mod tests {
         image.annotations.insert(NAME.into(), String::new()); // buildah, when the base had no name
         assert_eq!(shown(&FloatingBase, &image), [""; 0]);
         image.layers = vec![LayerSummary::default()];
+        assert_eq!(shown(&FloatingBase, &image), [""; 0], "one layer is built on nothing");
+        image.layers.push(LayerSummary::default());
         let unknown = "info base/unknown-base image: no annotation, label or history names the base; \
                        `org.opencontainers.image.base.name` would";
         assert_eq!(shown(&FloatingBase, &image), [unknown]);
+        for (named_by, confidence, is_silent) in [
+            (NamedBy::User, Confidence::High, true),
+            (NamedBy::User, Confidence::Medium, false),
+            (NamedBy::ChainId, Confidence::High, true),
+            (NamedBy::Provenance, Confidence::Medium, true),
+        ] {
+            image.base.named_by = Some(named_by);
+            image.base.confidence = Some(confidence);
+            assert_eq!(shown(&FloatingBase, &image).is_empty(), is_silent, "{named_by:?} {confidence:?}");
+        }
+        image.base = crate::inventory::Base::default();
         image.config = None;
         assert_eq!(shown(&FloatingBase, &image), [""; 0]);
     }
@@ -201,11 +225,11 @@ mod tests {
     #[test]
     fn scratch_is_a_known_base() {
         let mut built = image(r#"{"history":[{"comment":"FROM scratch"},{"comment":"FROM 46ac4fa67c20"}]}"#);
-        built.layers = vec![LayerSummary::default()];
+        built.layers = vec![LayerSummary::default(), LayerSummary::default()];
         assert_eq!(shown(&FloatingBase, &built), [""; 0]);
         let mut annotated = image("{}");
         annotated.annotations.insert(NAME.into(), "scratch".into());
-        annotated.layers = vec![LayerSummary::default()];
+        annotated.layers = vec![LayerSummary::default(), LayerSummary::default()];
         assert_eq!(shown(&FloatingBase, &annotated), [""; 0]);
     }
 }

@@ -118,7 +118,11 @@ impl<'a> Launch<'a> {
         let name = program.rsplit('/').next().unwrap_or(program);
         let (flaw, is_text) = match next(name, rest)? {
             Next::Command(words) => (self.flaw_of(&words, depth)?, false),
-            Next::As(user, words) => (self.acting_as(user).flaw_of(&words, depth)?, false),
+            Next::As(user, words) => {
+                let flaw = self.nobody(program, user).or_else(|| self.acting_as(user).flaw_of(&words, depth));
+                (flaw?, false)
+            }
+            Next::Becoming(user) => (self.nobody(program, user)?, false),
             Next::Text(text) => (self.flaw_of(&first_command(text)?, depth)?, true),
             Next::Script(script) => (self.missing(script)?, false),
         };
@@ -132,6 +136,17 @@ impl<'a> Launch<'a> {
         // runc's resolution is theirs, too; a name nobody has is not theirs to tell
         let uid = self.image.uid_of(user);
         Self { uid, groups: self.image.groups_of(user), ..self.clone() }
+    }
+
+    /// Says that a tool is to become a user whom the image does not know.
+    fn nobody(&self, tool: &str, user: &str) -> Option<Flaw> {
+        let passwd = ImagePath::from("etc/passwd");
+        // accounts that nobody could read, or that come with a volume
+        if self.image.accounts.passwd.is_none() && self.image.tree.get(&passwd).is_some() || self.is_mounted(&passwd) {
+            return None;
+        }
+        let RunUser::Unknown(name) = self.image.resolve_user(user) else { return None };
+        Some(Flaw::new(tool, format!("no line of `/etc/passwd` names the user `{}`", escape(name))))
     }
 
     /// Looks for a program as runc and crun do: by its path from the working folder, or in `PATH`.
@@ -365,6 +380,7 @@ mod tests {
             run("usr/bin/env", Some(elf(None))),
             run("sbin/tini", Some(elf(None))),
             run("sbin/gosu", Some(elf(None))),
+            run("usr/bin/setpriv", Some(elf(None))),
             run("usr/bin/dumb-init", Some(elf(None))),
             run("good.sh", Some(script("/bin/sh", Some("-e")))),
             run("crlf.sh", Some(script("/bin/sh\r", None))),
@@ -467,6 +483,7 @@ mod tests {
     fn commands_behind_tools_are_followed() {
         let behind = |tool: &str, what: &str| Some(format!("`{tool}` starts what cannot run: {what}"));
         let gone = "`/gone` is not in the image";
+        let unknown = "no line of `/etc/passwd` names the user `nobody-known`";
         let cases: Vec<(&[&str], Option<String>)> = vec![
             (&["/sbin/tini", "--", "/gone"], behind("/sbin/tini", gone)),
             (&["tini", "-g", "-p", "TERM", "/gone"], behind("tini", gone)),
@@ -480,7 +497,12 @@ mod tests {
                 behind("gosu", "`/closed/run` is in `/closed`, which uid 7 may not enter"),
             ),
             (&["gosu", "root", "/closed/run"], None),
-            (&["gosu", "nobody-known", "/closed/run"], None),
+            (&["gosu", "nobody-known", "/closed/run"], behind("gosu", unknown)),
+            (&["gosu", "nobody-known:staff", "/good.sh"], behind("gosu", unknown)),
+            (&["gosu", "4711", "/good.sh"], None),
+            (&["gosu", "app:staff", "/good.sh"], None),
+            (&["setpriv", "--reuid=nobody-known", "--init-groups", "/good.sh"], behind("setpriv", unknown)),
+            (&["setpriv", "--reuid", "app", "/good.sh"], None),
             (
                 &["tini", "--", "gosu", "app", "/gone"],
                 behind("tini", "`gosu` starts what cannot run: `/gone` is not in the image"),

@@ -1,5 +1,5 @@
-//! What tools start that are there to start another program: tini, dumb-init, catatonit, gosu, su-exec, nohup, env and
-//! shells, by the options that their manuals list.
+//! What tools start that are there to start another program: tini, dumb-init, catatonit, gosu, su-exec, setpriv, nohup,
+//! env and shells, by the options that their manuals list.
 
 /// What a tool starts.
 #[derive(Debug, PartialEq, Eq)]
@@ -8,6 +8,8 @@ pub(super) enum Next<'a> {
     Command(Vec<&'a str>),
     /// These words, as another user.
     As(&'a str, Vec<&'a str>),
+    /// Something with the rights of this user, or not at all.
+    Becoming(&'a str),
     /// The first command of a shell's text.
     Text(&'a str),
     /// A script that a shell reads.
@@ -42,6 +44,7 @@ pub(super) fn next<'a>(name: &str, words: &[&'a str]) -> Option<Next<'a>> {
             let (user, command) = words.split_first()?;
             return (!user.starts_with('-') && !command.is_empty()).then(|| Next::As(user, command.to_vec()));
         }
+        "setpriv" => return reuid(words).map(Next::Becoming),
         "env" => {
             let end = words.iter().position(|word| !word.contains('=')).unwrap_or(words.len());
             let (variables, command) = words.split_at_checked(end)?;
@@ -64,6 +67,31 @@ pub(super) fn next<'a>(name: &str, words: &[&'a str]) -> Option<Next<'a>> {
         _ => return None,
     };
     (!command.is_empty()).then(|| Next::Command(command.to_vec()))
+}
+
+/// Options of setpriv(1) without a value.
+const SETPRIV_FLAGS: &[&str] =
+    &["--clear-groups", "--init-groups", "--keep-groups", "--nnp", "--no-new-privs", "--reset-env"];
+
+/// The user that setpriv(1) is to become, by name or number.
+fn reuid<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let mut rest = words;
+    let mut user = None;
+    while let [word, after @ ..] = rest
+        && word.starts_with("--")
+        && *word != "--"
+    {
+        rest = after;
+        if let Some((option, value)) = word.split_once('=') {
+            user = if option == "--reuid" { Some(value) } else { user };
+        } else if !SETPRIV_FLAGS.contains(word) {
+            let (value, after) = after.split_first()?;
+            user = if *word == "--reuid" { Some(value) } else { user };
+            rest = after;
+        }
+    }
+    // a dump needs no command, and is not what starts an image
+    rest.first().and(user)
 }
 
 /// The words behind a tool's options; `with_value` are those whose value is the next word.
@@ -116,6 +144,21 @@ mod tests {
                 _ => String::new(),
             };
             assert_eq!(command, *expected, "{tool} {words:?}");
+        }
+    }
+
+    #[test]
+    fn setpriv_becomes_whom_reuid_names() {
+        let cases = [
+            ("--reuid=app --regid=app --init-groups a --reuid=b", Some("app")),
+            ("--regid 7 --reuid 9 --clear-groups -- a", Some("9")),
+            ("--no-new-privs a", None),
+            ("--reuid app", None),
+            ("--reuid", None),
+        ];
+        for (words, expected) in cases {
+            let words: Vec<&str> = words.split(' ').collect();
+            assert_eq!(next("setpriv", &words), expected.map(Next::Becoming), "{words:?}");
         }
     }
 

@@ -48,14 +48,14 @@ mod wasted_space;
 mod workdir;
 mod world_writable;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Finding, Findings, Location, Visibility};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rule::Rule;
 use crate::time::Date;
-use crate::tree::{Hidden, Node};
+use crate::tree::{FileEntry, FileKind, Hidden, Node};
 
 pub use ballast::is_documentation;
 pub use base_age::base_created;
@@ -214,6 +214,26 @@ fn is_packaged(image: &Inventory, path: &ImagePath, node: Node) -> bool {
         image.owned.owner(name).is_some()
             || image.tree.resolve(name).is_some_and(|(real, _)| image.owned.owner(&real).is_some())
     })
+}
+
+/// The copies that layers hold of each of these paths, oldest first; links and markers are none.
+fn copies<'a>(
+    image: &'a Inventory,
+    wanted: &BTreeSet<&ImagePath>,
+) -> BTreeMap<&'a ImagePath, Vec<(u32, &'a FileEntry)>> {
+    let mut copies: BTreeMap<&ImagePath, Vec<(u32, &FileEntry)>> = BTreeMap::new();
+    if wanted.is_empty() {
+        return copies;
+    }
+    for (layer, members) in (0u32..).zip(image.tree.layers()) {
+        for entry in members {
+            let is_content = matches!(entry.kind, FileKind::File | FileKind::Directory) && !entry.is_marker();
+            if is_content && wanted.contains(&entry.path) {
+                copies.entry(&entry.path).or_default().push((layer, entry));
+            }
+        }
+    }
+    copies
 }
 
 /// A file of a layer as a place.

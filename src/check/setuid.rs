@@ -1,6 +1,8 @@
 //! Programs that run with other rights than their caller's.
 
-use super::{Check, Context, at, is_packaged};
+use std::collections::BTreeSet;
+
+use super::{Check, Context, at, copies, is_packaged};
 use crate::finding::{Finding, Findings};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
@@ -205,6 +207,20 @@ fn is_never_set(path: &ImagePath) -> bool {
 
 const UNOWNED: &str = ", and no system package owns it";
 const GAINED: &str = ", unlike in a layer below";
+const REPLACED: &str = ", and is another one than its package brought in a layer below";
+
+/// Where package managers but dpkg note what they install.
+const DATABASES: &[&[u8]] = &[
+    b"lib/apk/db",
+    b"usr/lib/apk/db",
+    b"usr/lib/opkg",
+    b"usr/lib/sysimage/rpm",
+    b"usr/share/rpm",
+    b"var/db/pkg",
+    b"var/lib/opkg",
+    b"var/lib/pacman",
+    b"var/lib/rpm",
+];
 
 /// Which of the bits make a program of it; without a right to execute they mean nothing.
 fn bits_of(entry: &FileEntry) -> Option<&'static str> {
@@ -226,12 +242,38 @@ fn why_loud(image: &Inventory, path: &ImagePath, node: Node, had: impl Fn(&FileE
     if !is_owned(image, path, node) {
         return Some(UNOWNED);
     }
+    let copies = copies(image, &BTreeSet::from([path]));
+    let copies: Vec<(u32, &FileEntry)> = copies.into_values().flatten().filter(|(_, copy)| copy.is_file()).collect();
     // the same file without the bits in a layer below: somebody set them later
-    let gained = (0..node.layer).rev().find_map(|layer| {
-        let members = image.tree.layers().get(layer as usize)?;
-        members.iter().rev().find(|member| member.path == *path && member.is_file())
+    let gained = copies.iter().rev().find(|(layer, _)| *layer < node.layer);
+    if gained.is_some_and(|(_, lower)| !had(lower)) {
+        return Some(GAINED);
+    }
+    let mut pairs = copies.iter().zip(copies.iter().skip(1));
+    let is_replaced = pairs.any(|((below, lower), (above, upper))| {
+        below < above && lower.size != upper.size && !is_installed_by(image, path, node, *above)
     });
-    gained.filter(|lower| !had(lower)).map(|_| GAINED)
+    is_replaced.then_some(REPLACED)
+}
+
+/// Whether a package manager noted in this layer that it installed the file's package, as far as that can be told.
+fn is_installed_by(image: &Inventory, path: &ImagePath, node: Node, layer: u32) -> bool {
+    let names = || image.tree.names_of(node).chain([path]);
+    let real = names().filter_map(|name| image.tree.resolve(name)).map(|(real, _)| real);
+    let owner = names()
+        .find_map(|name| image.owned.owner(name))
+        .or_else(|| real.map(|real| image.owned.owner(&real)).find_map(|owner| owner));
+    // nothing to compare with where nothing is known of ownership
+    let Some(package) = owner.and_then(|owner| image.packages.get(owner as usize)) else { return true };
+    let is_list = |name: &[u8]| {
+        name.strip_prefix(package.name.as_bytes()).is_some_and(|rest| rest.starts_with(b".") || rest.starts_with(b":"))
+    };
+    image.tree.layers().get(layer as usize).into_iter().flatten().any(|member| {
+        let folder = member.path.parent_bytes();
+        folder == b"var/lib/dpkg/info" && is_list(member.path.file_name())
+            || folder == b"var/lib/dpkg/status.d"
+            || DATABASES.iter().any(|database| member.path.is_under(database))
+    })
 }
 
 /// Whether a system package owns one of the file's names, or would where nothing is known of ownership.
@@ -247,7 +289,10 @@ fn is_owned(image: &Inventory, path: &ImagePath, node: Node) -> bool {
 mod tests {
     use super::super::testing::{file, folder, hard_link, layered, mode, shown};
     use super::*;
+    use crate::inventory::{Ecosystem, Package, PackageLocation};
     use crate::tree::Capabilities;
+
+    static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_system: true };
 
     fn program(path: &str, bits: u32) -> FileEntry {
         mode(file(path, 100), bits)
@@ -282,6 +327,32 @@ mod tests {
         let image = image.owning(&["usr/bin/tool"]);
         let message = "high image/setuid /usr/bin/tool@1: `/usr/bin/tool` is setuid, unlike in a layer below";
         assert_eq!(shown(&Setuid, &image), [message]);
+    }
+
+    #[test]
+    fn a_packages_program_that_was_replaced_is_loud() {
+        let su = |size: u64| mode(file("usr/bin/su", size), 0o4755);
+        let told = "high image/setuid /usr/bin/su@1: `/usr/bin/su` is setuid, and is another one than its package brought in a layer below";
+        let info = |name: &str| file(&format!("var/lib/dpkg/info/{name}"), 1);
+        let cases: [(Vec<FileEntry>, &[&str]); 6] = [
+            (vec![su(101)], &[told]),
+            (vec![su(100)], &[]),
+            (vec![su(101), info("login-x.list"), file("var/lib/dpkg/status", 1)], &[told]),
+            (vec![su(101), info("login.list")], &[]),
+            (vec![su(101), info("login:amd64.list")], &[]),
+            (vec![su(101), file("var/lib/rpm/rpmdb.sqlite", 1)], &[]),
+        ];
+        for (upper, expected) in cases {
+            let mut image = layered(vec![vec![su(100)], upper]).owning(&["usr/bin/su"]);
+            let location = PackageLocation {
+                path: "var/lib/dpkg/status".into(),
+                node: Node { layer: 0, member: 0 },
+                added_by: 0,
+                inside: None,
+            };
+            image.packages.push(Package::new(&DEB, "login", "1", "pkg:deb/debian/login@1", location));
+            assert_eq!(shown(&Setuid, &image), *expected);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Files of users that the image does not know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Context, at, count, is_packaged};
+use super::{Check, Context, at, copies, count, is_packaged};
 use crate::finding::{Finding, Findings};
 use crate::inventory::RunUser;
 use crate::path::ImagePath;
@@ -56,16 +56,25 @@ impl Check for UnknownOwner {
             return;
         }
         let run_as = image.run_user().and_then(RunUser::uid);
-        // files of no package of the system are looked at alone; root and nobody need no line
+        // root and nobody need no line
         let is_known = |uid: u32| {
             matches!(uid, 0 | 65_534) || run_as == Some(uid) || image.accounts.users.iter().any(|user| user.uid == uid)
         };
         let mut heaps: BTreeMap<u32, Heap<'_>> = BTreeMap::new();
         let mut known: BTreeMap<u32, bool> = BTreeMap::new();
-        for (path, node) in image.tree.names() {
+        let mut is_known = |uid: u32| *known.entry(uid).or_insert_with(|| is_known(uid));
+        let strange: Vec<_> = image.tree.names().filter(|(_, node)| !is_known(image.tree.entry(*node).uid)).collect();
+        let packaged = strange.iter().filter(|(path, node)| is_packaged(image, path, *node));
+        let packaged: BTreeSet<&ImagePath> = packaged.map(|(path, _)| *path).collect();
+        let copies = copies(image, &packaged);
+        for (path, node) in strange {
             let entry = image.tree.entry(node);
-            if *known.entry(entry.uid).or_insert_with(|| is_known(entry.uid)) || is_packaged(image, path, node) {
-                continue;
+            // what a package brought is its own, unless a later layer gave it away
+            if packaged.contains(path) {
+                let below = copies.get(path).into_iter().flatten().filter(|(layer, _)| *layer < node.layer);
+                if !below.clone().any(|(_, lower)| lower.kind == entry.kind && is_known(lower.uid)) {
+                    continue;
+                }
             }
             let heap = heaps.entry(entry.uid).or_insert(Heap {
                 first: path,
@@ -108,6 +117,23 @@ mod tests {
 
     fn of(uid: u32, path: &str) -> FileEntry {
         FileEntry { uid, ..file(path, 1_000) }
+    }
+
+    #[test]
+    fn what_a_package_brought_counts_if_a_later_layer_gave_it_away() {
+        let mut image = layered(vec![
+            vec![of(0, "usr/bin/given"), of(501, "usr/bin/own"), of(501, "usr/bin/kept")],
+            vec![of(501, "usr/bin/given"), of(501, "usr/bin/kept")],
+        ])
+        .with_users(&[("root", 0)])
+        .owning(&["usr/bin/given", "usr/bin/own", "usr/bin/kept"]);
+        image.accounts.passwd = Some(("etc/passwd".into(), Node { layer: 0, member: 0 }));
+        assert_eq!(
+            shown(&UnknownOwner, &image),
+            [
+                "low image/unknown-owner /usr/bin/given@1: 1 path (1000 B) of uid 501, which no line of `/etc/passwd` names, such as `/usr/bin/given`",
+            ]
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Files and folders that every user of a container may change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Context, at};
+use super::{Check, Context, at, copies};
 use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
@@ -29,6 +29,33 @@ const REPLACED: &[&[u8]] = &[b"dev", b"proc", b"sys"];
 /// Folders whose content decides what runs.
 const SYSTEM: &[&[u8]] = &[b"bin", b"boot", b"etc", b"lib", b"lib64", b"root", b"sbin", b"usr"];
 
+/// Folders that no package opens to everybody.
+const CLOSED: &[&str] = &[
+    "bin",
+    "boot",
+    "etc",
+    "home",
+    "lib",
+    "lib64",
+    "opt",
+    "root",
+    "sbin",
+    "srv",
+    "usr",
+    "usr/bin",
+    "usr/lib",
+    "usr/lib64",
+    "usr/libexec",
+    "usr/local",
+    "usr/local/bin",
+    "usr/local/lib",
+    "usr/local/sbin",
+    "usr/sbin",
+    "usr/share",
+    "var",
+    "var/lib",
+];
+
 /// Findings listed singly; those beyond are counted in one.
 const LISTED: usize = 50;
 
@@ -44,6 +71,12 @@ impl Check for WorldWritable {
         let image = context.image;
         let mut open: BTreeMap<&[u8], usize> = BTreeMap::new();
         let mut found: Vec<(&ImagePath, u32, &FileEntry, Vec<&ImagePath>)> = Vec::new();
+        let owned = image
+            .tree
+            .names()
+            .filter(|(path, node)| is_writable(image.tree.entry(*node)) && image.owned.owner(path).is_some());
+        let owned: BTreeSet<&ImagePath> = owned.map(|(path, _)| path).collect();
+        let copies = copies(image, &owned);
         for (path, node) in image.tree.names() {
             let entry = image.tree.entry(node);
             if !is_writable(entry) || REPLACED.iter().any(|folder| path.is_under(folder)) {
@@ -55,9 +88,15 @@ impl Check for WorldWritable {
                 }
                 continue;
             }
-            if image.owned.owner(path).is_some() || image.tree.names_of(node).next().is_some_and(|first| first != path)
-            {
+            if image.tree.names_of(node).next().is_some_and(|first| first != path) {
                 continue;
+            }
+            if owned.contains(path) {
+                let below = copies.get(path).into_iter().flatten().filter(|(layer, _)| *layer < node.layer);
+                let was_closed = below.clone().any(|(_, lower)| lower.kind == entry.kind && !is_writable(lower));
+                if !was_closed && !is_never_open(path, entry) {
+                    continue;
+                }
             }
             if entry.kind == FileKind::Directory {
                 open.insert(path.as_bytes(), found.len());
@@ -109,6 +148,14 @@ fn folders_above(path: &ImagePath) -> impl Iterator<Item = &[u8]> {
     slashes.filter_map(|(slash, _)| bytes.get(..slash))
 }
 
+/// Whether no package means everybody to write this.
+fn is_never_open(path: &ImagePath, entry: &FileEntry) -> bool {
+    match entry.kind {
+        FileKind::Directory => CLOSED.iter().any(|folder| path.as_bytes() == folder.as_bytes()),
+        _ => SYSTEM.iter().any(|folder| path.is_under(folder)),
+    }
+}
+
 fn is_writable(entry: &FileEntry) -> bool {
     let is_sticky = entry.mode & 0o1000 != 0;
     entry.mode & 0o002 != 0
@@ -146,6 +193,56 @@ mod tests {
                 "medium image/world-writable /etc/teal.conf@0: `/etc/teal.conf` may be written by every user",
                 "low image/world-writable /srv/heron@0: `/srv/heron` may be written by every user, and so may 1 more below it",
                 "medium image/world-writable /srv/heron-2/c@0: `/srv/heron-2/c` may be written by every user",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_package_owns_counts_where_somebody_opened_it() {
+        let image = layered(vec![
+            vec![
+                folder("etc"),
+                folder("usr/lib/teal"),
+                file("usr/lib/teal/a", 1),
+                mode(folder("var/games"), 0o777),
+                mode(file("var/games/scores", 1), 0o666),
+                mode(folder("var/spool/samba"), 0o777),
+                file("var/lib/heron", 1),
+                mode(file("usr/bin/heron", 1), 0o777),
+                mode(folder("usr/sbin"), 0o777),
+                mode(folder("run/lock"), 0o1777),
+                folder("srv"),
+            ],
+            vec![
+                mode(folder("etc"), 0o777),
+                mode(folder("usr/lib/teal"), 0o777),
+                mode(file("usr/lib/teal/a", 1), 0o777),
+                mode(folder("var/spool/samba"), 0o777),
+                mode(file("var/lib/heron", 1), 0o666),
+                mode(folder("srv"), 0o1777),
+            ],
+        ])
+        .owning(&[
+            "etc",
+            "usr/lib/teal",
+            "usr/lib/teal/a",
+            "var/games",
+            "var/games/scores",
+            "var/spool/samba",
+            "var/lib/heron",
+            "usr/bin/heron",
+            "usr/sbin",
+            "run/lock",
+            "srv",
+        ]);
+        assert_eq!(
+            shown(&WorldWritable, &image),
+            [
+                "medium image/world-writable /etc@1: `/etc` may be written by every user",
+                "medium image/world-writable /usr/bin/heron@0: `/usr/bin/heron` may be written by every user",
+                "medium image/world-writable /usr/lib/teal@1: `/usr/lib/teal` may be written by every user, and so may 1 more below it",
+                "medium image/world-writable /usr/sbin@0: `/usr/sbin` may be written by every user",
+                "low image/world-writable /var/lib/heron@1: `/var/lib/heron` may be written by every user",
             ]
         );
     }

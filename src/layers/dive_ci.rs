@@ -26,13 +26,19 @@ impl DiveRules {
         let result = |rule, passed: Option<bool>, what: String| DiveResult { rule, passed, what };
         let percent = |share: f64| format!("{:.2} %", share * 100.0);
         let off = || "disabled".to_owned();
-        let wasted = figures.user_wasted.unwrap_or(0.0);
+        // dive divides all the same, and what is wasted of nothing is above each threshold
+        let of_nothing = if figures.wasted > 0 { f64::INFINITY } else { 0.0 };
+        let wasted = figures.user_wasted.unwrap_or(of_nothing);
+        let user_wasted = || match figures.user_wasted {
+            None if figures.wasted > 0 => format!("{} bytes of no bytes", figures.wasted),
+            _ => percent(wasted),
+        };
         vec![
             result(
                 "highestUserWastedPercent",
                 self.highest_user_wasted.map(|most| wasted <= most),
                 self.highest_user_wasted
-                    .map_or_else(off, |most| format!("{} wasted, at most {} allowed", percent(wasted), percent(most))),
+                    .map_or_else(off, |most| format!("{} wasted, at most {} allowed", user_wasted(), percent(most))),
             ),
             result(
                 "highestWastedBytes",
@@ -54,6 +60,18 @@ impl DiveRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wasted_of_no_bytes_is_too_much() {
+        let judged = |wasted| {
+            let rules = DiveRules::parse("rules: {highestUserWastedPercent: 0.99}").expect("a good file");
+            let figures = Figures { efficiency: 1.0, wasted, ..Figures::default() };
+            let first = rules.judge(&figures).into_iter().next().expect("a result");
+            (first.passed, first.what)
+        };
+        assert_eq!(judged(0), (Some(true), "0.00 % wasted, at most 99.00 % allowed".into()));
+        assert_eq!(judged(10), (Some(false), "10 bytes of no bytes wasted, at most 99.00 % allowed".into()));
+    }
 
     #[test]
     fn an_image_is_judged_by_each_rule() {

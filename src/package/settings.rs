@@ -31,7 +31,7 @@ impl Collector for Settings {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn select(&self) -> &'static [Select] {
@@ -60,6 +60,9 @@ impl Collector for Settings {
             Select::Under("etc/ld.so.conf.d", ".conf"),
             Select::Suffix("/.ssh/authorized_keys"),
             Select::Suffix("/.ssh/authorized_keys2"),
+            // links are followed for these alone
+            Select::Path("root/.ssh/authorized_keys"),
+            Select::Path("root/.ssh/authorized_keys2"),
             Select::Path("etc/dropbear/authorized_keys"),
             Select::Path("etc/crontab"),
             Select::Under("etc/cron.d", ""),
@@ -256,6 +259,18 @@ mod tests {
                 "/root/.ssh/authorized_keys ",
             ]
         );
+    }
+
+    #[test]
+    fn roots_keys_are_found_behind_links() {
+        let image = Image::new()
+            .file("srv/keys/mine.pub", "ssh-ed25519 AAAA\n")
+            .link("srv/ssh/authorized_keys", "../keys/mine.pub")
+            .link("root/.ssh", "/srv/ssh");
+        let settings = assemble(&image).settings;
+        let shown: Vec<(String, usize)> =
+            settings.iter().map(|file| (file.path.to_string(), file.lines.len())).collect();
+        assert_eq!(shown, [("/root/.ssh/authorized_keys".to_owned(), 1)]);
     }
 
     #[test]
