@@ -143,6 +143,9 @@ fn is_placeholder(value: &str) -> bool {
         "${",
         "{{",
         "not-set",
+        "not-a-secret",
+        "not_a_secret",
+        "notasecret",
         "notset",
         "vault:",
         "secretsmanager",
@@ -159,8 +162,7 @@ fn is_placeholder(value: &str) -> bool {
 }
 
 /// Words that say a value serves a build or a test only.
-const PASSING_WORDS: &str =
-    "build buildtime compile precompile dummy fake mock stub ignored unused temp temporary tmp test testing throwaway";
+const PASSING_WORDS: &str = "build buildtime collectstatic compile precompile dummy fake mock stub ignored unused temp temporary tmp test testing throwaway";
 
 /// Words that stand beside them.
 const FILLING_WORDS: &str = "\

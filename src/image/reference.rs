@@ -19,7 +19,9 @@ const CODE_NAMES: &[&str] = &[
 ];
 
 /// Systems whose release stands in the names of repositories.
-const SYSTEMS: &[&str] = &["alpine", "centos", "debian", "el", "fedora", "rhel", "rocky", "ubi", "ubuntu"];
+///
+/// Red Hat's are not among them: `ubi9` without a tag goes on to each of its minor releases, which are the releases there.
+const SYSTEMS: &[&str] = &["alpine", "centos", "debian", "el", "fedora", "rocky", "ubuntu"];
 
 /// Says how firmly a name holds an image.
 ///
@@ -100,6 +102,8 @@ mod tests {
             "registry.example/a:latest-jdk21",
             "composer",
             "registry.example/java17:nonroot",
+            "registry.access.redhat.com/ubi9",
+            "registry.example/ubi9/ubi-minimal:latest",
         ] {
             assert!(matches!(hold_of(name), Hold::Floating(_)), "{name}");
         }
@@ -113,7 +117,7 @@ mod tests {
             "composer:2",
             "gcr.io/distroless/cc-debian12",
             "gcr.io/distroless/static-debian12:nonroot",
-            "registry.example/ubi9/ubi-minimal:latest",
+            "registry.example/ubi9/ubi-minimal:9.4",
             "registry.example/a:v4",
         ] {
             assert_eq!(hold_of(name), Hold::Release, "{name}");

@@ -27,6 +27,11 @@ const TEMPLATES: &[&str] = &[
     "fixme",
     "notarealkey",
     "not-a-real",
+    "not-a-secret",
+    "not_a_secret",
+    "notasecret",
+    "not-secret",
+    "not_secret",
     "not my real",
 ];
 

@@ -231,8 +231,11 @@ mod tests {
                     &[
                         "low dockerfile/floating-base 2:13-2:21: `composer` has no tag, which means `latest`",
                         "info dockerfile/unpinned-base 2:13-2:21: `composer` is named without a digest",
+                        "low dockerfile/floating-base 3:13-3:22: `mycontext` has no tag, which means `latest`",
+                        "info dockerfile/unpinned-base 3:13-3:22: `mycontext` is named without a digest",
                     ],
                 ),
+                ("FROM a@sha256:0\nCOPY --from=mycontext /x /y\nFROM a@sha256:0\n", &[]),
                 ("FROM a@sha256:0 AS composer\nFROM composer\nCOPY --from=composer /x /y\n", &[]),
                 (
                     "FROM a@sha256:0\nCOPY --from=c:latest /x /y\n",

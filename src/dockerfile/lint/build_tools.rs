@@ -55,13 +55,12 @@ impl Lint for BuildTools {
                 matches!(request.manager, Manager::Apt | Manager::Apk | Manager::Dnf | Manager::Zypper)
             };
             let installs = requests.iter().filter(system).filter(|request| request.action == Action::Install);
-            let tools: Vec<&Word> = installs
-                .flat_map(|request| request.operands.iter().copied())
-                .filter(|word| TOOLS.contains(&word.text.split(['=', '~', '<']).next().unwrap_or_default()))
-                .collect();
+            let packages: Vec<&Word> = installs.flat_map(|request| request.operands.iter().copied()).collect();
+            let tools: Vec<&Word> = packages.iter().copied().filter(|word| is_tool(word)).collect();
+            let serves_builds_only = packages.iter().all(|word| is_tool(word) || is_header(word));
             let Some(first) = tools.first().filter(|_| !is_removed) else { continue };
             let names: Vec<String> = tools.iter().take(5).map(|word| format!("`{}`", quoted(&word.text))).collect();
-            let split = split(context, index, &built);
+            let split = split(context, index, serves_builds_only, &built);
             let message = format!(
                 "{} ship{} with the last stage; {split}",
                 names.join(", "),
@@ -70,6 +69,20 @@ impl Lint for BuildTools {
             findings.push(context.finding(&BUILD_TOOLS, first.span, quoted(&first.text), message));
         }
     }
+}
+
+/// A package's name without its version.
+fn package(word: &Word) -> &str {
+    word.text.split(['=', '~', '<']).next().unwrap_or_default()
+}
+
+fn is_tool(word: &Word) -> bool {
+    TOOLS.contains(&package(word))
+}
+
+/// Whether a package holds what compilers read.
+fn is_header(word: &Word) -> bool {
+    package(word).ends_with("-dev") || package(word).ends_with("-devel")
 }
 
 /// Packages that only builds need.
@@ -177,11 +190,20 @@ fn toolchain(context: &Context<'_>, last: &Stage, built: &[(usize, &Command, Bui
     Some(context.finding(&BUILD_TOOLS, image.span, quoted(name), message))
 }
 
-/// How to split the stage.
-fn split(context: &Context<'_>, index: usize, built: &[(usize, &Command, Build)]) -> String {
+/// How to split the stage: with the lines only where the last stage loses nothing by it but tools.
+fn split(context: &Context<'_>, index: usize, serves_builds_only: bool, built: &[(usize, &Command, Build)]) -> String {
     let line = |index: usize| context.file.instructions.get(index).map_or(0, |one| context.line(one));
     match built.iter().rev().find(|(at, _, _)| *at >= index) {
-        Some((at, _, made)) => {
+        Some((at, call, made)) => {
+            let between = context.file.instructions.get(index.saturating_add(1)..=*at).unwrap_or_default();
+            let has_more = between.iter().any(|one| matches!(one.kind, Kind::Copy(_) | Kind::Add(_)));
+            let is_known = !matches!(call.name(), "pip" | "pip3" | "ninja")
+                && !(call.name() == "make" && !call.arguments().iter().any(|word| word.text.contains("install")));
+            if !serves_builds_only || has_more || !is_known {
+                return "install them in a stage of its own, `AS build`, and take what it builds with \
+                        `COPY --from=build`"
+                    .to_owned();
+            }
             let lines = if line(index) == line(*at) {
                 format!("line {}", line(index))
             } else {
@@ -212,7 +234,25 @@ mod tests {
                 (
                     "FROM a\nRUN apt-get update && apt-get install -y gcc=1 libpq-dev make\nRUN pip install b\n",
                     &[
-                        "low dockerfile/build-tools 2:42-2:47: `gcc=1`, `make` ship with the last stage; move lines 2 to 3 into a stage `AS build`, and take the virtual environment it installs into with `COPY --from=build`",
+                        "low dockerfile/build-tools 2:42-2:47: `gcc=1`, `make` ship with the last stage; install them in a stage of its own, `AS build`, and take what it builds with `COPY --from=build`",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN apk add gcc zlib-dev\nRUN gcc -o /b c.c\n",
+                    &[
+                        "low dockerfile/build-tools 2:13-2:16: `gcc` ships with the last stage; move lines 2 to 3 into a stage `AS build`, and take `/b` with `COPY --from=build`",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN apk add gcc curl\nRUN gcc -o /b c.c\n",
+                    &[
+                        "low dockerfile/build-tools 2:13-2:16: `gcc` ships with the last stage; install them in a stage of its own, `AS build`, and take what it builds with `COPY --from=build`",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN apk add gcc\nCOPY . /d/\nRUN gcc -o /b /d/c.c\n",
+                    &[
+                        "low dockerfile/build-tools 2:13-2:16: `gcc` ships with the last stage; install them in a stage of its own, `AS build`, and take what it builds with `COPY --from=build`",
                     ],
                 ),
                 (

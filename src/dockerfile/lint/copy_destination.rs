@@ -1,8 +1,8 @@
 //! `COPY` and `ADD` whose target is not what it seems.
 
-use super::facts::quoted;
+use super::facts::{library_name, quoted, reference};
 use super::{Context, Lint};
-use crate::dockerfile::Kind;
+use crate::dockerfile::{Base, Kind};
 use crate::finding::{Finding, Findings};
 use crate::rule::{Rule, Severity};
 
@@ -60,7 +60,7 @@ impl Lint for CopyDestination {
             let Some(text) = resolved.text() else { return };
             let (span, shown) = (transfer.destination.span, quoted(text));
             let is_absolute = text.starts_with(['/', '\\']) || text.get(1..2) == Some(":");
-            if !is_absolute && !*has_folder {
+            if !is_absolute && !*has_folder && !instruction.stage.is_some_and(|stage| base_has_folder(context, stage)) {
                 let message = format!("`{shown}` is relative, and no `WORKDIR` before it says to what");
                 findings.push(context.finding(&COPY_RELATIVE, span, &*shown, message));
             }
@@ -74,6 +74,42 @@ impl Lint for CopyDestination {
             }
         });
     }
+}
+
+/// Images of Docker's own library that set `WORKDIR`.
+const WITH_FOLDER: &[&str] = &[
+    "caddy",
+    "composer",
+    "drupal",
+    "flink",
+    "ghost",
+    "golang",
+    "gradle",
+    "httpd",
+    "jetty",
+    "joomla",
+    "matomo",
+    "mediawiki",
+    "neo4j",
+    "nextcloud",
+    "phpmyadmin",
+    "redis",
+    "redmine",
+    "solr",
+    "sonarqube",
+    "tomcat",
+    "tomee",
+    "wordpress",
+];
+
+/// Whether the image that a stage stands on is known to set `WORKDIR`.
+fn base_has_folder(context: &Context<'_>, stage: usize) -> bool {
+    let Some(Base::Image(base)) = context.file.lineage(stage).last().map(|stage| &stage.base) else { return false };
+    let (name, tag, _) = reference(&base.shown);
+    let Some(name) = library_name(name) else { return false };
+    // php for the command line has none
+    let is_php = name == "php" && tag.is_some_and(|tag| tag.contains("apache") || tag.contains("fpm"));
+    is_php || WITH_FOLDER.contains(&name)
 }
 
 #[cfg(test)]
@@ -97,6 +133,12 @@ mod tests {
                 (
                     "FROM a\nWORKDIR /x\nCOPY b .\nCOPY b c ./\nADD b c .\n",
                     &["low dockerfile/copy-several 5:9-5:10: `.` takes 2 sources and does not end with `/`"],
+                ),
+                ("FROM docker.io/library/tomcat:11 AS b\nFROM b\nCOPY a.war webapps/\n", &[]),
+                ("FROM php:8.4-apache\nCOPY b .\n", &[]),
+                (
+                    "FROM php:8.4-cli\nCOPY b .\n",
+                    &["low dockerfile/copy-relative 2:8-2:9: `.` is relative, and no `WORKDIR` before it says to what"],
                 ),
                 ("FROM a\nCOPY a b $UNKNOWN\nCOPY [\"a\", \"b\", \"/c/\"]\n", &[]),
                 (

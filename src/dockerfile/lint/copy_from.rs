@@ -1,6 +1,6 @@
 //! `COPY --from` and `RUN --mount=from`: what they name.
 
-use super::facts::quoted;
+use super::facts::{quoted, reference};
 use super::images::taken_from;
 use super::{Context, Lint};
 use crate::dockerfile::{Base, Kind};
@@ -59,8 +59,12 @@ impl Lint for CopyFrom {
                 let is_root = |text: &str| matches!(text, "/" | "/." | "/*");
                 let is_whole = matches!(transfer.sources.as_slice(), [only] if is_root(&only.text));
                 let base = context.file.stages.get(own).map(|stage| &stage.base);
+                // helpers for cross compilation come as such an image
+                let name = flag.value.as_ref().map_or("", |value| reference(&value.text).0);
+                let is_wanted = name.ends_with("/xx") || !context.ships(instruction);
                 // onto nothing, it is the way to make one layer of many
-                if is_whole && is_root(&transfer.destination.text) && !matches!(base, Some(Base::Scratch)) {
+                if is_whole && !is_wanted && is_root(&transfer.destination.text) && !matches!(base, Some(Base::Scratch))
+                {
                     let message = "`/` of another image is copied onto the files of the base";
                     findings.push(context.finding(&COPY_ALL, flag.span, "/", message));
                 }
@@ -125,6 +129,8 @@ mod tests {
                     &["high dockerfile/copy-from-unknown 2:28-2:32: the stage `late` comes only later"],
                 ),
                 ("FROM a AS b\nFROM scratch\nCOPY --from=b / /\n", &[]),
+                ("FROM a\nCOPY --from=h.example/b/xx:1.6 / /\n", &[]),
+                ("FROM a AS b\nFROM a AS c\nCOPY --from=b / /\nFROM a\nCOPY --from=c /x /y\n", &[]),
                 (
                     "FROM a AS b\nFROM a\nCOPY --from=b / /\n",
                     &[

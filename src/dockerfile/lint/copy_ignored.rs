@@ -3,6 +3,7 @@
 use super::facts::quoted;
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
+use crate::dockerfile::ignore::Ignore;
 use crate::finding::Findings;
 use crate::rule::{Rule, Severity};
 
@@ -48,8 +49,7 @@ impl Lint for CopyIgnored {
                         && !text.starts_with("git@")
                 };
                 let Some(text) = resolved.text().filter(is_plain) else { continue };
-                let path = text.trim_start_matches("./").trim_matches('/');
-                if !path.is_empty() && path != "." && ignore.excludes(path) && !ignore.takes_back_below(path) {
+                if leaves_out(ignore, text) {
                     let shown = quoted(text);
                     let message = format!("`{shown}` is left out by `.dockerignore`");
                     findings.push(context.finding(&COPY_IGNORED, source.span, shown, message));
@@ -57,6 +57,12 @@ impl Lint for CopyIgnored {
             }
         }
     }
+}
+
+/// Whether all of a source that is a plain name stays behind.
+pub(super) fn leaves_out(ignore: &Ignore, text: &str) -> bool {
+    let path = text.trim_start_matches("./").trim_matches('/');
+    !path.is_empty() && path != "." && ignore.excludes(path) && !ignore.takes_back_below(path)
 }
 
 /// Sources of one copy that are looked at.

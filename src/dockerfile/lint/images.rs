@@ -20,9 +20,11 @@ pub(super) fn images(context: &Context<'_>, index: usize, instruction: &Instruct
         .map(|(name, span)| (scope.expand(name), span))
         .filter(|(resolved, _)| {
             let name = resolved.shown.as_str();
-            // a bare word may be a stage misspelt, which is another lint's, or a folder that `--build-context` names
+            // a bare word may be a stage misspelt, which is another lint's, or, before the last stage, a folder that
+            // `--build-context` names: whoever builds without that gets a stranger's image
             let is_image = name.contains([':', '/', '@']) || TAKEN_FROM.contains(&name);
-            is_image && context.stages_named(name, own).0.is_none() && wrong(context, name, own).is_none()
+            let may_be_image = is_image || resolved.unknown.is_empty() && context.ships(instruction);
+            may_be_image && context.stages_named(name, own).0.is_none() && wrong(context, name, own).is_none()
         })
         .collect()
 }

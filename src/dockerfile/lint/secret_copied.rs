@@ -1,5 +1,6 @@
 //! Files with secrets that `COPY` brings into the image.
 
+use super::copy_ignored::leaves_out;
 use super::facts::{has_ending, quoted};
 use super::{Context, Lint};
 use crate::dockerfile::Kind;
@@ -41,6 +42,11 @@ impl Lint for SecretCopied {
                 let Some(text) = resolved.text().filter(|text| !text.contains("://") && !text.starts_with("<<")) else {
                     continue;
                 };
+                let ignore = context.surroundings.and_then(|surroundings| surroundings.ignore.as_ref());
+                // what stays behind is no secret of the image: the build stops
+                if ignore.is_some_and(|ignore| leaves_out(ignore, text)) {
+                    continue;
+                }
                 // what is in the file says more than its name
                 if !holds_secret(text) || context.is_told(source.span) {
                     continue;
@@ -85,6 +91,14 @@ pub fn holds_secret(path: &str) -> bool {
 mod tests {
     use super::super::testing::expect;
     use super::*;
+
+    #[test]
+    fn what_is_left_out_is_not_told() {
+        let run = |ignore: &str| {
+            super::super::testing::beside("FROM a\nCOPY .env /x/\n", Some(ignore), &[], &SecretCopied).len()
+        };
+        assert_eq!((run(".env\n"), run("dist\n")), (0, 1));
+    }
 
     #[test]
     fn findings_are_as_expected() {

@@ -247,7 +247,7 @@ mod tests {
                     ],
                 ),
                 (
-                    "FROM a\nENV DB_PASSWORD=kQ7vT2xw A=b\nENV DB_PASSWORD_FILE=/run/secrets/x TOKENIZERS_PARALLELISM=false TOKEN=changeme\n",
+                    "FROM a\nENV DB_PASSWORD=kQ7vT2xw A=b\nENV DB_PASSWORD_FILE=/run/secrets/x TOKENIZERS_PARALLELISM=false TOKEN=changeme SECRET_KEY=not-a-secret-just-for-collectstatic\n",
                     &[
                         "high dockerfile/secret-in-variable 2:5-2:16: what looks like a secret is the value of `DB_PASSWORD`, which stays in the image's history",
                     ],

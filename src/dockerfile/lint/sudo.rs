@@ -2,6 +2,7 @@
 
 use super::facts::quoted;
 use super::{Context, Lint};
+use crate::dockerfile::shell::{Command, Word, runner};
 use crate::finding::Findings;
 use crate::rule::Rule;
 
@@ -31,15 +32,33 @@ impl Lint for Sudo {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         for (_, commands) in context.runs() {
-            for command in commands.iter().filter(|command| command.name() == "sudo") {
-                if let Some(word) = command.words.first() {
-                    let what = command.operands().next().map(|word| quoted(&word.text)).unwrap_or_default();
+            for command in commands {
+                if let Some((word, rest)) = sudo(command).and_then(<[Word]>::split_first) {
+                    let what = rest.iter().find(|word| !word.text.starts_with('-'));
+                    let what = what.map(|word| quoted(&word.text)).unwrap_or_default();
                     let message = "`sudo` has no place in a build; `USER` says who runs a command";
                     findings.push(context.finding(&SUDO, word.span, what, message));
                 }
             }
         }
     }
+}
+
+/// The words of a command from `sudo` on, behind `env`, `exec`, `timeout 5`, `xargs` and their like.
+fn sudo(command: &Command) -> Option<&[Word]> {
+    let words = command.words.as_slice();
+    let mut runners = words.iter().take(runner::length(words).saturating_add(1));
+    let is_sudo = |word: &Word| word.is_literal && word.text.rsplit('/').next() == Some("sudo");
+    if let Some(at) = runners.position(is_sudo) {
+        return words.get(at..);
+    }
+    let meant = words.get(runner::length(words)..)?;
+    let (first, rest) = meant.split_first()?;
+    let is_xargs = first.text.rsplit('/').next() == Some("xargs");
+    // values of its flags are numbers and marks
+    let is_word = |word: &Word| word.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    let at = rest.iter().position(is_word).filter(|_| is_xargs)?;
+    rest.get(at..).filter(|rest| rest.first().is_some_and(is_sudo))
 }
 
 #[cfg(test)]
@@ -58,6 +77,18 @@ mod tests {
                         "medium dockerfile/sudo 2:32-2:36: `sudo` has no place in a build; `USER` says who runs a command",
                     ],
                 ),
+                (
+                    "FROM a\nRUN exec sudo b\nRUN env A=1 sudo b\nRUN nohup sudo b\nRUN ls | xargs -n 1 sudo b\nRUN command sudo b\nRUN timeout 5 sudo b\n",
+                    &[
+                        "medium dockerfile/sudo 2:10-2:14: `sudo` has no place in a build; `USER` says who runs a command",
+                        "medium dockerfile/sudo 3:13-3:17: `sudo` has no place in a build; `USER` says who runs a command",
+                        "medium dockerfile/sudo 4:11-4:15: `sudo` has no place in a build; `USER` says who runs a command",
+                        "medium dockerfile/sudo 5:21-5:25: `sudo` has no place in a build; `USER` says who runs a command",
+                        "medium dockerfile/sudo 6:13-6:17: `sudo` has no place in a build; `USER` says who runs a command",
+                        "medium dockerfile/sudo 7:15-7:19: `sudo` has no place in a build; `USER` says who runs a command",
+                    ],
+                ),
+                ("FROM a\nRUN command -v sudo\nRUN ls | xargs -n 1 rm sudo\n", &[]),
                 ("FROM a\nRUN echo sudo > /etc/sudoers\nRUN echo \"sudo b\"\n", &[]),
             ],
         );

@@ -31,7 +31,10 @@ impl Lint for UnverifiedDownload {
     }
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
-        for (_, _, calls) in context.calls() {
+        let runs: Vec<_> = context.calls().collect();
+        for (nth_run, (_, instruction, calls)) in runs.iter().enumerate() {
+            let next = runs.get(nth_run.saturating_add(1)).filter(|(_, next, _)| next.stage == instruction.stage);
+            let next = next.map(|(_, _, calls)| *calls).unwrap_or_default();
             if calls.iter().any(|call| CHECKS.contains(&call.name()) || call.name() == "openssl") {
                 continue;
             }
@@ -40,9 +43,12 @@ impl Lint for UnverifiedDownload {
                 let later = calls.get(nth.saturating_add(1)..).unwrap_or_default();
                 let piped = piped(call, later).any(|next| UNPACKERS.contains(&next.name()));
                 let name = target(call, url);
-                let used =
-                    name.as_deref().is_some_and(|name| later.iter().take(MOST_LATER).any(|next| uses(next, name)));
-                if piped || used {
+                let used = name.as_deref().is_some_and(|name| {
+                    let mut later = later.iter().take(MOST_LATER).chain(next.iter().take(MOST_LATER));
+                    later.any(|call| uses(call, name))
+                });
+                let verified = name.as_deref().is_some_and(|name| verifies(next, name));
+                if piped || used && !verified {
                     let message = format!("what `{}` answers is used, and nothing checks it", quoted(&url.text));
                     findings.push(context.finding(&UNVERIFIED, url.span, quoted(&url.text), message));
                 }
@@ -102,6 +108,24 @@ fn target(call: &Command, url: &Word) -> Option<String> {
     keeps_name.then(|| last(url.text.split(['?', '#']).next().unwrap_or_default())).flatten()
 }
 
+/// Whether the next `RUN` checks the file: by a digest or a signature that is told together with its name, or by a list of
+/// digests or a variable, in which it may stand.
+fn verifies(calls: &[Command], name: &str) -> bool {
+    let names_it = |word: &Word| word.text.split(|c: char| c == '/' || c.is_whitespace()).any(|part| part == name);
+    calls.iter().take(MOST_LATER).filter(|call| CHECKS.contains(&call.name())).any(|call| {
+        let words = call.arguments();
+        if words.iter().any(names_it) {
+            return !call.name().starts_with("gpg")
+                || words.iter().any(|word| word.text == "--verify" || call.name() == "gpgv");
+        }
+        let is_check = call.flag(&["-c", "--check"]).is_some();
+        let has_list = call.operands().any(|word| word.text != "-");
+        let mut around = calls.iter().take(MOST_LATER).filter(|other| other.pipeline == call.pipeline);
+        is_check
+            && (has_list || around.any(|other| other.arguments().iter().any(|w| names_it(w) || w.text.contains('$'))))
+    })
+}
+
 /// Whether a command unpacks, installs or runs the file, or makes it a program.
 fn uses(call: &Command, name: &str) -> bool {
     let names_it = |word: &Word| word.text.trim_end_matches('/').rsplit('/').next() == Some(name);
@@ -110,7 +134,7 @@ fn uses(call: &Command, name: &str) -> bool {
         "chmod" => {
             call.operands().next().is_some_and(|mode| mode.text.contains('x') || mode.text.contains(['1', '5', '7']))
         }
-        "dpkg" | "rpm" | "install" | "sh" | "bash" | "java" => true,
+        "dpkg" | "rpm" | "install" | "sh" | "bash" | "dash" | "ash" | "zsh" | "source" | "." | "java" => true,
         name => UNPACKERS.contains(&name) || name.starts_with("python"),
     };
     let is_itself =
@@ -158,6 +182,28 @@ mod tests {
                         "low dockerfile/unverified-download 2:16-2:22: what `$URL` answers is used, and nothing checks it",
                         "low dockerfile/unverified-download 3:15-3:17: what `$B` answers is used, and nothing checks it",
                     ],
+                ),
+                (
+                    "FROM a\nRUN curl -o ~/m.sh https://e.example/m.sh\nRUN bash ~/m.sh\n",
+                    &[
+                        "low dockerfile/unverified-download 2:20-2:42: what `https://e.example/m.sh` answers is used, and nothing checks it",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN wget https://e.example/m.sh\nRUN bash ./m.sh\nRUN sha256sum /etc/passwd\n",
+                    &[
+                        "low dockerfile/unverified-download 2:10-2:32: what `https://e.example/m.sh` answers is used, and nothing checks it",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN wget https://e.example/b.deb && chmod +x b.deb\nRUN echo 'x c.deb' | sha256sum -c\n",
+                    &[
+                        "low dockerfile/unverified-download 2:10-2:33: what `https://e.example/b.deb` answers is used, and nothing checks it",
+                    ],
+                ),
+                (
+                    "FROM a\nRUN wget https://e.example/b && chmod +x b\nRUN gpg --verify b.asc b\nFROM a\nRUN wget https://e.example/b\nRUN minisign -Vm b -P k && chmod +x b\nFROM a\nRUN wget https://e.example/b && chmod +x b\nRUN echo 'x  b' | sha256sum -c -\nFROM a\nRUN wget https://e.example/b && chmod +x b\nRUN cosign verify-blob --key k b\nFROM a\nRUN wget https://e.example/b\nFROM a\nRUN chmod +x b\n",
+                    &[],
                 ),
                 (
                     "FROM a\nRUN wget https://e.example/b.tgz && echo \"x b.tgz\" | sha256sum -c && tar xzf b.tgz\nRUN curl https://e.example/k | gpg --dearmor > k\nRUN curl -o b.json https://e.example/b.json\nRUN wget https://e.example/b.sh | sh\nRUN apt-get install -y curl tar\n",

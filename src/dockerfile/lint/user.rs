@@ -2,7 +2,7 @@
 
 use super::facts::{library_name, quoted, reference};
 use super::{Context, Lint};
-use crate::dockerfile::{Base, Kind, Span, Stage, Word};
+use crate::dockerfile::{Base, Kind, Resolved, Scope, Span, Stage, Word};
 use crate::finding::{Finding, Findings};
 use crate::image::reference::is_of_windows;
 use crate::rule::{Confidence, Rule, Severity};
@@ -62,7 +62,23 @@ impl Lint for User {
             findings.extend(without_user(context, last));
             return;
         };
-        let resolved = context.file.scope(*index).resolve(word);
+        let scope = context.file.scope(*index);
+        let resolved = scope.resolve(word);
+        if let Some(variable) = nobody(context, last, &scope, &resolved) {
+            let shown = quoted(&without_secret(&resolved.shown));
+            let (confidence, message) = match variable {
+                "" => (Confidence::High, "the user of the last stage is empty, which is root".to_owned()),
+                name => {
+                    let name = quoted(name);
+                    (
+                        Confidence::Low,
+                        format!("`{name}` has no value here: where it stays empty, the last stage starts as root"),
+                    )
+                }
+            };
+            findings.push(Finding { confidence, ..context.finding(&ROOT_USER, word.span, shown, message) });
+            return;
+        }
         let Some(text) = resolved.text() else { return };
         let (name, shown) = (text.split(':').next().unwrap_or_default().trim(), quoted(&without_secret(text)));
         let number = name.strip_prefix('+').unwrap_or(name).parse::<u64>();
@@ -76,6 +92,27 @@ impl Lint for User {
             findings.push(context.finding(&USER_BY_NAME, word.span, shown, message));
         }
     }
+}
+
+/// The variable, or none, that leaves the name of the user empty: one that the file declares without a value, or one
+/// that it does not declare on a base which sets no such thing.
+fn nobody<'r>(context: &Context<'_>, last: &Stage, scope: &Scope<'_>, resolved: &'r Resolved) -> Option<&'r str> {
+    if resolved.error.is_some() {
+        return None;
+    }
+    let Some(first) = resolved.unknown.first() else {
+        return resolved.shown.split(':').next().is_some_and(|name| name.trim().is_empty()).then_some("");
+    };
+    let whole = format!("${{{first}}}");
+    let is_only =
+        resolved.shown.strip_prefix(whole.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    let is_of_library = || match context.file.lineage(last.index).last().map(|stage| &stage.base) {
+        Some(Base::Image(base)) => {
+            base.text().is_some_and(|text| library_name(reference(text).0).is_some_and(|name| !name.is_empty()))
+        }
+        _ => false,
+    };
+    (is_only && (scope.is_declared(first) || is_of_library())).then_some(first.as_str())
 }
 
 /// `user:group` with stars for what is no group's name: a password that somebody wrote there.
@@ -133,6 +170,15 @@ const NOT_ROOT: &[&str] = &[
     "gitpod/",
 ];
 
+/// Whether this is one of Red Hat's universal base images, which start as root; runtimes on them, such as
+/// `ubi9/nodejs-22`, do not.
+fn is_universal_base(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let Some(rest) = last.strip_prefix("ubi") else { return false };
+    let variant = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    matches!(variant, "" | "-minimal" | "-micro" | "-init" | "-stig")
+}
+
 /// The last stage names no user: the base decides.
 fn without_user(context: &Context<'_>, last: &Stage) -> Option<Finding> {
     let from = context.file.instructions_of(last).first()?;
@@ -145,11 +191,15 @@ fn without_user(context: &Context<'_>, last: &Stage) -> Option<Finding> {
             if name.is_empty() {
                 return None;
             }
-            if NOT_ROOT.iter().any(|part| text.contains(part)) || is_of_windows(&text) {
+            let is_universal = is_universal_base(name);
+            if !is_universal && NOT_ROOT.iter().any(|part| text.contains(part)) || is_of_windows(&text) {
                 return None;
             }
             let shown = quoted(name);
             match library_name(name) {
+                _ if is_universal => {
+                    (Confidence::High, format!("no `USER`: the last stage starts as root, as `{shown}` does"))
+                }
                 Some(_) => (Confidence::High, format!("no `USER`: the last stage starts as root, as `{shown}` does")),
                 None => (
                     Confidence::Low,
@@ -203,7 +253,36 @@ mod tests {
                     &["medium dockerfile/root-user 2:6-2:8: the last stage starts as `+0`, which is root"],
                 ),
                 ("FROM a\nUSER 1000\n", &[]),
-                ("FROM a\nUSER $U\n", &[]),
+                (
+                    "FROM a\nUSER $U\n",
+                    &[
+                        "medium dockerfile/root-user 2:6-2:8: `U` has no value here: where it stays empty, the last stage starts as root",
+                    ],
+                ),
+                (
+                    "FROM h.example/a\nARG U\nUSER \"$U\"\n",
+                    &[
+                        "medium dockerfile/root-user 3:6-3:10: `U` has no value here: where it stays empty, the last stage starts as root",
+                    ],
+                ),
+                (
+                    "FROM a\nARG U=\nUSER $U\n",
+                    &["medium dockerfile/root-user 3:6-3:8: the user of the last stage is empty, which is root"],
+                ),
+                ("FROM h.example/a\nUSER $U\n", &[]),
+                (
+                    "FROM registry.access.redhat.com/ubi9\n",
+                    &[
+                        "medium dockerfile/root-user 1:6-1:37: no `USER`: the last stage starts as root, as `registry.access.redhat.com/ubi9` does",
+                    ],
+                ),
+                (
+                    "FROM registry.access.redhat.com/ubi9/ubi-micro:latest\n",
+                    &[
+                        "medium dockerfile/root-user 1:6-1:54: no `USER`: the last stage starts as root, as `registry.access.redhat.com/ubi9/ubi-micro` does",
+                    ],
+                ),
+                ("FROM registry.access.redhat.com/ubi9/nodejs-22\n", &[]),
                 (
                     "FROM a\nARG U=0\nUSER $U\n",
                     &["medium dockerfile/root-user 3:6-3:8: the last stage starts as `0`, which is root"],

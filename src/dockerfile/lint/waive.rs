@@ -1,6 +1,8 @@
 //! Comments that accept findings: `# careen:allow rule reason`, and those of other tools, `# hadolint ignore=DL3008`,
 //! `# trivy:ignore:DS-0002` and `# checkov:skip=…`, whose rules go by their ids.
 //!
+//! So goes BuildKit's directive `# check=skip=JSONArgsRecommended`, which is about the whole file.
+//!
 //! Each is about one instruction: the next one, or the one it stands in. `# hadolint global ignore=…` and checkov's are
 //! about the whole file.
 
@@ -50,6 +52,7 @@ pub(super) fn apply(context: &Context<'_>, findings: &mut Findings) {
             Err(message) => untold.push((*comment, message)),
         }
     }
+    waivers.extend(skipped(context));
     let (mut near, mut global): (Vec<_>, Vec<_>) = waivers.into_iter().partition(|waiver| waiver.about.is_some());
     for finding in findings.iter_mut() {
         let Location::Dockerfile { file, start, .. } = &finding.location else { continue };
@@ -87,6 +90,34 @@ fn shown(text: &str) -> String {
 
 fn accepts(rules: &[&str], rule: &Rule) -> bool {
     rules.iter().any(|id| is_id_of(id, rule))
+}
+
+/// The checks that the directive `check` leaves out: `skip=NAME,NAME;error=true`. Who skips a check that no rule here
+/// goes by has nothing to hear of it.
+fn skipped<'a>(context: &Context<'a>) -> Option<Waiver<'a>> {
+    let directive = context.file.directives.iter().find(|directive| directive.name == "check")?;
+    let mut parts = directive.value.text.split(';').filter_map(|part| part.split_once('='));
+    let (_, names) = parts.find(|(key, _)| key.trim().eq_ignore_ascii_case("skip"))?;
+    let names = listed(names);
+    let has_all = names.iter().any(|name| name.eq_ignore_ascii_case("all"));
+    let rules = if has_all {
+        super::rules().filter(|rule| rule.also.iter().any(|also| is_of_builder(also))).map(|rule| rule.id).collect()
+    } else {
+        names.into_iter().filter_map(check_of_builder).collect()
+    };
+    let reason = format!("skipped by `check={}`", shown(&directive.value.text));
+    Some(Waiver { span: directive.span, rules, reason, about: None, is_own: false, is_used: true })
+}
+
+/// The name of a check as rules have it.
+fn check_of_builder(name: &str) -> Option<&'static str> {
+    let mut names = super::rules().flat_map(|rule| rule.also.iter().copied());
+    names.find(|also| is_of_builder(also) && also.eq_ignore_ascii_case(name))
+}
+
+/// Whether an id is the name of one of `BuildKit`'s checks: words without numbers and dashes.
+fn is_of_builder(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_alphabetic()) && id.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 fn is_id_of(id: &str, rule: &Rule) -> bool {
@@ -218,6 +249,29 @@ fn next(context: &Context<'_>, span: Span) -> Option<(Position, Position)> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::all;
+
+    #[test]
+    fn checks_that_the_directive_skips_are_accepted() {
+        let text = "FROM a:$V AS b\nCMD c\nADD d e\n";
+        for (directive, expected) in [
+            ("check=skip=jsonArgsRecommended", "exec-form"),
+            ("check=error=true;skip=NoSuch, InvalidDefaultArgInFrom", "base-without-default"),
+            ("check=skip=all", "base-without-default exec-form"),
+            ("check=skip=DL3020", ""),
+            ("check=error=true", ""),
+        ] {
+            let found = all(&format!("# {directive}\n{text}"));
+            assert!(found.iter().any(|finding| finding.rule.id == "dockerfile/add-not-copy"));
+            assert!(found.iter().all(|finding| finding.rule.id != "dockerfile/idle-waiver"), "{directive}");
+            let mut accepted: Vec<_> = found
+                .iter()
+                .filter(|finding| finding.evidence.contains_key("allowed_for"))
+                .map(|finding| finding.rule.id.trim_start_matches("dockerfile/"))
+                .collect();
+            accepted.sort_unstable();
+            assert_eq!(accepted.join(" "), expected, "{directive}");
+        }
+    }
 
     #[test]
     fn a_comment_is_about_one_instruction() {

@@ -212,10 +212,11 @@ fn package_tables(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 fn limitations(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
-    let (gaps, notes): (Vec<&Limitation>, Vec<&Limitation>) =
+    let (gaps, mut notes): (Vec<&Limitation>, Vec<&Limitation>) =
         report.limitations.iter().partition(|limitation| limitation.is_gap);
-    for (heading, list, is_shown) in [("not read", gaps, true), ("noticed", notes, style.verbose)] {
-        if list.is_empty() || !is_shown {
+    notes.retain(|note| style.verbose || answers_user(note));
+    for (heading, list) in [("not read", gaps), ("noticed", notes)] {
+        if list.is_empty() {
             continue;
         }
         page.blank()?;
@@ -236,6 +237,11 @@ fn limitations(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Resul
     Ok(())
 }
 
+/// Whether a note says why something that the user asked for is not there.
+fn answers_user(note: &Limitation) -> bool {
+    note.code == "dockerfile-not-aligned"
+}
+
 /// What there is but is not shown.
 fn hidden(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()> {
     let mut parts = Vec::new();
@@ -253,7 +259,7 @@ fn hidden(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()>
     if !style.show_packaged && packaged > 0 && style.least == Severity::Info {
         parts.push(format!("{} of unchanged packages (--show-packaged)", count(packaged, "secret")));
     }
-    let notes = report.limitations.iter().filter(|limitation| !limitation.is_gap).count();
+    let notes = report.limitations.iter().filter(|one| !one.is_gap && !answers_user(one)).count();
     if !style.verbose && notes > 0 {
         parts.push(count(notes, "note"));
     }

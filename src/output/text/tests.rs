@@ -83,6 +83,15 @@ fn a_report_is_read_by_people() {
 }
 
 #[test]
+fn a_dockerfile_of_another_image_is_told_without_being_asked() {
+    let mut report = sample::report();
+    report.limitations.push(Limitation::note("dockerfile-not-aligned", "Dockerfile", "is not its file"));
+    let text = render(&report, &sample::style());
+    assert!(text.contains("Dockerfile: is not its file (dockerfile-not-aligned)"), "{text}");
+    assert!(text.contains("1 ignored by the policy, 1 note\n"), "{text}");
+}
+
+#[test]
 fn a_verbose_report_says_everything() {
     let style = Style { verbose: true, show_waived: true, least: Severity::Medium, ..sample::style() };
     insta::assert_snapshot!(render(&sample::report(), &style), @r"
