@@ -466,7 +466,8 @@ mod tests {
     fn hashes_are_known_by_their_kind() {
         let v = ["kQ7vT2", "xwZm9", "Lp3Rt8Yb"].concat();
         let hash = format!("$6$salt${v}/{v}.");
-        assert_eq!(hashes(&format!("usermod -p '{hash}' root")), [12..12 + hash.len()]);
+        let found = hashes(&format!("usermod -p '{hash}' root"));
+        assert!(found.len() == 1 && found[0] == (12..12 + hash.len()), "{found:?}");
         assert!(hashes("echo $1$2 $6$x $HOME$PATH").is_empty());
     }
 

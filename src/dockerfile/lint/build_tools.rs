@@ -197,8 +197,12 @@ fn split(context: &Context<'_>, index: usize, serves_builds_only: bool, built: &
         Some((at, call, made)) => {
             let between = context.file.instructions.get(index.saturating_add(1)..=*at).unwrap_or_default();
             let has_more = between.iter().any(|one| matches!(one.kind, Kind::Copy(_) | Kind::Add(_)));
-            let is_known = !matches!(call.name(), "pip" | "pip3" | "ninja")
-                && !(call.name() == "make" && !call.arguments().iter().any(|word| word.text.contains("install")));
+            let installs = || call.arguments().iter().any(|word| word.text.contains("install"));
+            let is_known = match call.name() {
+                "pip" | "pip3" | "ninja" => false,
+                "make" => installs(),
+                _ => true,
+            };
             if !serves_builds_only || has_more || !is_known {
                 return "install them in a stage of its own, `AS build`, and take what it builds with \
                         `COPY --from=build`"

@@ -1,7 +1,7 @@
 //! Comments that accept findings: `# careen:allow rule reason`, and those of other tools, `# hadolint ignore=DL3008`,
 //! `# trivy:ignore:DS-0002` and `# checkov:skip=…`, whose rules go by their ids.
 //!
-//! So goes BuildKit's directive `# check=skip=JSONArgsRecommended`, which is about the whole file.
+//! So goes `BuildKit`'s directive `# check=skip=JSONArgsRecommended`, which is about the whole file.
 //!
 //! Each is about one instruction: the next one, or the one it stands in. `# hadolint global ignore=…` and checkov's are
 //! about the whole file.
