@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::dockerfile::Dockerfile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inventory::{Hints, KnownBase};
 use crate::limit::{LIMITS, Limits};
@@ -221,6 +222,7 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
         .and_then(|()| arguments.policy.load(arguments.gate.fail_on(), image.config.as_deref(), arguments.color))
         .and_then(|policy| arguments.baseline.add_to(policy))
         .and_then(|policy| {
+            let dockerfile = arguments.dockerfile.as_deref().map(dockerfile).transpose()?;
             let advisories = arguments.advisories.catalogue()?;
             let stale_hours = arguments.advisories.stale_hours();
             let now = judging_time(arguments.today);
@@ -241,11 +243,10 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
             for report in &mut reports {
                 super::rego::judge(report, &set)?;
             }
-            if let Some(path) = &arguments.dockerfile {
-                let (name, bytes) = super::lint::read_file(path)?;
-                let file = crate::dockerfile::Dockerfile::parse(&bytes);
+            if let Some((name, bytes)) = &dockerfile {
+                let file = Dockerfile::parse(bytes);
                 for report in &mut reports {
-                    crate::lint::point(report, &name, &file);
+                    crate::lint::point(report, name, &file);
                 }
             }
             for report in &mut reports {
@@ -286,6 +287,17 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
         }
         Err(error) => Exit::of(&error),
     }
+}
+
+/// The name and the bytes of a Dockerfile that Docker takes: no image comes from another.
+fn dockerfile(path: &Path) -> Result<(String, Vec<u8>)> {
+    let (name, bytes) = super::lint::read_file(path)?;
+    if Dockerfile::parse(&bytes).is_refused() {
+        return Err(Error::new(ErrorKind::Usage, "Docker would refuse the Dockerfile, so no image is made by it")
+            .at(name)
+            .help("`careen lint` says what is wrong with it"));
+    }
+    Ok((name, bytes))
 }
 
 /// An error about an image may quote it: secrets are masked, and long quotations cut.

@@ -285,3 +285,21 @@ fn secrets_of_history_and_configuration_name_their_line() {
     ];
     assert_eq!(places, expected);
 }
+
+#[test]
+fn a_dockerfile_that_makes_no_image_points_at_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe: Recipe = serde_json::from_value(json!({
+        "about": "anything",
+        "layer": [{ "members": [{ "path": "app/run", "text": "x" }] }],
+    }))
+    .unwrap();
+    fs::write(folder.path().join("image.tar"), recipe.build().docker_archive()).unwrap();
+    fs::write(folder.path().join("Dockerfile"), "FRM debian:13\nCOPY . /app\n").unwrap();
+    let output = command(&["scan", "image.tar", "--no-advisories", "--dockerfile", "Dockerfile"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("careen lint"), "{output:?}");
+}
