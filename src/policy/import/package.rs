@@ -200,6 +200,9 @@ pub(super) fn of_language(name: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// The ecosystem of Rust.
+const CRATES: &str = concat!("crates", ".io");
+
 /// Types and namespaces of package URLs by the ecosystem of an OSV record (osv-schema, "Defined ecosystems"); what
 /// follows the colon, a release, is not part of it.
 pub(super) fn of_ecosystem(name: &str) -> Option<&'static [&'static str]> {
@@ -210,7 +213,7 @@ pub(super) fn of_ecosystem(name: &str) -> Option<&'static [&'static str]> {
         "Chainguard" => &["apk/chainguard"],
         "ConanCenter" => &["conan"],
         "CRAN" => &["cran"],
-        "crates.io" => &["cargo"],
+        CRATES => &["cargo"],
         "Debian" => &["deb/debian"],
         "Go" => &["golang"],
         "Hackage" => &["hackage"],
