@@ -192,6 +192,15 @@ impl Finding {
         }
     }
 
+    /// The package URL of the package that it is about.
+    pub fn purl(&self) -> Option<&str> {
+        match &self.location {
+            Location::Package { purl, .. } => Some(purl),
+            _ if self.subject.starts_with("pkg:") => Some(&self.subject),
+            _ => self.evidence.get("purl")?.as_str(),
+        }
+    }
+
     /// The layer it is in, where it is in one.
     pub fn layer(&self) -> Option<u32> {
         match &self.location {

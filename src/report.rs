@@ -13,6 +13,9 @@ use crate::time::Timestamp;
 /// Version of the JSON report. Raised when a field changes its meaning or goes.
 pub const SCHEMA: &str = "careen.report/1";
 
+/// Schema of a file that holds the reports of several images.
+pub const SCHEMA_OF_SEVERAL: &str = "careen.reports/1";
+
 /// One scan of one image.
 #[derive(Debug)]
 pub struct Report {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::policy::{Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, PolicySet, baseline, presets};
+use crate::rule::Rule;
 use crate::source::registry::artifact::Artifact;
 
 use super::config;
@@ -39,7 +40,7 @@ impl PolicyArguments {
     pub(super) fn load(&self, fail_on: Option<&str>, config: Option<&Path>, colour: Colour) -> Result<PolicySet> {
         let inside = if self.policy.is_empty() { config::Config::text(config.map(Path::to_path_buf))? } else { None };
         let inside = inside.filter(|(_, text)| text.contains("policy"));
-        let words: Vec<String> = self.policy.iter().map(|word| full_name(word)).collect();
+        let words = full_names(&self.policy);
         // to load the rules takes longer than to judge a Dockerfile; presets, and severities alone, name none
         let is_preset = |word: &String| presets().iter().any(|preset| preset.id == word.as_str());
         let needs_rules = inside.is_some()
@@ -47,7 +48,7 @@ impl PolicyArguments {
             || !words.iter().all(is_preset)
             || fail_on.is_some_and(|text| text.contains(','));
         let known = if needs_rules { crate::scan::rules() } else { Vec::new() };
-        let loader = Loader { known: &known, colour: term::wants_colour(&io::stderr(), colour), fetch: Some(&fetch) };
+        let loader = loader(&known, colour);
         let inside = inside.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         let set = loader.load_after(inside, &words)?;
         let set = loader.add_waivers(set, &self.waivers)?;
@@ -75,14 +76,23 @@ impl BaselineArguments {
     }
 }
 
-/// A preset by its short name, `strict` for `careen:strict`, where no file has that name.
-pub(super) fn full_name(word: &str) -> String {
-    let long = format!("careen:{word}");
-    if presets().iter().any(|preset| preset.id == long) && !Path::new(word).exists() { long } else { word.to_owned() }
+/// What words name: a preset by its short name, `strict` for `careen:strict`, where no file has that name.
+fn full_names(words: &[String]) -> Vec<String> {
+    let full_name = |word: &String| {
+        let long = format!("careen:{word}");
+        let is_preset = presets().iter().any(|preset| preset.id == long);
+        if is_preset && !Path::new(word).exists() { long } else { word.clone() }
+    };
+    words.iter().map(full_name).collect()
+}
+
+/// What reads policies that may name these rules; errors are coloured where standard error shows colours.
+pub(super) fn loader<'a>(known: &'a [&'static Rule], colour: Colour) -> Loader<'a> {
+    Loader { known, colour: term::wants_colour(&io::stderr(), colour), fetch: Some(&fetch) }
 }
 
 /// The first file of an artifact in a registry, whose manifest has the digest of the reference.
-pub(super) fn fetch(reference: &str) -> Result<Vec<u8>> {
+fn fetch(reference: &str) -> Result<Vec<u8>> {
     let artifact = Artifact::open(reference, &access_to_fetch(None)?)?;
     let [file] = artifact.files() else {
         let count = artifact.files().len();
@@ -157,9 +167,8 @@ pub(super) fn run(command: &PolicyCommand) -> Result<Exit> {
 fn check(files: &[String], dry_run: &DryRunArguments) -> Result<()> {
     dry_run.install_rules()?;
     let known = crate::scan::rules();
-    let colour = term::wants_colour(&io::stderr(), Colour::Auto);
-    let loader = Loader { known: &known, colour, fetch: Some(&fetch) };
-    let words: Vec<String> = files.iter().map(|word| full_name(word)).collect();
+    let loader = loader(&known, Colour::Auto);
+    let words = full_names(files);
     let mut text = String::new();
     for summary in crate::policy::check(&words, &loader, dry_run.today())? {
         let extends = if summary.extends.is_empty() {
@@ -178,15 +187,14 @@ fn check(files: &[String], dry_run: &DryRunArguments) -> Result<()> {
 }
 
 fn show(names: &[String]) -> Result<()> {
-    let names: Vec<String> = names.iter().map(|word| full_name(word)).collect();
+    let names = full_names(names);
     if let [name] = names.as_slice()
         && let Some(preset) = presets().iter().find(|preset| preset.id == name.as_str())
     {
         return super::print(preset.text);
     }
     let known = crate::scan::rules();
-    let colour = term::wants_colour(&io::stderr(), Colour::Auto);
-    let set = Loader { known: &known, colour, fetch: Some(&fetch) }.load(&names)?;
+    let set = loader(&known, Colour::Auto).load(&names)?;
     super::print(&shown(&set))
 }
 

@@ -1,12 +1,11 @@
 //! `careen policy test`, and `careen policy check --report`: what policies make of cases and of reports.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::escape::escape;
 use crate::policy::edition::EDITIONS;
 use crate::policy::{Action, Case, Loader, PolicySet, Verdict};
@@ -15,7 +14,7 @@ use crate::rule::Rule;
 use crate::time::Date;
 
 use super::exit::Exit;
-use super::policy::{fetch, full_name, read};
+use super::policy::{loader, read};
 use super::secret_rules;
 use super::term::{self, Colour};
 
@@ -39,7 +38,7 @@ pub(super) struct TestArguments {
 pub(super) fn test(arguments: &TestArguments) -> Result<Exit> {
     secret_rules::install(&arguments.secret_rules)?;
     let known = crate::scan::rules();
-    let loader = Loader { known: &known, colour: term::wants_colour(&io::stderr(), Colour::Auto), fetch: Some(&fetch) };
+    let loader = loader(&known, Colour::Auto);
     let today = arguments.today.unwrap_or_else(term::today);
     let (mut text, mut tried, mut failed) = (String::new(), 0_usize, 0_usize);
     for file in &arguments.files {
@@ -162,10 +161,6 @@ impl DryRunArguments {
     /// What the policies make of the report, where one is named.
     pub(super) fn judged(&self, words: &[String], loader: &Loader<'_>) -> Result<String> {
         let Some(path) = &self.report else { return Ok(String::new()) };
-        let words: Vec<String> = words.iter().map(|word| full_name(word)).collect();
-        if words.is_empty() {
-            return Err(Error::new(ErrorKind::Usage, "no policy is named"));
-        }
-        dry_run(&loader.load(&words)?, path, loader.known, self.today())
+        dry_run(&loader.load(words)?, path, loader.known, self.today())
     }
 }

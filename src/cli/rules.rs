@@ -70,16 +70,12 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Result<()> {
         return super::print(&super::why::explain(&arguments.rule, report)?);
     }
     let rules = crate::scan::rules();
-    let found: Vec<&Rule> = rules.iter().copied().filter(|rule| is_meant(rule, &arguments.rule)).collect();
+    let found: Vec<&Rule> = rules.iter().copied().filter(|rule| rule.is_called(&arguments.rule)).collect();
     if found.is_empty() {
         return Err(unknown(&arguments.rule, &rules));
     }
     let pages: Vec<String> = found.into_iter().map(crate::rule::page).collect();
     super::print(&pages.join("\n"))
-}
-
-fn is_meant(rule: &Rule, word: &str) -> bool {
-    rule.id == word || rule.also.iter().any(|id| id.eq_ignore_ascii_case(word))
 }
 
 fn unknown(word: &str, rules: &[&'static Rule]) -> Error {

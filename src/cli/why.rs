@@ -6,10 +6,8 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::rejudge::LARGEST;
 use crate::source::sbom;
-
-/// Largest report read, in bytes.
-const LARGEST: u64 = 1 << 30;
 
 /// Says why the JSON report in `file` has findings about `id`: a CVE, another id of the same flaw, a purl, a
 /// fingerprint, or a rule by its id or one it has in another tool.
@@ -33,11 +31,8 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
     if reports.iter().any(|report| report.get("schema").and_then(Value::as_str) != Some(crate::report::SCHEMA)) {
         return Err(wrong("this is no JSON report of careen"));
     }
-    let rules: Vec<&str> = crate::scan::rules()
-        .into_iter()
-        .filter(|rule| rule.id == id || rule.also.iter().any(|old| old.eq_ignore_ascii_case(id)))
-        .map(|rule| rule.id)
-        .collect();
+    let rules: Vec<&str> =
+        crate::scan::rules().into_iter().filter(|rule| rule.is_called(id)).map(|rule| rule.id).collect();
     let mut text = String::new();
     for report in &reports {
         let findings = list(report, "findings").iter().filter(|finding| is_about(finding, id, &rules));

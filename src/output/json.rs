@@ -20,13 +20,10 @@ use crate::inventory::{Base, Origin, Package, Proof, State};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::policy::{Action, AppliedWaiver, Deciding, Judged, Outcome, SettingFacts, Verdict};
-use crate::report::{Report, ReportedLayer, SCHEMA, TargetSummary};
+use crate::report::{Report, ReportedLayer, SCHEMA, SCHEMA_OF_SEVERAL, TargetSummary};
 use crate::rule::{Confidence, Severity};
 use crate::size::ByteSize;
 use crate::time::Timestamp;
-
-/// Schema of a file that holds the reports of several images.
-const SCHEMA_OF_SEVERAL: &str = "careen.reports/1";
 
 /// The JSON format: one object for one image; for several, an object that lists theirs.
 pub(super) struct Json;

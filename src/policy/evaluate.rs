@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
+use super::edition::Edition;
 use super::index::Index;
-use super::requirement::Breach;
+use super::requirement::{Breach, Own};
 use super::selector::{Scene, View, is_rule};
-use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, Policy, PolicyRule, PolicySet, Scope, Verdict, Waiver};
+use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, PolicyRule, PolicySet, Scope, Verdict, Waiver};
 use crate::error::Result;
 #[cfg(feature = "cel")]
 use crate::error::{Error, ErrorKind};
@@ -48,7 +49,8 @@ impl PolicySet {
         let nothing = ImageFacts::default();
         let image = context.image.unwrap_or(&nothing);
         let scene = Scene::new(image, context.today);
-        let run = Run { scene: &scene, conditions: &Conditions::new(image, context.today), context };
+        let conditions = Conditions::new(image, context.today);
+        let run = Run { scene: &scene, conditions: &conditions, context, edition: self.edition() };
         let mut index = Index::new(self.policies());
         let breaches = context.image.map(|image| self.requirements().breaches(image, context.today));
         let mut matching = vec![0; index.waivers().len()];
@@ -56,8 +58,7 @@ impl PolicySet {
         for finding in findings {
             judged.push(self.judge(finding, None, &mut index, &mut matching, &run)?);
         }
-        for Breach { finding, action, name, place } in breaches.into_iter().flatten() {
-            let own = Own { action, policy: self.policy_at(&place), name, place };
+        for Breach { finding, own } in breaches.into_iter().flatten() {
             judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &run)?);
         }
         // after the waivers, so that one for such a finding is not taken for unused
@@ -69,12 +70,6 @@ impl PolicySet {
         sort(&mut judged);
         let verdict = self.verdict(&judged, context.limitations);
         Ok((judged, verdict))
-    }
-
-    /// The place among the policies of the one that says what stands at `place`.
-    fn policy_at(&self, place: &str) -> usize {
-        let says = |policy: &Policy| policy.requirements.values().iter().any(|(_, _, at)| at == place);
-        self.policies().iter().rposition(says).unwrap_or(0)
     }
 
     /// What is to be said of waivers.
@@ -132,16 +127,14 @@ impl PolicySet {
         matching: &mut [usize],
         run: &Run<'_>,
     ) -> Result<Judged> {
-        let Run { scene, conditions, context } = run;
-        let edition = self.edition();
-        if let Some(severity) = edition.severity(finding.rule)
+        if let Some(severity) = run.edition.severity(finding.rule)
             && finding.severity == finding.rule.severity
         {
             finding.severity = severity;
         }
         index.learn(finding.rule);
-        let view = View::new(&finding, (context.origin)(&finding), scene);
-        let decision = self.decide(&view, own, index, conditions, context.today)?;
+        let view = View::new(&finding, (run.context.origin)(&finding), run.scene);
+        let decision = self.decide(&view, own, index, run)?;
         let is_open = decision.action > Action::Ignore;
         // a waiver of the policy's own says more than a document about the package
         let accepted = finding.accepted.as_ref().filter(|_| is_open).map(AppliedWaiver::of_vex);
@@ -155,7 +148,7 @@ impl PolicySet {
             for (number, candidate) in index.waivers_of(&view) {
                 let Some(matching) = matching.get_mut(number) else { continue };
                 *matching += 1;
-                if waiver.is_none() && is_open && self.holds(candidate, context.today) {
+                if waiver.is_none() && is_open && self.holds(candidate, run.context.today) {
                     waiver = Some(candidate.applied());
                 }
             }
@@ -166,14 +159,9 @@ impl PolicySet {
         Ok(Judged { finding, action, decided_by, decided_at, note, help, waiver })
     }
 
-    fn decide(
-        &self,
-        view: &View<'_, '_>,
-        own: Option<Own>,
-        index: &Index<'_>,
-        conditions: &Conditions<'_>,
-        today: Date,
-    ) -> Result<Decision> {
+    fn decide(&self, view: &View<'_, '_>, own: Option<Own>, index: &Index<'_>, run: &Run<'_>) -> Result<Decision> {
+        let Run { conditions, edition, .. } = *run;
+        let today = run.context.today;
         let is_info = view.finding.severity == Severity::Info;
         let first = own.as_ref().map_or(0, |own| own.policy.saturating_add(1));
         let object = Conditions::object(view);
@@ -201,7 +189,6 @@ impl PolicySet {
             decision.decided_by = by;
             decision.decided_at = at;
         };
-        let edition = self.edition();
         if decision.action > Action::Info && !edition.has(view.finding.rule) {
             lowered(&mut decision, Action::Info, format!("edition {}", edition.id), None);
         }
@@ -239,6 +226,7 @@ struct Run<'a> {
     scene: &'a Scene<'a>,
     conditions: &'a Conditions<'a>,
     context: &'a EvaluateContext<'a>,
+    edition: &'static Edition,
 }
 
 /// Evaluates conditions in CEL over one image.
@@ -292,14 +280,6 @@ impl<'a> Conditions<'a> {
     fn hold(&self, _: &PolicyRule, _: &NoObject) -> Result<bool> {
         Ok(true)
     }
-}
-
-/// What a table of a policy itself says of what is against it.
-struct Own {
-    action: Action,
-    policy: usize,
-    name: String,
-    place: String,
 }
 
 struct Decision {

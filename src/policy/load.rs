@@ -140,7 +140,7 @@ impl Loader<'_> {
             }
             self.follow(word, &From::Folder(PathBuf::new()), None, &mut loaded)?;
         }
-        for word in words.iter().filter(|word| !word.starts_with("careen:") && !is_rego(word)) {
+        for word in words.iter().filter(|word| is_file(word) && !is_rego(word)) {
             self.beside(word, &mut loaded)?;
         }
         if loaded.policies.iter().all(Policy::has_waivers_only) {
@@ -194,8 +194,7 @@ impl Loader<'_> {
                 .help("let it extend presets, or policies in registries by their digest")));
             };
             let path = folder.join(word);
-            let key = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned();
-            (key, From::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf()))
+            (identity(&path), From::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf()))
         };
         if loaded.open.contains(&key) {
             let mut round: Vec<String> = loaded.open.iter().map(escape).collect();
@@ -226,7 +225,8 @@ impl Loader<'_> {
         self.add(&read, key, &next, loaded)
     }
 
-    /// Adds a policy after what it extends, which may say what its waivers must have; so it is read twice. There may be none.
+    /// Adds a policy after what it extends, which may say what its waivers must have; so one with waivers is read twice.
+    /// There may be none.
     fn add(&self, read: &Read<'_>, key: String, from: &From, loaded: &mut Loaded) -> Result<()> {
         // of a wrong one, all is told at once
         let Some(policy) = read(&[]).or_else(|_| read(&loaded.needs()))? else { return Ok(()) };
@@ -235,7 +235,8 @@ impl Loader<'_> {
             self.follow(&extended.word, from, Some(&extended.place), loaded)?;
         }
         loaded.open.pop();
-        let Some(policy) = read(&loaded.needs())? else { return Ok(()) };
+        let policy = if policy.waivers.is_empty() { Some(policy) } else { read(&loaded.needs())? };
+        let Some(policy) = policy else { return Ok(()) };
         if let Some(needs) = policy.requirements.waivers.needs() {
             loaded.needs = Some(needs.to_vec());
         }
@@ -246,12 +247,8 @@ impl Loader<'_> {
 
     /// Adds the waivers that lie beside a policy.
     fn beside(&self, word: &str, loaded: &mut Loaded) -> Result<()> {
-        if word.starts_with("oci:") {
-            return Ok(());
-        }
         let path = Path::new(word).with_file_name(BESIDE);
-        let key = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned();
-        if !path.is_file() || !loaded.seen.insert(key) {
+        if !path.is_file() || !loaded.seen.insert(identity(&path)) {
             return Ok(());
         }
         let needs = loaded.needs();
@@ -304,7 +301,6 @@ impl Loader<'_> {
         let words = match tries {
             None => vec![file.to_owned()],
             Some(tries) => {
-                let is_file = |word: &String| !word.starts_with("careen:") && !word.starts_with("oci:");
                 let name =
                     |word: String| if is_file(&word) { folder.join(word).to_string_lossy().into_owned() } else { word };
                 tries.value.into_iter().map(name).collect()
@@ -346,6 +342,16 @@ fn no_tests_alone(word: &str, policy: Policy) -> Result<Policy> {
                 .help("name the policy itself; `careen policy test` takes this file"))
         }
     }
+}
+
+/// Whether a word names a file: no preset, and nothing in a registry.
+fn is_file(word: &str) -> bool {
+    !word.starts_with("careen:") && !word.starts_with("oci:")
+}
+
+/// What tells a file from others, by whatever name it is read.
+fn identity(path: &Path) -> String {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned()
 }
 
 /// Whether a word names a policy in Rego.
@@ -468,8 +474,8 @@ impl PolicySet {
 
     fn in_order(policies: Vec<Policy>) -> Self {
         let mut requirements = Requirements::default();
-        for policy in &policies {
-            requirements.merge(&policy.requirements);
+        for (number, policy) in policies.iter().enumerate() {
+            requirements.merge(&policy.requirements, number);
         }
         Self {
             policies,
@@ -532,7 +538,7 @@ impl PolicySet {
     /// The same policies, judged as in another edition.
     #[must_use]
     pub fn with_edition(mut self, edition: &'static Edition) -> Self {
-        let said = Said { value: edition, place: String::new() };
+        let said = Said { value: edition, place: String::new(), policy: 0 };
         self.policies.push(Policy { edition: Some(said), ..Policy::named("edition".into()) });
         self
     }

@@ -74,6 +74,8 @@ pub struct Said<T> {
     pub value: T,
     /// `file:line`.
     pub place: String,
+    /// Number of the policy that says it, once policies are taken together; 0 before.
+    pub policy: usize,
 }
 
 /// A length of time, in hours.

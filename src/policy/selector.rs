@@ -154,11 +154,7 @@ impl<'a, 's> View<'a, 's> {
     }
 
     fn purl(&self) -> Option<&'a str> {
-        match &self.finding.location {
-            Location::Package { purl, .. } => Some(purl),
-            _ if self.finding.subject.starts_with("pkg:") => Some(&self.finding.subject),
-            _ => self.finding.evidence.get("purl")?.as_str(),
-        }
+        self.finding.purl()
     }
 
     /// What the package URL is made of; nothing where there is none.
@@ -332,7 +328,7 @@ fn ecosystem_of(purl: &str) -> Option<&str> {
 
 /// Whether `pattern` is the rule's id, a glob over it, or its id in another tool.
 pub(super) fn is_rule(pattern: &Glob, rule: &Rule) -> bool {
-    pattern.is_match(rule.id) || rule.also.iter().any(|old| old.eq_ignore_ascii_case(pattern.as_str()))
+    pattern.is_match(rule.id) || rule.is_also(pattern.as_str())
 }
 
 /// Whether there is no condition, or one that holds.

@@ -19,7 +19,7 @@ use crate::inventory::Origin;
 use crate::limitation::Limitation;
 use crate::policy::edition::before_edition;
 use crate::policy::{self, EvaluateContext, ImageFacts, Judged, Outcome, PackageFacts, PolicySet, Verdict};
-use crate::report::SCHEMA;
+use crate::report::{SCHEMA, SCHEMA_OF_SEVERAL};
 use crate::rule::Rule;
 use crate::time::Date;
 
@@ -30,9 +30,6 @@ use word::kept;
 
 /// Largest file of reports, in bytes.
 pub const LARGEST: u64 = 1 << 30;
-
-/// Schema of a file that holds the reports of several images.
-const SCHEMA_OF_SEVERAL: &str = "careen.reports/1";
 
 /// Source of reports about Dockerfiles, where there is no image of which something could be asked.
 const DOCKERFILE: &str = "dockerfile";

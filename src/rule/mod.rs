@@ -62,6 +62,16 @@ impl Rule {
         good: "",
     };
 
+    /// Whether another tool knows it by this id, whatever its letters' case.
+    pub fn is_also(&self, id: &str) -> bool {
+        self.also.iter().any(|also| also.eq_ignore_ascii_case(id))
+    }
+
+    /// Whether this is its id, or one it has in another tool.
+    pub fn is_called(&self, id: &str) -> bool {
+        self.id == id || self.is_also(id)
+    }
+
     /// The part of the id before the slash, such as `secret` or `image`.
     pub fn family(&self) -> &'static str {
         self.id.split_once('/').map_or(self.id, |(family, _)| family)

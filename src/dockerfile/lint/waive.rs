@@ -89,7 +89,7 @@ fn shown(text: &str) -> String {
 }
 
 fn accepts(rules: &[&str], rule: &Rule) -> bool {
-    rules.iter().any(|id| is_id_of(id, rule))
+    rules.iter().any(|id| rule.is_called(id))
 }
 
 /// The checks that the directive `check` leaves out: `skip=NAME,NAME;error=true`. Who skips a check that no rule here
@@ -120,15 +120,11 @@ fn is_of_builder(id: &str) -> bool {
     id.bytes().all(|byte| byte.is_ascii_alphabetic()) && id.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-fn is_id_of(id: &str, rule: &Rule) -> bool {
-    id == rule.id || rule.also.iter().any(|also| also.eq_ignore_ascii_case(id))
-}
-
 /// Whether a rule goes by this id, or it is one of `ShellCheck`'s, which hadolint runs and careen does not.
 fn is_known(id: &str) -> bool {
     let is_of_shell = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
     id.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("SC")) && id.get(2..).is_some_and(is_of_shell)
-        || super::rules().any(|rule| is_id_of(id, rule))
+        || super::rules().any(|rule| rule.is_called(id))
 }
 
 fn listed(rules: &str) -> Vec<&str> {

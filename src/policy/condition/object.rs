@@ -75,11 +75,7 @@ impl<'a> FindingObject<'a> {
     }
 
     fn purl(&self) -> Option<&str> {
-        match &self.finding.location {
-            Location::Package { purl, .. } => Some(purl),
-            _ if self.finding.subject.starts_with("pkg:") => Some(&self.finding.subject),
-            _ => self.finding.evidence.get("purl")?.as_str(),
-        }
+        self.finding.purl()
     }
 
     fn package(&self) -> Option<&Package> {

@@ -78,6 +78,7 @@ impl Table {
     }
 }
 
+/// A key, with a value that is taken and one that is refused.
 pub(in crate::policy) const fn key(
     name: &'static str,
     takes: Takes,
@@ -88,10 +89,15 @@ pub(in crate::policy) const fn key(
     Key { name, takes, about, good, bad }
 }
 
+/// The key by which a table says what becomes of what is against it.
+pub(in crate::policy) const fn action_key(about: &'static str) -> Key {
+    key("action", Takes::Word(TABLE_ACTIONS), "\"warn\"", "\"ignore\"", about)
+}
+
 /// What an action may be.
 pub(in crate::policy) const ACTIONS: &[&str] = &["fail", "warn", "info", "ignore"];
 /// What a table's own findings may lead to.
-pub(in crate::policy) const TABLE_ACTIONS: &[&str] = &["fail", "warn", "info"];
+const TABLE_ACTIONS: &[&str] = &["fail", "warn", "info"];
 /// Severities, from the least to the gravest.
 pub(in crate::policy) const SEVERITIES: &[&str] = &["info", "low", "medium", "high", "critical"];
 /// Confidences, from the least to the surest.

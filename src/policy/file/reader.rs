@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
 
     /// `value`, said at this place.
     pub(in crate::policy) fn at<T>(&self, value: T, span: &Range<usize>) -> Said<T> {
-        Said { value, place: self.place(span) }
+        Said { value, place: self.place(span), policy: 0 }
     }
 
     pub(in crate::policy) fn checked<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {

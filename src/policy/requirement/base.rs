@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::super::file::key::{Key, Table, Takes};
+use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{text_pattern, time};
 use super::{Breaches, values};
@@ -17,41 +17,35 @@ pub(in crate::policy) static TABLE: Table = Table {
     name: "[base]",
     about: "Which bases may be built on",
     keys: &[
-        Key {
-            name: "action",
-            takes: Takes::Word(super::super::file::key::TABLE_ACTIONS),
-            good: "\"warn\"",
-            bad: "\"ignore\"",
-            about: "what becomes of images on others: `fail` (the default), `warn` or `info`",
-        },
-        Key {
-            name: "allow",
-            takes: Takes::Patterns,
-            good: "[\"registry.example/base/*\", \"debian:13*\"]",
-            bad: "[]",
-            about: "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; `docker.io/library/` may be left away. Others are against the policy; where the base is not known, the scan is incomplete",
-        },
-        Key {
-            name: "allow-digests",
-            takes: Takes::Sources,
-            good: "\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
-            bad: "\"sha256:0123\"",
-            about: "digests of bases that are allowed whatever they are called",
-        },
-        Key {
-            name: "deny",
-            takes: Takes::Patterns,
-            good: "[\"*:latest\"]",
-            bad: "[]",
-            about: "globs over names that are against the policy, also where `allow` has them",
-        },
-        Key {
-            name: "max-age",
-            takes: Takes::Time,
-            good: "\"90d\"",
-            bad: "\"young\"",
-            about: "highest age of the base's last layer, as the history says",
-        },
+        action_key("what becomes of images on others: `fail` (the default), `warn` or `info`"),
+        key(
+            "allow",
+            Takes::Patterns,
+            "[\"registry.example/base/*\", \"debian:13*\"]",
+            "[]",
+            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; `docker.io/library/` may be left away. Others are against the policy; where the base is not known, the scan is incomplete",
+        ),
+        key(
+            "allow-digests",
+            Takes::Sources,
+            "\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
+            "\"sha256:0123\"",
+            "digests of bases that are allowed whatever they are called",
+        ),
+        key(
+            "deny",
+            Takes::Patterns,
+            "[\"*:latest\"]",
+            "[]",
+            "globs over names that are against the policy, also where `allow` has them",
+        ),
+        key(
+            "max-age",
+            Takes::Time,
+            "\"90d\"",
+            "\"young\"",
+            "highest age of the base's last layer, as the history says",
+        ),
     ],
 };
 
@@ -148,7 +142,6 @@ impl BaseRules {
     }
 
     fn judge_name(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
-        let allows_some = self.allow.is_some() || self.digests.is_some();
         let digest = image.base.digest.as_deref();
         let is_known_digest =
             self.digests.as_ref().is_some_and(|said| said.value.iter().any(|one| Some(one.as_str()) == digest));
@@ -166,22 +159,23 @@ impl BaseRules {
         let names = spellings(name);
         let is_in = |patterns: &[Glob]| patterns.iter().any(|pattern| names.iter().any(|name| pattern.is_match(name)));
         let shown = escape(name);
-        let mut tell = |message: String, key: &str, said: &super::Said<Vec<Glob>>| {
+        let finding = |message: String| {
             let finding = Finding::new(&BASE_NOT_ALLOWED, shown.clone(), Location::Image, message);
-            breaches.add(said, key, finding.evidence("base", shown.clone()));
+            finding.evidence("base", shown.clone())
         };
         if let Some(deny) = self.deny.as_ref().filter(|said| is_in(&said.value)) {
-            tell(format!("the image is built on `{shown}`, which the policy denies"), "deny", deny);
-        } else if allows_some && !is_known_digest && !self.allow.as_ref().is_some_and(|said| is_in(&said.value)) {
-            let message = format!("the image is built on `{shown}`, which is none of the bases that the policy allows");
-            match (&self.allow, &self.digests) {
-                (Some(allow), _) => tell(message, "allow", allow),
-                (None, Some(digests)) => {
-                    let finding = Finding::new(&BASE_NOT_ALLOWED, shown.clone(), Location::Image, message);
-                    breaches.add(digests, "allow-digests", finding.evidence("base", shown.clone()));
-                }
-                (None, None) => {}
-            }
+            let message = format!("the image is built on `{shown}`, which the policy denies");
+            breaches.add(deny, "deny", finding(message));
+            return;
+        }
+        if is_known_digest || self.allow.as_ref().is_some_and(|said| is_in(&said.value)) {
+            return;
+        }
+        let message = format!("the image is built on `{shown}`, which is none of the bases that the policy allows");
+        if let Some(allow) = &self.allow {
+            breaches.add(allow, "allow", finding(message));
+        } else if let Some(digests) = &self.digests {
+            breaches.add(digests, "allow-digests", finding(message));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::super::file::key::{Key, Table, Takes};
+use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::time;
 use super::{Breaches, values};
@@ -14,20 +14,14 @@ pub(in crate::policy) static TABLE: Table = Table {
     name: "[data]",
     about: "How old the advisories may be",
     keys: &[
-        Key {
-            name: "action",
-            takes: Takes::Word(super::super::file::key::TABLE_ACTIONS),
-            good: "\"warn\"",
-            bad: "\"ignore\"",
-            about: "what becomes of older ones: `fail` (the default), `warn` or `info`",
-        },
-        Key {
-            name: "max-age",
-            takes: Takes::Time,
-            good: "\"7d\"",
-            bad: "\"soon\"",
-            about: "highest age of the advisories that packages are compared with, such as `\"7d\"`. Where there were none at all, the scan is incomplete",
-        },
+        action_key("what becomes of older ones: `fail` (the default), `warn` or `info`"),
+        key(
+            "max-age",
+            Takes::Time,
+            "\"7d\"",
+            "\"soon\"",
+            "highest age of the advisories that packages are compared with, such as `\"7d\"`. Where there were none at all, the scan is incomplete",
+        ),
     ],
 };
 

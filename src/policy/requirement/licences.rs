@@ -5,9 +5,9 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::super::diagnostic::Diagnostic;
-use super::super::file::key::{Key, Table, Takes};
+use super::super::file::key::{ACTIONS, Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
-use super::super::file::word::{one_of, text_pattern};
+use super::super::file::word::{action, text_pattern};
 use super::{Breaches, values};
 use crate::finding::{Finding, Location};
 use crate::inventory::licence::{Kinds, can_be_met};
@@ -20,41 +20,29 @@ pub(in crate::policy) static TABLE: Table = Table {
     name: "[licences]",
     about: "Which licences packages may have",
     keys: &[
-        Key {
-            name: "action",
-            takes: Takes::Word(super::super::file::key::TABLE_ACTIONS),
-            good: "\"warn\"",
-            bad: "\"ignore\"",
-            about: "what becomes of packages with others: `fail` (the default), `warn` or `info`",
-        },
-        Key {
-            name: "allow",
-            takes: Takes::Patterns,
-            good: "[\"MIT\", \"Apache-2.0\", \"BSD-*\"]",
-            bad: "[]",
-            about: "SPDX identifiers, globs over them, or `copyleft`, `osi-approved`, `fsf-libre`: what is not among them is against the policy. Of `A OR B` one is enough, of `A AND B` both must be",
-        },
-        Key {
-            name: "deny",
-            takes: Takes::Patterns,
-            good: "[\"AGPL-*\", \"copyleft\"]",
-            bad: "[]",
-            about: "licences that are against the policy, also where `allow` has them",
-        },
-        Key {
-            name: "ignore",
-            takes: Takes::Patterns,
-            good: "\"pkg:deb/*\"",
-            bad: "\"\"",
-            about: "globs over package URLs that are not judged",
-        },
-        Key {
-            name: "unknown",
-            takes: Takes::Word(super::super::file::key::ACTIONS),
-            good: "\"warn\"",
-            bad: "\"deny\"",
-            about: "what becomes of packages whose licence is not known or no SPDX expression: `ignore` (the default), `info`, `warn` or `fail`",
-        },
+        action_key("what becomes of packages with others: `fail` (the default), `warn` or `info`"),
+        key(
+            "allow",
+            Takes::Patterns,
+            "[\"MIT\", \"Apache-2.0\", \"BSD-*\"]",
+            "[]",
+            "SPDX identifiers, globs over them, or `copyleft`, `osi-approved`, `fsf-libre`: what is not among them is against the policy. Of `A OR B` one is enough, of `A AND B` both must be",
+        ),
+        key(
+            "deny",
+            Takes::Patterns,
+            "[\"AGPL-*\", \"copyleft\"]",
+            "[]",
+            "licences that are against the policy, also where `allow` has them",
+        ),
+        key("ignore", Takes::Patterns, "\"pkg:deb/*\"", "\"\"", "globs over package URLs that are not judged"),
+        key(
+            "unknown",
+            Takes::Word(ACTIONS),
+            "\"warn\"",
+            "\"deny\"",
+            "what becomes of packages whose licence is not known or no SPDX expression: `ignore` (the default), `info`, `warn` or `fail`",
+        ),
     ],
 };
 
@@ -117,19 +105,7 @@ impl LicenceRules {
             allow: reader.said_list(table, "allow", licence),
             deny: reader.said_list(table, "deny", licence),
             ignore: reader.said_list(table, "ignore", text_pattern),
-            unknown: reader.word(table, "unknown", |word, span| {
-                one_of(
-                    word,
-                    span,
-                    "action",
-                    &[
-                        ("fail", Action::Fail),
-                        ("ignore", Action::Ignore),
-                        ("info", Action::Info),
-                        ("warn", Action::Warn),
-                    ],
-                )
-            }),
+            unknown: reader.word(table, "unknown", action),
         }
     }
 

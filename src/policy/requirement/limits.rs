@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::super::file::key::{Key, Table, Takes};
+use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{bytes, count, percent};
 use super::{Breaches, Shown, values};
@@ -16,43 +16,31 @@ pub(in crate::policy) static TABLE: Table = Table {
     name: "[limits]",
     about: "How large an image may be",
     keys: &[
-        Key {
-            name: "action",
-            takes: Takes::Word(super::super::file::key::TABLE_ACTIONS),
-            good: "\"warn\"",
-            bad: "\"ignore\"",
-            about: "what becomes of an image that is larger: `fail` (the default), `warn` or `info`",
-        },
-        Key { name: "layers", takes: Takes::Count, good: "40", bad: "-1", about: "most layers" },
-        Key { name: "packages", takes: Takes::Count, good: "400", bad: "\"many\"", about: "most packages that count" },
-        Key {
-            name: "size",
-            takes: Takes::Bytes,
-            good: "\"500 MB\"",
-            bad: "\"5 stone\"",
-            about: "most bytes of all layers, uncompressed",
-        },
-        Key {
-            name: "stored-size",
-            takes: Takes::Bytes,
-            good: "\"200 MB\"",
-            bad: "\"some\"",
-            about: "most bytes of all layers as they are stored, which is what is pulled",
-        },
-        Key {
-            name: "waste",
-            takes: Takes::Percent,
-            good: "\"5%\"",
-            bad: "\"500%\"",
-            about: "most of the bytes shipped that no container sees, as a part of all bytes of files: `\"5%\"`",
-        },
-        Key {
-            name: "waste-floor",
-            takes: Takes::Bytes,
-            good: "\"20 MB\"",
-            bad: "\"little\"",
-            about: "so many bytes of waste are never too much; needs `waste`",
-        },
+        action_key("what becomes of an image that is larger: `fail` (the default), `warn` or `info`"),
+        key("layers", Takes::Count, "40", "-1", "most layers"),
+        key("packages", Takes::Count, "400", "\"many\"", "most packages that count"),
+        key("size", Takes::Bytes, "\"500 MB\"", "\"5 stone\"", "most bytes of all layers, uncompressed"),
+        key(
+            "stored-size",
+            Takes::Bytes,
+            "\"200 MB\"",
+            "\"some\"",
+            "most bytes of all layers as they are stored, which is what is pulled",
+        ),
+        key(
+            "waste",
+            Takes::Percent,
+            "\"5%\"",
+            "\"500%\"",
+            "most of the bytes shipped that no container sees, as a part of all bytes of files: `\"5%\"`",
+        ),
+        key(
+            "waste-floor",
+            Takes::Bytes,
+            "\"20 MB\"",
+            "\"little\"",
+            "so many bytes of waste are never too much; needs `waste`",
+        ),
     ],
 };
 

@@ -53,11 +53,19 @@ pub(super) struct Breach {
     /// What is said of it.
     pub(super) finding: Finding,
     /// What the table makes of it.
+    pub(super) own: Own,
+}
+
+/// What a table of a policy itself makes of what is against it.
+pub(super) struct Own {
+    /// What becomes of it.
     pub(super) action: Action,
-    /// The table, such as `[limits] size`.
+    /// The table and the key, such as `[limits] size`.
     pub(super) name: String,
     /// File and line of the value that it is against.
     pub(super) place: String,
+    /// Number of the policy that says that value.
+    pub(super) policy: usize,
 }
 
 /// Takes what is against one table.
@@ -76,7 +84,8 @@ impl<'a> Breaches<'a> {
     /// Adds a finding that is against the value under `key`.
     pub(super) fn add<T>(&mut self, said: &Said<T>, key: &str, finding: Finding) {
         let name = format!("[{}] {key}", self.table);
-        self.all.push(Breach { finding, action: self.action, name, place: said.place.clone() });
+        let own = Own { action: self.action, name, place: said.place.clone(), policy: said.policy };
+        self.all.push(Breach { finding, own });
     }
 
     /// Adds a finding about the image as a whole.
@@ -98,14 +107,14 @@ impl Requirements {
         }
     }
 
-    /// Takes over each value that `later` gives.
-    pub(super) fn merge(&mut self, later: &Self) {
-        self.base.merge(&later.base);
-        self.data.merge(&later.data);
-        self.licences.merge(&later.licences);
-        self.limits.merge(&later.limits);
-        self.require.merge(&later.require);
-        self.waivers.merge(&later.waivers);
+    /// Takes over each value that `later` gives, the policy of this number.
+    pub(super) fn merge(&mut self, later: &Self, number: usize) {
+        self.base.merge(&later.base, number);
+        self.data.merge(&later.data, number);
+        self.licences.merge(&later.licences, number);
+        self.limits.merge(&later.limits, number);
+        self.require.merge(&later.require, number);
+        self.waivers.merge(&later.waivers, number);
     }
 
     /// Whether they can be judged only where it is known what is attached to the image.
@@ -151,9 +160,11 @@ macro_rules! values {
         }
 
         impl $name {
-            /// Takes over each value that `later` gives.
-            pub(super) fn merge(&mut self, later: &Self) {
-                $(if later.$field.is_some() { self.$field.clone_from(&later.$field); })*
+            /// Takes over each value that `later` gives, the policy of this number.
+            pub(super) fn merge(&mut self, later: &Self, number: usize) {
+                $(if let Some(said) = &later.$field {
+                    self.$field = Some($crate::policy::Said { policy: number, ..said.clone() });
+                })*
             }
 
             /// Each value as TOML, with its key and its place.

@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 use toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::Diagnostic;
-use super::super::file::key::{Key, Table, Takes};
+use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{one_of, text_pattern};
 use super::{Breaches, Shown, values};
@@ -25,55 +25,31 @@ pub(in crate::policy) static TABLE: Table = Table {
     name: "[require]",
     about: "What an image must have",
     keys: &[
-        Key {
-            name: "action",
-            takes: Takes::Word(super::super::file::key::TABLE_ACTIONS),
-            good: "\"warn\"",
-            bad: "\"ignore\"",
-            about: "what becomes of an image without: `fail` (the default), `warn` or `info`",
-        },
-        Key {
-            name: "healthcheck",
-            takes: Takes::Boolean,
-            good: "true",
-            bad: "false",
-            about: "`true`: a health check that is not switched off",
-        },
-        Key {
-            name: "labels",
-            takes: Takes::Named(&LABEL),
-            good: "{ \"org.opencontainers.image.source\" = \"url\" }",
-            bad: "{ \"org.opencontainers.image.source\" = \"link\" }",
-            about: "labels, each with the form of its value (`any`, `email`, `hash`, `rfc3339`, `semver`, `spdx`, `text`, `url`) or a table of `form`, `pattern` and `optional`. Annotations of the manifest do not count",
-        },
-        Key {
-            name: "provenance",
-            takes: Takes::Boolean,
-            good: "true",
-            bad: "false",
-            about: "`true`: a statement of how it was built, attached in its registry, where it is looked for if a policy asks",
-        },
-        Key {
-            name: "sbom",
-            takes: Takes::Boolean,
-            good: "true",
-            bad: "false",
-            about: "`true`: a bill of materials, attached in its registry",
-        },
-        Key {
-            name: "signature",
-            takes: Takes::Boolean,
-            good: "true",
-            bad: "false",
-            about: "`true`: a signature, attached in its registry; it is not verified",
-        },
-        Key {
-            name: "user",
-            takes: Takes::Sources,
-            good: "\"non-root\"",
-            bad: "\"\"",
-            about: "`non-root`, or globs over what `USER` says",
-        },
+        action_key("what becomes of an image without: `fail` (the default), `warn` or `info`"),
+        key("healthcheck", Takes::Boolean, "true", "false", "`true`: a health check that is not switched off"),
+        key(
+            "labels",
+            Takes::Named(&LABEL),
+            "{ \"org.opencontainers.image.source\" = \"url\" }",
+            "{ \"org.opencontainers.image.source\" = \"link\" }",
+            "labels, each with the form of its value (`any`, `email`, `hash`, `rfc3339`, `semver`, `spdx`, `text`, `url`) or a table of `form`, `pattern` and `optional`. Annotations of the manifest do not count",
+        ),
+        key(
+            "provenance",
+            Takes::Boolean,
+            "true",
+            "false",
+            "`true`: a statement of how it was built, attached in its registry, where it is looked for if a policy asks",
+        ),
+        key("sbom", Takes::Boolean, "true", "false", "`true`: a bill of materials, attached in its registry"),
+        key(
+            "signature",
+            Takes::Boolean,
+            "true",
+            "false",
+            "`true`: a signature, attached in its registry; it is not verified",
+        ),
+        key("user", Takes::Sources, "\"non-root\"", "\"\"", "`non-root`, or globs over what `USER` says"),
     ],
 };
 
@@ -82,27 +58,21 @@ pub(in crate::policy) static LABEL: Table = Table {
     name: "labels",
     about: "What the value of a label must be",
     keys: &[
-        Key {
-            name: "form",
-            takes: Takes::Word(FORMS),
-            good: "\"url\"",
-            bad: "\"link\"",
-            about: "`any` (the default) may be empty; `text` may not; `email`, `hash` (of a commit, 7 to 64 hexadecimal digits), `rfc3339`, `semver`, `spdx`, `url`",
-        },
-        Key {
-            name: "optional",
-            takes: Takes::Boolean,
-            good: "true",
-            bad: "",
-            about: "`true`: it may be missing; if it is there, it must fit",
-        },
-        Key {
-            name: "pattern",
-            takes: Takes::Source,
-            good: "\"^team-[a-z]+$\"",
-            bad: "\"(\"",
-            about: "regular expression that the value must match somewhere",
-        },
+        key(
+            "form",
+            Takes::Word(FORMS),
+            "\"url\"",
+            "\"link\"",
+            "`any` (the default) may be empty; `text` may not; `email`, `hash` (of a commit, 7 to 64 hexadecimal digits), `rfc3339`, `semver`, `spdx`, `url`",
+        ),
+        key("optional", Takes::Boolean, "true", "", "`true`: it may be missing; if it is there, it must fit"),
+        key(
+            "pattern",
+            Takes::Source,
+            "\"^team-[a-z]+$\"",
+            "\"(\"",
+            "regular expression that the value must match somewhere",
+        ),
     ],
 };
 
@@ -204,19 +174,12 @@ impl RequireRules {
     }
 
     pub(super) fn judge(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
-        let of_config = [
-            self.healthcheck.as_ref().map(|said| ("healthcheck", said.place.as_str())),
-            self.labels.as_ref().map(|said| ("labels", said.place.as_str())),
-            self.user.as_ref().map(|said| ("user", said.place.as_str())),
-        ];
-        match &image.config {
-            Some(config) => self.judge_config(config, breaches),
-            None => {
-                for (key, place) in of_config.into_iter().flatten() {
-                    let message = format!("the policy asks for `{key}`, and there is no configuration to look at");
-                    breaches.image(&Said { value: (), place: place.to_owned() }, key, &NOT_JUDGED, key, message);
-                }
-            }
+        if let Some(config) = &image.config {
+            self.judge_config(config, breaches);
+        } else {
+            no_config(self.healthcheck.as_ref(), "healthcheck", breaches);
+            no_config(self.labels.as_ref(), "labels", breaches);
+            no_config(self.user.as_ref(), "user", breaches);
         }
         let attached = |of: fn(&crate::inventory::Attested) -> bool| image.attested.as_ref().map(of);
         let attachments = [
@@ -270,6 +233,14 @@ impl RequireRules {
             let finding = Finding::new(&REQUIREMENT_MISSING, shown, field(&format!("Labels.{name}")), message);
             breaches.add(said, "labels", finding);
         }
+    }
+}
+
+/// Says that there is no configuration in which what the policy asks for could be seen.
+fn no_config<T>(said: Option<&Said<T>>, key: &str, breaches: &mut Breaches<'_>) {
+    if let Some(said) = said {
+        let message = format!("the policy asks for `{key}`, and there is no configuration to look at");
+        breaches.image(said, key, &NOT_JUDGED, key, message);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::super::file::key::{Key, Table, Takes, WAIVER_NEEDS};
+use super::super::file::key::{Table, Takes, WAIVER_NEEDS, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{one_of, time};
 use super::values;
@@ -13,41 +13,41 @@ pub(in crate::policy) static TABLE: Table = Table {
     name: "[waivers]",
     about: "What waivers must say, and how long they may last",
     keys: &[
-        Key {
-            name: "allow",
-            takes: Takes::Boolean,
-            good: "true",
-            bad: "",
-            about: "`false`: no waiver accepts anything, and each is told. The last policy that says decides",
-        },
-        Key {
-            name: "dockerfile-comments",
-            takes: Takes::Boolean,
-            good: "false",
-            bad: "",
-            about: "`false`: comments in Dockerfiles (`# careen:allow`, `# hadolint ignore=`) accept nothing in `careen lint`; the default is `true`",
-        },
-        Key {
-            name: "longest",
-            takes: Takes::Time,
-            good: "\"180d\"",
-            bad: "\"for ever\"",
-            about: "a waiver that still holds after this time accepts nothing yet, and is told",
-        },
-        Key {
-            name: "remind",
-            takes: Takes::Time,
-            good: "\"14d\"",
-            bad: "\"soon\"",
-            about: "so long before its last day a waiver is told of; the default is `\"14d\"`",
-        },
-        Key {
-            name: "require",
-            takes: Takes::Words(WAIVER_NEEDS),
-            good: "[\"reason\", \"expires\", \"owner\"]",
-            bad: "\"luck\"",
-            about: "what each waiver of this file and of those after it must have; the default is `[\"reason\", \"expires\"]`, and `[]` asks for nothing",
-        },
+        key(
+            "allow",
+            Takes::Boolean,
+            "true",
+            "",
+            "`false`: no waiver accepts anything, and each is told. The last policy that says decides",
+        ),
+        key(
+            "dockerfile-comments",
+            Takes::Boolean,
+            "false",
+            "",
+            "`false`: comments in Dockerfiles (`# careen:allow`, `# hadolint ignore=`) accept nothing in `careen lint`; the default is `true`",
+        ),
+        key(
+            "longest",
+            Takes::Time,
+            "\"180d\"",
+            "\"for ever\"",
+            "a waiver that still holds after this time accepts nothing yet, and is told",
+        ),
+        key(
+            "remind",
+            Takes::Time,
+            "\"14d\"",
+            "\"soon\"",
+            "so long before its last day a waiver is told of; the default is `\"14d\"`",
+        ),
+        key(
+            "require",
+            Takes::Words(WAIVER_NEEDS),
+            "[\"reason\", \"expires\", \"owner\"]",
+            "\"luck\"",
+            "what each waiver of this file and of those after it must have; the default is `[\"reason\", \"expires\"]`, and `[]` asks for nothing",
+        ),
     ],
 };
 
