@@ -43,6 +43,8 @@ pub enum Fact {
     Gap(Box<str>),
     /// Something in the file is odd, but hides nothing. Told only if the file is live.
     Oddity(Box<str>),
+    /// What the whole file holds.
+    Digests(Box<ContentDigests>),
     /// A mark of the bytes at this offset, for telling whether files hold the same.
     Content {
         /// Where they stand in the file.

@@ -371,7 +371,7 @@ impl<'a> WireDiff<'a> {
             limitations: &report.limitations,
         };
         let wire = |report: &'a Report, judged: &'a Judged| {
-            WireFinding::new(judged, report.target.origin(judged.finding.layer()))
+            WireFinding::new(judged, report.target.origin_of(&judged.finding))
         };
         Self {
             schema: DIFF_SCHEMA,
