@@ -48,9 +48,8 @@ impl Check for ReplacedProgram {
 pub(super) fn owner_of<'a>(image: &'a Inventory, path: &ImagePath, node: Node) -> Option<&'a Package> {
     let names = || image.tree.names_of(node).chain([path]);
     let mut real = names().filter_map(|name| image.tree.resolve(name)).map(|(real, _)| real);
-    let owner = names()
-        .find_map(|name| image.owned.owner(name))
-        .or_else(|| real.find_map(|real| image.owned.owner(&real)));
+    let owner =
+        names().find_map(|name| image.owned.owner(name)).or_else(|| real.find_map(|real| image.owned.owner(&real)));
     image.packages.get(owner? as usize)
 }
 
@@ -77,7 +76,8 @@ mod tests {
 
     #[test]
     fn only_a_program_of_other_content_is_told() {
-        let told = "high image/replaced-program /usr/bin/sudo@0: `/usr/bin/sudo` does not hold what its package says it ships";
+        let told =
+            "high image/replaced-program /usr/bin/sudo@0: `/usr/bin/sudo` does not hold what its package says it ships";
         let cases: [(u32, &[u8], &str, &[&str]); 4] = [
             (0o755, b"own", "sudo", &[]),
             (0o755, b"other", "sudo", &[told]),

@@ -72,7 +72,10 @@ impl Check for SecondCopy {
             let which = if path == other { "which".to_owned() } else { format!("as `{other}`, which") };
             let message = match confidence {
                 Confidence::High => {
-                    format!("layer {} holds nothing but {what}, {which} layer {} holds with the same bytes", few.layer, twin.layer)
+                    format!(
+                        "layer {} holds nothing but {what}, {which} layer {} holds with the same bytes",
+                        few.layer, twin.layer
+                    )
                 }
                 _ => format!(
                     "layer {} holds nothing but {what}, {which} layer {} holds with the same size and time",
@@ -96,9 +99,7 @@ impl Check for SecondCopy {
                 .evidence("files", pairs.len())
                 .evidence("copies", listed);
             // what the layer hides is `layer/wasted-space` tells; this is the step that made it so
-            let hides = |(_, twin): &(Node, Node)| {
-                matches!(tree.hidden(*twin), Some(Hidden { by_layer, .. }) if by_layer == few.layer)
-            };
+            let hides = |(_, twin): &(Node, Node)| matches!(tree.hidden(*twin), Some(Hidden { by_layer, .. }) if by_layer == few.layer);
             if pairs.iter().all(hides) {
                 finding.severity = Severity::Info;
             }
@@ -149,15 +150,21 @@ mod tests {
         let cases: [(Vec<(FileEntry, u128)>, &[&str]); 6] = [
             (
                 vec![(mode(file("srv/big", 2 * MIB), 0o600), 7)],
-                &["info layer/second-copy /srv/big@1: layer 1 holds nothing but `/srv/big` (2.0 MiB), which layer 0 holds with the same bytes"],
+                &[
+                    "info layer/second-copy /srv/big@1: layer 1 holds nothing but `/srv/big` (2.0 MiB), which layer 0 holds with the same bytes",
+                ],
             ),
             (
                 vec![(file("opt/big", 2 * MIB), 7)],
-                &["low layer/second-copy /opt/big@1: layer 1 holds nothing but `/opt/big` (2.0 MiB), as `/srv/big`, which layer 0 holds with the same bytes"],
+                &[
+                    "low layer/second-copy /opt/big@1: layer 1 holds nothing but `/opt/big` (2.0 MiB), as `/srv/big`, which layer 0 holds with the same bytes",
+                ],
             ),
             (
                 vec![(file("opt/big", 2 * MIB), 7), (file("opt/small", 3), 9)],
-                &["low layer/second-copy /opt/big@1: layer 1 holds nothing but 2 files (2.0 MiB), the largest being `/opt/big`, as `/srv/big`, which layer 0 holds with the same bytes"],
+                &[
+                    "low layer/second-copy /opt/big@1: layer 1 holds nothing but 2 files (2.0 MiB), the largest being `/opt/big`, as `/srv/big`, which layer 0 holds with the same bytes",
+                ],
             ),
             (vec![(file("srv/big", 2 * MIB), 8)], &[]),
             (vec![(file("opt/big", 2 * MIB), 7), (file("opt/new", 4), 1)], &[]),

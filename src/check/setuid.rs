@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::replaced_program::{owner_of, replaced};
 use super::{Check, Context, at, copies, is_packaged};
 use crate::finding::{Finding, Findings};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Rights};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 use crate::tree::{FileEntry, FileKind, Node};
@@ -134,8 +134,12 @@ impl Check for Setuid {
                 continue;
             }
             let location = || at(path, node.layer);
+            let why = || {
+                let loud = why_loud(image, path, node, |lower| lower.mode & 0o6000 != 0);
+                loud.or_else(|| is_without_bits(image, path, node).then_some(ADDED))
+            };
             if let Some(bits) = bits
-                && let Some(reason) = why_loud(image, path, node, |lower| lower.mode & 0o6000 != 0)
+                && let Some(reason) = why()
             {
                 let message = format!("`{path}` is {bits}{reason}");
                 let mut finding = Finding::new(&SETUID, path.to_string(), location(), message)
@@ -213,6 +217,7 @@ fn is_never_set(path: &ImagePath) -> bool {
 const UNOWNED: &str = ", and no system package owns it";
 const GAINED: &str = ", unlike in a layer below";
 const REPLACED: &str = ", and is another one than its package brought in a layer below";
+const ADDED: &str = ", which its package ships it without";
 const CHANGED: &str = ", and does not hold what its package says it ships";
 
 /// Where package managers but dpkg note what they install.
@@ -263,6 +268,12 @@ fn why_loud(image: &Inventory, path: &ImagePath, node: Node, had: impl Fn(&FileE
         below < above && lower.size != upper.size && !is_installed_by(image, path, node, *above)
     });
     is_replaced.then_some(REPLACED)
+}
+
+/// Whether the package that owns a file says that it gives it neither bit.
+fn is_without_bits(image: &Inventory, path: &ImagePath, node: Node) -> bool {
+    owner_of(image, path, node).is_some_and(|package| Rights::are_noted(package.ecosystem))
+        && !image.tree.names_of(node).chain([path]).any(|name| image.rights.privileged.contains(name))
 }
 
 /// Whether a package manager noted in this layer that it installed the file's package, as far as that can be told.
@@ -361,6 +372,22 @@ mod tests {
     }
 
     #[test]
+    fn bits_that_the_package_does_not_give_are_told() {
+        static APK: Ecosystem = Ecosystem { id: "apk", purl_type: "apk", is_system: true };
+        let told = "high image/setuid /usr/bin/tool@0: `/usr/bin/tool` is setuid, which its package ships it without";
+        let cases: [(&'static Ecosystem, bool, &[&str]); 3] =
+            [(&APK, false, &[told]), (&APK, true, &[]), (&DEB, false, &[])];
+        for (ecosystem, gives_it, expected) in cases {
+            let mut image = layered(vec![vec![program("usr/bin/tool", 0o4755)]]).owning(&["usr/bin/tool"]);
+            let node = Node { layer: 0, member: 0 };
+            let location = PackageLocation { path: "lib/apk/db/installed".into(), node, added_by: 0, inside: None };
+            image.packages.push(Package::new(ecosystem, "tool", "1", "pkg:apk/alpine/tool@1", location));
+            image.rights.privileged.extend(gives_it.then(|| "usr/bin/tool".into()));
+            assert_eq!(shown(&Setuid, &image), expected);
+        }
+    }
+
+    #[test]
     fn what_the_packages_list_says_of_a_program_decides() {
         let content = |text: &[u8]| ContentDigests::of(text);
         let told = "high image/setuid /usr/bin/su@0: `/usr/bin/su` is setuid, and does not hold what its package says it ships";
@@ -370,8 +397,7 @@ mod tests {
         for (listed, is, expected) in cases {
             let mut image = layered(vec![vec![program("usr/bin/su", 0o4755)]]).owning(&["usr/bin/su"]);
             let node = Node { layer: 0, member: 0 };
-            let location =
-                PackageLocation { path: "var/lib/dpkg/status".into(), node, added_by: 0, inside: None };
+            let location = PackageLocation { path: "var/lib/dpkg/status".into(), node, added_by: 0, inside: None };
             image.packages.push(Package::new(&DEB, "login", "1", "pkg:deb/debian/login@1", location));
             let mut list = FileClaims::default();
             if let Some(listed) = listed {

@@ -78,6 +78,8 @@ pub struct Inventory {
     pub starts: Starts,
     /// Paths that some OS package owns, by their live, resolved name. Sorted.
     pub owned: OwnedPaths,
+    /// Which owners and bits packages say they give their files.
+    pub rights: Rights,
     /// What packages say their files hold, also those that a later layer hides.
     pub claims: Claims,
     /// What programs hold that have more rights than their callers, or that ask for passwords.
@@ -90,6 +92,22 @@ pub struct Inventory {
     pub attested: Option<Attested>,
     /// What was not read.
     pub limitations: Vec<Limitation>,
+}
+
+/// What packages say of owners and bits of their files, by live, resolved name. dpkg's say nothing of it.
+#[derive(Debug, Default)]
+pub struct Rights {
+    /// Paths that belong to others than root, or may.
+    pub foreign: BTreeSet<ImagePath>,
+    /// Files with the setuid or setgid bit, or that may have it.
+    pub privileged: BTreeSet<ImagePath>,
+}
+
+impl Rights {
+    /// Whether packages of this kind note them.
+    pub fn are_noted(ecosystem: &Ecosystem) -> bool {
+        matches!(ecosystem.id, "apk" | "rpm")
+    }
 }
 
 /// What is attached to an image; nothing of it is verified.

@@ -1,10 +1,11 @@
 //! Files that may hold the same as one in another layer, by what layers say of them: path and size.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::path::ImagePath;
 use crate::size::ByteSize;
-use crate::tree::{Node, Tree};
+use crate::tree::{FileEntry, Node, Tree};
 
 /// Fewest bytes of copies that are worth a look, of one layer.
 pub const LEAST: ByteSize = ByteSize::mib(1);
@@ -14,6 +15,9 @@ const FEW: usize = 10;
 
 /// Files of lower layers that are compared with one of an upper layer.
 const LIKE: usize = 8;
+
+/// Files of one size, of all layers, from which those are chosen.
+const OF_ONE_SIZE: usize = 64;
 
 /// A layer that may hold nothing but copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,38 +31,49 @@ pub struct FewFiles {
 
 /// Layers of a few files, each of which has the size of some file in a layer below.
 pub fn few_files(tree: &Tree) -> Vec<FewFiles> {
-    let mut found = Vec::new();
+    let mut few: Vec<(u32, Vec<(u32, &FileEntry)>)> = Vec::new();
     for (layer, members) in (0u32..).zip(tree.layers()).skip(1) {
         let with_data = (0u32..).zip(members).filter(|(_, entry)| entry.is_file() && entry.size > 0);
         let files: Vec<_> = with_data.take(FEW + 1).filter(|(_, entry)| !entry.is_marker()).collect();
         let bytes = files.iter().map(|(_, entry)| entry.size).fold(0, u64::saturating_add);
-        if files.len() > FEW || bytes < LEAST.bytes() {
-            continue;
-        }
-        let sizes: BTreeSet<u64> = files.iter().map(|(_, entry)| entry.size).collect();
-        let mut below: HashMap<u64, Vec<Node>> = HashMap::new();
-        for (lower, members) in (0u32..).zip(tree.layers()).take(layer as usize) {
-            for (member, entry) in (0u32..).zip(members) {
-                if sizes.contains(&entry.size) && entry.is_file() && !entry.is_marker() {
-                    below.entry(entry.size).or_default().push(Node { layer: lower, member });
-                }
-            }
-        }
-        let files: Vec<(Node, Vec<Node>)> = files
-            .into_iter()
-            .map(|(member, entry)| {
-                let mut like = below.get(&entry.size).cloned().unwrap_or_default();
-                let is_elsewhere = |node: &Node| tree.entry(*node).path != entry.path;
-                like.sort_by_key(|node| (is_elsewhere(node), std::cmp::Reverse(node.layer), node.member));
-                like.truncate(LIKE);
-                (Node { layer, member }, like)
-            })
-            .collect();
-        if files.iter().all(|(_, like)| !like.is_empty()) {
-            found.push(FewFiles { layer, files });
+        if files.len() <= FEW && bytes >= LEAST.bytes() {
+            few.push((layer, files));
         }
     }
-    found
+    let known = of_sizes(tree, &few);
+    let found = few.into_iter().filter_map(|(layer, files)| {
+        let like = |entry: &FileEntry| {
+            let below = known.get(&entry.size).into_iter().flatten().filter(|node| node.layer < layer);
+            let mut like: Vec<Node> = below.copied().collect();
+            let is_elsewhere = |node: &Node| tree.entry(*node).path != entry.path;
+            like.sort_by_key(|node| (is_elsewhere(node), Reverse(node.layer), node.member));
+            like.truncate(LIKE);
+            like
+        };
+        let files: Vec<(Node, Vec<Node>)> =
+            files.into_iter().map(|(member, entry)| (Node { layer, member }, like(entry))).collect();
+        files.iter().all(|(_, like)| !like.is_empty()).then_some(FewFiles { layer, files })
+    });
+    found.collect()
+}
+
+/// The files that have the size of one of these, by size; of those that share no path with one not more than
+/// [`OF_ONE_SIZE`].
+fn of_sizes(tree: &Tree, few: &[(u32, Vec<(u32, &FileEntry)>)]) -> HashMap<u64, Vec<Node>> {
+    let all = || few.iter().flat_map(|(_, files)| files.iter().map(|(_, entry)| *entry));
+    let mut known: HashMap<u64, Vec<Node>> = all().map(|entry| (entry.size, Vec::new())).collect();
+    let paths: HashSet<&ImagePath> = all().map(|entry| &entry.path).collect();
+    let below_last = few.last().map_or(0, |(layer, _)| *layer as usize);
+    for (layer, members) in (0u32..).zip(tree.layers()).take(below_last) {
+        for (member, entry) in (0u32..).zip(members).filter(|(_, entry)| entry.is_file() && !entry.is_marker()) {
+            if let Some(nodes) = known.get_mut(&entry.size)
+                && (nodes.len() < OF_ONE_SIZE || paths.contains(&entry.path))
+            {
+                nodes.push(Node { layer, member });
+            }
+        }
+    }
+    known
 }
 
 /// All files whose contents decide what is told of copies, sorted: of layers of a few files, and those that a later layer

@@ -321,20 +321,24 @@ impl Reading<'_> {
                 });
                 read.push(streamed_layer(layer, facts));
             }
-            let merged = self.merge(read, |_| false, |wanted| {
-                if !stream.is_replayable() {
-                    return None;
-                }
-                let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
-                let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
-                    stream.read(&mut |number, blob| {
-                        layer(number as usize, blob);
-                        Ok(())
-                    })
-                });
-                result.ok()?;
-                Some(of_layers(&facts, wanted, number_of))
-            });
+            let merged = self.merge(
+                read,
+                |_| false,
+                |wanted| {
+                    if !stream.is_replayable() {
+                        return None;
+                    }
+                    let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
+                    let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
+                        stream.read(&mut |number, blob| {
+                            layer(number as usize, blob);
+                            Ok(())
+                        })
+                    });
+                    result.ok()?;
+                    Some(of_layers(&facts, wanted, number_of))
+                },
+            );
             inventories.push(self.assemble(image, merged, &[]));
         }
         Ok(inventories)
