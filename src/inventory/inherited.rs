@@ -1,9 +1,14 @@
 //! Whose the settings of an image are whose base is known: the base's where it says the same, else its own.
 
+use std::collections::BTreeMap;
+
 use crate::image::ImageConfig;
 use crate::image::config::ContainerConfig;
 
 use super::Origin;
+
+/// A set of names, as configurations write it.
+type Names = BTreeMap<String, serde_json::Value>;
 
 /// Whose the setting `key` is, as findings name it: `User`, `Env.TOKEN`, `Labels[2]`. Of a setting that is a set of
 /// names, `member` tells one. What is not set at all is left to whoever built the image.
@@ -24,8 +29,8 @@ pub fn of_setting(own: &ImageConfig, base: &ImageConfig, key: &str, member: &str
             "Healthcheck" => is_kept(&run.healthcheck, &other.healthcheck),
             "created" => is_kept(&own.created, &base.created),
             "author" => is_kept(&own.author, &base.author),
-            "ExposedPorts" => are_kept(run.exposed_ports.keys(), other.exposed_ports.keys(), member),
-            "Volumes" => are_kept(run.volumes.keys(), other.volumes.keys(), member),
+            "ExposedPorts" => are_kept(&run.exposed_ports, &other.exposed_ports, member),
+            "Volumes" => are_kept(&run.volumes, &other.volumes, member),
             _ => match entry(key) {
                 Some(("Env", place)) => run.env.get(place).is_some_and(|pair| other.env.contains(pair)),
                 Some(("Labels", place)) => {
@@ -51,18 +56,12 @@ fn is_kept<T: Default + PartialEq>(own: &T, base: &T) -> bool {
 }
 
 /// Whether the base has the named member, `22` of `22/tcp`, or all of them where none is named.
-fn are_kept<'a>(
-    own: impl Iterator<Item = &'a String>,
-    base: impl Iterator<Item = &'a String> + Clone,
-    member: &str,
-) -> bool {
-    let is_it = |name: &str| name == member || name.split('/').next() == Some(member) && !member.is_empty();
-    if base.clone().any(|name| is_it(name)) {
+fn are_kept(own: &Names, base: &Names, member: &str) -> bool {
+    let is_it = |name: &str| name == member || !member.is_empty() && name.split('/').next() == Some(member);
+    if base.keys().any(|name| is_it(name)) {
         return true;
     }
-    let own: Vec<&String> = own.collect();
-    let is_in_base = |name: &&String| base.clone().any(|other| other == *name);
-    !own.is_empty() && !own.iter().any(|name| is_it(name)) && own.iter().all(is_in_base)
+    !own.is_empty() && !own.keys().any(|name| is_it(name)) && own.keys().all(|name| base.contains_key(name))
 }
 
 /// The value that counts: of a variable that is set twice, the last.
