@@ -167,7 +167,7 @@ fn run_from_file(command: &str) -> Option<(&'static str, &'static str)> {
         });
         // a text given with `-c`, or code, is no file
         let is_text = |word: &&str| matches!(*word, "-c" | "-e" | "-ec" | "-lc" | "-m" | "-s");
-        if let Some(shell) = shell.filter(|_| !arguments.iter().any(|word| is_text(word)))
+        if let Some(shell) = shell.filter(|_| !arguments.iter().any(is_text))
             && let Some(download) = script().and_then(of)
         {
             return Some((download, shell));

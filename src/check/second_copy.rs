@@ -146,9 +146,9 @@ mod tests {
 
     #[test]
     fn layers_of_copies_are_told_with_what_they_copy() {
-        let big = || (file("srv/big", 2 * MIB), 7);
         /// The files of the upper layer, each with its mark, and what is told.
         type Case = (Vec<(FileEntry, u128)>, &'static [&'static str]);
+        let big = || (file("srv/big", 2 * MIB), 7);
         let cases: [Case; 6] = [
             (
                 vec![(mode(file("srv/big", 2 * MIB), 0o600), 7)],

@@ -389,10 +389,10 @@ mod tests {
 
     #[test]
     fn what_the_packages_list_says_of_a_program_decides() {
-        let content = |text: &[u8]| ContentDigests::of(text);
-        let told = "high image/setuid /usr/bin/su@0: `/usr/bin/su` is setuid, and does not hold what its package says it ships";
         /// What the list states, what is there, and what is told.
         type Case<'a> = (Option<&'a [u8]>, &'a [u8], &'a [&'a str]);
+        let content = |text: &[u8]| ContentDigests::of(text);
+        let told = "high image/setuid /usr/bin/su@0: `/usr/bin/su` is setuid, and does not hold what its package says it ships";
         let cases: [Case<'_>; 3] = [(Some(b"su"), b"su", &[]), (Some(b"su"), b"evil", &[told]), (None, b"evil", &[])];
         for (listed, is, expected) in cases {
             let mut image = layered(vec![vec![program("usr/bin/su", 0o4755)]]).owning(&["usr/bin/su"]);
