@@ -17,7 +17,8 @@ pub(super) static LEFTOVER: Rule = Rule {
     severity: Severity::Low,
     why: "A repository's history holds everything that was ever committed, secrets that were removed later too; a core \
           dump holds a process's memory, editors' files hold earlier texts. All of it is shipped with the image, also \
-          when a later step deletes it.",
+          when a later step deletes it. Dumps and temporary files count from 4 KiB on, logs from 64 KiB, those of package \
+          managers from 1 MiB.",
     remediation: "List such paths in `.dockerignore`, copy only what the image needs, and delete what a `RUN` leaves in \
                   the same `RUN`.",
     references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files"],

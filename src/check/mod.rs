@@ -29,9 +29,11 @@ mod package_source;
 mod permission_list;
 mod preload;
 mod privileged_port;
+mod replaced_program;
 mod root_user;
 mod scheduled;
 mod search_path;
+mod second_copy;
 mod secret_name;
 mod sensitive_volume;
 mod setuid;
@@ -110,6 +112,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &package_source::PackageSource,
     &preload::Preload,
     &privileged_port::PrivilegedPort,
+    &replaced_program::ReplacedProgram,
     &root_user::RootUser,
     &secret_name::SecretName,
     &sensitive_volume::SensitiveVolume,
@@ -125,6 +128,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &build_leftover::BuildLeftover,
     &leftover::Leftover,
     &package_cache::PackageCache,
+    &second_copy::SecondCopy,
     &wasted_space::WastedSpace,
 ];
 

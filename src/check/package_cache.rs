@@ -17,7 +17,7 @@ pub(super) static PACKAGE_CACHE: Rule = Rule {
     title: "A layer ships a package manager's cache",
     severity: Severity::Low,
     why: "Indexes and downloaded packages are of no use to a container, but are stored and transferred with every copy \
-          of the image. Deleting them in a later step hides them and saves nothing.",
+          of the image. Deleting them in a later step hides them and saves nothing. Told from 4 KiB on.",
     remediation: "Clean up in the same `RUN` that fills the cache, such as `rm -rf /var/lib/apt/lists/*` or \
                   `pip install --no-cache-dir`, or put the cache on a mount: `RUN --mount=type=cache,target=…`.",
     references: &[

@@ -408,7 +408,7 @@ fn result_properties(judged: &Judged, report: &Report) -> PropertyBag {
         ("severity".to_owned(), json!(finding.severity)),
         ("subject".to_owned(), json!(cut(&clean(&finding.subject)))),
         ("visibility".to_owned(), json!(finding.visibility)),
-        ("origin".to_owned(), json!(report.target.origin(finding.layer()))),
+        ("origin".to_owned(), json!(report.target.origin_of(finding))),
     ]);
     if let Some(index) = layer_of(&finding.location, report) {
         properties.insert("layer".into(), json!(index));

@@ -11,9 +11,9 @@ use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
 use crate::diff::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{self, Finding};
+use crate::finding::{self, Finding, Location};
 use crate::image::{Image, Layer};
-use crate::inventory::{Attested, Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance};
+use crate::inventory::{Attested, Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance, inherited};
 use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
@@ -80,7 +80,9 @@ impl Watch for () {
 
 /// Scans what `request` asks of `source`: one report for each image.
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
-    scan_with(source, request, options, &collectors(), &mut |_| ())
+    let mut collectors = collectors();
+    collectors.push(&layers::TWINS);
+    scan_with(source, request, options, &collectors, &mut |_| ())
 }
 
 /// As [`scan`], each with its files and settings, and the bytes of files that a container sees: what a diff needs.
@@ -232,7 +234,8 @@ pub fn bases(source: &dyn Source, request: &Request<'_>) -> Result<Vec<KnownBase
                 .help("name an image as the base")
         })?;
         let reference = secret::mask_text(&image.target.reference);
-        Ok(KnownBase { reference, digest: image.target.digest, diff_ids: config.rootfs.diff_ids })
+        let diff_ids = config.rootfs.diff_ids.clone();
+        Ok(KnownBase { reference, digest: image.target.digest, diff_ids, config })
     };
     images.into_iter().map(known).collect()
 }
@@ -287,7 +290,8 @@ impl Reading<'_> {
             facts.limitations.extend(layer.blob.limitations());
         }
         let Image { layers, .. } = &image;
-        let merged = self.merge(read, |wanted| {
+        let is_at_hand = |index: usize| layers.get(index).is_some_and(|layer| layer.blob.is_at_hand());
+        let merged = self.merge(read, is_at_hand, |wanted| {
             let is_replayable = |index: &usize| layers.get(*index).is_some_and(|layer| layer.blob.is_replayable());
             wanted.keys().all(is_replayable).then(|| pass.read_again(layers, wanted))
         });
@@ -317,20 +321,24 @@ impl Reading<'_> {
                 });
                 read.push(streamed_layer(layer, facts));
             }
-            let merged = self.merge(read, |wanted| {
-                if !stream.is_replayable() {
-                    return None;
-                }
-                let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
-                let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
-                    stream.read(&mut |number, blob| {
-                        layer(number as usize, blob);
-                        Ok(())
-                    })
-                });
-                result.ok()?;
-                Some(of_layers(&facts, wanted, number_of))
-            });
+            let merged = self.merge(
+                read,
+                |_| false,
+                |wanted| {
+                    if !stream.is_replayable() {
+                        return None;
+                    }
+                    let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
+                    let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
+                        stream.read(&mut |number, blob| {
+                            layer(number as usize, blob);
+                            Ok(())
+                        })
+                    });
+                    result.ok()?;
+                    Some(of_layers(&facts, wanted, number_of))
+                },
+            );
             inventories.push(self.assemble(image, merged, &[]));
         }
         Ok(inventories)
@@ -340,6 +348,7 @@ impl Reading<'_> {
     fn merge(
         &self,
         read: Vec<LayerFacts>,
+        is_at_hand: impl Fn(usize) -> bool,
         look_again: impl FnOnce(&HashMap<usize, Wanted>) -> Option<Vec<(usize, LayerFacts)>>,
     ) -> Merged {
         self.options.progress.stage("merge");
@@ -373,11 +382,14 @@ impl Reading<'_> {
             .help("nothing in the image itself can open it either: rebuild the image")
         }));
         let wanted = missed(&merged.selected, &seen);
-        if !wanted.is_empty() {
-            match look_again(&wanted) {
+        let all = self.with_late_wishes(wanted.clone(), &tree, is_at_hand);
+        if !all.is_empty() {
+            match look_again(&all) {
                 Some(again) => {
                     for (_, mut layer) in again {
                         merged.facts.append(&mut layer.facts);
+                        // what the first look told need not be told again
+                        layer.limitations.retain(|limitation| !merged.limitations.contains(limitation));
                         merged.limitations.append(&mut layer.limitations);
                     }
                 }
@@ -387,6 +399,27 @@ impl Reading<'_> {
         merged.facts.sort_by_key(|fact| fact.node);
         merged.tree = tree;
         merged
+    }
+
+    /// Adds what collectors want besides; nothing of that where some of it would have to be fetched again.
+    fn with_late_wishes(
+        &self,
+        mut wanted: HashMap<usize, Wanted>,
+        tree: &Tree,
+        is_at_hand: impl Fn(usize) -> bool,
+    ) -> HashMap<usize, Wanted> {
+        for (index, collector) in self.collectors.iter().enumerate() {
+            let wishes = collector.wishes_late(tree);
+            if !wishes.iter().all(|node| is_at_hand(node.layer as usize)) {
+                continue;
+            }
+            for node in wishes {
+                let path = || tree.entry(node).path.clone();
+                let of_layer = wanted.entry(node.layer as usize).or_default();
+                of_layer.entry(node.member).or_insert_with(|| (0, path())).0 |= 1 << index;
+            }
+        }
+        wanted
     }
 
     fn assemble(&self, image: Image, merged: Merged, provenance: &[Provenance]) -> Inventory {
@@ -409,6 +442,7 @@ impl Reading<'_> {
             summary.origin = base.origin(index);
         }
         inventory.base = base;
+        inventory.base_config = Base::config(&inventory.layers, &hints).cloned();
         inventory.limitations = of_opening;
         let history = inventory.config.as_ref().and_then(|config| config.history_note(stated.len()));
         inventory.limitations.extend(history);
@@ -590,6 +624,8 @@ fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<
     }
     let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
     for finding in &mut findings {
+        // by the setting's whole name
+        finding.origin = origin_of_setting(&inventory, finding);
         secret::mask_finding(finding, &echo);
     }
     finding::tell_apart(&mut findings);
@@ -632,8 +668,21 @@ impl Found {
     }
 }
 
-/// Whose the layer of a finding is.
+/// Whose the setting or step is that a finding is about, if no layer tells and the base is at hand.
+fn origin_of_setting(inventory: &Inventory, finding: &Finding) -> Option<Origin> {
+    let (own, base) = inventory.config.as_ref().zip(inventory.base_config.as_ref())?;
+    match &finding.location {
+        Location::Config { key } => Some(inherited::of_setting(own, base, key, &finding.subject)),
+        Location::History { index, layer: None, .. } => Some(inherited::of_step(own, base, *index)),
+        _ => None,
+    }
+}
+
+/// Whose a finding is, by its setting or its layer.
 fn origin_of(inventory: &Inventory, finding: &Finding) -> Origin {
+    if let Some(origin) = finding.origin {
+        return origin;
+    }
     let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
     layer.map_or(Origin::Unknown, |layer| layer.origin)
 }

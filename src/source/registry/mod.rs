@@ -194,6 +194,10 @@ impl Blob for RemoteBlob {
     fn size(&self) -> Option<u64> {
         Some(self.size)
     }
+
+    fn is_at_hand(&self) -> bool {
+        false
+    }
 }
 
 /// Several places that serve the same: what one does not have, the next one is asked for.
