@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::dockerfile::lint::{self, Context, Surroundings};
+use crate::dockerfile::lint::{self, BuildContexts, Context, Surroundings};
 use crate::dockerfile::{Dockerfile, LARGEST, Span};
 use crate::error::Result;
 use crate::finding::{self, Finding, Location};
@@ -28,7 +28,7 @@ pub use point::point;
 pub const SOURCE: &str = "dockerfile";
 
 /// A file to judge.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Input {
     /// Its name, as reports show it.
     pub name: String,
@@ -38,6 +38,8 @@ pub struct Input {
     pub surroundings: Option<Surroundings>,
     /// The folder it lies in, which is sent to the builder.
     pub folder: Option<PathBuf>,
+    /// What the build names besides.
+    pub contexts: BuildContexts,
 }
 
 /// What became of all files.
@@ -60,7 +62,8 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
     let mut told = BTreeSet::new();
     for input in inputs {
         let file = Dockerfile::parse(&input.bytes);
-        let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today);
+        let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today)
+            .with_build_contexts(input.contexts.clone());
         let found = secret::find(&context, input.folder.as_deref());
         limitations.extend(found.limitations);
         let context = context.with_secrets(found.told);
@@ -136,23 +139,10 @@ fn unsaid(context: &Context<'_>) -> Vec<Span> {
     let mut spans = in_comments(context);
     let text = &context.file.text;
     for body in secrets::private_keys(text) {
-        let start = body.start;
-        let body = text.get(body).unwrap_or_default();
-        let mut at = start;
-        for part in body.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='))) {
-            let run = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')));
-            let is_plain = run.len() >= LEAST_RUN && run.bytes().any(|byte| byte.is_ascii_uppercase());
-            if is_plain && !run.starts_with('/') {
-                spans.push(Span::new(at, at.saturating_add(run.len())));
-            }
-            at = at.saturating_add(part.len());
-        }
+        spans.extend(secret::lines_of_key(text, body));
     }
     spans
 }
-
-/// Shortest run of signs that may be a line of a key.
-const LEAST_RUN: usize = 16;
 
 /// Takes out what people write of passwords.
 fn hide_prose(text: &mut String) {
@@ -262,7 +252,7 @@ mod tests {
 
     /// All that is shown of a file: what is said of it, and the lines as they are shown.
     fn shown(text: &str) -> (String, Vec<&'static str>) {
-        let input = Input { name: "a".into(), bytes: text.as_bytes().to_vec(), surroundings: None, folder: None };
+        let input = Input { name: "a".into(), bytes: text.as_bytes().to_vec(), ..Input::default() };
         let policy = PolicySet::load(&[], &[], false).expect("the default");
         let today = "2026-11-21".parse().expect("a date");
         let linted = lint(&[input], &policy, today, &Limits::default()).expect("no condition");

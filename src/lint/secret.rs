@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::dockerfile::ignore::Ignore;
-use crate::dockerfile::lint::{Context, Told, holds_secret, quoted};
+use crate::dockerfile::lint::{Context, Told, group_is_no_group, holds_secret, quoted};
 use crate::dockerfile::shell::Command as Call;
 use crate::dockerfile::{Command, Instruction, Kind, Span, Text, Word};
 use crate::finding::Finding;
@@ -38,6 +39,7 @@ pub(super) fn find(context: &Context<'_>, folder: Option<&Path>) -> Secrets {
     for (index, instruction) in context.instructions() {
         search.instruction(index, instruction);
     }
+    search.keys();
     if search.is_cut {
         let what = "too much of it looks like the beginning of a secret; a part was not searched for secrets";
         let gap = Limitation::gap("secret-search-cut", context.name, what);
@@ -85,6 +87,15 @@ impl Search<'_, '_> {
                 let words = transfer.sources.iter().chain([&transfer.destination]);
                 let quotes = usize::from(transfer.is_json);
                 self.part(index, instruction, &part(joined(words, quotes), TextKind::Plain));
+            }
+            Kind::User(word) if group_is_no_group(&word.text) => {
+                // what stands where a group should is judged as the password of the user
+                let user = word.text.find(':').map_or(0, |colon| colon.saturating_add(1));
+                let mut text = Text::default();
+                text.push("password=", word.span.start);
+                let kind = TextKind::Setting(text.as_str().len());
+                text.push(word.text.get(user..).unwrap_or_default(), word.span.start.saturating_add(user));
+                self.part(index, instruction, &part(text, kind));
             }
             Kind::User(word) | Kind::Workdir(word) | Kind::StopSignal(word) | Kind::Maintainer(word) => {
                 self.part(index, instruction, &part(joined([word].into_iter(), 0), TextKind::Plain));
@@ -164,6 +175,36 @@ impl Search<'_, '_> {
         let message = format!("{} in `{subject}`, which stays in the image's history: {}", one.rule.title, one.masked);
         let finding = finding(self.context, span, subject, message, one, instead);
         self.secrets.told.push(Told { finding, span, variable, is_generic, is_copied: false });
+    }
+
+    /// Searches private keys whose lines several commands write, of which no text has all.
+    fn keys(&mut self) {
+        let file = self.context.file;
+        for body in secret::private_keys(&file.text).into_iter().take(MOST_KEYS) {
+            let before = file.text.get(..body.start).unwrap_or_default();
+            let Some(begin) = before.rfind("-----BEGIN ") else { continue };
+            let label = before.get(begin..).unwrap_or_default();
+            let lines = lines_of_key(&file.text, body.clone());
+            let Some(first) = lines.first() else { continue };
+            let is_told = |told: &Told| begin <= told.span.start && told.span.start < body.end;
+            if lines.len() > MOST_LINES || self.secrets.told.iter().any(is_told) {
+                continue;
+            }
+            let mut whole = format!("{label}\n");
+            for line in &lines {
+                whole += file.source(*line);
+                whole.push('\n');
+            }
+            whole += &label.replace("BEGIN", "END");
+            let holder = |at: usize| self.context.instructions().find(|(_, one)| one.span.contains(at));
+            let Some((_, instruction)) = holder(begin) else { continue };
+            // the first line of the key, where it stands beside the mark
+            let span = if instruction.span.contains(first.start) { *first } else { Span::new(begin, body.start) };
+            let (name, rule) = (instruction.name(), secret::in_text(&whole, TextKind::Plain).0.into_iter().next());
+            if let Some(one) = rule {
+                self.tell(span, None, false, &name, one, Some(remedy::of_file("key.pem")));
+            }
+        }
     }
 
     /// Searches documents and texts that become files, as such files.
@@ -327,6 +368,29 @@ impl Search<'_, '_> {
     }
 }
 
+/// Private keys of one file that are put together, and lines of one.
+const MOST_KEYS: usize = 100;
+const MOST_LINES: usize = 400;
+
+/// Shortest run of signs that may be a line of a key.
+const LEAST_RUN: usize = 16;
+
+/// The lines of a private key between its marks, whatever stands between them.
+pub(super) fn lines_of_key(text: &str, body: Range<usize>) -> Vec<Span> {
+    let mut lines = Vec::new();
+    let mut at = body.start;
+    let is_sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    for part in text.get(body).unwrap_or_default().split_inclusive(|c: char| !is_sign(c)) {
+        let run = part.trim_end_matches(|c: char| !is_sign(c));
+        let is_plain = run.len() >= LEAST_RUN && run.bytes().any(|byte| byte.is_ascii_uppercase());
+        if is_plain && !run.starts_with('/') {
+            lines.push(Span::new(at, at.saturating_add(run.len())));
+        }
+        at = at.saturating_add(part.len());
+    }
+    lines
+}
+
 /// Secrets for which it is told what to write instead.
 const MOST_REMEDIES: usize = 1_000;
 
@@ -439,8 +503,7 @@ mod tests {
 
     /// The secrets that are told, with the text they point at.
     fn told(text: &str) -> Vec<(String, String)> {
-        let input =
-            Input { name: "Dockerfile".into(), bytes: text.as_bytes().to_vec(), surroundings: None, folder: None };
+        let input = Input { name: "Dockerfile".into(), bytes: text.as_bytes().to_vec(), ..Input::default() };
         let today = "2026-11-21".parse().expect("a date");
         let linted = lint(&[input], &PolicySet::load(&[], &[], false).expect("the default"), today, &Limits::default())
             .expect("no condition");
@@ -500,6 +563,24 @@ mod tests {
             (format!("RUN openssl enc -aes-256-cbc -k {v} -in a -out b"), "secret/generic-password"),
             (format!("RUN useradd -m -p {v} app"), "secret/generic-password"),
             (format!("RUN echo 'root:{v}' | chpasswd"), "secret/account-password"),
+            (format!("RUN usermod -p '{}' root", hash()), "secret/useradd-password-hash"),
+            (format!("RUN usermod -p \"{}\" root", hash().replace('$', "\\$")), "secret/useradd-password-hash"),
+            (format!("RUN echo 'root:{}' | chpasswd -e", hash()), "secret/password-hash"),
+            (format!("RUN chpasswd -e <<EOF\nroot:{}\nEOF", hash()), "secret/password-hash"),
+            (format!("RUN chpasswd <<EOF\nroot:{v}\nEOF"), "secret/generic-password"),
+            (format!("RUN useradd -p \"$(openssl passwd -6 {v})\" app"), "secret/generic-password"),
+            (format!("RUN poetry config http-basic.acme ci {v}"), "secret/package-tool-password"),
+            (format!("RUN gpg --batch --passphrase {v} -d a.gpg"), "secret/generic-password"),
+            (format!("RUN echo {v} | gpg --batch --passphrase-fd 0 -d a.gpg"), "secret/generic-password"),
+            (format!("RUN frob --password={v}"), "secret/generic-password"),
+            (format!("RUN frob -p {v}"), "secret/generic-secret"),
+            (format!("USER admin:{v}"), "secret/generic-password"),
+            (format!("ENV DB_PW={v}"), "dockerfile/secret-in-variable"),
+            (format!("ARG PW={v}"), "dockerfile/secret-in-variable"),
+            ("ARG PW".to_owned(), "dockerfile/secret-in-variable"),
+            (format!("ENV A=AKIA{}", "Q3EGRZ7T5WXNPL2M"), "secret/aws-access-key"),
+            (format!("ENV A=glpat-{}", "txJTQr1FqXSTs98vPlL2"), "secret/gitlab-pat"),
+            (format!("ENV A=https://me:{v}@h.example/a"), "secret/url-credentials"),
             (format!("LABEL token={v}"), "dockerfile/secret-in-variable"),
             (format!("ENV A=1 API_TOKEN={v}"), "dockerfile/secret-in-variable"),
             (format!("ENV DATABASE_URL=postgres://app:{v}@db/x"), "secret/postgres-url"),
@@ -509,7 +590,7 @@ mod tests {
         let mut wrong = String::new();
         for (text, rule) in cases {
             let found = told(&format!("FROM debian:13\n{text}\nUSER 65532\n"));
-            let is_right = matches!(found.as_slice(), [(id, shown)] if id == rule && (shown.contains(&v) || rule.starts_with("dockerfile/")) && !shown.contains(' '));
+            let is_right = matches!(found.as_slice(), [(id, shown)] if id == rule && (text.contains(shown.as_str()) && shown.len() >= 8 || rule.starts_with("dockerfile/")) && !shown.contains(' '));
             if !is_right {
                 wrong += &format!("{text}\n  found {found:?}\n  expected {rule}\n");
             }
@@ -517,10 +598,41 @@ mod tests {
         assert!(wrong.is_empty(), "\n{wrong}");
     }
 
+    /// The hash of a password, made up.
+    fn hash() -> String {
+        format!("$6${}${}", "q7Rt2xLm9Vb4", ["kQ7vT2xwZm9Lp3Rt8Yb./"; 5].concat().get(..86).expect("so long"))
+    }
+
+    #[test]
+    fn keys_that_several_commands_write_are_told() {
+        // an Ed25519 key (RFC 8410) of made-up bytes
+        let lines = ["MC4CAQAwBQYDK2VwBCIEIAE2Tfw1bQ", "uRRG7+TeNKk8gFunVJXY5KSX9RWrxwPuaY"];
+        let (begin, end) = (["-----BEGIN ", "PRIVATE KEY-----"].concat(), ["-----END ", "PRIVATE KEY-----"].concat());
+        let [one, two] = lines;
+        let cases = [
+            (
+                format!(
+                    "RUN echo '{begin}' > k && \\\n echo '{one}' >> k && \\\n echo {two} >> k && echo '{end}' >> k"
+                ),
+                one,
+            ),
+            (
+                format!("RUN echo '{begin}' > k\nRUN echo '{one}' >> k\nRUN echo {two} >> k\nRUN echo '{end}' >> k"),
+                &begin,
+            ),
+        ];
+        for (text, shown) in cases {
+            let found = told(&format!("FROM debian:13\n{text}\nUSER 65532\n"));
+            assert_eq!(found, [("secret/private-key".to_owned(), shown.to_owned())], "{text}");
+        }
+    }
+
     #[test]
     fn what_is_no_secret_is_not_told() {
         let texts = [
             "RUN curl -u \"ci:$TOKEN\" https://h.example/",
+            "ENV B=AKIAIOSFODNN7EXAMPLE",
+            "RUN curl https://me:$P@h.example/a https://h.example/@b:c",
             "RUN curl -H \"Authorization: Bearer ${TOKEN}\" https://h.example/",
             "RUN curl -H \"Authorization: Bearer $(cat /run/secrets/token)\" https://h.example/",
             "RUN --mount=type=secret,id=npm npm config set //r.example/:_authToken $(cat /run/secrets/npm)",
@@ -529,6 +641,15 @@ mod tests {
             "RUN mysql -uroot -p\"$PW\" db",
             "RUN echo 'root:changeme' | chpasswd",
             "RUN docker run -p 8080:8080 a",
+            "RUN mkdir -p aQ7vT2xwZm9Lp3Rt && cp -p aQ7vT2xwZm9Lp3Rt /x && conda create -p aQ7vT2xwZm9Lp3Rt",
+            "RUN if true; then mkdir -p aQ7vT2xwZm9Lp3Rt; fi",
+            "RUN set -ex\\\n && virtualenv -p python3.12 /venv && frob -p 8080 -p name -p a/b -p release-2024",
+            "RUN useradd -p \"$(openssl passwd -6 \"$PW\")\" app && poetry config http-basic.acme ci \"$PW\"",
+            "RUN usermod -p '!' root && usermod -p '*' app && chpasswd <<EOF\nroot:$PW\nEOF",
+            "ENV PW=changeme PW_FILE=/run/secrets/pw",
+            "USER app:Users",
+            "USER app:docker-users",
+            "USER 1000:1000",
             "RUN npm config set registry https://registry.npmjs.example/",
             "RUN git config --global user.email ci@h.example && git config --global user.name ci",
             "RUN pip install a==1.2.3 --hash=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -577,6 +698,7 @@ mod tests {
                 bytes: format!("FROM debian:13\n{text}\nUSER 65532\n").into_bytes(),
                 surroundings: Some(surroundings.clone()),
                 folder: Some(folder.path().to_owned()),
+                ..Input::default()
             };
             let today = "2026-11-21".parse().expect("a date");
             let linted =
@@ -619,7 +741,7 @@ mod tests {
     fn a_remedy_is_told_for_the_case() {
         let v = value();
         let instead = |text: &str| {
-            let input = Input { name: "a".into(), bytes: text.as_bytes().to_vec(), surroundings: None, folder: None };
+            let input = Input { name: "a".into(), bytes: text.as_bytes().to_vec(), ..Input::default() };
             let linted = lint(
                 &[input],
                 &PolicySet::load(&[], &[], false).expect("the default"),
