@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::dockerfile::lint::{self, BuildContexts, Context, Surroundings};
-use crate::dockerfile::{Dockerfile, LARGEST, Span};
+use crate::dockerfile::{Base, Dockerfile, LARGEST, Span};
 use crate::error::Result;
 use crate::finding::{self, Finding, Location};
 use crate::inventory::Origin;
@@ -155,11 +155,29 @@ fn hide_prose(text: &mut String) {
 /// Values that are looked for in what is said of a file; of more, a rule has to know each.
 const MOST_VALUES: usize = 2_000;
 
+/// Words of the names of images, which stand for all to see: where `POSTGRES_PASSWORD=postgres`, nothing is kept by hiding
+/// what the image is called.
+fn words_of_images<'c>(context: &Context<'c>) -> BTreeSet<&'c str> {
+    let mut words = BTreeSet::new();
+    for stage in &context.file.stages {
+        let Base::Image(image) = &stage.base else { continue };
+        let name = image.shown.split_once("@sha256:").map_or(image.shown.as_str(), |(name, _)| name);
+        // of `user:password@host` nothing is for all to see
+        if !name.contains('@') {
+            let is_plain = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+            words.extend(name.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_plain));
+        }
+    }
+    words
+}
+
 /// Takes the secrets of a file out of what is said of it.
 fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
     let value = |span: Span| context.file.source(span).trim().trim_matches(['"', '\'']);
     let mut values: Vec<&str> =
         lint::hidden(context).into_iter().chain(unsaid(context)).map(value).filter(|value| !value.is_empty()).collect();
+    let public = words_of_images(context);
+    values.retain(|value| !public.contains(value));
     values.sort_unstable();
     values.dedup();
     values.truncate(MOST_VALUES);
@@ -299,6 +317,12 @@ mod tests {
         }
         assert!(!shown("FROM debian:13\nENV TOKEN= short\n").0.contains("short"));
         assert!(shown("FROM debian:13\nENV A=1 b\n").0.contains("ENV A=1 b"));
+    }
+
+    #[test]
+    fn names_of_images_are_shown_though_they_are_a_password() {
+        let (shown, _) = shown("FROM postgres:17\nENV POSTGRES_PASSWORD=postgres\n");
+        assert!(shown.contains("as `postgres` does"), "{shown}");
     }
 
     #[test]

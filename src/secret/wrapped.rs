@@ -375,7 +375,15 @@ fn is_token(value: &str) -> bool {
 /// `chpasswd <<< USER:VALUE`, the same in a document, and what `openssl passwd` and `mkpasswd` hash.
 fn accounts(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Range<usize>)>) {
     let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
-    let is_value = |value: &str| value.len() >= 6 && !value.starts_with(['$', '`', '<', '{', '-', '*', '!', '/', '%']);
+    let is_value = |value: &str| {
+        value.len() >= 6
+            && !value.starts_with(['{', '-', '*', '!', '/', '%'])
+            && !value.contains(['$', '`', '<', '>', '|'])
+    };
+    let is_same_line = |one: usize, other: usize| {
+        let between = words.get(one).zip(words.get(other)).and_then(|(one, other)| text.get(one.end..other.start));
+        between.is_some_and(|between| !between.contains('\n'))
+    };
     for at in 0..words.len() {
         let next = at.saturating_add(1);
         let program = word(at).rsplit(['/', '(', '`']).next().unwrap_or_default();
@@ -388,7 +396,7 @@ fn accounts(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Ran
                 place = place.saturating_add(1).saturating_add(usize::from(takes));
             }
             let value = word(place).trim_end_matches([')', '`', '"', '\'']);
-            if let Some(span) = words.get(place).filter(|_| is_value(value)) {
+            if let Some(span) = words.get(place).filter(|_| is_value(value) && is_same_line(at, place)) {
                 inner.push((named("password", value), span.start..span.start.saturating_add(value.len())));
             }
             continue;
@@ -664,6 +672,8 @@ mod tests {
             (format!("useradd -p \"$(openssl passwd -1 {value})\" app"), Form::Script, Some("password")),
             (format!("P=$(mkpasswd -m sha-512 {value})"), Form::Script, Some("password")),
             ("openssl passwd -6 -stdin".to_owned(), Form::Script, None),
+            (format!("mkpasswd -s\n{value}"), Form::Script, None),
+            (format!("openssl passwd -6 -stdin 2>/tmp/{value}"), Form::Script, None),
             ("openssl passwd -6 $PASSWORD".to_owned(), Form::Script, None),
             (format!("cat <<< {value}"), Form::Script, None),
             ("ssh-keygen -N '' -f /etc/key".to_owned(), Form::Script, None),

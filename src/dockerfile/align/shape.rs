@@ -221,7 +221,7 @@ impl Shape {
                 let flags = if is_partial && step.flags.is_empty() {
                     Sameness::Equal
                 } else {
-                    alike(&self.flags, &step.flags, Form::Plain)
+                    TOLD_FLAGS.iter().map(|flag| self.compare_flag(step, flag)).max().unwrap_or(Sameness::Equal)
                 };
                 let rest = if is_partial {
                     let (own, other) = (self.exact.last(), step.exact.last());
@@ -238,6 +238,17 @@ impl Shape {
             }
             "WORKDIR" if self.is_below(step) => Sameness::Equal,
             _ => alike(&self.exact, &step.exact, self.form),
+        }
+    }
+
+    fn compare_flag(&self, step: &Self, flag: &str) -> Sameness {
+        let of = |shape: &Self| shape.flags.iter().find(|piece| piece.text.starts_with(flag)).cloned();
+        match (of(self), of(step)) {
+            (None, None) => Sameness::Equal,
+            (Some(own), Some(told)) => alike(&[own], &[told], Form::Plain),
+            // the first builders that knew `--chmod` did not tell it
+            (Some(_), None) if flag == "--chmod=" => Sameness::Untold,
+            _ => Sameness::Changed,
         }
     }
 

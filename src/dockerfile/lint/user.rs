@@ -164,6 +164,7 @@ const NOT_ROOT: &[&str] = &[
     "jenkins/",
     "grafana/",
     "prom/",
+    "quay.io/keycloak/",
     "quay.io/prometheus/",
     "docker.elastic.co/",
     "registry.redhat.io/",
