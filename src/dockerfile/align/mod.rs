@@ -286,7 +286,10 @@ mod tests {
             ("ENV TOKEN=abc", "/bin/sh -c #(nop)  ENV TOKEN=****", None),
             ("USER app", "USER 0", Some(false)),
             ("CMD [\"a\", \"b\"]", "CMD [\"a\" \"b\"]", Some(true)),
-            ("ARG X=1", "ARG X=1", Some(true)),
+            ("CMD npm start", "CMD [\"/bin/sh\" \"-c\" \"npm start\"]", Some(true)),
+            ("CMD npm run", "CMD [\"/bin/sh\" \"-c\" \"npm start\"]", Some(false)),
+            ("ARG X=1", "ARG X=5", None),
+            ("ARG X", "ARG X=5", None),
             ("HEALTHCHECK NONE", "HEALTHCHECK NONE", None),
         ];
         for (instruction, step, expected) in cases {

@@ -67,7 +67,7 @@ struct Piece {
 }
 
 impl Shape {
-    fn new(name: &str, text: &str, pieces: Vec<Piece>) -> Self {
+    fn new(name: &str, text: &str, pieces: &[Piece]) -> Self {
         let is_flag = |piece: &&Piece| piece.text.starts_with("--");
         let flags = pieces.iter().take_while(is_flag).count();
         let (before, exact) = pieces.split_at(flags);
@@ -95,20 +95,20 @@ impl Shape {
         let (name, rest) = step.split_once(is_blank).unwrap_or((step, ""));
         // the legacy builder writes an exec form bare
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Self::new("RUN", without_shell(step), pieces(step));
+            return Self::new("RUN", without_shell(step), &pieces(step));
         }
         match name {
-            "RUN" => Self::new(name, without_shell(rest), pieces(rest)),
+            "RUN" => Self::new(name, without_shell(rest), &pieces(rest)),
             // `file:0123… in /etc/`
             "COPY" | "ADD" => match rest.rsplit_once(" in ") {
                 Some((sources, destination)) if sources.contains(':') => {
                     let told = words(sources).take_while(|word| word.starts_with("--")).chain(words(destination));
                     let told = told.collect::<Vec<_>>().join(" ");
-                    Self { form: Form::Destination, ..Self::new(name, destination, pieces(&told)) }
+                    Self { form: Form::Destination, ..Self::new(name, destination, &pieces(&told)) }
                 }
-                _ => Self::new(name, rest, pieces(rest)),
+                _ => Self::new(name, rest, &pieces(rest)),
             },
-            _ => Self::new(name, rest, pieces(rest)),
+            _ => Self::new(name, rest, &pieces(rest)),
         }
     }
 
@@ -121,7 +121,7 @@ impl Shape {
         let of_words = |words: &[Resolved]| {
             let pieces: Vec<Piece> = words.iter().flat_map(pieces_of).collect();
             let text = words.iter().map(|word| word.shown.as_str()).collect::<Vec<_>>().join(" ");
-            Self::new(&name, &text, pieces)
+            Self::new(&name, &text, &pieces)
         };
         let literal =
             |text: &str| words(text).map(|word| Piece { text: word.to_owned(), is_open: false }).collect::<Vec<_>>();
@@ -141,12 +141,12 @@ impl Shape {
                     Form::Plain
                 };
                 // what looks like a flag here is the command's
-                Self { exact: literal(text), flags: Vec::new(), form, ..Self::new(&name, text, Vec::new()) }
+                Self { exact: literal(text), flags: Vec::new(), form, ..Self::new(&name, text, &[]) }
             }
             Kind::Run(Command::Exec(words)) => {
                 let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
                 let exact = literal(&text);
-                Self { exact, flags: Vec::new(), form: Form::List, ..Self::new(&name, &text, Vec::new()) }
+                Self { exact, flags: Vec::new(), form: Form::List, ..Self::new(&name, &text, &[]) }
             }
             Kind::Copy(transfer) | Kind::Add(transfer) => {
                 let mut all = resolved(&transfer.sources);
@@ -172,12 +172,18 @@ impl Shape {
                 });
                 Self { form: Form::List, ..of_words(&pairs.collect::<Vec<_>>()) }
             }
-            Kind::Arg(_) | Kind::Cmd(_) | Kind::Entrypoint(_) | Kind::Volume(_) | Kind::Shell(_) => {
+            // the history tells what the build gave
+            Kind::Arg(arguments) => {
+                let text = arguments.iter().map(|argument| argument.name.text.as_str()).collect::<Vec<_>>().join(" ");
+                let exact = words(&text).map(|word| Piece { text: word.to_owned(), is_open: true }).collect();
+                Self { exact, ..Self::new(&name, &text, &[]) }
+            }
+            Kind::Cmd(_) | Kind::Entrypoint(_) | Kind::Volume(_) | Kind::Shell(_) => {
                 let source = file.source(instruction.span);
                 let text = source.get(instruction.keyword.text.len()..).unwrap_or_default();
                 let is_continuation = |piece: &Piece| matches!(piece.text.as_str(), "\\" | "`");
                 let exact = literal(text).into_iter().filter(|piece| !is_continuation(piece)).collect();
-                Self { exact, form: Form::List, ..Self::new(&name, text, Vec::new()) }
+                Self { exact, form: Form::List, ..Self::new(&name, text, &[]) }
             }
             _ => return None,
         })
@@ -237,7 +243,12 @@ impl Shape {
                 flags.max(rest).max(texts)
             }
             "WORKDIR" if self.is_below(step) => Sameness::Equal,
-            _ => alike(&self.exact, &step.exact, self.form),
+            _ => {
+                // `CMD a` is told as `CMD ["/bin/sh" "-c" "a"]`
+                let is_run = step.exact.first().is_some_and(|first| is_shell(&plain(&first.text)));
+                let behind = step.exact.get(2..).filter(|_| is_run).map(|rest| alike(&self.exact, rest, self.form));
+                behind.into_iter().fold(alike(&self.exact, &step.exact, self.form), Sameness::min)
+            }
         }
     }
 

@@ -8,9 +8,18 @@ use std::collections::BTreeMap;
 /// What a value begins with that is an image.
 const IMAGE: &str = "docker-image://";
 
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Given {
+    /// An image, by its name.
+    Image(String),
+    /// A folder, a repository, a layout.
+    Files,
+}
+
 /// The names of one build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BuildContexts(BTreeMap<String, Option<String>>);
+pub struct BuildContexts(BTreeMap<String, Given>);
 
 impl BuildContexts {
     /// Takes in `NAME=VALUE`; the value may be left out. An error says what is wrong with it.
@@ -20,13 +29,13 @@ impl BuildContexts {
             return Err("it wants NAME or NAME=VALUE".to_owned());
         }
         let image = value.and_then(|value| value.strip_prefix(IMAGE));
-        self.0.insert(known_as(name), image.map(str::to_owned));
+        self.0.insert(known_as(name), image.map_or(Given::Files, |image| Given::Image(image.to_owned())));
         Ok(())
     }
 
-    /// What stands for a name: `None` where the build gives none, else the image, where it is one.
-    pub(super) fn get(&self, name: &str) -> Option<Option<&str>> {
-        self.0.get(&known_as(name)).map(Option::as_deref)
+    /// What the build gives for a name.
+    pub(super) fn get(&self, name: &str) -> Option<&Given> {
+        self.0.get(&known_as(name))
     }
 }
 
@@ -39,6 +48,7 @@ fn known_as(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{BuildContexts, Context, LINTS};
+    use super::Given;
     use crate::dockerfile::Dockerfile;
 
     #[test]
@@ -50,11 +60,11 @@ mod tests {
         for wrong in ["", "=x", "a b=c"] {
             contexts.add(wrong).expect_err("no name");
         }
-        assert_eq!(contexts.get("shared"), Some(None));
-        assert_eq!(contexts.get("assets"), Some(None));
-        assert_eq!(contexts.get("docker.io/library/alpine:latest"), Some(Some("alpine:3.22@sha256:0")));
+        assert_eq!(contexts.get("shared"), Some(&Given::Files));
+        assert_eq!(contexts.get("assets"), Some(&Given::Files));
+        assert_eq!(contexts.get("docker.io/library/alpine:latest"), Some(&Given::Image("alpine:3.22@sha256:0".into())));
         assert_eq!(contexts.get("alpine:3.22"), None);
-        assert_eq!(contexts.get("golang:1.25"), Some(None));
+        assert_eq!(contexts.get("golang:1.25"), Some(&Given::Files));
     }
 
     #[test]
@@ -63,12 +73,16 @@ mod tests {
             "FROM base\nCOPY --from=shared a /b\nCOPY --from=shraed a /b\nRUN --mount=from=tools,target=/t /t/x\n";
         let found = |names: &[&str], text: &str| {
             let mut contexts = BuildContexts::default();
-            names.iter().for_each(|name| contexts.add(name).expect("a name"));
+            for name in names {
+                contexts.add(name).expect("a name");
+            }
             let file = Dockerfile::parse(text.as_bytes());
             let context = Context::new(&file, "Dockerfile", None, "2026-11-21".parse().expect("a date"));
             let context = context.with_build_contexts(contexts);
             let mut findings = Vec::new();
-            LINTS.iter().for_each(|lint| lint.run(&context, &mut findings));
+            for lint in LINTS {
+                lint.run(&context, &mut findings);
+            }
             let wanted = ["dockerfile/floating-base", "dockerfile/base-not-allowed", "dockerfile/copy-from-unknown"];
             findings.retain(|finding| wanted.contains(&finding.rule.id));
             findings.iter().map(|finding| format!("{} {}", finding.rule.id, finding.message)).collect::<Vec<_>>()

@@ -1,6 +1,7 @@
 //! The images and stages that instructions name: `FROM`, `COPY --from`, `RUN --mount=from=`.
 
 use super::Context;
+use super::build_context::Given;
 use super::copy_from::wrong;
 use super::facts::mounts;
 use crate::dockerfile::{Base, Instruction, Kind, Resolved, Span};
@@ -34,8 +35,8 @@ pub(super) fn images(context: &Context<'_>, index: usize, instruction: &Instruct
 fn given(context: &Context<'_>, resolved: Resolved, span: Span) -> Option<(Resolved, Span)> {
     match context.contexts.get(&resolved.shown) {
         None => Some((resolved, span)),
-        Some(None) => None,
-        Some(Some(image)) => Some((Resolved { shown: image.to_owned(), ..Resolved::default() }, span)),
+        Some(Given::Files) => None,
+        Some(Given::Image(image)) => Some((Resolved { shown: image.clone(), ..Resolved::default() }, span)),
     }
 }
 
