@@ -172,17 +172,14 @@ impl Shape {
                 });
                 Self { form: Form::List, ..of_words(&pairs.collect::<Vec<_>>()) }
             }
-            // the history tells what the build gave
-            Kind::Arg(arguments) => {
-                let text = arguments.iter().map(|argument| argument.name.text.as_str()).collect::<Vec<_>>().join(" ");
-                let exact = words(&text).map(|word| Piece { text: word.to_owned(), is_open: true }).collect();
-                Self { exact, ..Self::new(&name, &text, &[]) }
-            }
-            Kind::Cmd(_) | Kind::Entrypoint(_) | Kind::Volume(_) | Kind::Shell(_) => {
+            Kind::Arg(_) | Kind::Cmd(_) | Kind::Entrypoint(_) | Kind::Volume(_) | Kind::Shell(_) => {
                 let source = file.source(instruction.span);
                 let text = source.get(instruction.keyword.text.len()..).unwrap_or_default();
+                // the history tells what the build gave for an argument
+                let is_open = matches!(instruction.kind, Kind::Arg(_));
                 let is_continuation = |piece: &Piece| matches!(piece.text.as_str(), "\\" | "`");
-                let exact = literal(text).into_iter().filter(|piece| !is_continuation(piece)).collect();
+                let pieces = literal(text).into_iter().filter(|piece| !is_continuation(piece));
+                let exact = pieces.map(|piece| Piece { is_open, ..piece }).collect();
                 Self { exact, form: Form::List, ..Self::new(&name, text, &[]) }
             }
             _ => return None,
