@@ -313,7 +313,8 @@ fn place(finding: &Finding, layers: &[ReportedLayer], is_bill: bool, width: usiz
     let of_setting = if finding.origin == Some(Origin::Base) { whose_base } else { "" };
     let mut brought = layer.map_or_else(|| of_setting.into(), |index| format!(", layer {index}{whose}"));
     if let Some(line) = finding.evidence.get("dockerfile").and_then(Value::as_str) {
-        brought = format!(", {}{brought}", clean(line));
+        let changed = finding.evidence.get("dockerfile_changed").and_then(Value::as_bool).unwrap_or_default();
+        brought = format!(", {}{}{brought}", clean(line), if changed { " (changed since)" } else { "" });
     }
     let room = width.saturating_sub(lines.width() + brought.width() + seen.width());
     let name = cut_middle(&name, room.max(LEAST_PATH));
