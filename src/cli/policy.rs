@@ -241,6 +241,10 @@ fn shown(set: &PolicySet) -> String {
         let action = if rule.action == Action::Fail { format!("fail{grace}") } else { rule.action.as_str().to_owned() };
         text += &format!("rule {action}: {} {}    # {}\n", policy.name, rule.name, rule.place);
     }
+    #[cfg(feature = "rego")]
+    for policy in set.in_rego() {
+        text += &format!("in Rego, after all rules: {}\n", escape(&policy.name));
+    }
     for waiver in set.policies().iter().flat_map(|policy| &policy.waivers) {
         let rules: Vec<String> = waiver.selector.rules.iter().map(|named| escape(named.glob().as_str())).collect();
         let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();

@@ -579,6 +579,8 @@ fn what_came_after_an_edition_is_shown_there_and_no_more() {
     }
     let nothing = action("edition = '2026'\n[[rule]]\nmatch = { family = 'image' }\naction = 'ignore'\n".into());
     assert_eq!(nothing.0, "ignore");
+    let info = action(rule("").replace("'fail'", "'info'"));
+    assert_eq!((info.0, info.1.as_str()), ("info", "policy.toml line 1"));
     let none = action("edition = '2026'\n[limits]\nlayers = 5\n".into());
     assert_eq!((none.0, none.1.as_str()), ("info", "edition 2026"));
     let none = action("edition = 'next'\n[limits]\nlayers = 5\n".into());

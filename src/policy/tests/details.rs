@@ -4,12 +4,11 @@ use serde_json::json;
 
 use super::cases::image_facts;
 use super::*;
-use crate::policy::baseline::Listing;
 
 static TOLD: Rule = Rule { id: "image/told", remediation: "Do this. Then that.", ..Rule::NEW };
 static GAP: Rule = Rule { id: "data/gap", is_gap: true, ..Rule::NEW };
 
-fn loaded(folder: &tempfile::TempDir, files: &[(&str, &str)]) -> crate::error::Result<PolicySet> {
+pub(super) fn loaded(folder: &tempfile::TempDir, files: &[(&str, &str)]) -> crate::error::Result<PolicySet> {
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).expect("written");
     }
@@ -366,105 +365,6 @@ fn edges_of_tables() {
 }
 
 #[test]
-fn baselines_are_written_and_read() {
-    let report = json!({ "schema": "careen.report/1", "findings": [
-        { "id": "b".repeat(32), "rule": "image/root-user", "subject": "image", "more": 1 },
-        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
-        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
-    ] });
-    let listing = Listing::read("r.json", report.to_string().as_bytes()).expect("a report");
-    let text = listing.write();
-    let read = Baseline::parse("b.json", text.as_bytes()).expect("a baseline");
-    assert_eq!((read.len(), read.is_empty(), read.has(&"a".repeat(32)), read.has("c")), (2, false, true, false));
-    let none = Baseline::parse("b.json", Listing::default().write().as_bytes()).expect("a baseline");
-    assert_eq!((none.len(), none.is_empty()), (0, true));
-}
-
-#[test]
-fn a_baseline_knows_of_which_images_and_when_it_was_made() {
-    let digest = format!("sha256:{}", "ab".repeat(32));
-    let image = |architecture: &str| {
-        json!({ "schema": "careen.report/1", "outcome": "passed", "findings": [],
-            "target": { "reference": "shop/api:1.4", "platform": format!("linux/{architecture}"), "digest": digest, "size": 1 } })
-    };
-    let several = json!({ "schema": "careen.reports/1", "reports": [image("amd64"), image("arm64")] }).to_string();
-    let listing = Listing::read("r.json", several.as_bytes()).expect("reports");
-    let source = |architecture: &str| baseline::Source {
-        reference: "shop/api:1.4".into(),
-        platform: Some(format!("linux/{architecture}")),
-        digest: Some(digest.clone()),
-    };
-    assert_eq!((listing.made, listing.images.as_slice()), (None, &[source("amd64"), source("arm64")][..]));
-    let listing = Listing { made: "2026-05-01".parse().ok(), ..listing };
-    let again = Listing::read("b.json", listing.write().as_bytes()).expect("a baseline");
-    assert_eq!(again, listing);
-    let read = Baseline::parse("b.json", again.write().as_bytes()).expect("a baseline");
-    assert_eq!((read.made, read.images.len()), (listing.made, 2));
-    assert_eq!(read.told(), "`b.json` (2026-05-01, shop/api:1.4 and 1 more)");
-    let mut other = read;
-    other.made = None;
-    assert_eq!(other.told(), "`b.json` (shop/api:1.4 and 1 more)");
-    let odd = baseline::Source { reference: "a\u{1b}[31m".repeat(100), platform: None, digest: None };
-    other.images = vec![odd];
-    let told = other.told();
-    assert!(told.chars().count() < 300 && !told.contains('\u{1b}'), "{told}");
-    for wrong in ["soon", "2026-13-01", ""] {
-        let text = json!({ "schema": "careen.baseline/1", "made": wrong, "findings": [] }).to_string();
-        let error = Baseline::parse("b.json", text.as_bytes()).expect_err(wrong);
-        assert!(error.message.contains(&format!("`{wrong}` in `made` is no day")), "{}", error.message);
-    }
-}
-
-#[test]
-fn the_verdict_tells_of_the_baseline_or_that_there_is_none() {
-    let text = json!({ "schema": "careen.baseline/1", "made": "2026-05-01", "images": [{ "reference": "shop/api:1.3" }],
-        "findings": [{ "id": file(&AWS, "app/key").fingerprint(), "rule": "secret/aws-access-key" },
-                     { "id": file(&AWS, "old").fingerprint(), "rule": "secret/aws-access-key" }] });
-    let baseline = || Baseline::parse("b.json", text.to_string().as_bytes()).expect("a baseline");
-    let old = json!({ "schema": "careen.baseline/1", "findings": [] }).to_string();
-    let said = |text: &str| PolicySet::of(vec![parse(&format!("extends = 'careen:2026'\n{text}"))]).expect("in order");
-    let (new, all, none) = ("fail-on = 'new'", "fail-on = 'all'", "");
-    let findings = || vec![file(&AWS, "app/key")];
-    let broken = "1 finding breaks `careen:2026`: 1 secret";
-    let passes = "nothing breaks `careen:2026`; 1 warning";
-    let of = "the baseline `b.json` (2026-05-01, shop/api:1.3)";
-    let cases: Vec<(PolicySet, Option<usize>, String)> = vec![
-        (said(none), None, broken.to_owned()),
-        (said(all), None, broken.to_owned()),
-        (
-            said(new),
-            None,
-            format!("{broken}; `fail-on = \"new\"` (policy.toml:2) has no `--baseline`: every finding counts as new"),
-        ),
-        (said(none).with_baseline(baseline()), Some(1), format!("{passes}; 1 finding only warns by {of}")),
-        (said(new).with_baseline(baseline()), Some(1), format!("{passes}; 1 finding only warns by {of}")),
-        (
-            said(all).with_baseline(baseline()),
-            Some(0),
-            format!("{broken}; `fail-on = \"all\"` (policy.toml:2): {of} changes nothing"),
-        ),
-        (
-            said(none).with_baseline(Baseline::parse("b.json", old.as_bytes()).expect("without a day")),
-            Some(0),
-            format!("{broken}; the baseline `b.json` changes nothing"),
-        ),
-    ];
-    for (set, known, reason) in cases {
-        let (_, verdict) = evaluate(&set, findings(), &[]);
-        assert_eq!(verdict.reason, reason);
-        assert_eq!(verdict.baseline.as_ref().map(|used| used.known), known, "{reason}");
-    }
-    let more = vec![file(&AWS, "app/key"), file(&AWS, "old")];
-    let (_, verdict) = evaluate(&said(new).with_baseline(baseline()), more, &[]);
-    assert!(verdict.reason.ends_with(&format!("2 warnings; 2 findings only warn by {of}")), "{}", verdict.reason);
-    let used = verdict.baseline.expect("it is told");
-    assert_eq!(
-        (used.file.as_str(), used.made, used.listed, used.images.len()),
-        ("b.json", "2026-05-01".parse().ok(), 2, 1)
-    );
-}
-
-#[test]
 fn what_is_of_the_base_is_told_where_the_scope_is_the_app() {
     for (action, by) in
         [("info", "policy.toml line 2"), ("warn", "policy.toml scope"), ("ignore", "policy.toml line 2")]
@@ -512,29 +412,4 @@ fn letters_of_all_scripts_are_shown_in_errors() {
     let error = Policy::parse("policy.toml", "naïve = 1 # żółw \u{202e}\n", KNOWN, false).expect_err("no such key");
     let detail = error.detail.unwrap_or_default();
     assert!(detail.contains("naïve = 1 # żółw ???"), "{detail}");
-}
-
-#[test]
-fn packages_are_asked_for_by_what_needs_them() {
-    let rule = |more: &str| format!("[[rule]]\nmatch = {{}}\naction = 'warn'\n{more}\n");
-    let mut cases = vec![
-        ("extends = 'careen:2026'".to_owned(), false),
-        (rule(""), false),
-        ("[[rule]]\nmatch = { licence = 'GPL-*' }\naction = 'warn'\n".to_owned(), true),
-        (rule("unless = { licence = 'GPL-*' }"), true),
-        (rule("unless = { path = '/a' }"), false),
-        ("[licences]\ndeny = 'GPL-*'\n".to_owned(), true),
-        ("[licences]\nallow = 'MIT'\n".to_owned(), true),
-        ("[licences]\nunknown = 'fail'\n".to_owned(), false),
-        ("[limits]\npackages = 4\n".to_owned(), true),
-        ("[limits]\nlayers = 4\n".to_owned(), false),
-    ];
-    if cfg!(feature = "cel") {
-        cases.push((rule("when = 'image.packages > 3'"), true));
-        cases.push((rule("when = 'finding.cvss > 3.0'"), false));
-    }
-    for (text, expected) in cases {
-        let set = PolicySet::of(vec![parse(&text)]).expect("in order");
-        assert_eq!(set.asks_for_packages(), expected, "{text}");
-    }
 }
