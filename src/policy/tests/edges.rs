@@ -7,6 +7,8 @@ use super::details::loaded;
 use super::*;
 use crate::policy::baseline::Listing;
 
+static FROM: Rule = Rule { id: "dockerfile/from", ..Rule::NEW };
+
 #[test]
 fn baselines_are_written_and_read() {
     let report = json!({ "schema": "careen.report/1", "findings": [
@@ -287,7 +289,6 @@ fn words_and_lists_at_their_edges() {
         assert_eq!(judged(&[&text], vec![old.clone()]).1.failed == 1, is_selected, "{age}");
     }
 
-    static FROM: Rule = Rule { id: "dockerfile/from", ..Rule::NEW };
     let text = "[[test]]\nname = 'x'\nfindings = [{ rule = 'dockerfile/from', path = 'api/Dockerfile' }]\n\
                 expect = { outcome = 'passed' }\n";
     let policy = Policy::parse("policy.toml", text, &[&FROM], false).expect("in order");
