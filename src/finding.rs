@@ -142,6 +142,17 @@ pub enum Visibility {
     Overwritten,
 }
 
+impl Visibility {
+    /// Lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Deleted => "deleted",
+            Self::Overwritten => "overwritten",
+        }
+    }
+}
+
 impl Finding {
     /// A live finding with the rule's own severity and confidence, and nothing as evidence.
     pub fn new(

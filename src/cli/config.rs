@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::policy::file::key::{POLICY, Takes};
 
 /// A `careen.toml`. Unknown keys are errors.
 #[derive(Debug, Default, Deserialize)]
@@ -114,9 +115,40 @@ impl Config {
     fn parse(found: Option<(String, String)>) -> Result<Self> {
         let Some((place, text)) = found else { return Ok(Self::default()) };
         toml::from_str(&text).map_err(|e| {
-            Error::new(ErrorKind::Config, format!("the configuration is wrong: {}", e.to_string().trim_end())).at(place)
+            let error = format!("the configuration is wrong: {}", e.to_string().trim_end());
+            let error = Error::new(ErrorKind::Config, error).at(place);
+            match misplaced(&text) {
+                Some(help) => error.help(help),
+                None => error,
+            }
         })
     }
+
+    /// Says of a file what is wrong with it outside of `[policy]`.
+    pub(super) fn check(place: &str, text: &str) -> Result<()> {
+        Self::parse(Some((place.to_owned(), text.to_owned()))).map(drop)
+    }
+}
+
+/// Where a table of policies belongs that stands at the top of a configuration file.
+fn misplaced(text: &str) -> Option<String> {
+    let table: toml::Table = toml::from_str(text).ok()?;
+    let is_own = |key: &str| ["registry", "secrets", "bases", "limits", "policy"].contains(&key);
+    let key = POLICY.keys.iter().find(|key| !is_own(key.name) && table.contains_key(key.name))?;
+    let name = key.name;
+    Some(match key.takes {
+        Takes::Tables(_) => format!("policies stand under `policy`: write `[[policy.{name}]]`"),
+        Takes::Table(_) => format!("policies stand under `policy`: write `[policy.{name}]`"),
+        _ => format!("policies stand under `policy`: write `{name}` into the table `[policy]`"),
+    })
+}
+
+/// Whether `[limits]` of a policy has the key, which are no limits on what is read.
+pub(super) fn is_limit_of_policies(name: &str) -> bool {
+    POLICY.keys.iter().any(|key| match key.takes {
+        Takes::Table(table) => key.name == "limits" && table.keys.iter().any(|key| key.name == name),
+        _ => false,
+    })
 }
 
 /// A variable of the environment that is set, and not to nothing.
@@ -183,6 +215,17 @@ mod tests {
         std::fs::write(project.join("careen.toml"), "[registy]\n").expect("a file");
         let error = read(None, &deep).expect_err("a misspelt key");
         assert_eq!(error.kind, ErrorKind::Config);
+        for (text, help) in [
+            ("[[waiver]]\nrule = \"image/root-user\"\n", "write `[[policy.waiver]]`"),
+            ("[[rule]]\naction = \"fail\"\n", "write `[[policy.rule]]`"),
+            ("[waivers]\nallow = false\n", "write `[policy.waivers]`"),
+            ("extends = \"careen:strict\"\n", "write `extends` into the table `[policy]`"),
+        ] {
+            std::fs::write(project.join("careen.toml"), text).expect("a file");
+            let error = read(None, &deep).expect_err(text);
+            assert!(error.help.as_ref().is_some_and(|told| told.ends_with(help)), "{text}: {:?}", error.help);
+        }
+        assert!(is_limit_of_policies("layers") && !is_limit_of_policies("entries"));
         let large = folder.path().join("large.toml");
         for (length, is_read) in [(1 << 20, true), ((1 << 20) + 1, false)] {
             std::fs::write(&large, "#".repeat(length)).expect("a file");

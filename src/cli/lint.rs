@@ -96,7 +96,16 @@ pub(super) fn run(arguments: &LintArguments) -> Exit {
     let policy = arguments.policy.load(arguments.gate.fail_on(), None, arguments.color);
     let linted = policy.and_then(|policy| arguments.baseline.add_to(policy)).and_then(|policy| {
         let inputs = inputs(arguments)?;
-        lint(&inputs, &policy, arguments.today.unwrap_or_else(term::today), &Limits::default())
+        let today = arguments.today.unwrap_or_else(term::today);
+        #[cfg(not(feature = "rego"))]
+        return lint(&inputs, &policy, today, &Limits::default());
+        #[cfg(feature = "rego")]
+        {
+            let limits = super::rego::limits(&policy, Limits::default());
+            let mut linted = lint(&inputs, &policy, today, &limits)?;
+            super::rego::judge(&mut linted.report, &policy)?;
+            Ok(linted)
+        }
     });
     let linted = match linted {
         Ok(linted) => linted,

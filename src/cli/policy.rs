@@ -7,9 +7,11 @@ use clap::{Args, Subcommand};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
-use crate::policy::{Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, PolicySet, baseline, presets};
+use crate::policy::baseline::Listing;
+use crate::policy::{Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, PolicySet, presets};
 use crate::rule::Rule;
 use crate::source::registry::artifact::Artifact;
+use crate::time::Timestamp;
 
 use super::config;
 use super::exit::Exit;
@@ -39,6 +41,10 @@ impl PolicyArguments {
     /// The policies that are named; else the one in `careen.toml`; else the default.
     pub(super) fn load(&self, fail_on: Option<&str>, config: Option<&Path>, colour: Colour) -> Result<PolicySet> {
         let inside = if self.policy.is_empty() { config::Config::text(config.map(Path::to_path_buf))? } else { None };
+        if let Some((name, text)) = &inside {
+            // what stands beside `[policy]` and should be in it must not be passed over
+            config::Config::check(name, text)?;
+        }
         let inside = inside.filter(|(_, text)| text.contains("policy"));
         let words = full_names(&self.policy);
         // to load the rules takes longer than to judge a Dockerfile; presets, and severities alone, name none
@@ -235,6 +241,10 @@ fn shown(set: &PolicySet) -> String {
         let action = if rule.action == Action::Fail { format!("fail{grace}") } else { rule.action.as_str().to_owned() };
         text += &format!("rule {action}: {} {}    # {}\n", policy.name, rule.name, rule.place);
     }
+    #[cfg(feature = "rego")]
+    for policy in set.in_rego() {
+        text += &format!("in Rego, after all rules: {}\n", escape(&policy.name));
+    }
     for waiver in set.policies().iter().flat_map(|policy| &policy.waivers) {
         let rules: Vec<String> = waiver.selector.rules.iter().map(|named| escape(named.glob().as_str())).collect();
         let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
@@ -258,8 +268,9 @@ fn init(file: &Path) -> Result<()> {
 }
 
 fn write_baseline(report: &Path, output: Option<&Path>) -> Result<()> {
-    let known = baseline::known(&report.display().to_string(), &read(report, LARGEST_BASELINE)?)?;
-    let text = baseline::write(&known);
+    let listing = Listing::read(&report.display().to_string(), &read(report, LARGEST_BASELINE)?)?;
+    let made = super::scan::source_date()?.map_or_else(term::today, Timestamp::date);
+    let text = Listing { made: Some(made), ..listing }.write();
     match output {
         None => super::print(&text),
         Some(path) => std::fs::write(path, text)

@@ -8,8 +8,8 @@ use clap::Args;
 use crate::error::Result;
 use crate::escape::escape;
 use crate::policy::edition::EDITIONS;
-use crate::policy::{Action, Case, Loader, PolicySet, Verdict};
-use crate::rejudge::{self, Change, LARGEST, Reread, case, changes};
+use crate::policy::{Action, Case, Judged, Loader, PolicySet, Verdict};
+use crate::rejudge::{self, Change, LARGEST, Record, Reread, case, changes};
 use crate::rule::Rule;
 use crate::time::Date;
 
@@ -43,9 +43,10 @@ pub(super) fn test(arguments: &TestArguments) -> Result<Exit> {
     let (mut text, mut tried, mut failed) = (String::new(), 0_usize, 0_usize);
     for file in &arguments.files {
         let cases = loader.cases(&file.display().to_string())?;
-        let by_name = |name: &str| reports(&cases.folder.join(name), &known);
+        let by_name = |name: &str| reports(&cases.folder.join(name), &cases.set, &known);
+        let by_set = |record: &Record, today| judged(record, &cases.set, today);
         for case in &cases.cases {
-            let wrong = case::differences(case, &cases.set, today, &by_name)?;
+            let wrong = case::differences(case, today, &by_name, &by_set)?;
             tried += 1;
             failed += usize::from(!wrong.is_empty());
             text += &line(case, &wrong);
@@ -69,30 +70,39 @@ fn line(case: &Case, wrong: &[String]) -> String {
     text
 }
 
-/// Reads the reports of a file.
-fn reports(path: &Path, known: &[&'static Rule]) -> Result<Vec<Reread>> {
-    rejudge::read(&path.display().to_string(), &read(path, LARGEST)?, known)
+/// Reads the reports of a file, as these policies need them.
+#[cfg_attr(not(feature = "rego"), expect(unused_variables, unused_mut, reason = "only policies in Rego need more"))]
+fn reports(path: &Path, set: &PolicySet, known: &[&'static Rule]) -> Result<Vec<Reread>> {
+    let bytes = read(path, LARGEST)?;
+    let mut reports = rejudge::read(&path.display().to_string(), &bytes, known)?;
+    #[cfg(feature = "rego")]
+    super::rego::keep_documents(set, &mut reports, &bytes)?;
+    Ok(reports)
+}
+
+/// What all policies make of a record, those in Rego too.
+fn judged(record: &Record, set: &PolicySet, today: Date) -> Result<(Vec<Judged>, Verdict)> {
+    #[cfg(feature = "rego")]
+    return super::rego::judge_record(record, set, today);
+    #[cfg(not(feature = "rego"))]
+    record.judge(set, today)
 }
 
 /// What policies would make of the reports in a file, and what newer editions would change of that.
 pub(super) fn dry_run(set: &PolicySet, path: &Path, known: &[&'static Rule], today: Date) -> Result<String> {
     let mut text = String::new();
-    for report in reports(path, known)? {
+    for report in reports(path, set, known)? {
         let platform = report.platform.as_ref().map(|platform| format!(" ({})", escape(platform))).unwrap_or_default();
         text += &format!("\n{}{platform}\n", escape(&report.reference));
-        let (judged, verdict) = report.record.judge(set, today)?;
+        let (by_set, verdict) = judged(&report.record, set, today)?;
         text += &format!("  the report says: {}: {}\n", report.outcome.as_str(), escape(&report.reason));
         text += &format!("  the policy says: {}\n", said(&verdict));
-        text += &listed(&changes(&report.standings, &judged), "  against the report");
+        text += &listed(&changes(&report.standings, &by_set), "  against the report");
         for edition in EDITIONS.iter().skip_while(|edition| edition.id != set.edition().id).skip(1) {
-            let before: BTreeMap<_, _> = rejudge::standings(&judged);
-            let (judged, newer) = report.record.judge(&set.clone().with_edition(edition), today)?;
+            let before: BTreeMap<_, _> = rejudge::standings(&by_set);
+            let (by_newer, newer) = judged(&report.record, &set.clone().with_edition(edition), today)?;
             text += &format!("  in edition \"{}\": {}\n", edition.id, said(&newer));
-            text += &listed(&changes(&before, &judged), &format!("  in edition \"{}\"", edition.id));
-        }
-        #[cfg(feature = "rego")]
-        if !set.in_rego().is_empty() {
-            text += "  note: policies in Rego were not asked: they judge scans only\n";
+            text += &listed(&changes(&before, &by_newer), &format!("  in edition \"{}\"", edition.id));
         }
         let unasked = rejudge::unasked(set, &report, known);
         for left_out in report.left_out.iter().chain(&unasked) {

@@ -371,8 +371,7 @@ pub(super) fn opened<T>(
     look: impl FnOnce(&dyn Source, &Request<'_>, &Options<'_>) -> Result<T>,
 ) -> Result<T> {
     let config = config(arguments)?;
-    #[cfg_attr(not(feature = "rego"), expect(unused_mut, reason = "only policies in Rego need more"))]
-    let mut limits = limits(arguments, &config)?;
+    let limits = limits(arguments, &config)?;
     let chains = config.chains()?;
     let access = access(arguments, config)?;
     let (source, target) = source_of(&arguments.target)?;
@@ -382,10 +381,10 @@ pub(super) fn opened<T>(
         Some(platform) => PlatformChoice::Only(platform.parse().map_err(|e: String| Error::new(ErrorKind::Usage, e))?),
     };
     #[cfg(feature = "rego")]
-    if judged.as_ref().is_some_and(|judged| !judged.policy.in_rego().is_empty()) {
-        // it must see them all
-        limits.findings_per_rule = usize::MAX;
-    }
+    let limits = match &judged {
+        Some(judged) => super::rego::limits(&judged.policy, limits),
+        None => limits,
+    };
     let request = Request {
         location: &target.location,
         choice: target.choice.clone(),
@@ -477,7 +476,7 @@ fn source_of(target: &str) -> Result<(&'static dyn Source, target::ParsedTarget)
 }
 
 /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>): seconds since 1970.
-fn source_date() -> Result<Option<Timestamp>> {
+pub(super) fn source_date() -> Result<Option<Timestamp>> {
     const NAME: &str = "SOURCE_DATE_EPOCH";
     let Some(text) = std::env::var_os(NAME).filter(|value| !value.is_empty()) else { return Ok(None) };
     let seconds = text.to_str().and_then(|text| text.parse::<u64>().ok()).and_then(|n| i64::try_from(n).ok());
@@ -497,7 +496,11 @@ fn limits(arguments: &TargetArguments, config: &Config) -> Result<Limits> {
     let mut limits = Limits::default();
     for (name, value) in &config.limits {
         let error_of_file = |error: Error| Error { kind: ErrorKind::Config, ..error };
-        limits.set(name, &value.to_string()).map_err(|error| error_of_file(error).at("[limits] of careen.toml"))?;
+        limits.set(name, &value.to_string()).map_err(|error| {
+            let error = error_of_file(error).at("[limits] of careen.toml");
+            let is_policy = super::config::is_limit_of_policies(name);
+            if is_policy { error.help("what an image may be stands in `[policy.limits]`") } else { error }
+        })?;
     }
     for pair in &arguments.limit {
         let Some((name, value)) = pair.split_once('=') else {

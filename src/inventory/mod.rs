@@ -155,6 +155,17 @@ pub enum Origin {
     Unknown,
 }
 
+impl Origin {
+    /// Lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::App => "app",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Which package owns a path.
 #[derive(Debug, Default)]
 pub struct OwnedPaths(BTreeMap<ImagePath, u32>);

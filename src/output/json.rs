@@ -19,7 +19,7 @@ use crate::image::Platform;
 use crate::inventory::{Base, Origin, Package, Proof, State};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::policy::{Action, AppliedWaiver, Deciding, Judged, Outcome, SettingFacts, Verdict};
+use crate::policy::{Action, AppliedWaiver, Deciding, Judged, Outcome, SettingFacts, UsedBaseline, Verdict};
 use crate::report::{Report, ReportedLayer, SCHEMA, SCHEMA_OF_SEVERAL, TargetSummary};
 use crate::rule::{Confidence, Severity};
 use crate::size::ByteSize;
@@ -40,10 +40,11 @@ impl Format for Json {
     fn render(&self, reports: &[Report], _: &Style, out: &mut dyn Write) -> io::Result<()> {
         match reports {
             [report] => write_json(&WireReport::new(report), out),
-            several => write_json(
-                &WireReports { schema: SCHEMA_OF_SEVERAL, reports: several.iter().map(WireReport::new).collect() },
-                out,
-            ),
+            several => {
+                let outcome = Outcome::of_several(several.iter().map(|report| report.verdict.outcome));
+                let reports = several.iter().map(WireReport::new).collect();
+                write_json(&WireReports { schema: SCHEMA_OF_SEVERAL, outcome, reports }, out)
+            }
         }
     }
 }
@@ -147,6 +148,7 @@ struct WireError<'a> {
 #[derive(Serialize)]
 struct WireReports<'a> {
     schema: &'static str,
+    outcome: Outcome,
     reports: Vec<WireReport<'a>>,
 }
 
@@ -269,6 +271,8 @@ struct WireVerdict<'a> {
     warned: usize,
     ignored: usize,
     waived: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<&'a UsedBaseline>,
     rules: &'a [Deciding],
 }
 
@@ -282,6 +286,7 @@ impl<'a> WireVerdict<'a> {
             warned: verdict.warned,
             ignored: verdict.ignored,
             waived: verdict.waived,
+            baseline: verdict.baseline.as_ref(),
             rules: &verdict.rules,
         }
     }
@@ -600,9 +605,58 @@ mod tests {
             check(&render(&[report]));
         }
         let several = render(&[sample::report(), sample::empty()]);
-        assert_eq!(several["schema"], "careen.reports/1");
+        assert_eq!((&several["schema"], &several["outcome"]), (&json!("careen.reports/1"), &json!("failed")));
         assert_eq!(several["reports"].as_array().map(Vec::len), Some(2));
         check(&several);
+    }
+
+    #[test]
+    fn several_images_have_the_outcome_of_the_worst() {
+        use Outcome::{Failed, Incomplete, Passed};
+        for (outcomes, expected) in [
+            ([Passed, Passed], "passed"),
+            ([Passed, Incomplete], "incomplete"),
+            ([Incomplete, Passed], "incomplete"),
+            ([Failed, Incomplete], "failed"),
+            ([Incomplete, Failed], "failed"),
+            ([Passed, Failed], "failed"),
+        ] {
+            let reports = outcomes.map(|outcome| {
+                let mut report = sample::empty();
+                report.verdict.outcome = outcome;
+                report
+            });
+            let several = render(&reports);
+            assert_eq!(several["outcome"], expected, "{outcomes:?}");
+            check(&several);
+        }
+    }
+
+    #[test]
+    fn a_verdict_tells_of_the_baseline() {
+        let mut report = sample::report();
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let image = crate::policy::baseline::Source {
+            reference: "registry.example/shop/api:1.4".into(),
+            platform: Some("linux/amd64".into()),
+            digest: Some(digest.clone()),
+        };
+        report.verdict.baseline = Some(UsedBaseline {
+            file: "baseline.json".into(),
+            made: "2026-05-01".parse().ok(),
+            images: vec![image],
+            listed: 4,
+            known: 3,
+        });
+        let written = render(&[report]);
+        check(&written);
+        assert_eq!(
+            written["verdict"]["baseline"],
+            json!({
+                "file": "baseline.json", "made": "2026-05-01", "listed": 4, "known": 3,
+                "images": [{"reference": "registry.example/shop/api:1.4", "platform": "linux/amd64", "digest": digest}],
+            })
+        );
     }
 
     #[test]

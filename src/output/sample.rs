@@ -190,6 +190,7 @@ pub(super) fn report() -> Report {
             warned: 9,
             ignored: 1,
             waived: 1,
+            baseline: None,
             rules: vec![Deciding {
                 rule: "careen:2026 secrets".into(),
                 place: Some("careen:2026:17".into()),
@@ -243,6 +244,7 @@ pub(super) fn empty() -> Report {
             warned: 0,
             ignored: 0,
             waived: 0,
+            baseline: None,
             rules: Vec::new(),
         },
         packages: Vec::new(),

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::time::Date;
 
 /// Version of the file.
 pub const SCHEMA: &str = "careen.baseline/1";
@@ -12,11 +14,21 @@ pub const SCHEMA: &str = "careen.baseline/1";
 /// Most fingerprints of one file.
 const MOST: usize = 1_000_000;
 
+/// Most images of one file.
+const MOST_IMAGES: usize = 10_000;
+
+/// Characters of an image's reference that a verdict shows.
+const LONGEST_SHOWN: usize = 120;
+
 /// Findings that were there before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Baseline {
     /// The file as it was named.
     pub name: String,
+    /// The day on which it was made, where it says.
+    pub made: Option<Date>,
+    /// The images that it was made from, where it says.
+    pub images: Vec<Source>,
     fingerprints: BTreeSet<String>,
 }
 
@@ -32,10 +44,38 @@ pub struct Known {
     pub subject: String,
 }
 
+/// An image that a baseline was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// As it was named.
+    pub reference: String,
+    /// Its platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Digest of its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// What a baseline says: the file, as it is written and read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The day on which it was made; older ones have none, nor do reports.
+    pub made: Option<Date>,
+    /// The images that it was made from; older ones do not say.
+    pub images: Vec<Source>,
+    /// The findings, sorted, each once.
+    pub findings: Vec<Known>,
+}
+
 /// A file of a baseline, or a report, of which the same fields are read.
 #[derive(Deserialize)]
 struct File {
     schema: String,
+    made: Option<String>,
+    #[serde(default)]
+    images: Vec<Source>,
+    target: Option<Source>,
     #[serde(default)]
     findings: Vec<Known>,
     #[serde(default)]
@@ -45,14 +85,18 @@ struct File {
 #[derive(Serialize)]
 struct Written<'a> {
     schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<Date>,
+    images: &'a [Source],
     findings: &'a [Known],
 }
 
 impl Baseline {
     /// Reads a baseline, or a JSON report of one image or of several.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self> {
-        let known = known(name, text)?;
-        Ok(Self { name: name.to_owned(), fingerprints: known.into_iter().map(|known| known.id).collect() })
+        let Listing { made, images, findings } = Listing::read(name, text)?;
+        let fingerprints = findings.into_iter().map(|known| known.id).collect();
+        Ok(Self { name: name.to_owned(), made, images, fingerprints })
     }
 
     /// Whether the finding was there before.
@@ -69,45 +113,62 @@ impl Baseline {
     pub fn is_empty(&self) -> bool {
         self.fingerprints.is_empty()
     }
+
+    /// Its name, and in parentheses when and of what it was made: `b.json` (2026-05-01, shop/api:1.4).
+    pub(super) fn told(&self) -> String {
+        let first =
+            self.images.first().map(|image| escape(image.reference.chars().take(LONGEST_SHOWN).collect::<String>()));
+        let more = self.images.len().saturating_sub(1);
+        let images = first.map(|first| if more > 0 { format!("{first} and {more} more") } else { first });
+        let about: Vec<String> = self.made.map(|day| day.to_string()).into_iter().chain(images).collect();
+        let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+        format!("`{}`{about}", escape(&self.name))
+    }
 }
 
-/// The findings of a report, or of a baseline, as a baseline lists them: sorted, each once.
-pub fn known(name: &str, text: &[u8]) -> Result<Vec<Known>> {
-    let wrong = |what: String| {
-        Error::new(ErrorKind::Config, what)
-            .at(name.to_owned())
-            .help("make one with `careen policy baseline report.json`, or name a JSON report")
-    };
-    let file: File = serde_json::from_slice(text)
-        .map_err(|error| wrong(format!("this is no baseline and no JSON report: {error}")))?;
-    let mut all = Vec::new();
-    let single = [file];
-    for file in &single {
-        for one in std::iter::once(file).chain(&file.reports) {
-            if !matches!(one.schema.as_str(), SCHEMA | "careen.report/1" | "careen.reports/1") {
-                return Err(wrong(format!("`{}` is no schema of a baseline", crate::escape::escape(&one.schema))));
+impl Listing {
+    /// The findings of a report, or of a baseline.
+    pub fn read(name: &str, text: &[u8]) -> Result<Self> {
+        let wrong = |what: String| {
+            Error::new(ErrorKind::Config, what)
+                .at(name.to_owned())
+                .help("make one with `careen policy baseline report.json`, or name a JSON report")
+        };
+        let file: File = serde_json::from_slice(text)
+            .map_err(|error| wrong(format!("this is no baseline and no JSON report: {error}")))?;
+        let short = |text: &str| escape(text.chars().take(60).collect::<String>());
+        let day = |text: &String| text.parse().map_err(|_| wrong(format!("`{}` in `made` is no day", short(text))));
+        let mut all = Self { made: file.made.as_ref().map(day).transpose()?, ..Self::default() };
+        let single = [file];
+        for file in &single {
+            for one in std::iter::once(file).chain(&file.reports) {
+                if !matches!(one.schema.as_str(), SCHEMA | "careen.report/1" | "careen.reports/1") {
+                    return Err(wrong(format!("`{}` is no schema of a baseline", short(&one.schema))));
+                }
+                all.images.extend(one.images.iter().chain(&one.target).cloned());
+                all.findings.extend(one.findings.iter().cloned());
             }
-            all.extend(one.findings.iter().cloned());
         }
+        if all.findings.len() > MOST {
+            return Err(wrong(format!("it lists more than {MOST} findings")));
+        }
+        if all.images.len() > MOST_IMAGES {
+            return Err(wrong(format!("it is of more than {MOST_IMAGES} images")));
+        }
+        if let Some(odd) = all.findings.iter().find(|known| !is_fingerprint(&known.id)) {
+            return Err(wrong(format!("`{}` is no fingerprint", short(&odd.id))));
+        }
+        all.findings.sort_by(|a, b| (&a.rule, &a.subject, &a.id).cmp(&(&b.rule, &b.subject, &b.id)));
+        all.findings.dedup_by(|a, b| a.id == b.id);
+        Ok(all)
     }
-    if all.len() > MOST {
-        return Err(wrong(format!("it lists more than {MOST} findings")));
-    }
-    if let Some(odd) = all.iter().find(|known| !is_fingerprint(&known.id)) {
-        return Err(wrong(format!(
-            "`{}` is no fingerprint",
-            crate::escape::escape(odd.id.chars().take(60).collect::<String>())
-        )));
-    }
-    all.sort_by(|a, b| (&a.rule, &a.subject, &a.id).cmp(&(&b.rule, &b.subject, &b.id)));
-    all.dedup_by(|a, b| a.id == b.id);
-    Ok(all)
-}
 
-/// A baseline that lists these findings, as JSON.
-pub fn write(findings: &[Known]) -> String {
-    let written = Written { schema: SCHEMA, findings };
-    serde_json::to_string_pretty(&written).map(|text| text + "\n").unwrap_or_default()
+    /// The file of a baseline that says this, as JSON.
+    pub fn write(&self) -> String {
+        let Self { made, images, findings } = self;
+        let written = Written { schema: SCHEMA, made: *made, images, findings };
+        serde_json::to_string_pretty(&written).map(|text| text + "\n").unwrap_or_default()
+    }
 }
 
 fn is_fingerprint(text: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Editions: which rules count and how grave they are, so that a newer careen breaks no pipeline.
 
+use super::Hours;
 use crate::rule::{Rule, Severity};
 
 /// A release of careen's defaults.
@@ -9,20 +10,24 @@ pub struct Edition {
     pub id: &'static str,
     /// A line for lists.
     pub about: &'static str,
-    /// Rules that come with it: in older editions their findings are shown, and no more.
-    new_rules: &'static [&'static str],
+    /// The last version of careen whose rules count: findings of rules that came later are shown, and no more. `None`
+    /// for all that there are.
+    last: Option<&'static str>,
     /// Rules whose findings are as grave as this from here on, unless the finding knows better.
     severities: &'static [(&'static str, Severity)],
+    /// How long before its last day a waiver is told of, unless a policy says.
+    pub(super) reminder: Hours,
 }
 
 /// All editions, oldest first. The last may still change; all others never do.
 pub static EDITIONS: &[Edition] = &[
-    Edition { id: "2026", about: "the first", new_rules: &[], severities: &[] },
+    Edition { id: "2026", about: "the first", last: Some("0.1.0"), severities: &[], reminder: Hours(14 * 24) },
     Edition {
         id: "next",
         about: "what is to come; may change with every release",
-        new_rules: &[],
+        last: None,
         severities: &[("base/floating-tag", Severity::Medium), ("image/root-user", Severity::High)],
+        reminder: Hours(14 * 24),
     },
 ];
 
@@ -43,8 +48,7 @@ pub fn before_edition(id: &str, rule: &Rule, severity: Severity) -> Severity {
 impl Edition {
     /// Whether this edition has the rule already.
     pub(super) fn has(&self, rule: &Rule) -> bool {
-        let later = EDITIONS.iter().skip_while(|edition| edition.id != self.id).skip(1);
-        !later.flat_map(|edition| edition.new_rules).any(|id| *id == rule.id)
+        self.last.is_none_or(|last| numbers(rule.since) <= numbers(last))
     }
 
     /// How grave findings of the rule are in this edition, where an edition changed that.
@@ -58,5 +62,36 @@ impl Edition {
             }
         }
         severity
+    }
+}
+
+/// The numbers of a version such as `0.1.0`.
+fn numbers(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(u32::MAX)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edition_has_the_rules_of_its_day_and_next_all() {
+        let [first, next] = EDITIONS else { panic!("an edition was added: say here what it has") };
+        for (since, is_in_first) in
+            [("0.0.9", true), ("0.1.0", true), ("0.1.1", false), ("0.2.0", false), ("0.10.0", false), ("1.0.0", false)]
+        {
+            let rule = Rule { id: "image/x", since, ..Rule::NEW };
+            assert_eq!((first.has(&rule), next.has(&rule)), (is_in_first, true), "{since}");
+        }
+        assert_eq!((first.id, next.id, DEFAULT_EDITION.id), ("2026", "next", "2026"));
+        let rules = crate::scan::rules();
+        let this = numbers(env!("CARGO_PKG_VERSION"));
+        let early: Vec<&str> = rules.iter().filter(|rule| numbers(rule.since) > this).map(|rule| rule.id).collect();
+        assert!(early.is_empty(), "rules of a version that is still to come: {early:?}");
+        for (id, _) in EDITIONS.iter().flat_map(|edition| edition.severities) {
+            let rule = rules.iter().find(|rule| rule.id == *id).unwrap_or_else(|| panic!("there is no rule {id}"));
+            assert_ne!(next.severity(rule), Some(rule.severity), "{id}: nothing changes");
+            assert_eq!(first.severity(rule), None, "{id}");
+        }
     }
 }

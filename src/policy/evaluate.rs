@@ -33,7 +33,7 @@ pub struct EvaluateContext<'a> {
 pub const NO_RULE: &str = "no rule matches";
 
 /// Who decided where a baseline lists the finding.
-const BASELINE: &str = "baseline";
+pub(super) const BASELINE: &str = "baseline";
 
 impl PolicySet {
     /// Judges the findings and what the image is against, and adds reminders about waivers that expired, soon will, are
@@ -96,7 +96,7 @@ impl PolicySet {
                 if !self.used_elsewhere.contains(&waiver.place) {
                     findings.push(waiver.unused_finding());
                 }
-            } else if left.is_some_and(|left| left < rules.reminder()) {
+            } else if left.is_some_and(|left| left < rules.reminder(self.edition())) {
                 findings.push(waiver.expiring_finding(*matching));
             }
         }
@@ -155,7 +155,7 @@ impl PolicySet {
         }
         let by_rules = || is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten();
         let waiver = waiver.or(accepted).or_else(by_rules).or_else(by_comment);
-        let Decision { action, decided_by, decided_at, note, help } = decision;
+        let Decision { action, decided_by, decided_at, note, help, .. } = decision;
         Ok(Judged { finding, action, decided_by, decided_at, note, help, waiver })
     }
 
@@ -175,6 +175,7 @@ impl PolicySet {
                 decided_at: None,
                 note: None,
                 help: None,
+                names_rule: false,
             },
         };
         if let Some(fail_on) = self.fail_on()
@@ -189,7 +190,7 @@ impl PolicySet {
             decision.decided_by = by;
             decision.decided_at = at;
         };
-        if decision.action > Action::Info && !edition.has(view.finding.rule) {
+        if decision.action > Action::Info && !decision.names_rule && !edition.has(view.finding.rule) {
             lowered(&mut decision, Action::Info, format!("edition {}", edition.id), None);
         }
         if decision.action > Action::Info
@@ -217,6 +218,8 @@ impl PolicySet {
             decided_at: Some(own.place),
             note: None,
             help: None,
+            // there is no such finding unless the policy asks for it
+            names_rule: true,
         }
     }
 }
@@ -288,6 +291,8 @@ struct Decision {
     decided_at: Option<String>,
     note: Option<String>,
     help: Option<String>,
+    /// Whether what decided names the rule by its whole id: then it counts in every edition.
+    names_rule: bool,
 }
 
 impl Decision {
@@ -309,7 +314,8 @@ impl Decision {
             note = Some(note.map_or(waits.clone(), |note| format!("{note}; {waits}")));
         }
         let place = Some(rule.place.clone()).filter(|place| !place.is_empty());
-        Self { action, decided_by, decided_at: place, note, help: rule.help.clone() }
+        let names_rule = rule.selector.rules.iter().any(|named| named.glob().as_str() == view.finding.rule.id);
+        Self { action, decided_by, decided_at: place, note, help: rule.help.clone(), names_rule }
     }
 }
 

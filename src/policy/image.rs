@@ -40,7 +40,7 @@ pub struct ImageFacts {
     pub base_created: Option<Timestamp>,
     /// What is attached to it in its registry, where that was looked for.
     pub attested: Option<Attested>,
-    /// Its packages.
+    /// Its packages, where [a policy asks for them](super::PolicySet::asks_for_packages).
     pub packages: Vec<PackageFacts>,
     /// Age of the advisories that it was compared with, in hours; `None` where there were none.
     pub data_hours: Option<i64>,

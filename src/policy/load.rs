@@ -76,6 +76,13 @@ pub fn check(words: &[String], loader: &Loader<'_>, today: Date) -> Result<Vec<S
     let mut summaries = Vec::new();
     for word in words {
         let set = loader.load(std::slice::from_ref(word))?;
+        #[cfg(feature = "rego")]
+        if let [policy] = set.in_rego() {
+            let notes = vec![format!("it judges after the others; alone, `{DEFAULT_PRESET}` judges before it")];
+            let (name, rules) = (policy.name.clone(), policy.rules());
+            summaries.push(Summary { name, extends: Vec::new(), rules, waivers: 0, notes });
+            continue;
+        }
         // what its waivers must say was asked above, where what it extends is known
         let policy = loader.read(word, &[])?;
         summaries.push(summary(&policy, &set, loader.known, today));
@@ -524,6 +531,17 @@ impl PolicySet {
         &self.requirements
     }
 
+    /// Whether packages of an image change what they say of it: else nobody need list them.
+    pub fn asks_for_packages(&self) -> bool {
+        let by_rule = |rule: &super::PolicyRule| {
+            !rule.selector.licences.is_empty()
+                || rule.unless.as_ref().is_some_and(|unless| !unless.licences.is_empty())
+                // a condition that counts them names the image
+                || rule.when.as_ref().is_some_and(|when| when.text.contains("image"))
+        };
+        self.requirements.ask_for_packages() || self.policies.iter().flat_map(|policy| &policy.rules).any(by_rule)
+    }
+
     /// The edition of the last policy that names one.
     pub fn edition(&self) -> &'static Edition {
         let said = self
@@ -553,9 +571,14 @@ impl PolicySet {
         self.policies.iter().rev().find_map(|policy| Some((policy.name.as_str(), policy.scope.as_ref()?)))
     }
 
+    /// What the last policy that says it says of what a baseline lists: `true`, it does not fail.
+    pub(super) fn said_of_new(&self) -> Option<&Said<bool>> {
+        self.policies.iter().rev().find_map(|policy| policy.fails_on_new.as_ref())
+    }
+
     /// Whether what the baseline lists does not fail.
     pub(super) fn fails_on_new(&self) -> bool {
-        self.policies.iter().rev().find_map(|policy| policy.fails_on_new.as_ref()).is_none_or(|said| said.value)
+        self.said_of_new().is_none_or(|said| said.value)
     }
 
     pub(super) fn fail_on(&self) -> Option<&FailOn> {

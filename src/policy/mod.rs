@@ -369,6 +369,15 @@ impl Outcome {
             Self::Incomplete => "incomplete",
         }
     }
+
+    /// What several outcomes come to: a failed one wins over an incomplete one, and that over a passed one.
+    pub fn of_several(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        outcomes.into_iter().fold(Self::Passed, |worst, one| match (worst, one) {
+            (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
+            (Self::Incomplete, _) | (_, Self::Incomplete) => Self::Incomplete,
+            (Self::Passed, Self::Passed) => Self::Passed,
+        })
+    }
 }
 
 /// The outcome and its reasons.
@@ -390,8 +399,27 @@ pub struct Verdict {
     pub ignored: usize,
     /// Findings that waivers accept.
     pub waived: usize,
+    /// The baseline that was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<UsedBaseline>,
     /// The rules that broke the policy or warned, the gravest first, each with what it is about.
     pub rules: Vec<Deciding>,
+}
+
+/// A baseline, as a verdict tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UsedBaseline {
+    /// The file as it was named.
+    pub file: String,
+    /// The day on which it was made, where it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made: Option<crate::time::Date>,
+    /// The images that it was made from, where it says.
+    pub images: Vec<baseline::Source>,
+    /// How many findings it lists.
+    pub listed: usize,
+    /// How many findings warn that would fail without it.
+    pub known: usize,
 }
 
 /// A rule of a policy that broke it, or warned.

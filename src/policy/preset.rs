@@ -32,6 +32,11 @@ static PRESETS: &[Preset] = &[
         text: include_str!("../../policies/careen-minimal.toml"),
     },
     Preset {
+        id: "careen:next",
+        about: "the default as it is to become; may change with every release",
+        text: include_str!("../../policies/careen-next.toml"),
+    },
+    Preset {
         id: "careen:regulated",
         about: "asks for proofs and owned exceptions, too",
         text: include_str!("../../policies/careen-regulated.toml"),

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Action, Deciding, Judged, Outcome, PolicySet, Verdict};
+use super::evaluate::BASELINE;
+use super::{Action, Baseline, Deciding, Judged, Outcome, PolicySet, UsedBaseline, Verdict};
 use crate::limitation::Limitation;
 
 /// Groups of findings that the reason names; those beyond are summed up.
@@ -43,8 +44,33 @@ impl PolicySet {
         } else {
             (Outcome::Incomplete, incomplete(&gaps, &quote(&policies)))
         };
-        let edition = self.edition().id;
-        Verdict { outcome, policies, edition, reason, failed, warned, ignored, waived, rules: deciding(judged) }
+        let baseline = self.baseline().map(|baseline| UsedBaseline {
+            file: baseline.name.clone(),
+            made: baseline.made,
+            images: baseline.images.clone(),
+            listed: baseline.len(),
+            known: judged.iter().filter(|one| one.decided_by == BASELINE).count(),
+        });
+        let reason = reason + &self.of_baseline(baseline.as_ref());
+        let (edition, rules) = (self.edition().id, deciding(judged));
+        Verdict { outcome, policies, edition, reason, failed, warned, ignored, waived, baseline, rules }
+    }
+
+    /// What a baseline did; and where a policy fails on what is new only, that there is none to tell what is.
+    fn of_baseline(&self, used: Option<&UsedBaseline>) -> String {
+        let told = self.baseline().map(Baseline::told).unwrap_or_default();
+        match (used, self.said_of_new()) {
+            (None, Some(said)) if said.value => {
+                format!("; `fail-on = \"new\"` ({}) has no `--baseline`: every finding counts as new", said.place)
+            }
+            (None, _) => String::new(),
+            (Some(_), Some(said)) if !said.value => {
+                format!("; `fail-on = \"all\"` ({}): the baseline {told} changes nothing", said.place)
+            }
+            (Some(UsedBaseline { known: 0, .. }), _) => format!("; the baseline {told} changes nothing"),
+            (Some(UsedBaseline { known: 1, .. }), _) => format!("; 1 finding only warns by the baseline {told}"),
+            (Some(UsedBaseline { known, .. }), _) => format!("; {known} findings only warn by the baseline {told}"),
+        }
     }
 
     /// Such as: 2 findings break `careen:2026`: 1 `base/eol-distro`, 1 secret.

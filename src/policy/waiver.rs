@@ -181,7 +181,8 @@ impl Waiver {
 
     /// What tells it from other waivers, whatever line it is on.
     fn subject(&self) -> String {
-        let Selector { rules, paths, subjects, purls, images, platforms, .. } = &self.selector;
+        let Selector { rules, paths, subjects, purls, ecosystems, images, platforms, .. } = &self.selector;
+        let Selector { origins, visibilities, fingerprints, .. } = &self.selector;
         let globs = [paths, subjects, purls, images, platforms].into_iter().flatten();
         let mut parts: Vec<String> = rules
             .iter()
@@ -189,7 +190,9 @@ impl Waiver {
             .chain(globs)
             .map(|glob| crate::escape::escape(glob.as_str()))
             .collect();
-        parts.extend(self.selector.fingerprints.iter().cloned());
+        parts.extend(ecosystems.iter().chain(fingerprints).cloned());
+        parts.extend(origins.iter().map(|origin| origin.as_str().to_owned()));
+        parts.extend(visibilities.iter().map(|visibility| visibility.as_str().to_owned()));
         parts.join(" ")
     }
 }

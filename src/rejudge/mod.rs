@@ -45,6 +45,8 @@ pub struct Record {
     pub limitations: Vec<Limitation>,
     /// Whose each layer is; of the others that is unknown.
     pub origins: BTreeMap<u32, Origin>,
+    /// The report that it was read from, where policies in Rego are to see it.
+    pub document: Option<serde_json::Value>,
 }
 
 impl Record {
@@ -143,7 +145,7 @@ fn reread(report: WireReport, rules: &[&'static Rule]) -> Result<Reread> {
             Ok(Limitation { code, what, place, help, is_gap: incomplete })
         })
         .collect::<Result<_>>()?;
-    let record = Record { findings: read, image, limitations, origins };
+    let record = Record { findings: read, image, limitations, origins, document: None };
     Ok(Reread { reference, platform, record, outcome, reason: verdict.reason, standings, left_out })
 }
 

@@ -3,11 +3,11 @@
 use crate::check;
 use crate::inventory::Inventory;
 use crate::layers;
-use crate::policy::{ConfigFacts, ImageFacts, PackageFacts};
+use crate::policy::{ConfigFacts, ImageFacts, PackageFacts, PolicySet};
 use crate::secret::{self, Echo};
 
-/// The facts of an image; `data_hours` is the age of the advisories it was compared with.
-pub(super) fn of(inventory: &Inventory, data_hours: Option<i64>) -> ImageFacts {
+/// The facts of an image that `policy` asks for; `data_hours` is the age of the advisories it was compared with.
+pub(super) fn of(inventory: &Inventory, data_hours: Option<i64>, policy: &PolicySet) -> ImageFacts {
     let echo = Echo::of(inventory.config.as_ref(), &inventory.annotations);
     let target = &inventory.target;
     let has_layers = inventory.config.is_some();
@@ -30,7 +30,12 @@ pub(super) fn of(inventory: &Inventory, data_hours: Option<i64>) -> ImageFacts {
         base: inventory.base.clone(),
         base_created: check::base_created(inventory),
         attested: inventory.attested,
-        packages: inventory.packages.iter().map(package).collect(),
+        // there may be ten thousands, and few policies ask
+        packages: if policy.asks_for_packages() {
+            inventory.packages.iter().map(package).collect()
+        } else {
+            Vec::new()
+        },
         data_hours,
     }
 }

@@ -635,7 +635,7 @@ fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<
 impl Found {
     /// Places of the waivers that this image needs.
     fn used_waivers(&self, options: &Options<'_>) -> Result<Vec<String>> {
-        let facts = facts::of(&self.inventory, self.data_hours);
+        let facts = facts::of(&self.inventory, self.data_hours, options.policy);
         let origin = |finding: &Finding| origin_of(&self.inventory, finding);
         let context = EvaluateContext {
             limitations: &self.inventory.limitations,
@@ -726,7 +726,7 @@ fn report(
     limits: &Limits,
 ) -> Result<Report> {
     let origin = |finding: &Finding| origin_of(&inventory, finding);
-    let facts = facts::of(&inventory, data_hours);
+    let facts = facts::of(&inventory, data_hours, options.policy);
     let context = EvaluateContext {
         limitations: &inventory.limitations,
         today: options.today,

@@ -168,6 +168,32 @@ fn the_configuration_file_may_hold_the_policy() {
 }
 
 #[test]
+fn tables_of_policies_belong_under_policy_in_the_configuration() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("Dockerfile"), "FROM debian:13\n").unwrap();
+    let waiver = "[[waiver]]\nrule = \"image/root-user\"\nreason = \"legacy\"\nexpires = 2099-01-31\n";
+    for (text, told) in [
+        (waiver, "`[[policy.waiver]]`"),
+        (ROOT, "`[[policy.rule]]`"),
+        ("[require]\nuser = \"non-root\"\n", "`[policy.require]`"),
+    ] {
+        fs::write(path.join("careen.toml"), text).unwrap();
+        for arguments in [&["scan", "image.tar", "--no-advisories"][..], &["lint", "Dockerfile"]] {
+            let output = careen(path, arguments);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?} {text}");
+            assert!(stderr(&output).contains(told), "{told}: {}", stderr(&output));
+        }
+    }
+    fs::write(path.join("careen.toml"), "[limits]\nlayers = 3\n").unwrap();
+    let output = careen(path, &["scan", "image.tar", "--no-advisories"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("`[policy.limits]`"), "{}", stderr(&output));
+    fs::write(path.join("careen.toml"), waiver.replace("[[waiver]]", "[[policy.waiver]]")).unwrap();
+    assert_eq!(scan(path, &[]).1["verdict"]["waived"], 1);
+}
+
+#[test]
 fn what_a_baseline_lists_does_not_fail() {
     let folder = folder();
     let path = folder.path();
@@ -175,11 +201,29 @@ fn what_a_baseline_lists_does_not_fail() {
     let output = careen(path, &["scan", "image.tar", "--no-advisories", "-p", "policy.toml", "-o", "json=report.json"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(careen(path, &["policy", "baseline", "report.json", "-o", "baseline.json"]).status.code(), Some(0));
-    for baseline in ["report.json", "baseline.json"] {
+    let old: Value = serde_json::from_slice(&fs::read(path.join("baseline.json")).unwrap()).unwrap();
+    let (made, image) = (old["made"].as_str().unwrap(), &old["images"][0]);
+    assert_eq!((made.len(), &image["reference"]), (10, &json!("image.tar")));
+    // as it was written before there were days and images
+    let without = json!({ "schema": "careen.baseline/1", "findings": old["findings"] });
+    fs::write(path.join("old.json"), without.to_string()).unwrap();
+    for (baseline, told) in [
+        ("report.json", "`report.json` (image.tar)".to_owned()),
+        ("baseline.json", format!("`baseline.json` ({made}, image.tar)")),
+        ("old.json", "`old.json`".to_owned()),
+    ] {
         let (code, report) = scan(path, &["-p", "policy.toml", "--baseline", baseline]);
         assert_eq!(code, Some(0), "{report}");
         assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["decided_by"] == "baseline"));
+        let reason = report["verdict"]["reason"].as_str().unwrap();
+        assert!(reason.contains(&format!("1 finding only warns by the baseline {told}")), "{reason}");
+        assert_eq!(report["verdict"]["baseline"]["known"], 1);
     }
+    fs::write(path.join("policy.toml"), format!("fail-on = \"new\"\n{ROOT}")).unwrap();
+    let (code, report) = scan(path, &["-p", "policy.toml"]);
+    let reason = report["verdict"]["reason"].as_str().unwrap();
+    assert_eq!(code, Some(1), "without a baseline all are new");
+    assert!(reason.contains("`fail-on = \"new\"` (policy.toml:1) has no `--baseline`"), "{reason}");
     fs::write(path.join("policy.toml"), format!("fail-on = \"all\"\n{ROOT}")).unwrap();
     assert_eq!(scan(path, &["-p", "policy.toml", "--baseline", "baseline.json"]).0, Some(1));
     assert_eq!(scan(path, &["-p", "policy.toml", "--baseline", "policy.toml"]).0, Some(2));

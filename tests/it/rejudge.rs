@@ -353,6 +353,7 @@ fn platforms_have_one_verdict_and_share_waivers() {
     let end = "\noverall failed: 1 of 2 platforms\n  failed      linux/amd64\n  passed      linux/arm64\n";
     assert!(ran.stdout.ends_with(end), "{}", ran.stdout);
     let reports: Value = serde_json::from_str(&scan(&["-f", "json"]).stdout).unwrap();
+    assert_eq!((&reports["schema"], &reports["outcome"]), (&json!("careen.reports/1"), &json!("failed")));
     for report in reports["reports"].as_array().unwrap() {
         let unused = report["findings"].as_array().unwrap().iter();
         let unused: Vec<&str> = unused

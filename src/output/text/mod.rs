@@ -276,10 +276,7 @@ fn hidden(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Result<()>
 /// Of several images, the outcome of each and of all: the worst.
 fn overall(reports: &[Report], page: &mut Page<'_>) -> io::Result<()> {
     let [first, _, ..] = reports else { return Ok(()) };
-    let worst = [Outcome::Failed, Outcome::Incomplete]
-        .into_iter()
-        .find(|outcome| reports.iter().any(|report| report.verdict.outcome == *outcome))
-        .unwrap_or(Outcome::Passed);
+    let worst = Outcome::of_several(reports.iter().map(|report| report.verdict.outcome));
     let so = reports.iter().filter(|report| report.verdict.outcome == worst).count();
     let is_one = reports.iter().all(|report| report.target.reference == first.target.reference);
     let noun = if is_one { "platforms" } else { "images" };

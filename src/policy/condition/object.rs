@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell};
 
 use super::meter::MOST_STEPS_IN_ALL;
 use super::value::{Kind, List, Map, Type, Value};
-use crate::finding::{Finding, Location, Visibility};
+use crate::finding::{Finding, Location};
 use crate::inventory::Origin;
 use crate::package;
 use crate::policy::ImageFacts;
@@ -173,19 +173,9 @@ pub(super) static FIELDS: &[Field] = &[
         Some(Value::Int(i64::from(it.finding.layer()?)))
     }),
     finding("key", TEXT, "field of the configuration, or name of the build argument", |it| it.key().and_then(text)),
-    finding("origin", TEXT, "whose the layer is: `base`, `app` or `unknown`", |it| {
-        text(match it.origin {
-            Origin::Base => "base",
-            Origin::App => "app",
-            Origin::Unknown => "unknown",
-        })
-    }),
+    finding("origin", TEXT, "whose the layer is: `base`, `app` or `unknown`", |it| text(it.origin.as_str())),
     finding("visibility", TEXT, "whether a container sees it: `live`, `deleted` or `overwritten`", |it| {
-        text(match it.finding.visibility {
-            Visibility::Live => "live",
-            Visibility::Deleted => "deleted",
-            Visibility::Overwritten => "overwritten",
-        })
+        text(it.finding.visibility.as_str())
     }),
     finding("purl", TEXT, "package URL", |it| it.purl().and_then(text)),
     finding("package", TEXT, "name of the package, as its manager spells it", |it| text(&it.package()?.name)),

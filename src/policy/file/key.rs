@@ -202,7 +202,7 @@ pub static POLICY: Table = Table {
         ),
         key(
             "test",
-            Takes::Tables(&super::case::TEST),
+            Takes::Tables(&super::case::key::TEST),
             "[{ name = \"none\", findings = [], expect = { outcome = \"passed\" } }]",
             "[{ name = \"none\" }]",
             "cases that `careen policy test` tries; they change no verdict",
@@ -400,6 +400,7 @@ pub static WAIVER: Table = Table {
     name: "[[waiver]]",
     about: "What is accepted, why and until when",
     keys: &[
+        key("ecosystem", Takes::Sources, "[\"deb\", \"npm\"]", "\"Debian\"", "as in `match`"),
         key(
             "expires",
             Takes::Day,
@@ -418,5 +419,6 @@ pub static WAIVER: Table = Table {
         key("rule", Takes::Sources, "\"CVE-2024-3094\"", "\"image/rot-user\"", "required: as in `match`"),
         key("subject", Takes::Patterns, "\"CVE-2024-3094\"", "\"\"", "as in `match`"),
         key("ticket", Takes::Text, "\"OPS-12\"", "\"\"", "where it is being worked on"),
+        key("visibility", Takes::Words(VISIBILITIES), "\"deleted\"", "\"gone\"", "as in `match`"),
     ],
 };

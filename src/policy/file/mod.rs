@@ -15,8 +15,8 @@ use toml::de::{DeTable, DeValue};
 use self::key::{MATCH, POLICY, RULE, Table, WAIVER};
 use self::reader::Reader;
 use self::word::{
-    action, bound, day, ecosystem, family, fingerprint, named, number, one_of, pattern, table_action, text_pattern,
-    time, time_bound,
+    action, bound, day, ecosystem, family, fingerprint, named, number, one_of, origin, pattern, table_action,
+    text_pattern, time, time_bound, visibility,
 };
 use super::diagnostic::{self, Diagnostic};
 use super::edition::{self, Edition};
@@ -27,8 +27,6 @@ use super::selector::Selector;
 use super::{Action, Extended, Policy, PolicyRule, Said, Scope, Waiver, When};
 use crate::error::Result;
 use crate::escape::escape;
-use crate::finding::Visibility;
-use crate::inventory::Origin;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// Which rules a policy may name.
@@ -263,18 +261,8 @@ impl Reader<'_> {
             fix_ages: self.list(table, "fix-age", time_bound),
             scores: self.numbers(table, "cvss", |text, span| number(text, span, "cvss", 10.0)),
             likelihoods: self.numbers(table, "epss", |text, span| number(text, span, "epss", 1.0)),
-            origins: self.list(table, "origin", |text, span| {
-                let words = [("app", Origin::App), ("base", Origin::Base), ("unknown", Origin::Unknown)];
-                one_of(text, span, "origin", &words)
-            }),
-            visibilities: self.list(table, "visibility", |text, span| {
-                let words = [
-                    ("deleted", Visibility::Deleted),
-                    ("live", Visibility::Live),
-                    ("overwritten", Visibility::Overwritten),
-                ];
-                one_of(text, span, "visibility", &words)
-            }),
+            origins: self.list(table, "origin", origin),
+            visibilities: self.list(table, "visibility", visibility),
             paths: self.list(table, "path", |text, span| pattern(Glob::path(text), text, span)),
             subjects: self.list(table, "subject", text_pattern),
             purls: self.list(table, "purl", text_pattern),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::presets;
 use super::super::requirement::{base, data, licences, limits, require, waivers};
-use super::case::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
+use super::case::key::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
 use super::key::{Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
 
 /// All tables, in the order of the manual.

@@ -6,8 +6,11 @@ use std::str::FromStr;
 use toml::de::DeValue;
 
 use super::Known;
+use super::key::VISIBILITIES;
 use super::reader::Value;
 use crate::error::Result;
+use crate::finding::Visibility;
+use crate::inventory::Origin;
 use crate::nearest::nearest;
 use crate::policy::RULES;
 use crate::policy::diagnostic::Diagnostic;
@@ -40,6 +43,18 @@ pub(in crate::policy) fn one_of<T: Copy>(
     words.iter().find(|(name, _)| *name == word).map(|(_, value)| *value).ok_or_else(|| {
         Diagnostic::new(span, format!("unknown {what} `{word}`")).suggest(word, words.iter().map(|(name, _)| *name))
     })
+}
+
+/// Whose a layer is.
+pub(super) fn origin(word: &str, span: Range<usize>) -> Result<Origin, Diagnostic> {
+    one_of(word, span, "origin", &[("app", Origin::App), ("base", Origin::Base), ("unknown", Origin::Unknown)])
+}
+
+/// Whether a container sees something.
+pub(super) fn visibility(word: &str, span: Range<usize>) -> Result<Visibility, Diagnostic> {
+    let all = [Visibility::Deleted, Visibility::Live, Visibility::Overwritten];
+    let words: Vec<(&str, Visibility)> = VISIBILITIES.iter().copied().zip(all).collect();
+    one_of(word, span, "visibility", &words)
 }
 
 /// One of these ordered words, with a sign or not.

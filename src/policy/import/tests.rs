@@ -90,6 +90,7 @@ fn what_is_not_of_its_kind_is_an_error_with_its_line() {
         (".grype.yaml", "- a\n", ".grype.yaml:1"),
         (".hadolint.yaml", "a: b: c\n", ".hadolint.yaml:1"),
         (".trivyignore.yaml", "just text\n", ".trivyignore.yaml:1"),
+        (".hadolint.yaml", "\n- a\n", ".hadolint.yaml:2"),
         (".dive-ci", "rules:\n  lowestEfficiency: 95\n", ".dive-ci"),
         ("deny.toml", "a = 1\nb = \n", "deny.toml:2"),
         ("audit.toml", "[advisories\n", "audit.toml:1"),
@@ -285,4 +286,74 @@ fn long_files_end_in_bounded_time() {
     let text = format!("secrets:\n- id: private-key\n  paths:\n{paths}");
     let shown = self::made(".trivyignore.yaml", &text);
     assert!(shown.contains("at most 1000 entries"));
+}
+
+#[test]
+fn what_is_made_of_settings() {
+    let cases: &[(&str, &str, &[&str], &[&str])] = &[
+        // the base is judged by the level of hadolint's rule, against the threshold where there is one
+        (
+            ".hadolint.yaml",
+            "trustedRegistries: [q.example]\n",
+            &["[base]"],
+            &["action = \"warn\"", "action = \"info\""],
+        ),
+        (
+            ".hadolint.yaml",
+            "trustedRegistries: [q.example]\nfailure-threshold: error\noverride: {warning: [DL3026]}\n",
+            &["[base]", "action = \"warn\""],
+            &[],
+        ),
+        (
+            ".hadolint.yaml",
+            "trustedRegistries: [q.example]\nfailure-threshold: warning\noverride: {warning: [DL3026]}\n",
+            &["[base]"],
+            &["action = \"warn\""],
+        ),
+        (
+            ".hadolint.yaml",
+            "failure-threshold: info\noverride: {info: [DL3008]}\n",
+            &[
+                "name = \"DL3008 is info for hadolint\"\nmatch = { rule = \"dockerfile/unpinned-system-package\" }\naction = \"fail\"",
+            ],
+            &[],
+        ),
+        (".hadolint.yaml", "no-fail: true\n", &["Left .hadolint.yaml:1 no-fail: `--no-fail` lets nothing fail"], &[]),
+        (".hadolint.yaml", "strict-labels: true\n", &["Left .hadolint.yaml:1 strict-labels: careen has no rule"], &[]),
+        (".hadolint.yaml", "disable-ignore-pragma: true\n", &["refuses such comments"], &[]),
+        (".hadolint.yaml", "no-fail: false\nstrict-labels: false\ndisable-ignore-pragma: false\n", &[], &["Left"]),
+        (".grype.yaml", "only-notfixed: true\n", &["fixable = true", "action = \"ignore\""], &[]),
+        (".grype.yaml", "only-notfixed: false\n", &[], &["fixable"]),
+        (".grype.yaml", "vex-documents: [a.json]\n", &["Left .grype.yaml:1 vex-documents: `careen scan --vex"], &[]),
+        (".grype.yaml", "vex-documents: []\n", &[], &["--vex"]),
+        // of two for one thing until the same day the first counts
+        (
+            ".trivyignore.yaml",
+            "vulnerabilities:\n- id: CVE-2024-1\n  statement: one\n- id: CVE-2024-1\n  statement: two\n",
+            &["reason = \"one\""],
+            &["reason = \"two\""],
+        ),
+    ];
+    for (name, text, there, not_there) in cases {
+        let made = made(name, text);
+        for part in *there {
+            assert!(made.contains(part), "{text}: no {part}\n{made}");
+        }
+        for part in *not_there {
+            assert!(!made.contains(part), "{text}: {part}\n{made}");
+        }
+    }
+    let named = |length: usize| made(".hadolint.yaml", &format!("label-schema: {{{}: text}}\n", "a".repeat(length)));
+    let is_left = |length: usize| named(length).contains("its name is empty or too long");
+    assert_eq!((is_left(256), is_left(257)), (false, true));
+    let two = made(".hadolint.yaml", "label-schema: {a: text, b: url}\n");
+    assert!(two.contains("\"a\" = \"text\"") && two.contains("\"b\" = \"url\""), "{two}");
+    let shown = |length: usize| made(".trivyignore", &format!("{}\n", "x".repeat(length)));
+    assert_eq!((shown(120).contains('…'), shown(121).contains('…')), (false, true));
+    let until = |day_of_end: &str| {
+        let options = Options { until: Some(day(day_of_end)), ..options() };
+        import(&[(".trivyignore".to_owned(), "CVE-2024-1\n".to_owned())], &options, known()).map(|made| made.entries)
+    };
+    assert_eq!(until(TODAY).ok(), Some(1), "today is no past day");
+    assert_eq!(until("2026-11-21").expect_err("yesterday is").kind, ErrorKind::Usage);
 }

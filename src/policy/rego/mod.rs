@@ -15,11 +15,12 @@
 //! policy as Trivy takes it with `--ignore-policy` (`package trivy`, rule `ignore`) is asked once for each flaw of a
 //! package, with `input` as far as careen can give it the same; it is refused where it asks for more.
 //!
-//! To wire it in: load what ends in `.rego` with [`RegoPolicy::load`] among the policies; when the findings are judged,
-//! render the report as JSON and ask [`RegoPolicy::judge`]. `fail` and `warn` without a finding are lines of the
+//! What ends in `.rego` is loaded with [`RegoPolicy::load`] among the policies; when the findings are judged, `cli::rego`
+//! renders the report as JSON and asks [`RegoPolicy::judge`]. `fail` and `warn` without a finding are lines of the
 //! verdict of their own; those with one set its action, and `ignore` takes it out, with the file as what decided.
 
 mod builtin;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +62,9 @@ const LONGEST_TIME: Duration = Duration::from_mins(1);
 /// does between two looks.
 const STACK: usize = 64 << 20;
 const DEEPEST_STACK: usize = 32 << 20;
+
+/// Bytes by which the process may grow while one policy judges; what is grown between two looks comes on top.
+const MOST_GROWTH: u64 = if cfg!(test) { 512 << 20 } else { 1 << 30 };
 
 /// Messages that one policy may give.
 const MOST_VERDICTS: usize = 100_000;
@@ -108,6 +112,11 @@ const TRIVY_FIELDS: &[&str] = &[
 ];
 
 impl RegoPolicy {
+    /// How many rules it has that say something.
+    pub(super) fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
     /// Reads a policy. Both the present syntax and that from before OPA 1.0 are taken.
     pub fn load(name: &str, text: &str) -> Result<Self> {
         let wrong = |message: String| Error::new(ErrorKind::Config, message).at(escape(name));
@@ -166,8 +175,9 @@ impl RegoPolicy {
         let worker = move || {
             let here = 0_u8;
             BASE.set((&raw const here).addr());
+            HELD.set(memory::resident());
             let verdicts = policy.verdicts(&report);
-            let is_spent = IS_TOO_DEEP.get() || STEPS.get() > MOST_CHECKS;
+            let is_spent = STOPPED.get().is_some() || STEPS.get() > MOST_CHECKS;
             let _ = sender.send(if is_spent { Err(told(&SPENT)) } else { verdicts });
         };
         thread::Builder::new()
@@ -328,12 +338,10 @@ fn code_of(text: &str) -> String {
 /// What the interpreter says, its limits in our words. It has them as text, since functions wrap what goes wrong in them.
 fn told(error: &impl std::fmt::Display) -> String {
     let text = one_line(error);
-    if IS_TOO_DEEP.get() {
-        "functions of the policy call each other too deep".into()
-    } else if text.contains(SPENT) {
-        "the policy takes too many steps".into()
-    } else {
-        text
+    match STOPPED.get() {
+        Some(why) => why.into(),
+        None if text.contains(SPENT) => "the policy takes too many steps".into(),
+        None => text,
     }
 }
 
@@ -356,11 +364,14 @@ thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
     /// Where the stack of a worker begins.
     static BASE: Cell<usize> = const { Cell::new(0) };
-    static IS_TOO_DEEP: Cell<bool> = const { Cell::new(false) };
+    /// Bytes that the process held when the worker began, where that is known.
+    static HELD: Cell<Option<u64>> = const { Cell::new(None) };
+    /// Why the worker was stopped, where it was.
+    static STOPPED: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// A clock that goes on by a microsecond whenever it is read; and to its end where the stack is, which the
-/// interpreter does not look at.
+/// A clock that goes on by a microsecond whenever it is read; and to its end where the stack is, or the memory, which
+/// the interpreter does not look at.
 #[derive(Debug)]
 struct Steps;
 
@@ -368,9 +379,19 @@ impl TimeSource for Steps {
     fn now(&self) -> Option<Duration> {
         let here = 0_u8;
         let depth = BASE.get().abs_diff((&raw const here).addr());
+        let has_grown = || {
+            let (before, now) = (HELD.get()?, memory::resident()?);
+            Some(now.saturating_sub(before) > MOST_GROWTH)
+        };
         // for good, so that no `not` makes something of it
-        if IS_TOO_DEEP.get() || (BASE.get() > 0 && depth > DEEPEST_STACK) {
-            IS_TOO_DEEP.set(true);
+        if STOPPED.get().is_none() {
+            if BASE.get() > 0 && depth > DEEPEST_STACK {
+                STOPPED.set(Some("functions of the policy call each other too deep"));
+            } else if has_grown() == Some(true) {
+                STOPPED.set(Some("the policy takes too much memory"));
+            }
+        }
+        if STOPPED.get().is_some() {
             return Some(Duration::from_secs(u64::from(u32::MAX)));
         }
         STEPS.set(STEPS.get().saturating_add(1));

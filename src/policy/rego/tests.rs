@@ -140,6 +140,15 @@ fn nothing_explodes() {
             text("count(numbers.range_step(1, 1000000000000, 1)) > 1"),
             "careen does not give policies `numbers.range_step`",
         ),
+        // a number of half a million digits, and many that are one more
+        (
+            format!(
+                "package careen\ndeny contains \"x\" if {{\n b0 := 1234567890123456789012345678901234567890\n{}\n\
+                 count([y | some i in numbers.range(1, 20000); y := b14 + i]) > 1\n}}",
+                rounds(14, " NEXT := LAST * LAST\n").replace('a', "b")
+            ),
+            "the policy takes too much memory",
+        ),
         (
             format!("package careen\ndeny contains \"x\" if {}true{}", "(".repeat(5_000), ")".repeat(5_000)),
             "this is no policy in Rego",

@@ -123,6 +123,11 @@ impl Requirements {
         [&require.provenance, &require.sbom, &require.signature].iter().any(|said| said.is_some())
     }
 
+    /// Whether they can be judged only where packages are known.
+    pub(super) fn ask_for_packages(&self) -> bool {
+        self.licences.allow.is_some() || self.licences.deny.is_some() || self.limits.packages.is_some()
+    }
+
     /// Every value with its place, as `[table] key`, the value as TOML, and the place.
     pub fn values(&self) -> Vec<(String, String, String)> {
         let mut values = Vec::new();

@@ -6,6 +6,7 @@ use super::super::file::key::{Table, Takes, WAIVER_NEEDS, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{one_of, time};
 use super::values;
+use crate::policy::edition::Edition;
 use crate::policy::{Hours, Said};
 
 /// The keys of `[waivers]`.
@@ -53,8 +54,6 @@ pub(in crate::policy) static TABLE: Table = Table {
 
 /// What waivers must say where no policy tells.
 pub(in crate::policy) const DEFAULT_NEEDS: &[&str] = &["reason", "expires"];
-/// How long before its last day a waiver is told of, where no policy tells.
-const DEFAULT_REMINDER: Hours = Hours(14 * 24);
 
 values! {
     /// `[waivers]`.
@@ -111,7 +110,7 @@ impl WaiverRules {
     }
 
     /// How long before its last day a waiver is told of.
-    pub(in crate::policy) fn reminder(&self) -> Hours {
-        self.remind.as_ref().map_or(DEFAULT_REMINDER, |said| said.value)
+    pub(in crate::policy) fn reminder(&self, edition: &Edition) -> Hours {
+        self.remind.as_ref().map_or(edition.reminder, |said| said.value)
     }
 }

@@ -555,6 +555,75 @@ fn editions_fix_how_grave_rules_are() {
 }
 
 #[test]
+fn what_came_after_an_edition_is_shown_there_and_no_more() {
+    static LATER: Rule = Rule { id: "image/later", since: "0.2.0", severity: Severity::High, ..Rule::NEW };
+    static OTHERS: &[&Rule] = &[&LATER, &ROOT];
+    let rule = |condition: &str| format!("[[rule]]\nmatch = {{ {condition} }}\naction = 'fail'\n");
+    let action = |text: String| {
+        let policy = Policy::parse("policy.toml", &text, OTHERS, false).expect("it parses");
+        let (judged, verdict) = evaluate(&PolicySet::of(vec![policy]).expect("one"), vec![image(&LATER)], &[]);
+        (judged[0].action.as_str(), judged[0].decided_by.clone(), verdict.outcome)
+    };
+    let lowered = ("info", "edition 2026".to_owned(), Outcome::Passed);
+    let fails = |line| ("fail", format!("policy.toml line {line}"), Outcome::Failed);
+    for (text, expected) in [
+        (rule(""), lowered.clone()),
+        (rule("rule = 'image/*'"), lowered.clone()),
+        (format!("edition = '2026'\n{}", rule("family = 'image', severity = '>=high'")), lowered),
+        (format!("edition = 'next'\n{}", rule("")), fails(2)),
+        // who names it means it
+        (rule("rule = 'image/later'"), fails(1)),
+        (format!("edition = '2026'\n{}", rule("rule = ['image/root-user', 'image/later']")), fails(2)),
+    ] {
+        assert_eq!(action(text.clone()), expected, "{text}");
+    }
+    let nothing = action("edition = '2026'\n[[rule]]\nmatch = { family = 'image' }\naction = 'ignore'\n".into());
+    assert_eq!(nothing.0, "ignore");
+    let info = action(rule("").replace("'fail'", "'info'"));
+    assert_eq!((info.0, info.1.as_str()), ("info", "policy.toml line 1"));
+    let none = action("edition = '2026'\n[limits]\nlayers = 5\n".into());
+    assert_eq!((none.0, none.1.as_str()), ("info", "edition 2026"));
+    let none = action("edition = 'next'\n[limits]\nlayers = 5\n".into());
+    assert_eq!((none.0, none.1.as_str()), ("warn", NO_RULE));
+    // what `--fail-on` names is a family
+    let policy =
+        Policy::parse("policy.toml", "edition = '2026'\n[limits]\nlayers = 5\n", OTHERS, false).expect("it parses");
+    let set =
+        PolicySet::of(vec![policy]).expect("one").with_fail_on(FailOn::parse("low,image", OTHERS).expect("a severity"));
+    assert_eq!(evaluate(&set, vec![image(&LATER)], &[]).1.outcome, Outcome::Passed);
+}
+
+#[test]
+fn waivers_are_scoped_by_ecosystem_and_visibility() {
+    let hidden = || Finding { visibility: Visibility::Deleted, ..file(&AWS, "app/key") };
+    for (scope, finding, is_waived) in [
+        ("rule = 'secret/*'\nvisibility = 'deleted'", hidden(), true),
+        ("rule = 'secret/*'\nvisibility = ['deleted', 'overwritten']", hidden(), true),
+        ("rule = 'secret/*'\nvisibility = 'live'", hidden(), false),
+        ("rule = 'secret/*'\nvisibility = 'deleted'", file(&AWS, "app/key"), false),
+        ("rule = 'package/vulnerable'\necosystem = 'deb'", flaw(Severity::High, &[]), true),
+        ("rule = 'package/vulnerable'\necosystem = ['npm', 'deb']", flaw(Severity::High, &[]), true),
+        ("rule = 'package/vulnerable'\necosystem = 'npm'", flaw(Severity::High, &[]), false),
+        ("rule = 'secret/*'\necosystem = 'deb'", file(&AWS, "app/key"), false),
+    ] {
+        let policy = format!("extends = 'careen:2026'\n[[waiver]]\n{scope}\nreason = 'x'\nexpires = 2026-12-31\n");
+        let (lines, verdict) = lines(&[&policy], vec![finding], &ImageFacts::default());
+        assert_eq!(
+            (verdict.waived == 1, verdict.outcome == Outcome::Passed),
+            (is_waived, is_waived),
+            "{scope}: {lines:?}"
+        );
+    }
+    // neither says which finding is meant, and each tells one waiver from another
+    let text = "[[waiver]]\nrule = 'secret/*'\nvisibility = 'deleted'\nreason = 'x'\nexpires = 2026-12-31\n\
+                [[waiver]]\nrule = 'secret/*'\norigin = 'base'\nreason = 'x'\nexpires = 2026-12-31\n\
+                [[waiver]]\nrule = 'secret/*'\necosystem = 'deb'\nreason = 'x'\nexpires = 2026-12-31\n";
+    let (shown, _) = judged(&[text], Vec::new());
+    let broad: Vec<&str> = shown.iter().filter_map(|line| line.strip_prefix("warn policy/waiver-too-broad ")).collect();
+    assert_eq!(broad, ["secret/* base", "secret/* deb", "secret/* deleted"]);
+}
+
+#[test]
 fn the_verdict_does_not_depend_on_the_order_of_findings() {
     let findings = || {
         vec![

@@ -8,7 +8,7 @@ use super::*;
 static TOLD: Rule = Rule { id: "image/told", remediation: "Do this. Then that.", ..Rule::NEW };
 static GAP: Rule = Rule { id: "data/gap", is_gap: true, ..Rule::NEW };
 
-fn loaded(folder: &tempfile::TempDir, files: &[(&str, &str)]) -> crate::error::Result<PolicySet> {
+pub(super) fn loaded(folder: &tempfile::TempDir, files: &[(&str, &str)]) -> crate::error::Result<PolicySet> {
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).expect("written");
     }
@@ -362,21 +362,6 @@ fn edges_of_tables() {
             "{text}"
         );
     }
-}
-
-#[test]
-fn baselines_are_written_and_read() {
-    let report = json!({ "schema": "careen.report/1", "findings": [
-        { "id": "b".repeat(32), "rule": "image/root-user", "subject": "image", "more": 1 },
-        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
-        { "id": "a".repeat(32), "rule": "image/root-user", "subject": "a" },
-    ] });
-    let known = baseline::known("r.json", report.to_string().as_bytes()).expect("a report");
-    let text = baseline::write(&known);
-    let read = Baseline::parse("b.json", text.as_bytes()).expect("a baseline");
-    assert_eq!((read.len(), read.is_empty(), read.has(&"a".repeat(32)), read.has("c")), (2, false, true, false));
-    let none = Baseline::parse("b.json", baseline::write(&[]).as_bytes()).expect("a baseline");
-    assert_eq!((none.len(), none.is_empty()), (0, true));
 }
 
 #[test]

@@ -166,7 +166,7 @@ error: there is no preset `careen:2025`
   |           ^^^^^^^^^^^^^
   |
   = help: did you mean `careen:2026`?
-  = note: allowed: careen:2026, careen:cis-docker, careen:minimal, careen:regulated, careen:report-only, careen:strict
+  = note: allowed: careen:2026, careen:cis-docker, careen:minimal, careen:next, careen:regulated, careen:report-only, careen:strict
 
 error: `match` must be a table such as `{ rule = "secret/*" }`
  --> policy.toml:4:9

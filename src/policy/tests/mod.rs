@@ -2,6 +2,7 @@
 
 mod cases;
 mod details;
+mod edges;
 mod files;
 mod held;
 mod keys;

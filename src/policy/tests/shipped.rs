@@ -134,7 +134,8 @@ fn presets_against_findings() {
         (found("layer/wasted-space"), ["warn", "info", "info", "warn", "warn", "warn"]),
     ];
     let image = complete();
-    for (at, name) in names.iter().enumerate() {
+    // the default of the edition to come fails on the same as that of today; severities alone differ
+    for (at, name) in names.iter().enumerate().chain([(0, &"next")]) {
         let set = load(&format!("careen:{name}"));
         for (finding, expected) in &cases {
             let shown = action(&set, finding.clone(), &image);
@@ -143,7 +144,7 @@ fn presets_against_findings() {
         let clean = judge(&set, Vec::new(), &image).1;
         assert_eq!(clean.outcome, Outcome::Passed, "careen:{name}: {}", clean.reason);
     }
-    let ids: Vec<&str> = presets().iter().map(|preset| preset.id).collect();
+    let ids: Vec<&str> = presets().iter().map(|preset| preset.id).filter(|id| *id != "careen:next").collect();
     assert_eq!(ids, names.map(|name| format!("careen:{name}")), "each preset has a column");
 }
 
