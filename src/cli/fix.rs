@@ -179,10 +179,9 @@ impl<'a> Job<'a> {
 
     fn run(&self) -> Result<Exit> {
         let spooled = Spooled::of(&self.arguments.image, self.watcher)?;
-        let image = spooled.as_ref().map_or_else(
-            || self.arguments.image.clone(),
-            |spooled| self.arguments.image.with_target(&spooled.target),
-        );
+        let image = spooled
+            .as_ref()
+            .map_or_else(|| self.arguments.image.clone(), |spooled| self.arguments.image.with_target(&spooled.target));
         let Looked { mut reports, plan } = self.look(&image)?;
         for report in &mut reports {
             report.target.reference = crate::secret::masked_path(&escape(self.arguments.image.target()));
@@ -369,9 +368,8 @@ fn redaction(text: &str) -> Result<Redaction> {
         None => text.to_owned(),
         Some(file) => {
             let bytes = policy::read(Path::new(file), LARGEST_TEXT)?;
-            let text = String::from_utf8(bytes).map_err(|_| {
-                Error::new(ErrorKind::Usage, "a text to redact is not UTF-8").at(escape(file))
-            })?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| Error::new(ErrorKind::Usage, "a text to redact is not UTF-8").at(escape(file)))?;
             let text = text.strip_suffix('\n').unwrap_or(&text);
             text.strip_suffix('\r').unwrap_or(text).to_owned()
         }

@@ -32,8 +32,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Finding, Location};
 use crate::inventory::Inventory;
-use crate::policy::{Action as Judgement, Judged};
 use crate::path::ImagePath;
+use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Content, Edit, Edits, Member};
 use crate::secret::masked_path;
 use crate::size::ByteSize;
@@ -309,9 +309,10 @@ fn expected(image: &Inventory, actions: &[Action]) -> Expected {
                 gone = gone.saturating_add(HEADER);
                 let node = Node { layer: member.layer, member: member.member };
                 // its bytes stay while a hard link does
-                let is_last = links.to(node).iter().all(|link| {
-                    dropped.iter().any(|other| (other.layer, other.member) == (link.layer, link.member))
-                });
+                let is_last = links
+                    .to(node)
+                    .iter()
+                    .all(|link| dropped.iter().any(|other| (other.layer, other.member) == (link.layer, link.member)));
                 if is_last {
                     gone = gone.saturating_add(padded(size_of(member)));
                 }
@@ -368,8 +369,9 @@ fn on_top(
     content: Content,
 ) -> Result<Vec<Edit>, guard::No> {
     let entry = job.image.tree.entry(node);
-    let no = |reason: String| {
-        guard::No { reason, hint: "change it where the image is built; `--touch-base` writes the layer anew".into() }
+    let no = |reason: String| guard::No {
+        reason,
+        hint: "change it where the image is built; `--touch-base` writes the layer anew".into(),
     };
     let real = job.guard.real(path);
     let Ok(name) = std::str::from_utf8(real.as_bytes()) else {
@@ -383,7 +385,9 @@ fn on_top(
         _ if entry.capabilities.is_some() => {
             return Err(no(format!("`{real}` has file capabilities, which a copy on top would lose")));
         }
-        _ if entry.size > LARGEST_COPY => return Err(no(format!("`{real}` is too large to be copied to a layer on top"))),
+        _ if entry.size > LARGEST_COPY => {
+            return Err(no(format!("`{real}` is too large to be copied to a layer on top")));
+        }
         _ => Edit::AddFile { path, mode, uid, gid, mtime, content },
     });
     Ok(edits)

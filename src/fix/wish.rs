@@ -67,10 +67,8 @@ impl Wishes {
     /// Whether findings of this kind are mended.
     pub fn selects(&self, group: &str) -> bool {
         let is_named = self.only.is_empty() || self.only.contains(&group);
-        let is_wanted = group != "waste"
-            || self.wants_waste
-            || self.only.contains(&group)
-            || self.policy.allow.contains(&group);
+        let is_wanted =
+            group != "waste" || self.wants_waste || self.only.contains(&group) || self.policy.allow.contains(&group);
         is_named && is_wanted && !self.skip.contains(&group)
     }
 
