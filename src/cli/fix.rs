@@ -27,7 +27,9 @@ use crate::time::Date;
 use super::advisories::AdvisoryArguments;
 use super::exit::Exit;
 use super::policy::{self, PolicyArguments};
-use super::scan::{GateArguments, Judging, TargetArguments, config, judging_time, opened, without_secrets, write_to};
+use super::scan::{
+    GateArguments, Judging, TargetArguments, config, judging_time, opened, spare, without_secrets, write_to,
+};
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
 
@@ -86,6 +88,10 @@ pub(super) struct FixArguments {
     /// Take setuid and setgid bits off programs that fit, off all if no glob follows; repeatable
     #[arg(long, value_name = "GLOB", value_parser = Glob::path, num_args = 0..=1, default_missing_value = "**")]
     clear_setid: Vec<Glob>,
+
+    /// Put `*` in place of secrets in text files of settings, in place of taking the files out
+    #[arg(long)]
+    redact_in_place: bool,
 
     /// Allow to write over the input
     #[arg(long)]
@@ -154,6 +160,20 @@ impl<'a> Job<'a> {
     /// Reads all that is named beside the image.
     fn new(arguments: &'a FixArguments, watcher: &'a Watcher) -> Result<Self> {
         let output = arguments.output.as_deref().filter(|_| !arguments.dry_run).map(Output::parse).transpose()?;
+        spare(arguments.image.target(), arguments.plan.as_deref())?;
+        if let Some(Output::DockerArchive { path, .. } | Output::OciArchive { path } | Output::OciDir { path }) =
+            output.as_ref().filter(|_| !arguments.in_place)
+        {
+            spare(arguments.image.target(), Some(path)).map_err(|error| Error {
+                message: "the output is the input".into(),
+                help: Some("name another file, or allow it with `--in-place`".into()),
+                ..error
+            })?;
+        }
+        if arguments.image.reads_password() {
+            let what = "a password on standard input would be there for the first look at the image only";
+            return Err(Error::new(ErrorKind::Usage, what).help("set CAREEN_PASSWORD instead of --password-stdin"));
+        }
         let config = config(&arguments.image)?;
         secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules))?;
         let file = arguments.image.config_file();
@@ -320,9 +340,15 @@ fn left(plan: &Plan, after: &[Report]) -> Vec<String> {
         let held = image.actions.iter().filter(|action| !action.is_active()).flat_map(|action| &action.findings);
         let refused = image.refused.iter().filter_map(|refused| refused.finding.as_ref());
         let known: BTreeSet<&String> = held.chain(refused).collect();
-        let there: BTreeSet<String> = report.findings.iter().map(|judged| judged.finding.fingerprint()).collect();
+        let of = |judged: &crate::policy::Judged| (judged.finding.fingerprint(), judged.finding.layer());
+        let there: BTreeSet<(String, Option<u32>)> = report.findings.iter().map(of).collect();
         for action in image.active() {
-            if action.findings.iter().any(|finding| there.contains(finding) && !known.contains(finding)) {
+            // what two layers have alike is numbered: the second may now go by the first one's fingerprint
+            let is_there = |finding: &String| {
+                let mut same = there.range((finding.clone(), None)..).take_while(|(other, _)| other == finding);
+                same.any(|(_, layer)| layer.is_none() || action.layer.is_none() || *layer == action.layer)
+            };
+            if action.findings.iter().any(|finding| !known.contains(finding) && is_there(finding)) {
                 left.push(action.id.clone());
             }
         }
@@ -342,6 +368,7 @@ fn wishes(arguments: &FixArguments, policy: &PolicySet) -> Result<Wishes> {
         approves_all: arguments.yes,
         touches_base: arguments.touch_base,
         wants_waste: arguments.waste,
+        redacts_in_place: arguments.redact_in_place,
         policy: policy.requirements().fix(),
         remove: arguments.remove.clone(),
         redact,

@@ -19,6 +19,8 @@ pub struct Wishes {
     pub touches_base: bool,
     /// What no container sees goes too.
     pub wants_waste: bool,
+    /// Secrets in text files of settings are blanked where they stand, and the files stay.
+    pub redacts_in_place: bool,
     /// What the policy says.
     pub policy: FixPolicy,
     /// Paths that go from every layer.
