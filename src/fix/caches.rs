@@ -213,7 +213,7 @@ mod tests {
     fn caches_go_by_the_table() {
         let image = layered(vec![vec![
             file("var/lib/apt/lists/deb_Packages", 30_000),
-            file("var/lib/apt/lists/lock", 5_000),
+            file("var/lib/apt/lists/lock", 0),
             file("var/cache/apt/pkgcache.bin", 9_000),
             file("var/cache/apt/archives/x.deb", 9_000),
             file("var/lib/dpkg/status-old", 100),
@@ -229,14 +229,16 @@ mod tests {
         assert_eq!(
             planned(&image, &["caches"]),
             [
-                "caches-1 safe /opt/conda/pkgs@0: 1 file (8.8 KiB): drop 9",
-                "caches-2 safe /root/.cache/pypoetry@0: 1 file (8.8 KiB): drop 12",
-                "caches-3 safe /root/go/pkg/mod@0: 1 file (7.8 KiB): drop 6",
-                "caches-4 review /root/go/pkg/mod@0: 1 file (7.8 KiB): drop 7",
-                "caches-5 safe /var/cache/apt@0: 1 file (8.8 KiB): drop 2",
-                "caches-6 safe /var/cache/apt/archives@0: 1 file (8.8 KiB): drop 3",
-                "caches-7 safe /var/lib/apt/lists@0: 1 file (29.3 KiB): drop 0",
-                "caches-8 safe *-old@0: 1 file (100 B): drop 4",
+                "caches-1 safe *-old@0: 1 file (100 B): drop 4",
+                "caches-2 safe /opt/conda/pkgs@0: 1 file (8.8 KiB): drop 9",
+                "caches-3 safe /root/.cache/pypoetry@0: 1 file (8.8 KiB): drop 12",
+                "caches-4 safe /root/go/pkg/mod@0: 1 file (7.8 KiB): drop 6",
+                "caches-5 review /root/go/pkg/mod@0: 1 file (7.8 KiB): drop 7",
+                "caches-6 safe /var/cache/apt@0: 1 file (8.8 KiB): drop 2",
+                "caches-7 safe /var/cache/apt/archives@0: 1 file (8.8 KiB): drop 3",
+                "caches-8 safe /var/lib/apt/lists@0: 1 file (29.3 KiB): drop 0",
+                "refused /opt/conda/pkgs: part of `/opt/conda/pkgs` belongs to what is installed (8.8 KiB)",
+                "refused /root/.cache/pypoetry: part of `/root/.cache/pypoetry` belongs to what is installed (8.8 KiB)",
                 "refused /root/.m2/repository: programs may run from `/root/.m2/repository`",
             ]
         );

@@ -240,8 +240,10 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         actions.append(&mut of_fixer);
     }
     settle(&mut actions, &mut refused);
+    let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
     refused.sort();
     refused.dedup();
+    refused.sort_by_cached_key(key);
     let expected = expected(image, &actions);
     ImagePlan { image: ImageId::of(image), actions, refused, expected }
 }
