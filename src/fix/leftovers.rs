@@ -1,13 +1,13 @@
 //! Takes out what development and the build left behind; logs that a daemon owns are left empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::leftover_of_file;
 use crate::finding::{Finding, Location};
 use crate::path::ImagePath;
 use crate::rebuild::Edit;
 use crate::size::ByteSize;
-use crate::tree::Node;
+use crate::tree::{FileKind, Node};
 
 use super::drops::Drops;
 use super::plan::{Kind, Risk, Safety};
@@ -46,6 +46,9 @@ const OF_BUILD: &[&str] = &[
     "zypp/*",
     "zypper.log",
 ];
+
+/// Kinds that may be folders, which then go as a whole.
+const FOLDERS: &[&str] = &["desktop", "editor-folder", "repository", "temporary-file", "terraform-folder"];
 
 /// How one kind goes.
 fn fate(kind: &str, root: &ImagePath) -> (Safety, Risk, &'static str) {
@@ -166,12 +169,33 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, (kind, root): (&
         draft.refuse(finding, no.reason.clone(), no.hint.clone());
     }
     let before = drops.heap();
-    propose(draft, Kind::Remove, before, "gone from the layer", drops.edits);
+    let mut edits = drops.edits;
+    if drops.no.is_none() && FOLDERS.contains(&kind) {
+        edits.extend(folders(job, root, nodes));
+    }
+    propose(draft, Kind::Remove, before, "gone from the layer", edits);
+}
+
+/// The folders and links that a leftover consists of besides files, where nothing else is in use below it.
+fn folders(job: &Job<'_>, root: &ImagePath, nodes: &[Node]) -> Vec<Edit> {
+    let tree = &job.image.tree;
+    let Some(layer) = nodes.first().map(|node| node.layer) else { return Vec::new() };
+    let gone: BTreeSet<Node> = nodes.iter().copied().collect();
+    let is_bare = |node: Node| matches!(tree.entry(node).kind, FileKind::Directory | FileKind::Symlink(_));
+    let is_rest = |node: Node| node.layer == layer && is_bare(node) && job.guard.keeps(node).is_none();
+    let mut below = tree.names().filter(|(path, _)| path.is_under(root.as_bytes()));
+    if !below.all(|(_, node)| gone.contains(&node) || is_rest(node)) {
+        return Vec::new();
+    }
+    let members = tree.layers().get(layer as usize).into_iter().flatten();
+    let members = (0u32..).zip(members).filter(|(_, entry)| entry.path.is_under(root.as_bytes()) && !entry.is_marker());
+    let nodes = members.map(|(member, _)| Node { layer, member }).filter(|node| is_rest(*node));
+    nodes.map(|node| Edit::DropMember { member: job.member(node), secrets: Vec::new() }).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{base, file, hard_link, layered, planned};
+    use super::super::testing::{base, file, folder, hard_link, layered, link, planned};
 
     #[test]
     fn leftovers_go_by_what_may_need_them() {
@@ -216,6 +240,30 @@ mod tests {
                 "refused /srv/Dockerfile: the image's command names `/srv/Dockerfile`",
                 "refused /srv/app/data~: `/srv/app/data~` has another name that is in use",
             ]
+        );
+    }
+
+    #[test]
+    fn folders_go_with_all_that_is_in_them() {
+        let repository = || {
+            vec![
+                folder("srv/app"),
+                folder("srv/app/.git"),
+                file("srv/app/.git/HEAD", 20),
+                folder("srv/app/.git/refs"),
+                link("srv/app/.git/x", "HEAD"),
+            ]
+        };
+        let alone = layered(vec![repository()]);
+        assert_eq!(
+            planned(&alone, &["leftovers"]),
+            ["leftovers-1 review /srv/app/.git@0: 1 file (20 B): drop 1 2 3 4"]
+        );
+        let shared = base(layered(vec![repository(), vec![file("srv/app/.git/config", 20)]]), 1);
+        assert_eq!(
+            planned(&shared, &["leftovers"])[0],
+            "leftovers-1 review /srv/app/.git@1: 1 file (20 B): drop 0",
+            "the folder of the base stays in use"
         );
     }
 

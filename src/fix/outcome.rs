@@ -94,49 +94,53 @@ pub fn render_changes(changes: &Changes<'_>, format: PlanFormat, width: usize, o
     }
     super::render_plan(changes.plan, format, width, out)?;
     let is_text = format == PlanFormat::Text;
-    let mut say = |text: &str| -> io::Result<()> {
-        if is_text {
+    let raw = |out: &mut dyn Write, line: &str| writeln!(out, "{line}");
+    let lines = |out: &mut dyn Write, text: &str| -> io::Result<()> {
+        if is_text && !text.is_empty() {
             wrap(text, width).iter().try_for_each(|line| writeln!(out, "{line}"))
         } else {
             writeln!(out, "{text}")
         }
     };
-    say("")?;
+    lines(out, "")?;
     if !changes.is_changed {
-        return say("Nothing had to be changed: every digest is the same.");
+        return lines(out, "Nothing had to be changed: every digest is the same.");
     }
     let (before, after) = changes.size;
-    say(&format!("Written to {}: {} in place of {}.", cell(&changes.output), ByteSize(after), ByteSize(before)))?;
+    lines(
+        out,
+        &format!("Written to {}: {} in place of {}.", cell(&changes.output), ByteSize(after), ByteSize(before)),
+    )?;
     let digest = |digests: &crate::rebuild::Digests| digests.manifest.as_ref().unwrap_or(&digests.config).to_string();
     for (image, verdicts) in changes.images.iter().zip(&changes.verdicts) {
-        say("")?;
+        lines(out, "")?;
         if is_text {
             let platform = image.platform.as_ref().map(|platform| escape_controls(&platform.to_string()));
-            say(&platform.unwrap_or_else(|| "image".into()))?;
+            lines(out, &platform.unwrap_or_else(|| "image".into()))?;
             let rows = [
                 ("verdict", verdicts.0.outcome.as_str().to_owned(), verdicts.1.outcome.as_str().to_owned()),
                 ("failing", verdicts.0.failed.to_string(), verdicts.1.failed.to_string()),
                 ("warned of", verdicts.0.warned.to_string(), verdicts.1.warned.to_string()),
                 ("findings", verdicts.0.findings.to_string(), verdicts.1.findings.to_string()),
             ];
-            say(&format!("  {:<12}{:<12}{}", "", "before", "after"))?;
+            raw(out, &format!("  {:<12}{:<12}{}", "", "before", "after"))?;
             for (name, before, after) in rows {
-                say(&format!("  {name:<12}{before:<12}{after}"))?;
+                raw(out, &format!("  {name:<12}{before:<12}{after}"))?;
             }
-            say(&format!("  {}", digest(&image.before)))?;
-            say(&format!("  → {}", digest(&image.after)))?;
-            say(&escape_controls(&verdicts.1.reason))?;
+            raw(out, &format!("  {}", digest(&image.before)))?;
+            raw(out, &format!("  → {}", digest(&image.after)))?;
+            lines(out, &escape_controls(&verdicts.1.reason))?;
         } else {
-            say("| | before | after |\n|---|---|---|")?;
+            lines(out, "| | before | after |\n|---|---|---|")?;
             let (before, after) = verdicts;
-            say(&format!("| verdict | {} | {} |", before.outcome.as_str(), after.outcome.as_str()))?;
-            say(&format!("| failing | {} | {} |", before.failed, after.failed))?;
-            say(&format!("| findings | {} | {} |", before.findings, after.findings))?;
-            say(&format!("| digest | `{}` | `{}` |", digest(&image.before), digest(&image.after)))?;
+            lines(out, &format!("| verdict | {} | {} |", before.outcome.as_str(), after.outcome.as_str()))?;
+            lines(out, &format!("| failing | {} | {} |", before.failed, after.failed))?;
+            lines(out, &format!("| findings | {} | {} |", before.findings, after.findings))?;
+            lines(out, &format!("| digest | `{}` | `{}` |", digest(&image.before), digest(&image.after)))?;
         }
     }
     for notice in changes.notices {
-        say(&format!("note: {}: {}", cell(&notice.place), cell(&notice.what)))?;
+        lines(out, &format!("note: {}: {}", cell(&notice.place), cell(&notice.what)))?;
     }
     Ok(())
 }

@@ -266,7 +266,8 @@ fn warnings(image: &Inventory, chosen: &Chosen<'_>) -> String {
         .chain(volumes)
         .chain(workdir)
         .filter(|path| is_roots(path))
-        .map(|path| format!("`{}`", ImagePath::from(path)))
+        .filter_map(|path| image.tree.resolve(&ImagePath::from(path)))
+        .map(|(path, _)| format!("`{path}`"))
         .collect();
     if !closed.is_empty() {
         texts.push(format!("it cannot write {}", closed.into_iter().collect::<Vec<_>>().join(", ")));
