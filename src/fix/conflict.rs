@@ -111,7 +111,7 @@ impl Merge {
                 self.redacted.entry(pointer.clone()).or_default().extend(spans);
                 Ok(())
             }
-            Edit::SetAnnotation { key, value } => self.add_annotation(key, Some(value.clone())),
+            Edit::SetAnnotation { key, value } => self.add_annotation(key, Some(value)),
             Edit::RemoveAnnotation { key } => self.add_annotation(key, None),
             // told by `member` above
             Edit::DropMember { .. }
@@ -122,9 +122,9 @@ impl Merge {
         }
     }
 
-    fn add_annotation(&mut self, key: &str, value: Option<String>) -> Result<(), Contradiction> {
-        match self.annotations.insert(key.to_owned(), value.clone()) {
-            Some(other) if other != value => two(&format!("the annotation {key}"), "gets two values"),
+    fn add_annotation(&mut self, key: &str, value: Option<&String>) -> Result<(), Contradiction> {
+        match self.annotations.insert(key.to_owned(), value.cloned()) {
+            Some(other) if other.as_ref() != value => two(&format!("the annotation {key}"), "gets two values"),
             _ => Ok(()),
         }
     }
@@ -155,7 +155,7 @@ impl Merge {
                 if (uid, gid) != (uid_b, gid_b) {
                     return two(path, "gets two owners");
                 }
-                let content = both_contents(path, content, other)?;
+                let content = both_contents(path, &content, &other)?;
                 OnTop::File { mode: mode & mode_b, uid, gid, mtime: mtime.max(mtime_b), content }
             }
             _ => return two(path, "becomes both a file and a folder"),
@@ -272,11 +272,11 @@ impl Changes {
 }
 
 /// One content that does what both do.
-fn both_contents(path: &str, one: Content, other: Content) -> Result<Content, Contradiction> {
+fn both_contents(path: &str, one: &Content, other: &Content) -> Result<Content, Contradiction> {
     if one == other {
-        return Ok(one);
+        return Ok(one.clone());
     }
-    match (&one, &other) {
+    match (one, other) {
         (Content::Text { text: a }, Content::Text { text: b }) if is_list(path) => {
             let lines: BTreeSet<&str> = a.lines().chain(b.lines()).collect();
             Ok(Content::Text { text: lines.into_iter().map(|line| format!("{line}\n")).collect() })
@@ -285,7 +285,7 @@ fn both_contents(path: &str, one: Content, other: Content) -> Result<Content, Co
         _ if one.member() != other.member() => two(path, "gets two contents"),
         _ => {
             let Some(member) = one.member().cloned() else { return two(path, "gets two contents") };
-            let ((mut lock, mut append), (more_lock, more_append)) = (parts(&one), parts(&other));
+            let ((mut lock, mut append), (more_lock, more_append)) = (parts(one), parts(other));
             lock.extend(more_lock);
             append.extend(more_append);
             Ok(content_of(member, lock, append))
@@ -341,6 +341,8 @@ mod tests {
         Ok(merge.edits().0)
     }
 
+    type Case = (&'static str, Vec<Edit>, Result<Vec<Edit>, &'static str>);
+
     #[test]
     fn edits_of_one_thing_become_one_whatever_their_order() {
         let span = |offset| Span { offset, length: 2 };
@@ -359,7 +361,6 @@ mod tests {
         };
         let set = |value: i32| Edit::SetConfig { pointer: "/config/User".into(), value: value.into() };
         let remove = || Edit::RemoveConfig { pointer: "/config/User".into() };
-        type Case = (&'static str, Vec<Edit>, Result<Vec<Edit>, &'static str>);
         let cases: Vec<Case> = vec![
             ("a drop wins", vec![header(Some(0o755), None), drop(&[])], Ok(vec![drop(&[])])),
             ("secrets of two drops are kept", vec![drop(&[4]), drop(&[1])], Ok(vec![drop(&[1, 4])])),

@@ -78,7 +78,7 @@ fn is_of_build(root: &ImagePath) -> bool {
         Some(begin) => name.starts_with(begin.as_bytes()),
         None => name == known.as_bytes(),
     };
-    EXPECTED.contains(&name) || OF_BUILD.iter().any(|known| fits(&known))
+    EXPECTED.contains(&name) || OF_BUILD.iter().any(fits)
 }
 
 /// Leftovers of one layer, by kind and what is one as a whole.

@@ -132,24 +132,14 @@ fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Ve
     let mode = entry.mode & 0o1777;
     let line = format!("{user} {group} {mode:o} {path}");
     let file = ImagePath::from(STATOVERRIDE);
-    match tree.resolve(&file) {
-        Some((real, node)) => {
-            let content = Content::Appended { member: job.member(node), lines: vec![line] };
-            on_top(job, &real, node, None, content)
-        }
-        None => {
-            let mut edits = super::folders_above(job, &file);
-            edits.push(Edit::AddFile {
-                path: STATOVERRIDE.into(),
-                mode: 0o644,
-                uid: 0,
-                gid: 0,
-                mtime: 0,
-                content: Content::Text { text: format!("{line}\n") },
-            });
-            Ok(edits)
-        }
+    if let Some((real, node)) = tree.resolve(&file) {
+        let content = Content::Appended { member: job.member(node), lines: vec![line] };
+        return on_top(job, &real, node, None, content);
     }
+    let mut edits = super::folders_above(job, &file);
+    let content = Content::Text { text: format!("{line}\n") };
+    edits.push(Edit::AddFile { path: STATOVERRIDE.into(), mode: 0o644, uid: 0, gid: 0, mtime: 0, content });
+    Ok(edits)
 }
 
 #[cfg(test)]

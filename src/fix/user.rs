@@ -153,7 +153,7 @@ fn needs_root(job: &Job<'_>) -> Option<No> {
     // an entry point of its own, in an image that has such a tool, is there to use it
     let first = config.entrypoint.first()?;
     let name = first.rsplit('/').next().unwrap_or(first);
-    let is_script = name.contains("entrypoint") || name.ends_with(".sh");
+    let is_script = name.contains("entrypoint") || name.rsplit('.').next() == Some("sh");
     let has = |tool: &&&str| {
         ["usr/local/bin", "usr/bin", "bin", "sbin", "usr/sbin", "usr/local/sbin"]
             .iter()
@@ -347,12 +347,15 @@ mod tests {
         base(image, 1).with_config(&format!(r#"{{"config":{config}}}"#))
     }
 
+    /// Configuration, users, and what is planned.
+    type Case<'a> = (&'a str, &'a [(&'a str, u32)], Vec<String>);
+
     #[test]
     fn a_user_is_chosen_and_made_where_it_is_missing() {
         let root = [("root", 0)];
         let new = "add etc/passwd 0644 +[\"app:x:10001:10001::/nonexistent:/usr/sbin/nologin\"], \
                    add etc/group 0644 +[\"app:x:10001:\"], add etc/shadow 0640 +[\"app:!:::::::\"]";
-        let cases: &[(&str, &[(&str, u32)], Vec<String>)] = &[
+        let cases: &[Case] = &[
             (r#"{"User":"1000"}"#, &root, vec![]),
             (
                 "{}",

@@ -8,6 +8,7 @@ pub use crate::policy::RunAs;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Wishes {
     /// Kinds that alone are mended; all if none is named.
     pub only: Vec<&'static str>,

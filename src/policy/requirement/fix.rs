@@ -305,7 +305,8 @@ fn healthcheck(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Said<Heal
     {
         test.insert(0, "CMD-SHELL".to_owned());
     }
-    if !test.is_empty() && !(matches!(test.first().map(String::as_str), Some("CMD" | "CMD-SHELL")) && test.len() > 1) {
+    let is_check = test.len() > 1 && matches!(test.first().map(String::as_str), Some("CMD" | "CMD-SHELL"));
+    if !(test.is_empty() || is_check) {
         let span = inner.get("test").map(toml::Spanned::span).unwrap_or_default();
         let help = "write `[\"CMD\", PROGRAM, ARGUMENT…]`, `[\"CMD-SHELL\", TEXT]`, or a text alone for the shell";
         reader.wrong.push(Diagnostic::new(span, "this is no health check").help(help));
