@@ -31,7 +31,7 @@ const NAMES: [&str; 6] = ["a", "./b", "/c", "d", "e", ".wh.f"];
 /// Long enough for neither a name field nor a prefix.
 fn name(index: usize, is_long: bool) -> String {
     let name = NAMES[index % NAMES.len()];
-    if is_long { format!("{name}/{}{index}", "long/".repeat(50)) } else { name.into() }
+    if is_long { format!("{name}-/{}{index}", "long/".repeat(50)) } else { name.into() }
 }
 
 fn made() -> impl Strategy<Value = Made> {
@@ -115,6 +115,8 @@ impl Unpacked {
     fn add(&mut self, entry: &FileEntry, content: &[u8]) -> Option<Rc<Vec<u8>>> {
         let path = entry.path.as_bytes().to_vec();
         let content = match &entry.kind {
+            // nobody unpacks a whiteout as a file
+            _ if entry.is_marker() => None,
             FileKind::HardLink(target) => self.0.get(target.as_bytes()).cloned(),
             FileKind::Directory => None,
             FileKind::Symlink(target) => Some(Rc::new([b"->", &target[..]].concat())),

@@ -51,9 +51,9 @@ pub(super) fn odd() -> Vec<u8> {
     in_content.resize(BLOCK, 0);
     in_content.extend_from_slice(b"hello");
     let mut extension = [0; BLOCK];
-    extension[..24].copy_from_slice(b"00000001750\x0000000000003\0");
-    let mut old = Raw::new(b'S', "sparse-old", 5).gnu();
-    old = old.put(386, b"00000000144\x0000000000002\0").put(482, &[1]).put(483, b"00000001753\0");
+    extension[..24].copy_from_slice(b"00000003000\x0000000000003\0");
+    let mut old = Raw::new(b'S', "sparse-old", 515).gnu();
+    old = old.put(386, b"00000001000\x0000000001000\0").put(482, &[1]).put(483, b"00000003003\0");
     Archive::default()
         .pax(b'g', &[("comment", "a global header")])
         .folder("./")
@@ -74,7 +74,7 @@ pub(super) fn odd() -> Vec<u8> {
         .raw(Raw::new(b'5', "old-folder/", 0).v7(), b"")
         .raw(Raw::new(0, "old-file", 3).v7(), b"old")
         .raw(Raw::new(b'7', "contiguous", 1), b"c")
-        .raw(old, &[&extension[..], b"abcde"].concat())
+        .raw(old, &[&extension[..], &[b'a'; 512], b"end"].concat())
         .pax(b'x', &map)
         .raw(Raw::new(b'0', "GNUSparseFile.1/sparse-one", in_content.len()), &in_content)
         .pax(b'g', &[("comment", "another")])
