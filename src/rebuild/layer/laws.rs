@@ -245,7 +245,9 @@ fn by_gnu_tar(tar: &[u8]) -> Option<Vec<String>> {
     child.stdin.take().expect("is piped").write_all(tar).expect("takes it all");
     let output = child.wait_with_output().expect("ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    // columns are as wide as the widest so far
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(String::from_utf8_lossy(&output.stdout).lines().map(words).collect())
 }
 
 #[test]
