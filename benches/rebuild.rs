@@ -26,7 +26,7 @@ fn layer(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("rewrite");
     group.throughput(Throughput::Bytes(tar.len() as u64));
-    group.sampling_mode(SamplingMode::Flat).sample_size(10).measurement_time(Duration::from_secs(60));
+    group.sampling_mode(SamplingMode::Flat).sample_size(10).measurement_time(Duration::from_mins(1));
     for (name, blob) in [("plain", tar), ("gzip", gzip), ("zstd", zstd)] {
         let encoding = Encoding::like(&blob).expect("is in memory");
         group.bench_function(name, |bencher| {
