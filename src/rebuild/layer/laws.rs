@@ -31,7 +31,7 @@ const NAMES: [&str; 6] = ["a", "./b", "/c", "d", "e", ".wh.f"];
 /// Long enough for neither a name field nor a prefix.
 fn name(index: usize, is_long: bool) -> String {
     let name = NAMES[index % NAMES.len()];
-    if is_long { format!("{name}/{}{index}", "long/".repeat(50)) } else { name.into() }
+    if is_long { format!("{name}-/{}{index}", "long/".repeat(50)) } else { name.into() }
 }
 
 fn made() -> impl Strategy<Value = Made> {
@@ -115,6 +115,8 @@ impl Unpacked {
     fn add(&mut self, entry: &FileEntry, content: &[u8]) -> Option<Rc<Vec<u8>>> {
         let path = entry.path.as_bytes().to_vec();
         let content = match &entry.kind {
+            // nobody unpacks a whiteout as a file
+            _ if entry.is_marker() => None,
             FileKind::HardLink(target) => self.0.get(target.as_bytes()).cloned(),
             FileKind::Directory => None,
             FileKind::Symlink(target) => Some(Rc::new([b"->", &target[..]].concat())),
@@ -212,7 +214,7 @@ fn by_tar_crate(tar: &[u8]) -> Vec<String> {
         let mut entry = entry.expect("reads");
         let mut content = Vec::new();
         entry.read_to_end(&mut content).expect("reads");
-        let (name, link) = (entry.path_bytes().into_owned(), entry.link_name_bytes().map(|link| link.into_owned()));
+        let (name, link) = (entry.path_bytes().into_owned(), entry.link_name_bytes().map(std::borrow::Cow::into_owned));
         let header = entry.header();
         lines.push(format!(
             "{:?} {} {:?} {:?} {:?} {:?}",
@@ -243,7 +245,9 @@ fn by_gnu_tar(tar: &[u8]) -> Option<Vec<String>> {
     child.stdin.take().expect("is piped").write_all(tar).expect("takes it all");
     let output = child.wait_with_output().expect("ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    // columns are as wide as the widest so far
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(String::from_utf8_lossy(&output.stdout).lines().map(words).collect())
 }
 
 #[test]

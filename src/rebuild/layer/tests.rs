@@ -50,10 +50,12 @@ pub(super) fn odd() -> Vec<u8> {
     let mut in_content = b"1\n100\n5\n".to_vec();
     in_content.resize(BLOCK, 0);
     in_content.extend_from_slice(b"hello");
-    let mut extension = [0; BLOCK];
-    extension[..24].copy_from_slice(b"00000001750\x0000000000003\0");
-    let mut old = Raw::new(b'S', "sparse-old", 5).gnu();
-    old = old.put(386, b"00000000144\x0000000000002\0").put(482, &[1]).put(483, b"00000001753\0");
+    // blocks 1, 3, 5 and 7 by the header, block 9 by its extension
+    let region = |block: usize| format!("{:011o}\0{BLOCK:011o}\0", block * BLOCK);
+    let mut extension = region(9).into_bytes();
+    extension.resize(BLOCK, 0);
+    let old = Raw::new(b'S', "sparse-old", 5 * BLOCK).gnu().put(386, [1, 3, 5, 7].map(region).concat().as_bytes());
+    let old = old.put(482, &[1]).put(483, format!("{:011o}\0", 10 * BLOCK).as_bytes());
     Archive::default()
         .pax(b'g', &[("comment", "a global header")])
         .folder("./")
@@ -74,7 +76,7 @@ pub(super) fn odd() -> Vec<u8> {
         .raw(Raw::new(b'5', "old-folder/", 0).v7(), b"")
         .raw(Raw::new(0, "old-file", 3).v7(), b"old")
         .raw(Raw::new(b'7', "contiguous", 1), b"c")
-        .raw(old, &[&extension[..], b"abcde"].concat())
+        .raw(old, &[&extension[..], &[b'a'; 5 * BLOCK]].concat())
         .pax(b'x', &map)
         .raw(Raw::new(b'0', "GNUSparseFile.1/sparse-one", in_content.len()), &in_content)
         .pax(b'g', &[("comment", "another")])
@@ -345,6 +347,26 @@ fn files_are_emptied() {
         expected[index].entry.size = 0;
         assert!(after.iter().map(|seen| &seen.entry).eq(expected.iter().map(|seen| &seen.entry)), "{}", seen.name());
         assert_eq!(after[index].raw.1, b"");
+    }
+}
+
+#[test]
+fn names_that_would_mean_something_else_are_put_right() {
+    let tar = Archive::default().raw(Raw::new(b'0', "x/", 1), b"1").end();
+    let (out, _) = written(&tar, &[Edit::Truncate { member: member(&tar, 0) }]);
+    assert_eq!(list(&out), ["/x "], "still a file");
+    // a prefix where GNU headers have times
+    let old = Raw::new(b'0', "f", 1).gnu().put(345, b"prefix");
+    let sparse = Raw::new(b'S', "f", 1)
+        .gnu()
+        .put(345, b"prefix")
+        .put(386, b"00000000005\x0000000000001\0")
+        .put(483, b"00000000006\0");
+    for (raw, content) in [(old, "1"), (sparse, "\0\0\0\0\x001")] {
+        let tar = Archive::default().raw(raw, b"1").hard("g/", "prefix/f").end();
+        assert_eq!(list(&tar), [format!("/prefix/f {content}"), "/g =/prefix/f".into()]);
+        let (out, _) = dropped(&tar, &[0]);
+        assert_eq!(list(&out), [format!("/g {content}")]);
     }
 }
 
