@@ -78,6 +78,11 @@ impl Bundle {
         &self.images
     }
 
+    /// What is attached to a manifest of a registry, and stays with it.
+    pub(super) fn attached_to(&self, digest: &Digest) -> Vec<String> {
+        self.store.attached_to(digest)
+    }
+
     /// A document, not verified; `None` if the input lacks it.
     pub(super) fn document(&self, descriptor: &Descriptor) -> Result<Option<Vec<u8>>> {
         match self.made.get(&descriptor.digest) {

@@ -222,7 +222,11 @@ impl<'a> Work<'a> {
     fn entry(&mut self, index: &mut Json, place: usize, entry: &Descriptor, depth: u32) -> Result<()> {
         let pointer = format!("/manifests/{place}");
         let Some(now) = self.child(entry, depth)? else {
-            let what = "an entry of the index names what the input does not hold; it stays so";
+            let mut what = "an entry of the index names what the input does not hold; it stays so";
+            if self.form == Form::Repository {
+                what = "an entry of the index, which names what the input does not hold, is left out";
+                index.remove(&pointer)?;
+            }
             self.notices.push(Notice::new("sibling-absent", entry.digest.to_string(), what));
             return Ok(());
         };
@@ -553,6 +557,16 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Tells of what speaks of an image of a registry that is another one now.
+    fn tell_signatures(&mut self) {
+        for (old, _) in self.became.iter().filter(|(old, now)| **old != now.digest) {
+            for found in self.bundle.attached_to(old) {
+                let what = format!("`{}` of {} does not carry over; sign the new digest", escape(&found), old.short());
+                self.notices.push(Notice::new("signature-dropped", old.to_string(), what));
+            }
+        }
+    }
+
     fn finish(mut self, index: Json) -> Result<(Rebuilt, Product)> {
         let limits = self.options.limits;
         self.parts.retain(|_, part| part.role != Role::Waiting);
@@ -582,6 +596,7 @@ impl<'a> Work<'a> {
         }
         let old_index = self.bundle.images().iter().find_map(|image| image.target.indexes.first().cloned());
         let index = old_index.and_then(|old| Some((old.clone(), self.became.get(&old)?.digest.clone())));
+        self.tell_signatures();
         self.notices.sort();
         self.notices.dedup();
         let is_changed = self.images.iter().any(|(_, image)| image.before.config != image.after.config)

@@ -58,6 +58,11 @@ pub trait Pending {
     /// Where the image can be read for its verification: a target as on the command line.
     fn target(&self) -> String;
 
+    /// Attaches a document to the image where that is possible: in a registry, as a referrer. Whether it was.
+    fn attach(&self, _artifact_type: &str, _media_type: &str, _document: &[u8]) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Puts it under its final name.
     fn commit(self: Box<Self>) -> Result<()>;
 }
