@@ -321,8 +321,8 @@ mod tests {
         for piece in bytes.chunks(piece) {
             encoder.write(piece).expect("writes to memory");
         }
-        let encoded = encoder.finish().expect("writes to memory");
-        (out, encoded)
+        let told = encoder.finish().expect("writes to memory");
+        (out, told)
     }
 
     const ALL: [Encoding; 5] = [
@@ -338,7 +338,7 @@ mod tests {
         for length in [0, 1, 1024, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 1_000_000] {
             let bytes = sample(length);
             for encoding in ALL {
-                let (blob, encoded) = encode(encoding, &bytes, 10_000);
+                let (blob, found) = encode(encoding, &bytes, 10_000);
                 let mut decoder = decode::open(&blob[..], &Limits::default()).expect("opens");
                 let mut read = Vec::new();
                 decoder.read_to_end(&mut read).expect("decodes");
@@ -349,7 +349,7 @@ mod tests {
                     diff_id: Digest::sha256(&bytes),
                     expanded: length as u64,
                 };
-                assert_eq!(encoded, told);
+                assert_eq!(found, told);
             }
         }
     }

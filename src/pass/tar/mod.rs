@@ -31,7 +31,7 @@ pub use anomaly::Anomaly;
 pub use header::{BLOCK, BadNumber, Block, parse_number};
 use header::{Flavour, Header};
 use pax::Pax;
-pub use pax::records;
+pub use pax::{KeyValue, records};
 pub use raw::{Head, Part, Piece};
 use sparse::{ContentMap, PaxForm, Region};
 

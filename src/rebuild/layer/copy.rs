@@ -81,7 +81,7 @@ impl<'a> Copying<'a> {
         let mut index = 0_u32;
         while let Some(entry) = members.next().map_err(|error| unreadable_tar(&error))? {
             let path = entry.path.clone();
-            self.member(index, entry, members).map_err(|error| error.at(path.to_string()))?;
+            self.member(index, &entry, members).map_err(|error| error.at(path.to_string()))?;
             index = index.saturating_add(1);
         }
         if let Some((beyond, planned)) = self.planned.first_key_value() {
@@ -104,7 +104,7 @@ impl<'a> Copying<'a> {
         Ok((self.encoder.finish()?, self.told))
     }
 
-    fn member<R: Read>(&mut self, index: u32, entry: FileEntry, members: &mut TarReader<R>) -> Result<()> {
+    fn member<R: Read>(&mut self, index: u32, entry: &FileEntry, members: &mut TarReader<R>) -> Result<()> {
         let planned = self.planned.remove(&index);
         if let Some(planned) = &planned {
             check_path(index, &entry.path, &planned.path)?;
@@ -114,9 +114,9 @@ impl<'a> Copying<'a> {
             let what = "a table of the layer's members for lazy pulling is left out: it would be wrong";
             self.told.notices.push(Notice::new("toc-dropped", entry.path.to_string(), what));
         } else if !planned.drop {
-            return self.keep(index, &entry, &planned, members);
+            return self.keep(index, entry, &planned, members);
         }
-        self.drop(index, &entry, &planned, members)
+        self.drop(index, entry, &planned, members)
     }
 
     fn drop<R: Read>(

@@ -170,7 +170,8 @@ impl Made {
             records.retain(|(key, _)| !key.starts_with(b"GNU.sparse."));
             was_sparse = records.len() < before;
         })?;
-        if was_sparse {
+        // without bytes, a slash at the end of its name would make a folder of it
+        if was_sparse || self.name.ends_with(b"/") {
             let name = self.name.clone();
             self.set_name(&name)?;
         }
@@ -205,9 +206,12 @@ impl Made {
         if name.len() > 100 {
             return self.set_long((Part::LongName, b'L'), "path", name);
         }
-        // some writers of GNU headers put a prefix where none belongs
+        // some writers of GNU headers put a prefix where times belong, and behind them the map of a sparse file
         if header_name(&self.header()?).is_none_or(|found| found != name) {
-            self.edit_header(|block| put(block, 345, &[0; 155]))?;
+            self.edit_header(|block| {
+                let length = if field(block, 156, 1) == b"S" { 24 } else { 155 };
+                put(block, 345, &vec![0; length]);
+            })?;
         }
         Ok(())
     }

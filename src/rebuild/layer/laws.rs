@@ -212,7 +212,7 @@ fn by_tar_crate(tar: &[u8]) -> Vec<String> {
         let mut entry = entry.expect("reads");
         let mut content = Vec::new();
         entry.read_to_end(&mut content).expect("reads");
-        let (name, link) = (entry.path_bytes().into_owned(), entry.link_name_bytes().map(|link| link.into_owned()));
+        let (name, link) = (entry.path_bytes().into_owned(), entry.link_name_bytes().map(std::borrow::Cow::into_owned));
         let header = entry.header();
         lines.push(format!(
             "{:?} {} {:?} {:?} {:?} {:?}",

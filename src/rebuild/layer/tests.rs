@@ -349,6 +349,26 @@ fn files_are_emptied() {
 }
 
 #[test]
+fn names_that_would_mean_something_else_are_put_right() {
+    let tar = Archive::default().raw(Raw::new(0, "x/", 1), b"1").end();
+    let (out, _) = written(&tar, &[Edit::Truncate { member: member(&tar, 0) }]);
+    assert_eq!(list(&out), ["/x "], "still a file");
+    // a prefix where GNU headers have times
+    let old = Raw::new(b'0', "f", 1).gnu().put(345, b"prefix");
+    let sparse = Raw::new(b'S', "f", 1)
+        .gnu()
+        .put(345, b"prefix")
+        .put(386, b"00000000005\x0000000000001\0")
+        .put(483, b"00000000006\0");
+    for (raw, content) in [(old, "1"), (sparse, "\0\0\0\0\x001")] {
+        let tar = Archive::default().raw(raw, b"1").hard("g/", "prefix/f").end();
+        assert_eq!(list(&tar), [format!("/prefix/f {content}"), "/g =/prefix/f".into()]);
+        let (out, _) = dropped(&tar, &[0]);
+        assert_eq!(list(&out), [format!("/g {content}")]);
+    }
+}
+
+#[test]
 fn empty_passwords_are_locked() {
     let content = "root::0:0::/root:/bin/sh\napp::1:1::/:/bin/sh\nbin:x:2:2::/:/bin/sh\n";
     let records = [("size", &*content.len().to_string())];
