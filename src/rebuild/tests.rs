@@ -44,7 +44,7 @@ fn config(architecture: &str, layers: &[Vec<u8>]) -> Vec<u8> {
     let steps: Vec<String> = (0..layers.len()).map(|n| format!("{{\"created_by\":\"COPY {n} \\u0026\"}}")).collect();
     format!(
         "{{\"architecture\": \"{architecture}\", \"os\":\"linux\",\"created\":\"2026-01-01T00:00:00Z\",\
-         \"config\":{{\"Env\":[\"PATH=/bin\",\"PW=hunter2\",\"A=1\"],\"Labels\":null,\"x-Unknown\":1.50e400}},\
+         \"config\":{{\"Env\":[\"PATH=/bin\",\"PW=hunter2\",\"A=1\"],\"Labels\":null,\"x-Unknown\":1.50000000000000000001}},\
          \"rootfs\":{{\"type\":\"layers\",\"diff_ids\":[{}]}},\"history\":[{}] }}\n",
         ids.join(","),
         steps.join(", ")
@@ -245,7 +245,7 @@ fn documents_follow_and_keep_what_is_not_meant() {
         .replace("\"PW=hunter2\",", "")
         .replace("COPY 1", "COPY [REDACTED]")
         .replace("\"Labels\":null", "\"Labels\":{\"a/b\":\"c\"}")
-        .replace("1.50e400}", "1.50e400,\"User\":\"1000\"}");
+        .replace("1.50000000000000000001}", "1.50000000000000000001,\"User\":\"1000\"}");
     assert_eq!(config, expected);
     assert_eq!(
         manifest["annotations"],
