@@ -503,7 +503,7 @@ fn a_layer_of_two_images_is_one_layer_afterwards() {
     let at = |name: &str| folder.path().join(name);
     let mut files = Files::new();
     let shared = tar(&[("etc/a", "one"), ("etc/b", "two")]);
-    let one = add_image(&mut files, "amd64", &[shared.clone()]);
+    let one = add_image(&mut files, "amd64", std::slice::from_ref(&shared));
     let other = add_image(&mut files, "s390x", &[shared, tar(&[("b", "c")])]);
     let index = json!({"schemaVersion": 2, "manifests": [one, other]});
     let index = add(&mut files, media_type::OCI_INDEX, index.to_string().as_bytes());
@@ -580,8 +580,8 @@ fn old_archives_stay_old_and_become_layouts() {
     let kinds: Vec<_> = manifest["layers"].as_array().unwrap().iter().map(|layer| layer["mediaType"].clone()).collect();
     assert_eq!(kinds, [json!(format!("{LAYER}+gzip")), json!(LAYER)]);
     // and back, where it has both views and another name
-    let named = format!("docker-archive:{}:new/name:2", at("both.tar").display());
-    done(&format!("oci-dir:{}:1.4", at("layout").display()), &named, &[]);
+    let both = format!("docker-archive:{}:new/name:2", at("both.tar").display());
+    done(&format!("oci-dir:{}:1.4", at("layout").display()), &both, &[]);
     let (limits, access) = (Limits::default(), Access::default());
     for word in ["docker-archive", "oci-archive"] {
         let bundle = open(&format!("{word}:{}", at("both.tar").display()), &PlatformChoice::Host, &access).unwrap();

@@ -254,20 +254,20 @@ impl Output {
 
 /// Writes `product` under a temporary name.
 pub(super) fn write(
-    product: Product,
+    product: &Product,
     bundle: &Bundle,
     output: &Output,
     options: &Options<'_>,
 ) -> Result<Box<dyn Pending>> {
     match output {
         Output::DockerArchive { path, .. } => {
-            archive::write(&product, output.form(bundle), "docker-archive", archive::Goal::File(path.clone()))
+            archive::write(product, output.form(bundle), "docker-archive", archive::Goal::File(path.clone()))
         }
         Output::OciArchive { path } => {
-            archive::write(&product, Form::Layout, "oci-archive", archive::Goal::File(path.clone()))
+            archive::write(product, Form::Layout, "oci-archive", archive::Goal::File(path.clone()))
         }
-        Output::Stdout => archive::write(&product, Form::Layout, "oci-archive", archive::Goal::Stdout),
-        Output::OciDir { path } => folder::write(&product, path),
+        Output::Stdout => archive::write(product, Form::Layout, "oci-archive", archive::Goal::Stdout),
+        Output::OciDir { path } => folder::write(product, path),
         Output::Registry { reference } => registry::write(product, reference, bundle, options),
     }
 }

@@ -36,7 +36,7 @@ struct PendingTag {
 
 /// Pushes all but the tag.
 pub(super) fn write(
-    product: Product,
+    product: &Product,
     reference: &str,
     bundle: &Bundle,
     options: &Options<'_>,

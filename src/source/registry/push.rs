@@ -1,6 +1,8 @@
 //! Pushes blobs and manifests (distribution-spec 1.1, "Push"): what is there is asked for first, what lies in another
 //! repository of the registry is mounted, the rest is uploaded, large blobs in pieces.
 
+#![expect(clippy::result_large_err, reason = "a failure is rare, and tried again")]
+
 use std::io::Read;
 use std::sync::Arc;
 
@@ -96,7 +98,7 @@ impl Pusher {
     }
 
     /// Brings a blob there, unless it is there. Whether its bytes had to be sent.
-    pub fn blob<'a>(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'a>) -> Result<bool> {
+    pub fn blob(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'_>) -> Result<bool> {
         self.with_patience(|| self.try_blob(digest, size, from, open))
     }
 
@@ -175,7 +177,7 @@ impl Pusher {
         }
     }
 
-    fn try_blob<'a>(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'a>) -> Result<bool, Failure> {
+    fn try_blob(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'_>) -> Result<bool, Failure> {
         let doing = format!("push the blob {}", digest.short());
         let head = self.send(&doing, Method::HEAD, Goal::Path(format!("blobs/{digest}")), Vec::new(), Vec::new())?;
         // a redirect leads to where it lies
