@@ -78,6 +78,11 @@ impl Bundle {
         &self.images
     }
 
+    /// What is attached to a manifest of a registry, and stays with it.
+    pub(super) fn attached_to(&self, digest: &Digest) -> Vec<String> {
+        self.store.attached_to(digest)
+    }
+
     /// A document, not verified; `None` if the input lacks it.
     pub(super) fn document(&self, descriptor: &Descriptor) -> Result<Option<Vec<u8>>> {
         match self.made.get(&descriptor.digest) {
@@ -231,13 +236,12 @@ fn describe(layer: &Layer) -> Result<(Value, Digest)> {
         Compression::Xz => "+xz",
         Compression::Bzip2 => "+bzip2",
     };
-    let (digest, size) = match (&layer.diff_id, suffix, layer.blob.size()) {
-        (Some(id), "", Some(size)) => (id.clone(), size),
-        _ => {
-            let mut reader = HashingReader::new(layer.blob.open()?, Algorithm::Sha256);
-            std::io::copy(&mut reader, &mut std::io::sink()).map_err(failed)?;
-            reader.finish()
-        }
+    let (digest, size) = if let (Some(id), "", Some(size)) = (&layer.diff_id, suffix, layer.blob.size()) {
+        (id.clone(), size)
+    } else {
+        let mut reader = HashingReader::new(layer.blob.open()?, Algorithm::Sha256);
+        std::io::copy(&mut reader, &mut std::io::sink()).map_err(failed)?;
+        reader.finish()
     };
     let kind = format!("{OCI_LAYER}{suffix}");
     Ok((json!({"mediaType": kind, "digest": digest, "size": size}), digest))

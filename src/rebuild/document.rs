@@ -246,7 +246,7 @@ pub(super) fn layer_type(like: &str, encoding: Encoding) -> String {
         Encoding::Gzip { .. } => "gzip",
         Encoding::Zstd { .. } => "zstd",
     };
-    let is_known = like.ends_with(".tar") || !said.is_empty();
+    let is_known = like.rsplit('.').next() == Some("tar") || !said.is_empty();
     if like.is_empty() || (said == word && is_known) {
         return like.to_owned();
     }

@@ -517,6 +517,8 @@ fn container(open: u8, slots: Vec<Slot>, tail: Range<usize>) -> Node {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+
     use proptest::prelude::*;
     use serde_json::json;
 

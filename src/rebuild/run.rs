@@ -54,8 +54,8 @@ pub fn rebuild(
     if let Some(name) = output.name() {
         rename_roots(&mut index, name, options)?;
     }
-    let (rebuilt, product) = work.finish(index)?;
-    let pending = write::write(product, bundle, output, options)?;
+    let (rebuilt, product) = work.finish(&index)?;
+    let pending = write::write(&product, bundle, output, options)?;
     Ok((rebuilt, pending))
 }
 
@@ -155,7 +155,7 @@ impl<'a> Work<'a> {
         // signatures and the like go with what they speak of
         for (place, entry) in attached {
             let pointer = format!("/manifests/{place}");
-            match self.subject(entry)? {
+            match self.subject(entry) {
                 Some(subject) if self.became.get(&subject).is_some_and(|now| now.digest == subject) => {
                     self.entry(&mut json, place, entry, 0)?;
                 }
@@ -179,7 +179,7 @@ impl<'a> Work<'a> {
     }
 
     /// What a top entry speaks of, where it is no image of its own: by cosign's tags, or by the manifest's `subject`.
-    fn subject(&mut self, entry: &Descriptor) -> Result<Option<Digest>> {
+    fn subject(&mut self, entry: &Descriptor) -> Option<Digest> {
         #[derive(Deserialize)]
         struct Named {
             digest: Digest,
@@ -193,13 +193,14 @@ impl<'a> Work<'a> {
         if let Some((digest, "sig" | "att" | "sbom")) = tag.rsplit_once('.')
             && let Ok(digest) = digest.replacen('-', ":", 1).parse()
         {
-            return Ok(Some(digest));
+            return Some(digest);
         }
         if entry.size > self.options.limits.manifest.bytes() || entry.is_index() {
-            return Ok(None);
+            return None;
         }
-        let Some(bytes) = self.read(entry)? else { return Ok(None) };
-        Ok(serde_json::from_slice::<Artifact>(&bytes).ok().and_then(|artifact| Some(artifact.subject?.digest)))
+        // what was not asked for may be damaged
+        let Ok(Some(bytes)) = self.read(entry) else { return None };
+        serde_json::from_slice::<Artifact>(&bytes).ok().and_then(|artifact| Some(artifact.subject?.digest))
     }
 
     /// A document of the input, verified and counted.
@@ -222,7 +223,11 @@ impl<'a> Work<'a> {
     fn entry(&mut self, index: &mut Json, place: usize, entry: &Descriptor, depth: u32) -> Result<()> {
         let pointer = format!("/manifests/{place}");
         let Some(now) = self.child(entry, depth)? else {
-            let what = "an entry of the index names what the input does not hold; it stays so";
+            let mut what = "an entry of the index names what the input does not hold; it stays so";
+            if self.form == Form::Repository {
+                what = "an entry of the index, which names what the input does not hold, is left out";
+                index.remove(&pointer)?;
+            }
             self.notices.push(Notice::new("sibling-absent", entry.digest.to_string(), what));
             return Ok(());
         };
@@ -257,7 +262,7 @@ impl<'a> Work<'a> {
             Ok(Document::Index(index)) => self.index(&bytes, &index.manifests, depth).map_err(|e| e.at(place))?,
             Ok(Document::Manifest(manifest)) => self.image(entry, &bytes, &manifest).map_err(|e| e.at(place))?,
             Err(()) => {
-                self.copy_blobs(&bytes).map_err(|e| e.at(place))?;
+                self.copy_blobs(&bytes);
                 bytes
             }
         };
@@ -306,7 +311,7 @@ impl<'a> Work<'a> {
     }
 
     /// Copies the blobs that an artifact's manifest names; those that are not here are left.
-    fn copy_blobs(&mut self, bytes: &[u8]) -> Result<()> {
+    fn copy_blobs(&mut self, bytes: &[u8]) {
         #[derive(Deserialize)]
         struct Artifact {
             config: Option<Descriptor>,
@@ -315,14 +320,13 @@ impl<'a> Work<'a> {
             #[serde(default)]
             blobs: Vec<Descriptor>,
         }
-        let Ok(artifact) = serde_json::from_slice::<Artifact>(bytes) else { return Ok(()) };
+        let Ok(artifact) = serde_json::from_slice::<Artifact>(bytes) else { return };
         let named = artifact.config.into_iter().chain(artifact.layers).chain(artifact.blobs);
         for descriptor in named.take(self.options.limits.layers) {
             if let Some(blob) = self.bundle.blob(&descriptor) {
                 self.keep(&descriptor, blob);
             }
         }
-        Ok(())
     }
 
     /// A blob of the input that goes into the output as it is.
@@ -553,7 +557,17 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn finish(mut self, index: Json) -> Result<(Rebuilt, Product)> {
+    /// Tells of what speaks of an image of a registry that is another one now.
+    fn tell_signatures(&mut self) {
+        for (old, _) in self.became.iter().filter(|(old, now)| **old != now.digest) {
+            for found in self.bundle.attached_to(old) {
+                let what = format!("`{}` of {} does not carry over; sign the new digest", escape(&found), old.short());
+                self.notices.push(Notice::new("signature-dropped", old.to_string(), what));
+            }
+        }
+    }
+
+    fn finish(mut self, index: &Json) -> Result<(Rebuilt, Product)> {
         let limits = self.options.limits;
         self.parts.retain(|_, part| part.role != Role::Waiting);
         let text = index.text().into_bytes();
@@ -582,6 +596,7 @@ impl<'a> Work<'a> {
         }
         let old_index = self.bundle.images().iter().find_map(|image| image.target.indexes.first().cloned());
         let index = old_index.and_then(|old| Some((old.clone(), self.became.get(&old)?.digest.clone())));
+        self.tell_signatures();
         self.notices.sort();
         self.notices.dedup();
         let is_changed = self.images.iter().any(|(_, image)| image.before.config != image.after.config)

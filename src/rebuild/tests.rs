@@ -44,7 +44,7 @@ fn config(architecture: &str, layers: &[Vec<u8>]) -> Vec<u8> {
     let steps: Vec<String> = (0..layers.len()).map(|n| format!("{{\"created_by\":\"COPY {n} \\u0026\"}}")).collect();
     format!(
         "{{\"architecture\": \"{architecture}\", \"os\":\"linux\",\"created\":\"2026-01-01T00:00:00Z\",\
-         \"config\":{{\"Env\":[\"PATH=/bin\",\"PW=hunter2\",\"A=1\"],\"Labels\":null,\"x-Unknown\":1.50e400}},\
+         \"config\":{{\"Env\":[\"PATH=/bin\",\"PW=hunter2\",\"A=1\"],\"Labels\":null,\"x-Unknown\":1.50000000000000000001}},\
          \"rootfs\":{{\"type\":\"layers\",\"diff_ids\":[{}]}},\"history\":[{}] }}\n",
         ids.join(","),
         steps.join(", ")
@@ -245,7 +245,7 @@ fn documents_follow_and_keep_what_is_not_meant() {
         .replace("\"PW=hunter2\",", "")
         .replace("COPY 1", "COPY [REDACTED]")
         .replace("\"Labels\":null", "\"Labels\":{\"a/b\":\"c\"}")
-        .replace("1.50e400}", "1.50e400,\"User\":\"1000\"}");
+        .replace("1.50000000000000000001}", "1.50000000000000000001,\"User\":\"1000\"}");
     assert_eq!(config, expected);
     assert_eq!(
         manifest["annotations"],
@@ -387,6 +387,241 @@ fn a_blob_that_is_not_what_it_is_named_is_refused() {
     let error = run(&input, &format!("oci-dir:{}", at("out").display()), &[], |_| ()).err().unwrap();
     assert!(error.message.contains("is missing"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+fn drop_member(layer: u32, member: u32, path: &str) -> Edit {
+    Edit::DropMember { member: Member { layer, member, path: path.into() }, secrets: Vec::new() }
+}
+
+fn add_file(path: &str, text: &str) -> Edit {
+    let content = Content::Text { text: text.into() };
+    Edit::AddFile { path: path.into(), mode: 0o644, uid: 0, gid: 0, mtime: 0, content }
+}
+
+/// The diff ID of a tar of two blocks of zeros.
+const EMPTY: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+
+/// A layout whose upper layer has all that must follow a layer.
+fn annotated(folder: &Path, kind: &str, urls: &[&str]) -> String {
+    let mut files = Files::new();
+    let layers = [tar(&[("etc/a", "one")]), tar(&[("etc/b", "two"), ("etc/c", "three")])];
+    let config = add(&mut files, media_type::OCI_CONFIG, &config("amd64", &layers));
+    let lower = add(&mut files, LAYER, &layers[0]);
+    let mut upper = with(add(&mut files, kind, &layers[1]), "data", json!("dHdv"));
+    upper = with(
+        upper,
+        "annotations",
+        json!({
+            "ci.umo.uncompressed_blob_size": layers[1].len().to_string(), "containerd.io/snapshot/stargz/toc.digest": "x",
+            "io.github.containers.zstd-chunked.manifest-position": "1:2", "kept": "y",
+        }),
+    );
+    if !urls.is_empty() {
+        upper = with(upper, "urls", json!(urls));
+    }
+    let manifest = json!({"schemaVersion": 2, "config": with(config, "data", json!("e30=")), "layers": [lower, upper],
+        "annotations": {"com.amazon.soci.index-digest": "z", "org.opencontainers.image.base.name": "base"}});
+    let manifest = add(&mut files, media_type::OCI_MANIFEST, manifest.to_string().as_bytes());
+    let manifest = with(manifest, "annotations", json!({"gone": "1", "stays": "2"}));
+    write(folder, files, &[manifest])
+}
+
+#[test]
+fn documents_follow_their_layers() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let input = annotated(&at("in"), LAYER, &[]);
+    let output = |name: &str| format!("oci-dir:{}", at(name).display());
+    let edits = [drop_member(1, 0, "/etc/b"), add_file("etc/d", "four"), Edit::RemoveAnnotation { key: "gone".into() }];
+    let rebuilt = done(&input, &output("out"), &edits);
+    let files = sound(&at("out"));
+    let (manifest, config) = documents(&files);
+    let config: Value = serde_json::from_str(&config).unwrap();
+    let layers = manifest["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 3);
+    let blob = |n: usize| &files[&format!("blobs/sha256/{}", &layers[n]["digest"].as_str().unwrap()[7..])];
+    for n in 0..3 {
+        assert_eq!(config["rootfs"]["diff_ids"][n], json!(Digest::sha256(blob(n))));
+    }
+    assert!(!blob(1).windows(3).any(|bytes| bytes == b"two") && blob(2).windows(4).any(|bytes| bytes == b"four"));
+    assert_eq!(
+        layers[1]["annotations"],
+        json!({"ci.umo.uncompressed_blob_size": blob(1).len().to_string(), "kept": "y"})
+    );
+    assert!(layers[1].get("data").is_none() && manifest["config"].get("data").is_none());
+    assert_eq!(layers[2]["mediaType"], LAYER);
+    let keys: Vec<&String> = manifest["annotations"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["dev.careen.rebuilt-from", "org.opencontainers.image.base.name"]);
+    assert_eq!(config["history"][2], json!({"created": "2026-01-01T00:00:00Z", "created_by": "careen fix"}));
+    let index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
+    assert_eq!(index["manifests"][0]["annotations"], json!({"stays": "2"}));
+    let places: Vec<(bool, bool, bool)> = rebuilt.images[0]
+        .layers
+        .iter()
+        .map(|layer| (layer.before.is_some(), layer.after.is_some(), layer.before == layer.after))
+        .collect();
+    assert_eq!(places, [(true, true, true), (true, true, false), (false, true, false)]);
+
+    // what is emptied stays, or goes where that is asked for
+    let edits = [drop_member(1, 0, "/etc/b"), drop_member(1, 1, "/etc/c")];
+    done(&input, &output("emptied"), &edits);
+    let (manifest, config) = documents(&sound(&at("emptied")));
+    assert_eq!(manifest["layers"][1]["digest"], EMPTY);
+    assert!(config.contains(EMPTY) && !config.contains("empty_layer"));
+    let (_, pending) = run(&input, &output("dropped"), &edits, |options| options.drop_empty_layers = true).unwrap();
+    pending.commit().unwrap();
+    let (manifest, config) = documents(&sound(&at("dropped")));
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(manifest["layers"].as_array().map(Vec::len), Some(1));
+    assert_eq!(config["rootfs"]["diff_ids"].as_array().map(Vec::len), Some(1));
+    assert_eq!(config["history"][1]["empty_layer"], true);
+}
+
+#[test]
+fn layers_that_are_not_ours_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&str, &[&str], &str); 4] = [
+        ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", &[], "layer 1 is encrypted"),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar", &[], "layer 1 is kept on another host"),
+        (LAYER, &["https://elsewhere.example/x"], "layer 1 is kept on another host"),
+        (LAYER, &[], "the image has no layer 2"),
+    ];
+    for (n, (kind, urls, expected)) in cases.into_iter().enumerate() {
+        let input = annotated(&folder.path().join(n.to_string()), kind, urls);
+        let output = format!("oci-dir:{}", folder.path().join("out").display());
+        let layer = if expected.contains("no layer") { 2 } else { 1 };
+        let error = run(&input, &output, &[drop_member(layer, 0, "/etc/b")], |_| ()).err().expect(expected);
+        assert!(error.message.contains(expected), "{error}");
+        // left as it is, it is copied
+        assert!(run(&input, &output, &[set_user()], |_| ()).is_ok(), "{expected}");
+    }
+}
+
+#[test]
+fn a_layer_of_two_images_is_one_layer_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut files = Files::new();
+    let shared = tar(&[("etc/a", "one"), ("etc/b", "two")]);
+    let one = add_image(&mut files, "amd64", std::slice::from_ref(&shared));
+    let other = add_image(&mut files, "s390x", &[shared, tar(&[("b", "c")])]);
+    let index = json!({"schemaVersion": 2, "manifests": [one, other]});
+    let index = add(&mut files, media_type::OCI_INDEX, index.to_string().as_bytes());
+    let input = write(&at("in"), files, &[named(index, "1.0")]);
+    let rebuilt = done(&input, &format!("oci-dir:{}", at("out").display()), &[drop_member(0, 1, "/etc/b")]);
+    sound(&at("out"));
+    let layers: Vec<_> = rebuilt.images.iter().map(|image| image.layers[0].after.clone()).collect();
+    assert_eq!(layers[0], layers[1]);
+    assert_ne!(layers[0], rebuilt.images[0].layers[0].before);
+}
+
+#[test]
+fn old_archives_stay_old_and_become_layouts() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let layers = [tar(&[("etc/a", "one")]), tar(&[("etc/b", "two"), ("etc/c", "three")])];
+    let config = config("amd64", &layers);
+    let name = format!("{}.json", Digest::sha256(&config).hex());
+    let gzip = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &layers[0]).unwrap();
+        encoder.finish().unwrap()
+    };
+    let listed = json!([{"Config": name, "RepoTags": ["shop/api:1.4", "shop/api:latest"], "Layers": ["1/layer.tar", "2/layer.tar"]}]);
+    let listed = listed.to_string();
+    let mut builder = tar::Builder::new(Vec::new());
+    let members: [(&str, &[u8]); 6] = [
+        ("1/layer.tar", &gzip),
+        ("1/VERSION", b"1.0"),
+        ("2/layer.tar", &layers[1]),
+        (&name, &config),
+        ("manifest.json", listed.as_bytes()),
+        ("repositories", b"{}"),
+    ];
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, name, bytes).unwrap();
+    }
+    fs::write(at("in.tar"), builder.into_inner().unwrap()).unwrap();
+    let input = format!("docker-archive:{}", at("in.tar").display());
+    let output = format!("docker-archive:{}", at("out.tar").display());
+    let rebuilt = done(&input, &output, &[drop_member(1, 0, "/etc/b")]);
+    assert_eq!(rebuilt.notices.iter().map(|notice| notice.code).collect::<Vec<_>>(), ["sidecar-dropped"; 2]);
+    assert!(rebuilt.images[0].after.manifest.is_none());
+    let mut names = Vec::new();
+    let mut archive = tar::Archive::new(fs::File::open(at("out.tar")).unwrap());
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        if let Some(hex) = name.strip_suffix(".json").filter(|name| *name != "manifest") {
+            assert_eq!(hex, Digest::sha256(&bytes).hex());
+        } else if name.ends_with("layer.tar") && !bytes.starts_with(b"\x1f\x8b") {
+            assert_eq!(name, format!("{}/layer.tar", Digest::sha256(&bytes).hex()));
+        } else if name.ends_with("layer.tar") {
+            assert_eq!(bytes, gzip, "copied, not packed again");
+            assert_eq!(name, format!("{}/layer.tar", Digest::sha256(&layers[0]).hex()));
+        }
+        names.push(name);
+    }
+    assert_eq!(names.len(), 4, "{names:?}");
+    // once more from what was written, now as a layout: both names lead to one manifest
+    let rebuilt = done(&output, &format!("oci-dir:{}", at("layout").display()), &[]);
+    assert!(!rebuilt.is_changed);
+    let files = sound(&at("layout"));
+    let index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0]["digest"], entries[1]["digest"]);
+    assert_eq!(entries[0]["annotations"]["io.containerd.image.name"], "docker.io/shop/api:1.4");
+    let (manifest, _) = documents(&files);
+    let kinds: Vec<_> = manifest["layers"].as_array().unwrap().iter().map(|layer| layer["mediaType"].clone()).collect();
+    assert_eq!(kinds, [json!(format!("{LAYER}+gzip")), json!(LAYER)]);
+    // and back, where it has both views and another name
+    let both = format!("docker-archive:{}:new/name:2", at("both.tar").display());
+    done(&format!("oci-dir:{}:1.4", at("layout").display()), &both, &[]);
+    let (limits, access) = (Limits::default(), Access::default());
+    for word in ["docker-archive", "oci-archive"] {
+        let bundle = open(&format!("{word}:{}", at("both.tar").display()), &PlatformChoice::Host, &access).unwrap();
+        assert_eq!(bundle.images().len(), 1);
+        assert!(bundle.images()[0].target.tags[0].ends_with("new/name:2"), "{:?}", bundle.images()[0].target.tags);
+        assert_eq!(bundle.chosen(&limits).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn documents_in_dockers_words_become_ocis_in_a_layout() {
+    let cases = [
+        ("application/vnd.docker.image.rootfs.diff.tar.gzip", Encoding::Gzip { level: 6 }, None),
+        (
+            "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            Encoding::None,
+            Some("application/vnd.docker.image.rootfs.diff.tar"),
+        ),
+        (LAYER, Encoding::Gzip { level: 6 }, Some("application/vnd.oci.image.layer.v1.tar+gzip")),
+        (
+            "application/vnd.oci.image.layer.v1.tar+zstd",
+            Encoding::Gzip { level: 6 },
+            Some("application/vnd.oci.image.layer.v1.tar+gzip"),
+        ),
+        (
+            "application/vnd.oci.image.layer.v1.tar+xz",
+            Encoding::Gzip { level: 6 },
+            Some("application/vnd.oci.image.layer.v1.tar+gzip"),
+        ),
+        ("", Encoding::None, None),
+    ];
+    for (like, encoding, expected) in cases {
+        assert_eq!(document::layer_type(like, encoding), expected.unwrap_or(like), "{like} {encoding:?}");
+    }
+    let text = json!({"mediaType": media_type::DOCKER_MANIFEST, "config": {"mediaType": media_type::DOCKER_CONFIG},
+        "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip"}, {"mediaType": "other"}, {}]});
+    let mut json = json::Json::parse(text.to_string().as_bytes(), crate::size::ByteSize::mib(1), "it").unwrap();
+    document::to_oci(&mut json).unwrap();
+    let text = json.text();
+    assert!(!text.contains("docker") && text.contains("\"other\"") && text.contains("v1.tar+gzip"), "{text}");
 }
 
 /// Runs what the environment says and shows what became of it: for trials with other tools.

@@ -72,6 +72,17 @@ pub mod push {
     pub struct Destination(());
 
     /// Never made.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Subject<'a> {
+        /// Its digest.
+        pub digest: &'a Digest,
+        /// Its media type.
+        pub media_type: &'a str,
+        /// Its size in bytes.
+        pub size: u64,
+    }
+
+    /// Never made.
     #[derive(Debug)]
     pub struct Pusher(());
 
@@ -112,6 +123,11 @@ pub mod push {
             _: Option<&str>,
             _: &(dyn Fn() -> Result<Box<dyn Read + Send + 'a>> + 'a),
         ) -> Result<bool> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+
+        /// Never called: there is none of these.
+        pub fn attach(&self, _: &Subject<'_>, _: &str, _: &str, _: &[u8]) -> Result<()> {
             Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
         }
 

@@ -44,6 +44,12 @@ pub trait Store {
         self.layer(&in_layout(&descriptor.digest))
     }
 
+    /// What is attached to a manifest in the same place and no index of it names: tags of signatures, types of
+    /// referrers. Of registries; in layouts the index names all there is.
+    fn attached_to(&self, _digest: &Digest) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Why parts may be missing, where the archive is cut or damaged.
     fn damage(&self) -> Option<&Error> {
         None

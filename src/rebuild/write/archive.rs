@@ -46,9 +46,9 @@ pub(super) fn write(product: &Product, form: Form, word: &'static str, goal: Goa
     let failed = |e| Error::io("cannot write the output", e);
     let mut tar = Tar(BufWriter::with_capacity(1 << 18, &pending.file));
     if form == Form::OldArchive {
-        old(product, &mut tar)?
+        old(product, &mut tar)?;
     } else {
-        layout(product, form, &mut tar)?
+        layout(product, form, &mut tar)?;
     }
     // two blocks of zeros end an archive
     tar.0.write_all(&[0; 1024]).and_then(|()| tar.0.flush()).map_err(failed)?;

@@ -58,6 +58,11 @@ pub trait Pending {
     /// Where the image can be read for its verification: a target as on the command line.
     fn target(&self) -> String;
 
+    /// Attaches a document to the image where that is possible: in a registry, as a referrer. Whether it was.
+    fn attach(&self, _artifact_type: &str, _media_type: &str, _document: &[u8]) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Puts it under its final name.
     fn commit(self: Box<Self>) -> Result<()>;
 }
@@ -249,20 +254,20 @@ impl Output {
 
 /// Writes `product` under a temporary name.
 pub(super) fn write(
-    product: Product,
+    product: &Product,
     bundle: &Bundle,
     output: &Output,
     options: &Options<'_>,
 ) -> Result<Box<dyn Pending>> {
     match output {
         Output::DockerArchive { path, .. } => {
-            archive::write(&product, output.form(bundle), "docker-archive", archive::Goal::File(path.clone()))
+            archive::write(product, output.form(bundle), "docker-archive", archive::Goal::File(path.clone()))
         }
         Output::OciArchive { path } => {
-            archive::write(&product, Form::Layout, "oci-archive", archive::Goal::File(path.clone()))
+            archive::write(product, Form::Layout, "oci-archive", archive::Goal::File(path.clone()))
         }
-        Output::Stdout => archive::write(&product, Form::Layout, "oci-archive", archive::Goal::Stdout),
-        Output::OciDir { path } => folder::write(&product, path),
+        Output::Stdout => archive::write(product, Form::Layout, "oci-archive", archive::Goal::Stdout),
+        Output::OciDir { path } => folder::write(product, path),
         Output::Registry { reference } => registry::write(product, reference, bundle, options),
     }
 }

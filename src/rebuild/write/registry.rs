@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::source::raw::RawKind;
-use crate::source::registry::push::{Destination, Pusher};
+use crate::source::registry::push::{Destination, Pusher, Subject};
 
 use super::super::{Bundle, Options};
 use super::{Content, Pending, Product, Role};
@@ -36,7 +36,7 @@ struct PendingTag {
 
 /// Pushes all but the tag.
 pub(super) fn write(
-    product: Product,
+    product: &Product,
     reference: &str,
     bundle: &Bundle,
     options: &Options<'_>,
@@ -84,6 +84,11 @@ pub(super) fn write(
 impl Pending for PendingTag {
     fn target(&self) -> String {
         format!("registry:{}/{}@{}", self.to.host(), self.to.repository(), self.root)
+    }
+
+    fn attach(&self, artifact_type: &str, media_type: &str, document: &[u8]) -> Result<bool> {
+        let subject = Subject { digest: &self.root, media_type: &self.media_type, size: self.bytes.len() as u64 };
+        self.pusher.attach(&subject, artifact_type, media_type, document).map(|()| true)
     }
 
     fn commit(self: Box<Self>) -> Result<()> {

@@ -391,11 +391,10 @@ impl Connection {
             "; it may not exist, or not be for everybody"
         } else if status == StatusCode::UNAUTHORIZED {
             "; the login is not accepted"
+        } else if self.endpoint.scopes.is_empty() {
+            "; the login may lack the permission to pull, or the repository may not exist"
         } else {
-            match self.endpoint.scopes.is_empty() {
-                true => "; the login may lack the permission to pull, or the repository may not exist",
-                false => "; the login may lack the permission to push",
-            }
+            "; the login may lack the permission to push"
         };
         let mut explained = auth_error(&self.endpoint, &format!("{}{why}", error.message));
         explained.place = error.place;

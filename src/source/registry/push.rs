@@ -1,20 +1,25 @@
 //! Pushes blobs and manifests (distribution-spec 1.1, "Push"): what is there is asked for first, what lies in another
 //! repository of the registry is mounted, the rest is uploaded, large blobs in pieces.
 
+#![expect(clippy::result_large_err, reason = "a failure is rare, and tried again")]
+
 use std::io::Read;
 use std::sync::Arc;
 
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
+use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::image::manifest::media_type;
 
 use super::super::Access;
+use super::super::attached::tag_of;
 use super::Network;
 use super::address::{Endpoint, check_destination, is_this_machine};
-use super::connection::{Connection, Goal, Sending};
+use super::connection::{Connection, Goal, Sending, Wanted};
 use super::reference::ImageReference;
 use super::transport::{Failure, FailureKind, Pace, Transport};
 
@@ -24,6 +29,9 @@ const PIECE: usize = 5 << 20;
 
 /// Largest piece that a registry may ask for.
 const LARGEST_PIECE: usize = 64 << 20;
+
+/// Largest list of referrers that is added to, in bytes.
+const LARGEST_LIST: u64 = 4 << 20;
 
 /// Where an image is pushed to: a repository and a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +63,17 @@ impl Destination {
     }
 }
 
+/// A manifest that something is attached to.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its digest.
+    pub digest: &'a Digest,
+    /// Its media type.
+    pub media_type: &'a str,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
 /// Pushes to one repository. Blocks.
 #[derive(Debug)]
 pub struct Pusher {
@@ -79,20 +98,70 @@ impl Pusher {
     }
 
     /// Brings a blob there, unless it is there. Whether its bytes had to be sent.
-    pub fn blob<'a>(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'a>) -> Result<bool> {
+    pub fn blob(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'_>) -> Result<bool> {
         self.with_patience(|| self.try_blob(digest, size, from, open))
     }
 
     /// Puts a manifest under a tag or its digest.
     pub fn manifest(&self, name: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
+        self.put_manifest(name, media_type, bytes).map(drop)
+    }
+
+    fn put_manifest(&self, name: &str, media_type: &str, bytes: &[u8]) -> Result<HeaderMap> {
         let doing = format!("push the manifest `{}`", escape(name));
         let kind = HeaderValue::from_str(media_type)
             .map_err(|_| Error::malformed(format!("`{}` is no media type", escape(media_type))))?;
         self.with_patience(|| {
             let goal = Goal::Path(format!("manifests/{name}"));
             let response = self.send(&doing, Method::PUT, goal, vec![(CONTENT_TYPE, kind.clone())], bytes.to_vec())?;
-            self.expect(&doing, response, &[StatusCode::CREATED, StatusCode::OK, StatusCode::ACCEPTED]).map(drop)
+            let statuses = [StatusCode::CREATED, StatusCode::OK, StatusCode::ACCEPTED];
+            self.expect(&doing, response, &statuses).map(|response| response.headers().clone())
         })
+    }
+
+    /// Attaches a document to a manifest that is there: as a referrer, and where the registry does not list those
+    /// itself, in the index under the tag that stands in for the list (distribution-spec, "Referrers Tag Schema").
+    pub fn attach(&self, subject: &Subject<'_>, artifact_type: &str, media_type: &str, document: &[u8]) -> Result<()> {
+        const EMPTY: &[u8] = b"{}";
+        let blob = |bytes: &[u8]| {
+            let digest = Digest::sha256(bytes);
+            self.blob(&digest, bytes.len() as u64, None, &|| Ok(Box::new(std::io::Cursor::new(bytes.to_vec()))))?;
+            Ok::<_, Error>(digest)
+        };
+        let (empty, digest) = (blob(EMPTY)?, blob(document)?);
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::OCI_MANIFEST,
+            "artifactType": artifact_type,
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": EMPTY.len()},
+            "layers": [{"mediaType": media_type, "digest": digest, "size": document.len()}],
+            "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": subject.size},
+        });
+        let bytes = manifest.to_string().into_bytes();
+        let own = Digest::sha256(&bytes);
+        let headers = self.put_manifest(&own.to_string(), media_type::OCI_MANIFEST, &bytes)?;
+        if headers.contains_key("oci-subject") {
+            return Ok(());
+        }
+        let tag = tag_of(subject.digest);
+        let listed = self.network.runtime()?.block_on(self.connection.manifest(Wanted::Tag(&tag), LARGEST_LIST));
+        let mut index = match listed {
+            Ok(bytes) => serde_json::from_slice::<Value>(&bytes)
+                .map_err(|e| Error::malformed("the list of referrers is no JSON text").because(e))?,
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []})
+            }
+            Err(error) => return Err(error),
+        };
+        let entries = index.get_mut("manifests").and_then(Value::as_array_mut);
+        let entries = entries.ok_or_else(|| Error::malformed("the list of referrers is no index"))?;
+        if entries.iter().any(|entry| entry.get("digest") == Some(&json!(own))) {
+            return Ok(());
+        }
+        entries.push(json!({
+            "mediaType": media_type::OCI_MANIFEST, "artifactType": artifact_type, "digest": own, "size": bytes.len(),
+        }));
+        self.manifest(&tag, media_type::OCI_INDEX, index.to_string().as_bytes())
     }
 
     fn with_patience<T>(&self, attempt: impl Fn() -> Result<T, Failure>) -> Result<T> {
@@ -108,7 +177,7 @@ impl Pusher {
         }
     }
 
-    fn try_blob<'a>(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'a>) -> Result<bool, Failure> {
+    fn try_blob(&self, digest: &Digest, size: u64, from: Option<&str>, open: &Open<'_>) -> Result<bool, Failure> {
         let doing = format!("push the blob {}", digest.short());
         let head = self.send(&doing, Method::HEAD, Goal::Path(format!("blobs/{digest}")), Vec::new(), Vec::new())?;
         // a redirect leads to where it lies

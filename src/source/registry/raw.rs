@@ -13,6 +13,7 @@ use crate::image::{Blob, Descriptor};
 use crate::limit::Limits;
 use crate::size::ByteSize;
 
+use super::super::attached::tag_of;
 use super::super::raw::{Raw, RawKind};
 use super::super::store::Store;
 use super::super::{Request, layout};
@@ -136,6 +137,21 @@ impl Store for Repository {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn attached_to(&self, digest: &Digest) -> Vec<String> {
+        let most = self.limits.manifest.bytes();
+        let tags = ["sig", "att", "sbom"].map(|kind| format!("{}.{kind}", tag_of(digest)));
+        let mut found: Vec<String> =
+            tags.into_iter().filter(|tag| self.registry.manifest(Wanted::Tag(tag), most).is_ok()).collect();
+        // a registry that does not know of referrers has none
+        let pages = self.registry.referrers(digest, most).unwrap_or_default().pages;
+        for page in pages {
+            if let Ok(Document::Index(index)) = Document::parse(&page, &self.limits) {
+                found.extend(index.manifests.into_iter().filter_map(|entry| entry.artifact_type));
+            }
+        }
+        found
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Option<Arc<dyn Blob>> {
