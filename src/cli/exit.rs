@@ -18,6 +18,8 @@ pub enum Exit {
     Incomplete,
     /// 4: the input was refused: it is not what it claims to be, or beyond a limit.
     Refused,
+    /// 5: a fixed image was not proven to be right, and nothing was written.
+    Unproven,
 }
 
 impl Exit {
@@ -61,6 +63,7 @@ impl From<Exit> for ExitCode {
             Exit::CannotRun => 2,
             Exit::Incomplete => 3,
             Exit::Refused => 4,
+            Exit::Unproven => 5,
         })
     }
 }
