@@ -5,7 +5,7 @@
 //! changes.
 
 /// Bytes kept of one run at most: where these are not, the whole run is not.
-const LONGEST: usize = 1024 * 1024;
+pub(super) const LONGEST: usize = 1024 * 1024;
 
 /// Bytes that must be nowhere in the output. Zeroed when dropped.
 pub struct Excised(Vec<u8>);
@@ -18,6 +18,17 @@ impl Excised {
             bytes.truncate(LONGEST);
         }
         Self(bytes)
+    }
+
+    /// Room for a run of so many bytes, which [`push`](Self::push) fills without moving them.
+    pub(super) fn with_room(length: u64) -> Self {
+        Self(Vec::with_capacity(usize::try_from(length).unwrap_or(LONGEST).min(LONGEST)))
+    }
+
+    /// Adds bytes as far as there is room.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let room = self.0.capacity().min(LONGEST).saturating_sub(self.0.len());
+        self.0.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
     /// Lends the bytes to a search.
