@@ -39,7 +39,7 @@ mod ssh;
 mod stop_signal;
 mod sudo;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod trusted_key;
 mod unknown_owner;
 mod unverified;
@@ -60,8 +60,8 @@ use crate::tree::{FileEntry, FileKind, Hidden, Node};
 pub use ballast::is_documentation;
 pub use base_age::base_created;
 pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
-pub use leftover::is_leftover;
-pub use package_cache::is_in_cache;
+pub use leftover::{is_leftover, leftover_of_file};
+pub use package_cache::{cache_of_file, is_in_cache};
 pub use permission_list::permission_lists;
 
 /// Judges one image by one rule, or by a few that share their facts.

@@ -198,6 +198,17 @@ fn is_used_elsewhere(image: &Inventory, node: Node) -> bool {
     names > 1 && is_outside
 }
 
+/// The cache's folder, and the kind of cache, of a file that nothing outside of caches uses.
+pub fn cache_of_file(image: &Inventory, node: Node) -> Option<(ImagePath, &'static str)> {
+    let entry = image.tree.entry(node);
+    if !entry.is_file() || entry.is_marker() {
+        return None;
+    }
+    let (folder, kind) = cache_of(entry.path.parent_bytes())?;
+    let id = KINDS.get(kind)?.id;
+    (!is_used_elsewhere(image, node)).then(|| (ImagePath::new(folder), id))
+}
+
 /// Whether the path lies in some package manager's cache.
 pub fn is_in_cache(path: &ImagePath) -> bool {
     cache_of(path.parent_bytes()).is_some()

@@ -110,6 +110,8 @@ pub struct LayerSummary {
     pub size: u64,
     /// Bytes of the blob as stored, compressed or not.
     pub stored: u64,
+    /// Media type, where a manifest states it.
+    pub media_type: Option<String>,
     /// Index of the history entry that made it.
     pub history: Option<u32>,
     /// The build step that made it, with secrets masked.

@@ -200,8 +200,7 @@ impl Json {
                 Text::Old(range) => source.get(range.clone()).unwrap_or_default(),
                 Text::New(text) => text.as_str(),
             };
-            let inner =
-                raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).ok_or_else(no_string)?;
+            let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).ok_or_else(no_string)?;
             let (new, gone) = redacted(inner, spans, with)
                 .ok_or_else(|| Error::malformed(format!("the string at `{}` is not as planned", escape(pointer))))?;
             *text = Text::New(format!("\"{new}\""));
@@ -514,4 +513,184 @@ impl Reader<'_> {
 
 fn container(open: u8, slots: Vec<Slot>, tail: Range<usize>) -> Node {
     if open == b'{' { Node::Object(slots, tail) } else { Node::Array(slots, tail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str) -> Json {
+        Json::parse(text.as_bytes(), ByteSize::mib(1), "the text").expect(text)
+    }
+
+    #[test]
+    fn edits_leave_all_else_as_it_was() {
+        type Change = fn(&mut Json) -> Result<()>;
+        let cases: &[(&str, Change, &str)] = &[
+            ("{\"b\" : 1.50 ,\n\"a\":1e2}\n", |j| j.set("/a", &json!("x")), "{\"b\" : 1.50 ,\n\"a\":\"x\"}\n"),
+            ("{\"a\":1}", |j| j.set("/b/c", &json!([1])), "{\"a\":1,\"b\":{\"c\":[1]}}"),
+            ("{\n  \"a\": 1\n}", |j| j.set("/b", &json!(2)), "{\n  \"a\": 1,\n  \"b\": 2\n}"),
+            ("{\"a\":null}", |j| j.set("/a/b", &json!(true)), "{\"a\":{\"b\":true}}"),
+            ("{}", |j| j.set("/a~1b~0c", &json!(1)), "{\"a/b~c\":1}"),
+            ("[1, 2]", |j| j.set("/-", &json!(3)), "[1, 2,3]"),
+            ("[]", |j| j.set("/-", &json!(3)), "[3]"),
+            ("{\"a\":1,\"a\":2}", |j| j.set("/a", &json!(3)), "{\"a\":1,\"a\":3}"),
+            ("{\"a\":1,\"b\":0,\"a\":2}", |j| j.remove("/a").map(drop), "{\"b\":0}"),
+            ("{\"\\u0061\":1,\"b\":0}", |j| j.remove("/a").map(drop), "{\"b\":0}"),
+            ("[ 1 , 2 , 3 ]", |j| j.remove("/2").and(j.remove("/0")).map(drop), "[ 2  ]"),
+            ("{ \"a\" : [ 1 ] }", |j| j.remove("/a/0").map(drop), "{ \"a\" : [ ] }"),
+            ("{\"a\":{\"b\":1}}", |j| j.remove("/a/c").map(drop), "{\"a\":{\"b\":1}}"),
+        ];
+        for (text, change, expected) in cases {
+            let mut json = read(text);
+            change(&mut json).expect(text);
+            assert_eq!(json.text(), *expected, "{text}");
+        }
+        for (text, pointer) in [("{\"a\":1}", "/a/b"), ("[1]", "/1"), ("[1]", "/01"), ("{}", "a"), ("[1]", "/x")] {
+            assert!(read(text).set(pointer, &json!(0)).is_err(), "{text} {pointer}");
+        }
+    }
+
+    #[test]
+    fn parts_of_strings_are_replaced_with_their_escapes() {
+        // the string, spans, what it becomes, what went
+        type Case<'a> = (&'a str, &'a [(u64, u64)], Option<(&'a str, &'a [&'a str])>);
+        let cases: &[Case<'_>] = &[
+            ("pw=abc end", &[(3, 3)], Some(("pw=[R] end", &["abc"]))),
+            (r"\u003cabc\u003e\/", &[(1, 3)], Some((r"\u003c[R]\u003e\/", &["abc"]))),
+            (r"a\tb\nc", &[(1, 1), (3, 1)], Some((r"a[R]b[R]c", &["\t", "\n"]))),
+            (r"x\ud83d\ude00y", &[(2, 1)], Some((r"x[R]y", &["\u{1f600}"]))),
+            ("aäb", &[(2, 2)], Some(("a[R]", &["äb"]))),
+            ("abcdef", &[(0, 2), (2, 2), (1, 2)], Some(("[R]ef", &["abcd"]))),
+            ("abc", &[(0, 3)], Some(("[R]", &["abc"]))),
+            ("abc", &[(1, 0)], Some(("abc", &[]))),
+            ("abc", &[(2, 2)], None),
+            ("abc", &[(u64::MAX, 2)], None),
+        ];
+        for (inner, spans, expected) in cases {
+            let spans: Vec<Span> =
+                spans.iter().map(|(offset, length)| Span { offset: *offset, length: *length }).collect();
+            let mut json = read(&format!("{{\"a\": [\"{inner}\", 1]}}"));
+            let gone = json.redact("/a/0", &spans, "[R]").ok();
+            assert_eq!(gone.is_some(), expected.is_some(), "{inner}");
+            let Some(((new, parts), gone)) = expected.zip(gone) else { continue };
+            assert_eq!(json.text(), format!("{{\"a\": [\"{new}\", 1]}}"), "{inner}");
+            assert_eq!(gone, parts, "{inner}");
+        }
+        assert!(read("{\"a\":1}").redact("/a", &[], "x").is_err());
+        assert!(read("{\"a\":1}").redact("/b", &[], "x").is_err());
+    }
+
+    #[test]
+    fn what_is_too_large_or_no_json_is_refused() {
+        let parse = |text: &str| Json::parse(text.as_bytes(), ByteSize::mib(4), "it");
+        assert!(parse(&"[".repeat(200)).is_err());
+        assert!(parse(&format!("{}{}", "[".repeat(200), "]".repeat(200))).is_err());
+        assert!(parse(&format!("{}1{}", "[".repeat(100), "]".repeat(100))).is_ok());
+        assert!(parse(&format!("[{}0]", "0,".repeat(VALUES))).is_err());
+        for bad in ["", "{", "{\"a\"}", "[1,]", "01", "\"\u{1}\"", "{} x", "[\"\0\"]"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert!(Json::parse(b"\"\xff\"", ByteSize::mib(1), "it").is_err());
+        assert!(Json::parse(b"[1, 2]", ByteSize(3), "it").is_err());
+    }
+
+    /// A text of a value with blanks strewn in.
+    fn print(value: &Value, blank: &mut dyn FnMut(&mut String), out: &mut String) {
+        let is_object = value.is_object();
+        let items: Vec<(Option<&String>, &Value)> = match value {
+            Value::Array(items) => items.iter().map(|item| (None, item)).collect(),
+            Value::Object(members) => members.iter().map(|(key, item)| (Some(key), item)).collect(),
+            scalar => return out.push_str(&scalar.to_string()),
+        };
+        out.push(if is_object { '{' } else { '[' });
+        for (place, (key, item)) in items.into_iter().enumerate() {
+            out.push_str(if place > 0 { "," } else { "" });
+            blank(out);
+            if let Some(key) = key {
+                out.push_str(&Value::from(key.as_str()).to_string());
+                blank(out);
+                out.push(':');
+                blank(out);
+            }
+            print(item, blank, out);
+            blank(out);
+        }
+        out.push(if is_object { '}' } else { ']' });
+    }
+
+    fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
+        let mut below = |key: &str, value: &Value| {
+            let pointer = format!("{at}/{}", part(key));
+            out.push(pointer.clone());
+            pointers(value, &pointer, out);
+        };
+        match value {
+            Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| below(&i.to_string(), item)),
+            Value::Object(members) => members.iter().for_each(|(key, item)| below(key, item)),
+            _ => {}
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[ -~\u{e4}\u{1f600}\n\"\\\\/]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map("[a-c~/ \u{e4}\"]{0,3}", inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn edited_texts_are_edited_values(
+            value in value(), blanks in prop::collection::vec(any::<u8>(), 0..200), choice in any::<prop::sample::Index>(),
+            is_removal in any::<bool>(),
+        ) {
+            let mut text = String::new();
+            let mut blanks = blanks.into_iter();
+            let mut blank = |out: &mut String| out.push_str(["", "", " ", "\n\t"][usize::from(blanks.next().unwrap_or(0) % 4)]);
+            print(&value, &mut blank, &mut text);
+            let mut json = read(&text);
+            prop_assert_eq!(json.text(), text.clone());
+            let mut all = Vec::new();
+            pointers(&value, "", &mut all);
+            prop_assume!(!all.is_empty());
+            let pointer = choice.get(&all);
+            let mut expected = value.clone();
+            if is_removal {
+                prop_assert!(json.remove(pointer).expect("a place"));
+                let (parent, last) = pointer.rsplit_once('/').expect("a pointer");
+                match expected.pointer_mut(parent) {
+                    Some(Value::Object(members)) => drop(members.remove(&unescape(last))),
+                    Some(Value::Array(items)) => drop(items.remove(last.parse().expect("an index"))),
+                    _ => {}
+                }
+                let new = json.text();
+                let same = |one: &mut dyn Iterator<Item = (u8, u8)>| one.take_while(|(a, b)| a == b).count();
+                let front = same(&mut text.bytes().zip(new.bytes()));
+                let back = same(&mut text.bytes().rev().zip(new.bytes().rev()));
+                prop_assert!(front + back >= new.len(), "{} {}", text, new);
+            } else {
+                json.set(pointer, &json!("MARK")).expect("a place");
+                *expected.pointer_mut(pointer).expect("there") = json!("MARK");
+                let new = json.text();
+                let (front, back) = new.split_once("\"MARK\"").expect("there");
+                prop_assert!(text.starts_with(front) && text.ends_with(back));
+                let old = &text[front.len()..text.len() - back.len()];
+                prop_assert_eq!(serde_json::from_str::<Value>(old).ok().as_ref(), value.pointer(pointer));
+            }
+            prop_assert_eq!(serde_json::from_str::<Value>(&json.text()).expect("JSON"), expected);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Writes an image anew with some things changed and all else kept to the bit.
 
 pub mod bundle;
+pub mod document;
 pub mod edit;
 pub mod encode;
 mod excised;
@@ -9,6 +10,7 @@ pub mod layer;
 mod notice;
 mod outcome;
 mod run;
+mod spool;
 pub mod write;
 
 pub use bundle::Bundle;

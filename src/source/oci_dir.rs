@@ -11,6 +11,7 @@ use crate::image::Blob;
 use crate::size::ByteSize;
 
 use super::attached::{Attachments, Sought};
+use super::raw::{Raw, RawKind};
 use super::store::{Assembled, FileRange, Store, read_capped};
 use super::{Opened, Request, Source, layout};
 
@@ -27,6 +28,10 @@ impl Source for OciDir {
     }
 
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
+        self.raw(request).map(|raw| Opened::Images(raw.images))
+    }
+
+    fn raw(&self, request: &Request<'_>) -> Result<Raw> {
         let folder = Folder::new(Path::new(request.location));
         if !folder.path.is_dir() {
             let error = match fs::metadata(&folder.path) {
@@ -36,7 +41,8 @@ impl Source for OciDir {
             return Err(error.at(folder.place));
         }
         let images = layout::open(&folder, request, self.id())?;
-        Ok(Opened::Images(images.into_iter().map(|Assembled { image, .. }| image).collect()))
+        let images = images.into_iter().map(|Assembled { image, .. }| image).collect();
+        Ok(Raw { kind: RawKind::OciDir, store: Box::new(folder), images })
     }
 
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {

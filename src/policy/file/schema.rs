@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::super::presets;
-use super::super::requirement::{base, data, licences, limits, require, waivers};
+use super::super::requirement::{base, data, fix, licences, limits, require, waivers};
 use super::case::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
 use super::key::{Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
 
@@ -23,6 +23,11 @@ pub fn tables() -> Vec<&'static Table> {
         &require::TABLE,
         &require::LABEL,
         &data::TABLE,
+        &fix::TABLE,
+        &fix::LABELS,
+        &fix::ANNOTATIONS,
+        &fix::ENV,
+        &fix::HEALTHCHECK,
         &TEST,
         &FINDING,
         &IMAGE,
@@ -90,6 +95,7 @@ fn object(table: &Table) -> Value {
         "[[waiver]]" | "[[test.findings]]" => &["rule"],
         "[[test]]" => &["name", "expect"],
         "[[test.image.packages]]" => &["purl"],
+        "[fix.healthcheck]" => &["test"],
         _ => &[],
     };
     let mut object = json!({
