@@ -81,11 +81,8 @@ pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits
     let old = read(before, limits, &mut |member| changes.get(&member).filter(|changes| changes.has_content()))?;
     let expected = expected(&old, &changes);
     // where the content was edited, that of the output is compared as it is
-    let edited: BTreeSet<u32> = (0_u32..)
-        .zip(&expected)
-        .filter(|(_, wanted)| wanted.seen.content.is_some())
-        .map(|(place, _)| place)
-        .collect();
+    let edited: BTreeSet<u32> =
+        (0_u32..).zip(&expected).filter(|(_, wanted)| wanted.seen.content.is_some()).map(|(place, _)| place).collect();
     let as_it_is = Changes::default();
     let new = read(after, limits, &mut |member| edited.contains(&member).then_some(&as_it_is))?;
     let mut differences = Vec::new();
@@ -175,7 +172,8 @@ fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
                     None => {
                         moved.insert(holder, path.clone());
                         if let Some(file) = old.get(holder) {
-                            seen = Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
+                            seen =
+                                Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
                         }
                     }
                 }
@@ -253,7 +251,13 @@ fn read<'c>(
         }
         raw.borrow_mut().content_end = members.offset().next_multiple_of(512);
         let none = Digest::sha256(&[]);
-        seen.push(Seen { entry, headers, stored: stored.finish(), padding: none, content: content.map(Editing::finish) });
+        seen.push(Seen {
+            entry,
+            headers,
+            stored: stored.finish(),
+            padding: none,
+            content: content.map(Editing::finish),
+        });
     }
     let end = raw.borrow().content_end;
     let (padding, _) = raw.borrow_mut().take(end);
@@ -313,7 +317,9 @@ impl<'c> Editing<'c> {
             let mut lines: Vec<Vec<u8>> = self.held.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
             for line in &mut lines {
                 let mut fields = line.splitn(3, |byte| *byte == b':');
-                let (Some(name), Some(b""), Some(rest)) = (fields.next(), fields.next(), fields.next()) else { continue };
+                let (Some(name), Some(b""), Some(rest)) = (fields.next(), fields.next(), fields.next()) else {
+                    continue;
+                };
                 if self.changes.locked.iter().any(|user| user.as_bytes() == name) {
                     *line = [name, b":!:", rest].concat();
                 }

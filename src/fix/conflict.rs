@@ -80,8 +80,7 @@ impl Merge {
         }
         match edit {
             Edit::AddFile { path, mode, uid, gid, mtime, content } => {
-                let file =
-                    OnTop::File { mode: *mode, uid: *uid, gid: *gid, mtime: *mtime, content: content.clone() };
+                let file = OnTop::File { mode: *mode, uid: *uid, gid: *gid, mtime: *mtime, content: content.clone() };
                 self.add_on_top(path, file)
             }
             Edit::AddFolder { path, mode, uid, gid, mtime } => {
@@ -166,9 +165,7 @@ impl Merge {
     }
 
     fn edits(mut self) -> Edits {
-        let is_dropped = |member: &Member| {
-            self.members.get(member).is_some_and(|changes| changes.dropped.is_some())
-        };
+        let is_dropped = |member: &Member| self.members.get(member).is_some_and(|changes| changes.dropped.is_some());
         let mut top: BTreeMap<String, OnTop> = std::mem::take(&mut self.top);
         top.retain(|_, entry| match entry {
             OnTop::File { content, .. } => !content.member().is_some_and(is_dropped),
@@ -192,7 +189,9 @@ impl Merge {
         }
         for (path, entry) in top {
             edits.push(match entry {
-                OnTop::File { mode, uid, gid, mtime, content } => Edit::AddFile { path, mode, uid, gid, mtime, content },
+                OnTop::File { mode, uid, gid, mtime, content } => {
+                    Edit::AddFile { path, mode, uid, gid, mtime, content }
+                }
                 OnTop::Folder { mode, uid, gid, mtime } => Edit::AddFolder { path, mode, uid, gid, mtime },
                 OnTop::Gone => Edit::Whiteout { path },
             });
@@ -370,11 +369,7 @@ mod tests {
                 vec![header(Some(0o1777), None), header(Some(0o777), None)],
                 Ok(vec![header(Some(0o1777), None)]),
             ),
-            (
-                "two owners",
-                vec![header(None, Some(7)), header(None, Some(8))],
-                Err("`/m1` gets two owners"),
-            ),
+            ("two owners", vec![header(None, Some(7)), header(None, Some(8))], Err("`/m1` gets two owners")),
             (
                 "locks and lines of one file",
                 vec![

@@ -34,7 +34,8 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         if !by_flag && !by_policy {
             continue;
         }
-        let pairs = config.config.env.iter().filter(|pair| pair.split_once('=').is_some_and(|(other, _)| other == name));
+        let pairs =
+            config.config.env.iter().filter(|pair| pair.split_once('=').is_some_and(|(other, _)| other == name));
         let value = pairs.last().map(|pair| escape(mask_text(pair))).unwrap_or_default();
         draft.propose(Proposal {
             kind: Kind::Setting,
@@ -61,15 +62,11 @@ mod tests {
     #[test]
     fn variables_go_by_flag_and_policy() {
         let image = image(r#"{"config":{"Env":["PATH=/bin","BUILD_ID=7","BUILD_ID=8","PORT=80"]}}"#);
-        let policy =
-            FixPolicy { remove_env: vec![Glob::text("*").expect("a glob")], ..FixPolicy::default() };
+        let policy = FixPolicy { remove_env: vec![Glob::text("*").expect("a glob")], ..FixPolicy::default() };
         let all = Wishes { only: vec!["env"], policy, ..Wishes::default() };
         assert_eq!(
             shown(&plan(&image, &all)),
-            [
-                "env-1 safe Env.BUILD_ID: BUILD_ID=8: unset BUILD_ID",
-                "env-2 safe Env.PORT: PORT=80: unset PORT",
-            ]
+            ["env-1 safe Env.BUILD_ID: BUILD_ID=8: unset BUILD_ID", "env-2 safe Env.PORT: PORT=80: unset PORT",]
         );
         let flags = vec!["PATH".into(), "GONE".into()];
         let flag = Wishes { only: vec!["caches"], unset_env: flags, ..Wishes::default() };

@@ -238,7 +238,8 @@ impl Links {
         let mut links = Self::default();
         // files of lower layers by name, where a link of a higher one may lead
         let mut below: HashMap<&ImagePath, Node> = HashMap::new();
-        let has_across = |members: &[FileEntry]| members.iter().any(|entry| matches!(entry.kind, FileKind::HardLink(_)));
+        let has_across =
+            |members: &[FileEntry]| members.iter().any(|entry| matches!(entry.kind, FileKind::HardLink(_)));
         let wants_below = tree.layers().iter().skip(1).any(|members| has_across(members));
         for (layer, members) in (0u32..).zip(tree.layers()) {
             let mut here: HashMap<&ImagePath, Node> = HashMap::new();

@@ -47,8 +47,8 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{image, plan, shown};
     use super::super::Wishes;
+    use super::super::testing::{image, plan, shown};
     use crate::policy::{FixHealthcheck, FixPolicy};
 
     #[test]

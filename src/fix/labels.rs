@@ -31,7 +31,9 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let (policy, wishes) = (&job.wishes.policy, job.wishes);
     let mut wanted: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     if job.is_selected {
-        wanted.extend(policy.set_labels.iter().map(|(key, text)| (&**key, (&**text, "`[fix.labels] set` of the policy"))));
+        wanted.extend(
+            policy.set_labels.iter().map(|(key, text)| (&**key, (&**text, "`[fix.labels] set` of the policy"))),
+        );
     }
     // the flag wins
     wanted.extend(wishes.set_labels.iter().map(|(key, text)| (&**key, (&**text, "asked for with `--set-label`"))));
@@ -90,8 +92,8 @@ fn pointer(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{image, plan, shown};
     use super::super::Wishes;
+    use super::super::testing::{image, plan, shown};
     use crate::policy::{FixPolicy, Glob};
 
     #[test]
@@ -107,12 +109,8 @@ mod tests {
             set_labels: [("keep".into(), "1".into()), ("new".into(), "2".into())].into(),
             ..FixPolicy::default()
         };
-        let wishes = Wishes {
-            only: vec!["labels"],
-            policy,
-            set_labels: vec![("team".into(), "y".into())],
-            ..Wishes::default()
-        };
+        let wishes =
+            Wishes { only: vec!["labels"], policy, set_labels: vec![("team".into(), "y".into())], ..Wishes::default() };
         assert_eq!(
             shown(&plan(&image, &wishes)),
             [

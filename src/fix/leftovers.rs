@@ -93,7 +93,9 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             for finding in findings {
                 draft.refuse(
                     finding,
-                    format!("layer {layer} belongs to the base image, and to hide it on top would ship it all the same"),
+                    format!(
+                        "layer {layer} belongs to the base image, and to hide it on top would ship it all the same"
+                    ),
                     "`--touch-base` takes it out of the base's layers; better build on a base without it",
                 );
             }
@@ -115,7 +117,8 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             let Location::File { path, .. } = &finding.location else { continue };
             own.insert((kind, path), finding);
             let entry = last.entry(kind).or_insert((0, finding));
-            *entry = (entry.0.saturating_add(1), if finding.message.contains(" of the kind ") { finding } else { entry.1 });
+            *entry =
+                (entry.0.saturating_add(1), if finding.message.contains(" of the kind ") { finding } else { entry.1 });
         }
         for ((kind, root), nodes) in &heaps {
             let stands_for = || last.get(kind).filter(|(_, last)| last.message.contains(" of the kind "));

@@ -71,10 +71,7 @@ mod tests {
     fn both_copies_are_emptied() {
         let id = "0123456789abcdef0123456789abcdef";
         let with = |layers: usize| -> Inventory {
-            let mut image = layered(vec![
-                vec![file("etc/machine-id", 33)],
-                vec![file("var/lib/dbus/machine-id", 33)],
-            ]);
+            let mut image = layered(vec![vec![file("etc/machine-id", 33)], vec![file("var/lib/dbus/machine-id", 33)]]);
             image.settings = vec![settings("etc/machine-id", id), settings("var/lib/dbus/machine-id", id)];
             image.settings[1].node = Node { layer: 1, member: 0 };
             base(image, layers)

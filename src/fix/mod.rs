@@ -4,6 +4,7 @@
 //! byte: [`crate::rebuild`] carries the plan out. What no fixer may touch stands in one place, [`Guard`].
 
 mod caches;
+mod compare;
 pub mod conflict;
 mod drops;
 mod env;
@@ -19,11 +20,15 @@ mod permissions;
 pub mod plan;
 mod redact;
 mod remove;
+mod secret_settings;
+mod secrets;
 mod setuid;
 mod show;
+pub mod statement;
 #[cfg(test)]
 mod testing;
 mod user;
+pub mod verify;
 mod waste;
 mod wish;
 
@@ -31,8 +36,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Finding, Location};
 use crate::inventory::Inventory;
-use crate::policy::{Action as Judgement, Judged};
 use crate::path::ImagePath;
+use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Content, Edit, Edits, Member};
 use crate::secret::masked_path;
 use crate::size::ByteSize;
@@ -80,6 +85,8 @@ pub static FIXERS: &[&Fixer] = &[
     &permissions::PERMISSIONS,
     &redact::REDACT,
     &remove::REMOVE,
+    &secret_settings::SECRET_SETTINGS,
+    &secrets::SECRETS,
     &setuid::SETUID,
     &user::USER,
     &waste::WASTE,
@@ -103,6 +110,11 @@ impl<'a> Job<'a> {
     /// Findings of these rules, in their order.
     pub fn findings(&self, rules: &'a [&'a str]) -> impl Iterator<Item = &'a Finding> {
         self.findings.iter().copied().filter(move |finding| rules.contains(&finding.rule.id))
+    }
+
+    /// Findings of all rules of this family, in their order.
+    pub fn findings_of(&self, family: &'a str) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().copied().filter(move |finding| finding.rule.family() == family)
     }
 
     /// Names a member as edits do.
@@ -307,9 +319,10 @@ fn expected(image: &Inventory, actions: &[Action]) -> Expected {
                 gone = gone.saturating_add(HEADER);
                 let node = Node { layer: member.layer, member: member.member };
                 // its bytes stay while a hard link does
-                let is_last = links.to(node).iter().all(|link| {
-                    dropped.iter().any(|other| (other.layer, other.member) == (link.layer, link.member))
-                });
+                let is_last = links
+                    .to(node)
+                    .iter()
+                    .all(|link| dropped.iter().any(|other| (other.layer, other.member) == (link.layer, link.member)));
                 if is_last {
                     gone = gone.saturating_add(padded(size_of(member)));
                 }
@@ -354,16 +367,11 @@ fn lines_of(content: &Content) -> u64 {
 }
 
 /// A file or folder of the image in the layer on top, with another mode or content; owner and time stay.
-fn on_top(
-    job: &Job<'_>,
-    path: &ImagePath,
-    node: Node,
-    mode: Option<u32>,
-    content: Content,
-) -> Result<Edit, guard::No> {
+fn on_top(job: &Job<'_>, path: &ImagePath, node: Node, mode: Option<u32>, content: Content) -> Result<Edit, guard::No> {
     let entry = job.image.tree.entry(node);
-    let no = |reason: String| {
-        guard::No { reason, hint: "change it where the image is built; `--touch-base` writes the layer anew".into() }
+    let no = |reason: String| guard::No {
+        reason,
+        hint: "change it where the image is built; `--touch-base` writes the layer anew".into(),
     };
     let real = job.guard.real(path);
     let Ok(name) = std::str::from_utf8(real.as_bytes()) else {

@@ -7,8 +7,8 @@ use crate::path::ImagePath;
 use crate::rebuild::{Content, Edit};
 use crate::tree::{FileEntry, FileKind, Node};
 
-use super::plan::{Kind, Risk, Safety};
 use super::guard::No;
+use super::plan::{Kind, Risk, Safety};
 use super::{Draft, Fixer, Job, Proposal, on_top};
 
 /// What everybody may write.
@@ -109,7 +109,10 @@ fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Resu
     let is_folder = entry.kind == FileKind::Directory;
     let mode = if is_folder { entry.mode | 0o1000 } else { entry.mode & !0o002 };
     if job.guard.is_kept(path) {
-        return Err(No { reason: format!("`[fix] keep` of the policy has `{path}`"), hint: "change the policy".into() });
+        return Err(No {
+            reason: format!("`[fix] keep` of the policy has `{path}`"),
+            hint: "change the policy".into(),
+        });
     }
     if !job.guard.is_base(node.layer) {
         let header = Edit::SetHeader { member: job.member(node), mode: Some(mode), uid: None, gid: None };

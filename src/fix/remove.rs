@@ -120,7 +120,11 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
         });
     }
     if is_empty && stays.is_empty() {
-        draft.refuse_wish(glob.as_str(), "no layer has such a path", "`careen layers --files IMAGE` lists what there is");
+        draft.refuse_wish(
+            glob.as_str(),
+            "no layer has such a path",
+            "`careen layers --files IMAGE` lists what there is",
+        );
     }
     let more = stays.len().saturating_sub(20);
     for (path, no) in stays.into_iter().take(20) {
@@ -148,7 +152,10 @@ fn hidden_name(entry: &FileEntry) -> Option<&[u8]> {
 /// Why a folder must stay: packages' folders may hold others' files, but to take a database's away is to take the database.
 fn kept_folder(job: &Job<'_>, path: &ImagePath) -> Option<No> {
     if job.guard.is_kept(path) {
-        return Some(No { reason: format!("`[fix] keep` of the policy has `{path}`"), hint: "change the policy".into() });
+        return Some(No {
+            reason: format!("`[fix] keep` of the policy has `{path}`"),
+            hint: "change the policy".into(),
+        });
     }
     job.image.owned.owner(path).map(|_| No {
         reason: format!("a package owns the folder `{path}`"),
@@ -191,10 +198,7 @@ mod tests {
         );
         assert_eq!(
             remove(&["/usr/lib/x"]),
-            [
-                "remove-1 safe /usr/lib/x@0: 1 file (50 B): drop 4",
-                "remove-2 safe /usr/lib/x@1: 1 file (10 B): drop 2",
-            ]
+            ["remove-1 safe /usr/lib/x@0: 1 file (50 B): drop 4", "remove-2 safe /usr/lib/x@1: 1 file (10 B): drop 2",]
         );
         assert_eq!(
             remove(&["/usr/bin/**", "/nowhere"]),

@@ -43,8 +43,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     }
     let rules: BTreeSet<&str> = open.iter().map(|finding| finding.rule.id).collect();
     let Some(config) = &job.image.config else { return };
-    let arguments: Vec<Vec<(&str, &str)>> =
-        config.history.iter().map(|step| step.arguments().collect()).collect();
+    let arguments: Vec<Vec<(&str, &str)>> = config.history.iter().map(|step| step.arguments()).collect();
     let texts = texts(config);
     let mut found: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
     let mut values: BTreeSet<&str> = BTreeSet::new();
@@ -57,10 +56,15 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         let text = format!("{key}={value}");
         let of_value = known(&text, TextKind::Setting(key.len().saturating_add(1)), &rules);
         if !of_value.is_empty() {
-            let own = at(&open, |location| matches!(location, Location::Config { key: of } if of.contains(key.as_str())));
-            propose(draft, own, &format!("annotation {}", escape(key)), Treatment::Gone, vec![Edit::RemoveAnnotation {
-                key: key.clone(),
-            }]);
+            let own =
+                at(&open, |location| matches!(location, Location::Config { key: of } if of.contains(key.as_str())));
+            propose(
+                draft,
+                own,
+                &format!("annotation {}", escape(key)),
+                Treatment::Gone,
+                vec![Edit::RemoveAnnotation { key: key.clone() }],
+            );
         }
     }
     for (place, (pointer, text)) in texts.iter().enumerate() {
@@ -77,12 +81,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 }
 
 /// The secrets of one text, by what the text is.
-fn spans_in(
-    pointer: &str,
-    text: &str,
-    rules: &BTreeSet<&str>,
-    arguments: &[Vec<(&str, &str)>],
-) -> Vec<Range<usize>> {
+fn spans_in(pointer: &str, text: &str, rules: &BTreeSet<&str>, arguments: &[Vec<(&str, &str)>]) -> Vec<Range<usize>> {
     let parts: Vec<&str> = pointer.split('/').skip(1).collect();
     let of_name = |name: &str| {
         let whole = format!("{name}={text}");
@@ -175,9 +174,13 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
         ["config", "Env", _] => {
             let name = text.split('=').next().unwrap_or_default();
             let own = config(format!("Env.{name}"));
-            propose(draft, own, &format!("Env.{}", escape(mask_text(name))), Treatment::Unset, vec![Edit::RemoveEnv {
-                name: name.to_owned(),
-            }]);
+            propose(
+                draft,
+                own,
+                &format!("Env.{}", escape(mask_text(name))),
+                Treatment::Unset,
+                vec![Edit::RemoveEnv { name: name.to_owned() }],
+            );
         }
         ["container_config", "Env", _] => {
             let name = text.split('=').next().unwrap_or_default();
@@ -199,7 +202,8 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
         }
         ["history", index, _] => {
             let index = index.parse::<u32>().ok();
-            let own = at(open, |location| matches!(location, Location::History { index: of, .. } if Some(*of) == index));
+            let own =
+                at(open, |location| matches!(location, Location::History { index: of, .. } if Some(*of) == index));
             let (treatment, edits) = redacted();
             propose(draft, own, &format!("build step {}", index.unwrap_or_default()), treatment, edits);
         }

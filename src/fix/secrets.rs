@@ -169,7 +169,20 @@ fn span(secret: &Secret) -> Option<Span> {
 /// Endings and names of texts that hold settings, where `*` in place of a value leaves the form as it is.
 fn is_setting(path: &ImagePath) -> bool {
     const ENDINGS: &[&str] = &[
-        "cfg", "cnf", "conf", "config", "env", "ini", "json", "netrc", "npmrc", "properties", "pypirc", "toml", "txt", "yaml",
+        "cfg",
+        "cnf",
+        "conf",
+        "config",
+        "env",
+        "ini",
+        "json",
+        "netrc",
+        "npmrc",
+        "properties",
+        "pypirc",
+        "toml",
+        "txt",
+        "yaml",
         "yml",
     ];
     let name = String::from_utf8_lossy(path.file_name()).to_ascii_lowercase();

@@ -125,7 +125,10 @@ fn markdown(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
             if actions.is_empty() {
                 continue;
             }
-            writeln!(out, "### {title}\n\n| action | where | before | after | risk | why |\n|---|---|---|---|---|---|")?;
+            writeln!(
+                out,
+                "### {title}\n\n| action | where | before | after | risk | why |\n|---|---|---|---|---|---|"
+            )?;
             for action in actions {
                 let layer = action.layer.map(|layer| format!(", layer {layer}")).unwrap_or_default();
                 writeln!(

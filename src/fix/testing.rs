@@ -111,8 +111,7 @@ fn edits(edits: &[Edit]) -> String {
             Edit::RemoveConfig { pointer } => format!("remove {pointer}"),
             Edit::RemoveEnv { name } => format!("unset {name}"),
             Edit::RedactConfig { pointer, spans } => {
-                let spans: Vec<String> =
-                    spans.iter().map(|span| format!("{}+{}", span.offset, span.length)).collect();
+                let spans: Vec<String> = spans.iter().map(|span| format!("{}+{}", span.offset, span.length)).collect();
                 format!("redact {pointer} {}", spans.join(" "))
             }
             Edit::SetAnnotation { key, value } => format!("annotate {key}={value}"),

@@ -41,12 +41,27 @@ const NAME: &str = "app";
 
 /// Programs that need to be root to do what they are for.
 const INITS: &[&str] = &[
-    "circusd", "cron", "crond", "dockerd", "init", "monit", "my_init", "openrc", "runit", "runit-init", "runsvdir",
-    "s6-overlay-suexec", "s6-svscan", "sshd", "supervisord", "systemd",
+    "circusd",
+    "cron",
+    "crond",
+    "dockerd",
+    "init",
+    "monit",
+    "my_init",
+    "openrc",
+    "runit",
+    "runit-init",
+    "runsvdir",
+    "s6-overlay-suexec",
+    "s6-svscan",
+    "sshd",
+    "supervisord",
+    "systemd",
 ];
 
 /// Programs that become another user.
-const DROPPERS: &[&str] = &["chpst", "chroot", "gosu", "runuser", "s6-setuidgid", "setpriv", "setuidgid", "su", "su-exec", "sudo"];
+const DROPPERS: &[&str] =
+    &["chpst", "chroot", "gosu", "runuser", "s6-setuidgid", "setpriv", "setuidgid", "su", "su-exec", "sudo"];
 
 /// Accounts that images make for one application.
 const APPLICATIONS: &[&str] = &["nginx", "node", "nonroot"];
@@ -56,7 +71,8 @@ const WRITTEN: &[&str] =
     &["run", "var/run", "var/cache/nginx", "var/log/nginx", "var/log/apache2", "var/log/httpd", "var/lib/nginx"];
 
 /// Folders that nobody but root should own.
-const SYSTEM: &[&[u8]] = &[b"", b"bin", b"boot", b"dev", b"etc", b"lib", b"lib64", b"proc", b"root", b"sbin", b"sys", b"usr", b"var"];
+const SYSTEM: &[&[u8]] =
+    &[b"", b"bin", b"boot", b"dev", b"etc", b"lib", b"lib64", b"proc", b"root", b"sbin", b"sys", b"usr", b"var"];
 
 /// A user to become, and the account where there is one.
 struct Chosen<'a> {
@@ -144,7 +160,8 @@ fn needs_root(job: &Job<'_>) -> Option<No> {
             .any(|folder| job.image.tree.resolve(&ImagePath::from(format!("{folder}/{tool}").as_str())).is_some())
     };
     let tool = ["gosu", "su-exec", "s6-setuidgid"].iter().find(has).filter(|_| is_script)?;
-    let reason = format!("the image starts `{}` and has `{tool}`, by which it becomes another user itself", escape(first));
+    let reason =
+        format!("the image starts `{}` and has `{tool}`, by which it becomes another user itself", escape(first));
     Some(No { reason, hint: hint.into() })
 }
 
@@ -169,7 +186,8 @@ fn choose(image: &Inventory, asked: Option<RunAs>) -> Chosen<'_> {
         let why = "an account that the image made for an application".to_owned();
         return Chosen { uid: account.uid, gid: account.gid, account: Some(account), why };
     }
-    let is_taken = |id: u32| users.iter().any(|user| user.uid == id) || image.accounts.groups.iter().any(|g| g.gid == id);
+    let is_taken =
+        |id: u32| users.iter().any(|user| user.uid == id) || image.accounts.groups.iter().any(|g| g.gid == id);
     let id = (NEW..NEW.saturating_add(1_000)).find(|id| !is_taken(*id)).unwrap_or(NEW);
     Chosen { uid: id, gid: id, account: None, why: "a number that no account has".into() }
 }
@@ -263,9 +281,10 @@ fn workdir(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, chosen: &Cho
     let Some(config) = &job.image.config else { return };
     let Some((path, node)) = tree.resolve(&ImagePath::from(config.config.working_dir.as_str())) else { return };
     let entry = tree.entry(node);
-    let is_systems = SYSTEM.contains(&path.as_bytes()) || [&b"usr"[..], b"etc", b"bin", b"sbin"].iter().any(|folder| {
-        path.is_under(folder) && !path.is_under(b"usr/src") && !path.is_under(b"usr/local/app")
-    });
+    let is_systems = SYSTEM.contains(&path.as_bytes())
+        || [&b"usr"[..], b"etc", b"bin", b"sbin"]
+            .iter()
+            .any(|folder| path.is_under(folder) && !path.is_under(b"usr/src") && !path.is_under(b"usr/local/app"));
     if entry.kind != FileKind::Directory || entry.uid != 0 || is_systems || job.guard.owner(node).is_some() {
         return;
     }
@@ -303,8 +322,8 @@ fn is_foreign(job: &Job<'_>, node: Node) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{base, file, folder, layered, plan, planned, shown};
     use super::super::Wishes;
+    use super::super::testing::{base, file, folder, layered, plan, planned, shown};
     use crate::inventory::{Inventory, User};
     use crate::policy::FixPolicy;
     use crate::tree::{FileEntry, Node};

@@ -67,8 +67,9 @@ impl Flaws {
         if more > 0 {
             what += &format!("; and {more} more");
         }
-        Err(Error::new(ErrorKind::Unproven, what)
-            .help("nothing was written; leave the action out with `--skip`, and please report it: this is a defect in careen"))
+        Err(Error::new(ErrorKind::Unproven, what).help(
+            "nothing was written; leave the action out with `--skip`, and please report it: this is a defect in careen",
+        ))
     }
 }
 
@@ -92,8 +93,8 @@ pub fn image(
 /// What could not be read of the output, and could of the input.
 fn readable(before: &Side<'_>, after: &Side<'_>, flaws: &mut Flaws) {
     let known: BTreeSet<&str> =
-        before.inventory.limitations.iter().filter(|one| one.incomplete).map(|one| one.code).collect();
-    for one in after.inventory.limitations.iter().filter(|one| one.incomplete && !known.contains(one.code)) {
+        before.inventory.limitations.iter().filter(|one| one.is_gap).map(|one| one.code).collect();
+    for one in after.inventory.limitations.iter().filter(|one| one.is_gap && !known.contains(one.code)) {
         flaws.add(format!("{}: {}", one.place, one.what));
     }
 }
@@ -136,7 +137,7 @@ fn layers(
     for (change, (layer, summary)) in kept.iter().zip(after.image.layers.iter().zip(&after.inventory.layers)) {
         let index = change.index;
         let Some(state) = &change.after else { continue };
-        if summary.digest.as_ref() != Some(&state.digest) || summary.diff_id.as_ref() != Some(&state.diff_id.0) {
+        if summary.digest.as_ref() != Some(&state.digest) || summary.diff_id.as_ref() != Some(&state.diff_id) {
             flaws.add(format!("layer {index} was read with another digest than it was written with"));
         }
         let Some(old) = before.image.layers.get(index as usize) else {
@@ -191,7 +192,8 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
     let olds: BTreeMap<&ImagePath, Node> = old.names().collect();
     let news: BTreeMap<&ImagePath, Node> = new.names().collect();
     let is_planned = |path: &ImagePath| {
-        planned.contains(path) || planned.iter().any(|folder| path.is_under(folder.as_bytes()) && !news.contains_key(folder))
+        planned.contains(path)
+            || planned.iter().any(|folder| path.is_under(folder.as_bytes()) && !news.contains_key(folder))
     };
     for (path, node) in &olds {
         let differs = match news.get(path) {
@@ -216,8 +218,14 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
         let Edit::DropMember { member, .. } = edit else { continue };
         let node = Node { layer: member.layer, member: member.member };
         for name in old.names_of(node) {
-            if news.contains_key(name) && !edits.0.iter().any(|edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == *name)) {
-                flaws.add(format!("`{}` was taken out, and an older file shows in its place", escape(name.to_string())));
+            if news.contains_key(name)
+                && !edits
+                    .0
+                    .iter()
+                    .any(|edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == *name))
+            {
+                flaws
+                    .add(format!("`{}` was taken out, and an older file shows in its place", escape(name.to_string())));
             }
         }
     }
@@ -225,8 +233,7 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
 
 /// What the plan mends is found no more, and nothing new is.
 fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut Flaws) {
-    let mended: BTreeSet<&str> =
-        plan.active().flat_map(|action| action.findings.iter().map(String::as_str)).collect();
+    let mended: BTreeSet<&str> = plan.active().flat_map(|action| action.findings.iter().map(String::as_str)).collect();
     let mut counts: BTreeMap<(&str, String, String), (i64, &Finding)> = BTreeMap::new();
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
     for judged in before.judged.iter().filter(counted) {
@@ -287,7 +294,9 @@ pub fn absent(
         return Ok(flaws);
     }
     for (name, bytes) in documents {
-        needles.in_bytes(bytes, &mut |_, _| flaws.add(format!("`{}` still holds a value that was taken out", escape(name))));
+        needles.in_bytes(bytes, &mut |_, _| {
+            flaws.add(format!("`{}` still holds a value that was taken out", escape(name)))
+        });
     }
     let mut seen = BTreeSet::new();
     for image in images {
@@ -336,7 +345,7 @@ fn in_layer(needles: &Needles, index: u32, blob: &dyn Blob, limits: &Limits, fla
         }
         let (hits, _) = needles.in_file(&entry.path, &bytes);
         if let Some(hit) = hits.iter().next() {
-            let inside = escape(String::from_utf8_lossy(&hit.inside));
+            let inside = escape(&hit.inside);
             flaws.add(format!("`{path}` still holds a value that was taken out, in `{inside}`"));
         }
     }

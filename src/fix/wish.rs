@@ -19,6 +19,8 @@ pub struct Wishes {
     pub touches_base: bool,
     /// What no container sees goes too.
     pub wants_waste: bool,
+    /// Texts with secrets stay, with `*` in place of the values.
+    pub redacts_in_place: bool,
     /// What the policy says.
     pub policy: FixPolicy,
     /// Paths that go from every layer.
@@ -67,10 +69,8 @@ impl Wishes {
     /// Whether findings of this kind are mended.
     pub fn selects(&self, group: &str) -> bool {
         let is_named = self.only.is_empty() || self.only.contains(&group);
-        let is_wanted = group != "waste"
-            || self.wants_waste
-            || self.only.contains(&group)
-            || self.policy.allow.contains(&group);
+        let is_wanted =
+            group != "waste" || self.wants_waste || self.only.contains(&group) || self.policy.allow.contains(&group);
         is_named && is_wanted && !self.skip.contains(&group)
     }
 

@@ -49,7 +49,15 @@ impl Texts {
     pub(super) fn of(document: &[u8]) -> Self {
         let mut texts = Self::default();
         let (mut place, mut keys) = (String::new(), Vec::new());
-        let root = Walk { texts: &mut texts, place: &mut place, keys: &mut keys, name: "", at: At::Root, step: None, depth: 0 };
+        let root = Walk {
+            texts: &mut texts,
+            place: &mut place,
+            keys: &mut keys,
+            name: "",
+            at: At::Root,
+            step: None,
+            depth: 0,
+        };
         // numbers that no number type holds stop this walk, but not the parsing of known fields
         if root.deserialize(&mut serde_json::Deserializer::from_slice(document)).is_err() {
             texts.is_cut = true;
@@ -119,7 +127,15 @@ impl Walk<'_> {
 
     /// The walk of a value below: at `key`, or at `index` of a list.
     fn below<'b>(&'b mut self, key: &'b str, at: At, step: Option<u32>) -> Walk<'b> {
-        Walk { texts: self.texts, place: self.place, keys: self.keys, name: key, at, step, depth: self.depth.saturating_add(1) }
+        Walk {
+            texts: self.texts,
+            place: self.place,
+            keys: self.keys,
+            name: key,
+            at,
+            step,
+            depth: self.depth.saturating_add(1),
+        }
     }
 }
 

@@ -84,7 +84,11 @@ impl Needles {
         sorted.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
         let alternatives: Vec<String> = sorted.into_iter().map(|spelling| literal(spelling)).collect();
         let pattern = (!alternatives.is_empty()).then(|| {
-            RegexBuilder::new(&alternatives.join("|")).unicode(false).size_limit(COMPILED).dfa_size_limit(COMPILED).build()
+            RegexBuilder::new(&alternatives.join("|"))
+                .unicode(false)
+                .size_limit(COMPILED)
+                .dfa_size_limit(COMPILED)
+                .build()
         });
         Self { pattern: pattern.and_then(Result::ok), owners, longest }
     }
@@ -149,7 +153,8 @@ fn part(value: &[u8]) -> &[u8] {
         }
         start = end.saturating_add(1);
     }
-    let best = if best.len() >= LEAST_LINE { best } else { value.get(middle.saturating_sub(PART / 2)..).unwrap_or(value) };
+    let best =
+        if best.len() >= LEAST_LINE { best } else { value.get(middle.saturating_sub(PART / 2)..).unwrap_or(value) };
     let cut = best.len().saturating_sub(PART) / 2;
     best.get(cut..).map_or(best, |rest| rest.get(..PART).unwrap_or(rest))
 }
@@ -183,9 +188,9 @@ fn spellings(value: &[u8]) -> BTreeSet<Vec<u8>> {
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     if !value.iter().all(|byte| is_plain(*byte)) {
-        let escaped = value.iter().flat_map(|byte| {
-            if is_plain(*byte) { vec![*byte] } else { format!("%{byte:02X}").into_bytes() }
-        });
+        let escaped = value
+            .iter()
+            .flat_map(|byte| if is_plain(*byte) { vec![*byte] } else { format!("%{byte:02X}").into_bytes() });
         all.insert(escaped.collect());
     }
     all.retain(|spelling| spelling.len() >= SHORTEST);
@@ -305,7 +310,8 @@ mod tests {
         let mut archive = [header.as_slice(), inner.as_bytes()].concat();
         archive.resize(3 * 512 + 512, 0);
         let (hits, gaps) = needles.in_file(&"srv/app.tar".into(), &archive);
-        let hits: Vec<_> = hits.into_iter().map(|hit| (hit.needle, String::from_utf8(hit.inside).unwrap(), hit.offset)).collect();
+        let hits: Vec<_> =
+            hits.into_iter().map(|hit| (hit.needle, String::from_utf8(hit.inside).unwrap(), hit.offset)).collect();
         assert_eq!(hits, [(0, String::new(), 516), (0, "app.conf".to_owned(), 4)]);
         assert!(gaps.is_empty());
     }

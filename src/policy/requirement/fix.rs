@@ -15,18 +15,8 @@ use crate::escape::escape;
 use crate::policy::{Glob, Said};
 
 /// Kinds of fixes, as `careen fix --only` and `--skip` name them too. Sorted.
-pub const FIX_GROUPS: &[&str] = &[
-    "caches",
-    "env",
-    "healthcheck",
-    "labels",
-    "leftovers",
-    "permissions",
-    "secrets",
-    "setuid",
-    "user",
-    "waste",
-];
+pub const FIX_GROUPS: &[&str] =
+    &["caches", "env", "healthcheck", "labels", "leftovers", "permissions", "secrets", "setuid", "user", "waste"];
 
 /// The keys of `[fix]`.
 pub(in crate::policy) static TABLE: Table = Table {
@@ -352,7 +342,8 @@ impl Shown for Removed {
 
 impl Shown for Labels {
     fn shown(&self) -> String {
-        let set: Vec<String> = self.set.iter().map(|(key, text)| format!("{} = {}", key.shown(), text.shown())).collect();
+        let set: Vec<String> =
+            self.set.iter().map(|(key, text)| format!("{} = {}", key.shown(), text.shown())).collect();
         let mut parts = Vec::new();
         if !self.remove.is_empty() {
             parts.push(format!("remove = {}", self.remove.shown()));
