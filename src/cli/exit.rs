@@ -18,7 +18,7 @@ pub enum Exit {
     Incomplete,
     /// 4: the input was refused: it is not what it claims to be, or beyond a limit.
     Refused,
-    /// 5: what was rebuilt is not what was planned, and nothing was written.
+    /// 5: a fixed image was not proven to be right, and nothing was written.
     Unproven,
 }
 

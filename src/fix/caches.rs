@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::check::cache_of_file;
 use crate::finding::{Finding, Location};
 use crate::path::ImagePath;
+use crate::size::ByteSize;
 use crate::tree::Node;
 
 use super::drops::Drops;
@@ -27,6 +28,9 @@ pub(super) static CACHES: Fixer = Fixer {
             a cache in a later layer saves nothing.",
     plan,
 };
+
+/// Bytes from which on a cache is found, and what stays of it is told.
+const FLOOR: u64 = 4 << 10;
 
 /// What becomes of a file of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +142,14 @@ fn one(
                 draft.refuse(finding, reason, "build in a stage of its own, or take it out with `--remove`");
                 continue;
             }
-            Fate::Stays => continue,
+            Fate::Stays => {
+                let bytes = nodes.iter().map(|node| job.image.tree.entry(*node).size).fold(0, u64::saturating_add);
+                if bytes >= FLOOR {
+                    let reason = format!("part of `{folder}` belongs to what is installed ({})", ByteSize(bytes));
+                    draft.refuse(finding, reason, "take out by hand what is not needed, with `--remove`");
+                }
+                continue;
+            }
         };
         let drops = Drops::of(job, &nodes, &is_in_cache);
         no = no.or(drops.no.clone());

@@ -183,6 +183,15 @@ impl Merge {
                 *content = content_of(member, lock, append);
             }
         }
+        // and a folder that is there because of what is in it has the new mode and owner too
+        for (member, changes) in &self.members {
+            let name = member.path.trim_start_matches('/');
+            if let Some(OnTop::Folder { mode, uid, gid, .. }) = top.get_mut(name) {
+                *mode = changes.mode.map_or(*mode, |new| (*mode & new) | ((*mode | new) & 0o1000));
+                *uid = changes.uid.unwrap_or(*uid);
+                *gid = changes.gid.unwrap_or(*gid);
+            }
+        }
         let mut edits = Vec::new();
         for (member, changes) in self.members {
             changes.edits(&member, &mut edits);

@@ -33,13 +33,13 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, file: &SettingFi
         draft.refuse(finding, no.reason, no.hint);
         return;
     }
-    let edit = if job.guard.is_base(node.layer) {
+    let edits = if job.guard.is_base(node.layer) {
         on_top(job, &file.path, node, None, Content::Text { text: String::new() })
     } else {
-        Ok(Edit::Truncate { member: job.member(node) })
+        Ok(vec![Edit::Truncate { member: job.member(node) }])
     };
-    match edit {
-        Ok(edit) => draft.propose(Proposal {
+    match edits {
+        Ok(edits) => draft.propose(Proposal {
             kind: Kind::Empty,
             findings: vec![finding],
             path: file.path.to_string(),
@@ -50,7 +50,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, file: &SettingFi
             risk: Risk::Low,
             reason: "systemd makes an id at the first start".into(),
             is_asked: false,
-            edits: vec![edit],
+            edits,
         }),
         Err(no) => draft.refuse(finding, no.reason, no.hint),
     }

@@ -14,6 +14,7 @@ mod host_keys;
 mod labels;
 mod leftovers;
 mod machine_id;
+mod outcome;
 mod page;
 mod passwords;
 mod permissions;
@@ -48,6 +49,7 @@ use plan::{Action, Expected, ImageId, ImagePlan, Kind, Refused, Risk, Safety};
 
 pub use crate::policy::FIX_GROUPS as GROUPS;
 pub use guard::Guard;
+pub use outcome::{Changes, render_changes};
 pub use page::page;
 pub use plan::Plan;
 pub use show::{PlanFormat, render_plan};
@@ -366,8 +368,18 @@ fn lines_of(content: &Content) -> u64 {
     }
 }
 
-/// A file or folder of the image in the layer on top, with another mode or content; owner and time stay.
-fn on_top(job: &Job<'_>, path: &ImagePath, node: Node, mode: Option<u32>, content: Content) -> Result<Edit, guard::No> {
+/// Largest file that is copied to a layer on top, in bytes, as the rebuild takes it.
+const LARGEST_COPY: u64 = 64 << 20;
+
+/// A file or folder of the image in the layer on top, with another mode or content; owner and time stay. The folders above
+/// it come along as they are: engines would make them anew with other modes.
+fn on_top(
+    job: &Job<'_>,
+    path: &ImagePath,
+    node: Node,
+    mode: Option<u32>,
+    content: Content,
+) -> Result<Vec<Edit>, guard::No> {
     let entry = job.image.tree.entry(node);
     let no = |reason: String| guard::No {
         reason,
@@ -379,13 +391,33 @@ fn on_top(job: &Job<'_>, path: &ImagePath, node: Node, mode: Option<u32>, conten
     };
     let (path, mode) = (name.to_owned(), mode.unwrap_or(entry.mode));
     let (uid, gid, mtime) = (entry.uid, entry.gid, entry.mtime);
-    match entry.kind {
-        FileKind::Directory => Ok(Edit::AddFolder { path, mode, uid, gid, mtime }),
+    let mut edits = folders_above(job, &real);
+    edits.push(match entry.kind {
+        FileKind::Directory => Edit::AddFolder { path, mode, uid, gid, mtime },
         _ if entry.capabilities.is_some() => {
-            Err(no(format!("`{real}` has file capabilities, which a copy on top would lose")))
+            return Err(no(format!("`{real}` has file capabilities, which a copy on top would lose")));
         }
-        _ => Ok(Edit::AddFile { path, mode, uid, gid, mtime, content }),
+        _ if entry.size > LARGEST_COPY => return Err(no(format!("`{real}` is too large to be copied to a layer on top"))),
+        _ => Edit::AddFile { path, mode, uid, gid, mtime, content },
+    });
+    Ok(edits)
+}
+
+/// The folders above a real path, as the merged image has them.
+fn folders_above(job: &Job<'_>, real: &ImagePath) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut above = real.parent();
+    while !above.is_root() {
+        let entry = job.image.tree.get(&above).map(|node| job.image.tree.entry(node));
+        let folder = entry.filter(|entry| entry.kind == FileKind::Directory);
+        if let (Some(entry), Ok(path)) = (folder, std::str::from_utf8(above.as_bytes())) {
+            let (mode, uid, gid, mtime) = (entry.mode, entry.uid, entry.gid, entry.mtime);
+            edits.push(Edit::AddFolder { path: path.to_owned(), mode, uid, gid, mtime });
+        }
+        above = above.parent();
     }
+    edits.reverse();
+    edits
 }
 
 /// `1 file (3 KiB)`, `3 files (1 MiB)`.

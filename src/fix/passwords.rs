@@ -29,15 +29,15 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         };
         let Some((path, node)) = file else { continue };
         let name = user.name.clone();
-        let edit = if job.guard.is_base(node.layer) {
+        let edits = if job.guard.is_base(node.layer) {
             on_top(job, path, *node, None, Content::Locked { member: job.member(*node), user: name })
         } else if let Some(no) = job.guard.closed(node.layer) {
             Err(no)
         } else {
-            Ok(Edit::LockPassword { member: job.member(*node), user: name })
+            Ok(vec![Edit::LockPassword { member: job.member(*node), user: name }])
         };
-        match edit {
-            Ok(edit) => draft.propose(Proposal {
+        match edits {
+            Ok(edits) => draft.propose(Proposal {
                 kind: Kind::Lock,
                 findings: vec![finding],
                 path: path.to_string(),
@@ -48,7 +48,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
                 risk: Risk::Low,
                 reason: "`su`, `login` and SSH servers let anybody in".into(),
                 is_asked: false,
-                edits: vec![edit],
+                edits,
             }),
             Err(no) => draft.refuse(finding, no.reason, no.hint),
         }

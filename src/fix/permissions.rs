@@ -34,6 +34,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         let others = finding.message.contains(" further paths ");
         let names = if others { all(job) } else { names };
         let mut edits = Vec::new();
+        let mut count = 0u32;
         let mut modes: BTreeSet<String> = BTreeSet::new();
         let mut no = None;
         let mut layers = BTreeSet::new();
@@ -43,10 +44,11 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
                 continue;
             }
             match close(job, &path, node, entry) {
-                Ok(edit) => {
+                Ok(more) => {
                     modes.insert(format!("{:04o}", entry.mode));
                     layers.insert(node.layer);
-                    edits.push(edit);
+                    count += 1;
+                    edits.extend(more);
                 }
                 Err(why) => no = no.or(Some(why)),
             }
@@ -54,7 +56,6 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         if let Some(no) = no {
             draft.refuse(finding, no.reason, no.hint);
         }
-        let count = edits.len();
         let more = if count > 1 { format!(", {count} files and folders") } else { String::new() };
         let before = format!("{}{more}", modes.into_iter().collect::<Vec<_>>().join(", "));
         draft.propose(Proposal {
@@ -105,7 +106,7 @@ fn all(job: &Job<'_>) -> Vec<(ImagePath, Node)> {
     names.map(|(name, node)| (name.clone(), node)).collect()
 }
 
-fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Result<Edit, No> {
+fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Result<Vec<Edit>, No> {
     let is_folder = entry.kind == FileKind::Directory;
     let mode = if is_folder { entry.mode | 0o1000 } else { entry.mode & !0o002 };
     if job.guard.is_kept(path) {
@@ -116,7 +117,7 @@ fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Resu
     }
     if !job.guard.is_base(node.layer) {
         let header = Edit::SetHeader { member: job.member(node), mode: Some(mode), uid: None, gid: None };
-        return job.guard.closed(node.layer).map_or(Ok(header), Err);
+        return job.guard.closed(node.layer).map_or(Ok(vec![header]), Err);
     }
     on_top(job, path, node, Some(mode), Content::File { member: job.member(node) })
 }

@@ -88,7 +88,7 @@ fn edits(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry, is_aske
     if job.guard.is_base(node.layer) {
         for name in tree.names_of(node) {
             let mode = Some(entry.mode & !0o6000);
-            edits.push(on_top(job, name, node, mode, Content::File { member: job.member(node) })?);
+            edits.extend(on_top(job, name, node, mode, Content::File { member: job.member(node) })?);
         }
     } else {
         if let Some(no) = job.guard.closed(node.layer) {
@@ -119,11 +119,11 @@ fn edits(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry, is_aske
 }
 
 /// The line by which dpkg keeps the mode, where dpkg is.
-fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Option<Edit>, No> {
+fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Vec<Edit>, No> {
     let tree = &job.image.tree;
     let accounts = &job.image.accounts;
     if tree.resolve(&"var/lib/dpkg/status".into()).is_none() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let user = accounts.users.iter().find(|user| user.uid == entry.uid).map(|user| user.name.clone());
     let group = accounts.groups.iter().find(|group| group.gid == entry.gid).map(|group| group.name.clone());
@@ -135,16 +135,20 @@ fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Op
     match tree.resolve(&file) {
         Some((real, node)) => {
             let content = Content::Appended { member: job.member(node), lines: vec![line] };
-            on_top(job, &real, node, None, content).map(Some)
+            on_top(job, &real, node, None, content)
         }
-        None => Ok(Some(Edit::AddFile {
-            path: STATOVERRIDE.into(),
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            mtime: entry.mtime,
-            content: Content::Text { text: format!("{line}\n") },
-        })),
+        None => {
+            let mut edits = super::folders_above(job, &file);
+            edits.push(Edit::AddFile {
+                path: STATOVERRIDE.into(),
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+                mtime: 0,
+                content: Content::Text { text: format!("{line}\n") },
+            });
+            Ok(edits)
+        }
     }
 }
 

@@ -58,9 +58,9 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out)?;
         }
         let platform = image.image.platform.as_ref().map(|platform| format!(", {platform}")).unwrap_or_default();
-        writeln!(out, "{}{platform}", plan.input.reference)?;
+        writeln!(out, "{}{}", escape_controls(&plan.input.reference), escape_controls(&platform))?;
         let paragraph = |out: &mut dyn Write, text: &str| {
-            wrap(text, width.saturating_sub(INDENT)).iter().try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))
+            wrap(&escape_controls(text), width.saturating_sub(INDENT)).iter().try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))
         };
         for (title, wanted) in [("Done", true), ("Waits for a look: --yes, or [fix] allow", false)] {
             let actions: Vec<&Action> = image.actions.iter().filter(|one| one.is_active() == wanted).collect();
@@ -70,7 +70,8 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "\n{title}: {}", actions.len())?;
             for action in actions {
                 let layer = action.layer.map(|layer| format!(", layer {layer}")).unwrap_or_default();
-                writeln!(out, "  {:<6}{} {}{layer}", action.kind, action.id, action.path)?;
+                let (id, path) = (escape_controls(&action.id), escape_controls(&action.path));
+                writeln!(out, "  {:<7} {id}  {path}{layer}", action.kind)?;
                 paragraph(out, &format!("{} → {}", action.before, action.after))?;
                 let rule = action.rule.as_ref().map(|rule| format!(" ({rule})")).unwrap_or_default();
                 paragraph(out, &format!("risk {}: {}{rule}", action.risk, action.reason))?;
@@ -79,7 +80,7 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
         if !image.refused.is_empty() {
             writeln!(out, "\nNot done: {}", image.refused.len())?;
             for refused in image.refused.iter().take(LISTED) {
-                writeln!(out, "  {}{}", refused.path, rule_of(refused))?;
+                writeln!(out, "  {}{}", escape_controls(&refused.path), rule_of(refused))?;
                 paragraph(out, &format!("{}: {}", refused.reason, refused.hint))?;
             }
             if image.refused.len() > LISTED {
@@ -93,7 +94,7 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn rule_of(refused: &Refused) -> String {
-    refused.rule.as_ref().map(|rule| format!(" ({rule})")).unwrap_or_default()
+    refused.rule.as_ref().map(|rule| format!(" ({})", escape_controls(rule))).unwrap_or_default()
 }
 
 /// What comes of it, in a sentence.
@@ -134,7 +135,7 @@ fn markdown(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
                 writeln!(
                     out,
                     "| {} | `{}`{layer} | {} | {} | {} | {} |",
-                    action.id,
+                    cell(&action.id),
                     code(&action.path),
                     cell(&action.before),
                     cell(&action.after),
@@ -160,7 +161,7 @@ fn markdown(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Text of a cell of a table: what an image says must not end the cell, nor become Markdown of its own.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     escape_controls(text).replace('|', "\\|").replace('<', "&lt;").replace('[', "\\[")
 }
 
@@ -170,6 +171,6 @@ fn code(text: &str) -> String {
 }
 
 /// What steers or hides is escaped; a backslash stays as it is.
-fn escape_controls(text: &str) -> String {
+pub(super) fn escape_controls(text: &str) -> String {
     text.split('\\').map(escape).collect::<Vec<_>>().join("\\")
 }

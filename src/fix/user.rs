@@ -230,7 +230,7 @@ fn account(job: &Job<'_>, chosen: &Chosen<'_>) -> Result<Vec<Edit>, No> {
             return Err(No { reason: format!("`/{file}` is no file"), hint: hint.into() });
         }
         let content = Content::Appended { member: job.member(node), lines: vec![line] };
-        edits.push(on_top(job, &real, node, None, content)?);
+        edits.extend(on_top(job, &real, node, None, content)?);
     }
     Ok(edits)
 }
@@ -288,17 +288,15 @@ fn workdir(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, chosen: &Cho
     if entry.kind != FileKind::Directory || entry.uid != 0 || is_systems || job.guard.owner(node).is_some() {
         return;
     }
-    let edit = if is_foreign(job, node) {
-        Edit::AddFolder {
-            path: String::from_utf8_lossy(path.as_bytes()).into_owned(),
-            mode: entry.mode,
-            uid: chosen.uid,
-            gid: chosen.gid,
-            mtime: entry.mtime,
-        }
+    let edits = if is_foreign(job, node) {
+        let Ok(name) = std::str::from_utf8(path.as_bytes()) else { return };
+        let mut edits = super::folders_above(job, &path);
+        let (path, mode, mtime) = (name.to_owned(), entry.mode, entry.mtime);
+        edits.push(Edit::AddFolder { path, mode, uid: chosen.uid, gid: chosen.gid, mtime });
+        edits
     } else {
         let (uid, gid) = (Some(chosen.uid), Some(chosen.gid));
-        Edit::SetHeader { member: job.member(node), mode: None, uid, gid }
+        vec![Edit::SetHeader { member: job.member(node), mode: None, uid, gid }]
     };
     draft.propose(Proposal {
         kind: Kind::Owner,
@@ -311,7 +309,7 @@ fn workdir(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, chosen: &Cho
         risk: Risk::Medium,
         reason: "the process may then make files in its working folder; those that are there stay root's".into(),
         is_asked: false,
-        edits: vec![edit],
+        edits,
     });
 }
 

@@ -7,23 +7,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read};
 
+use serde_json::{Map, Value};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::image::{Blob, Image};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, LayerSummary};
 use crate::limit::Limits;
+use crate::limitation::Limitation;
 use crate::pass::decode;
 use crate::pass::tar::TarReader;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
-use crate::rebuild::{Edit, Edits, Excised, RebuiltImage};
+use crate::rebuild::{Bundle, Edit, Edits, Excised, Rebuilt, RebuiltImage};
 use crate::rule::Severity;
 use crate::secret::Needles;
-use crate::tree::Node;
+use crate::tree::{Node, Tree};
 
 use super::compare;
-use super::plan::ImagePlan;
+use super::plan::{ImagePlan, Plan};
 
 /// Differences that are told; the rest is counted.
 const TOLD: usize = 20;
@@ -31,14 +34,79 @@ const TOLD: usize = 20;
 /// Largest file of a layer that is looked into for what it holds, in bytes.
 const LARGEST: u64 = 512 << 20;
 
+/// What a scan saw of an image, kept to be compared.
+#[derive(Debug)]
+pub struct Seen {
+    /// What could not be read.
+    limitations: Vec<Limitation>,
+    layers: Vec<LayerSummary>,
+    tree: Tree,
+    judged: Vec<Judged>,
+}
+
+impl Seen {
+    /// Keeps what is compared.
+    pub fn of(inventory: &Inventory, judged: &[Judged]) -> Self {
+        Self {
+            limitations: inventory.limitations.clone(),
+            layers: inventory.layers.clone(),
+            tree: inventory.tree.clone(),
+            judged: judged.to_vec(),
+        }
+    }
+}
+
+/// The images of one place, opened and scanned.
+pub struct Place<'a> {
+    /// Documents and layers.
+    pub bundle: &'a Bundle,
+    /// What the scan saw, one for each image of the bundle in its order.
+    pub seen: &'a [Seen],
+}
+
 /// One image before or after.
-pub struct Side<'a> {
-    /// What it holds.
-    pub inventory: &'a Inventory,
-    /// Its layers.
-    pub image: &'a Image,
-    /// Its findings, judged.
-    pub judged: &'a [Judged],
+struct Side<'a> {
+    inventory: &'a Seen,
+    image: &'a Image,
+}
+
+/// Proves the output `after` from the input `before`: fails with [`ErrorKind::Unproven`] unless it is what `plan` makes of it.
+pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebuilt, limits: &Limits) -> Result<()> {
+    let mut flaws = Flaws::default();
+    let count = before.bundle.images().len();
+    let counts = [before.seen.len(), after.bundle.images().len(), after.seen.len(), rebuilt.images.len()];
+    if counts.iter().any(|other| *other != count) {
+        flaws.add(format!("it holds {} images where {count} are expected", counts[1]));
+        return flaws.check();
+    }
+    let (documents, stray) = after.bundle.parts(limits)?;
+    flaws.extend(stray.into_iter().map(|name| format!("nothing leads to `{}`", escape(name))));
+    let olds = before.bundle.images().iter().zip(before.seen);
+    let news = after.bundle.images().iter().zip(after.seen);
+    for ((old, new), rebuilt) in olds.zip(news).zip(&rebuilt.images) {
+        let before_side = Side { image: old.0, inventory: old.1 };
+        let after_side = Side { image: new.0, inventory: new.1 };
+        let own = plan.images.iter().find(|plan| plan.image.config.is_some() && plan.image.config == old.0.target.config_digest);
+        let none = Edits::default();
+        let edits = own.map(ImagePlan::edits).transpose()?.unwrap_or(none);
+        if new.0.target.config_digest.as_ref() != Some(&rebuilt.after.config) {
+            flaws.add("the configuration was read with another digest than it was written with");
+        }
+        readable(&before_side, &after_side, &mut flaws);
+        layers(&before_side, &after_side, &edits, rebuilt, limits, &mut flaws)?;
+        names(&before_side, &after_side, &edits, &mut flaws);
+        if let Some(own) = own {
+            findings(&before_side, &after_side, own, &mut flaws);
+        }
+        let (old, new) = (before.bundle.config(old.0, limits)?, after.bundle.config(new.0, limits)?);
+        match (old, new) {
+            (Some(old), Some(new)) => config(&old, &new, &edits, rebuilt, &mut flaws),
+            _ => flaws.add("the configuration is missing"),
+        }
+    }
+    let images: Vec<&Image> = after.bundle.images().iter().collect();
+    flaws.extend(absent(&rebuilt.excised, &documents, &images, limits)?.0);
+    flaws.check()
 }
 
 /// What is wrong with an output.
@@ -71,23 +139,6 @@ impl Flaws {
             "nothing was written; leave the action out with `--skip`, and please report it: this is a defect in careen",
         ))
     }
-}
-
-/// Compares an image with what the plan makes of the one before.
-pub fn image(
-    before: &Side<'_>,
-    after: &Side<'_>,
-    plan: &ImagePlan,
-    edits: &Edits,
-    rebuilt: &RebuiltImage,
-    limits: &Limits,
-) -> Result<Flaws> {
-    let mut flaws = Flaws::default();
-    readable(before, after, &mut flaws);
-    layers(before, after, edits, rebuilt, limits, &mut flaws)?;
-    names(before, after, edits, &mut flaws);
-    findings(before, after, plan, &mut flaws);
-    Ok(flaws)
 }
 
 /// What could not be read of the output, and could of the input.
@@ -168,6 +219,130 @@ fn empty() -> Vec<u8> {
     vec![0; 1_024]
 }
 
+/// The configuration is what its edits make of the old one, apart from what follows the layers.
+fn config(old: &[u8], new: &[u8], edits: &Edits, rebuilt: &RebuiltImage, flaws: &mut Flaws) {
+    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
+    let (Ok(mut wanted), Ok(mut found)) = (parse(old), parse(new)) else {
+        return flaws.add("the configuration cannot be read");
+    };
+    if let Err(what) = edit(&mut wanted, edits) {
+        return flaws.add(format!("the configuration: {what}"));
+    }
+    let diff_ids: Vec<Value> =
+        rebuilt.layers.iter().filter_map(|layer| Some(layer.after.as_ref()?.diff_id.to_string().into())).collect();
+    if found.pointer("/rootfs/diff_ids") != Some(&Value::Array(diff_ids)) {
+        flaws.add("the diff IDs of the configuration are not those of the layers");
+    }
+    let is_on_top = edits.0.iter().any(Edit::is_on_top);
+    for (document, has_top) in [(&mut wanted, false), (&mut found, is_on_top)] {
+        if let Some(rootfs) = document.get_mut("rootfs").and_then(Value::as_object_mut) {
+            rootfs.remove("diff_ids");
+        }
+        let Some(history) = document.get_mut("history").and_then(Value::as_array_mut) else { continue };
+        if has_top {
+            history.pop();
+        }
+        for step in history {
+            // a step whose layer was left out has none
+            if let Some(step) = step.as_object_mut().filter(|_| rebuilt.layers.iter().any(|layer| layer.after.is_none())) {
+                step.remove("empty_layer");
+            }
+        }
+    }
+    if wanted != found {
+        flaws.add("the configuration differs from what was planned");
+    }
+}
+
+/// Carries edits of the configuration out on its value.
+fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(), String> {
+    let missing = |pointer: &str| format!("there is no `{}`", escape(pointer));
+    let mut removed: Vec<&str> = Vec::new();
+    for edit in &edits.0 {
+        match edit {
+            Edit::RedactConfig { pointer, spans } => {
+                let text = document.pointer_mut(pointer).ok_or_else(|| missing(pointer))?;
+                let mut bytes = text.as_str().ok_or_else(|| missing(pointer))?.as_bytes().to_vec();
+                let mut spans = spans.clone();
+                spans.sort();
+                for span in spans.iter().rev() {
+                    let range = usize::try_from(span.offset).ok().zip(usize::try_from(span.length).ok());
+                    let range = range.and_then(|(from, length)| Some(from..from.checked_add(length)?));
+                    let range = range.filter(|range| range.end <= bytes.len()).ok_or_else(|| missing(pointer))?;
+                    bytes.splice(range, b"[REDACTED]".iter().copied());
+                }
+                *text = String::from_utf8(bytes).map_err(|_| missing(pointer))?.into();
+            }
+            Edit::RemoveEnv { name } => {
+                for part in ["/config/Env", "/container_config/Env"] {
+                    if let Some(list) = document.pointer_mut(part).and_then(Value::as_array_mut) {
+                        list.retain(|pair| pair.as_str().is_none_or(|pair| pair.split('=').next() != Some(name)));
+                    }
+                }
+            }
+            Edit::RemoveConfig { pointer } => removed.push(pointer),
+            _ => {}
+        }
+    }
+    for edit in &edits.0 {
+        if let Edit::SetConfig { pointer, value } = edit {
+            let (holder, key) = pointer.rsplit_once('/').ok_or_else(|| missing(pointer))?;
+            let mut place = &mut *document;
+            for part in holder.split('/').skip(1) {
+                let part = part.replace("~1", "/").replace("~0", "~");
+                place = match place {
+                    Value::Array(list) => {
+                        part.parse::<usize>().ok().and_then(|at| list.get_mut(at)).ok_or_else(|| missing(pointer))?
+                    }
+                    Value::Object(object) => {
+                        let inner = object.entry(part).or_insert_with(|| Value::Object(Map::default()));
+                        if inner.is_null() {
+                            *inner = Value::Object(Map::default());
+                        }
+                        inner
+                    }
+                    _ => return Err(missing(pointer)),
+                };
+            }
+            let key = key.replace("~1", "/").replace("~0", "~");
+            match place {
+                Value::Object(object) => {
+                    object.insert(key, value.clone());
+                }
+                Value::Array(list) => {
+                    let at = key.parse::<usize>().ok().and_then(|at| list.get_mut(at));
+                    *at.ok_or_else(|| missing(pointer))? = value.clone();
+                }
+                _ => return Err(missing(pointer)),
+            }
+        }
+    }
+    // the later elements of a list before the earlier ones
+    removed.sort_by_key(|pointer| {
+        let (holder, last) = pointer.rsplit_once('/').unwrap_or_default();
+        (holder.to_owned(), std::cmp::Reverse(last.parse::<u64>().unwrap_or_default()))
+    });
+    for pointer in removed {
+        let (holder, key) = pointer.rsplit_once('/').ok_or_else(|| missing(pointer))?;
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let gone = match document.pointer_mut(holder) {
+            Some(Value::Object(object)) => object.remove(&key).is_some(),
+            Some(Value::Array(list)) => match key.parse::<usize>().ok().filter(|at| *at < list.len()) {
+                Some(at) => {
+                    list.remove(at);
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        };
+        if !gone {
+            return Err(missing(pointer));
+        }
+    }
+    Ok(())
+}
+
 /// The merged tree differs only where the plan says so.
 fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) {
     let (old, new) = (&before.inventory.tree, &after.inventory.tree);
@@ -185,7 +360,7 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
             planned.insert(path.as_str().into());
         }
     }
-    let entry_of = |tree: &crate::tree::Tree, node: Node| {
+    let entry_of = |tree: &Tree, node: Node| {
         let entry = tree.entry(node);
         (entry.kind.clone(), entry.mode, entry.uid, entry.gid, entry.size, entry.mtime)
     };
@@ -236,14 +411,14 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut F
     let mended: BTreeSet<&str> = plan.active().flat_map(|action| action.findings.iter().map(String::as_str)).collect();
     let mut counts: BTreeMap<(&str, String, String), (i64, &Finding)> = BTreeMap::new();
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
-    for judged in before.judged.iter().filter(counted) {
+    for judged in before.inventory.judged.iter().filter(counted) {
         let finding = &judged.finding;
         let entry = counts.entry(key(finding)).or_insert((0, finding));
         if !mended.contains(finding.fingerprint().as_str()) {
             entry.0 = entry.0.saturating_add(1);
         }
     }
-    for judged in after.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info) {
+    for judged in after.inventory.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info) {
         let finding = &judged.finding;
         let left = match counts.get_mut(&key(finding)) {
             Some((left, _)) => {
@@ -274,7 +449,7 @@ fn key(finding: &Finding) -> (&'static str, String, String) {
 
 /// Looks for what was taken out in everything of the output: its documents, and its layers with all that is packed in them.
 /// `documents` are name and bytes.
-pub fn absent(
+fn absent(
     excised: &[Excised],
     documents: &[(String, Vec<u8>)],
     images: &[&Image],

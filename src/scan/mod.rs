@@ -101,6 +101,19 @@ pub fn snapshots(
     Ok(reports.into_iter().zip(snapshots).map(|(report, (snapshot, visible))| (report, snapshot, visible)).collect())
 }
 
+/// As [`scan`]; `see` is shown each image with all its findings as they were judged, before any is left out of a report.
+pub fn scan_seeing(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    see: &mut See<'_>,
+) -> Result<Vec<Report>> {
+    judge_all(source, request, options, read(source, request, options, &collectors())?, see)
+}
+
+/// Shown an image and its findings.
+pub type See<'a> = dyn FnMut(&Inventory, &[Judged]) + 'a;
+
 fn scan_with(
     source: &dyn Source,
     request: &Request<'_>,
@@ -110,6 +123,16 @@ fn scan_with(
 ) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, collectors)?;
     inventories.iter().for_each(see);
+    judge_all(source, request, options, inventories, &mut |_, _| ())
+}
+
+fn judge_all(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    inventories: Vec<Inventory>,
+    see: &mut See<'_>,
+) -> Result<Vec<Report>> {
     options.progress.stage("judge");
     let documents = options.advisories.map_or(&[][..], |advisories| advisories.vex);
     let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
@@ -156,13 +179,13 @@ fn scan_with(
         }
     };
     let options = Options { policy: &policy, ..*options };
-    found.into_iter().map(|found| found.judge(&options, request.limits)).collect()
+    found.into_iter().map(|found| found.judge(&options, request.limits, see)).collect()
 }
 
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
 pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, package::COLLECTORS)?;
-    let report = |inventory| report(inventory, Vec::new(), None, None, options, request.limits);
+    let report = |inventory| report(inventory, Vec::new(), (None, None), options, request.limits, &mut |_, _| ());
     inventories.into_iter().map(report).collect()
 }
 
@@ -615,10 +638,10 @@ impl Found {
         Ok(used.map(ToOwned::to_owned).collect())
     }
 
-    fn judge(self, options: &Options<'_>, limits: &Limits) -> Result<Report> {
+    fn judge(self, options: &Options<'_>, limits: &Limits, see: &mut See<'_>) -> Result<Report> {
         let Self { inventory, findings, data, data_hours, unmatched } = self;
         let is_bill = inventory.target.source == sbom::ID;
-        let mut report = report(inventory, findings, data, data_hours, options, limits)?;
+        let mut report = report(inventory, findings, (data, data_hours), options, limits, see)?;
         if is_bill {
             report.verdict.reason += "; files, settings and secrets were not looked at";
         }
@@ -672,10 +695,10 @@ fn only_packages(inventory: &Inventory) -> Limitation {
 fn report(
     mut inventory: Inventory,
     findings: Vec<Finding>,
-    advisories: Option<serde_json::Value>,
-    data_hours: Option<i64>,
+    (advisories, data_hours): (Option<serde_json::Value>, Option<i64>),
     options: &Options<'_>,
     limits: &Limits,
+    see: &mut See<'_>,
 ) -> Result<Report> {
     let origin = |finding: &Finding| origin_of(&inventory, finding);
     let facts = facts::of(&inventory, data_hours);
@@ -686,6 +709,7 @@ fn report(
         image: Some(&facts),
     };
     let (mut findings, verdict) = options.policy.evaluate(findings, &context)?;
+    see(&inventory, &findings);
     findings.retain(|judged| judged.action != Action::Ignore);
     findings.iter_mut().for_each(mask_judged);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));

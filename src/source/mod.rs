@@ -173,6 +173,9 @@ pub trait StreamedArchive: Send {
     /// kept, capped. At the end the images are put together.
     fn read(&mut self, layer: &mut dyn FnMut(u32, &mut dyn Read) -> Result<()>) -> Result<StreamedImages>;
 
+    /// Copies the archive, freed of its compression, for who must read it at will; instead of [`read`](Self::read).
+    fn copy_to(&mut self, out: &mut dyn std::io::Write) -> Result<()>;
+
     /// Whether the archive can be read again, for a second look.
     fn is_replayable(&self) -> bool;
 

@@ -88,23 +88,32 @@ fn content_of(content: &Content, read: &mut dyn FnMut(&Member) -> Result<Vec<u8>
     Ok(match content {
         Content::Text { text } => text.clone().into_bytes(),
         Content::File { member } => read(member)?,
-        Content::Appended { member, lines } => {
-            let mut content = read(member)?;
-            if content.last().is_some_and(|last| *last != b'\n') {
-                content.push(b'\n');
-            }
-            for line in lines {
-                if line.contains(['\n', '\0']) {
-                    return Err(Error::malformed("a line to be added has a line feed in it"));
-                }
-                content.extend_from_slice(line.as_bytes());
-                content.push(b'\n');
-            }
-            content
+        Content::Appended { member, lines } => appended(read(member)?, lines)?,
+        Content::Accounts { member, lock, append } => {
+            let locked = lock.iter().try_fold(read(member)?, |content, user| locked(&content, user))?;
+            appended(locked, append)?
         }
-        Content::Locked { member, user } => lock_password(&read(member)?, user)
-            .ok_or_else(|| Error::malformed(format!("`{}` has no empty password there", escape(user))))?,
+        Content::Locked { member, user } => locked(&read(member)?, user)?,
     })
+}
+
+fn locked(content: &[u8], user: &str) -> Result<Vec<u8>> {
+    lock_password(content, user)
+        .ok_or_else(|| Error::malformed(format!("`{}` has no empty password there", escape(user))))
+}
+
+fn appended(mut content: Vec<u8>, lines: &[String]) -> Result<Vec<u8>> {
+    if content.last().is_some_and(|last| *last != b'\n') {
+        content.push(b'\n');
+    }
+    for line in lines {
+        if line.contains(['\n', '\0']) {
+            return Err(Error::malformed("a line to be added has a line feed in it"));
+        }
+        content.extend_from_slice(line.as_bytes());
+        content.push(b'\n');
+    }
+    Ok(content)
 }
 
 struct Attributes {
