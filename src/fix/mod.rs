@@ -397,7 +397,9 @@ fn on_top(
         _ if entry.capabilities.is_some() => {
             return Err(no(format!("`{real}` has file capabilities, which a copy on top would lose")));
         }
-        _ if entry.size > LARGEST_COPY => return Err(no(format!("`{real}` is too large to be copied to a layer on top"))),
+        _ if entry.size > LARGEST_COPY => {
+            return Err(no(format!("`{real}` is too large to be copied to a layer on top")));
+        }
         _ => Edit::AddFile { path, mode, uid, gid, mtime, content },
     });
     Ok(edits)

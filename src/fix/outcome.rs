@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::show::{PlanFormat, cell, escape_controls};
 
 /// Version of the JSON. Raised when a field changes its meaning or goes.
-pub const SCHEMA: &str = "careen.fix/1";
+pub(super) const SCHEMA: &str = "careen.fix/1";
 
 /// What a fix did.
 #[derive(Debug, Serialize)]
@@ -87,12 +87,7 @@ impl<'a> Changes<'a> {
 }
 
 /// Writes what was done; text is at most `width` columns wide.
-pub fn render_changes(
-    changes: &Changes<'_>,
-    format: PlanFormat,
-    width: usize,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn render_changes(changes: &Changes<'_>, format: PlanFormat, width: usize, out: &mut dyn Write) -> io::Result<()> {
     if format == PlanFormat::Json {
         serde_json::to_writer_pretty(&mut *out, changes)?;
         return writeln!(out);
@@ -100,7 +95,11 @@ pub fn render_changes(
     super::render_plan(changes.plan, format, width, out)?;
     let is_text = format == PlanFormat::Text;
     let mut say = |text: &str| -> io::Result<()> {
-        if is_text { wrap(text, width).iter().try_for_each(|line| writeln!(out, "{line}")) } else { writeln!(out, "{text}") }
+        if is_text {
+            wrap(text, width).iter().try_for_each(|line| writeln!(out, "{line}"))
+        } else {
+            writeln!(out, "{text}")
+        }
     };
     say("")?;
     if !changes.is_changed {

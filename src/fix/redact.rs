@@ -106,7 +106,7 @@ pub(super) fn texts(config: &ImageConfig) -> Vec<(String, &str)> {
     for (name, list) in lists {
         texts.extend(list.iter().enumerate().map(|(index, text)| (format!("/config/{name}/{index}"), text.as_str())));
     }
-    for check in &container.healthcheck {
+    if let Some(check) = &container.healthcheck {
         let words = check.test.iter().enumerate();
         texts.extend(words.map(|(index, text)| (format!("/config/Healthcheck/Test/{index}"), text.as_str())));
     }

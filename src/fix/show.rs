@@ -60,7 +60,9 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
         let platform = image.image.platform.as_ref().map(|platform| format!(", {platform}")).unwrap_or_default();
         writeln!(out, "{}{}", escape_controls(&plan.input.reference), escape_controls(&platform))?;
         let paragraph = |out: &mut dyn Write, text: &str| {
-            wrap(&escape_controls(text), width.saturating_sub(INDENT)).iter().try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))
+            wrap(&escape_controls(text), width.saturating_sub(INDENT))
+                .iter()
+                .try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))
         };
         for (title, wanted) in [("Done", true), ("Waits for a look: --yes, or [fix] allow", false)] {
             let actions: Vec<&Action> = image.actions.iter().filter(|one| one.is_active() == wanted).collect();

@@ -112,7 +112,10 @@ mod tests {
         assert_eq!(at("/predicate/buildDefinition/externalParameters/plan/digest/sha256"), of("plan").hex());
         // every field that the two specifications require
         for pointer in [
-            "/_type", "/subject/0/name", "/predicateType", "/predicate/buildDefinition/buildType",
+            "/_type",
+            "/subject/0/name",
+            "/predicateType",
+            "/predicate/buildDefinition/buildType",
             "/predicate/runDetails/builder/id",
         ] {
             assert!(at(pointer).is_string(), "{pointer}");

@@ -86,7 +86,10 @@ pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebui
     for ((old, new), rebuilt) in olds.zip(news).zip(&rebuilt.images) {
         let before_side = Side { image: old.0, inventory: old.1 };
         let after_side = Side { image: new.0, inventory: new.1 };
-        let own = plan.images.iter().find(|plan| plan.image.config.is_some() && plan.image.config == old.0.target.config_digest);
+        let own = plan
+            .images
+            .iter()
+            .find(|plan| plan.image.config.is_some() && plan.image.config == old.0.target.config_digest);
         let none = Edits::default();
         let edits = own.map(ImagePlan::edits).transpose()?.unwrap_or(none);
         if new.0.target.config_digest.as_ref() != Some(&rebuilt.after.config) {
@@ -244,7 +247,9 @@ fn config(old: &[u8], new: &[u8], edits: &Edits, rebuilt: &RebuiltImage, flaws: 
         }
         for step in history {
             // a step whose layer was left out has none
-            if let Some(step) = step.as_object_mut().filter(|_| rebuilt.layers.iter().any(|layer| layer.after.is_none())) {
+            if let Some(step) =
+                step.as_object_mut().filter(|_| rebuilt.layers.iter().any(|layer| layer.after.is_none()))
+            {
                 step.remove("empty_layer");
             }
         }
@@ -418,7 +423,9 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut F
             entry.0 = entry.0.saturating_add(1);
         }
     }
-    for judged in after.inventory.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info) {
+    for judged in
+        after.inventory.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info)
+    {
         let finding = &judged.finding;
         let left = match counts.get_mut(&key(finding)) {
             Some((left, _)) => {
@@ -449,12 +456,7 @@ fn key(finding: &Finding) -> (&'static str, String, String) {
 
 /// Looks for what was taken out in everything of the output: its documents, and its layers with all that is packed in them.
 /// `documents` are name and bytes.
-fn absent(
-    excised: &[Excised],
-    documents: &[(String, Vec<u8>)],
-    images: &[&Image],
-    limits: &Limits,
-) -> Result<Flaws> {
+fn absent(excised: &[Excised], documents: &[(String, Vec<u8>)], images: &[&Image], limits: &Limits) -> Result<Flaws> {
     let mut flaws = Flaws::default();
     let needles = {
         let mut values: Vec<Vec<u8>> = Vec::new();

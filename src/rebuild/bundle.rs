@@ -120,7 +120,10 @@ impl Bundle {
     pub fn config(&self, image: &Image, limits: &Limits) -> Result<Option<Vec<u8>>> {
         let (documents, _) = self.parts(limits)?;
         let digest = image.target.config_digest.as_ref();
-        Ok(documents.into_iter().map(|(_, bytes)| bytes).find(|bytes| digest.is_some_and(|digest| digest.matches(bytes))))
+        Ok(documents
+            .into_iter()
+            .map(|(_, bytes)| bytes)
+            .find(|bytes| digest.is_some_and(|digest| digest.matches(bytes))))
     }
 
     /// A document, not verified; `None` if the input lacks it.

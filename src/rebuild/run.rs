@@ -472,7 +472,7 @@ impl<'a> Work<'a> {
         let encoding = Encoding::like(&*blob)?;
         let limits = self.options.limits;
         let rewritten = self.spooled(|out| layer::rewrite(&*blob, edits, encoding, limits, out))?;
-        if rewritten.before != descriptor.digest {
+        if rewritten.before.as_ref() != Some(&descriptor.digest) {
             return Err(Error::malformed(format!("layer {index} does not have the digest {}", descriptor.digest)));
         }
         self.rewritten.insert(key, rewritten.new.clone());
@@ -634,7 +634,7 @@ fn rename_roots(index: &mut Json, name: &str, options: &Options<'_>) -> Result<(
 const EMPTY_TAR: u64 = 1_024;
 
 struct Spooled {
-    before: Digest,
+    before: Option<Digest>,
     new: NewLayer,
 }
 

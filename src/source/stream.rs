@@ -265,9 +265,9 @@ impl StreamedArchive for Stream {
     fn copy_to(&mut self, out: &mut dyn io::Write) -> Result<()> {
         self.was_read = true;
         let place = self.place.clone();
-        let copied = self.tar().and_then(|mut tar| {
-            io::copy(&mut tar, out).map(drop).map_err(|e| Error::io("cannot copy the archive", e))
-        });
+        let copied = self
+            .tar()
+            .and_then(|mut tar| io::copy(&mut tar, out).map(drop).map_err(|e| Error::io("cannot copy the archive", e)));
         copied.map_err(|error| error.at(place))
     }
 
