@@ -26,7 +26,7 @@ use crate::tree::{FileEntry, FileKind};
 const LARGEST_ACCOUNTS: u64 = 16 << 20;
 
 /// Names that a rewritten layer leaves out: indices of its members for engines that load them lazily.
-const TABLES: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmark", b".no.prefetch.landmark"];
+pub(super) const TABLES: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmark", b".no.prefetch.landmark"];
 
 /// One member as it was read.
 #[derive(Debug, Clone)]

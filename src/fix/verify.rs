@@ -23,7 +23,7 @@ use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Bundle, Edit, Edits, Excised, Rebuilt, RebuiltImage};
 use crate::rule::Severity;
 use crate::secret::Needles;
-use crate::tree::{Node, Tree};
+use crate::tree::{FileKind, Node, Tree};
 
 use super::compare;
 use super::plan::{ImagePlan, Plan};
@@ -365,6 +365,13 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
             planned.insert(path.as_str().into());
         }
     }
+    // tables of layers that engines load lazily go with the layer they are of
+    let rewritten: BTreeSet<u32> = edits.0.iter().filter_map(|edit| Some(edit.member()?.layer)).collect();
+    for (path, node) in old.names() {
+        if rewritten.contains(&node.layer) && compare::TABLES.contains(&path.as_bytes()) {
+            planned.insert(path.clone());
+        }
+    }
     let entry_of = |tree: &Tree, node: Node| {
         let entry = tree.entry(node);
         (entry.kind.clone(), entry.mode, entry.uid, entry.gid, entry.size, entry.mtime)
@@ -397,16 +404,13 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
     for edit in &edits.0 {
         let Edit::DropMember { member, .. } = edit else { continue };
         let node = Node { layer: member.layer, member: member.member };
-        for name in old.names_of(node) {
-            if news.contains_key(name)
-                && !edits
-                    .0
-                    .iter()
-                    .any(|edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == *name))
-            {
-                flaws
-                    .add(format!("`{}` was taken out, and an older file shows in its place", escape(name.to_string())));
-            }
+        let own = old.real_folder(&old.entry(node).path.parent()).join(old.entry(node).path.file_name());
+        let was_live = olds.get(&own).is_some_and(|shown| {
+            *shown == node || matches!(&old.entry(node).kind, FileKind::HardLink(_)) && shown.layer == node.layer
+        });
+        let is_replaced = |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == own);
+        if was_live && news.contains_key(&own) && !edits.0.iter().any(is_replaced) {
+            flaws.add(format!("`{}` was taken out, and an older file shows in its place", escape(own.to_string())));
         }
     }
 }

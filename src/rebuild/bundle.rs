@@ -89,6 +89,7 @@ impl Bundle {
             documents.push((MANIFEST.to_owned(), bytes));
         }
         let mut waiting: Vec<Vec<u8>> = vec![self.index.clone()];
+        let mut read = BTreeSet::new();
         let mut left = limits.documents.bytes();
         while let Some(bytes) = waiting.pop() {
             let below = match Document::parse(&bytes, limits) {
@@ -102,7 +103,8 @@ impl Bundle {
             };
             for descriptor in below {
                 let name = in_layout(&descriptor.digest);
-                if !known.insert(name.clone()) && !self.is_old || descriptor.size > left {
+                known.insert(name.clone());
+                if descriptor.size > left || !read.insert(name.clone()) {
                     continue;
                 }
                 left = left.saturating_sub(descriptor.size);

@@ -21,7 +21,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 const URL_ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Shortest value that is sought, in bytes: shorter ones stand anywhere by chance.
-pub const SHORTEST: usize = 8;
+const SHORTEST: usize = 8;
 
 /// Longer values are sought by a part, in bytes.
 const WHOLE: usize = 96;
