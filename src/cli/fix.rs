@@ -28,7 +28,9 @@ use crate::time::Date;
 use super::advisories::AdvisoryArguments;
 use super::exit::Exit;
 use super::policy::{self, PolicyArguments};
-use super::scan::{GateArguments, Judging, TargetArguments, config, judging_time, opened, without_secrets, write_to};
+use super::scan::{
+    GateArguments, Judging, TargetArguments, config, judging_time, opened, spare, without_secrets, write_to,
+};
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
 
@@ -88,7 +90,7 @@ pub(super) struct FixArguments {
     #[arg(long, value_name = "GLOB", value_parser = Glob::path, num_args = 0..=1, default_missing_value = "**")]
     clear_setid: Vec<Glob>,
 
-    /// Leave texts with secrets, with `*` in place of the values
+    /// Put `*` in place of secrets in text files of settings, in place of taking the files out
     #[arg(long)]
     redact_in_place: bool,
 
@@ -160,6 +162,20 @@ impl<'a> Job<'a> {
     /// Reads all that is named beside the image.
     fn new(arguments: &'a FixArguments, watcher: &'a Watcher) -> Result<Self> {
         let output = arguments.output.as_deref().filter(|_| !arguments.dry_run).map(Output::parse).transpose()?;
+        spare(arguments.image.target(), arguments.plan.as_deref())?;
+        if let Some(Output::DockerArchive { path, .. } | Output::OciArchive { path } | Output::OciDir { path }) =
+            output.as_ref().filter(|_| !arguments.in_place)
+        {
+            spare(arguments.image.target(), Some(path)).map_err(|error| Error {
+                message: "the output is the input".into(),
+                help: Some("name another file, or allow it with `--in-place`".into()),
+                ..error
+            })?;
+        }
+        if arguments.image.reads_password() {
+            let what = "a password on standard input would be there for the first look at the image only";
+            return Err(Error::new(ErrorKind::Usage, what).help("set CAREEN_PASSWORD instead of --password-stdin"));
+        }
         let config = config(&arguments.image)?;
         secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules))?;
         let file = arguments.image.config_file();

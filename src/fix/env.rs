@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::escape::escape;
 use crate::rebuild::Edit;
-use crate::secret::mask_text;
 
 use super::plan::{Kind, Risk, Safety};
 use super::{Draft, Fixer, Job, Proposal};
@@ -16,7 +15,7 @@ pub(super) static ENV: Fixer = Fixer {
     title: "Variables of the environment",
     rules: &[],
     does: "Takes the variables out of `Env` that `--unset-env` names or `[fix.env] remove` of the policy fits.",
-    never: "Never takes `PATH` away because a pattern of the policy fits it, and never shows a value unmasked.",
+    never: "Never takes `PATH` away because a pattern of the policy fits it, and never shows a value.",
     plan,
 };
 
@@ -34,15 +33,13 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         if !by_flag && !by_policy {
             continue;
         }
-        let pairs =
-            config.config.env.iter().filter(|pair| pair.split_once('=').is_some_and(|(other, _)| other == name));
-        let value = pairs.last().map(|pair| escape(mask_text(pair))).unwrap_or_default();
         draft.propose(Proposal {
             kind: Kind::Setting,
             findings: Vec::new(),
             path: format!("Env.{}", escape(name)),
             layer: None,
-            before: value,
+            // its value may be a secret that nobody knows as one
+            before: "set".into(),
             after: "not set".into(),
             safety: Safety::Safe,
             risk: Risk::Medium,
@@ -66,14 +63,14 @@ mod tests {
         let all = Wishes { only: vec!["env"], policy, ..Wishes::default() };
         assert_eq!(
             shown(&plan(&image, &all)),
-            ["env-1 safe Env.BUILD_ID: BUILD_ID=8: unset BUILD_ID", "env-2 safe Env.PORT: PORT=80: unset PORT",]
+            ["env-1 safe Env.BUILD_ID: set: unset BUILD_ID", "env-2 safe Env.PORT: set: unset PORT",]
         );
         let flags = vec!["PATH".into(), "GONE".into()];
         let flag = Wishes { only: vec!["caches"], unset_env: flags, ..Wishes::default() };
         let plan = plan(&image, &flag);
         assert_eq!(
             shown(&plan),
-            ["env-1 safe Env.PATH: PATH=/bin: unset PATH", "refused Env.GONE: the image has no such variable"]
+            ["env-1 safe Env.PATH: set: unset PATH", "refused Env.GONE: the image has no such variable"]
         );
         assert_eq!(plan.actions[0].safety, Safety::Safe);
     }

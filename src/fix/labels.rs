@@ -58,7 +58,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             if labels.get(*key).is_some_and(|old| old == text) {
                 continue;
             }
-            let before = labels.get(*key).map_or_else(|| "not set".to_owned(), |old| shown(old));
+            let before = if labels.contains_key(*key) { "set" } else { "not set" }.to_owned();
             let edit = Edit::SetConfig { pointer: pointer(key), value: json!(text) };
             draft.propose(setting(format!("Labels.{}", escape(key)), before, shown(text), reason, edit));
         }
@@ -69,18 +69,18 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let goes = |patterns: &[crate::policy::Glob], key: &str| {
         patterns.iter().any(|glob| glob.is_match(key) && (glob.is_literal() || !key.starts_with(OF_BASE)))
     };
-    for (key, old) in labels.iter().filter(|(key, _)| !wanted.contains_key(key.as_str())) {
+    for key in labels.keys().filter(|key| !wanted.contains_key(key.as_str())) {
         if goes(&policy.remove_labels, key) {
             let edit = Edit::RemoveConfig { pointer: pointer(key) };
             let reason = "`[fix.labels] remove` of the policy";
-            draft.propose(setting(format!("Labels.{}", escape(key)), shown(old), "not set".into(), reason, edit));
+            draft.propose(setting(format!("Labels.{}", escape(key)), "set".into(), "not set".into(), reason, edit));
         }
     }
-    for (key, old) in &job.image.annotations {
+    for key in job.image.annotations.keys() {
         if goes(&policy.remove_annotations, key) {
             let edit = Edit::RemoveAnnotation { key: key.clone() };
             let reason = "`[fix.annotations] remove` of the policy";
-            draft.propose(setting(format!("annotation {}", escape(key)), shown(old), "not set".into(), reason, edit));
+            draft.propose(setting(format!("annotation {}", escape(key)), "set".into(), "not set".into(), reason, edit));
         }
     }
 }
@@ -114,10 +114,10 @@ mod tests {
         assert_eq!(
             shown(&plan(&image, &wishes)),
             [
-                "labels-1 safe Labels.a/b: 1: remove /config/Labels/a~1b",
+                "labels-1 safe Labels.a/b: set: remove /config/Labels/a~1b",
                 "labels-2 safe Labels.new: not set: set /config/Labels/new \"2\"",
-                "labels-3 safe Labels.team: x: set /config/Labels/team \"y\"",
-                "labels-4 safe annotation ci.job: 7: unannotate ci.job",
+                "labels-3 safe Labels.team: set: set /config/Labels/team \"y\"",
+                "labels-4 safe annotation ci.job: set: unannotate ci.job",
             ]
         );
     }

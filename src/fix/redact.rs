@@ -53,7 +53,13 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             if !spans.is_empty() {
                 count = count.saturating_add(spans.len());
                 let value = value.replace(wish.text(), REDACTED);
-                let edits = vec![Edit::SetAnnotation { key: key.clone(), value }];
+                // the plan would tell another secret beside it
+                let is_clean = mask_text(&value) == value;
+                let edits = vec![if is_clean {
+                    Edit::SetAnnotation { key: key.clone(), value }
+                } else {
+                    Edit::RemoveAnnotation { key: key.clone() }
+                }];
                 propose(draft, number, &format!("annotation {key}"), spans.len(), false, edits);
             }
             if key.contains(wish.text()) {

@@ -19,7 +19,7 @@ pub struct Wishes {
     pub touches_base: bool,
     /// What no container sees goes too.
     pub wants_waste: bool,
-    /// Texts with secrets stay, with `*` in place of the values.
+    /// Secrets in text files of settings are blanked where they stand, and the files stay.
     pub redacts_in_place: bool,
     /// What the policy says.
     pub policy: FixPolicy,

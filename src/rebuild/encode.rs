@@ -370,12 +370,15 @@ mod tests {
         }
     }
 
+    /// Of a sample of 300,000 bytes at level 6, as zlib-rs has deflated it since 0.6.
+    const KNOWN: &str = "sha256:a9a9d8e1ea1430d7a7b4b21d8fa353f570c63f12e040b20c5aabbd4dc0a782c0";
+
     #[test]
     fn the_blob_is_the_same_on_every_machine() {
         let (blob, _) = encode(Encoding::Gzip { level: 6 }, &sample(300_000), 4096);
         assert_eq!(&blob[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
         let digest = Digest::sha256(&blob).to_string();
-        assert_eq!(digest, "", "the compressor's output is part of what a plan promises");
+        assert_eq!(digest, KNOWN, "the compressor's output is part of what a plan promises");
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod notice;
 mod outcome;
 mod run;
 mod spool;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 pub use bundle::Bundle;

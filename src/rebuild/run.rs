@@ -1,14 +1,14 @@
 //! Carries out the edits: layers, then documents from the inside out, then the output, which waits for its verification.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest, HashingReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::manifest::{Document, Manifest};
@@ -472,7 +472,11 @@ impl<'a> Work<'a> {
         let encoding = Encoding::like(&*blob)?;
         let limits = self.options.limits;
         let rewritten = self.spooled(|out| layer::rewrite(&*blob, edits, encoding, limits, out))?;
-        if rewritten.before.as_ref() != Some(&descriptor.digest) {
+        let before = match (rewritten.before, descriptor.digest.algorithm()) {
+            (Some(before), Algorithm::Sha256) => before,
+            (_, algorithm) => digest_of(&*blob, algorithm)?,
+        };
+        if before != descriptor.digest {
             return Err(Error::malformed(format!("layer {index} does not have the digest {}", descriptor.digest)));
         }
         self.rewritten.insert(key, rewritten.new.clone());
@@ -508,7 +512,7 @@ impl<'a> Work<'a> {
     }
 
     /// Lets a layer be written to a file that waits, and takes what it has to say.
-    fn spooled(&mut self, write: impl FnOnce(&mut dyn std::io::Write) -> Result<Rewritten>) -> Result<Spooled> {
+    fn spooled(&mut self, write: impl FnOnce(&mut dyn io::Write) -> Result<Rewritten>) -> Result<Spooled> {
         let mut out = BufWriter::with_capacity(1 << 18, spool::nameless(self.folder)?);
         let mut rewritten = write(&mut out)?;
         let failed = |e| Error::io("cannot write a temporary file", e);
@@ -633,6 +637,14 @@ fn rename_roots(index: &mut Json, name: &str, options: &Options<'_>) -> Result<(
 /// Bytes of a tar without members.
 const EMPTY_TAR: u64 = 1_024;
 
+/// The digest of a blob, by reading it.
+fn digest_of(blob: &dyn Blob, algorithm: Algorithm) -> Result<Digest> {
+    let mut reader = HashingReader::new(blob.open()?, algorithm);
+    io::copy(&mut reader, &mut io::sink()).map_err(|e| Error::io("cannot read a layer", e))?;
+    Ok(reader.finish().0)
+}
+
+/// A layer in its file.
 struct Spooled {
     before: Option<Digest>,
     new: NewLayer,

@@ -16,6 +16,8 @@ mod again;
 mod content;
 mod copy;
 mod header;
+#[cfg(test)]
+mod laws;
 mod links;
 mod plan;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Archives built byte by byte, for the tests of this module.
 
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests may panic")]
+
 use crate::limit::Limits;
 use crate::pass::tar::{BLOCK, Block, TarReader};
 use crate::rebuild::{Edit, Member};

@@ -9,7 +9,7 @@ use crate::rebuild::{Content, Span};
 use crate::tree::FileEntry;
 
 /// Rewrites a plain tar.
-fn rewritten(tar: &[u8], edits: &[Edit]) -> Result<(Vec<u8>, Rewritten)> {
+pub(super) fn rewritten(tar: &[u8], edits: &[Edit]) -> Result<(Vec<u8>, Rewritten)> {
     let edits: Vec<&Edit> = edits.iter().collect();
     let mut out = Vec::new();
     let told = rewrite(&tar.to_vec(), &edits, Encoding::None, &Limits::default(), &mut out)?;
@@ -34,7 +34,7 @@ fn refusal(tar: &[u8], edits: &[Edit]) -> String {
 }
 
 /// One member of each sort that an archive can have.
-fn odd() -> Vec<u8> {
+pub(super) fn odd() -> Vec<u8> {
     let long = "l".repeat(150);
     let map = |name: &str| {
         [
@@ -104,7 +104,7 @@ fn nothing_to_do_changes_no_byte() {
 #[test]
 fn any_member_can_go_and_the_others_stay_to_the_byte() {
     let tar = odd();
-    let (before, _) = read(&tar);
+    let (before, known) = read(&tar);
     let globals = tar.windows(9).filter(|window| *window == b" comment=").count();
     for index in 0..before.len() {
         let (out, told) = dropped(&tar, &[index]);
@@ -120,7 +120,8 @@ fn any_member_can_go_and_the_others_stay_to_the_byte() {
             // a global header of a dropped member stands before the next one now
             assert!(after.raw.0.ends_with(&expected.raw.0), "{}", after.name());
         }
-        assert_eq!((told.dropped, codes.is_empty()), (1, true), "{codes:?}");
+        assert_eq!(told.dropped, 1);
+        assert!(codes.iter().all(|code| known.contains(code)), "{codes:?}");
         assert_eq!(out.windows(9).filter(|window| *window == b" comment=").count(), globals);
         // what is done once has nothing left to do
         assert!(written(&out, &[]).0 == out);
@@ -240,7 +241,14 @@ fn a_file_keeps_its_own_header_under_another_name() {
     };
     let cases = [
         (file().hard("b", "the/file").hard("c", "b"), "b"),
-        (file().pax(b'x', &[("path", &long), ("linkpath", "the/file")]).hard("b", "z").hard("c", &long), ""),
+        (
+            file()
+                .pax(b'x', &[("path", &long), ("linkpath", "the/file")])
+                .hard("b", "z")
+                .pax(b'x', &[("linkpath", &long)])
+                .hard("c", "y"),
+            "",
+        ),
         (file().long(b'L', &long).hard("b", "the/file").pax(b'x', &[("linkpath", &long)]).hard("c", "y"), ""),
         (gnu().long(b'K', &long).raw(Raw::new(b'1', "b", 0).gnu(), b"").hard("c", "b"), "b"),
         (
@@ -326,13 +334,13 @@ fn a_secret_of_a_sparse_file_is_found_behind_its_holes() {
 #[test]
 fn files_are_emptied() {
     let tar = odd();
-    let (before, _) = read(&tar);
+    let (before, known) = read(&tar);
     for (index, seen) in before.iter().enumerate() {
         let result = rewritten(&tar, &[Edit::Truncate { member: member(&tar, index) }]);
         assert_eq!(result.is_ok(), seen.entry.is_file(), "{}", seen.name());
         let Ok((out, _)) = result else { continue };
         let (after, codes) = read(&out);
-        assert_eq!(codes, [""; 0], "{}", seen.name());
+        assert!(codes.iter().all(|code| known.contains(code)), "{} {codes:?}", seen.name());
         let mut expected = before.clone();
         expected[index].entry.size = 0;
         assert!(after.iter().map(|seen| &seen.entry).eq(expected.iter().map(|seen| &seen.entry)), "{}", seen.name());
