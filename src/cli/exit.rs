@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::policy::Outcome;
 
 /// What the exit code says.
@@ -25,7 +25,11 @@ pub enum Exit {
 impl Exit {
     /// The end that an error makes.
     pub fn of(error: &Error) -> Self {
-        if error.kind.is_refusal() { Self::Refused } else { Self::CannotRun }
+        match error.kind {
+            ErrorKind::Unproven => Self::Unproven,
+            kind if kind.is_refusal() => Self::Refused,
+            _ => Self::CannotRun,
+        }
     }
 
     /// The end that the outcomes of all images make, each with whether it has gaps: a failed one wins

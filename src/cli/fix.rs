@@ -1,6 +1,5 @@
 //! `careen fix`: scan, plan, rebuild, prove, and only then write.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,9 +10,11 @@ use clap::builder::PossibleValuesParser;
 
 use crate::advisory::catalogue::Catalogue;
 use crate::advisory::vex;
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::fix::plan::{self, ImageId, ImagePlan};
+use crate::fix::verify::{Place, Seen, prove};
 use crate::fix::{
     Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Wishes, plan_image, render_changes, render_plan,
 };
@@ -153,6 +154,7 @@ struct Job<'a> {
 /// What one look at the input gives.
 struct Looked {
     reports: Vec<Report>,
+    seen: Vec<Seen>,
     plan: Plan,
 }
 
@@ -202,7 +204,7 @@ impl<'a> Job<'a> {
         let image = spooled
             .as_ref()
             .map_or_else(|| self.arguments.image.clone(), |spooled| self.arguments.image.with_target(&spooled.target));
-        let Looked { mut reports, plan } = self.look(&image)?;
+        let Looked { mut reports, seen, plan } = self.look(&image)?;
         for report in &mut reports {
             report.target.reference = crate::secret::masked_path(&escape(self.arguments.image.target()));
         }
@@ -215,17 +217,20 @@ impl<'a> Job<'a> {
             self.show(&mut |out, width| render_plan(&plan, self.format, width, out))?;
             return Ok(self.exit_of(&reports));
         };
-        let (rebuilt, pending, digest) = self.rebuild(&image, &plan, output)?;
+        let (input, rebuilt, pending, digest) = self.rebuild(&image, &plan, output)?;
         self.watcher.stage("prove");
-        let after = self.reports_of(&image.with_target(&pending.target()))?;
-        let left = left(&plan, &after);
-        if !left.is_empty() {
-            let what = format!("the fixed image still has what was to be mended: {}", left.join(", "));
-            term::print_error(&without_secrets(
-                Error::new(ErrorKind::Internal, what).help("nothing was written; please report it with the plan"),
-            ));
-            return Ok(Exit::Unproven);
-        }
+        let before = Place { bundle: &input, seen: &seen };
+        let written = image.with_target(&pending.target());
+        let after = opened(&written, self.watcher, Some(self.judging()), |source, request, options| {
+            let mut seen = Vec::new();
+            let reports = scan_seeing(source, request, options, &mut |inventory, judged| {
+                seen.push(Seen::of(inventory, judged));
+            })?;
+            let bundle = Bundle::open(source, request)?;
+            let after = Place { bundle: &bundle, seen: &seen };
+            prove(&before, &after, &plan, &rebuilt, request.limits)?;
+            Ok(reports)
+        })?;
         pending.commit()?;
         self.watcher.finish();
         let name = self.arguments.output.as_deref().unwrap_or_default();
@@ -270,11 +275,13 @@ impl<'a> Job<'a> {
     /// Scans the input and plans, or checks that the plan is of this input.
     fn look(&self, image: &TargetArguments) -> Result<Looked> {
         let mut plans: Vec<ImagePlan> = Vec::new();
+        let mut seen = Vec::new();
         let mut source = "";
         let reports = opened(image, self.watcher, Some(self.judging()), |from, request, options| {
             source = from.id();
             scan_seeing(from, request, options, &mut |inventory, judged| {
                 plans.push(plan_image(inventory, judged, &self.wishes));
+                seen.push(Seen::of(inventory, judged));
             })
         })?;
         if let Some(bare) = plans.iter().find(|plan| plan.image.config.is_none()) {
@@ -296,11 +303,7 @@ impl<'a> Job<'a> {
             }
             None => Plan::new(self.arguments.image.target(), source, plans),
         };
-        Ok(Looked { reports, plan })
-    }
-
-    fn reports_of(&self, image: &TargetArguments) -> Result<Vec<Report>> {
-        opened(image, self.watcher, Some(self.judging()), crate::scan::scan)
+        Ok(Looked { reports, seen, plan })
     }
 
     /// Writes the image under a temporary name.
@@ -309,7 +312,7 @@ impl<'a> Job<'a> {
         image: &TargetArguments,
         plan: &Plan,
         output: &Output,
-    ) -> Result<(Rebuilt, Box<dyn Pending>, crate::digest::Digest)> {
+    ) -> Result<(Bundle, Rebuilt, Box<dyn Pending>, Digest)> {
         self.watcher.stage("rebuild");
         let digest = plan.digest()?;
         let mut edits = Vec::new();
@@ -318,7 +321,7 @@ impl<'a> Job<'a> {
                 edits.push(ImageEdits { image: config.clone(), edits: image.edits()? });
             }
         }
-        let (rebuilt, pending) = opened(image, self.watcher, None, |source, request, _| {
+        let (bundle, (rebuilt, pending)) = opened(image, self.watcher, None, |source, request, _| {
             let bundle = Bundle::open(source, request)?;
             let options = Options {
                 plan: plan.does_something().then(|| digest.clone()),
@@ -327,33 +330,11 @@ impl<'a> Job<'a> {
                 limits: request.limits,
                 access: request.access,
             };
-            rebuild(&bundle, &edits, output, &options)
+            let rebuilt = rebuild(&bundle, &edits, output, &options)?;
+            Ok((bundle, rebuilt))
         })?;
-        Ok((rebuilt, pending, digest))
+        Ok((bundle, rebuilt, pending, digest))
     }
-}
-
-/// Findings that an action was to mend and that are there all the same; what is refused in part may be.
-fn left(plan: &Plan, after: &[Report]) -> Vec<String> {
-    let mut left = Vec::new();
-    for (image, report) in plan.images.iter().zip(after) {
-        let held = image.actions.iter().filter(|action| !action.is_active()).flat_map(|action| &action.findings);
-        let refused = image.refused.iter().filter_map(|refused| refused.finding.as_ref());
-        let known: BTreeSet<&String> = held.chain(refused).collect();
-        let of = |judged: &crate::policy::Judged| (judged.finding.fingerprint(), judged.finding.layer());
-        let there: BTreeSet<(String, Option<u32>)> = report.findings.iter().map(of).collect();
-        for action in image.active() {
-            // what two layers have alike is numbered: the second may now go by the first one's fingerprint
-            let is_there = |finding: &String| {
-                let mut same = there.range((finding.clone(), None)..).take_while(|(other, _)| other == finding);
-                same.any(|(_, layer)| layer.is_none() || action.layer.is_none() || *layer == action.layer)
-            };
-            if action.findings.iter().any(|finding| !known.contains(finding) && is_there(finding)) {
-                left.push(action.id.clone());
-            }
-        }
-    }
-    left
 }
 
 /// What the flags ask for.

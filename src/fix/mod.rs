@@ -4,6 +4,7 @@
 //! byte: [`crate::rebuild`] carries the plan out. What no fixer may touch stands in one place, [`Guard`].
 
 mod caches;
+mod compare;
 pub mod conflict;
 mod drops;
 mod env;
@@ -20,11 +21,15 @@ mod permissions;
 pub mod plan;
 mod redact;
 mod remove;
+mod secret_settings;
+mod secrets;
 mod setuid;
 mod show;
+pub mod statement;
 #[cfg(test)]
 mod testing;
 mod user;
+pub mod verify;
 mod waste;
 mod wish;
 
@@ -82,6 +87,8 @@ pub static FIXERS: &[&Fixer] = &[
     &permissions::PERMISSIONS,
     &redact::REDACT,
     &remove::REMOVE,
+    &secret_settings::SECRET_SETTINGS,
+    &secrets::SECRETS,
     &setuid::SETUID,
     &user::USER,
     &waste::WASTE,
@@ -105,6 +112,11 @@ impl<'a> Job<'a> {
     /// Findings of these rules, in their order.
     pub fn findings(&self, rules: &'a [&'a str]) -> impl Iterator<Item = &'a Finding> {
         self.findings.iter().copied().filter(move |finding| rules.contains(&finding.rule.id))
+    }
+
+    /// Findings of all rules of this family, in their order.
+    pub fn findings_of(&self, family: &'a str) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().copied().filter(move |finding| finding.rule.family() == family)
     }
 
     /// Names a member as edits do.

@@ -99,7 +99,7 @@ fn propose(draft: &mut Draft<'_>, number: u32, place: &str, count: usize, is_com
 }
 
 /// Every text of the configuration by its JSON pointer; the pointer is empty where it is not known.
-fn texts(config: &ImageConfig) -> Vec<(String, &str)> {
+pub(super) fn texts(config: &ImageConfig) -> Vec<(String, &str)> {
     let mut texts: Vec<(String, &str)> = Vec::new();
     let container = &config.config;
     let lists = [

@@ -1,6 +1,6 @@
 //! An image as it is stored: every document in its own bytes, and the blobs that they name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::image::{Blob, Descriptor, Image, Layer};
 use crate::limit::Limits;
 use crate::pass::Compression;
 use crate::source::raw::RawKind;
-use crate::source::store::Store;
+use crate::source::store::{Store, in_layout};
 use crate::source::{Request, Source, name};
 
 use super::Notice;
@@ -81,6 +81,56 @@ impl Bundle {
     /// What is attached to a manifest of a registry, and stays with it.
     pub(super) fn attached_to(&self, digest: &Digest) -> Vec<String> {
         self.store.attached_to(digest)
+    }
+
+    /// Every document by its name, and the names of parts that nothing leads to.
+    pub fn parts(&self, limits: &Limits) -> Result<(Vec<(String, Vec<u8>)>, Vec<String>)> {
+        let mut documents = vec![(INDEX.to_owned(), self.index.clone())];
+        let mut known: BTreeSet<String> = [INDEX, MANIFEST, "oci-layout"].map(String::from).into();
+        if let Some(bytes) = self.store.document(MANIFEST, limits.manifest)? {
+            for manifest in DockerManifest::parse(&bytes)? {
+                known.extend(manifest.layers.into_iter().chain([manifest.config]));
+            }
+            documents.push((MANIFEST.to_owned(), bytes));
+        }
+        let mut waiting: Vec<Vec<u8>> = vec![self.index.clone()];
+        let mut read = BTreeSet::new();
+        let mut left = limits.documents.bytes();
+        while let Some(bytes) = waiting.pop() {
+            let below = match Document::parse(&bytes, limits) {
+                Ok(Document::Index(index)) => index.manifests,
+                Ok(Document::Manifest(manifest)) => {
+                    known.extend(manifest.layers.iter().map(|layer| in_layout(&layer.digest)));
+                    vec![manifest.config]
+                }
+                // a configuration, or what is no image
+                Err(_) => Vec::new(),
+            };
+            for descriptor in below {
+                let name = in_layout(&descriptor.digest);
+                known.insert(name.clone());
+                if descriptor.size > left || !read.insert(name.clone()) {
+                    continue;
+                }
+                left = left.saturating_sub(descriptor.size);
+                if let Some(bytes) = self.document(&descriptor)? {
+                    documents.push((name, bytes.clone()));
+                    waiting.push(bytes);
+                }
+            }
+        }
+        let stray = self.store.names().into_iter().filter(|name| !name.ends_with('/') && !known.contains(name));
+        Ok((documents, stray.collect()))
+    }
+
+    /// The configuration of an image, as it is stored.
+    pub fn config(&self, image: &Image, limits: &Limits) -> Result<Option<Vec<u8>>> {
+        let (documents, _) = self.parts(limits)?;
+        let digest = image.target.config_digest.as_ref();
+        Ok(documents
+            .into_iter()
+            .map(|(_, bytes)| bytes)
+            .find(|bytes| digest.is_some_and(|digest| digest.matches(bytes))))
     }
 
     /// A document, not verified; `None` if the input lacks it.

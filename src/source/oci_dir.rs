@@ -104,7 +104,29 @@ impl Store for Folder {
             Err(_) => Some(Arc::new(LayerFile { folder: Self::new(&self.path), name: name.to_owned() })),
         }
     }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut folders = vec![(self.path.clone(), String::new(), 0)];
+        while let Some((folder, prefix, depth)) = folders.pop() {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            for entry in entries.take(MOST_NAMES.saturating_sub(names.len())) {
+                let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) && depth < DEEPEST {
+                    folders.push((entry.path(), format!("{name}/"), depth + 1));
+                } else {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort_unstable();
+        names
+    }
 }
+
+/// Most files of a layout that are listed, and how deep its folders may lie: `blobs/sha256`.
+const MOST_NAMES: usize = 1_000_000;
+const DEEPEST: u32 = 3;
 
 /// A layer in a file of its own; opened only while it is read, since there may be thousands.
 struct LayerFile {

@@ -136,7 +136,7 @@ impl Blob for Absent {
 }
 
 /// Where a blob lies in a layout.
-pub(super) fn in_layout(digest: &Digest) -> String {
+pub fn in_layout(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
 }
 

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::{Blob, Descriptor};
 use crate::source::raw::RawKind;
+use crate::source::store::in_layout;
 
 use super::outcome::LayerState;
 use super::{Bundle, Options, spool};
@@ -270,11 +271,6 @@ pub(super) fn write(
         Output::OciDir { path } => folder::write(product, path),
         Output::Registry { reference } => registry::write(product, reference, bundle, options),
     }
-}
-
-/// Where a blob lies in a layout.
-fn in_layout(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
 }
 
 /// What `oci-layout` says (image-spec image-layout.md).
