@@ -192,7 +192,7 @@ def expected_layer(members, edits):
         demand(index < len(members), f"the plan names member {index} of {len(members)}")
     dropped = {index for index, found in by_member.items() if any(edit["op"] == "drop-member" for edit in found)}
     dropped |= {index for index, member in enumerate(members) if member.path in TOC}
-    latest, origin, moved, result = {}, {}, {}, []
+    latest, origin, moved, modes, result = {}, {}, {}, {}, []
     for index, member in enumerate(members):
         source = latest.get(cleaned(member.link)) if member.kind == b"1" else None
         origin[index] = origin.get(source, source) if source is not None else index
@@ -214,7 +214,11 @@ def expected_layer(members, edits):
         for edit in by_member.get(index, []):
             is_raw = False
             if edit["op"] == "set-header":
-                mode = edit.get("mode", mode) if edit.get("mode") is not None else mode
+                if edit.get("mode") is not None:
+                    # two actions each take their bits away; the sticky bit is added
+                    told = modes.get(index)
+                    mode = edit["mode"] if told is None else (told & edit["mode"]) | ((told | edit["mode"]) & 0o1000)
+                    modes[index] = mode
                 uid = edit["uid"] if edit.get("uid") is not None else uid
                 gid = edit["gid"] if edit.get("gid") is not None else gid
             elif edit["op"] == "truncate":
@@ -268,6 +272,11 @@ def check_top(before, after, edits):
                 payload += b"".join(line.encode() + b"\n" for line in content["lines"])
             elif content["from"] == "locked":
                 payload = locked(payload, content["user"])
+            elif content["from"] == "accounts":
+                for user in content["lock"]:
+                    payload = locked(payload, user)
+                payload += b"" if payload.endswith(b"\n") or not payload else b"\n"
+                payload += b"".join(line.encode() + b"\n" for line in content["append"])
         kind = b"5" if edit["op"] == "add-folder" else b"0"
         wanted[path] = (kind, edit["mode"], edit["uid"], edit["gid"], payload)
     got = {member.path: member for member in members}
@@ -417,8 +426,8 @@ def planned(plan):
     """Edits by the digest of the configuration that they are about."""
     edits = {}
     for image in plan["images"]:
-        key = image.get("config") or image["input"]["config"]
-        edits[key] = [edit for action in image["actions"] for edit in action.get("edits", [])]
+        done = [action for action in image["actions"] if action["approved"] and action["safety"] != "never"]
+        edits[image["image"]["config"]] = [edit for action in done for edit in action["edits"]]
     return edits
 
 
