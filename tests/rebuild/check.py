@@ -254,31 +254,32 @@ def check_layer(index, before, after, edits):
 def check_top(before, after, edits):
     members, rest = raw_tar.read(images.expand(after))
     demand(rest == bytes(1024), "the new layer does not end with two blocks of zeros")
-    wanted = {}
     tars = [raw_tar.read(images.expand(layer))[0] for layer in before]
+    tops = {}
     for edit in edits:
-        path = edit["path"].encode()
         if edit["op"] == "whiteout":
-            folder, _, name = path.rpartition(b"/")
-            wanted[(folder + b"/" if folder else b"") + b".wh." + name] = (b"0", None, None, None, b"")
+            folder, _, name = edit["path"].encode().rpartition(b"/")
+            tops[(folder + b"/" if folder else b"") + b".wh." + name] = {"kind": b"0", "mode": None, "payload": b""}
             continue
-        payload = b""
-        if edit["op"] == "add-file":
-            content = edit["content"]
-            source = content.get("member")
-            payload = tars[source["layer"]][source["member"]].payload if source else content["text"].encode()
-            if content["from"] == "appended":
-                payload += b"" if payload.endswith(b"\n") or not payload else b"\n"
-                payload += b"".join(line.encode() + b"\n" for line in content["lines"])
-            elif content["from"] == "locked":
-                payload = locked(payload, content["user"])
-            elif content["from"] == "accounts":
-                for user in content["lock"]:
-                    payload = locked(payload, user)
-                payload += b"" if payload.endswith(b"\n") or not payload else b"\n"
-                payload += b"".join(line.encode() + b"\n" for line in content["append"])
-        kind = b"5" if edit["op"] == "add-folder" else b"0"
-        wanted[path] = (kind, edit["mode"], edit["uid"], edit["gid"], payload)
+        top = tops.setdefault(edit["path"].encode(), {"mode": edit["mode"], "lock": set(), "append": set(), "base": b""})
+        # two actions each take their bits away; the sticky bit is added
+        top["mode"] = (top["mode"] & edit["mode"]) | ((top["mode"] | edit["mode"]) & 0o1000)
+        top["owner"] = (edit["uid"], edit["gid"])
+        top["kind"] = b"5" if edit["op"] == "add-folder" else b"0"
+        content = edit.get("content", {"from": "text", "text": ""})
+        source = content.get("member")
+        top["base"] = tars[source["layer"]][source["member"]].payload if source else top["base"] + content["text"].encode()
+        top["append"] |= set(content.get("lines", []) + content.get("append", []))
+        top["lock"] |= set(content.get("lock", []) + ([content["user"]] if content["from"] == "locked" else []))
+    wanted = {}
+    for path, top in tops.items():
+        payload = top.get("payload", top.get("base"))
+        for user in sorted(top.get("lock", ())):
+            payload = locked(payload, user)
+        if top.get("append"):
+            payload += b"" if payload.endswith(b"\n") or not payload else b"\n"
+            payload += b"".join(line.encode() + b"\n" for line in sorted(top["append"]))
+        wanted[path] = (top["kind"], top["mode"], *top.get("owner", (None, None)), payload)
     got = {member.path: member for member in members}
     demand(len(got) == len(members), "a name twice in the new layer")
     demand(set(got) == set(wanted), f"the new layer holds {sorted(got)}, not {sorted(wanted)}")
