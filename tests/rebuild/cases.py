@@ -372,7 +372,8 @@ def run(careen, case, place, tools):
         check.demand(set(files) == used, f"nothing leads to {sorted(set(files) - used)}")
         check.absent(files, case.needles)
     old, _ = check.read(images.load(before))
-    same = [image.config_bytes for image in old] == [image.config_bytes for image in new]
+    of = lambda images_: [(image.config_bytes, (image.manifest or {}).get("annotations")) for image in images_]
+    same = of(old) == of(new)
     check.demand(case.changed != same, "nothing changed" if same else "something changed")
     if not case.changed and case.form == case.out:
         check.demand([image.descriptor for image in old] == [image.descriptor for image in new], "the manifest changed")
@@ -395,27 +396,42 @@ def run(careen, case, place, tools):
     check.demand(images.load(after) == images.load(twice), "mending it twice changes it")
 
     if tools:
-        opened_by_others(case, place, after, new)
+        opened_by_others(case, place, after)
 
 
-def opened_by_others(case, place, after, new):
-    form = {"oci-dir": "oci", "oci-archive": "oci-archive", "docker-archive": "docker-archive"}[case.out]
-    tag = ":1.0" if form != "docker-archive" and case.form != "docker-archive" else ""
-    target = os.path.join(place, "copied")
-    options = ["--all"] if "all" in case.args else []
-    done = subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", *options, f"{form}:{after}{tag}", f"oci:{target}:x"],
+def copied(form, path, tag, options, target):
+    """What skopeo says against the image, copied to a layout; nothing if it takes it."""
+    done = subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", *options, f"{form}:{path}{tag}", f"oci:{target}:x"],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    check.demand(done.returncode == 0, f"skopeo refuses it: {done.stdout.decode()}")
-    zstd = any(layer[:4] == b"\x28\xb5\x2f\xfd" for layer in new[0].layers)
-    if shutil.which("umoci") and not zstd and not options:
-        unpacked = os.path.join(place, "unpacked")
-        done = subprocess.run(["umoci", "unpack", "--rootless", "--image", f"{target}:x", unpacked],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        check.demand(done.returncode == 0, f"umoci refuses it: {done.stdout.decode()}")
-        for path in case.gone:
-            check.demand(not os.path.lexists(os.path.join(unpacked, "rootfs", path)), f"umoci unpacks {path}")
-        for path in case.there:
-            check.demand(os.path.lexists(os.path.join(unpacked, "rootfs", path)), f"umoci does not unpack {path}")
+    return done.stdout.decode() if done.returncode else None
+
+
+def unpacked(layout_path, target):
+    """The same of umoci, unpacked to a folder."""
+    done = subprocess.run(["umoci", "unpack", "--rootless", "--image", f"{layout_path}:x", target],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.stdout.decode() if done.returncode else None
+
+
+def opened_by_others(case, place, after):
+    """Other tools take what comes out, where they took what went in."""
+    forms = {"oci-dir": "oci", "oci-archive": "oci-archive", "docker-archive": "docker-archive"}
+    options = ["--all"] if "all" in case.args else []
+    at = lambda name: os.path.join(place, name)
+    tag = lambda form: ":1.0" if form != "docker-archive" and case.form != "docker-archive" else ""
+    if copied(forms[case.form], at("before"), tag(case.form), options, at("copied-before")):
+        return
+    said = copied(forms[case.out], after, tag(case.out), options, at("copied-after"))
+    check.demand(said is None, f"skopeo refuses it: {said}")
+    if options or not shutil.which("umoci") or unpacked(at("copied-before"), at("unpacked-before")):
+        return
+    said = unpacked(at("copied-after"), at("unpacked-after"))
+    check.demand(said is None, f"umoci refuses it: {said}")
+    root = os.path.join(at("unpacked-after"), "rootfs")
+    for path in case.gone:
+        check.demand(not os.path.lexists(os.path.join(root, path)), f"umoci unpacks {path}")
+    for path in case.there:
+        check.demand(os.path.lexists(os.path.join(root, path)), f"umoci does not unpack {path}")
 
 
 def main():
