@@ -269,7 +269,13 @@ impl<'a> Job<'a> {
             vex: &self.vex.documents,
             wants_attached: arguments.wants_attached(),
         });
-        Judging { policy: self.policy.clone(), today: self.arguments.today, advisories, wants_attested: false }
+        Judging {
+            policy: self.policy.clone(),
+            today: self.arguments.today,
+            advisories,
+            wants_attested: false,
+            wants_attached: false,
+        }
     }
 
     /// Scans the input and plans, or checks that the plan is of this input.

@@ -408,7 +408,8 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
         let was_live = olds.get(&own).is_some_and(|shown| {
             *shown == node || matches!(&old.entry(node).kind, FileKind::HardLink(_)) && shown.layer == node.layer
         });
-        let is_replaced = |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == own);
+        let is_replaced =
+            |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == own);
         if was_live && news.contains_key(&own) && !edits.0.iter().any(is_replaced) {
             flaws.add(format!("`{}` was taken out, and an older file shows in its place", escape(own.to_string())));
         }
