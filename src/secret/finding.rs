@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location, Visibility};
 use crate::inventory::{Inventory, Secret, SecretPlace};
-use crate::rule::{Confidence, Severity};
+use crate::rule::{Confidence, Rule, Severity};
 use crate::time::Date;
 
 use super::allow;
@@ -66,10 +66,14 @@ fn is_guessable(secret: &Secret) -> bool {
     is_hidden || secret.length < LEAST_UNGUESSABLE
 }
 
-/// Whether a provider's own prefix tells the secret, and it is as grave as can be.
+/// Whether a provider's own prefix tells the secrets of a rule.
+pub(super) fn is_token(rule: &Rule) -> bool {
+    rule::of(rule).is_some_and(|rule| rule.rank >= PREFIX && !rule.ships_in_packages)
+}
+
+/// The same, of one that is as grave as can be.
 fn is_critical_prefix(secret: &Secret) -> bool {
-    let by_prefix = rule::of(secret.rule).is_some_and(|rule| rule.rank >= PREFIX && !rule.ships_in_packages);
-    by_prefix && secret.severity == Severity::Critical
+    is_token(secret.rule) && secret.severity == Severity::Critical
 }
 
 /// Whether its rule goes by names and places, and not by what the value is.
@@ -114,12 +118,12 @@ fn finding(secret: &Secret, inventory: &Inventory, today: Date, texts: &mut Text
     let title = secret.rule.title;
     let (location, subject, place, identity) = match &secret.place {
         SecretPlace::File { node, path, lines, .. } => {
-            if let Some(folder) = place::of_examples(path).filter(|_| severity > Severity::Info)
+            if let Some(example) = place::of_examples(path).filter(|_| severity > Severity::Info)
                 && !is_critical_prefix(secret)
             {
                 is_example = true;
-                severity = shipped::less_grave(severity).max(Severity::Low);
-                notes.push(format!("in a folder `{folder}`, so one step less grave"));
+                severity = place::lowered(severity, &example, is_token(secret.rule));
+                notes.push(format!("{}, so less grave", example.note));
             }
             (
                 Location::File { path: path.clone(), layer: node.layer, lines: *lines },

@@ -92,12 +92,25 @@ pub(super) fn putty(look: &Look<'_>) -> Option<Opinion> {
     Some(opinion(&key, span, text.get(private..mac)?.to_vec()))
 }
 
+/// Shortest RSA key that anything takes, in bits. Those of 512 were broken in 1999, and stand in examples.
+const LEAST_RSA: usize = 768;
+
 fn opinion(key: &Key, span: Range<usize>, identity: Vec<u8>) -> Opinion {
+    let is_short = key.algorithm == "RSA" && key.bits.is_some_and(|bits| bits < LEAST_RSA);
     let bits = key.bits.map(|bits| format!(", {bits} bits")).unwrap_or_default();
     let state = if key.is_encrypted { ", encrypted" } else { "" };
     Opinion {
-        severity: key.is_encrypted.then_some(Severity::Low),
-        notes: vec![if key.is_encrypted { "encrypted with a passphrase".into() } else { "key decoded".into() }],
+        severity: (key.is_encrypted || is_short).then_some(Severity::Low),
+        notes: vec![
+            if key.is_encrypted {
+                "encrypted with a passphrase"
+            } else if is_short {
+                "too short to guard anything"
+            } else {
+                "key decoded"
+            }
+            .into(),
+        ],
         span: Some(span),
         masked: Some(format!("{} private key{bits}{state}", key.algorithm)),
         identity: Some(OwnedValue::new(identity)),

@@ -342,9 +342,7 @@ pub(super) fn of(path: &ImagePath) -> Kind {
     {
         return Kind::Other;
     }
-    // `copyright`, `README.Debian`, `LICENSE-MIT`, `NEWS.txt`
-    let stem = name.split(|b| matches!(b, b'.' | b'-')).next().unwrap_or_default();
-    if PROSE.contains(&stem) {
+    if is_prose(path) {
         return Kind::Other;
     }
     if FILES.contains(&name.as_slice()) {
@@ -376,6 +374,12 @@ pub(super) fn of(path: &ImagePath) -> Kind {
         name = before;
     }
     Kind::Unlisted
+}
+
+/// Whether a file is a text for people by its name: `copyright`, `README.Debian`, `LICENSE-MIT`, `NEWS.txt`.
+pub(super) fn is_prose(path: &ImagePath) -> bool {
+    let name = path.file_name().to_ascii_lowercase();
+    PROSE.contains(&name.split(|b| matches!(b, b'.' | b'-')).next().unwrap_or_default())
 }
 
 /// A name's last ending, and what stands before its dot.

@@ -13,6 +13,7 @@ mod assignment;
 mod charset;
 mod check;
 mod collector;
+mod comment;
 mod config;
 mod container;
 mod der;

@@ -2,14 +2,25 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::path::ImagePath;
+use crate::rule::Severity;
 
-/// Folders of tests, examples and documentation. Such a place makes a secret less grave, and never hides it.
+use super::kind::{self, Kind};
+use super::shipped;
+
+/// A place of tests, examples or documentation. It makes a secret less grave, and never hides it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Example {
+    /// How it is told: "in a folder `tests`".
+    pub(super) note: String,
+    /// Whether nothing there is in use. `demo` and `testing` name an installation as often.
+    pub(super) is_sure: bool,
+}
+
+/// Folders of tests, examples and documentation.
 const FOLDERS: &[&str] = &[
     "__fixtures__",
     "__mocks__",
     "__tests__",
-    "demo",
-    "demos",
     "doc",
     "docs",
     "documentation",
@@ -28,18 +39,106 @@ const FOLDERS: &[&str] = &[
     "test-data",
     "test_data",
     "testdata",
-    "testing",
     "tests",
 ];
+
+/// Folders that may be such, or an installation for trial.
+const TRIALS: &[&str] = &["demo", "demos", "testing"];
+
+/// Last words of the names of such folders: `unit-tests`, `ssl_fixtures`.
+const LAST_WORDS: &[&str] = &["examples", "fixtures", "mocks", "samples", "testdata", "tests"];
+
+/// Words in the names of files that are examples, where other words stand beside them: `rsa_example_key.der`.
+const EXAMPLES: &[&str] = &["example", "sample", "snakeoil"];
+
+/// Words at either end of the name of a file of source that make it a test: `test_x.py`, `x_test.go`, `x.spec.ts`.
+const TESTS: &[&str] = &["test", "tests", "spec", "conftest"];
+
+/// The same where words are parted by capitals: `KeyTest.java`.
+const JOINED_TESTS: &[&str] = &["Test", "Tests", "TestCase", "Spec"];
+
+/// Endings of documentation.
+const DOCUMENTS: &[&str] =
+    &["adoc", "asciidoc", "markdown", "md", "mdx", "pod", "rdoc", "rst", "texi", "texinfo", "textile"];
 
 /// Shortest run of hexadecimal digits, letters and figures both, that is taken for a digest.
 const LEAST_DIGEST: usize = 8;
 
-/// The innermost folder of tests, examples or documentation that a path goes through, in archives too.
-pub(super) fn of_examples(path: &ImagePath) -> Option<&'static str> {
+/// Whether a path is one of tests, examples or documentation, by its folders and its name, in archives too.
+pub(super) fn of_examples(path: &ImagePath) -> Option<Example> {
+    let sure = |note| Some(Example { note, is_sure: true });
     let folder = path.parent();
-    let mut parts = folder.as_bytes().rsplit(|b| matches!(b, b'/' | b'!'));
-    parts.find_map(|part| FOLDERS.iter().copied().find(|folder| part.eq_ignore_ascii_case(folder.as_bytes())))
+    let mut trial = None;
+    for part in folder.as_bytes().rsplit(|b| matches!(b, b'/' | b'!')) {
+        let is = |folder: &&&str| part.eq_ignore_ascii_case(folder.as_bytes());
+        if let Some(folder) = FOLDERS.iter().find(is) {
+            return sure(format!("in a folder `{folder}`"));
+        }
+        if let Some(folder) = TRIALS.iter().find(is) {
+            trial = trial.or(Some(folder));
+        }
+        if let Some(word) = LAST_WORDS.iter().find(|word| ends_with_word(part, word)) {
+            return sure(format!("in a folder of {word}"));
+        }
+        // the classifier of an archive of tests: `app-1.2-tests.jar`
+        if part.ends_with(b".jar") && words(part).any(|word| matches!(word, b"test" | b"tests")) {
+            return sure("in an archive of tests".into());
+        }
+    }
+    let name = path.file_name();
+    if is_test(path) {
+        return sure("in a file of tests".into());
+    }
+    if words(name).count() > 1
+        && words(name).any(|word| EXAMPLES.iter().any(|example| word.eq_ignore_ascii_case(example.as_bytes())))
+    {
+        return sure("in a file that is an example by its name".into());
+    }
+    let ending = name.iter().rposition(|b| *b == b'.').and_then(|dot| name.get(dot.saturating_add(1)..));
+    let is_document = |ending: &[u8]| DOCUMENTS.iter().any(|known| ending.eq_ignore_ascii_case(known.as_bytes()));
+    if kind::is_prose(path) || ending.is_some_and(is_document) {
+        return sure("in a text for readers".into());
+    }
+    trial.map(|folder| Example { note: format!("in a folder `{folder}`"), is_sure: false })
+}
+
+/// What becomes of a secret in such a place: of `is_token`, one that a provider's prefix tells, and where the place may be
+/// in use, it is one step less grave; else it weighs little.
+pub(super) fn lowered(severity: Severity, example: &Example, is_token: bool) -> Severity {
+    if severity <= Severity::Low {
+        severity
+    } else if example.is_sure && !is_token {
+        Severity::Low
+    } else {
+        shipped::less_grave(severity).max(Severity::Low)
+    }
+}
+
+/// Whether the name of a file of source is that of a test.
+fn is_test(path: &ImagePath) -> bool {
+    if kind::of(path) != Kind::Source {
+        return false;
+    }
+    let name = path.file_name();
+    let stem = name.get(..name.iter().rposition(|b| *b == b'.').unwrap_or(name.len())).unwrap_or_default();
+    let is_word = |word: Option<&[u8]>| word.is_some_and(|word| TESTS.iter().any(|test| word == test.as_bytes()));
+    let joined = |test: &&str| {
+        let before = stem.strip_suffix(test.as_bytes()).and_then(<[u8]>::last);
+        before.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    let has_more = words(stem).count() > 1 || stem == b"conftest";
+    has_more && (is_word(words(stem).next()) || is_word(words(stem).last()))
+        || JOINED_TESTS.iter().any(|test| joined(&test))
+}
+
+/// The words of a name.
+fn words(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    name.split(|b| matches!(b, b'-' | b'_' | b'.')).filter(|word| !word.is_empty())
+}
+
+/// Whether a name of several words ends with that one.
+fn ends_with_word(name: &[u8], word: &str) -> bool {
+    words(name).count() > 1 && words(name).last().is_some_and(|last| last.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The path with `#` for version numbers and digests, which change from build to build.
@@ -104,17 +203,47 @@ mod tests {
     #[test]
     fn examples_are_known_by_whole_names_of_folders() {
         let cases = [
-            ("app/tests/key.pem", Some("tests")),
-            ("app/Test/a/key.pem", Some("test")),
-            ("srv/x.jar!docs/a.txt", Some("docs")),
-            ("usr/share/doc/a/examples/x", Some("examples")),
+            ("app/tests/key.pem", Some(("in a folder `tests`", true))),
+            ("app/Test/a/key.pem", Some(("in a folder `test`", true))),
+            ("srv/x.jar!docs/a.txt", Some(("in a folder `docs`", true))),
+            ("usr/share/doc/a/examples/x", Some(("in a folder `examples`", true))),
+            ("srv/demo/app.yml", Some(("in a folder `demo`", false))),
+            ("srv/demo/tests/app.yml", Some(("in a folder `tests`", true))),
+            ("srv/unit-tests/app.yml", Some(("in a folder of tests", true))),
+            ("srv/lib-1.2-tests.jar!a/key.pem", Some(("in an archive of tests", true))),
+            ("srv/test.jar!a/key.pem", Some(("in an archive of tests", true))),
+            ("app/test_keys.py", Some(("in a file of tests", true))),
+            ("app/keys_test.go", Some(("in a file of tests", true))),
+            ("app/keys.spec.ts", Some(("in a file of tests", true))),
+            ("app/KeysTest.java", Some(("in a file of tests", true))),
+            ("app/rsa_example_key.der", Some(("in a file that is an example by its name", true))),
+            ("app/.env.example", Some(("in a file that is an example by its name", true))),
+            ("app/README", Some(("in a text for readers", true))),
+            ("app/setup.md", Some(("in a text for readers", true))),
             ("app/test.env", None),
+            ("app/test.py", None),
+            ("app/config.test.json", None),
+            ("srv/app-test/config.yml", None),
+            ("app/Latest.java", None),
             ("app/latest/x", None),
+            ("app/sample", None),
             ("tests", None),
         ];
         for (path, expected) in cases {
-            assert_eq!(of_examples(&path.into()), expected, "{path}");
+            let place = of_examples(&path.into());
+            let place = place.as_ref().map(|place| (place.note.as_str(), place.is_sure));
+            assert_eq!(place, expected, "{path}");
         }
+    }
+
+    #[test]
+    fn an_example_weighs_little_unless_it_is_a_token() {
+        let [sure, trial] = [true, false].map(|is_sure| Example { note: String::new(), is_sure });
+        assert_eq!(lowered(Severity::Critical, &sure, false), Severity::Low);
+        assert_eq!(lowered(Severity::High, &sure, true), Severity::Medium);
+        assert_eq!(lowered(Severity::Critical, &trial, false), Severity::High);
+        assert_eq!(lowered(Severity::Medium, &trial, false), Severity::Low);
+        assert_eq!(lowered(Severity::Info, &sure, false), Severity::Info);
     }
 
     #[test]

@@ -171,6 +171,17 @@ fn is_counted(value: &[u8]) -> bool {
     value.len() >= 12 && value.windows(2).filter(is_next).count() * 5 >= value.len() * 3
 }
 
+/// Whether a value is a word and the next few numbers: `key_7890`, `secret-4567`.
+fn is_numbered(lower: &str) -> bool {
+    let word = lower.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = lower.get(word.len()..).unwrap_or_default().as_bytes();
+    let is_next = |pair: &[u8]| matches!(pair, [first, second] if *second == if *first == b'9' { b'0' } else { first.saturating_add(1) });
+    let word = word.strip_suffix(['_', '-']).unwrap_or(word);
+    digits.len() >= 4
+        && digits.windows(2).all(is_next)
+        && (COMMON.contains(&word) || NOTHING.contains(&word))
+}
+
 /// Whether a text is a common word twice: `testtest`.
 fn is_doubled(lower: &str) -> bool {
     let half = lower.get(..lower.len() / 2).unwrap_or_default();
@@ -187,6 +198,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || (value.len() >= 6 && entropy::longest_run(value) >= value.len().saturating_sub(1))
         || is_counted(value)
         || is_doubled(&lower)
+        || is_numbered(&lower)
         || COMMON.contains(&lower.as_str())
         || NOTHING.contains(&lower.as_str())
         || has_word(lower.as_bytes())
@@ -237,13 +249,15 @@ fn is_disguised(lower: &str) -> bool {
         }
     }
     let is_known = |text: &str| COMMON.contains(&text) || NOTHING.contains(&text);
-    (bare.is_empty() && lower.len() < 8) || is_known(&read) || is_known(&bare)
+    (bare.is_empty() && lower.len() < 8) || is_known(&read) || is_known(&bare) || read.contains("notreal")
 }
 
 /// Whether the text stands for a value that is elsewhere, or was encrypted.
 fn is_reference(text: &str) -> bool {
     const PREFIXES: &[&str] = &[
         "$",
+        // what a command of the shell prints
+        "`",
         "%(",
         "%{",
         "{{",
@@ -347,6 +361,9 @@ mod tests {
             "%2F%40",
             "eyJ2IjoiMSIsInMiOjEsImMiOi...",
             "testtest",
+            "key_7890",
+            "not-re%40l",
+            "`pass_of $user`",
             "0123456789abcdef0123456789ABCDEF",
         ] {
             assert!(is_placeholder(none.as_bytes()), "{none}");

@@ -428,6 +428,19 @@ fn is_code(value: &[u8], has_digit: bool) -> bool {
         || is_subscript(value)
         || is_member
         || is_reference
+        || is_entry_point(value)
+}
+
+/// `package.module:Class`, as Python names what a plug-in is made by.
+fn is_entry_point(value: &[u8]) -> bool {
+    let is_name = |name: &[u8]| {
+        name.len() >= 2
+            && !name.first().is_some_and(u8::is_ascii_digit)
+            && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    let Some(colon) = memchr::memchr(b':', value) else { return false };
+    let (module, object) = (value.get(..colon).unwrap_or_default(), value.get(colon.saturating_add(1)..).unwrap_or_default());
+    module.contains(&b'.') && is_wordlike(value) && module.split(|b| *b == b'.').chain(object.split(|b| *b == b'.')).all(is_name)
 }
 
 /// `name[1]`, `names[key]`: a place in a list.

@@ -8,9 +8,9 @@ use crate::rule::{Confidence, Rule, Severity};
 
 use super::container::text;
 use super::engine::Found;
-use super::finding::LEAST_UNGUESSABLE;
+use super::finding::{self, LEAST_UNGUESSABLE};
 use super::rule::{self, rule_set};
-use super::{allow, config, file, kind, place, shipped, user, wrapped};
+use super::{allow, config, file, kind, place, user, wrapped};
 
 /// What a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,14 +67,14 @@ pub fn in_file(path: &ImagePath, bytes: &[u8]) -> (Vec<Written>, bool) {
     let fields = file::fields(path, bytes, 0, bytes.len());
     let searched = text::search(bytes, kind::of(path), fields.found);
     let user = &rule_set().user;
-    let is_example = place::of_examples(path).is_some();
+    let example = place::of_examples(path);
     let mut written = Vec::new();
     for mut found in searched.found.into_iter().filter(|found| user.holds(found.rule.id, path.as_bytes())) {
         let by_user = user.note(found.rule.id, &found.id, bytes, &found.span, path.as_bytes());
         found.notes = allow::noted(found.notes, bytes, &found.span);
         found.notes.extend(by_user);
-        if is_example && found.severity > Severity::Info {
-            found.severity = shipped::less_grave(found.severity).max(Severity::Low);
+        if let Some(example) = &example {
+            found.severity = place::lowered(found.severity, example, finding::is_token(found.rule));
         }
         let span = found.span.clone();
         written.push(told(found, span));

@@ -191,7 +191,7 @@ fn packages_of_languages_count_for_less_unless_they_are_the_images_own() {
         .file("app/node_modules/dep/test/key.pem", &key);
     let expected = [
         "Critical High /app/key.pem: key decoded".to_owned(),
-        "Medium Low /app/node_modules/dep/test/key.pem: in a folder `test`, so one step less grave".to_owned(),
+        "Low Low /app/node_modules/dep/test/key.pem: in a folder `test`, so less grave".to_owned(),
         format!("Low Low /{site}/lib/__pycache__/test.cpython-311.pyc: part of the installed package lib"),
         format!("Critical High /{site}/lib/edited.py: key decoded"),
         format!("Low Low /{site}/lib/test.py: part of the installed package lib"),

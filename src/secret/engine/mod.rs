@@ -7,6 +7,7 @@ use crate::rule::{Confidence, Severity};
 
 use super::assignment;
 use super::check::{Look, Opinion};
+use super::comment;
 use super::kind::{self, Kind};
 use super::placeholder;
 use super::rule::{Matcher, Quality, RuleSet, SecretRule, rule_set};
@@ -91,7 +92,9 @@ pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found
     }
     search.run_texts();
     let work = most.saturating_sub(search.work_left);
-    Scan { is_exhausted: search.work_left == 0, work, found: resolve(search.candidates) }
+    let (is_exhausted, mut found) = (search.work_left == 0, resolve(search.candidates));
+    comment::weigh(&mut found, bytes, kind);
+    Scan { is_exhausted, work, found }
 }
 
 /// Whether the bytes are no text: a NUL in their first 8 KiB.
