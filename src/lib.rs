@@ -25,6 +25,7 @@ pub mod package;
 pub mod pass;
 pub mod path;
 pub mod policy;
+pub mod rebuild;
 pub mod rejudge;
 pub mod report;
 pub mod rule;

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 const RANKS: &[&[&str]] = &[
     &["main"],
     &["cli"],
+    &["fix"],
     &["lint", "output", "rejudge", "scan"],
     &["diff", "layers"],
     &["report"],
     &["policy"],
+    &["rebuild"],
     &["check", "dockerfile", "advisory", "package", "secret", "pass"],
     &["collect", "finding"],
     &["inventory", "source"],
@@ -30,7 +32,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("cvss", &["advisory"]),
     ("debversion", &["version"]),
     ("docker_credential", &["source/registry"]),
-    ("flate2", &["pass/decode.rs", "format/decompress.rs"]),
+    ("flate2", &["pass/decode.rs", "format/decompress.rs", "rebuild/encode.rs"]),
     ("indicatif", &["cli/term.rs"]),
     ("jiff", &["time.rs"]),
     ("lzma_rust2", &["pass/decode.rs", "format/decompress.rs"]),
@@ -42,7 +44,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pep440_rs", &["version"]),
     ("postcard", &["advisory/store"]),
     ("quick_xml", &["format/xml.rs"]),
-    ("rayon", &["pass", "scan"]),
+    ("rayon", &["pass", "rebuild", "scan"]),
     ("redb", &["advisory/store"]),
     ("regex", &["secret", "check", "dockerfile", "policy"]),
     ("regex_syntax", &["policy/import/pattern.rs", "secret"]),
@@ -64,7 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml", &["advisory", "policy", "secret", "check", "package", "cli/config.rs"]),
     ("twox_hash", &["advisory/store"]),
     ("unicode_width", &["output"]),
-    ("zstd", &["pass/decode.rs", "format/decompress.rs", "advisory/store"]),
+    ("zstd", &["pass/decode.rs", "format/decompress.rs", "advisory/store", "rebuild/encode.rs"]),
 ];
 
 #[test]

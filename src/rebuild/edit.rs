@@ -1,0 +1,199 @@
+//! What can be changed in an image: a closed vocabulary. Fixers say it, a plan stores it, [`crate::rebuild`] carries it out.
+//!
+//! Nothing here holds a secret: bytes that must go are named by place and length, never by value.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What happens to one image of one platform.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Edits(pub Vec<Edit>);
+
+/// A tar member of the input: which layer, from the bottom, and which member of it in archive order, markers counted, as in
+/// [`crate::tree::Node`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Index of the layer.
+    pub layer: u32,
+    /// Index of the member.
+    pub member: u32,
+    /// Its cleaned path, escaped as in reports: a check that plan and image belong together.
+    pub path: String,
+}
+
+/// A run of bytes: of a member's content, or of a string of a document after its JSON escapes are undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// Its first byte.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
+/// One change. Pointers are JSON pointers (RFC 6901) into the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Edit {
+    /// Leaves a member out of its layer. Hard links to it that stay get its content: the first becomes the file.
+    DropMember {
+        /// Which.
+        member: Member,
+        /// Where in it secrets stand, which must then be nowhere in the output.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        secrets: Vec<Span>,
+    },
+    /// Puts `*` in place of bytes of a regular file; size and header stay.
+    BlankBytes {
+        /// Which file.
+        member: Member,
+        /// Which bytes; none of them may be anywhere in the output.
+        spans: Vec<Span>,
+    },
+    /// Leaves a regular file with no bytes.
+    Truncate {
+        /// Which file.
+        member: Member,
+    },
+    /// Writes `!` where `passwd` or `shadow` has an empty password.
+    LockPassword {
+        /// The file.
+        member: Member,
+        /// Whose.
+        user: String,
+    },
+    /// Changes fields of a member's header; the content stays.
+    SetHeader {
+        /// Which.
+        member: Member,
+        /// The lower twelve bits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
+        /// Owner.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uid: Option<u32>,
+        /// Group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gid: Option<u32>,
+    },
+    /// Adds a regular file in a new layer on top; all added members share it, sorted by path.
+    AddFile {
+        /// Where, with links of folders followed; no slash in front.
+        path: String,
+        /// The lower twelve bits.
+        mode: u32,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+        /// Seconds since 1970.
+        mtime: i64,
+        /// What is in it.
+        content: Content,
+    },
+    /// Adds a folder entry in the layer on top, such as one with other permissions.
+    AddFolder {
+        /// Where.
+        path: String,
+        /// The lower twelve bits.
+        mode: u32,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+        /// Seconds since 1970.
+        mtime: i64,
+    },
+    /// Hides a name of lower layers by a whiteout in the layer on top. Its bytes still ship.
+    Whiteout {
+        /// The name that goes.
+        path: String,
+    },
+    /// Sets a value of the configuration, such as `/config/User`; missing objects on the way are made.
+    SetConfig {
+        /// Where.
+        pointer: String,
+        /// The value.
+        value: Value,
+    },
+    /// Takes a member of an object, or an element of a list, out of the configuration.
+    RemoveConfig {
+        /// Where.
+        pointer: String,
+    },
+    /// Takes all entries of this name out of `config.Env` (and the classic `container_config.Env`).
+    RemoveEnv {
+        /// The name before `=`.
+        name: String,
+    },
+    /// Writes `[REDACTED]` in place of parts of a string of the configuration, such as `/history/3/created_by`.
+    RedactConfig {
+        /// Where.
+        pointer: String,
+        /// Which bytes; none of them may be anywhere in the output.
+        spans: Vec<Span>,
+    },
+    /// Sets an annotation of the manifest.
+    SetAnnotation {
+        /// Its key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// Takes an annotation out of the manifest and out of its descriptor in the index.
+    RemoveAnnotation {
+        /// Its key.
+        key: String,
+    },
+}
+
+/// What an added file holds; whatever comes from the image is read while it is rebuilt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Content {
+    /// This text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A file of the image as it is.
+    File {
+        /// Which.
+        member: Member,
+    },
+    /// A file of the image with lines at its end; a last line without line feed gets one.
+    Appended {
+        /// Which.
+        member: Member,
+        /// Without line feeds.
+        lines: Vec<String>,
+    },
+    /// `passwd` or `shadow` of the image with `!` where this user's password is empty.
+    Locked {
+        /// The file.
+        member: Member,
+        /// Whose.
+        user: String,
+    },
+}
+
+impl Edit {
+    /// The member of the input that it changes in its own layer, if it does.
+    pub fn member(&self) -> Option<&Member> {
+        match self {
+            Self::DropMember { member, .. }
+            | Self::BlankBytes { member, .. }
+            | Self::Truncate { member }
+            | Self::LockPassword { member, .. }
+            | Self::SetHeader { member, .. } => Some(member),
+            _ => None,
+        }
+    }
+
+    /// Whether it puts something into a layer on top of all others.
+    pub fn is_on_top(&self) -> bool {
+        matches!(self, Self::AddFile { .. } | Self::AddFolder { .. } | Self::Whiteout { .. })
+    }
+}
