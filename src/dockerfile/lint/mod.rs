@@ -61,6 +61,7 @@ mod volume;
 mod waive;
 mod workdir;
 
+pub use base::{IS_BASE, NOT_ALLOWED as BASE_NOT_ALLOWED};
 pub use facts::quoted;
 pub use secret_copied::holds_secret;
 

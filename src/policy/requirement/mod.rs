@@ -117,6 +117,11 @@ impl Requirements {
         self.waivers.merge(&later.waivers, number);
     }
 
+    /// Whether they ask anything of an image: what they say of waivers does not.
+    pub(super) fn ask(&self) -> bool {
+        Self { waivers: waivers::WaiverRules::default(), ..self.clone() } != Self::default()
+    }
+
     /// Whether they can be judged only where it is known what is attached to the image.
     pub fn ask_for_attached(&self) -> bool {
         let require = &self.require;
