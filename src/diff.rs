@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::digest::sha256_bytes;
+use crate::escape::escape;
 use crate::finding::Finding;
 use crate::inventory::{Inventory, State};
 use crate::path::ImagePath;
@@ -90,6 +91,8 @@ pub enum FileChangeKind {
     Removed,
     /// It is something else: a link, a folder, a file.
     Kind,
+    /// It is a link that leads elsewhere.
+    Target,
     /// It holds something else.
     Content,
     /// Its owner, mode or capabilities differ.
@@ -109,6 +112,12 @@ pub struct FileChange {
     /// Bytes in the second image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_after: Option<u64>,
+    /// Where it leads in the first image, if it is a symbolic link there, and another one or none in the second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_before: Option<String>,
+    /// The same in the second image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_after: Option<String>,
     /// Mode, owner and group in the first image, where these differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_before: Option<String>,
@@ -282,7 +291,10 @@ fn file_change(path: &ImagePath, before: Option<&FileState>, after: Option<&File
     let change = match (before, after) {
         (None, Some(state)) if !is_folder(state) => FileChangeKind::Added,
         (Some(state), None) if !is_folder(state) => FileChangeKind::Removed,
-        (Some(old), Some(new)) if old.kind != new.kind => FileChangeKind::Kind,
+        (Some(old), Some(new)) if old.kind != new.kind => match (&old.kind, &new.kind) {
+            (FileKind::Symlink(_), FileKind::Symlink(_)) => FileChangeKind::Target,
+            _ => FileChangeKind::Kind,
+        },
         (Some(old), Some(new)) if (old.size, old.mark) != (new.size, new.mark) => FileChangeKind::Content,
         (Some(old), Some(new)) if old != new => FileChangeKind::Metadata,
         _ => return None,
@@ -299,11 +311,18 @@ fn file_change(path: &ImagePath, before: Option<&FileState>, after: Option<&File
     if owner_before == owner_after || before.is_none() || after.is_none() {
         (owner_before, owner_after) = (None, None);
     }
+    let is_elsewhere = matches!(change, FileChangeKind::Kind | FileChangeKind::Target);
+    let target = |state: Option<&FileState>| match &state.filter(|_| is_elsewhere)?.kind {
+        FileKind::Symlink(target) => Some(secret::masked_path(&escape(target))),
+        _ => None,
+    };
     Some(FileChange {
         path: secret::masked_path(&path.to_string()),
         change,
         size_before: size(before),
         size_after: size(after),
+        target_before: target(before),
+        target_after: target(after),
         owner_before,
         owner_after,
     })
@@ -399,6 +418,7 @@ mod tests {
             FileEntry::file("d/larger", 1),
             FileEntry::file("d/mode", 1),
             FileEntry::file("d/link", 1),
+            link("d/moved", "same"),
             FileEntry::file("gone/a", 7),
         ];
         let new = vec![
@@ -407,6 +427,7 @@ mod tests {
             FileEntry::file("d/larger", 2),
             FileEntry { mode: 0o600, uid: 3, ..FileEntry::file("d/mode", 1) },
             link("d/link", "same"),
+            link("d/moved", "/new"),
             FileEntry::file("new", 9),
         ];
         let changes = files(&snapshot("{}", old).files, &snapshot("{}", new).files);
@@ -414,7 +435,11 @@ mod tests {
             .iter()
             .map(|change| {
                 let owner = change.owner_before.as_deref().unwrap_or("-");
-                format!("{:?} {} {:?} {:?} {owner}", change.change, change.path, change.size_before, change.size_after)
+                let target =
+                    |target: &Option<String>| target.as_ref().map(|target| format!(" >{target}")).unwrap_or_default();
+                let targets = target(&change.target_before) + &target(&change.target_after);
+                let FileChange { change, path, size_before, size_after, .. } = change;
+                format!("{change:?} {path} {size_before:?} {size_after:?} {owner}{targets}")
             })
             .collect();
         assert_eq!(
@@ -422,8 +447,9 @@ mod tests {
             [
                 "Metadata /d None None 0755 0:0",
                 "Content /d/larger Some(1) Some(2) -",
-                "Kind /d/link Some(1) None -",
+                "Kind /d/link Some(1) None - >same",
                 "Metadata /d/mode Some(1) Some(1) 0644 0:0",
+                "Target /d/moved None None - >same >/new",
                 "Removed /gone/a Some(7) None -",
                 "Added /new None Some(9) -",
             ]

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Malformed,
     /// The input is beyond a limit; see [`crate::limit`].
     Limit,
+    /// What was written is not what was planned.
+    Unproven,
     /// A defect in careen.
     Internal,
 }
@@ -59,6 +61,7 @@ impl ErrorKind {
             Self::Io => "io",
             Self::Malformed => "malformed",
             Self::Limit => "limit",
+            Self::Unproven => "unproven",
             Self::Internal => "internal",
         }
     }

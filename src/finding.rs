@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::{Digest, sha256_bytes};
+use crate::inventory::Origin;
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 
@@ -43,6 +44,8 @@ pub struct Finding {
     pub priority: Option<u32>,
     /// What a VEX document says of it, where that takes it out of the verdict.
     pub accepted: Option<Acceptance>,
+    /// Whose it is, where that is not told by its layer.
+    pub origin: Option<Origin>,
     /// Its fingerprint, where it was read back from a report, which does not say all that goes into it.
     pub told_fingerprint: Option<String>,
 }
@@ -173,6 +176,7 @@ impl Finding {
             is_fixable: false,
             priority: None,
             accepted: None,
+            origin: None,
             told_fingerprint: None,
             members: BTreeSet::new(),
         }

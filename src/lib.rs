@@ -12,6 +12,7 @@ pub mod dockerfile;
 pub mod error;
 pub mod escape;
 pub mod finding;
+pub mod fix;
 pub mod format;
 pub mod image;
 pub mod inventory;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::digest::Digest;
+use crate::finding::Finding;
 use crate::image::Platform;
 use crate::inventory::{Base, Distro, Origin, Package};
 use crate::limitation::Limitation;
@@ -102,6 +103,11 @@ pub struct TargetSummary {
 }
 
 impl TargetSummary {
+    /// Whose a finding is, by what is known of it or of its layer.
+    pub fn origin_of(&self, finding: &Finding) -> Origin {
+        finding.origin.unwrap_or_else(|| self.origin(finding.layer()))
+    }
+
     /// Whose this layer is; unknown where none is told.
     pub fn origin(&self, layer: Option<u32>) -> Origin {
         let layer = layer.and_then(|index| self.layers.iter().find(|layer| layer.index == index));

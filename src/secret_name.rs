@@ -47,7 +47,7 @@ pub fn names_secret(name: &str) -> bool {
         return false;
     }
     let ends_so = |word: &str| SECRET_ENDINGS.split(' ').any(|ending| word.ends_with(ending));
-    let by_word = words.iter().any(|word| lists(SECRET_WORDS, word.as_str()) || ends_so(word));
+    let by_word = words.iter().any(|word| lists(SECRET_WORDS, word.as_str()) || ends_so(word)) || last == "pw";
     let by_key = words.windows(2).any(|pair| matches!(pair, [a, b] if b == "key" && lists(KEY_WORDS, a.as_str())));
     by_word || by_key
 }
@@ -209,6 +209,9 @@ mod tests {
             "PGPASSWORD",
             "SECRET_KEY_BASE",
             "SSHPASS",
+            "PW",
+            "DB_PW",
+            "adminPw",
         ] {
             assert!(names_secret(name), "{name}");
         }
@@ -238,6 +241,9 @@ mod tests {
             "AUTHOR",
             "BYPASS_CACHE",
             "NODE_VERSION",
+            "PW_FILE",
+            "PW_BROWSERS_PATH",
+            "MPW2",
             "",
         ] {
             assert!(!names_secret(name), "{name}");

@@ -1,9 +1,10 @@
-//! Any bytes are a Dockerfile: read, its scripts and words too, then aligned with a history.
+//! Any bytes are a Dockerfile: read, its scripts and words too, judged by all lints, then aligned with a history.
 #![no_main]
 
 use careen::dockerfile::Dockerfile;
 use careen::dockerfile::align::align;
 use careen::dockerfile::ignore::Ignore;
+use careen::dockerfile::lint::{self, Context};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -22,6 +23,9 @@ fuzz_target!(|input: &[u8]| {
     for problem in &file.problems {
         assert!(file.text.get(problem.span.start..problem.span.end).is_some());
     }
+    let context = Context::new(&file, "Dockerfile", None, "2026-11-21".parse().expect("a date"));
+    lint::run(&context);
+    lint::shown_text(&context, Vec::new());
     let steps: Vec<&str> = file.text.lines().collect();
     align(&file, file.stages.len().saturating_sub(1), &steps);
     Ignore::parse(input).excludes("a/b");

@@ -18,7 +18,7 @@ pub(super) static DOCUMENTATION: Rule = Rule {
     severity: Severity::Info,
     is_opt_in: true,
     why: "Nobody reads manuals in a container, and few programs in one speak to people. Packages bring both, and their \
-          licences with them, which must stay, so the rule is off unless a policy names it.",
+          licences with them, which must stay, so the rule is off unless a policy names it. Told from 2 MiB on.",
     remediation: "Tell the package manager to leave them out: `path-exclude` in `/etc/dpkg/dpkg.cfg.d`, `tsflags=nodocs` \
                   in `dnf.conf`; or use the slim variant of the base.",
     references: &["https://wiki.ubuntu.com/ReducingDiskFootprint"],
@@ -32,7 +32,8 @@ pub(super) static DEBUG_SYMBOLS: Rule = Rule {
     id: "image/debug-symbols",
     title: "The image ships symbols for debuggers",
     severity: Severity::Info,
-    why: "They are of use only where a debugger is, can be many times the size of the program, and show how it is built.",
+    why: "They are of use only where a debugger is, can be many times the size of the program, and show how it is built. \
+          Told from 2 MiB on.",
     remediation: "Leave `-dbg`, `-dbgsym` and `-debuginfo` packages out, `strip --strip-debug` programs, and keep the \
                   symbols where dumps are looked at.",
     references: &["https://sourceware.org/gdb/current/onlinedocs/gdb.html/Separate-Debug-Files.html"],
@@ -48,7 +49,7 @@ pub(super) static PACKAGE_TESTS: Rule = Rule {
     severity: Severity::Info,
     confidence: Confidence::Medium,
     why: "Tests and their data are seldom run where a package is used, and can be most of its bytes; keys and archives \
-          among them set off scanners.",
+          among them set off scanners. Told from 2 MiB on.",
     remediation: "Delete them in the step that installs, once the application is known to do without: \
                   `find /usr/local/lib/python3* -type d -name tests -prune -exec rm -rf {} +`.",
     references: &["https://docs.docker.com/build/building/best-practices/"],

@@ -14,7 +14,7 @@ pub(super) static OUTDATED: Rule = Rule {
     severity: Severity::Low,
     confidence: Confidence::Medium,
     why: "Bases are made again when their packages get security updates, the official ones every few weeks. What was found \
-          and mended since is missing in the image. Told by the date of the base's last step; and where `[bases]` or `--base` \
+          and mended since is missing in the image. Told by the date of the base's last step, after 365 days; and where `[bases]` or `--base` \
           say which layers the base of this name has, by whether the image has those.",
     remediation: "Build again with `--pull`; where the base is named by digest, let a bot such as Renovate renew it.",
     references: &["https://docs.docker.com/build/building/best-practices/#rebuild-your-images-often"],

@@ -137,7 +137,99 @@ const SHELLS: &[&str] =
 
 /// The download and the shell of `curl … | sh`, `bash <(curl …)`, `sh -c "$(curl …)"`.
 fn piped_script(command: &str) -> Option<(&'static str, &'static str)> {
-    substituted(command).or_else(|| command.split(['\n', ';', '&']).find_map(in_pipeline))
+    substituted(command)
+        .or_else(|| command.split(['\n', ';', '&']).find_map(in_pipeline))
+        .or_else(|| run_from_file(command))
+}
+
+/// The same for `curl … > f && sh f`, `curl -o f … ; . ./f`, `wget … && sh f`, without a comparison between the two.
+fn run_from_file(command: &str) -> Option<(&'static str, &'static str)> {
+    let mut saved: Vec<(&'static str, &str)> = Vec::new();
+    for part in command.split(['\n', ';', '&', '|']) {
+        let Some((program, arguments)) = program_of(part) else { continue };
+        let is_sum = |word: &str| word.len() > 3 && word.ends_with("sum");
+        if CHECKERS.contains(&program) || part.split(|c: char| !c.is_ascii_alphanumeric()).any(is_sum) {
+            saved.clear();
+            continue;
+        }
+        if let Some(download) = known(DOWNLOADS, program) {
+            saved.extend(outputs(download, &arguments).map(|file| (download, file)));
+            continue;
+        }
+        let of = |file: &str| {
+            let name = file_name(file);
+            saved.iter().find(|(_, saved)| *saved == name).map(|(download, _)| *download)
+        };
+        let script = || arguments.iter().find(|word| !word.starts_with(['-', '+'])).copied();
+        let shell = known(SHELLS, program).or_else(|| known(&["source"], program)).or(match program {
+            "." => Some("source"),
+            _ => None,
+        });
+        // a text given with `-c`, or code, is no file
+        let is_text = |word: &&str| matches!(*word, "-c" | "-e" | "-ec" | "-lc" | "-m" | "-s");
+        if let Some(shell) = shell.filter(|_| !arguments.iter().any(is_text))
+            && let Some(download) = script().and_then(of)
+        {
+            return Some((download, shell));
+        }
+        let whole = part.split_whitespace().find(|word| file_name(word) == program).unwrap_or_default();
+        let is_script = SCRIPTS.iter().any(|ending| program.ends_with(ending));
+        if let Some(download) = Some(whole).filter(|whole| is_script && whole.contains('/')).and_then(of) {
+            return Some((download, "exec"));
+        }
+    }
+    None
+}
+
+/// Programs that compare what was downloaded with what was expected.
+const CHECKERS: &[&str] = &["gpg", "gpgv", "gpg2", "cosign", "minisign", "openssl", "shasum", "cmp", "signify"];
+
+/// Endings of files that are scripts.
+const SCRIPTS: &[&str] = &[".sh", ".bash", ".run", ".py", ".pl"];
+
+/// The names, without folders, of the files that a download writes.
+fn outputs<'a>(download: &str, arguments: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    let mut files = Vec::new();
+    let mut is_named = false;
+    let mut words = arguments.iter().copied();
+    // letters of options that say where to write, and of those that say to take the address's last part
+    let (letter, long, own) = match download {
+        "curl" => ('o', "--output", Some('O')),
+        "wget" => ('O', "--output-document", None),
+        _ => ('o', "--out", None),
+    };
+    let mut addresses = Vec::new();
+    let mut takes_own = own.is_none();
+    while let Some(word) = words.next() {
+        if let Some(file) = word.trim_start_matches('1').strip_prefix('>') {
+            let file = file.trim_start_matches('>');
+            files.extend(if file.is_empty() { words.next() } else { Some(file) });
+            is_named = true;
+        } else if let Some(rest) = word.strip_prefix(long) {
+            files.extend(if let Some(file) = rest.strip_prefix('=') { Some(file) } else { words.next() });
+            is_named = true;
+        } else if word == "--remote-name" {
+            takes_own = true;
+        } else if let Some(letters) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) {
+            takes_own |= own.is_some_and(|own| letters.contains(own));
+            if let Some((_, file)) = letters.split_once(letter) {
+                files.extend(if file.is_empty() { words.next() } else { Some(file) });
+                is_named = true;
+            }
+        } else if word.contains("://") {
+            addresses.push(word.split(['?', '#']).next().unwrap_or(word));
+        }
+    }
+    if takes_own && !is_named {
+        files.extend(addresses);
+    }
+    files.into_iter().map(file_name).filter(|name| !matches!(*name, "" | "-" | "null" | "stdout"))
+}
+
+/// `f` of `"/tmp/f"`.
+fn file_name(word: &str) -> &str {
+    let word = word.trim_matches(['"', '\'', ')', '(', '{', '}']);
+    word.rsplit('/').next().unwrap_or(word)
 }
 
 /// The same for one pipeline; `||` leaves an empty part.
@@ -301,6 +393,14 @@ mod tests {
             "(curl https://x.example | sh)",
             "curl https://x.example | /bin/bash -x > /tmp/log",
             "source <(curl -s https://x.example)",
+            "curl -fsSL https://x.example/i > i.sh && sh i.sh",
+            "curl -fsSL https://x.example/i >/tmp/i; bash -x /tmp/i --yes",
+            "curl -o i.sh https://x.example && sh i.sh",
+            "curl -fsSLo /tmp/i.sh https://x.example && cd /tmp && chmod +x i.sh && ./i.sh -y && rm i.sh",
+            "curl -sSLO https://x.example/i.sh && bash ./i.sh",
+            "curl --output=i https://x.example; . ./i",
+            "wget -q https://x.example/get-pip.py && python3 get-pip.py",
+            "wget -qO /tmp/i https://x.example && sh /tmp/i",
         ] {
             assert!(piped_script(loud).is_some(), "{loud}");
             for builder in ["/bin/sh -c ", "|1 A=b /bin/bash -o pipefail -c ", "/bin/ash -eo pipefail -c "] {
@@ -314,7 +414,14 @@ mod tests {
             "curl https://x.example | node -e 'x'",
             "curl https://x.example | sha256sum -c && sh x.sh",
             "curl -o i.sh https://x.example || sh fallback.sh",
-            "curl -o i.sh https://x.example && sh i.sh",
+            "curl -o i.sh https://x.example && echo '00  i.sh' | sha256sum -c && sh i.sh",
+            "curl -o i.sh https://x.example && [ \"$(sha512sum i.sh)\" = \"00  i.sh\" ] && sh i.sh",
+            "curl -o i.sh https://x.example && gpg --verify i.sh.asc i.sh && sh i.sh",
+            "curl -o i.tgz https://x.example && tar xf i.tgz && sh i/build.sh",
+            "curl -o /usr/bin/tool https://x.example && chmod +x /usr/bin/tool && tool --version",
+            "curl https://x.example/i.sh && sh i.sh",
+            "curl -o i.sh https://x.example && python3 -c 'import i.sh'",
+            "sh i.sh && curl -o i.sh https://x.example",
             "curl https://x.example | bash check.sh",
             "curl https://x.example | jq . | tee x; sh y",
             "VERSION=$(curl https://x.example) && make",

@@ -10,7 +10,8 @@ pub(super) static CREATED: Rule = Rule {
     title: "The image's date cannot be when it was made",
     severity: Severity::Info,
     why: "Builders that make the same image of the same sources write a fixed date, which says nothing of its age; lists \
-          of images then show `56 years ago`, and clean-ups by age delete it first. A date to come is a wrong clock.",
+          of images then show `56 years ago`, and clean-ups by age delete it first. A date to come is a wrong clock. \
+          Told of dates before 1990 and of those to come.",
     remediation: "Set `SOURCE_DATE_EPOCH` to the date of the last commit: the image stays the same from build to build, \
                   and its date says something.",
     references: &["https://reproducible-builds.org/docs/source-date-epoch/"],

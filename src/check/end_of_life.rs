@@ -30,7 +30,8 @@ pub(super) static EOL_SOON: Rule = Rule {
     id: "base/eol-soon",
     title: "The distribution soon gets no security updates any more",
     severity: Severity::Low,
-    why: "A move to another release takes testing; after the end of support each new flaw stays open until it is done.",
+    why: "A move to another release takes testing; after the end of support each new flaw stays open until it is done. \
+          Told 90 days ahead.",
     remediation: "Plan the move to a release that is supported longer.",
     references: &["https://endoflife.date/tags/linux-distribution"],
     bad: "# three months or less before the end of its support\nFROM fedora:43",

@@ -119,10 +119,15 @@ impl<'a> Launch<'a> {
         let (flaw, is_text) = match next(name, rest)? {
             Next::Command(words) => (self.flaw_of(&words, depth)?, false),
             Next::As(user, words) => {
-                let flaw = self.nobody(program, user).or_else(|| self.acting_as(user).flaw_of(&words, depth));
+                let group = user.split_once(':').map(|(_, group)| group);
+                let unknown = self.nobody(program, user).or_else(|| self.no_group(program, group?));
+                let flaw = unknown.or_else(|| self.acting_as(user).flaw_of(&words, depth));
                 (flaw?, false)
             }
-            Next::Becoming(user) => (self.nobody(program, user)?, false),
+            Next::Becoming(user, group) => {
+                let unknown = user.and_then(|user| self.nobody(program, user));
+                (unknown.or_else(|| self.no_group(program, group?))?, false)
+            }
             Next::Text(text) => (self.flaw_of(&first_command(text)?, depth)?, true),
             Next::Script(script) => (self.missing(script)?, false),
         };
@@ -147,6 +152,21 @@ impl<'a> Launch<'a> {
         }
         let RunUser::Unknown(name) = self.image.resolve_user(user) else { return None };
         Some(Flaw::new(tool, format!("no line of `/etc/passwd` names the user `{}`", escape(name))))
+    }
+
+    /// Says that a tool is to take a group that the image does not know.
+    fn no_group(&self, tool: &str, group: &str) -> Option<Flaw> {
+        let file = ImagePath::from("etc/group");
+        let groups = &self.image.accounts.groups;
+        // groups that nobody could read, or that come with a volume
+        if groups.is_empty() && self.image.tree.get(&file).is_some() || self.is_mounted(&file) {
+            return None;
+        }
+        let is_known = group.is_empty()
+            || group.contains('$')
+            || group.parse::<u32>().is_ok()
+            || groups.iter().any(|known| known.name == group);
+        (!is_known).then(|| Flaw::new(tool, format!("no line of `/etc/group` names the group `{}`", escape(group))))
     }
 
     /// Looks for a program as runc and crun do: by its path from the working folder, or in `PATH`.
@@ -484,6 +504,7 @@ mod tests {
         let behind = |tool: &str, what: &str| Some(format!("`{tool}` starts what cannot run: {what}"));
         let gone = "`/gone` is not in the image";
         let unknown = "no line of `/etc/passwd` names the user `nobody-known`";
+        let no_group = "no line of `/etc/group` names the group `gone`";
         let cases: Vec<(&[&str], Option<String>)> = vec![
             (&["/sbin/tini", "--", "/gone"], behind("/sbin/tini", gone)),
             (&["tini", "-g", "-p", "TERM", "/gone"], behind("tini", gone)),
@@ -503,6 +524,11 @@ mod tests {
             (&["gosu", "app:staff", "/good.sh"], None),
             (&["setpriv", "--reuid=nobody-known", "--init-groups", "/good.sh"], behind("setpriv", unknown)),
             (&["setpriv", "--reuid", "app", "/good.sh"], None),
+            (&["setpriv", "--reuid=app", "--regid=gone", "/good.sh"], behind("setpriv", no_group)),
+            (&["setpriv", "--reuid=app", "--regid=50", "--clear-groups", "/good.sh"], None),
+            (&["setpriv", "--regid=staff", "--clear-groups", "/good.sh"], None),
+            (&["gosu", "app:gone", "/good.sh"], behind("gosu", no_group)),
+            (&["gosu", "7:7", "/good.sh"], None),
             (
                 &["tini", "--", "gosu", "app", "/gone"],
                 behind("tini", "`gosu` starts what cannot run: `/gone` is not in the image"),

@@ -8,8 +8,8 @@ pub(super) enum Next<'a> {
     Command(Vec<&'a str>),
     /// These words, as another user.
     As(&'a str, Vec<&'a str>),
-    /// Something with the rights of this user, or not at all.
-    Becoming(&'a str),
+    /// Something with the rights of this user and group, or not at all.
+    Becoming(Option<&'a str>, Option<&'a str>),
     /// The first command of a shell's text.
     Text(&'a str),
     /// A script that a shell reads.
@@ -44,7 +44,7 @@ pub(super) fn next<'a>(name: &str, words: &[&'a str]) -> Option<Next<'a>> {
             let (user, command) = words.split_first()?;
             return (!user.starts_with('-') && !command.is_empty()).then(|| Next::As(user, command.to_vec()));
         }
-        "setpriv" => return reuid(words).map(Next::Becoming),
+        "setpriv" => return becoming(words).map(|(user, group)| Next::Becoming(user, group)),
         "env" => {
             let end = words.iter().position(|word| !word.contains('=')).unwrap_or(words.len());
             let (variables, command) = words.split_at_checked(end)?;
@@ -73,25 +73,30 @@ pub(super) fn next<'a>(name: &str, words: &[&'a str]) -> Option<Next<'a>> {
 const SETPRIV_FLAGS: &[&str] =
     &["--clear-groups", "--init-groups", "--keep-groups", "--nnp", "--no-new-privs", "--reset-env"];
 
-/// The user that setpriv(1) is to become, by name or number.
-fn reuid<'a>(words: &[&'a str]) -> Option<&'a str> {
+/// The user and the group that setpriv(1) is to become, by name or number.
+fn becoming<'a>(words: &[&'a str]) -> Option<(Option<&'a str>, Option<&'a str>)> {
     let mut rest = words;
-    let mut user = None;
+    let (mut user, mut group) = (None, None);
+    let mut take = |option: &str, value: &'a str| match option {
+        "--reuid" | "--ruid" | "--euid" => user = Some(value),
+        "--regid" | "--rgid" | "--egid" => group = Some(value),
+        _ => {}
+    };
     while let [word, after @ ..] = rest
         && word.starts_with("--")
         && *word != "--"
     {
         rest = after;
         if let Some((option, value)) = word.split_once('=') {
-            user = if option == "--reuid" { Some(value) } else { user };
+            take(option, value);
         } else if !SETPRIV_FLAGS.contains(word) {
             let (value, after) = after.split_first()?;
-            user = if *word == "--reuid" { Some(value) } else { user };
+            take(word, value);
             rest = after;
         }
     }
     // a dump needs no command, and is not what starts an image
-    rest.first().and(user)
+    rest.first().filter(|_| user.is_some() || group.is_some()).map(|_| (user, group))
 }
 
 /// The words behind a tool's options; `with_value` are those whose value is the next word.
@@ -148,17 +153,18 @@ mod tests {
     }
 
     #[test]
-    fn setpriv_becomes_whom_reuid_names() {
+    fn setpriv_becomes_whom_its_options_name() {
         let cases = [
-            ("--reuid=app --regid=app --init-groups a --reuid=b", Some("app")),
-            ("--regid 7 --reuid 9 --clear-groups -- a", Some("9")),
+            ("--reuid=app --regid=staff --init-groups a --reuid=b", Some((Some("app"), Some("staff")))),
+            ("--regid 7 --reuid 9 --clear-groups -- a", Some((Some("9"), Some("7")))),
+            ("--rgid 7 a", Some((None, Some("7")))),
             ("--no-new-privs a", None),
             ("--reuid app", None),
             ("--reuid", None),
         ];
         for (words, expected) in cases {
             let words: Vec<&str> = words.split(' ').collect();
-            assert_eq!(next("setpriv", &words), expected.map(Next::Becoming), "{words:?}");
+            assert_eq!(next("setpriv", &words), expected.map(|(user, group)| Next::Becoming(user, group)), "{words:?}");
         }
     }
 

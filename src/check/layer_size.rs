@@ -12,7 +12,8 @@ pub(super) static LAYER_COUNT: Rule = Rule {
     title: "The image has very many layers",
     severity: Severity::Info,
     why: "Each layer is a request when the image is pulled and a folder to look in when a file is opened; engines refuse \
-          more than about 127. Steps that change the same files again are stored again.",
+          more than about 127. Steps that change the same files again are stored again. Told from 60 layers on, as graver \
+          from 120 on.",
     remediation: "Join `RUN` steps that belong together, copy what changes together in one `COPY`, and build in a stage \
                   of its own.",
     references: &["https://docs.docker.com/build/building/best-practices/#minimize-the-number-of-layers"],
@@ -28,7 +29,7 @@ pub(super) static OVERSIZED: Rule = Rule {
     title: "A layer is very large",
     severity: Severity::Info,
     why: "A layer is the least that is transferred and unpacked: one changed file in it means all of it again, and a pull \
-          cannot fetch its parts side by side.",
+          cannot fetch its parts side by side. Told from 2 GiB on, unpacked.",
     remediation: "Put what seldom changes, such as dependencies or models, into steps before what often does.",
     references: &["https://docs.docker.com/build/cache/optimize/#order-your-layers"],
     bad: "COPY . /srv",

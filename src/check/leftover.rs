@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::package_cache::is_in_cache;
 use super::{Check, Context, Heap, HiddenBy as _, Matters, at, count, fate};
 use crate::finding::{Finding, Findings};
+use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 use crate::size::ByteSize;
@@ -17,7 +18,8 @@ pub(super) static LEFTOVER: Rule = Rule {
     severity: Severity::Low,
     why: "A repository's history holds everything that was ever committed, secrets that were removed later too; a core \
           dump holds a process's memory, editors' files hold earlier texts. All of it is shipped with the image, also \
-          when a later step deletes it.",
+          when a later step deletes it. Dumps and temporary files count from 4 KiB on, logs from 64 KiB, those of package \
+          managers from 1 MiB.",
     remediation: "List such paths in `.dockerignore`, copy only what the image needs, and delete what a `RUN` leaves in \
                   the same `RUN`.",
     references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files"],
@@ -344,6 +346,22 @@ fn place_of(folder: &[u8]) -> Place<'_> {
         end = end.saturating_add(1);
     }
     Place::Plain
+}
+
+/// The kind of leftover, by the id in the evidence of a finding, and what is one as a whole: the file itself, or a folder above.
+pub fn leftover_of_file(image: &Inventory, node: Node) -> Option<(&'static str, ImagePath)> {
+    let entry = image.tree.entry(node);
+    if !entry.is_file() || entry.is_marker() || is_in_cache(&entry.path) {
+        return None;
+    }
+    let (kind, root) = match place_of(entry.path.parent_bytes()) {
+        Place::Quiet => return None,
+        Place::Leftover(kind, root) => (kind, root),
+        Place::Plain => (kind_of_file(entry)?, entry.path.as_bytes()),
+    };
+    let is_owned = image.owned.owner(&entry.path).is_some()
+        || image.tree.names_of(node).any(|name| image.owned.owner(name).is_some());
+    (!is_owned).then(|| (kind.id(), ImagePath::new(root)))
 }
 
 /// Whether the file is of a kind that `Leftover` reports, wherever it comes from.

@@ -29,9 +29,11 @@ mod package_source;
 mod permission_list;
 mod preload;
 mod privileged_port;
+mod replaced_program;
 mod root_user;
 mod scheduled;
 mod search_path;
+mod second_copy;
 mod secret_name;
 mod sensitive_volume;
 mod setuid;
@@ -39,7 +41,7 @@ mod ssh;
 mod stop_signal;
 mod sudo;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod trusted_key;
 mod unknown_owner;
 mod unverified;
@@ -60,8 +62,8 @@ use crate::tree::{FileEntry, FileKind, Hidden, Node};
 pub use ballast::is_documentation;
 pub use base_age::base_created;
 pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
-pub use leftover::is_leftover;
-pub use package_cache::is_in_cache;
+pub use leftover::{is_leftover, leftover_of_file};
+pub use package_cache::{cache_of_file, is_in_cache};
 pub use permission_list::permission_lists;
 
 /// Judges one image by one rule, or by a few that share their facts.
@@ -110,6 +112,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &package_source::PackageSource,
     &preload::Preload,
     &privileged_port::PrivilegedPort,
+    &replaced_program::ReplacedProgram,
     &root_user::RootUser,
     &secret_name::SecretName,
     &sensitive_volume::SensitiveVolume,
@@ -125,6 +128,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &build_leftover::BuildLeftover,
     &leftover::Leftover,
     &package_cache::PackageCache,
+    &second_copy::SecondCopy,
     &wasted_space::WastedSpace,
 ];
 

@@ -17,7 +17,7 @@ pub(super) static PACKAGE_CACHE: Rule = Rule {
     title: "A layer ships a package manager's cache",
     severity: Severity::Low,
     why: "Indexes and downloaded packages are of no use to a container, but are stored and transferred with every copy \
-          of the image. Deleting them in a later step hides them and saves nothing.",
+          of the image. Deleting them in a later step hides them and saves nothing. Told from 4 KiB on.",
     remediation: "Clean up in the same `RUN` that fills the cache, such as `rm -rf /var/lib/apt/lists/*` or \
                   `pip install --no-cache-dir`, or put the cache on a mount: `RUN --mount=type=cache,target=…`.",
     references: &[
@@ -196,6 +196,17 @@ fn is_used_elsewhere(image: &Inventory, node: Node) -> bool {
         is_outside |= !is_in_cache(name);
     }
     names > 1 && is_outside
+}
+
+/// The cache's folder, and the kind of cache, of a file that nothing outside of caches uses.
+pub fn cache_of_file(image: &Inventory, node: Node) -> Option<(ImagePath, &'static str)> {
+    let entry = image.tree.entry(node);
+    if !entry.is_file() || entry.is_marker() {
+        return None;
+    }
+    let (folder, kind) = cache_of(entry.path.parent_bytes())?;
+    let id = KINDS.get(kind)?.id;
+    (!is_used_elsewhere(image, node)).then(|| (ImagePath::new(folder), id))
 }
 
 /// Whether the path lies in some package manager's cache.

@@ -33,7 +33,7 @@ pub(super) static PLAIN_SOURCE: Rule = Rule {
     why: "Signatures keep others from changing packages, but not from keeping newer ones back, nor from reading along what \
           is installed. Where keys and metadata come the same way, they keep nobody from anything.",
     remediation: "Write `https://` in the list of sources. Distributions' own archives are not told, as their images come \
-                  so.",
+                  so; but for Alpine's, whose images come with `https://`.",
     references: &["https://manpages.debian.org/bookworm/apt/apt-transport-https.1.en.html"],
     bad: "RUN echo 'deb http://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
     good: "RUN echo 'deb https://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
@@ -83,6 +83,7 @@ impl Check for PackageSource {
             } else if path == b"etc/apk/repositories" {
                 for line in &file.lines {
                     told.plain(line, line.text.split_whitespace());
+                    told.plain_mirror(line);
                 }
             } else if path.starts_with(b"etc/yum") || path.starts_with(b"etc/dnf/") || path.starts_with(b"etc/zypp/") {
                 dnf(&mut told);
@@ -113,6 +114,13 @@ impl Told<'_> {
         self.push(&UNSIGNED_SOURCE, line, &setting, &format!("says `{setting}`"));
     }
 
+    /// Tells of Alpine's own archive without encryption.
+    fn plain_mirror(&mut self, line: &SettingLine) {
+        let Some(host) = mirror_of_alpine(&line.text).map(escape) else { return };
+        let what = format!("takes packages, which are signed, from `{host}` without encryption");
+        self.push(&PLAIN_SOURCE, line, &host, &what);
+    }
+
     /// Tells of the addresses among the words that are without encryption, but for those of distributions.
     fn plain<'a>(&mut self, line: &SettingLine, words: impl Iterator<Item = &'a str>) {
         let mut hosts: Vec<&str> = words.filter_map(plain_host).filter(|host| !is_own(host)).collect();
@@ -122,6 +130,11 @@ impl Told<'_> {
             self.push(&PLAIN_SOURCE, line, &host, &format!("takes packages from `{host}` without encryption"));
         }
     }
+}
+
+/// A mirror of Alpine's packages, which are signed: by whom it is kept, and that it is named without encryption.
+fn mirror_of_alpine(text: &str) -> Option<&str> {
+    text.split_whitespace().find_map(plain_host).filter(|host| is_own(host))
 }
 
 /// The host of `http://user:word@host:80/…`, `mirror+http://…` and `ftp://…`.
@@ -444,7 +457,11 @@ mod tests {
                 "[a]\nbaseurl = http://mirror.centos.org/x\ngpgcheck=1\nsslverify = False",
                 &["says `sslverify=False`"],
             ),
-            ("etc/apk/repositories", "http://dl-cdn.alpinelinux.org/a\n@own http://x.example/a", &[plain]),
+            (
+                "etc/apk/repositories",
+                "http://dl-cdn.alpinelinux.org/a\n@own http://x.example/a\nhttps://dl-cdn.alpinelinux.org/b",
+                &["takes packages, which are signed, from `dl-cdn.alpinelinux.org` without encryption", plain],
+            ),
             ("etc/sudoers", "gpgcheck=0", &[]),
             ("etc/pacman.conf", "[options]\nSigLevel = Required DatabaseOptional\nLocalFileSigLevel = Optional", &[]),
             (

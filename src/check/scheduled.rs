@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Check, Context, at, is_packaged};
 use crate::finding::{Finding, Findings};
-use crate::inventory::{Inventory, SettingFile, SettingLine};
+use crate::inventory::{Inventory, Origin, SettingFile, SettingLine};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 use crate::tree::Node;
@@ -55,8 +55,14 @@ const SCRIPTS: &[&str] = &[
 ];
 
 /// Where systemd looks for units: those of whoever runs the machine, and those of packages.
-const OWN_UNITS: &[&str] = &["etc/systemd/system", "usr/local/lib/systemd/system"];
-const UNITS: &[&str] = &["usr/lib/systemd/system", "lib/systemd/system"];
+const OWN_UNITS: &[&str] = &[
+    "etc/systemd/system",
+    "etc/systemd/user",
+    "root/.config/systemd/user",
+    "usr/local/lib/systemd/system",
+    "usr/local/lib/systemd/user",
+];
+const UNITS: &[&str] = &["usr/lib/systemd/system", "lib/systemd/system", "usr/lib/systemd/user", "lib/systemd/user"];
 
 /// Endings of units that start something.
 const STARTING: &[&[u8]] = &[b".service", b".socket", b".timer", b".path"];
@@ -128,13 +134,15 @@ impl Check for Scheduled {
             tell(&CRON_JOB, &mut listed, &path, node.layer, message);
         }
         let is_unit = |name: &[u8]| STARTING.iter().any(|ending| name.ends_with(ending));
-        // without packages all units of the system would be
-        let units = if image.owned.is_empty() { &[] } else { UNITS };
-        let folders = [OWN_UNITS, units].concat();
+        // without packages all units of the system would be, but for those of the user's own layers
+        let is_app =
+            |node: Node| image.layers.get(node.layer as usize).is_some_and(|layer| layer.origin == Origin::App);
+        let is_known = !image.owned.is_empty();
+        let of_packages = files_of(image, UNITS, is_unit).filter(|inside| is_known || is_app(inside.node));
         let mut listed = 0;
         let mut seen = BTreeSet::new();
         // a link to a unit is one that was switched on
-        let units = files_of(image, &folders, is_unit).filter(|inside| !inside.is_link);
+        let units = files_of(image, OWN_UNITS, is_unit).chain(of_packages).filter(|inside| !inside.is_link);
         for Inside { path, node, .. } in units.filter(|inside| seen.insert(inside.node)) {
             let message = format!("`{path}` is a unit of systemd's that no package brought");
             tell(&SYSTEMD_UNIT, &mut listed, &path, node.layer, message);
@@ -248,6 +256,21 @@ mod tests {
         let members = vec![link("lib", "usr/lib"), file("usr/lib/systemd/system/api.service", 9), file("usr/bin/x", 9)];
         let image = layered(vec![members]).owning(&["usr/bin/x"]);
         assert_eq!(told(&image), ["image/systemd-unit /usr/lib/systemd/system/api.service high"]);
+    }
+
+    #[test]
+    fn units_of_all_folders_are_looked_at() {
+        let units = ["etc/systemd/user/a.service", "root/.config/systemd/user/b.timer", "usr/lib/systemd/user/c.path"];
+        let bottom = vec![file("usr/lib/systemd/system/dbus.service", 9)];
+        let image = || layered(vec![bottom.clone(), units.map(|path| file(path, 9)).to_vec()]);
+        let names = units.map(|path| format!("image/systemd-unit /{path} high"));
+        assert_eq!(told(&image().owning(&["usr/lib/systemd/system/dbus.service"])), names);
+        // without packages only what lies in layers of the user's own can be told from the system's
+        let mut own = image();
+        let low = units.map(|path| format!("image/systemd-unit /{path} low"));
+        assert_eq!(told(&own), low[..2]);
+        own.layers[1].origin = Origin::App;
+        assert_eq!(told(&own), low);
     }
 
     fn told(image: &Inventory) -> Vec<String> {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::replaced_program::{owner_of, replaced};
 use super::{Check, Context, at, copies, is_packaged};
 use crate::finding::{Finding, Findings};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Rights};
 use crate::path::ImagePath;
 use crate::rule::{Confidence, Rule, Severity};
 use crate::tree::{FileEntry, FileKind, Node};
@@ -16,7 +17,8 @@ pub(super) static SETUID: Rule = Rule {
     severity: Severity::Medium,
     why: "Such a program runs as its owner or group, whoever starts it; one flaw in it makes any user of the container \
           root. The system's own are few and watched by its distribution, others are watched by nobody.",
-    remediation: "Take the bits off with `chmod a-s <file>`, or run containers with `no-new-privileges`.",
+    remediation: "Take the bits off with `chmod a-s <file>`, or run containers with `no-new-privileges`. Where the program \
+                  is not what its package ships, install the package again.",
     references: &[
         "https://man7.org/linux/man-pages/man7/inode.7.html",
         "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
@@ -132,8 +134,12 @@ impl Check for Setuid {
                 continue;
             }
             let location = || at(path, node.layer);
+            let why = || {
+                let loud = why_loud(image, path, node, |lower| lower.mode & 0o6000 != 0);
+                loud.or_else(|| is_without_bits(image, path, node).then_some(ADDED))
+            };
             if let Some(bits) = bits
-                && let Some(reason) = why_loud(image, path, node, |lower| lower.mode & 0o6000 != 0)
+                && let Some(reason) = why()
             {
                 let message = format!("`{path}` is {bits}{reason}");
                 let mut finding = Finding::new(&SETUID, path.to_string(), location(), message)
@@ -142,6 +148,9 @@ impl Check for Setuid {
                     .evidence("gid", entry.gid);
                 if reason != UNOWNED {
                     finding.severity = Severity::High;
+                }
+                if reason == CHANGED {
+                    finding = finding.evidence("package", replaced(image, path, node).unwrap_or_default());
                 }
                 finding.is_fixable = true;
                 findings.push(finding);
@@ -208,6 +217,8 @@ fn is_never_set(path: &ImagePath) -> bool {
 const UNOWNED: &str = ", and no system package owns it";
 const GAINED: &str = ", unlike in a layer below";
 const REPLACED: &str = ", and is another one than its package brought in a layer below";
+const ADDED: &str = ", which its package ships it without";
+const CHANGED: &str = ", and does not hold what its package says it ships";
 
 /// Where package managers but dpkg note what they install.
 const DATABASES: &[&[u8]] = &[
@@ -242,6 +253,9 @@ fn why_loud(image: &Inventory, path: &ImagePath, node: Node, had: impl Fn(&FileE
     if !is_owned(image, path, node) {
         return Some(UNOWNED);
     }
+    if replaced(image, path, node).is_some() {
+        return Some(CHANGED);
+    }
     let copies = copies(image, &BTreeSet::from([path]));
     let copies: Vec<(u32, &FileEntry)> = copies.into_values().flatten().filter(|(_, copy)| copy.is_file()).collect();
     // the same file without the bits in a layer below: somebody set them later
@@ -256,15 +270,16 @@ fn why_loud(image: &Inventory, path: &ImagePath, node: Node, had: impl Fn(&FileE
     is_replaced.then_some(REPLACED)
 }
 
+/// Whether the package that owns a file says that it gives it neither bit.
+fn is_without_bits(image: &Inventory, path: &ImagePath, node: Node) -> bool {
+    owner_of(image, path, node).is_some_and(|package| Rights::are_noted(package.ecosystem))
+        && !image.tree.names_of(node).chain([path]).any(|name| image.rights.privileged.contains(name))
+}
+
 /// Whether a package manager noted in this layer that it installed the file's package, as far as that can be told.
 fn is_installed_by(image: &Inventory, path: &ImagePath, node: Node, layer: u32) -> bool {
-    let names = || image.tree.names_of(node).chain([path]);
-    let real = names().filter_map(|name| image.tree.resolve(name)).map(|(real, _)| real);
-    let owner = names()
-        .find_map(|name| image.owned.owner(name))
-        .or_else(|| real.map(|real| image.owned.owner(&real)).find_map(|owner| owner));
     // nothing to compare with where nothing is known of ownership
-    let Some(package) = owner.and_then(|owner| image.packages.get(owner as usize)) else { return true };
+    let Some(package) = owner_of(image, path, node) else { return true };
     let is_list = |name: &[u8]| {
         name.strip_prefix(package.name.as_bytes()).is_some_and(|rest| rest.starts_with(b".") || rest.starts_with(b":"))
     };
@@ -289,7 +304,8 @@ fn is_owned(image: &Inventory, path: &ImagePath, node: Node) -> bool {
 mod tests {
     use super::super::testing::{file, folder, hard_link, layered, mode, shown};
     use super::*;
-    use crate::inventory::{Ecosystem, Package, PackageLocation};
+    use crate::digest::ContentDigests;
+    use crate::inventory::{Claimant, Ecosystem, FileClaims, Package, PackageLocation};
     use crate::tree::Capabilities;
 
     static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_system: true };
@@ -352,6 +368,46 @@ mod tests {
             };
             image.packages.push(Package::new(&DEB, "login", "1", "pkg:deb/debian/login@1", location));
             assert_eq!(shown(&Setuid, &image), *expected);
+        }
+    }
+
+    #[test]
+    fn bits_that_the_package_does_not_give_are_told() {
+        static APK: Ecosystem = Ecosystem { id: "apk", purl_type: "apk", is_system: true };
+        let told = "high image/setuid /usr/bin/tool@0: `/usr/bin/tool` is setuid, which its package ships it without";
+        let cases: [(&'static Ecosystem, bool, &[&str]); 3] =
+            [(&APK, false, &[told]), (&APK, true, &[]), (&DEB, false, &[])];
+        for (ecosystem, gives_it, expected) in cases {
+            let mut image = layered(vec![vec![program("usr/bin/tool", 0o4755)]]).owning(&["usr/bin/tool"]);
+            let node = Node { layer: 0, member: 0 };
+            let location = PackageLocation { path: "lib/apk/db/installed".into(), node, added_by: 0, inside: None };
+            image.packages.push(Package::new(ecosystem, "tool", "1", "pkg:apk/alpine/tool@1", location));
+            image.rights.privileged.extend(gives_it.then(|| "usr/bin/tool".into()));
+            assert_eq!(shown(&Setuid, &image), expected);
+        }
+    }
+
+    #[test]
+    fn what_the_packages_list_says_of_a_program_decides() {
+        /// What the list states, what is there, and what is told.
+        type Case<'a> = (Option<&'a [u8]>, &'a [u8], &'a [&'a str]);
+        let content = |text: &[u8]| ContentDigests::of(text);
+        let told = "high image/setuid /usr/bin/su@0: `/usr/bin/su` is setuid, and does not hold what its package says it ships";
+        let cases: [Case<'_>; 3] = [(Some(b"su"), b"su", &[]), (Some(b"su"), b"evil", &[told]), (None, b"evil", &[])];
+        for (listed, is, expected) in cases {
+            let mut image = layered(vec![vec![program("usr/bin/su", 0o4755)]]).owning(&["usr/bin/su"]);
+            let node = Node { layer: 0, member: 0 };
+            let location = PackageLocation { path: "var/lib/dpkg/status".into(), node, added_by: 0, inside: None };
+            image.packages.push(Package::new(&DEB, "login", "1", "pkg:deb/debian/login@1", location));
+            let mut list = FileClaims::default();
+            if let Some(listed) = listed {
+                list.add(b"bin/su", &content(listed).md5);
+                let usr = |_: &ImagePath| ImagePath::from("usr/bin");
+                image.claims.add(Claimant::Distribution, "login", &list, &ImagePath::root(), usr);
+                image.claims.sort();
+            }
+            image.digests.insert(node, content(is));
+            assert_eq!(shown(&Setuid, &image), expected, "{listed:?}");
         }
     }
 

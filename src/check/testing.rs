@@ -11,13 +11,13 @@ use crate::path::ImagePath;
 use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 /// An image with a configuration and nothing in it.
-pub(super) fn image(config: &str) -> Inventory {
+pub(crate) fn image(config: &str) -> Inventory {
     let config = ImageConfig::parse(config.as_bytes(), &Limits::default()).expect("the configuration parses");
     Inventory { config: Some(config), ..Inventory::default() }
 }
 
 /// A file of settings as it is collected, but for the comments, which stay.
-pub(super) fn settings(path: &str, text: &str) -> SettingFile {
+pub(crate) fn settings(path: &str, text: &str) -> SettingFile {
     let mut lines = Vec::new();
     let mut is_after_blank = false;
     for (number, line) in (1u64..).zip(text.lines()) {
@@ -32,7 +32,7 @@ pub(super) fn settings(path: &str, text: &str) -> SettingFile {
 }
 
 /// An image without a configuration, made of layers.
-pub(super) fn layered(layers: Vec<Vec<FileEntry>>) -> Inventory {
+pub(crate) fn layered(layers: Vec<Vec<FileEntry>>) -> Inventory {
     let summaries = (0u32..)
         .zip(&layers)
         .map(|(index, _)| LayerSummary {
@@ -46,28 +46,28 @@ pub(super) fn layered(layers: Vec<Vec<FileEntry>>) -> Inventory {
 }
 
 /// A regular file.
-pub(super) fn file(path: &str, size: u64) -> FileEntry {
+pub(crate) fn file(path: &str, size: u64) -> FileEntry {
     FileEntry::file(path, size)
 }
 
 /// A folder.
-pub(super) fn folder(path: &str) -> FileEntry {
+pub(crate) fn folder(path: &str) -> FileEntry {
     FileEntry { kind: FileKind::Directory, mode: 0o755, ..FileEntry::file(path, 0) }
 }
 
 /// A second name of a file.
-pub(super) fn hard_link(path: &str, target: &str) -> FileEntry {
+pub(crate) fn hard_link(path: &str, target: &str) -> FileEntry {
     FileEntry { kind: FileKind::HardLink(target.into()), ..FileEntry::file(path, 0) }
 }
 
 /// The same entry with other permissions.
-pub(super) fn mode(entry: FileEntry, mode: u32) -> FileEntry {
+pub(crate) fn mode(entry: FileEntry, mode: u32) -> FileEntry {
     FileEntry { mode, ..entry }
 }
 
 impl Inventory {
     /// Says that a system package owns these paths.
-    pub(super) fn owning(mut self, paths: &[&str]) -> Self {
+    pub(crate) fn owning(mut self, paths: &[&str]) -> Self {
         for path in paths {
             self.owned.insert(ImagePath::from(*path), 0);
         }
@@ -75,7 +75,7 @@ impl Inventory {
     }
 
     /// Adds lines to `/etc/passwd`, of which only name and number matter.
-    pub(super) fn with_users(mut self, users: &[(&str, u32)]) -> Self {
+    pub(crate) fn with_users(mut self, users: &[(&str, u32)]) -> Self {
         for (line, (name, uid)) in (1u64..).zip(users) {
             self.accounts.users.push(User { name: (*name).into(), uid: *uid, line, ..User::default() });
         }
@@ -83,7 +83,7 @@ impl Inventory {
     }
 
     /// Says which distribution it is.
-    pub(super) fn on(mut self, id: &str, version: &str) -> Self {
+    pub(crate) fn on(mut self, id: &str, version: &str) -> Self {
         self.distro = Some(Distro {
             id: id.into(),
             version_id: version.into(),
@@ -95,7 +95,7 @@ impl Inventory {
 }
 
 /// Runs a check on 2026-11-21.
-pub(super) fn run(check: &dyn Check, image: &Inventory) -> Findings {
+pub(crate) fn run(check: &dyn Check, image: &Inventory) -> Findings {
     let mut findings = Findings::new();
     let today = "2026-11-21".parse().expect("a date");
     check.run(&Context { image, today }, &mut findings);
@@ -107,7 +107,7 @@ pub(super) fn run(check: &dyn Check, image: &Inventory) -> Findings {
 }
 
 /// Runs a check and shows each finding as `severity rule place: message`.
-pub(super) fn shown(check: &dyn Check, image: &Inventory) -> Vec<String> {
+pub(crate) fn shown(check: &dyn Check, image: &Inventory) -> Vec<String> {
     let findings = run(check, image);
     findings
         .iter()

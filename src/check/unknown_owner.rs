@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::replaced_program::owner_of;
 use super::{Check, Context, at, copies, count, is_packaged};
 use crate::finding::{Finding, Findings};
-use crate::inventory::RunUser;
+use crate::inventory::{Rights, RunUser};
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
 use crate::size::ByteSize;
@@ -69,10 +70,12 @@ impl Check for UnknownOwner {
         let copies = copies(image, &packaged);
         for (path, node) in strange {
             let entry = image.tree.entry(node);
-            // what a package brought is its own, unless a later layer gave it away
+            // what a package brought is its own, unless its record says otherwise or a later layer gave it away
             if packaged.contains(path) {
+                let is_given_away = owner_of(image, path, node).is_some_and(|owner| Rights::are_noted(owner.ecosystem))
+                    && !image.rights.foreign.contains(path);
                 let below = copies.get(path).into_iter().flatten().filter(|(layer, _)| *layer < node.layer);
-                if !below.clone().any(|(_, lower)| lower.kind == entry.kind && is_known(lower.uid)) {
+                if !is_given_away && !below.clone().any(|(_, lower)| lower.kind == entry.kind && is_known(lower.uid)) {
                     continue;
                 }
             }
@@ -113,6 +116,7 @@ impl Check for UnknownOwner {
 mod tests {
     use super::super::testing::{file, layered, shown};
     use super::*;
+    use crate::inventory::{Ecosystem, Package, PackageLocation};
     use crate::tree::{FileEntry, Node};
 
     fn of(uid: u32, path: &str) -> FileEntry {
@@ -132,6 +136,25 @@ mod tests {
             shown(&UnknownOwner, &image),
             [
                 "low image/unknown-owner /usr/bin/given@1: 1 path (1000 B) of uid 501, which no line of `/etc/passwd` names, such as `/usr/bin/given`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_package_notes_of_owners_decides() {
+        static RPM: Ecosystem = Ecosystem { id: "rpm", purl_type: "rpm", is_system: true };
+        let node = Node { layer: 0, member: 0 };
+        let mut image = layered(vec![vec![of(501, "usr/bin/given"), of(501, "usr/bin/own")]])
+            .with_users(&[("root", 0)])
+            .owning(&["usr/bin/given", "usr/bin/own"]);
+        image.accounts.passwd = Some(("etc/passwd".into(), node));
+        let location = PackageLocation { path: "var/lib/rpm".into(), node, added_by: 0, inside: None };
+        image.packages.push(Package::new(&RPM, "a", "1", "pkg:rpm/fedora/a@1", location));
+        image.rights.foreign.insert("usr/bin/own".into());
+        assert_eq!(
+            shown(&UnknownOwner, &image),
+            [
+                "low image/unknown-owner /usr/bin/given@0: 1 path (1000 B) of uid 501, which no line of `/etc/passwd` names, such as `/usr/bin/given`",
             ]
         );
     }

@@ -92,7 +92,7 @@ fn compare(arguments: &DiffArguments, watcher: &Watcher) -> Result<Exit> {
         vex: &vex.documents,
         wants_attached: arguments.advisories.wants_attached(),
     });
-    let judging = Judging { policy, today: arguments.today, advisories, wants_attested: false };
+    let judging = Judging { policy, today: arguments.today, advisories, wants_attested: false, wants_attached: false };
     let side = |target: &str| -> Result<(Report, Snapshot, u64)> {
         let image = arguments.image.with_target(target);
         let mut sides = opened(&image, watcher, Some(judging.clone()), crate::scan::snapshots)?;

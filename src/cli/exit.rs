@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::policy::Outcome;
 
 /// What the exit code says.
@@ -18,12 +18,18 @@ pub enum Exit {
     Incomplete,
     /// 4: the input was refused: it is not what it claims to be, or beyond a limit.
     Refused,
+    /// 5: a fixed image was not proven to be right, and nothing was written.
+    Unproven,
 }
 
 impl Exit {
     /// The end that an error makes.
     pub fn of(error: &Error) -> Self {
-        if error.kind.is_refusal() { Self::Refused } else { Self::CannotRun }
+        match error.kind {
+            ErrorKind::Unproven => Self::Unproven,
+            kind if kind.is_refusal() => Self::Refused,
+            _ => Self::CannotRun,
+        }
     }
 
     /// The end that the outcomes of all images make, each with whether it has gaps: a failed one wins
@@ -61,6 +67,7 @@ impl From<Exit> for ExitCode {
             Exit::CannotRun => 2,
             Exit::Incomplete => 3,
             Exit::Refused => 4,
+            Exit::Unproven => 5,
         })
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::dockerfile::LARGEST;
 use crate::dockerfile::ignore::{self, Ignore};
-use crate::dockerfile::lint::Surroundings;
+use crate::dockerfile::lint::{BuildContexts, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::limit::Limits;
@@ -48,6 +48,11 @@ pub(super) struct LintArguments {
     /// The folder that is sent to the builder, in place of that of each Dockerfile
     #[arg(long, value_name = "FOLDER")]
     context: Option<PathBuf>,
+    /// A name that the build gives to a folder or image, as `docker buildx build` takes it; repeatable
+    ///
+    /// Such a name is no image of a registry; with `docker-image://` the image in its place is judged.
+    #[arg(long = "build-context", value_name = "NAME[=VALUE]")]
+    build_contexts: Vec<String>,
 
     /// Format on standard output: text, json, sarif
     #[arg(short, long, value_name = "FORMAT", env = "CAREEN_FORMAT", default_value = "text")]
@@ -161,12 +166,14 @@ fn write(outputs: &Outputs, linted: &Linted, arguments: &LintArguments) -> Resul
 /// Reads all files that the arguments name.
 fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
+    let contexts = contexts(&arguments.build_contexts)?;
     let mut seen = BTreeSet::new();
     for path in &arguments.paths {
         if path == "-" {
             let bytes = read(io::stdin().lock(), "standard input")?;
             let surroundings = arguments.context.as_deref().map(|folder| surroundings(folder, None));
-            inputs.push(Input { name: "-".into(), bytes, surroundings, folder: arguments.context.clone() });
+            let (folder, contexts) = (arguments.context.clone(), contexts.clone());
+            inputs.push(Input { name: "-".into(), bytes, surroundings, folder, contexts });
             continue;
         }
         let metadata = fs::metadata(path).map_err(|error| {
@@ -174,7 +181,7 @@ fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
         })?;
         let files = if metadata.is_dir() { search(Path::new(path))? } else { vec![PathBuf::from(path)] };
         for file in files.into_iter().filter(|file| seen.insert(file.clone())) {
-            inputs.push(input(&file, arguments.context.as_deref())?);
+            inputs.push(Input { contexts: contexts.clone(), ..input(&file, arguments.context.as_deref())? });
             if inputs.len() > MOST_FILES {
                 return Err(Error::new(ErrorKind::Limit, format!("there are more than {MOST_FILES} Dockerfiles")));
             }
@@ -183,12 +190,22 @@ fn inputs(arguments: &LintArguments) -> Result<Vec<Input>> {
     Ok(inputs)
 }
 
+/// Reads what `--build-context` says.
+fn contexts(texts: &[String]) -> Result<BuildContexts> {
+    let mut contexts = BuildContexts::default();
+    for text in texts {
+        let wrong = |message| Error::new(ErrorKind::Usage, format!("`--build-context {}`: {message}", escape(text)));
+        contexts.add(text).map_err(wrong)?;
+    }
+    Ok(contexts)
+}
+
 fn input(path: &Path, context: Option<&Path>) -> Result<Input> {
     let (name, bytes) = read_file(path)?;
     let own = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = context.unwrap_or(own);
     let surroundings = surroundings(folder, Some(path));
-    Ok(Input { name, bytes, surroundings: Some(surroundings), folder: Some(folder.to_owned()) })
+    Ok(Input { name, bytes, surroundings: Some(surroundings), folder: Some(folder.to_owned()), ..Input::default() })
 }
 
 /// The name of a Dockerfile as reports show it, and its bytes.

@@ -6,6 +6,7 @@ mod db;
 mod diff;
 mod exit;
 mod failure;
+mod fix;
 mod layers;
 mod lint;
 mod policy;
@@ -70,6 +71,8 @@ enum Command {
     Layers(Box<layers::LayersArguments>),
     /// Compare two images: findings, packages, files, settings, size
     Diff(Box<diff::DiffArguments>),
+    /// Write an image anew with findings mended: plan, rebuild, prove
+    Fix(Box<fix::FixArguments>),
     /// Judge Dockerfiles, to the exact line
     Lint(lint::LintArguments),
     /// List the packages of an image as a bill of materials: CycloneDX or SPDX
@@ -127,6 +130,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Scan(arguments) => return scan::run(&arguments),
         Command::Layers(arguments) => return layers::run(&arguments),
         Command::Diff(arguments) => return diff::run(&arguments),
+        Command::Fix(arguments) => return fix::run(&arguments),
         Command::Lint(arguments) => return lint::run(&arguments),
         Command::Sbom(arguments) => return sbom::run(&arguments),
         Command::Convert(arguments) => return sbom::convert(&arguments),

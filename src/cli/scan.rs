@@ -235,7 +235,13 @@ pub(super) fn run(arguments: &ScanArguments) -> Exit {
                 vex: &vex.documents,
                 wants_attached,
             });
-            let judging = Judging { policy, today: arguments.today, advisories, wants_attested: arguments.signatures };
+            let judging = Judging {
+                policy,
+                today: arguments.today,
+                advisories,
+                wants_attested: arguments.signatures,
+                wants_attached,
+            };
             #[cfg(feature = "rego")]
             let set = judging.policy.clone();
             let mut reports = reports(image, &watcher, &scan, Some(judging))?;
@@ -335,6 +341,8 @@ pub(super) struct Judging<'a> {
     pub(super) advisories: Option<Advisories<'a>>,
     /// Whether signatures and provenance are looked for, even if no policy asks for them.
     pub(super) wants_attested: bool,
+    /// Whether what is attached is looked at, so that they are found on the way, also without data to judge packages by.
+    pub(super) wants_attached: bool,
 }
 
 /// Scans or surveys an image.
@@ -396,7 +404,7 @@ pub(super) fn opened<T>(
         judged
     } else {
         let policy = PolicySet::load(&[DEFAULT_PRESET.to_owned()], &crate::scan::rules(), false)?;
-        Judging { policy, today: None, advisories: None, wants_attested: false }
+        Judging { policy, today: None, advisories: None, wants_attested: false, wants_attached: false }
     };
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
     let today = judged.today.unwrap_or_else(term::today);
@@ -410,7 +418,8 @@ pub(super) fn opened<T>(
         advisories: judged.advisories,
         fingerprint_key: key.as_deref(),
         bases: Hints { given: &given, chains: Some(&chains), provenance: &[] },
-        wants_attested: judged.wants_attested || source.id() == "registry" && asks_for_attested(&judged.policy),
+        wants_attested: judged.wants_attested
+            || source.id() == "registry" && (judged.wants_attached || asks_for_attested(&judged.policy)),
     };
     look(source, &request, &options)
 }

@@ -43,6 +43,8 @@ pub enum Fact {
     Gap(Box<str>),
     /// Something in the file is odd, but hides nothing. Told only if the file is live.
     Oddity(Box<str>),
+    /// What the whole file holds.
+    Digests(Box<ContentDigests>),
     /// A mark of the bytes at this offset, for telling whether files hold the same.
     Content {
         /// Where they stand in the file.
@@ -98,6 +100,10 @@ pub struct PackageFact {
     pub owns: Vec<ImagePath>,
     /// What its files hold, where the same file lists that.
     pub claims: FileClaims,
+    /// Those of its paths that it gives to another owner than root, or of which it does not say whom it gives them to.
+    pub foreign: Vec<ImagePath>,
+    /// Those of its paths that it gives the setuid or setgid bit, or of which it does not say which bits it gives them.
+    pub privileged: Vec<ImagePath>,
 }
 
 /// A secret as one file holds it. It carries no part of the value but what may be shown.
@@ -216,7 +222,17 @@ impl Facts {
     pub fn cost(&self) -> usize {
         let cost = |fact: &FactOf| match &fact.fact {
             Fact::Package(package) => {
-                [package.needs.len(), package.provides.len(), package.owns.len()].iter().sum::<usize>() / 4 + 1
+                [
+                    package.needs.len(),
+                    package.provides.len(),
+                    package.owns.len(),
+                    package.foreign.len(),
+                    package.privileged.len(),
+                ]
+                .iter()
+                .sum::<usize>()
+                    / 4
+                    + 1
             }
             Fact::Owns { paths, .. } => paths.len() / 4 + 1,
             // no more than one for each file, and each MiB

@@ -1,4 +1,4 @@
-//! Folders of packages that only a symbolic link names: `app/node_modules -> /deps`, `npm link`.
+//! Folders of packages that only a symbolic link names: `app/node_modules -> /deps`, `npm link`; and `.ssh` of homes.
 //!
 //! Selectors match names, and the files below such a folder are stored under names that say
 //! nothing. Only links are followed whose name makes a folder one of packages; following every
@@ -19,7 +19,7 @@ enum Place {
     Scope,
     /// `node_modules/name`, `node_modules/@scope/name`: the files of a package.
     Package,
-    /// `name.dist-info`, `name.egg-info`: the files that describe a Python distribution.
+    /// `name.dist-info`, `name.egg-info`: the files that describe a Python distribution; `.ssh`: those that let people in.
     Info,
 }
 
@@ -29,7 +29,7 @@ impl Place {
         if name == MODULES {
             return Some(Self::Modules);
         }
-        if name.ends_with(b".dist-info") || name.ends_with(b".egg-info") {
+        if name.ends_with(b".dist-info") || name.ends_with(b".egg-info") || name == b".ssh" {
             return Some(Self::Info);
         }
         let mut above = folder.components().rev().skip(1);
@@ -155,6 +155,8 @@ mod tests {
             ("c/node_modules", Some("/store/node_modules")),
             ("six-1.dist-info", Some("meta/six")),
             ("lib", Some("deps")),
+            ("keys/authorized_keys", None),
+            ("home/app/.ssh", Some("/keys")),
         ]);
         let cases: &[(&str, &[&str])] = &[
             (
@@ -178,6 +180,7 @@ mod tests {
             ("b/node_modules/self", &[]),
             ("c/node_modules", &[]),
             ("lib", &[]),
+            ("home/app/.ssh", &["/home/app/.ssh/authorized_keys"]),
         ];
         for (link, expected) in cases {
             let (names, is_cut) = follow(&tree, link, MOST_LINKED);

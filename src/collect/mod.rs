@@ -9,7 +9,7 @@ mod select;
 use crate::inventory::{Ecosystem, Inventory};
 use crate::path::ImagePath;
 use crate::size::ByteSize;
-use crate::tree::{FileEntry, Node};
+use crate::tree::{FileEntry, Node, Tree};
 
 pub use fact::{Fact, FactOf, Facts, PackageFact, SecretFact, View};
 pub use packages::Taken;
@@ -30,6 +30,13 @@ pub trait Collector: Sync {
 
     /// Which files it wants.
     fn select(&self) -> &'static [Select];
+
+    /// Which files it wants besides once all layers are known. They are read again where their layers are at hand, and
+    /// not missed where they are not.
+    fn wishes_late(&self, tree: &Tree) -> Vec<Node> {
+        let _ = tree;
+        Vec::new()
+    }
 
     /// How a file's bytes come.
     fn delivery(&self) -> Delivery;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::tree::{FileKind, Node, Tree};
+use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 use super::linked::{Linked, MOST_LINKED};
 
@@ -31,6 +31,11 @@ pub enum Select {
     MagicAt(usize, &'static [u8]),
     /// Every regular file of every layer, live or not, that has no NUL in its first [`HEAD`] bytes.
     Text,
+    /// Every regular file of every layer, live or not, that runs with other rights than its caller's: with the setuid
+    /// or setgid bit, or capabilities.
+    Privileged,
+    /// Every regular file, live or not, that its layer holds at this path. Links are not followed for it.
+    Member(&'static str),
     /// Every regular file of every layer, live or not. Links are not followed for it.
     Everything,
 }
@@ -45,6 +50,8 @@ pub type Mask = u128;
 #[derive(Debug, Default)]
 pub struct Selectors {
     everything: Mask,
+    privileged: Mask,
+    members: Words<Mask>,
     text: Mask,
     /// With where they stand.
     magics: Vec<(usize, &'static [u8], Mask)>,
@@ -88,6 +95,8 @@ impl Selectors {
                     Select::Magic(magic) => compiled.magics.push((0, magic, mask)),
                     Select::MagicAt(at, magic) => compiled.magics.push((at, magic, mask)),
                     Select::Text => compiled.text |= mask,
+                    Select::Member(path) => *compiled.members.entry(path.as_bytes()) |= mask,
+                    Select::Privileged => compiled.privileged |= mask,
                     Select::Everything => compiled.everything |= mask,
                 }
                 if matches!(select, Select::Path(_) | Select::Under(..)) {
@@ -101,6 +110,13 @@ impl Selectors {
     /// The collectors that want every file.
     pub fn everything(&self) -> Mask {
         self.everything
+    }
+
+    /// The collectors that want a file for what its layer says of it: its place there, or the rights it runs with.
+    pub fn by_member(&self, entry: &FileEntry) -> Mask {
+        let is_privileged = entry.mode & 0o6000 != 0 || entry.capabilities.is_some();
+        let of_path = self.members.get(entry.path.as_bytes()).copied().unwrap_or_default();
+        if is_privileged { of_path | self.privileged } else { of_path }
     }
 
     /// The collectors that want a file for how it begins; `head` gives its first bytes, and is asked
@@ -281,7 +297,6 @@ fn last_two(bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::limit::Limits;
-    use crate::tree::FileEntry;
 
     const FIRST: &[Select] = &[Select::Path("var/lib/dpkg/status"), Select::Under("var/lib/dpkg/status.d", "")];
     const SECOND: &[Select] =
@@ -329,6 +344,18 @@ mod tests {
         }
         let selectors = Selectors::new([FIRST]);
         assert_eq!(selectors.by_head(|| unreachable!("nobody judges by content")), 0);
+    }
+
+    #[test]
+    fn files_are_selected_by_their_rights_and_place() {
+        let selectors = Selectors::new([FIRST, &[Select::Privileged, Select::Member("bin/su")]]);
+        assert_eq!(selectors.by_member(&FileEntry::file("bin/su", 1)), 0b10);
+        assert_eq!(selectors.by_name(&"bin/su".into()), 0, "no link leads there");
+        for (mode, mask) in [(0o755, 0), (0o1777, 0), (0o4755, 0b10), (0o2711, 0b10)] {
+            assert_eq!(selectors.by_member(&FileEntry { mode, ..FileEntry::file("a", 1) }), mask, "{mode:o}");
+        }
+        let capabilities = Some(Box::default());
+        assert_eq!(selectors.by_member(&FileEntry { capabilities, ..FileEntry::file("a", 1) }), 0b10);
     }
 
     #[test]

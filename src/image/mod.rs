@@ -94,6 +94,11 @@ pub trait Blob: std::fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether reading it once more costs no more than time.
+    fn is_at_hand(&self) -> bool {
+        self.is_replayable()
+    }
+
     /// What reading left out, asked after reading; a folder has files that cannot be opened.
     fn limitations(&self) -> Vec<Limitation> {
         Vec::new()

@@ -17,6 +17,9 @@ const DEEPEST: usize = 64;
 /// Longest place that is kept, in bytes.
 const LONGEST_PLACE: usize = 256;
 
+/// Longest pointer that is kept, in bytes.
+const LONGEST_POINTER: usize = 4_096;
+
 /// The texts of a configuration that are in no field of [`super::ImageConfig`] where secrets are looked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
@@ -33,6 +36,8 @@ pub struct Text {
     pub step: Option<u32>,
     /// Its keys, as in `container_config.Env[2]`; those of `config`, and of a step, without what holds them.
     pub place: String,
+    /// Its JSON pointer in the document (RFC 6901); empty where that is longer than 4,096 bytes.
+    pub pointer: String,
     /// The key right before it; empty in a list.
     pub name: String,
     /// The text.
@@ -43,8 +48,16 @@ impl Texts {
     /// Takes the texts of a document that is known to parse.
     pub(super) fn of(document: &[u8]) -> Self {
         let mut texts = Self::default();
-        let mut place = String::new();
-        let root = Walk { texts: &mut texts, place: &mut place, name: "", at: At::Root, step: None, depth: 0 };
+        let (mut place, mut keys) = (String::new(), Vec::new());
+        let root = Walk {
+            texts: &mut texts,
+            place: &mut place,
+            keys: &mut keys,
+            name: "",
+            at: At::Root,
+            step: None,
+            depth: 0,
+        };
         // numbers that no number type holds stop this walk, but not the parsing of known fields
         if root.deserialize(&mut serde_json::Deserializer::from_slice(document)).is_err() {
             texts.is_cut = true;
@@ -89,6 +102,8 @@ struct Walk<'a> {
     texts: &'a mut Texts,
     /// The keys so far; as it was, when the walk returns.
     place: &'a mut String,
+    /// All of them, list indices too.
+    keys: &'a mut Vec<String>,
     name: &'a str,
     at: At,
     step: Option<u32>,
@@ -105,13 +120,28 @@ impl Walk<'_> {
             return;
         }
         let (place, name) = (self.place.clone(), self.name.to_owned());
-        self.texts.texts.push(Text { step: self.step, place, name, text });
+        let length: usize = self.keys.iter().map(String::len).sum();
+        let pointer = if length > LONGEST_POINTER { String::new() } else { pointer(self.keys) };
+        self.texts.texts.push(Text { step: self.step, place, pointer, name, text });
     }
 
     /// The walk of a value below: at `key`, or at `index` of a list.
     fn below<'b>(&'b mut self, key: &'b str, at: At, step: Option<u32>) -> Walk<'b> {
-        Walk { texts: self.texts, place: self.place, name: key, at, step, depth: self.depth.saturating_add(1) }
+        Walk {
+            texts: self.texts,
+            place: self.place,
+            keys: self.keys,
+            name: key,
+            at,
+            step,
+            depth: self.depth.saturating_add(1),
+        }
     }
+}
+
+/// The JSON pointer of these keys.
+fn pointer(keys: &[String]) -> String {
+    keys.iter().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1"))).collect()
 }
 
 /// Adds `part` to a place, as far as there is room.
@@ -153,7 +183,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 extend(self.place, &key);
             }
             let step = self.step;
+            self.keys.push(key.clone());
             map.next_value_seed(self.below(&key, at, step))?;
+            self.keys.pop();
             self.place.truncate(length);
         }
         Ok(())
@@ -168,7 +200,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
             if !is_history {
                 extend(self.place, &format!("[{index}]"));
             }
+            self.keys.push(index.to_string());
             let next = list.next_element_seed(self.below("", at, step))?;
+            self.keys.pop();
             self.place.truncate(length);
             if next.is_none() {
                 return Ok(());
@@ -239,6 +273,9 @@ mod tests {
             ]
         );
         assert!(!texts.is_cut);
+        let pointers: Vec<&str> = texts.texts.iter().map(|text| text.pointer.as_str()).collect();
+        assert_eq!(pointers[1..3], ["/config/WorkingDir", "/config/Labels/a"]);
+        assert_eq!(pointers[6..9], ["/container_config/Env/1", "/history/1/author", "/history/1/more/x/0"]);
     }
 
     #[test]

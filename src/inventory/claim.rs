@@ -85,6 +85,11 @@ impl Claims {
         self.is_sorted = true;
     }
 
+    /// Whether a list of what the files of this package hold is known.
+    pub fn has_list_of(&self, package: &str) -> bool {
+        self.packages.iter().any(|(claimant, name)| *claimant != Claimant::Index && name == package)
+    }
+
     /// The package that states this content for the file `name` in `folder`, a real path; the distribution's before others.
     pub fn package(&self, folder: &ImagePath, name: &[u8], content: &ContentDigests) -> Option<(Claimant, &str)> {
         debug_assert!(self.is_sorted || self.entries.is_empty(), "sorted after the last list");
@@ -142,5 +147,6 @@ mod tests {
             assert_eq!(claims.package(&folder.into(), name.as_bytes(), &content), expected, "{folder}/{name}");
         }
         assert_eq!(claims.package(&"lib/a".into(), b"x", &ContentDigests::of(b"edited")), None);
+        assert!(claims.has_list_of("own") && !claims.has_list_of("other"));
     }
 }

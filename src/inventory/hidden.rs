@@ -84,9 +84,5 @@ fn is_same(inventory: &Inventory, a: Node, b: Node) -> bool {
     if !new.is_file() || old.size != new.size {
         return false;
     }
-    if inventory.contents.is_known() {
-        let mark = inventory.contents.mark(a);
-        return mark.is_some() && mark == inventory.contents.mark(b);
-    }
-    old.mtime == new.mtime
+    inventory.contents.are_same(a, b).unwrap_or(old.mtime == new.mtime)
 }

@@ -5,6 +5,7 @@ pub mod claim;
 pub mod contents;
 pub mod distro;
 mod hidden;
+pub mod inherited;
 pub mod licence;
 pub mod npm;
 mod origin;
@@ -14,15 +15,16 @@ pub mod run_user;
 pub mod secret;
 pub mod setting;
 mod start;
+pub mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::digest::Digest;
+use crate::digest::{ContentDigests, Digest};
 use crate::image::{ImageConfig, Target};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
 use crate::time::Timestamp;
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 
 pub use account::{Accounts, Group, User};
 pub use claim::{Claimant, Claims, FileClaims};
@@ -52,6 +54,8 @@ pub struct Inventory {
     pub annotations: BTreeMap<String, String>,
     /// What is known of the image it is built on.
     pub base: Base,
+    /// The configuration of that image, where the user named it.
+    pub base_config: Option<ImageConfig>,
     /// Its layers, oldest first.
     pub layers: Vec<LayerSummary>,
     /// The union of its layers.
@@ -74,8 +78,12 @@ pub struct Inventory {
     pub starts: Starts,
     /// Paths that some OS package owns, by their live, resolved name. Sorted.
     pub owned: OwnedPaths,
+    /// Which owners and bits packages say they give their files.
+    pub rights: Rights,
     /// What packages say their files hold, also those that a later layer hides.
     pub claims: Claims,
+    /// What programs hold that have more rights than their callers, or that ask for passwords.
+    pub digests: BTreeMap<Node, ContentDigests>,
     /// Which files hold the same; nothing where nobody asked.
     pub contents: Contents,
     /// What npm says it installed for development alone, one entry for each `node_modules` where it says so.
@@ -84,6 +92,22 @@ pub struct Inventory {
     pub attested: Option<Attested>,
     /// What was not read.
     pub limitations: Vec<Limitation>,
+}
+
+/// What packages say of owners and bits of their files, by live, resolved name. dpkg's say nothing of it.
+#[derive(Debug, Default)]
+pub struct Rights {
+    /// Paths that belong to others than root, or may.
+    pub foreign: BTreeSet<ImagePath>,
+    /// Files with the setuid or setgid bit, or that may have it.
+    pub privileged: BTreeSet<ImagePath>,
+}
+
+impl Rights {
+    /// Whether packages of this kind note them.
+    pub fn are_noted(ecosystem: &Ecosystem) -> bool {
+        matches!(ecosystem.id, "apk" | "rpm")
+    }
 }
 
 /// What is attached to an image; nothing of it is verified.
@@ -110,6 +134,8 @@ pub struct LayerSummary {
     pub size: u64,
     /// Bytes of the blob as stored, compressed or not.
     pub stored: u64,
+    /// Media type, where a manifest states it.
+    pub media_type: Option<String>,
     /// Index of the history entry that made it.
     pub history: Option<u32>,
     /// The build step that made it, with secrets masked.

@@ -28,6 +28,8 @@ pub struct KnownBase {
     pub digest: Option<Digest>,
     /// Its layers, oldest first.
     pub diff_ids: Vec<DiffId>,
+    /// Its configuration.
+    pub config: ImageConfig,
 }
 
 /// What is known of bases before an image is looked at.
@@ -143,13 +145,8 @@ impl Base {
         let diff_ids: Vec<Option<&DiffId>> = layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
         let diff_ids = diff_ids.as_slice();
         let mut base = named(config, annotations, hints.provenance);
-        let is_layer = |(own, other): (Option<&DiffId>, &DiffId)| own.is_some_and(|own| own == other);
-        let shared = |known: &KnownBase| {
-            diff_ids.iter().copied().zip(&known.diff_ids).take_while(|pair| is_layer(*pair)).count()
-        };
-        let given = hints.given.iter().max_by_key(|known| shared(known));
-        if let Some(known) = given {
-            let (shared, all) = (shared(known), known.diff_ids.len());
+        if let Some((known, shared)) = nearest(diff_ids, hints.given) {
+            let all = known.diff_ids.len();
             if shared > 0 {
                 base.name = Some(known.reference.clone());
                 base.digest = known.digest.as_ref().map(ToString::to_string);
@@ -183,6 +180,13 @@ impl Base {
         }
     }
 
+    /// The configuration of the base that the user named, if the image is built on it.
+    pub fn config<'a>(layers: &[LayerSummary], hints: &Hints<'a>) -> Option<&'a ImageConfig> {
+        let diff_ids: Vec<Option<&DiffId>> = layers.iter().map(|layer| layer.diff_id.as_ref()).collect();
+        let (known, shared) = nearest(&diff_ids, hints.given)?;
+        (shared > 0).then_some(&known.config)
+    }
+
     fn told(self, layers: usize, by: ToldBy, confidence: Confidence) -> Self {
         Self { layers: u32::try_from(layers).ok(), told_by: Some(by), confidence: Some(confidence), ..self }
     }
@@ -195,6 +199,14 @@ impl Base {
             Some(_) => Origin::App,
         }
     }
+}
+
+/// The one of some bases that shares most of the lowest layers, and how many.
+fn nearest<'a>(diff_ids: &[Option<&DiffId>], given: &'a [KnownBase]) -> Option<(&'a KnownBase, usize)> {
+    let is_layer = |(own, other): (Option<&DiffId>, &DiffId)| own.is_some_and(|own| own == other);
+    let shared =
+        |known: &KnownBase| diff_ids.iter().copied().zip(&known.diff_ids).take_while(|pair| is_layer(*pair)).count();
+    given.iter().map(|known| (known, shared(known))).max_by_key(|(_, shared)| *shared)
 }
 
 /// Whether the user knows layers of a base of this name, and the image has others.
@@ -344,6 +356,7 @@ mod tests {
             reference: "base:1".into(),
             digest: None,
             diff_ids: names.iter().map(|name| diff_id(name)).collect(),
+            ..KnownBase::default()
         };
         let low = (None, None);
         let cases: &[Case] = &[

@@ -2,18 +2,23 @@
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, Select, View};
 use crate::digest::sha256_bytes;
-use crate::inventory::{Contents, Inventory};
-use crate::tree::Node;
+use crate::inventory::{Contents, Inventory, twins};
+use crate::tree::{Node, Tree};
 
 /// Marks every regular file. It costs a hash of all bytes, so that only who needs it takes it along.
-pub static CONTENT: Content = Content;
+pub static CONTENT: Content = Content { is_all: true };
 
-/// See [`CONTENT`].
-pub struct Content;
+/// Marks only what may be a copy, when all layers are known.
+pub static TWINS: Content = Content { is_all: false };
+
+/// See [`CONTENT`] and [`TWINS`].
+pub struct Content {
+    is_all: bool,
+}
 
 impl Collector for Content {
     fn id(&self) -> &'static str {
-        "content"
+        if self.is_all { "content" } else { "twins" }
     }
 
     fn version(&self) -> u32 {
@@ -21,7 +26,11 @@ impl Collector for Content {
     }
 
     fn select(&self) -> &'static [Select] {
-        &[Select::Everything]
+        if self.is_all { &[Select::Everything] } else { &[] }
+    }
+
+    fn wishes_late(&self, tree: &Tree) -> Vec<Node> {
+        if self.is_all { Vec::new() } else { twins::candidates(tree) }
     }
 
     fn delivery(&self) -> Delivery {
@@ -38,7 +47,7 @@ impl Collector for Content {
     }
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
-        let mut contents = Contents::of(view.tree);
+        let mut contents = if self.is_all { Contents::of(view.tree) } else { Contents::default() };
         let own = view.facts.iter().filter(|fact| fact.collector == view.collector);
         let mut windows: Vec<(Node, u64, [u8; 16])> = own
             .filter_map(|fact| match fact.fact {

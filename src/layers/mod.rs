@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::tree::{Change, FileEntry, FileKind, Node, Tree};
 
 pub use crate::inventory::Cause;
-pub use content::CONTENT;
+pub use content::{CONTENT, TWINS};
 pub use files::{Doing, FileRow, Shown, Wish};
 pub use kind::Kind;
 pub use waste::{Heap, LayerWaste, OwnerWaste, Waste};

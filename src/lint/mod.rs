@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::dockerfile::lint::{self, Context, Surroundings};
-use crate::dockerfile::{Dockerfile, LARGEST, Span};
+use crate::dockerfile::lint::{self, BuildContexts, Context, Surroundings};
+use crate::dockerfile::{Base, Dockerfile, LARGEST, Span};
 use crate::error::Result;
 use crate::finding::{self, Finding, Location};
 use crate::inventory::Origin;
@@ -28,7 +28,7 @@ pub use point::point;
 pub const SOURCE: &str = "dockerfile";
 
 /// A file to judge.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Input {
     /// Its name, as reports show it.
     pub name: String,
@@ -38,6 +38,8 @@ pub struct Input {
     pub surroundings: Option<Surroundings>,
     /// The folder it lies in, which is sent to the builder.
     pub folder: Option<PathBuf>,
+    /// What the build names besides.
+    pub contexts: BuildContexts,
 }
 
 /// What became of all files.
@@ -60,7 +62,8 @@ pub fn lint(inputs: &[Input], policy: &PolicySet, today: Date, limits: &Limits) 
     let mut told = BTreeSet::new();
     for input in inputs {
         let file = Dockerfile::parse(&input.bytes);
-        let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today);
+        let context = Context::new(&file, &input.name, input.surroundings.as_ref(), today)
+            .with_build_contexts(input.contexts.clone());
         let found = secret::find(&context, input.folder.as_deref());
         limitations.extend(found.limitations);
         let context = context.with_secrets(found.told);
@@ -136,23 +139,10 @@ fn unsaid(context: &Context<'_>) -> Vec<Span> {
     let mut spans = in_comments(context);
     let text = &context.file.text;
     for body in secrets::private_keys(text) {
-        let start = body.start;
-        let body = text.get(body).unwrap_or_default();
-        let mut at = start;
-        for part in body.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='))) {
-            let run = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')));
-            let is_plain = run.len() >= LEAST_RUN && run.bytes().any(|byte| byte.is_ascii_uppercase());
-            if is_plain && !run.starts_with('/') {
-                spans.push(Span::new(at, at.saturating_add(run.len())));
-            }
-            at = at.saturating_add(part.len());
-        }
+        spans.extend(secret::lines_of_key(text, body));
     }
     spans
 }
-
-/// Shortest run of signs that may be a line of a key.
-const LEAST_RUN: usize = 16;
 
 /// Takes out what people write of passwords.
 fn hide_prose(text: &mut String) {
@@ -165,11 +155,29 @@ fn hide_prose(text: &mut String) {
 /// Values that are looked for in what is said of a file; of more, a rule has to know each.
 const MOST_VALUES: usize = 2_000;
 
+/// Words of the names of images, which stand for all to see: where `POSTGRES_PASSWORD=postgres`, nothing is kept by hiding
+/// what the image is called.
+fn words_of_images<'c>(context: &Context<'c>) -> BTreeSet<&'c str> {
+    let mut words = BTreeSet::new();
+    for stage in &context.file.stages {
+        let Base::Image(image) = &stage.base else { continue };
+        let name = image.shown.split_once("@sha256:").map_or(image.shown.as_str(), |(name, _)| name);
+        // of `user:password@host` nothing is for all to see
+        if !name.contains('@') {
+            let is_plain = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+            words.extend(name.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_plain));
+        }
+    }
+    words
+}
+
 /// Takes the secrets of a file out of what is said of it.
 fn conceal(context: &Context<'_>, findings: &mut [Finding]) {
     let value = |span: Span| context.file.source(span).trim().trim_matches(['"', '\'']);
     let mut values: Vec<&str> =
         lint::hidden(context).into_iter().chain(unsaid(context)).map(value).filter(|value| !value.is_empty()).collect();
+    let public = words_of_images(context);
+    values.retain(|value| !public.contains(value));
     values.sort_unstable();
     values.dedup();
     values.truncate(MOST_VALUES);
@@ -262,7 +270,7 @@ mod tests {
 
     /// All that is shown of a file: what is said of it, and the lines as they are shown.
     fn shown(text: &str) -> (String, Vec<&'static str>) {
-        let input = Input { name: "a".into(), bytes: text.as_bytes().to_vec(), surroundings: None, folder: None };
+        let input = Input { name: "a".into(), bytes: text.as_bytes().to_vec(), ..Input::default() };
         let policy = PolicySet::load(&[], &[], false).expect("the default");
         let today = "2026-11-21".parse().expect("a date");
         let linted = lint(&[input], &policy, today, &Limits::default()).expect("no condition");
@@ -309,6 +317,12 @@ mod tests {
         }
         assert!(!shown("FROM debian:13\nENV TOKEN= short\n").0.contains("short"));
         assert!(shown("FROM debian:13\nENV A=1 b\n").0.contains("ENV A=1 b"));
+    }
+
+    #[test]
+    fn names_of_images_are_shown_though_they_are_a_password() {
+        let (shown, _) = shown("FROM postgres:17\nENV POSTGRES_PASSWORD=postgres\n");
+        assert!(shown.contains("as `postgres` does"), "{shown}");
     }
 
     #[test]

@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::dockerfile::align::align;
+use crate::dockerfile::align::{Match, align, is_as_told};
 use crate::dockerfile::{Dockerfile, Instruction, Kind, Pair};
 use crate::finding::{Finding, Location};
 use crate::limitation::Limitation;
+use crate::policy::ConfigFacts;
 use crate::report::Report;
 use crate::rule::Confidence;
 
 /// Adds to each finding the line that made its layer, its variable or its setting, as evidence: `dockerfile` is file and
-/// line, `dockerfile_line` and `dockerfile_end_line` are numbers, `dockerfile_confidence` says how sure that is. Where
-/// file and image do not belong together, a limitation says so.
+/// line, `dockerfile_line` and `dockerfile_end_line` are numbers, `dockerfile_confidence` says how sure that is,
+/// `dockerfile_changed` that the instruction there is not the one that was built. Where file and image do not belong
+/// together, a limitation says so.
 pub fn point(report: &mut Report, name: &str, file: &Dockerfile) {
     let Some(last) = file.stages.len().checked_sub(1) else {
         return tell(report, name, "the Dockerfile has no stage");
@@ -33,38 +35,45 @@ pub fn point(report: &mut Report, name: &str, file: &Dockerfile) {
         let index = report.target.layers.iter().position(|one| one.index == layer)?;
         *alignment.steps.get(index)?
     };
+    let whole = alignment.confidence.unwrap_or(Confidence::Low);
+    // what a field or a step without a layer came from is sure only where it is still the same
+    let sure = |instruction: usize, is_same: Option<bool>| Match {
+        instruction,
+        confidence: if is_same == Some(true) { whole } else { whole.min(Confidence::Medium) },
+        is_changed: is_same == Some(false),
+    };
     let own: Vec<usize> = file.lineage(stage).iter().rev().flat_map(|stage| stage.instructions.clone()).collect();
     let latest = |matches: &dyn Fn(&Instruction) -> bool| {
-        let found = own.iter().rev().find(|index| file.instructions.get(**index).is_some_and(matches));
-        found.map(|index| (*index, alignment.confidence.unwrap_or(Confidence::Low)))
+        own.iter().rev().copied().find(|index| file.instructions.get(*index).is_some_and(matches))
     };
+    let facts = report.target.facts.as_ref().and_then(|facts| facts.config.as_ref());
     let mut places = Vec::with_capacity(report.findings.len());
     for judged in &report.findings {
         let Finding { location, .. } = &judged.finding;
         places.push(match location {
             Location::File { layer, .. } | Location::Package { layer, .. } => by_layer(*layer),
-            Location::History { layer: Some(layer), key, .. } => {
-                by_layer(*layer).or_else(|| latest(&|instruction| sets(instruction, key)))
-            }
-            Location::History { layer: None, key, .. } => {
+            Location::History { layer, key, .. } => {
                 let step = judged.finding.evidence.get("step").and_then(Value::as_str).unwrap_or_default();
-                latest(&|instruction| sets(instruction, key))
-                    .or_else(|| latest(&|instruction| is_step(instruction, step)))
+                let found = || latest(&|one| sets(one, key)).or_else(|| latest(&|one| is_step(one, step)));
+                let is_same = |index: usize| if step.is_empty() { None } else { is_as_told(file, index, step) };
+                let by_step = || found().map(|index| sure(index, is_same(index)));
+                layer.and_then(by_layer).or_else(by_step)
             }
             Location::Config { key } => {
-                let own = latest(&|instruction| makes(instruction, key));
+                let found = latest(&|instruction| makes(instruction, key));
+                let own = found.map(|index| sure(index, is_as_configured(file, index, facts)));
                 // whom a stage without `USER` starts as comes of what it is built on
                 own.or_else(|| {
                     let from = file.stages.get(stage).filter(|_| key == "User")?.instructions.start;
-                    Some((from, alignment.confidence.unwrap_or(Confidence::Low)))
+                    Some(sure(from, facts.map(|facts| facts.user.is_empty()).filter(|is_unset| *is_unset)))
                 })
             }
             Location::Dockerfile { .. } | Location::Image => None,
         });
     }
     for (judged, place) in report.findings.iter_mut().zip(places) {
-        let Some((index, confidence)) = place else { continue };
-        let Some(instruction) = file.instructions.get(index) else { continue };
+        let Some(Match { instruction, confidence, is_changed }) = place else { continue };
+        let Some(instruction) = file.instructions.get(instruction) else { continue };
         let line = file.position(instruction.span.start).line;
         let end = file.position(instruction.span.end).line;
         let evidence = &mut judged.finding.evidence;
@@ -72,6 +81,25 @@ pub fn point(report: &mut Report, name: &str, file: &Dockerfile) {
         evidence.insert("dockerfile_line", json!(line));
         evidence.insert("dockerfile_end_line", json!(end));
         evidence.insert("dockerfile_confidence", json!(confidence.as_str()));
+        if is_changed {
+            evidence.insert("dockerfile_changed", json!(true));
+        }
+    }
+}
+
+/// Whether an instruction says what the image is configured with; `None` where the report does not know that.
+fn is_as_configured(file: &Dockerfile, index: usize, facts: Option<&ConfigFacts>) -> Option<bool> {
+    let facts = facts?;
+    let scope = file.scope(index);
+    match &file.instructions.get(index)?.kind {
+        Kind::User(word) => Some(scope.resolve(word).text()? == facts.user),
+        Kind::Workdir(word) => {
+            let resolved = scope.resolve(word);
+            let folder = resolved.text()?.trim_end_matches('/');
+            folder.starts_with('/').then(|| folder == facts.working_dir.trim_end_matches('/'))
+        }
+        Kind::StopSignal(word) => Some(Some(scope.resolve(word).text()?) == facts.stop_signal.as_deref()),
+        _ => None,
     }
 }
 

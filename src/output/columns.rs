@@ -16,7 +16,7 @@ pub(super) fn split(text: &str, width: usize) -> (String, String) {
 }
 
 /// Breaks at blanks, and within words that are wider than a line.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();

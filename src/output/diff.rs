@@ -277,7 +277,16 @@ fn file(change: &FileChange) -> String {
     match change.change {
         FileChangeKind::Added => format!("+ {path}{}", size(change.size_after)),
         FileChangeKind::Removed => format!("- {path}{}", size(change.size_before)),
-        FileChangeKind::Kind => format!("~ {path}: something else{owners}"),
+        FileChangeKind::Kind | FileChangeKind::Target => {
+            let targets = match (change.target_before.as_deref().map(clean), change.target_after.as_deref().map(clean))
+            {
+                (Some(before), Some(after)) => format!("leads to {after}, not {before}"),
+                (Some(before), None) => format!("no link to {before} any more"),
+                (None, Some(after)) => format!("now a link to {after}"),
+                (None, None) => "something else".into(),
+            };
+            format!("~ {path}: {targets}{owners}")
+        }
         FileChangeKind::Content => format!("~ {path}: content{sizes}{owners}"),
         FileChangeKind::Metadata => format!("~ {path}{owners}"),
     }
@@ -289,7 +298,9 @@ fn file_counts(files: &[FileChange]) -> String {
         let word = match change.change {
             FileChangeKind::Added => "added",
             FileChangeKind::Removed => "removed",
-            FileChangeKind::Kind | FileChangeKind::Content | FileChangeKind::Metadata => "changed",
+            FileChangeKind::Kind | FileChangeKind::Target | FileChangeKind::Content | FileChangeKind::Metadata => {
+                "changed"
+            }
         };
         *counts.entry(word).or_default() += 1;
     }
@@ -370,9 +381,8 @@ impl<'a> WireDiff<'a> {
             visible_bytes,
             limitations: &report.limitations,
         };
-        let wire = |report: &'a Report, judged: &'a Judged| {
-            WireFinding::new(judged, report.target.origin(judged.finding.layer()))
-        };
+        let wire =
+            |report: &'a Report, judged: &'a Judged| WireFinding::new(judged, report.target.origin_of(&judged.finding));
         Self {
             schema: DIFF_SCHEMA,
             before: side(&diff.before, diff.visible.map(|(before, _)| before)),
@@ -408,9 +418,11 @@ mod tests {
             same: 1,
             files: Some(vec![FileChange {
                 path: evil.into(),
-                change: FileChangeKind::Content,
+                change: FileChangeKind::Target,
                 size_before: Some(1),
                 size_after: Some(2),
+                target_before: Some(evil.into()),
+                target_after: Some(evil.into()),
                 owner_before: None,
                 owner_after: None,
             }]),

@@ -406,7 +406,7 @@ impl Serialize for WireFindings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let target = &self.0.target;
         serializer.collect_seq(
-            self.0.findings.iter().map(|judged| WireFinding::new(judged, target.origin(judged.finding.layer()))),
+            self.0.findings.iter().map(|judged| WireFinding::new(judged, target.origin_of(&judged.finding))),
         )
     }
 }

@@ -24,6 +24,7 @@ use std::io::{self, Write};
 use crate::escape;
 use crate::report::Report;
 
+pub use columns::wrap;
 pub use diff::{DIFF_SCHEMA, DiffFormat, render_diff};
 pub use excerpt::render_excerpts;
 pub use json::render_failure;

@@ -294,7 +294,13 @@ fn made_by(finding: &Finding) -> Option<SarifLocation> {
     let mut physical = PhysicalLocation::builder().artifact_location(artifact).build();
     physical.region = Some(lines_region(first, number("dockerfile_end_line").unwrap_or(first)));
     let mut location = SarifLocation::builder().physical_location(physical).build();
-    location.message = Some(plain("made by this instruction"));
+    let word = |key: &str| finding.evidence.get(key).and_then(Value::as_str);
+    let is_changed = finding.evidence.get("dockerfile_changed").and_then(Value::as_bool).unwrap_or_default();
+    location.message = Some(plain(match word("dockerfile_confidence") {
+        _ if is_changed => "made by what stood here; the instruction was changed since",
+        Some("high") => "made by this instruction",
+        _ => "probably made by this instruction",
+    }));
     Some(location)
 }
 
@@ -408,7 +414,7 @@ fn result_properties(judged: &Judged, report: &Report) -> PropertyBag {
         ("severity".to_owned(), json!(finding.severity)),
         ("subject".to_owned(), json!(cut(&clean(&finding.subject)))),
         ("visibility".to_owned(), json!(finding.visibility)),
-        ("origin".to_owned(), json!(report.target.origin(finding.layer()))),
+        ("origin".to_owned(), json!(report.target.origin_of(finding))),
     ]);
     if let Some(index) = layer_of(&finding.location, report) {
         properties.insert("layer".into(), json!(index));

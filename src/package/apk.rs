@@ -65,6 +65,7 @@ impl Collector for Apk {
         }
         for taken in view.take_packages(self, inventory) {
             resolver.own(&taken.fact.owns, taken.index, &mut inventory.owned);
+            resolver.note_rights(taken.fact, &mut inventory.rights);
         }
     }
 
@@ -125,6 +126,8 @@ struct Block<'a> {
     folder: ImagePath,
     owns: Vec<ImagePath>,
     claims: FileClaims,
+    foreign: Vec<ImagePath>,
+    privileged: Vec<ImagePath>,
     /// Name or version stands there again with another value.
     is_ambiguous: bool,
 }
@@ -190,6 +193,19 @@ impl<'a> Block<'a> {
             {
                 self.owns.push(self.folder.join(value));
             }
+            // owner, group and mode of the file or folder named last; what is not said is root's, 644 and 755
+            b"a:" | b"M:" => {
+                let mut numbers = value.split(|byte| *byte == b':').map(|number| str::from_utf8(number).unwrap_or("?"));
+                let (uid, mode) = (numbers.next(), numbers.nth(1));
+                let path = if letter == b"M:" { Some(&self.folder) } else { self.owns.last() };
+                let Some(path) = path else { return };
+                if uid != Some("0") {
+                    self.foreign.push(path.clone());
+                }
+                if mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).is_none_or(|mode| mode & 0o6000 != 0) {
+                    self.privileged.push(path.clone());
+                }
+            }
             // of the file named last: a digest without Q1 before it is no SHA-1
             b"Z:" => {
                 let digest = value.strip_prefix(b"Q1").and_then(digest_in_base64::<20>);
@@ -230,6 +246,8 @@ impl<'a> Block<'a> {
             provides: self.provides.map_or_else(Vec::new, |words| capabilities(words).collect()),
             owns: self.owns,
             claims: self.claims,
+            foreign: self.foreign,
+            privileged: self.privileged,
             name,
             version,
             ..PackageFact::default()
@@ -250,6 +268,14 @@ const CAPABILITIES: usize = 2_000;
 mod tests {
     use super::*;
     use crate::package::testing::{Image, assemble, packages};
+
+    #[test]
+    fn owners_and_bits_are_those_of_the_record() {
+        let database = "P:a\nV:1\nF:etc\nM:7:0:755\nR:x\na:0:0:4755\nR:y\na:9:0:640\nR:z\nF:bin\nR:odd\na:x\n\n";
+        let facts = parse(database.as_bytes(), &mut Complaints::default());
+        assert_eq!(facts[0].foreign, ["etc", "etc/y", "bin/odd"].map(ImagePath::from));
+        assert_eq!(facts[0].privileged, ["etc/x", "bin/odd"].map(ImagePath::from));
+    }
 
     const DATABASE: &str = "C:Q1abc=\nP:musl\nV:1.2.3-r0\nA:x86_64\nL:MIT\no:musl\nF:lib\nR:ld-musl.so.1\na:0:0:755\nZ:Q1x=\n\n\
         P:libssl1.1\nV:1.1.1q-r0\nA:x86_64\no:openssl\nF:\nR:top\nF:usr/bin\nR:tool\n\n\

@@ -208,6 +208,7 @@ fn layer((layer, index): (BillLayer, u32)) -> LayerSummary {
         digest: layer.digest.and_then(|text| text.parse().ok()),
         diff_id: layer.diff_id.and_then(|text| text.parse().ok()),
         size: layer.size.unwrap_or_default(),
+        media_type: None,
         history: None,
         created_by: layer.created_by,
         origin: match layer.origin.as_deref() {

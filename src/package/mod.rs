@@ -44,6 +44,7 @@ mod page;
 mod pear;
 mod perl;
 mod portage;
+mod privileged;
 mod purl;
 mod python;
 mod release;
@@ -72,6 +73,7 @@ pub static COLLECTORS: &[&dyn Collector] = &[
     &accounts::AccountFiles,
     &settings::Settings,
     &starts::ExecutableFiles,
+    &privileged::PrivilegedPrograms,
     &apk::Apk,
     &dpkg::Dpkg,
     &deb_copyright::DebCopyright,

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-use crate::collect::{Collector, Delivery, Facts, File, Select, View};
-use crate::inventory::{Inventory, OwnedPaths, Package, Proof, State};
+use crate::collect::{Collector, Delivery, Facts, File, PackageFact, Select, View};
+use crate::inventory::{Inventory, OwnedPaths, Package, Proof, Rights, State};
 use crate::path::ImagePath;
 use crate::rule::Confidence;
 use crate::size::ByteSize;
@@ -226,6 +226,12 @@ impl<'a> Resolver<'a> {
                 owned.insert(path, package);
             }
         }
+    }
+
+    /// Records what a package says of owners and bits of its files.
+    pub(super) fn note_rights(&mut self, package: &PackageFact, rights: &mut Rights) {
+        rights.foreign.extend(package.foreign.iter().filter_map(|path| self.real(path)));
+        rights.privileged.extend(package.privileged.iter().filter_map(|path| self.real(path)));
     }
 
     /// The live name of `path`; the last component is not followed. `None` if nothing is there.

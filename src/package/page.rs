@@ -43,6 +43,8 @@ fn shown(select: &Select) -> String {
         Select::MagicAt(at, magic) => format!("every file with the bytes `{}` at {at}", magic.escape_ascii()),
         Select::Magic(magic) => format!("every file that begins with the bytes `{}`", magic.escape_ascii()),
         Select::Text => "every text file".to_owned(),
+        Select::Member(path) => format!("`/{path}`, no link"),
+        Select::Privileged => "every file with the setuid or setgid bit, or capabilities".to_owned(),
         Select::Everything => "every file".to_owned(),
     }
 }

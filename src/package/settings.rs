@@ -60,7 +60,7 @@ impl Collector for Settings {
             Select::Under("etc/ld.so.conf.d", ".conf"),
             Select::Suffix("/.ssh/authorized_keys"),
             Select::Suffix("/.ssh/authorized_keys2"),
-            // links are followed for these alone
+            // a link may stand for the home, too
             Select::Path("root/.ssh/authorized_keys"),
             Select::Path("root/.ssh/authorized_keys2"),
             Select::Path("etc/dropbear/authorized_keys"),

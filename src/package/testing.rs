@@ -76,7 +76,7 @@ pub(super) fn assemble(image: &Image) -> Inventory {
         for (member, (entry, _)) in (0..).zip(members).filter(|(_, (entry, _))| entry.is_file() && !entry.is_marker()) {
             let content = image.content(Node { layer, member });
             let head = || content.get(..HEAD).unwrap_or(content);
-            let mask = selectors.by_name(&entry.path) | selectors.by_head(head);
+            let mask = selectors.by_name(&entry.path) | selectors.by_member(entry) | selectors.by_head(head);
             for index in (0..COLLECTORS.len()).filter(|index| mask & (1 << index) != 0) {
                 wanted.insert((Node { layer, member }, index), entry.path.clone());
             }

@@ -146,7 +146,10 @@ impl<'scope> Reading<'_, 'scope> {
             }
             let selectors = self.pass.selectors;
             let mask = if entry.is_file() {
-                selectors.by_name(&entry.path) | selectors.everything() | selectors.by_head(|| head_of(members))
+                selectors.by_name(&entry.path)
+                    | selectors.everything()
+                    | selectors.by_member(&entry)
+                    | selectors.by_head(|| head_of(members))
             } else {
                 0
             };

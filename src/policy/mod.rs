@@ -43,6 +43,7 @@ pub use load::{Cases, Fetch, Loader, Summary, check};
 pub use pattern::{Bound, Glob};
 pub use preset::{DEFAULT_PRESET, Preset, presets};
 pub use requirement::Requirements;
+pub use requirement::fix::{FIX_GROUPS, FixPolicy, Healthcheck as FixHealthcheck, RunAs};
 pub use selector::{Named, Selector};
 pub use waiver::{WAIVER_EXPIRED, WAIVER_UNUSED, Waiver};
 

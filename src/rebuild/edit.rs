@@ -170,6 +170,15 @@ pub enum Content {
         /// Without line feeds.
         lines: Vec<String>,
     },
+    /// Both in one, where several things are to be done to a file such as `shadow`.
+    Accounts {
+        /// Which.
+        member: Member,
+        /// Users with `!` in place of an empty password.
+        lock: Vec<String>,
+        /// Lines at its end, as of [`Content::Appended`].
+        append: Vec<String>,
+    },
     /// `passwd` or `shadow` of the image with `!` where this user's password is empty.
     Locked {
         /// The file.
@@ -195,5 +204,18 @@ impl Edit {
     /// Whether it puts something into a layer on top of all others.
     pub fn is_on_top(&self) -> bool {
         matches!(self, Self::AddFile { .. } | Self::AddFolder { .. } | Self::Whiteout { .. })
+    }
+}
+
+impl Content {
+    /// The member of the input that it is read from, if it is.
+    pub fn member(&self) -> Option<&Member> {
+        match self {
+            Self::Text { .. } => None,
+            Self::File { member }
+            | Self::Appended { member, .. }
+            | Self::Accounts { member, .. }
+            | Self::Locked { member, .. } => Some(member),
+        }
     }
 }

@@ -1,5 +1,25 @@
 //! Writes an image anew with some things changed and all else kept to the bit.
 
+pub mod bundle;
+pub mod document;
 pub mod edit;
+pub mod encode;
+mod excised;
+pub mod json;
+pub mod layer;
+mod notice;
+mod outcome;
+mod run;
+mod spool;
+#[cfg(test)]
+mod tests;
+pub mod write;
 
+pub use bundle::Bundle;
 pub use edit::{Content, Edit, Edits, Member, Span};
+pub use encode::Encoding;
+pub use excised::Excised;
+pub use notice::Notice;
+pub use outcome::{Digests, ImageEdits, LayerChange, LayerState, Options, Rebuilt, RebuiltImage};
+pub use run::rebuild;
+pub use write::{Output, Pending};

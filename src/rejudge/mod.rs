@@ -55,8 +55,8 @@ impl Record {
     /// Judges it as a scan would on that day.
     pub fn judge(&self, policy: &PolicySet, today: Date) -> Result<(Vec<Judged>, Verdict)> {
         let origin = |finding: &Finding| {
-            let origin = finding.layer().and_then(|layer| self.origins.get(&layer));
-            origin.copied().unwrap_or(Origin::Unknown)
+            let of_layer = || finding.layer().and_then(|layer| self.origins.get(&layer).copied());
+            finding.origin.or_else(of_layer).unwrap_or(Origin::Unknown)
         };
         let context =
             EvaluateContext { limitations: &self.limitations, today, origin: &origin, image: self.image.as_ref() };
@@ -214,6 +214,7 @@ fn finding(wire: WireFinding, rule: &'static Rule) -> Result<Finding> {
         is_fixable: wire.fixable,
         priority: wire.priority,
         accepted,
+        origin: wire.origin.filter(|origin| *origin != Origin::Unknown),
         told_fingerprint: Some(wire.id),
         ..Finding::new(rule, wire.subject, location(wire.location), wire.message)
     })

@@ -110,6 +110,7 @@ pub(super) struct WireFinding {
     pub(super) message: String,
     pub(super) subject: String,
     pub(super) location: WireLocation,
+    pub(super) origin: Option<Origin>,
     pub(super) visibility: Visibility,
     pub(super) removed_in_layer: Option<u32>,
     #[serde(default)]

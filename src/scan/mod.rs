@@ -11,9 +11,9 @@ use crate::check::{self, CHECKS};
 use crate::collect::{Collector, Fact, FactOf, Mask, Selectors, View, removed_packages};
 use crate::diff::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{self, Finding};
+use crate::finding::{self, Finding, Location};
 use crate::image::{Image, Layer};
-use crate::inventory::{Attested, Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance};
+use crate::inventory::{Attested, Base, Hints, Inventory, KnownBase, LayerSummary, Origin, Provenance, inherited};
 use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
@@ -80,7 +80,9 @@ impl Watch for () {
 
 /// Scans what `request` asks of `source`: one report for each image.
 pub fn scan(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
-    scan_with(source, request, options, &collectors(), &mut |_| ())
+    let mut collectors = collectors();
+    collectors.push(&layers::TWINS);
+    scan_with(source, request, options, &collectors, &mut |_| ())
 }
 
 /// As [`scan`], each with its files and settings, and the bytes of files that a container sees: what a diff needs.
@@ -101,6 +103,19 @@ pub fn snapshots(
     Ok(reports.into_iter().zip(snapshots).map(|(report, (snapshot, visible))| (report, snapshot, visible)).collect())
 }
 
+/// As [`scan`]; `see` is shown each image with all its findings as they were judged, before any is left out of a report.
+pub fn scan_seeing(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    see: &mut See<'_>,
+) -> Result<Vec<Report>> {
+    judge_all(source, request, options, read(source, request, options, &collectors())?, see)
+}
+
+/// Shown an image and its findings.
+pub type See<'a> = dyn FnMut(&Inventory, &[Judged]) + 'a;
+
 fn scan_with(
     source: &dyn Source,
     request: &Request<'_>,
@@ -110,6 +125,16 @@ fn scan_with(
 ) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, collectors)?;
     inventories.iter().for_each(see);
+    judge_all(source, request, options, inventories, &mut |_, _| ())
+}
+
+fn judge_all(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    inventories: Vec<Inventory>,
+    see: &mut See<'_>,
+) -> Result<Vec<Report>> {
     options.progress.stage("judge");
     let documents = options.advisories.map_or(&[][..], |advisories| advisories.vex);
     let wants_attached = options.advisories.is_some_and(|advisories| advisories.wants_attached);
@@ -156,13 +181,13 @@ fn scan_with(
         }
     };
     let options = Options { policy: &policy, ..*options };
-    found.into_iter().map(|found| found.judge(&options, request.limits)).collect()
+    found.into_iter().map(|found| found.judge(&options, request.limits, see)).collect()
 }
 
 /// Lists what `request` asks of `source`, for bills of materials: packages and what was not read, no findings.
 pub fn survey(source: &dyn Source, request: &Request<'_>, options: &Options<'_>) -> Result<Vec<Report>> {
     let inventories = read(source, request, options, package::COLLECTORS)?;
-    let report = |inventory| report(inventory, Vec::new(), None, None, options, request.limits);
+    let report = |inventory| report(inventory, Vec::new(), (None, None), options, request.limits, &mut |_, _| ());
     inventories.into_iter().map(report).collect()
 }
 
@@ -232,7 +257,8 @@ pub fn bases(source: &dyn Source, request: &Request<'_>) -> Result<Vec<KnownBase
                 .help("name an image as the base")
         })?;
         let reference = secret::mask_text(&image.target.reference);
-        Ok(KnownBase { reference, digest: image.target.digest, diff_ids: config.rootfs.diff_ids })
+        let diff_ids = config.rootfs.diff_ids.clone();
+        Ok(KnownBase { reference, digest: image.target.digest, diff_ids, config })
     };
     images.into_iter().map(known).collect()
 }
@@ -287,7 +313,8 @@ impl Reading<'_> {
             facts.limitations.extend(layer.blob.limitations());
         }
         let Image { layers, .. } = &image;
-        let merged = self.merge(read, |wanted| {
+        let is_at_hand = |index: usize| layers.get(index).is_some_and(|layer| layer.blob.is_at_hand());
+        let merged = self.merge(read, is_at_hand, |wanted| {
             let is_replayable = |index: &usize| layers.get(*index).is_some_and(|layer| layer.blob.is_replayable());
             wanted.keys().all(is_replayable).then(|| pass.read_again(layers, wanted))
         });
@@ -317,20 +344,24 @@ impl Reading<'_> {
                 });
                 read.push(streamed_layer(layer, facts));
             }
-            let merged = self.merge(read, |wanted| {
-                if !stream.is_replayable() {
-                    return None;
-                }
-                let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
-                let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
-                    stream.read(&mut |number, blob| {
-                        layer(number as usize, blob);
-                        Ok(())
-                    })
-                });
-                result.ok()?;
-                Some(of_layers(&facts, wanted, number_of))
-            });
+            let merged = self.merge(
+                read,
+                |_| false,
+                |wanted| {
+                    if !stream.is_replayable() {
+                        return None;
+                    }
+                    let number_of = |layer: usize| numbers.get(layer)?.number.map(|number| number as usize);
+                    let (result, facts) = pass.read_stream_again(&of_numbers(wanted, number_of), |layer| {
+                        stream.read(&mut |number, blob| {
+                            layer(number as usize, blob);
+                            Ok(())
+                        })
+                    });
+                    result.ok()?;
+                    Some(of_layers(&facts, wanted, number_of))
+                },
+            );
             inventories.push(self.assemble(image, merged, &[]));
         }
         Ok(inventories)
@@ -340,6 +371,7 @@ impl Reading<'_> {
     fn merge(
         &self,
         read: Vec<LayerFacts>,
+        is_at_hand: impl Fn(usize) -> bool,
         look_again: impl FnOnce(&HashMap<usize, Wanted>) -> Option<Vec<(usize, LayerFacts)>>,
     ) -> Merged {
         self.options.progress.stage("merge");
@@ -373,11 +405,14 @@ impl Reading<'_> {
             .help("nothing in the image itself can open it either: rebuild the image")
         }));
         let wanted = missed(&merged.selected, &seen);
-        if !wanted.is_empty() {
-            match look_again(&wanted) {
+        let all = self.with_late_wishes(wanted.clone(), &tree, is_at_hand);
+        if !all.is_empty() {
+            match look_again(&all) {
                 Some(again) => {
                     for (_, mut layer) in again {
                         merged.facts.append(&mut layer.facts);
+                        // what the first look told need not be told again
+                        layer.limitations.retain(|limitation| !merged.limitations.contains(limitation));
                         merged.limitations.append(&mut layer.limitations);
                     }
                 }
@@ -387,6 +422,27 @@ impl Reading<'_> {
         merged.facts.sort_by_key(|fact| fact.node);
         merged.tree = tree;
         merged
+    }
+
+    /// Adds what collectors want besides; nothing of that where some of it would have to be fetched again.
+    fn with_late_wishes(
+        &self,
+        mut wanted: HashMap<usize, Wanted>,
+        tree: &Tree,
+        is_at_hand: impl Fn(usize) -> bool,
+    ) -> HashMap<usize, Wanted> {
+        for (index, collector) in self.collectors.iter().enumerate() {
+            let wishes = collector.wishes_late(tree);
+            if !wishes.iter().all(|node| is_at_hand(node.layer as usize)) {
+                continue;
+            }
+            for node in wishes {
+                let path = || tree.entry(node).path.clone();
+                let of_layer = wanted.entry(node.layer as usize).or_default();
+                of_layer.entry(node.member).or_insert_with(|| (0, path())).0 |= 1 << index;
+            }
+        }
+        wanted
     }
 
     fn assemble(&self, image: Image, merged: Merged, provenance: &[Provenance]) -> Inventory {
@@ -400,6 +456,7 @@ impl Reading<'_> {
             summary.digest = summary.digest.take().or_else(|| layer.digest.clone());
             summary.diff_id = summary.diff_id.take().or_else(|| layer.diff_id.clone());
             summary.history = layer.history;
+            summary.media_type.clone_from(&layer.media_type);
             let entry = layer.history.and_then(|index| inventory.config.as_ref()?.history.get(index as usize));
             summary.created_by = entry.map(|entry| echo.mask(&entry.instruction()));
         }
@@ -409,6 +466,7 @@ impl Reading<'_> {
             summary.origin = base.origin(index);
         }
         inventory.base = base;
+        inventory.base_config = Base::config(&inventory.layers, &hints).cloned();
         inventory.limitations = of_opening;
         let history = inventory.config.as_ref().and_then(|config| config.history_note(stated.len()));
         inventory.limitations.extend(history);
@@ -590,6 +648,8 @@ fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<
     }
     let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
     for finding in &mut findings {
+        // by the setting's whole name
+        finding.origin = origin_of_setting(&inventory, finding);
         secret::mask_finding(finding, &echo);
     }
     finding::tell_apart(&mut findings);
@@ -614,10 +674,10 @@ impl Found {
         Ok(used.map(ToOwned::to_owned).collect())
     }
 
-    fn judge(self, options: &Options<'_>, limits: &Limits) -> Result<Report> {
+    fn judge(self, options: &Options<'_>, limits: &Limits, see: &mut See<'_>) -> Result<Report> {
         let Self { inventory, findings, data, data_hours, unmatched } = self;
         let is_bill = inventory.target.source == sbom::ID;
-        let mut report = report(inventory, findings, data, data_hours, options, limits)?;
+        let mut report = report(inventory, findings, (data, data_hours), options, limits, see)?;
         if is_bill {
             report.verdict.reason += "; files, settings and secrets were not looked at";
         }
@@ -632,8 +692,21 @@ impl Found {
     }
 }
 
-/// Whose the layer of a finding is.
+/// Whose the setting or step is that a finding is about, if no layer tells and the base is at hand.
+fn origin_of_setting(inventory: &Inventory, finding: &Finding) -> Option<Origin> {
+    let (own, base) = inventory.config.as_ref().zip(inventory.base_config.as_ref())?;
+    match &finding.location {
+        Location::Config { key } => Some(inherited::of_setting(own, base, key, &finding.subject)),
+        Location::History { index, layer: None, .. } => Some(inherited::of_step(own, base, *index)),
+        _ => None,
+    }
+}
+
+/// Whose a finding is, by its setting or its layer.
 fn origin_of(inventory: &Inventory, finding: &Finding) -> Origin {
+    if let Some(origin) = finding.origin {
+        return origin;
+    }
     let layer = finding.layer().and_then(|layer| inventory.layers.get(layer as usize));
     layer.map_or(Origin::Unknown, |layer| layer.origin)
 }
@@ -671,10 +744,10 @@ fn only_packages(inventory: &Inventory) -> Limitation {
 fn report(
     mut inventory: Inventory,
     findings: Vec<Finding>,
-    advisories: Option<serde_json::Value>,
-    data_hours: Option<i64>,
+    (advisories, data_hours): (Option<serde_json::Value>, Option<i64>),
     options: &Options<'_>,
     limits: &Limits,
+    see: &mut See<'_>,
 ) -> Result<Report> {
     let origin = |finding: &Finding| origin_of(&inventory, finding);
     let facts = facts::of(&inventory, data_hours, options.policy);
@@ -685,6 +758,7 @@ fn report(
         image: Some(&facts),
     };
     let (mut findings, verdict) = options.policy.evaluate(findings, &context)?;
+    see(&inventory, &findings);
     findings.retain(|judged| judged.action != Action::Ignore);
     findings.iter_mut().for_each(mask_judged);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));

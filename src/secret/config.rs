@@ -7,6 +7,7 @@ use crate::image::ImageConfig;
 use crate::image::config::ContainerConfig;
 use crate::inventory::{Secret, SecretPlace};
 use crate::limitation::Limitation;
+use crate::rule::Confidence;
 
 use super::engine::{self, Found};
 use super::kind::Kind;
@@ -354,6 +355,11 @@ pub(super) fn search(text: &str, form: Form) -> Search {
     if matches!(form, Form::Command | Form::Script) {
         for hit in &mut search.hits {
             let option = wrapped::option_before(text, hit.span.start);
+            // of a program nobody knows, the shape of the value is all there is
+            let is_guess = option == Some("-p") && hit.found.rule.id == "secret/generic-secret";
+            if is_guess && !wrapped::has_user_before(text, hit.span.start) {
+                hit.found.confidence = Confidence::Low;
+            }
             hit.found.notes.extend(option.map(|option| format!("argument of `{option}`")));
         }
     }

@@ -27,6 +27,7 @@ mod kind;
 mod known;
 mod mask;
 mod names;
+mod needle;
 mod place;
 mod placeholder;
 mod plausible;
@@ -49,10 +50,16 @@ pub use finding::findings;
 pub use harmless::is_harmless;
 pub use mask::{private_keys, prose_values};
 pub use names::{mask_finding, mask_inventory, masked_path};
+pub use needle::{Hit, Needles, is_sought};
 pub use rule::RULES;
 pub use shipped::settle;
 pub use user::{LONGEST as LONGEST_RULES, use_rules};
 pub use written::{TextKind, Written, in_file, in_text, is_credential_file};
+
+/// Whether files that begin so hold others, which are searched one by one.
+pub fn may_hold_files(head: &[u8]) -> bool {
+    container::may_hold_files(head)
+}
 
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]

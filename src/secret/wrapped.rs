@@ -45,9 +45,17 @@ pub(super) fn texts(text: &str, form: Form) -> Vec<(OwnedValue, Range<usize>)> {
             let words = words(text);
             options(text, &words, form, &mut inner);
             settings(text, &words, &mut inner);
+            accounts(text, &words, &mut inner);
             written(text, &words, &mut inner);
             for word in words {
                 let Some(argument) = text.get(word.clone()) else { continue };
+                if argument.contains("$(") {
+                    // a command inside quotes
+                    let shifted =
+                        |part: Range<usize>| word.start.saturating_add(part.start)..word.start.saturating_add(part.end);
+                    let parts: Vec<Range<usize>> = self::words(argument).into_iter().map(shifted).collect();
+                    accounts(text, &parts, &mut inner);
+                }
                 // `NAME=value`, or a word of its own
                 let from = argument.find('=').map_or(0, |sign| sign.saturating_add(1));
                 let value = argument.get(from..).unwrap_or_default();
@@ -165,21 +173,34 @@ const CLIENTS: &[(&str, &[&str])] = &[
 /// value must look as random as a token.
 fn options(text: &str, words: &[Range<usize>], form: Form, inner: &mut Vec<(OwnedValue, Range<usize>)>) {
     let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
-    let mut program = word(0);
+    let mut program = "";
     let mut has_user = false;
     for at in 0..words.len() {
         let option = word(at);
+        let gap = at.checked_sub(1).and_then(|before| text.get(words.get(before)?.end..words.get(at)?.start));
+        if gap.is_some_and(|gap| gap.contains('\n')) {
+            program = "";
+            has_user = false;
+        }
         if matches!(option, "&&" | "||" | ";" | "|") || option.ends_with(';') {
             program = "";
             has_user = false;
             continue;
         }
-        has_user |= matches!(option, "-u" | "-U" | "--user" | "--username" | "login");
+        has_user |= names_user(option);
         let name = option.rsplit('/').next().unwrap_or_default();
         if program.is_empty() || CLIENTS.iter().any(|(_, clients)| clients.contains(&name)) {
-            program = name;
+            // `sudo -u app`, `if`, `A=b`: the program comes later
+            program = if LEADERS.contains(&name) || name.contains('=') { "" } else { name };
         }
         let value = word(at.saturating_add(1));
+        // a hash whose dollar signs are kept from the shell
+        if ACCOUNTS.contains(&program) && matches!(option, "-p" | "--password") && value.starts_with("\\$") {
+            let hash = value.replace('\\', "");
+            let span = words.get(at.saturating_add(1)).cloned().unwrap_or_default();
+            inner.push((OwnedValue::new(format!("{program} -p '{hash}'").into_bytes()), span));
+            continue;
+        }
         let is_value = value.len() >= 6 && !value.starts_with(['-', '/', '.', '$', '<', '{', '~']);
         let Some(span) = words.get(at.saturating_add(1)).filter(|_| is_value) else { continue };
         if option == "-u" && program == "lftp" {
@@ -198,12 +219,216 @@ fn options(text: &str, words: &[Range<usize>], form: Form, inner: &mut Vec<(Owne
         let key = match option {
             _ if is_client && !is_address => "password",
             "-p" if has_user => "secret",
+            "-p" if form == Form::Script && is_token(value) && !is_known(program) => "secret",
             "-p" | "-P" | "-t" | "-k" | "-s" if form == Form::Command => "secret",
             _ => continue,
         };
         inner.push((named(key, value), span.clone()));
     }
 }
+
+/// Words that stand before a program.
+const LEADERS: &[&str] =
+    &["!", "(", "do", "else", "env", "exec", "if", "nice", "nohup", "sudo", "then", "time", "until", "while", "{"];
+
+fn names_user(option: &str) -> bool {
+    matches!(option, "-u" | "-U" | "--user" | "--username" | "login")
+}
+
+/// Whether what an option is given at `at` stands in a command that names a user before it.
+pub(super) fn has_user_before(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let command = before.rsplit([';', '|', '&', '\n']).next().unwrap_or_default();
+    command.split_whitespace().any(names_user)
+}
+
+/// Programs that set the password of an account, and take its hash.
+const ACCOUNTS: &[&str] = &["groupadd", "groupmod", "useradd", "usermod"];
+
+/// Programs that mean something else by `-p`: a path, a port, a package, a process, a pattern.
+const OTHERS: &[&str] = &[
+    "7z",
+    "ansible",
+    "apk",
+    "bash",
+    "cargo",
+    "cat",
+    "celery",
+    "chage",
+    "chmod",
+    "command",
+    "conda",
+    "cp",
+    "cpan",
+    "dash",
+    "declare",
+    "diff",
+    "docker",
+    "dotnet",
+    "dpkg",
+    "exit",
+    "export",
+    "find",
+    "g++",
+    "gcc",
+    "git",
+    "gitleaks",
+    "go",
+    "gradle",
+    "grep",
+    "gunicorn",
+    "hatch",
+    "install",
+    "iptables",
+    "java",
+    "javac",
+    "kill",
+    "less",
+    "ln",
+    "ls",
+    "make",
+    "mamba",
+    "memcached",
+    "micromamba",
+    "mkdir",
+    "mkfifo",
+    "msbuild",
+    "mv",
+    "mvn",
+    "nc",
+    "netstat",
+    "nginx",
+    "nix",
+    "nmap",
+    "node",
+    "npm",
+    "npx",
+    "patch",
+    "pdm",
+    "perl",
+    "pg_dump",
+    "pg_restore",
+    "php",
+    "php-fpm",
+    "pip",
+    "pipenv",
+    "pnpm",
+    "podman",
+    "poetry",
+    "ps",
+    "psql",
+    "pytest",
+    "python",
+    "python3",
+    "read",
+    "readlink",
+    "redis-cli",
+    "rm",
+    "rmdir",
+    "rsync",
+    "ruby",
+    "scp",
+    "sed",
+    "set",
+    "sh",
+    "ssh",
+    "ssh-keygen",
+    "su",
+    "sudo",
+    "tar",
+    "tee",
+    "terraform",
+    "test",
+    "time",
+    "touch",
+    "tox",
+    "type",
+    "umount",
+    "unzip",
+    "uv",
+    "uvicorn",
+    "virtualenv",
+    "wget",
+    "xargs",
+    "yarn",
+    "zip",
+    "zypper",
+];
+
+fn is_known(program: &str) -> bool {
+    program.is_empty() || OTHERS.contains(&program)
+}
+
+/// Shortest argument of an option of a program nobody knows that may be a token.
+const LEAST_TOKEN: usize = 12;
+
+/// Whether a word is made of letters of both cases and digits and nothing else, as no name or path is.
+fn is_token(value: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
+    value.len() >= LEAST_TOKEN
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+}
+
+/// `chpasswd <<< USER:VALUE`, the same in a document, and what `openssl passwd` and `mkpasswd` hash.
+fn accounts(text: &str, words: &[Range<usize>], inner: &mut Vec<(OwnedValue, Range<usize>)>) {
+    let word = |at: usize| words.get(at).and_then(|word| text.get(word.clone())).unwrap_or_default();
+    let is_value = |value: &str| {
+        value.len() >= 6
+            && !value.starts_with(['{', '-', '*', '!', '/', '%'])
+            && !value.contains(['$', '`', '<', '>', '|'])
+    };
+    let is_same_line = |one: usize, other: usize| {
+        let between = words.get(one).zip(words.get(other)).and_then(|(one, other)| text.get(one.end..other.start));
+        between.is_some_and(|between| !between.contains('\n'))
+    };
+    for at in 0..words.len() {
+        let next = at.saturating_add(1);
+        let program = word(at).rsplit(['/', '(', '`']).next().unwrap_or_default();
+        let is_hashing = program == "mkpasswd" || program == "openssl" && word(next) == "passwd";
+        if is_hashing {
+            let first = if program == "openssl" { next.saturating_add(1) } else { next };
+            let mut place = first;
+            while word(place).starts_with('-') && place < first.saturating_add(MOST_PASSED) {
+                let takes = matches!(word(place), "-salt" | "-S" | "--salt" | "-m" | "--method" | "-R" | "--rounds");
+                place = place.saturating_add(1).saturating_add(usize::from(takes));
+            }
+            let value = word(place).trim_end_matches([')', '`', '"', '\'']);
+            if let Some(span) = words.get(place).filter(|_| is_value(value) && is_same_line(at, place)) {
+                inner.push((named("password", value), span.start..span.start.saturating_add(value.len())));
+            }
+            continue;
+        }
+        if program != "chpasswd" {
+            continue;
+        }
+        let options = (next..words.len()).take(MOST_PASSED).take_while(|at| word(*at).starts_with('-')).count();
+        let operator = next.saturating_add(options);
+        let given = match word(operator) {
+            "<<<" => operator.saturating_add(1)..operator.saturating_add(2),
+            // up to the word that ends the document
+            start if start.starts_with("<<") && start.len() > 2 => {
+                let end = start.trim_start_matches(['<', '-']).trim_matches(['"', '\'']);
+                let first = operator.saturating_add(1);
+                let last = (first..words.len()).take(MOST_ACCOUNTS).find(|at| word(*at) == end);
+                first..last.unwrap_or(first.saturating_add(MOST_ACCOUNTS).min(words.len()))
+            }
+            _ => continue,
+        };
+        for place in given {
+            let Some((user, value)) = word(place).split_once(':') else { continue };
+            if let Some(span) = words.get(place).filter(|_| is_value(value) && !user.is_empty()) {
+                let start = span.start.saturating_add(user.len()).saturating_add(1);
+                inner.push((named("password", value), start..span.end));
+            }
+        }
+    }
+}
+
+/// Accounts of one document that are looked at.
+const MOST_ACCOUNTS: usize = 64;
 
 /// A setting of which the value is `value`.
 fn named(key: &str, value: &str) -> OwnedValue {
@@ -435,6 +660,21 @@ mod tests {
             (format!("ssh-keygen -t rsa -N {value} -f /k"), Form::Script, Some("password")),
             (format!("printf %s \"{value}\" | podman login --password-stdin"), Form::Script, Some("password")),
             (format!("app -u bob -p {value}"), Form::Script, Some("secret")),
+            ("frob -p kQ7vT2xwZm9Lp3Rt".to_owned(), Form::Script, Some("secret")),
+            ("frob -p kq7vt2xwzm9lp3rt".to_owned(), Form::Script, None),
+            ("conda create -p kQ7vT2xwZm9Lp3Rt".to_owned(), Form::Script, None),
+            ("true && mkdir -p kQ7vT2xwZm9Lp3Rt".to_owned(), Form::Script, None),
+            (format!("chpasswd <<< app:{value}"), Form::Script, Some("password")),
+            (format!("chpasswd <<EOF\napp:{value}\nEOF"), Form::Script, Some("password")),
+            (format!("chpasswd -e <<'EOF'\napp:${value}\nEOF"), Form::Script, None),
+            (format!("cat <<EOF\napp:{value}\nEOF"), Form::Script, None),
+            (format!("openssl passwd -6 -salt abcdefgh {value}"), Form::Script, Some("password")),
+            (format!("useradd -p \"$(openssl passwd -1 {value})\" app"), Form::Script, Some("password")),
+            (format!("P=$(mkpasswd -m sha-512 {value})"), Form::Script, Some("password")),
+            ("openssl passwd -6 -stdin".to_owned(), Form::Script, None),
+            (format!("mkpasswd -s\n{value}"), Form::Script, None),
+            (format!("openssl passwd -6 -stdin 2>/tmp/{value}"), Form::Script, None),
+            ("openssl passwd -6 $PASSWORD".to_owned(), Form::Script, None),
             (format!("cat <<< {value}"), Form::Script, None),
             ("ssh-keygen -N '' -f /etc/key".to_owned(), Form::Script, None),
             (format!("usermod -u {value} app"), Form::Script, None),
@@ -445,6 +685,7 @@ mod tests {
         ];
         for (text, form, key) in cases {
             let found: Vec<String> = inner(&text, form).into_iter().map(|(plain, _)| plain).collect();
+            let value = if text.starts_with("frob") { "kQ7vT2xwZm9Lp3Rt" } else { &value };
             let mut expected: Vec<String> = key.map(|key| format!("{key}=\"{value}\"")).into_iter().collect();
             if text.contains("://") {
                 expected.push(format!("token=\"{value}{value}\""));

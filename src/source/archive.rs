@@ -162,6 +162,10 @@ impl Store for Archive {
         self.names.is_repeated(name)
     }
 
+    fn names(&self) -> Vec<String> {
+        self.names.entries.keys().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()).collect()
+    }
+
     fn damage(&self) -> Option<&Error> {
         self.damage.as_ref()
     }

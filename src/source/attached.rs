@@ -5,7 +5,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -79,6 +79,8 @@ struct Manifest {
     #[serde(default, deserialize_with = "null_is_default")]
     blobs: Vec<Descriptor>,
     subject: Option<Subject>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -197,6 +199,8 @@ impl<'a, 'f> Finder<'a, 'f> {
         };
         let config = manifest.config.map(|config| config.media_type).unwrap_or_default();
         let artifact_type = manifest.artifact_type.unwrap_or(config);
+        // lists made by hand, for registries that have none, may not repeat what the manifest says of itself
+        self.note(&artifact_type, predicate_in(&manifest.annotations));
         for descriptor in manifest.layers.iter().chain(&manifest.blobs) {
             self.note_kind(descriptor);
             if !is_wanted(&descriptor.media_type) || self.is_other(descriptor) {
@@ -225,9 +229,13 @@ impl<'a, 'f> Finder<'a, 'f> {
 
     /// Notes what the type and the annotations of something attached say that it is.
     fn note_kind(&mut self, descriptor: &Descriptor) {
-        let predicate = predicate_of(descriptor).map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
-        self.found.has_provenance |= predicate.contains("slsa.dev/provenance");
         let kind = descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type);
+        self.note(kind, predicate_of(descriptor));
+    }
+
+    fn note(&mut self, kind: &str, predicate: Option<&String>) {
+        let predicate = predicate.map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
+        self.found.has_provenance |= predicate.contains("slsa.dev/provenance");
         let is_bill = |text: &str| text.contains("spdx") || text.contains("cyclonedx");
         self.found.has_bill |= is_bill(&predicate) || is_bill(kind);
         self.found.has_signature |= SIGNATURES.iter().any(|start| kind.starts_with(start));
@@ -305,8 +313,12 @@ fn is_wanted(media_type: &str) -> bool {
 
 /// The kind of statement that the annotations of an attestation tell.
 fn predicate_of(descriptor: &Descriptor) -> Option<&String> {
+    predicate_in(&descriptor.annotations)
+}
+
+fn predicate_in(annotations: &BTreeMap<String, String>) -> Option<&String> {
     const KEYS: &[&str] = &["in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType"];
-    KEYS.iter().find_map(|key| descriptor.annotations.get(*key))
+    KEYS.iter().find_map(|key| annotations.get(*key))
 }
 
 /// Whether the annotations of an attestation say that it is something else, such as provenance.
@@ -453,6 +465,19 @@ mod tests {
         assert_eq!(documents, ["image two", "image by cosign", "image by buildkit"]);
         assert_eq!(notes.len(), 2);
         assert!(notes[0].contains("does not have the digest") && notes[1].contains("is missing"), "{notes:?}");
+    }
+
+    #[test]
+    fn what_a_manifest_says_of_itself_need_not_be_listed() {
+        let mut files = Files::new();
+        let image = add_image(&mut files, &host(), &[layer("a")]);
+        let bundle = "application/vnd.dev.sigstore.bundle.v0.3+json";
+        let document = add(&mut files, bundle, b"signed");
+        let empty = add(&mut files, "application/vnd.oci.empty.v1+json", b"{}");
+        let manifest = json!({"schemaVersion": 2, "artifactType": bundle, "config": empty, "layers": [document],
+            "subject": image, "annotations": {"dev.sigstore.bundle.predicateType": "https://slsa.dev/provenance/v1"}});
+        let bare = add(&mut files, OCI_MANIFEST, manifest.to_string().as_bytes());
+        assert_eq!(all_of(&layout(files, &[image.clone(), bare]), &image).2, (true, true));
     }
 
     #[test]

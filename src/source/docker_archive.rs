@@ -15,6 +15,7 @@ use crate::limit::Limits;
 
 use super::attached::{Attachments, Sought};
 use super::form::{self, Form};
+use super::raw::Raw;
 use super::select::{choose_platform, joined};
 use super::store::{Assembled, Store, layer_or_absent, with_damage};
 use super::{Choice, Opened, PlatformChoice, Request, Source, layout, name};
@@ -39,6 +40,11 @@ impl Source for DockerArchive {
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
         form::open_file(request, Some(Form::Docker))
     }
+
+    fn raw(&self, request: &Request<'_>) -> Result<Raw> {
+        form::raw_file(request, Form::Docker)
+    }
+
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
         form::attached(request, digest, Sought::Vex, self.id())
     }

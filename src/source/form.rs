@@ -14,6 +14,7 @@ use crate::limitation::Limitation;
 
 use super::archive::Archive;
 use super::attached::{Attachments, Sought};
+use super::raw::{Raw, RawKind};
 use super::store::{Assembled, Store, with_damage};
 use super::stream::Stream;
 use super::{Opened, Request, docker_archive, layout};
@@ -86,6 +87,24 @@ pub(super) fn open_file(request: &Request<'_>, expected: Option<Form>) -> Result
         found if found.is_compressed() => Ok(Opened::Stream(Box::new(Stream::of_file(request, expected)))),
         found => Err(not_an_image(found).at(place())),
     }
+}
+
+/// Opens a plain archive to be written anew.
+pub(super) fn raw_file(request: &Request<'_>, expected: Form) -> Result<Raw> {
+    let path = Path::new(request.location);
+    let place = || escape(path.as_os_str().as_encoded_bytes());
+    let found = magic_of_file(path).map_err(|e| e.at(place()))?;
+    if found != Magic::Tar {
+        return Err(not_an_image(found).at(place()));
+    }
+    let archive = Archive::open(path, request.limits)?;
+    let images = open_store(&archive, &|name| archive.has(name), Some(expected), request)?;
+    let kind = match expected {
+        Form::Docker => RawKind::DockerArchive,
+        Form::Oci => RawKind::OciArchive,
+    };
+    let images = images.into_iter().map(|Assembled { image, .. }| image).collect();
+    Ok(Raw { kind, store: Box::new(archive), images })
 }
 
 /// Documents attached to an image of a plain archive that is an OCI layout, whatever else it is.

@@ -16,6 +16,7 @@ use crate::size::ByteSize;
 use super::Request;
 use super::attached::{Attachments, Finder, Link, Sought, reference_digest, tag_of};
 use super::select::{self, Descriptor};
+pub(super) use super::store::in_layout as name_of;
 use super::store::{Assembled, Store, layer_or_absent, with_damage};
 
 /// The entry point of a layout.
@@ -166,11 +167,6 @@ pub(super) fn attached(
         }
     }
     Ok(finder.found)
-}
-
-/// Where a blob lies in a layout.
-pub(super) fn name_of(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
 }
 
 /// The digest that a blob's place in a layout states.

@@ -11,10 +11,11 @@ mod form;
 mod layout;
 #[cfg(test)]
 mod made;
-mod name;
+pub mod name;
 pub mod oci_archive;
 pub mod oci_dir;
 pub mod podman;
+pub mod raw;
 #[cfg(feature = "registry")]
 pub mod registry;
 #[cfg(not(feature = "registry"))]
@@ -22,19 +23,20 @@ pub mod registry;
 pub mod registry;
 pub mod sbom;
 pub mod select;
-mod store;
+pub mod store;
 pub mod stream;
 pub mod target;
 
 use std::io::Read;
 
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::sbom::Bill;
 use crate::image::{Image, Platform, Target};
 use crate::limit::Limits;
 
 use attached::Attachments;
+use raw::Raw;
 
 /// Opens images of one kind.
 pub trait Source: Sync {
@@ -47,6 +49,14 @@ pub trait Source: Sync {
 
     /// Opens the images that `request` asks for: one, or with `--platform all` one for each platform.
     fn open(&self, request: &Request<'_>) -> Result<Opened>;
+
+    /// Opens what `request` asks for to be written anew. Sources that are read from front to back cannot; what they
+    /// give is kept in a file first.
+    fn raw(&self, request: &Request<'_>) -> Result<Raw> {
+        let what = format!("`{}` cannot be rebuilt as it is", crate::escape::escape(request.location));
+        Err(Error::new(ErrorKind::Usage, what)
+            .help("an image in a registry, a plain archive or an OCI layout can; save the image to a file first"))
+    }
 
     /// Fetches the documents that are attached to the image of this manifest digest, which `request` led to. Only
     /// for who asks for it: whoever can push an image can attach them, and no signature is checked.
@@ -162,6 +172,9 @@ pub trait StreamedArchive: Send {
     /// (as stored) and the number under which [`StreamedLayer`] speaks of it, as it arrives; the rest is
     /// kept, capped. At the end the images are put together.
     fn read(&mut self, layer: &mut dyn FnMut(u32, &mut dyn Read) -> Result<()>) -> Result<StreamedImages>;
+
+    /// Copies the archive, freed of its compression, for who must read it at will; instead of [`read`](Self::read).
+    fn copy_to(&mut self, out: &mut dyn std::io::Write) -> Result<()>;
 
     /// Whether the archive can be read again, for a second look.
     fn is_replayable(&self) -> bool;

@@ -28,7 +28,7 @@ pub(super) fn fit(stored: &str, wanted: &str) -> Option<Fit> {
 }
 
 /// The tag of a name: what follows a colon in its last part.
-fn tag(name: &str) -> Option<&str> {
+pub fn tag(name: &str) -> Option<&str> {
     let last = name.rsplit('/').next().unwrap_or(name);
     last.split_once(':').map(|(_, tag)| tag)
 }
@@ -39,7 +39,7 @@ fn is_bare_tag(name: &str) -> bool {
 }
 
 /// The name with Docker's defaults filled in: `alpine` is `docker.io/library/alpine:latest`.
-fn normal(name: &str) -> String {
+pub fn normal(name: &str) -> String {
     let tagged = if tag(name).is_some() { name.to_owned() } else { format!("{name}:latest") };
     let tagged = tagged.strip_prefix("index.docker.io/").map_or(tagged.clone(), |rest| format!("docker.io/{rest}"));
     match tagged.split_once('/') {

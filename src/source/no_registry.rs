@@ -58,6 +58,86 @@ pub mod download {
     }
 }
 
+/// Says that nothing can be pushed.
+pub mod push {
+    use std::io::Read;
+
+    use crate::digest::Digest;
+    use crate::error::{Error, ErrorKind, Result};
+
+    use super::super::Access;
+
+    /// Never made.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Destination(());
+
+    /// Never made.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Subject<'a> {
+        /// Its digest.
+        pub digest: &'a Digest,
+        /// Its media type.
+        pub media_type: &'a str,
+        /// Its size in bytes.
+        pub size: u64,
+    }
+
+    /// Never made.
+    #[derive(Debug)]
+    pub struct Pusher(());
+
+    impl Destination {
+        /// An error that says what this build can do.
+        pub fn parse(_: &str) -> Result<Self> {
+            Err(Error::new(ErrorKind::Usage, "this build of careen knows no registries")
+                .help("write a file or a folder, or build careen with `--features registry`"))
+        }
+
+        /// Never called: there is none of these.
+        pub fn host(&self) -> &str {
+            ""
+        }
+
+        /// Never called: there is none of these.
+        pub fn repository(&self) -> &str {
+            ""
+        }
+
+        /// Never called: there is none of these.
+        pub fn tag(&self) -> &str {
+            ""
+        }
+    }
+
+    impl Pusher {
+        /// Never called: there is no destination.
+        pub fn connect(_: &Destination, _: Option<&str>, _: &Access) -> Result<Self> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+
+        /// Never called: there is none of these.
+        pub fn blob<'a>(
+            &self,
+            _: &Digest,
+            _: u64,
+            _: Option<&str>,
+            _: &(dyn Fn() -> Result<Box<dyn Read + Send + 'a>> + 'a),
+        ) -> Result<bool> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+
+        /// Never called: there is none of these.
+        pub fn attach(&self, _: &Subject<'_>, _: &str, _: &str, _: &[u8]) -> Result<()> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+
+        /// Never called: there is none of these.
+        pub fn manifest(&self, _: &str, _: &str, _: &[u8]) -> Result<()> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+    }
+}
+
 /// Says that there are no artifacts.
 pub mod artifact {
     use std::io::Read;

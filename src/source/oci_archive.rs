@@ -7,6 +7,7 @@ use crate::error::Result;
 
 use super::attached::{Attachments, Sought};
 use super::form::{self, Form};
+use super::raw::Raw;
 use super::{Opened, Request, Source};
 
 /// Opens OCI layouts in a tar.
@@ -24,6 +25,11 @@ impl Source for OciArchive {
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
         form::open_file(request, Some(Form::Oci))
     }
+
+    fn raw(&self, request: &Request<'_>) -> Result<Raw> {
+        form::raw_file(request, Form::Oci)
+    }
+
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
         form::attached(request, digest, Sought::Vex, self.id())
     }

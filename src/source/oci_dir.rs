@@ -11,6 +11,7 @@ use crate::image::Blob;
 use crate::size::ByteSize;
 
 use super::attached::{Attachments, Sought};
+use super::raw::{Raw, RawKind};
 use super::store::{Assembled, FileRange, Store, read_capped};
 use super::{Opened, Request, Source, layout};
 
@@ -27,6 +28,10 @@ impl Source for OciDir {
     }
 
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
+        self.raw(request).map(|raw| Opened::Images(raw.images))
+    }
+
+    fn raw(&self, request: &Request<'_>) -> Result<Raw> {
         let folder = Folder::new(Path::new(request.location));
         if !folder.path.is_dir() {
             let error = match fs::metadata(&folder.path) {
@@ -36,7 +41,8 @@ impl Source for OciDir {
             return Err(error.at(folder.place));
         }
         let images = layout::open(&folder, request, self.id())?;
-        Ok(Opened::Images(images.into_iter().map(|Assembled { image, .. }| image).collect()))
+        let images = images.into_iter().map(|Assembled { image, .. }| image).collect();
+        Ok(Raw { kind: RawKind::OciDir, store: Box::new(folder), images })
     }
 
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
@@ -98,7 +104,29 @@ impl Store for Folder {
             Err(_) => Some(Arc::new(LayerFile { folder: Self::new(&self.path), name: name.to_owned() })),
         }
     }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut folders = vec![(self.path.clone(), String::new(), 0)];
+        while let Some((folder, prefix, depth)) = folders.pop() {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            for entry in entries.take(MOST_NAMES.saturating_sub(names.len())) {
+                let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) && depth < DEEPEST {
+                    folders.push((entry.path(), format!("{name}/"), depth + 1));
+                } else {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort_unstable();
+        names
+    }
 }
+
+/// Most files of a layout that are listed, and how deep its folders may lie: `blobs/sha256`.
+const MOST_NAMES: usize = 1_000_000;
+const DEEPEST: u32 = 3;
 
 /// A layer in a file of its own; opened only while it is read, since there may be thousands.
 struct LayerFile {

@@ -7,13 +7,14 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::{Blob, Image};
+use crate::image::{Blob, Descriptor, Image};
 use crate::limitation::Limitation;
 use crate::size::ByteSize;
 
 /// Named parts: documents and layers.
-pub(super) trait Store {
+pub trait Store {
     /// The path or reference, for messages.
     fn place(&self) -> &str;
 
@@ -26,6 +27,27 @@ pub(super) trait Store {
     /// Whether the archive holds several members of this name; the last one counts.
     fn is_repeated(&self, _name: &str) -> bool {
         false
+    }
+
+    /// Names of all parts, where there is a list of them.
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The document that a descriptor names, at most as many bytes as it says and not verified; `None` if it is not here.
+    fn described(&self, descriptor: &Descriptor) -> Result<Option<Vec<u8>>> {
+        self.document(&in_layout(&descriptor.digest), ByteSize(descriptor.size))
+    }
+
+    /// The blob that a descriptor names, not read; `None` if it is not here.
+    fn blob(&self, descriptor: &Descriptor) -> Option<Arc<dyn Blob>> {
+        self.layer(&in_layout(&descriptor.digest))
+    }
+
+    /// What is attached to a manifest in the same place and no index of it names: tags of signatures, types of
+    /// referrers. Of registries; in layouts the index names all there is.
+    fn attached_to(&self, _digest: &Digest) -> Vec<String> {
+        Vec::new()
     }
 
     /// Why parts may be missing, where the archive is cut or damaged.
@@ -113,12 +135,20 @@ impl Blob for Absent {
     }
 }
 
+/// Where a blob lies in a layout.
+pub fn in_layout(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
+}
+
 /// A part of a file, or all of it; readers do not disturb each other.
 #[derive(Debug)]
-pub(super) struct FileRange {
-    pub(super) file: Arc<File>,
-    pub(super) offset: u64,
-    pub(super) size: u64,
+pub struct FileRange {
+    /// Open for reading.
+    pub file: Arc<File>,
+    /// Its first byte.
+    pub offset: u64,
+    /// How many bytes.
+    pub size: u64,
 }
 
 impl FileRange {

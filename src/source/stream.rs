@@ -262,6 +262,15 @@ impl StreamedArchive for Stream {
         self.read_all(layer).map_err(|error| error.at(self.place.clone()))
     }
 
+    fn copy_to(&mut self, out: &mut dyn io::Write) -> Result<()> {
+        self.was_read = true;
+        let place = self.place.clone();
+        let copied = self
+            .tar()
+            .and_then(|mut tar| io::copy(&mut tar, out).map(drop).map_err(|e| Error::io("cannot copy the archive", e)));
+        copied.map_err(|error| error.at(place))
+    }
+
     fn is_replayable(&self) -> bool {
         self.is_replayable
     }

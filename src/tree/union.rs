@@ -14,7 +14,7 @@ use super::change::{Change, Event, fold};
 use super::{FileEntry, FileKind, Hidden, Node};
 
 /// The merged file system, and what every layer held.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Tree {
     layers: Vec<Vec<FileEntry>>,
     pub(super) slots: Vec<Slot>,
@@ -25,7 +25,7 @@ pub struct Tree {
 }
 
 /// One name: a component below its folder. Slot 0 is the root.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Slot {
     /// What it names; `None` for a folder no layer has a member for.
     pub(super) node: Option<Node>,

@@ -17,6 +17,7 @@ fn root() -> PathBuf {
 const REGISTERED: &[(&str, &str, &str, &str, &str)] = &[
     ("src/advisory/feed", "impl Feed for", "src/advisory/feed/mod.rs", "FEEDS", ""),
     ("src/check", "impl Check for", "src/check/mod.rs", "CHECKS", ""),
+    ("src/fix", ": Fixer = ", "src/fix/mod.rs", "FIXERS", ""),
     ("src/output", "impl Format for", "src/output/mod.rs", "FORMATS", ""),
     ("src/package", "impl Collector for", "src/package/mod.rs", "COLLECTORS", ""),
     ("src/package/lock", ": LockFile = ", "src/package/mod.rs", "COLLECTORS", "lock::"),
@@ -72,6 +73,7 @@ fn registrations_are_unique_and_sorted() {
         assert_eq!(ids, unique.into_iter().collect::<Vec<_>>(), "{what}");
     };
     sorted("checks by their main rule", careen::check::CHECKS.iter().map(|check| check.rules()[0].id).collect());
+    sorted("fixers", careen::fix::FIXERS.iter().map(|fixer| fixer.id).collect());
     sorted("formats", careen::output::FORMATS.iter().map(|format| format.id()).collect());
     sorted("sources", careen::source::SOURCES.iter().map(|source| source.id()).collect());
     sorted("rules", careen::scan::rules().iter().map(|rule| rule.id).collect());
@@ -111,6 +113,13 @@ fn generated_pages_are_current() {
         pages.push((root().join("docs/ecosystems").join(name), page));
     }
     pages.push((root().join("docs/ecosystems/README.md"), ecosystems));
+    let mut fixers = String::from("# Fixers\n\n| fixer | kind | mends |\n|---|---|---|\n");
+    for fixer in careen::fix::FIXERS {
+        let group = if fixer.group.is_empty() { "asked for by a flag".into() } else { format!("`{}`", fixer.group) };
+        fixers += &format!("| [{id}]({id}.md) | {group} | {title} |\n", id = fixer.id, title = fixer.title);
+        pages.push((root().join(format!("docs/fixers/{}.md", fixer.id)), careen::fix::page(fixer)));
+    }
+    pages.push((root().join("docs/fixers/README.md"), fixers));
     pages.push(advisories());
     pages.push(policies());
     let schema =

@@ -199,6 +199,83 @@ fn a_named_base_tells_whose_a_finding_is() {
     assert_eq!(known["target"]["base"]["name"], json!("golden:1"));
 }
 
+/// Rule, subject and origin of the findings of a report that are of these rules, sorted.
+fn origins(report: &Value, rules: &[&str]) -> Vec<String> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    let word = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    let told = findings.filter(|finding| rules.contains(&finding["rule"].as_str().unwrap()));
+    let mut told: Vec<String> =
+        told.map(|finding| ["rule", "subject", "origin"].map(|key| word(finding, key)).join(" ")).collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn settings_that_the_base_has_too_are_its_own() {
+    let layers =
+        [RawTar::default().file("etc/os-release", "ID=debian\n").end(), RawTar::default().file("srv/app", "x\n").end()];
+    let build = |config: Value, history: Value, layers: &[Vec<u8>]| {
+        let history = history.as_array().unwrap().clone();
+        file_of(&Built::new(&Recipe { config, history, ..Recipe::default() }, layers).oci_archive(Packing::Gzip))
+    };
+    let ports = |more: &[&str]| {
+        let all = ["22/tcp"].iter().chain(more).map(|port| ((*port).to_owned(), json!({})));
+        Value::Object(all.collect())
+    };
+    let below = json!([{"created_by": "ADD rootfs"}, {"created_by": "ARG A_PASSWORD=x", "empty_layer": true}]);
+    let base = build(
+        json!({"User": "root", "Env": ["PATH=.:/bin", "NODE_TLS_REJECT_UNAUTHORIZED=0"], "ExposedPorts": ports(&[])}),
+        below.clone(),
+        &layers[..1],
+    );
+    let steps = [below.as_array().unwrap().as_slice(), &[json!({"created_by": "COPY app /srv/app"})]].concat();
+    let image = build(
+        json!({"User": "root", "Env": ["PATH=.:/bin:/usr/bin", "NODE_TLS_REJECT_UNAUTHORIZED=0"], "ExposedPorts": ports(&["80/tcp"])}),
+        Value::Array(steps),
+        &layers,
+    );
+    let (base, image) = (base.path().to_str().unwrap(), image.path().to_str().unwrap());
+    let rules = ["image/root-user", "image/ssh-port", "image/unsafe-path", "image/unverified-tls"];
+    let common = ["scan", image, "--today", TODAY, "-f", "json", "--no-advisories"];
+    let unknown = origins(&json_of(&common), &rules);
+    assert!(unknown.len() >= 4 && unknown.iter().all(|told| told.ends_with(" unknown")), "{unknown:?}");
+    let known = json_of(&[&common[..], &["--base", base]].concat());
+    assert_eq!(
+        origins(&known, &rules),
+        [
+            "image/root-user User base",
+            "image/ssh-port 22 base",
+            "image/unsafe-path PATH . app",
+            "image/unverified-tls node_tls_reject_unauthorized base",
+        ]
+    );
+}
+
+#[test]
+fn copies_are_told_by_what_they_hold() {
+    // of one size and time, so that only the content tells
+    let content = |sign: &str| sign.repeat(2 << 20);
+    let layers = |upper: &str| {
+        [
+            RawTar::default().file("srv/model", content("a").as_str()).end(),
+            RawTar::default().file("srv/model", content(upper).as_str()).end(),
+        ]
+    };
+    let told = |upper: &str, packing: Packing| {
+        let file = file_of(&Built::of(&layers(upper)).oci_archive(packing));
+        let report =
+            json_of(&["scan", file.path().to_str().unwrap(), "--today", TODAY, "-f", "json", "--no-advisories"]);
+        let findings = report["findings"].as_array().unwrap().clone();
+        let of = |rule: &str| findings.iter().find(|finding| finding["rule"] == rule).cloned().unwrap_or_default();
+        let copied = of("layer/wasted-space")["evidence"]["copied_bytes"].clone();
+        (copied, of("layer/second-copy")["confidence"].clone())
+    };
+    for packing in [Packing::Plain, Packing::Gzip] {
+        assert_eq!(told("a", packing), (json!(2 << 20), json!("high")));
+        assert_eq!(told("b", packing), (json!(0), Value::Null));
+    }
+}
+
 /// Two versions of an image.
 fn versions() -> [Built; 2] {
     let status = |version: &str| {

@@ -227,6 +227,42 @@ fn findings_of_an_image_name_the_line_that_made_them() {
     let other = "FROM base\nCOPY . /app\nRUN npm ci\nRUN npm test\nUSER 0\n";
     let none = "null null".to_owned();
     assert_eq!(places(other), (none.clone(), none, true));
+    // what was changed since keeps its line, and every format says so
+    let changed = own.replace("COPY a.js", "COPY a.js b.js").replace("USER 0", "USER app");
+    let unsure = |line: u32, word: &str| format!("\"Dockerfile:{line}\" \"{word}\"");
+    assert_eq!(places(&changed), (unsure(8, "low"), unsure(9, "low"), false));
+    let shown = |format: &str| {
+        let arguments = ["scan", "image.tar", "--no-advisories", "-f", format, "--dockerfile", "Dockerfile"];
+        let output = command(&arguments).current_dir(folder.path()).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(shown("text").contains("Dockerfile:8 (changed since)"), "{}", shown("text"));
+    let (sarif, json) = (shown("sarif"), shown("json"));
+    assert!(
+        sarif.contains("the instruction was changed since") && !sarif.contains("\"made by this instruction\""),
+        "{sarif}"
+    );
+    assert!(json.contains("\"dockerfile_changed\": true") || json.contains("\"dockerfile_changed\":true"), "{json}");
+    places(own);
+    assert!(!shown("text").contains("(changed since)") && shown("sarif").contains("\"made by this instruction\""));
+}
+
+#[test]
+fn names_of_the_build_are_no_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let digest = "0".repeat(64);
+    let text = format!("FROM base\nCOPY --from=shared a /srv/a\nUSER 65532\nCMD [\"a\"]\n# {digest}\n");
+    fs::write(folder.path().join("Dockerfile"), text).unwrap();
+    let floating = |arguments: &[&str]| {
+        let output = lint(folder.path(), &[&["Dockerfile", "-f", "json"], arguments].concat(), None);
+        String::from_utf8_lossy(&output.stdout).matches("\"dockerfile/floating-base\"").count()
+    };
+    let image = format!("base=docker-image://debian:13@sha256:{digest}");
+    assert_eq!(floating(&[]), 2);
+    assert_eq!(floating(&["--build-context", "shared=../shared"]), 1);
+    assert_eq!(floating(&["--build-context", "shared", "--build-context", &image]), 0);
+    let wrong = lint(folder.path(), &["Dockerfile", "--build-context", "=x"], None);
+    assert_eq!(wrong.status.code(), Some(2));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod db;
 mod demo;
 mod dockerfile;
 mod docs;
+mod fix;
 mod forms;
 mod hostile;
 mod json_contract;

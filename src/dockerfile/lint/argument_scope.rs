@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::facts::{quoted, reference};
 use super::{Context, Lint};
-use crate::dockerfile::{Base, Instruction, Kind, Scope, Span, Word};
+use crate::dockerfile::{Instruction, Kind, Scope, Span, Word};
 use crate::finding::Findings;
 use crate::rule::{Confidence, Rule};
 
@@ -39,16 +39,12 @@ impl Lint for ArgumentScope {
         for (index, instruction) in context.instructions() {
             let Some(stage) = instruction.stage else { continue };
             let scope = context.file.scope(index);
-            // the base image may set a variable of its own name: `NODE_VERSION`
-            let base = context.file.stages.get(stage).map(|stage| &stage.base);
-            let own = match base {
-                Some(Base::Image(image)) => {
-                    let (name, _, _) = reference(&image.shown);
-                    name.rsplit('/').next().unwrap_or_default().to_ascii_uppercase()
-                }
-                Some(Base::Stage(_)) | None => continue,
-                Some(Base::Scratch) => String::new(),
-            };
+            // the image that all is built on may set a variable of its own name: `NODE_VERSION`; a stage hands both its
+            // `ENV` and its `ARG` down to those built on it
+            let own = context.file.image_of(stage).map_or_else(String::new, |image| {
+                let (name, _, _) = reference(&image.shown);
+                name.rsplit('/').next().unwrap_or_default().to_ascii_uppercase()
+            });
             let mut told: Vec<String> = Vec::new();
             for (name, span) in used(context, index, instruction, &scope, &global) {
                 let is_of_base = !own.is_empty() && name.starts_with(own.as_str());
@@ -156,6 +152,23 @@ mod tests {
                     &[],
                 ),
                 ("ARG NODE_VERSION=1\nFROM node:$NODE_VERSION\nRUN b $NODE_VERSION\n", &[]),
+                // handed down from stage to stage
+                ("ARG V=1\nFROM a AS b\nARG V\nFROM b AS c\nFROM c\nRUN d $V\nCOPY x /$V\n", &[]),
+                ("ARG V=1\nFROM a AS b\nENV V=2\nFROM b\nRUN d $V\n", &[]),
+                ("ARG NODE_VERSION=1\nFROM node:$NODE_VERSION AS b\nFROM b\nRUN b $NODE_VERSION\n", &[]),
+                (
+                    "ARG V=1\nFROM a AS b\nRUN c\nFROM b\nRUN d $V\n",
+                    &[
+                        "medium dockerfile/argument-out-of-scope 5:7-5:9: `V` is empty here: its `ARG` stands before `FROM`, and this stage does not repeat it",
+                    ],
+                ),
+                (
+                    "ARG V=1\nFROM a AS b\nARG V\nFROM a\nCOPY --from=b x /$V\nFROM scratch AS e\nFROM e\nLABEL v=$V\n",
+                    &[
+                        "medium dockerfile/argument-out-of-scope 5:17-5:20: `V` is empty here: its `ARG` stands before `FROM`, and this stage does not repeat it",
+                        "medium dockerfile/argument-out-of-scope 8:9-8:11: `V` is empty here: its `ARG` stands before `FROM`, and this stage does not repeat it",
+                    ],
+                ),
                 (
                     "ARG V=1\nFROM scratch\nENV W=$V\n",
                     &[

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use super::facts::{quoted, reference};
-use super::images::images;
+use super::images::{images, may_be_context};
 use super::{Context, Lint};
 use crate::dockerfile::{Kind, Resolved, Span};
 use crate::finding::Findings;
 use crate::image::reference::{Hold, hold_of};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Confidence, Rule, Severity};
 
 /// The tag moves from release to release.
 pub(super) static FLOATING_BASE: Rule = Rule {
@@ -92,7 +92,8 @@ impl Lint for BaseName {
             for (resolved, span) in images(context, index, instruction) {
                 let is_new = told.insert(resolved.shown.clone());
                 if is_new {
-                    judge(context, &resolved, span, findings);
+                    let may_be_context = may_be_context(instruction, &resolved.shown);
+                    judge(context, &resolved, span, may_be_context, findings);
                 }
                 // files may be copied from an image before something is built on it
                 if (is_new || (is_base && !bases.contains(&resolved.shown))) && is_named(&resolved) {
@@ -113,7 +114,7 @@ fn is_named(resolved: &Resolved) -> bool {
     resolved.unknown.is_empty() && !resolved.text().is_none_or(str::is_empty)
 }
 
-fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, findings: &mut Findings) {
+fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, may_be_context: bool, findings: &mut Findings) {
     let shown = quoted(&resolved.shown);
     if let Some(name) = resolved.unknown.first() {
         // platform and version of the build tools are the builder's
@@ -145,10 +146,17 @@ fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, findings: &mut 
     };
     if let Hold::Floating(tag) = hold {
         let message = match tag {
+            None if may_be_context => format!(
+                "`{shown}` is no stage, and as an image it has no tag; if the build names it, say so with `--build-context {shown}`"
+            ),
             None => format!("`{shown}` has no tag, which means `latest`{by}"),
             Some(tag) => format!("the tag `{}` of `{subject}` moves to other releases{by}", quoted(tag)),
         };
-        findings.push(context.finding(&FLOATING_BASE, span, &*subject, message));
+        let mut finding = context.finding(&FLOATING_BASE, span, &*subject, message);
+        if may_be_context {
+            finding.confidence = Confidence::Low;
+        }
+        findings.push(finding);
     }
     findings.push(context.finding(&UNPINNED_BASE, span, subject, format!("`{shown}` is named without a digest")));
 }
@@ -252,7 +260,7 @@ mod tests {
                     &[
                         "low dockerfile/floating-base 2:13-2:21: `composer` has no tag, which means `latest`",
                         "info dockerfile/unpinned-base 2:13-2:21: `composer` is named without a digest",
-                        "low dockerfile/floating-base 3:13-3:22: `mycontext` has no tag, which means `latest`",
+                        "low dockerfile/floating-base 3:13-3:22: `mycontext` is no stage, and as an image it has no tag; if the build names it, say so with `--build-context mycontext`",
                         "info dockerfile/unpinned-base 3:13-3:22: `mycontext` is named without a digest",
                     ],
                 ),

@@ -33,6 +33,10 @@ impl Lint for BuildTools {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let Some(last) = context.file.last_stage() else { return };
+        // an image to develop in is there for its tools
+        if context.file.image_of(last.index).is_some_and(|image| image.shown.contains("/devcontainers/")) {
+            return;
+        }
         let ships = |index: &usize| context.file.instructions.get(*index).is_some_and(|one| context.ships(one));
         let built: Vec<(usize, &Command, Build)> = (0..context.file.instructions.len())
             .filter(ships)
@@ -229,6 +233,7 @@ mod tests {
         expect(
             &BuildTools,
             &[
+                ("FROM mcr.microsoft.com/devcontainers/base:bookworm\nRUN apt-get install -y clang cmake\n", &[]),
                 (
                     "FROM golang:1\nWORKDIR /b\nCOPY . .\nRUN go build -o /c .\nCMD [\"/c\"]\n",
                     &[

@@ -80,7 +80,7 @@ const MOST_STAGES: usize = 50;
 pub(super) fn wrong(context: &Context<'_>, text: &str, own: usize) -> Option<String> {
     let file = context.file;
     let (before, behind) = context.stages_named(text, own);
-    if before.is_some() {
+    if before.is_some() || context.contexts.get(text).is_some() {
         return None;
     }
     let shown = quoted(text);

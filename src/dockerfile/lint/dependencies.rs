@@ -209,6 +209,9 @@ pub(super) fn fetch(call: &Command) -> Option<Fetch> {
             let has_list = call.flag(&["-r", "--requirement"]).is_some() || second == "sync";
             return if has_list { fetch("python", "uv pip", "the requirements", "") } else { None };
         }
+        ("swift", "package", "resolve" | "update") => {
+            return fetch("swift", "swift package", "`Package.swift` and `Package.resolved`", "");
+        }
         ("bundle", "", _) => return fetch("ruby", "bundle", "`Gemfile` and `Gemfile.lock`", ""),
         _ => {}
     }
@@ -286,6 +289,7 @@ mod tests {
     fn commands_fetch_by_these_lists() {
         let cases = [
             ("npm ci", "node|npm ci|`package.json` and `package-lock.json`|"),
+            ("swift package resolve --skip-update", "swift|swift package|`Package.swift` and `Package.resolved`|"),
             ("npm i -g pnpm", "node-program|npm i||"),
             ("yarn", "node|yarn|`package.json` and `yarn.lock`|"),
             ("bun install --frozen-lockfile", "node|bun install|`package.json` and `bun.lock`|"),

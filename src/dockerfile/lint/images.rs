@@ -1,6 +1,7 @@
 //! The images and stages that instructions name: `FROM`, `COPY --from`, `RUN --mount=from=`.
 
 use super::Context;
+use super::build_context::Given;
 use super::copy_from::wrong;
 use super::facts::mounts;
 use crate::dockerfile::{Base, Instruction, Kind, Resolved, Span};
@@ -10,7 +11,7 @@ pub(super) fn images(context: &Context<'_>, index: usize, instruction: &Instruct
     let Some(own) = instruction.stage else { return Vec::new() };
     if let Kind::From { image, .. } = &instruction.kind {
         return match context.file.stages.get(own).map(|stage| &stage.base) {
-            Some(Base::Image(resolved)) => vec![(resolved.clone(), image.span)],
+            Some(Base::Image(resolved)) => given(context, resolved.clone(), image.span).into_iter().collect(),
             _ => Vec::new(),
         };
     }
@@ -26,7 +27,24 @@ pub(super) fn images(context: &Context<'_>, index: usize, instruction: &Instruct
             let may_be_image = is_image || resolved.unknown.is_empty() && context.ships(instruction);
             may_be_image && context.stages_named(name, own).0.is_none() && wrong(context, name, own).is_none()
         })
+        .filter_map(|(resolved, span)| given(context, resolved, span))
         .collect()
+}
+
+/// The image that the build has in the place of a name, or the name; `None` where it is no image.
+fn given(context: &Context<'_>, resolved: Resolved, span: Span) -> Option<(Resolved, Span)> {
+    match context.contexts.get(&resolved.shown) {
+        None => Some((resolved, span)),
+        Some(Given::Files) => None,
+        Some(Given::Image(image)) => Some((Resolved { shown: image.clone(), ..Resolved::default() }, span)),
+    }
+}
+
+/// Whether a name that files are taken from may be a folder that `--build-context` names, as no image of Docker's own
+/// library has it.
+pub(super) fn may_be_context(instruction: &Instruction, name: &str) -> bool {
+    let is_bare = !name.is_empty() && !name.contains([':', '/', '@']) && !TAKEN_FROM.contains(&name);
+    is_bare && !matches!(instruction.kind, Kind::From { .. })
 }
 
 /// Images of Docker's own library that others take programs from.

@@ -7,6 +7,7 @@ mod argument_scope;
 mod assume_yes;
 mod base;
 mod base_alternative;
+mod build_context;
 mod build_tools;
 mod cache_order;
 mod cd;
@@ -62,8 +63,10 @@ mod waive;
 mod workdir;
 
 pub use base::{IS_BASE, NOT_ALLOWED as BASE_NOT_ALLOWED};
+pub use build_context::BuildContexts;
 pub use facts::quoted;
 pub use secret_copied::holds_secret;
+pub use user::group_is_no_group;
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
@@ -188,6 +191,8 @@ pub struct Context<'a> {
     stage_names: HashMap<String, Vec<usize>>,
     /// Secrets that others know of.
     secrets: Vec<Told>,
+    /// What `--build-context` names.
+    contexts: BuildContexts,
     /// The last place that was looked up: the first byte of its line, the byte, and its column.
     last: Cell<(usize, usize, u64)>,
 }
@@ -199,7 +204,15 @@ impl<'a> Context<'a> {
         let calls = scripts.iter().map(|script| facts::calls(script.as_ref())).collect();
         let (shipped, stage_names) = (facts::shipped(file), facts::stage_names(file));
         let (secrets, last) = (Vec::new(), Cell::default());
-        Self { file, name, surroundings, today, scripts, calls, shipped, stage_names, secrets, last }
+        let contexts = BuildContexts::default();
+        Self { file, name, surroundings, today, scripts, calls, shipped, stage_names, secrets, contexts, last }
+    }
+
+    /// Takes in the names that the build gives to folders and images.
+    #[must_use]
+    pub fn with_build_contexts(mut self, contexts: BuildContexts) -> Self {
+        self.contexts = contexts;
+        self
     }
 
     /// Takes in secrets that others know of: they are told with what the lints find, and lints give way to them.

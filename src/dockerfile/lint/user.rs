@@ -130,6 +130,11 @@ fn may_be_group(user: &str, group: &str) -> bool {
     group == user || group.contains('$') || group.chars().all(|c| c.is_ascii_digit()) || group.chars().all(is_word)
 }
 
+/// Whether `user:group` has no group behind its colon.
+pub fn group_is_no_group(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(user, group)| !may_be_group(user, group))
+}
+
 /// What stands behind the colon of `USER` and is no group.
 pub(super) fn hidden_groups(context: &Context<'_>) -> Vec<Span> {
     let users = context.instructions().filter_map(|(_, instruction)| match &instruction.kind {
@@ -159,6 +164,7 @@ const NOT_ROOT: &[&str] = &[
     "jenkins/",
     "grafana/",
     "prom/",
+    "quay.io/keycloak/",
     "quay.io/prometheus/",
     "docker.elastic.co/",
     "registry.redhat.io/",

@@ -329,10 +329,13 @@ fn place(finding: &Finding, layers: &[ReportedLayer], is_bill: bool, width: usiz
         Visibility::Overwritten => gone("overwritten", finding.removed_in_layer),
     };
     let is_base = layer.is_some_and(|index| layers.iter().any(|one| one.index == index && one.origin == Origin::Base));
-    let whose = if is_base { " (base)" } else { "" };
-    let mut brought = layer.map(|index| format!(", layer {index}{whose}")).unwrap_or_default();
+    let whose_base = " (base)";
+    let whose = if is_base { whose_base } else { "" };
+    let of_setting = if finding.origin == Some(Origin::Base) { whose_base } else { "" };
+    let mut brought = layer.map_or_else(|| of_setting.into(), |index| format!(", layer {index}{whose}"));
     if let Some(line) = finding.evidence.get("dockerfile").and_then(Value::as_str) {
-        brought = format!(", {}{brought}", clean(line));
+        let changed = finding.evidence.get("dockerfile_changed").and_then(Value::as_bool).unwrap_or_default();
+        brought = format!(", {}{}{brought}", clean(line), if changed { " (changed since)" } else { "" });
     }
     let room = width.saturating_sub(lines.width() + brought.width() + seen.width());
     let name = cut_middle(&name, room.max(LEAST_PATH));

@@ -144,6 +144,7 @@ impl Collector for Rpm {
                 continue;
             }
             resolver.own(&taken.fact.owns, index, &mut inventory.owned);
+            resolver.note_rights(taken.fact, &mut inventory.rights);
             inventory.packages.push(package);
         }
         for (_, _, fact) in view.live() {

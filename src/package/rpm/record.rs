@@ -181,6 +181,8 @@ fn set_files(fact: &mut PackageFact, header: &Header<'_>, budget: &mut Budget, c
     let mut flags = header.numbers(header::FILE_FLAGS);
     let mut states = header.numbers(header::FILE_STATES);
     let mut digests = header.texts(header::FILE_DIGESTS);
+    let mut modes = header.numbers(header::FILE_MODES);
+    let mut users = header.texts(header::FILE_USER_NAMES);
     let mut folder_indexes = header.numbers(header::DIR_INDEXES);
     // before rpm 4 whole paths, later names and folders
     let is_split = header.has(header::BASE_NAMES);
@@ -189,6 +191,7 @@ fn set_files(fact: &mut PackageFact, header: &Header<'_>, budget: &mut Budget, c
     for name in names {
         let (flags, state) = (flags.next().unwrap_or_default(), states.next().unwrap_or_default());
         let digest = digests.next().unwrap_or_default();
+        let (mode, user) = (modes.next(), users.next());
         let folder = if is_split { folder_indexes.next().and_then(folder_of) } else { Some(&b""[..]) };
         let Some(folder) = folder else {
             is_broken = true;
@@ -208,6 +211,12 @@ fn set_files(fact: &mut PackageFact, header: &Header<'_>, budget: &mut Budget, c
             SHA1 => claim::<20>(&mut fact.claims, &path, digest),
             SHA256 => claim::<32>(&mut fact.claims, &path, digest),
             _ => {}
+        }
+        if user != Some(b"root") {
+            fact.foreign.push(path.clone());
+        }
+        if mode.is_none_or(|mode| mode & 0o6000 != 0) {
+            fact.privileged.push(path.clone());
         }
         fact.owns.push(path);
     }
@@ -315,11 +324,15 @@ mod tests {
                 (header::FILE_STATES, bytes(&[0, 0, 2, 0, 0])),
                 (header::FILE_DIGESTS, texts(&[&sha256, "", &sha256, "", &sha256])),
                 (header::FILE_DIGEST_ALGORITHM, numbers(&[8])),
+                (header::FILE_MODES, numbers(&[0o104_755, 0, 0, 0o040_755])),
+                (header::FILE_USER_NAMES, texts(&["root", "root", "root", "app", "root"])),
             ])
         };
         let fact = read(&files(&[0, 1, 1, 1, 0])).expect("it is sound").expect("it is a package");
         assert_eq!(fact.owns, ["usr/bin/tool", "var/log/folder", "usr/bin/last"].map(ImagePath::from));
         assert_eq!(fact.claims.len(), 2);
+        assert_eq!(fact.foreign, [ImagePath::from("var/log/folder")]);
+        assert_eq!(fact.privileged, ["usr/bin/tool", "usr/bin/last"].map(ImagePath::from), "with the bit, and unknown");
         let mut claims = Claims::default();
         claims.add(Claimant::Package, "a", &fact.claims, &ImagePath::root(), ImagePath::clone);
         claims.sort();

@@ -1,10 +1,10 @@
 //! The 512-byte header block of a tar member: V7, ustar (POSIX.1-1988), GNU and star.
 
 /// Length of a block, in bytes; headers are one, content is padded to whole ones.
-pub(super) const BLOCK: usize = 512;
+pub const BLOCK: usize = 512;
 
 /// One block, as stored.
-pub(super) type Block = [u8; BLOCK];
+pub type Block = [u8; BLOCK];
 
 /// What the magic says of the fields beyond those of V7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Header<'a> {
 
 /// A number field that holds none, or one out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BadNumber;
+pub struct BadNumber;
 
 impl<'a> Header<'a> {
     /// Checks the checksum, of unsigned or (as some old writers did) signed bytes.
@@ -143,7 +143,7 @@ pub(super) fn text(field: &[u8]) -> &[u8] {
 
 /// Reads a number field: octal digits between spaces and NULs (none is 0), or base-256 if the top
 /// bit is set, two's complement and big-endian (the GNU extension).
-pub(super) fn parse_number(field: &[u8]) -> Result<i64, BadNumber> {
+pub fn parse_number(field: &[u8]) -> Result<i64, BadNumber> {
     if let Some((first, rest)) = field.split_first().filter(|(first, _)| *first & 0x80 != 0) {
         let negative = first & 0x40 != 0;
         let start = i128::from(if negative { first | 0x80 } else { first & 0x7f }.cast_signed());

@@ -10,6 +10,7 @@
 mod anomaly;
 mod header;
 mod pax;
+mod raw;
 mod sparse;
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,11 @@ use super::buffer::Buffered;
 
 use anomaly::Anomalies;
 pub use anomaly::Anomaly;
-use header::{BLOCK, BadNumber, Block, Flavour, Header};
+pub use header::{BLOCK, BadNumber, Block, parse_number};
+use header::{Flavour, Header};
 use pax::Pax;
+pub use pax::{KeyValue, records};
+pub use raw::{Head, Part, Piece};
 use sparse::{ContentMap, PaxForm, Region};
 
 /// Reads a tar archive member by member.
@@ -45,6 +49,8 @@ pub struct TarReader<R> {
     anomalies: Anomalies,
     ended: bool,
     failure: Option<TarError>,
+    /// The raw bytes in front of the current member's content, where they are kept.
+    head: Option<Head>,
 }
 
 /// Why the members after some point could not be read. Those before are valid.
@@ -132,6 +138,7 @@ impl<R: Read> TarReader<R> {
             anomalies: Anomalies::default(),
             ended: false,
             failure: None,
+            head: None,
         }
     }
 
@@ -240,14 +247,19 @@ impl<R: Read> TarReader<R> {
 
     fn read_member(&mut self) -> Result<Option<FileEntry>, TarError> {
         self.skip_body()?;
+        if let Some(head) = &mut self.head {
+            head.clear();
+        }
         let mut pending = Pending::default();
         let mut zero_block = false;
         loop {
             let offset = self.input.offset();
+            let start = self.head.as_ref().map_or(0, Head::length);
             let Some(block) = self.read_block("a header")? else {
                 return self.end_without_marker(&pending, zero_block);
             };
             if is_zero(&block) {
+                self.keep_part(Part::Zeros, start);
                 if zero_block {
                     if !pending.is_empty() {
                         self.note_orphan(offset);
@@ -269,13 +281,29 @@ impl<R: Read> TarReader<R> {
                 };
                 return Err(TarError { offset, ..self.malformed(what) });
             };
-            match header.typeflag() {
-                b'x' => self.read_pax(&header, &mut pending)?,
-                b'g' => self.read_global(&header, &mut pending)?,
-                b'L' | b'K' => self.read_long(&header, &mut pending)?,
-                b'V' => self.read_volume(&header, &mut pending)?,
-                _ => return self.read_entry(&header, pending, offset).map(Some),
-            }
+            let part = match header.typeflag() {
+                b'x' => {
+                    self.read_pax(&header, &mut pending)?;
+                    Part::Records
+                }
+                b'g' => {
+                    self.read_global(&header, &mut pending)?;
+                    Part::Global
+                }
+                flag @ (b'L' | b'K') => {
+                    self.read_long(&header, &mut pending)?;
+                    if flag == b'L' { Part::LongName } else { Part::LongLink }
+                }
+                b'V' => {
+                    self.read_volume(&header, &mut pending)?;
+                    Part::Volume
+                }
+                _ => {
+                    self.keep_part(Part::Header, start);
+                    return self.read_entry(&header, pending, offset).map(Some);
+                }
+            };
+            self.keep_part(part, start);
         }
     }
 
@@ -301,8 +329,13 @@ impl<R: Read> TarReader<R> {
     fn skip_body(&mut self) -> Result<(), TarError> {
         let body = std::mem::take(&mut self.body);
         for (count, part) in [(body.stored, "the content"), (body.padding, "the padding")] {
-            let offset = self.input.offset();
-            let skipped = self.input.skip(count).map_err(|error| read_error(offset, error))?;
+            // what stands before a member is part of its head
+            let skipped = if body.path.is_none() && self.head.is_some() {
+                self.keep_bytes(count)?
+            } else {
+                let offset = self.input.offset();
+                self.input.skip(count).map_err(|error| read_error(offset, error))?
+            };
             if skipped < count {
                 return Err(self.cut(part, body.path.as_ref()));
             }
@@ -319,6 +352,7 @@ impl<R: Read> TarReader<R> {
     fn read_block(&mut self, part: &str) -> Result<Option<Block>, TarError> {
         let offset = self.input.offset();
         if let Some(block) = self.input.take_array().map_err(|error| read_error(offset, error))? {
+            self.keep(&block)?;
             return Ok(Some(block));
         }
         match self.input.fill() {
@@ -343,6 +377,7 @@ impl<R: Read> TarReader<R> {
         if let Err(error) = read {
             return Err(self.failure.take().unwrap_or_else(|| read_error(self.input.offset(), error)));
         }
+        self.keep(&bytes)?;
         self.skip_body()?;
         Ok(bytes)
     }
@@ -441,6 +476,10 @@ impl<R: Read> TarReader<R> {
 
         let form = pax.sparse.form();
         let raw = self.choose_name(header, &mut pax, long_name, &form, offset);
+        if let Some(head) = &mut self.head {
+            head.name.clone_from(&raw);
+            head.is_sparse = header.typeflag() == b'S' || form != PaxForm::None;
+        }
         let path = self.cut_path(ImagePath::new(&raw), "a path", offset);
         self.check_name(&raw, &path, offset);
         let typeflag = match header.typeflag() {
@@ -471,7 +510,9 @@ impl<R: Read> TarReader<R> {
 
         let mut size = stored;
         if !is_header_only {
+            let start = self.head.as_ref().map_or(0, Head::length);
             size = self.open_sparse(header, &pax.sparse, &form, stored, at)?;
+            self.keep_part(Part::Map, start);
         }
         let mode = self.number("mode", header.mode(), at);
         let uid = pax.uid.unwrap_or_else(|| header.uid());
@@ -836,7 +877,13 @@ fn read_error(offset: u64, error: io::Error) -> TarError {
     TarError { kind: TarErrorKind::Read, offset, what: error.to_string(), source: Some(Arc::new(error)) }
 }
 
-fn padding(size: u64) -> u64 {
+/// The name that a header block gives by itself, its prefix included; `None` if its checksum is wrong.
+pub fn header_name(block: &Block) -> Option<Vec<u8>> {
+    Header::parse(block).map(|header| header.name())
+}
+
+/// Zero bytes behind content of this size, up to a whole block.
+pub fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK as u64).saturating_sub(size)
 }
 

@@ -79,6 +79,22 @@ struct Record<'a> {
     value: &'a [u8],
 }
 
+/// Key and value.
+pub type KeyValue<'a> = (&'a [u8], &'a [u8]);
+
+/// Keys and values of the records of an extended header, in their order.
+///
+/// An error says what is malformed, as it does where the header belongs to a member that is read.
+pub fn records(mut bytes: &[u8]) -> Result<Vec<KeyValue<'_>>, String> {
+    let mut records = Vec::new();
+    while !bytes.is_empty() {
+        let (record, rest) = split_record(bytes)?;
+        records.push((record.key, record.value));
+        bytes = rest;
+    }
+    Ok(records)
+}
+
 /// Splits off the first record.
 fn split_record(records: &[u8]) -> Result<(Record<'_>, &[u8]), String> {
     let bad = || String::from("a PAX record is malformed");

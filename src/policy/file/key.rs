@@ -151,6 +151,13 @@ pub static POLICY: Table = Table {
             "`new`: what a `--baseline` lists does not fail, but warns; `all` fails all the same. The last policy that says decides; without one it is `new`",
         ),
         key(
+            "fix",
+            Takes::Table(&super::super::requirement::fix::TABLE),
+            "{ allow = \"caches\" }",
+            "{ allow = \"luck\" }",
+            "what `careen fix` may do unseen, and what it sets",
+        ),
+        key(
             "honour-inline",
             Takes::Boolean,
             "true",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::super::fail_on::families;
-use super::super::requirement::{base, data, licences, limits, require, waivers};
+use super::super::requirement::{base, data, fix, licences, limits, require, waivers};
 use super::super::{RULES, presets};
 use super::case::key::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
 use super::key::{Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
@@ -27,6 +27,11 @@ pub fn tables() -> Vec<&'static Table> {
         &require::TABLE,
         &require::LABEL,
         &data::TABLE,
+        &fix::TABLE,
+        &fix::LABELS,
+        &fix::ANNOTATIONS,
+        &fix::ENV,
+        &fix::HEALTHCHECK,
         &TEST,
         &FINDING,
         &IMAGE,
@@ -131,6 +136,7 @@ fn object(table: &Table) -> Value {
         "[[waiver]]" | "[[test.findings]]" => &["rule"],
         "[[test]]" => &["name", "expect"],
         "[[test.image.packages]]" => &["purl"],
+        "[fix.healthcheck]" => &["test"],
         _ => &[],
     };
     let mut object = json!({

@@ -4,6 +4,7 @@
 
 pub(super) mod base;
 pub(super) mod data;
+pub(super) mod fix;
 pub(super) mod licences;
 pub(super) mod limits;
 pub(super) mod require;
@@ -24,6 +25,8 @@ pub struct Requirements {
     pub(super) base: base::BaseRules,
     /// `[data]`
     pub(super) data: data::DataRules,
+    /// `[fix]`
+    pub(super) fix: fix::FixRules,
     /// `[licences]`
     pub(super) licences: licences::LicenceRules,
     /// `[limits]`
@@ -100,6 +103,7 @@ impl Requirements {
         Self {
             base: base::BaseRules::read(reader, top),
             data: data::DataRules::read(reader, top),
+            fix: fix::FixRules::read(reader, top),
             licences: licences::LicenceRules::read(reader, top),
             limits: limits::LimitRules::read(reader, top),
             require: require::RequireRules::read(reader, top),
@@ -111,15 +115,17 @@ impl Requirements {
     pub(super) fn merge(&mut self, later: &Self, number: usize) {
         self.base.merge(&later.base, number);
         self.data.merge(&later.data, number);
+        self.fix.merge(&later.fix, number);
         self.licences.merge(&later.licences, number);
         self.limits.merge(&later.limits, number);
         self.require.merge(&later.require, number);
         self.waivers.merge(&later.waivers, number);
     }
 
-    /// Whether they ask anything of an image: what they say of waivers does not.
+    /// Whether they ask anything of an image: what they say of waivers and of `careen fix` does not.
     pub(super) fn ask(&self) -> bool {
-        Self { waivers: waivers::WaiverRules::default(), ..self.clone() } != Self::default()
+        let settings = Self { fix: self.fix.clone(), waivers: self.waivers.clone(), ..Self::default() };
+        *self != settings
     }
 
     /// Whether they can be judged only where it is known what is attached to the image.
@@ -141,6 +147,7 @@ impl Requirements {
         };
         table("base", self.base.values());
         table("data", self.data.values());
+        table("fix", self.fix.values());
         table("licences", self.licences.values());
         table("limits", self.limits.values());
         table("require", self.require.values());

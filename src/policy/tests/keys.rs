@@ -40,6 +40,7 @@ fn policy(table: &Table, key: &Key, value: &str) -> String {
             )
         }
         "[test.expect]" => format!("[[test]]\nname = \"none\"\nfindings = []\n[test.expect]\n{field}"),
+        "[fix.healthcheck]" => format!("[fix.healthcheck]\n{}{field}", unless(&[("test", "\"true\"")])),
         "labels" => format!("[require.labels.\"a\"]\n{field}"),
         "[limits]" if name == "waste-floor" => format!("[limits]\nwaste = \"5%\"\n{field}"),
         of_its_own => format!("{of_its_own}\n{field}"),

@@ -124,6 +124,11 @@ enum Form {
     Unread(&'static str),
 }
 
+/// Whether files that begin so may hold others; of a script or program that is told by its end.
+pub(super) fn may_hold_files(head: &[u8]) -> bool {
+    sniff(head).is_some() || head.starts_with(b"#!") || head.starts_with(b"MZ")
+}
+
 fn sniff(bytes: &[u8]) -> Option<Form> {
     let head = bytes.get(..512).unwrap_or(bytes);
     match head {

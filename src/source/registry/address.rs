@@ -31,6 +31,8 @@ pub(super) struct Endpoint {
     pub(super) is_target: bool,
     /// Whether certificates nobody vouches for are taken.
     pub(super) insecure: bool,
+    /// What a token has to allow, where it is more than reading this repository.
+    pub(super) scopes: Vec<String>,
     schemes: &'static [Scheme],
     settled: AtomicU8,
 }
@@ -61,6 +63,13 @@ impl Endpoint {
     pub(super) fn target(reference: &ImageReference, insecure: bool) -> Result<Self> {
         let authority = if reference.host == DOCKER_HUB { DOCKER_HUB_REGISTRY } else { &reference.host };
         Self::new(&reference.host, authority, reference.repository.clone(), None, insecure, true)
+    }
+
+    /// The same to be written to, and to mount blobs of the repository `from`.
+    pub(super) fn pushing(mut self, from: Option<&str>) -> Self {
+        self.scopes = vec![format!("repository:{}:pull,push", self.repository)];
+        self.scopes.extend(from.map(|from| format!("repository:{from}:pull")));
+        self
     }
 
     /// A mirror as configured: `host[:port][/prefix]`, with or without a scheme; `http://` names plain HTTP.
@@ -109,6 +118,7 @@ impl Endpoint {
             repository,
             is_target,
             insecure,
+            scopes: Vec::new(),
             schemes,
             settled: AtomicU8::new(UNSETTLED),
         })

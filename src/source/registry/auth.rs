@@ -147,7 +147,9 @@ pub(super) async fn answer(
                 .clone()
                 .filter(|scope| is_read_only(scope))
                 .unwrap_or_else(|| format!("repository:{}:pull", endpoint.repository));
-            fetch_token(realm, service.as_deref(), &scope, endpoint, credential, transport).await
+            // only who pushes asks for more than reading, and says itself for what
+            let scopes = if endpoint.scopes.is_empty() { vec![scope] } else { endpoint.scopes.clone() };
+            fetch_token(realm, service.as_deref(), &scopes, endpoint, credential, transport).await
         }
     }
 }
@@ -219,7 +221,7 @@ fn check_encrypted(endpoint: &Endpoint, url: &Url) -> Result<()> {
 async fn fetch_token(
     mut realm: Url,
     service: Option<&str>,
-    scope: &str,
+    scopes: &[String],
     endpoint: &Endpoint,
     credential: &Credential,
     transport: &Transport,
@@ -233,7 +235,8 @@ async fn fetch_token(
     let mut auth = RegistryAuth::Anonymous;
     if let Credential::Identity(identity) = credential {
         transport.keep_secret(&identity.0);
-        let mut pairs = vec![("grant_type", "refresh_token"), ("client_id", "careen"), ("scope", scope)];
+        let scope = scopes.join(" ");
+        let mut pairs = vec![("grant_type", "refresh_token"), ("client_id", "careen"), ("scope", &scope)];
         pairs.extend(service.map(|service| ("service", service)));
         pairs.push(("refresh_token", &identity.0));
         form = Some(encode_form(&pairs));
@@ -242,7 +245,9 @@ async fn fetch_token(
         if let Some(service) = service {
             query.append_pair("service", service);
         }
-        query.append_pair("scope", scope);
+        for scope in scopes {
+            query.append_pair("scope", scope);
+        }
     }
     if let Credential::Password(user, password) = credential {
         transport.keep_secret(&password.0);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use oci_client::secrets::RegistryAuth;
-use reqwest::header::{HeaderMap, LINK, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
+use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -59,6 +59,24 @@ pub(super) enum Wanted<'a> {
     Tag(&'a str),
     /// The one of this digest.
     Digest(&'a Digest),
+}
+
+/// A request that changes something.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) method: Method,
+    pub(super) goal: Goal,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Where such a request goes.
+#[derive(Debug, Clone)]
+pub(super) enum Goal {
+    /// Below the repository.
+    Path(String),
+    /// Where the registry said.
+    Url(Url),
 }
 
 impl Connection {
@@ -225,6 +243,65 @@ impl Connection {
         }
     }
 
+    /// Sends one request that changes something; any status but one that asks for a login is a success.
+    pub(super) async fn exchange(&self, what: &str, sending: &Sending) -> Result<Response, Failure> {
+        let mut is_renewed = false;
+        loop {
+            let (auth, generation) = {
+                let state = self.state.lock().await;
+                (state.auth.clone(), state.generation)
+            };
+            let (response, url, is_own) = self.exchange_once(what, sending, &auth).await?;
+            if response.status() != StatusCode::UNAUTHORIZED || !is_own || is_renewed {
+                return Ok(response);
+            }
+            let challenge = challenge_of(response.headers());
+            self.renew(generation, challenge, &url).await?;
+            is_renewed = true;
+        }
+    }
+
+    /// The answer, where it went, and whether that is the registry's own host.
+    async fn exchange_once(
+        &self,
+        what: &str,
+        sending: &Sending,
+        auth: &RegistryAuth,
+    ) -> Result<(Response, Url, bool), Failure> {
+        let schemes = self.endpoint.schemes();
+        for (place, scheme) in schemes.iter().enumerate() {
+            let is_last = place + 1 == schemes.len();
+            let (url, is_own) = match &sending.goal {
+                Goal::Path(path) => (self.endpoint.url(*scheme, path)?, true),
+                Goal::Url(url) => (url.clone(), self.endpoint.owns(url)),
+            };
+            let auth = if is_own { auth } else { &RegistryAuth::Anonymous };
+            match self.transport.exchange(&url, auth, self.endpoint.insecure && is_own, sending).await {
+                Ok(response) => {
+                    if matches!(sending.goal, Goal::Path(_)) {
+                        self.endpoint.settle(*scheme);
+                    }
+                    return Ok((response, url, is_own));
+                }
+                Err(failure)
+                    if !is_last
+                        && (failure.kind == FailureKind::NoConnection || failure.error.kind == ErrorKind::Config) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(Error::new(ErrorKind::Internal, format!("no scheme to {what}")).into())
+    }
+
+    /// Describes an answer that was not hoped for.
+    pub(super) async fn refused(&self, doing: &str, response: Response) -> Failure {
+        let status = response.status();
+        let failure = self.transport.refuse_to(doing, response).await;
+        match failure.error.kind {
+            ErrorKind::Auth => self.explain_refusal(failure, status, true).await,
+            _ => failure,
+        }
+    }
+
     /// Sends one request by the first scheme that works.
     async fn send(&self, path: &str, auth: &RegistryAuth, accept: &str, from: u64) -> Result<(Response, Url), Failure> {
         let schemes = self.endpoint.schemes();
@@ -314,8 +391,10 @@ impl Connection {
             "; it may not exist, or not be for everybody"
         } else if status == StatusCode::UNAUTHORIZED {
             "; the login is not accepted"
-        } else {
+        } else if self.endpoint.scopes.is_empty() {
             "; the login may lack the permission to pull, or the repository may not exist"
+        } else {
+            "; the login may lack the permission to push"
         };
         let mut explained = auth_error(&self.endpoint, &format!("{}{why}", error.message));
         explained.place = error.place;

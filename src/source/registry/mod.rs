@@ -12,6 +12,8 @@ mod blob;
 mod connection;
 mod credentials;
 pub mod download;
+pub mod push;
+mod raw;
 mod reference;
 mod referrers;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use crate::image::manifest::media_type;
 use crate::image::{Blob, Descriptor};
 
 use super::attached::Attachments;
+use super::raw::Raw;
 use super::select::select;
 use super::{Choice, Opened, Request, Source};
 
@@ -55,6 +58,10 @@ impl Source for RegistrySource {
 
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
         open_with_pace(request, Pace::default())
+    }
+
+    fn raw(&self, request: &Request<'_>) -> Result<Raw> {
+        raw::open(request, Pace::default())
     }
 
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
@@ -193,6 +200,10 @@ impl Blob for RemoteBlob {
 
     fn size(&self) -> Option<u64> {
         Some(self.size)
+    }
+
+    fn is_at_hand(&self) -> bool {
+        false
     }
 }
 

@@ -13,14 +13,16 @@ use std::time::Duration;
 use oci_client::errors::OciEnvelope;
 use oci_client::secrets::RegistryAuth;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
+    RETRY_AFTER,
 };
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
 use super::address::{Resolver, check_destination, crop, describe, is_loopback, is_this_machine};
+use super::connection::Sending;
 
 /// Redirects followed for one request.
 const MOST_REDIRECTS: usize = 5;
@@ -208,6 +210,35 @@ impl Transport {
         Err(refused_redirect(&ask.url, &format!("the registry redirects more than {MOST_REDIRECTS} times")))
     }
 
+    /// Sends a request that changes something, once. Any status is a success; redirects are not followed.
+    pub(super) async fn exchange(
+        &self,
+        url: &Url,
+        auth: &RegistryAuth,
+        insecure: bool,
+        sending: &Sending,
+    ) -> Result<Response, Failure> {
+        check_destination(url)?;
+        let client = self.client(url, insecure)?;
+        let mut request = client.request(sending.method.clone(), url.clone());
+        for (name, value) in &sending.headers {
+            request = request.header(name, value);
+        }
+        if sending.method != Method::HEAD {
+            request = request.header(CONTENT_LENGTH, sending.body.len()).body(sending.body.clone());
+        }
+        request = match auth {
+            RegistryAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
+            RegistryAuth::Bearer(token) => request.bearer_auth(token),
+            RegistryAuth::Anonymous => request,
+        };
+        let request = request.build().map_err(|e| self.failure(url, &e))?;
+        if let Some(header) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
+            self.keep_secret(header.split_once(' ').map_or(header, |(_, secret)| secret));
+        }
+        client.execute(request).await.map_err(|e| self.failure(url, &e))
+    }
+
     /// Remembers a credential, so that [`server_words`](Self::server_words) never shows it.
     pub(super) fn keep_secret(&self, secret: &str) {
         // what is shorter is no credential worth hiding, and would black out ordinary words
@@ -231,11 +262,16 @@ impl Transport {
 
     /// Turns an answer that is no success into a failure; `what` was asked of the server.
     pub(super) async fn refuse(&self, what: &str, response: Response) -> Failure {
+        self.refuse_to(&format!("fetch {what}"), response).await
+    }
+
+    /// The same for anything that was to be done.
+    pub(super) async fn refuse_to(&self, doing: &str, response: Response) -> Failure {
         let status = response.status();
         let place = describe(response.url());
         let asked = retry_after(response.headers());
         let words = self.error_words(response).await;
-        let message = format!("cannot fetch {what}: the server answers {status}{words}");
+        let message = format!("cannot {doing}: the server answers {status}{words}");
         let (error_kind, help, kind) = match status {
             StatusCode::NOT_FOUND => {
                 (ErrorKind::NotFound, "check the spelling of repository and tag", FailureKind::Lasting)

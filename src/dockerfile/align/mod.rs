@@ -2,24 +2,34 @@
 //!
 //! The last steps of a history are the instructions of the last stage, below them those of the stages it is built on,
 //! below these the base image's own. Steps are as `BuildKit`, the legacy builder and buildah write them, with
-//! `#(nop)`, the shell and build arguments taken off or not.
+//! `#(nop)`, the shell and build arguments taken off or not. A step whose instruction was changed since keeps its line,
+//! but never with certainty.
 
-use super::shell::Interpreter;
-use super::word::is_blank;
-use super::{Command, Dockerfile, Instruction, Kind, Word};
+mod shape;
+
+use super::{Dockerfile, Instruction, Kind};
 use crate::rule::Confidence;
+use shape::{EQUAL, SIMILAR, Sameness, Shape};
 
 /// Most steps and instructions that are compared; of more the last count.
 const MOST: usize = 1_000;
 
-/// Most bytes of a step that are compared.
-const LONGEST: usize = 4_096;
+/// The instruction that made a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match {
+    /// Its index.
+    pub instruction: usize,
+    /// How sure that is; high only where the instruction is as the history tells it.
+    pub confidence: Confidence,
+    /// Whether it was changed since.
+    pub is_changed: bool,
+}
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Alignment {
-    /// For each step the index of its instruction, and how sure that is.
-    pub steps: Vec<Option<(usize, Confidence)>>,
+    /// For each step its instruction.
+    pub steps: Vec<Option<Match>>,
     /// How sure the whole is; `None` where the file and the history are not of one image.
     pub confidence: Option<Confidence>,
 }
@@ -36,7 +46,7 @@ pub fn align(file: &Dockerfile, stage: usize, steps: &[&str]) -> Alignment {
     if own.is_empty() || recent.is_empty() {
         return none;
     }
-    let wanted: Vec<Shape> = own.iter().filter_map(|index| shape_of(file, *index)).collect();
+    let wanted: Vec<Shape> = own.iter().filter_map(|index| Shape::of_instruction(file, *index)).collect();
     let given: Vec<Shape> = recent.iter().map(|step| Shape::of_step(step)).collect();
     let mut alignment = none;
     // a `WORKDIR` that the legacy builder made is no layer
@@ -46,10 +56,12 @@ pub fn align(file: &Dockerfile, stage: usize, steps: &[&str]) -> Alignment {
     let mut sure = 0usize;
     let mut matched = 0usize;
     for (instruction, step, score) in best(&wanted, &given) {
-        let confidence = match score {
-            EQUAL => Confidence::High,
-            SIMILAR => Confidence::Medium,
-            _ => Confidence::Low,
+        let same = wanted.get(instruction).zip(given.get(step)).map(|(own, step)| own.compare(step));
+        let (confidence, is_changed) = match same {
+            Some(Sameness::Equal) => (Confidence::High, false),
+            Some(Sameness::Untold) => (Confidence::Medium, false),
+            _ if score >= SIMILAR => (Confidence::Medium, true),
+            _ => (Confidence::Low, true),
         };
         if wanted.get(instruction).is_some_and(counts) {
             matched = matched.saturating_add(1);
@@ -57,7 +69,7 @@ pub fn align(file: &Dockerfile, stage: usize, steps: &[&str]) -> Alignment {
         }
         let place = alignment.steps.get_mut(first_step.saturating_add(step));
         if let (Some(place), Some(index)) = (place, own.get(instruction)) {
-            *place = Some((*index, confidence));
+            *place = Some(Match { instruction: *index, confidence, is_changed });
         }
     }
     // a weak match stands only among sure ones
@@ -81,121 +93,13 @@ fn makes_layer(instruction: &Instruction) -> bool {
     matches!(instruction.kind, Kind::Run(_) | Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_))
 }
 
-const EQUAL: u32 = 8;
-const SIMILAR: u32 = 5;
-const WEAK: u32 = 1;
-
-/// A step or an instruction as it is compared.
-#[derive(Debug, Default)]
-struct Shape {
-    name: String,
-    words: Vec<String>,
-}
-
-impl Shape {
-    fn new(name: &str, text: &str) -> Self {
-        let end = (0..=text.len().min(LONGEST)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        let text = text.get(..end).unwrap_or_default();
-        let words = text.split(|c: char| c.is_whitespace() || is_blank(c));
-        let plain =
-            |word: &str| word.chars().filter(|c| !matches!(c, '"' | '\'' | '\\' | ',' | '[' | ']' | ';')).collect();
-        let words = words.map(plain).filter(|word: &String| !word.is_empty() && !word.starts_with("--"));
-        Self { name: name.to_ascii_uppercase(), words: words.collect() }
+/// Whether the instruction `index`, as it stands, is what a history tells as `step`; `None` where that cannot be known.
+pub fn is_as_told(file: &Dockerfile, index: usize, step: &str) -> Option<bool> {
+    match Shape::of_instruction(file, index)?.compare(&Shape::of_step(step)) {
+        Sameness::Equal => Some(true),
+        Sameness::Untold => None,
+        Sameness::Changed => Some(false),
     }
-
-    /// A step as a history tells it.
-    fn of_step(step: &str) -> Self {
-        let step = step.trim();
-        let step = step.strip_suffix("# buildkit").unwrap_or(step).trim_end();
-        let step = match step.strip_prefix("/bin/sh -c #(nop)") {
-            Some(rest) => rest.trim(),
-            None => step,
-        };
-        let (name, rest) = step.split_once(is_blank).unwrap_or((step, ""));
-        // the legacy builder writes an exec form bare
-        if !name.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Self::new("RUN", without_shell(step));
-        }
-        match name {
-            "RUN" => Self::new(name, without_shell(rest)),
-            // `file:0123… in /etc/`
-            "COPY" | "ADD" => match rest.rsplit_once(" in ") {
-                Some((sources, destination)) if sources.contains(':') => Self::new(name, destination),
-                _ => Self::new(name, rest),
-            },
-            _ => Self::new(name, rest),
-        }
-    }
-
-    /// How well a step fits an instruction; 0 where not at all.
-    fn fits(&self, step: &Self) -> u32 {
-        if self.name != step.name {
-            return 0;
-        }
-        if self.words == step.words {
-            return EQUAL;
-        }
-        let last_is_equal =
-            self.words.last().is_some_and(|last| step.words.last().is_some_and(|other| same_place(last, other)));
-        if matches!(self.name.as_str(), "COPY" | "ADD") {
-            return if last_is_equal && step.words.len() == 1 {
-                SIMILAR
-            } else if last_is_equal {
-                SIMILAR.saturating_sub(1)
-            } else {
-                WEAK
-            };
-        }
-        let common = self.words.iter().filter(|word| step.words.contains(word)).take(64).count();
-        let most = self.words.len().max(step.words.len()).min(64);
-        if common.saturating_mul(2) >= most { SIMILAR } else { WEAK }
-    }
-}
-
-fn same_place(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/') == other.trim_end_matches('/')
-}
-
-/// What a step ran, without build arguments and the shell.
-fn without_shell(text: &str) -> &str {
-    let text = if text.starts_with('|') { text.find(" /").and_then(|at| text.get(at..)).unwrap_or(text) } else { text };
-    let text = text.trim_start();
-    let shell = text.split(is_blank).next().unwrap_or_default();
-    if !shell.starts_with('/') || !["sh", "bash", "ash", "dash"].iter().any(|name| shell.ends_with(&format!("/{name}")))
-    {
-        return text;
-    }
-    // flags up to `-c`
-    let mut rest = text.get(shell.len()..).unwrap_or_default().trim_start();
-    while let Some((word, after)) = rest.split_once(is_blank) {
-        rest = after.trim_start();
-        if word.starts_with('-') && word.ends_with('c') {
-            return rest;
-        }
-    }
-    text
-}
-
-fn shape_of(file: &Dockerfile, index: usize) -> Option<Shape> {
-    let instruction = file.instructions.get(index)?;
-    let scope = file.scope(index);
-    let shown = |word: &Word| scope.resolve(word).shown;
-    let text = match &instruction.kind {
-        Kind::Run(Command::Shell(text)) => {
-            let text = text.as_str();
-            match file.interpreter(instruction.stage, index) {
-                Interpreter::Other(name) if text.starts_with(&name) => text.get(name.len()..)?.to_owned(),
-                _ => text.to_owned(),
-            }
-        }
-        Kind::Run(Command::Exec(words)) => words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "),
-        Kind::Copy(transfer) | Kind::Add(transfer) => {
-            transfer.sources.iter().chain([&transfer.destination]).map(shown).collect::<Vec<_>>().join(" ")
-        }
-        Kind::Workdir(word) => shown(word),
-        _ => return None,
-    };
-    Some(Shape::new(&instruction.name(), &text))
 }
 
 /// The best pairs in order: both sides may have parts without a partner, at a price but for the oldest steps.
@@ -266,10 +170,10 @@ mod tests {
     fn shown(text: &str, steps: &[&str]) -> Vec<String> {
         let file = Dockerfile::parse(text.as_bytes());
         let alignment = align(&file, file.stages.len().saturating_sub(1), steps);
-        let show = |step: &Option<(usize, Confidence)>| match step {
-            Some((index, confidence)) => {
-                let line = file.instructions.get(*index).map_or(0, |one| file.position(one.span.start).line);
-                format!("{line} {confidence}")
+        let show = |step: &Option<Match>| match step {
+            Some(Match { instruction, confidence, is_changed }) => {
+                let line = file.instructions.get(*instruction).map_or(0, |one| file.position(one.span.start).line);
+                format!("{line} {confidence}{}", if *is_changed { " changed" } else { "" })
             }
             None => "-".into(),
         };
@@ -300,6 +204,98 @@ mod tests {
         assert_eq!(shown(FILE, &legacy), ["-", "7 high", "11 medium", "13 high", "high"]);
         let freed = ["RUN apt-get update && apt-get install -y curl", "COPY dir:0123 in /usr/bin", "RUN ls -l"];
         assert_eq!(shown(FILE, &freed), ["7 high", "11 medium", "13 high", "high"]);
+    }
+
+    #[test]
+    fn what_was_changed_since_is_never_certain() {
+        let document = "RUN <<EOF\nset -e\nmake  all\nEOF";
+        let cases: &[(&str, &str, &str)] = &[
+            // instruction, step, expected
+            ("RUN npm ci", "RUN /bin/sh -c npm ci # buildkit", "high"),
+            ("RUN npm ci --omit=dev", "RUN /bin/sh -c npm ci # buildkit", "medium changed"),
+            ("RUN npm ci", "RUN /bin/sh -c npm ci --omit=dev # buildkit", "medium changed"),
+            ("RUN echo 'a' > b", "RUN /bin/sh -c echo a > b # buildkit", "medium changed"),
+            ("RUN a; b", "/bin/sh -c a b", "medium changed"),
+            ("RUN b", "/bin/sh -c a && b", "low changed"),
+            ("RUN b", "RUN |1 P=/x y /bin/sh -c b # buildkit", "high"),
+            ("RUN b c", "RUN |1 P=/x y /bin/sh -c a && b c # buildkit", "medium changed"),
+            ("RUN [\"ls\", \"-l\"]", "RUN |1 A=1 ls -l # buildkit", "high"),
+            ("RUN [\"ls\", \"-l\"]", "RUN [\"ls\", \"-l\"]", "high"),
+            ("RUN [\"ls\", \"-a\"]", "RUN ls -l # buildkit", "medium changed"),
+            (
+                "SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN a | b",
+                "RUN /bin/bash -o pipefail -c a | b",
+                "high",
+            ),
+            ("SHELL [\"pwsh\", \"-Command\"]\nRUN a b", "RUN pwsh -Command a b # buildkit", "high"),
+            ("RUN --mount=type=cache,target=/c make", "RUN /bin/sh -c make # buildkit", "high"),
+            ("RUN --mount=type=cache,target=/c make", "RUN --mount=type=cache,target=/c make", "high"),
+            (document, "RUN /bin/sh -c set -e\nmake  all\n # buildkit", "high"),
+            (document, "RUN /bin/sh -c set -e\nmake some\n # buildkit", "medium changed"),
+            ("RUN <<EOF\n#!/bin/sh\nmake\nEOF", "RUN /bin/sh -c /dev/pipes/EOF # buildkit", "medium"),
+            ("COPY a /b", "COPY a /b # buildkit", "high"),
+            ("COPY a c /b", "COPY a /b # buildkit", "low changed"),
+            ("COPY a /c", "COPY a /b # buildkit", "low changed"),
+            ("COPY --chown=1:1 a /b", "COPY --chown=1:1 a /b # buildkit", "high"),
+            ("COPY --chown=2:2 a /b", "COPY --chown=1:1 a /b # buildkit", "medium changed"),
+            ("COPY --chown=2:2 a /b", "COPY a /b # buildkit", "medium changed"),
+            ("COPY --chmod=755 a /b", "COPY --chmod=755 a /b # buildkit", "high"),
+            ("COPY --chmod=755 a /b", "COPY a /b # buildkit", "medium"),
+            ("COPY a /b", "COPY --chmod=755 a /b # buildkit", "medium changed"),
+            ("COPY --link --from=x a /b", "COPY a /b # buildkit", "high"),
+            ("ARG D=x\nCOPY $D /b", "COPY x /b # buildkit", "high"),
+            ("ARG D=x\nCOPY $D /b", "COPY y /b # buildkit", "medium"),
+            ("COPY a /b", "COPY file:0123 in /b ", "medium"),
+            ("COPY a /c", "COPY file:0123 in /b ", "low changed"),
+            ("COPY --chown=1:1 a /b", "COPY --chown=2:2 file:0123 in /b ", "medium changed"),
+            ("COPY <<EOF /b\ntext\nEOF", "COPY <<EOF /b # buildkit", "medium"),
+            ("WORKDIR /a\nWORKDIR b", "WORKDIR /a/b", "high"),
+            ("WORKDIR /b", "WORKDIR /a/b", "low changed"),
+            (
+                "RUN curl -u ci:hunter2x https://h.example/",
+                "RUN /bin/sh -c curl -u ci:**** https://h.example/",
+                "medium",
+            ),
+            (
+                "RUN curl -u ci:hunter2x https://h.example/b",
+                "RUN /bin/sh -c curl -u ci:**** https://h.example/",
+                "medium changed",
+            ),
+        ];
+        let mut wrong = String::new();
+        for (instruction, step, expected) in cases {
+            // so many equal ones that the whole is aligned
+            let text = format!("FROM a\nRUN one\nRUN two\nRUN three\n{instruction}\n");
+            let found = shown(&text, &["RUN one", "RUN two", "RUN three", step]);
+            let found = found.get(3).and_then(|found| found.split_once(' ')).map_or("", |(_, found)| found);
+            if found != *expected {
+                wrong += &format!("{instruction}\n  {step}\n  found {found}, expected {expected}\n");
+            }
+        }
+        let long = format!("RUN {}", "word ".repeat(2_000));
+        let found = shown(&format!("FROM a\nRUN one\n{long} last\n"), &["RUN one", &format!("{long} other")]);
+        assert_eq!(found, ["2 high", "3 medium changed", "high"], "the end of a long command counts");
+        assert!(wrong.is_empty(), "\n{wrong}");
+    }
+
+    #[test]
+    fn steps_without_a_layer_are_compared() {
+        let cases = [
+            ("ENV A=1 B=\"two words\"", "ENV A=1 B=two words", Some(true)),
+            ("ENV A=2", "ENV A=1", Some(false)),
+            ("ENV TOKEN=abc", "/bin/sh -c #(nop)  ENV TOKEN=****", None),
+            ("USER app", "USER 0", Some(false)),
+            ("CMD [\"a\", \"b\"]", "CMD [\"a\" \"b\"]", Some(true)),
+            ("CMD npm start", "CMD [\"/bin/sh\" \"-c\" \"npm start\"]", Some(true)),
+            ("CMD npm run", "CMD [\"/bin/sh\" \"-c\" \"npm start\"]", Some(false)),
+            ("ARG X=1", "ARG X=5", None),
+            ("ARG X", "ARG X=5", None),
+            ("HEALTHCHECK NONE", "HEALTHCHECK NONE", None),
+        ];
+        for (instruction, step, expected) in cases {
+            let file = Dockerfile::parse(format!("FROM a\n{instruction}\n").as_bytes());
+            assert_eq!(is_as_told(&file, 1, step), expected, "{instruction} | {step}");
+        }
     }
 
     #[test]

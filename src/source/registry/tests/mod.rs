@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a trial shows what it did")]
 
+mod push;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

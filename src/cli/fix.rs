@@ -1,0 +1,438 @@
+//! `careen fix`: scan, plan, rebuild, prove, and only then write.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use crate::advisory::catalogue::Catalogue;
+use crate::advisory::vex;
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::fix::plan::{self, ImageId, ImagePlan};
+use crate::fix::verify::{Place, Seen, prove};
+use crate::fix::{
+    Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Wishes, plan_image, render_changes, render_plan,
+};
+use crate::policy::{Glob, PolicySet};
+use crate::rebuild::{Bundle, ImageEdits, Options, Output, Pending, Rebuilt, rebuild};
+use crate::report::Report;
+use crate::scan::{Advisories, Watch as _, scan_seeing};
+use crate::source::{Choice, Opened, Request, target};
+use crate::time::Date;
+
+use super::advisories::AdvisoryArguments;
+use super::exit::Exit;
+use super::policy::{self, PolicyArguments};
+use super::scan::{
+    GateArguments, Judging, TargetArguments, config, judging_time, opened, spare, without_secrets, write_to,
+};
+use super::secret_rules;
+use super::term::{self, Colour, Watcher};
+
+/// Largest file of a text to redact.
+const LARGEST_TEXT: u64 = 1 << 20;
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct FixArguments {
+    #[command(flatten)]
+    image: TargetArguments,
+
+    /// Where the fixed image goes: docker-archive:FILE[:TAG], oci-archive:FILE, oci-dir:FOLDER, registry:REF, or `-`
+    #[arg(short, long, value_name = "OUT", required_unless_present = "dry_run")]
+    output: Option<String>,
+    /// Only plan, and show the plan
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the plan there, as JSON
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Do what this plan says, and nothing else; it must be of this very image
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "only", "skip"])]
+    apply: Option<PathBuf>,
+    /// Fix only these kinds of things
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = PossibleValuesParser::new(GROUPS))]
+    only: Vec<String>,
+    /// Leave these kinds of things alone
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = PossibleValuesParser::new(GROUPS))]
+    skip: Vec<String>,
+    /// Do what waits for somebody's look, too
+    #[arg(short, long)]
+    yes: bool,
+    /// Take out what no container sees, too
+    #[arg(long)]
+    waste: bool,
+    /// Write layers of the base image anew, too, where they hold caches, leftovers or waste
+    #[arg(long)]
+    touch_base: bool,
+
+    /// Take what fits out of every layer, such as '/srv/app/.git'; repeatable
+    #[arg(long, value_name = "GLOB", value_parser = Glob::path)]
+    remove: Vec<Glob>,
+    /// Take this text, or the one in a file, out of configuration, history and labels; repeatable
+    #[arg(long, value_name = "TEXT | @FILE")]
+    redact: Vec<String>,
+    /// Start as this user, in numbers
+    #[arg(long, value_name = "UID[:GID]")]
+    user: Option<RunAs>,
+    /// Set a label; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    set_label: Vec<(String, String)>,
+    /// Take a variable out of the environment; repeatable
+    #[arg(long, value_name = "NAME")]
+    unset_env: Vec<String>,
+    /// Take setuid and setgid bits off programs that fit, off all if no glob follows; repeatable
+    #[arg(long, value_name = "GLOB", value_parser = Glob::path, num_args = 0..=1, default_missing_value = "**")]
+    clear_setid: Vec<Glob>,
+
+    /// Put `*` in place of secrets in text files of settings, in place of taking the files out
+    #[arg(long)]
+    redact_in_place: bool,
+
+    /// Allow to write over the input
+    #[arg(long)]
+    in_place: bool,
+    /// Leave layers out that hold nothing any more
+    #[arg(long)]
+    drop_empty_layers: bool,
+
+    /// Format on standard output: text, markdown, json
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = PossibleValuesParser::new(PlanFormat::WORDS))]
+    format: String,
+    #[command(flatten)]
+    advisories: AdvisoryArguments,
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    gate: GateArguments,
+    /// Rules of secrets and allowances of your own, in careen's form or that of gitleaks; repeatable
+    #[arg(long, value_name = "FILE", env = "CAREEN_SECRET_RULES")]
+    secret_rules: Vec<PathBuf>,
+    /// Exit with 0 even when something could not be read
+    #[arg(long)]
+    allow_partial: bool,
+    /// Judge as of this day rather than today
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
+    /// When to use colour
+    #[arg(long, value_enum, default_value = "auto", env = "CAREEN_COLOR")]
+    color: Colour,
+}
+
+/// `KEY=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Fixes an image.
+pub(super) fn run(arguments: &FixArguments) -> Exit {
+    let watcher = Watcher::new(arguments.image.wants_progress());
+    let done = Job::new(arguments, &watcher).and_then(|job| job.run()).map_err(without_secrets);
+    arguments.image.finish(&watcher);
+    term::ended(done)
+}
+
+/// One fix.
+struct Job<'a> {
+    arguments: &'a FixArguments,
+    watcher: &'a Watcher,
+    output: Option<Output>,
+    format: PlanFormat,
+    wishes: Wishes,
+    policy: PolicySet,
+    catalogue: Option<Catalogue>,
+    vex: vex::Loaded,
+    applied: Option<Plan>,
+}
+
+/// What one look at the input gives.
+struct Looked {
+    reports: Vec<Report>,
+    seen: Vec<Seen>,
+    plan: Plan,
+}
+
+impl<'a> Job<'a> {
+    /// Reads all that is named beside the image.
+    fn new(arguments: &'a FixArguments, watcher: &'a Watcher) -> Result<Self> {
+        let output = arguments.output.as_deref().filter(|_| !arguments.dry_run).map(Output::parse).transpose()?;
+        spare(arguments.image.target(), arguments.plan.as_deref())?;
+        if let Some(Output::DockerArchive { path, .. } | Output::OciArchive { path } | Output::OciDir { path }) =
+            output.as_ref().filter(|_| !arguments.in_place)
+        {
+            spare(arguments.image.target(), Some(path)).map_err(|error| Error {
+                message: "the output is the input".into(),
+                help: Some("name another file, or allow it with `--in-place`".into()),
+                ..error
+            })?;
+        }
+        if arguments.image.reads_password() {
+            let what = "a password on standard input would be there for the first look at the image only";
+            return Err(Error::new(ErrorKind::Usage, what).help("set CAREEN_PASSWORD instead of --password-stdin"));
+        }
+        let config = config(&arguments.image)?;
+        secret_rules::install(config.secrets.rules.iter().chain(&arguments.secret_rules))?;
+        let file = arguments.image.config_file();
+        let policy = arguments.policy.load(arguments.gate.fail_on(), file, arguments.color)?;
+        let applied = arguments.apply.as_deref().map(read_plan).transpose()?;
+        let wishes = wishes(arguments, &policy)?;
+        if applied.is_some() && has_wishes(&wishes) {
+            return Err(Error::new(ErrorKind::Usage, "`--apply` does what the plan says, and nothing else")
+                .help("make the plan anew with these flags, `--dry-run` and `--plan FILE`"));
+        }
+        Ok(Self {
+            arguments,
+            watcher,
+            output,
+            format: PlanFormat::of(&arguments.format).unwrap_or(PlanFormat::Text),
+            wishes,
+            policy,
+            catalogue: arguments.advisories.catalogue()?,
+            vex: arguments.advisories.vex()?,
+            applied,
+        })
+    }
+
+    fn run(&self) -> Result<Exit> {
+        let spooled = Spooled::of(&self.arguments.image, self.watcher)?;
+        let image = spooled
+            .as_ref()
+            .map_or_else(|| self.arguments.image.clone(), |spooled| self.arguments.image.with_target(&spooled.target));
+        let Looked { mut reports, seen, plan } = self.look(&image)?;
+        for report in &mut reports {
+            report.target.reference = crate::secret::masked_path(&escape(self.arguments.image.target()));
+        }
+        if let Some(path) = &self.arguments.plan {
+            let text = plan.to_json()?;
+            write_to(Some(path), &mut |out| out.write_all(text.as_bytes()))?;
+        }
+        let Some(output) = &self.output else {
+            self.watcher.finish();
+            self.show(&mut |out, width| render_plan(&plan, self.format, width, out))?;
+            return Ok(self.exit_of(&reports));
+        };
+        let (input, rebuilt, pending, digest) = self.rebuild(&image, &plan, output)?;
+        self.watcher.stage("prove");
+        let before = Place { bundle: &input, seen: &seen };
+        let written = image.with_target(&pending.target());
+        let after = opened(&written, self.watcher, Some(self.judging()), |source, request, options| {
+            let mut seen = Vec::new();
+            let reports = scan_seeing(source, request, options, &mut |inventory, judged| {
+                seen.push(Seen::of(inventory, judged));
+            })?;
+            let bundle = Bundle::open(source, request)?;
+            let after = Place { bundle: &bundle, seen: &seen };
+            prove(&before, &after, &plan, &rebuilt, request.limits)?;
+            Ok(reports)
+        })?;
+        pending.commit()?;
+        self.watcher.finish();
+        let name = self.arguments.output.as_deref().unwrap_or_default();
+        let changes = Changes::new(&plan, digest, &rebuilt, name, (&reports, &after));
+        self.show(&mut |out, width| render_changes(&changes, self.format, width, out))?;
+        Ok(self.exit_of(&after))
+    }
+
+    /// What the policy says of the image as it will be, or as it is where nothing was written.
+    fn exit_of(&self, reports: &[Report]) -> Exit {
+        if self.arguments.dry_run {
+            return Exit::Passed;
+        }
+        let rules = self.arguments.gate.rules(self.arguments.allow_partial);
+        Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, report.has_gaps())), rules)
+    }
+
+    /// Writes for people: to standard output, or beside it where the image goes there.
+    fn show(&self, render: &mut dyn FnMut(&mut dyn Write, usize) -> io::Result<()>) -> Result<()> {
+        if matches!(self.output, Some(Output::Stdout)) {
+            let mut text = Vec::new();
+            // nobody is left to tell when stderr is closed
+            let _ = render(&mut text, 80).and_then(|()| io::stderr().lock().write_all(&text));
+            return Ok(());
+        }
+        let width = if io::stdout().is_terminal() { term::width() } else { 100 };
+        write_to(None, &mut |out| render(out, width))
+    }
+
+    fn judging(&self) -> Judging<'_> {
+        let arguments = &self.arguments.advisories;
+        let advisories = self.catalogue.as_ref().map(|catalogue| Advisories {
+            catalogue,
+            stale_hours: arguments.stale_hours(),
+            now: judging_time(self.arguments.today),
+            vex: &self.vex.documents,
+            wants_attached: arguments.wants_attached(),
+        });
+        Judging { policy: self.policy.clone(), today: self.arguments.today, advisories, wants_attested: false }
+    }
+
+    /// Scans the input and plans, or checks that the plan is of this input.
+    fn look(&self, image: &TargetArguments) -> Result<Looked> {
+        let mut plans: Vec<ImagePlan> = Vec::new();
+        let mut seen = Vec::new();
+        let mut source = "";
+        let reports = opened(image, self.watcher, Some(self.judging()), |from, request, options| {
+            source = from.id();
+            scan_seeing(from, request, options, &mut |inventory, judged| {
+                plans.push(plan_image(inventory, judged, &self.wishes));
+                seen.push(Seen::of(inventory, judged));
+            })
+        })?;
+        if let Some(bare) = plans.iter().find(|plan| plan.image.config.is_none()) {
+            let what = match bare.image.platform {
+                Some(_) => "the image's configuration has no digest",
+                None => "this is no image that could be written anew",
+            };
+            return Err(Error::new(ErrorKind::Usage, what).help("name an image: an archive, a layout, or a reference"));
+        }
+        let found: Vec<ImageId> = plans.iter().map(|plan| plan.image.clone()).collect();
+        let plan = match &self.applied {
+            Some(plan) => {
+                plan.check_images(&found)?;
+                let mut plan = plan.clone();
+                if self.arguments.yes {
+                    plan.approve_all();
+                }
+                plan
+            }
+            None => Plan::new(self.arguments.image.target(), source, plans),
+        };
+        Ok(Looked { reports, seen, plan })
+    }
+
+    /// Writes the image under a temporary name.
+    fn rebuild(
+        &self,
+        image: &TargetArguments,
+        plan: &Plan,
+        output: &Output,
+    ) -> Result<(Bundle, Rebuilt, Box<dyn Pending>, Digest)> {
+        self.watcher.stage("rebuild");
+        let digest = plan.digest()?;
+        let mut edits = Vec::new();
+        for image in &plan.images {
+            if let Some(config) = &image.image.config {
+                edits.push(ImageEdits { image: config.clone(), edits: image.edits()? });
+            }
+        }
+        let (bundle, (rebuilt, pending)) = opened(image, self.watcher, None, |source, request, _| {
+            let bundle = Bundle::open(source, request)?;
+            let options = Options {
+                plan: plan.does_something().then(|| digest.clone()),
+                drop_empty_layers: self.arguments.drop_empty_layers,
+                in_place: self.arguments.in_place,
+                limits: request.limits,
+                access: request.access,
+            };
+            let rebuilt = rebuild(&bundle, &edits, output, &options)?;
+            Ok((bundle, rebuilt))
+        })?;
+        Ok((bundle, rebuilt, pending, digest))
+    }
+}
+
+/// What the flags ask for.
+fn wishes(arguments: &FixArguments, policy: &PolicySet) -> Result<Wishes> {
+    let groups = |words: &[String]| -> Vec<&'static str> {
+        GROUPS.iter().copied().filter(|group| words.iter().any(|word| word == group)).collect()
+    };
+    let redact = arguments.redact.iter().map(|text| redaction(text)).collect::<Result<_>>()?;
+    Ok(Wishes {
+        only: groups(&arguments.only),
+        skip: groups(&arguments.skip),
+        approves_all: arguments.yes,
+        touches_base: arguments.touch_base,
+        wants_waste: arguments.waste,
+        redacts_in_place: arguments.redact_in_place,
+        policy: policy.requirements().fix(),
+        remove: arguments.remove.clone(),
+        redact,
+        user: arguments.user,
+        set_labels: arguments.set_label.clone(),
+        unset_env: arguments.unset_env.clone(),
+        clear_setid: arguments.clear_setid.clone(),
+    })
+}
+
+/// Whether flags ask for edits beside findings.
+fn has_wishes(wishes: &Wishes) -> bool {
+    wishes.user.is_some()
+        || !(wishes.remove.is_empty()
+            && wishes.redact.is_empty()
+            && wishes.set_labels.is_empty()
+            && wishes.unset_env.is_empty()
+            && wishes.clear_setid.is_empty())
+}
+
+/// A text to redact, or the one in a file, without the line feed at its end.
+fn redaction(text: &str) -> Result<Redaction> {
+    let text = match text.strip_prefix('@') {
+        None => text.to_owned(),
+        Some(file) => {
+            let bytes = policy::read(Path::new(file), LARGEST_TEXT)?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| Error::new(ErrorKind::Usage, "a text to redact is not UTF-8").at(escape(file)))?;
+            let text = text.strip_suffix('\n').unwrap_or(&text);
+            text.strip_suffix('\r').unwrap_or(text).to_owned()
+        }
+    };
+    Redaction::new(text).map_err(|why| Error::new(ErrorKind::Usage, why))
+}
+
+fn read_plan(path: &Path) -> Result<Plan> {
+    let bytes = policy::read(path, plan::LARGEST)?;
+    Plan::parse(&path.display().to_string(), &bytes)
+}
+
+/// A copy of what can be read only from front to back; gone when it is dropped.
+struct Spooled {
+    path: PathBuf,
+    /// As a target of the command line.
+    target: String,
+}
+
+impl Spooled {
+    /// Copies the image where it is a stream: standard input, a compressed archive, a daemon's.
+    fn of(image: &TargetArguments, watcher: &Watcher) -> Result<Option<Self>> {
+        let parsed = target::parse(image.target())?;
+        if matches!(parsed.source, "registry" | "oci-dir" | "dir" | "sbom") {
+            return Ok(None);
+        }
+        opened(image, watcher, None, |source, request: &Request<'_>, _| {
+            let Opened::Stream(mut stream) = source.open(request)? else { return Ok(None) };
+            watcher.stage("copy");
+            let (spooled, file) = Self::create(&request.choice)?;
+            let mut out = BufWriter::new(file);
+            stream.copy_to(&mut out)?;
+            out.flush().map_err(|e| Error::io("cannot copy the archive", e))?;
+            Ok(Some(spooled))
+        })
+    }
+
+    fn create(choice: &Choice) -> Result<(Self, File)> {
+        let name = format!("careen-fix-{}.tar", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let choice = match choice {
+            Choice::Only => String::new(),
+            Choice::Tag(tag) => format!(":{tag}"),
+            Choice::Digest(digest) => format!("@{digest}"),
+        };
+        let cannot = |e| Error::io("cannot write a temporary file", e).at(path.display().to_string());
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(cannot)?;
+        let target = format!("{}{choice}", path.display());
+        Ok((Self { path, target }, file))
+    }
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        // what cannot be removed is told by nobody: the system's folder of temporary files is emptied anyway
+        let _ = fs::remove_file(&self.path);
+    }
+}

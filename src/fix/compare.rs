@@ -1,0 +1,392 @@
+//! Whether a layer that was written anew is what its edits say, member for member.
+//!
+//! The rebuild copies raw blocks; this reads both layers with the reader of the pass and carries the edits out on what it reads,
+//! so that a mistake of the one is not repeated by the other. What no edit touches must be the same to the bit, headers and
+//! padding included.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::image::Blob;
+use crate::limit::Limits;
+use crate::pass::decode;
+use crate::pass::tar::TarReader;
+use crate::path::ImagePath;
+use crate::rebuild::{Edit, Span};
+use crate::tree::{FileEntry, FileKind};
+
+/// Largest file whose passwords are locked, in bytes.
+const LARGEST_ACCOUNTS: u64 = 16 << 20;
+
+/// Names that a rewritten layer leaves out: indices of its members for engines that load them lazily.
+pub(super) const TABLES: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmark", b".no.prefetch.landmark"];
+
+/// One member as it was read.
+#[derive(Debug, Clone)]
+struct Seen {
+    entry: FileEntry,
+    /// Of its headers, raw, with those before it that stand for several members.
+    headers: Digest,
+    /// Of what is stored of its content, raw.
+    stored: Digest,
+    /// Of what fills up its last block.
+    padding: Digest,
+    /// Of its content with the edits carried out, where there are any.
+    content: Option<(Digest, u64)>,
+}
+
+/// Edits of one member.
+#[derive(Debug, Default)]
+struct Changes<'a> {
+    is_dropped: bool,
+    is_emptied: bool,
+    blanked: Vec<Span>,
+    locked: Vec<&'a str>,
+    mode: Option<u32>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+impl Changes<'_> {
+    fn has_content(&self) -> bool {
+        self.is_emptied || !self.blanked.is_empty() || !self.locked.is_empty()
+    }
+}
+
+/// What differs between the layer `after` and what `edits` make of the layer `before`; nothing if all is as planned. Each
+/// difference is a sentence without a full stop.
+pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits: &Limits) -> Result<Vec<String>> {
+    let mut changes: BTreeMap<u32, Changes<'_>> = BTreeMap::new();
+    for edit in edits {
+        let Some(member) = edit.member() else { continue };
+        let own = changes.entry(member.member).or_default();
+        match edit {
+            Edit::DropMember { .. } => own.is_dropped = true,
+            Edit::BlankBytes { spans, .. } => own.blanked.extend(spans),
+            Edit::Truncate { .. } => own.is_emptied = true,
+            Edit::LockPassword { user, .. } => own.locked.push(user),
+            Edit::SetHeader { mode, uid, gid, .. } => {
+                (own.mode, own.uid, own.gid) = (mode.or(own.mode), uid.or(own.uid), gid.or(own.gid));
+            }
+            _ => {}
+        }
+    }
+    let old = read(before, limits, &mut |member| changes.get(&member).filter(|changes| changes.has_content()))?;
+    let expected = expected(&old, &changes);
+    // where the content was edited, that of the output is compared as it is
+    let edited: BTreeSet<u32> =
+        (0_u32..).zip(&expected).filter(|(_, wanted)| wanted.seen.content.is_some()).map(|(place, _)| place).collect();
+    let as_it_is = Changes::default();
+    let new = read(after, limits, &mut |member| edited.contains(&member).then_some(&as_it_is))?;
+    let mut differences = Vec::new();
+    if new.len() != expected.len() {
+        differences.push(format!("it has {} members where {} are expected", new.len(), expected.len()));
+    }
+    let mut holders: HashMap<&ImagePath, usize> = HashMap::new();
+    for (place, (new, wanted)) in new.iter().zip(&expected).enumerate() {
+        let path = &wanted.seen.entry.path;
+        let holder_of = |entry: &FileEntry| match &entry.kind {
+            FileKind::HardLink(target) => holders.get(target).copied(),
+            _ => None,
+        };
+        let (own, planned) = (holder_of(&new.entry), holder_of(&wanted.seen.entry));
+        // which of its names a link is to does not matter where it had to change
+        let is_same_file = !wanted.keeps_headers && own.is_some() && own == planned;
+        if let Some(what) = difference(new, wanted, is_same_file) {
+            differences.push(format!("`{}` has {what}", escape(path.to_string())));
+        }
+        holders.insert(path, planned.unwrap_or(place));
+    }
+    Ok(differences)
+}
+
+/// A member that must be there.
+struct Wanted {
+    seen: Seen,
+    /// Whether the headers must be the same to the bit.
+    keeps_headers: bool,
+}
+
+fn difference(new: &Seen, wanted: &Wanted, is_same_file: bool) -> Option<&'static str> {
+    let (a, b) = (&new.entry, &wanted.seen.entry);
+    let fields = [
+        (a.path != b.path, "another name in its place"),
+        (a.kind != b.kind && !is_same_file, "another type or target"),
+        (a.mode != b.mode, "another mode"),
+        ((a.uid, a.gid) != (b.uid, b.gid), "another owner"),
+        (a.mtime != b.mtime, "another time"),
+        (a.size != b.size, "another size"),
+        (a.capabilities != b.capabilities, "other capabilities"),
+        (wanted.keeps_headers && new.headers != wanted.seen.headers, "other bytes in its headers"),
+        (
+            match &wanted.seen.content {
+                Some(content) => new.content.as_ref() != Some(content),
+                None => new.stored != wanted.seen.stored || new.padding != wanted.seen.padding,
+            },
+            "other content",
+        ),
+    ];
+    fields.into_iter().find(|(differs, _)| *differs).map(|(_, what)| what)
+}
+
+/// The members that the edits leave, in order.
+fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
+    // the member that holds the bytes of each name, as of the point in the stream
+    let mut holders: HashMap<&ImagePath, usize> = HashMap::new();
+    // where the bytes of a file that goes are now
+    let mut moved: HashMap<usize, ImagePath> = HashMap::new();
+    let mut wanted = Vec::with_capacity(old.len());
+    // headers that stand for several members stay when the member behind them goes, and come before the next
+    let mut has_gap = false;
+    for (place, seen) in old.iter().enumerate() {
+        let number = u32::try_from(place).unwrap_or(u32::MAX);
+        let own = changes.get(&number);
+        let path = &seen.entry.path;
+        let holder = match &seen.entry.kind {
+            FileKind::HardLink(target) => holders.get(target).copied(),
+            _ => None,
+        };
+        holders.insert(path, holder.unwrap_or(place));
+        if own.is_some_and(|own| own.is_dropped) || TABLES.contains(&path.as_bytes()) {
+            has_gap = true;
+            continue;
+        }
+        let mut seen = seen.clone();
+        let mut keeps_headers = !has_gap && own.is_none();
+        has_gap = false;
+        let is_gone = |place: usize| {
+            u32::try_from(place).ok().and_then(|number| changes.get(&number)).is_some_and(|own| own.is_dropped)
+        };
+        if let Some((holder, FileKind::HardLink(target))) = holder.zip(Some(&seen.entry.kind)) {
+            if is_gone(holder) {
+                keeps_headers = false;
+                match moved.get(&holder) {
+                    Some(first) => seen.entry.kind = FileKind::HardLink(first.clone()),
+                    None => {
+                        moved.insert(holder, path.clone());
+                        if let Some(file) = old.get(holder) {
+                            seen =
+                                Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
+                        }
+                    }
+                }
+            } else if holders.get(target) != Some(&holder) || is_dropped_name(old, changes, target, place) {
+                // a link between it and the file went
+                keeps_headers = false;
+                if let Some(file) = old.get(holder) {
+                    seen.entry.kind = FileKind::HardLink(file.entry.path.clone());
+                }
+            }
+            // a header is one for all names of a file
+            if let Some(of_file) = u32::try_from(holder).ok().and_then(|number| changes.get(&number)) {
+                keeps_headers &= of_file.mode.is_none() && of_file.uid.is_none() && of_file.gid.is_none();
+                set_header(&mut seen.entry, of_file);
+            }
+        }
+        if let Some(own) = own {
+            set_header(&mut seen.entry, own);
+            if let Some((_, size)) = &seen.content {
+                seen.entry.size = *size;
+            }
+        }
+        wanted.push(Wanted { seen, keeps_headers });
+    }
+    wanted
+}
+
+/// Whether the last member of this name before `place` goes.
+fn is_dropped_name(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>, name: &ImagePath, place: usize) -> bool {
+    let before = old.get(..place).unwrap_or_default();
+    let last = before.iter().rposition(|seen| seen.entry.path == *name).and_then(|place| u32::try_from(place).ok());
+    last.and_then(|number| changes.get(&number)).is_some_and(|own| own.is_dropped)
+}
+
+fn set_header(entry: &mut FileEntry, changes: &Changes<'_>) {
+    entry.mode = changes.mode.unwrap_or(entry.mode);
+    entry.uid = changes.uid.unwrap_or(entry.uid);
+    entry.gid = changes.gid.unwrap_or(entry.gid);
+}
+
+/// Reads all members of a layer. `changes` gives the edits of a member whose content is read for itself.
+fn read<'c>(
+    blob: &dyn Blob,
+    limits: &Limits,
+    changes: &mut dyn FnMut(u32) -> Option<&'c Changes<'c>>,
+) -> Result<Vec<Seen>> {
+    let wrong = |what: String| Error::new(ErrorKind::Malformed, format!("a layer cannot be read: {what}"));
+    let decoder = decode::open(blob.open()?, limits).map_err(|e| wrong(e.to_string()))?;
+    let raw = Rc::new(RefCell::new(Raw::default()));
+    let mut members = TarReader::new(Recorder { inner: decoder, raw: Rc::clone(&raw) }, limits);
+    let mut seen: Vec<Seen> = Vec::new();
+    while let Some(entry) = members.next().map_err(|e| wrong(e.to_string()))? {
+        if seen.len() as u64 >= limits.entries {
+            return Err(Error::limit(format!("a layer has more than {} members", limits.entries)));
+        }
+        let (padding, headers) = raw.borrow_mut().take(members.offset());
+        if let Some(last) = seen.last_mut() {
+            last.padding = padding;
+        }
+        let own = changes(u32::try_from(seen.len()).unwrap_or(u32::MAX));
+        let mut content = own.filter(|_| entry.is_file()).map(Editing::new);
+        let mut stored = Hasher::new(Algorithm::Sha256);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            // holes have no bytes; edited files have no holes
+            if members.skip_hole() > 0 {
+                continue;
+            }
+            let count = members.read(&mut buffer).map_err(|e| wrong(e.to_string()))?;
+            let Some(bytes) = buffer.get_mut(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            raw.borrow_mut().feed(members.offset(), &mut stored);
+            if let Some(content) = &mut content {
+                content.feed(bytes)?;
+            }
+        }
+        raw.borrow_mut().content_end = members.offset().next_multiple_of(512);
+        let none = Digest::sha256(&[]);
+        seen.push(Seen {
+            entry,
+            headers,
+            stored: stored.finish(),
+            padding: none,
+            content: content.map(Editing::finish),
+        });
+    }
+    let end = raw.borrow().content_end;
+    let (padding, _) = raw.borrow_mut().take(end);
+    if let Some(last) = seen.last_mut() {
+        last.padding = padding;
+    }
+    raw.borrow_mut().is_done = true;
+    let finished = members.finish();
+    if let Some(error) = finished.error {
+        return Err(wrong(error.to_string()));
+    }
+    Ok(seen)
+}
+
+/// Carries the edits of one file's content out while it is read.
+struct Editing<'c> {
+    changes: &'c Changes<'c>,
+    at: u64,
+    hasher: Hasher,
+    size: u64,
+    held: Vec<u8>,
+}
+
+impl<'c> Editing<'c> {
+    fn new(changes: &'c Changes<'c>) -> Self {
+        Self { changes, at: 0, hasher: Hasher::new(Algorithm::Sha256), size: 0, held: Vec::new() }
+    }
+
+    fn feed(&mut self, bytes: &mut [u8]) -> Result<()> {
+        let start = self.at;
+        let count = bytes.len() as u64;
+        self.at = start.saturating_add(count);
+        if self.changes.is_emptied {
+            return Ok(());
+        }
+        for span in &self.changes.blanked {
+            let from = span.offset.max(start).saturating_sub(start).min(count);
+            let to = span.offset.saturating_add(span.length).max(start).saturating_sub(start).min(count);
+            let part = usize::try_from(from).ok().zip(usize::try_from(to).ok());
+            if let Some(part) = part.and_then(|(from, to)| bytes.get_mut(from..to)) {
+                part.fill(b'*');
+            }
+        }
+        if self.changes.locked.is_empty() {
+            self.hasher.update(bytes);
+            self.size = self.at;
+        } else if self.at > LARGEST_ACCOUNTS {
+            return Err(Error::limit("a file of accounts is too large to be compared"));
+        } else {
+            self.held.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> (Digest, u64) {
+        if !self.changes.locked.is_empty() {
+            let mut lines: Vec<Vec<u8>> = self.held.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+            for line in &mut lines {
+                let mut fields = line.splitn(3, |byte| *byte == b':');
+                let (Some(name), Some(b""), Some(rest)) = (fields.next(), fields.next(), fields.next()) else {
+                    continue;
+                };
+                if self.changes.locked.iter().any(|user| user.as_bytes() == name) {
+                    *line = [name, b":!:", rest].concat();
+                }
+            }
+            let text = lines.join(&b'\n');
+            self.hasher.update(&text);
+            self.size = text.len() as u64;
+        }
+        (self.hasher.finish(), self.size)
+    }
+}
+
+/// Bytes that a reader has taken and nobody has looked at yet.
+#[derive(Debug, Default)]
+struct Raw {
+    bytes: Vec<u8>,
+    /// How many of them were looked at.
+    head: usize,
+    /// Offset in the archive of the first that was not.
+    start: u64,
+    /// Where the padding of the last content ends.
+    content_end: u64,
+    /// Nothing more is kept.
+    is_done: bool,
+}
+
+impl Raw {
+    /// Hashes what comes before `end`.
+    fn feed(&mut self, end: u64, hasher: &mut Hasher) {
+        let count = usize::try_from(end.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let rest = self.bytes.get(self.head..).unwrap_or_default();
+        let part = rest.get(..count).unwrap_or(rest);
+        hasher.update(part);
+        self.start = self.start.saturating_add(part.len() as u64);
+        self.head = self.head.saturating_add(part.len());
+        if self.head >= COMPACTED {
+            self.bytes.drain(..self.head);
+            self.head = 0;
+        }
+    }
+
+    /// The digests of the padding of the last content, and of all behind it before `end`.
+    fn take(&mut self, end: u64) -> (Digest, Digest) {
+        let mut padding = Hasher::new(Algorithm::Sha256);
+        self.feed(self.content_end, &mut padding);
+        let mut headers = Hasher::new(Algorithm::Sha256);
+        self.feed(end, &mut headers);
+        (padding.finish(), headers.finish())
+    }
+}
+
+/// Bytes that were looked at are given up together.
+const COMPACTED: usize = 1 << 20;
+
+/// Keeps what passes through.
+struct Recorder<R> {
+    inner: R,
+    raw: Rc<RefCell<Raw>>,
+}
+
+impl<R: Read> Read for Recorder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let mut raw = self.raw.borrow_mut();
+        if !raw.is_done {
+            raw.bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,334 @@
+//! What no fixer may touch: what packages own, package databases, what the image starts, layers that are kept elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::inventory::{Inventory, Origin};
+use crate::path::ImagePath;
+use crate::tree::{FileEntry, FileKind, Node, Tree};
+
+use super::Wishes;
+
+/// Databases and settings of package managers: to take something out of them would hide packages, or break the manager.
+const DATABASES: &[&str] = &[
+    "etc/apk/world",
+    "lib/apk/db",
+    "usr/lib/apk/db",
+    "usr/lib/opkg",
+    "usr/lib/sysimage",
+    "usr/share/rpm",
+    "var/db/pkg",
+    "var/lib/alternatives",
+    "var/lib/apt/extended_states",
+    "var/lib/chisel",
+    "var/lib/dnf",
+    "var/lib/dpkg",
+    "var/lib/opkg",
+    "var/lib/pacman/local",
+    "var/lib/portage",
+    "var/lib/rpm",
+    "var/lib/rpmmanifest",
+    "var/lib/yum",
+];
+
+/// Copies of an earlier state that dpkg leaves in its folder.
+const OLD: (&str, &[u8]) = ("var/lib/dpkg", b"-old");
+
+/// Why something is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct No {
+    /// The reason, without a full stop.
+    pub reason: String,
+    /// What to do instead.
+    pub hint: String,
+}
+
+impl No {
+    fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { reason: reason.into(), hint: hint.into() }
+    }
+}
+
+/// Knows what must stay.
+pub struct Guard<'a> {
+    image: &'a Inventory,
+    wishes: &'a Wishes,
+    /// Files that the image's command names.
+    started: BTreeSet<Node>,
+    /// Its words, without folders.
+    words: BTreeSet<String>,
+    links: Links,
+    /// Real paths that live symbolic links lead to.
+    targets: BTreeSet<ImagePath>,
+}
+
+impl<'a> Guard<'a> {
+    /// Of an image.
+    pub fn new(image: &'a Inventory, wishes: &'a Wishes) -> Self {
+        let tree = &image.tree;
+        let targets = tree.names().filter_map(|(path, node)| match &tree.entry(node).kind {
+            FileKind::Symlink(target) => Some(real_target(tree, path, target)),
+            _ => None,
+        });
+        let targets = targets.collect();
+        let (started, words) = started(image);
+        Self { image, wishes, started, words, links: Links::of(tree), targets }
+    }
+
+    /// Whether a layer is the base image's, and may not be written anew.
+    pub fn is_base(&self, layer: u32) -> bool {
+        !self.wishes.touches_base && self.origin(layer) == Origin::Base
+    }
+
+    fn origin(&self, layer: u32) -> Origin {
+        self.image.layers.get(layer as usize).map_or(Origin::Unknown, |layer| layer.origin)
+    }
+
+    /// Why a layer cannot be written anew at all.
+    pub fn closed(&self, layer: u32) -> Option<No> {
+        let media_type = self.image.layers.get(layer as usize)?.media_type.as_deref()?;
+        if media_type.ends_with("+encrypted") {
+            return Some(No::new(format!("layer {layer} is encrypted"), "fix the image before it is encrypted"));
+        }
+        if media_type.contains(".foreign.") || media_type.contains(".nondistributable.") {
+            let hint = "such a layer belongs to somebody else and must stay as it is";
+            return Some(No::new(format!("layer {layer} is kept on another host"), hint));
+        }
+        None
+    }
+
+    /// Why a member of a layer of one's own must stay; layers of the base are all right here.
+    pub fn keeps(&self, node: Node) -> Option<No> {
+        if let Some(no) = self.closed(node.layer) {
+            return Some(no);
+        }
+        let entry = self.image.tree.entry(node);
+        let path = &entry.path;
+        if is_database(path) || is_database(&self.real(path)) {
+            let hint = "remove the package with its manager while the image is built";
+            return Some(No::new(format!("`{path}` belongs to a package manager's database"), hint));
+        }
+        if let Some(name) = self.owner(node) {
+            let hint = "remove the package while the image is built";
+            return Some(No::new(format!("`{path}` belongs to the package `{name}`"), hint));
+        }
+        if self.started.contains(&node) {
+            let hint = "change the image's command first";
+            return Some(No::new(format!("the image's command names `{path}`"), hint));
+        }
+        if self.is_kept(path) {
+            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        }
+        if self.links.across.contains(&node) {
+            let hint = "take both out where they are made";
+            return Some(No::new(format!("a later layer has a hard link to `{path}`"), hint));
+        }
+        None
+    }
+
+    /// Why a member that no container sees must stay; whose it was does not matter any more.
+    pub fn keeps_hidden(&self, node: Node) -> Option<No> {
+        let path = &self.image.tree.entry(node).path;
+        if let Some(no) = self.closed(node.layer) {
+            return Some(no);
+        }
+        if is_database(path) || is_database(&self.real(path)) {
+            let hint = "earlier states of the database tell which layer brought a package";
+            return Some(No::new(format!("`{path}` belongs to a package manager's database"), hint));
+        }
+        if self.is_kept(path) {
+            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        }
+        if self.links.across.contains(&node) {
+            let hint = "take both out where they are made";
+            return Some(No::new(format!("a later layer has a hard link to `{path}`"), hint));
+        }
+        None
+    }
+
+    /// Whether the policy keeps a path.
+    pub fn is_kept(&self, path: &ImagePath) -> bool {
+        let shown = path.to_string();
+        let relative = shown.trim_start_matches('/');
+        self.wishes.policy.keep.iter().any(|glob| glob.is_match(relative))
+    }
+
+    /// The package that owns a member, by its own name, its live names or what they lead to.
+    pub fn owner(&self, node: Node) -> Option<&'a str> {
+        let tree = &self.image.tree;
+        let own = [self.image.tree.entry(node).path.clone()];
+        let names = own.iter().chain(tree.names_of(node));
+        let owner = names.map(|name| self.image.owned.owner(name).or_else(|| self.image.owned.owner(&self.real(name))));
+        let owner = owner.flatten().next()?;
+        Some(self.image.packages.get(owner as usize).map_or("of the system", |package| package.name.as_str()))
+    }
+
+    /// A path with the links of its folders followed, as far as the merged image has them.
+    pub fn real(&self, path: &ImagePath) -> ImagePath {
+        self.image.tree.real_folder(&path.parent()).join(path.file_name())
+    }
+
+    /// Whether the image's command has a word that names such a program.
+    pub fn starts(&self, name: &str) -> bool {
+        self.words.contains(name)
+    }
+
+    /// Whether a live symbolic link leads to something in this folder.
+    pub fn is_linked_into(&self, folder: &ImagePath) -> bool {
+        let from = self.targets.range(folder.clone()..);
+        from.take_while(|target| target.as_bytes().starts_with(folder.as_bytes()))
+            .any(|target| target.is_under(folder.as_bytes()))
+    }
+
+    /// The hard links of this file within its layer.
+    pub fn links(&self, node: Node) -> &[Node] {
+        self.links.to(node)
+    }
+}
+
+fn is_database(path: &ImagePath) -> bool {
+    let is_old = path.parent_bytes() == OLD.0.as_bytes() && path.file_name().ends_with(OLD.1);
+    !is_old && DATABASES.iter().any(|database| path.is_under(database.as_bytes()))
+}
+
+/// What a link leads to, one step, by text.
+fn real_target(tree: &Tree, path: &ImagePath, target: &[u8]) -> ImagePath {
+    if let Some((real, _)) = tree.resolve(path) {
+        return real;
+    }
+    if target.first() == Some(&b'/') { ImagePath::new(target) } else { path.parent().join(target) }
+}
+
+/// The files that the image's command and its health check name, and the last components of all words.
+fn started(image: &Inventory) -> (BTreeSet<Node>, BTreeSet<String>) {
+    const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let Some(config) = image.config.as_ref().map(|config| &config.config) else { return Default::default() };
+    let checks = config.healthcheck.iter().flat_map(|check| &check.test);
+    let texts = config.entrypoint.iter().chain(&config.cmd).chain(checks);
+    let is_end = |c: char| c.is_whitespace() || ";&|()<>\"'`=".contains(c);
+    let words: BTreeSet<&str> = texts.flat_map(|text| text.split(is_end)).filter(|word| !word.is_empty()).collect();
+    let path = config.env.iter().rev().find_map(|pair| pair.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let mut nodes = BTreeSet::new();
+    for word in words.iter().filter(|word| word.len() < 4_096).take(10_000) {
+        let mut candidates = Vec::new();
+        if word.contains('/') || word.contains('.') {
+            candidates.push(ImagePath::from(config.working_dir.as_str()).join(word.as_bytes()));
+        }
+        if word.starts_with('/') {
+            candidates.push(ImagePath::from(*word));
+        }
+        if !word.contains('/') {
+            candidates.extend(path.split(':').map(|folder| ImagePath::from(folder).join(word.as_bytes())));
+        }
+        let found = candidates.iter().filter_map(|path| image.tree.resolve(path)).map(|(_, node)| node);
+        nodes.extend(found.filter(|node| image.tree.entry(*node).is_file()));
+    }
+    let names = words.iter().map(|word| word.rsplit('/').next().unwrap_or(word).to_owned()).collect();
+    (nodes, names)
+}
+
+/// Hard links: within a layer, as of the point in the stream where they stand, and across layers.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    within: BTreeMap<Node, Vec<Node>>,
+    across: BTreeSet<Node>,
+}
+
+impl Links {
+    pub(super) fn of(tree: &Tree) -> Self {
+        let mut links = Self::default();
+        // files of lower layers by name, where a link of a higher one may lead
+        let mut below: HashMap<&ImagePath, Node> = HashMap::new();
+        let has_across =
+            |members: &[FileEntry]| members.iter().any(|entry| matches!(entry.kind, FileKind::HardLink(_)));
+        let wants_below = tree.layers().iter().skip(1).any(|members| has_across(members));
+        for (layer, members) in (0u32..).zip(tree.layers()) {
+            let mut here: HashMap<&ImagePath, Node> = HashMap::new();
+            if wants_below || has_across(members) {
+                for (member, entry) in (0u32..).zip(members) {
+                    let node = Node { layer, member };
+                    match &entry.kind {
+                        FileKind::File => {
+                            here.insert(&entry.path, node);
+                        }
+                        FileKind::HardLink(target) => {
+                            if let Some(file) = here.get(target).copied() {
+                                links.within.entry(file).or_default().push(node);
+                                here.insert(&entry.path, file);
+                            } else if let Some(file) = below.get(target).copied() {
+                                links.across.insert(file);
+                                here.insert(&entry.path, file);
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                below.extend(here);
+            }
+        }
+        links
+    }
+
+    /// The members of its layer that are hard links to this file.
+    pub(super) fn to(&self, node: Node) -> &[Node] {
+        self.within.get(&node).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{file, hard_link, layered, link};
+    use super::*;
+
+    #[test]
+    fn what_must_stay_is_told_with_its_reason() {
+        let image = layered(vec![
+            vec![
+                file("usr/lib/libc.so", 10),
+                link("lib", "usr/lib"),
+                file("lib/libm.so", 10),
+                file("var/lib/dpkg/status", 10),
+                file("var/lib/dpkg/status-old", 10),
+                file("srv/start.sh", 10),
+                file("usr/bin/tool", 10),
+                file("srv/data", 10),
+                file("srv/shared", 10),
+            ],
+            vec![hard_link("srv/second", "srv/shared")],
+        ])
+        .with_config(r#"{"config":{"WorkingDir":"/srv","Entrypoint":["tool","./start.sh"]}}"#)
+        .owning(&["usr/lib/libc.so", "usr/lib/libm.so"]);
+        let wishes = Wishes::default();
+        let guard = Guard::new(&image, &wishes);
+        let cases = [
+            (0, Some("belongs to the package")),
+            (2, Some("belongs to the package")),
+            (3, Some("package manager's database")),
+            (4, None),
+            (5, Some("the image's command names")),
+            (6, Some("the image's command names")),
+            (7, None),
+            (8, Some("a later layer has a hard link")),
+        ];
+        for (member, expected) in cases {
+            let no = guard.keeps(Node { layer: 0, member }).map(|no| no.reason);
+            let fits = no.as_deref().zip(expected).is_some_and(|(no, part)| no.contains(part));
+            assert!(fits || no.is_none() && expected.is_none(), "{member}: {no:?}");
+        }
+        assert!(guard.starts("start.sh") && !guard.starts("srv"));
+    }
+
+    #[test]
+    fn hard_links_are_followed_within_their_layer() {
+        let image = layered(vec![vec![
+            file("a", 1),
+            hard_link("b", "a"),
+            hard_link("c", "b"),
+            file("a", 2),
+            hard_link("d", "a"),
+        ]]);
+        let links = Links::of(&image.tree);
+        let node = |member| Node { layer: 0, member };
+        assert_eq!(links.to(node(0)), [node(1), node(2)]);
+        assert_eq!(links.to(node(3)), [node(4)]);
+    }
+}

@@ -1,0 +1,124 @@
+//! Sets and removes labels and annotations, as flags and policy say.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::escape::escape;
+use crate::rebuild::Edit;
+use crate::secret::mask_text;
+
+use super::plan::{Kind, Risk, Safety};
+use super::{Draft, Fixer, Job, Proposal};
+
+/// Labels and annotations.
+pub(super) static LABELS: Fixer = Fixer {
+    id: "labels",
+    group: "labels",
+    title: "Labels and annotations",
+    rules: &[],
+    does: "Sets the labels that `--set-label` and `[fix.labels] set` name, and removes labels and annotations that \
+           `[fix.labels] remove` and `[fix.annotations] remove` fit.",
+    never: "Never makes up a value, and never touches the annotations that name the base image, by which other tools find it, \
+            unless the policy names them without a `*`.",
+    plan,
+};
+
+/// Begins annotations and labels about the base.
+const OF_BASE: &str = "org.opencontainers.image.base.";
+
+fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
+    let (policy, wishes) = (&job.wishes.policy, job.wishes);
+    let mut wanted: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    if job.is_selected {
+        wanted.extend(
+            policy.set_labels.iter().map(|(key, text)| (&**key, (&**text, "`[fix.labels] set` of the policy"))),
+        );
+    }
+    // the flag wins
+    wanted.extend(wishes.set_labels.iter().map(|(key, text)| (&**key, (&**text, "asked for with `--set-label`"))));
+    let none = BTreeMap::new();
+    let labels = job.image.config.as_ref().map_or(&none, |config| &config.config.labels);
+    let setting = |path: String, before: String, after: String, reason: &str, edit| Proposal {
+        kind: Kind::Setting,
+        findings: Vec::new(),
+        path,
+        layer: None,
+        before,
+        after,
+        safety: Safety::Safe,
+        risk: Risk::Low,
+        reason: reason.into(),
+        is_asked: true,
+        edits: vec![edit],
+    };
+    let shown = |text: &str| escape(mask_text(text));
+    if job.image.config.is_some() {
+        for (key, (text, reason)) in &wanted {
+            if labels.get(*key).is_some_and(|old| old == text) {
+                continue;
+            }
+            let before = if labels.contains_key(*key) { "set" } else { "not set" }.to_owned();
+            let edit = Edit::SetConfig { pointer: pointer(key), value: json!(text) };
+            draft.propose(setting(format!("Labels.{}", escape(key)), before, shown(text), reason, edit));
+        }
+    }
+    if !job.is_selected {
+        return;
+    }
+    let goes = |patterns: &[crate::policy::Glob], key: &str| {
+        patterns.iter().any(|glob| glob.is_match(key) && (glob.is_literal() || !key.starts_with(OF_BASE)))
+    };
+    for key in labels.keys().filter(|key| !wanted.contains_key(key.as_str())) {
+        if goes(&policy.remove_labels, key) {
+            let edit = Edit::RemoveConfig { pointer: pointer(key) };
+            let reason = "`[fix.labels] remove` of the policy";
+            draft.propose(setting(format!("Labels.{}", escape(key)), "set".into(), "not set".into(), reason, edit));
+        }
+    }
+    for key in job.image.annotations.keys() {
+        if goes(&policy.remove_annotations, key) {
+            let edit = Edit::RemoveAnnotation { key: key.clone() };
+            let reason = "`[fix.annotations] remove` of the policy";
+            draft.propose(setting(format!("annotation {}", escape(key)), "set".into(), "not set".into(), reason, edit));
+        }
+    }
+}
+
+/// The JSON pointer (RFC 6901) of a label.
+fn pointer(key: &str) -> String {
+    format!("/config/Labels/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Wishes;
+    use super::super::testing::{image, plan, shown};
+    use crate::policy::{FixPolicy, Glob};
+
+    #[test]
+    fn labels_follow_flags_then_policy() {
+        let mut image = image(
+            r#"{"config":{"Labels":{"a/b":"1","team":"x","keep":"1","org.opencontainers.image.base.name":"debian"}}}"#,
+        );
+        image.annotations.insert("ci.job".into(), "7".into());
+        let globs = |texts: &[&str]| texts.iter().map(|text| Glob::text(text).expect("a glob")).collect();
+        let policy = FixPolicy {
+            remove_labels: globs(&["a*", "team", "org.*"]),
+            remove_annotations: globs(&["ci.*"]),
+            set_labels: [("keep".into(), "1".into()), ("new".into(), "2".into())].into(),
+            ..FixPolicy::default()
+        };
+        let wishes =
+            Wishes { only: vec!["labels"], policy, set_labels: vec![("team".into(), "y".into())], ..Wishes::default() };
+        assert_eq!(
+            shown(&plan(&image, &wishes)),
+            [
+                "labels-1 safe Labels.a/b: set: remove /config/Labels/a~1b",
+                "labels-2 safe Labels.new: not set: set /config/Labels/new \"2\"",
+                "labels-3 safe Labels.team: set: set /config/Labels/team \"y\"",
+                "labels-4 safe annotation ci.job: set: unannotate ci.job",
+            ]
+        );
+    }
+}

@@ -1,0 +1,453 @@
+//! Turns findings, and what the user asks for, into a plan of edits: each fixer one file here and one line in [`FIXERS`].
+//!
+//! A fixer reads the inventory and the findings of its rules and proposes actions, or says why it does nothing. It changes no
+//! byte: [`crate::rebuild`] carries the plan out. What no fixer may touch stands in one place, [`Guard`].
+
+mod caches;
+mod compare;
+pub mod conflict;
+mod drops;
+mod env;
+mod guard;
+mod healthcheck;
+mod host_keys;
+mod labels;
+mod leftovers;
+mod machine_id;
+mod outcome;
+mod page;
+mod passwords;
+mod permissions;
+pub mod plan;
+mod redact;
+mod remove;
+mod secret_settings;
+mod secrets;
+mod setuid;
+mod show;
+pub mod statement;
+#[cfg(test)]
+mod testing;
+mod user;
+pub mod verify;
+mod waste;
+mod wish;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::finding::{Finding, Location};
+use crate::inventory::Inventory;
+use crate::path::ImagePath;
+use crate::policy::{Action as Judgement, Judged};
+use crate::rebuild::{Content, Edit, Edits, Member};
+use crate::secret::masked_path;
+use crate::size::ByteSize;
+use crate::tree::{FileKind, Node};
+
+use conflict::Merge;
+use plan::{Action, Expected, ImageId, ImagePlan, Kind, Refused, Risk, Safety};
+
+pub use crate::policy::FIX_GROUPS as GROUPS;
+pub use guard::Guard;
+pub use outcome::{Changes, render_changes};
+pub use page::page;
+pub use plan::Plan;
+pub use show::{PlanFormat, render_plan};
+pub use wish::{Redaction, RunAs, Wishes};
+
+/// Mends one kind of thing.
+#[derive(Debug)]
+pub struct Fixer {
+    /// Kebab case; ids of actions begin with it.
+    pub id: &'static str,
+    /// The word of `--only`, `--skip` and `[fix] allow`; empty for what is done only when it is asked for by a flag.
+    pub group: &'static str,
+    /// What it mends, as a title.
+    pub title: &'static str,
+    /// Rules whose findings it takes.
+    pub rules: &'static [&'static str],
+    /// What it does; Markdown.
+    pub does: &'static str,
+    /// What it never does; Markdown.
+    pub never: &'static str,
+    /// Looks at the image and proposes.
+    pub plan: fn(&Job<'_>, &mut Draft<'_>),
+}
+
+/// All fixers, sorted by id.
+pub static FIXERS: &[&Fixer] = &[
+    &caches::CACHES,
+    &env::ENV,
+    &healthcheck::HEALTHCHECK,
+    &host_keys::HOST_KEYS,
+    &labels::LABELS,
+    &leftovers::LEFTOVERS,
+    &machine_id::MACHINE_ID,
+    &passwords::PASSWORDS,
+    &permissions::PERMISSIONS,
+    &redact::REDACT,
+    &remove::REMOVE,
+    &secret_settings::SECRET_SETTINGS,
+    &secrets::SECRETS,
+    &setuid::SETUID,
+    &user::USER,
+    &waste::WASTE,
+];
+
+/// What a fixer may look at.
+pub struct Job<'a> {
+    /// The image.
+    pub image: &'a Inventory,
+    /// What must not be touched.
+    pub guard: &'a Guard<'a>,
+    /// What the user and the policy ask for.
+    pub wishes: &'a Wishes,
+    /// Whether the fixer's kind is wanted, not only what a flag asks for.
+    pub is_selected: bool,
+    /// What was found, waived and ignored findings left out.
+    findings: &'a [&'a Finding],
+}
+
+impl<'a> Job<'a> {
+    /// Findings of these rules, in their order.
+    pub fn findings(&self, rules: &'a [&'a str]) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().copied().filter(move |finding| rules.contains(&finding.rule.id))
+    }
+
+    /// Findings of all rules of this family, in their order.
+    pub fn findings_of(&self, family: &'a str) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().copied().filter(move |finding| finding.rule.family() == family)
+    }
+
+    /// Names a member as edits do.
+    pub fn member(&self, node: Node) -> Member {
+        Member { layer: node.layer, member: node.member, path: self.image.tree.entry(node).path.to_string() }
+    }
+}
+
+/// Takes what a fixer proposes.
+pub struct Draft<'a> {
+    fixer: &'static Fixer,
+    wishes: &'a Wishes,
+    actions: &'a mut Vec<Action>,
+    refused: &'a mut Vec<Refused>,
+}
+
+/// An action before it has its number: only what differs from fixer to fixer.
+#[derive(Debug)]
+pub struct Proposal<'a> {
+    /// What is done.
+    pub kind: Kind,
+    /// The findings that it mends.
+    pub findings: Vec<&'a Finding>,
+    /// The file, folder or field concerned.
+    pub path: String,
+    /// The layer concerned.
+    pub layer: Option<u32>,
+    /// How it is.
+    pub before: String,
+    /// How it will be.
+    pub after: String,
+    /// Whether somebody must look at it.
+    pub safety: Safety,
+    /// How likely the application minds.
+    pub risk: Risk,
+    /// Why, and what to look at.
+    pub reason: String,
+    /// Whether the user, or the policy, asked for just this.
+    pub is_asked: bool,
+    /// What is done.
+    pub edits: Vec<Edit>,
+}
+
+impl Draft<'_> {
+    /// Proposes an action; one that does nothing is dropped.
+    pub fn propose(&mut self, proposal: Proposal<'_>) {
+        let Proposal { kind, findings, path, layer, before, after, safety, risk, reason, is_asked, edits } = proposal;
+        if edits.is_empty() {
+            return;
+        }
+        let is_allowed = self.wishes.approves_all || self.wishes.policy.allow.contains(&self.fixer.group);
+        self.actions.push(Action {
+            id: String::new(),
+            fixer: self.fixer.id.to_owned(),
+            kind,
+            approved: safety == Safety::Safe || safety == Safety::Review && (is_asked || is_allowed),
+            rule: findings.first().map(|finding| finding.rule.id.to_owned()),
+            findings: findings.iter().map(|finding| finding.fingerprint()).collect(),
+            layer,
+            path: masked_path(&path),
+            before,
+            after,
+            safety,
+            risk,
+            reason,
+            edits: Edits(edits),
+        });
+    }
+
+    /// Says why nothing is done about a finding.
+    pub fn refuse(&mut self, finding: &Finding, reason: impl Into<String>, hint: impl Into<String>) {
+        let path = match &finding.location {
+            Location::File { path, .. } | Location::Package { path, .. } => path.to_string(),
+            Location::Config { key } => key.clone(),
+            Location::History { index, .. } => format!("history {index}"),
+            Location::Dockerfile { file, .. } => file.clone(),
+            Location::Image => String::new(),
+        };
+        self.refused.push(Refused {
+            fixer: self.fixer.id.to_owned(),
+            finding: Some(finding.fingerprint()),
+            rule: Some(finding.rule.id.to_owned()),
+            path: masked_path(&path),
+            reason: reason.into(),
+            hint: hint.into(),
+        });
+    }
+
+    /// Says why something that was asked for is not done.
+    pub fn refuse_wish(&mut self, path: &str, reason: impl Into<String>, hint: impl Into<String>) {
+        self.refused.push(Refused {
+            fixer: self.fixer.id.to_owned(),
+            finding: None,
+            rule: None,
+            path: masked_path(path),
+            reason: reason.into(),
+            hint: hint.into(),
+        });
+    }
+}
+
+/// The plan for one image. `judged` are all its findings; those that are ignored or waived are left alone.
+pub fn plan_image(image: &Inventory, judged: &[Judged], wishes: &Wishes) -> ImagePlan {
+    let is_open = |one: &&Judged| one.action != Judgement::Ignore && one.waiver.is_none();
+    let findings: Vec<&Finding> = judged.iter().filter(is_open).map(|one| &one.finding).collect();
+    plan_findings(image, &findings, wishes)
+}
+
+/// The plan for one image and these findings.
+pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) -> ImagePlan {
+    let guard = Guard::new(image, wishes);
+    let mut by_fixer: BTreeMap<&str, Vec<Action>> = BTreeMap::new();
+    let mut refused = Vec::new();
+    let mut sorted: Vec<&Finding> = findings.to_vec();
+    sorted.sort_by_cached_key(|finding| (finding.rule.id, finding.location.clone(), finding.fingerprint()));
+    for fixer in FIXERS {
+        let is_selected = wishes.selects(fixer.group);
+        if !is_selected && !wishes.asks_for(fixer.group) {
+            continue;
+        }
+        let findings = if is_selected { sorted.as_slice() } else { &[] };
+        let job = Job { image, guard: &guard, wishes, is_selected, findings };
+        let mut actions = Vec::new();
+        (fixer.plan)(&job, &mut Draft { fixer, wishes, actions: &mut actions, refused: &mut refused });
+        by_fixer.insert(fixer.id, actions);
+    }
+    let mut actions = Vec::new();
+    for (fixer, mut of_fixer) in by_fixer {
+        of_fixer.sort_by(|a, b| (a.layer, &a.path, &a.before).cmp(&(b.layer, &b.path, &b.before)));
+        for (number, action) in (1u32..).zip(&mut of_fixer) {
+            action.id = format!("{fixer}-{number}");
+        }
+        actions.append(&mut of_fixer);
+    }
+    settle(&mut actions, &mut refused);
+    let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
+    refused.sort();
+    refused.dedup();
+    refused.sort_by_cached_key(key);
+    let expected = expected(image, &actions);
+    ImagePlan { image: ImageId::of(image), actions, refused, expected }
+}
+
+/// Takes actions out that contradict one which was asked for, or which comes before.
+fn settle(actions: &mut Vec<Action>, refused: &mut Vec<Refused>) {
+    if conflict::merged(actions.iter().filter(|action| action.is_active())).is_ok() {
+        return;
+    }
+    // what the user asked for comes first
+    let mut order: Vec<usize> = (0..actions.len()).collect();
+    order.sort_by_key(|place| actions.get(*place).map(|action| !action.findings.is_empty()));
+    let mut merge = Merge::default();
+    let mut out = BTreeSet::new();
+    for place in order {
+        let Some(action) = actions.get(place).filter(|action| action.is_active()) else { continue };
+        if let Err(contradiction) = merge.add_action(action) {
+            out.insert(place);
+            let reason = format!("it contradicts another action: {}", contradiction.0);
+            let refuse = |finding: Option<&String>| Refused {
+                fixer: action.fixer.clone(),
+                finding: finding.cloned(),
+                rule: action.rule.clone(),
+                path: action.path.clone(),
+                reason: reason.clone(),
+                hint: "fix the image once more afterwards, or leave the other action out with `--skip`".into(),
+            };
+            match action.findings.as_slice() {
+                [] => refused.push(refuse(None)),
+                several => refused.extend(several.iter().map(|finding| refuse(Some(finding)))),
+            }
+        }
+    }
+    let mut place = 0;
+    actions.retain(|_| {
+        place += 1;
+        !out.contains(&(place - 1))
+    });
+}
+
+/// Bytes of a member's header.
+const HEADER: u64 = 512;
+
+/// What comes of the actions that are carried out.
+fn expected(image: &Inventory, actions: &[Action]) -> Expected {
+    let size_before: u64 = image.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
+    let edits = conflict::merged(actions.iter().filter(|action| action.is_active())).unwrap_or_default();
+    let padded = |bytes: u64| bytes.div_ceil(HEADER).saturating_mul(HEADER);
+    let size_of = |member: &Member| {
+        let members = image.tree.layers().get(member.layer as usize);
+        members.and_then(|members| members.get(member.member as usize)).map_or(0, |entry| entry.size)
+    };
+    let mut rewritten = BTreeSet::new();
+    let (mut gone, mut added) = (0u64, 0u64);
+    let dropped: BTreeSet<&Member> = edits
+        .0
+        .iter()
+        .filter_map(|edit| if let Edit::DropMember { member, .. } = edit { Some(member) } else { None })
+        .collect();
+    let links = guard::Links::of(&image.tree);
+    for edit in &edits.0 {
+        rewritten.extend(edit.member().map(|member| member.layer));
+        match edit {
+            Edit::DropMember { member, .. } => {
+                gone = gone.saturating_add(HEADER);
+                let node = Node { layer: member.layer, member: member.member };
+                // its bytes stay while a hard link does
+                let is_last = links
+                    .to(node)
+                    .iter()
+                    .all(|link| dropped.iter().any(|other| (other.layer, other.member) == (link.layer, link.member)));
+                if is_last {
+                    gone = gone.saturating_add(padded(size_of(member)));
+                }
+            }
+            Edit::Truncate { member } => gone = gone.saturating_add(padded(size_of(member))),
+            Edit::AddFile { content, path, .. } => {
+                let own = match content {
+                    Content::Text { text } => text.len() as u64,
+                    other => other.member().map_or(0, size_of).saturating_add(lines_of(other)),
+                };
+                added = added.saturating_add(HEADER).saturating_add(padded(own)).saturating_add(long(path));
+            }
+            Edit::AddFolder { path, .. } | Edit::Whiteout { path } => {
+                added = added.saturating_add(HEADER).saturating_add(long(path));
+            }
+            _ => {}
+        }
+    }
+    // the end of the archive on top, and that of each layer, which may have been shorter than the rules ask
+    let ends = if added > 0 { 2 * HEADER } else { 0 } + 2 * HEADER * rewritten.len() as u64;
+    Expected {
+        layers_added: u32::from(added > 0),
+        size_before,
+        size_after_at_most: size_before.saturating_sub(gone).saturating_add(added).saturating_add(ends),
+        layers_rewritten: rewritten.into_iter().collect(),
+    }
+}
+
+/// Bytes that a name takes beyond what a header holds.
+fn long(path: &str) -> u64 {
+    if path.len() < 100 { 0 } else { 2 * HEADER + (path.len() as u64).div_ceil(HEADER) * HEADER }
+}
+
+fn lines_of(content: &Content) -> u64 {
+    let length = |lines: &[String]| lines.iter().map(|line| line.len() as u64 + 1).sum::<u64>();
+    match content {
+        Content::Appended { lines, .. } => length(lines) + 1,
+        Content::Accounts { lock, append, .. } => length(append) + lock.len() as u64 + 1,
+        Content::Locked { .. } => 1,
+        Content::Text { .. } | Content::File { .. } => 0,
+    }
+}
+
+/// Largest file that is copied to a layer on top, in bytes, as the rebuild takes it.
+const LARGEST_COPY: u64 = 64 << 20;
+
+/// A file or folder of the image in the layer on top, with another mode or content; owner and time stay. The folders above
+/// it come along as they are: engines would make them anew with other modes.
+fn on_top(
+    job: &Job<'_>,
+    path: &ImagePath,
+    node: Node,
+    mode: Option<u32>,
+    content: Content,
+) -> Result<Vec<Edit>, guard::No> {
+    let entry = job.image.tree.entry(node);
+    let no = |reason: String| guard::No {
+        reason,
+        hint: "change it where the image is built; `--touch-base` writes the layer anew".into(),
+    };
+    let real = job.guard.real(path);
+    let Ok(name) = std::str::from_utf8(real.as_bytes()) else {
+        return Err(no(format!("the name of `{path}` is not UTF-8, and a copy on top needs one")));
+    };
+    let (path, mode) = (name.to_owned(), mode.unwrap_or(entry.mode));
+    let (uid, gid, mtime) = (entry.uid, entry.gid, entry.mtime);
+    let mut edits = folders_above(job, &real);
+    edits.push(match entry.kind {
+        FileKind::Directory => Edit::AddFolder { path, mode, uid, gid, mtime },
+        _ if entry.capabilities.is_some() => {
+            return Err(no(format!("`{real}` has file capabilities, which a copy on top would lose")));
+        }
+        _ if entry.size > LARGEST_COPY => {
+            return Err(no(format!("`{real}` is too large to be copied to a layer on top")));
+        }
+        _ => Edit::AddFile { path, mode, uid, gid, mtime, content },
+    });
+    Ok(edits)
+}
+
+/// The folders above a real path, as the merged image has them.
+fn folders_above(job: &Job<'_>, real: &ImagePath) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut above = real.parent();
+    while !above.is_root() {
+        let entry = job.image.tree.get(&above).map(|node| job.image.tree.entry(node));
+        let folder = entry.filter(|entry| entry.kind == FileKind::Directory);
+        if let (Some(entry), Ok(path)) = (folder, std::str::from_utf8(above.as_bytes())) {
+            let (mode, uid, gid, mtime) = (entry.mode, entry.uid, entry.gid, entry.mtime);
+            edits.push(Edit::AddFolder { path: path.to_owned(), mode, uid, gid, mtime });
+        }
+        above = above.parent();
+    }
+    edits.reverse();
+    edits
+}
+
+/// `1 file (3 KiB)`, `3 files (1 MiB)`.
+fn heap(files: u64, bytes: u64) -> String {
+    let noun = if files == 1 { "file" } else { "files" };
+    format!("{files} {noun} ({})", ByteSize(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixers_are_sorted_and_say_what_they_do() {
+        assert!(FIXERS.windows(2).all(|pair| pair[0].id < pair[1].id));
+        for fixer in FIXERS {
+            for text in [fixer.does, fixer.never] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{}", fixer.id);
+            }
+            assert!(!fixer.title.is_empty() && !fixer.title.ends_with('.'), "{}", fixer.id);
+            assert!(fixer.group.is_empty() || GROUPS.contains(&fixer.group), "{}", fixer.id);
+            let known = crate::scan::rules();
+            for rule in fixer.rules {
+                assert!(known.iter().any(|known| known.id == *rule), "{}: {rule}", fixer.id);
+            }
+        }
+        assert!(GROUPS.is_sorted());
+    }
+}

@@ -1,0 +1,149 @@
+//! Takes the right to write away from everybody.
+
+use std::collections::BTreeSet;
+
+use crate::finding::Location;
+use crate::path::ImagePath;
+use crate::rebuild::{Content, Edit};
+use crate::tree::{FileEntry, FileKind, Node};
+
+use super::guard::No;
+use super::plan::{Kind, Risk, Safety};
+use super::{Draft, Fixer, Job, Proposal, on_top};
+
+/// What everybody may write.
+pub(super) static PERMISSIONS: Fixer = Fixer {
+    id: "permissions",
+    group: "permissions",
+    title: "Files and folders that every user may change",
+    rules: &["image/world-writable"],
+    does: "Takes the right to write off the others of a file (`o-w`), and gives a folder the sticky bit, so that everybody may \
+           still put files there and nobody may take another's away; also below a folder that is found. The header is \
+           changed in the layer that holds it; in a layer of the base, a copy on top has the other mode.",
+    never: "Never changes owners, and never takes rights from owner or group. A process that runs as another user than the \
+            file's owner can no longer write the file: that is why it asks for a look.",
+    plan,
+};
+
+fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
+    let mut done: BTreeSet<Node> = BTreeSet::new();
+    for finding in job.findings(PERMISSIONS.rules) {
+        let Location::File { path, .. } = &finding.location else { continue };
+        let names: Vec<(ImagePath, Node)> = names_below(job, path);
+        // the last one that is listed stands for those that are not
+        let others = finding.message.contains(" further paths ");
+        let names = if others { all(job) } else { names };
+        let mut edits = Vec::new();
+        let mut count = 0u32;
+        let mut modes: BTreeSet<String> = BTreeSet::new();
+        let mut no = None;
+        let mut layers = BTreeSet::new();
+        for (path, node) in names {
+            let entry = job.image.tree.entry(node);
+            if !is_open(entry) || !done.insert(node) {
+                continue;
+            }
+            match close(job, &path, node, entry) {
+                Ok(more) => {
+                    modes.insert(format!("{:04o}", entry.mode));
+                    layers.insert(node.layer);
+                    count += 1;
+                    edits.extend(more);
+                }
+                Err(why) => no = no.or(Some(why)),
+            }
+        }
+        if let Some(no) = no {
+            draft.refuse(finding, no.reason, no.hint);
+        }
+        let more = if count > 1 { format!(", {count} files and folders") } else { String::new() };
+        let before = format!("{}{more}", modes.into_iter().collect::<Vec<_>>().join(", "));
+        draft.propose(Proposal {
+            kind: Kind::Mode,
+            findings: vec![finding],
+            path: path.to_string(),
+            layer: layers.first().copied().filter(|_| layers.len() == 1),
+            before,
+            after: "others may not write files, nor take them out of folders".into(),
+            safety: Safety::Review,
+            risk: Risk::Medium,
+            reason: "see that the application writes only what belongs to its user or group".into(),
+            is_asked: false,
+            edits,
+        });
+    }
+}
+
+/// Whether everybody may change it.
+fn is_open(entry: &FileEntry) -> bool {
+    entry.mode & 0o002 != 0
+        && match entry.kind {
+            FileKind::File => true,
+            FileKind::Directory => entry.mode & 0o1000 == 0,
+            _ => false,
+        }
+}
+
+/// A path and what is below it.
+fn names_below(job: &Job<'_>, path: &ImagePath) -> Vec<(ImagePath, Node)> {
+    let tree = &job.image.tree;
+    if path.is_root() {
+        // the uppermost layer that has a member for the root; the names do not list it
+        let roots = (0u32..).zip(tree.layers()).filter_map(|(layer, members)| {
+            let member = members.iter().rposition(|entry| entry.path.is_root())?;
+            Some((path.clone(), Node { layer, member: u32::try_from(member).ok()? }))
+        });
+        return roots.last().into_iter().collect();
+    }
+    let is_below = |(name, _): &(&ImagePath, Node)| name.is_under(path.as_bytes());
+    tree.names().filter(is_below).map(|(name, node)| (name.clone(), node)).collect()
+}
+
+/// All that is live, but what the kernel or the engine replaces.
+fn all(job: &Job<'_>) -> Vec<(ImagePath, Node)> {
+    let is_replaced = |path: &ImagePath| [&b"dev"[..], b"proc", b"sys"].iter().any(|folder| path.is_under(folder));
+    let names = job.image.tree.names().filter(|(path, _)| !is_replaced(path) && job.image.owned.owner(path).is_none());
+    names.map(|(name, node)| (name.clone(), node)).collect()
+}
+
+fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Result<Vec<Edit>, No> {
+    let is_folder = entry.kind == FileKind::Directory;
+    let mode = if is_folder { entry.mode | 0o1000 } else { entry.mode & !0o002 };
+    if job.guard.is_kept(path) {
+        return Err(No {
+            reason: format!("`[fix] keep` of the policy has `{path}`"),
+            hint: "change the policy".into(),
+        });
+    }
+    if !job.guard.is_base(node.layer) {
+        let header = Edit::SetHeader { member: job.member(node), mode: Some(mode), uid: None, gid: None };
+        return job.guard.closed(node.layer).map_or(Ok(vec![header]), Err);
+    }
+    on_top(job, path, node, Some(mode), Content::File { member: job.member(node) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{base, file, folder, layered, mode, planned};
+
+    #[test]
+    fn files_are_closed_and_folders_made_sticky() {
+        let image = layered(vec![
+            vec![mode(file("etc/teal.conf", 4), 0o666), mode(folder("srv/spool"), 0o777)],
+            vec![
+                mode(folder("srv/heron"), 0o777),
+                mode(file("srv/heron/a", 1), 0o666),
+                file("srv/heron/b", 1),
+                mode(folder("tmp"), 0o1777),
+            ],
+        ]);
+        assert_eq!(
+            planned(&base(image, 1), &["permissions"]),
+            [
+                "permissions-1 review /etc/teal.conf@0: 0666: add etc/teal.conf 0664 copy",
+                "permissions-2 review /srv/spool@0: 0777: add srv/spool/ 1777 0:0",
+                "permissions-3 review /srv/heron@1: 0666, 0777, 2 files and folders: header 0 1777, header 1 0664",
+            ]
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! Takes secrets out of the image's documents: environment, labels, annotations, build steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use crate::escape::escape;
+use crate::finding::{Finding, Location};
+use crate::rebuild::{Edit, Span};
+use crate::rule::Severity;
+use crate::secret::{TextKind, in_text, is_sought, mask_text};
+
+use super::plan::{Kind, Risk, Safety};
+use super::redact::texts;
+use super::secrets::ROTATE;
+use super::{Draft, Fixer, Job, Proposal};
+
+/// Secrets in documents.
+pub(super) static SECRET_SETTINGS: Fixer = Fixer {
+    id: "secret-settings",
+    group: "secrets",
+    title: "Secrets in the configuration and the build steps",
+    rules: &[],
+    does: "Writes `[REDACTED]` in place of secrets in the texts of build steps, in whichever field a builder keeps them, and \
+           takes labels and annotations out whose value is a secret. With a look (`--yes`) variables go whose value is a \
+           secret: a container must get them when it starts. A value that one field names is taken out of all other fields.",
+    never: "Never changes what the image runs: a secret in the entrypoint, the command or the health check is told.",
+    plan,
+};
+
+/// Shortest value that is looked for where nothing names it, in bytes.
+const SHORTEST_ECHO: usize = 6;
+
+fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
+    let open: Vec<&Finding> = job
+        .findings_of("secret")
+        .filter(|finding| {
+            finding.severity > Severity::Info
+                && matches!(finding.location, Location::Config { .. } | Location::History { .. })
+        })
+        .collect();
+    if open.is_empty() {
+        return;
+    }
+    let rules: BTreeSet<&str> = open.iter().map(|finding| finding.rule.id).collect();
+    let Some(config) = &job.image.config else { return };
+    let arguments: Vec<Vec<(&str, &str)>> = config.history.iter().map(|step| step.arguments()).collect();
+    let texts = texts(config);
+    let mut found: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
+    let mut values: BTreeSet<&str> = BTreeSet::new();
+    for (place, (pointer, text)) in texts.iter().enumerate() {
+        let spans = spans_in(pointer, text, &rules, &arguments);
+        values.extend(spans.iter().filter_map(|span| text.get(span.clone())).filter(|value| is_echo(value)));
+        found.insert(place, spans);
+    }
+    for (key, value) in &job.image.annotations {
+        let text = format!("{key}={value}");
+        let of_value = known(&text, TextKind::Setting(key.len().saturating_add(1)), &rules);
+        if !of_value.is_empty() {
+            let own =
+                at(&open, |location| matches!(location, Location::Config { key: of } if of.contains(key.as_str())));
+            propose(
+                draft,
+                own,
+                &format!("annotation {}", escape(key)),
+                Treatment::Gone,
+                vec![Edit::RemoveAnnotation { key: key.clone() }],
+            );
+        }
+    }
+    for (place, (pointer, text)) in texts.iter().enumerate() {
+        let mut spans = found.remove(&place).unwrap_or_default();
+        for value in &values {
+            spans.extend(text.match_indices(value).map(|(at, value)| at..at.saturating_add(value.len())));
+        }
+        let spans = merged(spans);
+        if spans.is_empty() {
+            continue;
+        }
+        one(job, draft, &open, (pointer, text), &spans);
+    }
+}
+
+/// The secrets of one text, by what the text is.
+fn spans_in(pointer: &str, text: &str, rules: &BTreeSet<&str>, arguments: &[Vec<(&str, &str)>]) -> Vec<Range<usize>> {
+    let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+    let of_name = |name: &str| {
+        let whole = format!("{name}={text}");
+        let start = name.len().saturating_add(1);
+        let spans = known(&whole, TextKind::Setting(start), rules);
+        spans.into_iter().map(|span| span.start.saturating_sub(start)..span.end.saturating_sub(start)).collect()
+    };
+    match parts.as_slice() {
+        [_, "Env", _] => {
+            let start = text.find('=').map_or(0, |at| at.saturating_add(1));
+            known(text, TextKind::Setting(start), rules)
+        }
+        [_, "Labels", key] => of_name(&key.replace("~1", "/").replace("~0", "~")),
+        ["history", index, "created_by"] => {
+            let mut spans = known(text, TextKind::Script, rules);
+            let own = index.parse::<usize>().ok().and_then(|index| arguments.get(index));
+            for (name, value) in own.into_iter().flatten() {
+                let whole = format!("{name}={value}");
+                if !known(&whole, TextKind::Setting(name.len().saturating_add(1)), rules).is_empty() {
+                    spans.extend(text.match_indices(*value).map(|(at, value)| at..at.saturating_add(value.len())));
+                }
+            }
+            spans
+        }
+        ["config" | "container_config", "Cmd" | "Entrypoint" | "Shell" | "Healthcheck", ..] => {
+            known(text, TextKind::Command, rules)
+        }
+        _ => known(text, TextKind::Plain, rules),
+    }
+}
+
+/// The secrets of a text that one of these rules knows.
+fn known(text: &str, kind: TextKind, rules: &BTreeSet<&str>) -> Vec<Range<usize>> {
+    let (written, _) = in_text(text, kind);
+    let told = written.into_iter().filter(|one| one.severity > Severity::Info && rules.contains(one.rule.id));
+    told.map(|one| one.span).collect()
+}
+
+/// Whether a value is looked for where nothing names it.
+fn is_echo(value: &str) -> bool {
+    is_sought(value.as_bytes()) || value.len() >= SHORTEST_ECHO && value.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Spans in order, those that touch made one.
+fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    spans.retain(|span| !span.is_empty());
+    spans.sort_by_key(|span| (span.start, span.end));
+    let mut all: Vec<Range<usize>> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match all.last_mut().filter(|last| last.end >= span.start) {
+            Some(last) => last.end = last.end.max(span.end),
+            None => all.push(span),
+        }
+    }
+    all
+}
+
+/// What becomes of a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Treatment {
+    Redacted(usize),
+    Gone,
+    Unset,
+}
+
+fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text): (&str, &str), spans: &[Range<usize>]) {
+    let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+    let config = |key: String| at(open, |location| matches!(location, Location::Config { key: of } if *of == key));
+    let span = |span: &Range<usize>| Span { offset: span.start as u64, length: span.len() as u64 };
+    let redacted = || {
+        let spans: Vec<Span> = spans.iter().map(span).collect();
+        (Treatment::Redacted(spans.len()), vec![Edit::RedactConfig { pointer: pointer.to_owned(), spans }])
+    };
+    match parts.as_slice() {
+        // the document has a key twice, or the place is not known
+        [] => {
+            let hint = format!("make the image anew without it; {ROTATE}");
+            draft.refuse_wish("configuration", "a secret stands in a place that cannot be named", hint);
+        }
+        ["config", "Cmd" | "Entrypoint" | "Healthcheck" | "Shell", ..] => {
+            let name = parts.get(1).copied().unwrap_or_default();
+            let own = config(name.to_owned());
+            let reason = format!("`{name}` is what the image runs, and another text would be another command");
+            let hint = format!("give the secret to the container when it starts; {ROTATE}");
+            match own.as_slice() {
+                [] => draft.refuse_wish(name, reason, hint),
+                several => several.iter().for_each(|finding| draft.refuse(finding, reason.clone(), hint.clone())),
+            }
+        }
+        ["config", "Env", _] => {
+            let name = text.split('=').next().unwrap_or_default();
+            let own = config(format!("Env.{name}"));
+            propose(
+                draft,
+                own,
+                &format!("Env.{}", escape(mask_text(name))),
+                Treatment::Unset,
+                vec![Edit::RemoveEnv { name: name.to_owned() }],
+            );
+        }
+        ["container_config", "Env", _] => {
+            let name = text.split('=').next().unwrap_or_default();
+            let is_unset = job.image.config.as_ref().is_some_and(|config| {
+                let mut names = config.config.env.iter().map(|pair| pair.split('=').next().unwrap_or_default());
+                names.any(|other| other == name)
+            });
+            // the variable goes from both at once
+            if !is_unset {
+                let (treatment, edits) = redacted();
+                propose(draft, Vec::new(), pointer, treatment, edits);
+            }
+        }
+        ["config", "Labels", key] => {
+            let key = key.replace("~1", "/").replace("~0", "~");
+            let own = config(format!("Labels.{key}"));
+            let path = format!("Labels.{}", escape(mask_text(&key)));
+            propose(draft, own, &path, Treatment::Gone, vec![Edit::RemoveConfig { pointer: pointer.to_owned() }]);
+        }
+        ["history", index, _] => {
+            let index = index.parse::<u32>().ok();
+            let own =
+                at(open, |location| matches!(location, Location::History { index: of, .. } if Some(*of) == index));
+            let (treatment, edits) = redacted();
+            propose(draft, own, &format!("build step {}", index.unwrap_or_default()), treatment, edits);
+        }
+        _ => {
+            let (treatment, edits) = redacted();
+            propose(draft, Vec::new(), &escape(mask_text(pointer)), treatment, edits);
+        }
+    }
+}
+
+fn at<'a>(open: &[&'a Finding], is_it: impl Fn(&Location) -> bool) -> Vec<&'a Finding> {
+    open.iter().copied().filter(|finding| is_it(&finding.location)).collect()
+}
+
+fn propose(draft: &mut Draft<'_>, findings: Vec<&Finding>, path: &str, treatment: Treatment, edits: Vec<Edit>) {
+    let (kind, before, after, safety, risk, reason) = match treatment {
+        Treatment::Redacted(count) => {
+            let noun = if count == 1 { "place" } else { "places" };
+            let before = format!("a secret in {count} {noun}");
+            (Kind::Redact, before, "[REDACTED]", Safety::Safe, Risk::Low, "nothing runs it again")
+        }
+        Treatment::Gone => {
+            (Kind::Setting, "a secret".into(), "gone", Safety::Safe, Risk::Low, "a description, which no process reads")
+        }
+        Treatment::Unset => {
+            let reason = "the application may read it: give it the variable when it starts";
+            (Kind::Setting, "a secret".into(), "not set", Safety::Review, Risk::High, reason)
+        }
+    };
+    draft.propose(Proposal {
+        kind,
+        layer: findings.iter().find_map(|finding| finding.layer()),
+        findings,
+        path: path.to_owned(),
+        before,
+        after: after.into(),
+        safety,
+        risk,
+        reason: format!("{reason}; {ROTATE}"),
+        is_asked: false,
+        edits,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_touch_are_one() {
+        assert_eq!(merged(vec![5..7, 1..3, 2..4, 4..5, 9..9]), [1..7]);
+        assert_eq!(merged(vec![1..2, 4..6]), [1..2, 4..6]);
+    }
+}

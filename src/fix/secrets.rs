@@ -1,0 +1,193 @@
+//! Takes files with secrets out of every layer that holds them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::finding::{Finding, Location};
+use crate::format::start::Start;
+use crate::inventory::{Secret, SecretPlace};
+use crate::path::ImagePath;
+use crate::rebuild::{Edit, Span};
+use crate::rule::Severity;
+use crate::tree::Node;
+
+use super::drops::Drops;
+use super::plan::{Kind, Risk, Safety};
+use super::{Draft, Fixer, Job, Proposal};
+
+/// Files with secrets.
+pub(super) static SECRETS: Fixer = Fixer {
+    id: "secrets",
+    group: "secrets",
+    title: "Files with secrets",
+    rules: &[],
+    does: "Takes a file with a secret out of each layer that holds it, under all its names, also where a later layer deletes or \
+           replaces it; then proves that the value is nowhere in the output: in no layer, no archive, no document, nor in \
+           base64. A file that no container sees goes unseen; one that is there at run time goes with a look (`--yes`), since \
+           the application may read it. With `--redact-in-place` a text stays, with `*` in place of the value. An archive, a \
+           database or an object of git goes whole, with a look.",
+    never: "Never touches files that packages own, the image's command, programs, or findings that are information, such as \
+            keys that were published as examples. A secret that was in an image is known: it must be made anew wherever it \
+            was valid.",
+    plan,
+};
+
+/// What must be done besides, whatever happens to the image.
+pub(super) const ROTATE: &str = "make the secret anew where it is valid: it was in an image";
+
+/// The secrets of one file.
+#[derive(Default)]
+struct OfFile<'a> {
+    secrets: Vec<&'a Secret>,
+    findings: Vec<&'a Finding>,
+}
+
+fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
+    let mut files: BTreeMap<Node, OfFile<'_>> = BTreeMap::new();
+    let open: Vec<&Finding> = job.findings_of("secret").filter(|finding| finding.severity > Severity::Info).collect();
+    for secret in &job.image.secrets {
+        let SecretPlace::File { node, path, lines, .. } = &secret.place else { continue };
+        let is_it = |finding: &&&Finding| {
+            finding.rule.id == secret.rule.id
+                && matches!(&finding.location, Location::File { path: of, layer, lines: at }
+                    if of == path && *layer == node.layer && at == lines)
+        };
+        let own = open.iter().filter(is_it);
+        let mut is_open = false;
+        let of_file = files.entry(*node).or_default();
+        for finding in own {
+            is_open = true;
+            if !of_file.findings.iter().any(|known| std::ptr::eq(*known, *finding)) {
+                of_file.findings.push(finding);
+            }
+        }
+        if is_open {
+            of_file.secrets.push(secret);
+        }
+    }
+    for (node, of_file) in files.iter().filter(|(_, of_file)| !of_file.findings.is_empty()) {
+        one(job, draft, *node, of_file);
+    }
+}
+
+fn one(job: &Job<'_>, draft: &mut Draft<'_>, node: Node, of_file: &OfFile<'_>) {
+    let tree = &job.image.tree;
+    let path = tree.names_of(node).next().unwrap_or(&tree.entry(node).path).clone();
+    let refuse = |draft: &mut Draft<'_>, reason: &str, hint: &str| {
+        for finding in &of_file.findings {
+            draft.refuse(finding, reason, format!("{hint}; {ROTATE}"));
+        }
+    };
+    if let Some(no) = job.guard.keeps(node) {
+        return refuse(draft, &no.reason, &no.hint);
+    }
+    if matches!(job.image.starts.get(node), Some(Start::Elf { .. })) {
+        return refuse(draft, &format!("`{path}` is a program"), "build it anew without the secret");
+    }
+    let is_live = tree.names_of(node).next().is_some();
+    let is_inside = of_file.secrets.iter().any(|secret| inside(secret).is_some());
+    let spans: BTreeSet<Span> = of_file.secrets.iter().filter_map(|secret| span(secret)).collect();
+    let (count, noun) = match of_file.secrets.len() {
+        1 => (1, "secret"),
+        several => (several, "secrets"),
+    };
+    let before = format!("{count} {noun}: {}", titles(&of_file.secrets));
+    let has_lines =
+        of_file.secrets.iter().all(|secret| matches!(&secret.place, SecretPlace::File { lines: Some(_), .. }));
+    if job.wishes.redacts_in_place && has_lines && !is_inside && is_setting(&path) {
+        let edits = vec![Edit::BlankBytes { member: job.member(node), spans: spans.into_iter().collect() }];
+        draft.propose(Proposal {
+            kind: Kind::Blank,
+            findings: of_file.findings.clone(),
+            path: path.to_string(),
+            layer: Some(node.layer),
+            before,
+            after: "`*` in place of each value".into(),
+            safety: if is_live { Safety::Review } else { Safety::Safe },
+            risk: if is_live { Risk::High } else { Risk::Low },
+            reason: format!("asked for with `--redact-in-place`; {ROTATE}"),
+            is_asked: true,
+            edits,
+        });
+        return;
+    }
+    let mut drops = Drops::of(job, &[node], &|_: &ImagePath| true);
+    if let Some(no) = drops.no.take() {
+        return refuse(draft, &no.reason, &no.hint);
+    }
+    for edit in &mut drops.edits {
+        if let Edit::DropMember { member, secrets } = edit
+            && (member.layer, member.member) == (node.layer, node.member)
+            && !is_inside
+        {
+            *secrets = spans.iter().copied().collect();
+        }
+    }
+    let why = match (is_inside, is_live) {
+        (true, true) => "it holds other files, and goes with all of them: see that nothing needs it",
+        (true, false) => "it holds other files, and no container sees it",
+        (false, true) => "the application may read it: give it the secret when it starts",
+        (false, false) => "no container sees it, and its bytes ship all the same",
+    };
+    draft.propose(Proposal {
+        kind: Kind::Remove,
+        findings: of_file.findings.clone(),
+        path: path.to_string(),
+        layer: Some(node.layer),
+        before,
+        after: "gone from the layer, with all its names".into(),
+        safety: if is_live || is_inside { Safety::Review } else { Safety::Safe },
+        risk: if is_live { Risk::High } else { Risk::Low },
+        reason: format!("{why}; {ROTATE}"),
+        is_asked: false,
+        edits: drops.edits,
+    });
+}
+
+/// What the secrets are, each kind once.
+fn titles(secrets: &[&Secret]) -> String {
+    const NAMED: usize = 3;
+    let titles: BTreeSet<&str> = secrets.iter().map(|secret| secret.rule.title).collect();
+    let named: Vec<&str> = titles.iter().copied().take(NAMED).collect();
+    match titles.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// The file inside the file that has the secret, if it holds others.
+fn inside(secret: &Secret) -> Option<&[u8]> {
+    let SecretPlace::File { path, .. } = &secret.place else { return None };
+    let bytes = path.as_bytes();
+    bytes.iter().position(|byte| *byte == b'!').and_then(|at| bytes.get(at.saturating_add(1)..))
+}
+
+fn span(secret: &Secret) -> Option<Span> {
+    let SecretPlace::File { offset, .. } = &secret.place else { return None };
+    (secret.length > 0).then_some(Span { offset: *offset, length: secret.length })
+}
+
+/// Endings and names of texts that hold settings, where `*` in place of a value leaves the form as it is.
+fn is_setting(path: &ImagePath) -> bool {
+    const ENDINGS: &[&str] = &[
+        "cfg",
+        "cnf",
+        "conf",
+        "config",
+        "env",
+        "ini",
+        "json",
+        "netrc",
+        "npmrc",
+        "properties",
+        "pypirc",
+        "toml",
+        "txt",
+        "yaml",
+        "yml",
+    ];
+    let name = String::from_utf8_lossy(path.file_name()).to_ascii_lowercase();
+    // `.env`, `.env.local`, `.npmrc`
+    let bare = name.trim_start_matches('.');
+    let is_dotted = name.starts_with('.') && ENDINGS.contains(&bare.split('.').next().unwrap_or(bare));
+    is_dotted || bare.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+}

@@ -1,0 +1,551 @@
+//! Proves a rebuilt image from what was written: it is what the plan says, and nothing else.
+//!
+//! All is read again from the output. Digests, sizes and diff IDs are checked while it is scanned, as of any image; here each layer
+//! is compared member for member with what its edits make of the old one, the configuration and the merged tree with what the
+//! plan says, and what was taken out is looked for everywhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Read};
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::finding::{Finding, Location};
+use crate::image::{Blob, Image};
+use crate::inventory::{Inventory, LayerSummary};
+use crate::limit::Limits;
+use crate::limitation::Limitation;
+use crate::pass::decode;
+use crate::pass::tar::TarReader;
+use crate::path::ImagePath;
+use crate::policy::{Action as Judgement, Judged};
+use crate::rebuild::{Bundle, Edit, Edits, Excised, Rebuilt, RebuiltImage};
+use crate::rule::Severity;
+use crate::secret::Needles;
+use crate::tree::{FileKind, Node, Tree};
+
+use super::compare;
+use super::plan::{ImagePlan, Plan};
+
+/// Differences that are told; the rest is counted.
+const TOLD: usize = 20;
+
+/// Largest file of a layer that is looked into for what it holds, in bytes.
+const LARGEST: u64 = 512 << 20;
+
+/// What a scan saw of an image, kept to be compared.
+#[derive(Debug)]
+pub struct Seen {
+    /// What could not be read.
+    limitations: Vec<Limitation>,
+    layers: Vec<LayerSummary>,
+    tree: Tree,
+    judged: Vec<Judged>,
+}
+
+impl Seen {
+    /// Keeps what is compared.
+    pub fn of(inventory: &Inventory, judged: &[Judged]) -> Self {
+        Self {
+            limitations: inventory.limitations.clone(),
+            layers: inventory.layers.clone(),
+            tree: inventory.tree.clone(),
+            judged: judged.to_vec(),
+        }
+    }
+}
+
+/// The images of one place, opened and scanned.
+pub struct Place<'a> {
+    /// Documents and layers.
+    pub bundle: &'a Bundle,
+    /// What the scan saw, one for each image of the bundle in its order.
+    pub seen: &'a [Seen],
+}
+
+/// One image before or after.
+struct Side<'a> {
+    inventory: &'a Seen,
+    image: &'a Image,
+}
+
+/// Proves the output `after` from the input `before`: fails with [`ErrorKind::Unproven`] unless it is what `plan` makes of it.
+pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebuilt, limits: &Limits) -> Result<()> {
+    let mut flaws = Flaws::default();
+    let count = before.bundle.images().len();
+    let counts = [before.seen.len(), after.bundle.images().len(), after.seen.len(), rebuilt.images.len()];
+    if counts.iter().any(|other| *other != count) {
+        flaws.add(format!("it holds {} images where {count} are expected", counts[1]));
+        return flaws.check();
+    }
+    let (documents, stray) = after.bundle.parts(limits)?;
+    flaws.extend(stray.into_iter().map(|name| format!("nothing leads to `{}`", escape(name))));
+    let olds = before.bundle.images().iter().zip(before.seen);
+    let news = after.bundle.images().iter().zip(after.seen);
+    for ((old, new), rebuilt) in olds.zip(news).zip(&rebuilt.images) {
+        let before_side = Side { image: old.0, inventory: old.1 };
+        let after_side = Side { image: new.0, inventory: new.1 };
+        let own = plan
+            .images
+            .iter()
+            .find(|plan| plan.image.config.is_some() && plan.image.config == old.0.target.config_digest);
+        let none = Edits::default();
+        let edits = own.map(ImagePlan::edits).transpose()?.unwrap_or(none);
+        if new.0.target.config_digest.as_ref() != Some(&rebuilt.after.config) {
+            flaws.add("the configuration was read with another digest than it was written with");
+        }
+        readable(&before_side, &after_side, &mut flaws);
+        layers(&before_side, &after_side, &edits, rebuilt, limits, &mut flaws)?;
+        names(&before_side, &after_side, &edits, &mut flaws);
+        if let Some(own) = own {
+            findings(&before_side, &after_side, own, &mut flaws);
+        }
+        let (old, new) = (before.bundle.config(old.0, limits)?, after.bundle.config(new.0, limits)?);
+        match (old, new) {
+            (Some(old), Some(new)) => config(&old, &new, &edits, rebuilt, &mut flaws),
+            _ => flaws.add("the configuration is missing"),
+        }
+    }
+    let images: Vec<&Image> = after.bundle.images().iter().collect();
+    flaws.extend(absent(&rebuilt.excised, &documents, &images, limits)?.0);
+    flaws.check()
+}
+
+/// What is wrong with an output.
+#[derive(Debug, Default)]
+pub struct Flaws(Vec<String>);
+
+impl Flaws {
+    fn add(&mut self, what: impl Into<String>) {
+        self.0.push(what.into());
+    }
+
+    fn extend(&mut self, all: impl IntoIterator<Item = String>) {
+        self.0.extend(all);
+    }
+
+    /// Fails if there are any, naming the first.
+    pub fn check(mut self) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.0.sort();
+        self.0.dedup();
+        let more = self.0.len().saturating_sub(TOLD);
+        self.0.truncate(TOLD);
+        let mut what = format!("the rebuilt image is not what was planned: {}", self.0.join("; "));
+        if more > 0 {
+            what += &format!("; and {more} more");
+        }
+        Err(Error::new(ErrorKind::Unproven, what).help(
+            "nothing was written; leave the action out with `--skip`, and please report it: this is a defect in careen",
+        ))
+    }
+}
+
+/// What could not be read of the output, and could of the input.
+fn readable(before: &Side<'_>, after: &Side<'_>, flaws: &mut Flaws) {
+    let known: BTreeSet<&str> =
+        before.inventory.limitations.iter().filter(|one| one.is_gap).map(|one| one.code).collect();
+    for one in after.inventory.limitations.iter().filter(|one| one.is_gap && !known.contains(one.code)) {
+        flaws.add(format!("{}: {}", one.place, one.what));
+    }
+}
+
+/// Layers that stay are the same blobs, others are what their edits say.
+fn layers(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    edits: &Edits,
+    rebuilt: &RebuiltImage,
+    limits: &Limits,
+    flaws: &mut Flaws,
+) -> Result<()> {
+    let mut by_layer: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
+    for edit in &edits.0 {
+        if let Some(member) = edit.member() {
+            by_layer.entry(member.layer).or_default().push(edit);
+        }
+    }
+    let has_top = edits.0.iter().any(Edit::is_on_top);
+    let kept: Vec<_> = rebuilt.layers.iter().filter(|layer| layer.after.is_some()).collect();
+    if kept.len() != after.image.layers.len() || kept.len() != after.inventory.layers.len() {
+        flaws.add(format!("it has {} layers where {} are expected", after.image.layers.len(), kept.len()));
+        return Ok(());
+    }
+    let olds = before.inventory.layers.len();
+    if rebuilt.layers.len() != olds.saturating_add(usize::from(has_top)) {
+        flaws.add(format!("{} layers were made of {olds}", rebuilt.layers.len()));
+    }
+    for change in rebuilt.layers.iter().filter(|layer| layer.after.is_none()) {
+        // only what the edits emptied may be left out
+        let is_empty = before.image.layers.get(change.index as usize).is_some_and(|layer| {
+            let own = by_layer.get(&change.index).map_or(&[][..], Vec::as_slice);
+            !own.is_empty() && compare::layer(&*layer.blob, &empty(), own, limits).is_ok_and(|found| found.is_empty())
+        });
+        if !is_empty {
+            flaws.add(format!("layer {} is missing", change.index));
+        }
+    }
+    for (change, (layer, summary)) in kept.iter().zip(after.image.layers.iter().zip(&after.inventory.layers)) {
+        let index = change.index;
+        let Some(state) = &change.after else { continue };
+        if summary.digest.as_ref() != Some(&state.digest) || summary.diff_id.as_ref() != Some(&state.diff_id) {
+            flaws.add(format!("layer {index} was read with another digest than it was written with"));
+        }
+        let Some(old) = before.image.layers.get(index as usize) else {
+            // the layer on top; the tree shows what it does
+            if !has_top {
+                flaws.add(format!("layer {index} came from nowhere"));
+            }
+            continue;
+        };
+        match by_layer.get(&index) {
+            Some(edits) => {
+                let found = compare::layer(&*old.blob, &*layer.blob, edits, limits)?;
+                flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
+            }
+            None => {
+                let old = before.inventory.layers.get(index as usize).and_then(|layer| layer.diff_id.as_ref());
+                if old != summary.diff_id.as_ref() {
+                    flaws.add(format!("layer {index} changed, which nothing was planned for"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A layer without members.
+fn empty() -> Vec<u8> {
+    vec![0; 1_024]
+}
+
+/// The configuration is what its edits make of the old one, apart from what follows the layers.
+fn config(old: &[u8], new: &[u8], edits: &Edits, rebuilt: &RebuiltImage, flaws: &mut Flaws) {
+    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
+    let (Ok(mut wanted), Ok(mut found)) = (parse(old), parse(new)) else {
+        return flaws.add("the configuration cannot be read");
+    };
+    if let Err(what) = edit(&mut wanted, edits) {
+        return flaws.add(format!("the configuration: {what}"));
+    }
+    let diff_ids: Vec<Value> =
+        rebuilt.layers.iter().filter_map(|layer| Some(layer.after.as_ref()?.diff_id.to_string().into())).collect();
+    if found.pointer("/rootfs/diff_ids") != Some(&Value::Array(diff_ids)) {
+        flaws.add("the diff IDs of the configuration are not those of the layers");
+    }
+    let is_on_top = edits.0.iter().any(Edit::is_on_top);
+    for (document, has_top) in [(&mut wanted, false), (&mut found, is_on_top)] {
+        if let Some(rootfs) = document.get_mut("rootfs").and_then(Value::as_object_mut) {
+            rootfs.remove("diff_ids");
+        }
+        let Some(history) = document.get_mut("history").and_then(Value::as_array_mut) else { continue };
+        if has_top {
+            history.pop();
+        }
+        for step in history {
+            // a step whose layer was left out has none
+            if let Some(step) =
+                step.as_object_mut().filter(|_| rebuilt.layers.iter().any(|layer| layer.after.is_none()))
+            {
+                step.remove("empty_layer");
+            }
+        }
+    }
+    if wanted != found {
+        flaws.add("the configuration differs from what was planned");
+    }
+}
+
+/// Carries edits of the configuration out on its value.
+fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(), String> {
+    let missing = |pointer: &str| format!("there is no `{}`", escape(pointer));
+    let mut removed: Vec<&str> = Vec::new();
+    for edit in &edits.0 {
+        match edit {
+            Edit::RedactConfig { pointer, spans } => {
+                let text = document.pointer_mut(pointer).ok_or_else(|| missing(pointer))?;
+                let mut bytes = text.as_str().ok_or_else(|| missing(pointer))?.as_bytes().to_vec();
+                let mut spans = spans.clone();
+                spans.sort();
+                for span in spans.iter().rev() {
+                    let range = usize::try_from(span.offset).ok().zip(usize::try_from(span.length).ok());
+                    let range = range.and_then(|(from, length)| Some(from..from.checked_add(length)?));
+                    let range = range.filter(|range| range.end <= bytes.len()).ok_or_else(|| missing(pointer))?;
+                    bytes.splice(range, b"[REDACTED]".iter().copied());
+                }
+                *text = String::from_utf8(bytes).map_err(|_| missing(pointer))?.into();
+            }
+            Edit::RemoveEnv { name } => {
+                for part in ["/config/Env", "/container_config/Env"] {
+                    if let Some(list) = document.pointer_mut(part).and_then(Value::as_array_mut) {
+                        list.retain(|pair| pair.as_str().is_none_or(|pair| pair.split('=').next() != Some(name)));
+                    }
+                }
+            }
+            Edit::RemoveConfig { pointer } => removed.push(pointer),
+            _ => {}
+        }
+    }
+    for edit in &edits.0 {
+        if let Edit::SetConfig { pointer, value } = edit {
+            let (holder, key) = pointer.rsplit_once('/').ok_or_else(|| missing(pointer))?;
+            let mut place = &mut *document;
+            for part in holder.split('/').skip(1) {
+                let part = part.replace("~1", "/").replace("~0", "~");
+                place = match place {
+                    Value::Array(list) => {
+                        part.parse::<usize>().ok().and_then(|at| list.get_mut(at)).ok_or_else(|| missing(pointer))?
+                    }
+                    Value::Object(object) => {
+                        let inner = object.entry(part).or_insert_with(|| Value::Object(Map::default()));
+                        if inner.is_null() {
+                            *inner = Value::Object(Map::default());
+                        }
+                        inner
+                    }
+                    _ => return Err(missing(pointer)),
+                };
+            }
+            let key = key.replace("~1", "/").replace("~0", "~");
+            match place {
+                Value::Object(object) => {
+                    object.insert(key, value.clone());
+                }
+                Value::Array(list) => {
+                    let at = key.parse::<usize>().ok().and_then(|at| list.get_mut(at));
+                    *at.ok_or_else(|| missing(pointer))? = value.clone();
+                }
+                _ => return Err(missing(pointer)),
+            }
+        }
+    }
+    // the later elements of a list before the earlier ones
+    removed.sort_by_key(|pointer| {
+        let (holder, last) = pointer.rsplit_once('/').unwrap_or_default();
+        (holder.to_owned(), std::cmp::Reverse(last.parse::<u64>().unwrap_or_default()))
+    });
+    for pointer in removed {
+        let (holder, key) = pointer.rsplit_once('/').ok_or_else(|| missing(pointer))?;
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let gone = match document.pointer_mut(holder) {
+            Some(Value::Object(object)) => object.remove(&key).is_some(),
+            Some(Value::Array(list)) => match key.parse::<usize>().ok().filter(|at| *at < list.len()) {
+                Some(at) => {
+                    list.remove(at);
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        };
+        if !gone {
+            return Err(missing(pointer));
+        }
+    }
+    Ok(())
+}
+
+/// The merged tree differs only where the plan says so.
+fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) {
+    let (old, new) = (&before.inventory.tree, &after.inventory.tree);
+    let mut planned: BTreeSet<ImagePath> = BTreeSet::new();
+    for edit in &edits.0 {
+        if let Some(member) = edit.member() {
+            let node = Node { layer: member.layer, member: member.member };
+            let members = old.layers().get(member.layer as usize);
+            let Some(entry) = members.and_then(|members| members.get(member.member as usize)) else { continue };
+            planned.insert(entry.path.clone());
+            planned.insert(old.real_folder(&entry.path.parent()).join(entry.path.file_name()));
+            // another name of a file whose header changes
+            planned.extend(old.names_of(node).cloned());
+        } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path } = edit {
+            planned.insert(path.as_str().into());
+        }
+    }
+    // tables of layers that engines load lazily go with the layer they are of
+    let rewritten: BTreeSet<u32> = edits.0.iter().filter_map(|edit| Some(edit.member()?.layer)).collect();
+    for (path, node) in old.names() {
+        if rewritten.contains(&node.layer) && compare::TABLES.contains(&path.as_bytes()) {
+            planned.insert(path.clone());
+        }
+    }
+    let entry_of = |tree: &Tree, node: Node| {
+        let entry = tree.entry(node);
+        (entry.kind.clone(), entry.mode, entry.uid, entry.gid, entry.size, entry.mtime)
+    };
+    let olds: BTreeMap<&ImagePath, Node> = old.names().collect();
+    let news: BTreeMap<&ImagePath, Node> = new.names().collect();
+    let is_planned = |path: &ImagePath| {
+        planned.contains(path)
+            || planned.iter().any(|folder| path.is_under(folder.as_bytes()) && !news.contains_key(folder))
+    };
+    for (path, node) in &olds {
+        let differs = match news.get(path) {
+            None => true,
+            Some(other) => {
+                let (a, b) = (entry_of(old, *node), entry_of(new, *other));
+                // a link may have become the file
+                a != b && old.entry(*node).is_file() == new.entry(*other).is_file()
+            }
+        };
+        if differs && !is_planned(path) {
+            let what = if news.contains_key(path) { "changed" } else { "is gone" };
+            flaws.add(format!("`{}` {what}, which nothing was planned for", escape(path.to_string())));
+        }
+    }
+    let dropped: BTreeSet<&ImagePath> = olds.keys().copied().collect();
+    for path in news.keys().filter(|path| !dropped.contains(*path) && !is_planned(path)) {
+        flaws.add(format!("`{}` appeared, which nothing was planned for", escape(path.to_string())));
+    }
+    // what an edit takes out of the upper layers must not let an older file show
+    for edit in &edits.0 {
+        let Edit::DropMember { member, .. } = edit else { continue };
+        let node = Node { layer: member.layer, member: member.member };
+        let own = old.real_folder(&old.entry(node).path.parent()).join(old.entry(node).path.file_name());
+        let was_live = olds.get(&own).is_some_and(|shown| {
+            *shown == node || matches!(&old.entry(node).kind, FileKind::HardLink(_)) && shown.layer == node.layer
+        });
+        let is_replaced = |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == own);
+        if was_live && news.contains_key(&own) && !edits.0.iter().any(is_replaced) {
+            flaws.add(format!("`{}` was taken out, and an older file shows in its place", escape(own.to_string())));
+        }
+    }
+}
+
+/// What the plan mends is found no more, and nothing new is.
+fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut Flaws) {
+    let mended: BTreeSet<&str> = plan.active().flat_map(|action| action.findings.iter().map(String::as_str)).collect();
+    let mut counts: BTreeMap<(&str, String, String), (i64, &Finding)> = BTreeMap::new();
+    let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
+    for judged in before.inventory.judged.iter().filter(counted) {
+        let finding = &judged.finding;
+        let entry = counts.entry(key(finding)).or_insert((0, finding));
+        if !mended.contains(finding.fingerprint().as_str()) {
+            entry.0 = entry.0.saturating_add(1);
+        }
+    }
+    for judged in
+        after.inventory.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info)
+    {
+        let finding = &judged.finding;
+        let left = match counts.get_mut(&key(finding)) {
+            Some((left, _)) => {
+                *left = left.saturating_sub(1);
+                *left
+            }
+            None => -1,
+        };
+        if left < 0 {
+            let what = if counts.contains_key(&key(finding)) { "is still there" } else { "is new" };
+            flaws.add(format!("{}: {} {what}", finding.rule.id, finding.message));
+        }
+    }
+}
+
+/// What a finding is, whatever its layer is.
+fn key(finding: &Finding) -> (&'static str, String, String) {
+    let place = match &finding.location {
+        Location::File { path, .. } => path.to_string(),
+        Location::Config { key } => format!("config {key}"),
+        Location::History { index, key, .. } => format!("history {index} {key}"),
+        Location::Package { purl, path, .. } => format!("{purl} {path}"),
+        Location::Dockerfile { file, start, .. } => format!("{file} {start:?}"),
+        Location::Image => String::new(),
+    };
+    (finding.rule.id, finding.subject.clone(), place)
+}
+
+/// Looks for what was taken out in everything of the output: its documents, and its layers with all that is packed in them.
+/// `documents` are name and bytes.
+fn absent(excised: &[Excised], documents: &[(String, Vec<u8>)], images: &[&Image], limits: &Limits) -> Result<Flaws> {
+    let mut flaws = Flaws::default();
+    let needles = {
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        for one in excised {
+            one.with(|bytes| values.push(bytes.to_vec()));
+        }
+        let needles = Needles::new(values.iter().map(Vec::as_slice));
+        values.iter_mut().for_each(|value| value.fill(0));
+        needles
+    };
+    if needles.is_empty() {
+        return Ok(flaws);
+    }
+    for (name, bytes) in documents {
+        needles.in_bytes(bytes, &mut |_, _| {
+            flaws.add(format!("`{}` still holds a value that was taken out", escape(name)))
+        });
+    }
+    let mut seen = BTreeSet::new();
+    for image in images {
+        for layer in &image.layers {
+            // one blob may be the layer of several images
+            if layer.digest.as_ref().is_some_and(|digest| !seen.insert(digest.clone())) {
+                continue;
+            }
+            in_layer(&needles, layer.index, &*layer.blob, limits, &mut flaws)?;
+        }
+    }
+    Ok(flaws)
+}
+
+fn in_layer(needles: &Needles, index: u32, blob: &dyn Blob, limits: &Limits, flaws: &mut Flaws) -> Result<()> {
+    let wrong = |e: std::io::Error| Error::io(format!("cannot read layer {index} of the output"), e);
+    // the blob as it is stored: what stands beside the compressed data
+    let mut has = false;
+    search(needles, &mut blob.open()?, &mut has).map_err(wrong)?;
+    // the archive: names, contents, and what follows its end
+    search(needles, &mut decode::open(blob.open()?, limits).map_err(wrong)?, &mut has).map_err(wrong)?;
+    if has {
+        flaws.add(format!("layer {index} still holds a value that was taken out"));
+    }
+    // what is packed in its files
+    let decoder = decode::open(blob.open()?, limits).map_err(wrong)?;
+    let mut members = TarReader::new(decoder, limits);
+    while let Some(entry) = members
+        .next()
+        .map_err(|e| Error::new(ErrorKind::Malformed, format!("layer {index} of the output cannot be read: {e}")))?
+    {
+        if !entry.is_file() || members.stored() == 0 {
+            continue;
+        }
+        let mut reader = BufReader::new(&mut members);
+        let head = reader.fill_buf().map_err(wrong)?;
+        if !crate::secret::may_hold_files(head) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        Read::take(&mut reader, LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(wrong)?;
+        let path = escape(entry.path.to_string());
+        if bytes.len() as u64 > LARGEST {
+            flaws.add(format!("`{path}` is too large to be looked into"));
+            continue;
+        }
+        let (hits, _) = needles.in_file(&entry.path, &bytes);
+        if let Some(hit) = hits.iter().next() {
+            let inside = escape(&hit.inside);
+            flaws.add(format!("`{path}` still holds a value that was taken out, in `{inside}`"));
+        }
+    }
+    Ok(())
+}
+
+/// Looks through a stream, window by window.
+fn search(needles: &Needles, reader: &mut dyn Read, has: &mut bool) -> std::io::Result<()> {
+    const WINDOW: usize = 1 << 20;
+    let overlap = needles.overlap();
+    let mut window = Vec::with_capacity(WINDOW.saturating_add(overlap));
+    loop {
+        let kept = window.len();
+        Read::take(&mut *reader, WINDOW as u64).read_to_end(&mut window)?;
+        if window.len() == kept {
+            return Ok(());
+        }
+        needles.in_bytes(&window, &mut |_, _| *has = true);
+        let cut = window.len().saturating_sub(overlap);
+        window.drain(..cut);
+    }
+}

@@ -1,0 +1,465 @@
+"""Images made to be mended, each checked by `check.py` and, where they are installed, opened by other tools.
+
+    cases.py CAREEN [NAME]... [--keep DIR] [--tools]
+
+Each case writes an image, lets careen mend it, and says what must be so afterwards.
+"""
+
+import argparse
+import base64
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+
+import check
+import images
+import raw_tar
+from images import Image, docker_hybrid, docker_old, layout
+from raw_tar import archive, member, sparse
+
+LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def token(seed):
+    """A personal access token of the form that GitHub gives: its last six letters are a checksum."""
+    state, body = hashlib.sha256(seed.encode()).digest(), ""
+    while len(body) < 30:
+        state = hashlib.sha256(state).digest()
+        body += "".join(LETTERS[byte % 62] for byte in state)
+    body, rest, tail = body[:30], zlib.crc32(body[:30].encode()), ""
+    for _ in range(6):
+        rest, digit = divmod(rest, 62)
+        tail = LETTERS[digit] + tail
+    return "gh" + "p_" + body + tail
+
+
+def file(name, text=b"", **fields):
+    return member(name, text.encode() if isinstance(text, str) else text, **fields)
+
+
+def folder(name, **fields):
+    return member(name.rstrip("/") + "/", kind=b"5", **fields)
+
+
+def link(name, target):
+    return member(name, kind=b"1", link=target)
+
+
+def symlink(name, target):
+    return member(name, kind=b"2", link=target)
+
+
+OS = file("etc/os-release", 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
+PASSWD = file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+GROUP = file("etc/group", "root:x:0:\n")
+SHADOW = file("etc/shadow", "root:*:19000:0:99999:7:::\n", mode=0o640, gid=42)
+BASE = archive(folder("etc"), OS, PASSWD, GROUP, SHADOW, folder("bin"), file("bin/sh", b"\x7fELF" + b"x" * 600, mode=0o755))
+PLAIN = {"User": "1000:1000", "Env": ["PATH=/usr/bin:/bin"], "Cmd": ["/bin/sh"]}
+
+
+class Case:
+    """One image, the flags to mend it with, and what must then be so."""
+
+    def __init__(self, files, args=(), needles=(), gone=(), there=(), form="oci-archive", out=None, code=0,
+                 changed=True, then=None, drops_empty=False):
+        self.files, self.args, self.form, self.out = files, list(args), form, out or form
+        self.needles = [needle.encode() if isinstance(needle, str) else needle for needle in needles]
+        self.gone, self.there = gone, there       # names in the merged tree
+        self.code, self.changed, self.then, self.drops_empty = code, changed, then, drops_empty
+
+
+def env_file(secret):
+    return f"# settings\nGITHUB_TOKEN={secret}\nLEVEL=info\n"
+
+
+def one(*layers, **named):
+    return layout((Image(BASE, *[archive(*layer) for layer in layers], **{"config": PLAIN, **named}), "1.0"))
+
+
+def zipped(name, data):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr(zipfile.ZipInfo(name), data)
+    return out.getvalue()
+
+
+SECRETS = ["--only", "secrets", "--yes"]
+
+
+def secret_cases():
+    def secret(name, *layers, **named):
+        value = token(name)
+        layers = [layer(value) if callable(layer) else layer for layer in layers]
+        return Case(one(*layers), SECRETS, [value], **named)
+
+    env = lambda value: [folder("srv"), file("srv/.env", env_file(value), uid=7), file("srv/main", "run")]
+    keep = [file("srv/other", "other")]
+    yield "secret-in-top", secret("top", keep, env, gone=["srv/.env"], there=["srv/main", "srv/other"])
+    yield "secret-in-lower", secret("lower", env, keep, gone=["srv/.env"], there=["srv/main", "srv/other"])
+    yield "secret-deleted", secret("deleted", env, [file("srv/.wh..env")], gone=["srv/.env"], there=["srv/main"])
+    yield "secret-overwritten", secret("overwritten", env, [file("srv/.env", "LEVEL=info\n")], there=["srv/.env", "srv/main"])
+    yield "secret-opaque", secret("opaque", env, [folder("srv"), file("srv/.wh..wh..opq"), file("srv/new", "n")],
+                                  gone=["srv/.env", "srv/main"], there=["srv/new"])
+    yield "secret-hard-linked", secret("linked", lambda value: env(value) + [link("srv/copy", "srv/.env")],
+                                       gone=["srv/.env", "srv/copy"], there=["srv/main"])
+    yield "secret-in-link-chain", secret(
+        "chain", lambda value: env(value) + [link("srv/a", "srv/.env"), link("srv/b", "srv/a"), link("srv/c", "./srv/b")],
+        gone=["srv/.env", "srv/a", "srv/b", "srv/c"], there=["srv/main"])
+    yield "secret-symlinked", secret("symlinked", lambda value: env(value) + [symlink("srv/see", ".env")],
+                                     gone=["srv/.env"], there=["srv/main"])
+    yield "secret-through-linked-folder", secret(
+        "parent", [folder("usr/app"), symlink("app", "usr/app")],
+        lambda value: [file("app/.env", env_file(value))], gone=["usr/app/.env"])
+    yield "secret-twice-in-a-layer", secret(
+        "twice", lambda value: [file("srv/.env", env_file(value)), file("srv/x", "x"), file("./srv/.env", env_file(value) + "#\n")],
+        gone=["srv/.env"], there=["srv/x"])
+    yield "secret-copied", secret("copied", env, lambda value: [file("opt/backup.env", env_file(value))],
+                                  gone=["srv/.env", "opt/backup.env"], there=["srv/main"])
+    yield "secret-in-two-files", secret("two", env, lambda value: [file("opt/other.conf", f"token = {value}\n")],
+                                        gone=["srv/.env", "opt/other.conf"])
+    yield "secret-long-name", secret("long", lambda value: [
+        file("srv/" + "n" * 120 + ".env", env_file(value), long_name=True), file("srv/after", "a")], there=["srv/after"])
+    yield "secret-pax-name", secret("pax", lambda value: [
+        file("srv/p", env_file(value), pax={b"path": b"srv/" + b"p" * 130 + b".env"}), file("srv/after", "a")], there=["srv/after"])
+    yield "secret-behind-globals", secret("globals", lambda value: [
+        file("srv/.env", env_file(value), shared={b"comment": b"from a build"}), file("srv/after", "a")],
+        gone=["srv/.env"], there=["srv/after"])
+    yield "secret-beside-sparse", secret("sparse", lambda value: [
+        sparse("srv/disk", [(0, b"ab" * 256), (8192, b"cd" * 256)], 16384), file("srv/.env", env_file(value)),
+        file("srv/big", "b", base256=True, uid=70_000)], gone=["srv/.env"], there=["srv/disk", "srv/big"])
+    yield "secret-beside-devices", secret("devices", lambda value: [
+        member("dev/null", kind=b"3", device=(1, 3)), member("run/pipe", kind=b"6"), file("srv/.env", env_file(value)),
+        file(b"srv/\xff\xfe", "odd")], gone=["srv/.env"], there=["dev/null", "run/pipe"])
+    yield "secret-in-zip", secret("zip", lambda value: [file("srv/a.zip", zipped("in/.env", env_file(value))), file("srv/x", "x")],
+                                  gone=["srv/a.zip"], there=["srv/x"])
+    yield "secret-in-gzip", secret("gz", lambda value: [file("srv/dump.sql.gz", gzip.compress(env_file(value).encode(), mtime=0)),
+                                                        file("srv/x", "x")], there=["srv/x"])
+    yield "only-file-of-its-layer", secret("only", lambda value: [file("srv/.env", env_file(value))], keep, gone=["srv/.env"])
+    value = token("dropempty")
+    yield "emptied-layer-dropped", Case(one([file("srv/.env", env_file(value))], keep), [*SECRETS, "--drop-empty-layers"],
+                                        [value], gone=["srv/.env"], there=["srv/other"], drops_empty=True)
+    value = token("inplace")
+    yield "redacted-in-place", Case(one([file("srv/.env", env_file(value))]), [*SECRETS, "--redact-in-place"], [value],
+                                    there=["srv/.env"])
+
+
+def document_cases():
+    def documents(name, make, **named):
+        value = token(name)
+        return Case(layout((make(value), "1.0")), SECRETS, [value], **named)
+
+    def image(**named):
+        return Image(BASE, archive(file("srv/a", "a")), **{"config": PLAIN, **named})
+
+    yield "secret-in-history", documents("history", lambda v: image(
+        history=["base", f"RUN git clone https://{v}@github.example/a/b /srv # buildkit"]))
+    yield "secret-in-argument", documents("argument", lambda v: image(
+        history=["base", {"created_by": f"|1 GITHUB_TOKEN={v} /bin/sh -c make"}]))
+    yield "secret-in-history-of-empty-step", documents("empty", lambda v: image(
+        history=["base", "RUN a", {"created_by": f"ARG GITHUB_TOKEN={v}", "empty_layer": True}]))
+    yield "secret-in-env", documents("env", lambda v: image(
+        config={**PLAIN, "Env": ["A=1", f"GITHUB_TOKEN={v}", "B=2"]},
+        history=["base", "RUN a", {"created_by": f"ENV GITHUB_TOKEN={v}", "empty_layer": True}]))
+    yield "secret-in-label", documents("label", lambda v: image(
+        config={**PLAIN, "Labels": {"vendor": "x", "build.token": v}},
+        history=["base", "RUN a", {"created_by": f"LABEL build.token={v}", "empty_layer": True}]))
+    yield "secret-in-json-of-env", documents("json", lambda v: image(
+        config={**PLAIN, "Env": ["SETTINGS=" + json.dumps({"github": {"token": v}, "level": "info"})]}))
+    yield "secret-in-comment", documents("comment", lambda v: image(
+        history=["base", {"created_by": "flattened", "comment": json.dumps([{"created_by": f"ARG T={v}"}])}]))
+    yield "secret-in-annotation", documents("annotation", lambda v: image(annotations={"build.token": v, "keep": "me"}))
+    yield "secret-in-classic-config", documents("classic", lambda v: image(
+        config={**PLAIN, "Env": [f"GITHUB_TOKEN={v}"]},
+        top={"container_config": {"Env": [f"GITHUB_TOKEN={v}"], "Cmd": ["/bin/sh"]}, "docker_version": "18.09"}))
+    yield "unknown-keys-stay", documents("unknown", lambda v: image(
+        config={**PLAIN, "Env": [f"GITHUB_TOKEN={v}"], "Healthcheck": {"Test": ["NONE"]}, "OnBuild": ["RUN x"],
+                "Shell": ["/bin/ash"], "x-vendor": {"b": 1, "a": [1.50, 1e3]}},
+        top={"x-top": {"z": 1, "a": None}, "variant": "v8"}))
+
+
+def form_cases():
+    def with_secret(name, **named):
+        value = token(name)
+        return value, Image(BASE, archive(file("srv/.env", env_file(value)), file("srv/a", "a")),
+                            archive(file("srv/b", "b")), **{"config": PLAIN, **named})
+
+    def case(name, files, value, **named):
+        return name, Case(files, SECRETS, [value], gone=["srv/.env"], there=["srv/a", "srv/b"], **named)
+
+    value, image = with_secret("old")
+    yield case("docker-archive-old", docker_old((image, ["shop/api:1.4"])), value, form="docker-archive")
+    value, image = with_secret("two-tags")
+    yield case("two-tags", docker_old((image, ["shop/api:1.4", "shop/api:latest"])), value, form="docker-archive")
+    value, image = with_secret("hybrid", compression="none")
+    yield case("docker-archive-hybrid", docker_hybrid((image, ["shop/api:1.4"])), value, form="docker-archive")
+    value, image = with_secret("folder")
+    yield case("oci-folder", layout((image, "1.0")), value, form="oci-dir")
+    value, image = with_secret("zstd", compression="zstd")
+    yield case("zstd", layout((image, "1.0")), value)
+    value, image = with_secret("none", compression="none")
+    yield case("uncompressed", layout((image, "1.0")), value)
+    value, image = with_secret("mixed", compression=["zstd", "gzip", "none"])
+    yield case("mixed-compression", layout((image, "1.0")), value)
+    value, image = with_secret("docker-types", kind="docker")
+    yield case("docker-media-types", layout((image, "1.0")), value)
+    value, image = with_secret("orphan")
+    orphan = token("orphan").encode() + b" in a blob nobody names"
+    yield case("orphan-blob", layout((image, "1.0"), extra={
+        "blobs/" + images.digest(orphan).replace(":", "/"): orphan}), value)
+    value, image = with_secret("data")
+    image.layer_extra[1] = {"data": base64.b64encode(image.blobs[1]).decode()}
+    yield case("inlined-data", layout((image, "1.0")), value)
+    value, image = with_secret("notes")
+    image.layer_annotations[1] = {"containerd.io/snapshot/stargz/toc.digest": "sha256:" + "0" * 64, "keep": "me"}
+    yield case("stale-annotations", layout((image, "1.0")), value)
+    value = token("estargz")
+    toc = Image(BASE, archive(file(".prefetch.landmark", b"\x0f"), file("srv/.env", env_file(value)), file("srv/a", "a"),
+                              file("stargz.index.json", '{"version":1,"entries":[]}')),
+                archive(file("srv/b", "b")), config=PLAIN)
+    yield case("estargz", layout((toc, "1.0")), value)
+    value, image = with_secret("platforms")
+    other = Image(BASE, archive(file("srv/a", "arm")), config=PLAIN, arch="arm64")
+    yield "one-of-two-platforms", Case(layout(([image, other], "1.0")), [*SECRETS, "--platform", "all"], [value])
+    first, second = token("both"), token("both")
+    shared = archive(file("srv/.env", env_file(first)), file("srv/a", "a"))
+    both = [Image(BASE, shared, config=PLAIN, arch=arch) for arch in ("amd64", "arm64")]
+    yield "both-platforms", Case(layout((both, "1.0")), [*SECRETS, "--platform", "all"], [first])
+    value, image = with_secret("trailing")
+    image.blobs[1] += gzip.compress(b"", mtime=0)
+    yield case("empty-gzip-member-behind", layout((image, "1.0")), value)
+    value, image = with_secret("slack")
+    hidden = Image(BASE, archive(file("srv/.env", env_file(value)), file("srv/a", "a")) + value.encode().ljust(512, b"\0"),
+                   archive(file("srv/b", "b")), config=PLAIN)
+    yield case("behind-the-end-of-the-archive", layout((hidden, "1.0")), value)
+    value, image = with_secret("old-none")
+    yield case("old-archive-to-layout", docker_old((image, ["shop/api:1.4"])), value, form="docker-archive", out="oci-dir")
+    value, image = with_secret("to-archive")
+    yield case("layout-to-docker-archive", layout((image, "1.0")), value, form="oci-dir", out="docker-archive")
+
+
+def hygiene_cases():
+    debian = archive(folder("etc"), OS, PASSWD, GROUP, SHADOW,
+                     file("var/lib/dpkg/status", "Package: base-files\nStatus: install ok installed\nVersion: 12\n"
+                          "Architecture: amd64\nMaintainer: x\nDescription: x\n\n"))
+
+    def dirty(*members, **named):
+        return layout((Image(debian, archive(*members), **{"config": PLAIN, **named}), "1.0"))
+
+    caches = {
+        "apt": ["var/lib/apt/lists/deb.example_dists_stable_main_binary-amd64_Packages", "var/cache/apt/pkgcache.bin",
+                "var/cache/apt/archives/curl_8_amd64.deb"],
+        "pip": ["root/.cache/pip/http/a/b/c"], "npm": ["root/.npm/_cacache/index-v5/aa/bb"],
+        "go": ["root/.cache/go-build/00/00aa-d"], "cargo": ["usr/local/cargo/registry/cache/index-1/serde-1.crate"],
+        "yarn": ["usr/local/share/.cache/yarn/v6/npm-a/package.json"], "composer": ["root/.composer/cache/files/a.zip"],
+        "gem": ["usr/local/bundle/cache/rake-1.gem"], "apk": ["var/cache/apk/APKINDEX.0123abcd.tar.gz"],
+        "dnf": ["var/cache/dnf/base-0a1b/repodata/primary.xml.gz"],
+    }
+    for name, paths in caches.items():
+        yield f"cache-of-{name}", Case(dirty(*[file(path, "c" * 200_000) for path in paths], file("srv/a", "a")),
+                                       ["--only", "caches", "--yes"], gone=paths, there=["srv/a"])
+    yield "user-with-passwd", Case(dirty(file("srv/a", "a"), config={"Cmd": ["/bin/sh"]}), ["--user", "10001", "--yes"],
+                                   then=lambda image: check.demand(
+                                       image.document["config"]["User"].split(":")[0] == "10001", "the user is another"))
+    bare = Image(archive(file("app", b"\x7fELF" + b"x" * 100, mode=0o755)), config={"Entrypoint": ["/app"]})
+    yield "user-without-passwd", Case(layout((bare, "1.0")), ["--user", "65532:65532", "--yes"],
+                                      then=lambda image: check.demand(
+                                          image.document["config"]["User"] == "65532:65532", "the user is another"))
+    tool = file("usr/local/bin/tool", b"\x7fELF" + b"x" * 100, mode=0o4755)
+    yield "setuid-in-own-layer", Case(dirty(tool, file("srv/a", "a")), ["--clear-setid", "--yes"], there=["usr/local/bin/tool"])
+    yield "setuid-in-base", Case(
+        layout((Image(archive(OS, PASSWD, GROUP, tool), archive(file("srv/a", "a")), config=PLAIN,
+                      annotations={"org.opencontainers.image.base.name": "base.example/os:1"},
+                      history=["base", "COPY a /srv # buildkit"]), "1.0")),
+        ["--clear-setid", "--yes"], there=["usr/local/bin/tool"])
+    yield "removed-by-glob", Case(dirty(file("srv/a", "a"), file("srv/b.tmp", "b"), link("srv/c.keep", "srv/b.tmp")),
+                                  ["--remove", "srv/*.tmp", "--yes"], gone=["srv/b.tmp"], there=["srv/a", "srv/c.keep"])
+    yield "environment-and-labels", Case(
+        dirty(file("srv/a", "a"), config={**PLAIN, "Env": ["A=1", "B=2", "A=3"], "Labels": {"a": "b"}}),
+        ["--unset-env", "A", "--set-label", "team=shop", "--yes"],
+        then=lambda image: check.demand(image.document["config"]["Env"] == ["B=2"]
+                                        and image.document["config"]["Labels"] == {"a": "b", "team": "shop"},
+                                        "environment or labels are others"))
+    yield "redacted-text", Case(
+        dirty(file("srv/a", "a"), history=["base", "RUN echo internal-name > /dev/full"],
+              config={**PLAIN, "Labels": {"host": "internal-name.example"}}),
+        ["--redact", "internal-name", "--yes"], ["internal-name"])
+    yield "nothing-to-do", Case(one([file("srv/a", "a")]), ["--yes", "--only", "secrets,caches"], changed=False)
+    yield "nothing-to-do-in-docker-archive", Case(docker_hybrid((Image(BASE, config=PLAIN), ["a/b:1"])),
+                                                  ["--yes", "--only", "secrets,caches"], form="docker-archive", changed=False)
+    empty = Image(BASE, bytes(1024), archive(file("srv/.env", env_file(token("empties")))), bytes(1024), config=PLAIN)
+    yield "empty-layers-stay", Case(layout((empty, "1.0")), SECRETS, [token("empties")])
+    none = Image(BASE, archive(file("srv/.env", env_file(token("nohistory")))), config=PLAIN, history=[])
+    yield "no-history", Case(layout((none, "1.0")), SECRETS, [token("nohistory")])
+
+
+def cases():
+    for group in (secret_cases, document_cases, form_cases, hygiene_cases):
+        yield from group()
+
+
+def flatten(layers):
+    """Names of the merged tree; links of folders are followed where a layer goes through them."""
+    tree, links = {}, {}
+
+    def real(path):
+        for _ in range(8):
+            parts = path.split(b"/")
+            for size in range(1, len(parts)):
+                head = b"/".join(parts[:size])
+                if head in links:
+                    path = os.path.normpath(os.path.join(os.path.dirname(head), links[head], *parts[size:])).lstrip(b"/")
+                    break
+            else:
+                return path
+        return path
+
+    for layer in layers:
+        members, _ = raw_tar.read(images.expand(layer))
+        for entry in members:
+            head, _, name = entry.path.rpartition(b"/")
+            if name == b".wh..wh..opq":
+                for path in [path for path in tree if path.startswith(head + b"/")]:
+                    del tree[path]
+            elif name.startswith(b".wh."):
+                path = real((head + b"/" if head else b"") + name[4:])
+                for other in [other for other in tree if other == path or other.startswith(path + b"/")]:
+                    del tree[other]
+        for entry in members:
+            if entry.path.rpartition(b"/")[2].startswith(b".wh."):
+                continue
+            path = real(entry.path)
+            tree[path] = entry
+            links.pop(path, None)
+            if entry.kind == b"2":
+                links[path] = entry.link
+    return tree
+
+
+def run(careen, case, place, tools):
+    before = os.path.join(place, "before")
+    images.write(case.files, before, "oci-dir" if case.form == "oci-dir" else "archive")
+    plan_path = os.path.join(place, "plan.json")
+
+    def mend(source, target, *more):
+        command = [careen, "fix", source, "-o", target, "--no-advisories", *case.args, *more]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
+
+    source = f"{case.form}:{before}"
+    after = os.path.join(place, "after")
+    done = mend(source, f"{case.out}:{after}", "--plan", plan_path)
+    said = done.stdout + done.stderr
+    for needle in case.needles:
+        check.demand(needle not in said, "the program shows the value")
+    check.demand(done.returncode == case.code, f"it ends with {done.returncode}:\n{said.decode()}")
+    with open(plan_path, "rb") as opened:
+        written = opened.read()
+    for needle in case.needles:
+        check.demand(all(spelling not in written for spelling in check.spellings(needle)), "the plan shows the value")
+    plan = json.loads(written)
+    if case.form == case.out:
+        _, new = check.check(before, after, plan, case.needles, case.drops_empty)
+    else:
+        files = images.load(after)
+        new, used = check.read(files)
+        check.demand(set(files) == used, f"nothing leads to {sorted(set(files) - used)}")
+        check.absent(files, case.needles)
+    old, _ = check.read(images.load(before))
+    of = lambda images_: [(image.config_bytes, (image.manifest or {}).get("annotations")) for image in images_]
+    same = of(old) == of(new)
+    check.demand(case.changed != same, "nothing changed" if same else "something changed")
+    if not case.changed and case.form == case.out:
+        check.demand([image.descriptor for image in old] == [image.descriptor for image in new], "the manifest changed")
+    tree = flatten(new[0].layers)
+    for path in case.gone:
+        check.demand(path.encode() not in tree, f"{path} is still there")
+    for path in case.there:
+        check.demand(path.encode() in tree, f"{path} is gone")
+    if case.then:
+        case.then(new[0])
+
+    # the same input and plan make the same bytes, with any number of threads; the mended image needs no mending
+    again = os.path.join(place, "again")
+    done = mend(source, f"{case.out}:{again}", "--jobs", "1")
+    check.demand(done.returncode == case.code, f"the second time it ends with {done.returncode}")
+    check.demand(images.load(after) == images.load(again), "the second time makes other bytes")
+    twice = os.path.join(place, "twice")
+    done = mend(f"{case.out}:{after}", f"{case.out}:{twice}")
+    check.demand(done.returncode == case.code, f"mending it twice ends with {done.returncode}:\n{done.stderr.decode()}")
+    check.demand(images.load(after) == images.load(twice), "mending it twice changes it")
+
+    if tools:
+        opened_by_others(case, place, after)
+
+
+def copied(form, path, tag, options, target):
+    """What skopeo says against the image, copied to a layout; nothing if it takes it."""
+    done = subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", *options, f"{form}:{path}{tag}", f"oci:{target}:x"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.stdout.decode() if done.returncode else None
+
+
+def unpacked(layout_path, target):
+    """The same of umoci, unpacked to a folder."""
+    done = subprocess.run(["umoci", "unpack", "--rootless", "--image", f"{layout_path}:x", target],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.stdout.decode() if done.returncode else None
+
+
+def opened_by_others(case, place, after):
+    """Other tools take what comes out, where they took what went in."""
+    forms = {"oci-dir": "oci", "oci-archive": "oci-archive", "docker-archive": "docker-archive"}
+    options = ["--all"] if "all" in case.args else []
+    at = lambda name: os.path.join(place, name)
+    tag = lambda form: ":1.0" if form != "docker-archive" and case.form != "docker-archive" else ""
+    if copied(forms[case.form], at("before"), tag(case.form), options, at("copied-before")):
+        return
+    said = copied(forms[case.out], after, tag(case.out), options, at("copied-after"))
+    check.demand(said is None, f"skopeo refuses it: {said}")
+    if options or not shutil.which("umoci") or unpacked(at("copied-before"), at("unpacked-before")):
+        return
+    said = unpacked(at("copied-after"), at("unpacked-after"))
+    check.demand(said is None, f"umoci refuses it: {said}")
+    root = os.path.join(at("unpacked-after"), "rootfs")
+    for path in case.gone:
+        check.demand(not os.path.lexists(os.path.join(root, path)), f"umoci unpacks {path}")
+    for path in case.there:
+        check.demand(os.path.lexists(os.path.join(root, path)), f"umoci does not unpack {path}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("careen")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--keep", help="a folder for what is made")
+    parser.add_argument("--tools", action="store_true", help="let skopeo and umoci open what comes out")
+    arguments = parser.parse_args()
+    failed = count = 0
+    for name, case in cases():
+        if arguments.names and name not in arguments.names:
+            continue
+        count += 1
+        with tempfile.TemporaryDirectory() as place:
+            if arguments.keep:
+                place = os.path.join(arguments.keep, name)
+                shutil.rmtree(place, ignore_errors=True)
+                os.makedirs(place)
+            try:
+                run(os.path.abspath(arguments.careen), case, place, arguments.tools)
+                print(f"holds  {name}")
+            except Exception as error:  # noqa: BLE001 - one case must not hide the others
+                failed += 1
+                print(f"WRONG  {name}: {type(error).__name__}: {error}")
+    print(f"{count - failed} of {count} hold")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
