@@ -82,12 +82,18 @@ impl BaselineArguments {
     }
 }
 
-/// What words name: a preset by its short name, `strict` for `careen:strict`, where no file has that name.
+/// What words name: a preset by its short name, `strict` for `careen:strict`. A file of that name is `./strict`: whoever
+/// may put files into a checkout must not choose what judges it.
 fn full_names(words: &[String]) -> Vec<String> {
     let full_name = |word: &String| {
         let long = format!("careen:{word}");
-        let is_preset = presets().iter().any(|preset| preset.id == long);
-        if is_preset && !Path::new(word).exists() { long } else { word.clone() }
+        if !presets().iter().any(|preset| preset.id == long) {
+            return word.clone();
+        }
+        if Path::new(word).exists() {
+            term::warn(&format!("`{word}` is the preset `{long}`; the file of that name here is `./{word}`"));
+        }
+        long
     };
     words.iter().map(full_name).collect()
 }
@@ -135,10 +141,11 @@ pub(super) enum PolicyCommand {
     Test(TestArguments),
     /// Show what judges: a preset as it is built in, or the values of several policies with the line each comes from
     Show {
-        /// Policy files, or names of presets
-        #[arg(default_value = DEFAULT_PRESET)]
+        /// Policy files, or names of presets; without any, what judges here where no -p is given
         names: Vec<String>,
     },
+    /// Print the JSON Schema of policy files, for editors
+    Schema,
     /// Write a policy to begin with, every line explained
     Init {
         /// Where to
@@ -160,9 +167,10 @@ pub(super) enum PolicyCommand {
 /// Runs `careen policy`.
 pub(super) fn run(command: &PolicyCommand) -> Result<Exit> {
     let done = match command {
-        PolicyCommand::Check { files, dry_run } => check(files, dry_run),
+        PolicyCommand::Check { files, dry_run } => return check(files, dry_run),
         PolicyCommand::Test(arguments) => return rejudge::test(arguments),
         PolicyCommand::Show { names } => show(names),
+        PolicyCommand::Schema => print_schema(),
         PolicyCommand::Init { file } => init(file),
         PolicyCommand::Baseline { report, output } => write_baseline(report, output.as_deref()),
         PolicyCommand::Import(arguments) => policy_import::run(arguments),
@@ -170,38 +178,64 @@ pub(super) fn run(command: &PolicyCommand) -> Result<Exit> {
     done.map(|()| Exit::Passed)
 }
 
-fn check(files: &[String], dry_run: &DryRunArguments) -> Result<()> {
+/// Checks each file; a wrong one does not keep the others from being looked at.
+fn check(files: &[String], dry_run: &DryRunArguments) -> Result<Exit> {
     dry_run.install_rules()?;
     let known = crate::scan::rules();
     let loader = loader(&known, Colour::Auto);
     let words = full_names(files);
-    let mut text = String::new();
-    for summary in crate::policy::check(&words, &loader, dry_run.today())? {
-        let extends = if summary.extends.is_empty() {
-            String::new()
-        } else {
-            format!(", extends {}", summary.extends.join(", "))
+    let mut wrong = None;
+    for word in &words {
+        let summaries = match crate::policy::check(std::slice::from_ref(word), &loader, dry_run.today()) {
+            Ok(summaries) => summaries,
+            Err(error) => {
+                wrong = wrong.or(Some(term::failed(&error)));
+                continue;
+            }
         };
-        text +=
-            &format!("{}: in order; rules: {}, waivers: {}{extends}\n", summary.name, summary.rules, summary.waivers);
-        for note in &summary.notes {
-            text += &format!("  note: {note}\n");
+        for summary in summaries {
+            let extends = if summary.extends.is_empty() {
+                String::new()
+            } else {
+                format!(", extends {}", summary.extends.join(", "))
+            };
+            let (name, rules, waivers) = (&summary.name, summary.rules, summary.waivers);
+            let mut text = format!("{name}: in order; rules: {rules}, waivers: {waivers}{extends}\n");
+            for note in &summary.notes {
+                text += &format!("  note: {note}\n");
+            }
+            super::print(&text)?;
         }
     }
-    text += &dry_run.judged(&words, &loader)?;
-    super::print(&text)
+    if let Some(exit) = wrong {
+        return Ok(exit);
+    }
+    super::print(&dry_run.judged(&words, &loader)?)?;
+    Ok(Exit::Passed)
 }
 
 fn show(names: &[String]) -> Result<()> {
     let names = full_names(names);
-    if let [name] = names.as_slice()
-        && let Some(preset) = presets().iter().find(|preset| preset.id == name.as_str())
+    let here = if names.is_empty() { config::Config::text(None)? } else { None };
+    let here = here.filter(|(_, text)| text.contains("policy"));
+    let alone =
+        if names.is_empty() && here.is_none() { Some(DEFAULT_PRESET) } else { names.first().map(String::as_str) };
+    if let (Some(alone), [] | [_]) = (alone, names.as_slice())
+        && let Some(preset) = presets().iter().find(|preset| preset.id == alone)
     {
         return super::print(preset.text);
     }
     let known = crate::scan::rules();
-    let set = loader(&known, Colour::Auto).load(&names)?;
+    let here = here.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    let set = loader(&known, Colour::Auto).load_after(here, &names)?;
     super::print(&shown(&set))
+}
+
+fn print_schema() -> Result<()> {
+    let schema = crate::policy::file::schema::schema(&crate::scan::rules());
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("the schema cannot be written: {error}")))?;
+    super::print(&format!("{text}\n"))
 }
 
 /// The value of a flag in a policy that gives it, and its place.
@@ -212,6 +246,11 @@ fn shown(set: &PolicySet) -> String {
     let mut text = String::new();
     let names: Vec<&str> = set.policies().iter().map(|policy| policy.name.as_str()).collect();
     text += &format!("policies, the last wins: {}\n", names.join(", "));
+    if set.policies().iter().filter(|policy| policy.name != DEFAULT_PRESET).all(Policy::asks_nothing) {
+        text += &format!("note: no file has rules or demands of images, so `{DEFAULT_PRESET}` judges too\n");
+    } else if !names.contains(&DEFAULT_PRESET) {
+        text += &format!("note: `{DEFAULT_PRESET}` does not judge: no file extends it\n");
+    }
     text += &format!("edition: {}\n", set.edition().id);
     let last = |value: Flag<'_>| set.policies().iter().rev().find_map(value);
     let flags: [(&str, Flag<'_>); 3] = [
@@ -240,6 +279,13 @@ fn shown(set: &PolicySet) -> String {
         let grace = rule.grace.map(|grace| format!(" after {grace}")).unwrap_or_default();
         let action = if rule.action == Action::Fail { format!("fail{grace}") } else { rule.action.as_str().to_owned() };
         text += &format!("rule {action}: {} {}    # {}\n", policy.name, rule.name, rule.place);
+        text += &format!("    match = {}\n", escape(rule.selector.written()));
+        if let Some(unless) = &rule.unless {
+            text += &format!("    unless = {}\n", escape(unless.written()));
+        }
+        if let Some(when) = &rule.when {
+            text += &format!("    when = {}\n", escape(when.written()));
+        }
     }
     #[cfg(feature = "rego")]
     for policy in set.in_rego() {
@@ -249,6 +295,7 @@ fn shown(set: &PolicySet) -> String {
         let rules: Vec<String> = waiver.selector.rules.iter().map(|named| escape(named.glob().as_str())).collect();
         let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
         text += &format!("waiver: {}{until}    # {}\n", rules.join(", "), waiver.place);
+        text += &format!("    {}\n", escape(waiver.selector.written()));
     }
     text
 }

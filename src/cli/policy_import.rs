@@ -49,6 +49,11 @@ pub(super) fn run(arguments: &ImportArguments) -> Result<()> {
         }
         files.push((path.to_string_lossy().into_owned(), text_of(path)?));
     }
+    if let Some(path) = arguments.output.as_deref().filter(|path| path.is_file()) {
+        return Err(Error::new(ErrorKind::Usage, "the file of `-o` is there already")
+            .at(escape(path.to_string_lossy().as_bytes()))
+            .help("name another file: careen writes over no policy"));
+    }
     let options = Options {
         today: arguments.today.unwrap_or_else(term::today),
         until: arguments.until,

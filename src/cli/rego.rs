@@ -33,10 +33,13 @@ pub(super) fn judge(report: &mut Report, set: &PolicySet) -> Result<()> {
     let document = document(report)?;
     apply(set, &document, &mut report.findings)?;
     let ignored = report.findings.iter().filter(|judged| judged.action == Action::Ignore).count();
+    let mut ignored_by = std::mem::take(&mut report.verdict.ignored_by);
+    ignored_by.extend(set.judge_again(&mut report.findings, &report.limitations).ignored_by);
     report.findings.retain(|judged| judged.action != Action::Ignore);
     let ignored = report.verdict.ignored.saturating_add(ignored);
     let verdict = set.judge_again(&mut report.findings, &report.limitations);
-    report.verdict = Verdict { ignored, reason: verdict.reason.clone() + &more, ..verdict };
+    let reason = verdict.reason.clone() + &more;
+    report.verdict = Verdict { ignored, reason, ignored_by, ..verdict };
     Ok(())
 }
 
@@ -152,7 +155,7 @@ fn of_record(record: &Record, findings: Vec<Judged>, verdict: Verdict) -> Report
             tags: image.tags.clone(),
             created: image.created,
             base: image.base.clone(),
-            size: ByteSize(image.size),
+            size: ByteSize(image.size.unwrap_or_default()),
             facts: record.image.as_ref().map(ImageFacts::settings),
             layers: record.origins.iter().map(layer).collect(),
             ..TargetSummary::default()

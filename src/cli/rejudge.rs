@@ -91,7 +91,11 @@ fn judged(record: &Record, set: &PolicySet, today: Date) -> Result<(Vec<Judged>,
 /// What policies would make of the reports in a file, and what newer editions would change of that.
 pub(super) fn dry_run(set: &PolicySet, path: &Path, known: &[&'static Rule], today: Date) -> Result<String> {
     let mut text = String::new();
-    for report in reports(path, set, known)? {
+    let reports = reports(path, set, known)?;
+    for report in &reports {
+        let of_image = reports.iter().filter(|other| other.reference == report.reference);
+        let of_image: Vec<&Record> = of_image.map(|other| &other.record).collect();
+        let set = &rejudge::sharing(set, &of_image, today)?;
         let platform = report.platform.as_ref().map(|platform| format!(" ({})", escape(platform))).unwrap_or_default();
         text += &format!("\n{}{platform}\n", escape(&report.reference));
         let (by_set, verdict) = judged(&report.record, set, today)?;
@@ -104,7 +108,7 @@ pub(super) fn dry_run(set: &PolicySet, path: &Path, known: &[&'static Rule], tod
             text += &format!("  in edition \"{}\": {}\n", edition.id, said(&newer));
             text += &listed(&changes(&before, &by_newer), &format!("  in edition \"{}\"", edition.id));
         }
-        let unasked = rejudge::unasked(set, &report, known);
+        let unasked = rejudge::unasked(set, report, known);
         for left_out in report.left_out.iter().chain(&unasked) {
             text += &format!("  note: the verdict of a scan may differ: {left_out}\n");
         }

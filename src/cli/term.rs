@@ -96,6 +96,14 @@ pub(super) fn print_error(error: &Error) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Shows something that the user should know, and that stops nothing.
+pub(super) fn warn(what: &str) {
+    let colour = wants_colour(&io::stderr(), Colour::Auto);
+    let word = if colour { "\x1b[1;33mwarning\x1b[0m" } else { "warning" };
+    let text = crate::secret::mask_text(&format!("{word}: {}\n", escape(what)));
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Has a panic say where it was and not what it was about: its message may quote what was read.
 pub(super) fn silence_panics() {
     std::panic::set_hook(Box::new(|panic| {

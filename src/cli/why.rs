@@ -46,10 +46,14 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
             describe(finding, is_bill, &mut text);
         }
     }
+    for report in &reports {
+        ignored(report, id, &rules, &mut text);
+    }
     if text.is_empty() {
         text = format!("no finding of the report is about {}\n", escape(id));
         for report in &reports {
             not_judged(report, &mut text);
+            beyond(report, &mut text);
         }
     }
     Ok(text)
@@ -66,6 +70,38 @@ fn is_about(finding: &Value, id: &str, rules: &[&str]) -> bool {
         || lists.flatten().any(is_it)
         || (id.starts_with("pkg:")
             && finding.pointer("/location/purl").and_then(Value::as_str).is_some_and(|purl| purl.starts_with(id)))
+}
+
+/// Findings about `id` that the policy ignored, which the report lists with the rules that did.
+fn ignored(report: &Value, id: &str, rules: &[&str], text: &mut String) {
+    for rule in ignoring(report) {
+        for finding in list(rule, "first").iter().filter(|finding| is_about(finding, id, rules)) {
+            *text += &format!("{} {} is ignored\n", word(finding, "rule"), word(finding, "subject"));
+            *text += &format!("  policy      ignore, by {}\n", by(rule));
+            *text += &format!("  fingerprint {}\n\n", word(finding, "id"));
+        }
+    }
+}
+
+/// Rules that ignored more than the report lists: the finding may be among the rest.
+fn beyond(report: &Value, text: &mut String) {
+    for rule in ignoring(report) {
+        let listed = list(rule, "first").len() as u64;
+        let more = rule.get("findings").and_then(Value::as_u64).unwrap_or_default().saturating_sub(listed);
+        if more > 0 {
+            *text += &format!("  but {more} findings that the report does not list are ignored, by {}\n", by(rule));
+        }
+    }
+}
+
+fn ignoring(report: &Value) -> &[Value] {
+    report.get("verdict").map_or(&[], |verdict| list(verdict, "ignored_by"))
+}
+
+/// The rule that decided, and where it is written.
+fn by(rule: &Value) -> String {
+    let place = Some(word(rule, "place")).filter(|place| !place.is_empty());
+    word(rule, "rule") + &place.map(|place| format!(", {place}")).unwrap_or_default()
 }
 
 fn describe(finding: &Value, is_bill: bool, text: &mut String) {
@@ -226,6 +262,34 @@ mod tests {
         ] {
             assert_eq!(is_about(&finding, id, rules), expected, "{id}");
         }
+    }
+
+    #[test]
+    fn ignored_findings_are_told_with_their_rule() {
+        let report = json!({ "verdict": { "ignored_by": [{
+            "rule": "ours tests", "place": "policy.toml:9", "findings": 3, "first": [
+                { "id": "0123456789abcdef0123456789abcdef", "rule": "secret/private-key", "subject": "app/test/k.pem" },
+            ],
+        }] } });
+        let told = |id: &str, rules: &[&str]| {
+            let mut text = String::new();
+            ignored(&report, id, rules, &mut text);
+            text
+        };
+        for (id, rules) in [
+            ("secret/private-key", &[][..]),
+            ("app/test/k.pem", &[]),
+            ("0123456789abcdef0123456789abcdef", &[]),
+            ("x", &["secret/private-key"]),
+        ] {
+            let text = told(id, rules);
+            assert!(text.contains("secret/private-key app/test/k.pem is ignored"), "{id}: {text}");
+            assert!(text.contains("ignore, by ours tests, policy.toml:9"), "{id}: {text}");
+        }
+        assert_eq!(told("other", &[]), "");
+        let mut text = String::new();
+        beyond(&report, &mut text);
+        assert_eq!(text, "  but 2 findings that the report does not list are ignored, by ours tests, policy.toml:9\n");
     }
 
     #[test]

@@ -58,6 +58,35 @@ pub fn can_be_met(expression: &str, allows: impl Fn(&str, &str, Kinds) -> bool) 
     }))
 }
 
+/// The identifiers of the SPDX licence list by which expressions name licences: GNU's say whether later versions are meant.
+pub fn identifiers() -> impl Iterator<Item = &'static str> + Clone {
+    spdx::identifiers::LICENSES.iter().map(|licence| licence.name).filter(|name| !is_left_open(name))
+}
+
+/// Whether it is an identifier of GNU's of old, which leaves open whether later versions are meant.
+fn is_left_open(name: &str) -> bool {
+    let is_gnu = ["AGPL-", "GFDL-", "GPL-", "LGPL-"].iter().any(|start| name.starts_with(start));
+    let is_one = name.starts_with("AGPL-1.0") || name.ends_with("-only") || name.ends_with("-or-later");
+    is_gnu && !is_one
+}
+
+/// Whether the text is an identifier of a licence, perhaps with an exception, in letters of either case
+/// (SPDX 2.3, annex D); one that no list has says so by its beginning.
+pub fn is_identifier(text: &str) -> bool {
+    let (licence, exception) = match text.split_once(" WITH ") {
+        Some((licence, exception)) => (licence, Some(exception)),
+        None => (text, None),
+    };
+    let is_own =
+        ["LicenseRef-", "DocumentRef-"].iter().any(|start| licence.len() > start.len() && licence.starts_with(start));
+    let is_listed = || identifiers().any(|known| known.eq_ignore_ascii_case(licence));
+    let is_exception = |text: &str| {
+        let mut listed = spdx::identifiers::EXCEPTIONS.iter().map(|exception| exception.name);
+        text.starts_with("AdditionRef-") || listed.any(|known| known.eq_ignore_ascii_case(text))
+    };
+    (is_own || is_listed()) && exception.is_none_or(is_exception)
+}
+
 /// What the SPDX licence list says of a licence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kinds {

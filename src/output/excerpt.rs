@@ -111,7 +111,8 @@ fn excerpt(judged: &Judged, files: &BTreeMap<&str, Lines<'_>>, style: &Style, is
         group = group.element(Level::NOTE.message(words(note)));
     }
     if let Some(waiver) = &judged.waiver {
-        let text = format!("accepted in {}: {}", clean(&waiver.place), clean(&waiver.reason));
+        let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
+        let text = format!("accepted{until} in {}: {}", clean(&waiver.place), clean(&waiver.reason));
         group = group.element(Level::NOTE.message(text));
     }
     if let Some(instead) = finding.evidence.get("instead").and_then(Value::as_str) {

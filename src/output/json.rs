@@ -19,7 +19,7 @@ use crate::image::Platform;
 use crate::inventory::{Base, Origin, Package, Proof, State};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::policy::{Action, AppliedWaiver, Deciding, Judged, Outcome, SettingFacts, UsedBaseline, Verdict};
+use crate::policy::{Action, AppliedWaiver, Deciding, Ignoring, Judged, Outcome, SettingFacts, UsedBaseline, Verdict};
 use crate::report::{Report, ReportedLayer, SCHEMA, SCHEMA_OF_SEVERAL, TargetSummary};
 use crate::rule::{Confidence, Severity};
 use crate::size::ByteSize;
@@ -274,6 +274,8 @@ struct WireVerdict<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<&'a UsedBaseline>,
     rules: &'a [Deciding],
+    #[serde(skip_serializing_if = "<[Ignoring]>::is_empty")]
+    ignored_by: &'a [Ignoring],
 }
 
 impl<'a> WireVerdict<'a> {
@@ -288,6 +290,7 @@ impl<'a> WireVerdict<'a> {
             waived: verdict.waived,
             baseline: verdict.baseline.as_ref(),
             rules: &verdict.rules,
+            ignored_by: &verdict.ignored_by,
         }
     }
 }

@@ -191,6 +191,7 @@ pub(super) fn report() -> Report {
             ignored: 1,
             waived: 1,
             baseline: None,
+            ignored_by: Vec::new(),
             rules: vec![Deciding {
                 rule: "careen:2026 secrets".into(),
                 place: Some("careen:2026:17".into()),
@@ -246,6 +247,7 @@ pub(super) fn empty() -> Report {
             waived: 0,
             baseline: None,
             rules: Vec::new(),
+            ignored_by: Vec::new(),
         },
         packages: Vec::new(),
         removed: Vec::new(),

@@ -16,7 +16,7 @@ use super::{Style, clean, count};
 use crate::advisory::finding::{MALICIOUS, VULNERABLE};
 use crate::advisory::name;
 use crate::finding::Location;
-use crate::policy::{Action, Judged};
+use crate::policy::{Action, AppliedWaiver, Judged};
 use crate::report::Report;
 use crate::rule::Severity;
 
@@ -307,12 +307,13 @@ impl Row<'_> {
         for key in ["status", "doubt"] {
             parts.extend(evidence.get(key).and_then(Value::as_str).map(clean));
         }
+        let until = |waiver: &AppliedWaiver| waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
         let word = match (&self.judged.waiver, self.judged.action) {
             (Some(waiver), _) => match waiver.status.as_deref() {
                 Some(status) if !waiver.reason.starts_with(status) => {
-                    format!(" (waived, {}: {})", clean(status), clean(&waiver.reason))
+                    format!(" (waived{}, {}: {})", until(waiver), clean(status), clean(&waiver.reason))
                 }
-                _ => format!(" (waived: {})", clean(&waiver.reason)),
+                _ => format!(" (waived{}: {})", until(waiver), clean(&waiver.reason)),
             },
             (None, Action::Fail) => " (fails)".to_owned(),
             (None, Action::Warn | Action::Info | Action::Ignore) => String::new(),

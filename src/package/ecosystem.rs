@@ -72,6 +72,20 @@ pub(super) fn namespace(kind: &Ecosystem) -> String {
     kind.id.replace('-', "/")
 }
 
+/// Types that package URLs may have, sorted.
+pub fn purl_types() -> Vec<&'static str> {
+    sorted(all().map(|known| known.purl_type))
+}
+
+/// Ids of all kinds, sorted.
+pub fn ids() -> Vec<&'static str> {
+    sorted(all().map(|known| known.id))
+}
+
+fn sorted(words: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    words.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
 /// All kinds: those that collectors say they find, and the others.
 fn all() -> impl Iterator<Item = &'static Ecosystem> {
     let found = COLLECTORS.iter().filter_map(|collector| collector.about()).flat_map(|about| about.ecosystems);

@@ -62,6 +62,7 @@ mod yarn_pnp;
 
 use crate::collect::Collector;
 
+pub use ecosystem::{ids as ecosystem_ids, purl_types};
 pub use page::page;
 pub use purl::{Named, named};
 

@@ -1,11 +1,13 @@
 //! Judges findings: the last rule that matches decides, waivers accept, and the verdict sums up.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::edition::Edition;
 use super::index::Index;
+use super::requirement::base::Named;
 use super::requirement::{Breach, Own};
-use super::selector::{Scene, View, is_rule};
+use super::selector::{Scene, View};
 use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, PolicyRule, PolicySet, Scope, Verdict, Waiver};
 use crate::error::Result;
 #[cfg(feature = "cel")]
@@ -53,16 +55,29 @@ impl PolicySet {
         let run = Run { scene: &scene, conditions: &conditions, context, edition: self.edition() };
         let mut index = Index::new(self.policies());
         let breaches = context.image.map(|image| self.requirements().breaches(image, context.today));
-        let mut matching = vec![0; index.waivers().len()];
+        let mut matching = vec![Matching::default(); index.waivers().len()];
         let mut judged = Vec::with_capacity(findings.len());
-        for finding in findings {
-            judged.push(self.judge(finding, None, &mut index, &mut matching, &run)?);
+        let mut against_base = BTreeSet::new();
+        for mut finding in findings {
+            let own = match self.requirements().base.judge_from(&mut finding) {
+                Named::Allowed => continue,
+                Named::Against(own) => {
+                    against_base.insert(finding.fingerprint());
+                    Some(own)
+                }
+                Named::NotJudged => None,
+            };
+            judged.push(self.judge(finding, own, &mut index, &mut matching, &run)?);
         }
         for Breach { finding, own } in breaches.into_iter().flatten() {
             judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &run)?);
         }
         // after the waivers, so that one for such a finding is not taken for unused
-        judged.retain(|one| !one.finding.rule.is_opt_in || self.asks_for(one.finding.rule));
+        judged.retain(|one| {
+            !one.finding.rule.is_opt_in
+                || self.asks_for(one.finding.rule)
+                || (!against_base.is_empty() && against_base.contains(&one.finding.fingerprint()))
+        });
         let reminders = self.reminders(index.waivers(), &matching, context.today);
         for reminder in reminders {
             judged.push(self.judge(reminder, None, &mut index, &mut [], &run)?);
@@ -73,10 +88,10 @@ impl PolicySet {
     }
 
     /// What is to be said of waivers.
-    fn reminders(&self, waivers: &[&Waiver], matching: &[usize], today: Date) -> Vec<Finding> {
+    fn reminders(&self, waivers: &[&Waiver], matching: &[Matching], today: Date) -> Vec<Finding> {
         let rules = &self.requirements().waivers;
         let mut findings = Vec::new();
-        for (waiver, matching) in waivers.iter().zip(matching) {
+        for (waiver, Matching { all: matching, open }) in waivers.iter().zip(matching) {
             if !rules.allows() {
                 findings.extend((*matching > 0).then(|| waiver.forbidden_finding(*matching)));
                 continue;
@@ -86,7 +101,7 @@ impl PolicySet {
                 findings.push(waiver.too_long_finding(rules.longest.as_ref().map_or(Hours(0), |said| said.value)));
             }
             if waiver.is_expired(today) {
-                findings.push(waiver.expired_finding(*matching));
+                findings.push(waiver.expired_finding(*matching, *open));
                 continue;
             }
             if !waiver.selector.is_narrow() {
@@ -115,8 +130,7 @@ impl PolicySet {
 
     /// Whether a rule of some policy names this rule by its whole id, or by one it has in another tool.
     pub fn asks_for(&self, rule: &Rule) -> bool {
-        let mut named = self.policies().iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.selector.rules);
-        named.any(|named| named.glob().is_literal() && is_rule(named.glob(), rule))
+        self.policies().iter().flat_map(|policy| &policy.rules).any(|one| one.selector.names(rule))
     }
 
     fn judge<'a>(
@@ -124,7 +138,7 @@ impl PolicySet {
         mut finding: Finding,
         own: Option<Own>,
         index: &mut Index<'a>,
-        matching: &mut [usize],
+        matching: &mut [Matching],
         run: &Run<'_>,
     ) -> Result<Judged> {
         if let Some(severity) = run.edition.severity(finding.rule)
@@ -143,11 +157,12 @@ impl PolicySet {
             let is_honoured = is_honoured.is_some_and(|said| said.value);
             (is_honoured && is_open).then(|| AppliedWaiver::of_comment(&finding)).flatten()
         };
-        let mut waiver = None;
+        let (mut waiver, mut about) = (None, Vec::new());
         if !matching.is_empty() {
             for (number, candidate) in index.waivers_of(&view) {
                 let Some(matching) = matching.get_mut(number) else { continue };
-                *matching += 1;
+                matching.all += 1;
+                about.push(number);
                 if waiver.is_none() && is_open && self.holds(candidate, run.context.today) {
                     waiver = Some(candidate.applied());
                 }
@@ -155,6 +170,11 @@ impl PolicySet {
         }
         let by_rules = || is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten();
         let waiver = waiver.or(accepted).or_else(by_rules).or_else(by_comment);
+        for number in about.into_iter().filter(|_| waiver.is_none() && is_open) {
+            if let Some(matching) = matching.get_mut(number) {
+                matching.open += 1;
+            }
+        }
         let Decision { action, decided_by, decided_at, note, help, .. } = decision;
         Ok(Judged { finding, action, decided_by, decided_at, note, help, waiver })
     }
@@ -186,6 +206,10 @@ impl PolicySet {
             decision = Decision { note: decision.note.take(), ..by };
         }
         let lowered = |decision: &mut Decision, action, by: String, at: Option<String>| {
+            // who reads of a baseline wants to know what would fail without
+            let at_place = decision.decided_at.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
+            let else_by = format!("else {} by {}{at_place}", decision.action.as_str(), decision.decided_by);
+            decision.note = Some(decision.note.take().map_or(else_by.clone(), |note| format!("{note}; {else_by}")));
             decision.action = action;
             decision.decided_by = by;
             decision.decided_at = at;
@@ -222,6 +246,15 @@ impl PolicySet {
             names_rule: true,
         }
     }
+}
+
+/// How many findings a waiver is about.
+#[derive(Debug, Clone, Copy, Default)]
+struct Matching {
+    /// All of them.
+    all: usize,
+    /// Those that nothing accepts.
+    open: usize,
 }
 
 /// What stays the same over all findings.

@@ -23,7 +23,7 @@ pub struct ImageFacts {
     /// When it was made, as its configuration says.
     pub created: Option<Timestamp>,
     /// Uncompressed bytes of its layers.
-    pub size: u64,
+    pub size: Option<u64>,
     /// Bytes of its layers as stored.
     pub stored: Option<u64>,
     /// Bytes of the files in all layers; `None` where there are no files to look at.
@@ -42,6 +42,8 @@ pub struct ImageFacts {
     pub attested: Option<Attested>,
     /// Its packages, where [a policy asks for them](super::PolicySet::asks_for_packages).
     pub packages: Vec<PackageFacts>,
+    /// Whether these are known: no case of a policy need say them.
+    pub lists_packages: bool,
     /// Age of the advisories that it was compared with, in hours; `None` where there were none.
     pub data_hours: Option<i64>,
 }

@@ -1,6 +1,6 @@
 //! Finds policies by name, file or reference, follows what they extend, and puts them in the order in which they judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use super::edition::{DEFAULT_EDITION, Edition};
 use super::file::{self, Known, Reading};
 use super::preset::{DEFAULT_PRESET, Preset, preset, presets};
 use super::requirement::waivers::DEFAULT_NEEDS;
-use super::{Action, Baseline, Case, FailOn, Policy, PolicySet, Requirements, Said, Scope};
+use super::{Baseline, Case, FailOn, Policy, PolicySet, Requirements, Said, Scope};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
@@ -31,6 +31,9 @@ const MOST_FILES: usize = 64;
 
 /// The file of waivers that is looked for beside a policy.
 const BESIDE: &str = "waivers.toml";
+
+/// The configuration file, which may hold a policy.
+const CONFIGURATION: &str = "careen.toml";
 
 /// What `careen policy check` says of one policy that is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +114,10 @@ struct Loaded {
     open: Vec<String>,
     /// What waivers must say.
     needs: Option<Vec<&'static str>>,
+    /// Presets that files extend, each once.
+    presets: Vec<String>,
+    /// Texts of files by their names.
+    texts: BTreeMap<String, Option<String>>,
     #[cfg(feature = "rego")]
     in_rego: Vec<super::rego::RegoPolicy>,
 }
@@ -126,8 +133,8 @@ impl Loaded {
 type Read<'a> = dyn Fn(&[&'static str]) -> Result<Option<Policy>> + 'a;
 
 impl Loader<'_> {
-    /// The policies named by `words`, each a file or a preset, after those they extend. Without any, or if they hold
-    /// nothing but waivers, [`DEFAULT_PRESET`] judges too.
+    /// The policies named by `words`, each a file or a preset, after those they extend. Without any, or if none has
+    /// rules or demands of images, [`DEFAULT_PRESET`] judges too.
     pub fn load(&self, words: &[String]) -> Result<PolicySet> {
         self.load_after(None, words)
     }
@@ -135,22 +142,18 @@ impl Loader<'_> {
     /// As [`Self::load`], after a policy that stands inside another file, given by the file's name and text.
     pub fn load_after(&self, inside: Option<(&str, &str)>, words: &[String]) -> Result<PolicySet> {
         let mut loaded = Loaded::default();
-        if let Some((name, text)) = inside {
-            let folder = Path::new(name).parent().unwrap_or(Path::new("")).to_path_buf();
-            let read = |needs: &[&'static str]| file::parse_inside(name, text, self.reading(needs));
-            self.add(&read, name.to_owned(), &From::Folder(folder), &mut loaded)?;
-        }
-        for word in words {
-            if is_rego(word) {
-                add_rego(word, &mut loaded)?;
-                continue;
+        self.read_all(inside, words, &mut loaded)?;
+        let front = loaded.policies.iter().take(loaded.presets.len());
+        if !front.clone().all(|policy| loaded.presets.contains(&policy.name)) {
+            // presets that files extend judge before all files: only now it is known which
+            let mut again = Loaded { texts: std::mem::take(&mut loaded.texts), ..Loaded::default() };
+            for preset in &loaded.presets {
+                self.follow(preset, &From::Preset, None, &mut again)?;
             }
-            self.follow(word, &From::Folder(PathBuf::new()), None, &mut loaded)?;
+            self.read_all(inside, words, &mut again)?;
+            loaded = again;
         }
-        for word in words.iter().filter(|word| is_file(word) && !is_rego(word)) {
-            self.beside(word, &mut loaded)?;
-        }
-        if loaded.policies.iter().all(Policy::has_waivers_only) {
+        if loaded.policies.iter().all(Policy::asks_nothing) {
             let mut first = Loaded::default();
             self.follow(DEFAULT_PRESET, &From::Preset, None, &mut first)?;
             first.policies.append(&mut loaded.policies);
@@ -160,6 +163,34 @@ impl Loader<'_> {
         #[cfg(feature = "rego")]
         let set = PolicySet { in_rego: loaded.in_rego, ..set };
         Ok(set)
+    }
+
+    /// Reads what is named, each after what it extends, and the waivers beside that.
+    fn read_all(&self, inside: Option<(&str, &str)>, words: &[String], loaded: &mut Loaded) -> Result<()> {
+        let mut named = Vec::new();
+        if let Some((name, text)) = inside {
+            let read = |needs: &[&'static str]| file::parse_inside(name, text, self.reading(needs));
+            let count = loaded.policies.len();
+            self.add(&read, name.to_owned(), &From::Folder(folder_of(name)), loaded)?;
+            // a configuration file of other matters has no waivers
+            if loaded.policies.len() > count {
+                named.extend(with_extended(name, loaded));
+            }
+        }
+        for word in words {
+            if is_rego(word) {
+                add_rego(word, loaded)?;
+                continue;
+            }
+            self.follow(word, &From::Folder(PathBuf::new()), None, loaded)?;
+            if is_file(word) {
+                named.extend(with_extended(word, loaded));
+            }
+        }
+        for word in named {
+            self.beside(&word, loaded)?;
+        }
+        Ok(())
     }
 
     /// Adds files of waivers to a set.
@@ -211,10 +242,13 @@ impl Loader<'_> {
                 format!("policies extend each other in a circle: {}", round.join(" → ")),
             )));
         }
+        if place.is_some() && word.starts_with("careen:") && !loaded.presets.iter().any(|preset| preset == word) {
+            loaded.presets.push(word.to_owned());
+        }
         if loaded.seen.contains(&key) {
             return Ok(());
         }
-        if loaded.open.len() >= DEEPEST {
+        if loaded.open.len() > DEEPEST {
             return Err(at(Error::new(
                 ErrorKind::Config,
                 format!("policies extend each other more than {DEEPEST} deep"),
@@ -227,7 +261,11 @@ impl Loader<'_> {
             (From::Folder(_), From::Folder(folder)) => folder.join(word).to_string_lossy().into_owned(),
             _ => word.to_owned(),
         };
-        let text = self.text(&name).map_err(at)?;
+        let text = match loaded.texts.get(&name) {
+            Some(text) => text.clone(),
+            None => self.text(&name).map_err(at)?,
+        };
+        loaded.texts.insert(name.clone(), text.clone());
         let read = |needs: &[&'static str]| self.parse(&name, text.as_deref(), needs).map(Some).map_err(at);
         self.add(&read, key, &next, loaded)
     }
@@ -266,7 +304,7 @@ impl Loader<'_> {
     /// Reads a file that may hold waivers only.
     fn waivers(&self, name: &str, needs: &[&'static str]) -> Result<Policy> {
         let mut policy = self.read(name, needs)?;
-        if !policy.has_waivers_only()
+        if !policy.asks_nothing()
             || policy.honours_inline.is_some()
             || policy.scope.is_some()
             || policy.requirements != Requirements::default()
@@ -296,15 +334,27 @@ impl Loader<'_> {
 
     fn parse(&self, word: &str, text: Option<&str>, needs: &[&'static str]) -> Result<Policy> {
         match text {
-            Some(text) => file::parse(word, text, self.reading(needs)).and_then(|policy| no_tests_alone(word, policy)),
+            Some(text) => self.parse_file(word, text, needs).and_then(|policy| no_tests_alone(word, policy)),
             None => Policy::preset(preset(word).ok_or_else(|| unknown_preset(word))?),
         }
     }
 
+    /// Reads the text of a file: of a configuration file its table `[policy]`.
+    fn parse_file(&self, name: &str, text: &str, needs: &[&'static str]) -> Result<Policy> {
+        if !is_configuration(name) {
+            return file::parse(name, text, self.reading(needs));
+        }
+        file::parse_inside(name, text, self.reading(needs))?.ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("`{}` has no table `[policy]`", escape(name))).help(
+                "a policy in a configuration file stands under `[policy]`, `[[policy.rule]]`, `[[policy.waiver]]`",
+            )
+        })
+    }
+
     /// The tests of a file, and the policies that they try: itself, or those that it names.
     pub fn cases(&self, file: &str) -> Result<Cases> {
-        let Policy { cases, tries, .. } = file::parse(file, &text_of(file)?, self.reading(&[]))?;
-        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        let Policy { cases, tries, .. } = self.parse_file(file, &text_of(file)?, &[])?;
+        let folder = folder_of(file);
         let words = match tries {
             None => vec![file.to_owned()],
             Some(tries) => {
@@ -317,7 +367,7 @@ impl Loader<'_> {
             return Err(Error::new(ErrorKind::Config, format!("`{}` has no `[[test]]`", escape(file)))
                 .help("docs/policy.md shows how to write one"));
         }
-        Ok(Cases { cases, set: self.load(&words)?, folder: folder.to_owned() })
+        Ok(Cases { cases, set: self.load(&words)?, folder })
     }
 
     /// A policy from a registry: the digest of the reference must be that of the file itself or of the manifest, which the
@@ -354,6 +404,27 @@ fn no_tests_alone(word: &str, policy: Policy) -> Result<Policy> {
 /// Whether a word names a file: no preset, and nothing in a registry.
 fn is_file(word: &str) -> bool {
     !word.starts_with("careen:") && !word.starts_with("oci:")
+}
+
+/// Whether a word names a configuration file, in which policies are one table of several.
+fn is_configuration(word: &str) -> bool {
+    Path::new(word).file_name().is_some_and(|name| name == CONFIGURATION)
+}
+
+/// The folder that a file lies in.
+fn folder_of(file: &str) -> PathBuf {
+    Path::new(file).parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
+/// The policy that was read last, by its name, and where that is a configuration file, the files that it extends, which
+/// is how it names them.
+fn with_extended(word: &str, loaded: &Loaded) -> Vec<String> {
+    let mut names = vec![word.to_owned()];
+    if let Some(policy) = loaded.policies.last().filter(|_| is_configuration(word)) {
+        let files = policy.extends.iter().filter(|extended| is_file(&extended.word));
+        names.extend(files.map(|file| folder_of(word).join(&file.word).to_string_lossy().into_owned()));
+    }
+    names
 }
 
 /// What tells a file from others, by whatever name it is read.
@@ -429,6 +500,12 @@ pub(super) fn check_word(word: &str, span: Range<usize>) -> std::result::Result<
                 .help("write `oci:registry.example/policies/base@sha256:…`: a tag may be moved by others")),
         };
     }
+    let preset_of = |short: &str| presets().iter().find(|preset| preset.id.strip_prefix("careen:") == Some(short));
+    if let Some(preset) = preset_of(word) {
+        let message = format!("`{word}` may be a file or a preset");
+        return Err(Diagnostic::new(span, message)
+            .help(format!("write `{}` for the preset, or `./{word}` for a file", preset.id)));
+    }
     match word.split_once(':') {
         Some((scheme, _)) if scheme.len() > 1 && !scheme.contains(['/', '.']) => {
             Err(Diagnostic::new(span, format!("`{scheme}:` is no place for policies"))
@@ -450,9 +527,9 @@ impl Policy {
         file::parse(preset.id, preset.text, Reading { known: Known::Any, needs: DEFAULT_NEEDS, colour: false })
     }
 
-    /// Whether it only accepts findings, and says nothing of the rest.
-    pub fn has_waivers_only(&self) -> bool {
-        self.rules.is_empty() && self.extends.is_empty()
+    /// Whether it has neither rules nor demands of an image: waivers and settings at most, which need another policy.
+    pub fn asks_nothing(&self) -> bool {
+        self.rules.is_empty() && self.extends.is_empty() && !self.requirements.ask()
     }
 }
 
@@ -462,11 +539,12 @@ impl PolicySet {
         Loader { known, colour, fetch: None }.load(words)
     }
 
-    /// These policies, after the presets they extend; [`DEFAULT_PRESET`] first if they hold nothing but waivers.
+    /// These policies, after the presets they extend; [`DEFAULT_PRESET`] first if none has rules or demands of
+    /// images.
     pub fn of(given: Vec<Policy>) -> Result<Self> {
         let mut words: Vec<&str> =
             given.iter().flat_map(|policy| &policy.extends).map(|extended| extended.word.as_str()).collect();
-        if given.iter().all(Policy::has_waivers_only) {
+        if given.iter().all(Policy::asks_nothing) {
             words.push(DEFAULT_PRESET);
         }
         let mut policies: Vec<Policy> = Vec::new();
@@ -616,28 +694,7 @@ fn unknown_preset(word: &str) -> Error {
 }
 
 fn summary(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Summary {
-    let mut notes = Vec::new();
-    let fails = |policy: &Policy| {
-        policy.rules.iter().any(|rule| rule.action == Action::Fail) || !policy.requirements.values().is_empty()
-    };
-    if policy.has_waivers_only() && !policy.waivers.is_empty() {
-        notes.push(format!("it has waivers only, so `{DEFAULT_PRESET}` judges too"));
-    } else if !set.policies.iter().any(fails) {
-        notes.push(format!(
-            "none of its rules fails; add `extends = \"{DEFAULT_PRESET}\"` to keep what that preset fails on"
-        ));
-    }
-    notes.extend(dead_rules(policy, known));
-    for waiver in policy.waivers.iter().filter(|waiver| waiver.is_expired(today)) {
-        let day = waiver.expires.map(|day| format!(" on {day}")).unwrap_or_default();
-        notes.push(format!("the waiver in `{}` expired{day}", waiver.place));
-    }
-    for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
-        notes.push(format!(
-            "the waiver in `{}` names rules by a pattern and nothing else: it accepts whatever comes",
-            waiver.place
-        ));
-    }
+    let notes = super::notes::of(policy, set, known, today);
     Summary {
         name: policy.name.clone(),
         extends: policy.extends.iter().map(|extended| extended.word.clone()).collect(),
@@ -645,29 +702,4 @@ fn summary(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Dat
         waivers: policy.waivers.len(),
         notes,
     }
-}
-
-/// Rules that never decide: nothing is left for them, or nothing is what they select.
-fn dead_rules(policy: &Policy, known: &[&'static Rule]) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (number, rule) in policy.rules.iter().enumerate() {
-        let is_about_none =
-            !known.is_empty() && !known.iter().chain(super::RULES.iter()).any(|known| rule.selector.may_select(known));
-        if is_about_none {
-            notes.push(format!(
-                "the rule in `{}` selects nothing: no rule of careen has this id and this family",
-                rule.place
-            ));
-            continue;
-        }
-        let later = policy.rules.iter().skip(number + 1);
-        let is_over = |later: &&super::PolicyRule| later.unless.is_none() && later.selector.covers(&rule.selector);
-        if let Some(later) = later.into_iter().find(is_over) {
-            notes.push(format!(
-                "the rule in `{}` never decides: the one in `{}` comes later and selects all that it does",
-                rule.place, later.place
-            ));
-        }
-    }
-    notes
 }

@@ -3,6 +3,7 @@
 pub mod baseline;
 #[cfg(feature = "cel")]
 pub mod condition;
+mod cover;
 mod diagnostic;
 pub mod edition;
 mod evaluate;
@@ -12,6 +13,7 @@ mod image;
 pub mod import;
 mod index;
 mod load;
+mod notes;
 mod pattern;
 mod preset;
 #[cfg(feature = "rego")]
@@ -405,6 +407,33 @@ pub struct Verdict {
     pub baseline: Option<UsedBaseline>,
     /// The rules that broke the policy or warned, the gravest first, each with what it is about.
     pub rules: Vec<Deciding>,
+    /// The rules that ignored findings, each with what it is about.
+    pub ignored_by: Vec<Ignoring>,
+}
+
+/// A rule of a policy that ignored findings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignoring {
+    /// Policy and name of the rule.
+    pub rule: String,
+    /// Where it is written: file and line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Number of findings.
+    pub findings: usize,
+    /// The first of them.
+    pub first: Vec<Ignored>,
+}
+
+/// A finding that is ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// Its fingerprint.
+    pub id: String,
+    /// Id of its rule.
+    pub rule: String,
+    /// What it is about.
+    pub subject: String,
 }
 
 /// A baseline, as a verdict tells of it.

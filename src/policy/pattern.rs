@@ -76,6 +76,11 @@ impl Glob {
         Ok(Self { text: pattern.to_owned(), alternatives: vec![Alternative::new(&tokens)] })
     }
 
+    /// As [`Self::text`], over texts in lower case: letters of the pattern count in either case.
+    pub fn caseless(pattern: &str) -> Result<Self, String> {
+        Ok(Self { text: pattern.to_owned(), ..Self::text(&pattern.to_lowercase())? })
+    }
+
     /// A pattern over paths of the image.
     pub fn path(pattern: &str) -> Result<Self, String> {
         check_length(pattern)?;
@@ -97,6 +102,32 @@ impl Glob {
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it surely takes all that `other` takes; both are over the same kind of text.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let is_free_end = |one: &Alternative| one.middle == [Token::Many { crosses: true }] && one.suffix.is_empty();
+        let takes = |narrow: &Alternative| {
+            self.alternatives.iter().any(|wide| {
+                wide == narrow
+                    || (narrow.middle.is_empty() && wide.is_match(&format!("{}{}", narrow.prefix, narrow.suffix)))
+                    || (is_free_end(wide) && narrow.prefix.starts_with(&wide.prefix))
+            })
+        };
+        other.alternatives.iter().all(takes)
+    }
+
+    /// Whether something may begin with `start` and be taken.
+    pub(super) fn may_begin_with(&self, start: &str) -> bool {
+        self.alternatives.iter().any(|one| {
+            let is_longer = one.prefix.starts_with(start);
+            is_longer || (!one.middle.is_empty() && start.starts_with(one.prefix.as_str()))
+        })
+    }
+
+    /// The plain texts with which what it takes begins, up to the first sign.
+    pub(super) fn beginnings(&self) -> impl Iterator<Item = &str> {
+        self.alternatives.iter().map(|one| one.prefix.as_str())
     }
 }
 
@@ -334,6 +365,35 @@ impl<T: PartialOrd> Bound<T> {
             Comparison::Below => *value < self.value,
             Comparison::Equal => *value == self.value,
         }
+    }
+}
+
+impl<T: PartialOrd> Bound<T> {
+    /// Whether it holds for all for which `narrow` does.
+    pub(super) fn covers(&self, narrow: &Self) -> bool {
+        use Comparison::{Above, AtLeast, AtMost, Below, Equal};
+        let (wide, value) = (&self.value, &narrow.value);
+        match (self.comparison, narrow.comparison) {
+            (_, Equal) => self.holds(value),
+            (AtLeast, AtLeast | Above) | (Above, Above) => value >= wide,
+            (Above, AtLeast) => value > wide,
+            (AtMost, AtMost | Below) | (Below, Below) => value <= wide,
+            (Below, AtMost) => value < wide,
+            _ => false,
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Bound<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.comparison {
+            Comparison::AtLeast => ">=",
+            Comparison::AtMost => "<=",
+            Comparison::Above => ">",
+            Comparison::Below => "<",
+            Comparison::Equal => "",
+        };
+        write!(f, "{sign}{}", self.value)
     }
 }
 

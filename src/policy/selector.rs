@@ -218,8 +218,9 @@ impl Selector {
             && any(&self.purls, |pattern| view.purl().is_some_and(|purl| pattern.is_match(purl)))
             && any(&self.ecosystems, |kind| view.purl().is_some_and(|purl| ecosystem_of(purl) == Some(kind)))
             && any(&self.licences, |pattern| {
+                // SPDX identifiers have no case (SPDX 2.3, annex D)
                 let licence = view.purl().and_then(|purl| view.scene.licence(purl));
-                licence.is_some_and(|licence| pattern.is_match(licence))
+                licence.is_some_and(|licence| pattern.is_match(&licence.to_lowercase()))
             })
             && any(&self.images, |pattern| is_image(pattern, view.scene.image))
             && any(&self.platforms, |pattern| {
@@ -231,6 +232,11 @@ impl Selector {
     /// Whether it may select findings of the rule: a look at nothing but the rule.
     pub(super) fn may_select(&self, rule: &Rule) -> bool {
         any(&self.rules, |named| named.may_select(rule)) && any(&self.families, |family| family == rule.family())
+    }
+
+    /// Whether it names the rule by its whole id, or by one it has in another tool.
+    pub(super) fn names(&self, rule: &Rule) -> bool {
+        self.rules.iter().any(|named| named.glob().is_literal() && is_rule(named.glob(), rule))
     }
 
     /// Whether [`Self::may_select`] says all about rule and family: no flaw is named, which is told by the finding alone.
@@ -257,52 +263,6 @@ impl Selector {
         (!self.rules.is_empty() && self.rules.iter().all(|named| named.glob().is_literal()))
             || self.severities.iter().any(|bound| bound.value == Severity::Info && bound.holds(&Severity::Info))
     }
-
-    /// Whether it surely selects everything that `other` selects.
-    pub(super) fn covers(&self, other: &Self) -> bool {
-        let wide = |own: &[Named], others: &[Named]| {
-            own.is_empty()
-                || (!others.is_empty()
-                    && others.iter().all(|one| {
-                        own.contains(one)
-                            || own.iter().any(|named| {
-                                matches!((named, one), (Named::Rule(wide), Named::Rule(narrow)) if narrow.is_literal() && wide.is_match(narrow.as_str()))
-                            })
-                    }))
-        };
-        wide(&self.rules, &other.rules)
-            && within(&self.families, &other.families)
-            && within(&self.severities, &other.severities)
-            && within(&self.confidences, &other.confidences)
-            && (self.fixable.is_none() || self.fixable == other.fixable)
-            && (self.exploited.is_none() || self.exploited == other.exploited)
-            && within(&self.ages, &other.ages)
-            && within(&self.fix_ages, &other.fix_ages)
-            && within(&self.scores, &other.scores)
-            && within(&self.likelihoods, &other.likelihoods)
-            && within(&self.origins, &other.origins)
-            && within(&self.visibilities, &other.visibilities)
-            && within(&self.paths, &other.paths)
-            && within(&self.subjects, &other.subjects)
-            && within(&self.purls, &other.purls)
-            && within(&self.ecosystems, &other.ecosystems)
-            && within(&self.licences, &other.licences)
-            && within(&self.images, &other.images)
-            && within(&self.platforms, &other.platforms)
-            && within(&self.fingerprints, &other.fingerprints)
-    }
-
-    /// Whether it names what it is about closer than by rules and whose layer it is.
-    pub(super) fn is_narrow(&self) -> bool {
-        let names_one = |named: &Named| matches!(named, Named::Flaw(_)) || named.glob().is_literal();
-        let is_scoped = [&self.paths, &self.subjects, &self.purls].iter().any(|globs| !globs.is_empty());
-        is_scoped || !self.fingerprints.is_empty() || self.rules.iter().all(names_one)
-    }
-}
-
-/// Whether every one of `others` is among `own`, or anything is.
-fn within<T: PartialEq>(own: &[T], others: &[T]) -> bool {
-    own.is_empty() || (!others.is_empty() && others.iter().all(|one| own.contains(one)))
 }
 
 /// Whether the pattern takes the subject; of a flaw, any id it goes by, so that a waiver outlives the day on which

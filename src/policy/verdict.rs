@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::evaluate::BASELINE;
-use super::{Action, Baseline, Deciding, Judged, Outcome, PolicySet, UsedBaseline, Verdict};
+use super::{Action, Baseline, Deciding, Ignored, Ignoring, Judged, Outcome, PolicySet, UsedBaseline, Verdict};
 use crate::limitation::Limitation;
 
 /// Groups of findings that the reason names; those beyond are summed up.
@@ -12,6 +12,9 @@ const MOST_GROUPS: usize = 3;
 
 /// Fingerprints that a rule's entry lists; the findings themselves name the rule too.
 const MOST_IDS: usize = 20;
+
+/// Findings that the entry of a rule lists that ignored them.
+const MOST_IGNORED: usize = 50;
 
 /// Remedies that a rule's entry lists.
 const MOST_REMEDIES: usize = 5;
@@ -52,8 +55,8 @@ impl PolicySet {
             known: judged.iter().filter(|one| one.decided_by == BASELINE).count(),
         });
         let reason = reason + &self.of_baseline(baseline.as_ref());
-        let (edition, rules) = (self.edition().id, deciding(judged));
-        Verdict { outcome, policies, edition, reason, failed, warned, ignored, waived, baseline, rules }
+        let (edition, rules, ignored_by) = (self.edition().id, deciding(judged), ignoring(judged));
+        Verdict { outcome, policies, edition, reason, failed, warned, ignored, waived, baseline, rules, ignored_by }
     }
 
     /// What a baseline did; and where a policy fails on what is new only, that there is none to tell what is.
@@ -134,6 +137,27 @@ fn deciding(judged: &[Judged]) -> Vec<Deciding> {
             if !entry.remedies.contains(&remedy) {
                 entry.remedies.push(remedy);
             }
+        }
+    }
+    rules.into_values().collect()
+}
+
+/// The rules that ignored findings, sorted.
+fn ignoring(judged: &[Judged]) -> Vec<Ignoring> {
+    let mut rules: BTreeMap<(&str, Option<&str>), Ignoring> = BTreeMap::new();
+    for one in judged.iter().filter(|one| one.waiver.is_none() && one.action == Action::Ignore) {
+        let (rule, place) = (one.decided_by.as_str(), one.decided_at.as_deref());
+        let entry = rules.entry((rule, place)).or_insert_with(|| Ignoring {
+            rule: rule.to_owned(),
+            place: place.map(ToOwned::to_owned),
+            findings: 0,
+            first: Vec::new(),
+        });
+        entry.findings = entry.findings.saturating_add(1);
+        if entry.first.len() < MOST_IGNORED {
+            let Judged { finding, .. } = one;
+            let (id, subject) = (finding.fingerprint(), finding.subject.clone());
+            entry.first.push(Ignored { id, rule: finding.rule.id.to_owned(), subject });
         }
     }
     rules.into_values().collect()

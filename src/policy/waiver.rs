@@ -89,8 +89,8 @@ pub(super) static WAIVER_TOO_BROAD: Rule = Rule {
     id: "policy/waiver-too-broad",
     title: "A waiver accepts whatever comes",
     severity: Severity::Low,
-    why: "It names rules by a pattern, and neither path, package, subject nor fingerprint: what is found tomorrow is \
-          accepted too, by a reason that was given for something else.",
+    why: "It names rules by a pattern, or all flaws of packages, and no path, package, subject or fingerprint that would \
+          leave anything out: what is found tomorrow is accepted too, by a reason that was given for something else.",
     remediation: "Name what is accepted: `path`, `purl`, `subject` or `fingerprint`. To leave out a whole kind of \
                   finding, write a `[[rule]]` with `action = \"ignore\"`.",
     references: &[],
@@ -127,12 +127,14 @@ impl Waiver {
         }
     }
 
-    /// The reminder about a waiver past its day, which would accept `matching` findings.
-    pub(super) fn expired_finding(&self, matching: usize) -> Finding {
-        let rest = match matching {
-            0 => "and nothing is left for it to accept".to_owned(),
-            1 => "so 1 finding counts again".to_owned(),
-            n => format!("so {n} findings count again"),
+    /// The reminder about a waiver past its day, which would accept `matching` findings, `open` of which nothing else does.
+    pub(super) fn expired_finding(&self, matching: usize, open: usize) -> Finding {
+        let rest = match (matching, open) {
+            (0, _) => "and nothing is left for it to accept".to_owned(),
+            (1, 0) => "and the finding that it was for is accepted or ignored without it".to_owned(),
+            (n, 0) => format!("and the {n} findings that it was for are accepted or ignored without it"),
+            (_, 1) => "so 1 finding counts again".to_owned(),
+            (_, n) => format!("so {n} findings count again"),
         };
         let day = self.expires.map(|day| format!(" on {day}")).unwrap_or_default();
         self.finding(&WAIVER_EXPIRED, format!("the waiver in `{}` expired{day}, {rest}", self.place))
@@ -147,7 +149,7 @@ impl Waiver {
 
     /// The reminder about a waiver for whatever comes.
     pub(super) fn too_broad_finding(&self, matching: usize) -> Finding {
-        let what = "names neither path, package, subject nor fingerprint, and rules by a pattern";
+        let what = "names nothing closer than a pattern of rules, or flaws of any package";
         let message = format!("the waiver in `{}` {what}; here it accepts {}", self.place, findings(matching));
         self.finding(&WAIVER_TOO_BROAD, message)
     }

@@ -9,7 +9,7 @@ mod change;
 mod wire;
 mod word;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
@@ -41,6 +41,8 @@ pub struct Record {
     pub findings: Vec<Finding>,
     /// The image; `None` where there is none, and then nothing is asked of it.
     pub image: Option<ImageFacts>,
+    /// Whether it is about Dockerfiles, and no image.
+    pub is_dockerfile: bool,
     /// What was not read.
     pub limitations: Vec<Limitation>,
     /// Whose each layer is; of the others that is unknown.
@@ -59,8 +61,8 @@ impl Record {
         let context =
             EvaluateContext { limitations: &self.limitations, today, origin: &origin, image: self.image.as_ref() };
         let (mut judged, verdict) = policy.evaluate(self.findings.clone(), &context)?;
-        // a policy serves images, too: their waivers are no matter where there is none
-        judged.retain(|one| self.image.is_some() || one.finding.rule.id != policy::WAIVER_UNUSED.id);
+        // a policy serves images, too: their waivers are no matter of a Dockerfile
+        judged.retain(|one| !self.is_dockerfile || one.finding.rule.id != policy::WAIVER_UNUSED.id);
         Ok((judged, verdict))
     }
 }
@@ -82,6 +84,21 @@ pub struct Reread {
     pub standings: BTreeMap<String, Standing>,
     /// What the report leaves out, a sentence each: the verdict of a scan may differ.
     pub left_out: Vec<String>,
+}
+
+/// The same policies, for records of one image: a waiver that one of its platforms needs is unused on none.
+pub fn sharing(set: &PolicySet, records: &[&Record], today: Date) -> Result<PolicySet> {
+    if records.len() < 2 {
+        return Ok(set.clone());
+    }
+    let mut used = BTreeSet::new();
+    for record in records {
+        let (judged, _) = record.judge(set, today)?;
+        let unused = judged.iter().filter(|one| one.finding.rule.id == policy::WAIVER_UNUSED.id);
+        let unused: Vec<&str> = unused.filter_map(|one| one.finding.evidence.get("place")?.as_str()).collect();
+        used.extend(set.waiver_places().filter(|place| !unused.contains(place)).map(ToOwned::to_owned));
+    }
+    Ok(set.clone().with_used(used))
 }
 
 /// Reads the reports of a JSON file, which errors call `name`; `rules` are all that findings may name.
@@ -121,7 +138,8 @@ fn reread(report: WireReport, rules: &[&'static Rule]) -> Result<Reread> {
     let WireReport { target, packages, findings, limitations, verdict, outcome, .. } = report;
     let (reference, platform) = (target.reference.clone(), target.platform.clone());
     let origins = target.layers.iter().map(|layer| (layer.index, layer.origin)).collect();
-    let image = (target.source != DOCKERFILE).then(|| facts(target, packages));
+    let is_dockerfile = target.source == DOCKERFILE;
+    let image = (!is_dockerfile).then(|| facts(target, packages));
     let (mut standings, mut twice) = (BTreeMap::new(), 0_usize);
     let mut read = Vec::with_capacity(findings.len());
     for wire in findings {
@@ -145,7 +163,7 @@ fn reread(report: WireReport, rules: &[&'static Rule]) -> Result<Reread> {
             Ok(Limitation { code, what, place, help, is_gap: incomplete })
         })
         .collect::<Result<_>>()?;
-    let record = Record { findings: read, image, limitations, origins, document: None };
+    let record = Record { findings: read, image, is_dockerfile, limitations, origins, document: None };
     Ok(Reread { reference, platform, record, outcome, reason: verdict.reason, standings, left_out })
 }
 
@@ -241,7 +259,7 @@ fn facts(target: Target, packages: Vec<wire::Package>) -> ImageFacts {
         platform: target.platform,
         distro: target.distro_id.map(|id| (id, target.distro_version.unwrap_or_default())),
         created: target.created,
-        size: target.size,
+        size: Some(target.size),
         stored: settings.stored_size,
         shipped: settings.shipped_size,
         visible: settings.visible_size,
@@ -252,6 +270,7 @@ fn facts(target: Target, packages: Vec<wire::Package>) -> ImageFacts {
         base_created: settings.base_created,
         attested: settings.attested,
         packages: packages.into_iter().filter(|package| package.removed_in_layer.is_none()).map(package).collect(),
+        lists_packages: true,
         data_hours: settings.data_hours,
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn of(inventory: &Inventory, data_hours: Option<i64>, policy: &Policy
         platform: target.platform.as_ref().map(ToString::to_string),
         distro: inventory.distro.as_ref().map(|distro| (distro.id.clone(), distro.version_id.clone())),
         created: inventory.created,
-        size: inventory.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add),
+        size: Some(inventory.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add)),
         stored: has_layers.then_some(stored),
         shipped: has_files.then_some(shipped),
         visible: has_files.then_some(visible),
@@ -36,6 +36,7 @@ pub(super) fn of(inventory: &Inventory, data_hours: Option<i64>, policy: &Policy
         } else {
             Vec::new()
         },
+        lists_packages: policy.asks_for_packages(),
         data_hours,
     }
 }

@@ -251,3 +251,99 @@ fn a_policy_is_begun_checked_and_shown() {
     let checked = careen(path, &["policy", "check", "more.toml"]);
     assert!(String::from_utf8_lossy(&checked.stdout).contains("`more.toml:3` never decides"), "{checked:?}");
 }
+
+#[test]
+fn a_wrong_file_does_not_keep_the_others_from_being_checked() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("a.toml"), "[[rule]]\nmatch = { rule = \"image/rot-user\" }\naction = \"fail\"\n").unwrap();
+    fs::write(path.join("b.toml"), "extends = \"careen:2026\"\n").unwrap();
+    fs::write(path.join("c.toml"), "editoin = \"2026\"\n").unwrap();
+    let checked = careen(path, &["policy", "check", "a.toml", "b.toml", "c.toml"]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("b.toml: in order"), "{checked:?}");
+    let told = stderr(&checked);
+    assert!(told.contains("image/rot-user") && told.contains("editoin"), "{told}");
+}
+
+#[test]
+fn the_policy_of_the_configuration_file_is_checked_shown_and_tried_like_others() {
+    let folder = folder();
+    let path = folder.path();
+    let preset = careen(path, &["policy", "show"]);
+    assert!(String::from_utf8_lossy(&preset.stdout).starts_with("# careen:2026"), "{preset:?}");
+    let inside = "[secrets]\nrules = []\n[policy]\nname = \"here\"\n[[policy.rule]]\nname = \"root\"\n\
+                  match = { rule = \"image/root-user\", severity = \">=low\" }\nunless = { path = \"/x\" }\naction = \"fail\"\n\
+                  [[policy.test]]\nname = \"root\"\nfindings = [{ rule = \"image/root-user\" }]\n\
+                  expect = { outcome = \"failed\" }\n";
+    fs::write(path.join("careen.toml"), inside).unwrap();
+    for arguments in [&["policy", "show"][..], &["policy", "show", "careen.toml"]] {
+        let shown = careen(path, arguments);
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        for line in [
+            "note: `careen:2026` does not judge",
+            "rule fail: here root",
+            "    match = { rule = \"image/root-user\", severity = \">=low\" }",
+            "    unless = { path = \"/x\" }",
+        ] {
+            assert!(shown.contains(line), "{line}\n{shown}");
+        }
+    }
+    for (command, said) in [("check", "here: in order; rules: 1"), ("test", "1 test: all hold")] {
+        let done = careen(path, &["policy", command, "careen.toml"]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        assert!(String::from_utf8_lossy(&done.stdout).contains(said), "{done:?}");
+    }
+}
+
+#[test]
+fn a_preset_is_never_a_file_of_its_name() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("strict"), "[[rule]]\nmatch = {}\naction = \"ignore\"\n").unwrap();
+    let arguments = |word| ["scan", "image.tar", "--no-advisories", "-p", word];
+    let output = careen(path, &arguments("strict"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("warning: `strict` is the preset `careen:strict`"), "{}", stderr(&output));
+    assert_ne!(careen(path, &arguments("./strict")).status.code(), Some(1), "a file is named as one");
+    fs::write(path.join("policy.toml"), "extends = \"strict\"\n").unwrap();
+    let output = careen(path, &arguments("policy.toml"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("write `careen:strict` for the preset, or `./strict`"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_import_writes_over_no_policy() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join(".trivyignore"), "CVE-2024-1\n").unwrap();
+    let arguments = ["policy", "import", ".trivyignore", "-o", "policy.toml"];
+    assert_eq!(careen(path, &arguments).status.code(), Some(0));
+    let before = fs::read(path.join("policy.toml")).unwrap();
+    let again = careen(path, &arguments);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(stderr(&again).contains("writes over no policy"), "{}", stderr(&again));
+    assert_eq!(fs::read(path.join("policy.toml")).unwrap(), before);
+}
+
+#[test]
+fn the_schema_is_printed() {
+    let folder = folder();
+    let output = careen(folder.path(), &["policy", "schema"]);
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&json!({ "rule": [{ "match": { "family": "secret" }, "action": "fail" }] })));
+    assert!(!validator.is_valid(&json!({ "rule": [{ "match": { "family": "secrets" }, "action": "fail" }] })));
+}
+
+#[test]
+fn what_was_ignored_is_explained_by_the_rule_that_did() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("policy.toml"), ROOT.replace("fail", "ignore")).unwrap();
+    let output = careen(path, &["scan", "image.tar", "--no-advisories", "-p", "policy.toml", "-o", "json=report.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let explained = careen(path, &["explain", "image/root-user", "--in", "report.json"]);
+    let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(text.contains("is ignored") && text.contains("policy.toml:"), "{text}");
+}

@@ -259,6 +259,32 @@ fn tests_of_policies_hold_or_say_what_does_not() {
 }
 
 #[test]
+fn the_examples_hold_what_they_promise() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples");
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let (code, stdout, stderr) = tested(&folder, &name);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{name}: {stdout}");
+    }
+}
+
+#[test]
+fn cases_without_an_image_tell_waivers_that_nobody_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("policy.toml", POLICY);
+    write(
+        "policy_test.toml",
+        "policy = \"policy.toml\"\n[[test]]\nname = \"x\"\ntoday = 2026-06-15\nfindings = []\n\
+         expect = { info = \"policy/waiver-unused\" }\n\
+         [[test]]\nname = \"the size is not known\"\ntoday = 2026-06-15\nimage = { platform = \"linux/amd64\" }\n\
+         expect = { outcome = \"incomplete\", fail = \"policy/not-judged size\" }\n",
+    );
+    let (code, stdout, stderr) = tested(folder.path(), "policy_test.toml");
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+}
+
+#[test]
 fn files_of_tests_that_are_wrong_are_told_with_their_line() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -319,6 +345,26 @@ fn a_policy_is_tried_on_a_report_and_in_newer_editions() {
     ] {
         assert!(ran.stdout.contains(expected), "{expected}\n{}", ran.stdout);
     }
+}
+
+#[test]
+fn a_waiver_that_one_platform_needs_is_not_unused_on_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let one: Value = serde_json::from_str(&report()).unwrap();
+    let mut other = one.clone();
+    other["target"]["platform"] = "linux/arm64".into();
+    let roots = |finding: &Value| finding["rule"] == "image/root-user";
+    other["findings"].as_array_mut().unwrap().retain(|finding| !roots(finding));
+    assert!(one["findings"].as_array().unwrap().iter().any(roots));
+    let both = serde_json::json!({ "schema": "careen.reports/1", "reports": [one, other] });
+    write("report.json", &both.to_string());
+    write("policy.toml", "[[waiver]]\nrule = \"image/root-user\"\nreason = \"r\"\nexpires = 2026-12-31\n");
+    let ran =
+        run_in(folder.path(), &["policy", "check", "policy.toml", "--report", "report.json", "--today", "2026-06-15"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("→ waived  image/root-user"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("policy/waiver-unused"), "{}", ran.stdout);
 }
 
 #[test]

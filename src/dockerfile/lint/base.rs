@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::facts::{quoted, reference};
 use super::images::{images, may_be_context};
 use super::{Context, Lint};
-use crate::dockerfile::{Resolved, Span};
+use crate::dockerfile::{Kind, Resolved, Span};
 use crate::finding::Findings;
 use crate::image::reference::{Hold, hold_of};
 use crate::rule::{Confidence, Rule, Severity};
@@ -55,21 +55,26 @@ pub(super) static NAMELESS_BASE: Rule = Rule {
 };
 
 /// Who may be built on is for a policy to say.
-pub(super) static NOT_ALLOWED: Rule = Rule {
+pub static NOT_ALLOWED: Rule = Rule {
     id: "dockerfile/base-not-allowed",
     title: "The file names an image that the policy does not allow",
     severity: Severity::Medium,
     is_opt_in: true,
     why: "An image is no better than what it is built on and what is copied into it. Which images are good is for a \
-          policy to say; the rule is off unless one names it.",
-    remediation: "In the policy let a rule for `dockerfile/base-not-allowed` fail, and after it one for the same with the \
-          names that are allowed as `subject`, such as `registry.example/base/*`, ignore; then build on one of them.",
+          policy to say: `[base]` with `allow` or `deny` judges what `FROM` names. Without it the rule is off unless a \
+          policy names it, and then tells every image.",
+    remediation: "Build on one of the images that `[base] allow` names, or ask those who keep the policy for this one. \
+          To judge what files are copied from too, let a rule for `dockerfile/base-not-allowed` fail, and after it one \
+          for the same, with the names that are allowed as `subject`, ignore.",
     references: &["https://docs.docker.com/scout/policy/#no-unapproved-base-images"],
     also: &["DL3026"],
     bad: "FROM somebody/base:1.2\nUSER 65532",
     good: "FROM scratch\nCOPY server /server\nUSER 65532",
     ..Rule::NEW
 };
+
+/// Evidence that something is built on the image, and not only copied from it.
+pub const IS_BASE: &str = "is_base";
 
 /// Judges each image once, with defaults of arguments taken.
 pub(super) struct BaseName;
@@ -81,15 +86,32 @@ impl Lint for BaseName {
 
     fn run(&self, context: &Context<'_>, findings: &mut Findings) {
         let mut told = HashSet::new();
+        let mut bases = HashSet::new();
         for (index, instruction) in context.instructions() {
+            let is_base = matches!(instruction.kind, Kind::From { .. });
             for (resolved, span) in images(context, index, instruction) {
-                if told.insert(resolved.shown.clone()) {
+                let is_new = told.insert(resolved.shown.clone());
+                if is_new {
                     let may_be_context = may_be_context(instruction, &resolved.shown);
                     judge(context, &resolved, span, may_be_context, findings);
+                }
+                // files may be copied from an image before something is built on it
+                if (is_new || (is_base && !bases.contains(&resolved.shown))) && is_named(&resolved) {
+                    let shown = quoted(&resolved.shown);
+                    let finding = context.finding(&NOT_ALLOWED, span, &*shown, format!("`{shown}` is used"));
+                    findings.push(if is_base { finding.evidence(IS_BASE, true) } else { finding });
+                }
+                if is_base {
+                    bases.insert(resolved.shown);
                 }
             }
         }
     }
+}
+
+/// Whether it is known what the name is.
+fn is_named(resolved: &Resolved) -> bool {
+    resolved.unknown.is_empty() && !resolved.text().is_none_or(str::is_empty)
 }
 
 fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, may_be_context: bool, findings: &mut Findings) {
@@ -103,12 +125,11 @@ fn judge(context: &Context<'_>, resolved: &Resolved, span: Span, may_be_context:
         }
         return;
     }
-    if resolved.text().is_none_or(str::is_empty) {
+    if !is_named(resolved) {
         return;
     }
     let (name, tag, _) = reference(&resolved.shown);
     let subject = quoted(name);
-    findings.push(context.finding(&NOT_ALLOWED, span, &*shown, format!("`{shown}` is used")));
     let hold = hold_of(&resolved.shown);
     if hold == Hold::Digest {
         return;

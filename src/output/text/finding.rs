@@ -88,6 +88,20 @@ pub(super) fn folded(several: &[&Judged], report: &Report, page: &mut Page<'_>) 
     placed(word, &finding, report, page)
 }
 
+/// The waivers of several findings, each once.
+pub(super) fn waivers(several: &[&Judged], page: &mut Page<'_>) -> io::Result<()> {
+    let mut told: Vec<&str> = Vec::new();
+    for judged in several {
+        if let Some(waiver) = &judged.waiver
+            && !told.contains(&waiver.place.as_str())
+        {
+            told.push(&waiver.place);
+            waived(judged, page)?;
+        }
+    }
+    Ok(())
+}
+
 fn is_same_secret(a: &Judged, b: &Judged) -> bool {
     a.finding.evidence.get("secret") == b.finding.evidence.get("secret")
 }
@@ -154,6 +168,9 @@ pub(super) fn finding(judged: &Judged, report: &Report, style: &Style, page: &mu
     }
     placed(action_word(judged), finding, report, page)?;
 
+    if style.show_waived && !style.verbose {
+        waived(judged, page)?;
+    }
     if style.verbose {
         if first.contains('…') || second.is_some_and(|second| second.contains('…')) {
             page.paragraph(&said, INDENT)?;
@@ -255,6 +272,13 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
+/// Why and until when a waiver accepts a finding.
+pub(super) fn waived(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(waiver) = &judged.waiver else { return Ok(()) };
+    let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
+    page.paragraph(&format!("waived{until} in {}: {}", clean(&waiver.place), clean(&waiver.reason)), INDENT)
+}
+
 /// What more is known of a finding, for `-v`.
 pub(in crate::output) fn details(judged: &Judged, page: &mut Page<'_>) -> io::Result<()> {
     let finding = &judged.finding;
@@ -266,10 +290,7 @@ pub(in crate::output) fn details(judged: &Judged, page: &mut Page<'_>) -> io::Re
     parts.push(format!("{by}{}", clean(&judged.decided_by)));
     parts.push(format!("id {}", finding.fingerprint()));
     page.paragraph(&parts.join("; "), INDENT)?;
-    if let Some(waiver) = &judged.waiver {
-        let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
-        page.paragraph(&format!("waived{until} in {}: {}", clean(&waiver.place), clean(&waiver.reason)), INDENT)?;
-    }
+    waived(judged, page)?;
     if !finding.rule.remediation.is_empty() {
         page.paragraph(&format!("to do: {}", finding.rule.remediation), INDENT)?;
     }

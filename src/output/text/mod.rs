@@ -22,7 +22,7 @@ use crate::rule::Severity;
 use crate::source::sbom;
 
 pub(super) use finding::details;
-use finding::{finding, first_sentence, fold, folded};
+use finding::{finding, first_sentence, fold, folded, waivers};
 
 /// Fewest columns the layout works with; narrower terminals wrap.
 const LEAST_WIDTH: usize = 60;
@@ -109,7 +109,12 @@ fn render_report(report: &Report, style: &Style, page: &mut Page<'_>) -> io::Res
             for group in groups.iter().take(most) {
                 match group.as_slice() {
                     [judged] => finding(judged, report, style, page)?,
-                    several => folded(several, report, page)?,
+                    several => {
+                        folded(several, report, page)?;
+                        if style.show_waived {
+                            waivers(several, page)?;
+                        }
+                    }
                 }
             }
             let rest: usize = groups.iter().skip(most).map(Vec::len).sum();

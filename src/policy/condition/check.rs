@@ -16,6 +16,8 @@ use super::object::{FIELDS, Field, VARIABLES};
 use super::parse::{Expression, Kind as Written};
 use super::value::{Kind, List, Map, Type, Value};
 use super::{DEEPEST_LOOPS, Problem};
+use crate::policy::file::vocabulary::{wrong_ecosystem, wrong_platform};
+use crate::rule::Rule;
 
 /// Longest pattern of `matches`, in characters.
 const LONGEST_PATTERN: usize = 512;
@@ -36,8 +38,10 @@ const LOOPS: &[(&str, LoopKind, &[usize])] = &[
 type Checked = Result<(Node, Type), Problem>;
 
 /// Makes of a condition what is evaluated; it must say true or false.
-pub(super) fn check(expression: &Expression) -> Result<Node, Problem> {
-    let mut checker = Checker { locals: Vec::new() };
+///
+/// Ids of rules that it compares with must be among `rules`, unless that is empty.
+pub(super) fn check(expression: &Expression, rules: &[&'static Rule]) -> Result<Node, Problem> {
+    let mut checker = Checker { locals: Vec::new(), rules };
     let (node, r#type) = checker.expression(expression)?;
     wants(&[Kind::Bool], r#type, expression, "a condition says true or false")?;
     Ok(node)
@@ -46,6 +50,7 @@ pub(super) fn check(expression: &Expression) -> Result<Node, Problem> {
 /// The variables of the comprehensions around a part, the outermost first.
 struct Checker<'a> {
     locals: Vec<(&'a str, Type)>,
+    rules: &'a [&'static Rule],
 }
 
 impl<'a> Checker<'a> {
@@ -243,8 +248,8 @@ impl<'a> Checker<'a> {
                 if !a.may_equal(b) {
                     return refuse("are never equal");
                 }
-                known_words(&one, &other, right)?;
-                known_words(&other, &one, left)?;
+                self.known_words(&one, &other, right)?;
+                self.known_words(&other, &one, left)?;
                 Ok((Node::Equal { is: sign == "==", sides: Box::new((one, other)) }, truth))
             }
             "<" | "<=" | ">" | ">=" => {
@@ -278,7 +283,7 @@ impl<'a> Checker<'a> {
                     let message = format!("{} is never in a list of {}", a.one(), other_type.item.name());
                     return Err(Problem::new(whole.span.clone(), message));
                 }
-                known_words(&one, &other, right)?;
+                self.known_words(&one, &other, right)?;
                 Ok((Node::In(Box::new((one, other))), truth))
             }
             _ => {
@@ -515,31 +520,52 @@ fn result(operator: Operator, left: Type, right: Type) -> Option<Type> {
     Some(Type::of(kind))
 }
 
-/// Refuses words that a field never is, such as `finding.severity == "hihg"`.
-fn known_words(field: &Node, other: &Node, written: &Expression) -> Result<(), Problem> {
-    let Node::Field(field) = field else { return Ok(()) };
-    let words = field.words();
-    if words.is_empty() {
-        return Ok(());
+impl Checker<'_> {
+    /// Refuses words that a field never is, such as `finding.severity == "hihg"`.
+    fn known_words(&self, field: &Node, other: &Node, written: &Expression) -> Result<(), Problem> {
+        let Node::Field(field) = field else { return Ok(()) };
+        let Node::Constant(value) = other else { return Ok(()) };
+        let list = match value {
+            Value::List(list) => list.clone(),
+            value => List::Made([value.clone()].into()),
+        };
+        for value in list.iter() {
+            let Some(word) = value.as_text() else { continue };
+            if let Some(hint) = self.never(field, word) {
+                let Field { object, name, .. } = field;
+                let message = format!("`{object}.{name}` is never `{}`{hint}", crate::escape::escape(word));
+                return Err(Problem::new(written.span.clone(), message));
+            }
+        }
+        Ok(())
     }
-    let Node::Constant(value) = other else { return Ok(()) };
-    let list = match value {
-        Value::List(list) => list.clone(),
-        value => List::Made([value.clone()].into()),
-    };
-    for value in list.iter() {
-        if let Some(word) = value.as_text()
-            && !words.contains(&word)
-        {
-            let Field { object, name, .. } = field;
-            let meant = meant(word, words.iter().copied());
-            let message = format!(
-                "`{object}.{name}` is never `{}`{meant}; it is {}",
-                crate::escape::escape(word),
-                words.join(", ")
-            );
-            return Err(Problem::new(written.span.clone(), message));
+
+    /// Where the field is never this word, what to write instead.
+    fn never(&self, field: &Field, word: &str) -> Option<String> {
+        let words = field.words();
+        if !words.is_empty() {
+            let hint = || format!("{}; it is {}", meant(word, words.iter().copied()), words.join(", "));
+            return (!words.contains(&word)).then(hint);
+        }
+        let rules = || self.rules.iter().copied().chain(crate::policy::RULES.iter().copied());
+        match (field.object, field.name) {
+            ("finding", "rule") if !self.rules.is_empty() => {
+                if rules().any(|rule| rule.id == word) {
+                    return None;
+                }
+                let here: Vec<&str> = rules().filter(|rule| rule.is_also(word)).map(|rule| rule.id).collect();
+                Some(match here.as_slice() {
+                    [] => meant(word, rules().map(|rule| rule.id)),
+                    ids => format!("; here that is `{}`", ids.join("`, `")),
+                })
+            }
+            ("finding", "family") if !self.rules.is_empty() => {
+                let is_one = rules().any(|rule| rule.family() == word);
+                (!is_one).then(|| meant(word, rules().map(Rule::family)))
+            }
+            ("finding", "ecosystem") => wrong_ecosystem(word),
+            ("image", "platform") => wrong_platform(word, |platform| platform == word),
+            _ => None,
         }
     }
-    Ok(())
 }

@@ -35,6 +35,8 @@ use std::ops::Range;
 use evaluate::{Frame, Node};
 use meter::{MOST_STEPS, Meter};
 
+use crate::rule::Rule;
+
 pub use object::{Ages, FindingObject, ImageObject, fields_in_markdown};
 
 /// Longest condition, in characters.
@@ -68,13 +70,18 @@ impl Problem {
 }
 
 impl Condition {
-    /// Parses and checks a condition.
+    /// Parses and checks a condition, whatever rules it names.
     pub fn compile(text: &str) -> Result<Self, Problem> {
+        Self::compile_for(text, &[])
+    }
+
+    /// Parses and checks a condition; ids and families that it compares with must be those of `rules`, unless that is empty.
+    pub fn compile_for(text: &str, rules: &[&'static Rule]) -> Result<Self, Problem> {
         if let Some((at, _)) = text.char_indices().nth(LONGEST) {
             return Err(Problem::new(at..text.len(), format!("a condition has at most {LONGEST} characters")));
         }
         let expression = parse::parse(text)?;
-        Ok(Self { node: check::check(&expression)? })
+        Ok(Self { node: check::check(&expression, rules)? })
     }
 
     /// Whether it holds for the finding. The error says why there is no answer: a key that is not there, a value of

@@ -220,7 +220,7 @@ pub(super) static FIELDS: &[Field] = &[
     image("age_days", INT, "days since then", |it| {
         Some(Value::Int(it.now.date().days_since(it.facts.created?.date())))
     }),
-    image("size", INT, "uncompressed bytes of its layers", |it| whole(it.facts.size)),
+    image("size", INT, "uncompressed bytes of its layers", |it| whole(it.facts.size?)),
     image("stored", INT, "bytes of its layers as stored", |it| whole(it.facts.stored?)),
     image("waste", INT, "bytes that are shipped and seen by no container", |it| whole(it.facts.waste()?)),
     image("layers", INT, "how many layers it has", |it| whole(u64::from(it.facts.layers?))),

@@ -51,8 +51,8 @@ pub enum Takes {
     Bounds(&'static [&'static str]),
     /// A length of time with a sign; or a list.
     TimeBounds,
-    /// A number, which is the least, or text with a sign; or a list.
-    NumberBounds,
+    /// A number from 0 to this, which is the least, or text with a sign; or a list.
+    NumberBounds(f64),
     /// A pattern or a list of patterns.
     Patterns,
     /// Text that programs read, of a form of its own.
@@ -287,7 +287,7 @@ pub static MATCH: Table = Table {
             Takes::TimeBounds,
             "\">=30d\"",
             "\">=30\"",
-            "since the flaw was published, such as `\">=30d\"`; what has no such day counts as old",
+            "since the flaw was published, such as `\">=30d\"`; what has no such day counts as old. A rule with it is about nothing younger: the rule before it decides there",
         ),
         key(
             "confidence",
@@ -298,7 +298,7 @@ pub static MATCH: Table = Table {
         ),
         key(
             "cvss",
-            Takes::NumberBounds,
+            Takes::NumberBounds(10.0),
             "7.0",
             "\"7.0\"",
             "score of the flaw: `7.0` is the least, `\"<4.0\"` takes a sign. What nobody scored has none",
@@ -308,11 +308,11 @@ pub static MATCH: Table = Table {
             Takes::Sources,
             "[\"deb\", \"npm\"]",
             "\"Debian\"",
-            "type of the package, as in its package URL: `deb`, `rpm`, `apk`, `npm`, `pypi`, `maven`, `golang`, …",
+            "type of the package, as in its package URL: `deb`, `rpm`, `apk`, `npm`, `pypi`, `maven`, `golang`, …; any other is an error",
         ),
         key(
             "epss",
-            Takes::NumberBounds,
+            Takes::NumberBounds(1.0),
             "0.1",
             "\"0.1\"",
             "how likely it is exploited within 30 days, from 0 to 1, as FIRST says: `0.1` is the least",
@@ -337,7 +337,7 @@ pub static MATCH: Table = Table {
             Takes::TimeBounds,
             "\">=14d\"",
             "\"some\"",
-            "since there is an upgrade that mends the flaw, taken from the day on which the flaw was published; only fixable ones",
+            "as `age`, of fixable flaws only: nobody records when a fix came, so that the day of publication stands for it",
         ),
         key("fixable", Takes::Boolean, "true", "", "whether a known action mends it"),
         key(
@@ -348,8 +348,20 @@ pub static MATCH: Table = Table {
             "glob over the image's reference or one of its tags",
         ),
         key("kev", Takes::Boolean, "true", "", "as `exploited`"),
-        key("licence", Takes::Patterns, "\"GPL-*\"", "\"\"", "glob over the licence of the package, as SPDX writes it"),
-        key("origin", Takes::Words(ORIGINS), "\"app\"", "\"mine\"", "`base`, `app` or `unknown`: whose the layer is"),
+        key(
+            "licence",
+            Takes::Patterns,
+            "\"GPL-*\"",
+            "\"\"",
+            "glob over the licence of the package, as SPDX writes it; letter case does not count",
+        ),
+        key(
+            "origin",
+            Takes::Words(ORIGINS),
+            "\"app\"",
+            "\"mine\"",
+            "`base`, `app` or `unknown`: whose the layer is. `app` leaves out what nobody can assign: where no base is known, all is `unknown`; write `[\"app\", \"unknown\"]` to miss nothing",
+        ),
         key(
             "path",
             Takes::Patterns,

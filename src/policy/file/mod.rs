@@ -4,6 +4,7 @@ pub mod case;
 pub mod key;
 pub(super) mod reader;
 pub mod schema;
+pub(super) mod vocabulary;
 pub(super) mod word;
 
 use std::collections::BTreeSet;
@@ -14,9 +15,10 @@ use toml::de::{DeTable, DeValue};
 
 use self::key::{MATCH, POLICY, RULE, Table, WAIVER};
 use self::reader::Reader;
+use self::vocabulary::{ecosystem, licence, platform, purl};
 use self::word::{
-    action, bound, day, ecosystem, family, fingerprint, named, number, one_of, origin, pattern, table_action,
-    text_pattern, time, time_bound, visibility,
+    action, bound, day, family, fingerprint, named, number, one_of, origin, pattern, table_action, text_pattern, time,
+    time_bound, visibility,
 };
 use super::diagnostic::{self, Diagnostic};
 use super::edition::{self, Edition};
@@ -185,11 +187,12 @@ impl Reader<'_> {
         }
         let name = self.text(table, "name").unwrap_or_else(|| format!("line {}", self.line(span)));
         let (message, help) = (self.text(table, "message"), self.text(table, "help"));
+        let known = self.known;
         Some(PolicyRule {
             name,
             selector: selector?,
             unless,
-            when: self.word(table, "when", when).map(|said| said.value),
+            when: self.word(table, "when", |text, span| when(text, span, known)).map(|said| said.value),
             grace: grace.map(|said| said.value),
             action: action?,
             message,
@@ -265,11 +268,11 @@ impl Reader<'_> {
             visibilities: self.list(table, "visibility", visibility),
             paths: self.list(table, "path", |text, span| pattern(Glob::path(text), text, span)),
             subjects: self.list(table, "subject", text_pattern),
-            purls: self.list(table, "purl", text_pattern),
+            purls: self.list(table, "purl", purl),
             ecosystems: self.list(table, "ecosystem", ecosystem),
-            licences: self.list(table, "licence", text_pattern),
+            licences: self.list(table, "licence", licence),
             images: self.list(table, "image", text_pattern),
-            platforms: self.list(table, "platform", text_pattern),
+            platforms: self.list(table, "platform", platform),
             fingerprints: self.list(table, "fingerprint", fingerprint),
         }
     }
@@ -294,8 +297,9 @@ impl Reader<'_> {
 
 /// A condition in CEL. Its problems are told at the very word, where the text stands in the file as it is.
 #[cfg(feature = "cel")]
-fn when(text: &str, span: Range<usize>) -> Result<When, Diagnostic> {
-    let condition = super::condition::Condition::compile(text).map_err(|problem| {
+fn when(text: &str, span: Range<usize>, known: Known<'_>) -> Result<When, Diagnostic> {
+    let rules = if let Known::Rules(rules) = known { rules } else { &[] };
+    let condition = super::condition::Condition::compile_for(text, rules).map_err(|problem| {
         let quote = if span.len() == text.len() + 2 { 1 } else { span.len().saturating_sub(text.len()) / 2 };
         let is_plain = matches!(span.len().checked_sub(text.len()), Some(2 | 6));
         let inner = |at: usize| span.start.saturating_add(quote).saturating_add(at);
@@ -307,7 +311,7 @@ fn when(text: &str, span: Range<usize>) -> Result<When, Diagnostic> {
 
 /// Says that this build cannot evaluate conditions: to leave them out would open the gate.
 #[cfg(not(feature = "cel"))]
-fn when(_: &str, span: Range<usize>) -> Result<When, Diagnostic> {
+fn when(_: &str, span: Range<usize>, _: Known<'_>) -> Result<When, Diagnostic> {
     Err(Diagnostic::new(span, "this build of careen knows no conditions").help("build it with `--features cel`"))
 }
 

@@ -4,10 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::super::presets;
+use super::super::fail_on::families;
 use super::super::requirement::{base, data, fix, licences, limits, require, waivers};
+use super::super::{RULES, presets};
 use super::case::key::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
 use super::key::{Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
+use super::word::FLAWS;
+use crate::package::purl_types;
+use crate::rule::Rule;
 
 /// All tables, in the order of the manual.
 pub fn tables() -> Vec<&'static Table> {
@@ -45,8 +49,8 @@ pub fn markdown(table: &Table) -> String {
     text
 }
 
-/// The JSON Schema (draft 2020-12) of a policy file.
-pub fn schema() -> Value {
+/// The JSON Schema (draft 2020-12) of a policy file that may name these rules.
+pub fn schema(rules: &[&'static Rule]) -> Value {
     let mut definitions = Map::new();
     let mut add = |name: &str, schema: Value| definitions.insert(name.to_owned(), schema);
     add("text", json!({ "type": "string", "pattern": "\\S", "maxLength": 2000 }));
@@ -63,13 +67,13 @@ pub fn schema() -> Value {
         ("patterns", json!({ "type": "string", "minLength": 1, "maxLength": 512 })),
         ("sources", json!({ "type": "string", "minLength": 1 })),
         ("times", json!({ "type": "string", "pattern": "^(>=|<=|>|<)?\\s*[0-9]{1,6}\\s*[hdw]$" })),
-        (
-            "numbers",
-            json!({ "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "pattern": "^(>=|<=|>|<)\\s*[0-9]+(\\.[0-9]+)?$" }] }),
-        ),
+        ("ecosystems", json!({ "enum": purl_types() })),
+        ("families", json!({ "enum": families(rules) })),
+        ("rules", rule_words(rules)),
     ] {
         add(name, one_or_more(&item));
     }
+    definitions.insert("id".into(), json!({ "anyOf": [{ "enum": ids(rules) }, own_secrets()] }));
     for table in tables().into_iter().skip(1) {
         definitions.insert(name_of(table), object(table));
     }
@@ -84,12 +88,49 @@ pub fn schema() -> Value {
     Value::Object(schema)
 }
 
+/// Ids of all rules, sorted.
+fn ids(rules: &[&'static Rule]) -> Vec<&'static str> {
+    let mut ids: Vec<&str> = rules.iter().chain(RULES.iter()).map(|rule| rule.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Rules of secrets of the user's own, which no list here knows.
+fn own_secrets() -> Value {
+    json!({ "type": "string", "pattern": "^secret/[A-Za-z0-9._-]+$" })
+}
+
+/// What stands under `rule`: an id, a glob, an id in another tool, or that of a flaw.
+fn rule_words(rules: &[&'static Rule]) -> Value {
+    let mut old: Vec<&str> = rules.iter().chain(RULES.iter()).flat_map(|rule| rule.also.iter().copied()).collect();
+    old.sort_unstable();
+    old.dedup();
+    json!({ "anyOf": [
+        { "enum": ids(rules) },
+        { "enum": old },
+        { "type": "string", "pattern": "[*?]", "maxLength": 512 },
+        { "type": "string", "pattern": format!("^({})[^/]*$", FLAWS.join("|")), "maxLength": 512 },
+        own_secrets(),
+    ] })
+}
+
+/// A number up to `most`, or text with a sign and such a number.
+fn numbers(most: f64) -> Value {
+    let signed = if most > 1.0 { "(10(\\.0+)?|[0-9](\\.[0-9]+)?)" } else { "(1(\\.0+)?|0(\\.[0-9]+)?)" };
+    one_or_more(&json!({ "anyOf": [
+        { "type": "number", "minimum": 0, "maximum": most },
+        { "type": "string", "pattern": format!("^(>=|<=|>|<)\\s*{signed}$") },
+    ] }))
+}
+
 fn name_of(table: &Table) -> String {
     table.name.trim_matches(['[', ']']).to_owned()
 }
 
 fn object(table: &Table) -> Value {
-    let properties: Map<String, Value> = table.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let properties: Map<String, Value> =
+        table.keys.iter().map(|key| (key.name.to_owned(), property(table, key))).collect();
     let required: &[&str] = match table.name {
         "[[rule]]" => &["match", "action"],
         "[[waiver]]" | "[[test.findings]]" => &["rule"],
@@ -104,14 +145,24 @@ fn object(table: &Table) -> Value {
         "additionalProperties": false,
         "properties": properties,
     });
-    if let Some(object) = object.as_object_mut().filter(|_| !required.is_empty()) {
-        object.insert("required".into(), json!(required));
+    if let Some(object) = object.as_object_mut() {
+        if !required.is_empty() {
+            object.insert("required".into(), json!(required));
+        }
+        if table.name == limits::TABLE.name {
+            object.insert("dependentRequired".into(), json!({ limits::FLOOR: [limits::WASTE] }));
+        }
     }
     object
 }
 
-fn property(key: &Key) -> Value {
+fn property(table: &Table, key: &Key) -> Value {
+    let is_selector = table.name == MATCH.name || table.name == WAIVER.name;
     let mut schema = match key.takes {
+        Takes::Sources if is_selector && key.name == "ecosystem" => json!({ "$ref": "#/$defs/ecosystems" }),
+        Takes::Sources if is_selector && key.name == "family" => json!({ "$ref": "#/$defs/families" }),
+        Takes::Sources if is_selector && key.name == "rule" => json!({ "$ref": "#/$defs/rules" }),
+        Takes::Source if key.name == "rule" => json!({ "$ref": "#/$defs/id" }),
         Takes::Text => json!({ "$ref": "#/$defs/text" }),
         Takes::Boolean => json!({ "type": "boolean" }),
         Takes::Day => json!({ "$ref": "#/$defs/day" }),
@@ -125,7 +176,7 @@ fn property(key: &Key) -> Value {
             one_or_more(&json!({ "type": "string", "pattern": format!("^(>=|<=|>|<|=)?\\s*({})$", words.join("|")) }))
         }
         Takes::TimeBounds => json!({ "$ref": "#/$defs/times" }),
-        Takes::NumberBounds => json!({ "$ref": "#/$defs/numbers" }),
+        Takes::NumberBounds(most) => numbers(most),
         Takes::Patterns => json!({ "$ref": "#/$defs/patterns" }),
         Takes::Source => json!({ "type": "string", "minLength": 1 }),
         Takes::Sources if matches!(key.name, "extends" | "policy") => extends(),

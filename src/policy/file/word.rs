@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::Known;
 use super::key::VISIBILITIES;
 use super::reader::Value;
+use super::vocabulary::wrong_flaw;
 use crate::error::Result;
 use crate::finding::Visibility;
 use crate::inventory::Origin;
@@ -158,7 +159,7 @@ pub(in crate::policy) fn text_pattern(text: &str, span: Range<usize>) -> Result<
 }
 
 /// Beginnings of ids that flaws go by.
-const FLAWS: &[&str] = &[
+pub(super) const FLAWS: &[&str] = &[
     "ALAS",
     "ALEA",
     "ALPINE-",
@@ -217,6 +218,9 @@ pub(super) fn named(text: &str, span: Range<usize>, known: Known<'_>) -> Result<
         return Ok(Named::Rule(glob));
     }
     if !text.contains('/') && FLAWS.iter().any(|start| text.starts_with(start)) {
+        if let Some(form) = wrong_flaw(text).filter(|_| glob.is_literal()) {
+            return Err(Diagnostic::new(span, format!("no flaw is called `{text}`")).help(form));
+        }
         return Ok(Named::Flaw(glob));
     }
     let unknown = Diagnostic::new(span, format!("there is no rule `{text}`"));
@@ -251,16 +255,6 @@ pub(super) fn family(text: &str, span: Range<usize>, known: Known<'_>) -> Result
         return Ok(text.to_owned());
     }
     Err(Diagnostic::new(span, format!("there is no family of rules `{text}`")).suggest(text, families))
-}
-
-/// The type of a package URL (purl-spec, rules for type).
-pub(super) fn ecosystem(text: &str, span: Range<usize>) -> Result<String, Diagnostic> {
-    let is_one = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '+');
-    if !text.is_empty() && text.chars().all(is_one) {
-        return Ok(text.to_owned());
-    }
-    Err(Diagnostic::new(span, format!("`{text}` is no type of packages"))
-        .help("take it from a package URL: `pkg:deb/…` is of type `deb`"))
 }
 
 /// 32 hexadecimal digits.

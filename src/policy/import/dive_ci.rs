@@ -119,7 +119,11 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
             None => draft.leave(value.line, name, "it is no rule of dive's own, and does nothing there either"),
             Some(_) if text == "disabled" => {}
             Some(_) => {
-                let why = format!("a policy judges no figures of dive's; `careen layers --dive-ci {}` does", file.name);
+                let why = format!(
+                    "the figures are dive's own: `careen layers --dive-ci {} IMAGE` judges by them as dive does; \
+                     `[limits] waste` in a policy is near to the last, and counts the bytes of all layers",
+                    file.name
+                );
                 draft.leave(value.line, &format!("{name}: {text}"), why);
             }
         }

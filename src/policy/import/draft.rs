@@ -125,6 +125,8 @@ pub(super) struct Demands {
     /// Forms of values by the names of labels, and what becomes of images without.
     pub(super) labels: BTreeMap<String, (&'static str, String)>,
     pub(super) label_action: Option<&'static str>,
+    /// Where it is said that comments accept nothing.
+    pub(super) no_comments: Option<String>,
 }
 
 /// What comes of all files.
@@ -271,6 +273,13 @@ impl<'a> Draft<'a> {
         self.demands.base_action = stricter(self.demands.base_action, action);
     }
 
+    /// Has comments in Dockerfiles accept nothing.
+    pub(super) fn refuse_comments(&mut self, line: usize, what: &str) {
+        let origin = format!("{}: {}", self.place(line), short(what));
+        self.demands.no_comments.get_or_insert(origin);
+        self.differ(line, what, "comments of careen's own (`# careen:allow`) accept nothing then, either");
+    }
+
     /// Asks for a label whose value has this form.
     pub(super) fn ask_for_label(&mut self, line: usize, label: &str, form: &'static str, action: &'static str) {
         if label.is_empty() || label.chars().count() > 256 || self.demands.labels.len() >= LONGEST_LIST {
@@ -317,6 +326,7 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(mut self, files: &[String]) -> (String, usize, Vec<Note>) {
         self.gates.sort_by_key(|entry| entry.gate.step);
         let demands = self.demands.bases.len().saturating_add(self.demands.labels.len());
+        let demands = demands.saturating_add(usize::from(self.demands.no_comments.is_some()));
         let count = self.waivers.len().saturating_add(self.gates.len()).saturating_add(demands);
         let made =
             write::Made { gates: &self.gates, waivers: &self.waivers, demands: &self.demands, notes: &self.notes };

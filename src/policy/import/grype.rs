@@ -51,6 +51,7 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
                 let states = value.items().iter().filter_map(Node::text).flat_map(|text| text.split(','));
                 for state in states.map(str::trim).filter(|state| !state.is_empty()) {
                     match is_fixable(state) {
+                        _ if UNTOLD.contains(&state) => draft.leave(line, &format!("{key}: {state}"), NOT_ASKED),
                         Some(is_fixable) => fixable(draft, line, &format!("{key}: {state}"), is_fixable),
                         None => draft.leave(line, &format!("{key}: {state}"), "it is no state of a fix"),
                     }
@@ -109,10 +110,14 @@ fn of_fix(is_fixable: bool, more: Vec<(&'static str, Condition)>, message: Optio
     Gate { step: Step::Ignore, name: name.into(), conditions, action: "ignore", message }
 }
 
+/// States that say why there is no fix: a rule for all flaws without one would be wider.
+const UNTOLD: &[&str] = &["unknown", "wont-fix"];
+const NOT_ASKED: &str = "careen does not tell why a flaw has no fix, and to ignore all that have none would be wider";
+
 fn is_fixable(state: &str) -> Option<bool> {
     match state {
         "fixed" => Some(true),
-        "not-fixed" | "unknown" | "wont-fix" => Some(false),
+        "not-fixed" => Some(false),
         _ => None,
     }
 }
@@ -258,7 +263,13 @@ fn add(draft: &mut Draft<'_>, entry: &Node, shown: &str, waived: Waived) {
         }
         return;
     };
-    let Some(is_fixable) = is_fixable(state) else {
+    // of a flaw that is named, no others are ignored
+    let is_of_one = UNTOLD.contains(&state) && !waived.subjects.is_empty();
+    if UNTOLD.contains(&state) && !is_of_one {
+        draft.leave(line, shown, NOT_ASKED);
+        return;
+    }
+    let Some(is_fixable) = is_fixable(state).or(is_of_one.then_some(false)) else {
         draft.leave(line, shown, "its `fix-state` is none of `fixed`, `not-fixed`, `unknown`, `wont-fix`");
         return;
     };

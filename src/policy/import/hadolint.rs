@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dockerfile::lint;
 use crate::error::Result;
+use crate::rule::Rule;
 
 use super::draft::{Condition, Draft, Gate, Step, Waived};
 use super::names::{self, Tool};
@@ -126,9 +128,7 @@ fn read(file: &File<'_>, draft: &mut Draft<'_>) -> Result<()> {
                 draft.leave(line, key, "careen has no rule against labels that nobody asks for");
             }
             "no-fail" if top.is_set(key) => draft.leave(line, key, "`--no-fail` lets nothing fail"),
-            "disable-ignore-pragma" if top.is_set(key) => {
-                draft.leave(line, key, "a rule that lets `dockerfile/inline-waiver` fail refuses such comments");
-            }
+            "disable-ignore-pragma" if top.is_set(key) => draft.refuse_comments(line, key),
             "disable-ignore-pragma" | "no-fail" | "strict-labels" => {}
             "format" | "no-color" | "verbose" => {
                 draft.leave(line, key, "how findings are shown is no matter of a policy");
@@ -177,7 +177,9 @@ fn levels(draft: &mut Draft<'_>, settings: &Settings) {
     let ignored: BTreeSet<String> = settings.ignored.iter().map(|(_, id)| id.to_ascii_uppercase()).collect();
     let is_ignored = |id: &str| ignored.contains(id);
     if let Some((line, threshold)) = settings.threshold {
-        let known = draft.known.iter().filter(|rule| FAMILIES.contains(&rule.family()));
+        // which bases there may be says `[base]`
+        let is_base = |rule: &Rule| rule.id == lint::BASE_NOT_ALLOWED.id;
+        let known = draft.known.iter().filter(|rule| FAMILIES.contains(&rule.family()) && !is_base(rule));
         let fails = |id: &&&'static str| id.starts_with("DL") && level_of(id) >= threshold && !is_ignored(id);
         let rules: Vec<String> =
             known.filter(|rule| rule.also.iter().any(|id| fails(&id))).map(|rule| rule.id.to_owned()).collect();
@@ -201,6 +203,11 @@ fn levels(draft: &mut Draft<'_>, settings: &Settings) {
             draft.leave(*line, id, "careen has no rule like it");
             continue;
         }
+        // ids that one rule stands for here, and to which the file gives another severity
+        let is_other = |other: &&str| other.starts_with("DL") && *other != id && level_of(other) != *level;
+        let same =
+            draft.known.iter().filter(|rule| rules.contains(&rule.id)).flat_map(|rule| rule.also.iter().copied());
+        let others: Vec<&str> = same.filter(is_other).collect();
         let action = match settings.threshold {
             Some((_, threshold)) if *level >= threshold => "fail",
             Some(_) if *level == Level::Error => "warn",
@@ -214,6 +221,10 @@ fn levels(draft: &mut Draft<'_>, settings: &Settings) {
             message: None,
         };
         draft.gate(*line, id, gate);
+        if !others.is_empty() {
+            let why = format!("careen's rule is about `{}` too, whose severity changes with it", others.join("`, `"));
+            draft.differ(*line, id, why);
+        }
     }
 }
 
@@ -248,7 +259,7 @@ fn trusted(draft: &mut Draft<'_>, line: usize, registries: &[Node], settings: &S
     }
     let level = settings.levels.get("DL3026").map_or(Level::Error, |(_, level)| *level);
     draft.allow_bases(line, what, patterns, settings.action_of_table(level));
-    draft.differ(line, what, "careen judges the base that an image was built on, not the one that a Dockerfile names");
+    draft.differ(line, what, "careen asks it of the base of an image too, not only of what `FROM` names");
 }
 
 /// Labels that are asked for, with the form of their values.

@@ -56,6 +56,14 @@ fn each_kind_has_an_example() {
 }
 
 #[test]
+fn a_threshold_alone_says_nothing_of_bases() {
+    for level in ["style", "info", "warning", "error"] {
+        let made = made(".hadolint.yaml", &format!("failure-threshold: {level}\n"));
+        assert!(made.contains("\"dockerfile/sudo\"") && !made.contains("base-not-allowed"), "{made}");
+    }
+}
+
+#[test]
 fn kinds_are_known_by_name_then_by_content() {
     let cases = [
         ("a/b/.trivyignore", "", Some("trivyignore")),
@@ -148,8 +156,8 @@ fn odd_entries() {
         ),
         (
             ".trivyignore.yaml",
-            "secrets:\n- paths: [a/b]\n  statement: \"  two\\n lines\"\n- {}\n",
-            waiver("rule = \"secret/*\"\npath = \"a/b\"\nreason = \"two lines\"\nexpires = 2027-02-20")
+            "secrets:\n- paths: [/a/b]\n  statement: \"  two\\n lines\"\n- {}\n",
+            waiver("rule = \"secret/*\"\npath = \"/a/b\"\nreason = \"two lines\"\nexpires = 2027-02-20")
                 + "Left .trivyignore.yaml:4 secrets: it names neither an `id` nor anything else\n",
         ),
         (
@@ -157,7 +165,7 @@ fn odd_entries() {
             "ignore:\n- fix-state: wont-fix\n- fix-state: not-fixed\n- fix-state: odd\n",
             "extends = \"careen:2026\"\n[[rule]]\nname = \"flaws without a fix\"\n\
              match = { rule = \"package/vulnerable\", fixable = false }\naction = \"ignore\"\n\
-             Differs .grype.yaml:2 wont-fix: careen tells flaws with a fix from those without, and does not ask why there is none\n\
+             Left .grype.yaml:2 wont-fix: careen does not tell why a flaw has no fix, and to ignore all that have none would be wider\n\
              Differs .grype.yaml:3 not-fixed: careen tells flaws with a fix from those without, and does not ask why there is none\n\
              Left .grype.yaml:4 odd: its `fix-state` is none of `fixed`, `not-fixed`, `unknown`, `wont-fix`\n"
                 .into(),
@@ -184,9 +192,36 @@ fn odd_entries() {
         ),
         (
             ".hadolint.yaml",
+            "disable-ignore-pragma: true\n",
+            "[waivers]\ndockerfile-comments = false\n\
+             Differs .hadolint.yaml:1 disable-ignore-pragma: comments of careen's own (`# careen:allow`) accept nothing then, either\n"
+                .into(),
+        ),
+        (
+            ".hadolint.yaml",
+            "override: {info: [DL3040]}\n",
+            "extends = \"careen:2026\"\n[[rule]]\nname = \"DL3040 is info for hadolint\"\n\
+             match = { rule = \"dockerfile/dnf-cache\" }\naction = \"info\"\n\
+             Differs .hadolint.yaml:1 DL3040: careen's rule is about `DL3032` too, whose severity changes with it\n"
+                .into(),
+        ),
+        (
+            ".trivyignore.yaml",
+            "secrets:\n- id: private-key\n  paths: [\"app/keys/*.pem\"]\n- id: private-key\n  paths: [\"*.pem\", \"**/x.pem\", \"/srv/*.pem\"]\n",
+            waiver(&format!(
+                "rule = [\"secret/cosign-private-key\", \"secret/kubeconfig-client-key\", \"secret/nebula-private-key\", \
+                 \"secret/pgp-private-key\", \"secret/private-key\", \"secret/private-key-base64\"]\npath = [\"**/x.pem\", \"/srv/*.pem\"]\n{}\nexpires = 2027-02-20",
+                gives_none(".trivyignore.yaml:4")
+            )) + "Left .trivyignore.yaml:3 private-key: `app/keys/*.pem`: Trivy names files with secrets by their whole path, so \
+                  that a pattern without the `/` at its beginning takes nothing there either\n\
+                  Left .trivyignore.yaml:5 private-key: `*.pem`: Trivy names files with secrets by their whole path, so that a \
+                  pattern without the `/` at its beginning takes nothing there either\n",
+        ),
+        (
+            ".hadolint.yaml",
             "trustedRegistries: [quay.example]\noverride: {warning: [DL3026]}\n",
             "extends = \"careen:2026\"\n[base]\nallow = [\n  \"quay.example/*\",\n]\naction = \"warn\"\n\
-             Differs .hadolint.yaml:1 trustedRegistries: careen judges the base that an image was built on, not the one that a Dockerfile names\n"
+             Differs .hadolint.yaml:1 trustedRegistries: careen asks it of the base of an image too, not only of what `FROM` names\n"
                 .into(),
         ),
         (
@@ -282,7 +317,7 @@ fn long_files_end_in_bounded_time() {
     assert!(made.text.len() < 100_000);
     assert!(imported(".trivyignore", &"#".repeat((1 << 20) + 1)).is_err());
     // a list longer than a policy may have
-    let paths = lines(&|n| format!("    - p{n}\n"), 1_001);
+    let paths = lines(&|n| format!("    - /p{n}\n"), 1_001);
     let text = format!("secrets:\n- id: private-key\n  paths:\n{paths}");
     let shown = self::made(".trivyignore.yaml", &text);
     assert!(shown.contains("at most 1000 entries"));
@@ -320,7 +355,7 @@ fn what_is_made_of_settings() {
         ),
         (".hadolint.yaml", "no-fail: true\n", &["Left .hadolint.yaml:1 no-fail: `--no-fail` lets nothing fail"], &[]),
         (".hadolint.yaml", "strict-labels: true\n", &["Left .hadolint.yaml:1 strict-labels: careen has no rule"], &[]),
-        (".hadolint.yaml", "disable-ignore-pragma: true\n", &["refuses such comments"], &[]),
+        (".hadolint.yaml", "disable-ignore-pragma: true\n", &["dockerfile-comments = false"], &["Left"]),
         (".hadolint.yaml", "no-fail: false\nstrict-labels: false\ndisable-ignore-pragma: false\n", &[], &["Left"]),
         (".grype.yaml", "only-notfixed: true\n", &["fixable = true", "action = \"ignore\""], &[]),
         (".grype.yaml", "only-notfixed: false\n", &[], &["fixable"]),

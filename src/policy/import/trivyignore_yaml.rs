@@ -68,8 +68,17 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
         draft.leave(line, entry.text().unwrap_or(section), "an entry is a table with an `id`");
         return;
     }
+    let mut takes_none = false;
     for path in entry.items_of("paths") {
-        match path_glob(path.text().unwrap_or_default()) {
+        let pattern = path.text().unwrap_or_default();
+        if section == "secrets" && !takes_slash(pattern) {
+            let why = "Trivy names files with secrets by their whole path, so that a pattern without the `/` at its \
+                       beginning takes nothing there either";
+            draft.leave(path.line, name, format!("`{}`: {why}", crate::escape::escape(pattern)));
+            takes_none = true;
+            continue;
+        }
+        match path_glob(pattern) {
             Ok(glob) => scope.paths.push(glob),
             Err(why) => {
                 draft.leave(path.line, name, why);
@@ -90,6 +99,9 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
                 return;
             }
         }
+    }
+    if takes_none && scope.paths.is_empty() {
+        return;
     }
     let Some(id) = id else {
         // newer releases of Trivy take entries without one, for all that lies under the paths
@@ -117,4 +129,9 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
             waive_other(draft, line, id, scope);
         }
     }
+}
+
+/// Whether a pattern takes a path that begins with `/`: it says so, or begins with what may be nothing, or anything.
+fn takes_slash(pattern: &str) -> bool {
+    ["/", "**", "*/", "{", "?", "[", "\\"].iter().any(|start| pattern.starts_with(start))
 }

@@ -84,6 +84,9 @@ fn tables(demands: &Demands) -> String {
         }
         text += &format!("]\naction = {}\n", quoted(demands.base_action.unwrap_or("fail")));
     }
+    if let Some(origin) = &demands.no_comments {
+        text += &format!("\n# {origin}\n[waivers]\ndockerfile-comments = false\n");
+    }
     if !demands.labels.is_empty() {
         text += &format!("\n[require]\naction = {}\n\n", quoted(demands.label_action.unwrap_or("fail")));
         text += "[require.labels]\n";

@@ -5,10 +5,11 @@ use toml::de::DeTable;
 use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{text_pattern, time};
-use super::{Breaches, values};
+use super::{Breaches, Own, values};
+use crate::dockerfile::lint;
 use crate::escape::escape;
 use crate::finding::{Finding, Location};
-use crate::policy::{Action, Glob, Hours, ImageFacts};
+use crate::policy::{Action, Glob, Hours, ImageFacts, Said};
 use crate::rule::{Rule, Severity};
 use crate::time::Date;
 
@@ -23,7 +24,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"registry.example/base/*\", \"debian:13*\"]",
             "[]",
-            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; `docker.io/library/` may be left away. Others are against the policy; where the base is not known, the scan is incomplete",
+            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; `docker.io/library/` may be left away. Others are against the policy; where the base is not known, the scan is incomplete. `careen lint` asks the same of each `FROM` that names an image",
         ),
         key(
             "allow-digests",
@@ -121,9 +122,54 @@ impl BaseRules {
         }
     }
 
+    /// Whether it says which bases there may be.
+    fn asks(&self) -> bool {
+        self.allow.is_some() || self.deny.is_some()
+    }
+
+    /// Judges an image that a Dockerfile names, told by a finding of [`BASE_NOT_ALLOWED`](lint::BASE_NOT_ALLOWED):
+    /// what is built on must be allowed. What is copied from is a rule's to judge.
+    pub(in crate::policy) fn judge_from(&self, finding: &mut Finding) -> Named {
+        if finding.rule.id != lint::BASE_NOT_ALLOWED.id || !self.asks() || !finding.evidence.contains_key(lint::IS_BASE)
+        {
+            return Named::NotJudged;
+        }
+        let (name, digest) = match finding.subject.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (finding.subject.as_str(), None),
+        };
+        let is_known_digest = digest.is_some_and(|digest| self.has_digest(digest));
+        let Some(Against { key, place, policy, why }) = self.against(name, is_known_digest) else {
+            return Named::Allowed;
+        };
+        finding.message = format!("`{}` is built on, which {why}", finding.subject);
+        let action = self.action.as_ref().map_or(Action::Fail, |said| said.value);
+        Named::Against(Own { action, name: format!("[base] {key}"), place: place.to_owned(), policy })
+    }
+
+    fn has_digest(&self, digest: &str) -> bool {
+        self.digests.as_ref().is_some_and(|said| said.value.iter().any(|one| one == digest))
+    }
+
+    /// What the name of a base is against.
+    fn against(&self, name: &str, is_known_digest: bool) -> Option<Against<'_>> {
+        const OTHER: &str = "is none of the bases that the policy allows";
+        let names = spellings(name);
+        let is_in = |patterns: &[Glob]| patterns.iter().any(|pattern| names.iter().any(|name| pattern.is_match(name)));
+        if let Some(deny) = self.deny.as_ref().filter(|said| is_in(&said.value)) {
+            return Some(Against { key: "deny", place: &deny.place, policy: deny.policy, why: "the policy denies" });
+        }
+        if is_known_digest || self.allow.as_ref().is_some_and(|said| is_in(&said.value)) {
+            return None;
+        }
+        let allow = self.allow.as_ref().map(|allow| ("allow", &allow.place, allow.policy));
+        let other = allow.or_else(|| self.digests.as_ref().map(|said| ("allow-digests", &said.place, said.policy)));
+        other.map(|(key, place, policy)| Against { key, place, policy, why: OTHER })
+    }
+
     pub(super) fn judge(&self, image: &ImageFacts, today: Date, breaches: &mut Breaches<'_>) {
-        // a folder is built on nothing
-        if image.layers.is_none() {
+        // a folder is built on nothing: it has files, and no layers
+        if image.layers.is_none() && image.shipped.is_some() && image.base.name.is_none() {
             return;
         }
         self.judge_name(image, breaches);
@@ -143,8 +189,7 @@ impl BaseRules {
 
     fn judge_name(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
         let digest = image.base.digest.as_deref();
-        let is_known_digest =
-            self.digests.as_ref().is_some_and(|said| said.value.iter().any(|one| Some(one.as_str()) == digest));
+        let is_known_digest = digest.is_some_and(|digest| self.has_digest(digest));
         let Some(name) = image.base.name.as_deref() else {
             if let Some(place) = self.allow.as_ref().or(self.deny.as_ref()).filter(|_| !is_known_digest) {
                 let what = "what the image is built on is not known, and the policy says what it may be".to_owned();
@@ -156,28 +201,31 @@ impl BaseRules {
             }
             return;
         };
-        let names = spellings(name);
-        let is_in = |patterns: &[Glob]| patterns.iter().any(|pattern| names.iter().any(|name| pattern.is_match(name)));
+        let Some(Against { key, place, policy, why }) = self.against(name, is_known_digest) else { return };
         let shown = escape(name);
-        let finding = |message: String| {
-            let finding = Finding::new(&BASE_NOT_ALLOWED, shown.clone(), Location::Image, message);
-            finding.evidence("base", shown.clone())
-        };
-        if let Some(deny) = self.deny.as_ref().filter(|said| is_in(&said.value)) {
-            let message = format!("the image is built on `{shown}`, which the policy denies");
-            breaches.add(deny, "deny", finding(message));
-            return;
-        }
-        if is_known_digest || self.allow.as_ref().is_some_and(|said| is_in(&said.value)) {
-            return;
-        }
-        let message = format!("the image is built on `{shown}`, which is none of the bases that the policy allows");
-        if let Some(allow) = &self.allow {
-            breaches.add(allow, "allow", finding(message));
-        } else if let Some(digests) = &self.digests {
-            breaches.add(digests, "allow-digests", finding(message));
-        }
+        let message = format!("the image is built on `{shown}`, which {why}");
+        let finding = Finding::new(&BASE_NOT_ALLOWED, shown.clone(), Location::Image, message);
+        let said = Said { value: (), place: place.to_owned(), policy };
+        breaches.add(&said, key, finding.evidence("base", shown));
     }
+}
+
+/// What the name of a base is against: the key, where that is written, by the policy of which number, and what to say.
+struct Against<'a> {
+    key: &'static str,
+    place: &'a str,
+    policy: usize,
+    why: &'static str,
+}
+
+/// How an image that a Dockerfile names stands to the table.
+pub(in crate::policy) enum Named {
+    /// The table says nothing of it.
+    NotJudged,
+    /// It may be built on.
+    Allowed,
+    /// It may not.
+    Against(Own),
 }
 
 /// The name as it is written, and as it is without and with what Docker takes for granted.

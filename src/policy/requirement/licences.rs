@@ -7,10 +7,12 @@ use toml::de::DeTable;
 use super::super::diagnostic::Diagnostic;
 use super::super::file::key::{ACTIONS, Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
-use super::super::file::word::{action, text_pattern};
+use super::super::file::vocabulary::{no_licence, purl};
+use super::super::file::word::{action, pattern};
+use super::require::NOT_JUDGED;
 use super::{Breaches, values};
 use crate::finding::{Finding, Location};
-use crate::inventory::licence::{Kinds, can_be_met};
+use crate::inventory::licence::{Kinds, can_be_met, identifiers, is_identifier};
 use crate::path::ImagePath;
 use crate::policy::{Action, Glob, ImageFacts, PackageFacts, Said};
 use crate::rule::{Rule, Severity};
@@ -104,13 +106,19 @@ impl LicenceRules {
             action: reader.action_of_table(table),
             allow: reader.said_list(table, "allow", licence),
             deny: reader.said_list(table, "deny", licence),
-            ignore: reader.said_list(table, "ignore", text_pattern),
+            ignore: reader.said_list(table, "ignore", purl),
             unknown: reader.word(table, "unknown", action),
         }
     }
 
     pub(super) fn judge(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
         let Some(said) = self.deny.as_ref().or(self.allow.as_ref()) else { return };
+        if !image.lists_packages {
+            let key = if self.deny.is_some() { "deny" } else { "allow" };
+            let message = "the policy asks for the licences of packages, and which there are is not known".to_owned();
+            breaches.image(said, key, &NOT_JUDGED, "licences", message);
+            return;
+        }
         let ignored = self.ignore.as_ref().map_or(&[][..], |said| &said.value);
         let judged = image
             .packages
@@ -154,12 +162,13 @@ impl LicenceRules {
     /// How an expression stands to the table; `None` where it is no expression.
     fn standing(&self, expression: &str) -> Option<Standing> {
         let is_in = |list: &Option<Said<Vec<Glob>>>, whole: &str, alone: &str, kinds: Kinds| {
+            let (whole, alone) = (whole.to_lowercase(), alone.to_lowercase());
             list.as_ref().is_some_and(|said| {
                 said.value.iter().any(|pattern| match pattern.as_str() {
                     "copyleft" => kinds.copyleft,
                     "osi-approved" => kinds.osi_approved,
                     "fsf-libre" => kinds.fsf_libre,
-                    _ => pattern.is_match(whole) || pattern.is_match(alone),
+                    _ => pattern.is_match(&whole) || pattern.is_match(&alone),
                 })
             })
         };
@@ -174,14 +183,27 @@ impl LicenceRules {
     }
 }
 
-/// An SPDX identifier, or a glob over them.
+/// Words that stand for many licences.
+const KINDS: [&str; 3] = ["copyleft", "osi-approved", "fsf-libre"];
+
+/// An SPDX identifier, or a glob over them; identifiers have no case (SPDX 2.3, annex D).
 fn licence(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
-    let glob = text_pattern(text, span.clone())?;
+    let glob = pattern(Glob::caseless(text), text, span.clone())?;
+    if KINDS.contains(&text) {
+        return Ok(glob);
+    }
     if glob.is_literal() && text.contains([' ', '(']) && !text.contains(" WITH ") {
         return Err(Diagnostic::new(span, format!("`{text}` is more than one licence"))
             .help("name each on its own: expressions of packages are judged term by term"));
     }
-    Ok(glob)
+    // of a licence with an exception the list knows the parts only
+    let is_open = !glob.is_literal() && (text.contains("WITH") || glob.may_begin_with("LicenseRef-"));
+    let is_known = if glob.is_literal() {
+        is_identifier(text)
+    } else {
+        is_open || identifiers().any(|id| glob.is_match(&id.to_lowercase()))
+    };
+    if is_known { Ok(glob) } else { Err(no_licence(text, span)) }
 }
 
 fn finding(rule: &'static Rule, package: &PackageFacts, message: String) -> Finding {

@@ -5,11 +5,18 @@ use toml::de::DeTable;
 use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{bytes, count, percent};
+use super::require::NOT_JUDGED;
 use super::{Breaches, Shown, values};
 use crate::finding::{Finding, Location};
+use crate::policy::diagnostic::Diagnostic;
 use crate::policy::{Action, ImageFacts};
 use crate::rule::{Rule, Severity};
 use crate::size::ByteSize;
+
+/// The key of the part that may be waste.
+pub(in crate::policy) const WASTE: &str = "waste";
+/// The key of the bytes that may always be.
+pub(in crate::policy) const FLOOR: &str = "waste-floor";
 
 /// The keys of `[limits]`.
 pub(in crate::policy) static TABLE: Table = Table {
@@ -94,6 +101,11 @@ type Limit<'a> = (&'a Option<super::Said<u64>>, &'static str, &'static str, Opti
 impl LimitRules {
     pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Self {
         let Some(table) = reader.settings(top, "limits", &TABLE) else { return Self::default() };
+        if let Some(floor) = table.get(FLOOR).filter(|_| !table.contains_key(WASTE)) {
+            let what = format!("`{FLOOR}` without `{WASTE}` does nothing");
+            let help = "say beside it how much may be waste: `waste = \"5%\"`";
+            reader.wrong.push(Diagnostic::new(floor.span(), what).help(help));
+        }
         Self {
             action: reader.action_of_table(table),
             layers: reader.said(table, "layers", count),
@@ -108,16 +120,26 @@ impl LimitRules {
     pub(super) fn judge(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
         let size = |bytes: u64| ByteSize(bytes).to_string();
         let number = |count: u64| count.to_string();
-        let packages = image.packages.iter().filter(|package| package.is_counted).count() as u64;
+        let counted = image.packages.iter().filter(|package| package.is_counted).count() as u64;
+        let packages = image.lists_packages.then_some(counted);
+        // a folder has files, and neither layers nor anything that is pulled
+        let of_folder = image.shipped.filter(|_| image.layers.is_none()).map(|_| 0);
+        let layers = image.layers.map(u64::from).or(of_folder);
         let limits: [Limit<'_>; 4] = [
-            (&self.layers, "layers", "layers", image.layers.map(u64::from), &number),
-            (&self.packages, "packages", "packages", Some(packages), &number),
-            (&self.size, "size", "of layers, uncompressed", Some(image.size), &size),
-            (&self.stored, "stored-size", "of layers as stored", image.stored, &size),
+            (&self.layers, "layers", "layers", layers, &number),
+            (&self.packages, "packages", "packages", packages, &number),
+            (&self.size, "size", "of layers, uncompressed", image.size, &size),
+            (&self.stored, "stored-size", "of layers as stored", image.stored.or(of_folder), &size),
         ];
         for (limit, key, what, value, show) in limits {
             let Some(limit) = limit else { continue };
-            let Some(value) = value.filter(|value| *value > limit.value) else { continue };
+            let Some(value) = value else {
+                not_known(limit, key, breaches);
+                continue;
+            };
+            if value <= limit.value {
+                continue;
+            }
             let message = format!("the image has {} {what}; the policy allows {}", show(value), show(limit.value));
             let finding = Finding::new(&LIMIT_EXCEEDED, key, Location::Image, message);
             breaches.add(limit, key, finding.evidence("value", value).evidence("limit", limit.value));
@@ -126,7 +148,11 @@ impl LimitRules {
     }
 
     fn judge_waste(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
-        let (Some(limit), Some(waste), Some(shipped)) = (&self.waste, image.waste(), image.shipped) else { return };
+        let Some(limit) = &self.waste else { return };
+        let (Some(waste), Some(shipped)) = (image.waste(), image.shipped) else {
+            not_known(limit, WASTE, breaches);
+            return;
+        };
         let floor = self.waste_floor.as_ref().map_or(0, |said| said.value);
         #[expect(clippy::cast_precision_loss, reason = "a part of a whole")]
         let part = if shipped == 0 { 0.0 } else { waste as f64 * 100.0 / shipped as f64 };
@@ -145,4 +171,10 @@ impl LimitRules {
             finding.evidence("value", waste).evidence("percent", (part * 10.0).round() / 10.0),
         );
     }
+}
+
+/// Tells that the image's value is not known: then it keeps no limit.
+fn not_known<T>(limit: &super::Said<T>, key: &str, breaches: &mut Breaches<'_>) {
+    let message = format!("the policy limits `{key}`, and what the image has is not known");
+    breaches.image(limit, key, &NOT_JUDGED, key, message);
 }

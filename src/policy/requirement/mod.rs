@@ -122,6 +122,12 @@ impl Requirements {
         self.waivers.merge(&later.waivers, number);
     }
 
+    /// Whether they ask anything of an image: what they say of waivers and of `careen fix` does not.
+    pub(super) fn ask(&self) -> bool {
+        let settings = Self { fix: self.fix.clone(), waivers: self.waivers.clone(), ..Self::default() };
+        *self != settings
+    }
+
     /// Whether they can be judged only where it is known what is attached to the image.
     pub fn ask_for_attached(&self) -> bool {
         let require = &self.require;

@@ -95,10 +95,10 @@ pub(super) static NOT_JUDGED: Rule = Rule {
     title: "The policy asks for something of which nothing is known",
     severity: Severity::Medium,
     is_gap: true,
-    why: "What is attached to an image can be seen in a registry alone; a folder and a \
-          bill of materials have no configuration. What is not known does not count as fulfilled.",
-    remediation: "Scan the image in its registry, or take the requirement out of the policy that \
-                  judges archives.",
+    why: "What is attached to an image can be seen in a registry alone; a folder and a bill of materials have no \
+          configuration, and a bill of materials no sizes. What is not known does not count as fulfilled.",
+    remediation: "Scan the image in its registry, or take the requirement out of the policy that judges archives. In a \
+                  `[[test]]`, say in `image` what the image has.",
     bad: "careen scan -p policy.toml image.tar",
     good: "careen scan -p policy.toml registry.example/shop/api:1.4",
     ..Rule::NEW

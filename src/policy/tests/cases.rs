@@ -29,7 +29,8 @@ pub(super) fn image_facts() -> ImageFacts {
         reference: "registry.example/shop/api:1.4".into(),
         tags: vec!["shop/api:1.4".into()],
         platform: Some("linux/amd64".into()),
-        size: 600_000_000,
+        size: Some(600_000_000),
+        lists_packages: true,
         stored: Some(200_000_000),
         shipped: Some(500_000_000),
         visible: Some(450_000_000),
@@ -235,7 +236,8 @@ fn tables_ask_for_what_they_say() {
         image
     };
     let plain = image_facts();
-    let bare = ImageFacts { size: 10, ..ImageFacts::default() };
+    let bare = ImageFacts { size: Some(10), ..ImageFacts::default() };
+    let folder = ImageFacts { shipped: Some(10), visible: Some(10), ..bare.clone() };
     let cases: Vec<(&str, ImageFacts, &[&str])> = vec![
         (
             "[limits]\nsize = '700 MB'\nstored-size = '250MB'\nlayers = 12\npackages = 6\nwaste = '10%'",
@@ -246,12 +248,23 @@ fn tables_ask_for_what_they_say() {
         ("[limits]\nsize = 500\naction = 'warn'", plain.clone(), &["warn policy/limit-exceeded size"]),
         ("[limits]\nstored-size = '100MB'", plain.clone(), &["fail policy/limit-exceeded stored-size"]),
         ("[limits]\nlayers = 11", plain.clone(), &["fail policy/limit-exceeded layers"]),
-        ("[limits]\nlayers = 0\nstored-size = 0", bare.clone(), &[]),
+        ("[limits]\nlayers = 0\nstored-size = 0\nwaste = '0%'", folder.clone(), &[]),
+        (
+            "[limits]\nlayers = 9\npackages = 9\nstored-size = 9",
+            bare.clone(),
+            &["fail policy/not-judged layers", "fail policy/not-judged packages", "fail policy/not-judged stored-size"],
+        ),
+        (
+            "[limits]\naction = 'warn'\nsize = 9",
+            ImageFacts { size: None, ..bare.clone() },
+            &["warn policy/not-judged size"],
+        ),
+        ("[licences]\ndeny = 'MIT'", bare.clone(), &["fail policy/not-judged licences"]),
         ("[limits]\npackages = 5", plain.clone(), &["fail policy/limit-exceeded packages"]),
         ("[limits]\nwaste = '9.9%'", plain.clone(), &["fail policy/limit-exceeded waste"]),
         ("[limits]\nwaste = '9%'\nwaste-floor = '50 MB'", plain.clone(), &[]),
         ("[limits]\nwaste = '9%'\nwaste-floor = '49 MB'", plain.clone(), &["fail policy/limit-exceeded waste"]),
-        ("[limits]\nwaste = '0%'", bare.clone(), &[]),
+        ("[limits]\nwaste = '0%'", bare.clone(), &["fail policy/not-judged waste"]),
         ("[base]\nallow = 'debian:*'", plain.clone(), &[]),
         ("[base]\nallow = 'docker.io/library/debian:13'", plain.clone(), &[]),
         (
@@ -285,7 +298,8 @@ fn tables_ask_for_what_they_say() {
         ),
         ("[base]\nallow = 'debian:*'", with(&|image| image.base = Base::default()), &["fail policy/base-unknown base"]),
         ("[base]\ndeny = 'debian:*'", with(&|image| image.base = Base::default()), &["fail policy/base-unknown base"]),
-        ("[base]\nallow = 'debian:*'", bare.clone(), &[]),
+        ("[base]\nallow = 'debian:*'", folder, &[]),
+        ("[base]\nallow = 'debian:*'", bare.clone(), &["fail policy/base-unknown base"]),
         ("[base]\nmax-age = '30d'", plain.clone(), &[]),
         ("[base]\nmax-age = '29d'", plain.clone(), &["fail policy/base-too-old base"]),
         ("[base]\nmax-age = '30d'", with(&|image| image.base_created = long_gone), &["fail policy/base-too-old base"]),

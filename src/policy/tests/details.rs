@@ -6,6 +6,7 @@ use super::cases::image_facts;
 use super::*;
 
 static TOLD: Rule = Rule { id: "image/told", remediation: "Do this. Then that.", ..Rule::NEW };
+static OFF: Rule = Rule { id: "image/off", is_opt_in: true, ..Rule::NEW };
 static GAP: Rule = Rule { id: "data/gap", is_gap: true, ..Rule::NEW };
 
 pub(super) fn loaded(folder: &tempfile::TempDir, files: &[(&str, &str)]) -> crate::error::Result<PolicySet> {
@@ -30,6 +31,48 @@ fn rules_that_never_decide_are_told() {
         ("match = { family = 'image' }", "match = { severity = 'low' }", false),
         ("match = { severity = 'low' }", "match = { severity = ['low', 'high'] }", true),
         ("match = {}", "match = {}\nunless = { path = '/a' }", false),
+        ("match = { family = 'image' }", "match = { rule = 'image/*' }", true),
+        ("match = { rule = 'image/*' }", "match = { family = 'image' }", true),
+        ("match = { rule = 'image/root-user' }", "match = { rule = 'CIS-DI-0001' }", true),
+        ("match = { rule = 'CIS-DI-0001' }", "match = { rule = 'image/root-user' }", true),
+        ("match = { rule = 'secret/aws-access-key' }", "match = { family = 'secret' }", true),
+        ("match = { rule = 'CVE-2020-1' }", "match = { rule = 'package/vulnerable' }", true),
+        ("match = { rule = 'GHSA-2x2x-2x2x-2x2x' }", "match = { rule = 'package/vulnerable' }", false),
+        ("match = { rule = ['CVE-2020-1', 'image/*'] }", "match = { rule = 'package/vulnerable' }", false),
+        ("match = { rule = 'CVE-2020-1' }", "match = { family = 'package' }", true),
+        ("match = { rule = 'CVE-2020-1' }", "match = { rule = 'package/*' }", true),
+        ("match = { rule = 'package/vulnerable' }", "match = { rule = 'CVE-2020-1' }", false),
+        ("match = { rule = 'CVE-2020-1' }", "match = { rule = 'CVE-2020-*' }", true),
+        ("match = { rule = 'CVE-2020-*' }", "match = { rule = 'CVE-2020-1' }", false),
+        ("match = { rule = 'CVE-2020-1?' }", "match = { rule = 'CVE-*' }", true),
+        ("match = { severity = 'critical' }", "match = { severity = '>=high' }", true),
+        ("match = { severity = '>=high' }", "match = { severity = 'critical' }", false),
+        ("match = { severity = '>medium' }", "match = { severity = ['high', 'critical'] }", true),
+        ("match = {}", "match = { severity = ['<=high', 'critical'] }", true),
+        ("match = {}", "match = { origin = ['app', 'base', 'unknown'] }", true),
+        ("match = { origin = 'app' }", "match = { origin = ['app', 'unknown'] }", true),
+        ("match = {}", "match = { visibility = ['live', 'deleted'] }", false),
+        ("match = { age = '>=30d' }", "match = { age = '>=14d' }", true),
+        ("match = { age = '>=14d' }", "match = { age = '>=30d' }", false),
+        ("match = { age = '>14d' }", "match = { age = '>=14d' }", true),
+        ("match = { age = '>=14d' }", "match = { age = '>14d' }", false),
+        ("match = { age = '<14d' }", "match = { age = '<=14d' }", true),
+        ("match = { age = '<=14d' }", "match = { age = '<14d' }", false),
+        ("match = { cvss = 9 }", "match = { cvss = 7 }", true),
+        ("match = { cvss = '<4' }", "match = { cvss = '>2' }", false),
+        ("match = { fix-age = '>=1d' }", "match = { fixable = true }", true),
+        ("match = { path = '/app/x' }", "match = { path = '/app/**' }", true),
+        ("match = { path = '/app/x/**' }", "match = { path = '/app/**' }", true),
+        ("match = { path = '/app/**' }", "match = { path = '/app/*' }", false),
+        ("match = { path = ['/a', '/b'] }", "match = { path = '/{a,b}' }", true),
+        ("match = { purl = 'pkg:npm/a@*' }", "match = { purl = 'pkg:npm/*' }", true),
+        ("match = { purl = 'pkg:npm/*' }", "match = { purl = 'pkg:npm/a@*' }", false),
+        ("match = {}", "match = {}\nwhen = 'finding.fixable'", false),
+        ("match = {}\nwhen = 'finding.fixable'", "match = {}", true),
+        ("match = {}", "match = {}\ngrace = '1d'", true),
+        ("match = { family = 'image' }\nunless = { rule = 'image/*' }", "match = { rule = 'base/*' }", true),
+        ("match = { family = 'image' }\nunless = { severity = '>=low' }", "match = { rule = 'base/*' }", false),
+        ("match = { severity = '>=low' }\nunless = { severity = '>info' }", "match = { rule = 'base/*' }", true),
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("p.toml");
@@ -57,11 +100,11 @@ fn rules_that_never_decide_are_told() {
         ("visibility = 'live'", "visibility = 'deleted'"),
         ("path = '/a'", "path = '/b'"),
         ("subject = 'a'", "subject = 'b'"),
-        ("purl = 'pkg:a/*'", "purl = 'pkg:b/*'"),
+        ("purl = 'pkg:npm/*'", "purl = 'pkg:deb/*'"),
         ("ecosystem = 'npm'", "ecosystem = 'deb'"),
         ("licence = 'MIT'", "licence = 'ISC'"),
         ("image = 'a'", "image = 'b'"),
-        ("platform = 'linux/a'", "platform = 'linux/b'"),
+        ("platform = 'linux/amd64'", "platform = 'linux/arm64'"),
         ("fingerprint = '00000000000000000000000000000000'", "fingerprint = '11111111111111111111111111111111'"),
     ] {
         let rule = |conditions: &str| format!("match = {{ {conditions} }}");
@@ -75,7 +118,219 @@ fn rules_that_never_decide_are_told() {
     std::fs::write(&path, "[[rule]]\nmatch = { rule = 'image/*', family = 'base' }\naction = 'fail'\n")
         .expect("written");
     let notes = check(std::slice::from_ref(&word), &LOADER, TODAY.parse().expect("a date")).expect("in order");
-    assert!(notes[0].notes[0].contains("selects nothing"), "{notes:?}");
+    assert!(notes[0].notes.iter().any(|note| note.contains("selects nothing")), "{notes:?}");
+}
+
+#[test]
+fn what_a_file_takes_away_from_others_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let notes = |text: &str| {
+        let path = folder.path().join("p.toml");
+        std::fs::write(&path, text).expect("written");
+        let word = path.to_string_lossy().into_owned();
+        let mut all = check(&[word], &LOADER, TODAY.parse().expect("a date")).expect("in order");
+        all.remove(0).notes.join("\n").replace(&*folder.path().to_string_lossy(), "")
+    };
+    let after = |rule: &str| notes(&format!("extends = 'careen:2026'\n[[rule]]\n{rule}\n"));
+    for (rule, said) in [
+        (
+            "match = {}\naction = 'ignore'",
+            "the rule in `/p.toml:2` selects everything and takes the place of `secrets`, `end-of-life distro`, \
+             `no advisories`, 3 more of `careen:2026`: that says `fail`, this says `ignore`",
+        ),
+        ("match = { family = 'secret' }\naction = 'warn'", "takes the place of `secrets` of `careen:2026`"),
+        (
+            "match = { rule = 'package/*' }\naction = 'fail'\ngrace = '14d'",
+            "`malicious packages`, `grave flaws that an upgrade mends`, `flaws that are exploited` of `careen:2026`: that says \
+             `fail`, this lets it wait for 14d",
+        ),
+        // stricter, another part, or with an exception
+        ("match = { family = 'image' }\naction = 'fail'", ""),
+        ("match = { rule = 'secret/*', severity = 'low' }\naction = 'ignore'", ""),
+        ("match = {}\nunless = { family = 'base' }\naction = 'warn'", ""),
+        (
+            "match = { family = 'secret' }\naction = 'ignore'\n[[rule]]\nmatch = { rule = 'secret/*' }\naction = 'fail'",
+            "never decides",
+        ),
+    ] {
+        let told = after(rule);
+        assert!(told.contains(said) && told.is_empty() == said.is_empty(), "{rule}: {told}");
+        assert_eq!(told.contains("takes the place"), said.contains("careen:2026"), "{rule}: {told}");
+    }
+    let waiver = "[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2027-06-15\n";
+    for (text, said) in [
+        (format!("[waivers]\nallow = false\n{waiver}"), "its waivers accept nothing: `allow = false` in `/p.toml:2`"),
+        (format!("[waivers]\nlongest = '30d'\n{waiver}"), "accepts nothing yet: `longest = \"30d\"` in `/p.toml:2`"),
+    ] {
+        assert!(notes(&text).contains(said), "{text}: {}", notes(&text));
+    }
+    // a rule that turns another on does something, even if it never decides
+    let text = "[[rule]]\nmatch = { rule = 'image/off' }\naction = 'warn'\n[[rule]]\nmatch = { family = 'image' }\naction = 'fail'\n";
+    let path = folder.path().join("off.toml");
+    std::fs::write(&path, text).expect("written");
+    let loader = Loader { known: &[&OFF, &ROOT], ..LOADER };
+    let told =
+        check(&[path.to_string_lossy().into_owned()], &loader, TODAY.parse().expect("a date")).expect("in order");
+    assert!(!told[0].notes.iter().any(|note| note.contains("never decides")), "{told:?}");
+}
+
+#[test]
+fn waivers_for_whatever_comes_are_told() {
+    let reminders = |fields: &str| {
+        let text = format!("[[waiver]]\n{fields}\nreason = 'r'\nexpires = 2027-06-15\n");
+        let set = PolicySet::of(vec![parse(&text)]).expect("in order");
+        let (judged, _) = evaluate(&set, Vec::new(), &[]);
+        judged.iter().any(|one| one.finding.rule.id == "policy/waiver-too-broad")
+    };
+    for (fields, expected) in [
+        ("rule = 'CVE-*'", true),
+        ("rule = 'CVE-2024-*'", true),
+        ("rule = 'CVE-2024-3094'", false),
+        ("rule = 'package/vulnerable'", true),
+        ("rule = ['CVE-2024-3094', 'package/vulnerable']", true),
+        ("rule = 'package/vulnerable'\nsubject = 'CVE-2024-3094'", false),
+        ("rule = 'package/vulnerable'\npurl = 'pkg:npm/*'", false),
+        ("rule = '*'\nsubject = '*'", true),
+        ("rule = '*'\nsubject = '?*'", true),
+        ("rule = '*'\npurl = '*'", true),
+        ("rule = '*'\npurl = 'pkg:*'", true),
+        ("rule = '*'\npurl = ['pkg:npm/a@*', '*@*']", false),
+        ("rule = 'secret/*'\npath = '/**'", true),
+        ("rule = 'secret/*'\npath = '**/*'", true),
+        ("rule = 'secret/*'\npath = ['/app/**', '**']", true),
+        ("rule = 'secret/*'\npath = '/app/**'", false),
+        ("rule = 'secret/*'\npath = '*'", false),
+        ("rule = 'secret/*'\norigin = 'base'", true),
+        ("rule = 'image/root-user'", false),
+        ("rule = '*'\nfingerprint = '00000000000000000000000000000000'", false),
+    ] {
+        assert_eq!(reminders(fields), expected, "{fields}");
+    }
+}
+
+#[test]
+fn an_expired_waiver_says_what_counts_again() {
+    let expired = |more: &str, findings: Vec<Finding>| {
+        let text = format!(
+            "[[rule]]\nmatch = {{ family = 'image' }}\naction = 'fail'\n\
+             [[rule]]\nmatch = {{ rule = 'image/setuid' }}\naction = 'ignore'\n\
+             [[waiver]]\nrule = 'image/*'\nsubject = 'i*'\nreason = 'r'\nexpires = 2025-01-01\n{more}"
+        );
+        let set = PolicySet::of(vec![parse(&text)]).expect("in order");
+        let (judged, _) = evaluate(&set, findings, &[]);
+        let reminder = judged.into_iter().find(|one| one.finding.rule.id == "policy/waiver-expired");
+        reminder.expect("it is told").finding.message
+    };
+    let other = "[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2027-01-01\n";
+    for (more, findings, said) in [
+        ("", vec![image(&ROOT)], "so 1 finding counts again"),
+        ("", vec![image(&ROOT), image(&SETUID)], "so 1 finding counts again"),
+        ("", vec![], "nothing is left for it to accept"),
+        (other, vec![image(&ROOT)], "and the finding that it was for is accepted or ignored without it"),
+        (other, vec![image(&ROOT), image(&SETUID)], "and the 2 findings that it was for are accepted or ignored"),
+    ] {
+        let message = expired(more, findings);
+        assert!(message.contains(said), "{more}: {message}");
+    }
+}
+
+#[test]
+fn what_is_ignored_is_counted_by_its_rule() {
+    let text = "name = 'ours'\n[[rule]]\nname = 'taste'\nmatch = { family = 'image' }\naction = 'ignore'\n";
+    let set = PolicySet::of(vec![parse(text)]).expect("in order");
+    let (_, verdict) = evaluate(&set, vec![image(&ROOT), image(&SETUID), file(&AWS, "app/x")], &[]);
+    let [ignoring] = verdict.ignored_by.as_slice() else { panic!("{verdict:?}") };
+    assert_eq!((ignoring.rule.as_str(), ignoring.place.as_deref()), ("ours taste", Some("policy.toml:2")));
+    let first: Vec<&str> = ignoring.first.iter().map(|one| one.rule.as_str()).collect();
+    assert_eq!((ignoring.findings, first), (2, vec!["image/root-user", "image/setuid"]));
+}
+
+#[test]
+fn presets_that_files_extend_come_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let ignore = write("a.toml", "name = 'a'\n[[rule]]\nmatch = { rule = 'image/root-user' }\naction = 'ignore'\n");
+    let extends = write("b.toml", "name = 'b'\nextends = 'careen:2026'\n");
+    let both = write("c.toml", "name = 'c'\nextends = ['./a.toml', 'careen:strict']\n");
+    let order = |words: &[&String]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).clone()).collect();
+        let set = LOADER.load(&words).expect("in order");
+        set.policies().iter().map(|policy| policy.name.clone()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(order(&[&ignore, &extends]), "careen:2026 a b");
+    assert_eq!(order(&[&both]), "careen:strict a c");
+    assert_eq!(order(&[&ignore, &both, &extends]), "careen:strict careen:2026 a c b");
+    assert_eq!(order(&[&ignore, &"careen:2026".to_owned()]), "a careen:2026", "what is named stays where it is named");
+}
+
+#[test]
+fn a_configuration_file_is_a_policy_like_others() {
+    const WAIVER: &str = "[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2026-12-31\n";
+    let fails = "[[rule]]\nmatch = { family = 'image' }\naction = 'fail'\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let inside = "[secrets]\nrules = []\n[policy]\nextends = './sub/p.toml'\n";
+    let path = folder.path().join("careen.toml");
+    std::fs::create_dir(folder.path().join("sub")).expect("a folder");
+    let files = [("careen.toml", inside), ("sub/p.toml", fails)];
+    let set = loaded(&folder, &files).expect("in order");
+    assert_eq!(shown(&set, vec![image(&ROOT)]).0, ["fail image/root-user image"]);
+    // waivers lie beside it, or beside the file that it names
+    for place in ["waivers.toml", "sub/waivers.toml"] {
+        let set = loaded(&folder, &[files[0], files[1], (place, WAIVER)]).expect("in order");
+        assert_eq!(shown(&set, vec![image(&ROOT)]).0, ["fail image/root-user image waived"], "{place}");
+        let name = path.to_string_lossy().into_owned();
+        let set = LOADER.load_after(Some((name.as_str(), inside)), &[]).expect("in order");
+        assert_eq!(shown(&set, vec![image(&ROOT)]).0, ["fail image/root-user image waived"], "{place}");
+        std::fs::remove_file(folder.path().join(place)).expect("removed");
+    }
+    let error = loaded(&folder, &[("careen.toml", "[secrets]\nrules = []\n")]).expect_err("no policy in it");
+    assert!(error.message.contains("has no table `[policy]`"), "{error}");
+    let tests = "[policy]\n[[policy.test]]\nname = 't'\nfindings = []\nexpect = { outcome = 'passed' }\n";
+    std::fs::write(&path, tests).expect("written");
+    assert_eq!(LOADER.cases(&path.to_string_lossy()).expect("in order").cases.len(), 1);
+}
+
+#[test]
+fn bases_of_dockerfiles_are_judged_by_the_table() {
+    use crate::dockerfile::lint::{BASE_NOT_ALLOWED, IS_BASE};
+    let from = |name: &str, is_base: bool| {
+        let location = Location::Dockerfile { file: "Dockerfile".into(), start: (1, 6), end: (1, 9) };
+        let finding = Finding::new(&BASE_NOT_ALLOWED, name, location, "is used");
+        if is_base { finding.evidence(IS_BASE, true) } else { finding }
+    };
+    let lines = |text: &str, name: &str, is_base: bool| {
+        let policy = Policy::parse("policy.toml", text, &[&BASE_NOT_ALLOWED, &ROOT], false).expect("it parses");
+        let (lines, _) = shown(&PolicySet::of(vec![policy]).expect("in order"), vec![from(name, is_base)]);
+        lines.join(" ")
+    };
+    let rule = "[[rule]]\nmatch = { rule = 'dockerfile/base-not-allowed' }\naction = 'fail'\n";
+    let allow = "[base]\nallow = ['registry.corp.example/*', 'docker.io/library/alpine:*']\ndeny = '*:latest'\n";
+    let both = format!("{allow}{rule}");
+    let fails = |name: &str| format!("fail dockerfile/base-not-allowed {name}");
+    for (text, name, is_base, expected) in [
+        ("", "debian:12", true, String::new()),
+        (rule, "debian:12", true, fails("debian:12")),
+        (allow, "debian:12", true, fails("debian:12")),
+        (allow, "registry.corp.example/x:1", true, String::new()),
+        (allow, "registry.corp.example/x:latest", true, fails("registry.corp.example/x:latest")),
+        (allow, "alpine:3.20", true, String::new()),
+        (allow, "debian:12", false, String::new()),
+        (&both, "registry.corp.example/x:1", true, String::new()),
+        (&both, "debian:12", true, fails("debian:12")),
+        (&both, "debian:12", false, fails("debian:12")),
+        (
+            "[base]\naction = 'warn'\nallow = 'alpine:*'\n",
+            "debian:12",
+            true,
+            "warn dockerfile/base-not-allowed debian:12".into(),
+        ),
+    ] {
+        assert_eq!(lines(text, name, is_base), expected, "{text} {name}");
+    }
 }
 
 #[test]
@@ -190,7 +445,7 @@ fn the_verdict_tells_which_rules_decided_and_what_helps() {
     let policy = "[[rule]]\nname = 'flaws'\nmatch = { family = 'package' }\naction = 'fail'\n\
                   [[rule]]\nname = 'root'\nmatch = { rule = 'image/root-user' }\naction = 'warn'\nhelp = 'ask us'\n\
                   [[rule]]\nname = 'shown'\nmatch = { rule = 'base/*' }\naction = 'info'\n\
-                  [[waiver]]\nrule = 'CVE-waived'\nreason = 'r'\nexpires = 2026-12-31\n";
+                  [[waiver]]\nrule = 'package/*'\nsubject = 'CVE-waived'\nreason = 'r'\nexpires = 2026-12-31\n";
     let mut findings = vec![image(&ROOT), image(&TAG), upgrade("waived", "1")];
     findings.extend((0..25).map(|number| Finding { matter: number.to_string(), ..upgrade("left", "2.0") }));
     findings.push(upgrade("right", "3.1"));
@@ -403,8 +658,9 @@ fn policies_extend_each_other_eight_deep() {
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         loaded(&folder, &files).map(|set| set.policies().len())
     };
-    assert!(chain(8).is_ok());
-    assert!(chain(9).expect_err("too deep").message.contains("more than 8 deep"));
+    // a file, and those that it extends
+    assert!(chain(9).is_ok());
+    assert!(chain(10).expect_err("too deep").message.contains("more than 8 deep"));
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn reminders_count_findings_and_begin_at_the_hour() {
     assert_eq!(
         told(&waiver("secret/*", "2026-12-31", ""), Vec::new()),
         [
-            "the waiver in `policy.toml:1` names neither path, package, subject nor fingerprint, and rules by a pattern; \
+            "the waiver in `policy.toml:1` names nothing closer than a pattern of rules, or flaws of any package; \
              here it accepts nothing",
             "the waiver in `policy.toml:1` accepts nothing in this image",
         ]
@@ -261,7 +261,7 @@ fn what_lies_beside_and_what_is_named_is_read_once_and_told_where_it_is_named() 
     std::fs::write(folder.path().join("empty.toml"), "name = 'x'\n").expect("written");
     let word = folder.path().join("empty.toml").to_string_lossy().into_owned();
     let summary = check(&[word], &LOADER, TODAY.parse().expect("a day")).expect("in order");
-    assert_eq!(summary[0].notes, Vec::<String>::new());
+    assert_eq!(summary[0].notes, ["it has neither rules nor demands of images, so `careen:2026` judges too"]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn days(value: &mut serde_json::Value) {
 
 #[test]
 fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
-    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let validator = jsonschema::validator_for(&schema(&crate::scan::rules())).expect("a schema");
     let as_json = |text: &str| -> serde_json::Value {
         let mut value: serde_json::Value = toml::from_str(text).expect(text);
         days(&mut value);
@@ -98,10 +98,22 @@ fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
     }
     assert!(count > 80, "{count} keys");
     // what the schema must refuse as the reader does
-    for wrong in
-        ["rules = []", "edition = '2025'", "[[rule]]\naction = 'fail'", "[[rule]]\nmatch = {}\naction = 'deny'"]
-    {
+    for wrong in [
+        "[[rule]]\nmatch = { family = 'secrets' }\naction = 'fail'",
+        "[[rule]]\nmatch = { rule = 'image/rot-user' }\naction = 'fail'",
+        "[[rule]]\nmatch = { rule = ['image/*', 'rot-user'] }\naction = 'fail'",
+        "[[rule]]\nmatch = { ecosystem = 'debian' }\naction = 'fail'",
+        "[[rule]]\nmatch = { cvss = 11 }\naction = 'fail'",
+        "[[rule]]\nmatch = { cvss = '>=11' }\naction = 'fail'",
+        "[[rule]]\nmatch = { epss = 1.1 }\naction = 'fail'",
+        "[limits]\nwaste-floor = '20 MB'",
+        "rules = []",
+        "edition = '2025'",
+        "[[rule]]\naction = 'fail'",
+        "[[rule]]\nmatch = {}\naction = 'deny'",
+    ] {
         assert!(!validator.is_valid(&as_json(wrong)), "{wrong}");
+        assert!(Policy::parse("policy.toml", wrong, KNOWN, false).is_err(), "{wrong}");
     }
     for preset in presets() {
         assert!(validator.is_valid(&as_json(preset.text)), "{}", preset.id);

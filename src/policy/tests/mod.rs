@@ -20,6 +20,7 @@ use crate::time::Date;
 static AWS: Rule = Rule { id: "secret/aws-access-key", severity: Severity::Critical, ..Rule::NEW };
 static GUESS: Rule = Rule { id: "secret/generic", severity: Severity::High, confidence: Confidence::Low, ..Rule::NEW };
 static ROOT: Rule = Rule { id: "image/root-user", also: &["CIS-DI-0001", "DL3002"], ..Rule::NEW };
+static SETUID: Rule = Rule { id: "image/setuid", ..Rule::NEW };
 static CACHE: Rule = Rule { id: "layer/package-cache", severity: Severity::Low, ..Rule::NEW };
 static TAG: Rule = Rule { id: "base/floating-tag", severity: Severity::Low, ..Rule::NEW };
 static DISTRO: Rule = Rule { id: "base/eol-distro", severity: Severity::High, ..Rule::NEW };
@@ -30,7 +31,8 @@ static STALE: Rule = Rule { id: "data/stale", severity: Severity::Low, ..Rule::N
 static MALICIOUS: Rule = Rule { id: "package/malicious", severity: Severity::Critical, ..Rule::NEW };
 static FLAW: Rule = Rule { id: "package/vulnerable", ..Rule::NEW };
 
-static KNOWN: &[&Rule] = &[&DISTRO, &TAG, &NO_DATA, &STALE, &ROOT, &CACHE, &WASTE, &MALICIOUS, &FLAW, &AWS, &GUESS];
+static KNOWN: &[&Rule] =
+    &[&DISTRO, &TAG, &NO_DATA, &STALE, &ROOT, &SETUID, &CACHE, &WASTE, &MALICIOUS, &FLAW, &AWS, &GUESS];
 
 const TODAY: &str = "2026-06-15";
 
@@ -497,6 +499,15 @@ fn check_sums_up_and_notes() {
     let word = path.to_string_lossy().into_owned();
     for (text, notes) in [
         ("extends = 'careen:2026'", vec![]),
+        ("scope = 'app'", vec!["it has neither rules nor demands of images, so `careen:2026` judges too".to_owned()]),
+        (
+            "[limits]\nlayers = 9",
+            vec![
+                "`careen:2026` does not judge beside it: of what that preset fails on, only that fails of which the file \
+                 says so; `extends = \"careen:2026\"` adds the rest"
+                    .to_owned(),
+            ],
+        ),
         (
             "[[rule]]\nmatch = {}\naction = 'warn'",
             vec![
@@ -506,7 +517,7 @@ fn check_sums_up_and_notes() {
         (
             "[[waiver]]\nrule = 'DL3002'\nreason = 'x'\nexpires = 2026-06-14",
             vec![
-                "it has waivers only, so `careen:2026` judges too".to_owned(),
+                "it has neither rules nor demands of images, so `careen:2026` judges too".to_owned(),
                 format!("the waiver in `{word}:1` expired on 2026-06-14"),
             ],
         ),

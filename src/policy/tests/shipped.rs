@@ -97,7 +97,13 @@ fn presets_against_findings() {
         (graded(key, Severity::Critical, Low), ["warn", "info", "info", "warn", "warn", "warn"]),
         (found("package/malicious"), ["fail", "fail", "fail", "fail", "warn", "fail"]),
         (flaw(Severity::High, true, "2026-05-01"), ["fail", "fail", "info", "fail", "warn", "fail"]),
-        (flaw(Severity::High, true, "2026-06-01"), ["fail", "fail", "info", "warn", "warn", "fail"]),
+        (flaw(Severity::High, true, "2026-06-01"), ["fail", "fail", "info", "fail", "warn", "fail"]),
+        (flaw(Severity::Critical, true, "2026-06-14"), ["fail", "fail", "info", "fail", "warn", "fail"]),
+        // what is exploited fails at once, whatever else is true of it
+        (exploited(flaw(Severity::Critical, true, "2026-06-14")), ["fail", "fail", "fail", "fail", "warn", "fail"]),
+        (exploited(flaw(Severity::High, true, "2026-06-14")), ["fail", "fail", "fail", "fail", "warn", "fail"]),
+        (exploited(flaw(Severity::Medium, true, "2026-06-14")), ["fail", "fail", "fail", "fail", "warn", "fail"]),
+        (exploited(flaw(Severity::Critical, false, "2020-01-01")), ["fail", "fail", "fail", "fail", "warn", "fail"]),
         (flaw(Severity::Critical, false, "2026-01-01"), ["warn", "info", "info", "warn", "warn", "fail"]),
         (flaw(Severity::Medium, true, "2026-01-01"), ["warn", "info", "info", "warn", "warn", "fail"]),
         (exploited(flaw(Severity::Low, false, "2026-06-14")), ["fail", "fail", "fail", "fail", "warn", "fail"]),
@@ -279,6 +285,7 @@ fn cases() -> Vec<(&'static str, Vec<Case>)> {
                 ("fresh", one(flaw(Severity::Critical, true, "2026-06-02")), plain(), Passed),
                 ("nothing mends it", one(flaw(Severity::Critical, false, "2026-01-01")), plain(), Passed),
                 ("not grave", one(flaw(Severity::Medium, true, "2026-01-01")), plain(), Passed),
+                ("fresh and exploited", one(exploited(flaw(Severity::High, true, "2026-06-14"))), plain(), Failed),
                 (
                     "another type",
                     one(of(flaw(Severity::High, true, "2026-01-01"), "pkg:cargo/left@1.0.0")),
@@ -388,6 +395,27 @@ fn each_example_does_what_it_says() {
 }
 
 #[test]
+fn the_policy_to_begin_with_is_no_milder_than_the_default() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("policy.toml");
+    std::fs::write(&path, include_str!("../../cli/starter.toml")).expect("written");
+    let (set, default) = (load(&path.to_string_lossy()), load("careen:2026"));
+    let image = complete();
+    for severity in Severity::ALL {
+        for (is_fixable, published) in [(true, "2026-06-12"), (true, "2026-01-01"), (false, "2026-06-12")] {
+            let flaw = flaw(severity, is_fixable, published);
+            for flaw in [flaw.clone(), exploited(flaw)] {
+                let fails = |set: &PolicySet| action(set, flaw.clone(), &image) == "fail";
+                assert!(fails(&set) || !fails(&default), "{flaw:?}");
+            }
+        }
+    }
+    let old = action(&set, flaw(Severity::Medium, true, "2026-05-16"), &image);
+    let fresh = action(&set, flaw(Severity::Medium, true, "2026-05-17"), &image);
+    assert_eq!((old, fresh), ("fail", "warn"));
+}
+
+#[test]
 fn waivers_of_the_team_end() {
     let set = load(&example("team.toml").to_string_lossy());
     let secret = Finding {
@@ -406,6 +434,7 @@ fn waivers_of_the_team_end() {
 fn the_manual_shows_the_policy_of_the_team() {
     let manual = include_str!("../../../docs/policy.md");
     let policy = include_str!("../../../policies/examples/team.toml");
+    let (policy, _) = policy.split_once("\n# What must come of it").expect("tests follow");
     assert!(manual.contains(&format!("\n```toml\n{policy}```\n")));
     for preset in presets() {
         assert!(manual.contains(&format!("\n| `{}` |", preset.id)), "{}", preset.id);

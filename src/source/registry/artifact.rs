@@ -66,7 +66,9 @@ impl Artifact {
         };
         let at = |error: Error| error.at(parsed.to_string());
         let document = registry.manifest(wanted, limits.manifest.bytes()).map_err(at)?;
-        let wrong = |what: String| at(Error::malformed(what).help("name an artifact that holds an export of careen's"));
+        let wrong = |what: String| {
+            at(Error::malformed(what).help("name an artifact of files: an export of careen's, or a policy"))
+        };
         let manifest: Manifest = serde_json::from_slice(&document)
             .map_err(|error| wrong(format!("the manifest of the artifact cannot be read: {error}")))?;
         if manifest.layers.is_empty() || manifest.layers.len() > MOST {

@@ -47,7 +47,7 @@ fn facts() -> ImageFacts {
         platform: Some("linux/amd64".into()),
         distro: Some(("debian".into(), "12".into())),
         created: Some("2026-01-01T00:00:00Z".parse().expect("a time")),
-        size: 300_000_000,
+        size: Some(300_000_000),
         shipped: Some(200_000_000),
         visible: Some(150_000_000),
         layers: Some(7),

@@ -268,7 +268,7 @@ impl Reader<'_> {
             tags: self.list(table, "tags", filled),
             platform: self.source(table, "platform"),
             created: self.timestamp(table, "created"),
-            size: said(self.said(table, "size", bytes)).unwrap_or(0),
+            size: said(self.said(table, "size", bytes)),
             stored: said(self.said(table, "stored-size", bytes)),
             shipped: said(self.said(table, "shipped-size", bytes)),
             visible: said(self.said(table, "visible-size", bytes)),
@@ -286,6 +286,7 @@ impl Reader<'_> {
                 has_bill,
             }),
             packages,
+            lists_packages: table.contains_key("packages"),
             data_hours: self.said(table, "data-age", time).map(|said| said.value.0),
             ..ImageFacts::default()
         }

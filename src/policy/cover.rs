@@ -1,0 +1,171 @@
+//! What can be told of selectors without a finding: whether one selects all that another does, whether the scope of a
+//! waiver is one, and how they are written.
+
+use super::pattern::{Bound, Glob};
+use super::selector::{Named, Selector, is_rule};
+use super::{RULES, When};
+use crate::finding::Visibility;
+use crate::inventory::Origin;
+use crate::rule::{Confidence, Rule, Severity};
+
+/// Paths that have nothing in common.
+const PATHS: &[&str] = &["a", "config", "etc/ssl/private/b.pem", "app/c d/e.f", "usr/lib/x86_64-linux-gnu/libg.so.1"];
+
+/// Subjects that have nothing in common.
+const SUBJECTS: &[&str] = &["a", "User", "/etc/b", "CVE-1999-1", "GHSA-2x2x-2x2x-2x2x", "image", "debian:12"];
+
+/// Package URLs that have nothing in common.
+const PURLS: &[&str] =
+    &["pkg:npm/a@1", "pkg:deb/debian/b@2-1?arch=amd64&distro=debian-12", "pkg:golang/c.example/d/e", "pkg:maven/f/g@3"];
+
+impl Selector {
+    /// Whether it surely selects everything that `other` selects; `known` are all rules that findings may have.
+    pub(super) fn covers(&self, other: &Self, known: &[&'static Rule]) -> bool {
+        // what has an age of its fix is fixable
+        let is_fixable = other.fixable.or((!other.fix_ages.is_empty()).then_some(true));
+        self.covers_rules(other, known)
+            && over(&self.severities, &other.severities, &Severity::ALL)
+            && over(&self.confidences, &other.confidences, &Confidence::ALL)
+            && (self.fixable.is_none() || self.fixable == is_fixable)
+            && (self.exploited.is_none() || self.exploited == other.exploited)
+            && within(&self.ages, &other.ages)
+            && within(&self.fix_ages, &other.fix_ages)
+            && within(&self.scores, &other.scores)
+            && within(&self.likelihoods, &other.likelihoods)
+            && among(&self.origins, &other.origins, &[Origin::App, Origin::Base, Origin::Unknown])
+            && among(
+                &self.visibilities,
+                &other.visibilities,
+                &[Visibility::Deleted, Visibility::Live, Visibility::Overwritten],
+            )
+            && taken(&self.paths, &other.paths)
+            && taken(&self.subjects, &other.subjects)
+            && taken(&self.purls, &other.purls)
+            && among(&self.ecosystems, &other.ecosystems, &[])
+            && taken(&self.licences, &other.licences)
+            && taken(&self.images, &other.images)
+            && taken(&self.platforms, &other.platforms)
+            && among(&self.fingerprints, &other.fingerprints, &[])
+    }
+
+    /// As [`Self::covers`], of rule and family alone.
+    fn covers_rules(&self, other: &Self, known: &[&'static Rule]) -> bool {
+        if self.rules.is_empty() && self.families.is_empty() {
+            return true;
+        }
+        if known.is_empty() {
+            return self.rules == other.rules && self.families == other.families;
+        }
+        // what is malicious has other ids
+        let is_cve = |named: &Named| matches!(named, Named::Flaw(glob) if glob.as_str().starts_with("CVE-"));
+        let may_select = |rule: &Rule| {
+            let is_flaw_alone = !other.selects_all_of(rule) && rule.id != "package/vulnerable";
+            other.may_select(rule)
+                && !(is_flaw_alone && other.rules.iter().filter(|named| matches!(named, Named::Flaw(_))).all(is_cve))
+        };
+        known.iter().chain(RULES.iter()).filter(|rule| may_select(rule)).all(|rule| {
+            if self.selects_all_of(rule) {
+                return true;
+            }
+            let flaws = |selector: &'_ Self| -> Vec<Glob> {
+                let flaw = |named: &Named| if let Named::Flaw(glob) = named { Some(glob.clone()) } else { None };
+                selector.rules.iter().filter_map(flaw).collect()
+            };
+            let (wide, narrow) = (flaws(self), flaws(other));
+            self.may_select(rule)
+                && !other.selects_all_of(rule)
+                && narrow.iter().all(|narrow| wide.iter().any(|wide| wide.covers(narrow)))
+        })
+    }
+
+    /// Whether the conditions on rule and family hold for every finding of the rule.
+    fn selects_all_of(&self, rule: &Rule) -> bool {
+        let is_named = |named: &Named| matches!(named, Named::Rule(glob) if is_rule(glob, rule));
+        (self.families.is_empty() || self.families.iter().any(|family| family == rule.family()))
+            && (self.rules.is_empty() || self.rules.iter().any(is_named))
+    }
+
+    /// Whether it names what it is about closer than by rules and whose layer it is.
+    pub(super) fn is_narrow(&self) -> bool {
+        let is_scope = |globs: &[Glob], all: &[&str]| {
+            !globs.is_empty() && !globs.iter().any(|glob| all.iter().all(|text| glob.is_match(text)))
+        };
+        // of packages a rule is about any flaw of any of them
+        let names_one = |named: &Named| match named {
+            Named::Flaw(glob) => glob.is_literal(),
+            Named::Rule(glob) => glob.is_literal() && !glob.as_str().starts_with("package/"),
+        };
+        is_scope(&self.paths, PATHS)
+            || is_scope(&self.subjects, SUBJECTS)
+            || is_scope(&self.purls, PURLS)
+            || !self.fingerprints.is_empty()
+            || self.rules.iter().all(names_one)
+    }
+}
+
+/// Whether for each value for which one of `narrow` holds, one of `wide` does; without any, all hold.
+fn over<T: PartialOrd>(wide: &[Bound<T>], narrow: &[Bound<T>], all: &[T]) -> bool {
+    let holds = |bounds: &[Bound<T>], value: &T| bounds.is_empty() || bounds.iter().any(|bound| bound.holds(value));
+    all.iter().all(|value| !holds(narrow, value) || holds(wide, value))
+}
+
+/// As [`over`], for values without number.
+fn within<T: PartialOrd>(wide: &[Bound<T>], narrow: &[Bound<T>]) -> bool {
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| wide.iter().any(|wide| wide.covers(narrow))))
+}
+
+/// Whether each of `narrow` is among `wide`, where none is all of them, and `all` too.
+fn among<T: PartialEq>(wide: &[T], narrow: &[T], all: &[T]) -> bool {
+    let has = |values: &[T]| !values.is_empty() && values.iter().all(|value| wide.contains(value));
+    wide.is_empty() || has(narrow) || has(all)
+}
+
+/// Whether each of `narrow` is taken by one of `wide`.
+fn taken(wide: &[Glob], narrow: &[Glob]) -> bool {
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| wide.iter().any(|wide| wide.covers(narrow))))
+}
+
+impl Selector {
+    /// As a policy file writes it: `{ rule = "secret/*", severity = ">=high" }`.
+    pub fn written(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        let mut add = |key: &str, words: Vec<String>| {
+            let quoted: Vec<String> = words.into_iter().map(|word| toml::Value::String(word).to_string()).collect();
+            match quoted.as_slice() {
+                [] => {}
+                [one] => parts.push(format!("{key} = {one}")),
+                several => parts.push(format!("{key} = [{}]", several.join(", "))),
+            }
+        };
+        let globs = |globs: &[Glob]| globs.iter().map(ToString::to_string).collect::<Vec<_>>();
+        add("rule", self.rules.iter().map(|named| named.glob().to_string()).collect());
+        add("family", self.families.clone());
+        add("severity", self.severities.iter().map(ToString::to_string).collect());
+        add("confidence", self.confidences.iter().map(ToString::to_string).collect());
+        add("age", self.ages.iter().map(ToString::to_string).collect());
+        add("fix-age", self.fix_ages.iter().map(ToString::to_string).collect());
+        add("cvss", self.scores.iter().map(ToString::to_string).collect());
+        add("epss", self.likelihoods.iter().map(ToString::to_string).collect());
+        add("origin", self.origins.iter().map(|origin| origin.as_str().to_owned()).collect());
+        add("visibility", self.visibilities.iter().map(|one| one.as_str().to_owned()).collect());
+        add("path", globs(&self.paths));
+        add("subject", globs(&self.subjects));
+        add("purl", globs(&self.purls));
+        add("ecosystem", self.ecosystems.clone());
+        add("licence", globs(&self.licences));
+        add("image", globs(&self.images));
+        add("platform", globs(&self.platforms));
+        add("fingerprint", self.fingerprints.clone());
+        for (key, value) in [("fixable", self.fixable), ("exploited", self.exploited)] {
+            parts.extend(value.map(|value| format!("{key} = {value}")));
+        }
+        if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) }
+    }
+}
+
+impl When {
+    /// As a policy file writes it, on one line.
+    pub fn written(&self) -> String {
+        toml::Value::String(self.text.split_whitespace().collect::<Vec<_>>().join(" ")).to_string()
+    }
+}

@@ -1,0 +1,264 @@
+//! Words that outside lists give: types of packages, platforms, licences, ids of flaws. One that none of them has selects
+//! nothing, for ever, so that it is an error.
+
+use std::ops::Range;
+
+use crate::inventory::licence;
+use crate::nearest::nearest;
+use crate::package::{ecosystem_ids, purl_types};
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::pattern::Glob;
+
+use super::word::{pattern, text_pattern};
+
+/// Names that people give to types of packages.
+const CALLED: &[(&str, &str)] = &[
+    (".net", "nuget"),
+    ("alpine", "apk"),
+    ("arch", "alpm"),
+    ("centos", "rpm"),
+    ("crates.io", "cargo"),
+    ("debian", "deb"),
+    ("dotnet", "nuget"),
+    ("dpkg", "deb"),
+    ("fedora", "rpm"),
+    ("go", "golang"),
+    ("java", "maven"),
+    ("javascript", "npm"),
+    ("jar", "maven"),
+    ("node", "npm"),
+    ("nodejs", "npm"),
+    ("packagist", "composer"),
+    ("pacman", "alpm"),
+    ("php", "composer"),
+    ("pip", "pypi"),
+    ("python", "pypi"),
+    ("redhat", "rpm"),
+    ("rhel", "rpm"),
+    ("ruby", "gem"),
+    ("rubygems", "gem"),
+    ("rust", "cargo"),
+    ("ubuntu", "deb"),
+    ("wolfi", "apk"),
+    ("yarn", "npm"),
+];
+
+/// Systems that images are made for, and their architectures with variants (OCI image index; the names are Go's).
+const SYSTEMS: &[(&str, &[&str])] = &[
+    (
+        "linux",
+        &[
+            "386", "amd64", "amd64/v2", "amd64/v3", "amd64/v4", "arm", "arm/v5", "arm/v6", "arm/v7", "arm/v8", "arm64",
+            "arm64/v8", "arm64/v9", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64",
+            "s390x", "wasm",
+        ],
+    ),
+    ("windows", &["386", "amd64", "arm", "arm64"]),
+    ("darwin", &["amd64", "arm64"]),
+    ("freebsd", &["386", "amd64", "arm", "arm64", "riscv64"]),
+    ("netbsd", &["386", "amd64", "arm", "arm64"]),
+    ("openbsd", &["386", "amd64", "arm", "arm64"]),
+    ("solaris", &["amd64"]),
+    ("wasi", &["wasm"]),
+    ("wasip1", &["wasm"]),
+];
+
+/// Platforms that images may be for: `linux/arm64/v8`.
+fn platforms() -> Vec<String> {
+    let of = |(system, all): &(&str, &[&str])| all.iter().map(|one| format!("{system}/{one}")).collect::<Vec<_>>();
+    SYSTEMS.iter().flat_map(of).collect()
+}
+
+/// The type of a package URL (purl-spec, rules for type), in letters of either case.
+pub(in crate::policy) fn ecosystem(text: &str, span: Range<usize>) -> Result<String, Diagnostic> {
+    let (word, types) = (text.to_ascii_lowercase(), purl_types());
+    if types.contains(&word.as_str()) {
+        return Ok(word);
+    }
+    let wrong = Diagnostic::new(span, format!("`{text}` is no type of packages"));
+    let wrong = match called(&word).or_else(|| nearest(&word, types.iter().copied())) {
+        Some(name) => wrong.help(format!("did you mean `{name}`?")),
+        None => wrong,
+    };
+    let mut wrong = wrong.help("take it from a package URL: `pkg:deb/…` is of type `deb`");
+    wrong.allowed = Some(types.join(", "));
+    Err(wrong)
+}
+
+/// The type of packages that people call so.
+fn called(word: &str) -> Option<&'static str> {
+    CALLED.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+}
+
+/// What to add where a condition compares the ecosystem of a package with a word that it never is.
+pub(in crate::policy) fn wrong_ecosystem(word: &str) -> Option<String> {
+    let ids = ecosystem_ids();
+    if ids.contains(&word) {
+        return None;
+    }
+    let near = called(word).or_else(|| nearest(word, ids.iter().copied()));
+    Some(near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())
+}
+
+/// A pattern over platforms.
+pub(super) fn platform(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
+    let glob = text_pattern(text, span.clone())?;
+    let Some(near) = wrong_platform(text, |platform| glob.is_match(platform)) else { return Ok(glob) };
+    Err(Diagnostic::new(span, format!("there is no platform `{text}`{near}"))
+        .help("a platform is system and architecture: `linux/amd64`, `linux/arm/v7`, `*/arm64*`"))
+}
+
+/// What to add where a word, or a pattern, is that of no platform.
+pub(in crate::policy) fn wrong_platform(word: &str, fits: impl Fn(&str) -> bool) -> Option<String> {
+    let platforms = platforms();
+    if platforms.iter().any(|platform| fits(platform)) {
+        return None;
+    }
+    let under_linux = format!("linux/{word}");
+    let near = platforms.iter().find(|platform| **platform == under_linux).map(String::as_str);
+    let near = near.or_else(|| nearest(word, platforms.iter().map(String::as_str)));
+    Some(near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())
+}
+
+/// A pattern over package URLs.
+pub(in crate::policy) fn purl(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
+    const START: &str = "pkg:";
+    let glob = text_pattern(text, span.clone())?;
+    if !glob.may_begin_with(START) {
+        return Err(Diagnostic::new(span, format!("no package URL is `{text}`"))
+            .help("it begins with type and name: `pkg:npm/lodash@*`, `pkg:deb/*/openssl@*`"));
+    }
+    for start in glob.beginnings() {
+        if let Some((kind, _)) = start.strip_prefix(START).and_then(|rest| rest.split_once('/'))
+            && let Err(wrong) = ecosystem(kind, span.clone())
+        {
+            return Err(wrong);
+        }
+    }
+    Ok(glob)
+}
+
+/// A glob over licences as SPDX writes them, in letters of either case; without signs an identifier, or an expression of
+/// several.
+pub(super) fn licence(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
+    let glob = pattern(Glob::caseless(text), text, span.clone())?;
+    if !glob.is_literal() {
+        return Ok(glob);
+    }
+    let signs = |c: char| c == '(' || c == ')' || c == ' ';
+    let mut terms = text.replace(" WITH ", "\u{0}");
+    terms = terms.split(signs).filter(|word| !["AND", "OR", ""].contains(word)).collect::<Vec<_>>().join("\n");
+    match terms.lines().map(|term| term.replace('\u{0}', " WITH ")).find(|term| !licence::is_identifier(term)) {
+        Some(term) => Err(no_licence(&term, span)),
+        None => Ok(glob),
+    }
+}
+
+/// Says that a word is no identifier of a licence, and which ones are near.
+pub(in crate::policy) fn no_licence(text: &str, span: Range<usize>) -> Diagnostic {
+    /// Identifiers that are named.
+    const MOST: usize = 4;
+    let wrong = Diagnostic::new(span, format!("there is no licence `{text}`"));
+    let plain = |text: &str| text.to_lowercase().replace(['-', '.', ' '], "");
+    let word = plain(text.split_once(" WITH ").map_or(text, |(licence, _)| licence));
+    let word = word.trim_end_matches('+');
+    let mut near: Vec<&str> = licence::identifiers().filter(|id| plain(id).starts_with(word)).collect();
+    near.sort_by_key(|id| id.len());
+    near.truncate(MOST);
+    if near.is_empty() {
+        near.extend(nearest(text, licence::identifiers()));
+    }
+    let wrong = match near.as_slice() {
+        [] => wrong,
+        near => wrong.help(format!("did you mean `{}`?", near.join("`, `"))),
+    };
+    wrong.help("SPDX identifiers are meant (`GPL-3.0-only`), globs over them (`GPL-*`), or `LicenseRef-…`")
+}
+
+/// Whether the id of a flaw has the form of its kind: no flaw has another.
+pub(super) fn wrong_flaw(text: &str) -> Option<&'static str> {
+    let are = |text: &str, length: usize, fits: fn(&u8) -> bool| text.len() == length && text.bytes().all(|b| fits(&b));
+    if let Some(rest) = text.strip_prefix("CVE-") {
+        let is_one = rest.split_once('-').is_some_and(|(year, number)| {
+            are(year, 4, u8::is_ascii_digit) && !number.is_empty() && are(number, number.len(), u8::is_ascii_digit)
+        });
+        return (!is_one).then_some("a CVE is a year and a number: `CVE-2024-3094`");
+    }
+    if let Some(rest) = text.strip_prefix("GHSA-") {
+        let groups: Vec<&str> = rest.split('-').collect();
+        let is_one = groups.len() == 3 && groups.iter().all(|group| are(group, 4, u8::is_ascii_alphanumeric));
+        return (!is_one).then_some("a GHSA has three groups of four signs: `GHSA-rxwq-x6h5-x525`");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_no_list_has_are_errors_that_name_the_nearest() {
+        type Read = fn(&str) -> Result<(), Diagnostic>;
+        let ecosystem: Read = |text| ecosystem(text, 0..1).map(drop);
+        let platform: Read = |text| platform(text, 0..1).map(drop);
+        let purl: Read = |text| purl(text, 0..1).map(drop);
+        let licence: Read = |text| licence(text, 0..1).map(drop);
+        let cases: &[(Read, &str, Option<&str>)] = &[
+            (ecosystem, "deb", None),
+            (ecosystem, "NPM", None),
+            (ecosystem, "debian", Some("`deb`")),
+            (ecosystem, "Python", Some("`pypi`")),
+            (ecosystem, "gloang", Some("`golang`")),
+            (ecosystem, "", Some("package URL")),
+            (platform, "linux/amd64", None),
+            (platform, "linux/arm*", None),
+            (platform, "*/arm64*", None),
+            (platform, "*", None),
+            (platform, "amd64", Some("`linux/amd64`")),
+            (platform, "linux/amd46", Some("`linux/amd64`")),
+            (platform, "linux", Some("system and architecture")),
+            (purl, "pkg:npm/lodash@*", None),
+            (purl, "pkg:*", None),
+            (purl, "pkg:*/openssl@*", None),
+            (purl, "p*", None),
+            (purl, "*lodash*", None),
+            (purl, "lodash", Some("begins with type")),
+            (purl, "npm/*", Some("begins with type")),
+            (purl, "pkg:debian/*", Some("`deb`")),
+            (licence, "MIT", None),
+            (licence, "mit", None),
+            (licence, "MIT OR Apache-2.0", None),
+            (licence, "(MIT AND GPL-2.0-only WITH Classpath-exception-2.0)", None),
+            (licence, "LicenseRef-ours", None),
+            (licence, "GPL*", None),
+            (licence, "GPL3", Some("GPL-3.0-only")),
+            (licence, "GPL-3", Some("GPL-3.0-or-later")),
+            (licence, "GPL-3.0", Some("GPL-3.0-only")),
+            (licence, "Apache", Some("Apache-2.0")),
+            (licence, "MTI", Some("`MIT`")),
+        ];
+        for (read, text, expected) in cases {
+            let said = read(text).err().map(|wrong| format!("{} {}", wrong.message, wrong.help.join(" ")));
+            match (&said, expected) {
+                (Some(said), Some(expected)) => assert!(said.contains(expected), "{text}: {said}"),
+                (said, expected) => assert_eq!(said.is_some(), expected.is_some(), "{text}: {said:?}"),
+            }
+        }
+        for (text, is_one) in [
+            ("CVE-2024-3094", true),
+            ("CVE-2024-1", true),
+            ("CVE-2024-309A", false),
+            ("CVE-24-3094", false),
+            ("CVE-2024-", false),
+            ("GHSA-rxwq-x6h5-x525", true),
+            ("GHSA-xx", false),
+            ("GHSA-rxwq-x6h5-x525-1", false),
+            ("DSA-1", true),
+        ] {
+            assert_eq!(wrong_flaw(text).is_none(), is_one, "{text}");
+        }
+        for (_, kind) in CALLED {
+            assert!(purl_types().contains(kind), "{kind}");
+        }
+    }
+}

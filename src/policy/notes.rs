@@ -1,0 +1,163 @@
+//! What `careen policy check` says of a policy that is in order: what in it does nothing, and what it takes away.
+
+use super::selector::Selector;
+use super::{Action, DEFAULT_PRESET, Policy, PolicyRule, PolicySet};
+use crate::rule::Rule;
+use crate::time::Date;
+
+/// Rules of one policy that a note names.
+const MOST_NAMED: usize = 3;
+
+/// What is allowed but worth a look, a sentence each; `set` is the policy with what judges beside it.
+pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(default_gates(policy, set));
+    notes.extend(useless_rules(policy, set, known));
+    notes.extend(milder_rules(policy, set, known));
+    notes.extend(idle_waivers(policy, set, today));
+    for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
+        notes.push(format!(
+            "the waiver in `{}` names nothing closer than a pattern of rules, or flaws of any package: it accepts whatever comes",
+            waiver.place
+        ));
+    }
+    notes
+}
+
+/// Whether the default judges beside the policy.
+fn default_gates(policy: &Policy, set: &PolicySet) -> Option<String> {
+    let fails = |policy: &Policy| {
+        policy.rules.iter().any(|rule| rule.action == Action::Fail) || !policy.requirements.values().is_empty()
+    };
+    let is_preset = policy.name.starts_with("careen:");
+    if policy.asks_nothing() {
+        return Some(format!("it has neither rules nor demands of images, so `{DEFAULT_PRESET}` judges too"));
+    }
+    if !set.policies().iter().any(fails) && !is_preset {
+        let what = "none of its rules fails";
+        return Some(format!("{what}; add `extends = \"{DEFAULT_PRESET}\"` to keep what that preset fails on"));
+    }
+    let has_preset = set.policies().iter().any(|policy| policy.name.starts_with("careen:"));
+    (!has_preset).then(|| {
+        format!(
+            "`{DEFAULT_PRESET}` does not judge beside it: of what that preset fails on, only that fails of which the file \
+             says so; `extends = \"{DEFAULT_PRESET}\"` adds the rest"
+        )
+    })
+}
+
+/// Rules that never decide: nothing is left for them, or nothing is what they select.
+fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (number, rule) in policy.rules.iter().enumerate() {
+        let is_about_none =
+            !known.is_empty() && !known.iter().chain(super::RULES.iter()).any(|known| rule.selector.may_select(known));
+        if is_about_none {
+            notes.push(format!(
+                "the rule in `{}` selects nothing: no rule of careen has this id and this family",
+                rule.place
+            ));
+        } else if rule.unless.as_ref().is_some_and(|unless| unless.covers(&rule.selector, known)) {
+            notes.push(format!(
+                "the rule in `{}` never decides: its `unless` takes away all that its `match` selects",
+                rule.place
+            ));
+        } else if let Some(later) = rules_after(policy, number, set)
+            .find(|later| takes_place(later, &rule.selector, known) && !is_to_ask(rule, later, known))
+        {
+            notes.push(format!(
+                "the rule in `{}` never decides: the one in `{}` comes later and selects all that it does",
+                rule.place, later.place
+            ));
+        }
+    }
+    notes
+}
+
+/// Rules of other policies that one of this policy replaces, where it is milder.
+fn milder_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (number, rule) in policy.rules.iter().enumerate() {
+        // of several only the last has a say
+        if policy.rules.iter().skip(number + 1).any(|later| takes_place(later, &rule.selector, known)) {
+            continue;
+        }
+        for other in set.policies().iter().take_while(|other| !is_same(other, policy)) {
+            let replaced: Vec<&PolicyRule> = other
+                .rules
+                .iter()
+                .filter(|earlier| is_milder(rule, earlier) && takes_place(rule, &earlier.selector, known))
+                .collect();
+            let Some(first) = replaced.first() else { continue };
+            let mut names: Vec<String> =
+                replaced.iter().take(MOST_NAMED).map(|one| format!("`{}`", one.name)).collect();
+            if replaced.len() > MOST_NAMED {
+                names.push(format!("{} more", replaced.len() - MOST_NAMED));
+            }
+            let all = if rule.selector == Selector::default() { " selects everything and" } else { "" };
+            let instead = match (rule.action, rule.grace) {
+                (Action::Fail, Some(grace)) => format!("lets it wait for {grace}"),
+                (action, _) => format!("says `{}`", action.as_str()),
+            };
+            notes.push(format!(
+                "the rule in `{}`{all} takes the place of {} of `{}`: that says `{}`, this {instead}",
+                rule.place,
+                names.join(", "),
+                other.name,
+                first.action.as_str(),
+            ));
+        }
+    }
+    notes
+}
+
+/// Whether a rule lets through what an earlier one fails on.
+fn is_milder(rule: &PolicyRule, earlier: &PolicyRule) -> bool {
+    let waits = |rule: &PolicyRule| rule.grace.map_or(0, |grace| grace.0);
+    earlier.action == Action::Fail && (rule.action < earlier.action || waits(rule) > waits(earlier))
+}
+
+/// Whether a rule decides wherever one that selects so much, and stands before it, would.
+fn takes_place(later: &PolicyRule, earlier: &Selector, known: &[&'static Rule]) -> bool {
+    later.unless.is_none() && later.when.is_none() && later.selector.covers(earlier, known)
+}
+
+/// Whether a rule turns on rules that are off, which the later one does not: then it does something.
+fn is_to_ask(rule: &PolicyRule, later: &PolicyRule, known: &[&'static Rule]) -> bool {
+    let mut off = known.iter().filter(|known| known.is_opt_in);
+    off.any(|off| rule.selector.names(off) && !later.selector.names(off))
+}
+
+/// The rules that come after the one of this number, in the order in which they judge.
+fn rules_after<'a>(policy: &'a Policy, number: usize, set: &'a PolicySet) -> impl Iterator<Item = &'a PolicyRule> {
+    let later = set.policies().iter().skip_while(|other| !is_same(other, policy)).skip(1);
+    policy.rules.iter().skip(number + 1).chain(later.flat_map(|policy| &policy.rules))
+}
+
+/// Whether both are of one file: it is read twice.
+fn is_same(one: &Policy, other: &Policy) -> bool {
+    one.name == other.name && one.rules.first().map(|rule| &rule.place) == other.rules.first().map(|rule| &rule.place)
+}
+
+/// Waivers that accept nothing, whatever is found.
+fn idle_waivers(policy: &Policy, set: &PolicySet, today: Date) -> Vec<String> {
+    let mut notes = Vec::new();
+    let rules = &set.requirements().waivers;
+    if let Some(allow) = rules.allow.as_ref().filter(|allow| !allow.value && !policy.waivers.is_empty()) {
+        notes.push(format!("its waivers accept nothing: `allow = false` in `{}`", allow.place));
+        return notes;
+    }
+    for waiver in &policy.waivers {
+        let left = waiver.hours_left(today);
+        if waiver.is_expired(today) {
+            let day = waiver.expires.map(|day| format!(" on {day}")).unwrap_or_default();
+            notes.push(format!("the waiver in `{}` expired{day}", waiver.place));
+        } else if let Some(longest) = rules.longest.as_ref().filter(|said| left.is_none_or(|left| left > said.value)) {
+            notes.push(format!(
+                "the waiver in `{}` accepts nothing yet: `longest = \"{}\"` in `{}`",
+                waiver.place, longest.value, longest.place
+            ));
+        }
+    }
+    notes
+}
