@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn strings_that_document() {
-        let text = "def f():\n    \"\"\"Asks.\n    f(password=1)\n    \"\"\"\n    x = \"\"\"\n 2 \"\"\"\n    r''' 3 '''\n 4";
+        let text =
+            "def f():\n    \"\"\"Asks.\n    f(password=1)\n    \"\"\"\n    x = \"\"\"\n 2 \"\"\"\n    r''' 3 '''\n 4";
         let mut strings = Strings { bytes: text.as_bytes(), at: 0, open: None };
         let told = ["1", "2", "3", "4"].map(|sign| strings.is_documentation(text.find(sign).expect("it is there")));
         assert_eq!(told, [true, false, true, false]);

@@ -177,9 +177,7 @@ fn is_numbered(lower: &str) -> bool {
     let digits = lower.get(word.len()..).unwrap_or_default().as_bytes();
     let is_next = |pair: &[u8]| matches!(pair, [first, second] if *second == if *first == b'9' { b'0' } else { first.saturating_add(1) });
     let word = word.strip_suffix(['_', '-']).unwrap_or(word);
-    digits.len() >= 4
-        && digits.windows(2).all(is_next)
-        && (COMMON.contains(&word) || NOTHING.contains(&word))
+    digits.len() >= 4 && digits.windows(2).all(is_next) && (COMMON.contains(&word) || NOTHING.contains(&word))
 }
 
 /// Whether a text is a common word twice: `testtest`.

@@ -439,8 +439,11 @@ fn is_entry_point(value: &[u8]) -> bool {
             && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
     };
     let Some(colon) = memchr::memchr(b':', value) else { return false };
-    let (module, object) = (value.get(..colon).unwrap_or_default(), value.get(colon.saturating_add(1)..).unwrap_or_default());
-    module.contains(&b'.') && is_wordlike(value) && module.split(|b| *b == b'.').chain(object.split(|b| *b == b'.')).all(is_name)
+    let (module, object) =
+        (value.get(..colon).unwrap_or_default(), value.get(colon.saturating_add(1)..).unwrap_or_default());
+    module.contains(&b'.')
+        && is_wordlike(value)
+        && module.split(|b| *b == b'.').chain(object.split(|b| *b == b'.')).all(is_name)
 }
 
 /// `name[1]`, `names[key]`: a place in a list.

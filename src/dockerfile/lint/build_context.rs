@@ -93,8 +93,8 @@ mod tests {
         assert_eq!(
             moving,
             [
-                "dockerfile/base-not-allowed `debian:stable` is used",
                 "dockerfile/floating-base the tag `stable` of `debian` moves to other releases",
+                "dockerfile/base-not-allowed `debian:stable` is used",
             ]
         );
         // a name that is neither stage nor image known may be one all the same: that is said

@@ -53,7 +53,7 @@ error: unknown key `editoin` in a policy
   | ^^^^^^^
   |
   = help: did you mean `edition`?
-  = note: allowed: base, data, description, edition, extends, fail-on, honour-inline, licences, limits, name, policy, require, rule, scope, test, waiver, waivers
+  = note: allowed: base, data, description, edition, extends, fail-on, fix, honour-inline, licences, limits, name, policy, require, rule, scope, test, waiver, waivers
 
 error: there is no rule `secret/aws-acces-key`
  --> policy.toml:3:18
