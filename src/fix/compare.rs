@@ -390,3 +390,96 @@ impl<R: Read> Read for Recorder<R> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rebuild::layer::testing::{Archive, Raw as Header};
+    use crate::rebuild::{Encoding, Member, layer as rewriting};
+
+    fn before() -> Archive {
+        Archive::default()
+            .folder("etc/")
+            .file("etc/shadow", b"root::1:\nweb:x:1:\n")
+            .file("srv/.env", b"A=1\nTOKEN=abcdefgh\n")
+            .hard("srv/copy", "srv/.env")
+            .hard("srv/again", "./srv/copy")
+            .pax(b'x', &[("SCHILY.xattr.user.a", "b")])
+            .file("srv/other", b"other")
+            .raw(Header::new(b'0', "bin/su", 2).ids(0o4755, 0, 0), b"su")
+    }
+
+    fn member(number: u32, path: &str) -> Member {
+        Member { layer: 0, member: number, path: path.into() }
+    }
+
+    fn differences(after: &[u8], edits: &[Edit]) -> Vec<String> {
+        let edits: Vec<&Edit> = edits.iter().collect();
+        layer(&before().end(), &after.to_vec(), &edits, &Limits::default()).expect("both can be read")
+    }
+
+    fn header(number: u32, path: &str, mode: u32) -> Edit {
+        Edit::SetHeader { member: member(number, path), mode: Some(mode), uid: None, gid: Some(7) }
+    }
+
+    fn drop(number: u32, path: &str) -> Edit {
+        Edit::DropMember { member: member(number, path), secrets: Vec::new() }
+    }
+
+    fn cases() -> Vec<Vec<Edit>> {
+        vec![
+            vec![],
+            vec![drop(5, "/srv/other")],
+            vec![drop(2, "/srv/.env")],
+            vec![drop(3, "/srv/copy")],
+            vec![drop(2, "/srv/.env"), drop(3, "/srv/copy"), drop(4, "/srv/again")],
+            vec![header(6, "/bin/su", 0o755)],
+            vec![header(2, "/srv/.env", 0o600)],
+            vec![Edit::Truncate { member: member(5, "/srv/other") }],
+            vec![Edit::BlankBytes { member: member(2, "/srv/.env"), spans: vec![Span { offset: 10, length: 8 }] }],
+            vec![Edit::LockPassword { member: member(1, "/etc/shadow"), user: "root".into() }],
+        ]
+    }
+
+    #[test]
+    fn what_the_rebuild_writes_is_what_is_expected() {
+        for edits in cases() {
+            let mut after = Vec::new();
+            let of: Vec<&Edit> = edits.iter().collect();
+            rewriting::rewrite(&before().end(), &of, Encoding::None, &Limits::default(), &mut after).expect("written");
+            assert_eq!(differences(&after, &edits), Vec::<String>::new(), "{edits:?}");
+            // the layer as it was is not what any edit asks for
+            let untouched = differences(&before().end(), &edits);
+            assert_eq!(untouched.is_empty(), edits.is_empty(), "{edits:?}: {untouched:?}");
+        }
+    }
+
+    #[test]
+    fn each_way_to_be_wrong_is_told() {
+        let with = |change: fn(Archive) -> Archive| change(Archive::default().folder("etc/")).end();
+        let whole = before().end();
+        let flipped = |at: usize| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        let place = |text: &[u8]| memchr::memmem::rfind(&whole, text).expect("there");
+        let more = before().file("new", b"").end();
+        let other_mode = before().0.len() - 1024;
+        let mut mode = whole.clone();
+        let changed = Archive::default().raw(Header::new(b'0', "bin/su", 2).ids(0o755, 0, 0), b"su").0;
+        mode[other_mode..other_mode + 1024].copy_from_slice(&changed);
+        let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+            ("a byte of a file", flipped(place(b"other\0")), "`/srv/other` has other content"),
+            ("a byte of padding", flipped(place(b"other\0") + 300), "`/srv/other` has other content"),
+            ("an extended attribute", flipped(place(b"user.a=b") + 7), "`/srv/other` has other bytes in its headers"),
+            ("a mode", mode, "`/bin/su` has another mode"),
+            ("a member more", more, "it has 8 members where 7 are expected"),
+            ("members fewer", with(|archive| archive), "it has 1 members where 7 are expected"),
+        ];
+        for (what, after, expected) in cases {
+            assert_eq!(differences(&after, &[]), [expected], "{what}");
+        }
+        assert!(layer(&whole, &whole[..700].to_vec(), &[], &Limits::default()).is_err(), "a layer that is cut");
+    }
+}

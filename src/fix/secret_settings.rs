@@ -250,7 +250,40 @@ fn propose(draft: &mut Draft<'_>, findings: Vec<&Finding>, path: &str, treatment
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{image, shown};
+    use super::super::{Wishes, plan_findings};
     use super::*;
+
+    #[test]
+    fn each_field_with_a_secret_is_treated_by_what_reads_it() {
+        let value = ["kQ7vT2", "xwZm9"].concat();
+        let config = format!(
+            r#"{{"config":{{"Env":["A=1","DB_PASSWORD={value}"],"Labels":{{"db.password":"{value}","team":"x"}},
+                "Cmd":["run","--db-password={value}"]}},
+                "container_config":{{"Env":["DB_PASSWORD={value}"]}},
+                "history":[{{"created_by":"RUN a"}},
+                {{"created_by":"RUN |1 DB_PASSWORD={value} /bin/sh -c make # buildkit"}},
+                {{"created_by":"RUN /bin/sh -c echo {value} > /tmp/x"}}]}}"#
+        );
+        let mut image = image(&config);
+        let (secrets, _) = crate::secret::scan_config(image.config.as_ref().expect("a configuration"));
+        image.secrets = secrets;
+        let findings = crate::secret::findings(&image, "2026-11-21".parse().expect("a date"), None);
+        let wishes = Wishes { only: vec!["secrets"], ..Wishes::default() };
+        let plan = plan_findings(&image, &findings.iter().collect::<Vec<_>>(), &wishes);
+        assert_eq!(
+            shown(&plan),
+            [
+                "secret-settings-1 review Env.DB_PASSWORD: a secret: unset DB_PASSWORD",
+                "secret-settings-2 safe Labels.db.password: a secret: remove /config/Labels/db.password",
+                "secret-settings-3 safe build step 1: a secret in 1 place: redact /history/1/created_by 19+11",
+                "secret-settings-4 safe build step 2: a secret in 1 place: redact /history/2/created_by 20+11",
+                "refused Cmd: `Cmd` is what the image runs, and another text would be another command",
+            ]
+        );
+        let json = serde_json::to_string(&plan).expect("JSON");
+        assert!(!json.contains(&value), "{json}");
+    }
 
     #[test]
     fn spans_that_touch_are_one() {

@@ -191,3 +191,87 @@ fn is_setting(path: &ImagePath) -> bool {
     let is_dotted = name.starts_with('.') && ENDINGS.contains(&bare.split('.').next().unwrap_or(bare));
     is_dotted || bare.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{file, hard_link, layered, shown};
+    use super::super::{Wishes, plan_findings};
+    use super::*;
+    use crate::format::start::Start;
+    use crate::inventory::{Inventory, Starts};
+    use crate::rule::Confidence;
+
+    fn with(mut image: Inventory, secrets: &[(u32, u32, &str, Severity)]) -> Inventory {
+        let rule = crate::secret::RULES.iter().find(|rule| rule.id == "secret/github-pat").expect("a rule");
+        for (layer, member, path, severity) in secrets {
+            image.secrets.push(Secret {
+                rule,
+                severity: *severity,
+                confidence: Confidence::High,
+                place: SecretPlace::File {
+                    node: Node { layer: *layer, member: *member },
+                    path: (*path).into(),
+                    lines: Some((2, 2)),
+                    offset: 6,
+                },
+                masked: "****".into(),
+                id: format!("{layer}{member}"),
+                length: 40,
+                notes: Vec::new(),
+            });
+        }
+        image
+    }
+
+    fn planned(image: &Inventory, wishes: &Wishes) -> Vec<String> {
+        let findings = crate::secret::findings(image, "2026-11-21".parse().expect("a date"), None);
+        shown(&plan_findings(image, &findings.iter().collect::<Vec<_>>(), wishes))
+    }
+
+    #[test]
+    fn files_go_from_each_layer_with_all_their_names() {
+        let high = Severity::High;
+        let image = layered(vec![
+            vec![
+                file("srv/.env", 80),
+                hard_link("srv/copy", "srv/.env"),
+                file("opt/a.zip", 900),
+                file("usr/bin/tool", 99),
+            ],
+            vec![file("srv/new.conf", 80), file("srv/example.txt", 80)],
+            vec![file("srv/.env", 10), hard_link("srv/copy", "srv/.env")],
+        ]);
+        let mut image = with(
+            image,
+            &[
+                (0, 0, "srv/.env", high),
+                (0, 2, "opt/a.zip!in/.env", high),
+                (0, 3, "usr/bin/tool", high),
+                (1, 0, "srv/new.conf", high),
+                (1, 1, "srv/example.txt", Severity::Info),
+            ],
+        );
+        let elf = Start::Elf { machine: 62, is_big_endian: false, loader: None };
+        image.starts = Starts::of([(Node { layer: 0, member: 3 }, elf)]);
+        let only = |redacts_in_place| Wishes { only: vec!["secrets"], redacts_in_place, ..Wishes::default() };
+        let one = "1 secret: A GitHub personal access token";
+        assert_eq!(
+            planned(&image, &only(false)),
+            [
+                format!("secrets-1 review /opt/a.zip@0: {one}: drop 2"),
+                format!("secrets-2 safe /srv/.env@0: {one}: drop 0 1"),
+                format!("secrets-3 review /srv/new.conf@1: {one}: drop 0"),
+                "refused /usr/bin/tool: `/usr/bin/tool` is a program".to_owned(),
+            ]
+        );
+        assert_eq!(
+            planned(&image, &only(true)),
+            [
+                format!("secrets-1 review /opt/a.zip@0: {one}: drop 2"),
+                format!("secrets-2 safe /srv/.env@0: {one}: blank 0"),
+                format!("secrets-3 review+ /srv/new.conf@1: {one}: blank 0"),
+                "refused /usr/bin/tool: `/usr/bin/tool` is a program".to_owned(),
+            ]
+        );
+    }
+}

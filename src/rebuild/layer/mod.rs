@@ -21,7 +21,7 @@ mod laws;
 mod links;
 mod plan;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod top;

@@ -11,14 +11,14 @@ use super::header::{pad, put, set_checksum, write_records};
 
 /// Bytes of an archive in the making.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Archive(pub(super) Vec<u8>);
+pub(crate) struct Archive(pub(crate) Vec<u8>);
 
 /// A header in the making: ustar, a file of mode 644.
 #[derive(Clone)]
-pub(super) struct Raw(pub(super) Block);
+pub(crate) struct Raw(pub(crate) Block);
 
 impl Raw {
-    pub(super) fn new(typeflag: u8, name: &str, size: usize) -> Self {
+    pub(crate) fn new(typeflag: u8, name: &str, size: usize) -> Self {
         let mut block = [0; BLOCK];
         put(&mut block, 0, &name.as_bytes()[..name.len().min(100)]);
         put(&mut block, 100, b"0000644\x000000000\x000000000\0");
@@ -28,30 +28,30 @@ impl Raw {
         Self(block)
     }
 
-    pub(super) fn put(mut self, at: usize, bytes: &[u8]) -> Self {
+    pub(crate) fn put(mut self, at: usize, bytes: &[u8]) -> Self {
         put(&mut self.0, at, bytes);
         self
     }
 
-    pub(super) fn gnu(self) -> Self {
+    pub(crate) fn gnu(self) -> Self {
         self.put(257, b"ustar  \0")
     }
 
-    pub(super) fn v7(self) -> Self {
+    pub(crate) fn v7(self) -> Self {
         self.put(257, &[0; 8])
     }
 
-    pub(super) fn link(self, target: &str) -> Self {
+    pub(crate) fn link(self, target: &str) -> Self {
         self.put(157, target.as_bytes())
     }
 
-    pub(super) fn ids(self, mode: u32, uid: u32, gid: u32) -> Self {
+    pub(crate) fn ids(self, mode: u32, uid: u32, gid: u32) -> Self {
         self.put(100, format!("{mode:07o}\0{uid:07o}\0{gid:07o}\0").as_bytes())
     }
 }
 
 impl Archive {
-    pub(super) fn raw(mut self, mut raw: Raw, content: &[u8]) -> Self {
+    pub(crate) fn raw(mut self, mut raw: Raw, content: &[u8]) -> Self {
         set_checksum(&mut raw.0);
         self.0.extend_from_slice(&raw.0);
         self.0.extend_from_slice(content);
@@ -59,43 +59,43 @@ impl Archive {
         self
     }
 
-    pub(super) fn file(self, name: &str, content: &[u8]) -> Self {
+    pub(crate) fn file(self, name: &str, content: &[u8]) -> Self {
         self.raw(Raw::new(b'0', name, content.len()), content)
     }
 
-    pub(super) fn folder(self, name: &str) -> Self {
+    pub(crate) fn folder(self, name: &str) -> Self {
         self.raw(Raw::new(b'5', name, 0), b"")
     }
 
-    pub(super) fn hard(self, name: &str, target: &str) -> Self {
+    pub(crate) fn hard(self, name: &str, target: &str) -> Self {
         self.raw(Raw::new(b'1', name, 0).link(target), b"")
     }
 
-    pub(super) fn soft(self, name: &str, target: &str) -> Self {
+    pub(crate) fn soft(self, name: &str, target: &str) -> Self {
         self.raw(Raw::new(b'2', name, 0).link(target), b"")
     }
 
-    pub(super) fn extension(self, typeflag: u8, content: &[u8]) -> Self {
+    pub(crate) fn extension(self, typeflag: u8, content: &[u8]) -> Self {
         self.raw(Raw::new(typeflag, "extension", content.len()), content)
     }
 
     /// A GNU long name (`L`) or link target (`K`).
-    pub(super) fn long(self, typeflag: u8, text: &str) -> Self {
+    pub(crate) fn long(self, typeflag: u8, text: &str) -> Self {
         let content = [text.as_bytes(), b"\0"].concat();
         self.raw(Raw::new(typeflag, "././@LongLink", content.len()).gnu(), &content)
     }
 
-    pub(super) fn pax(self, typeflag: u8, records: &[(&str, &str)]) -> Self {
+    pub(crate) fn pax(self, typeflag: u8, records: &[(&str, &str)]) -> Self {
         let records: Vec<_> = records.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         self.extension(typeflag, &write_records(&records))
     }
 
-    pub(super) fn zeros(mut self, blocks: usize) -> Self {
+    pub(crate) fn zeros(mut self, blocks: usize) -> Self {
         self.0.resize(self.0.len() + blocks * BLOCK, 0);
         self
     }
 
-    pub(super) fn end(self) -> Vec<u8> {
+    pub(crate) fn end(self) -> Vec<u8> {
         self.zeros(2).0
     }
 }
