@@ -167,14 +167,12 @@ fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
         if let Some((holder, FileKind::HardLink(target))) = holder.zip(Some(&seen.entry.kind)) {
             if is_gone(holder) {
                 keeps_headers = false;
-                match moved.get(&holder) {
-                    Some(first) => seen.entry.kind = FileKind::HardLink(first.clone()),
-                    None => {
-                        moved.insert(holder, path.clone());
-                        if let Some(file) = old.get(holder) {
-                            seen =
-                                Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
-                        }
+                if let Some(first) = moved.get(&holder) {
+                    seen.entry.kind = FileKind::HardLink(first.clone());
+                } else {
+                    moved.insert(holder, path.clone());
+                    if let Some(file) = old.get(holder) {
+                        seen = Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
                     }
                 }
             } else if holders.get(target) != Some(&holder) || is_dropped_name(old, changes, target, place) {
@@ -466,14 +464,14 @@ mod tests {
         let place = |text: &[u8]| memchr::memmem::rfind(&whole, text).expect("there");
         let more = before().file("new", b"").end();
         let other_mode = before().0.len() - 1024;
-        let mut mode = whole.clone();
+        let mut opened = whole.clone();
         let changed = Archive::default().raw(Header::new(b'0', "bin/su", 2).ids(0o755, 0, 0), b"su").0;
-        mode[other_mode..other_mode + 1024].copy_from_slice(&changed);
+        opened[other_mode..other_mode + 1024].copy_from_slice(&changed);
         let cases: Vec<(&str, Vec<u8>, &str)> = vec![
             ("a byte of a file", flipped(place(b"other\0")), "`/srv/other` has other content"),
             ("a byte of padding", flipped(place(b"other\0") + 300), "`/srv/other` has other content"),
             ("an extended attribute", flipped(place(b"user.a=b") + 7), "`/srv/other` has other bytes in its headers"),
-            ("a mode", mode, "`/bin/su` has another mode"),
+            ("a mode", opened, "`/bin/su` has another mode"),
             ("a member more", more, "it has 8 members where 7 are expected"),
             ("members fewer", with(|archive| archive), "it has 1 members where 7 are expected"),
         ];

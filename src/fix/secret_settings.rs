@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn spans_that_touch_are_one() {
-        assert_eq!(merged(vec![5..7, 1..3, 2..4, 4..5, 9..9]), [1..7]);
+        assert_eq!(merged(vec![5..7, 1..3, 2..4, 4..5, 9..9, 20..21]), [1..7, 20..21]);
         assert_eq!(merged(vec![1..2, 4..6]), [1..2, 4..6]);
     }
 }

@@ -201,17 +201,14 @@ fn layers(
             }
             continue;
         };
-        match by_layer.get(&index) {
-            Some(edits) => {
-                let found = compare::layer(&*old.blob, &*layer.blob, edits, limits)?;
-                flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
-            }
-            None => {
-                let old = before.inventory.layers.get(index as usize).and_then(|layer| layer.diff_id.as_ref());
-                if old != summary.diff_id.as_ref() {
-                    flaws.add(format!("layer {index} changed, which nothing was planned for"));
-                }
-            }
+        if let Some(edits) = by_layer.get(&index) {
+            let found = compare::layer(&*old.blob, &*layer.blob, edits, limits)?;
+            flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
+            continue;
+        }
+        let old = before.inventory.layers.get(index as usize).and_then(|layer| layer.diff_id.as_ref());
+        if old != summary.diff_id.as_ref() {
+            flaws.add(format!("layer {index} changed, which nothing was planned for"));
         }
     }
     Ok(())
@@ -469,7 +466,9 @@ fn absent(excised: &[Excised], documents: &[(String, Vec<u8>)], images: &[&Image
             one.with(|bytes| values.push(bytes.to_vec()));
         }
         let needles = Needles::new(values.iter().map(Vec::as_slice));
-        values.iter_mut().for_each(|value| value.fill(0));
+        for value in &mut values {
+            value.fill(0);
+        }
         needles
     };
     if needles.is_empty() {
@@ -477,7 +476,7 @@ fn absent(excised: &[Excised], documents: &[(String, Vec<u8>)], images: &[&Image
     }
     for (name, bytes) in documents {
         needles.in_bytes(bytes, &mut |_, _| {
-            flaws.add(format!("`{}` still holds a value that was taken out", escape(name)))
+            flaws.add(format!("`{}` still holds a value that was taken out", escape(name)));
         });
     }
     let mut seen = BTreeSet::new();

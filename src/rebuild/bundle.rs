@@ -23,6 +23,9 @@ use super::Notice;
 pub(super) const INDEX: &str = "index.json";
 const MANIFEST: &str = "manifest.json";
 
+/// The name of a document, and its bytes.
+pub type NamedDocument = (String, Vec<u8>);
+
 /// The images that were asked for, with the index above them and what else it lists.
 pub struct Bundle {
     images: Vec<Image>,
@@ -84,7 +87,7 @@ impl Bundle {
     }
 
     /// Every document by its name, and the names of parts that nothing leads to.
-    pub fn parts(&self, limits: &Limits) -> Result<(Vec<(String, Vec<u8>)>, Vec<String>)> {
+    pub fn parts(&self, limits: &Limits) -> Result<(Vec<NamedDocument>, Vec<String>)> {
         let mut documents = vec![(INDEX.to_owned(), self.index.clone())];
         let mut known: BTreeSet<String> = [INDEX, MANIFEST, "oci-layout"].map(String::from).into();
         if let Some(bytes) = self.store.document(MANIFEST, limits.manifest)? {

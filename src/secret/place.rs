@@ -128,7 +128,7 @@ fn is_test(path: &ImagePath) -> bool {
     };
     let has_more = words(stem).count() > 1 || stem == b"conftest";
     has_more && (is_word(words(stem).next()) || is_word(words(stem).last()))
-        || JOINED_TESTS.iter().any(|test| joined(&test))
+        || JOINED_TESTS.iter().any(joined)
 }
 
 /// The words of a name.

@@ -246,9 +246,9 @@ fn what_lies_beside_and_what_is_named_is_read_once_and_told_where_it_is_named() 
     }
 
     let large = |length: usize| {
-        let text = format!("name = 'a'\n#{}\n", "x".repeat(length - 13));
-        assert_eq!(text.len(), length);
-        loaded(&folder, &[("large.toml", &text)]).is_ok()
+        let padded = format!("name = 'a'\n#{}\n", "x".repeat(length - 13));
+        assert_eq!(padded.len(), length);
+        loaded(&folder, &[("large.toml", &padded)]).is_ok()
     };
     assert_eq!((large(1 << 20), large((1 << 20) + 1)), (true, false));
 

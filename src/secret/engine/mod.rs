@@ -94,7 +94,7 @@ pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found
     let work = most.saturating_sub(search.work_left);
     let (is_exhausted, mut found) = (search.work_left == 0, resolve(search.candidates));
     comment::weigh(&mut found, bytes, kind);
-    Scan { is_exhausted, work, found }
+    Scan { found, is_exhausted, work }
 }
 
 /// Whether the bytes are no text: a NUL in their first 8 KiB.
