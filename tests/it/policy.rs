@@ -185,7 +185,8 @@ fn tables_of_policies_belong_under_policy_in_the_configuration() {
             assert!(stderr(&output).contains(told), "{told}: {}", stderr(&output));
         }
     }
-    fs::write(path.join("careen.toml"), "[limits]\nlayers = 3\n").unwrap();
+    // `layers` would be one on what is read, too
+    fs::write(path.join("careen.toml"), "[limits]\nwaste = 3\n").unwrap();
     let output = careen(path, &["scan", "image.tar", "--no-advisories"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("`[policy.limits]`"), "{}", stderr(&output));
