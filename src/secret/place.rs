@@ -127,8 +127,7 @@ fn is_test(path: &ImagePath) -> bool {
         before.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
     let has_more = words(stem).count() > 1 || stem == b"conftest";
-    has_more && (is_word(words(stem).next()) || is_word(words(stem).last()))
-        || JOINED_TESTS.iter().any(joined)
+    has_more && (is_word(words(stem).next()) || is_word(words(stem).last())) || JOINED_TESTS.iter().any(joined)
 }
 
 /// The words of a name.
