@@ -21,6 +21,7 @@ mod permissions;
 pub mod plan;
 mod redact;
 mod remove;
+mod reveal;
 mod secret_settings;
 mod secrets;
 mod setuid;
@@ -251,6 +252,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         }
         actions.append(&mut of_fixer);
     }
+    reveal::hide(image, &guard, &mut actions);
     settle(&mut actions, &mut refused);
     let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
     refused.sort();
@@ -393,7 +395,7 @@ fn on_top(
     };
     let (path, mode) = (name.to_owned(), mode.unwrap_or(entry.mode));
     let (uid, gid, mtime) = (entry.uid, entry.gid, entry.mtime);
-    let mut edits = folders_above(job, &real);
+    let mut edits = folders_above(job.image, &real);
     edits.push(match entry.kind {
         FileKind::Directory => Edit::AddFolder { path, mode, uid, gid, mtime },
         _ if entry.capabilities.is_some() => {
@@ -408,11 +410,11 @@ fn on_top(
 }
 
 /// The folders above a real path, as the merged image has them.
-fn folders_above(job: &Job<'_>, real: &ImagePath) -> Vec<Edit> {
+fn folders_above(image: &Inventory, real: &ImagePath) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut above = real.parent();
     while !above.is_root() {
-        let entry = job.image.tree.get(&above).map(|node| job.image.tree.entry(node));
+        let entry = image.tree.get(&above).map(|node| image.tree.entry(node));
         let folder = entry.filter(|entry| entry.kind == FileKind::Directory);
         if let (Some(entry), Ok(path)) = (folder, std::str::from_utf8(above.as_bytes())) {
             let (mode, uid, gid, mtime) = (entry.mode, entry.uid, entry.gid, entry.mtime);

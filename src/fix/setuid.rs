@@ -136,7 +136,7 @@ fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Ve
         let content = Content::Appended { member: job.member(node), lines: vec![line] };
         return on_top(job, &real, node, None, content);
     }
-    let mut edits = super::folders_above(job, &file);
+    let mut edits = super::folders_above(job.image, &file);
     let content = Content::Text { text: format!("{line}\n") };
     edits.push(Edit::AddFile { path: STATOVERRIDE.into(), mode: 0o644, uid: 0, gid: 0, mtime: 0, content });
     Ok(edits)

@@ -291,7 +291,7 @@ fn workdir(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, chosen: &Cho
     }
     let edits = if is_foreign(job, node) {
         let Ok(name) = std::str::from_utf8(path.as_bytes()) else { return };
-        let mut edits = super::folders_above(job, &path);
+        let mut edits = super::folders_above(job.image, &path);
         let (path, mode, mtime) = (name.to_owned(), entry.mode, entry.mtime);
         edits.push(Edit::AddFolder { path, mode, uid: chosen.uid, gid: chosen.gid, mtime });
         edits

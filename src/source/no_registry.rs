@@ -94,17 +94,17 @@ pub mod push {
         }
 
         /// Never called: there is none of these.
-        pub fn host(&self) -> &str {
+        pub fn host(&self) -> &'static str {
             ""
         }
 
         /// Never called: there is none of these.
-        pub fn repository(&self) -> &str {
+        pub fn repository(&self) -> &'static str {
             ""
         }
 
         /// Never called: there is none of these.
-        pub fn tag(&self) -> &str {
+        pub fn tag(&self) -> &'static str {
             ""
         }
     }

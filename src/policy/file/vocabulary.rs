@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use crate::inventory::licence;
 use crate::nearest::nearest;
-use crate::package::{ecosystem_ids, purl_types};
+#[cfg(feature = "cel")]
+use crate::package::ecosystem_ids;
+use crate::package::purl_types;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::pattern::Glob;
 
@@ -91,6 +93,7 @@ fn called(word: &str) -> Option<&'static str> {
 }
 
 /// What to add where a condition compares the ecosystem of a package with a word that it never is.
+#[cfg(feature = "cel")]
 pub(in crate::policy) fn wrong_ecosystem(word: &str) -> Option<String> {
     let ids = ecosystem_ids();
     if ids.contains(&word) {

@@ -1,0 +1,87 @@
+//! What an action takes out of an upper layer must not let an older file of its name show: a whiteout on top hides that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::inventory::Inventory;
+use crate::path::ImagePath;
+use crate::rebuild::{Edit, Member};
+use crate::tree::Node;
+
+use super::plan::Action;
+use super::{Guard, folders_above};
+
+/// Adds to each action what hides the files that would show after it. Members of the same layer and name go with it.
+pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action]) {
+    let dropped = |action: &Action| -> Vec<Node> {
+        let node = |edit: &Edit| match edit {
+            Edit::DropMember { member, .. } => Some(Node { layer: member.layer, member: member.member }),
+            _ => None,
+        };
+        action.edits.0.iter().filter_map(node).collect()
+    };
+    let active: BTreeSet<Node> = actions.iter().filter(|action| action.is_active()).flat_map(dropped).collect();
+    // members by the names of those that go, which are few
+    let mut by_name: BTreeMap<ImagePath, Vec<Node>> =
+        actions.iter().flat_map(dropped).map(|node| (guard.real(&image.tree.entry(node).path), Vec::new())).collect();
+    if by_name.is_empty() {
+        return;
+    }
+    for (layer, members) in (0_u32..).zip(image.tree.layers()) {
+        for (member, entry) in (0_u32..).zip(members).filter(|(_, entry)| !entry.is_marker()) {
+            if let Some(nodes) = by_name.get_mut(&guard.real(&entry.path)) {
+                nodes.push(Node { layer, member });
+            }
+        }
+    }
+    for action in actions {
+        let own: BTreeSet<Node> = dropped(action).into_iter().collect();
+        let mut more = Vec::new();
+        for node in &own {
+            let path = guard.real(&image.tree.entry(*node).path);
+            // only what shows now has a name that something else could get
+            if image.tree.get(&path).is_none_or(|shown| shown.layer > node.layer) {
+                continue;
+            }
+            let others = by_name.get(&path).map_or(&[][..], Vec::as_slice);
+            let left = || others.iter().filter(|other| !own.contains(*other) && !active.contains(*other));
+            for other in left().filter(|other| other.layer == node.layer) {
+                let path = image.tree.entry(*other).path.to_string();
+                let member = Member { layer: other.layer, member: other.member, path };
+                more.push(Edit::DropMember { member, secrets: Vec::new() });
+            }
+            if left().any(|other| other.layer < node.layer)
+                && let Ok(name) = std::str::from_utf8(path.as_bytes())
+            {
+                more.extend(folders_above(image, &path));
+                more.push(Edit::Whiteout { path: name.to_owned() });
+            }
+        }
+        for edit in more {
+            if !action.edits.0.contains(&edit) {
+                action.edits.0.push(edit);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{base, file, folder, layered, planned};
+
+    #[test]
+    fn an_older_file_of_the_name_is_hidden() {
+        let old = "var/lib/dpkg/status-old";
+        let image = layered(vec![
+            vec![folder("var/lib/dpkg"), file(old, 200_000), file("var/cache/apt/pkgcache.bin", 300_000)],
+            vec![file(old, 300_000), file("var/cache/apt/srcpkgcache.bin", 300_000)],
+        ]);
+        assert_eq!(
+            planned(&base(image, 1), &["caches"]),
+            [
+                "caches-1 safe *-old@1: 1 file (293.0 KiB): drop 0, add var/lib/dpkg/ 0755 0:0, hide var/lib/dpkg/status-old",
+                "caches-2 safe /var/cache/apt@1: 1 file (293.0 KiB): drop 1",
+                "refused /var/cache/apt: layer 0 belongs to the base image, and to hide the cache on top saves nothing",
+            ]
+        );
+    }
+}
