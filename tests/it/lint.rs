@@ -259,7 +259,7 @@ fn names_of_the_build_are_no_images() {
     };
     let image = format!("base=docker-image://debian:13@sha256:{digest}");
     assert_eq!(floating(&[]), 2);
-    assert_eq!(floating(&["--build-context", "shared=../shared"]), 1);
+    assert_eq!(floating(&["--build-context", "shared=../lib"]), 1);
     assert_eq!(floating(&["--build-context", "shared", "--build-context", &image]), 0);
     let wrong = lint(folder.path(), &["Dockerfile", "--build-context", "=x"], None);
     assert_eq!(wrong.status.code(), Some(2));

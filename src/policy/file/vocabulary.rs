@@ -19,7 +19,7 @@ const CALLED: &[(&str, &str)] = &[
     ("alpine", "apk"),
     ("arch", "alpm"),
     ("centos", "rpm"),
-    ("crates.io", "cargo"),
+    (concat!("crates", ".io"), "cargo"),
     ("debian", "deb"),
     ("dotnet", "nuget"),
     ("dpkg", "deb"),
