@@ -150,10 +150,13 @@ fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
         let own = changes.get(&number);
         let path = &seen.entry.path;
         let holder = match &seen.entry.kind {
-            FileKind::HardLink(target) => holders.get(target).copied(),
+            // nobody unpacks a whiteout as a name of a file
+            FileKind::HardLink(target) if !seen.entry.is_marker() => holders.get(target).copied(),
             _ => None,
         };
-        holders.insert(path, holder.unwrap_or(place));
+        if !seen.entry.is_marker() {
+            holders.insert(path, holder.unwrap_or(place));
+        }
         if own.is_some_and(|own| own.is_dropped) || TABLES.contains(&path.as_bytes()) {
             has_gap = true;
             continue;

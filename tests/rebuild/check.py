@@ -194,9 +194,12 @@ def expected_layer(members, edits):
     dropped |= {index for index, member in enumerate(members) if member.path in TOC}
     latest, origin, moved, modes, result = {}, {}, {}, {}, []
     for index, member in enumerate(members):
-        source = latest.get(cleaned(member.link)) if member.kind == b"1" else None
+        # nobody unpacks a whiteout as a name of a file
+        is_marker = member.path.rpartition(b"/")[2].startswith(b".wh.")
+        source = latest.get(cleaned(member.link)) if member.kind == b"1" and not is_marker else None
         origin[index] = origin.get(source, source) if source is not None else index
-        latest[member.path] = index
+        if not is_marker:
+            latest[member.path] = index
         if index in dropped:
             continue
         path, kind, mode, uid, gid, mtime, link, payload, pax = member.key()

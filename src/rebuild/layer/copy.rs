@@ -197,7 +197,8 @@ impl<'a> Copying<'a> {
         self.encoder.write(&between)?;
         self.written = self.written.saturating_add(1);
         match &entry.kind {
-            FileKind::HardLink(target) if *target != entry.path => {
+            // nobody unpacks a whiteout as a name of a file
+            FileKind::HardLink(target) if *target != entry.path && !entry.is_marker() => {
                 return self.keep_link(index, entry, target, planned, members);
             }
             FileKind::HardLink(_) => {}

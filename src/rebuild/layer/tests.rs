@@ -149,6 +149,7 @@ fn links_to_a_dropped_file_become_it() {
     // archive, what is dropped of it, what is left
     let cases: Vec<(Archive, &[usize], &[&str])> = vec![
         (base().hard("b", "a"), &[1], &["/x 0", "/b hi"]),
+        (base().hard(".wh.b", "a").hard("c", "a"), &[1], &["/x 0", "/.wh.b =/a", "/c hi"]),
         (base().hard("b", "a").hard("c", "a"), &[1], &["/x 0", "/b hi", "/c =/b"]),
         (base().hard("b", "./a").hard("c", "/b"), &[1], &["/x 0", "/b hi", "/c =/b"]),
         // a <- b <- c, of which b goes
