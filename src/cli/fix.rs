@@ -43,7 +43,7 @@ pub(super) struct FixArguments {
     #[command(flatten)]
     image: TargetArguments,
 
-    /// Where the fixed image goes: docker-archive:FILE[:TAG], oci-archive:FILE, oci-dir:FOLDER, registry:REF, or `-`
+    /// Where the fixed image goes: docker-archive:FILE, oci-archive:FILE, oci-dir:FOLDER, registry:REF, or `-`
     #[arg(short, long, value_name = "OUT", required_unless_present = "dry_run")]
     output: Option<String>,
     /// Only plan, and show the plan
