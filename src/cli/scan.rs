@@ -499,7 +499,12 @@ fn limits(arguments: &TargetArguments, config: &Config) -> Result<Limits> {
         limits.set(name, &value.to_string()).map_err(|error| {
             let error = error_of_file(error).at("[limits] of careen.toml");
             let is_policy = super::config::is_limit_of_policies(name);
-            if is_policy { error.help("what an image may be stands in `[policy.limits]`") } else { error }
+            if is_policy {
+                // in place of the list of limits on what is read
+                Error { help: Some("what an image may be stands in `[policy.limits]`".into()), ..error }
+            } else {
+                error
+            }
         })?;
     }
     for pair in &arguments.limit {
