@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, reason = "the macros of criterion make public items")]
 
+mod support;
+
 use std::hint::black_box;
 use std::io::{BufRead as _, Read, Write as _};
 use std::time::Duration;
@@ -11,12 +13,13 @@ use careen::limit::Limits;
 use careen::pass::decode;
 use careen::pass::tar::TarReader;
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use support::made_up_layer;
 
 /// Members of the made-up layer: many small files and some large ones, as in `/usr`.
 const FILES: u64 = 3_000;
 
 fn layer(criterion: &mut Criterion) {
-    let tar = made_up_layer();
+    let tar = made_up_layer(FILES);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&tar).expect("writes to memory");
     let gzip = gzip.finish().expect("writes to memory");
@@ -64,34 +67,6 @@ fn walk(reader: impl Read) -> u64 {
     let finished = members.finish();
     assert_eq!(finished.members, FILES);
     finished.size
-}
-
-/// A tar of about 64 MiB that compresses to about a third, the same each time.
-fn made_up_layer() -> Vec<u8> {
-    const WORDS: [&str; 8] = ["return ", "0x", "\n    ", "self.", "import ", "struct ", "\0\0\0\0", "license "];
-    let mut state = 1_u64;
-    let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
-    let mut builder = tar::Builder::new(Vec::new());
-    for index in 0..FILES {
-        let size = if index % 50 == 0 { 600_000 + random(800_000) } else { random(14_000) };
-        let mut content = Vec::new();
-        while (content.len() as u64) < size {
-            let word = usize::try_from(random(8)).expect("below eight");
-            content.extend_from_slice(WORDS[word].as_bytes());
-            if random(3) == 0 {
-                content.extend_from_slice(&random(1 << 31).to_le_bytes()[..4]);
-            }
-        }
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        let name = format!("usr/lib/package-{}/file-{index}", index / 20);
-        builder.append_data(&mut header, name, &content[..]).expect("writes to memory");
-    }
-    builder.into_inner().expect("writes to memory")
 }
 
 criterion_group!(benches, layer);

@@ -71,32 +71,9 @@ fn fate(kind: &str, folder: &ImagePath, path: &ImagePath) -> Fate {
 }
 
 fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
-    let tree = &job.image.tree;
-    let mut by_layer: BTreeMap<u32, Vec<&Finding>> = BTreeMap::new();
-    for finding in job.findings(CACHES.rules) {
-        if let Some(layer) = finding.layer() {
-            by_layer.entry(layer).or_default().push(finding);
-        }
-    }
+    let by_layer = job.findings_by_layer(CACHES.rules, draft, "to hide the cache on top saves nothing");
     for (layer, findings) in by_layer {
-        if job.guard.is_base(layer) {
-            for finding in findings {
-                draft.refuse(
-                    finding,
-                    format!("layer {layer} belongs to the base image, and to hide the cache on top saves nothing"),
-                    "`--touch-base` takes it out of the base's layers; better build on a base without it",
-                );
-            }
-            continue;
-        }
-        let mut caches: BTreeMap<(ImagePath, &str), Vec<Node>> = BTreeMap::new();
-        let members = tree.layers().get(layer as usize).map_or(0, Vec::len);
-        for member in 0..u32::try_from(members).unwrap_or(u32::MAX) {
-            let node = Node { layer, member };
-            if let Some(cache) = cache_of_file(job.image, node) {
-                caches.entry(cache).or_default().push(node);
-            }
-        }
+        let caches = job.sorted(layer, cache_of_file);
         let mut done: Option<&Finding> = None;
         for finding in findings {
             let kind = finding.evidence.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();

@@ -6,10 +6,8 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, Read};
-use std::rc::Rc;
+use std::io::Read as _;
 
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +15,7 @@ use crate::escape::escape;
 use crate::image::Blob;
 use crate::limit::Limits;
 use crate::pass::decode;
-use crate::pass::tar::TarReader;
+use crate::pass::tar::{Head, TarReader};
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Span};
 use crate::tree::{FileEntry, FileKind};
@@ -34,10 +32,9 @@ struct Seen {
     entry: FileEntry,
     /// Of its headers, raw, with those before it that stand for several members.
     headers: Digest,
-    /// Of what is stored of its content, raw.
+    /// Of what is stored of its content with what fills up its last block, raw; of nothing where the content was read for
+    /// itself.
     stored: Digest,
-    /// Of what fills up its last block.
-    padding: Digest,
     /// Of its content with the edits carried out, where there are any.
     content: Option<(Digest, u64)>,
 }
@@ -128,7 +125,7 @@ fn difference(new: &Seen, wanted: &Wanted, is_same_file: bool) -> Option<&'stati
         (
             match &wanted.seen.content {
                 Some(content) => new.content.as_ref() != Some(content),
-                None => new.stored != wanted.seen.stored || new.padding != wanted.seen.padding,
+                None => new.stored != wanted.seen.stored,
             },
             "other content",
         ),
@@ -223,49 +220,37 @@ fn read<'c>(
 ) -> Result<Vec<Seen>> {
     let wrong = |what: String| Error::new(ErrorKind::Malformed, format!("a layer cannot be read: {what}"));
     let decoder = decode::open(blob.open()?, limits).map_err(|e| wrong(e.to_string()))?;
-    let raw = Rc::new(RefCell::new(Raw::default()));
-    let mut members = TarReader::new(Recorder { inner: decoder, raw: Rc::clone(&raw) }, limits);
+    let mut members = TarReader::new(decoder, limits);
+    members.keep_heads();
     let mut seen: Vec<Seen> = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
     while let Some(entry) = members.next().map_err(|e| wrong(e.to_string()))? {
         if seen.len() as u64 >= limits.entries {
             return Err(Error::limit(format!("a layer has more than {} members", limits.entries)));
         }
-        let (padding, headers) = raw.borrow_mut().take(members.offset());
-        if let Some(last) = seen.last_mut() {
-            last.padding = padding;
-        }
+        let headers = Digest::sha256(members.head().map_or(&[], Head::bytes));
         let own = changes(u32::try_from(seen.len()).unwrap_or(u32::MAX));
-        let mut content = own.filter(|_| entry.is_file()).map(Editing::new);
         let mut stored = Hasher::new(Algorithm::Sha256);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            // holes have no bytes; edited files have no holes
-            if members.skip_hole() > 0 {
-                continue;
-            }
-            let count = members.read(&mut buffer).map_err(|e| wrong(e.to_string()))?;
-            let Some(bytes) = buffer.get_mut(..count).filter(|bytes| !bytes.is_empty()) else { break };
-            raw.borrow_mut().feed(members.offset(), &mut stored);
-            if let Some(content) = &mut content {
+        let mut content = own.filter(|_| entry.is_file()).map(Editing::new);
+        if let Some(content) = &mut content {
+            loop {
+                let count = members.read(&mut buffer).map_err(|e| wrong(e.to_string()))?;
+                let Some(bytes) = buffer.get_mut(..count).filter(|bytes| !bytes.is_empty()) else { break };
                 content.feed(bytes)?;
             }
+        } else {
+            loop {
+                let bytes = members.fill_raw().map_err(|e| wrong(e.to_string()))?;
+                let count = bytes.len();
+                if count == 0 {
+                    break;
+                }
+                stored.update(bytes);
+                members.consume_raw(count);
+            }
         }
-        raw.borrow_mut().content_end = members.offset().next_multiple_of(512);
-        let none = Digest::sha256(&[]);
-        seen.push(Seen {
-            entry,
-            headers,
-            stored: stored.finish(),
-            padding: none,
-            content: content.map(Editing::finish),
-        });
+        seen.push(Seen { entry, headers, stored: stored.finish(), content: content.map(Editing::finish) });
     }
-    let end = raw.borrow().content_end;
-    let (padding, _) = raw.borrow_mut().take(end);
-    if let Some(last) = seen.last_mut() {
-        last.padding = padding;
-    }
-    raw.borrow_mut().is_done = true;
     let finished = members.finish();
     if let Some(error) = finished.error {
         return Err(wrong(error.to_string()));
@@ -330,65 +315,6 @@ impl<'c> Editing<'c> {
             self.size = text.len() as u64;
         }
         (self.hasher.finish(), self.size)
-    }
-}
-
-/// Bytes that a reader has taken and nobody has looked at yet.
-#[derive(Debug, Default)]
-struct Raw {
-    bytes: Vec<u8>,
-    /// How many of them were looked at.
-    head: usize,
-    /// Offset in the archive of the first that was not.
-    start: u64,
-    /// Where the padding of the last content ends.
-    content_end: u64,
-    /// Nothing more is kept.
-    is_done: bool,
-}
-
-impl Raw {
-    /// Hashes what comes before `end`.
-    fn feed(&mut self, end: u64, hasher: &mut Hasher) {
-        let count = usize::try_from(end.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        let rest = self.bytes.get(self.head..).unwrap_or_default();
-        let part = rest.get(..count).unwrap_or(rest);
-        hasher.update(part);
-        self.start = self.start.saturating_add(part.len() as u64);
-        self.head = self.head.saturating_add(part.len());
-        if self.head >= COMPACTED {
-            self.bytes.drain(..self.head);
-            self.head = 0;
-        }
-    }
-
-    /// The digests of the padding of the last content, and of all behind it before `end`.
-    fn take(&mut self, end: u64) -> (Digest, Digest) {
-        let mut padding = Hasher::new(Algorithm::Sha256);
-        self.feed(self.content_end, &mut padding);
-        let mut headers = Hasher::new(Algorithm::Sha256);
-        self.feed(end, &mut headers);
-        (padding.finish(), headers.finish())
-    }
-}
-
-/// Bytes that were looked at are given up together.
-const COMPACTED: usize = 1 << 20;
-
-/// Keeps what passes through.
-struct Recorder<R> {
-    inner: R,
-    raw: Rc<RefCell<Raw>>,
-}
-
-impl<R: Read> Read for Recorder<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        let mut raw = self.raw.borrow_mut();
-        if !raw.is_done {
-            raw.bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
-        }
-        Ok(count)
     }
 }
 

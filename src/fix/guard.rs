@@ -115,6 +115,12 @@ impl<'a> Guard<'a> {
             let hint = "change the image's command first";
             return Some(No::new(format!("the image's command names `{path}`"), hint));
         }
+        self.keeps_any(node)
+    }
+
+    /// Why a member must stay, whether a container sees it or not.
+    fn keeps_any(&self, node: Node) -> Option<No> {
+        let path = &self.image.tree.entry(node).path;
         if self.is_kept(path) {
             return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
         }
@@ -135,14 +141,7 @@ impl<'a> Guard<'a> {
             let hint = "earlier states of the database tell which layer brought a package";
             return Some(No::new(format!("`{path}` belongs to a package manager's database"), hint));
         }
-        if self.is_kept(path) {
-            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
-        }
-        if self.links.across.contains(&node) {
-            let hint = "take both out where they are made";
-            return Some(No::new(format!("a later layer has a hard link to `{path}`"), hint));
-        }
-        None
+        self.keeps_any(node)
     }
 
     /// Whether the policy keeps a path.

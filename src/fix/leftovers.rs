@@ -81,37 +81,10 @@ fn is_of_build(root: &ImagePath) -> bool {
     EXPECTED.contains(&name) || OF_BUILD.iter().any(fits)
 }
 
-/// Leftovers of one layer, by kind and what is one as a whole.
-type Heaps = BTreeMap<(&'static str, ImagePath), Vec<Node>>;
-
 fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
-    let mut by_layer: BTreeMap<u32, Vec<&Finding>> = BTreeMap::new();
-    for finding in job.findings(LEFTOVERS.rules) {
-        if let Some(layer) = finding.layer() {
-            by_layer.entry(layer).or_default().push(finding);
-        }
-    }
+    let by_layer = job.findings_by_layer(LEFTOVERS.rules, draft, "to hide it on top would ship it all the same");
     for (layer, findings) in by_layer {
-        if job.guard.is_base(layer) {
-            for finding in findings {
-                draft.refuse(
-                    finding,
-                    format!(
-                        "layer {layer} belongs to the base image, and to hide it on top would ship it all the same"
-                    ),
-                    "`--touch-base` takes it out of the base's layers; better build on a base without it",
-                );
-            }
-            continue;
-        }
-        let mut heaps: Heaps = BTreeMap::new();
-        let members = job.image.tree.layers().get(layer as usize).map_or(0, Vec::len);
-        for member in 0..u32::try_from(members).unwrap_or(u32::MAX) {
-            let node = Node { layer, member };
-            if let Some(leftover) = leftover_of_file(job.image, node) {
-                heaps.entry(leftover).or_default().push(node);
-            }
-        }
+        let heaps = job.sorted(layer, leftover_of_file);
         // the last finding of a kind that has many stands for those that are not listed
         let mut last: BTreeMap<&str, (usize, &Finding)> = BTreeMap::new();
         let mut own: BTreeMap<(&str, &ImagePath), &Finding> = BTreeMap::new();

@@ -40,7 +40,7 @@ use crate::finding::{Finding, Location};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
-use crate::rebuild::{Content, Edit, Edits, Member};
+use crate::rebuild::{Content, Edit, Edits, LARGEST_FILE, Member};
 use crate::secret::masked_path;
 use crate::size::ByteSize;
 use crate::tree::{FileKind, Node};
@@ -113,6 +113,47 @@ impl<'a> Job<'a> {
     /// Findings of these rules, in their order.
     pub fn findings(&self, rules: &'a [&'a str]) -> impl Iterator<Item = &'a Finding> {
         self.findings.iter().copied().filter(move |finding| rules.contains(&finding.rule.id))
+    }
+
+    /// Findings of these rules that are in layers of one's own, by layer; those of the base's layers are refused with
+    /// `reason`, which follows the layer's name.
+    fn findings_by_layer(
+        &self,
+        rules: &'a [&'a str],
+        draft: &mut Draft<'_>,
+        reason: &str,
+    ) -> BTreeMap<u32, Vec<&'a Finding>> {
+        let mut by_layer: BTreeMap<u32, Vec<&Finding>> = BTreeMap::new();
+        for finding in self.findings(rules) {
+            if let Some(layer) = finding.layer() {
+                by_layer.entry(layer).or_default().push(finding);
+            }
+        }
+        by_layer.retain(|layer, findings| {
+            let is_base = self.guard.is_base(*layer);
+            for finding in findings.iter().filter(|_| is_base) {
+                draft.refuse(
+                    finding,
+                    format!("layer {layer} belongs to the base image, and {reason}"),
+                    "`--touch-base` takes it out of the base's layers; better build on a base without it",
+                );
+            }
+            !is_base
+        });
+        by_layer
+    }
+
+    /// Members of a layer by what `sort` takes them for.
+    fn sorted<K: Ord>(&self, layer: u32, sort: impl Fn(&Inventory, Node) -> Option<K>) -> BTreeMap<K, Vec<Node>> {
+        let mut sorted: BTreeMap<K, Vec<Node>> = BTreeMap::new();
+        let members = self.image.tree.layers().get(layer as usize).map_or(0, Vec::len);
+        for member in 0..u32::try_from(members).unwrap_or(u32::MAX) {
+            let node = Node { layer, member };
+            if let Some(key) = sort(self.image, node) {
+                sorted.entry(key).or_default().push(node);
+            }
+        }
+        sorted
     }
 
     /// Findings of all rules of this family, in their order.
@@ -372,9 +413,6 @@ fn lines_of(content: &Content) -> u64 {
     }
 }
 
-/// Largest file that is copied to a layer on top, in bytes, as the rebuild takes it.
-const LARGEST_COPY: u64 = 64 << 20;
-
 /// A file or folder of the image in the layer on top, with another mode or content; owner and time stay. The folders above
 /// it come along as they are: engines would make them anew with other modes.
 fn on_top(
@@ -401,7 +439,7 @@ fn on_top(
         _ if entry.capabilities.is_some() => {
             return Err(no(format!("`{real}` has file capabilities, which a copy on top would lose")));
         }
-        _ if entry.size > LARGEST_COPY => {
+        _ if entry.size > LARGEST_FILE => {
             return Err(no(format!("`{real}` is too large to be copied to a layer on top")));
         }
         _ => Edit::AddFile { path, mode, uid, gid, mtime, content },

@@ -5,7 +5,7 @@
 //! plan says, and what was taken out is looked for everywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 
 use serde_json::{Map, Value};
 
@@ -17,12 +17,14 @@ use crate::inventory::{Inventory, LayerSummary};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::pass::decode;
-use crate::pass::tar::TarReader;
+use crate::pass::tar::{TarError, TarReader};
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
+use crate::rebuild::bundle::NamedDocument;
 use crate::rebuild::{Bundle, Edit, Edits, Excised, Rebuilt, RebuiltImage};
 use crate::rule::Severity;
-use crate::secret::Needles;
+use crate::secret::{Needles, may_hold_files};
+use crate::source::store::in_layout;
 use crate::tree::{FileKind, Node, Tree};
 
 use super::compare;
@@ -66,7 +68,7 @@ pub struct Place<'a> {
 
 /// One image before or after.
 struct Side<'a> {
-    inventory: &'a Seen,
+    seen: &'a Seen,
     image: &'a Image,
 }
 
@@ -79,13 +81,14 @@ pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebui
         flaws.add(format!("it holds {} images where {count} are expected", counts[1]));
         return flaws.check();
     }
+    let (before_documents, _) = before.bundle.parts(limits)?;
     let (documents, stray) = after.bundle.parts(limits)?;
     flaws.extend(stray.into_iter().map(|name| format!("nothing leads to `{}`", escape(name))));
     let olds = before.bundle.images().iter().zip(before.seen);
     let news = after.bundle.images().iter().zip(after.seen);
     for ((old, new), rebuilt) in olds.zip(news).zip(&rebuilt.images) {
-        let before_side = Side { image: old.0, inventory: old.1 };
-        let after_side = Side { image: new.0, inventory: new.1 };
+        let before_side = Side { image: old.0, seen: old.1 };
+        let after_side = Side { image: new.0, seen: new.1 };
         let own = plan
             .images
             .iter()
@@ -101,15 +104,20 @@ pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebui
         if let Some(own) = own {
             findings(&before_side, &after_side, own, &mut flaws);
         }
-        let (old, new) = (before.bundle.config(old.0, limits)?, after.bundle.config(new.0, limits)?);
-        match (old, new) {
-            (Some(old), Some(new)) => config(&old, &new, &edits, rebuilt, &mut flaws),
+        match (config_of(old.0, &before_documents), config_of(new.0, &documents)) {
+            (Some(old), Some(new)) => config(old, new, &edits, rebuilt, &mut flaws),
             _ => flaws.add("the configuration is missing"),
         }
     }
     let images: Vec<&Image> = after.bundle.images().iter().collect();
     flaws.extend(absent(&rebuilt.excised, &documents, &images, limits)?.0);
     flaws.check()
+}
+
+/// The configuration of an image, among the documents of its place.
+fn config_of<'d>(image: &Image, documents: &'d [NamedDocument]) -> Option<&'d [u8]> {
+    let name = in_layout(image.target.config_digest.as_ref()?);
+    documents.iter().find(|(other, _)| *other == name).map(|(_, bytes)| bytes.as_slice())
 }
 
 /// What is wrong with an output.
@@ -146,9 +154,8 @@ impl Flaws {
 
 /// What could not be read of the output, and could of the input.
 fn readable(before: &Side<'_>, after: &Side<'_>, flaws: &mut Flaws) {
-    let known: BTreeSet<&str> =
-        before.inventory.limitations.iter().filter(|one| one.is_gap).map(|one| one.code).collect();
-    for one in after.inventory.limitations.iter().filter(|one| one.is_gap && !known.contains(one.code)) {
+    let known: BTreeSet<&str> = before.seen.limitations.iter().filter(|one| one.is_gap).map(|one| one.code).collect();
+    for one in after.seen.limitations.iter().filter(|one| one.is_gap && !known.contains(one.code)) {
         flaws.add(format!("{}: {}", one.place, one.what));
     }
 }
@@ -170,11 +177,11 @@ fn layers(
     }
     let has_top = edits.0.iter().any(Edit::is_on_top);
     let kept: Vec<_> = rebuilt.layers.iter().filter(|layer| layer.after.is_some()).collect();
-    if kept.len() != after.image.layers.len() || kept.len() != after.inventory.layers.len() {
+    if kept.len() != after.image.layers.len() || kept.len() != after.seen.layers.len() {
         flaws.add(format!("it has {} layers where {} are expected", after.image.layers.len(), kept.len()));
         return Ok(());
     }
-    let olds = before.inventory.layers.len();
+    let olds = before.seen.layers.len();
     if rebuilt.layers.len() != olds.saturating_add(usize::from(has_top)) {
         flaws.add(format!("{} layers were made of {olds}", rebuilt.layers.len()));
     }
@@ -188,7 +195,7 @@ fn layers(
             flaws.add(format!("layer {} is missing", change.index));
         }
     }
-    for (change, (layer, summary)) in kept.iter().zip(after.image.layers.iter().zip(&after.inventory.layers)) {
+    for (change, (layer, summary)) in kept.iter().zip(after.image.layers.iter().zip(&after.seen.layers)) {
         let index = change.index;
         let Some(state) = &change.after else { continue };
         if summary.digest.as_ref() != Some(&state.digest) || summary.diff_id.as_ref() != Some(&state.diff_id) {
@@ -206,7 +213,7 @@ fn layers(
             flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
             continue;
         }
-        let old = before.inventory.layers.get(index as usize).and_then(|layer| layer.diff_id.as_ref());
+        let old = before.seen.layers.get(index as usize).and_then(|layer| layer.diff_id.as_ref());
         if old != summary.diff_id.as_ref() {
             flaws.add(format!("layer {index} changed, which nothing was planned for"));
         }
@@ -347,7 +354,7 @@ fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(), String> 
 
 /// The merged tree differs only where the plan says so.
 fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) {
-    let (old, new) = (&before.inventory.tree, &after.inventory.tree);
+    let (old, new) = (&before.seen.tree, &after.seen.tree);
     let mut planned: BTreeSet<ImagePath> = BTreeSet::new();
     for edit in &edits.0 {
         if let Some(member) = edit.member() {
@@ -393,8 +400,7 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
             flaws.add(format!("`{}` {what}, which nothing was planned for", escape(path.to_string())));
         }
     }
-    let dropped: BTreeSet<&ImagePath> = olds.keys().copied().collect();
-    for path in news.keys().filter(|path| !dropped.contains(*path) && !is_planned(path)) {
+    for path in news.keys().filter(|path| !olds.contains_key(*path) && !is_planned(path)) {
         flaws.add(format!("`{}` appeared, which nothing was planned for", escape(path.to_string())));
     }
     // what an edit takes out of the upper layers must not let an older file show
@@ -418,16 +424,14 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut F
     let mended: BTreeSet<&str> = plan.active().flat_map(|action| action.findings.iter().map(String::as_str)).collect();
     let mut counts: BTreeMap<(&str, String, String), (i64, &Finding)> = BTreeMap::new();
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
-    for judged in before.inventory.judged.iter().filter(counted) {
+    for judged in before.seen.judged.iter().filter(counted) {
         let finding = &judged.finding;
         let entry = counts.entry(key(finding)).or_insert((0, finding));
         if !mended.contains(finding.fingerprint().as_str()) {
             entry.0 = entry.0.saturating_add(1);
         }
     }
-    for judged in
-        after.inventory.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info)
-    {
+    for judged in after.seen.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info) {
         let finding = &judged.finding;
         let left = match counts.get_mut(&key(finding)) {
             Some((left, _)) => {
@@ -458,7 +462,7 @@ fn key(finding: &Finding) -> (&'static str, String, String) {
 
 /// Looks for what was taken out in everything of the output: its documents, and its layers with all that is packed in them.
 /// `documents` are name and bytes.
-fn absent(excised: &[Excised], documents: &[(String, Vec<u8>)], images: &[&Image], limits: &Limits) -> Result<Flaws> {
+fn absent(excised: &[Excised], documents: &[NamedDocument], images: &[&Image], limits: &Limits) -> Result<Flaws> {
     let mut flaws = Flaws::default();
     let needles = {
         let mut values: Vec<Vec<u8>> = Vec::new();
@@ -493,28 +497,23 @@ fn absent(excised: &[Excised], documents: &[(String, Vec<u8>)], images: &[&Image
 }
 
 fn in_layer(needles: &Needles, index: u32, blob: &dyn Blob, limits: &Limits, flaws: &mut Flaws) -> Result<()> {
-    let wrong = |e: std::io::Error| Error::io(format!("cannot read layer {index} of the output"), e);
+    let wrong = |e: io::Error| Error::io(format!("cannot read layer {index} of the output"), e);
+    let unreadable = |error: &TarError| {
+        Error::new(ErrorKind::Malformed, format!("layer {index} of the output cannot be read: {error}"))
+    };
     // the blob as it is stored: what stands beside the compressed data
-    let mut has = false;
-    search(needles, &mut blob.open()?, &mut has).map_err(wrong)?;
-    // the archive: names, contents, and what follows its end
-    search(needles, &mut decode::open(blob.open()?, limits).map_err(wrong)?, &mut has).map_err(wrong)?;
-    if has {
-        flaws.add(format!("layer {index} still holds a value that was taken out"));
-    }
-    // what is packed in its files
-    let decoder = decode::open(blob.open()?, limits).map_err(wrong)?;
-    let mut members = TarReader::new(decoder, limits);
-    while let Some(entry) = members
-        .next()
-        .map_err(|e| Error::new(ErrorKind::Malformed, format!("layer {index} of the output cannot be read: {e}")))?
-    {
+    let mut stored = Searching::new(blob.open()?, needles);
+    io::copy(&mut stored, &mut io::sink()).map_err(wrong)?;
+    // the archive: names, contents, and what follows its end; meanwhile what is packed in its files
+    let mut archive = Searching::new(decode::open(blob.open()?, limits).map_err(wrong)?, needles);
+    let mut members = TarReader::new(&mut archive, limits);
+    while let Some(entry) = members.next().map_err(|error| unreadable(&error))? {
         if !entry.is_file() || members.stored() == 0 {
             continue;
         }
         let mut reader = BufReader::new(&mut members);
         let head = reader.fill_buf().map_err(wrong)?;
-        if !crate::secret::may_hold_files(head) {
+        if !may_hold_files(head) {
             continue;
         }
         let mut bytes = Vec::new();
@@ -530,22 +529,53 @@ fn in_layer(needles: &Needles, index: u32, blob: &dyn Blob, limits: &Limits, fla
             flaws.add(format!("`{path}` still holds a value that was taken out, in `{inside}`"));
         }
     }
+    if let Some(error) = members.finish().error {
+        return Err(unreadable(&error));
+    }
+    if stored.finish() || archive.finish() {
+        flaws.add(format!("layer {index} still holds a value that was taken out"));
+    }
     Ok(())
 }
 
-/// Looks through a stream, window by window.
-fn search(needles: &Needles, reader: &mut dyn Read, has: &mut bool) -> std::io::Result<()> {
+/// Looks for values in what passes through.
+struct Searching<'n, R> {
+    inner: R,
+    needles: &'n Needles,
+    /// What was not looked at, and before it what the next window shares with the last.
+    window: Vec<u8>,
+    has: bool,
+}
+
+impl<'n, R: Read> Searching<'n, R> {
+    /// Bytes that are looked at together.
     const WINDOW: usize = 1 << 20;
-    let overlap = needles.overlap();
-    let mut window = Vec::with_capacity(WINDOW.saturating_add(overlap));
-    loop {
-        let kept = window.len();
-        Read::take(&mut *reader, WINDOW as u64).read_to_end(&mut window)?;
-        if window.len() == kept {
-            return Ok(());
+
+    fn new(inner: R, needles: &'n Needles) -> Self {
+        Self { inner, needles, window: Vec::new(), has: false }
+    }
+
+    fn look(&mut self) {
+        let has = &mut self.has;
+        self.needles.in_bytes(&self.window, &mut |_, _| *has = true);
+        let cut = self.window.len().saturating_sub(self.needles.overlap());
+        self.window.drain(..cut);
+    }
+
+    /// Whether a value was among what passed.
+    fn finish(mut self) -> bool {
+        self.look();
+        self.has
+    }
+}
+
+impl<R: Read> Read for Searching<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.window.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        if self.window.len() >= Self::WINDOW {
+            self.look();
         }
-        needles.in_bytes(&window, &mut |_, _| *has = true);
-        let cut = window.len().saturating_sub(overlap);
-        window.drain(..cut);
+        Ok(count)
     }
 }

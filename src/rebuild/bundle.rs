@@ -126,16 +126,6 @@ impl Bundle {
         Ok((documents, stray.collect()))
     }
 
-    /// The configuration of an image, as it is stored.
-    pub fn config(&self, image: &Image, limits: &Limits) -> Result<Option<Vec<u8>>> {
-        let (documents, _) = self.parts(limits)?;
-        let digest = image.target.config_digest.as_ref();
-        Ok(documents
-            .into_iter()
-            .map(|(_, bytes)| bytes)
-            .find(|bytes| digest.is_some_and(|digest| digest.matches(bytes))))
-    }
-
     /// A document, not verified; `None` if the input lacks it.
     pub(super) fn document(&self, descriptor: &Descriptor) -> Result<Option<Vec<u8>>> {
         match self.made.get(&descriptor.digest) {

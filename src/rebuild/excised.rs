@@ -4,6 +4,8 @@
 //! out; it lends them to the search that proves them gone. A constant below fails to compile if that
 //! changes.
 
+use crate::secret::{never, wipe};
+
 /// Bytes kept of one run at most: where these are not, the whole run is not.
 pub(super) const LONGEST: usize = 1024 * 1024;
 
@@ -46,27 +48,6 @@ impl Drop for Excised {
     fn drop(&mut self) {
         wipe(&mut self.0);
     }
-}
-
-/// Overwrites bytes that are about to be freed, in a way the compiler cannot take for useless.
-pub(super) fn wipe(bytes: &mut [u8]) {
-    bytes.fill(0);
-    std::hint::black_box(bytes);
-}
-
-/// What these bytes must not be able to do. Each is an ambiguity, and so an error, if the type can.
-macro_rules! never {
-    ($type:ty: $($capability:path),+) => {
-        $(const _: fn() = || {
-            trait Never<Marker> {
-                fn holds() {}
-            }
-            struct Can;
-            impl<T: ?Sized> Never<()> for T {}
-            impl<T: ?Sized + $capability> Never<Can> for T {}
-            let _ = <$type as Never<_>>::holds;
-        };)+
-    };
 }
 
 never!(

@@ -21,5 +21,5 @@ pub use encode::Encoding;
 pub use excised::Excised;
 pub use notice::Notice;
 pub use outcome::{Digests, ImageEdits, LayerChange, LayerState, Options, Rebuilt, RebuiltImage};
-pub use run::rebuild;
+pub use run::{LARGEST_FILE, rebuild};
 pub use write::{Output, Pending};

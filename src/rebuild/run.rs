@@ -29,7 +29,7 @@ use super::{
 };
 
 /// Largest file of the image that is read to be added to.
-const LARGEST_FILE: u64 = 64 << 20;
+pub const LARGEST_FILE: u64 = 64 << 20;
 /// Annotation of an attestation with the image that it is about.
 const REFERENCE: &str = "vnd.docker.reference.digest";
 /// The whole name as containerd and Docker write it.

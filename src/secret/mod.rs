@@ -55,6 +55,7 @@ pub use needle::{Hit, Needles, is_sought};
 pub use rule::RULES;
 pub use shipped::settle;
 pub use user::{LONGEST as LONGEST_RULES, use_rules};
+pub(crate) use value::{never, wipe};
 pub use written::{TextKind, Written, in_file, in_text, is_credential_file};
 
 /// Whether files that begin so hold others, which are searched one by one.

@@ -81,12 +81,12 @@ impl Drop for OwnedValue {
 }
 
 /// Overwrites bytes that are about to be freed, in a way the compiler cannot take for useless.
-fn wipe(bytes: &mut [u8]) {
+pub(crate) fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
     std::hint::black_box(bytes);
 }
 
-/// What a secret's value must not be able to do. Each is an ambiguity, and so an error, if the type can.
+/// What a type that holds secrets must not be able to do. Each is an ambiguity, and so an error, if the type can.
 macro_rules! never {
     ($type:ty: $($capability:path),+) => {
         $(const _: fn() = || {
@@ -100,6 +100,7 @@ macro_rules! never {
         };)+
     };
 }
+pub(crate) use never;
 
 never!(
     Value<'static>: std::fmt::Debug, std::fmt::Display, std::fmt::LowerHex, serde::Serialize, Clone, PartialEq,

@@ -785,13 +785,7 @@ impl<R: Read> BufRead for TarReader<R> {
         if stored == 0 {
             return Ok(&[]);
         }
-        match self.input.fill().map(<[u8]>::is_empty) {
-            Ok(false) => {}
-            Ok(true) => return Err(self.fail_body(None)),
-            Err(error) => return Err(self.fail_body(Some(error))),
-        }
-        let bytes = self.input.fill()?;
-        Ok(bytes.get(..stored).unwrap_or(bytes))
+        self.fill_body(stored)
     }
 
     fn consume(&mut self, count: usize) {

@@ -109,13 +109,18 @@ impl<R: Read> TarReader<R> {
         if left == 0 {
             return Ok(&[]);
         }
+        self.fill_body(left)
+    }
+
+    /// Bytes of the current member that are at hand, at most `most` of them; the archive must not end here.
+    pub(super) fn fill_body(&mut self, most: usize) -> io::Result<&[u8]> {
         match self.input.fill().map(<[u8]>::is_empty) {
             Ok(false) => {}
             Ok(true) => return Err(self.fail_body(None)),
             Err(error) => return Err(self.fail_body(Some(error))),
         }
         let bytes = self.input.fill()?;
-        Ok(bytes.get(..left).unwrap_or(bytes))
+        Ok(bytes.get(..most).unwrap_or(bytes))
     }
 
     /// Takes bytes that [`fill_raw`](Self::fill_raw) showed.
