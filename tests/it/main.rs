@@ -21,6 +21,7 @@ mod lint;
 mod lint_shown;
 mod policy;
 mod prefixes;
+mod push;
 mod rejudge;
 mod samples;
 mod sbom;

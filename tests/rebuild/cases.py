@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -395,8 +396,7 @@ def run(careen, case, place, tools):
     check.demand(done.returncode == case.code, f"mending it twice ends with {done.returncode}:\n{done.stderr.decode()}")
     check.demand(images.load(after) == images.load(twice), "mending it twice changes it")
 
-    if tools:
-        opened_by_others(case, place, after)
+    return opened_by_others(case, place, after, plan) if tools else set()
 
 
 def copied(form, path, tag, options, target):
@@ -413,25 +413,92 @@ def unpacked(layout_path, target):
     return done.stdout.decode() if done.returncode else None
 
 
-def opened_by_others(case, place, after):
-    """Other tools take what comes out, where they took what went in."""
+def pulled(form, path, tag, place):
+    """The same of buildah, with a store of its own."""
+    store = [f"--root={place}/buildah", f"--runroot={place}/buildah-run", "--storage-driver=vfs"]
+    command = ["buildah", *store, "pull", "-q", f"{form}:{path}{tag}"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    shutil.rmtree(f"{place}/buildah", ignore_errors=True)
+    return done.stdout.decode() if done.returncode else None
+
+
+def look(path):
+    """What a file is, without what unpacking itself gives it."""
+    found = os.lstat(path)
+    kind = stat.S_IFMT(found.st_mode)
+    content = None
+    if stat.S_ISLNK(found.st_mode):
+        return kind, os.readlink(path)
+    if stat.S_ISREG(found.st_mode):
+        with open(path, "rb") as opened:
+            content = opened.read()
+    noted = {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    # folders above a new file get its time
+    time = None if stat.S_ISDIR(found.st_mode) else found.st_mtime
+    return kind, found.st_mode, found.st_uid, found.st_gid, time, content, noted
+
+
+def names(root):
+    return {os.path.relpath(os.path.join(folder, name), root)
+            for folder, folders, files in os.walk(root) for name in folders + files}
+
+
+def inside_of(root, path):
+    """Where a path of the image lies in a folder, its folders followed."""
+    head, tail = os.path.split(os.path.normpath(path.lstrip("/")))
+    for _ in range(8):
+        parts, at = head.split("/"), ""
+        for part in parts:
+            at = os.path.join(at, part)
+            if os.path.islink(os.path.join(root, at)):
+                target = os.readlink(os.path.join(root, at))
+                head = os.path.normpath(os.path.join(os.path.dirname(at), target, head[len(at) + 1:])).lstrip("/")
+                break
+        else:
+            break
+    return os.path.normpath(os.path.join(head, tail))
+
+
+def unplanned(before, after, plan):
+    """Names of two unpacked images that differ, though no edit speaks of them."""
+    edits = [edit for found in check.planned(plan).values() for edit in found]
+    paths = [edit["member"]["path"] if "member" in edit else edit.get("path") for edit in edits]
+    paths = {inside_of(root, path) for path in paths if path for root in (before, after)}
+    old, new = names(before), names(after)
+    for name in sorted((old | new) - paths):
+        if name not in old or name not in new or look(os.path.join(before, name)) != look(os.path.join(after, name)):
+            yield name
+
+
+def opened_by_others(case, place, after, plan):
+    """Other tools take what comes out, where they took what went in; what umoci unpacks differs as planned."""
     forms = {"oci-dir": "oci", "oci-archive": "oci-archive", "docker-archive": "docker-archive"}
     options = ["--all"] if "all" in case.args else []
     at = lambda name: os.path.join(place, name)
     tag = lambda form: ":1.0" if form != "docker-archive" and case.form != "docker-archive" else ""
+    counted = set()
+    if shutil.which("buildah") and not pulled(forms[case.form], at("before"), tag(case.form), place):
+        said = pulled(forms[case.out], after, tag(case.out), place)
+        check.demand(said is None, f"buildah refuses it: {said}")
+        counted.add("buildah")
     if copied(forms[case.form], at("before"), tag(case.form), options, at("copied-before")):
-        return
+        return counted
     said = copied(forms[case.out], after, tag(case.out), options, at("copied-after"))
     check.demand(said is None, f"skopeo refuses it: {said}")
+    counted.add("skopeo")
     if options or not shutil.which("umoci") or unpacked(at("copied-before"), at("unpacked-before")):
-        return
+        return counted
     said = unpacked(at("copied-after"), at("unpacked-after"))
     check.demand(said is None, f"umoci refuses it: {said}")
-    root = os.path.join(at("unpacked-after"), "rootfs")
+    old, root = (os.path.join(at(name), "rootfs") for name in ("unpacked-before", "unpacked-after"))
     for path in case.gone:
         check.demand(not os.path.lexists(os.path.join(root, path)), f"umoci unpacks {path}")
     for path in case.there:
         check.demand(os.path.lexists(os.path.join(root, path)), f"umoci does not unpack {path}")
+    other = list(unplanned(old, root, plan))
+    check.demand(not other, f"umoci unpacks other files than planned: {other}")
+    counted.add("umoci")
+    return counted
 
 
 def main():
@@ -439,9 +506,10 @@ def main():
     parser.add_argument("careen")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--keep", help="a folder for what is made")
-    parser.add_argument("--tools", action="store_true", help="let skopeo and umoci open what comes out")
+    parser.add_argument("--tools", action="store_true", help="let skopeo, umoci and buildah open what comes out")
     arguments = parser.parse_args()
     failed = count = 0
+    taken = dict.fromkeys(("skopeo", "umoci", "buildah"), 0)
     for name, case in cases():
         if arguments.names and name not in arguments.names:
             continue
@@ -452,12 +520,15 @@ def main():
                 shutil.rmtree(place, ignore_errors=True)
                 os.makedirs(place)
             try:
-                run(os.path.abspath(arguments.careen), case, place, arguments.tools)
+                for tool in run(os.path.abspath(arguments.careen), case, place, arguments.tools):
+                    taken[tool] += 1
                 print(f"holds  {name}")
             except Exception as error:  # noqa: BLE001 - one case must not hide the others
                 failed += 1
                 print(f"WRONG  {name}: {type(error).__name__}: {error}")
     print(f"{count - failed} of {count} hold")
+    if arguments.tools:
+        print("taken by " + ", ".join(f"{tool}: {number}" for tool, number in taken.items()))
     sys.exit(1 if failed else 0)
 
 
