@@ -396,7 +396,7 @@ def run(careen, case, place, tools):
     check.demand(done.returncode == case.code, f"mending it twice ends with {done.returncode}:\n{done.stderr.decode()}")
     check.demand(images.load(after) == images.load(twice), "mending it twice changes it")
 
-    return opened_by_others(case, place, after, plan) if tools else set()
+    return opened_by_others(case, place, after, plan, flatten(old[0].layers)) if tools else set()
 
 
 def copied(form, path, tag, options, target):
@@ -459,18 +459,21 @@ def inside_of(root, path):
     return os.path.normpath(os.path.join(head, tail))
 
 
-def unplanned(before, after, plan):
+def unplanned(before, after, plan, members):
     """Names of two unpacked images that differ, though no edit speaks of them."""
     edits = [edit for found in check.planned(plan).values() for edit in found]
     paths = [edit["member"]["path"] if "member" in edit else edit.get("path") for edit in edits]
     paths = {inside_of(root, path) for path in paths if path for root in (before, after)}
     old, new = names(before), names(after)
+    paths |= {table.decode() for table in check.TOC}
+    # a folder that no layer holds is there as long as something in it
+    paths |= {name for name in old - new if os.path.isdir(os.path.join(before, name)) and name.encode() not in members}
     for name in sorted((old | new) - paths):
         if name not in old or name not in new or look(os.path.join(before, name)) != look(os.path.join(after, name)):
             yield name
 
 
-def opened_by_others(case, place, after, plan):
+def opened_by_others(case, place, after, plan, members):
     """Other tools take what comes out, where they took what went in; what umoci unpacks differs as planned."""
     forms = {"oci-dir": "oci", "oci-archive": "oci-archive", "docker-archive": "docker-archive"}
     options = ["--all"] if "all" in case.args else []
@@ -495,7 +498,7 @@ def opened_by_others(case, place, after, plan):
         check.demand(not os.path.lexists(os.path.join(root, path)), f"umoci unpacks {path}")
     for path in case.there:
         check.demand(os.path.lexists(os.path.join(root, path)), f"umoci does not unpack {path}")
-    other = list(unplanned(old, root, plan))
+    other = list(unplanned(old, root, plan, members))
     check.demand(not other, f"umoci unpacks other files than planned: {other}")
     counted.add("umoci")
     return counted
