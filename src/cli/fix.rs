@@ -18,6 +18,7 @@ use crate::fix::verify::{Place, Seen, prove};
 use crate::fix::{
     Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Wishes, plan_image, render_changes, render_plan,
 };
+use crate::pass::Known;
 use crate::policy::{Glob, PolicySet};
 use crate::rebuild::{Bundle, ImageEdits, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
@@ -149,6 +150,8 @@ struct Job<'a> {
     catalogue: Option<Catalogue>,
     vex: vex::Loaded,
     applied: Option<Plan>,
+    /// Layers of the input, for those that the output has, too.
+    known: Known,
 }
 
 /// What one look at the input gives.
@@ -196,6 +199,7 @@ impl<'a> Job<'a> {
             catalogue: arguments.advisories.catalogue()?,
             vex: arguments.advisories.vex()?,
             applied,
+            known: Known::default(),
         })
     }
 
@@ -223,7 +227,7 @@ impl<'a> Job<'a> {
         let written = image.with_target(&pending.target());
         let after = opened(&written, self.watcher, Some(self.judging()), |source, request, options| {
             let mut seen = Vec::new();
-            let reports = scan_seeing(source, request, options, &mut |inventory, judged| {
+            let reports = scan_seeing(source, request, options, &self.known, &mut |inventory, judged| {
                 seen.push(Seen::of(inventory, judged));
             })?;
             let bundle = Bundle::open(source, request)?;
@@ -285,7 +289,7 @@ impl<'a> Job<'a> {
         let mut source = "";
         let reports = opened(image, self.watcher, Some(self.judging()), |from, request, options| {
             source = from.id();
-            scan_seeing(from, request, options, &mut |inventory, judged| {
+            scan_seeing(from, request, options, &self.known, &mut |inventory, judged| {
                 plans.push(plan_image(inventory, judged, &self.wishes));
                 seen.push(Seen::of(inventory, judged));
             })

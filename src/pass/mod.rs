@@ -14,12 +14,12 @@ mod pool;
 pub mod tar;
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::collect::{Collector, FactOf, Mask, Selectors};
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Digest, HashingReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::Layer;
@@ -78,6 +78,11 @@ pub struct LayerFacts {
     pub limitations: Vec<Limitation>,
 }
 
+/// What passes with the same collectors and limits know of layers, by the digests of their blobs: a later one does not decode
+/// again what an earlier one read whole.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<HashMap<Digest, LayerFacts>>);
+
 /// Facts kept of one file that comes in windows: as many as packages of any other.
 const FACTS_OF_WINDOWS: usize = 100_000;
 
@@ -87,6 +92,7 @@ pub struct Pass<'a> {
     selectors: &'a Selectors,
     limits: &'a Limits,
     progress: &'a dyn Progress,
+    known: Option<&'a Known>,
     budget: Budget,
     pool: rayon::ThreadPool,
     jobs: usize,
@@ -163,6 +169,7 @@ impl<'a> Pass<'a> {
             selectors,
             limits,
             progress,
+            known: None,
             budget: Budget::new(limits.budget),
             pool,
             jobs,
@@ -173,6 +180,13 @@ impl<'a> Pass<'a> {
             of_windows: Mutex::default(),
             memory: Pool::default(),
         })
+    }
+
+    /// Takes what `known` has of a layer whose blob still has its digest, and adds what is read.
+    #[must_use]
+    pub fn knowing(mut self, known: Option<&'a Known>) -> Self {
+        self.known = known;
+        self
     }
 
     /// Whether so many facts more of a file that comes in windows are too many, and if so, whether for the first time.
@@ -193,11 +207,17 @@ impl<'a> Pass<'a> {
         queue.sort_by_key(|index| std::cmp::Reverse(layers[*index].blob.size()));
         let mut read = self.in_parallel(&queue, |reading, index| {
             let layer = &layers[index];
+            if let Some(known) = self.known_of(layer) {
+                return reading.sinks.with(index, |facts| *facts = known);
+            }
             match layer.blob.open() {
                 Ok(mut blob) => reading.layer(index, &mut *blob, &Stated::of(layer)),
                 Err(error) => reading.fail(index, &error),
             }
         });
+        if let Some(known) = self.known {
+            known.learn(read.values());
+        }
         let mut facts = Vec::with_capacity(layers.len());
         for (index, first) in first_of.iter().enumerate() {
             let is_last_use = !first_of[index + 1..].contains(first);
@@ -294,6 +314,24 @@ impl<'a> Pass<'a> {
         sinks.into_facts()
     }
 
+    /// What is known of a layer, if its blob is what its digest says: that is checked each time.
+    fn known_of(&self, layer: &Layer) -> Option<LayerFacts> {
+        let stated = Stated::of(layer);
+        // a plain layer of an archive is its own diff ID
+        let digest = stated.digest.or(stated.diff_id)?;
+        let mut facts = self.known?.of(digest)?;
+        let mut blob = HashingReader::new(layer.blob.open().ok()?, digest.algorithm());
+        io::copy(&mut blob, &mut io::sink()).ok()?;
+        if blob.finish() != (digest.clone(), facts.stored) {
+            return None;
+        }
+        self.count_again(&mut facts);
+        facts.verify(&stated);
+        self.progress.bytes(facts.stored);
+        self.progress.layer_done();
+        Some(facts)
+    }
+
     /// Counts what is known of a layer for one more use of it; beyond the limits it is forgotten, for
     /// all further uses too.
     fn count_again(&self, repeated: &mut LayerFacts) {
@@ -325,6 +363,26 @@ impl<'a> Pass<'a> {
     /// Takes memory back, for its next use; what it held is given back to the budget before.
     fn recycle(&self, memory: Memory) {
         self.memory.give(memory, self.budget.spare());
+    }
+}
+
+impl Known {
+    fn of(&self, blob: &Digest) -> Option<LayerFacts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(blob).cloned()
+    }
+
+    /// Adds layers that were read without a gap.
+    fn learn<'f>(&self, read: impl Iterator<Item = &'f LayerFacts>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for facts in read.filter(|facts| facts.diff_id.is_some() && facts.limitations.iter().all(|one| !one.is_gap)) {
+            let Some(digest) = facts.digest.clone() else { continue };
+            known.entry(digest).or_insert_with(|| {
+                let mut facts = facts.clone();
+                // the same bytes may be stated differently
+                facts.limitations.retain(|limitation| !MISMATCHES.contains(&limitation.code));
+                facts
+            });
+        }
     }
 }
 
@@ -603,6 +661,42 @@ mod tests {
             assert_eq!(facts[0].limitations, []);
             assert_eq!((&facts[0].digest, &facts[0].diff_id), (&layers[0].digest, &layers[0].diff_id));
         }
+    }
+
+    #[test]
+    fn a_known_layer_is_hashed_and_not_decoded_again() {
+        let mut archive = ::tar::Builder::new(Vec::new());
+        let mut header = ::tar::Header::new_ustar();
+        header.set_size(0);
+        archive.append_data(&mut header, "a", &[][..]).expect("memory can be written");
+        let bytes = archive.into_inner().expect("memory can be written");
+        let digest = Digest::sha256(&bytes);
+        let layer = |bytes: &[u8]| Layer {
+            index: 0,
+            media_type: None,
+            digest: Some(digest.clone()),
+            size: Some(bytes.len() as u64),
+            diff_id: Some(digest.clone()),
+            history: None,
+            blob: Arc::new(Counted { bytes: bytes.to_vec(), identity: None, opened: Arc::default() }),
+        };
+        let (selectors, limits, known) = (Selectors::new([]), Limits::default(), Known::default());
+        let read = |layers: &[Layer]| {
+            let pass = Pass::new(&[], &selectors, &limits, 1, &()).expect("threads start");
+            pass.knowing(Some(&known)).read(layers)
+        };
+        let first = read(&[layer(&bytes)]);
+        assert_eq!(first[0].entries.len(), 1);
+        // what is known shows that nothing was decoded
+        known.0.lock().expect("no panic").get_mut(&digest).expect("is known").entries.clear();
+        let again = read(&[layer(&bytes)]);
+        assert_eq!((again[0].entries.len(), &again[0].diff_id), (0, &first[0].diff_id));
+        // other bytes under the same digest are read, and told
+        let other = [&bytes[..], &[0; 512]].concat();
+        let told = read(&[layer(&other)]);
+        let codes: Vec<_> = told[0].limitations.iter().map(|limitation| limitation.code).collect();
+        assert!(codes.contains(&"layer-digest-mismatch"), "{codes:?}");
+        assert_eq!(told[0].entries.len(), 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::layers::{self, Layered};
 use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::package;
-use crate::pass::{LayerFacts, Pass, Progress, Stated, Wanted};
+use crate::pass::{Known, LayerFacts, Pass, Progress, Stated, Wanted};
 use crate::policy::{Action, EvaluateContext, Judged, PolicySet, WAIVER_UNUSED};
 use crate::report::{self, Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
@@ -104,13 +104,16 @@ pub fn snapshots(
 }
 
 /// As [`scan`]; `see` is shown each image with all its findings as they were judged, before any is left out of a report.
+/// Layers that `known` has from a scan with the same options are only hashed.
 pub fn scan_seeing(
     source: &dyn Source,
     request: &Request<'_>,
     options: &Options<'_>,
+    known: &Known,
     see: &mut See<'_>,
 ) -> Result<Vec<Report>> {
-    judge_all(source, request, options, read(source, request, options, &collectors())?, see)
+    let inventories = read_knowing(source, request, options, &collectors(), Some(known))?;
+    judge_all(source, request, options, inventories, see)
 }
 
 /// Shown an image and its findings.
@@ -274,10 +277,20 @@ fn read(
     options: &Options<'_>,
     collectors: &[&'static dyn Collector],
 ) -> Result<Vec<Inventory>> {
+    read_knowing(source, request, options, collectors, None)
+}
+
+fn read_knowing(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    collectors: &[&'static dyn Collector],
+    known: Option<&Known>,
+) -> Result<Vec<Inventory>> {
     options.progress.stage("open");
     let opened = source.open(request)?;
     let selectors = Selectors::new(collectors.iter().map(|collector| collector.select()));
-    let reading = Reading { collectors, selectors: &selectors, limits: request.limits, options };
+    let reading = Reading { collectors, selectors: &selectors, limits: request.limits, options, known };
     match opened {
         Opened::Images(images) => images.into_iter().map(|image| reading.image(source, request, image)).collect(),
         Opened::Stream(mut stream) => reading.stream(&mut *stream),
@@ -295,11 +308,13 @@ struct Reading<'a> {
     selectors: &'a Selectors,
     limits: &'a Limits,
     options: &'a Options<'a>,
+    known: Option<&'a Known>,
 }
 
 impl Reading<'_> {
     fn pass(&self) -> Result<Pass<'_>> {
-        Pass::new(self.collectors, self.selectors, self.limits, self.options.jobs, self.options.progress)
+        let pass = Pass::new(self.collectors, self.selectors, self.limits, self.options.jobs, self.options.progress)?;
+        Ok(pass.knowing(self.known))
     }
 
     fn image(&self, source: &dyn Source, request: &Request<'_>, image: Image) -> Result<Inventory> {
