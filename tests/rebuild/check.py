@@ -214,7 +214,9 @@ def expected_layer(members, edits):
                 _, kind, mode, uid, gid, mtime, link, payload, pax = members[start].key()
         elif member.kind == b"1" and source in dropped:
             is_raw, link = False, members[start].path
-        for edit in by_member.get(index, []):
+        # one header is that of all names of a file
+        of_file = by_member.get(start, []) if start != index and start not in dropped else []
+        for edit in [edit for edit in of_file if edit["op"] == "set-header"] + by_member.get(index, []):
             is_raw = False
             if edit["op"] == "set-header":
                 if edit.get("mode") is not None:

@@ -32,7 +32,7 @@ const SMALL: u64 = 64 * 1024;
 /// Of all of them together.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
 
-/// What may stand between members before the first that stays.
+/// What may stand between members before one that stays.
 const MOST_BETWEEN: usize = 16 * 1024 * 1024;
 
 /// Largest file in which a password is locked.
@@ -46,8 +46,6 @@ pub(super) struct Copying<'a> {
     again: Again<'a>,
     /// What stood between dropped members and waits for one that stays.
     between: Vec<u8>,
-    /// Members written.
-    written: u64,
     /// Bytes held for links.
     kept: usize,
     /// Bytes that may still be taken out.
@@ -69,7 +67,6 @@ impl<'a> Copying<'a> {
             planned,
             again: Again::new(blob, limits),
             between: Vec::new(),
-            written: 0,
             kept: 0,
             room: MOST_EXCISED,
             told: Told::default(),
@@ -90,8 +87,9 @@ impl<'a> Copying<'a> {
             return Err(Error::malformed(what).at(escape(&planned.path)));
         }
         let Some(head) = members.head() else { return Ok(()) };
-        self.write_between(head)?;
-        if head.pieces().any(|piece| matches!(piece.part, Part::Records | Part::LongName | Part::LongLink)) {
+        // a global header at the end is about nothing, and Python's `tarfile` refuses such an archive
+        let is_header = |part: Part| matches!(part, Part::Global | Part::Records | Part::LongName | Part::LongLink);
+        if head.pieces().any(|piece| is_header(piece.part)) {
             let what = "an extended header without a member is left out";
             self.told.notices.push(Notice::new("orphan-extension-dropped", "", what));
         }
@@ -129,7 +127,7 @@ impl<'a> Copying<'a> {
         self.told.dropped = self.told.dropped.saturating_add(1);
         let is_secret = !planned.excise.is_empty();
         if let Some(head) = members.head() {
-            self.write_between(head)?;
+            self.hold_between(head)?;
         }
         if is_secret {
             let mut collector = Collector::new(&planned.excise, entry.size, &mut self.room)?;
@@ -195,7 +193,6 @@ impl<'a> Copying<'a> {
         }
         let between = std::mem::take(&mut self.between);
         self.encoder.write(&between)?;
-        self.written = self.written.saturating_add(1);
         match &entry.kind {
             // nobody unpacks a whiteout as a name of a file
             FileKind::HardLink(target) if *target != entry.path && !entry.is_marker() => {
@@ -355,18 +352,13 @@ impl<'a> Copying<'a> {
         Ok(bytes != head.bytes())
     }
 
-    /// Writes what stands in a head that belongs to no member, once a member was written.
-    fn write_between(&mut self, head: &Head) -> Result<()> {
+    /// Holds what stands in a head and belongs to no member, until a member that stays comes.
+    fn hold_between(&mut self, head: &Head) -> Result<()> {
         for piece in head.pieces().filter(|piece| matches!(piece.part, Part::Global | Part::Volume)) {
-            if self.written > 0 {
-                self.encoder.write(piece.bytes)?;
-            } else {
-                self.between.extend_from_slice(piece.bytes);
-            }
+            self.between.extend_from_slice(piece.bytes);
         }
         if self.between.len() > MOST_BETWEEN {
-            let what =
-                format!("more than {} of global headers stand before the first member", ByteSize(MOST_BETWEEN as u64));
+            let what = format!("more than {} of global headers stand before one member", ByteSize(MOST_BETWEEN as u64));
             return Err(Error::limit(what));
         }
         Ok(())

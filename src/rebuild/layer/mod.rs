@@ -3,7 +3,7 @@
 //! [`TarReader`] numbers and names the members, for the rewrite as for the scan, and keeps the raw
 //! bytes before each; nothing of a header is put together again but where an edit asks for it. The
 //! archive ends with two blocks of zeros, and nothing follows them. What stands between members
-//! (global headers, labels) stays when the member behind it goes; what belongs to a member goes with it.
+//! (global headers, labels) stays when the member behind it goes and another one follows; what belongs to a member goes with it.
 //!
 //! Hard links: a link to a dropped file is another name of it, so the first that stays becomes the
 //! file, and later ones are led to that. Links are followed within the layer and as of that point of

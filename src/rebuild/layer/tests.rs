@@ -470,6 +470,19 @@ fn strays_between_members_never_make_an_end() {
 }
 
 #[test]
+fn a_global_header_stays_only_before_a_member() {
+    let global = |archive: Archive| archive.pax(b'g', &[("comment", "g")]);
+    let tar = global(Archive::default().file("a", b"1")).file("b", b"2").file("c", b"3").end();
+    assert!(dropped(&tar, &[1]).0 == global(Archive::default().file("a", b"1")).file("c", b"3").end());
+    assert!(dropped(&tar, &[0]).0 == global(Archive::default()).file("b", b"2").file("c", b"3").end());
+    assert!(dropped(&tar, &[1, 2]).0 == Archive::default().file("a", b"1").end());
+    assert!(dropped(&tar, &[0, 1, 2]).0 == Archive::default().end());
+    let (out, told) = written(&global(Archive::default().file("a", b"1")).end(), &[]);
+    assert!(out == Archive::default().file("a", b"1").end());
+    assert_eq!(told.notices[0].code, "orphan-extension-dropped");
+}
+
+#[test]
 fn edits_that_do_not_belong_to_the_layer_are_refused() {
     let tar = Archive::default().file("a", b"1").folder("d").end();
     let of = |member: u32, path: &str| Member { layer: 0, member, path: path.into() };
