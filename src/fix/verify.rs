@@ -4,6 +4,7 @@
 //! is compared member for member with what its edits make of the old one, the configuration and the merged tree with what the
 //! plan says, and what was taken out is looked for everywhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader, Read};
 
@@ -422,18 +423,19 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
 /// What the plan mends is found no more, and nothing new is.
 fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut Flaws) {
     let mended: BTreeSet<&str> = plan.active().flat_map(|action| action.findings.iter().map(String::as_str)).collect();
-    let mut counts: BTreeMap<(&str, String, String), (i64, &Finding)> = BTreeMap::new();
+    let mut counts: BTreeMap<(&str, Cow<'_, str>, String), (i64, &Finding)> = BTreeMap::new();
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
     for judged in before.seen.judged.iter().filter(counted) {
         let finding = &judged.finding;
-        let entry = counts.entry(key(finding)).or_insert((0, finding));
+        let entry = counts.entry(key(finding, &before.seen.tree)).or_insert((0, finding));
         if !mended.contains(finding.fingerprint().as_str()) {
             entry.0 = entry.0.saturating_add(1);
         }
     }
     for judged in after.seen.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info) {
         let finding = &judged.finding;
-        let left = match counts.get_mut(&key(finding)) {
+        let key = key(finding, &before.seen.tree);
+        let left = match counts.get_mut(&key) {
             Some((left, _)) => {
                 *left = left.saturating_sub(1);
                 *left
@@ -441,23 +443,30 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut F
             None => -1,
         };
         if left < 0 {
-            let what = if counts.contains_key(&key(finding)) { "is still there" } else { "is new" };
+            let what = if counts.contains_key(&key) { "is still there" } else { "is new" };
             flaws.add(format!("{}: {} {what}", finding.rule.id, finding.message));
         }
     }
 }
 
-/// What a finding is, whatever its layer is.
-fn key(finding: &Finding) -> (&'static str, String, String) {
+/// What a finding is, whatever its layer is. A file goes by the first of its names in `names`, the input's tree: where that one was
+/// taken out, another one shows.
+fn key<'f>(finding: &'f Finding, names: &Tree) -> (&'static str, Cow<'f, str>, String) {
     let place = match &finding.location {
-        Location::File { path, .. } => path.to_string(),
+        Location::File { path, .. } => {
+            let first = names.get(path).and_then(|node| names.names_of(node).next()).unwrap_or(path).to_string();
+            if finding.subject == path.to_string() {
+                return (finding.rule.id, Cow::Owned(first.clone()), first);
+            }
+            first
+        }
         Location::Config { key } => format!("config {key}"),
         Location::History { index, key, .. } => format!("history {index} {key}"),
         Location::Package { purl, path, .. } => format!("{purl} {path}"),
         Location::Dockerfile { file, start, .. } => format!("{file} {start:?}"),
         Location::Image => String::new(),
     };
-    (finding.rule.id, finding.subject.clone(), place)
+    (finding.rule.id, Cow::Borrowed(&finding.subject), place)
 }
 
 /// Looks for what was taken out in everything of the output: its documents, and its layers with all that is packed in them.

@@ -17,7 +17,7 @@ import tempfile
 
 import check
 import images
-from cases import BASE, PLAIN, archive, env_file, file, folder, link, symlink, token
+from cases import BASE, PLAIN, archive, env_file, file, folder, symlink, token
 from images import Image, docker_hybrid, docker_old, layout
 from raw_tar import member, sparse
 
@@ -36,15 +36,19 @@ def one_member(rng, known, secret):
     if kind < 0.45:
         how = rng.choice(({}, {"long_name": True}, {"pax": {b"path": name.encode(), b"mtime": b"1600000000.25"}},
                           {"shared": {b"comment": b"x"}}, {"pax": {b"SCHILY.xattr.user.x": b"y\nz"}}))
-        known.append(name)
+        known[name] = odd
         if len(name) > 90 and not how:
             how = {"long_name": True}
         if len(name) > 90 and "path" not in str(how) and "long_name" not in how:
             how = {"pax": {b"path": name.encode()}}
         return file(name if "pax" not in how or len(name) < 90 else "short", text, **odd, **how)
-    short = [old for old in known if len(old) < 90]
+    # a link that leads to itself means nothing
+    short = [old for old in known if len(old) < 90 and os.path.normpath(old) != os.path.normpath(name)]
     if kind < 0.65 and short and len(name) < 90:
-        return link(name, rng.choice(short))
+        # all names of a file have its mode and owner, as writers of archives have it
+        target = rng.choice(short)
+        known[name] = known[target]
+        return member(name, kind=b"1", link=target, **known[target])
     if kind < 0.75 and len(name) < 90:
         return symlink(name, rng.choice(FILES[:5]))
     if kind < 0.85:
@@ -59,7 +63,7 @@ def one_member(rng, known, secret):
 def one_image(rng, secret):
     layers = []
     for _ in range(rng.randint(1, 4)):
-        known = []
+        known = {}
         layers.append(archive(*[one_member(rng, known, secret) for _ in range(rng.randint(0, 12))]))
     how = rng.choice(("gzip", "zstd", "none"))
     config = rng.choice((PLAIN, {"Cmd": ["/bin/sh"]}, {**PLAIN, "Env": [f"GITHUB_TOKEN={secret}", "A=1"], "Labels": {"x": "y"}}))
