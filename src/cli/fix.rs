@@ -25,6 +25,7 @@ use crate::policy::{Glob, Outcome, PolicySet};
 use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
 use crate::scan::{Advisories, Watch as _, scan_seeing};
+use crate::size::ByteSize;
 use crate::source::{Choice, Opened, Request, target};
 use crate::time::Date;
 
@@ -36,6 +37,9 @@ use super::scan::{
 };
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
+
+/// Bytes of files held in memory at once while an image is scanned: fewer than `careen scan` takes, since the rebuild needs some too.
+const BUDGET: ByteSize = ByteSize::mib(48);
 
 /// Largest file of a text to redact.
 const LARGEST_TEXT: u64 = 1 << 20;
@@ -206,9 +210,8 @@ impl<'a> Job<'a> {
 
     fn run(&self) -> Result<Exit> {
         let spooled = Spooled::of(&self.arguments.image, self.watcher)?;
-        let image = spooled
-            .as_ref()
-            .map_or_else(|| self.arguments.image.clone(), |spooled| self.arguments.image.with_target(&spooled.target));
+        let image = self.arguments.image.with_budget(BUDGET);
+        let image = spooled.as_ref().map_or_else(|| image.clone(), |spooled| image.with_target(&spooled.target));
         let Looked { mut reports, seen, mut plan, has_index } = self.look(&image)?;
         let is_needed = self.output.is_some() || plan.takes_values() || has_index;
         let input = is_needed.then(|| self.foresee(&image, &seen, &mut plan)).transpose()?;

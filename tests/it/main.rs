@@ -22,6 +22,7 @@ mod lint_shown;
 mod policy;
 mod prefixes;
 mod rejudge;
+mod remains;
 mod samples;
 mod sbom;
 mod shipped;

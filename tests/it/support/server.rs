@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,8 +12,11 @@ use careen::format::decompress::crc32;
 /// A request as the server saw it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
+    pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
+    /// What was sent.
+    pub body: Vec<u8>,
     /// How often the path was asked for before.
     pub nth: usize,
 }
@@ -111,6 +114,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Seen>>, handler: &dyn Fn(&Seen) -> R
     let mut seen = Seen::default();
     let mut line = String::new();
     let _ = reader.read_line(&mut line);
+    line.split(' ').next().unwrap_or_default().clone_into(&mut seen.method);
     line.split(' ').nth(1).unwrap_or_default().clone_into(&mut seen.path);
     loop {
         let mut line = String::new();
@@ -121,6 +125,8 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Seen>>, handler: &dyn Fn(&Seen) -> R
             seen.headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
     }
+    let length = seen.header("content-length").parse().unwrap_or(0);
+    let _ = reader.by_ref().take(length).read_to_end(&mut seen.body);
     {
         let mut log = log.lock().unwrap();
         seen.nth = log.iter().filter(|other| other.path == seen.path).count();
@@ -133,7 +139,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Seen>>, handler: &dyn Fn(&Seen) -> R
         let _ = write!(head, "{name}: {value}\r\n");
     }
     head.push_str("\r\n");
-    let body = &reply.body[..reply.cut.unwrap_or(reply.body.len())];
+    let body = if seen.method == "HEAD" { &[][..] } else { &reply.body[..reply.cut.unwrap_or(reply.body.len())] };
     let _ = writer.write_all(head.as_bytes());
     for piece in body.chunks(reply.drip.unwrap_or(usize::MAX)) {
         if writer.write_all(piece).and_then(|()| writer.flush()).is_err() {
