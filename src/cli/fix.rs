@@ -191,7 +191,8 @@ impl<'a> Job<'a> {
         let policy = arguments.policy.load(arguments.gate.fail_on(), file, arguments.color)?;
         let applied = arguments.apply.as_deref().map(read_plan).transpose()?;
         let wishes = wishes(arguments, &policy)?;
-        if applied.is_some() && has_wishes(&wishes) {
+        let asks = arguments.waste || arguments.touch_base || arguments.redact_in_place || has_wishes(&wishes);
+        if applied.is_some() && asks {
             return Err(Error::new(ErrorKind::Usage, "`--apply` does what the plan says, and nothing else")
                 .help("make the plan anew with these flags, `--dry-run` and `--plan FILE`"));
         }

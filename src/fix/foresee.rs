@@ -19,7 +19,7 @@ use crate::pass::tar::TarReader;
 use crate::path::ImagePath;
 use crate::rebuild::layer::{Collector, MOST_EXCISED};
 use crate::rebuild::{Bundle, Edit, Excised, Inner, Span};
-use crate::secret::{Needles, masked_path, take_inside};
+use crate::secret::{Needles, is_sought, masked_path, take_inside};
 use crate::source::store::in_layout;
 
 use super::compare;
@@ -43,10 +43,16 @@ impl Values {
         &self.needles
     }
 
-    /// The actions of an image that take a value out.
+    /// The actions of an image that take a value out; those of other images where none of its own does.
     fn owners(&self, image: usize, needle: usize) -> impl Iterator<Item = &str> {
-        let own = self.owners.get(needle).into_iter().flatten();
-        own.filter(move |(of, _)| *of == image).map(|(_, id)| id.as_str())
+        let all = self.owners.get(needle).into_iter().flatten();
+        let has_own = all.clone().any(|(of, _)| *of == image);
+        all.filter(move |(of, _)| !has_own || *of == image).map(|(_, id)| id.as_str())
+    }
+
+    /// Whether a run of bytes is among what is sought, or needs not be.
+    pub(super) fn cover(&self, run: &Excised) -> bool {
+        run.with(|bytes| !is_sought(bytes) || self.needles.are_in(bytes))
     }
 }
 

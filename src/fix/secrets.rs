@@ -23,8 +23,8 @@ pub(super) static SECRETS: Fixer = Fixer {
     rules: &[],
     does: "Takes a file with a secret out of each layer that holds it, under all its names, also where a later layer deletes or \
            replaces it; then proves that the value is nowhere in the output: in no layer, no archive, no document, nor in \
-           base64. A file that no container sees goes unseen; one that is there at run time goes with a look (`--yes`), since \
-           the application may read it. With `--redact-in-place` a text stays, with `*` in place of the value. An archive, a \
+           base64. Where it must stay in another place, the plan says so. A file that no container sees goes unseen; one that is there at run time goes with a look (`--yes`), since \
+           the application may read it. With `--redact-in-place` a text stays, with `*` in each place of the value. An archive, a \
            database or an object of git goes whole, with a look.",
     never: "Never touches files that packages own, the image's command, programs, or findings that are information, such as \
             keys that were published as examples. A secret that was in an image is known: it must be made anew wherever it \

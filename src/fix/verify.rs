@@ -132,6 +132,10 @@ pub fn prove(
     let (before_documents, _) = before.bundle.parts(limits)?;
     let (documents, stray) = after.bundle.parts(limits)?;
     flaws.extend(stray.into_iter().map(|name| format!("nothing leads to `{}`", escape(name))));
+    // the rebuild says what it took out, too
+    if rebuilt.excised.iter().any(|run| !values.cover(run)) {
+        flaws.add("bytes were taken out as a secret that are not looked for");
+    }
     let standing = Layers::search(values.needles(), after.bundle.images(), limits)?;
     let mut configs = BTreeSet::new();
     let olds = before.bundle.images().iter().zip(before.seen);
