@@ -344,11 +344,17 @@ fn outputs_are_parsed_and_never_overwrite_the_input() {
     done(&input, &archive, &[]);
     fs::create_dir(at("empty")).unwrap();
     std::os::unix::fs::symlink(at("a.tar"), at("link")).unwrap();
-    let cases: [(&str, String, bool, Option<&str>); 8] = [
+    let cases: [(&str, String, bool, Option<&str>); 9] = [
         (&archive, archive.clone(), false, Some("the output is the input")),
         (&archive, format!("docker-archive:{}", at("link").display()), false, Some("the output is the input")),
         (&archive, archive.clone(), true, None),
-        (&input, input.clone(), true, Some("the output is there already")),
+        (&input, input.clone(), true, Some("the output is the input")),
+        (
+            &input,
+            format!("oci-archive:{}", at("in/b.tar").display()),
+            true,
+            Some("the output would lie in the folder of the input"),
+        ),
         (&archive, format!("oci-dir:{}", at("in").display()), false, Some("the output is there already")),
         (&archive, format!("oci-archive:{}", at("in").display()), false, Some("the output is there and is no file")),
         (
