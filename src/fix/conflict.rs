@@ -223,12 +223,12 @@ impl Merge {
         edits.extend(self.removed.into_iter().rev().map(|pointer| Edit::RemoveConfig { pointer }));
         edits.extend(self.settings.into_iter().map(|(pointer, value)| Edit::SetConfig { pointer, value }));
         let mut unsaid = self.unsaid;
-        edits.extend(self.annotations.into_iter().map(|(key, value)| match value {
-            Some(value) => Edit::SetAnnotation { key, value },
-            None => {
-                let secrets = unsaid.remove(&key).unwrap_or_default().into_iter().collect();
-                Edit::RemoveAnnotation { key, secrets }
+        edits.extend(self.annotations.into_iter().map(|(key, value)| {
+            if let Some(value) = value {
+                return Edit::SetAnnotation { key, value };
             }
+            let secrets = unsaid.remove(&key).unwrap_or_default().into_iter().collect();
+            Edit::RemoveAnnotation { key, secrets }
         }));
         Edits(edits)
     }

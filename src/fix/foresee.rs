@@ -78,7 +78,7 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
         let mut look = Look { values: &values, number, seen, remains: BTreeMap::new() };
         look.layers(image, &layers, own)?;
         if let Some(config) = config {
-            look.config(config, own)?;
+            look.config(&config, own)?;
         }
         own.remains = look.remains.into_values().collect();
     }
@@ -318,7 +318,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn config(&mut self, before: Value, plan: &ImagePlan) -> Result<()> {
+    fn config(&mut self, before: &Value, plan: &ImagePlan) -> Result<()> {
         let mut after = before.clone();
         edit(&mut after, &plan.edits()?)
             .map_err(|what| Error::new(ErrorKind::Usage, format!("the plan does not fit the configuration: {what}")))?;
@@ -367,8 +367,7 @@ fn is_of(location: &Location, pointer: &str, text: &str) -> bool {
         (Location::Config { key }, ["config", "Labels", label]) => {
             key.strip_prefix("Labels.") == Some(&label.replace("~1", "/").replace("~0", "~"))
         }
-        (Location::Config { key }, ["config", name, ..]) => key == name,
-        (Location::Config { key }, [name]) => key == name,
+        (Location::Config { key }, ["config", name, ..] | [name]) => key == name,
         _ => false,
     }
 }

@@ -252,15 +252,15 @@ impl<R: Read> Read for Searching<'_, R> {
 
 /// Looks at every text of a document, keys too: the pointer (RFC 6901) of each that holds a value, and the value.
 pub(super) fn in_texts(needles: &Needles, document: &Value, found: &mut dyn FnMut(&str, usize)) {
-    texts(needles, document, String::new(), found);
+    texts(needles, document, "", found);
 }
 
-fn texts(needles: &Needles, value: &Value, pointer: String, found: &mut dyn FnMut(&str, usize)) {
+fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(&str, usize)) {
     match value {
-        Value::String(text) => needles.in_bytes(text.as_bytes(), &mut |needle, _| found(&pointer, needle)),
+        Value::String(text) => needles.in_bytes(text.as_bytes(), &mut |needle, _| found(pointer, needle)),
         Value::Array(list) => {
             for (place, entry) in list.iter().enumerate() {
-                texts(needles, entry, format!("{pointer}/{place}"), found);
+                texts(needles, entry, &format!("{pointer}/{place}"), found);
             }
         }
         Value::Object(object) => {
@@ -272,7 +272,7 @@ fn texts(needles: &Needles, value: &Value, pointer: String, found: &mut dyn FnMu
                 if needles.are_in(key.as_bytes()) {
                     NAMELESS.clone_into(&mut name);
                 }
-                texts(needles, entry, format!("{pointer}/{name}"), found);
+                texts(needles, entry, &format!("{pointer}/{name}"), found);
             }
         }
         _ => {}
