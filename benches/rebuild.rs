@@ -25,6 +25,7 @@ fn layer(criterion: &mut Criterion) {
     let drop = Edit::DropMember {
         member: Member { layer: 0, member: 5, path: "/usr/lib/package-0/file-5".into() },
         secrets: Vec::new(),
+        inside: Vec::new(),
     };
 
     let mut group = criterion.benchmark_group("rewrite");

@@ -14,15 +14,19 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::fix::plan::{self, ImageId, ImagePlan};
+use crate::fix::statement::{Choices, MEDIA_TYPE, PREDICATE, statement};
 use crate::fix::verify::{Place, Seen, prove};
 use crate::fix::{
-    Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Wishes, plan_image, render_changes, render_plan,
+    ATTACHED, Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Values, Wishes, foresee, plan_image, ready,
+    render_changes, render_plan,
 };
+use crate::inventory::Inventory;
 use crate::pass::Known;
-use crate::policy::{Glob, PolicySet};
-use crate::rebuild::{Bundle, ImageEdits, Options, Output, Pending, Rebuilt, rebuild};
+use crate::policy::{Glob, Outcome, PolicySet};
+use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
 use crate::scan::{Advisories, Watch as _, scan_seeing};
+use crate::size::ByteSize;
 use crate::source::{Choice, Opened, Request, target};
 use crate::time::Date;
 
@@ -34,6 +38,9 @@ use super::scan::{
 };
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
+
+/// Bytes of files held in memory at once while an image is scanned: fewer than `careen scan` takes, since the rebuild needs some too.
+const BUDGET: ByteSize = ByteSize::mib(48);
 
 /// Largest file of a text to redact.
 const LARGEST_TEXT: u64 = 1 << 20;
@@ -159,6 +166,8 @@ struct Looked {
     reports: Vec<Report>,
     seen: Vec<Seen>,
     plan: Plan,
+    /// Whether an index leads to an image, which may have others beside it.
+    has_index: bool,
 }
 
 impl<'a> Job<'a> {
@@ -185,7 +194,8 @@ impl<'a> Job<'a> {
         let policy = arguments.policy.load(arguments.gate.fail_on(), file, arguments.color)?;
         let applied = arguments.apply.as_deref().map(read_plan).transpose()?;
         let wishes = wishes(arguments, &policy)?;
-        if applied.is_some() && has_wishes(&wishes) {
+        let asks = arguments.waste || arguments.touch_base || arguments.redact_in_place || has_wishes(&wishes);
+        if applied.is_some() && asks {
             return Err(Error::new(ErrorKind::Usage, "`--apply` does what the plan says, and nothing else")
                 .help("make the plan anew with these flags, `--dry-run` and `--plan FILE`"));
         }
@@ -205,10 +215,11 @@ impl<'a> Job<'a> {
 
     fn run(&self) -> Result<Exit> {
         let spooled = Spooled::of(&self.arguments.image, self.watcher)?;
-        let image = spooled
-            .as_ref()
-            .map_or_else(|| self.arguments.image.clone(), |spooled| self.arguments.image.with_target(&spooled.target));
-        let Looked { mut reports, seen, plan } = self.look(&image)?;
+        let image = self.arguments.image.with_budget(BUDGET);
+        let image = spooled.as_ref().map_or_else(|| image.clone(), |spooled| image.with_target(&spooled.target));
+        let Looked { mut reports, seen, mut plan, has_index } = self.look(&image)?;
+        let is_needed = self.output.is_some() || plan.takes_values() || has_index;
+        let input = is_needed.then(|| self.foresee(&image, &seen, &mut plan)).transpose()?;
         for report in &mut reports {
             report.target.reference = crate::secret::masked_path(&escape(self.arguments.image.target()));
         }
@@ -216,12 +227,13 @@ impl<'a> Job<'a> {
             let text = plan.to_json()?;
             write_to(Some(path), &mut |out| out.write_all(text.as_bytes()))?;
         }
-        let Some(output) = &self.output else {
+        let Some((output, (input, values))) = self.output.as_ref().zip(input) else {
             self.watcher.finish();
             self.show(&mut |out, width| render_plan(&plan, self.format, width, out))?;
-            return Ok(self.exit_of(&reports));
+            return Ok(self.exit_of(&reports, &plan));
         };
-        let (input, rebuilt, pending, digest) = self.rebuild(&image, &plan, output)?;
+        let digest = plan.digest()?;
+        let (mut rebuilt, pending) = self.rebuild(&image, &input, (&plan, &digest), output)?;
         self.watcher.stage("prove");
         let before = Place { bundle: &input, seen: &seen };
         let written = image.with_target(&pending.target());
@@ -232,24 +244,85 @@ impl<'a> Job<'a> {
             })?;
             let bundle = Bundle::open(source, request)?;
             let after = Place { bundle: &bundle, seen: &seen };
-            prove(&before, &after, &plan, &rebuilt, request.limits)?;
+            prove(&before, &after, (&plan, &values), &rebuilt, request.limits)?;
             Ok(reports)
         })?;
-        pending.commit()?;
+        let provenance = self.publish(&plan, &digest, &mut rebuilt, pending, output)?;
         self.watcher.finish();
         let name = self.arguments.output.as_deref().unwrap_or_default();
-        let changes = Changes::new(&plan, digest, &rebuilt, name, (&reports, &after));
+        let changes = Changes::new(&plan, digest, &rebuilt, name, provenance, (&reports, &after));
         self.show(&mut |out, width| render_changes(&changes, self.format, width, out))?;
-        Ok(self.exit_of(&after))
+        Ok(self.exit_of(&after, &plan))
+    }
+
+    /// Opens the input as it is stored, and adds to the plan what only that tells: where values stay, and what else there is.
+    fn foresee(&self, image: &TargetArguments, seen: &[Seen], plan: &mut Plan) -> Result<(Bundle, Values)> {
+        if plan.takes_values() {
+            self.watcher.stage("search");
+        }
+        opened(image, self.watcher, None, |source, request, _| {
+            let bundle = Bundle::open(source, request)?;
+            let siblings: Vec<String> = bundle.siblings(request.limits)?.into_iter().collect();
+            if !siblings.is_empty() {
+                let what = siblings.join(", ");
+                plan.notes.push(format!(
+                    "{what} stands beside it and is copied as it is, with all that is wrong with it: `--platform all` fixes \
+                     every image"
+                ));
+            }
+            let values = foresee(&bundle, seen, plan, request.limits)?;
+            Ok((bundle, values))
+        })
+    }
+
+    /// Gives the proven image its name, and tells where it comes from: beside it, or attached to it. Where that is.
+    fn publish(
+        &self,
+        plan: &Plan,
+        digest: &Digest,
+        rebuilt: &mut Rebuilt,
+        pending: Box<dyn Pending>,
+        output: &Output,
+    ) -> Result<Option<String>> {
+        if !rebuilt.is_changed {
+            return pending.commit().map(|()| None);
+        }
+        let choices = Choices { drop_empty_layers: self.arguments.drop_empty_layers };
+        let document = statement(rebuilt, &origin(&plan.input), digest, choices).to_string();
+        let attachment = Attachment {
+            artifact_type: MEDIA_TYPE,
+            media_type: MEDIA_TYPE,
+            annotations: &[("in-toto.io/predicate-type", PREDICATE)],
+            bytes: document.as_bytes(),
+        };
+        let mut place = None;
+        match pending.attach(&attachment) {
+            Ok(true) => place = Some(ATTACHED.to_owned()),
+            Ok(false) => {}
+            // the image is what it should be, whether the registry takes documents or not
+            Err(error) => {
+                let what = format!("the provenance could not be attached: {}", without_secrets(error).message);
+                rebuilt.notices.push(Notice::new("provenance-not-attached", "registry", what));
+            }
+        }
+        pending.commit()?;
+        if let Some(path) = output.provenance() {
+            write_to(Some(&path), &mut |out| writeln!(out, "{document}"))?;
+            place = Some(path.display().to_string());
+        }
+        Ok(place)
     }
 
     /// What the policy says of the image as it will be, or as it is where nothing was written.
-    fn exit_of(&self, reports: &[Report]) -> Exit {
+    fn exit_of(&self, reports: &[Report], plan: &Plan) -> Exit {
         if self.arguments.dry_run {
             return Exit::Passed;
         }
         let rules = self.arguments.gate.rules(self.arguments.allow_partial);
-        Exit::of_outcomes(reports.iter().map(|report| (report.verdict.outcome, report.has_gaps())), rules)
+        // a value that was taken out, and is there all the same, no rule tells the policy of
+        let known = plan.leaves_unknown().then_some((Outcome::Failed, false));
+        let judged = reports.iter().map(|report| (report.verdict.outcome, report.has_gaps()));
+        Exit::of_outcomes(judged.chain(known), rules)
     }
 
     /// Writes for people: to standard output, or beside it where the image goes there.
@@ -285,54 +358,72 @@ impl<'a> Job<'a> {
     /// Scans the input and plans, or checks that the plan is of this input.
     fn look(&self, image: &TargetArguments) -> Result<Looked> {
         let mut plans: Vec<ImagePlan> = Vec::new();
+        let mut found: Vec<ImageId> = Vec::new();
         let mut seen = Vec::new();
-        let mut source = "";
+        let mut unready = None;
+        let (mut source, mut has_index) = ("", false);
         let reports = opened(image, self.watcher, Some(self.judging()), |from, request, options| {
             source = from.id();
             scan_seeing(from, request, options, &self.known, &mut |inventory, judged| {
-                plans.push(plan_image(inventory, judged, &self.wishes));
+                let id = ImageId::of(inventory);
+                match &self.applied {
+                    None => plans.push(plan_image(inventory, judged, &self.wishes)),
+                    Some(applied) => match self.readied(applied, &id, inventory) {
+                        Ok(plan) => plans.extend(plan),
+                        Err(error) => drop(unready.get_or_insert(error)),
+                    },
+                }
+                found.push(id);
+                has_index |= !inventory.target.indexes.is_empty();
                 seen.push(Seen::of(inventory, judged));
             })
         })?;
-        if let Some(bare) = plans.iter().find(|plan| plan.image.config.is_none()) {
-            let what = match bare.image.platform {
+        if let Some(bare) = found.iter().find(|id| id.config.is_none()) {
+            let what = match bare.platform {
                 Some(_) => "the image's configuration has no digest",
                 None => "this is no image that could be written anew",
             };
             return Err(Error::new(ErrorKind::Usage, what).help("name an image: an archive, a layout, or a reference"));
         }
-        let found: Vec<ImageId> = plans.iter().map(|plan| plan.image.clone()).collect();
         let plan = match &self.applied {
             Some(plan) => {
                 plan.check_images(&found)?;
-                let mut plan = plan.clone();
-                if self.arguments.yes {
-                    plan.approve_all();
+                if let Some(error) = unready {
+                    return Err(error);
                 }
-                plan
+                Plan { images: plans, notes: Vec::new(), ..plan.clone() }
             }
             None => Plan::new(self.arguments.image.target(), source, plans),
         };
-        Ok(Looked { reports, seen, plan })
+        Ok(Looked { reports, seen, plan, has_index })
+    }
+
+    /// The plan for an image out of the one that is applied, if it is in there.
+    fn readied(&self, applied: &Plan, id: &ImageId, inventory: &Inventory) -> Result<Option<ImagePlan>> {
+        let Some(mut plan) = applied.images.iter().find(|plan| plan.image.is(id)).cloned() else { return Ok(None) };
+        if self.arguments.yes {
+            plan.approve_all();
+        }
+        ready(inventory, &mut plan, &self.wishes)?;
+        Ok(Some(plan))
     }
 
     /// Writes the image under a temporary name.
     fn rebuild(
         &self,
         image: &TargetArguments,
-        plan: &Plan,
+        bundle: &Bundle,
+        (plan, digest): (&Plan, &Digest),
         output: &Output,
-    ) -> Result<(Bundle, Rebuilt, Box<dyn Pending>, Digest)> {
+    ) -> Result<(Rebuilt, Box<dyn Pending>)> {
         self.watcher.stage("rebuild");
-        let digest = plan.digest()?;
         let mut edits = Vec::new();
         for image in &plan.images {
             if let Some(config) = &image.image.config {
                 edits.push(ImageEdits { image: config.clone(), edits: image.edits()? });
             }
         }
-        let (bundle, (rebuilt, pending)) = opened(image, self.watcher, None, |source, request, _| {
-            let bundle = Bundle::open(source, request)?;
+        opened(image, self.watcher, None, |_, request, _| {
             let options = Options {
                 plan: plan.does_something().then(|| digest.clone()),
                 drop_empty_layers: self.arguments.drop_empty_layers,
@@ -340,10 +431,8 @@ impl<'a> Job<'a> {
                 limits: request.limits,
                 access: request.access,
             };
-            let rebuilt = rebuild(&bundle, &edits, output, &options)?;
-            Ok((bundle, rebuilt))
-        })?;
-        Ok((bundle, rebuilt, pending, digest))
+            rebuild(bundle, &edits, output, &options)
+        })
     }
 }
 
@@ -393,6 +482,15 @@ fn redaction(text: &str) -> Result<Redaction> {
         }
     };
     Redaction::new(text).map_err(|why| Error::new(ErrorKind::Usage, why))
+}
+
+/// How a statement names the input: by its reference in a registry, else by the name of its file, wherever that lies.
+fn origin(input: &plan::Input) -> String {
+    if input.source == "registry" {
+        return input.reference.clone();
+    }
+    let name = input.reference.rsplit('/').next().unwrap_or_default();
+    if name.contains(':') { name.to_owned() } else { format!("{}:{name}", input.source) }
 }
 
 fn read_plan(path: &Path) -> Result<Plan> {

@@ -16,6 +16,7 @@ use crate::policy::{DEFAULT_PRESET, PolicySet};
 use crate::report::Report;
 use crate::rule::Severity;
 use crate::scan::{Advisories, Options, scan};
+use crate::size::ByteSize;
 use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, Source, target};
 use crate::time::{Date, Timestamp};
 
@@ -144,6 +145,9 @@ pub(super) struct TargetArguments {
 
     #[arg(long, value_name = "NAME=VALUE", hide_short_help = true, help = "Set a limit on what is read", long_help = limits_help())]
     limit: Vec<String>,
+    /// In place of the default limit on memory, where nobody says another one.
+    #[arg(skip)]
+    budget: Option<ByteSize>,
     /// Layers read at once, and threads
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
@@ -162,6 +166,11 @@ impl TargetArguments {
     /// A target without any flag.
     pub(super) fn of(target: String) -> Self {
         Self { target, no_progress: true, ..Self::default() }
+    }
+
+    /// The same flags with another default limit on memory.
+    pub(super) fn with_budget(&self, budget: ByteSize) -> Self {
+        Self { budget: Some(budget), ..self.clone() }
     }
 
     /// The same flags with another target; what was said of the target's registry holds for no other.
@@ -493,7 +502,8 @@ pub(super) fn config(arguments: &TargetArguments) -> Result<Config> {
 
 /// The default limits, those of the configuration file, and those of the command line; later ones win.
 fn limits(arguments: &TargetArguments, config: &Config) -> Result<Limits> {
-    let mut limits = Limits::default();
+    let default = Limits::default();
+    let mut limits = Limits { budget: arguments.budget.unwrap_or(default.budget), ..default };
     for (name, value) in &config.limits {
         let error_of_file = |error: Error| Error { kind: ErrorKind::Config, ..error };
         limits.set(name, &value.to_string()).map_err(|error| {

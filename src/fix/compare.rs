@@ -350,7 +350,7 @@ mod tests {
     }
 
     fn drop(number: u32, path: &str) -> Edit {
-        Edit::DropMember { member: member(number, path), secrets: Vec::new() }
+        Edit::DropMember { member: member(number, path), secrets: Vec::new(), inside: Vec::new() }
     }
 
     fn cases() -> Vec<Vec<Edit>> {

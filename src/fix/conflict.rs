@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::plan::Action;
-use crate::rebuild::{Content, Edit, Edits, Member, Span};
+use crate::rebuild::{Content, Edit, Edits, Inner, Member, Span};
 
 /// Two edits that cannot both be done, in a sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(super) struct Merge {
     variables: BTreeSet<String>,
     redacted: BTreeMap<String, BTreeSet<Span>>,
     annotations: BTreeMap<String, Option<String>>,
+    /// Secrets of annotations that go.
+    unsaid: BTreeMap<String, BTreeSet<Span>>,
 }
 
 /// What becomes of one member.
@@ -46,6 +48,8 @@ pub(super) struct Merge {
 struct Changes {
     /// It goes, with secrets at these places.
     dropped: Option<BTreeSet<Span>>,
+    /// The same in files that it holds.
+    inside: BTreeSet<Inner>,
     blanked: BTreeSet<Span>,
     is_emptied: bool,
     locked: BTreeSet<String>,
@@ -112,7 +116,10 @@ impl Merge {
                 Ok(())
             }
             Edit::SetAnnotation { key, value } => self.add_annotation(key, Some(value)),
-            Edit::RemoveAnnotation { key } => self.add_annotation(key, None),
+            Edit::RemoveAnnotation { key, secrets } => {
+                self.unsaid.entry(key.clone()).or_default().extend(secrets);
+                self.add_annotation(key, None)
+            }
             // told by `member` above
             Edit::DropMember { .. }
             | Edit::BlankBytes { .. }
@@ -215,9 +222,13 @@ impl Merge {
         // entries of lists from the last, so that those before keep their places
         edits.extend(self.removed.into_iter().rev().map(|pointer| Edit::RemoveConfig { pointer }));
         edits.extend(self.settings.into_iter().map(|(pointer, value)| Edit::SetConfig { pointer, value }));
-        edits.extend(self.annotations.into_iter().map(|(key, value)| match value {
-            Some(value) => Edit::SetAnnotation { key, value },
-            None => Edit::RemoveAnnotation { key },
+        let mut unsaid = self.unsaid;
+        edits.extend(self.annotations.into_iter().map(|(key, value)| {
+            if let Some(value) = value {
+                return Edit::SetAnnotation { key, value };
+            }
+            let secrets = unsaid.remove(&key).unwrap_or_default().into_iter().collect();
+            Edit::RemoveAnnotation { key, secrets }
         }));
         Edits(edits)
     }
@@ -226,7 +237,10 @@ impl Merge {
 impl Changes {
     fn add(&mut self, edit: &Edit, member: &Member) -> Result<(), Contradiction> {
         match edit {
-            Edit::DropMember { secrets, .. } => self.dropped.get_or_insert_default().extend(secrets),
+            Edit::DropMember { secrets, inside, .. } => {
+                self.dropped.get_or_insert_default().extend(secrets);
+                self.inside.extend(inside.iter().cloned());
+            }
             Edit::BlankBytes { spans, .. } => self.blanked.extend(spans),
             Edit::Truncate { .. } => self.is_emptied = true,
             Edit::LockPassword { user, .. } => {
@@ -255,7 +269,8 @@ impl Changes {
         let member = || member.clone();
         if let Some(mut secrets) = self.dropped {
             secrets.extend(self.blanked);
-            edits.push(Edit::DropMember { member: member(), secrets: secrets.into_iter().collect() });
+            let (secrets, inside) = (secrets.into_iter().collect(), self.inside.into_iter().collect());
+            edits.push(Edit::DropMember { member: member(), secrets, inside });
             return;
         }
         if !self.blanked.is_empty() {
@@ -349,6 +364,7 @@ mod tests {
         let drop = |secrets: &[u64]| Edit::DropMember {
             member: member(1),
             secrets: secrets.iter().copied().map(span).collect(),
+            inside: Vec::new(),
         };
         let header = |mode, uid| Edit::SetHeader { member: member(1), mode, uid, gid: None };
         let lock = |user: &str| Edit::LockPassword { member: member(1), user: user.into() };

@@ -53,7 +53,11 @@ impl Drops {
                 continue;
             }
             for member in links.iter().chain([node]).filter(|member| seen.insert(**member)) {
-                drops.edits.push(Edit::DropMember { member: job.member(*member), secrets: Vec::new() });
+                drops.edits.push(Edit::DropMember {
+                    member: job.member(*member),
+                    secrets: Vec::new(),
+                    inside: Vec::new(),
+                });
             }
             drops.files = drops.files.saturating_add(1);
             drops.bytes = drops.bytes.saturating_add(tree.entry(*node).size);

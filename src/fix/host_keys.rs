@@ -40,7 +40,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let nodes = keys(&job.image.tree);
     let mut drops = Drops::of(job, &nodes, &is_host_key);
     for edit in &mut drops.edits {
-        if let Edit::DropMember { member, secrets } = edit {
+        if let Edit::DropMember { member, secrets, .. } = edit {
             *secrets = spans(job, Node { layer: member.layer, member: member.member });
         }
     }

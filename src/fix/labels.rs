@@ -78,7 +78,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     }
     for key in job.image.annotations.keys() {
         if goes(&policy.remove_annotations, key) {
-            let edit = Edit::RemoveAnnotation { key: key.clone() };
+            let edit = Edit::RemoveAnnotation { key: key.clone(), secrets: Vec::new() };
             let reason = "`[fix.annotations] remove` of the policy";
             draft.propose(setting(format!("annotation {}", escape(key)), "set".into(), "not set".into(), reason, edit));
         }

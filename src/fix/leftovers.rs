@@ -163,7 +163,7 @@ fn folders(job: &Job<'_>, root: &ImagePath, nodes: &[Node]) -> Vec<Edit> {
     let members = tree.layers().get(layer as usize).into_iter().flatten();
     let members = (0u32..).zip(members).filter(|(_, entry)| entry.path.is_under(root.as_bytes()) && !entry.is_marker());
     let nodes = members.map(|(member, _)| Node { layer, member }).filter(|node| is_rest(*node));
-    nodes.map(|node| Edit::DropMember { member: job.member(node), secrets: Vec::new() }).collect()
+    nodes.map(|node| Edit::DropMember { member: job.member(node), secrets: Vec::new(), inside: Vec::new() }).collect()
 }
 
 #[cfg(test)]

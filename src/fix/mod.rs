@@ -8,6 +8,7 @@ mod compare;
 pub mod conflict;
 mod drops;
 mod env;
+pub mod foresee;
 mod guard;
 mod healthcheck;
 mod host_keys;
@@ -22,6 +23,7 @@ pub mod plan;
 mod redact;
 mod remove;
 mod reveal;
+mod search;
 mod secret_settings;
 mod secrets;
 mod setuid;
@@ -36,6 +38,8 @@ mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
@@ -43,14 +47,15 @@ use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Content, Edit, Edits, LARGEST_FILE, Member};
 use crate::secret::masked_path;
 use crate::size::ByteSize;
-use crate::tree::{FileKind, Node};
+use crate::tree::{FileEntry, FileKind, Node};
 
 use conflict::Merge;
 use plan::{Action, Expected, ImageId, ImagePlan, Kind, Refused, Risk, Safety};
 
 pub use crate::policy::FIX_GROUPS as GROUPS;
+pub use foresee::{Values, foresee};
 pub use guard::Guard;
-pub use outcome::{Changes, render_changes};
+pub use outcome::{ATTACHED, Changes, render_changes};
 pub use page::page;
 pub use plan::Plan;
 pub use show::{PlanFormat, render_plan};
@@ -294,19 +299,58 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         actions.append(&mut of_fixer);
     }
     reveal::hide(image, &guard, &mut actions);
-    settle(&mut actions, &mut refused);
+    if settle(&mut actions, &mut refused) {
+        // what went may have hidden something
+        reveal::hide(image, &guard, &mut actions);
+    }
     let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
     refused.sort();
     refused.dedup();
     refused.sort_by_cached_key(key);
     let expected = expected(image, &actions);
-    ImagePlan { image: ImageId::of(image), actions, refused, expected }
+    ImagePlan { image: ImageId::of(image), actions, refused, remains: Vec::new(), expected }
 }
 
-/// Takes actions out that contradict one which was asked for, or which comes before.
-fn settle(actions: &mut Vec<Action>, refused: &mut Vec<Refused>) {
+/// Makes a plan ready that somebody has looked at: what is approved now decides what must be hidden, and what comes of it.
+/// An error if the plan is not of this image, or if an action needs another one that is not approved.
+pub fn ready(image: &Inventory, plan: &mut ImagePlan, wishes: &Wishes) -> Result<()> {
+    let wrong = |what: String| Error::new(ErrorKind::Usage, what);
+    let edits = plan.actions.iter().flat_map(|action| &action.edits.0);
+    let contents = edits.clone().filter_map(|edit| match edit {
+        Edit::AddFile { content, .. } => content.member(),
+        _ => None,
+    });
+    for member in edits.filter_map(Edit::member).chain(contents) {
+        let members = image.tree.layers().get(member.layer as usize);
+        let entry = members.and_then(|members| members.get(member.member as usize));
+        let is_it =
+            |entry: &FileEntry| entry.path.to_string().trim_start_matches('/') == member.path.trim_start_matches('/');
+        if !entry.is_some_and(is_it) {
+            let path = masked_path(&escape(&member.path));
+            let what = format!(
+                "the plan is of another image: member {} of layer {} is not `{path}`",
+                member.member, member.layer
+            );
+            return Err(wrong(what).help("make it anew with `--dry-run --plan FILE`"));
+        }
+    }
+    let guard = Guard::new(image, wishes);
+    if let Some((active, other, path)) = reveal::half_removed(image, &guard, &plan.actions) {
+        let what = format!(
+            "`{active}` takes the folder `{path}` out of its layer, and `{other}`, which is not approved, out of one below"
+        );
+        return Err(wrong(what).help("approve both, or neither"));
+    }
+    reveal::hide(image, &guard, &mut plan.actions);
+    plan.edits()?;
+    plan.expected = expected(image, &plan.actions);
+    Ok(())
+}
+
+/// Takes actions out that contradict one which was asked for, or which comes before. Whether there were any.
+fn settle(actions: &mut Vec<Action>, refused: &mut Vec<Refused>) -> bool {
     if conflict::merged(actions.iter().filter(|action| action.is_active())).is_ok() {
-        return;
+        return false;
     }
     // what the user asked for comes first
     let mut order: Vec<usize> = (0..actions.len()).collect();
@@ -337,6 +381,7 @@ fn settle(actions: &mut Vec<Action>, refused: &mut Vec<Refused>) {
         place += 1;
         !out.contains(&(place - 1))
     });
+    true
 }
 
 /// Bytes of a member's header.

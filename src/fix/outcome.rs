@@ -17,6 +17,9 @@ use super::show::{PlanFormat, cell, escape_controls};
 /// Version of the JSON. Raised when a field changes its meaning or goes.
 pub(super) const SCHEMA: &str = "careen.fix/1";
 
+/// The provenance is a referrer of the image.
+pub const ATTACHED: &str = "attached";
+
 /// What a fix did.
 #[derive(Debug, Serialize)]
 pub struct Changes<'a> {
@@ -35,6 +38,8 @@ pub struct Changes<'a> {
     pub size: (u64, u64),
     /// What did not carry over.
     pub notices: &'a [Notice],
+    /// Where the provenance is: a file, or `attached` to the image.
+    pub provenance: Option<String>,
     /// What the policy says of each image, before and after.
     pub verdicts: Vec<(Told, Told)>,
 }
@@ -70,6 +75,7 @@ impl<'a> Changes<'a> {
         plan_digest: Digest,
         rebuilt: &'a Rebuilt,
         output: &str,
+        provenance: Option<String>,
         (before, after): (&[Report], &[Report]),
     ) -> Self {
         Self {
@@ -81,6 +87,7 @@ impl<'a> Changes<'a> {
             images: &rebuilt.images,
             size: rebuilt.size,
             notices: &rebuilt.notices,
+            provenance: provenance.map(|place| crate::secret::masked_path(&place)),
             verdicts: before.iter().zip(after).map(|(before, after)| (Told::of(before), Told::of(after))).collect(),
         }
     }
@@ -138,6 +145,10 @@ pub fn render_changes(changes: &Changes<'_>, format: PlanFormat, width: usize, o
             lines(out, &format!("| findings | {} | {} |", before.findings, after.findings))?;
             lines(out, &format!("| digest | `{}` | `{}` |", digest(&image.before), digest(&image.after)))?;
         }
+    }
+    if let Some(place) = &changes.provenance {
+        let told = if place == ATTACHED { "attached to the image".into() } else { format!("in {}", cell(place)) };
+        lines(out, &format!("Provenance, not signed: {told}."))?;
     }
     for notice in changes.notices {
         lines(out, &format!("note: {}: {}", cell(&notice.place), cell(&notice.what)))?;

@@ -14,8 +14,9 @@ use super::conflict::{self, Contradiction};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::image::Image;
 use crate::inventory::Inventory;
-use crate::rebuild::Edits;
+use crate::rebuild::{Edit, Edits};
 use crate::secret::masked_path;
 
 /// Version of the JSON. Raised when a field changes its meaning or goes.
@@ -46,6 +47,9 @@ pub struct Plan {
     pub input: Input,
     /// One for each image, in the order of the input.
     pub images: Vec<ImagePlan>,
+    /// What else a person should know. Not part of the digest either.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Where the images are. Not part of the digest: the same images elsewhere have the same plan.
@@ -68,6 +72,9 @@ pub struct ImagePlan {
     pub actions: Vec<Action>,
     /// What is not, and why.
     pub refused: Vec<Refused>,
+    /// Where values stay that actions take out elsewhere.
+    #[serde(default)]
+    pub remains: Vec<Remains>,
     /// What comes of it.
     pub expected: Expected,
 }
@@ -184,6 +191,22 @@ pub struct Refused {
     pub hint: String,
 }
 
+/// A place that keeps a value which an action takes out elsewhere. The proof asks for its absence everywhere else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remains {
+    /// The layer, where it is one.
+    pub layer: Option<u32>,
+    /// The file, a file inside of it, or the JSON pointer of a text of the configuration.
+    pub path: String,
+    /// Ids of the actions that take the value out elsewhere.
+    pub of: Vec<String>,
+    /// The rule that knows it there; nothing if none does, and no policy judges it.
+    pub rule: Option<String>,
+    /// Why it stays, and what to do.
+    pub reason: String,
+}
+
 /// What comes of the approved actions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -253,6 +276,12 @@ impl ImagePlan {
         self.actions.iter().filter(|action| action.is_active())
     }
 
+    /// Approves the actions that wait for somebody to look at them.
+    pub fn approve_all(&mut self) {
+        let actions = self.actions.iter_mut();
+        actions.filter(|action| action.safety != Safety::Never).for_each(|action| action.approved = true);
+    }
+
     /// All that is done to the bytes, in a stable order, each thing once.
     pub fn edits(&self) -> Result<Edits> {
         conflict::merged(self.active()).map_err(|contradiction| contradiction.error())
@@ -263,18 +292,40 @@ impl Plan {
     /// A plan of images that were read from one place.
     pub fn new(reference: &str, source: &str, images: Vec<ImagePlan>) -> Self {
         let input = Input { reference: masked_path(&escape(reference)), source: source.to_owned() };
-        Self { schema: SCHEMA.to_owned(), input, images }
+        Self { schema: SCHEMA.to_owned(), input, images, notes: Vec::new() }
+    }
+
+    /// The plan for an image.
+    pub(super) fn of(&self, image: &Image) -> Option<&ImagePlan> {
+        let config = image.target.config_digest.as_ref()?;
+        self.images.iter().find(|plan| plan.image.config.as_ref() == Some(config))
+    }
+
+    /// The same, to be changed.
+    pub(super) fn of_mut(&mut self, image: &Image) -> Option<&mut ImagePlan> {
+        let config = image.target.config_digest.as_ref()?;
+        self.images.iter_mut().find(|plan| plan.image.config.as_ref() == Some(config))
+    }
+
+    /// Whether an action that is carried out takes values out, which must then be nowhere.
+    pub fn takes_values(&self) -> bool {
+        let is_value = |edit: &Edit| match edit {
+            Edit::DropMember { secrets, inside, .. } => !secrets.is_empty() || !inside.is_empty(),
+            Edit::BlankBytes { spans, .. } | Edit::RedactConfig { spans, .. } => !spans.is_empty(),
+            Edit::RemoveAnnotation { secrets, .. } => !secrets.is_empty(),
+            _ => false,
+        };
+        self.images.iter().flat_map(ImagePlan::active).any(|action| action.edits.0.iter().any(is_value))
+    }
+
+    /// Whether a value stays where no rule knows it, so that no policy says anything of it.
+    pub fn leaves_unknown(&self) -> bool {
+        self.images.iter().flat_map(|image| &image.remains).any(|remains| remains.rule.is_none())
     }
 
     /// Whether anything is done.
     pub fn does_something(&self) -> bool {
         self.images.iter().any(|image| image.active().next().is_some())
-    }
-
-    /// Approves the actions that wait for somebody to look at them.
-    pub fn approve_all(&mut self) {
-        let actions = self.images.iter_mut().flat_map(|image| &mut image.actions);
-        actions.filter(|action| action.safety != Safety::Never).for_each(|action| action.approved = true);
     }
 
     /// SHA-256 of the canonical JSON: keys sorted, no blanks, without [`Input`], which says where the images are.
@@ -283,6 +334,7 @@ impl Plan {
         let mut value = serde_json::to_value(self).map_err(defect)?;
         if let Some(plan) = value.as_object_mut() {
             plan.remove("input");
+            plan.remove("notes");
         }
         let mut text = String::new();
         canonical(&value, &mut text);

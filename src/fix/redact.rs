@@ -51,20 +51,21 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         for (key, value) in &job.image.annotations {
             let spans = spans(value, wish.text());
             if !spans.is_empty() {
-                count = count.saturating_add(spans.len());
+                let found = spans.len();
+                count = count.saturating_add(found);
                 let value = value.replace(wish.text(), REDACTED);
                 // the plan would tell another secret beside it
                 let is_clean = mask_text(&value) == value;
                 let edits = vec![if is_clean {
                     Edit::SetAnnotation { key: key.clone(), value }
                 } else {
-                    Edit::RemoveAnnotation { key: key.clone() }
+                    Edit::RemoveAnnotation { key: key.clone(), secrets: spans }
                 }];
-                propose(draft, number, &format!("annotation {key}"), spans.len(), false, edits);
+                propose(draft, number, &format!("annotation {key}"), found, false, edits);
             }
             if key.contains(wish.text()) {
                 count = count.saturating_add(1);
-                let edits = vec![Edit::RemoveAnnotation { key: key.clone() }];
+                let edits = vec![Edit::RemoveAnnotation { key: key.clone(), secrets: Vec::new() }];
                 propose(draft, number, "the key of an annotation", 1, false, edits);
             }
         }

@@ -92,7 +92,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
     for node in goes.iter().chain(whiteouts.iter().map(|(node, _)| node)) {
         let entry = tree.entry(*node);
         let found = by_layer.entry(node.layer).or_default();
-        found.edits.push(Edit::DropMember { member: job.member(*node), secrets: Vec::new() });
+        found.edits.push(Edit::DropMember { member: job.member(*node), secrets: Vec::new(), inside: Vec::new() });
         if entry.is_file() && !entry.is_marker() {
             found.files = found.files.saturating_add(1);
             found.bytes = found.bytes.saturating_add(entry.size);

@@ -5,20 +5,51 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Member};
-use crate::tree::Node;
+use crate::tree::{FileKind, Node};
 
 use super::plan::Action;
 use super::{Guard, folders_above};
 
+/// An approved action that takes a folder out of its layer, an action that is not approved and would take it out of a layer
+/// below, and the folder: to hide it would hide what the other one leaves.
+pub(super) fn half_removed(
+    image: &Inventory,
+    guard: &Guard<'_>,
+    actions: &[Action],
+) -> Option<(String, String, ImagePath)> {
+    let mut waiting: BTreeMap<ImagePath, Vec<(u32, &str)>> = BTreeMap::new();
+    let folders = |action: &Action| -> Vec<(ImagePath, u32)> {
+        let nodes = dropped(action).into_iter();
+        let folders = nodes.filter(|node| image.tree.entry(*node).kind == FileKind::Directory);
+        folders.map(|node| (guard.real(&image.tree.entry(node).path), node.layer)).collect()
+    };
+    for action in actions.iter().filter(|action| !action.is_active()) {
+        for (path, layer) in folders(action) {
+            waiting.entry(path).or_default().push((layer, &action.id));
+        }
+    }
+    for action in actions.iter().filter(|action| action.is_active()) {
+        for (path, layer) in folders(action) {
+            let below = waiting.get(&path).into_iter().flatten().find(|(below, _)| *below < layer);
+            if let Some((_, other)) = below {
+                return Some((action.id.clone(), (*other).to_owned(), path));
+            }
+        }
+    }
+    None
+}
+
+/// Members that an action takes out.
+fn dropped(action: &Action) -> Vec<Node> {
+    let node = |edit: &Edit| match edit {
+        Edit::DropMember { member, .. } => Some(Node { layer: member.layer, member: member.member }),
+        _ => None,
+    };
+    action.edits.0.iter().filter_map(node).collect()
+}
+
 /// Adds to each action what hides the files that would show after it. Members of the same layer and name go with it.
 pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action]) {
-    let dropped = |action: &Action| -> Vec<Node> {
-        let node = |edit: &Edit| match edit {
-            Edit::DropMember { member, .. } => Some(Node { layer: member.layer, member: member.member }),
-            _ => None,
-        };
-        action.edits.0.iter().filter_map(node).collect()
-    };
     let active: BTreeSet<Node> = actions.iter().filter(|action| action.is_active()).flat_map(dropped).collect();
     // members by the names of those that go, which are few
     let mut by_name: BTreeMap<ImagePath, Vec<Node>> =
@@ -47,7 +78,7 @@ pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action])
             for other in left().filter(|other| other.layer == node.layer) {
                 let path = image.tree.entry(*other).path.to_string();
                 let member = Member { layer: other.layer, member: other.member, path };
-                more.push(Edit::DropMember { member, secrets: Vec::new() });
+                more.push(Edit::DropMember { member, secrets: Vec::new(), inside: Vec::new() });
             }
             if left().any(|other| other.layer < node.layer)
                 && let Ok(name) = std::str::from_utf8(path.as_bytes())

@@ -58,12 +58,16 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         if !of_value.is_empty() {
             let own =
                 at(&open, |location| matches!(location, Location::Config { key: of } if of.contains(key.as_str())));
+            let before = key.len().saturating_add(1);
+            let secrets = merged(of_value).into_iter().filter_map(|span| {
+                Some(Span { offset: span.start.checked_sub(before)? as u64, length: span.len() as u64 })
+            });
             propose(
                 draft,
                 own,
                 &format!("annotation {}", escape(key)),
                 Treatment::Gone,
-                vec![Edit::RemoveAnnotation { key: key.clone() }],
+                vec![Edit::RemoveAnnotation { key: key.clone(), secrets: secrets.collect() }],
             );
         }
     }
@@ -174,13 +178,11 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
         ["config", "Env", _] => {
             let name = text.split('=').next().unwrap_or_default();
             let own = config(format!("Env.{name}"));
-            propose(
-                draft,
-                own,
-                &format!("Env.{}", escape(mask_text(name))),
-                Treatment::Unset,
-                vec![Edit::RemoveEnv { name: name.to_owned() }],
-            );
+            // the name must stay what it is, for the variable to be found
+            let of_value = |found: &&Range<usize>| found.start > name.len();
+            let mut edits = gone(pointer, spans.iter().filter(of_value).map(span));
+            edits.push(Edit::RemoveEnv { name: name.to_owned() });
+            propose(draft, own, &format!("Env.{}", escape(mask_text(name))), Treatment::Unset, edits);
         }
         ["container_config", "Env", _] => {
             let name = text.split('=').next().unwrap_or_default();
@@ -198,7 +200,9 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
             let key = key.replace("~1", "/").replace("~0", "~");
             let own = config(format!("Labels.{key}"));
             let path = format!("Labels.{}", escape(mask_text(&key)));
-            propose(draft, own, &path, Treatment::Gone, vec![Edit::RemoveConfig { pointer: pointer.to_owned() }]);
+            let mut edits = gone(pointer, spans.iter().map(span));
+            edits.push(Edit::RemoveConfig { pointer: pointer.to_owned() });
+            propose(draft, own, &path, Treatment::Gone, edits);
         }
         ["history", index, _] => {
             let index = index.parse::<u32>().ok();
@@ -212,6 +216,13 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
             propose(draft, Vec::new(), &escape(mask_text(pointer)), treatment, edits);
         }
     }
+}
+
+/// What says that these parts of a text are secrets, which goes as a whole then.
+fn gone(pointer: &str, spans: impl Iterator<Item = Span>) -> Vec<Edit> {
+    let spans: Vec<Span> = spans.collect();
+    let is_any = !spans.is_empty();
+    is_any.then(|| Edit::RedactConfig { pointer: pointer.to_owned(), spans }).into_iter().collect()
 }
 
 fn at<'a>(open: &[&'a Finding], is_it: impl Fn(&Location) -> bool) -> Vec<&'a Finding> {
@@ -274,8 +285,8 @@ mod tests {
         assert_eq!(
             shown(&plan),
             [
-                "secret-settings-1 review Env.DB_PASSWORD: a secret: unset DB_PASSWORD",
-                "secret-settings-2 safe Labels.db.password: a secret: remove /config/Labels/db.password",
+                "secret-settings-1 review Env.DB_PASSWORD: a secret: redact /config/Env/1 12+11, unset DB_PASSWORD",
+                "secret-settings-2 safe Labels.db.password: a secret: redact /config/Labels/db.password 0+11, remove /config/Labels/db.password",
                 "secret-settings-3 safe build step 1: a secret in 1 place: redact /history/1/created_by 19+11",
                 "secret-settings-4 safe build step 2: a secret in 1 place: redact /history/2/created_by 20+11",
                 "refused Cmd: `Cmd` is what the image runs, and another text would be another command",

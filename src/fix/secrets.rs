@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::format::start::Start;
 use crate::inventory::{Secret, SecretPlace};
 use crate::path::ImagePath;
-use crate::rebuild::{Edit, Span};
+use crate::rebuild::{Edit, Inner, Span};
 use crate::rule::Severity;
 use crate::tree::Node;
 
@@ -22,8 +23,8 @@ pub(super) static SECRETS: Fixer = Fixer {
     rules: &[],
     does: "Takes a file with a secret out of each layer that holds it, under all its names, also where a later layer deletes or \
            replaces it; then proves that the value is nowhere in the output: in no layer, no archive, no document, nor in \
-           base64. A file that no container sees goes unseen; one that is there at run time goes with a look (`--yes`), since \
-           the application may read it. With `--redact-in-place` a text stays, with `*` in place of the value. An archive, a \
+           base64. Where it must stay in another place, the plan says so. A file that no container sees goes unseen; one that is there at run time goes with a look (`--yes`), since \
+           the application may read it. With `--redact-in-place` a text stays, with `*` in each place of the value. An archive, a \
            database or an object of git goes whole, with a look.",
     never: "Never touches files that packages own, the image's command, programs, or findings that are information, such as \
             keys that were published as examples. A secret that was in an image is known: it must be made anew wherever it \
@@ -84,8 +85,10 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, node: Node, of_file: &OfFile<'_>) {
         return refuse(draft, &format!("`{path}` is a program"), "build it anew without the secret");
     }
     let is_live = tree.names_of(node).next().is_some();
-    let is_inside = of_file.secrets.iter().any(|secret| inside(secret).is_some());
-    let spans: BTreeSet<Span> = of_file.secrets.iter().filter_map(|secret| span(secret)).collect();
+    let inner: BTreeSet<Inner> = of_file.secrets.iter().filter_map(|secret| inside(secret, &path)).collect();
+    let is_inside = !inner.is_empty();
+    let own = of_file.secrets.iter().filter(|secret| inside(secret, &path).is_none());
+    let spans: BTreeSet<Span> = own.filter_map(|secret| span(secret)).collect();
     let (count, noun) = match of_file.secrets.len() {
         1 => (1, "secret"),
         several => (several, "secrets"),
@@ -115,11 +118,11 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, node: Node, of_file: &OfFile<'_>) {
         return refuse(draft, &no.reason, &no.hint);
     }
     for edit in &mut drops.edits {
-        if let Edit::DropMember { member, secrets } = edit
+        if let Edit::DropMember { member, secrets, inside } = edit
             && (member.layer, member.member) == (node.layer, node.member)
-            && !is_inside
         {
             *secrets = spans.iter().copied().collect();
+            *inside = inner.iter().cloned().collect();
         }
     }
     let why = match (is_inside, is_live) {
@@ -154,11 +157,11 @@ fn titles(secrets: &[&Secret]) -> String {
     }
 }
 
-/// The file inside the file that has the secret, if it holds others.
-fn inside(secret: &Secret) -> Option<&[u8]> {
-    let SecretPlace::File { path, .. } = &secret.place else { return None };
-    let bytes = path.as_bytes();
-    bytes.iter().position(|byte| *byte == b'!').and_then(|at| bytes.get(at.saturating_add(1)..))
+/// Where the secret stands in a file inside of the file at `outer`, if it does.
+fn inside(secret: &Secret, outer: &ImagePath) -> Option<Inner> {
+    let SecretPlace::File { path, offset, .. } = &secret.place else { return None };
+    let file = path.as_bytes().strip_prefix(outer.as_bytes())?.strip_prefix(b"!")?;
+    Some(Inner { file: escape(file), offset: *offset, length: secret.length })
 }
 
 fn span(secret: &Secret) -> Option<Span> {

@@ -89,8 +89,24 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
                 writeln!(out, "  and {} more, which `-f json` lists", image.refused.len() - LISTED)?;
             }
         }
+        if !image.remains.is_empty() {
+            writeln!(out, "\nStill there, though taken out elsewhere: {}", image.remains.len())?;
+            for remains in image.remains.iter().take(LISTED) {
+                let layer = remains.layer.map(|layer| format!(", layer {layer}")).unwrap_or_default();
+                let rule =
+                    remains.rule.as_ref().map(|rule| format!(" ({})", escape_controls(rule))).unwrap_or_default();
+                writeln!(out, "  {}{layer}{rule}", escape_controls(&remains.path))?;
+                paragraph(out, &format!("a value of {}: {}", remains.of.join(", "), remains.reason))?;
+            }
+            if image.remains.len() > LISTED {
+                writeln!(out, "  and {} more, which `-f json` lists", image.remains.len() - LISTED)?;
+            }
+        }
         writeln!(out)?;
         wrap(&expected(image), width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    }
+    for note in &plan.notes {
+        wrap(&format!("note: {}", escape_controls(note)), width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     Ok(())
 }
@@ -157,7 +173,22 @@ fn markdown(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
             }
             writeln!(out)?;
         }
+        if !image.remains.is_empty() {
+            writeln!(out, "### Still there, though taken out elsewhere\n\n| where | value of | why |\n|---|---|---|")?;
+            for remains in image.remains.iter().take(LISTED) {
+                let layer = remains.layer.map(|layer| format!(", layer {layer}")).unwrap_or_default();
+                let of = cell(&remains.of.join(", "));
+                writeln!(out, "| `{}`{layer} | {of} | {} |", code(&remains.path), cell(&remains.reason))?;
+            }
+            if image.remains.len() > LISTED {
+                writeln!(out, "\nand {} more.", image.remains.len() - LISTED)?;
+            }
+            writeln!(out)?;
+        }
         writeln!(out, "{}\n", expected(image))?;
+    }
+    for note in &plan.notes {
+        writeln!(out, "Note: {}\n", cell(note))?;
     }
     Ok(())
 }

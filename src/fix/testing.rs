@@ -115,7 +115,7 @@ fn edits(edits: &[Edit]) -> String {
                 format!("redact {pointer} {}", spans.join(" "))
             }
             Edit::SetAnnotation { key, value } => format!("annotate {key}={value}"),
-            Edit::RemoveAnnotation { key } => format!("unannotate {key}"),
+            Edit::RemoveAnnotation { key, .. } => format!("unannotate {key}"),
         };
         words.push(word);
     }

@@ -6,36 +6,32 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead as _, BufReader, Read};
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::finding::{Finding, Location};
-use crate::image::{Blob, Image};
+use crate::image::Image;
 use crate::inventory::{Inventory, LayerSummary};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
-use crate::pass::decode;
-use crate::pass::tar::{TarError, TarReader};
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::bundle::NamedDocument;
-use crate::rebuild::{Bundle, Edit, Edits, Excised, Rebuilt, RebuiltImage};
+use crate::rebuild::{Bundle, Edit, Edits, Rebuilt, RebuiltImage};
 use crate::rule::Severity;
-use crate::secret::{Needles, may_hold_files};
+use crate::secret::masked_path;
 use crate::source::store::in_layout;
 use crate::tree::{FileKind, Node, Tree};
 
 use super::compare;
+use super::foresee::Values;
 use super::plan::{ImagePlan, Plan};
+use super::search::{self, Layers};
 
 /// Differences that are told; the rest is counted.
 const TOLD: usize = 20;
-
-/// Largest file of a layer that is looked into for what it holds, in bytes.
-const LARGEST: u64 = 512 << 20;
 
 /// What a scan saw of an image, kept to be compared.
 #[derive(Debug)]
@@ -43,7 +39,7 @@ pub struct Seen {
     /// What could not be read.
     limitations: Vec<Limitation>,
     layers: Vec<LayerSummary>,
-    tree: Tree,
+    pub(super) tree: Tree,
     judged: Vec<Judged>,
 }
 
@@ -56,6 +52,52 @@ impl Seen {
             tree: inventory.tree.clone(),
             judged: judged.to_vec(),
         }
+    }
+
+    /// The path of a member.
+    pub(super) fn path(&self, layer: u32, member: u32) -> Option<&ImagePath> {
+        self.tree.layers().get(layer as usize)?.get(member as usize).map(|entry| &entry.path)
+    }
+
+    /// Whether a finding at `of` is of this member, or of a file inside of it.
+    pub(super) fn is_same_file(&self, layer: u32, member: Option<u32>, path: &ImagePath, of: &ImagePath) -> bool {
+        let Some(member) = member else { return false };
+        let names = self.tree.names_of(Node { layer, member });
+        names.chain([path]).any(|name| {
+            of.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"!"))
+        })
+    }
+
+    /// The rule that knows a secret at a place, if any does, and why it is not taken out there. `waits` is the action that
+    /// would do it.
+    pub(super) fn why_it_stays(
+        &self,
+        is_about: &dyn Fn(&Location) -> bool,
+        waits: Option<&str>,
+        plan: &ImagePlan,
+        is_file: bool,
+    ) -> (Option<String>, String) {
+        let own: Vec<&Judged> = self
+            .judged
+            .iter()
+            .filter(|judged| judged.finding.rule.family() == "secret" && is_about(&judged.finding.location))
+            .collect();
+        let rule = own.first().map(|judged| judged.finding.rule.id.to_owned());
+        let fingerprints: BTreeSet<String> = own.iter().map(|judged| judged.finding.fingerprint()).collect();
+        let refused =
+            plan.refused.iter().find(|refused| refused.finding.as_ref().is_some_and(|of| fingerprints.contains(of)));
+        let reason = match (waits, refused, own.first()) {
+            (Some(id), ..) => format!("`{id}` would take it out, and waits for a look"),
+            (_, Some(refused), _) => format!("{}: {}", refused.reason, refused.hint),
+            (.., Some(judged)) if judged.waiver.is_some() || judged.action == Judgement::Ignore => {
+                "the policy accepts it there".into()
+            }
+            (.., Some(judged)) if judged.finding.severity <= Severity::Info => "it is information there".into(),
+            (.., Some(_)) => "it was not asked for to be taken out there".into(),
+            _ if is_file => "no rule knows it there: `--remove` takes the file out".into(),
+            _ => "no rule knows it there: `--redact` takes a text out".into(),
+        };
+        (rule, reason)
     }
 }
 
@@ -74,7 +116,13 @@ struct Side<'a> {
 }
 
 /// Proves the output `after` from the input `before`: fails with [`ErrorKind::Unproven`] unless it is what `plan` makes of it.
-pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebuilt, limits: &Limits) -> Result<()> {
+pub fn prove(
+    before: &Place<'_>,
+    after: &Place<'_>,
+    (plan, values): (&Plan, &Values),
+    rebuilt: &Rebuilt,
+    limits: &Limits,
+) -> Result<()> {
     let mut flaws = Flaws::default();
     let count = before.bundle.images().len();
     let counts = [before.seen.len(), after.bundle.images().len(), after.seen.len(), rebuilt.images.len()];
@@ -85,15 +133,18 @@ pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebui
     let (before_documents, _) = before.bundle.parts(limits)?;
     let (documents, stray) = after.bundle.parts(limits)?;
     flaws.extend(stray.into_iter().map(|name| format!("nothing leads to `{}`", escape(name))));
+    // the rebuild says what it took out, too
+    if rebuilt.excised.iter().any(|run| !values.cover(run)) {
+        flaws.add("bytes were taken out as a secret that are not looked for");
+    }
+    let standing = Layers::search(values.needles(), after.bundle.images(), limits)?;
+    let mut configs = BTreeSet::new();
     let olds = before.bundle.images().iter().zip(before.seen);
     let news = after.bundle.images().iter().zip(after.seen);
-    for ((old, new), rebuilt) in olds.zip(news).zip(&rebuilt.images) {
+    for (number, ((old, new), rebuilt)) in olds.zip(news).zip(&rebuilt.images).enumerate() {
         let before_side = Side { image: old.0, seen: old.1 };
         let after_side = Side { image: new.0, seen: new.1 };
-        let own = plan
-            .images
-            .iter()
-            .find(|plan| plan.image.config.is_some() && plan.image.config == old.0.target.config_digest);
+        let own = plan.of(old.0);
         let none = Edits::default();
         let edits = own.map(ImagePlan::edits).transpose()?.unwrap_or(none);
         if new.0.target.config_digest.as_ref() != Some(&rebuilt.after.config) {
@@ -105,13 +156,29 @@ pub fn prove(before: &Place<'_>, after: &Place<'_>, plan: &Plan, rebuilt: &Rebui
         if let Some(own) = own {
             findings(&before_side, &after_side, own, &mut flaws);
         }
+        configs.extend(new.0.target.config_digest.as_ref().map(in_layout));
         match (config_of(old.0, &before_documents), config_of(new.0, &documents)) {
-            (Some(old), Some(new)) => config(old, new, &edits, rebuilt, &mut flaws),
+            (Some(old), Some(new)) => {
+                config(old, new, &edits, rebuilt, &mut flaws);
+                let sides = (&before_side, &after_side);
+                let config = parsed(new).unwrap_or_default();
+                absent(values, number, sides, &standing, &config, (own, rebuilt), &mut flaws);
+            }
             _ => flaws.add("the configuration is missing"),
         }
     }
-    let images: Vec<&Image> = after.bundle.images().iter().collect();
-    flaws.extend(absent(&rebuilt.excised, &documents, &images, limits)?.0);
+    // those of other platforms were not asked for, and stay as they are: the plan's notes tell of them
+    let is_own = |document: &&NamedDocument| !configs.contains(&document.0) && !before_documents.contains(document);
+    for (name, bytes) in documents.iter().filter(is_own).filter(|(_, bytes)| values.needles().are_in(bytes)) {
+        let mut is_known = true;
+        search::in_texts(values.needles(), &parsed(bytes).unwrap_or_default(), &mut |pointer, _| {
+            let path = search::annotation(pointer).unwrap_or_default();
+            is_known &= plan.images.iter().flat_map(|plan| &plan.remains).any(|remains| remains.path == path);
+        });
+        if !is_known {
+            flaws.add(format!("`{}` still holds a value that was taken out", escape(name)));
+        }
+    }
     flaws.check()
 }
 
@@ -227,10 +294,14 @@ fn empty() -> Vec<u8> {
     vec![0; 1_024]
 }
 
+/// A document as a value.
+pub(super) fn parsed(bytes: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(bytes)
+}
+
 /// The configuration is what its edits make of the old one, apart from what follows the layers.
 fn config(old: &[u8], new: &[u8], edits: &Edits, rebuilt: &RebuiltImage, flaws: &mut Flaws) {
-    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
-    let (Ok(mut wanted), Ok(mut found)) = (parse(old), parse(new)) else {
+    let (Ok(mut wanted), Ok(mut found)) = (parsed(old), parsed(new)) else {
         return flaws.add("the configuration cannot be read");
     };
     if let Err(what) = edit(&mut wanted, edits) {
@@ -265,7 +336,7 @@ fn config(old: &[u8], new: &[u8], edits: &Edits, rebuilt: &RebuiltImage, flaws: 
 }
 
 /// Carries edits of the configuration out on its value.
-fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(), String> {
+pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(), String> {
     let missing = |pointer: &str| format!("there is no `{}`", escape(pointer));
     let mut removed: Vec<&str> = Vec::new();
     for edit in &edits.0 {
@@ -469,122 +540,36 @@ fn key<'f>(finding: &'f Finding, names: &Tree) -> (&'static str, Cow<'f, str>, S
     (finding.rule.id, Cow::Borrowed(&finding.subject), place)
 }
 
-/// Looks for what was taken out in everything of the output: its documents, and its layers with all that is packed in them.
-/// `documents` are name and bytes.
-fn absent(excised: &[Excised], documents: &[NamedDocument], images: &[&Image], limits: &Limits) -> Result<Flaws> {
-    let mut flaws = Flaws::default();
-    let needles = {
-        let mut values: Vec<Vec<u8>> = Vec::new();
-        for one in excised {
-            one.with(|bytes| values.push(bytes.to_vec()));
-        }
-        let needles = Needles::new(values.iter().map(Vec::as_slice));
-        for value in &mut values {
-            value.fill(0);
-        }
-        needles
-    };
-    if needles.is_empty() {
-        return Ok(flaws);
-    }
-    for (name, bytes) in documents {
-        needles.in_bytes(bytes, &mut |_, _| {
-            flaws.add(format!("`{}` still holds a value that was taken out", escape(name)));
-        });
-    }
-    let mut seen = BTreeSet::new();
-    for image in images {
-        for layer in &image.layers {
-            // one blob may be the layer of several images
-            if layer.digest.as_ref().is_some_and(|digest| !seen.insert(digest.clone())) {
-                continue;
+/// What was taken out stands nowhere in an image but where the plan says that it stays.
+fn absent(
+    values: &Values,
+    number: usize,
+    (before, after): (&Side<'_>, &Side<'_>),
+    found: &Layers,
+    config: &Value,
+    (plan, rebuilt): (Option<&ImagePlan>, &RebuiltImage),
+    flaws: &mut Flaws,
+) {
+    let needles = values.needles();
+    let stays: BTreeSet<(Option<u32>, &str)> =
+        plan.into_iter().flat_map(|plan| &plan.remains).map(|remains| (remains.layer, remains.path.as_str())).collect();
+    let olds = before.seen.layers.len();
+    let kept = rebuilt.layers.iter().filter(|layer| layer.after.is_some());
+    for (place, (layer, change)) in after.image.layers.iter().zip(kept).enumerate() {
+        // a file of the layer on top may be a copy of one that stays
+        let is_top = change.index as usize >= olds;
+        for (hit, _) in found.of(number, layer) {
+            let path = hit.shown(needles, &after.seen.tree, place);
+            let is_known = stays.iter().any(|(layer, of)| *of == path && (is_top || *layer == Some(change.index)));
+            if !is_known {
+                flaws.add(format!("`{path}` of layer {} still holds a value that was taken out", change.index));
             }
-            in_layer(&needles, layer.index, &*layer.blob, limits, &mut flaws)?;
         }
     }
-    Ok(flaws)
-}
-
-fn in_layer(needles: &Needles, index: u32, blob: &dyn Blob, limits: &Limits, flaws: &mut Flaws) -> Result<()> {
-    let wrong = |e: io::Error| Error::io(format!("cannot read layer {index} of the output"), e);
-    let unreadable = |error: &TarError| {
-        Error::new(ErrorKind::Malformed, format!("layer {index} of the output cannot be read: {error}"))
-    };
-    // the blob as it is stored: what stands beside the compressed data
-    let mut stored = Searching::new(blob.open()?, needles);
-    io::copy(&mut stored, &mut io::sink()).map_err(wrong)?;
-    // the archive: names, contents, and what follows its end; meanwhile what is packed in its files
-    let mut archive = Searching::new(decode::open(blob.open()?, limits).map_err(wrong)?, needles);
-    let mut members = TarReader::new(&mut archive, limits);
-    while let Some(entry) = members.next().map_err(|error| unreadable(&error))? {
-        if !entry.is_file() || members.stored() == 0 {
-            continue;
+    search::in_texts(needles, config, &mut |pointer, _| {
+        let path = masked_path(&escape(pointer));
+        if !stays.contains(&(None, path.as_str())) {
+            flaws.add(format!("`{path}` of the configuration still holds a value that was taken out"));
         }
-        let mut reader = BufReader::new(&mut members);
-        let head = reader.fill_buf().map_err(wrong)?;
-        if !may_hold_files(head) {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        Read::take(&mut reader, LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(wrong)?;
-        let path = escape(entry.path.to_string());
-        if bytes.len() as u64 > LARGEST {
-            flaws.add(format!("`{path}` is too large to be looked into"));
-            continue;
-        }
-        let (hits, _) = needles.in_file(&entry.path, &bytes);
-        if let Some(hit) = hits.iter().next() {
-            let inside = escape(&hit.inside);
-            flaws.add(format!("`{path}` still holds a value that was taken out, in `{inside}`"));
-        }
-    }
-    if let Some(error) = members.finish().error {
-        return Err(unreadable(&error));
-    }
-    if stored.finish() || archive.finish() {
-        flaws.add(format!("layer {index} still holds a value that was taken out"));
-    }
-    Ok(())
-}
-
-/// Looks for values in what passes through.
-struct Searching<'n, R> {
-    inner: R,
-    needles: &'n Needles,
-    /// What was not looked at, and before it what the next window shares with the last.
-    window: Vec<u8>,
-    has: bool,
-}
-
-impl<'n, R: Read> Searching<'n, R> {
-    /// Bytes that are looked at together.
-    const WINDOW: usize = 1 << 20;
-
-    fn new(inner: R, needles: &'n Needles) -> Self {
-        Self { inner, needles, window: Vec::new(), has: false }
-    }
-
-    fn look(&mut self) {
-        let has = &mut self.has;
-        self.needles.in_bytes(&self.window, &mut |_, _| *has = true);
-        let cut = self.window.len().saturating_sub(self.needles.overlap());
-        self.window.drain(..cut);
-    }
-
-    /// Whether a value was among what passed.
-    fn finish(mut self) -> bool {
-        self.look();
-        self.has
-    }
-}
-
-impl<R: Read> Read for Searching<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.window.extend_from_slice(buffer.get(..count).unwrap_or_default());
-        if self.window.len() >= Self::WINDOW {
-            self.look();
-        }
-        Ok(count)
-    }
+    });
 }

@@ -245,6 +245,44 @@ impl Bundle {
         Ok(chosen)
     }
 
+    /// Images that stand beside those that were asked for, under the same index: they are copied as they are. By platform, or
+    /// by digest where none is stated.
+    pub fn siblings(&self, limits: &Limits) -> Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        for entry in self.chosen(limits)? {
+            self.siblings_below(&entry, limits, 0, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn siblings_below(
+        &self,
+        entry: &Descriptor,
+        limits: &Limits,
+        depth: u32,
+        found: &mut BTreeSet<String>,
+    ) -> Result<()> {
+        let is_asked = self.images.iter().any(|image| image.target.digest.as_ref() == Some(&entry.digest));
+        if entry.is_attestation() || is_asked || depth > limits.index_depth || found.len() >= limits.descriptors {
+            return Ok(());
+        }
+        if !entry.is_index() {
+            // of an old archive each image was asked for; what is no image has an artifact's type
+            if depth > 0 && entry.artifact_type.is_none() {
+                let platform = entry.platform.as_ref().map(|platform| escape(platform.to_string()));
+                found.insert(platform.unwrap_or_else(|| entry.digest.short()));
+            }
+            return Ok(());
+        }
+        let Some(bytes) = self.document(entry)? else { return Ok(()) };
+        if let Ok(Document::Index(index)) = Document::parse(&bytes, limits) {
+            for below in &index.manifests {
+                self.siblings_below(below, limits, depth.saturating_add(1), found)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a manifest with this configuration stands at or below an entry.
     fn leads_to(&self, entry: &Descriptor, config: &Digest, limits: &Limits, depth: u32) -> Result<bool> {
         if entry.is_attestation() || depth > limits.index_depth || entry.size > limits.manifest.bytes() {

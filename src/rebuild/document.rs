@@ -224,7 +224,7 @@ pub(super) fn edit_annotations(manifest: &mut Json, edits: &[&Edit]) -> Result<(
                     manifest.set(&pointer, &json!(value))?;
                 }
             }
-            Edit::RemoveAnnotation { key } => drop(manifest.remove(&format!("/annotations/{}", part(key)))?),
+            Edit::RemoveAnnotation { key, .. } => drop(manifest.remove(&format!("/annotations/{}", part(key)))?),
             _ => {}
         }
     }

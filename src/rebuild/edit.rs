@@ -33,6 +33,18 @@ pub struct Span {
     pub length: u64,
 }
 
+/// A run of bytes of a file that a member holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inner {
+    /// Which file, escaped as in reports; those that hold it stand before it, each with a `!` behind: `b.jar!c.yml`.
+    pub file: String,
+    /// Its first byte.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
 /// One change. Pointers are JSON pointers (RFC 6901) into the configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
@@ -44,6 +56,9 @@ pub enum Edit {
         /// Where in it secrets stand, which must then be nowhere in the output.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         secrets: Vec<Span>,
+        /// The same in files that the member holds, where it is an archive or the like.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        inside: Vec<Inner>,
     },
     /// Puts `*` in place of bytes of a regular file; size and header stay.
     BlankBytes {
@@ -146,6 +161,9 @@ pub enum Edit {
     RemoveAnnotation {
         /// Its key.
         key: String,
+        /// Where in its value secrets stand, which must then be nowhere in the output.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        secrets: Vec<Span>,
     },
 }
 

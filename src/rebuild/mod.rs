@@ -16,10 +16,10 @@ mod tests;
 pub mod write;
 
 pub use bundle::Bundle;
-pub use edit::{Content, Edit, Edits, Member, Span};
+pub use edit::{Content, Edit, Edits, Inner, Member, Span};
 pub use encode::Encoding;
 pub use excised::Excised;
 pub use notice::Notice;
 pub use outcome::{Digests, ImageEdits, LayerChange, LayerState, Options, Rebuilt, RebuiltImage};
 pub use run::{LARGEST_FILE, rebuild};
-pub use write::{Output, Pending};
+pub use write::{Attachment, Output, Pending};

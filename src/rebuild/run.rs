@@ -379,7 +379,7 @@ impl<'a> Work<'a> {
             self.notices.push(Notice::new("annotation-dropped", "manifest", what));
         }
         let unsaid = edits.iter().filter_map(|edit| match edit {
-            Edit::RemoveAnnotation { key } => Some(key.clone()),
+            Edit::RemoveAnnotation { key, .. } => Some(key.clone()),
             _ => None,
         });
         self.unsaid.insert(entry.digest.clone(), unsaid.collect());

@@ -201,7 +201,7 @@ fn nothing_changed_is_the_same_to_the_byte() {
     let no_change = [
         Edit::RemoveEnv { name: "NOT_THERE".into() },
         Edit::SetConfig { pointer: "/architecture".into(), value: json!("amd64") },
-        Edit::RemoveAnnotation { key: "not.there".into() },
+        Edit::RemoveAnnotation { key: "not.there".into(), secrets: Vec::new() },
     ];
     for (n, edits) in [&[][..], &no_change].into_iter().enumerate() {
         let rebuilt = done(&input, &format!("oci-dir:{}", at(&format!("out{n}")).display()), edits);
@@ -344,11 +344,17 @@ fn outputs_are_parsed_and_never_overwrite_the_input() {
     done(&input, &archive, &[]);
     fs::create_dir(at("empty")).unwrap();
     std::os::unix::fs::symlink(at("a.tar"), at("link")).unwrap();
-    let cases: [(&str, String, bool, Option<&str>); 8] = [
+    let cases: [(&str, String, bool, Option<&str>); 9] = [
         (&archive, archive.clone(), false, Some("the output is the input")),
         (&archive, format!("docker-archive:{}", at("link").display()), false, Some("the output is the input")),
         (&archive, archive.clone(), true, None),
-        (&input, input.clone(), true, Some("the output is there already")),
+        (&input, input.clone(), true, Some("the output is the input")),
+        (
+            &input,
+            format!("oci-archive:{}", at("in/b.tar").display()),
+            true,
+            Some("the output would lie in the folder of the input"),
+        ),
         (&archive, format!("oci-dir:{}", at("in").display()), false, Some("the output is there already")),
         (&archive, format!("oci-archive:{}", at("in").display()), false, Some("the output is there and is no file")),
         (
@@ -390,7 +396,7 @@ fn a_blob_that_is_not_what_it_is_named_is_refused() {
 }
 
 fn drop_member(layer: u32, member: u32, path: &str) -> Edit {
-    Edit::DropMember { member: Member { layer, member, path: path.into() }, secrets: Vec::new() }
+    Edit::DropMember { member: Member { layer, member, path: path.into() }, secrets: Vec::new(), inside: Vec::new() }
 }
 
 fn add_file(path: &str, text: &str) -> Edit {
@@ -432,7 +438,11 @@ fn documents_follow_their_layers() {
     let at = |name: &str| folder.path().join(name);
     let input = annotated(&at("in"), LAYER, &[]);
     let output = |name: &str| format!("oci-dir:{}", at(name).display());
-    let edits = [drop_member(1, 0, "/etc/b"), add_file("etc/d", "four"), Edit::RemoveAnnotation { key: "gone".into() }];
+    let edits = [
+        drop_member(1, 0, "/etc/b"),
+        add_file("etc/d", "four"),
+        Edit::RemoveAnnotation { key: "gone".into(), secrets: Vec::new() },
+    ];
     let rebuilt = done(&input, &output("out"), &edits);
     let files = sound(&at("out"));
     let (manifest, config) = documents(&files);

@@ -51,7 +51,7 @@ pub use finding::findings;
 pub use harmless::is_harmless;
 pub use mask::{private_keys, prose_values};
 pub use names::{mask_finding, mask_inventory, masked_path};
-pub use needle::{Hit, Needles, is_sought};
+pub use needle::{Inside, Needles, is_sought, take_inside};
 pub use rule::RULES;
 pub use shipped::settle;
 pub use user::{LONGEST as LONGEST_RULES, use_rules};

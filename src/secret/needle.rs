@@ -8,9 +8,12 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use regex::bytes::{Regex, RegexBuilder};
+use aho_corasick::{AhoCorasick, MatchKind};
 
+use crate::error::{Error, Result};
+use crate::escape::escape;
 use crate::path::ImagePath;
 
 use super::container;
@@ -41,35 +44,25 @@ const MOST: usize = 10_000;
 /// Bits of a byte of a value that is no word, on average.
 const LEAST_ENTROPY: f64 = 2.0;
 
-/// Bytes of compiled patterns.
-const COMPILED: usize = 512 << 20;
-
-/// Values to look for.
+/// Values to look for, all at once.
 pub struct Needles {
-    pattern: Option<Regex>,
-    /// What each spelling stands for: indices of values.
-    owners: BTreeMap<Vec<u8>, Vec<usize>>,
+    automaton: Option<AhoCorasick>,
+    /// What each spelling stands for: indices of values, by the number of its pattern.
+    owners: Vec<Vec<usize>>,
     longest: usize,
 }
 
-/// Where a value stands.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hit {
-    /// Index of the value.
-    pub needle: usize,
-    /// In which file inside of the file that was searched; empty for that itself.
-    pub inside: Vec<u8>,
-    /// Offset of the spelling in it.
-    pub offset: u64,
-}
-
 impl Needles {
-    /// Of these values; those that [`is_sought`] says no to are in the list and never found.
-    pub fn new<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    /// Of these values; those that [`is_sought`] says no to are in the list and never found. Too many are an error.
+    pub fn new<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Self> {
+        let too_many = || Error::limit(format!("more than {MOST} values would have to be sought"));
         let mut owners: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
-        for (index, value) in values.into_iter().take(MOST).enumerate() {
+        for (index, value) in values.into_iter().enumerate() {
             if !is_sought(value) {
                 continue;
+            }
+            if index >= MOST {
+                return Err(too_many());
             }
             for spelling in spellings(part(value)) {
                 let known = owners.entry(spelling).or_default();
@@ -79,18 +72,12 @@ impl Needles {
             }
         }
         let longest = owners.keys().map(Vec::len).max().unwrap_or(0);
-        // the longest first: of two that begin alike, the first that fits is taken
-        let mut sorted: Vec<&Vec<u8>> = owners.keys().collect();
-        sorted.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
-        let alternatives: Vec<String> = sorted.into_iter().map(|spelling| literal(spelling)).collect();
-        let pattern = (!alternatives.is_empty()).then(|| {
-            RegexBuilder::new(&alternatives.join("|"))
-                .unicode(false)
-                .size_limit(COMPILED)
-                .dfa_size_limit(COMPILED)
-                .build()
-        });
-        Self { pattern: pattern.and_then(Result::ok), owners, longest }
+        // of two that begin alike the longer one is taken
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::LeftmostLongest);
+        let automaton =
+            if owners.is_empty() { None } else { Some(builder.build(owners.keys()).map_err(|_| too_many())?) };
+        Ok(Self { automaton, owners: owners.into_values().collect(), longest })
     }
 
     /// Whether nothing is sought.
@@ -103,32 +90,49 @@ impl Needles {
         self.longest.saturating_sub(1)
     }
 
-    /// What stands in these bytes themselves: index of the value and offset, ascending.
-    pub fn in_bytes(&self, bytes: &[u8], found: &mut dyn FnMut(usize, usize)) {
-        let Some(pattern) = &self.pattern else { return };
-        for hit in pattern.find_iter(bytes) {
-            for owner in self.owners.get(hit.as_bytes()).into_iter().flatten() {
-                found(*owner, hit.start());
+    /// What stands in these bytes themselves: index of the value and where its spelling stands, ascending.
+    pub fn in_bytes(&self, bytes: &[u8], found: &mut dyn FnMut(usize, Range<usize>)) {
+        let Some(automaton) = &self.automaton else { return };
+        for hit in automaton.find_iter(bytes) {
+            for owner in self.owners.get(hit.pattern().as_usize()).into_iter().flatten() {
+                found(*owner, hit.range());
             }
         }
     }
 
-    /// What stands in a file, and in every file inside of it. The second answer says what could not be searched: empty, or a
-    /// reason for each file inside that careen left out.
-    pub fn in_file(&self, path: &ImagePath, bytes: &[u8]) -> (BTreeSet<Hit>, Vec<String>) {
-        let mut hits = BTreeSet::new();
-        self.in_bytes(bytes, &mut |needle, offset| {
-            hits.insert(Hit { needle, inside: Vec::new(), offset: offset as u64 });
-        });
-        let complaints = container::open(bytes, path, &mut |member| {
-            self.in_bytes(member.bytes, &mut |needle, offset| {
-                let offset = member.offset.saturating_add(offset as u64);
-                hits.insert(Hit { needle, inside: member.inside.to_vec(), offset });
-            });
-        });
-        let gaps = complaints.into_iter().filter(|complaint| complaint.is_gap);
-        (hits, gaps.map(|complaint| complaint.what).collect())
+    /// Whether any of them stands in these bytes.
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(bytes))
     }
+
+    /// What stands in the files inside of a file: index of the value, and which file, `a.zip!b/c`.
+    pub fn in_files_of(&self, path: &ImagePath, bytes: &[u8], found: &mut dyn FnMut(usize, &[u8])) {
+        // what cannot be opened, the scan of the image tells
+        let _ = container::open(bytes, path, &mut |member| {
+            self.in_bytes(member.bytes, &mut |needle, _| found(needle, member.inside));
+        });
+    }
+}
+
+/// Bytes of a file inside of another: which file, escaped as in reports, offset and length.
+pub type Inside<'a> = (&'a str, u64, u64);
+
+/// Takes runs of bytes out of the files inside of the file at `path`; `None` for what is not there.
+pub fn take_inside(path: &ImagePath, bytes: &[u8], wanted: &[Inside<'_>]) -> Vec<Option<Vec<u8>>> {
+    let mut taken: Vec<Option<Vec<u8>>> = vec![None; wanted.len()];
+    let _ = container::open(bytes, path, &mut |member| {
+        let name = escape(member.inside);
+        for (taken, (inside, offset, length)) in taken.iter_mut().zip(wanted) {
+            if taken.is_some() || *inside != name {
+                continue;
+            }
+            let start = offset.checked_sub(member.offset).and_then(|start| usize::try_from(start).ok());
+            let run = start.zip(usize::try_from(*length).ok());
+            let run = run.and_then(|(start, length)| member.bytes.get(start..start.checked_add(length)?));
+            *taken = run.map(<[u8]>::to_vec);
+        }
+    });
+    taken
 }
 
 /// Whether a value can be told from what stands anywhere by chance: neither short nor monotonous.
@@ -215,11 +219,6 @@ fn base64_at(value: &[u8], shift: usize, alphabet: &[u8; 64]) -> Vec<u8> {
     coded
 }
 
-/// A pattern that fits just these bytes.
-fn literal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("\\x{byte:02x}")).fold("(?-u:".to_owned(), |all, one| all + &one) + ")"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,14 +230,14 @@ mod tests {
 
     fn found(needles: &Needles, bytes: &[u8]) -> Vec<(usize, usize)> {
         let mut all = Vec::new();
-        needles.in_bytes(bytes, &mut |needle, offset| all.push((needle, offset)));
+        needles.in_bytes(bytes, &mut |needle, span| all.push((needle, span.start)));
         all
     }
 
     #[test]
     fn a_value_is_found_in_each_spelling() {
         let value = value().trim().to_owned();
-        let needles = Needles::new([b"another-value-8f3".as_slice(), value.as_bytes()]);
+        let needles = Needles::new([b"another-value-8f3".as_slice(), value.as_bytes()]).unwrap();
         let base64 = |text: &str| {
             let mut out = String::new();
             for chunk in text.as_bytes().chunks(3) {
@@ -276,7 +275,7 @@ mod tests {
         let head = ["-----BEGIN RSA ", "PRIVATE KEY-----"].concat();
         let lines: Vec<Vec<u8>> = (1..9).map(line).collect();
         let key = [head.as_bytes(), b"\n", &lines.join(&b'\n'), b"\n-----END"].concat();
-        let needles = Needles::new([key.as_slice()]);
+        let needles = Needles::new([key.as_slice()]).unwrap();
         assert!(found(&needles, head.as_bytes()).is_empty(), "the head of a key is in every key");
         let indented: Vec<u8> = lines.iter().flat_map(|line| [b"    ", line.as_slice(), b"\r\n"].concat()).collect();
         assert!(!found(&needles, &indented).is_empty());
@@ -287,7 +286,7 @@ mod tests {
     fn what_stands_anywhere_is_not_sought() {
         for value in ["", "hunter2", "aaaaaaaaaaaa", "abababababab"] {
             assert!(!is_sought(value.as_bytes()), "{value}");
-            let needles = Needles::new([value.as_bytes()]);
+            let needles = Needles::new([value.as_bytes()]).unwrap();
             assert!(needles.is_empty() && found(&needles, b"hunter2 aaaaaaaaaaaa abababababab").is_empty());
         }
         assert!(is_sought(b"correct-horse"));
@@ -296,7 +295,7 @@ mod tests {
     #[test]
     fn files_inside_files_are_searched() {
         let value = value();
-        let needles = Needles::new([value.trim().as_bytes()]);
+        let needles = Needles::new([value.trim().as_bytes()]).unwrap();
         let inner = format!("a = {value}\n");
         let mut header = [0_u8; 512];
         header[..8].copy_from_slice(b"app.conf");
@@ -309,10 +308,15 @@ mod tests {
         header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
         let mut archive = [header.as_slice(), inner.as_bytes()].concat();
         archive.resize(3 * 512 + 512, 0);
-        let (hits, gaps) = needles.in_file(&"srv/app.tar".into(), &archive);
-        let hits: Vec<_> =
-            hits.into_iter().map(|hit| (hit.needle, String::from_utf8(hit.inside).unwrap(), hit.offset)).collect();
-        assert_eq!(hits, [(0, String::new(), 516), (0, "app.conf".to_owned(), 4)]);
-        assert!(gaps.is_empty());
+        let mut hits = Vec::new();
+        needles.in_files_of(&"srv/app.tar".into(), &archive, &mut |needle, inside| {
+            hits.push((needle, String::from_utf8(inside.to_vec()).unwrap()));
+        });
+        assert_eq!(hits, [(0, "app.conf".to_owned())]);
+        assert_eq!(found(&needles, &archive), [(0, 516)]);
+        let length = value.trim().len() as u64;
+        let wanted = [("app.conf", 4, length), ("app.conf", 5000, 1), ("other", 0, 1)];
+        let taken = take_inside(&"srv/app.tar".into(), &archive, &wanted);
+        assert_eq!(taken, [Some(value.trim().as_bytes().to_vec()), None, None]);
     }
 }

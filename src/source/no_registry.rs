@@ -82,6 +82,19 @@ pub mod push {
         pub size: u64,
     }
 
+    /// A document that would be attached.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Attachment<'a> {
+        /// What it is.
+        pub artifact_type: &'a str,
+        /// Its media type.
+        pub media_type: &'a str,
+        /// What else is said of it.
+        pub annotations: &'a [(&'a str, &'a str)],
+        /// Its bytes.
+        pub bytes: &'a [u8],
+    }
+
     /// Never made.
     #[derive(Debug)]
     pub struct Pusher(());
@@ -127,7 +140,7 @@ pub mod push {
         }
 
         /// Never called: there is none of these.
-        pub fn attach(&self, _: &Subject<'_>, _: &str, _: &str, _: &[u8]) -> Result<()> {
+        pub fn attach(&self, _: &Subject<'_>, _: &Attachment<'_>) -> Result<()> {
             Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
         }
 

@@ -25,6 +25,7 @@ const RANKS: &[&[&str]] = &[
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["secret"]),
     ("annotate_snippets", &["policy", "output"]),
     ("anstyle", &["output", "cli"]),
     ("bzip2", &["pass/decode.rs", "format/decompress.rs"]),
@@ -44,7 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pep440_rs", &["version"]),
     ("postcard", &["advisory/store"]),
     ("quick_xml", &["format/xml.rs"]),
-    ("rayon", &["pass", "rebuild", "scan"]),
+    ("rayon", &["fix", "pass", "rebuild", "scan"]),
     ("redb", &["advisory/store"]),
     ("regex", &["secret", "check", "dockerfile", "policy"]),
     ("regex_syntax", &["policy/import/pattern.rs", "secret"]),

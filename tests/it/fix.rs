@@ -123,6 +123,10 @@ fn a_plan_is_applied_to_its_own_image_alone() {
     assert!(refused.code == 2 && refused.stderr.contains("of another image"), "{refused:?}");
     let both = fix(&[&image, "--apply", &plan, "-o", &output, "--user", "7"]);
     assert!(both.code == 2 && both.stderr.contains("nothing else"), "{both:?}");
+    for flag in ["--waste", "--touch-base", "--redact-in-place", "--clear-setid"] {
+        let both = fix(&[&image, "--apply", &plan, "-o", &output, flag]);
+        assert!(both.code == 2 && both.stderr.contains("nothing else"), "{flag}: {both:?}");
+    }
     let text = std::fs::read_to_string(&plan).unwrap();
     let broken = [
         ("unknown", text.replacen("\"schema\"", "\"more\": 1, \"schema\"", 1)),

@@ -23,6 +23,7 @@ mod policy;
 mod prefixes;
 mod push;
 mod rejudge;
+mod remains;
 mod samples;
 mod sbom;
 mod shipped;

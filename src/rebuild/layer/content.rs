@@ -12,19 +12,19 @@ use crate::rebuild::excised::{Excised, LONGEST};
 use crate::size::ByteSize;
 
 /// Bytes of one layer that are held to prove them gone.
-pub(super) const MOST_EXCISED: u64 = 64 * 1024 * 1024;
+pub const MOST_EXCISED: u64 = 64 * 1024 * 1024;
 
 /// Spans of one member.
 const MOST_SPANS: usize = 10_000;
 
 /// Collects runs of a member's content while it passes.
-pub(super) struct Collector {
+pub struct Collector {
     runs: Vec<(Span, Excised)>,
 }
 
 impl Collector {
     /// For these spans of a content of `size` bytes, of which `room` may be held.
-    pub(super) fn new(spans: &[Span], size: u64, room: &mut u64) -> Result<Self> {
+    pub fn new(spans: &[Span], size: u64, room: &mut u64) -> Result<Self> {
         if spans.len() > MOST_SPANS {
             return Err(Error::malformed(format!("more than {MOST_SPANS} places of one file are to be taken out")));
         }
@@ -59,12 +59,13 @@ impl Collector {
         }
     }
 
-    pub(super) fn into_excised(self) -> impl Iterator<Item = Excised> {
+    /// What was collected, in the order of the spans; those without bytes are left out.
+    pub fn into_excised(self) -> impl Iterator<Item = Excised> {
         self.runs.into_iter().map(|(_, excised)| excised)
     }
 
     /// Reads content of the current member as far as there are runs in it, holes passed over.
-    pub(super) fn read<R: Read>(&mut self, members: &mut TarReader<R>) -> Result<()> {
+    pub fn read<R: Read>(&mut self, members: &mut TarReader<R>) -> Result<()> {
         let (mut at, end) = (0_u64, self.end());
         while at < end {
             let hole = members.skip_hole();

@@ -96,7 +96,7 @@ fn edits(members: &[Made], tar: &[u8]) -> Vec<Edit> {
         let member = Member { layer: 0, member: u32::try_from(index).expect("small"), path: seen.name() };
         let is_file = seen.entry.is_file();
         match made.edit {
-            0..=2 => edits.push(Edit::DropMember { member, secrets: Vec::new() }),
+            0..=2 => edits.push(Edit::DropMember { member, secrets: Vec::new(), inside: Vec::new() }),
             3 => edits.push(Edit::SetHeader { member, mode: Some(0o7000), uid: None, gid: Some(3_000_000_000) }),
             4 if is_file => edits.push(Edit::Truncate { member }),
             5 if is_file => edits.push(Edit::BlankBytes { member, spans: vec![Span { offset: 0, length: 2 }] }),
@@ -196,7 +196,7 @@ proptest! {
         let path = paths[usize::try_from(index).expect("small") % paths.len()].clone();
         let member = Member { layer: 0, member: index, path };
         for edit in [
-            Edit::DropMember { member: member.clone(), secrets: vec![Span { offset: 0, length: 1 }] },
+            Edit::DropMember { member: member.clone(), secrets: vec![Span { offset: 0, length: 1 }], inside: Vec::new() },
             Edit::SetHeader { member: member.clone(), mode: Some(0), uid: Some(u32::MAX), gid: Some(1) },
             Edit::Truncate { member },
         ] {

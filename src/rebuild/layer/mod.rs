@@ -40,7 +40,7 @@ use crate::tree::FileKind;
 
 use super::encode::{Encoded, Encoder};
 use super::{Edit, Encoding, Excised, Member, Notice};
-pub use content::lock_password;
+pub use content::{Collector, MOST_EXCISED, lock_password};
 use copy::Copying;
 pub use top::top_layer;
 

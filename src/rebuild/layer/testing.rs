@@ -175,7 +175,7 @@ pub(super) fn member(tar: &[u8], index: usize) -> Member {
 }
 
 pub(super) fn drop_of(tar: &[u8], index: usize) -> Edit {
-    Edit::DropMember { member: member(tar, index), secrets: Vec::new() }
+    Edit::DropMember { member: member(tar, index), secrets: Vec::new(), inside: Vec::new() }
 }
 
 pub(super) fn set(tar: &[u8], index: usize, mode: Option<u32>, uid: Option<u32>, gid: Option<u32>) -> Edit {

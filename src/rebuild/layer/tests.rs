@@ -293,7 +293,8 @@ fn a_target_that_may_be_a_dropped_name_is_refused() {
 #[test]
 fn secrets_go_with_all_names_or_not_at_all() {
     let tar = Archive::default().file("a", b"key=hunter22;").hard("b", "a").end();
-    let secret = Edit::DropMember { member: member(&tar, 0), secrets: vec![Span { offset: 4, length: 8 }] };
+    let secret =
+        Edit::DropMember { member: member(&tar, 0), secrets: vec![Span { offset: 4, length: 8 }], inside: Vec::new() };
     assert!(refusal(&tar, std::slice::from_ref(&secret)).contains("dropped for a secret"));
     let (out, told) = written(&tar, &[secret, drop_of(&tar, 1)]);
     assert_eq!(out, vec![0; 1024]);
@@ -328,7 +329,11 @@ fn bytes_are_blanked_in_place() {
 fn a_secret_of_a_sparse_file_is_found_behind_its_holes() {
     let tar = odd();
     let index = read(&tar).0.iter().position(|seen| seen.name() == "/sparse-one").expect("is there");
-    let drop = |offset| Edit::DropMember { member: member(&tar, index), secrets: vec![Span { offset, length: 3 }] };
+    let drop = |offset| Edit::DropMember {
+        member: member(&tar, index),
+        secrets: vec![Span { offset, length: 3 }],
+        inside: Vec::new(),
+    };
     let told = written(&tar, &[drop(102)]).1;
     assert!(told.excised[0].with(|bytes| bytes == b"llo"));
     assert!(refusal(&tar, &[drop(98)]).contains("hole"));
@@ -486,7 +491,7 @@ fn a_global_header_stays_only_before_a_member() {
 fn edits_that_do_not_belong_to_the_layer_are_refused() {
     let tar = Archive::default().file("a", b"1").folder("d").end();
     let of = |member: u32, path: &str| Member { layer: 0, member, path: path.into() };
-    let drop = |member, path| Edit::DropMember { member: of(member, path), secrets: Vec::new() };
+    let drop = |member, path| Edit::DropMember { member: of(member, path), secrets: Vec::new(), inside: Vec::new() };
     let set = |mode| Edit::SetHeader { member: of(0, "/a"), mode: Some(mode), uid: None, gid: None };
     let cases: [(Vec<Edit>, &str); 8] = [
         (vec![drop(0, "/b")], "belong to another image"),

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::{Blob, Descriptor};
 use crate::source::raw::RawKind;
+pub use crate::source::registry::push::Attachment;
 use crate::source::store::in_layout;
 
 use super::outcome::LayerState;
@@ -60,7 +61,7 @@ pub trait Pending {
     fn target(&self) -> String;
 
     /// Attaches a document to the image where that is possible: in a registry, as a referrer. Whether it was.
-    fn attach(&self, _artifact_type: &str, _media_type: &str, _document: &[u8]) -> Result<bool> {
+    fn attach(&self, _document: &Attachment<'_>) -> Result<bool> {
         Ok(false)
     }
 
@@ -204,6 +205,14 @@ impl Output {
         }
     }
 
+    /// Where the provenance of a file or folder lies: beside it.
+    pub fn provenance(&self) -> Option<PathBuf> {
+        let path = self.path()?;
+        let mut name = path.file_name()?.to_owned();
+        name.push(".provenance.json");
+        Some(path.with_file_name(name))
+    }
+
     fn path(&self) -> Option<&Path> {
         match self {
             Self::DockerArchive { path, .. } | Self::OciArchive { path } | Self::OciDir { path } => Some(path),
@@ -226,6 +235,13 @@ impl Output {
         let refused = |what: &str| Error::new(ErrorKind::Usage, what.to_owned()).at(place());
         let is_input = !matches!(bundle.kind, RawKind::Registry { .. })
             && fs::canonicalize(path).is_ok_and(|path| fs::canonicalize(&bundle.location).is_ok_and(|own| own == path));
+        // a layout is a folder of others' files: what is put into it is found by nobody, and may be taken for a part of it
+        let folder = fs::canonicalize(spool::folder_of(path));
+        let is_within = bundle.kind == RawKind::OciDir
+            && folder.is_ok_and(|folder| fs::canonicalize(&bundle.location).is_ok_and(|own| folder.starts_with(own)));
+        if is_within {
+            return Err(refused("the output would lie in the folder of the input").help("name another place"));
+        }
         match (self, fs::metadata(path)) {
             (_, Err(e)) if e.kind() == io::ErrorKind::NotFound => {
                 let folder = spool::folder_of(path);
@@ -238,9 +254,9 @@ impl Output {
             (Self::OciDir { .. }, Ok(found)) => {
                 let is_empty = found.is_dir() && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
                 if !is_empty {
-                    return Err(
-                        refused("the output is there already").help("name a folder that is not there, or empty")
-                    );
+                    let what = if is_input { "the output is the input" } else { "the output is there already" };
+                    let help = "name a folder that is not there, or empty: no folder is written over, in place neither";
+                    return Err(refused(what).help(help));
                 }
                 Ok(())
             }

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::source::raw::RawKind;
-use crate::source::registry::push::{Destination, Pusher, Subject};
+use crate::source::registry::push::{Attachment, Destination, Pusher, Subject};
 
 use super::super::{Bundle, Options};
 use super::{Content, Pending, Product, Role};
@@ -86,9 +86,9 @@ impl Pending for PendingTag {
         format!("registry:{}/{}@{}", self.to.host(), self.to.repository(), self.root)
     }
 
-    fn attach(&self, artifact_type: &str, media_type: &str, document: &[u8]) -> Result<bool> {
+    fn attach(&self, document: &Attachment<'_>) -> Result<bool> {
         let subject = Subject { digest: &self.root, media_type: &self.media_type, size: self.bytes.len() as u64 };
-        self.pusher.attach(&subject, artifact_type, media_type, document).map(|()| true)
+        self.pusher.attach(&subject, document).map(|()| true)
     }
 
     fn commit(self: Box<Self>) -> Result<()> {

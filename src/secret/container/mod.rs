@@ -358,7 +358,8 @@ impl Opening<'_> {
                 }
             }
             Some(form) if self.may_open(form, place, depth) => {
-                let mut whole = held.as_slice().chain(reader);
+                // archives inside one another would each keep what they began with
+                let mut whole = Begun { held, at: 0, reader };
                 self.run(form, &mut whole, place, depth);
             }
             _ => self.windows(held, reader, place),
@@ -603,6 +604,29 @@ impl Opening<'_> {
         } else {
             self.more = self.more.saturating_add(1);
         }
+    }
+}
+
+/// What was read already, and then the rest; gives the memory back as soon as that is passed.
+struct Begun<'r> {
+    held: Vec<u8>,
+    at: usize,
+    reader: &'r mut dyn Read,
+}
+
+impl Read for Begun<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.held.get(self.at..).unwrap_or_default();
+        if left.is_empty() {
+            self.held = Vec::new();
+            return self.reader.read(buffer);
+        }
+        let count = left.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), left.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.at = self.at.saturating_add(count);
+        Ok(count)
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::result_large_err, reason = "a failure is rare, and tried again")]
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -74,6 +75,19 @@ pub struct Subject<'a> {
     pub size: u64,
 }
 
+/// A document that is attached to a manifest.
+#[derive(Debug, Clone, Copy)]
+pub struct Attachment<'a> {
+    /// What it is, as the list of referrers says.
+    pub artifact_type: &'a str,
+    /// Its media type.
+    pub media_type: &'a str,
+    /// What else the list and its descriptor say.
+    pub annotations: &'a [(&'a str, &'a str)],
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
 /// Pushes to one repository. Blocks.
 #[derive(Debug)]
 pub struct Pusher {
@@ -121,21 +135,26 @@ impl Pusher {
 
     /// Attaches a document to a manifest that is there: as a referrer, and where the registry does not list those
     /// itself, in the index under the tag that stands in for the list (distribution-spec, "Referrers Tag Schema").
-    pub fn attach(&self, subject: &Subject<'_>, artifact_type: &str, media_type: &str, document: &[u8]) -> Result<()> {
+    pub fn attach(&self, subject: &Subject<'_>, document: &Attachment<'_>) -> Result<()> {
         const EMPTY: &[u8] = b"{}";
         let blob = |bytes: &[u8]| {
             let digest = Digest::sha256(bytes);
             self.blob(&digest, bytes.len() as u64, None, &|| Ok(Box::new(std::io::Cursor::new(bytes.to_vec()))))?;
             Ok::<_, Error>(digest)
         };
-        let (empty, digest) = (blob(EMPTY)?, blob(document)?);
+        let Attachment { artifact_type, media_type, annotations, bytes: content } = *document;
+        let annotations: BTreeMap<&str, &str> = annotations.iter().copied().collect();
+        let (empty, digest) = (blob(EMPTY)?, blob(content)?);
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": media_type::OCI_MANIFEST,
             "artifactType": artifact_type,
             "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": EMPTY.len()},
-            "layers": [{"mediaType": media_type, "digest": digest, "size": document.len()}],
+            "layers": [{
+                "mediaType": media_type, "digest": digest, "size": content.len(), "annotations": annotations,
+            }],
             "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": subject.size},
+            "annotations": annotations,
         });
         let bytes = manifest.to_string().into_bytes();
         let own = Digest::sha256(&bytes);
@@ -160,6 +179,7 @@ impl Pusher {
         }
         entries.push(json!({
             "mediaType": media_type::OCI_MANIFEST, "artifactType": artifact_type, "digest": own, "size": bytes.len(),
+            "annotations": annotations,
         }));
         self.manifest(&tag, media_type::OCI_INDEX, index.to_string().as_bytes())
     }

@@ -3,6 +3,7 @@
 pub(crate) mod image;
 pub(crate) mod layout;
 pub(crate) mod raw;
+pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod server;
 pub(crate) mod token;

@@ -1,6 +1,6 @@
 //! Pushes to a registry in this process.
 
-use super::super::push::{Destination, Pusher, Subject};
+use super::super::push::{Attachment, Destination, Pusher, Subject};
 use super::*;
 
 /// What was pushed.
@@ -177,9 +177,11 @@ fn a_document_is_attached_by_the_tag_that_stands_in_for_the_list() {
     let pusher = pusher(&server, None, &Access::default());
     let digest = Digest::sha256(b"image");
     let subject = Subject { digest: &digest, media_type: media_type::OCI_MANIFEST, size: 5 };
-    for document in [b"one", b"two", b"one"] {
+    for bytes in [b"one", b"two", b"one"] {
+        let kind = "application/vnd.in-toto+json";
+        let annotations = &[("in-toto.io/predicate-type", "https://slsa.dev/provenance/v1")];
         pusher
-            .attach(&subject, "application/vnd.in-toto+json", "application/vnd.in-toto+json", document)
+            .attach(&subject, &Attachment { artifact_type: kind, media_type: kind, annotations, bytes })
             .expect("attached");
     }
     let kept = kept.lock().expect("no panic");
@@ -187,6 +189,7 @@ fn a_document_is_attached_by_the_tag_that_stands_in_for_the_list() {
     let list: serde_json::Value = serde_json::from_str(list.split_once(' ').expect("a type").1).expect("JSON");
     let entries = list["manifests"].as_array().expect("a list");
     assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0]["annotations"]["in-toto.io/predicate-type"], "https://slsa.dev/provenance/v1");
     let manifest = &kept.manifests[entries[1]["digest"].as_str().expect("a digest")];
     assert!(manifest.contains(&format!(r#""digest":"{digest}""#)) && manifest.contains("in-toto"), "{manifest}");
 }

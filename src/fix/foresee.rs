@@ -1,0 +1,424 @@
+//! Foresees where a value stays that an action takes out: in a program, in what the image runs, in a file that waits for
+//! somebody's look, or where no rule knows it.
+//!
+//! A plan says so before anything is done, and the proof asks for the absence of the value everywhere else. For that the values
+//! are read from the input, and all of the input is searched for them. They are in no plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::finding::Location;
+use crate::image::{Image, Layer};
+use crate::limit::Limits;
+use crate::pass::decode;
+use crate::pass::tar::TarReader;
+use crate::path::ImagePath;
+use crate::rebuild::layer::{Collector, MOST_EXCISED};
+use crate::rebuild::{Bundle, Edit, Excised, Inner, Span};
+use crate::secret::{Needles, is_sought, masked_path, take_inside};
+use crate::source::store::in_layout;
+
+use super::compare;
+use super::plan::{Action, ImagePlan, Plan, Remains};
+use super::search::{self, Layers, Place};
+use super::verify::{Seen, edit, parsed};
+
+/// Largest file that is read for what it holds, in bytes.
+const LARGEST: u64 = 512 << 20;
+
+/// The values that a plan takes out.
+pub struct Values {
+    needles: Needles,
+    /// The actions that take each out: the place of the image and their ids.
+    owners: Vec<BTreeSet<(usize, String)>>,
+}
+
+impl Values {
+    /// To look for.
+    pub(super) fn needles(&self) -> &Needles {
+        &self.needles
+    }
+
+    /// The actions of an image that take a value out; those of other images where none of its own does.
+    fn owners(&self, image: usize, needle: usize) -> impl Iterator<Item = &str> {
+        let all = self.owners.get(needle).into_iter().flatten();
+        let has_own = all.clone().any(|(of, _)| *of == image);
+        all.filter(move |(of, _)| !has_own || *of == image).map(|(_, id)| id.as_str())
+    }
+
+    /// Whether a run of bytes is among what is sought, or needs not be.
+    pub(super) fn cover(&self, run: &Excised) -> bool {
+        run.with(|bytes| !is_sought(bytes) || self.needles.are_in(bytes))
+    }
+}
+
+/// Reads the values that the plan takes out, says in the plan where they stay, and has a file that is blanked blanked at each
+/// place of them. `seen` is what the scan saw of the images of `bundle`.
+pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits) -> Result<Values> {
+    let mut values = Reading { room: MOST_EXCISED, ..Reading::default() };
+    let images = bundle.images();
+    let documents = if plan.takes_values() { bundle.parts(limits)?.0 } else { Vec::new() };
+    for (number, image) in images.iter().enumerate() {
+        let own = plan.of(image).into_iter().flat_map(ImagePlan::active);
+        let config = document(image, &documents);
+        for action in own {
+            values.documents(number, action, image, config.as_ref());
+        }
+    }
+    values.layers(images, plan, limits)?;
+    let values = values.finish()?;
+    let layers = Layers::search(&values.needles, images, limits)?;
+    for (number, (image, seen)) in images.iter().zip(seen).enumerate() {
+        let config = document(image, &documents);
+        let Some(own) = plan.of_mut(image) else { continue };
+        let mut look = Look { values: &values, number, seen, remains: BTreeMap::new() };
+        look.layers(image, &layers, own)?;
+        if let Some(config) = config {
+            look.config(&config, own)?;
+        }
+        own.remains = look.remains.into_values().collect();
+    }
+    annotations(&documents, &values, plan);
+    Ok(values)
+}
+
+/// Values in annotations that no action takes away.
+fn annotations(documents: &[(String, Vec<u8>)], values: &Values, plan: &mut Plan) {
+    let edits = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
+    let gone: BTreeSet<String> = edits
+        .filter_map(|edit| match edit {
+            Edit::RemoveAnnotation { key, .. } | Edit::SetAnnotation { key, .. } => {
+                search::annotation(&format!("/annotations/{}", key.replace('~', "~0").replace('/', "~1")))
+            }
+            _ => None,
+        })
+        .collect();
+    let Some(first) = plan.images.first_mut() else { return };
+    for (_, bytes) in documents.iter().filter(|(_, bytes)| values.needles.are_in(bytes)) {
+        let Ok(document) = parsed(bytes) else { continue };
+        search::in_texts(&values.needles, &document, &mut |pointer, needle| {
+            let Some(path) = search::annotation(pointer).filter(|path| !gone.contains(path)) else { return };
+            if first.remains.iter().any(|known| known.layer.is_none() && known.path == path) {
+                return;
+            }
+            let of = values.owners.get(needle).into_iter().flatten().map(|(_, id)| id.clone()).collect();
+            let reason = "no rule knows it there: `[fix.annotations] remove` of a policy takes it out".into();
+            first.remains.push(Remains { layer: None, path, of, rule: None, reason });
+        });
+    }
+}
+
+/// The configuration of an image.
+fn document(image: &Image, documents: &[(String, Vec<u8>)]) -> Option<Value> {
+    let name = in_layout(image.target.config_digest.as_ref()?);
+    let (_, bytes) = documents.iter().find(|(other, _)| *other == name)?;
+    parsed(bytes).ok()
+}
+
+/// Where values of one member stand, and the actions that take them out.
+#[derive(Default)]
+struct Wanted {
+    spans: BTreeMap<Span, BTreeSet<(usize, String)>>,
+    inside: BTreeMap<Inner, BTreeSet<(usize, String)>>,
+}
+
+/// Values while they are read.
+#[derive(Default)]
+struct Reading {
+    known: BTreeMap<Vec<u8>, BTreeSet<(usize, String)>>,
+    /// Bytes that may still be read.
+    room: u64,
+}
+
+impl Reading {
+    fn add(&mut self, value: &[u8], owners: &BTreeSet<(usize, String)>) {
+        self.known.entry(value.to_vec()).or_default().extend(owners.iter().cloned());
+    }
+
+    /// Values of the documents of an image.
+    fn documents(&mut self, number: usize, action: &Action, image: &Image, config: Option<&Value>) {
+        let owner = BTreeSet::from([(number, action.id.clone())]);
+        for edit in &action.edits.0 {
+            let (text, spans) = match edit {
+                Edit::RedactConfig { pointer, spans } => {
+                    (config.and_then(|config| config.pointer(pointer)).and_then(Value::as_str), spans)
+                }
+                Edit::RemoveAnnotation { key, secrets } => (image.annotations.get(key).map(String::as_str), secrets),
+                _ => continue,
+            };
+            for span in spans {
+                let start = usize::try_from(span.offset).ok();
+                let run = start.zip(usize::try_from(span.length).ok());
+                let run = run.and_then(|(start, length)| text?.as_bytes().get(start..start.checked_add(length)?));
+                if let Some(run) = run {
+                    self.add(run, &owner);
+                }
+            }
+        }
+    }
+
+    /// Values of the files of all images; a layer that several have is read once.
+    fn layers(&mut self, images: &[Image], plan: &Plan, limits: &Limits) -> Result<()> {
+        let mut layers: BTreeMap<String, (&Layer, BTreeMap<u32, Wanted>)> = BTreeMap::new();
+        for (number, image) in images.iter().enumerate() {
+            for action in plan.of(image).into_iter().flat_map(ImagePlan::active) {
+                let owner = (number, action.id.clone());
+                for edit in &action.edits.0 {
+                    let none = Vec::new();
+                    let (member, spans, inside) = match edit {
+                        Edit::DropMember { member, secrets, inside } => (member, secrets, inside),
+                        Edit::BlankBytes { member, spans } => (member, spans, &none),
+                        _ => continue,
+                    };
+                    let Some(layer) = image.layers.get(member.layer as usize) else { continue };
+                    if spans.is_empty() && inside.is_empty() {
+                        continue;
+                    }
+                    let entry = layers.entry(search::key(number, layer)).or_insert_with(|| (layer, BTreeMap::new()));
+                    let wanted = entry.1.entry(member.member).or_default();
+                    for span in spans {
+                        wanted.spans.entry(*span).or_default().insert(owner.clone());
+                    }
+                    for inner in inside {
+                        wanted.inside.entry(inner.clone()).or_default().insert(owner.clone());
+                    }
+                }
+            }
+        }
+        layers.values().try_for_each(|(layer, wanted)| self.layer(layer, wanted, limits))
+    }
+
+    fn layer(&mut self, layer: &Layer, wanted: &BTreeMap<u32, Wanted>, limits: &Limits) -> Result<()> {
+        let wrong =
+            |what: String| Error::new(ErrorKind::Malformed, format!("layer {} cannot be read: {what}", layer.index));
+        let decoder = decode::open(layer.blob.open()?, limits).map_err(|e| wrong(e.to_string()))?;
+        let mut members = TarReader::new(decoder, limits);
+        let (mut number, mut left) = (0_u32, wanted.len());
+        while left > 0
+            && let Some(entry) = members.next().map_err(|e| wrong(e.to_string()))?
+        {
+            if let Some(own) = wanted.get(&number) {
+                left = left.saturating_sub(1);
+                if own.inside.is_empty() {
+                    let spans: Vec<Span> = own.spans.keys().filter(|span| span.length > 0).copied().collect();
+                    let mut collector = Collector::new(&spans, entry.size, &mut self.room)?;
+                    collector.read(&mut members)?;
+                    for (span, excised) in spans.iter().zip(collector.into_excised()) {
+                        if let Some(owners) = own.spans.get(span) {
+                            excised.with(|value| self.add(value, owners));
+                        }
+                    }
+                } else {
+                    self.archive(&entry.path, entry.size, own, &mut members).map_err(|e| wrong(e.to_string()))?;
+                }
+            }
+            number = number.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Values of a file that holds others.
+    fn archive<R: std::io::Read>(
+        &mut self,
+        path: &ImagePath,
+        size: u64,
+        wanted: &Wanted,
+        members: &mut TarReader<R>,
+    ) -> std::io::Result<()> {
+        if size > LARGEST {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        members.take(LARGEST).read_to_end(&mut bytes)?;
+        for (span, owners) in &wanted.spans {
+            let start = usize::try_from(span.offset).ok();
+            let run = start.zip(usize::try_from(span.length).ok());
+            let run = run.and_then(|(start, length)| bytes.get(start..start.checked_add(length)?));
+            if let Some(run) = run {
+                self.add(run, owners);
+            }
+        }
+        let inside: Vec<_> =
+            wanted.inside.keys().map(|inner| (inner.file.as_str(), inner.offset, inner.length)).collect();
+        for (taken, owners) in take_inside(path, &bytes, &inside).into_iter().zip(wanted.inside.values()) {
+            if let Some(value) = taken.map(Excised::new) {
+                value.with(|value| self.add(value, owners));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Values> {
+        let (texts, owners): (Vec<Vec<u8>>, Vec<_>) = self.known.into_iter().unzip();
+        let needles = Needles::new(texts.iter().map(Vec::as_slice));
+        // wiped as they are dropped
+        texts.into_iter().map(Excised::new).for_each(drop);
+        Ok(Values { needles: needles?, owners })
+    }
+}
+
+/// What is left of values in one image.
+struct Look<'a> {
+    values: &'a Values,
+    number: usize,
+    seen: &'a Seen,
+    remains: BTreeMap<(Option<u32>, String), Remains>,
+}
+
+impl Look<'_> {
+    fn layers(&mut self, image: &Image, layers: &Layers, plan: &mut ImagePlan) -> Result<()> {
+        let touched = Touched::of(plan)?;
+        let mut blanks: BTreeMap<(u32, u32), BTreeSet<Span>> = BTreeMap::new();
+        for (index, layer) in (0_u32..).zip(&image.layers) {
+            for (place, needle) in layers.of(self.number, layer) {
+                let path = place.member().and_then(|member| self.seen.path(index, member));
+                if touched.takes(index, place, path) {
+                    continue;
+                }
+                if let Place::Content(member, from, to) = place
+                    && touched.blanked.contains_key(&(index, *member))
+                {
+                    // the value stands there once more
+                    let span = Span { offset: *from, length: to.saturating_sub(*from) };
+                    blanks.entry((index, *member)).or_default().insert(span);
+                    continue;
+                }
+                let shown = place.shown(self.values.needles(), &self.seen.tree, index as usize);
+                let is_about = |location: &Location| match (location, path) {
+                    (Location::File { path: of, layer, .. }, Some(path)) => {
+                        *layer == index && self.seen.is_same_file(index, place.member(), path, of)
+                    }
+                    _ => false,
+                };
+                let waits = plan.actions.iter().filter(|action| !action.is_active()).find(|action| {
+                    action
+                        .edits
+                        .0
+                        .iter()
+                        .filter_map(Edit::member)
+                        .any(|member| member.layer == index && Some(member.member) == place.member())
+                });
+                let waits = waits.map(|action| action.id.as_str());
+                let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, true);
+                self.add(Some(index), shown, *needle, rule, reason);
+            }
+        }
+        for edit in plan.actions.iter_mut().filter(|action| action.is_active()).flat_map(|action| &mut action.edits.0) {
+            if let Edit::BlankBytes { member, spans } = edit
+                && let Some(more) = blanks.get(&(member.layer, member.member))
+            {
+                let all: BTreeSet<Span> = spans.iter().chain(more).copied().collect();
+                *spans = all.into_iter().collect();
+            }
+        }
+        Ok(())
+    }
+
+    fn config(&mut self, before: &Value, plan: &ImagePlan) -> Result<()> {
+        let mut after = before.clone();
+        edit(&mut after, &plan.edits()?)
+            .map_err(|what| Error::new(ErrorKind::Usage, format!("the plan does not fit the configuration: {what}")))?;
+        let mut hits: BTreeSet<(String, usize)> = BTreeSet::new();
+        search::in_texts(self.values.needles(), &after, &mut |pointer, needle| {
+            hits.insert((pointer.to_owned(), needle));
+        });
+        for (pointer, needle) in hits {
+            let text = after.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
+            let is_about = |location: &Location| is_of(location, &pointer, text);
+            // its place may be another one in the input
+            let waits = plan.actions.iter().filter(|action| !action.is_active()).find(|action| {
+                action.edits.0.iter().any(|edit| match edit {
+                    Edit::RedactConfig { pointer, .. } => {
+                        !text.is_empty() && before.pointer(pointer).and_then(Value::as_str) == Some(text)
+                    }
+                    _ => false,
+                })
+            });
+            let waits = waits.map(|action| action.id.as_str());
+            let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, false);
+            let shown = masked_path(&escape(&pointer));
+            self.add(None, shown, needle, rule, reason);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, layer: Option<u32>, path: String, needle: usize, rule: Option<String>, reason: String) {
+        let key = (layer, path.clone());
+        let entry = self.remains.entry(key);
+        let of = entry.or_insert_with(|| Remains { layer, path, of: Vec::new(), rule, reason });
+        let ids = self.values.owners(self.number, needle).map(str::to_owned);
+        let all: BTreeSet<String> = of.of.drain(..).chain(ids).collect();
+        of.of = all.into_iter().collect();
+    }
+}
+
+/// Whether a finding's place in the documents is the text at this pointer.
+fn is_of(location: &Location, pointer: &str, text: &str) -> bool {
+    let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+    match (location, parts.as_slice()) {
+        (Location::History { index, .. }, ["history", of, ..]) => of.parse() == Ok(*index),
+        (Location::Config { key }, ["config", "Env", _]) => {
+            key.strip_prefix("Env.").is_some_and(|name| text.split('=').next() == Some(name))
+        }
+        (Location::Config { key }, ["config", "Labels", label]) => {
+            key.strip_prefix("Labels.") == Some(&label.replace("~1", "/").replace("~0", "~"))
+        }
+        (Location::Config { key }, ["config", name, ..] | [name]) => key == name,
+        _ => false,
+    }
+}
+
+/// What the edits of an image do to members.
+struct Touched {
+    dropped: BTreeSet<(u32, u32)>,
+    emptied: BTreeSet<(u32, u32)>,
+    blanked: BTreeMap<(u32, u32), Vec<Span>>,
+    rewritten: BTreeSet<u32>,
+}
+
+impl Touched {
+    fn of(plan: &ImagePlan) -> Result<Self> {
+        let mut touched = Self {
+            dropped: BTreeSet::new(),
+            emptied: BTreeSet::new(),
+            blanked: BTreeMap::new(),
+            rewritten: BTreeSet::new(),
+        };
+        for edit in &plan.edits()?.0 {
+            let Some(member) = edit.member() else { continue };
+            let place = (member.layer, member.member);
+            touched.rewritten.insert(member.layer);
+            match edit {
+                Edit::DropMember { .. } => drop(touched.dropped.insert(place)),
+                Edit::Truncate { .. } => drop(touched.emptied.insert(place)),
+                Edit::BlankBytes { spans, .. } => drop(touched.blanked.insert(place, spans.clone())),
+                _ => {}
+            }
+        }
+        Ok(touched)
+    }
+
+    /// Whether what stands in a place of a layer goes.
+    fn takes(&self, layer: u32, place: &Place, path: Option<&ImagePath>) -> bool {
+        let is_rewritten = self.rewritten.contains(&layer);
+        let Some(member) = place.member() else { return is_rewritten };
+        let own = (layer, member);
+        let is_table = path.is_some_and(|path| compare::TABLES.contains(&path.as_bytes()));
+        if self.dropped.contains(&own) || is_rewritten && is_table {
+            return true;
+        }
+        if self.emptied.contains(&own) {
+            return !matches!(place, Place::Head(_));
+        }
+        match (place, self.blanked.get(&own)) {
+            (Place::Content(_, from, to), Some(spans)) => {
+                spans.iter().any(|span| span.offset < *to && span.offset.saturating_add(span.length) > *from)
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Looks for values in everything of an image: in its documents, and in its layers with all that is packed in their files.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+use crate::image::{Blob, Image, Layer};
+use crate::limit::Limits;
+use crate::pass::Compression;
+use crate::pass::decode;
+use crate::pass::tar::{TarError, TarReader};
+use crate::path::ImagePath;
+use crate::secret::{Needles, masked_path, may_hold_files};
+use crate::tree::Tree;
+
+/// Largest file of a layer that is looked into for what it holds, in bytes; a scan looks into no larger ones, and says so.
+const LARGEST: u64 = 512 << 20;
+
+/// Files of more bytes are looked into one at a time.
+const LARGE: u64 = 16 << 20;
+
+/// Bytes of a file that tell whether it holds others.
+const HEAD: u64 = 512;
+
+/// Bytes that are looked at together.
+const WINDOW: usize = 1 << 20;
+
+/// Places of a layer that are told apart.
+const MOST_HITS: usize = 100_000;
+
+/// What stands in place of a name that itself holds a value.
+const NAMELESS: &str = "(a name that holds it)";
+
+/// Where in a layer a value stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// In what is stored, beside the compressed archive.
+    Stored,
+    /// In the archive, before or behind its members.
+    Beside,
+    /// In what stands before a member's content: its names and attributes.
+    Head(u32),
+    /// In a member's content, from this byte to that.
+    Content(u32, u64, u64),
+    /// In a file that a member holds.
+    Inside(u32, Vec<u8>),
+}
+
+impl Place {
+    /// The member.
+    pub(super) fn member(&self) -> Option<u32> {
+        match self {
+            Self::Stored | Self::Beside => None,
+            Self::Head(member) | Self::Content(member, ..) | Self::Inside(member, _) => Some(*member),
+        }
+    }
+
+    /// How a person is told of it: the member's path, and the file inside.
+    pub(super) fn shown(&self, needles: &Needles, tree: &Tree, layer: usize) -> String {
+        let Some(member) = self.member() else { return "(beside its files)".into() };
+        let entry = tree.layers().get(layer).and_then(|members| members.get(member as usize));
+        let name =
+            |bytes: &[u8], shown: String| if needles.are_in(bytes) { NAMELESS.into() } else { masked_path(&shown) };
+        let path = entry.map_or_else(String::new, |entry| name(entry.path.as_bytes(), entry.path.to_string()));
+        match self {
+            Self::Inside(_, inside) => format!("{path}!{}", name(inside, escape(inside))),
+            _ => path,
+        }
+    }
+}
+
+/// A value, by its index, and where it stands.
+pub(super) type Hit = (Place, usize);
+
+/// What stands in each layer of these images; a layer that several have is looked at once.
+pub(super) struct Layers(BTreeMap<String, BTreeSet<Hit>>);
+
+impl Layers {
+    /// Looks at all layers, as many at once as there are threads.
+    pub(super) fn search(needles: &Needles, images: &[Image], limits: &Limits) -> Result<Self> {
+        let mut layers: BTreeMap<String, &Layer> = BTreeMap::new();
+        for (number, image) in images.iter().enumerate() {
+            layers.extend(image.layers.iter().map(|layer| (key(number, layer), layer)));
+        }
+        let large = Mutex::new(());
+        let layers: Vec<(String, &Layer)> = layers.into_iter().filter(|_| !needles.is_empty()).collect();
+        let found: Result<BTreeMap<_, _>> =
+            layers.into_par_iter().map(|(key, layer)| Ok((key, in_layer(needles, layer, limits, &large)?))).collect();
+        found.map(Self)
+    }
+
+    /// What stands in a layer of the image with this number.
+    pub(super) fn of(&self, image: usize, layer: &Layer) -> impl Iterator<Item = &Hit> {
+        self.0.get(&key(image, layer)).into_iter().flatten()
+    }
+}
+
+/// Tells layers apart.
+pub(super) fn key(image: usize, layer: &Layer) -> String {
+    let known = layer.digest.as_ref().or(layer.diff_id.as_ref());
+    known.map_or_else(|| format!("{image}/{}", layer.index), ToString::to_string)
+}
+
+fn in_layer(needles: &Needles, layer: &Layer, limits: &Limits, large: &Mutex<()>) -> Result<BTreeSet<Hit>> {
+    let kind = layer.media_type.as_deref().unwrap_or_default();
+    let is_elsewhere = kind.contains(".nondistributable.") || kind.contains(".foreign.");
+    let found = if kind.ends_with("+encrypted") {
+        as_stored(needles, layer).map(|has| has.into_iter().map(|needle| (Place::Stored, needle)).collect())
+    } else {
+        in_archive(needles, layer, limits, large)
+    };
+    match found {
+        // its bytes may lie on another host
+        Err(_) if is_elsewhere => Ok(BTreeSet::new()),
+        found => found,
+    }
+}
+
+/// What stands in the blob as it is stored.
+fn as_stored(needles: &Needles, layer: &Layer) -> Result<BTreeSet<usize>> {
+    let mut stored = Searching::new(layer.blob.open()?, needles);
+    io::copy(&mut stored, &mut io::sink()).map_err(|e| wrong(layer, e))?;
+    Ok(stored.finish().into_iter().map(|(_, _, needle)| needle).collect())
+}
+
+fn wrong(layer: &Layer, error: io::Error) -> Error {
+    Error::io(format!("cannot read layer {}", layer.index), error)
+}
+
+fn in_archive(needles: &Needles, layer: &Layer, limits: &Limits, large: &Mutex<()>) -> Result<BTreeSet<Hit>> {
+    let wrong = |e: io::Error| wrong(layer, e);
+    let unreadable =
+        |error: &TarError| Error::new(ErrorKind::Malformed, format!("layer {} cannot be read: {error}", layer.index));
+    let blob: &dyn Blob = &*layer.blob;
+    let mut hits = BTreeSet::new();
+    let decoder = decode::open(blob.open()?, limits).map_err(wrong)?;
+    if decoder.compression() != Compression::None {
+        // what stands beside the compressed data
+        hits.extend(as_stored(needles, layer)?.into_iter().map(|needle| (Place::Stored, needle)));
+    }
+    // names, contents, and what follows the end of the archive, as they pass; meanwhile what is packed in its files
+    let mut archive = Searching::new(decoder, needles);
+    let mut members = TarReader::new(&mut archive, limits);
+    let mut bounds: Vec<(u64, u64)> = Vec::new();
+    while let Some(entry) = members.next().map_err(|error| unreadable(&error))? {
+        let start = members.offset();
+        let number = u32::try_from(bounds.len()).unwrap_or(u32::MAX);
+        bounds.push((start, start.saturating_add(members.stored())));
+        if entry.is_file() && members.stored() > 0 && entry.size <= LARGEST {
+            for (inside, needle) in in_file(needles, &entry.path, entry.size, &mut members, large).map_err(wrong)? {
+                hits.insert((Place::Inside(number, inside), needle));
+            }
+        }
+    }
+    if let Some(error) = members.finish().error {
+        return Err(unreadable(&error));
+    }
+    for (start, end, needle) in archive.finish() {
+        let behind = bounds.partition_point(|(begin, _)| *begin <= start);
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let own = behind.checked_sub(1).and_then(|place| Some((place, bounds.get(place)?)));
+        let place = match own {
+            Some((place, (begin, stop))) if start < *stop => {
+                Place::Content(number(place), start.saturating_sub(*begin), end.saturating_sub(*begin))
+            }
+            _ if behind < bounds.len() => Place::Head(number(behind)),
+            _ => Place::Beside,
+        };
+        hits.insert((place, needle));
+    }
+    Ok(hits)
+}
+
+/// What stands in the files that the current member holds.
+fn in_file<R: Read>(
+    needles: &Needles,
+    path: &ImagePath,
+    size: u64,
+    members: &mut TarReader<R>,
+    large: &Mutex<()>,
+) -> io::Result<BTreeSet<(Vec<u8>, usize)>> {
+    let mut found = BTreeSet::new();
+    let mut bytes = Vec::new();
+    Read::take(&mut *members, HEAD).read_to_end(&mut bytes)?;
+    if !may_hold_files(&bytes) {
+        return Ok(found);
+    }
+    // what one thread holds, the others need not hold too
+    let _turn = (size > LARGE).then(|| large.lock().unwrap_or_else(PoisonError::into_inner));
+    bytes.reserve_exact(usize::try_from(size.saturating_sub(HEAD)).unwrap_or_default());
+    Read::take(&mut *members, LARGEST).read_to_end(&mut bytes)?;
+    needles.in_files_of(path, &bytes, &mut |needle, inside| {
+        found.insert((inside.to_vec(), needle));
+    });
+    Ok(found)
+}
+
+/// Looks for values in what passes through.
+struct Searching<'n, R> {
+    inner: R,
+    needles: &'n Needles,
+    /// What was not looked at, and before it what the next window shares with the last.
+    window: Vec<u8>,
+    /// Bytes that passed before the window.
+    passed: u64,
+    /// First byte, the one behind the last, and the value.
+    found: BTreeSet<(u64, u64, usize)>,
+}
+
+impl<'n, R: Read> Searching<'n, R> {
+    fn new(inner: R, needles: &'n Needles) -> Self {
+        Self { inner, needles, window: Vec::new(), passed: 0, found: BTreeSet::new() }
+    }
+
+    fn look(&mut self) {
+        let Self { needles, window, passed, found, .. } = self;
+        needles.in_bytes(window, &mut |needle, span| {
+            let at = |offset: usize| passed.saturating_add(offset as u64);
+            if found.len() < MOST_HITS {
+                found.insert((at(span.start), at(span.end), needle));
+            }
+        });
+        let cut = window.len().saturating_sub(needles.overlap());
+        window.drain(..cut);
+        *passed = passed.saturating_add(cut as u64);
+    }
+
+    /// Where values were in what passed.
+    fn finish(mut self) -> BTreeSet<(u64, u64, usize)> {
+        self.look();
+        self.found
+    }
+}
+
+impl<R: Read> Read for Searching<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.window.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        if self.window.len() >= WINDOW {
+            self.look();
+        }
+        Ok(count)
+    }
+}
+
+/// Looks at every text of a document, keys too: the pointer (RFC 6901) of each that holds a value, and the value.
+pub(super) fn in_texts(needles: &Needles, document: &Value, found: &mut dyn FnMut(&str, usize)) {
+    texts(needles, document, "", found);
+}
+
+fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(&str, usize)) {
+    match value {
+        Value::String(text) => needles.in_bytes(text.as_bytes(), &mut |needle, _| found(pointer, needle)),
+        Value::Array(list) => {
+            for (place, entry) in list.iter().enumerate() {
+                texts(needles, entry, &format!("{pointer}/{place}"), found);
+            }
+        }
+        Value::Object(object) => {
+            for (key, entry) in object {
+                let mut name = key.replace('~', "~0").replace('/', "~1");
+                needles.in_bytes(key.as_bytes(), &mut |needle, _| {
+                    found(&format!("{pointer}/{NAMELESS}"), needle);
+                });
+                if needles.are_in(key.as_bytes()) {
+                    NAMELESS.clone_into(&mut name);
+                }
+                texts(needles, entry, &format!("{pointer}/{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// How a person is told of an annotation, by its place in a manifest or an index; nothing of other places.
+pub(super) fn annotation(pointer: &str) -> Option<String> {
+    let (holder, key) = pointer.rsplit_once('/')?;
+    let key = key.replace("~1", "/").replace("~0", "~");
+    holder.ends_with("/annotations").then(|| masked_path(&escape(format!("annotation {key}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{file, layered};
+    use super::*;
+    use crate::format::decompress::crc32;
+    use crate::rebuild::layer::testing::Archive;
+
+    #[test]
+    fn a_value_is_found_in_each_place_of_a_layer() {
+        let value = ["kQ7vT2xw", "Zm9Lp4"].concat();
+        let needles = Needles::new([value.as_bytes()]).expect("few");
+        let inner = Archive::default().file("in/a.conf", format!("a = {value}\n").as_bytes()).end();
+        let blob = Archive::default()
+            .file("srv/plain", format!("x\n{value}").as_bytes())
+            .file("srv/other", b"nothing")
+            .file(&format!("srv/{value}"), b"named")
+            .file("srv/a.tar", &inner)
+            .end();
+        let layer = |blob: Vec<u8>| Layer {
+            index: 0,
+            media_type: None,
+            digest: None,
+            size: None,
+            diff_id: None,
+            history: None,
+            blob: std::sync::Arc::new(blob),
+        };
+        let limits = Limits::default();
+        let found = |layer: &Layer| -> Vec<Place> {
+            let hits = in_layer(&needles, layer, &limits, &Mutex::new(())).expect("can be read");
+            hits.into_iter().map(|(place, _)| place).collect()
+        };
+        let inside = Place::Inside(3, b"in/a.conf".to_vec());
+        // the archive lies in the layer uncompressed, so that the value stands in its own bytes too
+        let places = found(&layer(blob.clone()));
+        assert_eq!(places.len(), 4, "{places:?}");
+        assert!(places.contains(&Place::Content(0, 2, 16)) && places.contains(&Place::Head(2)), "{places:?}");
+        assert!(places.contains(&inside), "{places:?}");
+        // a gzip file of one block that is stored as it is (RFC 1952, RFC 1951)
+        let zipped = |name: &str, bytes: &[u8]| {
+            let size = u16::try_from(bytes.len()).expect("small");
+            let tail = [crc32(bytes).to_le_bytes(), u32::from(size).to_le_bytes()].concat();
+            let block = [&[1][..], &size.to_le_bytes(), &(!size).to_le_bytes(), bytes].concat();
+            [&b"\x1f\x8b\x08\x08\0\0\0\0\0\x03"[..], name.as_bytes(), b"\0", &block, &tail].concat()
+        };
+        assert!(found(&layer(zipped(&value, &blob))).contains(&Place::Stored));
+        let packed = Archive::default().file("srv/a.gz", &zipped("a", value.as_bytes())).end();
+        assert!(found(&layer(packed)).contains(&Place::Inside(0, b"a".to_vec())));
+        let behind = [Archive::default().file("a", b"b").end(), value.as_bytes().to_vec()].concat();
+        assert_eq!(found(&layer(behind)), [Place::Beside]);
+        let tree = layered(vec![vec![file(&format!("srv/{value}"), 5), file("srv/x", 5)]]).tree;
+        assert_eq!(Place::Head(0).shown(&needles, &tree, 0), NAMELESS);
+        assert_eq!(Place::Inside(1, b"b/c".to_vec()).shown(&needles, &tree, 0), "/srv/x!b/c");
+    }
+
+    #[test]
+    fn texts_of_documents_are_named_by_their_place() {
+        let value = ["kQ7vT2xw", "Zm9Lp4"].concat();
+        let needles = Needles::new([value.as_bytes()]).expect("few");
+        let text =
+            format!(r#"{{"config":{{"Cmd":["a","b {value}"],"Labels":{{"k/l":"{value}","{value}":"{value}"}}}}}}"#);
+        let mut found = BTreeSet::new();
+        in_texts(&needles, &serde_json::from_str(&text).expect("JSON"), &mut |pointer, _| {
+            found.insert(pointer.to_owned());
+        });
+        let found: Vec<String> = found.into_iter().collect();
+        let nameless = format!("/config/Labels/{NAMELESS}");
+        assert_eq!(found, ["/config/Cmd/1", &nameless, "/config/Labels/k~1l"]);
+        assert_eq!(annotation("/manifests/0/annotations/a~1b").as_deref(), Some("annotation a/b"));
+        assert_eq!(annotation("/manifests/0/data"), None);
+    }
+}
