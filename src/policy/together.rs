@@ -55,7 +55,7 @@ impl Search<'_> {
         self.rules(part)
             .or_else(|| self.words(part))
             .or_else(|| self.switches(part))
-            .or_else(|| self.lists(part))
+            .or_else(|| lists(part))
             .filter(|parts| parts.len() > 1)
     }
 
@@ -113,20 +113,20 @@ impl Search<'_> {
         }
         is_open(|one| one.exploited).then(|| both.map(|exploited| Selector { exploited, ..part.clone() }).into())
     }
+}
 
-    /// Lists of which one must hold.
-    fn lists(&self, part: &Selector) -> Option<Vec<Selector>> {
-        apart(&part.paths, |paths| Selector { paths, ..part.clone() })
-            .or_else(|| apart(&part.subjects, |subjects| Selector { subjects, ..part.clone() }))
-            .or_else(|| apart(&part.purls, |purls| Selector { purls, ..part.clone() }))
-            .or_else(|| apart(&part.ecosystems, |ecosystems| Selector { ecosystems, ..part.clone() }))
-            .or_else(|| apart(&part.licences, |licences| Selector { licences, ..part.clone() }))
-            .or_else(|| apart(&part.images, |images| Selector { images, ..part.clone() }))
-            .or_else(|| apart(&part.platforms, |platforms| Selector { platforms, ..part.clone() }))
-            .or_else(|| apart(&part.fingerprints, |fingerprints| Selector { fingerprints, ..part.clone() }))
-            .or_else(|| apart(&part.ages, |ages| Selector { ages, ..part.clone() }))
-            .or_else(|| apart(&part.scores, |scores| Selector { scores, ..part.clone() }))
-    }
+/// Lists of which one must hold.
+fn lists(part: &Selector) -> Option<Vec<Selector>> {
+    apart(&part.paths, |paths| Selector { paths, ..part.clone() })
+        .or_else(|| apart(&part.subjects, |subjects| Selector { subjects, ..part.clone() }))
+        .or_else(|| apart(&part.purls, |purls| Selector { purls, ..part.clone() }))
+        .or_else(|| apart(&part.ecosystems, |ecosystems| Selector { ecosystems, ..part.clone() }))
+        .or_else(|| apart(&part.licences, |licences| Selector { licences, ..part.clone() }))
+        .or_else(|| apart(&part.images, |images| Selector { images, ..part.clone() }))
+        .or_else(|| apart(&part.platforms, |platforms| Selector { platforms, ..part.clone() }))
+        .or_else(|| apart(&part.fingerprints, |fingerprints| Selector { fingerprints, ..part.clone() }))
+        .or_else(|| apart(&part.ages, |ages| Selector { ages, ..part.clone() }))
+        .or_else(|| apart(&part.scores, |scores| Selector { scores, ..part.clone() }))
 }
 
 /// Whether it holds for one value alone.

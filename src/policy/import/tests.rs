@@ -356,7 +356,12 @@ fn what_is_made_of_settings() {
         (".hadolint.yaml", "no-fail: true\n", &["Left .hadolint.yaml:1 no-fail: `--no-fail` lets nothing fail"], &[]),
         (".hadolint.yaml", "strict-labels: true\n", &["Left .hadolint.yaml:1 strict-labels: careen has no rule"], &[]),
         (".hadolint.yaml", "disable-ignore-pragma: true\n", &["dockerfile-comments = false"], &["Left"]),
-        (".hadolint.yaml", "no-fail: false\nstrict-labels: false\ndisable-ignore-pragma: false\n", &[], &["Left"]),
+        (
+            ".hadolint.yaml",
+            "no-fail: false\nstrict-labels: false\ndisable-ignore-pragma: false\n",
+            &[],
+            &["Left", "dockerfile-comments"],
+        ),
         (".grype.yaml", "only-notfixed: true\n", &["fixable = true", "action = \"ignore\""], &[]),
         (".grype.yaml", "fail-on-severity: negligible\n", &["severity = \">=info\"", "action = \"fail\""], &["Left"]),
         (".grype.yaml", "fail-on-severity: Low\n", &["severity = \">=low\""], &["Left"]),

@@ -355,13 +355,13 @@ fn large_files_are_looked_through_in_seconds() {
         let loader = Loader { known: &crate::scan::rules(), ..LOADER };
         let mut all =
             check(&[path.to_string_lossy().into_owned()], &loader, TODAY.parse().expect("a date")).expect("in order");
-        assert!(begin.elapsed() < std::time::Duration::from_secs(120), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < std::time::Duration::from_mins(2), "{:?}", begin.elapsed());
         all.remove(0).notes
     };
     let same = notes(&|_| "match = { rule = 'secret/*' }".to_owned(), 60);
     assert_eq!(same.iter().filter(|note| note.contains("never decides")).count(), 50);
     assert!(same.iter().any(|note| note.contains("these are the first")), "{same:?}");
-    let others = notes(&|number| format!("match = {{ rule = 'secret/*', path = '/a/{number}/**' }}"), 400);
+    let others = notes(&|number| format!("match = {{ rule = 'secret/*', path = '/a/{number}/**' }}"), 150);
     assert!(!others.iter().any(|note| note.contains("never decide")), "{others:?}");
 }
 

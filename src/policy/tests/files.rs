@@ -286,7 +286,7 @@ fn many_errors_and_long_lines_are_cut() {
     // the longest line that is shown, and one that is not
     for (letters, is_shown) in [(4096 - 4, true), (4097 - 4, false)] {
         let shown = rendered(&format!("{} = 1\n", "x".repeat(letters)));
-        assert_eq!(shown.contains("^"), is_shown, "{letters}");
+        assert_eq!(shown.contains('^'), is_shown, "{letters}");
     }
 }
 
