@@ -12,7 +12,11 @@ pub struct Escaped<'a>(pub &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
+        // nearly all text is plain, and is written as it stands
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'[' | b']'..=b'~');
+        let (plain, rest) = self.0.split_at(self.0.iter().take_while(|byte| is_plain(byte)).count());
+        f.write_str(str::from_utf8(plain).unwrap_or_default())?;
+        for chunk in rest.utf8_chunks() {
             for c in chunk.valid().chars() {
                 write_escaped(f, c)?;
             }

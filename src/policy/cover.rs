@@ -1,11 +1,10 @@
 //! What can be told of selectors without a finding: whether one selects all that another does, whether the scope of a
 //! waiver is one, and how they are written.
 
+use super::inclusion::cover;
 use super::pattern::{Bound, Glob};
-use super::selector::{Named, Selector, is_rule};
+use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, is_rule};
 use super::{RULES, When};
-use crate::finding::Visibility;
-use crate::inventory::Origin;
 use crate::rule::{Confidence, Rule, Severity};
 
 /// Paths that have nothing in common.
@@ -23,8 +22,7 @@ impl Selector {
     pub(super) fn covers(&self, other: &Self, known: &[&'static Rule]) -> bool {
         // what has an age of its fix is fixable
         let is_fixable = other.fixable.or((!other.fix_ages.is_empty()).then_some(true));
-        self.covers_rules(other, known)
-            && over(&self.severities, &other.severities, &Severity::ALL)
+        over(&self.severities, &other.severities, &Severity::ALL)
             && over(&self.confidences, &other.confidences, &Confidence::ALL)
             && (self.fixable.is_none() || self.fixable == is_fixable)
             && (self.exploited.is_none() || self.exploited == other.exploited)
@@ -32,12 +30,8 @@ impl Selector {
             && within(&self.fix_ages, &other.fix_ages)
             && within(&self.scores, &other.scores)
             && within(&self.likelihoods, &other.likelihoods)
-            && among(&self.origins, &other.origins, &[Origin::App, Origin::Base, Origin::Unknown])
-            && among(
-                &self.visibilities,
-                &other.visibilities,
-                &[Visibility::Deleted, Visibility::Live, Visibility::Overwritten],
-            )
+            && among(&self.origins, &other.origins, &ORIGINS)
+            && among(&self.visibilities, &other.visibilities, &VISIBILITIES)
             && taken(&self.paths, &other.paths)
             && taken(&self.subjects, &other.subjects)
             && taken(&self.purls, &other.purls)
@@ -46,6 +40,8 @@ impl Selector {
             && taken(&self.images, &other.images)
             && taken(&self.platforms, &other.platforms)
             && among(&self.fingerprints, &other.fingerprints, &[])
+            // last: it looks at all rules
+            && self.covers_rules(other, known)
     }
 
     /// As [`Self::covers`], of rule and family alone.
@@ -72,9 +68,7 @@ impl Selector {
                 selector.rules.iter().filter_map(flaw).collect()
             };
             let (wide, narrow) = (flaws(self), flaws(other));
-            self.may_select(rule)
-                && !other.selects_all_of(rule)
-                && narrow.iter().all(|narrow| wide.iter().any(|wide| wide.covers(narrow)))
+            self.may_select(rule) && !other.selects_all_of(rule) && narrow.iter().all(|narrow| cover(&wide, narrow))
         })
     }
 
@@ -120,9 +114,9 @@ fn among<T: PartialEq>(wide: &[T], narrow: &[T], all: &[T]) -> bool {
     wide.is_empty() || has(narrow) || has(all)
 }
 
-/// Whether each of `narrow` is taken by one of `wide`.
+/// Whether all that `narrow` take is taken by `wide`.
 fn taken(wide: &[Glob], narrow: &[Glob]) -> bool {
-    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| wide.iter().any(|wide| wide.covers(narrow))))
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| cover(wide, narrow)))
 }
 
 impl Selector {

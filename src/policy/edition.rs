@@ -94,4 +94,40 @@ mod tests {
             assert_eq!(first.severity(rule), None, "{id}");
         }
     }
+
+    /// The rules of the first edition, with severity, one on each line.
+    const OF_THE_FIRST: &str = include_str!("edition-2026.txt");
+
+    #[test]
+    fn the_rules_of_an_edition_and_how_grave_they_are_stay_as_they_were() {
+        let first = DEFAULT_EDITION;
+        let last = numbers(first.last.expect("the first edition is closed"));
+        let line = |rule: &Rule| {
+            let off = if rule.is_opt_in { " opt-in" } else { "" };
+            format!("{} {}{off}\n", rule.id, rule.severity.as_str())
+        };
+        let mut rules = crate::scan::rules();
+        rules.sort_by_key(|rule| rule.id);
+        let listed: String = rules.iter().filter(|rule| first.has(rule)).map(|rule| line(rule)).collect();
+        // until the version is out whose rules it has, rules may come and change
+        if std::env::var_os("CAREEN_UPDATE").is_some() && numbers(env!("CARGO_PKG_VERSION")) <= last {
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/policy/edition-2026.txt");
+            std::fs::write(file, &listed).expect("written");
+            return;
+        }
+        for known in OF_THE_FIRST.lines() {
+            assert!(
+                listed.lines().any(|line| line == known),
+                "edition 2026 has `{known}`: a rule keeps id and severity; `EDITIONS` says what a later edition changes"
+            );
+        }
+        for line in listed.lines() {
+            assert!(
+                OF_THE_FIRST.lines().any(|known| known == line),
+                "edition 2026 has no `{line}`: give the rule the version that brings it as `since`. Before version {} is \
+                 out, `CAREEN_UPDATE=1 cargo test --lib edition` adds it",
+                first.last.unwrap_or_default()
+            );
+        }
+    }
 }

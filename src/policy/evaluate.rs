@@ -1,14 +1,15 @@
 //! Judges findings: the last rule that matches decides, waivers accept, and the verdict sums up.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::edition::Edition;
-use super::index::Index;
+use super::index::{Index, Learned};
 use super::requirement::base::Named;
 use super::requirement::{Breach, Own};
 use super::selector::{Scene, View};
-use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, PolicyRule, PolicySet, Scope, Verdict, Waiver};
+use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, PolicyRule, PolicySet, Scope, Verdict, Waiver, When};
 use crate::error::Result;
 #[cfg(feature = "cel")]
 use crate::error::{Error, ErrorKind};
@@ -146,9 +147,9 @@ impl PolicySet {
         {
             finding.severity = severity;
         }
-        index.learn(finding.rule);
+        let learned = index.learn(finding.rule);
         let view = View::new(&finding, (run.context.origin)(&finding), run.scene);
-        let decision = self.decide(&view, own, index, run)?;
+        let decision = self.decide(&view, own, index, learned, run)?;
         let is_open = decision.action > Action::Ignore;
         // a waiver of the policy's own says more than a document about the package
         let accepted = finding.accepted.as_ref().filter(|_| is_open).map(AppliedWaiver::of_vex);
@@ -159,7 +160,7 @@ impl PolicySet {
         };
         let (mut waiver, mut about) = (None, Vec::new());
         if !matching.is_empty() {
-            for (number, candidate) in index.waivers_of(&view) {
+            for (number, candidate) in index.waivers_of(learned, &view) {
                 let Some(matching) = matching.get_mut(number) else { continue };
                 matching.all += 1;
                 about.push(number);
@@ -179,13 +180,25 @@ impl PolicySet {
         Ok(Judged { finding, action, decided_by, decided_at, note, help, waiver })
     }
 
-    fn decide(&self, view: &View<'_, '_>, own: Option<Own>, index: &Index<'_>, run: &Run<'_>) -> Result<Decision> {
+    fn decide(
+        &self,
+        view: &View<'_, '_>,
+        own: Option<Own>,
+        index: &Index<'_>,
+        learned: Learned,
+        run: &Run<'_>,
+    ) -> Result<Decision> {
         let Run { conditions, edition, .. } = *run;
         let today = run.context.today;
         let is_info = view.finding.severity == Severity::Info;
         let first = own.as_ref().map_or(0, |own| own.policy.saturating_add(1));
-        let object = Conditions::object(view);
-        let last = index.last_rule_of(view, first, |rule| conditions.hold(rule, &object))?;
+        // made where a condition asks for it
+        let object = OnceCell::new();
+        let last = index.last_rule_of(learned, view, first, |rule| {
+            rule.when
+                .as_ref()
+                .map_or(Ok(true), |when| conditions.hold(rule, when, object.get_or_init(|| Conditions::object(view))))
+        })?;
         let mut decision = match (last, own) {
             (Some((policy, rule)), _) => Decision::of(Some(policy), rule, is_info, view, today),
             (None, Some(own)) => self.own(own),
@@ -285,8 +298,7 @@ impl<'a> Conditions<'a> {
         )
     }
 
-    fn hold(&self, rule: &PolicyRule, object: &super::condition::FindingObject<'_>) -> Result<bool> {
-        let Some(when) = &rule.when else { return Ok(true) };
+    fn hold(&self, rule: &PolicyRule, when: &When, object: &super::condition::FindingObject<'_>) -> Result<bool> {
         when.condition.holds(object, &self.0).map_err(|why| {
             Error::new(ErrorKind::Config, format!("the condition of the rule `{}` has no value: {why}", rule.name))
                 .at(rule.place.clone())
@@ -313,7 +325,7 @@ impl<'a> Conditions<'a> {
     }
 
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as it is where conditions are")]
-    fn hold(&self, _: &PolicyRule, _: &NoObject) -> Result<bool> {
+    fn hold(&self, _: &PolicyRule, _: &When, _: &NoObject) -> Result<bool> {
         Ok(true)
     }
 }
@@ -354,19 +366,27 @@ impl Decision {
 
 /// Puts findings in order: gravest action first, then severity, rule, subject and place.
 pub(super) fn sort(judged: &mut [Judged]) {
-    judged.sort_by(|a, b| order(a).cmp(&order(b)));
+    // numbers of findings are put in order, not findings: these are large, and what decides mostly fits beside the number
+    let first = |one: &Judged| (Reverse(one.action), Reverse(one.finding.weight()), Reverse(one.finding.severity));
+    let mut places: Vec<_> = judged.iter().map(first).zip(0_usize..).collect();
+    places.sort_by(|(a, left), (b, right)| {
+        a.cmp(b).then_with(|| judged.get(*left).map(rest_of_order).cmp(&judged.get(*right).map(rest_of_order)))
+    });
+    let mut from: Vec<usize> = places.into_iter().map(|(_, number)| number).collect();
+    for place in 0..from.len() {
+        // what belongs here was swapped away if it stood before: follow it to where it is now
+        let mut number = from.get(place).copied().unwrap_or(place);
+        while number < place {
+            number = from.get(number).copied().unwrap_or(place);
+        }
+        judged.swap(place, number);
+        if let Some(mark) = from.get_mut(place) {
+            *mark = number;
+        }
+    }
 }
 
-fn order(judged: &Judged) -> impl Ord + '_ {
+fn rest_of_order(judged: &Judged) -> impl Ord + '_ {
     let finding = &judged.finding;
-    (
-        Reverse(judged.action),
-        Reverse(finding.weight()),
-        Reverse(finding.severity),
-        finding.rule.id,
-        &finding.subject,
-        &finding.location,
-        &finding.matter,
-        &finding.message,
-    )
+    (finding.rule.id, &finding.subject, &finding.location, &finding.matter, &finding.message)
 }

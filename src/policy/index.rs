@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::pattern::Marks;
-use super::selector::{Selector, View, ids};
+use super::selector::{Classes, Selector, View, ids};
 use super::{Policy, PolicyRule, Waiver};
 use crate::error::Result;
 use crate::rule::Rule;
@@ -14,8 +14,13 @@ pub(super) struct Index<'a> {
     rule_sieves: Vec<Sieve>,
     waivers: Vec<&'a Waiver>,
     waiver_sieves: Vec<Sieve>,
-    by_rule: HashMap<&'static str, OfRule<'a>>,
+    by_rule: HashMap<&'static str, usize>,
+    of_rules: Vec<OfRule<'a>>,
 }
+
+/// A rule of findings that was [prepared for](Index::learn).
+#[derive(Clone, Copy)]
+pub(super) struct Learned(usize);
 
 /// A rule with its policy: its place among all policies and its name.
 struct Numbered<'a> {
@@ -46,6 +51,7 @@ struct Candidate {
 /// What can be told of a selector without following its pointers: most candidates go no further.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Sieve {
+    classes: Classes,
     purl: Marks,
     path: Marks,
     /// Whether rule and family are settled by [`Selector::may_select`].
@@ -55,14 +61,20 @@ struct Sieve {
 impl Sieve {
     fn of(selector: &Selector) -> Self {
         let is_rule_settled = selector.is_rule_settled();
-        Self { purl: Marks::needed(&selector.purls), path: Marks::needed(&selector.paths), is_rule_settled }
+        let (purl, path) = (Marks::needed(&selector.purls), Marks::needed(&selector.paths));
+        Self { classes: Classes::taken_by(selector), purl, path, is_rule_settled }
     }
 
-    fn selects(&self, selector: &Selector, view: &View<'_, '_>) -> bool {
-        (self.purl.is_empty() || view.purl_marks().has(self.purl))
+    /// Whether the selector that it was made of may select the finding.
+    fn lets(&self, view: &View<'_, '_>) -> bool {
+        view.classes().is_within(self.classes)
+            && (self.purl.is_empty() || view.purl_marks().has(self.purl))
             && (self.path.is_empty() || view.path_marks().has(self.path))
-            && (self.is_rule_settled || selector.selects_rule(view.finding))
-            && selector.selects_rest(view)
+    }
+
+    /// Whether it does, once [`Self::lets`] says that it may.
+    fn selects(&self, selector: &Selector, view: &View<'_, '_>) -> bool {
+        (self.is_rule_settled || selector.selects_rule(view.finding)) && selector.selects_rest(view)
     }
 }
 
@@ -79,6 +91,7 @@ impl<'a> Index<'a> {
             rules,
             waivers,
             by_rule: HashMap::new(),
+            of_rules: Vec::new(),
         }
     }
 
@@ -88,9 +101,9 @@ impl<'a> Index<'a> {
     }
 
     /// Prepares for findings of a rule.
-    pub(super) fn learn(&mut self, rule: &'static Rule) {
-        let Self { rules, rule_sieves, waivers, waiver_sieves, by_rule } = self;
-        by_rule.entry(rule.id).or_insert_with(|| {
+    pub(super) fn learn(&mut self, rule: &'static Rule) -> Learned {
+        let Self { rules, rule_sieves, waivers, waiver_sieves, by_rule, of_rules } = self;
+        Learned(*by_rule.entry(rule.id).or_insert_with(|| {
             let candidates = |selectors: &mut dyn Iterator<Item = &'a Selector>, sieves: &[Sieve]| -> Vec<Candidate> {
                 let may_select = selectors.map(|selector| selector.may_select(rule));
                 let with_sieve = may_select.zip(sieves).enumerate();
@@ -120,20 +133,26 @@ impl<'a> Index<'a> {
                     of_rule.others.push(candidate);
                 }
             }
-            of_rule
-        });
+            of_rules.push(of_rule);
+            of_rules.len().saturating_sub(1)
+        }))
+    }
+
+    fn of_rule(&self, learned: Learned) -> Option<&OfRule<'a>> {
+        self.of_rules.get(learned.0)
     }
 
     /// The last rule that is about the finding, of the policies from `first` on, with the name of its policy; `holds`
     /// is asked last, and of few.
     pub(super) fn last_rule_of(
         &self,
+        learned: Learned,
         view: &View<'_, '_>,
         first: usize,
         holds: impl Fn(&PolicyRule) -> Result<bool>,
     ) -> Result<Option<(&'a str, &'a PolicyRule)>> {
-        let candidates = self.by_rule.get(view.finding.rule.id).map_or(&[][..], |of_rule| &of_rule.rules);
-        for candidate in candidates {
+        let candidates = self.of_rule(learned).map_or(&[][..], |of_rule| &of_rule.rules);
+        for candidate in candidates.iter().filter(|candidate| candidate.sieve.lets(view)) {
             let Some(one) = self.rules.get(candidate.number) else { continue };
             let selects = one.policy >= first
                 && candidate.sieve.selects(&one.rule.selector, view)
@@ -146,8 +165,8 @@ impl<'a> Index<'a> {
     }
 
     /// Waivers that are about the finding, in their order.
-    pub(super) fn waivers_of(&self, view: &View<'_, '_>) -> Vec<(usize, &'a Waiver)> {
-        let Some(of_rule) = self.by_rule.get(view.finding.rule.id) else { return Vec::new() };
+    pub(super) fn waivers_of(&self, learned: Learned, view: &View<'_, '_>) -> Vec<(usize, &'a Waiver)> {
+        let Some(of_rule) = self.of_rule(learned) else { return Vec::new() };
         let mut named: Vec<&Candidate> = Vec::new();
         if !of_rule.by_subject.is_empty() {
             let subjects = std::iter::once(view.finding.subject.as_str()).chain(ids(view.finding));
@@ -160,7 +179,10 @@ impl<'a> Index<'a> {
             let waiver = *self.waivers.get(candidate.number)?;
             candidate.sieve.selects(&waiver.selector, view).then_some((candidate.number, waiver))
         };
-        let mut found: Vec<(usize, &'a Waiver)> = of_rule.others.iter().chain(named).filter_map(about).collect();
+        // apart from each other: a loop over hundreds that does little is a fast one
+        let others = of_rule.others.iter().filter(|candidate| candidate.sieve.lets(view));
+        let mut found: Vec<(usize, &'a Waiver)> = others.filter_map(about).collect();
+        found.extend(named.into_iter().filter(|candidate| candidate.sieve.lets(view)).filter_map(about));
         found.sort_unstable_by_key(|(number, _)| *number);
         found.dedup_by_key(|(number, _)| *number);
         found

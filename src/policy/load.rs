@@ -470,8 +470,11 @@ fn checked(name: &str, bytes: Vec<u8>) -> Result<String> {
 fn text_of(path: &str) -> Result<String> {
     let failed = |error| {
         let ids: Vec<&str> = presets().iter().map(|preset| preset.id).collect();
+        let word = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let near = nearest(word, ids.iter().filter_map(|id| id.strip_prefix("careen:")));
+        let near = near.map(|near| format!("did you mean `careen:{near}`? ")).unwrap_or_default();
         Error::io(format!("cannot read the policy `{}`", escape(path)), error)
-            .help(format!("name a file, or one of {}", ids.join(", ")))
+            .help(format!("{near}name a file, or one of {}", ids.join(", ")))
     };
     // a pipe may never end
     if std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {

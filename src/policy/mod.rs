@@ -11,6 +11,7 @@ mod fail_on;
 pub mod file;
 mod image;
 pub mod import;
+mod inclusion;
 mod index;
 mod load;
 mod notes;
@@ -22,6 +23,7 @@ pub mod requirement;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod together;
 mod verdict;
 mod waiver;
 

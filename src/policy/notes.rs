@@ -1,12 +1,22 @@
 //! What `careen policy check` says of a policy that is in order: what in it does nothing, and what it takes away.
 
 use super::selector::Selector;
+use super::together::covering;
 use super::{Action, DEFAULT_PRESET, Policy, PolicyRule, PolicySet};
 use crate::rule::Rule;
 use crate::time::Date;
 
 /// Rules of one policy that a note names.
 const MOST_NAMED: usize = 3;
+
+/// Later rules that one is compared with: a file of 20,000 rules is looked through in seconds.
+const MOST_AFTER: usize = 1_000;
+
+/// Later rules of which several are looked at together.
+const MOST_TOGETHER: usize = 200;
+
+/// Notes of one kind about rules.
+const MOST_NOTES: usize = 50;
 
 /// What is allowed but worth a look, a sentence each; `set` is the policy with what judges beside it.
 pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Vec<String> {
@@ -50,6 +60,10 @@ fn default_gates(policy: &Policy, set: &PolicySet) -> Option<String> {
 fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
     let mut notes = Vec::new();
     for (number, rule) in policy.rules.iter().enumerate() {
+        if notes.len() == MOST_NOTES {
+            notes.push("there may be more rules that never decide: these are the first".to_owned());
+            break;
+        }
         let is_about_none =
             !known.is_empty() && !known.iter().chain(super::RULES.iter()).any(|known| rule.selector.may_select(known));
         if is_about_none {
@@ -69,17 +83,45 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
                 "the rule in `{}` never decides: the one in `{}` comes later and selects all that it does",
                 rule.place, later.place
             ));
+        } else if let Some(places) = taken_by_several(rule, rules_after(policy, number, set), known) {
+            notes.push(format!(
+                "the rule in `{}` never decides: those in {places} come later and together select all that it does",
+                rule.place
+            ));
         }
     }
     notes
 }
 
+/// The places of rules that together decide wherever one that stands before them would.
+fn taken_by_several<'a>(
+    rule: &PolicyRule,
+    later: impl Iterator<Item = &'a PolicyRule>,
+    known: &[&'static Rule],
+) -> Option<String> {
+    let later = later.filter(|later| later.unless.is_none() && later.when.is_none());
+    let later: Vec<&PolicyRule> = later.take(MOST_TOGETHER).collect();
+    let selectors: Vec<&Selector> = later.iter().map(|later| &later.selector).collect();
+    let those = covering(&selectors, &rule.selector, known)?;
+    let those: Vec<&PolicyRule> = those.into_iter().filter_map(|number| later.get(number).copied()).collect();
+    let mut off = known.iter().filter(|known| known.is_opt_in && rule.selector.names(known));
+    if off.any(|off| !those.iter().any(|later| later.selector.names(off))) {
+        return None;
+    }
+    let places: Vec<String> = those.iter().map(|later| format!("`{}`", later.place)).collect();
+    match places.as_slice() {
+        [others @ .., last] if !others.is_empty() => Some(format!("{} and {last}", others.join(", "))),
+        _ => None,
+    }
+}
+
 /// Rules of other policies that one of this policy replaces, where it is milder.
 fn milder_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
     let mut notes = Vec::new();
-    for (number, rule) in policy.rules.iter().enumerate() {
+    for (number, rule) in policy.rules.iter().enumerate().filter(|_| set.policies().len() > 1) {
         // of several only the last has a say
-        if policy.rules.iter().skip(number + 1).any(|later| takes_place(later, &rule.selector, known)) {
+        if policy.rules.iter().skip(number + 1).take(MOST_AFTER).any(|later| takes_place(later, &rule.selector, known))
+        {
             continue;
         }
         for other in set.policies().iter().take_while(|other| !is_same(other, policy)) {
@@ -131,7 +173,7 @@ fn is_to_ask(rule: &PolicyRule, later: &PolicyRule, known: &[&'static Rule]) -> 
 /// The rules that come after the one of this number, in the order in which they judge.
 fn rules_after<'a>(policy: &'a Policy, number: usize, set: &'a PolicySet) -> impl Iterator<Item = &'a PolicyRule> {
     let later = set.policies().iter().skip_while(|other| !is_same(other, policy)).skip(1);
-    policy.rules.iter().skip(number + 1).chain(later.flat_map(|policy| &policy.rules))
+    policy.rules.iter().skip(number + 1).chain(later.flat_map(|policy| &policy.rules)).take(MOST_AFTER)
 }
 
 /// Whether both are of one file: it is read twice.

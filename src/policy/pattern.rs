@@ -41,8 +41,9 @@ struct Alternative {
     suffix: String,
 }
 
+/// A sign of a pattern, or a character of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
+pub(super) enum Token {
     Exactly(char),
     /// `?`: any character, in a path but `/`.
     One {
@@ -84,6 +85,9 @@ impl Glob {
     /// A pattern over paths of the image.
     pub fn path(pattern: &str) -> Result<Self, String> {
         check_length(pattern)?;
+        if pattern.chars().any(char::is_control) {
+            return Err("paths are compared as reports show them, and these have no control characters".into());
+        }
         let alternative = |text: &String| path_tokens(text).map(|tokens| Alternative::new(&tokens));
         let alternatives = expand(pattern)?.iter().map(alternative).collect::<Result<_, _>>()?;
         Ok(Self { text: pattern.to_owned(), alternatives })
@@ -104,17 +108,12 @@ impl Glob {
         &self.text
     }
 
-    /// Whether it surely takes all that `other` takes; both are over the same kind of text.
-    pub(super) fn covers(&self, other: &Self) -> bool {
-        let is_free_end = |one: &Alternative| one.middle == [Token::Many { crosses: true }] && one.suffix.is_empty();
-        let takes = |narrow: &Alternative| {
-            self.alternatives.iter().any(|wide| {
-                wide == narrow
-                    || (narrow.middle.is_empty() && wide.is_match(&format!("{}{}", narrow.prefix, narrow.suffix)))
-                    || (is_free_end(wide) && narrow.prefix.starts_with(&wide.prefix))
-            })
-        };
-        other.alternatives.iter().all(takes)
+    /// What it is made of: the signs and characters of each alternative.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = Vec<Token>> {
+        self.alternatives.iter().map(|one| {
+            let plain = |text: &str| text.chars().map(Token::Exactly).collect::<Vec<_>>();
+            [plain(&one.prefix), one.middle.clone(), plain(&one.suffix)].concat()
+        })
     }
 
     /// Whether something may begin with `start` and be taken.
@@ -286,35 +285,7 @@ fn is_match(tokens: &[Token], text: &str) -> bool {
     reach(tokens, &mut places, 0);
     let mut next = vec![false; places.len()];
     for c in text.chars() {
-        next.fill(false);
-        let mut alive = false;
-        for (place, token) in tokens.iter().enumerate() {
-            if places.get(place) != Some(&true) {
-                continue;
-            }
-            let (stays, moves) = match token {
-                Token::Exactly(wanted) => (false, c == *wanted),
-                Token::One { crosses } => (false, *crosses || c != '/'),
-                Token::Class { ranges, negated } => {
-                    let is_in = ranges.iter().any(|(first, last)| (*first..=*last).contains(&c));
-                    (false, c != '/' && is_in != *negated)
-                }
-                Token::Many { crosses } => (*crosses || c != '/', false),
-                Token::Folders => (true, c == '/'),
-            };
-            if stays && let Some(same) = next.get_mut(place) {
-                *same = true;
-                // what may take nothing leads on at once
-                if matches!(token, Token::Many { .. }) {
-                    reach(tokens, &mut next, place);
-                }
-            }
-            if moves {
-                reach(tokens, &mut next, place.saturating_add(1));
-            }
-            alive |= stays || moves;
-        }
-        if !alive {
+        if !step(tokens, &places, c, &mut next) {
             return false;
         }
         std::mem::swap(&mut places, &mut next);
@@ -322,8 +293,41 @@ fn is_match(tokens: &[Token], text: &str) -> bool {
     places.last() == Some(&true)
 }
 
+/// Marks in `next` where a character leads from `places`; whether it leads anywhere.
+pub(super) fn step(tokens: &[Token], places: &[bool], c: char, next: &mut [bool]) -> bool {
+    next.fill(false);
+    let mut alive = false;
+    for (place, token) in tokens.iter().enumerate() {
+        if places.get(place) != Some(&true) {
+            continue;
+        }
+        let (stays, moves) = match token {
+            Token::Exactly(wanted) => (false, c == *wanted),
+            Token::One { crosses } => (false, *crosses || c != '/'),
+            Token::Class { ranges, negated } => {
+                let is_in = ranges.iter().any(|(first, last)| (*first..=*last).contains(&c));
+                (false, c != '/' && is_in != *negated)
+            }
+            Token::Many { crosses } => (*crosses || c != '/', false),
+            Token::Folders => (true, c == '/'),
+        };
+        if stays && let Some(same) = next.get_mut(place) {
+            *same = true;
+            // what may take nothing leads on at once
+            if matches!(token, Token::Many { .. }) {
+                reach(tokens, next, place);
+            }
+        }
+        if moves {
+            reach(tokens, next, place.saturating_add(1));
+        }
+        alive |= stays || moves;
+    }
+    alive
+}
+
 /// Marks `place`, and those after it that can be had without a character.
-fn reach(tokens: &[Token], places: &mut [bool], place: usize) {
+pub(super) fn reach(tokens: &[Token], places: &mut [bool], place: usize) {
     let rest = places.get_mut(place..).unwrap_or_default();
     for (index, mark) in rest.iter_mut().enumerate() {
         *mark = true;
@@ -354,6 +358,11 @@ impl<T: PartialOrd> Bound<T> {
     /// From `value` up.
     pub fn at_least(value: T) -> Self {
         Self { comparison: Comparison::AtLeast, value }
+    }
+
+    /// `value` alone.
+    pub(super) fn exactly(value: T) -> Self {
+        Self { comparison: Comparison::Equal, value }
     }
 
     /// Whether `value` keeps it.
@@ -528,6 +537,9 @@ mod tests {
             assert_eq!(path.has(of(patterns)), may, "{patterns:?}");
         }
         assert!(of(&["**/ab/*"]) != Marks::default() && of(&["**/a*"]).is_empty());
+        assert!(!of(&["**/ab/*"]).is_empty());
+        // what stands twice counts as what stands once
+        assert!(Marks::of("srv/abab/abab").has(of(&["srv/abab/**"])) && Marks::of("aaaa").has(of(&["aaaa", "*aaa"])));
         assert!(of(&["srv/app"]).0.count_ones() > 3, "groups have bits of their own");
     }
 
@@ -535,6 +547,7 @@ mod tests {
     fn what_is_no_pattern_says_why() {
         for (pattern, said) in [
             ("", "empty"),
+            ("a\0b", "no control characters"),
             ("a{b", "no `}`"),
             ("a{b{c}}", "another"),
             ("[ab", "no `]`"),

@@ -10,6 +10,55 @@ use crate::inventory::Origin;
 use crate::rule::{Confidence, Rule, Severity};
 use crate::time::{Date, Timestamp};
 
+/// Whose layers are.
+pub(super) const ORIGINS: [Origin; 3] = [Origin::Base, Origin::App, Origin::Unknown];
+
+/// Whether containers see what was found.
+pub(super) const VISIBILITIES: [Visibility; 3] = [Visibility::Live, Visibility::Deleted, Visibility::Overwritten];
+
+/// What of a finding is one of a few: its severity, its confidence, whether it can be mended, whether it is exploited,
+/// whose its layer is, whether it is seen. A bit for each of them, so that six conditions are one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Classes(u32);
+
+impl Classes {
+    /// A finding's classes: one bit of each of the six; or all for which these hold.
+    fn those(
+        severity: impl Fn(Severity) -> bool,
+        confidence: impl Fn(Confidence) -> bool,
+        is_fixable: impl Fn(bool) -> bool,
+        is_exploited: impl Fn(bool) -> bool,
+        origin: impl Fn(Origin) -> bool,
+        visibility: impl Fn(Visibility) -> bool,
+    ) -> Self {
+        let bits = Severity::ALL.into_iter().map(severity);
+        let bits = bits.chain(Confidence::ALL.into_iter().map(confidence));
+        let bits = bits.chain([false, true].into_iter().map(is_fixable));
+        let bits = bits.chain([false, true].into_iter().map(is_exploited));
+        let bits = bits.chain(ORIGINS.into_iter().map(origin));
+        let bits = bits.chain(VISIBILITIES.into_iter().map(visibility));
+        Self(bits.fold(0, |all, bit| (all << 1) | u32::from(bit)))
+    }
+
+    /// The classes that a selector takes.
+    pub(super) fn taken_by(selector: &Selector) -> Self {
+        Self::those(
+            |severity| any(&selector.severities, |bound| bound.holds(&severity)),
+            |confidence| any(&selector.confidences, |bound| bound.holds(&confidence)),
+            // what cannot be mended has no day since when it can
+            |is| selector.fixable.is_none_or(|wanted| wanted == is) && (is || selector.fix_ages.is_empty()),
+            |is| selector.exploited.is_none_or(|wanted| wanted == is),
+            |origin| any(&selector.origins, |one| *one == origin),
+            |visibility| any(&selector.visibilities, |one| *one == visibility),
+        )
+    }
+
+    /// Whether a finding of these classes is among those that a selector takes.
+    pub(super) fn is_within(self, taken: Self) -> bool {
+        self.0 & !taken.0 == 0
+    }
+}
+
 /// Selects findings. All conditions given must hold; of a list, one. With none, every finding is selected.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selector {
@@ -117,15 +166,28 @@ pub(super) struct View<'a, 's> {
     path: OnceCell<Option<String>>,
     fingerprint: OnceCell<String>,
     since: OnceCell<Option<Date>>,
+    rating: OnceCell<Option<f64>>,
+    likelihood: OnceCell<Option<f64>>,
+    classes: OnceCell<Classes>,
     purl_marks: OnceCell<Marks>,
     path_marks: OnceCell<Marks>,
 }
 
 impl<'a, 's> View<'a, 's> {
     pub(super) fn new(finding: &'a Finding, origin: Origin, scene: &'a Scene<'s>) -> Self {
-        let (path, fingerprint, since) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let (purl_marks, path_marks) = (OnceCell::new(), OnceCell::new());
-        Self { finding, scene, origin, path, fingerprint, since, purl_marks, path_marks }
+        Self {
+            finding,
+            scene,
+            origin,
+            path: OnceCell::new(),
+            fingerprint: OnceCell::new(),
+            since: OnceCell::new(),
+            rating: OnceCell::new(),
+            likelihood: OnceCell::new(),
+            classes: OnceCell::new(),
+            purl_marks: OnceCell::new(),
+            path_marks: OnceCell::new(),
+        }
     }
 
     pub(super) fn origin(&self) -> Origin {
@@ -167,6 +229,32 @@ impl<'a, 's> View<'a, 's> {
         *self.path_marks.get_or_init(|| self.path().map(Marks::of).unwrap_or_default())
     }
 
+    /// Its one of each of the classes.
+    pub(super) fn classes(&self) -> Classes {
+        let Finding { severity, confidence, is_fixable, visibility, ref evidence, .. } = *self.finding;
+        *self.classes.get_or_init(|| {
+            let is_exploited = evidence.contains_key("exploited");
+            Classes::those(
+                |one| one == severity,
+                |one| one == confidence,
+                |one| one == is_fixable,
+                |one| one == is_exploited,
+                |one| one == self.origin,
+                |one| one == visibility,
+            )
+        })
+    }
+
+    /// Its CVSS score.
+    fn rating(&self) -> Option<f64> {
+        *self.rating.get_or_init(|| self.number("rating"))
+    }
+
+    /// Its EPSS score.
+    fn likelihood(&self) -> Option<f64> {
+        *self.likelihood.get_or_init(|| self.number("epss"))
+    }
+
     fn number(&self, key: &str) -> Option<f64> {
         self.finding.evidence.get(key)?.get("score")?.as_f64()
     }
@@ -190,7 +278,7 @@ impl<'a, 's> View<'a, 's> {
 
 impl Selector {
     pub(super) fn selects(&self, view: &View<'_, '_>) -> bool {
-        self.selects_rule(view.finding) && self.selects_rest(view)
+        self.selects_rule(view.finding) && view.classes().is_within(Classes::taken_by(self)) && self.selects_rest(view)
     }
 
     /// Whether the conditions on rule and family hold.
@@ -199,22 +287,15 @@ impl Selector {
             && any(&self.families, |family| family == finding.rule.family())
     }
 
-    /// Whether all conditions hold but those on rule and family.
+    /// Whether all conditions hold but those on rule, family and [`Classes`].
     pub(super) fn selects_rest(&self, view: &View<'_, '_>) -> bool {
         let finding = view.finding;
-        any(&self.severities, |bound| bound.holds(&finding.severity))
-            && any(&self.confidences, |bound| bound.holds(&finding.confidence))
-            && self.fixable.is_none_or(|fixable| fixable == finding.is_fixable)
-            && self.exploited.is_none_or(|exploited| exploited == finding.evidence.contains_key("exploited"))
-            && any(&self.fingerprints, |fingerprint| fingerprint == view.fingerprint())
+        any(&self.fingerprints, |fingerprint| fingerprint == view.fingerprint())
             && any(&self.subjects, |pattern| is_subject(pattern, finding))
             && any(&self.ages, |bound| bound.holds(&view.age()))
-            && (self.fix_ages.is_empty() || finding.is_fixable)
             && any(&self.fix_ages, |bound| bound.holds(&view.age()))
-            && any(&self.scores, |bound| view.number("rating").is_some_and(|score| bound.holds(&score)))
-            && any(&self.likelihoods, |bound| view.number("epss").is_some_and(|score| bound.holds(&score)))
-            && any(&self.origins, |origin| *origin == view.origin)
-            && any(&self.visibilities, |visibility| *visibility == finding.visibility)
+            && any(&self.scores, |bound| view.rating().is_some_and(|score| bound.holds(&score)))
+            && any(&self.likelihoods, |bound| view.likelihood().is_some_and(|score| bound.holds(&score)))
             && any(&self.purls, |pattern| view.purl().is_some_and(|purl| pattern.is_match(purl)))
             && any(&self.ecosystems, |kind| view.purl().is_some_and(|purl| ecosystem_of(purl) == Some(kind)))
             && any(&self.licences, |pattern| {

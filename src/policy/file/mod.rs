@@ -300,7 +300,7 @@ impl Reader<'_> {
 fn when(text: &str, span: Range<usize>, known: Known<'_>) -> Result<When, Diagnostic> {
     let rules = if let Known::Rules(rules) = known { rules } else { &[] };
     let condition = super::condition::Condition::compile_for(text, rules).map_err(|problem| {
-        let quote = if span.len() == text.len() + 2 { 1 } else { span.len().saturating_sub(text.len()) / 2 };
+        let quote = span.len().saturating_sub(text.len()) / 2;
         let is_plain = matches!(span.len().checked_sub(text.len()), Some(2 | 6));
         let inner = |at: usize| span.start.saturating_add(quote).saturating_add(at);
         let place = if is_plain { inner(problem.span.start)..inner(problem.span.end) } else { span.clone() };

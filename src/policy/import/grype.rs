@@ -285,3 +285,48 @@ fn add(draft: &mut Draft<'_>, entry: &Node, shown: &str, waived: Waived) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_are_types_of_package_urls() {
+        for row in [
+            "almalinux=rpm/almalinux",
+            "alpine=apk/alpine",
+            "amazonlinux=rpm/amzn",
+            "arch=alpm/arch",
+            "archlinux=alpm/arch",
+            "azurelinux=rpm/azurelinux,rpm/mariner",
+            "mariner=rpm/azurelinux,rpm/mariner",
+            "chainguard=apk/chainguard",
+            "debian=deb/debian",
+            "fedora=rpm/fedora",
+            "oraclelinux=rpm/ol",
+            "photon=rpm/photon",
+            "redhat=rpm/centos,rpm/redhat,rpm/rhel",
+            "rockylinux=rpm/rocky",
+            "sles=rpm/sles",
+            "ubuntu=deb/ubuntu",
+            "wolfi=apk/wolfi",
+        ] {
+            let (distro, types) = row.split_once('=').expect("a row");
+            for (release, is_release) in [(":12", true), (":", false), ("", false), (":rolling", false)] {
+                let namespace = format!("{distro}:distro:{distro}{release}");
+                let found = of_namespace(&namespace).map(|(types, is_release)| (types.join(","), is_release));
+                assert_eq!(found, Ok((types.to_owned(), is_release)), "{namespace}");
+            }
+        }
+        assert_eq!(of_namespace("github:language:python"), Ok((&["pypi"][..], false)));
+        for (namespace, said) in [
+            ("github:language:odd", "the language"),
+            ("x:distro:odd:1", "the distribution"),
+            ("nvd:cpe", "no CPEs"),
+            ("odd", "the namespace"),
+        ] {
+            let why = of_namespace(namespace).expect_err(namespace);
+            assert!(why.contains(said), "{namespace}: {why}");
+        }
+    }
+}

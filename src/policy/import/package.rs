@@ -313,4 +313,122 @@ mod tests {
             assert!(of_purl(wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn names_of_others_are_types_of_package_urls() {
+        type Of = fn(&str) -> Option<&'static [&'static str]>;
+        let crates = format!("{CRATES}=cargo");
+        let tables: [(Of, &[&str]); 3] = [
+            (
+                of_syft_type,
+                &[
+                    "alpm=alpm",
+                    "apk=apk",
+                    "binary=generic",
+                    "bitnami=bitnami",
+                    "cocoapods=cocoapods",
+                    "pod=cocoapods",
+                    "conan=conan",
+                    "conda=conda",
+                    "dart-pub=pub",
+                    "deb=deb",
+                    "dotnet=nuget",
+                    "gem=gem",
+                    "go-module=golang",
+                    "hackage=hackage",
+                    "hex=hex",
+                    "java-archive=maven",
+                    "jenkins-plugin=maven",
+                    "lua-rocks=luarocks",
+                    "npm=npm",
+                    "php-composer=composer",
+                    "portage=ebuild",
+                    "python=pypi",
+                    "R-package=cran",
+                    "rpm=rpm",
+                    "rust-crate=cargo",
+                    "swift=swift",
+                    "odd=",
+                ],
+            ),
+            (
+                of_language,
+                &[
+                    "c++=conan",
+                    "dart=pub",
+                    "dotnet=nuget",
+                    "elixir=hex",
+                    "go=golang",
+                    "haskell=hackage",
+                    "java=maven",
+                    "javascript=npm",
+                    "lua=luarocks",
+                    "php=composer",
+                    "python=pypi",
+                    "R=cran",
+                    "ruby=gem",
+                    "rust=cargo",
+                    "swift=swift,cocoapods",
+                    "odd=",
+                ],
+            ),
+            (
+                of_ecosystem,
+                &[
+                    "AlmaLinux=rpm/almalinux",
+                    "Alpine=apk/alpine",
+                    "Bitnami=bitnami",
+                    "Chainguard=apk/chainguard",
+                    "ConanCenter=conan",
+                    "CRAN=cran",
+                    &crates,
+                    "Debian=deb/debian",
+                    "Go=golang",
+                    "Hackage=hackage",
+                    "Hex=hex",
+                    "Maven=maven",
+                    "npm=npm",
+                    "NuGet=nuget",
+                    "openSUSE=rpm/opensuse*",
+                    "Packagist=composer",
+                    "Photon OS=rpm/photon",
+                    "Pub=pub",
+                    "PyPI=pypi",
+                    "Red Hat=rpm/rhel,rpm/redhat",
+                    "Rocky Linux=rpm/rocky",
+                    "RubyGems=gem",
+                    "SUSE=rpm/sle*,rpm/suse*",
+                    "SwiftURL=swift",
+                    "Ubuntu=deb/ubuntu",
+                    "Wolfi=apk/wolfi",
+                    "debian=",
+                ],
+            ),
+        ];
+        for (of, rows) in tables {
+            for row in rows {
+                let (name, types) = row.split_once('=').expect("a row");
+                let found = of(name).map(|types| types.join(",")).unwrap_or_default();
+                assert_eq!(found, types, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_takes_the_qualifiers_of_its_type() {
+        let named = |types: &[&str], version| {
+            patterns(&Named { types, name: Some("x"), version: Some(version), is_regex: false }).expect("patterns")
+        };
+        for (types, purl, expected) in [
+            (&["conda"][..], "pkg:conda/x@1?channel=main", true),
+            (&["npm"], "pkg:npm/x@1?channel=main", false),
+            (&["npm"], "pkg:npm/x@1", true),
+            (&[], "pkg:deb/debian/x@1?arch=amd64", true),
+            (&[], "pkg:deb/debian/x@12?arch=amd64", false),
+        ] {
+            assert_eq!(takes(&named(types, "1"), purl), expected, "{types:?} {purl}");
+        }
+        // what begins with `@` has no version
+        assert_eq!(of_purl("pkg:npm/@x").expect("a URL").0, ["pkg:npm/%40x@*"]);
+    }
 }

@@ -151,6 +151,12 @@ mod tests {
             ("a\\b", Err("a boundary")),
             ("(", Err("no regular expression")),
             ("[ab][ab][ab][ab][ab][ab][ab]", Err("more than 64")),
+            ("(a|bb|ccc|dddd|eeeee).{2}x.*[^/]", Err("a set of characters")),
+            ("x{3}", Err("a repetition")),
+            (".{2,3}", Err("a repetition")),
+            (".{2}", Ok(&["??"])),
+            (".{8}", Ok(&["????????"])),
+            (".{9}", Err("a repetition")),
             ("(a|b){2,3}", Err("a repetition")),
         ];
         let literal = |text: &str| text.replace('+', "%+");
@@ -162,6 +168,14 @@ mod tests {
             }
         }
         assert!(globs_of_regex(&"(".repeat(10_000), &literal).is_err());
+        // the most that is taken, and the first that is not
+        let count = |source: &str| globs_of_regex(source, &literal).map(|globs| globs.len()).ok();
+        assert_eq!((count("[ab][ab][ab][ab][ab][ab]"), count("[ab][ab][ab][ab][ab][abc]")), (Some(64), None));
+        let words =
+            |count: usize| (0..count).map(|n| format!("w{}x{n}", "y".repeat(n % 7))).collect::<Vec<_>>().join("|");
+        assert_eq!((count(&format!("a.*({})", words(64))), count(&format!("a.*({})", words(65)))), (Some(64), None));
+        assert_eq!((count("[a-p]"), count("[a-q]")), (Some(16), None));
+        assert_eq!((count(&"x".repeat(512)), count(&"x".repeat(513))), (Some(1), None));
         assert!(globs_of_regex(&format!("{}a{}", "(".repeat(200), ")".repeat(200)), &literal).is_err());
     }
 
@@ -172,6 +186,11 @@ mod tests {
             ("./a/{b,c}", Ok("a/{b,c}")),
             ("a[^x]b[!y]", Ok("a[!x]b[!y]")),
             ("a\\*b", Ok("a[*]b")),
+            ("[[]a", Ok("[[]a")),
+            ("[a[b]c", Ok("[a[b]c")),
+            ("[a[^b]", Ok("[a[^b]")),
+            ("[\\*]", Ok("[*]")),
+            ("[a]\\*", Ok("[a][*]")),
             ("a\\b", Ok("ab")),
             ("a\\{b", Err(())),
             ("a\\", Err(())),

@@ -284,7 +284,7 @@ fn what_was_asked_for_fills_the_gaps() {
 fn nothing_of_a_hostile_file_breaks_out() {
     let hostile = "\"\\n[[rule]]\\nmatch = {}\\naction = \\\"ignore\\\"\\n#\\e\\u202e";
     let yaml = format!(
-        "ignore:\n- vulnerability: \"CVE-1{hostile}\"\n  reason: \"r{hostile}\"\n  package: {{name: 'x\"', location: \"/a{hostile}\"}}\nfail-on-severity: \"high{hostile}\"\n\"key{hostile}\": 1\n"
+        "ignore:\n- vulnerability: \"CVE-1{hostile}\"\n  reason: \"r{hostile}\"\n  package: {{name: 'x\"', location: \"/a\"}}\n- vulnerability: CVE-2\n  package: {{location: \"/a{hostile}\"}}\nfail-on-severity: \"high{hostile}\"\n\"key{hostile}\": 1\n"
     );
     let yaml = yaml.replace("\"\\n[[rule]]", "\\\"\\n[[rule]]");
     let made = imported(".grype.yaml", &yaml).expect("a policy");
@@ -356,8 +356,80 @@ fn what_is_made_of_settings() {
         (".hadolint.yaml", "no-fail: true\n", &["Left .hadolint.yaml:1 no-fail: `--no-fail` lets nothing fail"], &[]),
         (".hadolint.yaml", "strict-labels: true\n", &["Left .hadolint.yaml:1 strict-labels: careen has no rule"], &[]),
         (".hadolint.yaml", "disable-ignore-pragma: true\n", &["dockerfile-comments = false"], &["Left"]),
-        (".hadolint.yaml", "no-fail: false\nstrict-labels: false\ndisable-ignore-pragma: false\n", &[], &["Left"]),
+        (
+            ".hadolint.yaml",
+            "no-fail: false\nstrict-labels: false\ndisable-ignore-pragma: false\n",
+            &[],
+            &["Left", "dockerfile-comments"],
+        ),
         (".grype.yaml", "only-notfixed: true\n", &["fixable = true", "action = \"ignore\""], &[]),
+        (".grype.yaml", "fail-on-severity: negligible\n", &["severity = \">=info\"", "action = \"fail\""], &["Left"]),
+        (".grype.yaml", "fail-on-severity: Low\n", &["severity = \">=low\""], &["Left"]),
+        (".grype.yaml", "fail-on-severity: medium\n", &["severity = \">=medium\""], &["Left"]),
+        (".grype.yaml", "fail-on-severity: high\n", &["severity = \">=high\""], &["Left"]),
+        (".grype.yaml", "fail-on-severity: critical\n", &["severity = \">=critical\""], &["Left"]),
+        (".grype.yaml", "fail-on-severity: odd\n", &["fail-on-severity: odd: it is no severity"], &[]),
+        (
+            ".grype.yaml",
+            "ignore-states: 'fixed, not-fixed,,odd,wont-fix'\n",
+            &[
+                "fixable = true",
+                "fixable = false",
+                "odd: it is no state of a fix",
+                "wont-fix: careen does not tell why",
+            ],
+            &["ignore-states: : "],
+        ),
+        (".grype.yaml", "ignore-wontfix: [unknown]\n", &["ignore-wontfix: unknown: careen does not tell why"], &[]),
+        (".grype.yaml", "exclude: ['a{b{c}}']\n", &["exclude: `a{b{c}}", "is no pattern of careen"], &["[[rule]]"]),
+        ("audit.toml", "[yanked]\nenabled = true\n", &["yanked: careen does not look whether"], &[]),
+        ("audit.toml", "[database]\npath = 'x'\n", &["database: it says how cargo-audit works"], &[]),
+        ("deny.toml", "[advisories]\nyanked = 'deny'\n", &["yanked: careen does not look whether"], &[]),
+        (
+            "deny.toml",
+            "[advisories]\nmaximum-db-staleness = 'P90D'\n",
+            &["maximum-db-staleness: the rule `data/stale`"],
+            &[],
+        ),
+        ("deny.toml", "[advisories]\nunused-ignored-advisory = 'warn'\n", &["told as `policy/waiver-unused`"], &[]),
+        ("deny.toml", "[advisories]\ngit-fetch-with-cli = true\n", &["it says how cargo-deny works"], &[]),
+        ("deny.toml", "[advisories]\nunmaintained = 'all'\n", &["rule = \"package/unmaintained\""], &["unsound"]),
+        ("deny.toml", "[advisories]\nunsound = 'all'\n", &["rule = \"package/unsound\""], &["unmaintained"]),
+        (".hadolint.yaml", "format: json\n", &["format: how findings are shown is no matter"], &[]),
+        (
+            ".hadolint.yaml",
+            "no-color: true\nverbose: true\n",
+            &["no-color: how", "verbose: how"],
+            &["none of hadolint's"],
+        ),
+        (".hadolint.yaml", "override: {ignore: [DL3008]}\n", &["DL3008 is ignore for hadolint"], &["no severity"]),
+        // an error below the threshold is still told
+        (
+            ".hadolint.yaml",
+            "failure-threshold: error\noverride: {error: [DL3008], warning: [DL3009]}\n",
+            &[
+                "DL3008 is error for hadolint\"\nmatch = { rule = \"dockerfile/unpinned-system-package\" }\naction = \"fail\"",
+            ],
+            &[],
+        ),
+        (
+            ".hadolint.yaml",
+            "trustedRegistries: [q.example]\noverride: {ignore: [DL3026]}\n",
+            &["[base]", "action = \"info\""],
+            &[],
+        ),
+        (".dive-ci", "rules:\n  highestWastedBytes: 20m\n", &["Left .dive-ci:2 highestWastedBytes"], &[]),
+        // neither the name of a secret's kind nor a flaw
+        (".trivyignore", "some-thing\n", &["no kind of secret of careen's is known"], &[]),
+        (".trivyignore", "something\n", &["it is neither the id of a flaw"], &["no kind of secret"]),
+        (".trivyignore", "some-Thing\n", &["it is neither the id of a flaw"], &["no kind of secret"]),
+        (".trivyignore", "0-0\n", &["it is neither the id of a flaw"], &["no kind of secret"]),
+        (
+            ".trivyignore.yaml",
+            "secrets:\n- id: CVE-2024-1\n- id: AVD-DS-9999\n",
+            &["CVE-2024-1: under `secrets` it is no rule", "AVD-DS-9999: careen has no rule like it"],
+            &["AVD-DS-9999: under"],
+        ),
         (".grype.yaml", "only-notfixed: false\n", &[], &["fixable"]),
         (".grype.yaml", "vex-documents: [a.json]\n", &["Left .grype.yaml:1 vex-documents: `careen scan --vex"], &[]),
         (".grype.yaml", "vex-documents: []\n", &[], &["--vex"]),
@@ -391,4 +463,66 @@ fn what_is_made_of_settings() {
     };
     assert_eq!(until(TODAY).ok(), Some(1), "today is no past day");
     assert_eq!(until("2026-11-21").expect_err("yesterday is").kind, ErrorKind::Usage);
+}
+
+#[test]
+fn names_are_flaws_by_their_form() {
+    for (id, expected) in [
+        ("CVE-2024-1", true),
+        ("GHSA-xg2h-wx9w-83cw", true),
+        ("TEMP-0841856-B18BAF", true),
+        ("ALAS2-2021-1704", true),
+        ("DSA-5532-1", true),
+        ("cve-2024-1", false),
+        ("CVE", false),
+        ("C-1", false),
+        ("CVE-abc", false),
+        ("C*E-1", false),
+        ("CVE-2024 1", false),
+        ("GPL-3.0", false),
+    ] {
+        assert_eq!(names::is_flaw(id), expected, "{id}");
+    }
+}
+
+#[test]
+fn what_is_said_twice_is_made_once_and_what_is_beyond_a_list_is_left() {
+    let same = made(".grype.yaml", "only-fixed: true\nignore-states: not-fixed\n");
+    assert_eq!(same.matches("[[rule]]").count(), 1, "{same}");
+    let registries = |count: usize| {
+        let all: Vec<String> = (0..count).map(|n| format!("r{n}.example")).collect();
+        made(".hadolint.yaml", &format!("trustedRegistries: [{}]\n", all.join(", ")))
+    };
+    assert!(registries(1_000).contains("\"r999.example/*\"") && !registries(1_000).contains("at most"));
+    assert!(registries(1_001).contains("at most 1000 entries"));
+    let labels = |count: usize| {
+        let all: Vec<String> = (0..count).map(|n| format!("l{n}: text")).collect();
+        made(".hadolint.yaml", &format!("label-schema: {{{}}}\n", all.join(", ")))
+    };
+    assert!(!labels(1_000).contains("too many labels") && labels(1_001).contains("too many labels"));
+    let paths = |count: usize| {
+        let all: String = (0..count).map(|n| format!("    - /p{n}\n")).collect();
+        made(".trivyignore.yaml", &format!("secrets:\n- id: private-key\n  paths:\n{all}"))
+    };
+    assert!(!paths(1_000).contains("at most") && paths(1_001).contains("at most 1000 entries"));
+    let reason = |letters: usize| {
+        made(
+            ".trivyignore.yaml",
+            &format!("vulnerabilities:\n- id: CVE-2024-1\n  statement: {}\n", "x".repeat(letters)),
+        )
+    };
+    assert!(!reason(2_000).contains('…') && reason(2_001).contains('…'));
+    // of two files the first form of a label stays
+    let two = |one: &str, other: &str| {
+        let file = |form: &str| (".hadolint.yaml".to_owned(), format!("label-schema: {{a: {form}}}\n"));
+        let made = import(&[file(one), file(other)], &options(), known()).expect("a policy");
+        made.notes.iter().any(|note| note.why.contains("another form"))
+    };
+    assert_eq!((two("text", "text"), two("text", "url")), (false, true));
+    // a table that says nothing of what is ignored
+    assert_ne!(recognised("x.toml", "[advisories]\nodd = 1\n").map(|kind| kind.id), Some("cargo-audit"));
+    assert_ne!(recognised("x.toml", "a = '[advisories]'\nignore = 1\n").map(|kind| kind.id), Some("cargo-audit"));
+    // the largest file that is read
+    let comment = |bytes: usize| imported(".trivyignore", &"#".repeat(bytes));
+    assert!(comment(1 << 20).is_ok() && comment((1 << 20) + 1).is_err());
 }

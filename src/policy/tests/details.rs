@@ -59,6 +59,14 @@ fn rules_that_never_decide_are_told() {
         ("match = { age = '<14d' }", "match = { age = '<=14d' }", true),
         ("match = { age = '<=14d' }", "match = { age = '<14d' }", false),
         ("match = { cvss = 9 }", "match = { cvss = 7 }", true),
+        ("match = { age = '=30d' }", "match = { age = '>=14d' }", true),
+        ("match = { age = '=3d' }", "match = { age = '>=14d' }", false),
+        ("match = { age = '>=15d' }", "match = { age = '>14d' }", true),
+        ("match = { age = '<=13d' }", "match = { age = '<14d' }", true),
+        ("match = { age = '<=15d' }", "match = { age = '<14d' }", false),
+        ("match = { rule = 'CVE-2020-*1' }", "match = { rule = 'CVE-2020-*1' }", true),
+        ("match = { path = '**/x/*.pem' }", "match = { path = '**/*.pem' }", true),
+        ("match = { path = '**/*.pem' }", "match = { path = '**/x/*.pem' }", false),
         ("match = { cvss = '<4' }", "match = { cvss = '>2' }", false),
         ("match = { fix-age = '>=1d' }", "match = { fixable = true }", true),
         ("match = { path = '/app/x' }", "match = { path = '/app/**' }", true),
@@ -164,6 +172,163 @@ fn what_a_file_takes_away_from_others_is_told() {
     ] {
         assert!(notes(&text).contains(said), "{text}: {}", notes(&text));
     }
+    // nor do those that several later ones take from together
+    let several = |rules: &[&str]| {
+        let text: String = rules.iter().map(|rule| format!("[[rule]]\n{rule}\naction = 'fail'\n")).collect();
+        notes(&text)
+    };
+    for (rules, said) in [
+        (
+            &[
+                "match = { rule = ['image/root-user', 'base/eol-distro'] }",
+                "match = { rule = 'image/*' }",
+                "match = { family = 'base' }",
+            ][..],
+            true,
+        ),
+        (
+            &[
+                "match = { rule = ['image/root-user', 'base/eol-distro'] }",
+                "match = { rule = 'image/*' }",
+                "match = { family = 'layer' }",
+            ],
+            false,
+        ),
+        (
+            &["match = { family = 'secret' }", "match = { severity = '<high' }", "match = { severity = '>medium' }"],
+            true,
+        ),
+        (&["match = { family = 'secret' }", "match = { severity = '<high' }", "match = { severity = 'high' }"], false),
+        (
+            &["match = { severity = 'low' }", "match = { confidence = 'low' }", "match = { confidence = '>=medium' }"],
+            true,
+        ),
+        (&["match = { severity = 'low' }", "match = { confidence = 'low' }", "match = { confidence = 'high' }"], false),
+        (&["match = {}", "match = { fixable = true }", "match = { fixable = false }"], true),
+        (&["match = {}", "match = { fixable = true }", "match = { exploited = false }"], false),
+        (
+            &[
+                "match = { fix-age = '>1d' }",
+                "match = { fixable = true, exploited = true }",
+                "match = { exploited = false }",
+            ],
+            true,
+        ),
+        (&["match = { fix-age = '>1d' }", "match = { fixable = false }", "match = { exploited = true }"], false),
+        (&["match = {}", "match = { origin = 'app' }", "match = { origin = ['base', 'unknown'] }"], true),
+        (&["match = {}", "match = { origin = 'app' }", "match = { origin = 'base' }"], false),
+        (&["match = { origin = ['app', 'base'] }", "match = { origin = 'app' }", "match = { origin = 'base' }"], true),
+        (
+            &[
+                "match = { visibility = ['live', 'deleted'] }",
+                "match = { visibility = 'live' }",
+                "match = { visibility = 'deleted' }",
+            ],
+            true,
+        ),
+        (&["match = {}", "match = { visibility = 'live' }", "match = { visibility = 'deleted' }"], false),
+        (&["match = { path = ['/a/x', '/b/*'] }", "match = { path = '/a/**' }", "match = { path = '/b/**' }"], true),
+        (&["match = { path = ['/a/x', '/c/*'] }", "match = { path = '/a/**' }", "match = { path = '/b/**' }"], false),
+        (&["match = { subject = ['a', 'b'] }", "match = { subject = 'a' }", "match = { subject = 'b' }"], true),
+        (
+            &[
+                "match = { purl = ['pkg:npm/a@1', 'pkg:npm/b@1'] }",
+                "match = { purl = '*/a@*' }",
+                "match = { purl = '*/b@*' }",
+            ],
+            true,
+        ),
+        (
+            &[
+                "match = { ecosystem = ['npm', 'deb'] }",
+                "match = { ecosystem = 'npm' }",
+                "match = { ecosystem = 'deb' }",
+            ],
+            true,
+        ),
+        (
+            &[
+                "match = { licence = ['GPL-2.0*', 'MIT'] }",
+                "match = { licence = 'GPL-*' }",
+                "match = { licence = 'mit' }",
+            ],
+            true,
+        ),
+        (&["match = { image = ['a:1', 'b:1'] }", "match = { image = 'a:*' }", "match = { image = 'b:*' }"], true),
+        (
+            &[
+                "match = { platform = ['linux/amd64', 'linux/arm64'] }",
+                "match = { platform = '*/amd64' }",
+                "match = { platform = '*/arm64' }",
+            ],
+            true,
+        ),
+        (&["match = { age = ['<1d', '>9d'] }", "match = { age = '<=1d' }", "match = { age = '>8d' }"], true),
+        (&["match = { cvss = ['<1', '>9'] }", "match = { cvss = '<=1' }", "match = { cvss = '>8' }"], true),
+        // of several conditions all must be taken apart
+        (
+            &[
+                "match = { rule = 'image/*' }",
+                "match = { origin = 'base', severity = '<high' }",
+                "match = { origin = ['app', 'unknown'] }",
+                "match = { severity = '>=high', path = '**' }",
+            ],
+            false,
+        ),
+        (
+            &[
+                "match = { rule = 'image/*' }",
+                "match = { origin = 'base', severity = '<high' }",
+                "match = { origin = ['app', 'unknown'] }",
+                "match = { severity = '>=high', rule = ['image/*', 'secret/*'] }",
+            ],
+            true,
+        ),
+        (&["match = {}", "match = { fixable = true }\nwhen = 'finding.fixable'", "match = { fixable = false }"], false),
+        (&["match = {}", "match = { fixable = true }\nunless = { path = '/a' }", "match = { fixable = false }"], false),
+        (
+            &[
+                "match = { rule = ['CVE-2020-1', 'CVE-2021-1'] }",
+                "match = { rule = 'CVE-2020-*' }",
+                "match = { rule = 'CVE-2021-1' }",
+            ],
+            true,
+        ),
+        (
+            &[
+                "match = { rule = ['CVE-2020-1', 'CVE-2021-1'] }",
+                "match = { rule = 'CVE-2020-*' }",
+                "match = { rule = 'CVE-2021-2' }",
+            ],
+            false,
+        ),
+    ] {
+        assert_eq!(several(rules).contains("together select all"), said, "{rules:?}: {}", several(rules));
+    }
+    let told = several(&[
+        "match = {}",
+        "match = { fixable = true }",
+        "match = { origin = 'app' }",
+        "match = { fixable = false }",
+    ]);
+    assert!(
+        told.contains("the rule in `/p.toml:1` never decides: those in `/p.toml:4` and `/p.toml:10` come later"),
+        "{told}"
+    );
+    for (text, said) in [
+        (format!("[waivers]\nallow = true\n{waiver}"), "accept nothing"),
+        ("[waivers]\nallow = false\n".to_owned(), "accept nothing"),
+        // a month to the day, and a day more
+        (format!("[waivers]\nlongest = '366d'\n{waiver}"), "accepts nothing yet"),
+    ] {
+        assert!(!notes(&text).contains(said), "{text}: {}", notes(&text));
+    }
+    assert!(notes(&format!("[waivers]\nlongest = '365d'\n{waiver}")).contains("accepts nothing yet"));
+    // it takes the place of others, not of its own
+    let told = after(
+        "match = { rule = 'image/setuid' }\naction = 'fail'\n[[rule]]\nmatch = { family = 'image' }\naction = 'warn'",
+    );
+    assert!(!told.contains("takes the place of") || !told.contains("of `/p.toml`:"), "{told}");
     // a rule that turns another on does something, even if it never decides
     let text = "[[rule]]\nmatch = { rule = 'image/off' }\naction = 'warn'\n[[rule]]\nmatch = { family = 'image' }\naction = 'fail'\n";
     let path = folder.path().join("off.toml");
@@ -172,6 +337,32 @@ fn what_a_file_takes_away_from_others_is_told() {
     let told =
         check(&[path.to_string_lossy().into_owned()], &loader, TODAY.parse().expect("a date")).expect("in order");
     assert!(!told[0].notes.iter().any(|note| note.contains("never decides")), "{told:?}");
+    let text = "[[rule]]\nmatch = { rule = 'image/root-user' }\naction = 'warn'\n[[rule]]\nmatch = { family = 'image' }\naction = 'fail'\n";
+    std::fs::write(&path, text).expect("written");
+    let told =
+        check(&[path.to_string_lossy().into_owned()], &loader, TODAY.parse().expect("a date")).expect("in order");
+    assert!(told[0].notes.iter().any(|note| note.contains("never decides")), "what turns none on is told: {told:?}");
+}
+
+#[test]
+fn large_files_are_looked_through_in_seconds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.toml");
+    let notes = |rule: &dyn Fn(usize) -> String, count: usize| {
+        let text: String = (0..count).map(|number| format!("[[rule]]\n{}\naction = 'fail'\n", rule(number))).collect();
+        std::fs::write(&path, format!("extends = 'careen:2026'\n{text}")).expect("written");
+        let begin = std::time::Instant::now();
+        let loader = Loader { known: &crate::scan::rules(), ..LOADER };
+        let mut all =
+            check(&[path.to_string_lossy().into_owned()], &loader, TODAY.parse().expect("a date")).expect("in order");
+        assert!(begin.elapsed() < std::time::Duration::from_mins(2), "{:?}", begin.elapsed());
+        all.remove(0).notes
+    };
+    let same = notes(&|_| "match = { rule = 'secret/*' }".to_owned(), 60);
+    assert_eq!(same.iter().filter(|note| note.contains("never decides")).count(), 50);
+    assert!(same.iter().any(|note| note.contains("these are the first")), "{same:?}");
+    let others = notes(&|number| format!("match = {{ rule = 'secret/*', path = '/a/{number}/**' }}"), 150);
+    assert!(!others.iter().any(|note| note.contains("never decide")), "{others:?}");
 }
 
 #[test]
@@ -287,6 +478,12 @@ fn a_configuration_file_is_a_policy_like_others() {
         assert_eq!(shown(&set, vec![image(&ROOT)]).0, ["fail image/root-user image waived"], "{place}");
         std::fs::remove_file(folder.path().join(place)).expect("removed");
     }
+    // of other matters alone, it brings no waivers
+    std::fs::write(folder.path().join("waivers.toml"), WAIVER).expect("written");
+    let name = path.to_string_lossy().into_owned();
+    let set = LOADER.load_after(Some((name.as_str(), "[secrets]\nrules = []\n")), &[]).expect("in order");
+    assert!(set.policies().iter().all(|policy| policy.waivers.is_empty()));
+    std::fs::remove_file(folder.path().join("waivers.toml")).expect("removed");
     let error = loaded(&folder, &[("careen.toml", "[secrets]\nrules = []\n")]).expect_err("no policy in it");
     assert!(error.message.contains("has no table `[policy]`"), "{error}");
     let tests = "[policy]\n[[policy.test]]\nname = 't'\nfindings = []\nexpect = { outcome = 'passed' }\n";
@@ -568,6 +765,14 @@ fn names_of_bases_and_their_spellings() {
 #[test]
 fn comments_accept_what_counts_only() {
     let allowed = || file(&AWS, "app/key").evidence("allowed_by", "careen:allow");
+    let honours = "honour-inline = true\n[[rule]]\nmatch = {}\naction = 'fail'\n";
+    assert_eq!(judged(&[honours], vec![file(&AWS, "app/key")]).1.waived, 0, "there is no comment");
+    let mut at_line = allowed();
+    at_line.location = Location::File { path: ImagePath::from("app/key"), layer: 2, lines: Some((7, 9)) };
+    let set = PolicySet::of(vec![parse(honours)]).expect("in order");
+    let (judged_at_line, _) = evaluate(&set, vec![at_line], &[]);
+    let waiver = judged_at_line[0].waiver.as_ref().expect("waived");
+    assert_eq!((waiver.place.as_str(), waiver.is_comment), ("/app/key:7", true));
     for (honours, action, waived) in
         [(true, "fail", 1), (true, "ignore", 0), (false, "fail", 0), (false, "ignore", 0), (true, "info", 1)]
     {
@@ -661,6 +866,19 @@ fn policies_extend_each_other_eight_deep() {
     // a file, and those that it extends
     assert!(chain(9).is_ok());
     assert!(chain(10).expect_err("too deep").message.contains("more than 8 deep"));
+    let star = |count: usize| {
+        let mut files: Vec<(String, String)> =
+            (0..count).map(|number| (format!("s{number}.toml"), "edition = '2026'\n".to_owned())).collect();
+        let all: Vec<String> = files.iter().map(|(name, _)| format!("'{name}'")).collect();
+        files.insert(0, ("star.toml".into(), format!("extends = [{}]\n", all.join(", "))));
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        loaded(&folder, &files)
+    };
+    assert!(star(64).is_ok());
+    assert!(star(65).expect_err("too many").message.contains("more than 64"));
+    // an error is told where it stands, not where the file is named
+    let error = loaded(&folder, &[("a.toml", "extends = 'b.toml'\n"), ("b.toml", "\n\nodd = 1\n")]).expect_err("wrong");
+    assert!(error.place.as_deref().is_some_and(|place| place.ends_with("b.toml:3:1")), "{:?}", error.place);
 }
 
 #[test]

@@ -23,6 +23,9 @@ fn files_that_cannot_be_read() {
         assert_eq!(error.kind, kind, "{error}");
         assert!(error.message.contains(said), "{error}");
     }
+    let help = |word: &str| PolicySet::load(&[word.to_owned()], KNOWN, false).expect_err(word).help.unwrap_or_default();
+    assert!(help("strct").starts_with("did you mean `careen:strict`? name a file"), "{}", help("strct"));
+    assert!(help("does-not-exist.toml").starts_with("name a file"));
 }
 
 fn rendered(text: &str) -> String {
@@ -278,6 +281,13 @@ fn many_errors_and_long_lines_are_cut() {
     assert!(shown.ends_with("and 11 more"), "{shown}");
     assert!(!shown.contains(&"x".repeat(5001)));
     assert!(shown.starts_with("policy `policy.toml` has 31 errors"));
+    let shown = rendered(&(0..20).map(|n| format!("k{n} = 1\n")).collect::<String>());
+    assert!(!shown.contains(" more"), "all are shown: {shown}");
+    // the longest line that is shown, and one that is not
+    for (letters, is_shown) in [(4096 - 4, true), (4097 - 4, false)] {
+        let shown = rendered(&format!("{} = 1\n", "x".repeat(letters)));
+        assert_eq!(shown.contains('^'), is_shown, "{letters}");
+    }
 }
 
 #[test]

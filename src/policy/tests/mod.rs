@@ -1,6 +1,7 @@
 //! Tables of policies, findings and what must come of them; and errors as people see them.
 
 mod cases;
+mod corners;
 mod details;
 mod edges;
 mod files;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "the numbers of tests are small")]
 
+mod corners;
 mod oracle;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,177 @@
+//! Whether patterns surely take all that another takes: all places in them are walked side by side, for each kind of
+//! character that one of them tells from others.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::pattern::{Glob, Token, reach, step};
+
+/// Signs that are looked at; for what would take more, the answer is no.
+const MOST_STEPS: usize = 1_000_000;
+
+/// Whether one of `wide` takes each text that `narrow` takes. All are over the same kind of text.
+pub(super) fn cover(wide: &[Glob], narrow: &Glob) -> bool {
+    // nearly all that do not are told apart by one text
+    if narrow.tokens().filter_map(|tokens| shortest(&tokens)).any(|text| !wide.iter().any(|wide| wide.is_match(&text)))
+    {
+        return false;
+    }
+    let wide: Vec<Vec<Token>> = wide.iter().flat_map(Glob::tokens).collect();
+    let mut left = MOST_STEPS;
+    narrow.tokens().all(|narrow| take(&wide, &narrow, &mut left))
+}
+
+fn take(wide: &[Vec<Token>], narrow: &[Token], left: &mut usize) -> bool {
+    let characters = characters(wide.iter().flatten().chain(narrow));
+    let ends = |tokens: &[Token], place: usize| {
+        let mut places = vec![false; tokens.len().saturating_add(1)];
+        reach(tokens, &mut places, place);
+        places
+    };
+    let size = wide.iter().map(Vec::len).sum::<usize>().saturating_add(narrow.len());
+    // a place in the narrow pattern, with the places in the wide ones that the same text leads to
+    let begin: Vec<Vec<bool>> = wide.iter().map(|tokens| ends(tokens, 0)).collect();
+    let mut open: Vec<(usize, Vec<Vec<bool>>)> = Vec::new();
+    let mut known = HashSet::new();
+    let mut add = |places: &[bool], in_wide: &[Vec<bool>], open: &mut Vec<(usize, Vec<Vec<bool>>)>| {
+        for (place, _) in places.iter().enumerate().filter(|(_, is_there)| **is_there) {
+            if known.insert((place, in_wide.to_vec())) {
+                open.push((place, in_wide.to_vec()));
+            }
+        }
+    };
+    add(&ends(narrow, 0), &begin, &mut open);
+    while let Some((place, in_wide)) = open.pop() {
+        let is_taken = in_wide.iter().any(|places| places.last() == Some(&true));
+        if place == narrow.len() {
+            if !is_taken {
+                return false;
+            }
+            continue;
+        }
+        let mut here = vec![false; narrow.len().saturating_add(1)];
+        if let Some(mark) = here.get_mut(place) {
+            *mark = true;
+        }
+        for c in &characters {
+            let Some(rest) = left.checked_sub(size) else { return false };
+            *left = rest;
+            let mut next = vec![false; here.len()];
+            if !step(narrow, &here, *c, &mut next) {
+                continue;
+            }
+            let mut next_in_wide = in_wide.clone();
+            for (tokens, (from, to)) in wide.iter().zip(in_wide.iter().zip(&mut next_in_wide)) {
+                step(tokens, from, *c, to);
+            }
+            add(&next, &next_in_wide, &mut open);
+        }
+    }
+    true
+}
+
+/// A text that the tokens take, where one is at hand.
+fn shortest(tokens: &[Token]) -> Option<String> {
+    let mut text = String::new();
+    for token in tokens {
+        match token {
+            Token::Exactly(c) => text.push(*c),
+            Token::One { .. } => text.push('_'),
+            Token::Class { ranges, negated: false } => text.push(ranges.first()?.0),
+            Token::Class { negated: true, .. } => return None,
+            Token::Many { .. } | Token::Folders => {}
+        }
+    }
+    Some(text)
+}
+
+/// One character of each kind that patterns tell from others.
+fn characters<'a>(tokens: impl Iterator<Item = &'a Token>) -> Vec<char> {
+    let after = |c: char| char::from_u32(u32::from(c).saturating_add(1)).unwrap_or('\u{e000}');
+    let mut first = BTreeSet::from(['\0', '/', after('/')]);
+    for token in tokens {
+        match token {
+            Token::Exactly(c) => first.extend([*c, after(*c)]),
+            Token::Class { ranges, .. } => first.extend(ranges.iter().flat_map(|(from, to)| [*from, after(*to)])),
+            Token::One { .. } | Token::Many { .. } | Token::Folders => {}
+        }
+    }
+    first.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_cover_what_they_take() {
+        let cases: &[(&[&str], &str, bool)] = &[
+            (&["**/*.pem"], "app/**/*.pem", true),
+            (&["app/**/*.pem"], "**/*.pem", false),
+            (&["**/*.pem"], "*.pem", true),
+            (&["*.pem"], "**/*.pem", false),
+            (&["app/*"], "app/?", true),
+            (&["app/?"], "app/*", false),
+            (&["app/**"], "app/*/x", true),
+            (&["app/*/x"], "app/**", false),
+            (&["app/[a-z]*"], "app/b*", true),
+            (&["app/[a-z]*"], "app/[c-f]x", true),
+            (&["app/[a-z]*"], "app/[c-f0]x", false),
+            (&["app/[!a]"], "app/b", true),
+            (&["app/[!a]", "app/a"], "app/?", true),
+            (&["app/[!a]", "app/b"], "app/?", false),
+            (&["{a,b}/**"], "b/c*", true),
+            (&["a/**", "b/**"], "{a,b}/c", true),
+            (&["a/**", "b/**"], "{a,b,c}/c", false),
+            (&["**"], "a/*?[x]", true),
+            (&["*"], "a/b", false),
+            (&["*a*"], "*a", true),
+            (&["*a"], "*a*", false),
+            (&["?*"], "*?", true),
+            (&["**/"], "a/", false),
+            (&["a/"], "a/**", true),
+            (&[], "a", false),
+        ];
+        for (wide, narrow, expected) in cases {
+            let wide: Vec<Glob> = wide.iter().map(|text| Glob::path(text).expect(text)).collect();
+            assert_eq!(cover(&wide, &Glob::path(narrow).expect(narrow)), *expected, "{wide:?} over {narrow}");
+        }
+        let text = |text: &str| Glob::text(text).expect(text);
+        assert!(cover(&[text("pkg:*/openssl@*")], &text("pkg:deb/*/openssl@3*")));
+        assert!(!cover(&[text("pkg:deb/*/openssl@3*")], &text("pkg:*/openssl@*")));
+    }
+
+    #[test]
+    fn it_agrees_with_what_the_patterns_take() {
+        let mut patterns = vec![String::new()];
+        let mut last = patterns.clone();
+        for _ in 0..3 {
+            last =
+                last.iter().flat_map(|word| ["a", "/", "?", "*", "**"].map(|part| format!("{word}{part}"))).collect();
+            patterns.extend(last.iter().cloned());
+        }
+        let globs: Vec<Glob> = patterns.iter().filter_map(|text| Glob::path(text).ok()).collect();
+        let mut texts = vec![String::new()];
+        let mut last = texts.clone();
+        for _ in 0..5 {
+            last = last.iter().flat_map(|word| ["a", "b", "/"].map(|part| format!("{word}{part}"))).collect();
+            texts.extend(last.iter().cloned());
+        }
+        let takes: Vec<Vec<bool>> =
+            globs.iter().map(|glob| texts.iter().map(|text| glob.is_match(text)).collect()).collect();
+        for (wide, by_wide) in globs.iter().zip(&takes).step_by(3) {
+            for (narrow, by_narrow) in globs.iter().zip(&takes).step_by(2) {
+                let expected = by_narrow.iter().zip(by_wide).all(|(narrow, wide)| !narrow || *wide);
+                assert_eq!(cover(std::slice::from_ref(wide), narrow), expected, "{wide} over {narrow}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_not_told() {
+        let wide = Glob::path(&"*a".repeat(200)).expect("short enough");
+        let narrow = Glob::path(&"a*?".repeat(150)).expect("short enough");
+        let begin = std::time::Instant::now();
+        assert!(!cover(&[wide], &narrow));
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
+    }
+}
