@@ -24,6 +24,9 @@ const STEP: usize = 4;
 /// Bits of a hash that tell its bucket and its word of the filter.
 const BUCKET_BITS: u32 = 12;
 
+/// Bits of a hash that tell what may stand round a gram.
+const ROUND_BITS: u32 = 14;
+
 /// Offsets in a text at which its gram may stand.
 const OFFSETS: usize = 12;
 
@@ -66,6 +69,8 @@ pub(super) struct Texts {
 pub(super) struct Anchors {
     /// Two bits for each gram, both in one word.
     filter: Box<Filter>,
+    /// Which bytes may stand before and behind a gram, by its hash: most grams that stand in other words end here.
+    round: Vec<[u64; 2]>,
     /// Where the holders of a bucket begin in `holders`; one more at the end.
     index: Vec<u32>,
     /// Grams and what has them, by hash.
@@ -172,8 +177,16 @@ impl Anchors {
         #[expect(clippy::large_stack_arrays, reason = "moved to the heap at once, and once for each set of rules")]
         let mut filter: Box<Filter> = Box::new([0; _]);
         let mut index = vec![0_u32; (1 << BUCKET_BITS) + 1];
-        for (gram, ..) in &grams {
+        let mut round = vec![[0_u64; 2]; 1 << ROUND_BITS];
+        for (gram, number, offset) in &grams {
             let hash = hash(*gram);
+            let text = texts.get(*number as usize).map_or(&[][..], |text| &text.bytes);
+            let offset = usize::from(*offset);
+            let before = offset.checked_sub(1).and_then(|at| text.get(at));
+            let after = text.get(offset.saturating_add(GRAM));
+            for (mask, byte) in round.get_mut(place_round(hash)).into_iter().flatten().zip([before, after]) {
+                *mask |= byte.map_or(u64::MAX, |byte| 1 << sort_of(*byte));
+            }
             if let Some(word) = filter.get_mut(bucket(hash)) {
                 let [first, second] = bits(hash);
                 *word |= 1 << first | 1 << second;
@@ -193,7 +206,7 @@ impl Anchors {
             Holder { gram, offset, next, mask, text: number }
         };
         let holders = grams.into_iter().map(holder).collect();
-        Self { filter, index, holders, texts }
+        Self { filter, round, index, holders, texts }
     }
 }
 
@@ -212,7 +225,7 @@ impl Anchors {
             let hits = grams.map(|gram| self.passes(hash(gram)));
             if hits[0] | hits[1] | hits[2] | hits[3] != 0 {
                 for ((hit, gram), place) in hits.into_iter().zip(grams).zip(at..) {
-                    if hit != 0 && !self.compare(bytes, place, gram, &mut tell) {
+                    if hit != 0 && self.fits(bytes, place, gram) && !self.compare(bytes, place, gram, &mut tell) {
                         return;
                     }
                 }
@@ -236,6 +249,19 @@ impl Anchors {
         let word = self.filter[bucket(hash)];
         let [first, second] = bits(hash);
         word >> first & word >> second & 1
+    }
+
+    /// Whether what stands round the gram `at` there may do so in some text.
+    #[inline]
+    fn fits(&self, bytes: &[u8], at: usize, gram: u32) -> bool {
+        let [before, after] = self.round.get(place_round(hash(gram))).copied().unwrap_or_default();
+        let may_be = |mask: u64, byte: Option<&u8>| match byte {
+            Some(byte) => mask >> sort_of(*byte) & 1 == 1,
+            // where the bytes end, only a text may that ends there itself
+            None => mask == u64::MAX,
+        };
+        may_be(before, at.checked_sub(1).and_then(|at| bytes.get(at)))
+            && may_be(after, bytes.get(at.saturating_add(GRAM)))
     }
 
     /// Compares the texts that have the gram, which stands `at` there; false once it is enough.
@@ -322,6 +348,18 @@ fn hash(gram: u32) -> u32 {
 #[inline]
 fn bucket(hash: u32) -> usize {
     (hash >> (32 - BUCKET_BITS)) as usize
+}
+
+#[inline]
+fn place_round(hash: u32) -> usize {
+    (hash >> (32 - ROUND_BITS)) as usize
+}
+
+/// One of 64 sorts of bytes; letters in either case are of the same one.
+#[inline]
+fn sort_of(byte: u8) -> u32 {
+    let byte = byte | 0x20;
+    u32::from((byte ^ (byte >> 6).wrapping_mul(21)) & 63)
 }
 
 /// The two bits of its word that stand for a hash.

@@ -27,7 +27,7 @@ const RANKS: &[&[&str]] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["policy", "output"]),
     ("anstyle", &["output", "cli"]),
-    ("bzip2", &["pass/decode.rs", "format/decompress.rs"]),
+    ("bzip2", &["pass/decode.rs"]),
     ("clap", &["cli"]),
     ("cvss", &["advisory"]),
     ("debversion", &["version"]),
