@@ -35,7 +35,7 @@ const BLOCK: u64 = 0x3141_5926_5359;
 const END: u64 = 0x1772_4538_5090;
 
 /// Reads what one or more streams of bzip2 expand to.
-pub struct Bzip2Reader<R> {
+pub(super) struct Bzip2Reader<R> {
     bits: Bits<R>,
     /// Largest block of the stream, in bytes; `None` between streams.
     largest: Option<usize>,
@@ -53,7 +53,7 @@ pub struct Bzip2Reader<R> {
 
 impl<R: BufRead> Bzip2Reader<R> {
     /// Reads from `inner`, up to its end.
-    pub fn new(inner: R) -> Self {
+    pub(super) fn new(inner: R) -> Self {
         Self {
             bits: Bits { inner, word: 0, count: 0 },
             largest: None,
@@ -570,29 +570,29 @@ impl Block {
 fn follow(blocks: &mut [Block]) {
     blocks.iter_mut().filter(|block| !block.pieces.is_empty()).for_each(Block::follow_pieces);
     let mut linked: Vec<&mut Block> = blocks.iter_mut().filter(|block| !block.links.is_empty()).collect();
-    let count = linked.iter().map(|block| block.bytes.len()).min().unwrap_or(0);
-    if let [one, two, three, four] = linked.as_mut_slice() {
-        let at = (one.first, two.first, three.first, four.first);
-        let links = [&one.links, &two.links, &three.links, &four.links].map(Vec::as_slice);
-        let bytes = [&mut one.bytes, &mut two.bytes, &mut three.bytes, &mut four.bytes];
-        let [a, b, c, d] = bytes.map(|bytes| bytes.iter_mut().take(count));
-        let [i, j, k, l] = links;
-        let link = |links: &[u32], at: u32| links.get(at as usize).copied().unwrap_or_default();
-        let [mut p, mut q, mut r, mut s] =
-            [(i, at.0), (j, at.1), (k, at.2), (l, at.3)].map(|(links, at)| link(links, at) >> 8);
-        for (((a, b), c), d) in a.zip(b).zip(c).zip(d) {
-            let [e, f, g, h] = [link(i, p), link(j, q), link(k, r), link(l, s)];
-            [*a, *b, *c, *d] = [byte_of(e), byte_of(f), byte_of(g), byte_of(h)];
-            [p, q, r, s] = [e >> 8, f >> 8, g >> 8, h >> 8];
+    for block in &mut linked {
+        block.first = block.links.get(block.first as usize).copied().unwrap_or_default() >> 8;
+    }
+    let mut together = 0;
+    if linked.len() == AT_ONCE {
+        together = linked.iter().map(|block| block.bytes.len()).min().unwrap_or(0);
+        let mut chains = linked.iter_mut().map(|block| (block.links.as_slice(), &mut block.bytes, &mut block.first));
+        if let [Some(one), Some(two), Some(three), Some(four)] = [(); AT_ONCE].map(|()| chains.next()) {
+            let mut chains = [one, two, three, four];
+            for place in 0..together {
+                for (links, bytes, at) in &mut chains {
+                    let link = links.get(**at as usize).copied().unwrap_or_default();
+                    if let Some(to) = bytes.get_mut(place) {
+                        *to = byte_of(link);
+                    }
+                    **at = link >> 8;
+                }
+            }
         }
-        for (block, at) in linked.into_iter().zip([p, q, r, s]) {
-            rest(block, count, at);
-        }
-        return;
     }
     for block in linked {
-        let first = block.links.get(block.first as usize).copied().unwrap_or_default() >> 8;
-        rest(block, 0, first);
+        let at = block.first;
+        rest(block, together, at);
     }
 }
 
@@ -617,9 +617,9 @@ fn sum_of(mut sum: u32, bytes: &[u8]) -> u32 {
     let at = |table: usize, byte: u8| {
         SUMS.get(table).and_then(|table| table.get(usize::from(byte))).copied().unwrap_or_default()
     };
-    for [a, b, c, d, e, f, g, h] in eights {
-        let [w, x, y, z] = (sum ^ u32::from_be_bytes([*a, *b, *c, *d])).to_be_bytes();
-        sum = at(7, w) ^ at(6, x) ^ at(5, y) ^ at(4, z) ^ at(3, *e) ^ at(2, *f) ^ at(1, *g) ^ at(0, *h);
+    for eight in eights {
+        let word = u64::from_be_bytes(*eight) ^ u64::from(sum) << 32;
+        sum = (0..8).rev().zip(word.to_be_bytes()).fold(0, |sum, (table, byte)| sum ^ at(table, byte));
     }
     for byte in rest {
         let [first, ..] = sum.to_be_bytes();
