@@ -24,8 +24,12 @@ const STEP: usize = 4;
 /// Bits of a hash that tell its bucket and its word of the filter.
 const BUCKET_BITS: u32 = 12;
 
-/// Bits of a hash that tell what may stand round a gram.
+/// Bits of a hash that tell what may stand round a gram, in the table over all texts and in those of a few.
 const ROUND_BITS: u32 = 14;
+const FEW_BITS: u32 = 8;
+
+/// Grams of such a table at most.
+const FEW: usize = 256;
 
 /// Offsets in a text at which its gram may stand.
 const OFFSETS: usize = 12;
@@ -71,6 +75,7 @@ pub(super) struct Anchors {
     filter: Box<Filter>,
     /// Which bytes may stand before and behind a gram, by its hash: most grams that stand in other words end here.
     round: Vec<[u64; 2]>,
+    round_bits: u32,
     /// Where the holders of a bucket begin in `holders`; one more at the end.
     index: Vec<u32>,
     /// Grams and what has them, by hash.
@@ -177,14 +182,16 @@ impl Anchors {
         #[expect(clippy::large_stack_arrays, reason = "moved to the heap at once, and once for each set of rules")]
         let mut filter: Box<Filter> = Box::new([0; _]);
         let mut index = vec![0_u32; (1 << BUCKET_BITS) + 1];
-        let mut round = vec![[0_u64; 2]; 1 << ROUND_BITS];
+        let round_bits = if grams.len() > FEW { ROUND_BITS } else { FEW_BITS };
+        let mut round = vec![[0_u64; 2]; 1 << round_bits];
         for (gram, number, offset) in &grams {
             let hash = hash(*gram);
             let text = texts.get(*number as usize).map_or(&[][..], |text| &text.bytes);
             let offset = usize::from(*offset);
             let before = offset.checked_sub(1).and_then(|at| text.get(at));
             let after = text.get(offset.saturating_add(GRAM));
-            for (mask, byte) in round.get_mut(place_round(hash)).into_iter().flatten().zip([before, after]) {
+            for (mask, byte) in round.get_mut(place_round(hash, round_bits)).into_iter().flatten().zip([before, after])
+            {
                 *mask |= byte.map_or(u64::MAX, |byte| 1 << sort_of(*byte));
             }
             if let Some(word) = filter.get_mut(bucket(hash)) {
@@ -206,7 +213,7 @@ impl Anchors {
             Holder { gram, offset, next, mask, text: number }
         };
         let holders = grams.into_iter().map(holder).collect();
-        Self { filter, round, index, holders, texts }
+        Self { filter, round, round_bits, index, holders, texts }
     }
 }
 
@@ -254,7 +261,7 @@ impl Anchors {
     /// Whether what stands round the gram `at` there may do so in some text.
     #[inline]
     fn fits(&self, bytes: &[u8], at: usize, gram: u32) -> bool {
-        let [before, after] = self.round.get(place_round(hash(gram))).copied().unwrap_or_default();
+        let [before, after] = self.round.get(place_round(hash(gram), self.round_bits)).copied().unwrap_or_default();
         let may_be = |mask: u64, byte: Option<&u8>| match byte {
             Some(byte) => mask >> sort_of(*byte) & 1 == 1,
             // where the bytes end, only a text may that ends there itself
@@ -351,8 +358,8 @@ fn bucket(hash: u32) -> usize {
 }
 
 #[inline]
-fn place_round(hash: u32) -> usize {
-    (hash >> (32 - ROUND_BITS)) as usize
+fn place_round(hash: u32, bits: u32) -> usize {
+    (hash >> 32_u32.saturating_sub(bits)) as usize
 }
 
 /// One of 64 sorts of bytes; letters in either case are of the same one.
