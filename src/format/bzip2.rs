@@ -331,7 +331,7 @@ impl Block {
         (self.sum, self.at, self.in_row, self.repeats) = (0, 0, 0, 0);
         // shuffled blocks were made by versions before 0.9.5, of 1999
         if bits.take(1)? != 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block of a form given up in 1999"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "bzip2: a block of a form given up in 1999"));
         }
         let first = bits.take(24)?;
         let mut used = Vec::with_capacity(256);
@@ -664,7 +664,7 @@ const fn sums() -> [[u32; 256]; 8] {
 }
 
 fn damaged() -> io::Error {
-    io::ErrorKind::InvalidData.into()
+    io::Error::new(io::ErrorKind::InvalidData, "bzip2: invalid data")
 }
 
 #[cfg(test)]

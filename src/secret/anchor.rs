@@ -223,16 +223,20 @@ impl Anchors {
         self.texts.is_empty()
     }
 
-    /// Tells each place of each text, in order but for a few bytes, until `tell` says that it is enough.
-    pub(super) fn find(&self, bytes: &[u8], mut tell: impl FnMut(usize, Range<usize>) -> bool) {
-        let mut at = 0_usize;
-        while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    /// Tells each place of each text in a part of the bytes, in order but for a few bytes, until `tell` says that it is
+    /// enough.
+    pub(super) fn find(&self, bytes: &[u8], part: Range<usize>, mut tell: impl FnMut(usize, Range<usize>) -> bool) {
+        let mut at = part.start;
+        while at < part.end
+            && let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>)
+        {
             let word = u64::from_le_bytes(*word) | CASE;
             let grams: [u32; STEP] = [word, word >> 8, word >> 16, word >> 24].map(low);
             let hits = grams.map(|gram| self.passes(hash(gram)));
             if hits[0] | hits[1] | hits[2] | hits[3] != 0 {
                 for ((hit, gram), place) in hits.into_iter().zip(grams).zip(at..) {
-                    if hit != 0 && self.fits(bytes, place, gram) && !self.compare(bytes, place, gram, &mut tell) {
+                    if hit != 0 && self.fits(bytes, place, gram) && !self.compare(bytes, &part, place, gram, &mut tell)
+                    {
                         return;
                     }
                 }
@@ -240,9 +244,9 @@ impl Anchors {
             at = at.saturating_add(STEP);
         }
         // the last bytes, and past the end for texts shorter than a gram
-        while at < bytes.len() {
+        while at < part.end {
             let gram = low(u64::from(following(bytes, at).0) | CASE);
-            if self.passes(hash(gram)) != 0 && !self.compare(bytes, at, gram, &mut tell) {
+            if self.passes(hash(gram)) != 0 && !self.compare(bytes, &part, at, gram, &mut tell) {
                 return;
             }
             at = at.saturating_add(1);
@@ -271,9 +275,16 @@ impl Anchors {
             && may_be(after, bytes.get(at.saturating_add(GRAM)))
     }
 
-    /// Compares the texts that have the gram, which stands `at` there; false once it is enough.
+    /// Compares the texts that have the gram, which stands `at` there in that part; false once it is enough.
     #[inline(never)]
-    fn compare(&self, bytes: &[u8], at: usize, gram: u32, tell: &mut impl FnMut(usize, Range<usize>) -> bool) -> bool {
+    fn compare(
+        &self,
+        bytes: &[u8],
+        part: &Range<usize>,
+        at: usize,
+        gram: u32,
+        tell: &mut impl FnMut(usize, Range<usize>) -> bool,
+    ) -> bool {
         let bucket = bucket(hash(gram));
         let bound = |at: usize| self.index.get(at).map_or(0, |bound| *bound as usize);
         let holders = self.holders.get(bound(bucket)..bound(bucket.saturating_add(1))).unwrap_or_default();
@@ -283,6 +294,9 @@ impl Anchors {
             let Some(text) = self.texts.get(holder.text as usize) else { continue };
             let Some(start) = at.checked_sub(usize::from(holder.offset)) else { continue };
             let end = start.saturating_add(text.bytes.len());
+            if start < part.start || end > part.end {
+                continue;
+            }
             let Some(found) = bytes.get(start..end) else { continue };
             let is_equal = if text.folds { found.eq_ignore_ascii_case(&text.bytes) } else { found == &*text.bytes };
             if is_equal && !tell(text.rule, start..end) {
@@ -414,7 +428,7 @@ mod tests {
 
     fn found_by(anchors: &Anchors, bytes: &str) -> Vec<(usize, Range<usize>)> {
         let mut found = Vec::new();
-        anchors.find(bytes.as_bytes(), |rule, span| {
+        anchors.find(bytes.as_bytes(), 0..bytes.len(), |rule, span| {
             found.push((rule, span));
             true
         });
@@ -452,7 +466,7 @@ mod tests {
         let anchors = texts(&["SK"]).build(1, |_| vec![*b"SK0a", *b"SKff", *b"XXXX"]);
         let count = |text: &str| {
             let mut count = 0;
-            anchors.find(text.as_bytes(), |_, _| {
+            anchors.find(text.as_bytes(), 0..text.len(), |_, _| {
                 count += 1;
                 true
             });
@@ -475,5 +489,26 @@ mod tests {
             }
         }
         assert_eq!(found(&texts, &bytes), expected);
+    }
+
+    #[test]
+    fn a_part_is_searched_as_if_it_stood_alone() {
+        let anchors = anchors(&["ghp_", "~abcde", "SK", "xghp_ab", "de"]);
+        let bytes = b"xghp_abcdeSKghp_ABCDESKxghp_ab";
+        let found = |bytes: &[u8], part: Range<usize>| {
+            let mut found = Vec::new();
+            anchors.find(bytes, part.clone(), |rule, span| {
+                found.push((span.start - part.start, span.end - part.start, rule));
+                true
+            });
+            found.sort_unstable();
+            found
+        };
+        for start in 0..bytes.len() {
+            for end in start..=bytes.len() {
+                let alone = &bytes[start..end];
+                assert_eq!(found(bytes, start..end), found(alone, 0..alone.len()), "{start} {end}");
+            }
+        }
     }
 }
