@@ -79,7 +79,7 @@ fn stretches_in(bytes: &[u8], part: Range<usize>, is_known: bool, found: &mut Ve
 /// through for; what passes is looked at byte by byte.
 #[inline]
 fn stands_alone(bytes: &[u8], at: usize) -> bool {
-    const { assert!(SHORTEST >= 2 * 8 + 1) };
+    const { assert!(SHORTEST > 2 * 8) };
     let before = bytes.get(..at).and_then(<[u8]>::last_chunk::<8>);
     let after = bytes.get(at.saturating_add(1)..).and_then(<[u8]>::first_chunk::<8>);
     before.zip(after).is_some_and(|(before, after)| has_low(*before) && has_low(*after))
