@@ -1,6 +1,6 @@
 //! Selectors: which files a collector wants, as data.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
@@ -53,8 +53,10 @@ pub struct Selectors {
     privileged: Mask,
     members: Words<Mask>,
     text: Mask,
-    /// With where they stand.
-    magics: Vec<(usize, &'static [u8], Mask)>,
+    /// By their first byte.
+    magics: BTreeMap<u8, Vec<(&'static [u8], Mask)>>,
+    /// Those that stand further behind, with where.
+    later: Vec<(usize, &'static [u8], Mask)>,
     paths: Words<Mask>,
     names: Words<Mask>,
     folders: Words<Vec<(&'static [u8], Mask)>>,
@@ -92,8 +94,11 @@ impl Selectors {
                         let suffix = suffix.as_bytes();
                         compiled.suffixes.entry(last_two(suffix)).push((suffix, mask));
                     }
-                    Select::Magic(magic) => compiled.magics.push((0, magic, mask)),
-                    Select::MagicAt(at, magic) => compiled.magics.push((at, magic, mask)),
+                    Select::Magic(magic) => {
+                        let first = magic.first().copied().unwrap_or_default();
+                        compiled.magics.entry(first).or_default().push((magic, mask));
+                    }
+                    Select::MagicAt(at, magic) => compiled.later.push((at, magic, mask)),
                     Select::Text => compiled.text |= mask,
                     Select::Member(path) => *compiled.members.entry(path.as_bytes()) |= mask,
                     Select::Privileged => compiled.privileged |= mask,
@@ -122,13 +127,15 @@ impl Selectors {
     /// The collectors that want a file for how it begins; `head` gives its first bytes, and is asked
     /// only if some collector judges by them.
     pub fn by_head<'a>(&self, head: impl FnOnce() -> &'a [u8]) -> Mask {
-        if self.magics.is_empty() && self.text == 0 {
+        if self.magics.is_empty() && self.later.is_empty() && self.text == 0 {
             return 0;
         }
         let head = head();
         let text = if self.text == 0 || head.contains(&0) { 0 } else { self.text };
         let is_there = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
-        self.magics.iter().filter(|(at, magic, _)| is_there(*at, magic)).fold(text, |all, (_, _, mask)| all | mask)
+        let first = head.first().and_then(|first| self.magics.get(first)).into_iter().flatten();
+        let all = first.filter(|(magic, _)| head.starts_with(magic)).fold(text, |all, (_, mask)| all | mask);
+        self.later.iter().filter(|(at, magic, _)| is_there(*at, magic)).fold(all, |all, (_, _, mask)| all | mask)
     }
 
     /// The collectors that want the file of this name, [`everything`](Self::everything) not counted.

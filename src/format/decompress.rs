@@ -9,12 +9,12 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
-use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use lzma_rust2::XzReader;
 use zstd::stream::raw::DParameter;
 
+use super::bzip2::Bzip2Reader;
 use super::magic::Magic;
 
 /// Largest window a zstd frame may ask for, as a power of two: 8 MiB, what RFC 8878 wants every decoder to support.
@@ -93,7 +93,7 @@ pub fn inflate_as_far(form: Compressed, bytes: &[u8], cap: usize) -> (Vec<u8>, O
         Compressed::Zstd => zstd_reader(bytes, ZSTD_WINDOW_LOG)
             .map_err(|_| DecompressError::Corrupt)
             .and_then(|decoder| read_all(decoder, cap, &mut out)),
-        Compressed::Bzip2 => read_all(MultiBzDecoder::new(bytes), cap, &mut out),
+        Compressed::Bzip2 => read_all(Bzip2Reader::new(bytes), cap, &mut out),
     };
     (out, error.err())
 }
@@ -114,7 +114,7 @@ pub fn inflate_front(bytes: &[u8], cap: usize) -> Result<(Vec<u8>, usize), Decom
 pub fn decoder<'a>(form: Magic, packed: impl BufRead + 'a, window: u32) -> io::Result<Option<Box<dyn Read + 'a>>> {
     Ok(Some(match form {
         Magic::Gzip => Box::new(MultiGzDecoder::new(packed)),
-        Magic::Bzip2 => Box::new(MultiBzDecoder::new(packed)),
+        Magic::Bzip2 => Box::new(Bzip2Reader::new(packed)),
         Magic::Zstd => Box::new(zstd_reader(packed, window)?),
         Magic::Xz => {
             // the dictionary and half a mebibyte for the decoder itself

@@ -3,6 +3,7 @@
 pub mod base64;
 pub mod berkeley_db;
 pub mod bytes;
+mod bzip2;
 pub mod decompress;
 pub mod go_build_info;
 pub mod magic;

@@ -22,7 +22,7 @@ pub(crate) fn deflate(form: Compressed, bytes: &[u8]) -> Vec<u8> {
         }
         Compressed::Zstd => zstd::encode_all(bytes, 3),
         Compressed::Bzip2 => {
-            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            let mut encoder = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::fast());
             encoder.write_all(bytes).and_then(|()| encoder.finish())
         }
     };

@@ -29,6 +29,12 @@ impl Budget {
         *taken = taken.saturating_add(bytes);
     }
 
+    /// Takes `bytes` that are in use already, beside others.
+    pub(super) fn add(&self, bytes: u64) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        *taken = taken.saturating_add(bytes);
+    }
+
     /// Gives `bytes` back.
     pub(super) fn give(&self, bytes: u64) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

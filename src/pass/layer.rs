@@ -354,18 +354,21 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
         self.flush();
         self.reading.pass.budget.take(size as u64);
         let mut buffer = self.reading.pass.memory(size);
+        // what a larger file left of it counts too
+        let taken = size.max(buffer.touched()) as u64;
+        self.reading.pass.budget.add(taken.saturating_sub(size as u64));
         let read = read_into(bytes, &mut buffer, size, &file.path);
         if read.is_err() {
-            self.reading.pass.budget.give(size as u64);
+            self.reading.pass.budget.give(taken);
             return read;
         }
         if is_windowed && is_blank(buffer.bytes()) {
-            self.reading.pass.budget.give(size as u64);
+            self.reading.pass.budget.give(taken);
             self.reading.pass.recycle(buffer);
             return Ok(());
         }
         file.length = size;
-        self.reading.spawn(self.layer, Batch { buffer, files: vec![file] }, size as u64);
+        self.reading.spawn(self.layer, Batch { buffer, files: vec![file] }, taken);
         Ok(())
     }
 

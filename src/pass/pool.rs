@@ -36,7 +36,7 @@ impl Memory {
     }
 
     /// How many bytes of memory were touched.
-    fn touched(&self) -> usize {
+    pub(super) fn touched(&self) -> usize {
         self.room.len()
     }
 
@@ -87,6 +87,9 @@ impl Memory {
     }
 }
 
+/// How many times as large as asked for the memory of a large file may be.
+const LARGER: usize = 4;
+
 /// Memory between two uses.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -94,11 +97,11 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Empty memory for `size` bytes, not for many more. Of what else is kept, `most` bytes stay.
+    /// Empty memory for `size` bytes, of which not many times as many may have been touched. Of what else is kept, `most` bytes stay.
     pub(super) fn take(&self, size: usize, most: usize) -> Memory {
         // in steps, so that files of about one size can follow each other; what is not touched costs nothing
         let size = if size > WINDOW { size.next_multiple_of(size.next_power_of_two() / 4) } else { size };
-        let largest = size.saturating_mul(2).max(WINDOW.saturating_mul(2));
+        let largest = if size > WINDOW { size.saturating_mul(LARGER) } else { WINDOW.saturating_mul(2) };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = kept.iter().enumerate().filter(|(_, memory)| (size..=largest).contains(&memory.capacity()));
         // of those that fit as well, the one that was used last
@@ -199,6 +202,9 @@ mod tests {
         assert_eq!(kept().iter().sum::<usize>(), KEPT);
         assert_eq!(pool.take(3 * MIB, KEPT).capacity(), 5 * MIB);
         assert_eq!(pool.take(3 * MIB, KEPT).capacity(), 3 * MIB, "the others are too small");
+        pool.give(used(9 * MIB), KEPT);
+        assert_eq!(pool.take(2 * MIB, KEPT).capacity(), 2 * MIB, "the other is too large");
+        assert_eq!(pool.take(3 * MIB, KEPT).capacity(), 9 * MIB);
         pool.give(used(5 * MIB), KEPT);
         assert_eq!(pool.take(100, KEPT).capacity(), MIB, "the other is too large");
         assert_eq!(pool.take(17 * MIB - 9, KEPT).capacity(), 24 * MIB, "in steps of a quarter");

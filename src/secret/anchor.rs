@@ -24,6 +24,13 @@ const STEP: usize = 4;
 /// Bits of a hash that tell its bucket and its word of the filter.
 const BUCKET_BITS: u32 = 12;
 
+/// Bits of a hash that tell what may stand round a gram, in the table over all texts and in those of a few.
+const ROUND_BITS: u32 = 14;
+const FEW_BITS: u32 = 8;
+
+/// Grams of such a table at most.
+const FEW: usize = 256;
+
 /// Offsets in a text at which its gram may stand.
 const OFFSETS: usize = 12;
 
@@ -66,6 +73,9 @@ pub(super) struct Texts {
 pub(super) struct Anchors {
     /// Two bits for each gram, both in one word.
     filter: Box<Filter>,
+    /// Which bytes may stand before and behind a gram, by its hash: most grams that stand in other words end here.
+    round: Vec<[u64; 2]>,
+    round_bits: u32,
     /// Where the holders of a bucket begin in `holders`; one more at the end.
     index: Vec<u32>,
     /// Grams and what has them, by hash.
@@ -172,8 +182,18 @@ impl Anchors {
         #[expect(clippy::large_stack_arrays, reason = "moved to the heap at once, and once for each set of rules")]
         let mut filter: Box<Filter> = Box::new([0; _]);
         let mut index = vec![0_u32; (1 << BUCKET_BITS) + 1];
-        for (gram, ..) in &grams {
+        let round_bits = if grams.len() > FEW { ROUND_BITS } else { FEW_BITS };
+        let mut round = vec![[0_u64; 2]; 1 << round_bits];
+        for (gram, number, offset) in &grams {
             let hash = hash(*gram);
+            let text = texts.get(*number as usize).map_or(&[][..], |text| &text.bytes);
+            let offset = usize::from(*offset);
+            let before = offset.checked_sub(1).and_then(|at| text.get(at));
+            let after = text.get(offset.saturating_add(GRAM));
+            for (mask, byte) in round.get_mut(place_round(hash, round_bits)).into_iter().flatten().zip([before, after])
+            {
+                *mask |= byte.map_or(u64::MAX, |byte| 1 << sort_of(*byte));
+            }
             if let Some(word) = filter.get_mut(bucket(hash)) {
                 let [first, second] = bits(hash);
                 *word |= 1 << first | 1 << second;
@@ -193,7 +213,7 @@ impl Anchors {
             Holder { gram, offset, next, mask, text: number }
         };
         let holders = grams.into_iter().map(holder).collect();
-        Self { filter, index, holders, texts }
+        Self { filter, round, round_bits, index, holders, texts }
     }
 }
 
@@ -203,16 +223,20 @@ impl Anchors {
         self.texts.is_empty()
     }
 
-    /// Tells each place of each text, in order but for a few bytes, until `tell` says that it is enough.
-    pub(super) fn find(&self, bytes: &[u8], mut tell: impl FnMut(usize, Range<usize>) -> bool) {
-        let mut at = 0_usize;
-        while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    /// Tells each place of each text in a part of the bytes, in order but for a few bytes, until `tell` says that it is
+    /// enough.
+    pub(super) fn find(&self, bytes: &[u8], part: Range<usize>, mut tell: impl FnMut(usize, Range<usize>) -> bool) {
+        let mut at = part.start;
+        while at < part.end
+            && let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>)
+        {
             let word = u64::from_le_bytes(*word) | CASE;
             let grams: [u32; STEP] = [word, word >> 8, word >> 16, word >> 24].map(low);
             let hits = grams.map(|gram| self.passes(hash(gram)));
             if hits[0] | hits[1] | hits[2] | hits[3] != 0 {
                 for ((hit, gram), place) in hits.into_iter().zip(grams).zip(at..) {
-                    if hit != 0 && !self.compare(bytes, place, gram, &mut tell) {
+                    if hit != 0 && self.fits(bytes, place, gram) && !self.compare(bytes, &part, place, gram, &mut tell)
+                    {
                         return;
                     }
                 }
@@ -220,9 +244,9 @@ impl Anchors {
             at = at.saturating_add(STEP);
         }
         // the last bytes, and past the end for texts shorter than a gram
-        while at < bytes.len() {
+        while at < part.end {
             let gram = low(u64::from(following(bytes, at).0) | CASE);
-            if self.passes(hash(gram)) != 0 && !self.compare(bytes, at, gram, &mut tell) {
+            if self.passes(hash(gram)) != 0 && !self.compare(bytes, &part, at, gram, &mut tell) {
                 return;
             }
             at = at.saturating_add(1);
@@ -238,9 +262,29 @@ impl Anchors {
         word >> first & word >> second & 1
     }
 
-    /// Compares the texts that have the gram, which stands `at` there; false once it is enough.
+    /// Whether what stands round the gram `at` there may do so in some text.
+    #[inline]
+    fn fits(&self, bytes: &[u8], at: usize, gram: u32) -> bool {
+        let [before, after] = self.round.get(place_round(hash(gram), self.round_bits)).copied().unwrap_or_default();
+        let may_be = |mask: u64, byte: Option<&u8>| match byte {
+            Some(byte) => mask >> sort_of(*byte) & 1 == 1,
+            // where the bytes end, only a text may that ends there itself
+            None => mask == u64::MAX,
+        };
+        may_be(before, at.checked_sub(1).and_then(|at| bytes.get(at)))
+            && may_be(after, bytes.get(at.saturating_add(GRAM)))
+    }
+
+    /// Compares the texts that have the gram, which stands `at` there in that part; false once it is enough.
     #[inline(never)]
-    fn compare(&self, bytes: &[u8], at: usize, gram: u32, tell: &mut impl FnMut(usize, Range<usize>) -> bool) -> bool {
+    fn compare(
+        &self,
+        bytes: &[u8],
+        part: &Range<usize>,
+        at: usize,
+        gram: u32,
+        tell: &mut impl FnMut(usize, Range<usize>) -> bool,
+    ) -> bool {
         let bucket = bucket(hash(gram));
         let bound = |at: usize| self.index.get(at).map_or(0, |bound| *bound as usize);
         let holders = self.holders.get(bound(bucket)..bound(bucket.saturating_add(1))).unwrap_or_default();
@@ -250,6 +294,9 @@ impl Anchors {
             let Some(text) = self.texts.get(holder.text as usize) else { continue };
             let Some(start) = at.checked_sub(usize::from(holder.offset)) else { continue };
             let end = start.saturating_add(text.bytes.len());
+            if start < part.start || end > part.end {
+                continue;
+            }
             let Some(found) = bytes.get(start..end) else { continue };
             let is_equal = if text.folds { found.eq_ignore_ascii_case(&text.bytes) } else { found == &*text.bytes };
             if is_equal && !tell(text.rule, start..end) {
@@ -324,6 +371,18 @@ fn bucket(hash: u32) -> usize {
     (hash >> (32 - BUCKET_BITS)) as usize
 }
 
+#[inline]
+fn place_round(hash: u32, bits: u32) -> usize {
+    (hash >> 32_u32.saturating_sub(bits)) as usize
+}
+
+/// One of 64 sorts of bytes; letters in either case are of the same one.
+#[inline]
+fn sort_of(byte: u8) -> u32 {
+    let byte = byte | 0x20;
+    u32::from((byte ^ (byte >> 6).wrapping_mul(21)) & 63)
+}
+
 /// The two bits of its word that stand for a hash.
 #[inline]
 fn bits(hash: u32) -> [u32; 2] {
@@ -369,7 +428,7 @@ mod tests {
 
     fn found_by(anchors: &Anchors, bytes: &str) -> Vec<(usize, Range<usize>)> {
         let mut found = Vec::new();
-        anchors.find(bytes.as_bytes(), |rule, span| {
+        anchors.find(bytes.as_bytes(), 0..bytes.len(), |rule, span| {
             found.push((rule, span));
             true
         });
@@ -407,7 +466,7 @@ mod tests {
         let anchors = texts(&["SK"]).build(1, |_| vec![*b"SK0a", *b"SKff", *b"XXXX"]);
         let count = |text: &str| {
             let mut count = 0;
-            anchors.find(text.as_bytes(), |_, _| {
+            anchors.find(text.as_bytes(), 0..text.len(), |_, _| {
                 count += 1;
                 true
             });
@@ -430,5 +489,26 @@ mod tests {
             }
         }
         assert_eq!(found(&texts, &bytes), expected);
+    }
+
+    #[test]
+    fn a_part_is_searched_as_if_it_stood_alone() {
+        let anchors = anchors(&["ghp_", "~abcde", "SK", "xghp_ab", "de"]);
+        let bytes = b"xghp_abcdeSKghp_ABCDESKxghp_ab";
+        let found = |bytes: &[u8], part: Range<usize>| {
+            let mut found = Vec::new();
+            anchors.find(bytes, part.clone(), |rule, span| {
+                found.push((span.start - part.start, span.end - part.start, rule));
+                true
+            });
+            found.sort_unstable();
+            found
+        };
+        for start in 0..bytes.len() {
+            for end in start..=bytes.len() {
+                let alone = &bytes[start..end];
+                assert_eq!(found(bytes, start..end), found(alone, 0..alone.len()), "{start} {end}");
+            }
+        }
     }
 }

@@ -429,6 +429,12 @@ fn is_code(value: &[u8], has_digit: bool) -> bool {
         || is_member
         || is_reference
         || is_entry_point(value)
+        || is_group(value)
+}
+
+/// `keyword.tag-$1`: the name of a kind of word, with a group of a pattern in it.
+fn is_group(value: &[u8]) -> bool {
+    matches!(value, [.., b'.' | b'-', b'$', digit] if digit.is_ascii_digit())
 }
 
 /// `package.module:Class`, as Python names what a plug-in is made by.

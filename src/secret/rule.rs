@@ -251,21 +251,30 @@ const SMALL: usize = 16 << 10;
 const MOST_SMALL: usize = 500;
 
 impl RuleSet {
-    /// Tells the rule and the place of each anchor in the bytes until `tell` says that it is enough; words that end keys
+    /// Tells the rule and the place of each anchor in that part of the bytes until `tell` says that it is enough; words that end keys
     /// too where the bytes are settings.
-    pub(super) fn find(&self, is_settings: bool, bytes: &[u8], tell: impl FnMut(usize, Range<usize>) -> bool) {
+    pub(super) fn find(
+        &self,
+        is_settings: bool,
+        bytes: &[u8],
+        part: Range<usize>,
+        mut tell: impl FnMut(usize, Range<usize>) -> bool,
+    ) {
         let (count, table) = match (is_settings, &self.tables) {
             (false, [table, _]) => (self.everywhere, table),
             (true, [_, table]) => (self.anchors.len(), table),
         };
         if let Some(anchors) = table.get() {
-            return anchors.find(bytes, tell);
+            return anchors.find(bytes, part, tell);
         }
-        if bytes.len() <= SMALL && self.small.fetch_add(1, Ordering::Relaxed) < MOST_SMALL {
-            return self.anchors.narrowed(count, bytes).find(bytes, tell);
+        if part.len() <= SMALL && self.small.fetch_add(1, Ordering::Relaxed) < MOST_SMALL {
+            let (start, bytes) = (part.start, bytes.get(part).unwrap_or_default());
+            return self.anchors.narrowed(count, bytes).find(bytes, 0..bytes.len(), |rule, place| {
+                tell(rule, start.saturating_add(place.start)..start.saturating_add(place.end))
+            });
         }
         let heads = |rule: usize| self.rules.get(rule).map_or(vec![], SecretRule::heads);
-        table.get_or_init(|| self.anchors.build(count, heads)).find(bytes, tell);
+        table.get_or_init(|| self.anchors.build(count, heads)).find(bytes, part, tell);
     }
 }
 
@@ -646,7 +655,7 @@ mod tests {
             for text in RULE_FILES.iter().flat_map(|(_, text)| text.as_bytes().chunks(1_500)) {
                 let found = |anchors: &Anchors| {
                     let mut found = Vec::new();
-                    anchors.find(text, |rule, span| {
+                    anchors.find(text, 0..text.len(), |rule, span| {
                         found.push((span.start, span.end, rule));
                         true
                     });

@@ -79,11 +79,18 @@ impl Seen {
 /// Words of seven bytes as the coefficients of a polynomial, at two points.
 fn polynomials(bytes: &[u8], [near, far]: [u64; 2]) -> [u64; 2] {
     let [mut first, mut second] = [1, 1];
+    let mut rest = bytes;
+    // four at once: their products do not wait for each other
+    let (near_powers, far_powers) = (powers_of(near), powers_of(far));
+    while let Some(words) = words_of(rest) {
+        first = steps(first, near_powers, words);
+        second = steps(second, far_powers, words);
+        rest = rest.get(28..).unwrap_or_default();
+    }
     let mut add = |word| {
         first = step(first, near, word);
         second = step(second, far, word);
     };
-    let mut rest = bytes;
     while let Some(word) = rest.first_chunk::<8>() {
         add(u64::from_le_bytes(*word) & (u64::MAX >> 8));
         rest = rest.get(7..).unwrap_or_default();
@@ -96,11 +103,45 @@ fn polynomials(bytes: &[u8], [near, far]: [u64; 2]) -> [u64; 2] {
     [first % PRIME, second % PRIME]
 }
 
+/// The next four words, of seven bytes each.
+#[inline]
+fn words_of(bytes: &[u8]) -> Option<[u64; 4]> {
+    let [one, two, three, four, ..] = bytes.first_chunk::<32>()?.as_chunks::<8>().0 else { return None };
+    let [one, two, three, four] = [one, two, three, four].map(|word| u64::from_le_bytes(*word));
+    let word = |word: u64| word & (u64::MAX >> 8);
+    // the byte that each leaves is the first of the next
+    Some([word(one), word(one >> 56 | two << 8), word(two >> 48 | three << 16), word(three >> 40 | four << 24)])
+}
+
+/// The point and its powers up to the fourth, modulo the prime.
+fn powers_of(point: u64) -> [u64; 4] {
+    let square = step(point, point, 0) % PRIME;
+    let cube = step(square, point, 0) % PRIME;
+    [point, square, cube, step(cube, point, 0) % PRIME]
+}
+
+/// Four steps: `(((sum * p + a) * p + b) * p + c) * p + d`, with the powers of `p`.
+#[inline]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "factors below 2^63 and 2^61, and words below 2^56: all is below 2^125"
+)]
+fn steps(sum: u64, [one, two, three, four]: [u64; 4], [a, b, c, d]: [u64; 4]) -> u64 {
+    let product = |word: u64, power: u64| u128::from(word) * u128::from(power);
+    remainder(product(sum, four) + product(a, three) + product(b, two) + product(c, one) + u128::from(d))
+}
+
 /// `sum * point + word`, congruent modulo the prime and below 2^63: 2^61 is 1 there.
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "factors below 2^63 and 2^61 fit, and so do the sums")]
 fn step(sum: u64, point: u64, word: u64) -> u64 {
-    let product = u128::from(sum) * u128::from(point) + u128::from(word);
+    remainder(u128::from(sum) * u128::from(point) + u128::from(word))
+}
+
+/// What is congruent to a number below 2^125.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "the parts have 61 bits, 61 and 3")]
+fn remainder(product: u128) -> u64 {
     let low = u64::try_from(product & u128::from(PRIME)).unwrap_or(0);
     let high = u64::try_from(product >> 61).unwrap_or(0);
     // below 2^62 + 2^61: the next product fits, and the last remainder is taken at the end

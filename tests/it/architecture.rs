@@ -28,7 +28,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["secret"]),
     ("annotate_snippets", &["policy", "output"]),
     ("anstyle", &["output", "cli"]),
-    ("bzip2", &["pass/decode.rs", "format/decompress.rs"]),
+    ("bzip2", &["pass/decode.rs"]),
     ("clap", &["cli"]),
     ("cvss", &["advisory"]),
     ("debversion", &["version"]),

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::super::engine::{self, Found};
 use super::super::kind::Kind;
+use super::super::runs;
 use super::unwrap::Unwrapped;
 use super::wide::{self, Wide};
 
@@ -74,13 +75,18 @@ pub(in crate::secret) fn search(bytes: &[u8], kind: Kind, fields: Vec<Found>) ->
 
 /// Searches text of one byte a character, and what is coded in it.
 fn plain(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> (Vec<Found>, bool) {
-    let engine::Scan { mut found, mut is_exhausted, .. } = engine::scan_with(bytes, kind, fields);
+    let is_text = !engine::is_binary(bytes);
+    let runs: Vec<Range<usize>> = if is_text { Vec::new() } else { runs::of(bytes).collect() };
+    let engine::Scan { mut found, mut is_exhausted, .. } =
+        if is_text { engine::scan_with(bytes, kind, fields) } else { engine::scan_runs(bytes, &runs, fields) };
     // from the outermost text to the innermost
     let mut texts: Vec<Unwrapped> = Vec::new();
     let mut coded = Vec::new();
-    let is_text = !engine::is_binary(bytes);
     for _ in 0..CODINGS {
-        let unwrapped = Unwrapped::of(texts.last().map_or(bytes, |text| text.bytes.as_slice()), is_text);
+        let unwrapped = match texts.last() {
+            None if !is_text => Unwrapped::of_binary(bytes, &runs),
+            last => Unwrapped::of(last.map_or(bytes, |text| text.bytes.as_slice()), is_text),
+        };
         is_exhausted |= unwrapped.is_cut;
         if unwrapped.bytes.is_empty() {
             break;

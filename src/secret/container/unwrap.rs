@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::format::decompress::decoder;
 use crate::format::magic::Magic;
 
+use super::super::runs;
 use super::wide::Wide;
 use super::{base64, escape};
 
@@ -35,11 +36,26 @@ pub(super) struct Unwrapped {
 impl Unwrapped {
     /// Undoes base64, and escapes where the bytes are a text; empty where there are none.
     pub(super) fn of(bytes: &[u8], is_text: bool) -> Self {
+        if !is_text {
+            return Self::of_stretches(bytes, base64::stretches_of_binary(bytes, runs::of(bytes)));
+        }
+        let is_secret = memchr::memmem::find(bytes.get(..64 << 10).unwrap_or(bytes), b"Secret").is_some();
+        let mut plain = Self::of_stretches(bytes, base64::stretches(bytes, is_secret));
+        for part in escape::parts(bytes) {
+            plain.add(&part.bytes, part.span);
+            plain.bytes.extend_from_slice(GAP);
+        }
+        plain
+    }
+
+    /// Undoes base64 in a binary file, whose runs of text are known.
+    pub(super) fn of_binary(bytes: &[u8], runs: &[Range<usize>]) -> Self {
+        Self::of_stretches(bytes, base64::stretches_of_binary(bytes, runs.iter().cloned()))
+    }
+
+    fn of_stretches(bytes: &[u8], stretches: Vec<base64::Decoded>) -> Self {
         let mut plain = Self::default();
         let mut left = EXPANDED_IN_ALL;
-        let is_secret = || memchr::memmem::find(bytes.get(..64 << 10).unwrap_or(bytes), b"Secret").is_some();
-        let stretches =
-            if is_text { base64::stretches(bytes, is_secret()) } else { base64::stretches_of_binary(bytes) };
         for stretch in stretches {
             let start = stretch.span.start;
             if is_part_of_jwt(bytes, &stretch) {
@@ -60,10 +76,6 @@ impl Unwrapped {
             let after = bytes.get(end..).unwrap_or_default();
             let rest = memchr::memchr(b'\n', after.get(..BEFORE).unwrap_or(after)).unwrap_or(0);
             plain.push(bytes, end..end.saturating_add(rest));
-            plain.bytes.extend_from_slice(GAP);
-        }
-        for part in if is_text { escape::parts(bytes) } else { Vec::new() } {
-            plain.add(&part.bytes, part.span);
             plain.bytes.extend_from_slice(GAP);
         }
         plain

@@ -72,9 +72,18 @@ pub(super) fn scan_with(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
     scan_by(rule_set(), bytes, kind, fields)
 }
 
+/// The same of a binary file, whose runs of text are known.
+pub(super) fn scan_runs(bytes: &[u8], runs: &[Range<usize>], fields: Vec<Found>) -> Scan {
+    scan_in(rule_set(), bytes, Kind::Other, fields, Some(runs))
+}
+
 /// The same by certain rules.
 pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found>) -> Scan {
-    let is_binary = is_binary(bytes);
+    scan_in(set, bytes, kind, fields, None)
+}
+
+fn scan_in(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found>, runs: Option<&[Range<usize>]>) -> Scan {
+    let is_binary = runs.is_some() || is_binary(bytes);
     let kind = match kind {
         _ if is_binary => Kind::Other,
         Kind::Unnamed => kind::by_content(bytes, false),
@@ -86,7 +95,10 @@ pub(super) fn scan_by(set: &RuleSet, bytes: &[u8], kind: Kind, fields: Vec<Found
     if kind != Kind::Other {
         search.run(true, 0..bytes.len());
     } else if is_binary && set.is_for_text {
-        runs::of(bytes).for_each(|run| search.run(false, run));
+        match runs {
+            Some(runs) => runs.iter().for_each(|run| search.run(false, run.clone())),
+            None => runs::of(bytes).for_each(|run| search.run(false, run)),
+        }
     } else {
         search.run(false, 0..bytes.len());
     }
@@ -118,7 +130,7 @@ impl Search<'_> {
             return;
         }
         let mut wanted = vec![false; set.rules.len()];
-        set.keywords.find(self.bytes, |rule, _| {
+        set.keywords.find(self.bytes, 0..self.bytes.len(), |rule, _| {
             wanted.get_mut(rule).into_iter().for_each(|wanted| *wanted = true);
             true
         });
@@ -146,10 +158,10 @@ impl Search<'_> {
 
     /// Tries the rules whose anchors stand in a part of the bytes.
     fn run(&mut self, is_settings: bool, part: Range<usize>) {
-        let (set, start) = (self.set, part.start);
-        set.find(is_settings, self.bytes.get(part).unwrap_or_default(), |rule, place| {
-            if let Some(rule) = self.set.rules.get(rule) {
-                self.try_at(rule, start.saturating_add(place.start)..start.saturating_add(place.end));
+        let (set, bytes) = (self.set, self.bytes);
+        set.find(is_settings, bytes, part, |rule, place| {
+            if let Some(rule) = set.rules.get(rule) {
+                self.try_at(rule, place);
             }
             self.work_left > 0
         });
