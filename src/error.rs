@@ -3,6 +3,8 @@
 //! Things that merely could not be read inside an image are no errors; see [`crate::limitation`].
 
 use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -20,8 +22,34 @@ pub struct Error {
     pub help: Option<String>,
     /// More than one line can say, laid out already, such as the marked lines of a policy file; for people only.
     pub detail: Option<String>,
+    /// That the same may go well later; `None` where trying again is no use.
+    pub again: Option<Again>,
     /// What the operation itself was told.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Something failed that may go well later: after seconds that the other side asked for, or soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again(
+    /// One more than the seconds, so that an error with it stays small.
+    NonZeroU32,
+);
+
+impl Again {
+    /// No wait is asked for.
+    pub const SOON: Self = Self(NonZeroU32::MIN);
+
+    /// Whole seconds, at most some hundred years.
+    pub fn after(wait: Option<Duration>) -> Self {
+        let seconds = wait.map_or(0, |wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX - 1));
+        Self(NonZeroU32::MIN.saturating_add(seconds))
+    }
+
+    /// The wait that was asked for.
+    pub fn wait(self) -> Option<Duration> {
+        let seconds = u64::from(self.0.get() - 1);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
 }
 
 /// The kinds of failure a caller can tell apart.
@@ -50,6 +78,25 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Usage,
+        Self::Config,
+        Self::NotFound,
+        Self::Auth,
+        Self::Network,
+        Self::Io,
+        Self::Malformed,
+        Self::Limit,
+        Self::Unproven,
+        Self::Internal,
+    ];
+
+    /// The kind of this word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word used in JSON reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,7 +122,7 @@ impl ErrorKind {
 impl Error {
     /// An error with its message alone.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), place: None, help: None, detail: None, source: None }
+        Self { kind, message: message.into(), place: None, help: None, detail: None, again: None, source: None }
     }
 
     /// Input that is not what it claims to be.

@@ -33,6 +33,8 @@ pub mod rule;
 pub mod scan;
 pub mod secret;
 pub mod secret_name;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod size;
 pub mod source;
 pub mod time;

@@ -9,13 +9,13 @@ use crate::diff::{Diff, FailOnNew, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{DiffFormat, Style, render_diff};
 use crate::report::Report;
-use crate::scan::Advisories;
+use crate::scan::{Advisories, without_secrets};
 use crate::time::Date;
 
 use super::advisories::AdvisoryArguments;
 use super::exit::Exit;
 use super::policy::PolicyArguments;
-use super::scan::{Judging, TargetArguments, config, judging_time, opened, spare, without_secrets, write_to};
+use super::scan::{Judging, TargetArguments, config, judging_time, opened, spare, write_to};
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
 

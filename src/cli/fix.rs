@@ -25,7 +25,7 @@ use crate::pass::Known;
 use crate::policy::{Glob, Outcome, PolicySet};
 use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
-use crate::scan::{Advisories, Watch as _, scan_seeing};
+use crate::scan::{Advisories, Watch as _, scan_seeing, without_secrets};
 use crate::size::ByteSize;
 use crate::source::{Choice, Opened, Request, target};
 use crate::time::Date;
@@ -33,9 +33,7 @@ use crate::time::Date;
 use super::advisories::AdvisoryArguments;
 use super::exit::Exit;
 use super::policy::{self, PolicyArguments};
-use super::scan::{
-    GateArguments, Judging, TargetArguments, config, judging_time, opened, spare, without_secrets, write_to,
-};
+use super::scan::{GateArguments, Judging, TargetArguments, config, judging_time, opened, spare, write_to};
 use super::secret_rules;
 use super::term::{self, Colour, Watcher};
 

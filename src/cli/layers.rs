@@ -11,9 +11,10 @@ use crate::layers::dive_ci::{DiveResult, DiveRules, LARGEST};
 use crate::layers::{Layered, Wish};
 use crate::output::{LayersView, Style, render_layers};
 use crate::policy::Glob;
+use crate::scan::without_secrets;
 
 use super::exit::Exit;
-use super::scan::{TargetArguments, opened, spare, without_secrets, write_to};
+use super::scan::{TargetArguments, opened, spare, write_to};
 use super::term::{self, Colour, Watcher};
 
 /// Levels of folders shown where nothing is said of them.

@@ -18,8 +18,12 @@ mod rules;
 mod sbom;
 mod scan;
 mod secret_rules;
+#[cfg(feature = "server")]
+mod serve;
 mod term;
 mod why;
+#[cfg(feature = "server")]
+mod worker;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -86,9 +90,16 @@ enum Command {
     /// Work with policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Take the webhooks of registries, scan what is pushed, keep and show the reports
+    #[cfg(feature = "server")]
+    Serve(serve::ServeArguments),
     /// Bring, look into and check advisory data
     #[command(subcommand)]
     Db(DbCommand),
+    /// Do the one scan that a server writes to standard input
+    #[cfg(feature = "server")]
+    #[command(hide = true)]
+    Worker,
 }
 
 #[derive(Debug, Subcommand)]
@@ -137,7 +148,11 @@ fn run(arguments: &[OsString]) -> Exit {
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::Policy(command) => return term::ended(policy::run(&command)),
+        #[cfg(feature = "server")]
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Db(DbCommand::Update(arguments)) => return db::update::run(&arguments),
+        #[cfg(feature = "server")]
+        Command::Worker => return worker::run(),
         Command::Db(DbCommand::Status(arguments)) => return term::ended(db::status::status(&arguments)),
         Command::Db(DbCommand::Verify(arguments)) => return term::ended(db::status::verify(&arguments)),
         Command::Db(DbCommand::Import(arguments)) => return db::exchange::import(&arguments),

@@ -8,7 +8,9 @@ use clap::{Args, Subcommand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::policy::baseline::Listing;
-use crate::policy::{Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, PolicySet, presets};
+use crate::policy::{
+    Action, Baseline, DEFAULT_PRESET, FailOn, Loader, Policy, PolicySet, Preset, preset_named, presets,
+};
 use crate::rule::Rule;
 use crate::source::registry::artifact::Artifact;
 use crate::time::Timestamp;
@@ -86,14 +88,11 @@ impl BaselineArguments {
 /// may put files into a checkout must not choose what judges it.
 fn full_names(words: &[String]) -> Vec<String> {
     let full_name = |word: &String| {
-        let long = format!("careen:{word}");
-        if !presets().iter().any(|preset| preset.id == long) {
-            return word.clone();
-        }
+        let Some(Preset { id, .. }) = preset_named(word) else { return word.clone() };
         if Path::new(word).exists() {
-            term::warn(&format!("`{word}` is the preset `{long}`; the file of that name here is `./{word}`"));
+            term::warn(&format!("`{word}` is the preset `{id}`; the file of that name here is `./{word}`"));
         }
-        long
+        (*id).to_owned()
     };
     words.iter().map(full_name).collect()
 }

@@ -9,10 +9,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::output::FORMATS;
 use crate::report::Report;
+use crate::scan::without_secrets;
 use crate::source::sbom;
 
 use super::exit::Exit;
-use super::scan::{Outputs, TargetArguments, reports, without_secrets};
+use super::scan::{Outputs, TargetArguments, reports};
 use super::term::{self, Watcher};
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::output::{FORMATS, Format, Style};
 use crate::policy::{DEFAULT_PRESET, PolicySet};
 use crate::report::Report;
 use crate::rule::Severity;
-use crate::scan::{Advisories, Options, scan};
+use crate::scan::{Advisories, Options, asks_for_attested, scan, without_secrets};
 use crate::size::ByteSize;
 use crate::source::{Access, PlatformChoice, Request, SOURCES, Sensitive, Source, target};
 use crate::time::{Date, Timestamp};
@@ -315,27 +315,6 @@ fn dockerfile(path: &Path) -> Result<(String, Vec<u8>)> {
     Ok((name, bytes))
 }
 
-/// An error about an image may quote it: secrets are masked, and long quotations cut.
-pub(super) fn without_secrets(error: Error) -> Error {
-    const LONGEST: usize = 1_000;
-    let is_refusal = error.kind.is_refusal();
-    let safe = |text: &str| {
-        let masked = crate::secret::mask_text(text);
-        // what the user wrote is shown whole
-        match masked.char_indices().nth(LONGEST).filter(|_| is_refusal) {
-            Some((end, _)) => format!("{}…", &masked[..end]),
-            None => masked,
-        }
-    };
-    Error {
-        message: safe(&error.to_string()),
-        place: error.place.as_deref().map(safe),
-        help: error.help.as_deref().map(safe),
-        source: None,
-        ..error
-    }
-}
-
 /// The time by which the age of data is judged: now, or the end of the day that the command names.
 pub(super) fn judging_time(today: Option<Date>) -> Timestamp {
     let day = today.and_then(|day| format!("{day}T23:59:59Z").parse().ok());
@@ -384,11 +363,7 @@ pub(super) fn opened<T>(
     let chains = config.chains()?;
     let access = access(arguments, config)?;
     let (source, target) = source_of(&arguments.target)?;
-    let platform = match arguments.platform.as_deref() {
-        None => PlatformChoice::Host,
-        Some("all") => PlatformChoice::All,
-        Some(platform) => PlatformChoice::Only(platform.parse().map_err(|e: String| Error::new(ErrorKind::Usage, e))?),
-    };
+    let platform = PlatformChoice::named(arguments.platform.as_deref())?;
     #[cfg(feature = "rego")]
     let limits = match &judged {
         Some(judged) => super::rego::limits(&judged.policy, limits),
@@ -431,13 +406,6 @@ pub(super) fn opened<T>(
             || source.id() == "registry" && (judged.wants_attached || asks_for_attested(&judged.policy)),
     };
     look(source, &request, &options)
-}
-
-/// Whether a policy requires something attached, or names one of the rules that need a look at it.
-fn asks_for_attested(policy: &PolicySet) -> bool {
-    let rules = crate::scan::rules();
-    policy.requirements().ask_for_attached()
-        || rules.iter().any(|rule| crate::scan::ATTESTED.contains(&rule.id) && policy.asks_for(rule))
 }
 
 /// The layers of the base that `--base` names, on the platforms that are asked of the image itself.
@@ -562,6 +530,8 @@ fn access(arguments: &TargetArguments, config: Config) -> Result<Access> {
         ca_certificate: arguments.cacert.clone(),
         mirrors,
         trusted_realms,
+        tries: None,
+        cache: None,
         docker_config: variable("DOCKER_CONFIG"),
         home,
         runtime_dir: variable("XDG_RUNTIME_DIR"),

@@ -92,7 +92,7 @@ pub static FORMATS: &[&dyn Format] = &[
 
 /// Makes text safe to show in which parts may come from an image and parts are escaped already:
 /// what steers or hides is escaped, a backslash stays as it is.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.split('\\').map(escape::escape).collect::<Vec<_>>().join("\\")
 }
 

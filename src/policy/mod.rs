@@ -43,7 +43,7 @@ pub use file::case::{Case, Expect, Expected, ORIGINS};
 pub use image::{ConfigFacts, ImageFacts, PackageFacts, SettingFacts};
 pub use load::{Cases, Fetch, Loader, Summary, check};
 pub use pattern::{Bound, Glob};
-pub use preset::{DEFAULT_PRESET, Preset, presets};
+pub use preset::{DEFAULT_PRESET, Preset, named as preset_named, presets};
 pub use requirement::Requirements;
 pub use requirement::fix::{FIX_GROUPS, FixPolicy, Healthcheck as FixHealthcheck, RunAs};
 pub use selector::{Named, Selector};

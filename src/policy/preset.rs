@@ -58,6 +58,11 @@ pub fn presets() -> &'static [Preset] {
     PRESETS
 }
 
+/// The preset of this short name: `strict` is `careen:strict`.
+pub fn named(word: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.id.strip_prefix("careen:") == Some(word))
+}
+
 /// The preset with this id.
 pub(super) fn preset(id: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.id == id)

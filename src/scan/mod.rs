@@ -231,6 +231,34 @@ pub fn collectors() -> Vec<&'static dyn Collector> {
 /// Rules about what is attached to an image in its registry, which is looked for only where somebody asks.
 pub const ATTESTED: &[&str] = &["image/no-provenance", "image/unsigned"];
 
+/// Whether a policy requires something attached, or names one of the rules that need a look at it.
+pub fn asks_for_attested(policy: &PolicySet) -> bool {
+    let rules = rules();
+    policy.requirements().ask_for_attached()
+        || rules.iter().any(|rule| ATTESTED.contains(&rule.id) && policy.asks_for(rule))
+}
+
+/// An error about an image may quote it: secrets are masked, and long quotations cut.
+pub fn without_secrets(error: Error) -> Error {
+    const LONGEST: usize = 1_000;
+    let is_refusal = error.kind.is_refusal();
+    let safe = |text: &str| {
+        let masked = secret::mask_text(text);
+        // what the user wrote is shown whole
+        match masked.char_indices().nth(LONGEST).filter(|_| is_refusal) {
+            Some((end, _)) => format!("{}…", &masked[..end]),
+            None => masked,
+        }
+    };
+    Error {
+        message: safe(&error.to_string()),
+        place: error.place.as_deref().map(safe),
+        help: error.help.as_deref().map(safe),
+        source: None,
+        ..error
+    }
+}
+
 /// Every rule, sorted by id.
 pub fn rules() -> Vec<&'static Rule> {
     let mut rules: Vec<&'static Rule> = CHECKS.iter().flat_map(|check| check.rules().iter().copied()).collect();

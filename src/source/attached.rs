@@ -281,6 +281,16 @@ pub(super) fn tag_of(subject: &Digest) -> String {
     format!("{}-{}", subject.algorithm().as_str(), subject.hex())
 }
 
+/// Whether a tag is one under which things are kept that are attached to an image: `sha256-…` as [`tag_of`] makes it,
+/// also with cosign's `.sig`, `.att` or `.sbom` behind it.
+pub fn is_tag_of_attached(tag: &str) -> bool {
+    let bare = [".sig", ".att", ".sbom"].iter().find_map(|end| tag.strip_suffix(end)).unwrap_or(tag);
+    let Some((algorithm, hex)) = bare.split_once('-') else { return false };
+    // the digits of SHA-512 may be cut to 64, the longest that the specification allows
+    let is_length = hex.len() == 64 || (algorithm == "sha512" && hex.len() == 128);
+    matches!(algorithm, "sha256" | "sha512") && is_length && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The image that an attestation of `BuildKit` is about.
 pub(super) fn reference_digest(descriptor: &Descriptor) -> Option<Digest> {
     descriptor.annotations.get("vnd.docker.reference.digest")?.parse().ok()
@@ -396,6 +406,26 @@ mod tests {
         assert_eq!(found, look("oci-archive", "archive"));
         assert_eq!(found, look("docker-archive", "archive"));
         found
+    }
+
+    #[test]
+    fn tags_of_attached_things_are_known() {
+        let digest = Digest::sha256(b"an image");
+        let long = Digest::of(crate::digest::Algorithm::Sha512, b"an image");
+        let tag = tag_of(&digest);
+        for tag in [
+            tag.clone(),
+            format!("{tag}.sig"),
+            format!("{tag}.att"),
+            format!("{tag}.sbom"),
+            tag_of(&long),
+            format!("sha512-{}", &long.hex()[..64]),
+        ] {
+            assert!(is_tag_of_attached(&tag), "{tag}");
+        }
+        for tag in ["", "1.0", "sha256-", "sha256-beef.sig", &tag[..70], &format!("{tag}.exe"), &tag.to_uppercase()] {
+            assert!(!is_tag_of_attached(tag), "{tag}");
+        }
     }
 
     #[test]

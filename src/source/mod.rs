@@ -2,6 +2,7 @@
 
 mod archive;
 pub mod attached;
+pub mod cache;
 mod daemon;
 pub mod dir;
 pub mod docker;
@@ -116,6 +117,19 @@ pub enum PlatformChoice {
     All,
 }
 
+impl PlatformChoice {
+    /// What `os/arch[/variant]`, `all` or nothing choose.
+    pub fn named(word: Option<&str>) -> Result<Self> {
+        match word {
+            None => Ok(Self::Host),
+            Some("all") => Ok(Self::All),
+            Some(platform) => {
+                platform.parse().map(Self::Only).map_err(|what: String| Error::new(ErrorKind::Usage, what))
+            }
+        }
+    }
+}
+
 /// Credentials and network settings, gathered by `cli` from flags and environment.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
@@ -134,6 +148,11 @@ pub struct Access {
     pub trusted_realms: std::collections::BTreeMap<String, Vec<String>>,
     /// Mirrors for a registry host, tried in order before the host itself.
     pub mirrors: std::collections::BTreeMap<String, Vec<String>>,
+    /// Tries of one request, and resumptions of one blob without progress; `None` for as many as are good for a person
+    /// who waits.
+    pub tries: Option<u32>,
+    /// Where layers are kept from one scan to the next, if they are.
+    pub cache: Option<cache::BlobCache>,
     /// Folder of docker's `config.json`, or the file itself, where the environment names one.
     pub docker_config: Option<std::path::PathBuf>,
     /// Home folder, for the default places of credentials and sockets.

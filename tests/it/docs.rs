@@ -22,6 +22,7 @@ const REGISTERED: &[(&str, &str, &str, &str, &str)] = &[
     ("src/package", "impl Collector for", "src/package/mod.rs", "COLLECTORS", ""),
     ("src/package/lock", ": LockFile = ", "src/package/mod.rs", "COLLECTORS", "lock::"),
     ("src/package/lock", "impl Collector for", "src/package/mod.rs", "COLLECTORS", "lock::"),
+    ("src/server/event", "impl Sender for", "src/server/event/mod.rs", "SENDERS", ""),
     ("src/source", "impl Source for", "src/source/mod.rs", "SOURCES", ""),
 ];
 

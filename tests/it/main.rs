@@ -26,6 +26,8 @@ mod rejudge;
 mod remains;
 mod samples;
 mod sbom;
+#[cfg(feature = "server")]
+mod server_worker;
 mod shipped;
 mod showing;
 mod support;

@@ -220,13 +220,41 @@ pub(super) fn check_destination(url: &Url) -> Result<()> {
 }
 
 /// Link-local addresses and those at which clouds serve credentials.
-fn is_metadata_address(ip: IpAddr) -> bool {
+pub fn is_metadata_address(ip: IpAddr) -> bool {
     const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
     const ORACLE: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 192);
     const AMAZON: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
     match plain(ip) {
         IpAddr::V4(ip) => ip.is_link_local() || ip == ALIBABA || ip == ORACLE,
         IpAddr::V6(ip) => ip.is_unicast_link_local() || ip == AMAZON,
+    }
+}
+
+/// Whether an address is one that the whole network knows: none of this machine, of a local network, of a carrier's, and
+/// none that is kept for documents, tests or many receivers (IANA's special-purpose registries).
+pub fn is_public(ip: IpAddr) -> bool {
+    match plain(ip) {
+        IpAddr::V4(v4) => {
+            let is_kept = match v4.octets() {
+                [0 | 10 | 127, ..]
+                | [100, 64..=127, ..]
+                | [169, 254, ..]
+                | [172, 16..=31, ..]
+                | [192, 168, ..]
+                | [192, 0, 0 | 2, _]
+                | [192, 88, 99, _]
+                | [198, 18 | 19, ..]
+                | [198, 51, 100, _]
+                | [203, 0, 113, _] => true,
+                [first, ..] => first >= 224,
+            };
+            !is_kept && !is_metadata_address(IpAddr::V4(v4))
+        }
+        // what is given out begins with 001; Teredo hides an address of IPv4, 2001:db8 is for documents
+        IpAddr::V6(v6) => match v6.segments() {
+            [0x2001, 0 | 0xdb8, ..] | [0x2002 | 0x3fff, ..] => false,
+            [first, ..] => first & 0xe000 == 0x2000,
+        },
     }
 }
 
@@ -300,6 +328,45 @@ mod tests {
             ["http://127.0.0.1/", "https://[::1]/", "https://quay.io/", "http://10.0.0.1/", "http://[2001:db8::1]/"]
         {
             assert!(check_destination(&url(good)).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn public_addresses_are_those_that_everybody_can_reach() {
+        for inward in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "0.1.2.3",
+            "192.0.0.192",
+            "100.100.100.200",
+            "198.18.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::7f00:1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+            "2001:db8::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(inward.parse().expect(inward)), "{inward}");
+        }
+        for outward in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "192.0.1.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
+            assert!(is_public(outward.parse().expect(outward)), "{outward}");
         }
     }
 

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE
 use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Again, Error, ErrorKind, Result};
 use crate::image::manifest::media_type;
 
 use super::super::Access;
@@ -147,6 +147,14 @@ impl Connection {
         Ok(found)
     }
 
+    /// Fetches a page of the list of tags, and says with which query there is another one.
+    pub(super) async fn tags(&self, query: &str, most: u64) -> Result<(Vec<u8>, Option<String>)> {
+        let what = format!("the tags of `{}`", self.endpoint.repository);
+        let (bytes, headers) = self.document(&what, &format!("tags/list?{query}"), "application/json", most).await?;
+        let next = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(next_query);
+        Ok((bytes, next))
+    }
+
     /// Fetches a small blob whole. Its digest is for the caller to verify.
     pub(super) async fn small_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>> {
         let what = format!("the document {} of `{}`", digest.short(), self.endpoint.repository);
@@ -208,6 +216,11 @@ impl Connection {
             if failures > 1 {
                 error.message = format!("{} (tried {failures} times)", error.message);
             }
+            error.again = match failure.kind {
+                FailureKind::Lasting => None,
+                FailureKind::NoConnection => Some(Again::SOON),
+                FailureKind::Passing(after) => Some(Again::after(after)),
+            };
             return Err(error);
         }
         tokio::time::sleep(pace.wait_after(failures, asked)).await;

@@ -16,6 +16,7 @@ pub mod push;
 mod raw;
 mod reference;
 mod referrers;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -33,6 +34,7 @@ use crate::image::manifest::media_type;
 use crate::image::{Blob, Descriptor};
 
 use super::attached::Attachments;
+use super::cache::BlobCache;
 use super::raw::Raw;
 use super::select::select;
 use super::{Choice, Opened, Request, Source};
@@ -42,6 +44,7 @@ use blob::BlobReader;
 use connection::{Connection, Pages, Wanted};
 use transport::{Pace, Transport};
 
+pub use address::{is_metadata_address, is_public};
 pub use reference::ImageReference;
 
 /// Images in registries.
@@ -57,7 +60,7 @@ impl Source for RegistrySource {
     }
 
     fn open(&self, request: &Request<'_>) -> Result<Opened> {
-        open_with_pace(request, Pace::default())
+        open_with_pace(request, Pace::of(request.access))
     }
 
     fn raw(&self, request: &Request<'_>) -> Result<Raw> {
@@ -65,7 +68,7 @@ impl Source for RegistrySource {
     }
 
     fn attached(&self, request: &Request<'_>, digest: &Digest) -> Result<Attachments> {
-        referrers::attached(request, digest, Pace::default())
+        referrers::attached(request, digest, Pace::of(request.access))
     }
 }
 
@@ -162,6 +165,7 @@ fn read_images(
     let selected = select(vec![root], &request, &mut fetch)?;
     let blob = |descriptor: &Descriptor| RemoteBlob {
         registry: Arc::clone(registry),
+        cache: request.access.cache.clone().map(|cache| (cache, reference.host.clone())),
         digest: descriptor.digest.clone(),
         size: descriptor.size,
     };
@@ -189,13 +193,20 @@ fn wanted(reference: &ImageReference) -> Wanted<'_> {
 #[derive(Debug)]
 struct RemoteBlob {
     registry: Arc<dyn Registry>,
+    /// Where it is kept once it was fetched, and the host of its registry.
+    cache: Option<(BlobCache, String)>,
     digest: Digest,
     size: u64,
 }
 
 impl Blob for RemoteBlob {
     fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
-        self.registry.open_blob(&self.digest, self.size)
+        let fetch = || self.registry.open_blob(&self.digest, self.size);
+        let Some((cache, host)) = &self.cache else { return fetch() };
+        match cache.get(host, &self.digest, self.size) {
+            Some(kept) => Ok(kept),
+            None => Ok(cache.keep(host, &self.digest, self.size, fetch()?)),
+        }
     }
 
     fn size(&self) -> Option<u64> {

@@ -156,6 +156,6 @@ impl Store for Repository {
 
     fn blob(&self, descriptor: &Descriptor) -> Option<Arc<dyn Blob>> {
         let registry = Arc::clone(&self.registry);
-        Some(Arc::new(RemoteBlob { registry, digest: descriptor.digest.clone(), size: descriptor.size }))
+        Some(Arc::new(RemoteBlob { registry, cache: None, digest: descriptor.digest.clone(), size: descriptor.size }))
     }
 }

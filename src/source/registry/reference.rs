@@ -33,6 +33,24 @@ pub struct ImageReference {
     pub digest: Option<Digest>,
 }
 
+impl ImageReference {
+    /// The reference of these parts, one of tag and digest among them. Each part must fit the grammar by itself: a tag
+    /// with an `@` in it, or a repository with a `:`, is refused.
+    pub fn of_parts(host: &str, repository: &str, tag: Option<&str>, digest: Option<&Digest>) -> Result<Self, Error> {
+        let whole = Self {
+            host: host.to_owned(),
+            repository: repository.to_owned(),
+            tag: tag.map(str::to_owned),
+            digest: digest.cloned(),
+        };
+        let read: Self = whole.to_string().parse()?;
+        if (read.repository.as_str(), read.tag.as_deref(), read.digest.as_ref()) != (repository, tag, digest) {
+            return Err(usage("the parts do not make an image reference"));
+        }
+        Ok(read)
+    }
+}
+
 impl FromStr for ImageReference {
     type Err = Error;
 
@@ -187,6 +205,29 @@ mod tests {
         ] {
             let error = bad.parse::<ImageReference>().expect_err(bad);
             assert_eq!(error.kind, ErrorKind::Usage, "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_part_is_of_the_grammar_by_itself() {
+        let digest = Digest::sha256(b"");
+        let whole = ImageReference::of_parts("registry.example:5000", "team/app", Some("1.0"), Some(&digest));
+        assert_eq!(whole.expect("fits").to_string(), format!("registry.example:5000/team/app:1.0@{digest}"));
+        assert!(ImageReference::of_parts("[::1]:5000", "app", None, Some(&digest)).is_ok());
+        let pinned = format!("1.0@{digest}");
+        for (host, repository, tag) in [
+            ("registry.example", "team/app", None),
+            ("registry.example", "", Some("1.0")),
+            ("registry.example", "team/app:1.0", Some("2.0")),
+            ("registry.example", "team/app", Some(pinned.as_str())),
+            ("registry.example", "team/app", Some("")),
+            ("registry.example", "team/../app", Some("1.0")),
+            ("registry.example", "Team/app", Some("1.0")),
+            ("registry.example", "/app", Some("1.0")),
+            ("registry.example/evil", "app", Some("1.0")),
+            ("evil.example/registry.example", "app", Some("1.0")),
+        ] {
+            assert!(ImageReference::of_parts(host, repository, tag, None).is_err(), "{host} {repository} {tag:?}");
         }
     }
 

@@ -21,6 +21,7 @@ use reqwest::{Client, Method, Response, StatusCode, Url};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
+use super::super::Access;
 use super::address::{Resolver, check_destination, crop, describe, is_loopback, is_this_machine};
 use super::connection::Sending;
 
@@ -67,6 +68,15 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// As patient as who asks wants it.
+    pub(super) fn of(access: &Access) -> Self {
+        let pace = Self::default();
+        match access.tries {
+            Some(tries) => Self { attempts: tries, connect_attempts: tries.min(pace.connect_attempts), ..pace },
+            None => pace,
+        }
+    }
+
     /// How long to wait after failure number `failure` (from 1): doubling, between half and the whole of it.
     pub(super) fn wait_after(&self, failure: u32, asked: Option<Duration>) -> Duration {
         if let Some(asked) = asked {

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a trial shows what it did")]
 
 mod push;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

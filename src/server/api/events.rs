@@ -1,0 +1,155 @@
+//! `/api/v1/events`: what senders told, dead letters among it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::Result;
+use crate::escape::escape;
+use crate::server::hook;
+use crate::server::problem::Problem;
+use crate::server::state::Server;
+use crate::server::token::{Caller, Scope};
+
+use super::{Asked, Page, blank, cannot, jobs, limit, number, seen, time};
+
+/// Which events.
+#[derive(Debug, Default, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::server) struct Filter {
+    /// `taken`, `deleted` or `dead`.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) state: Option<String>,
+    /// The source.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) source: Option<String>,
+    /// How many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) limit: Option<i64>,
+    /// Behind which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) after: Option<i64>,
+}
+
+/// An event.
+#[derive(Debug, Serialize)]
+pub(in crate::server) struct Event {
+    id: i64,
+    source: String,
+    sender_id: String,
+    received: String,
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_state: Option<String>,
+    /// Why it is dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// How a dead one begins, for those who may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+}
+
+/// Bytes of a body that are shown.
+const SHOWN: i64 = 2_048;
+
+const LIST: &str = concat!(
+    "SELECT e.id, e.source, e.sender_id, e.received, e.state, e.repository, e.tag, e.digest, e.job, j.state, \
+     coalesce(e.reason, j.reason), CASE WHEN ?6 THEN substr(e.body, 1, ?7) END \
+     FROM event e LEFT JOIN job j ON j.id = e.job WHERE ",
+    seen!("e.source"),
+    " AND (?3 IS NULL OR e.id < ?3) AND (?4 IS NULL OR e.state = ?4) AND (?5 IS NULL OR e.source = ?5) \
+     ORDER BY e.id DESC LIMIT ?2"
+);
+
+/// Events by a filter, the newest first.
+pub(in crate::server) async fn find(server: &Server, caller: &Caller, filter: &Filter) -> Result<Page<Event>, Problem> {
+    let limit = limit(filter.limit)?;
+    if filter.state.as_deref().is_some_and(|state| !["taken", "deleted", "dead"].contains(&state)) {
+        return Err(Problem::bad("a state is `taken`, `deleted` or `dead`"));
+    }
+    let rows = sqlx::query(LIST).bind(caller.sources()).bind(limit + 1).bind(filter.after);
+    let rows = rows.bind(&filter.state).bind(&filter.source).bind(caller.scope >= Scope::Admin).bind(SHOWN);
+    let rows = rows.fetch_all(server.store.readers()).await.map_err(cannot)?;
+    let events = rows.iter().map(read).collect::<Result<Vec<Event>>>()?;
+    Ok(Page::of(events, limit, |event| event.id))
+}
+
+fn read(row: &SqliteRow) -> Result<Event> {
+    let text = |index: usize| row.try_get::<String, _>(index).map_err(cannot);
+    let optional = |index: usize| row.try_get::<Option<String>, _>(index).map_err(cannot);
+    let received: i64 = row.try_get(3).map_err(cannot)?;
+    Ok(Event {
+        id: row.try_get(0).map_err(cannot)?,
+        source: text(1)?,
+        sender_id: text(2)?,
+        received: time(received),
+        state: text(4)?,
+        repository: optional(5)?,
+        tag: optional(6)?,
+        digest: optional(7)?,
+        job: row.try_get(8).map_err(cannot)?,
+        job_state: optional(9)?,
+        reason: optional(10)?,
+        body: row.try_get::<Option<Vec<u8>>, _>(11).map_err(cannot)?.map(escape),
+    })
+}
+
+/// What became of an event that was read again.
+#[derive(Debug, Serialize)]
+pub(super) struct Again {
+    /// Jobs that it asked for.
+    jobs: usize,
+    /// Parts of it that still cannot be read.
+    dead: usize,
+}
+
+pub(super) async fn list(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    Asked(filter): Asked<Filter>,
+) -> Result<Json<Page<Event>>, Problem> {
+    find(&server, &caller, &filter).await.map(Json)
+}
+
+pub(super) async fn retry(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Again>), Problem> {
+    let (jobs, dead) = put_back(&server, &caller, number(&id)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(Again { jobs, dead })))
+}
+
+/// Reads a dead letter once more, or puts the dead job of an event back; says how many jobs came of it, and how many
+/// dead letters.
+pub(in crate::server) async fn put_back(server: &Server, caller: &Caller, id: i64) -> Result<(usize, usize), Problem> {
+    let row = concat!("SELECT state, job FROM event WHERE id = ?2 AND ", seen!("source"));
+    let row = sqlx::query(row).bind(caller.sources()).bind(id).fetch_optional(server.store.readers());
+    let row = row.await.map_err(cannot)?.ok_or_else(Problem::not_found)?;
+    let (state, job): (String, Option<i64>) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
+    caller.may(Scope::Scan)?;
+    match (state.as_str(), job) {
+        ("dead", _) => match hook::again(server, id, &caller.who).await? {
+            Some(put_in) => Ok(put_in),
+            None => Err(Problem::new(
+                StatusCode::CONFLICT,
+                "it was too long to be kept whole, or its source is gone: let the sender send it again",
+            )),
+        },
+        (_, Some(job)) => jobs::put_back(server, caller, job).await.map(|()| (1, 0)),
+        _ => Err(Problem::new(StatusCode::CONFLICT, "there is nothing to do about it")),
+    }
+}

@@ -1,0 +1,200 @@
+//! `/api/v1/images`: what was seen, with its newest verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::Result;
+use crate::rule::Severity;
+use crate::server::problem::Problem;
+use crate::server::state::Server;
+use crate::server::token::Caller;
+
+use super::{Asked, Page, blank, cannot, glob, limit, number, seen, time};
+
+/// Which images.
+#[derive(Debug, Default, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::server) struct Filter {
+    /// Name of the registry.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) registry: Option<String>,
+    /// The repository; `*` stands for anything.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) repository: Option<String>,
+    /// A tag that points at it.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) tag: Option<String>,
+    /// Its digest.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) digest: Option<String>,
+    /// Outcome of the newest report; `none` where there is none.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) outcome: Option<String>,
+    /// The source that told of it.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) source: Option<String>,
+    /// Whether those that were deleted in the registry are listed too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) deleted: Option<bool>,
+    /// How many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) limit: Option<i64>,
+    /// Behind which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) after: Option<i64>,
+}
+
+/// An image.
+#[derive(Debug, Serialize)]
+pub(in crate::server) struct Image {
+    pub(in crate::server) id: i64,
+    registry: String,
+    pub(in crate::server) repository: String,
+    pub(in crate::server) digest: String,
+    source: String,
+    /// Tags that point at it, the one moved last first.
+    tags: Vec<String>,
+    first_seen: String,
+    last_seen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted: Option<String>,
+    /// Its reports, the newest first.
+    pub(in crate::server) reports: Vec<Report>,
+    /// Findings of the newest report by severity.
+    counts: BTreeMap<&'static str, i64>,
+}
+
+/// A report as lists show it.
+#[derive(Debug, Serialize)]
+pub(in crate::server) struct Report {
+    pub(in crate::server) id: String,
+    made: String,
+    outcome: String,
+    has_gaps: bool,
+    policy: String,
+    data_version: String,
+}
+
+/// Reports that are told of each image.
+const MOST_REPORTS: i64 = 10;
+
+const COLUMNS: &str = concat!(
+    "SELECT i.id, i.registry, i.repository, i.digest, i.source, i.first_seen, i.last_seen, i.deleted, \
+     (SELECT json_group_array(name) FROM (SELECT name FROM tag WHERE image = i.id ORDER BY moved DESC, name LIMIT 20)), \
+     (SELECT json_group_array(json_array(id, made, outcome, has_gaps, policy, data_version)) FROM \
+     (SELECT * FROM report WHERE image = i.id AND ",
+    seen!("source"),
+    " ORDER BY made DESC, rowid DESC LIMIT ?2)), \
+     (SELECT json_group_array(json_array(severity, number)) FROM (SELECT severity, count(*) AS number FROM finding \
+     WHERE report = (SELECT id FROM report WHERE image = i.id AND ",
+    seen!("source"),
+    " ORDER BY made DESC, rowid DESC LIMIT 1) AND action <> 'waived' GROUP BY severity)) \
+     FROM image i WHERE (",
+    seen!("i.source"),
+    " OR EXISTS (SELECT 1 FROM report WHERE image = i.id AND ",
+    seen!("source"),
+    "))"
+);
+
+const LIST: &str = concat!(
+    " AND (?4 IS NULL OR i.id < ?4) AND (?5 IS NULL OR i.registry = ?5) AND (?6 IS NULL OR i.repository GLOB ?6) \
+     AND (?7 IS NULL OR EXISTS (SELECT 1 FROM tag WHERE image = i.id AND name = ?7)) \
+     AND (?8 IS NULL OR i.digest = ?8) AND (?9 IS NULL OR i.source = ?9) AND (?10 OR i.deleted IS NULL) \
+     AND (?11 IS NULL OR ?11 = coalesce((SELECT outcome FROM report WHERE image = i.id AND ",
+    seen!("source"),
+    " ORDER BY made DESC, rowid DESC LIMIT 1), 'none')) ORDER BY i.id DESC LIMIT ?3"
+);
+
+/// Images by a filter, the newest first.
+pub(in crate::server) async fn find(server: &Server, caller: &Caller, filter: &Filter) -> Result<Page<Image>, Problem> {
+    let limit = limit(filter.limit)?;
+    let outcomes = ["passed", "failed", "incomplete", "none"];
+    if filter.outcome.as_deref().is_some_and(|outcome| !outcomes.contains(&outcome)) {
+        return Err(Problem::bad("an outcome is `passed`, `failed`, `incomplete` or `none`"));
+    }
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS}{LIST}")))
+        .bind(caller.sources())
+        .bind(MOST_REPORTS)
+        .bind(limit + 1)
+        .bind(filter.after)
+        .bind(&filter.registry)
+        .bind(filter.repository.as_deref().map(glob).transpose()?)
+        .bind(&filter.tag)
+        .bind(&filter.digest)
+        .bind(&filter.source)
+        .bind(filter.deleted.unwrap_or(false))
+        .bind(&filter.outcome)
+        .fetch_all(server.store.readers())
+        .await
+        .map_err(cannot)?;
+    let images = rows.iter().map(read).collect::<Result<Vec<Image>>>()?;
+    Ok(Page::of(images, limit, |image| image.id))
+}
+
+/// One image.
+pub(in crate::server) async fn get(server: &Server, caller: &Caller, id: i64) -> Result<Image, Problem> {
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} AND i.id = ?3")));
+    let row = row.bind(caller.sources()).bind(100).bind(id);
+    let row = row.fetch_optional(server.store.readers()).await.map_err(cannot)?.ok_or_else(Problem::not_found)?;
+    Ok(read(&row)?)
+}
+
+fn read(row: &SqliteRow) -> Result<Image> {
+    let text = |index: usize| row.try_get::<String, _>(index).map_err(cannot);
+    let when = |index: usize| row.try_get::<i64, _>(index).map(time).map_err(cannot);
+    let reports: Vec<(String, i64, String, i64, String, String)> = parsed(&text(9)?);
+    let counts: Vec<(usize, i64)> = parsed(&text(10)?);
+    Ok(Image {
+        id: row.try_get(0).map_err(cannot)?,
+        registry: text(1)?,
+        repository: text(2)?,
+        digest: text(3)?,
+        source: text(4)?,
+        first_seen: when(5)?,
+        last_seen: when(6)?,
+        deleted: row.try_get::<Option<i64>, _>(7).map_err(cannot)?.map(time),
+        tags: parsed(&text(8)?),
+        reports: reports
+            .into_iter()
+            .map(|(id, made, outcome, has_gaps, policy, data_version)| Report {
+                id,
+                made: time(made),
+                outcome,
+                has_gaps: has_gaps != 0,
+                policy,
+                data_version,
+            })
+            .collect(),
+        counts: counts
+            .into_iter()
+            .filter_map(|(severity, count)| Some((Severity::ALL.get(severity)?.as_str(), count)))
+            .collect(),
+    })
+}
+
+/// What `SQLite` wrote as JSON a moment ago.
+fn parsed<T: serde::de::DeserializeOwned + Default>(json: &str) -> T {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+pub(super) async fn list(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    Asked(filter): Asked<Filter>,
+) -> Result<Json<Page<Image>>, Problem> {
+    find(&server, &caller, &filter).await.map(Json)
+}
+
+pub(super) async fn one(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Image>, Problem> {
+    get(&server, &caller, number(&id)?).await.map(Json)
+}

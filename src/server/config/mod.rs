@@ -1,0 +1,553 @@
+//! `serve.toml`: what the server listens on, whom it believes, what it scans by, and whom it tells.
+
+pub mod action;
+mod api;
+mod place;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::size::ByteSize;
+use crate::source::Sensitive;
+
+use super::auth::{GOOGLE_ISSUERS, GOOGLE_KEYS};
+use place::Text;
+
+pub use api::{Api, Harbor, HarborAuth, Network};
+
+/// Bytes of a configuration file, and of a file that holds a secret.
+const LONGEST: u64 = 1 << 20;
+
+/// A duration as `30s`, `15m`, `12h`, `7d`, `2w`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || serde::de::Error::custom(format!("`{text}` is no time such as `30s`, `15m`, `12h`, `7d`"));
+        let unit = text.chars().next_back().and_then(|unit| match unit {
+            's' => Some(1),
+            'm' => Some(60),
+            'h' => Some(3_600),
+            'd' => Some(86_400),
+            'w' => Some(604_800),
+            _ => None,
+        });
+        let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
+        match (number, unit) {
+            (Some(number), Some(unit)) => Ok(Self(Duration::from_secs(u64::from(number) * unit))),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Where to listen.
+    #[serde(default = "listen")]
+    pub listen: SocketAddr,
+    /// Under which address others reach the pages, for links in what is sent.
+    pub public_url: Option<String>,
+    /// The folder of the store.
+    pub data: PathBuf,
+    /// The folder of advisory data; without it packages are not judged.
+    pub advisories: Option<PathBuf>,
+    /// TLS, unless something in front does it.
+    pub tls: Option<Tls>,
+    /// How scans run.
+    #[serde(default)]
+    pub workers: Workers,
+    /// How much may wait.
+    #[serde(default)]
+    pub queue: Queue,
+    /// How long what is kept.
+    #[serde(default)]
+    pub retention: Retention,
+    /// Who may ask besides the holders of tokens.
+    #[serde(default)]
+    pub api: Api,
+    /// Harbor, where it has images scanned here.
+    pub harbor: Option<Harbor>,
+    /// Registries that may be asked.
+    #[serde(default, rename = "registry")]
+    pub registries: Vec<Registry>,
+    /// Senders of webhooks.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<Source>,
+    /// What judges, by source and repository; the first that fits.
+    #[serde(default, rename = "policy")]
+    pub policies: Vec<PolicyChoice>,
+    /// Repositories that are looked through for what no webhook told.
+    #[serde(default, rename = "sweep")]
+    pub sweeps: Vec<Sweep>,
+    /// Whom the server tells.
+    #[serde(default, rename = "action")]
+    pub actions: Vec<action::Action>,
+    /// The least grave lines that are logged: `error`, `warn`, `info`, `debug` or `trace`.
+    #[serde(default)]
+    pub log: super::log::Level,
+}
+
+fn listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8_420))
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Tls {
+    /// The chain, the server's own first.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// How scans run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Workers {
+    /// Scans at once.
+    pub count: usize,
+    /// Threads of one scan.
+    pub jobs: usize,
+    /// How long a scan may take.
+    pub deadline: Span,
+    /// Memory of one scan.
+    #[serde(deserialize_with = "size")]
+    pub memory: ByteSize,
+    /// Platforms of an index that are scanned: `all`, or one such as `linux/amd64`.
+    pub platform: String,
+    /// Limits on what is read, as `--limit` sets them.
+    pub limits: std::collections::BTreeMap<String, String>,
+    /// How often a job is tried that fails for a reason that may pass.
+    pub attempts: u32,
+    /// Bytes of layers that are kept from one scan to the next; 0 for none.
+    #[serde(deserialize_with = "size")]
+    pub cache: ByteSize,
+    /// Further ports that a scan may connect to: those of stores that a registry redirects to, besides HTTPS.
+    pub ports: Vec<u16>,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            count: cores.div_ceil(2),
+            jobs: 2,
+            deadline: Span(Duration::from_mins(10)),
+            memory: ByteSize::gib(1),
+            platform: "all".to_owned(),
+            limits: std::collections::BTreeMap::new(),
+            attempts: 8,
+            cache: ByteSize::gib(2),
+            ports: Vec::new(),
+        }
+    }
+}
+
+/// How much may wait.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Queue {
+    /// Jobs of all sources; beyond, senders are told to come back.
+    pub most: u64,
+    /// Jobs of one source.
+    pub most_of_source: u64,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { most: 200_000, most_of_source: 100_000 }
+    }
+}
+
+/// How long what is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Retention {
+    /// Reports of an image but for the newest.
+    pub reports: Span,
+    /// Reports of one image.
+    pub reports_of_image: u32,
+    /// Events, by which replays are known.
+    pub events: Span,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Span(Duration::from_hours(24 * days));
+        Self { reports: days(90), reports_of_image: 20, events: days(7) }
+    }
+}
+
+/// A registry that may be asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Registry {
+    /// The name by which the rest of the file speaks of it.
+    pub name: Spanned<String>,
+    /// The host, and a port, as in references.
+    pub host: String,
+    /// Other names by which its webhooks speak of it, such as the one inside of a cluster; they are never asked.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Who asks.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<SecretPlace>,
+    /// A bearer token in place of both.
+    pub token: Option<SecretPlace>,
+    /// Plain HTTP, and certificates nobody vouches for.
+    #[serde(default)]
+    pub insecure: bool,
+    /// Further root certificates, in PEM.
+    pub ca_certificate: Option<PathBuf>,
+    /// Further hosts that may see the credentials, as its token service.
+    #[serde(default)]
+    pub trusted_realms: Vec<String>,
+}
+
+/// A sender of webhooks, at `/hooks/NAME`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Source {
+    /// The name in the path.
+    pub name: Spanned<String>,
+    /// The kind of sender.
+    pub kind: Spanned<String>,
+    /// The registry it speaks of.
+    pub registry: Spanned<String>,
+    /// How it proves who it is.
+    pub auth: Auth,
+}
+
+/// How a sender proves who it is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "by", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Auth {
+    /// A header field that is the secret, word for word.
+    Header {
+        /// Its name.
+        #[serde(default = "authorization")]
+        name: String,
+        /// The secret.
+        secret: SecretPlace,
+    },
+    /// A signature of the body, in the form of the kind of sender.
+    Signature {
+        /// The key.
+        secret: SecretPlace,
+    },
+    /// A secret at the end of the path, where a sender can send nothing else.
+    Path {
+        /// The secret.
+        secret: SecretPlace,
+    },
+    /// Name and password.
+    Basic {
+        /// The name.
+        username: String,
+        /// The password.
+        secret: SecretPlace,
+    },
+    /// A signed identity token.
+    Oidc {
+        /// For whom it must be.
+        audience: String,
+        /// Whose it must be.
+        email: String,
+        /// Who made it.
+        #[serde(default = "google")]
+        issuers: Vec<String>,
+        /// Where the issuer's keys are.
+        #[serde(default = "google_keys")]
+        keys: String,
+    },
+    /// Nothing: only where the server is told so on its command line.
+    None,
+}
+
+fn authorization() -> String {
+    "Authorization".to_owned()
+}
+
+fn google() -> Vec<String> {
+    GOOGLE_ISSUERS.iter().map(|issuer| (*issuer).to_owned()).collect()
+}
+
+fn google_keys() -> String {
+    GOOGLE_KEYS.to_owned()
+}
+
+/// Where a secret is: a file whose lines are secrets that are good at once, or a variable of the environment.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SecretPlace {
+    file: Option<PathBuf>,
+    env: Option<String>,
+}
+
+/// What judges images of a source and repository.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PolicyChoice {
+    /// Sources, by glob.
+    #[serde(default = "any")]
+    pub source: String,
+    /// Repositories, by glob.
+    #[serde(default = "any")]
+    pub repository: String,
+    /// Presets and files, as `-p` takes them.
+    pub policy: Vec<String>,
+    /// Files of waivers.
+    #[serde(default)]
+    pub waivers: Vec<String>,
+}
+
+/// Repositories that are looked through.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Sweep {
+    /// The source on whose behalf: its registry, its policy.
+    pub source: Spanned<String>,
+    /// The repositories.
+    pub repositories: Vec<String>,
+    /// How often.
+    #[serde(default = "hourly")]
+    pub every: Span,
+    /// Tags of a repository that are looked at.
+    #[serde(default = "most_tags")]
+    pub most_tags: usize,
+}
+
+fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn any() -> String {
+    "**".to_owned()
+}
+
+fn hourly() -> Span {
+    Span(Duration::from_hours(1))
+}
+
+fn most_tags() -> usize {
+    1_000
+}
+
+impl Config {
+    /// Reads the file, and says of what is wrong where it stands. `kinds` are those of senders; an open hook is an error
+    /// unless `allows_open`.
+    pub fn read(path: &Path, kinds: &[&str], allows_open: bool) -> Result<Self> {
+        let place = path.display().to_string();
+        let text = text_of(path).map_err(|error| error.at(&place))?;
+        Self::parse(&place, &text, kinds, allows_open)
+    }
+
+    /// As [`Config::read`], of a text.
+    pub fn parse(place: &str, text: &str, kinds: &[&str], allows_open: bool) -> Result<Self> {
+        let text = Text { place, text };
+        let config: Self = toml::from_str(text.text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            text.wrong(span, error.message())
+        })?;
+        config.check(text, kinds, allows_open)?;
+        Ok(config)
+    }
+
+    fn check(&self, text: Text<'_>, kinds: &[&str], allows_open: bool) -> Result<()> {
+        let mut names = BTreeSet::new();
+        for registry in &self.registries {
+            let name = &registry.name;
+            check_name(name, text)?;
+            if !names.insert(name.get_ref().as_str()) {
+                return Err(text.wrong(name.span(), "there is another registry of this name"));
+            }
+            if registry.username.is_some() != registry.password.is_some() {
+                return Err(text.wrong(name.span(), "`username` and `password` go together"));
+            }
+        }
+        let registries = names;
+        let mut names = BTreeSet::new();
+        for source in &self.sources {
+            let name = &source.name;
+            check_name(name, text)?;
+            if !names.insert(name.get_ref().as_str()) {
+                return Err(text.wrong(name.span(), "there is another source of this name"));
+            }
+            let kind = source.kind.get_ref().as_str();
+            text.one_of(source.kind.span(), kind, kinds, "kind of sender")?;
+            let known: Vec<&str> = registries.iter().copied().collect();
+            text.one_of(source.registry.span(), source.registry.get_ref(), &known, "registry")?;
+            if matches!(source.auth, Auth::None) && !allows_open {
+                return Err(text
+                    .wrong(name.span(), "anybody could send to this source")
+                    .help("give it `auth = { by = \"header\", secret = { file = \"…\" } }`, or start with `--insecure-no-auth`"));
+            }
+        }
+        let known: Vec<&str> = names.iter().copied().collect();
+        for sweep in &self.sweeps {
+            text.one_of(sweep.source.span(), sweep.source.get_ref(), &known, "source")?;
+        }
+        self.api.check(text)?;
+        if let Some(harbor) = &self.harbor {
+            check_name(&harbor.source, text)?;
+        }
+        let mut names = BTreeSet::new();
+        for action in &self.actions {
+            action.check(text)?;
+            if !names.insert(action.name.get_ref().as_str()) {
+                return Err(text.wrong(action.name.span(), "there is another action of this name"));
+            }
+        }
+        if self.workers.count == 0 || self.workers.jobs == 0 || self.workers.attempts == 0 {
+            return Err(text.wrong(0..0, "`[workers]` has a zero: nothing would ever be scanned"));
+        }
+        Ok(())
+    }
+
+    /// The registry of that name.
+    pub fn registry(&self, name: &str) -> Option<&Registry> {
+        self.registries.iter().find(|registry| registry.name.get_ref() == name)
+    }
+
+    /// The source of that name.
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name.get_ref() == name)
+    }
+}
+
+/// A name stands in paths and logs.
+fn check_name(name: &Spanned<String>, text: Text<'_>) -> Result<()> {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let word = name.get_ref();
+    if word.is_empty() || word.len() > 64 || !word.bytes().all(is_plain) {
+        return Err(text.wrong(name.span(), "a name has up to 64 of `a`–`z`, `0`–`9` and `-`"));
+    }
+    Ok(())
+}
+
+impl SecretPlace {
+    /// The secrets there, all good at once, so that one can take the place of another; never none.
+    pub fn read(&self) -> Result<Vec<Sensitive>> {
+        let (text, place) = match (&self.file, &self.env) {
+            (Some(file), None) => (text_of(file)?, file.display().to_string()),
+            (None, Some(name)) => (std::env::var(name).unwrap_or_default(), name.clone()),
+            _ => return Err(Error::new(ErrorKind::Config, "a secret is in a `file` or in `env`, a variable")),
+        };
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let secrets: Vec<Sensitive> = lines.map(|line| Sensitive(line.to_owned())).collect();
+        if secrets.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "there is no secret in it").at(place));
+        }
+        Ok(secrets)
+    }
+
+    /// The only secret there.
+    pub fn read_one(&self) -> Result<Sensitive> {
+        let mut secrets = self.read()?;
+        Ok(secrets.swap_remove(0))
+    }
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    use std::io::Read as _;
+    let cannot = |e| Error::io("cannot read the file", e).at(path.display().to_string());
+    if !std::fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err(Error::new(ErrorKind::Config, "this is no regular file").at(path.display().to_string()));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let read = file.take(LONGEST + 1).read_to_string(&mut text).map_err(cannot)?;
+    if read as u64 > LONGEST {
+        return Err(Error::new(ErrorKind::Config, "the file is larger than 1 MiB").at(path.display().to_string()));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: &[&str] = &["distribution", "harbor"];
+
+    const GOOD: &str = r#"
+data = "/var/lib/careen"
+
+[[registry]]
+name = "main"
+host = "registry.example:5000"
+
+[[source]]
+name = "shop"
+kind = "distribution"
+registry = "main"
+auth = { by = "header", secret = { env = "HOOK" } }
+"#;
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        let config = Config::parse("serve.toml", GOOD, KINDS, false).expect("a good file");
+        assert_eq!(config.workers.attempts, 8);
+        assert!(config.source("shop").is_some() && config.registry("main").is_some());
+        let cases: &[(&str, &str, &str)] = &[
+            ("kind = \"distribution\"", "kind = \"distributio\"", "serve.toml:10"),
+            ("registry = \"main\"", "registry = \"mian\"", "serve.toml:11"),
+            ("name = \"shop\"", "name = \"a/b\"", "serve.toml:9"),
+            ("data = ", "dta = ", "serve.toml:2"),
+            ("auth = { by = \"header\", secret = { env = \"HOOK\" } }", "auth = { by = \"none\" }", "serve.toml:9"),
+            ("auth = {", "#", "serve.toml:8"),
+            ("host = ", "username = \"me\"\nhost = ", "serve.toml:5"),
+        ];
+        for (from, to, place) in cases {
+            let text = GOOD.replacen(from, to, 1);
+            assert_ne!(text, GOOD);
+            let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(to);
+            assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some(*place)), "{to}: {error}");
+        }
+        let error =
+            Config::parse("f", &GOOD.replace("\"distribution\"", "\"habor\""), KINDS, false).expect_err("a slip");
+        assert!(error.help.is_some_and(|help| help.contains("harbor")));
+        let open = GOOD.replace("{ by = \"header\", secret = { env = \"HOOK\" } }", "{ by = \"none\" }");
+        assert!(Config::parse("f", &open, KINDS, true).is_ok(), "told to be open");
+    }
+
+    #[test]
+    fn what_the_manual_shows_is_right() {
+        let kinds: Vec<&str> = crate::server::event::SENDERS.iter().map(|sender| sender.kind()).collect();
+        let mut shown = Vec::new();
+        for (place, manual) in [
+            ("server.md", include_str!("../../../docs/server.md")),
+            ("webhooks.md", include_str!("../../../docs/webhooks.md")),
+        ] {
+            for block in manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+                let data = if block.contains("data =") { "" } else { "data = \"/var/lib/careen\"\n" };
+                let config = Config::parse(place, &format!("{data}{block}"), &kinds, false).expect(block);
+                shown.extend(config.sources.into_iter().map(|source| source.kind.into_inner()));
+            }
+        }
+        for kind in kinds {
+            assert!(shown.iter().any(|shown| shown == kind), "{kind} is not shown");
+        }
+    }
+
+    #[test]
+    fn times_are_read() {
+        let of = |text: &str| toml::from_str::<Retention>(&format!("events = \"{text}\"")).ok().map(|r| r.events.0);
+        assert_eq!(of("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(of("2w"), Some(Duration::from_hours(336)));
+        for wrong in ["", "5", "h", "-1d", "5dd", "5 d", "ä"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
+}

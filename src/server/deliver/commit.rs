@@ -1,0 +1,69 @@
+//! Which commit an image was made of, as its labels say. They are written by whoever made the image, so that a repository
+//! must be one of those that the configuration names.
+
+use reqwest::Url;
+
+use crate::policy::Glob;
+
+use super::told::Told;
+
+/// A commit in a repository of code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Commit {
+    /// `shop/api`, or with more groups.
+    pub(super) repository: String,
+    /// Its id, 40 or 64 hexadecimal digits.
+    pub(super) id: String,
+}
+
+/// The commit, or why there is none to tell of. `host` is the one of the service's pages.
+pub(super) fn commit_of(
+    told: &Told,
+    host: &str,
+    parts: std::ops::RangeInclusive<usize>,
+    allowed: &[Glob],
+) -> Result<Commit, String> {
+    let missing = |label: &str| format!("the image has no label `org.opencontainers.image.{label}`");
+    let id = told.revision.as_deref().ok_or_else(|| missing("revision"))?;
+    let code = told.code.as_deref().ok_or_else(|| missing("source"))?;
+    if !matches!(id.len(), 40 | 64) || !id.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f')) {
+        return Err("the image's revision is no id of a commit".to_owned());
+    }
+    let elsewhere = || "the image's source is no repository of this service".to_owned();
+    let url = Url::parse(code).map_err(|_| elsewhere())?;
+    let is_there = url.scheme() == "https" && url.host_str() == Some(host) && url.username().is_empty();
+    if !is_there || code.len() > 500 {
+        return Err(elsewhere());
+    }
+    let path = url.path().trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let is_sound = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.len() <= 100
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let names: Vec<&str> = path.split('/').collect();
+    if !parts.contains(&names.len()) || !names.iter().all(|part| is_sound(part)) {
+        return Err(elsewhere());
+    }
+    if !allowed.iter().any(|glob| glob.is_match(path)) {
+        return Err("the image's source is none of the `repositories` that may be told of".to_owned());
+    }
+    Ok(Commit { repository: path.to_owned(), id: id.to_owned() })
+}
+
+/// The name under which the status stands: with the image's repository in it, so that no image speaks for another one.
+pub(super) fn context(context: &str, told: &Told) -> String {
+    crop(&format!("{context}/{}", told.repository), 250)
+}
+
+/// A sentence of at most 140 characters, the least that the services take.
+pub(super) fn description(told: &Told) -> String {
+    let gaps = if told.outcome == "incomplete" { "; not everything could be read" } else { "" };
+    crop(&format!("{}: {}{gaps}", told.outcome, told.counted()), 140)
+}
+
+fn crop(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}

@@ -1,0 +1,113 @@
+//! What is to be told of a new report: rows of the queue of deliveries, written in the same step as the report.
+
+use sqlx::{Row as _, SqliteConnection};
+
+use crate::error::{Error, Result};
+
+use super::super::clock::Moment;
+use super::super::config::action::On;
+use super::super::queue::Kind;
+use super::super::store::of_sql;
+use super::Actions;
+
+/// What came about with a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// All that an action may wait for.
+    pub came_about: Vec<On>,
+    /// Whether anything is other than in the report before.
+    pub is_news: bool,
+    /// Kind of the job that made it.
+    pub kind: Option<Kind>,
+    pub(super) source: String,
+    pub(super) repository: String,
+    pub(super) before: Option<Before>,
+    pub(super) new_findings: i64,
+}
+
+/// The report before: of the same image, or of the one that the same tag was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// Its id.
+    pub report: String,
+    /// Its outcome.
+    pub outcome: String,
+}
+
+/// Puts in what is to be told of a report whose rows, those of its findings among them, are there already. Says how many
+/// are to be told. Of what is only judged again nobody is told, unless something is new.
+pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: &str, now: Moment) -> Result<usize> {
+    let news = news_of(connection, report).await?;
+    if news.kind == Some(Kind::Rematch) && !news.is_news {
+        return Ok(0);
+    }
+    let mut count = 0;
+    for action in actions.all() {
+        if !action.is_for(&news.source, &news.repository, &news.came_about) {
+            continue;
+        }
+        let planned = sqlx::query(
+            "INSERT INTO delivery (action, report, state, created, not_before) VALUES (?, ?, 'queued', ?, ?) \
+             ON CONFLICT (action, report) DO NOTHING",
+        );
+        let planned = planned.bind(&action.name).bind(report).bind(now.0).bind(now.0);
+        count += usize::from(planned.execute(&mut *connection).await.map_err(cannot)?.rows_affected() == 1);
+    }
+    Ok(count)
+}
+
+/// What came about with a report.
+pub async fn news_of(connection: &mut SqliteConnection, report: &str) -> Result<News> {
+    let found = sqlx::query(
+        "SELECT r.outcome, r.source, i.registry, i.repository, i.id, j.tag, j.kind, r.made, r.rowid FROM report r \
+         JOIN image i ON i.id = r.image JOIN job j ON j.id = r.job WHERE r.id = ?",
+    );
+    let row = found.bind(report).fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let row = row.ok_or_else(|| Error::new(crate::error::ErrorKind::NotFound, "there is no such report"))?;
+    let outcome: String = row.try_get(0).map_err(cannot)?;
+    let source: String = row.try_get(1).map_err(cannot)?;
+    let registry: String = row.try_get(2).map_err(cannot)?;
+    let repository: String = row.try_get(3).map_err(cannot)?;
+    let image: i64 = row.try_get(4).map_err(cannot)?;
+    let tag: Option<String> = row.try_get(5).map_err(cannot)?;
+    let kind: String = row.try_get(6).map_err(cannot)?;
+    let (made, place): (i64, i64) = (row.try_get(7).map_err(cannot)?, row.try_get(8).map_err(cannot)?);
+    let before = sqlx::query(
+        "SELECT r.id, r.outcome FROM image i JOIN report r ON r.image = i.id JOIN job j ON j.id = r.job \
+         WHERE i.registry = ?1 AND i.repository = ?2 AND (i.id = ?3 OR j.tag = ?4) \
+         AND (r.made, r.rowid) < (?5, ?6) ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+    );
+    let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place);
+    let before = before.fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let before = match before {
+        Some(row) => Some(Before { report: row.try_get(0).map_err(cannot)?, outcome: row.try_get(1).map_err(cannot)? }),
+        None => None,
+    };
+    let count = sqlx::query(
+        "SELECT count(DISTINCT fingerprint) FROM finding WHERE report = ?1 AND action IN ('fail', 'warn') \
+         AND fingerprint NOT IN (SELECT fingerprint FROM finding WHERE report = ?2)",
+    );
+    let count = count.bind(report).bind(before.as_ref().map_or("", |before| &before.report));
+    let new_findings: i64 = count.fetch_one(&mut *connection).await.map_err(cannot)?.try_get(0).map_err(cannot)?;
+    let is_changed = before.as_ref().map_or(outcome != "passed", |before| before.outcome != outcome);
+    let mut came_about: Vec<On> = match outcome.as_str() {
+        "failed" => vec![On::Failed],
+        "passed" => vec![On::Passed],
+        _ => vec![On::Incomplete],
+    };
+    came_about.extend(is_changed.then_some(On::Changed));
+    came_about.extend((new_findings > 0).then_some(On::NewFindings));
+    Ok(News {
+        is_news: is_changed || new_findings > 0,
+        came_about,
+        kind: Kind::parse(&kind),
+        source,
+        repository,
+        before,
+        new_findings,
+    })
+}
+
+fn cannot(error: sqlx::Error) -> Error {
+    of_sql("cannot plan what is to be told", error)
+}

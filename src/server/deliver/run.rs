@@ -1,0 +1,291 @@
+//! Sends what is to be told. Each action has its own turn, so that a receiver that is down holds up no other one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::{Row as _, SqliteConnection};
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::super::clock::Moment;
+use super::super::metrics::DELIVERIES;
+use super::super::queue::backoff;
+use super::super::result::random;
+use super::super::state::Server;
+use super::super::store::{Store, of_sql};
+use super::http::Failed;
+use super::told::Told;
+use super::{Action, Doing};
+
+/// How long nothing is looked for, unless something is told of.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long the store is left alone after it failed.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Tries of what is hardly of any use: a receiver that refuses may be mended meanwhile.
+const LASTING_TRIES: u32 = 3;
+
+/// How long something at a registry may take: much is tried again in there.
+const AT_REGISTRY: Duration = Duration::from_mins(5);
+
+/// Sends until the server ends, and lets what is under way finish.
+pub async fn run(server: Arc<Server>) {
+    while let Err(error) = free(&server).await {
+        tracing::error!(error = %error, "deliveries cannot be looked up");
+        if server.is_ending() {
+            return;
+        }
+        tokio::time::sleep(STORE_PAUSE).await;
+    }
+    let mut turns = tokio::task::JoinSet::new();
+    for place in 0..server.actions.all().len() {
+        turns.spawn(turn(Arc::clone(&server), place));
+    }
+    while turns.join_next().await.is_some() {}
+}
+
+/// Puts back what was under way when the server was ended, and gives up what no action is left for.
+async fn free(server: &Server) -> Result<()> {
+    let names: Vec<String> = server.actions.all().iter().map(|action| action.name.clone()).collect();
+    let names = serde_json::to_string(&names).unwrap_or_else(|_| "[]".to_owned());
+    let now = server.clock.now();
+    server
+        .store
+        .write(move |connection| {
+            Box::pin(async move {
+                let back = sqlx::query("UPDATE delivery SET state = 'queued' WHERE state = 'leased'");
+                back.execute(&mut *connection).await.map_err(cannot)?;
+                let gone = sqlx::query(
+                    "UPDATE delivery SET state = 'dead', ended = ?, reason = 'there is no action of this name any more' \
+                     WHERE state = 'queued' AND action NOT IN (SELECT value FROM json_each(?))",
+                );
+                gone.bind(now.0).bind(names).execute(&mut *connection).await.map_err(cannot)?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn turn(server: Arc<Server>, place: usize) {
+    let Some(action) = server.actions.all().get(place) else { return };
+    while !server.is_ending() {
+        // heard from before anything is looked for, so that nothing is missed between the two
+        let told = server.deliveries.notified();
+        tokio::pin!(told);
+        told.as_mut().enable();
+        let wait = match lease(&server.store, &action.name, server.clock.now()).await {
+            Ok(Next::Leased(leased)) => {
+                if let Err(error) = one(&server, action, leased).await {
+                    tracing::error!(action = action.name, error = %error, "a delivery cannot be ended");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+                continue;
+            }
+            Ok(Next::Later(wait)) => wait.min(IDLE),
+            Err(error) => {
+                tracing::error!(action = action.name, error = %error, "deliveries cannot be looked up");
+                STORE_PAUSE
+            }
+        };
+        tokio::select! {
+            () = told => {}
+            () = tokio::time::sleep(wait) => {}
+            () = server.until_end() => {}
+        }
+    }
+}
+
+/// A delivery in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Leased {
+    id: i64,
+    report: String,
+    attempts: u32,
+}
+
+enum Next {
+    Leased(Leased),
+    Later(Duration),
+}
+
+/// Takes the next one that is due. That it is tried is noted before it is, so that one which brings the server down is
+/// not tried for ever.
+async fn lease(store: &Store, action: &str, now: Moment) -> Result<Next> {
+    let next = sqlx::query("SELECT min(not_before) FROM delivery WHERE state = 'queued' AND action = ?");
+    let next = next.bind(action).fetch_one(store.readers()).await.map_err(cannot)?;
+    let next: Option<i64> = next.try_get(0).map_err(cannot)?;
+    let Some(next) = next else { return Ok(Next::Later(IDLE)) };
+    if next > now.0 {
+        return Ok(Next::Later(Duration::from_millis(u64::try_from(next - now.0).unwrap_or(0))));
+    }
+    let action = action.to_owned();
+    let row = store
+        .write(move |connection| {
+            Box::pin(async move {
+                let taken = sqlx::query(
+                    "UPDATE delivery SET state = 'leased', attempts = attempts + 1 WHERE id = \
+                     (SELECT id FROM delivery WHERE state = 'queued' AND action = ? AND not_before <= ? \
+                     ORDER BY not_before, id LIMIT 1) RETURNING id, report, attempts",
+                );
+                taken.bind(action).bind(now.0).fetch_optional(connection).await.map_err(cannot)
+            })
+        })
+        .await?;
+    let Some(row) = row else { return Ok(Next::Later(IDLE)) };
+    let attempts: i64 = row.try_get(2).map_err(cannot)?;
+    Ok(Next::Leased(Leased {
+        id: row.try_get(0).map_err(cannot)?,
+        report: row.try_get(1).map_err(cannot)?,
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+    }))
+}
+
+/// How a try ended.
+#[derive(Debug)]
+enum Ended {
+    Done(Option<String>),
+    Failed(Failed),
+}
+
+async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()> {
+    let ended = match attempt(server, action, &leased.report).await {
+        Ok(ended) => ended,
+        Err(error) => Ended::Failed(Failed::of(&error)),
+    };
+    let now = server.clock.now();
+    let (state, not_before, reason) = match ended {
+        Ended::Done(reason) => ("done", now, reason),
+        Ended::Failed(failed) => {
+            let most = if failed.is_lasting { action.attempts.min(LASTING_TRIES) } else { action.attempts };
+            let wait = backoff(leased.attempts, random()).max(failed.retry_after.unwrap_or_default());
+            let state = if leased.attempts >= most { "dead" } else { "queued" };
+            (state, now.plus(wait), Some(failed.reason))
+        }
+    };
+    let word = if state == "queued" { "retry" } else { state };
+    server.metrics.count(DELIVERIES, &[("action", &action.name), ("outcome", word)]);
+    let (id, attempts) = (leased.id, leased.attempts);
+    if state == "done" {
+        tracing::info!(action = action.name, delivery = id, attempts, note = reason, "a report was told of");
+    } else {
+        tracing::warn!(action = action.name, delivery = id, attempts, state, reason, "a report was not told of");
+    }
+    end(&server.store, id, state, not_before, reason, now).await
+}
+
+async fn attempt(server: &Arc<Server>, action: &Action, report: &str) -> Result<Ended> {
+    let mut reader = server.store.readers().acquire().await.map_err(cannot)?;
+    let told = Told::read(&mut reader, &server.actions, action, report).await?;
+    drop(reader);
+    let Some(told) = told else { return Ok(Ended::Done(Some("the report is gone".to_owned()))) };
+    match action.adapter.prepare(action, &told)? {
+        Doing::Nothing(why) => Ok(Ended::Done(Some(why))),
+        Doing::Request(outgoing) => match action.client.send(&outgoing, action.timeout, action.secrets()).await {
+            Ok(()) => Ok(Ended::Done(None)),
+            Err(failed) => Ok(Ended::Failed(failed)),
+        },
+        Doing::AtRegistry(work) => {
+            let access = server.actions.registries.values().find(|registry| registry.host == told.host);
+            let access = access.map(|registry| registry.access.clone()).unwrap_or_default();
+            let working = tokio::task::spawn_blocking(move || work(&access));
+            let slow = || Error::new(ErrorKind::Network, "the registry takes too long");
+            let done = tokio::time::timeout(AT_REGISTRY, working).await.map_err(|_| slow())?;
+            done.map_err(|_| Error::new(ErrorKind::Internal, "what was to be done at the registry ended early"))??;
+            Ok(Ended::Done(None))
+        }
+    }
+}
+
+impl Failed {
+    fn of(error: &Error) -> Self {
+        let is_lasting = !matches!(error.kind, ErrorKind::Network | ErrorKind::Io);
+        let mut reason = error.to_string();
+        if let Some(help) = &error.help {
+            reason = format!("{reason} ({help})");
+        }
+        Self { reason, is_lasting, retry_after: None }
+    }
+}
+
+async fn end(
+    store: &Store,
+    id: i64,
+    state: &'static str,
+    not_before: Moment,
+    reason: Option<String>,
+    now: Moment,
+) -> Result<()> {
+    let ended = (state != "queued").then_some(now.0);
+    store
+        .write(move |connection| {
+            Box::pin(async move {
+                let end = sqlx::query(
+                    "UPDATE delivery SET state = ?, not_before = ?, reason = ?, ended = ? \
+                     WHERE id = ? AND state = 'leased'",
+                );
+                let end = end.bind(state).bind(not_before.0).bind(reason).bind(ended).bind(id);
+                end.execute(connection).await.map_err(cannot)?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Lets one that was given up wait again, from its first try; false if there is none such.
+pub async fn retry(connection: &mut SqliteConnection, id: i64, now: Moment) -> Result<bool> {
+    let raised = sqlx::query(
+        "UPDATE delivery SET state = 'queued', attempts = 0, not_before = ?, ended = NULL, reason = NULL \
+         WHERE id = ? AND state = 'dead'",
+    );
+    Ok(raised.bind(now.0).bind(id).execute(connection).await.map_err(cannot)?.rows_affected() == 1)
+}
+
+/// A delivery as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Its number.
+    pub id: i64,
+    /// The action.
+    pub action: String,
+    /// The report.
+    pub report: String,
+    /// `queued`, `leased`, `done`, `dead`.
+    pub state: String,
+    /// Tries so far.
+    pub attempts: i64,
+    /// Milliseconds since 1970.
+    pub created: i64,
+    /// When it is tried next.
+    pub not_before: i64,
+    /// Why it was not told of, or that there was nothing to tell.
+    pub reason: Option<String>,
+}
+
+/// Deliveries in this state with numbers below `before`, the newest first.
+pub async fn list(connection: &mut SqliteConnection, state: &str, before: i64, most: u32) -> Result<Vec<Listed>> {
+    let rows = sqlx::query(
+        "SELECT id, action, report, state, attempts, created, not_before, reason FROM delivery \
+         WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?",
+    );
+    let rows = rows.bind(state).bind(before).bind(most.min(500)).fetch_all(connection).await.map_err(cannot)?;
+    rows.iter()
+        .map(|row| {
+            Ok(Listed {
+                id: row.try_get(0).map_err(cannot)?,
+                action: row.try_get(1).map_err(cannot)?,
+                report: row.try_get(2).map_err(cannot)?,
+                state: row.try_get(3).map_err(cannot)?,
+                attempts: row.try_get(4).map_err(cannot)?,
+                created: row.try_get(5).map_err(cannot)?,
+                not_before: row.try_get(6).map_err(cannot)?,
+                reason: row.try_get(7).map_err(cannot)?,
+            })
+        })
+        .collect()
+}
+
+fn cannot(error: sqlx::Error) -> Error {
+    of_sql("cannot change the deliveries", error)
+}

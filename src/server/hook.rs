@@ -1,0 +1,635 @@
+//! `POST /hooks/NAME`: takes a webhook, and answers once what it says is on the disk.
+//!
+//! Who sent it is proven before anything of it is read, and who proves nothing leaves no trace in the store. What cannot
+//! be read is kept as a dead letter and acknowledged, since senders of the distribution family send a refused event
+//! again for ever, and nothing behind it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use sqlx::{Row as _, SqliteConnection};
+
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
+
+use super::auth::{Identity, Keys, Presented, Proof};
+use super::clock::Moment;
+use super::config::{Auth, Config, Source};
+use super::event::{self, Delivered, Notice, Place, Sender, What};
+use super::metrics::HOOKS;
+use super::queue::sqlite::enqueue;
+use super::queue::{Bounds, Entered, JobId, Kind, NewJob, Priority};
+use super::state::Server;
+use super::store::of_sql;
+use super::token::audit;
+
+/// Bytes of a body that are kept of what cannot be read.
+const KEPT: usize = 64 << 10;
+
+/// A configured source: who it is, and how it is read.
+#[derive(Debug)]
+pub struct Hook {
+    /// Its name.
+    pub name: String,
+    /// The registry it speaks of.
+    pub registry: String,
+    /// That registry's host, and other names it goes by.
+    pub hosts: Vec<String>,
+    proof: Proof,
+    sender: &'static dyn Sender,
+}
+
+impl std::fmt::Debug for dyn Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+impl Hook {
+    /// All sources of a configuration, with their secrets read.
+    pub fn all(config: &Config) -> Result<BTreeMap<String, Self>> {
+        let hook = |source: &Source| {
+            let name = source.name.get_ref().clone();
+            let wrong = |error: Error| error.at(format!("source `{name}`"));
+            let sender = event::of_kind(source.kind.get_ref())
+                .ok_or_else(|| wrong(Error::new(ErrorKind::Config, "there is no such kind of sender")))?;
+            let registry = config
+                .registry(source.registry.get_ref())
+                .ok_or_else(|| wrong(Error::new(ErrorKind::Config, "there is no such registry")))?;
+            let proof = proof_of(&source.auth, sender).map_err(wrong)?;
+            let hosts = std::iter::once(&registry.host).chain(&registry.aliases).cloned().collect();
+            let registry = registry.name.get_ref().clone();
+            Ok((name.clone(), Self { name, registry, hosts, proof, sender }))
+        };
+        config.sources.iter().map(hook).collect()
+    }
+
+    /// The host of its registry, which is asked.
+    pub fn host(&self) -> &str {
+        self.hosts.first().map_or("", String::as_str)
+    }
+
+    /// The keys that its proof needs of an identity provider.
+    pub fn keys(&self) -> Option<&Arc<Keys>> {
+        match &self.proof {
+            Proof::Identity(identity) => Some(identity.keys()),
+            _ => None,
+        }
+    }
+}
+
+fn proof_of(auth: &Auth, sender: &dyn Sender) -> Result<Proof> {
+    let wrong = |what: String| Error::new(ErrorKind::Config, what);
+    match auth {
+        Auth::None => Ok(Proof::Nothing),
+        Auth::Header { name, secret } => Proof::header(name, &secret.read()?).map_err(wrong),
+        Auth::Signature { secret } => {
+            let form = sender.signature().ok_or_else(|| {
+                wrong(format!("`{}` signs nothing", sender.kind()))
+                    .help("let it prove itself by `header`, `path` or `basic`")
+            })?;
+            Proof::signature(form, &secret.read()?).map_err(wrong)
+        }
+        Auth::Path { secret } => Proof::path(&secret.read()?).map_err(wrong),
+        Auth::Basic { username, secret } => Proof::basic(username, &secret.read()?).map_err(wrong),
+        Auth::Oidc { audience, email, issuers, .. } => {
+            Identity::new(issuers.clone(), audience.clone(), vec![email.clone()], Vec::new(), Arc::new(Keys::default()))
+                .map(Proof::Identity)
+                .map_err(wrong)
+        }
+    }
+}
+
+/// The routes.
+pub fn routes() -> Router<Arc<Server>> {
+    Router::new().route("/hooks/{name}", post(plain)).route("/hooks/{name}/{secret}", post(with_secret))
+}
+
+async fn plain(State(server): State<Arc<Server>>, Path(name): Path<String>, request: Request) -> Response {
+    take(&server, &name, None, request).await
+}
+
+async fn with_secret(
+    State(server): State<Arc<Server>>,
+    Path((name, secret)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    take(&server, &name, Some(&secret), request).await
+}
+
+/// What is answered: a status, and a word that says no more than the sender may know.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    word: &'static str,
+    /// Seconds.
+    retry_after: Option<u32>,
+}
+
+impl Answer {
+    const fn new(status: StatusCode, word: &'static str) -> Self {
+        Self { status, word, retry_after: None }
+    }
+
+    const fn later(word: &'static str) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, word, retry_after: Some(30) }
+    }
+}
+
+async fn take(server: &Server, name: &str, secret: Option<&str>, request: Request) -> Response {
+    let Some(hook) = server.hooks.get(name) else {
+        return (StatusCode::NOT_FOUND, "no such hook\n").into_response();
+    };
+    let answer = if server.is_ending() { Answer::later("ending") } else { read(server, hook, secret, request).await };
+    server.metrics.count(HOOKS, &[("source", &hook.name), ("outcome", answer.word)]);
+    let mut response = (answer.status, format!("{}\n", answer.word)).into_response();
+    if let Some(seconds) = answer.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let is_encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(is_encoded) {
+        return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded");
+    }
+    let Some(body) = whole(body, hook.sender.largest_body().to_usize()).await else {
+        return Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+    };
+    let now = server.clock.now();
+    let presented = Presented { headers: &parts.headers, path_token: secret, body: &body, now: now.timestamp() };
+    if let Err(refused) = hook.proof.check(&presented) {
+        tracing::warn!(source = hook.name, why = refused.why, "a webhook was refused");
+        return if refused.is_transient {
+            Answer::later("later")
+        } else {
+            Answer::new(StatusCode::UNAUTHORIZED, "refused")
+        };
+    }
+    let delivered = Delivered { headers: &parts.headers, body: &body };
+    let notices = hook.sender.read(&delivered).unwrap_or_else(|unreadable| {
+        let id = format!("body:{}", Digest::sha256(&body));
+        vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
+    });
+    match keep(server, hook, notices, &body, now).await {
+        Ok(Kept { is_full: true, .. }) => Answer::later("full"),
+        Ok(kept) => {
+            if kept.jobs > 0 {
+                server.work.notify_waiters();
+            }
+            tracing::info!(source = hook.name, jobs = kept.jobs, dead = kept.dead, "a webhook was taken");
+            Answer::new(StatusCode::ACCEPTED, if kept.dead > 0 { "dead" } else { "taken" })
+        }
+        Err(error) => {
+            tracing::error!(source = hook.name, error = %error, "a webhook could not be stored");
+            Answer::later("not-stored")
+        }
+    }
+}
+
+async fn whole(body: Body, most: usize) -> Option<Vec<u8>> {
+    to_bytes(body, most).await.ok().map(Vec::from)
+}
+
+/// What became of the notices of one webhook.
+#[derive(Debug, Default)]
+struct Kept {
+    jobs: usize,
+    dead: usize,
+    is_full: bool,
+}
+
+/// Stores what a webhook says, all of it or nothing: a sender that is told to come back sends all of it again.
+async fn keep(server: &Server, hook: &Hook, notices: Vec<Notice>, body: &[u8], now: Moment) -> Result<Kept> {
+    let notices: Vec<Notice> = notices.into_iter().filter(|notice| !matches!(notice.what, What::Ignored(_))).collect();
+    if notices.is_empty() {
+        return Ok(Kept::default());
+    }
+    let filing = Filing {
+        source: hook.name.clone(),
+        registry: hook.registry.clone(),
+        hosts: hook.hosts.clone(),
+        body: body.get(..body.len().min(KEPT)).unwrap_or_default().to_vec(),
+        bounds: server.queue.bounds(),
+        now,
+    };
+    let stored = server.store.write(move |connection| Box::pin(file_all(connection, notices, filing))).await;
+    match stored {
+        Err(error) if error.kind == ErrorKind::Limit => Ok(Kept { is_full: true, ..Kept::default() }),
+        stored => stored,
+    }
+}
+
+struct Filing {
+    source: String,
+    registry: String,
+    hosts: Vec<String>,
+    body: Vec<u8>,
+    bounds: Bounds,
+    now: Moment,
+}
+
+async fn file_all(connection: &mut SqliteConnection, notices: Vec<Notice>, filing: Filing) -> Result<Kept> {
+    let mut kept = Kept::default();
+    for notice in notices {
+        file(connection, notice, &filing, &mut kept).await?;
+    }
+    Ok(kept)
+}
+
+async fn file(connection: &mut SqliteConnection, notice: Notice, filing: &Filing, kept: &mut Kept) -> Result<()> {
+    let known = sqlx::query("SELECT 1 FROM event WHERE source = ? AND sender_id = ?");
+    let known = known.bind(&filing.source).bind(&notice.id).fetch_optional(&mut *connection).await.map_err(cannot)?;
+    if known.is_some() && notice.is_unique {
+        return Ok(());
+    }
+    match notice.what {
+        What::Ignored(_) => Ok(()),
+        What::Unreadable(unreadable) => bury(connection, &notice.id, &unreadable.reason, filing, kept).await,
+        What::Pushed(place) | What::Deleted(place) if is_elsewhere(&place, &filing.hosts) => {
+            let reason =
+                "it speaks of another registry than that of its source; if it is the same, name it in `aliases`";
+            bury(connection, &notice.id, reason, filing, kept).await?;
+            tracing::warn!(source = filing.source, host = place.claimed_host.as_deref().map(escape), reason);
+            Ok(())
+        }
+        What::Pushed(place) => {
+            let id = put_in(connection, &place, &notice.id, filing).await?;
+            kept.jobs += 1;
+            note(connection, &notice.id, "taken", Some(&place), Some(id), None, filing).await
+        }
+        What::Deleted(place) => {
+            delete(connection, &place, filing).await?;
+            note(connection, &notice.id, "deleted", Some(&place), None, None, filing).await
+        }
+    }
+}
+
+/// Whether a payload names another host than the configured one: it is never asked, and never believed.
+fn is_elsewhere(place: &Place, hosts: &[String]) -> bool {
+    place.claimed_host.as_deref().is_some_and(|claimed| !hosts.iter().any(|host| claimed.eq_ignore_ascii_case(host)))
+}
+
+async fn put_in(connection: &mut SqliteConnection, place: &Place, event: &str, filing: &Filing) -> Result<JobId> {
+    let image = format!("{}/{}", filing.registry, place.repository);
+    let (kind, key) = match (&place.digest, &place.tag) {
+        (Some(digest), _) => (Kind::Scan, scan_key(&image, digest)),
+        // each push of a tag is another image
+        (None, tag) => {
+            let tag = tag.as_deref().unwrap_or("latest");
+            (Kind::Pin, format!("pin {image}:{tag} {} {event} {}", filing.source, filing.now.0))
+        }
+    };
+    let job = NewJob {
+        key,
+        kind,
+        source: filing.source.clone(),
+        registry: filing.registry.clone(),
+        repository: place.repository.clone(),
+        tag: place.tag.clone(),
+        digest: place.digest.clone(),
+        priority: if kind == Kind::Pin { Priority::Urgent } else { Priority::High },
+    };
+    let id = match enqueue(connection, &job, filing.bounds, filing.now).await? {
+        Entered::New(id) | Entered::Known(id) => id,
+        Entered::Full => return Err(Error::limit("the queue is full")),
+    };
+    if let Some(digest) = &place.digest {
+        see(connection, &filing.source, &filing.registry, &place.repository, digest, place.tag.as_deref(), filing.now)
+            .await?;
+    }
+    Ok(id)
+}
+
+/// The key of a scan: an image is scanned once, whoever tells of it and however often.
+pub(super) fn scan_key(image: &str, digest: &Digest) -> String {
+    format!("scan {image}@{digest}")
+}
+
+/// Notes that an image is there, and that a tag points at it.
+pub(super) async fn see(
+    connection: &mut SqliteConnection,
+    source: &str,
+    registry: &str,
+    repository: &str,
+    digest: &Digest,
+    tag: Option<&str>,
+    now: Moment,
+) -> Result<i64> {
+    let seen = sqlx::query(
+        "INSERT INTO image (registry, repository, digest, source, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?5) \
+         ON CONFLICT (registry, repository, digest) DO UPDATE SET last_seen = max(last_seen, ?5), deleted = NULL \
+         RETURNING id",
+    );
+    let row = seen
+        .bind(registry)
+        .bind(repository)
+        .bind(digest.to_string())
+        .bind(source)
+        .bind(now.0)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(cannot)?;
+    let image: i64 = row.try_get(0).map_err(cannot)?;
+    if let Some(tag) = tag {
+        let moved = sqlx::query(
+            "INSERT INTO tag (registry, repository, name, image, moved) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT (registry, repository, name) DO UPDATE SET image = excluded.image, moved = excluded.moved \
+             WHERE image <> excluded.image",
+        );
+        let moved = moved.bind(registry).bind(repository).bind(tag).bind(image).bind(now.0);
+        moved.execute(&mut *connection).await.map_err(cannot)?;
+    }
+    Ok(image)
+}
+
+async fn delete(connection: &mut SqliteConnection, place: &Place, filing: &Filing) -> Result<()> {
+    if let Some(digest) = &place.digest {
+        let gone = sqlx::query("UPDATE image SET deleted = ? WHERE registry = ? AND repository = ? AND digest = ?");
+        let gone = gone.bind(filing.now.0).bind(&filing.registry).bind(&place.repository).bind(digest.to_string());
+        gone.execute(&mut *connection).await.map_err(cannot)?;
+    }
+    if let Some(tag) = &place.tag {
+        let gone = sqlx::query("DELETE FROM tag WHERE registry = ? AND repository = ? AND name = ?");
+        let gone = gone.bind(&filing.registry).bind(&place.repository).bind(tag);
+        gone.execute(&mut *connection).await.map_err(cannot)?;
+    }
+    Ok(())
+}
+
+/// Reads a dead letter once more, as one that just came in; says how many jobs came of it, and how many dead letters.
+/// Nothing where it was too long to be kept whole, or its source is gone.
+pub(super) async fn again(server: &Server, event: i64, who: &str) -> Result<Option<(usize, usize)>> {
+    let row = sqlx::query("SELECT source, body FROM event WHERE id = ? AND state = 'dead'").bind(event);
+    let Some(row) = row.fetch_optional(server.store.readers()).await.map_err(cannot)? else { return Ok(None) };
+    let (source, body): (String, Option<Vec<u8>>) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
+    let whole = body.filter(|body| body.len() < KEPT);
+    let (Some(hook), Some(body)) = (server.hooks.get(&source), whole) else { return Ok(None) };
+    let headers = axum::http::HeaderMap::new();
+    let notices = hook.sender.read(&Delivered { headers: &headers, body: &body }).unwrap_or_else(|unreadable| {
+        let id = format!("body:{}", Digest::sha256(&body));
+        vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
+    });
+    let filing = Filing {
+        source,
+        registry: hook.registry.clone(),
+        hosts: hook.hosts.clone(),
+        body,
+        bounds: server.queue.bounds(),
+        now: server.clock.now(),
+    };
+    let (who, now) = (who.to_owned(), filing.now);
+    let written = server.store.write(move |connection| {
+        Box::pin(async move {
+            let gone = sqlx::query("DELETE FROM event WHERE id = ? AND state = 'dead'").bind(event);
+            if gone.execute(&mut *connection).await.map_err(cannot)?.rows_affected() == 0 {
+                return Ok(Kept::default());
+            }
+            audit(connection, now, &who, "event retry", &event.to_string()).await?;
+            file_all(connection, notices, filing).await
+        })
+    });
+    let kept = written.await?;
+    if kept.jobs > 0 {
+        server.work.notify_waiters();
+    }
+    Ok(Some((kept.jobs, kept.dead)))
+}
+
+async fn bury(
+    connection: &mut SqliteConnection,
+    event: &str,
+    reason: &str,
+    filing: &Filing,
+    kept: &mut Kept,
+) -> Result<()> {
+    kept.dead += 1;
+    note(connection, event, "dead", None, None, Some(reason), filing).await
+}
+
+async fn note(
+    connection: &mut SqliteConnection,
+    event: &str,
+    state: &str,
+    place: Option<&Place>,
+    job: Option<JobId>,
+    reason: Option<&str>,
+    filing: &Filing,
+) -> Result<()> {
+    let noted = sqlx::query(
+        "INSERT INTO event (source, sender_id, received, state, repository, tag, digest, job, reason, body) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (source, sender_id) DO UPDATE SET received = excluded.received, state = excluded.state, \
+         job = excluded.job, reason = excluded.reason, body = excluded.body",
+    );
+    noted
+        .bind(&filing.source)
+        .bind(event)
+        .bind(filing.now.0)
+        .bind(state)
+        .bind(place.map(|place| &place.repository))
+        .bind(place.and_then(|place| place.tag.as_ref()))
+        .bind(place.and_then(|place| place.digest.as_ref()).map(ToString::to_string))
+        .bind(job.map(|job| job.0))
+        .bind(reason)
+        .bind((state == "dead").then_some(filing.body.as_slice()))
+        .execute(connection)
+        .await
+        .map_err(cannot)?;
+    Ok(())
+}
+
+fn cannot(error: sqlx::Error) -> Error {
+    of_sql("cannot store a webhook", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::server::clock::Clock;
+    use crate::server::store::Store;
+
+    const SECRET: &str = "word-of-the-shop";
+    const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
+
+    struct Case {
+        _folder: tempfile::TempDir,
+        server: Arc<Server>,
+    }
+
+    impl Case {
+        async fn new(most: u64) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = |name: &str| folder.path().join(name).display().to_string();
+            std::fs::write(path("shop"), SECRET).expect("a file");
+            std::fs::write(path("hub"), "word-of-the-hub-which-is-long").expect("a file");
+            let text = format!(
+                r#"
+data = "{0}"
+[queue]
+most-of-source = {most}
+[[registry]]
+name = "main"
+host = "registry.example:5000"
+aliases = ["registry.internal.example"]
+[[source]]
+name = "shop"
+kind = "distribution"
+registry = "main"
+auth = {{ by = "header", secret = {{ file = "{1}" }} }}
+[[source]]
+name = "hub"
+kind = "docker-hub"
+registry = "main"
+auth = {{ by = "path", secret = {{ file = "{2}" }} }}
+"#,
+                path("data"),
+                path("shop"),
+                path("hub"),
+            );
+            let kinds: Vec<&str> = event::SENDERS.iter().map(|sender| sender.kind()).collect();
+            let config = Config::parse("serve.toml", &text, &kinds, false).expect("a configuration");
+            let store = Store::open(&folder.path().join("careen.db")).await.expect("a store");
+            let server = Server::new(config, store, Clock::start()).expect("a server");
+            Self { _folder: folder, server }
+        }
+
+        async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> StatusCode {
+            let mut request = Request::builder().method(Method::POST).uri(path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(body.into()).expect("a request");
+            let answer = routes().with_state(Arc::clone(&self.server)).oneshot(request).await.expect("an answer");
+            assert!(answer.headers().get(header::LOCATION).is_none(), "never a redirect");
+            answer.status()
+        }
+
+        async fn send(&self, body: &str) -> StatusCode {
+            self.post("/hooks/shop", &[("authorization", SECRET)], body.to_owned()).await
+        }
+
+        async fn count(&self, query: &'static str) -> i64 {
+            let row = sqlx::query(query).fetch_one(self.server.store.readers()).await.expect("a row");
+            row.try_get(0).expect("a number")
+        }
+    }
+
+    fn push(id: &str, digest: &str, more: &str) -> String {
+        format!(
+            "{{\"events\":[{{\"id\":\"{id}\",\"timestamp\":\"2026-03-01T12:00:00Z\",\"action\":\"push\",\"target\":{{\
+             \"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"{digest}\",\
+             \"repository\":\"shop/api\"{more}}}}}]}}"
+        )
+    }
+
+    #[tokio::test]
+    async fn who_proves_nothing_leaves_nothing_behind() {
+        let case = Case::new(100).await;
+        let body = push("1", DIGEST, "");
+        let cases: &[(&str, &[(&str, &str)])] = &[
+            ("/hooks/shop", &[]),
+            ("/hooks/shop", &[("authorization", "")]),
+            ("/hooks/shop", &[("authorization", "word-of-the-shoq")]),
+            ("/hooks/shop", &[("authorization", "word-of-the-hub-which-is-long")]),
+            ("/hooks/shop", &[("authorization", SECRET), ("authorization", SECRET)]),
+            ("/hooks/shop/word-of-the-shop", &[("authorization", SECRET)]),
+            ("/hooks/hub", &[]),
+            ("/hooks/hub/word-of-the-shop", &[]),
+        ];
+        for (path, headers) in cases {
+            assert_eq!(case.post(path, headers, body.clone()).await, StatusCode::UNAUTHORIZED, "{path} {headers:?}");
+        }
+        assert_eq!(case.post("/hooks/none", &[], body.clone()).await, StatusCode::NOT_FOUND);
+        assert_eq!(case.count("SELECT count(*) FROM event").await, 0);
+        assert_eq!(case.count("SELECT count(*) FROM job").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_push_becomes_one_job_however_often_it_is_told() {
+        let case = Case::new(100).await;
+        for _ in 0..50 {
+            assert_eq!(case.send(&push("1", DIGEST, ",\"tag\":\"1.4\"")).await, StatusCode::ACCEPTED);
+        }
+        // another event of the same image
+        assert_eq!(case.send(&push("2", DIGEST, ",\"tag\":\"latest\"")).await, StatusCode::ACCEPTED);
+        assert_eq!(case.count("SELECT count(*) FROM job").await, 1);
+        assert_eq!(case.count("SELECT count(*) FROM event WHERE state = 'taken'").await, 2);
+        assert_eq!(case.count("SELECT count(*) FROM tag").await, 2);
+        assert_eq!(case.count("SELECT count(*) FROM image").await, 1);
+        let gone = push("3", DIGEST, "").replace("\"push\"", "\"delete\"");
+        assert_eq!(case.send(&gone).await, StatusCode::ACCEPTED);
+        assert_eq!(case.count("SELECT count(*) FROM image WHERE deleted IS NOT NULL").await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_or_speaks_of_others_is_a_dead_letter() {
+        let case = Case::new(100).await;
+        let elsewhere = ",\"url\":\"http://169.254.169.254/v2/shop/api/manifests/x\"";
+        let deep = "[".repeat(100_000);
+        let bodies = ["", "no JSON", "{\"events\":7}", &deep, &push("4", DIGEST, elsewhere)];
+        for body in bodies {
+            assert_eq!(case.send(body).await, StatusCode::ACCEPTED, "{}", body.get(..20).unwrap_or(body));
+        }
+        assert_eq!(case.count("SELECT count(*) FROM event WHERE state = 'dead' AND reason IS NOT NULL").await, 5);
+        assert_eq!(case.count("SELECT max(length(body)) FROM event").await, i64::try_from(KEPT).expect("small"));
+        assert_eq!(case.count("SELECT count(*) FROM job").await, 0);
+        let known = ",\"url\":\"http://registry.internal.example/v2/shop/api/manifests/x\"";
+        assert_eq!(case.send(&push("5", DIGEST, known)).await, StatusCode::ACCEPTED);
+        assert_eq!(case.count("SELECT count(*) FROM job").await, 1);
+    }
+
+    #[tokio::test]
+    async fn bodies_are_bounded_and_not_unpacked() {
+        let case = Case::new(100).await;
+        let proof = ("authorization", SECRET);
+        let large = vec![b' '; (1 << 20) + 1];
+        assert_eq!(case.post("/hooks/shop", &[proof], large).await, StatusCode::PAYLOAD_TOO_LARGE);
+        let packed = case.post("/hooks/shop", &[proof, ("content-encoding", "gzip")], "x").await;
+        assert_eq!(packed, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(case.count("SELECT count(*) FROM event").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_so_and_keeps_nothing_of_the_webhook() {
+        let case = Case::new(2).await;
+        let digest = |n: u32| format!("sha256:{n:064x}");
+        for n in 0..2 {
+            assert_eq!(case.send(&push(&n.to_string(), &digest(n), "")).await, StatusCode::ACCEPTED);
+        }
+        assert_eq!(case.send(&push("2", &digest(2), "")).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(case.count("SELECT count(*) FROM event").await, 2, "it comes again");
+        assert_eq!(case.send(&push("3", &digest(1), "")).await, StatusCode::ACCEPTED, "that one is known");
+        case.server.end();
+        assert_eq!(case.send(&push("4", &digest(1), "")).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn a_tag_without_a_digest_is_looked_up_each_time_it_is_pushed() {
+        let case = Case::new(100).await;
+        let body = |at: u32| {
+            format!(
+                "{{\"push_data\":{{\"tag\":\"1.4\",\"pushed_at\":{at}}},\"repository\":{{\"repo_name\":\"shop/api\",\
+                 \"namespace\":\"shop\",\"name\":\"api\"}}}}"
+            )
+        };
+        for at in [1_772_323_200, 1_772_323_200, 1_772_323_201] {
+            let status = case.post("/hooks/hub/word-of-the-hub-which-is-long", &[], body(at)).await;
+            assert_eq!(status, StatusCode::ACCEPTED);
+        }
+        let jobs = "SELECT count(*) FROM job WHERE kind = 'pin' AND tag = '1.4' AND digest IS NULL AND lane = 0";
+        assert_eq!(case.count(jobs).await, 2, "one was a replay");
+    }
+}

@@ -1,0 +1,108 @@
+//! The listener: bounds on what a connection may take, TLS where it is configured, and an end that lets requests finish.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::config::Tls;
+use super::state::Server;
+use super::{api, harbor, hook, page};
+
+/// How long a request may take, its body included: senders of webhooks give up long before.
+const LONGEST_REQUEST: Duration = Duration::from_secs(15);
+
+/// How long the fields of a request's head may take to come.
+const LONGEST_HEAD: Duration = Duration::from_secs(10);
+
+/// Bytes of a request's head.
+const LARGEST_HEAD: usize = 16 << 10;
+
+/// Requests at once; more wait for their turn.
+const AT_ONCE: usize = 1_024;
+
+/// How long requests may go on once the server ends.
+const LONGEST_END: Duration = Duration::from_secs(20);
+
+/// All routes, with what holds for each of them.
+pub fn router(server: Arc<Server>) -> Router {
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    Router::new()
+        .merge(hook::routes())
+        .merge(api::routes())
+        .merge(harbor::routes())
+        .merge(page::routes())
+        .with_state(server)
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, LONGEST_REQUEST))
+        .layer(CatchPanicLayer::new())
+        .layer(tower::limit::ConcurrencyLimitLayer::new(AT_ONCE))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("cache-control", "no-store"))
+        .layer(header("referrer-policy", "no-referrer"))
+}
+
+/// A listener whose address is known before anything is served.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Listener {
+    /// Listens there.
+    pub fn bind(address: SocketAddr, tls: Option<Tls>) -> Result<Self> {
+        let cannot = |e| Error::io("cannot listen", e).at(address.to_string()).help("set `listen` to another port");
+        let socket = TcpListener::bind(address).map_err(cannot)?;
+        socket.set_nonblocking(true).map_err(cannot)?;
+        Ok(Self { socket, tls })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.socket.local_addr().map_err(|e| Error::io("cannot listen", e))
+    }
+
+    /// Serves until the server ends, and then for as long as requests take, at most 20 seconds.
+    pub async fn serve(self, server: Arc<Server>) -> Result<()> {
+        let handle = Handle::new();
+        let ending = handle.clone();
+        let waiting = Arc::clone(&server);
+        tokio::spawn(async move {
+            waiting.until_end().await;
+            ending.graceful_shutdown(Some(LONGEST_END));
+        });
+        let service = router(server).into_make_service_with_connect_info::<SocketAddr>();
+        let cannot = |e| Error::io("cannot serve", e);
+        match self.tls {
+            None => {
+                let mut bound = axum_server::from_tcp(self.socket).map_err(cannot)?.handle(handle).http1_only();
+                bound.http_builder().http1().header_read_timeout(LONGEST_HEAD).max_buf_size(LARGEST_HEAD);
+                bound.http_builder().http1().timer(TokioTimer::new());
+                bound.serve(service).await.map_err(cannot)
+            }
+            Some(tls) => {
+                let place = tls.certificate.display().to_string();
+                let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await.map_err(|e| {
+                    Error::new(ErrorKind::Config, "the certificate or its key cannot be used").because(e).at(place)
+                })?;
+                let mut bound =
+                    axum_server::from_tcp_rustls(self.socket, config).map_err(cannot)?.handle(handle).http1_only();
+                bound.http_builder().http1().header_read_timeout(LONGEST_HEAD).max_buf_size(LARGEST_HEAD);
+                bound.http_builder().http1().timer(TokioTimer::new());
+                bound.serve(service).await.map_err(cannot)
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! One image: its newest report or any other, and the packages in it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use minijinja::context;
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind};
+use crate::server::api::images::get;
+use crate::server::api::reports::head;
+use crate::server::api::{Asked, number, time};
+use crate::server::problem::Problem;
+use crate::server::state::Server;
+use crate::server::store::document;
+use crate::server::token::Caller;
+
+use super::report::{Document, MOST_PACKAGES, read};
+use super::{Fault, Visitor, form, page, told};
+
+/// Bytes of a report that is shown; larger ones are there as documents.
+const LARGEST: usize = 64 << 20;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    platform: Option<String>,
+    text: Option<String>,
+    from: Option<usize>,
+}
+
+pub(super) async fn newest(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    Path(id): Path<String>,
+    asked: Result<Asked<Wanted>, Problem>,
+) -> Result<Response, Fault> {
+    let Asked(wanted) = asked?;
+    let image = get(&server, &caller, number(&id)?).await?;
+    let report = image.reports.first().map(|report| report.id.clone());
+    show(&server, &caller, image.id, report.as_deref(), &wanted).await
+}
+
+pub(super) async fn one(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    Path(id): Path<String>,
+    asked: Result<Asked<Wanted>, Problem>,
+) -> Result<Response, Fault> {
+    let Asked(wanted) = asked?;
+    let report = head(&server, &caller, &id).await?;
+    show(&server, &caller, report.image, Some(&id), &wanted).await
+}
+
+async fn show(
+    server: &Server,
+    caller: &Caller,
+    image: i64,
+    report: Option<&str>,
+    wanted: &Wanted,
+) -> Result<Response, Fault> {
+    let image = get(server, caller, image).await?;
+    let Some(id) = report else {
+        return page("image.html", Some(caller), context! { image => told(&image), report => (), shown => () });
+    };
+    let report = head(server, caller, id).await?;
+    let formats = document::formats(&server.store, id).await?;
+    let formats: Vec<String> = formats.into_iter().map(|(format, _)| format).collect();
+    let (platforms, shown) = match documents(server, id).await? {
+        None => (Vec::new(), None),
+        Some(documents) => {
+            let platforms: Vec<String> = documents.iter().map(|document| document.platform().to_owned()).collect();
+            let chosen = chosen(documents, wanted.platform.as_deref());
+            let shown = tokio::task::spawn_blocking(|| chosen.map(Document::show)).await;
+            (platforms, shown.map_err(|e| Error::new(ErrorKind::Internal, "cannot show a report").because(e))?)
+        }
+    };
+    let is_newest = image.reports.first().is_some_and(|newest| newest.id == id);
+    let report = context! { id, made => time(report.made), outcome => report.outcome, is_newest, formats, platforms };
+    page("image.html", Some(caller), context! { image => told(&image), report, shown => told(&shown) })
+}
+
+pub(super) async fn packages(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    Path(id): Path<String>,
+    asked: Result<Asked<Wanted>, Problem>,
+) -> Result<Response, Fault> {
+    let Asked(wanted) = asked?;
+    let report = head(&server, &caller, &id).await?;
+    let image = get(&server, &caller, report.image).await?;
+    let documents = documents(&server, &id).await?.unwrap_or_default();
+    let chosen = chosen(documents, wanted.platform.as_deref()).ok_or_else(Problem::not_found)?;
+    let (text, from) = (wanted.text.unwrap_or_default(), wanted.from.unwrap_or(0));
+    let platform = chosen.platform().to_owned();
+    let (packages, count) = chosen.packages(text.trim(), from);
+    let until = from.saturating_add(packages.len());
+    let at = |from: usize| {
+        form::query(&[("platform", platform.as_str()), ("text", text.trim()), ("from", &from.to_string())])
+    };
+    let next = (until < count).then(|| at(until));
+    let before = (from > 0).then(|| at(from.saturating_sub(MOST_PACKAGES)));
+    let first = if count == 0 { 0 } else { from.saturating_add(1) };
+    let values = context! { id, image => told(&image), packages => told(&packages), count, first, until, text, platform, next, before };
+    page("packages.html", Some(&caller), values)
+}
+
+/// The reports of a document; nothing where it is larger than a page can show.
+async fn documents(server: &Server, id: &str) -> Result<Option<Vec<Document>>, Problem> {
+    let Some(json) = document::get(&server.store, id, "json", LARGEST).await? else { return Ok(None) };
+    let failed =
+        |what: String| Problem::from(Error::new(ErrorKind::Internal, format!("a report cannot be read: {what}")));
+    let read = tokio::task::spawn_blocking(move || read(&json)).await.map_err(|e| failed(e.to_string()))?;
+    read.map(Some).map_err(|e| failed(e.to_string()))
+}
+
+/// The report of the platform that is asked for, else the first that fails, else the first.
+fn chosen(mut documents: Vec<Document>, platform: Option<&str>) -> Option<Document> {
+    let asked = |document: &Document| platform.is_some_and(|platform| platform == document.platform());
+    let index = documents.iter().position(asked);
+    let index = index.or_else(|| documents.iter().position(|document| document.outcome == "failed")).unwrap_or(0);
+    (index < documents.len()).then(|| documents.swap_remove(index))
+}

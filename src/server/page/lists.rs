@@ -1,0 +1,132 @@
+//! Lists: findings, the queue, dead letters, the age of advisory data.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use minijinja::context;
+use serde::Serialize;
+
+use crate::advisory::store::Manifest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::api::{Asked, cannot, events, findings as api, jobs, number};
+use crate::server::problem::Problem;
+use crate::server::state::Server;
+use crate::server::token::Scope;
+
+use super::{Fault, Visitor, form, page, told};
+
+pub(super) async fn findings(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    asked: Result<Asked<api::Filter>, Problem>,
+) -> Result<Response, Fault> {
+    let Asked(filter) = asked?;
+    let found = api::find(&server, &caller, &filter).await?;
+    let next = form::continued(&filter, found.next);
+    let fields = context! {
+        rule => filter.rule.unwrap_or_default(), severity => filter.severity.unwrap_or_default(),
+        action => filter.action.unwrap_or_default(), image => filter.image.unwrap_or_default(),
+        package => filter.package.unwrap_or_default(), text => filter.text.unwrap_or_default(),
+    };
+    page("findings.html", Some(&caller), context! { findings => told(&found.items), next, fields })
+}
+
+pub(super) async fn queue(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    asked: Result<Asked<jobs::Filter>, Problem>,
+) -> Result<Response, Fault> {
+    let Asked(filter) = asked?;
+    let found = jobs::find(&server, &caller, &filter).await?;
+    let next = form::continued(&filter, found.next);
+    let counts = sqlx::query_as::<_, (String, String, i64)>(
+        "SELECT source, state, count(*) FROM job WHERE state IN ('queued', 'leased', 'dead') AND \
+         (?1 IS NULL OR source IN (SELECT value FROM json_each(?1))) GROUP BY source, state ORDER BY source, state",
+    );
+    let counts = counts.bind(caller.sources()).fetch_all(server.store.readers()).await.map_err(cannot)?;
+    let counts: Vec<_> = counts.into_iter().map(|(source, state, count)| context! { source, state, count }).collect();
+    let state = filter.state.unwrap_or_default();
+    page("queue.html", Some(&caller), context! { jobs => told(&found.items), counts, next, state })
+}
+
+pub(super) async fn dead(State(server): State<Arc<Server>>, Visitor(caller): Visitor) -> Result<Response, Fault> {
+    let dead = || Some("dead".to_owned());
+    let letters = events::Filter { state: dead(), limit: Some(200), ..events::Filter::default() };
+    let given_up = jobs::Filter { state: dead(), limit: Some(200), ..jobs::Filter::default() };
+    let letters = events::find(&server, &caller, &letters).await?;
+    let given_up = jobs::find(&server, &caller, &given_up).await?;
+    let is_more = letters.next.is_some() || given_up.next.is_some();
+    let may_retry = caller.scope >= Scope::Scan;
+    let values = context! { letters => told(&letters.items), jobs => told(&given_up.items), is_more, may_retry };
+    page("dead.html", Some(&caller), values)
+}
+
+pub(super) async fn retry_event(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Fault> {
+    events::put_back(&server, &caller, number(&id)?).await?;
+    Ok(Redirect::to("/dead").into_response())
+}
+
+pub(super) async fn retry_job(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Fault> {
+    jobs::put_back(&server, &caller, number(&id)?).await?;
+    Ok(Redirect::to("/dead").into_response())
+}
+
+/// What is known of one kind of advisories.
+#[derive(Debug, Serialize)]
+struct Shard {
+    name: String,
+    records: u64,
+    newest: String,
+    confirmed: Option<String>,
+    age_days: Option<i64>,
+    is_old: bool,
+}
+
+/// Days after which data are shown as old.
+const OLD_DAYS: i64 = 3;
+
+pub(super) async fn data(State(server): State<Arc<Server>>, Visitor(caller): Visitor) -> Result<Response, Fault> {
+    let now = server.clock.now().timestamp();
+    let manifest = match server.config.advisories.clone() {
+        None => None,
+        Some(folder) => {
+            let read = tokio::task::spawn_blocking(move || read_manifest(&folder.join("manifest.json"))).await;
+            let failed = |e| Error::new(ErrorKind::Internal, "cannot read the advisory data").because(e);
+            Some(read.map_err(failed)?.ok())
+        }
+    };
+    let shards: Option<Vec<Shard>> = manifest.as_ref().and_then(Option::as_ref).map(|manifest| {
+        let shard = |(name, entry): (&String, &crate::advisory::store::Entry)| {
+            let confirmed = entry.confirmed();
+            let age_days = confirmed.map(|confirmed| now.date().days_since(confirmed.date()));
+            Shard {
+                name: name.clone(),
+                records: entry.records,
+                newest: entry.newest.clone(),
+                confirmed: confirmed.map(|confirmed| confirmed.to_string()),
+                age_days,
+                is_old: age_days.is_none_or(|days| days > OLD_DAYS),
+            }
+        };
+        manifest.shards.iter().map(shard).collect()
+    });
+    let is_configured = manifest.is_some();
+    page("data.html", Some(&caller), context! { shards => told(&shards), is_configured })
+}
+
+fn read_manifest(path: &std::path::Path) -> Result<Manifest> {
+    use std::io::Read as _;
+    let cannot = |e| Error::io("cannot read the manifest of the advisory data", e);
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(cannot)?.take(16 << 20).read_to_end(&mut bytes).map_err(cannot)?;
+    Manifest::parse(&bytes)
+}

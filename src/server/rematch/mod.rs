@@ -1,0 +1,189 @@
+//! Judges images again when what judges them is newer: other advisory data, or another careen. Each image that a tag is
+//! gets a job of the lowest priority; what it finds is kept where it is other than in the report before, and told where it
+//! is new ([`super::deliver::plan`]).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{Row as _, SqliteConnection};
+
+use crate::advisory::store::Database;
+use crate::error::{Error, ErrorKind, Result};
+
+use super::queue::sqlite::enqueue;
+use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority};
+use super::state::Server;
+use super::store::of_sql;
+use super::sweep::set;
+
+/// How often the advisory data are looked at.
+const LOOK: Duration = Duration::from_mins(5);
+
+/// Images whose jobs are put in by one write.
+const TOGETHER: i64 = 100;
+
+/// How long it waits where the queue is full.
+const FULL: Duration = Duration::from_secs(30);
+
+/// The setting that names the state for which all jobs were put in.
+const SETTING: &str = "rematched";
+
+/// Names the state of what judges: the files of the advisory data, and this careen. Read before a scan, so that data
+/// which are exchanged while it runs count as newer than it.
+pub async fn data_version(advisories: Option<PathBuf>) -> Result<String> {
+    let read = move || {
+        let data = match &advisories {
+            Some(folder) => Database::open(folder)?.manifest().digest().hex().get(..16).unwrap_or_default().to_owned(),
+            None => "none".to_owned(),
+        };
+        Ok(format!("{data} careen {}", env!("CARGO_PKG_VERSION")))
+    };
+    let ended = |_| Error::new(ErrorKind::Internal, "a look at the advisory data ended early");
+    tokio::task::spawn_blocking(read).await.map_err(ended)?
+}
+
+/// Looks for newer data until the server ends.
+pub async fn run(server: Arc<Server>) {
+    while !server.is_ending() {
+        if let Err(error) = look(&server).await {
+            tracing::error!(error = %error, "images could not be put in to be judged again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = server.until_end() => {}
+        }
+    }
+}
+
+/// Puts in what the data of now ask for; the number of new jobs.
+async fn look(server: &Arc<Server>) -> Result<usize> {
+    let version = data_version(server.config.advisories.clone()).await?;
+    let noted = sqlx::query("SELECT value FROM setting WHERE name = ?").bind(SETTING);
+    let noted = noted.fetch_optional(server.store.readers()).await.map_err(cannot)?;
+    if noted.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|noted| noted == version)) {
+        return Ok(0);
+    }
+    let mut after = 0;
+    let mut new = 0;
+    while !server.is_ending() {
+        let (wanted, bounds, now) = (version.clone(), server.queue.bounds(), server.clock.now());
+        let batch = server
+            .store
+            .write(move |connection| Box::pin(async move { put_in(connection, &wanted, after, bounds, now).await }));
+        let batch = batch.await?;
+        new += batch.new;
+        after = batch.after;
+        if batch.new > 0 {
+            server.work.notify_waiters();
+        }
+        if batch.is_full {
+            tokio::select! {
+                () = tokio::time::sleep(FULL) => {}
+                () = server.until_end() => {}
+            }
+        } else if batch.is_last {
+            let noted = server.store.write(move |connection| Box::pin(set(connection, SETTING.to_owned(), version)));
+            noted.await?;
+            tracing::info!(images = new, "what judges is newer: images are judged again");
+            return Ok(new);
+        }
+    }
+    Ok(new)
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    after: i64,
+    new: usize,
+    is_full: bool,
+    is_last: bool,
+}
+
+async fn put_in(
+    connection: &mut SqliteConnection,
+    version: &str,
+    after: i64,
+    bounds: Bounds,
+    now: super::clock::Moment,
+) -> Result<Batch> {
+    let images = sqlx::query(
+        "SELECT i.id, i.registry, i.repository, i.digest, i.source, \
+         (SELECT t.name FROM tag t WHERE t.image = i.id ORDER BY t.moved DESC, t.name LIMIT 1) AS tag \
+         FROM image i WHERE i.id > ?1 AND i.deleted IS NULL AND tag IS NOT NULL \
+         AND (SELECT r.data_version FROM report r WHERE r.image = i.id ORDER BY r.made DESC, r.rowid DESC LIMIT 1) <> ?2 \
+         ORDER BY i.id LIMIT ?3",
+    );
+    let images = images.bind(after).bind(version).bind(TOGETHER).fetch_all(&mut *connection).await.map_err(cannot)?;
+    let mut batch = Batch { after, is_last: images.len() < usize::try_from(TOGETHER).unwrap_or(0), ..Batch::default() };
+    for row in images {
+        let (registry, repository): (String, String) =
+            (row.try_get(1).map_err(cannot)?, row.try_get(2).map_err(cannot)?);
+        let digest: String = row.try_get(3).map_err(cannot)?;
+        let job = NewJob {
+            key: format!("rematch {registry}/{repository}@{digest} {version}"),
+            kind: Kind::Rematch,
+            source: row.try_get(4).map_err(cannot)?,
+            registry,
+            repository,
+            tag: row.try_get(5).map_err(cannot)?,
+            digest: digest.parse().ok(),
+            priority: Priority::Low,
+        };
+        match enqueue(connection, &job, bounds, now).await? {
+            Entered::New(_) => batch.new += 1,
+            Entered::Known(_) => {}
+            Entered::Full => return Ok(Batch { is_full: true, is_last: false, ..batch }),
+        }
+        batch.after = row.try_get(0).map_err(cannot)?;
+    }
+    Ok(batch)
+}
+
+/// Whether the newest report of a job's image is of this state already: a scan came in between.
+pub(super) async fn is_current(server: &Server, leased: &Leased, version: &str) -> Result<bool> {
+    let job = &leased.job;
+    let found = sqlx::query(
+        "SELECT r.data_version FROM image i JOIN report r ON r.image = i.id \
+         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+    );
+    let found = found.bind(&job.registry).bind(&job.repository).bind(job.digest.as_ref().map(ToString::to_string));
+    let row = found.fetch_optional(server.store.readers()).await.map_err(cannot)?;
+    Ok(row.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|found| found == version)))
+}
+
+/// What a finding says.
+const ROWS: &str = "SELECT platform, rule, severity, action, fingerprint, message, path, package, fixed FROM finding";
+
+/// Whether a report says the same as the one before of its image: the same findings, judged the same. Such a one is not
+/// kept; instead the one before is noted to be of the newer state.
+pub(super) async fn drop_if_same(connection: &mut SqliteConnection, report: &str) -> Result<bool> {
+    let before = sqlx::query(
+        "SELECT b.id FROM report r JOIN report b ON b.image = r.image AND b.id <> r.id AND b.outcome = r.outcome \
+         AND b.has_gaps = r.has_gaps AND b.policy = r.policy WHERE r.id = ?1 AND b.id = (SELECT n.id FROM report n \
+         WHERE n.image = r.image AND n.id <> r.id ORDER BY n.made DESC, n.rowid DESC LIMIT 1)",
+    );
+    let before = before.bind(report).fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let Some(row) = before else { return Ok(false) };
+    let before: String = row.try_get(0).map_err(cannot)?;
+    let other = format!(
+        "SELECT EXISTS ({ROWS} WHERE report = ?1 EXCEPT {ROWS} WHERE report = ?2) \
+         OR EXISTS ({ROWS} WHERE report = ?2 EXCEPT {ROWS} WHERE report = ?1)"
+    );
+    let other = sqlx::query(sqlx::AssertSqlSafe(other)).bind(report).bind(&before);
+    let is_other: i64 = other.fetch_one(&mut *connection).await.map_err(cannot)?.try_get(0).map_err(cannot)?;
+    if is_other != 0 {
+        return Ok(false);
+    }
+    let newer = "UPDATE report SET data_version = (SELECT data_version FROM report WHERE id = ?1) WHERE id = ?2";
+    sqlx::query(newer).bind(report).bind(&before).execute(&mut *connection).await.map_err(cannot)?;
+    sqlx::query("DELETE FROM report WHERE id = ?").bind(report).execute(connection).await.map_err(cannot)?;
+    Ok(true)
+}
+
+fn cannot(error: sqlx::Error) -> Error {
+    of_sql("cannot judge again", error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Which images are judged again, and what is kept of it.
+
+use std::path::Path;
+
+use super::super::clock::Clock;
+use super::super::config::Config;
+use super::super::queue::{Lane, Queue as _};
+use super::super::store::Store;
+use super::*;
+
+async fn server(folder: &Path) -> Arc<Server> {
+    let text = format!("data = \"{0}\"\nadvisories = \"{0}/advisories\"\n", folder.display());
+    let config = Config::parse("serve.toml", &text, &[], false).expect("a configuration");
+    let store = Store::open(&folder.join("careen.db")).await.expect("a store");
+    Server::new(config, store, Clock::start()).expect("a server")
+}
+
+async fn sql(server: &Server, text: String) {
+    let written = server.store.write(move |connection| {
+        Box::pin(async move {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(connection).await.map_err(cannot)?;
+            Ok(())
+        })
+    });
+    written.await.expect("written");
+}
+
+async fn texts(server: &Server, query: &'static str) -> Vec<String> {
+    let rows = sqlx::query(query).fetch_all(server.store.readers()).await.expect("read");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Images 1 to `count` with a report each, all of which a tag is but the first.
+async fn images(server: &Server, count: usize) {
+    let mut text = String::new();
+    for number in 1..=count {
+        let digest = crate::digest::Digest::sha256(&number.to_be_bytes());
+        text.push_str(&format!(
+            "INSERT INTO image VALUES ({number}, 'main', 'shop/api', '{digest}', 'shop', 0, 0, NULL); \
+             INSERT INTO job (id, key, kind, lane, source, registry, repository, priority, state, created, not_before) \
+             VALUES ({number}, 'k{number}', 'scan', 1, 'shop', 'main', 'shop/api', 1, 'done', 0, 0); \
+             INSERT INTO report VALUES ('r{number}', {number}, {number}, 'shop', 0, 'failed', 0, '', 'older', '{{}}');"
+        ));
+        if number > 1 {
+            text.push_str(&format!("INSERT INTO tag VALUES ('main', 'shop/api', 't{number}', {number}, 0);"));
+        }
+    }
+    sql(server, text).await;
+}
+
+#[tokio::test]
+async fn tagged_images_are_put_in_once_for_each_state_of_the_data() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path()).await;
+    images(&server, 250).await;
+    assert_eq!(look(&server).await.expect("a look"), 249);
+    assert_eq!(look(&server).await.expect("a look"), 0);
+    // a start anew in the middle puts nothing in twice
+    sql(&server, "DELETE FROM setting".to_owned()).await;
+    assert_eq!(look(&server).await.expect("a look"), 0);
+    let leased = server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), server.clock.now()).await.expect("leased");
+    let job = &leased[0].job;
+    assert_eq!((job.kind, job.priority, job.tag.as_deref()), (Kind::Rematch, Priority::Low, Some("t2")));
+    let version = data_version(server.config.advisories.clone()).await.expect("a version");
+    assert!(!is_current(&server, &leased[0], &version).await.expect("read"));
+    sql(&server, format!("UPDATE report SET data_version = '{version}'")).await;
+    assert!(is_current(&server, &leased[0], &version).await.expect("read"));
+    // other data, where only one report is of an older state
+    let data = folder.path().join("advisories");
+    std::fs::create_dir(&data).expect("a folder");
+    let sum = "0".repeat(64);
+    let manifest = format!(
+        "{{\"format\": {}, \"shards\": {{\"osv/Debian\": {{\"file\": \"osv/Debian-{}.redb\", \"size\": 1, \"sha256\": \"{sum}\", \
+         \"seal\": 0, \"records\": 1, \"packages\": 1, \"source\": \"\", \"newest\": \"\", \"downloaded\": 0}}}}}}",
+        crate::advisory::store::FORMAT,
+        &sum[..16],
+    );
+    std::fs::write(data.join("manifest.json"), manifest).expect("written");
+    let newer = data_version(server.config.advisories.clone()).await.expect("a version");
+    assert_ne!(newer, version);
+    sql(&server, format!("UPDATE report SET data_version = '{newer}' WHERE id <> 'r7'")).await;
+    assert_eq!(look(&server).await.expect("a look"), 1);
+}
+
+#[tokio::test]
+async fn a_report_that_says_the_same_is_not_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path()).await;
+    images(&server, 2).await;
+    let finding = |report: &str, rule: &str| {
+        format!(
+            "INSERT INTO finding (report, platform, rule, severity, action, fingerprint, message) \
+             VALUES ('{report}', '', '{rule}', 1, 'fail', '{rule}', '');"
+        )
+    };
+    let next = |id: &str, job: u32, more: &str| {
+        format!(
+            "INSERT INTO job (id, key, kind, lane, source, registry, repository, priority, state, created, not_before) \
+             VALUES ({job}, 'k{job}', 'rematch', 1, 'shop', 'main', 'shop/api', 1, 'done', 0, 0); \
+             INSERT INTO report VALUES ('{id}', 2, {job}, 'shop', {job}, 'failed', 0, '', 'newer', '{{}}'); {more}"
+        )
+    };
+    sql(&server, finding("r2", "a")).await;
+    let drop = async |id: &'static str| {
+        let dropped = server.store.write(move |connection| Box::pin(drop_if_same(connection, id)));
+        dropped.await.expect("written")
+    };
+    sql(&server, next("same", 10, &finding("same", "a"))).await;
+    assert!(drop("same").await);
+    assert_eq!(
+        texts(&server, "SELECT id || ' ' || data_version FROM report ORDER BY id").await,
+        ["r1 older", "r2 newer"]
+    );
+    for (job, id, more) in [(11, "more", finding("more", "a") + &finding("more", "b")), (12, "less", String::new())] {
+        sql(&server, next(id, job, &more)).await;
+        assert!(!drop(id).await, "{id}");
+    }
+    assert_eq!(texts(&server, "SELECT id FROM report ORDER BY made").await.len(), 4);
+}

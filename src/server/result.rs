@@ -1,0 +1,237 @@
+//! Stores what came of a job, in the same step that ends it.
+
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use sqlx::SqliteConnection;
+
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Outcome;
+
+use super::deliver::Actions;
+use super::deliver::plan::plan;
+use super::hook::see;
+use super::queue::sqlite::{ack, enqueue};
+use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority, Queue as _};
+use super::rematch::drop_if_same;
+use super::state::Server;
+use super::store::{of_sql, packed};
+use super::worker::process;
+use super::worker::summary::{ImageSummary, Row};
+use super::worker::task::Task;
+
+/// What came of a job that is done.
+#[derive(Debug)]
+pub enum Finished {
+    /// A tag is this image.
+    Pinned(Digest),
+    /// A scan.
+    Scanned {
+        /// How it was done.
+        task: Box<Task>,
+        /// What it told.
+        outcome: process::Outcome,
+        /// Of which state the data were when it began.
+        data_version: String,
+    },
+    /// Nothing was to be done.
+    Unneeded,
+}
+
+/// Stores it; false if the job is another one's by now, and then nothing was stored.
+pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) -> Result<bool> {
+    let now = server.clock.now();
+    let leased = leased.clone();
+    match finished {
+        Finished::Pinned(digest) => {
+            let bounds = server.queue.bounds();
+            let kept = server
+                .store
+                .write(move |connection| {
+                    Box::pin(async move { pinned(connection, &leased, &digest, bounds, now).await })
+                })
+                .await;
+            server.work.notify_waiters();
+            kept
+        }
+        Finished::Unneeded => server.queue.ack(&leased, now).await,
+        Finished::Scanned { task, outcome, data_version } => {
+            let report = Report::of(&task, outcome, data_version)?;
+            let id = report.id.clone();
+            let actions = Arc::clone(&server.actions);
+            let kept = server
+                .store
+                .write(move |connection| {
+                    Box::pin(async move { scanned(connection, &leased, report, &actions, now).await })
+                })
+                .await?;
+            if kept {
+                tracing::info!(report = id, "a report is there");
+                server.deliveries.notify_waiters();
+            }
+            Ok(kept)
+        }
+    }
+}
+
+async fn pinned(
+    connection: &mut SqliteConnection,
+    leased: &Leased,
+    digest: &Digest,
+    bounds: Bounds,
+    now: super::clock::Moment,
+) -> Result<bool> {
+    if !ack(connection, leased.id, leased.lease, now).await? {
+        return Ok(false);
+    }
+    let job = &leased.job;
+    see(connection, &job.source, &job.registry, &job.repository, digest, job.tag.as_deref(), now).await?;
+    let next = NewJob {
+        key: super::work::key_of(leased, digest),
+        kind: Kind::Scan,
+        digest: Some(digest.clone()),
+        priority: Priority::High,
+        ..job.clone()
+    };
+    // it waited already, and is not lost to others that came since
+    let bounds = Bounds { all: bounds.all.saturating_mul(2), source: bounds.source.saturating_mul(2) };
+    match enqueue(connection, &next, bounds, now).await? {
+        Entered::New(_) | Entered::Known(_) => Ok(true),
+        Entered::Full => Err(Error::limit("the queue is full")),
+    }
+}
+
+/// A report as it is stored.
+struct Report {
+    id: String,
+    outcome: Outcome,
+    has_gaps: bool,
+    policy: String,
+    data_version: String,
+    summary: String,
+    documents: Vec<(String, usize, Vec<u8>)>,
+    images: Vec<ImageSummary>,
+}
+
+impl Report {
+    fn of(task: &Task, outcome: process::Outcome, data_version: String) -> Result<Self> {
+        let process::Outcome { summary, reports } = outcome;
+        let worst = |a: Outcome, b: Outcome| match (a, b) {
+            (Outcome::Failed, _) | (_, Outcome::Failed) => Outcome::Failed,
+            (Outcome::Incomplete, _) | (_, Outcome::Incomplete) => Outcome::Incomplete,
+            _ => Outcome::Passed,
+        };
+        let told = serde_json::to_string(&summary)
+            .map_err(|e| Error::new(ErrorKind::Internal, "cannot write the summary").because(e))?;
+        let documents = reports
+            .into_iter()
+            .map(|(format, body)| Ok((format, body.len(), packed(&body)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            id: new_id()?,
+            outcome: summary.images.iter().map(|image| image.outcome).fold(Outcome::Passed, worst),
+            has_gaps: summary.images.iter().any(|image| image.has_gaps),
+            policy: task.policies.join(" "),
+            data_version,
+            summary: told,
+            documents,
+            images: summary.images,
+        })
+    }
+}
+
+async fn scanned(
+    connection: &mut SqliteConnection,
+    leased: &Leased,
+    report: Report,
+    actions: &Actions,
+    now: super::clock::Moment,
+) -> Result<bool> {
+    let job = &leased.job;
+    let Some(digest) = &job.digest else {
+        return Err(Error::new(ErrorKind::Internal, "a scan of no image"));
+    };
+    if !ack(connection, leased.id, leased.lease, now).await? {
+        return Ok(false);
+    }
+    let image = see(connection, &job.source, &job.registry, &job.repository, digest, None, now).await?;
+    sqlx::query(
+        "INSERT INTO report (id, image, job, source, made, outcome, has_gaps, policy, data_version, summary) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&report.id)
+    .bind(image)
+    .bind(leased.id.0)
+    .bind(&job.source)
+    .bind(now.0)
+    .bind(report.outcome.as_str())
+    .bind(report.has_gaps)
+    .bind(&report.policy)
+    .bind(&report.data_version)
+    .bind(&report.summary)
+    .execute(&mut *connection)
+    .await
+    .map_err(cannot)?;
+    for (format, size, body) in &report.documents {
+        let document = sqlx::query("INSERT INTO document (report, format, size, body) VALUES (?, ?, ?, ?)");
+        let size = i64::try_from(*size).unwrap_or(i64::MAX);
+        let document = document.bind(&report.id).bind(format).bind(size).bind(body.as_slice());
+        document.execute(&mut *connection).await.map_err(cannot)?;
+    }
+    for image in &report.images {
+        for row in &image.findings {
+            finding(connection, &report.id, image, row).await?;
+        }
+    }
+    // judged again, with the same result
+    if job.kind == Kind::Rematch && drop_if_same(connection, &report.id).await? {
+        return Ok(true);
+    }
+    plan(connection, actions, &report.id, now).await?;
+    Ok(true)
+}
+
+async fn finding(connection: &mut SqliteConnection, report: &str, image: &ImageSummary, row: &Row) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO finding (report, platform, rule, severity, action, fingerprint, message, path, package, fixed) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(report)
+    .bind(image.platform.as_deref().unwrap_or_default())
+    .bind(&row.rule)
+    .bind(row.severity as i64)
+    .bind(if row.is_waived { "waived" } else { row.action.as_str() })
+    .bind(&row.fingerprint)
+    .bind(&row.message)
+    .bind(&row.subject)
+    .bind(&row.package)
+    .bind(&row.fixed)
+    .execute(connection)
+    .await
+    .map_err(cannot)?;
+    Ok(())
+}
+
+fn cannot(error: sqlx::Error) -> Error {
+    of_sql("cannot store a report", error)
+}
+
+/// A random UUID (RFC 9562, version 4), by which nobody finds a report that was not told of it.
+fn new_id() -> Result<String> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Error::new(ErrorKind::Io, "the system gives no random numbers"))?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
+}
+
+/// A random number, for waits; the middle where the system gives none.
+pub(super) fn random() -> u32 {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).map_or(u32::MAX / 2, |()| u32::from_le_bytes(bytes))
+}

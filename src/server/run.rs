@@ -1,0 +1,194 @@
+//! `careen serve` from its start to its end.
+
+use std::fs::{DirBuilder, File};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::auth::HttpFetch;
+use super::clock::Clock;
+use super::config::{Auth, Config};
+use super::deliver;
+use super::event::SENDERS;
+use super::housekeeping;
+use super::http::Listener;
+use super::queue::Lane;
+use super::queue::sqlite::recover;
+use super::rematch;
+use super::state::Server;
+use super::store::Store;
+use super::sweep;
+use super::work;
+use super::worker::process::Workers;
+
+/// Questions to registries at once.
+const QUICK_SLOTS: usize = 2;
+
+/// How often keys of identity providers are looked after.
+const KEYS: Duration = Duration::from_secs(5);
+
+/// The name of the store in its folder.
+pub(super) const STORE: &str = "careen.db";
+
+/// Reads a configuration as the server does, secrets included, and starts nothing.
+pub fn check(path: &Path, allows_open: bool) -> Result<Config> {
+    let kinds: Vec<&str> = SENDERS.iter().map(|sender| sender.kind()).collect();
+    let config = Config::read(path, &kinds, allows_open)?;
+    super::hook::Hook::all(&config)?;
+    config.harbor.as_ref().map(super::harbor::check).transpose()?;
+    deliver::Actions::open(&config)?;
+    for registry in &config.registries {
+        work::task_registry(registry).map_err(|error| error.at(format!("registry `{}`", registry.name.get_ref())))?;
+    }
+    Ok(config)
+}
+
+/// Copies the store, also while a server runs on it.
+pub fn backup(config: &Config, to: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::io("cannot start a thread", e))?;
+    runtime.block_on(housekeeping::backup(&config.data, to))
+}
+
+/// Does something with the store, which is opened and brought up to date, also while a server runs on it.
+pub fn with_store<T, F: Future<Output = Result<T>>>(
+    config: &Config,
+    work: impl FnOnce(Store, super::clock::Moment) -> F,
+) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::io("cannot start a thread", e))?;
+    runtime.block_on(async {
+        make_folder(&config.data)?;
+        let store = Store::open(&config.data.join(STORE)).await?;
+        work(store, Clock::start().now()).await
+    })
+}
+
+/// Serves until a signal ends it. `started` is told where it listens.
+pub fn serve(config: Config, workers: Workers, started: impl FnOnce(SocketAddr)) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("server")
+        .build()
+        .map_err(|e| Error::io("cannot start the server's threads", e))?;
+    let served = runtime.block_on(serve_on(config, workers, started));
+    // a question to a registry may hang on
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+async fn serve_on(config: Config, workers: Workers, started: impl FnOnce(SocketAddr)) -> Result<()> {
+    // the one provider of the whole program; another part may have installed it
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _held = hold(&config.data)?;
+    let folders = |e| Error::io("cannot use the folder of the store", e);
+    let config = Config { data: config.data.canonicalize().map_err(folders)?, ..config };
+    make_folder(&config.data.join(work::CACHE))?;
+    let clock = Clock::start();
+    let store = Store::open(&config.data.join(STORE)).await?;
+    let freed = recover(&store, clock.now()).await?;
+    if freed > 0 {
+        tracing::warn!(jobs = freed, "the server before this one ended with jobs in hand; they wait again");
+    }
+    let listener = Listener::bind(config.listen, config.tls.clone())?;
+    let address = listener.address()?;
+    let server = Server::new(config, store, clock)?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(wait_for_signals(Arc::clone(&server))?);
+    tasks.spawn(work::expire(Arc::clone(&server)));
+    for _ in 0..QUICK_SLOTS {
+        tasks.spawn(work::run(Arc::clone(&server), workers.clone(), Lane::Quick));
+    }
+    for _ in 0..server.config.workers.count {
+        let workers = Workers { deadline: server.config.workers.deadline.0, ..workers.clone() };
+        tasks.spawn(work::run(Arc::clone(&server), workers, Lane::Slow));
+    }
+    tasks.spawn(deliver::run::run(Arc::clone(&server)));
+    tasks.spawn(sweep::run(Arc::clone(&server)));
+    tasks.spawn(housekeeping::run(Arc::clone(&server)));
+    tasks.spawn(rematch::run(Arc::clone(&server)));
+    keep_keys(&server, &mut tasks)?;
+    tracing::info!(%address, sources = server.hooks.len(), "careen listens");
+    started(address);
+    let outcome = listener.serve(Arc::clone(&server)).await;
+    server.end();
+    // each ends by itself, within the time that the server has
+    while tasks.join_next().await.is_some() {}
+    tracing::info!("careen has ended");
+    outcome
+}
+
+/// Makes a folder that nobody else looks into.
+fn make_folder(folder: &Path) -> Result<()> {
+    let cannot = |e| Error::io("cannot use the folder of the store", e).at(folder.display().to_string());
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)
+}
+
+/// One server for one folder: two would give away each other's jobs. The file stays locked as long as it is open.
+fn hold(folder: &Path) -> Result<File> {
+    let cannot = |e| Error::io("cannot use the folder of the store", e).at(folder.display().to_string());
+    make_folder(folder)?;
+    let lock = File::options().create(true).write(true).truncate(false).mode(0o600).open(folder.join("lock"));
+    let lock = lock.map_err(cannot)?;
+    lock.try_lock().map_err(|_| {
+        Error::new(ErrorKind::Config, "another server holds the folder of the store")
+            .at(folder.display().to_string())
+            .help("end it, or set `data` to another folder")
+    })?;
+    Ok(lock)
+}
+
+fn wait_for_signals(server: Arc<Server>) -> Result<impl Future<Output = ()>> {
+    let cannot = |e| Error::io("cannot wait for signals", e);
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = server.until_end() => {}
+        }
+        tracing::info!("careen ends: nothing new is taken, what runs may finish");
+        server.end();
+    })
+}
+
+/// Fetches the keys of identity providers, and keeps them fresh.
+fn keep_keys(server: &Arc<Server>, tasks: &mut JoinSet<()>) -> Result<()> {
+    for source in &server.config.sources {
+        let Auth::Oidc { keys: address, .. } = &source.auth else { continue };
+        let Some(keys) = server.hooks.get(source.name.get_ref()).and_then(super::hook::Hook::keys).cloned() else {
+            continue;
+        };
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .https_only(true)
+            .timeout(Duration::from_secs(10))
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Internal, "cannot make a client").because(e))?;
+        let fetch = HttpFetch::new(client, address).map_err(|what| Error::new(ErrorKind::Config, what))?;
+        let server = Arc::clone(server);
+        tasks.spawn(async move {
+            while !server.is_ending() {
+                let now = server.clock.now().timestamp();
+                if keys.is_due(now)
+                    && let Err(why) = keys.refresh(&fetch, now).await
+                {
+                    tracing::warn!(why, "the keys of an identity provider could not be fetched");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(KEYS) => {}
+                    () = server.until_end() => {}
+                }
+            }
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! What all parts of the server share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+
+use crate::error::Result;
+
+use super::clock::Clock;
+use super::config::Config;
+use super::deliver::Actions;
+use super::harbor::Harbor;
+use super::hook::Hook;
+use super::metrics::Metrics;
+use super::queue::Bounds;
+use super::queue::sqlite::SqliteQueue;
+use super::store::Store;
+
+/// What all parts of the server share.
+#[derive(Debug)]
+pub struct Server {
+    /// What it was told.
+    pub config: Config,
+    /// Where everything is kept.
+    pub store: Store,
+    /// What is to be done.
+    pub queue: SqliteQueue,
+    /// What time it is.
+    pub clock: Clock,
+    /// Whom it listens to, by the name in the path.
+    pub hooks: BTreeMap<String, Hook>,
+    /// Harbor, where it has images scanned here.
+    pub harbor: Option<Harbor>,
+    /// Whom it tells, and how.
+    pub actions: Arc<Actions>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Told when something new waits in the queue.
+    pub work: Notify,
+    /// Told when something new waits to be delivered.
+    pub deliveries: Notify,
+    is_ending: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Puts the parts together; opens the secrets that the configuration names.
+    pub fn new(config: Config, store: Store, clock: Clock) -> Result<Arc<Self>> {
+        let bounds = Bounds { all: config.queue.most, source: config.queue.most_of_source };
+        let hooks = Hook::all(&config)?;
+        let harbor = config.harbor.as_ref().map(|harbor| Harbor::open(harbor, &config.data)).transpose()?;
+        let actions = Arc::new(Actions::open(&config)?);
+        Ok(Arc::new(Self {
+            queue: SqliteQueue::new(store.clone(), bounds),
+            store,
+            clock,
+            hooks,
+            harbor,
+            actions,
+            metrics: Metrics::default(),
+            work: Notify::new(),
+            deliveries: Notify::new(),
+            is_ending: watch::Sender::new(false),
+            config,
+        }))
+    }
+
+    /// Begins to end: nothing new is taken, what runs may finish.
+    pub fn end(&self) {
+        self.is_ending.send_replace(true);
+    }
+
+    /// Whether it is to end.
+    pub fn is_ending(&self) -> bool {
+        *self.is_ending.borrow()
+    }
+
+    /// Waits until it is to end.
+    pub async fn until_end(&self) {
+        // the sender is a part of this very thing, so it is not gone
+        let _ = self.is_ending.subscribe().wait_for(|is_ending| *is_ending).await;
+    }
+}

@@ -1,0 +1,224 @@
+//! The store: one `SQLite` file, one writer, many readers.
+//!
+//! All writing goes through one task, which puts what waits into one transaction (group commit): with
+//! `synchronous=FULL` each commit is a flush of the disk, and that is what takes time. Each piece of work has a
+//! savepoint of its own, so that one that fails takes no other with it. What was written is on the disk when
+//! [`Store::write`] returns.
+
+pub mod document;
+pub mod schema;
+
+use std::any::Any;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Pieces of work that wait for the writer. Beyond, who writes waits.
+const WAITING: usize = 4_096;
+
+/// Pieces of work in one transaction.
+const MOST_TOGETHER: usize = 512;
+
+/// How long a transaction is held open for more, once something is in it.
+const GATHERING: Duration = Duration::from_millis(2);
+
+/// Connections that read.
+const READERS: u32 = 4;
+
+/// How long another program that holds the file is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A piece of work on the writer's connection, inside a transaction.
+pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'c>>;
+
+type Outcome = Result<Box<dyn Any + Send>>;
+type Piece = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, Box<dyn Any + Send>> + Send>;
+
+/// The store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: mpsc::Sender<(Piece, oneshot::Sender<Outcome>)>,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens the file, makes it where it is not there, and brings its tables up to date. A file that is damaged, newer
+    /// than this careen, or held by another server is an error.
+    pub async fn open(path: &Path) -> Result<Self> {
+        let place = path.display().to_string();
+        Self::open_file(path).await.map_err(|error| error.at(place))
+    }
+
+    async fn open_file(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("trusted_schema", "OFF")
+            .pragma("cell_size_check", "ON")
+            // a journal that grew once is cut when it begins anew
+            .pragma("journal_size_limit", "67108864")
+            .disable_statement_logging();
+        // what is removed is given back in small pieces
+        let writing = options.clone().auto_vacuum(SqliteAutoVacuum::Incremental);
+        let mut connection =
+            SqliteConnection::connect_with(&writing).await.map_err(|e| of_sql("cannot open the store", e))?;
+        let checked = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut connection).await;
+        let checked = checked.map_err(|e| of_sql("cannot read the store", e))?;
+        let verdict: String = checked.try_get(0).map_err(|e| of_sql("cannot read the store", e))?;
+        if verdict != "ok" {
+            return Err(Error::new(ErrorKind::Io, "the store is damaged")
+                .help("put back a backup (`careen serve --backup` makes them), or move the file away to start anew"));
+        }
+        schema::migrate(&mut connection).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true).create_if_missing(false).locking_mode(SqliteLockingMode::Normal))
+            .await
+            .map_err(|e| of_sql("cannot open the store", e))?;
+        let (writer, work) = mpsc::channel(WAITING);
+        tokio::spawn(write_all(connection, work));
+        Ok(Self { writer, readers })
+    }
+
+    /// Does a piece of work; when this returns, it is on the disk, or it did not happen. An error of the commit is one
+    /// of every piece in it.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    ) -> Result<T> {
+        let piece: Piece = Box::new(move |connection| {
+            let work = work(connection);
+            Box::pin(async move { Ok(Box::new(work.await?) as Box<dyn Any + Send>) })
+        });
+        let (answer, answered) = oneshot::channel();
+        let gone = || Error::new(ErrorKind::Io, "the store is closed");
+        self.writer.send((piece, answer)).await.map_err(|_| gone())?;
+        let done = answered.await.map_err(|_| gone())??;
+        done.downcast().map(|done| *done).map_err(|_| Error::new(ErrorKind::Internal, "an answer of another kind"))
+    }
+
+    /// Where to read.
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+}
+
+/// The writer: ends when nobody can ask any more.
+async fn write_all(mut connection: SqliteConnection, mut work: mpsc::Receiver<(Piece, oneshot::Sender<Outcome>)>) {
+    while let Some(first) = work.recv().await {
+        let mut done = Vec::new();
+        let committed = write_together(&mut connection, first, &mut work, &mut done).await;
+        match committed {
+            Ok(()) => {
+                for (outcome, answer) in done {
+                    // who asked may be gone: what was asked is done all the same
+                    let _ = answer.send(outcome);
+                }
+            }
+            Err(error) => {
+                let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
+                for (_, answer) in done {
+                    let mut told = Error::new(error.kind, format!("nothing was stored: {error}"));
+                    told.help.clone_from(&error.help);
+                    let _ = answer.send(Err(told));
+                }
+            }
+        }
+    }
+    let _ = connection.close().await;
+}
+
+async fn write_together(
+    connection: &mut SqliteConnection,
+    first: (Piece, oneshot::Sender<Outcome>),
+    work: &mut mpsc::Receiver<(Piece, oneshot::Sender<Outcome>)>,
+    done: &mut Vec<(Outcome, oneshot::Sender<Outcome>)>,
+) -> Result<()> {
+    let cannot = |e| of_sql("cannot write to the store", e);
+    let mut next = Some(first);
+    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await;
+    if let Err(error) = begun {
+        if let Some((_, answer)) = next.take() {
+            done.push((Ok(Box::new(())), answer));
+        }
+        return Err(cannot(error));
+    }
+    let until = tokio::time::Instant::now() + GATHERING;
+    while let Some((piece, answer)) = next.take() {
+        let outcome = write_one(connection, piece).await;
+        // kept before anything else may fail, so that each gets its answer
+        match outcome {
+            Ok(outcome) => done.push((outcome, answer)),
+            Err(error) => {
+                done.push((Ok(Box::new(())), answer));
+                return Err(error);
+            }
+        }
+        if done.len() < MOST_TOGETHER {
+            next = match work.try_recv() {
+                Ok(more) => Some(more),
+                Err(_) => tokio::time::timeout_at(until, work.recv()).await.ok().flatten(),
+            };
+        }
+    }
+    sqlx::query("COMMIT").execute(&mut *connection).await.map_err(cannot)?;
+    Ok(())
+}
+
+/// One piece inside of its savepoint: the inner result is the piece's own, the outer one the store's.
+async fn write_one(connection: &mut SqliteConnection, piece: Piece) -> Result<Outcome> {
+    let cannot = |e| of_sql("cannot write to the store", e);
+    sqlx::query("SAVEPOINT piece").execute(&mut *connection).await.map_err(cannot)?;
+    let outcome = piece(connection).await;
+    if let Err(error) = outcome {
+        // a full disk ends the whole transaction, and the savepoint with it: then what the piece was told says why
+        if sqlx::query("ROLLBACK TO piece").execute(&mut *connection).await.is_err() {
+            return Err(error);
+        }
+        sqlx::query("RELEASE piece").execute(&mut *connection).await.map_err(cannot)?;
+        return Ok(Err(error));
+    }
+    sqlx::query("RELEASE piece").execute(&mut *connection).await.map_err(cannot)?;
+    Ok(outcome)
+}
+
+/// An error of the database, in words that name no content.
+pub fn of_sql(message: &str, error: sqlx::Error) -> Error {
+    let code = match &error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| i32::from_str(&code).ok()),
+        _ => None,
+    };
+    let told = Error::new(ErrorKind::Io, message.to_owned());
+    // result codes of SQLite: https://www.sqlite.org/rescode.html
+    match code.map(|code| code & 0xff) {
+        Some(13) => told.because(error).help("the disk is full: make room, nothing that was acknowledged is lost"),
+        Some(5 | 6) => told.because(error).help("another program holds the store: end it"),
+        Some(8) => told.because(error).help("the store cannot be written: look at the rights of its folder"),
+        Some(11 | 26) => told.because(error).help("the store is damaged: put back a backup"),
+        _ => told.because(error),
+    }
+}
+
+/// Compresses a document for the store.
+pub fn packed(body: &[u8]) -> Result<Vec<u8>> {
+    zstd::bulk::compress(body, 3).map_err(|e| Error::io("cannot compress a document", e))
+}
+
+/// Undoes [`packed`]; `size` is what it was.
+pub fn unpacked(body: &[u8], size: usize) -> Result<Vec<u8>> {
+    zstd::bulk::decompress(body, size).map_err(|e| Error::io("a document in the store is damaged", e))
+}

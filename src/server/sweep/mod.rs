@@ -1,0 +1,363 @@
+//! Looks through repositories for what no webhook told: what a sender lost, or never sent. Each tag is asked for what it
+//! is; an image that no job is known of gets one. Gentle: one question at a time, and after an answer that says so, a
+//! while later. Where a sweep was is kept, so that one which was cut off goes on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Row as _, SqliteConnection};
+
+use crate::digest::Digest;
+use crate::error::{Again, Error, ErrorKind, Result};
+use crate::source::Access;
+use crate::source::attached::is_tag_of_attached;
+use crate::source::registry::tags::{Repository, Tags};
+
+use super::clock::Moment;
+use super::config::{Registry, Sweep};
+use super::hook::{scan_key, see};
+use super::queue::sqlite::enqueue;
+use super::queue::{Bounds, Entered, Kind, NewJob, Priority, backoff};
+use super::result::random;
+use super::state::Server;
+use super::store::of_sql;
+use super::work::access_of;
+
+/// Tags that are asked for between two writes.
+const TOGETHER: usize = 50;
+
+/// Between two questions to a registry.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Tries of one question; each is several of the registry client's own. What still fails is left to the next sweep.
+const TRIES: u32 = 3;
+
+/// The longest wait that a registry may ask for.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+
+/// How long a sweep waits where the queue is full.
+const FULL: Duration = Duration::from_secs(30);
+
+/// How long until the store is asked again after it failed.
+const STORE_PAUSE: Duration = Duration::from_secs(30);
+
+/// Where a sweep is, as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    /// When the last whole one began; milliseconds since 1970.
+    began: i64,
+    /// The next of its repositories; nothing while none is under way.
+    next: Option<usize>,
+}
+
+/// What a sweep found in one repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Found {
+    tags: usize,
+    new: usize,
+    moved: usize,
+    gone: u64,
+    failed: usize,
+}
+
+/// Sweeps one after the other, each as often as it is to be, until the server ends.
+pub async fn run(server: Arc<Server>) {
+    if server.config.sweeps.is_empty() {
+        return;
+    }
+    while !server.is_ending() {
+        let wait = match round(&server).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                tracing::error!(error = %error, "a sweep could not go on");
+                STORE_PAUSE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = server.until_end() => {}
+        }
+    }
+}
+
+/// Does the sweeps that are due, and says how long until the next one is.
+async fn round(server: &Arc<Server>) -> Result<Duration> {
+    let mut wait = Duration::from_hours(1);
+    for (number, sweep) in server.config.sweeps.iter().enumerate() {
+        let name = format!("sweep {number} {}", sweep.source.get_ref());
+        let mut place = read_place(server, &name).await?;
+        let now = server.clock.now();
+        let due = Moment(place.began).plus(sweep.every.0);
+        if place.next.is_none() {
+            if due > now {
+                wait = wait.min(Duration::from_millis(u64::try_from(due.0 - now.0).unwrap_or(0)));
+                continue;
+            }
+            place = Place { began: now.0, next: Some(0) };
+            write_place(server, &name, &place).await?;
+        }
+        while let Some(next) = place.next {
+            let Some(repository) = sweep.repositories.get(next) else {
+                place.next = None;
+                write_place(server, &name, &place).await?;
+                break;
+            };
+            if server.is_ending() {
+                return Ok(Duration::ZERO);
+            }
+            match one(server, sweep, repository).await {
+                Ok(found) => tracing::info!(
+                    source = sweep.source.get_ref(),
+                    repository,
+                    tags = found.tags,
+                    new = found.new,
+                    moved = found.moved,
+                    gone = found.gone,
+                    failed = found.failed,
+                    "a repository was looked through"
+                ),
+                Err(error) if error.kind == ErrorKind::Io => return Err(error),
+                Err(error) => {
+                    let source = sweep.source.get_ref();
+                    tracing::warn!(source, repository, error = %error, "a repository could not be looked through");
+                }
+            }
+            // cut off by the end, it begins anew
+            if server.is_ending() {
+                return Ok(Duration::ZERO);
+            }
+            place.next = Some(next + 1);
+            write_place(server, &name, &place).await?;
+        }
+        wait = wait.min(sweep.every.0);
+    }
+    Ok(wait.max(Duration::from_millis(100)))
+}
+
+async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Found> {
+    let wrong = |what: &str| Error::new(ErrorKind::Config, what.to_owned());
+    let source = server.config.source(sweep.source.get_ref()).ok_or_else(|| wrong("there is no such source"))?;
+    let registry =
+        server.config.registry(source.registry.get_ref()).ok_or_else(|| wrong("there is no such registry"))?;
+    let began = server.clock.now();
+    let place = Arc::new(open(registry, repository).await?);
+    let most = sweep.most_tags;
+    let listed = {
+        let place = Arc::clone(&place);
+        patiently(server, move || place.tags(most)).await?
+    };
+    if listed.are_cut || listed.malformed > 0 {
+        tracing::warn!(repository, tags = listed.names.len(), "there are more tags than are looked at");
+    }
+    let mut found = Found::default();
+    // signatures and what else is attached to images by a tag
+    let names: Vec<&String> = listed.names.iter().filter(|name| !is_tag_of_attached(name)).collect();
+    for names in names.chunks(TOGETHER) {
+        let mut pairs = Vec::with_capacity(names.len());
+        for name in names {
+            if server.is_ending() {
+                return Ok(found);
+            }
+            let (place, asked) = (Arc::clone(&place), (*name).clone());
+            match patiently(server, move || place.digest(&asked)).await {
+                Ok(digest) => pairs.push(((*name).clone(), digest)),
+                // it went meanwhile
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) if error.kind == ErrorKind::Auth => return Err(error),
+                Err(error) => {
+                    found.failed += 1;
+                    tracing::warn!(repository, tag = *name, error = %error, "a tag could not be looked up");
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        note(server, source.name.get_ref(), registry.name.get_ref(), repository, pairs, &mut found).await?;
+    }
+    if !listed.are_cut {
+        found.gone = forget(server, registry.name.get_ref(), repository, &listed, began).await?;
+    }
+    Ok(found)
+}
+
+/// Opens a repository; a secret may be another one than at the last sweep.
+async fn open(registry: &Registry, repository: &str) -> Result<Repository> {
+    let access = Access { tries: Some(2), ..access_of(registry)? };
+    let name = format!("{}/{repository}", registry.host);
+    blocking(move || Repository::open(&name, &access)).await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let ended = |_| Error::new(ErrorKind::Internal, "a question to a registry ended early");
+    tokio::task::spawn_blocking(work).await.map_err(ended)?
+}
+
+/// Asks once more, later, where that may help; as much later as the registry wants it.
+async fn patiently<T: Send + 'static>(
+    server: &Server,
+    question: impl Fn() -> Result<T> + Send + Sync + 'static,
+) -> Result<T> {
+    let question = Arc::new(question);
+    let mut tries = 0;
+    loop {
+        let asked = Arc::clone(&question);
+        let error = match blocking(move || asked()).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        tries += 1;
+        let is_passing = error.again.is_some() || error.kind == ErrorKind::Network;
+        if !is_passing || tries >= TRIES || server.is_ending() {
+            return Err(error);
+        }
+        let asked = error.again.and_then(Again::wait).unwrap_or_default().min(LONGEST_WAIT);
+        tokio::select! {
+            () = tokio::time::sleep(backoff(tries + 1, random()).max(asked)) => {}
+            () = server.until_end() => return Err(error),
+        }
+    }
+}
+
+/// Notes which tags are which images, and puts in the scans of those that no job is known of. Where the queue is full it
+/// waits: what was found is not dropped.
+async fn note(
+    server: &Arc<Server>,
+    source: &str,
+    registry: &str,
+    repository: &str,
+    pairs: Vec<(String, Digest)>,
+    found: &mut Found,
+) -> Result<()> {
+    found.tags += pairs.len();
+    let mut pairs = pairs;
+    while !pairs.is_empty() && !server.is_ending() {
+        let filing = Filing {
+            source: source.to_owned(),
+            registry: registry.to_owned(),
+            repository: repository.to_owned(),
+            bounds: server.queue.bounds(),
+            now: server.clock.now(),
+        };
+        let count = pairs.len();
+        let batch = pairs.clone();
+        let filed = server.store.write(move |connection| Box::pin(file(connection, batch, filing))).await?;
+        found.new += filed.new;
+        found.moved += filed.moved;
+        if filed.new > 0 {
+            server.work.notify_waiters();
+        }
+        pairs.drain(..filed.done.min(count));
+        if !pairs.is_empty() {
+            tokio::select! {
+                () = tokio::time::sleep(FULL) => {}
+                () = server.until_end() => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Filing {
+    source: String,
+    registry: String,
+    repository: String,
+    bounds: Bounds,
+    now: Moment,
+}
+
+#[derive(Debug, Default)]
+struct Filed {
+    done: usize,
+    new: usize,
+    moved: usize,
+}
+
+async fn file(connection: &mut SqliteConnection, pairs: Vec<(String, Digest)>, filing: Filing) -> Result<Filed> {
+    let Filing { source, registry, repository, bounds, now } = filing;
+    let mut filed = Filed::default();
+    for (tag, digest) in pairs {
+        let key = scan_key(&format!("{registry}/{repository}"), &digest);
+        let known = sqlx::query("SELECT 1 FROM job WHERE key = ?").bind(&key);
+        // one that is dead stays so, until somebody raises it: nothing tells that it would do better now
+        if known.fetch_optional(&mut *connection).await.map_err(cannot)?.is_none() {
+            let job = NewJob {
+                key,
+                kind: Kind::Scan,
+                source: source.clone(),
+                registry: registry.clone(),
+                repository: repository.clone(),
+                tag: Some(tag.clone()),
+                digest: Some(digest.clone()),
+                priority: Priority::Normal,
+            };
+            match enqueue(connection, &job, bounds, now).await? {
+                Entered::New(_) => filed.new += 1,
+                Entered::Known(_) => {}
+                Entered::Full => return Ok(filed),
+            }
+        }
+        let was = sqlx::query(
+            "SELECT i.digest FROM tag t JOIN image i ON i.id = t.image \
+             WHERE t.registry = ? AND t.repository = ? AND t.name = ?",
+        );
+        let was = was.bind(&registry).bind(&repository).bind(&tag);
+        let was: Option<String> = match was.fetch_optional(&mut *connection).await.map_err(cannot)? {
+            Some(row) => Some(row.try_get(0).map_err(cannot)?),
+            None => None,
+        };
+        filed.moved += usize::from(was.is_some_and(|was| was != digest.to_string()));
+        see(connection, &source, &registry, &repository, &digest, Some(&tag), now).await?;
+        filed.done += 1;
+    }
+    Ok(filed)
+}
+
+/// Forgets tags that the registry no longer lists; those that came while it was asked are left.
+async fn forget(server: &Server, registry: &str, repository: &str, listed: &Tags, began: Moment) -> Result<u64> {
+    let names: BTreeSet<&String> = listed.names.iter().collect();
+    let names = serde_json::to_string(&names).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
+    let (registry, repository) = (registry.to_owned(), repository.to_owned());
+    let gone = server.store.write(move |connection| {
+        Box::pin(async move {
+            let gone = sqlx::query(
+                "DELETE FROM tag WHERE registry = ? AND repository = ? AND moved < ? \
+                 AND name NOT IN (SELECT value FROM json_each(?))",
+            );
+            let gone = gone.bind(registry).bind(repository).bind(began.0).bind(names);
+            Ok(gone.execute(connection).await.map_err(cannot)?.rows_affected())
+        })
+    });
+    gone.await
+}
+
+async fn read_place(server: &Server, name: &str) -> Result<Place> {
+    let found = sqlx::query("SELECT value FROM setting WHERE name = ?").bind(name);
+    let Some(row) = found.fetch_optional(server.store.readers()).await.map_err(cannot)? else {
+        return Ok(Place::default());
+    };
+    let text: String = row.try_get(0).map_err(cannot)?;
+    Ok(serde_json::from_str(&text).unwrap_or_default())
+}
+
+async fn write_place(server: &Server, name: &str, place: &Place) -> Result<()> {
+    let text = serde_json::to_string(place).map_err(|_| Error::new(ErrorKind::Internal, "a place makes no text"))?;
+    let name = name.to_owned();
+    server.store.write(move |connection| Box::pin(set(connection, name, text))).await
+}
+
+/// Keeps a single value.
+pub(super) async fn set(connection: &mut SqliteConnection, name: String, value: String) -> Result<()> {
+    let set = sqlx::query(
+        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    );
+    set.bind(name).bind(value).execute(connection).await.map_err(cannot)?;
+    Ok(())
+}
+
+fn cannot(error: sqlx::Error) -> Error {
+    of_sql("cannot keep what a sweep found", error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! What tests of several parts of the server need.
+
+pub(super) mod loopback;
