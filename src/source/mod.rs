@@ -2,6 +2,7 @@
 
 mod archive;
 pub mod attached;
+#[cfg_attr(not(feature = "registry"), expect(dead_code, reason = "what comes from registries alone is kept"))]
 pub mod cache;
 mod daemon;
 pub mod dir;
