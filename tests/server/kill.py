@@ -17,7 +17,9 @@ import time
 from parts import Images, Registry, Server, event, post
 
 SENDERS = 4
-LONGEST = 0.8
+# seconds before a kill, and events that the senders of a round post at most: all are scanned at the end
+LONGEST = 0.5
+MOST = 40
 
 
 def main():
@@ -31,11 +33,13 @@ def main():
     acknowledged, lock = {}, threading.Lock()
     number = 0
 
-    def send(stop):
+    def send(stop, most):
         nonlocal number
         connection = server.connect()
         while not stop.is_set():
             with lock:
+                if number >= most:
+                    return
                 number += 1
                 mine = number
             manifest = images.make(mine)
@@ -49,8 +53,9 @@ def main():
 
     for done in range(rounds):
         server.start()
+        most = number + MOST
         stop = threading.Event()
-        senders = [threading.Thread(target=send, args=(stop,)) for _ in range(SENDERS)]
+        senders = [threading.Thread(target=send, args=(stop, most)) for _ in range(SENDERS)]
         for sender in senders:
             sender.start()
         time.sleep(random.random() * LONGEST)
