@@ -196,10 +196,10 @@ fn policies_waivers_and_limits_are_those_of_the_task() {
     let mut task = registry.task();
     task.policies = vec!["report-only".into()];
     assert_eq!(done(scan_by(&workers(), &task)).summary.images[0].outcome, Verdict::Passed);
-    task.policies = vec![write("policy.toml", "extends = \"careen:strict\"\nname = \"ours\"\n")];
+    task.policies = vec![write("policy.toml", "extends = \"careen:strict\"\n")];
     let strict = done(scan_by(&workers(), &task)).summary.images.remove(0);
     assert_eq!(strict.outcome, Verdict::Failed);
-    assert!(strict.policies.iter().any(|name| name == "ours"), "{:?}", strict.policies);
+    assert!(strict.policies.iter().any(|name| name == "careen:strict"), "{:?}", strict.policies);
     let waiver = "[[waiver]]\nrule = \"image/machine-id\"\nreason = \"all of it goes in May\"\nexpires = 2026-05-31\n";
     task.waivers = vec![write("waivers.toml", waiver)];
     let accepted = done(scan_by(&workers(), &task)).summary.images.remove(0);
@@ -337,7 +337,7 @@ fn a_worker_that_needs_too_much_memory_or_time_ends_alone() {
 
     // one whose registry is slower than the deadline
     let slow = Registry::start(&hygiene(), |seen| {
-        seen.path.contains("/blobs/").then(|| Reply { drip: Some(1), ..Reply::file(vec![0; 1_000]) })
+        seen.path.contains("/blobs/").then(|| Reply { drip: Some(1), ..Reply::file(vec![0; 500]) })
     });
     let hurried = Workers { deadline: Duration::from_secs(2), ..workers() };
     let start = Instant::now();
