@@ -281,7 +281,7 @@ pub(super) fn tag_of(subject: &Digest) -> String {
     format!("{}-{}", subject.algorithm().as_str(), subject.hex())
 }
 
-/// Whether a tag is one under which things are kept that are attached to an image: `sha256-…` as [`tag_of`] makes it,
+/// Whether a tag is one under which things are kept that are attached to an image: `sha256-…` as `tag_of` makes it,
 /// also with cosign's `.sig`, `.att` or `.sbom` behind it.
 pub fn is_tag_of_attached(tag: &str) -> bool {
     let bare = [".sig", ".att", ".sbom"].iter().find_map(|end| tag.strip_suffix(end)).unwrap_or(tag);

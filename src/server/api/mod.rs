@@ -1,4 +1,4 @@
-//! `/api/v1`: what programs ask. Described by `docs/openapi.json`, which a test holds against [`ROUTES`].
+//! `/api/v1`: what programs ask. Described by `docs/openapi.json`, which a test holds against `ROUTES`.
 //!
 //! Lists are paged by key: `limit` of them at once, and `after` takes what `next` of the page before says. What a caller
 //! may not see is told as what is not there.

@@ -81,7 +81,7 @@ pub struct ImageSummary {
     pub findings: Vec<Row>,
     /// How many more there are.
     pub left_out: usize,
-    /// Labels that lead to the code it was made of, as it says: [`CODE`].
+    /// Labels that lead to the code it was made of, as it says: `CODE`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
