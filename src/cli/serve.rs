@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<()> {
         ));
     }
     if arguments.migrate {
-        run::with_store(&config, async |_, _| Ok(()))?;
+        run::migrate(&config)?;
         return super::print("the store is up to date\n");
     }
     if let Some(ServeCommand::Token(command)) = &arguments.command {

@@ -76,6 +76,14 @@ impl Hook {
         self.hosts.first().map_or("", String::as_str)
     }
 
+    /// What a webhook says; where it cannot be read as a whole, that.
+    fn notices(&self, delivered: &Delivered<'_>) -> Vec<Notice> {
+        self.sender.read(delivered).unwrap_or_else(|unreadable| {
+            let id = format!("body:{}", Digest::sha256(delivered.body));
+            vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
+        })
+    }
+
     /// The keys that its proof needs of an identity provider.
     pub fn keys(&self) -> Option<&Arc<Keys>> {
         match &self.proof {
@@ -176,11 +184,7 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
         };
     }
     let delivered = Delivered { headers: &parts.headers, body: &body };
-    let notices = hook.sender.read(&delivered).unwrap_or_else(|unreadable| {
-        let id = format!("body:{}", Digest::sha256(&body));
-        vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
-    });
-    match keep(server, hook, notices, &body, now).await {
+    match keep(server, hook, hook.notices(&delivered), &body, now).await {
         Ok(Kept { is_full: true, .. }) => Answer::later("full"),
         Ok(kept) => {
             if kept.jobs > 0 {
@@ -280,13 +284,13 @@ fn is_elsewhere(place: &Place, hosts: &[String]) -> bool {
 }
 
 async fn put_in(connection: &mut SqliteConnection, place: &Place, event: &str, filing: &Filing) -> Result<JobId> {
-    let image = format!("{}/{}", filing.registry, place.repository);
+    let (registry, repository) = (&filing.registry, &place.repository);
     let (kind, key) = match (&place.digest, &place.tag) {
-        (Some(digest), _) => (Kind::Scan, scan_key(&image, digest)),
+        (Some(digest), _) => (Kind::Scan, scan_key(registry, repository, digest)),
         // each push of a tag is another image
         (None, tag) => {
             let tag = tag.as_deref().unwrap_or("latest");
-            (Kind::Pin, format!("pin {image}:{tag} {} {event} {}", filing.source, filing.now.0))
+            (Kind::Pin, format!("pin {registry}/{repository}:{tag} {} {event} {}", filing.source, filing.now.0))
         }
     };
     let job = NewJob {
@@ -311,8 +315,8 @@ async fn put_in(connection: &mut SqliteConnection, place: &Place, event: &str, f
 }
 
 /// The key of a scan: an image is scanned once, whoever tells of it and however often.
-pub(super) fn scan_key(image: &str, digest: &Digest) -> String {
-    format!("scan {image}@{digest}")
+pub(super) fn scan_key(registry: &str, repository: &str, digest: &Digest) -> String {
+    format!("scan {registry}/{repository}@{digest}")
 }
 
 /// Notes that an image is there, and that a tag points at it.
@@ -375,10 +379,7 @@ pub(super) async fn again(server: &Server, event: i64, who: &str) -> Result<Opti
     let whole = body.filter(|body| body.len() < KEPT);
     let (Some(hook), Some(body)) = (server.hooks.get(&source), whole) else { return Ok(None) };
     let headers = axum::http::HeaderMap::new();
-    let notices = hook.sender.read(&Delivered { headers: &headers, body: &body }).unwrap_or_else(|unreadable| {
-        let id = format!("body:{}", Digest::sha256(&body));
-        vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
-    });
+    let notices = hook.notices(&Delivered { headers: &headers, body: &body });
     let filing = Filing {
         source,
         registry: hook.registry.clone(),

@@ -8,7 +8,8 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -36,10 +37,7 @@ const LONGEST_END: Duration = Duration::from_secs(20);
 
 /// All routes, with what holds for each of them.
 pub fn router(server: Arc<Server>) -> Router {
-    let header = |name: &'static str, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
-    };
-    Router::new()
+    let routes = Router::new()
         .merge(hook::routes())
         .merge(api::routes())
         .merge(harbor::routes())
@@ -47,7 +45,16 @@ pub fn router(server: Arc<Server>) -> Router {
         .with_state(server)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, LONGEST_REQUEST))
         .layer(CatchPanicLayer::new())
-        .layer(tower::limit::ConcurrencyLimitLayer::new(AT_ONCE))
+        .layer(tower::limit::ConcurrencyLimitLayer::new(AT_ONCE));
+    with_fields(routes)
+}
+
+/// The header fields of every answer: it is what its type says, kept by nobody, and its address told to nobody.
+pub(super) fn with_fields(routes: Router) -> Router {
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    routes
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("cache-control", "no-store"))
         .layer(header("referrer-policy", "no-referrer"))
@@ -88,8 +95,7 @@ impl Listener {
         match self.tls {
             None => {
                 let mut bound = axum_server::from_tcp(self.socket).map_err(cannot)?.handle(handle).http1_only();
-                bound.http_builder().http1().header_read_timeout(LONGEST_HEAD).max_buf_size(LARGEST_HEAD);
-                bound.http_builder().http1().timer(TokioTimer::new());
+                limit(bound.http_builder());
                 bound.serve(service).await.map_err(cannot)
             }
             Some(tls) => {
@@ -99,10 +105,14 @@ impl Listener {
                 })?;
                 let mut bound =
                     axum_server::from_tcp_rustls(self.socket, config).map_err(cannot)?.handle(handle).http1_only();
-                bound.http_builder().http1().header_read_timeout(LONGEST_HEAD).max_buf_size(LARGEST_HEAD);
-                bound.http_builder().http1().timer(TokioTimer::new());
+                limit(bound.http_builder());
                 bound.serve(service).await.map_err(cannot)
             }
         }
     }
+}
+
+/// Bounds on the head of a request.
+fn limit(builder: &mut Builder<TokioExecutor>) {
+    builder.http1().header_read_timeout(LONGEST_HEAD).max_buf_size(LARGEST_HEAD).timer(TokioTimer::new());
 }

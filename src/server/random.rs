@@ -23,6 +23,11 @@ pub fn id() -> Result<String> {
     Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
 }
 
+/// A number, for waits; the middle where the system gives none.
+pub fn number() -> u32 {
+    bytes().map_or(u32::MAX / 2, u32::from_le_bytes)
+}
+
 /// Whether a text has the form of an id; one that has not is no id of anything.
 pub fn is_id(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-'))

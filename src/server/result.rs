@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use sqlx::SqliteConnection;
 
 use crate::digest::Digest;
@@ -14,6 +13,7 @@ use super::deliver::plan::plan;
 use super::hook::see;
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority, Queue as _};
+use super::random;
 use super::rematch::drop_if_same;
 use super::state::Server;
 use super::store::{of_sql, packed};
@@ -57,7 +57,8 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
         }
         Finished::Unneeded => server.queue.ack(&leased, now).await,
         Finished::Scanned { task, outcome, data_version } => {
-            let report = Report::of(&task, outcome, data_version)?;
+            let made = tokio::task::spawn_blocking(move || Report::of(&task, outcome, data_version)).await;
+            let report = made.map_err(|e| Error::new(ErrorKind::Internal, "cannot pack a report").because(e))??;
             let id = report.id.clone();
             let actions = Arc::clone(&server.actions);
             let kept = server
@@ -129,7 +130,7 @@ impl Report {
             .map(|(format, body)| Ok((format, body.len(), packed(&body)?)))
             .collect::<Result<_>>()?;
         Ok(Self {
-            id: new_id()?,
+            id: random::id()?,
             outcome: summary.images.iter().map(|image| image.outcome).fold(Outcome::Passed, worst),
             has_gaps: summary.images.iter().any(|image| image.has_gaps),
             policy: task.policies.join(" "),
@@ -215,23 +216,4 @@ async fn finding(connection: &mut SqliteConnection, report: &str, image: &ImageS
 
 fn cannot(error: sqlx::Error) -> Error {
     of_sql("cannot store a report", error)
-}
-
-/// A random UUID (RFC 9562, version 4), by which nobody finds a report that was not told of it.
-fn new_id() -> Result<String> {
-    let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| Error::new(ErrorKind::Io, "the system gives no random numbers"))?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
-}
-
-/// A random number, for waits; the middle where the system gives none.
-pub(super) fn random() -> u32 {
-    let mut bytes = [0; 4];
-    SystemRandom::new().fill(&mut bytes).map_or(u32::MAX / 2, |()| u32::from_le_bytes(bytes))
 }

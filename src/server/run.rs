@@ -57,6 +57,16 @@ pub fn backup(config: &Config, to: &Path) -> Result<()> {
     runtime.block_on(housekeeping::backup(&config.data, to))
 }
 
+/// Makes the store, or brings it up to date; one that is damaged is left as it is.
+pub fn migrate(config: &Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::io("cannot start a thread", e))?;
+    runtime.block_on(async {
+        make_folder(&config.data)?;
+        Store::open_whole(&config.data.join(STORE)).await.map(drop)
+    })
+}
+
 /// Does something with the store, which is opened and brought up to date, also while a server runs on it.
 pub fn with_store<T, F: Future<Output = Result<T>>>(
     config: &Config,
@@ -92,7 +102,7 @@ async fn serve_on(config: Config, workers: Workers, started: impl FnOnce(SocketA
     let config = Config { data: config.data.canonicalize().map_err(folders)?, ..config };
     make_folder(&config.data.join(work::CACHE))?;
     let clock = Clock::start();
-    let store = Store::open(&config.data.join(STORE)).await?;
+    let store = Store::open_whole(&config.data.join(STORE)).await?;
     let freed = recover(&store, clock.now()).await?;
     if freed > 0 {
         tracing::warn!(jobs = freed, "the server before this one ended with jobs in hand; they wait again");

@@ -219,7 +219,8 @@ impl Bench {
 
     /// Asks a router.
     pub(super) async fn ask(&self, routes: Router<Arc<Server>>, request: Request<Body>) -> Answer {
-        let response = routes.with_state(self.server.clone()).oneshot(request).await.expect("an answer");
+        let response =
+            super::http::with_fields(routes.with_state(self.server.clone())).oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 64 << 20).await.expect("a body").to_vec();
         Answer { status: parts.status, headers: parts.headers, body }

@@ -15,6 +15,7 @@ use super::config::{Config, PolicyChoice, Registry};
 use super::hook;
 use super::metrics::JOBS;
 use super::queue::{Kind, Lane, Leased, Queue as _, backoff};
+use super::random;
 use super::rematch;
 use super::result::{self, Finished};
 use super::state::Server;
@@ -144,7 +145,7 @@ async fn hold(server: &Server, leased: &Leased) {
 
 async fn do_job(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Became {
     match leased.job.kind {
-        Kind::Scan => scan(server, workers, leased).await,
+        Kind::Scan => newly(server, workers, leased).await,
         Kind::Pin => pin(server, leased).await,
         Kind::Rematch => rematch(server, workers, leased).await,
     }
@@ -185,12 +186,21 @@ async fn rematch(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Be
     };
     match rematch::is_current(server, leased, &version).await {
         Ok(true) => Became::Done(Box::new(Finished::Unneeded)),
-        Ok(false) => scan(server, workers, leased).await,
+        Ok(false) => scan(server, workers, leased, version).await,
         Err(error) => again(leased, server, error.to_string(), None),
     }
 }
 
-async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Became {
+/// Scans an image for the first time, or because somebody asks for it.
+async fn newly(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Became {
+    match rematch::data_version(server.config.advisories.clone()).await {
+        Ok(version) => scan(server, workers, leased, version).await,
+        Err(error) => again(leased, server, error.to_string(), None),
+    }
+}
+
+/// Scans; `data_version` was read before, so that data which are exchanged meanwhile are newer than the scan.
+async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_version: String) -> Became {
     let job = &leased.job;
     let (Some(registry), Some(digest)) = (server.config.registry(&job.registry), &job.digest) else {
         return Became::Dead("its registry is no longer configured".to_owned());
@@ -208,11 +218,6 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Becam
         }
         Err(error) => return again(leased, server, error.to_string(), None),
     };
-    // before the scan: data that are exchanged meanwhile are newer than it
-    let data_version = match rematch::data_version(server.config.advisories.clone()).await {
-        Ok(version) => version,
-        Err(error) => return again(leased, server, error.to_string(), None),
-    };
     let start = tokio::time::Instant::now();
     let ended = workers.run(&task).await;
     server.metrics.scanned(start.elapsed());
@@ -221,7 +226,7 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Becam
         if is_second {
             Became::Dead(what)
         } else {
-            Became::Later(backoff(1, result::random()), format!("{BROKE}: {what}"))
+            Became::Later(backoff(1, random::number()), format!("{BROKE}: {what}"))
         }
     };
     match ended {
@@ -265,7 +270,7 @@ fn again(leased: &Leased, server: &Server, reason: String, after: Option<Duratio
     if leased.attempts >= server.config.workers.attempts {
         return Became::Dead(reason);
     }
-    let wait = backoff(leased.attempts, result::random());
+    let wait = backoff(leased.attempts, random::number());
     // what a registry asks for counts, within reason
     let asked = after.unwrap_or_default().min(Duration::from_hours(1));
     Became::Later(wait.max(asked), reason)
@@ -326,7 +331,7 @@ pub fn access_of(registry: &Registry) -> Result<Access> {
 
 /// The key of a scan of what a pin led to; one that is to be done again has another.
 pub(super) fn key_of(leased: &Leased, digest: &crate::digest::Digest) -> String {
-    let key = hook::scan_key(&format!("{}/{}", leased.job.registry, leased.job.repository), digest);
+    let key = hook::scan_key(&leased.job.registry, &leased.job.repository, digest);
     match leased.job.key.rsplit_once(" again ") {
         Some((_, id)) => format!("{key} again {id}"),
         None => key,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -16,25 +16,7 @@ use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::{Caller, Scope};
 
-use super::{Asked, Page, blank, cannot, jobs, limit, number, seen, time};
-
-/// Which events.
-#[derive(Debug, Default, Clone, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::server) struct Filter {
-    /// `taken`, `deleted` or `dead`.
-    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) state: Option<String>,
-    /// The source.
-    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) source: Option<String>,
-    /// How many.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) limit: Option<i64>,
-    /// Behind which.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) after: Option<i64>,
-}
+use super::{Asked, ByState, Page, cannot, jobs, limit, number, seen, time};
 
 /// An event.
 #[derive(Debug, Serialize)]
@@ -75,7 +57,11 @@ const LIST: &str = concat!(
 );
 
 /// Events by a filter, the newest first.
-pub(in crate::server) async fn find(server: &Server, caller: &Caller, filter: &Filter) -> Result<Page<Event>, Problem> {
+pub(in crate::server) async fn find(
+    server: &Server,
+    caller: &Caller,
+    filter: &ByState,
+) -> Result<Page<Event>, Problem> {
     let limit = limit(filter.limit)?;
     if filter.state.as_deref().is_some_and(|state| !["taken", "deleted", "dead"].contains(&state)) {
         return Err(Problem::bad("a state is `taken`, `deleted` or `dead`"));
@@ -119,7 +105,7 @@ pub(super) struct Again {
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
     caller: Caller,
-    Asked(filter): Asked<Filter>,
+    Asked(filter): Asked<ByState>,
 ) -> Result<Json<Page<Event>>, Problem> {
     find(&server, &caller, &filter).await.map(Json)
 }

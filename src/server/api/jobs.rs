@@ -24,28 +24,10 @@ use crate::server::state::Server;
 use crate::server::token::{Caller, Scope, audit};
 use crate::source::registry::ImageReference;
 
-use super::{Asked, Page, blank, cannot, limit, number, seen, time};
+use super::{Asked, ByState, Page, cannot, limit, number, seen, time};
 
 /// Bytes of a request.
 const LARGEST: usize = 64 << 10;
-
-/// Which jobs.
-#[derive(Debug, Default, Clone, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::server) struct Filter {
-    /// `queued`, `leased`, `done` or `dead`.
-    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) state: Option<String>,
-    /// The source.
-    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) source: Option<String>,
-    /// How many.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) limit: Option<i64>,
-    /// Behind which.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) after: Option<i64>,
-}
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -79,7 +61,7 @@ const COLUMNS: &str = "SELECT j.id, j.kind, j.source, j.registry, j.repository, 
      j.created, j.not_before, j.ended, j.reason, (SELECT id FROM report WHERE job = j.id) FROM job j WHERE ";
 
 /// Jobs by a filter, the newest first.
-pub(in crate::server) async fn find(server: &Server, caller: &Caller, filter: &Filter) -> Result<Page<Job>, Problem> {
+pub(in crate::server) async fn find(server: &Server, caller: &Caller, filter: &ByState) -> Result<Page<Job>, Problem> {
     let limit = limit(filter.limit)?;
     let states = ["queued", "leased", "done", "dead"];
     if filter.state.as_deref().is_some_and(|state| !states.contains(&state)) {
@@ -129,7 +111,7 @@ fn read(row: &SqliteRow) -> Result<Job> {
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
     caller: Caller,
-    Asked(filter): Asked<Filter>,
+    Asked(filter): Asked<ByState>,
 ) -> Result<Json<Page<Job>>, Problem> {
     find(&server, &caller, &filter).await.map(Json)
 }
@@ -211,14 +193,14 @@ pub(super) async fn scan(
     ImageReference::of_parts(hook.host(), &wish.repository, tag.as_deref(), digest.as_ref())
         .map_err(|_| Problem::bad("repository and tag do not make a reference"))?;
     let (now, bounds, who) = (server.clock.now(), server.queue.bounds(), caller.who.clone());
-    let image = format!("{}/{}", hook.registry, wish.repository);
+    let (registry, repository) = (&hook.registry, &wish.repository);
     let kind = if digest.is_some() { Kind::Scan } else { Kind::Pin };
     let key = match &digest {
-        Some(digest) if wish.force => format!("{} again {}", scan_key(&image, digest), random::id()?),
-        Some(digest) => scan_key(&image, digest),
+        Some(digest) if wish.force => format!("{} again {}", scan_key(registry, repository, digest), random::id()?),
+        Some(digest) => scan_key(registry, repository, digest),
         None => {
             let again = if wish.force { "again" } else { "once" };
-            format!("pin {image}:{} {again} {}", tag.as_deref().unwrap_or_default(), random::id()?)
+            format!("pin {registry}/{repository}:{} {again} {}", tag.as_deref().unwrap_or_default(), random::id()?)
         }
     };
     let job = NewJob {

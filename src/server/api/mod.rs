@@ -20,7 +20,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize as _, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Error;
 
@@ -63,7 +63,7 @@ pub fn routes() -> Router<Arc<Server>> {
     Router::new().merge(of(ROUTES)).route("/api/{*rest}", axum::routing::any(nothing))
 }
 
-/// The routes of a table; each answer may be kept by nobody and is what its type says.
+/// The routes of a table; what is answered loads nothing, wherever it is shown.
 pub(super) fn of(routes: &'static [Route]) -> Router<Arc<Server>> {
     let add = |router: Router<Arc<Server>>, route: &Route| router.route(route.path, (route.handler)());
     routes.iter().fold(Router::new(), add).layer(axum::middleware::map_response(guard))
@@ -71,15 +71,8 @@ pub(super) fn of(routes: &'static [Route]) -> Router<Arc<Server>> {
 
 async fn guard(mut response: Response) -> Response {
     use axum::http::{HeaderValue, header};
-    let headers = response.headers_mut();
-    let fields = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    ];
-    for (name, value) in fields {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    response.headers_mut().entry(header::CONTENT_SECURITY_POLICY).or_insert(nothing);
     response
 }
 
@@ -97,6 +90,24 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Server>> for Asked<T> {
         let asked = Query::<T>::try_from_uri(&parts.uri);
         asked.map(|Query(asked)| Self(asked)).map_err(|rejection| Problem::bad(rejection.body_text()))
     }
+}
+
+/// Which jobs, or which events.
+#[derive(Debug, Default, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ByState {
+    /// The word of a state.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<String>,
+    /// The source.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+    /// How many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) limit: Option<i64>,
+    /// Behind which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<i64>,
 }
 
 /// A part of a list.

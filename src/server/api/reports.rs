@@ -77,7 +77,7 @@ pub(super) async fn one(
         })?,
         None => accepted(&headers)?,
     };
-    let Some(text) = document::get(&server.store, &id, format, usize::MAX).await? else {
+    let Some(text) = document::get(server.store.readers(), &id, format, usize::MAX).await? else {
         let kept = document::formats(&server.store, &id).await?;
         let kept: Vec<String> = kept.into_iter().map(|(format, _)| format).collect();
         let detail = format!("the report is not kept in this format; it is in: {}", kept.join(", "));

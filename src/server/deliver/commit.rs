@@ -3,8 +3,10 @@
 
 use reqwest::Url;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Glob;
 
+use super::super::config::action;
 use super::told::Told;
 
 /// A commit in a repository of code.
@@ -14,6 +16,20 @@ pub(super) struct Commit {
     pub(super) repository: String,
     /// Its id, 40 or 64 hexadecimal digits.
     pub(super) id: String,
+}
+
+/// What is wrong with an action that tells of commits.
+pub(super) fn check(action: &action::Action) -> Result<(), String> {
+    match &action.repositories {
+        Some(repositories) if !repositories.is_empty() => Ok(()),
+        _ => Err("`repositories` names those that may be told of: without one nothing ever is".to_owned()),
+    }
+}
+
+/// An address of a service's interface.
+pub(super) fn address(service: &Url, path: &str) -> Result<Url> {
+    let wrong = |_| Error::new(ErrorKind::Config, "the address makes no address");
+    Url::parse(&format!("{}/{path}", service.as_str().trim_end_matches('/'))).map_err(wrong)
 }
 
 /// The commit, or why there is none to tell of. `host` is the one of the service's pages.

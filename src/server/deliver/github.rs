@@ -1,12 +1,11 @@
 //! The status of a commit at GitHub ("REST API endpoints for commit statuses").
 
-use reqwest::Url;
 use serde_json::json;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 use super::super::config::action;
-use super::commit::{commit_of, context, description};
+use super::commit::{address, check, commit_of, context, description};
 use super::told::Told;
 use super::{Action, Adapter, Doing, Outgoing};
 
@@ -28,10 +27,7 @@ impl Adapter for GitHub {
     }
 
     fn check(&self, action: &action::Action) -> Result<(), String> {
-        match &action.repositories {
-            Some(repositories) if !repositories.is_empty() => Ok(()),
-            _ => Err("`repositories` names those that may be told of: without one nothing ever is".to_owned()),
-        }
+        check(action)
     }
 
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing> {
@@ -43,8 +39,7 @@ impl Adapter for GitHub {
             Ok(commit) => commit,
             Err(why) => return Ok(Doing::Nothing(why)),
         };
-        let path = format!("{}/repos/{}/statuses/{}", api.as_str().trim_end_matches('/'), commit.repository, commit.id);
-        let url = Url::parse(&path).map_err(|_| Error::new(ErrorKind::Config, "the address makes no address"))?;
+        let url = address(&api, &format!("repos/{}/statuses/{}", commit.repository, commit.id))?;
         let state = match told.outcome.as_str() {
             "passed" => "success",
             "failed" => "failure",
@@ -56,9 +51,8 @@ impl Adapter for GitHub {
             "description": description(told),
             "target_url": told.link,
         });
-        let token = action.token.as_ref().ok_or_else(|| Error::new(ErrorKind::Config, "there is no token"))?;
         let outgoing = Outgoing::post(url, body.to_string().into_bytes())
-            .with("authorization", &format!("Bearer {}", token.0))?
+            .with("authorization", &format!("Bearer {}", action.token()?))?
             .with("accept", "application/vnd.github+json")?
             .with("x-github-api-version", "2022-11-28")?;
         Ok(Doing::Request(Box::new(outgoing)))

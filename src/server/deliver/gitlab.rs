@@ -1,12 +1,11 @@
 //! The status of a commit at GitLab ("Commits API", "Set commit pipeline status").
 
-use reqwest::Url;
 use serde_json::json;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 use super::super::config::action;
-use super::commit::{commit_of, context, description};
+use super::commit::{address, check, commit_of, context, description};
 use super::told::Told;
 use super::{Action, Adapter, Doing, Outgoing};
 
@@ -31,10 +30,7 @@ impl Adapter for GitLab {
     }
 
     fn check(&self, action: &action::Action) -> Result<(), String> {
-        match &action.repositories {
-            Some(repositories) if !repositories.is_empty() => Ok(()),
-            _ => Err("`repositories` names those that may be told of: without one nothing ever is".to_owned()),
-        }
+        check(action)
     }
 
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing> {
@@ -46,9 +42,7 @@ impl Adapter for GitLab {
         };
         // the project's path is one part of the address
         let project = commit.repository.replace('/', "%2F");
-        let path =
-            format!("{}/api/v4/projects/{project}/statuses/{}", server.as_str().trim_end_matches('/'), commit.id);
-        let url = Url::parse(&path).map_err(|_| Error::new(ErrorKind::Config, "the address makes no address"))?;
+        let url = address(&server, &format!("api/v4/projects/{project}/statuses/{}", commit.id))?;
         let mut body = json!({
             // it has no state for what could not be decided
             "state": if told.outcome == "passed" { "success" } else { "failed" },
@@ -58,8 +52,7 @@ impl Adapter for GitLab {
         if let (Some(link), Some(body)) = (&told.link, body.as_object_mut()) {
             body.insert("target_url".to_owned(), json!(link));
         }
-        let token = action.token.as_ref().ok_or_else(|| Error::new(ErrorKind::Config, "there is no token"))?;
-        let outgoing = Outgoing::post(url, body.to_string().into_bytes()).with("private-token", &token.0)?;
+        let outgoing = Outgoing::post(url, body.to_string().into_bytes()).with("private-token", action.token()?)?;
         Ok(Doing::Request(Box::new(outgoing)))
     }
 }

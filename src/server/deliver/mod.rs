@@ -197,6 +197,12 @@ impl Action {
         }
     }
 
+    /// What proves to the receiver who tells.
+    fn token(&self) -> Result<&str> {
+        let token = self.token.as_ref().ok_or_else(|| Error::new(ErrorKind::Config, "there is no token"))?;
+        Ok(&token.0)
+    }
+
     fn secrets(&self) -> impl Iterator<Item = &str> {
         [&self.secret, &self.token].into_iter().flatten().map(|secret| secret.0.as_str())
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::super::clock::Moment;
 use super::super::metrics::DELIVERIES;
 use super::super::queue::backoff;
-use super::super::result::random;
+use super::super::random;
 use super::super::state::Server;
 use super::super::store::{Store, of_sql};
 use super::http::Failed;
@@ -159,7 +159,7 @@ async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()
         Ended::Done(reason) => ("done", now, reason),
         Ended::Failed(failed) => {
             let most = if failed.is_lasting { action.attempts.min(LASTING_TRIES) } else { action.attempts };
-            let wait = backoff(leased.attempts, random()).max(failed.retry_after.unwrap_or_default());
+            let wait = backoff(leased.attempts, random::number()).max(failed.retry_after.unwrap_or_default());
             let state = if leased.attempts >= most { "dead" } else { "queued" };
             (state, now.plus(wait), Some(failed.reason))
         }

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::super::clock::Moment;
 use super::super::config::action::On;
-use super::super::store::{of_sql, unpacked};
+use super::super::store::{document, of_sql};
 use super::plan::{Before, news_of};
 use super::{Action, Actions};
 
@@ -111,8 +111,8 @@ impl Told {
         let labels = Labels::read(&summary);
         let mut documents = Vec::new();
         for format in action.adapter.documents(action) {
-            if let Some(document) = document(connection, report, format).await? {
-                documents.push((format.clone(), document));
+            if let Some(found) = document::get(&mut *connection, report, format, LARGEST_DOCUMENT).await? {
+                documents.push((format.clone(), found));
             }
         }
         let delivery = Digest::sha256(format!("{report} {}", action.name).as_bytes());
@@ -207,17 +207,6 @@ async fn new_findings(connection: &mut SqliteConnection, report: &str, before: &
             })
         })
         .collect()
-}
-
-async fn document(connection: &mut SqliteConnection, report: &str, format: &str) -> Result<Option<Vec<u8>>> {
-    let found = sqlx::query("SELECT size, body FROM document WHERE report = ? AND format = ?");
-    let found = found.bind(report).bind(format).fetch_optional(connection).await.map_err(cannot)?;
-    let Some(row) = found else { return Ok(None) };
-    let size: i64 = row.try_get(0).map_err(cannot)?;
-    let size = usize::try_from(size).ok().filter(|size| *size <= LARGEST_DOCUMENT);
-    let Some(size) = size else { return Ok(None) };
-    let body: Vec<u8> = row.try_get(1).map_err(cannot)?;
-    unpacked(&body, size).map(Some)
 }
 
 /// A severity as the store has it, by its place in [`Severity::ALL`].

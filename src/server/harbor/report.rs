@@ -93,7 +93,7 @@ impl Scanned {
     }
 
     async fn document(&self, server: &Server, format: &str) -> Result<Vec<u8>, Refusal> {
-        let found = document::get(&server.store, &self.report, format, LARGEST).await?;
+        let found = document::get(server.store.readers(), &self.report, format, LARGEST).await?;
         found.ok_or_else(|| refused(StatusCode::NOT_IMPLEMENTED, "the report is not kept in that format, or too large"))
     }
 

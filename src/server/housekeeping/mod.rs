@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::clock::Moment;
 use super::config::Retention;
-use super::result::random;
+use super::random;
 use super::state::Server;
 use super::store::{Store, of_sql};
 
@@ -59,7 +59,7 @@ pub struct Gone {
 /// Keeps house until the server ends.
 pub async fn run(server: Arc<Server>) {
     // not all that start together do it together
-    let mut wait = Duration::from_secs(60 + u64::from(random() % 60));
+    let mut wait = Duration::from_secs(60 + u64::from(random::number() % 60));
     while !server.is_ending() {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -215,7 +215,7 @@ async fn copy(data: &Path, to: &Path) -> Result<()> {
     if std::fs::symlink_metadata(to).is_ok_and(|there| !there.is_file()) {
         return Err(Error::new(ErrorKind::Usage, "something that is no file stands there"));
     }
-    let temporary = Temporary(folder.join(format!(".{}.{:08x}.partial", name.to_string_lossy(), random())));
+    let temporary = Temporary(folder.join(format!(".{}.{:08x}.partial", name.to_string_lossy(), random::number())));
     // it holds what reports say: for nobody else to read
     File::options().create_new(true).write(true).mode(0o600).open(&temporary.0).map_err(failed)?;
     let path = temporary.0.to_str().ok_or_else(|| Error::new(ErrorKind::Usage, "the name of the backup is no text"))?;

@@ -8,7 +8,7 @@ use minijinja::context;
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind};
-use crate::server::api::images::get;
+use crate::server::api::images::{Image, get};
 use crate::server::api::reports::head;
 use crate::server::api::{Asked, number, time};
 use crate::server::problem::Problem;
@@ -39,7 +39,7 @@ pub(super) async fn newest(
     let Asked(wanted) = asked?;
     let image = get(&server, &caller, number(&id)?).await?;
     let report = image.reports.first().map(|report| report.id.clone());
-    show(&server, &caller, image.id, report.as_deref(), &wanted).await
+    show(&server, &caller, &image, report.as_deref(), &wanted).await
 }
 
 pub(super) async fn one(
@@ -50,19 +50,19 @@ pub(super) async fn one(
 ) -> Result<Response, Fault> {
     let Asked(wanted) = asked?;
     let report = head(&server, &caller, &id).await?;
-    show(&server, &caller, report.image, Some(&id), &wanted).await
+    let image = get(&server, &caller, report.image).await?;
+    show(&server, &caller, &image, Some(&id), &wanted).await
 }
 
 async fn show(
     server: &Server,
     caller: &Caller,
-    image: i64,
+    image: &Image,
     report: Option<&str>,
     wanted: &Wanted,
 ) -> Result<Response, Fault> {
-    let image = get(server, caller, image).await?;
     let Some(id) = report else {
-        return page("image.html", Some(caller), context! { image => told(&image), report => (), shown => () });
+        return page("image.html", Some(caller), context! { image => told(image), report => (), shown => () });
     };
     let report = head(server, caller, id).await?;
     let formats = document::formats(&server.store, id).await?;
@@ -78,7 +78,7 @@ async fn show(
     };
     let is_newest = image.reports.first().is_some_and(|newest| newest.id == id);
     let report = context! { id, made => time(report.made), outcome => report.outcome, is_newest, formats, platforms };
-    page("image.html", Some(caller), context! { image => told(&image), report, shown => told(&shown) })
+    page("image.html", Some(caller), context! { image => told(image), report, shown => told(&shown) })
 }
 
 pub(super) async fn packages(
@@ -108,7 +108,7 @@ pub(super) async fn packages(
 
 /// The reports of a document; nothing where it is larger than a page can show.
 async fn documents(server: &Server, id: &str) -> Result<Option<Vec<Document>>, Problem> {
-    let Some(json) = document::get(&server.store, id, "json", LARGEST).await? else { return Ok(None) };
+    let Some(json) = document::get(server.store.readers(), id, "json", LARGEST).await? else { return Ok(None) };
     let failed =
         |what: String| Problem::from(Error::new(ErrorKind::Internal, format!("a report cannot be read: {what}")));
     let read = tokio::task::spawn_blocking(move || read(&json)).await.map_err(|e| failed(e.to_string()))?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::advisory::store::Manifest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::server::api::{Asked, cannot, events, findings as api, jobs, number};
+use crate::server::api::{Asked, ByState, cannot, events, findings as api, jobs, number};
 use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::Scope;
@@ -35,7 +35,7 @@ pub(super) async fn findings(
 pub(super) async fn queue(
     State(server): State<Arc<Server>>,
     Visitor(caller): Visitor,
-    asked: Result<Asked<jobs::Filter>, Problem>,
+    asked: Result<Asked<ByState>, Problem>,
 ) -> Result<Response, Fault> {
     let Asked(filter) = asked?;
     let found = jobs::find(&server, &caller, &filter).await?;
@@ -52,8 +52,8 @@ pub(super) async fn queue(
 
 pub(super) async fn dead(State(server): State<Arc<Server>>, Visitor(caller): Visitor) -> Result<Response, Fault> {
     let dead = || Some("dead".to_owned());
-    let letters = events::Filter { state: dead(), limit: Some(200), ..events::Filter::default() };
-    let given_up = jobs::Filter { state: dead(), limit: Some(200), ..jobs::Filter::default() };
+    let letters = ByState { state: dead(), limit: Some(200), ..ByState::default() };
+    let given_up = ByState { state: dead(), limit: Some(200), ..ByState::default() };
     let letters = events::find(&server, &caller, &letters).await?;
     let given_up = jobs::find(&server, &caller, &given_up).await?;
     let is_more = letters.next.is_some() || given_up.next.is_some();

@@ -14,8 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority};
 use super::state::Server;
-use super::store::of_sql;
-use super::sweep::set;
+use super::store::{of_sql, setting};
 
 /// How often the advisory data are looked at.
 const LOOK: Duration = Duration::from_mins(5);
@@ -59,9 +58,7 @@ pub async fn run(server: Arc<Server>) {
 /// Puts in what the data of now ask for; the number of new jobs.
 async fn look(server: &Arc<Server>) -> Result<usize> {
     let version = data_version(server.config.advisories.clone()).await?;
-    let noted = sqlx::query("SELECT value FROM setting WHERE name = ?").bind(SETTING);
-    let noted = noted.fetch_optional(server.store.readers()).await.map_err(cannot)?;
-    if noted.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|noted| noted == version)) {
+    if setting::get(server.store.readers(), SETTING).await?.is_some_and(|noted| noted == version) {
         return Ok(0);
     }
     let mut after = 0;
@@ -83,7 +80,8 @@ async fn look(server: &Arc<Server>) -> Result<usize> {
                 () = server.until_end() => {}
             }
         } else if batch.is_last {
-            let noted = server.store.write(move |connection| Box::pin(set(connection, SETTING.to_owned(), version)));
+            let noted =
+                server.store.write(move |connection| Box::pin(setting::set(connection, SETTING.to_owned(), version)));
             noted.await?;
             tracing::info!(images = new, "what judges is newer: images are judged again");
             return Ok(new);

@@ -1,6 +1,6 @@
 //! Reports as they are kept: one row for each format, compressed.
 
-use sqlx::Row as _;
+use sqlx::{Row as _, SqliteExecutor};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -10,11 +10,11 @@ use super::{Store, of_sql, unpacked};
 const LARGEST: usize = 512 << 20;
 
 /// A report in one format, if it is kept in it and no larger than `most` bytes.
-pub async fn get(store: &Store, report: &str, format: &str, most: usize) -> Result<Option<Vec<u8>>> {
+pub async fn get(from: impl SqliteExecutor<'_>, report: &str, format: &str, most: usize) -> Result<Option<Vec<u8>>> {
     let most = i64::try_from(most.min(LARGEST)).unwrap_or(i64::MAX);
     let row = sqlx::query("SELECT body, size FROM document WHERE report = ? AND format = ? AND size <= ?");
     let row = row.bind(report).bind(format).bind(most);
-    let Some(row) = row.fetch_optional(store.readers()).await.map_err(cannot)? else { return Ok(None) };
+    let Some(row) = row.fetch_optional(from).await.map_err(cannot)? else { return Ok(None) };
     let (packed, size): (Vec<u8>, i64) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
     let size = usize::try_from(size).unwrap_or(0);
     let expanded = tokio::task::spawn_blocking(move || unpacked(&packed, size)).await;

@@ -7,6 +7,7 @@
 
 pub mod document;
 pub mod schema;
+pub mod setting;
 
 use std::any::Any;
 use std::future::Future;
@@ -52,14 +53,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the file, makes it where it is not there, and brings its tables up to date. A file that is damaged, newer
-    /// than this careen, or held by another server is an error.
+    /// Opens the file, makes it where it is not there, and brings its tables up to date. A file that is newer than this
+    /// careen, or held by another server is an error.
     pub async fn open(path: &Path) -> Result<Self> {
-        let place = path.display().to_string();
-        Self::open_file(path).await.map_err(|error| error.at(place))
+        Self::open_file(path, false).await.map_err(|error| error.at(path.display().to_string()))
     }
 
-    async fn open_file(path: &Path) -> Result<Self> {
+    /// As [`Store::open`], after a look through the whole file, which takes as long as it is large: one that is damaged
+    /// is an error.
+    pub async fn open_whole(path: &Path) -> Result<Self> {
+        Self::open_file(path, true).await.map_err(|error| error.at(path.display().to_string()))
+    }
+
+    async fn open_file(path: &Path, is_looked_through: bool) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -76,12 +82,8 @@ impl Store {
         let writing = options.clone().auto_vacuum(SqliteAutoVacuum::Incremental);
         let mut connection =
             SqliteConnection::connect_with(&writing).await.map_err(|e| of_sql("cannot open the store", e))?;
-        let checked = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut connection).await;
-        let checked = checked.map_err(|e| of_sql("cannot read the store", e))?;
-        let verdict: String = checked.try_get(0).map_err(|e| of_sql("cannot read the store", e))?;
-        if verdict != "ok" {
-            return Err(Error::new(ErrorKind::Io, "the store is damaged")
-                .help("put back a backup (`careen serve --backup` makes them), or move the file away to start anew"));
+        if is_looked_through {
+            look_through(&mut connection).await?;
         }
         schema::migrate(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
@@ -115,6 +117,17 @@ impl Store {
     pub fn readers(&self) -> &SqlitePool {
         &self.readers
     }
+}
+
+async fn look_through(connection: &mut SqliteConnection) -> Result<()> {
+    let cannot = |e| of_sql("cannot read the store", e);
+    let checked = sqlx::query("PRAGMA quick_check(1)").fetch_one(connection).await.map_err(cannot)?;
+    let verdict: String = checked.try_get(0).map_err(cannot)?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Io, "the store is damaged")
+        .help("put back a backup (`careen serve --backup` makes them), or move the file away to start anew"))
 }
 
 /// The writer: ends when nobody can ask any more.

@@ -20,9 +20,9 @@ use super::config::{Registry, Sweep};
 use super::hook::{scan_key, see};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, NewJob, Priority, backoff};
-use super::result::random;
+use super::random;
 use super::state::Server;
-use super::store::of_sql;
+use super::store::{of_sql, setting};
 use super::work::access_of;
 
 /// Tags that are asked for between two writes.
@@ -213,7 +213,7 @@ async fn patiently<T: Send + 'static>(
         }
         let asked = error.again.and_then(Again::wait).unwrap_or_default().min(LONGEST_WAIT);
         tokio::select! {
-            () = tokio::time::sleep(backoff(tries + 1, random()).max(asked)) => {}
+            () = tokio::time::sleep(backoff(tries + 1, random::number()).max(asked)) => {}
             () = server.until_end() => return Err(error),
         }
     }
@@ -277,7 +277,7 @@ async fn file(connection: &mut SqliteConnection, pairs: Vec<(String, Digest)>, f
     let Filing { source, registry, repository, bounds, now } = filing;
     let mut filed = Filed::default();
     for (tag, digest) in pairs {
-        let key = scan_key(&format!("{registry}/{repository}"), &digest);
+        let key = scan_key(&registry, &repository, &digest);
         let known = sqlx::query("SELECT 1 FROM job WHERE key = ?").bind(&key);
         // one that is dead stays so, until somebody raises it: nothing tells that it would do better now
         if known.fetch_optional(&mut *connection).await.map_err(cannot)?.is_none() {
@@ -332,27 +332,14 @@ async fn forget(server: &Server, registry: &str, repository: &str, listed: &Tags
 }
 
 async fn read_place(server: &Server, name: &str) -> Result<Place> {
-    let found = sqlx::query("SELECT value FROM setting WHERE name = ?").bind(name);
-    let Some(row) = found.fetch_optional(server.store.readers()).await.map_err(cannot)? else {
-        return Ok(Place::default());
-    };
-    let text: String = row.try_get(0).map_err(cannot)?;
-    Ok(serde_json::from_str(&text).unwrap_or_default())
+    let text = setting::get(server.store.readers(), name).await?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 async fn write_place(server: &Server, name: &str, place: &Place) -> Result<()> {
     let text = serde_json::to_string(place).map_err(|_| Error::new(ErrorKind::Internal, "a place makes no text"))?;
     let name = name.to_owned();
-    server.store.write(move |connection| Box::pin(set(connection, name, text))).await
-}
-
-/// Keeps a single value.
-pub(super) async fn set(connection: &mut SqliteConnection, name: String, value: String) -> Result<()> {
-    let set = sqlx::query(
-        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    );
-    set.bind(name).bind(value).execute(connection).await.map_err(cannot)?;
-    Ok(())
+    server.store.write(move |connection| Box::pin(setting::set(connection, name, text))).await
 }
 
 fn cannot(error: sqlx::Error) -> Error {
