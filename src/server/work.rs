@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Again, ErrorKind, Result};
-use crate::policy::Glob;
 use crate::source::{Access, Sensitive};
 use crate::time::Timestamp;
 
@@ -303,8 +302,7 @@ fn task_of(config: &Config, registry: &Registry, leased: &Leased, is_second: boo
 
 /// What judges images of a source and repository: the first choice that fits.
 pub fn policy_for<'a>(choices: &'a [PolicyChoice], source: &str, repository: &str) -> Option<&'a PolicyChoice> {
-    let fits = |glob: &str, text: &str| Glob::path(glob).is_ok_and(|glob| glob.is_match(text));
-    choices.iter().find(|choice| fits(&choice.source, source) && fits(&choice.repository, repository))
+    choices.iter().find(|choice| choice.source.0.is_match(source) && choice.repository.0.is_match(repository))
 }
 
 /// How a registry is asked, with its secrets as they are now.

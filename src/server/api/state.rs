@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use crate::policy::{DEFAULT_PRESET, Glob};
+use crate::policy::DEFAULT_PRESET;
 use crate::server::config::PolicyChoice;
 use crate::server::problem::Problem;
 use crate::server::state::Server;
@@ -77,14 +77,12 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>, caller: Caller) -
 /// Which policies judge what the caller may see, the first that fits; behind them what judges all else.
 pub(super) async fn policies(State(server): State<Arc<Server>>, caller: Caller) -> Json<Value> {
     let is_seen = |choice: &&PolicyChoice| {
-        let glob = Glob::path(&choice.source).ok();
         let mut names = server.config.sources.iter().map(|source| source.name.get_ref());
-        caller.sees_all()
-            || names.any(|name| caller.sees(name) && glob.as_ref().is_some_and(|glob| glob.is_match(name)))
+        caller.sees_all() || names.any(|name| caller.sees(name) && choice.source.0.is_match(name))
     };
     let choices = server.config.policies.iter().filter(is_seen).map(|choice| {
         json!({
-            "source": choice.source, "repository": choice.repository, "policy": choice.policy, "waivers": choice.waivers,
+            "source": choice.source.0.to_string(), "repository": choice.repository.0.to_string(), "policy": choice.policy, "waivers": choice.waivers,
         })
     });
     let rest = json!({ "source": "**", "repository": "**", "policy": [DEFAULT_PRESET], "waivers": [] });

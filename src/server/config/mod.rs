@@ -13,6 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Glob;
 use crate::size::ByteSize;
 use crate::source::Sensitive;
 
@@ -45,6 +46,24 @@ impl<'de> Deserialize<'de> for Span {
             (Some(number), Some(unit)) => Ok(Self(Duration::from_secs(u64::from(number) * unit))),
             _ => Err(wrong()),
         }
+    }
+}
+
+/// A glob over names; anything where none is given.
+#[derive(Debug, Clone)]
+pub struct Pattern(pub Glob);
+
+impl Default for Pattern {
+    fn default() -> Self {
+        Self(Glob::path("**").expect("it is a pattern"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |what| serde::de::Error::custom(format!("`{text}` is no pattern: {what}"));
+        Glob::path(&text).map(Self).map_err(wrong)
     }
 }
 
@@ -300,12 +319,12 @@ pub struct SecretPlace {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PolicyChoice {
-    /// Sources, by glob.
-    #[serde(default = "any")]
-    pub source: String,
-    /// Repositories, by glob.
-    #[serde(default = "any")]
-    pub repository: String,
+    /// Sources.
+    #[serde(default)]
+    pub source: Pattern,
+    /// Repositories.
+    #[serde(default)]
+    pub repository: Pattern,
     /// Presets and files, as `-p` takes them.
     pub policy: Vec<String>,
     /// Files of waivers.
@@ -514,6 +533,12 @@ auth = { by = "header", secret = { env = "HOOK" } }
             assert_ne!(text, GOOD);
             let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(to);
             assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some(*place)), "{to}: {error}");
+        }
+        for key in ["source", "repository"] {
+            let text = format!("{GOOD}\n[[policy]]\npolicy = [\"strict\"]\n{key} = \"shop/{{a\"\n");
+            let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(key);
+            assert_eq!(error.place.as_deref(), Some("serve.toml:16"), "{error}");
+            assert!(error.message.starts_with("`shop/{a` is no pattern"), "{error}");
         }
         let error =
             Config::parse("f", &GOOD.replace("\"distribution\"", "\"habor\""), KINDS, false).expect_err("a slip");
