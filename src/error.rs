@@ -69,6 +69,8 @@ pub enum ErrorKind {
     Io,
     /// The input is not what it claims to be.
     Malformed,
+    /// The input is whole, and something else than an image: a signature, a chart, a list of statements.
+    NoImage,
     /// The input is beyond a limit; see [`crate::limit`].
     Limit,
     /// What was written is not what was planned.
@@ -79,7 +81,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Usage,
         Self::Config,
         Self::NotFound,
@@ -87,6 +89,7 @@ impl ErrorKind {
         Self::Network,
         Self::Io,
         Self::Malformed,
+        Self::NoImage,
         Self::Limit,
         Self::Unproven,
         Self::Internal,
@@ -107,6 +110,7 @@ impl ErrorKind {
             Self::Network => "network",
             Self::Io => "io",
             Self::Malformed => "malformed",
+            Self::NoImage => "no-image",
             Self::Limit => "limit",
             Self::Unproven => "unproven",
             Self::Internal => "internal",
@@ -115,7 +119,7 @@ impl ErrorKind {
 
     /// Whether the input itself was refused, in contrast to a command that could not run.
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::Malformed | Self::Limit)
+        matches!(self, Self::Malformed | Self::NoImage | Self::Limit)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limit::Limits;
 
 use super::Platform;
@@ -146,11 +146,14 @@ impl Document {
                 let is_image =
                     matches!(config.media_type.as_str(), "" | media_type::OCI_CONFIG | media_type::DOCKER_CONFIG);
                 if !is_image || raw.artifact_type.is_some() {
-                    let kind = raw.artifact_type.unwrap_or(config.media_type);
-                    return Err(Error::malformed(format!(
-                        "this is an artifact of type `{}`, not an image",
-                        crate::escape::escape(kind)
-                    )));
+                    let kind = crate::escape::escape(raw.artifact_type.unwrap_or(config.media_type));
+                    let what = format!("this is an artifact of type `{kind}`, not an image");
+                    // programs that run images look at the configuration, not at what else the manifest calls itself
+                    return Err(if is_image {
+                        Error::malformed(format!("{what}, but has the configuration of one"))
+                    } else {
+                        Error::new(ErrorKind::NoImage, what)
+                    });
                 }
                 let layers = layers.unwrap_or_default();
                 if layers.len() > limits.layers {

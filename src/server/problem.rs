@@ -49,7 +49,7 @@ impl From<Error> for Problem {
     /// The log is told the whole error; whoever asks only what concerns the request.
     fn from(error: Error) -> Self {
         match error.kind {
-            ErrorKind::Usage | ErrorKind::Malformed => Self::bad(error.message),
+            ErrorKind::Usage | ErrorKind::Malformed | ErrorKind::NoImage => Self::bad(error.message),
             ErrorKind::NotFound => Self::not_found(),
             ErrorKind::Limit => Self::later(error.message),
             ErrorKind::Io => {

@@ -21,6 +21,9 @@ use super::worker::process;
 use super::worker::summary::{ImageSummary, Row};
 use super::worker::task::Task;
 
+/// How the reason of a job begins that is done because there was no image to be scanned.
+pub(super) const NO_IMAGE: &str = "not an image";
+
 /// What came of a job that is done.
 #[derive(Debug)]
 pub enum Finished {
@@ -35,6 +38,8 @@ pub enum Finished {
         /// Of which state the data were when it began.
         data_version: String,
     },
+    /// It is something else than an image, in these words.
+    NoImage(String),
     /// Nothing was to be done.
     Unneeded,
 }
@@ -56,6 +61,11 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
             kept
         }
         Finished::Unneeded => server.queue.ack(&leased, now).await,
+        Finished::NoImage(what) => {
+            tracing::info!(job = leased.id.0, what, "there is no image to be scanned");
+            let reason = format!("{NO_IMAGE}: {what}");
+            server.store.write(move |connection| Box::pin(no_image(connection, leased, reason, now))).await
+        }
         Finished::Scanned { task, outcome, data_version } => {
             let made = tokio::task::spawn_blocking(move || Report::of(&task, outcome, data_version)).await;
             let report = made.map_err(|e| Error::new(ErrorKind::Internal, "cannot pack a report").because(e))??;
@@ -101,6 +111,20 @@ async fn pinned(
         Entered::New(_) | Entered::Known(_) => Ok(true),
         Entered::Full => Err(Error::limit("the queue is full")),
     }
+}
+
+async fn no_image(
+    connection: &mut SqliteConnection,
+    leased: Leased,
+    reason: String,
+    now: super::clock::Moment,
+) -> Result<bool> {
+    if !ack(connection, leased.id, leased.lease, now).await? {
+        return Ok(false);
+    }
+    let told = sqlx::query("UPDATE job SET reason = ? WHERE id = ?").bind(reason).bind(leased.id.0);
+    told.execute(connection).await.map_err(cannot)?;
+    Ok(true)
 }
 
 /// A report as it is stored.
@@ -216,4 +240,32 @@ async fn finding(connection: &mut SqliteConnection, report: &str, image: &ImageS
 
 fn cannot(error: sqlx::Error) -> Error {
     of_sql("cannot store a report", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::server::queue::Lane;
+    use crate::server::testing::Bench;
+
+    #[tokio::test]
+    async fn what_is_no_image_is_done_and_says_so() {
+        let bench = Bench::new().await;
+        let job = bench.job("shop", "shop/api", None).await;
+        let now = bench.server.clock.now();
+        let mut leased =
+            bench.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased").remove(0);
+        leased.lease += 1;
+        let finished = || Finished::NoImage("this is an artifact".to_owned());
+        assert!(!store(&bench.server, &leased, finished()).await.expect("asked"), "another one has it");
+        leased.lease -= 1;
+        assert!(store(&bench.server, &leased, finished()).await.expect("stored"));
+        let row = sqlx::query_as::<_, (String, String, i64)>(
+            "SELECT state, reason, (SELECT count(*) FROM report) FROM job WHERE id = ?",
+        );
+        let row = row.bind(job).fetch_one(bench.server.store.readers()).await.expect("a job");
+        assert_eq!(row, ("done".to_owned(), "not an image: this is an artifact".to_owned(), 0));
+    }
 }

@@ -242,6 +242,9 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
         Ended::Refused(failure) if failure.kind() == ErrorKind::NotFound && leased.attempts < TRIES_FOR_MISSING => {
             again(leased, server, failure.message, None)
         }
+        Ended::Refused(failure) if failure.kind() == ErrorKind::NoImage => {
+            Became::Done(Box::new(Finished::NoImage(failure.message)))
+        }
         Ended::Refused(failure) => Became::Dead(failure.message),
         Ended::Crashed(crash) => {
             tracing::error!(job = leased.id.0, stderr = crash.stderr, "a worker broke");

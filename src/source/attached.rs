@@ -321,6 +321,24 @@ fn is_wanted(media_type: &str) -> bool {
     TYPES.contains(&bare) || (FAMILIES.iter().any(|family| bare.starts_with(family)) && !bare.ends_with("+xml"))
 }
 
+/// Whether layers of these media types are signatures or statements, all of them, so that one among real layers hides no
+/// image.
+pub fn are_statements<'a>(media_types: impl IntoIterator<Item = &'a str>) -> bool {
+    const FAMILIES: &[&str] = &[
+        "application/vnd.dev.cosign.",
+        "application/vnd.dev.sigstore.",
+        "application/vnd.dsse.envelope.",
+        "application/vnd.in-toto+json",
+        "application/vnd.cncf.notary.",
+    ];
+    let mut media_types = media_types.into_iter().peekable();
+    let is_one = |media_type: &str| {
+        let bare = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        FAMILIES.iter().any(|family| bare.starts_with(family))
+    };
+    media_types.peek().is_some() && media_types.all(is_one)
+}
+
 /// The kind of statement that the annotations of an attestation tell.
 fn predicate_of(descriptor: &Descriptor) -> Option<&String> {
     predicate_in(&descriptor.annotations)

@@ -56,8 +56,15 @@ pub struct Selected {
 /// [`PlatformChoice::All`]. Several images and no choice, or no image for the platform, are errors
 /// that list what there is. Attestations, signatures and artifacts are never images.
 pub fn select(roots: Vec<Descriptor>, request: &Request<'_>, fetch: &mut Fetch<'_>) -> Result<Vec<Selected>> {
-    let mut walk =
-        Walk { limits: request.limits, fetch, seen: BTreeSet::new(), entries: 0, bytes: 0, passed: Vec::new() };
+    let mut walk = Walk {
+        limits: request.limits,
+        fetch,
+        seen: BTreeSet::new(),
+        entries: 0,
+        bytes: 0,
+        passed: Vec::new(),
+        may_run: false,
+    };
     let images = group(walk.usable(roots)?);
     let (leaves, is_exact) = match &request.choice {
         Choice::Only => (walk.leaves(only(images, request)?)?, false),
@@ -186,6 +193,8 @@ struct Walk<'a, 'f> {
     bytes: u64,
     /// What was passed over, in words.
     passed: Vec<String>,
+    /// Whether something of it is a manifest that a program may run all the same.
+    may_run: bool,
 }
 
 impl Walk<'_, '_> {
@@ -233,6 +242,8 @@ impl Walk<'_, '_> {
         } else {
             format!("`{}`", escape(&descriptor.media_type))
         };
+        let is_for_nobody = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
+        self.may_run |= is_known(&descriptor.media_type) && !is_for_nobody;
         if self.passed.len() < LISTED && !self.passed.contains(&what) {
             self.passed.push(what);
         }
@@ -243,7 +254,8 @@ impl Walk<'_, '_> {
         if self.passed.is_empty() {
             return Error::malformed("the index names no image");
         }
-        Error::malformed(format!("this is not an image: the index names only {}", self.passed.join(", ")))
+        let kind = if self.may_run { ErrorKind::Malformed } else { ErrorKind::NoImage };
+        Error::new(kind, format!("this is not an image: the index names only {}", self.passed.join(", ")))
     }
 
     fn read(&mut self, descriptor: &Descriptor, most: u64, what: &str) -> Result<Vec<u8>> {

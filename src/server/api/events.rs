@@ -36,7 +36,7 @@ pub(in crate::server) struct Event {
     job: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_state: Option<String>,
-    /// Why it is dead.
+    /// Why it is dead, or done without a report.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// How a dead one begins, for those who may see it.

@@ -49,7 +49,7 @@ pub(in crate::server) struct Job {
     not_before: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<String>,
-    /// Why it failed last.
+    /// Why it failed last, or is done without a report.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// The report that it made.

@@ -1,6 +1,7 @@
 //! Media types in payloads: what may be an image, and what need not be looked at (image-spec 1.1, media-types.md).
 
 use crate::image::manifest::media_type;
+use crate::source::attached::are_statements;
 
 /// Why a blob is not looked at.
 pub(super) const BLOB: &str = "a layer or another blob, not a manifest";
@@ -46,25 +47,9 @@ pub(super) fn reason_of_config(media_type: &str) -> Option<&'static str> {
     }
 }
 
-/// Why a manifest with such layers is not looked at: all of them must be signatures or statements, so that one among
-/// real layers hides no image.
+/// Why a manifest with such layers is not looked at.
 pub(super) fn reason_of_layers<'a>(media_types: impl Iterator<Item = &'a str>) -> Option<&'static str> {
-    const FAMILIES: &[&str] = &[
-        "application/vnd.dev.cosign.",
-        "application/vnd.dev.sigstore.",
-        "application/vnd.dsse.envelope.",
-        "application/vnd.in-toto+json",
-        "application/vnd.cncf.notary.",
-    ];
-    let mut has_any = false;
-    for media_type in media_types {
-        has_any = true;
-        let media_type = bare(media_type);
-        if !FAMILIES.iter().any(|family| media_type.starts_with(family)) {
-            return None;
-        }
-    }
-    has_any.then_some(ATTACHED)
+    are_statements(media_types).then_some(ATTACHED)
 }
 
 /// Without parameters, in lower case.

@@ -39,6 +39,7 @@ use super::problem::Problem;
 use super::queue::sqlite::enqueue;
 use super::queue::{Entered, JobId, Kind, Leased, NewJob, Priority};
 use super::random;
+use super::result::NO_IMAGE;
 use super::state::Server;
 use super::store::of_sql;
 use super::worker::task::Task;
@@ -408,7 +409,11 @@ async fn fetch(
         return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the scan failed: {reason}")));
     }
     let (Some(report), Some(made)) = (text(5)?, row.try_get::<Option<i64>, _>(6).map_err(cannot)?) else {
-        return Err(gone());
+        // one that was no image has no report, and never will
+        return Err(match text(4)? {
+            Some(reason) if reason.starts_with(NO_IMAGE) => refused(StatusCode::INTERNAL_SERVER_ERROR, reason),
+            _ => gone(),
+        });
     };
     let scanned = report::Scanned {
         report,

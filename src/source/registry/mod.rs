@@ -26,14 +26,16 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use serde::de::IgnoredAny;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::manifest::media_type;
+use crate::image::manifest::{Manifest, media_type};
 use crate::image::{Blob, Descriptor};
+use crate::size::ByteSize;
 
-use super::attached::Attachments;
+use super::attached::{Attachments, are_statements};
 use super::cache::BlobCache;
 use super::raw::Raw;
 use super::select::select;
@@ -46,6 +48,9 @@ use transport::{Pace, Transport};
 
 pub use address::{is_metadata_address, is_public};
 pub use reference::ImageReference;
+
+/// Signatures and statements of one manifest, together; what is larger is read as layers.
+const LARGEST_STATEMENTS: ByteSize = ByteSize::mib(32);
 
 /// Images in registries.
 pub struct RegistrySource;
@@ -163,6 +168,9 @@ fn read_images(
     };
     let request = Request { choice: Choice::Only, ..request.clone() };
     let selected = select(vec![root], &request, &mut fetch)?;
+    if let [only] = selected.as_slice() {
+        refuse_statements(registry, &only.manifest)?;
+    }
     let blob = |descriptor: &Descriptor| RemoteBlob {
         registry: Arc::clone(registry),
         cache: request.access.cache.clone().map(|cache| (cache, reference.host.clone())),
@@ -179,6 +187,24 @@ fn read_images(
         )
     });
     Ok(images.collect())
+}
+
+/// Refuses a manifest whose layers are signatures or statements by their types, and are JSON indeed: some programs unpack
+/// layers of any type.
+fn refuse_statements(registry: &Arc<dyn Registry>, manifest: &Manifest) -> Result<()> {
+    let layers = &manifest.layers;
+    let size = layers.iter().fold(0_u64, |size, layer| size.saturating_add(layer.size));
+    if size > LARGEST_STATEMENTS.bytes() || !are_statements(layers.iter().map(|layer| layer.media_type.as_str())) {
+        return Ok(());
+    }
+    for layer in layers {
+        let bytes = registry.small_blob(&layer.digest, layer.size)?;
+        let is_json = layer.digest.matches(&bytes) && serde_json::from_slice::<IgnoredAny>(&bytes).is_ok();
+        if !is_json {
+            return Ok(());
+        }
+    }
+    Err(Error::new(ErrorKind::NoImage, "these are signatures or statements about an image, not an image"))
 }
 
 /// What a reference asks a registry for.

@@ -290,6 +290,73 @@ fn what_is_not_there_is_named() {
     assert!(!error.message.contains('\u{1b}'), "{text}");
 }
 
+/// What becomes of a manifest, where a registry has these documents and blobs as well.
+fn kind_of(root: &serde_json::Value, others: &[Vec<u8>]) -> Option<ErrorKind> {
+    let root = root.to_string().into_bytes();
+    let digest = Digest::sha256(&root);
+    let all = others.iter().cloned().chain([root]).map(|bytes| (Digest::sha256(&bytes).to_string(), bytes));
+    let all: BTreeMap<String, Vec<u8>> = all.collect();
+    let server = Server::start(move |_, seen, _| match all.get(seen.path.rsplit('/').next().unwrap_or_default()) {
+        Some(bytes) => reply(200).body(bytes.clone()),
+        None => reply(404),
+    });
+    let opened = open_reference(&format!("{}/team/app@{digest}", server.authority), &Access::default());
+    opened.err().map(|error| error.kind)
+}
+
+#[test]
+fn what_is_no_image_is_told_apart_from_what_may_be_run() {
+    use serde_json::json;
+    let fixture = Fixture::new();
+    let named = |media_type: &str, bytes: &[u8]| json!({"mediaType": media_type, "digest": Digest::sha256(bytes).to_string(), "size": bytes.len()});
+    let image: serde_json::Value = serde_json::from_slice(&fixture.manifest).expect("JSON");
+    let with = |changes: serde_json::Value| {
+        let mut changed = image.clone();
+        for (key, value) in changes.as_object().expect("an object") {
+            changed[key] = value.clone();
+        }
+        changed
+    };
+    let none = named("application/vnd.oci.empty.v1+json", b"{}");
+    let chart = named("application/vnd.cncf.helm.config.v1+json", b"{}");
+    let subject = named(media_type::OCI_MANIFEST, b"subject");
+    let statement = br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#;
+    let in_toto = "application/vnd.in-toto+json";
+    let entry = |platform: &str, annotations: serde_json::Value| {
+        let (os, architecture) = platform.split_once('/').expect("a platform");
+        let mut entry = named(media_type::OCI_MANIFEST, &fixture.manifest);
+        entry["platform"] = json!({"os": os, "architecture": architecture});
+        entry["annotations"] = annotations;
+        entry
+    };
+    let index = |entries: &[serde_json::Value]| json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": entries});
+    let here = format!("linux/{}", Platform::host().architecture);
+    let attestation = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let signed = json!({"layers": [named("application/vnd.dev.cosign.simplesigning.v1+json", statement)]});
+    let cases = [
+        ("an image", image.clone(), None),
+        ("an image that calls itself attached", with(json!({"subject": subject})), None),
+        ("a chart", with(json!({"config": chart})), Some(ErrorKind::NoImage)),
+        (
+            "a report",
+            with(json!({"config": none, "artifactType": "x/y", "subject": subject})),
+            Some(ErrorKind::NoImage),
+        ),
+        ("an image that calls itself an artifact", with(json!({"artifactType": "x/y"})), Some(ErrorKind::Malformed)),
+        ("statements", with(json!({"layers": [named(in_toto, statement)]})), Some(ErrorKind::NoImage)),
+        ("a signature", with(signed), Some(ErrorKind::NoImage)),
+        ("files that call themselves statements", with(json!({"layers": [named(in_toto, &fixture.layer)]})), None),
+        ("statements alone", index(&[entry("unknown/unknown", attestation.clone())]), Some(ErrorKind::NoImage)),
+        ("a platform's statement", index(&[entry(&here, attestation.clone())]), Some(ErrorKind::Malformed)),
+        ("an image and its statement", index(&[entry(&here, json!({})), entry("unknown/unknown", attestation)]), None),
+    ];
+    let others =
+        [fixture.manifest.clone(), fixture.config.clone(), fixture.layer.clone(), statement.to_vec(), b"{}".to_vec()];
+    for (what, root, expected) in cases {
+        assert_eq!(kind_of(&root, &others), expected, "{what}");
+    }
+}
+
 #[test]
 fn a_password_is_sent_when_asked_for_and_then_kept() {
     let fixture = Fixture::new();
