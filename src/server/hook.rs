@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use sqlx::{Row as _, SqliteConnection};
@@ -32,6 +32,9 @@ use super::token::audit;
 
 /// Bytes of a body that are kept of what cannot be read.
 const KEPT: usize = 64 << 10;
+
+/// Bytes of a header field that are kept of it; one that is longer is left out.
+const KEPT_OF_FIELD: usize = 256;
 
 /// A configured source: who it is, and how it is read.
 #[derive(Debug)]
@@ -82,6 +85,26 @@ impl Hook {
             let id = format!("body:{}", Digest::sha256(delivered.body));
             vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
         })
+    }
+
+    /// The header fields that the sender's reader looks at, as they are kept with what cannot be read.
+    fn fields(&self, headers: &HeaderMap) -> Option<String> {
+        let field = |name: &&'static str| {
+            let value = headers.get(*name)?.to_str().ok()?;
+            (value.len() <= KEPT_OF_FIELD).then(|| (*name, value.to_owned()))
+        };
+        let fields: Vec<(&str, String)> = self.sender.fields().iter().filter_map(field).collect();
+        if fields.is_empty() { None } else { serde_json::to_string(&fields).ok() }
+    }
+
+    /// Those fields, of what was kept.
+    fn headers(&self, kept: &str) -> HeaderMap {
+        let fields: Vec<(String, String)> = serde_json::from_str(kept).unwrap_or_default();
+        let field = |name: &&'static str| {
+            let (_, value) = fields.iter().find(|(kept, _)| kept == name)?;
+            Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+        };
+        self.sender.fields().iter().filter_map(field).collect()
     }
 
     /// The keys that its proof needs of an identity provider.
@@ -184,7 +207,7 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
         };
     }
     let delivered = Delivered { headers: &parts.headers, body: &body };
-    match keep(server, hook, hook.notices(&delivered), &body, now).await {
+    match keep(server, hook, &delivered, now).await {
         Ok(Kept { is_full: true, .. }) => Answer::later("full"),
         Ok(kept) => {
             if kept.jobs > 0 {
@@ -213,8 +236,9 @@ struct Kept {
 }
 
 /// Stores what a webhook says, all of it or nothing: a sender that is told to come back sends all of it again.
-async fn keep(server: &Server, hook: &Hook, notices: Vec<Notice>, body: &[u8], now: Moment) -> Result<Kept> {
-    let notices: Vec<Notice> = notices.into_iter().filter(|notice| !matches!(notice.what, What::Ignored(_))).collect();
+async fn keep(server: &Server, hook: &Hook, delivered: &Delivered<'_>, now: Moment) -> Result<Kept> {
+    let mut notices = hook.notices(delivered);
+    notices.retain(|notice| !matches!(notice.what, What::Ignored(_)));
     if notices.is_empty() {
         return Ok(Kept::default());
     }
@@ -222,7 +246,8 @@ async fn keep(server: &Server, hook: &Hook, notices: Vec<Notice>, body: &[u8], n
         source: hook.name.clone(),
         registry: hook.registry.clone(),
         hosts: hook.hosts.clone(),
-        body: body.get(..body.len().min(KEPT)).unwrap_or_default().to_vec(),
+        body: delivered.body.get(..delivered.body.len().min(KEPT)).unwrap_or_default().to_vec(),
+        fields: hook.fields(delivered.headers),
         bounds: server.queue.bounds(),
         now,
     };
@@ -238,6 +263,7 @@ struct Filing {
     registry: String,
     hosts: Vec<String>,
     body: Vec<u8>,
+    fields: Option<String>,
     bounds: Bounds,
     now: Moment,
 }
@@ -373,18 +399,20 @@ async fn delete(connection: &mut SqliteConnection, place: &Place, filing: &Filin
 /// Reads a dead letter once more, as one that just came in; says how many jobs came of it, and how many dead letters.
 /// Nothing where it was too long to be kept whole, or its source is gone.
 pub(super) async fn again(server: &Server, event: i64, who: &str) -> Result<Option<(usize, usize)>> {
-    let row = sqlx::query("SELECT source, body FROM event WHERE id = ? AND state = 'dead'").bind(event);
+    let row = sqlx::query("SELECT source, body, fields FROM event WHERE id = ? AND state = 'dead'").bind(event);
     let Some(row) = row.fetch_optional(server.store.readers()).await.map_err(cannot)? else { return Ok(None) };
     let (source, body): (String, Option<Vec<u8>>) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
     let whole = body.filter(|body| body.len() < KEPT);
     let (Some(hook), Some(body)) = (server.hooks.get(&source), whole) else { return Ok(None) };
-    let headers = axum::http::HeaderMap::new();
+    let fields: Option<String> = row.try_get(2).map_err(cannot)?;
+    let headers = hook.headers(fields.as_deref().unwrap_or_default());
     let notices = hook.notices(&Delivered { headers: &headers, body: &body });
     let filing = Filing {
         source,
         registry: hook.registry.clone(),
         hosts: hook.hosts.clone(),
         body,
+        fields,
         bounds: server.queue.bounds(),
         now: server.clock.now(),
     };
@@ -427,10 +455,10 @@ async fn note(
     filing: &Filing,
 ) -> Result<()> {
     let noted = sqlx::query(
-        "INSERT INTO event (source, sender_id, received, state, repository, tag, digest, job, reason, body) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+        "INSERT INTO event (source, sender_id, received, state, repository, tag, digest, job, reason, body, \
+         fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (source, sender_id) DO UPDATE SET received = excluded.received, state = excluded.state, \
-         job = excluded.job, reason = excluded.reason, body = excluded.body",
+         job = excluded.job, reason = excluded.reason, body = excluded.body, fields = excluded.fields",
     );
     noted
         .bind(&filing.source)
@@ -443,6 +471,7 @@ async fn note(
         .bind(job.map(|job| job.0))
         .bind(reason)
         .bind((state == "dead").then_some(filing.body.as_slice()))
+        .bind(filing.fields.as_deref().filter(|_| state == "dead"))
         .execute(connection)
         .await
         .map_err(cannot)?;
@@ -476,6 +505,7 @@ mod tests {
             let path = |name: &str| folder.path().join(name).display().to_string();
             std::fs::write(path("shop"), SECRET).expect("a file");
             std::fs::write(path("hub"), "word-of-the-hub-which-is-long").expect("a file");
+            let shop = path("shop");
             let text = format!(
                 r#"
 data = "{0}"
@@ -495,9 +525,14 @@ name = "hub"
 kind = "docker-hub"
 registry = "main"
 auth = {{ by = "path", secret = {{ file = "{2}" }} }}
+[[source]]
+name = "cloud"
+kind = "gar"
+registry = "main"
+auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
 "#,
                 path("data"),
-                path("shop"),
+                shop,
                 path("hub"),
             );
             let kinds: Vec<&str> = event::SENDERS.iter().map(|sender| sender.kind()).collect();
@@ -590,6 +625,27 @@ auth = {{ by = "path", secret = {{ file = "{2}" }} }}
         let known = ",\"url\":\"http://registry.internal.example/v2/shop/api/manifests/x\"";
         assert_eq!(case.send(&push("5", DIGEST, known)).await, StatusCode::ACCEPTED);
         assert_eq!(case.count("SELECT count(*) FROM job").await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_again_has_the_fields_that_its_reader_looks_at() {
+        let case = Case::new(100).await;
+        let body = format!("{{\"action\":\"INSERT\",\"digest\":\"elsewhere.example/shop/api@{DIGEST}\"}}");
+        let id = "x-goog-pubsub-message-id";
+        let long = "9".repeat(KEPT_OF_FIELD + 1);
+        for value in ["17", &long] {
+            let fields = [("authorization", SECRET), ("x-more", "not looked at"), (id, value)];
+            assert_eq!(case.post("/hooks/cloud", &fields, body.clone()).await, StatusCode::ACCEPTED);
+        }
+        let letters = "SELECT id, sender_id, fields FROM event WHERE state = 'dead' ORDER BY id";
+        let letters = sqlx::query_as::<_, (i64, String, Option<String>)>(letters);
+        let letters = letters.fetch_all(case.server.store.readers()).await.expect("rows");
+        let [(number, sender, fields), (_, _, of_long)] = letters.as_slice() else { panic!("{letters:?}") };
+        assert_eq!((sender.as_str(), fields.as_deref()), ("17", Some(&*format!("[[\"{id}\",\"17\"]]"))));
+        assert_eq!(of_long.as_deref(), None, "it is too long to be kept");
+        assert_eq!(again(&case.server, *number, "me").await.expect("read again"), Some((0, 1)));
+        assert_eq!(case.count("SELECT count(*) FROM event WHERE sender_id = '17' AND state = 'dead'").await, 1);
+        assert_eq!(case.count("SELECT count(*) FROM event").await, 2, "it is known by its id as before");
     }
 
     #[tokio::test]

@@ -17,6 +17,10 @@ impl Sender for Gar {
         "gar"
     }
 
+    fn fields(&self) -> &'static [&'static str] {
+        &["x-goog-pubsub-message-id"]
+    }
+
     fn read(&self, request: &Delivered<'_>) -> Result<Vec<Notice>, Unreadable> {
         let mut notices = Notices::of(request.body);
         let Some(message) = parse::<Body>(request.body)?.message else {

@@ -31,6 +31,10 @@ impl Sender for Ghcr {
         Some(&GITHUB)
     }
 
+    fn fields(&self) -> &'static [&'static str] {
+        &["x-github-delivery", "x-github-event"]
+    }
+
     fn read(&self, request: &Delivered<'_>) -> Result<Vec<Notice>, Unreadable> {
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
         if request.body.starts_with(b"payload=") {

@@ -46,6 +46,12 @@ pub trait Sender: Sync {
         None
     }
 
+    /// Header fields that [`Sender::read`] looks at, in lower case; kept with what cannot be read, so that it can be read
+    /// again. None of a proof, which would be kept as well.
+    fn fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What an authenticated request says: one entry for each push, deletion or thing of no concern. Never panics and
     /// takes time linear in the body.
     fn read(&self, request: &Delivered<'_>) -> Result<Vec<Notice>, Unreadable>;

@@ -23,6 +23,10 @@ impl Sender for Nexus {
         Some(&NEXUS)
     }
 
+    fn fields(&self) -> &'static [&'static str] {
+        &["x-nexus-webhook-delivery", "x-nexus-webhook-id"]
+    }
+
     fn read(&self, request: &Delivered<'_>) -> Result<Vec<Notice>, Unreadable> {
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
         let mut notices = Notices::of(request.body);

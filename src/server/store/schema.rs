@@ -198,6 +198,10 @@ CREATE INDEX delivery_by_report ON delivery (report);
 CREATE INDEX delivery_by_state ON delivery (state, id);
 CREATE INDEX event_by_job ON event (job);
 ",
+    "
+-- header fields of what could not be read, as far as its reader looks at them: an array of names and values
+ALTER TABLE event ADD COLUMN fields TEXT;
+",
 ];
 
 /// Brings the tables up to date, all steps or none.
