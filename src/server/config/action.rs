@@ -78,6 +78,10 @@ pub struct Action {
     pub repositories: Option<Vec<String>>,
     /// The name under which a commit's status stands.
     pub context: Option<String>,
+    /// Whether a check run tells of a commit, in place of its status.
+    pub checks: Option<bool>,
+    /// The file in the repository of code on which a check run's findings stand.
+    pub dockerfile: Option<String>,
     /// Formats of reports that are pushed.
     pub formats: Option<Vec<String>>,
     /// The tag that a failed image gets.
@@ -101,6 +105,8 @@ impl Action {
             ("token", self.token.is_some()),
             ("repositories", self.repositories.is_some()),
             ("context", self.context.is_some()),
+            ("checks", self.checks.is_some()),
+            ("dockerfile", self.dockerfile.is_some()),
             ("formats", self.formats.is_some()),
             ("tag", self.tag.is_some()),
         ];

@@ -80,6 +80,6 @@ pub(super) fn description(told: &Told) -> String {
     crop(&format!("{}: {}{gaps}", told.outcome, told.counted()), 140)
 }
 
-fn crop(text: &str, most: usize) -> String {
+pub(super) fn crop(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }

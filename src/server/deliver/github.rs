@@ -1,13 +1,13 @@
-//! The status of a commit at GitHub ("REST API endpoints for commit statuses").
+//! The status of a commit at GitHub ("REST API endpoints for commit statuses"), or a check run on it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::Result;
 
 use super::super::config::action;
 use super::commit::{address, check, commit_of, context, description};
 use super::told::Told;
-use super::{Action, Adapter, Doing, Outgoing};
+use super::{Action, Adapter, Doing, Outgoing, github_check};
 
 const USUAL: &str = "https://api.github.com/";
 
@@ -23,10 +23,20 @@ impl Adapter for GitHub {
     }
 
     fn may_have(&self) -> &'static [&'static str] {
-        &["url", "context"]
+        &["url", "context", "checks", "dockerfile"]
     }
 
     fn check(&self, action: &action::Action) -> Result<(), String> {
+        if action.dockerfile.is_some() && action.checks != Some(true) {
+            return Err("`dockerfile` goes with `checks = true`: a status stands on no file".to_owned());
+        }
+        let is_inside = |path: &String| {
+            let mut parts = path.split('/');
+            path.len() <= 255 && parts.all(|part| !matches!(part, "" | "." | ".."))
+        };
+        if !action.dockerfile.iter().all(is_inside) {
+            return Err("`dockerfile` is a path in the repository of code, such as `build/Dockerfile`".to_owned());
+        }
         check(action)
     }
 
@@ -39,22 +49,29 @@ impl Adapter for GitHub {
             Ok(commit) => commit,
             Err(why) => return Ok(Doing::Nothing(why)),
         };
-        let url = address(&api, &format!("repos/{}/statuses/{}", commit.repository, commit.id))?;
-        let state = match told.outcome.as_str() {
-            "passed" => "success",
-            "failed" => "failure",
-            _ => "error",
+        let (path, body) = if action.checks {
+            (format!("repos/{}/check-runs", commit.repository), github_check::run(action, told, &commit))
+        } else {
+            (format!("repos/{}/statuses/{}", commit.repository, commit.id), status(action, told))
         };
-        let body = json!({
-            "state": state,
-            "context": context(&action.context, told),
-            "description": description(told),
-            "target_url": told.link,
-        });
-        let outgoing = Outgoing::post(url, body.to_string().into_bytes())
-            .with("authorization", &format!("Bearer {}", action.token()?))?
+        let outgoing = Outgoing::post(address(&api, &path)?, body.to_string().into_bytes())
+            .with_token("authorization", "Bearer ", action.token()?)?
             .with("accept", "application/vnd.github+json")?
             .with("x-github-api-version", "2022-11-28")?;
         Ok(Doing::Request(Box::new(outgoing)))
     }
+}
+
+fn status(action: &Action, told: &Told) -> Value {
+    let state = match told.outcome.as_str() {
+        "passed" => "success",
+        "failed" => "failure",
+        _ => "error",
+    };
+    json!({
+        "state": state,
+        "context": context(&action.context, told),
+        "description": description(told),
+        "target_url": told.link,
+    })
 }

@@ -52,7 +52,8 @@ impl Adapter for GitLab {
         if let (Some(link), Some(body)) = (&told.link, body.as_object_mut()) {
             body.insert("target_url".to_owned(), json!(link));
         }
-        let outgoing = Outgoing::post(url, body.to_string().into_bytes()).with("private-token", action.token()?)?;
+        let outgoing =
+            Outgoing::post(url, body.to_string().into_bytes()).with_token("private-token", "", action.token()?)?;
         Ok(Doing::Request(Box::new(outgoing)))
     }
 }

@@ -14,6 +14,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::source::Sensitive;
 use crate::source::registry::{is_metadata_address, is_public};
 
 /// Bytes of an answer that are looked at.
@@ -38,6 +39,8 @@ pub struct Outgoing {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// What proves who sends, if it is in there.
+    token: Option<Sensitive>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -55,7 +58,13 @@ impl Outgoing {
     pub(super) fn post(url: Url, body: Vec<u8>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { method: Method::POST, url, headers, body }
+        Self { method: Method::POST, url, headers, body, token: None }
+    }
+
+    /// With a header field that proves who sends: a token behind the words `before`.
+    pub(super) fn with_token(self, name: &'static str, before: &str, token: Sensitive) -> Result<Self> {
+        let outgoing = self.with(name, &format!("{before}{}", token.0))?;
+        Ok(Self { token: Some(token), ..outgoing })
     }
 
     /// With a header field. One that is a secret is marked as such.
@@ -170,12 +179,12 @@ impl Client {
         Ok(Self { http, allow_private })
     }
 
-    /// Sends a request once. `secrets` are never shown, even if the receiver repeats them.
-    pub(super) async fn send(
+    /// Sends a request once. `secrets`, and its token, are never shown, even if the receiver repeats them.
+    pub(super) async fn send<'a>(
         &self,
-        outgoing: &Outgoing,
+        outgoing: &'a Outgoing,
         timeout: Duration,
-        secrets: impl Iterator<Item = &str>,
+        secrets: impl Iterator<Item = &'a str>,
     ) -> Result<(), Failed> {
         let lasting = |reason: String| Failed { reason, is_lasting: true, retry_after: None };
         let url = check_url(outgoing.url.as_str(), self.allow_private).map_err(lasting)?;
@@ -190,6 +199,7 @@ impl Client {
         if status.is_success() {
             return Ok(());
         }
+        let token = outgoing.token.iter().map(|token| token.0.as_str());
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
@@ -199,7 +209,7 @@ impl Client {
         let mut reason = format!("the receiver answers {}", status.as_u16());
         if status.is_redirection() {
             reason.push_str("; redirects are not followed");
-        } else if let Some(words) = words_of(response, secrets).await {
+        } else if let Some(words) = words_of(response, secrets.chain(token)).await {
             reason.push_str(&format!(": {words}"));
         }
         Err(Failed { reason, is_lasting, retry_after })
@@ -229,7 +239,7 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 /// What a receiver says in `message` or `error` of a JSON text, fit to be shown.
-async fn words_of(mut response: Response, secrets: impl Iterator<Item = &str>) -> Option<String> {
+async fn words_of<'a>(mut response: Response, secrets: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         if body.len() + chunk.len() > LARGEST_ANSWER {

@@ -3,6 +3,7 @@
 
 mod commit;
 mod github;
+mod github_check;
 mod gitlab;
 mod http;
 pub mod plan;
@@ -25,8 +26,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Glob;
 use crate::source::{Access, Sensitive};
 
-use super::config::Config;
 use super::config::action::{self, On};
+use super::config::{Config, SecretPlace};
 use super::work::access_of;
 pub use http::check_url;
 use http::{Client, Outgoing};
@@ -96,12 +97,14 @@ pub struct Action {
     repository: Glob,
     url: Option<Url>,
     secret: Option<Sensitive>,
-    token: Option<Sensitive>,
+    token: Option<SecretPlace>,
     allow_private: bool,
     attempts: u32,
     timeout: Duration,
     repositories: Vec<Glob>,
     context: String,
+    checks: bool,
+    dockerfile: Option<String>,
     formats: Vec<String>,
     tag: String,
     client: Client,
@@ -155,7 +158,9 @@ impl Action {
         let wrong = |what: String| Error::new(ErrorKind::Config, what);
         let adapter = adapter_of(action.kind.get_ref()).ok_or_else(|| wrong("there is no such kind".into()))?;
         let glob = |text: &String| Glob::path(text).map_err(wrong);
-        let secret = action.secret.as_ref().map(super::config::SecretPlace::read_one).transpose()?;
+        let secret = action.secret.as_ref().map(SecretPlace::read_one).transpose()?;
+        // read again for each delivery, and so that nothing begins with one that is not there
+        action.token.as_ref().map(SecretPlace::read_one).transpose()?;
         let url = match &action.url {
             Some(url) => Some(check_url(url.get_ref(), action.allow_private).map_err(wrong)?),
             None => None,
@@ -168,12 +173,14 @@ impl Action {
             repository: glob(&action.repository)?,
             url,
             secret,
-            token: action.token.as_ref().map(super::config::SecretPlace::read_one).transpose()?,
+            token: action.token.clone(),
             allow_private: action.allow_private,
             attempts: action.attempts,
             timeout: action.timeout.0,
             repositories: action.repositories.iter().flatten().map(glob).collect::<Result<_>>()?,
             context: action.context.clone().unwrap_or_else(|| "careen".to_owned()),
+            checks: action.checks.unwrap_or(false),
+            dockerfile: action.dockerfile.clone(),
             formats: action.formats.clone().unwrap_or_default(),
             tag: action.tag.clone().unwrap_or_default(),
             client: Client::new(action.allow_private, action.ca_certificate.as_deref())?,
@@ -197,13 +204,13 @@ impl Action {
         }
     }
 
-    /// What proves to the receiver who tells.
-    fn token(&self) -> Result<&str> {
-        let token = self.token.as_ref().ok_or_else(|| Error::new(ErrorKind::Config, "there is no token"))?;
-        Ok(&token.0)
+    /// What proves to the receiver who tells, as it is now: some tokens are good for an hour.
+    fn token(&self) -> Result<Sensitive> {
+        let place = self.token.as_ref().ok_or_else(|| Error::new(ErrorKind::Config, "there is no token"))?;
+        place.read_one()
     }
 
     fn secrets(&self) -> impl Iterator<Item = &str> {
-        [&self.secret, &self.token].into_iter().flatten().map(|secret| secret.0.as_str())
+        self.secret.iter().map(|secret| secret.0.as_str())
     }
 }

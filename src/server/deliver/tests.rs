@@ -257,6 +257,53 @@ async fn commits_and_chats_are_told() {
     assert!(text.contains("&lt;!here&gt; \\\\x1b[2J") && text.contains("2 high") && !text.contains("<!"), "{text}");
 }
 
+#[tokio::test]
+async fn a_check_run_tells_of_a_commit_by_the_token_of_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = receiver(&[(422, String::new(), r#"{"message":"not with ghs-of-the-app"}"#), only(201)]);
+    let action = format!(
+        "[[action]]\nname = \"gh\"\nkind = \"github\"\non = [\"failed\"]\nallow-private = true\nchecks = true\n\
+         dockerfile = \"build/Dockerfile\"\nurl = \"http://{}/\"\ntoken = TOKEN\nrepositories = [\"shop/*\"]\n",
+        receiver.address
+    );
+    let action = action.replace("127.0.0.1", "localhost");
+    let server = server(folder.path(), &action).await;
+    report(&server, 1, FAILED).await;
+    let moved = server.store.write(|connection| {
+        Box::pin(async move {
+            let moved = sqlx::query("UPDATE report SET summary = replace(summary, 'github.com', 'localhost')");
+            Ok(moved.execute(connection).await.expect("moved").rows_affected())
+        })
+    });
+    assert_eq!(moved.await.expect("written"), 1);
+    std::fs::write(folder.path().join("token"), "ghs-of-the-app\n").expect("written");
+    deliver(&server).await;
+    let seen = receiver.seen();
+    let (first, last) = (seen.first().expect("a try"), seen.last().expect("a try"));
+    assert_eq!((first.path.as_str(), seen.len()), ("/repos/shop/api/check-runs", 2));
+    assert_eq!(first.headers["authorization"], "Bearer ghs-of-the-app", "not the one of the start");
+    assert_eq!(first.body, last.body);
+    let run: Value = serde_json::from_str(&last.body).expect("JSON");
+    assert_eq!(
+        (&run["head_sha"], &run["status"], &run["conclusion"]),
+        (&json!(COMMIT), &json!("completed"), &json!("failure"))
+    );
+    assert_eq!(
+        (&run["name"], &run["details_url"]),
+        (&json!("careen/shop/api"), &json!("https://careen.example/reports/report-1"))
+    );
+    let annotations = run["output"]["annotations"].as_array().expect("some");
+    assert_eq!(annotations.len(), 2);
+    assert_eq!((&annotations[0]["path"], &annotations[0]["start_line"]), (&json!("build/Dockerfile"), &json!(1)));
+    let levels: Vec<&str> = annotations.iter().filter_map(|one| one["annotation_level"].as_str()).collect();
+    assert_eq!(levels, ["failure", "warning"]);
+    let summary = run["output"]["summary"].as_str().expect("a text");
+    assert!(summary.lines().filter(|line| line.contains("<!here>")).all(|line| line.starts_with("    ")), "{summary}");
+    assert!(!last.body.contains("\\u001b") && summary.contains("\\x1b[2J"), "{summary}");
+    let (_, state, _, reason) = states(&server).await.remove(0);
+    assert_eq!((state.as_str(), reason.contains("ghs-of")), ("done", false));
+}
+
 #[test]
 fn labels_name_a_commit_only_in_repositories_that_are_allowed() {
     let told = |code: Option<&str>, revision: Option<&str>| Told {
