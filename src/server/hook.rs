@@ -23,6 +23,7 @@ use super::auth::{Identity, Keys, Presented, Proof};
 use super::clock::Moment;
 use super::config::{Auth, Config, Source};
 use super::event::{self, Delivered, Notice, Place, Sender, What};
+use super::failpoint::Point;
 use super::metrics::HOOKS;
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, JobId, Kind, NewJob, Priority};
@@ -196,6 +197,9 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     let Some(body) = whole(body, hook.sender.largest_body().to_usize()).await else {
         return Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
     };
+    if Point::Body.reach().await.is_err() {
+        return Answer::later("later");
+    }
     let now = server.clock.now();
     let presented = Presented { headers: &parts.headers, path_token: secret, body: &body, now: now.timestamp() };
     if let Err(refused) = hook.proof.check(&presented) {
@@ -206,6 +210,9 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
             Answer::new(StatusCode::UNAUTHORIZED, "refused")
         };
     }
+    if Point::Auth.reach().await.is_err() {
+        return Answer::later("later");
+    }
     let delivered = Delivered { headers: &parts.headers, body: &body };
     match keep(server, hook, &delivered, now).await {
         Ok(Kept { is_full: true, .. }) => Answer::later("full"),
@@ -214,6 +221,9 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
                 server.work.notify_waiters();
             }
             tracing::info!(source = hook.name, jobs = kept.jobs, dead = kept.dead, "a webhook was taken");
+            if Point::Answer.reach().await.is_err() {
+                return Answer::later("later");
+            }
             Answer::new(StatusCode::ACCEPTED, if kept.dead > 0 { "dead" } else { "taken" })
         }
         Err(error) => {
@@ -269,6 +279,7 @@ struct Filing {
 }
 
 async fn file_all(connection: &mut SqliteConnection, notices: Vec<Notice>, filing: Filing) -> Result<Kept> {
+    Point::Insert.reach().await?;
     let mut kept = Kept::default();
     for notice in notices {
         file(connection, notice, &filing, &mut kept).await?;

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod deliver;
 pub mod event;
+pub mod failpoint;
 pub mod harbor;
 pub mod hook;
 pub mod housekeeping;

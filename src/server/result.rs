@@ -10,6 +10,7 @@ use crate::policy::Outcome;
 
 use super::deliver::Actions;
 use super::deliver::plan::plan;
+use super::failpoint::Point;
 use super::hook::see;
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority, Queue as _};
@@ -180,6 +181,7 @@ async fn scanned(
     if !ack(connection, leased.id, leased.lease, now).await? {
         return Ok(false);
     }
+    Point::Report.reach().await?;
     let image = see(connection, &job.source, &job.registry, &job.repository, digest, None, now).await?;
     sqlx::query(
         "INSERT INTO report (id, image, job, source, made, outcome, has_gaps, policy, data_version, summary) \
@@ -214,6 +216,7 @@ async fn scanned(
         return Ok(true);
     }
     plan(connection, actions, &report.id, now).await?;
+    Point::Done.reach().await?;
     Ok(true)
 }
 

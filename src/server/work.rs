@@ -11,6 +11,7 @@ use crate::source::{Access, Sensitive};
 use crate::time::Timestamp;
 
 use super::config::{Config, PolicyChoice, Registry};
+use super::failpoint::Point;
 use super::hook;
 use super::metrics::JOBS;
 use super::queue::{Kind, Lane, Leased, Queue as _, backoff};
@@ -48,7 +49,11 @@ pub async fn run(server: Arc<Server>, workers: Workers, lane: Lane) {
         match server.queue.lease(lane, 1, LEASE, now).await {
             Ok(leased) if !leased.is_empty() => {
                 for leased in leased {
-                    if let Err(error) = finish(&server, &workers, &leased).await {
+                    let done = async {
+                        Point::Lease.reach().await?;
+                        finish(&server, &workers, &leased).await
+                    };
+                    if let Err(error) = done.await {
                         // it is leased still, and expires
                         tracing::error!(job = leased.id.0, error = %error, "a job could not be ended");
                     }

@@ -9,6 +9,7 @@ use sqlx::{Row as _, SqliteConnection};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::super::clock::Moment;
+use super::super::failpoint::Point;
 use super::super::metrics::DELIVERIES;
 use super::super::queue::backoff;
 use super::super::random;
@@ -182,10 +183,12 @@ async fn attempt(server: &Arc<Server>, action: &Action, report: &str) -> Result<
     let Some(told) = told else { return Ok(Ended::Done(Some("the report is gone".to_owned()))) };
     match action.adapter.prepare(action, &told)? {
         Doing::Nothing(why) => Ok(Ended::Done(Some(why))),
-        Doing::Request(outgoing) => match action.client.send(&outgoing, action.timeout, action.secrets()).await {
-            Ok(()) => Ok(Ended::Done(None)),
-            Err(failed) => Ok(Ended::Failed(failed)),
-        },
+        Doing::Request(outgoing) => {
+            Point::BeforeDelivery.reach().await?;
+            let sent = action.client.send(&outgoing, action.timeout, action.secrets()).await;
+            Point::AfterDelivery.reach().await?;
+            Ok(sent.map_or_else(Ended::Failed, |()| Ended::Done(None)))
+        }
         Doing::AtRegistry(work) => {
             let access = server.actions.registries.values().find(|registry| registry.host == told.host);
             let access = access.map(|registry| registry.access.clone()).unwrap_or_default();

@@ -24,6 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, ErrorKind, Result};
 
+use super::failpoint::Point;
+
 /// Pieces of work that wait for the writer. Beyond, who writes waits.
 const WAITING: usize = 4_096;
 
@@ -188,8 +190,9 @@ async fn write_together(
             };
         }
     }
+    Point::BeforeCommit.reach().await?;
     sqlx::query("COMMIT").execute(&mut *connection).await.map_err(cannot)?;
-    Ok(())
+    Point::AfterCommit.reach().await
 }
 
 /// One piece inside of its savepoint: the inner result is the piece's own, the outer one the store's.

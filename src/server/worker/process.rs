@@ -21,6 +21,7 @@ use crate::output::clean;
 use crate::secret::mask_text;
 use crate::size::ByteSize;
 
+use super::super::failpoint::Point;
 use super::confine::variables;
 use super::frame::{Header, Kind, LONGEST_HEADER};
 use super::summary::{Failure, Summary};
@@ -75,6 +76,9 @@ impl Workers {
             Ok(input) => input,
             Err(error) => return not_started(&error.into()),
         };
+        if let Err(error) = Point::Worker.reach().await {
+            return not_started(&io::Error::other(error));
+        }
         let (mut child, pipes) = match self.start() {
             Ok(started) => started,
             Err(error) => return not_started(&error),
