@@ -113,9 +113,10 @@ impl Server {
             .spawn()
             .expect("careen");
         let mut lines = BufReader::new(process.stderr.take().expect("a pipe")).lines();
-        let line = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("listens on"))).expect("a line");
+        let line = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("careen listens"))).expect("a line");
         std::thread::spawn(move || lines.for_each(drop));
-        let address = line.expect("a line").rsplit(' ').next().expect("an address").to_owned();
+        let address = line.expect("a line");
+        let address = address.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an address").to_owned();
         Self { process, address }
     }
 

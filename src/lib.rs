@@ -7,6 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod collect;
 pub mod diff;
+mod diagnostic;
 pub mod digest;
 pub mod dockerfile;
 pub mod error;

@@ -1,12 +1,13 @@
 //! `careen serve`.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::term::warn;
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Glob;
 use crate::server::config::Config;
 use crate::server::token::{self, Scope};
 use crate::server::worker::process::Workers;
@@ -73,7 +74,10 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<()> {
     let config = run::check(&arguments.config, arguments.insecure_no_auth)?;
     if arguments.check {
         let (sources, registries) = (config.sources.len(), config.registries.len());
-        return super::print(&format!("the configuration is right: {sources} sources, {registries} registries\n"));
+        let sources = if sources == 1 { "1 source".to_owned() } else { format!("{sources} sources") };
+        let registries = if registries == 1 { "1 registry".to_owned() } else { format!("{registries} registries") };
+        config.remarks().iter().for_each(|remark| warn(remark));
+        return super::print(&format!("the configuration is right: {sources}, {registries}\n"));
     }
     if let Some(file) = &arguments.backup {
         run::backup(&config, file)?;
@@ -91,16 +95,16 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<()> {
     }
     log::start(config.log, arguments.log.as_deref())?;
     let workers = Workers::new().map_err(|e| Error::io("cannot find this program", e))?;
-    run::serve(config, workers, |address| {
-        // who starts it waits for this line
-        let _ = writeln!(io::stderr(), "careen listens on {address}");
-    })
+    run::serve(config, workers)
 }
 
 /// Makes, lists and takes back tokens.
 fn token(config: &Config, command: &TokenCommand) -> Result<()> {
     match command {
         TokenCommand::Add { name, scope, source, days } => {
+            if Glob::text(source).is_ok_and(|glob| !config.names().any(|name| glob.is_match(name))) {
+                warn(&format!("no source is called `{source}`: the token sees nothing until one is"));
+            }
             let token = run::with_store(config, async |store, now| {
                 let expires = days.map(|days| now.plus(Duration::from_hours(24 * u64::from(days))));
                 token::add(&store, name, *scope, source, expires, now).await

@@ -5,21 +5,25 @@
 //! again for ever, and nothing behind it.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use sqlx::{Row as _, SqliteConnection};
+use tokio::sync::SemaphorePermit;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
-use super::auth::{Identity, Keys, Presented, Proof};
+use super::auth::{Identity, Keys, Presented, Proof, Refused};
 use super::clock::Moment;
 use super::config::{Auth, Config, Source};
 use super::event::{self, Delivered, Notice, Place, Sender, What};
@@ -190,28 +194,31 @@ async fn take(server: &Server, name: &str, secret: Option<&str>, request: Reques
 
 async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
+    let now = server.clock.now();
+    let presented = Presented { headers: &parts.headers, path_token: secret, body: &[], now: now.timestamp() };
+    let refuse = |refused: Refused| {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.to_string());
+        tracing::warn!(source = hook.name, why = refused.why, peer, "a webhook was refused");
+        if refused.is_transient { Answer::later("later") } else { Answer::new(StatusCode::UNAUTHORIZED, "refused") }
+    };
+    if let Err(refused) = hook.proof.check_head(&presented) {
+        return refuse(refused);
+    }
     let is_encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
     if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(is_encoded) {
         return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded");
     }
-    let Some(body) = whole(body, hook.sender.largest_body().to_usize()).await else {
-        return Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+    let (body, _room) = match whole(server, body, hook.sender.largest_body().to_usize()).await {
+        Ok(whole) => whole,
+        Err(answer) => return answer,
     };
     if Point::Body.reach().await.is_err() {
         return Answer::later("later");
     }
-    let now = server.clock.now();
-    let presented = Presented { headers: &parts.headers, path_token: secret, body: &body, now: now.timestamp() };
-    if let Err(refused) = hook.proof.check(&presented) {
-        tracing::warn!(source = hook.name, why = refused.why, "a webhook was refused");
-        return if refused.is_transient {
-            Answer::later("later")
-        } else {
-            Answer::new(StatusCode::UNAUTHORIZED, "refused")
-        };
-    }
-    if Point::Auth.reach().await.is_err() {
-        return Answer::later("later");
+    if hook.proof.is_of_body()
+        && let Err(refused) = hook.proof.check(&Presented { body: &body, ..presented })
+    {
+        return refuse(refused);
     }
     let delivered = Delivered { headers: &parts.headers, body: &body };
     match keep(server, hook, &delivered, now).await {
@@ -220,7 +227,12 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
             if kept.jobs > 0 {
                 server.work.notify_waiters();
             }
-            tracing::info!(source = hook.name, jobs = kept.jobs, dead = kept.dead, "a webhook was taken");
+            // most are of layers, and of what else no job comes of
+            if kept.jobs + kept.dead > 0 {
+                tracing::info!(source = hook.name, jobs = kept.jobs, dead = kept.dead, "a webhook was taken");
+            } else {
+                tracing::debug!(source = hook.name, "a webhook was taken that asks for nothing");
+            }
             if Point::Answer.reach().await.is_err() {
                 return Answer::later("later");
             }
@@ -233,8 +245,30 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     }
 }
 
-async fn whole(body: Body, most: usize) -> Option<Vec<u8>> {
-    to_bytes(body, most).await.ok().map(Vec::from)
+/// The body, and the room it takes up of what all bodies together may, until it is dropped.
+async fn whole<'s>(server: &'s Server, body: Body, most: usize) -> Result<(Vec<u8>, Option<SemaphorePermit<'s>>), Answer> {
+    let too_large = || Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    let mut body = pin!(body);
+    let (mut bytes, mut room): (Vec<u8>, Option<SemaphorePermit<'s>>) = (Vec::new(), None);
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|_| Answer::new(StatusCode::BAD_REQUEST, "broken-off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len().saturating_add(data.len()) > most {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&data);
+        let held = room.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let more = u32::try_from(bytes.len().div_ceil(1 << 10).saturating_sub(held)).unwrap_or(u32::MAX);
+        let more = server.bodies.try_acquire_many(more).map_err(|_| Answer::later("busy"))?;
+        match &mut room {
+            Some(room) => room.merge(more),
+            None => room = Some(more),
+        }
+    }
+    Ok((bytes, room))
 }
 
 /// What became of the notices of one webhook.

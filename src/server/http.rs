@@ -1,6 +1,7 @@
 //! The listener: bounds on what a connection may take, TLS where it is configured, and an end that lets requests finish.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -64,13 +68,14 @@ pub(super) fn with_fields(routes: Router) -> Router {
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    tls: Option<Tls>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Listener {
     /// Listens there.
-    pub fn bind(address: SocketAddr, tls: Option<Tls>) -> Result<Self> {
+    pub fn bind(address: SocketAddr, tls: Option<&Tls>) -> Result<Self> {
         let cannot = |e| Error::io("cannot listen", e).at(address.to_string()).help("set `listen` to another port");
+        let tls = tls.map(tls_of).transpose()?;
         let socket = TcpListener::bind(address).map_err(cannot)?;
         socket.set_nonblocking(true).map_err(cannot)?;
         Ok(Self { socket, tls })
@@ -99,10 +104,7 @@ impl Listener {
                 bound.serve(service).await.map_err(cannot)
             }
             Some(tls) => {
-                let place = tls.certificate.display().to_string();
-                let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await.map_err(|e| {
-                    Error::new(ErrorKind::Config, "the certificate or its key cannot be used").because(e).at(place)
-                })?;
+                let config = RustlsConfig::from_config(tls);
                 let mut bound =
                     axum_server::from_tcp_rustls(self.socket, config).map_err(cannot)?.handle(handle).http1_only();
                 limit(bound.http_builder());
@@ -110,6 +112,29 @@ impl Listener {
             }
         }
     }
+}
+
+/// TLS by the certificate and key of these files.
+pub(super) fn tls_of(tls: &Tls) -> Result<Arc<ServerConfig>> {
+    let wrong = |place: &Path, why: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::Config, "the certificate or its key cannot be used").because(why).at(place.display().to_string())
+    };
+    let of_certificate = |e: pem::Error| wrong(&tls.certificate, e.into());
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(&tls.certificate).and_then(Iterator::collect).map_err(of_certificate)?;
+    if chain.is_empty() {
+        return Err(wrong(&tls.certificate, "there is no certificate in it".into()));
+    }
+    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|e| wrong(&tls.key, e.into()))?;
+    // one provider for the whole program
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|e| wrong(&tls.certificate, e.into()))?;
+    // the one protocol that is spoken: a client that is offered another takes it
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// Bounds on the head of a request.

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::Outcome;
+use crate::policy::{DEFAULT_PRESET, Outcome};
 
 use super::deliver::Actions;
 use super::deliver::plan::plan;
@@ -70,7 +70,10 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
         Finished::Scanned { task, outcome, data_version } => {
             let made = tokio::task::spawn_blocking(move || Report::of(&task, outcome, data_version)).await;
             let report = made.map_err(|e| Error::new(ErrorKind::Internal, "cannot pack a report").because(e))??;
-            let id = report.id.clone();
+            let (id, outcome) = (report.id.clone(), report.outcome.as_str());
+            let job = &leased.job;
+            let digest = job.digest.as_ref().map(ToString::to_string).unwrap_or_default();
+            let (source, image) = (job.source.clone(), format!("{}/{}@{digest}", job.registry, job.repository));
             let actions = Arc::clone(&server.actions);
             let kept = server
                 .store
@@ -79,7 +82,7 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
                 })
                 .await?;
             if kept {
-                tracing::info!(report = id, "a report is there");
+                tracing::info!(report = id, source, image, outcome, "a report is there");
                 server.deliveries.notify_waiters();
             }
             Ok(kept)
@@ -158,7 +161,7 @@ impl Report {
             id: random::id()?,
             outcome: summary.images.iter().map(|image| image.outcome).fold(Outcome::Passed, worst),
             has_gaps: summary.images.iter().any(|image| image.has_gaps),
-            policy: task.policies.join(" "),
+            policy: if task.policies.is_empty() { DEFAULT_PRESET.to_owned() } else { task.policies.join(" ") },
             data_version,
             summary: told,
             documents,

@@ -1,7 +1,6 @@
 //! `careen serve` from its start to its end.
 
 use std::fs::{DirBuilder, File};
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +9,9 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::advisory::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::registry::check_access;
 
 use super::auth::HttpFetch;
 use super::clock::Clock;
@@ -26,6 +27,7 @@ use super::state::Server;
 use super::store::Store;
 use super::sweep;
 use super::work;
+use super::worker::child;
 use super::worker::process::Workers;
 
 /// Questions to registries at once.
@@ -37,7 +39,7 @@ const KEYS: Duration = Duration::from_secs(5);
 /// The name of the store in its folder.
 pub(super) const STORE: &str = "careen.db";
 
-/// Reads a configuration as the server does, secrets included, and starts nothing.
+/// Reads a configuration as the server does, and all files that it names, and starts nothing.
 pub fn check(path: &Path, allows_open: bool) -> Result<Config> {
     let kinds: Vec<&str> = SENDERS.iter().map(|sender| sender.kind()).collect();
     let config = Config::read(path, &kinds, allows_open)?;
@@ -45,7 +47,22 @@ pub fn check(path: &Path, allows_open: bool) -> Result<Config> {
     config.harbor.as_ref().map(super::harbor::check).transpose()?;
     deliver::Actions::open(&config)?;
     for registry in &config.registries {
-        work::task_registry(registry).map_err(|error| error.at(format!("registry `{}`", registry.name.get_ref())))?;
+        let checked = work::access_of(registry).and_then(|access| check_access(&access));
+        checked.map_err(|error| error.at(format!("registry `{}`", registry.name.get_ref())))?;
+    }
+    for (number, choice) in (1..).zip(&config.policies) {
+        child::policies(&choice.policy, &choice.waivers)
+            .map_err(|error| if error.place.is_some() { error } else { error.at(format!("[[policy]] {number}")) })?;
+    }
+    if let Some(folder) = &config.advisories {
+        Catalogue::open(folder)?;
+    }
+    if let Some(tls) = &config.tls {
+        super::http::tls_of(tls)?;
+    }
+    if config.data.exists() && !config.data.is_dir() {
+        let place = config.data.display().to_string();
+        return Err(Error::new(ErrorKind::Config, "`data` is no folder").at(place));
     }
     Ok(config)
 }
@@ -81,20 +98,20 @@ pub fn with_store<T, F: Future<Output = Result<T>>>(
     })
 }
 
-/// Serves until a signal ends it. `started` is told where it listens.
-pub fn serve(config: Config, workers: Workers, started: impl FnOnce(SocketAddr)) -> Result<()> {
+/// Serves until a signal ends it.
+pub fn serve(config: Config, workers: Workers) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("server")
         .build()
         .map_err(|e| Error::io("cannot start the server's threads", e))?;
-    let served = runtime.block_on(serve_on(config, workers, started));
+    let served = runtime.block_on(serve_on(config, workers));
     // a question to a registry may hang on
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
 }
 
-async fn serve_on(config: Config, workers: Workers, started: impl FnOnce(SocketAddr)) -> Result<()> {
+async fn serve_on(config: Config, workers: Workers) -> Result<()> {
     // the one provider of the whole program; another part may have installed it
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _held = hold(&config.data)?;
@@ -107,7 +124,10 @@ async fn serve_on(config: Config, workers: Workers, started: impl FnOnce(SocketA
     if freed > 0 {
         tracing::warn!(jobs = freed, "the server before this one ended with jobs in hand; they wait again");
     }
-    let listener = Listener::bind(config.listen, config.tls.clone())?;
+    for remark in config.remarks() {
+        tracing::warn!(remark, "the configuration is likely not what is meant");
+    }
+    let listener = Listener::bind(config.listen, config.tls.as_ref())?;
     let address = listener.address()?;
     let server = Server::new(config, store, clock)?;
     let mut tasks = JoinSet::new();
@@ -126,7 +146,6 @@ async fn serve_on(config: Config, workers: Workers, started: impl FnOnce(SocketA
     tasks.spawn(rematch::run(Arc::clone(&server)));
     keep_keys(&server, &mut tasks)?;
     tracing::info!(%address, sources = server.hooks.len(), "careen listens");
-    started(address);
     let outcome = listener.serve(Arc::clone(&server)).await;
     server.end();
     // each ends by itself, within the time that the server has

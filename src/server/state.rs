@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::error::Result;
 
@@ -16,6 +16,9 @@ use super::metrics::Metrics;
 use super::queue::Bounds;
 use super::queue::sqlite::SqliteQueue;
 use super::store::Store;
+
+/// KiB of bodies that are read at once: anybody may send to a source whose proof is a signature of the body.
+const BODIES: usize = 64 << 10;
 
 /// What all parts of the server share.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct Server {
     pub actions: Arc<Actions>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Room for the bodies that are being read, in KiB.
+    pub bodies: Semaphore,
     /// Told when something new waits in the queue.
     pub work: Notify,
     /// Told when something new waits to be delivered.
@@ -58,6 +63,7 @@ impl Server {
             harbor,
             actions,
             metrics: Metrics::default(),
+            bodies: Semaphore::new(BODIES),
             work: Notify::new(),
             deliveries: Notify::new(),
             is_ending: watch::Sender::new(false),

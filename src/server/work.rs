@@ -35,6 +35,9 @@ const LONGEST_END: Duration = Duration::from_secs(25);
 /// Tries for what is not there: a registry may be behind its own webhooks.
 const TRIES_FOR_MISSING: u32 = 3;
 
+/// Tries for layers that do not come whole; then what came is told, and what did not.
+const TRIES_FOR_WHOLE: u32 = 8;
+
 /// The folder of layers that are kept, in that of the store.
 pub(super) const CACHE: &str = "layers";
 
@@ -236,7 +239,7 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
     match ended {
         Ended::Done(outcome) => {
             let is_short = outcome.summary.images.iter().any(ImageSummary::is_worth_another_try);
-            if is_short && leased.attempts < server.config.workers.attempts {
+            if is_short && leased.attempts < server.config.workers.attempts.min(TRIES_FOR_WHOLE) {
                 return again(leased, server, "layers did not come whole".to_owned(), None);
             }
             Became::Done(Box::new(Finished::Scanned { task: Box::new(task), outcome, data_version }))

@@ -21,13 +21,14 @@ const RANKS: &[&[&str]] = &[
     &["tree"],
     &["image", "rule", "version", "format"],
     &["limitation", "limit", "path", "digest", "time"],
+    &["diagnostic"],
     &["error", "escape", "nearest", "secret_name", "size"],
 ];
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.
 const CRATES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["secret"]),
-    ("annotate_snippets", &["policy", "output"]),
+    ("annotate_snippets", &["diagnostic.rs", "output"]),
     ("anstyle", &["output", "cli"]),
     ("axum", &["server"]),
     ("axum_server", &["server/http.rs"]),

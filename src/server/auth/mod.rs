@@ -127,6 +127,21 @@ impl Proof {
         matches!(self, Self::Path(_))
     }
 
+    /// Whether it is one of the body, which must be read first.
+    pub fn is_of_body(&self) -> bool {
+        matches!(self, Self::Signature(_))
+    }
+
+    /// Checks what the head of a request shows, so that of those who prove nothing no body is read.
+    pub fn check_head(&self, presented: &Presented<'_>) -> Result<(), Refused> {
+        match self {
+            Self::Signature(signature) if presented.path_token.is_none() => {
+                only(presented.headers, signature.header()).map(drop)
+            }
+            _ => self.check(presented),
+        }
+    }
+
     /// Checks what a request shows.
     pub fn check(&self, presented: &Presented<'_>) -> Result<(), Refused> {
         if presented.path_token.is_some() && !self.is_in_path() {

@@ -63,7 +63,14 @@ fn harbor() -> Spanned<String> {
 
 impl Api {
     pub(super) fn check(&self, text: Text<'_>) -> Result<()> {
-        let Some(header) = &self.user_header else { return Ok(()) };
+        let Some(header) = &self.user_header else {
+            return if self.trusted_proxies.is_empty() {
+                Ok(())
+            } else {
+                let place = text.key("trusted-proxies");
+                Err(text.wrong(place, "these are trusted with nothing").help("`user-header` names the field that they set"))
+            };
+        };
         if axum::http::HeaderName::try_from(header.get_ref().as_str()).is_err() {
             return Err(text.wrong(header.span(), "this is no name of a header field"));
         }
@@ -84,6 +91,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// Whether every address is among them.
+    pub(super) fn is_everything(&self) -> bool {
+        self.bits == 0
+    }
+
     /// Whether the address is among them. One of IPv4 that came in as IPv6 is one of IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let differ = |own: u128, other: u128, width: u32| {

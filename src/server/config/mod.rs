@@ -2,9 +2,9 @@
 
 pub mod action;
 mod api;
+mod check;
 mod place;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +52,13 @@ impl<'de> Deserialize<'de> for Span {
 /// A glob over names; anything where none is given.
 #[derive(Debug, Clone)]
 pub struct Pattern(pub Glob);
+
+impl Pattern {
+    /// Whether it is one that was not given, or says as much.
+    fn is_any(&self) -> bool {
+        self.0.as_str() == "**"
+    }
+}
 
 impl Default for Pattern {
     fn default() -> Self {
@@ -147,7 +154,7 @@ pub struct Workers {
     pub platform: String,
     /// Limits on what is read, as `--limit` sets them.
     pub limits: std::collections::BTreeMap<String, String>,
-    /// How often a job is tried that fails for a reason that may pass.
+    /// How often a job is tried that fails for a reason that may pass: a hundred times take most of a day.
     pub attempts: u32,
     /// Bytes of layers that are kept from one scan to the next; 0 for none.
     #[serde(deserialize_with = "size")]
@@ -166,7 +173,7 @@ impl Default for Workers {
             memory: ByteSize::gib(1),
             platform: "all".to_owned(),
             limits: std::collections::BTreeMap::new(),
-            attempts: 8,
+            attempts: 100,
             cache: ByteSize::gib(2),
             ports: Vec::new(),
         }
@@ -384,55 +391,10 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self, text: Text<'_>, kinds: &[&str], allows_open: bool) -> Result<()> {
-        let mut names = BTreeSet::new();
-        for registry in &self.registries {
-            let name = &registry.name;
-            check_name(name, text)?;
-            if !names.insert(name.get_ref().as_str()) {
-                return Err(text.wrong(name.span(), "there is another registry of this name"));
-            }
-            if registry.username.is_some() != registry.password.is_some() {
-                return Err(text.wrong(name.span(), "`username` and `password` go together"));
-            }
-        }
-        let registries = names;
-        let mut names = BTreeSet::new();
-        for source in &self.sources {
-            let name = &source.name;
-            check_name(name, text)?;
-            if !names.insert(name.get_ref().as_str()) {
-                return Err(text.wrong(name.span(), "there is another source of this name"));
-            }
-            let kind = source.kind.get_ref().as_str();
-            text.one_of(source.kind.span(), kind, kinds, "kind of sender")?;
-            let known: Vec<&str> = registries.iter().copied().collect();
-            text.one_of(source.registry.span(), source.registry.get_ref(), &known, "registry")?;
-            if matches!(source.auth, Auth::None) && !allows_open {
-                return Err(text
-                    .wrong(name.span(), "anybody could send to this source")
-                    .help("give it `auth = { by = \"header\", secret = { file = \"…\" } }`, or start with `--insecure-no-auth`"));
-            }
-        }
-        let known: Vec<&str> = names.iter().copied().collect();
-        for sweep in &self.sweeps {
-            text.one_of(sweep.source.span(), sweep.source.get_ref(), &known, "source")?;
-        }
-        self.api.check(text)?;
-        if let Some(harbor) = &self.harbor {
-            check_name(&harbor.source, text)?;
-        }
-        let mut names = BTreeSet::new();
-        for action in &self.actions {
-            action.check(text)?;
-            if !names.insert(action.name.get_ref().as_str()) {
-                return Err(text.wrong(action.name.span(), "there is another action of this name"));
-            }
-        }
-        if self.workers.count == 0 || self.workers.jobs == 0 || self.workers.attempts == 0 {
-            return Err(text.wrong(0..0, "`[workers]` has a zero: nothing would ever be scanned"));
-        }
-        Ok(())
+    /// The names of all sources, Harbor's among them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let of_harbor = self.harbor.iter().map(|harbor| harbor.source.get_ref().as_str());
+        self.sources.iter().map(|source| source.name.get_ref().as_str()).chain(of_harbor)
     }
 
     /// The registry of that name.
@@ -517,7 +479,7 @@ auth = { by = "header", secret = { env = "HOOK" } }
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let config = Config::parse("serve.toml", GOOD, KINDS, false).expect("a good file");
-        assert_eq!(config.workers.attempts, 8);
+        assert_eq!(config.workers.attempts, 100);
         assert!(config.source("shop").is_some() && config.registry("main").is_some());
         let cases: &[(&str, &str, &str)] = &[
             ("kind = \"distribution\"", "kind = \"distributio\"", "serve.toml:10"),

@@ -59,7 +59,7 @@ impl Done {
     fn of(task: &Task) -> Result<Self> {
         limit(task)?;
         let formats = task.formats.iter().map(|word| format_of(word)).collect::<Result<_>>()?;
-        let policy = policy(task)?;
+        let policy = policies(&task.policies, &task.waivers)?;
         let limits = task.limits()?;
         let vex = vex::load(&task.vex)?;
         let catalogue = task.advisories.as_deref().map(Catalogue::open).transpose()?;
@@ -122,10 +122,10 @@ fn format_of(word: &str) -> Result<&'static dyn Format> {
     format.ok_or_else(|| Error::new(ErrorKind::Usage, format!("there is no format `{}`", escape(word))))
 }
 
-/// The policies of the task. A preset goes by its short name too; a file of that name is `./strict`.
-fn policy(task: &Task) -> Result<PolicySet> {
+/// The policies of these names. A preset goes by its short name too; a file of that name is `./strict`.
+pub(in crate::server) fn policies(words: &[String], waivers: &[String]) -> Result<PolicySet> {
     let full_name = |word: &String| preset_named(word).map_or_else(|| word.clone(), |preset| preset.id.to_owned());
-    let words: Vec<String> = task.policies.iter().map(full_name).collect();
+    let words: Vec<String> = words.iter().map(full_name).collect();
     let is_rego = |word: &&String| std::path::Path::new(word).extension().is_some_and(|extension| extension == "rego");
     if let Some(word) = words.iter().find(is_rego) {
         let what = format!("workers do not judge by policies in Rego, such as `{}`", escape(word));
@@ -133,7 +133,7 @@ fn policy(task: &Task) -> Result<PolicySet> {
     }
     let known = rules();
     let loader = Loader { known: &known, colour: false, fetch: None };
-    loader.load(&words).and_then(|set| loader.add_waivers(set, &task.waivers))
+    loader.load(&words).and_then(|set| loader.add_waivers(set, waivers))
 }
 
 /// Ends this process as soon as nobody reads its standard output: the server is gone, and with it whoever waits.

@@ -99,6 +99,11 @@ fn open_with_pace(request: &Request<'_>, pace: Pace) -> Result<Opened> {
     Ok(Opened::Images(images))
 }
 
+/// An error where what stands in files cannot be used.
+pub fn check_access(access: &super::Access) -> Result<()> {
+    access.ca_certificate.as_deref().map_or(Ok(()), |file| transport::read_certificates(file).map(drop))
+}
+
 /// What the user named, with the choice that was made.
 fn reference_of(request: &Request<'_>) -> Result<ImageReference> {
     let mut reference: ImageReference = request.location.parse()?;

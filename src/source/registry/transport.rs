@@ -421,7 +421,7 @@ impl Transport {
 }
 
 /// Certificates in a PEM file.
-fn read_certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
+pub(super) fn read_certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
     /// Largest file of certificates, in bytes; the bundle of a whole system is 230 KiB.
     const LARGEST: u64 = 4 << 20;
     const CANNOT: &str = "cannot read the root certificates of `--cacert`";
