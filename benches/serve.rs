@@ -116,7 +116,12 @@ impl Server {
         let line = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("careen listens"))).expect("a line");
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.expect("a line");
-        let address = address.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an address").to_owned();
+        let address = address
+            .split("\"address\":\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .expect("an address")
+            .to_owned();
         Self { process, address }
     }
 

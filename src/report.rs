@@ -8,6 +8,7 @@ use crate::image::Platform;
 use crate::inventory::{Base, Distro, Origin, Package};
 use crate::limitation::Limitation;
 use crate::policy::{Action, Judged, SettingFacts, Verdict};
+use crate::secret;
 use crate::size::ByteSize;
 use crate::time::Timestamp;
 
@@ -69,6 +70,26 @@ pub fn shorten(findings: &mut Vec<Judged>, most: usize) -> Vec<Limitation> {
         Limitation::note("findings-not-listed", rule, what).help(help)
     };
     left_out.into_iter().map(limitation).collect()
+}
+
+/// Masks secrets in what a policy adds to a finding.
+pub fn mask(judged: &mut Judged) {
+    let waiver = judged.waiver.iter_mut().flat_map(|waiver| {
+        let more = waiver.owner.iter_mut().chain(&mut waiver.ticket).chain(&mut waiver.justification);
+        [&mut waiver.reason, &mut waiver.place].into_iter().chain(more)
+    });
+    for text in waiver.chain(&mut judged.note) {
+        *text = secret::mask_text(text);
+    }
+    if judged.finding.rule.family() == "policy" {
+        secret::mask_finding(&mut judged.finding, &secret::Echo::default());
+    }
+}
+
+/// What the reason of a verdict says where versions were not understood.
+pub fn not_compared(packages: usize) -> String {
+    let noun = if packages == 1 { "package" } else { "packages" };
+    format!("; {packages} {noun} could not be compared with advisories")
 }
 
 /// What was scanned, as reports show it.

@@ -316,6 +316,8 @@ struct WirePackage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     architecture: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    packager: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     licence: Option<WireLicence<'a>>,
     state: State,
     counted: bool,
@@ -368,6 +370,7 @@ impl<'a> WirePackage<'a> {
             r#type: package.ecosystem.id,
             source: package.source.as_ref().map(|(name, version)| WireSource { name, version }),
             architecture: package.architecture.as_deref(),
+            packager: package.packager.as_deref(),
             licence: licence
                 .map(|licence| WireLicence { declared: &licence.declared, expression: licence.expression.as_deref() }),
             state: package.state,

@@ -90,6 +90,7 @@ fn package(part: Part) -> Package {
     });
     package.source = source.or(of_purl);
     package.architecture = part.architecture.or(architecture);
+    package.packager = part.packager;
     package.licence = part.licence.map(|declared| match part.expression {
         Some(expression) => Licence::stated(declared, &expression),
         None => Licence::new(declared),

@@ -3,8 +3,8 @@
 use crate::error::{Error, ErrorKind};
 use crate::escape::escape;
 
-pub(super) use crate::diagnostic::{Diagnostic, escape_words, line_and_column};
 use crate::diagnostic::render;
+pub(super) use crate::diagnostic::{Diagnostic, escape_words, line_and_column};
 
 /// Errors shown in full; those beyond are counted.
 const MOST_SHOWN: usize = 20;

@@ -6,6 +6,7 @@
 
 pub mod case;
 mod change;
+pub mod rematch;
 mod wire;
 mod word;
 

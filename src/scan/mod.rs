@@ -725,8 +725,7 @@ impl Found {
             report.verdict.reason += "; files, settings and secrets were not looked at";
         }
         if unmatched > 0 {
-            let packages = if unmatched == 1 { "package" } else { "packages" };
-            report.verdict.reason += &format!("; {unmatched} {packages} could not be compared with advisories");
+            report.verdict.reason += &report::not_compared(unmatched);
         }
         if options.advisories.is_none() {
             report.verdict.reason += "; packages were not compared with advisories";
@@ -763,20 +762,6 @@ fn is_on_record(catalogue: &Catalogue, name: &str) -> bool {
         .is_ok_and(|answer| !(answer.matches.is_empty() && answer.clear.is_empty() && answer.unknown.is_empty()))
 }
 
-/// Masks secrets in what a policy adds to a finding.
-fn mask_judged(judged: &mut Judged) {
-    let waiver = judged.waiver.iter_mut().flat_map(|waiver| {
-        let more = waiver.owner.iter_mut().chain(&mut waiver.ticket).chain(&mut waiver.justification);
-        [&mut waiver.reason, &mut waiver.place].into_iter().chain(more)
-    });
-    for text in waiver.chain(&mut judged.note) {
-        *text = secret::mask_text(text);
-    }
-    if judged.finding.rule.family() == "policy" {
-        secret::mask_finding(&mut judged.finding, &secret::Echo::default());
-    }
-}
-
 /// What a bill of materials cannot show.
 fn only_packages(inventory: &Inventory) -> Limitation {
     let what = "a bill of materials lists packages: files, settings and secrets of the image were not looked at";
@@ -803,7 +788,7 @@ fn report(
     let (mut findings, verdict) = options.policy.evaluate(findings, &context)?;
     see(&inventory, &findings);
     findings.retain(|judged| judged.action != Action::Ignore);
-    findings.iter_mut().for_each(mask_judged);
+    findings.iter_mut().for_each(report::mask);
     inventory.limitations.extend(report::shorten(&mut findings, limits.findings_per_rule));
     inventory.limitations.sort();
     let mut data = BTreeMap::from([

@@ -246,7 +246,11 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
 }
 
 /// The body, and the room it takes up of what all bodies together may, until it is dropped.
-async fn whole<'s>(server: &'s Server, body: Body, most: usize) -> Result<(Vec<u8>, Option<SemaphorePermit<'s>>), Answer> {
+async fn whole<'s>(
+    server: &'s Server,
+    body: Body,
+    most: usize,
+) -> Result<(Vec<u8>, Option<SemaphorePermit<'s>>), Answer> {
     let too_large = || Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
@@ -691,6 +695,20 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         assert_eq!(again(&case.server, *number, "me").await.expect("read again"), Some((0, 1)));
         assert_eq!(case.count("SELECT count(*) FROM event WHERE sender_id = '17' AND state = 'dead'").await, 1);
         assert_eq!(case.count("SELECT count(*) FROM event").await, 2, "it is known by its id as before");
+    }
+
+    #[tokio::test]
+    async fn of_who_proves_nothing_no_body_is_read() {
+        let case = Case::new(10).await;
+        let bodies = &case.server.bodies;
+        let free = bodies.available_permits();
+        let all = bodies.try_acquire_many(u32::try_from(free).expect("few")).expect("room");
+        let body = push("1", DIGEST, "");
+        assert_eq!(case.post("/hooks/shop", &[], body.clone()).await, StatusCode::UNAUTHORIZED, "told without it");
+        assert_eq!(case.send(&body).await, StatusCode::SERVICE_UNAVAILABLE, "there is no room for another body");
+        drop(all);
+        assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+        assert_eq!(bodies.available_permits(), free, "what was read is given back");
     }
 
     #[tokio::test]

@@ -117,7 +117,9 @@ impl Listener {
 /// TLS by the certificate and key of these files.
 pub(super) fn tls_of(tls: &Tls) -> Result<Arc<ServerConfig>> {
     let wrong = |place: &Path, why: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(ErrorKind::Config, "the certificate or its key cannot be used").because(why).at(place.display().to_string())
+        Error::new(ErrorKind::Config, "the certificate or its key cannot be used")
+            .because(why)
+            .at(place.display().to_string())
     };
     let of_certificate = |e: pem::Error| wrong(&tls.certificate, e.into());
     let chain: Vec<CertificateDer<'static>> =
@@ -140,4 +142,50 @@ pub(super) fn tls_of(tls: &Tls) -> Result<Arc<ServerConfig>> {
 /// Bounds on the head of a request.
 fn limit(builder: &mut Builder<TokioExecutor>) {
     builder.http1().header_read_timeout(LONGEST_HEAD).max_buf_size(LARGEST_HEAD).timer(TokioTimer::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+    use super::super::testing::Bench;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_offers_newer_protocols_over_tls_is_answered_in_the_one_that_is_spoken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let tls = Tls { certificate: folder.path().join("c.pem"), key: folder.path().join("k.pem") };
+        let missing = tls_of(&tls).expect_err("there is none yet");
+        assert_eq!((missing.kind, missing.place.is_some()), (ErrorKind::Config, true));
+        std::fs::write(&tls.certificate, made.cert.pem()).expect("a file");
+        std::fs::write(&tls.key, made.signing_key.serialize_pem()).expect("a file");
+        let bench = Bench::new().await;
+        let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Some(&tls)).expect("a port");
+        let address = listener.address().expect("an address");
+        let serving = tokio::spawn(listener.serve(Arc::clone(&bench.server)));
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).expect("a certificate");
+        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let answer = tokio::task::spawn_blocking(move || {
+            let name = ServerName::try_from("localhost").expect("a name");
+            let client = ClientConnection::new(Arc::new(config), name).expect("a client");
+            let socket = std::net::TcpStream::connect(address).expect("a connection");
+            let mut stream = StreamOwned::new(client, socket);
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").expect("sent");
+            let mut answer = String::new();
+            // the end of the connection may come without a word
+            let _ = stream.read_to_string(&mut answer);
+            (stream.conn.alpn_protocol().map(<[u8]>::to_vec), answer)
+        });
+        let (protocol, answer) = answer.await.expect("an answer");
+        assert_eq!(protocol.as_deref(), Some(&b"http/1.1"[..]));
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        bench.server.end();
+        serving.await.expect("it ends").expect("well");
+    }
 }

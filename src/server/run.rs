@@ -45,6 +45,14 @@ pub fn check(path: &Path, allows_open: bool) -> Result<Config> {
     let config = Config::read(path, &kinds, allows_open)?;
     super::hook::Hook::all(&config)?;
     config.harbor.as_ref().map(super::harbor::check).transpose()?;
+    if config.harbor.is_some() && config.advisories.is_none() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "without advisory data Harbor would be told that no image has a flaw",
+        )
+        .at(path.display().to_string())
+        .help("set `advisories` to the folder that `careen db update` fills"));
+    }
     deliver::Actions::open(&config)?;
     for registry in &config.registries {
         let checked = work::access_of(registry).and_then(|access| check_access(&access));

@@ -185,16 +185,55 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
     Became::Done(Box::new(Finished::Pinned(digest)))
 }
 
-/// Scans once more what was scanned with older data. Layers that are kept are not fetched again.
+/// Judges once more what was scanned with older data: by its stored report where that is enough, which asks no registry;
+/// else it is scanned again, and layers that are kept are not fetched.
 async fn rematch(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Became {
     let version = match rematch::data_version(server.config.advisories.clone()).await {
         Ok(version) => version,
         Err(error) => return again(leased, server, error.to_string(), None),
     };
     match rematch::is_current(server, leased, &version).await {
-        Ok(true) => Became::Done(Box::new(Finished::Unneeded)),
-        Ok(false) => scan(server, workers, leased, version).await,
+        Ok(true) => return Became::Done(Box::new(Finished::Unneeded)),
+        Ok(false) => {}
+        Err(error) => return again(leased, server, error.to_string(), None),
+    }
+    match rematch::stored(server, leased, &version).await {
+        Ok(Some(stored)) => match judge(server, workers, leased, stored, &version).await {
+            Some(became) => became,
+            None => scan(server, workers, leased, version).await,
+        },
+        Ok(None) => scan(server, workers, leased, version).await,
         Err(error) => again(leased, server, error.to_string(), None),
+    }
+}
+
+/// Has a stored report judged again; nothing where that is not enough.
+async fn judge(
+    server: &Arc<Server>,
+    workers: &Workers,
+    leased: &Leased,
+    stored: task::Stored,
+    version: &str,
+) -> Option<Became> {
+    let registry = server.config.registry(&leased.job.registry)?;
+    let mut task = task_of(&server.config, registry, leased, false).ok()?;
+    task.registry = task::Registry::default();
+    task.cache = None;
+    task.stored = Some(stored);
+    task.now = server.clock.now().timestamp();
+    match workers.run(&task).await {
+        Ended::Done(outcome) => {
+            let (task, data_version) = (Box::new(task), version.to_owned());
+            Some(Became::Done(Box::new(Finished::Scanned { task, outcome, data_version })))
+        }
+        ended => {
+            let why = match ended {
+                Ended::Refused(failure) => failure.message,
+                ended => format!("{ended:?}"),
+            };
+            tracing::info!(job = leased.id.0, why, "an image is scanned again, since its report does not do");
+            None
+        }
     }
 }
 

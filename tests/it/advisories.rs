@@ -10,7 +10,7 @@ use crate::support::raw::RawTar;
 use crate::support::run::{Run, TODAY, careen, file_of, judging};
 use crate::support::server::zip;
 
-fn fixed(id: &str, ecosystem: &str, package: &str, version: &str) -> Value {
+pub(crate) fn fixed(id: &str, ecosystem: &str, package: &str, version: &str) -> Value {
     json!({
         "id": id, "modified": "2026-02-20T00:00:00Z",
         "affected": [{ "package": { "ecosystem": ecosystem, "name": package },
@@ -19,7 +19,7 @@ fn fixed(id: &str, ecosystem: &str, package: &str, version: &str) -> Value {
 }
 
 /// A folder of advisories of these records.
-fn database(records: &[Value]) -> tempfile::TempDir {
+pub(crate) fn database(records: &[Value]) -> tempfile::TempDir {
     let (source, db) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let family = |record: &Value| {
         let ecosystem = record["affected"][0]["package"]["ecosystem"].as_str().unwrap();

@@ -13,12 +13,14 @@ use careen::digest::Digest;
 use careen::error::ErrorKind;
 use careen::policy::Outcome as Verdict;
 use careen::server::worker::process::{Ended, How, Outcome, Workers};
-use careen::server::worker::task::{Cache, Task};
+use careen::server::worker::task::{Cache, Stored, Task};
 use careen::source::Sensitive;
 use serde_json::Value;
 
+use crate::advisories::{database, fixed};
 use crate::support::image::{Built, Packing, Part, Recipe};
 use crate::support::layout::{Layout, MANIFEST};
+use crate::support::raw::RawTar;
 use crate::support::run::{TODAY, command, run};
 use crate::support::server::{Reply, Seen, Server};
 use crate::support::token;
@@ -182,6 +184,83 @@ fn a_worker_finds_what_the_command_finds() {
     }
     assert_eq!(image.counts.iter().map(|count| count.findings).sum::<usize>(), findings.len());
     assert_eq!(outcome.summary.confinement.files, has_landlock());
+}
+
+/// An image of Debian with packages, one of them of somebody else, and an entry point that runs as root.
+fn debian() -> Built {
+    let package = |name: &str, version: &str, of: &str| {
+        format!(
+            "Package: {name}\nStatus: install ok installed\nMaintainer: A <a@{of}>\nSource: {name}-src\nVersion: {version}\n\
+             Architecture: amd64\nDepends: zlib1g\n\n"
+        )
+    };
+    let status = [
+        ("openssl", "3.0.11-1", "debian.org"),
+        ("zlib1g", "1:1.2.13", "debian.org"),
+        ("docker-ce", "5:26", "docker.com"),
+    ];
+    let status: String = status.iter().map(|(name, version, of)| package(name, version, of)).collect();
+    let base =
+        RawTar::default().file("etc/os-release", "ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n");
+    let lock = r#"{"lockfileVersion":3,"packages":{"":{"name":"x"},"node_modules/left-pad":{"version":"1.0.0"}}}"#;
+    let upper = RawTar::default().file("srv/package-lock.json", lock);
+    Built::of(&[base.file("var/lib/dpkg/status", &status).end(), upper.end()])
+}
+
+fn text_of<'a>(outcome: &'a Outcome, format: &str) -> &'a str {
+    let (_, bytes) = outcome.reports.iter().find(|(of, _)| of == format).unwrap();
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_stored_report_is_judged_again_as_the_image_would_be_without_a_registry() {
+    let older = database(&[fixed("DEBIAN-CVE-2024-0001", "Debian:12", "openssl-src", "3.0.12-1")]);
+    let newer = database(&[
+        fixed("DEBIAN-CVE-2024-0001", "Debian:12", "openssl-src", "3.0.10-1"),
+        fixed("DEBIAN-CVE-2024-0002", "Debian:12", "zlib1g-src", "1:1.3"),
+        fixed("DEBIAN-CVE-2024-0003", "Debian:12", "docker-ce-src", "5:27"),
+        fixed("GHSA-aaaa-bbbb-cccc", "npm", "left-pad", "1.1.0"),
+    ]);
+    for image in [debian(), hygiene()] {
+        let registry = Registry::start(&image, |_| None);
+        let mut task = registry.task();
+        task.formats = careen::output::FORMATS.iter().map(|format| format.id().to_owned()).collect();
+        task.stale_hours = Some(1_000_000);
+        task.policies = vec!["strict".into()];
+        let by = |data: &tempfile::TempDir| Task { advisories: Some(data.path().to_owned()), ..task.clone() };
+        let first = done(scan_by(&workers(), &by(&older)));
+        let expected = done(scan_by(&workers(), &by(&newer)));
+        let asked = registry.server.seen().len();
+
+        let stored = |document: String| Some(Stored { document, policy: first.summary.policy.clone().unwrap() });
+        let kept = text_of(&first, "json").to_owned();
+        let again = |data: &tempfile::TempDir, document: String| Task {
+            stored: stored(document),
+            registry: careen::server::worker::task::Registry::default(),
+            ..by(data)
+        };
+        let same = done(scan_by(&workers(), &again(&older, kept.clone())));
+        assert_eq!(same.summary.images, first.summary.images);
+        let told = done(scan_by(&workers(), &again(&newer, kept.clone())));
+        assert_eq!(told.summary.images, expected.summary.images);
+        for format in &task.formats {
+            assert_eq!(text_of(&same, format), text_of(&first, format), "{format}");
+            assert_eq!(text_of(&told, format), text_of(&expected, format), "{format}");
+        }
+        assert_eq!(registry.server.seen().len(), asked, "nothing was asked");
+
+        // what does not do is refused, and the image scanned
+        let mut other = again(&newer, kept.clone());
+        other.policies = vec!["report-only".into()];
+        let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+        let of_another = again(&newer, kept.replacen(&version, "\"version\": \"0.0.9\"", 1));
+        let cut = again(&newer, kept[..kept.len() / 2].to_owned());
+        for (what, task) in [("policy", other), ("another version", of_another), ("without its image", cut)] {
+            let ended = scan_by(&workers(), &task);
+            let Ended::Refused(failure) = ended else { panic!("{what}: {ended:?}") };
+            assert!(failure.message.contains(what) && !failure.is_transient, "{failure:?}");
+        }
+    }
 }
 
 #[test]

@@ -112,6 +112,8 @@ pub struct Part {
     pub proof_text: Option<String>,
     /// Architecture.
     pub architecture: Option<String>,
+    /// Who packaged it.
+    pub packager: Option<String>,
     /// Name of the source package.
     pub source_name: Option<String>,
     /// Its version.

@@ -117,6 +117,7 @@ fn take_package(package: &Value, index: usize, builder: &mut Builder) -> Result<
         proof_name: of("evidence").filter(|_| is_name),
         proof_text: of("evidence").filter(|_| !is_name),
         architecture: of("architecture"),
+        packager: of("packager"),
         source_name: source("name"),
         source_version: source("version"),
         licence: licence.and_then(|licence| text(licence, "declared")).map(str::to_owned),

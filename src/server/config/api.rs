@@ -68,7 +68,9 @@ impl Api {
                 Ok(())
             } else {
                 let place = text.key("trusted-proxies");
-                Err(text.wrong(place, "these are trusted with nothing").help("`user-header` names the field that they set"))
+                Err(text
+                    .wrong(place, "these are trusted with nothing")
+                    .help("`user-header` names the field that they set"))
             };
         };
         if axum::http::HeaderName::try_from(header.get_ref().as_str()).is_err() {

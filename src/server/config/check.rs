@@ -33,11 +33,6 @@ impl Config {
             text.one_of(source.registry.span(), source.registry.get_ref(), &registries, "registry")?;
             check_auth(&source.auth, source.name.span(), text, allows_open)?;
         }
-        if self.sources.is_empty() && self.harbor.is_none() {
-            return Err(text
-                .wrong(0..0, "nobody tells the server of images")
-                .help("a `[[source]]` names who sends webhooks; see docs/webhooks.md"));
-        }
         for sweep in &self.sweeps {
             text.one_of(sweep.source.span(), sweep.source.get_ref(), &sources, "source")?;
             check_sweep(sweep, text)?;
@@ -45,11 +40,6 @@ impl Config {
         self.api.check(text)?;
         if let Some(harbor) = &self.harbor {
             super::check_name(&harbor.source, text)?;
-            if self.advisories.is_none() {
-                return Err(text
-                    .wrong(text.table("[harbor]", 0), "Harbor would be told that images have no flaws: there are no advisory data")
-                    .help("set `advisories` to the folder that `careen db update` fills"));
-            }
         }
         unique(self.actions.iter().map(|action| &action.name), "action", text)?;
         for action in &self.actions {
@@ -93,7 +83,8 @@ impl Config {
                     .wrong(place, "this is never used: a table before it takes every image")
                     .help("the first that fits judges; put the one without `source` and `repository` last"));
             }
-            let is_for_all = choice.repository.is_any() && (choice.source.is_any() || names.iter().all(|name| choice.source.0.is_match(name)));
+            let is_for_all = choice.repository.is_any()
+                && (choice.source.is_any() || names.iter().all(|name| choice.source.0.is_match(name)));
             takes_all = is_for_all.then_some(index);
         }
         Ok(())
@@ -135,6 +126,9 @@ impl Config {
                  log in to the pages, unless something in front does TLS",
                 self.listen
             ));
+        }
+        if self.names().next().is_none() {
+            remarks.push("there is no `[[source]]`: nobody tells the server of images".to_owned());
         }
         if self.advisories.is_none() {
             remarks.push("there is no `advisories`: packages are listed, and not judged".to_owned());
@@ -190,9 +184,9 @@ fn check_registry(registry: &Registry, text: Text<'_>) -> Result<()> {
 
 fn check_auth(auth: &Auth, place: std::ops::Range<usize>, text: Text<'_>, allows_open: bool) -> Result<()> {
     match auth {
-        Auth::None if !allows_open => Err(text
-            .wrong(place, "anybody could send to this source")
-            .help("give it `auth = { by = \"header\", secret = { file = \"…\" } }`, or start with `--insecure-no-auth`")),
+        Auth::None if !allows_open => Err(text.wrong(place, "anybody could send to this source").help(
+            "give it `auth = { by = \"header\", secret = { file = \"…\" } }`, or start with `--insecure-no-auth`",
+        )),
         Auth::Oidc { keys, .. } if Url::parse(keys).map_or(true, |url| url.scheme() != "https") => {
             Err(text.wrong(place, "`keys` is no address that begins with `https://`"))
         }

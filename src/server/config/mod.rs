@@ -496,6 +496,50 @@ auth = { by = "header", secret = { env = "HOOK" } }
             let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(to);
             assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some(*place)), "{to}: {error}");
         }
+        let wrong: &[(&str, &str, &str, &str)] = &[
+            (
+                "registry.example:5000",
+                "https://registry.example",
+                "serve.toml:5",
+                "`host`: `https://registry.example` is no host",
+            ),
+            ("registry.example:5000", "", "serve.toml:5", "is no host"),
+            ("host =", "aliases = [\"a/b\"]\nhost =", "serve.toml:5", "`aliases`: `a/b`"),
+            (
+                "host =",
+                "token = { env = \"A\" }\nusername = \"a\"\npassword = { env = \"A\" }\nhost =",
+                "serve.toml:5",
+                "in the place of",
+            ),
+            ("\n[[registry", "public-url = \"javascript:alert(1)\"\n[[registry", "serve.toml:3", "no address"),
+            ("\n[[registry", "[workers]\nplatform = \"solaris\"\n[[registry", "serve.toml:4", "solaris"),
+            ("\n[[registry", "[workers]\nmemory = \"1KiB\"\n[[registry", "serve.toml:4", "128 MiB"),
+            ("\n[[registry", "[workers]\ndeadline = \"0s\"\n[[registry", "serve.toml:4", "some time"),
+            ("\n[[registry", "[workers.limits]\nlayer = \"1\"\n[[registry", "serve.toml:4", "no limit `layer`"),
+            ("\n[[registry", "[queue]\nmost = 0\n[[registry", "serve.toml:4", "no webhook"),
+            ("\n[[registry", "[api]\ntrusted-proxies = [\"10.0.0.1\"]\n[[registry", "serve.toml:4", "with nothing"),
+        ];
+        for (from, to, place, message) in wrong {
+            let text = GOOD.replacen(from, to, 1);
+            assert_ne!(text, GOOD);
+            let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(to);
+            assert_eq!(error.place.as_deref(), Some(*place), "{to}: {error}");
+            assert!(error.message.contains(message), "{to}: {error}");
+            let shown = error.detail.unwrap_or_default();
+            assert!(shown.contains(message) && shown.contains("serve.toml:"), "the terminal shows it: {shown}");
+        }
+        let tables: &[(&str, &str)] = &[
+            ("[[policy]]\npolicy = []", "names none"),
+            ("[[policy]]\nsource = \"nobody\"\npolicy = [\"strict\"]", "no source"),
+            ("[[policy]]\npolicy = [\"strict\"]\n[[policy]]\npolicy = [\"minimal\"]", "never used"),
+            ("[[sweep]]\nsource = \"shop\"\nrepositories = [\"a\"]\nevery = \"0s\"", "a minute at least"),
+            ("[[sweep]]\nsource = \"shop\"\nrepositories = []", "looks at nothing"),
+            ("[[sweep]]\nsource = \"shop\"\nrepositories = [\"shop/*\"]", "`shop/*` is no repository"),
+        ];
+        for (table, message) in tables {
+            let error = Config::parse("serve.toml", &format!("{GOOD}\n{table}\n"), KINDS, false).expect_err(table);
+            assert!(error.message.contains(message), "{table}: {error}");
+        }
         for key in ["source", "repository"] {
             let text = format!("{GOOD}\n[[policy]]\npolicy = [\"strict\"]\n{key} = \"shop/{{a\"\n");
             let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(key);
@@ -510,13 +554,27 @@ auth = { by = "header", secret = { env = "HOOK" } }
     }
 
     #[test]
+    fn what_is_likely_not_meant_is_told() {
+        let remarks = |text: &str| Config::parse("f", text, KINDS, false).expect(text).remarks();
+        let whole = format!("advisories = \"/var/lib/careen/advisories\"{GOOD}");
+        assert_eq!(remarks(&whole), Vec::<String>::new());
+        let open = remarks(&format!("listen = \"0.0.0.0:80\"{GOOD}"));
+        assert!(open.len() == 2 && open[0].contains("[tls]") && open[1].contains("`advisories`"), "{open:?}");
+        let second = "[[source]]\nname = \"b\"\nkind = \"harbor\"\nregistry = \"main\"\n";
+        let twice = format!("{whole}\n{second}auth = {{ by = \"header\", secret = {{ env = \"HOOK\" }} }}\n");
+        assert!(remarks(&twice)[0].contains("told of it first"));
+    }
+
+    #[test]
     fn what_the_manual_shows_is_right() {
         let kinds: Vec<&str> = crate::server::event::SENDERS.iter().map(|sender| sender.kind()).collect();
         let mut shown = Vec::new();
         for (place, manual) in [
             ("server.md", include_str!("../../../docs/server.md")),
             ("webhooks.md", include_str!("../../../docs/webhooks.md")),
+            ("compose.yaml", include_str!("../../../docs/deploy/compose.yaml")),
         ] {
+            let manual = manual.replace("    content: |\n", "```toml\n").replace("\nsecrets:\n  hook", "```\n");
             for block in manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
                 let data = if block.contains("data =") { "" } else { "data = \"/var/lib/careen\"\n" };
                 let config = Config::parse(place, &format!("{data}{block}"), &kinds, false).expect(block);

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::advisory::finding::NO_ADVISORIES;
 use crate::advisory::store::{Entry, Manifest};
 use crate::report::SCHEMA_OF_SEVERAL;
 use crate::server::state::Server;
@@ -139,7 +140,10 @@ fn flaws(json: &[u8]) -> Option<Vec<Value>> {
     let mut seen = BTreeSet::new();
     let mut flaws = Vec::new();
     for report in &reports {
-        let is_flaw = |finding: &&Finding| finding.family == "package" && finding.evidence["ids"].is_array();
+        // what was not judged stands among the flaws: an empty list would be a clean image
+        let is_flaw = |finding: &&Finding| {
+            finding.family == "package" && finding.evidence["ids"].is_array() || finding.rule == NO_ADVISORIES.id
+        };
         for finding in report.findings.iter().filter(is_flaw) {
             let flaw = flaw(finding, &report.packages);
             let text = |key: &str| flaw[key].as_str().unwrap_or_default().to_owned();
@@ -158,6 +162,7 @@ fn flaw(finding: &Finding, packages: &[Package]) -> Value {
     let id = ids.iter().find(|id| id.starts_with("CVE-")).or(ids.first()).copied().unwrap_or(&finding.subject);
     let purl = finding.location.purl.as_deref().or_else(|| evidence["purl"].as_str());
     let package = packages.iter().find(|package| Some(package.purl.as_str()) == purl);
+    let id = if finding.rule == NO_ADVISORIES.id { NO_ADVISORIES.id } else { id };
     let name = package.map(|package| package.name.as_str()).or_else(|| evidence["compared"]["name"].as_str());
     let version = evidence["installed"].as_str().or_else(|| package.map(|package| package.version.as_str()));
     let links = evidence["links"].as_array().map(Vec::as_slice).unwrap_or_default();

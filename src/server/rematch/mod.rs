@@ -14,7 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority};
 use super::state::Server;
-use super::store::{of_sql, setting};
+use super::store::{document, of_sql, setting};
+use super::worker::task::Stored;
 
 /// How often the advisory data are looked at.
 const LOOK: Duration = Duration::from_mins(5);
@@ -24,6 +25,9 @@ const TOGETHER: i64 = 100;
 
 /// How long it waits where the queue is full.
 const FULL: Duration = Duration::from_secs(30);
+
+/// Bytes of a report that is judged again; a task that holds it is larger, since its quotes are escaped.
+const LARGEST: usize = 40 << 20;
 
 /// The setting that names the state for which all jobs were put in.
 const SETTING: &str = "rematched";
@@ -148,6 +152,27 @@ pub(super) async fn is_current(server: &Server, leased: &Leased, version: &str) 
     let found = found.bind(&job.registry).bind(&job.repository).bind(job.digest.as_ref().map(ToString::to_string));
     let row = found.fetch_optional(server.store.readers()).await.map_err(cannot)?;
     Ok(row.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|found| found == version)))
+}
+
+/// The newest report of a job's image, where it can be judged again without the image: this very careen made it, and said
+/// by which policy it judged.
+pub(super) async fn stored(server: &Server, leased: &Leased, version: &str) -> Result<Option<Stored>> {
+    let job = &leased.job;
+    let found = sqlx::query(
+        "SELECT r.id, r.data_version, json_extract(r.summary, '$.policy') FROM image i JOIN report r ON r.image = i.id \
+         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+    );
+    let found = found.bind(&job.registry).bind(&job.repository).bind(job.digest.as_ref().map(ToString::to_string));
+    let Some(row) = found.fetch_optional(server.store.readers()).await.map_err(cannot)? else { return Ok(None) };
+    let before: String = row.try_get(1).map_err(cannot)?;
+    let policy: Option<String> = row.try_get(2).map_err(cannot)?;
+    let maker = |version: &str| version.split_once(' ').map(|(_, maker)| maker.to_owned());
+    let policy = policy.and_then(|policy| policy.parse().ok());
+    let (true, Some(policy)) = (maker(&before) == maker(version), policy) else { return Ok(None) };
+    let report: String = row.try_get(0).map_err(cannot)?;
+    let document = document::get(server.store.readers(), &report, "json", LARGEST).await?;
+    let document = document.and_then(|document| String::from_utf8(document).ok());
+    Ok(document.map(|document| Stored { document, policy }))
 }
 
 /// What a finding says.

@@ -8,11 +8,14 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::advisory::catalogue::Catalogue;
 use crate::advisory::finding::STALE_HOURS;
 use crate::advisory::vex;
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::inventory::Hints;
+use crate::limit::Limits;
 use crate::output::{FORMATS, Format, Style};
 use crate::policy::{Loader, PolicySet, preset_named};
+use crate::rejudge::rematch::{By, rematch};
 use crate::report::Report;
 use crate::scan::{Advisories, Options, asks_for_attested, rules, scan, without_secrets};
 use crate::source::registry::RegistrySource;
@@ -50,6 +53,7 @@ fn read(input: &mut dyn Read) -> Result<Task> {
 /// A scan that was done.
 struct Done {
     confinement: Confinement,
+    policy: Digest,
     reports: Vec<Report>,
     formats: Vec<&'static dyn Format>,
 }
@@ -64,21 +68,58 @@ impl Done {
         let vex = vex::load(&task.vex)?;
         let catalogue = task.advisories.as_deref().map(Catalogue::open).transpose()?;
         let platform = PlatformChoice::named(task.platform.as_deref())?;
-        let access = task.access();
 
         // before any thread is started: those that run already are not held by it
         let confinement = confine(task);
         end_with_server()?;
 
+        // the same for the same texts, whatever files they stand in
+        let policy_digest = Digest::sha256(format!("{policy:?}").as_bytes());
+        let mut reports = match &task.stored {
+            Some(stored) => {
+                let Some(catalogue) = &catalogue else { return Err(unfit("there are no advisory data")) };
+                if stored.policy != policy_digest {
+                    return Err(unfit("the policy is another one"));
+                }
+                let known = rules();
+                let by = By {
+                    policy: &policy,
+                    rules: &known,
+                    catalogue,
+                    stale_hours: task.stale_hours.unwrap_or(STALE_HOURS),
+                    now: task.now,
+                    vex: &vex.documents,
+                    limits: &limits,
+                };
+                rematch("the stored report", stored.document.as_bytes(), &by)?
+            }
+            None => Self::scan(task, &policy, &limits, &vex, catalogue.as_ref(), platform)?,
+        };
+        for report in &mut reports {
+            report.limitations.extend(vex.limitations.iter().cloned());
+            report.limitations.sort();
+        }
+        Ok(Self { confinement, policy: policy_digest, reports, formats })
+    }
+
+    fn scan(
+        task: &Task,
+        policy: &PolicySet,
+        limits: &Limits,
+        vex: &vex::Loaded,
+        catalogue: Option<&Catalogue>,
+        platform: PlatformChoice,
+    ) -> Result<Vec<Report>> {
+        let access = task.access();
         let request = Request {
             location: &task.reference,
             choice: Choice::Only,
             platform,
-            limits: &limits,
+            limits,
             access: &access,
             unwrap: Some(crate::pass::decompress),
         };
-        let advisories = catalogue.as_ref().map(|catalogue| Advisories {
+        let advisories = catalogue.map(|catalogue| Advisories {
             catalogue,
             stale_hours: task.stale_hours.unwrap_or(STALE_HOURS),
             now: task.now,
@@ -86,27 +127,23 @@ impl Done {
             wants_attached: false,
         });
         let options = Options {
-            policy: &policy,
+            policy,
             today: task.now.date(),
             jobs: task.jobs,
             progress: &(),
             advisories,
             fingerprint_key: task.fingerprint_key.as_ref().map(|key| key.0.as_str()),
             bases: Hints::default(),
-            wants_attested: asks_for_attested(&policy),
+            wants_attested: asks_for_attested(policy),
         };
-        let mut reports = scan(&RegistrySource, &request, &options)?;
-        for report in &mut reports {
-            report.limitations.extend(vex.limitations.iter().cloned());
-            report.limitations.sort();
-        }
-        Ok(Self { confinement, reports, formats })
+        scan(&RegistrySource, &request, &options)
     }
 
     /// Writes the summary, and a report in each format.
     fn write(&self, output: &mut dyn Write) -> io::Result<()> {
         let images = self.reports.iter().map(ImageSummary::of).collect();
-        let summary = serde_json::to_vec(&Summary { confinement: self.confinement, images })?;
+        let summary =
+            serde_json::to_vec(&Summary { confinement: self.confinement, policy: Some(self.policy.clone()), images })?;
         frame::write(Kind::Summary, "", &summary, output)?;
         for format in &self.formats {
             let mut bytes = Vec::new();
@@ -115,6 +152,10 @@ impl Done {
         }
         Ok(())
     }
+}
+
+fn unfit(what: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("the stored report cannot be judged again: {what}"))
 }
 
 fn format_of(word: &str) -> Result<&'static dyn Format> {

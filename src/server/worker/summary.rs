@@ -25,6 +25,9 @@ const LONGEST_TEXT: usize = 1_000;
 pub struct Summary {
     /// What the worker could not do while it scanned.
     pub confinement: Confinement,
+    /// Digest of all that judged, as this version of careen holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Digest>,
     /// One for each image: several where a reference is an index and all platforms were asked for.
     pub images: Vec<ImageSummary>,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limit::Limits;
 use crate::size::ByteSize;
@@ -12,8 +13,8 @@ use crate::source::cache::BlobCache;
 use crate::source::{Access, Sensitive};
 use crate::time::Timestamp;
 
-/// Most bytes of a task.
-pub(super) const LARGEST: u64 = 1 << 20;
+/// Most bytes of a task, a stored report among them.
+pub(super) const LARGEST: u64 = 64 << 20;
 
 /// One scan. Paths are absolute, since workers run in no folder of their own. Shows no credential in [`Debug`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,9 +59,28 @@ pub struct Task {
     /// Formats of the reports that are wanted, by their ids.
     #[serde(default)]
     pub formats: Vec<String>,
+    /// A report to be judged again in place of a scan, which then needs no registry.
+    #[serde(default)]
+    pub stored: Option<Stored>,
     /// With it passwords get fingerprints that nobody else can make.
     #[serde(default, with = "revealed")]
     pub fingerprint_key: Option<Sensitive>,
+}
+
+/// A report of an earlier scan.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    /// In the format `json`.
+    pub document: String,
+    /// [`Summary::policy`](super::summary::Summary::policy) of that scan.
+    pub policy: Digest,
+}
+
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stored").field("document", &self.document.len()).finish_non_exhaustive()
+    }
 }
 
 /// What the registry source needs: [`Access`] without what is of this machine's users.
@@ -144,6 +164,7 @@ impl Task {
             cache: None,
             caps: Caps::default(),
             formats: Vec::new(),
+            stored: None,
             fingerprint_key: None,
         }
     }
