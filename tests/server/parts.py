@@ -147,7 +147,8 @@ class Registry:
     """Serves images on loopback; what it is asked is counted. `fault`, if it is set, is called with each request first,
     and has answered it if it returns true. What is asked of a repository `slow/…` for blobs takes `slowness` seconds."""
 
-    def __init__(self, images):
+    def __init__(self, images, port=0):
+        self.images = images
         self.asked = {}
         self.broken = False
         self.fault = None
@@ -202,7 +203,7 @@ class Registry:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.host = "localhost:%d" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -55,14 +55,13 @@ def no_trigger_without_the_secret(folder, program):
         nonlocal tried
         tail, good, body = push_of(kind, "shop/api", name, "1", 1)
         good = {key: value for key, value in {**good, **fields}.items() if value is not None}
-        status, _ = send(connection, path, good, change.get("body", body))
+        status, _ = send(server.connect(), path, good, change.get("body", body))
         tried += 1
         check(f"{path[:60]} {list(fields.items())[:1]}", status == 401, status) if status != 401 else None
 
     for secret in (None, "", "wrong-secret-here", OTHER, SECRET + "x", SECRET[:-1], SECRET.upper(), "Bearer " + SECRET, "x" * 8_000):
         refused("/hooks/shop", "distribution", {"Authorization": secret})
     refused("/hooks/shop/" + SECRET, "distribution", {"Authorization": None})
-    refused("/hooks/shop/", "distribution", {"Authorization": None}) if False else None
     refused("/hooks/other", "acr", {"Authorization": SECRET})
     refused("/hooks/named", "acr", {"Authorization": OTHER})
     for path in ("/hooks/hub", "/hooks/hub/wrong-word-which-is-long-enough", "/hooks/hub/" + PATH_SECRET[:-1], "/hooks/hub/" + OTHER,
@@ -78,7 +77,7 @@ def no_trigger_without_the_secret(folder, program):
     for value in (None, "Basic", "Basic !!", "Basic dTp3cm9uZw==", "Bearer dTp3cm9uZw==", "Basic dTo="):
         refused("/hooks/basic", "harbor", {"Authorization": value})
     for path in ("/hooks/nobody", "/hooks", "/hooks/shop/a/b"):
-        status, _ = send(connection, path, FIELDS, event("shop/api", name, 1))
+        status, _ = send(server.connect(), path, FIELDS, event("shop/api", name, 1))
         check(path, status == 404, status) if status != 404 else None
     # twice: another program before this one may have looked at the other
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
@@ -90,7 +89,7 @@ def no_trigger_without_the_secret(folder, program):
     check("no row was written", rows(server) == 0, rows(server))
     check("the registry was not asked", not registry.asked, registry.asked)
     tail, good, body = push_of("ghcr", "shop/api", name, "1", 1, OTHER)
-    check("the right one is taken", send(connection, "/hooks/git", good, body)[0] == 202)
+    check("the right one is taken", send(server.connect(), "/hooks/git", good, body)[0] == 202)
     # an open hook
     text = open(server.config).read().replace('auth = { by = "header"', 'auth = { by = "none" } #', 1)
     config = os.path.join(folder, "open.toml")
@@ -257,10 +256,10 @@ def encoded_bodies(folder, program):
     connection = server.connect()
     body = event("shop/api", digest(b"x"), 1).encode()
     for coding in ("gzip", "deflate", "br", "zstd", "x", "gzip, identity"):
-        status, _ = send(connection, "/hooks/shop", {**FIELDS, "Content-Encoding": coding}, gzip.compress(body))
+        status, _ = send(server.connect(), "/hooks/shop", {**FIELDS, "Content-Encoding": coding}, gzip.compress(body))
         check(coding, status == 415, status) if status != 415 else None
     check("no row was written", rows(server) == 0)
-    check("identity", send(connection, "/hooks/shop", {**FIELDS, "Content-Encoding": "identity"}, body)[0] == 202)
+    check("identity", send(server.connect(), "/hooks/shop", {**FIELDS, "Content-Encoding": "identity"}, body)[0] == 202)
 
 
 def deep_json(folder, program):
@@ -446,9 +445,27 @@ def scan_of(server, images, repository="shop/api", name=None, number=0, tag=None
 def registries_that_redirect(folder, program):
     images = Images()
     registry = Registry(images)
-    server = Server(program, folder, registry.host, registry_keys=login(folder), top="", more="\n[workers]\nattempts = 1\ncache = \"0\"\n")
+    allowed = Listener()
+    server = Server(program, folder, registry.host, registry_keys=login(folder),
+                    more=f"\n[workers]\nattempts = 1\ncache = \"0\"\nports = [{allowed.port}]\n")
     server.start()
     told = []
+    # the registry wants the password, so that there is one to be sent on; a port that is allowed is asked, without it
+    def wants_password(request, what):
+        if "Basic" not in (request.headers["Authorization"] or ""):
+            request.answer(401, b"", "text/plain", WWW_Authenticate='Basic realm="x"')
+            return True
+        if what in request.path.split("/"):
+            request.answer(307, b"", "text/plain", Location=f"http://127.0.0.1:{allowed.port}{request.path}")
+            return True
+        return False
+
+    for what in ("manifests", "blobs"):
+        registry.fault = lambda request, what=what: wants_password(request, what)
+        state, reason = scan_of(server, images)
+        credentials = [head for head in allowed.heads if "authorization" in head.lower()]
+        check(f"{what} at a port that is allowed, without credentials", allowed.heads and not credentials, credentials or (state, reason))
+        allowed.heads.clear()
     for what in ("manifests", "blobs"):
         for where in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433"):
             listener = Listener()
@@ -463,7 +480,7 @@ def registries_that_redirect(folder, program):
             state, reason = scan_of(server, images)
             credentials = [head for head in listener.heads if "authorization:" in head.lower() or PASSWORD in head]
             check(f"{what} at {where}", not credentials, credentials)
-            told.append(f"{what} {where}: {len(listener.heads)} connections")
+            told.append(f"{what} {where}: {len(listener.heads)} connections, {state}: {reason}")
             listener.end()
     # round and round
     registry.fault = lambda request: "manifests" in request.path and (request.answer(302, b"", "text/plain", Location=request.path) or True)
@@ -474,7 +491,7 @@ def registries_that_redirect(folder, program):
             request.answer(302, b"", "text/plain", Location=location) or True)
         state, reason = scan_of(server, images)
         check(f"to {location!r}", state == "dead", (state, reason)) if state != "dead" else None
-    return "; ".join(told[:1] + told[-1:])
+    return "; ".join(told)
 
 
 def metadata_addresses(folder, program):
@@ -603,10 +620,9 @@ def floods(folder, program):
     server = Server(program, folder, registry.host, more=source(folder, "flood", "distribution", '"header"', OTHER)
                     + "\n[queue]\nmost = 3000\nmost-of-source = 2000\n")
     server.start()
-    connection = server.connect()
 
     def posts(count, label):
-        times = []
+        connection, times = server.connect(), []
         for number in range(count):
             body = event("shop/api", images.make(f"{label} {number}"), f"{label} {number}")
             start = time.monotonic()
@@ -620,7 +636,7 @@ def floods(folder, program):
     def served(label):
         name = images.make("served " + label)
         start = time.monotonic()
-        send(connection, "/hooks/shop", FIELDS, event("shop/served", name, label))
+        send(server.connect(), "/hooks/shop", FIELDS, event("shop/served", name, label))
         wait(lambda: server.rows("SELECT 1 FROM job WHERE digest = ? AND state = 'done'", name), 120, "the quiet source's scan")
         return time.monotonic() - start
 
@@ -705,7 +721,7 @@ def reports_of_others(folder, program):
     server.start()
     mine, theirs = images.make("mine"), images.make("theirs")
     send(server.connect(), "/hooks/shop", FIELDS, event("shop/api", mine, 1, "1"))
-    send(server.connect(), "/hooks/other", {**FIELDS, "Authorization": OTHER}, event("hidden/api", theirs, 1, "1"))
+    send(server.connect(), "/hooks/other", {**FIELDS, "Authorization": OTHER}, event("veiled/api", theirs, 1, "1"))
     send(server.connect(), "/hooks/other", {**FIELDS, "Authorization": OTHER}, "not to be read")
     wait(lambda: server.rows("SELECT count(*) FROM report")[0][0] == 2, 60, "reports")
     token, wrong = server.token("shop", "admin", "shop"), "careen_" + "0" * 64
@@ -716,16 +732,16 @@ def reports_of_others(folder, program):
     for pattern, real, none in (("/api/v1/reports/{}", hidden, nothing), ("/reports/{}", hidden, nothing), ("/reports/{}/packages", hidden, nothing),
                                 ("/api/v1/images/{}", image, 99), ("/images/{}", image, 99), ("/api/v1/jobs/{}", job, 99)):
         there, absent = server.get(pattern.format(real), token), server.get(pattern.format(none), token)
-        same = there[2].replace(str(real).encode(), b"") == absent[2].replace(str(none).encode(), b"")
-        check(pattern, there[0] == absent[0] == 404 and same, (there[0], absent[0]))
+        plain = lambda answer: re.sub(rb"[0-9a-f-]", b"", answer[2])
+        check(pattern, there[0] == absent[0] == 404 and plain(there) == plain(absent), (there[0], absent[0]))
     for pattern, real in (("/api/v1/events/{}/retry", letter), ("/api/v1/jobs/{}/retry", job)):
         check(pattern, server.get(pattern.format(real), token, "POST")[0] == 404)
     for path in ("/", "/api/v1/images", "/api/v1/findings", "/api/v1/jobs", "/api/v1/events", "/findings", "/queue", "/dead", "/data",
-                 "/api/v1/images?repository=hidden/api", "/api/v1/policies"):
+                 "/api/v1/images?repository=veiled/api", "/api/v1/policies"):
         status, _, body = server.get(path, token)
-        told = [word for word in (b"hidden", theirs.encode(), hidden.encode()) if word in body and word.decode() not in path]
+        told = [word for word in (b"veiled", theirs.encode(), hidden.encode()) if word in body and word.decode() not in path]
         check(path, not told and status in (200, 400), (status, told)) if told or status not in (200, 400) else None
-    scan = json.dumps({"source": "other", "repository": "hidden/api", "tag": "1"})
+    scan = json.dumps({"source": "other", "repository": "veiled/api", "tag": "1"})
     status = server.get("/api/v1/scan", token, "POST", scan, **{"Content-Type": "application/json"})[0]
     check("a scan on another's behalf", status in (400, 403, 404, 422), status)
     check("metrics of all", server.get("/metrics", token)[0] == 404)
@@ -752,7 +768,7 @@ class Shape(html.parser.HTMLParser):
 
 
 MARKUP = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg/onload=alert(1)>", "</title></style><script>alert(1)</script>",
-          "{{7*7}}{% raw %}", "javascript:alert(1)", "&lt;b&gt;<b>", "\x1b]8;;http://a\x07", "\u202e<i>", "\ud7ff\ufffd<u>", "a\r\nSet-Cookie: a=b"]
+          "{{7*7}}{% raw %}", "javascript:alert(1)", "&lt;b&gt;<x-b>", "\x1b]8;;http://a\x07", "\u202e<i>", "\ud7ff\ufffd<u>", "a\r\nSet-Cookie: a=b"]
 
 
 def marked_image(images, texts):
