@@ -7,6 +7,7 @@ refuse, hang and lie; workers killed, stopped and out of memory; an end under lo
 WORD: only cases with it in their names. A full disk needs root (a small tmpfs), clocks need faketime.
 """
 
+import glob
 import http.client
 import json
 import os
@@ -476,9 +477,15 @@ def workers_that_break(folder, program):
         name = slow_job(server, registry, images, label)
         for attempt in range(2):
             worker = a_worker(server, registry, label.replace(" ", "-"))
-            os.kill(worker, what)
-            wait(lambda: worker not in server.workers(), 30, "its end")
+            # what is asked next is of the next try
             registry.asked.clear()
+            for _ in range(2):
+                # the first SIGSEGV that comes from outside is no more than a question to Rust's handler
+                os.kill(worker, what)
+                time.sleep(0.05)
+                if what != signal.SIGSEGV:
+                    break
+            wait(lambda: worker not in server.workers(), 30, "its end")
         wait(lambda: state(name)[0] == "dead", 60, "its death")
         check(label, state(name)[2] == 2 and reason in state(name)[1], state(name))
     # nothing of it is left, and others are scanned
@@ -553,15 +560,14 @@ def an_end_under_load(folder, program):
 
 
 def clocks_that_are_set(folder, program):
-    if not shutil.which("faketime"):
-        raise Skipped("there is no faketime")
+    library = faketime()
     server, registry, images = started(folder, program, more='\n[[sweep]]\nsource = "shop"\nrepositories = ["shop/swept"]\nevery = "2s"\n')
     server.end()
     acknowledged = []
     now = lambda: time.time() * 1_000
     for number, jump in enumerate(("+1d", "-1d", "+0", "+400d", "-2d", "+0")):
         registry.broken = True
-        server.before = ["faketime", "-f", jump] if jump != "+0" else []
+        server.environment |= {"LD_PRELOAD": library, "FAKETIME": jump, "DONT_FAKE_MONOTONIC": "1"}
         code, said = start_of(server)
         check(f"it starts at {jump}", code is None, said[-300:]) if code is not None else None
         reader = threading.Thread(target=lambda process: process.stdout.read(), args=(server.process,), daemon=True)
@@ -583,14 +589,10 @@ def clocks_that_are_set(folder, program):
         tell(server, waits, f"waits {number}")
         acknowledged.append(waits)
         wait(lambda: server.rows("SELECT 1 FROM job WHERE digest = ? AND attempts > 1 AND state = 'queued'", waits), 60, "tries")
-        for process in [server.process.pid, *children(server.process.pid)]:
-            try:
-                os.kill(process, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
-        server.process.wait(40)
+        check(f"its end at {jump}", server.end() == 0)
     registry.broken = False
-    server.before = []
+    for name in ("LD_PRELOAD", "FAKETIME"):
+        del server.environment[name]
     server.start()
     late = server.rows("SELECT max(not_before) FROM job WHERE state = 'queued'")[0][0]
     check("nothing waits longer than a quarter of an hour", (late or 0) <= now() + 16 * 60_000, late)
@@ -607,24 +609,17 @@ def clocks_that_are_set(folder, program):
     check("its end", server.end() == 0)
 
 
-def children(parent):
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat") as file:
-                if int(file.read().rsplit(")", 1)[1].split()[1]) == parent:
-                    found.append(int(name))
-        except OSError:
-            pass
-    return found
+def faketime():
+    """Debian's library that tells programs another time."""
+    places = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not places:
+        raise Skipped("there is no faketime")
+    return places[0]
 
 
 def a_clock_that_jumps_while_it_runs(folder, program):
     """Time that is set while the server runs: leases hold, nothing is done twice."""
-    library = next((path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1")
-                    if os.path.exists(path)), None)
-    if not library:
-        raise Skipped("there is no libfaketime")
+    library = faketime()
     registry = Registry(Images())
     images = registry.images
     server = Server(program, folder, registry.host)

@@ -127,6 +127,29 @@ def hostile_images(images):
     return found
 
 
+# texts that would be elements, scripts or orders to a terminal
+MARKUP = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg/onload=alert(1)>", "</title></style><script>alert(1)</script>",
+          "{{7*7}}{% raw %}", "javascript:alert(1)", "&lt;b&gt;<x-b>", "\x1b]8;;http://a\x07", "\u202e<i>", "\ud7ff\ufffd<u>", "a\r\nSet-Cookie: a=b"]
+
+
+def marked_image(images, texts):
+    """An image that has these texts wherever an image can have one."""
+    files = [(f"usr/bin/{text.replace('/', '_')}", b"\x7fELF") for text in texts]
+    files += [("lib/apk/db/installed", "".join(f"P:{text.splitlines()[0]}\nV:1.0<b>\nA:x86_64\n\n" for text in texts).encode()),
+              ("etc/os-release", b'ID=alpine\nPRETTY_NAME="<script>alert(2)</script>"\nVERSION_ID=3.22.0\n')]
+    files += [(f"app/{text.replace('/', '_')}.pem", private_key()) for text in texts[:3]]
+    config = {"config": {"User": texts[0], "Labels": {text: text for text in texts}, "Env": [f"{text}=x" for text in texts] + ["PASSWORD=" + texts[0]],
+                         "Entrypoint": texts, "ExposedPorts": {text: {} for text in texts}},
+              "history": [{"created_by": text, "comment": text, "author": text} for text in texts]}
+    return images.add([tar_of(files)], config, {text: text for text in texts})
+
+
+def private_key():
+    """No key, but shaped as one; put together here, so that no file holds it."""
+    return ("-----BEGIN " + "RSA PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEA" + "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ" * 12
+            + "\n-----END " + "RSA PRIVATE KEY-----\n").encode()
+
+
 def archive(path, user="1000"):
     """A docker-archive of one small image."""
     images = Images(user)
@@ -361,7 +384,7 @@ auth = {{ by = "header", secret = {{ file = "{secret}" }} }}
         self.process = subprocess.Popen([*self.before, self.program, "serve", "--config", self.config],
                                         stdout=self.log, stderr=self.log, env=self.environment)
         self.log.close()
-        for _ in range(600):
+        for _ in range(3_000):
             if listens(self.port):
                 return
             if self.process.poll() is not None:
