@@ -640,7 +640,7 @@ def floods(folder, program):
         wait(lambda: server.rows("SELECT 1 FROM job WHERE digest = ? AND state = 'done'", name), 120, "the quiet source's scan")
         return time.monotonic() - start
 
-    quiet = posts(100, "quiet")
+    quiet = posts(50, "quiet")
     # the queue of the quiet source is empty for this
     wait(lambda: not server.rows("SELECT 1 FROM job WHERE state IN ('queued', 'leased') LIMIT 1"), 120, "jobs")
     served_quiet = served("quiet")
@@ -659,7 +659,7 @@ def floods(folder, program):
     for one in floods:
         one.start()
     time.sleep(2)
-    loud = posts(100, "loud")
+    loud = posts(50, "loud")
     wait(lambda: any(status == 503 for status, _ in counts), 60, "the bound of the queue")
     is_over.set()
     for one in floods:
