@@ -19,9 +19,9 @@ impl Text<'_> {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
         let written = self.text.lines().nth(line - 1).unwrap_or_default().trim();
-        Error::new(ErrorKind::Config, message.trim_end().replace('\n', "; "))
-            .at(format!("{}:{line}", self.place))
-            .detail(format!("{line} | {}\n", escape(written)))
+        let message = message.trim_end().replace('\n', "; ");
+        let shown = format!("error: {}\n{line} | {}\n", escape(&message), escape(written));
+        Error::new(ErrorKind::Config, message).at(format!("{}:{line}", self.place)).detail(shown)
     }
 
     /// An error unless `word` is one of `known`.
