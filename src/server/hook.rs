@@ -5,15 +5,18 @@
 //! again for ever, and nothing behind it.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use sqlx::{Row as _, SqliteConnection};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -162,19 +165,22 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(is_encoded) {
         return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded");
     }
-    let Some(body) = whole(body, hook.sender.largest_body().to_usize()).await else {
-        return Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
-    };
-    let now = server.clock.now();
-    let presented = Presented { headers: &parts.headers, path_token: secret, body: &body, now: now.timestamp() };
-    if let Err(refused) = hook.proof.check(&presented) {
-        tracing::warn!(source = hook.name, why = refused.why, "a webhook was refused");
-        return if refused.is_transient {
-            Answer::later("later")
-        } else {
-            Answer::new(StatusCode::UNAUTHORIZED, "refused")
-        };
+    // nothing of a body is kept in memory of whom its head already shows to be nobody
+    if !hook.proof.is_of_body()
+        && let Err(answer) = prove(server, hook, secret, &parts.headers, &[])
+    {
+        return answer;
     }
+    let (body, _room) = match whole(body, hook.sender.largest_body().to_usize(), &server.bodies).await {
+        Ok(whole) => whole,
+        Err(answer) => return answer,
+    };
+    if hook.proof.is_of_body()
+        && let Err(answer) = prove(server, hook, secret, &parts.headers, &body)
+    {
+        return answer;
+    }
+    let now = server.clock.now();
     let delivered = Delivered { headers: &parts.headers, body: &body };
     let notices = hook.sender.read(&delivered).unwrap_or_else(|unreadable| {
         let id = format!("body:{}", Digest::sha256(&body));
@@ -196,8 +202,31 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     }
 }
 
-async fn whole(body: Body, most: usize) -> Option<Vec<u8>> {
-    to_bytes(body, most).await.ok().map(Vec::from)
+/// Looks at the proof; an error is what is answered.
+fn prove(server: &Server, hook: &Hook, secret: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<(), Answer> {
+    let now = server.clock.now().timestamp();
+    hook.proof.check(&Presented { headers, path_token: secret, body, now }).map_err(|refused| {
+        tracing::warn!(source = hook.name, why = refused.why, "a webhook was refused");
+        if refused.is_transient { Answer::later("later") } else { Answer::new(StatusCode::UNAUTHORIZED, "refused") }
+    })
+}
+
+/// Reads a body of at most `most` bytes. It takes them from `room`, until what comes with it is dropped; where there is
+/// none left the sender is to come back, so that nobody waits for others who wait for him.
+async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<(Vec<u8>, SemaphorePermit<'_>), Answer> {
+    let busy = |_| Answer::later("busy");
+    let mut held = room.try_acquire_many(0).map_err(busy)?;
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|_| Answer::new(StatusCode::BAD_REQUEST, "broken-off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > most.saturating_sub(bytes.len()) {
+            return Err(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"));
+        }
+        held.merge(room.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)).map_err(busy)?);
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes, held))
 }
 
 /// What became of the notices of one webhook.
@@ -374,7 +403,7 @@ pub(super) async fn again(server: &Server, event: i64, who: &str) -> Result<Opti
     let (source, body): (String, Option<Vec<u8>>) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
     let whole = body.filter(|body| body.len() < KEPT);
     let (Some(hook), Some(body)) = (server.hooks.get(&source), whole) else { return Ok(None) };
-    let headers = axum::http::HeaderMap::new();
+    let headers = HeaderMap::new();
     let notices = hook.sender.read(&Delivered { headers: &headers, body: &body }).unwrap_or_else(|unreadable| {
         let id = format!("body:{}", Digest::sha256(&body));
         vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
@@ -600,6 +629,23 @@ auth = {{ by = "path", secret = {{ file = "{2}" }} }}
         let packed = case.post("/hooks/shop", &[proof, ("content-encoding", "gzip")], "x").await;
         assert_eq!(packed, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert_eq!(case.count("SELECT count(*) FROM event").await, 0);
+    }
+
+    #[tokio::test]
+    async fn bodies_take_no_more_memory_together_than_they_may() {
+        let room = Semaphore::new(10);
+        let read = |text: &'static str| whole(Body::from(text), 8, &room);
+        let (first, held) = read("12345678").await.expect("there is room");
+        assert_eq!((first.len(), room.available_permits()), (8, 2));
+        assert_eq!(read("123").await.expect_err("full").status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(read("123456789").await.expect_err("too large").status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(read("12").await.is_ok());
+        drop(held);
+        assert_eq!(room.available_permits(), 10, "all of it was given back");
+        let case = Case::new(100).await;
+        let large = vec![b' '; (1 << 20) + 1];
+        let nobody = case.post("/hooks/shop", &[("authorization", "wrong-word")], large).await;
+        assert_eq!(nobody, StatusCode::UNAUTHORIZED, "who is nobody is not read");
     }
 
     #[tokio::test]

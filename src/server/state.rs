@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::error::Result;
 
@@ -16,6 +16,9 @@ use super::metrics::Metrics;
 use super::queue::Bounds;
 use super::queue::sqlite::SqliteQueue;
 use super::store::Store;
+
+/// Bytes of all bodies of webhooks at once: five of the largest that are taken.
+const BODIES: usize = 128 << 20;
 
 /// What all parts of the server share.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct Server {
     pub actions: Arc<Actions>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Bytes that bodies of webhooks may take, all together.
+    pub bodies: Semaphore,
     /// Told when something new waits in the queue.
     pub work: Notify,
     /// Told when something new waits to be delivered.
@@ -58,6 +63,7 @@ impl Server {
             harbor,
             actions,
             metrics: Metrics::default(),
+            bodies: Semaphore::new(BODIES),
             work: Notify::new(),
             deliveries: Notify::new(),
             is_ending: watch::Sender::new(false),

@@ -122,6 +122,11 @@ impl Proof {
         matches!(self, Self::Nothing)
     }
 
+    /// Whether the body is what is proven, so that it has to be there first.
+    pub fn is_of_body(&self) -> bool {
+        matches!(self, Self::Signature(_))
+    }
+
     /// Whether its secret is a part of the path, which logs must not show then.
     pub fn is_in_path(&self) -> bool {
         matches!(self, Self::Path(_))
