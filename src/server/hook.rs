@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use sqlx::{Row as _, SqliteConnection};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -194,8 +194,8 @@ async fn take(server: &Server, name: &str, secret: Option<&str>, request: Reques
 
 async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let now = server.clock.now();
-    let presented = Presented { headers: &parts.headers, path_token: secret, body: &[], now: now.timestamp() };
+    let now = server.clock.now().timestamp();
+    let presented = Presented { headers: &parts.headers, path_token: secret, body: &[], now };
     let refuse = |refused: Refused| {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.to_string());
         tracing::warn!(source = hook.name, why = refused.why, peer, "a webhook was refused");
@@ -208,7 +208,7 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(is_encoded) {
         return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded");
     }
-    let (body, _room) = match whole(server, body, hook.sender.largest_body().to_usize()).await {
+    let (body, _room) = match whole(body, hook.sender.largest_body().to_usize(), &server.bodies).await {
         Ok(whole) => whole,
         Err(answer) => return answer,
     };
@@ -220,6 +220,10 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     {
         return refuse(refused);
     }
+    if Point::Auth.reach().await.is_err() {
+        return Answer::later("later");
+    }
+    let now = server.clock.now();
     let delivered = Delivered { headers: &parts.headers, body: &body };
     match keep(server, hook, &delivered, now).await {
         Ok(Kept { is_full: true, .. }) => Answer::later("full"),
@@ -245,34 +249,22 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     }
 }
 
-/// The body, and the room it takes up of what all bodies together may, until it is dropped.
-async fn whole<'s>(
-    server: &'s Server,
-    body: Body,
-    most: usize,
-) -> Result<(Vec<u8>, Option<SemaphorePermit<'s>>), Answer> {
-    let too_large = || Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
-    if body.size_hint().lower() > most as u64 {
-        return Err(too_large());
-    }
-    let mut body = pin!(body);
-    let (mut bytes, mut room): (Vec<u8>, Option<SemaphorePermit<'s>>) = (Vec::new(), None);
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+/// Reads a body of at most `most` bytes. It takes them from `room`, until what comes with it is dropped; where there is
+/// none left the sender is to come back, so that nobody waits for others who wait for him.
+async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<(Vec<u8>, SemaphorePermit<'_>), Answer> {
+    let busy = |_| Answer::later("busy");
+    let mut held = room.try_acquire_many(0).map_err(busy)?;
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| Answer::new(StatusCode::BAD_REQUEST, "broken-off"))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len().saturating_add(data.len()) > most {
-            return Err(too_large());
+        if data.len() > most.saturating_sub(bytes.len()) {
+            return Err(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"));
         }
+        held.merge(room.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)).map_err(busy)?);
         bytes.extend_from_slice(&data);
-        let held = room.as_ref().map_or(0, SemaphorePermit::num_permits);
-        let more = u32::try_from(bytes.len().div_ceil(1 << 10).saturating_sub(held)).unwrap_or(u32::MAX);
-        let more = server.bodies.try_acquire_many(more).map_err(|_| Answer::later("busy"))?;
-        match &mut room {
-            Some(room) => room.merge(more),
-            None => room = Some(more),
-        }
     }
-    Ok((bytes, room))
+    Ok((bytes, held))
 }
 
 /// What became of the notices of one webhook.
@@ -720,6 +712,23 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         let packed = case.post("/hooks/shop", &[proof, ("content-encoding", "gzip")], "x").await;
         assert_eq!(packed, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert_eq!(case.count("SELECT count(*) FROM event").await, 0);
+    }
+
+    #[tokio::test]
+    async fn bodies_take_no_more_memory_together_than_they_may() {
+        let room = Semaphore::new(10);
+        let read = |text: &'static str| whole(Body::from(text), 8, &room);
+        let (first, held) = read("12345678").await.expect("there is room");
+        assert_eq!((first.len(), room.available_permits()), (8, 2));
+        assert_eq!(read("123").await.expect_err("full").status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(read("123456789").await.expect_err("too large").status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(read("12").await.is_ok());
+        drop(held);
+        assert_eq!(room.available_permits(), 10, "all of it was given back");
+        let case = Case::new(100).await;
+        let large = vec![b' '; (1 << 20) + 1];
+        let nobody = case.post("/hooks/shop", &[("authorization", "wrong-word")], large).await;
+        assert_eq!(nobody, StatusCode::UNAUTHORIZED, "who is nobody is not read");
     }
 
     #[tokio::test]

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::advisory::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::registry::check_access;
@@ -35,6 +37,9 @@ const QUICK_SLOTS: usize = 2;
 
 /// How often keys of identity providers are looked after.
 const KEYS: Duration = Duration::from_secs(5);
+
+/// Open files and connections, where the system allows as many; shells give programs 1,024.
+const FILES: u64 = 16_384;
 
 /// The name of the store in its folder.
 pub(super) const STORE: &str = "careen.db";
@@ -122,6 +127,7 @@ pub fn serve(config: Config, workers: Workers) -> Result<()> {
 async fn serve_on(config: Config, workers: Workers) -> Result<()> {
     // the one provider of the whole program; another part may have installed it
     let _ = rustls::crypto::ring::default_provider().install_default();
+    allow_files();
     let _held = hold(&config.data)?;
     let folders = |e| Error::io("cannot use the folder of the store", e);
     let config = Config { data: config.data.canonicalize().map_err(folders)?, ..config };
@@ -180,6 +186,17 @@ fn hold(folder: &Path) -> Result<File> {
             .help("end it, or set `data` to another folder")
     })?;
     Ok(lock)
+}
+
+/// Raises the limit on files and connections, so that who opens many keeps nobody else out.
+fn allow_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES, |maximum| maximum.min(FILES));
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+    {
+        tracing::warn!(error = %error, "the limit on open files stays as it is");
+    }
 }
 
 fn wait_for_signals(server: Arc<Server>) -> Result<impl Future<Output = ()>> {

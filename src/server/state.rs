@@ -17,8 +17,8 @@ use super::queue::Bounds;
 use super::queue::sqlite::SqliteQueue;
 use super::store::Store;
 
-/// KiB of bodies that are read at once: anybody may send to a source whose proof is a signature of the body.
-const BODIES: usize = 64 << 10;
+/// Bytes of all bodies of webhooks at once: five of the largest that are taken.
+const BODIES: usize = 128 << 20;
 
 /// What all parts of the server share.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Server {
     pub actions: Arc<Actions>,
     /// What is counted.
     pub metrics: Metrics,
-    /// Room for the bodies that are being read, in KiB.
+    /// Bytes that bodies of webhooks may take, all together.
     pub bodies: Semaphore,
     /// Told when something new waits in the queue.
     pub work: Notify,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills the server at random moments under load, and looks whether an event it acknowledged was lost.
 
-    tests/server/kill.py PROGRAM [ROUNDS]
+    tests/server/kill.py PROGRAM [ROUNDS [EVENTS]]
 
 Each round senders post events of images that nobody saw before, the server is killed with SIGKILL, the store is
 checked, and the server is started again. At the end every acknowledged event must be a report, and no image two.
@@ -17,7 +17,7 @@ import time
 from parts import Images, Registry, Server, event, post
 
 SENDERS = 4
-# seconds before a kill, and events that the senders of a round post at most: all are scanned at the end
+# seconds before a kill, and events that the senders of a round post at most, unless it is told: all are scanned at the end
 LONGEST = 0.5
 MOST = 40
 
@@ -25,6 +25,7 @@ MOST = 40
 def main():
     program = sys.argv[1]
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    each = int(sys.argv[3]) if len(sys.argv) > 3 else MOST
     random.seed(20_261_122)
     folder = tempfile.mkdtemp(prefix="careen-kill-")
     images = Images()
@@ -53,7 +54,7 @@ def main():
 
     for done in range(rounds):
         server.start()
-        most = number + MOST
+        most = number + each
         stop = threading.Event()
         senders = [threading.Thread(target=send, args=(stop, most)) for _ in range(SENDERS)]
         for sender in senders:

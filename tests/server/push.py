@@ -13,35 +13,20 @@ import sys
 import tempfile
 import time
 
-from parts import SECRET, Server, archive, free_port
+from parts import DockerRegistry, Server, archive, free_port
 
 
 def main():
     program = sys.argv[1]
     folder = tempfile.mkdtemp(prefix="careen-push-")
     source = sys.argv[2] if len(sys.argv) > 2 else archive(os.path.join(folder, "image.tar"))
-    port = free_port()
-    server = Server(program, folder, f"localhost:{port}")
-    with open(os.path.join(folder, "registry.yml"), "w") as file:
-        file.write(f"""version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}/registry}}, delete: {{enabled: true}}}}
-http: {{addr: 127.0.0.1:{port}}}
-notifications:
-  endpoints:
-    - name: careen
-      url: http://127.0.0.1:{server.port}/hooks/shop
-      headers: {{Authorization: [{SECRET}]}}
-      timeout: 1s
-      threshold: 10
-      backoff: 1s
-""")
-    registry = subprocess.Popen(["docker-registry", "serve", os.path.join(folder, "registry.yml")],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    hook = free_port()
+    registry = DockerRegistry(folder, f"http://127.0.0.1:{hook}/hooks/shop")
+    port = registry.port
+    server = Server(program, folder, registry.host, port=hook)
     server.start()
     times = []
     try:
-        time.sleep(0.5)
         for tag in ("1", "2", "3"):
             start = time.monotonic()
             subprocess.run(["skopeo", "copy", "-q", "--dest-tls-verify=false", "--additional-tag", f"localhost:{port}/shop/api:{tag}b",
@@ -59,7 +44,7 @@ notifications:
         print("reports:", outcome, "tags:", tags, "dead letters:", dead)
         good = len(outcome) >= 3 and not dead
     finally:
-        registry.kill()
+        registry.end()
         code = server.end()
     shutil.rmtree(folder)
     sys.exit(0 if good and code == 0 else 1)

@@ -8,9 +8,6 @@ careen that is killed in between sends nothing under another id. Then a copy of 
 Needs docker-registry and skopeo.
 """
 
-import hashlib
-import hmac
-import http.server
 import json
 import os
 import shutil
@@ -18,60 +15,20 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 
-from parts import Server, archive, free_port
+from parts import DockerRegistry, Receiver, Server, archive, wait
 
 KEY = "key-" + "word-for-tests"
-
-
-class Receiver:
-    """Takes deliveries; the first two tries of each get 503."""
-
-    def __init__(self):
-        self.tries = {}
-        self.bodies = {}
-        self.wrong = []
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                signature = "sha256=" + hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()
-                name = self.headers["X-Careen-Delivery"]
-                if self.headers["X-Careen-Signature-256"] != signature:
-                    receiver.wrong.append("signature")
-                receiver.tries[name] = receiver.tries.get(name, 0) + 1
-                if receiver.bodies.setdefault(name, body) != body:
-                    receiver.wrong.append("body")
-                self.send_response(503 if receiver.tries[name] < 3 else 204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-def wait(what, seconds=60):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise SystemExit("waited in vain")
 
 
 def main():
     program = sys.argv[1]
     folder = tempfile.mkdtemp(prefix="careen-tell-")
-    port = free_port()
-    receiver = Receiver()
+    receiver = Receiver(KEY, refused=2)
+    registry = DockerRegistry(folder)
+    port = registry.port
     key = os.path.join(folder, "key")
     with open(key, "w") as file:
         file.write(KEY + "\n")
@@ -104,17 +61,8 @@ kind = "quarantine"
 on = ["failed", "incomplete"]
 tag = "quarantine"
 ''')
-    with open(os.path.join(folder, "registry.yml"), "w") as file:
-        file.write(f"""version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}/registry}}, delete: {{enabled: true}}}}
-http: {{addr: 127.0.0.1:{port}}}
-""")
-    registry = subprocess.Popen(["docker-registry", "serve", os.path.join(folder, "registry.yml")],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     good = False
     try:
-        time.sleep(0.5)
         source = archive(os.path.join(folder, "image.tar"), user="0")
         subprocess.run(["skopeo", "copy", "-q", "--dest-tls-verify=false", f"docker-archive:{source}",
                         f"docker://localhost:{port}/shop/api:1"], check=True)
@@ -154,7 +102,7 @@ http: {{addr: 127.0.0.1:{port}}}
         good = (not receiver.wrong and len(receiver.tries) == 1 and tagged == image and len(listed) == 2 and jobs == 1
                 and rows == 1 and not told and not bad)
     finally:
-        registry.kill()
+        registry.end()
         code = server.end()
         if not good:
             print("see", folder)

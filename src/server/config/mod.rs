@@ -495,6 +495,8 @@ auth = { by = "header", secret = { env = "HOOK" } }
             assert_ne!(text, GOOD);
             let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(to);
             assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some(*place)), "{to}: {error}");
+            let shown = error.detail.as_deref().unwrap_or_default();
+            assert!(shown.starts_with("error: ") && shown.contains(error.message.trim()), "it says what: {shown}");
         }
         let wrong: &[(&str, &str, &str, &str)] = &[
             (

@@ -89,7 +89,8 @@ async fn round(server: &Arc<Server>) -> Result<Duration> {
         let name = format!("sweep {number} {}", sweep.source.get_ref());
         let mut place = read_place(server, &name).await?;
         let now = server.clock.now();
-        let due = Moment(place.began).plus(sweep.every.0);
+        // one that began in the future began before the clock was set back: how long ago nobody knows
+        let due = if place.began > now.0 { now } else { Moment(place.began).plus(sweep.every.0) };
         if place.next.is_none() {
             if due > now {
                 wait = wait.min(Duration::from_millis(u64::try_from(due.0 - now.0).unwrap_or(0)));

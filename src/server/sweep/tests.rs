@@ -136,6 +136,21 @@ async fn a_sweep_that_was_cut_off_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_set_back_holds_no_sweep_up() {
+    let shared: Shared = Arc::new(Mutex::new(of(&[("1.0", "one")])));
+    let registry = registry(&shared);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), &registry, "").await;
+    let place = Place { began: server.clock.now().plus(Duration::from_hours(24)).0, next: None };
+    write_place(&server, "sweep 0 shop", &place).await.expect("written");
+    round(&server).await.expect("a sweep");
+    assert_eq!(jobs(&server).await.len(), 1);
+    let count = registry.seen().len();
+    round(&server).await.expect("a sweep");
+    assert_eq!(registry.seen().len(), count, "it is not due again");
+}
+
+#[tokio::test]
 async fn no_more_tags_are_looked_at_than_may_be() {
     let list: BTreeMap<String, String> = (0..40).map(|number| (format!("t{number:02}"), "one".to_owned())).collect();
     let shared: Shared = Arc::new(Mutex::new(list));

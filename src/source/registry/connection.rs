@@ -206,12 +206,7 @@ impl Connection {
     /// Waits before another try, or gives the failure back where there should be none.
     pub(super) async fn pause(&self, failures: u32, failure: Failure) -> Result<()> {
         let pace = &self.transport.pace;
-        let (most, asked) = match failure.kind {
-            FailureKind::Lasting => (0, None),
-            FailureKind::NoConnection => (pace.connect_attempts, None),
-            FailureKind::Passing(asked) => (pace.attempts, asked),
-        };
-        if failures >= most {
+        if pace.gives_up(failures, failure.kind) {
             let mut error = failure.error;
             if failures > 1 {
                 error.message = format!("{} (tried {failures} times)", error.message);
@@ -223,7 +218,7 @@ impl Connection {
             };
             return Err(error);
         }
-        tokio::time::sleep(pace.wait_after(failures, asked)).await;
+        tokio::time::sleep(pace.wait_after(failures, failure.kind.asked())).await;
         Ok(())
     }
 

@@ -140,19 +140,14 @@ impl Transfer<'_> {
             failures = failures.saturating_add(1);
             resumptions = resumptions.saturating_add(1);
             let pace = &self.transport.pace;
-            let (most, asked) = match failure.kind {
-                FailureKind::Lasting => (0, None),
-                FailureKind::NoConnection => (pace.connect_attempts, None),
-                FailureKind::Passing(asked) => (pace.attempts, asked),
-            };
-            if failures >= most || resumptions > MOST_RESUMPTIONS {
+            if pace.gives_up(failures, failure.kind) || resumptions > MOST_RESUMPTIONS {
                 let mut error = failure.error;
                 if failures > 1 {
                     error.message = format!("{} (tried {failures} times)", error.message);
                 }
                 return Err(error);
             }
-            tokio::time::sleep(pace.wait_after(failures, asked)).await;
+            tokio::time::sleep(pace.wait_after(failures, failure.kind.asked())).await;
         }
     }
 

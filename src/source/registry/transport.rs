@@ -48,6 +48,8 @@ pub(super) struct Pace {
     pub(super) first_wait: Duration,
     /// Longest wait that is not asked for.
     pub(super) longest_wait: Duration,
+    /// Where a server asks for a longer wait, nothing is tried again.
+    pub(super) patience: Duration,
     /// For TCP and TLS together.
     pub(super) connect: Duration,
     /// Without a byte arriving. There is no limit for a whole download.
@@ -61,6 +63,7 @@ impl Default for Pace {
             connect_attempts: 3,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(20),
+            patience: Duration::MAX,
             connect: Duration::from_secs(15),
             stall: Duration::from_secs(30),
         }
@@ -72,8 +75,25 @@ impl Pace {
     pub(super) fn of(access: &Access) -> Self {
         let pace = Self::default();
         match access.tries {
-            Some(tries) => Self { attempts: tries, connect_attempts: tries.min(pace.connect_attempts), ..pace },
+            // who counts tries comes back by himself
+            Some(tries) => Self {
+                attempts: tries,
+                connect_attempts: tries.min(pace.connect_attempts),
+                patience: Duration::from_secs(5),
+                ..pace
+            },
             None => pace,
+        }
+    }
+
+    /// Whether there is no further try after so many failures.
+    pub(super) fn gives_up(&self, failures: u32, kind: FailureKind) -> bool {
+        match kind {
+            FailureKind::Lasting => true,
+            FailureKind::NoConnection => failures >= self.connect_attempts,
+            FailureKind::Passing(asked) => {
+                failures >= self.attempts || asked.is_some_and(|asked| asked > self.patience)
+            }
         }
     }
 
@@ -107,6 +127,16 @@ pub(super) enum FailureKind {
     Passing(Option<Duration>),
     /// Trying again is no use.
     Lasting,
+}
+
+impl FailureKind {
+    /// The wait that the server asked for.
+    pub(super) fn asked(self) -> Option<Duration> {
+        match self {
+            Self::Passing(asked) => asked,
+            Self::NoConnection | Self::Lasting => None,
+        }
+    }
 }
 
 impl From<Error> for Failure {
@@ -518,6 +548,10 @@ mod tests {
         }
         assert_eq!(pace.wait_after(1, Some(Duration::from_secs(7))), Duration::from_secs(7));
         assert_eq!(pace.wait_after(1, Some(Duration::from_secs(7_000))), LONGEST_ASKED_WAIT);
+        // a server's scan waits for nobody who asks for minutes: another image has its turn
+        let counted = Pace::of(&Access { tries: Some(2), ..Access::default() });
+        let asks = |seconds| FailureKind::Passing(Some(Duration::from_secs(seconds)));
+        assert!(!counted.gives_up(1, asks(2)) && counted.gives_up(1, asks(600)) && !pace.gives_up(1, asks(600)));
     }
 
     #[test]

@@ -94,8 +94,16 @@ pub(crate) fn scan_bytes(archive: &[u8]) -> Scanned {
     scan_file(file_of(archive).path())
 }
 
-/// A temporary file that holds these bytes.
+/// A temporary file that holds these bytes. Where `CAREEN_KEEP` names a folder, they are kept there too, for other
+/// tests to read.
 pub(crate) fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
+    if let Some(folder) = std::env::var_os("CAREEN_KEEP") {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or_default().replace("::", "-");
+        let digest = careen::digest::Digest::sha256(bytes).to_string();
+        let name = format!("{test}-{}.tar", digest.trim_start_matches("sha256:").get(..12).unwrap_or_default());
+        std::fs::write(Path::new(&folder).join(name), bytes).expect("the folder can be written");
+    }
     let mut file = tempfile::Builder::new().suffix(".tar").tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file
