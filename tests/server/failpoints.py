@@ -57,6 +57,9 @@ class Trial:
         self.images = Images()
         self.registry = Registry(self.images)
         self.receiver = Receiver()
+        # who is killed leaves connections behind
+        for served in (self.registry, self.receiver):
+            served.server.handle_error = lambda *_: None
         key = os.path.join(self.folder, "key")
         with open(key, "w") as file:
             file.write("key-" + "word-for-tests\n")
@@ -119,10 +122,16 @@ allow-private = true
         for _ in range(2):
             self.number += 1
             self.open.append((self.images.make(self.number), self.number))
-        is_met = lambda: self.log().count("a failpoint") > before
+
+        def is_met():
+            return self.log().count("a failpoint") > before
+
+        def is_done():
+            return self.ended() or ("abort" not in fault and is_met() and not self.waiting())
+
         until = time.monotonic() + PATIENCE
         self.send()
-        while time.monotonic() < until and not self.ended() and not (is_met() and not self.waiting()):
+        while time.monotonic() < until and not is_done():
             time.sleep(0.05)
         assert is_met(), f"{fault}: the point was never met"
         assert self.ended() == ("abort" in fault) or "commit=error" in fault, f"{fault}: ended {self.ended()}"
@@ -145,6 +154,11 @@ allow-private = true
 
     def end(self):
         self.start("")
+        # a server that answers hears signals, too
+        connection = self.server.connect()
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        connection.close()
         self.send()
         assert not self.open, f"{len(self.open)} events are refused by a server without faults"
         until = time.monotonic() + 60
@@ -164,7 +178,7 @@ allow-private = true
 def main():
     trial = Trial(sys.argv[1])
     faults = [f"{point}={way}@1" for point in ONCE for way in WAYS]
-    faults += [f"{point}={way}@{nth}" for point in COMMITS for way in WAYS for nth in (1, 2, 3, 5)]
+    faults += [f"{point}={way}@{nth}" for point in COMMITS for way in WAYS for nth in (1, 3, 5)]
     start = time.monotonic()
     try:
         for fault in faults:
