@@ -178,6 +178,11 @@ impl<'a> Guard<'a> {
             .any(|target| target.is_under(folder.as_bytes()))
     }
 
+    /// All hard links.
+    pub(super) fn all_links(&self) -> &Links {
+        &self.links
+    }
+
     /// The hard links of this file within its layer.
     pub fn links(&self, node: Node) -> &[Node] {
         self.links.to(node)
@@ -218,11 +223,42 @@ fn started(image: &Inventory) -> (BTreeSet<Node>, BTreeSet<String>) {
         if !word.contains('/') {
             candidates.extend(path.split(':').map(|folder| ImagePath::from(folder).join(word.as_bytes())));
         }
-        let found = candidates.iter().filter_map(|path| image.tree.resolve(path)).map(|(_, node)| node);
-        nodes.extend(found.filter(|node| image.tree.entry(*node).is_file()));
+        for path in &candidates {
+            let Some((_, node)) = image.tree.resolve(path) else { continue };
+            if image.tree.entry(node).is_file() {
+                nodes.insert(node);
+                links_on(&image.tree, path, &mut nodes);
+            }
+        }
     }
     let names = words.iter().map(|word| word.rsplit('/').next().unwrap_or(word).to_owned()).collect();
     (nodes, names)
+}
+
+/// Adds the symbolic links that lead from a path to its file, those of folders too.
+fn links_on(tree: &Tree, path: &ImagePath, nodes: &mut BTreeSet<Node>) {
+    // the tree has resolved the path: it does so in as many steps as it may take
+    let mut hops = tree.layers().len().saturating_add(40);
+    let mut path = path.clone();
+    'path: while hops > 0 {
+        hops = hops.saturating_sub(1);
+        let mut at = ImagePath::from("");
+        let mut parts = path.components();
+        while let Some(part) = parts.next() {
+            let holder = at.clone();
+            at = at.join(part);
+            let Some(node) = tree.get(&at) else { return };
+            let FileKind::Symlink(target) = &tree.entry(node).kind else { continue };
+            nodes.insert(node);
+            let mut next = if target.first() == Some(&b'/') { ImagePath::new(target) } else { holder.join(target) };
+            for part in parts {
+                next = next.join(part);
+            }
+            path = next;
+            continue 'path;
+        }
+        return;
+    }
 }
 
 /// Hard links: within a layer, as of the point in the stream where they stand, and across layers.
@@ -267,6 +303,11 @@ impl Links {
         links
     }
 
+    /// Files with the members of their layer that are hard links to them.
+    pub(super) fn files(&self) -> impl Iterator<Item = (Node, &[Node])> {
+        self.within.iter().map(|(file, links)| (*file, links.as_slice()))
+    }
+
     /// The members of its layer that are hard links to this file.
     pub(super) fn to(&self, node: Node) -> &[Node] {
         self.within.get(&node).map_or(&[], Vec::as_slice)
@@ -291,10 +332,13 @@ mod tests {
                 file("usr/bin/tool", 10),
                 file("srv/data", 10),
                 file("srv/shared", 10),
+                link("opt/lib", "../usr/lib"),
+                file("usr/lib/run", 10),
+                link("usr/bin/run", "/opt/lib/run"),
             ],
             vec![hard_link("srv/second", "srv/shared")],
         ])
-        .with_config(r#"{"config":{"WorkingDir":"/srv","Entrypoint":["tool","./start.sh"]}}"#)
+        .with_config(r#"{"config":{"WorkingDir":"/srv","Entrypoint":["tool","./start.sh","run"]}}"#)
         .owning(&["usr/lib/libc.so", "usr/lib/libm.so"]);
         let wishes = Wishes::default();
         let guard = Guard::new(&image, &wishes);
@@ -307,6 +351,9 @@ mod tests {
             (6, Some("the image's command names")),
             (7, None),
             (8, Some("a later layer has a hard link")),
+            (9, Some("the image's command names")),
+            (10, Some("the image's command names")),
+            (11, Some("the image's command names")),
         ];
         for (member, expected) in cases {
             let no = guard.keeps(Node { layer: 0, member }).map(|no| no.reason);
