@@ -617,7 +617,7 @@ mod tests {
 
     fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
         let mut below = |key: &str, value: &Value| {
-            let pointer = format!("{at}/{}", part(key));
+            let pointer = format!("{at}/{}", crate::escape::pointer_part(key));
             out.push(pointer.clone());
             pointers(value, &pointer, out);
         };
