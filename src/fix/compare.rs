@@ -137,8 +137,8 @@ fn difference(new: &Seen, wanted: &Wanted, is_same_file: bool) -> Option<&'stati
 fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
     // the member that holds the bytes of each name, as of the point in the stream
     let mut holders: HashMap<&ImagePath, usize> = HashMap::new();
-    // where the bytes of a file that goes are now
-    let mut moved: HashMap<usize, ImagePath> = HashMap::new();
+    // names that stay of a file that goes; the first has its bytes
+    let mut moved: HashMap<usize, Vec<&ImagePath>> = HashMap::new();
     let mut wanted = Vec::with_capacity(old.len());
     // headers that stand for several members stay when the member behind them goes, and come before the next
     let mut has_gap = false;
@@ -167,14 +167,15 @@ fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
         if let Some((holder, FileKind::HardLink(target))) = holder.zip(Some(&seen.entry.kind)) {
             if is_gone(holder) {
                 keeps_headers = false;
-                if let Some(first) = moved.get(&holder) {
-                    seen.entry.kind = FileKind::HardLink(first.clone());
-                } else {
-                    moved.insert(holder, path.clone());
-                    if let Some(file) = old.get(holder) {
-                        seen = Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
-                    }
+                let names = moved.entry(holder).or_default();
+                // what came later may have taken a name
+                names.retain(|name| *name != path && holders.get(name) == Some(&holder));
+                if let Some(first) = names.first() {
+                    seen.entry.kind = FileKind::HardLink((*first).clone());
+                } else if let Some(file) = old.get(holder) {
+                    seen = Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
                 }
+                names.push(path);
             } else if holders.get(target) != Some(&holder) || is_dropped_name(old, changes, target, place) {
                 // a link between it and the file went
                 keeps_headers = false;
@@ -359,6 +360,7 @@ mod tests {
             vec![drop(5, "/srv/other")],
             vec![drop(2, "/srv/.env")],
             vec![drop(3, "/srv/copy")],
+            vec![drop(2, "/srv/.env"), drop(3, "/srv/copy")],
             vec![drop(2, "/srv/.env"), drop(3, "/srv/copy"), drop(4, "/srv/again")],
             vec![header(6, "/bin/su", 0o755)],
             vec![header(2, "/srv/.env", 0o600)],
@@ -379,6 +381,22 @@ mod tests {
             let untouched = differences(&before().end(), &edits);
             assert_eq!(untouched.is_empty(), edits.is_empty(), "{edits:?}: {untouched:?}");
         }
+    }
+
+    #[test]
+    fn the_name_that_got_the_content_may_be_taken_by_something_else() {
+        let before = Archive::default()
+            .file("opt/file", b"file")
+            .hard("opt/one", "opt/file")
+            .file("opt/one", b"one")
+            .hard("opt/two", "opt/file")
+            .hard("opt/three", "opt/file")
+            .end();
+        let edit = drop(0, "/opt/file");
+        let mut after = Vec::new();
+        rewriting::rewrite(&before, &[&edit], Encoding::None, &Limits::default(), &mut after).expect("written");
+        let found = layer(&before, &after, &[&edit], &Limits::default()).expect("both can be read");
+        assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::io::Read as _;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escape;
+use crate::escape::{escape, pointer_key, pointer_part};
 use crate::finding::Location;
 use crate::image::{Image, Layer};
 use crate::limit::Limits;
@@ -92,7 +92,7 @@ fn annotations(documents: &[(String, Vec<u8>)], values: &Values, plan: &mut Plan
     let gone: BTreeSet<String> = edits
         .filter_map(|edit| match edit {
             Edit::RemoveAnnotation { key, .. } | Edit::SetAnnotation { key, .. } => {
-                search::annotation(&format!("/annotations/{}", key.replace('~', "~0").replace('/', "~1")))
+                search::annotation(&format!("/annotations/{}", pointer_part(key)))
             }
             _ => None,
         })
@@ -151,10 +151,7 @@ impl Reading {
                 _ => continue,
             };
             for span in spans {
-                let start = usize::try_from(span.offset).ok();
-                let run = start.zip(usize::try_from(span.length).ok());
-                let run = run.and_then(|(start, length)| text?.as_bytes().get(start..start.checked_add(length)?));
-                if let Some(run) = run {
+                if let Some(run) = text.and_then(|text| span.of(text.as_bytes())) {
                     self.add(run, &owner);
                 }
             }
@@ -235,10 +232,7 @@ impl Reading {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         members.take(LARGEST).read_to_end(&mut bytes)?;
         for (span, owners) in &wanted.spans {
-            let start = usize::try_from(span.offset).ok();
-            let run = start.zip(usize::try_from(span.length).ok());
-            let run = run.and_then(|(start, length)| bytes.get(start..start.checked_add(length)?));
-            if let Some(run) = run {
+            if let Some(run) = span.of(&bytes) {
                 self.add(run, owners);
             }
         }
@@ -365,7 +359,7 @@ fn is_of(location: &Location, pointer: &str, text: &str) -> bool {
             key.strip_prefix("Env.").is_some_and(|name| text.split('=').next() == Some(name))
         }
         (Location::Config { key }, ["config", "Labels", label]) => {
-            key.strip_prefix("Labels.") == Some(&label.replace("~1", "/").replace("~0", "~"))
+            key.strip_prefix("Labels.") == Some(&pointer_key(label))
         }
         (Location::Config { key }, ["config", name, ..] | [name]) => key == name,
         _ => false,

@@ -52,7 +52,7 @@ impl No {
 pub struct Guard<'a> {
     image: &'a Inventory,
     wishes: &'a Wishes,
-    /// Files that the image's command names.
+    /// Files that the image's command names, and the links that lead to them.
     started: BTreeSet<Node>,
     /// Its words, without folders.
     words: BTreeSet<String>,
@@ -178,6 +178,11 @@ impl<'a> Guard<'a> {
             .any(|target| target.is_under(folder.as_bytes()))
     }
 
+    /// All hard links.
+    pub(super) fn all_links(&self) -> &Links {
+        &self.links
+    }
+
     /// The hard links of this file within its layer.
     pub fn links(&self, node: Node) -> &[Node] {
         self.links.to(node)
@@ -206,7 +211,7 @@ fn started(image: &Inventory) -> (BTreeSet<Node>, BTreeSet<String>) {
     let is_end = |c: char| c.is_whitespace() || ";&|()<>\"'`=".contains(c);
     let words: BTreeSet<&str> = texts.flat_map(|text| text.split(is_end)).filter(|word| !word.is_empty()).collect();
     let path = config.env.iter().rev().find_map(|pair| pair.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
-    let mut nodes = BTreeSet::new();
+    let (mut nodes, mut names) = (BTreeSet::new(), BTreeSet::new());
     for word in words.iter().filter(|word| word.len() < 4_096).take(10_000) {
         let mut candidates = Vec::new();
         if word.contains('/') || word.contains('.') {
@@ -218,11 +223,52 @@ fn started(image: &Inventory) -> (BTreeSet<Node>, BTreeSet<String>) {
         if !word.contains('/') {
             candidates.extend(path.split(':').map(|folder| ImagePath::from(folder).join(word.as_bytes())));
         }
-        let found = candidates.iter().filter_map(|path| image.tree.resolve(path)).map(|(_, node)| node);
-        nodes.extend(found.filter(|node| image.tree.entry(*node).is_file()));
+        for path in &candidates {
+            let Some((real, node)) = image.tree.resolve(path) else { continue };
+            if image.tree.entry(node).is_file() {
+                nodes.insert(node);
+                names.insert(real);
+                links_on(&image.tree, path, &mut nodes);
+            }
+        }
     }
-    let names = words.iter().map(|word| word.rsplit('/').next().unwrap_or(word).to_owned()).collect();
-    (nodes, names)
+    // a file may be named by a hard link, which is a member of its own
+    for (layer, members) in (0_u32..).zip(image.tree.layers()) {
+        for (member, entry) in (0_u32..).zip(members) {
+            if matches!(entry.kind, FileKind::HardLink(_)) && names.contains(&entry.path) {
+                nodes.insert(Node { layer, member });
+            }
+        }
+    }
+    let words = words.iter().map(|word| word.rsplit('/').next().unwrap_or(word).to_owned()).collect();
+    (nodes, words)
+}
+
+/// Adds the symbolic links that lead from a path to its file, those of folders too.
+fn links_on(tree: &Tree, path: &ImagePath, nodes: &mut BTreeSet<Node>) {
+    // the tree has resolved the path: it does so in as many steps as it may take
+    let mut hops = tree.layers().len().saturating_add(40);
+    let mut path = path.clone();
+    'path: while hops > 0 {
+        hops = hops.saturating_sub(1);
+        let mut at = ImagePath::from("");
+        let mut parts = path.components();
+        while let Some(part) = parts.next() {
+            let holder = at.clone();
+            at = at.join(part);
+            // a folder that no layer has a member for
+            let Some(node) = tree.get(&at) else { continue };
+            let FileKind::Symlink(target) = &tree.entry(node).kind else { continue };
+            nodes.insert(node);
+            let mut next = if target.first() == Some(&b'/') { ImagePath::new(target) } else { holder.join(target) };
+            for part in parts {
+                next = next.join(part);
+            }
+            path = next;
+            continue 'path;
+        }
+        return;
+    }
 }
 
 /// Hard links: within a layer, as of the point in the stream where they stand, and across layers.
@@ -267,6 +313,11 @@ impl Links {
         links
     }
 
+    /// Files with the members of their layer that are hard links to them.
+    pub(super) fn files(&self) -> impl Iterator<Item = (Node, &[Node])> {
+        self.within.iter().map(|(file, links)| (*file, links.as_slice()))
+    }
+
     /// The members of its layer that are hard links to this file.
     pub(super) fn to(&self, node: Node) -> &[Node] {
         self.within.get(&node).map_or(&[], Vec::as_slice)
@@ -291,10 +342,15 @@ mod tests {
                 file("usr/bin/tool", 10),
                 file("srv/data", 10),
                 file("srv/shared", 10),
+                link("opt/lib", "../usr/lib"),
+                file("usr/lib/run", 10),
+                link("usr/bin/run", "/opt/lib/run"),
+                file("usr/bin/box", 10),
+                hard_link("usr/bin/sh", "usr/bin/box"),
             ],
             vec![hard_link("srv/second", "srv/shared")],
         ])
-        .with_config(r#"{"config":{"WorkingDir":"/srv","Entrypoint":["tool","./start.sh"]}}"#)
+        .with_config(r#"{"config":{"WorkingDir":"/srv","Entrypoint":["tool","./start.sh","run","sh"]}}"#)
         .owning(&["usr/lib/libc.so", "usr/lib/libm.so"]);
         let wishes = Wishes::default();
         let guard = Guard::new(&image, &wishes);
@@ -307,6 +363,11 @@ mod tests {
             (6, Some("the image's command names")),
             (7, None),
             (8, Some("a later layer has a hard link")),
+            (9, Some("the image's command names")),
+            (10, Some("the image's command names")),
+            (11, Some("the image's command names")),
+            (12, Some("the image's command names")),
+            (13, Some("the image's command names")),
         ];
         for (member, expected) in cases {
             let no = guard.keeps(Node { layer: 0, member }).map(|no| no.reason);

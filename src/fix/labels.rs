@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::escape::escape;
+use crate::escape::{escape, pointer_part};
 use crate::rebuild::Edit;
 use crate::secret::mask_text;
 
@@ -87,7 +87,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 
 /// The JSON pointer (RFC 6901) of a label.
 fn pointer(key: &str) -> String {
-    format!("/config/Labels/{}", key.replace('~', "~0").replace('/', "~1"))
+    format!("/config/Labels/{}", pointer_part(key))
 }
 
 #[cfg(test)]

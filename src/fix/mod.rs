@@ -11,9 +11,11 @@ mod env;
 pub mod foresee;
 mod guard;
 mod healthcheck;
+mod heirs;
 mod host_keys;
 mod labels;
 mod leftovers;
+mod lookalikes;
 mod machine_id;
 mod outcome;
 mod page;
@@ -47,7 +49,7 @@ use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Content, Edit, Edits, LARGEST_FILE, Member};
 use crate::secret::masked_path;
 use crate::size::ByteSize;
-use crate::tree::{FileEntry, FileKind, Node};
+use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 use conflict::Merge;
 use plan::{Action, Expected, ImageId, ImagePlan, Kind, Refused, Risk, Safety};
@@ -299,9 +301,14 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         actions.append(&mut of_fixer);
     }
     reveal::hide(image, &guard, &mut actions);
-    if settle(&mut actions, &mut refused) {
-        // what went may have hidden something
+    // what is not done may have hidden something, or held a name; each turn leaves fewer actions
+    while settle(&image.tree, &guard, &mut actions, &mut refused) {
         reveal::hide(image, &guard, &mut actions);
+    }
+    if wishes.selects(secrets::SECRETS.group) {
+        let active = actions.iter().filter(|action| action.is_active());
+        let dropped = heirs::dropped(active.flat_map(|action| &action.edits.0));
+        refused.extend(lookalikes::refused(image, &sorted, &dropped));
     }
     let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
     refused.sort();
@@ -342,46 +349,62 @@ pub fn ready(image: &Inventory, plan: &mut ImagePlan, wishes: &Wishes) -> Result
         return Err(wrong(what).help("approve both, or neither"));
     }
     reveal::hide(image, &guard, &mut plan.actions);
+    if let Some((place, why)) = heirs::follow(&image.tree, guard.all_links(), &mut plan.actions).into_iter().next() {
+        let id = plan.actions.get(place).map_or("", |action| &action.id);
+        return Err(wrong(format!("`{id}` cannot be done: {why}")).help("approve what takes out all names of the file"));
+    }
     plan.edits()?;
     plan.expected = expected(image, &plan.actions);
     Ok(())
 }
 
-/// Takes actions out that contradict one which was asked for, or which comes before. Whether there were any.
-fn settle(actions: &mut Vec<Action>, refused: &mut Vec<Refused>) -> bool {
-    if conflict::merged(actions.iter().filter(|action| action.is_active())).is_ok() {
-        return false;
+/// Takes actions out that contradict one which was asked for or which comes before, and those that would lose a name of a file.
+/// Whether there were any.
+fn settle(tree: &Tree, guard: &Guard<'_>, actions: &mut Vec<Action>, refused: &mut Vec<Refused>) -> bool {
+    let mut out = contradicting(actions);
+    if out.is_empty() {
+        out = heirs::follow(tree, guard.all_links(), actions);
     }
-    // what the user asked for comes first
-    let mut order: Vec<usize> = (0..actions.len()).collect();
-    order.sort_by_key(|place| actions.get(*place).map(|action| !action.findings.is_empty()));
-    let mut merge = Merge::default();
-    let mut out = BTreeSet::new();
-    for place in order {
-        let Some(action) = actions.get(place).filter(|action| action.is_active()) else { continue };
-        if let Err(contradiction) = merge.add_action(action) {
-            out.insert(place);
-            let reason = format!("it contradicts another action: {}", contradiction.0);
-            let refuse = |finding: Option<&String>| Refused {
-                fixer: action.fixer.clone(),
-                finding: finding.cloned(),
-                rule: action.rule.clone(),
-                path: action.path.clone(),
-                reason: reason.clone(),
-                hint: "fix the image once more afterwards, or leave the other action out with `--skip`".into(),
-            };
-            match action.findings.as_slice() {
-                [] => refused.push(refuse(None)),
-                several => refused.extend(several.iter().map(|finding| refuse(Some(finding)))),
-            }
+    for action in out.iter().filter_map(|(place, reason)| Some((actions.get(*place)?, reason))) {
+        let (action, reason) = action;
+        let refuse = |finding: Option<&String>| Refused {
+            fixer: action.fixer.clone(),
+            finding: finding.cloned(),
+            rule: action.rule.clone(),
+            path: action.path.clone(),
+            reason: reason.clone(),
+            hint: "fix the image once more afterwards, or leave the other action out with `--skip`".into(),
+        };
+        match action.findings.as_slice() {
+            [] => refused.push(refuse(None)),
+            several => refused.extend(several.iter().map(|finding| refuse(Some(finding)))),
         }
     }
     let mut place = 0;
     actions.retain(|_| {
         place += 1;
-        !out.contains(&(place - 1))
+        !out.contains_key(&(place - 1))
     });
-    true
+    !out.is_empty()
+}
+
+/// Places of actions that contradict one which was asked for, or which comes before; and why.
+fn contradicting(actions: &[Action]) -> BTreeMap<usize, String> {
+    let mut out = BTreeMap::new();
+    if conflict::merged(actions.iter().filter(|action| action.is_active())).is_ok() {
+        return out;
+    }
+    // what the user asked for comes first
+    let mut order: Vec<usize> = (0..actions.len()).collect();
+    order.sort_by_key(|place| actions.get(*place).map(|action| !action.findings.is_empty()));
+    let mut merge = Merge::default();
+    for place in order {
+        let Some(action) = actions.get(place).filter(|action| action.is_active()) else { continue };
+        if let Err(contradiction) = merge.add_action(action) {
+            out.insert(place, format!("it contradicts another action: {}", contradiction.0));
+        }
+    }
+    out
 }
 
 /// Bytes of a member's header.
@@ -398,12 +421,8 @@ fn expected(image: &Inventory, actions: &[Action]) -> Expected {
     };
     let mut rewritten = BTreeSet::new();
     let (mut gone, mut added) = (0u64, 0u64);
-    let dropped: BTreeSet<&Member> = edits
-        .0
-        .iter()
-        .filter_map(|edit| if let Edit::DropMember { member, .. } = edit { Some(member) } else { None })
-        .collect();
-    let links = guard::Links::of(&image.tree);
+    let dropped = heirs::dropped(&edits.0);
+    let heirs = heirs::heirs(&guard::Links::of(&image.tree), &dropped);
     for edit in &edits.0 {
         rewritten.extend(edit.member().map(|member| member.layer));
         match edit {
@@ -411,11 +430,7 @@ fn expected(image: &Inventory, actions: &[Action]) -> Expected {
                 gone = gone.saturating_add(HEADER);
                 let node = Node { layer: member.layer, member: member.member };
                 // its bytes stay while a hard link does
-                let is_last = links
-                    .to(node)
-                    .iter()
-                    .all(|link| dropped.iter().any(|other| (other.layer, other.member) == (link.layer, link.member)));
-                if is_last {
+                if !heirs.contains_key(&node) {
                     gone = gone.saturating_add(padded(size_of(member)));
                 }
             }

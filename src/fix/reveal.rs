@@ -7,6 +7,7 @@ use crate::path::ImagePath;
 use crate::rebuild::{Edit, Member};
 use crate::tree::{FileKind, Node};
 
+use super::heirs::dropped;
 use super::plan::Action;
 use super::{Guard, folders_above};
 
@@ -19,7 +20,7 @@ pub(super) fn half_removed(
 ) -> Option<(String, String, ImagePath)> {
     let mut waiting: BTreeMap<ImagePath, Vec<(u32, &str)>> = BTreeMap::new();
     let folders = |action: &Action| -> Vec<(ImagePath, u32)> {
-        let nodes = dropped(action).into_iter();
+        let nodes = dropped(&action.edits.0).into_iter();
         let folders = nodes.filter(|node| image.tree.entry(*node).kind == FileKind::Directory);
         folders.map(|node| (guard.real(&image.tree.entry(node).path), node.layer)).collect()
     };
@@ -39,21 +40,16 @@ pub(super) fn half_removed(
     None
 }
 
-/// Members that an action takes out.
-fn dropped(action: &Action) -> Vec<Node> {
-    let node = |edit: &Edit| match edit {
-        Edit::DropMember { member, .. } => Some(Node { layer: member.layer, member: member.member }),
-        _ => None,
-    };
-    action.edits.0.iter().filter_map(node).collect()
-}
-
 /// Adds to each action what hides the files that would show after it. Members of the same layer and name go with it.
 pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action]) {
-    let active: BTreeSet<Node> = actions.iter().filter(|action| action.is_active()).flat_map(dropped).collect();
+    let active: BTreeSet<Node> =
+        actions.iter().filter(|action| action.is_active()).flat_map(|action| dropped(&action.edits.0)).collect();
     // members by the names of those that go, which are few
-    let mut by_name: BTreeMap<ImagePath, Vec<Node>> =
-        actions.iter().flat_map(dropped).map(|node| (guard.real(&image.tree.entry(node).path), Vec::new())).collect();
+    let mut by_name: BTreeMap<ImagePath, Vec<Node>> = actions
+        .iter()
+        .flat_map(|action| dropped(&action.edits.0))
+        .map(|node| (guard.real(&image.tree.entry(node).path), Vec::new()))
+        .collect();
     if by_name.is_empty() {
         return;
     }
@@ -65,7 +61,7 @@ pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action])
         }
     }
     for action in actions {
-        let own: BTreeSet<Node> = dropped(action).into_iter().collect();
+        let own = dropped(&action.edits.0);
         let mut more = Vec::new();
         for node in &own {
             let path = guard.real(&image.tree.entry(*node).path);
@@ -75,6 +71,10 @@ pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action])
             }
             let others = by_name.get(&path).map_or(&[][..], Vec::as_slice);
             let left = || others.iter().filter(|other| !own.contains(*other) && !active.contains(*other));
+            // one of the name comes behind it in the layer, and is what shows
+            if left().any(|other| other.layer == node.layer && other.member > node.member) {
+                continue;
+            }
             for other in left().filter(|other| other.layer == node.layer) {
                 let path = image.tree.entry(*other).path.to_string();
                 let member = Member { layer: other.layer, member: other.member, path };
@@ -97,7 +97,19 @@ pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action])
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{base, file, folder, layered, planned};
+    use super::super::testing::{base, file, folder, hard_link, layered, planned};
+
+    #[test]
+    fn what_shows_anyway_is_not_taken_along() {
+        let image = layered(vec![vec![file("srv/a~", 10), file("srv/a~", 20), hard_link("srv/a", "srv/a~")]]);
+        assert_eq!(
+            planned(&image, &["leftovers"]),
+            [
+                "leftovers-1 safe /srv/a~@0: 1 file (10 B): drop 0",
+                "refused /srv/a~: `/srv/a~` has another name that is in use",
+            ]
+        );
+    }
 
     #[test]
     fn an_older_file_of_the_name_is_hidden() {

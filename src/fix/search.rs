@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escape;
+use crate::escape::{escape, pointer_key, pointer_part};
 use crate::image::{Blob, Image, Layer};
 use crate::limit::Limits;
 use crate::pass::Compression;
@@ -265,7 +265,7 @@ fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(
         }
         Value::Object(object) => {
             for (key, entry) in object {
-                let mut name = key.replace('~', "~0").replace('/', "~1");
+                let mut name = pointer_part(key);
                 needles.in_bytes(key.as_bytes(), &mut |needle, _| {
                     found(&format!("{pointer}/{NAMELESS}"), needle);
                 });
@@ -282,7 +282,7 @@ fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(
 /// How a person is told of an annotation, by its place in a manifest or an index; nothing of other places.
 pub(super) fn annotation(pointer: &str) -> Option<String> {
     let (holder, key) = pointer.rsplit_once('/')?;
-    let key = key.replace("~1", "/").replace("~0", "~");
+    let key = pointer_key(key);
     holder.ends_with("/annotations").then(|| masked_path(&escape(format!("annotation {key}"))))
 }
 

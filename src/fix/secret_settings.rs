@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::escape::escape;
+use crate::escape::{escape, pointer_key};
 use crate::finding::{Finding, Location};
 use crate::rebuild::{Edit, Span};
 use crate::rule::Severity;
@@ -98,7 +98,7 @@ fn spans_in(pointer: &str, text: &str, rules: &BTreeSet<&str>, arguments: &[Vec<
             let start = text.find('=').map_or(0, |at| at.saturating_add(1));
             known(text, TextKind::Setting(start), rules)
         }
-        [_, "Labels", key] => of_name(&key.replace("~1", "/").replace("~0", "~")),
+        [_, "Labels", key] => of_name(&pointer_key(key)),
         ["history", index, "created_by"] => {
             let mut spans = known(text, TextKind::Script, rules);
             let own = index.parse::<usize>().ok().and_then(|index| arguments.get(index));
@@ -197,7 +197,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
             }
         }
         ["config", "Labels", key] => {
-            let key = key.replace("~1", "/").replace("~0", "~");
+            let key = pointer_key(key);
             let own = config(format!("Labels.{key}"));
             let path = format!("Labels.{}", escape(mask_text(&key)));
             let mut edits = gone(pointer, spans.iter().map(span));

@@ -27,7 +27,7 @@ pub(super) static SECRETS: Fixer = Fixer {
            the application may read it. With `--redact-in-place` a text stays, with `*` in each place of the value. An archive, a \
            database or an object of git goes whole, with a look.",
     never: "Never touches files that packages own, the image's command, programs, or findings that are information, such as \
-            keys that were published as examples. A secret that was in an image is known: it must be made anew wherever it \
+            keys that were published as examples or have a wrong checksum: the plan lists these. A secret that was in an image is known: it must be made anew wherever it \
             was valid.",
     plan,
 };
@@ -264,6 +264,7 @@ mod tests {
                 format!("secrets-1 review /opt/a.zip@0: {one}: drop 2"),
                 format!("secrets-2 safe /srv/.env@0: {one}: drop 0 1"),
                 format!("secrets-3 review /srv/new.conf@1: {one}: drop 0"),
+                "refused /srv/example.txt: it is information: no rule takes it for a secret in use".to_owned(),
                 "refused /usr/bin/tool: `/usr/bin/tool` is a program".to_owned(),
             ]
         );
@@ -273,6 +274,7 @@ mod tests {
                 format!("secrets-1 review /opt/a.zip@0: {one}: drop 2"),
                 format!("secrets-2 safe /srv/.env@0: {one}: blank 0"),
                 format!("secrets-3 review+ /srv/new.conf@1: {one}: blank 0"),
+                "refused /srv/example.txt: it is information: no rule takes it for a secret in use".to_owned(),
                 "refused /usr/bin/tool: `/usr/bin/tool` is a program".to_owned(),
             ]
         );

@@ -80,13 +80,15 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
             }
         }
         if !image.refused.is_empty() {
+            let heaps = heaps(image);
             writeln!(out, "\nNot done: {}", image.refused.len())?;
-            for refused in image.refused.iter().take(LISTED) {
-                writeln!(out, "  {}{}", escape_controls(&refused.path), rule_of(refused))?;
+            for (refused, count) in heaps.iter().take(LISTED) {
+                writeln!(out, "  {}{}{}", escape_controls(&refused.path), rule_of(refused), times(*count))?;
                 paragraph(out, &format!("{}: {}", refused.reason, refused.hint))?;
             }
-            if image.refused.len() > LISTED {
-                writeln!(out, "  and {} more, which `-f json` lists", image.refused.len() - LISTED)?;
+            let more: usize = heaps.iter().skip(LISTED).map(|(_, count)| count).sum();
+            if more > 0 {
+                writeln!(out, "  and {more} more, which `-f json` lists")?;
             }
         }
         if !image.remains.is_empty() {
@@ -109,6 +111,17 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
         wrap(&format!("note: {}", escape_controls(note)), width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     Ok(())
+}
+
+/// Refused things of one place, rule and reason, with how many they are.
+fn heaps(image: &ImagePlan) -> Vec<(&Refused, usize)> {
+    let key = |refused: &Refused| (refused.path.clone(), refused.rule.clone(), refused.reason.clone());
+    let heaps = image.refused.chunk_by(|a, b| key(a) == key(b));
+    heaps.filter_map(|heap| Some((heap.first()?, heap.len()))).collect()
+}
+
+fn times(count: usize) -> String {
+    if count > 1 { format!(", {count} times") } else { String::new() }
 }
 
 fn rule_of(refused: &Refused) -> String {
@@ -164,12 +177,15 @@ fn markdown(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out)?;
         }
         if !image.refused.is_empty() {
+            let heaps = heaps(image);
             writeln!(out, "### Not done\n\n| where | why | instead |\n|---|---|---|")?;
-            for refused in image.refused.iter().take(LISTED) {
-                writeln!(out, "| `{}` | {} | {} |", code(&refused.path), cell(&refused.reason), cell(&refused.hint))?;
+            for (refused, count) in heaps.iter().take(LISTED) {
+                let (path, reason, hint) = (code(&refused.path), cell(&refused.reason), cell(&refused.hint));
+                writeln!(out, "| `{path}`{} | {reason} | {hint} |", times(*count))?;
             }
-            if image.refused.len() > LISTED {
-                writeln!(out, "\nand {} more.", image.refused.len() - LISTED)?;
+            let more: usize = heaps.iter().skip(LISTED).map(|(_, count)| count).sum();
+            if more > 0 {
+                writeln!(out, "\nand {more} more.")?;
             }
             writeln!(out)?;
         }

@@ -5,12 +5,12 @@
 //! plan says, and what was taken out is looked for everywhere.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escape;
+use crate::escape::{escape, pointer_key};
 use crate::finding::{Finding, Location};
 use crate::image::Image;
 use crate::inventory::{Inventory, LayerSummary};
@@ -23,12 +23,16 @@ use crate::rebuild::{Bundle, Edit, Edits, Rebuilt, RebuiltImage};
 use crate::rule::Severity;
 use crate::secret::masked_path;
 use crate::source::store::in_layout;
-use crate::tree::{FileKind, Node, Tree};
+use crate::tree::{FileEntry, FileKind, Node, Tree};
 
-use super::compare;
 use super::foresee::Values;
+use super::guard::Links;
 use super::plan::{ImagePlan, Plan};
 use super::search::{self, Layers};
+use super::{compare, heirs};
+
+/// Names that go of one file, by which what is found in it is known: an image may have any number.
+const MOST_SOURCES: usize = 32;
 
 /// Differences that are told; the rest is counted.
 const TOLD: usize = 20;
@@ -370,7 +374,7 @@ pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(
             let (holder, key) = pointer.rsplit_once('/').ok_or_else(|| missing(pointer))?;
             let mut place = &mut *document;
             for part in holder.split('/').skip(1) {
-                let part = part.replace("~1", "/").replace("~0", "~");
+                let part = pointer_key(part);
                 place = match place {
                     Value::Array(list) => {
                         part.parse::<usize>().ok().and_then(|at| list.get_mut(at)).ok_or_else(|| missing(pointer))?
@@ -385,7 +389,7 @@ pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(
                     _ => return Err(missing(pointer)),
                 };
             }
-            let key = key.replace("~1", "/").replace("~0", "~");
+            let key = pointer_key(key);
             match place {
                 Value::Object(object) => {
                     object.insert(key, value.clone());
@@ -405,7 +409,7 @@ pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(
     });
     for pointer in removed {
         let (holder, key) = pointer.rsplit_once('/').ok_or_else(|| missing(pointer))?;
-        let key = key.replace("~1", "/").replace("~0", "~");
+        let key = pointer_key(key);
         let gone = match document.pointer_mut(holder) {
             Some(Value::Object(object)) => object.remove(&key).is_some(),
             Some(Value::Array(list)) => match key.parse::<usize>().ok().filter(|at| *at < list.len()) {
@@ -475,6 +479,7 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
     for path in news.keys().filter(|path| !olds.contains_key(*path) && !is_planned(path)) {
         flaws.add(format!("`{}` appeared, which nothing was planned for", escape(path.to_string())));
     }
+    let last = last_of_name(old, edits);
     // what an edit takes out of the upper layers must not let an older file show
     for edit in &edits.0 {
         let Edit::DropMember { member, .. } = edit else { continue };
@@ -483,49 +488,119 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
         let was_live = olds.get(&own).is_some_and(|shown| {
             *shown == node || matches!(&old.entry(node).kind, FileKind::HardLink(_)) && shown.layer == node.layer
         });
-        let is_replaced =
-            |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } if ImagePath::from(path.as_str()) == own);
-        if was_live && news.contains_key(&own) && !edits.0.iter().any(is_replaced) {
+        let is_replaced = |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } if ImagePath::from(path.as_str()) == own);
+        let is_last = last.get(&(node.layer, own.clone())) == Some(&node.member);
+        if was_live && is_last && news.contains_key(&own) && !edits.0.iter().any(is_replaced) {
             flaws.add(format!("`{}` was taken out, and an older file shows in its place", escape(own.to_string())));
         }
     }
 }
 
+/// The last member of each name that an edit takes out of a layer: it is what the layer shows there.
+fn last_of_name(tree: &Tree, edits: &Edits) -> HashMap<(u32, ImagePath), u32> {
+    let real = |entry: &FileEntry| tree.real_folder(&entry.path.parent()).join(entry.path.file_name());
+    let mut last: HashMap<(u32, ImagePath), u32> = HashMap::new();
+    for node in heirs::dropped(&edits.0) {
+        last.insert((node.layer, real(tree.entry(node))), node.member);
+    }
+    let names: HashSet<Vec<u8>> = last.keys().map(|(_, path)| path.file_name().to_vec()).collect();
+    for (layer, members) in (0_u32..).zip(tree.layers()) {
+        let is_meant = |entry: &FileEntry| !entry.is_marker() && names.contains(entry.path.file_name());
+        for (member, entry) in (0_u32..).zip(members).filter(|(_, entry)| is_meant(entry)) {
+            if let Some(known) = last.get_mut(&(layer, real(entry))) {
+                *known = member.max(*known);
+            }
+        }
+    }
+    last
+}
+
 /// What the plan mends is found no more, and nothing new is.
 fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut Flaws) {
-    let mended: BTreeSet<&str> = plan.active().flat_map(|action| action.findings.iter().map(String::as_str)).collect();
-    let mut counts: BTreeMap<(&str, Cow<'_, str>, String), (i64, &Finding)> = BTreeMap::new();
+    let names = &before.seen.tree;
+    let mended = mended(plan);
+    let heirs = heirs_of(names, plan);
+    let mut counts: BTreeMap<Key<'_>, i64> = BTreeMap::new();
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
     for judged in before.seen.judged.iter().filter(counted) {
         let finding = &judged.finding;
-        let entry = counts.entry(key(finding, &before.seen.tree)).or_insert((0, finding));
+        let left = counts.entry(key(finding, names, None)).or_default();
         if !mended.contains(finding.fingerprint().as_str()) {
-            entry.0 = entry.0.saturating_add(1);
+            *left = left.saturating_add(1);
         }
     }
     for judged in after.seen.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info) {
         let finding = &judged.finding;
-        let key = key(finding, &before.seen.tree);
-        let left = match counts.get_mut(&key) {
-            Some((left, _)) => {
-                *left = left.saturating_sub(1);
-                *left
+        // what was found of a file is found under the name that stays of it
+        let sources = file_of(finding).and_then(|path| heirs.get(path)).into_iter().flatten();
+        let own = key(finding, names, None);
+        let others = sources.map(|source| key(finding, names, Some(source)));
+        let found = std::iter::once(own.clone())
+            .chain(others)
+            .find(|key| counts.get(key).is_some_and(|left| *left > 0))
+            .and_then(|key| counts.get_mut(&key));
+        match found {
+            Some(left) => *left = left.saturating_sub(1),
+            None if is_of_heir(finding, &heirs) => {}
+            None => {
+                let what = if counts.contains_key(&own) { "is still there" } else { "is new" };
+                flaws.add(format!("{}: {} {what}", finding.rule.id, finding.message));
             }
-            None => -1,
-        };
-        if left < 0 {
-            let what = if counts.contains_key(&key) { "is still there" } else { "is new" };
-            flaws.add(format!("{}: {} {what}", finding.rule.id, finding.message));
         }
     }
 }
 
+/// Fingerprints of what is found no more: what an action mends, and none leaves, nor the plan refuses a part of.
+fn mended(plan: &ImagePlan) -> BTreeSet<&str> {
+    let mut mended: BTreeSet<&str> = plan.active().flat_map(|action| &action.findings).map(String::as_str).collect();
+    for left in plan.actions.iter().filter(|action| !action.is_active()).flat_map(|action| &action.findings) {
+        mended.remove(left.as_str());
+    }
+    for refused in plan.refused.iter().filter_map(|refused| refused.finding.as_deref()) {
+        mended.remove(refused);
+    }
+    mended
+}
+
+/// Names that stay of files of which others go, each with those.
+fn heirs_of<'t>(tree: &'t Tree, plan: &ImagePlan) -> BTreeMap<&'t ImagePath, Vec<&'t ImagePath>> {
+    let dropped = heirs::dropped(plan.active().flat_map(|action| &action.edits.0));
+    let mut by_name: BTreeMap<&ImagePath, Vec<&ImagePath>> = BTreeMap::new();
+    for (file, links) in Links::of(tree).files() {
+        let (gone, staying): (Vec<Node>, Vec<Node>) =
+            std::iter::once(file).chain(links.iter().copied()).partition(|node| dropped.contains(node));
+        let gone = gone.get(..MOST_SOURCES).unwrap_or(&gone);
+        for (name, other) in staying.iter().flat_map(|name| gone.iter().map(move |other| (name, other))) {
+            by_name.entry(&tree.entry(*name).path).or_default().push(&tree.entry(*other).path);
+        }
+    }
+    by_name
+}
+
+/// Whether a finding says how much lies in a place, or what kind of file does, and a file lies there now that had another name
+/// before. Its content is judged by what was found in it under that name.
+fn is_of_heir(finding: &Finding, heirs: &BTreeMap<&ImagePath, Vec<&ImagePath>>) -> bool {
+    let below = |path: &ImagePath| heirs.keys().any(|heir| heir.is_under(path.as_bytes()));
+    finding.rule.family() == "layer" && file_of(finding).is_some_and(below)
+}
+
+fn file_of(finding: &Finding) -> Option<&ImagePath> {
+    match &finding.location {
+        Location::File { path, .. } => Some(path),
+        _ => None,
+    }
+}
+
+/// Rule, subject and place.
+type Key<'f> = (&'static str, Cow<'f, str>, String);
+
 /// What a finding is, whatever its layer is. A file goes by the first of its names in `names`, the input's tree: where that one was
-/// taken out, another one shows.
-fn key<'f>(finding: &'f Finding, names: &Tree) -> (&'static str, Cow<'f, str>, String) {
+/// taken out, another one shows. `source` takes the place of the file's name.
+fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImagePath>) -> Key<'f> {
     let place = match &finding.location {
         Location::File { path, .. } => {
-            let first = names.get(path).and_then(|node| names.names_of(node).next()).unwrap_or(path).to_string();
+            let of = source.unwrap_or(path);
+            let first = names.get(of).and_then(|node| names.names_of(node).next()).unwrap_or(of).to_string();
             if finding.subject == path.to_string() {
                 return (finding.rule.id, Cow::Owned(first.clone()), first);
             }

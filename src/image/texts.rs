@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::de::{Deserialize as _, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::escape::pointer_part;
+
 /// Most texts kept; real configurations have a few dozen.
 const MOST_TEXTS: usize = 100_000;
 
@@ -141,7 +143,7 @@ impl Walk<'_> {
 
 /// The JSON pointer of these keys.
 fn pointer(keys: &[String]) -> String {
-    keys.iter().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1"))).collect()
+    keys.iter().map(|key| format!("/{}", pointer_part(key))).collect()
 }
 
 /// Adds `part` to a place, as far as there is room.

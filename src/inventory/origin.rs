@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{DiffId, Digest};
-use crate::image::ImageConfig;
+use crate::image::{FIX_STEP, ImageConfig};
 use crate::rule::Confidence;
 
 use super::{LayerSummary, Origin, Provenance};
@@ -289,7 +289,9 @@ enum Cut {
 /// unknown origin.
 fn cut(config: &ImageConfig, count: usize) -> Option<Cut> {
     let makers = config.history_of_layers(count);
-    let last_maker = makers.iter().flatten().next_back()?;
+    // what a fix put on top does not make a base of what it mends
+    let is_own = |index: u32| config.history.get(index as usize).is_none_or(|step| step.created_by != FIX_STEP);
+    let last_maker = makers.iter().flatten().rfind(|index| is_own(**index))?;
     let first_named = named_base(config).map(|(index, _)| index);
     let following = config.history.iter().skip(1).map(Some).chain([None]);
     let starts = (0u32..).zip(config.history.iter().zip(following)).filter(|(index, (entry, next))| {
@@ -345,6 +347,20 @@ mod tests {
         let layers = vec![LayerSummary::default(); count];
         let base = Base::of(Some(config), &BTreeMap::new(), &layers, &Hints::default());
         (0..count).map(|index| base.origin(index)).collect()
+    }
+
+    #[test]
+    fn a_fix_on_top_makes_no_base_of_what_it_mends() {
+        let step = |text: &str| HistoryEntry { created_by: text.into(), ..HistoryEntry::default() };
+        let bare = ["ADD file:0 in /", "CMD [\"sh\"]"].map(step).to_vec();
+        let config = |history| ImageConfig { history, ..ImageConfig::default() };
+        let mut empty = bare.clone();
+        empty[1].empty_layer = true;
+        assert_eq!(origins(&config(empty.clone()), 1), [Origin::Unknown]);
+        empty.push(step(FIX_STEP));
+        assert_eq!(origins(&config(empty.clone()), 2), [Origin::Unknown, Origin::Unknown]);
+        empty.push(step("RUN make"));
+        assert_eq!(origins(&config(empty), 3), [Origin::Base, Origin::App, Origin::App]);
     }
 
     #[test]

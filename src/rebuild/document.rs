@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::digest::{DiffId, Digest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escape;
+use crate::escape::{escape, pointer_part};
 use crate::image::manifest::media_type;
-use crate::image::{Descriptor, ImageConfig};
+use crate::image::{Descriptor, FIX_STEP, ImageConfig};
 
 use super::bundle::OCI_LAYER;
-use super::json::{Json, part};
+use super::json::Json;
 use super::{Edit, Encoding, Excised, Notice};
 
 /// What stands in place of redacted text.
@@ -19,8 +19,6 @@ pub const REDACTED: &str = "[REDACTED]";
 pub const REBUILT_FROM: &str = "dev.careen.rebuilt-from";
 /// The plan that was carried out.
 pub const PLAN: &str = "dev.careen.plan";
-/// The build step of the layer on top.
-const STEP: &str = "careen fix";
 /// A plain tar in Docker's words.
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
@@ -135,7 +133,7 @@ pub(super) fn follow_layers(
     }
     // a history that tells of every layer goes on doing so
     if !input.history.is_empty() && steps.iter().all(Option::is_some) && config.len("/history").is_some() {
-        let mut step = json!({"created_by": STEP});
+        let mut step = json!({"created_by": FIX_STEP});
         if let (Some(created), Some(step)) = (&input.created, step.as_object_mut()) {
             step.insert("created".into(), created.clone().into());
         }
@@ -174,7 +172,7 @@ pub(super) fn replace_layers(
                 }
                 let mut is_stale = false;
                 for key in layer.annotations.keys() {
-                    let place = format!("{pointer}/annotations/{}", part(key));
+                    let place = format!("{pointer}/annotations/{}", pointer_part(key));
                     if key == UNCOMPRESSED_SIZE {
                         manifest.set(&place, &json!(new.expanded.to_string()))?;
                     } else if STALE.iter().any(|start| key.starts_with(start)) {
@@ -205,7 +203,7 @@ pub(super) fn replace_layers(
     }
     if top.is_some() || fates.iter().any(|fate| *fate != Fate::Kept) {
         for key in STALE_INDEX {
-            if manifest.remove(&format!("/annotations/{}", part(key)))? {
+            if manifest.remove(&format!("/annotations/{}", pointer_part(key)))? {
                 let what = format!("the annotation `{key}` names an index of the old layers and is left out");
                 notices.push(Notice::new("toc-dropped", "manifest", what));
             }
@@ -219,12 +217,14 @@ pub(super) fn edit_annotations(manifest: &mut Json, edits: &[&Edit]) -> Result<(
     for edit in edits {
         match edit {
             Edit::SetAnnotation { key, value } => {
-                let pointer = format!("/annotations/{}", part(key));
+                let pointer = format!("/annotations/{}", pointer_part(key));
                 if manifest.string(&pointer).as_ref() != Some(value) {
                     manifest.set(&pointer, &json!(value))?;
                 }
             }
-            Edit::RemoveAnnotation { key, .. } => drop(manifest.remove(&format!("/annotations/{}", part(key)))?),
+            Edit::RemoveAnnotation { key, .. } => {
+                manifest.remove(&format!("/annotations/{}", pointer_part(key)))?;
+            }
             _ => {}
         }
     }

@@ -33,6 +33,14 @@ pub struct Span {
     pub length: u64,
 }
 
+impl Span {
+    /// The run itself; `None` where the bytes end before it does.
+    pub fn of(self, bytes: &[u8]) -> Option<&[u8]> {
+        let start = usize::try_from(self.offset).ok()?;
+        bytes.get(start..start.checked_add(usize::try_from(self.length).ok()?)?)
+    }
+}
+
 /// A run of bytes of a file that a member holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

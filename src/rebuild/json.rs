@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::escape::escape;
+use crate::escape::{escape, pointer_key};
 use crate::size::ByteSize;
 
 use super::Span;
@@ -165,7 +165,7 @@ impl Json {
     /// Takes the member or element at `pointer` out, of a key given twice both; whether there was one.
     pub fn remove(&mut self, pointer: &str) -> Result<bool> {
         let (parent, last) = pointer.rsplit_once('/').ok_or_else(|| no_place(pointer))?;
-        let last = unescape(last);
+        let last = pointer_key(last);
         let source = std::mem::take(&mut self.source);
         let mut is_found = false;
         match find_mut(&mut self.root, parent, &source) {
@@ -319,16 +319,7 @@ fn split(pointer: &str) -> Option<Vec<String>> {
     if pointer.is_empty() {
         return Some(Vec::new());
     }
-    Some(pointer.strip_prefix('/')?.split('/').map(unescape).collect())
-}
-
-fn unescape(part: &str) -> String {
-    part.replace("~1", "/").replace("~0", "~")
-}
-
-/// A key as a part of a pointer.
-pub fn part(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+    Some(pointer.strip_prefix('/')?.split('/').map(pointer_key).collect())
 }
 
 fn index(part: &str) -> Option<usize> {
@@ -626,7 +617,7 @@ mod tests {
 
     fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
         let mut below = |key: &str, value: &Value| {
-            let pointer = format!("{at}/{}", part(key));
+            let pointer = format!("{at}/{}", crate::escape::pointer_part(key));
             out.push(pointer.clone());
             pointers(value, &pointer, out);
         };
@@ -674,7 +665,7 @@ mod tests {
                 prop_assert!(json.remove(pointer).expect("a place"));
                 let (parent, last) = pointer.rsplit_once('/').expect("a pointer");
                 match expected.pointer_mut(parent) {
-                    Some(Value::Object(members)) => drop(members.remove(&unescape(last))),
+                    Some(Value::Object(members)) => drop(members.remove(&pointer_key(last))),
                     Some(Value::Array(items)) => drop(items.remove(last.parse().expect("an index"))),
                     _ => {}
                 }

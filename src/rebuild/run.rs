@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::digest::{Algorithm, Digest, HashingReader};
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escape;
+use crate::escape::{escape, pointer_part};
 use crate::image::manifest::{Document, Manifest};
 use crate::image::{Blob, Descriptor, ImageConfig};
 use crate::source::name;
@@ -20,7 +20,7 @@ use crate::source::store::FileRange;
 
 use super::bundle::INDEX;
 use super::document::{self, Fate, NewLayer};
-use super::json::{Json, part};
+use super::json::Json;
 use super::layer::{self, Rewritten};
 use super::write::{self, Content, Form, Output, Part, Pending, Product, ProductImage, Role};
 use super::{
@@ -238,7 +238,7 @@ impl<'a> Work<'a> {
             index.set(&format!("{pointer}/mediaType"), &json!(now.media_type))?;
         }
         for key in self.unsaid.get(&entry.digest).cloned().unwrap_or_default() {
-            index.remove(&format!("{pointer}/annotations/{}", part(&key)))?;
+            index.remove(&format!("{pointer}/annotations/{}", pointer_part(&key)))?;
         }
         Ok(())
     }
@@ -366,9 +366,9 @@ impl<'a> Work<'a> {
         document::edit_annotations(&mut json, &edits)?;
         if json.text().as_bytes() != bytes {
             let from = if self.bundle.is_old { &manifest.config.digest } else { &entry.digest };
-            json.set(&format!("/annotations/{}", part(document::REBUILT_FROM)), &json!(from))?;
+            json.set(&format!("/annotations/{}", pointer_part(document::REBUILT_FROM)), &json!(from))?;
             if let Some(plan) = &self.options.plan {
-                json.set(&format!("/annotations/{}", part(document::PLAN)), &json!(plan))?;
+                json.set(&format!("/annotations/{}", pointer_part(document::PLAN)), &json!(plan))?;
             }
         }
         if self.bundle.is_old
@@ -643,7 +643,7 @@ fn rename_roots(index: &mut Json, name: &str, options: &Options<'_>) -> Result<(
             continue;
         }
         for (key, value) in [(CONTAINERD_NAME, full.as_str()), (REF_NAME, tag)] {
-            index.set(&format!("/manifests/{place}/annotations/{}", part(key)), &json!(value))?;
+            index.set(&format!("/manifests/{place}/annotations/{}", pointer_part(key)), &json!(value))?;
         }
     }
     Ok(())

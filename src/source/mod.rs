@@ -1,6 +1,7 @@
 //! Where images come from. Each source is one file here and one line in [`SOURCES`].
 
 mod archive;
+mod attach;
 pub mod attached;
 #[cfg_attr(not(feature = "registry"), expect(dead_code, reason = "what comes from registries alone is kept"))]
 pub mod cache;

@@ -66,34 +66,11 @@ pub mod push {
     use crate::error::{Error, ErrorKind, Result};
 
     use super::super::Access;
+    pub use super::super::attach::{Attachment, Subject};
 
     /// Never made.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Destination(());
-
-    /// Never made.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Subject<'a> {
-        /// Its digest.
-        pub digest: &'a Digest,
-        /// Its media type.
-        pub media_type: &'a str,
-        /// Its size in bytes.
-        pub size: u64,
-    }
-
-    /// A document that would be attached.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Attachment<'a> {
-        /// What it is.
-        pub artifact_type: &'a str,
-        /// Its media type.
-        pub media_type: &'a str,
-        /// What else is said of it.
-        pub annotations: &'a [(&'a str, &'a str)],
-        /// Its bytes.
-        pub bytes: &'a [u8],
-    }
 
     /// Never made.
     #[derive(Debug)]

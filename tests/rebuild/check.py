@@ -206,11 +206,14 @@ def expected_layer(members, edits):
         is_raw = True
         start = origin[index]
         if member.kind == b"1" and start in dropped and start != index and members[start].kind not in b"1":
-            is_raw = False
-            if start in moved:
-                link = members[moved[start]].path
-            else:
-                moved[start] = index
+            # names that stay, but for those that something else has taken since
+            stays = moved.setdefault(start, [])
+            stays[:] = [name for name in stays if name != member.path and origin.get(latest[name]) == start]
+            is_raw = bool(stays) and cleaned(member.link) in stays
+            if stays and not is_raw:
+                link = stays[0]
+            stays.append(member.path)
+            if len(stays) == 1:
                 _, kind, mode, uid, gid, mtime, link, payload, pax = members[start].key()
         elif member.kind == b"1" and source in dropped:
             is_raw, link = False, members[start].path

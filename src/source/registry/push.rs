@@ -24,6 +24,8 @@ use super::connection::{Connection, Goal, Sending, Wanted};
 use super::reference::ImageReference;
 use super::transport::{Failure, FailureKind, Pace, Transport};
 
+pub use super::super::attach::{Attachment, Subject};
+
 /// Bytes of one piece: the least that Amazon's registry takes, and few enough to be sent before a server that does
 /// not answer is given up.
 const PIECE: usize = 5 << 20;
@@ -62,30 +64,6 @@ impl Destination {
     pub fn tag(&self) -> &str {
         self.0.tag.as_deref().unwrap_or("latest")
     }
-}
-
-/// A manifest that something is attached to.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// Its digest.
-    pub digest: &'a Digest,
-    /// Its media type.
-    pub media_type: &'a str,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
-/// A document that is attached to a manifest.
-#[derive(Debug, Clone, Copy)]
-pub struct Attachment<'a> {
-    /// What it is, as the list of referrers says.
-    pub artifact_type: &'a str,
-    /// Its media type.
-    pub media_type: &'a str,
-    /// What else the list and its descriptor say.
-    pub annotations: &'a [(&'a str, &'a str)],
-    /// Its bytes.
-    pub bytes: &'a [u8],
 }
 
 /// Pushes to one repository. Blocks.
