@@ -347,6 +347,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def children(parent):
+    """Processes that this one started, and their command lines."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                if int(file.read().rsplit(")", 1)[1].split()[1]) != parent:
+                    continue
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                found.append((int(name), file.read().split(b"\0")))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
 class Server:
     """`careen serve` in a folder of its own, which can be killed and started again. `top` are keys of its configuration
     before all tables, `registry_keys` those of its registry, `more` are tables; `before` is what starts it."""
@@ -418,19 +433,7 @@ auth = {{ by = "header", secret = {{ file = "{secret}" }} }}
 
     def workers(self):
         """Processes that scan now."""
-        found = []
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                try:
-                    with open(f"/proc/{name}/stat") as file:
-                        parent = file.read().rsplit(")", 1)[1].split()[1]
-                    with open(f"/proc/{name}/cmdline", "rb") as file:
-                        words = file.read().split(b"\0")
-                except OSError:
-                    continue
-                if int(parent) == self.process.pid and b"worker" in words:
-                    found.append(int(name))
-        return found
+        return [process for process, words in children(self.process.pid) if b"worker" in words]
 
     def kill(self):
         self.process.kill()

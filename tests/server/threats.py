@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 
-from parts import (MARKUP, SECRET, Health, Images, Receiver, Registry, Server, Skipped, check, digest, event, hostile_images,
+from parts import (MARKUP, SECRET, Health, Images, Receiver, Registry, Server, Skipped, check, children, digest, event, hostile_images,
                    marked_image, private_key, push_of, run_all, send, source, tar_of, wait)
 
 PATH_SECRET = "path-" + "word-for-threats-0123456789"
@@ -516,8 +517,8 @@ def metadata_addresses(folder, program):
         401, b"", "text/plain", WWW_Authenticate='Bearer realm="http://169.254.169.254/token",service="x"') or True)
     state, reason = scan_of(server, images)
     check("realm", state == "dead", (state, reason))
-    server.process.terminate()
-    subprocess.run(["pkill", "-TERM", "-P", str(server.process.pid)])
+    for process, _ in children(server.process.pid):
+        os.kill(process, signal.SIGTERM)
     server.process.wait(40)
     lines = open(trace).read().splitlines()
     bad = [line for line in lines if "169.254" in line or "fd00:ec2" in line or "a9fe" in line]
