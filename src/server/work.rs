@@ -188,7 +188,7 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
 /// Judges once more what was scanned with older data: by its stored report where that is enough, which asks no registry;
 /// else it is scanned again, and layers that are kept are not fetched.
 async fn rematch(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Became {
-    let version = match rematch::data_version(server.config.advisories.clone()).await {
+    let version = match rematch::data_version(&server.config).await {
         Ok(version) => version,
         Err(error) => return again(leased, server, error.to_string(), None),
     };
@@ -239,7 +239,7 @@ async fn judge(
 
 /// Scans an image for the first time, or because somebody asks for it.
 async fn newly(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Became {
-    match rematch::data_version(server.config.advisories.clone()).await {
+    match rematch::data_version(&server.config).await {
         Ok(version) => scan(server, workers, leased, version).await,
         Err(error) => again(leased, server, error.to_string(), None),
     }

@@ -1,16 +1,17 @@
-//! Judges images again when what judges them is newer: other advisory data, or another careen. Each image that a tag is
+//! Judges images again when what judges them is newer: other advisory data, another policy, or another careen. Each image that a tag is
 //! gets a job of the lowest priority; what it finds is kept where it is other than in the report before, and told where it
 //! is new ([`super::deliver::plan`]).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::advisory::store::Database;
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 
+use super::config::{Config, PolicyChoice};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority};
 use super::state::Server;
@@ -29,21 +30,43 @@ const FULL: Duration = Duration::from_secs(30);
 /// Bytes of a report that is judged again; a task that holds it is larger, since its quotes are escaped.
 const LARGEST: usize = 40 << 20;
 
+/// Bytes of a file of policies that are looked at; a larger one is refused by who judges.
+const LARGEST_POLICY: u64 = 16 << 20;
+
 /// The setting that names the state for which all jobs were put in.
 const SETTING: &str = "rematched";
 
-/// Names the state of what judges: the files of the advisory data, and this careen. Read before a scan, so that data
-/// which are exchanged while it runs count as newer than it.
-pub async fn data_version(advisories: Option<PathBuf>) -> Result<String> {
+/// Names the state of what judges: the files of the advisory data, the policies, and this careen. Read before a scan, so
+/// that data which are exchanged while it runs count as newer than it.
+pub async fn data_version(config: &Config) -> Result<String> {
+    let (advisories, policies) = (config.advisories.clone(), config.policies.clone());
     let read = move || {
         let data = match &advisories {
             Some(folder) => Database::open(folder)?.manifest().digest().hex().get(..16).unwrap_or_default().to_owned(),
             None => "none".to_owned(),
         };
-        Ok(format!("{data} careen {}", env!("CARGO_PKG_VERSION")))
+        Ok(format!("{data} {} careen {}", state_of(&policies), env!("CARGO_PKG_VERSION")))
     };
     let ended = |_| Error::new(ErrorKind::Internal, "a look at the advisory data ended early");
     tokio::task::spawn_blocking(read).await.map_err(ended)?
+}
+
+/// Names the state of all policies: who is judged by which, and what stands in the files that are named.
+fn state_of(policies: &[PolicyChoice]) -> String {
+    if policies.is_empty() {
+        return "default".to_owned();
+    }
+    let mut all = Vec::new();
+    for choice in policies {
+        all.extend_from_slice(format!("{choice:?}\n").as_bytes());
+        for name in choice.policy.iter().chain(&choice.waivers) {
+            // a preset is no file, and what cannot be read is told by the scan
+            let file = std::fs::File::open(name).map(|file| std::io::Read::take(file, LARGEST_POLICY));
+            let _ = file.and_then(|mut file| std::io::Read::read_to_end(&mut file, &mut all));
+            all.push(0);
+        }
+    }
+    Digest::sha256(&all).hex().get(..16).unwrap_or_default().to_owned()
 }
 
 /// Looks for newer data until the server ends.
@@ -61,7 +84,7 @@ pub async fn run(server: Arc<Server>) {
 
 /// Puts in what the data of now ask for; the number of new jobs.
 async fn look(server: &Arc<Server>) -> Result<usize> {
-    let version = data_version(server.config.advisories.clone()).await?;
+    let version = data_version(&server.config).await?;
     if setting::get(server.store.readers(), SETTING).await?.is_some_and(|noted| noted == version) {
         return Ok(0);
     }

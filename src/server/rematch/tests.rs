@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::super::clock::Clock;
-use super::super::config::Config;
 use super::super::queue::{Lane, Queue as _};
 use super::super::store::Store;
 use super::*;
@@ -61,7 +60,7 @@ async fn tagged_images_are_put_in_once_for_each_state_of_the_data() {
     let leased = server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), server.clock.now()).await.expect("leased");
     let job = &leased[0].job;
     assert_eq!((job.kind, job.priority, job.tag.as_deref()), (Kind::Rematch, Priority::Low, Some("t2")));
-    let version = data_version(server.config.advisories.clone()).await.expect("a version");
+    let version = data_version(&server.config).await.expect("a version");
     assert!(!is_current(&server, &leased[0], &version).await.expect("read"));
     sql(&server, format!("UPDATE report SET data_version = '{version}'")).await;
     assert!(is_current(&server, &leased[0], &version).await.expect("read"));
@@ -76,10 +75,31 @@ async fn tagged_images_are_put_in_once_for_each_state_of_the_data() {
         &sum[..16],
     );
     std::fs::write(data.join("manifest.json"), manifest).expect("written");
-    let newer = data_version(server.config.advisories.clone()).await.expect("a version");
+    let newer = data_version(&server.config).await.expect("a version");
     assert_ne!(newer, version);
     sql(&server, format!("UPDATE report SET data_version = '{newer}' WHERE id <> 'r7'")).await;
     assert_eq!(look(&server).await.expect("a look"), 1);
+}
+
+#[test]
+fn another_policy_is_another_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("team.toml");
+    std::fs::write(&file, "edition = \"2026\"\n").expect("a file");
+    let state = |tables: &str| {
+        let source =
+            "[[source]]\nname = \"shop\"\nkind = \"distribution\"\nregistry = \"main\"\nauth = { by = \"none\" }\n";
+        let registry = "[[registry]]\nname = \"main\"\nhost = \"registry.example\"\n";
+        let text = format!("data = \"d\"\n{registry}{source}{tables}");
+        state_of(&Config::parse("serve.toml", &text, &["distribution"], true).expect(&text).policies)
+    };
+    let by_file = format!("[[policy]]\npolicy = [\"{}\"]\n", file.display());
+    let first = state(&by_file);
+    assert_eq!((state(""), state(&by_file)), ("default".to_owned(), first.clone()));
+    assert_ne!(state(&format!("{by_file}repository = \"shop/**\"\n")), first, "for others");
+    assert_ne!(state("[[policy]]\npolicy = [\"strict\"]\n"), first, "a preset");
+    std::fs::write(&file, "edition = \"2026\"\n# changed\n").expect("a file");
+    assert_ne!(state(&by_file), first, "the same file, with other words");
 }
 
 #[tokio::test]
