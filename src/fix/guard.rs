@@ -131,6 +131,24 @@ impl<'a> Guard<'a> {
         None
     }
 
+    /// Why a folder must stay: packages' folders may hold others' files, but to take a database's away is to take the database.
+    pub fn keeps_folder(&self, node: Node) -> Option<No> {
+        let path = &self.image.tree.entry(node).path;
+        if let Some(no) = self.closed(node.layer) {
+            return Some(no);
+        }
+        if self.is_kept(path) {
+            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        }
+        if self.started.contains(&node) {
+            return Some(No::new(format!("the image's command names `{path}`"), "change the image's command first"));
+        }
+        self.image.owned.owner(path).map(|_| {
+            let hint = "name what is in it, such as with `/**` at the end";
+            No::new(format!("a package owns the folder `{path}`"), hint)
+        })
+    }
+
     /// Why a member that no container sees must stay; whose it was does not matter any more.
     pub fn keeps_hidden(&self, node: Node) -> Option<No> {
         let path = &self.image.tree.entry(node).path;
@@ -142,6 +160,14 @@ impl<'a> Guard<'a> {
             return Some(No::new(format!("`{path}` belongs to a package manager's database"), hint));
         }
         self.keeps_any(node)
+    }
+
+    /// Why a file may not change where it is, or by a copy on top.
+    pub fn fixes(&self, path: &ImagePath, layer: u32) -> Option<No> {
+        if self.is_kept(path) || self.is_kept(&self.real(path)) {
+            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        }
+        self.closed(layer).filter(|_| !self.is_base(layer))
     }
 
     /// Whether the policy keeps a path.
@@ -218,12 +244,42 @@ fn started(image: &Inventory) -> (BTreeSet<Node>, BTreeSet<String>) {
         if !word.contains('/') {
             candidates.extend(path.split(':').map(|folder| ImagePath::from(folder).join(word.as_bytes())));
         }
-        let found = candidates.iter().filter_map(|path| image.tree.resolve(path)).map(|(_, node)| node);
-        nodes.extend(found.filter(|node| image.tree.entry(*node).is_file()));
+        for path in &candidates {
+            let Some((_, node)) = image.tree.resolve(path).filter(|(_, node)| image.tree.entry(*node).is_file()) else {
+                continue;
+            };
+            nodes.insert(node);
+            nodes.extend(links_on_the_way(&image.tree, path));
+        }
     }
     let names = words.iter().map(|word| word.rsplit('/').next().unwrap_or(word).to_owned()).collect();
     (nodes, names)
 }
+
+/// The symbolic links that lead from a path to its file.
+fn links_on_the_way(tree: &Tree, path: &ImagePath) -> Vec<Node> {
+    let mut links = Vec::new();
+    let mut waiting = vec![path.clone()];
+    while let Some(path) = waiting.pop() {
+        let mut at = ImagePath::from("");
+        for name in path.components() {
+            let here = tree.real_folder(&at).join(name);
+            if let Some(node) = tree.get(&here)
+                && let FileKind::Symlink(target) = &tree.entry(node).kind
+                && !links.contains(&node)
+                && links.len() < MOST_LINKS
+            {
+                links.push(node);
+                waiting.push(if target.first() == Some(&b'/') { ImagePath::new(target) } else { at.join(target) });
+            }
+            at = at.join(name);
+        }
+    }
+    links
+}
+
+/// Symbolic links on the way to one file; Linux follows 40.
+const MOST_LINKS: usize = 40;
 
 /// Hard links: within a layer, as of the point in the stream where they stand, and across layers.
 #[derive(Debug, Default)]
@@ -291,10 +347,13 @@ mod tests {
                 file("usr/bin/tool", 10),
                 file("srv/data", 10),
                 file("srv/shared", 10),
+                link("opt", "srv"),
+                link("srv/entry", "start.sh"),
+                link("srv/other", "data"),
             ],
             vec![hard_link("srv/second", "srv/shared")],
         ])
-        .with_config(r#"{"config":{"WorkingDir":"/srv","Entrypoint":["tool","./start.sh"]}}"#)
+        .with_config(r#"{"config":{"WorkingDir":"/srv","Entrypoint":["tool","./start.sh"],"Cmd":["/opt/entry"]}}"#)
         .owning(&["usr/lib/libc.so", "usr/lib/libm.so"]);
         let wishes = Wishes::default();
         let guard = Guard::new(&image, &wishes);
@@ -307,6 +366,9 @@ mod tests {
             (6, Some("the image's command names")),
             (7, None),
             (8, Some("a later layer has a hard link")),
+            (9, Some("the image's command names")),
+            (10, Some("the image's command names")),
+            (11, None),
         ];
         for (member, expected) in cases {
             let no = guard.keeps(Node { layer: 0, member }).map(|no| no.reason);

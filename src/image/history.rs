@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::manifest::null_is_default;
 
+/// The step of the layer by which `careen fix` mends an image.
+pub const FIX_STEP: &str = "careen fix";
+
 /// One build step (image-spec config.md, `history`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct HistoryEntry {

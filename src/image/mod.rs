@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::limitation::Limitation;
 
 pub use config::ImageConfig;
-pub use history::HistoryEntry;
+pub use history::{FIX_STEP, HistoryEntry};
 pub use manifest::Descriptor;
 pub use platform::Platform;
 

@@ -33,6 +33,10 @@ pub struct User {
     pub shell: String,
     /// The password field is empty: in `shadow` where passwd says `x`, else in `passwd` itself.
     pub empty_password: bool,
+    /// The field of `passwd` itself is empty.
+    pub empty_passwd: bool,
+    /// That of `shadow` is, whether or not `passwd` says `x`.
+    pub empty_shadow: bool,
     /// `passwd` says `x`: the password is in `shadow`.
     pub is_shadowed: bool,
     /// Line in `passwd`, from 1.

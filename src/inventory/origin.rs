@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{DiffId, Digest};
-use crate::image::ImageConfig;
+use crate::image::{FIX_STEP, ImageConfig};
 use crate::rule::Confidence;
 
 use super::{LayerSummary, Origin, Provenance};
@@ -289,7 +289,9 @@ enum Cut {
 /// unknown origin.
 fn cut(config: &ImageConfig, count: usize) -> Option<Cut> {
     let makers = config.history_of_layers(count);
-    let last_maker = makers.iter().flatten().next_back()?;
+    let is_fix = |index: u32| config.history.get(index as usize).is_some_and(|step| step.created_by == FIX_STEP);
+    // what mends an image makes no other one of it
+    let last_maker = makers.iter().flatten().rfind(|maker| !is_fix(**maker))?;
     let first_named = named_base(config).map(|(index, _)| index);
     let following = config.history.iter().skip(1).map(Some).chain([None]);
     let starts = (0u32..).zip(config.history.iter().zip(following)).filter(|(index, (entry, next))| {
@@ -302,6 +304,10 @@ fn cut(config: &ImageConfig, count: usize) -> Option<Cut> {
     // the last start command that still has layers after it; without `--layers`, buildah gives it the layer of all steps
     let first_after_start =
         starts.map(|(index, _)| index).filter(|index| index < last_maker).last().map(|index| index.saturating_add(1));
+    // the base was mended itself
+    let first_after_start = first_after_start.map(|first| {
+        first.saturating_add((first..).take_while(|index| is_fix(*index)).count().try_into().unwrap_or(0))
+    });
     let below = |first_own: u32| makers.iter().filter(|maker| maker.is_some_and(|index| index < first_own)).count();
     match (first_after_start, first_named) {
         (Some(first_own), _) => Some(Cut::Start(below(first_own))),
@@ -447,6 +453,23 @@ mod tests {
                 &[Base, Base, App],
             ),
             (&["ADD rootfs", "-CMD [\"bash\"]"], 1, &[Unknown]),
+            // what mends an image leaves its layers whose they were
+            (&["ADD rootfs", "-CMD [\"bash\"]", "COPY . .", "-CMD [\"x\"]", "careen fix"], 3, &[Base, App, App]),
+            (&["ADD rootfs", "-CMD [\"bash\"]", "careen fix"], 2, &[Unknown, Unknown]),
+            (&["ADD rootfs", "-CMD [\"bash\"]", "careen fix", "COPY . .", "-CMD [\"x\"]"], 3, &[Base, Base, App]),
+            (
+                &[
+                    "ADD rootfs",
+                    "-CMD [\"bash\"]",
+                    "careen fix",
+                    "COPY . .",
+                    "-CMD [\"x\"]",
+                    "careen fix",
+                    "careen fix",
+                ],
+                5,
+                &[Base, Base, App, App, App],
+            ),
             (&["ADD rootfs", "RUN make"], 2, &[Unknown, Unknown]),
             (&["ADD rootfs", "-CMD [\"bash\"]", "RUN make"], 3, &[Unknown, Unknown, Unknown]),
         ];
