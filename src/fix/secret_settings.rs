@@ -62,7 +62,9 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             let own =
                 at(&open, |location| matches!(location, Location::Config { key: of } if of.contains(key.as_str())));
             if is_name(key) {
-                own.iter().for_each(|finding| draft.refuse(finding, NAME_REASON, format!("{NAME_HINT}; {ROTATE}")));
+                for finding in &own {
+                    draft.refuse(finding, NAME_REASON, format!("{NAME_HINT}; {ROTATE}"));
+                }
                 continue;
             }
             let before = key.len().saturating_add(1);

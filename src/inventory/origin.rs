@@ -305,9 +305,11 @@ fn cut(config: &ImageConfig, count: usize) -> Option<Cut> {
     let first_after_start =
         starts.map(|(index, _)| index).filter(|index| index < last_maker).last().map(|index| index.saturating_add(1));
     // the base was mended itself
-    let first_after_start = first_after_start.map(|first| {
-        first.saturating_add((first..).take_while(|index| is_fix(*index)).count().try_into().unwrap_or(0))
-    });
+    let fixes = |first: u32| {
+        let steps = config.history.iter().skip(first as usize);
+        u32::try_from(steps.take_while(|step| step.created_by == FIX_STEP).count()).unwrap_or(0)
+    };
+    let first_after_start = first_after_start.map(|first| first.saturating_add(fixes(first)));
     let below = |first_own: u32| makers.iter().filter(|maker| maker.is_some_and(|index| index < first_own)).count();
     match (first_after_start, first_named) {
         (Some(first_own), _) => Some(Cut::Start(below(first_own))),

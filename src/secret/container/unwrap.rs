@@ -83,7 +83,7 @@ impl Unwrapped {
             plain.push(bytes, start.saturating_sub(line)..start);
             let most = left.min(EXPANDED);
             let Some(inner) = expand(stretch.bytes, most) else { continue };
-            if inner.is_expanded {
+            if inner.was_compressed {
                 left = left.saturating_sub(inner.bytes.len() as u64);
                 plain.is_cut |= inner.bytes.len() as u64 >= most;
             }
@@ -195,7 +195,7 @@ fn is_part_of_jwt(bytes: &[u8], stretch: &base64::Decoded) -> bool {
 struct Expanded {
     bytes: Vec<u8>,
     /// Whether it was compressed.
-    is_expanded: bool,
+    was_compressed: bool,
     /// Whether these are the very bytes that the digits stand for.
     is_plain: bool,
 }
@@ -208,9 +208,9 @@ fn expand(bytes: Vec<u8>, most: u64) -> Option<Expanded> {
         let decoder = decoder(Magic::Gzip, bytes.as_slice(), 0).ok()??;
         // what stands before damage counts
         let _ = decoder.take(most).read_to_end(&mut out);
-        return Some(Expanded { bytes: out, is_expanded: true, is_plain: false });
+        return Some(Expanded { bytes: out, was_compressed: true, is_plain: false });
     }
     let wide = Wide::of(&bytes).map(|wide| wide.decode(&bytes));
     let is_plain = wide.is_none();
-    Some(Expanded { bytes: wide.unwrap_or(bytes), is_expanded: false, is_plain })
+    Some(Expanded { bytes: wide.unwrap_or(bytes), was_compressed: false, is_plain })
 }
