@@ -36,7 +36,7 @@ impl Check for EmptyPassword {
         let accounts = &context.image.accounts;
         for user in accounts.users.iter().filter(|user| user.empty_password) {
             let (file, line) = match (&accounts.shadow, user.shadow_line) {
-                (Some(shadow), Some(line)) => (shadow, line),
+                (Some(shadow), Some(line)) if user.empty_shadow || !user.empty_passwd => (shadow, line),
                 _ => match &accounts.passwd {
                     Some(passwd) => (passwd, user.line),
                     None => continue,

@@ -212,6 +212,7 @@ mod tests {
             masked: String::new(),
             id: String::new(),
             length: 8,
+            coded: None,
             notes: Vec::new(),
         }));
         let findings = shown(&SecretName, &image);

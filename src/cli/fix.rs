@@ -22,7 +22,7 @@ use crate::fix::{
 };
 use crate::inventory::Inventory;
 use crate::pass::Known;
-use crate::policy::{Glob, Outcome, PolicySet};
+use crate::policy::{Glob, Judged, Outcome, PolicySet};
 use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
 use crate::scan::{Advisories, Watch as _, scan_seeing, without_secrets};
@@ -39,6 +39,9 @@ use super::term::{self, Colour, Watcher};
 
 /// Bytes of files held in memory at once while an image is scanned: fewer than `careen scan` takes, since the rebuild needs some too.
 const BUDGET: ByteSize = ByteSize::mib(48);
+
+/// Files of killed processes of one number that are passed over.
+const MOST_SPOOLED: u32 = 1_000;
 
 /// Largest file of a text to redact.
 const LARGEST_TEXT: u64 = 1 << 20;
@@ -173,6 +176,16 @@ impl<'a> Job<'a> {
     fn new(arguments: &'a FixArguments, watcher: &'a Watcher) -> Result<Self> {
         let output = arguments.output.as_deref().filter(|_| !arguments.dry_run).map(Output::parse).transpose()?;
         spare(arguments.image.target(), arguments.plan.as_deref())?;
+        spare_layout(arguments.image.target(), arguments.plan.as_deref())?;
+        if let (Some(plan), Some(out)) = (arguments.plan.as_deref(), output.as_ref().and_then(Output::file))
+            && plan == out
+        {
+            return Err(Error::new(ErrorKind::Usage, "the plan and the image have the same name"));
+        }
+        let twice = arguments.only.iter().find(|kind| arguments.skip.contains(kind));
+        if let Some(kind) = twice {
+            return Err(Error::new(ErrorKind::Usage, format!("`{kind}` stands behind `--only` and `--skip`")));
+        }
         if let Some(Output::DockerArchive { path, .. } | Output::OciArchive { path } | Output::OciDir { path }) =
             output.as_ref().filter(|_| !arguments.in_place)
         {
@@ -366,7 +379,7 @@ impl<'a> Job<'a> {
                 let id = ImageId::of(inventory);
                 match &self.applied {
                     None => plans.push(plan_image(inventory, judged, &self.wishes)),
-                    Some(applied) => match self.readied(applied, &id, inventory) {
+                    Some(applied) => match self.readied(applied, &id, inventory, judged) {
                         Ok(plan) => plans.extend(plan),
                         Err(error) => drop(unready.get_or_insert(error)),
                     },
@@ -397,12 +410,18 @@ impl<'a> Job<'a> {
     }
 
     /// The plan for an image out of the one that is applied, if it is in there.
-    fn readied(&self, applied: &Plan, id: &ImageId, inventory: &Inventory) -> Result<Option<ImagePlan>> {
+    fn readied(
+        &self,
+        applied: &Plan,
+        id: &ImageId,
+        inventory: &Inventory,
+        judged: &[Judged],
+    ) -> Result<Option<ImagePlan>> {
         let Some(mut plan) = applied.images.iter().find(|plan| plan.image.is(id)).cloned() else { return Ok(None) };
         if self.arguments.yes {
             plan.approve_all();
         }
-        ready(inventory, &mut plan, &self.wishes)?;
+        ready(inventory, judged, &mut plan, &self.wishes)?;
         Ok(Some(plan))
     }
 
@@ -432,6 +451,22 @@ impl<'a> Job<'a> {
             rebuild(bundle, &edits, output, &options)
         })
     }
+}
+
+/// Refuses to write a plan into the folder of the image.
+fn spare_layout(image: &str, plan: Option<&Path>) -> Result<()> {
+    let Some(plan) = plan else { return Ok(()) };
+    let folder = plan.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let path = image.strip_prefix("oci-dir:").unwrap_or(image);
+    let is_within = fs::canonicalize(folder).is_ok_and(|folder| {
+        fs::canonicalize(path).is_ok_and(|image| image.join("index.json").exists() && folder.starts_with(image))
+    });
+    if is_within {
+        return Err(Error::new(ErrorKind::Usage, "the plan would lie in the folder of the image")
+            .at(escape(plan.as_os_str().as_encoded_bytes()))
+            .help("name another place"));
+    }
+    Ok(())
 }
 
 /// What the flags ask for.
@@ -522,8 +557,15 @@ impl Spooled {
     }
 
     fn create(choice: &Choice) -> Result<(Self, File)> {
-        let name = format!("careen-fix-{}.tar", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        // one that was killed leaves its file, and in containers its number is that of the next one
+        let free = (0..MOST_SPOOLED).map(|number| {
+            let number = if number == 0 { String::new() } else { format!("-{number}") };
+            std::env::temp_dir().join(format!("careen-fix-{}{number}.tar", std::process::id()))
+        });
+        let path = free
+            .into_iter()
+            .find(|path| path.symlink_metadata().is_err())
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("careen-fix-{}.tar", std::process::id())));
         let choice = match choice {
             Choice::Only => String::new(),
             Choice::Tag(tag) => format!(":{tag}"),

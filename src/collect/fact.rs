@@ -125,6 +125,8 @@ pub struct SecretFact {
     pub offset: u64,
     /// Length of the value in bytes.
     pub length: u64,
+    /// Offset and length of all the text that says it, where that is coded.
+    pub coded: Option<(u64, u64)>,
     /// First and last line, from 1; `None` in binary files.
     pub lines: Option<(u64, u64)>,
     /// What else is known.

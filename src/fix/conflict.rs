@@ -5,6 +5,7 @@
 //! - a member that goes takes all other edits of it along, and copies of it in the layer on top;
 //! - permissions that are taken away by one action stay away, whatever another one sets;
 //! - locked passwords and lines added to one file become one new file;
+//! - a field that is set is not removed besides;
 //! - two values for one field, or two contents for one file, are a contradiction.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,7 @@ pub(super) struct Merge {
     variables: BTreeSet<String>,
     redacted: BTreeMap<String, BTreeSet<Span>>,
     annotations: BTreeMap<String, Option<String>>,
-    /// Secrets of annotations that go.
+    /// Secrets of annotations, which go as a whole if `annotations` says so.
     unsaid: BTreeMap<String, BTreeSet<Span>>,
 }
 
@@ -91,20 +92,12 @@ impl Merge {
                 self.add_on_top(path, OnTop::Folder { mode: *mode, uid: *uid, gid: *gid, mtime: *mtime })
             }
             Edit::Whiteout { path } => self.add_on_top(path, OnTop::Gone),
-            Edit::SetConfig { pointer, value } => {
-                if self.removed.contains(pointer) {
-                    return two(pointer, "is both set and removed");
-                }
-                match self.settings.insert(pointer.clone(), value.clone()) {
-                    Some(other) if other != *value => two(pointer, "gets two values"),
-                    _ => Ok(()),
-                }
-            }
+            Edit::SetConfig { pointer, value } => match self.settings.insert(pointer.clone(), value.clone()) {
+                Some(other) if other != *value => two(pointer, "gets two values"),
+                _ => Ok(()),
+            },
             Edit::RemoveConfig { pointer } => {
                 self.removed.insert(pointer.clone());
-                if self.settings.contains_key(pointer) {
-                    return two(pointer, "is both set and removed");
-                }
                 Ok(())
             }
             Edit::RemoveEnv { name } => {
@@ -116,6 +109,10 @@ impl Merge {
                 Ok(())
             }
             Edit::SetAnnotation { key, value } => self.add_annotation(key, Some(value)),
+            Edit::RedactAnnotation { key, spans } => {
+                self.unsaid.entry(key.clone()).or_default().extend(spans);
+                Ok(())
+            }
             Edit::RemoveAnnotation { key, secrets } => {
                 self.unsaid.entry(key.clone()).or_default().extend(secrets);
                 self.add_annotation(key, None)
@@ -220,7 +217,9 @@ impl Merge {
         );
         edits.extend(self.variables.into_iter().map(|name| Edit::RemoveEnv { name }));
         // entries of lists from the last, so that those before keep their places
-        edits.extend(self.removed.into_iter().rev().map(|pointer| Edit::RemoveConfig { pointer }));
+        // what is set anew is gone as it was
+        let removed = self.removed.into_iter().rev().filter(|pointer| !self.settings.contains_key(pointer));
+        edits.extend(removed.map(|pointer| Edit::RemoveConfig { pointer }));
         edits.extend(self.settings.into_iter().map(|(pointer, value)| Edit::SetConfig { pointer, value }));
         let mut unsaid = self.unsaid;
         edits.extend(self.annotations.into_iter().map(|(key, value)| {
@@ -230,6 +229,8 @@ impl Merge {
             let secrets = unsaid.remove(&key).unwrap_or_default().into_iter().collect();
             Edit::RemoveAnnotation { key, secrets }
         }));
+        let redacted = unsaid.into_iter().filter(|(_, spans)| !spans.is_empty());
+        edits.extend(redacted.map(|(key, spans)| Edit::RedactAnnotation { key, spans: spans.into_iter().collect() }));
         Edits(edits)
     }
 }
@@ -425,7 +426,7 @@ mod tests {
             ),
             ("two values", vec![set(1), set(2)], Err("`/config/User` gets two values")),
             ("one value twice", vec![set(1), set(1)], Ok(vec![set(1)])),
-            ("set and removed", vec![remove(), set(1)], Err("`/config/User` is both set and removed")),
+            ("what is set anew needs not be removed", vec![remove(), set(1)], Ok(vec![set(1)])),
         ];
         for (what, mut edits, expected) in cases {
             let expected = expected.map_err(ToOwned::to_owned);

@@ -19,10 +19,11 @@ use crate::pass::tar::TarReader;
 use crate::path::ImagePath;
 use crate::rebuild::layer::{Collector, MOST_EXCISED};
 use crate::rebuild::{Bundle, Edit, Excised, Inner, Span};
-use crate::secret::{Needles, is_sought, masked_path, take_inside};
+use crate::secret::{Needles, is_sought, masked_path, take_inside, with_readings};
 use crate::source::store::in_layout;
 
 use super::compare;
+use super::labels::{NAME_HINT, NAME_REASON, is_name};
 use super::plan::{Action, ImagePlan, Plan, Remains};
 use super::search::{self, Layers, Place};
 use super::verify::{Seen, edit, parsed};
@@ -82,34 +83,75 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
         }
         own.remains = look.remains.into_values().collect();
     }
-    annotations(&documents, &values, plan);
+    documents_left(images, &documents, &values, plan);
+    beside(bundle, &values, plan, limits)?;
     Ok(values)
 }
 
-/// Values in annotations that no action takes away.
-fn annotations(documents: &[(String, Vec<u8>)], values: &Values, plan: &mut Plan) {
+/// Values in texts of manifests, indexes and lists of tags that no action takes away.
+fn documents_left(images: &[Image], documents: &[(String, Vec<u8>)], values: &Values, plan: &mut Plan) {
     let edits = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
     let gone: BTreeSet<String> = edits
         .filter_map(|edit| match edit {
-            Edit::RemoveAnnotation { key, .. } | Edit::SetAnnotation { key, .. } => {
-                search::annotation(&format!("/annotations/{}", pointer_part(key)))
+            Edit::RemoveAnnotation { key, .. }
+            | Edit::RedactAnnotation { key, .. }
+            | Edit::SetAnnotation { key, .. } => {
+                Some(search::place(&format!("/annotations/{}", pointer_part(key))))
             }
             _ => None,
         })
         .collect();
+    let configs: BTreeSet<String> =
+        images.iter().filter_map(|image| image.target.config_digest.as_ref()).map(in_layout).collect();
     let Some(first) = plan.images.first_mut() else { return };
-    for (_, bytes) in documents.iter().filter(|(_, bytes)| values.needles.are_in(bytes)) {
+    let others = documents.iter().filter(|(name, _)| !configs.contains(name));
+    for (_, bytes) in others.filter(|(_, bytes)| values.needles.are_in(bytes)) {
         let Ok(document) = parsed(bytes) else { continue };
         search::in_texts(&values.needles, &document, &mut |pointer, needle| {
-            let Some(path) = search::annotation(pointer).filter(|path| !gone.contains(path)) else { return };
-            if first.remains.iter().any(|known| known.layer.is_none() && known.path == path) {
+            let path = search::place(pointer);
+            if gone.contains(&path) {
                 return;
             }
-            let of = values.owners.get(needle).into_iter().flatten().map(|(_, id)| id.clone()).collect();
-            let reason = "no rule knows it there: `[fix.annotations] remove` of a policy takes it out".into();
-            first.remains.push(Remains { layer: None, path, of, rule: None, reason });
+            let of: BTreeSet<String> =
+                values.owners.get(needle).into_iter().flatten().map(|(_, id)| id.clone()).collect();
+            if let Some(known) = first.remains.iter_mut().find(|known| known.layer.is_none() && known.path == path) {
+                known.of = of.into_iter().chain(known.of.drain(..)).collect::<BTreeSet<_>>().into_iter().collect();
+                return;
+            }
+            let reason = match path.strip_prefix("annotation ") {
+                Some(key) if is_name(key) => format!("{NAME_REASON}: {NAME_HINT}"),
+                Some(key) if !key.ends_with(" of a layer") => {
+                    "no rule knows it there: `[fix.annotations] remove` of a policy takes it out".into()
+                }
+                _ if path == "field RepoTags" => format!("{NAME_REASON}: {NAME_HINT}"),
+                _ => "nothing takes it out there: make the image anew without it".into(),
+            };
+            first.remains.push(Remains { layer: None, path, of: of.into_iter().collect(), rule: None, reason });
         });
     }
+}
+
+/// Values in layers of images that stand beside those that were asked for, and are copied as they are.
+fn beside(bundle: &Bundle, values: &Values, plan: &mut Plan, limits: &Limits) -> Result<()> {
+    let Some(first) = plan.images.first_mut() else { return Ok(()) };
+    for (platform, layers) in if values.needles.is_empty() { Vec::new() } else { bundle.layers_beside(limits)? } {
+        for layer in &layers {
+            let found: BTreeSet<usize> = search::in_one(&values.needles, layer, limits)?;
+            let of: BTreeSet<String> = found
+                .iter()
+                .filter_map(|needle| values.owners.get(*needle))
+                .flatten()
+                .map(|(_, id)| id.clone())
+                .collect();
+            if !of.is_empty() {
+                let path = format!("{platform}, layer {}", layer.index);
+                let reason =
+                    "it is of another image, which was not asked for: `--platform all` fixes every image".into();
+                first.remains.push(Remains { layer: None, path, of: of.into_iter().collect(), rule: None, reason });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The configuration of an image.
@@ -135,8 +177,11 @@ struct Reading {
 }
 
 impl Reading {
+    /// Adds a value as it stands, and what it says where it is coded.
     fn add(&mut self, value: &[u8], owners: &BTreeSet<(usize, String)>) {
-        self.known.entry(value.to_vec()).or_default().extend(owners.iter().cloned());
+        let mut keep = |value: &[u8]| self.known.entry(value.to_vec()).or_default().extend(owners.iter().cloned());
+        keep(value);
+        with_readings(value, &mut keep);
     }
 
     /// Values of the documents of an image.
@@ -147,7 +192,9 @@ impl Reading {
                 Edit::RedactConfig { pointer, spans } => {
                     (config.and_then(|config| config.pointer(pointer)).and_then(Value::as_str), spans)
                 }
-                Edit::RemoveAnnotation { key, secrets } => (image.annotations.get(key).map(String::as_str), secrets),
+                Edit::RemoveAnnotation { key, secrets } | Edit::RedactAnnotation { key, spans: secrets } => {
+                    (image.annotations.get(key).map(String::as_str), secrets)
+                }
                 _ => continue,
             };
             for span in spans {
@@ -297,7 +344,11 @@ impl Look<'_> {
                         .any(|member| member.layer == index && Some(member.member) == place.member())
                 });
                 let waits = waits.map(|action| action.id.as_str());
-                let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, true);
+                let hint = match place {
+                    Place::Stored | Place::Beside | Place::Padding(_) => "make the layer anew without it",
+                    _ => "`--remove` takes the file out",
+                };
+                let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, hint);
                 self.add(Some(index), shown, *needle, rule, reason);
             }
         }
@@ -333,7 +384,7 @@ impl Look<'_> {
                 })
             });
             let waits = waits.map(|action| action.id.as_str());
-            let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, false);
+            let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, hint_of(&pointer));
             let shown = masked_path(&escape(&pointer));
             self.add(None, shown, needle, rule, reason);
         }
@@ -347,6 +398,15 @@ impl Look<'_> {
         let ids = self.values.owners(self.number, needle).map(str::to_owned);
         let all: BTreeSet<String> = of.of.drain(..).chain(ids).collect();
         of.of = all.into_iter().collect();
+    }
+}
+
+/// What takes a text out of a configuration.
+fn hint_of(pointer: &str) -> &'static str {
+    if pointer.ends_with(search::NAMELESS) {
+        "make the image anew without it, since it is a name that holds the value"
+    } else {
+        "`--redact` takes a text out"
     }
 }
 

@@ -131,6 +131,24 @@ impl<'a> Guard<'a> {
         None
     }
 
+    /// Why a folder must stay: packages' folders may hold others' files, but to take a database's away is to take the database.
+    pub fn keeps_folder(&self, node: Node) -> Option<No> {
+        let path = &self.image.tree.entry(node).path;
+        if let Some(no) = self.closed(node.layer) {
+            return Some(no);
+        }
+        if self.is_kept(path) {
+            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        }
+        if self.started.contains(&node) {
+            return Some(No::new(format!("the image's command names `{path}`"), "change the image's command first"));
+        }
+        self.image.owned.owner(path).map(|_| {
+            let hint = "name what is in it, such as with `/**` at the end";
+            No::new(format!("a package owns the folder `{path}`"), hint)
+        })
+    }
+
     /// Why a member that no container sees must stay; whose it was does not matter any more.
     pub fn keeps_hidden(&self, node: Node) -> Option<No> {
         let path = &self.image.tree.entry(node).path;
@@ -142,6 +160,14 @@ impl<'a> Guard<'a> {
             return Some(No::new(format!("`{path}` belongs to a package manager's database"), hint));
         }
         self.keeps_any(node)
+    }
+
+    /// Why a file may not change where it is, or by a copy on top.
+    pub fn fixes(&self, path: &ImagePath, layer: u32) -> Option<No> {
+        if self.is_kept(path) || self.is_kept(&self.real(path)) {
+            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        }
+        self.closed(layer).filter(|_| !self.is_base(layer))
     }
 
     /// Whether the policy keeps a path.

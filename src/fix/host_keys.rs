@@ -74,8 +74,8 @@ fn keys(tree: &Tree) -> Vec<Node> {
 /// Where the secrets of a file are.
 fn spans(job: &Job<'_>, wanted: Node) -> Vec<Span> {
     let of_secret = |secret: &crate::inventory::Secret| match &secret.place {
-        SecretPlace::File { node, offset, path, .. } if *node == wanted && !path.as_bytes().contains(&b'!') => {
-            Some(Span { offset: *offset, length: secret.length })
+        SecretPlace::File { node, path, .. } if *node == wanted && !path.as_bytes().contains(&b'!') => {
+            secret.extent().map(|(offset, length)| Span { offset, length })
         }
         _ => None,
     };

@@ -20,12 +20,26 @@ pub(super) static LABELS: Fixer = Fixer {
     does: "Sets the labels that `--set-label` and `[fix.labels] set` name, and removes labels and annotations that \
            `[fix.labels] remove` and `[fix.annotations] remove` fit.",
     never: "Never makes up a value, and never touches the annotations that name the base image, by which other tools find it, \
-            unless the policy names them without a `*`.",
+            or the image itself, by which it is loaded, unless the policy names them without a `*`.",
     plan,
 };
 
 /// Begins annotations and labels about the base.
 const OF_BASE: &str = "org.opencontainers.image.base.";
+
+/// Annotations that are the names of an image in a layout, by which engines load it.
+const NAMES: &[&str] = &["org.opencontainers.image.ref.name", "io.containerd.image.name"];
+
+/// Why they stay.
+pub(super) const NAME_REASON: &str = "it is the name of the image, by which it is loaded";
+
+/// What to do instead.
+pub(super) const NAME_HINT: &str = "give the image another name before, or with `-o docker-archive:FILE:NAME:TAG`";
+
+/// Whether an annotation is the name of an image.
+pub(super) fn is_name(key: &str) -> bool {
+    NAMES.contains(&key)
+}
 
 fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let (policy, wishes) = (&job.wishes.policy, job.wishes);
@@ -58,6 +72,11 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             if labels.get(*key).is_some_and(|old| old == text) {
                 continue;
             }
+            if mask_text(text) != **text {
+                let hint = "a label can be read by everybody who has the image: name another value";
+                draft.refuse_wish(&format!("Labels.{key}"), "the value is a secret", hint);
+                continue;
+            }
             let before = if labels.contains_key(*key) { "set" } else { "not set" }.to_owned();
             let edit = Edit::SetConfig { pointer: pointer(key), value: json!(text) };
             draft.propose(setting(format!("Labels.{}", escape(key)), before, shown(text), reason, edit));
@@ -66,8 +85,9 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     if !job.is_selected {
         return;
     }
+    let is_spared = |key: &str| key.starts_with(OF_BASE) || is_name(key);
     let goes = |patterns: &[crate::policy::Glob], key: &str| {
-        patterns.iter().any(|glob| glob.is_match(key) && (glob.is_literal() || !key.starts_with(OF_BASE)))
+        patterns.iter().any(|glob| glob.is_match(key) && (glob.is_literal() || !is_spared(key)))
     };
     for key in labels.keys().filter(|key| !wanted.contains_key(key.as_str())) {
         if goes(&policy.remove_labels, key) {

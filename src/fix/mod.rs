@@ -3,6 +3,7 @@
 //! A fixer reads the inventory and the findings of its rules and proposes actions, or says why it does nothing. It changes no
 //! byte: [`crate::rebuild`] carries the plan out. What no fixer may touch stands in one place, [`Guard`].
 
+mod allowed;
 mod caches;
 mod compare;
 pub mod conflict;
@@ -47,6 +48,7 @@ use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Content, Edit, Edits, LARGEST_FILE, Member};
+use crate::rule::Severity;
 use crate::secret::masked_path;
 use crate::size::ByteSize;
 use crate::tree::{FileEntry, FileKind, Node, Tree};
@@ -300,6 +302,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         }
         actions.append(&mut of_fixer);
     }
+    join(image, &sorted, &mut actions);
     reveal::hide(image, &guard, &mut actions);
     // what is not done may have hidden something, or held a name; each turn leaves fewer actions
     while settle(&image.tree, &guard, &mut actions, &mut refused) {
@@ -309,6 +312,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         let active = actions.iter().filter(|action| action.is_active());
         let dropped = heirs::dropped(active.flat_map(|action| &action.edits.0));
         refused.extend(lookalikes::refused(image, &sorted, &dropped));
+        tell_rest(&sorted, &actions, &mut refused);
     }
     let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
     refused.sort();
@@ -318,9 +322,56 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
     ImagePlan { image: ImageId::of(image), actions, refused, remains: Vec::new(), expected }
 }
 
+/// Has the secrets of all files that go sought, whoever takes the files out, and approves what comes to nothing more than is
+/// done anyway.
+fn join(image: &Inventory, findings: &[&Finding], actions: &mut [Action]) {
+    let mut gone: BTreeSet<(u32, u32)> = BTreeSet::new();
+    let known = secrets::places(image, findings);
+    for action in actions.iter_mut().filter(|action| action.is_active()) {
+        for edit in &mut action.edits.0 {
+            let Edit::DropMember { member, secrets, inside } = edit else { continue };
+            let place = (member.layer, member.member);
+            gone.insert(place);
+            if let Some((spans, inner)) = known.get(&place).filter(|_| secrets.is_empty() && inside.is_empty()) {
+                secrets.extend(spans);
+                inside.extend(inner.iter().cloned());
+            }
+        }
+    }
+    for action in actions.iter_mut().filter(|action| action.safety == Safety::Review && !action.approved) {
+        let is_done = |edit: &Edit| matches!(edit, Edit::DropMember { member, .. } if gone.contains(&(member.layer, member.member)));
+        action.approved = action.edits.0.iter().all(is_done);
+    }
+}
+
+/// Tells of secrets that no fixer said anything of.
+fn tell_rest(findings: &[&Finding], actions: &[Action], refused: &mut Vec<Refused>) {
+    let open = findings.iter().filter(|finding| finding.rule.family() == "secret" && finding.severity > Severity::Info);
+    for finding in open {
+        let fingerprint = finding.fingerprint();
+        let key = match &finding.location {
+            // a variable goes as a whole, whichever part of it is the secret
+            Location::Config { key } if !key.starts_with("Env") => key,
+            _ => continue,
+        };
+        let is_told = actions.iter().any(|action| action.findings.contains(&fingerprint))
+            || refused.iter().any(|refused| refused.finding.as_ref() == Some(&fingerprint));
+        if !is_told {
+            refused.push(Refused {
+                fixer: secret_settings::SECRET_SETTINGS.id.to_owned(),
+                finding: Some(fingerprint),
+                rule: Some(finding.rule.id.to_owned()),
+                path: masked_path(key),
+                reason: "it is a name, or stands where no fixer changes anything".into(),
+                hint: format!("make the image anew without it; {}", secrets::ROTATE),
+            });
+        }
+    }
+}
+
 /// Makes a plan ready that somebody has looked at: what is approved now decides what must be hidden, and what comes of it.
 /// An error if the plan is not of this image, or if an action needs another one that is not approved.
-pub fn ready(image: &Inventory, plan: &mut ImagePlan, wishes: &Wishes) -> Result<()> {
+pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes: &Wishes) -> Result<()> {
     let wrong = |what: String| Error::new(ErrorKind::Usage, what);
     let edits = plan.actions.iter().flat_map(|action| &action.edits.0);
     let contents = edits.clone().filter_map(|edit| match edit {
@@ -342,6 +393,12 @@ pub fn ready(image: &Inventory, plan: &mut ImagePlan, wishes: &Wishes) -> Result
         }
     }
     let guard = Guard::new(image, wishes);
+    let fresh = plan_image(image, judged, wishes);
+    if let Some((id, why)) = allowed::forbidden(image, &guard, plan, &fresh) {
+        return Err(wrong(format!("`{}` would do what careen never does: {why}", escape(&id)))
+            .help("no plan is believed: make it anew with `--dry-run --plan FILE`, and change `approved` alone"));
+    }
+    allowed::tell(plan, &fresh);
     if let Some((active, other, path)) = reveal::half_removed(image, &guard, &plan.actions) {
         let what = format!(
             "`{active}` takes the folder `{path}` out of its layer, and `{other}`, which is not approved, out of one below"
@@ -495,9 +552,16 @@ fn on_top(
     let (uid, gid, mtime) = (entry.uid, entry.gid, entry.mtime);
     let mut edits = folders_above(job.image, &real);
     edits.push(match entry.kind {
+        FileKind::Directory if entry.has_attributes => {
+            return Err(no(format!("the folder `{real}` has an access list, which an entry on top would lose")));
+        }
         FileKind::Directory => Edit::AddFolder { path, mode, uid, gid, mtime },
         _ if entry.capabilities.is_some() => {
             return Err(no(format!("`{real}` has file capabilities, which a copy on top would lose")));
+        }
+        _ if entry.has_attributes => {
+            let what = "has extended attributes or an access list, which a copy on top would lose";
+            return Err(no(format!("`{real}` {what}")));
         }
         _ if entry.size > LARGEST_FILE => {
             return Err(no(format!("`{real}` is too large to be copied to a layer on top")));

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::size::ByteSize;
 
 use super::plan::Plan;
-use super::show::{PlanFormat, cell, escape_controls};
+use super::show::{PlanFormat, Stage, cell, escape_controls, render};
 
 /// Version of the JSON. Raised when a field changes its meaning or goes.
 pub(super) const SCHEMA: &str = "careen.fix/1";
@@ -99,7 +99,7 @@ pub fn render_changes(changes: &Changes<'_>, format: PlanFormat, width: usize, o
         serde_json::to_writer_pretty(&mut *out, changes)?;
         return writeln!(out);
     }
-    super::render_plan(changes.plan, format, width, out)?;
+    render(changes.plan, Stage::Done, format, width, out)?;
     let is_text = format == PlanFormat::Text;
     let raw = |out: &mut dyn Write, line: &str| writeln!(out, "{line}");
     let lines = |out: &mut dyn Write, text: &str| -> io::Result<()> {
@@ -142,16 +142,22 @@ pub fn render_changes(changes: &Changes<'_>, format: PlanFormat, width: usize, o
             let (before, after) = verdicts;
             lines(out, &format!("| verdict | {} | {} |", before.outcome.as_str(), after.outcome.as_str()))?;
             lines(out, &format!("| failing | {} | {} |", before.failed, after.failed))?;
+            lines(out, &format!("| warned of | {} | {} |", before.warned, after.warned))?;
             lines(out, &format!("| findings | {} | {} |", before.findings, after.findings))?;
             lines(out, &format!("| digest | `{}` | `{}` |", digest(&image.before), digest(&image.after)))?;
         }
+    }
+    if !is_text {
+        // else it would be a row of the table
+        lines(out, "")?;
     }
     if let Some(place) = &changes.provenance {
         let told = if place == ATTACHED { "attached to the image".into() } else { format!("in {}", cell(place)) };
         lines(out, &format!("Provenance, not signed: {told}."))?;
     }
     for notice in changes.notices {
-        lines(out, &format!("note: {}: {}", cell(&notice.place), cell(&notice.what)))?;
+        let place = if notice.place.is_empty() { String::new() } else { format!("{}: ", cell(&notice.place)) };
+        lines(out, &format!("note: {place}{}", cell(&notice.what)))?;
     }
     Ok(())
 }

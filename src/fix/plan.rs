@@ -311,7 +311,9 @@ impl Plan {
     pub fn takes_values(&self) -> bool {
         let is_value = |edit: &Edit| match edit {
             Edit::DropMember { secrets, inside, .. } => !secrets.is_empty() || !inside.is_empty(),
-            Edit::BlankBytes { spans, .. } | Edit::RedactConfig { spans, .. } => !spans.is_empty(),
+            Edit::BlankBytes { spans, .. }
+            | Edit::RedactConfig { spans, .. }
+            | Edit::RedactAnnotation { spans, .. } => !spans.is_empty(),
             Edit::RemoveAnnotation { secrets, .. } => !secrets.is_empty(),
             _ => false,
         };

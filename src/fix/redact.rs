@@ -1,13 +1,15 @@
 //! Takes texts that the user names out of configuration, history, labels and annotations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::escape::escape;
 use crate::image::ImageConfig;
 use crate::rebuild::{Edit, Span};
-use crate::secret::mask_text;
+use crate::secret::{Needles, mask_text};
 
+use super::labels::{NAME_HINT, NAME_REASON, is_name};
 use super::plan::{Kind, Risk, Safety};
+use super::secret_settings::{merged, spelled};
 use super::{Draft, Fixer, Job, Proposal};
 
 /// Texts that the user names.
@@ -18,7 +20,8 @@ pub(super) static REDACT: Fixer = Fixer {
     rules: &[],
     does: "Writes `[REDACTED]` wherever a text that `--redact` names stands in the configuration, the history, labels and \
            annotations. The plan has places and lengths only, never the text.",
-    never: "Never looks into files: `--remove` takes those out.",
+    never: "Never looks into files: `--remove` takes those out. Never changes what the image runs, or where: the entrypoint, the \
+            command, the shell, the health check, the working folder; such places are listed.",
     plan,
 };
 
@@ -32,9 +35,15 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let Some(config) = &job.image.config else { return };
     let texts = texts(config);
     for (number, wish) in (1u32..).zip(&job.wishes.redact) {
+        let needles = Needles::new([wish.text().as_bytes()]).ok();
+        let spans = |text: &str| -> Vec<Span> {
+            let found = merged(spelled(text, &BTreeSet::from([wish.text()]), needles.as_ref()));
+            let span = |range: std::ops::Range<usize>| Span { offset: range.start as u64, length: range.len() as u64 };
+            found.into_iter().take(MOST).map(span).collect()
+        };
         let mut count = 0usize;
         for (pointer, text) in &texts {
-            let spans = spans(text, wish.text());
+            let spans = spans(text);
             if spans.is_empty() {
                 continue;
             }
@@ -44,23 +53,26 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
                 draft.refuse_wish("configuration", "the text stands in a place that cannot be named", hint);
                 continue;
             }
-            let is_command = pointer.starts_with("/config/Cmd") || pointer.starts_with("/config/Entrypoint");
+            if is_run(pointer) {
+                let reason = "the image runs it, or is chosen by it: another text would be another command";
+                let hint = "make the image anew without the text, or give it to the container when it starts";
+                draft.refuse_wish(pointer, reason, hint);
+                continue;
+            }
+            let is_setting = pointer.starts_with("/config/Env/");
             let edits = vec![Edit::RedactConfig { pointer: pointer.clone(), spans: spans.clone() }];
-            propose(draft, number, pointer, spans.len(), is_command, edits);
+            propose(draft, number, pointer, spans.len(), is_setting, edits);
         }
         for (key, value) in &job.image.annotations {
-            let spans = spans(value, wish.text());
+            let spans = spans(value);
             if !spans.is_empty() {
                 let found = spans.len();
                 count = count.saturating_add(found);
-                let value = value.replace(wish.text(), REDACTED);
-                // the plan would tell another secret beside it
-                let is_clean = mask_text(&value) == value;
-                let edits = vec![if is_clean {
-                    Edit::SetAnnotation { key: key.clone(), value }
-                } else {
-                    Edit::RemoveAnnotation { key: key.clone(), secrets: spans }
-                }];
+                if is_name(key) {
+                    draft.refuse_wish(&format!("annotation {key}"), NAME_REASON, NAME_HINT);
+                    continue;
+                }
+                let edits = vec![Edit::RedactAnnotation { key: key.clone(), spans }];
                 propose(draft, number, &format!("annotation {key}"), found, false, edits);
             }
             if key.contains(wish.text()) {
@@ -80,10 +92,10 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-fn propose(draft: &mut Draft<'_>, number: u32, place: &str, count: usize, is_command: bool, edits: Vec<Edit>) {
+fn propose(draft: &mut Draft<'_>, number: u32, place: &str, count: usize, is_setting: bool, edits: Vec<Edit>) {
     let noun = if count == 1 { "place" } else { "places" };
     let why = format!("asked for with `--redact`, number {number}");
-    let reason = if is_command { format!("{why}; the image's command changes with it") } else { why };
+    let reason = if is_setting { format!("{why}; the application may read it at its start") } else { why };
     draft.propose(Proposal {
         kind: Kind::Redact,
         findings: Vec::new(),
@@ -92,11 +104,24 @@ fn propose(draft: &mut Draft<'_>, number: u32, place: &str, count: usize, is_com
         before: format!("the text in {count} {noun}"),
         after: REDACTED.into(),
         safety: Safety::Safe,
-        risk: if is_command { Risk::High } else { Risk::Low },
+        risk: if is_setting { Risk::High } else { Risk::Low },
         reason,
         is_asked: true,
         edits,
     });
+}
+
+/// Whether a text of the configuration is what the image runs, where it runs, or what it is chosen by.
+pub(super) fn is_run(pointer: &str) -> bool {
+    let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+    match parts.as_slice() {
+        ["os" | "architecture" | "variant" | "os.version" | "rootfs", ..] => true,
+        ["config", field, ..] => {
+            ["Cmd", "Entrypoint", "Healthcheck", "OnBuild", "Shell", "StopSignal", "User", "Volumes", "WorkingDir"]
+                .contains(field)
+        }
+        _ => false,
+    }
 }
 
 /// Every text of the configuration by its JSON pointer; the pointer is empty where it is not known.
@@ -138,12 +163,6 @@ pub(super) fn texts(config: &ImageConfig) -> Vec<(String, &str)> {
     texts
 }
 
-/// Where `needle` stands in `text`, in bytes.
-fn spans(text: &str, needle: &str) -> Vec<Span> {
-    let span = |(offset, found): (usize, &str)| Span { offset: offset as u64, length: found.len() as u64 };
-    text.match_indices(needle).take(MOST).map(span).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{image, plan, shown};
@@ -166,13 +185,13 @@ mod tests {
             lines,
             [
                 "redact-1 safe /author: the text in 1 place: redact /author 0+10",
-                "redact-2 safe /config/Cmd/0: the text in 1 place: redact /config/Cmd/0 0+10",
-                "redact-3 safe /config/Env/1: the text in 2 places: redact /config/Env/1 3+10 14+10",
-                "redact-4 safe /config/Labels/l~1x: the text in 1 place: redact /config/Labels/l~1x 0+10",
-                "redact-5 safe /container_config/Env/0: the text in 1 place: redact /container_config/Env/0 2+10",
-                "redact-6 safe /history/1/comment: the text in 1 place: redact /history/1/comment 0+10",
-                "redact-7 safe /history/1/created_by: the text in 1 place: redact /history/1/created_by 9+10",
-                "redact-8 safe annotation note: the text in 1 place: annotate note=see [REDACTED]",
+                "redact-2 safe /config/Env/1: the text in 2 places: redact /config/Env/1 3+10 14+10",
+                "redact-3 safe /config/Labels/l~1x: the text in 1 place: redact /config/Labels/l~1x 0+10",
+                "redact-4 safe /container_config/Env/0: the text in 1 place: redact /container_config/Env/0 2+10",
+                "redact-5 safe /history/1/comment: the text in 1 place: redact /history/1/comment 0+10",
+                "redact-6 safe /history/1/created_by: the text in 1 place: redact /history/1/created_by 9+10",
+                "redact-7 safe annotation note: the text in 1 place: redact annotation note 4+10",
+                "refused /config/Cmd/0: the image runs it, or is chosen by it: another text would be another command",
                 "refused configuration: the text of `--redact` number 2 stands nowhere in the documents",
             ]
         );

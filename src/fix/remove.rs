@@ -68,11 +68,8 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
             if entry.path.is_root() || !(fits(glob, &entry.path) || fits(glob, &real.join(entry.path.file_name()))) {
                 continue;
             }
-            let kept = if entry.kind == FileKind::Directory {
-                job.guard.closed(layer).or_else(|| kept_folder(job, &entry.path))
-            } else {
-                job.guard.keeps(node)
-            };
+            let kept =
+                if entry.kind == FileKind::Directory { job.guard.keeps_folder(node) } else { job.guard.keeps(node) };
             match kept {
                 Some(no) => {
                     stays.entry(entry.path.clone()).or_insert(no);
@@ -147,20 +144,6 @@ fn fits(glob: &Glob, path: &ImagePath) -> bool {
 /// The name that a whiteout hides.
 fn hidden_name(entry: &FileEntry) -> Option<&[u8]> {
     entry.path.file_name().strip_prefix(b".wh.").filter(|name| !name.starts_with(b".wh."))
-}
-
-/// Why a folder must stay: packages' folders may hold others' files, but to take a database's away is to take the database.
-fn kept_folder(job: &Job<'_>, path: &ImagePath) -> Option<No> {
-    if job.guard.is_kept(path) {
-        return Some(No {
-            reason: format!("`[fix] keep` of the policy has `{path}`"),
-            hint: "change the policy".into(),
-        });
-    }
-    job.image.owned.owner(path).map(|_| No {
-        reason: format!("a package owns the folder `{path}`"),
-        hint: "name what is in it, such as with `/**` at the end".into(),
-    })
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ const LARGE: u64 = 16 << 20;
 /// Bytes of a file that tell whether it holds others.
 const HEAD: u64 = 512;
 
+/// Bytes of a block of tar.
+const BLOCK: u64 = 512;
+
 /// Bytes that are looked at together.
 const WINDOW: usize = 1 << 20;
 
@@ -36,7 +39,7 @@ const WINDOW: usize = 1 << 20;
 const MOST_HITS: usize = 100_000;
 
 /// What stands in place of a name that itself holds a value.
-const NAMELESS: &str = "(a name that holds it)";
+pub(super) const NAMELESS: &str = "(a name that holds it)";
 
 /// Where in a layer a value stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,8 @@ pub(super) enum Place {
     Beside,
     /// In what stands before a member's content: its names and attributes.
     Head(u32),
+    /// Behind a member's content, in what fills its last block.
+    Padding(u32),
     /// In a member's content, from this byte to that.
     Content(u32, u64, u64),
     /// In a file that a member holds.
@@ -58,7 +63,9 @@ impl Place {
     pub(super) fn member(&self) -> Option<u32> {
         match self {
             Self::Stored | Self::Beside => None,
-            Self::Head(member) | Self::Content(member, ..) | Self::Inside(member, _) => Some(*member),
+            Self::Head(member) | Self::Padding(member) | Self::Content(member, ..) | Self::Inside(member, _) => {
+                Some(*member)
+            }
         }
     }
 
@@ -70,6 +77,7 @@ impl Place {
             |bytes: &[u8], shown: String| if needles.are_in(bytes) { NAMELESS.into() } else { masked_path(&shown) };
         let path = entry.map_or_else(String::new, |entry| name(entry.path.as_bytes(), entry.path.to_string()));
         match self {
+            Self::Padding(_) => format!("{path} (behind its end)"),
             Self::Inside(_, inside) => format!("{path}!{}", name(inside, escape(inside))),
             _ => path,
         }
@@ -106,6 +114,12 @@ impl Layers {
 pub(super) fn key(image: usize, layer: &Layer) -> String {
     let known = layer.digest.as_ref().or(layer.diff_id.as_ref());
     known.map_or_else(|| format!("{image}/{}", layer.index), ToString::to_string)
+}
+
+/// The values that stand anywhere in a layer.
+pub(super) fn in_one(needles: &Needles, layer: &Layer, limits: &Limits) -> Result<BTreeSet<usize>> {
+    let found = in_layer(needles, layer, limits, &Mutex::new(()))?;
+    Ok(found.into_iter().map(|(_, needle)| needle).collect())
 }
 
 fn in_layer(needles: &Needles, layer: &Layer, limits: &Limits, large: &Mutex<()>) -> Result<BTreeSet<Hit>> {
@@ -170,6 +184,7 @@ fn in_archive(needles: &Needles, layer: &Layer, limits: &Limits, large: &Mutex<(
             Some((place, (begin, stop))) if start < *stop => {
                 Place::Content(number(place), start.saturating_sub(*begin), end.saturating_sub(*begin))
             }
+            Some((place, (_, stop))) if end <= stop.next_multiple_of(BLOCK) => Place::Padding(number(place)),
             _ if behind < bounds.len() => Place::Head(number(behind)),
             _ => Place::Beside,
         };
@@ -279,11 +294,20 @@ fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(
     }
 }
 
-/// How a person is told of an annotation, by its place in a manifest or an index; nothing of other places.
-pub(super) fn annotation(pointer: &str) -> Option<String> {
-    let (holder, key) = pointer.rsplit_once('/')?;
-    let key = pointer_key(key);
-    holder.ends_with("/annotations").then(|| masked_path(&escape(format!("annotation {key}"))))
+/// How a person is told of a text of a manifest, an index or `manifest.json`: an annotation by its key, all else by the
+/// names of its fields, whatever its place in lists is.
+pub(super) fn place(pointer: &str) -> String {
+    let parts: Vec<String> =
+        pointer.split('/').skip(1).map(pointer_key).collect();
+    let shown = match parts.as_slice() {
+        [list, _, holder, key] if list == "layers" && holder == "annotations" => format!("annotation {key} of a layer"),
+        [.., holder, key] if holder == "annotations" => format!("annotation {key}"),
+        parts => {
+            let names = parts.iter().filter(|part| part.parse::<u32>().is_err());
+            format!("field {}", names.map(String::as_str).collect::<Vec<_>>().join("."))
+        }
+    };
+    masked_path(&escape(shown))
 }
 
 #[cfg(test)]
@@ -334,6 +358,9 @@ mod tests {
         assert!(found(&layer(zipped(&value, &blob))).contains(&Place::Stored));
         let packed = Archive::default().file("srv/a.gz", &zipped("a", value.as_bytes())).end();
         assert!(found(&layer(packed)).contains(&Place::Inside(0, b"a".to_vec())));
+        let mut padded = Archive::default().file("a", b"b").file("c", b"d").end();
+        padded[600..600 + value.len()].copy_from_slice(value.as_bytes());
+        assert_eq!(found(&layer(padded)), [Place::Padding(0)]);
         let behind = [Archive::default().file("a", b"b").end(), value.as_bytes().to_vec()].concat();
         assert_eq!(found(&layer(behind)), [Place::Beside]);
         let tree = layered(vec![vec![file(&format!("srv/{value}"), 5), file("srv/x", 5)]]).tree;
@@ -354,7 +381,9 @@ mod tests {
         let found: Vec<String> = found.into_iter().collect();
         let nameless = format!("/config/Labels/{NAMELESS}");
         assert_eq!(found, ["/config/Cmd/1", &nameless, "/config/Labels/k~1l"]);
-        assert_eq!(annotation("/manifests/0/annotations/a~1b").as_deref(), Some("annotation a/b"));
-        assert_eq!(annotation("/manifests/0/data"), None);
+        assert_eq!(place("/manifests/0/annotations/a~1b"), "annotation a/b");
+        assert_eq!(place("/layers/0/annotations/a~1b"), "annotation a/b of a layer");
+        assert_eq!(place("/0/RepoTags/1"), "field RepoTags");
+        assert_eq!(place("/manifests/0/urls/3"), "field manifests.urls");
     }
 }

@@ -7,10 +7,11 @@ use crate::escape::{escape, pointer_key};
 use crate::finding::{Finding, Location};
 use crate::rebuild::{Edit, Span};
 use crate::rule::Severity;
-use crate::secret::{TextKind, in_text, is_sought, mask_text};
+use crate::secret::{Needles, TextKind, in_text, is_sought, mask_text};
 
+use super::labels::{NAME_HINT, NAME_REASON, is_name};
 use super::plan::{Kind, Risk, Safety};
-use super::redact::texts;
+use super::redact::{is_run, texts};
 use super::secrets::ROTATE;
 use super::{Draft, Fixer, Job, Proposal};
 
@@ -52,12 +53,20 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         values.extend(spans.iter().filter_map(|span| text.get(span.clone())).filter(|value| is_echo(value)));
         found.insert(place, spans);
     }
+    // too many of them are told when the plan is carried out
+    let needles = Needles::new(values.iter().map(|value| value.as_bytes())).ok();
     for (key, value) in &job.image.annotations {
         let text = format!("{key}={value}");
         let of_value = known(&text, TextKind::Setting(key.len().saturating_add(1)), &rules);
         if !of_value.is_empty() {
             let own =
                 at(&open, |location| matches!(location, Location::Config { key: of } if of.contains(key.as_str())));
+            if is_name(key) {
+                for finding in &own {
+                    draft.refuse(finding, NAME_REASON, format!("{NAME_HINT}; {ROTATE}"));
+                }
+                continue;
+            }
             let before = key.len().saturating_add(1);
             let secrets = merged(of_value).into_iter().filter_map(|span| {
                 Some(Span { offset: span.start.checked_sub(before)? as u64, length: span.len() as u64 })
@@ -73,9 +82,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     }
     for (place, (pointer, text)) in texts.iter().enumerate() {
         let mut spans = found.remove(&place).unwrap_or_default();
-        for value in &values {
-            spans.extend(text.match_indices(value).map(|(at, value)| at..at.saturating_add(value.len())));
-        }
+        spans.extend(spelled(text, &values, needles.as_ref()));
         let spans = merged(spans);
         if spans.is_empty() {
             continue;
@@ -124,13 +131,35 @@ fn known(text: &str, kind: TextKind, rules: &BTreeSet<&str>) -> Vec<Range<usize>
     told.map(|one| one.span).collect()
 }
 
+/// Where values stand in a text, as they are and in other spellings; of base64 and hexadecimal the whole word.
+pub(super) fn spelled(text: &str, values: &BTreeSet<&str>, needles: Option<&Needles>) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    for value in values {
+        spans.extend(text.match_indices(value).map(|(at, value)| at..at.saturating_add(value.len())));
+    }
+    let Some(needles) = needles else { return spans };
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
+    needles.in_bytes(text.as_bytes(), &mut |_, found| {
+        let Some(spelling) = text.get(found.clone()) else { return };
+        if values.contains(spelling) || spelling.contains(['%', '\\']) {
+            spans.push(found);
+            return;
+        }
+        let (before, after) = (text.get(..found.start).unwrap_or_default(), text.get(found.end..).unwrap_or_default());
+        let head = before.bytes().rev().take_while(is_digit).count();
+        let tail = after.bytes().take_while(is_digit).count();
+        spans.push(found.start.saturating_sub(head)..found.end.saturating_add(tail));
+    });
+    spans
+}
+
 /// Whether a value is looked for where nothing names it.
 fn is_echo(value: &str) -> bool {
     is_sought(value.as_bytes()) || value.len() >= SHORTEST_ECHO && value.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// Spans in order, those that touch made one.
-fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub(super) fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.retain(|span| !span.is_empty());
     spans.sort_by_key(|span| (span.start, span.end));
     let mut all: Vec<Range<usize>> = Vec::with_capacity(spans.len());
@@ -165,7 +194,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
             let hint = format!("make the image anew without it; {ROTATE}");
             draft.refuse_wish("configuration", "a secret stands in a place that cannot be named", hint);
         }
-        ["config", "Cmd" | "Entrypoint" | "Healthcheck" | "Shell", ..] => {
+        _ if is_run(pointer) && parts.first() == Some(&"config") => {
             let name = parts.get(1).copied().unwrap_or_default();
             let own = config(name.to_owned());
             let reason = format!("`{name}` is what the image runs, and another text would be another command");
@@ -268,13 +297,17 @@ mod tests {
     #[test]
     fn each_field_with_a_secret_is_treated_by_what_reads_it() {
         let value = ["kQ7vT2", "xwZm9"].concat();
+        let coded = "eD1rUTd2VDJ4d1ptOQ==";
+        let escaped: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let config = format!(
             r#"{{"config":{{"Env":["A=1","DB_PASSWORD={value}"],"Labels":{{"db.password":"{value}","team":"x"}},
                 "Cmd":["run","--db-password={value}"]}},
                 "container_config":{{"Env":["DB_PASSWORD={value}"]}},
                 "history":[{{"created_by":"RUN a"}},
                 {{"created_by":"RUN |1 DB_PASSWORD={value} /bin/sh -c make # buildkit"}},
-                {{"created_by":"RUN /bin/sh -c echo {value} > /tmp/x"}}]}}"#
+                {{"created_by":"RUN /bin/sh -c echo {value} > /tmp/x"}},
+                {{"created_by":"RUN echo {coded} | base64 -d"}},
+                {{"created_by":"RUN curl {escaped}"}}]}}"#
         );
         let mut image = image(&config);
         let (secrets, _) = crate::secret::scan_config(image.config.as_ref().expect("a configuration"));
@@ -289,6 +322,8 @@ mod tests {
                 "secret-settings-2 safe Labels.db.password: a secret: redact /config/Labels/db.password 0+11, remove /config/Labels/db.password",
                 "secret-settings-3 safe build step 1: a secret in 1 place: redact /history/1/created_by 19+11",
                 "secret-settings-4 safe build step 2: a secret in 1 place: redact /history/2/created_by 20+11",
+                "secret-settings-5 safe build step 3: a secret in 1 place: redact /history/3/created_by 9+20",
+                "secret-settings-6 safe build step 4: a secret in 1 place: redact /history/4/created_by 9+33",
                 "refused Cmd: `Cmd` is what the image runs, and another text would be another command",
             ]
         );

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::format::start::Start;
-use crate::inventory::{Secret, SecretPlace};
+use crate::inventory::{Inventory, Secret, SecretPlace};
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Inner, Span};
 use crate::rule::Severity;
@@ -68,6 +68,35 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     for (node, of_file) in files.iter().filter(|(_, of_file)| !of_file.findings.is_empty()) {
         one(job, draft, *node, of_file);
     }
+}
+
+/// Where secrets stand in a file, and in the files that it holds.
+type Places = (BTreeSet<Span>, BTreeSet<Inner>);
+
+/// The places of all secrets of these findings, by layer and member.
+pub(super) fn places(image: &Inventory, findings: &[&Finding]) -> BTreeMap<(u32, u32), Places> {
+    let mut places: BTreeMap<(u32, u32), Places> = BTreeMap::new();
+    let open: BTreeSet<(&ImagePath, u32, &str)> = findings
+        .iter()
+        .filter(|finding| finding.rule.family() == "secret" && finding.severity > Severity::Info)
+        .filter_map(|finding| match &finding.location {
+            Location::File { path, layer, .. } => Some((path, *layer, finding.rule.id)),
+            _ => None,
+        })
+        .collect();
+    for secret in &image.secrets {
+        let SecretPlace::File { node, path, .. } = &secret.place else { continue };
+        if !open.contains(&(path, node.layer, secret.rule.id)) {
+            continue;
+        }
+        let outer = image.tree.names_of(*node).next().unwrap_or(&image.tree.entry(*node).path);
+        let (spans, inner) = places.entry((node.layer, node.member)).or_default();
+        match inside(secret, outer) {
+            Some(found) => drop(inner.insert(found)),
+            None => spans.extend(span(secret)),
+        }
+    }
+    places
 }
 
 fn one(job: &Job<'_>, draft: &mut Draft<'_>, node: Node, of_file: &OfFile<'_>) {
@@ -159,14 +188,15 @@ fn titles(secrets: &[&Secret]) -> String {
 
 /// Where the secret stands in a file inside of the file at `outer`, if it does.
 fn inside(secret: &Secret, outer: &ImagePath) -> Option<Inner> {
-    let SecretPlace::File { path, offset, .. } = &secret.place else { return None };
+    let SecretPlace::File { path, .. } = &secret.place else { return None };
     let file = path.as_bytes().strip_prefix(outer.as_bytes())?.strip_prefix(b"!")?;
-    Some(Inner { file: escape(file), offset: *offset, length: secret.length })
+    let (offset, length) = secret.extent()?;
+    Some(Inner { file: escape(file), offset, length })
 }
 
 fn span(secret: &Secret) -> Option<Span> {
-    let SecretPlace::File { offset, .. } = &secret.place else { return None };
-    (secret.length > 0).then_some(Span { offset: *offset, length: secret.length })
+    let (offset, length) = secret.extent()?;
+    (length > 0).then_some(Span { offset, length })
 }
 
 /// Endings and names of texts that hold settings, where `*` in place of a value leaves the form as it is.
@@ -201,7 +231,7 @@ mod tests {
     use super::super::{Wishes, plan_findings};
     use super::*;
     use crate::format::start::Start;
-    use crate::inventory::{Inventory, Starts};
+    use crate::inventory::Starts;
     use crate::rule::Confidence;
 
     fn with(mut image: Inventory, secrets: &[(u32, u32, &str, Severity)]) -> Inventory {
@@ -220,6 +250,7 @@ mod tests {
                 masked: "****".into(),
                 id: format!("{layer}{member}"),
                 length: 40,
+                coded: (*path == "srv/coded.yaml").then_some((6, 56)),
                 notes: Vec::new(),
             });
         }

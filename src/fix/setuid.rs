@@ -35,12 +35,29 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         clear(job, draft, Some(finding), path, node);
     }
     for (path, node) in tree.names() {
-        let shown = path.to_string();
-        let is_asked = || job.wishes.clear_setid.iter().any(|glob| glob.is_match(shown.trim_start_matches('/')));
+        // under whichever of its names
+        let is_asked = || {
+            tree.names_of(node).any(|name| {
+                let shown = name.to_string();
+                job.wishes.clear_setid.iter().any(|glob| glob.is_match(shown.trim_start_matches('/')))
+            })
+        };
         let entry = tree.entry(node);
         let is_first = || tree.names_of(node).next().is_some_and(|first| first == path);
         if entry.is_file() && entry.mode & 0o6000 != 0 && is_first() && is_asked() {
             clear(job, draft, None, path, node);
+        }
+    }
+    for glob in &job.wishes.clear_setid {
+        let fits = |path: &ImagePath| glob.is_match(path.to_string().trim_start_matches('/'));
+        let is_any = tree.names().any(|(path, node)| {
+            let entry = tree.entry(node);
+            entry.is_file() && entry.mode & 0o6000 != 0 && fits(path)
+        });
+        // `**` stands for all of them, and there may be none
+        if !is_any && glob.as_str() != "**" {
+            let hint = "`careen layers --files IMAGE` lists what there is";
+            draft.refuse_wish(glob.as_str(), "no program of this name has a setuid or setgid bit", hint);
         }
     }
 }

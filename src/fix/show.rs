@@ -40,19 +40,48 @@ const LISTED: usize = 20;
 /// Columns before what is said of an action.
 const INDENT: usize = 8;
 
-/// Writes a plan; text is at most `width` columns wide.
+/// Whether what a plan says was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Planned,
+    Done,
+}
+
+impl Stage {
+    /// Begins the list of what is carried out.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Planned => "To be done",
+            Self::Done => "Done",
+        }
+    }
+}
+
+/// Writes a plan of which nothing was done; text is at most `width` columns wide.
 pub fn render_plan(plan: &Plan, format: PlanFormat, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    render(plan, Stage::Planned, format, width, out)?;
+    if format == PlanFormat::Json { Ok(()) } else { writeln!(out, "Nothing was written.") }
+}
+
+/// Writes a plan.
+pub(super) fn render(
+    plan: &Plan,
+    stage: Stage,
+    format: PlanFormat,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match format {
         PlanFormat::Json => {
             let text = plan.to_json().map_err(|error| io::Error::other(error.to_string()))?;
             out.write_all(text.as_bytes())
         }
-        PlanFormat::Text => text(plan, width, out),
-        PlanFormat::Markdown => markdown(plan, out),
+        PlanFormat::Text => text(plan, stage, width, out),
+        PlanFormat::Markdown => markdown(plan, stage, out),
     }
 }
 
-fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
+fn text(plan: &Plan, stage: Stage, width: usize, out: &mut dyn Write) -> io::Result<()> {
     for (place, image) in plan.images.iter().enumerate() {
         if place > 0 {
             writeln!(out)?;
@@ -64,7 +93,7 @@ fn text(plan: &Plan, width: usize, out: &mut dyn Write) -> io::Result<()> {
                 .iter()
                 .try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))
         };
-        for (title, wanted) in [("Done", true), ("Waits for a look: --yes, or [fix] allow", false)] {
+        for (title, wanted) in [(stage.title(), true), ("Waits for a look: --yes, or [fix] allow", false)] {
             let actions: Vec<&Action> = image.actions.iter().filter(|one| one.is_active() == wanted).collect();
             if actions.is_empty() {
                 continue;
@@ -148,11 +177,12 @@ fn expected(image: &ImagePlan) -> String {
     )
 }
 
-fn markdown(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+fn markdown(plan: &Plan, stage: Stage, out: &mut dyn Write) -> io::Result<()> {
     for image in &plan.images {
         let platform = image.image.platform.as_ref().map(|platform| format!(" ({platform})")).unwrap_or_default();
-        writeln!(out, "## Plan for `{}`{}\n", code(&plan.input.reference), cell(&platform))?;
-        for (title, wanted) in [("Done", true), ("Waits for a look", false)] {
+        let what = if stage == Stage::Done { "Fix of" } else { "Plan for" };
+        writeln!(out, "## {what} `{}`{}\n", code(&plan.input.reference), cell(&platform))?;
+        for (title, wanted) in [(stage.title(), true), ("Waits for a look", false)] {
             let actions: Vec<&Action> = image.actions.iter().filter(|one| one.is_active() == wanted).collect();
             if actions.is_empty() {
                 continue;

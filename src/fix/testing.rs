@@ -115,6 +115,10 @@ fn edits(edits: &[Edit]) -> String {
                 format!("redact {pointer} {}", spans.join(" "))
             }
             Edit::SetAnnotation { key, value } => format!("annotate {key}={value}"),
+            Edit::RedactAnnotation { key, spans } => {
+                let spans: Vec<String> = spans.iter().map(|span| format!("{}+{}", span.offset, span.length)).collect();
+                format!("redact annotation {key} {}", spans.join(" "))
+            }
             Edit::RemoveAnnotation { key, .. } => format!("unannotate {key}"),
         };
         words.push(word);

@@ -100,13 +100,18 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let chosen = choose(image, asked);
+    if chosen.uid == 0 {
+        let hint = "name another user; `careen fix` makes no image start as root";
+        refuse(draft, No { reason: "0 is root".into(), hint: hint.into() });
+        return;
+    }
     let value = format!("{}:{}", chosen.uid, chosen.gid);
     let before = &config.config.user;
     if *before == value {
         return;
     }
     let mut edits = vec![Edit::SetConfig { pointer: "/config/User".into(), value: json!(value) }];
-    let is_new = chosen.account.is_none() && chosen.uid != 0;
+    let is_new = chosen.account.is_none();
     if is_new {
         match account(job, &chosen) {
             Ok(more) => edits.extend(more),
@@ -134,7 +139,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         is_asked: asked.is_some(),
         edits,
     });
-    if let Some(finding) = finding.filter(|_| chosen.uid != 0) {
+    if let Some(finding) = finding {
         workdir(job, draft, finding, &chosen);
     }
 }
@@ -229,6 +234,10 @@ fn account(job: &Job<'_>, chosen: &Chosen<'_>) -> Result<Vec<Edit>, No> {
             let hint = "name a user that the image knows with `--user UID:GID`";
             return Err(No { reason: format!("`/{file}` is no file"), hint: hint.into() });
         }
+        if job.guard.is_kept(&real) {
+            let reason = format!("`[fix] keep` of the policy has `{real}`, where a new account would stand");
+            return Err(No { reason, hint: "name a user that the image knows with `--user UID:GID`".into() });
+        }
         let content = Content::Appended { member: job.member(node), lines: vec![line] };
         edits.extend(on_top(job, &real, node, None, content)?);
     }
@@ -287,6 +296,9 @@ fn workdir(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, chosen: &Cho
             .iter()
             .any(|folder| path.is_under(folder) && !path.is_under(b"usr/src") && !path.is_under(b"usr/local/app"));
     if entry.kind != FileKind::Directory || entry.uid != 0 || is_systems || job.guard.owner(node).is_some() {
+        return;
+    }
+    if job.guard.is_kept(&path) {
         return;
     }
     let edits = if is_foreign(job, node) {

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_key};
 use crate::finding::{Finding, Location};
-use crate::image::Image;
-use crate::inventory::{Inventory, LayerSummary};
+use crate::image::{FIX_STEP, Image};
+use crate::inventory::{Inventory, LayerSummary, Origin};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
@@ -79,7 +79,7 @@ impl Seen {
         is_about: &dyn Fn(&Location) -> bool,
         waits: Option<&str>,
         plan: &ImagePlan,
-        is_file: bool,
+        hint: &str,
     ) -> (Option<String>, String) {
         let own: Vec<&Judged> = self
             .judged
@@ -98,8 +98,7 @@ impl Seen {
             }
             (.., Some(judged)) if judged.finding.severity <= Severity::Info => "it is information there".into(),
             (.., Some(_)) => "it was not asked for to be taken out there".into(),
-            _ if is_file => "no rule knows it there: `--remove` takes the file out".into(),
-            _ => "no rule knows it there: `--redact` takes a text out".into(),
+            _ => format!("no rule knows it there: {hint}"),
         };
         (rule, reason)
     }
@@ -176,7 +175,7 @@ pub fn prove(
     for (name, bytes) in documents.iter().filter(is_own).filter(|(_, bytes)| values.needles().are_in(bytes)) {
         let mut is_known = true;
         search::in_texts(values.needles(), &parsed(bytes).unwrap_or_default(), &mut |pointer, _| {
-            let path = search::annotation(pointer).unwrap_or_default();
+            let path = search::place(pointer);
             is_known &= plan.images.iter().flat_map(|plan| &plan.remains).any(|remains| remains.path == path);
         });
         if !is_known {
@@ -219,7 +218,8 @@ impl Flaws {
             what += &format!("; and {more} more");
         }
         Err(Error::new(ErrorKind::Unproven, what).help(
-            "nothing was written; leave the action out with `--skip`, and please report it: this is a defect in careen",
+            "nothing was written; leave out what it names (`--skip` for kinds, else the flag), and please report it: this is a \
+             defect in careen",
         ))
     }
 }
@@ -280,6 +280,11 @@ fn layers(
             }
             continue;
         };
+        // policies judge the base's layers otherwise
+        let origin = before.seen.layers.get(index as usize).map(|layer| layer.origin);
+        if summary.origin == Origin::Base && origin != Some(Origin::Base) {
+            flaws.add(format!("layer {index} would count as one of the base image"));
+        }
         if let Some(edits) = by_layer.get(&index) {
             let found = compare::layer(&*old.blob, &*layer.blob, edits, limits)?;
             flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
@@ -316,8 +321,12 @@ fn config(old: &[u8], new: &[u8], edits: &Edits, rebuilt: &RebuiltImage, flaws: 
     if found.pointer("/rootfs/diff_ids") != Some(&Value::Array(diff_ids)) {
         flaws.add("the diff IDs of the configuration are not those of the layers");
     }
-    let is_on_top = edits.0.iter().any(Edit::is_on_top);
-    for (document, has_top) in [(&mut wanted, false), (&mut found, is_on_top)] {
+    let steps = |document: &Value| document.get("history").and_then(Value::as_array).map_or(0, Vec::len);
+    // a history that does not tell of every layer gets no step for the one on top
+    let has_step = edits.0.iter().any(Edit::is_on_top)
+        && steps(&found) == steps(&wanted).saturating_add(1)
+        && found.pointer(&format!("/history/{}/created_by", steps(&wanted))).and_then(Value::as_str) == Some(FIX_STEP);
+    for (document, has_top) in [(&mut wanted, false), (&mut found, has_step)] {
         if let Some(rootfs) = document.get_mut("rootfs").and_then(Value::as_object_mut) {
             rootfs.remove("diff_ids");
         }

@@ -18,6 +18,7 @@ pub struct Accounts {
 
 /// One user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about two fields of two files")]
 pub struct User {
     /// Name.
     pub name: String,
@@ -33,6 +34,10 @@ pub struct User {
     pub shell: String,
     /// The password field is empty: in `shadow` where passwd says `x`, else in `passwd` itself.
     pub empty_password: bool,
+    /// The field of `passwd` itself is empty.
+    pub empty_passwd: bool,
+    /// That of `shadow` is, whether or not `passwd` says `x`.
+    pub empty_shadow: bool,
     /// `passwd` says `x`: the password is in `shadow`.
     pub is_shadowed: bool,
     /// Line in `passwd`, from 1.

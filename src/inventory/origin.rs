@@ -304,6 +304,12 @@ fn cut(config: &ImageConfig, count: usize) -> Option<Cut> {
     // the last start command that still has layers after it; without `--layers`, buildah gives it the layer of all steps
     let first_after_start =
         starts.map(|(index, _)| index).filter(|index| index < last_maker).last().map(|index| index.saturating_add(1));
+    // the base was mended itself
+    let fixes = |first: u32| {
+        let steps = config.history.iter().skip(first as usize);
+        u32::try_from(steps.take_while(|step| step.created_by == FIX_STEP).count()).unwrap_or(0)
+    };
+    let first_after_start = first_after_start.map(|first| first.saturating_add(fixes(first)));
     let below = |first_own: u32| makers.iter().filter(|maker| maker.is_some_and(|index| index < first_own)).count();
     match (first_after_start, first_named) {
         (Some(first_own), _) => Some(Cut::Start(below(first_own))),
@@ -463,6 +469,23 @@ mod tests {
                 &[Base, Base, App],
             ),
             (&["ADD rootfs", "-CMD [\"bash\"]"], 1, &[Unknown]),
+            // what mends an image leaves its layers whose they were
+            (&["ADD rootfs", "-CMD [\"bash\"]", "COPY . .", "-CMD [\"x\"]", "careen fix"], 3, &[Base, App, App]),
+            (&["ADD rootfs", "-CMD [\"bash\"]", "careen fix"], 2, &[Unknown, Unknown]),
+            (&["ADD rootfs", "-CMD [\"bash\"]", "careen fix", "COPY . .", "-CMD [\"x\"]"], 3, &[Base, Base, App]),
+            (
+                &[
+                    "ADD rootfs",
+                    "-CMD [\"bash\"]",
+                    "careen fix",
+                    "COPY . .",
+                    "-CMD [\"x\"]",
+                    "careen fix",
+                    "careen fix",
+                ],
+                5,
+                &[Base, Base, App, App, App],
+            ),
             (&["ADD rootfs", "RUN make"], 2, &[Unknown, Unknown]),
             (&["ADD rootfs", "-CMD [\"bash\"]", "RUN make"], 3, &[Unknown, Unknown, Unknown]),
         ];

@@ -21,8 +21,20 @@ pub struct Secret {
     pub id: String,
     /// Length of the value in bytes.
     pub length: u64,
+    /// Offset and length of all the text that says it, where its file has it in base64, escapes or wide characters.
+    pub coded: Option<(u64, u64)>,
     /// What else is known, such as `checksum valid`, `expired 2024-01-01`, `encrypted`.
     pub notes: Vec<String>,
+}
+
+impl Secret {
+    /// Offset and length of what must go for it to be gone from its file; nothing of a secret of the documents.
+    pub fn extent(&self) -> Option<(u64, u64)> {
+        match &self.place {
+            SecretPlace::File { offset, .. } => Some(self.coded.unwrap_or((*offset, self.length))),
+            _ => None,
+        }
+    }
 }
 
 /// Where a secret is.

@@ -96,6 +96,8 @@ fn parse(number: u64, line: &[u8]) -> [Option<Fact>; 2] {
         home: text(5).to_owned(),
         shell: text(6).to_owned(),
         empty_password: is_empty,
+        empty_passwd: is_empty,
+        empty_shadow: false,
         is_shadowed: text(1) == "x",
         line: number,
         shadow_line: None,
@@ -117,6 +119,7 @@ fn user(line: &User, shadows: &HashMap<&str, (bool, u64)>) -> User {
     let mut user = line.clone();
     if let Some((is_empty, number)) = shadows.get(user.name.as_str()) {
         user.shadow_line = Some(*number);
+        user.empty_shadow = *is_empty;
         user.empty_password |= user.is_shadowed && *is_empty;
     }
     user

@@ -41,6 +41,8 @@ pub struct Bundle {
     made: BTreeMap<Digest, Vec<u8>>,
     /// Layers of an old archive.
     members: BTreeMap<Digest, Arc<dyn Blob>>,
+    /// Images of an archive of Docker that were not asked for.
+    others: usize,
     /// What does not carry over, whatever is changed.
     pub(super) notices: Vec<Notice>,
 }
@@ -61,6 +63,7 @@ impl Bundle {
             store: raw.store,
             made: BTreeMap::new(),
             members: BTreeMap::new(),
+            others: 0,
             notices: Vec::new(),
         };
         if bundle.is_old {
@@ -72,8 +75,21 @@ impl Bundle {
         }
         if bundle.kind == RawKind::DockerArchive {
             bundle.tell_sidecars();
+            let listed = bundle.store.document(MANIFEST, limits.manifest)?.unwrap_or_default();
+            let listed = if listed.is_empty() { 0 } else { DockerManifest::parse(&listed)?.len() };
+            bundle.others = listed.saturating_sub(bundle.images.len());
+            if bundle.is_old && bundle.others > 0 {
+                let what =
+                    format!("other images of the archive, which were not asked for, are left out: {}", bundle.others);
+                bundle.notices.push(Notice::new("not-asked-for", MANIFEST, what));
+            }
         }
         Ok(bundle)
+    }
+
+    /// How many other images a file of Docker lists, which an output in its place would lose.
+    pub(super) fn others(&self) -> usize {
+        self.others
     }
 
     /// The images that were asked for, as [`Source::open`] gives them.
@@ -251,6 +267,43 @@ impl Bundle {
         let mut found = BTreeSet::new();
         for entry in self.chosen(limits)? {
             self.siblings_below(&entry, limits, 0, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// The layers of those images, each with its platform, or its digest where none is stated. What cannot be read is left out.
+    pub fn layers_beside(&self, limits: &Limits) -> Result<Vec<(String, Vec<Layer>)>> {
+        let mut found = Vec::new();
+        let mut waiting: Vec<(Descriptor, u32)> = self.chosen(limits)?.into_iter().map(|entry| (entry, 0)).collect();
+        while let Some((entry, depth)) = waiting.pop() {
+            let is_asked = self.images.iter().any(|image| image.target.digest.as_ref() == Some(&entry.digest));
+            let is_too_much = depth > limits.index_depth || found.len() >= limits.descriptors;
+            if self.is_old || is_asked || is_too_much || entry.is_attestation() || entry.size > limits.manifest.bytes()
+            {
+                continue;
+            }
+            let Some(bytes) = self.document(&entry)? else { continue };
+            match Document::parse(&bytes, limits) {
+                Ok(Document::Index(index)) => {
+                    waiting.extend(index.manifests.into_iter().map(|below| (below, depth.saturating_add(1))));
+                }
+                Ok(Document::Manifest(manifest)) if depth > 0 && entry.artifact_type.is_none() => {
+                    let platform = entry.platform.as_ref().map(|platform| escape(platform.to_string()));
+                    let layers = (0_u32..).zip(&manifest.layers).filter_map(|(index, layer)| {
+                        Some(Layer {
+                            index,
+                            media_type: Some(layer.media_type.clone()),
+                            digest: Some(layer.digest.clone()),
+                            size: Some(layer.size),
+                            diff_id: None,
+                            history: None,
+                            blob: self.blob(layer)?,
+                        })
+                    });
+                    found.push((platform.unwrap_or_else(|| entry.digest.short()), layers.collect()));
+                }
+                _ => {}
+            }
         }
         Ok(found)
     }

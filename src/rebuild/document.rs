@@ -1,6 +1,8 @@
 //! Configuration, manifest and index after edits (image-spec config.md, manifest.md, image-index.md): what must follow
 //! follows, all else keeps its bytes.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::digest::{DiffId, Digest};
@@ -11,7 +13,7 @@ use crate::image::{Descriptor, FIX_STEP, ImageConfig};
 
 use super::bundle::OCI_LAYER;
 use super::json::Json;
-use super::{Edit, Encoding, Excised, Notice};
+use super::{Edit, Encoding, Excised, Notice, Span};
 
 /// What stands in place of redacted text.
 pub const REDACTED: &str = "[REDACTED]";
@@ -212,23 +214,70 @@ pub(super) fn replace_layers(
     Ok(notices)
 }
 
-/// Carries out the edits of annotations.
-pub(super) fn edit_annotations(manifest: &mut Json, edits: &[&Edit]) -> Result<()> {
+/// Sets annotations of a manifest.
+pub(super) fn set_annotations(manifest: &mut Json, edits: &[&Edit]) -> Result<()> {
     for edit in edits {
-        match edit {
-            Edit::SetAnnotation { key, value } => {
-                let pointer = format!("/annotations/{}", pointer_part(key));
-                if manifest.string(&pointer).as_ref() != Some(value) {
-                    manifest.set(&pointer, &json!(value))?;
-                }
+        if let Edit::SetAnnotation { key, value } = edit {
+            let pointer = format!("/annotations/{}", pointer_part(key));
+            if manifest.string(&pointer).as_ref() != Some(value) {
+                manifest.set(&pointer, &json!(value))?;
             }
-            Edit::RemoveAnnotation { key, .. } => {
-                manifest.remove(&format!("/annotations/{}", pointer_part(key)))?;
-            }
-            _ => {}
         }
     }
     Ok(())
+}
+
+/// What an image's annotations shall not say any more, in whichever document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unsaid {
+    key: String,
+    /// Texts that go; the whole annotation if there are none.
+    texts: Vec<String>,
+}
+
+impl Unsaid {
+    /// What the edits ask for; `annotations` are those of the image from all its documents.
+    pub(super) fn of(edits: &[&Edit], annotations: &BTreeMap<String, String>) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        for edit in edits {
+            match edit {
+                Edit::RemoveAnnotation { key, .. } => all.push(Self { key: key.clone(), texts: Vec::new() }),
+                Edit::RedactAnnotation { key, spans } => {
+                    let value = annotations.get(key).map(String::as_str).unwrap_or_default();
+                    let text = |span: &Span| {
+                        let start = usize::try_from(span.offset).ok()?;
+                        let end = start.checked_add(usize::try_from(span.length).ok()?)?;
+                        value.get(start..end).filter(|text| !text.is_empty()).map(str::to_owned)
+                    };
+                    let texts: Option<Vec<String>> = spans.iter().map(text).collect();
+                    let texts = texts.filter(|texts| !texts.is_empty()).ok_or_else(|| {
+                        Error::malformed(format!("the annotation `{}` is shorter than was planned for", escape(key)))
+                    })?;
+                    all.push(Self { key: key.clone(), texts });
+                }
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+
+    /// Carries it out on the annotations of what `pointer` names in a document. Whether anything changed.
+    pub(super) fn carry_out(all: &[Self], document: &mut Json, pointer: &str) -> Result<bool> {
+        let mut is_changed = false;
+        for one in all {
+            let pointer = format!("{pointer}/annotations/{}", pointer_part(&one.key));
+            if one.texts.is_empty() {
+                is_changed |= document.remove(&pointer)?;
+            } else if let Some(old) = document.string(&pointer) {
+                let new = one.texts.iter().fold(old.clone(), |value, text| value.replace(text.as_str(), REDACTED));
+                if new != old {
+                    document.set(&pointer, &json!(new))?;
+                    is_changed = true;
+                }
+            }
+        }
+        Ok(is_changed)
+    }
 }
 
 /// The media type of a layer that is encoded so, in the family of `like`.

@@ -165,7 +165,15 @@ pub enum Edit {
         /// Its value.
         value: String,
     },
-    /// Takes an annotation out of the manifest and out of its descriptor in the index.
+    /// Writes `[REDACTED]` in place of parts of an annotation's value, wherever it stands: in the manifest, its descriptors
+    /// and the indexes above it.
+    RedactAnnotation {
+        /// Its key.
+        key: String,
+        /// Which bytes of the value; none of them may be anywhere in the output.
+        spans: Vec<Span>,
+    },
+    /// Takes an annotation out of the manifest, its descriptors and the indexes above it.
     RemoveAnnotation {
         /// Its key.
         key: String,

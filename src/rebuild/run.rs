@@ -19,7 +19,7 @@ use crate::source::select::{gap_of_layer, verify};
 use crate::source::store::FileRange;
 
 use super::bundle::INDEX;
-use super::document::{self, Fate, NewLayer};
+use super::document::{self, Fate, NewLayer, Unsaid};
 use super::json::Json;
 use super::layer::{self, Rewritten};
 use super::write::{self, Content, Form, Output, Part, Pending, Product, ProductImage, Role};
@@ -82,8 +82,10 @@ struct Work<'a> {
     rewritten: BTreeMap<(Digest, String), NewLayer>,
     /// Manifests and indexes by their digest in the input.
     became: BTreeMap<Digest, Became>,
-    /// Annotations taken out, by the manifest's digest in the input.
-    unsaid: BTreeMap<Digest, Vec<String>>,
+    /// What annotations say no more, by the manifest's or the index's digest in the input.
+    unsaid: BTreeMap<Digest, Vec<Unsaid>>,
+    /// Whether an annotation of an index or of a descriptor in one changed.
+    is_unsaid: bool,
     parts: BTreeMap<Digest, Part>,
     /// Manifests, those that others name first.
     order: Vec<Digest>,
@@ -124,6 +126,7 @@ impl<'a> Work<'a> {
             rewritten: BTreeMap::new(),
             became: BTreeMap::new(),
             unsaid: BTreeMap::new(),
+            is_unsaid: false,
             parts: BTreeMap::new(),
             order: Vec::new(),
             images: Vec::new(),
@@ -145,13 +148,16 @@ impl<'a> Work<'a> {
         };
         let mut others = 0;
         let mut attached = Vec::new();
+        let mut unsaid = Vec::new();
         for (place, entry) in index.manifests.iter().enumerate() {
             if !chosen.contains(entry) {
                 attached.push((place, entry));
                 continue;
             }
             self.entry(&mut json, place, entry, 0)?;
+            self.add_unsaid(&entry.digest, &mut unsaid);
         }
+        self.is_unsaid |= Unsaid::carry_out(&unsaid, &mut json, "")?;
         // signatures and the like go with what they speak of
         for (place, entry) in attached {
             let pointer = format!("/manifests/{place}");
@@ -172,7 +178,7 @@ impl<'a> Work<'a> {
             }
         }
         if others > 0 {
-            let what = format!("{others} other entries of the index, which were not asked for, are left out");
+            let what = format!("other entries of the index, which were not asked for, are left out: {others}");
             self.notices.push(Notice::new("not-asked-for", INDEX, what));
         }
         Ok(json)
@@ -237,10 +243,19 @@ impl<'a> Work<'a> {
         if now.media_type != entry.media_type && !entry.media_type.is_empty() {
             index.set(&format!("{pointer}/mediaType"), &json!(now.media_type))?;
         }
-        for key in self.unsaid.get(&entry.digest).cloned().unwrap_or_default() {
-            index.remove(&format!("{pointer}/annotations/{}", pointer_part(&key)))?;
+        if let Some(unsaid) = self.unsaid.get(&entry.digest) {
+            self.is_unsaid |= Unsaid::carry_out(unsaid, index, &pointer)?;
         }
         Ok(())
+    }
+
+    /// Adds what the annotations of an image, or of those below an index, say no more.
+    fn add_unsaid(&self, digest: &Digest, all: &mut Vec<Unsaid>) {
+        for one in self.unsaid.get(digest).into_iter().flatten() {
+            if !all.contains(one) {
+                all.push(one.clone());
+            }
+        }
     }
 
     /// Rebuilds an index, an image or something else with a manifest; `None` if the input lacks it.
@@ -259,7 +274,11 @@ impl<'a> Work<'a> {
         let place = entry.digest.to_string();
         let what = if entry.is_attestation() { Err(()) } else { Document::parse(&bytes, limits).map_err(|_| ()) };
         let new = match what {
-            Ok(Document::Index(index)) => self.index(&bytes, &index.manifests, depth).map_err(|e| e.at(place))?,
+            Ok(Document::Index(index)) => {
+                let (new, unsaid) = self.index(&bytes, &index.manifests, depth).map_err(|e| e.at(place))?;
+                self.unsaid.insert(entry.digest.clone(), unsaid);
+                new
+            }
             Ok(Document::Manifest(manifest)) => self.image(entry, &bytes, &manifest).map_err(|e| e.at(place))?,
             Err(()) => {
                 self.copy_blobs(&bytes);
@@ -283,11 +302,14 @@ impl<'a> Work<'a> {
         Ok(Some(now))
     }
 
-    fn index(&mut self, bytes: &[u8], entries: &[Descriptor], depth: u32) -> Result<Vec<u8>> {
+    fn index(&mut self, bytes: &[u8], entries: &[Descriptor], depth: u32) -> Result<(Vec<u8>, Vec<Unsaid>)> {
         let mut json = Json::parse(bytes, self.options.limits.manifest, "the index")?;
+        let mut unsaid = Vec::new();
         for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_attestation()) {
             self.entry(&mut json, place, entry, depth.saturating_add(1))?;
+            self.add_unsaid(&entry.digest, &mut unsaid);
         }
+        Unsaid::carry_out(&unsaid, &mut json, "")?;
         let changed = |work: &Self, digest: &Digest| work.became.get(digest).is_some_and(|now| now.digest != *digest);
         let is_any_changed = entries.iter().any(|entry| changed(self, &entry.digest));
         for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.is_attestation()) {
@@ -307,7 +329,7 @@ impl<'a> Work<'a> {
         if self.converts {
             document::to_oci(&mut json)?;
         }
-        Ok(json.text().into_bytes())
+        Ok((json.text().into_bytes(), unsaid))
     }
 
     /// Copies the blobs that an artifact's manifest names; those that are not here are left.
@@ -363,7 +385,10 @@ impl<'a> Work<'a> {
         if config_digest != manifest.config.digest {
             document::rename(&mut json, "/config", &config_digest, text.len() as u64)?;
         }
-        document::edit_annotations(&mut json, &edits)?;
+        document::set_annotations(&mut json, &edits)?;
+        let own = self.bundle.images().iter().find(|image| image.target.digest.as_ref() == Some(&entry.digest));
+        let unsaid = own.map_or_else(|| Ok(Vec::new()), |image| Unsaid::of(&edits, &image.annotations))?;
+        Unsaid::carry_out(&unsaid, &mut json, "")?;
         if json.text().as_bytes() != bytes {
             let from = if self.bundle.is_old { &manifest.config.digest } else { &entry.digest };
             json.set(&format!("/annotations/{}", pointer_part(document::REBUILT_FROM)), &json!(from))?;
@@ -378,11 +403,7 @@ impl<'a> Work<'a> {
             let what = "an archive of `docker save` in the old form has no annotations; write an OCI form to have them";
             self.notices.push(Notice::new("annotation-dropped", "manifest", what));
         }
-        let unsaid = edits.iter().filter_map(|edit| match edit {
-            Edit::RemoveAnnotation { key, .. } => Some(key.clone()),
-            _ => None,
-        });
-        self.unsaid.insert(entry.digest.clone(), unsaid.collect());
+        self.unsaid.insert(entry.digest.clone(), unsaid);
         if self.converts {
             document::to_oci(&mut json)?;
         }
@@ -599,7 +620,8 @@ impl<'a> Work<'a> {
         self.tell_signatures();
         self.notices.sort();
         self.notices.dedup();
-        let is_changed = self.images.iter().any(|(_, image)| image.before.config != image.after.config)
+        let is_changed = self.is_unsaid
+            || self.images.iter().any(|(_, image)| image.before.config != image.after.config)
             || self.became.iter().any(|(old, now)| *old != now.digest && !self.converts)
             || images.iter().any(RebuiltImage::is_changed);
         let size_after = self.parts.values().map(|part| part.size).fold(0, u64::saturating_add);

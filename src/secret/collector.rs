@@ -39,7 +39,7 @@ impl Collector for SecretCollector {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn select(&self) -> &'static [Select] {
@@ -120,7 +120,7 @@ impl Collector for SecretArchives {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn select(&self) -> &'static [Select] {
@@ -286,6 +286,7 @@ impl<'r> Report<'r> {
                 inside: (!inside.is_empty()).then(|| inside.into()),
                 offset: member.offset.saturating_add(found.span.start as u64),
                 length: found.length as u64,
+                coded: found.coded.map(|coded| (member.offset.saturating_add(coded.start as u64), coded.len() as u64)),
                 lines: searched.has_lines().then_some((line, last)),
                 content,
                 notes,
@@ -385,6 +386,7 @@ fn assemble_node<'a>(
             masked: first.masked.clone(),
             id: first.id.clone(),
             length: first.length,
+            coded: first.coded,
             notes,
         };
         candidates.push(Candidate { secret, node, content: first.content.as_deref() });

@@ -375,6 +375,7 @@ fn secret(found: Found, place: SecretPlace) -> Secret {
         masked: found.masked,
         id: found.id,
         length: found.span.len() as u64,
+        coded: None,
         notes: found.notes,
     }
 }

@@ -197,6 +197,12 @@ fn spellings(value: &[u8]) -> BTreeSet<Vec<u8>> {
             .flat_map(|byte| if is_plain(*byte) { vec![*byte] } else { format!("%{byte:02X}").into_bytes() });
         all.insert(escaped.collect());
     }
+    // every sign of it escaped
+    let escapes: [fn(u8) -> String; 3] =
+        [|byte| format!("%{byte:02X}"), |byte| format!("%{byte:02x}"), |byte| format!("\\u{byte:04x}")];
+    for escape in escapes {
+        all.insert(value.iter().flat_map(|byte| escape(*byte).into_bytes()).collect());
+    }
     all.retain(|spelling| spelling.len() >= SHORTEST);
     all
 }

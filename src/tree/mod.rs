@@ -33,6 +33,8 @@ pub struct FileEntry {
     pub mtime: i64,
     /// File capabilities that an extended header gives it (`security.capability`).
     pub capabilities: Option<Box<Capabilities>>,
+    /// Whether it has other extended attributes, or an access list (`SCHILY.xattr.*`, `SCHILY.acl.*`).
+    pub has_attributes: bool,
 }
 
 /// What a tar member is.
@@ -66,6 +68,7 @@ impl FileEntry {
             size,
             mtime: 0,
             capabilities: None,
+            has_attributes: false,
         }
     }
 

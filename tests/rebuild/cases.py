@@ -152,6 +152,13 @@ def secret_cases():
                                     there=["srv/.env"])
 
 
+    value = token("coded")
+    coded = base64.b64encode(value.encode()).decode()
+    yield "coded-secret-redacted-in-place", Case(
+        one([file("srv/secret.yaml", f"apiVersion: v1\nkind: Secret\ndata:\n  token: {coded}\n")]),
+        [*SECRETS, "--redact-in-place"], [value, coded[40:]], there=["srv/secret.yaml"])
+
+
 def document_cases():
     def documents(name, make, **named):
         value = token(name)
@@ -177,6 +184,10 @@ def document_cases():
     yield "secret-in-comment", documents("comment", lambda v: image(
         history=["base", {"created_by": "flattened", "comment": json.dumps([{"created_by": f"ARG T={v}"}])}]))
     yield "secret-in-annotation", documents("annotation", lambda v: image(annotations={"build.token": v, "keep": "me"}))
+    text = "plainword" + "secretvalue42"
+    yield "redacted-annotations", Case(
+        layout((image(annotations={"m": text, "keep": "me"}), "1.0"), index_annotations={"i": f"see {text}"}),
+        ["--only", "caches", "--redact", text], [text])
     yield "secret-in-classic-config", documents("classic", lambda v: image(
         config={**PLAIN, "Env": [f"GITHUB_TOKEN={v}"]},
         top={"container_config": {"Env": [f"GITHUB_TOKEN={v}"], "Cmd": ["/bin/sh"]}, "docker_version": "18.09"}))

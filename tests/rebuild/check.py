@@ -367,6 +367,11 @@ def check_image(old, new, edits, drops_empty):
                 notes[edit["key"]] = edit["value"]
             elif edit["op"] == "remove-annotation":
                 notes.pop(edit["key"], None)
+            elif edit["op"] == "redact-annotation" and edit["key"] in notes:
+                text = notes[edit["key"]].encode()
+                for span in sorted(edit["spans"], key=lambda span: -span["offset"]):
+                    text = text[:span["offset"]] + b"[REDACTED]" + text[span["offset"] + span["length"]:]
+                notes[edit["key"]] = text.decode()
         now = dict(got.pop("annotations", {}) or {})
         demand(now.pop("dev.careen.rebuilt-from", None) == images.digest(images.dumps(old.manifest))
                or old.descriptor["digest"] == new.manifest["annotations"]["dev.careen.rebuilt-from"],

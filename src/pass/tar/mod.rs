@@ -527,6 +527,7 @@ impl<R: Read> TarReader<R> {
             mode: u32::try_from(mode & 0o7777).unwrap_or_default(),
             size,
             capabilities: pax.capabilities.take(),
+            has_attributes: pax.has_attributes,
         })
     }
 

@@ -13,10 +13,15 @@ pub(super) struct Pax {
     pub(super) gid: Option<Number>,
     pub(super) mtime: Option<Number>,
     pub(super) capabilities: Option<Box<Capabilities>>,
+    /// Whether there are other extended attributes, or access lists.
+    pub(super) has_attributes: bool,
     pub(super) sparse: PaxMap,
     /// Keys that occur twice with different values, and change what is read.
     pub(super) contradictions: Vec<&'static str>,
 }
+
+/// How records of extended attributes and access lists begin: star's, as GNU tar and Go write them, and libarchive's.
+const ATTRIBUTES: &[&[u8]] = &[b"SCHILY.xattr.", b"SCHILY.acl.", b"LIBARCHIVE.xattr."];
 
 /// A number that may be malformed without harm to what follows.
 pub(super) type Number = Result<i64, super::header::BadNumber>;
@@ -53,6 +58,7 @@ impl Pax {
                 self.capabilities = (!value.is_empty()).then(|| Box::new(Capabilities::parse(value)));
             }
             _ => {
+                self.has_attributes |= ATTRIBUTES.iter().any(|start| key.starts_with(start));
                 if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.set(key, value, max_regions)?;
                 }

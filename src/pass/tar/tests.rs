@@ -275,6 +275,7 @@ fn pax_records_apply_to_the_member_alone() {
     assert_eq!((first.uid, first.gid, first.mtime), (4_000_000, 7, 1_700_000_000));
     assert_eq!(seen.entry("link").kind, FileKind::Symlink(b"/target\nwith newline"[..].into()));
     assert!(seen.entry("capable").capabilities.is_some() && seen.entry("plain").capabilities.is_none());
+    assert!(seen.entry("capable").has_attributes && !seen.entry("plain").has_attributes);
     assert_eq!(seen.entry("plain").uid, 0);
     assert_eq!(seen.codes, ["ambiguous-size"]);
 }

@@ -4,7 +4,7 @@ mod archive;
 mod folder;
 mod registry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -213,6 +213,11 @@ impl Output {
         Some(path.with_file_name(name))
     }
 
+    /// The file or folder.
+    pub fn file(&self) -> Option<&Path> {
+        self.path()
+    }
+
     fn path(&self) -> Option<&Path> {
         match self {
             Self::DockerArchive { path, .. } | Self::OciArchive { path } | Self::OciDir { path } => Some(path),
@@ -229,6 +234,12 @@ impl Output {
     pub(super) fn check(&self, bundle: &Bundle, options: &Options<'_>) -> Result<()> {
         if let Self::Registry { reference } = self {
             return registry::check(reference, bundle, options);
+        }
+        let platforms: BTreeSet<_> = bundle.images().iter().map(|image| &image.target.config_digest).collect();
+        if matches!(self, Self::DockerArchive { .. }) && !bundle.is_old && platforms.len() > 1 {
+            let what = format!("an archive of Docker holds one image, and there are {}", platforms.len());
+            return Err(Error::new(ErrorKind::Usage, what)
+                .help("name one with `--platform`, or write `oci-archive:` or `oci-dir:`"));
         }
         let Some(path) = self.path() else { return Ok(()) };
         let place = || escape(path.as_os_str().as_encoded_bytes());
@@ -262,6 +273,11 @@ impl Output {
             }
             (_, Ok(_)) if is_input && !options.in_place => {
                 Err(refused("the output is the input").help("name another file, or allow it with `--in-place`"))
+            }
+            (_, Ok(_)) if is_input && bundle.others() > 0 => {
+                let (count, noun) = (bundle.others(), if bundle.others() == 1 { "image" } else { "images" });
+                let what = format!("the archive holds {count} other {noun}, which would be lost");
+                Err(refused(&what).help("write another file"))
             }
             (_, Ok(found)) if !found.is_file() => Err(refused("the output is there and is no file")),
             _ => Ok(()),

@@ -134,6 +134,11 @@ fn next_line(bytes: &[u8], line: &Range<usize>, first: usize) -> Option<Range<us
     (goes_on && is_alone).then_some(start..end)
 }
 
+/// Whether these are digits and nothing else.
+pub(super) fn is_run(bytes: &[u8]) -> bool {
+    run_end(bytes, 0) == bytes.len()
+}
+
 fn run_end(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     rest.iter().position(|byte| value(*byte) == NONE).map_or(bytes.len(), |length| at.saturating_add(length))

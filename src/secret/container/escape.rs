@@ -30,21 +30,36 @@ pub(super) fn parts(bytes: &[u8]) -> Vec<Plain> {
             _ => spans.push(part),
         }
     }
-    let undo = |span: Range<usize>| {
-        let mut out = Vec::with_capacity(span.len());
-        let mut rest = bytes.get(span.clone()).unwrap_or_default();
-        while let Some((first, after)) = rest.split_first() {
-            if let Some((byte, length)) = escape(rest) {
-                out.push(byte);
-                rest = rest.get(length..).unwrap_or_default();
-            } else {
-                out.push(*first);
-                rest = after;
-            }
-        }
-        Plain { span, bytes: out }
-    };
-    spans.into_iter().map(undo).collect()
+    let plain = |span: Range<usize>| Plain { bytes: undo(bytes.get(span.clone()).unwrap_or_default()), span };
+    spans.into_iter().map(plain).collect()
+}
+
+/// The bytes with all escapes undone.
+pub(super) fn undo(mut bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    while let Some((byte, rest)) = first(bytes) {
+        out.push(byte);
+        bytes = rest;
+    }
+    out
+}
+
+/// Where in `bytes` the byte at `at` of what they are when undone begins.
+pub(super) fn position(bytes: &[u8], at: usize) -> usize {
+    let mut rest = bytes;
+    for _ in 0..at {
+        let Some((_, after)) = first(rest) else { break };
+        rest = after;
+    }
+    bytes.len().saturating_sub(rest.len())
+}
+
+/// The first byte when undone, and what follows it.
+fn first(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    match escape(bytes) {
+        Some((byte, length)) => Some((byte, bytes.get(length..).unwrap_or_default())),
+        None => bytes.split_first().map(|(first, rest)| (*first, rest)),
+    }
 }
 
 /// The character of ASCII that an escape stands for, and the escape's length.

@@ -401,6 +401,13 @@ fn coded_values_are_found_at_their_place() {
         let start = text.find("data: ").expect("is there") + 6;
         assert_eq!(found.len(), 1, "{case}");
         assert!((start..start + case.len()).contains(&found[0].0) && found[0].1 >= 3, "{found:?} {case}");
+        // what must go for it to be gone is all that says it
+        let found = text::search(text.as_bytes(), Kind::Settings, Vec::new()).found;
+        let coded = found[0].coded.clone().expect("coded");
+        let mut readings = Vec::new();
+        crate::secret::with_readings(&text.as_bytes()[coded.clone()], &mut |value| readings.push(value.to_vec()));
+        assert!(readings.contains(&key.clone().into_bytes()), "{coded:?} {case}");
+        assert!(coded.start >= start && coded.end <= start + case.len(), "{coded:?} {case}");
     }
     // two in one stretch are two
     let both = format!("{}\n{}\n", token(1), token(2));

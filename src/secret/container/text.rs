@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::engine::{self, Found};
 use super::super::kind::Kind;
 use super::super::runs;
-use super::unwrap::Unwrapped;
+use super::unwrap::{self, Unwrapped};
 use super::wide::{self, Wide};
 
 /// Codings inside one another that are undone: Helm has base64 in base64.
@@ -51,10 +51,22 @@ pub(in crate::secret) fn search(bytes: &[u8], kind: Kind, fields: Vec<Found>) ->
         let text = wide.decode(bytes);
         let (mut found, mut is_exhausted) = plain(&text, kind, Vec::new());
         let mut known = (0, 0);
+        let mut last = (0..0, 0..0);
         for one in &mut found {
             let start = wide.position(&text, known, one.span.start);
+            let coded = one.coded.take().map(|coded| {
+                // many may stand in one stretch that is coded
+                if coded != last.0 {
+                    let from = if last.0.start <= coded.start { (last.0.start, last.1.start) } else { (0, 0) };
+                    let start = wide.position(&text, from, coded.start);
+                    last.1 = start..wide.position(&text, (coded.start, start), coded.end);
+                    last.0 = coded;
+                }
+                last.1.clone()
+            });
             known = (one.span.start, start);
             one.span = start..wide.position(&text, known, one.span.end);
+            one.coded = Some(coded.unwrap_or_else(|| one.span.clone()));
         }
         // a mark alone does not make the rest wide
         let narrow = engine::scan(bytes, Kind::Other);
@@ -95,7 +107,13 @@ fn plain(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> (Vec<Found>, bool) {
         is_exhausted |= scan.is_exhausted;
         texts.push(unwrapped);
         coded.extend(scan.found.into_iter().map(|mut one| {
-            one.span = texts.iter().rev().fold(one.span, |span, text| text.span(&span));
+            let mut all = one.span.clone();
+            for (depth, text) in texts.iter().enumerate().rev() {
+                let outer = depth.checked_sub(1).and_then(|depth| texts.get(depth));
+                all = text.extent(outer.map_or(bytes, |outer| outer.bytes.as_slice()), &all);
+                one.span = text.span(&one.span);
+            }
+            one.coded = Some(all);
             one
         }));
     }
@@ -104,6 +122,22 @@ fn plain(bytes: &[u8], kind: Kind, fields: Vec<Found>) -> (Vec<Found>, bool) {
         found = engine::resolve(found);
     }
     (found, is_exhausted)
+}
+
+/// What bytes say that are coded: each text in them, its codings undone. Nothing of bytes that are what they say.
+pub(in crate::secret) fn readings(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = Wide::of(bytes).map(|wide| wide.decode(bytes)).into_iter().collect();
+    let mut level = 0..all.len();
+    for depth in 0..CODINGS {
+        let outer = all.get(level.clone()).unwrap_or_default();
+        let inner: Vec<Vec<u8>> = match depth {
+            0 if outer.is_empty() => unwrap::texts(bytes),
+            _ => outer.iter().flat_map(|text| unwrap::texts(text)).collect(),
+        };
+        level = all.len()..all.len().saturating_add(inner.len());
+        all.extend(inner);
+    }
+    all
 }
 
 /// Searches the texts of two bytes a character in a binary file.
@@ -123,6 +157,7 @@ fn search_stretches(bytes: &[u8], found: &mut Vec<Found>) -> bool {
     let before = found.len();
     found.extend(scan.found.into_iter().map(|mut one| {
         one.span = place(one.span.start)..place(one.span.end);
+        one.coded = Some(one.span.clone());
         one
     }));
     if found.len() > before {

@@ -24,6 +24,8 @@ pub(super) struct Found {
     pub(super) span: Range<usize>,
     /// Bytes of the value; in base64 and the like it takes more of the text than these.
     pub(super) length: usize,
+    /// All of the text that says it, where that is coded: `span` is about right then, and this leaves nothing of it out.
+    pub(super) coded: Option<Range<usize>>,
     pub(super) severity: Severity,
     pub(super) confidence: Confidence,
     pub(super) masked: String,
@@ -285,6 +287,7 @@ impl Search<'_> {
         Found {
             rule: rule.rule,
             length: span.len(),
+            coded: None,
             span,
             severity,
             confidence: opinion.confidence.unwrap_or(rule.rule.confidence),

@@ -33,7 +33,7 @@ async fn texts(server: &Server, query: &'static str) -> Vec<String> {
 async fn images(server: &Server, count: usize) {
     let mut text = String::new();
     for number in 1..=count {
-        let digest = crate::digest::Digest::sha256(&number.to_be_bytes());
+        let digest = Digest::sha256(&number.to_be_bytes());
         text.push_str(&format!(
             "INSERT INTO image VALUES ({number}, 'main', 'shop/api', '{digest}', 'shop', 0, 0, NULL); \
              INSERT INTO job (id, key, kind, lane, source, registry, repository, priority, state, created, not_before) \
