@@ -133,12 +133,15 @@ const COLUMNS: &str = concat!(
     open_job!("json_array(j.id, j.state, j.reason)"),
     ", (SELECT moved FROM tag WHERE image = i.id ORDER BY moved DESC, name LIMIT 1), \
      (SELECT json_group_array(json_array(id, image, made, outcome)) FROM (SELECT r.id, r.image, r.made, r.outcome FROM \
-     (SELECT id, image, lead(moved) OVER (ORDER BY id) AS until FROM tag_move WHERE registry = i.registry \
-     AND repository = i.repository AND name = (SELECT name FROM tag WHERE image = i.id ORDER BY moved DESC, name LIMIT 1)) m \
-     JOIN report r ON r.id = (SELECT id FROM report WHERE image = m.image AND ",
-    seen!("source"),
-    " ORDER BY made < m.until DESC, CASE WHEN made < m.until THEN -made ELSE made END, rowid DESC LIMIT 1) \
-     WHERE m.until IS NOT NULL ORDER BY m.id DESC LIMIT 10)) \
+     (SELECT m.id AS move, coalesce((SELECT n.id FROM report n WHERE n.image = m.image AND n.made < m.until AND ",
+    seen!("n.source"),
+    " ORDER BY n.made DESC, n.rowid DESC LIMIT 1), (SELECT n.id FROM report n WHERE n.image = m.image AND ",
+    seen!("n.source"),
+    " ORDER BY n.made, n.rowid LIMIT 1)) AS report \
+     FROM (SELECT v.id, v.image, (SELECT x.moved FROM tag_move x WHERE x.registry = v.registry AND x.repository = v.repository \
+     AND x.name = v.name AND x.id > v.id ORDER BY x.id LIMIT 1) AS until FROM tag_move v WHERE v.registry = i.registry \
+     AND v.repository = i.repository AND v.name = (SELECT name FROM tag WHERE image = i.id ORDER BY moved DESC, name LIMIT 1)) m \
+     WHERE m.until IS NOT NULL ORDER BY m.id DESC LIMIT 10) e JOIN report r ON r.id = e.report ORDER BY e.move DESC)) \
      FROM image i WHERE (",
     seen!("i.source"),
     " OR EXISTS (SELECT 1 FROM report WHERE image = i.id AND ",

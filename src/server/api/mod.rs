@@ -227,7 +227,7 @@ pub(super) use tagged;
 /// part of an index that stands there itself. Parameter 1 is the caller's sources.
 macro_rules! shown {
     () => {
-        "(i.lost_tags = 0 AND (EXISTS (SELECT 1 FROM tag WHERE image = i.id) OR NOT EXISTS (SELECT 1 FROM part p \
+        "(NOT EXISTS (SELECT 1 FROM replaced WHERE image = i.id) AND (EXISTS (SELECT 1 FROM tag WHERE image = i.id) OR NOT EXISTS (SELECT 1 FROM part p \
          JOIN image w ON w.id = p.whole WHERE p.digest = i.digest AND w.registry = i.registry \
          AND w.repository = i.repository AND w.deleted IS NULL \
          AND (?1 IS NULL OR w.source IN (SELECT value FROM json_each(?1))))))"

@@ -213,16 +213,16 @@ CREATE INDEX tag_move_by_image ON tag_move (image);
 INSERT INTO tag_move (registry, repository, name, image, moved)
 SELECT registry, repository, name, image, moved FROM tag;
 
--- whether an image had tags and has none any more
-ALTER TABLE image ADD COLUMN lost_tags INTEGER NOT NULL DEFAULT 0;
-UPDATE image SET lost_tags = 1 WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.image = image.id)
-AND EXISTS (SELECT 1 FROM report r JOIN job j ON j.id = r.job WHERE r.image = image.id AND j.tag IS NOT NULL);
+-- images that had tags and have none any more
+CREATE TABLE replaced (image INTEGER PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE) STRICT;
+INSERT INTO replaced SELECT i.id FROM image i WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.image = i.id)
+AND EXISTS (SELECT 1 FROM report r JOIN job j ON j.id = r.job WHERE r.image = i.id AND j.tag IS NOT NULL);
 
 CREATE TRIGGER tag_comes AFTER INSERT ON tag
 BEGIN
     INSERT INTO tag_move (registry, repository, name, image, moved)
     VALUES (NEW.registry, NEW.repository, NEW.name, NEW.image, NEW.moved);
-    UPDATE image SET lost_tags = 0 WHERE id = NEW.image AND lost_tags <> 0;
+    DELETE FROM replaced WHERE image = NEW.image;
 END;
 CREATE TRIGGER tag_moves AFTER UPDATE OF image ON tag
 BEGIN
@@ -231,12 +231,14 @@ BEGIN
     DELETE FROM tag_move WHERE registry = NEW.registry AND repository = NEW.repository AND name = NEW.name
     AND id <= (SELECT id FROM tag_move WHERE registry = NEW.registry AND repository = NEW.repository
         AND name = NEW.name ORDER BY id DESC LIMIT 1 OFFSET 50);
-    UPDATE image SET lost_tags = 0 WHERE id = NEW.image AND lost_tags <> 0;
-    UPDATE image SET lost_tags = 1 WHERE id = OLD.image AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
+    DELETE FROM replaced WHERE image = NEW.image;
+    INSERT OR IGNORE INTO replaced SELECT id FROM image WHERE id = OLD.image
+    AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
 END;
 CREATE TRIGGER tag_goes AFTER DELETE ON tag
 BEGIN
-    UPDATE image SET lost_tags = 1 WHERE id = OLD.image AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
+    INSERT OR IGNORE INTO replaced SELECT id FROM image WHERE id = OLD.image
+    AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
 END;
 
 -- the manifests of an index, as its reports tell
