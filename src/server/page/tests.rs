@@ -81,7 +81,7 @@ async fn nothing_of_an_image_breaks_out_of_a_page() {
     let (bench, image, report, token) = filled().await;
     let cookie = bench.login(&token).await;
     for (path, said) in [
-        ("/".to_owned(), vec!["shop/api", "1.0\\u{202e}", "✗", "waiting", "critical"]),
+        ("/".to_owned(), vec!["shop/api", "1.0\\u{202e}", "✗", "not scanned", "critical"]),
         (
             format!("/images/{image}"),
             vec!["Upgrade Django 2.2 to 2.2.28", "AKIA****", "12.0 MiB", "careen:2026:14", "/api/v1/reports/"],
