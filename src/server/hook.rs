@@ -423,15 +423,24 @@ pub(super) async fn see(
     Ok(image)
 }
 
+/// Notes that a tag is gone, or an image. Some senders tell both of one tag that went: the image stays while another tag
+/// is left, and so does a tag that is another image by now. An image that goes by its digest alone takes its tags along.
 async fn delete(connection: &mut SqliteConnection, place: &Place, filing: &Filing) -> Result<()> {
-    if let Some(digest) = &place.digest {
-        let gone = sqlx::query("UPDATE image SET deleted = ? WHERE registry = ? AND repository = ? AND digest = ?");
-        let gone = gone.bind(filing.now.0).bind(&filing.registry).bind(&place.repository).bind(digest.to_string());
+    let digest = place.digest.as_ref().map(ToString::to_string);
+    let gone = sqlx::query(
+        "DELETE FROM tag WHERE registry = ?1 AND repository = ?2 AND (?3 IS NULL OR name = ?3) \
+         AND (?4 IS NULL OR image IN (SELECT id FROM image WHERE registry = ?1 AND repository = ?2 AND digest = ?4))",
+    );
+    let gone = gone.bind(&filing.registry).bind(&place.repository).bind(&place.tag).bind(&digest);
+    if place.tag.is_some() || digest.is_some() {
         gone.execute(&mut *connection).await.map_err(cannot)?;
     }
-    if let Some(tag) = &place.tag {
-        let gone = sqlx::query("DELETE FROM tag WHERE registry = ? AND repository = ? AND name = ?");
-        let gone = gone.bind(&filing.registry).bind(&place.repository).bind(tag);
+    if let Some(digest) = digest {
+        let gone = sqlx::query(
+            "UPDATE image SET deleted = ? WHERE registry = ? AND repository = ? AND digest = ? \
+             AND NOT EXISTS (SELECT 1 FROM tag WHERE image = image.id)",
+        );
+        let gone = gone.bind(filing.now.0).bind(&filing.registry).bind(&place.repository).bind(digest);
         gone.execute(&mut *connection).await.map_err(cannot)?;
     }
     Ok(())
@@ -649,6 +658,44 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         let gone = push("3", DIGEST, "").replace("\"push\"", "\"delete\"");
         assert_eq!(case.send(&gone).await, StatusCode::ACCEPTED);
         assert_eq!(case.count("SELECT count(*) FROM image WHERE deleted IS NOT NULL").await, 1);
+    }
+
+    #[tokio::test]
+    async fn an_image_stays_while_a_tag_is_left() {
+        let case = Case::new(10).await;
+        let place = |digest: &str, tag: Option<&str>| Place {
+            repository: "shop/api".to_owned(),
+            tag: tag.map(str::to_owned),
+            digest: Some(digest.parse().expect("a digest")),
+            claimed_host: None,
+        };
+        let other = DIGEST.replace('0', "2");
+        let filing = || Filing {
+            source: "shop".to_owned(),
+            registry: "main".to_owned(),
+            hosts: Vec::new(),
+            body: Vec::new(),
+            bounds: case.server.queue.bounds(),
+            fields: None,
+            now: case.server.clock.now(),
+        };
+        let file = async |what: What, id: &str| {
+            let notice = Notice { id: id.to_owned(), is_unique: true, what };
+            let filing = filing();
+            let filed = case.server.store.write(move |connection| Box::pin(file_all(connection, vec![notice], filing)));
+            filed.await.expect("filed");
+        };
+        let deleted = async || case.count("SELECT count(*) FROM image WHERE deleted IS NOT NULL").await;
+        let tags = async || case.count("SELECT count(*) FROM tag").await;
+        file(What::Pushed(place(DIGEST, Some("1"))), "a").await;
+        file(What::Pushed(place(DIGEST, Some("prod"))), "b").await;
+        file(What::Deleted(place(DIGEST, Some("1"))), "c").await;
+        assert_eq!((deleted().await, tags().await), (0, 1), "`prod` is left");
+        file(What::Pushed(place(&other, Some("prod"))), "d").await;
+        file(What::Deleted(place(DIGEST, Some("prod"))), "e").await;
+        assert_eq!((deleted().await, tags().await), (1, 1), "`prod` is another image by now");
+        file(What::Deleted(place(&other, None)), "f").await;
+        assert_eq!((deleted().await, tags().await), (2, 0), "an image takes its tags along");
     }
 
     #[tokio::test]

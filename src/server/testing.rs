@@ -93,6 +93,13 @@ impl Bench {
         token::add(&self.server.store, name, scope, sources, None, now).await.expect("a token").0
     }
 
+    /// The cookie of somebody who logged in with a token.
+    pub(super) async fn login(&self, token: &str) -> String {
+        let cookie = token::login(&self.server, token, "here").await.expect("read").expect("it is good");
+        let (_, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
+        value.to_owned()
+    }
+
     /// A job, which ends as it is told.
     pub(super) async fn job(&self, source: &str, repository: &str, end: Option<Result<(), &str>>) -> i64 {
         let now = self.server.clock.now();
@@ -122,6 +129,23 @@ impl Bench {
         newest.get(0)
     }
 
+    /// A job of an image that is there, which ends as it is told.
+    pub(super) async fn job_of(&self, image: i64, end: Option<Result<(), &str>>) -> i64 {
+        let row = sqlx::query("SELECT source, repository, digest FROM image WHERE id = ?").bind(image);
+        let row = row.fetch_one(self.server.store.readers()).await.expect("an image");
+        let (source, repository, digest): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let job = self.job(&source, &repository, end).await;
+        let write = self.server.store.write(move |connection| {
+            Box::pin(async move {
+                let same = sqlx::query("UPDATE job SET digest = ? WHERE id = ?").bind(digest).bind(job);
+                same.execute(connection).await.expect("changed");
+                Ok(())
+            })
+        });
+        write.await.expect("stored");
+        job
+    }
+
     /// An image with a tag.
     pub(super) async fn image(&self, source: &str, repository: &str, tag: &str) -> i64 {
         let (source, repository, tag) = (source.to_owned(), repository.to_owned(), tag.to_owned());
@@ -131,6 +155,48 @@ impl Bench {
             Box::pin(async move { hook::see(connection, &source, "main", &repository, &digest, Some(&tag), now).await })
         });
         see.await.expect("an image")
+    }
+
+    /// An image that no tag ever was.
+    pub(super) async fn image_without_tag(&self, source: &str, repository: &str, name: &str) -> i64 {
+        let (source, repository) = (source.to_owned(), repository.to_owned());
+        let now = self.server.clock.now();
+        let digest = Digest::sha256(format!("{source} {repository} {name}").as_bytes());
+        let see = self.server.store.write(move |connection| {
+            Box::pin(async move { hook::see(connection, &source, "main", &repository, &digest, None, now).await })
+        });
+        see.await.expect("an image")
+    }
+
+    /// A delivery that was given up.
+    pub(super) async fn dead_delivery(&self, action: &str, report: &str, reason: &str) -> i64 {
+        let (action, report, reason) = (action.to_owned(), report.to_owned(), reason.to_owned());
+        let now = self.server.clock.now();
+        let write = self.server.store.write(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "INSERT INTO delivery (action, report, state, created, not_before, ended, reason) \
+                     VALUES (?, ?, 'dead', ?, ?, ?, ?) RETURNING id",
+                );
+                let row = row.bind(action).bind(report).bind(now.0).bind(now.0).bind(now.0).bind(reason);
+                Ok(row.fetch_one(connection).await.expect("a delivery").get(0))
+            })
+        });
+        write.await.expect("stored")
+    }
+
+    /// The tag is this image from now on.
+    pub(super) async fn move_tag(&self, image: i64, tag: &str) {
+        let tag = tag.to_owned();
+        let now = self.server.clock.now();
+        let row = sqlx::query("SELECT source, repository, digest FROM image WHERE id = ?").bind(image);
+        let row = row.fetch_one(self.server.store.readers()).await.expect("an image");
+        let (source, repository, digest): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let digest: Digest = digest.parse().expect("a digest");
+        let see = self.server.store.write(move |connection| {
+            Box::pin(async move { hook::see(connection, &source, "main", &repository, &digest, Some(&tag), now).await })
+        });
+        assert_eq!(see.await.expect("seen"), image);
     }
 
     /// A report of an image, made of a job of its own; what its findings say stands in the table too.
@@ -154,7 +220,7 @@ impl Bench {
             Box::pin(async move {
                 sqlx::query(
                     "INSERT INTO report (id, image, job, source, made, outcome, has_gaps, policy, data_version, summary) \
-                     VALUES (?, ?, ?, ?, ?, ?, 0, 'careen:2026', 'd1', '{}')",
+                     VALUES (?, ?, ?, ?, ?, ?, 0, 'careen:2026', 'd1', ?)",
                 )
                 .bind(&report)
                 .bind(image)
@@ -162,6 +228,7 @@ impl Bench {
                 .bind(source)
                 .bind(now.0)
                 .bind(outcome)
+                .bind(document.get("summary").map_or_else(|| "{}".to_owned(), Value::to_string))
                 .execute(&mut *connection)
                 .await
                 .expect("a report");

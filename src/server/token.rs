@@ -1,7 +1,8 @@
 //! Who may ask the server: holders of tokens, and people whom a proxy in front has let in.
 //!
 //! A token is 256 random bits, shown once when it is made; the store has its SHA-256 alone. It may do what its scope
-//! says, with the sources that its pattern names. People log in to the pages with one, and get it back as a cookie.
+//! says, with the sources that its pattern names. People log in to the pages with one, and get a cookie that is good for
+//! twelve hours, or until they log out, or until the token is taken back; the token is not in it.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -41,6 +42,12 @@ const PLAIN_COOKIE: &str = "careen";
 
 /// Seconds for which a login is good.
 const LOGIN_SECONDS: u32 = 12 * 3_600;
+
+/// Logins of one token at once; the oldest end for further ones.
+const MOST_LOGINS: i64 = 100;
+
+/// Refused logins that the audit log has of one minute: anybody can try, and none shall fill the disk.
+const MOST_REFUSED: i64 = 10;
 
 /// What a token may do; each may also do what the ones before may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -203,6 +210,22 @@ async fn find(store: &Store, presented: &str, now: Moment) -> Result<Option<Toke
     Ok((bool::from(stored.ct_eq(&digest)) && token.is_good(now)).then_some(token))
 }
 
+/// The good token that somebody logged in with.
+async fn find_login(store: &Store, presented: &str, now: Moment) -> Result<Option<Token>> {
+    if presented.len() != 64 {
+        return Ok(None);
+    }
+    let digest = sha256_bytes(presented.as_bytes());
+    let row = sqlx::query(
+        "SELECT s.digest, t.name, t.scope, t.sources, t.created, t.expires, t.revoked FROM session s \
+         JOIN token t ON t.id = s.token WHERE s.digest = ? AND s.expires > ?",
+    );
+    let row = row.bind(digest.as_slice()).bind(now.0).fetch_optional(store.readers()).await.map_err(cannot)?;
+    let Some(row) = row else { return Ok(None) };
+    let token = read_token(&row)?;
+    Ok(token.is_good(now).then_some(token))
+}
+
 /// Who asks.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -214,6 +237,8 @@ pub struct Caller {
     sources: Option<Vec<String>>,
     /// Whether a browser says so by itself, and another site may have asked it to.
     is_ambient: bool,
+    /// Whether there is a login to end.
+    pub is_logged_in: bool,
 }
 
 impl Caller {
@@ -231,7 +256,7 @@ impl Caller {
             return Ok(token.map(|token| Self::holder(&server.config, &token, false)));
         }
         if let Some(presented) = cookie(&parts.headers, cookie_name(&server.config))
-            && let Some(token) = find(&server.store, presented, now).await?
+            && let Some(token) = find_login(&server.store, presented, now).await?
         {
             return Ok(Some(Self::holder(&server.config, &token, true)));
         }
@@ -246,7 +271,7 @@ impl Caller {
             let names = names.chain(config.harbor.iter().map(|harbor| harbor.source.get_ref()));
             names.filter(|name| glob.as_ref().is_some_and(|glob| glob.is_match(name))).cloned().collect()
         });
-        Self { who: token.name.clone(), scope: token.scope, sources, is_ambient }
+        Self { who: token.name.clone(), scope: token.scope, sources, is_ambient, is_logged_in: is_ambient }
     }
 
     /// Whom a trusted proxy names.
@@ -259,7 +284,13 @@ impl Caller {
         let mut values = parts.headers.get_all(header.get_ref().as_str()).iter();
         let (Some(name), None) = (values.next(), values.next()) else { return None };
         let name = name.to_str().ok().map(str::trim).filter(|name| !name.is_empty() && name.len() <= 256)?;
-        Some(Self { who: format!("user {name}"), scope: config.api.user_scope, sources: None, is_ambient: true })
+        Some(Self {
+            who: format!("user {name}"),
+            scope: config.api.user_scope,
+            sources: None,
+            is_ambient: true,
+            is_logged_in: false,
+        })
     }
 
     /// Whether what concerns this source may be seen.
@@ -328,17 +359,97 @@ fn cookie_name(config: &Config) -> &'static str {
     if is_plain(config) { PLAIN_COOKIE } else { COOKIE }
 }
 
-/// `Set-Cookie` for whoever holds this token; `None` if it is not good.
-pub(super) async fn login(server: &Server, presented: &str) -> Result<Option<String>> {
-    let presented = presented.trim();
-    let Some(token) = find(&server.store, presented, server.clock.now()).await? else { return Ok(None) };
-    tracing::info!(token = token.name, "somebody logged in");
-    Ok(Some(set_cookie(&server.config, presented, LOGIN_SECONDS)))
+/// Whether the browser that sends this form drops the cookie that it would get: it asks over plain HTTP and from another
+/// machine, as its `Origin` says.
+pub(super) fn is_dropped(server: &Server, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(host) = origin.strip_prefix("http://") else { return false };
+    !is_plain(&server.config) && !is_this_machine(host)
 }
 
-/// `Set-Cookie` that takes the cookie away.
-pub(super) fn logout(server: &Server) -> String {
-    set_cookie(&server.config, "", 0)
+/// Whether the pages seem to go over plain HTTP to another machine: browsers send `Sec-Fetch-Site` to no such place.
+pub(super) fn seems_dropped(server: &Server, headers: &HeaderMap) -> bool {
+    let config = &server.config;
+    let is_behind_tls = config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_silent = !headers.contains_key("sec-fetch-site");
+    is_silent && config.tls.is_none() && !is_behind_tls && !is_plain(config) && !is_this_machine(host)
+}
+
+/// Whether a host, with its port, is the machine that the browser runs on.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// `Set-Cookie` for whoever holds this token; `None` if it is not good. Both stand in the audit log, with the address that
+/// asked.
+pub(super) async fn login(server: &Server, presented: &str, from: &str) -> Result<Option<String>> {
+    let now = server.clock.now();
+    let from = from.to_owned();
+    let Some(token) = find(&server.store, presented.trim(), now).await? else {
+        tracing::warn!(from, "somebody tried to log in with what is no good token");
+        note_refused(server, from, now).await?;
+        return Ok(None);
+    };
+    tracing::info!(token = token.name, from, "somebody logged in");
+    let cookie = Sensitive(hex(&random::bytes::<32>()?));
+    let digest = sha256_bytes(cookie.0.as_bytes());
+    let expires = now.plus(std::time::Duration::from_secs(LOGIN_SECONDS.into()));
+    let entered = server.store.write(move |connection| {
+        Box::pin(async move {
+            let old = sqlx::query("DELETE FROM session WHERE expires <= ?").bind(now.0);
+            old.execute(&mut *connection).await.map_err(cannot)?;
+            let entered = sqlx::query(
+                "INSERT INTO session (digest, token, created, expires) SELECT ?, id, ?, ? FROM token WHERE name = ?",
+            );
+            let entered = entered.bind(digest.as_slice()).bind(now.0).bind(expires.0).bind(&token.name);
+            entered.execute(&mut *connection).await.map_err(cannot)?;
+            let many = sqlx::query(
+                "DELETE FROM session WHERE digest IN (SELECT s.digest FROM session s JOIN token t ON t.id = s.token \
+                 WHERE t.name = ? ORDER BY s.created DESC LIMIT -1 OFFSET ?)",
+            );
+            many.bind(&token.name).bind(MOST_LOGINS).execute(&mut *connection).await.map_err(cannot)?;
+            audit(connection, now, &token.name, "login", &from).await
+        })
+    });
+    entered.await?;
+    Ok(Some(set_cookie(&server.config, &cookie.0, LOGIN_SECONDS)))
+}
+
+/// Notes a refused login, unless many were noted a moment ago.
+async fn note_refused(server: &Server, from: String, now: Moment) -> Result<()> {
+    const WHAT: &str = "login refused";
+    let since = now.minus(std::time::Duration::from_mins(1)).0;
+    let newest = sqlx::query(
+        "SELECT count(*) FROM (SELECT at, what FROM audit ORDER BY id DESC LIMIT ?) WHERE what = ? AND at > ?",
+    );
+    let newest = newest.bind(MOST_REFUSED).bind(WHAT).bind(since).fetch_one(server.store.readers()).await;
+    let count: i64 = newest.map_err(cannot)?.try_get(0).map_err(cannot)?;
+    if count >= MOST_REFUSED {
+        return Ok(());
+    }
+    server.store.write(move |connection| Box::pin(async move { audit(connection, now, "-", WHAT, &from).await })).await
+}
+
+/// Ends the login of whoever asks; `Set-Cookie` that takes the cookie away.
+pub(super) async fn logout(server: &Server, headers: &HeaderMap) -> Result<String> {
+    if let Some(presented) = cookie(headers, cookie_name(&server.config)) {
+        let digest = sha256_bytes(presented.as_bytes());
+        let ended = server.store.write(move |connection| {
+            Box::pin(async move {
+                let ended = sqlx::query("DELETE FROM session WHERE digest = ?").bind(digest.as_slice());
+                ended.execute(connection).await.map_err(cannot)?;
+                Ok(())
+            })
+        });
+        ended.await?;
+    }
+    Ok(set_cookie(&server.config, "", 0))
 }
 
 fn set_cookie(config: &Config, value: &str, seconds: u32) -> String {
@@ -412,13 +523,16 @@ mod tests {
         let caller = of(&[("authorization", &format!("bearer {token}"))]).await.expect("known");
         assert!(caller.sees("shop") && !caller.sees("bakery") && !caller.sees_all() && !caller.is_ambient);
         assert!(caller.may(Scope::Read).is_ok() && caller.may(Scope::Scan).is_err());
-        assert!(of(&[("cookie", &format!("a=b; careen={token}"))]).await.expect("known").is_ambient);
+        let login = bench.login(&token).await;
+        let caller = of(&[("cookie", &format!("a=b; careen={login}"))]).await.expect("known");
+        assert!(caller.is_ambient && caller.is_logged_in);
         let nobody: &[&[(&str, &str)]] = &[
             &[],
             &[("authorization", "Bearer careen_x")],
             &[("authorization", &token)],
-            &[("authorization", "Basic Og=="), ("cookie", &format!("careen={token}"))],
-            &[("cookie", &format!("__Host-careen={token}"))],
+            &[("authorization", "Basic Og=="), ("cookie", &format!("careen={login}"))],
+            &[("cookie", &format!("__Host-careen={login}"))],
+            &[("cookie", &format!("careen={token}"))],
             &[("x-user", "ann")],
         ];
         for headers in nobody {
@@ -460,17 +574,75 @@ mod tests {
     async fn cookies_are_marked_secure_but_on_this_machine() {
         let bench = Bench::with("").await;
         let token = bench.token("me", Scope::Read, "*").await;
-        let cookie = login(&bench.server, &token).await.expect("read").expect("good");
+        let cookie = login(&bench.server, &token, "here").await.expect("read").expect("good");
+        assert!(!cookie.contains(token.trim_start_matches(PREFIX)), "the token does not stay in the browser");
         assert!(
             cookie.starts_with("careen=") && cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains("Secure")
         );
-        assert!(login(&bench.server, "careen_no").await.expect("read").is_none());
+        assert!(login(&bench.server, "careen_no", "here").await.expect("read").is_none());
         let bench = Bench::with("public-url = \"https://careen.example\"\n").await;
         let token = bench.token("me", Scope::Read, "*").await;
-        let cookie = login(&bench.server, &token).await.expect("read").expect("good");
+        let cookie = login(&bench.server, &token, "here").await.expect("read").expect("good");
         assert!(
             cookie.starts_with("__Host-careen=")
                 && cookie.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure")
         );
+    }
+
+    #[tokio::test]
+    async fn a_login_ends_with_its_token_and_by_logging_out() {
+        let bench = Bench::new().await;
+        let server = &bench.server;
+        let token = bench.token("phone", Scope::Admin, "*").await;
+        let (first, second) = (bench.login(&token).await, bench.login(&token).await);
+        let header = |login: &str| parts(&[("cookie", &format!("careen={login}"))]);
+        let is_known = async |login: &str| Caller::of(server, &header(login)).await.expect("read").is_some();
+        assert!(is_known(&first).await && is_known(&second).await);
+        let cookie = logout(server, &header(&first).headers).await.expect("ended");
+        assert!(cookie.starts_with("careen=; Path=/; Max-Age=0"), "{cookie}");
+        assert!(!is_known(&first).await && is_known(&second).await, "the cookie of who logged out is good no more");
+        let later = server.clock.now().plus(Duration::from_hours(12));
+        assert!(find_login(&server.store, &second, later).await.expect("read").is_none(), "past its time");
+        assert!(revoke(&server.store, "phone", server.clock.now()).await.expect("revoked"));
+        assert!(!is_known(&second).await, "its token was taken back");
+        let bytes = std::fs::read(bench.folder().join("careen.db-wal")).expect("the log of the store");
+        assert!(!bytes.windows(second.len()).any(|window| window == second.as_bytes()), "it is nowhere in the store");
+    }
+
+    #[tokio::test]
+    async fn logins_are_noted_and_refused_ones_fill_nothing() {
+        let bench = Bench::new().await;
+        let token = bench.token("me", Scope::Read, "*").await;
+        bench.login(&token).await;
+        for _ in 0..30 {
+            assert!(login(&bench.server, "careen_no", "192.0.2.7").await.expect("read").is_none());
+        }
+        let lines: Vec<(String, String, String)> = sqlx::query_as("SELECT who, what, subject FROM audit ORDER BY id")
+            .fetch_all(bench.server.store.readers())
+            .await
+            .expect("the audit");
+        let count = |what: &str| lines.iter().filter(|line| line.1 == what).count();
+        assert_eq!((count("login"), count("login refused")), (1, 10), "{lines:?}");
+        assert_eq!(lines.last().map(|line| line.2.as_str()), Some("192.0.2.7"));
+    }
+
+    #[tokio::test]
+    async fn who_comes_over_plain_http_from_elsewhere_is_known() {
+        let bench = Bench::with("listen = \"0.0.0.0:8420\"\n").await;
+        let cases: &[(&[(&str, &str)], bool, bool)] = &[
+            (&[("host", "192.0.2.2:8420"), ("origin", "http://192.0.2.2:8420")], true, true),
+            (&[("host", "localhost:8420"), ("origin", "http://localhost:8420")], false, false),
+            (&[("host", "[::1]:8420"), ("origin", "http://[::1]:8420")], false, false),
+            (
+                &[("host", "careen.example"), ("origin", "https://careen.example"), ("sec-fetch-site", "none")],
+                false,
+                false,
+            ),
+        ];
+        for (headers, is_refused, is_warned) in cases {
+            let headers = parts(headers).headers;
+            assert_eq!(is_dropped(&bench.server, &headers), *is_refused, "{headers:?}");
+            assert_eq!(seems_dropped(&bench.server, &headers), *is_warned, "{headers:?}");
+        }
     }
 }

@@ -16,7 +16,9 @@ use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::{Caller, Scope};
 
-use super::{Asked, ByState, Page, cannot, jobs, limit, number, seen, time};
+use super::{
+    Asked, ByState, Failed, MOST_RAISED, Page, RAISED_TOGETHER, Raised, cannot, jobs, limit, number, seen, time,
+};
 
 /// An event.
 #[derive(Debug, Serialize)]
@@ -53,7 +55,7 @@ const LIST: &str = concat!(
      FROM event e LEFT JOIN job j ON j.id = e.job WHERE ",
     seen!("e.source"),
     " AND (?3 IS NULL OR e.id < ?3) AND (?4 IS NULL OR e.state = ?4) AND (?5 IS NULL OR e.source = ?5) \
-     ORDER BY e.id DESC LIMIT ?2"
+     AND (?8 IS NULL OR instr(lower(coalesce(e.reason, j.reason, '')), lower(?8)) > 0) ORDER BY e.id DESC LIMIT ?2"
 );
 
 /// Events by a filter, the newest first.
@@ -67,7 +69,8 @@ pub(in crate::server) async fn find(
         return Err(Problem::bad("a state is `taken`, `deleted` or `dead`"));
     }
     let rows = sqlx::query(LIST).bind(caller.sources()).bind(limit + 1).bind(filter.after);
-    let rows = rows.bind(&filter.state).bind(&filter.source).bind(caller.scope >= Scope::Admin).bind(SHOWN);
+    let rows =
+        rows.bind(&filter.state).bind(&filter.source).bind(caller.scope >= Scope::Admin).bind(SHOWN).bind(&filter.text);
     let rows = rows.fetch_all(server.store.readers()).await.map_err(cannot)?;
     let events = rows.iter().map(read).collect::<Result<Vec<Event>>>()?;
     Ok(Page::of(events, limit, |event| event.id))
@@ -117,6 +120,55 @@ pub(super) async fn retry(
 ) -> Result<(StatusCode, Json<Again>), Problem> {
     let (jobs, dead) = put_back(&server, &caller, number(&id)?).await?;
     Ok((StatusCode::ACCEPTED, Json(Again { jobs, dead })))
+}
+
+pub(super) async fn retry_all(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    Asked(failed): Asked<Failed>,
+) -> Result<(StatusCode, Json<Raised>), Problem> {
+    let count = put_all_back(&server, &caller, &failed).await?;
+    Ok((StatusCode::ACCEPTED, Json(Raised { count })))
+}
+
+/// Reads all dead letters of a filter once more, those of now, the oldest first; says of how many jobs came.
+pub(in crate::server) async fn put_all_back(
+    server: &Server,
+    caller: &Caller,
+    failed: &Failed,
+) -> Result<usize, Problem> {
+    caller.may(Scope::Scan)?;
+    let newest = sqlx::query("SELECT coalesce(max(id), 0) FROM event").fetch_one(server.store.readers()).await;
+    let newest: i64 = newest.map_err(cannot)?.try_get(0).map_err(cannot)?;
+    let (mut after, mut seen_of, mut count) = (0_i64, 0_usize, 0_usize);
+    let list = concat!(
+        "SELECT id FROM event WHERE state = 'dead' AND id > ?2 AND id <= ?3 AND ",
+        seen!("source"),
+        " AND (?4 IS NULL OR source = ?4) AND (?5 IS NULL OR instr(lower(reason), lower(?5)) > 0) ORDER BY id LIMIT ?6"
+    );
+    while seen_of < MOST_RAISED {
+        let rows = sqlx::query(list).bind(caller.sources()).bind(after).bind(newest);
+        let rows = rows.bind(&failed.source).bind(&failed.text).bind(RAISED_TOGETHER);
+        let rows = rows.fetch_all(server.store.readers()).await.map_err(cannot)?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            after = row.try_get(0).map_err(cannot)?;
+            seen_of += 1;
+            let put_in = hook::again(server, after, &caller.who).await;
+            match put_in {
+                Ok(put_in) => count += usize::from(put_in.is_some_and(|(jobs, _)| jobs > 0)),
+                // the queue is full: what was put back before it stays
+                Err(error) if count > 0 => {
+                    tracing::warn!(error = %error, "not all dead letters were read again");
+                    return Ok(count);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(count)
 }
 
 /// Reads a dead letter once more, or puts the dead job of an event back; says how many jobs came of it, and how many

@@ -15,7 +15,9 @@ use crate::server::random::is_id;
 use crate::server::state::Server;
 use crate::server::token::Caller;
 
-use super::{Asked, Page, blank, cannot, glob, limit, seen};
+use super::images::check_tagged;
+use super::named::Named;
+use super::{Asked, Page, blank, cannot, glob, limit, seen, shown, tagged};
 
 /// Which findings.
 #[derive(Debug, Default, Clone, Deserialize, Serialize)]
@@ -30,7 +32,8 @@ pub(in crate::server) struct Filter {
     /// What the policy says.
     #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
     pub(in crate::server) action: Option<String>,
-    /// The image: its number, its digest, or its repository with `*` for anything.
+    /// The image: its number, its digest, its repository, also behind its registry's name or host, or a whole reference;
+    /// `*` stands for anything.
     #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
     pub(in crate::server) image: Option<String>,
     /// The package URL; `*` stands for anything.
@@ -39,6 +42,9 @@ pub(in crate::server) struct Filter {
     /// Words of the message, `CVE-2024-3094` among them.
     #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
     pub(in crate::server) text: Option<String>,
+    /// Images that a tag is, as for images.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) tagged: Option<String>,
     /// One report, which need not be the newest of its image.
     #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
     pub(in crate::server) report: Option<String>,
@@ -83,11 +89,18 @@ const LIST: &str = concat!(
     seen!("r.source"),
     " AND (?3 IS NULL OR f.id < ?3) AND (?4 IS NULL OR f.rule GLOB ?4) AND f.severity >= ?5 \
      AND (?6 IS NULL OR f.action = ?6) AND (?7 IS NULL OR i.id = ?7) AND (?8 IS NULL OR i.digest = ?8) \
-     AND (?9 IS NULL OR i.repository GLOB ?9) AND (?10 IS NULL OR f.package GLOB ?10) \
+     AND (?9 IS NULL OR i.repository GLOB ?9 OR (i.registry = ?14 AND i.repository GLOB ?15)) \
+     AND (?16 IS NULL OR EXISTS (SELECT 1 FROM tag WHERE image = i.id AND name = ?16)) AND (?10 IS NULL OR f.package GLOB ?10) \
      AND (?11 IS NULL OR instr(lower(f.message), lower(?11)) > 0) AND (?12 IS NULL OR r.source = ?12) \
      AND CASE WHEN ?13 IS NULL THEN i.deleted IS NULL AND r.id = (SELECT id FROM report WHERE image = i.id AND ",
     seen!("source"),
-    " ORDER BY made DESC, rowid DESC LIMIT 1) ELSE f.report = ?13 END ORDER BY f.id DESC LIMIT ?2"
+    " ORDER BY made DESC, rowid DESC LIMIT 1) AND CASE coalesce(?17, '') WHEN 'any' THEN 1 WHEN 'yes' THEN ",
+    tagged!(),
+    " WHEN 'no' THEN NOT ",
+    tagged!(),
+    " ELSE ",
+    shown!(),
+    " END ELSE f.report = ?13 END ORDER BY f.id DESC LIMIT ?2"
 );
 
 /// Findings by a filter, the newest first.
@@ -109,12 +122,14 @@ pub(in crate::server) async fn find(
     }
     let image = filter.image.as_deref().unwrap_or_default();
     let is_number = image.bytes().all(|b| b.is_ascii_digit());
-    let (number, digest, repository) = match image {
-        "" => (None, None, None),
-        image if is_number => (Some(super::number(image)?), None, None),
-        image if image.contains(':') => (None, Some(image), None),
-        image => (None, None, Some(glob(image)?)),
+    let (number, named) = match image {
+        "" => (None, Named::default()),
+        image if is_number => (Some(super::number(image)?), Named::default()),
+        image => (None, Named::read(server, image)?),
     };
+    check_tagged(filter.tagged.as_deref())?;
+    // who names one image means this one
+    let tagged = filter.tagged.as_deref().or((number.is_some() || named.digest.is_some()).then_some("any"));
     let rows = sqlx::query(LIST)
         .bind(caller.sources())
         .bind(limit + 1)
@@ -123,12 +138,16 @@ pub(in crate::server) async fn find(
         .bind(i64::try_from(severity).unwrap_or(0))
         .bind(&filter.action)
         .bind(number)
-        .bind(digest)
-        .bind(repository)
+        .bind(&named.digest)
+        .bind(&named.repository)
         .bind(filter.package.as_deref().map(glob).transpose()?)
         .bind(&filter.text)
         .bind(&filter.source)
         .bind(&filter.report)
+        .bind(&named.registry)
+        .bind(&named.within)
+        .bind(&named.tag)
+        .bind(tagged)
         .fetch_all(server.store.readers())
         .await
         .map_err(cannot)?;

@@ -24,7 +24,7 @@ use crate::server::state::Server;
 use crate::server::token::{Caller, Scope, audit};
 use crate::source::registry::ImageReference;
 
-use super::{Asked, ByState, Page, cannot, limit, number, seen, time};
+use super::{Asked, ByState, Failed, MOST_RAISED, Page, RAISED_TOGETHER, Raised, cannot, limit, number, seen, time};
 
 /// Bytes of a request.
 const LARGEST: usize = 64 << 10;
@@ -70,10 +70,11 @@ pub(in crate::server) async fn find(server: &Server, caller: &Caller, filter: &B
     let list = concat!(
         seen!("j.source"),
         " AND (?3 IS NULL OR j.id < ?3) AND (?4 IS NULL OR j.state = ?4) AND (?5 IS NULL OR j.source = ?5) \
-         ORDER BY j.id DESC LIMIT ?2"
+         AND (?6 IS NULL OR instr(lower(coalesce(j.reason, '')), lower(?6)) > 0) ORDER BY j.id DESC LIMIT ?2"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS}{list}")));
     let rows = rows.bind(caller.sources()).bind(limit + 1).bind(filter.after).bind(&filter.state).bind(&filter.source);
+    let rows = rows.bind(&filter.text);
     let rows = rows.fetch_all(server.store.readers()).await.map_err(cannot)?;
     let jobs = rows.iter().map(read).collect::<Result<Vec<Job>>>()?;
     Ok(Page::of(jobs, limit, |job| job.id))
@@ -156,6 +157,64 @@ pub(in crate::server) async fn put_back(server: &Server, caller: &Caller, id: i6
     }
     server.work.notify_waiters();
     Ok(())
+}
+
+pub(super) async fn retry_all(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    Asked(failed): Asked<Failed>,
+) -> Result<Response, Problem> {
+    let count = put_all_back(&server, &caller, &failed).await?;
+    Ok((StatusCode::ACCEPTED, Json(Raised { count })).into_response())
+}
+
+/// Lets all dead jobs of a filter wait again, the oldest first, as many as the queue takes; says how many.
+pub(in crate::server) async fn put_all_back(
+    server: &Server,
+    caller: &Caller,
+    failed: &Failed,
+) -> Result<usize, Problem> {
+    caller.may(Scope::Scan)?;
+    let bounds = server.queue.bounds();
+    let mut count = 0;
+    while count < MOST_RAISED {
+        let (now, who, sources, failed) = (server.clock.now(), caller.who.clone(), caller.sources(), failed.clone());
+        let raised = server.store.write(move |connection| {
+            Box::pin(async move {
+                let list = concat!(
+                    "SELECT id FROM job WHERE state = 'dead' AND ",
+                    seen!("source"),
+                    " AND (?2 IS NULL OR source = ?2) AND (?3 IS NULL OR instr(lower(reason), lower(?3)) > 0) \
+                     ORDER BY id LIMIT ?4"
+                );
+                let rows = sqlx::query(list).bind(sources).bind(failed.source).bind(failed.text).bind(RAISED_TOGETHER);
+                let rows = rows.fetch_all(&mut *connection).await.map_err(cannot)?;
+                let mut raised = 0_usize;
+                let mut is_full = false;
+                for row in &rows {
+                    let id: i64 = row.try_get(0).map_err(cannot)?;
+                    is_full = !raise(connection, JobId(id), bounds, now).await?;
+                    if is_full {
+                        break;
+                    }
+                    audit(connection, now, &who, "job retry", &id.to_string()).await?;
+                    raised += 1;
+                }
+                Ok((raised, is_full))
+            })
+        });
+        let (raised, is_full) = raised.await?;
+        count += raised;
+        if is_full && count == 0 {
+            return Err(Problem::later("the queue is full"));
+        }
+        if is_full || raised == 0 {
+            break;
+        }
+        server.work.notify_waiters();
+    }
+    server.work.notify_waiters();
+    Ok(count)
 }
 
 /// What `POST /api/v1/scan` takes.

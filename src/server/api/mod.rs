@@ -3,10 +3,13 @@
 //! Lists are paged by key: `limit` of them at once, and `after` takes what `next` of the page before says. What a caller
 //! may not see is told as what is not there.
 
+pub(super) mod audit;
+pub(super) mod deliveries;
 pub(super) mod events;
 pub(super) mod findings;
 pub(super) mod images;
 pub(super) mod jobs;
+mod named;
 pub(super) mod reports;
 mod state;
 #[cfg(test)]
@@ -42,12 +45,18 @@ pub(super) struct Route {
 
 /// All of them, sorted by path.
 pub(super) static ROUTES: &[Route] = &[
+    Route { method: "get", path: "/api/v1/audit", handler: || get(audit::list) },
+    Route { method: "get", path: "/api/v1/deliveries", handler: || get(deliveries::list) },
+    Route { method: "post", path: "/api/v1/deliveries/retry", handler: || post(deliveries::retry_all) },
+    Route { method: "post", path: "/api/v1/deliveries/{id}/retry", handler: || post(deliveries::retry) },
     Route { method: "get", path: "/api/v1/events", handler: || get(events::list) },
+    Route { method: "post", path: "/api/v1/events/retry", handler: || post(events::retry_all) },
     Route { method: "post", path: "/api/v1/events/{id}/retry", handler: || post(events::retry) },
     Route { method: "get", path: "/api/v1/findings", handler: || get(findings::list) },
     Route { method: "get", path: "/api/v1/images", handler: || get(images::list) },
     Route { method: "get", path: "/api/v1/images/{id}", handler: || get(images::one) },
     Route { method: "get", path: "/api/v1/jobs", handler: || get(jobs::list) },
+    Route { method: "post", path: "/api/v1/jobs/retry", handler: || post(jobs::retry_all) },
     Route { method: "get", path: "/api/v1/jobs/{id}", handler: || get(jobs::one) },
     Route { method: "post", path: "/api/v1/jobs/{id}/retry", handler: || post(jobs::retry) },
     Route { method: "get", path: "/api/v1/policies", handler: || get(state::policies) },
@@ -102,6 +111,9 @@ pub(super) struct ByState {
     /// The source.
     #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<String>,
+    /// A part of the reason.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<String>,
     /// How many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<i64>,
@@ -109,6 +121,28 @@ pub(super) struct ByState {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<i64>,
 }
+
+/// Which of what failed is to be put back.
+#[derive(Debug, Default, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Failed {
+    /// The source.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+    /// A part of the reason.
+    #[serde(deserialize_with = "blank", skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<String>,
+}
+
+/// How many wait again.
+#[derive(Debug, Serialize)]
+pub(super) struct Raised {
+    count: usize,
+}
+
+/// What is put back by one request, and by one piece of writing.
+const MOST_RAISED: usize = 10_000;
+const RAISED_TOGETHER: i64 = 200;
 
 /// A part of a list.
 #[derive(Debug, Serialize)]
@@ -180,3 +214,39 @@ macro_rules! seen {
     };
 }
 pub(super) use seen;
+
+/// Whether a tag is image `i`.
+macro_rules! tagged {
+    () => {
+        "EXISTS (SELECT 1 FROM tag WHERE image = i.id)"
+    };
+}
+pub(super) use tagged;
+
+/// Whether image `i` stands in lists unless others are asked for: not if it lost its tags to other images, nor if it is a
+/// part of an index that stands there itself. Parameter 1 is the caller's sources.
+macro_rules! shown {
+    () => {
+        "(NOT EXISTS (SELECT 1 FROM replaced WHERE image = i.id) AND (EXISTS (SELECT 1 FROM tag WHERE image = i.id) OR NOT EXISTS (SELECT 1 FROM part p \
+         JOIN image w ON w.id = p.whole WHERE p.digest = i.digest AND w.registry = i.registry \
+         AND w.repository = i.repository AND w.deleted IS NULL \
+         AND (?1 IS NULL OR w.source IN (SELECT value FROM json_each(?1))))))"
+    };
+}
+pub(super) use shown;
+
+/// Columns of the newest job `j` of image `i` that is not done; one that was given up counts until there is a newer
+/// report. Parameter 1 is the caller's sources.
+macro_rules! open_job {
+    ($columns:literal) => {
+        concat!(
+            "(SELECT ",
+            $columns,
+            " FROM job j WHERE j.digest = i.digest AND j.registry = i.registry AND j.repository = i.repository \
+             AND j.state <> 'done' AND (?1 IS NULL OR j.source IN (SELECT value FROM json_each(?1))) \
+             AND (j.state <> 'dead' OR NOT EXISTS (SELECT 1 FROM report n WHERE n.image = i.id AND n.made >= j.ended)) \
+             ORDER BY j.id DESC LIMIT 1)"
+        )
+    };
+}
+pub(super) use open_job;

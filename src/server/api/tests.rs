@@ -118,6 +118,14 @@ async fn images_are_listed_by_what_is_asked_for() {
         ("source=bakery", &[bread]),
         ("registry=main&limit=1", &[bread]),
         ("registry=other", &[]),
+        ("repository=main/shop/api", &[api]),
+        ("repository=main/*", &[bread, web, api]),
+        ("repository=registry.example:5000/shop/*", &[web, api]),
+        ("repository=registry.example:5000/shop/api:1.0", &[api]),
+        ("repository=shop/api:2.0", &[]),
+        (&format!("repository=registry.example:5000/shop/web@{digest}"), &[web]),
+        (&format!("repository={digest}"), &[web]),
+        ("outcome=dead", &[]),
         (&format!("limit=2&after={web}"), &[api]),
     ];
     for (query, expected) in cases {
@@ -128,8 +136,11 @@ async fn images_are_listed_by_what_is_asked_for() {
     let answer = bench.ask(routes(), get(&format!("/api/v1/images/{api}"), &token)).await;
     let image = check("get", "/api/v1/images/{id}", &answer);
     assert_eq!(image["reports"][0]["outcome"], "failed", "the newest first");
+    assert_eq!(image["trend"][0]["report"], image["reports"][0]["id"]);
+    let pulled = image["reference"].as_str().expect("text");
+    assert!(pulled.starts_with("registry.example:5000/shop/api@sha256:"), "{pulled}");
     assert_eq!(image["counts"], json!({ "critical": 1, "high": 1, "low": 1 }));
-    for wrong in ["limit=0", "limit=501", "limit=x", "outcome=bad", "colour=red", "repository=*********"] {
+    for wrong in ["limit=0", "limit=501", "limit=x", "outcome=bad", "tagged=x", "colour=red", "repository=*********"] {
         let answer = bench.ask(routes(), get(&format!("/api/v1/images?{wrong}"), &token)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
         check("get", "/api/v1/images", &answer);
@@ -203,6 +214,9 @@ async fn findings_are_searched_in_the_newest_reports() {
         ("text=cve-2021-31542", &["b2"]),
         ("image=shop/*&severity=critical", &["a1"]),
         ("image=shop/web", &[]),
+        ("image=main/shop/api&rule=secret/*", &["a1"]),
+        ("image=registry.example:5000/shop/api:1.0&rule=secret/*", &["a1"]),
+        ("image=shop/api:2.0", &[]),
         ("source=bakery", &[]),
     ];
     for (query, expected) in cases {
@@ -215,6 +229,165 @@ async fn findings_are_searched_in_the_newest_reports() {
     for wrong in ["severity=grave", "report=1", "x=1"] {
         let answer = bench.ask(routes(), get(&format!("/api/v1/findings?{wrong}"), &token)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_moves_takes_its_trend_along() {
+    let bench = Bench::new().await;
+    let token = bench.token("all", Scope::Read, "*").await;
+    let old = bench.image("shop", "shop/api", "1.0").await;
+    let other = bench.image("shop", "shop/api", "2.0").await;
+    let first = bench.report(old, "shop", "failed", &document()).await;
+    let second = bench.report(other, "shop", "passed", &json!({})).await;
+    let list = async |path: &str| {
+        let answer = bench.ask(routes(), get(path, &token)).await;
+        check("get", path.split('?').next().expect("a path"), &answer)["items"].as_array().expect("a list").clone()
+    };
+    let ids = async |query: &str| {
+        let images = list(&format!("/api/v1/images?{query}")).await;
+        images.iter().map(|image| image["id"].as_i64().expect("a number")).collect::<Vec<_>>()
+    };
+    assert_eq!(list("/api/v1/findings").await.len(), 3);
+    bench.move_tag(other, "1.0").await;
+    let images = list("/api/v1/images").await;
+    let trend: Vec<&str> =
+        images[0]["trend"].as_array().expect("a trend").iter().filter_map(|mark| mark["report"].as_str()).collect();
+    assert_eq!((images.len(), trend), (1, vec![&*second, &*first]), "what `1.0` was is in its trend");
+    assert_eq!(list("/api/v1/findings").await.len(), 0, "what was replaced is not listed");
+    assert_eq!(list(&format!("/api/v1/findings?image={old}")).await.len(), 3, "but where it is asked for");
+    for (query, expected) in
+        [("", vec![other]), ("tagged=any", vec![other, old]), ("tagged=yes", vec![other]), ("tagged=no", vec![old])]
+    {
+        assert_eq!(ids(query).await, expected, "{query}");
+    }
+    // back to the one before
+    bench.move_tag(old, "1.0").await;
+    bench.move_tag(other, "1.0").await;
+    bench.move_tag(old, "1.0").await;
+    let images = list("/api/v1/images?repository=shop/api:1.0").await;
+    let outcomes: Vec<&str> =
+        images[0]["trend"].as_array().expect("a trend").iter().filter_map(|mark| mark["outcome"].as_str()).collect();
+    assert_eq!(outcomes, ["failed", "passed", "failed", "passed", "failed"]);
+    assert_eq!(ids("").await, [other, old], "each has a tag");
+}
+
+#[tokio::test]
+async fn an_index_stands_for_its_parts() {
+    let bench = Bench::new().await;
+    let token = bench.token("all", Scope::Read, "*").await;
+    let index = bench.image("shop", "shop/api", "1.0").await;
+    let part = bench.image_without_tag("shop", "shop/api", "part").await;
+    let alone = bench.image_without_tag("shop", "shop/api", "alone").await;
+    bench.report(index, "shop", "failed", &document()).await;
+    bench.report(part, "shop", "failed", &document()).await;
+    let ids = async |query: &str| {
+        let answer = bench.ask(routes(), get(&format!("/api/v1/images?{query}"), &token)).await;
+        let body = check("get", "/api/v1/images", &answer);
+        body["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|i| i["id"].as_i64().expect("a number"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("").await, [alone, part, index]);
+    let digest = crate::digest::Digest::sha256(b"shop shop/api part").to_string();
+    let mut whole = document();
+    whole["summary"] = json!({ "images": [{ "digest": digest }, { "digest": null }, {}] });
+    bench.report(index, "shop", "failed", &whole).await;
+    assert_eq!(ids("").await, [alone, index], "the index was scanned whole");
+    assert_eq!(ids("tagged=any").await, [alone, part, index]);
+    assert_eq!(ids(&format!("digest={digest}")).await, [part]);
+    let answer = bench.ask(routes(), get("/api/v1/findings", &token)).await;
+    assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(3), "each finding once");
+    bench.move_tag(part, "amd64").await;
+    assert_eq!(ids("").await, [alone, part, index], "a tag of its own");
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_told_of_its_image() {
+    let bench = Bench::new().await;
+    let token = bench.token("s", Scope::Scan, "*").await;
+    let image = bench.image("shop", "shop/api", "1.0").await;
+    let one = async || {
+        let answer = bench.ask(routes(), get(&format!("/api/v1/images/{image}"), &token)).await;
+        check("get", "/api/v1/images/{id}", &answer)["scan"].clone()
+    };
+    assert_eq!(one().await, Value::Null);
+    let job = bench.job_of(image, Some(Err("gone"))).await;
+    assert_eq!(one().await, json!({ "job": job, "state": "dead", "reason": "gone" }));
+    let others = bench.job("bakery", "bread", Some(Err("gone"))).await;
+    let answer = bench.ask(routes(), post("/api/v1/jobs/retry?source=shop&text=GONE", &token, &json!({}))).await;
+    assert_eq!(check("post", "/api/v1/jobs/retry", &answer), json!({ "count": 1 }));
+    assert_eq!(one().await, json!({ "job": job, "state": "queued" }));
+    let answer = bench.ask(routes(), get("/api/v1/jobs?state=dead&text=gone", &token)).await;
+    assert_eq!(check("get", "/api/v1/jobs", &answer)["items"][0]["id"], json!(others));
+    let push = include_bytes!("../../../fixtures/webhooks/distribution/push.json");
+    bench.dead_letter("shop", "e1", "an older careen could not read it", push).await;
+    bench.dead_letter("shop", "e2", "no JSON", b"{").await;
+    let answer = bench.ask(routes(), post("/api/v1/events/retry?text=older", &token, &json!({}))).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    check("post", "/api/v1/events/retry", &answer);
+    let answer = bench.ask(routes(), get("/api/v1/events?state=dead&text=JSON", &token)).await;
+    assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(1), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn deliveries_that_were_given_up_are_listed_and_put_back() {
+    let action = "[[action]]\nname = \"chat\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = { file = \"SECRET\" }\n";
+    let bench = Bench::with(action).await;
+    let (reader, token) = (bench.token("r", Scope::Read, "*").await, bench.token("s", Scope::Scan, "*").await);
+    let baker = bench.token("b", Scope::Scan, "bakery").await;
+    let image = bench.image("shop", "shop/api", "1.0").await;
+    let report = bench.report(image, "shop", "failed", &document()).await;
+    let dead = bench.dead_delivery("chat", &report, "HTTP 403").await;
+    let gone = bench.dead_delivery("pager", &report, "HTTP 403").await;
+    let list = async |token: &str, query: &str| {
+        let answer = bench.ask(routes(), get(&format!("/api/v1/deliveries?{query}"), token)).await;
+        let body = check("get", "/api/v1/deliveries", &answer);
+        body["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|d| d["id"].as_i64().expect("a number"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(list(&reader, "state=dead").await, [gone, dead]);
+    assert_eq!(list(&reader, "text=404").await, [0; 0]);
+    assert_eq!(list(&baker, "").await, [0; 0], "what is anothers");
+    let ask = async |token: &str, path: &str| {
+        let answer = bench.ask(routes(), post(&format!("/api/v1/deliveries/{path}"), token, &json!({}))).await;
+        let described = if path == "retry" { "/api/v1/deliveries/retry" } else { "/api/v1/deliveries/{id}/retry" };
+        check("post", described, &answer);
+        answer.status
+    };
+    assert_eq!(ask(&reader, &format!("{dead}/retry")).await, StatusCode::FORBIDDEN);
+    assert_eq!(ask(&baker, &format!("{dead}/retry")).await, StatusCode::NOT_FOUND);
+    assert_eq!(ask(&token, &format!("{gone}/retry")).await, StatusCode::CONFLICT, "no such action any more");
+    assert_eq!(ask(&token, &format!("{dead}/retry")).await, StatusCode::ACCEPTED);
+    assert_eq!(ask(&token, &format!("{dead}/retry")).await, StatusCode::CONFLICT, "it waits already");
+    assert_eq!(list(&reader, "state=queued").await, [dead]);
+    let again = bench.report(image, "shop", "failed", &document()).await;
+    let dead = bench.dead_delivery("chat", &again, "HTTP 500").await;
+    assert_eq!(ask(&token, "retry").await, StatusCode::ACCEPTED);
+    assert!(list(&reader, "state=queued").await.contains(&dead));
+    assert_eq!(list(&reader, "state=dead").await, [gone]);
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_by_who_may_see_all() {
+    let bench = Bench::new().await;
+    let admin = bench.token("a", Scope::Admin, "*").await;
+    let (reader, shop) = (bench.token("r", Scope::Read, "*").await, bench.token("s", Scope::Admin, "shop").await);
+    bench.login(&admin).await;
+    let answer = bench.ask(routes(), get("/api/v1/audit?text=LOGIN", &admin)).await;
+    let lines = check("get", "/api/v1/audit", &answer);
+    assert_eq!((&lines["items"][0]["who"], &lines["items"][0]["what"]), (&json!("a"), &json!("login")));
+    for (token, status) in [(reader, StatusCode::FORBIDDEN), (shop, StatusCode::NOT_FOUND)] {
+        let answer = bench.ask(routes(), get("/api/v1/audit", &token)).await;
+        check("get", "/api/v1/audit", &answer);
+        assert_eq!(answer.status, status);
     }
 }
 

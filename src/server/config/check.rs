@@ -174,7 +174,7 @@ fn check_registry(registry: &Registry, text: Text<'_>) -> Result<()> {
         .chain(registry.aliases.iter().map(|host| ("aliases", host)))
         .chain(registry.trusted_realms.iter().map(|host| ("trusted-realms", host)));
     for (key, host) in hosts {
-        if ImageReference::of_parts(host, "a", Some("1"), None).is_err() {
+        if ImageReference::of_parts(host, "a/b", Some("1"), None).is_err() {
             let help = "as in references: `registry.example` or `registry.example:5000`, without `https://` and path";
             return Err(wrong(&format!("`{key}`: `{host}` is no host")).help(help));
         }

@@ -168,8 +168,10 @@ async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()
     let word = if state == "queued" { "retry" } else { state };
     server.metrics.count(DELIVERIES, &[("action", &action.name), ("outcome", word)]);
     let (id, attempts) = (leased.id, leased.attempts);
-    if state == "done" {
-        tracing::info!(action = action.name, delivery = id, attempts, note = reason, "a report was told of");
+    if let ("done", Some(note)) = (state, &reason) {
+        tracing::info!(action = action.name, delivery = id, attempts, note, "there was nothing to tell of a report");
+    } else if state == "done" {
+        tracing::info!(action = action.name, delivery = id, attempts, "a report was told of");
     } else {
         tracing::warn!(action = action.name, delivery = id, attempts, state, reason, "a report was not told of");
     }

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escape;
+use crate::escape::{escape, is_hidden};
 
 use super::told::Told;
 use super::{Action, Adapter, Doing, Outgoing, check_url};
@@ -50,7 +50,8 @@ fn message(told: &Told) -> String {
         text.push_str(&format!("; it was {} before", plain(&before.outcome)));
     }
     if told.new_count > 0 {
-        text.push_str(&format!("\n{} new since the report before", told.new_count));
+        let words = if told.before.is_some() { "new since the report before" } else { "in the first report" };
+        text.push_str(&format!("\n{} {words}", told.new_count));
         for finding in told.new_findings.iter().take(MOST_FINDINGS) {
             let about = finding.package.as_ref().or(finding.path.as_ref()).unwrap_or(&finding.rule);
             let fixed = finding.fixed.as_ref().map(|fixed| format!(", mended by {}", plain(fixed))).unwrap_or_default();
@@ -66,7 +67,10 @@ fn message(told: &Told) -> String {
 
 /// Text of an image's made plain: no link, no mention, no sign that steers anything ("Formatting text for app surfaces").
 fn plain(text: &str) -> String {
-    let text: String = escape(text).chars().take(LONGEST).collect();
+    // what was escaped where it was read stays as it is
+    let steers = |c: char| c.is_control() || is_hidden(c);
+    let text: String = text.chars().map(|c| if steers(c) { escape(c.to_string()) } else { c.to_string() }).collect();
+    let text: String = text.chars().take(LONGEST).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('@', "@\u{200b}").replace('`', "'")
 }
 
@@ -80,6 +84,7 @@ mod tests {
             plain("<!channel> & <http://evil.example|x>"),
             "&lt;!channel&gt; &amp; &lt;http://evil.example|x&gt;"
         );
+        assert_eq!(plain("\\x1b[2J"), "\\x1b[2J", "not escaped twice");
         assert_eq!(plain("@all `x`\n\x1b[2J\u{202e}"), "@\u{200b}all 'x'\\n\\x1b[2J\\u{202e}");
     }
 }

@@ -326,7 +326,8 @@ async fn enter(server: &Server, id: &str, image: String, sealed: Option<Vec<u8>>
                 },
             };
             if let Some(digest) = &job.digest {
-                see(connection, &job.source, &job.registry, &job.repository, digest, None, now).await?;
+                let tag = job.tag.as_deref();
+                see(connection, &job.source, &job.registry, &job.repository, digest, tag, now).await?;
             }
             let noted = sqlx::query("INSERT INTO harbor_scan (id, image, job, created) VALUES (?, ?, ?, ?)");
             let noted = noted.bind(&id).bind(&image).bind(number).bind(now.0);

@@ -120,6 +120,11 @@ async fn a_scan_is_asked_for_waited_for_and_read() {
     let leased =
         server.queue.lease(Lane::Slow, 5, std::time::Duration::from_mins(1), server.clock.now()).await.expect("leased");
     assert_eq!(leased.len(), 1, "both are one job");
+    let tagged =
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tag t JOIN image i ON i.id = t.image WHERE t.name = ?");
+    let tagged =
+        tagged.bind(wish()["artifact"]["tag"].as_str()).fetch_one(server.store.readers()).await.expect("a count");
+    assert_eq!(tagged, 1, "it is judged again with new data, as what a tag is");
     let mut task = Task::new(String::new(), Timestamp::from_unix(0));
     lend(server, &leased[0], &mut task).await.expect("lent");
     assert_eq!(task.registry.username.as_deref(), Some("robot$x"));

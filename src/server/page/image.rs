@@ -26,6 +26,8 @@ const LARGEST: usize = 64 << 20;
 #[serde(default)]
 pub(super) struct Wanted {
     platform: Option<String>,
+    /// The place among the reports of an index, from 1: two of them may call themselves the same.
+    part: Option<usize>,
     text: Option<String>,
     from: Option<usize>,
 }
@@ -67,17 +69,19 @@ async fn show(
     let report = head(server, caller, id).await?;
     let formats = document::formats(&server.store, id).await?;
     let formats: Vec<String> = formats.into_iter().map(|(format, _)| format).collect();
-    let (platforms, shown) = match documents(server, id).await? {
-        None => (Vec::new(), None),
+    let (platforms, part, shown) = match documents(server, id).await? {
+        None => (Vec::new(), 0, None),
         Some(documents) => {
-            let platforms: Vec<String> = documents.iter().map(|document| document.platform().to_owned()).collect();
-            let chosen = chosen(documents, wanted.platform.as_deref());
-            let shown = tokio::task::spawn_blocking(|| chosen.map(Document::show)).await;
-            (platforms, shown.map_err(|e| Error::new(ErrorKind::Internal, "cannot show a report").because(e))?)
+            let platforms = labels(&documents);
+            let chosen = chosen(documents, wanted)?;
+            let part = chosen.as_ref().map_or(0, |(part, _)| *part);
+            let shown = tokio::task::spawn_blocking(|| chosen.map(|(_, document)| document.show())).await;
+            (platforms, part, shown.map_err(|e| Error::new(ErrorKind::Internal, "cannot show a report").because(e))?)
         }
     };
     let is_newest = image.reports.first().is_some_and(|newest| newest.id == id);
-    let report = context! { id, made => time(report.made), outcome => report.outcome, is_newest, formats, platforms };
+    let report =
+        context! { id, made => time(report.made), outcome => report.outcome, is_newest, formats, platforms, part };
     page("image.html", Some(caller), context! { image => told(image), report, shown => told(&shown) })
 }
 
@@ -91,18 +95,19 @@ pub(super) async fn packages(
     let report = head(&server, &caller, &id).await?;
     let image = get(&server, &caller, report.image).await?;
     let documents = documents(&server, &id).await?.unwrap_or_default();
-    let chosen = chosen(documents, wanted.platform.as_deref()).ok_or_else(Problem::not_found)?;
+    let (part, chosen) = chosen(documents, &wanted)?.ok_or_else(Problem::not_found)?;
     let (text, from) = (wanted.text.unwrap_or_default(), wanted.from.unwrap_or(0));
     let platform = chosen.platform().to_owned();
     let (packages, count) = chosen.packages(text.trim(), from);
     let until = from.saturating_add(packages.len());
     let at = |from: usize| {
-        form::query(&[("platform", platform.as_str()), ("text", text.trim()), ("from", &from.to_string())])
+        let (part, from) = (part.to_string(), from.to_string());
+        form::query(&[("part", part.as_str()), ("text", text.trim()), ("from", from.as_str())])
     };
     let next = (until < count).then(|| at(until));
     let before = (from > 0).then(|| at(from.saturating_sub(MOST_PACKAGES)));
     let first = if count == 0 { 0 } else { from.saturating_add(1) };
-    let values = context! { id, image => told(&image), packages => told(&packages), count, first, until, text, platform, next, before };
+    let values = context! { id, image => told(&image), packages => told(&packages), count, first, until, text, platform, part, next, before };
     page("packages.html", Some(&caller), values)
 }
 
@@ -115,10 +120,30 @@ async fn documents(server: &Server, id: &str) -> Result<Option<Vec<Document>>, P
     read.map(Some).map_err(|e| failed(e.to_string()))
 }
 
-/// The report of the platform that is asked for, else the first that fails, else the first.
-fn chosen(mut documents: Vec<Document>, platform: Option<&str>) -> Option<Document> {
-    let asked = |document: &Document| platform.is_some_and(|platform| platform == document.platform());
-    let index = documents.iter().position(asked);
-    let index = index.or_else(|| documents.iter().position(|document| document.outcome == "failed")).unwrap_or(0);
-    (index < documents.len()).then(|| documents.swap_remove(index))
+/// What the reports of an index are called: by platform, and where two are called the same, by digest too.
+fn labels(documents: &[Document]) -> Vec<String> {
+    let count = |platform: &str| documents.iter().filter(|document| document.platform() == platform).count();
+    let label = |document: &Document| match document.digest().get(..19) {
+        Some(digest) if count(document.platform()) > 1 => format!("{} {digest}…", document.platform()),
+        _ => document.platform().to_owned(),
+    };
+    documents.iter().map(label).collect()
+}
+
+/// The report that is asked for by its place or its platform, else the first that fails, else the first; with its place,
+/// from 1.
+fn chosen(mut documents: Vec<Document>, wanted: &Wanted) -> Result<Option<(usize, Document)>, Problem> {
+    let asked = |document: &Document| wanted.platform.as_deref().is_some_and(|asked| asked == document.platform());
+    let index = match wanted.part {
+        Some(part) => match part.checked_sub(1).filter(|index| *index < documents.len()) {
+            Some(index) => index,
+            None => return Err(Problem::not_found()),
+        },
+        None => documents
+            .iter()
+            .position(asked)
+            .or_else(|| documents.iter().position(|document| document.outcome == "failed"))
+            .unwrap_or(0),
+    };
+    Ok((index < documents.len()).then(|| (index.saturating_add(1), documents.swap_remove(index))))
 }

@@ -26,7 +26,7 @@ pub(super) async fn list(
     let fields = context! {
         repository => filter.repository.unwrap_or_default(), tag => filter.tag.unwrap_or_default(),
         digest => filter.digest.unwrap_or_default(), outcome => filter.outcome.unwrap_or_default(),
-        source => filter.source.unwrap_or_default(),
+        source => filter.source.unwrap_or_default(), tagged => filter.tagged.unwrap_or_default(),
     };
     page(
         "images.html",

@@ -1,7 +1,8 @@
-//! Lists: findings, the queue, dead letters, the age of advisory data.
+//! Lists: findings, the queue, dead letters, the audit log, the age of advisory data.
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use minijinja::context;
@@ -9,7 +10,9 @@ use serde::Serialize;
 
 use crate::advisory::store::Manifest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::server::api::{Asked, ByState, cannot, events, findings as api, jobs, number};
+use crate::server::api::{
+    Asked, ByState, Failed, audit as log, cannot, deliveries, events, findings as api, images, jobs, number,
+};
 use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::Scope;
@@ -24,12 +27,23 @@ pub(super) async fn findings(
     let Asked(filter) = asked?;
     let found = api::find(&server, &caller, &filter).await?;
     let next = form::continued(&filter, found.next);
+    // that no image is meant is another thing than that it has none
+    let is_of_none = match &filter.image {
+        Some(image) if found.items.is_empty() && !image.bytes().all(|b| b.is_ascii_digit()) => {
+            let tagged = filter.tagged.clone().or_else(|| Some("any".to_owned()));
+            let meant =
+                images::Filter { repository: Some(image.clone()), tagged, limit: Some(1), ..Default::default() };
+            images::find(&server, &caller, &meant).await?.items.is_empty()
+        }
+        _ => false,
+    };
     let fields = context! {
+        tagged => filter.tagged.unwrap_or_default(),
         rule => filter.rule.unwrap_or_default(), severity => filter.severity.unwrap_or_default(),
         action => filter.action.unwrap_or_default(), image => filter.image.unwrap_or_default(),
         package => filter.package.unwrap_or_default(), text => filter.text.unwrap_or_default(),
     };
-    page("findings.html", Some(&caller), context! { findings => told(&found.items), next, fields })
+    page("findings.html", Some(&caller), context! { findings => told(&found.items), is_of_none, next, fields })
 }
 
 pub(super) async fn queue(
@@ -50,16 +64,95 @@ pub(super) async fn queue(
     page("queue.html", Some(&caller), context! { jobs => told(&found.items), counts, next, state })
 }
 
-pub(super) async fn dead(State(server): State<Arc<Server>>, Visitor(caller): Visitor) -> Result<Response, Fault> {
-    let dead = || Some("dead".to_owned());
-    let letters = ByState { state: dead(), limit: Some(200), ..ByState::default() };
-    let given_up = ByState { state: dead(), limit: Some(200), ..ByState::default() };
-    let letters = events::find(&server, &caller, &letters).await?;
-    let given_up = jobs::find(&server, &caller, &given_up).await?;
-    let is_more = letters.next.is_some() || given_up.next.is_some();
-    let may_retry = caller.scope >= Scope::Scan;
-    let values = context! { letters => told(&letters.items), jobs => told(&given_up.items), is_more, may_retry };
+/// Rows of each section of the page of dead letters.
+const MOST_DEAD: i64 = 50;
+
+pub(super) async fn dead(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    asked: Result<Asked<Failed>, Problem>,
+) -> Result<Response, Fault> {
+    let Asked(Failed { source, text }) = asked?;
+    let dead = ByState {
+        state: Some("dead".to_owned()),
+        source: source.clone(),
+        text: text.clone(),
+        limit: Some(MOST_DEAD),
+        ..ByState::default()
+    };
+    let letters = events::find(&server, &caller, &dead).await?;
+    let given_up = jobs::find(&server, &caller, &dead).await?;
+    let untold = deliveries::find(&server, &caller, &dead).await?;
+    let sources: Vec<&String> = server.hooks.keys().filter(|name| caller.sees(name)).collect();
+    let values = context! {
+        letters => told(&letters.items), more_letters => letters.next.is_some(),
+        jobs => told(&given_up.items), more_jobs => given_up.next.is_some(),
+        deliveries => told(&untold.items), more_deliveries => untold.next.is_some(),
+        may_retry => caller.scope >= Scope::Scan, sources => told(&sources),
+        fields => context! { source => source.unwrap_or_default(), text => text.unwrap_or_default() },
+    };
     page("dead.html", Some(&caller), values)
+}
+
+pub(super) async fn audit(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    asked: Result<Asked<log::Filter>, Problem>,
+) -> Result<Response, Fault> {
+    let Asked(filter) = asked?;
+    let found = log::find(&server, &caller, &filter).await?;
+    let next = form::continued(&filter, found.next);
+    let text = filter.text.unwrap_or_default();
+    page("audit.html", Some(&caller), context! { lines => told(&found.items), next, text })
+}
+
+pub(super) async fn retry_events(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    body: Body,
+) -> Result<Response, Fault> {
+    let failed: Failed = form::sent(body).await?;
+    events::put_all_back(&server, &caller, &failed).await?;
+    Ok(to_dead(&failed))
+}
+
+pub(super) async fn retry_jobs(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    body: Body,
+) -> Result<Response, Fault> {
+    let failed: Failed = form::sent(body).await?;
+    jobs::put_all_back(&server, &caller, &failed).await?;
+    Ok(to_dead(&failed))
+}
+
+pub(super) async fn retry_deliveries(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    body: Body,
+) -> Result<Response, Fault> {
+    let failed: Failed = form::sent(body).await?;
+    deliveries::put_all_back(&server, &caller, &failed).await?;
+    Ok(to_dead(&failed))
+}
+
+pub(super) async fn retry_delivery(
+    State(server): State<Arc<Server>>,
+    Visitor(caller): Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Fault> {
+    deliveries::put_back(&server, &caller, number(&id)?).await?;
+    Ok(Redirect::to("/dead").into_response())
+}
+
+/// Back to the page, by the same filter.
+fn to_dead(failed: &Failed) -> Response {
+    let fields = [("source", failed.source.as_deref()), ("text", failed.text.as_deref())];
+    let fields: Vec<(&str, &str)> = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    if fields.is_empty() {
+        return Redirect::to("/dead").into_response();
+    }
+    Redirect::to(&format!("/dead?{}", form::query(&fields))).into_response()
 }
 
 pub(super) async fn retry_event(

@@ -1,9 +1,10 @@
 //! Logging in with a token, and out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use minijinja::context;
 use serde::Deserialize;
@@ -29,25 +30,37 @@ fn place(to: &str) -> &str {
     if is_here && is_plain { to } else { "/" }
 }
 
-pub(super) async fn form(Asked(fields): Asked<Fields>) -> Result<Response, Fault> {
-    page("login.html", None, context! { to => place(&fields.to), refused => false })
+pub(super) async fn form(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+    Asked(fields): Asked<Fields>,
+) -> Result<Response, Fault> {
+    let is_dropped = token::seems_dropped(&server, &headers);
+    page("login.html", None, context! { to => place(&fields.to), refused => false, is_dropped })
 }
 
 pub(super) async fn login(State(server): State<Arc<Server>>, request: Request) -> Result<Response, Fault> {
+    if token::is_dropped(&server, request.headers()) {
+        let mut answer = page("login.html", None, context! { to => "/", refused => false, is_dropped => true })?;
+        *answer.status_mut() = StatusCode::FORBIDDEN;
+        return Ok(answer);
+    }
     check_origin(&request)?;
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
+    let from = from.unwrap_or_else(|| "unknown".to_owned());
     let fields: Fields = form::sent(request.into_body()).await?;
-    if let Some(cookie) = token::login(&server, &fields.token).await? {
+    if let Some(cookie) = token::login(&server, &fields.token, &from).await? {
         return went(place(&fields.to), &cookie);
     }
-    tracing::warn!("somebody tried to log in with what is no good token");
-    let mut answer = page("login.html", None, context! { to => place(&fields.to), refused => true })?;
+    let values = context! { to => place(&fields.to), refused => true, is_dropped => false };
+    let mut answer = page("login.html", None, values)?;
     *answer.status_mut() = StatusCode::FORBIDDEN;
     Ok(answer)
 }
 
 pub(super) async fn logout(State(server): State<Arc<Server>>, request: Request) -> Result<Response, Fault> {
     check_origin(&request)?;
-    went("/login", &token::logout(&server))
+    went("/login", &token::logout(&server, request.headers()).await?)
 }
 
 /// Other sites log nobody in and nobody out.

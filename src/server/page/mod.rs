@@ -23,7 +23,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, context, escape_formatter};
+use minijinja::{AutoEscape, Environment, HtmlEscape, Output, State, UndefinedBehavior, context, escape_formatter};
 use serde::Serialize;
 
 use crate::digest::{hex, sha256_bytes};
@@ -32,7 +32,7 @@ use crate::escape::{escape, is_hidden};
 
 use super::problem::Problem;
 use super::state::Server;
-use super::token::Caller;
+use super::token::{Caller, Scope};
 
 /// The only style, under a name that changes with it, so that browsers may keep it for ever.
 const STYLE: &str = include_str!("style.css");
@@ -46,6 +46,7 @@ const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'sel
      frame-ancestors 'none'; base-uri 'none'";
 
 const TEMPLATES: &[(&str, &str)] = &[
+    ("audit.html", include_str!("audit.html")),
     ("base.html", include_str!("base.html")),
     ("error.html", include_str!("error.html")),
     ("findings.html", include_str!("findings.html")),
@@ -64,6 +65,7 @@ static PAGES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLoc
     pages.set_undefined_behavior(UndefinedBehavior::Strict);
     pages.set_auto_escape_callback(|_| AutoEscape::Html);
     pages.set_formatter(show_text);
+    pages.add_filter("ticked", ticked);
     pages.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     for (name, text) in TEMPLATES {
         pages.add_template(name, text)?;
@@ -81,12 +83,18 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/findings", get(lists::findings))
         .route("/queue", get(lists::queue))
         .route("/dead", get(lists::dead))
+        .route("/dead/deliveries", post(lists::retry_deliveries))
+        .route("/dead/deliveries/{id}", post(lists::retry_delivery))
+        .route("/dead/events", post(lists::retry_events))
         .route("/dead/events/{id}", post(lists::retry_event))
+        .route("/dead/jobs", post(lists::retry_jobs))
         .route("/dead/jobs/{id}", post(lists::retry_job))
+        .route("/audit", get(lists::audit))
         .route("/data", get(lists::data))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
         .route(&STYLE_PATH, get(style))
+        .route("/favicon.ico", get(icon))
         .layer(axum::middleware::map_response(guard))
 }
 
@@ -98,10 +106,18 @@ async fn style() -> Response {
     (fields, STYLE).into_response()
 }
 
+/// What browsers ask for by themselves: a layer with a hole in it.
+async fn icon() -> Response {
+    let fields = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=86400")];
+    (fields, include_str!("icon.svg")).into_response()
+}
+
 async fn guard(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let fields = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        // so that browsers say with a form where it comes from
+        (header::REFERRER_POLICY, "same-origin"),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
@@ -141,6 +157,25 @@ fn visible(text: &str) -> String {
     shown
 }
 
+/// A text of careen's own with words between backticks: those stand out. Escaped as everything is.
+fn ticked(text: &str) -> Value {
+    let parts: Vec<String> = text.split('`').map(|part| HtmlEscape(&visible(part)).to_string()).collect();
+    if parts.len() % 2 == 0 {
+        return Value::from(text);
+    }
+    let mut marked = String::with_capacity(text.len() + 32);
+    for (place, part) in parts.iter().enumerate() {
+        if place % 2 == 0 {
+            marked.push_str(part);
+        } else {
+            marked.push_str("<code>");
+            marked.push_str(part);
+            marked.push_str("</code>");
+        }
+    }
+    Value::from_safe_string(marked)
+}
+
 /// A value for a template.
 fn told(value: &impl Serialize) -> Value {
     Value::from(Serde(value))
@@ -154,7 +189,9 @@ fn page(name: &str, caller: Option<&Caller>, values: Value) -> Result<Response, 
     };
     let pages = PAGES.as_ref().map_err(failed)?;
     let who = caller.map(|caller| caller.who.as_str());
-    let values = context! { who, style => STYLE_PATH.as_str(), page => name, ..values };
+    let is_logged_in = caller.is_some_and(|caller| caller.is_logged_in);
+    let may_audit = caller.is_some_and(|caller| caller.scope >= Scope::Admin && caller.sees_all());
+    let values = context! { who, is_logged_in, may_audit, style => STYLE_PATH.as_str(), page => name, ..values };
     let template = pages.get_template(name).map_err(|error| failed(&error))?;
     Ok(Html(template.render(values).map_err(|error| failed(&error))?).into_response())
 }

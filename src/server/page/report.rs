@@ -42,6 +42,7 @@ struct Several {
 #[serde(default)]
 struct Target {
     platform: Option<String>,
+    digest: String,
     distro: Option<String>,
     created: Option<String>,
     size: u64,
@@ -167,6 +168,15 @@ pub(super) struct Shown {
     more_gaps: usize,
 }
 
+/// What the policy makes of a finding, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    Waived,
+    Told,
+    Warns,
+    Fails,
+}
+
 /// Findings that the same step mends.
 #[derive(Debug, Serialize)]
 struct Group {
@@ -178,7 +188,7 @@ struct Group {
     places: Vec<Spot>,
     more: usize,
     #[serde(skip)]
-    rank: (bool, bool, Severity),
+    rank: (Weight, Severity),
 }
 
 #[derive(Debug, Serialize)]
@@ -224,6 +234,11 @@ impl Document {
     /// The platform, or that none is told.
     pub(super) fn platform(&self) -> &str {
         self.target.platform.as_deref().unwrap_or("unknown")
+    }
+
+    /// The digest of its manifest; empty where none is told.
+    pub(super) fn digest(&self) -> &str {
+        &self.target.digest
     }
 
     /// What its page shows.
@@ -352,15 +367,20 @@ impl ShownPackage {
 /// Findings by what mends them, those that fail first, then the gravest.
 fn groups(findings: &[Finding]) -> Vec<Group> {
     let remedies: BTreeMap<&str, &str> = crate::scan::rules().iter().map(|rule| (rule.id, rule.remediation)).collect();
-    let mut groups: BTreeMap<(String, String, u8), Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String, Option<Weight>), Group> = BTreeMap::new();
     for finding in findings {
         let (title, remedy) = mend(finding, &remedies);
         let severity =
             Severity::ALL.into_iter().find(|known| known.as_str() == finding.severity).unwrap_or(Severity::Info);
-        let is_waived = finding.status != "open";
-        let rank = (finding.action == "fail" && !is_waived, !is_waived, severity);
+        let weight = match (finding.status.as_str(), finding.action.as_str()) {
+            ("open", "fail") => Weight::Fails,
+            ("open", "warn") => Weight::Warns,
+            ("open", _) => Weight::Told,
+            _ => Weight::Waived,
+        };
+        let rank = (weight, severity);
         // an upgrade mends the grave flaws and the small ones; of all else what fails stands apart from what does not
-        let class = if finding.family == "package" { 0 } else { u8::from(rank.0) + u8::from(rank.1) };
+        let class = (finding.family != "package").then_some(weight);
         let group = groups.entry((title.clone(), remedy.clone(), class)).or_insert_with(|| Group {
             title,
             remedy,
@@ -372,7 +392,7 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
             rank,
         });
         group.findings += 1;
-        group.rank = (group.rank.0 | rank.0, group.rank.1 | rank.1, group.rank.2.max(severity));
+        group.rank = (group.rank.0.max(weight), group.rank.1.max(severity));
         if group.places.len() < MOST_PLACES {
             group.places.push(Spot::of(finding));
         } else {
@@ -381,11 +401,12 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
     for group in &mut groups {
-        group.severity = group.rank.2.as_str();
-        group.action = match group.rank {
-            (true, ..) => "fails",
-            (false, true, _) => "warns",
-            (false, false, _) => "waived",
+        group.severity = group.rank.1.as_str();
+        group.action = match group.rank.0 {
+            Weight::Fails => "fails",
+            Weight::Warns => "warns",
+            Weight::Told => "info",
+            Weight::Waived => "waived",
         };
     }
     groups.sort_by(|a, b| b.rank.cmp(&a.rank).then(b.findings.cmp(&a.findings)).then(a.title.cmp(&b.title)));
@@ -471,6 +492,7 @@ mod tests {
             { "rule": "image/root-user", "family": "image", "severity": "medium", "title": "Root", "action": "warn", "status": "open" },
             { "rule": "secret/x", "family": "secret", "severity": "critical", "title": "A key", "action": "fail", "status": "open" },
             { "rule": "secret/x", "family": "secret", "severity": "info", "title": "A key", "action": "warn", "status": "open" },
+            { "rule": "image/root-user", "family": "image", "severity": "low", "title": "Root", "action": "info", "status": "open" },
         ] });
         let shown = read(document.to_string().as_bytes()).expect("a report").remove(0).show();
         let groups: Vec<_> = shown.groups.iter().map(|g| (g.title.as_str(), g.findings, g.action)).collect();
@@ -482,6 +504,7 @@ mod tests {
                 ("No version is known that mends these", 1, "warns"),
                 ("Root", 1, "warns"),
                 ("A key", 1, "warns"),
+                ("Root", 1, "info"),
                 ("Upgrade zlib 1.0 to 2.0", 1, "waived"),
             ]
         );

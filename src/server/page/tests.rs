@@ -53,7 +53,7 @@ fn check(answer: &Answer) -> String {
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(answer.header("content-security-policy"), Some(CONTENT_POLICY));
     for (name, value) in
-        [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("cache-control", "no-store")]
+        [("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin"), ("cache-control", "no-store")]
     {
         assert_eq!(answer.header(name), Some(value));
     }
@@ -79,8 +79,9 @@ async fn filled() -> (Bench, i64, String, String) {
 #[tokio::test]
 async fn nothing_of_an_image_breaks_out_of_a_page() {
     let (bench, image, report, token) = filled().await;
+    let cookie = bench.login(&token).await;
     for (path, said) in [
-        ("/".to_owned(), vec!["shop/api", "1.0\\u{202e}", "✗", "waiting", "critical"]),
+        ("/".to_owned(), vec!["shop/api", "1.0\\u{202e}", "✗", "not scanned", "critical"]),
         (
             format!("/images/{image}"),
             vec!["Upgrade Django 2.2 to 2.2.28", "AKIA****", "12.0 MiB", "careen:2026:14", "/api/v1/reports/"],
@@ -94,11 +95,16 @@ async fn nothing_of_an_image_breaks_out_of_a_page() {
         ("/findings".to_owned(), vec!["CVE-2021-31542", "2.2.21"]),
         ("/findings?text=%22%3E%3Cb%3E".to_owned(), vec!["Nothing fits", "&quot;&gt;&lt;b&gt;"]),
         ("/queue".to_owned(), vec!["shop/&lt;i&gt;", "waiting of shop"]),
-        ("/dead".to_owned(), vec!["&lt;b&gt;bad", "\\x1b[2J", "Put back", "Read again"]),
+        (
+            "/dead".to_owned(),
+            vec!["&lt;b&gt;bad", "\\x1b[2J", "Put back", "Put all back", "Read again", "Read all again"],
+        ),
+        ("/dead?text=nothing&source=shop".to_owned(), vec!["There is none"]),
+        ("/audit".to_owned(), vec!["command line", "token add", "login"]),
         ("/data".to_owned(), vec!["No folder of advisory data"]),
         ("/?repository=%22onfocus%3Dalert(1)%20x%3D%22".to_owned(), vec!["No image fits"]),
     ] {
-        let answer = bench.ask(routes(), of_browser("GET", &path, &token, "")).await;
+        let answer = bench.ask(routes(), of_browser("GET", &path, &cookie, "")).await;
         let html = check(&answer);
         for said in said {
             let escaped = said.replace('/', "&#x2f;");
@@ -120,7 +126,7 @@ async fn who_is_not_known_logs_in_and_comes_back() {
     let fields = format!("to=%2Fimages%2F{image}&token={token}");
     let answer = bench.ask(routes(), of_browser("POST", "/login", "", &fields)).await;
     let cookie = answer.header("set-cookie").expect("a cookie");
-    assert!(cookie.contains(&token) && cookie.contains("HttpOnly; SameSite=Strict"), "{cookie}");
+    assert!(!cookie.contains("careen_") && cookie.contains("HttpOnly; SameSite=Strict"), "{cookie}");
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, Some(&*format!("/images/{image}"))));
     let answer = bench.ask(routes(), of_browser("POST", "/login", "", "token=careen_no&to=//evil.example")).await;
     assert_eq!((answer.status, answer.header("set-cookie")), (StatusCode::FORBIDDEN, None));
@@ -128,14 +134,20 @@ async fn who_is_not_known_logs_in_and_comes_back() {
     let mut elsewhere = of_browser("POST", "/login", "", &fields);
     elsewhere.headers_mut().insert("sec-fetch-site", "cross-site".parse().expect("a value"));
     assert_eq!(bench.ask(routes(), elsewhere).await.status, StatusCode::FORBIDDEN);
-    let answer = bench.ask(routes(), of_browser("POST", "/logout", &token, "")).await;
+    let login = cookie.split(['=', ';']).nth(1).expect("a value").to_owned();
+    let answer = bench.ask(routes(), of_browser("GET", "/", &login, "")).await;
+    assert!(check(&answer).contains("Log out"));
+    let answer = bench.ask(routes(), of_browser("POST", "/logout", &login, "")).await;
     assert!(answer.header("set-cookie").expect("a cookie").starts_with("careen=; Path=/; Max-Age=0"));
+    let answer = bench.ask(routes(), of_browser("GET", "/", &login, "")).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "what was logged out is not good any more");
 }
 
 #[tokio::test]
 async fn what_failed_is_put_back_by_a_page_of_ours_alone() {
     let (bench, _, _, token) = filled().await;
     let reader = bench.token("reader", Scope::Read, "*").await;
+    let (token, reader) = (bench.login(&token).await, bench.login(&reader).await);
     let job = bench.job("bakery", "bread", Some(Err("gone"))).await;
     let path = format!("/dead/jobs/{job}");
     let mut elsewhere = of_browser("POST", &path, &token, "");
@@ -170,6 +182,106 @@ async fn errors_are_pages_and_the_style_has_its_name() {
     assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("text/css; charset=utf-8")));
     assert!(answer.header("cache-control").is_some_and(|value| value.contains("immutable")));
     assert!(STYLE_PATH.len() == "/style-.css".len() + 16 && !STYLE.contains("url(") && !STYLE.contains("@import"));
+}
+
+#[tokio::test]
+async fn each_platform_of_an_index_has_its_page() {
+    let bench = Bench::new().await;
+    let token = bench.token("reader", Scope::Read, "*").await;
+    let image = bench.image("shop", "shop/api", "1.0").await;
+    let part = |digest: &str, package: &str| {
+        let mut part = document();
+        part["target"]["digest"] = digest.into();
+        part["packages"][0]["name"] = package.into();
+        part
+    };
+    // two manifests whose configurations say the same
+    let parts = [part("sha256:1111111111111111", "shown-first"), part("sha256:2222222222222222", "shown-second")];
+    let whole = serde_json::json!({ "schema": crate::report::SCHEMA_OF_SEVERAL, "reports": parts });
+    let report = bench.report(image, "shop", "failed", &whole).await;
+    let ask = async |path: &str| bench.ask(routes(), get(&format!("/reports/{report}{path}"), &token)).await;
+    let html = check(&ask("?part=2").await);
+    assert!(html.contains("sha256:111111111111…") && html.contains("sha256:222222222222…"), "{html}");
+    let tabs = html.split("class=\"tabs\"").nth(1).expect("tabs").split("</ul>").next().expect("their end");
+    assert_eq!(tabs.matches("aria-current").count(), 1, "one of them is the one that is shown: {tabs}");
+    for (part, own) in [(1, "shown-first"), (2, "shown-second")] {
+        assert!(check(&ask(&format!("/packages?part={part}")).await).contains(own));
+    }
+    assert!(check(&ask("/packages?platform=linux/amd64").await).contains("shown-first"));
+    for wrong in ["?part=0", "?part=3"] {
+        assert_eq!(ask(wrong).await.status, StatusCode::NOT_FOUND, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_not_said_to_wait() {
+    let bench = Bench::new().await;
+    let admin = bench.token("admin", Scope::Admin, "*").await;
+    let cookie = bench.login(&admin).await;
+    let image = bench.image("shop", "shop/api", "1.0").await;
+    let job = bench.job_of(image, Some(Err("the registry says `401`"))).await;
+    for (path, said) in [("/".to_owned(), "given up"), (format!("/images/{image}"), "Mend the reason")] {
+        let html = check(&bench.ask(routes(), of_browser("GET", &path, &cookie, "")).await);
+        assert!(
+            html.contains(said) && html.contains("<code>401</code>") && !html.contains("waiting"),
+            "{path}\n{html}"
+        );
+    }
+    let html = check(&bench.ask(routes(), of_browser("GET", "/?outcome=dead", &cookie, "")).await);
+    assert!(html.contains(&format!("/images/{image}")));
+    // others wait for their turn, and one was given up for another reason
+    bench.job("bakery", "bread", Some(Err("gone"))).await;
+    let answer = bench.ask(routes(), of_browser("POST", "/dead/jobs", &cookie, "source=shop&text=401")).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, Some("/dead?source=shop&text=401")));
+    let dead = sqlx::query_scalar::<_, i64>("SELECT id FROM job WHERE state = 'dead'");
+    let dead = dead.fetch_all(bench.server.store.readers()).await.expect("jobs");
+    assert!(dead.len() == 1 && dead[0] != job, "{dead:?}");
+    let html = check(&bench.ask(routes(), of_browser("GET", &format!("/images/{image}"), &cookie, "")).await);
+    assert!(html.contains("waiting") && html.contains("queue"), "{html}");
+}
+
+#[tokio::test]
+async fn the_audit_log_is_for_who_may_see_all() {
+    let bench = Bench::new().await;
+    let shop = bench.token("shop-admin", Scope::Admin, "shop").await;
+    let reader = bench.token("reader", Scope::Read, "*").await;
+    for (token, status) in [(shop, StatusCode::NOT_FOUND), (reader, StatusCode::FORBIDDEN)] {
+        let answer = bench.ask(routes(), get("/audit", &token)).await;
+        assert_eq!(answer.status, status);
+        let html = bench.ask(routes(), get("/", &token)).await.text();
+        assert!(!html.contains("/audit") && !html.contains("Log out"), "no login, nothing to end");
+    }
+}
+
+#[tokio::test]
+async fn who_logs_in_over_plain_http_from_elsewhere_is_told_why_not() {
+    let bench = Bench::with("listen = \"0.0.0.0:8420\"\n").await;
+    let token = bench.token("me", Scope::Read, "*").await;
+    let elsewhere = |method: &str, body: String| {
+        let request = Request::builder().method(method).uri("/login").header(header::HOST, "192.0.2.2:8420");
+        let request = request.header(header::ORIGIN, "http://192.0.2.2:8420");
+        request.body(Body::from(body)).expect("a request")
+    };
+    let answer = bench.ask(routes(), elsewhere("GET", String::new())).await;
+    assert!(check(&answer).contains("plain HTTP from another machine"));
+    let answer = bench.ask(routes(), elsewhere("POST", format!("token={token}"))).await;
+    assert_eq!((answer.status, answer.header("set-cookie")), (StatusCode::FORBIDDEN, None));
+    assert!(answer.text().contains("over HTTPS"), "{}", answer.text());
+}
+
+#[test]
+fn words_between_backticks_stand_out() {
+    let cases = [
+        ("put `USER 1000` there", "put <code>USER 1000</code> there"),
+        ("`<b>` & `a", "`&lt;b&gt;` &amp; `a"),
+        ("`<b>\u{1b}`", "<code>&lt;b&gt;\\x1b</code>"),
+    ];
+    let mut pages = PAGES.as_ref().expect("pages").clone();
+    pages.add_template("t", "{{ x|ticked }}").expect("a template");
+    for (text, expected) in cases {
+        let made = pages.get_template("t").expect("it").render(context! { x => text });
+        assert_eq!(made.expect("made"), expected, "{text}");
+    }
 }
 
 #[test]

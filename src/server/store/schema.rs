@@ -202,6 +202,77 @@ CREATE INDEX event_by_job ON event (job);
 -- header fields of what could not be read, as far as its reader looks at them: an array of names and values
 ALTER TABLE event ADD COLUMN fields TEXT;
 ",
+    "
+-- what a tag was before, for the trend of a name; the last fifty moves of each
+CREATE TABLE tag_move (
+    id INTEGER PRIMARY KEY,
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    name TEXT NOT NULL,
+    image INTEGER NOT NULL REFERENCES image (id) ON DELETE CASCADE,
+    moved INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tag_move_by_name ON tag_move (registry, repository, name, id);
+CREATE INDEX tag_move_by_image ON tag_move (image);
+INSERT INTO tag_move (registry, repository, name, image, moved)
+SELECT registry, repository, name, image, moved FROM tag;
+
+-- images that had tags and have none any more
+CREATE TABLE replaced (image INTEGER PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE) STRICT;
+INSERT INTO replaced SELECT i.id FROM image i WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.image = i.id)
+AND EXISTS (SELECT 1 FROM report r JOIN job j ON j.id = r.job WHERE r.image = i.id AND j.tag IS NOT NULL);
+
+CREATE TRIGGER tag_comes AFTER INSERT ON tag
+BEGIN
+    INSERT INTO tag_move (registry, repository, name, image, moved)
+    VALUES (NEW.registry, NEW.repository, NEW.name, NEW.image, NEW.moved);
+    DELETE FROM replaced WHERE image = NEW.image;
+END;
+CREATE TRIGGER tag_moves AFTER UPDATE OF image ON tag
+BEGIN
+    INSERT INTO tag_move (registry, repository, name, image, moved)
+    VALUES (NEW.registry, NEW.repository, NEW.name, NEW.image, NEW.moved);
+    DELETE FROM tag_move WHERE registry = NEW.registry AND repository = NEW.repository AND name = NEW.name
+    AND id <= (SELECT id FROM tag_move WHERE registry = NEW.registry AND repository = NEW.repository
+        AND name = NEW.name ORDER BY id DESC LIMIT 1 OFFSET 50);
+    DELETE FROM replaced WHERE image = NEW.image;
+    INSERT OR IGNORE INTO replaced SELECT id FROM image WHERE id = OLD.image
+    AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
+END;
+CREATE TRIGGER tag_goes AFTER DELETE ON tag
+BEGIN
+    INSERT OR IGNORE INTO replaced SELECT id FROM image WHERE id = OLD.image
+    AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
+END;
+
+-- the manifests of an index, as its reports tell
+CREATE TABLE part (
+    whole INTEGER NOT NULL REFERENCES image (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (whole, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX part_by_digest ON part (digest);
+CREATE TRIGGER report_tells_parts AFTER INSERT ON report
+BEGIN
+    INSERT OR IGNORE INTO part (whole, digest)
+    SELECT NEW.image, one.value ->> '$.digest' FROM json_each(NEW.summary, '$.images') AS one
+    WHERE one.value ->> '$.digest' IS NOT NULL
+    AND one.value ->> '$.digest' <> (SELECT digest FROM image WHERE id = NEW.image);
+END;
+
+-- what is not done of an image
+CREATE INDEX job_open_by_digest ON job (digest) WHERE state <> 'done';
+CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';
+
+-- who is logged in to the pages; only digests of their cookies are here
+CREATE TABLE session (
+    digest BLOB PRIMARY KEY,
+    token INTEGER NOT NULL REFERENCES token (id) ON DELETE CASCADE,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_by_token ON session (token, created);
+",
 ];
 
 /// Brings the tables up to date, all steps or none.
