@@ -38,8 +38,8 @@ impl Named {
             ..Self::default()
         };
         for registry in &server.config.registries {
-            let mut names = std::iter::once(registry.name.get_ref()).chain([&registry.host]).chain(&registry.aliases);
-            let within = names.find_map(|name| text.strip_prefix(name.as_str())?.strip_prefix('/'));
+            let mut called = std::iter::once(registry.name.get_ref()).chain([&registry.host]).chain(&registry.aliases);
+            let within = called.find_map(|name| text.strip_prefix(name.as_str())?.strip_prefix('/'));
             if let Some(within) = within {
                 named.registry = Some(registry.name.get_ref().clone());
                 named.within = Some(glob(within)?);

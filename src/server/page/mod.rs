@@ -160,12 +160,12 @@ fn visible(text: &str) -> String {
 /// A text of careen's own with words between backticks: those stand out. Escaped as everything is.
 fn ticked(text: &str) -> Value {
     let parts: Vec<String> = text.split('`').map(|part| HtmlEscape(&visible(part)).to_string()).collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return Value::from(text);
     }
     let mut marked = String::with_capacity(text.len() + 32);
     for (place, part) in parts.iter().enumerate() {
-        if place % 2 == 0 {
+        if place.is_multiple_of(2) {
             marked.push_str(part);
         } else {
             marked.push_str("<code>");
