@@ -95,9 +95,7 @@ fn documents_left(images: &[Image], documents: &[(String, Vec<u8>)], values: &Va
         .filter_map(|edit| match edit {
             Edit::RemoveAnnotation { key, .. }
             | Edit::RedactAnnotation { key, .. }
-            | Edit::SetAnnotation { key, .. } => {
-                Some(search::place(&format!("/annotations/{}", pointer_part(key))))
-            }
+            | Edit::SetAnnotation { key, .. } => Some(search::place(&format!("/annotations/{}", pointer_part(key)))),
             _ => None,
         })
         .collect();

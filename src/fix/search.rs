@@ -297,8 +297,7 @@ fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(
 /// How a person is told of a text of a manifest, an index or `manifest.json`: an annotation by its key, all else by the
 /// names of its fields, whatever its place in lists is.
 pub(super) fn place(pointer: &str) -> String {
-    let parts: Vec<String> =
-        pointer.split('/').skip(1).map(pointer_key).collect();
+    let parts: Vec<String> = pointer.split('/').skip(1).map(pointer_key).collect();
     let shown = match parts.as_slice() {
         [list, _, holder, key] if list == "layers" && holder == "annotations" => format!("annotation {key} of a layer"),
         [.., holder, key] if holder == "annotations" => format!("annotation {key}"),
