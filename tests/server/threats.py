@@ -822,8 +822,9 @@ def writing_into_the_log(folder, program):
     more = source(folder, "harbor", "harbor", '"header"') + source(folder, "azure", "acr", '"header"') + source(folder, "git", "ghcr", '"signature"', OTHER)
     server = Server(program, folder, registry.host, more=more, top='log = "trace"', registry_keys=login(folder))
     server.start()
-    connection = server.connect()
     for number, text in enumerate(lines):
+        # one that was idle is closed
+        connection = server.connect()
         for field in ("id", "action", "timestamp", "target", "repository", "tag", "digest", "mediaType", "host", "url"):
             one = json.loads(event("shop/api", digest(b"x"), f"{number} {field}", "1"))["events"][0]
             if field in one:
@@ -839,7 +840,7 @@ def writing_into_the_log(folder, program):
         harbor = json.loads(push_of("harbor", text, digest(b"y"), text, number)[2])
         send(connection, "/hooks/harbor", FIELDS, json.dumps(harbor))
         send(connection, "/hooks/shop", FIELDS, text.encode())
-        send(connection, "/hooks/shop", {**FIELDS, "Authorization": "a\tb\x80"}, b"{}")
+        send(server.connect(), "/hooks/shop", {**FIELDS, "Authorization": "a\tb\x80"}, b"{}")
         with socket.create_connection(("127.0.0.1", server.port)) as raw:
             path = text.encode().replace(b"\n", b"").replace(b"\r", b"")
             raw.sendall(b"POST /hooks/" + path + b" HTTP/1.1\r\nHost: " + path + b"\r\nX-A: " + path + b"\r\nContent-Length: 0\r\n\r\n")
