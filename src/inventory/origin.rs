@@ -366,7 +366,8 @@ mod tests {
         empty.push(step(FIX_STEP));
         assert_eq!(origins(&config(empty.clone()), 2), [Origin::Unknown, Origin::Unknown]);
         empty.push(step("RUN make"));
-        assert_eq!(origins(&config(empty), 3), [Origin::Base, Origin::App, Origin::App]);
+        // a base that was mended before it was built on
+        assert_eq!(origins(&config(empty), 3), [Origin::Base, Origin::Base, Origin::App]);
     }
 
     #[test]
