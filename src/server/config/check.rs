@@ -18,7 +18,7 @@ use super::{Auth, Config, Registry, Sweep};
 const LEAST_MEMORY: u64 = 128 << 20;
 
 /// A sweep asks for each tag of each repository: a registry should not be asked without end.
-const LEAST_SWEEP: Duration = Duration::from_mins(1);
+const LEAST_SWEEP: Duration = Duration::from_secs(1);
 
 impl Config {
     /// An error of what reading the file alone tells.
@@ -197,7 +197,7 @@ fn check_auth(auth: &Auth, place: std::ops::Range<usize>, text: Text<'_>, allows
 fn check_sweep(sweep: &Sweep, text: Text<'_>) -> Result<()> {
     let wrong = |message: &str| text.wrong(sweep.source.span(), message);
     if sweep.every.0 < LEAST_SWEEP {
-        return Err(wrong("`every` is a minute at least: each tag is asked for each time"));
+        return Err(wrong("`every` is a second at least: each tag is asked for each time"));
     }
     if sweep.repositories.is_empty() || sweep.most_tags == 0 {
         return Err(wrong("this sweep looks at nothing"));

@@ -534,7 +534,7 @@ auth = { by = "header", secret = { env = "HOOK" } }
             ("[[policy]]\npolicy = []", "names none"),
             ("[[policy]]\nsource = \"nobody\"\npolicy = [\"strict\"]", "no source"),
             ("[[policy]]\npolicy = [\"strict\"]\n[[policy]]\npolicy = [\"minimal\"]", "never used"),
-            ("[[sweep]]\nsource = \"shop\"\nrepositories = [\"a\"]\nevery = \"0s\"", "a minute at least"),
+            ("[[sweep]]\nsource = \"shop\"\nrepositories = [\"a\"]\nevery = \"0s\"", "a second at least"),
             ("[[sweep]]\nsource = \"shop\"\nrepositories = []", "looks at nothing"),
             ("[[sweep]]\nsource = \"shop\"\nrepositories = [\"shop/*\"]", "`shop/*` is no repository"),
         ];
