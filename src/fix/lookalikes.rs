@@ -43,8 +43,8 @@ pub(super) fn refused(image: &Inventory, findings: &[&Finding], dropped: &BTreeS
             _ => continue,
         };
         let written = finding.evidence.get("notes").and_then(|list| list.as_array()).into_iter().flatten();
-        let notes: Vec<&str> = written.filter_map(|note| note.as_str()).collect();
-        let why = if notes.is_empty() { "no rule takes it for a secret in use".into() } else { notes.join("; ") };
+        let reasons: Vec<&str> = written.filter_map(|note| note.as_str()).collect();
+        let why = if reasons.is_empty() { "no rule takes it for a secret in use".into() } else { reasons.join("; ") };
         refused.push(Refused {
             fixer: SECRETS.id.to_owned(),
             finding: Some(finding.fingerprint()),
