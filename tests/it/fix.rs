@@ -155,7 +155,8 @@ fn flags_choose_what_is_planned() {
     assert_eq!(actions(&["--only", "caches"]), ["caches-1 /root/.cache/pip true"]);
     assert_eq!(actions(&["--only", "user"]), ["user-1 User false", "user-2 /srv/app false"]);
     assert_eq!(actions(&["--only", "user", "--yes"]), ["user-1 User true", "user-2 /srv/app true"]);
-    assert_eq!(actions(&["--only", "caches", "--skip", "caches", "--user", "5:6"]), ["user-1 User true"]);
+    let both = fix(&[image, "--dry-run", "--only", "caches", "--skip", "caches"]);
+    assert!(both.code == 2 && both.stderr.contains("`caches` stands behind"), "{both:?}");
     let policy = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
     let text = "[fix]\nallow = [\"leftovers\"]\nkeep = \"/srv/app/main.py~\"\nlabels = { remove = \"ci.*\" }\nuser = \"9:9\"\n";
     std::fs::write(policy.path(), text).unwrap();

@@ -13,6 +13,7 @@ use crate::support::raw::RawTar;
 use crate::support::run::{Scanned, file_of, packages, scan_with};
 
 const MALFORMED: ErrorKind = ErrorKind::Malformed;
+const NO_IMAGE: ErrorKind = ErrorKind::NoImage;
 const BASH: &[&str] = &["bash 5.2"];
 const STATUS: &str = "Package: bash\nStatus: install ok installed\nVersion: 5.2\nArchitecture: amd64\n";
 
@@ -196,8 +197,8 @@ fn what_is_no_image() {
         descriptor
     };
     check(vec![
-        Case::new("a chart", artifact("application/vnd.cncf.helm.config.v1+json"), Refused(MALFORMED)),
-        Case::new("an empty config", artifact("application/vnd.oci.empty.v1+json"), Refused(MALFORMED)),
+        Case::new("a chart", artifact("application/vnd.cncf.helm.config.v1+json"), Refused(NO_IMAGE)),
+        Case::new("an empty config", artifact("application/vnd.oci.empty.v1+json"), Refused(NO_IMAGE)),
         Case::new(
             "an artifact type",
             Documents::manifest(|m| m["artifactType"] = "application/vnd.example.sbom".into()),
@@ -212,7 +213,7 @@ fn what_is_no_image() {
         Case::new(
             "unknown media types only",
             of_index(vec![described("application/vnd.example", b"{}")]),
-            Refused(MALFORMED),
+            Refused(NO_IMAGE),
         ),
         Case::new(
             "schema 1",
@@ -220,7 +221,7 @@ fn what_is_no_image() {
                 "application/vnd.docker.distribution.manifest.v1+prettyjws",
                 br#"{"schemaVersion":1,"fsLayers":[]}"#.to_vec(),
             ),
-            Refused(MALFORMED),
+            Refused(NO_IMAGE),
         ),
         Case::new(
             "schema 1 by content",
