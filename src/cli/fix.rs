@@ -273,9 +273,12 @@ impl<'a> Job<'a> {
         }
         opened(image, self.watcher, None, |source, request, _| {
             let bundle = Bundle::open(source, request)?;
-            let siblings: Vec<String> = bundle.siblings(request.limits)?.into_iter().collect();
-            if !siblings.is_empty() {
-                let what = siblings.join(", ");
+            let mut beside: Vec<String> =
+                bundle.beside(request.limits)?.into_iter().map(|image| image.platform).collect();
+            if !beside.is_empty() {
+                beside.sort();
+                beside.dedup();
+                let what = beside.join(", ");
                 plan.notes.push(format!(
                     "{what} stands beside it and is copied as it is, with all that is wrong with it: `--platform all` fixes \
                      every image"

@@ -18,7 +18,7 @@ use crate::pass::decode;
 use crate::pass::tar::TarReader;
 use crate::path::ImagePath;
 use crate::rebuild::layer::{Collector, MOST_EXCISED};
-use crate::rebuild::{Bundle, Edit, Excised, Inner, Span};
+use crate::rebuild::{Beside, Bundle, Edit, Excised, Inner, NamedDocument, Span};
 use crate::secret::{Needles, is_sought, masked_path, take_inside, with_readings};
 use crate::source::store::in_layout;
 
@@ -27,6 +27,9 @@ use super::labels::{NAME_HINT, NAME_REASON, is_name};
 use super::plan::{Action, ImagePlan, Plan, Remains};
 use super::search::{self, Layers, Place};
 use super::verify::{Seen, edit, parsed};
+
+/// Why a value stays in an image that stands beside those that were asked for.
+const BESIDE: &str = "it is of another image, which was not asked for: `--platform all` fixes every image";
 
 /// Largest file that is read for what it holds, in bytes.
 const LARGEST: u64 = 512 << 20;
@@ -83,13 +86,14 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
         }
         own.remains = look.remains.into_values().collect();
     }
-    documents_left(images, &documents, &values, plan);
-    beside(bundle, &values, plan, limits)?;
+    let beside = if values.needles.is_empty() { Vec::new() } else { bundle.beside(limits)? };
+    documents_left(images, &documents, &beside, &values, plan);
+    layers_left(&beside, &values, plan, limits)?;
     Ok(values)
 }
 
 /// Values in texts of manifests, indexes and lists of tags that no action takes away.
-fn documents_left(images: &[Image], documents: &[(String, Vec<u8>)], values: &Values, plan: &mut Plan) {
+fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Beside], values: &Values, plan: &mut Plan) {
     let edits = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
     let gone: BTreeSet<String> = edits
         .filter_map(|edit| match edit {
@@ -103,13 +107,15 @@ fn documents_left(images: &[Image], documents: &[(String, Vec<u8>)], values: &Va
         images.iter().filter_map(|image| image.target.config_digest.as_ref()).map(in_layout).collect();
     let Some(first) = plan.images.first_mut() else { return };
     let others = documents.iter().filter(|(name, _)| !configs.contains(name));
-    for (_, bytes) in others.filter(|(_, bytes)| values.needles.are_in(bytes)) {
+    for (name, bytes) in others.filter(|(_, bytes)| values.needles.are_in(bytes)) {
         let Ok(document) = parsed(bytes) else { continue };
+        let other = beside.iter().find(|image| image.documents.contains(name));
         search::in_texts(&values.needles, &document, &mut |pointer, needle| {
-            let path = search::place(pointer);
-            if gone.contains(&path) {
+            let place = search::place(pointer);
+            if other.is_none() && gone.contains(&place) {
                 return;
             }
+            let path = other.map_or(place.clone(), |image| format!("{}, {place}", image.platform));
             let of: BTreeSet<String> =
                 values.owners.get(needle).into_iter().flatten().map(|(_, id)| id.clone()).collect();
             if let Some(known) = first.remains.iter_mut().find(|known| known.layer.is_none() && known.path == path) {
@@ -117,6 +123,7 @@ fn documents_left(images: &[Image], documents: &[(String, Vec<u8>)], values: &Va
                 return;
             }
             let reason = match path.strip_prefix("annotation ") {
+                _ if other.is_some() => BESIDE.into(),
                 Some(key) if is_name(key) => format!("{NAME_REASON}: {NAME_HINT}"),
                 Some(key) if !key.ends_with(" of a layer") => {
                     "no rule knows it there: `[fix.annotations] remove` of a policy takes it out".into()
@@ -129,23 +136,18 @@ fn documents_left(images: &[Image], documents: &[(String, Vec<u8>)], values: &Va
     }
 }
 
-/// Values in layers of images that stand beside those that were asked for, and are copied as they are.
-fn beside(bundle: &Bundle, values: &Values, plan: &mut Plan, limits: &Limits) -> Result<()> {
+/// Values in layers of images that stand beside those that were asked for.
+fn layers_left(beside: &[Beside], values: &Values, plan: &mut Plan, limits: &Limits) -> Result<()> {
     let Some(first) = plan.images.first_mut() else { return Ok(()) };
-    for (platform, layers) in if values.needles.is_empty() { Vec::new() } else { bundle.layers_beside(limits)? } {
-        for layer in &layers {
+    for Beside { platform, layers, .. } in beside {
+        for layer in layers {
             let found: BTreeSet<usize> = search::in_one(&values.needles, layer, limits)?;
-            let of: BTreeSet<String> = found
-                .iter()
-                .filter_map(|needle| values.owners.get(*needle))
-                .flatten()
-                .map(|(_, id)| id.clone())
-                .collect();
+            let owners = found.iter().filter_map(|needle| values.owners.get(*needle)).flatten();
+            let of: BTreeSet<String> = owners.map(|(_, id)| id.clone()).collect();
             if !of.is_empty() {
                 let path = format!("{platform}, layer {}", layer.index);
-                let reason =
-                    "it is of another image, which was not asked for: `--platform all` fixes every image".into();
-                first.remains.push(Remains { layer: None, path, of: of.into_iter().collect(), rule: None, reason });
+                let of = of.into_iter().collect();
+                first.remains.push(Remains { layer: None, path, of, rule: None, reason: BESIDE.into() });
             }
         }
     }
@@ -153,7 +155,7 @@ fn beside(bundle: &Bundle, values: &Values, plan: &mut Plan, limits: &Limits) ->
 }
 
 /// The configuration of an image.
-fn document(image: &Image, documents: &[(String, Vec<u8>)]) -> Option<Value> {
+fn document(image: &Image, documents: &[NamedDocument]) -> Option<Value> {
     let name = in_layout(image.target.config_digest.as_ref()?);
     let (_, bytes) = documents.iter().find(|(other, _)| *other == name)?;
     parsed(bytes).ok()

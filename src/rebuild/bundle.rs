@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::digest::{Algorithm, Digest, HashingReader};
 use crate::error::{Error, Result};
 use crate::escape::escape;
-use crate::image::manifest::{DockerManifest, Document, media_type};
+use crate::image::manifest::{DockerManifest, Document, Manifest, media_type};
 use crate::image::{Blob, Descriptor, Image, Layer};
 use crate::limit::Limits;
 use crate::pass::Compression;
@@ -45,6 +45,16 @@ pub struct Bundle {
     others: usize,
     /// What does not carry over, whatever is changed.
     pub(super) notices: Vec<Notice>,
+}
+
+/// An image that stands beside those that were asked for.
+pub struct Beside {
+    /// Its platform, or its digest where none is stated.
+    pub platform: String,
+    /// The names of its manifest and, if that can be read, its configuration.
+    pub documents: Vec<String>,
+    /// Those of its layers that are there.
+    pub layers: Vec<Layer>,
 }
 
 impl Bundle {
@@ -261,79 +271,46 @@ impl Bundle {
         Ok(chosen)
     }
 
-    /// Images that stand beside those that were asked for, under the same index: they are copied as they are. By platform, or
-    /// by digest where none is stated.
-    pub fn siblings(&self, limits: &Limits) -> Result<BTreeSet<String>> {
-        let mut found = BTreeSet::new();
-        for entry in self.chosen(limits)? {
-            self.siblings_below(&entry, limits, 0, &mut found)?;
-        }
-        Ok(found)
-    }
-
-    /// The layers of those images, each with its platform, or its digest where none is stated. What cannot be read is left out.
-    pub fn layers_beside(&self, limits: &Limits) -> Result<Vec<(String, Vec<Layer>)>> {
+    /// Images that stand beside those that were asked for, under the same index: they are copied as they are.
+    pub fn beside(&self, limits: &Limits) -> Result<Vec<Beside>> {
         let mut found = Vec::new();
         let mut waiting: Vec<(Descriptor, u32)> = self.chosen(limits)?.into_iter().map(|entry| (entry, 0)).collect();
         while let Some((entry, depth)) = waiting.pop() {
             let is_asked = self.images.iter().any(|image| image.target.digest.as_ref() == Some(&entry.digest));
-            let is_too_much = depth > limits.index_depth || found.len() >= limits.descriptors;
-            if self.is_old || is_asked || is_too_much || entry.is_attestation() || entry.size > limits.manifest.bytes()
-            {
+            if is_asked || entry.is_attestation() || depth > limits.index_depth || found.len() >= limits.descriptors {
                 continue;
             }
-            let Some(bytes) = self.document(&entry)? else { continue };
-            match Document::parse(&bytes, limits) {
-                Ok(Document::Index(index)) => {
-                    waiting.extend(index.manifests.into_iter().map(|below| (below, depth.saturating_add(1))));
-                }
-                Ok(Document::Manifest(manifest)) if depth > 0 && entry.artifact_type.is_none() => {
-                    let platform = entry.platform.as_ref().map(|platform| escape(platform.to_string()));
-                    let layers = (0_u32..).zip(&manifest.layers).filter_map(|(index, layer)| {
-                        Some(Layer {
-                            index,
-                            media_type: Some(layer.media_type.clone()),
-                            digest: Some(layer.digest.clone()),
-                            size: Some(layer.size),
-                            diff_id: None,
-                            history: None,
-                            blob: self.blob(layer)?,
-                        })
-                    });
-                    found.push((platform.unwrap_or_else(|| entry.digest.short()), layers.collect()));
-                }
-                _ => {}
+            let is_readable = entry.size <= limits.manifest.bytes();
+            let bytes = if is_readable { self.document(&entry)? } else { None };
+            let document = bytes.and_then(|bytes| Document::parse(&bytes, limits).ok());
+            if let Some(Document::Index(index)) = document {
+                waiting.extend(index.manifests.into_iter().map(|below| (below, depth.saturating_add(1))));
+            } else if depth > 0 && !entry.is_index() && entry.artifact_type.is_none() {
+                // of an old archive each image was asked for; what is no image has an artifact's type
+                let manifest = match document {
+                    Some(Document::Manifest(manifest)) => Some(manifest),
+                    _ => None,
+                };
+                found.push(self.stands_beside(&entry, manifest));
             }
         }
         Ok(found)
     }
 
-    fn siblings_below(
-        &self,
-        entry: &Descriptor,
-        limits: &Limits,
-        depth: u32,
-        found: &mut BTreeSet<String>,
-    ) -> Result<()> {
-        let is_asked = self.images.iter().any(|image| image.target.digest.as_ref() == Some(&entry.digest));
-        if entry.is_attestation() || is_asked || depth > limits.index_depth || found.len() >= limits.descriptors {
-            return Ok(());
+    fn stands_beside(&self, entry: &Descriptor, manifest: Option<Manifest>) -> Beside {
+        let platform = entry.platform.as_ref().map(|platform| escape(platform.to_string()));
+        let config = manifest.as_ref().map(|manifest| in_layout(&manifest.config.digest));
+        let layers = (0_u32..).zip(manifest.into_iter().flat_map(|manifest| manifest.layers));
+        let layers = layers.filter_map(|(index, layer)| {
+            let blob = self.blob(&layer)?;
+            let (digest, size) = (Some(layer.digest), Some(layer.size));
+            Some(Layer { index, media_type: Some(layer.media_type), digest, size, diff_id: None, history: None, blob })
+        });
+        Beside {
+            platform: platform.unwrap_or_else(|| entry.digest.short()),
+            documents: [in_layout(&entry.digest)].into_iter().chain(config).collect(),
+            layers: layers.collect(),
         }
-        if !entry.is_index() {
-            // of an old archive each image was asked for; what is no image has an artifact's type
-            if depth > 0 && entry.artifact_type.is_none() {
-                let platform = entry.platform.as_ref().map(|platform| escape(platform.to_string()));
-                found.insert(platform.unwrap_or_else(|| entry.digest.short()));
-            }
-            return Ok(());
-        }
-        let Some(bytes) = self.document(entry)? else { return Ok(()) };
-        if let Ok(Document::Index(index)) = Document::parse(&bytes, limits) {
-            for below in &index.manifests {
-                self.siblings_below(below, limits, depth.saturating_add(1), found)?;
-            }
-        }
-        Ok(())
     }
 
     /// Whether a manifest with this configuration stands at or below an entry.

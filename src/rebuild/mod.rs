@@ -15,7 +15,7 @@ mod spool;
 mod tests;
 pub mod write;
 
-pub use bundle::Bundle;
+pub use bundle::{Beside, Bundle, NamedDocument};
 pub use edit::{Content, Edit, Edits, Inner, Member, Span};
 pub use encode::Encoding;
 pub use excised::Excised;
