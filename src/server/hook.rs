@@ -38,6 +38,9 @@ use super::token::audit;
 /// Bytes of a body that are kept of what cannot be read.
 const KEPT: usize = 64 << 10;
 
+/// Bytes by which the room for a body grows at most.
+const STEP: usize = 1 << 20;
+
 /// Bytes of a header field that are kept of it; one that is longer is left out.
 const KEPT_OF_FIELD: usize = 256;
 
@@ -261,7 +264,9 @@ async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<(Vec<u8>
         if data.len() > most.saturating_sub(bytes.len()) {
             return Err(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"));
         }
-        held.merge(room.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)).map_err(busy)?);
+        let more = growth(&bytes, data.len(), most);
+        held.merge(room.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX)).map_err(busy)?);
+        bytes.reserve_exact(bytes.capacity() - bytes.len() + more);
         bytes.extend_from_slice(&data);
     }
     Ok((bytes, held))
@@ -271,6 +276,16 @@ async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<(Vec<u8>
 #[derive(Debug, Default)]
 struct Kept {
     jobs: usize,
+/// By how much the room for a body grows before `coming` more bytes are put into it: twice as much each time, but never
+/// by more than a step, so that what is set aside is hardly more than what was sent.
+fn growth(bytes: &Vec<u8>, coming: usize, most: usize) -> usize {
+    let (needed, there) = (bytes.len() + coming, bytes.capacity());
+    if needed <= there {
+        return 0;
+    }
+    needed.max((there + there.min(STEP)).min(most)) - there
+}
+
     dead: usize,
     is_full: bool,
 }
@@ -807,5 +822,14 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         }
         let jobs = "SELECT count(*) FROM job WHERE kind = 'pin' AND tag = '1.4' AND digest IS NULL AND lane = 0";
         assert_eq!(case.count(jobs).await, 2, "one was a replay");
+        // one that comes in pieces sets no more aside than a step beyond what was sent
+        let (most, mut bytes) = (25 << 20, Vec::<u8>::new());
+        while bytes.len() < most {
+            let coming = (16 << 10).min(most - bytes.len());
+            let more = growth(&bytes, coming, most);
+            bytes.reserve_exact(bytes.capacity() - bytes.len() + more);
+            bytes.resize(bytes.len() + coming, b' ');
+            assert!(bytes.capacity() <= most.min(bytes.len() + STEP), "{} for {}", bytes.capacity(), bytes.len());
+        }
     }
 }
