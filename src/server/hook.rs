@@ -192,6 +192,10 @@ async fn take(server: &Server, name: &str, secret: Option<&str>, request: Reques
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    // the rest of a body that was not read would be in the way: nobody is to send anything behind it
+    if answer.status.is_client_error() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
