@@ -335,7 +335,7 @@ async fn what_was_given_up_is_told_of_its_image() {
 
 #[tokio::test]
 async fn deliveries_that_were_given_up_are_listed_and_put_back() {
-    let action = "[[action]]\nname = \"chat\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = { file = \"SECRET\" }\n";
+    let action = "[[action]]\nname = \"chat\"\nkind = \"webhook\"\non = [\"failed\"]\nurl = \"https://chat.example/\"\nsecret = { file = \"SECRET\" }\n";
     let bench = Bench::with(action).await;
     let (reader, token) = (bench.token("r", Scope::Read, "*").await, bench.token("s", Scope::Scan, "*").await);
     let baker = bench.token("b", Scope::Scan, "bakery").await;

@@ -184,11 +184,11 @@ async fn a_webhook_is_signed_and_is_tried_with_the_same_id_until_it_arrives() {
 
 #[tokio::test]
 async fn what_is_told_is_what_is_new() {
-    let actions = "[[action]]\nname = \"new\"\nkind = \"slack\"\non = [\"new-findings\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"turn\"\nkind = \"slack\"\non = [\"changed\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"passed\"\nkind = \"slack\"\non = [\"passed\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"bad\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"other\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = SECRET\nrepository = \"web/*\"\n";
+    let actions = "[[action]]\nname = \"new\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"new-findings\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"turn\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"changed\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"passed\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"passed\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"bad\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"failed\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"other\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"failed\"]\nsecret = SECRET\nrepository = \"web/*\"\n";
     let folder = tempfile::tempdir().expect("a folder");
     let server = server(folder.path(), actions).await;
     let made = |kind, outcome, findings| Made { tag: "1.4", kind, outcome, findings };
@@ -416,6 +416,30 @@ async fn one_that_was_under_way_is_told_again_and_one_without_an_action_is_given
     let states = states(&server).await;
     assert_eq!((states[0].1.as_str(), states[0].2), ("done", 2));
     assert_eq!((states[1].1.as_str(), states[1].2), ("dead", 0));
+}
+
+#[test]
+fn a_chat_whose_secret_is_no_address_is_told_before_anybody_is_to_be_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("chat");
+    let text = format!(
+        "data = \"{}\"\n[[action]]\nname = \"chat\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = {{ file = \"{}\" }}\n",
+        folder.path().display(),
+        file.display()
+    );
+    let config = Config::parse("serve.toml", &text, &[], false).expect("a configuration");
+    let opened = |secret: &str| {
+        std::fs::write(&file, secret).expect("written");
+        Actions::open(&config).map(drop)
+    };
+    assert!(opened("https://chat.example/services/T/B/x").is_ok());
+    for secret in
+        ["T0/B0/word-of-the-chat", "http://chat.example/word-of-the-chat", "https://10.0.0.7/word-of-the-chat"]
+    {
+        let error = opened(secret).expect_err(secret);
+        assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some("action `chat`")));
+        assert!(error.message.contains("incoming webhook") && !format!("{error:?}").contains("word-of"), "{error:?}");
+    }
 }
 
 #[tokio::test]
