@@ -202,6 +202,7 @@ def a_store_that_is_damaged(folder, program):
             check(f"{name} refuses", is_clear(said) and code == 2, (code, said[-300:])) if not (is_clear(said) and code == 2) else None
         key = (name.split(":")[0], outcome)
         outcomes[key] = outcomes.get(key, 0) + 1
+        return said
 
     frame = 24 + 4_096
     for cut in list(range(512, frame + 512, 512)) + [size - 10, size - 32, size]:
@@ -233,7 +234,8 @@ def a_store_that_is_damaged(folder, program):
         tried(f"page zeroed:{page}", lambda: write(database, page * 4_096, bytes(4_096)))
     tried("cut short:", lambda: os.truncate(database, pages // 2 * 4_096))
     tried("cut inside of a page:", lambda: os.truncate(database, pages // 2 * 4_096 + 100))
-    tried("empty:", lambda: os.truncate(database, 0))
+    said = tried("empty:", lambda: os.truncate(database, 0))
+    check("an empty one is told of", b"begun anew" in said, said[:300])
     def newer():
         store = sqlite3.connect(database)
         store.execute("PRAGMA user_version = 999")
@@ -505,8 +507,9 @@ def workers_that_break(folder, program):
 
 
 def a_worker_without_memory(folder, program):
-    server, registry, images = started(folder, program, more='\n[workers]\ncache = "0"\nmemory = "24MiB"\n')
-    many = tar_of([(f"{'folder/' * 6}file-with-a-longer-name-{number}", b"") for number in range(60_000)])
+    server, registry, images = started(folder, program, more='\n[workers]\ncache = "0"\nmemory = "128MiB"\n')
+    # each member is kept with its name
+    many = tar_of([(f"{number} {'folder/' * 200}file", b"") for number in range(120_000)])
     name = images.add([many])
     tell(server, name, "memory")
     state, reason, attempts = wait(lambda: server.rows("SELECT state, reason, attempts FROM job WHERE digest = ? AND state IN ('done', 'dead')", name), 120, "it")[0]
