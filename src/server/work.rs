@@ -292,6 +292,11 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
         Ended::Refused(failure) if failure.kind() == ErrorKind::NoImage => {
             Became::Done(Box::new(Finished::NoImage(failure.message)))
         }
+        Ended::Refused(failure)
+            if failure.kind() == ErrorKind::Auth && super::harbor::is_of_lent_login(server, leased) =>
+        {
+            Became::Done(Box::new(Finished::Left(failure.message)))
+        }
         Ended::Refused(failure) => Became::Dead(failure.message),
         Ended::Crashed(crash) => {
             tracing::error!(job = leased.id.0, stderr = crash.stderr, "a worker broke");
