@@ -276,10 +276,6 @@ async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<(Vec<u8>
     Ok((bytes, held))
 }
 
-/// What became of the notices of one webhook.
-#[derive(Debug, Default)]
-struct Kept {
-    jobs: usize,
 /// By how much the room for a body grows before `coming` more bytes are put into it: twice as much each time, but never
 /// by more than a step, so that what is set aside is hardly more than what was sent.
 fn growth(bytes: &Vec<u8>, coming: usize, most: usize) -> usize {
@@ -290,6 +286,10 @@ fn growth(bytes: &Vec<u8>, coming: usize, most: usize) -> usize {
     needed.max((there + there.min(STEP)).min(most)) - there
 }
 
+/// What became of the notices of one webhook.
+#[derive(Debug, Default)]
+struct Kept {
+    jobs: usize,
     dead: usize,
     is_full: bool,
 }
@@ -372,7 +372,7 @@ fn is_elsewhere(place: &Place, hosts: &[String]) -> bool {
 async fn put_in(connection: &mut SqliteConnection, place: &Place, event: &str, filing: &Filing) -> Result<JobId> {
     let (registry, repository) = (&filing.registry, &place.repository);
     let (kind, key) = match (&place.digest, &place.tag) {
-        (Some(digest), _) => (Kind::Scan, scan_key(registry, repository, digest)),
+        (Some(digest), _) => (Kind::Scan, scan_key(&filing.source, registry, repository, digest)),
         // each push of a tag is another image
         (None, tag) => {
             let tag = tag.as_deref().unwrap_or("latest");
@@ -400,12 +400,13 @@ async fn put_in(connection: &mut SqliteConnection, place: &Place, event: &str, f
     Ok(id)
 }
 
-/// The key of a scan: an image is scanned once, whoever tells of it and however often.
-pub(super) fn scan_key(registry: &str, repository: &str, digest: &Digest) -> String {
-    format!("scan {registry}/{repository}@{digest}")
+/// The key of a scan: an image is scanned once for each source that tells of it, however often it does.
+pub(super) fn scan_key(source: &str, registry: &str, repository: &str, digest: &Digest) -> String {
+    format!("scan {source} {registry}/{repository}@{digest}")
 }
 
-/// Notes that an image is there, and that a tag points at it.
+/// Notes that an image is there, and that a tag points at it. Each source has images and tags of its own: what one tells
+/// neither shows to others, nor hides anything from them.
 pub(super) async fn see(
     connection: &mut SqliteConnection,
     source: &str,
@@ -417,7 +418,7 @@ pub(super) async fn see(
 ) -> Result<i64> {
     let seen = sqlx::query(
         "INSERT INTO image (registry, repository, digest, source, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?5) \
-         ON CONFLICT (registry, repository, digest) DO UPDATE SET last_seen = max(last_seen, ?5), deleted = NULL \
+         ON CONFLICT (registry, repository, digest, source) DO UPDATE SET last_seen = max(last_seen, ?5), deleted = NULL \
          RETURNING id",
     );
     let row = seen
@@ -432,11 +433,11 @@ pub(super) async fn see(
     let image: i64 = row.try_get(0).map_err(cannot)?;
     if let Some(tag) = tag {
         let moved = sqlx::query(
-            "INSERT INTO tag (registry, repository, name, image, moved) VALUES (?, ?, ?, ?, ?) \
-             ON CONFLICT (registry, repository, name) DO UPDATE SET image = excluded.image, moved = excluded.moved \
+            "INSERT INTO tag (registry, repository, name, image, moved, source) VALUES (?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (registry, repository, name, source) DO UPDATE SET image = excluded.image, moved = excluded.moved \
              WHERE image <> excluded.image",
         );
-        let moved = moved.bind(registry).bind(repository).bind(tag).bind(image).bind(now.0);
+        let moved = moved.bind(registry).bind(repository).bind(tag).bind(image).bind(now.0).bind(source);
         moved.execute(&mut *connection).await.map_err(cannot)?;
     }
     Ok(image)
@@ -447,19 +448,20 @@ pub(super) async fn see(
 async fn delete(connection: &mut SqliteConnection, place: &Place, filing: &Filing) -> Result<()> {
     let digest = place.digest.as_ref().map(ToString::to_string);
     let gone = sqlx::query(
-        "DELETE FROM tag WHERE registry = ?1 AND repository = ?2 AND (?3 IS NULL OR name = ?3) \
+        "DELETE FROM tag WHERE registry = ?1 AND repository = ?2 AND source = ?5 AND (?3 IS NULL OR name = ?3) \
          AND (?4 IS NULL OR image IN (SELECT id FROM image WHERE registry = ?1 AND repository = ?2 AND digest = ?4))",
     );
-    let gone = gone.bind(&filing.registry).bind(&place.repository).bind(&place.tag).bind(&digest);
+    let gone = gone.bind(&filing.registry).bind(&place.repository).bind(&place.tag).bind(&digest).bind(&filing.source);
     if place.tag.is_some() || digest.is_some() {
         gone.execute(&mut *connection).await.map_err(cannot)?;
     }
     if let Some(digest) = digest {
         let gone = sqlx::query(
-            "UPDATE image SET deleted = ? WHERE registry = ? AND repository = ? AND digest = ? \
+            "UPDATE image SET deleted = ? WHERE registry = ? AND repository = ? AND digest = ? AND source = ? \
              AND NOT EXISTS (SELECT 1 FROM tag WHERE image = image.id)",
         );
-        let gone = gone.bind(filing.now.0).bind(&filing.registry).bind(&place.repository).bind(digest);
+        let gone =
+            gone.bind(filing.now.0).bind(&filing.registry).bind(&place.repository).bind(digest).bind(&filing.source);
         gone.execute(&mut *connection).await.map_err(cannot)?;
     }
     Ok(())
@@ -559,6 +561,7 @@ mod tests {
     use super::*;
     use crate::server::clock::Clock;
     use crate::server::store::Store;
+    use crate::server::testing::Bench;
 
     const SECRET: &str = "word-of-the-shop";
     const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
@@ -680,6 +683,34 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
     }
 
     #[tokio::test]
+    async fn each_source_has_images_of_its_own() {
+        let bench = Bench::new().await;
+        let tell = async |source: &str, body: String| {
+            let request = Request::post(format!("/hooks/{source}")).header("authorization", "long-enough-a-secret");
+            let answer = bench.ask(routes(), request.body(Body::from(body)).expect("a request")).await;
+            assert_eq!(answer.status, StatusCode::ACCEPTED);
+        };
+        let texts = async |query: &'static str| {
+            let rows = sqlx::query_scalar::<_, String>(query).fetch_all(bench.server.store.readers());
+            rows.await.expect("read").join(" ")
+        };
+        for source in ["shop", "bakery", "shop"] {
+            tell(source, push("1", DIGEST, ",\"tag\":\"1.4\"")).await;
+        }
+        assert_eq!(texts("SELECT source FROM job WHERE kind = 'scan' ORDER BY id").await, "shop bakery");
+        assert_eq!(texts("SELECT source FROM tag ORDER BY source").await, "bakery shop");
+        // who tells that it went speaks for nobody else
+        tell("bakery", push("2", DIGEST, "").replace("\"push\"", "\"delete\"")).await;
+        assert_eq!(texts("SELECT source FROM image WHERE deleted IS NULL").await, "shop");
+        assert_eq!(texts("SELECT source FROM tag").await, "shop");
+        let other = DIGEST.replace('0', "2");
+        tell("bakery", push("3", &other, ",\"tag\":\"1.4\"")).await;
+        let tags =
+            "SELECT t.source || '=' || substr(i.digest, -2) FROM tag t JOIN image i ON i.id = t.image ORDER BY 1";
+        assert_eq!(texts(tags).await, "bakery=21 shop=01");
+    }
+
+    #[tokio::test]
     async fn an_image_stays_while_a_tag_is_left() {
         let case = Case::new(10).await;
         let place = |digest: &str, tag: Option<&str>| Place {
@@ -791,6 +822,15 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         assert!(read("12").await.is_ok());
         drop(held);
         assert_eq!(room.available_permits(), 10, "all of it was given back");
+        // one that comes in pieces sets no more aside than a step beyond what was sent
+        let (most, mut bytes) = (25 << 20, Vec::<u8>::new());
+        while bytes.len() < most {
+            let coming = (16 << 10).min(most - bytes.len());
+            let more = growth(&bytes, coming, most);
+            bytes.reserve_exact(bytes.capacity() - bytes.len() + more);
+            bytes.resize(bytes.len() + coming, b' ');
+            assert!(bytes.capacity() <= most.min(bytes.len() + STEP), "{} for {}", bytes.capacity(), bytes.len());
+        }
         let case = Case::new(100).await;
         let large = vec![b' '; (1 << 20) + 1];
         let nobody = case.post("/hooks/shop", &[("authorization", "wrong-word")], large).await;
@@ -826,14 +866,5 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         }
         let jobs = "SELECT count(*) FROM job WHERE kind = 'pin' AND tag = '1.4' AND digest IS NULL AND lane = 0";
         assert_eq!(case.count(jobs).await, 2, "one was a replay");
-        // one that comes in pieces sets no more aside than a step beyond what was sent
-        let (most, mut bytes) = (25 << 20, Vec::<u8>::new());
-        while bytes.len() < most {
-            let coming = (16 << 10).min(most - bytes.len());
-            let more = growth(&bytes, coming, most);
-            bytes.reserve_exact(bytes.capacity() - bytes.len() + more);
-            bytes.resize(bytes.len() + coming, b' ');
-            assert!(bytes.capacity() <= most.min(bytes.len() + STEP), "{} for {}", bytes.capacity(), bytes.len());
-        }
     }
 }

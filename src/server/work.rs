@@ -384,7 +384,8 @@ pub fn access_of(registry: &Registry) -> Result<Access> {
 
 /// The key of a scan of what a pin led to; one that is to be done again has another.
 pub(super) fn key_of(leased: &Leased, digest: &crate::digest::Digest) -> String {
-    let key = hook::scan_key(&leased.job.registry, &leased.job.repository, digest);
+    let job = &leased.job;
+    let key = hook::scan_key(&job.source, &job.registry, &job.repository, digest);
     match leased.job.key.rsplit_once(" again ") {
         Some((_, id)) => format!("{key} again {id}"),
         None => key,

@@ -51,6 +51,7 @@ async fn server(folder: &Path, actions: &str) -> Arc<Server> {
 
 /// A report of an image under a tag, as the server stores it: findings are (rule, action).
 struct Made<'a> {
+    source: &'a str,
     tag: &'a str,
     kind: &'a str,
     outcome: &'a str,
@@ -63,16 +64,17 @@ async fn report(server: &Arc<Server>, number: i64, made: Made<'static>) -> usize
     let write = server.store.write(move |connection| {
         Box::pin(async move {
             let digest = Digest::sha256(made.tag.as_bytes());
-            let image = super::super::hook::see(connection, "shop", "main", "shop/api", &digest, Some(made.tag), now);
+            let image = super::super::hook::see(connection, made.source, "main", "shop/api", &digest, Some(made.tag), now);
             let image = image.await?;
             sqlx::query(
                 "INSERT INTO job (id, key, kind, lane, source, registry, repository, tag, digest, priority, state, created, \
-                 not_before) VALUES (?1, ?1, ?2, 1, 'shop', 'main', 'shop/api', ?3, ?4, 1, 'done', 0, 0)",
+                 not_before) VALUES (?1, ?1, ?2, 1, ?5, 'main', 'shop/api', ?3, ?4, 1, 'done', 0, 0)",
             )
             .bind(number)
             .bind(made.kind)
             .bind(made.tag)
             .bind(digest.to_string())
+            .bind(made.source)
             .execute(&mut *connection)
             .await
             .expect("a job");
@@ -83,11 +85,12 @@ async fn report(server: &Arc<Server>, number: i64, made: Made<'static>) -> usize
             let id = format!("report-{number}");
             sqlx::query(
                 "INSERT INTO report (id, image, job, source, made, outcome, has_gaps, policy, data_version, summary) \
-                 VALUES (?, ?, ?, 'shop', ?, ?, 0, '', '', ?)",
+                 VALUES (?, ?, ?, ?, ?, ?, 0, '', '', ?)",
             )
             .bind(&id)
             .bind(image)
             .bind(number)
+            .bind(made.source)
             .bind(number * 1_000)
             .bind(made.outcome)
             .bind(summary.to_string())
@@ -142,6 +145,7 @@ async fn states(server: &Server) -> Vec<(String, String, i64, String)> {
 }
 
 const FAILED: Made<'static> = Made {
+    source: "shop",
     tag: "1.4",
     kind: "scan",
     outcome: "failed",
@@ -191,7 +195,7 @@ async fn what_is_told_is_what_is_new() {
                    [[action]]\nname = \"other\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"failed\"]\nsecret = SECRET\nrepository = \"web/*\"\n";
     let folder = tempfile::tempdir().expect("a folder");
     let server = server(folder.path(), actions).await;
-    let made = |kind, outcome, findings| Made { tag: "1.4", kind, outcome, findings };
+    let made = |kind, outcome, findings| Made { source: "shop", tag: "1.4", kind, outcome, findings };
     let steps: &[(Made<'static>, &[&str])] = &[
         (made("scan", "passed", &[]), &["passed"]),
         (made("scan", "failed", &[("a", "fail")]), &["new", "turn", "bad"]),
@@ -204,7 +208,8 @@ async fn what_is_told_is_what_is_new() {
     ];
     for (number, (made, expected)) in steps.iter().enumerate() {
         let number = i64::try_from(number).expect("few") + 1;
-        let made = Made { tag: made.tag, kind: made.kind, outcome: made.outcome, findings: made.findings };
+        let made =
+            Made { source: "shop", tag: made.tag, kind: made.kind, outcome: made.outcome, findings: made.findings };
         report(&server, number, made).await;
         let rows =
             sqlx::query("SELECT action FROM delivery WHERE report = ? ORDER BY id").bind(format!("report-{number}"));
@@ -440,6 +445,27 @@ fn a_chat_whose_secret_is_no_address_is_told_before_anybody_is_to_be_told() {
         assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some("action `chat`")));
         assert!(error.message.contains("incoming webhook") && !format!("{error:?}").contains("word-of"), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn what_two_sources_tell_of_one_image_is_told_once() {
+    let action = |name: &str, more: &str| {
+        format!(
+            "[[action]]\nname = \"{name}\"\nkind = \"webhook\"\non = [\"failed\"]\nurl = \"https://chat.example/\"\nsecret = SECRET\n{more}"
+        )
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let actions = format!("{}{}", action("all", ""), action("second", "source = \"bakery\"\n"));
+    let server = server(folder.path(), &actions).await;
+    let made = |source, outcome| Made { source, outcome, ..FAILED };
+    assert_eq!(report(&server, 1, made("shop", "failed")).await, 1);
+    assert_eq!(report(&server, 2, made("bakery", "failed")).await, 1, "only who waits for that source");
+    // the policy of the one says something else than that of the other
+    assert_eq!(report(&server, 3, Made { tag: "2.0", ..made("shop", "passed") }).await, 0);
+    assert_eq!(report(&server, 4, Made { tag: "2.0", ..made("bakery", "failed") }).await, 2);
+    let rows = sqlx::query_scalar::<_, String>("SELECT action || ' ' || report FROM delivery ORDER BY id");
+    let rows = rows.fetch_all(server.store.readers()).await.expect("read");
+    assert_eq!(rows, ["all report-1", "second report-2", "all report-4", "second report-4"]);
 }
 
 #[tokio::test]

@@ -292,7 +292,7 @@ async fn scan(State(server): State<Arc<Server>>, request: Request) -> Result<Res
     let name = registry.name.get_ref();
     let image = format!("{name}/{}@{digest}", wish.artifact.repository);
     let sealed = authorization.map(|lent| harbor.vault.seal(&image, lent.0.as_bytes())).transpose()?;
-    let key = format!("{} harbor {id}", scan_key(name, &wish.artifact.repository, &digest));
+    let key = format!("{} harbor {id}", scan_key(&harbor.source, name, &wish.artifact.repository, &digest));
     let job = NewJob {
         key,
         kind: Kind::Scan,

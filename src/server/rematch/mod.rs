@@ -144,11 +144,11 @@ async fn put_in(
     for row in images {
         let (registry, repository): (String, String) =
             (row.try_get(1).map_err(cannot)?, row.try_get(2).map_err(cannot)?);
-        let digest: String = row.try_get(3).map_err(cannot)?;
+        let (digest, source): (String, String) = (row.try_get(3).map_err(cannot)?, row.try_get(4).map_err(cannot)?);
         let job = NewJob {
-            key: format!("rematch {registry}/{repository}@{digest} {version}"),
+            key: format!("rematch {source} {registry}/{repository}@{digest} {version}"),
             kind: Kind::Rematch,
-            source: row.try_get(4).map_err(cannot)?,
+            source,
             registry,
             repository,
             tag: row.try_get(5).map_err(cannot)?,
@@ -170,9 +170,13 @@ pub(super) async fn is_current(server: &Server, leased: &Leased, version: &str) 
     let job = &leased.job;
     let found = sqlx::query(
         "SELECT r.data_version FROM image i JOIN report r ON r.image = i.id \
-         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? AND i.source = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
     );
-    let found = found.bind(&job.registry).bind(&job.repository).bind(job.digest.as_ref().map(ToString::to_string));
+    let found = found
+        .bind(&job.registry)
+        .bind(&job.repository)
+        .bind(job.digest.as_ref().map(ToString::to_string))
+        .bind(&job.source);
     let row = found.fetch_optional(server.store.readers()).await.map_err(cannot)?;
     Ok(row.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|found| found == version)))
 }
@@ -183,9 +187,13 @@ pub(super) async fn stored(server: &Server, leased: &Leased, version: &str) -> R
     let job = &leased.job;
     let found = sqlx::query(
         "SELECT r.id, r.data_version, json_extract(r.summary, '$.policy') FROM image i JOIN report r ON r.image = i.id \
-         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? AND i.source = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
     );
-    let found = found.bind(&job.registry).bind(&job.repository).bind(job.digest.as_ref().map(ToString::to_string));
+    let found = found
+        .bind(&job.registry)
+        .bind(&job.repository)
+        .bind(job.digest.as_ref().map(ToString::to_string))
+        .bind(&job.source);
     let Some(row) = found.fetch_optional(server.store.readers()).await.map_err(cannot)? else { return Ok(None) };
     let before: String = row.try_get(1).map_err(cannot)?;
     let policy: Option<String> = row.try_get(2).map_err(cannot)?;
