@@ -93,6 +93,28 @@ def another_policy_takes_a_scan(folder, program):
     check("its end", server.end() == 0)
 
 
+def newer_data_while_it_is_scanned(folder, program):
+    """Data that come in the middle of a scan are newer than it, whichever it saw."""
+    images = Images()
+    registry = Registry(images)
+    data = bring(program, folder, "other")
+    server = Server(program, folder, registry.host, top=f'advisories = "{data}"', more='\n[workers]\ncache = "0"\n')
+    server.start()
+    name = with_package(images)
+    send(server.connect(), "/hooks/shop", FIELDS, event("slow/api", name, 1, tag="1"))
+    wait(lambda: any("blobs" in path for path in registry.asked), 60, "the scan")
+    bring(program, folder, "other", "shopping")
+    judged(server, 1)
+    before = server.rows("SELECT data_version FROM report")
+    started_again(server, registry)
+    wait(lambda: server.rows("SELECT 1 FROM job WHERE kind = 'rematch' AND state = 'done'"), 60, "the second look")
+    newest, = server.rows("SELECT id, data_version FROM report ORDER BY made DESC LIMIT 1")
+    flaws = server.rows("SELECT count(*) FROM finding WHERE report = ? AND rule = 'package/vulnerable'", newest[0])
+    check("the flaw is known in the end", flaws == [(1,)] and newest[1] != before[0][0], (flaws, newest, before))
+    check("nothing failed", not server.rows("SELECT 1 FROM job WHERE state <> 'done'"))
+    check("its end", server.end() == 0)
+
+
 def what_harbor_lent_is_not_there_again(folder, program):
     """The registry wants a login, and careen has none but what Harbor lends with each scan."""
     images = Images()
@@ -158,7 +180,7 @@ def each_source_has_its_own(folder, program):
     check("its end", server.end() == 0)
 
 
-CASES = [newer_data_take_the_stored_report, another_policy_takes_a_scan, what_harbor_lent_is_not_there_again, each_source_has_its_own]
+CASES = [newer_data_take_the_stored_report, newer_data_while_it_is_scanned, another_policy_takes_a_scan, what_harbor_lent_is_not_there_again, each_source_has_its_own]
 
 if __name__ == "__main__":
     run_all(CASES, sys.argv[1], only=sys.argv[2] if len(sys.argv) > 2 else None)

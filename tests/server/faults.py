@@ -703,9 +703,37 @@ def a_sweep_finds_what_was_lost(folder, program):
     return f"{lost} of 120 were never told"
 
 
+def events_in_any_order(folder, program):
+    """Pushes and deletions that come twice and in another order than they were made: each image is scanned once, and a
+    sweep puts right which tag is which."""
+    server, registry, images = started(folder, program, more='\n[[sweep]]\nsource = "shop"\nrepositories = ["shop/api"]\nevery = "2s"\n')
+    dice = random.Random(11)
+    told, all_of_them = [], []
+    for number in range(60):
+        name, tag = images.make(f"order {number}"), f"t{number % 20}"
+        all_of_them.append(name)
+        # the last one is what the tag is
+        images.tags[tag] = name
+        push = event("shop/api", name, f"order {number}", tag)
+        gone = json.loads(event("shop/api", name, f"gone {number}"))
+        gone["events"][0]["action"] = "delete"
+        told += [push, push] + ([json.dumps(gone)] if number % 3 == 0 else [])
+    dice.shuffle(told)
+    connection = server.connect()
+    statuses = {send(connection, "/hooks/shop", FIELDS, body)[0] for body in told}
+    check("all are taken", statuses == {202}, statuses)
+    idle(server)
+    jobs = server.rows("SELECT count(*), count(DISTINCT digest), sum(state = 'done') FROM job")[0]
+    check("each is scanned, and once", jobs == (60, 60, 60) and known(server) == set(all_of_them), jobs)
+    tags = lambda: dict(server.rows("SELECT name, digest FROM tag JOIN image ON image.id = image WHERE deleted IS NULL"))
+    wait(lambda: tags() == images.tags, 30, "the tags as they are")
+    check("its end", server.end() == 0)
+    return f"{len(told)} events"
+
+
 CASES = [a_store_that_is_locked, a_folder_that_cannot_be_written, a_store_that_is_damaged, a_disk_that_is_full, a_disk_that_is_full_while_it_scans,
          registries_with_faults, workers_that_break, a_worker_without_memory, an_end_under_load, clocks_that_are_set, a_clock_that_jumps_while_it_runs,
-         a_burst, a_sweep_finds_what_was_lost]
+         a_burst, events_in_any_order, a_sweep_finds_what_was_lost]
 
 if __name__ == "__main__":
     run_all(CASES, sys.argv[1], only=sys.argv[2] if len(sys.argv) > 2 else None)
