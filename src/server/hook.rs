@@ -38,8 +38,12 @@ use super::token::audit;
 /// Bytes of a body that are kept of what cannot be read.
 const KEPT: usize = 64 << 10;
 
-/// Bytes by which the room for a body grows at most.
-const STEP: usize = 1 << 20;
+/// Bytes of a body up to which room for it grows little by little.
+const SMALL: usize = 1 << 20;
+
+/// Bytes that are set aside for a body larger than that, once and for all: what is not written to takes no memory, and
+/// what is larger than 32 MiB the C library takes from the system and gives back at once, where it keeps what is smaller.
+const LARGE: usize = 33 << 20;
 
 /// Bytes of a header field that are kept of it; one that is longer is left out.
 const KEPT_OF_FIELD: usize = 256;
@@ -261,29 +265,36 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
 async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<(Vec<u8>, SemaphorePermit<'_>), Answer> {
     let busy = |_| Answer::later("busy");
     let mut held = room.try_acquire_many(0).map_err(busy)?;
-    let mut bytes = Vec::new();
+    let (mut bytes, mut taken) = (Vec::new(), 0);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| Answer::new(StatusCode::BAD_REQUEST, "broken-off"))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > most.saturating_sub(bytes.len()) {
             return Err(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"));
         }
-        let more = growth(&bytes, data.len(), most);
+        let needed = bytes.len() + data.len();
+        let capacity = capacity_for(needed, bytes.capacity());
+        let more = taken_by(needed, capacity).saturating_sub(taken);
         held.merge(room.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX)).map_err(busy)?);
-        bytes.reserve_exact(bytes.capacity() - bytes.len() + more);
+        taken += more;
+        bytes.reserve_exact(capacity - bytes.len());
         bytes.extend_from_slice(&data);
     }
     Ok((bytes, held))
 }
 
-/// By how much the room for a body grows before `coming` more bytes are put into it: twice as much each time, but never
-/// by more than a step, so that what is set aside is hardly more than what was sent.
-fn growth(bytes: &Vec<u8>, coming: usize, most: usize) -> usize {
-    let (needed, there) = (bytes.len() + coming, bytes.capacity());
-    if needed <= there {
-        return 0;
+/// Bytes to set aside for a body of which there are `needed` now, and `there` were set aside.
+fn capacity_for(needed: usize, there: usize) -> usize {
+    match needed {
+        _ if needed <= there => there,
+        ..=SMALL => needed.max(2 * there).min(SMALL),
+        _ => needed.max(LARGE),
     }
-    needed.max((there + there.min(STEP)).min(most)) - there
+}
+
+/// Bytes that a body takes of which there are `needed`, in `capacity`.
+fn taken_by(needed: usize, capacity: usize) -> usize {
+    if capacity <= SMALL { capacity } else { needed }
 }
 
 /// What became of the notices of one webhook.
@@ -822,15 +833,17 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         assert!(read("12").await.is_ok());
         drop(held);
         assert_eq!(room.available_permits(), 10, "all of it was given back");
-        // one that comes in pieces sets no more aside than a step beyond what was sent
-        let (most, mut bytes) = (25 << 20, Vec::<u8>::new());
-        while bytes.len() < most {
-            let coming = (16 << 10).min(most - bytes.len());
-            let more = growth(&bytes, coming, most);
-            bytes.reserve_exact(bytes.capacity() - bytes.len() + more);
-            bytes.resize(bytes.len() + coming, b' ');
-            assert!(bytes.capacity() <= most.min(bytes.len() + STEP), "{} for {}", bytes.capacity(), bytes.len());
+        // what comes in pieces is counted by what it takes, and moved a few times only
+        let (mut capacity, mut moves) = (0, 0);
+        for needed in (1..=1_600).map(|pieces| pieces * (16 << 10)) {
+            let before = capacity;
+            capacity = capacity_for(needed, before);
+            moves += usize::from(capacity != before);
+            let taken = taken_by(needed, capacity);
+            assert!(capacity >= needed && (needed..=2 * needed).contains(&taken), "{needed} in {capacity}: {taken}");
+            assert!(needed <= SMALL || taken == needed, "{needed} in {capacity}: {taken}");
         }
+        assert_eq!(moves, 8);
         let case = Case::new(100).await;
         let large = vec![b' '; (1 << 20) + 1];
         let nobody = case.post("/hooks/shop", &[("authorization", "wrong-word")], large).await;
