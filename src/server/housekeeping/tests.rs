@@ -46,7 +46,7 @@ async fn fill(store: &Store) {
         ));
     }
     text.push_str(
-        "INSERT INTO tag VALUES ('main', 'shop/api', 'a', 1, 0, 'shop'), ('main', 'shop/api', 'b', 4, 0, 'shop');",
+        "INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 1, 0), ('main', 'shop/api', 'b', 'shop', 4, 0);",
     );
     // (id, image, day)
     let reports = [

@@ -41,7 +41,7 @@ async fn images(server: &Server, count: usize) {
              INSERT INTO report VALUES ('r{number}', {number}, {number}, 'shop', 0, 'failed', 0, '', 'older', '{{}}');"
         ));
         if number > 1 {
-            text.push_str(&format!("INSERT INTO tag VALUES ('main', 'shop/api', 't{number}', {number}, 0, 'shop');"));
+            text.push_str(&format!("INSERT INTO tag VALUES ('main', 'shop/api', 't{number}', 'shop', {number}, 0);"));
         }
     }
     sql(server, text).await;

@@ -292,12 +292,13 @@ CREATE TABLE tag_of_source (
     registry TEXT NOT NULL,
     repository TEXT NOT NULL,
     name TEXT NOT NULL,
+    -- before what is not of the key: SQLite 3.40 takes such a table for damaged otherwise
+    source TEXT NOT NULL,
     image INTEGER NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     moved INTEGER NOT NULL,
-    source TEXT NOT NULL,
     PRIMARY KEY (registry, repository, name, source)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO tag_of_source SELECT t.registry, t.repository, t.name, t.image, t.moved, i.source
+INSERT INTO tag_of_source SELECT t.registry, t.repository, t.name, i.source, t.image, t.moved
 FROM tag t JOIN image i ON i.id = t.image;
 ALTER TABLE tag_move ADD COLUMN source TEXT NOT NULL DEFAULT '';
 UPDATE tag_move SET source = (SELECT i.source FROM image i WHERE i.id = tag_move.image);
@@ -426,7 +427,7 @@ mod tests {
             Box::pin(async move {
                 sqlx::raw_sql(
                     "INSERT INTO image VALUES (3, 'main', 'a', 'sha256:1', 'bakery', 1, 2, NULL); \
-                     INSERT INTO tag VALUES ('main', 'a', 'x', 3, 7, 'bakery'); DELETE FROM image WHERE id = 1",
+                     INSERT INTO tag VALUES ('main', 'a', 'x', 'bakery', 3, 7); DELETE FROM image WHERE id = 1",
                 )
                 .execute(connection)
                 .await
