@@ -192,12 +192,13 @@ async fn rematch(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Be
         Ok(version) => version,
         Err(error) => return again(leased, server, error.to_string(), None),
     };
-    match rematch::is_current(server, leased, &version).await {
-        Ok(true) => return Became::Done(Box::new(Finished::Unneeded)),
-        Ok(false) => {}
-        Err(error) => return again(leased, server, error.to_string(), None),
-    }
-    match rematch::stored(server, leased, &version).await {
+    let stored = match rematch::newest(server, leased).await {
+        Ok(Some(newest)) if newest.is_of(&version) => return Became::Done(Box::new(Finished::Unneeded)),
+        Ok(Some(newest)) => newest.stored(server, &version).await,
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    match stored {
         Ok(Some(stored)) => match judge(server, workers, leased, stored, &version).await {
             Some(became) => became,
             None => scan(server, workers, leased, version).await,

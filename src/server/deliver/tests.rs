@@ -371,9 +371,7 @@ async fn what_is_refused_is_given_up_and_can_be_raised_again() {
     let raise = |id| server.store.write(move |connection| Box::pin(run::retry(connection, id, now)));
     assert!(raise(1).await.expect("stored"));
     assert!(!raise(1).await.expect("stored"), "it waits already");
-    let mut reader = server.store.readers().acquire().await.expect("a reader");
-    let waiting = run::list(&mut reader, "queued", i64::MAX, 10).await.expect("read");
-    assert_eq!((waiting.len(), waiting[0].attempts), (1, 0));
+    assert_eq!(states(&server).await, [("hook".into(), "queued".into(), 0, String::new())]);
 }
 
 #[tokio::test]
