@@ -25,6 +25,13 @@ pub mod media_type {
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker's configuration.
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+
+    /// Whether this is a manifest of the old schema 1, signed or not: an image that is not read.
+    pub fn is_schema_1(media_type: &str) -> bool {
+        media_type
+            .strip_prefix("application/vnd.docker.distribution.manifest.v1+")
+            .is_some_and(|form| matches!(form, "json" | "prettyjws"))
+    }
 }
 
 /// Names one blob: media type, digest, size (image-spec descriptor.md).

@@ -38,6 +38,13 @@ use super::token::audit;
 /// Bytes of a body that are kept of what cannot be read.
 const KEPT: usize = 64 << 10;
 
+/// Bytes of a body up to which room for it grows little by little.
+const SMALL: usize = 1 << 20;
+
+/// Bytes that are set aside for a body larger than that, once and for all: what is not written to takes no memory, and
+/// what is larger than 32 MiB the C library takes from the system and gives back at once, where it keeps what is smaller.
+const LARGE: usize = 33 << 20;
+
 /// Bytes of a header field that are kept of it; one that is longer is left out.
 const KEPT_OF_FIELD: usize = 256;
 
@@ -189,6 +196,10 @@ async fn take(server: &Server, name: &str, secret: Option<&str>, request: Reques
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    // the rest of a body that was not read would be in the way: nobody is to send anything behind it
+    if answer.status.is_client_error() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
@@ -254,17 +265,36 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
 async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<(Vec<u8>, SemaphorePermit<'_>), Answer> {
     let busy = |_| Answer::later("busy");
     let mut held = room.try_acquire_many(0).map_err(busy)?;
-    let mut bytes = Vec::new();
+    let (mut bytes, mut taken) = (Vec::new(), 0);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| Answer::new(StatusCode::BAD_REQUEST, "broken-off"))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > most.saturating_sub(bytes.len()) {
             return Err(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"));
         }
-        held.merge(room.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)).map_err(busy)?);
+        let needed = bytes.len() + data.len();
+        let capacity = capacity_for(needed, bytes.capacity());
+        let more = taken_by(needed, capacity).saturating_sub(taken);
+        held.merge(room.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX)).map_err(busy)?);
+        taken += more;
+        bytes.reserve_exact(capacity - bytes.len());
         bytes.extend_from_slice(&data);
     }
     Ok((bytes, held))
+}
+
+/// Bytes to set aside for a body of which there are `needed` now, and `there` were set aside.
+fn capacity_for(needed: usize, there: usize) -> usize {
+    match needed {
+        _ if needed <= there => there,
+        ..=SMALL => needed.max(2 * there).min(SMALL),
+        _ => needed.max(LARGE),
+    }
+}
+
+/// Bytes that a body takes of which there are `needed`, in `capacity`.
+fn taken_by(needed: usize, capacity: usize) -> usize {
+    if capacity <= SMALL { capacity } else { needed }
 }
 
 /// What became of the notices of one webhook.
@@ -353,7 +383,7 @@ fn is_elsewhere(place: &Place, hosts: &[String]) -> bool {
 async fn put_in(connection: &mut SqliteConnection, place: &Place, event: &str, filing: &Filing) -> Result<JobId> {
     let (registry, repository) = (&filing.registry, &place.repository);
     let (kind, key) = match (&place.digest, &place.tag) {
-        (Some(digest), _) => (Kind::Scan, scan_key(registry, repository, digest)),
+        (Some(digest), _) => (Kind::Scan, scan_key(&filing.source, registry, repository, digest)),
         // each push of a tag is another image
         (None, tag) => {
             let tag = tag.as_deref().unwrap_or("latest");
@@ -381,12 +411,13 @@ async fn put_in(connection: &mut SqliteConnection, place: &Place, event: &str, f
     Ok(id)
 }
 
-/// The key of a scan: an image is scanned once, whoever tells of it and however often.
-pub(super) fn scan_key(registry: &str, repository: &str, digest: &Digest) -> String {
-    format!("scan {registry}/{repository}@{digest}")
+/// The key of a scan: an image is scanned once for each source that tells of it, however often it does.
+pub(super) fn scan_key(source: &str, registry: &str, repository: &str, digest: &Digest) -> String {
+    format!("scan {source} {registry}/{repository}@{digest}")
 }
 
-/// Notes that an image is there, and that a tag points at it.
+/// Notes that an image is there, and that a tag points at it. Each source has images and tags of its own: what one tells
+/// neither shows to others, nor hides anything from them.
 pub(super) async fn see(
     connection: &mut SqliteConnection,
     source: &str,
@@ -398,7 +429,7 @@ pub(super) async fn see(
 ) -> Result<i64> {
     let seen = sqlx::query(
         "INSERT INTO image (registry, repository, digest, source, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?5) \
-         ON CONFLICT (registry, repository, digest) DO UPDATE SET last_seen = max(last_seen, ?5), deleted = NULL \
+         ON CONFLICT (registry, repository, digest, source) DO UPDATE SET last_seen = max(last_seen, ?5), deleted = NULL \
          RETURNING id",
     );
     let row = seen
@@ -413,11 +444,11 @@ pub(super) async fn see(
     let image: i64 = row.try_get(0).map_err(cannot)?;
     if let Some(tag) = tag {
         let moved = sqlx::query(
-            "INSERT INTO tag (registry, repository, name, image, moved) VALUES (?, ?, ?, ?, ?) \
-             ON CONFLICT (registry, repository, name) DO UPDATE SET image = excluded.image, moved = excluded.moved \
+            "INSERT INTO tag (registry, repository, name, image, moved, source) VALUES (?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (registry, repository, name, source) DO UPDATE SET image = excluded.image, moved = excluded.moved \
              WHERE image <> excluded.image",
         );
-        let moved = moved.bind(registry).bind(repository).bind(tag).bind(image).bind(now.0);
+        let moved = moved.bind(registry).bind(repository).bind(tag).bind(image).bind(now.0).bind(source);
         moved.execute(&mut *connection).await.map_err(cannot)?;
     }
     Ok(image)
@@ -428,19 +459,20 @@ pub(super) async fn see(
 async fn delete(connection: &mut SqliteConnection, place: &Place, filing: &Filing) -> Result<()> {
     let digest = place.digest.as_ref().map(ToString::to_string);
     let gone = sqlx::query(
-        "DELETE FROM tag WHERE registry = ?1 AND repository = ?2 AND (?3 IS NULL OR name = ?3) \
+        "DELETE FROM tag WHERE registry = ?1 AND repository = ?2 AND source = ?5 AND (?3 IS NULL OR name = ?3) \
          AND (?4 IS NULL OR image IN (SELECT id FROM image WHERE registry = ?1 AND repository = ?2 AND digest = ?4))",
     );
-    let gone = gone.bind(&filing.registry).bind(&place.repository).bind(&place.tag).bind(&digest);
+    let gone = gone.bind(&filing.registry).bind(&place.repository).bind(&place.tag).bind(&digest).bind(&filing.source);
     if place.tag.is_some() || digest.is_some() {
         gone.execute(&mut *connection).await.map_err(cannot)?;
     }
     if let Some(digest) = digest {
         let gone = sqlx::query(
-            "UPDATE image SET deleted = ? WHERE registry = ? AND repository = ? AND digest = ? \
+            "UPDATE image SET deleted = ? WHERE registry = ? AND repository = ? AND digest = ? AND source = ? \
              AND NOT EXISTS (SELECT 1 FROM tag WHERE image = image.id)",
         );
-        let gone = gone.bind(filing.now.0).bind(&filing.registry).bind(&place.repository).bind(digest);
+        let gone =
+            gone.bind(filing.now.0).bind(&filing.registry).bind(&place.repository).bind(digest).bind(&filing.source);
         gone.execute(&mut *connection).await.map_err(cannot)?;
     }
     Ok(())
@@ -540,6 +572,7 @@ mod tests {
     use super::*;
     use crate::server::clock::Clock;
     use crate::server::store::Store;
+    use crate::server::testing::Bench;
 
     const SECRET: &str = "word-of-the-shop";
     const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
@@ -661,6 +694,34 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
     }
 
     #[tokio::test]
+    async fn each_source_has_images_of_its_own() {
+        let bench = Bench::new().await;
+        let tell = async |source: &str, body: String| {
+            let request = Request::post(format!("/hooks/{source}")).header("authorization", "long-enough-a-secret");
+            let answer = bench.ask(routes(), request.body(Body::from(body)).expect("a request")).await;
+            assert_eq!(answer.status, StatusCode::ACCEPTED);
+        };
+        let texts = async |query: &'static str| {
+            let rows = sqlx::query_scalar::<_, String>(query).fetch_all(bench.server.store.readers());
+            rows.await.expect("read").join(" ")
+        };
+        for source in ["shop", "bakery", "shop"] {
+            tell(source, push("1", DIGEST, ",\"tag\":\"1.4\"")).await;
+        }
+        assert_eq!(texts("SELECT source FROM job WHERE kind = 'scan' ORDER BY id").await, "shop bakery");
+        assert_eq!(texts("SELECT source FROM tag ORDER BY source").await, "bakery shop");
+        // who tells that it went speaks for nobody else
+        tell("bakery", push("2", DIGEST, "").replace("\"push\"", "\"delete\"")).await;
+        assert_eq!(texts("SELECT source FROM image WHERE deleted IS NULL").await, "shop");
+        assert_eq!(texts("SELECT source FROM tag").await, "shop");
+        let other = DIGEST.replace('0', "2");
+        tell("bakery", push("3", &other, ",\"tag\":\"1.4\"")).await;
+        let tags =
+            "SELECT t.source || '=' || substr(i.digest, -2) FROM tag t JOIN image i ON i.id = t.image ORDER BY 1";
+        assert_eq!(texts(tags).await, "bakery=21 shop=01");
+    }
+
+    #[tokio::test]
     async fn an_image_stays_while_a_tag_is_left() {
         let case = Case::new(10).await;
         let place = |digest: &str, tag: Option<&str>| Place {
@@ -772,6 +833,17 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         assert!(read("12").await.is_ok());
         drop(held);
         assert_eq!(room.available_permits(), 10, "all of it was given back");
+        // what comes in pieces is counted by what it takes, and moved a few times only
+        let (mut capacity, mut moves) = (0, 0);
+        for needed in (1..=1_600).map(|pieces| pieces * (16 << 10)) {
+            let before = capacity;
+            capacity = capacity_for(needed, before);
+            moves += usize::from(capacity != before);
+            let taken = taken_by(needed, capacity);
+            assert!(capacity >= needed && (needed..=2 * needed).contains(&taken), "{needed} in {capacity}: {taken}");
+            assert!(needed <= SMALL || taken == needed, "{needed} in {capacity}: {taken}");
+        }
+        assert_eq!(moves, 8);
         let case = Case::new(100).await;
         let large = vec![b' '; (1 << 20) + 1];
         let nobody = case.post("/hooks/shop", &[("authorization", "wrong-word")], large).await;

@@ -33,7 +33,8 @@ const LONGEST_HEAD: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const LARGEST_HEAD: usize = 16 << 10;
 
-/// Requests at once; more wait for their turn.
+/// Requests at once to one route; more wait for their turn. Each route has its own bound, so that many at one keep nobody
+/// from another.
 const AT_ONCE: usize = 1_024;
 
 /// How long requests may go on once the server ends.

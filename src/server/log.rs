@@ -124,7 +124,7 @@ fn plain(line: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, LazyLock, Mutex};
 
     use super::*;
 
@@ -139,6 +139,11 @@ pub(super) mod testing {
 
         /// Whatever this thread logs while the guard is held.
         pub(in crate::server) fn hear(&self, level: Level) -> tracing::subscriber::DefaultGuard {
+            // where there is one subscriber alone, what another thread without one logs first is taken for what nobody
+            // hears, here as well: so there are always two
+            static SECOND: LazyLock<tracing::Dispatch> =
+                LazyLock::new(|| tracing::Dispatch::new(subscriber(Level::Trace, io::sink)));
+            LazyLock::force(&SECOND);
             let lines = self.clone();
             tracing::subscriber::set_default(subscriber(level, move || lines.clone()))
         }
@@ -180,6 +185,16 @@ mod tests {
         }
         let first: serde_json::Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
         assert_eq!(first["repository"], hostile, "nothing is lost");
+    }
+
+    #[test]
+    fn what_another_thread_logs_first_is_heard_here_too() {
+        let lines = Lines::default();
+        let _heard = lines.hear(Level::Info);
+        let log = || tracing::info!("from one place");
+        std::thread::spawn(log).join().expect("no panic");
+        log();
+        assert_eq!(lines.text().lines().count(), 1, "that of this thread: {}", lines.text());
     }
 
     #[test]

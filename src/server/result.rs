@@ -41,6 +41,8 @@ pub enum Finished {
     },
     /// It is something else than an image, in these words.
     NoImage(String),
+    /// It stays as it was judged before, in these words.
+    Left(String),
     /// Nothing was to be done.
     Unneeded,
 }
@@ -65,7 +67,12 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
         Finished::NoImage(what) => {
             tracing::info!(job = leased.id.0, what, "there is no image to be scanned");
             let reason = format!("{NO_IMAGE}: {what}");
-            server.store.write(move |connection| Box::pin(no_image(connection, leased, reason, now))).await
+            server.store.write(move |connection| Box::pin(done_because(connection, leased, reason, now))).await
+        }
+        Finished::Left(why) => {
+            tracing::info!(job = leased.id.0, why, "an image is left as it was judged before");
+            let reason = format!("left as it was judged before: {why}");
+            server.store.write(move |connection| Box::pin(done_because(connection, leased, reason, now))).await
         }
         Finished::Scanned { task, outcome, data_version } => {
             let made = tokio::task::spawn_blocking(move || Report::of(&task, outcome, data_version)).await;
@@ -117,7 +124,8 @@ async fn pinned(
     }
 }
 
-async fn no_image(
+/// Ends a job that makes no report, with a word of why.
+async fn done_because(
     connection: &mut SqliteConnection,
     leased: Leased,
     reason: String,

@@ -133,7 +133,15 @@ async fn serve_on(config: Config, workers: Workers) -> Result<()> {
     let config = Config { data: config.data.canonicalize().map_err(folders)?, ..config };
     make_folder(&config.data.join(work::CACHE))?;
     let clock = Clock::start();
-    let store = Store::open_whole(&config.data.join(STORE)).await?;
+    let file = config.data.join(STORE);
+    if std::fs::metadata(&file).is_ok_and(|file| file.len() == 0) {
+        let place = file.display().to_string();
+        tracing::warn!(
+            place,
+            "the store has no bytes and is begun anew: if it had any, end the server and put back a backup"
+        );
+    }
+    let store = Store::open_whole(&file).await?;
     let freed = recover(&store, clock.now()).await?;
     if freed > 0 {
         tracing::warn!(jobs = freed, "the server before this one ended with jobs in hand; they wait again");

@@ -192,12 +192,13 @@ async fn rematch(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Be
         Ok(version) => version,
         Err(error) => return again(leased, server, error.to_string(), None),
     };
-    match rematch::is_current(server, leased, &version).await {
-        Ok(true) => return Became::Done(Box::new(Finished::Unneeded)),
-        Ok(false) => {}
-        Err(error) => return again(leased, server, error.to_string(), None),
-    }
-    match rematch::stored(server, leased, &version).await {
+    let stored = match rematch::newest(server, leased).await {
+        Ok(Some(newest)) if newest.is_of(&version) => return Became::Done(Box::new(Finished::Unneeded)),
+        Ok(Some(newest)) => newest.stored(server, &version).await,
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    match stored {
         Ok(Some(stored)) => match judge(server, workers, leased, stored, &version).await {
             Some(became) => became,
             None => scan(server, workers, leased, version).await,
@@ -292,6 +293,11 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
         Ended::Refused(failure) if failure.kind() == ErrorKind::NoImage => {
             Became::Done(Box::new(Finished::NoImage(failure.message)))
         }
+        Ended::Refused(failure)
+            if failure.kind() == ErrorKind::Auth && super::harbor::is_of_lent_login(server, leased) =>
+        {
+            Became::Done(Box::new(Finished::Left(failure.message)))
+        }
         Ended::Refused(failure) => Became::Dead(failure.message),
         Ended::Crashed(crash) => {
             tracing::error!(job = leased.id.0, stderr = crash.stderr, "a worker broke");
@@ -379,7 +385,8 @@ pub fn access_of(registry: &Registry) -> Result<Access> {
 
 /// The key of a scan of what a pin led to; one that is to be done again has another.
 pub(super) fn key_of(leased: &Leased, digest: &crate::digest::Digest) -> String {
-    let key = hook::scan_key(&leased.job.registry, &leased.job.repository, digest);
+    let job = &leased.job;
+    let key = hook::scan_key(&job.source, &job.registry, &job.repository, digest);
     match leased.job.key.rsplit_once(" again ") {
         Some((_, id)) => format!("{key} again {id}"),
         None => key,

@@ -239,11 +239,14 @@ impl Walk<'_, '_> {
             format!("artifact of type `{}`", escape(kind))
         } else if is_known(&descriptor.media_type) {
             return false;
+        } else if media_type::is_schema_1(&descriptor.media_type) {
+            "manifests of the old schema 1, which careen does not read".into()
         } else {
             format!("`{}`", escape(&descriptor.media_type))
         };
         let is_for_nobody = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
-        self.may_run |= is_known(&descriptor.media_type) && !is_for_nobody;
+        let is_runnable = is_known(&descriptor.media_type) || media_type::is_schema_1(&descriptor.media_type);
+        self.may_run |= is_runnable && !is_for_nobody;
         if self.passed.len() < LISTED && !self.passed.contains(&what) {
             self.passed.push(what);
         }

@@ -87,14 +87,13 @@ allow-private = true
         return self.server.process.poll() is not None
 
     def start(self, fault):
-        os.environ["CAREEN_FAILPOINTS"] = fault
+        self.server.environment["CAREEN_FAILPOINTS"] = fault
         try:
             self.server.start()
         except SystemExit:
             # the fault came with the start
             if not self.ended():
                 raise
-        del os.environ["CAREEN_FAILPOINTS"]
 
     def send(self):
         """Sends what is open; what is answered with 202 is the server's from then on."""

@@ -202,6 +202,7 @@ def a_store_that_is_damaged(folder, program):
             check(f"{name} refuses", is_clear(said) and code == 2, (code, said[-300:])) if not (is_clear(said) and code == 2) else None
         key = (name.split(":")[0], outcome)
         outcomes[key] = outcomes.get(key, 0) + 1
+        return said
 
     frame = 24 + 4_096
     for cut in list(range(512, frame + 512, 512)) + [size - 10, size - 32, size]:
@@ -233,7 +234,8 @@ def a_store_that_is_damaged(folder, program):
         tried(f"page zeroed:{page}", lambda: write(database, page * 4_096, bytes(4_096)))
     tried("cut short:", lambda: os.truncate(database, pages // 2 * 4_096))
     tried("cut inside of a page:", lambda: os.truncate(database, pages // 2 * 4_096 + 100))
-    tried("empty:", lambda: os.truncate(database, 0))
+    said = tried("empty:", lambda: os.truncate(database, 0))
+    check("an empty one is told of", b"begun anew" in said, said[:300])
     def newer():
         store = sqlite3.connect(database)
         store.execute("PRAGMA user_version = 999")
@@ -505,8 +507,9 @@ def workers_that_break(folder, program):
 
 
 def a_worker_without_memory(folder, program):
-    server, registry, images = started(folder, program, more='\n[workers]\ncache = "0"\nmemory = "24MiB"\n')
-    many = tar_of([(f"{'folder/' * 6}file-with-a-longer-name-{number}", b"") for number in range(60_000)])
+    server, registry, images = started(folder, program, more='\n[workers]\ncache = "0"\nmemory = "128MiB"\n')
+    # each member is kept with its name
+    many = tar_of([(f"{number} {'folder/' * 200}file", b"") for number in range(120_000)])
     name = images.add([many])
     tell(server, name, "memory")
     state, reason, attempts = wait(lambda: server.rows("SELECT state, reason, attempts FROM job WHERE digest = ? AND state IN ('done', 'dead')", name), 120, "it")[0]
@@ -700,9 +703,37 @@ def a_sweep_finds_what_was_lost(folder, program):
     return f"{lost} of 120 were never told"
 
 
+def events_in_any_order(folder, program):
+    """Pushes and deletions that come twice and in another order than they were made: each image is scanned once, and a
+    sweep puts right which tag is which."""
+    server, registry, images = started(folder, program, more='\n[[sweep]]\nsource = "shop"\nrepositories = ["shop/api"]\nevery = "2s"\n')
+    dice = random.Random(11)
+    told, all_of_them = [], []
+    for number in range(60):
+        name, tag = images.make(f"order {number}"), f"t{number % 20}"
+        all_of_them.append(name)
+        # the last one is what the tag is
+        images.tags[tag] = name
+        push = event("shop/api", name, f"order {number}", tag)
+        gone = json.loads(event("shop/api", name, f"gone {number}"))
+        gone["events"][0]["action"] = "delete"
+        told += [push, push] + ([json.dumps(gone)] if number % 3 == 0 else [])
+    dice.shuffle(told)
+    connection = server.connect()
+    statuses = {send(connection, "/hooks/shop", FIELDS, body)[0] for body in told}
+    check("all are taken", statuses == {202}, statuses)
+    idle(server)
+    jobs = server.rows("SELECT count(*), count(DISTINCT digest), sum(state = 'done') FROM job")[0]
+    check("each is scanned, and once", jobs == (60, 60, 60) and known(server) == set(all_of_them), jobs)
+    tags = lambda: dict(server.rows("SELECT name, digest FROM tag JOIN image ON image.id = image WHERE deleted IS NULL"))
+    wait(lambda: tags() == images.tags, 30, "the tags as they are")
+    check("its end", server.end() == 0)
+    return f"{len(told)} events"
+
+
 CASES = [a_store_that_is_locked, a_folder_that_cannot_be_written, a_store_that_is_damaged, a_disk_that_is_full, a_disk_that_is_full_while_it_scans,
          registries_with_faults, workers_that_break, a_worker_without_memory, an_end_under_load, clocks_that_are_set, a_clock_that_jumps_while_it_runs,
-         a_burst, a_sweep_finds_what_was_lost]
+         a_burst, events_in_any_order, a_sweep_finds_what_was_lost]
 
 if __name__ == "__main__":
     run_all(CASES, sys.argv[1], only=sys.argv[2] if len(sys.argv) > 2 else None)

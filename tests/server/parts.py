@@ -260,8 +260,8 @@ http: {{addr: 127.0.0.1:{self.port}}}
         wait(lambda: listens(self.port), 20, "docker-registry")
 
     def push(self, repository, tag, images, name):
-        """Sends an image by plain HTTP, as clients do."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        """Sends an image by plain HTTP, as clients do: what it calls the registry is what the registry's events name."""
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=30)
 
         def ask(method, path, body=None, kind="application/octet-stream"):
             connection.request(method, path, body, {"Content-Type": kind})

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""From a push to a report: Debian's docker-registry tells careen of what skopeo pushes.
+"""From a push to a report: Debian's docker-registry tells careen of what skopeo pushes, and of what careen itself pushes
+beside it, of which nothing more comes.
 
     tests/server/push.py PROGRAM [ARCHIVE]
 
@@ -13,7 +14,16 @@ import sys
 import tempfile
 import time
 
-from parts import DockerRegistry, Server, archive, free_port
+from parts import DockerRegistry, Server, archive, free_port, wait
+
+# what is pushed beside an image is a manifest of its own
+BESIDE = '''
+[[action]]
+name = "beside"
+kind = "referrer"
+on = ["failed", "passed", "incomplete"]
+formats = ["sarif"]
+'''
 
 
 def main():
@@ -23,7 +33,7 @@ def main():
     hook = free_port()
     registry = DockerRegistry(folder, f"http://127.0.0.1:{hook}/hooks/shop")
     port = registry.port
-    server = Server(program, folder, registry.host, port=hook)
+    server = Server(program, folder, registry.host, port=hook, more=BESIDE)
     server.start()
     times = []
     try:
@@ -43,6 +53,19 @@ def main():
         print("push, then to the report, in seconds:", ", ".join(f"{push:.2f} + {report:.2f}" for push, report in times))
         print("reports:", outcome, "tags:", tags, "dead letters:", dead)
         good = len(outcome) >= 3 and not dead
+        beside = [f"shop/api-{tag}" for tag in ("1", "2", "3")]
+        artifacts = "SELECT DISTINCT repository FROM job WHERE reason LIKE 'not an image%' ORDER BY repository"
+        wait(lambda: [row[0] for row in server.rows(artifacts) if row[0] in beside] == beside, 60, "events of referrers")
+        wait(lambda: not server.rows("SELECT 1 FROM delivery WHERE state IN ('queued', 'leased')"), 60, "deliveries")
+        wait(lambda: not server.rows("SELECT 1 FROM job WHERE state IN ('queued', 'leased')"), 60, "jobs")
+        counts = "SELECT (SELECT count(*) FROM job), (SELECT count(*) FROM report), (SELECT count(*) FROM delivery), (SELECT count(*) FROM job WHERE state = 'dead')"
+        before = server.rows(counts)
+        # what would go in a circle does so by now
+        time.sleep(3)
+        after = server.rows(counts)
+        print("jobs, reports, deliveries, dead jobs:", *after, "and before:", *before)
+        images = len(outcome)
+        good = good and before == after == [(2 * images, images, images, 0)]
     finally:
         registry.end()
         code = server.end()

@@ -56,7 +56,7 @@ def no_trigger_without_the_secret(folder, program):
         nonlocal tried
         tail, good, body = push_of(kind, "shop/api", name, "1", 1)
         good = {key: value for key, value in {**good, **fields}.items() if value is not None}
-        status, _ = send(server.connect(), path, good, change.get("body", body))
+        status, _ = send(connection, path, good, change.get("body", body))
         tried += 1
         check(f"{path[:60]} {list(fields.items())[:1]}", status == 401, status) if status != 401 else None
 
@@ -257,7 +257,7 @@ def encoded_bodies(folder, program):
     connection = server.connect()
     body = event("shop/api", digest(b"x"), 1).encode()
     for coding in ("gzip", "deflate", "br", "zstd", "x", "gzip, identity"):
-        status, _ = send(server.connect(), "/hooks/shop", {**FIELDS, "Content-Encoding": coding}, gzip.compress(body))
+        status, _ = send(connection, "/hooks/shop", {**FIELDS, "Content-Encoding": coding}, gzip.compress(body))
         check(coding, status == 415, status) if status != 415 else None
     check("no row was written", rows(server) == 0)
     check("identity", send(server.connect(), "/hooks/shop", {**FIELDS, "Content-Encoding": "identity"}, body)[0] == 202)

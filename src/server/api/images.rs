@@ -139,8 +139,8 @@ const COLUMNS: &str = concat!(
     seen!("n.source"),
     " ORDER BY n.made, n.rowid LIMIT 1)) AS report \
      FROM (SELECT v.id, v.image, (SELECT x.moved FROM tag_move x WHERE x.registry = v.registry AND x.repository = v.repository \
-     AND x.name = v.name AND x.id > v.id ORDER BY x.id LIMIT 1) AS until FROM tag_move v WHERE v.registry = i.registry \
-     AND v.repository = i.repository AND v.name = (SELECT name FROM tag WHERE image = i.id ORDER BY moved DESC, name LIMIT 1)) m \
+     AND x.name = v.name AND x.source = v.source AND x.id > v.id ORDER BY x.id LIMIT 1) AS until FROM tag_move v WHERE v.registry = i.registry \
+     AND v.repository = i.repository AND v.source = i.source AND v.name = (SELECT name FROM tag WHERE image = i.id ORDER BY moved DESC, name LIMIT 1)) m \
      WHERE m.until IS NOT NULL ORDER BY m.id DESC LIMIT 10) e JOIN report r ON r.id = e.report ORDER BY e.move DESC)) \
      FROM image i WHERE (",
     seen!("i.source"),

@@ -255,8 +255,10 @@ pub(super) async fn scan(
     let (registry, repository) = (&hook.registry, &wish.repository);
     let kind = if digest.is_some() { Kind::Scan } else { Kind::Pin };
     let key = match &digest {
-        Some(digest) if wish.force => format!("{} again {}", scan_key(registry, repository, digest), random::id()?),
-        Some(digest) => scan_key(registry, repository, digest),
+        Some(digest) if wish.force => {
+            format!("{} again {}", scan_key(&wish.source, registry, repository, digest), random::id()?)
+        }
+        Some(digest) => scan_key(&wish.source, registry, repository, digest),
         None => {
             let again = if wish.force { "again" } else { "once" };
             format!("pin {registry}/{repository}:{} {again} {}", tag.as_deref().unwrap_or_default(), random::id()?)

@@ -224,26 +224,25 @@ macro_rules! tagged {
 pub(super) use tagged;
 
 /// Whether image `i` stands in lists unless others are asked for: not if it lost its tags to other images, nor if it is a
-/// part of an index that stands there itself. Parameter 1 is the caller's sources.
+/// part of an index that stands there itself.
 macro_rules! shown {
     () => {
         "(NOT EXISTS (SELECT 1 FROM replaced WHERE image = i.id) AND (EXISTS (SELECT 1 FROM tag WHERE image = i.id) OR NOT EXISTS (SELECT 1 FROM part p \
          JOIN image w ON w.id = p.whole WHERE p.digest = i.digest AND w.registry = i.registry \
-         AND w.repository = i.repository AND w.deleted IS NULL \
-         AND (?1 IS NULL OR w.source IN (SELECT value FROM json_each(?1))))))"
+         AND w.repository = i.repository AND w.source = i.source AND w.deleted IS NULL)))"
     };
 }
 pub(super) use shown;
 
 /// Columns of the newest job `j` of image `i` that is not done; one that was given up counts until there is a newer
-/// report. Parameter 1 is the caller's sources.
+/// report.
 macro_rules! open_job {
     ($columns:literal) => {
         concat!(
             "(SELECT ",
             $columns,
             " FROM job j WHERE j.digest = i.digest AND j.registry = i.registry AND j.repository = i.repository \
-             AND j.state <> 'done' AND (?1 IS NULL OR j.source IN (SELECT value FROM json_each(?1))) \
+             AND j.source = i.source AND j.state <> 'done' \
              AND (j.state <> 'dead' OR NOT EXISTS (SELECT 1 FROM report n WHERE n.image = i.id AND n.made >= j.ended)) \
              ORDER BY j.id DESC LIMIT 1)"
         )

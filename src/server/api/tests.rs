@@ -335,7 +335,7 @@ async fn what_was_given_up_is_told_of_its_image() {
 
 #[tokio::test]
 async fn deliveries_that_were_given_up_are_listed_and_put_back() {
-    let action = "[[action]]\nname = \"chat\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = { file = \"SECRET\" }\n";
+    let action = "[[action]]\nname = \"chat\"\nkind = \"webhook\"\non = [\"failed\"]\nurl = \"https://chat.example/\"\nsecret = { file = \"SECRET\" }\n";
     let bench = Bench::with(action).await;
     let (reader, token) = (bench.token("r", Scope::Read, "*").await, bench.token("s", Scope::Scan, "*").await);
     let baker = bench.token("b", Scope::Scan, "bakery").await;
@@ -425,6 +425,43 @@ async fn what_is_anothers_is_not_there() {
         bench.ask(routes(), get(&format!("/api/v1/reports/{theirs}"), &token)).await.status,
         StatusCode::NOT_FOUND
     );
+}
+
+#[tokio::test]
+async fn each_token_sees_what_its_source_told_of_an_image_that_both_told_of() {
+    let bench = Bench::new().await;
+    let digest = crate::digest::Digest::sha256(b"of both");
+    let see = async |source: &'static str, tag: &'static str| {
+        let (digest, now) = (digest.clone(), bench.server.clock.now());
+        let seen = bench.server.store.write(move |connection| {
+            Box::pin(async move {
+                crate::server::hook::see(connection, source, "main", "shop/api", &digest, Some(tag), now).await
+            })
+        });
+        seen.await.expect("an image")
+    };
+    let (of_shop, of_bakery) = (see("shop", "1.0").await, see("bakery", "1.0").await);
+    assert_ne!(of_shop, of_bakery);
+    bench.report(of_shop, "shop", "failed", &document()).await;
+    bench.report(of_bakery, "bakery", "passed", &json!({})).await;
+    bench.job_of(of_bakery, Some(Err("gone"))).await;
+    let all = bench.token("all", Scope::Read, "*").await;
+    for (source, image, outcome, findings) in [("shop", of_shop, "failed", 3), ("bakery", of_bakery, "passed", 0)] {
+        let token = bench.token(source, Scope::Read, source).await;
+        let answer = bench.ask(routes(), get("/api/v1/images", &token)).await;
+        let list = check("get", "/api/v1/images", &answer)["items"].as_array().expect("a list").clone();
+        let [one] = list.as_slice() else { panic!("{list:?}") };
+        assert_eq!((one["id"].as_i64(), one["source"].as_str()), (Some(image), Some(source)));
+        assert_eq!((one["reports"][0]["outcome"].as_str(), &one["tags"]), (Some(outcome), &json!(["1.0"])));
+        assert_eq!(one["trend"].as_array().map(Vec::len), Some(1), "{source}: {one}");
+        assert_eq!(one["scan"].is_object(), source == "bakery", "{source}: {one}");
+        let answer = bench.ask(routes(), get("/api/v1/findings", &token)).await;
+        assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(findings), "{source}");
+        let answer = bench.ask(routes(), get(&format!("/api/v1/images?source={source}"), &all)).await;
+        assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(1), "{source}");
+    }
+    let answer = bench.ask(routes(), get(&format!("/api/v1/images?digest={digest}"), &all)).await;
+    assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(2), "one of each");
 }
 
 #[tokio::test]

@@ -136,16 +136,6 @@ impl Config {
         if self.api.trusted_proxies.iter().any(super::Network::is_everything) {
             remarks.push("`trusted-proxies` trusts every address: anybody may claim to be anybody".to_owned());
         }
-        let mut registries = BTreeSet::new();
-        for source in &self.sources {
-            if !registries.insert(source.registry.get_ref()) {
-                remarks.push(format!(
-                    "several sources speak of registry `{}`: an image belongs to the one that told of it first, for \
-                     policies, tokens and actions",
-                    source.registry.get_ref()
-                ));
-            }
-        }
         remarks
     }
 }

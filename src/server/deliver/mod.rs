@@ -49,6 +49,11 @@ pub trait Adapter: Sync {
         Ok(())
     }
 
+    /// What is wrong with its secret, in words that show nothing of it.
+    fn check_secret(&self, _secret: &str, _action: &action::Action) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether it needs reports as documents, in these formats.
     fn documents<'a>(&self, _action: &'a Action) -> &'a [String] {
         &[]
@@ -159,6 +164,9 @@ impl Action {
         let adapter = adapter_of(action.kind.get_ref()).ok_or_else(|| wrong("there is no such kind".into()))?;
         let glob = |text: &String| Glob::path(text).map_err(wrong);
         let secret = action.secret.as_ref().map(SecretPlace::read_one).transpose()?;
+        if let Some(secret) = &secret {
+            adapter.check_secret(&secret.0, action).map_err(wrong)?;
+        }
         // read again for each delivery, and so that nothing begins with one that is not there
         action.token.as_ref().map(SecretPlace::read_one).transpose()?;
         let url = match &action.url {

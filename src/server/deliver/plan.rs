@@ -35,7 +35,8 @@ pub struct Before {
 }
 
 /// Puts in what is to be told of a report whose rows, those of its findings among them, are there already. Says how many
-/// are to be told. Of what is only judged again nobody is told, unless something is new.
+/// are to be told. Of what is only judged again nobody is told, unless something is new; nor is anybody told twice of an
+/// image of which two sources tell, where the same policy says the same of it.
 pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: &str, now: Moment) -> Result<usize> {
     let news = news_of(connection, report).await?;
     if news.kind == Some(Kind::Rematch) && !news.is_news {
@@ -47,10 +48,14 @@ pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: 
             continue;
         }
         let planned = sqlx::query(
-            "INSERT INTO delivery (action, report, state, created, not_before) VALUES (?, ?, 'queued', ?, ?) \
+            "INSERT INTO delivery (action, report, state, created, not_before) SELECT ?1, ?2, 'queued', ?3, ?3 \
+             WHERE NOT EXISTS (SELECT 1 FROM report r JOIN image i ON i.id = r.image \
+             JOIN image o ON o.registry = i.registry AND o.repository = i.repository AND o.digest = i.digest AND o.id <> i.id \
+             JOIN report s ON s.image = o.id AND s.outcome = r.outcome AND s.policy = r.policy \
+             AND s.data_version = r.data_version JOIN delivery d ON d.report = s.id AND d.action = ?1 WHERE r.id = ?2) \
              ON CONFLICT (action, report) DO NOTHING",
         );
-        let planned = planned.bind(&action.name).bind(report).bind(now.0).bind(now.0);
+        let planned = planned.bind(&action.name).bind(report).bind(now.0);
         count += usize::from(planned.execute(&mut *connection).await.map_err(cannot)?.rows_affected() == 1);
     }
     Ok(count)
@@ -59,7 +64,7 @@ pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: 
 /// What came about with a report.
 pub async fn news_of(connection: &mut SqliteConnection, report: &str) -> Result<News> {
     let found = sqlx::query(
-        "SELECT r.outcome, r.source, i.registry, i.repository, i.id, j.tag, j.kind, r.made, r.rowid FROM report r \
+        "SELECT r.outcome, i.source, i.registry, i.repository, i.id, j.tag, j.kind, r.made, r.rowid FROM report r \
          JOIN image i ON i.id = r.image JOIN job j ON j.id = r.job WHERE r.id = ?",
     );
     let row = found.bind(report).fetch_optional(&mut *connection).await.map_err(cannot)?;
@@ -74,10 +79,10 @@ pub async fn news_of(connection: &mut SqliteConnection, report: &str) -> Result<
     let (made, place): (i64, i64) = (row.try_get(7).map_err(cannot)?, row.try_get(8).map_err(cannot)?);
     let before = sqlx::query(
         "SELECT r.id, r.outcome FROM image i JOIN report r ON r.image = i.id JOIN job j ON j.id = r.job \
-         WHERE i.registry = ?1 AND i.repository = ?2 AND (i.id = ?3 OR j.tag = ?4) \
+         WHERE i.registry = ?1 AND i.repository = ?2 AND i.source = ?7 AND (i.id = ?3 OR j.tag = ?4) \
          AND (r.made, r.rowid) < (?5, ?6) ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
     );
-    let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place);
+    let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place).bind(&source);
     let before = before.fetch_optional(&mut *connection).await.map_err(cannot)?;
     let before = match before {
         Some(row) => Some(Before { report: row.try_get(0).map_err(cannot)?, outcome: row.try_get(1).map_err(cannot)? }),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -245,50 +244,6 @@ pub async fn retry(connection: &mut SqliteConnection, id: i64, now: Moment) -> R
          WHERE id = ? AND state = 'dead'",
     );
     Ok(raised.bind(now.0).bind(id).execute(connection).await.map_err(cannot)?.rows_affected() == 1)
-}
-
-/// A delivery as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// Its number.
-    pub id: i64,
-    /// The action.
-    pub action: String,
-    /// The report.
-    pub report: String,
-    /// `queued`, `leased`, `done`, `dead`.
-    pub state: String,
-    /// Tries so far.
-    pub attempts: i64,
-    /// Milliseconds since 1970.
-    pub created: i64,
-    /// When it is tried next.
-    pub not_before: i64,
-    /// Why it was not told of, or that there was nothing to tell.
-    pub reason: Option<String>,
-}
-
-/// Deliveries in this state with numbers below `before`, the newest first.
-pub async fn list(connection: &mut SqliteConnection, state: &str, before: i64, most: u32) -> Result<Vec<Listed>> {
-    let rows = sqlx::query(
-        "SELECT id, action, report, state, attempts, created, not_before, reason FROM delivery \
-         WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?",
-    );
-    let rows = rows.bind(state).bind(before).bind(most.min(500)).fetch_all(connection).await.map_err(cannot)?;
-    rows.iter()
-        .map(|row| {
-            Ok(Listed {
-                id: row.try_get(0).map_err(cannot)?,
-                action: row.try_get(1).map_err(cannot)?,
-                report: row.try_get(2).map_err(cannot)?,
-                state: row.try_get(3).map_err(cannot)?,
-                attempts: row.try_get(4).map_err(cannot)?,
-                created: row.try_get(5).map_err(cannot)?,
-                not_before: row.try_get(6).map_err(cannot)?,
-                reason: row.try_get(7).map_err(cannot)?,
-            })
-        })
-        .collect()
 }
 
 fn cannot(error: sqlx::Error) -> Error {

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, is_hidden};
 
+use super::super::config::action;
 use super::told::Told;
 use super::{Action, Adapter, Doing, Outgoing, check_url};
 
@@ -28,6 +29,11 @@ impl Adapter for Slack {
 
     fn may_have(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn check_secret(&self, secret: &str, action: &action::Action) -> Result<(), String> {
+        let wrong = |what| format!("its secret is the address of the incoming webhook, as a whole: {what}");
+        check_url(secret, action.allow_private).map(drop).map_err(wrong)
     }
 
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing> {

@@ -51,6 +51,7 @@ async fn server(folder: &Path, actions: &str) -> Arc<Server> {
 
 /// A report of an image under a tag, as the server stores it: findings are (rule, action).
 struct Made<'a> {
+    source: &'a str,
     tag: &'a str,
     kind: &'a str,
     outcome: &'a str,
@@ -63,16 +64,17 @@ async fn report(server: &Arc<Server>, number: i64, made: Made<'static>) -> usize
     let write = server.store.write(move |connection| {
         Box::pin(async move {
             let digest = Digest::sha256(made.tag.as_bytes());
-            let image = super::super::hook::see(connection, "shop", "main", "shop/api", &digest, Some(made.tag), now);
+            let image = super::super::hook::see(connection, made.source, "main", "shop/api", &digest, Some(made.tag), now);
             let image = image.await?;
             sqlx::query(
                 "INSERT INTO job (id, key, kind, lane, source, registry, repository, tag, digest, priority, state, created, \
-                 not_before) VALUES (?1, ?1, ?2, 1, 'shop', 'main', 'shop/api', ?3, ?4, 1, 'done', 0, 0)",
+                 not_before) VALUES (?1, ?1, ?2, 1, ?5, 'main', 'shop/api', ?3, ?4, 1, 'done', 0, 0)",
             )
             .bind(number)
             .bind(made.kind)
             .bind(made.tag)
             .bind(digest.to_string())
+            .bind(made.source)
             .execute(&mut *connection)
             .await
             .expect("a job");
@@ -83,11 +85,12 @@ async fn report(server: &Arc<Server>, number: i64, made: Made<'static>) -> usize
             let id = format!("report-{number}");
             sqlx::query(
                 "INSERT INTO report (id, image, job, source, made, outcome, has_gaps, policy, data_version, summary) \
-                 VALUES (?, ?, ?, 'shop', ?, ?, 0, '', '', ?)",
+                 VALUES (?, ?, ?, ?, ?, ?, 0, '', '', ?)",
             )
             .bind(&id)
             .bind(image)
             .bind(number)
+            .bind(made.source)
             .bind(number * 1_000)
             .bind(made.outcome)
             .bind(summary.to_string())
@@ -142,6 +145,7 @@ async fn states(server: &Server) -> Vec<(String, String, i64, String)> {
 }
 
 const FAILED: Made<'static> = Made {
+    source: "shop",
     tag: "1.4",
     kind: "scan",
     outcome: "failed",
@@ -184,14 +188,14 @@ async fn a_webhook_is_signed_and_is_tried_with_the_same_id_until_it_arrives() {
 
 #[tokio::test]
 async fn what_is_told_is_what_is_new() {
-    let actions = "[[action]]\nname = \"new\"\nkind = \"slack\"\non = [\"new-findings\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"turn\"\nkind = \"slack\"\non = [\"changed\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"passed\"\nkind = \"slack\"\non = [\"passed\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"bad\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = SECRET\n\
-                   [[action]]\nname = \"other\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = SECRET\nrepository = \"web/*\"\n";
+    let actions = "[[action]]\nname = \"new\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"new-findings\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"turn\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"changed\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"passed\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"passed\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"bad\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"failed\"]\nsecret = SECRET\n\
+                   [[action]]\nname = \"other\"\nkind = \"webhook\"\nurl = \"https://chat.example/\"\non = [\"failed\"]\nsecret = SECRET\nrepository = \"web/*\"\n";
     let folder = tempfile::tempdir().expect("a folder");
     let server = server(folder.path(), actions).await;
-    let made = |kind, outcome, findings| Made { tag: "1.4", kind, outcome, findings };
+    let made = |kind, outcome, findings| Made { source: "shop", tag: "1.4", kind, outcome, findings };
     let steps: &[(Made<'static>, &[&str])] = &[
         (made("scan", "passed", &[]), &["passed"]),
         (made("scan", "failed", &[("a", "fail")]), &["new", "turn", "bad"]),
@@ -204,7 +208,8 @@ async fn what_is_told_is_what_is_new() {
     ];
     for (number, (made, expected)) in steps.iter().enumerate() {
         let number = i64::try_from(number).expect("few") + 1;
-        let made = Made { tag: made.tag, kind: made.kind, outcome: made.outcome, findings: made.findings };
+        let made =
+            Made { source: "shop", tag: made.tag, kind: made.kind, outcome: made.outcome, findings: made.findings };
         report(&server, number, made).await;
         let rows =
             sqlx::query("SELECT action FROM delivery WHERE report = ? ORDER BY id").bind(format!("report-{number}"));
@@ -366,9 +371,7 @@ async fn what_is_refused_is_given_up_and_can_be_raised_again() {
     let raise = |id| server.store.write(move |connection| Box::pin(run::retry(connection, id, now)));
     assert!(raise(1).await.expect("stored"));
     assert!(!raise(1).await.expect("stored"), "it waits already");
-    let mut reader = server.store.readers().acquire().await.expect("a reader");
-    let waiting = run::list(&mut reader, "queued", i64::MAX, 10).await.expect("read");
-    assert_eq!((waiting.len(), waiting[0].attempts), (1, 0));
+    assert_eq!(states(&server).await, [("hook".into(), "queued".into(), 0, String::new())]);
 }
 
 #[tokio::test]
@@ -416,6 +419,51 @@ async fn one_that_was_under_way_is_told_again_and_one_without_an_action_is_given
     let states = states(&server).await;
     assert_eq!((states[0].1.as_str(), states[0].2), ("done", 2));
     assert_eq!((states[1].1.as_str(), states[1].2), ("dead", 0));
+}
+
+#[test]
+fn a_chat_whose_secret_is_no_address_is_told_before_anybody_is_to_be_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("chat");
+    let text = format!(
+        "data = \"{}\"\n[[action]]\nname = \"chat\"\nkind = \"slack\"\non = [\"failed\"]\nsecret = {{ file = \"{}\" }}\n",
+        folder.path().display(),
+        file.display()
+    );
+    let config = Config::parse("serve.toml", &text, &[], false).expect("a configuration");
+    let opened = |secret: &str| {
+        std::fs::write(&file, secret).expect("written");
+        Actions::open(&config).map(drop)
+    };
+    assert!(opened("https://chat.example/services/T/B/x").is_ok());
+    for secret in
+        ["T0/B0/word-of-the-chat", "http://chat.example/word-of-the-chat", "https://10.0.0.7/word-of-the-chat"]
+    {
+        let error = opened(secret).expect_err(secret);
+        assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some("action `chat`")));
+        assert!(error.message.contains("incoming webhook") && !format!("{error:?}").contains("word-of"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_two_sources_tell_of_one_image_is_told_once() {
+    let action = |name: &str, more: &str| {
+        format!(
+            "[[action]]\nname = \"{name}\"\nkind = \"webhook\"\non = [\"failed\"]\nurl = \"https://chat.example/\"\nsecret = SECRET\n{more}"
+        )
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let actions = format!("{}{}", action("all", ""), action("second", "source = \"bakery\"\n"));
+    let server = server(folder.path(), &actions).await;
+    let made = |source, outcome| Made { source, outcome, ..FAILED };
+    assert_eq!(report(&server, 1, made("shop", "failed")).await, 1);
+    assert_eq!(report(&server, 2, made("bakery", "failed")).await, 1, "only who waits for that source");
+    // the policy of the one says something else than that of the other
+    assert_eq!(report(&server, 3, Made { tag: "2.0", ..made("shop", "passed") }).await, 0);
+    assert_eq!(report(&server, 4, Made { tag: "2.0", ..made("bakery", "failed") }).await, 2);
+    let rows = sqlx::query_scalar::<_, String>("SELECT action || ' ' || report FROM delivery ORDER BY id");
+    let rows = rows.fetch_all(server.store.readers()).await.expect("read");
+    assert_eq!(rows, ["all report-1", "second report-2", "all report-4", "second report-4"]);
 }
 
 #[tokio::test]

@@ -28,10 +28,8 @@ pub(super) enum Kind {
 pub(super) fn kind_of_manifest(media_type: &str) -> Kind {
     match bare(media_type).as_str() {
         media_type::OCI_INDEX | media_type::DOCKER_INDEX => Kind::Index,
-        media_type::OCI_MANIFEST
-        | media_type::DOCKER_MANIFEST
-        | "application/vnd.docker.distribution.manifest.v1+json"
-        | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Kind::Manifest,
+        media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST => Kind::Manifest,
+        bare if media_type::is_schema_1(bare) => Kind::Manifest,
         "application/vnd.oci.artifact.manifest.v1+json" | "application/vnd.cncf.oras.artifact.manifest.v1+json" => {
             Kind::Artifact
         }

@@ -42,6 +42,7 @@ use super::random;
 use super::result::NO_IMAGE;
 use super::state::Server;
 use super::store::of_sql;
+use super::token::audit;
 use super::worker::task::Task;
 
 use vault::Vault;
@@ -291,7 +292,7 @@ async fn scan(State(server): State<Arc<Server>>, request: Request) -> Result<Res
     let name = registry.name.get_ref();
     let image = format!("{name}/{}@{digest}", wish.artifact.repository);
     let sealed = authorization.map(|lent| harbor.vault.seal(&image, lent.0.as_bytes())).transpose()?;
-    let key = format!("{} harbor {id}", scan_key(name, &wish.artifact.repository, &digest));
+    let key = format!("{} harbor {id}", scan_key(&harbor.source, name, &wish.artifact.repository, &digest));
     let job = NewJob {
         key,
         kind: Kind::Scan,
@@ -321,7 +322,10 @@ async fn enter(server: &Server, id: &str, image: String, sealed: Option<Vec<u8>>
             let number: i64 = match waiting {
                 Some(row) => row.try_get(0).map_err(cannot)?,
                 None => match enqueue(connection, &job, bounds, now).await? {
-                    Entered::New(JobId(number)) | Entered::Known(JobId(number)) => number,
+                    Entered::New(JobId(number)) | Entered::Known(JobId(number)) => {
+                        audit(connection, now, "Harbor", "scan", &format!("job {number} {}", job.key)).await?;
+                        number
+                    }
                     Entered::Full => return Ok(false),
                 },
             };
@@ -487,6 +491,15 @@ pub(super) async fn lend(server: &Server, leased: &Leased, task: &mut Task) -> R
         None => return Err(Error::new(ErrorKind::Internal, "what Harbor lent cannot be read")),
     };
     Ok(())
+}
+
+/// Whether a job judges an image again that only Harbor had scanned, by a login that it lent for that one scan: where
+/// careen has none of its own the image cannot be read, and nobody need be alarmed.
+pub(super) fn is_of_lent_login(server: &Server, leased: &Leased) -> bool {
+    let is_of_harbor = server.harbor.as_ref().is_some_and(|harbor| harbor.source == leased.job.source);
+    let registry = server.config.registry(&leased.job.registry);
+    let has_login = registry.is_some_and(|registry| registry.password.is_some() || registry.token.is_some());
+    leased.job.kind == Kind::Rematch && is_of_harbor && !has_login
 }
 
 fn cannot(error: sqlx::Error) -> Error {

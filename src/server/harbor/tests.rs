@@ -120,6 +120,14 @@ async fn a_scan_is_asked_for_waited_for_and_read() {
     let leased =
         server.queue.lease(Lane::Slow, 5, std::time::Duration::from_mins(1), server.clock.now()).await.expect("leased");
     assert_eq!(leased.len(), 1, "both are one job");
+    let audited = sqlx::query_as::<_, (String, String, String)>("SELECT who, what, subject FROM audit");
+    let audited = audited.fetch_all(server.store.readers()).await.expect("the audit");
+    let [(who, what, subject)] = audited.as_slice() else { panic!("one line of one job: {audited:?}") };
+    assert_eq!((who.as_str(), what.as_str()), ("Harbor", "scan"));
+    assert!(
+        subject.starts_with(&format!("job {} ", leased[0].id.0)) && subject.contains("main/shop/api@"),
+        "{subject}"
+    );
     let tagged =
         sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tag t JOIN image i ON i.id = t.image WHERE t.name = ?");
     let tagged =
@@ -165,6 +173,26 @@ async fn a_scan_is_asked_for_waited_for_and_read() {
     assert_eq!(report(SBOM, "").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(report(SBOM, "?sbom_media_type=text/x").await.status, StatusCode::NOT_IMPLEMENTED);
     assert_eq!(report("text/html", "").await.status, StatusCode::NOT_ACCEPTABLE);
+}
+
+#[tokio::test]
+async fn an_image_that_only_a_lent_login_reads_is_left_as_it_was_judged() {
+    let again = async |front: &str, source: &str, kind: Kind| {
+        let bench = Bench::with(front).await;
+        bench.job(source, "shop/api", None).await;
+        let leased =
+            bench.server.queue.lease(Lane::Slow, 1, std::time::Duration::from_mins(1), bench.server.clock.now());
+        let mut leased = leased.await.expect("leased").remove(0);
+        leased.job.kind = kind;
+        is_of_lent_login(&bench.server, &leased)
+    };
+    assert!(again(CONFIG, "harbor", Kind::Rematch).await);
+    assert!(!again(CONFIG, "harbor", Kind::Scan).await, "a scan that somebody waits for");
+    assert!(
+        !again(CONFIG, "shop", Kind::Rematch).await,
+        "one that a webhook told of is read by a login of careen's own"
+    );
+    assert!(!again("", "harbor", Kind::Rematch).await, "Harbor is configured no more");
 }
 
 #[tokio::test]

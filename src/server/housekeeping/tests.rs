@@ -45,7 +45,9 @@ async fn fill(store: &Store) {
             seen * DAY
         ));
     }
-    text.push_str("INSERT INTO tag VALUES ('main', 'shop/api', 'a', 1, 0), ('main', 'shop/api', 'b', 4, 0);");
+    text.push_str(
+        "INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 1, 0), ('main', 'shop/api', 'b', 'shop', 4, 0);",
+    );
     // (id, image, day)
     let reports = [
         (1, 1, 1), // its newest, for all its age

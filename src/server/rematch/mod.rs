@@ -144,11 +144,11 @@ async fn put_in(
     for row in images {
         let (registry, repository): (String, String) =
             (row.try_get(1).map_err(cannot)?, row.try_get(2).map_err(cannot)?);
-        let digest: String = row.try_get(3).map_err(cannot)?;
+        let (digest, source): (String, String) = (row.try_get(3).map_err(cannot)?, row.try_get(4).map_err(cannot)?);
         let job = NewJob {
-            key: format!("rematch {registry}/{repository}@{digest} {version}"),
+            key: format!("rematch {source} {registry}/{repository}@{digest} {version}"),
             kind: Kind::Rematch,
-            source: row.try_get(4).map_err(cannot)?,
+            source,
             registry,
             repository,
             tag: row.try_get(5).map_err(cannot)?,
@@ -165,37 +165,48 @@ async fn put_in(
     Ok(batch)
 }
 
-/// Whether the newest report of a job's image is of this state already: a scan came in between.
-pub(super) async fn is_current(server: &Server, leased: &Leased, version: &str) -> Result<bool> {
-    let job = &leased.job;
-    let found = sqlx::query(
-        "SELECT r.data_version FROM image i JOIN report r ON r.image = i.id \
-         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
-    );
-    let found = found.bind(&job.registry).bind(&job.repository).bind(job.digest.as_ref().map(ToString::to_string));
-    let row = found.fetch_optional(server.store.readers()).await.map_err(cannot)?;
-    Ok(row.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|found| found == version)))
+/// The newest report of an image.
+#[derive(Debug)]
+pub(super) struct Newest {
+    id: String,
+    data_version: String,
+    /// The policy that judged, as the worker told it.
+    policy: Option<String>,
 }
 
-/// The newest report of a job's image, where it can be judged again without the image: this very careen made it, and said
-/// by which policy it judged.
-pub(super) async fn stored(server: &Server, leased: &Leased, version: &str) -> Result<Option<Stored>> {
+/// The newest report of a job's image.
+pub(super) async fn newest(server: &Server, leased: &Leased) -> Result<Option<Newest>> {
     let job = &leased.job;
     let found = sqlx::query(
         "SELECT r.id, r.data_version, json_extract(r.summary, '$.policy') FROM image i JOIN report r ON r.image = i.id \
-         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+         WHERE i.registry = ? AND i.repository = ? AND i.digest = ? AND i.source = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
     );
-    let found = found.bind(&job.registry).bind(&job.repository).bind(job.digest.as_ref().map(ToString::to_string));
+    let digest = job.digest.as_ref().map(ToString::to_string);
+    let found = found.bind(&job.registry).bind(&job.repository).bind(digest).bind(&job.source);
     let Some(row) = found.fetch_optional(server.store.readers()).await.map_err(cannot)? else { return Ok(None) };
-    let before: String = row.try_get(1).map_err(cannot)?;
-    let policy: Option<String> = row.try_get(2).map_err(cannot)?;
-    let maker = |version: &str| version.split_once(' ').map(|(_, maker)| maker.to_owned());
-    let policy = policy.and_then(|policy| policy.parse().ok());
-    let (true, Some(policy)) = (maker(&before) == maker(version), policy) else { return Ok(None) };
-    let report: String = row.try_get(0).map_err(cannot)?;
-    let document = document::get(server.store.readers(), &report, "json", LARGEST).await?;
-    let document = document.and_then(|document| String::from_utf8(document).ok());
-    Ok(document.map(|document| Stored { document, policy }))
+    Ok(Some(Newest {
+        id: row.try_get(0).map_err(cannot)?,
+        data_version: row.try_get(1).map_err(cannot)?,
+        policy: row.try_get(2).map_err(cannot)?,
+    }))
+}
+
+impl Newest {
+    /// Whether it is of this state already: a scan came in between.
+    pub(super) fn is_of(&self, version: &str) -> bool {
+        self.data_version == version
+    }
+
+    /// The report, where it can be judged again without the image: this very careen made it, and said by which policy it
+    /// judged.
+    pub(super) async fn stored(self, server: &Server, version: &str) -> Result<Option<Stored>> {
+        let maker = |version: &str| version.split_once(' ').map(|(_, maker)| maker.to_owned());
+        let policy = self.policy.as_deref().and_then(|policy| policy.parse().ok());
+        let (true, Some(policy)) = (maker(&self.data_version) == maker(version), policy) else { return Ok(None) };
+        let document = document::get(server.store.readers(), &self.id, "json", LARGEST).await?;
+        let document = document.and_then(|document| String::from_utf8(document).ok());
+        Ok(document.map(|document| Stored { document, policy }))
+    }
 }
 
 /// What a finding says.

@@ -167,9 +167,9 @@ async fn write_together(
     let mut next = Some(first);
     let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await;
     if let Err(error) = begun {
-        if let Some((_, answer)) = next.take() {
-            done.push((Ok(Box::new(())), answer));
-        }
+        // who stands behind it has waited as well: all are told, rather than one after the other
+        let waiting = next.into_iter().chain(std::iter::from_fn(|| work.try_recv().ok()));
+        done.extend(waiting.map(|(_, answer)| (Ok(Box::new(()) as Box<dyn Any + Send>), answer)));
         return Err(cannot(error));
     }
     let until = tokio::time::Instant::now() + GATHERING;
@@ -237,4 +237,32 @@ pub fn packed(body: &[u8]) -> Result<Vec<u8>> {
 /// Undoes [`packed`]; `size` is what it was.
 pub fn unpacked(body: &[u8], size: usize) -> Result<Vec<u8>> {
     zstd::bulk::decompress(body, size).map_err(|e| Error::io("a document in the store is damaged", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_who_wait_for_a_store_that_another_program_holds_are_told_together() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("careen.db");
+        let store = Store::open(&file).await.expect("a store");
+        let mut other = SqliteConnectOptions::new().filename(&file).connect().await.expect("another program");
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.expect("held");
+        let mut writers = JoinSet::new();
+        for _ in 0..3 {
+            let store = store.clone();
+            writers.spawn(async move { store.write(|_| Box::pin(async { Ok(()) })).await });
+        }
+        let first = writers.join_next().await.expect("one").expect("no panic").expect_err("it is held");
+        assert_eq!(first.help.as_deref(), Some("another program holds the store: end it"));
+        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("given back");
+        while let Some(next) = writers.join_next().await {
+            assert!(next.expect("no panic").is_err(), "it waited for as long");
+        }
+        store.write(|_| Box::pin(async { Ok(()) })).await.expect("it goes on");
+    }
 }

@@ -273,9 +273,78 @@ CREATE TABLE session (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX session_by_token ON session (token, created);
 ",
+    "
+-- an image belongs to each source that tells of it, with tags, jobs and reports of its own
+DROP TRIGGER report_tells_parts;
+CREATE TABLE image_of_source (
+    id INTEGER PRIMARY KEY,
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    source TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    deleted INTEGER,
+    UNIQUE (registry, repository, digest, source)
+) STRICT;
+INSERT INTO image_of_source SELECT id, registry, repository, digest, source, first_seen, last_seen, deleted FROM image;
+CREATE TABLE tag_of_source (
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    name TEXT NOT NULL,
+    -- before what is not of the key: SQLite 3.40 takes such a table for damaged otherwise
+    source TEXT NOT NULL,
+    image INTEGER NOT NULL REFERENCES image (id) ON DELETE CASCADE,
+    moved INTEGER NOT NULL,
+    PRIMARY KEY (registry, repository, name, source)
+) STRICT, WITHOUT ROWID;
+INSERT INTO tag_of_source SELECT t.registry, t.repository, t.name, i.source, t.image, t.moved
+FROM tag t JOIN image i ON i.id = t.image;
+ALTER TABLE tag_move ADD COLUMN source TEXT NOT NULL DEFAULT '';
+UPDATE tag_move SET source = (SELECT i.source FROM image i WHERE i.id = tag_move.image);
+DROP TABLE tag;
+DROP TABLE image;
+ALTER TABLE image_of_source RENAME TO image;
+ALTER TABLE tag_of_source RENAME TO tag;
+CREATE INDEX image_by_source ON image (source, last_seen);
+CREATE INDEX tag_by_image ON tag (image);
+DROP INDEX tag_move_by_name;
+CREATE INDEX tag_move_by_name ON tag_move (registry, repository, name, source, id);
+CREATE TRIGGER tag_comes AFTER INSERT ON tag
+BEGIN
+    INSERT INTO tag_move (registry, repository, name, image, moved, source)
+    VALUES (NEW.registry, NEW.repository, NEW.name, NEW.image, NEW.moved, NEW.source);
+    DELETE FROM replaced WHERE image = NEW.image;
+END;
+CREATE TRIGGER tag_moves AFTER UPDATE OF image ON tag
+BEGIN
+    INSERT INTO tag_move (registry, repository, name, image, moved, source)
+    VALUES (NEW.registry, NEW.repository, NEW.name, NEW.image, NEW.moved, NEW.source);
+    DELETE FROM tag_move WHERE registry = NEW.registry AND repository = NEW.repository AND name = NEW.name
+    AND source = NEW.source AND id <= (SELECT id FROM tag_move WHERE registry = NEW.registry
+        AND repository = NEW.repository AND name = NEW.name AND source = NEW.source ORDER BY id DESC LIMIT 1 OFFSET 50);
+    DELETE FROM replaced WHERE image = NEW.image;
+    INSERT OR IGNORE INTO replaced SELECT id FROM image WHERE id = OLD.image
+    AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
+END;
+CREATE TRIGGER tag_goes AFTER DELETE ON tag
+BEGIN
+    INSERT OR IGNORE INTO replaced SELECT id FROM image WHERE id = OLD.image
+    AND NOT EXISTS (SELECT 1 FROM tag WHERE image = OLD.image);
+END;
+CREATE TRIGGER report_tells_parts AFTER INSERT ON report
+BEGIN
+    INSERT OR IGNORE INTO part (whole, digest)
+    SELECT NEW.image, one.value ->> '$.digest' FROM json_each(NEW.summary, '$.images') AS one
+    WHERE one.value ->> '$.digest' IS NOT NULL
+    AND one.value ->> '$.digest' <> (SELECT digest FROM image WHERE id = NEW.image);
+END;
+UPDATE job SET key = 'scan ' || source || ' ' || substr(key, 6) WHERE key GLOB 'scan *';
+UPDATE job SET key = 'rematch ' || source || ' ' || substr(key, 9) WHERE key GLOB 'rematch *';
+",
 ];
 
-/// Brings the tables up to date, all steps or none.
+/// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
     let cannot = |e| of_sql("cannot bring the store up to date", e);
     let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(cannot)?;
@@ -286,11 +355,89 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
     if done == STEPS.len() {
         return Ok(());
     }
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(cannot)?;
+    // a table that goes would take along what refers to it
+    sqlx::raw_sql("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(cannot)?;
     for step in STEPS.get(done..).unwrap_or_default() {
         sqlx::raw_sql(*step).execute(&mut *connection).await.map_err(cannot)?;
     }
-    let stamp = format!("PRAGMA user_version = {}; COMMIT", STEPS.len());
+    let strays = sqlx::query("PRAGMA foreign_key_check").fetch_optional(&mut *connection).await.map_err(cannot)?;
+    if strays.is_some() {
+        return Err(Error::new(ErrorKind::Io, "cannot bring the store up to date: it refers to what is not there")
+            .help("put back a backup"));
+    }
+    let stamp = format!("PRAGMA user_version = {}; COMMIT; PRAGMA foreign_keys = ON", STEPS.len());
     sqlx::raw_sql(sqlx::AssertSqlSafe(stamp)).execute(&mut *connection).await.map_err(cannot)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions as _, Connection as _};
+
+    use super::super::Store;
+    use super::*;
+
+    /// A store as an older careen left it, with these rows.
+    async fn older(file: &Path, version: usize, rows: &str) {
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).foreign_keys(true);
+        let mut connection = options.connect().await.expect("a file");
+        for step in &STEPS[..version] {
+            sqlx::raw_sql(*step).execute(&mut connection).await.expect("a step");
+        }
+        let rows = format!("{rows}; PRAGMA user_version = {version}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut connection).await.expect("rows");
+        connection.close().await.expect("closed");
+    }
+
+    #[tokio::test]
+    async fn images_of_an_older_store_belong_to_the_source_that_told_of_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("careen.db");
+        let rows = "
+            INSERT INTO image VALUES (1, 'main', 'a', 'sha256:1', 'shop', 1, 2, NULL), (2, 'main', 'a', 'sha256:2', 'shop', 1, 2, 3);
+            INSERT INTO tag VALUES ('main', 'a', 'x', 1, 5);
+            UPDATE tag SET image = 2, moved = 6;
+            INSERT INTO job (id, key, kind, lane, source, registry, repository, priority, state, created, not_before) VALUES
+            (1, 'scan main/a@sha256:1', 'scan', 1, 'shop', 'main', 'a', 1, 'done', 0, 0),
+            (2, 'scan main/a@sha256:1 again i', 'scan', 1, 'shop', 'main', 'a', 1, 'done', 0, 0),
+            (3, 'rematch main/a@sha256:1 v', 'rematch', 1, 'shop', 'main', 'a', 1, 'done', 0, 0),
+            (4, 'pin main/a:x shop e 1', 'pin', 0, 'shop', 'main', 'a', 1, 'done', 0, 0);
+            INSERT INTO report VALUES ('r', 1, 1, 'shop', 0, 'failed', 0, '', 'v', '{\"images\": [{\"digest\": \"sha256:3\"}]}');
+            INSERT INTO finding (report, platform, rule, severity, action, fingerprint, message) VALUES ('r', '', 'r', 1, 'fail', 'f', '')";
+        older(&file, 5, rows).await;
+        let store = Store::open(&file).await.expect("brought up to date");
+        let read = async |query: &'static str| {
+            let rows = sqlx::query_scalar::<_, String>(query).fetch_all(store.readers()).await;
+            rows.expect("read").join(", ")
+        };
+        assert_eq!(
+            read("SELECT key FROM job ORDER BY id").await,
+            "scan shop main/a@sha256:1, scan shop main/a@sha256:1 again i, rematch shop main/a@sha256:1 v, pin main/a:x shop e 1"
+        );
+        assert_eq!(read("SELECT digest || ' ' || source FROM image ORDER BY id").await, "sha256:1 shop, sha256:2 shop");
+        assert_eq!(read("SELECT name || image || source FROM tag").await, "x2shop");
+        assert_eq!(read("SELECT name || image || source FROM tag_move ORDER BY id").await, "x1shop, x2shop");
+        assert_eq!(read("SELECT image || '' FROM replaced").await, "1");
+        assert_eq!(read("SELECT rule FROM finding").await, "r", "what refers to an image is still there");
+        // another source has the same image, and a tag of its own; what goes takes its own with it, and nothing else
+        let write = store.write(|connection| {
+            Box::pin(async move {
+                sqlx::raw_sql(
+                    "INSERT INTO image VALUES (3, 'main', 'a', 'sha256:1', 'bakery', 1, 2, NULL); \
+                     INSERT INTO tag VALUES ('main', 'a', 'x', 'bakery', 3, 7); DELETE FROM image WHERE id = 1",
+                )
+                .execute(connection)
+                .await
+                .map_err(|e| of_sql("no", e))?;
+                Ok(())
+            })
+        });
+        write.await.expect("written");
+        assert_eq!(read("SELECT count(*) || '' FROM report").await, "0");
+        assert_eq!(read("SELECT name || image || source FROM tag ORDER BY image").await, "x2shop, x3bakery");
+        assert_eq!(read("SELECT name || image || source FROM tag_move ORDER BY id").await, "x2shop, x3bakery");
+    }
 }

@@ -177,7 +177,7 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
         note(server, source.name.get_ref(), registry.name.get_ref(), repository, pairs, &mut found).await?;
     }
     if !listed.are_cut {
-        found.gone = forget(server, registry.name.get_ref(), repository, &listed, began).await?;
+        found.gone = forget(server, source.name.get_ref(), registry.name.get_ref(), repository, &listed, began).await?;
     }
     Ok(found)
 }
@@ -278,7 +278,7 @@ async fn file(connection: &mut SqliteConnection, pairs: Vec<(String, Digest)>, f
     let Filing { source, registry, repository, bounds, now } = filing;
     let mut filed = Filed::default();
     for (tag, digest) in pairs {
-        let key = scan_key(&registry, &repository, &digest);
+        let key = scan_key(&source, &registry, &repository, &digest);
         let known = sqlx::query("SELECT 1 FROM job WHERE key = ?").bind(&key);
         // one that is dead stays so, until somebody raises it: nothing tells that it would do better now
         if known.fetch_optional(&mut *connection).await.map_err(cannot)?.is_none() {
@@ -300,9 +300,9 @@ async fn file(connection: &mut SqliteConnection, pairs: Vec<(String, Digest)>, f
         }
         let was = sqlx::query(
             "SELECT i.digest FROM tag t JOIN image i ON i.id = t.image \
-             WHERE t.registry = ? AND t.repository = ? AND t.name = ?",
+             WHERE t.registry = ? AND t.repository = ? AND t.name = ? AND t.source = ?",
         );
-        let was = was.bind(&registry).bind(&repository).bind(&tag);
+        let was = was.bind(&registry).bind(&repository).bind(&tag).bind(&source);
         let was: Option<String> = match was.fetch_optional(&mut *connection).await.map_err(cannot)? {
             Some(row) => Some(row.try_get(0).map_err(cannot)?),
             None => None,
@@ -315,17 +315,24 @@ async fn file(connection: &mut SqliteConnection, pairs: Vec<(String, Digest)>, f
 }
 
 /// Forgets tags that the registry no longer lists; those that came while it was asked are left.
-async fn forget(server: &Server, registry: &str, repository: &str, listed: &Tags, began: Moment) -> Result<u64> {
+async fn forget(
+    server: &Server,
+    source: &str,
+    registry: &str,
+    repository: &str,
+    listed: &Tags,
+    began: Moment,
+) -> Result<u64> {
     let names: BTreeSet<&String> = listed.names.iter().collect();
     let names = serde_json::to_string(&names).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
-    let (registry, repository) = (registry.to_owned(), repository.to_owned());
+    let (source, registry, repository) = (source.to_owned(), registry.to_owned(), repository.to_owned());
     let gone = server.store.write(move |connection| {
         Box::pin(async move {
             let gone = sqlx::query(
-                "DELETE FROM tag WHERE registry = ? AND repository = ? AND moved < ? \
+                "DELETE FROM tag WHERE registry = ? AND repository = ? AND source = ? AND moved < ? \
                  AND name NOT IN (SELECT value FROM json_each(?))",
             );
-            let gone = gone.bind(registry).bind(repository).bind(began.0).bind(names);
+            let gone = gone.bind(registry).bind(repository).bind(source).bind(began.0).bind(names);
             Ok(gone.execute(connection).await.map_err(cannot)?.rows_affected())
         })
     });

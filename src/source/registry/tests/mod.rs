@@ -332,6 +332,7 @@ fn what_is_no_image_is_told_apart_from_what_may_be_run() {
     let index = |entries: &[serde_json::Value]| json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": entries});
     let here = format!("linux/{}", Platform::host().architecture);
     let attestation = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let old = named("application/vnd.docker.distribution.manifest.v1+prettyjws", b"{}");
     let signed = json!({"layers": [named("application/vnd.dev.cosign.simplesigning.v1+json", statement)]});
     let cases = [
         ("an image", image.clone(), None),
@@ -348,6 +349,7 @@ fn what_is_no_image_is_told_apart_from_what_may_be_run() {
         ("files that call themselves statements", with(json!({"layers": [named(in_toto, &fixture.layer)]})), None),
         ("statements alone", index(&[entry("unknown/unknown", attestation.clone())]), Some(ErrorKind::NoImage)),
         ("a platform's statement", index(&[entry(&here, attestation.clone())]), Some(ErrorKind::Malformed)),
+        ("an image of the old schema 1 alone", index(&[old]), Some(ErrorKind::Malformed)),
         ("an image and its statement", index(&[entry(&here, json!({})), entry("unknown/unknown", attestation)]), None),
     ];
     let others =
