@@ -33,6 +33,11 @@ const TAIL: usize = 4 << 10;
 /// How long a killed process may take to go; one that waits for a disk that is gone never does.
 const LONGEST_DEATH: Duration = Duration::from_secs(5);
 
+/// The variable that tells the C library how many arenas of memory there may be, and how many a server and its workers have.
+pub const ARENAS: &str = "MALLOC_ARENA_MAX";
+/// See there.
+pub const FEW_ARENAS: &str = "2";
+
 /// How workers are started.
 #[derive(Debug, Clone)]
 pub struct Workers {
@@ -56,7 +61,7 @@ impl Workers {
     pub fn new() -> io::Result<Self> {
         let own = variables().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
         // each further arena of the allocator takes address space, of which a worker has only so much
-        let environment = own.chain([("MALLOC_ARENA_MAX".into(), "2".into())]).collect();
+        let environment = own.chain([(ARENAS.into(), FEW_ARENAS.into())]).collect();
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: vec!["worker".into()],
