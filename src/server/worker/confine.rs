@@ -14,7 +14,7 @@ use landlock::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::registry::ImageReference;
+use crate::source::registry::{ImageReference, PROXIES};
 
 use super::summary::Confinement;
 use super::task::Task;
@@ -48,9 +48,6 @@ const READ: &[&str] = &[
 
 /// Variables that name certificates.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-
-/// Variables that name proxies.
-const PROXIES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// The variables that the server hands on to its workers, if it has them itself.
 pub(super) fn variables() -> impl Iterator<Item = &'static str> {

@@ -18,6 +18,9 @@ const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
 /// Registries whose operator keeps the token service on another host.
 const KNOWN_REALMS: &[(&str, &str)] = &[(DOCKER_HUB, "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];
 
+/// Variables that name proxies.
+pub const PROXIES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
 /// One place that serves a repository: the registry itself or a mirror.
 #[derive(Debug)]
 pub(super) struct Endpoint {
@@ -280,12 +283,20 @@ fn ip_of(host: &str) -> Option<IpAddr> {
 
 /// Resolves names and drops the addresses that are never contacted, so that no name can stand for one.
 #[derive(Debug)]
-pub(super) struct Resolver;
+pub(super) struct Resolver {
+    /// Whether a server led here, which has no business with this machine.
+    pub(super) is_led: bool,
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let is_led = self.is_led;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let is_own = |ip: IpAddr| plain(ip).is_loopback() || plain(ip).is_unspecified();
+            if is_led && found.iter().any(|address| is_own(address.ip())) {
+                return Err("the name stands for this very machine, to which no registry leads".into());
+            }
             let count = found.len();
             let allowed: Vec<SocketAddr> =
                 found.into_iter().filter(|address| !is_metadata_address(address.ip())).collect();
@@ -385,6 +396,12 @@ mod tests {
             assert_eq!(is_loopback(&url(text)), expected, "{text}");
         }
         assert!(is_this_machine(&url("http://0.0.0.0/")) && is_this_machine(&url("http://a.localhost/")));
+    }
+
+    #[tokio::test]
+    async fn no_name_that_a_registry_leads_to_stands_for_this_machine() {
+        let resolved = async |is_led| Resolver { is_led }.resolve("localhost".parse().expect("a name")).await.is_ok();
+        assert_eq!((resolved(false).await, resolved(true).await), (true, false));
     }
 
     #[test]

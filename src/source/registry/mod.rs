@@ -46,7 +46,7 @@ use blob::BlobReader;
 use connection::{Connection, Pages, Wanted};
 use transport::{Pace, Transport};
 
-pub use address::{is_metadata_address, is_public};
+pub use address::{PROXIES, is_metadata_address, is_public};
 pub use reference::ImageReference;
 
 /// Signatures and statements of one manifest, together; what is larger is read as layers.

@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
 use super::super::Access;
-use super::address::{Resolver, check_destination, crop, describe, is_loopback, is_this_machine};
+use super::address::{PROXIES, Resolver, check_destination, crop, describe, is_loopback, is_this_machine};
 use super::connection::Sending;
 
 /// Redirects followed for one request.
@@ -168,9 +168,19 @@ pub(super) struct Transport {
     pub(super) pace: Pace,
     /// Beside those of the system.
     roots: Vec<reqwest::Certificate>,
-    clients: Mutex<BTreeMap<(Security, bool), Client>>,
+    clients: Mutex<BTreeMap<Reach, Client>>,
     /// Credentials in use, never to be shown even if a server repeats them.
     secrets: Mutex<Vec<String>>,
+}
+
+/// What a client is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Reach {
+    security: Security,
+    /// By no proxy.
+    is_direct: bool,
+    /// Where a server led.
+    is_led: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -193,13 +203,16 @@ impl Transport {
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Response, Failure> {
         let origin = ask.url.origin();
         let from_this_machine = is_this_machine(&ask.url);
+        // a proxy, which may be on this machine, looks names up itself
+        let has_proxy = PROXIES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
         let mut url = ask.url.clone();
         let mut is_own = true;
         for _ in 0..=MOST_REDIRECTS {
             check_destination(&url)?;
             // once elsewhere, a way back home gets no credentials either: it was not ours to choose
             is_own &= url.origin() == origin;
-            let client = self.client(&url, ask.insecure && url.host() == ask.url.host())?;
+            let is_home = url.host() == ask.url.host();
+            let client = self.client(&url, ask.insecure && is_home, !is_home && !from_this_machine && !has_proxy)?;
             let mut request = match &ask.form {
                 Some(form) => client
                     .post(url.clone())
@@ -259,7 +272,7 @@ impl Transport {
         sending: &Sending,
     ) -> Result<Response, Failure> {
         check_destination(url)?;
-        let client = self.client(url, insecure)?;
+        let client = self.client(url, insecure, false)?;
         let mut request = client.request(sending.method.clone(), url.clone());
         for (name, value) in &sending.headers {
             request = request.header(name, value);
@@ -403,23 +416,24 @@ impl Transport {
         format!(" ({})", self.server_words(&format!("{code}: {}", first.message)))
     }
 
-    fn client(&self, url: &Url, insecure: bool) -> Result<Client> {
+    /// A client for a URL, to which a server led or not.
+    fn client(&self, url: &Url, insecure: bool, is_led: bool) -> Result<Client> {
         let security = match url.scheme() {
             "http" => Security::Plain,
             _ if insecure => Security::Unverified,
             _ => Security::Verified,
         };
-        let direct = is_loopback(url);
+        let reach = Reach { security, is_direct: is_loopback(url), is_led };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(security, direct)) {
+        if let Some(client) = clients.get(&reach) {
             return Ok(client.clone());
         }
-        let client = self.build_client(security, direct)?;
-        clients.insert((security, direct), client.clone());
+        let client = self.build_client(reach)?;
+        clients.insert(reach, client.clone());
         Ok(client)
     }
 
-    fn build_client(&self, security: Security, direct: bool) -> Result<Client> {
+    fn build_client(&self, Reach { security, is_direct, is_led }: Reach) -> Result<Client> {
         let mut builder = Client::builder()
             .user_agent(concat!("careen/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -429,8 +443,8 @@ impl Transport {
             .retry(reqwest::retry::never())
             .connect_timeout(self.pace.connect)
             .read_timeout(self.pace.stall)
-            .dns_resolver(Arc::new(Resolver));
-        if direct {
+            .dns_resolver(Arc::new(Resolver { is_led }));
+        if is_direct {
             builder = builder.no_proxy();
         }
         builder = match security {
