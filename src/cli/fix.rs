@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::fix::plan::{self, ImageId, ImagePlan};
 use crate::fix::statement::{Choices, MEDIA_TYPE, PREDICATE, statement};
-use crate::fix::verify::{Place, Seen, prove};
+use crate::fix::verify::{Place, Seen, compare, prove};
 use crate::fix::{
     ATTACHED, Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Values, Wishes, foresee, plan_image, ready,
     render_changes, render_plan,
@@ -249,13 +249,14 @@ impl<'a> Job<'a> {
         let before = Place { bundle: &input, seen: &seen };
         let written = image.with_target(&pending.target());
         let after = opened(&written, self.watcher, Some(self.judging()), |source, request, options| {
+            let bundle = Bundle::open(source, request)?;
+            let compared = compare(&input, &bundle, &plan, &rebuilt, &self.known, request.limits)?;
             let mut seen = Vec::new();
             let reports = scan_seeing(source, request, options, &self.known, &mut |inventory, judged| {
                 seen.push(Seen::of(inventory, judged));
             })?;
-            let bundle = Bundle::open(source, request)?;
             let after = Place { bundle: &bundle, seen: &seen };
-            prove(&before, &after, (&plan, &values), &rebuilt, request.limits)?;
+            prove(&before, &after, (&plan, &values), (&rebuilt, &compared), request.limits)?;
             Ok(reports)
         })?;
         let provenance = self.publish(&plan, &digest, &mut rebuilt, pending, output)?;
