@@ -188,7 +188,8 @@ pub fn prove(
     if rebuilt.excised.iter().any(|run| !values.cover(run)) {
         flaws.add("bytes were taken out as a secret that are not looked for");
     }
-    let standing = Layers::search(values.needles(), after.bundle.images(), limits)?;
+    // a layer that is the same blob was searched before
+    let standing = Layers::search(values.needles(), after.bundle.images(), values.found(), limits)?;
     let mut configs = BTreeSet::new();
     let olds = before.bundle.images().iter().zip(before.seen);
     let news = after.bundle.images().iter().zip(after.seen);

@@ -622,6 +622,7 @@ mod tests {
                     size: None,
                     diff_id: Some(if index % 2 == 0 { sound.clone() } else { other.clone() }),
                     history: None,
+                    is_foreign: false,
                     blob: Arc::new(Counted { bytes: bytes.clone(), identity, opened: Arc::clone(&opened) }),
                 })
                 .collect();
@@ -680,6 +681,7 @@ mod tests {
                 size: Some(1024),
                 diff_id: Some(Digest::of(diff_id, &bytes)),
                 history: None,
+                is_foreign: false,
                 blob: Arc::new(Counted { bytes: bytes.clone(), identity: None, opened: Arc::default() }),
             }];
             let facts = Pass::new(&[], &selectors, &limits, 1, &()).expect("threads").read(&layers);
@@ -703,6 +705,7 @@ mod tests {
             size: Some(bytes.len() as u64),
             diff_id: Some(digest.clone()),
             history: None,
+            is_foreign: false,
             blob: Arc::new(Counted { bytes: bytes.to_vec(), identity: None, opened: Arc::default() }),
         };
         let (selectors, limits, known) = (Selectors::new([]), Limits::default(), Known::default());

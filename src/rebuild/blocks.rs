@@ -553,6 +553,8 @@ impl Joined {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "tests may panic")]
+
     use std::io::Write as _;
 
     use flate2::{Compression, Decompress, FlushDecompress};
@@ -585,6 +587,10 @@ mod tests {
         packer.finish().expect("to memory")
     }
 
+    fn size(bytes: u64) -> usize {
+        usize::try_from(bytes).expect("small")
+    }
+
     fn found(blob: &[u8], piece: usize) -> Vec<Block> {
         let mut blocks = Blocks::default();
         blob.chunks(piece).for_each(|piece| blocks.feed(piece));
@@ -606,7 +612,7 @@ mod tests {
             }
             // each by itself, behind what it may refer to
             for block in &blocks {
-                let (start, end) = (block.start as usize, block.end as usize);
+                let (start, end) = (size(block.start), size(block.end));
                 let mut raw = Vec::new();
                 let mut joined = Joined::default();
                 joined.add(&block.bits, &mut raw);
@@ -624,7 +630,7 @@ mod tests {
     fn blocks_join_at_any_bit() {
         let bytes = sample(900_000, 3);
         let blocks = found(&packed(&bytes, 6, None), 4096);
-        let end = blocks.last().expect("some").end as usize;
+        let end = size(blocks.last().expect("some").end);
         let mut raw = Vec::new();
         let mut joined = Joined::default();
         for block in &blocks {
@@ -643,7 +649,7 @@ mod tests {
         let bytes = sample(400_000, 5);
         let blob = packed(&bytes, 6, None);
         assert!(found(&bytes, 4096).is_empty());
-        assert!(found(&[&[0x1f, 0x8b, 8, 8][..], &[b'a'; 400_000]].concat(), 4096).is_empty());
+        assert!(found(&[&[0x1f, 0x8b, 8, 8][..], &vec![b'a'; 400_000]].concat(), 4096).is_empty());
         for at in (10..blob.len()).step_by(997) {
             let mut wrong = blob.clone();
             wrong[at] ^= 0x55;

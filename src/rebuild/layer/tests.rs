@@ -610,12 +610,12 @@ fn what_stays_is_not_compressed_again() {
         packer.write_all(&tar).expect("to memory");
         packer.finish().expect("to memory")
     };
-    let sizes = |blob: &[u8]| -> Vec<(u64, usize)> {
+    let sizes = |blob: &[u8]| -> Vec<(u64, u64)> {
         let blocks = Rc::new(RefCell::new(Blocks::default()));
         let mut watched = Watched { inner: blob, blocks: Rc::clone(&blocks) };
         io::copy(&mut watched, &mut io::sink()).expect("from memory");
         let mut found = blocks.borrow_mut();
-        std::iter::from_fn(|| found.take()).map(|block| (block.start, (block.end - block.start) as usize)).collect()
+        std::iter::from_fn(|| found.take()).map(|block| (block.start, block.end - block.start)).collect()
     };
     let whole = [
         vec![],
@@ -638,10 +638,10 @@ fn what_stays_is_not_compressed_again() {
             let blob = packed(level);
             let (out, diff_id) = plain(&blob, Encoding::Gzip { level: 6 });
             assert!(diff_id.matches(&wanted));
-            let mut decoded = Vec::new();
+            let mut found = Vec::new();
             let mut decoder = decode::open(&out[..], &Limits::default()).expect("opens");
-            decoder.read_to_end(&mut decoded).expect("decodes");
-            assert!(decoded == wanted, "{level}: {edits:?}");
+            decoder.read_to_end(&mut found).expect("decodes");
+            assert!(found == wanted, "{level}: {edits:?}");
             assert!(plain(&Slow(blob.clone()), Encoding::Gzip { level: 6 }).0 == out, "{level}: {edits:?}");
             let (before, after) = (sizes(&blob), sizes(&out));
             let copied = after.iter().filter(|(_, size)| before.iter().any(|(_, old)| old == size)).count();
