@@ -50,6 +50,8 @@ pub(super) struct Bits {
     /// Bits of the first byte that are not of the row.
     first: u32,
     length: u64,
+    /// Whether it is a block that is not compressed: its content begins with a byte.
+    is_stored: bool,
 }
 
 impl Bits {
@@ -87,6 +89,7 @@ pub(super) struct Blocks {
     start: u64,
     length: u64,
     is_last: bool,
+    is_stored: bool,
     /// Whether it may be copied.
     is_kept: bool,
     /// Content before this byte goes or changes.
@@ -193,6 +196,7 @@ impl Blocks {
                 self.stage = Stage::Between;
                 let mut at = self.at;
                 let (stage, is_last) = self.open(&mut at)?;
+                self.is_stored = matches!(stage, Stage::Stored(_));
                 (self.stage, self.is_last) = (stage, is_last);
                 (self.begin, self.at, self.length) = (self.at, at, 0);
                 self.is_kept = !is_last;
@@ -298,7 +302,8 @@ impl Blocks {
             let (from, to) = (self.begin / 8, self.at.div_ceil(8));
             let bytes = self.input.get(from..to).unwrap_or_default().to_vec();
             let first = u32::try_from(self.begin % 8).unwrap_or_default();
-            let bits = Bits { bytes, first, length: self.at.saturating_sub(self.begin) as u64 };
+            let length = self.at.saturating_sub(self.begin) as u64;
+            let bits = Bits { bytes, first, length, is_stored: self.is_stored };
             self.waiting = self.waiting.saturating_add(bits.size());
             self.ready.push_back(Block { start: self.start, end, bits });
         }
@@ -508,6 +513,14 @@ pub(super) struct Joined {
 impl Joined {
     /// Adds bits: whole bytes go to `out`.
     pub(super) fn add(&mut self, bits: &Bits, out: &mut Vec<u8>) {
+        if bits.is_stored {
+            // three bits of zero, zeros up to the byte's end, wherever that is here; then lengths and content
+            let filled = self.count.saturating_add(3).next_multiple_of(8);
+            self.push(0, filled.saturating_sub(self.count), out);
+            let from = if bits.first > 5 { 2 } else { 1 };
+            out.extend_from_slice(bits.bytes.get(from..).unwrap_or_default());
+            return;
+        }
         let mut at = bits.first as usize;
         let mut left = bits.length;
         while left > 0 {
@@ -628,8 +641,16 @@ mod tests {
 
     #[test]
     fn blocks_join_at_any_bit() {
-        let bytes = sample(900_000, 3);
+        // what cannot be compressed is stored, from the next byte on
+        let mut state = 5_u64;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        });
+        let noise: Vec<u8> = noise.take(300_000).collect();
+        let bytes = [sample(500_000, 3), noise, sample(500_000, 4)].concat();
         let blocks = found(&packed(&bytes, 6, None), 4096);
+        assert!(blocks.iter().any(|block| block.bits.is_stored) && blocks.iter().any(|block| !block.bits.is_stored));
         let end = size(blocks.last().expect("some").end);
         let mut raw = Vec::new();
         let mut joined = Joined::default();
