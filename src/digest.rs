@@ -151,6 +151,22 @@ pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
+/// SHA-256 in the making, for telling contents apart.
+#[derive(Default)]
+pub struct Marking(Sha256);
+
+impl Marking {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes so far.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
 /// A digest in the making.
 pub struct Hasher(State);
 

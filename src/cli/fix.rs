@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::fix::plan::{self, ImageId, ImagePlan};
 use crate::fix::statement::{Choices, MEDIA_TYPE, PREDICATE, statement};
-use crate::fix::verify::{Place, Seen, prove};
+use crate::fix::verify::{Place, Seen, compare, prove};
 use crate::fix::{
     ATTACHED, Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Values, Wishes, foresee, plan_image, ready,
     render_changes, render_plan,
@@ -122,7 +122,7 @@ pub(super) struct FixArguments {
     /// Rules of secrets and allowances of your own, in careen's form or that of gitleaks; repeatable
     #[arg(long, value_name = "FILE", env = "CAREEN_SECRET_RULES")]
     secret_rules: Vec<PathBuf>,
-    /// Exit with 0 even when something could not be read
+    /// Exit with 0 even when something could not be read, or something that a flag asked for is not done
     #[arg(long)]
     allow_partial: bool,
     /// Judge as of this day rather than today
@@ -174,7 +174,12 @@ struct Looked {
 impl<'a> Job<'a> {
     /// Reads all that is named beside the image.
     fn new(arguments: &'a FixArguments, watcher: &'a Watcher) -> Result<Self> {
-        let output = arguments.output.as_deref().filter(|_| !arguments.dry_run).map(Output::parse).transpose()?;
+        // a dry run finds a wrong word, too
+        let output = arguments.output.as_deref().map(Output::parse).transpose()?.filter(|_| !arguments.dry_run);
+        if arguments.plan.as_deref().is_some_and(|plan| plan.as_os_str() == "-") {
+            let what = "the plan goes to a file, since standard output has the list of changes";
+            return Err(Error::new(ErrorKind::Usage, what).help("`--dry-run -f json` writes the plan there"));
+        }
         spare(arguments.image.target(), arguments.plan.as_deref())?;
         spare_layout(arguments.image.target(), arguments.plan.as_deref())?;
         if let (Some(plan), Some(out)) = (arguments.plan.as_deref(), output.as_ref().and_then(Output::file))
@@ -249,13 +254,14 @@ impl<'a> Job<'a> {
         let before = Place { bundle: &input, seen: &seen };
         let written = image.with_target(&pending.target());
         let after = opened(&written, self.watcher, Some(self.judging()), |source, request, options| {
+            let bundle = Bundle::open(source, request)?;
+            let compared = compare(&input, &bundle, &plan, &rebuilt, &self.known, request.limits)?;
             let mut seen = Vec::new();
             let reports = scan_seeing(source, request, options, &self.known, &mut |inventory, judged| {
                 seen.push(Seen::of(inventory, judged));
             })?;
-            let bundle = Bundle::open(source, request)?;
             let after = Place { bundle: &bundle, seen: &seen };
-            prove(&before, &after, (&plan, &values), &rebuilt, request.limits)?;
+            prove(&before, &after, (&plan, &values), (&rebuilt, &compared), request.limits)?;
             Ok(reports)
         })?;
         let provenance = self.publish(&plan, &digest, &mut rebuilt, pending, output)?;
@@ -335,8 +341,9 @@ impl<'a> Job<'a> {
         let rules = self.arguments.gate.rules(self.arguments.allow_partial);
         // a value that was taken out, and is there all the same, no rule tells the policy of
         let known = plan.leaves_unknown().then_some((Outcome::Failed, false));
+        let unmet = plan.leaves_wish().then_some((Outcome::Passed, true));
         let judged = reports.iter().map(|report| (report.verdict.outcome, report.has_gaps()));
-        Exit::of_outcomes(judged.chain(known), rules)
+        Exit::of_outcomes(judged.chain(known).chain(unmet), rules)
     }
 
     /// Writes for people: to standard output, or beside it where the image goes there.

@@ -1,5 +1,7 @@
 //! What was learned of a node.
 
+use std::sync::Arc;
+
 use crate::digest::ContentDigests;
 use crate::inventory::{Distro, Ecosystem, FileClaims, Group, Need, Proof, State};
 use crate::limit::Limits;
@@ -142,8 +144,8 @@ pub struct FactOf {
     pub node: Node,
     /// Index of the collector in the registration.
     pub collector: usize,
-    /// What was learned.
-    pub fact: Fact,
+    /// What was learned; clones share it.
+    pub fact: Arc<Fact>,
 }
 
 /// Bytes of the names that packages of one file need and provide. A desktop's database has below 40 MiB.
@@ -195,7 +197,7 @@ impl Facts {
     /// Adds a fact of the file at hand.
     pub fn push(&mut self, fact: Fact) {
         if let Some((node, collector)) = self.current {
-            self.learned.push(FactOf { node, collector, fact });
+            self.learned.push(FactOf { node, collector, fact: Arc::new(fact) });
         }
     }
 
@@ -222,7 +224,7 @@ impl Facts {
 
     /// What keeping the facts costs, in the unit of [`Limits::facts`]: four paths or dependencies are as much as a package.
     pub fn cost(&self) -> usize {
-        let cost = |fact: &FactOf| match &fact.fact {
+        let cost = |fact: &FactOf| match &*fact.fact {
             Fact::Package(package) => {
                 [
                     package.needs.len(),
@@ -284,7 +286,7 @@ impl<'a> View<'a> {
             .iter()
             .take_while(move |fact| fact.node == node)
             .filter(move |fact| fact.collector == collector)
-            .map(|fact| &fact.fact)
+            .map(|fact| &*fact.fact)
     }
 
     /// Live names the collector selects (links followed), with the real node and its facts.
@@ -311,7 +313,7 @@ mod tests {
         let seen: Vec<Option<usize>> = facts
             .facts()
             .iter()
-            .map(|fact| match &fact.fact {
+            .map(|fact| match &*fact.fact {
                 Fact::Package(package) => Some(package.needs.len()),
                 _ => None,
             })

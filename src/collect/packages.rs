@@ -100,7 +100,7 @@ impl<'a> FirstLayers<'a> {
     fn new(view: &View<'a>) -> Self {
         let mut layers = HashMap::new();
         for fact in view.facts.iter().filter(|fact| fact.collector == view.collector) {
-            if let Fact::Package(package) = &fact.fact {
+            if let Fact::Package(package) = &*fact.fact {
                 let path = &view.tree.entry(fact.node).path;
                 let first = layers.entry(PackageKey::new(path, package)).or_insert(fact.node.layer);
                 *first = fact.node.layer.min(*first);

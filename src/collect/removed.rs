@@ -27,7 +27,7 @@ pub fn removed_packages(
     // by what it is, where each was seen
     let mut gone: BTreeMap<(usize, &str, &str, Option<&str>), Vec<Seen<'_>>> = BTreeMap::new();
     for fact in facts {
-        let Fact::Package(package) = &fact.fact else { continue };
+        let Fact::Package(package) = &*fact.fact else { continue };
         let (Some(ecosystem), Some(collector)) = (package.ecosystem, collectors.get(fact.collector)) else { continue };
         let (name, version, architecture) = (&*package.name, &*package.version, package.architecture.as_deref());
         // a guess about a file that a package owned is that package, and which that was is no longer known

@@ -7,13 +7,15 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
-use crate::digest::{Algorithm, Digest, Hasher};
+use crate::digest::{Algorithm, Digest, Hasher, HashingReader, Marking, sha256_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::Blob;
 use crate::limit::Limits;
+use crate::limitation::Limitation;
+use crate::pass::LayerFacts;
 use crate::pass::decode;
 use crate::pass::tar::{Head, TarReader};
 use crate::path::ImagePath;
@@ -30,13 +32,33 @@ pub(super) const TABLES: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmar
 #[derive(Debug, Clone)]
 struct Seen {
     entry: FileEntry,
-    /// Of its headers, raw, with those before it that stand for several members.
-    headers: Digest,
-    /// Of what is stored of its content with what fills up its last block, raw; of nothing where the content was read for
-    /// itself.
-    stored: Digest,
+    /// SHA-256 of its headers, raw, with those before it that stand for several members.
+    headers: [u8; 32],
+    /// SHA-256 of what is stored of its content with what fills up its last block, raw; of nothing where the content was read
+    /// for itself.
+    stored: [u8; 32],
     /// Of its content with the edits carried out, where there are any.
     content: Option<(Digest, u64)>,
+}
+
+impl Seen {
+    /// Whether both are the same to the bit.
+    fn is(&self, other: &Self) -> bool {
+        let is_whole = self.content.is_none() && other.content.is_none();
+        is_whole && self.entry == other.entry && self.headers == other.headers && self.stored == other.stored
+    }
+}
+
+/// What comes of comparing a layer with what its edits make of the old one.
+pub(super) struct Compared {
+    /// What differs, each a sentence without a full stop; nothing if all is as planned.
+    pub(super) differences: Vec<String>,
+    /// What was read of the layer, as a pass tells it, without what collectors learn.
+    pub(super) read: LayerFacts,
+    /// The digest of the old layer, as it was read.
+    pub(super) of: Option<Digest>,
+    /// For each of its members the one of the old layer that it is to the bit, where all are one.
+    pub(super) kept: Option<Vec<u32>>,
 }
 
 /// Edits of one member.
@@ -57,9 +79,8 @@ impl Changes<'_> {
     }
 }
 
-/// What differs between the layer `after` and what `edits` make of the layer `before`; nothing if all is as planned. Each
-/// difference is a sentence without a full stop.
-pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits: &Limits) -> Result<Vec<String>> {
+/// Compares the layer `after` with what `edits` make of the layer `before`.
+pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits: &Limits) -> Result<Compared> {
     let mut changes: BTreeMap<u32, Changes<'_>> = BTreeMap::new();
     for edit in edits {
         let Some(member) = edit.member() else { continue };
@@ -75,13 +96,14 @@ pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits
             _ => {}
         }
     }
-    let old = read(before, limits, &mut |member| changes.get(&member).filter(|changes| changes.has_content()))?;
+    let (old, LayerFacts { digest: of, .. }) =
+        read(before, limits, &mut |member| changes.get(&member).filter(|changes| changes.has_content()))?;
     let expected = expected(&old, &changes);
     // where the content was edited, that of the output is compared as it is
     let edited: BTreeSet<u32> =
         (0_u32..).zip(&expected).filter(|(_, wanted)| wanted.seen.content.is_some()).map(|(place, _)| place).collect();
     let as_it_is = Changes::default();
-    let new = read(after, limits, &mut |member| edited.contains(&member).then_some(&as_it_is))?;
+    let (new, read) = read(after, limits, &mut |member| edited.contains(&member).then_some(&as_it_is))?;
     let mut differences = Vec::new();
     if new.len() != expected.len() {
         differences.push(format!("it has {} members where {} are expected", new.len(), expected.len()));
@@ -101,7 +123,11 @@ pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits
         }
         holders.insert(path, planned.unwrap_or(place));
     }
-    Ok(differences)
+    let mut olds = (0_u32..).zip(&old);
+    let kept = new.iter().map(|new| olds.find(|(_, old)| old.is(new)).map(|(member, _)| member)).collect();
+    drop(holders);
+    let entries = new.into_iter().map(|seen| seen.entry).collect();
+    Ok(Compared { differences, of, kept, read: LayerFacts { entries, ..read } })
 }
 
 /// A member that must be there.
@@ -213,15 +239,18 @@ fn set_header(entry: &mut FileEntry, changes: &Changes<'_>) {
     entry.gid = changes.gid.unwrap_or(entry.gid);
 }
 
-/// Reads all members of a layer. `changes` gives the edits of a member whose content is read for itself.
+/// Reads all members of a layer, and its digests. `changes` gives the edits of a member whose content is read for itself.
 fn read<'c>(
     blob: &dyn Blob,
     limits: &Limits,
     changes: &mut dyn FnMut(u32) -> Option<&'c Changes<'c>>,
-) -> Result<Vec<Seen>> {
+) -> Result<(Vec<Seen>, LayerFacts)> {
     let wrong = |what: String| Error::new(ErrorKind::Malformed, format!("a layer cannot be read: {what}"));
-    let decoder = decode::open(blob.open()?, limits).map_err(|e| wrong(e.to_string()))?;
-    let mut members = TarReader::new(decoder, limits);
+    let mut blob = HashingReader::new(blob.open()?, Algorithm::Sha256);
+    let decoder = decode::open(&mut blob, limits).map_err(|e| wrong(e.to_string()))?;
+    let compression = Some(decoder.compression());
+    let mut tar = HashingReader::new(decoder, Algorithm::Sha256);
+    let mut members = TarReader::new(&mut tar, limits);
     members.keep_heads();
     let mut seen: Vec<Seen> = Vec::new();
     let mut buffer = vec![0; 64 << 10];
@@ -229,9 +258,9 @@ fn read<'c>(
         if seen.len() as u64 >= limits.entries {
             return Err(Error::limit(format!("a layer has more than {} members", limits.entries)));
         }
-        let headers = Digest::sha256(members.head().map_or(&[], Head::bytes));
+        let headers = sha256_bytes(members.head().map_or(&[], Head::bytes));
         let own = changes(u32::try_from(seen.len()).unwrap_or(u32::MAX));
-        let mut stored = Hasher::new(Algorithm::Sha256);
+        let mut stored = Marking::default();
         let mut content = own.filter(|_| entry.is_file()).map(Editing::new);
         if let Some(content) = &mut content {
             loop {
@@ -256,7 +285,14 @@ fn read<'c>(
     if let Some(error) = finished.error {
         return Err(wrong(error.to_string()));
     }
-    Ok(seen)
+    let odd = finished.anomalies.into_iter().map(|one| Limitation::note(one.code, "", one.what));
+    let limitations = odd.collect();
+    let (diff_id, expanded) = tar.finish();
+    // what follows the compressed data belongs to the blob's digest too
+    io::copy(&mut blob, &mut io::sink()).map_err(|e| wrong(e.to_string()))?;
+    let (digest, stored) = blob.finish();
+    let (digest, diff_id) = (Some(digest), Some(diff_id));
+    Ok((seen, LayerFacts { digest, diff_id, compression, stored, expanded, limitations, ..LayerFacts::default() }))
 }
 
 /// Carries the edits of one file's content out while it is read.
@@ -343,7 +379,7 @@ mod tests {
 
     fn differences(after: &[u8], edits: &[Edit]) -> Vec<String> {
         let edits: Vec<&Edit> = edits.iter().collect();
-        layer(&before().end(), &after.to_vec(), &edits, &Limits::default()).expect("both can be read")
+        layer(&before().end(), &after.to_vec(), &edits, &Limits::default()).expect("both can be read").differences
     }
 
     fn header(number: u32, path: &str, mode: u32) -> Edit {
@@ -396,7 +432,29 @@ mod tests {
         let mut after = Vec::new();
         rewriting::rewrite(&before, &[&edit], Encoding::None, &Limits::default(), &mut after).expect("written");
         let found = layer(&before, &after, &[&edit], &Limits::default()).expect("both can be read");
-        assert_eq!(found, Vec::<String>::new());
+        assert_eq!((found.differences, found.kept), (Vec::<String>::new(), None));
+    }
+
+    #[test]
+    fn members_that_stayed_are_told_where_all_did() {
+        for (edits, kept) in [
+            (vec![], Some(vec![0, 1, 2, 3, 4, 5, 6])),
+            (vec![drop(5, "/srv/other")], Some(vec![0, 1, 2, 3, 4, 6])),
+            (vec![drop(2, "/srv/.env"), drop(3, "/srv/copy"), drop(4, "/srv/again")], Some(vec![0, 1, 5, 6])),
+            (vec![drop(2, "/srv/.env")], None),
+            (vec![header(6, "/bin/su", 0o755)], None),
+            (vec![Edit::Truncate { member: member(5, "/srv/other") }], None),
+        ] {
+            let (mut after, of) = (Vec::new(), edits.iter().collect::<Vec<&Edit>>());
+            let encoding = Encoding::Gzip { level: 6 };
+            let told =
+                rewriting::rewrite(&before().end(), &of, encoding, &Limits::default(), &mut after).expect("written");
+            let found = layer(&before().end(), &after, &of, &Limits::default()).expect("both can be read");
+            assert_eq!((found.differences, found.kept), (vec![], kept), "{edits:?}");
+            let read = found.read;
+            assert_eq!((read.digest, read.diff_id), (Some(told.digest), Some(told.diff_id)));
+            assert_eq!((read.stored, read.expanded, read.limitations), (told.size, told.expanded, vec![]));
+        }
     }
 
     #[test]

@@ -39,12 +39,19 @@ pub struct Values {
     needles: Needles,
     /// The actions that take each out: the place of the image and their ids.
     owners: Vec<BTreeSet<(usize, String)>>,
+    /// Where they stand in the input.
+    found: Layers,
 }
 
 impl Values {
     /// To look for.
     pub(super) fn needles(&self) -> &Needles {
         &self.needles
+    }
+
+    /// Where they stand in the layers of the input.
+    pub(super) fn found(&self) -> &Layers {
+        &self.found
     }
 
     /// The actions of an image that take a value out; those of other images where none of its own does.
@@ -74,8 +81,8 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
         }
     }
     values.layers(images, plan, limits)?;
-    let values = values.finish()?;
-    let layers = Layers::search(&values.needles, images, limits)?;
+    let mut values = values.finish()?;
+    let layers = Layers::search(&values.needles, images, &Layers::default(), limits)?;
     for (number, (image, seen)) in images.iter().zip(seen).enumerate() {
         let config = document(image, &documents);
         let Some(own) = plan.of_mut(image) else { continue };
@@ -89,6 +96,7 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
     let beside = if values.needles.is_empty() { Vec::new() } else { bundle.beside(limits)? };
     documents_left(images, &documents, &beside, &values, plan);
     layers_left(&beside, &values, plan, limits)?;
+    values.found = layers;
     Ok(values)
 }
 
@@ -298,7 +306,7 @@ impl Reading {
         let needles = Needles::new(texts.iter().map(Vec::as_slice));
         // wiped as they are dropped
         texts.into_iter().map(Excised::new).for_each(drop);
-        Ok(Values { needles: needles?, owners })
+        Ok(Values { needles: needles?, owners, found: Layers::default() })
     }
 }
 

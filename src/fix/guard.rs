@@ -85,11 +85,12 @@ impl<'a> Guard<'a> {
 
     /// Why a layer cannot be written anew at all.
     pub fn closed(&self, layer: u32) -> Option<No> {
-        let media_type = self.image.layers.get(layer as usize)?.media_type.as_deref()?;
+        let summary = self.image.layers.get(layer as usize)?;
+        let media_type = summary.media_type.as_deref().unwrap_or_default();
         if media_type.ends_with("+encrypted") {
             return Some(No::new(format!("layer {layer} is encrypted"), "fix the image before it is encrypted"));
         }
-        if media_type.contains(".foreign.") || media_type.contains(".nondistributable.") {
+        if summary.is_foreign || media_type.contains(".foreign.") || media_type.contains(".nondistributable.") {
             let hint = "such a layer belongs to somebody else and must stay as it is";
             return Some(No::new(format!("layer {layer} is kept on another host"), hint));
         }
@@ -401,6 +402,27 @@ mod tests {
             assert!(fits || no.is_none() && expected.is_none(), "{member}: {no:?}");
         }
         assert!(guard.starts("start.sh") && !guard.starts("srv"));
+    }
+
+    #[test]
+    fn layers_that_others_keep_are_closed() {
+        let wishes = Wishes::default();
+        let closed = |media_type: Option<&str>, is_foreign| {
+            let mut image = layered(vec![vec![file("srv/data", 10)]]);
+            image.layers[0].media_type = media_type.map(str::to_owned);
+            image.layers[0].is_foreign = is_foreign;
+            let guard = Guard::new(&image, &wishes);
+            guard.keeps(Node { layer: 0, member: 0 }).map(|no| no.reason)
+        };
+        let ordinary = Some("application/vnd.oci.image.layer.v1.tar+gzip");
+        let elsewhere = || Some("layer 0 is kept on another host".to_owned());
+        assert_eq!(closed(None, false), None);
+        assert_eq!(closed(ordinary, false), None);
+        // its descriptor has `urls`
+        assert_eq!(closed(ordinary, true), elsewhere());
+        assert_eq!(closed(Some("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"), false), elsewhere());
+        let encrypted = Some("application/vnd.oci.image.layer.v1.tar+gzip+encrypted");
+        assert_eq!(closed(encrypted, false), Some("layer 0 is encrypted".to_owned()));
     }
 
     #[test]

@@ -34,6 +34,9 @@ const MOST_ACTIONS: usize = 100_000;
 /// Most edits of an image.
 const MOST_EDITS: usize = 2_000_000;
 
+/// Fixers that flags ask for, sorted.
+const OF_WISHES: [&str; 6] = ["env", "labels", "redact", "remove", "setuid", "user"];
+
 /// Longest text of a plan, in bytes; contents of added files are the longest.
 const LONGEST: usize = 1 << 20;
 
@@ -323,6 +326,17 @@ impl Plan {
     /// Whether a value stays where no rule knows it, so that no policy says anything of it.
     pub fn leaves_unknown(&self) -> bool {
         self.images.iter().flat_map(|image| &image.remains).any(|remains| remains.rule.is_none())
+    }
+
+    /// Whether something that was asked for beside findings is done in no image.
+    pub fn leaves_wish(&self) -> bool {
+        let wishes = |image: &ImagePlan| -> BTreeSet<(String, String, String)> {
+            let own = image.refused.iter().filter(|refused| refused.finding.is_none() && refused.rule.is_none());
+            let own = own.filter(|refused| OF_WISHES.contains(&refused.fixer.as_str()));
+            own.map(|refused| (refused.fixer.clone(), refused.path.clone(), refused.reason.clone())).collect()
+        };
+        let common = self.images.iter().map(wishes).reduce(|a, b| a.intersection(&b).cloned().collect());
+        common.is_some_and(|common| !common.is_empty())
     }
 
     /// Whether anything is done.

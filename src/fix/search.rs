@@ -88,19 +88,28 @@ impl Place {
 pub(super) type Hit = (Place, usize);
 
 /// What stands in each layer of these images; a layer that several have is looked at once.
+#[derive(Default)]
 pub(super) struct Layers(BTreeMap<String, BTreeSet<Hit>>);
 
 impl Layers {
-    /// Looks at all layers, as many at once as there are threads.
-    pub(super) fn search(needles: &Needles, images: &[Image], limits: &Limits) -> Result<Self> {
+    /// Looks at all layers, as many at once as there are threads. What stands in one that is `known` by its digest is taken from
+    /// there: whether its bytes have that digest, others see to.
+    pub(super) fn search(needles: &Needles, images: &[Image], known: &Self, limits: &Limits) -> Result<Self> {
         let mut layers: BTreeMap<String, &Layer> = BTreeMap::new();
         for (number, image) in images.iter().enumerate() {
             layers.extend(image.layers.iter().map(|layer| (key(number, layer), layer)));
         }
         let large = Mutex::new(());
         let layers: Vec<(String, &Layer)> = layers.into_iter().filter(|_| !needles.is_empty()).collect();
-        let found: Result<BTreeMap<_, _>> =
-            layers.into_par_iter().map(|(key, layer)| Ok((key, in_layer(needles, layer, limits, &large)?))).collect();
+        let search = |(key, layer): (String, &Layer)| {
+            let has_digest = layer.digest.is_some() || layer.diff_id.is_some();
+            let found = match known.0.get(&key).filter(|_| has_digest) {
+                Some(found) => found.clone(),
+                None => in_layer(needles, layer, limits, &large)?,
+            };
+            Ok((key, found))
+        };
+        let found: Result<BTreeMap<_, _>> = layers.into_par_iter().map(search).collect();
         found.map(Self)
     }
 
@@ -124,7 +133,7 @@ pub(super) fn in_one(needles: &Needles, layer: &Layer, limits: &Limits) -> Resul
 
 fn in_layer(needles: &Needles, layer: &Layer, limits: &Limits, large: &Mutex<()>) -> Result<BTreeSet<Hit>> {
     let kind = layer.media_type.as_deref().unwrap_or_default();
-    let is_elsewhere = kind.contains(".nondistributable.") || kind.contains(".foreign.");
+    let is_elsewhere = layer.is_foreign || kind.contains(".nondistributable.") || kind.contains(".foreign.");
     let found = if kind.ends_with("+encrypted") {
         as_stored(needles, layer).map(|has| has.into_iter().map(|needle| (Place::Stored, needle)).collect())
     } else {
@@ -334,6 +343,7 @@ mod tests {
             size: None,
             diff_id: None,
             history: None,
+            is_foreign: false,
             blob: std::sync::Arc::new(blob),
         };
         let limits = Limits::default();

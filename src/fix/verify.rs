@@ -16,6 +16,7 @@ use crate::image::{FIX_STEP, Image};
 use crate::inventory::{Inventory, LayerSummary, Origin};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
+use crate::pass::Known;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Bundle, Edit, Edits, NamedDocument, Rebuilt, RebuiltImage};
@@ -117,12 +118,60 @@ struct Side<'a> {
     image: &'a Image,
 }
 
+/// What differs in layers that were written anew, by image and the layer's index.
+#[derive(Default)]
+pub struct Comparison(BTreeMap<(usize, u32), Vec<String>>);
+
+/// Compares each layer that was written anew with what its edits make of the old one. What is known of members that stayed
+/// is known of them in their new layer, too: a scan that follows need not learn it again.
+///
+/// What cannot be read is left to the proof.
+pub fn compare(
+    before: &Bundle,
+    after: &Bundle,
+    plan: &Plan,
+    rebuilt: &Rebuilt,
+    known: &Known,
+    limits: &Limits,
+) -> Result<Comparison> {
+    let mut compared = Comparison::default();
+    let images = before.images().iter().zip(after.images()).zip(&rebuilt.images);
+    for (number, ((old, new), rebuilt)) in images.enumerate() {
+        let edits = plan.of(old).map(ImagePlan::edits).transpose()?.unwrap_or_default();
+        let edits = by_layer(&edits);
+        let kept = rebuilt.layers.iter().filter(|layer| layer.after.is_some());
+        for (change, layer) in kept.zip(&new.layers) {
+            let Some((edits, old)) = edits.get(&change.index).zip(old.layers.get(change.index as usize)) else {
+                continue;
+            };
+            let Ok(found) = compare::layer(&*old.blob, &*layer.blob, edits, limits) else { continue };
+            let is_old = change.before.as_ref().is_some_and(|before| Some(&before.digest) == found.of.as_ref());
+            if let (true, Some(of), Some(kept)) = (is_old && found.differences.is_empty(), &found.of, found.kept) {
+                known.derive(of, found.read, &kept);
+            }
+            compared.0.insert((number, change.index), found.differences);
+        }
+    }
+    Ok(compared)
+}
+
+/// Edits of members, by layer.
+fn by_layer(edits: &Edits) -> BTreeMap<u32, Vec<&Edit>> {
+    let mut by_layer: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
+    for edit in &edits.0 {
+        if let Some(member) = edit.member() {
+            by_layer.entry(member.layer).or_default().push(edit);
+        }
+    }
+    by_layer
+}
+
 /// Proves the output `after` from the input `before`: fails with [`ErrorKind::Unproven`] unless it is what `plan` makes of it.
 pub fn prove(
     before: &Place<'_>,
     after: &Place<'_>,
     (plan, values): (&Plan, &Values),
-    rebuilt: &Rebuilt,
+    (rebuilt, compared): (&Rebuilt, &Comparison),
     limits: &Limits,
 ) -> Result<()> {
     let mut flaws = Flaws::default();
@@ -139,7 +188,8 @@ pub fn prove(
     if rebuilt.excised.iter().any(|run| !values.cover(run)) {
         flaws.add("bytes were taken out as a secret that are not looked for");
     }
-    let standing = Layers::search(values.needles(), after.bundle.images(), limits)?;
+    // a layer that is the same blob was searched before
+    let standing = Layers::search(values.needles(), after.bundle.images(), values.found(), limits)?;
     let mut configs = BTreeSet::new();
     let olds = before.bundle.images().iter().zip(before.seen);
     let news = after.bundle.images().iter().zip(after.seen);
@@ -153,7 +203,7 @@ pub fn prove(
             flaws.add("the configuration was read with another digest than it was written with");
         }
         readable(&before_side, &after_side, &mut flaws);
-        layers(&before_side, &after_side, &edits, rebuilt, limits, &mut flaws)?;
+        layers(&before_side, &after_side, &edits, rebuilt, (number, compared, limits), &mut flaws)?;
         names(&before_side, &after_side, &edits, &mut flaws);
         if let Some(own) = own {
             findings(&before_side, &after_side, own, &mut flaws);
@@ -237,15 +287,10 @@ fn layers(
     after: &Side<'_>,
     edits: &Edits,
     rebuilt: &RebuiltImage,
-    limits: &Limits,
+    (number, compared, limits): (usize, &Comparison, &Limits),
     flaws: &mut Flaws,
 ) -> Result<()> {
-    let mut by_layer: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
-    for edit in &edits.0 {
-        if let Some(member) = edit.member() {
-            by_layer.entry(member.layer).or_default().push(edit);
-        }
-    }
+    let by_layer = by_layer(edits);
     let has_top = edits.0.iter().any(Edit::is_on_top);
     let kept: Vec<_> = rebuilt.layers.iter().filter(|layer| layer.after.is_some()).collect();
     if kept.len() != after.image.layers.len() || kept.len() != after.seen.layers.len() {
@@ -260,7 +305,8 @@ fn layers(
         // only what the edits emptied may be left out
         let is_empty = before.image.layers.get(change.index as usize).is_some_and(|layer| {
             let own = by_layer.get(&change.index).map_or(&[][..], Vec::as_slice);
-            !own.is_empty() && compare::layer(&*layer.blob, &empty(), own, limits).is_ok_and(|found| found.is_empty())
+            !own.is_empty()
+                && compare::layer(&*layer.blob, &empty(), own, limits).is_ok_and(|found| found.differences.is_empty())
         });
         if !is_empty {
             flaws.add(format!("layer {} is missing", change.index));
@@ -285,7 +331,10 @@ fn layers(
             flaws.add(format!("layer {index} would count as one of the base image"));
         }
         if let Some(edits) = by_layer.get(&index) {
-            let found = compare::layer(&*old.blob, &*layer.blob, edits, limits)?;
+            let found = match compared.0.get(&(number, index)) {
+                Some(found) => found.clone(),
+                None => compare::layer(&*old.blob, &*layer.blob, edits, limits)?.differences,
+            };
             flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
             continue;
         }

@@ -71,6 +71,8 @@ pub struct Layer {
     pub diff_id: Option<DiffId>,
     /// The history entry that made it.
     pub history: Option<u32>,
+    /// Whether its descriptor names other hosts that keep it, or a media type of such layers.
+    pub is_foreign: bool,
     /// Its bytes.
     pub blob: Arc<dyn Blob>,
 }

@@ -138,6 +138,8 @@ pub struct LayerSummary {
     pub media_type: Option<String>,
     /// Index of the history entry that made it.
     pub history: Option<u32>,
+    /// Whether it is kept on another host.
+    pub is_foreign: bool,
     /// The build step that made it, with secrets masked.
     pub created_by: Option<String>,
     /// Whether it comes from the base image, where that can be told.

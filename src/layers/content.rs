@@ -50,7 +50,7 @@ impl Collector for Content {
         let mut contents = if self.is_all { Contents::of(view.tree) } else { Contents::default() };
         let own = view.facts.iter().filter(|fact| fact.collector == view.collector);
         let mut windows: Vec<(Node, u64, [u8; 16])> = own
-            .filter_map(|fact| match fact.fact {
+            .filter_map(|fact| match *fact.fact {
                 Fact::Content { offset, mark } => Some((fact.node, offset, mark)),
                 _ => None,
             })

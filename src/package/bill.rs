@@ -210,6 +210,7 @@ fn layer((layer, index): (BillLayer, u32)) -> LayerSummary {
         diff_id: layer.diff_id.and_then(|text| text.parse().ok()),
         size: layer.size.unwrap_or_default(),
         media_type: None,
+        is_foreign: false,
         history: None,
         created_by: layer.created_by,
         origin: match layer.origin.as_deref() {

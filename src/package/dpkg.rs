@@ -114,7 +114,7 @@ fn claim(view: &View<'_>, inventory: &mut Inventory) {
     // by the names a list may have: the package's, and whether every record of it says the distribution built it
     let mut packages: HashMap<Vec<u8>, (&str, Claimant)> = HashMap::new();
     for fact in own() {
-        let Fact::Package(package) = &fact.fact else { continue };
+        let Fact::Package(package) = &*fact.fact else { continue };
         let claimant = if package
             .packager
             .as_deref()
@@ -139,14 +139,14 @@ fn claim(view: &View<'_>, inventory: &mut Inventory) {
         }
     }
     for fact in own() {
-        let Fact::Package(package) = &fact.fact else { continue };
+        let Fact::Package(package) = &*fact.fact else { continue };
         if let Some((name, claimant)) = packages.get(package.name.as_bytes()).filter(|_| !package.claims.is_empty()) {
             let folder = |folder: &ImagePath| view.tree.real_folder(folder);
             inventory.claims.add(*claimant, name, &package.claims, &ImagePath::root(), folder);
         }
     }
     for fact in own() {
-        let Fact::Claims(list) = &fact.fact else { continue };
+        let Fact::Claims(list) = &*fact.fact else { continue };
         let path = &view.tree.entry(fact.node).path;
         let stem = |name: &[u8]| name.strip_suffix(MD5SUMS.as_bytes()).map(<[u8]>::to_vec);
         let names = [stem(path.as_bytes()), stem(path.file_name())];
@@ -379,7 +379,7 @@ mod tests {
         let mut facts = Facts::default();
         facts.begin(crate::tree::Node { layer: 0, member: 0 }, 0);
         complaints.push(&mut facts);
-        let told = facts.facts().iter().map(|fact| match &fact.fact {
+        let told = facts.facts().iter().map(|fact| match &*fact.fact {
             Fact::Gap(what) => what.to_string(),
             other => panic!("{other:?}"),
         });

@@ -46,7 +46,7 @@ impl Collector for PrivilegedPrograms {
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
         let learned = view.facts.iter().filter(|fact| fact.collector == view.collector);
         inventory.digests = learned
-            .filter_map(|fact| match &fact.fact {
+            .filter_map(|fact| match &*fact.fact {
                 Fact::Digests(digests) => Some((fact.node, ContentDigests::clone(digests))),
                 _ => None,
             })

@@ -37,7 +37,7 @@ impl Collector for ExecutableFiles {
 
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
         let learned = view.facts.iter().filter(|fact| fact.collector == view.collector);
-        inventory.starts = Starts::of(learned.filter_map(|fact| match &fact.fact {
+        inventory.starts = Starts::of(learned.filter_map(|fact| match &*fact.fact {
             Fact::Start(start) => Some((fact.node, Start::clone(start))),
             _ => None,
         }));

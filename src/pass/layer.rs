@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::collect::{Delivery, Fact, FactOf, HEAD, HELD, Mask, OVERLAP, WINDOW};
@@ -319,7 +320,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
                 Delivery::Windows | Delivery::WholeOrWindows(_) => windows |= bit,
                 Delivery::WholeOrNothing(_) => {}
                 Delivery::Whole(limit) => {
-                    self.facts.push(FactOf { node, collector: index, fact: Fact::TooLarge(limit) });
+                    self.facts.push(FactOf { node, collector: index, fact: Arc::new(Fact::TooLarge(limit)) });
                 }
             }
         }

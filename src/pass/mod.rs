@@ -13,7 +13,7 @@ mod layer;
 mod pool;
 pub mod tar;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -371,6 +371,30 @@ impl Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(blob).cloned()
     }
 
+    /// Adds a layer of which every member is, to the bit, a member of the layer `of`: `kept` names these, in order. `facts` are
+    /// what was read of the layer itself. What was learned of those members stands; nothing is added where something was learned
+    /// that may be of another member.
+    pub fn derive(&self, of: &Digest, mut facts: LayerFacts, kept: &[u32]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(digest), Some(old)) = (facts.digest.clone(), known.get(of)) else { return };
+        let is_sound =
+            kept.len() == facts.entries.len() && kept.is_sorted_by(|a, b| a < b) && facts.limitations.is_empty();
+        let names: HashSet<String> = facts.entries.iter().map(|entry| entry.path.to_string()).collect();
+        if !is_sound || !old.limitations.iter().all(|told| names.contains(told.place.as_str())) {
+            return;
+        }
+        let place_of = |node: Node| u32::try_from(kept.binary_search(&node.member).ok()?).ok();
+        let seen = kept.iter().map(|member| old.seen.get(*member as usize).copied());
+        let Some(seen) = seen.collect::<Option<Vec<Mask>>>() else { return };
+        let own = old.facts.iter().filter_map(|fact| {
+            let node = Node { member: place_of(fact.node)?, ..fact.node };
+            Some(FactOf { node, ..fact.clone() })
+        });
+        (facts.seen, facts.facts) = (seen, own.collect());
+        facts.limitations.clone_from(&old.limitations);
+        known.insert(digest, facts);
+    }
+
     /// Adds layers that were read without a gap.
     fn learn<'f>(&self, read: impl Iterator<Item = &'f LayerFacts>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -546,6 +570,7 @@ impl Sinks {
 mod tests {
     use std::sync::Arc;
 
+    use crate::collect::Fact;
     use crate::image::Blob;
 
     use super::*;
@@ -597,6 +622,7 @@ mod tests {
                     size: None,
                     diff_id: Some(if index % 2 == 0 { sound.clone() } else { other.clone() }),
                     history: None,
+                    is_foreign: false,
                     blob: Arc::new(Counted { bytes: bytes.clone(), identity, opened: Arc::clone(&opened) }),
                 })
                 .collect();
@@ -655,6 +681,7 @@ mod tests {
                 size: Some(1024),
                 diff_id: Some(Digest::of(diff_id, &bytes)),
                 history: None,
+                is_foreign: false,
                 blob: Arc::new(Counted { bytes: bytes.clone(), identity: None, opened: Arc::default() }),
             }];
             let facts = Pass::new(&[], &selectors, &limits, 1, &()).expect("threads").read(&layers);
@@ -678,6 +705,7 @@ mod tests {
             size: Some(bytes.len() as u64),
             diff_id: Some(digest.clone()),
             history: None,
+            is_foreign: false,
             blob: Arc::new(Counted { bytes: bytes.to_vec(), identity: None, opened: Arc::default() }),
         };
         let (selectors, limits, known) = (Selectors::new([]), Limits::default(), Known::default());
@@ -697,6 +725,49 @@ mod tests {
         let codes: Vec<_> = told[0].limitations.iter().map(|limitation| limitation.code).collect();
         assert!(codes.contains(&"layer-digest-mismatch"), "{codes:?}");
         assert_eq!(told[0].entries.len(), 1);
+    }
+
+    #[test]
+    fn a_layer_of_known_members_is_known() {
+        let (old, new) = (Digest::sha256(b"old"), Digest::sha256(b"new"));
+        let entries = |names: &[&str]| names.iter().map(|name| FileEntry::file(name, 1)).collect::<Vec<_>>();
+        let fact = |member| FactOf {
+            node: Node { layer: 0, member },
+            collector: 0,
+            fact: Arc::new(Fact::Gap(format!("of {member}").into())),
+        };
+        let note = |place: &str| Limitation::note("odd", place, "it is odd");
+        let derived = |names: &[&str], kept: &[u32], notes: &[&str]| {
+            let known = Known::default();
+            let facts = LayerFacts {
+                entries: entries(&["a", "b", "c", "d"]),
+                seen: vec![1, 2, 3, 4],
+                facts: vec![fact(0), fact(1), fact(3)],
+                limitations: notes.iter().map(|place| note(place)).collect(),
+                ..LayerFacts::default()
+            };
+            known.0.lock().expect("no panic").insert(old.clone(), facts);
+            let read = LayerFacts { entries: entries(names), digest: Some(new.clone()), ..LayerFacts::default() };
+            known.derive(&old, read, kept);
+            known.of(&new).map(|facts| {
+                let told = facts.facts.iter().map(|fact| (fact.node.member, format!("{:?}", fact.fact)));
+                (facts.seen.clone(), told.collect::<Vec<_>>(), facts.limitations.len())
+            })
+        };
+        let found = derived(&["a", "c", "d"], &[0, 2, 3], &["/d"]).expect("is known");
+        let facts = [(0, "Gap(\"of 0\")".to_owned()), (2, "Gap(\"of 3\")".to_owned())];
+        assert_eq!(found, (vec![1, 3, 4], facts.to_vec(), 1));
+        // told of the layer, or of what may have gone; members out of order, too few, unknown
+        for (names, kept, notes) in [
+            (&["a", "c"][..], &[0, 2][..], &[""][..]),
+            (&["a", "c"], &[0, 2], &["/b"]),
+            (&["a", "c"], &[0, 2], &["/b!inner"]),
+            (&["c", "a"], &[2, 0], &[]),
+            (&["a", "c"], &[0], &[]),
+            (&["a", "x"], &[0, 9], &[]),
+        ] {
+            assert!(derived(names, kept, notes).is_none(), "{names:?} {notes:?}");
+        }
     }
 
     #[test]

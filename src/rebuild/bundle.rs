@@ -14,6 +14,7 @@ use crate::image::{Blob, Descriptor, Image, Layer};
 use crate::limit::Limits;
 use crate::pass::Compression;
 use crate::source::raw::RawKind;
+use crate::source::select::is_foreign;
 use crate::source::store::{Store, in_layout};
 use crate::source::{Request, Source, name};
 
@@ -303,8 +304,9 @@ impl Bundle {
         let layers = (0_u32..).zip(manifest.into_iter().flat_map(|manifest| manifest.layers));
         let layers = layers.filter_map(|(index, layer)| {
             let blob = self.blob(&layer)?;
-            let (digest, size) = (Some(layer.digest), Some(layer.size));
-            Some(Layer { index, media_type: Some(layer.media_type), digest, size, diff_id: None, history: None, blob })
+            let is_foreign = is_foreign(&layer);
+            let (media_type, digest, size) = (Some(layer.media_type), Some(layer.digest), Some(layer.size));
+            Some(Layer { index, media_type, digest, size, diff_id: None, history: None, is_foreign, blob })
         });
         Beside {
             platform: platform.unwrap_or_else(|| entry.digest.short()),

@@ -5,8 +5,10 @@
 //! they can be made in parallel, and the whole is what one thread makes. zstd (RFC 8878): one frame
 //! with its checksum, made by one thread, which is fast enough.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write};
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use crate::digest::{Algorithm, DiffId, Digest, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Blob;
 use crate::pass::Compression;
+
+use super::blocks::{Bits, Blocks, Joined, MOST_CONTENT};
 
 /// Bytes of tar in one block. It decides the output, as does the level.
 const BLOCK: usize = 128 * 1024;
@@ -93,6 +97,31 @@ pub(super) struct Encoder<'a> {
     expanded: u64,
     /// Bytes of the block that is filling.
     block: Vec<u8>,
+    reuse: Option<Reuse>,
+}
+
+/// A run of bytes that stand in the output as in the input.
+struct Reuse {
+    blocks: Rc<RefCell<Blocks>>,
+    /// Those that are neither compressed nor copied yet, and where they stand in the input's tar.
+    held: Vec<u8>,
+    from: u64,
+    /// Where a block must begin so that all it may refer to is in the run.
+    free_from: u64,
+}
+
+impl Reuse {
+    fn end(&self) -> u64 {
+        self.from.saturating_add(self.held.len() as u64)
+    }
+
+    /// Takes the first so many bytes that are held.
+    fn pass(&mut self, count: u64) -> Vec<u8> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.held.len());
+        self.from = self.from.saturating_add(count as u64);
+        let rest = self.held.split_off(count);
+        std::mem::replace(&mut self.held, rest)
+    }
 }
 
 enum Codec {
@@ -126,13 +155,77 @@ impl<'a> Encoder<'a> {
             }
         };
         let tar = Hasher::new(Algorithm::Sha256);
-        Ok(Self { sink, codec, tar, expanded: 0, block: Vec::with_capacity(BLOCK) })
+        Ok(Self { sink, codec, tar, expanded: 0, block: Vec::with_capacity(BLOCK), reuse: None })
+    }
+
+    /// Copies blocks of the input where it can; they must have been found in what [`copy`](Self::copy) is given.
+    pub(super) fn reusing(mut self, blocks: Rc<RefCell<Blocks>>) -> Self {
+        if matches!(self.codec, Codec::Gzip(_)) {
+            self.reuse = Some(Reuse { blocks, held: Vec::new(), from: 0, free_from: 0 });
+        }
+        self
     }
 
     /// Adds bytes of the tar.
-    pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.count(bytes);
+        if let Some(mut reuse) = self.reuse.take() {
+            self.compress(&reuse.held)?;
+            reuse.held.clear();
+            reuse.from = u64::MAX;
+            self.reuse = Some(reuse);
+        }
+        self.compress(bytes)
+    }
+
+    /// Adds bytes that stand in the input's tar from the byte `from` on.
+    pub(super) fn copy(&mut self, bytes: &[u8], from: u64) -> Result<()> {
+        let Some(mut reuse) = self.reuse.take() else { return self.write(bytes) };
+        self.count(bytes);
+        if reuse.end() != from {
+            self.compress(&reuse.held)?;
+            reuse.held.clear();
+            (reuse.from, reuse.free_from) = (from, from.saturating_add(WINDOW as u64));
+        }
+        reuse.held.extend_from_slice(bytes);
+        let blocks = Rc::clone(&reuse.blocks);
+        let mut blocks = blocks.borrow_mut();
+        blocks.need_from(reuse.from.max(reuse.free_from));
+        while blocks.first().is_some_and(|first| first.end <= reuse.end())
+            && let Some(block) = blocks.take()
+        {
+            let before = reuse.pass(block.start.saturating_sub(reuse.from));
+            self.compress(&before)?;
+            let content = reuse.pass(block.end.saturating_sub(block.start));
+            self.block_copied(block.bits, &content)?;
+            blocks.need_from(reuse.from);
+        }
+        // a block that began before these is too large to be copied
+        let surplus = (reuse.held.len() as u64).saturating_sub(MOST_CONTENT);
+        if surplus > MOST_CONTENT {
+            let before = reuse.pass(surplus);
+            self.compress(&before)?;
+        }
+        self.reuse = Some(reuse);
+        Ok(())
+    }
+
+    /// Says that nothing before this byte of the input's tar will be copied that was not yet.
+    pub(super) fn skip_to(&mut self, offset: u64) {
+        if let Some(reuse) = &self.reuse {
+            reuse.blocks.borrow_mut().need_from(offset);
+        }
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
         self.tar.update(bytes);
         self.expanded = self.expanded.saturating_add(bytes.len() as u64);
+    }
+
+    fn compress(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             // a full block waits until it is known not to be the last
             if self.block.len() >= BLOCK {
@@ -149,6 +242,9 @@ impl<'a> Encoder<'a> {
 
     /// Writes what is left.
     pub(super) fn finish(mut self) -> Result<Encoded> {
+        if let Some(reuse) = self.reuse.take() {
+            self.compress(&reuse.held)?;
+        }
         let block = std::mem::take(&mut self.block);
         self.block_done(block, true)?;
         match self.codec {
@@ -162,6 +258,19 @@ impl<'a> Encoder<'a> {
         self.sink.out.flush().map_err(unwritable)?;
         let (digest, size) = (self.sink.hasher.finish(), self.sink.size);
         Ok(Encoded { digest, size, diff_id: self.tar.finish(), expanded: self.expanded })
+    }
+
+    fn block_copied(&mut self, bits: Bits, content: &[u8]) -> Result<()> {
+        if !self.block.is_empty() {
+            let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
+            self.block_done(block, false)?;
+        }
+        match &mut self.codec {
+            Codec::Gzip(gzip) => gzip.copy(bits, content, &mut self.sink),
+            Codec::Plain | Codec::Zstd(_) => {
+                Err(Error::new(ErrorKind::Internal, "a block of gzip belongs nowhere else"))
+            }
+        }
     }
 
     fn block_done(&mut self, block: Vec<u8>, is_last: bool) -> Result<()> {
@@ -203,8 +312,15 @@ struct Gzip {
     level: u32,
     sum: Crc,
     dictionary: Vec<u8>,
-    working: VecDeque<Receiver<io::Result<Deflated>>>,
+    working: VecDeque<Work>,
     most: usize,
+    joined: Joined,
+}
+
+/// A block that is written in its turn.
+enum Work {
+    Deflating(Receiver<io::Result<Deflated>>),
+    Copied(Bits, Crc),
 }
 
 /// One block.
@@ -216,31 +332,69 @@ struct Deflated {
 impl Gzip {
     fn new(level: u32) -> Self {
         let most = rayon::current_num_threads().saturating_mul(2).saturating_add(2).min(MOST_BLOCKS);
-        Self { level, sum: Crc::new(), dictionary: Vec::new(), working: VecDeque::new(), most }
+        let (sum, joined) = (Crc::new(), Joined::default());
+        Self { level, sum, dictionary: Vec::new(), working: VecDeque::new(), most, joined }
+    }
+
+    /// Adds a block as it stands in the input.
+    fn copy(&mut self, bits: Bits, content: &[u8], sink: &mut Sink<'_>) -> Result<()> {
+        while self.working.len() >= self.most {
+            self.take_first(sink)?;
+        }
+        let mut sum = Crc::new();
+        sum.update(content);
+        self.remember(content);
+        self.working.push_back(Work::Copied(bits, sum));
+        if let Some(Work::Copied(..)) = self.working.front() {
+            self.take_first(sink)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what the next block may refer to, and gives what this one may.
+    fn remember(&mut self, content: &[u8]) -> Vec<u8> {
+        let mut tail = content.get(content.len().saturating_sub(WINDOW)..).unwrap_or_default().to_vec();
+        if tail.len() < WINDOW {
+            let from = self.dictionary.len().saturating_sub(WINDOW.saturating_sub(tail.len()));
+            tail.splice(..0, self.dictionary.get(from..).unwrap_or_default().iter().copied());
+        }
+        std::mem::replace(&mut self.dictionary, tail)
     }
 
     fn add(&mut self, block: Vec<u8>, is_last: bool, sink: &mut Sink<'_>) -> Result<()> {
         while self.working.len() >= self.most {
             self.take_first(sink)?;
         }
-        let tail = block.get(block.len().saturating_sub(WINDOW)..).unwrap_or_default().to_vec();
-        let dictionary = std::mem::replace(&mut self.dictionary, tail);
+        let dictionary = self.remember(&block);
         let level = self.level;
         let (sender, receiver) = sync_channel(1);
         rayon::spawn(move || {
             // nobody listens any more where the rewrite failed meanwhile
             let _ = sender.send(deflate(level, &dictionary, &block, is_last));
         });
-        self.working.push_back(receiver);
+        self.working.push_back(Work::Deflating(receiver));
         Ok(())
     }
 
     /// Waits for the first block and writes it.
     fn take_first(&mut self, sink: &mut Sink<'_>) -> Result<()> {
-        let Some(receiver) = self.working.pop_front() else { return Ok(()) };
-        let deflated = wait(&receiver)?.map_err(unwritable)?;
-        self.sum.combine(&deflated.sum);
-        sink.write(&deflated.bytes)
+        let mut out = Vec::new();
+        match self.working.pop_front() {
+            None => return Ok(()),
+            Some(Work::Copied(bits, sum)) => {
+                self.sum.combine(&sum);
+                out.reserve(bits.size());
+                self.joined.add(&bits, &mut out);
+            }
+            Some(Work::Deflating(receiver)) => {
+                let deflated = wait(&receiver)?.map_err(unwritable)?;
+                self.sum.combine(&deflated.sum);
+                self.joined.align(&mut out);
+                sink.write(&out)?;
+                out = deflated.bytes;
+            }
+        }
+        sink.write(&out)
     }
 
     fn finish(mut self, sink: &mut Sink<'_>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Writes an image anew with some things changed and all else kept to the bit.
 
+mod blocks;
 pub mod bundle;
 pub mod document;
 pub mod edit;

@@ -499,6 +499,7 @@ impl Reading<'_> {
             summary.digest = summary.digest.take().or_else(|| layer.digest.clone());
             summary.diff_id = summary.diff_id.take().or_else(|| layer.diff_id.clone());
             summary.history = layer.history;
+            summary.is_foreign = layer.is_foreign;
             summary.media_type.clone_from(&layer.media_type);
             let entry = layer.history.and_then(|index| inventory.config.as_ref()?.history.get(index as usize));
             summary.created_by = entry.map(|entry| echo.mask(&entry.instruction()));

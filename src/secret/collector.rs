@@ -88,7 +88,7 @@ impl Collector for SecretCollector {
             let node = first.node;
             let (of_node, after) = rest.split_at(rest.partition_point(|fact| fact.node <= node).max(1));
             rest = after;
-            let own = of_node.iter().map(|fact| &fact.fact);
+            let own = of_node.iter().map(|fact| &*fact.fact);
             let path = view.tree.names_of(node).next().unwrap_or(&view.tree.entry(node).path);
             assemble_node(own, node, path, cap, &mut candidates, inventory);
         }
@@ -170,7 +170,7 @@ impl Collector for SecretArchives {
     /// What it found is assembled with what was found in plain files; here it is only told what was too large.
     fn assemble(&self, view: &View<'_>, inventory: &mut Inventory) {
         let own = view.facts.iter().filter(|fact| fact.collector == view.collector);
-        for fact in own.filter(|fact| matches!(fact.fact, Fact::TooLarge(_))) {
+        for fact in own.filter(|fact| matches!(*fact.fact, Fact::TooLarge(_))) {
             let path = &view.tree.entry(fact.node).path;
             let what = format!("larger than the {LARGEST} that are opened; what stands in it in plain was searched");
             inventory.limitations.push(

@@ -294,8 +294,8 @@ fn collect(bytes: &[u8], path: &str) -> Vec<SecretFact> {
     assert!(limitations.is_empty());
     facts
         .into_iter()
-        .filter_map(|fact| match fact.fact {
-            Fact::Secret(secret) => Some(*secret),
+        .filter_map(|fact| match &*fact.fact {
+            Fact::Secret(secret) => Some((**secret).clone()),
             _ => None,
         })
         .collect()

@@ -63,7 +63,16 @@ impl Source for Dir {
             most: request.limits.expanded,
             limitations: Mutex::default(),
         });
-        let layer = Layer { index: 0, media_type: None, digest: None, size: None, diff_id: None, history: None, blob };
+        let layer = Layer {
+            index: 0,
+            media_type: None,
+            digest: None,
+            size: None,
+            diff_id: None,
+            history: None,
+            is_foreign: false,
+            blob,
+        };
         let target = Target { reference: request.location.to_owned(), source: self.id(), ..Target::default() };
         let image =
             Image { target, config: None, annotations: BTreeMap::new(), layers: vec![layer], limitations: Vec::new() };

@@ -234,6 +234,7 @@ fn image(store: &dyn Store, request: &Request<'_>, candidate: Candidate) -> Asse
                 digest: stated,
                 diff_id: Some(diff_id.clone()),
                 history,
+                is_foreign: false,
                 blob,
             }
         })

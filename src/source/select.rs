@@ -143,6 +143,7 @@ impl Selected {
                 size: Some(layer.size),
                 diff_id: Some(diff_id.clone()),
                 history,
+                is_foreign: is_foreign(layer),
                 blob: blob(layer),
             });
         }

@@ -5,6 +5,8 @@
 //! a note.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::limit::Limits;
 use crate::limitation::Limitation;
@@ -13,9 +15,13 @@ use crate::path::ImagePath;
 use super::change::{Change, Event, fold};
 use super::{FileEntry, FileKind, Hidden, Node};
 
-/// The merged file system, and what every layer held.
+/// The merged file system, and what every layer held. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Tree {
+pub struct Tree(Arc<Merged>);
+
+/// What a tree holds.
+#[derive(Debug, Default)]
+pub struct Merged {
     layers: Vec<Vec<FileEntry>>,
     pub(super) slots: Vec<Slot>,
     names: Vec<(ImagePath, Node)>,
@@ -62,6 +68,14 @@ impl Name {
 
 pub(super) const ROOT: u32 = 0;
 
+impl Deref for Tree {
+    type Target = Merged;
+
+    fn deref(&self) -> &Merged {
+        &self.0
+    }
+}
+
 impl Tree {
     /// Applies `layers` in order, oldest first. Oddities become limitations of the second value.
     pub fn union(layers: Vec<Vec<FileEntry>>, limits: &Limits) -> (Self, Vec<Limitation>) {
@@ -71,11 +85,13 @@ impl Tree {
         }
         let Union { slots, hidden, limitations, .. } = union;
         let mut tree =
-            Self { layers, slots, names: Vec::new(), by_node: Vec::new(), hidden, link_hops: limits.link_hops };
+            Merged { layers, slots, names: Vec::new(), by_node: Vec::new(), hidden, link_hops: limits.link_hops };
         tree.list_names();
-        (tree, limitations)
+        (Self(Arc::new(tree)), limitations)
     }
+}
 
+impl Merged {
     fn list_names(&mut self) {
         self.names.reserve_exact(self.slots.len());
         let mut stack = vec![ROOT];
@@ -93,7 +109,9 @@ impl Tree {
         // names of one node stay in order
         self.by_node.sort_by_key(|(node, _)| *node);
     }
+}
 
+impl Tree {
     /// What each layer did to names, oldest layer first, each sorted by path. Computed anew from the layers.
     pub fn changes(&self) -> Vec<Vec<Change>> {
         let limits = Limits { link_hops: self.link_hops, ..Limits::default() };

@@ -206,3 +206,41 @@ fn an_image_is_fixed_and_fixing_it_again_changes_nothing() {
     again = fix(&[&image, "-o", &format!("docker-archive:{image}"), "--yes"]);
     assert!(again.code == 2, "{again:?}");
 }
+
+#[test]
+fn a_wish_that_comes_to_nothing_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (image, out) = (path("a.tar"), format!("oci-archive:{}", path("out.tar")));
+    std::fs::write(&image, built().docker_archive()).unwrap();
+    let cases: &[(&[&str], i32)] = &[
+        (&["--remove", "nothing/**"], 3),
+        (&["--unset-env", "NOPE"], 3),
+        (&["--redact", "stands nowhere"], 3),
+        (&["--clear-setid", "nothing"], 3),
+        (&["--remove", "nothing/**", "--set-label", "a=b"], 3),
+        (&["--remove", "nothing/**", "--allow-partial"], 0),
+        (&["--remove", "nothing/**", "--dry-run"], 0),
+        (&["--set-label", "a=b"], 0),
+        // all of them, however many there are
+        (&["--clear-setid"], 0),
+    ];
+    for (flags, code) in cases {
+        let run = fix(&[&[&*image, "-o", &out, "--no-fail", "--only", "healthcheck"], *flags].concat());
+        assert_eq!(run.code, *code, "{flags:?}: {run:?}");
+        assert_eq!(run.stdout.contains("Not done"), flags.contains(&"nothing/**") || *code == 3, "{flags:?}: {run:?}");
+        assert_eq!(Path::new(&path("out.tar")).exists(), !flags.contains(&"--dry-run"), "{flags:?}: {run:?}");
+        let _ = std::fs::remove_file(path("out.tar"));
+    }
+}
+
+#[test]
+fn a_dry_run_reads_all_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("a.tar").to_str().unwrap().to_owned();
+    std::fs::write(&image, built().docker_archive()).unwrap();
+    let wrong = fix(&[&image, "--dry-run", "-o", "garbage:x"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("garbage"), "{wrong:?}");
+    let wrong = fix(&[&image, "--dry-run", "--plan", "-"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("--dry-run -f json"), "{wrong:?}");
+}

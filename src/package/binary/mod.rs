@@ -365,7 +365,7 @@ mod tests {
                 whole: None,
             };
             Programs.collect(&file, &mut facts);
-            let found = facts.facts().iter().filter(|fact| matches!(fact.fact, Fact::Gap(_))).count();
+            let found = facts.facts().iter().filter(|fact| matches!(*fact.fact, Fact::Gap(_))).count();
             assert_eq!(found, gaps, "{flags} {overlap}");
         }
     }

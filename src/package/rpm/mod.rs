@@ -116,7 +116,7 @@ impl Collector for Rpm {
         let distro = inventory.distro.clone();
         // also those of databases that a later layer replaced: what was there then still ships
         for fact in view.facts.iter().filter(|fact| fact.collector == view.collector) {
-            let Fact::Package(package) = &fact.fact else { continue };
+            let Fact::Package(package) = &*fact.fact else { continue };
             if !package.claims.is_empty() {
                 let claimant = claimant(package, distro.as_ref());
                 let resolve = |folder: &ImagePath| view.tree.real_folder(folder);

@@ -86,6 +86,7 @@ impl<'a> Copying<'a> {
                 format!("the edits belong to another image: the layer has {index} members, not {beyond} and more");
             return Err(Error::malformed(what).at(escape(&planned.path)));
         }
+        self.encoder.skip_to(u64::MAX);
         let Some(head) = members.head() else { return Ok(()) };
         // a global header at the end is about nothing, and Python's `tarfile` refuses such an archive
         let is_header = |part: Part| matches!(part, Part::Global | Part::Records | Part::LongName | Part::LongLink);
@@ -125,6 +126,7 @@ impl<'a> Copying<'a> {
         members: &mut TarReader<R>,
     ) -> Result<()> {
         self.told.dropped = self.told.dropped.saturating_add(1);
+        self.encoder.skip_to(members.offset().saturating_add(members.stored()));
         let is_secret = !planned.excise.is_empty();
         if let Some(head) = members.head() {
             self.hold_between(head)?;
@@ -168,7 +170,7 @@ impl<'a> Copying<'a> {
         }
         self.kept = self.kept.saturating_add(size);
         let mut content = Vec::new();
-        copy_raw(members, |bytes| {
+        copy_raw(members, |bytes, _| {
             content.extend_from_slice(bytes);
             Ok(())
         })?;
@@ -209,9 +211,9 @@ impl<'a> Copying<'a> {
             }
         }
         if !planned.needs_file() {
-            let is_changed = self.write_head(head, &planned.fields)?;
+            let is_changed = self.write_head(head, members.offset(), &planned.fields)?;
             self.told.changed = self.told.changed.saturating_add(u64::from(is_changed));
-            return copy_raw(members, |bytes| self.encoder.write(bytes));
+            return copy_raw(members, |bytes, from| self.encoder.copy(bytes, from));
         }
         self.told.changed = self.told.changed.saturating_add(1);
         let mut made = Made::of(head);
@@ -226,6 +228,7 @@ impl<'a> Copying<'a> {
         mut made: Made,
         members: &mut TarReader<R>,
     ) -> Result<()> {
+        self.encoder.skip_to(members.offset().saturating_add(members.stored()));
         let mut collector = Collector::new(&planned.excise, entry.size, &mut self.room)?;
         if planned.truncate {
             collector.read(members)?;
@@ -236,7 +239,7 @@ impl<'a> Copying<'a> {
         let mut at = 0_u64;
         if planned.lock.is_empty() {
             self.encoder.write(&made.bytes())?;
-            copy_raw(members, |bytes| {
+            copy_raw(members, |bytes, _| {
                 let mut bytes = bytes.to_vec();
                 collector.see(at, &bytes);
                 blank(&planned.blank, at, &mut bytes);
@@ -283,7 +286,7 @@ impl<'a> Copying<'a> {
         let stored_name = head.name();
         let known = found.and_then(|found| Some((found, self.links.inode(found)?)));
         let Some((found, inode)) = known else {
-            let is_changed = self.write_head(head, &planned.fields)?;
+            let is_changed = self.write_head(head, members.offset(), &planned.fields)?;
             self.told.changed = self.told.changed.saturating_add(u64::from(is_changed));
             return Ok(());
         };
@@ -336,13 +339,13 @@ impl<'a> Copying<'a> {
         made.set_name(name)?;
         made.set_fields(fields)?;
         self.encoder.write(&made.own_bytes())?;
-        copy_raw(reader, |bytes| self.encoder.write(bytes))
+        copy_raw(reader, |bytes, _| self.encoder.write(bytes))
     }
 
-    /// Writes a head with these fields, and tells whether that changed it.
-    fn write_head(&mut self, head: &Head, fields: &Fields) -> Result<bool> {
+    /// Writes a head, which ends at the byte `end` of the input's tar, with these fields, and tells whether that changed it.
+    fn write_head(&mut self, head: &Head, end: u64, fields: &Fields) -> Result<bool> {
         if *fields == Fields::default() {
-            self.encoder.write(head.bytes())?;
+            self.encoder.copy(head.bytes(), end.saturating_sub(head.bytes().len() as u64))?;
             return Ok(false);
         }
         let mut made = Made::of(head);
@@ -365,15 +368,16 @@ impl<'a> Copying<'a> {
     }
 }
 
-/// Hands out what is left of the current member, padding and all.
-fn copy_raw<R: Read>(members: &mut TarReader<R>, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+/// Hands out what is left of the current member, padding and all, and where it stands in the tar.
+fn copy_raw<R: Read>(members: &mut TarReader<R>, mut take: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
     loop {
+        let from = members.offset();
         let bytes = members.fill_raw().map_err(unreadable)?;
         let count = bytes.len();
         if count == 0 {
             return Ok(());
         }
-        take(bytes)?;
+        take(bytes, from)?;
         members.consume_raw(count);
     }
 }

@@ -26,8 +26,10 @@ pub(crate) mod testing;
 mod tests;
 mod top;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read as _, Write};
+use std::rc::Rc;
 
 use crate::digest::{Algorithm, DiffId, Digest, HashingReader};
 use crate::error::{Error, ErrorKind, Result};
@@ -38,6 +40,7 @@ use crate::pass::tar::{TarError, TarErrorKind, TarReader};
 use crate::size::ByteSize;
 use crate::tree::FileKind;
 
+use super::blocks::{Blocks, Watched};
 use super::encode::{Encoded, Encoder};
 use super::{Edit, Encoding, Excised, Member, Notice};
 pub use content::{Collector, MOST_EXCISED, lock_password};
@@ -120,12 +123,17 @@ pub fn rewrite(
     out: &mut dyn Write,
 ) -> Result<Rewritten> {
     let planned = plan::gather(edits)?;
-    let stored = HashingReader::new(blob.open()?, Algorithm::Sha256);
+    let blocks = Rc::new(RefCell::new(Blocks::default()));
+    if !matches!(encoding, Encoding::Gzip { .. }) {
+        blocks.borrow_mut().stop();
+    }
+    let watched = Watched { inner: blob.open()?, blocks: Rc::clone(&blocks) };
+    let stored = HashingReader::new(watched, Algorithm::Sha256);
     let decoder = decode::open(stored, limits).map_err(unreadable)?;
     let compression = decoder.compression();
     let mut members = TarReader::new(decoder, limits);
     members.keep_heads();
-    let mut copying = Copying::new(planned, blob, limits, Encoder::new(encoding, out)?);
+    let mut copying = Copying::new(planned, blob, limits, Encoder::new(encoding, out)?.reusing(blocks));
     copying.all(&mut members)?;
 
     let finished = members.finish();

@@ -568,6 +568,89 @@ fn every_compression_is_kept_or_told() {
     assert_eq!(Encoding::of(decode::Compression::Xz), Encoding::Gzip { level: 6 });
 }
 
+/// A blob that is read in small pieces.
+#[derive(Debug)]
+struct Slow(Vec<u8>);
+
+impl Blob for Slow {
+    fn open(&self) -> Result<Box<dyn io::Read + Send + '_>> {
+        struct Pieces<'a>(&'a [u8]);
+        impl io::Read for Pieces<'_> {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                let count = out.len().min(7_001);
+                self.0.read(&mut out[..count])
+            }
+        }
+        Ok(Box::new(Pieces(&self.0)))
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.0.len() as u64)
+    }
+}
+
+#[test]
+fn what_stays_is_not_compressed_again() {
+    let mut state = 11_u64;
+    let mut content = |length: usize| -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while bytes.len() < length {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            bytes.extend_from_slice(format!("{:x} return self.", state >> 40).as_bytes());
+        }
+        bytes
+    };
+    let mut archive = Archive::default();
+    for number in 0..60 {
+        archive = archive.file(&format!("f{number}"), &content(40_000));
+    }
+    let tar = archive.hard("l59", "f59").file("large", &vec![b'x'; 3_000_000]).file("end", b"end").end();
+    let packed = |level| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));
+        packer.write_all(&tar).expect("to memory");
+        packer.finish().expect("to memory")
+    };
+    let sizes = |blob: &[u8]| -> Vec<(u64, u64)> {
+        let blocks = Rc::new(RefCell::new(Blocks::default()));
+        let mut watched = Watched { inner: blob, blocks: Rc::clone(&blocks) };
+        io::copy(&mut watched, &mut io::sink()).expect("from memory");
+        let mut found = blocks.borrow_mut();
+        std::iter::from_fn(|| found.take()).map(|block| (block.start, block.end - block.start)).collect()
+    };
+    let whole = [
+        vec![],
+        vec![drop_of(&tar, 0)],
+        vec![drop_of(&tar, 20), drop_of(&tar, 21), set(&tar, 40, Some(0o600), None, None)],
+        vec![Edit::Truncate { member: member(&tar, 30) }],
+        vec![Edit::BlankBytes { member: member(&tar, 31), spans: vec![Span { offset: 9, length: 90 }] }],
+        vec![drop_of(&tar, 59)],
+        vec![drop_of(&tar, 61), drop_of(&tar, 62)],
+    ];
+    for edits in &whole {
+        let edits: Vec<&Edit> = edits.iter().collect();
+        let plain = |blob: &dyn Blob, encoding| {
+            let mut out = Vec::new();
+            let told = rewrite(blob, &edits, encoding, &Limits::default(), &mut out).expect("rewrites");
+            (out, told.diff_id)
+        };
+        let (wanted, _) = plain(&tar, Encoding::None);
+        for level in [1, 3, 6] {
+            let blob = packed(level);
+            let (out, diff_id) = plain(&blob, Encoding::Gzip { level: 6 });
+            assert!(diff_id.matches(&wanted));
+            let mut found = Vec::new();
+            let mut decoder = decode::open(&out[..], &Limits::default()).expect("opens");
+            decoder.read_to_end(&mut found).expect("decodes");
+            assert!(found == wanted, "{level}: {edits:?}");
+            assert!(plain(&Slow(blob.clone()), Encoding::Gzip { level: 6 }).0 == out, "{level}: {edits:?}");
+            let (before, after) = (sizes(&blob), sizes(&out));
+            let copied = after.iter().filter(|(_, size)| before.iter().any(|(_, old)| old == size)).count();
+            // the fastest level makes one block of all
+            assert!(copied * 10 >= before.len() * 6, "{level}: {copied} of {} blocks, {edits:?}", before.len());
+        }
+    }
+}
+
 #[test]
 fn the_layer_on_top_is_sorted_and_the_same_each_time() {
     let long = format!("opt/{}", "x".repeat(120));
