@@ -192,7 +192,7 @@ def expected_layer(members, edits):
         demand(index < len(members), f"the plan names member {index} of {len(members)}")
     dropped = {index for index, found in by_member.items() if any(edit["op"] == "drop-member" for edit in found)}
     dropped |= {index for index, member in enumerate(members) if member.path in TOC}
-    latest, origin, moved, modes, result = {}, {}, {}, {}, []
+    latest, origin, moved, named, modes, result = {}, {}, {}, {}, {}, []
     for index, member in enumerate(members):
         # nobody unpacks a whiteout as a name of a file
         is_marker = member.path.rpartition(b"/")[2].startswith(b".wh.")
@@ -205,6 +205,8 @@ def expected_layer(members, edits):
         path, kind, mode, uid, gid, mtime, link, payload, pax = member.key()
         is_raw = True
         start = origin[index]
+        others = [name for name in named.get(start, []) if name != member.path and origin.get(latest[name]) == start]
+        named.setdefault(start, []).append(member.path)
         if member.kind == b"1" and start in dropped and start != index and members[start].kind not in b"1":
             # names that stay, but for those that something else has taken since
             stays = moved.setdefault(start, [])
@@ -216,7 +218,7 @@ def expected_layer(members, edits):
             if len(stays) == 1:
                 _, kind, mode, uid, gid, mtime, link, payload, pax = members[start].key()
         elif member.kind == b"1" and source in dropped:
-            is_raw, link = False, members[start].path
+            is_raw, link = False, (others or [members[start].path])[0]
         # one header is that of all names of a file
         of_file = by_member.get(start, []) if start != index and start not in dropped else []
         for edit in [edit for edit in of_file if edit["op"] == "set-header"] + by_member.get(index, []):
