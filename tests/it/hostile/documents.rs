@@ -221,7 +221,7 @@ fn what_is_no_image() {
                 "application/vnd.docker.distribution.manifest.v1+prettyjws",
                 br#"{"schemaVersion":1,"fsLayers":[]}"#.to_vec(),
             ),
-            Refused(NO_IMAGE),
+            Refused(MALFORMED),
         ),
         Case::new(
             "schema 1 by content",
