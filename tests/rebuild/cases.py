@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -143,6 +144,14 @@ def secret_cases():
                                   gone=["srv/a.zip"], there=["srv/x"])
     yield "secret-in-gzip", secret("gz", lambda value: [file("srv/dump.sql.gz", gzip.compress(env_file(value).encode(), mtime=0)),
                                                         file("srv/x", "x")], there=["srv/x"])
+    # blocks of deflate that are compressed, and such that are not
+    rng = random.Random(11)
+    words = [f"{rng.getrandbits(24):x} " for _ in range(3000)]
+    noise, text = (lambda: rng.randbytes(150_001)), (lambda: "".join(rng.choices(words, k=40_000)))
+    yield "secret-between-blocks", secret(
+        "blocks", lambda value: [file("srv/1", noise()), file("srv/2", text()), file("srv/3", noise()), file("srv/.env", env_file(value)),
+                                 file("srv/4", text()), file("srv/5", noise()), file("srv/6", text()), file("srv/7", noise())],
+        gone=["srv/.env"], there=[f"srv/{number}" for number in range(1, 8)])
     yield "only-file-of-its-layer", secret("only", lambda value: [file("srv/.env", env_file(value))], keep, gone=["srv/.env"])
     value = token("dropempty")
     yield "emptied-layer-dropped", Case(one([file("srv/.env", env_file(value))], keep), [*SECRETS, "--drop-empty-layers"],
