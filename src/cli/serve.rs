@@ -1,7 +1,7 @@
 //! `careen serve`.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -110,7 +110,10 @@ fn with_few_arenas() {
         return;
     }
     let mut own = std::env::args_os();
-    if let (Some(name), Ok(program)) = (own.next(), std::env::current_exe()) {
+    if let (Some(name), Ok(program)) = (own.next(), std::env::current_exe())
+        // not where the dynamic loader was called to start it
+        && program.file_name() == Path::new(&name).file_name()
+    {
         // it comes back only where it fails, and then all is well but for some memory
         let _ = Command::new(program).arg0(name).args(own).env(ARENAS, FEW_ARENAS).exec();
     }

@@ -330,10 +330,10 @@ impl Plan {
 
     /// Whether something that was asked for beside findings is done in no image.
     pub fn leaves_wish(&self) -> bool {
-        let wishes = |image: &ImagePlan| -> BTreeSet<(String, String, String)> {
+        let wishes = |image: &ImagePlan| -> BTreeSet<(String, String)> {
             let own = image.refused.iter().filter(|refused| refused.finding.is_none() && refused.rule.is_none());
             let own = own.filter(|refused| OF_WISHES.contains(&refused.fixer.as_str()));
-            own.map(|refused| (refused.fixer.clone(), refused.path.clone(), refused.reason.clone())).collect()
+            own.map(|refused| (refused.fixer.clone(), refused.path.clone())).collect()
         };
         let common = self.images.iter().map(wishes).reduce(|a, b| a.intersection(&b).cloned().collect());
         common.is_some_and(|common| !common.is_empty())

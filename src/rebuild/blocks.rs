@@ -13,7 +13,13 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 /// Most content of a block that is copied, in bytes. It decides the output.
-pub(super) const MOST_CONTENT: u64 = 1 << 20;
+pub(super) const MOST_CONTENT: usize = 1 << 20;
+
+/// Least content of one: to copy smaller ones is not worth what it takes. It decides the output.
+const LEAST_CONTENT: u64 = 4 << 10;
+
+/// Smaller blocks that are followed before the search ends: compressors make few. It decides the output.
+const MOST_SMALL: usize = 4096;
 
 /// Most bytes of a block that is copied. It decides the output.
 const MOST_BITS: usize = 2 << 20;
@@ -96,6 +102,8 @@ pub(super) struct Blocks {
     needed_from: u64,
     ready: VecDeque<Block>,
     waiting: usize,
+    /// Blocks that were too small to be copied.
+    small: usize,
 }
 
 #[derive(Default)]
@@ -178,10 +186,17 @@ impl Blocks {
         self.begin = self.begin.saturating_sub(bytes.saturating_mul(8));
     }
 
-    /// The next 57 bits or more.
-    fn word(&self, at: usize) -> Result<u64, Stop> {
-        let bytes = self.input.get(at / 8..).and_then(|bytes| bytes.first_chunk::<8>()).ok_or(Stop::Short)?;
-        Ok(u64::from_le_bytes(*bytes) >> (at % 8))
+    /// The next bits, and how many they are: 57 or more, but near the end of what was read. A block is found as soon as its last bit
+    /// was read, so that sizes of reads change nothing.
+    fn word(&self, at: usize) -> (u64, u32) {
+        let bytes = self.input.get(at / 8..).unwrap_or_default();
+        let shift = u32::try_from(at % 8).unwrap_or_default();
+        if let Some(bytes) = bytes.first_chunk::<8>() {
+            return (u64::from_le_bytes(*bytes) >> shift, 57);
+        }
+        let word = bytes.iter().rev().fold(0, |word: u64, byte| word << 8 | u64::from(*byte));
+        let there = u32::try_from(bytes.len().saturating_mul(8)).unwrap_or_default();
+        (word >> shift, there.saturating_sub(shift))
     }
 
     fn step(&mut self) -> Result<(), Stop> {
@@ -230,7 +245,10 @@ impl Blocks {
     /// Reads what stands before a block's content.
     fn open(&self, at: &mut usize) -> Result<(Stage, bool), Stop> {
         let mut bits = |count: u32| -> Result<u32, Stop> {
-            let word = self.word(*at)?;
+            let (word, there) = self.word(*at);
+            if count > there {
+                return Err(Stop::Short);
+            }
             *at = at.saturating_add(count as usize);
             Ok(u32::try_from(word & mask(count)).unwrap_or(u32::MAX))
         };
@@ -238,7 +256,10 @@ impl Blocks {
         let stage = match bits(2)? {
             0 => {
                 *at = at.next_multiple_of(8);
-                let word = self.word(*at)?;
+                let (word, there) = self.word(*at);
+                if there < 32 {
+                    return Err(Stop::Short);
+                }
                 *at = at.saturating_add(32);
                 let (length, other) = (word & 0xffff, word >> 16 & 0xffff);
                 if length ^ other != 0xffff {
@@ -262,26 +283,30 @@ impl Blocks {
     /// Follows the codes of a block to its end.
     fn follow(&mut self, codes: &Codes) -> Result<(), Stop> {
         loop {
-            let mut word = self.word(self.at)?;
-            let mut left = 57;
-            while left >= MOST_SYMBOL {
-                let symbol = codes.lengths.find(word)?;
-                let mut used = u32::from(symbol.bits);
+            let (mut word, mut left) = self.word(self.at);
+            let is_end = left < 57;
+            // what is missing at the end counts as zeros, and what it seems to say as not read yet
+            let odd = |stop| if is_end { Stop::Short } else { stop };
+            while left >= MOST_SYMBOL || is_end {
+                let symbol = codes.lengths.find(word).map_err(odd)?;
+                let (mut used, mut more) = (u32::from(symbol.bits), 0);
                 match symbol.base {
-                    0 => {
+                    0 if used <= left => {
                         self.at = self.at.saturating_add(used as usize);
                         return Ok(());
                     }
-                    1 => {}
+                    0 | 1 => {}
                     _ => {
-                        let more = word >> used & mask(u32::from(symbol.extra));
+                        more = word >> used & mask(u32::from(symbol.extra));
                         used = used.saturating_add(u32::from(symbol.extra));
-                        let distance = codes.distances.find(word >> used)?;
+                        let distance = codes.distances.find(word >> used).map_err(odd)?;
                         used = used.saturating_add(u32::from(distance.bits)).saturating_add(u32::from(distance.extra));
-                        self.length = self.length.saturating_add(more);
                     }
                 }
-                self.length = self.length.saturating_add(u64::from(symbol.base));
+                if used > left {
+                    return Err(Stop::Short);
+                }
+                self.length = self.length.saturating_add(more).saturating_add(u64::from(symbol.base));
                 self.at = self.at.saturating_add(used as usize);
                 word >>= used;
                 left = left.saturating_sub(used);
@@ -293,12 +318,14 @@ impl Blocks {
     }
 
     fn is_large(&self) -> bool {
-        self.length > MOST_CONTENT || self.at.saturating_sub(self.begin) / 8 > MOST_BITS
+        self.length > MOST_CONTENT as u64 || self.at.saturating_sub(self.begin) / 8 > MOST_BITS
     }
 
     fn finish(&mut self) {
         let end = self.start.saturating_add(self.length);
-        if self.is_kept && !self.is_large() && self.start >= self.needed_from && self.length > 0 {
+        let is_small = self.length < LEAST_CONTENT;
+        self.small = self.small.saturating_add(usize::from(is_small));
+        if self.is_kept && !self.is_large() && self.start >= self.needed_from && !is_small {
             let (from, to) = (self.begin / 8, self.at.div_ceil(8));
             let bytes = self.input.get(from..to).unwrap_or_default().to_vec();
             let first = u32::try_from(self.begin % 8).unwrap_or_default();
@@ -308,7 +335,8 @@ impl Blocks {
             self.ready.push_back(Block { start: self.start, end, bits });
         }
         self.start = end;
-        self.stage = if self.is_last || self.waiting > MOST_WAITING { Stage::End } else { Stage::Between };
+        let is_over = self.is_last || self.waiting > MOST_WAITING || self.small > MOST_SMALL;
+        self.stage = if is_over { Stage::End } else { Stage::Between };
     }
 }
 
@@ -663,6 +691,41 @@ mod tests {
         let mut out = Vec::with_capacity(end + 64);
         Decompress::new(false).decompress_vec(&raw, &mut out, FlushDecompress::Sync).expect("right");
         assert!(out == bytes[..end]);
+    }
+
+    #[test]
+    fn a_block_is_found_before_a_byte_behind_it_is_decoded() {
+        let bytes = sample(1_500_000, 6);
+        let blob = packed(&bytes, 6, None);
+        let all = found(&blob, blob.len());
+        assert!(all.len() > 3);
+        let (mut blocks, mut inflate, mut ends) = (Blocks::default(), Decompress::new(false), Vec::new());
+        let mut out = Vec::with_capacity(bytes.len() + 64);
+        for (at, byte) in blob.iter().enumerate() {
+            blocks.feed(&[*byte]);
+            ends.extend(std::iter::from_fn(|| blocks.take()).map(|block| block.end));
+            if at >= 10 {
+                inflate.decompress_vec(&[*byte], &mut out, FlushDecompress::None).expect("right");
+            }
+            let due = all.iter().filter(|block| block.end < inflate.total_out()).count();
+            assert!(ends.len() >= due, "{at}: {ends:?}");
+        }
+        assert_eq!(ends.len(), all.len());
+    }
+
+    #[test]
+    fn many_small_blocks_end_the_search() {
+        let bytes = sample(100_000, 8);
+        let mut raw = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+        for piece in bytes.chunks(10) {
+            let size = u16::try_from(piece.len()).expect("small").to_le_bytes();
+            raw.extend([0, size[0], size[1], !size[0], !size[1]]);
+            raw.extend(piece);
+        }
+        let mut blocks = Blocks::default();
+        blocks.feed(&raw);
+        assert!(matches!(blocks.stage, Stage::End) && blocks.first().is_none());
+        assert_eq!(blocks.small, MOST_SMALL + 1);
     }
 
     #[test]

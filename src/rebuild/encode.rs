@@ -115,12 +115,15 @@ impl Reuse {
         self.from.saturating_add(self.held.len() as u64)
     }
 
-    /// Takes the first so many bytes that are held.
-    fn pass(&mut self, count: u64) -> Vec<u8> {
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.held.len());
+    /// Where a byte of the input's tar stands among those that are held.
+    fn place(&self, offset: u64) -> usize {
+        usize::try_from(offset.saturating_sub(self.from)).unwrap_or(usize::MAX).min(self.held.len())
+    }
+
+    /// Drops the first so many bytes that are held.
+    fn pass(&mut self, count: usize) {
         self.from = self.from.saturating_add(count as u64);
-        let rest = self.held.split_off(count);
-        std::mem::replace(&mut self.held, rest)
+        self.held.drain(..count.min(self.held.len()));
     }
 }
 
@@ -194,20 +197,23 @@ impl<'a> Encoder<'a> {
         let blocks = Rc::clone(&reuse.blocks);
         let mut blocks = blocks.borrow_mut();
         blocks.need_from(reuse.from.max(reuse.free_from));
-        while blocks.first().is_some_and(|first| first.end <= reuse.end())
+        // once a byte behind a block was decoded, its bits were read; before that it depends on the size of the reads
+        let mut done = 0;
+        while blocks.first().is_some_and(|first| first.end < reuse.end())
             && let Some(block) = blocks.take()
         {
-            let before = reuse.pass(block.start.saturating_sub(reuse.from));
-            self.compress(&before)?;
-            let content = reuse.pass(block.end.saturating_sub(block.start));
-            self.block_copied(block.bits, &content)?;
-            blocks.need_from(reuse.from);
+            let (start, end) = (reuse.place(block.start), reuse.place(block.end));
+            self.compress(reuse.held.get(done..start).unwrap_or_default())?;
+            self.block_copied(block.bits, reuse.held.get(start..end).unwrap_or_default())?;
+            done = end;
+            blocks.need_from(block.end);
         }
+        reuse.pass(done);
         // a block that began before these is too large to be copied
-        let surplus = (reuse.held.len() as u64).saturating_sub(MOST_CONTENT);
+        let surplus = reuse.held.len().saturating_sub(MOST_CONTENT);
         if surplus > MOST_CONTENT {
-            let before = reuse.pass(surplus);
-            self.compress(&before)?;
+            self.compress(reuse.held.get(..surplus).unwrap_or_default())?;
+            reuse.pass(surplus);
         }
         self.reuse = Some(reuse);
         Ok(())
