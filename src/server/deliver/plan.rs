@@ -52,7 +52,7 @@ pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: 
              WHERE NOT EXISTS (SELECT 1 FROM report r JOIN image i ON i.id = r.image \
              JOIN image o ON o.registry = i.registry AND o.repository = i.repository AND o.digest = i.digest AND o.id <> i.id \
              JOIN report s ON s.image = o.id AND s.outcome = r.outcome AND s.policy = r.policy \
-             AND s.data_version = r.data_version JOIN delivery d ON d.report = s.id AND d.action = ?1 WHERE r.id = ?2) \
+             AND s.data_version = r.data_version JOIN delivery d ON d.report = s.id AND d.action = ?1 AND d.state <> 'dead' WHERE r.id = ?2) \
              ON CONFLICT (action, report) DO NOTHING",
         );
         let planned = planned.bind(&action.name).bind(report).bind(now.0);
