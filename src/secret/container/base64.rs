@@ -1,6 +1,6 @@
 //! Stretches of base64 in text (RFC 4648, either alphabet, also in lines as RFC 2045 has them) that are text themselves.
 //!
-//! Runs of digits are told in blocks of bytes, and characters here and there in them are decoded at each of their four
+//! A stretch is probed for, not searched byte by byte, and characters here and there are decoded at each of their four
 //! phases: what gives text somewhere is decoded whole.
 
 use std::ops::Range;
@@ -46,77 +46,53 @@ pub(super) fn stretches_of_binary(bytes: &[u8], runs: impl Iterator<Item = Range
 }
 
 /// Adds those of a part of the bytes.
-fn stretches_in(all: &[u8], part: Range<usize>, is_known: bool, found: &mut Vec<Decoded>) {
-    let bytes = all.get(..part.end).unwrap_or(all);
+fn stretches_in(bytes: &[u8], part: Range<usize>, is_known: bool, found: &mut Vec<Decoded>) {
+    let shortest = if is_known { SHORTEST_KNOWN } else { SHORTEST };
+    let bytes = bytes.get(..part.end).unwrap_or(bytes);
     let mut done = part.start;
-    let mut digits = digits_at(all, done, bytes.len());
-    for base in part.step_by(BLOCK) {
-        let after = digits_at(all, base.saturating_add(BLOCK), bytes.len());
-        let mut starts = starts(u128::from(digits) | u128::from(after) << BLOCK, is_known);
-        digits = after;
-        while starts != 0 {
-            let start = base.saturating_add(starts.trailing_zeros() as usize);
-            if start >= done {
-                let mut end = run_end(bytes, start);
-                if let Some(shift) = phase(bytes.get(start..end).unwrap_or_default(), is_known) {
-                    let decoded = decode(bytes, start.saturating_add(shift)..end);
-                    end = decoded.span.end;
-                    found.push(decoded);
-                }
-                done = end;
-            }
-            // the run that was looked at has further ones
-            let known = u32::try_from(done.saturating_sub(base)).unwrap_or(u32::MAX);
-            starts &= u64::MAX.checked_shl(known).unwrap_or(0);
+    let mut at = done.saturating_add(shortest.saturating_sub(1));
+    while let Some(byte) = bytes.get(at) {
+        if value(*byte) == NONE || !is_known && stands_alone(bytes, at) {
+            at = at.saturating_add(shortest);
+            continue;
         }
+        let before = bytes.get(done..at).unwrap_or_default();
+        let start = before
+            .iter()
+            .rposition(|byte| value(*byte) == NONE)
+            .map_or(done, |gap| done.saturating_add(gap).saturating_add(1));
+        let mut end = run_end(bytes, at);
+        if end.saturating_sub(start) >= shortest
+            && let Some(shift) = phase(bytes.get(start..end).unwrap_or_default(), is_known)
+        {
+            let decoded = decode(bytes, start.saturating_add(shift)..end);
+            end = decoded.span.end;
+            found.push(decoded);
+        }
+        done = end;
+        at = end.saturating_add(shortest);
     }
 }
 
-/// Bytes that are looked at together.
-const BLOCK: usize = 64;
-
-/// Which bytes of the block at `at` are digits, a bit each; none from `end` on.
+/// Whether nothing as long as the shortest stretch stands round the byte at `at`: of such a one there are eight bytes more
+/// on one side at least. In most words these have a blank, a quote or a bracket, which eight bytes at once are looked
+/// through for; what passes is looked at byte by byte.
 #[inline]
-fn digits_at(bytes: &[u8], at: usize, end: usize) -> u64 {
-    let length = end.saturating_sub(at);
-    let digits = match bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        _ if length == 0 => 0,
-        Some(block) => digits_of(block),
-        None => {
-            let mut block = [0; BLOCK];
-            block.iter_mut().zip(bytes.get(at..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
-            digits_of(&block)
-        }
-    };
-    let behind = u32::try_from(length).ok().and_then(|length| u64::MAX.checked_shl(length)).unwrap_or(0);
-    digits & !behind
+fn stands_alone(bytes: &[u8], at: usize) -> bool {
+    const { assert!(SHORTEST > 2 * 8) };
+    let before = bytes.get(..at).and_then(<[u8]>::last_chunk::<8>);
+    let after = bytes.get(at.saturating_add(1)..).and_then(<[u8]>::first_chunk::<8>);
+    before.zip(after).is_some_and(|(before, after)| has_low(*before) && has_low(*after))
 }
 
+/// Whether one of the bytes is below all digits of base64.
 #[inline]
-fn digits_of(block: &[u8; BLOCK]) -> u64 {
-    // without a table or a branch, so that many are told at once
-    let flags = block.map(|byte| {
-        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let is_number_or_slash = byte.wrapping_sub(b'/') < 11;
-        let is_sign = [b'+', b'-', b'_'].map(|sign| u8::from(byte == sign));
-        is_sign.into_iter().fold(u8::from(is_letter) | u8::from(is_number_or_slash), |flag, is_one| flag | is_one)
-    });
-    // the upper byte of the product has the lowest bits of all eight
-    let eight = |flags: &[u8; 8]| u64::from_le_bytes(*flags).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    flags.as_chunks().0.iter().rev().fold(0, |bits, flags| bits << 8 | eight(flags))
-}
-
-/// Where in the lower half as many digits begin as the shortest stretch has.
-#[inline]
-fn starts(digits: u128, is_known: bool) -> u64 {
-    const { assert!(SHORTEST_KNOWN == 8 && SHORTEST == 20) };
-    let two = digits & digits >> 1;
-    let four = two & two >> 2;
-    let eight = four & four >> 4;
-    let starts = if is_known { eight } else { eight & eight >> 8 & four >> 16 };
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is meant to go")]
-    let lower = starts as u64;
-    lower
+fn has_low(bytes: [u8; 8]) -> bool {
+    const LEAST: u64 = u64::from_ne_bytes([b'+'; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(bytes);
+    // a borrow comes from a byte below only, which is told itself (Warren, "Hacker's Delight", chapter 6-1)
+    word.wrapping_sub(LEAST) & !word & HIGH != 0
 }
 
 /// Decodes a run and the lines that go on with it.
@@ -236,17 +212,6 @@ const fn values() -> [u8; 256] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_digit_is_what_has_a_value() {
-        for byte in 0..=u8::MAX {
-            let mut block = [b' '; BLOCK];
-            let place = usize::from(byte) % BLOCK;
-            block[place] = byte;
-            assert_eq!(digits_of(&block) == 1 << place, value(byte) != NONE, "{byte}");
-        }
-        assert_eq!(digits_of(&[b'x'; BLOCK]), u64::MAX);
-    }
 
     #[test]
     fn the_shortest_stretch_is_told_wherever_it_stands() {
