@@ -37,7 +37,7 @@ fn union(criterion: &mut Criterion) {
     group.bench_function("union of 200,000 names", |bencher| {
         bencher.iter_batched(
             || layers.clone(),
-            |layers| Tree::union(layers, &limits),
+            |layers| Tree::union(layers.into_iter().map(Into::into).collect(), &limits),
             criterion::BatchSize::LargeInput,
         );
     });

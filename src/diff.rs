@@ -400,7 +400,7 @@ mod tests {
 
     fn snapshot(config: &str, files: Vec<FileEntry>) -> Snapshot {
         let config = crate::image::ImageConfig::parse(config.as_bytes(), &Limits::default()).expect("it parses");
-        let tree = crate::tree::Tree::union(vec![files], &Limits::default()).0;
+        let tree = crate::tree::Tree::union(vec![files.into()], &Limits::default()).0;
         Snapshot::of(&Inventory { config: Some(config), tree, ..Inventory::default() })
     }
 

@@ -28,6 +28,7 @@ pub mod pass;
 pub mod path;
 pub mod policy;
 pub mod rebuild;
+pub mod reference;
 pub mod rejudge;
 pub mod report;
 pub mod rule;

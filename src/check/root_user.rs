@@ -136,7 +136,7 @@ mod tests {
     fn the_owner_of_the_workdir_is_suggested() {
         let mut image = image(r#"{"config":{"WorkingDir":"/srv/app"}}"#);
         let workdir = FileEntry { uid: 1234, ..folder("srv/app") };
-        image.tree = Tree::union(vec![vec![workdir]], &Limits::default()).0;
+        image.tree = Tree::union(vec![vec![workdir].into()], &Limits::default()).0;
         let finding = run(&RootUser, &image).remove(0);
         assert_eq!(finding.evidence.get("suggested_uid"), Some(&1234.into()));
         assert_eq!(finding.evidence.get("implicit"), Some(&true.into()));

@@ -41,7 +41,7 @@ pub(crate) fn layered(layers: Vec<Vec<FileEntry>>) -> Inventory {
             ..LayerSummary::default()
         })
         .collect();
-    let tree = Tree::union(layers, &Limits::default()).0;
+    let tree = Tree::union(layers.into_iter().map(Into::into).collect(), &Limits::default()).0;
     Inventory { layers: summaries, tree, ..Inventory::default() }
 }
 

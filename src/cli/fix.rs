@@ -25,7 +25,7 @@ use crate::pass::Known;
 use crate::policy::{Glob, Judged, Outcome, PolicySet};
 use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
-use crate::scan::{Advisories, Watch as _, scan_seeing, without_secrets};
+use crate::scan::{Advisories, Watch as _, scan_seeing, scan_seeing_at_last, without_secrets};
 use crate::size::ByteSize;
 use crate::source::{Choice, Opened, Request, target};
 use crate::time::Date;
@@ -257,7 +257,7 @@ impl<'a> Job<'a> {
             let bundle = Bundle::open(source, request)?;
             let compared = compare(&input, &bundle, &plan, &rebuilt, &self.known, request.limits)?;
             let mut seen = Vec::new();
-            let reports = scan_seeing(source, request, options, &self.known, &mut |inventory, judged| {
+            let reports = scan_seeing_at_last(source, request, options, &self.known, &mut |inventory, judged| {
                 seen.push(Seen::of(inventory, judged));
             })?;
             let after = Place { bundle: &bundle, seen: &seen };

@@ -385,7 +385,7 @@ mod tests {
             FileEntry::file("deps/a/package.json", 1),
             link("srv/node_modules", "../deps"),
         ];
-        let (tree, _) = Tree::union(vec![layer], &Limits::default());
+        let (tree, _) = Tree::union(vec![layer.into()], &Limits::default());
         let (selected, cut) = Selectors::new([FIRST, SECOND]).live(&tree, 2);
         assert_eq!(cut, None);
         let shown: Vec<Vec<String>> = selected

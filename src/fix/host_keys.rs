@@ -4,7 +4,7 @@ use crate::finding::{Finding, Location};
 use crate::inventory::SecretPlace;
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Span};
-use crate::tree::{Node, Tree};
+use crate::tree::{Members, Node, Tree};
 
 use super::drops::Drops;
 use super::plan::{Kind, Risk, Safety};
@@ -64,7 +64,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 
 /// Host keys in all layers, live or not.
 fn keys(tree: &Tree) -> Vec<Node> {
-    let of_layer = |(layer, members): (u32, &'_ Vec<crate::tree::FileEntry>)| {
+    let of_layer = |(layer, members): (u32, &'_ Members)| {
         let keys = (0u32..).zip(members).filter(|(_, entry)| entry.is_file() && is_host_key(&entry.path));
         keys.map(|(member, _)| Node { layer, member }).collect::<Vec<_>>()
     };

@@ -155,7 +155,7 @@ impl<'a> Job<'a> {
     /// Members of a layer by what `sort` takes them for.
     fn sorted<K: Ord>(&self, layer: u32, sort: impl Fn(&Inventory, Node) -> Option<K>) -> BTreeMap<K, Vec<Node>> {
         let mut sorted: BTreeMap<K, Vec<Node>> = BTreeMap::new();
-        let members = self.image.tree.layers().get(layer as usize).map_or(0, Vec::len);
+        let members = self.image.tree.layers().get(layer as usize).map_or(0, |members| members.len());
         for member in 0..u32::try_from(members).unwrap_or(u32::MAX) {
             let node = Node { layer, member };
             if let Some(key) = sort(self.image, node) {

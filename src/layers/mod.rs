@@ -15,7 +15,7 @@ use crate::limitation::Limitation;
 use crate::report::TargetSummary;
 use crate::secret;
 use crate::time::Timestamp;
-use crate::tree::{Change, FileEntry, FileKind, Node, Tree};
+use crate::tree::{Change, FileKind, Members, Node, Tree};
 
 pub use crate::inventory::Cause;
 pub use content::{CONTENT, TWINS};
@@ -80,7 +80,7 @@ pub struct LayerRow {
 
 /// Bytes of the files in all layers, and of those that a container sees, each counted once.
 pub fn bytes(tree: &Tree) -> (u64, u64) {
-    let sizes = |members: &Vec<FileEntry>| -> Vec<u64> {
+    let sizes = |members: &Members| -> Vec<u64> {
         members.iter().map(|entry| if entry.is_file() { entry.size } else { 0 }).collect()
     };
     let mut unseen: Vec<Vec<u64>> = tree.layers().iter().map(sizes).collect();

@@ -28,7 +28,7 @@ fn image(layers: &[&[&str]]) -> Inventory {
             };
             members.push(entry);
         }
-        entries.push(members);
+        entries.push(members.into());
     }
     let (tree, _) = Tree::union(entries, &Limits::default());
     let mut contents = Contents::of(&tree);

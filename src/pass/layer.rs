@@ -448,7 +448,7 @@ impl<'r, 's, 'scope> Filling<'r, 's, 'scope> {
     fn finish(mut self) {
         self.flush();
         self.reading.sinks.with(self.layer, |facts| {
-            facts.entries = self.entries;
+            facts.entries = self.entries.into();
             facts.seen = self.seen;
             facts.limitations.append(&mut self.limitations);
             facts.facts.append(&mut self.facts);

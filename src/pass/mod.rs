@@ -26,7 +26,7 @@ use crate::image::Layer;
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::tree::{FileEntry, Node};
+use crate::tree::{Members, Node};
 
 use budget::Budget;
 use pool::{Memory, Pool};
@@ -58,8 +58,8 @@ impl Progress for () {
 /// What was learned of one layer.
 #[derive(Debug, Clone, Default)]
 pub struct LayerFacts {
-    /// Members, in archive order.
-    pub entries: Vec<FileEntry>,
+    /// Its members.
+    pub entries: Members,
     /// For each member the collectors that have seen its bytes.
     pub seen: Vec<Mask>,
     /// What collectors learned.
@@ -341,7 +341,7 @@ impl<'a> Pass<'a> {
         let facts = self.facts.fetch_add(facts, Ordering::Relaxed).saturating_add(facts);
         let has_any = !repeated.entries.is_empty() || !repeated.facts.is_empty();
         if has_any && (entries > self.limits.entries || facts > self.limits.facts) {
-            repeated.entries.clear();
+            repeated.entries = Members::default();
             repeated.seen.clear();
             repeated.facts.clear();
             let what = format!(
@@ -369,6 +369,11 @@ impl<'a> Pass<'a> {
 impl Known {
     fn of(&self, blob: &Digest) -> Option<LayerFacts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(blob).cloned()
+    }
+
+    /// Forgets everything.
+    pub fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Adds a layer of which every member is, to the bit, a member of the layer `of`: `kept` names these, in order. `facts` are
@@ -572,6 +577,7 @@ mod tests {
 
     use crate::collect::Fact;
     use crate::image::Blob;
+    use crate::tree::FileEntry;
 
     use super::*;
 
@@ -716,7 +722,7 @@ mod tests {
         let first = read(&[layer(&bytes)]);
         assert_eq!(first[0].entries.len(), 1);
         // what is known shows that nothing was decoded
-        known.0.lock().expect("no panic").get_mut(&digest).expect("is known").entries.clear();
+        known.0.lock().expect("no panic").get_mut(&digest).expect("is known").entries = Members::default();
         let again = read(&[layer(&bytes)]);
         assert_eq!((again[0].entries.len(), &again[0].diff_id), (0, &first[0].diff_id));
         // other bytes under the same digest are read, and told
@@ -730,7 +736,7 @@ mod tests {
     #[test]
     fn a_layer_of_known_members_is_known() {
         let (old, new) = (Digest::sha256(b"old"), Digest::sha256(b"new"));
-        let entries = |names: &[&str]| names.iter().map(|name| FileEntry::file(name, 1)).collect::<Vec<_>>();
+        let entries = |names: &[&str]| names.iter().map(|name| FileEntry::file(name, 1)).collect::<Members>();
         let fact = |member| FactOf {
             node: Node { layer: 0, member },
             collector: 0,

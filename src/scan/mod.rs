@@ -116,6 +116,19 @@ pub fn scan_seeing(
     judge_all(source, request, options, inventories, see)
 }
 
+/// As [`scan_seeing`], for the last time: what is known is forgotten before anything is judged.
+pub fn scan_seeing_at_last(
+    source: &dyn Source,
+    request: &Request<'_>,
+    options: &Options<'_>,
+    known: &Known,
+    see: &mut See<'_>,
+) -> Result<Vec<Report>> {
+    let inventories = read_knowing(source, request, options, &collectors(), Some(known))?;
+    known.forget();
+    judge_all(source, request, options, inventories, see)
+}
+
 /// Shown an image and its findings.
 pub type See<'a> = dyn FnMut(&Inventory, &[Judged]) + 'a;
 

@@ -8,6 +8,10 @@ mod change;
 mod resolve;
 mod union;
 
+use std::ops::Deref;
+use std::slice;
+use std::sync::Arc;
+
 use crate::path::ImagePath;
 
 pub use capability::Capabilities;
@@ -80,6 +84,39 @@ impl FileEntry {
     /// Whether its bytes are stored here.
     pub fn is_file(&self) -> bool {
         self.kind == FileKind::File
+    }
+}
+
+/// All members of one layer, in archive order. Copies share them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Members(Arc<Vec<FileEntry>>);
+
+impl Deref for Members {
+    type Target = [FileEntry];
+
+    fn deref(&self) -> &[FileEntry] {
+        &self.0
+    }
+}
+
+impl<'m> IntoIterator for &'m Members {
+    type Item = &'m FileEntry;
+    type IntoIter = slice::Iter<'m, FileEntry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl From<Vec<FileEntry>> for Members {
+    fn from(members: Vec<FileEntry>) -> Self {
+        Self(Arc::new(members))
+    }
+}
+
+impl FromIterator<FileEntry> for Members {
+    fn from_iter<I: IntoIterator<Item = FileEntry>>(members: I) -> Self {
+        members.into_iter().collect::<Vec<_>>().into()
     }
 }
 

@@ -99,7 +99,7 @@ mod tests {
             kind: FileKind::Symlink(target.as_bytes().into()),
             ..FileEntry::file(path, 0)
         }));
-        let (tree, _) = Tree::union(vec![layer], &Limits::default());
+        let (tree, _) = Tree::union(vec![layer.into()], &Limits::default());
         let cases = [
             ("lib/x", Some("/usr/lib/x")),
             ("up", Some("/etc/passwd")),

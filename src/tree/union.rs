@@ -13,7 +13,7 @@ use crate::limitation::Limitation;
 use crate::path::ImagePath;
 
 use super::change::{Change, Event, fold};
-use super::{FileEntry, FileKind, Hidden, Node};
+use super::{FileEntry, FileKind, Hidden, Members, Node};
 
 /// The merged file system, and what every layer held. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ pub struct Tree(Arc<Merged>);
 /// What a tree holds.
 #[derive(Debug, Default)]
 pub struct Merged {
-    layers: Vec<Vec<FileEntry>>,
+    layers: Vec<Members>,
     pub(super) slots: Vec<Slot>,
     names: Vec<(ImagePath, Node)>,
     by_node: Vec<(Node, ImagePath)>,
@@ -78,7 +78,7 @@ impl Deref for Tree {
 
 impl Tree {
     /// Applies `layers` in order, oldest first. Oddities become limitations of the second value.
-    pub fn union(layers: Vec<Vec<FileEntry>>, limits: &Limits) -> (Self, Vec<Limitation>) {
+    pub fn union(layers: Vec<Members>, limits: &Limits) -> (Self, Vec<Limitation>) {
         let mut union = Union::new(&layers, limits);
         for index in 0..layers.len() {
             union.apply(index);
@@ -126,7 +126,7 @@ impl Tree {
     }
 
     /// Members of each layer, in archive order; [`Node::member`] counts in these.
-    pub fn layers(&self) -> &[Vec<FileEntry>] {
+    pub fn layers(&self) -> &[Members] {
         &self.layers
     }
 
@@ -212,7 +212,7 @@ pub(super) fn path_of(slots: &[Slot], slot: u32) -> ImagePath {
 const MOST_IMPLIED: usize = 500_000;
 
 struct Union<'a> {
-    layers: &'a [Vec<FileEntry>],
+    layers: &'a [Members],
     limits: &'a Limits,
     slots: Vec<Slot>,
     /// Live names of each node, by layer and member.
@@ -228,9 +228,9 @@ struct Union<'a> {
 }
 
 impl<'a> Union<'a> {
-    fn new(layers: &'a [Vec<FileEntry>], limits: &'a Limits) -> Self {
+    fn new(layers: &'a [Members], limits: &'a Limits) -> Self {
         // memory that is not touched costs nothing, and growing would copy all that is there
-        let mut slots = Vec::with_capacity(layers.iter().map(Vec::len).sum::<usize>().saturating_add(1));
+        let mut slots = Vec::with_capacity(layers.iter().map(|members| members.len()).sum::<usize>().saturating_add(1));
         slots.push(Slot::default());
         Self {
             layers,
@@ -607,7 +607,8 @@ mod tests {
 
     /// Live names as `path=layer.member`.
     fn live(layers: &[&[&str]]) -> (Vec<String>, Vec<&'static str>) {
-        let (tree, limitations) = Tree::union(layers.iter().map(|words| layer(words)).collect(), &Limits::default());
+        let (tree, limitations) =
+            Tree::union(layers.iter().map(|words| layer(words).into()).collect(), &Limits::default());
         let names = tree.names().map(|(path, node)| format!("{path}={}.{}", node.layer, node.member)).collect();
         (names, limitations.iter().map(|limitation| limitation.code).collect())
     }
@@ -688,14 +689,14 @@ mod tests {
     #[test]
     fn overlay_whiteouts_hide_the_file_below() {
         let device = FileEntry { kind: FileKind::CharacterDevice(0, 0), ..FileEntry::file("a", 0) };
-        let (tree, _) = Tree::union(vec![layer(&["a"]), vec![device]], &Limits::default());
+        let (tree, _) = Tree::union(vec![layer(&["a"]).into(), vec![device].into()], &Limits::default());
         assert_eq!(tree.names().len(), 0);
     }
 
     #[test]
     fn hidden_nodes_know_who_hid_them() {
         let layers = [layer(&["a", "b", "c", "d == c"]), layer(&["a", ".wh.b", ".wh.c"]), layer(&[".wh.d"])];
-        let (tree, _) = Tree::union(layers.into(), &Limits::default());
+        let (tree, _) = Tree::union(layers.map(Members::from).into(), &Limits::default());
         let hidden =
             |member| tree.hidden(Node { layer: 0, member }).map(|hidden| (hidden.by_layer, hidden.overwritten));
         assert_eq!(hidden(0), Some((1, true)));

@@ -22,7 +22,7 @@ const RANKS: &[&[&str]] = &[
     &["image", "rule", "version", "format"],
     &["limitation", "limit", "path", "digest", "time"],
     &["diagnostic"],
-    &["error", "escape", "nearest", "secret_name", "size"],
+    &["error", "escape", "nearest", "reference", "secret_name", "size"],
 ];
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.
@@ -47,7 +47,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("memchr", &[]),
     ("minijinja", &["server/page"]),
     ("object", &["format"]),
-    ("oci_client", &["source/registry"]),
     ("packageurl", &["package/purl.rs"]),
     ("pep440_rs", &["version"]),
     ("postcard", &["advisory/store"]),

@@ -35,6 +35,9 @@ const DEPTH: usize = 5;
 /// Files of one outer file.
 const ENTRIES: usize = 1_000_000;
 
+/// Bytes that each window of a file too large to be held has, besides what it repeats; the first one has [`HELD`] and one more.
+const STEP: usize = 2 << 20;
+
 /// Largest archive inside another that is read, where that needs all of it at once, in bytes.
 const WHOLE: usize = 256 << 20;
 
@@ -535,11 +538,14 @@ impl Opening<'_> {
     fn windows(&mut self, first: Vec<u8>, reader: &mut dyn Read, place: &Place) {
         let (shown, kind) = (place.shown(), place.kind());
         let (mut window, mut offset, mut lines_before, mut overlap) = (first, 0_u64, 0_u64, 0);
+        let mut next = Vec::new();
         loop {
             let step = window.len().saturating_sub(OVERLAP);
-            let mut next = window.get(step..).unwrap_or_default().to_vec();
-            let left = (HELD.saturating_sub(next.len())) as u64;
-            let read = Read::take(&mut *reader, left).read_to_end(&mut next);
+            let (passed, kept) = window.split_at(step);
+            next.clear();
+            next.reserve_exact(STEP.saturating_add(kept.len()));
+            next.extend_from_slice(kept);
+            let read = Read::take(&mut *reader, STEP as u64).read_to_end(&mut next);
             let is_last = next.len() <= OVERLAP;
             let bytes = window.as_slice();
             if bytes.iter().any(|byte| *byte != 0) {
@@ -551,11 +557,12 @@ impl Opening<'_> {
             if is_last {
                 return;
             }
-            let passed = window.get(..step).unwrap_or_default();
             lines_before = lines_before.saturating_add(memchr::memchr_iter(b'\n', passed).count() as u64);
             offset = offset.saturating_add(step as u64);
             overlap = OVERLAP.min(window.len());
-            window = next;
+            // the first one is larger than those that follow
+            window =
+                if window.capacity() > HELD { std::mem::take(&mut next) } else { std::mem::replace(&mut next, window) };
         }
     }
 

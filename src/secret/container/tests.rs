@@ -208,7 +208,9 @@ fn large_files_inside_are_searched_to_their_end() {
     let mut content = line.repeat((2 * HELD + OVERLAP) / line.len());
     // what hardly shrinks, so that it may be as large
     let noise: Vec<u8> = (0..20_000_u32).flat_map(|at| at.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
-    let edges = [0, HELD - OVERLAP, HELD - OVERLAP / 2, HELD, 2 * HELD - 2 * OVERLAP, content.len() - 60];
+    let around = |end: usize| [end - OVERLAP, end - OVERLAP / 2, end];
+    let ends = [HELD + 1, HELD + 1 + STEP, HELD + 1 + 2 * STEP];
+    let edges = ends.into_iter().flat_map(around).chain([0, content.len() - 60]);
     for edge in edges {
         for at in [edge.saturating_sub(30), edge, edge + 1] {
             let saved = content[at..at + 59].to_vec();

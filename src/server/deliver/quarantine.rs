@@ -2,6 +2,7 @@
 //! configured tag. Of several images of a repository the last one has it.
 
 use crate::error::Result;
+use crate::reference::is_tag;
 use crate::source::Access;
 use crate::source::registry::push::{Destination, Pusher};
 use crate::source::registry::tags::Repository;
@@ -27,11 +28,7 @@ impl Adapter for Quarantine {
 
     fn check(&self, action: &action::Action) -> Result<(), String> {
         let tag = action.tag.as_deref().unwrap_or_default();
-        let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-        let is_tag = tag.len() <= 128
-            && tag.bytes().next().is_some_and(is_word)
-            && tag.bytes().all(|b| is_word(b) || b == b'.' || b == b'-');
-        if !is_tag {
+        if !is_tag(tag) {
             return Err("`tag` is no tag: up to 128 letters, digits, `_`, `.` and `-`".to_owned());
         }
         if action.on.get_ref().contains(&On::Passed) {

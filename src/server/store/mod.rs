@@ -38,6 +38,10 @@ const GATHERING: Duration = Duration::from_millis(2);
 /// Connections that read.
 const READERS: u32 = 4;
 
+/// What a connection keeps of the file, in KiB; as negative a number as the pragma wants it. The kernel keeps the whole
+/// file besides.
+const KEPT: &str = "-512";
+
 /// How long another program that holds the file is waited for.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -77,6 +81,7 @@ impl Store {
             .busy_timeout(BUSY)
             .pragma("trusted_schema", "OFF")
             .pragma("cell_size_check", "ON")
+            .pragma("cache_size", KEPT)
             // a journal that grew once is cut when it begins anew
             .pragma("journal_size_limit", "67108864")
             .disable_statement_logging();

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use oci_client::secrets::RegistryAuth;
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
+use super::super::Sensitive;
 use super::address::{Endpoint, authority_of, check_destination, crop, describe, is_this_machine};
 use super::credentials::Credential;
 use super::transport::{Ask, Failure, FailureKind, Transport};
@@ -118,6 +118,15 @@ fn split_value(text: &str) -> Option<(String, &str)> {
     None
 }
 
+/// What a request is sent with.
+#[derive(Debug, Clone)]
+pub(super) enum Authorization {
+    Anonymous,
+    /// A user and a password.
+    Basic(String, Sensitive),
+    Bearer(Sensitive),
+}
+
 /// Answers a challenge: says with what the request is to be sent again.
 pub(super) async fn answer(
     challenge: &Challenge,
@@ -126,14 +135,14 @@ pub(super) async fn answer(
     trusted: &BTreeMap<String, Vec<String>>,
     transport: &Transport,
     url: &Url,
-) -> Result<RegistryAuth, Failure> {
+) -> Result<Authorization, Failure> {
     if !matches!(credential, Credential::None) {
         check_encrypted(endpoint, url)?;
     }
     match (challenge, credential) {
-        (_, Credential::Token(token)) => Ok(RegistryAuth::Bearer(token.0.clone())),
+        (_, Credential::Token(token)) => Ok(Authorization::Bearer(token.clone())),
         (Challenge::Basic, Credential::Password(user, password)) => {
-            Ok(RegistryAuth::Basic(user.clone(), password.0.clone()))
+            Ok(Authorization::Basic(user.clone(), password.clone()))
         }
         (Challenge::Basic, Credential::Identity(_)) => {
             Err(auth_error(endpoint, "the registry wants a password, but the login holds an identity token").into())
@@ -225,14 +234,14 @@ async fn fetch_token(
     endpoint: &Endpoint,
     credential: &Credential,
     transport: &Transport,
-) -> Result<RegistryAuth, Failure> {
+) -> Result<Authorization, Failure> {
     #[derive(Deserialize)]
     struct Answer {
         token: Option<String>,
         access_token: Option<String>,
     }
     let mut form = None;
-    let mut auth = RegistryAuth::Anonymous;
+    let mut auth = Authorization::Anonymous;
     if let Credential::Identity(identity) = credential {
         transport.keep_secret(&identity.0);
         let scope = scopes.join(" ");
@@ -251,7 +260,7 @@ async fn fetch_token(
     }
     if let Credential::Password(user, password) = credential {
         transport.keep_secret(&password.0);
-        auth = RegistryAuth::Basic(user.clone(), password.0.clone());
+        auth = Authorization::Basic(user.clone(), password.clone());
     }
     let insecure = endpoint.insecure && endpoint.owns(&realm);
     let ask = Ask {
@@ -297,7 +306,7 @@ async fn fetch_token(
         .filter(|token| token.len() <= LONGEST_TOKEN && token.bytes().all(|b| b.is_ascii_graphic()))
         .ok_or_else(no_token)?;
     transport.keep_secret(&token);
-    Ok(RegistryAuth::Bearer(token))
+    Ok(Authorization::Bearer(Sensitive(token)))
 }
 
 /// `application/x-www-form-urlencoded`.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use oci_client::secrets::RegistryAuth;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url};
 
@@ -12,7 +11,7 @@ use crate::image::manifest::media_type;
 
 use super::super::Access;
 use super::address::{Endpoint, describe};
-use super::auth::{Challenge, answer, auth_error, choose_challenge};
+use super::auth::{Authorization, Challenge, answer, auth_error, choose_challenge};
 use super::credentials::{self, Credential, Found};
 use super::transport::{Ask, Failure, FailureKind, Transport};
 
@@ -45,7 +44,7 @@ pub(super) struct Connection {
 /// How requests prove who asks.
 #[derive(Debug)]
 struct State {
-    auth: RegistryAuth,
+    auth: Authorization,
     /// Counts changes of `auth`, so that many requests that fail at once renew it once.
     generation: u64,
     /// The credential, once it was needed.
@@ -83,11 +82,11 @@ impl Connection {
     /// Nothing is sent until something is asked for.
     pub(super) fn new(endpoint: Endpoint, transport: Arc<Transport>, access: Arc<Access>) -> Result<Self> {
         let flags = credentials::from_flags(&access, &endpoint)?;
-        let mut auth = RegistryAuth::Anonymous;
+        let mut auth = Authorization::Anonymous;
         match &flags {
             Some(Credential::Token(token)) => {
                 transport.keep_secret(&token.0);
-                auth = RegistryAuth::Bearer(token.0.clone());
+                auth = Authorization::Bearer(token.clone());
             }
             Some(Credential::Password(_, password)) => transport.keep_secret(&password.0),
             _ => {}
@@ -274,7 +273,7 @@ impl Connection {
         &self,
         what: &str,
         sending: &Sending,
-        auth: &RegistryAuth,
+        auth: &Authorization,
     ) -> Result<(Response, Url, bool), Failure> {
         let schemes = self.endpoint.schemes();
         for (place, scheme) in schemes.iter().enumerate() {
@@ -283,7 +282,7 @@ impl Connection {
                 Goal::Path(path) => (self.endpoint.url(*scheme, path)?, true),
                 Goal::Url(url) => (url.clone(), self.endpoint.owns(url)),
             };
-            let auth = if is_own { auth } else { &RegistryAuth::Anonymous };
+            let auth = if is_own { auth } else { &Authorization::Anonymous };
             match self.transport.exchange(&url, auth, self.endpoint.insecure && is_own, sending).await {
                 Ok(response) => {
                     if matches!(sending.goal, Goal::Path(_)) {
@@ -311,7 +310,13 @@ impl Connection {
     }
 
     /// Sends one request by the first scheme that works.
-    async fn send(&self, path: &str, auth: &RegistryAuth, accept: &str, from: u64) -> Result<(Response, Url), Failure> {
+    async fn send(
+        &self,
+        path: &str,
+        auth: &Authorization,
+        accept: &str,
+        from: u64,
+    ) -> Result<(Response, Url), Failure> {
         let schemes = self.endpoint.schemes();
         for (place, scheme) in schemes.iter().enumerate() {
             let is_last = place + 1 == schemes.len();
@@ -358,7 +363,7 @@ impl Connection {
         let is_refused = match (&found.credential, &challenge) {
             (Credential::Token(_), _) => true,
             // sending a wrong password again may lock an account
-            (_, Challenge::Basic) => matches!(state.auth, RegistryAuth::Basic(..)),
+            (_, Challenge::Basic) => matches!(state.auth, Authorization::Basic(..)),
             _ => false,
         };
         if is_refused {

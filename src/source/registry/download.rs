@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oci_client::secrets::RegistryAuth;
 use reqwest::header::{
     CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED,
 };
@@ -27,6 +26,7 @@ use super::super::Access;
 use super::super::download::{Answer, Arrived, Patience, Validators, Wish};
 use super::Network;
 use super::address::describe;
+use super::auth::Authorization;
 use super::transport::{Ask, Failure, FailureKind, Pace, Transport};
 
 /// Resumptions of one file, even if each brings a few bytes.
@@ -164,7 +164,7 @@ impl Transfer<'_> {
         }
         let ask = Ask {
             url: self.url.clone(),
-            auth: &RegistryAuth::Anonymous,
+            auth: &Authorization::Anonymous,
             accept: "",
             from,
             form: None,

@@ -1,8 +1,8 @@
 //! Images in registries, over the distribution protocol (distribution-spec 1.1).
 //!
-//! References and the protocol's types come from `oci-client`. The requests are made here, since
-//! that client reads manifests without a limit, tries nothing twice, follows redirects wherever they
-//! lead and sends credentials to whatever token service a registry names. `Registry` is the seam:
+//! The requests are made here and not by `oci-client`: it reads manifests without a limit, tries nothing
+//! twice, follows redirects wherever they lead, sends credentials to whatever token service a registry
+//! names, and keeps some 15 MB for an expression that reads references. `Registry` is the seam:
 //! above it, nothing is asynchronous and nothing knows HTTP.
 
 mod address;

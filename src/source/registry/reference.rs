@@ -4,20 +4,25 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use oci_client::Reference;
-
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::escape::escape;
+use crate::reference::{LONGEST_PATH, is_component, is_host, is_tag};
 
 /// Longest reference taken, in bytes: 255 of a host, 255 of a repository, 128 of a tag, a digest.
 const LONGEST: usize = 1_024;
 
-/// Longest repository, in bytes; the cap of the distribution registry.
-const LONGEST_REPOSITORY: usize = 255;
-
 /// The name under which Docker Hub's images and credentials go.
 pub(super) const DOCKER_HUB: &str = "docker.io";
+
+/// Another name of Docker Hub, from before it had that one.
+const DOCKER_HUB_BEFORE: &str = "index.docker.io";
+
+/// Whose images have no name of a team on Docker Hub.
+const OFFICIAL: &str = "library";
+
+/// The tag where nothing else is written.
+const LATEST: &str = "latest";
 
 /// A parsed reference. Its parts follow the grammar of distribution's references, so each is safe
 /// as a part of a URL.
@@ -62,28 +67,76 @@ impl FromStr for ImageReference {
             return Err(usage("an image reference has no `http://` or `https://`")
                 .help("write it as `registry.example.com/team/app:1.0`"));
         }
-        let (ipv6_host, rest) = split_ipv6_host(text)?;
-        let parsed = match &ipv6_host {
-            // the grammar knows no IPv6 hosts; the stand-in is put back below
-            Some(_) => Reference::try_from(format!("localhost/{rest}")),
-            None => Reference::try_from(rest),
-        };
-        let parsed = parsed.map_err(|error| explain(text, &error.to_string()))?;
-        let host = ipv6_host.unwrap_or_else(|| parsed.registry().to_ascii_lowercase());
-        check_port(&host)?;
-        // the grammar lets capitals pass as the host that turns out to be none
-        if parsed.repository().bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err(explain(text, "repository names are lower case"));
-        }
-        if parsed.repository().len() > LONGEST_REPOSITORY {
-            return Err(usage(format!("the repository's name is longer than {LONGEST_REPOSITORY} bytes")));
-        }
-        let digest = match parsed.digest() {
-            Some(digest) => Some(digest.parse::<Digest>().map_err(usage)?),
-            None => None,
-        };
-        Ok(Self { host, repository: parsed.repository().to_owned(), tag: parsed.tag().map(str::to_owned), digest })
+        read(text).map_err(|error| match error {
+            Reason::Grammar(reason) => explain(text, reason),
+            Reason::Other(error) => error,
+        })
     }
+}
+
+/// Why a text is no reference.
+enum Reason {
+    /// In a word; the text is shown with it.
+    Grammar(&'static str),
+    Other(Error),
+}
+
+impl From<Error> for Reason {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Reads a reference by the grammar of distribution's references, `[host[:port]/]path[/path…][:tag][@digest]`.
+fn read(text: &str) -> Result<ImageReference, Reason> {
+    let (ipv6_host, rest) = split_ipv6_host(text)?;
+    let (rest, digest) = match rest.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(usage))),
+        None => (rest, None),
+    };
+    let last = rest.rfind('/').map_or(0, |slash| slash + 1);
+    let (name, tag) = match rest[last..].split_once(':') {
+        // a port has a repository behind it
+        Some((path, tag)) => (&rest[..last + path.len()], Some(tag)),
+        None => (rest, None),
+    };
+    let (host, path) = match ipv6_host {
+        Some(host) => (host, name),
+        None => split_host(name)?,
+    };
+    let is_bare = host == DOCKER_HUB && !path.contains('/');
+    let repository = if is_bare { format!("{OFFICIAL}/{path}") } else { path.to_owned() };
+    if path.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(Reason::Grammar("repository names are lower case"));
+    }
+    if !path.split('/').all(is_component) {
+        return Err(Reason::Grammar("a part of the repository's name is none"));
+    }
+    if tag.is_some_and(|tag| !is_tag(tag)) {
+        return Err(Reason::Grammar("behind its colon stands no tag"));
+    }
+    if repository.len() > LONGEST_PATH {
+        return Err(usage(format!("the repository's name is longer than {LONGEST_PATH} bytes")).into());
+    }
+    check_port(&host)?;
+    let digest = digest.transpose()?;
+    let tag = tag.or(if digest.is_none() { Some(LATEST) } else { None }).map(str::to_owned);
+    Ok(ImageReference { host, repository, tag, digest })
+}
+
+/// The host of a name, and what stands behind it. As docker has it, the first part is one if it has a dot or a port, or
+/// is `localhost`.
+fn split_host(name: &str) -> Result<(String, &str), Reason> {
+    let Some((first, behind)) =
+        name.split_once('/').filter(|(first, _)| first.contains(['.', ':']) || *first == "localhost")
+    else {
+        return Ok((DOCKER_HUB.to_owned(), name));
+    };
+    if !is_host(first) {
+        return Err(Reason::Grammar("its host is none"));
+    }
+    let host = first.to_ascii_lowercase();
+    Ok((if host == DOCKER_HUB_BEFORE { DOCKER_HUB.to_owned() } else { host }, behind))
 }
 
 impl fmt::Display for ImageReference {
@@ -138,7 +191,7 @@ fn explain(text: &str, reason: &str) -> Error {
         return error.help("credentials go into `--username` and `--password-stdin`, a digest begins with `sha256:`");
     }
     let lower = text.to_ascii_lowercase();
-    if lower != text && Reference::try_from(lower.as_str()).is_ok() {
+    if lower != text && read(&lower).is_ok() {
         return error.help(format!("repository names are lower case: `{lower}`"));
     }
     error.help("write it as `registry.example.com/team/app:1.0`; a file needs a path that exists")
@@ -164,6 +217,10 @@ mod tests {
             ("[::1]:5000/app:x", "[::1]:5000", "app", Some("x")),
             ("[0:0::1]/a/b", "[::1]", "a/b", Some("latest")),
             (pinned.as_str(), "ghcr.io", "a/b", Some("c")),
+            ("localhost:5000", "docker.io", "library/localhost", Some("5000")),
+            ("docker.io/team/app", "docker.io", "team/app", Some("latest")),
+            ("a-1.b-2.example:1/a--b__c_d.e/0", "a-1.b-2.example:1", "a--b__c_d.e/0", Some("latest")),
+            ("app:_A.b-C", "docker.io", "library/app", Some("_A.b-C")),
         ];
         for (text, host, repository, tag) in cases {
             let parsed: ImageReference = text.parse().expect(text);
@@ -180,6 +237,7 @@ mod tests {
     #[test]
     fn what_is_no_reference_is_refused() {
         let long = "a".repeat(300);
+        let long_tag = format!("app:{}", "a".repeat(129));
         let too_long = "a".repeat(5_000);
         for bad in [
             "",
@@ -187,6 +245,30 @@ mod tests {
             "host.example.com/Upper",
             "a..b/../c",
             "host/",
+            "host.example/",
+            "host.example//a",
+            "-host.example/a",
+            "host-.example/a",
+            "host..example/a",
+            "host.example:/a",
+            "host.example:x/a",
+            "host.example:1:2/a",
+            "h\u{e9}st.example/a",
+            "app:",
+            "app:.x",
+            "app:-x",
+            "app:a b",
+            "app:\u{e9}",
+            "app:a:b",
+            "a___b",
+            "a.-b",
+            "a..b",
+            "-a",
+            "a_",
+            "a/b-",
+            "app@",
+            "app@@",
+            "app@sha256",
             "/abs",
             "../x",
             "a b",
@@ -201,6 +283,7 @@ mod tests {
             "[::1]:5000",
             "https://host/app",
             long.as_str(),
+            long_tag.as_str(),
             too_long.as_str(),
         ] {
             let error = bad.parse::<ImageReference>().expect_err(bad);

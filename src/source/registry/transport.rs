@@ -10,19 +10,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use oci_client::errors::OciEnvelope;
-use oci_client::secrets::RegistryAuth;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
     RETRY_AFTER,
 };
 use reqwest::{Client, Method, Response, StatusCode, Url};
+use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
 use super::super::Access;
 use super::address::{PROXIES, Resolver, check_destination, crop, describe, is_loopback, is_this_machine};
+use super::auth::Authorization;
 use super::connection::Sending;
 
 /// Redirects followed for one request.
@@ -149,7 +149,7 @@ impl From<Error> for Failure {
 #[derive(Debug, Clone)]
 pub(super) struct Ask<'a> {
     pub(super) url: Url,
-    pub(super) auth: &'a RegistryAuth,
+    pub(super) auth: &'a Authorization,
     /// Media types taken; empty for any.
     pub(super) accept: &'a str,
     /// First byte wanted.
@@ -230,8 +230,8 @@ impl Transport {
                 request = request.header(name, value);
             }
             request = match ask.auth {
-                RegistryAuth::Basic(user, password) if is_own => request.basic_auth(user, Some(password)),
-                RegistryAuth::Bearer(token) if is_own => request.bearer_auth(token),
+                Authorization::Basic(user, password) if is_own => request.basic_auth(user, Some(&password.0)),
+                Authorization::Bearer(token) if is_own => request.bearer_auth(&token.0),
                 _ => request,
             };
             let request = request.build().map_err(|e| self.failure(&url, &e))?;
@@ -267,7 +267,7 @@ impl Transport {
     pub(super) async fn exchange(
         &self,
         url: &Url,
-        auth: &RegistryAuth,
+        auth: &Authorization,
         insecure: bool,
         sending: &Sending,
     ) -> Result<Response, Failure> {
@@ -281,9 +281,9 @@ impl Transport {
             request = request.header(CONTENT_LENGTH, sending.body.len()).body(sending.body.clone());
         }
         request = match auth {
-            RegistryAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
-            RegistryAuth::Bearer(token) => request.bearer_auth(token),
-            RegistryAuth::Anonymous => request,
+            Authorization::Basic(user, password) => request.basic_auth(user, Some(&password.0)),
+            Authorization::Bearer(token) => request.bearer_auth(&token.0),
+            Authorization::Anonymous => request,
         };
         let request = request.build().map_err(|e| self.failure(url, &e))?;
         if let Some(header) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
@@ -402,6 +402,16 @@ impl Transport {
 
     /// The registry's own error codes and messages (distribution-spec, Error Codes), if it sent any.
     async fn error_words(&self, mut response: Response) -> String {
+        #[derive(Deserialize)]
+        struct Document {
+            errors: Vec<Entry>,
+        }
+        #[derive(Deserialize)]
+        struct Entry {
+            code: String,
+            #[serde(default)]
+            message: String,
+        }
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
             if body.len() + chunk.len() > ERROR_DOCUMENT {
@@ -409,11 +419,9 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        let Ok(envelope) = serde_json::from_slice::<OciEnvelope>(&body) else { return String::new() };
-        let Some(first) = envelope.errors.first() else { return String::new() };
-        let code = serde_json::to_value(&first.code).ok();
-        let code = code.as_ref().and_then(|code| code.as_str()).unwrap_or_default();
-        format!(" ({})", self.server_words(&format!("{code}: {}", first.message)))
+        let Ok(document) = serde_json::from_slice::<Document>(&body) else { return String::new() };
+        let Some(first) = document.errors.first() else { return String::new() };
+        format!(" ({})", self.server_words(&format!("{}: {}", first.code, first.message)))
     }
 
     /// A client for a URL, to which a server led or not.
