@@ -3,6 +3,7 @@
 //! See `docs/ARCHITECTURE.md` for how data flows and which module may know which.
 
 pub mod advisory;
+pub mod allocator;
 pub mod check;
 pub mod cli;
 pub mod collect;

@@ -10,6 +10,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::advisory::catalogue::Catalogue;
 use crate::advisory::vex;
+use crate::allocator::{LARGE_GO_BACK, begin_anew_with};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
@@ -141,6 +142,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// Fixes an image.
 pub(super) fn run(arguments: &FixArguments) -> Exit {
+    // what the scan needed is not there for the rebuild and the proof otherwise
+    begin_anew_with(&[LARGE_GO_BACK]);
     let watcher = Watcher::new(arguments.image.wants_progress());
     let done = Job::new(arguments, &watcher).and_then(|job| job.run()).map_err(without_secrets);
     arguments.image.finish(&watcher);
@@ -255,7 +258,7 @@ impl<'a> Job<'a> {
         let written = image.with_target(&pending.target());
         let after = opened(&written, self.watcher, Some(self.judging()), |source, request, options| {
             let bundle = Bundle::open(source, request)?;
-            let compared = compare(&input, &bundle, &plan, &rebuilt, &self.known, request.limits)?;
+            let compared = compare(&before, &bundle, &plan, &rebuilt, &self.known, request.limits)?;
             let mut seen = Vec::new();
             let reports = scan_seeing_at_last(source, request, options, &self.known, &mut |inventory, judged| {
                 seen.push(Seen::of(inventory, judged));

@@ -1,18 +1,17 @@
 //! `careen serve`.
 
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use super::term::warn;
+use crate::allocator::{FEW_ARENAS, LARGE_GO_BACK, begin_anew_with};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Glob;
 use crate::server::config::Config;
 use crate::server::token::{self, Scope};
-use crate::server::worker::process::{ARENAS, FEW_ARENAS, Workers};
+use crate::server::worker::process::Workers;
 use crate::server::{log, run};
 
 #[derive(Debug, Args)]
@@ -95,28 +94,10 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<()> {
     if let Some(ServeCommand::Token(command)) = &arguments.command {
         return token(&config, command);
     }
-    with_few_arenas();
+    begin_anew_with(&[FEW_ARENAS, LARGE_GO_BACK]);
     log::start(config.log, arguments.log.as_deref())?;
     let workers = Workers::new().map_err(|e| Error::io("cannot find this program", e))?;
     run::serve(config, workers)
-}
-
-/// Begins anew with few arenas of memory, unless it is said how many there may be.
-///
-/// The C library has up to eight for each core, and a thread keeps what it freed for itself: the memory of a server would grow
-/// for an hour (mallopt(3), `M_ARENA_MAX`).
-fn with_few_arenas() {
-    if std::env::var_os(ARENAS).is_some() {
-        return;
-    }
-    let mut own = std::env::args_os();
-    if let (Some(name), Ok(program)) = (own.next(), std::env::current_exe())
-        // not where the dynamic loader was called to start it
-        && program.file_name() == Path::new(&name).file_name()
-    {
-        // it comes back only where it fails, and then all is well but for some memory
-        let _ = Command::new(program).arg0(name).args(own).env(ARENAS, FEW_ARENAS).exec();
-    }
 }
 
 /// Makes, lists and takes back tokens.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read as _};
 
-use crate::digest::{Algorithm, Digest, Hasher, HashingReader, Marking, sha256_bytes};
+use crate::digest::{Algorithm, Digest, Hasher, HashingReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::Blob;
@@ -17,7 +17,7 @@ use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::pass::LayerFacts;
 use crate::pass::decode;
-use crate::pass::tar::{Head, TarReader};
+use crate::pass::tar::{Mark, TarReader};
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Span};
 use crate::tree::{FileEntry, FileKind};
@@ -32,11 +32,9 @@ pub(super) const TABLES: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmar
 #[derive(Debug, Clone)]
 struct Seen {
     entry: FileEntry,
-    /// SHA-256 of its headers, raw, with those before it that stand for several members.
-    headers: [u8; 32],
-    /// SHA-256 of what is stored of its content with what fills up its last block, raw; of nothing where the content was read
-    /// for itself.
-    stored: [u8; 32],
+    /// Of its headers, with those before it that stand for several members, and of what is stored of its content, unless that
+    /// was read for itself.
+    mark: Mark,
     /// Of its content with the edits carried out, where there are any.
     content: Option<(Digest, u64)>,
 }
@@ -44,8 +42,7 @@ struct Seen {
 impl Seen {
     /// Whether both are the same to the bit.
     fn is(&self, other: &Self) -> bool {
-        let is_whole = self.content.is_none() && other.content.is_none();
-        is_whole && self.entry == other.entry && self.headers == other.headers && self.stored == other.stored
+        self.mark.stored.is_some() && self.entry == other.entry && self.mark == other.mark
     }
 }
 
@@ -79,8 +76,32 @@ impl Changes<'_> {
     }
 }
 
+/// The layer as it was.
+pub(super) struct Old<'a> {
+    pub(super) blob: &'a dyn Blob,
+    /// What was read of it when it was copied, which need not be read once more.
+    pub(super) known: Option<Known<'a>>,
+}
+
+/// What is known of a layer as it was.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// Of the blob, as it was read.
+    pub(super) digest: &'a Digest,
+    pub(super) entries: &'a [FileEntry],
+    pub(super) marks: &'a [Mark],
+}
+
+impl Known<'_> {
+    /// All members, if each of them has a mark.
+    fn members(&self) -> Option<Vec<Seen>> {
+        let of = |(entry, mark): (&FileEntry, &Mark)| Seen { entry: entry.clone(), mark: mark.clone(), content: None };
+        (self.entries.len() == self.marks.len()).then(|| self.entries.iter().zip(self.marks).map(of).collect())
+    }
+}
+
 /// Compares the layer `after` with what `edits` make of the layer `before`.
-pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits: &Limits) -> Result<Compared> {
+pub(super) fn layer(before: &Old<'_>, after: &dyn Blob, edits: &[&Edit], limits: &Limits) -> Result<Compared> {
     let mut changes: BTreeMap<u32, Changes<'_>> = BTreeMap::new();
     for edit in edits {
         let Some(member) = edit.member() else { continue };
@@ -96,8 +117,17 @@ pub(super) fn layer(before: &dyn Blob, after: &dyn Blob, edits: &[&Edit], limits
             _ => {}
         }
     }
-    let (old, LayerFacts { digest: of, .. }) =
-        read(before, limits, &mut |member| changes.get(&member).filter(|changes| changes.has_content()))?;
+    let known = before.known.filter(|_| !changes.values().any(Changes::has_content));
+    let known = known.and_then(|known| Some((known.members()?, Some(known.digest.clone()))));
+    // of a member that goes, nothing but its name was kept, and it may be needed for another name of it
+    let is_enough = |old: &[Seen]| expected(old, &changes).iter().all(|wanted| wanted.seen.mark.stored.is_some());
+    let (old, of) = if let Some(known) = known.filter(|(old, _)| is_enough(old)) {
+        known
+    } else {
+        let mut edited = |member| changes.get(&member).filter(|changes| changes.has_content());
+        let (old, read) = read(before.blob, limits, &mut edited)?;
+        (old, read.digest)
+    };
     let expected = expected(&old, &changes);
     // where the content was edited, that of the output is compared as it is
     let edited: BTreeSet<u32> =
@@ -147,11 +177,11 @@ fn difference(new: &Seen, wanted: &Wanted, is_same_file: bool) -> Option<&'stati
         (a.mtime != b.mtime, "another time"),
         (a.size != b.size, "another size"),
         (a.capabilities != b.capabilities, "other capabilities"),
-        (wanted.keeps_headers && new.headers != wanted.seen.headers, "other bytes in its headers"),
+        (wanted.keeps_headers && new.mark.head != wanted.seen.mark.head, "other bytes in its headers"),
         (
             match &wanted.seen.content {
                 Some(content) => new.content.as_ref() != Some(content),
-                None => new.stored != wanted.seen.stored,
+                None => new.mark.stored != wanted.seen.mark.stored,
             },
             "other content",
         ),
@@ -251,16 +281,14 @@ fn read<'c>(
     let compression = Some(decoder.compression());
     let mut tar = HashingReader::new(decoder, Algorithm::Sha256);
     let mut members = TarReader::new(&mut tar, limits);
-    members.keep_heads();
-    let mut seen: Vec<Seen> = Vec::new();
+    members.keep_marks();
+    let mut read = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     while let Some(entry) = members.next().map_err(|e| wrong(e.to_string()))? {
-        if seen.len() as u64 >= limits.entries {
+        if read.len() as u64 >= limits.entries {
             return Err(Error::limit(format!("a layer has more than {} members", limits.entries)));
         }
-        let headers = sha256_bytes(members.head().map_or(&[], Head::bytes));
-        let own = changes(u32::try_from(seen.len()).unwrap_or(u32::MAX));
-        let mut stored = Marking::default();
+        let own = changes(u32::try_from(read.len()).unwrap_or(u32::MAX));
         let mut content = own.filter(|_| entry.is_file()).map(Editing::new);
         if let Some(content) = &mut content {
             loop {
@@ -270,17 +298,17 @@ fn read<'c>(
             }
         } else {
             loop {
-                let bytes = members.fill_raw().map_err(|e| wrong(e.to_string()))?;
-                let count = bytes.len();
+                let count = members.fill_raw().map_err(|e| wrong(e.to_string()))?.len();
                 if count == 0 {
                     break;
                 }
-                stored.update(bytes);
                 members.consume_raw(count);
             }
         }
-        seen.push(Seen { entry, headers, stored: stored.finish(), content: content.map(Editing::finish) });
+        read.push((entry, content.map(Editing::finish)));
     }
+    let marks = members.take_marks();
+    let seen = read.into_iter().zip(marks).map(|((entry, content), mark)| Seen { entry, mark, content }).collect();
     let finished = members.finish();
     if let Some(error) = finished.error {
         return Err(wrong(error.to_string()));
@@ -377,9 +405,13 @@ mod tests {
         Member { layer: 0, member: number, path: path.into() }
     }
 
+    fn layer(before: &Vec<u8>, after: &Vec<u8>, edits: &[&Edit]) -> Result<Compared> {
+        super::layer(&Old { blob: before, known: None }, after, edits, &Limits::default())
+    }
+
     fn differences(after: &[u8], edits: &[Edit]) -> Vec<String> {
         let edits: Vec<&Edit> = edits.iter().collect();
-        layer(&before().end(), &after.to_vec(), &edits, &Limits::default()).expect("both can be read").differences
+        layer(&before().end(), &after.to_vec(), &edits).expect("both can be read").differences
     }
 
     fn header(number: u32, path: &str, mode: u32) -> Edit {
@@ -420,6 +452,32 @@ mod tests {
     }
 
     #[test]
+    fn what_was_known_of_the_layer_gives_the_same_answer() {
+        let (old, limits) = (before().end(), Limits::default());
+        // what cannot be read shows whether it was read
+        let nothing = vec![b'?'; 1_024];
+        for edits in cases() {
+            let of: Vec<&Edit> = edits.iter().collect();
+            let mut after = Vec::new();
+            let rewritten = rewriting::rewrite(&old, &of, Encoding::None, &limits, &mut after).expect("written");
+            let (seen, facts) = read(&old, &limits, &mut |_| None).expect("it can be read");
+            let (digest, entries) =
+                (facts.digest.expect("read"), seen.into_iter().map(|seen| seen.entry).collect::<Vec<_>>());
+            let known = Known { digest: &digest, entries: &entries, marks: &rewritten.marks };
+            let wrong = [&after[..1_324], b"x", &after[1_325..]].concat();
+            for after in [after, wrong] {
+                let told = super::layer(&Old { blob: &old, known: Some(known) }, &after, &of, &limits)
+                    .expect("both can be read");
+                let read = layer(&old, &after, &of).expect("both can be read");
+                assert_eq!((told.differences, told.kept, told.of), (read.differences, read.kept, read.of), "{edits:?}");
+            }
+            let is_read_anew = super::layer(&Old { blob: &nothing, known: Some(known) }, &old, &of, &limits).is_err();
+            let needs_more = edits.iter().any(|edit| !matches!(edit, Edit::DropMember { .. } | Edit::SetHeader { .. }));
+            assert_eq!(is_read_anew, needs_more, "{edits:?}");
+        }
+    }
+
+    #[test]
     fn the_name_that_got_the_content_may_be_taken_by_something_else() {
         let before = Archive::default()
             .file("opt/file", b"file")
@@ -431,7 +489,7 @@ mod tests {
         let edit = drop(0, "/opt/file");
         let mut after = Vec::new();
         rewriting::rewrite(&before, &[&edit], Encoding::None, &Limits::default(), &mut after).expect("written");
-        let found = layer(&before, &after, &[&edit], &Limits::default()).expect("both can be read");
+        let found = layer(&before, &after, &[&edit]).expect("both can be read");
         assert_eq!((found.differences, found.kept), (Vec::<String>::new(), None));
     }
 
@@ -449,7 +507,7 @@ mod tests {
             let encoding = Encoding::Gzip { level: 6 };
             let told =
                 rewriting::rewrite(&before().end(), &of, encoding, &Limits::default(), &mut after).expect("written");
-            let found = layer(&before().end(), &after, &of, &Limits::default()).expect("both can be read");
+            let found = layer(&before().end(), &after, &of).expect("both can be read");
             assert_eq!((found.differences, found.kept), (vec![], kept), "{edits:?}");
             let read = found.read;
             assert_eq!((read.digest, read.diff_id), (Some(told.digest), Some(told.diff_id)));
@@ -483,6 +541,6 @@ mod tests {
         for (what, after, expected) in cases {
             assert_eq!(differences(&after, &[]), [expected], "{what}");
         }
-        assert!(layer(&whole, &whole[..700].to_vec(), &[], &Limits::default()).is_err(), "a layer that is cut");
+        assert!(layer(&whole, &whole[..700].to_vec(), &[]).is_err(), "a layer that is cut");
     }
 }

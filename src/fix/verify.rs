@@ -127,7 +127,7 @@ pub struct Comparison(BTreeMap<(usize, u32), Vec<String>>);
 ///
 /// What cannot be read is left to the proof.
 pub fn compare(
-    before: &Bundle,
+    before: &Place<'_>,
     after: &Bundle,
     plan: &Plan,
     rebuilt: &Rebuilt,
@@ -135,8 +135,9 @@ pub fn compare(
     limits: &Limits,
 ) -> Result<Comparison> {
     let mut compared = Comparison::default();
-    let images = before.images().iter().zip(after.images()).zip(&rebuilt.images);
-    for (number, ((old, new), rebuilt)) in images.enumerate() {
+    let olds = before.bundle.images().iter().zip(before.seen);
+    let images = olds.zip(after.images()).zip(&rebuilt.images);
+    for (number, (((old, seen), new), rebuilt)) in images.enumerate() {
         let edits = plan.of(old).map(ImagePlan::edits).transpose()?.unwrap_or_default();
         let edits = by_layer(&edits);
         let kept = rebuilt.layers.iter().filter(|layer| layer.after.is_some());
@@ -144,7 +145,11 @@ pub fn compare(
             let Some((edits, old)) = edits.get(&change.index).zip(old.layers.get(change.index as usize)) else {
                 continue;
             };
-            let Ok(found) = compare::layer(&*old.blob, &*layer.blob, edits, limits) else { continue };
+            let state = change.before.as_ref().zip(seen.tree.layers().get(change.index as usize));
+            let was =
+                state.map(|(state, entries)| compare::Known { digest: &state.digest, entries, marks: &change.marks });
+            let old = compare::Old { blob: &*old.blob, known: was };
+            let Ok(found) = compare::layer(&old, &*layer.blob, edits, limits) else { continue };
             let is_old = change.before.as_ref().is_some_and(|before| Some(&before.digest) == found.of.as_ref());
             if let (true, Some(of), Some(kept)) = (is_old && found.differences.is_empty(), &found.of, found.kept) {
                 known.derive(of, found.read, &kept);
@@ -306,7 +311,8 @@ fn layers(
         let is_empty = before.image.layers.get(change.index as usize).is_some_and(|layer| {
             let own = by_layer.get(&change.index).map_or(&[][..], Vec::as_slice);
             !own.is_empty()
-                && compare::layer(&*layer.blob, &empty(), own, limits).is_ok_and(|found| found.differences.is_empty())
+                && compare::layer(&compare::Old { blob: &*layer.blob, known: None }, &empty(), own, limits)
+                    .is_ok_and(|found| found.differences.is_empty())
         });
         if !is_empty {
             flaws.add(format!("layer {} is missing", change.index));
@@ -331,9 +337,11 @@ fn layers(
             flaws.add(format!("layer {index} would count as one of the base image"));
         }
         if let Some(edits) = by_layer.get(&index) {
-            let found = match compared.0.get(&(number, index)) {
-                Some(found) => found.clone(),
-                None => compare::layer(&*old.blob, &*layer.blob, edits, limits)?.differences,
+            let found = if let Some(found) = compared.0.get(&(number, index)) {
+                found.clone()
+            } else {
+                let old = compare::Old { blob: &*old.blob, known: None };
+                compare::layer(&old, &*layer.blob, edits, limits)?.differences
             };
             flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
             continue;

@@ -14,7 +14,7 @@ mod pool;
 pub mod tar;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -320,9 +320,8 @@ impl<'a> Pass<'a> {
         // a plain layer of an archive is its own diff ID
         let digest = stated.digest.or(stated.diff_id)?;
         let mut facts = self.known?.of(digest)?;
-        let mut blob = HashingReader::new(layer.blob.open().ok()?, digest.algorithm());
-        io::copy(&mut blob, &mut io::sink()).ok()?;
-        if blob.finish() != (digest.clone(), facts.stored) {
+        let blob = HashingReader::new(layer.blob.open().ok()?, digest.algorithm());
+        if blob.finish_all().ok()? != (digest.clone(), facts.stored) {
             return None;
         }
         self.count_again(&mut facts);

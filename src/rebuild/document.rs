@@ -2,6 +2,7 @@
 //! follows, all else keeps its bytes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_part};
 use crate::image::manifest::media_type;
 use crate::image::{Descriptor, FIX_STEP, ImageConfig};
+use crate::pass::tar::Mark;
 
 use super::bundle::OCI_LAYER;
 use super::json::Json;
@@ -51,6 +53,8 @@ pub(super) struct NewLayer {
     pub(super) diff_id: DiffId,
     pub(super) expanded: u64,
     pub(super) encoding: Encoding,
+    /// Of each member that the layer had before.
+    pub(super) marks: Arc<[Mark]>,
 }
 
 /// Carries out the edits of the configuration, whose pointers all mean the text as it was read.

@@ -1,10 +1,13 @@
 //! What a rebuild is asked for and what it did.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::digest::{DiffId, Digest};
 use crate::image::Platform;
 use crate::limit::Limits;
+use crate::pass::tar::Mark;
 use crate::source::Access;
 
 use super::{Edits, Excised, Notice};
@@ -89,6 +92,9 @@ pub struct LayerChange {
     pub before: Option<LayerState>,
     /// In the output; none if it was left out.
     pub after: Option<LayerState>,
+    /// Of a layer that was written anew: a mark of each member that the old one had, in its order.
+    #[serde(skip)]
+    pub marks: Arc<[Mark]>,
 }
 
 /// What identifies a layer.

@@ -346,15 +346,15 @@ impl<'a> Work<'a> {
         let named = artifact.config.into_iter().chain(artifact.layers).chain(artifact.blobs);
         for descriptor in named.take(self.options.limits.layers) {
             if let Some(blob) = self.bundle.blob(&descriptor) {
-                self.keep(&descriptor, blob);
+                self.keep(&descriptor, Content::Blob(blob));
             }
         }
     }
 
     /// A blob of the input that goes into the output as it is.
-    fn keep(&mut self, descriptor: &Descriptor, blob: Arc<dyn Blob>) {
+    fn keep(&mut self, descriptor: &Descriptor, content: Content) {
         self.size_before.insert(descriptor.digest.clone(), descriptor.size);
-        let part = Part { size: descriptor.size, content: Content::Blob(blob), role: Role::Blob };
+        let part = Part { size: descriptor.size, content, role: Role::Blob };
         self.parts.entry(descriptor.digest.clone()).or_insert(part);
     }
 
@@ -476,7 +476,7 @@ impl<'a> Work<'a> {
             return Err(Error::malformed(what).help("write a `docker-archive:`"));
         }
         match self.bundle.blob(descriptor) {
-            Some(blob) => self.keep(descriptor, blob),
+            Some(blob) => self.keep(descriptor, Content::Layer(blob)),
             // a foreign layer may lie elsewhere
             None if gap_of_layer(index, descriptor).is_some() => {}
             None => return Err(Error::malformed(format!("layer {index}, {}, is missing", descriptor.digest))),
@@ -555,6 +555,7 @@ impl<'a> Work<'a> {
             diff_id: rewritten.diff_id,
             expanded: rewritten.expanded,
             encoding: rewritten.encoding,
+            marks: rewritten.marks.into(),
         };
         let blob: Arc<dyn Blob> = Arc::new(FileRange { file: Arc::new(file), offset: 0, size });
         let part = Part { size, content: Content::Blob(blob), role: Role::Waiting };
@@ -676,9 +677,8 @@ const EMPTY_TAR: u64 = 1_024;
 
 /// The digest of a blob, by reading it.
 fn digest_of(blob: &dyn Blob, algorithm: Algorithm) -> Result<Digest> {
-    let mut reader = HashingReader::new(blob.open()?, algorithm);
-    io::copy(&mut reader, &mut io::sink()).map_err(|e| Error::io("cannot read a layer", e))?;
-    Ok(reader.finish().0)
+    let read = HashingReader::new(blob.open()?, algorithm).finish_all();
+    read.map(|(digest, _)| digest).map_err(|e| Error::io("cannot read a layer", e))
 }
 
 /// A layer in its file.
@@ -701,15 +701,15 @@ fn changes(manifest: &Manifest, input: &ImageConfig, fates: &[Fate], top: Option
     let mut changes: Vec<LayerChange> = layers
         .map(|(((index, layer), diff_id), fate)| {
             let before = LayerState { digest: layer.digest.clone(), size: layer.size, diff_id: diff_id.clone() };
-            let after = match fate {
-                Fate::Kept => Some(before.clone()),
-                Fate::Replaced(new) => Some(state(new)),
-                Fate::LeftOut => None,
+            let (after, marks) = match fate {
+                Fate::Kept => (Some(before.clone()), Arc::default()),
+                Fate::Replaced(new) => (Some(state(new)), Arc::clone(&new.marks)),
+                Fate::LeftOut => (None, Arc::default()),
             };
-            LayerChange { index, before: Some(before), after }
+            LayerChange { index, before: Some(before), after, marks }
         })
         .collect();
     let index = u32::try_from(changes.len()).unwrap_or(u32::MAX);
-    changes.extend(top.map(|new| LayerChange { index, before: None, after: Some(state(new)) }));
+    changes.extend(top.map(|new| LayerChange { index, before: None, after: Some(state(new)), marks: Arc::default() }));
     changes
 }

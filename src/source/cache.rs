@@ -93,9 +93,7 @@ impl BlobCache {
 
 /// Whether a file has this digest; it is read from its beginning again after that.
 fn has_digest(file: &mut File, digest: &Digest) -> io::Result<bool> {
-    let mut hashing = HashingReader::new(&mut *file, digest.algorithm());
-    io::copy(&mut hashing, &mut io::sink())?;
-    let (found, _) = hashing.finish();
+    let (found, _) = HashingReader::new(&mut *file, digest.algorithm()).finish_all()?;
     file.rewind()?;
     Ok(found == *digest)
 }

@@ -22,7 +22,7 @@ const RANKS: &[&[&str]] = &[
     &["image", "rule", "version", "format"],
     &["limitation", "limit", "path", "digest", "time"],
     &["diagnostic"],
-    &["error", "escape", "nearest", "reference", "secret_name", "size"],
+    &["allocator", "error", "escape", "nearest", "reference", "secret_name", "size"],
 ];
 
 /// Foreign crates and the files or folders that may name them; an empty list means anywhere.

@@ -32,7 +32,8 @@ pub use header::{BLOCK, BadNumber, Block, parse_number};
 use header::{Flavour, Header};
 use pax::Pax;
 pub use pax::{KeyValue, records};
-pub use raw::{Head, Part, Piece};
+use raw::Marks;
+pub use raw::{Head, Mark, Part, Piece};
 use sparse::{ContentMap, PaxForm, Region};
 
 /// Reads a tar archive member by member.
@@ -51,6 +52,7 @@ pub struct TarReader<R> {
     failure: Option<TarError>,
     /// The raw bytes in front of the current member's content, where they are kept.
     head: Option<Head>,
+    marks: Option<Marks>,
 }
 
 /// Why the members after some point could not be read. Those before are valid.
@@ -139,6 +141,7 @@ impl<R: Read> TarReader<R> {
             ended: false,
             failure: None,
             head: None,
+            marks: None,
         }
     }
 
@@ -157,7 +160,7 @@ impl<R: Read> TarReader<R> {
         match &result {
             Err(error) => self.fail(error.clone()),
             Ok(None) => self.ended = true,
-            Ok(Some(_)) => {}
+            Ok(Some(_)) => self.begin_mark(),
         }
         result
     }
@@ -813,6 +816,7 @@ impl<R> TarReader<R> {
     }
 
     fn advance(&mut self, count: usize) {
+        self.drop_mark();
         let count = count as u64;
         self.body.stored = self.body.stored.saturating_sub(count);
         if let Some(sparse) = &mut self.body.sparse {

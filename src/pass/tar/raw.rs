@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::{TarError, TarErrorKind, TarReader, read_error, to_usize};
+use crate::digest::{Marking, sha256_bytes};
 use crate::size::ByteSize;
 
 /// How many of the largest extension headers may stand before one member, where they are kept.
@@ -84,7 +85,67 @@ impl Head {
     }
 }
 
+/// Tells one member's raw bytes from others'.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// SHA-256 of its head.
+    pub head: [u8; 32],
+    /// SHA-256 of what is stored of its content, with what fills up the last block; `None` unless all of it was taken raw.
+    pub stored: Option<[u8; 32]>,
+}
+
+/// Marks of the members so far.
+#[derive(Default)]
+pub(super) struct Marks {
+    of: Vec<Mark>,
+    /// Of the current member's content, as far as it was taken; `None` if some of it was taken otherwise.
+    making: Option<Marking>,
+}
+
+impl<R> TarReader<R> {
+    /// Leaves the current member without a mark, since some of its content is taken otherwise than raw.
+    pub(super) fn drop_mark(&mut self) {
+        if let Some(marks) = &mut self.marks {
+            marks.making = None;
+        }
+    }
+}
+
 impl<R: Read> TarReader<R> {
+    /// Keeps heads, and a mark of each member from now on.
+    pub fn keep_marks(&mut self) {
+        self.keep_heads();
+        self.marks.get_or_insert_default();
+    }
+
+    /// The marks of all members since [`keep_marks`](Self::keep_marks), which are kept no more; none if there are more members
+    /// than a layer may have.
+    pub fn take_marks(&mut self) -> Vec<Mark> {
+        self.marks.take().map(|marks| marks.of).unwrap_or_default()
+    }
+
+    /// Begins the mark of a member, whose head was read.
+    pub(super) fn begin_mark(&mut self) {
+        if self.marks.as_ref().is_some_and(|marks| marks.of.len() as u64 >= self.limits.entries) {
+            self.marks = None;
+        }
+        let Some(marks) = &mut self.marks else { return };
+        let head = sha256_bytes(self.head.as_ref().map_or(&[], Head::bytes));
+        marks.making = Some(Marking::default());
+        marks.of.push(Mark { head, stored: None });
+        self.end_mark();
+    }
+
+    /// Ends the mark of a member if its content is at its end.
+    fn end_mark(&mut self) {
+        let is_whole = self.body.stored == 0 && self.body.padding == 0;
+        if let Some(marks) = self.marks.as_mut().filter(|_| is_whole)
+            && let Some(mark) = marks.of.last_mut()
+        {
+            mark.stored = marks.making.take().map(Marking::finish);
+        }
+    }
+
     /// Keeps the bytes in front of each member from now on. They have a cap then.
     pub fn keep_heads(&mut self) {
         self.head.get_or_insert_default();
@@ -126,10 +187,15 @@ impl<R: Read> TarReader<R> {
     /// Takes bytes that [`fill_raw`](Self::fill_raw) showed.
     pub fn consume_raw(&mut self, count: usize) {
         let count = (count as u64).min(self.body.stored.saturating_add(self.body.padding));
+        if let Some(making) = self.marks.as_mut().and_then(|marks| marks.making.as_mut()) {
+            // they were shown, so they are at hand
+            making.update(self.input.fill().ok().and_then(|bytes| bytes.get(..to_usize(count))).unwrap_or_default());
+        }
         self.input.consume(to_usize(count));
         let of_padding = count.saturating_sub(self.body.stored);
         self.body.stored = self.body.stored.saturating_sub(count);
         self.body.padding = self.body.padding.saturating_sub(of_padding);
+        self.end_mark();
     }
 
     /// Keeps bytes of a head, if heads are kept.

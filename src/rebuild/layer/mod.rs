@@ -36,7 +36,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::image::Blob;
 use crate::limit::Limits;
 use crate::pass::decode::{self, DecodeError, DecodeErrorKind};
-use crate::pass::tar::{TarError, TarErrorKind, TarReader};
+use crate::pass::tar::{Mark, TarError, TarErrorKind, TarReader};
 use crate::size::ByteSize;
 use crate::tree::FileKind;
 
@@ -71,6 +71,8 @@ pub struct Rewritten {
     pub excised: Vec<Excised>,
     /// What else a person should know.
     pub notices: Vec<Notice>,
+    /// A mark of each member that was read; where the content was not taken raw, as of what is changed, without one of that.
+    pub marks: Vec<Mark>,
 }
 
 /// A member changed because it is another name of one that was edited.
@@ -132,9 +134,10 @@ pub fn rewrite(
     let decoder = decode::open(stored, limits).map_err(unreadable)?;
     let compression = decoder.compression();
     let mut members = TarReader::new(decoder, limits);
-    members.keep_heads();
+    members.keep_marks();
     let mut copying = Copying::new(planned, blob, limits, Encoder::new(encoding, out)?.reusing(blocks));
     copying.all(&mut members)?;
+    let marks = members.take_marks();
 
     let finished = members.finish();
     if let Some(error) = finished.error {
@@ -153,7 +156,7 @@ pub fn rewrite(
         let what = format!("the layer was compressed as {compression}, and is now {}", encoding.compression());
         told.notices.push(Notice::new("layer-recompressed", "", what));
     }
-    Ok(told.into_rewritten(encoded, Some(before), encoding))
+    Ok(Rewritten { marks, ..told.into_rewritten(encoded, Some(before), encoding) })
 }
 
 /// Reads the content of a regular file of at most `most` bytes.
@@ -187,7 +190,20 @@ impl Told {
     fn into_rewritten(self, encoded: Encoded, before: Option<Digest>, encoding: Encoding) -> Rewritten {
         let Encoded { digest, size, diff_id, expanded } = encoded;
         let Self { dropped, changed, followed, excised, notices } = self;
-        Rewritten { before, digest, size, diff_id, expanded, encoding, dropped, changed, followed, excised, notices }
+        Rewritten {
+            before,
+            digest,
+            size,
+            diff_id,
+            expanded,
+            encoding,
+            dropped,
+            changed,
+            followed,
+            excised,
+            notices,
+            marks: Vec::new(),
+        }
     }
 }
 

@@ -6,13 +6,13 @@ mod registry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::digest::{Digest, HashingReader};
+use crate::digest::{Digest, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::{Blob, Descriptor};
@@ -116,7 +116,12 @@ pub(super) enum Content {
     Bytes(Vec<u8>),
     /// In the input, or in a file that waits.
     Blob(Arc<dyn Blob>),
+    /// In the input, a layer as it is. Its digest is left to whoever reads the output, who needs it anyway.
+    Layer(Arc<dyn Blob>),
 }
+
+/// Bytes copied at once.
+const PIECE: usize = 256 << 10;
 
 /// What it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,26 +135,45 @@ pub(super) enum Role {
 }
 
 impl Part {
-    /// Copies the bytes, and checks that they are what `digest` and size say.
+    /// Copies the bytes, and checks that they are what `digest` and size say; of a layer, the size.
     pub(super) fn copy(&self, digest: &Digest, out: &mut dyn Write) -> Result<()> {
         let failed = |e: io::Error| match e.downcast::<Error>() {
             Ok(error) => error,
             Err(e) => Error::io(format!("cannot copy {}", digest.short()), e),
         };
-        let blob = match &self.content {
+        let (blob, hasher) = match &self.content {
             Content::Bytes(bytes) => return out.write_all(bytes).map_err(failed),
-            Content::Blob(blob) => blob,
+            Content::Blob(blob) => (blob, Some(Hasher::new(digest.algorithm()))),
+            Content::Layer(blob) => (blob, None),
         };
         // one byte more would show that there are more
-        let mut reader =
-            HashingReader::new(io::Read::take(blob.open()?, self.size.saturating_add(1)), digest.algorithm());
-        io::copy(&mut reader, out).map_err(failed)?;
-        if reader.finish() != (digest.clone(), self.size) {
+        let mut reader = Read::take(blob.open()?, self.size.saturating_add(1));
+        let (found, size) = pump(&mut reader, out, hasher).map_err(failed)?;
+        if size != self.size || found.is_some_and(|found| found != *digest) {
             return Err(Error::malformed(format!(
                 "the blob {digest} does not have the digest and size it is named by"
             )));
         }
         Ok(())
+    }
+}
+
+/// Copies all bytes; the answer is their digest, where one is asked for, and how many they are.
+fn pump(reader: &mut dyn Read, out: &mut dyn Write, mut hasher: Option<Hasher>) -> io::Result<(Option<Digest>, u64)> {
+    let (mut piece, mut size) = (vec![0; PIECE], 0_u64);
+    loop {
+        let count = match reader.read(&mut piece) {
+            Ok(0) => return Ok((hasher.map(Hasher::finish), size)),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let bytes = piece.get(..count).unwrap_or_default();
+        if let Some(hasher) = &mut hasher {
+            hasher.update(bytes);
+        }
+        out.write_all(bytes)?;
+        size = size.saturating_add(bytes.len() as u64);
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn write(
         let open = || -> Result<Box<dyn Read + Send + '_>> {
             match &part.content {
                 Content::Bytes(bytes) => Ok(Box::new(bytes.as_slice())),
-                Content::Blob(blob) => blob.open(),
+                Content::Blob(blob) | Content::Layer(blob) => blob.open(),
             }
         };
         pusher.blob(digest, part.size, from, &open)?;

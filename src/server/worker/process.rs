@@ -16,6 +16,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteEx
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use crate::allocator::{FEW_ARENAS, LARGE_GO_BACK};
 use crate::escape::escape;
 use crate::output::clean;
 use crate::secret::mask_text;
@@ -32,11 +33,6 @@ const TAIL: usize = 4 << 10;
 
 /// How long a killed process may take to go; one that waits for a disk that is gone never does.
 const LONGEST_DEATH: Duration = Duration::from_secs(5);
-
-/// The variable that tells the C library how many arenas of memory there may be, and how many a server and its workers have.
-pub const ARENAS: &str = "MALLOC_ARENA_MAX";
-/// See there.
-pub const FEW_ARENAS: &str = "2";
 
 /// How workers are started.
 #[derive(Debug, Clone)]
@@ -60,8 +56,9 @@ impl Workers {
     /// and certificates.
     pub fn new() -> io::Result<Self> {
         let own = variables().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
-        // each further arena of the allocator takes address space, of which a worker has only so much
-        let environment = own.chain([(ARENAS.into(), FEW_ARENAS.into())]).collect();
+        // a worker has only so much memory and address space
+        let settings = [FEW_ARENAS, LARGE_GO_BACK].map(|(name, value)| (name.into(), value.into()));
+        let environment = own.chain(settings).collect();
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: vec!["worker".into()],
