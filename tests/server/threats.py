@@ -578,7 +578,11 @@ def redirects_to_this_machine(folder, program):
     server.start()
     state, reason = scan_of(server, images)
     check("it is asked as it stands", state == "done", (state, reason))
-    for where in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "127.0.0.1.", "[::ffff:127.0.0.1]"):
+    # by names, too, that only a resolver knows to be this machine
+    with open("/etc/hosts") as hosts:
+        lines = [line.split("#")[0].split() for line in hosts]
+    names = {name for line in lines if line and line[0].startswith(("127.", "::1", address)) for name in line[1:]}
+    for where in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "127.0.0.1.", "[::ffff:127.0.0.1]", *sorted(names - {"localhost"})):
         listener = Listener()
         registry.fault = lambda request: "/v2/shop" in request.path and (
             request.answer(307, b"", "text/plain", Location=f"http://{where}:{listener.port}/") or True)
