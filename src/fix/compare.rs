@@ -1,8 +1,9 @@
 //! Whether a layer that was written anew is what its edits say, member for member.
 //!
-//! The rebuild copies raw blocks; this reads both layers with the reader of the pass and carries the edits out on what it reads,
-//! so that a mistake of the one is not repeated by the other. What no edit touches must be the same to the bit, headers and
-//! padding included.
+//! The rebuild copies raw blocks; this reads the new layer with the reader of the pass and carries the edits out on what that
+//! reader says of the old one, so that a mistake of the one is not repeated by the other. What no edit touches must be the same to
+//! the bit, headers and padding included. The old layer is read once more only where an edit changes content, or where a name
+//! gets content that was not marked when the layer was copied.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -83,7 +84,7 @@ pub(super) struct Old<'a> {
     pub(super) known: Option<Known<'a>>,
 }
 
-/// What is known of a layer as it was.
+/// What is known of a layer as it was: its members by the scan, their marks by the reader that the rebuild copied from.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     /// Of the blob, as it was read.
