@@ -31,6 +31,7 @@ use super::failpoint::Point;
 use super::metrics::HOOKS;
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, JobId, Kind, NewJob, Priority};
+use super::rematch::put_in_if_older;
 use super::state::Server;
 use super::store::of_sql;
 use super::token::audit;
@@ -416,7 +417,8 @@ pub(super) fn scan_key(source: &str, registry: &str, repository: &str, digest: &
     format!("scan {source} {registry}/{repository}@{digest}")
 }
 
-/// Notes that an image is there, and that a tag points at it. Each source has images and tags of its own: what one tells
+/// Notes that an image is there, and that a tag points at it; one that was judged while no tag did may have to be judged
+/// again. Each source has images and tags of its own: what one tells
 /// neither shows to others, nor hides anything from them.
 pub(super) async fn see(
     connection: &mut SqliteConnection,
@@ -449,7 +451,9 @@ pub(super) async fn see(
              WHERE image <> excluded.image",
         );
         let moved = moved.bind(registry).bind(repository).bind(tag).bind(image).bind(now.0).bind(source);
-        moved.execute(&mut *connection).await.map_err(cannot)?;
+        if moved.execute(&mut *connection).await.map_err(cannot)?.rows_affected() > 0 {
+            put_in_if_older(connection, image, now).await?;
+        }
     }
     Ok(image)
 }

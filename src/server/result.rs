@@ -15,7 +15,7 @@ use super::hook::see;
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority, Queue as _};
 use super::random;
-use super::rematch::drop_if_same;
+use super::rematch::{drop_if_same, put_in_if_older};
 use super::state::Server;
 use super::store::{of_sql, packed};
 use super::worker::process;
@@ -223,7 +223,10 @@ async fn scanned(
         }
     }
     // judged again, with the same result
-    if job.kind == Kind::Rematch && drop_if_same(connection, &report.id).await? {
+    let is_same = job.kind == Kind::Rematch && drop_if_same(connection, &report.id).await?;
+    // what judges may have been exchanged while it ran
+    put_in_if_older(connection, image, now).await?;
+    if is_same {
         return Ok(true);
     }
     plan(connection, actions, &report.id, now).await?;

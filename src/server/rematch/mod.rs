@@ -1,6 +1,6 @@
 //! Judges images again when what judges them is newer: other advisory data, another policy, or another careen. Each image that a tag is
 //! gets a job of the lowest priority; what it finds is kept where it is other than in the report before, and told where it
-//! is new ([`super::deliver::plan`]).
+//! is new ([`super::deliver::plan`]). An image that no tag is gets one when a tag comes to it ([`put_in_if_older`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,9 @@ const LARGEST: usize = 40 << 20;
 
 /// Bytes of a file of policies that are looked at; a larger one is refused by who judges.
 const LARGEST_POLICY: u64 = 16 << 20;
+
+/// The setting that names the state by which everything is to be judged, from before the first job for it is put in.
+const WANTED: &str = "rematch";
 
 /// The setting that names the state for which all jobs were put in.
 const SETTING: &str = "rematched";
@@ -85,16 +88,21 @@ pub async fn run(server: Arc<Server>) {
 /// Puts in what the data of now ask for; the number of new jobs.
 async fn look(server: &Arc<Server>) -> Result<usize> {
     let version = data_version(&server.config).await?;
-    if setting::get(server.store.readers(), SETTING).await?.is_some_and(|noted| noted == version) {
+    let is_now =
+        async |name| setting::get(server.store.readers(), name).await.map(|noted| noted.as_ref() == Some(&version));
+    if is_now(WANTED).await? && is_now(SETTING).await? {
         return Ok(0);
     }
+    let wanted = version.clone();
+    let noted = server.store.write(move |connection| Box::pin(setting::set(connection, WANTED.to_owned(), wanted)));
+    noted.await?;
     let mut after = 0;
     let mut new = 0;
     while !server.is_ending() {
         let (wanted, bounds, now) = (version.clone(), server.queue.bounds(), server.clock.now());
-        let batch = server
-            .store
-            .write(move |connection| Box::pin(async move { put_in(connection, &wanted, after, bounds, now).await }));
+        let batch = server.store.write(move |connection| {
+            Box::pin(async move { put_in(connection, &wanted, after..i64::MAX, bounds, now).await })
+        });
         let batch = batch.await?;
         new += batch.new;
         after = batch.after;
@@ -125,22 +133,41 @@ struct Batch {
     is_last: bool,
 }
 
+/// Puts in an image to be judged again where a tag is it and its newest report is of another state than the one that is
+/// looked for. To be called when a tag or a report came to it: such a one a look may have passed over. Whatever waits
+/// already, it is put in: of each image at most one job for each state waits.
+pub(super) async fn put_in_if_older(
+    connection: &mut SqliteConnection,
+    image: i64,
+    now: super::clock::Moment,
+) -> Result<()> {
+    let Some(version) = setting::get(&mut *connection, WANTED).await? else { return Ok(()) };
+    let bounds = Bounds { all: u64::MAX, source: u64::MAX };
+    put_in(connection, &version, image - 1..image, bounds, now).await.map(drop)
+}
+
+/// Puts in images that tags are, of this range (without its start, with its end), whose newest report is of another state.
 async fn put_in(
     connection: &mut SqliteConnection,
     version: &str,
-    after: i64,
+    range: std::ops::Range<i64>,
     bounds: Bounds,
     now: super::clock::Moment,
 ) -> Result<Batch> {
     let images = sqlx::query(
         "SELECT i.id, i.registry, i.repository, i.digest, i.source, \
          (SELECT t.name FROM tag t WHERE t.image = i.id ORDER BY t.moved DESC, t.name LIMIT 1) AS tag \
-         FROM image i WHERE i.id > ?1 AND i.deleted IS NULL AND tag IS NOT NULL \
+         FROM image i WHERE i.id > ?1 AND i.id <= ?4 AND i.deleted IS NULL AND tag IS NOT NULL \
          AND (SELECT r.data_version FROM report r WHERE r.image = i.id ORDER BY r.made DESC, r.rowid DESC LIMIT 1) <> ?2 \
          ORDER BY i.id LIMIT ?3",
     );
-    let images = images.bind(after).bind(version).bind(TOGETHER).fetch_all(&mut *connection).await.map_err(cannot)?;
-    let mut batch = Batch { after, is_last: images.len() < usize::try_from(TOGETHER).unwrap_or(0), ..Batch::default() };
+    let images = images.bind(range.start).bind(version).bind(TOGETHER).bind(range.end);
+    let images = images.fetch_all(&mut *connection).await.map_err(cannot)?;
+    let mut batch = Batch {
+        after: range.start,
+        is_last: images.len() < usize::try_from(TOGETHER).unwrap_or(0),
+        ..Batch::default()
+    };
     for row in images {
         let (registry, repository): (String, String) =
             (row.try_get(1).map_err(cannot)?, row.try_get(2).map_err(cannot)?);
@@ -155,6 +182,9 @@ async fn put_in(
             digest: digest.parse().ok(),
             priority: Priority::Low,
         };
+        // one that is done for this state was undone since by one for another, or could do nothing then
+        let done = sqlx::query("UPDATE job SET key = key || ' ' || id WHERE key = ? AND state = 'done'");
+        done.bind(&job.key).execute(&mut *connection).await.map_err(cannot)?;
         match enqueue(connection, &job, bounds, now).await? {
             Entered::New(_) => batch.new += 1,
             Entered::Known(_) => {}

@@ -82,6 +82,64 @@ async fn tagged_images_are_put_in_once_for_each_state_of_the_data() {
     assert_eq!(look(&server).await.expect("a look"), 1);
 }
 
+/// A tag comes to an image, as an event or a sweep tells.
+async fn tag(server: &Server, number: usize, name: &'static str) {
+    let digest = Digest::sha256(&number.to_be_bytes());
+    let now = server.clock.now();
+    let seen = server.store.write(move |connection| {
+        Box::pin(async move {
+            super::super::hook::see(connection, "shop", "main", "shop/api", &digest, Some(name), now).await
+        })
+    });
+    seen.await.expect("seen");
+}
+
+#[tokio::test]
+async fn an_image_that_a_tag_comes_back_to_is_judged_by_the_state_of_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path()).await;
+    images(&server, 3).await;
+    let open = "SELECT substr(digest, 8, 4) FROM job WHERE kind = 'rematch' AND state <> 'done' ORDER BY id";
+    let short = |number: usize| Digest::sha256(&number.to_be_bytes()).hex()[..4].to_owned();
+    tag(&server, 1, "early").await;
+    assert!(texts(&server, open).await.is_empty(), "what is looked for is not known yet, and a look will find it");
+    sql(&server, "DELETE FROM tag WHERE name = 'early'".to_owned()).await;
+    assert_eq!(look(&server).await.expect("a look"), 2);
+    let version = data_version(&server.config).await.expect("a version");
+    let done = format!(
+        "UPDATE report SET data_version = '{version}' WHERE image > 1; \
+         UPDATE job SET state = 'done' WHERE kind = 'rematch'"
+    );
+    sql(&server, done).await;
+    // the first one had no tag then; it is put in once, however many tags come
+    tag(&server, 1, "latest").await;
+    assert_eq!(texts(&server, open).await, [short(1)]);
+    tag(&server, 1, "stable").await;
+    tag(&server, 2, "latest").await;
+    tag(&server, 1, "latest").await;
+    assert_eq!(texts(&server, open).await, [short(1)], "the second one is judged by what is looked for");
+    // one that is dead is raised by a tag that comes, and by nothing else
+    sql(&server, "UPDATE job SET state = 'dead' WHERE kind = 'rematch' AND state = 'queued'".to_owned()).await;
+    let queued = "SELECT id || '' FROM job WHERE kind = 'rematch' AND state = 'queued'";
+    tag(&server, 1, "latest").await;
+    assert_eq!(look(&server).await.expect("a look"), 0);
+    assert!(texts(&server, queued).await.is_empty());
+    tag(&server, 1, "newest").await;
+    assert_eq!(texts(&server, queued).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_state_that_comes_back_is_judged_by_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path()).await;
+    images(&server, 2).await;
+    assert_eq!(look(&server).await.expect("a look"), 1);
+    // it was done, and then done for another state; the one of now comes back
+    sql(&server, "UPDATE job SET state = 'done'; UPDATE setting SET value = 'other'".to_owned()).await;
+    assert_eq!(look(&server).await.expect("a look"), 1);
+    assert_eq!(look(&server).await.expect("a look"), 0);
+}
+
 #[test]
 fn another_policy_is_another_state() {
     let folder = tempfile::tempdir().expect("a folder");
