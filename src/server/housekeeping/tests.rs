@@ -110,6 +110,56 @@ async fn what_is_old_goes_and_the_newest_of_what_is_in_use_stays() {
 }
 
 #[tokio::test]
+async fn what_went_with_its_image_is_scanned_when_it_is_pushed_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path()).await;
+    let job = |digest: &str| NewJob {
+        key: format!("scan shop main/shop/api@{digest}"),
+        kind: Kind::Scan,
+        source: "shop".to_owned(),
+        registry: "main".to_owned(),
+        repository: "shop/api".to_owned(),
+        tag: None,
+        digest: Some(digest.parse().expect("a digest")),
+        priority: Priority::High,
+    };
+    let digests = ["went", "stayed", "dead"].map(|text| Digest::sha256(text.as_bytes()).to_string());
+    let mut text = String::new();
+    for (number, digest) in digests.iter().enumerate() {
+        let (id, state) = (number + 1, if number == 2 { "dead" } else { "done" });
+        text.push_str(&format!(
+            "INSERT INTO image VALUES ({id}, 'main', 'shop/api', '{digest}', 'shop', 0, {0}, NULL); \
+             INSERT INTO job (id, key, kind, lane, source, registry, repository, digest, priority, state, created, not_before, \
+             ended) VALUES ({id}, '{1}', 'scan', 1, 'shop', 'main', 'shop/api', '{digest}', 1, '{state}', 0, 0, {0}); \
+             INSERT INTO event (source, sender_id, received, state, job) VALUES ('shop', 'e{id}', {0}, 'taken', {id});",
+            195 * DAY,
+            job(digest).key,
+        ));
+    }
+    text.push_str(&format!(
+        "INSERT INTO report VALUES ('r1', 1, 1, 'shop', {0}, 'passed', 0, '', '', '{{}}'), \
+         ('r2', 2, 2, 'shop', {0}, 'passed', 0, '', '', '{{}}'); \
+         INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 2, 0);",
+        195 * DAY
+    ));
+    sql(&store, &text).await;
+    // reports go sooner than events
+    let retention = Retention { reports: Span(Duration::from_hours(24)), ..retention() };
+    let gone = tidy(&store, &retention, Moment(200 * DAY)).await.expect("tidied");
+    assert_eq!((gone.images, gone.events), (2, 0));
+    let queue = SqliteQueue::new(store.clone(), Bounds { all: 10, source: 10 });
+    let wanted = digests.iter().map(|digest| job(digest)).collect();
+    let entered = queue.enqueue(wanted, Moment(200 * DAY)).await.expect("put in");
+    assert!(matches!(entered.as_slice(), [Entered::New(_), Entered::Known(_), Entered::Known(_)]), "{entered:?}");
+    assert_eq!(
+        texts(&store, "SELECT digest FROM job WHERE state = 'queued' ORDER BY id").await,
+        [&*digests[2], &digests[0]]
+    );
+    let again = queue.enqueue(vec![job(&digests[0])], Moment(200 * DAY)).await.expect("put in");
+    assert!(matches!(again.as_slice(), [Entered::Known(_)]), "it waits");
+}
+
+#[tokio::test]
 async fn a_backup_is_whole_private_and_replaces_the_one_before() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().expect("a folder");

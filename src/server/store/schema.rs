@@ -342,6 +342,18 @@ END;
 UPDATE job SET key = 'scan ' || source || ' ' || substr(key, 6) WHERE key GLOB 'scan *';
 UPDATE job SET key = 'rematch ' || source || ' ' || substr(key, 9) WHERE key GLOB 'rematch *';
 ",
+    "
+-- with an image goes what was known of its scan: pushed again it is scanned again
+CREATE TRIGGER image_goes AFTER DELETE ON image
+BEGIN
+    UPDATE job SET key = key || ' gone ' || id WHERE state = 'done'
+    AND key = 'scan ' || OLD.source || ' ' || OLD.registry || '/' || OLD.repository || '@' || OLD.digest;
+END;
+UPDATE job SET key = key || ' gone ' || id WHERE state = 'done' AND kind = 'scan'
+AND key = 'scan ' || source || ' ' || registry || '/' || repository || '@' || digest
+AND NOT EXISTS (SELECT 1 FROM image i WHERE i.registry = job.registry AND i.repository = job.repository
+    AND i.digest = job.digest AND i.source = job.source);
+",
 ];
 
 /// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.
@@ -437,6 +449,7 @@ mod tests {
         });
         write.await.expect("written");
         assert_eq!(read("SELECT count(*) || '' FROM report").await, "0");
+        assert_eq!(read("SELECT key FROM job WHERE id = 1").await, "scan shop main/a@sha256:1 gone 1");
         assert_eq!(read("SELECT name || image || source FROM tag ORDER BY image").await, "x2shop, x3bakery");
         assert_eq!(read("SELECT name || image || source FROM tag_move ORDER BY id").await, "x2shop, x3bakery");
     }
