@@ -74,6 +74,11 @@ pub(super) fn context(context: &str, told: &Told) -> String {
     crop(&format!("{context}/{}", told.repository), 250)
 }
 
+/// Names the status of a commit at a service, none of which tells upper from lower case in names.
+pub(super) fn target(host: &str, commit: &Commit, context: &str) -> String {
+    format!("{host} {}@{} {context}", commit.repository, commit.id).to_lowercase()
+}
+
 /// A sentence of at most 140 characters, the least that the services take.
 pub(super) fn description(told: &Told) -> String {
     let gaps = if told.outcome == "incomplete" { "; not everything could be read" } else { "" };

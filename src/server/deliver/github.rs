@@ -1,11 +1,12 @@
 //! The status of a commit at GitHub ("REST API endpoints for commit statuses"), or a check run on it.
 
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::error::Result;
 
 use super::super::config::action;
-use super::commit::{address, check, commit_of, context, description};
+use super::commit::{self, Commit, address, check, commit_of, context, description};
 use super::told::Told;
 use super::{Action, Adapter, Doing, Outgoing, github_check};
 
@@ -40,12 +41,15 @@ impl Adapter for GitHub {
         check(action)
     }
 
+    fn target(&self, action: &Action, told: &Told) -> Option<String> {
+        let api = action.url_or(USUAL).ok()?;
+        let commit = commit(&api, action, told).ok()?;
+        Some(commit::target(api.host_str()?, &commit, &context(&action.context, told)))
+    }
+
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing> {
         let api = action.url_or(USUAL)?;
-        // a server of one's own has its interface at `https://HOST/api/v3`
-        let host = api.host_str().unwrap_or_default();
-        let host = if host == "api.github.com" { "github.com" } else { host };
-        let commit = match commit_of(told, host, 2..=2, &action.repositories) {
+        let commit = match commit(&api, action, told) {
             Ok(commit) => commit,
             Err(why) => return Ok(Doing::Nothing(why)),
         };
@@ -60,6 +64,13 @@ impl Adapter for GitHub {
             .with("x-github-api-version", "2022-11-28")?;
         Ok(Doing::Request(Box::new(outgoing)))
     }
+}
+
+fn commit(api: &Url, action: &Action, told: &Told) -> Result<Commit, String> {
+    // a server of one's own has its interface at `https://HOST/api/v3`
+    let host = api.host_str().unwrap_or_default();
+    let host = if host == "api.github.com" { "github.com" } else { host };
+    commit_of(told, host, 2..=2, &action.repositories)
 }
 
 fn status(action: &Action, told: &Told) -> Value {

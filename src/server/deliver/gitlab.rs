@@ -1,11 +1,12 @@
 //! The status of a commit at GitLab ("Commits API", "Set commit pipeline status").
 
+use reqwest::Url;
 use serde_json::json;
 
 use crate::error::Result;
 
 use super::super::config::action;
-use super::commit::{address, check, commit_of, context, description};
+use super::commit::{self, Commit, address, check, commit_of, context, description};
 use super::told::Told;
 use super::{Action, Adapter, Doing, Outgoing};
 
@@ -33,10 +34,15 @@ impl Adapter for GitLab {
         check(action)
     }
 
+    fn target(&self, action: &Action, told: &Told) -> Option<String> {
+        let server = action.url_or(USUAL).ok()?;
+        let commit = commit(&server, action, told).ok()?;
+        Some(commit::target(server.host_str()?, &commit, &context(&action.context, told)))
+    }
+
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing> {
         let server = action.url_or(USUAL)?;
-        let commit = match commit_of(told, server.host_str().unwrap_or_default(), 2..=MOST_PARTS, &action.repositories)
-        {
+        let commit = match commit(&server, action, told) {
             Ok(commit) => commit,
             Err(why) => return Ok(Doing::Nothing(why)),
         };
@@ -56,4 +62,8 @@ impl Adapter for GitLab {
             Outgoing::post(url, body.to_string().into_bytes()).with_token("private-token", "", action.token()?)?;
         Ok(Doing::Request(Box::new(outgoing)))
     }
+}
+
+fn commit(server: &Url, action: &Action, told: &Told) -> Result<Commit, String> {
+    commit_of(told, server.host_str().unwrap_or_default(), 2..=MOST_PARTS, &action.repositories)
 }

@@ -59,6 +59,11 @@ pub trait Adapter: Sync {
         &[]
     }
 
+    /// What it sets, where what is told of a newer report takes its place: an older one is not told of behind it.
+    fn target(&self, _action: &Action, _told: &Told) -> Option<String> {
+        None
+    }
+
     /// What is to be done for one report. Does nothing itself, and is the same for each try.
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing>;
 }

@@ -30,6 +30,9 @@ const LASTING_TRIES: u32 = 3;
 /// How long something at a registry may take: much is tried again in there.
 const AT_REGISTRY: Duration = Duration::from_mins(5);
 
+/// Why one is done that was not sent: what it would set was set for a newer report.
+const NEWER: &str = "a newer report was told of";
+
 /// Sends until the server ends, and lets what is under way finish.
 pub async fn run(server: Arc<Server>) {
     while let Err(error) = free(&server).await {
@@ -150,7 +153,7 @@ enum Ended {
 }
 
 async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()> {
-    let ended = match attempt(server, action, &leased.report).await {
+    let ended = match attempt(server, action, &leased).await {
         Ok(ended) => ended,
         Err(error) => Ended::Failed(Failed::of(&error)),
     };
@@ -177,11 +180,16 @@ async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()
     end(&server.store, id, state, not_before, reason, now).await
 }
 
-async fn attempt(server: &Arc<Server>, action: &Action, report: &str) -> Result<Ended> {
+async fn attempt(server: &Arc<Server>, action: &Action, leased: &Leased) -> Result<Ended> {
     let mut reader = server.store.readers().acquire().await.map_err(cannot)?;
-    let told = Told::read(&mut reader, &server.actions, action, report).await?;
+    let told = Told::read(&mut reader, &server.actions, action, &leased.report).await?;
     drop(reader);
     let Some(told) = told else { return Ok(Ended::Done(Some("the report is gone".to_owned()))) };
+    if let Some(target) = action.adapter.target(action, &told)
+        && is_overtaken(&server.store, leased.id, target).await?
+    {
+        return Ok(Ended::Done(Some(NEWER.to_owned())));
+    }
     match action.adapter.prepare(action, &told)? {
         Doing::Nothing(why) => Ok(Ended::Done(Some(why))),
         Doing::Request(outgoing) => {
@@ -200,6 +208,25 @@ async fn attempt(server: &Arc<Server>, action: &Action, report: &str) -> Result<
             Ok(Ended::Done(None))
         }
     }
+}
+
+/// Notes what a delivery sets; whether that was set for a newer report already. Of deliveries that are there at once the
+/// newer one has the larger number, whatever the clock says.
+async fn is_overtaken(store: &Store, id: i64, target: String) -> Result<bool> {
+    store
+        .write(move |connection| {
+            Box::pin(async move {
+                let noted = sqlx::query("UPDATE delivery SET target = ? WHERE id = ?").bind(target).bind(id);
+                noted.execute(&mut *connection).await.map_err(cannot)?;
+                let newer = sqlx::query(
+                    "SELECT EXISTS (SELECT 1 FROM delivery d JOIN delivery n ON n.action = d.action \
+                     AND n.target = d.target AND n.id > d.id WHERE d.id = ? AND n.state = 'done' AND n.reason IS NULL)",
+                );
+                let row = newer.bind(id).fetch_one(connection).await.map_err(cannot)?;
+                Ok(row.try_get::<i64, _>(0).map_err(cannot)? != 0)
+            })
+        })
+        .await
 }
 
 impl Failed {
@@ -229,8 +256,18 @@ async fn end(
                     "UPDATE delivery SET state = ?, not_before = ?, reason = ?, ended = ? \
                      WHERE id = ? AND state = 'leased'",
                 );
+                let is_told = state == "done" && reason.is_none();
                 let end = end.bind(state).bind(not_before.0).bind(reason).bind(ended).bind(id);
-                end.execute(connection).await.map_err(cannot)?;
+                end.execute(&mut *connection).await.map_err(cannot)?;
+                if is_told {
+                    // also of those that are dead: put back in a month they would find no trace of this one
+                    let older = sqlx::query(
+                        "UPDATE delivery SET state = 'done', ended = ?1, reason = ?2 WHERE id < ?3 \
+                         AND (action, target) = (SELECT action, target FROM delivery WHERE id = ?3) \
+                         AND target IS NOT NULL AND state IN ('queued', 'dead')",
+                    );
+                    older.bind(ended).bind(NEWER).bind(id).execute(connection).await.map_err(cannot)?;
+                }
                 Ok(())
             })
         })

@@ -309,6 +309,47 @@ async fn a_check_run_tells_of_a_commit_by_the_token_of_now() {
     assert_eq!((state.as_str(), reason.contains("ghs-of")), ("done", false));
 }
 
+#[tokio::test]
+async fn the_status_of_a_commit_is_that_of_its_newest_report() {
+    let newer = ("done".to_owned(), "a newer report was told of".to_owned());
+    let told = ("done".to_owned(), String::new());
+    // the first is tried again, is given up, was never tried when the second was told of, is told of in time
+    let later = "UPDATE delivery SET not_before = not_before + 1000 WHERE id = 1";
+    let cases: [(&[u16], &str, &str, _, usize); 4] = [
+        (&[503, 201], "", "", &newer, 2),
+        (&[503, 201], "attempts = 1\n", "", &newer, 2),
+        (&[201], "", later, &newer, 1),
+        (&[201], "", "", &told, 2),
+    ];
+    for (answers, more, sql, expected, requests) in cases {
+        let folder = tempfile::tempdir().expect("a folder");
+        let receiver = receiver(&answers.iter().copied().map(only).collect::<Vec<_>>());
+        let action = format!(
+            "[[action]]\nname = \"gh\"\nkind = \"github\"\non = [\"failed\", \"passed\"]\nallow-private = true\n{more}\
+             url = \"http://{}/\"\ntoken = TOKEN\nrepositories = [\"shop/*\"]\n",
+            receiver.address.replace("127.0.0.1", "localhost")
+        );
+        let server = server(folder.path(), &action).await;
+        report(&server, 1, Made { outcome: "passed", findings: &[], ..FAILED }).await;
+        report(&server, 2, Made { tag: "2.0", ..FAILED }).await;
+        let write = server.store.write(move |connection| {
+            Box::pin(async move {
+                let moved = "UPDATE report SET summary = replace(summary, 'github.com', 'localhost');";
+                let text = sqlx::AssertSqlSafe(format!("{moved}{sql}"));
+                sqlx::raw_sql(text).execute(connection).await.expect("written");
+                Ok(())
+            })
+        });
+        write.await.expect("stored");
+        deliver(&server).await;
+        let seen = receiver.seen();
+        assert_eq!(seen.len(), requests, "{answers:?}");
+        assert!(seen.last().is_some_and(|last| last.body.contains("\"failure\"")), "{answers:?}");
+        let ended: Vec<_> = states(&server).await.into_iter().map(|(_, state, _, reason)| (state, reason)).collect();
+        assert_eq!(ended, [expected.clone(), told.clone()], "{answers:?}");
+    }
+}
+
 #[test]
 fn labels_name_a_commit_only_in_repositories_that_are_allowed() {
     let told = |code: Option<&str>, revision: Option<&str>| Told {

@@ -354,6 +354,11 @@ AND key = 'scan ' || source || ' ' || registry || '/' || repository || '@' || di
 AND NOT EXISTS (SELECT 1 FROM image i WHERE i.registry = job.registry AND i.repository = job.repository
     AND i.digest = job.digest AND i.source = job.source);
 ",
+    "
+-- what a delivery sets, of which the newest counts
+ALTER TABLE delivery ADD COLUMN target TEXT;
+CREATE INDEX delivery_by_target ON delivery (action, target, id) WHERE target IS NOT NULL;
+",
 ];
 
 /// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.
