@@ -266,6 +266,44 @@ mod tests {
     use super::*;
     use crate::server::queue::Lane;
     use crate::server::testing::Bench;
+    use crate::server::worker::summary::{Confinement, Summary};
+    use crate::time::Timestamp;
+
+    #[tokio::test]
+    async fn a_scan_that_began_before_the_data_were_exchanged_is_judged_again() {
+        let bench = Bench::new().await;
+        bench.job("shop", "shop/api", None).await;
+        let store = &bench.server.store;
+        let wanted = store.write(|connection| {
+            Box::pin(crate::server::store::setting::set(connection, "rematch".to_owned(), "newer".to_owned()))
+        });
+        wanted.await.expect("noted");
+        let end = async |data_version: &str, kind: Kind| {
+            let now = bench.server.clock.now();
+            let leased = bench.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased");
+            let leased = leased.into_iter().next().expect("one waits");
+            assert_eq!(leased.job.kind, kind);
+            let (job, tag) = (leased.job.clone(), "1.0");
+            let seen = store.write(move |connection| {
+                Box::pin(async move {
+                    let digest = job.digest.as_ref().expect("a digest");
+                    see(connection, &job.source, &job.registry, &job.repository, digest, Some(tag), now).await
+                })
+            });
+            seen.await.expect("seen");
+            let summary = Summary { confinement: Confinement::default(), policy: None, images: Vec::new() };
+            let outcome = process::Outcome { summary, reports: Vec::new() };
+            let task = Box::new(Task::new(String::new(), Timestamp::from_unix(0)));
+            let finished = Finished::Scanned { task, outcome, data_version: data_version.to_owned() };
+            assert!(super::store(&bench.server, &leased, finished).await.expect("stored"));
+        };
+        end("older", Kind::Scan).await;
+        // such a one that is behind by itself is judged again too, and one that is not ends it
+        end("older", Kind::Rematch).await;
+        end("newer", Kind::Rematch).await;
+        let waiting = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM job WHERE state <> 'done'");
+        assert_eq!(waiting.fetch_one(store.readers()).await.expect("read"), 0);
+    }
 
     #[tokio::test]
     async fn what_is_no_image_is_done_and_says_so() {
