@@ -29,7 +29,7 @@ use super::config::{Auth, Config, Source};
 use super::event::{self, Delivered, Notice, Place, Sender, What};
 use super::failpoint::Point;
 use super::metrics::HOOKS;
-use super::queue::sqlite::enqueue;
+use super::queue::sqlite::{enqueue, raise};
 use super::queue::{Bounds, Entered, JobId, Kind, NewJob, Priority};
 use super::rematch::put_in_if_older;
 use super::state::Server;
@@ -349,9 +349,7 @@ async fn file_all(connection: &mut SqliteConnection, notices: Vec<Notice>, filin
 }
 
 async fn file(connection: &mut SqliteConnection, notice: Notice, filing: &Filing, kept: &mut Kept) -> Result<()> {
-    let known = sqlx::query("SELECT 1 FROM event WHERE source = ? AND sender_id = ?");
-    let known = known.bind(&filing.source).bind(&notice.id).fetch_optional(&mut *connection).await.map_err(cannot)?;
-    if known.is_some() && notice.is_unique {
+    if notice.is_unique && is_known(connection, &notice.id, filing, kept).await? {
         return Ok(());
     }
     match notice.what {
@@ -374,6 +372,32 @@ async fn file(connection: &mut SqliteConnection, notice: Notice, filing: &Filing
             note(connection, &notice.id, "deleted", Some(&place), None, None, filing).await
         }
     }
+}
+
+/// Whether an event that comes once came before; a dead letter counts as one that did not, and is read anew. Of one whose
+/// job is dead, or the scan of the tag that it told of, that is raised: it was sent again because nothing came of it.
+async fn is_known(connection: &mut SqliteConnection, event: &str, filing: &Filing, kept: &mut Kept) -> Result<bool> {
+    let known = sqlx::query(
+        "SELECT e.state, CASE WHEN j.state = 'dead' THEN j.id WHEN j.kind = 'pin' AND j.state = 'done' THEN \
+         (SELECT s.id FROM tag t JOIN image i ON i.id = t.image JOIN job s ON s.digest = i.digest AND s.source = i.source \
+         AND s.registry = i.registry AND s.repository = i.repository AND s.kind = 'scan' \
+         WHERE s.state <> 'done' AND s.state = 'dead' AND t.registry = j.registry AND t.repository = j.repository \
+         AND t.name = j.tag AND t.source = j.source ORDER BY s.id DESC LIMIT 1) END \
+         FROM event e LEFT JOIN job j ON j.id = e.job WHERE e.source = ? AND e.sender_id = ?",
+    );
+    let known = known.bind(&filing.source).bind(event).fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let Some(row) = known else { return Ok(false) };
+    let (state, dead): (String, Option<i64>) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
+    if state == "dead" {
+        return Ok(false);
+    }
+    if let Some(job) = dead {
+        if !raise(connection, JobId(job), filing.bounds, filing.now).await? {
+            return Err(Error::limit("the queue is full"));
+        }
+        kept.jobs += 1;
+    }
+    Ok(true)
 }
 
 /// Whether a payload names another host than the configured one: it is never asked, and never believed.
@@ -544,7 +568,10 @@ async fn note(
         "INSERT INTO event (source, sender_id, received, state, repository, tag, digest, job, reason, body, \
          fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (source, sender_id) DO UPDATE SET received = excluded.received, state = excluded.state, \
-         job = excluded.job, reason = excluded.reason, body = excluded.body, fields = excluded.fields",
+         repository = excluded.repository, tag = excluded.tag, digest = excluded.digest, \
+         job = excluded.job, reason = excluded.reason, body = excluded.body, fields = excluded.fields \
+         WHERE excluded.state <> 'dead' OR event.state <> 'dead' OR event.reason IS NOT excluded.reason \
+         OR event.body IS NOT excluded.body",
     );
     noted
         .bind(&filing.source)
@@ -574,7 +601,11 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use std::time::Duration;
+
     use crate::server::clock::Clock;
+    use crate::server::queue::{Lane, Queue as _};
+    use crate::server::result::{self, Finished};
     use crate::server::store::Store;
     use crate::server::testing::Bench;
 
@@ -778,6 +809,77 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         let known = ",\"url\":\"http://registry.internal.example/v2/shop/api/manifests/x\"";
         assert_eq!(case.send(&push("5", DIGEST, known)).await, StatusCode::ACCEPTED);
         assert_eq!(case.count("SELECT count(*) FROM job").await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_again_raises_what_is_dead_and_nothing_else() {
+        let case = Case::new(100).await;
+        let elsewhere = ",\"tag\":\"1\",\"url\":\"http://elsewhere.example/v2/shop/api/manifests/x\"";
+        for _ in 0..3 {
+            assert_eq!(case.send(&push("1", DIGEST, elsewhere)).await, StatusCode::ACCEPTED);
+        }
+        assert_eq!(case.count("SELECT count(*) FROM event WHERE state = 'dead'").await, 1);
+        // the sender was mended: the same event can be read now
+        for _ in 0..3 {
+            assert_eq!(case.send(&push("1", DIGEST, ",\"tag\":\"1\"")).await, StatusCode::ACCEPTED);
+        }
+        let taken = "SELECT count(*) FROM event WHERE state = 'taken' AND body IS NULL AND reason IS NULL \
+                     AND repository = 'shop/api' AND tag = '1' AND digest IS NOT NULL";
+        assert_eq!((case.count(taken).await, case.count("SELECT count(*) FROM event").await), (1, 1));
+        let waiting = "SELECT count(*) FROM job WHERE state = 'queued' AND attempts = 0";
+        let jobs = "SELECT count(*) FROM job";
+        assert_eq!((case.count(waiting).await, case.count(jobs).await), (1, 1));
+        let end = async |state: &'static str, kind: &'static str| {
+            let ended = case.server.store.write(move |connection| {
+                Box::pin(async move {
+                    let end = sqlx::query(
+                        "UPDATE job SET state = ?, attempts = 8, ended = 0 WHERE kind = ? AND state = 'queued'",
+                    );
+                    let end = end.bind(state).bind(kind).execute(&mut *connection).await.map_err(cannot)?;
+                    sqlx::query("UPDATE turn SET waiting = 0").execute(connection).await.map_err(cannot)?;
+                    Ok(end.rows_affected())
+                })
+            });
+            assert_eq!(ended.await.expect("ended"), 1);
+        };
+        end("dead", "scan").await;
+        for _ in 0..3 {
+            assert_eq!(case.send(&push("1", DIGEST, ",\"tag\":\"1\"")).await, StatusCode::ACCEPTED);
+        }
+        assert_eq!((case.count(waiting).await, case.count(jobs).await), (1, 1));
+        assert_eq!(case.count("SELECT waiting FROM turn").await, 1, "it was raised once");
+        end("done", "scan").await;
+        assert_eq!(case.send(&push("1", DIGEST, ",\"tag\":\"1\"")).await, StatusCode::ACCEPTED);
+        assert_eq!((case.count(waiting).await, case.count(jobs).await), (0, 1), "what is done stays so");
+        // of a tag that was looked up, the scan is raised
+        let body = "{\"push_data\":{\"tag\":\"1\",\"pushed_at\":1772323200},\"repository\":{\"repo_name\":\"shop/api\",\
+                    \"namespace\":\"shop\",\"name\":\"api\"}}";
+        let tell = async || case.post("/hooks/hub/word-of-the-hub-which-is-long", &[], body).await;
+        assert_eq!(tell().await, StatusCode::ACCEPTED);
+        let now = case.server.clock.now();
+        let leased =
+            case.server.queue.lease(Lane::Quick, 1, Duration::from_mins(1), now).await.expect("leased").remove(0);
+        let finished = Finished::Pinned(DIGEST.parse().expect("a digest"));
+        assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+        end("dead", "scan").await;
+        for _ in 0..3 {
+            assert_eq!(tell().await, StatusCode::ACCEPTED);
+        }
+        assert_eq!((case.count(waiting).await, case.count(jobs).await), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn a_dead_one_that_is_sent_again_waits_for_room() {
+        let case = Case::new(1).await;
+        let digest = DIGEST.replace('0', "2");
+        assert_eq!(case.send(&push("1", DIGEST, "")).await, StatusCode::ACCEPTED);
+        let now = case.server.clock.now();
+        let leased =
+            case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased").remove(0);
+        assert!(case.server.queue.bury(&leased, "no", now).await.expect("buried"));
+        assert_eq!(case.send(&push("2", &digest, "")).await, StatusCode::ACCEPTED);
+        assert_eq!(case.send(&push("1", DIGEST, "")).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(case.count("SELECT count(*) FROM job WHERE state = 'dead'").await, 1);
     }
 
     #[tokio::test]
