@@ -66,10 +66,12 @@ impl Descriptor {
     }
 
     /// Whether this describes provenance or an SBOM rather than an image: `unknown/unknown`, or
-    /// `BuildKit`'s `vnd.docker.reference.type`.
+    /// `BuildKit`'s `vnd.docker.reference.type` where no platform is named that engines would run it on.
     pub fn is_attestation(&self) -> bool {
-        self.platform.as_ref().is_some_and(Platform::is_unknown)
-            || self.annotations.contains_key("vnd.docker.reference.type")
+        match &self.platform {
+            Some(platform) => platform.is_unknown(),
+            None => self.annotations.contains_key("vnd.docker.reference.type"),
+        }
     }
 }
 

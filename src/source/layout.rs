@@ -358,6 +358,45 @@ mod tests {
     }
 
     #[test]
+    fn what_an_engine_runs_is_an_image_whatever_is_said_of_it() {
+        let signature = format!("sha256-{}.sig", "a".repeat(64));
+        let marks = [
+            json!({"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}),
+            json!({"annotations": {"org.opencontainers.image.ref.name": signature}}),
+            json!({"artifactType": "example/thing"}),
+        ];
+        for mark in marks {
+            let marked = |mut entry: serde_json::Value| {
+                let fields = mark.as_object().expect("fields").clone();
+                entry.as_object_mut().expect("a descriptor").extend(fields);
+                entry
+            };
+            for is_named in [true, false] {
+                let mut files = Files::new();
+                let there = on(add_image(&mut files, "linux/s390x", &[layer("there")]), "linux/s390x");
+                let here = add_image(&mut files, &host(), &[layer("here")]);
+                let here = marked(if is_named { on(here, &host()) } else { here });
+                let index = add_index(&mut files, &[there, here]);
+                assert_eq!(
+                    on_host(&layout(files, &[named(index, "1.0")]), ""),
+                    format!("{} [1.0] ok", host()),
+                    "{mark}"
+                );
+            }
+            // what has no layers stays what it says it is
+            let mut files = Files::new();
+            let here = on(add_image(&mut files, &host(), &[layer("here")]), &host());
+            let config = add(&mut files, crate::image::manifest::media_type::OCI_CONFIG, b"{}");
+            let part = add(&mut files, "application/vnd.dev.cosign.simplesigning.v1+json", b"{}");
+            let signed = json!({"schemaVersion": 2, "config": config, "layers": [part]});
+            let signed =
+                add(&mut files, crate::image::manifest::media_type::OCI_MANIFEST, signed.to_string().as_bytes());
+            let index = add_index(&mut files, &[here, marked(signed)]);
+            assert_eq!(on_host(&layout(files, &[named(index, "1.0")]), ""), format!("{} [1.0] ok", host()), "{mark}");
+        }
+    }
+
+    #[test]
     fn every_document_is_verified() {
         let sound = simple_layout();
         let name_of = |media: &str| {

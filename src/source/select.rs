@@ -230,8 +230,13 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Whether this is something else than an image, by its descriptor.
+    /// Whether this is something else than an image, by its descriptor, and nothing that an engine runs all the same: one goes by
+    /// the platform, and where none is named by the manifest, whatever else is said of it.
     fn passes_over(&mut self, descriptor: &Descriptor) -> bool {
+        let is_for_nobody = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
+        if is_known(&descriptor.media_type) && !is_for_nobody && descriptor.platform.is_some() {
+            return false;
+        }
         let what = if descriptor.is_attestation() {
             "attestation".into()
         } else if names(descriptor).iter().any(|name| is_signature_tag(name)) {
@@ -245,13 +250,27 @@ impl Walk<'_, '_> {
         } else {
             format!("`{}`", escape(&descriptor.media_type))
         };
-        let is_for_nobody = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
-        let is_runnable = is_known(&descriptor.media_type) || media_type::is_schema_1(&descriptor.media_type);
-        self.may_run |= is_runnable && !is_for_nobody;
+        if is_known(&descriptor.media_type) && !is_for_nobody && self.is_runnable(descriptor) {
+            return false;
+        }
+        let may_run = is_known(&descriptor.media_type) || media_type::is_schema_1(&descriptor.media_type);
+        self.may_run |= may_run && !is_for_nobody;
         if self.passed.len() < LISTED && !self.passed.contains(&what) {
             self.passed.push(what);
         }
         true
+    }
+
+    /// Whether it is the manifest of an image for some platform, with layers that are unpacked. What cannot be read is none.
+    fn is_runnable(&mut self, descriptor: &Descriptor) -> bool {
+        let is_layer = |layer: &Descriptor| {
+            ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."]
+                .iter()
+                .any(|start| layer.media_type.starts_with(start))
+        };
+        let Ok(Document::Manifest(manifest)) = self.read_document(descriptor) else { return false };
+        let is_for_nobody = |config: ImageConfig| config.platform().as_ref().is_some_and(Platform::is_unknown);
+        manifest.layers.iter().any(is_layer) && !self.read_config(&manifest).is_ok_and(is_for_nobody)
     }
 
     fn nothing(&self) -> Error {
