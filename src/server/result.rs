@@ -67,7 +67,17 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
         Finished::NoImage(what) => {
             tracing::info!(job = leased.id.0, what, "there is no image to be scanned");
             let reason = format!("{NO_IMAGE}: {what}");
-            server.store.write(move |connection| Box::pin(done_because(connection, leased, reason, now))).await
+            let kept = server.store.write(move |connection| {
+                Box::pin(async move {
+                    let job = leased.job.clone();
+                    let is_own = done_because(connection, leased, reason, now).await?;
+                    if is_own {
+                        forget(connection, &job).await?;
+                    }
+                    Ok(is_own)
+                })
+            });
+            kept.await
         }
         Finished::Left(why) => {
             tracing::info!(job = leased.id.0, why, "an image is left as it was judged before");
@@ -137,6 +147,18 @@ async fn done_because(
     let told = sqlx::query("UPDATE job SET reason = ? WHERE id = ?").bind(reason).bind(leased.id.0);
     told.execute(connection).await.map_err(cannot)?;
     Ok(true)
+}
+
+/// Takes what a job is about from the images, among which its event put it: it is none.
+async fn forget(connection: &mut SqliteConnection, job: &NewJob) -> Result<()> {
+    let Some(digest) = &job.digest else { return Ok(()) };
+    let gone = sqlx::query(
+        "DELETE FROM image WHERE registry = ? AND repository = ? AND digest = ? AND source = ? \
+         AND NOT EXISTS (SELECT 1 FROM report WHERE report.image = image.id)",
+    );
+    let gone = gone.bind(&job.registry).bind(&job.repository).bind(digest.to_string()).bind(&job.source);
+    gone.execute(connection).await.map_err(cannot)?;
+    Ok(())
 }
 
 /// A report as it is stored.
@@ -308,7 +330,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_image_is_done_and_says_so() {
         let bench = Bench::new().await;
-        let job = bench.job("shop", "shop/api", None).await;
+        let image = bench.image("shop", "shop/api", "1.0").await;
+        let job = bench.job_of(image, None).await;
+        bench.image("shop", "shop/web", "1.0").await;
         let now = bench.server.clock.now();
         let mut leased =
             bench.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased").remove(0);
@@ -317,10 +341,10 @@ mod tests {
         assert!(!store(&bench.server, &leased, finished()).await.expect("asked"), "another one has it");
         leased.lease -= 1;
         assert!(store(&bench.server, &leased, finished()).await.expect("stored"));
-        let row = sqlx::query_as::<_, (String, String, i64)>(
-            "SELECT state, reason, (SELECT count(*) FROM report) FROM job WHERE id = ?",
+        let row = sqlx::query_as::<_, (String, String, String)>(
+            "SELECT state, reason, (SELECT group_concat(repository) FROM image) FROM job WHERE id = ?",
         );
         let row = row.bind(job).fetch_one(bench.server.store.readers()).await.expect("a job");
-        assert_eq!(row, ("done".to_owned(), "not an image: this is an artifact".to_owned(), 0));
+        assert_eq!(row, ("done".to_owned(), "not an image: this is an artifact".to_owned(), "shop/web".to_owned()));
     }
 }

@@ -47,7 +47,6 @@ pub(super) struct Target {
     repository: Option<String>,
     url: Option<String>,
     tag: Option<String>,
-    artifact_type: Option<String>,
     /// What the manifest lists, where `includereferences` is set: configuration and layers, or manifests.
     #[serde(default)]
     references: Few<Reference>,
@@ -122,7 +121,8 @@ impl Target {
     fn reason(&self) -> Option<&'static str> {
         let media_type = self.media_type.as_deref().unwrap_or_default();
         let kind = kind_of_manifest(media_type);
-        if kind == Kind::Artifact || some(self.artifact_type.as_deref()).is_some() {
+        // what type the manifest says it is of decides nothing: engines look at its configuration
+        if kind == Kind::Artifact {
             return Some(ARTIFACT);
         }
         if kind == Kind::Unknown {
@@ -165,7 +165,7 @@ mod tests {
                     &[
                         "s-0: ignored: a signature, attestation or list of what belongs to an image",
                         "s-1: ignored: a signature, attestation or list of what belongs to an image",
-                        "s-2: ignored: an artifact that is no image",
+                        "s-2: pushed team/app@sha256:888888888888 at registry.example:5000",
                         "s-3: ignored: an artifact that is no image",
                     ],
                 ),
