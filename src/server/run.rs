@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -40,6 +41,9 @@ const KEYS: Duration = Duration::from_secs(5);
 
 /// Open files and connections, where the system allows as many; shells give programs 1,024.
 const FILES: u64 = 16_384;
+
+/// How long after the signal the server is there at most, but for a second.
+const LONGEST_END: Duration = Duration::from_secs(28);
 
 /// The name of the store in its folder.
 pub(super) const STORE: &str = "careen.db";
@@ -168,10 +172,21 @@ async fn serve_on(config: Config, workers: Workers) -> Result<()> {
     tasks.spawn(rematch::run(Arc::clone(&server)));
     keep_keys(&server, &mut tasks)?;
     tracing::info!(%address, sources = server.hooks.len(), "careen listens");
+    let ending = Arc::clone(&server);
+    let end = tokio::spawn(async move {
+        ending.until_end().await;
+        Instant::now()
+    });
     let outcome = listener.serve(Arc::clone(&server)).await;
     server.end();
-    // each ends by itself, within the time that the server has
-    while tasks.join_next().await.is_some() {}
+    let end = end.await.unwrap_or_else(|_| Instant::now());
+    // each ends by itself, but for one that asks a registry which answers byte by byte
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(end + LONGEST_END, all).await.is_err() {
+        tracing::warn!(
+            "a question to a registry is left without its answer; what waits for it is done when the server is back"
+        );
+    }
     tracing::info!("careen has ended");
     outcome
 }

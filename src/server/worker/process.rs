@@ -31,6 +31,10 @@ use super::task::Task;
 /// Bytes of standard error that are kept: the last ones.
 const TAIL: usize = 4 << 10;
 
+/// What is said of an answer beyond the bounds, which are [`Workers::largest_part`] and [`Workers::largest_answer`].
+const TOO_LARGE: &str =
+    "its report has more than 64 MiB in one format, or 128 MiB in all; look at the image with `careen scan`";
+
 /// How long a killed process may take to go; one that waits for a disk that is gone never does.
 const LONGEST_DEATH: Duration = Duration::from_secs(5);
 
@@ -276,7 +280,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
         let header: Header = serde_json::from_slice(&line).map_err(|_| Broken::Wrong("a line is no header"))?;
         if header.bytes > most || header.bytes > self.left {
-            return Err(Broken::Wrong("it is too large"));
+            return Err(Broken::Wrong(TOO_LARGE));
         }
         self.left = self.left.saturating_sub(header.bytes);
         // grows as bytes come, not as the header says
@@ -427,7 +431,7 @@ mod tests {
             // without a report, or with another one
             (format!("{good}{}", end()), &["json"], How::Garbled("a report is missing")),
             (format!("{good}{json}{}", end()), &["sarif"], How::Garbled("a report is missing")),
-            (format!("{good}{json}{}", end()), &[], How::Garbled("it is too large")),
+            (format!("{good}{json}{}", end()), &[], How::Garbled(TOO_LARGE)),
             (format!("{good}{}{}", end(), end()), &[], How::Garbled("it goes on after its end")),
             (format!("{json}{}", end()), &["json"], How::Garbled("it does not begin with a summary")),
             (frame("summary", "", "{}"), &[], How::Garbled("its summary is none")),
@@ -436,7 +440,7 @@ mod tests {
             (
                 "echo '{\"kind\":\"summary\",\"name\":\"\",\"bytes\":10001}'; sleep 9".into(),
                 &[],
-                How::Garbled("it is too large"),
+                How::Garbled(TOO_LARGE),
             ),
             (
                 "echo '{\"kind\":\"summary\",\"name\":\"\",\"bytes\":-1}'; sleep 9".into(),
@@ -447,7 +451,7 @@ mod tests {
             (
                 format!("{good}{}", frame("report", "json", &"x".repeat(9_000)).repeat(2)),
                 &["json", "json"],
-                How::Garbled("it is too large"),
+                How::Garbled(TOO_LARGE),
             ),
         ];
         let start = Instant::now();
