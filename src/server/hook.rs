@@ -39,6 +39,9 @@ use super::token::audit;
 /// Bytes of a body that are kept of what cannot be read.
 const KEPT: usize = 64 << 10;
 
+/// Dead letters of one webhook with which its body is kept.
+const BODIES: usize = 8;
+
 /// Bytes of a body up to which room for it grows little by little.
 const SMALL: usize = 1 << 20;
 
@@ -552,7 +555,9 @@ async fn bury(
     kept: &mut Kept,
 ) -> Result<()> {
     kept.dead += 1;
-    note(connection, event, "dead", None, None, Some(reason), filing).await
+    // one body can hold ten thousand of them
+    let body = (kept.dead <= BODIES).then_some(filing.body.as_slice());
+    note(connection, event, "dead", None, None, Some((reason, body)), filing).await
 }
 
 async fn note(
@@ -561,7 +566,7 @@ async fn note(
     state: &str,
     place: Option<&Place>,
     job: Option<JobId>,
-    reason: Option<&str>,
+    dead: Option<(&str, Option<&[u8]>)>,
     filing: &Filing,
 ) -> Result<()> {
     let noted = sqlx::query(
@@ -582,9 +587,9 @@ async fn note(
         .bind(place.and_then(|place| place.tag.as_ref()))
         .bind(place.and_then(|place| place.digest.as_ref()).map(ToString::to_string))
         .bind(job.map(|job| job.0))
-        .bind(reason)
-        .bind((state == "dead").then_some(filing.body.as_slice()))
-        .bind(filing.fields.as_deref().filter(|_| state == "dead"))
+        .bind(dead.map(|(reason, _)| reason))
+        .bind(dead.and_then(|(_, body)| body))
+        .bind(filing.fields.as_deref().filter(|_| dead.is_some()))
         .execute(connection)
         .await
         .map_err(cannot)?;
@@ -805,6 +810,11 @@ auth = {{ by = "header", secret = {{ file = "{shop}" }} }}
         }
         assert_eq!(case.count("SELECT count(*) FROM event WHERE state = 'dead' AND reason IS NOT NULL").await, 5);
         assert_eq!(case.count("SELECT max(length(body)) FROM event").await, i64::try_from(KEPT).expect("small"));
+        let events: Vec<String> =
+            (0..20).map(|id| format!("{{\"id\":\"many-{id}\",\"action\":\"push\",\"target\":{{}}}}")).collect();
+        assert_eq!(case.send(&format!("{{\"events\":[{}]}}", events.join(","))).await, StatusCode::ACCEPTED);
+        let many = "SELECT count(*) * 100 + count(body) FROM event WHERE sender_id LIKE 'many-%' AND state = 'dead'";
+        assert_eq!(case.count(many).await, 2_000 + i64::try_from(BODIES).expect("few"));
         assert_eq!(case.count("SELECT count(*) FROM job").await, 0);
         let known = ",\"url\":\"http://registry.internal.example/v2/shop/api/manifests/x\"";
         assert_eq!(case.send(&push("5", DIGEST, known)).await, StatusCode::ACCEPTED);
