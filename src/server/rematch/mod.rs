@@ -1,6 +1,6 @@
 //! Judges images again when what judges them is newer: other advisory data, another policy, or another careen. Each image that a tag is
 //! gets a job of the lowest priority; what it finds is kept where it is other than in the report before, and told where it
-//! is new ([`super::deliver::plan`]). An image that no tag is gets one when a tag comes to it ([`put_in_if_older`]).
+//! is new ([`super::deliver::plan`]). An image that no tag is gets one when a tag comes to it.
 
 use std::sync::Arc;
 use std::time::Duration;
