@@ -1,7 +1,7 @@
 //! Content digests: parsed strictly, computed while bytes pass by.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::str::FromStr;
 
 use md5::Md5;
@@ -224,15 +224,8 @@ impl<R: Read> HashingReader<R> {
 
     /// Reads what is left; as [`finish`](Self::finish) then.
     pub fn finish_all(mut self) -> io::Result<(Digest, u64)> {
-        let mut piece = vec![0; PIECE];
-        loop {
-            match self.read(&mut piece) {
-                Ok(0) => return Ok(self.finish()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        io::copy(&mut BufReader::with_capacity(PIECE, &mut self), &mut io::sink())?;
+        Ok(self.finish())
     }
 
     /// The digest of what was read, and how many bytes that were.

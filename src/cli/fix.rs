@@ -26,7 +26,7 @@ use crate::pass::Known;
 use crate::policy::{Glob, Judged, Outcome, PolicySet};
 use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
-use crate::scan::{Advisories, Watch as _, scan_seeing, scan_seeing_at_last, without_secrets};
+use crate::scan::{Advisories, Knowing, Watch as _, scan_seeing, without_secrets};
 use crate::size::ByteSize;
 use crate::source::{Choice, Opened, Request, target};
 use crate::time::Date;
@@ -260,9 +260,10 @@ impl<'a> Job<'a> {
             let bundle = Bundle::open(source, request)?;
             let compared = compare(&before, &bundle, &plan, &rebuilt, &self.known, request.limits)?;
             let mut seen = Vec::new();
-            let reports = scan_seeing_at_last(source, request, options, &self.known, &mut |inventory, judged| {
-                seen.push(Seen::of(inventory, judged));
-            })?;
+            let reports =
+                scan_seeing(source, request, options, Knowing::Last(&self.known), &mut |inventory, judged| {
+                    seen.push(Seen::of(inventory, judged));
+                })?;
             let after = Place { bundle: &bundle, seen: &seen };
             prove(&before, &after, (&plan, &values), (&rebuilt, &compared), request.limits)?;
             Ok(reports)
@@ -388,7 +389,7 @@ impl<'a> Job<'a> {
         let (mut source, mut has_index) = ("", false);
         let reports = opened(image, self.watcher, Some(self.judging()), |from, request, options| {
             source = from.id();
-            scan_seeing(from, request, options, &self.known, &mut |inventory, judged| {
+            scan_seeing(from, request, options, Knowing::Further(&self.known), &mut |inventory, judged| {
                 let id = ImageId::of(inventory);
                 match &self.applied {
                     None => plans.push(plan_image(inventory, judged, &self.wishes)),

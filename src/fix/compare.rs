@@ -8,7 +8,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, Read as _};
+use std::io::Read as _;
 
 use crate::digest::{Algorithm, Digest, Hasher, HashingReader};
 use crate::error::{Error, ErrorKind, Result};
@@ -77,14 +77,8 @@ impl Changes<'_> {
     }
 }
 
-/// The layer as it was.
-pub(super) struct Old<'a> {
-    pub(super) blob: &'a dyn Blob,
-    /// What was read of it when it was copied, which need not be read once more.
-    pub(super) known: Option<Known<'a>>,
-}
-
-/// What is known of a layer as it was: its members by the scan, their marks by the reader that the rebuild copied from.
+/// What is known of a layer as it was, which need not be read once more: its members by the scan, their marks by the reader that
+/// the rebuild copied from.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     /// Of the blob, as it was read.
@@ -101,8 +95,14 @@ impl Known<'_> {
     }
 }
 
-/// Compares the layer `after` with what `edits` make of the layer `before`.
-pub(super) fn layer(before: &Old<'_>, after: &dyn Blob, edits: &[&Edit], limits: &Limits) -> Result<Compared> {
+/// Compares the layer `after` with what `edits` make of the layer `before`, of which something may be known.
+pub(super) fn layer(
+    before: &dyn Blob,
+    known: Option<Known<'_>>,
+    after: &dyn Blob,
+    edits: &[&Edit],
+    limits: &Limits,
+) -> Result<Compared> {
     let mut changes: BTreeMap<u32, Changes<'_>> = BTreeMap::new();
     for edit in edits {
         let Some(member) = edit.member() else { continue };
@@ -118,18 +118,21 @@ pub(super) fn layer(before: &Old<'_>, after: &dyn Blob, edits: &[&Edit], limits:
             _ => {}
         }
     }
-    let known = before.known.filter(|_| !changes.values().any(Changes::has_content));
-    let known = known.and_then(|known| Some((known.members()?, Some(known.digest.clone()))));
-    // of a member that goes, nothing but its name was kept, and it may be needed for another name of it
-    let is_enough = |old: &[Seen]| expected(old, &changes).iter().all(|wanted| wanted.seen.mark.stored.is_some());
-    let (old, of) = if let Some(known) = known.filter(|(old, _)| is_enough(old)) {
+    let known = known.filter(|_| !changes.values().any(Changes::has_content)).and_then(|known| {
+        let old = known.members()?;
+        let expected = expected(&old, &changes);
+        // of a member that goes, the content need not have been marked, and another name of it may get it
+        let is_enough = expected.iter().all(|wanted| wanted.seen.mark.stored.is_some());
+        is_enough.then(|| (old, Some(known.digest.clone()), expected))
+    });
+    let (old, of, expected) = if let Some(known) = known {
         known
     } else {
         let mut edited = |member| changes.get(&member).filter(|changes| changes.has_content());
-        let (old, read) = read(before.blob, limits, &mut edited)?;
-        (old, read.digest)
+        let (old, read) = read(before, limits, &mut edited)?;
+        let expected = expected(&old, &changes);
+        (old, read.digest, expected)
     };
-    let expected = expected(&old, &changes);
     // where the content was edited, that of the output is compared as it is
     let edited: BTreeSet<u32> =
         (0_u32..).zip(&expected).filter(|(_, wanted)| wanted.seen.content.is_some()).map(|(place, _)| place).collect();
@@ -318,8 +321,7 @@ fn read<'c>(
     let limitations = odd.collect();
     let (diff_id, expanded) = tar.finish();
     // what follows the compressed data belongs to the blob's digest too
-    io::copy(&mut blob, &mut io::sink()).map_err(|e| wrong(e.to_string()))?;
-    let (digest, stored) = blob.finish();
+    let (digest, stored) = blob.finish_all().map_err(|e| wrong(e.to_string()))?;
     let (digest, diff_id) = (Some(digest), Some(diff_id));
     Ok((seen, LayerFacts { digest, diff_id, compression, stored, expanded, limitations, ..LayerFacts::default() }))
 }
@@ -407,7 +409,7 @@ mod tests {
     }
 
     fn layer(before: &Vec<u8>, after: &Vec<u8>, edits: &[&Edit]) -> Result<Compared> {
-        super::layer(&Old { blob: before, known: None }, after, edits, &Limits::default())
+        super::layer(before, None, after, edits, &Limits::default())
     }
 
     fn differences(after: &[u8], edits: &[Edit]) -> Vec<String> {
@@ -467,12 +469,11 @@ mod tests {
             let known = Known { digest: &digest, entries: &entries, marks: &rewritten.marks };
             let wrong = [&after[..1_324], b"x", &after[1_325..]].concat();
             for after in [after, wrong] {
-                let told = super::layer(&Old { blob: &old, known: Some(known) }, &after, &of, &limits)
-                    .expect("both can be read");
+                let told = super::layer(&old, Some(known), &after, &of, &limits).expect("both can be read");
                 let read = layer(&old, &after, &of).expect("both can be read");
                 assert_eq!((told.differences, told.kept, told.of), (read.differences, read.kept, read.of), "{edits:?}");
             }
-            let is_read_anew = super::layer(&Old { blob: &nothing, known: Some(known) }, &old, &of, &limits).is_err();
+            let is_read_anew = super::layer(&nothing, Some(known), &old, &of, &limits).is_err();
             let needs_more = edits.iter().any(|edit| !matches!(edit, Edit::DropMember { .. } | Edit::SetHeader { .. }));
             assert_eq!(is_read_anew, needs_more, "{edits:?}");
         }

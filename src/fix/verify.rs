@@ -148,8 +148,7 @@ pub fn compare(
             let state = change.before.as_ref().zip(seen.tree.layers().get(change.index as usize));
             let was =
                 state.map(|(state, entries)| compare::Known { digest: &state.digest, entries, marks: &change.marks });
-            let old = compare::Old { blob: &*old.blob, known: was };
-            let Ok(found) = compare::layer(&old, &*layer.blob, edits, limits) else { continue };
+            let Ok(found) = compare::layer(&*old.blob, was, &*layer.blob, edits, limits) else { continue };
             let is_old = change.before.as_ref().is_some_and(|before| Some(&before.digest) == found.of.as_ref());
             if let (true, Some(of), Some(kept)) = (is_old && found.differences.is_empty(), &found.of, found.kept) {
                 known.derive(of, found.read, &kept);
@@ -311,7 +310,7 @@ fn layers(
         let is_empty = before.image.layers.get(change.index as usize).is_some_and(|layer| {
             let own = by_layer.get(&change.index).map_or(&[][..], Vec::as_slice);
             !own.is_empty()
-                && compare::layer(&compare::Old { blob: &*layer.blob, known: None }, &empty(), own, limits)
+                && compare::layer(&*layer.blob, None, &empty(), own, limits)
                     .is_ok_and(|found| found.differences.is_empty())
         });
         if !is_empty {
@@ -337,11 +336,9 @@ fn layers(
             flaws.add(format!("layer {index} would count as one of the base image"));
         }
         if let Some(edits) = by_layer.get(&index) {
-            let found = if let Some(found) = compared.0.get(&(number, index)) {
-                found.clone()
-            } else {
-                let old = compare::Old { blob: &*old.blob, known: None };
-                compare::layer(&old, &*layer.blob, edits, limits)?.differences
+            let found = match compared.0.get(&(number, index)) {
+                Some(found) => found.clone(),
+                None => compare::layer(&*old.blob, None, &*layer.blob, edits, limits)?.differences,
             };
             flaws.extend(found.into_iter().map(|what| format!("layer {index}: {what}")));
             continue;

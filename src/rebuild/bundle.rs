@@ -352,9 +352,7 @@ fn describe(layer: &Layer) -> Result<(Value, Digest)> {
     let (digest, size) = if let (Some(id), "", Some(size)) = (&layer.diff_id, suffix, layer.blob.size()) {
         (id.clone(), size)
     } else {
-        let mut reader = HashingReader::new(layer.blob.open()?, Algorithm::Sha256);
-        std::io::copy(&mut reader, &mut std::io::sink()).map_err(failed)?;
-        reader.finish()
+        HashingReader::new(layer.blob.open()?, Algorithm::Sha256).finish_all().map_err(failed)?
     };
     let kind = format!("{OCI_LAYER}{suffix}");
     Ok((json!({"mediaType": kind, "digest": digest, "size": size}), digest))

@@ -104,29 +104,29 @@ pub fn snapshots(
 }
 
 /// As [`scan`]; `see` is shown each image with all its findings as they were judged, before any is left out of a report.
-/// Layers that `known` has from a scan with the same options are only hashed.
+/// Layers that are known from a scan with the same options are only hashed.
 pub fn scan_seeing(
     source: &dyn Source,
     request: &Request<'_>,
     options: &Options<'_>,
-    known: &Known,
+    knowing: Knowing<'_>,
     see: &mut See<'_>,
 ) -> Result<Vec<Report>> {
+    let (Knowing::Further(known) | Knowing::Last(known)) = knowing;
     let inventories = read_knowing(source, request, options, &collectors(), Some(known))?;
+    if let Knowing::Last(known) = knowing {
+        known.forget();
+    }
     judge_all(source, request, options, inventories, see)
 }
 
-/// As [`scan_seeing`], for the last time: what is known is forgotten before anything is judged.
-pub fn scan_seeing_at_last(
-    source: &dyn Source,
-    request: &Request<'_>,
-    options: &Options<'_>,
-    known: &Known,
-    see: &mut See<'_>,
-) -> Result<Vec<Report>> {
-    let inventories = read_knowing(source, request, options, &collectors(), Some(known))?;
-    known.forget();
-    judge_all(source, request, options, inventories, see)
+/// What is known of layers, and whether a further scan is to know it.
+#[derive(Debug, Clone, Copy)]
+pub enum Knowing<'a> {
+    /// It is kept, with what this scan adds.
+    Further(&'a Known),
+    /// It is forgotten once the layers were read: judging needs memory, too.
+    Last(&'a Known),
 }
 
 /// Shown an image and its findings.

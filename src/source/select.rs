@@ -233,28 +233,25 @@ impl Walk<'_, '_> {
     /// Whether this is something else than an image, by its descriptor, and nothing that an engine runs all the same: one goes by
     /// the platform, and where none is named by the manifest, whatever else is said of it.
     fn passes_over(&mut self, descriptor: &Descriptor) -> bool {
-        let is_for_nobody = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
-        if is_known(&descriptor.media_type) && !is_for_nobody && descriptor.platform.is_some() {
-            return false;
-        }
+        let is_known = is_known(&descriptor.media_type);
         let what = if descriptor.is_attestation() {
             "attestation".into()
         } else if names(descriptor).iter().any(|name| is_signature_tag(name)) {
             "signature".into()
         } else if let Some(kind) = descriptor.artifact_type.as_deref().filter(|kind| !kind.is_empty()) {
             format!("artifact of type `{}`", escape(kind))
-        } else if is_known(&descriptor.media_type) {
+        } else if is_known {
             return false;
         } else if media_type::is_schema_1(&descriptor.media_type) {
             "manifests of the old schema 1, which careen does not read".into()
         } else {
             format!("`{}`", escape(&descriptor.media_type))
         };
-        if is_known(&descriptor.media_type) && !is_for_nobody && self.is_runnable(descriptor) {
+        let is_for_nobody = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
+        if is_known && !is_for_nobody && (descriptor.platform.is_some() || self.is_runnable(descriptor)) {
             return false;
         }
-        let may_run = is_known(&descriptor.media_type) || media_type::is_schema_1(&descriptor.media_type);
-        self.may_run |= may_run && !is_for_nobody;
+        self.may_run |= (is_known || media_type::is_schema_1(&descriptor.media_type)) && !is_for_nobody;
         if self.passed.len() < LISTED && !self.passed.contains(&what) {
             self.passed.push(what);
         }

@@ -145,9 +145,7 @@ pub fn rewrite(
     }
     let (encoded, mut told) = copying.finish()?;
     // what follows the compressed data belongs to the blob's digest too
-    let mut stored = finished.reader.into_inner();
-    io::copy(&mut stored, &mut io::sink()).map_err(unreadable)?;
-    let (before, _) = stored.finish();
+    let (before, _) = finished.reader.into_inner().finish_all().map_err(unreadable)?;
     let behind = finished.anomalies.iter().find(|anomaly| anomaly.code == "data-after-end");
     told.notices.extend(
         behind.map(|anomaly| Notice::new("data-after-end-dropped", "", format!("{}; they are left out", anomaly.what))),
@@ -156,7 +154,8 @@ pub fn rewrite(
         let what = format!("the layer was compressed as {compression}, and is now {}", encoding.compression());
         told.notices.push(Notice::new("layer-recompressed", "", what));
     }
-    Ok(Rewritten { marks, ..told.into_rewritten(encoded, Some(before), encoding) })
+    told.marks = marks;
+    Ok(told.into_rewritten(encoded, Some(before), encoding))
 }
 
 /// Reads the content of a regular file of at most `most` bytes.
@@ -184,12 +183,13 @@ struct Told {
     followed: Vec<Followed>,
     excised: Vec<Excised>,
     notices: Vec<Notice>,
+    marks: Vec<Mark>,
 }
 
 impl Told {
     fn into_rewritten(self, encoded: Encoded, before: Option<Digest>, encoding: Encoding) -> Rewritten {
         let Encoded { digest, size, diff_id, expanded } = encoded;
-        let Self { dropped, changed, followed, excised, notices } = self;
+        let Self { dropped, changed, followed, excised, notices, marks } = self;
         Rewritten {
             before,
             digest,
@@ -202,7 +202,7 @@ impl Told {
             followed,
             excised,
             notices,
-            marks: Vec::new(),
+            marks,
         }
     }
 }

@@ -6,13 +6,13 @@ mod registry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, HashingReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::image::{Blob, Descriptor};
@@ -141,39 +141,26 @@ impl Part {
             Ok(error) => error,
             Err(e) => Error::io(format!("cannot copy {}", digest.short()), e),
         };
-        let (blob, hasher) = match &self.content {
+        let (blob, is_hashed) = match &self.content {
             Content::Bytes(bytes) => return out.write_all(bytes).map_err(failed),
-            Content::Blob(blob) => (blob, Some(Hasher::new(digest.algorithm()))),
-            Content::Layer(blob) => (blob, None),
+            Content::Blob(blob) => (blob, true),
+            Content::Layer(blob) => (blob, false),
         };
         // one byte more would show that there are more
-        let mut reader = Read::take(blob.open()?, self.size.saturating_add(1));
-        let (found, size) = pump(&mut reader, out, hasher).map_err(failed)?;
-        if size != self.size || found.is_some_and(|found| found != *digest) {
+        let reader = Read::take(blob.open()?, self.size.saturating_add(1));
+        let is_right = if is_hashed {
+            let mut reader = BufReader::with_capacity(PIECE, HashingReader::new(reader, digest.algorithm()));
+            io::copy(&mut reader, out).map_err(failed)?;
+            reader.into_inner().finish() == (digest.clone(), self.size)
+        } else {
+            io::copy(&mut BufReader::with_capacity(PIECE, reader), out).map_err(failed)? == self.size
+        };
+        if !is_right {
             return Err(Error::malformed(format!(
                 "the blob {digest} does not have the digest and size it is named by"
             )));
         }
         Ok(())
-    }
-}
-
-/// Copies all bytes; the answer is their digest, where one is asked for, and how many they are.
-fn pump(reader: &mut dyn Read, out: &mut dyn Write, mut hasher: Option<Hasher>) -> io::Result<(Option<Digest>, u64)> {
-    let (mut piece, mut size) = (vec![0; PIECE], 0_u64);
-    loop {
-        let count = match reader.read(&mut piece) {
-            Ok(0) => return Ok((hasher.map(Hasher::finish), size)),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let bytes = piece.get(..count).unwrap_or_default();
-        if let Some(hasher) = &mut hasher {
-            hasher.update(bytes);
-        }
-        out.write_all(bytes)?;
-        size = size.saturating_add(bytes.len() as u64);
     }
 }
 

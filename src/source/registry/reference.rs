@@ -120,7 +120,7 @@ fn read(text: &str) -> Result<ImageReference, Reason> {
     }
     check_port(&host)?;
     let digest = digest.transpose()?;
-    let tag = tag.or(if digest.is_none() { Some(LATEST) } else { None }).map(str::to_owned);
+    let tag = tag.or(digest.is_none().then_some(LATEST)).map(str::to_owned);
     Ok(ImageReference { host, repository, tag, digest })
 }
 
