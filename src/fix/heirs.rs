@@ -38,7 +38,7 @@ pub(super) fn follow(tree: &Tree, links: &Links, actions: &mut [Action]) -> BTre
             let Some(member) = edit.member() else { continue };
             let Some(names) = heirs.get(&Node { layer: member.layer, member: member.member }) else { continue };
             match edit {
-                Edit::DropMember { .. } => {}
+                Edit::DropMember { secrets, inside, .. } if secrets.is_empty() && inside.is_empty() => {}
                 Edit::SetHeader { mode, uid, gid, .. } => more.extend(names.iter().map(|node| {
                     let path = tree.entry(*node).path.to_string();
                     let member = Member { layer: node.layer, member: node.member, path };

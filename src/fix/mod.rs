@@ -54,6 +54,7 @@ use crate::size::ByteSize;
 use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 use conflict::Merge;
+use guard::Links;
 use plan::{Action, Expected, ImageId, ImagePlan, Kind, Refused, Risk, Safety};
 
 pub use crate::policy::FIX_GROUPS as GROUPS;
@@ -302,7 +303,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         }
         actions.append(&mut of_fixer);
     }
-    join(image, &sorted, &mut actions);
+    join(image, &sorted, guard.all_links(), &mut actions);
     reveal::hide(image, &guard, &mut actions);
     // what is not done may have hidden something, or held a name; each turn leaves fewer actions
     while settle(&image.tree, &guard, &mut actions, &mut refused) {
@@ -323,15 +324,20 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
 }
 
 /// Has the secrets of all files that go sought, whoever takes the files out, and approves what comes to nothing more than is
-/// done anyway.
-fn join(image: &Inventory, findings: &[&Finding], actions: &mut [Action]) {
+/// done anyway. A file of which a hard link stays keeps its secrets under that name.
+fn join(image: &Inventory, findings: &[&Finding], links: &Links, actions: &mut [Action]) {
     let mut gone: BTreeSet<(u32, u32)> = BTreeSet::new();
     let known = secrets::places(image, findings);
+    let dropped = actions.iter().filter(|action| action.is_active()).flat_map(|action| &action.edits.0);
+    let heirs = heirs::heirs(links, &heirs::dropped(dropped));
     for action in actions.iter_mut().filter(|action| action.is_active()) {
         for edit in &mut action.edits.0 {
             let Edit::DropMember { member, secrets, inside } = edit else { continue };
             let place = (member.layer, member.member);
             gone.insert(place);
+            if heirs.contains_key(&Node { layer: member.layer, member: member.member }) {
+                continue;
+            }
             if let Some((spans, inner)) = known.get(&place).filter(|_| secrets.is_empty() && inside.is_empty()) {
                 secrets.extend(spans);
                 inside.extend(inner.iter().cloned());
@@ -479,7 +485,7 @@ fn expected(image: &Inventory, actions: &[Action]) -> Expected {
     let mut rewritten = BTreeSet::new();
     let (mut gone, mut added) = (0u64, 0u64);
     let dropped = heirs::dropped(&edits.0);
-    let heirs = heirs::heirs(&guard::Links::of(&image.tree), &dropped);
+    let heirs = heirs::heirs(&Links::of(&image.tree), &dropped);
     for edit in &edits.0 {
         rewritten.extend(edit.member().map(|member| member.layer));
         match edit {

@@ -112,6 +112,10 @@ def secret_cases():
                                   gone=["srv/.env", "srv/main"], there=["srv/new"])
     yield "secret-hard-linked", secret("linked", lambda value: env(value) + [link("srv/copy", "srv/.env")],
                                        gone=["srv/.env", "srv/copy"], there=["srv/main"])
+    value = token("another-name")
+    yield "removed-name-of-a-linked-secret", Case(
+        one([folder("srv"), file("srv/.env", env_file(value)), link("srv/copy", "srv/.env")]),
+        ["--only", "healthcheck", "--remove", "srv/.env"], gone=["srv/.env"], there=["srv/copy"], code=1)
     yield "secret-in-link-chain", secret(
         "chain", lambda value: env(value) + [link("srv/a", "srv/.env"), link("srv/b", "srv/a"), link("srv/c", "./srv/b")],
         gone=["srv/.env", "srv/a", "srv/b", "srv/c"], there=["srv/main"])
