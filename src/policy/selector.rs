@@ -305,7 +305,7 @@ impl Selector {
             })
             && any(&self.images, |pattern| is_image(pattern, view.scene.image))
             && any(&self.platforms, |pattern| {
-                view.scene.image.platform.as_ref().is_some_and(|platform| pattern.is_match(platform))
+                view.scene.image.platform.as_ref().is_some_and(|platform| is_platform(pattern, platform))
             })
             && any(&self.paths, |pattern| view.path().is_some_and(|path| pattern.is_match(path)))
     }
@@ -358,6 +358,18 @@ pub(super) fn ids(finding: &Finding) -> impl Iterator<Item = &str> {
     ids.filter_map(|id| id.as_str())
 }
 
+/// Whether a pattern fits a platform, or what it is without its variant: as with `--platform`, who names no variant takes any,
+/// and `arm64` is `arm64/v8`.
+fn is_platform(pattern: &Glob, platform: &str) -> bool {
+    let mut parts = platform.splitn(3, '/');
+    let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let plain = format!("{os}/{architecture}");
+    let is_first = parts.next().is_none_or(|variant| variant == "v8");
+    pattern.is_match(platform)
+        || pattern.is_match(&plain)
+        || architecture == "arm64" && is_first && pattern.is_match(&format!("{plain}/v8"))
+}
+
 fn is_image(pattern: &Glob, image: &ImageFacts) -> bool {
     std::iter::once(&image.reference).chain(&image.tags).any(|name| pattern.is_match(name))
 }
@@ -375,4 +387,26 @@ pub(super) fn is_rule(pattern: &Glob, rule: &Rule) -> bool {
 /// Whether there is no condition, or one that holds.
 fn any<T>(conditions: &[T], holds: impl Fn(&T) -> bool) -> bool {
     conditions.is_empty() || conditions.iter().any(holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_are_those_of_the_command_line() {
+        for (pattern, platform, expected) in [
+            ("linux/arm64", "linux/arm64/v8", true),
+            ("linux/arm64/v8", "linux/arm64", true),
+            ("linux/arm64/v9", "linux/arm64", false),
+            ("linux/arm64/v8", "linux/arm64/v9", false),
+            ("linux/arm", "linux/arm/v7", true),
+            ("linux/arm/v7", "linux/arm/v6", false),
+            ("linux/arm/v7", "linux/arm", false),
+            ("linux/amd64", "linux/arm64/v8", false),
+        ] {
+            let glob = Glob::text(pattern).expect("a pattern");
+            assert_eq!(is_platform(&glob, platform), expected, "{pattern} {platform}");
+        }
+    }
 }

@@ -76,6 +76,9 @@ pub static NOT_ALLOWED: Rule = Rule {
 /// Evidence that something is built on the image, and not only copied from it.
 pub const IS_BASE: &str = "is_base";
 
+/// Evidence of the variable in the image's name that is known to the build alone.
+pub const UNKNOWN: &str = "unknown";
+
 /// Judges each image once, with defaults of arguments taken.
 pub(super) struct BaseName;
 
@@ -96,9 +99,16 @@ impl Lint for BaseName {
                     judge(context, &resolved, span, may_be_context, findings);
                 }
                 // files may be copied from an image before something is built on it
-                if (is_new || (is_base && !bases.contains(&resolved.shown))) && is_named(&resolved) {
+                // what a build copies from an image that it names itself is not built on
+                let unknown = resolved.unknown.first().filter(|_| is_base);
+                if (is_new || (is_base && !bases.contains(&resolved.shown)))
+                    && (is_named(&resolved) || unknown.is_some())
+                {
                     let shown = quoted(&resolved.shown);
-                    let finding = context.finding(&NOT_ALLOWED, span, &*shown, format!("`{shown}` is used"));
+                    let mut finding = context.finding(&NOT_ALLOWED, span, &*shown, format!("`{shown}` is used"));
+                    if let Some(name) = unknown {
+                        finding = finding.evidence(UNKNOWN, quoted(name));
+                    }
                     findings.push(if is_base { finding.evidence(IS_BASE, true) } else { finding });
                 }
                 if is_base {
@@ -194,6 +204,13 @@ mod tests {
             named("COPY --from=b@sha256:0 /x /y", "13-2:23", digest),
             named("RUN --mount=type=bind,from=b@sha256:0,target=/x ls", "28-2:38", digest),
             ("FROM scratch\nCOPY --from=0 /x /y\n".to_owned(), Vec::new()),
+            (
+                "ARG B\nFROM e.example/$B\n".to_owned(),
+                vec![
+                    "low dockerfile/base-without-default 2:6-2:18: `B` has no default: without `--build-arg` there is no base image".into(),
+                    "medium dockerfile/base-not-allowed 2:6-2:18: `e.example/${B}` is used".into(),
+                ],
+            ),
         ] {
             assert_eq!(shown(&BaseName, &text), expected, "{text}");
         }

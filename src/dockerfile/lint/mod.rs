@@ -62,7 +62,7 @@ mod volume;
 mod waive;
 mod workdir;
 
-pub use base::{IS_BASE, NOT_ALLOWED as BASE_NOT_ALLOWED};
+pub use base::{IS_BASE, NOT_ALLOWED as BASE_NOT_ALLOWED, UNKNOWN as UNKNOWN_IN_BASE};
 pub use build_context::BuildContexts;
 pub use facts::quoted;
 pub use secret_copied::holds_secret;

@@ -374,7 +374,7 @@ pub static MATCH: Table = Table {
             Takes::Patterns,
             "\"linux/arm64*\"",
             "\"\"",
-            "glob over the platform of the image: `linux/amd64`, `linux/arm/v7`",
+            "glob over the platform of the image: `linux/amd64`, `linux/arm/v7`. Without a variant it is for each of them; `arm64` is `arm64/v8`",
         ),
         key(
             "purl",

@@ -1,5 +1,6 @@
 //! `[base]`: which images may be built on.
 
+use serde_json::Value;
 use toml::de::DeTable;
 
 use super::super::file::key::{Table, Takes, action_key, key};
@@ -24,7 +25,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"registry.example/base/*\", \"debian:13*\"]",
             "[]",
-            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; `docker.io/library/` may be left away. Others are against the policy; where the base is not known, the scan is incomplete. `careen lint` asks the same of each `FROM` that names an image",
+            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; `docker.io/library/` may be left away, and a name without a tag is `latest`. Others are against the policy; where the base is not known, the scan is incomplete. `careen lint` asks the same of each `FROM` that names an image",
         ),
         key(
             "allow-digests",
@@ -38,7 +39,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"*:latest\"]",
             "[]",
-            "globs over names that are against the policy, also where `allow` has them",
+            "globs over names that are against the policy, also where `allow` has them; what is named by its digest alone is of no tag that a glob may name",
         ),
         key(
             "max-age",
@@ -122,44 +123,65 @@ impl BaseRules {
         }
     }
 
-    /// Whether it says which bases there may be.
-    fn asks(&self) -> bool {
-        self.allow.is_some() || self.deny.is_some()
-    }
-
     /// Judges an image that a Dockerfile names, told by a finding of [`BASE_NOT_ALLOWED`](lint::BASE_NOT_ALLOWED):
     /// what is built on must be allowed. What is copied from is a rule's to judge.
     pub(in crate::policy) fn judge_from(&self, finding: &mut Finding) -> Named {
-        if finding.rule.id != lint::BASE_NOT_ALLOWED.id || !self.asks() || !finding.evidence.contains_key(lint::IS_BASE)
-        {
-            return Named::NotJudged;
+        let is_base = finding.rule.id == lint::BASE_NOT_ALLOWED.id && finding.evidence.contains_key(lint::IS_BASE);
+        let Some(asked) = self.asked().filter(|_| is_base) else { return Named::NotJudged };
+        if finding.evidence.contains_key(lint::UNKNOWN_IN_BASE) {
+            return self.judge_unknown(finding, asked);
         }
-        let (name, digest) = match finding.subject.split_once('@') {
-            Some((name, digest)) => (name, Some(digest)),
-            None => (finding.subject.as_str(), None),
-        };
-        let is_known_digest = digest.is_some_and(|digest| self.has_digest(digest));
-        let Some(Against { key, place, policy, why }) = self.against(name, is_known_digest) else {
+        let Some(Against { key, place, policy, why }) = self.against(&finding.subject, None) else {
             return Named::Allowed;
         };
         finding.message = format!("`{}` is built on, which {why}", finding.subject);
+        Named::Against(self.own(key, place, policy))
+    }
+
+    /// Judges a base whose name has a variable that the build alone knows: it is allowed where whatever it is would be.
+    fn judge_unknown(&self, finding: &mut Finding, (key, said): (&str, Said<()>)) -> Named {
+        let names = spellings(&finding.subject, None);
+        if self.deny.is_none() && self.allow.as_ref().is_some_and(|said| is_in(&said.value, &names)) {
+            return Named::Allowed;
+        }
+        let unknown = finding.evidence.get(lint::UNKNOWN_IN_BASE).and_then(Value::as_str).unwrap_or_default();
+        let message = format!(
+            "`{}` is built on, and what `{unknown}` is only the build knows; the policy says what the base may be",
+            finding.subject
+        );
+        (finding.rule, finding.message) = (&BASE_UNKNOWN, message);
+        Named::Against(self.own(key, &said.place, said.policy))
+    }
+
+    /// The key that says which bases there may be: by it those that nobody knows are against the policy.
+    fn asked(&self) -> Option<(&'static str, Said<()>)> {
+        fn of<T>(key: &'static str, said: Option<&Said<T>>) -> Option<(&'static str, Said<()>)> {
+            said.map(|said| (key, Said { value: (), place: said.place.clone(), policy: said.policy }))
+        }
+        of("allow", self.allow.as_ref())
+            .or_else(|| of("deny", self.deny.as_ref()))
+            .or_else(|| of("allow-digests", self.digests.as_ref()))
+    }
+
+    fn own(&self, key: &str, place: &str, policy: usize) -> Own {
         let action = self.action.as_ref().map_or(Action::Fail, |said| said.value);
-        Named::Against(Own { action, name: format!("[base] {key}"), place: place.to_owned(), policy })
+        Own { action, name: format!("[base] {key}"), place: place.to_owned(), policy }
     }
 
     fn has_digest(&self, digest: &str) -> bool {
         self.digests.as_ref().is_some_and(|said| said.value.iter().any(|one| one == digest))
     }
 
-    /// What the name of a base is against.
-    fn against(&self, name: &str, is_known_digest: bool) -> Option<Against<'_>> {
+    /// What the name of a base is against; `digest` is what is known of it beside the name.
+    fn against(&self, name: &str, digest: Option<&str>) -> Option<Against<'_>> {
         const OTHER: &str = "is none of the bases that the policy allows";
-        let names = spellings(name);
-        let is_in = |patterns: &[Glob]| patterns.iter().any(|pattern| names.iter().any(|name| pattern.is_match(name)));
-        if let Some(deny) = self.deny.as_ref().filter(|said| is_in(&said.value)) {
+        let names = spellings(name, digest);
+        if let Some(deny) = self.deny.as_ref().filter(|said| is_in(&said.value, &names)) {
             return Some(Against { key: "deny", place: &deny.place, policy: deny.policy, why: "the policy denies" });
         }
-        if is_known_digest || self.allow.as_ref().is_some_and(|said| is_in(&said.value)) {
+        let digest = name.split_once('@').map(|(_, digest)| digest).or(digest);
+        let is_known_digest = digest.is_some_and(|digest| self.has_digest(digest));
+        if is_known_digest || self.allow.as_ref().is_some_and(|said| is_in(&said.value, &names)) {
             return None;
         }
         let allow = self.allow.as_ref().map(|allow| ("allow", &allow.place, allow.policy));
@@ -189,19 +211,18 @@ impl BaseRules {
 
     fn judge_name(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
         let digest = image.base.digest.as_deref();
-        let is_known_digest = digest.is_some_and(|digest| self.has_digest(digest));
         let Some(name) = image.base.name.as_deref() else {
-            if let Some(place) = self.allow.as_ref().or(self.deny.as_ref()).filter(|_| !is_known_digest) {
-                let what = "what the image is built on is not known, and the policy says what it may be".to_owned();
-                breaches.image(place, if self.allow.is_some() { "allow" } else { "deny" }, &BASE_UNKNOWN, "base", what);
-            } else if let Some(place) = self.digests.as_ref().filter(|_| !is_known_digest) {
-                let what = "the digest of what the image is built on is not known, and the policy says what it may be"
-                    .to_owned();
-                breaches.image(place, "allow-digests", &BASE_UNKNOWN, "base", what);
+            if digest.is_some_and(|digest| self.has_digest(digest)) {
+                return;
+            }
+            if let Some((key, said)) = self.asked() {
+                let of = if key == "allow-digests" { "the digest of what" } else { "what" };
+                let what = format!("{of} the image is built on is not known, and the policy says what it may be");
+                breaches.image(&said, key, &BASE_UNKNOWN, "base", what);
             }
             return;
         };
-        let Some(Against { key, place, policy, why }) = self.against(name, is_known_digest) else { return };
+        let Some(Against { key, place, policy, why }) = self.against(name, digest) else { return };
         let shown = escape(name);
         let message = format!("the image is built on `{shown}`, which {why}");
         let finding = Finding::new(&BASE_NOT_ALLOWED, shown.clone(), Location::Image, message);
@@ -228,18 +249,35 @@ pub(in crate::policy) enum Named {
     Against(Own),
 }
 
-/// The name as it is written, and as it is without and with what Docker takes for granted.
-fn spellings(name: &str) -> Vec<String> {
-    let short = ["index.docker.io/", "docker.io/"].iter().find_map(|host| name.strip_prefix(host)).unwrap_or(name);
+fn is_in(patterns: &[Glob], names: &[String]) -> bool {
+    patterns.iter().any(|pattern| names.iter().any(|name| pattern.is_match(name)))
+}
+
+/// The name as it is written, and as it is without and with what Docker takes for granted: its registry, and `latest` where
+/// there is neither tag nor digest. A digest alone is of any tag, so that what stands for it is empty: a pattern for one tag
+/// does not fit it, one for all does. Each of them also with the digest, where that is known.
+fn spellings(name: &str, digest: Option<&str>) -> Vec<String> {
+    let (stem, pinned) = match name.split_once('@') {
+        Some((stem, digest)) => (stem, Some(digest)),
+        None => (name, None),
+    };
+    let short = ["index.docker.io/", "docker.io/"].iter().find_map(|host| stem.strip_prefix(host)).unwrap_or(stem);
     let short = short.strip_prefix("library/").unwrap_or(short);
-    let mut names = vec![name.to_owned()];
-    if short != name {
+    let mut names = vec![stem.to_owned()];
+    if short != stem {
         names.push(short.to_owned());
     }
     let is_hub = short.split('/').next().is_none_or(|host| !host.contains(['.', ':']) || !short.contains('/'));
     if is_hub {
         let middle = if short.contains('/') { "" } else { "library/" };
         names.push(format!("docker.io/{middle}{short}"));
+    }
+    if !stem.rsplit('/').next().unwrap_or(stem).contains(':') {
+        let tag = if pinned.is_some() { "" } else { "latest" };
+        names.extend(names.clone().into_iter().map(|name| format!("{name}:{tag}")));
+    }
+    if let Some(digest) = pinned.or(digest) {
+        names.extend(names.clone().into_iter().map(|name| format!("{name}@{digest}")));
     }
     names
 }

@@ -188,6 +188,7 @@ fn conditions_of_match() {
         ("image = 'registry.example/other/*'", image(&ROOT), false),
         ("platform = 'linux/amd64'", image(&ROOT), true),
         ("platform = 'linux/arm*'", image(&ROOT), false),
+        ("platform = 'linux/amd64/v2'", image(&ROOT), false),
         ("platform = 'linux/*', rule = 'image/*', severity = 'medium'", image(&ROOT), true),
         ("platform = 'linux/*', rule = 'image/*', severity = 'low'", image(&ROOT), false),
     ];

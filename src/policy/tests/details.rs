@@ -504,12 +504,27 @@ fn bases_of_dockerfiles_are_judged_by_the_table() {
         let (lines, _) = shown(&PolicySet::of(vec![policy]).expect("in order"), vec![from(name, is_base)]);
         lines.join(" ")
     };
+    const DIGESTS: &str =
+        "[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'\n";
     let rule = "[[rule]]\nmatch = { rule = 'dockerfile/base-not-allowed' }\naction = 'fail'\n";
     let allow = "[base]\nallow = ['registry.corp.example/*', 'docker.io/library/alpine:*']\ndeny = '*:latest'\n";
     let both = format!("{allow}{rule}");
     let fails = |name: &str| format!("fail dockerfile/base-not-allowed {name}");
     for (text, name, is_base, expected) in [
         ("", "debian:12", true, String::new()),
+        // a name without a tag is `latest`, one by its digest alone is of no tag
+        ("[base]\ndeny = '*:latest'\n", "debian", true, fails("debian")),
+        ("[base]\ndeny = '*:latest'\n", "h.example:5000/x", true, fails("h.example:5000/x")),
+        ("[base]\ndeny = '*:latest'\n", "debian:12", true, String::new()),
+        ("[base]\ndeny = '*:latest'\n", "debian@sha256:0", true, String::new()),
+        ("[base]\ndeny = 'debian:*'\n", "debian", true, fails("debian")),
+        ("[base]\ndeny = 'docker.io/library/debian:*'\n", "debian@sha256:0", true, fails("debian@sha256:0")),
+        ("[base]\nallow = 'debian:*'\n", "debian", true, String::new()),
+        ("[base]\nallow = 'debian:*'\n", "debian@sha256:0", true, String::new()),
+        ("[base]\nallow = 'debian:12'\n", "debian:12@sha256:0", true, String::new()),
+        ("[base]\nallow = 'debian:12@*'\n", "debian:12@sha256:0", true, String::new()),
+        ("[base]\nallow = 'debian:12@*'\n", "debian:12", true, fails("debian:12")),
+        (DIGESTS, "debian:12", true, fails("debian:12")),
         (rule, "debian:12", true, fails("debian:12")),
         (allow, "debian:12", true, fails("debian:12")),
         (allow, "registry.corp.example/x:1", true, String::new()),
@@ -527,6 +542,30 @@ fn bases_of_dockerfiles_are_judged_by_the_table() {
         ),
     ] {
         assert_eq!(lines(text, name, is_base), expected, "{text} {name}");
+    }
+}
+
+#[test]
+fn bases_that_only_the_build_knows_are_allowed_where_any_would_be() {
+    use crate::dockerfile::lint::{BASE_NOT_ALLOWED, IS_BASE, UNKNOWN_IN_BASE};
+    let lines = |text: &str, name: &str| {
+        let location = Location::Dockerfile { file: "Dockerfile".into(), start: (1, 6), end: (1, 9) };
+        let from = Finding::new(&BASE_NOT_ALLOWED, name, location, "is used");
+        let from = from.evidence(IS_BASE, true).evidence(UNKNOWN_IN_BASE, "b");
+        let policy = Policy::parse("policy.toml", text, &[&BASE_NOT_ALLOWED, &ROOT], false).expect("it parses");
+        shown(&PolicySet::of(vec![policy]).expect("in order"), vec![from]).0.join(" ")
+    };
+    let unknown = |name: &str| format!("fail policy/base-unknown {name}");
+    for (text, name, expected) in [
+        ("", "${b}", String::new()),
+        ("[base]\nmax-age = '1d'\n", "${b}", String::new()),
+        ("[base]\nallow = 'debian:12'\n", "${b}", unknown("${b}")),
+        ("[base]\nallow = 'r.example/*'\n", "evil.example/x:${b}", unknown("evil.example/x:${b}")),
+        ("[base]\nallow = 'r.example/*'\n", "r.example/${b}", String::new()),
+        ("[base]\nallow = 'r.example/*'\ndeny = '*:latest'\n", "r.example/${b}", unknown("r.example/${b}")),
+        ("[base]\ndeny = '*:latest'\n", "debian:${b}", unknown("debian:${b}")),
+    ] {
+        assert_eq!(lines(text, name), expected, "{text} {name}");
     }
 }
 
