@@ -11,7 +11,7 @@ use crate::policy::{DEFAULT_PRESET, Outcome};
 use super::deliver::Actions;
 use super::deliver::plan::plan;
 use super::failpoint::Point;
-use super::hook::see;
+use super::images::see;
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority, Queue as _};
 use super::random;

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 use super::config::{Config, PolicyChoice, Registry};
 use super::failpoint::Point;
-use super::hook;
+use super::images;
 use super::metrics::JOBS;
 use super::queue::{Kind, Lane, Leased, Queue as _, backoff};
 use super::random;
@@ -386,7 +386,7 @@ pub fn access_of(registry: &Registry) -> Result<Access> {
 /// The key of a scan of what a pin led to; one that is to be done again has another.
 pub(super) fn key_of(leased: &Leased, digest: &crate::digest::Digest) -> String {
     let job = &leased.job;
-    let key = hook::scan_key(&job.source, &job.registry, &job.repository, digest);
+    let key = images::scan_key(&job.source, &job.registry, &job.repository, digest);
     match leased.job.key.rsplit_once(" again ") {
         Some((_, id)) => format!("{key} again {id}"),
         None => key,

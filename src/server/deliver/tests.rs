@@ -64,7 +64,7 @@ async fn report(server: &Arc<Server>, number: i64, made: Made<'static>) -> usize
     let write = server.store.write(move |connection| {
         Box::pin(async move {
             let digest = Digest::sha256(made.tag.as_bytes());
-            let image = super::super::hook::see(connection, made.source, "main", "shop/api", &digest, Some(made.tag), now);
+            let image = super::super::images::see(connection, made.source, "main", "shop/api", &digest, Some(made.tag), now);
             let image = image.await?;
             sqlx::query(
                 "INSERT INTO job (id, key, kind, lane, source, registry, repository, tag, digest, priority, state, created, \

@@ -88,7 +88,7 @@ async fn tag(server: &Server, number: usize, name: &'static str) {
     let now = server.clock.now();
     let seen = server.store.write(move |connection| {
         Box::pin(async move {
-            super::super::hook::see(connection, "shop", "main", "shop/api", &digest, Some(name), now).await
+            super::super::images::see(connection, "shop", "main", "shop/api", &digest, Some(name), now).await
         })
     });
     seen.await.expect("seen");

@@ -17,7 +17,7 @@ use crate::source::registry::tags::{Repository, Tags};
 
 use super::clock::Moment;
 use super::config::{Registry, Sweep};
-use super::hook::{scan_key, see};
+use super::images::{scan_key, see};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, NewJob, Priority, backoff};
 use super::random;
