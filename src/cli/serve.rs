@@ -28,6 +28,9 @@ pub(super) struct ServeArguments {
     /// Copy the store to a file, also while a server runs on it, and start nothing
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     backup: Option<PathBuf>,
+    /// Let `--backup` replace a file that is there
+    #[arg(long, requires = "backup")]
+    force: bool,
     /// The least grave lines of the log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", env = "CAREEN_LOG")]
     log: Option<String>,
@@ -81,7 +84,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<()> {
         return super::print(&format!("the configuration is right: {sources}, {registries}\n"));
     }
     if let Some(file) = &arguments.backup {
-        run::backup(&config, file)?;
+        run::backup(&config, file, arguments.force)?;
         return super::print(&format!(
             "the store was copied to `{}`\n",
             crate::escape::escape(file.display().to_string())
