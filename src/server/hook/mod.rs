@@ -11,6 +11,7 @@ pub(super) mod testing;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Path, Request, State};
@@ -25,10 +26,10 @@ use super::auth::{Identity, Keys, Presented, Proof, Refused};
 use super::config::{Auth, Config, Source};
 use super::event::{self, Delivered, Notice, Sender, What};
 use super::failpoint::Point;
-use super::filing::{Kept, keep};
+use super::filing::{Kept, keep, keep_start, wake};
 use super::metrics::HOOKS;
 use super::state::Server;
-use body::whole;
+use body::{Whole, drop_rest, whole};
 
 /// Bytes of a header field that are kept of it; one that is longer is left out.
 pub(super) const KEPT_OF_FIELD: usize = 256;
@@ -42,6 +43,8 @@ pub struct Hook {
     pub registry: String,
     /// That registry's host, and other names it goes by.
     pub hosts: Vec<String>,
+    /// Whether it was told that dead letters went to make room for others.
+    pub(super) has_dropped: AtomicBool,
     proof: Proof,
     sender: &'static dyn Sender,
 }
@@ -66,7 +69,7 @@ impl Hook {
             let proof = proof_of(&source.auth, sender).map_err(wrong)?;
             let hosts = std::iter::once(&registry.host).chain(&registry.aliases).cloned().collect();
             let registry = registry.name.get_ref().clone();
-            Ok((name.clone(), Self { name, registry, hosts, proof, sender }))
+            Ok((name.clone(), Self { name, registry, hosts, has_dropped: AtomicBool::new(false), proof, sender }))
         };
         config.sources.iter().map(hook).collect()
     }
@@ -80,7 +83,7 @@ impl Hook {
     pub(super) fn notices(&self, delivered: &Delivered<'_>) -> Vec<Notice> {
         self.sender.read(delivered).unwrap_or_else(|unreadable| {
             let id = format!("body:{}", Digest::sha256(delivered.body));
-            vec![Notice { id, is_unique: true, what: What::Unreadable(unreadable) }]
+            vec![Notice { id, is_unique: true, at: None, what: What::Unreadable(unreadable) }]
         })
     }
 
@@ -189,7 +192,7 @@ async fn take(server: &Server, name: &str, secret: Option<&str>, request: Reques
 }
 
 async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Request) -> Answer {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let now = server.clock.now().timestamp();
     let presented = Presented { headers: &parts.headers, path_token: secret, body: &[], now };
     let refuse = |refused: Refused| {
@@ -204,8 +207,16 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(is_encoded) {
         return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded");
     }
-    let (body, _room) = match whole(body, hook.sender.largest_body().to_usize(), &server.bodies).await {
-        Ok(whole) => whole,
+    let most = hook.sender.largest_body();
+    let (body, _room) = match whole(&mut body, most.to_usize(), &server.bodies).await {
+        Ok(Whole::Read(body, room)) => (body, room),
+        // who sends it is known: refused, it would be sent again for ever, and nothing behind it
+        Ok(Whole::TooLarge(start, _room)) if !hook.proof.is_of_body() => {
+            drop_rest(body).await;
+            let delivered = Delivered { headers: &parts.headers, body: &start };
+            return answer(server, hook, keep_start(server, hook, &delivered, most, server.clock.now()).await).await;
+        }
+        Ok(Whole::TooLarge(..)) => return Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
         Err(answer) => return answer,
     };
     if Point::Body.reach().await.is_err() {
@@ -221,15 +232,19 @@ async fn read(server: &Server, hook: &Hook, secret: Option<&str>, request: Reque
     }
     let now = server.clock.now();
     let delivered = Delivered { headers: &parts.headers, body: &body };
-    match keep(server, hook, &delivered, now).await {
+    answer(server, hook, keep(server, hook, &delivered, now).await).await
+}
+
+/// What is answered where a webhook was stored, or was not.
+async fn answer(server: &Server, hook: &Hook, kept: Result<Kept>) -> Answer {
+    match kept {
         Ok(Kept { is_full: true, .. }) => Answer::later("full"),
         Ok(kept) => {
-            if kept.jobs > 0 {
-                server.work.notify_waiters();
-            }
+            wake(server, &kept);
             // most are of layers, and of what else no job comes of
             if kept.jobs + kept.dead > 0 {
-                tracing::info!(source = hook.name, jobs = kept.jobs, dead = kept.dead, "a webhook was taken");
+                let (jobs, dead, event, images) = (kept.jobs, kept.dead, &kept.event, &kept.images);
+                tracing::info!(source = hook.name, jobs, dead, event, images, "a webhook was taken");
             } else {
                 tracing::debug!(source = hook.name, "a webhook was taken that asks for nothing");
             }

@@ -33,6 +33,8 @@ impl Case {
         let text = format!(
             r#"
 data = "{0}"
+[retention]
+dead-letters = 40
 [queue]
 most-of-source = {most}
 [[registry]]
@@ -49,6 +51,23 @@ name = "hub"
 kind = "docker-hub"
 registry = "main"
 auth = {{ by = "path", secret = {{ file = "{2}" }} }}
+[[source]]
+name = "signed"
+kind = "ghcr"
+registry = "main"
+auth = {{ by = "signature", secret = {{ file = "{shop}" }} }}
+[[action]]
+name = "bad"
+kind = "webhook"
+url = "https://chat.example/"
+on = ["failed"]
+secret = {{ file = "{shop}" }}
+[[action]]
+name = "turn"
+kind = "webhook"
+url = "https://chat.example/"
+on = ["changed"]
+secret = {{ file = "{shop}" }}
 [[source]]
 name = "cloud"
 kind = "gar"

@@ -44,8 +44,6 @@ async fn of_who_proves_nothing_no_body_is_read() {
 async fn bodies_are_bounded_and_not_unpacked() {
     let case = Case::new(100).await;
     let proof = ("authorization", SECRET);
-    let large = vec![b' '; (1 << 20) + 1];
-    assert_eq!(case.post("/hooks/shop", &[proof], large).await, StatusCode::PAYLOAD_TOO_LARGE);
     let packed = case.post("/hooks/shop", &[proof, ("content-encoding", "gzip")], "x").await;
     assert_eq!(packed, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let large = vec![b' '; (1 << 20) + 1];
