@@ -15,6 +15,7 @@ use crate::server::worker::process::Workers;
 use crate::server::{log, run};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ServeArguments {
     /// The configuration, see docs/server.md
     #[arg(long, value_name = "FILE", env = "CAREEN_SERVE_CONFIG")]

@@ -137,20 +137,17 @@ pub async fn news_of(connection: &mut SqliteConnection, report: &str, moved: Opt
     let tag: Option<String> = row.try_get(5).map_err(cannot)?;
     let kind: String = row.try_get(6).map_err(cannot)?;
     let (made, place): (i64, i64) = (row.try_get(7).map_err(cannot)?, row.try_get(8).map_err(cannot)?);
-    let before = match moved {
-        Some(moved) => {
-            let before = sqlx::query("SELECT id, outcome FROM report WHERE id = ?").bind(&moved.before);
-            before.fetch_optional(&mut *connection).await.map_err(cannot)?
-        }
-        None => {
-            let before = sqlx::query(
-                "SELECT r.id, r.outcome FROM image i JOIN report r ON r.image = i.id JOIN job j ON j.id = r.job \
-         WHERE i.registry = ?1 AND i.repository = ?2 AND i.source = ?7 AND (i.id = ?3 OR j.tag = ?4) \
-         AND (r.made, r.rowid) < (?5, ?6) ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
-            );
-            let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place);
-            before.bind(&source).fetch_optional(&mut *connection).await.map_err(cannot)?
-        }
+    let before = if let Some(moved) = moved {
+        let before = sqlx::query("SELECT id, outcome FROM report WHERE id = ?").bind(&moved.before);
+        before.fetch_optional(&mut *connection).await.map_err(cannot)?
+    } else {
+        let before = sqlx::query(
+            "SELECT r.id, r.outcome FROM image i JOIN report r ON r.image = i.id JOIN job j ON j.id = r.job \
+             WHERE i.registry = ?1 AND i.repository = ?2 AND i.source = ?7 AND (i.id = ?3 OR j.tag = ?4) \
+             AND (r.made, r.rowid) < (?5, ?6) ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+        );
+        let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place);
+        before.bind(&source).fetch_optional(&mut *connection).await.map_err(cannot)?
     };
     let before = match before {
         Some(row) => Some(Before { report: row.try_get(0).map_err(cannot)?, outcome: row.try_get(1).map_err(cannot)? }),

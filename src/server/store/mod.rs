@@ -130,7 +130,7 @@ impl Store {
     }
 }
 
-/// Makes the file where it is not there, for its owner alone, and takes rights of others from one that is: SQLite gives
+/// Makes the file where it is not there, for its owner alone, and takes rights of others from one that is: `SQLite` gives
 /// those of the file to what it puts beside it.
 fn keep_private(path: &Path) -> Result<()> {
     let cannot = |error| Error::io("cannot open the store", error);
