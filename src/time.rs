@@ -26,6 +26,11 @@ impl Timestamp {
         self.0.as_second()
     }
 
+    /// Milliseconds since 1970.
+    pub fn to_unix_millis(self) -> i64 {
+        self.0.as_millisecond()
+    }
+
     /// The day in UTC.
     pub fn date(self) -> Date {
         Date(jiff::tz::TimeZone::UTC.to_datetime(self.0).date())

@@ -15,6 +15,7 @@ use crate::server::worker::process::Workers;
 use crate::server::{log, run};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ServeArguments {
     /// The configuration, see docs/server.md
     #[arg(long, value_name = "FILE", env = "CAREEN_SERVE_CONFIG")]
@@ -28,6 +29,9 @@ pub(super) struct ServeArguments {
     /// Copy the store to a file, also while a server runs on it, and start nothing
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     backup: Option<PathBuf>,
+    /// Let `--backup` replace a file that is there
+    #[arg(long, requires = "backup")]
+    force: bool,
     /// The least grave lines of the log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", env = "CAREEN_LOG")]
     log: Option<String>,
@@ -81,7 +85,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<()> {
         return super::print(&format!("the configuration is right: {sources}, {registries}\n"));
     }
     if let Some(file) = &arguments.backup {
-        run::backup(&config, file)?;
+        run::backup(&config, file, arguments.force)?;
         return super::print(&format!(
             "the store was copied to `{}`\n",
             crate::escape::escape(file.display().to_string())

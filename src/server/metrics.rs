@@ -26,7 +26,11 @@ pub const DELIVERIES: Metric = Metric { name: "deliveries_total", help: "Deliver
 /// How long scans took.
 pub const SCANS: Metric = Metric { name: "scan_seconds", help: "How long scans took." };
 
-const ALL: &[Metric] = &[DELIVERIES, HOOKS, JOBS];
+/// Dead letters that made room for others, by source.
+pub const DROPPED: Metric =
+    Metric { name: "dead_letters_dropped_total", help: "Dead letters that went to make room for others, by source." };
+
+const ALL: &[Metric] = &[DROPPED, DELIVERIES, HOOKS, JOBS];
 
 /// What was counted since the start.
 #[derive(Debug, Default)]
@@ -48,9 +52,14 @@ struct Histogram {
 impl Metrics {
     /// Counts one.
     pub fn count(&self, metric: Metric, labels: &[(&'static str, &str)]) {
+        self.add(metric, labels, 1);
+    }
+
+    /// Counts so many.
+    pub fn add(&self, metric: Metric, labels: &[(&'static str, &str)], count: u64) {
         let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        *counters.entry((metric.name, labels)).or_default() += 1;
+        *counters.entry((metric.name, labels)).or_default() += count;
     }
 
     /// Notes how long a scan took.

@@ -1,7 +1,7 @@
 //! `careen serve`: takes the webhooks of registries, and never loses one that it acknowledged.
 //!
 //! A webhook comes in ([`hook`]), is proven ([`auth`]) and read ([`event`]), and is stored durably before it is
-//! answered ([`store`]). What it asks for becomes a job of the [`queue`]; a process of its own scans the image
+//! answered (`filing`, [`store`]). What it asks for becomes a job of the [`queue`]; a process of its own scans the image
 //! ([`worker`]), and what it found is stored in the same step that ends the job. Async stays in here and in
 //! `source::registry`.
 
@@ -12,10 +12,12 @@ pub mod config;
 pub mod deliver;
 pub mod event;
 pub mod failpoint;
+mod filing;
 pub mod harbor;
 pub mod hook;
 pub mod housekeeping;
 pub mod http;
+mod images;
 pub mod log;
 pub mod metrics;
 pub mod page;

@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{DEFAULT_PRESET, Outcome};
 
+use super::clock::Moment;
 use super::deliver::Actions;
-use super::deliver::plan::plan;
+use super::deliver::plan::{plan, plan_move};
 use super::failpoint::Point;
-use super::hook::see;
+use super::images::{Sight, Tag, lose, note, see};
 use super::queue::sqlite::{ack, enqueue};
-use super::queue::{Bounds, Entered, Kind, Leased, NewJob, Priority, Queue as _};
+use super::queue::{Bounds, Entered, JobId, Kind, Leased, NewJob, Priority, Queue as _};
 use super::random;
 use super::rematch::{drop_if_same, put_in_if_older};
 use super::state::Server;
 use super::store::{of_sql, packed};
 use super::worker::process;
-use super::worker::summary::{ImageSummary, Row};
+use super::worker::summary::{ImageSummary, Row as FindingRow};
 use super::worker::task::Task;
 
 /// How the reason of a job begins that is done because there was no image to be scanned.
@@ -28,8 +29,10 @@ pub(super) const NO_IMAGE: &str = "not an image";
 /// What came of a job that is done.
 #[derive(Debug)]
 pub enum Finished {
-    /// A tag is this image.
-    Pinned(Digest),
+    /// A tag is this image, as of when it was asked for.
+    Pinned(Digest, Moment),
+    /// There is no such tag, as of then.
+    Lost(Moment),
     /// A scan.
     Scanned {
         /// How it was done.
@@ -43,6 +46,8 @@ pub enum Finished {
     NoImage(String),
     /// It stays as it was judged before, in these words.
     Left(String),
+    /// It was deleted before it was looked at.
+    Gone,
     /// Nothing was to be done.
     Unneeded,
 }
@@ -52,16 +57,36 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
     let now = server.clock.now();
     let leased = leased.clone();
     match finished {
-        Finished::Pinned(digest) => {
+        Finished::Pinned(digest, at) => {
             let bounds = server.queue.bounds();
+            let actions = Arc::clone(&server.actions);
             let kept = server
                 .store
                 .write(move |connection| {
-                    Box::pin(async move { pinned(connection, &leased, &digest, bounds, now).await })
+                    Box::pin(async move { pinned(connection, &leased, (&digest, at), &actions, bounds, now).await })
                 })
                 .await;
             server.work.notify_waiters();
+            server.deliveries.notify_waiters();
             kept
+        }
+        Finished::Lost(at) => {
+            let kept = server.store.write(move |connection| {
+                Box::pin(async move {
+                    let job = leased.job.clone();
+                    let is_own =
+                        done_because(connection, leased, "the registry has no such tag".to_owned(), now).await?;
+                    if let (true, Some(tag)) = (is_own, &job.tag) {
+                        lose(connection, &job.source, &job.registry, &job.repository, tag, at).await?;
+                    }
+                    Ok(is_own)
+                })
+            });
+            kept.await
+        }
+        Finished::Gone => {
+            tracing::info!(job = leased.id.0, "an image was deleted before it was scanned");
+            server.store.write(move |connection| Box::pin(gone(connection, leased, now))).await
         }
         Finished::Unneeded => server.queue.ack(&leased, now).await,
         Finished::NoImage(what) => {
@@ -98,27 +123,50 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
                     Box::pin(async move { scanned(connection, &leased, report, &actions, now).await })
                 })
                 .await?;
-            if kept {
+            if kept == Kept::Nothing {
+                tracing::info!(source, image, "an image was deleted while it was scanned");
+            } else if kept == Kept::Report {
                 tracing::info!(report = id, source, image, outcome, "a report is there");
                 server.deliveries.notify_waiters();
             }
-            Ok(kept)
+            Ok(kept != Kept::Lost)
         }
     }
+}
+
+/// What was stored of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Report,
+    /// Its image is gone: the job is done, and that is all.
+    Nothing,
+    /// Nor that: the job is another one's by now.
+    Lost,
 }
 
 async fn pinned(
     connection: &mut SqliteConnection,
     leased: &Leased,
-    digest: &Digest,
+    (digest, at): (&Digest, Moment),
+    actions: &Actions,
     bounds: Bounds,
-    now: super::clock::Moment,
+    now: Moment,
 ) -> Result<bool> {
     if !ack(connection, leased.id, leased.lease, now).await? {
         return Ok(false);
     }
     let job = &leased.job;
-    see(connection, &job.source, &job.registry, &job.repository, digest, job.tag.as_deref(), now).await?;
+    let sight = Sight {
+        source: &job.source,
+        registry: &job.registry,
+        repository: &job.repository,
+        digest,
+        tag: job.tag.as_deref(),
+        at,
+    };
+    if let Tag::Moved { from } = note(connection, &sight, now).await?.tag {
+        plan_move(connection, actions, &sight, from, now).await?;
+    }
     let next = NewJob {
         key: super::work::key_of(leased, digest),
         kind: Kind::Scan,
@@ -135,18 +183,50 @@ async fn pinned(
 }
 
 /// Ends a job that makes no report, with a word of why.
-async fn done_because(
-    connection: &mut SqliteConnection,
-    leased: Leased,
-    reason: String,
-    now: super::clock::Moment,
-) -> Result<bool> {
+async fn done_because(connection: &mut SqliteConnection, leased: Leased, reason: String, now: Moment) -> Result<bool> {
     if !ack(connection, leased.id, leased.lease, now).await? {
         return Ok(false);
     }
     let told = sqlx::query("UPDATE job SET reason = ? WHERE id = ?").bind(reason).bind(leased.id.0);
     told.execute(connection).await.map_err(cannot)?;
     Ok(true)
+}
+
+/// The reason of a job whose image its sender says is gone.
+const GONE: &str = "the image was deleted";
+
+/// The number of an image, and whether it was deleted.
+async fn known(connection: &mut SqliteConnection, job: &NewJob, digest: &Digest) -> Result<Option<(i64, bool)>> {
+    let known = sqlx::query(
+        "SELECT id, deleted IS NOT NULL FROM image WHERE registry = ? AND repository = ? AND digest = ? AND source = ?",
+    );
+    let known = known.bind(&job.registry).bind(&job.repository).bind(digest.to_string()).bind(&job.source);
+    let Some(row) = known.fetch_optional(connection).await.map_err(cannot)? else { return Ok(None) };
+    Ok(Some((row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?)))
+}
+
+/// Whether the image of a job was deleted, and need not be looked at.
+pub(super) async fn is_gone(server: &Server, job: &NewJob) -> Result<bool> {
+    let Some(digest) = &job.digest else { return Ok(false) };
+    let mut reader = server.store.readers().acquire().await.map_err(cannot)?;
+    Ok(known(&mut reader, job, digest).await?.is_some_and(|(_, is_deleted)| is_deleted))
+}
+
+/// Ends a job whose image is gone.
+async fn gone(connection: &mut SqliteConnection, leased: Leased, now: Moment) -> Result<bool> {
+    if !ack(connection, leased.id, leased.lease, now).await? {
+        return Ok(false);
+    }
+    forget_scan(connection, leased.id).await?;
+    Ok(true)
+}
+
+/// Notes of a job that is done that it made no report since its image is gone: pushed again, that is scanned again.
+async fn forget_scan(connection: &mut SqliteConnection, job: JobId) -> Result<()> {
+    let told =
+        sqlx::query("UPDATE job SET reason = ?, key = key || ' gone ' || id WHERE id = ?").bind(GONE).bind(job.0);
+    told.execute(connection).await.map_err(cannot)?;
+    Ok(())
 }
 
 /// Takes what a job is about from the images, among which its event put it: it is none.
@@ -205,17 +285,24 @@ async fn scanned(
     leased: &Leased,
     report: Report,
     actions: &Actions,
-    now: super::clock::Moment,
-) -> Result<bool> {
+    now: Moment,
+) -> Result<Kept> {
     let job = &leased.job;
     let Some(digest) = &job.digest else {
         return Err(Error::new(ErrorKind::Internal, "a scan of no image"));
     };
     if !ack(connection, leased.id, leased.lease, now).await? {
-        return Ok(false);
+        return Ok(Kept::Lost);
     }
     Point::Report.reach().await?;
-    let image = see(connection, &job.source, &job.registry, &job.repository, digest, None, now).await?;
+    let image = match known(connection, job, digest).await? {
+        Some((_, true)) => {
+            forget_scan(connection, leased.id).await?;
+            return Ok(Kept::Nothing);
+        }
+        Some((image, false)) => image,
+        None => see(connection, &job.source, &job.registry, &job.repository, digest, None, now).await?,
+    };
     sqlx::query(
         "INSERT INTO report (id, image, job, source, made, outcome, has_gaps, policy, data_version, summary) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -249,14 +336,19 @@ async fn scanned(
     // what judges may have been exchanged while it ran
     put_in_if_older(connection, image, now).await?;
     if is_same {
-        return Ok(true);
+        return Ok(Kept::Report);
     }
     plan(connection, actions, &report.id, now).await?;
     Point::Done.reach().await?;
-    Ok(true)
+    Ok(Kept::Report)
 }
 
-async fn finding(connection: &mut SqliteConnection, report: &str, image: &ImageSummary, row: &Row) -> Result<()> {
+async fn finding(
+    connection: &mut SqliteConnection,
+    report: &str,
+    image: &ImageSummary,
+    row: &FindingRow,
+) -> Result<()> {
     sqlx::query(
         "INSERT INTO finding (report, platform, rule, severity, action, fingerprint, message, path, package, fixed) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -286,6 +378,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::server::event::Place;
+    use crate::server::images::delete;
     use crate::server::queue::Lane;
     use crate::server::testing::Bench;
     use crate::server::worker::summary::{Confinement, Summary};
@@ -346,5 +440,39 @@ mod tests {
         );
         let row = row.bind(job).fetch_one(bench.server.store.readers()).await.expect("a job");
         assert_eq!(row, ("done".to_owned(), "not an image: this is an artifact".to_owned(), "shop/web".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_image_that_is_deleted_while_it_is_scanned_stays_so() {
+        let bench = Bench::new().await;
+        let image = bench.image("shop", "shop/api", "1.0").await;
+        let job = bench.job_of(image, None).await;
+        let now = bench.server.clock.now();
+        let leased =
+            bench.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased").remove(0);
+        assert!(!is_gone(&bench.server, &leased.job).await.expect("asked"));
+        let digest = leased.job.digest.clone();
+        let gone = bench.server.store.write(move |connection| {
+            Box::pin(async move {
+                let place = Place { repository: "shop/api".to_owned(), tag: None, digest, claimed_host: None };
+                delete(connection, "shop", "main", &place, now).await
+            })
+        });
+        gone.await.expect("deleted");
+        assert!(is_gone(&bench.server, &leased.job).await.expect("asked"));
+        let summary = Summary { confinement: Confinement::default(), policy: None, images: Vec::new() };
+        let outcome = process::Outcome { summary, reports: Vec::new() };
+        let task = Box::new(Task::new(String::new(), Timestamp::from_unix(0)));
+        let finished = Finished::Scanned { task, outcome, data_version: String::new() };
+        assert!(store(&bench.server, &leased, finished).await.expect("stored"));
+        let texts = async |query: &'static str| {
+            let rows = sqlx::query_scalar::<_, String>(query).fetch_all(bench.server.store.readers());
+            rows.await.expect("read").join(" ")
+        };
+        assert_eq!(texts("SELECT state || ': ' || reason FROM job").await, "done: the image was deleted");
+        assert_eq!(texts("SELECT id FROM report UNION ALL SELECT report FROM delivery").await, "");
+        assert_eq!(texts("SELECT digest FROM image WHERE deleted IS NULL UNION ALL SELECT name FROM tag").await, "");
+        let key = texts("SELECT key FROM job").await;
+        assert!(key.ends_with(&format!(" gone {job}")), "pushed again it is scanned again: {key}");
     }
 }

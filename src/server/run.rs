@@ -85,10 +85,10 @@ pub fn check(path: &Path, allows_open: bool) -> Result<Config> {
 }
 
 /// Copies the store, also while a server runs on it.
-pub fn backup(config: &Config, to: &Path) -> Result<()> {
+pub fn backup(config: &Config, to: &Path, replaces: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::io("cannot start a thread", e))?;
-    runtime.block_on(housekeeping::backup(&config.data, to))
+    runtime.block_on(housekeeping::backup(&config.data, to, replaces))
 }
 
 /// Makes the store, or brings it up to date; one that is damaged is left as it is.

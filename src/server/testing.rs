@@ -19,7 +19,7 @@ use super::queue::{JobId, Kind, Lane, NewJob, Priority, Queue as _};
 use super::state::Server;
 use super::store::{Store, packed};
 use super::token::{self, Scope};
-use super::{hook, random};
+use super::{images, random};
 
 /// A server, and the folder it lives in.
 pub(super) struct Bench {
@@ -152,7 +152,9 @@ impl Bench {
         let now = self.server.clock.now();
         let digest = Digest::sha256(format!("{source} {repository} {tag}").as_bytes());
         let see = self.server.store.write(move |connection| {
-            Box::pin(async move { hook::see(connection, &source, "main", &repository, &digest, Some(&tag), now).await })
+            Box::pin(
+                async move { images::see(connection, &source, "main", &repository, &digest, Some(&tag), now).await },
+            )
         });
         see.await.expect("an image")
     }
@@ -163,7 +165,7 @@ impl Bench {
         let now = self.server.clock.now();
         let digest = Digest::sha256(format!("{source} {repository} {name}").as_bytes());
         let see = self.server.store.write(move |connection| {
-            Box::pin(async move { hook::see(connection, &source, "main", &repository, &digest, None, now).await })
+            Box::pin(async move { images::see(connection, &source, "main", &repository, &digest, None, now).await })
         });
         see.await.expect("an image")
     }
@@ -194,7 +196,9 @@ impl Bench {
         let (source, repository, digest): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         let digest: Digest = digest.parse().expect("a digest");
         let see = self.server.store.write(move |connection| {
-            Box::pin(async move { hook::see(connection, &source, "main", &repository, &digest, Some(&tag), now).await })
+            Box::pin(
+                async move { images::see(connection, &source, "main", &repository, &digest, Some(&tag), now).await },
+            )
         });
         assert_eq!(see.await.expect("seen"), image);
     }

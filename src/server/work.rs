@@ -12,7 +12,8 @@ use crate::time::Timestamp;
 
 use super::config::{Config, PolicyChoice, Registry};
 use super::failpoint::Point;
-use super::hook;
+use super::filing::DOUBTED;
+use super::images;
 use super::metrics::JOBS;
 use super::queue::{Kind, Lane, Leased, Queue as _, backoff};
 use super::random;
@@ -151,6 +152,9 @@ async fn hold(server: &Server, leased: &Leased) {
 }
 
 async fn do_job(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Became {
+    if result::is_gone(server, &leased.job).await.unwrap_or(false) {
+        return Became::Done(Box::new(Finished::Gone));
+    }
     match leased.job.kind {
         Kind::Scan => newly(server, workers, leased).await,
         Kind::Pin => pin(server, leased).await,
@@ -170,9 +174,14 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
         Ok(access) => access,
         Err(error) => return again(leased, server, error.to_string(), None),
     };
+    let at = server.clock.now();
+    let is_doubted = job.key.contains(&format!(" {DOUBTED} "));
     let asked = tokio::task::spawn_blocking(move || crate::source::registry::tags::digest_of(&reference, &access));
     let digest = match asked.await {
         Ok(Ok(digest)) => digest,
+        Ok(Err(error)) if error.kind == ErrorKind::NotFound && is_doubted && leased.attempts >= TRIES_FOR_MISSING => {
+            return Became::Done(Box::new(Finished::Lost(at)));
+        }
         Ok(Err(error)) if error.kind == ErrorKind::NotFound && leased.attempts >= TRIES_FOR_MISSING => {
             return Became::Dead(error.to_string());
         }
@@ -182,7 +191,7 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
         }
         Err(_) => return Became::Dead("careen stopped at a defect of its own".to_owned()),
     };
-    Became::Done(Box::new(Finished::Pinned(digest)))
+    Became::Done(Box::new(Finished::Pinned(digest, at)))
 }
 
 /// Judges once more what was scanned with older data: by its stored report where that is enough, which asks no registry;
@@ -386,7 +395,7 @@ pub fn access_of(registry: &Registry) -> Result<Access> {
 /// The key of a scan of what a pin led to; one that is to be done again has another.
 pub(super) fn key_of(leased: &Leased, digest: &crate::digest::Digest) -> String {
     let job = &leased.job;
-    let key = hook::scan_key(&job.source, &job.registry, &job.repository, digest);
+    let key = images::scan_key(&job.source, &job.registry, &job.repository, digest);
     match leased.job.key.rsplit_once(" again ") {
         Some((_, id)) => format!("{key} again {id}"),
         None => key,

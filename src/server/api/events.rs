@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::error::Result;
 use crate::escape::escape;
-use crate::server::hook;
+use crate::server::filing;
 use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::{Caller, Scope};
@@ -156,7 +156,7 @@ pub(in crate::server) async fn put_all_back(
         for row in rows {
             after = row.try_get(0).map_err(cannot)?;
             seen_of += 1;
-            let put_in = hook::again(server, after, &caller.who).await;
+            let put_in = filing::again(server, after, &caller.who).await;
             match put_in {
                 Ok(put_in) => count += usize::from(put_in.is_some_and(|(jobs, _)| jobs > 0)),
                 // the queue is full: what was put back before it stays
@@ -180,7 +180,7 @@ pub(in crate::server) async fn put_back(server: &Server, caller: &Caller, id: i6
     let (state, job): (String, Option<i64>) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
     caller.may(Scope::Scan)?;
     match (state.as_str(), job) {
-        ("dead", _) => match hook::again(server, id, &caller.who).await? {
+        ("dead", _) => match filing::again(server, id, &caller.who).await? {
             Some(put_in) => Ok(put_in),
             None => Err(Problem::new(
                 StatusCode::CONFLICT,

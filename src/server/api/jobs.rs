@@ -15,7 +15,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::server::hook::{scan_key, see};
+use crate::server::images::{scan_key, see};
 use crate::server::problem::Problem;
 use crate::server::queue::sqlite::{enqueue, raise};
 use crate::server::queue::{Entered, JobId, Kind, NewJob, Priority};

@@ -435,7 +435,7 @@ async fn each_token_sees_what_its_source_told_of_an_image_that_both_told_of() {
         let (digest, now) = (digest.clone(), bench.server.clock.now());
         let seen = bench.server.store.write(move |connection| {
             Box::pin(async move {
-                crate::server::hook::see(connection, source, "main", "shop/api", &digest, Some(tag), now).await
+                crate::server::images::see(connection, source, "main", "shop/api", &digest, Some(tag), now).await
             })
         });
         seen.await.expect("an image")

@@ -206,12 +206,14 @@ pub struct Retention {
     pub reports_of_image: u32,
     /// Events, by which replays are known.
     pub events: Span,
+    /// Dead letters of one source; the oldest make room for others.
+    pub dead_letters: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
         let days = |days: u64| Span(Duration::from_hours(24 * days));
-        Self { reports: days(90), reports_of_image: 20, events: days(7) }
+        Self { reports: days(90), reports_of_image: 20, events: days(7), dead_letters: 10_000 }
     }
 }
 

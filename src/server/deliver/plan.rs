@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 
 use super::super::clock::Moment;
 use super::super::config::action::On;
+use super::super::images::Sight;
 use super::super::queue::Kind;
 use super::super::store::of_sql;
 use super::Actions;
@@ -38,7 +39,7 @@ pub struct Before {
 /// are to be told. Of what is only judged again nobody is told, unless something is new; nor is anybody told twice of an
 /// image of which two sources tell, where the same policy says the same of it.
 pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: &str, now: Moment) -> Result<usize> {
-    let news = news_of(connection, report).await?;
+    let news = news_of(connection, report, None).await?;
     if news.kind == Some(Kind::Rematch) && !news.is_news {
         return Ok(0);
     }
@@ -53,7 +54,7 @@ pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: 
              JOIN image o ON o.registry = i.registry AND o.repository = i.repository AND o.digest = i.digest AND o.id <> i.id \
              JOIN report s ON s.image = o.id AND s.outcome = r.outcome AND s.policy = r.policy \
              AND s.data_version = r.data_version JOIN delivery d ON d.report = s.id AND d.action = ?1 AND d.state <> 'dead' WHERE r.id = ?2) \
-             ON CONFLICT (action, report) DO NOTHING",
+             ON CONFLICT (action, report, move) DO NOTHING",
         );
         let planned = planned.bind(&action.name).bind(report).bind(now.0);
         count += usize::from(planned.execute(&mut *connection).await.map_err(cannot)?.rows_affected() == 1);
@@ -61,8 +62,67 @@ pub async fn plan(connection: &mut SqliteConnection, actions: &Actions, report: 
     Ok(count)
 }
 
-/// What came about with a report.
-pub async fn news_of(connection: &mut SqliteConnection, report: &str) -> Result<News> {
+/// A tag that came to an image which was judged before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Its number; that of no other move.
+    pub id: i64,
+    /// The tag.
+    pub tag: String,
+    /// The newest report of what it was before.
+    pub before: Option<String>,
+}
+
+/// Puts in what is to be told of a tag that was another image until now, where this one was judged already: nothing is
+/// scanned that would tell it. Says how many are to be told.
+pub(in crate::server) async fn plan_move(
+    connection: &mut SqliteConnection,
+    actions: &Actions,
+    sight: &Sight<'_>,
+    from: i64,
+    now: Moment,
+) -> Result<usize> {
+    let Some(tag) = sight.tag else { return Ok(0) };
+    let newest = "SELECT r.id FROM report r WHERE r.image = ? ORDER BY r.made DESC, r.rowid DESC LIMIT 1";
+    let before: Option<String> =
+        sqlx::query_scalar(newest).bind(from).fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let found = sqlx::query(
+        "SELECT r.id, (SELECT max(id) FROM tag_move m WHERE m.registry = i.registry AND m.repository = i.repository \
+         AND m.source = i.source AND m.name = ?5) FROM image i JOIN report r ON r.image = i.id WHERE i.registry = ?1 \
+         AND i.repository = ?2 AND i.digest = ?3 AND i.source = ?4 ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+    );
+    let found = found.bind(sight.registry).bind(sight.repository).bind(sight.digest.to_string());
+    let found = found.bind(sight.source).bind(tag).fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let Some(row) = found else { return Ok(0) };
+    let report: String = row.try_get(0).map_err(cannot)?;
+    let moved = Move { id: row.try_get(1).map_err(cannot)?, tag: tag.to_owned(), before };
+    let news = news_of(connection, &report, Some(&moved)).await?;
+    let mut count = 0;
+    for action in actions.all() {
+        if !action.is_for(&news.source, &news.repository, &news.came_about) {
+            continue;
+        }
+        // not where it was told already on behalf of another source whose tag is this image as well
+        let planned = sqlx::query(
+            "INSERT INTO delivery (action, report, state, created, not_before, move, tag, before) \
+             SELECT ?1, ?2, 'queued', ?3, ?3, ?4, ?5, ?6 \
+             WHERE NOT EXISTS (SELECT 1 FROM report r JOIN image i ON i.id = r.image JOIN image o ON o.registry = i.registry \
+             AND o.repository = i.repository AND o.digest = i.digest AND o.id <> i.id \
+             JOIN report s ON s.image = o.id AND s.outcome = r.outcome AND s.policy = r.policy \
+             JOIN delivery d ON d.report = s.id AND d.action = ?1 AND d.tag = ?5 AND d.state <> 'dead' \
+             AND d.move = (SELECT max(m.id) FROM tag_move m WHERE m.registry = o.registry \
+             AND m.repository = o.repository AND m.source = o.source AND m.name = ?5) WHERE r.id = ?2) \
+             ON CONFLICT (action, report, move) DO NOTHING",
+        );
+        let planned = planned.bind(&action.name).bind(&report).bind(now.0).bind(moved.id).bind(&moved.tag);
+        let planned = planned.bind(&moved.before).execute(&mut *connection).await.map_err(cannot)?;
+        count += usize::from(planned.rows_affected() == 1);
+    }
+    Ok(count)
+}
+
+/// What came about with a report, or with a tag that came to its image later.
+pub async fn news_of(connection: &mut SqliteConnection, report: &str, moved: Option<&Move>) -> Result<News> {
     let found = sqlx::query(
         "SELECT r.outcome, i.source, i.registry, i.repository, i.id, j.tag, j.kind, r.made, r.rowid FROM report r \
          JOIN image i ON i.id = r.image JOIN job j ON j.id = r.job WHERE r.id = ?",
@@ -77,13 +137,18 @@ pub async fn news_of(connection: &mut SqliteConnection, report: &str) -> Result<
     let tag: Option<String> = row.try_get(5).map_err(cannot)?;
     let kind: String = row.try_get(6).map_err(cannot)?;
     let (made, place): (i64, i64) = (row.try_get(7).map_err(cannot)?, row.try_get(8).map_err(cannot)?);
-    let before = sqlx::query(
-        "SELECT r.id, r.outcome FROM image i JOIN report r ON r.image = i.id JOIN job j ON j.id = r.job \
-         WHERE i.registry = ?1 AND i.repository = ?2 AND i.source = ?7 AND (i.id = ?3 OR j.tag = ?4) \
-         AND (r.made, r.rowid) < (?5, ?6) ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
-    );
-    let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place).bind(&source);
-    let before = before.fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let before = if let Some(moved) = moved {
+        let before = sqlx::query("SELECT id, outcome FROM report WHERE id = ?").bind(&moved.before);
+        before.fetch_optional(&mut *connection).await.map_err(cannot)?
+    } else {
+        let before = sqlx::query(
+            "SELECT r.id, r.outcome FROM image i JOIN report r ON r.image = i.id JOIN job j ON j.id = r.job \
+             WHERE i.registry = ?1 AND i.repository = ?2 AND i.source = ?7 AND (i.id = ?3 OR j.tag = ?4) \
+             AND (r.made, r.rowid) < (?5, ?6) ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+        );
+        let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place);
+        before.bind(&source).fetch_optional(&mut *connection).await.map_err(cannot)?
+    };
     let before = match before {
         Some(row) => Some(Before { report: row.try_get(0).map_err(cannot)?, outcome: row.try_get(1).map_err(cannot)? }),
         None => None,

@@ -15,6 +15,7 @@ use super::super::random;
 use super::super::state::Server;
 use super::super::store::{Store, of_sql};
 use super::http::Failed;
+use super::plan::Move;
 use super::told::Told;
 use super::{Action, Doing};
 
@@ -106,6 +107,7 @@ struct Leased {
     id: i64,
     report: String,
     attempts: u32,
+    moved: Option<Move>,
 }
 
 enum Next {
@@ -130,7 +132,7 @@ async fn lease(store: &Store, action: &str, now: Moment) -> Result<Next> {
                 let taken = sqlx::query(
                     "UPDATE delivery SET state = 'leased', attempts = attempts + 1 WHERE id = \
                      (SELECT id FROM delivery WHERE state = 'queued' AND action = ? AND not_before <= ? \
-                     ORDER BY not_before, id LIMIT 1) RETURNING id, report, attempts",
+                     ORDER BY not_before, id LIMIT 1) RETURNING id, report, attempts, move, tag, before",
                 );
                 taken.bind(action).bind(now.0).fetch_optional(connection).await.map_err(cannot)
             })
@@ -138,7 +140,10 @@ async fn lease(store: &Store, action: &str, now: Moment) -> Result<Next> {
         .await?;
     let Some(row) = row else { return Ok(Next::Later(IDLE)) };
     let attempts: i64 = row.try_get(2).map_err(cannot)?;
+    let (number, tag): (i64, Option<String>) = (row.try_get(3).map_err(cannot)?, row.try_get(4).map_err(cannot)?);
+    let before = row.try_get(5).map_err(cannot)?;
     Ok(Next::Leased(Leased {
+        moved: tag.map(|tag| Move { id: number, tag, before }),
         id: row.try_get(0).map_err(cannot)?,
         report: row.try_get(1).map_err(cannot)?,
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
@@ -182,7 +187,7 @@ async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()
 
 async fn attempt(server: &Arc<Server>, action: &Action, leased: &Leased) -> Result<Ended> {
     let mut reader = server.store.readers().acquire().await.map_err(cannot)?;
-    let told = Told::read(&mut reader, &server.actions, action, &leased.report).await?;
+    let told = Told::read(&mut reader, &server.actions, action, &leased.report, leased.moved.as_ref()).await?;
     drop(reader);
     let Some(told) = told else { return Ok(Ended::Done(Some("the report is gone".to_owned()))) };
     if let Some(target) = action.adapter.target(action, &told)

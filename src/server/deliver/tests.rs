@@ -9,6 +9,7 @@ use sqlx::Row as _;
 
 use super::super::clock::Clock;
 use super::super::config::Config;
+use super::super::images::{Sight, Tag, note};
 use super::super::log::Level;
 use super::super::log::testing::Lines;
 use super::super::state::Server;
@@ -64,7 +65,7 @@ async fn report(server: &Arc<Server>, number: i64, made: Made<'static>) -> usize
     let write = server.store.write(move |connection| {
         Box::pin(async move {
             let digest = Digest::sha256(made.tag.as_bytes());
-            let image = super::super::hook::see(connection, made.source, "main", "shop/api", &digest, Some(made.tag), now);
+            let image = super::super::images::see(connection, made.source, "main", "shop/api", &digest, Some(made.tag), now);
             let image = image.await?;
             sqlx::query(
                 "INSERT INTO job (id, key, kind, lane, source, registry, repository, tag, digest, priority, state, created, \
@@ -240,7 +241,7 @@ async fn commits_and_chats_are_told() {
     let mut reader = server.store.readers().acquire().await.expect("a reader");
     let prepared = async |name: &str, reader: &mut sqlx::SqliteConnection| {
         let action = server.actions.all().iter().find(|action| action.name == name).expect("an action");
-        let told = Told::read(reader, &server.actions, action, "report-1").await.expect("read").expect("there");
+        let told = Told::read(reader, &server.actions, action, "report-1", None).await.expect("read").expect("there");
         action.adapter.prepare(action, &told).expect("prepared")
     };
     let Doing::Request(request) = prepared("gh", &mut reader).await else { panic!("it is told") };
@@ -532,4 +533,41 @@ async fn no_secret_of_the_configuration_is_logged_or_kept() {
     for secret in ["It's a Secret", "Secret to", "tok-en", "chat-path"] {
         assert!(!told.contains(secret), "{secret}: {told}");
     }
+}
+
+#[tokio::test]
+async fn of_a_tag_that_came_to_an_image_later_its_name_is_told() {
+    let receiver = receiver(&[only(204)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), &webhook(&receiver, "")).await;
+    report(&server, 1, FAILED).await;
+    report(&server, 2, Made { tag: "prod", outcome: "passed", findings: &[], ..FAILED }).await;
+    let actions = Arc::clone(&server.actions);
+    let now = server.clock.now();
+    let moved = server.store.write(move |connection| {
+        Box::pin(async move {
+            let digest = Digest::sha256(b"1.4");
+            let sight = Sight {
+                source: "shop",
+                registry: "main",
+                repository: "shop/api",
+                digest: &digest,
+                tag: Some("prod"),
+                at: now,
+            };
+            let Tag::Moved { from } = note(connection, &sight, now).await?.tag else { panic!("it moves") };
+            plan::plan_move(connection, &actions, &sight, from, now).await
+        })
+    });
+    assert_eq!(moved.await.expect("stored"), 1);
+    deliver(&server).await;
+    let bodies: Vec<Value> =
+        receiver.seen().iter().map(|seen| serde_json::from_str(&seen.body).expect("JSON")).collect();
+    let told: Vec<_> =
+        bodies.iter().map(|body| (body["image"].as_str(), body["new_findings"]["count"].as_i64())).collect();
+    // what was before is the image that the tag was
+    let images = ["registry.example/shop/api:1.4", "registry.example/shop/api:prod"];
+    assert_eq!(told, images.map(|image| (Some(image), Some(2))));
+    assert_eq!(bodies[1]["digest"], Digest::sha256(b"1.4").to_string());
+    assert_ne!(bodies[0]["delivery"], bodies[1]["delivery"]);
 }

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use super::super::clock::Moment;
 use super::super::config::action::On;
 use super::super::store::{document, of_sql};
-use super::plan::{Before, news_of};
+use super::plan::{Before, Move, news_of};
 use super::{Action, Actions};
 
 /// New findings that are told one by one, the gravest.
@@ -36,7 +36,7 @@ pub struct Told {
     pub host: String,
     /// The repository.
     pub repository: String,
-    /// The tag that it was pushed with.
+    /// The tag that it was pushed with, or that came to it.
     pub tag: Option<String>,
     /// The manifest.
     pub digest: Digest,
@@ -90,6 +90,7 @@ impl Told {
         actions: &Actions,
         action: &Action,
         report: &str,
+        moved: Option<&Move>,
     ) -> Result<Option<Self>> {
         let found = sqlx::query(
             "SELECT r.made, r.source, i.registry, i.repository, j.tag, i.digest, r.outcome, r.has_gaps, r.summary \
@@ -98,7 +99,7 @@ impl Told {
         let Some(row) = found.bind(report).fetch_optional(&mut *connection).await.map_err(cannot)? else {
             return Ok(None);
         };
-        let news = news_of(connection, report).await?;
+        let news = news_of(connection, report, moved).await?;
         let registry: String = row.try_get(2).map_err(cannot)?;
         let host = match actions.registries.get(&registry) {
             Some(known) => known.host.clone(),
@@ -115,7 +116,12 @@ impl Told {
                 documents.push((format.clone(), found));
             }
         }
-        let delivery = Digest::sha256(format!("{report} {}", action.name).as_bytes());
+        let delivery = match moved {
+            Some(moved) => format!("{report} {} {}", action.name, moved.id),
+            None => format!("{report} {}", action.name),
+        };
+        let delivery = Digest::sha256(delivery.as_bytes());
+        let tag: Option<String> = row.try_get(4).map_err(cannot)?;
         let before = news.before.as_ref().map_or("", |before| before.report.as_str());
         Ok(Some(Self {
             delivery: delivery.hex().get(..32).unwrap_or_default().to_owned(),
@@ -125,7 +131,7 @@ impl Told {
             source: row.try_get(1).map_err(cannot)?,
             host,
             repository: row.try_get(3).map_err(cannot)?,
-            tag: row.try_get(4).map_err(cannot)?,
+            tag: moved.map_or(tag, |moved| Some(moved.tag.clone())),
             digest,
             outcome: row.try_get(6).map_err(cannot)?,
             has_gaps: has_gaps != 0,

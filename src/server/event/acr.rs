@@ -25,6 +25,7 @@ impl Sender for Acr {
             _ => What::Ignored("an action of no concern"),
         };
         let mut notices = Notices::of(request.body);
+        notices.happened(event.timestamp.as_ref());
         notices.add(event.id.as_deref(), what);
         notices.finish()
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::media::{ARTIFACT, BLOB, Kind, kind_of_manifest, reason_of_config, reason_of_layers};
 use super::name::{Named, some};
-use super::payload::{Few, Notices, entry, parse};
+use super::payload::{Few, Notices, Time, entry, parse};
 use super::{Delivered, Notice, Sender, Unreadable, What};
 
 pub(super) struct Distribution;
@@ -34,6 +34,7 @@ struct Envelope<'a> {
 #[derive(Deserialize)]
 pub(super) struct Event {
     pub(super) id: Option<String>,
+    pub(super) timestamp: Option<Time>,
     pub(super) action: Option<String>,
     pub(super) target: Option<Target>,
     request: Option<Request>,
@@ -69,7 +70,10 @@ pub(super) fn read(request: &Delivered<'_>) -> Result<Vec<Notice>, Unreadable> {
     let mut notices = Notices::of(request.body);
     for text in envelope.events.entries {
         match entry::<Event>(text) {
-            Ok(event) => notices.add(event.id.as_deref(), event.what()),
+            Ok(event) => {
+                notices.happened(event.timestamp.as_ref());
+                notices.add(event.id.as_deref(), event.what());
+            }
             Err(unreadable) => notices.add_nameless(true, What::Unreadable(unreadable)),
         }
     }

@@ -3,10 +3,9 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::name::{Named, joined, some};
-use super::payload::{Notices, parse};
+use super::payload::{Notices, Time, parse};
 use super::{Delivered, Notice, Sender, Unreadable};
 
 pub(super) struct DockerHub;
@@ -27,6 +26,7 @@ impl Sender for DockerHub {
             host,
         };
         let mut notices = Notices::of(request.body);
+        notices.happened(body.push_data.pushed_at.as_ref());
         // the time, a whole number or not, tells two pushes of one tag apart
         notices.add_nameless(body.push_data.pushed_at.is_some(), named.pushed());
         notices.finish()
@@ -42,7 +42,7 @@ struct Body {
 #[derive(Deserialize)]
 struct PushData {
     tag: Option<String>,
-    pushed_at: Option<IgnoredAny>,
+    pushed_at: Option<Time>,
 }
 
 #[derive(Deserialize)]

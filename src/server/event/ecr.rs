@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::media::{ARTIFACT, Kind, kind_of_manifest, reason_of_config};
 use super::name::{Named, some};
-use super::payload::{Notices, parse};
+use super::payload::{Notices, Time, parse};
 use super::{Delivered, Notice, Sender, Unreadable, What};
 
 pub(super) struct Ecr;
@@ -21,6 +21,7 @@ impl Sender for Ecr {
     fn read(&self, request: &Delivered<'_>) -> Result<Vec<Notice>, Unreadable> {
         let body: Body = parse(request.body)?;
         let mut notices = Notices::of(request.body);
+        notices.happened(body.time.as_ref());
         notices.add(body.id.as_deref(), body.what());
         notices.finish()
     }
@@ -30,6 +31,7 @@ impl Sender for Ecr {
 #[serde(rename_all = "kebab-case")]
 struct Body {
     id: Option<String>,
+    time: Option<Time>,
     detail_type: Option<String>,
     account: Option<String>,
     region: Option<String>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::format::base64;
 
 use super::name::{Named, some};
-use super::payload::{Notices, parse};
+use super::payload::{Notices, Time, parse};
 use super::{Delivered, Notice, Sender, Unreadable, What};
 
 pub(super) struct Gar;
@@ -18,7 +18,7 @@ impl Sender for Gar {
     }
 
     fn fields(&self) -> &'static [&'static str] {
-        &["x-goog-pubsub-message-id"]
+        &["x-goog-pubsub-message-id", "x-goog-pubsub-publish-time"]
     }
 
     fn read(&self, request: &Delivered<'_>) -> Result<Vec<Notice>, Unreadable> {
@@ -26,7 +26,9 @@ impl Sender for Gar {
         let Some(message) = parse::<Body>(request.body)?.message else {
             // "payload unwrapping": the message alone, what Pub/Sub knows of it in header fields
             let change: Change = parse(request.body)?;
-            let id = request.headers.get("x-goog-pubsub-message-id").and_then(|value| value.to_str().ok());
+            let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
+            let id = header("x-goog-pubsub-message-id");
+            notices.happened(header("x-goog-pubsub-publish-time").map(Time::of_text).as_ref());
             notices.add(id, change.what());
             return notices.finish();
         };
@@ -34,6 +36,7 @@ impl Sender for Gar {
         let data = base64::decode(data.as_bytes()).ok_or_else(|| Unreadable::new("the message's data is no base64"))?;
         let change: Change = parse(&data)?;
         let id = some(message.id.as_deref()).or(message.same_id.as_deref());
+        notices.happened(message.published.as_ref().or(message.same_time.as_ref()));
         notices.add(id, change.what());
         notices.finish()
     }
@@ -52,6 +55,10 @@ struct Message {
     id: Option<String>,
     #[serde(rename = "message_id")]
     same_id: Option<String>,
+    #[serde(rename = "publishTime")]
+    published: Option<Time>,
+    #[serde(rename = "publish_time")]
+    same_time: Option<Time>,
 }
 
 #[derive(Deserialize)]

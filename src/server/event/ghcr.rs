@@ -12,7 +12,7 @@ use crate::size::ByteSize;
 
 use super::media::{ARTIFACT, Kind, kind_of_manifest, reason_of_config, reason_of_layers};
 use super::name::{Named, joined, some};
-use super::payload::{Few, Notices, parse};
+use super::payload::{Few, Notices, Time, parse};
 use super::{Delivered, Notice, Sender, Unreadable, What};
 
 pub(super) struct Ghcr;
@@ -48,6 +48,7 @@ impl Sender for Ghcr {
             return notices.finish();
         }
         let body: Body = parse(request.body)?;
+        notices.happened(body.package().and_then(|package| package.updated_at.as_ref()));
         notices.add(id, body.what());
         notices.finish()
     }
@@ -64,6 +65,8 @@ struct Body {
 struct Package {
     namespace: Option<String>,
     name: Option<String>,
+    /// Of the package; that of its version is not filled in.
+    updated_at: Option<Time>,
     ecosystem: Option<String>,
     #[serde(rename = "package_type")]
     kind: Option<String>,
@@ -107,8 +110,12 @@ struct Part {
 }
 
 impl Body {
+    fn package(&self) -> Option<&Package> {
+        self.registry_package.as_ref().or(self.package.as_ref())
+    }
+
     fn what(&self) -> What {
-        let Some(package) = self.registry_package.as_ref().or(self.package.as_ref()) else {
+        let Some(package) = self.package() else {
             return What::Unreadable(Unreadable::new("it names no package"));
         };
         match self.action.as_deref().unwrap_or_default() {

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::name::{Named, joined, some};
-use super::payload::{Few, Notices, parse};
+use super::payload::{Few, Notices, Time, parse};
 use super::{Delivered, Notice, Sender, Unreadable, What};
 
 pub(super) struct Harbor;
@@ -21,6 +21,7 @@ impl Sender for Harbor {
         let mut notices = Notices::of(request.body);
         // only `CloudEvents` have an id; the other format has the time in it
         let id = if body.specversion.is_some() { body.id.as_deref() } else { None };
+        notices.happened(body.occur_at.as_ref().or(body.time.as_ref()));
         let has_time = body.occur_at.is_some() || body.time.is_some();
         let add = |notices: &mut Notices<'_>, what| match some(id) {
             Some(_) => notices.add_part(id, what),
@@ -61,11 +62,11 @@ impl Sender for Harbor {
 #[derive(Deserialize)]
 struct Body {
     r#type: Option<String>,
-    occur_at: Option<serde::de::IgnoredAny>,
+    occur_at: Option<Time>,
     event_data: Option<Data>,
     specversion: Option<String>,
     id: Option<String>,
-    time: Option<serde::de::IgnoredAny>,
+    time: Option<Time>,
     data: Option<Data>,
 }
 

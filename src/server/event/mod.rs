@@ -30,6 +30,7 @@ use crate::digest::Digest;
 use crate::size::ByteSize;
 
 use super::auth::Form;
+use super::clock::Moment;
 
 /// Reads the webhooks of one kind of sender.
 pub trait Sender: Sync {
@@ -82,6 +83,8 @@ pub struct Notice {
     /// Whether the id is that of one event. Where it is not, since the sender gives neither an id nor a time, two
     /// pushes of one tag look the same: the same id again is then no replay, and must not be dropped as one.
     pub is_unique: bool,
+    /// When it happened, as far as the sender says so.
+    pub at: Option<Moment>,
     /// What happened.
     pub what: What,
 }

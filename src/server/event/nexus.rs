@@ -9,7 +9,7 @@ use crate::server::auth::{Form, NEXUS};
 
 use super::media::BLOB;
 use super::name::{Named, some};
-use super::payload::{Notices, parse};
+use super::payload::{Notices, Time, parse};
 use super::{Delivered, Notice, Sender, Unreadable, What};
 
 pub(super) struct Nexus;
@@ -37,6 +37,7 @@ impl Sender for Nexus {
             return notices.finish();
         }
         let body: Body = parse(request.body)?;
+        notices.happened(body.timestamp.as_deref().map(Time::of_text).as_ref());
         match some(id) {
             Some(_) => notices.add(id, body.what()),
             None => notices.add_nameless(some(body.timestamp.as_deref()).is_some(), body.what()),

@@ -6,11 +6,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::digest::Digest;
+use crate::server::clock::Moment;
+use crate::time::Timestamp;
 
 use super::{Notice, Unreadable, What};
 
@@ -120,23 +122,99 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     }
 }
 
+/// A time: RFC 3339, or seconds or milliseconds since 1970. Whatever else stands there is none, and no error.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Time(pub(super) Option<Moment>);
+
+/// From here on a number is one of milliseconds: as seconds it would be in the year 5138.
+const MILLISECONDS: i64 = 100_000_000_000;
+
+impl Time {
+    /// Of a header field.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self(text.trim().parse::<Timestamp>().ok().map(|time| Moment(time.to_unix_millis())))
+    }
+
+    fn of_number(number: i64) -> Self {
+        Self(Some(Moment(if number < MILLISECONDS { number.saturating_mul(1_000) } else { number })))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Time, E> {
+                Ok(Time::of_text(text))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Time, E> {
+                Ok(Time::of_number(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Time, E> {
+                Ok(i64::try_from(number).map_or(Time(None), Time::of_number))
+            }
+
+            #[expect(clippy::cast_possible_truncation, reason = "what is no such number becomes the next one that is")]
+            fn visit_f64<E>(self, number: f64) -> Result<Time, E> {
+                Ok(Time::of_number(number as i64))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Time, E> {
+                Ok(Time(None))
+            }
+
+            fn visit_unit<E>(self) -> Result<Time, E> {
+                Ok(Time(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Time, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Time(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Time, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Time(None))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
 /// The notices of one body.
 pub(super) struct Notices<'a> {
     body: &'a [u8],
     digest: OnceCell<Digest>,
+    at: Option<Moment>,
     list: Vec<Notice>,
 }
 
 impl<'a> Notices<'a> {
     /// None yet.
     pub(super) fn of(body: &'a [u8]) -> Self {
-        Self { body, digest: OnceCell::new(), list: Vec::new() }
+        Self { body, digest: OnceCell::new(), at: None, list: Vec::new() }
+    }
+
+    /// What is added from here on happened at this time.
+    pub(super) fn happened(&mut self, at: Option<&Time>) {
+        // what nobody filled in is some year before anybody pushed images
+        self.at = at.and_then(|time| time.0).filter(|at| at.0 > 0);
     }
 
     /// Adds one that has an id of its sender's, if that is not empty.
     pub(super) fn add(&mut self, id: Option<&str>, what: What) {
         match id.and_then(own_id) {
-            Some(id) => self.list.push(Notice { id, is_unique: true, what }),
+            Some(id) => self.list.push(Notice { id, is_unique: true, at: self.at, what }),
             None => self.add_nameless(false, what),
         }
     }
@@ -146,7 +224,7 @@ impl<'a> Notices<'a> {
         match id.and_then(own_id) {
             Some(id) => {
                 let id = format!("{id}/{}", self.list.len());
-                self.list.push(Notice { id, is_unique: true, what });
+                self.list.push(Notice { id, is_unique: true, at: self.at, what });
             }
             None => self.add_nameless(false, what),
         }
@@ -155,7 +233,7 @@ impl<'a> Notices<'a> {
     /// Adds one without an id; `is_unique` where the body holds the time of the event.
     pub(super) fn add_nameless(&mut self, is_unique: bool, what: What) {
         let digest = self.digest.get_or_init(|| Digest::sha256(self.body));
-        self.list.push(Notice { id: format!("{digest}/{}", self.list.len()), is_unique, what });
+        self.list.push(Notice { id: format!("{digest}/{}", self.list.len()), is_unique, at: self.at, what });
     }
 
     /// Tells that a list went on.

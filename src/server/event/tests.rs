@@ -251,3 +251,54 @@ fn the_fields_that_are_kept_are_all_that_is_looked_at() {
         }
     }
 }
+
+#[test]
+fn senders_say_when_it_happened() {
+    let at = |kind: &str, name: &str| {
+        let payloads = payloads(kind);
+        let (_, body, headers) = payloads.iter().find(|(other, ..)| other == name).expect("a payload");
+        let notices = of_kind(kind).expect(kind).read(&Delivered { headers, body }).expect("readable");
+        notices.last().and_then(|notice| notice.at).map(|at| at.timestamp().to_string()).unwrap_or_default()
+    };
+    for (kind, name, expected) in [
+        ("acr", "push.json", "2026-03-01T16:52:01Z"),
+        ("distribution", "push.json", "2026-03-01T12:00:00Z"),
+        ("docker-hub", "push.json", "2014-12-03T00:22:41Z"),
+        ("docker-hub", "push-fraction.json", "2014-12-03T00:22:41Z"),
+        ("docker-hub", "push-without-time.json", ""),
+        ("ecr", "push.json", "2026-03-01T12:00:00Z"),
+        ("gar", "push.json", "2026-03-01T12:00:00Z"),
+        ("gar", "push-unwrapped.json", "2026-03-01T12:00:00Z"),
+        ("ghcr", "registry-package.json", "2026-03-01T12:00:00Z"),
+        ("gitlab", "push.json", "2026-03-01T12:00:00Z"),
+        ("harbor", "push.json", "2026-03-01T12:00:00Z"),
+        ("harbor", "cloudevents-push.json", "2026-03-01T12:00:00Z"),
+        ("jfrog", "push.json", ""),
+        ("nexus", "component-created.json", "2026-03-01T12:00:00Z"),
+        ("quay", "push.json", ""),
+    ] {
+        assert_eq!(at(kind, name), expected, "{kind}/{name}");
+    }
+}
+
+#[test]
+fn a_time_that_is_none_is_no_error() {
+    for (text, expected) in [
+        ("\"2026-03-01T12:00:00.5Z\"", Some(1_772_366_400_500)),
+        ("\"2026-03-01T12:00:00.500+0000\"", Some(1_772_366_400_500)),
+        ("1772366400", Some(1_772_366_400_000)),
+        ("1772366400500", Some(1_772_366_400_500)),
+        ("1.7723664e9", Some(1_772_366_400_000)),
+        ("\"yesterday\"", None),
+        ("{\"a\": [1]}", None),
+        ("[1, 2]", None),
+        ("true", None),
+        ("-1", None),
+        ("\"0001-01-01T00:00:00Z\"", None),
+        ("1e300", Some(i64::MAX)),
+    ] {
+        let body = format!("{{\"events\": [{{\"id\": \"a\", \"timestamp\": {text}, \"action\": \"pull\"}}]}}");
+        let notices = super::testing::read("distribution", &[], body.as_bytes()).expect(text);
+        assert_eq!(notices[0].at.map(|at| at.0), expected, "{text}");
+    }
+}

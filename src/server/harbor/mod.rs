@@ -34,7 +34,7 @@ use crate::source::registry::ImageReference;
 use super::api::{Asked, Route, of};
 use super::auth::{Presented, Proof};
 use super::config::{self, HarborAuth};
-use super::hook::{scan_key, see};
+use super::images::{scan_key, see};
 use super::problem::Problem;
 use super::queue::sqlite::enqueue;
 use super::queue::{Entered, JobId, Kind, Leased, NewJob, Priority};

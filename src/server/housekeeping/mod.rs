@@ -84,7 +84,8 @@ pub async fn run(server: Arc<Server>) {
 ///
 /// - Reports of an image but for the newest one, by age and by number.
 /// - Images that no tag is and that were not seen as long, with all that is known of them; and their last reports.
-/// - Events, and jobs and deliveries that are done; dead ones as long as reports.
+/// - Events, and jobs and deliveries that are done; dead ones as long as reports, and so what went: a dead letter that is put
+///   back shall not bring it back.
 pub async fn tidy(store: &Store, retention: &Retention, now: Moment) -> Result<Gone> {
     let reports = now.minus(retention.reports.0).0;
     let events = now.minus(retention.events.0).0;
@@ -125,7 +126,7 @@ pub async fn tidy(store: &Store, retention: &Retention, now: Moment) -> Result<G
     .await?;
     gone.events = pieces(
         store,
-        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE received < ?1 AND (state <> 'dead' OR received < ?2) \
+        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE received < ?1 AND (state = 'taken' OR received < ?2) \
          LIMIT ?3)",
         [events, reports, ROWS],
     )
@@ -202,18 +203,23 @@ async fn give_back(store: &Store) -> Result<()> {
 }
 
 /// Copies the store of a folder while a server may run on it: all of one moment, checked, and under its name only when
-/// it is whole. What stood under that name before is replaced.
-pub async fn backup(data: &Path, to: &Path) -> Result<()> {
-    copy(data, to).await.map_err(|error| error.at(to.display().to_string()))
+/// it is whole. What stood under that name before is replaced where that is wished, and is an error else.
+pub async fn backup(data: &Path, to: &Path, replaces: bool) -> Result<()> {
+    copy(data, to, replaces).await.map_err(|error| error.at(to.display().to_string()))
 }
 
-async fn copy(data: &Path, to: &Path) -> Result<()> {
+async fn copy(data: &Path, to: &Path, replaces: bool) -> Result<()> {
     let from = data.join(super::run::STORE);
     let failed = |error| Error::io("cannot write the backup", error);
     let name = to.file_name().ok_or_else(|| Error::new(ErrorKind::Usage, "a backup goes to a file"))?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if std::fs::symlink_metadata(to).is_ok_and(|there| !there.is_file()) {
         return Err(Error::new(ErrorKind::Usage, "something that is no file stands there"));
+    }
+    let is_there =
+        || Error::new(ErrorKind::Usage, "the file of the backup is there already").help("`--force` replaces it");
+    if !replaces && std::fs::symlink_metadata(to).is_ok() {
+        return Err(is_there());
     }
     let temporary = Temporary(folder.join(format!(".{}.{:08x}.partial", name.to_string_lossy(), random::number())));
     // it holds what reports say: for nobody else to read

@@ -11,8 +11,7 @@ use crate::digest::Digest;
 const DAY: i64 = 86_400_000;
 
 fn retention() -> Retention {
-    let days = |days: u64| Span(Duration::from_hours(24 * days));
-    Retention { reports: days(90), reports_of_image: 3, events: days(7) }
+    Retention { reports_of_image: 3, ..Retention::default() }
 }
 
 async fn store(folder: &Path) -> Store {
@@ -41,12 +40,12 @@ async fn fill(store: &Store) {
     let mut text = String::new();
     for (image, seen, deleted) in [(1, 0, "NULL"), (2, 200, "NULL"), (3, 5, "NULL"), (4, 5, "6")] {
         text.push_str(&format!(
-            "INSERT INTO image VALUES ({image}, 'main', 'shop/api', 'sha256:{image}', 'shop', 0, {}, {deleted});",
+            "INSERT INTO image VALUES ({image}, 'main', 'shop/api', 'sha256:{image}', 'shop', 0, {}, {deleted}, 0);",
             seen * DAY
         ));
     }
     text.push_str(
-        "INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 1, 0), ('main', 'shop/api', 'b', 'shop', 4, 0);",
+        "INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 1, 0, 0), ('main', 'shop/api', 'b', 'shop', 4, 0, 0);",
     );
     // (id, image, day)
     let reports = [
@@ -128,7 +127,7 @@ async fn what_went_with_its_image_is_scanned_when_it_is_pushed_again() {
     for (number, digest) in digests.iter().enumerate() {
         let (id, state) = (number + 1, if number == 2 { "dead" } else { "done" });
         text.push_str(&format!(
-            "INSERT INTO image VALUES ({id}, 'main', 'shop/api', '{digest}', 'shop', 0, {0}, NULL); \
+            "INSERT INTO image VALUES ({id}, 'main', 'shop/api', '{digest}', 'shop', 0, {0}, NULL, 0); \
              INSERT INTO job (id, key, kind, lane, source, registry, repository, digest, priority, state, created, not_before, \
              ended) VALUES ({id}, '{1}', 'scan', 1, 'shop', 'main', 'shop/api', '{digest}', 1, '{state}', 0, 0, {0}); \
              INSERT INTO event (source, sender_id, received, state, job) VALUES ('shop', 'e{id}', {0}, 'taken', {id});",
@@ -139,7 +138,7 @@ async fn what_went_with_its_image_is_scanned_when_it_is_pushed_again() {
     text.push_str(&format!(
         "INSERT INTO report VALUES ('r1', 1, 1, 'shop', {0}, 'passed', 0, '', '', '{{}}'), \
          ('r2', 2, 2, 'shop', {0}, 'passed', 0, '', '', '{{}}'); \
-         INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 2, 0);",
+         INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 2, 0, 0);",
         195 * DAY
     ));
     sql(&store, &text).await;
@@ -160,7 +159,7 @@ async fn what_went_with_its_image_is_scanned_when_it_is_pushed_again() {
 }
 
 #[tokio::test]
-async fn a_backup_is_whole_private_and_replaces_the_one_before() {
+async fn a_backup_is_whole_and_private_and_replaces_one_only_when_told_to() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
@@ -176,19 +175,24 @@ async fn a_backup_is_whole_private_and_replaces_the_one_before() {
             sql(&busy, &format!("INSERT INTO setting VALUES ('s{number}', ''), ('t{number}', '')")).await;
         }
     });
-    backup(&data, &to).await.expect("a copy");
+    let refused = backup(&data, &to, false).await.expect_err("it is there");
+    assert!(refused.help.is_some_and(|help| help.contains("--force")));
+    assert_eq!(std::fs::read(&to).expect("there"), b"the one before");
+    backup(&data, &to, true).await.expect("a copy");
     writing.await.expect("no panic");
     assert_eq!(std::fs::metadata(&to).expect("there").permissions().mode() & 0o777, 0o600);
     let names: Vec<_> =
         std::fs::read_dir(folder.path()).expect("a list").flatten().map(|one| one.file_name()).collect();
     assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
+    backup(&data, &folder.path().join("another.db"), false).await.expect("a copy");
+    std::fs::remove_file(folder.path().join("another.db")).expect("it is there");
     let copy = Store::open(&to).await.expect("it opens");
     assert_eq!(texts(&copy, "SELECT id FROM report").await.len(), 8);
     let halves =
         "SELECT name FROM setting WHERE name LIKE 's%' AND 't' || substr(name, 2) NOT IN (SELECT name FROM setting)";
     assert!(texts(&copy, halves).await.is_empty(), "it is of one moment");
     for (data, to) in [(folder.path().join("nothing"), to.clone()), (data.clone(), folder.path().to_owned())] {
-        assert!(backup(&data, &to).await.is_err());
+        assert!(backup(&data, &to, true).await.is_err());
     }
     let names = std::fs::read_dir(folder.path()).expect("a list").count();
     assert!(names <= 4, "no part of a failed copy is left");

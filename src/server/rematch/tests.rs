@@ -35,13 +35,15 @@ async fn images(server: &Server, count: usize) {
     for number in 1..=count {
         let digest = Digest::sha256(&number.to_be_bytes());
         text.push_str(&format!(
-            "INSERT INTO image VALUES ({number}, 'main', 'shop/api', '{digest}', 'shop', 0, 0, NULL); \
+            "INSERT INTO image VALUES ({number}, 'main', 'shop/api', '{digest}', 'shop', 0, 0, NULL, 0); \
              INSERT INTO job (id, key, kind, lane, source, registry, repository, priority, state, created, not_before) \
              VALUES ({number}, 'k{number}', 'scan', 1, 'shop', 'main', 'shop/api', 1, 'done', 0, 0); \
              INSERT INTO report VALUES ('r{number}', {number}, {number}, 'shop', 0, 'failed', 0, '', 'older', '{{}}');"
         ));
         if number > 1 {
-            text.push_str(&format!("INSERT INTO tag VALUES ('main', 'shop/api', 't{number}', 'shop', {number}, 0);"));
+            text.push_str(&format!(
+                "INSERT INTO tag VALUES ('main', 'shop/api', 't{number}', 'shop', {number}, 0, 0);"
+            ));
         }
     }
     sql(server, text).await;
@@ -88,7 +90,7 @@ async fn tag(server: &Server, number: usize, name: &'static str) {
     let now = server.clock.now();
     let seen = server.store.write(move |connection| {
         Box::pin(async move {
-            super::super::hook::see(connection, "shop", "main", "shop/api", &digest, Some(name), now).await
+            super::super::images::see(connection, "shop", "main", "shop/api", &digest, Some(name), now).await
         })
     });
     seen.await.expect("seen");

@@ -10,7 +10,10 @@ pub mod schema;
 pub mod setting;
 
 use std::any::Any;
+use std::fs::{File, Permissions};
 use std::future::Future;
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr as _;
@@ -72,6 +75,7 @@ impl Store {
     }
 
     async fn open_file(path: &Path, is_looked_through: bool) -> Result<Self> {
+        keep_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -124,6 +128,26 @@ impl Store {
     pub fn readers(&self) -> &SqlitePool {
         &self.readers
     }
+}
+
+/// Makes the file where it is not there, for its owner alone, and takes rights of others from one that is: `SQLite` gives
+/// those of the file to what it puts beside it.
+fn keep_private(path: &Path) -> Result<()> {
+    let cannot = |error| Error::io("cannot open the store", error);
+    let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+    if made.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+        return made.map(drop).map_err(cannot);
+    }
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        if let Ok(there) = std::fs::metadata(&name)
+            && there.permissions().mode() & 0o077 != 0
+        {
+            std::fs::set_permissions(&name, Permissions::from_mode(0o600)).map_err(cannot)?;
+        }
+    }
+    Ok(())
 }
 
 async fn look_through(connection: &mut SqliteConnection) -> Result<()> {
@@ -249,6 +273,29 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_the_store_holds_is_for_nobody_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("careen.db");
+        let modes = || {
+            let all = std::fs::read_dir(folder.path()).expect("a list").flatten();
+            let mode = |one: std::fs::DirEntry| one.metadata().expect("there").permissions().mode() & 0o777;
+            all.map(mode).collect::<Vec<_>>()
+        };
+        for _ in 0..2 {
+            let store = Store::open(&file).await.expect("a store");
+            store
+                .write(|connection| Box::pin(setting::set(connection, "a".into(), "b".into())))
+                .await
+                .expect("written");
+            assert_eq!(modes(), [0o600; 3], "and what is beside it");
+            // one of an older careen, which did not end well
+            for one in std::fs::read_dir(folder.path()).expect("a list").flatten() {
+                std::fs::set_permissions(one.path(), Permissions::from_mode(0o644)).expect("changed");
+            }
+        }
+    }
 
     #[tokio::test]
     async fn all_who_wait_for_a_store_that_another_program_holds_are_told_together() {

@@ -359,6 +359,57 @@ AND NOT EXISTS (SELECT 1 FROM image i WHERE i.registry = job.registry AND i.repo
 ALTER TABLE delivery ADD COLUMN target TEXT;
 CREATE INDEX delivery_by_target ON delivery (action, target, id) WHERE target IS NOT NULL;
 ",
+    "
+-- when what is known of a tag or an image was so; what was so earlier changes nothing of it
+ALTER TABLE tag ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+UPDATE tag SET since = moved;
+ALTER TABLE image ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+UPDATE image SET since = first_seen;
+
+-- when it happened what an event tells of
+ALTER TABLE event ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+UPDATE event SET at = received;
+CREATE INDEX event_deleted ON event (source, repository, at) WHERE state = 'deleted';
+CREATE INDEX event_dead_of_source ON event (source, id) WHERE state = 'dead';
+
+-- when the last sweep began that saw all tags of a repository
+CREATE TABLE swept (
+    source TEXT NOT NULL,
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    PRIMARY KEY (source, registry, repository)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX job_pin_waiting ON job (repository, tag, source, registry) WHERE kind = 'pin' AND state = 'queued';
+
+-- a tag that comes to an image which was judged before is told of too: its move, its name, the report of what it was
+CREATE TABLE delivery_of_move (
+    id INTEGER PRIMARY KEY,
+    action TEXT NOT NULL,
+    report TEXT NOT NULL REFERENCES report (id) ON DELETE CASCADE,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'leased', 'done', 'dead')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    ended INTEGER,
+    reason TEXT,
+    target TEXT,
+    move INTEGER NOT NULL DEFAULT 0,
+    tag TEXT,
+    before TEXT,
+    UNIQUE (action, report, move)
+) STRICT;
+INSERT INTO delivery_of_move (id, action, report, state, attempts, created, not_before, ended, reason, target)
+SELECT id, action, report, state, attempts, created, not_before, ended, reason, target FROM delivery;
+DROP TABLE delivery;
+ALTER TABLE delivery_of_move RENAME TO delivery;
+CREATE INDEX delivery_waiting ON delivery (action, not_before, id) WHERE state = 'queued';
+CREATE INDEX delivery_by_report ON delivery (report);
+CREATE INDEX delivery_by_state ON delivery (state, id);
+CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';
+CREATE INDEX delivery_by_target ON delivery (action, target, id) WHERE target IS NOT NULL;
+",
 ];
 
 /// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.
@@ -443,8 +494,8 @@ mod tests {
         let write = store.write(|connection| {
             Box::pin(async move {
                 sqlx::raw_sql(
-                    "INSERT INTO image VALUES (3, 'main', 'a', 'sha256:1', 'bakery', 1, 2, NULL); \
-                     INSERT INTO tag VALUES ('main', 'a', 'x', 'bakery', 3, 7); DELETE FROM image WHERE id = 1",
+                    "INSERT INTO image VALUES (3, 'main', 'a', 'sha256:1', 'bakery', 1, 2, NULL, 1); \
+                     INSERT INTO tag VALUES ('main', 'a', 'x', 'bakery', 3, 7, 7); DELETE FROM image WHERE id = 1",
                 )
                 .execute(connection)
                 .await
@@ -457,5 +508,45 @@ mod tests {
         assert_eq!(read("SELECT key FROM job WHERE id = 1").await, "scan shop main/a@sha256:1 gone 1");
         assert_eq!(read("SELECT name || image || source FROM tag ORDER BY image").await, "x2shop, x3bakery");
         assert_eq!(read("SELECT name || image || source FROM tag_move ORDER BY id").await, "x2shop, x3bakery");
+    }
+
+    #[tokio::test]
+    async fn what_an_older_store_knows_was_so_when_it_was_noted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("careen.db");
+        let rows = "
+            INSERT INTO image VALUES (1, 'main', 'a', 'sha256:1', 'shop', 1, 2, NULL);
+            INSERT INTO tag VALUES ('main', 'a', 'x', 'shop', 1, 5);
+            INSERT INTO event (source, sender_id, received, state, repository) VALUES ('shop', 'e', 4, 'deleted', 'a');
+            INSERT INTO job (id, key, kind, lane, source, registry, repository, priority, state, created, not_before) VALUES
+            (1, 'scan shop main/a@sha256:1', 'scan', 1, 'shop', 'main', 'a', 1, 'done', 0, 0);
+            INSERT INTO report VALUES ('r', 1, 1, 'shop', 0, 'failed', 0, '', 'v', '{}');
+            INSERT INTO delivery (id, action, report, state, attempts, created, not_before, ended, reason, target) VALUES
+            (7, 'chat', 'r', 'dead', 3, 1, 2, 3, 'no', 't')";
+        older(&file, 8, rows).await;
+        let store = Store::open(&file).await.expect("brought up to date");
+        let read = async |query: &'static str| {
+            let rows = sqlx::query_scalar::<_, String>(query).fetch_all(store.readers()).await;
+            rows.expect("read").join(", ")
+        };
+        assert_eq!(read("SELECT t.since || ' ' || i.since FROM tag t JOIN image i ON i.id = t.image").await, "5 1");
+        assert_eq!(read("SELECT name || moved FROM tag_move").await, "x5", "nothing moved");
+        assert_eq!(read("SELECT sender_id || at FROM event").await, "e4");
+        let delivery = "SELECT id || action || report || state || attempts || created || not_before || ended || reason \
+                        || target || move FROM delivery";
+        assert_eq!(read(delivery).await, "7chatrdead3123not0");
+        assert_eq!(
+            read("SELECT count(*) || '' FROM sqlite_schema WHERE tbl_name = 'delivery' AND name GLOB 'delivery_*'")
+                .await,
+            "5"
+        );
+        let write = store.write(|connection| {
+            Box::pin(async move {
+                let gone = sqlx::query("DELETE FROM report").execute(connection).await;
+                Ok(gone.map_err(|e| of_sql("no", e))?.rows_affected())
+            })
+        });
+        write.await.expect("written");
+        assert_eq!(read("SELECT count(*) || '' FROM delivery").await, "0", "it goes with its report");
     }
 }

@@ -17,7 +17,9 @@ use crate::source::registry::tags::{Repository, Tags};
 
 use super::clock::Moment;
 use super::config::{Registry, Sweep};
-use super::hook::{scan_key, see};
+use super::deliver::Actions;
+use super::deliver::plan::plan_move;
+use super::images::{self, Sight, Tag, scan_key};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, NewJob, Priority, backoff};
 use super::random;
@@ -161,9 +163,9 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
             if server.is_ending() {
                 return Ok(found);
             }
-            let (place, asked) = (Arc::clone(&place), (*name).clone());
+            let (place, asked, at) = (Arc::clone(&place), (*name).clone(), server.clock.now());
             match patiently(server, move || place.digest(&asked)).await {
-                Ok(digest) => pairs.push(((*name).clone(), digest)),
+                Ok(digest) => pairs.push(((*name).clone(), digest, at)),
                 // it went meanwhile
                 Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) if error.kind == ErrorKind::Auth => return Err(error),
@@ -177,7 +179,8 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
         note(server, source.name.get_ref(), registry.name.get_ref(), repository, pairs, &mut found).await?;
     }
     if !listed.are_cut {
-        found.gone = forget(server, source.name.get_ref(), registry.name.get_ref(), repository, &listed, began).await?;
+        found.gone =
+            forget(server, source.name.get_ref(), registry.name.get_ref(), repository, &place, &listed, began).await?;
     }
     Ok(found)
 }
@@ -227,7 +230,7 @@ async fn note(
     source: &str,
     registry: &str,
     repository: &str,
-    pairs: Vec<(String, Digest)>,
+    pairs: Vec<(String, Digest, Moment)>,
     found: &mut Found,
 ) -> Result<()> {
     found.tags += pairs.len();
@@ -238,6 +241,7 @@ async fn note(
             registry: registry.to_owned(),
             repository: repository.to_owned(),
             bounds: server.queue.bounds(),
+            actions: Arc::clone(&server.actions),
             now: server.clock.now(),
         };
         let count = pairs.len();
@@ -247,6 +251,9 @@ async fn note(
         found.moved += filed.moved;
         if filed.new > 0 {
             server.work.notify_waiters();
+        }
+        if filed.told > 0 {
+            server.deliveries.notify_waiters();
         }
         pairs.drain(..filed.done.min(count));
         if !pairs.is_empty() {
@@ -264,6 +271,7 @@ struct Filing {
     registry: String,
     repository: String,
     bounds: Bounds,
+    actions: Arc<Actions>,
     now: Moment,
 }
 
@@ -272,12 +280,17 @@ struct Filed {
     done: usize,
     new: usize,
     moved: usize,
+    told: usize,
 }
 
-async fn file(connection: &mut SqliteConnection, pairs: Vec<(String, Digest)>, filing: Filing) -> Result<Filed> {
-    let Filing { source, registry, repository, bounds, now } = filing;
+async fn file(
+    connection: &mut SqliteConnection,
+    pairs: Vec<(String, Digest, Moment)>,
+    filing: Filing,
+) -> Result<Filed> {
+    let Filing { source, registry, repository, bounds, actions, now } = filing;
     let mut filed = Filed::default();
-    for (tag, digest) in pairs {
+    for (tag, digest, at) in pairs {
         let key = scan_key(&source, &registry, &repository, &digest);
         let known = sqlx::query("SELECT 1 FROM job WHERE key = ?").bind(&key);
         // one that is dead stays so, until somebody raises it: nothing tells that it would do better now
@@ -298,45 +311,80 @@ async fn file(connection: &mut SqliteConnection, pairs: Vec<(String, Digest)>, f
                 Entered::Full => return Ok(filed),
             }
         }
-        let was = sqlx::query(
-            "SELECT i.digest FROM tag t JOIN image i ON i.id = t.image \
-             WHERE t.registry = ? AND t.repository = ? AND t.name = ? AND t.source = ?",
-        );
-        let was = was.bind(&registry).bind(&repository).bind(&tag).bind(&source);
-        let was: Option<String> = match was.fetch_optional(&mut *connection).await.map_err(cannot)? {
-            Some(row) => Some(row.try_get(0).map_err(cannot)?),
-            None => None,
+        let sight = Sight {
+            source: &source,
+            registry: &registry,
+            repository: &repository,
+            digest: &digest,
+            tag: Some(&tag),
+            at,
         };
-        filed.moved += usize::from(was.is_some_and(|was| was != digest.to_string()));
-        see(connection, &source, &registry, &repository, &digest, Some(&tag), now).await?;
+        if let Tag::Moved { from } = images::note(connection, &sight, now).await?.tag {
+            filed.moved += 1;
+            filed.told += plan_move(connection, &actions, &sight, from, now).await?;
+        }
         filed.done += 1;
     }
     Ok(filed)
 }
 
-/// Forgets tags that the registry no longer lists; those that came while it was asked are left.
+/// Forgets tags that the registry no longer lists, and does not have when it is asked for each: one odd list shall not take
+/// away what is there. Those that came while it was asked are left.
 async fn forget(
-    server: &Server,
+    server: &Arc<Server>,
     source: &str,
     registry: &str,
     repository: &str,
+    place: &Arc<Repository>,
     listed: &Tags,
     began: Moment,
 ) -> Result<u64> {
+    let known = sqlx::query(
+        "SELECT name FROM tag WHERE registry = ? AND repository = ? AND source = ? AND moved < ? \
+         AND name NOT IN (SELECT value FROM json_each(?)) ORDER BY name",
+    );
     let names: BTreeSet<&String> = listed.names.iter().collect();
     let names = serde_json::to_string(&names).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
+    let known = known.bind(registry).bind(repository).bind(source).bind(began.0).bind(names);
+    let known = known.fetch_all(server.store.readers()).await.map_err(cannot)?;
+    let mut gone = Vec::new();
+    let mut is_whole = true;
+    for row in known {
+        if server.is_ending() {
+            return Ok(0);
+        }
+        let name: String = row.try_get(0).map_err(cannot)?;
+        let (place, asked) = (Arc::clone(place), name.clone());
+        match patiently(server, move || place.digest(&asked)).await {
+            Err(error) if error.kind == ErrorKind::NotFound => gone.push(name),
+            Ok(_) => {
+                is_whole = false;
+                tracing::warn!(repository, tag = name, "a tag is there that the registry does not list");
+            }
+            Err(error) => {
+                is_whole = false;
+                tracing::warn!(repository, tag = name, error = %error, "a tag could not be looked up");
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
     let (source, registry, repository) = (source.to_owned(), registry.to_owned(), repository.to_owned());
-    let gone = server.store.write(move |connection| {
+    let gone = serde_json::to_string(&gone).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
+    let forgotten = server.store.write(move |connection| {
         Box::pin(async move {
-            let gone = sqlx::query(
+            let forgotten = sqlx::query(
                 "DELETE FROM tag WHERE registry = ? AND repository = ? AND source = ? AND moved < ? \
-                 AND name NOT IN (SELECT value FROM json_each(?))",
+                 AND name IN (SELECT value FROM json_each(?))",
             );
-            let gone = gone.bind(registry).bind(repository).bind(source).bind(began.0).bind(names);
-            Ok(gone.execute(connection).await.map_err(cannot)?.rows_affected())
+            let forgotten = forgotten.bind(&registry).bind(&repository).bind(&source).bind(began.0).bind(gone);
+            let forgotten = forgotten.execute(&mut *connection).await.map_err(cannot)?.rows_affected();
+            if is_whole {
+                images::sweep(connection, &source, &registry, &repository, began).await?;
+            }
+            Ok(forgotten)
         })
     });
-    gone.await
+    forgotten.await
 }
 
 async fn read_place(server: &Server, name: &str) -> Result<Place> {

@@ -14,7 +14,8 @@ use super::*;
 type Shared = Arc<Mutex<BTreeMap<String, String>>>;
 
 /// A registry whose repository `shop/api` has these tags, each a text that is its manifest. A text of `busy` answers 429
-/// once, one of `bare` says no digest, one of `lost` is a tag that is listed and not there.
+/// once, one of `bare` says no digest, one of `lost` is a tag that is listed and not there; a tag `odd` lets it
+/// list none at all.
 fn registry(tags: &Shared) -> Loopback {
     let tags = Arc::clone(tags);
     let was_busy = Mutex::new(false);
@@ -27,6 +28,9 @@ fn registry(tags: &Shared) -> Loopback {
             let page: Vec<&String> = tags.keys().filter(|name| name.as_str() > last).take(2).collect();
             let link = page.last().filter(|_| page.len() == 2);
             let link = link.map(|last| format!("Link: </v2/shop/api/tags/list?n=2&last={last}>; rel=\"next\"\r\n"));
+            let is_odd = tags.contains_key("odd");
+            let page = if is_odd { serde_json::Value::Null } else { serde_json::json!(page) };
+            let link = link.filter(|_| !is_odd);
             let body = serde_json::json!({"name": "shop/api", "tags": page}).to_string();
             return Some((200, link.unwrap_or_default(), body.into_bytes()));
         }
@@ -160,4 +164,20 @@ async fn no_more_tags_are_looked_at_than_may_be() {
     again(&server).await;
     assert_eq!(registry.seen().iter().filter(|seen| seen.method == "HEAD").count(), 7);
     assert_eq!(tags(&server).await.len(), 7);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_there_and_not_listed_is_kept() {
+    let shared: Shared = Arc::new(Mutex::new(of(&[("1.0", "one"), ("1.1", "two")])));
+    let registry = registry(&shared);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), &registry, "").await;
+    again(&server).await;
+    assert_eq!(tags(&server).await, ["1.0", "1.1"]);
+    *shared.lock().expect("no panic") = of(&[("1.0", "one"), ("odd", "one")]);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    again(&server).await;
+    assert_eq!(tags(&server).await, ["1.0"], "the other one went");
+    let swept = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM swept WHERE began > 0");
+    assert_eq!(swept.fetch_one(server.store.readers()).await.expect("read"), 1, "the first sweep saw all");
 }
