@@ -33,9 +33,6 @@ use super::work;
 use super::worker::child;
 use super::worker::process::Workers;
 
-/// Questions to registries at once.
-const QUICK_SLOTS: usize = 2;
-
 /// How often keys of identity providers are looked after.
 const KEYS: Duration = Duration::from_secs(5);
 
@@ -159,7 +156,7 @@ async fn serve_on(config: Config, workers: Workers) -> Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(wait_for_signals(Arc::clone(&server))?);
     tasks.spawn(work::expire(Arc::clone(&server)));
-    for _ in 0..QUICK_SLOTS {
+    for _ in 0..work::QUICK_SLOTS {
         tasks.spawn(work::run(Arc::clone(&server), workers.clone(), Lane::Quick));
     }
     for _ in 0..server.config.workers.count {

@@ -8,14 +8,15 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::error::Result;
 
 use super::clock::Clock;
-use super::config::Config;
+use super::config::{Config, Source};
 use super::deliver::Actions;
 use super::harbor::Harbor;
 use super::hook::Hook;
 use super::metrics::Metrics;
-use super::queue::Bounds;
 use super::queue::sqlite::SqliteQueue;
+use super::queue::{Bounds, Shares};
 use super::store::Store;
+use super::work::QUICK_SLOTS;
 
 /// Bytes of all bodies of webhooks at once: five of the largest that are taken.
 const BODIES: usize = 128 << 20;
@@ -52,11 +53,14 @@ impl Server {
     /// Puts the parts together; opens the secrets that the configuration names.
     pub fn new(config: Config, store: Store, clock: Clock) -> Result<Arc<Self>> {
         let bounds = Bounds { all: config.queue.most, source: config.queue.most_of_source };
+        let of = |source: &Source| (source.name.get_ref().clone(), source.registry.get_ref().clone());
+        let registries = config.sources.iter().map(of).collect();
+        let shares = Shares::of(registries, config.registries.len(), QUICK_SLOTS, config.workers.count);
         let hooks = Hook::all(&config)?;
         let harbor = config.harbor.as_ref().map(|harbor| Harbor::open(harbor, &config.data)).transpose()?;
         let actions = Arc::new(Actions::open(&config)?);
         Ok(Arc::new(Self {
-            queue: SqliteQueue::new(store.clone(), bounds),
+            queue: SqliteQueue::new(store.clone(), bounds).shared(shares),
             store,
             clock,
             hooks,

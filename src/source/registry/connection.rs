@@ -212,7 +212,7 @@ impl Connection {
             }
             error.again = match failure.kind {
                 FailureKind::Lasting => None,
-                FailureKind::NoConnection => Some(Again::SOON),
+                FailureKind::NoConnection | FailureKind::Slow => Some(Again::SOON),
                 FailureKind::Passing(after) => Some(Again::after(after)),
             };
             return Err(error);

@@ -12,6 +12,7 @@ mod blob;
 mod connection;
 mod credentials;
 pub mod download;
+mod flow;
 pub mod push;
 mod raw;
 mod reference;
