@@ -20,6 +20,7 @@ mod referrers;
 pub mod tags;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod transport;
 
 use std::fmt;
