@@ -19,6 +19,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod page;
+mod patience;
 pub mod problem;
 pub mod queue;
 pub mod random;

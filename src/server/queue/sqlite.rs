@@ -28,6 +28,7 @@ impl SqliteQueue {
     }
 
     /// The same queue, whose slots registries share so.
+    #[must_use]
     pub fn shared(self, shares: Shares) -> Self {
         Self { shares: Arc::new(shares), ..self }
     }
