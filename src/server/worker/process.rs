@@ -469,7 +469,7 @@ mod tests {
     fn a_bad_answer_is_a_crash_and_never_half_a_result() {
         let (good, json) = (summary(), report("json", &packed(b"{}")));
         // small on the way, and large when it is unpacked
-        let bomb = packed(&[0; 100_001]);
+        let bomb = packed(&vec![0; 100_001]);
         // half as large when it is packed
         let noise: String =
             (0..280_u32).map(|n| crate::digest::Digest::sha256(&n.to_le_bytes()).hex().to_owned()).collect();

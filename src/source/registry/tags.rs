@@ -1,8 +1,6 @@
 //! Which tags a repository has, and which manifests they are (distribution-spec 1.1, "Listing Tags", "Checking if
 //! content exists in the registry").
 
-#![expect(clippy::result_large_err, reason = "a failure is rare, and tried again")]
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
