@@ -125,7 +125,9 @@ async fn finish(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Res
         () = held => return Ok(()), // another one has it
         () = ended => Became::Unfinished,
     };
-    server.queue.charge(leased, began.elapsed()).await?;
+    if let Err(error) = server.queue.charge(leased, began.elapsed()).await {
+        tracing::warn!(job = leased.id.0, error = %error, "the time of a job could not be counted");
+    }
     let now = server.clock.now();
     let (word, kept) = match became {
         Became::Done(finished) => ("done", result::store(server, leased, *finished).await?),
