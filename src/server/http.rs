@@ -8,9 +8,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,6 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::config::Tls;
+use super::patience::{Patience, SENT_AHEAD};
 use super::state::Server;
 use super::{api, harbor, hook, page};
 
@@ -79,6 +81,8 @@ impl Listener {
         let tls = tls.map(tls_of).transpose()?;
         let socket = TcpListener::bind(address).map_err(cannot)?;
         socket.set_nonblocking(true).map_err(cannot)?;
+        // connections have it from what they are accepted by
+        set_socket_send_buffer_size(&socket, SENT_AHEAD).map_err(|e| cannot(e.into()))?;
         Ok(Self { socket, tls })
     }
 
@@ -100,14 +104,16 @@ impl Listener {
         let cannot = |e| Error::io("cannot serve", e);
         match self.tls {
             None => {
-                let mut bound = axum_server::from_tcp(self.socket).map_err(cannot)?.handle(handle).http1_only();
+                let bound = axum_server::from_tcp(self.socket).map_err(cannot)?.acceptor(Patience::default());
+                let mut bound = bound.handle(handle).http1_only();
                 limit(bound.http_builder());
                 bound.serve(service).await.map_err(cannot)
             }
             Some(tls) => {
                 let config = RustlsConfig::from_config(tls);
-                let mut bound =
-                    axum_server::from_tcp_rustls(self.socket, config).map_err(cannot)?.handle(handle).http1_only();
+                let acceptor = RustlsAcceptor::new(config).acceptor(Patience::default());
+                let bound = axum_server::from_tcp(self.socket).map_err(cannot)?.acceptor(acceptor);
+                let mut bound = bound.handle(handle).http1_only();
                 limit(bound.http_builder());
                 bound.serve(service).await.map_err(cannot)
             }

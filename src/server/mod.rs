@@ -21,6 +21,7 @@ mod images;
 pub mod log;
 pub mod metrics;
 pub mod page;
+mod patience;
 pub mod problem;
 pub mod queue;
 pub mod random;

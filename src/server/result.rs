@@ -18,7 +18,8 @@ use super::queue::{Bounds, Entered, JobId, Kind, Leased, NewJob, Priority, Queue
 use super::random;
 use super::rematch::{drop_if_same, put_in_if_older};
 use super::state::Server;
-use super::store::{of_sql, packed};
+use super::store::document::Packed;
+use super::store::of_sql;
 use super::worker::process;
 use super::worker::summary::{ImageSummary, Row as FindingRow};
 use super::worker::task::Task;
@@ -110,8 +111,7 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
             server.store.write(move |connection| Box::pin(done_because(connection, leased, reason, now))).await
         }
         Finished::Scanned { task, outcome, data_version } => {
-            let made = tokio::task::spawn_blocking(move || Report::of(&task, outcome, data_version)).await;
-            let report = made.map_err(|e| Error::new(ErrorKind::Internal, "cannot pack a report").because(e))??;
+            let report = Report::of(&task, outcome, data_version)?;
             let (id, outcome) = (report.id.clone(), report.outcome.as_str());
             let job = &leased.job;
             let digest = job.digest.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -249,7 +249,7 @@ struct Report {
     policy: String,
     data_version: String,
     summary: String,
-    documents: Vec<(String, usize, Vec<u8>)>,
+    documents: Vec<(String, Packed)>,
     images: Vec<ImageSummary>,
 }
 
@@ -263,10 +263,6 @@ impl Report {
         };
         let told = serde_json::to_string(&summary)
             .map_err(|e| Error::new(ErrorKind::Internal, "cannot write the summary").because(e))?;
-        let documents = reports
-            .into_iter()
-            .map(|(format, body)| Ok((format, body.len(), packed(&body)?)))
-            .collect::<Result<_>>()?;
         Ok(Self {
             id: random::id()?,
             outcome: summary.images.iter().map(|image| image.outcome).fold(Outcome::Passed, worst),
@@ -274,7 +270,7 @@ impl Report {
             policy: if task.policies.is_empty() { DEFAULT_PRESET.to_owned() } else { task.policies.join(" ") },
             data_version,
             summary: told,
-            documents,
+            documents: reports,
             images: summary.images,
         })
     }
@@ -320,7 +316,7 @@ async fn scanned(
     .execute(&mut *connection)
     .await
     .map_err(cannot)?;
-    for (format, size, body) in &report.documents {
+    for (format, Packed { size, body }) in &report.documents {
         let document = sqlx::query("INSERT INTO document (report, format, size, body) VALUES (?, ?, ?, ?)");
         let size = i64::try_from(*size).unwrap_or(i64::MAX);
         let document = document.bind(&report.id).bind(format).bind(size).bind(body.as_slice());

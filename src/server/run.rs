@@ -33,9 +33,6 @@ use super::work;
 use super::worker::child;
 use super::worker::process::Workers;
 
-/// Questions to registries at once.
-const QUICK_SLOTS: usize = 2;
-
 /// How often keys of identity providers are looked after.
 const KEYS: Duration = Duration::from_secs(5);
 
@@ -72,6 +69,11 @@ pub fn check(path: &Path, allows_open: bool) -> Result<Config> {
             .map_err(|error| if error.place.is_some() { error } else { error.at(format!("[[policy]] {number}")) })?;
     }
     if let Some(folder) = &config.advisories {
+        // where it is not there it is more likely called otherwise: nothing would be judged, and only reports would say so
+        if !folder.is_dir() {
+            let error = Error::new(ErrorKind::Config, "`advisories` is no folder").at(folder.display().to_string());
+            return Err(error.help("`careen db update` makes it and fills it; make it empty to have it filled later"));
+        }
         Catalogue::open(folder)?;
     }
     if let Some(tls) = &config.tls {
@@ -159,7 +161,7 @@ async fn serve_on(config: Config, workers: Workers) -> Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(wait_for_signals(Arc::clone(&server))?);
     tasks.spawn(work::expire(Arc::clone(&server)));
-    for _ in 0..QUICK_SLOTS {
+    for _ in 0..work::QUICK_SLOTS {
         tasks.spawn(work::run(Arc::clone(&server), workers.clone(), Lane::Quick));
     }
     for _ in 0..server.config.workers.count {
@@ -268,4 +270,24 @@ fn keep_keys(server: &Arc<Server>, tasks: &mut JoinSet<()>) -> Result<()> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advisory_data_that_are_nowhere_are_no_right_configuration() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, data) = (folder.path().join("serve.toml"), folder.path().join("advisories"));
+        let text = format!("data = \"{0}/data\"\nadvisories = \"{0}/advisories\"\n", folder.path().display());
+        std::fs::write(&file, text).expect("written");
+        let error = check(&file, false).expect_err("it is not there");
+        assert_eq!((error.kind, error.place), (ErrorKind::Config, Some(data.display().to_string())));
+        std::fs::write(&data, "").expect("written");
+        assert!(check(&file, false).is_err(), "it is a file");
+        std::fs::remove_file(&data).expect("gone");
+        std::fs::create_dir(&data).expect("made");
+        assert!(check(&file, false).is_ok(), "it may be filled later");
+    }
 }

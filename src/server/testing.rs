@@ -17,7 +17,8 @@ use super::config::Config;
 use super::event::SENDERS;
 use super::queue::{JobId, Kind, Lane, NewJob, Priority, Queue as _};
 use super::state::Server;
-use super::store::{Store, packed};
+use super::store::Store;
+use super::store::document::Packed;
 use super::token::{self, Scope};
 use super::{images, random};
 
@@ -239,8 +240,9 @@ impl Bench {
                 let documents = [("json", document.to_string()), ("cyclonedx", r#"{"bomFormat":"CycloneDX"}"#.to_owned())];
                 for (format, text) in documents {
                     let size = i64::try_from(text.len()).expect("small");
+                    let packed = Packed::of(|to| to.write_all(text.as_bytes())).expect("packed");
                     let kept = sqlx::query("INSERT INTO document (report, format, size, body) VALUES (?, ?, ?, ?)");
-                    let kept = kept.bind(&report).bind(format).bind(size).bind(packed(text.as_bytes()).expect("packed"));
+                    let kept = kept.bind(&report).bind(format).bind(size).bind(packed.body);
                     kept.execute(&mut *connection).await.expect("kept");
                 }
                 for finding in document["findings"].as_array().into_iter().flatten() {

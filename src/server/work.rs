@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::{Again, ErrorKind, Result};
 use crate::source::{Access, Sensitive};
 use crate::time::Timestamp;
@@ -24,6 +26,9 @@ use super::worker::process::{Ended, Workers};
 use super::worker::summary::ImageSummary;
 use super::worker::task::{self, Task};
 
+/// Questions to registries at once.
+pub const QUICK_SLOTS: usize = 4;
+
 /// How long a lease lasts; it is held on to while a scan runs.
 const LEASE: Duration = Duration::from_mins(1);
 
@@ -32,6 +37,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How long scans may go on once the server ends; then they are put back.
 const LONGEST_END: Duration = Duration::from_secs(25);
+
+/// Tries of one request to a registry.
+pub(super) const TRIES: u32 = 2;
 
 /// Tries for what is not there: a registry may be behind its own webhooks.
 const TRIES_FOR_MISSING: u32 = 3;
@@ -112,11 +120,15 @@ async fn finish(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Res
         server.until_end().await;
         tokio::time::sleep(LONGEST_END).await;
     };
+    let began = Instant::now();
     let became = tokio::select! {
         became = do_job(server, workers, leased) => became,
         () = held => return Ok(()), // another one has it
         () = ended => Became::Unfinished,
     };
+    if let Err(error) = server.queue.charge(leased, began.elapsed()).await {
+        tracing::warn!(job = leased.id.0, error = %error, "the time of a job could not be counted");
+    }
     let now = server.clock.now();
     let (word, kept) = match became {
         Became::Done(finished) => ("done", result::store(server, leased, *finished).await?),
@@ -171,7 +183,8 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
     let tag = job.tag.as_deref().unwrap_or("latest");
     let reference = format!("{}/{}:{tag}", registry.host, job.repository);
     let access = match access_of(registry) {
-        Ok(access) => access,
+        // what fails now is asked for later, while another one is asked
+        Ok(access) => Access { tries: Some(TRIES), ..access },
         Err(error) => return again(leased, server, error.to_string(), None),
     };
     let at = server.clock.now();
@@ -274,7 +287,7 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
         }
         Err(error) => return again(leased, server, error.to_string(), None),
     };
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     let ended = workers.run(&task).await;
     server.metrics.scanned(start.elapsed());
     trim(server, now.timestamp());
@@ -355,7 +368,7 @@ fn task_of(config: &Config, registry: &Registry, leased: &Leased, is_second: boo
     task.jobs = if is_second { (workers.jobs / 2).max(1) } else { workers.jobs };
     task.caps.memory = workers.memory.bytes();
     // what a registry does not give now is asked for later, while another image is scanned
-    task.registry.tries = Some(2);
+    task.registry.tries = Some(TRIES);
     task.registry.ports.clone_from(&workers.ports);
     if workers.cache.bytes() > 0 {
         let folder = config.data.join(CACHE);

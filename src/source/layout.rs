@@ -297,6 +297,15 @@ mod tests {
         let index = add_index(&mut files, &[on(image, "linux/riscv64")]);
         let lying = layout(files, &[index]);
         assert!(outcome(&lying, "", &only("linux/riscv64")).starts_with("malformed: the index says linux/riscv64"));
+        // of all platforms it is read whole, as what the index says: engines go by that. No gap, and told.
+        let (limits, folder) = (Limits::default(), tempfile::tempdir().expect("a temporary folder"));
+        made::write(folder.path(), &lying);
+        let location = folder.path().display().to_string();
+        let request = made::request(&location, super::super::Choice::Only, &limits);
+        let request = Request { platform: PlatformChoice::All, ..request };
+        let Ok(Opened::Images(images)) = super::super::oci_dir::OciDir.open(&request) else { panic!("it is read") };
+        let told: Vec<(&str, bool)> = images[0].limitations.iter().map(|one| (one.code, one.is_gap)).collect();
+        assert_eq!(told, [("platform-differs", false)]);
     }
 
     #[test]

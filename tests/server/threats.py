@@ -997,9 +997,89 @@ def workers_show_nothing(folder, program):
     check("limits", re.search(r"Max core file size\s+0 ", limits) and not re.search(r"Max data size\s+unlimited", limits), limits)
 
 
+PACKAGES = 50_000
+
+
+def reports_that_nobody_reads(folder, program):
+    """An image of many packages is judged, each format of its report is given out, and who asks and does not read holds little memory,
+    and not for long; one that reads slowly has it whole."""
+    images = Images()
+    installed = "".join(f"P:libfoo{number}\nV:1.{number}-r0\nA:x86_64\nL:MIT\nT:a library\n\n" for number in range(PACKAGES)).encode()
+    image = images.add([tar_of([("etc/os-release", b"ID=alpine\nVERSION_ID=3.22.0\n"), ("lib/apk/db/installed", installed)])])
+    server = Server(program, folder, Registry(images).host)
+    server.start()
+    token = server.token()
+    start = most = rss(server)
+    send(server.connect(), "/hooks/shop", FIELDS, event("large/api", image, 1, "1"))
+
+    def ended():
+        nonlocal most
+        most = max(most, rss(server))
+        return server.rows("SELECT state, reason FROM job WHERE state IN ('done', 'dead') OR reason IS NOT NULL")
+    state = wait(ended, 600, "the scan")[0]
+    check("judged", state == ("done", None), state)
+    scanned = most
+    report, = server.rows("SELECT id FROM report")[0]
+    formats = dict(server.rows("SELECT format, size FROM document"))
+    for name, size in formats.items():
+        status, fields, body = server.get(f"/api/v1/reports/{report}?format={name}", token)
+        most = max(most, rss(server))
+        check(name, (status, len(body)) == (200, size), f"{status}, {len(body)} of {size} bytes") if (status, len(body)) != (200, size) else None
+        if name in ("json", "cyclonedx", "spdx", "sarif"):
+            json.loads(body)
+    packages = len(json.loads(server.get(f"/api/v1/reports/{report}?format=json", token)[2])["packages"])
+    check("all packages", packages == PACKAGES, packages)
+    served, largest = most, max(formats, key=formats.get)
+
+    def ask():
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        one.connect(("127.0.0.1", server.port))
+        one.sendall(f"GET /api/v1/reports/{report}?format={largest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+        return one
+    slow = ask()
+    got = len(slow.recv(1_000))
+    before = rss(server)
+
+    def connections():
+        links = []
+        for file in os.listdir(f"/proc/{server.process.pid}/fd"):
+            try:
+                links.append(os.readlink(f"/proc/{server.process.pid}/fd/{file}"))
+            except FileNotFoundError:
+                pass
+        return sum(link.startswith("socket:") for link in links)
+    open_before = connections()
+    silent = [ask() for _ in range(40)]
+    until = time.monotonic() + 45
+    while time.monotonic() < until:
+        most = max(most, rss(server))
+        got += len(slow.recv(4_096))
+        time.sleep(0.2)
+    held = most
+    left = connections() - open_before
+    check("they are left", left <= 0, f"{left} of {len(silent)} are still there")
+    answers = []
+    for one in silent:
+        try:
+            answers.append(one.recv(100)[9:12].decode())
+        except OSError:
+            answers.append("reset")
+        one.close()
+    check("the others are told to come back", set(answers) <= {"200", "503", "reset"}, set(answers))
+    while piece := slow.recv(1 << 20):
+        got += len(piece)
+    check("one that is slow has it whole", got > formats[largest], f"{got} of {formats[largest]}")
+    check("healthz", server.get("/healthz")[0] == 200)
+    check("memory", most < start + 256, f"{start:.0f} MiB, then {most:.0f}")
+    return (f"{PACKAGES} packages, {sum(formats.values()) >> 20} MiB in {len(formats)} formats, the largest {formats[largest] >> 20}; "
+            f"MiB: {start:.0f} at the start, {scanned:.0f} with the scan, {served:.0f} while formats were asked for, {before:.0f} before and {held:.0f} with "
+            f"{len(silent)} who do not read ({answers.count('200')} have begun to get it)")
+
+
 CASES = [no_trigger_without_the_secret, heads_that_drip, bodies_that_drip, bodies_without_end, large_bodies_of_nobody, encoded_bodies, deep_json,
          large_heads, more_connections_than_it_takes, payloads_that_name_hosts, registries_that_redirect, metadata_addresses, credentials_stay,
-         redirects_to_this_machine, replays, floods, ids_that_lead_elsewhere, reports_of_others, markup_in_pages, writing_into_the_log,
+         redirects_to_this_machine, replays, floods, ids_that_lead_elsewhere, reports_of_others, reports_that_nobody_reads, markup_in_pages, writing_into_the_log,
          secrets_stay_secret, workers_show_nothing]
 
 if __name__ == "__main__":

@@ -1,13 +1,20 @@
 //! `/api/v1/reports/{id}`: a report, in each format in which it is kept.
 
+use std::io::{self, Read};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use futures_core::Stream;
 use serde::Deserialize;
 use sqlx::Row as _;
+use tokio::sync::OwnedSemaphorePermit;
 
+use crate::error::Error;
 use crate::output::FORMATS;
 use crate::server::problem::Problem;
 use crate::server::random::is_id;
@@ -77,12 +84,17 @@ pub(super) async fn one(
         })?,
         None => accepted(&headers)?,
     };
-    let Some(text) = document::get(server.store.readers(), &id, format, usize::MAX).await? else {
+    let Some((size, packed)) = document::sizes(server.store.readers(), &id, format).await? else {
         let kept = document::formats(&server.store, &id).await?;
         let kept: Vec<String> = kept.into_iter().map(|(format, _)| format).collect();
         let detail = format!("the report is not kept in this format; it is in: {}", kept.join(", "));
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, detail));
     };
+    // what is not read holds what is packed and not what it unpacks to
+    let room = server.room(document::unpacking_holds(size, packed))?;
+    let report = document::packed(server.store.readers(), &id, format, usize::MAX).await?;
+    let report = report.ok_or_else(Problem::not_found)?;
+    let length = report.size;
     let media = TYPES.iter().find(|(_, of)| *of == format).map_or_else(
         || match format {
             "spdx-3" => "application/spdx+json",
@@ -92,11 +104,38 @@ pub(super) async fn one(
         |(media, _)| media,
     );
     let media = if media.starts_with("text/") { format!("{media}; charset=utf-8") } else { media.to_owned() };
-    let mut response = text.into_response();
+    let cannot = |e| Error::io("a document in the store is damaged", e);
+    let body = Unpacking { from: report.open().map_err(cannot)?, _room: room };
+    let mut response = Body::from_stream(body).into_response();
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     let value = HeaderValue::from_str(&media).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(header::CONTENT_TYPE, value);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization, cookie"));
     Ok(response)
+}
+
+/// Bytes of one piece of an answer.
+const PIECE: usize = 64 << 10;
+
+/// A report on its way, unpacked as it is taken.
+struct Unpacking<R> {
+    from: R,
+    /// Given back when the answer was taken, or the connection is gone.
+    _room: OwnedSemaphorePermit,
+}
+
+impl<R: Read + Unpin> Stream for Unpacking<R> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut piece = Vec::with_capacity(PIECE);
+        let read = (&mut self.from).take(PIECE as u64).read_to_end(&mut piece);
+        Poll::Ready(match read {
+            Ok(0) => None,
+            Ok(_) => Some(Ok(piece.into())),
+            Err(error) => Some(Err(error)),
+        })
+    }
 }
 
 /// The format that `Accept` asks for (RFC 9110, section 12.5.1): of those of the greatest weight the first.

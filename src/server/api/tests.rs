@@ -233,6 +233,26 @@ async fn findings_are_searched_in_the_newest_reports() {
 }
 
 #[tokio::test]
+async fn who_finds_no_room_for_a_report_is_told_to_come_back() {
+    let bench = Bench::new().await;
+    let token = bench.token("all", Scope::Read, "*").await;
+    let image = bench.image("shop", "shop/api", "1.0").await;
+    let report = bench.report(image, "shop", "failed", &document()).await;
+    let path = format!("/api/v1/reports/{report}");
+    let others = bench.server.room(usize::MAX).expect("all of it is free");
+    let answer = bench.ask(routes(), get(&path, &token)).await;
+    check("get", "/api/v1/reports/{id}", &answer);
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, Some("30")));
+    drop(others);
+    // each gives back what it took
+    for _ in 0..2_000 {
+        let answer = bench.ask(routes(), get(&path, &token)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    assert!(bench.server.room(usize::MAX).is_ok());
+}
+
+#[tokio::test]
 async fn a_tag_that_moves_takes_its_trend_along() {
     let bench = Bench::new().await;
     let token = bench.token("all", Scope::Read, "*").await;

@@ -67,7 +67,7 @@ impl Api {
             return if self.trusted_proxies.is_empty() {
                 Ok(())
             } else {
-                let place = text.key("trusted-proxies");
+                let place = text.value(&["api", "trusted-proxies"]);
                 Err(text
                     .wrong(place, "these are trusted with nothing")
                     .help("`user-header` names the field that they set"))

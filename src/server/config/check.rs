@@ -12,7 +12,7 @@ use crate::source::PlatformChoice;
 use crate::source::registry::ImageReference;
 
 use super::place::Text;
-use super::{Auth, Config, Registry, Sweep};
+use super::{Auth, Config, Registry, Source, Sweep};
 
 /// The least memory in which a scan gets anywhere.
 const LEAST_MEMORY: u64 = 128 << 20;
@@ -24,18 +24,18 @@ impl Config {
     /// An error of what reading the file alone tells.
     pub(super) fn check(&self, text: Text<'_>, kinds: &[&str], allows_open: bool) -> Result<()> {
         let registries = unique(self.registries.iter().map(|registry| &registry.name), "registry", text)?;
-        for registry in &self.registries {
-            check_registry(registry, text)?;
+        for (index, registry) in self.registries.iter().enumerate() {
+            check_registry(registry, &index.to_string(), text)?;
         }
         let sources = unique(self.sources.iter().map(|source| &source.name), "source", text)?;
-        for source in &self.sources {
+        for (index, source) in self.sources.iter().enumerate() {
             text.one_of(source.kind.span(), source.kind.get_ref(), kinds, "kind of sender")?;
             text.one_of(source.registry.span(), source.registry.get_ref(), &registries, "registry")?;
-            check_auth(&source.auth, source.name.span(), text, allows_open)?;
+            check_auth(source, &index.to_string(), text, allows_open)?;
         }
-        for sweep in &self.sweeps {
+        for (index, sweep) in self.sweeps.iter().enumerate() {
             text.one_of(sweep.source.span(), sweep.source.get_ref(), &sources, "source")?;
-            check_sweep(sweep, text)?;
+            check_sweep(sweep, &index.to_string(), text)?;
         }
         self.api.check(text)?;
         if let Some(harbor) = &self.harbor {
@@ -49,15 +49,15 @@ impl Config {
         self.check_workers(text)?;
         for (key, most) in [("most", self.queue.most), ("most-of-source", self.queue.most_of_source)] {
             if most == 0 {
-                return Err(text.wrong(text.key(key), "no webhook would ever be taken"));
+                return Err(text.wrong(text.value(&["queue", key]), "no webhook would ever be taken"));
             }
         }
         if self.data.as_os_str().is_empty() {
-            return Err(text.wrong(text.key("data"), "the store needs a folder"));
+            return Err(text.wrong(text.value(&["data"]), "the store needs a folder"));
         }
         match &self.public_url {
             Some(url) if !is_address(url) => {
-                Err(text.wrong(text.key("public-url"), "this is no address such as `https://careen.example`"))
+                Err(text.wrong(text.value(&["public-url"]), "this is no address such as `https://careen.example`"))
             }
             _ => Ok(()),
         }
@@ -68,7 +68,7 @@ impl Config {
         let names: Vec<&str> = self.names().collect();
         let mut takes_all = None;
         for (index, choice) in self.policies.iter().enumerate() {
-            let place = text.table("[[policy]]", index);
+            let place = text.value(&["policy", &index.to_string()]);
             if choice.policy.is_empty() {
                 return Err(text
                     .wrong(place, "`policy` names none")
@@ -94,20 +94,20 @@ impl Config {
         let workers = &self.workers;
         let numbers = [("count", workers.count), ("jobs", workers.jobs), ("attempts", workers.attempts as usize)];
         if let Some((key, _)) = numbers.iter().find(|(_, number)| *number == 0) {
-            return Err(text.wrong(text.key(key), "with none of it nothing would ever be scanned"));
+            return Err(text.wrong(text.value(&["workers", key]), "with none of it nothing would ever be scanned"));
         }
         if workers.deadline.0.is_zero() {
-            return Err(text.wrong(text.key("deadline"), "a scan takes some time"));
+            return Err(text.wrong(text.value(&["workers", "deadline"]), "a scan takes some time"));
         }
         if workers.memory.bytes() < LEAST_MEMORY {
-            return Err(text.wrong(text.key("memory"), "a scan needs 128 MiB at least"));
+            return Err(text.wrong(text.value(&["workers", "memory"]), "a scan needs 128 MiB at least"));
         }
         PlatformChoice::named(Some(&workers.platform))
-            .map_err(|error| text.wrong(text.key("platform"), &error.message))?;
+            .map_err(|error| text.wrong(text.value(&["workers", "platform"]), &error.message))?;
         let mut limits = Limits::default();
         for (name, value) in &workers.limits {
             limits.set(name, value).map_err(|error| {
-                let wrong = text.wrong(text.key(name), &error.message);
+                let wrong = text.wrong(text.value(&["workers", "limits", name]), &error.message);
                 match error.help {
                     Some(help) => wrong.help(help),
                     None => wrong,
@@ -152,7 +152,7 @@ fn unique<'a>(names: impl Iterator<Item = &'a Spanned<String>>, what: &str, text
     Ok(seen.into_iter().collect())
 }
 
-fn check_registry(registry: &Registry, text: Text<'_>) -> Result<()> {
+fn check_registry(registry: &Registry, index: &str, text: Text<'_>) -> Result<()> {
     let wrong = |message: &str| text.wrong(registry.name.span(), message);
     if registry.username.is_some() != registry.password.is_some() {
         return Err(wrong("`username` and `password` go together"));
@@ -160,42 +160,49 @@ fn check_registry(registry: &Registry, text: Text<'_>) -> Result<()> {
     if registry.token.is_some() && registry.password.is_some() {
         return Err(wrong("`token` stands in the place of `username` and `password`"));
     }
-    let hosts = std::iter::once(("host", &registry.host))
-        .chain(registry.aliases.iter().map(|host| ("aliases", host)))
-        .chain(registry.trusted_realms.iter().map(|host| ("trusted-realms", host)));
-    for (key, host) in hosts {
+    let hosts = std::iter::once(("host", 0, &registry.host))
+        .chain(registry.aliases.iter().enumerate().map(|(place, host)| ("aliases", place, host)))
+        .chain(registry.trusted_realms.iter().enumerate().map(|(place, host)| ("trusted-realms", place, host)));
+    for (key, place, host) in hosts {
         if ImageReference::of_parts(host, "a/b", Some("1"), None).is_err() {
             let help = "as in references: `registry.example` or `registry.example:5000`, without `https://` and path";
-            return Err(wrong(&format!("`{key}`: `{host}` is no host")).help(help));
+            let place = text.value(&["registry", index, key, &place.to_string()]);
+            return Err(text.wrong(place, &format!("`{key}`: `{host}` is no host")).help(help));
         }
     }
     Ok(())
 }
 
-fn check_auth(auth: &Auth, place: std::ops::Range<usize>, text: Text<'_>, allows_open: bool) -> Result<()> {
-    match auth {
-        Auth::None if !allows_open => Err(text.wrong(place, "anybody could send to this source").help(
+fn check_auth(source: &Source, index: &str, text: Text<'_>, allows_open: bool) -> Result<()> {
+    match &source.auth {
+        Auth::None if !allows_open => Err(text.wrong(source.name.span(), "anybody could send to this source").help(
             "give it `auth = { by = \"header\", secret = { file = \"…\" } }`, or start with `--insecure-no-auth`",
         )),
         Auth::Oidc { keys, .. } if Url::parse(keys).map_or(true, |url| url.scheme() != "https") => {
+            let place = text.value(&["source", index, "auth", "keys"]);
             Err(text.wrong(place, "`keys` is no address that begins with `https://`"))
         }
         _ => Ok(()),
     }
 }
 
-fn check_sweep(sweep: &Sweep, text: Text<'_>) -> Result<()> {
-    let wrong = |message: &str| text.wrong(sweep.source.span(), message);
+fn check_sweep(sweep: &Sweep, index: &str, text: Text<'_>) -> Result<()> {
+    let wrong = |key: &str, message: &str| text.wrong(text.value(&["sweep", index, key]), message);
     if sweep.every.0 < LEAST_SWEEP {
-        return Err(wrong("`every` is a second at least: each tag is asked for each time"));
+        return Err(wrong("every", "`every` is a second at least: each tag is asked for each time"));
     }
-    if sweep.repositories.is_empty() || sweep.most_tags == 0 {
-        return Err(wrong("this sweep looks at nothing"));
+    let nothing = "this sweep looks at nothing";
+    if sweep.repositories.is_empty() {
+        return Err(wrong("repositories", nothing));
     }
-    for repository in &sweep.repositories {
+    if sweep.most_tags == 0 {
+        return Err(wrong("most-tags", nothing));
+    }
+    for (place, repository) in sweep.repositories.iter().enumerate() {
         if ImageReference::of_parts("localhost", repository, Some("1"), None).is_err() {
             let help = "repositories are named one by one, in full: `shop/api`";
-            return Err(wrong(&format!("`{repository}` is no repository")).help(help));
+            let place = text.value(&["sweep", index, "repositories", &place.to_string()]);
+            return Err(text.wrong(place, &format!("`{repository}` is no repository")).help(help));
         }
     }
     Ok(())

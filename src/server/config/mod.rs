@@ -504,11 +504,11 @@ auth = { by = "header", secret = { env = "HOOK" } }
             (
                 "registry.example:5000",
                 "https://registry.example",
-                "serve.toml:5",
+                "serve.toml:6",
                 "`host`: `https://registry.example` is no host",
             ),
-            ("registry.example:5000", "", "serve.toml:5", "is no host"),
-            ("host =", "aliases = [\"a/b\"]\nhost =", "serve.toml:5", "`aliases`: `a/b`"),
+            ("registry.example:5000", "", "serve.toml:6", "is no host"),
+            ("host =", "aliases = [\"a/b\"]\nhost =", "serve.toml:6", "`aliases`: `a/b`"),
             (
                 "host =",
                 "token = { env = \"A\" }\nusername = \"a\"\npassword = { env = \"A\" }\nhost =",
@@ -521,6 +521,13 @@ auth = { by = "header", secret = { env = "HOOK" } }
             ("\n[[registry", "[workers]\ndeadline = \"0s\"\n[[registry", "serve.toml:4", "some time"),
             ("\n[[registry", "[workers.limits]\nlayer = \"1\"\n[[registry", "serve.toml:4", "no limit `layer`"),
             ("\n[[registry", "[queue]\nmost = 0\n[[registry", "serve.toml:4", "no webhook"),
+            // an elder key of the same name in another table
+            (
+                "\n[[registry",
+                "[workers.limits]\nlayers = \"1\"\n[queue]\nmost = 1\nmost-of-source = 0\n[[registry",
+                "serve.toml:7",
+                "no webhook",
+            ),
             ("\n[[registry", "[api]\ntrusted-proxies = [\"10.0.0.1\"]\n[[registry", "serve.toml:4", "with nothing"),
         ];
         for (from, to, place, message) in wrong {
@@ -532,17 +539,30 @@ auth = { by = "header", secret = { env = "HOOK" } }
             let shown = error.detail.unwrap_or_default();
             assert!(shown.contains(message) && shown.contains("serve.toml:"), "the terminal shows it: {shown}");
         }
-        let tables: &[(&str, &str)] = &[
-            ("[[policy]]\npolicy = []", "names none"),
-            ("[[policy]]\nsource = \"nobody\"\npolicy = [\"strict\"]", "no source"),
-            ("[[policy]]\npolicy = [\"strict\"]\n[[policy]]\npolicy = [\"minimal\"]", "never used"),
-            ("[[sweep]]\nsource = \"shop\"\nrepositories = [\"a\"]\nevery = \"0s\"", "a second at least"),
-            ("[[sweep]]\nsource = \"shop\"\nrepositories = []", "looks at nothing"),
-            ("[[sweep]]\nsource = \"shop\"\nrepositories = [\"shop/*\"]", "`shop/*` is no repository"),
+        let sweep = "[[sweep]]\nsource = \"shop\"\nrepositories = [\"a\"]\n[[sweep]]\nsource = \"shop\"\n";
+        // what stands on the line that is shown
+        let tables: &[(&str, &str, &str)] = &[
+            ("[[policy]]\npolicy = []", "names none", "[[policy]]"),
+            ("[[policy]]\nsource = \"nobody\"\npolicy = [\"strict\"]", "no source", "[[policy]]"),
+            ("[[policy]]\npolicy = [\"strict\"]\n[[policy]]\npolicy = [\"minimal\"]", "never used", "[[policy]]"),
+            ("{sweep}repositories = [\"a\"]\nevery = \"0s\"", "a second at least", "every = "),
+            ("{sweep}repositories = []", "looks at nothing", "repositories = "),
+            ("{sweep}repositories = [\"a\"]\nmost-tags = 0", "looks at nothing", "most-tags = "),
+            ("{sweep}repositories = [\"shop/*\"]", "`shop/*` is no repository", "repositories = "),
+            (
+                "[[source]]\nname = \"gar\"\nkind = \"harbor\"\nregistry = \"main\"\n[source.auth]\nby = \"oidc\"\n\
+                 audience = \"a\"\nemail = \"a@a.example\"\nkeys = \"http://keys.example\"",
+                "`keys` is no address",
+                "keys = ",
+            ),
         ];
-        for (table, message) in tables {
-            let error = Config::parse("serve.toml", &format!("{GOOD}\n{table}\n"), KINDS, false).expect_err(table);
+        for (table, message, line) in tables {
+            let text = format!("{GOOD}\n{}\n", table.replace("{sweep}", sweep));
+            let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(table);
             assert!(error.message.contains(message), "{table}: {error}");
+            let place = error.place.as_deref().and_then(|place| place.rsplit_once(':')?.1.parse::<usize>().ok());
+            let shown = place.and_then(|place| text.lines().nth(place - 1)).unwrap_or_default();
+            assert!(shown.starts_with(line), "{table}: `{shown}`");
         }
         for key in ["source", "repository"] {
             let text = format!("{GOOD}\n[[policy]]\npolicy = [\"strict\"]\n{key} = \"shop/{{a\"\n");

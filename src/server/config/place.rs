@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use toml::de::{DeTable, DeValue};
+
 use crate::diagnostic::{Diagnostic, line_and_column, render};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
@@ -23,27 +25,22 @@ impl Text<'_> {
         Error::new(ErrorKind::Config, message).at(format!("{}:{line}", self.place)).detail(shown)
     }
 
-    /// The first line that sets a key; the beginning where none does.
-    pub(super) fn key(self, key: &str) -> Range<usize> {
-        let sets = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
-        self.line(0, sets)
-    }
-
-    /// The line where the table of this head and number begins.
-    pub(super) fn table(self, head: &str, index: usize) -> Range<usize> {
-        self.line(index, |line| line.starts_with(head))
-    }
-
-    /// The line of that number among those that fit.
-    fn line(self, number: usize, fits: impl Fn(&str) -> bool) -> Range<usize> {
-        let mut start = 0;
-        let lines = self.text.split_inclusive('\n').map(|line| {
-            let begin = start + line.len() - line.trim_start().len();
-            start += line.len();
-            (line.trim(), begin)
-        });
-        let found = lines.filter(|(line, _)| fits(line)).nth(number);
-        found.map_or(0..0, |(line, begin)| begin..begin + line.len())
+    /// Where a value stands: the names of the tables that it is in and its own, and numbers from 0 in lists. Where it is not
+    /// given, the innermost of them that is.
+    pub(super) fn value(self, path: &[&str]) -> Range<usize> {
+        let Ok(whole) = DeTable::parse(self.text) else { return 0..0 };
+        let Some((first, rest)) = path.split_first() else { return 0..0 };
+        let Some(mut found) = whole.get_ref().get(*first) else { return 0..0 };
+        for name in rest {
+            let next = match found.get_ref() {
+                DeValue::Array(list) => name.parse().ok().and_then(|number: usize| list.get(number)),
+                DeValue::Table(table) => table.get(*name),
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            found = next;
+        }
+        found.span()
     }
 
     /// An error unless `word` is one of `known`.

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Glob;
 
 use super::super::config::action;
+use super::Action;
 use super::told::Told;
 
 /// A commit in a repository of code.
@@ -74,9 +75,18 @@ pub(super) fn context(context: &str, told: &Told) -> String {
     crop(&format!("{context}/{}", told.repository), 250)
 }
 
-/// Names the status of a commit at a service, none of which tells upper from lower case in names.
-pub(super) fn target(host: &str, commit: &Commit, context: &str) -> String {
-    format!("{host} {}@{} {context}", commit.repository, commit.id).to_lowercase()
+/// Names the status of a commit at a service, none of which tells upper from lower case in names. `usual` is its address
+/// where the action names none.
+pub(super) fn target(
+    action: &Action,
+    told: &Told,
+    usual: &str,
+    commit: impl FnOnce(&Url, &Action, &Told) -> Result<Commit, String>,
+) -> Option<String> {
+    let service = action.url_or(usual).ok()?;
+    let Commit { repository, id } = commit(&service, action, told).ok()?;
+    let context = context(&action.context, told);
+    Some(format!("{} {repository}@{id} {context}", service.host_str()?).to_lowercase())
 }
 
 /// A sentence of at most 140 characters, the least that the services take.

@@ -42,9 +42,7 @@ impl Adapter for GitHub {
     }
 
     fn target(&self, action: &Action, told: &Told) -> Option<String> {
-        let api = action.url_or(USUAL).ok()?;
-        let commit = commit(&api, action, told).ok()?;
-        Some(commit::target(api.host_str()?, &commit, &context(&action.context, told)))
+        commit::target(action, told, USUAL, commit)
     }
 
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing> {

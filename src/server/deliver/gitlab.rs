@@ -35,9 +35,7 @@ impl Adapter for GitLab {
     }
 
     fn target(&self, action: &Action, told: &Told) -> Option<String> {
-        let server = action.url_or(USUAL).ok()?;
-        let commit = commit(&server, action, told).ok()?;
-        Some(commit::target(server.host_str()?, &commit, &context(&action.context, told)))
+        commit::target(action, told, USUAL, commit)
     }
 
     fn prepare(&self, action: &Action, told: &Told) -> Result<Doing> {

@@ -13,7 +13,8 @@ use super::super::images::{Sight, Tag, note};
 use super::super::log::Level;
 use super::super::log::testing::Lines;
 use super::super::state::Server;
-use super::super::store::{Store, packed};
+use super::super::store::Store;
+use super::super::store::document::Packed;
 use super::super::tests::loopback::Loopback;
 use super::*;
 use crate::digest::{Digest, hex};
@@ -110,7 +111,7 @@ async fn report(server: &Arc<Server>, number: i64, made: Made<'static>) -> usize
                 .await
                 .expect("a finding");
             }
-            let document = packed(b"{\"sarif\":true}")?;
+            let document = Packed::of(|to| to.write_all(b"{\"sarif\":true}")).expect("packed").body;
             sqlx::query("INSERT INTO document (report, format, size, body) VALUES (?, 'sarif', 14, ?)")
                 .bind(&id)
                 .bind(document)

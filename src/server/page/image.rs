@@ -113,10 +113,14 @@ pub(super) async fn packages(
 
 /// The reports of a document; nothing where it is larger than a page can show.
 async fn documents(server: &Server, id: &str) -> Result<Option<Vec<Document>>, Problem> {
+    let sizes = document::sizes(server.store.readers(), id, "json").await?;
+    let Some((size, _)) = sizes.filter(|(size, _)| *size <= LARGEST) else { return Ok(None) };
+    let room = server.room(size)?;
     let Some(json) = document::get(server.store.readers(), id, "json", LARGEST).await? else { return Ok(None) };
     let failed =
         |what: String| Problem::from(Error::new(ErrorKind::Internal, format!("a report cannot be read: {what}")));
     let read = tokio::task::spawn_blocking(move || read(&json)).await.map_err(|e| failed(e.to_string()))?;
+    drop(room);
     read.map(Some).map_err(|e| failed(e.to_string()))
 }
 

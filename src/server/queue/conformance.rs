@@ -110,12 +110,48 @@ async fn what_is_too_much_is_refused_and_what_is_known_is_not(queue: &impl Queue
     assert!(matches!(entered[0], Entered::New(_)), "{entered:?}: what runs does not wait");
 }
 
+async fn a_registry_has_no_more_than_its_share(queue: &impl Queue) {
+    let of = |source: &str, registry: &str, key: &str| NewJob { registry: registry.to_owned(), ..job(source, key) };
+    let mut jobs: Vec<NewJob> = (0..5).map(|n| of("a", "slow", &format!("a{n}"))).collect();
+    jobs.push(of("mixed", "slow", "m0"));
+    queue.enqueue(jobs, NOW).await.expect("stored");
+    let held = queue.lease(Lane::Slow, 9, MINUTE, NOW).await.expect("leased");
+    assert_eq!(held.len(), 2, "{held:?}");
+    assert!(queue.lease(Lane::Slow, 9, MINUTE, NOW).await.expect("leased").is_empty(), "the last slot is for others");
+    queue.enqueue(vec![of("mixed", "quick", "m1"), of("b", "quick", "b0")], NOW).await.expect("stored");
+    let others = queue.lease(Lane::Slow, 9, MINUTE, NOW).await.expect("leased");
+    assert_eq!(others.iter().filter(|leased| leased.job.registry == "quick").count(), 2, "{others:?}");
+    assert!(queue.ack(&held[0], NOW).await.expect("ended"));
+    assert_eq!(queue.lease(Lane::Slow, 9, MINUTE, NOW).await.expect("leased").len(), 1, "its share is free again");
+}
+
+async fn turns_are_counted_in_time(queue: &impl Queue) {
+    let jobs = |source: &str, from: u32, to: u32| (from..to).map(|n| job(source, &format!("{source}{n}"))).collect();
+    queue.enqueue(jobs("long", 0, 9), NOW).await.expect("stored");
+    queue.enqueue(jobs("short", 0, 9), NOW).await.expect("stored");
+    let first = queue.lease(Lane::Slow, 1, MINUTE, NOW).await.expect("leased").remove(0);
+    assert_eq!(first.job.source, "long");
+    queue.charge(&first, Duration::from_secs(5)).await.expect("counted");
+    let sources = |leased: Vec<Leased>| leased.into_iter().map(|leased| leased.job.source).collect::<Vec<_>>();
+    let next = sources(queue.lease(Lane::Slow, 7, MINUTE, NOW).await.expect("leased"));
+    assert_eq!(next.iter().position(|source| source == "long"), Some(6), "{next:?}");
+    // a day alone is no debt that lasts for a day
+    queue.charge(&first, Duration::from_hours(24)).await.expect("counted");
+    queue.enqueue(jobs("short", 9, 900), NOW).await.expect("stored");
+    let next = sources(queue.lease(Lane::Slow, 700, MINUTE, NOW).await.expect("leased"));
+    assert!(next.iter().any(|source| source == "long"), "it has its turn again");
+}
+
 #[tokio::test]
 async fn sqlite_conforms() {
     a_job_is_leased_once_and_ends_once(&with_sqlite(WIDE).await.1).await;
     a_lease_that_ends_gives_the_job_back(&with_sqlite(WIDE).await.1).await;
     a_job_that_failed_waits_and_one_that_died_can_be_raised(&with_sqlite(WIDE).await.1).await;
     sources_take_turns_and_urgent_ones_go_first(&with_sqlite(WIDE).await.1).await;
+    turns_are_counted_in_time(&with_sqlite(WIDE).await.1).await;
+    let (_folder, queue) = with_sqlite(WIDE).await;
+    let shares = Shares::of([("a".to_owned(), "slow".to_owned())].into(), 2, 1, 3);
+    a_registry_has_no_more_than_its_share(&queue.shared(shares)).await;
     what_is_too_much_is_refused_and_what_is_known_is_not(&with_sqlite(Bounds { all: 5, source: 3 }).await.1).await;
 }
 

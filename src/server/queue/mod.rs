@@ -5,6 +5,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod conformance;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -138,17 +139,38 @@ pub struct Bounds {
     pub source: u64,
 }
 
+/// How slots are shared by registries, so that one which answers slowly does not have them all.
+#[derive(Debug, Clone, Default)]
+pub struct Shares {
+    /// The registry of each source; one that is not in it may have jobs of several.
+    pub registries: BTreeMap<String, String>,
+    /// Jobs of one registry that may be leased at once, by lanes; nothing for as many as there are.
+    pub most: [Option<u64>; 2],
+}
+
+impl Shares {
+    /// Leaves a slot of each lane to the other registries, where there are others and more slots than one.
+    pub fn of(registries: BTreeMap<String, String>, count: usize, quick: usize, slow: usize) -> Self {
+        let share = |slots: usize| (count > 1 && slots > 1).then(|| slots.saturating_sub(1) as u64);
+        Self { registries, most: [share(quick), share(slow)] }
+    }
+}
+
 /// A durable queue. Each method returns when what it did is on the disk.
 #[expect(async_fn_in_trait, reason = "used by the server alone, whose futures are all sent")]
 pub trait Queue {
     /// Puts jobs in, all or none but those that are [`Entered::Full`].
     async fn enqueue(&self, jobs: Vec<NewJob>, now: Moment) -> Result<Vec<Entered>>;
 
-    /// Takes up to `count` jobs of a lane for `time`: of the source that waited longest for a turn, the most urgent, the oldest.
+    /// Takes up to `count` jobs of a lane for `time`: of the source that had least of the slots' time, the most urgent, the
+    /// oldest. Jobs of a registry that has its share of the lane are left.
     async fn lease(&self, lane: Lane, count: usize, time: Duration, now: Moment) -> Result<Vec<Leased>>;
 
     /// Holds a lease for `time` more; false if it was lost.
     async fn heartbeat(&self, leased: &Leased, time: Duration, now: Moment) -> Result<bool>;
+
+    /// Counts the time that a job took as its source's, beyond the second that each one counts as.
+    async fn charge(&self, leased: &Leased, took: Duration) -> Result<()>;
 
     /// Ends a job as done; false if the lease was lost.
     async fn ack(&self, leased: &Leased, now: Moment) -> Result<bool>;

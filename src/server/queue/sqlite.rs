@@ -1,5 +1,7 @@
 //! The queue in the store, so that an event and its job, or a report and the end of its job, are written in one step.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
@@ -9,19 +11,26 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::super::clock::Moment;
 use super::super::store::{Store, of_sql};
-use super::{Bounds, Entered, JobId, Kind, Lane, Leased, NewJob, Priority, Queue};
+use super::{Bounds, Entered, JobId, Kind, Lane, Leased, NewJob, Priority, Queue, Shares};
 
 /// The queue of a store.
 #[derive(Debug, Clone)]
 pub struct SqliteQueue {
     store: Store,
     bounds: Bounds,
+    shares: Arc<Shares>,
 }
 
 impl SqliteQueue {
     /// The queue; nothing is put in beyond the bounds.
     pub fn new(store: Store, bounds: Bounds) -> Self {
-        Self { store, bounds }
+        Self { store, bounds, shares: Arc::default() }
+    }
+
+    /// The same queue, whose slots registries share so.
+    #[must_use]
+    pub fn shared(self, shares: Shares) -> Self {
+        Self { shares: Arc::new(shares), ..self }
     }
 
     /// How much may wait.
@@ -31,6 +40,10 @@ impl SqliteQueue {
 }
 
 const CANNOT: &str = "cannot change the queue";
+
+/// Seconds that the others have before a source has its turn again, at most: what it had while nobody else wanted it is
+/// forgotten.
+const MOST_BEHIND: i64 = 600;
 
 fn cannot(error: sqlx::Error) -> Error {
     of_sql(CANNOT, error)
@@ -53,12 +66,13 @@ impl Queue for SqliteQueue {
     }
 
     async fn lease(&self, lane: Lane, count: usize, time: Duration, now: Moment) -> Result<Vec<Leased>> {
+        let shares = Arc::clone(&self.shares);
         self.store
             .write(move |connection| {
                 Box::pin(async move {
                     let mut leased = Vec::new();
                     while leased.len() < count {
-                        let Some(next) = lease(connection, lane, time, now).await? else { break };
+                        let Some(next) = lease(connection, &shares, lane, time, now).await? else { break };
                         leased.push(next);
                     }
                     Ok(leased)
@@ -76,6 +90,24 @@ impl Queue for SqliteQueue {
                         sqlx::query("UPDATE job SET lease_until = ? WHERE id = ? AND lease = ? AND state = 'leased'");
                     let held = held.bind(now.plus(time).0).bind(id.0).bind(lease).execute(connection).await;
                     Ok(held.map_err(cannot)?.rows_affected() == 1)
+                })
+            })
+            .await
+    }
+
+    async fn charge(&self, leased: &Leased, took: Duration) -> Result<()> {
+        let seconds = i64::try_from(took.as_secs()).unwrap_or(i64::MAX).min(MOST_BEHIND);
+        // most jobs take less, and need no write of their own
+        if seconds == 0 {
+            return Ok(());
+        }
+        let source = leased.job.source.clone();
+        self.store
+            .write(move |connection| {
+                Box::pin(async move {
+                    let charged = sqlx::query("UPDATE turn SET served = served + ? WHERE source = ?");
+                    charged.bind(seconds).bind(source).execute(connection).await.map_err(cannot)?;
+                    Ok(())
                 })
             })
             .await
@@ -263,26 +295,53 @@ async fn count(connection: &mut SqliteConnection, source: &str, by: i64) -> Resu
     Ok(())
 }
 
-async fn lease(connection: &mut SqliteConnection, lane: Lane, time: Duration, now: Moment) -> Result<Option<Leased>> {
+async fn lease(
+    connection: &mut SqliteConnection,
+    shares: &Shares,
+    lane: Lane,
+    time: Duration,
+    now: Moment,
+) -> Result<Option<Leased>> {
+    let sated = sated(connection, shares, lane).await?;
+    let left = serde_json::to_string(&sated).map_err(|_| Error::new(ErrorKind::Internal, "names make no text"))?;
     let turns = sqlx::query("SELECT source FROM turn WHERE waiting > 0 ORDER BY served, source");
     let turns = turns.fetch_all(&mut *connection).await.map_err(cannot)?;
     for turn in turns {
         let source: String = turn.try_get(0).map_err(cannot)?;
+        if shares.registries.get(&source).is_some_and(|registry| sated.contains(registry)) {
+            continue;
+        }
         let next = sqlx::query(
             "UPDATE job SET state = 'leased', attempts = attempts + 1, lease = lease + 1, lease_until = ?1 WHERE id = \
              (SELECT id FROM job WHERE state = 'queued' AND lane = ?4 AND source = ?2 AND not_before <= ?3 \
-             ORDER BY priority DESC, id LIMIT 1) \
+             AND registry NOT IN (SELECT value FROM json_each(?5)) ORDER BY priority DESC, id LIMIT 1) \
              RETURNING id, lease, attempts, created, key, kind, source, registry, repository, tag, digest, priority, \
              reason",
         );
-        let next = next.bind(now.plus(time).0).bind(&source).bind(now.0).bind(lane as i64);
+        let next = next.bind(now.plus(time).0).bind(&source).bind(now.0).bind(lane as i64).bind(&left);
         let Some(row) = next.fetch_optional(&mut *connection).await.map_err(cannot)? else { continue };
-        let served = sqlx::query("UPDATE turn SET served = served + 1 WHERE source = ?").bind(&source);
+        let served = sqlx::query(
+            "UPDATE turn SET served = 1 + max(served, (SELECT max(served) FROM turn WHERE waiting > 0) - ?) \
+             WHERE source = ?",
+        );
+        let served = served.bind(MOST_BEHIND).bind(&source);
         served.execute(&mut *connection).await.map_err(cannot)?;
         count(connection, &source, -1).await?;
         return leased(&row).map(Some);
     }
     Ok(None)
+}
+
+/// The registries that have their share of a lane.
+async fn sated(connection: &mut SqliteConnection, shares: &Shares, lane: Lane) -> Result<BTreeSet<String>> {
+    let Some(most) = shares.most.get(lane as usize).copied().flatten() else { return Ok(BTreeSet::new()) };
+    let sated = sqlx::query(
+        "SELECT registry FROM job INDEXED BY job_leased WHERE state = 'leased' AND lane = ? \
+         GROUP BY registry HAVING count(*) >= ?",
+    );
+    let sated = sated.bind(lane as i64).bind(i64::try_from(most).unwrap_or(i64::MAX));
+    let rows = sated.fetch_all(connection).await.map_err(cannot)?;
+    rows.iter().map(|row| row.try_get(0).map_err(cannot)).collect()
 }
 
 fn leased(row: &SqliteRow) -> Result<Leased> {

@@ -258,16 +258,6 @@ pub fn of_sql(message: &str, error: sqlx::Error) -> Error {
     }
 }
 
-/// Compresses a document for the store.
-pub fn packed(body: &[u8]) -> Result<Vec<u8>> {
-    zstd::bulk::compress(body, 3).map_err(|e| Error::io("cannot compress a document", e))
-}
-
-/// Undoes [`packed`]; `size` is what it was.
-pub fn unpacked(body: &[u8], size: usize) -> Result<Vec<u8>> {
-    zstd::bulk::decompress(body, size).map_err(|e| Error::io("a document in the store is damaged", e))
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::task::JoinSet;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, SqliteConnection};
+use tokio::task::JoinSet;
 
 use crate::digest::Digest;
 use crate::error::{Again, Error, ErrorKind, Result};
@@ -25,7 +26,7 @@ use super::queue::{Bounds, Entered, Kind, NewJob, Priority, backoff};
 use super::random;
 use super::state::Server;
 use super::store::{of_sql, setting};
-use super::work::access_of;
+use super::work::{self, access_of};
 
 /// Tags that are asked for between two writes.
 const TOGETHER: usize = 50;
@@ -64,13 +65,23 @@ struct Found {
     failed: usize,
 }
 
-/// Sweeps one after the other, each as often as it is to be, until the server ends.
+/// Sweeps of one registry go one after the other, each as often as it is to be, until the server ends. Those of another
+/// one do not wait for them.
 pub async fn run(server: Arc<Server>) {
-    if server.config.sweeps.is_empty() {
-        return;
-    }
+    let registries: BTreeSet<&str> =
+        server.config.sweeps.iter().filter_map(|sweep| registry_of(&server, sweep)).collect();
+    let mut loops: JoinSet<()> =
+        registries.into_iter().map(|name| of_registry(Arc::clone(&server), name.to_owned())).collect();
+    while loops.join_next().await.is_some() {}
+}
+
+fn registry_of<'a>(server: &'a Server, sweep: &Sweep) -> Option<&'a str> {
+    server.config.source(sweep.source.get_ref()).map(|source| source.registry.get_ref().as_str())
+}
+
+async fn of_registry(server: Arc<Server>, registry: String) {
     while !server.is_ending() {
-        let wait = match round(&server).await {
+        let wait = match round(&server, &registry).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::error!(error = %error, "a sweep could not go on");
@@ -84,10 +95,13 @@ pub async fn run(server: Arc<Server>) {
     }
 }
 
-/// Does the sweeps that are due, and says how long until the next one is.
-async fn round(server: &Arc<Server>) -> Result<Duration> {
+/// Does the sweeps of a registry that are due, and says how long until the next one is.
+async fn round(server: &Arc<Server>, registry: &str) -> Result<Duration> {
     let mut wait = Duration::from_hours(1);
     for (number, sweep) in server.config.sweeps.iter().enumerate() {
+        if registry_of(server, sweep) != Some(registry) {
+            continue;
+        }
         let name = format!("sweep {number} {}", sweep.source.get_ref());
         let mut place = read_place(server, &name).await?;
         let now = server.clock.now();
@@ -187,7 +201,7 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
 
 /// Opens a repository; a secret may be another one than at the last sweep.
 async fn open(registry: &Registry, repository: &str) -> Result<Repository> {
-    let access = Access { tries: Some(2), ..access_of(registry)? };
+    let access = Access { tries: Some(work::TRIES), ..access_of(registry)? };
     let name = format!("{}/{repository}", registry.host);
     blocking(move || Repository::open(&name, &access)).await
 }

@@ -80,7 +80,7 @@ fn of(list: &[(&str, &str)]) -> BTreeMap<String, String> {
 async fn again(server: &Arc<Server>) {
     let name = "sweep 0 shop";
     write_place(server, name, &Place::default()).await.expect("written");
-    round(server).await.expect("a sweep");
+    round(server, "main").await.expect("a sweep");
     assert_eq!(read_place(server, name).await.expect("read").next, None, "it came to its end");
 }
 
@@ -105,7 +105,7 @@ async fn what_no_webhook_told_is_found_once() {
     assert_eq!(tags(&server).await, ["1.0", "1.1", "1.2", "latest"]);
     // nothing is due, then nothing is new
     let count = registry.seen().len();
-    let wait = round(&server).await.expect("a sweep");
+    let wait = round(&server, "main").await.expect("a sweep");
     assert!(wait > Duration::from_mins(59) && registry.seen().len() == count);
     again(&server).await;
     assert_eq!(jobs(&server).await.len(), 3);
@@ -134,7 +134,7 @@ async fn a_sweep_that_was_cut_off_goes_on_where_it_was() {
     let server = server(folder.path(), &registry, "").await;
     let place = Place { began: server.clock.now().0, next: Some(1) };
     write_place(&server, "sweep 0 shop", &place).await.expect("written");
-    round(&server).await.expect("a sweep");
+    round(&server, "main").await.expect("a sweep");
     assert!(registry.seen().iter().all(|seen| seen.path.contains("shop/api")), "what was done is not done again");
     assert_eq!(jobs(&server).await.len(), 1);
 }
@@ -147,10 +147,10 @@ async fn a_clock_that_was_set_back_holds_no_sweep_up() {
     let server = server(folder.path(), &registry, "").await;
     let place = Place { began: server.clock.now().plus(Duration::from_hours(24)).0, next: None };
     write_place(&server, "sweep 0 shop", &place).await.expect("written");
-    round(&server).await.expect("a sweep");
+    round(&server, "main").await.expect("a sweep");
     assert_eq!(jobs(&server).await.len(), 1);
     let count = registry.seen().len();
-    round(&server).await.expect("a sweep");
+    round(&server, "main").await.expect("a sweep");
     assert_eq!(registry.seen().len(), count, "it is not due again");
 }
 
@@ -180,4 +180,37 @@ async fn a_tag_that_is_there_and_not_listed_is_kept() {
     assert_eq!(tags(&server).await, ["1.0"], "the other one went");
     let swept = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM swept WHERE began > 0");
     assert_eq!(swept.fetch_one(server.store.readers()).await.expect("read"), 1, "the first sweep saw all");
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_answer_holds_up_no_other() {
+    let shared: Shared = Arc::new(Mutex::new(of(&[("1.0", "one")])));
+    let registry = registry(&shared);
+    // whoever asks waits until the test ends
+    let (silent, silence) = std::sync::mpsc::channel::<()>();
+    let silence = Mutex::new(silence);
+    let sick = Loopback::start(move |_, _| {
+        let _ = silence.lock().expect("no panic").recv();
+        None
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let more = format!(
+        "[[registry]]\nname = \"other\"\nhost = \"{1}\"\n[[source]]\nname = \"other\"\nkind = \"distribution\"\n\
+         registry = \"other\"\nauth = {{ by = \"header\", secret = {{ file = \"{0}/secret\" }} }}\n\
+         [[sweep]]\nsource = \"other\"\nrepositories = [\"shop/api\"]\n",
+        folder.path().display(),
+        registry.address
+    );
+    let server = server(folder.path(), &sick, &more).await;
+    let running = tokio::spawn(run(Arc::clone(&server)));
+    let done = async {
+        while jobs(&server).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), done).await.expect("the other one was looked through");
+    assert_eq!(tags(&server).await, ["1.0"]);
+    server.end();
+    drop(silent);
+    running.abort();
 }

@@ -21,6 +21,7 @@ use crate::scan::{Advisories, Options, asks_for_attested, rules, scan, without_s
 use crate::source::registry::RegistrySource;
 use crate::source::{Choice, PlatformChoice, Request};
 
+use super::super::store::document::Packed;
 use super::confine::{confine, limit};
 use super::frame::{self, Kind};
 use super::summary::{Confinement, Failure, ImageSummary, Summary};
@@ -146,9 +147,8 @@ impl Done {
             serde_json::to_vec(&Summary { confinement: self.confinement, policy: Some(self.policy.clone()), images })?;
         frame::write(Kind::Summary, "", &summary, output)?;
         for format in &self.formats {
-            let mut bytes = Vec::new();
-            format.render(&self.reports, &Style::PLAIN, &mut bytes)?;
-            frame::write(Kind::Report, format.id(), &bytes, output)?;
+            let report = Packed::of(|to| format.render(&self.reports, &Style::PLAIN, to))?;
+            frame::write_report(format.id(), &report, output)?;
         }
         Ok(())
     }

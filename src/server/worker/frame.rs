@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::store::document::Packed;
+
 /// Most bytes of a frame's first line, its line feed included.
 pub(super) const LONGEST_HEADER: usize = 512;
 
@@ -17,6 +19,9 @@ pub(super) struct Header {
     pub(super) name: String,
     /// How many there are.
     pub(super) bytes: u64,
+    /// How many they are once unpacked; only of a report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) size: Option<u64>,
 }
 
 /// What a frame is. A worker writes a summary, the reports in the order in which they were asked for, and the end; or
@@ -26,7 +31,7 @@ pub(super) struct Header {
 pub(super) enum Kind {
     /// A [`Summary`](super::summary::Summary) as JSON.
     Summary,
-    /// A report.
+    /// A report, [`Packed`].
     Report,
     /// A [`Failure`](super::summary::Failure) as JSON.
     Failure,
@@ -36,8 +41,17 @@ pub(super) enum Kind {
 
 /// Writes a frame.
 pub(super) fn write(kind: Kind, name: &str, bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
-    let header = Header { kind, name: name.to_owned(), bytes: bytes.len() as u64 };
-    let mut line = serde_json::to_vec(&header)?;
+    put(&Header { kind, name: name.to_owned(), bytes: bytes.len() as u64, size: None }, bytes, out)
+}
+
+/// Writes a report.
+pub(super) fn write_report(name: &str, report: &Packed, out: &mut dyn Write) -> io::Result<()> {
+    let bytes = report.body.len() as u64;
+    put(&Header { kind: Kind::Report, name: name.to_owned(), bytes, size: Some(report.size) }, &report.body, out)
+}
+
+fn put(header: &Header, bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let mut line = serde_json::to_vec(header)?;
     line.push(b'\n');
     out.write_all(&line)?;
     out.write_all(bytes)?;
@@ -51,14 +65,15 @@ mod tests {
     #[test]
     fn a_frame_says_how_long_it_is() {
         let mut out = Vec::new();
-        write(Kind::Report, "json", b"{}\n", &mut out).expect("memory can be written");
+        let report = Packed { size: 7, body: b"{}\n".to_vec() };
+        write_report("json", &report, &mut out).expect("memory can be written");
         write(Kind::End, "", b"", &mut out).expect("memory can be written");
-        let expected =
-            "{\"kind\":\"report\",\"name\":\"json\",\"bytes\":3}\n{}\n{\"kind\":\"end\",\"name\":\"\",\"bytes\":0}\n";
+        let expected = "{\"kind\":\"report\",\"name\":\"json\",\"bytes\":3,\"size\":7}\n{}\n{\"kind\":\"end\",\"name\":\"\",\"bytes\":0}\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
         for format in crate::output::FORMATS {
             let mut out = Vec::new();
-            write(Kind::Report, format.id(), b"", &mut out).expect("memory can be written");
+            let report = Packed { size: u64::MAX, body: Vec::new() };
+            write_report(format.id(), &report, &mut out).expect("memory can be written");
             assert!(out.len() < LONGEST_HEADER);
         }
     }

@@ -23,6 +23,7 @@ use crate::secret::mask_text;
 use crate::size::ByteSize;
 
 use super::super::failpoint::Point;
+use super::super::store::document::{self, Packed};
 use super::confine::variables;
 use super::frame::{Header, Kind, LONGEST_HEADER};
 use super::summary::{Failure, Summary};
@@ -30,10 +31,6 @@ use super::task::Task;
 
 /// Bytes of standard error that are kept: the last ones.
 const TAIL: usize = 4 << 10;
-
-/// What is said of an answer beyond the bounds, which are [`Workers::largest_part`] and [`Workers::largest_answer`].
-const TOO_LARGE: &str =
-    "its report has more than 64 MiB in one format, or 128 MiB in all; look at the image with `careen scan`";
 
 /// How long a killed process may take to go; one that waits for a disk that is gone never does.
 const LONGEST_DEATH: Duration = Duration::from_secs(5);
@@ -49,10 +46,37 @@ pub struct Workers {
     pub environment: Vec<(OsString, OsString)>,
     /// After this it is killed.
     pub deadline: Duration,
-    /// Largest summary or report.
-    pub largest_part: ByteSize,
-    /// Most bytes of the summary and all reports together.
-    pub largest_answer: ByteSize,
+    /// How much it may say.
+    pub bounds: Bounds,
+}
+
+/// How much a worker may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Largest summary, and largest report as it is packed.
+    pub part: ByteSize,
+    /// Most bytes of the summary and all packed reports together.
+    pub answer: ByteSize,
+    /// Largest report once it is unpacked; at most [`document::LARGEST`].
+    pub unpacked: ByteSize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { part: ByteSize::mib(64), answer: ByteSize::mib(128), unpacked: ByteSize(document::LARGEST) }
+    }
+}
+
+impl std::fmt::Display for Bounds {
+    /// What is said of an answer beyond them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { part, answer, unpacked } = self;
+        write!(
+            f,
+            "its report has more than {unpacked} in one format, or more than {part} packed, or {answer} packed in all; \
+             look at the image with `careen scan`"
+        )
+    }
 }
 
 impl Workers {
@@ -68,8 +92,7 @@ impl Workers {
             arguments: vec!["worker".into()],
             environment,
             deadline: Duration::from_mins(10),
-            largest_part: ByteSize::mib(64),
-            largest_answer: ByteSize::mib(128),
+            bounds: Bounds::default(),
         })
     }
 
@@ -138,19 +161,29 @@ impl Workers {
         };
         let read = async {
             let answer = self.answer(stdout, &task.formats).await;
-            if matches!(answer, Err(Broken::Wrong(_))) {
+            if matches!(answer, Err(Broken::Wrong(_) | Broken::TooLarge)) {
                 group.kill();
             }
             answer
         };
         let (answer, stderr, ()) = tokio::join!(read, tail(stderr), write);
-        Ok(ended(answer, child.wait().await?, &stderr))
+        Ok(ended(answer, child.wait().await?, &stderr, self.bounds))
+    }
+
+    /// A report that can be unpacked, and is as large as it says.
+    async fn report(&self, size: Option<u64>, body: Vec<u8>) -> Result<Packed, Broken> {
+        let packed = Packed { size: size.ok_or(Broken::Wrong("a report does not say its size"))?, body };
+        if packed.size > self.bounds.unpacked.bytes() {
+            return Err(Broken::TooLarge);
+        }
+        let looked = tokio::task::spawn_blocking(move || packed.is_sound().then_some(packed));
+        looked.await.ok().flatten().ok_or(Broken::Wrong("a report cannot be unpacked"))
     }
 
     /// Reads frames up to the end, and nothing after that.
     async fn answer(&self, stdout: impl AsyncRead + Unpin, formats: &[String]) -> Result<Answer, Broken> {
-        let mut frames = Frames { from: BufReader::new(stdout), left: self.largest_answer.bytes() };
-        let most = self.largest_part.bytes();
+        let mut frames = Frames { from: BufReader::new(stdout), left: self.bounds.answer.bytes() };
+        let most = self.bounds.part.bytes();
         let (first, bytes) = frames.next(most).await?;
         let answer = match first.kind {
             Kind::Summary => {
@@ -161,7 +194,7 @@ impl Workers {
                     if header.kind != Kind::Report || header.name != *format {
                         return Err(Broken::Wrong("a report is missing"));
                     }
-                    reports.push((format.clone(), bytes));
+                    reports.push((format.clone(), self.report(header.size, bytes).await?));
                 }
                 Answer::Scanned(Outcome { summary, reports })
             }
@@ -208,8 +241,8 @@ pub enum Ended {
 pub struct Outcome {
     /// What lists and pages show.
     pub summary: Summary,
-    /// The reports by their formats, in the order of the task.
-    pub reports: Vec<(String, Vec<u8>)>,
+    /// The reports by their formats, in the order of the task. Each can be unpacked.
+    pub reports: Vec<(String, Packed)>,
 }
 
 /// A worker that did not end as it should.
@@ -234,6 +267,8 @@ pub enum How {
     Cut,
     /// Its answer is none.
     Garbled(&'static str),
+    /// It says more than it may.
+    TooLarge(Bounds),
 }
 
 impl std::fmt::Display for Crash {
@@ -245,6 +280,7 @@ impl std::fmt::Display for Crash {
             How::Code(code) => write!(f, "the worker gave up with code {code}"),
             How::Cut => f.write_str("the worker's answer broke off"),
             How::Garbled(what) => write!(f, "the worker's answer cannot be read: {what}"),
+            How::TooLarge(bounds) => bounds.fmt(f),
         }
     }
 }
@@ -261,6 +297,8 @@ enum Broken {
     Cut,
     /// It is wrong, so that its rest is of no use.
     Wrong(&'static str),
+    /// It is beyond the bounds; neither is its rest of use.
+    TooLarge,
 }
 
 struct Frames<R> {
@@ -280,7 +318,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
         let header: Header = serde_json::from_slice(&line).map_err(|_| Broken::Wrong("a line is no header"))?;
         if header.bytes > most || header.bytes > self.left {
-            return Err(Broken::Wrong(TOO_LARGE));
+            return Err(Broken::TooLarge);
         }
         self.left = self.left.saturating_sub(header.bytes);
         // grows as bytes come, not as the header says
@@ -303,18 +341,20 @@ async fn tail(mut from: impl AsyncRead + Unpin) -> String {
     mask_text(&escape(String::from_utf8_lossy(&kept).trim_end()))
 }
 
-fn ended(answer: Result<Answer, Broken>, status: ExitStatus, stderr: &str) -> Ended {
+fn ended(answer: Result<Answer, Broken>, status: ExitStatus, stderr: &str, bounds: Bounds) -> Ended {
     let crashed = |how| Ended::Crashed(Crash { how, stderr: stderr.to_owned() });
     let signal = status.signal().and_then(Signal::from_named_raw);
     match (answer, signal) {
         // this was killed here, so the signal says nothing
         (Err(Broken::Wrong(what)), Some(Signal::KILL)) => crashed(How::Garbled(what)),
+        (Err(Broken::TooLarge), Some(Signal::KILL)) => crashed(How::TooLarge(bounds)),
         (_, Some(Signal::XCPU)) => Ended::TimedOut,
         // what Rust says before it aborts
         (_, Some(Signal::ABORT)) if stderr.contains("memory allocation of") => Ended::OutOfMemory,
         (_, Some(signal)) => crashed(How::Signal(signal.as_raw())),
         (answer, None) => match (answer, status.code()) {
             (Err(Broken::Wrong(what)), _) => crashed(How::Garbled(what)),
+            (Err(Broken::TooLarge), _) => crashed(How::TooLarge(bounds)),
             (_, Some(code @ 1..)) => crashed(How::Code(code)),
             (Err(Broken::Cut), _) => crashed(How::Cut),
             (Ok(Answer::Scanned(outcome)), Some(0)) => Ended::Done(outcome),
@@ -361,6 +401,8 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
+    const BOUNDS: Bounds = Bounds { part: ByteSize(10_000), answer: ByteSize(15_000), unpacked: ByteSize(100_000) };
+
     fn run(script: &str, formats: &[&str]) -> Ended {
         run_within(script, formats, Duration::from_secs(20))
     }
@@ -371,8 +413,7 @@ mod tests {
             arguments: vec!["-c".into(), script.into()],
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
             deadline,
-            largest_part: ByteSize(10_000),
-            largest_answer: ByteSize(15_000),
+            bounds: BOUNDS,
         };
         let mut task = Task::new("r.example/a", Timestamp::from_unix(0));
         task.formats = formats.iter().map(|format| (*format).to_owned()).collect();
@@ -387,6 +428,19 @@ mod tests {
         format!("printf '%s\\n%s' '{{\"kind\":\"{kind}\",\"name\":\"{name}\",\"bytes\":{}}}' '{body}';", body.len())
     }
 
+    /// A script that writes a report, which says that it is so large.
+    fn report(name: &str, packed: &Packed) -> String {
+        let octal: String = packed.body.iter().map(|byte| format!("\\{byte:03o}")).collect();
+        let Packed { size, body } = packed;
+        let bytes = body.len();
+        let header = format!(r#"{{"kind":"report","name":"{name}","bytes":{bytes},"size":{size}}}"#);
+        format!("printf '%s\\n' '{header}'; printf '{octal}';")
+    }
+
+    fn packed(text: &[u8]) -> Packed {
+        Packed::of(|to| io::Write::write_all(to, text)).expect("packed")
+    }
+
     fn summary() -> String {
         frame("summary", "", r#"{"confinement":{"files":true,"network":false},"images":[]}"#)
     }
@@ -397,10 +451,10 @@ mod tests {
 
     #[test]
     fn a_good_answer_is_taken_whole() {
-        let script = format!("cat >/dev/null; {}{}{}", summary(), frame("report", "json", "{}"), end());
+        let script = format!("cat >/dev/null; {}{}{}", summary(), report("json", &packed(b"{}")), end());
         let Ended::Done(outcome) = run(&script, &["json"]) else { panic!("it was good") };
         assert!(outcome.summary.confinement.files && outcome.summary.images.is_empty());
-        assert_eq!(outcome.reports, [("json".to_owned(), b"{}".to_vec())]);
+        assert_eq!(outcome.reports, [("json".to_owned(), packed(b"{}"))]);
         // one that does not read its task at all
         assert!(matches!(run(&format!("{}{}", summary(), end()), &[]), Ended::Done(_)));
         let failure = r#"{"kind":"auth","message":"no","place":null,"help":null,"is_transient":true,"retry_after":7}"#;
@@ -413,7 +467,13 @@ mod tests {
 
     #[test]
     fn a_bad_answer_is_a_crash_and_never_half_a_result() {
-        let (good, json) = (summary(), frame("report", "json", "{}"));
+        let (good, json) = (summary(), report("json", &packed(b"{}")));
+        // small on the way, and large when it is unpacked
+        let bomb = packed(&vec![0; 100_001]);
+        // half as large when it is packed
+        let noise: String =
+            (0..280_u32).map(|n| crate::digest::Digest::sha256(&n.to_le_bytes()).hex().to_owned()).collect();
+        let too_large = || How::TooLarge(BOUNDS);
         let cases: &[(String, &[&str], How)] = &[
             (String::new(), &[], How::Cut),
             ("exit 3".into(), &[], How::Code(3)),
@@ -431,28 +491,42 @@ mod tests {
             // without a report, or with another one
             (format!("{good}{}", end()), &["json"], How::Garbled("a report is missing")),
             (format!("{good}{json}{}", end()), &["sarif"], How::Garbled("a report is missing")),
-            (format!("{good}{json}{}", end()), &[], How::Garbled(TOO_LARGE)),
+            (format!("{good}{json}{}", end()), &[], too_large()),
+            (format!("{good}{}", report("json", &bomb)), &["json"], too_large()),
+            // one that says less than it is, or more, or nothing, or is none
+            (
+                format!("{good}{}", report("json", &Packed { size: 9, ..bomb.clone() })),
+                &["json"],
+                How::Garbled("a report cannot be unpacked"),
+            ),
+            (
+                format!("{good}{}", report("json", &Packed { size: 3, ..packed(b"{}") })),
+                &["json"],
+                How::Garbled("a report cannot be unpacked"),
+            ),
+            (
+                format!("{good}{}", frame("report", "json", "{}")),
+                &["json"],
+                How::Garbled("a report does not say its size"),
+            ),
+            (
+                format!("{good}{}", report("json", &Packed { size: 2, body: b"{}".to_vec() })),
+                &["json"],
+                How::Garbled("a report cannot be unpacked"),
+            ),
             (format!("{good}{}{}", end(), end()), &[], How::Garbled("it goes on after its end")),
             (format!("{json}{}", end()), &["json"], How::Garbled("it does not begin with a summary")),
             (frame("summary", "", "{}"), &[], How::Garbled("its summary is none")),
             (frame("failure", "", "[]"), &[], How::Garbled("its failure is none")),
             // more than it may be, by the header and then some
-            (
-                "echo '{\"kind\":\"summary\",\"name\":\"\",\"bytes\":10001}'; sleep 9".into(),
-                &[],
-                How::Garbled(TOO_LARGE),
-            ),
+            ("echo '{\"kind\":\"summary\",\"name\":\"\",\"bytes\":10001}'; sleep 9".into(), &[], too_large()),
             (
                 "echo '{\"kind\":\"summary\",\"name\":\"\",\"bytes\":-1}'; sleep 9".into(),
                 &[],
                 How::Garbled("a line is no header"),
             ),
             ("echo '{\"kind\":\"summary\",\"name\":\"\",\"bytes\":99}'; printf x".into(), &[], How::Cut),
-            (
-                format!("{good}{}", frame("report", "json", &"x".repeat(9_000)).repeat(2)),
-                &["json", "json"],
-                How::Garbled(TOO_LARGE),
-            ),
+            (format!("{good}{}", report("json", &packed(noise.as_bytes())).repeat(2)), &["json", "json"], too_large()),
         ];
         let start = Instant::now();
         for (script, formats, expected) in cases {

@@ -1,7 +1,7 @@
 //! Which hosts are contacted, how, and which never: loopback, plain HTTP, metadata addresses.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use reqwest::Url;
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 
 use super::reference::{DOCKER_HUB, ImageReference};
+use super::thread::beside;
 
 /// Where Docker Hub's registry really listens.
 const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
@@ -292,7 +293,9 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let is_led = self.is_led;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let host = name.as_str().to_owned();
+            let look = move || (host.as_str(), 0).to_socket_addrs().map(Iterator::collect);
+            let found: Vec<SocketAddr> = beside(look).await??;
             let is_own = |ip: IpAddr| plain(ip).is_loopback() || plain(ip).is_unspecified();
             if is_led && found.iter().any(|address| is_own(address.ip())) {
                 return Err("the name stands for this very machine, to which no registry leads".into());

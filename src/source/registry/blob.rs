@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::Network;
 use super::connection::Connection;
+use super::flow::{Flow, least};
 use super::transport::{Failure, FailureKind};
 
 /// Bytes of one piece.
@@ -121,7 +122,9 @@ impl Download {
                 Err(Stop::Broken(failure)) => failure,
                 Err(stop) => return Err(stop),
             };
-            if self.delivered > before {
+            // a few bytes now and then are no progress
+            let is_progress = self.delivered - before >= least(self.connection.transport.pace.stall);
+            if is_progress && broken.kind != FailureKind::Slow {
                 failures = 0;
             }
             failures += 1;
@@ -159,13 +162,9 @@ impl Download {
             _ => self.delivered,
         };
         let is_counted = response.content_length().is_some();
-        let url = response.url().clone();
-        loop {
-            let chunk = match response.chunk().await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(error) => return Err(Stop::Broken(self.connection.transport.failure(&url, &error))),
-            };
+        let mut flow = Flow::default();
+        while let Some(chunk) = flow.next(&self.connection.transport, &mut response).await.map_err(Stop::Broken)? {
+            let chunk = chunk.as_ref();
             let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
             skip -= skipped as u64;
             for piece in chunk.get(skipped..).unwrap_or_default().chunks(PIECE) {

@@ -13,6 +13,7 @@ use super::super::Access;
 use super::address::{Endpoint, describe};
 use super::auth::{Authorization, Challenge, answer, auth_error, choose_challenge};
 use super::credentials::{self, Credential, Found};
+use super::thread::beside;
 use super::transport::{Ask, Failure, FailureKind, Transport};
 
 /// Bytes of `WWW-Authenticate` looked at.
@@ -212,7 +213,7 @@ impl Connection {
             }
             error.again = match failure.kind {
                 FailureKind::Lasting => None,
-                FailureKind::NoConnection => Some(Again::SOON),
+                FailureKind::NoConnection | FailureKind::Slow => Some(Again::SOON),
                 FailureKind::Passing(after) => Some(Again::after(after)),
             };
             return Err(error);
@@ -380,9 +381,7 @@ impl Connection {
     async fn find_credential(&self) -> Found {
         let access = Arc::clone(&self.access);
         let endpoint = Arc::clone(&self.endpoint);
-        let search = tokio::task::spawn_blocking(move || {
-            credentials::from_files(&access, &endpoint, credentials::HELPER_DEADLINE)
-        });
+        let search = beside(move || credentials::from_files(&access, &endpoint, credentials::HELPER_DEADLINE));
         let found = search.await.unwrap_or_default();
         match &found.credential {
             Credential::Password(_, secret) | Credential::Identity(secret) | Credential::Token(secret) => {

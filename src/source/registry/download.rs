@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{
     CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED,
@@ -27,13 +27,11 @@ use super::super::download::{Answer, Arrived, Patience, Validators, Wish};
 use super::Network;
 use super::address::describe;
 use super::auth::Authorization;
+use super::flow::{Flow, least};
 use super::transport::{Ask, Failure, FailureKind, Pace, Transport};
 
 /// Resumptions of one file, even if each brings a few bytes.
 const MOST_RESUMPTIONS: u32 = 200;
-
-/// Bytes a second, over the time of a stall, below which a server is taken to hold careen up.
-const SLOWEST: u64 = 1024;
 
 /// Longest validator that is sent back, in bytes.
 const LONGEST_VALIDATOR: usize = 512;
@@ -132,8 +130,9 @@ impl Transfer<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            // what crept must not creep on forever
-            if self.bytes.len() > best && failure.kind == FailureKind::Passing(None) {
+            // a few bytes now and then are no progress
+            let arrived = self.bytes.len().saturating_sub(best) as u64;
+            if arrived >= least(self.transport.pace.stall) && failure.kind == FailureKind::Passing(None) {
                 failures = 0;
             }
             best = best.max(self.bytes.len());
@@ -219,40 +218,27 @@ impl Transfer<'_> {
         if response.content_length().is_some_and(|length| length.saturating_add(had) > most) {
             return Err(too_large(&self.what, most));
         }
-        let stall = self.transport.pace.stall;
-        let (mut since, mut in_window) = (Instant::now(), 0_u64);
+        let mut flow = Flow::default();
         loop {
-            let chunk = match response.chunk().await {
+            let chunk = match flow.next(self.transport, &mut response).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Ok(()),
-                Err(error) => {
-                    let failure = self.transport.failure(&self.url, &error);
-                    return Err(self.explained(failure));
-                }
+                Err(failure) => return Err(self.explained(failure)),
             };
+            let chunk = chunk.as_ref();
             let count = chunk.len() as u64;
             if (self.bytes.len() as u64).saturating_add(count) > most {
                 return Err(too_large(&self.what, most));
             }
-            self.bytes.extend_from_slice(&chunk);
+            self.bytes.extend_from_slice(chunk);
             if let Some(file) = &mut self.partial
-                && file.write_all(&chunk).is_err()
+                && file.write_all(chunk).is_err()
             {
                 // a full disk is no reason not to go on
                 self.partial = None;
             }
             self.downloaded = self.downloaded.saturating_add(count);
-            in_window = in_window.saturating_add(count);
             (self.arriving)(count);
-            if since.elapsed() >= stall {
-                if in_window < SLOWEST.saturating_mul(stall.as_secs().max(1)) {
-                    let mut failure = self.passing("the server sends next to nothing");
-                    // tells it from a break, after which progress counts
-                    failure.kind = FailureKind::Passing(Some(Duration::ZERO));
-                    return Err(failure);
-                }
-                (since, in_window) = (Instant::now(), 0);
-            }
         }
     }
 

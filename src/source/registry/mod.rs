@@ -12,6 +12,7 @@ mod blob;
 mod connection;
 mod credentials;
 pub mod download;
+mod flow;
 pub mod push;
 mod raw;
 mod reference;
@@ -19,6 +20,7 @@ mod referrers;
 pub mod tags;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod transport;
 
 use std::fmt;

@@ -1,10 +1,9 @@
 //! Which tags a repository has, and which manifests they are (distribution-spec 1.1, "Listing Tags", "Checking if
 //! content exists in the registry").
 
-#![expect(clippy::result_large_err, reason = "a failure is rare, and tried again")]
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -12,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Again, Error, ErrorKind, Result};
 use crate::image::manifest::media_type;
 use crate::limit::Limits;
 
@@ -94,13 +93,14 @@ impl Repository {
     /// The first `most` tags.
     pub fn tags(&self, most: usize) -> Result<Tags> {
         let mut found = Tags { names: Vec::new(), are_cut: false, malformed: 0 };
+        let what = format!("list the tags of `{}`", self.connection.endpoint.repository);
         let mut seen = BTreeSet::new();
         let first = format!("n={}", PAGE.min(most.max(1)));
         let mut next = Some(first);
         for _ in 0..MOST_PAGES {
             let Some(query) = next.take() else { return Ok(found) };
             let asked = self.connection.tags(&query, LARGEST_PAGE);
-            let (bytes, following) = self.network.runtime()?.block_on(asked)?;
+            let (bytes, following) = self.within(self.connection.transport.pace.page, &what, asked)?;
             let page: Page = serde_json::from_slice(&bytes).map_err(|_| {
                 Error::malformed("the list of tags is none").at(self.connection.endpoint.authority.clone())
             })?;
@@ -131,26 +131,43 @@ impl Repository {
         if !is_tag(tag) {
             return Err(Error::new(ErrorKind::Usage, "this is no tag"));
         }
+        let doing = format!("look up the tag `{tag}` of `{}`", self.connection.endpoint.repository);
+        self.within(self.connection.transport.pace.question, &doing, self.look_up(tag, &doing))
+    }
+
+    async fn look_up(&self, tag: &str, doing: &str) -> Result<Digest> {
         let mut failures = 0;
         loop {
-            match self.head(tag) {
+            match self.head(tag, doing).await {
                 Ok(Some(digest)) => return Ok(digest),
                 Ok(None) => break,
                 Err(failure) => {
                     failures += 1;
-                    self.network.runtime()?.block_on(self.connection.pause(failures, failure))?;
+                    self.connection.pause(failures, failure).await?;
                 }
             }
         }
         let most = Limits::default().manifest.bytes();
-        let bytes = self.network.runtime()?.block_on(self.connection.manifest(Wanted::Tag(tag), most))?;
-        Ok(Digest::sha256(&bytes))
+        Ok(Digest::sha256(&self.connection.manifest(Wanted::Tag(tag), most).await?))
+    }
+
+    /// Asks, and gives up when the time is over: a server that answers byte by byte has no hold on who asks.
+    fn within<T>(&self, time: Duration, doing: &str, asking: impl Future<Output = Result<T>>) -> Result<T> {
+        let asked = self.network.runtime()?.block_on(async { tokio::time::timeout(time, asking).await });
+        asked.unwrap_or_else(|_| {
+            let seconds = time.as_secs_f32();
+            let mut error = Error::new(ErrorKind::Network, format!("cannot {doing}: no answer within {seconds} s"));
+            error.again = Some(Again::SOON);
+            Err(error.at(self.connection.endpoint.authority.clone()))
+        })
     }
 
     /// The manifest of this digest, which it has.
     pub fn manifest(&self, digest: &Digest) -> Result<Manifest> {
         let most = Limits::default().manifest.bytes();
-        let bytes = self.network.runtime()?.block_on(self.connection.manifest(Wanted::Digest(digest), most))?;
+        let doing = format!("fetch the manifest {} of `{}`", digest.short(), self.connection.endpoint.repository);
+        let asked = self.connection.manifest(Wanted::Digest(digest), most);
+        let bytes = self.within(self.connection.transport.pace.page, &doing, asked)?;
         let document: Value =
             serde_json::from_slice(&bytes).map_err(|_| Error::malformed("the manifest is no JSON text"))?;
         let said = document.get("mediaType").and_then(Value::as_str);
@@ -159,10 +176,9 @@ impl Repository {
     }
 
     /// The digest that the registry says, or nothing where it does not.
-    fn head(&self, tag: &str) -> Result<Option<Digest>, Failure> {
+    async fn head(&self, tag: &str, doing: &str) -> Result<Option<Digest>, Failure> {
         const ALL: [&str; 4] =
             [media_type::OCI_INDEX, media_type::DOCKER_INDEX, media_type::OCI_MANIFEST, media_type::DOCKER_MANIFEST];
-        let doing = format!("look up the tag `{tag}` of `{}`", self.connection.endpoint.repository);
         let accept = HeaderValue::from_str(&ALL.join(", ")).map_err(|_| Error::malformed("no media types"))?;
         let sending = Sending {
             method: Method::HEAD,
@@ -170,10 +186,10 @@ impl Repository {
             headers: vec![(ACCEPT, accept)],
             body: Vec::new(),
         };
-        let response = self.network.runtime()?.block_on(self.connection.exchange(&doing, &sending))?;
+        let response = self.connection.exchange(doing, &sending).await?;
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            return Err(self.network.runtime()?.block_on(self.connection.refused(&doing, response)));
+            return Err(self.connection.refused(doing, response).await);
         }
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         // a page of a login, or of something in front of the registry

@@ -24,6 +24,7 @@ use super::super::Access;
 use super::address::{PROXIES, Resolver, check_destination, crop, describe, is_loopback, is_this_machine};
 use super::auth::Authorization;
 use super::connection::Sending;
+use super::flow::Flow;
 
 /// Redirects followed for one request.
 const MOST_REDIRECTS: usize = 5;
@@ -52,8 +53,12 @@ pub(super) struct Pace {
     pub(super) patience: Duration,
     /// For TCP and TLS together.
     pub(super) connect: Duration,
-    /// Without a byte arriving. There is no limit for a whole download.
+    /// Without a byte arriving; over as long a body has a least rate, see [`Flow`]. There is no limit for a whole download.
     pub(super) stall: Duration,
+    /// One question about a tag, with all its tries and redirects.
+    pub(super) question: Duration,
+    /// The same for what has a body: a page of tags, a manifest.
+    pub(super) page: Duration,
 }
 
 impl Default for Pace {
@@ -66,6 +71,8 @@ impl Default for Pace {
             patience: Duration::MAX,
             connect: Duration::from_secs(15),
             stall: Duration::from_secs(30),
+            question: Duration::from_secs(30),
+            page: Duration::from_mins(2),
         }
     }
 }
@@ -91,6 +98,7 @@ impl Pace {
         match kind {
             FailureKind::Lasting => true,
             FailureKind::NoConnection => failures >= self.connect_attempts,
+            FailureKind::Slow => failures >= self.attempts,
             FailureKind::Passing(asked) => {
                 failures >= self.attempts || asked.is_some_and(|asked| asked > self.patience)
             }
@@ -125,6 +133,8 @@ pub(super) enum FailureKind {
     NoConnection,
     /// Something that may pass; the server may have said when.
     Passing(Option<Duration>),
+    /// The answer comes too slowly; what came of it is no progress.
+    Slow,
     /// Trying again is no use.
     Lasting,
 }
@@ -134,7 +144,7 @@ impl FailureKind {
     pub(super) fn asked(self) -> Option<Duration> {
         match self {
             Self::Passing(asked) => asked,
-            Self::NoConnection | Self::Lasting => None,
+            Self::NoConnection | Self::Slow | Self::Lasting => None,
         }
     }
 }
@@ -356,12 +366,13 @@ impl Transport {
         if response.content_length().is_some_and(|length| length > most) {
             return Err(too_large().into());
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(&url, &e))? {
+        let (mut body, mut flow) = (Vec::new(), Flow::default());
+        while let Some(chunk) = flow.next(self, &mut response).await? {
+            let chunk = chunk.as_ref();
             if body.len() as u64 + chunk.len() as u64 > most {
                 return Err(too_large().into());
             }
-            body.extend_from_slice(&chunk);
+            body.extend_from_slice(chunk);
         }
         Ok(body)
     }
@@ -412,12 +423,13 @@ impl Transport {
             #[serde(default)]
             message: String,
         }
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
+        let (mut body, mut flow) = (Vec::new(), Flow::default());
+        while let Ok(Some(chunk)) = flow.next(self, &mut response).await {
+            let chunk = chunk.as_ref();
             if body.len() + chunk.len() > ERROR_DOCUMENT {
                 return String::new();
             }
-            body.extend_from_slice(&chunk);
+            body.extend_from_slice(chunk);
         }
         let Ok(document) = serde_json::from_slice::<Document>(&body) else { return String::new() };
         let Some(first) = document.errors.first() else { return String::new() };

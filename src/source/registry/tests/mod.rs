@@ -50,6 +50,8 @@ struct Reply {
     uncounted: bool,
     /// Keeps the connection open in silence after the cut.
     stall: Duration,
+    /// Sends the body byte by byte, with so much between them.
+    drip: Duration,
 }
 
 fn reply(status: u16) -> Reply {
@@ -149,7 +151,16 @@ fn serve(stream: TcpStream, own: &str, log: &Mutex<Vec<Seen>>, handler: &dyn Fn(
     head.push_str("\r\n");
     let sent = reply.cut.unwrap_or(reply.body.len());
     let _ = writer.write_all(head.as_bytes());
-    let _ = writer.write_all(&reply.body[..sent]);
+    if reply.drip.is_zero() {
+        let _ = writer.write_all(&reply.body[..sent]);
+    } else {
+        for byte in &reply.body[..sent] {
+            if writer.write_all(&[*byte]).is_err() {
+                return;
+            }
+            std::thread::sleep(reply.drip);
+        }
+    }
     let _ = writer.flush();
     std::thread::sleep(reply.stall);
 }
@@ -218,6 +229,10 @@ fn quick() -> Pace {
 }
 
 fn open_reference(location: &str, access: &Access) -> Result<Vec<Image>> {
+    open_reference_with(location, access, quick())
+}
+
+fn open_reference_with(location: &str, access: &Access, pace: Pace) -> Result<Vec<Image>> {
     let limits = Limits::default();
     let request = Request {
         location,
@@ -227,7 +242,7 @@ fn open_reference(location: &str, access: &Access) -> Result<Vec<Image>> {
         access,
         unwrap: None,
     };
-    match open_with_pace(&request, quick())? {
+    match open_with_pace(&request, pace)? {
         Opened::Images(images) => Ok(images),
         Opened::Stream(_) | Opened::Bill(..) => panic!("a registry gives images"),
     }
@@ -608,6 +623,34 @@ fn a_stalled_blob_is_resumed() {
     let start = Instant::now();
     assert!(read_layer(&image).expect("a layer") == layer);
     assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_body_that_drips_is_given_up_after_as_many_tries_as_any_other() {
+    for what in ["manifest", "layer", "error"] {
+        let fixture = Fixture::new();
+        let dripping = if what == "layer" { fixture.layer_path() } else { MANIFEST.to_owned() };
+        let path = dripping.clone();
+        let server = Server::start(move |_, seen, _| {
+            let mut answer = fixture.answer(seen);
+            if seen.path == path {
+                answer.drip = Duration::from_millis(10);
+                if what == "error" {
+                    (answer.status, answer.body) = (500, vec![b'x'; 9_000]);
+                }
+            }
+            answer
+        });
+        let pace = Pace { attempts: 2, stall: Duration::from_millis(500), ..quick() };
+        let opened = open_reference_with(&format!("{}/team/app:1.0", server.authority), &Access::default(), pace);
+        let error = match opened.map(|mut images| read_layer(&images.remove(0))) {
+            Ok(layer) => layer.expect_err("it does not come").to_string(),
+            Err(error) => error.to_string(),
+        };
+        let expected = if what == "error" { "answers 500" } else { "next to nothing" };
+        assert!(error.contains(expected) && error.contains("tried 2 times"), "{what}: {error}");
+        assert_eq!(server.seen().iter().filter(|seen| seen.path == dripping).count(), 2, "{what}");
+    }
 }
 
 #[test]

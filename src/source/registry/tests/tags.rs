@@ -104,3 +104,24 @@ fn a_manifest_has_its_digest_and_a_type() {
         assert!(repository(&server).manifest(&Digest::sha256(b"other")).is_err());
     }
 }
+
+#[test]
+fn a_question_has_its_time_whatever_the_registry_does() {
+    // a body just fast enough to be no drip, and a digest that only the body tells
+    let server = Server::start(|_, seen, _| match seen.method.as_str() {
+        "HEAD" => reply(200),
+        _ => Reply { drip: Duration::from_millis(1), ..reply(200).body(vec![b' '; 1 << 20]) },
+    });
+    let pace = Pace { question: Duration::from_millis(200), page: Duration::from_millis(300), ..quick() };
+    let repository =
+        Repository::with_pace(&format!("{}/team/app", server.authority), &Access::default(), pace).expect("open");
+    let digest = Digest::sha256(b"");
+    for (error, time) in [
+        (repository.digest("1.0").expect_err("too slow"), "0.2 s"),
+        (repository.tags(10).map(drop).expect_err("too slow"), "0.3 s"),
+        (repository.manifest(&digest).map(drop).expect_err("too slow"), "0.3 s"),
+    ] {
+        assert!(error.message.contains(time) && error.again.is_some(), "{error}");
+        assert_eq!(error.kind, ErrorKind::Network);
+    }
+}
