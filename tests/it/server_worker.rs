@@ -399,7 +399,7 @@ fn no_credential_is_in_arguments_environment_or_output() {
 fn a_worker_that_needs_too_much_memory_or_time_ends_alone() {
     let registry = Registry::start(&hygiene(), |_| None);
     let mut task = registry.task();
-    for mib in [2, 4] {
+    for mib in [2, 4, 5, 6] {
         task.caps.memory = mib << 20;
         let ended = scan_by(&workers(), &task);
         let is_told = match &ended {

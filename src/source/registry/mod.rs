@@ -46,6 +46,7 @@ use super::{Choice, Opened, Request, Source};
 use address::Endpoint;
 use blob::BlobReader;
 use connection::{Connection, Pages, Wanted};
+use thread::can_start;
 use transport::{Pace, Transport};
 
 pub use address::{PROXIES, is_metadata_address, is_public};
@@ -318,6 +319,9 @@ impl Registry for Remote {
     }
 }
 
+/// Threads of a runtime.
+const THREADS: usize = 2;
+
 /// The runtime under one opened image, started when something is first asked for.
 ///
 /// Tasks never hold it: it must not be dropped on one of its own threads.
@@ -333,13 +337,15 @@ impl Network {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime);
         }
+        let cannot = |e| Error::io("cannot start the threads for the network", e);
+        can_start(THREADS).map_err(cannot)?;
         let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(THREADS)
             .thread_name("registry")
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|e| Error::io("cannot start the threads for the network", e))?;
+            .map_err(cannot)?;
         Ok(self.runtime.get_or_init(|| runtime))
     }
 }

@@ -1,7 +1,8 @@
 //! Work that blocks, beside the runtime.
 
 use std::io;
-use std::thread::Builder;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{Builder, scope};
 
 use tokio::sync::oneshot::channel;
 
@@ -19,4 +20,16 @@ pub(super) async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
     let cannot = |e: io::Error| io::Error::new(e.kind(), format!("cannot start a thread: {e}"));
     Builder::new().name("registry".into()).stack_size(STACK).spawn(run).map_err(cannot)?;
     answer.await.map_err(|_| io::Error::other("a thread ended early"))
+}
+
+/// Whether so many threads can be started at once. A runtime that cannot start its second one panics, and waits for the
+/// first one to end while it does, which never happens.
+pub(super) fn can_start(count: usize) -> io::Result<()> {
+    let gate = Mutex::new(());
+    let lock = || gate.lock().unwrap_or_else(PoisonError::into_inner);
+    scope(|scope| {
+        let _held = lock();
+        // as large as those of the runtime
+        (0..count).try_for_each(|_| Builder::new().spawn_scoped(scope, || drop(lock())).map(drop))
+    })
 }
