@@ -44,6 +44,9 @@ const BUDGET: ByteSize = ByteSize::mib(48);
 /// Files of killed processes of one number that are passed over.
 const MOST_SPOOLED: u32 = 1_000;
 
+/// Of layers that are not what the image says of them: a new one would be, whatever it holds.
+const DAMAGED: [&str; 3] = ["layer-digest-mismatch", "layer-size-mismatch", "layer-diff-id-mismatch"];
+
 /// Largest file of a text to redact.
 const LARGEST_TEXT: u64 = 1 << 20;
 
@@ -403,6 +406,11 @@ impl<'a> Job<'a> {
                 seen.push(Seen::of(inventory, judged));
             })
         })?;
+        let mut told = reports.iter().flat_map(|report| &report.limitations);
+        if let Some(damage) = told.find(|one| DAMAGED.contains(&one.code)) {
+            let error = Error::malformed(format!("what is damaged is not written anew: {}", damage.what));
+            return Err(error.at(damage.place.clone()).help(damage.help.clone()));
+        }
         if let Some(bare) = found.iter().find(|id| id.config.is_none()) {
             let what = match bare.platform {
                 Some(_) => "the image's configuration has no digest",

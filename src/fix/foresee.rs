@@ -115,11 +115,10 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
         images.iter().filter_map(|image| image.target.config_digest.as_ref()).map(in_layout).collect();
     let Some(first) = plan.images.first_mut() else { return };
     let others = documents.iter().filter(|(name, _)| !configs.contains(name));
-    for (name, bytes) in others.filter(|(_, bytes)| values.needles.are_in(bytes)) {
+    for (name, bytes) in others {
         let Ok(document) = parsed(bytes) else { continue };
         let other = beside.iter().find(|image| image.documents.contains(name));
-        search::in_texts(&values.needles, &document, &mut |pointer, needle| {
-            let place = search::place(pointer);
+        let mut tell = |place: String, needle: usize| {
             if other.is_none() && gone.contains(&place) {
                 return;
             }
@@ -133,14 +132,22 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
             let reason = match path.strip_prefix("annotation ") {
                 _ if other.is_some() => BESIDE.into(),
                 Some(key) if is_name(key) => format!("{NAME_REASON}: {NAME_HINT}"),
-                Some(key) if !key.ends_with(" of a layer") => {
+                Some(key) if ![" of a layer", " of the configuration"].iter().any(|of| key.ends_with(of)) => {
                     "no rule knows it there: `[fix.annotations] remove` of a policy takes it out".into()
                 }
                 _ if path == "field RepoTags" => format!("{NAME_REASON}: {NAME_HINT}"),
                 _ => "nothing takes it out there: make the image anew without it".into(),
             };
             first.remains.push(Remains { layer: None, path, of: of.into_iter().collect(), rule: None, reason });
+        };
+        let mut is_text = false;
+        search::in_texts(&values.needles, &document, &mut |pointer, needle| {
+            is_text = true;
+            tell(search::place(pointer), needle);
         });
+        if !is_text {
+            values.needles.in_bytes(bytes, &mut |needle, _| tell(search::REPEATED.to_owned(), needle));
+        }
     }
 }
 

@@ -54,7 +54,11 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
                 continue;
             }
             if is_run(pointer) {
-                let reason = "the image runs it, or is chosen by it: another text would be another command";
+                let reason = if is_time(pointer) {
+                    "it is a time, and no program reads the configuration if it is none"
+                } else {
+                    "the image runs it, or is chosen by it: another text would be another command"
+                };
                 let hint = "make the image anew without the text, or give it to the container when it starts";
                 draft.refuse_wish(pointer, reason, hint);
                 continue;
@@ -111,9 +115,18 @@ fn propose(draft: &mut Draft<'_>, number: u32, place: &str, count: usize, is_set
     });
 }
 
-/// Whether a text of the configuration is what the image runs, where it runs, or what it is chosen by.
+/// Whether a text of the configuration is a time.
+fn is_time(pointer: &str) -> bool {
+    let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+    matches!(parts.as_slice(), ["created"] | ["history", _, "created"])
+}
+
+/// Whether a text of the configuration is what the image runs, where it runs, what it is chosen by, or a time.
 pub(super) fn is_run(pointer: &str) -> bool {
     let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+    if is_time(pointer) {
+        return true;
+    }
     match parts.as_slice() {
         ["os" | "architecture" | "variant" | "os.version" | "rootfs", ..] => true,
         ["config", field, ..] => {

@@ -307,12 +307,18 @@ fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(
     }
 }
 
+/// Where a value stands that a document has, and none of its texts: of a key that stands twice the last counts.
+pub(super) const REPEATED: &str = "a key that stands twice";
+
 /// How a person is told of a text of a manifest, an index or `manifest.json`: an annotation by its key, all else by the
 /// names of its fields, whatever its place in lists is.
 pub(super) fn place(pointer: &str) -> String {
     let parts: Vec<String> = pointer.split('/').skip(1).map(pointer_key).collect();
     let shown = match parts.as_slice() {
         [list, _, holder, key] if list == "layers" && holder == "annotations" => format!("annotation {key} of a layer"),
+        [of, holder, key] if of == "config" && holder == "annotations" => {
+            format!("annotation {key} of the configuration")
+        }
         [.., holder, key] if holder == "annotations" => format!("annotation {key}"),
         parts => {
             let names = parts.iter().filter(|part| part.parse::<u32>().is_err());

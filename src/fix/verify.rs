@@ -225,13 +225,16 @@ pub fn prove(
     }
     // those of other platforms were not asked for, and stay as they are: the plan's notes tell of them
     let is_own = |document: &&NamedDocument| !configs.contains(&document.0) && !before_documents.contains(document);
-    for (name, bytes) in documents.iter().filter(is_own).filter(|(_, bytes)| values.needles().are_in(bytes)) {
-        let mut is_known = true;
+    let stays =
+        |path: &str| plan.images.iter().flat_map(|plan| &plan.remains).any(|remains| remains.path.as_str() == path);
+    for (name, bytes) in documents.iter().filter(is_own) {
+        let (mut is_known, mut is_text) = (true, false);
         search::in_texts(values.needles(), &parsed(bytes).unwrap_or_default(), &mut |pointer, _| {
-            let path = search::place(pointer);
-            is_known &= plan.images.iter().flat_map(|plan| &plan.remains).any(|remains| remains.path == path);
+            is_text = true;
+            is_known &= stays(&search::place(pointer));
         });
-        if !is_known {
+        let is_repeated = !is_text && values.needles().are_in(bytes);
+        if !is_known || is_repeated && !stays(search::REPEATED) {
             flaws.add(format!("`{}` still holds a value that was taken out", escape(name)));
         }
     }
@@ -666,7 +669,8 @@ fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImagePath>) -> Ke
             if finding.subject == path.to_string() {
                 return (finding.rule.id, Cow::Owned(first.clone()), first);
             }
-            first
+            // it stands for several files, and is told of the first that there is
+            if finding.rule.family() == "image" { String::new() } else { first }
         }
         Location::Config { key } => format!("config {key}"),
         Location::History { index, key, .. } => format!("history {index} {key}"),

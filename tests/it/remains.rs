@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::image::{Built, Member, Packing, Recipe, tar_of};
-use crate::support::layout::{INDEX, Layout};
+use crate::support::layout::{INDEX, Layout, MANIFEST};
 use crate::support::registry::Registry;
 use crate::support::run::{Run, TODAY, careen};
 use crate::support::token;
@@ -58,9 +58,14 @@ impl Fixed {
 }
 
 fn fixed(image: &Built, flags: &[&str]) -> Fixed {
+    fixed_of(&image.oci_archive(Packing::Plain), flags)
+}
+
+/// The same of an image in a layout in a tar.
+fn fixed_of(archive: &[u8], flags: &[&str]) -> Fixed {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    std::fs::write(path("in.tar"), image.oci_archive(Packing::Plain)).unwrap();
+    std::fs::write(path("in.tar"), archive).unwrap();
     let output = format!("oci-archive:{}", path("out.tar"));
     let arguments = ["fix", "--today", TODAY, "--no-progress", "-f", "json", "--only", "secrets"];
     let source = path("in.tar");
@@ -374,4 +379,72 @@ fn a_pushed_image_has_its_provenance_attached() {
             careen(&["scan", &output, "--signatures", "--today", TODAY, "--no-progress", "-f", "json", "--no-fail"]);
         assert!(!scanned.stdout.contains("image/no-provenance"), "{scanned:?}");
     }
+}
+
+/// An image of one layer with a secret in a file, in a layout in a tar; `more` stands in its manifest as it is written here.
+fn with_manifest(built: &Built, more: &str) -> Vec<u8> {
+    let mut layout = Layout::new();
+    let entry = built.put_into(&mut layout, Packing::Plain);
+    let digest: careen::digest::Digest = entry["digest"].as_str().unwrap().parse().unwrap();
+    let manifest = layout.blob(&digest).to_vec();
+    layout.remove(&entry);
+    let text = String::from_utf8(manifest).unwrap().replacen('{', &format!("{{{more},"), 1);
+    let mut entry = layout.put(MANIFEST, text.into_bytes());
+    entry["annotations"] = json!({"org.opencontainers.image.ref.name": "latest"});
+    layout.list(&[entry]);
+    layout.archive()
+}
+
+#[test]
+fn documents_are_searched_as_they_are_read_and_as_they_are_stored() {
+    let secret = token::github(3);
+    let env = format!("GITHUB_TOKEN={secret}\n");
+    let built = image(&json!({"Cmd": ["run"]}), &[], &[&[("srv/.env", &env), ("srv/a", "a")]]);
+    let escaped = secret.replacen("ghp", "gh\\u0070", 1);
+    for (more, expected) in [
+        (format!("\"x\":\"{escaped}\""), "field x"),
+        (format!("\"annotations\":{{\"q\":\"{secret}\",\"q\":\"clean\"}}"), "a key that stands twice"),
+        ("\"x\":\"clean\"".to_owned(), ""),
+    ] {
+        let fixed = fixed_of(&with_manifest(&built, &more), &["--yes"]);
+        let remains = fixed.remains();
+        let places: Vec<&str> =
+            remains.iter().filter_map(|line| line.strip_prefix("- ")?.split(" of ").next()).collect();
+        assert_eq!((fixed.run.code, places.concat()), (i32::from(!expected.is_empty()), expected.to_owned()), "{more}");
+        assert_eq!(fixed.count(&secret), usize::from(expected.starts_with('a')), "{more}");
+    }
+}
+
+#[test]
+fn a_layer_that_is_not_what_the_image_says_is_not_written_anew() {
+    let secret = token::github(3);
+    let env = format!("GITHUB_TOKEN={secret}\n");
+    let mut built = image(&json!({"Cmd": ["run"]}), &[], &[&[("srv/a", "a")], &[("srv/.env", &env)]]);
+    let mut config: Value = serde_json::from_slice(&built.config).unwrap();
+    for wrong in [0, 1] {
+        let right = config["rootfs"]["diff_ids"][wrong].take();
+        config["rootfs"]["diff_ids"][wrong] = json!(format!("sha256:{}", "1".repeat(64)));
+        built.config = serde_json::to_vec(&config).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(path("in.tar"), built.oci_archive(Packing::Plain)).unwrap();
+        let output = format!("oci-archive:{}", path("out.tar"));
+        for last in [["-o", output.as_str()], ["--dry-run", "--yes"]] {
+            let input = path("in.tar");
+            let run = careen(&[&["fix", &input, "--today", TODAY, "--no-progress"][..], &last].concat());
+            assert!(run.code == 4 && run.stderr.contains("what is damaged is not written anew"), "{wrong}: {run:?}");
+        }
+        assert!(!Path::new(&path("out.tar")).exists());
+        config["rootfs"]["diff_ids"][wrong] = right;
+    }
+}
+
+#[test]
+fn a_text_of_a_time_is_not_redacted() {
+    let mut recipe: Recipe = toml::from_str("about = \"a time\"\n").unwrap();
+    recipe.config = json!({"Cmd": ["run"], "Labels": {"year": "2024"}});
+    recipe.history = vec![json!({"created": "2024-05-06T07:08:09Z", "created_by": "RUN make"})];
+    let built = Built::new(&recipe, &[tar(&[("srv/a", "a")])]);
+    let fixed = fixed(&built, &["--redact", "2024"]);
+    assert!(fixed.count("2024-05-06T07:08:09Z") == 1 && fixed.count("\"year\":\"[REDACTED]\"") == 1);
 }

@@ -116,6 +116,9 @@ def secret_cases():
     yield "removed-name-of-a-linked-secret", Case(
         one([folder("srv"), file("srv/.env", env_file(value)), link("srv/copy", "srv/.env")]),
         ["--only", "healthcheck", "--remove", "srv/.env"], gone=["srv/.env"], there=["srv/copy"], code=1)
+    yield "secret-beside-a-file-of-the-same-owner", secret(
+        "owner", lambda value: [folder("srv"), file("srv/.env", env_file(value), uid=4711), file("srv/app", "run", uid=4711)],
+        gone=["srv/.env"], there=["srv/app"])
     yield "secret-in-link-chain", secret(
         "chain", lambda value: env(value) + [link("srv/a", "srv/.env"), link("srv/b", "srv/a"), link("srv/c", "./srv/b")],
         gone=["srv/.env", "srv/a", "srv/b", "srv/c"], there=["srv/main"])

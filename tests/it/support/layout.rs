@@ -43,6 +43,19 @@ impl Layout {
         self.0.file(&name, bytes);
     }
 
+    /// The bytes of a blob.
+    pub(crate) fn blob(&self, digest: &Digest) -> &[u8] {
+        let name = Self::name(digest);
+        self.0
+            .0
+            .iter()
+            .find_map(|(other, part)| match part {
+                Part::File(bytes) if *other == name => Some(bytes.as_slice()),
+                _ => None,
+            })
+            .unwrap()
+    }
+
     /// Takes a blob away.
     pub(crate) fn remove(&mut self, descriptor: &Value) {
         let name = Self::name_of(descriptor);
