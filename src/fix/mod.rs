@@ -49,7 +49,7 @@ use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Content, Edit, Edits, LARGEST_FILE, Member};
 use crate::rule::Severity;
-use crate::secret::masked_path;
+use crate::secret::{is_masked, masked_path};
 use crate::size::ByteSize;
 use crate::tree::{FileEntry, FileKind, Node, Tree};
 
@@ -315,6 +315,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         refused.extend(lookalikes::refused(image, &sorted, &dropped));
         tell_rest(&sorted, &actions, &mut refused);
     }
+    tell_nameless(image, &sorted, wishes, &mut refused);
     let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
     refused.sort();
     refused.dedup();
@@ -372,6 +373,35 @@ fn tell_rest(findings: &[&Finding], actions: &[Action], refused: &mut Vec<Refuse
                 hint: format!("make the image anew without it; {}", secrets::ROTATE),
             });
         }
+    }
+}
+
+/// Tells of what stands in files whose names hold a secret: findings do not say them, so that no fixer finds the file.
+fn tell_nameless(image: &Inventory, findings: &[&Finding], wishes: &Wishes, refused: &mut Vec<Refused>) {
+    for finding in findings {
+        let Location::File { path, layer, .. } = &finding.location else { continue };
+        let mends = |fixer: &&&Fixer| match finding.rule.family() {
+            "secret" => fixer.id == secrets::SECRETS.id,
+            _ => fixer.rules.contains(&finding.rule.id),
+        };
+        let fixer = FIXERS.iter().filter(|fixer| wishes.selects(fixer.group)).find(mends);
+        let Some(fixer) = fixer.filter(|_| is_masked(path)) else { continue };
+        let members = image.tree.layers().get(*layer as usize);
+        if members.is_some_and(|members| members.iter().any(|entry| entry.path == *path)) {
+            continue;
+        }
+        let fingerprint = finding.fingerprint();
+        if refused.iter().any(|refused| refused.finding.as_ref() == Some(&fingerprint)) {
+            continue;
+        }
+        refused.push(Refused {
+            fixer: fixer.id.to_owned(),
+            finding: Some(fingerprint),
+            rule: Some(finding.rule.id.to_owned()),
+            path: path.to_string(),
+            reason: "the file's name holds a secret and is not told, so that nothing says which file it is".into(),
+            hint: "`--remove` with a glob that fits the name takes the file out".into(),
+        });
     }
 }
 

@@ -51,7 +51,7 @@ pub use config::{Echo, mask_text, scan_annotations, scan_config};
 pub use finding::findings;
 pub use harmless::is_harmless;
 pub use mask::{private_keys, prose_values};
-pub use names::{mask_finding, mask_inventory, masked_path};
+pub use names::{is_masked, mask_finding, mask_inventory, masked_path};
 pub use needle::{Inside, Needles, is_sought, take_inside};
 pub use reading::with_readings;
 pub use rule::RULES;

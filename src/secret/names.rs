@@ -145,6 +145,11 @@ fn mask_path(path: &mut ImagePath) {
 /// What parts names from each other in paths and archives, and then in references.
 const SEPARATORS: [&[char]; 2] = [&['/', '!'], &['/', '!', ':', '@']];
 
+/// Whether a path may be one of which a secret is not shown; a file may be called so itself.
+pub fn is_masked(path: &ImagePath) -> bool {
+    memchr::memmem::find(path.as_bytes(), mask::HIDDEN.as_bytes()).is_some()
+}
+
 /// A path, as it is shown, without secrets: the whole of it, then each name in it, since some tokens may have a slash
 /// before them, and some may not.
 pub fn masked_path(path: &str) -> String {

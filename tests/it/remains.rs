@@ -448,3 +448,15 @@ fn a_text_of_a_time_is_not_redacted() {
     let fixed = fixed(&built, &["--redact", "2024"]);
     assert!(fixed.count("2024-05-06T07:08:09Z") == 1 && fixed.count("\"year\":\"[REDACTED]\"") == 1);
 }
+
+#[test]
+fn what_stands_below_a_name_that_is_not_shown_is_told_as_not_done() {
+    let (name, secret) = (token::github(4), token::github(3));
+    let path = format!("srv/{name}/a.env");
+    let built = image(&json!({"Cmd": ["run"]}), &[], &[&[(&path, &format!("GITHUB_TOKEN={secret}\n"))]]);
+    let fixed = fixed(&built, &["--yes"]);
+    let refused = fixed.said["plan"]["images"][0]["refused"].as_array().unwrap();
+    let reasons: Vec<&str> = refused.iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    assert!(reasons.iter().any(|reason| reason.starts_with("the file's name holds a secret")), "{reasons:?}");
+    assert!(fixed.run.code == 1 && !fixed.run.stdout.contains(&secret) && !fixed.run.stdout.contains(&name));
+}
