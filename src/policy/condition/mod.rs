@@ -52,6 +52,16 @@ const DEEPEST_LOOPS: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Condition {
     node: Node,
+    about: About,
+}
+
+/// What a condition names.
+#[derive(Debug, Clone, Default)]
+struct About {
+    has_finding: bool,
+    has_image: bool,
+    /// Rules that it compares with and that are off.
+    off: Vec<&'static str>,
 }
 
 /// What is wrong with a condition.
@@ -81,7 +91,23 @@ impl Condition {
             return Err(Problem::new(at..text.len(), format!("a condition has at most {LONGEST} characters")));
         }
         let expression = parse::parse(text)?;
-        Ok(Self { node: check::check(&expression, rules)? })
+        let (node, about) = check::check(&expression, rules)?;
+        Ok(Self { node, about })
+    }
+
+    /// Whether it names the image, and nothing of findings.
+    pub fn is_about_image_alone(&self) -> bool {
+        self.about.has_image && !self.about.has_finding
+    }
+
+    /// Whether it never holds, as far as can be told at once.
+    pub fn is_never(&self) -> bool {
+        matches!(self.node, Node::Constant(value::Value::Bool(false)))
+    }
+
+    /// Rules that it compares with and that are off: their findings are kept only where a `match` names them.
+    pub fn off(&self) -> &[&'static str] {
+        &self.about.off
     }
 
     /// Whether it holds for the finding. The error says why there is no answer: a key that is not there, a value of
