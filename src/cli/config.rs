@@ -214,9 +214,11 @@ fn refuse_foreign(path: &Path, folder: &Path) -> Result<()> {
     const ALL_MAY_WRITE: u32 = 0o002;
     let about = |path: &Path| std::fs::metadata(path).map_err(|e| Error::io("cannot read the configuration", e));
     let file = about(path)?;
+    // a link is as good as what it leads to, and whoever makes it chooses that
+    let link = std::fs::symlink_metadata(path).map_err(|e| Error::io("cannot read the configuration", e))?;
     let user = std::fs::metadata("/proc/self").ok().or_else(|| std::fs::metadata(variable("HOME")?).ok());
     let owners = [Some(0), user.map(|user| user.uid()), about(folder).ok().map(|folder| folder.uid())];
-    let what = if !owners.contains(&Some(file.uid())) {
+    let what = if [&file, &link].iter().any(|one| !owners.contains(&Some(one.uid()))) {
         "belongs to another user"
     } else if file.mode() & ALL_MAY_WRITE != 0 {
         "may be written by every user"

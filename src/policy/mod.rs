@@ -272,15 +272,15 @@ impl When {
         }
     }
 
-    /// Whether it never holds, as far as can be told at once.
-    fn is_never(&self) -> bool {
+    /// What it says of whatever is found, or why it never says anything, where that can be told at once.
+    fn constant(&self) -> Option<Result<bool, String>> {
         #[cfg(feature = "cel")]
         {
-            self.condition.is_never()
+            self.condition.constant()
         }
         #[cfg(not(feature = "cel"))]
         {
-            false
+            None
         }
     }
 

@@ -89,8 +89,8 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
             ));
         } else if let Some(why) = never_selects(&rule.selector, known) {
             notes.push(format!("the rule in `{}` selects nothing: {why}", rule.place));
-        } else if rule.when.as_ref().is_some_and(super::When::is_never) {
-            notes.push(format!("the rule in `{}` never decides: its condition never holds", rule.place));
+        } else if let Some(why) = rule.when.as_ref().and_then(super::When::constant).and_then(idle_condition) {
+            notes.push(format!("the rule in `{}` never decides: {why}", rule.place));
         } else if rule.unless.as_ref().is_some_and(|unless| unless.covers(&rule.selector, known)) {
             notes.push(format!(
                 "the rule in `{}` never decides: its `unless` takes away all that its `match` selects",
@@ -138,6 +138,15 @@ fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<&'stati
         known.iter().chain(super::RULES.iter()).filter(|rule| selector.may_select(rule)).map(|rule| rule.family());
     (is_of_package && families.all(|family| WITHOUT_PACKAGES.contains(&family)))
         .then_some("its findings are about no package, which alone have ecosystem, licence, scores and exploits")
+}
+
+/// What is wrong with a condition that always says the same.
+fn idle_condition(said: Result<bool, String>) -> Option<String> {
+    match said {
+        Ok(true) => None,
+        Ok(false) => Some("its condition never holds".to_owned()),
+        Err(why) => Some(format!("its condition never has a value, and a run that asks it ends with an error: {why}")),
+    }
 }
 
 /// Rules that a condition asks for and that are off.

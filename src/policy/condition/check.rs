@@ -110,11 +110,12 @@ impl<'a> Checker<'a> {
         found.map(|(slot, (_, r#type))| (slot, *r#type))
     }
 
-    fn name(&self, name: &str, expression: &Expression) -> Checked {
+    fn name(&mut self, name: &str, expression: &Expression) -> Checked {
         if let Some((slot, r#type)) = self.local(name) {
             return Ok((Node::Local(slot), r#type));
         }
         if name == "today" {
+            self.about.has_today = true;
             return Ok((Node::Today, Type::of(Kind::Time)));
         }
         if VARIABLES.contains(&name) {

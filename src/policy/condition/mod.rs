@@ -35,7 +35,11 @@ use std::ops::Range;
 use evaluate::{Frame, Node};
 use meter::{MOST_STEPS, Meter};
 
+use crate::finding::{Finding, Location};
+use crate::inventory::Origin;
+use crate::policy::ImageFacts;
 use crate::rule::Rule;
+use crate::time::Timestamp;
 
 pub use object::{Ages, FindingObject, ImageObject, fields_in_markdown};
 
@@ -60,6 +64,7 @@ pub struct Condition {
 struct About {
     has_finding: bool,
     has_image: bool,
+    has_today: bool,
     /// Rules that it compares with and that are off.
     off: Vec<&'static str>,
 }
@@ -100,9 +105,17 @@ impl Condition {
         self.about.has_image && !self.about.has_finding
     }
 
-    /// Whether it never holds, as far as can be told at once.
-    pub fn is_never(&self) -> bool {
-        matches!(self.node, Node::Constant(value::Value::Bool(false)))
+    /// What it says of whatever is found, or why it never says anything: of one that names nothing that could change that.
+    pub fn constant(&self) -> Option<Result<bool, String>> {
+        let About { has_finding, has_image, has_today, .. } = self.about;
+        if has_finding || has_image || has_today {
+            return None;
+        }
+        let finding = Finding::new(&crate::policy::IMAGE_CONDITION, "", Location::Image, "");
+        let (facts, now) = (ImageFacts::default(), Timestamp::from_unix(0));
+        Some(
+            self.holds(&FindingObject::new(&finding, Origin::Unknown, Ages::default()), &ImageObject::new(&facts, now)),
+        )
     }
 
     /// Rules that it compares with and that are off: their findings are kept only where a `match` names them.

@@ -401,11 +401,21 @@ fn rules_that_can_never_match_are_told() {
         assert!(!told.iter().any(|note| note.starts_with(nothing)), "{conditions}: {told:?}");
     }
     if cfg!(feature = "cel") {
-        let told = notes("match = {}\nwhen = 'false'\naction = 'fail'\n");
-        assert!(
-            told.contains(&"the rule in `./p.toml:2` never decides: its condition never holds".to_owned()),
-            "{told:?}"
-        );
+        for (when, why) in [
+            ("false", "its condition never holds"),
+            ("1 > 2", "its condition never holds"),
+            ("1 / 0 == 1", "its condition never has a value, and a run that asks it ends with an error: "),
+            ("[1, 2][5] == 1", "its condition never has a value, and a run that asks it ends with an error: "),
+            ("{\"a\": 1}[\"b\"] == 1", "its condition never has a value, and a run that asks it ends with an error: "),
+        ] {
+            let told = notes(&format!("match = {{}}\nwhen = '{when}'\naction = 'fail'\n"));
+            let start = format!("the rule in `./p.toml:2` never decides: {why}");
+            assert!(told.iter().any(|note| note.starts_with(&start)), "{when}: {told:?}");
+        }
+        for when in ["true", "true || 1 / 0 == 1", "today < timestamp(\"2020-01-01T00:00:00Z\")", "finding.fixable"] {
+            let told = notes(&format!("match = {{}}\nwhen = '{when}'\naction = 'fail'\n"));
+            assert!(!told.iter().any(|note| note.contains("never decides")), "{when}: {told:?}");
+        }
         let wrong = |when: &str| {
             let text = format!("[[rule]]\nmatch = {{}}\nwhen = \"{when}\"\naction = 'fail'\n");
             Policy::parse("policy.toml", &text, KNOWN, false).err().map(|error| error.message).unwrap_or_default()
