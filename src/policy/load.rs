@@ -205,7 +205,8 @@ impl Loader<'_> {
         for file in files {
             let waivers = self.waivers(file, &needs);
             policies.push(waivers.map_err(|error| match error.kind {
-                ErrorKind::NotFound => error.help("name a file that holds `[[waiver]]`"),
+                // a preset holds rules
+                ErrorKind::NotFound => Error { help: Some("name a file that holds `[[waiver]]`".into()), ..error },
                 _ => error,
             })?);
         }

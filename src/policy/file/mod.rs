@@ -78,9 +78,9 @@ fn parse_with(
     {
         // whatever it is, it is not shown: it may be any file of this machine
         let (line, column) = diagnostic::line_and_column(source, first);
-        let what = format!("policy `{}` is no TOML, and has no key of a policy", escape(name));
+        let what = format!("policy `{}` {NO_POLICY}", escape(name));
         let place = format!("{}:{line}:{column}", escape(name));
-        let detail = format!("error: this is no TOML\n --> {place}");
+        let detail = format!("error: this {NO_POLICY}\n --> {place}");
         return Err(Error::new(ErrorKind::Config, what).at(place).detail(detail));
     }
     let mut reader = Reader::new(name, source, reading.known);
@@ -98,6 +98,9 @@ fn parse_with(
     }
     Err(diagnostic::error(name, source, reader.wrong, reading.colour))
 }
+
+/// What is said of a file that has nothing of a policy.
+const NO_POLICY: &str = "is no TOML, and has no key of a policy";
 
 /// Whether a key may stand at the top of a policy, or of a configuration file that holds one.
 fn is_of_policies(key: &str) -> bool {

@@ -473,6 +473,9 @@ fn what_is_no_policy_is_told_and_not_shown() {
     }
     let error = failed("p.toml", "extends = './gate.rego'\n");
     assert!(error.message.ends_with("a policy in Rego cannot be extended"), "{}", error.message);
+    let set = LOADER.add_waivers(default_set(), &["nowhere.toml".to_owned()]);
+    let help = set.expect_err("it is not there").help;
+    assert_eq!(help.as_deref(), Some("name a file that holds `[[waiver]]`"));
     let (_, notes) = loaded(&[("p.toml", "# nothing\n")]).expect("in order");
     assert_eq!(notes[0], "it says nothing: without it the same would be judged");
 }
