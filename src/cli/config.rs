@@ -88,26 +88,30 @@ impl Config {
         self.bases.iter().map(chain).collect()
     }
 
-    /// Reads `named`, else the nearest `careen.toml` from the current folder up to the root of its repository,
-    /// else the one in the user's configuration folder, else nothing.
+    /// Reads `named`, else the nearest `careen.toml` from the current folder up to the root of its repository or the
+    /// user's home, else the one in the user's configuration folder, else nothing.
     pub(super) fn read(named: Option<PathBuf>) -> Result<Self> {
         Self::parse(Self::text(named)?)
     }
 
-    /// The name and the text of the file that [`Self::read`] reads.
+    /// The name and the text of the file that [`Self::read`] reads. One that is found is named from the current folder, so
+    /// that reports say the same in each checkout.
     pub(super) fn text(named: Option<PathBuf>) -> Result<Option<(String, String)>> {
         let user = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
         Self::found(named, &std::env::current_dir().unwrap_or_default(), user.as_deref())
     }
 
     fn found(named: Option<PathBuf>, folder: &Path, user: Option<&Path>) -> Result<Option<(String, String)>> {
-        let found = match named {
-            Some(path) => Some(path),
-            None => nearest(folder)
-                .or_else(|| user.map(|user| user.join("careen/careen.toml")).filter(|path| path.is_file())),
+        let found = if let Some(path) = named {
+            Some((path.clone(), path))
+        } else {
+            nearest(folder, variable("HOME").as_deref())?.or_else(|| {
+                let path = user.map(|user| user.join("careen/careen.toml")).filter(|path| path.is_file())?;
+                Some((path.clone(), path))
+            })
         };
-        let Some(path) = found else { return Ok(None) };
-        let place = path.display().to_string();
+        let Some((path, shown)) = found else { return Ok(None) };
+        let place = shown.display().to_string();
         let text = text_of(&path).map_err(|error| error.at(&place))?;
         Ok(Some((place, text)))
     }
@@ -128,6 +132,15 @@ impl Config {
     pub(super) fn check(place: &str, text: &str) -> Result<()> {
         Self::parse(Some((place.to_owned(), text.to_owned()))).map(drop)
     }
+}
+
+/// Says of a configuration file that is named as a policy what is wrong with it outside of `[policy]`.
+pub(super) fn check_named(word: &str) -> Result<()> {
+    let path = Path::new(word);
+    if path.file_name().is_none_or(|name| name != "careen.toml") || !path.is_file() {
+        return Ok(());
+    }
+    Config::check(word, &text_of(path).map_err(|error| error.at(word))?)
 }
 
 /// Where a table of policies belongs that stands at the top of a configuration file.
@@ -175,17 +188,51 @@ fn text_of(path: &Path) -> Result<String> {
     }
 }
 
-fn nearest(folder: &Path) -> Option<PathBuf> {
-    for folder in folder.ancestors() {
-        let path = folder.join("careen.toml");
+/// The nearest file from the folder upwards, and its name from there.
+fn nearest(folder: &Path, home: Option<&Path>) -> Result<Option<(PathBuf, PathBuf)>> {
+    let mut name = PathBuf::new();
+    for parent in folder.ancestors() {
+        let path = parent.join("careen.toml");
         if path.is_file() {
-            return Some(path);
+            let name = name.join("careen.toml");
+            refuse_foreign(&path, folder).map_err(|error| error.at(name.display().to_string()))?;
+            return Ok(Some((path, name)));
         }
-        if folder.join(".git").exists() {
-            return None;
+        if parent.join(".git").exists() || home == Some(parent) {
+            return Ok(None);
         }
+        name.push("..");
     }
-    None
+    Ok(None)
+}
+
+/// Refuses a file that was found, not named, where somebody else may write it: it belongs to neither root, nor the user, nor
+/// the owner of the folder in which careen was called; or all may write to it.
+#[cfg(unix)]
+fn refuse_foreign(path: &Path, folder: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    const ALL_MAY_WRITE: u32 = 0o002;
+    let about = |path: &Path| std::fs::metadata(path).map_err(|e| Error::io("cannot read the configuration", e));
+    let file = about(path)?;
+    // a link is as good as what it leads to, and whoever makes it chooses that
+    let link = std::fs::symlink_metadata(path).map_err(|e| Error::io("cannot read the configuration", e))?;
+    let user = std::fs::metadata("/proc/self").ok().or_else(|| std::fs::metadata(variable("HOME")?).ok());
+    let owners = [Some(0), user.map(|user| user.uid()), about(folder).ok().map(|folder| folder.uid())];
+    let what = if [&file, &link].iter().any(|one| !owners.contains(&Some(one.uid()))) {
+        "belongs to another user"
+    } else if file.mode() & ALL_MAY_WRITE != 0 {
+        "may be written by every user"
+    } else {
+        return Ok(());
+    };
+    let message = format!("the configuration {what}, who would say what is let through");
+    Err(Error::new(ErrorKind::Config, message).help("name it with `--config` if it is meant"))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as it is where files have owners")]
+fn refuse_foreign(_: &Path, _: &Path) -> Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]
@@ -194,6 +241,28 @@ mod tests {
 
     fn read(named: Option<PathBuf>, folder: &Path) -> Result<Config> {
         Config::parse(Config::found(named, folder, None)?)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_write_is_refused_unless_it_is_named() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let deep = folder.path().join("a");
+        std::fs::create_dir(&deep).expect("a folder");
+        let path = folder.path().join("careen.toml");
+        std::fs::write(&path, "[policy]\nextends = \"careen:report-only\"\n").expect("a file");
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("its own");
+        for (bits, is_read) in [(0o644, true), (0o664, true), (0o666, false), (0o602, false)] {
+            mode(bits);
+            let found = Config::found(None, &deep, None);
+            assert_eq!(found.is_ok(), is_read, "{bits:o}");
+            if let Err(error) = found {
+                assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some("../careen.toml")));
+            }
+            assert!(Config::found(Some(path.clone()), &deep, None).is_ok(), "{bits:o}");
+        }
+        assert_eq!(nearest(&deep, Some(&deep)).expect("nothing is wrong"), None, "beyond the home");
     }
 
     #[test]
@@ -214,7 +283,7 @@ mod tests {
         );
         std::fs::write(project.join("careen.toml"), "[registy]\n").expect("a file");
         let error = read(None, &deep).expect_err("a misspelt key");
-        assert_eq!(error.kind, ErrorKind::Config);
+        assert_eq!((error.kind, error.place.as_deref()), (ErrorKind::Config, Some("../../careen.toml")));
         for (text, help) in [
             ("[[waiver]]\nrule = \"image/root-user\"\n", "write `[[policy.waiver]]`"),
             ("[[rule]]\naction = \"fail\"\n", "write `[[policy.rule]]`"),

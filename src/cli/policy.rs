@@ -184,9 +184,12 @@ fn check(files: &[String], dry_run: &DryRunArguments) -> Result<Exit> {
     let loader = loader(&known, Colour::Auto);
     let words = full_names(files);
     let mut wrong = None;
-    for word in &words {
-        let summaries = match crate::policy::check(std::slice::from_ref(word), &loader, dry_run.today()) {
-            Ok(summaries) => summaries,
+    for (number, word) in words.iter().enumerate() {
+        let presets = words.iter().take(number).filter(|word| word.starts_with("careen:"));
+        let named: Vec<String> = presets.chain([word]).cloned().collect();
+        let checked = config::check_named(word).and_then(|()| crate::policy::check(&named, &loader, dry_run.today()));
+        let summaries = match checked {
+            Ok(mut summaries) => summaries.split_off(summaries.len().saturating_sub(1)),
             Err(error) => {
                 wrong = wrong.or(Some(term::failed(&error)));
                 continue;
@@ -245,7 +248,9 @@ fn shown(set: &PolicySet) -> String {
     let mut text = String::new();
     let names: Vec<&str> = set.policies().iter().map(|policy| policy.name.as_str()).collect();
     text += &format!("policies, the last wins: {}\n", names.join(", "));
-    if set.policies().iter().filter(|policy| policy.name != DEFAULT_PRESET).all(Policy::asks_nothing) {
+    let extends = |policy: &Policy| policy.extends.iter().any(|extended| extended.word == DEFAULT_PRESET);
+    let files = || set.policies().iter().filter(|policy| policy.name != DEFAULT_PRESET);
+    if files().all(Policy::asks_nothing) && !files().any(extends) {
         text += &format!("note: no file has rules or demands of images, so `{DEFAULT_PRESET}` judges too\n");
     } else if !names.contains(&DEFAULT_PRESET) {
         text += &format!("note: `{DEFAULT_PRESET}` does not judge: no file extends it\n");

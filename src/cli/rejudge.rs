@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::escape::escape;
 use crate::policy::edition::EDITIONS;
 use crate::policy::{Action, Case, Judged, Loader, PolicySet, Verdict};
@@ -46,7 +46,10 @@ pub(super) fn test(arguments: &TestArguments) -> Result<Exit> {
         let by_name = |name: &str| reports(&cases.folder.join(name), &cases.set, &known);
         let by_set = |record: &Record, today| judged(record, &cases.set, today);
         for case in &cases.cases {
-            let wrong = case::differences(case, today, &by_name, &by_set)?;
+            let wrong = case::differences(case, today, &by_name, &by_set).map_err(|error| {
+                let message = format!("the test `{}` ({}): {}", escape(&case.name), case.place, error.message);
+                Error { message, ..error }
+            })?;
             tried += 1;
             failed += usize::from(!wrong.is_empty());
             text += &line(case, &wrong);

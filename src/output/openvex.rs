@@ -1,5 +1,5 @@
 //! What is known and decided about flaws in packages, as an `OpenVEX` document (version 0.2.0,
-//! OPENVEX-SPEC.md of <https://github.com/openvex/spec>): findings that count are `affected`, waived ones `not_affected`,
+//! OPENVEX-SPEC.md of <https://github.com/openvex/spec>): findings are `affected`, also accepted ones unless a reason says why they do no harm,
 //! and those that VEX documents speak of keep what these say.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,14 +166,18 @@ fn said(judged: &Judged) -> (Status, Said) {
             }
             return (status, said);
         }
-        let mut said = words(Status::NotAffected);
-        match waiver.reason.split_once(':') {
-            Some((label, rest)) if JUSTIFICATIONS.contains(&label.trim()) => {
-                give_reason(&mut said, Some(label.trim()), Some(rest.trim()));
-            }
-            _ => give_reason(&mut said, None, reason),
+        if let Some((label, rest)) = waiver.reason.split_once(':')
+            && JUSTIFICATIONS.contains(&label.trim())
+        {
+            let mut said = words(Status::NotAffected);
+            give_reason(&mut said, Some(label.trim()), Some(rest.trim()));
+            return (Status::NotAffected, said);
         }
-        return (Status::NotAffected, said);
+        // a risk that is accepted is there
+        let until = waiver.expires.map(|day| format!(" until {day}")).unwrap_or_default();
+        let why = reason.filter(|reason| !reason.is_empty()).map(|reason| format!(": {reason}")).unwrap_or_default();
+        let action_statement = Some(format!("the risk is accepted{until}{why}"));
+        return (Status::Affected, Said { action_statement, ..words(Status::Affected) });
     }
     let evidence = &judged.finding.evidence;
     let vex = |key: &str| evidence.get("vex")?.get(key)?.as_str().filter(|text| !text.is_empty());
@@ -332,7 +336,7 @@ mod tests {
             (
                 json!({}),
                 Some("not used: by us"),
-                json!({"status": "not_affected", "impact_statement": "not used: by us"}),
+                json!({"status": "affected", "action_statement": "the risk is accepted: not used: by us"}),
             ),
             (
                 json!({"fixed": "2"}),
@@ -357,7 +361,11 @@ mod tests {
                 None,
                 json!({"status": "not_affected", "justification": "component_not_present"}),
             ),
-            (vex("fixed", &json!({})), Some("unused"), json!({"status": "not_affected", "impact_statement": "unused"})),
+            (
+                vex("fixed", &json!({})),
+                Some("unused"),
+                json!({"status": "affected", "action_statement": "the risk is accepted: unused"}),
+            ),
             (
                 vex("not_affected", &json!({"justification": "code_not_reachable"})),
                 None,
@@ -379,7 +387,7 @@ mod tests {
             (
                 vex("affected", &json!({})),
                 Some("unused"),
-                json!({"status": "not_affected", "impact_statement": "unused"}),
+                json!({"status": "affected", "action_statement": "the risk is accepted: unused"}),
             ),
         ];
         for (evidence, waiver, expected) in cases {

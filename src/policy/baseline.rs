@@ -1,11 +1,14 @@
 //! Baselines: findings that were there before, by fingerprint, so that only what is new fails.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::requirement::{AGEING, LIMIT_EXCEEDED};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::finding::Finding;
 use crate::time::Date;
 
 /// Version of the file.
@@ -29,10 +32,11 @@ pub struct Baseline {
     pub made: Option<Date>,
     /// The images that it was made from, where it says.
     pub images: Vec<Source>,
-    fingerprints: BTreeSet<String>,
+    /// Fingerprints, each with how much there was of it, where that counts.
+    fingerprints: BTreeMap<String, Option<u64>>,
 }
 
-/// One finding, as a baseline lists it: the fingerprint counts, the rest is for people.
+/// One finding, as a baseline lists it: fingerprint and value count, the rest is for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Fingerprint.
@@ -42,6 +46,37 @@ pub struct Known {
     /// What it is about.
     #[serde(default)]
     pub subject: String,
+    /// Of what is over a limit of the policy, how much there was: what grew since is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<u64>,
+}
+
+/// A finding of a baseline or of a report, as it is read.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    known: Known,
+    status: Option<String>,
+    #[serde(default)]
+    evidence: Evidence,
+}
+
+/// The part of a finding's evidence that baselines keep.
+#[derive(Default, Deserialize)]
+struct Evidence {
+    value: Option<Value>,
+}
+
+impl Entry {
+    /// What a baseline lists; nothing of what was accepted then, which counts once nothing accepts it any more.
+    fn known(&self) -> Option<Known> {
+        if self.status.as_deref() == Some("waived") {
+            return None;
+        }
+        let Known { id, rule, subject, value } = self.known.clone();
+        let measured = self.evidence.value.as_ref().and_then(Value::as_u64).filter(|_| rule == LIMIT_EXCEEDED.id);
+        Some(Known { id, rule, subject, value: value.or(measured) })
+    }
 }
 
 /// An image that a baseline was made from.
@@ -77,7 +112,7 @@ struct File {
     images: Vec<Source>,
     target: Option<Source>,
     #[serde(default)]
-    findings: Vec<Known>,
+    findings: Vec<Entry>,
     #[serde(default)]
     reports: Vec<File>,
 }
@@ -95,13 +130,23 @@ impl Baseline {
     /// Reads a baseline, or a JSON report of one image or of several.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self> {
         let Listing { made, images, findings } = Listing::read(name, text)?;
-        let fingerprints = findings.into_iter().map(|known| known.id).collect();
+        let fingerprints = findings.into_iter().map(|known| (known.id, known.value)).collect();
         Ok(Self { name: name.to_owned(), made, images, fingerprints })
     }
 
-    /// Whether the finding was there before.
+    /// Whether it lists the fingerprint.
     pub fn has(&self, fingerprint: &str) -> bool {
-        self.fingerprints.contains(fingerprint)
+        self.fingerprints.contains_key(fingerprint)
+    }
+
+    /// Whether the finding of this fingerprint was there before, and no less of it. What grows old by itself was less.
+    pub(super) fn knows(&self, finding: &Finding, fingerprint: &str) -> bool {
+        if AGEING.iter().any(|rule| rule.id == finding.rule.id) {
+            return false;
+        }
+        let Some(known) = self.fingerprints.get(fingerprint) else { return false };
+        let value = finding.evidence.get("value").and_then(Value::as_u64);
+        finding.rule.id != LIMIT_EXCEEDED.id || known.is_some_and(|known| value.is_some_and(|value| value <= known))
     }
 
     /// How many findings it lists.
@@ -146,7 +191,7 @@ impl Listing {
                     return Err(wrong(format!("`{}` is no schema of a baseline", short(&one.schema))));
                 }
                 all.images.extend(one.images.iter().chain(&one.target).cloned());
-                all.findings.extend(one.findings.iter().cloned());
+                all.findings.extend(one.findings.iter().filter_map(Entry::known));
             }
         }
         if all.findings.len() > MOST {
@@ -158,7 +203,11 @@ impl Listing {
         if let Some(odd) = all.findings.iter().find(|known| !is_fingerprint(&known.id)) {
             return Err(wrong(format!("`{}` is no fingerprint", short(&odd.id))));
         }
-        all.findings.sort_by(|a, b| (&a.rule, &a.subject, &a.id).cmp(&(&b.rule, &b.subject, &b.id)));
+        // of several images, each with a value, the greatest counts
+        let order = |known: &Known| {
+            (known.rule.clone(), known.subject.clone(), known.id.clone(), std::cmp::Reverse(known.value))
+        };
+        all.findings.sort_by_cached_key(order);
         all.findings.dedup_by(|a, b| a.id == b.id);
         Ok(all)
     }

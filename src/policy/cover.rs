@@ -89,12 +89,48 @@ impl Selector {
             Named::Flaw(glob) => glob.is_literal(),
             Named::Rule(glob) => glob.is_literal() && !glob.as_str().starts_with("package/"),
         };
-        is_scope(&self.paths, PATHS)
-            || is_scope(&self.subjects, SUBJECTS)
-            || is_scope(&self.purls, PURLS)
+        (is_scope(&self.paths, PATHS) && self.paths.iter().all(names_place))
+            || (is_scope(&self.subjects, SUBJECTS) && self.subjects.iter().all(names_subject))
+            || (is_scope(&self.purls, PURLS) && self.purls.iter().all(names_package))
             || !self.fingerprints.is_empty()
             || self.rules.iter().all(names_one)
     }
+}
+
+/// Characters of patterns that stand for others.
+const SIGNS: [char; 8] = ['*', '?', '[', ']', '{', '}', '!', ','];
+
+/// Fewest characters in a row that leave out most names, such as `.so`.
+const FEWEST: usize = 3;
+
+/// Whether a pattern over paths names a file or a folder, or an ending, or goes into no folders.
+fn names_place(glob: &Glob) -> bool {
+    if !glob.as_str().contains("**") {
+        return true;
+    }
+    let names = |part: &str| !part.is_empty() && !part.contains(SIGNS);
+    let mut runs = glob.as_str().split(SIGNS);
+    glob.as_str().split('/').any(names) || runs.any(|run| run.chars().count() >= FEWEST)
+}
+
+/// Whether a pattern over subjects leaves out most flaws, or is about something else.
+fn names_subject(glob: &Glob) -> bool {
+    glob.is_literal() || !FLAWS.iter().any(|start| glob.as_str().starts_with(start))
+}
+
+/// How ids of flaws begin.
+const FLAWS: &[&str] = &["CVE", "GHSA"];
+
+/// Whether a pattern over package URLs names a package, or a namespace that is no distribution.
+fn names_package(glob: &Glob) -> bool {
+    let text = glob.as_str();
+    let text = text.split_once(['?', '#']).map_or(text, |(path, _)| path);
+    let path = text.rsplit_once('@').map_or(text, |(path, _)| path);
+    let mut parts = path.split('/');
+    let kind = parts.next().unwrap_or_default();
+    let is_distribution = ["pkg:deb", "pkg:rpm", "pkg:apk", "pkg:alpm"].contains(&kind);
+    let mut names = parts.skip(usize::from(is_distribution)).filter(|part| !part.chars().all(|c| c == '*' || c == '?'));
+    names.next().is_some() || (!is_distribution && !kind.starts_with("pkg:") && path.len() > FEWEST)
 }
 
 /// Whether for each value for which one of `narrow` holds, one of `wide` does; without any, all hold.

@@ -9,11 +9,15 @@ use super::index::{Index, Learned};
 use super::requirement::base::Named;
 use super::requirement::{Breach, Own};
 use super::selector::{Scene, View};
-use super::{Action, AppliedWaiver, Hours, ImageFacts, Judged, PolicyRule, PolicySet, Scope, Verdict, Waiver, When};
+use super::{
+    Action, AppliedWaiver, Hours, IMAGE_CONDITION, ImageFacts, Judged, PolicyRule, PolicySet, Scope, Verdict, Waiver,
+    When,
+};
 use crate::error::Result;
 #[cfg(feature = "cel")]
 use crate::error::{Error, ErrorKind};
-use crate::finding::Finding;
+use crate::escape::escape;
+use crate::finding::{Finding, Location};
 use crate::inventory::Origin;
 use crate::limitation::Limitation;
 use crate::rule::{Rule, Severity};
@@ -35,6 +39,10 @@ pub struct EvaluateContext<'a> {
 /// Who decided when no rule matched.
 pub const NO_RULE: &str = "no rule matches";
 
+/// Characters of a finding's subject that an error shows.
+#[cfg(feature = "cel")]
+const LONGEST_SUBJECT: usize = 100;
+
 /// Who decided where a baseline lists the finding.
 pub(super) const BASELINE: &str = "baseline";
 
@@ -49,6 +57,20 @@ impl PolicySet {
     ///
     /// A condition in CEL that has no value for a finding: to pass over it would be a silent no.
     pub fn evaluate(&self, findings: Vec<Finding>, context: &EvaluateContext<'_>) -> Result<(Vec<Judged>, Verdict)> {
+        let (judged, verdict, _) = self.evaluate_all(findings, context)?;
+        Ok((judged, verdict))
+    }
+
+    /// The places of the waivers that such findings need.
+    pub fn used_waivers(&self, findings: Vec<Finding>, context: &EvaluateContext<'_>) -> Result<BTreeSet<String>> {
+        self.evaluate_all(findings, context).map(|(_, _, used)| used)
+    }
+
+    fn evaluate_all(
+        &self,
+        findings: Vec<Finding>,
+        context: &EvaluateContext<'_>,
+    ) -> Result<(Vec<Judged>, Verdict, BTreeSet<String>)> {
         let nothing = ImageFacts::default();
         let image = context.image.unwrap_or(&nothing);
         let scene = Scene::new(image, context.today);
@@ -73,26 +95,50 @@ impl PolicySet {
         for Breach { finding, own } in breaches.into_iter().flatten() {
             judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &run)?);
         }
-        // after the waivers, so that one for such a finding is not taken for unused
+        for finding in self.against_image(&run)? {
+            judged.push(self.judge(finding, None, &mut index, &mut matching, &run)?);
+        }
         judged.retain(|one| {
             !one.finding.rule.is_opt_in
                 || self.asks_for(one.finding.rule)
                 || (!against_base.is_empty() && against_base.contains(&one.finding.fingerprint()))
         });
-        let reminders = self.reminders(index.waivers(), &matching, context.today);
+        let used = index.waivers().iter().zip(&matching).filter(|(_, matching)| matching.kept > 0);
+        let used = used.map(|(waiver, _)| waiver.place.clone()).collect();
+        let reminders = self.reminders(index.waivers(), &matching, &scene);
         for reminder in reminders {
             judged.push(self.judge(reminder, None, &mut index, &mut [], &run)?);
         }
         sort(&mut judged);
         let verdict = self.verdict(&judged, context.limitations);
-        Ok((judged, verdict))
+        Ok((judged, verdict, used))
+    }
+
+    /// What rules say of the image as a whole: a clean one has no finding that would bring it up.
+    fn against_image(&self, run: &Run<'_>) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let rules = self.policies().iter().flat_map(|policy| &policy.rules).filter(|rule| rule.judges_image());
+        for rule in rules.filter(|_| run.context.image.is_some()) {
+            let Some(when) = &rule.when else { continue };
+            let condition = when.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let message = match &rule.message {
+                Some(message) => message.clone(),
+                None => format!("the image is as the rule `{}` says that it must not be: `{condition}`", rule.name),
+            };
+            let finding = Finding::new(&IMAGE_CONDITION, escape(condition), Location::Image, escape(message));
+            let view = View::new(&finding, Origin::Unknown, run.scene);
+            let holds = run.conditions.hold(rule, when, &Conditions::object(&view), &finding)?;
+            findings.extend(holds.then_some(finding));
+        }
+        Ok(findings)
     }
 
     /// What is to be said of waivers.
-    fn reminders(&self, waivers: &[&Waiver], matching: &[Matching], today: Date) -> Vec<Finding> {
+    fn reminders(&self, waivers: &[&Waiver], matching: &[Matching], scene: &Scene<'_>) -> Vec<Finding> {
+        let today = scene.today;
         let rules = &self.requirements().waivers;
         let mut findings = Vec::new();
-        for (waiver, Matching { all: matching, open }) in waivers.iter().zip(matching) {
+        for (waiver, Matching { all: matching, kept, open }) in waivers.iter().zip(matching) {
             if !rules.allows() {
                 findings.extend((*matching > 0).then(|| waiver.forbidden_finding(*matching)));
                 continue;
@@ -108,9 +154,10 @@ impl PolicySet {
             if !waiver.selector.is_narrow() {
                 findings.push(waiver.too_broad_finding(*matching));
             }
-            if *matching == 0 {
-                if !self.used_elsewhere.contains(&waiver.place) {
-                    findings.push(waiver.unused_finding());
+            if *kept == 0 {
+                // of another image or platform it says nothing here
+                if waiver.selector.is_about(scene) && !self.used_elsewhere.contains(&waiver.place) {
+                    findings.push(waiver.unused_finding(*matching));
                 }
             } else if left.is_some_and(|left| left < rules.reminder(self.edition())) {
                 findings.push(waiver.expiring_finding(*matching));
@@ -147,9 +194,9 @@ impl PolicySet {
         {
             finding.severity = severity;
         }
-        let learned = index.learn(finding.rule);
+        let (learned, is_own) = (index.learn(finding.rule), own.is_some());
         let view = View::new(&finding, (run.context.origin)(&finding), run.scene);
-        let decision = self.decide(&view, own, index, learned, run)?;
+        let mut decision = self.decide(&view, own, index, learned, run)?;
         let is_open = decision.action > Action::Ignore;
         // a waiver of the policy's own says more than a document about the package
         let accepted = finding.accepted.as_ref().filter(|_| is_open).map(AppliedWaiver::of_vex);
@@ -158,19 +205,27 @@ impl PolicySet {
             let is_honoured = is_honoured.is_some_and(|said| said.value);
             (is_honoured && is_open).then(|| AppliedWaiver::of_comment(&finding)).flatten()
         };
+        let in_place = || is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten().or_else(by_comment);
+        // what is off or ignored needs none
+        let is_kept = is_open && (is_own || !finding.rule.is_opt_in || self.asks_for(finding.rule));
         let (mut waiver, mut about) = (None, Vec::new());
         if !matching.is_empty() {
             for (number, candidate) in index.waivers_of(learned, &view) {
                 let Some(matching) = matching.get_mut(number) else { continue };
                 matching.all += 1;
+                matching.kept += usize::from(is_kept);
                 about.push(number);
                 if waiver.is_none() && is_open && self.holds(candidate, run.context.today) {
                     waiver = Some(candidate.applied());
                 }
             }
         }
-        let by_rules = || is_open.then(|| AppliedWaiver::of_rules(&finding)).flatten();
-        let waiver = waiver.or(accepted).or_else(by_rules).or_else(by_comment);
+        let in_place = if waiver.is_none() && accepted.is_none() { in_place() } else { None };
+        let refused = in_place.as_ref().and_then(|one| self.requirements().waivers.refusal(one, &finding.location));
+        let waiver = waiver.or(accepted).or(in_place.filter(|_| refused.is_none()));
+        if let Some(refused) = refused {
+            decision.note = Some(decision.note.take().map_or(refused.clone(), |note| format!("{note}; {refused}")));
+        }
         for number in about.into_iter().filter(|_| waiver.is_none() && is_open) {
             if let Some(matching) = matching.get_mut(number) {
                 matching.open += 1;
@@ -195,9 +250,9 @@ impl PolicySet {
         // made where a condition asks for it
         let object = OnceCell::new();
         let last = index.last_rule_of(learned, view, first, |rule| {
-            rule.when
-                .as_ref()
-                .map_or(Ok(true), |when| conditions.hold(rule, when, object.get_or_init(|| Conditions::object(view))))
+            rule.when.as_ref().map_or(Ok(true), |when| {
+                conditions.hold(rule, when, object.get_or_init(|| Conditions::object(view)), view.finding)
+            })
         })?;
         let mut decision = match (last, own) {
             (Some((policy, rule)), _) => Decision::of(Some(policy), rule, is_info, view, today),
@@ -239,7 +294,7 @@ impl PolicySet {
         }
         if decision.action == Action::Fail
             && self.fails_on_new()
-            && self.baseline().is_some_and(|baseline| baseline.has(view.fingerprint()))
+            && self.baseline().is_some_and(|baseline| baseline.knows(view.finding, view.fingerprint()))
         {
             let at = self.baseline().map(|baseline| baseline.name.clone());
             lowered(&mut decision, Action::Warn, BASELINE.into(), at);
@@ -266,6 +321,8 @@ impl PolicySet {
 struct Matching {
     /// All of them.
     all: usize,
+    /// Those that are neither ignored nor of rules that are off.
+    kept: usize,
     /// Those that nothing accepts.
     open: usize,
 }
@@ -298,10 +355,18 @@ impl<'a> Conditions<'a> {
         )
     }
 
-    fn hold(&self, rule: &PolicyRule, when: &When, object: &super::condition::FindingObject<'_>) -> Result<bool> {
+    fn hold(
+        &self,
+        rule: &PolicyRule,
+        when: &When,
+        object: &super::condition::FindingObject<'_>,
+        finding: &Finding,
+    ) -> Result<bool> {
         when.condition.holds(object, &self.0).map_err(|why| {
-            Error::new(ErrorKind::Config, format!("the condition of the rule `{}` has no value: {why}", rule.name))
-                .at(rule.place.clone())
+            let subject = escape(finding.subject.chars().take(LONGEST_SUBJECT).collect::<String>());
+            let of = format!("for the finding `{}` of `{subject}`", finding.rule.id);
+            let message = format!("the condition of the rule `{}` has no value {of}: {why}", rule.name);
+            Error::new(ErrorKind::Config, message).at(rule.place.clone())
         })
     }
 }
@@ -325,7 +390,7 @@ impl<'a> Conditions<'a> {
     }
 
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as it is where conditions are")]
-    fn hold(&self, _: &PolicyRule, _: &When, _: &NoObject) -> Result<bool> {
+    fn hold(&self, _: &PolicyRule, _: &When, _: &NoObject, _: &Finding) -> Result<bool> {
         Ok(true)
     }
 }

@@ -74,11 +74,16 @@ pub struct Loader<'a> {
     pub fetch: Option<&'a Fetch<'a>>,
 }
 
-/// Reads the policies named by `words` (files or presets) and sums up each; the first wrong one is an error.
+/// Reads the policies named by `words` (files or presets) and sums up each, a file after the presets that are named before
+/// it; the first wrong one is an error.
 pub fn check(words: &[String], loader: &Loader<'_>, today: Date) -> Result<Vec<Summary>> {
     let mut summaries = Vec::new();
+    let mut before: Vec<String> = Vec::new();
     for word in words {
-        let set = loader.load(std::slice::from_ref(word))?;
+        let is_preset = word.starts_with("careen:");
+        let with = if is_preset { Vec::new() } else { before.clone() };
+        before.extend(is_preset.then(|| word.clone()));
+        let set = loader.load(&[with, vec![word.clone()]].concat())?;
         #[cfg(feature = "rego")]
         if let [policy] = set.in_rego() {
             let notes = vec![format!("it judges after the others; alone, `{DEFAULT_PRESET}` judges before it")];
@@ -198,7 +203,12 @@ impl Loader<'_> {
         let needs = set.requirements.waivers.needs().unwrap_or(DEFAULT_NEEDS).to_vec();
         let mut policies = set.policies;
         for file in files {
-            policies.push(self.waivers(file, &needs)?);
+            let waivers = self.waivers(file, &needs);
+            policies.push(waivers.map_err(|error| match error.kind {
+                // a preset holds rules
+                ErrorKind::NotFound => Error { help: Some("name a file that holds `[[waiver]]`".into()), ..error },
+                _ => error,
+            })?);
         }
         Ok(PolicySet {
             fail_on: set.fail_on,
@@ -258,7 +268,11 @@ impl Loader<'_> {
             return Err(at(Error::new(ErrorKind::Config, format!("more than {MOST_FILES} policies are extended"))));
         }
         let name = match (&next, from) {
-            (From::Folder(_), From::Folder(folder)) => folder.join(word).to_string_lossy().into_owned(),
+            (From::Folder(_), From::Folder(folder)) => {
+                // of what is extended, `./` says nothing
+                let word = if place.is_some() { word.strip_prefix("./").unwrap_or(word) } else { word };
+                folder.join(word).to_string_lossy().into_owned()
+            }
             _ => word.to_owned(),
         };
         let text = match loaded.texts.get(&name) {
@@ -305,6 +319,7 @@ impl Loader<'_> {
     fn waivers(&self, name: &str, needs: &[&'static str]) -> Result<Policy> {
         let mut policy = self.read(name, needs)?;
         if !policy.asks_nothing()
+            || !policy.extends.is_empty()
             || policy.honours_inline.is_some()
             || policy.scope.is_some()
             || policy.requirements != Requirements::default()
@@ -341,6 +356,16 @@ impl Loader<'_> {
 
     /// Reads the text of a file: of a configuration file its table `[policy]`.
     fn parse_file(&self, name: &str, text: &str, needs: &[&'static str]) -> Result<Policy> {
+        self.parse_own(name, text, needs).map_err(|error| match super::import::known_by_name(name) {
+            Some(tool) => error.help(format!(
+                "this is a file of {tool}: `careen policy import {}` makes a policy of it",
+                escape(name)
+            )),
+            None => error,
+        })
+    }
+
+    fn parse_own(&self, name: &str, text: &str, needs: &[&'static str]) -> Result<Policy> {
         if !is_configuration(name) {
             return file::parse(name, text, self.reading(needs));
         }
@@ -422,7 +447,8 @@ fn with_extended(word: &str, loaded: &Loaded) -> Vec<String> {
     let mut names = vec![word.to_owned()];
     if let Some(policy) = loaded.policies.last().filter(|_| is_configuration(word)) {
         let files = policy.extends.iter().filter(|extended| is_file(&extended.word));
-        names.extend(files.map(|file| folder_of(word).join(&file.word).to_string_lossy().into_owned()));
+        let plain = |file: &super::Extended| file.word.strip_prefix("./").unwrap_or(&file.word).to_owned();
+        names.extend(files.map(|file| folder_of(word).join(plain(file)).to_string_lossy().into_owned()));
     }
     names
 }
@@ -486,7 +512,16 @@ fn text_of(path: &str) -> Result<String> {
     checked(path, bytes)
 }
 
-/// Whether `extends` takes a word: a preset, a file, or a reference by digest.
+/// Whether `extends` takes a word.
+pub(super) fn check_extended(word: &str, span: Range<usize>) -> std::result::Result<(), Diagnostic> {
+    if is_rego(word) {
+        return Err(Diagnostic::new(span, "a policy in Rego cannot be extended")
+            .help(format!("name it on the command line, after this one: `-p {word}`")));
+    }
+    check_word(word, span)
+}
+
+/// Whether a word names a policy: a preset, a file, or a reference by digest.
 pub(super) fn check_word(word: &str, span: Range<usize>) -> std::result::Result<(), Diagnostic> {
     if word.starts_with("careen:") {
         return preset(word).map(drop).ok_or_else(|| {
@@ -530,9 +565,10 @@ impl Policy {
         file::parse(preset.id, preset.text, Reading { known: Known::Any, needs: DEFAULT_NEEDS, colour: false })
     }
 
-    /// Whether it has neither rules nor demands of an image: waivers and settings at most, which need another policy.
+    /// Whether it has neither rules nor demands of an image: waivers and settings at most, which need another policy. What
+    /// it extends may have some.
     pub fn asks_nothing(&self) -> bool {
-        self.rules.is_empty() && self.extends.is_empty() && !self.requirements.ask()
+        self.rules.is_empty() && !self.requirements.ask()
     }
 }
 
@@ -547,7 +583,8 @@ impl PolicySet {
     pub fn of(given: Vec<Policy>) -> Result<Self> {
         let mut words: Vec<&str> =
             given.iter().flat_map(|policy| &policy.extends).map(|extended| extended.word.as_str()).collect();
-        if given.iter().all(Policy::asks_nothing) {
+        // every preset has rules
+        if words.is_empty() && given.iter().all(Policy::asks_nothing) {
             words.push(DEFAULT_PRESET);
         }
         let mut policies: Vec<Policy> = Vec::new();
@@ -597,11 +634,6 @@ impl PolicySet {
         self
     }
 
-    /// The places of its waivers.
-    pub fn waiver_places(&self) -> impl Iterator<Item = &str> {
-        self.policies.iter().flat_map(|policy| &policy.waivers).map(|waiver| waiver.place.as_str())
-    }
-
     /// The policies, in the order in which they judge: later ones win.
     pub fn policies(&self) -> &[Policy] {
         &self.policies
@@ -642,11 +674,6 @@ impl PolicySet {
         self
     }
 
-    /// Whether comments in Dockerfiles may accept findings.
-    pub fn honours_dockerfile_comments(&self) -> bool {
-        self.requirements.waivers.honours_comments()
-    }
-
     /// Whose findings count, with the policy that says so.
     pub(super) fn scope(&self) -> Option<(&str, &Said<Scope>)> {
         self.policies.iter().rev().find_map(|policy| Some((policy.name.as_str(), policy.scope.as_ref()?)))
@@ -670,9 +697,22 @@ impl PolicySet {
         self.baseline.as_ref()
     }
 
-    /// What the verdict names: the policies that have rules or ask something of the image, and `--fail-on`.
+    /// What the verdict lists: the policies that say anything but what they extend, and `--fail-on`.
+    pub(super) fn all_names(&self) -> Vec<String> {
+        self.names_of(|policy| {
+            let has_flags = policy.scope.is_some() || policy.honours_inline.is_some() || policy.fails_on_new.is_some();
+            has_flags || !policy.waivers.is_empty()
+        })
+    }
+
+    /// What the sentence of the verdict names: the policies that have rules or tables, and `--fail-on`.
     pub(super) fn names(&self) -> Vec<String> {
-        let judges = |policy: &&Policy| !policy.rules.is_empty() || !policy.requirements.values().is_empty();
+        self.names_of(|_| false)
+    }
+
+    fn names_of(&self, has_more: impl Fn(&Policy) -> bool) -> Vec<String> {
+        let judges =
+            |policy: &&Policy| !policy.rules.is_empty() || !policy.requirements.values().is_empty() || has_more(policy);
         let policies = self.policies.iter().filter(judges).map(|policy| policy.name.clone());
         let policies = policies.chain(self.fail_on.iter().map(|fail_on| fail_on.name.clone()));
         #[cfg(feature = "rego")]

@@ -64,10 +64,24 @@ pub static IN_REGO: Rule = Rule {
     ..Rule::NEW
 };
 
+/// What a rule of a policy says of the image as a whole.
+pub static IMAGE_CONDITION: Rule = Rule {
+    id: "policy/image-condition",
+    title: "The image is as a rule of the policy says that it must not be",
+    severity: Severity::Medium,
+    why: "A rule of the policy that selects everything (`match = {}`) and fails has a condition (`when`) that speaks of the \
+          image alone. It holds, whatever else is found in the image.",
+    remediation: "Change what the condition names, or the rule of the policy that the finding names.",
+    references: &["https://cel.dev"],
+    bad: "[[rule]]\nmatch = {}\nwhen = \"image.layers > 1\"\naction = \"fail\"",
+    good: "[[rule]]\nmatch = {}\nwhen = \"image.layers > 100\"\naction = \"fail\"",
+    ..Rule::NEW
+};
+
 /// The rules of this module, sorted by id.
 pub static RULES: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
     let mut rules: Vec<&'static Rule> =
-        requirement::RULES.iter().chain(waiver::RULES).copied().chain([&IN_REGO]).collect();
+        requirement::RULES.iter().chain(waiver::RULES).copied().chain([&IMAGE_CONDITION, &IN_REGO]).collect();
     rules.sort_by_key(|rule| rule.id);
     rules
 });
@@ -245,7 +259,51 @@ pub struct When {
     condition: condition::Condition,
 }
 
+impl When {
+    /// Whether it names the image, and nothing of findings.
+    pub(super) fn is_about_image_alone(&self) -> bool {
+        #[cfg(feature = "cel")]
+        {
+            self.condition.is_about_image_alone()
+        }
+        #[cfg(not(feature = "cel"))]
+        {
+            false
+        }
+    }
+
+    /// What it says of whatever is found, or why it never says anything, where that can be told at once.
+    fn constant(&self) -> Option<Result<bool, String>> {
+        #[cfg(feature = "cel")]
+        {
+            self.condition.constant()
+        }
+        #[cfg(not(feature = "cel"))]
+        {
+            None
+        }
+    }
+
+    /// Rules that it asks for and that are off.
+    fn off(&self) -> Vec<&'static str> {
+        #[cfg(feature = "cel")]
+        {
+            self.condition.off().to_vec()
+        }
+        #[cfg(not(feature = "cel"))]
+        {
+            Vec::new()
+        }
+    }
+}
+
 impl PolicyRule {
+    /// Whether it fails an image whatever is found in it.
+    fn judges_image(&self) -> bool {
+        let is_alone = self.unless.is_none() && self.selector == Selector::default();
+        is_alone && self.action == Action::Fail && self.when.as_ref().is_some_and(When::is_about_image_alone)
+    }
+
     /// What it tells people: its `message`, then its `help`.
     pub fn note(&self) -> Option<String> {
         match (&self.message, &self.help) {
@@ -334,8 +392,11 @@ impl AppliedWaiver {
     /// An allowance among a user's rules of secrets, or a comment in a Dockerfile, as a waiver.
     fn of_rules(finding: &Finding) -> Option<Self> {
         let text = |key| finding.evidence.get(key)?.as_str().map(ToOwned::to_owned);
-        let is_comment = matches!(finding.location, Location::Dockerfile { .. });
-        Some(Self { reason: text("allowed_for")?, place: text("allowed_in")?, is_comment, ..Self::default() })
+        let place = text("allowed_in")?;
+        // an allowance stands in a file of rules
+        let in_file = |file: &str| place.strip_prefix(file).is_some_and(|line| line.starts_with(':'));
+        let is_comment = matches!(&finding.location, Location::Dockerfile { file, .. } if in_file(file));
+        Some(Self { reason: text("allowed_for")?, place, is_comment, ..Self::default() })
     }
 
     /// What a VEX document says, as a waiver.

@@ -21,8 +21,15 @@ const MOST_NOTES: usize = 50;
 /// What is allowed but worth a look, a sentence each; `set` is the policy with what judges beside it.
 pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Vec<String> {
     let mut notes = Vec::new();
+    notes.extend(is_empty(policy).then(|| "it says nothing: without it the same would be judged".to_owned()));
     notes.extend(default_gates(policy, set));
+    let idle = set.requirements().idle().into_iter().map(|(table, _)| table);
+    let own = policy.requirements.idle();
+    for (table, place) in own.iter().filter(|(table, _)| idle.clone().any(|idle| idle == *table)) {
+        notes.push(format!("`[{table}]` in `{place}` does nothing: no key of it asks anything of images"));
+    }
     notes.extend(useless_rules(policy, set, known));
+    notes.extend(off_in_conditions(policy, set, known));
     notes.extend(milder_rules(policy, set, known));
     notes.extend(idle_waivers(policy, set, today));
     for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
@@ -34,13 +41,22 @@ pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], toda
     notes
 }
 
+/// Whether it says nothing at all.
+fn is_empty(policy: &Policy) -> bool {
+    let has_rules = !policy.rules.is_empty() || !policy.waivers.is_empty() || !policy.requirements.values().is_empty();
+    let has_flags = policy.honours_inline.is_some() || policy.scope.is_some() || policy.fails_on_new.is_some();
+    !has_rules && !has_flags && policy.extends.is_empty() && policy.edition.is_none()
+}
+
 /// Whether the default judges beside the policy.
 fn default_gates(policy: &Policy, set: &PolicySet) -> Option<String> {
-    let fails = |policy: &Policy| {
-        policy.rules.iter().any(|rule| rule.action == Action::Fail) || !policy.requirements.values().is_empty()
-    };
+    let fails =
+        |policy: &Policy| policy.rules.iter().any(|rule| rule.action == Action::Fail) || policy.requirements.ask();
     let is_preset = policy.name.starts_with("careen:");
-    if policy.asks_nothing() {
+    if set.policies().iter().all(|one| one.name == DEFAULT_PRESET || one.asks_nothing())
+        && policy.extends.iter().all(|extended| extended.word != DEFAULT_PRESET)
+        && !is_preset
+    {
         return Some(format!("it has neither rules nor demands of images, so `{DEFAULT_PRESET}` judges too"));
     }
     if !set.policies().iter().any(fails) && !is_preset {
@@ -71,6 +87,10 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
                 "the rule in `{}` selects nothing: no rule of careen has this id and this family",
                 rule.place
             ));
+        } else if let Some(why) = never_selects(&rule.selector, known) {
+            notes.push(format!("the rule in `{}` selects nothing: {why}", rule.place));
+        } else if let Some(why) = rule.when.as_ref().and_then(super::When::constant).and_then(idle_condition) {
+            notes.push(format!("the rule in `{}` never decides: {why}", rule.place));
         } else if rule.unless.as_ref().is_some_and(|unless| unless.covers(&rule.selector, known)) {
             notes.push(format!(
                 "the rule in `{}` never decides: its `unless` takes away all that its `match` selects",
@@ -86,6 +106,58 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
         } else if let Some(places) = taken_by_several(rule, rules_after(policy, number, set), known) {
             notes.push(format!(
                 "the rule in `{}` never decides: those in {places} come later and together select all that it does",
+                rule.place
+            ));
+        }
+    }
+    notes
+}
+
+/// Families whose findings are about no package.
+const WITHOUT_PACKAGES: &[&str] = &["dockerfile", "layer", "secret"];
+
+/// Why no finding can fulfil all conditions.
+fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<&'static str> {
+    if selector.fixable == Some(false) && !selector.fix_ages.is_empty() {
+        return Some("`fix-age` is of fixable flaws alone, and `fixable = false` leaves these out");
+    }
+    let kind = |glob: &super::Glob| {
+        let (kind, _) = glob.as_str().strip_prefix("pkg:")?.split_once('/')?;
+        (!kind.contains(['*', '?'])).then(|| kind.to_owned())
+    };
+    let kinds: Option<Vec<String>> = selector.purls.iter().map(kind).collect();
+    if let Some(kinds) = kinds.filter(|kinds| !kinds.is_empty() && !selector.ecosystems.is_empty())
+        && !kinds.iter().any(|kind| selector.ecosystems.contains(kind))
+    {
+        return Some("no package URL of its `purl` is of its `ecosystem`");
+    }
+    let is_of_package = selector.exploited == Some(true)
+        || !(selector.purls.is_empty() && selector.ecosystems.is_empty() && selector.licences.is_empty())
+        || !(selector.scores.is_empty() && selector.likelihoods.is_empty());
+    let mut families =
+        known.iter().chain(super::RULES.iter()).filter(|rule| selector.may_select(rule)).map(|rule| rule.family());
+    (is_of_package && families.all(|family| WITHOUT_PACKAGES.contains(&family)))
+        .then_some("its findings are about no package, which alone have ecosystem, licence, scores and exploits")
+}
+
+/// What is wrong with a condition that always says the same.
+fn idle_condition(said: Result<bool, String>) -> Option<String> {
+    match said {
+        Ok(true) => None,
+        Ok(false) => Some("its condition never holds".to_owned()),
+        Err(why) => Some(format!("its condition never has a value, and a run that asks it ends with an error: {why}")),
+    }
+}
+
+/// Rules that a condition asks for and that are off.
+fn off_in_conditions(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for rule in &policy.rules {
+        let off = rule.when.as_ref().map(super::When::off).unwrap_or_default();
+        let is_unasked = |id: &&str| known.iter().any(|known| known.id == *id && !set.asks_for(known));
+        if let Some(id) = off.into_iter().find(is_unasked) {
+            notes.push(format!(
+                "the condition of the rule in `{}` asks for `{id}`, which is off: name it in a `match`, too",
                 rule.place
             ));
         }

@@ -77,6 +77,21 @@ impl Glob {
         Ok(Self { text: pattern.to_owned(), alternatives: vec![Alternative::new(&tokens)] })
     }
 
+    /// Takes what it does with a version or qualifiers behind it, too, as package URLs have them.
+    pub(super) fn with_versions(mut self) -> Self {
+        let more: Vec<Alternative> = self
+            .tokens()
+            .flat_map(|tokens| {
+                ['@', '?'].map(|sign| {
+                    let rest = [Token::Exactly(sign), Token::Many { crosses: true }];
+                    Alternative::new(&tokens.iter().chain(&rest).cloned().collect::<Vec<_>>())
+                })
+            })
+            .collect();
+        self.alternatives.extend(more);
+        self
+    }
+
     /// As [`Self::text`], over texts in lower case: letters of the pattern count in either case.
     pub fn caseless(pattern: &str) -> Result<Self, String> {
         Ok(Self { text: pattern.to_owned(), ..Self::text(&pattern.to_lowercase())? })
@@ -271,6 +286,9 @@ fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, 
         if chars.peek() == Some(&'-') {
             chars.next();
             match chars.next_if(|c| *c != ']') {
+                Some(end) if end < first => {
+                    return Err(format!("`{first}-{end}` takes nothing: it goes from the first character up"));
+                }
                 Some(end) => last = end,
                 None => ranges.push(('-', '-')),
             }

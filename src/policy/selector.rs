@@ -303,11 +303,16 @@ impl Selector {
                 let licence = view.purl().and_then(|purl| view.scene.licence(purl));
                 licence.is_some_and(|licence| pattern.is_match(&licence.to_lowercase()))
             })
-            && any(&self.images, |pattern| is_image(pattern, view.scene.image))
-            && any(&self.platforms, |pattern| {
-                view.scene.image.platform.as_ref().is_some_and(|platform| is_platform(pattern, platform))
-            })
+            && self.is_about(view.scene)
             && any(&self.paths, |pattern| view.path().is_some_and(|path| pattern.is_match(path)))
+    }
+
+    /// Whether it is about this image and platform: else what it says of findings is not asked.
+    pub(super) fn is_about(&self, scene: &Scene<'_>) -> bool {
+        any(&self.images, |pattern| is_image(pattern, scene.image))
+            && any(&self.platforms, |pattern| {
+                scene.image.platform.as_ref().is_some_and(|platform| is_platform(pattern, platform))
+            })
     }
 
     /// Whether it may select findings of the rule: a look at nothing but the rule.

@@ -56,7 +56,19 @@ impl PolicySet {
         });
         let reason = reason + &self.of_baseline(baseline.as_ref());
         let (edition, rules, ignored_by) = (self.edition().id, deciding(judged), ignoring(judged));
-        Verdict { outcome, policies, edition, reason, failed, warned, ignored, waived, baseline, rules, ignored_by }
+        Verdict {
+            outcome,
+            policies: self.all_names(),
+            edition,
+            reason,
+            failed,
+            warned,
+            ignored,
+            waived,
+            baseline,
+            rules,
+            ignored_by,
+        }
     }
 
     /// What a baseline did; and where a policy fails on what is new only, that there is none to tell what is.

@@ -90,7 +90,7 @@ pub(super) static WAIVER_TOO_BROAD: Rule = Rule {
     title: "A waiver accepts whatever comes",
     severity: Severity::Low,
     why: "It names rules by a pattern, or all flaws of packages, and no path, package, subject or fingerprint that would \
-          leave anything out: what is found tomorrow is accepted too, by a reason that was given for something else.",
+          leave much out: what is found tomorrow is accepted too, by a reason that was given for something else.",
     remediation: "Name what is accepted: `path`, `purl`, `subject` or `fingerprint`. To leave out a whole kind of \
                   finding, write a `[[rule]]` with `action = \"ignore\"`.",
     references: &[],
@@ -169,9 +169,13 @@ impl Waiver {
         self.finding(&WAIVER_FORBIDDEN, message)
     }
 
-    /// The reminder about a waiver that accepts nothing.
-    pub(super) fn unused_finding(&self) -> Finding {
-        self.finding(&WAIVER_UNUSED, format!("the waiver in `{}` accepts nothing in this image", self.place))
+    /// The reminder about a waiver that accepts nothing, though it may be for findings that are ignored or off.
+    pub(super) fn unused_finding(&self, matching: usize) -> Finding {
+        let why = match matching {
+            0 => "accepts nothing in this image".to_owned(),
+            count => format!("accepts nothing: what it is for ({}) is ignored or off without it", findings(count)),
+        };
+        self.finding(&WAIVER_UNUSED, format!("the waiver in `{}` {why}", self.place))
     }
 
     fn finding(&self, rule: &'static Rule, message: String) -> Finding {

@@ -55,16 +55,20 @@ pub struct Record {
 impl Record {
     /// Judges it as a scan would on that day.
     pub fn judge(&self, policy: &PolicySet, today: Date) -> Result<(Vec<Judged>, Verdict)> {
-        let origin = |finding: &Finding| {
-            let of_layer = || finding.layer().and_then(|layer| self.origins.get(&layer).copied());
-            finding.origin.or_else(of_layer).unwrap_or(Origin::Unknown)
-        };
-        let context =
-            EvaluateContext { limitations: &self.limitations, today, origin: &origin, image: self.image.as_ref() };
-        let (mut judged, verdict) = policy.evaluate(self.findings.clone(), &context)?;
+        let (mut judged, verdict) =
+            policy.evaluate(self.findings.clone(), &self.context(&|one| self.origin(one), today))?;
         // a policy serves images, too: their waivers are no matter of a Dockerfile
         judged.retain(|one| !self.is_dockerfile || one.finding.rule.id != policy::WAIVER_UNUSED.id);
         Ok((judged, verdict))
+    }
+
+    fn origin(&self, finding: &Finding) -> Origin {
+        let of_layer = || finding.layer().and_then(|layer| self.origins.get(&layer).copied());
+        finding.origin.or_else(of_layer).unwrap_or(Origin::Unknown)
+    }
+
+    fn context<'a>(&'a self, origin: &'a dyn Fn(&Finding) -> Origin, today: Date) -> EvaluateContext<'a> {
+        EvaluateContext { limitations: &self.limitations, today, origin, image: self.image.as_ref() }
     }
 }
 
@@ -94,10 +98,8 @@ pub fn sharing(set: &PolicySet, records: &[&Record], today: Date) -> Result<Poli
     }
     let mut used = BTreeSet::new();
     for record in records {
-        let (judged, _) = record.judge(set, today)?;
-        let unused = judged.iter().filter(|one| one.finding.rule.id == policy::WAIVER_UNUSED.id);
-        let unused: Vec<&str> = unused.filter_map(|one| one.finding.evidence.get("place")?.as_str()).collect();
-        used.extend(set.waiver_places().filter(|place| !unused.contains(place)).map(ToOwned::to_owned));
+        let origin = |one: &Finding| record.origin(one);
+        used.extend(set.used_waivers(record.findings.clone(), &record.context(&origin, today))?);
     }
     Ok(set.clone().with_used(used))
 }

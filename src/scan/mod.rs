@@ -2,7 +2,7 @@
 
 mod facts;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::advisory;
 use crate::advisory::catalogue::{Catalogue, Question};
@@ -19,7 +19,7 @@ use crate::limit::Limits;
 use crate::limitation::{self, Limitation};
 use crate::package;
 use crate::pass::{Known, LayerFacts, Pass, Progress, Stated, Wanted};
-use crate::policy::{Action, EvaluateContext, Judged, PolicySet, WAIVER_UNUSED};
+use crate::policy::{Action, EvaluateContext, Judged, PolicySet};
 use crate::report::{self, Report, ReportedLayer, TargetSummary};
 use crate::rule::Rule;
 use crate::secret;
@@ -190,7 +190,7 @@ fn judge_all(
         [] | [_] => options.policy.clone(),
         several => {
             // a waiver serves the image, whichever of its platforms needs it
-            let used: Vec<Vec<String>> =
+            let used: Vec<BTreeSet<String>> =
                 several.iter().map(|found| found.used_waivers(options)).collect::<Result<_>>()?;
             let used = used.into_iter().flatten().collect();
             options.policy.clone().with_used(used)
@@ -715,7 +715,7 @@ fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<
 
 impl Found {
     /// Places of the waivers that this image needs.
-    fn used_waivers(&self, options: &Options<'_>) -> Result<Vec<String>> {
+    fn used_waivers(&self, options: &Options<'_>) -> Result<BTreeSet<String>> {
         let facts = facts::of(&self.inventory, self.data_hours, options.policy);
         let origin = |finding: &Finding| origin_of(&self.inventory, finding);
         let context = EvaluateContext {
@@ -724,11 +724,7 @@ impl Found {
             origin: &origin,
             image: Some(&facts),
         };
-        let (judged, _) = options.policy.evaluate(self.findings.clone(), &context)?;
-        let unused = judged.iter().filter(|one| one.finding.rule.id == WAIVER_UNUSED.id);
-        let unused: Vec<&str> = unused.filter_map(|one| one.finding.evidence.get("place")?.as_str()).collect();
-        let used = options.policy.waiver_places().filter(|place| !unused.contains(place));
-        Ok(used.map(ToOwned::to_owned).collect())
+        options.policy.used_waivers(self.findings.clone(), &context)
     }
 
     fn judge(self, options: &Options<'_>, limits: &Limits, see: &mut See<'_>) -> Result<Report> {

@@ -15,7 +15,7 @@ use super::meter::{MOST_STEPS, Meter};
 use super::object::{FIELDS, Field, VARIABLES};
 use super::parse::{Expression, Kind as Written};
 use super::value::{Kind, List, Map, Type, Value};
-use super::{DEEPEST_LOOPS, Problem};
+use super::{About, DEEPEST_LOOPS, Problem};
 use crate::policy::file::vocabulary::{wrong_ecosystem, wrong_platform};
 use crate::rule::Rule;
 
@@ -40,17 +40,18 @@ type Checked = Result<(Node, Type), Problem>;
 /// Makes of a condition what is evaluated; it must say true or false.
 ///
 /// Ids of rules that it compares with must be among `rules`, unless that is empty.
-pub(super) fn check(expression: &Expression, rules: &[&'static Rule]) -> Result<Node, Problem> {
-    let mut checker = Checker { locals: Vec::new(), rules };
+pub(super) fn check(expression: &Expression, rules: &[&'static Rule]) -> Result<(Node, About), Problem> {
+    let mut checker = Checker { locals: Vec::new(), rules, about: About::default() };
     let (node, r#type) = checker.expression(expression)?;
     wants(&[Kind::Bool], r#type, expression, "a condition says true or false")?;
-    Ok(node)
+    Ok((node, checker.about))
 }
 
 /// The variables of the comprehensions around a part, the outermost first.
 struct Checker<'a> {
     locals: Vec<(&'a str, Type)>,
     rules: &'a [&'static Rule],
+    about: About,
 }
 
 impl<'a> Checker<'a> {
@@ -93,6 +94,11 @@ impl<'a> Checker<'a> {
                 wants(&[Kind::Bool], r#type, &parts.0, "what stands before `?` says true or false")?;
                 let (one, one_type) = self.expression(&parts.1)?;
                 let (other, other_type) = self.expression(&parts.2)?;
+                let (a, b) = (one_type.kind, other_type.kind);
+                if a != b && [a, b].contains(&Kind::Bool) && ![a, b].contains(&Kind::Any) {
+                    let message = format!("both sides of `:` are of one type; these are {} and {}", a.one(), b.one());
+                    return Err(Problem::new(expression.span.clone(), message));
+                }
                 let r#type = if one_type == other_type { one_type } else { Type::of(Kind::Any) };
                 Ok((Node::Choice(Box::new((condition, one, other))), r#type))
             }
@@ -104,11 +110,12 @@ impl<'a> Checker<'a> {
         found.map(|(slot, (_, r#type))| (slot, *r#type))
     }
 
-    fn name(&self, name: &str, expression: &Expression) -> Checked {
+    fn name(&mut self, name: &str, expression: &Expression) -> Checked {
         if let Some((slot, r#type)) = self.local(name) {
             return Ok((Node::Local(slot), r#type));
         }
         if name == "today" {
+            self.about.has_today = true;
             return Ok((Node::Today, Type::of(Kind::Time)));
         }
         if VARIABLES.contains(&name) {
@@ -170,7 +177,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The field that `target.name` is, where its root is a variable.
-    fn field(&self, target: &Expression, name: &str, place: Range<usize>) -> Result<Option<&'static Field>, Problem> {
+    fn field(
+        &mut self,
+        target: &Expression,
+        name: &str,
+        place: Range<usize>,
+    ) -> Result<Option<&'static Field>, Problem> {
         let (object, path) = match &target.kind {
             Written::Name(object) => (object, name.to_owned()),
             Written::Member(root, middle) => match &root.kind {
@@ -184,6 +196,8 @@ impl<'a> Checker<'a> {
         }
         let of_object = || FIELDS.iter().filter(|field| field.object == object);
         if let Some(field) = of_object().find(|field| field.name == path) {
+            let known = if field.object == "finding" { &mut self.about.has_finding } else { &mut self.about.has_image };
+            *known = true;
             return Ok(Some(field));
         }
         // a field of a field that has named ones, or a key of a map
@@ -247,6 +261,14 @@ impl<'a> Checker<'a> {
             "==" | "!=" => {
                 if !a.may_equal(b) {
                     return refuse("are never equal");
+                }
+                // what is not known has a value all the same
+                if let (Node::Field(field), Kind::Null, _, _) | (_, _, Node::Field(field), Kind::Null) =
+                    (&one, b, &other, a)
+                {
+                    let Field { object, name, .. } = field;
+                    let message = format!("`{object}.{name}` is never null; ask `has({object}.{name})`");
+                    return Err(Problem::new(whole.span.clone(), message));
                 }
                 self.known_words(&one, &other, right)?;
                 self.known_words(&other, &one, left)?;
@@ -355,6 +377,15 @@ impl<'a> Checker<'a> {
             let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
             wants(kinds, r#type, part, &format!("`{name}` takes {}", names.join(", ")))?;
             nodes.push(node);
+        }
+        if let ("startsWith", [Node::Field(field), Node::Constant(start)]) = (name, nodes.as_slice())
+            && (field.object, field.name) == ("finding", "rule")
+            && let Some(start) = start.as_text()
+            && !self.rules.is_empty()
+            && !self.rules.iter().chain(crate::policy::RULES.iter()).any(|rule| rule.id.starts_with(start))
+        {
+            let message = format!("no id of a rule begins with `{}`", crate::escape::escape(start));
+            return Err(Problem::new(whole.span.clone(), message));
         }
         fold(signature, nodes, whole)
     }
@@ -522,7 +553,7 @@ fn result(operator: Operator, left: Type, right: Type) -> Option<Type> {
 
 impl Checker<'_> {
     /// Refuses words that a field never is, such as `finding.severity == "hihg"`.
-    fn known_words(&self, field: &Node, other: &Node, written: &Expression) -> Result<(), Problem> {
+    fn known_words(&mut self, field: &Node, other: &Node, written: &Expression) -> Result<(), Problem> {
         let Node::Field(field) = field else { return Ok(()) };
         let Node::Constant(value) = other else { return Ok(()) };
         let list = match value {
@@ -531,6 +562,10 @@ impl Checker<'_> {
         };
         for value in list.iter() {
             let Some(word) = value.as_text() else { continue };
+            let is_off = |rule: &&&Rule| rule.is_opt_in && rule.id == word;
+            if let Some(rule) = self.rules.iter().find(is_off).filter(|_| field.name == "rule") {
+                self.about.off.push(rule.id);
+            }
             if let Some(hint) = self.never(field, word) {
                 let Field { object, name, .. } = field;
                 let message = format!("`{object}.{name}` is never `{}`{hint}", crate::escape::escape(word));

@@ -3,9 +3,9 @@
 /// Steps that one evaluation may take. A plain condition takes ten.
 pub(super) const MOST_STEPS: u64 = 1_000_000;
 
-/// Steps that all evaluations of a run may take together: about three seconds. 10,000 findings under 100
+/// Steps that all evaluations of a run may take together: two or three seconds. 10,000 findings under 100
 /// conditions take 10 million.
-pub(super) const MOST_STEPS_IN_ALL: u64 = 500_000_000;
+pub(super) const MOST_STEPS_IN_ALL: u64 = 100_000_000;
 
 /// Bytes of texts, lists and maps that one evaluation may make.
 const MOST_BYTES: u64 = 16 << 20;

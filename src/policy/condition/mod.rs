@@ -35,7 +35,11 @@ use std::ops::Range;
 use evaluate::{Frame, Node};
 use meter::{MOST_STEPS, Meter};
 
+use crate::finding::{Finding, Location};
+use crate::inventory::Origin;
+use crate::policy::ImageFacts;
 use crate::rule::Rule;
+use crate::time::Timestamp;
 
 pub use object::{Ages, FindingObject, ImageObject, fields_in_markdown};
 
@@ -52,6 +56,17 @@ const DEEPEST_LOOPS: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Condition {
     node: Node,
+    about: About,
+}
+
+/// What a condition names.
+#[derive(Debug, Clone, Default)]
+struct About {
+    has_finding: bool,
+    has_image: bool,
+    has_today: bool,
+    /// Rules that it compares with and that are off.
+    off: Vec<&'static str>,
 }
 
 /// What is wrong with a condition.
@@ -81,7 +96,31 @@ impl Condition {
             return Err(Problem::new(at..text.len(), format!("a condition has at most {LONGEST} characters")));
         }
         let expression = parse::parse(text)?;
-        Ok(Self { node: check::check(&expression, rules)? })
+        let (node, about) = check::check(&expression, rules)?;
+        Ok(Self { node, about })
+    }
+
+    /// Whether it names the image, and nothing of findings.
+    pub fn is_about_image_alone(&self) -> bool {
+        self.about.has_image && !self.about.has_finding
+    }
+
+    /// What it says of whatever is found, or why it never says anything: of one that names nothing that could change that.
+    pub fn constant(&self) -> Option<Result<bool, String>> {
+        let About { has_finding, has_image, has_today, .. } = self.about;
+        if has_finding || has_image || has_today {
+            return None;
+        }
+        let finding = Finding::new(&crate::policy::IMAGE_CONDITION, "", Location::Image, "");
+        let (facts, now) = (ImageFacts::default(), Timestamp::from_unix(0));
+        Some(
+            self.holds(&FindingObject::new(&finding, Origin::Unknown, Ages::default()), &ImageObject::new(&facts, now)),
+        )
+    }
+
+    /// Rules that it compares with and that are off: their findings are kept only where a `match` names them.
+    pub fn off(&self) -> &[&'static str] {
+        &self.about.off
     }
 
     /// Whether it holds for the finding. The error says why there is no answer: a key that is not there, a value of

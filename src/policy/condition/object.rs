@@ -268,7 +268,7 @@ pub fn fields_in_markdown() -> String {
     for Field { object, name, r#type, meaning, .. } in FIELDS {
         page += &format!("| `{object}.{name}` | {} | {meaning} |\n", r#type.name());
     }
-    page + "| `today` | timestamp | when the scan began |\n"
+    page + "| `today` | timestamp | the day of the scan, at midnight (UTC), or that of `--today` |\n"
 }
 
 /// A text; an empty one tells nothing.

@@ -381,7 +381,7 @@ pub static MATCH: Table = Table {
             Takes::Patterns,
             "\"pkg:npm/lodash@*\"",
             "\"\"",
-            "glob over the package URL, version and qualifiers included",
+            "glob over the package URL, version and qualifiers included; one without a version takes all of them",
         ),
         key(
             "rule",

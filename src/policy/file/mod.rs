@@ -27,7 +27,7 @@ use super::pattern::Glob;
 use super::requirement::Requirements;
 use super::selector::Selector;
 use super::{Action, Extended, Policy, PolicyRule, Said, Scope, Waiver, When};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::rule::{Confidence, Rule, Severity};
 
@@ -72,6 +72,17 @@ fn parse_with(
     read: impl FnOnce(&mut Reader<'_>, &DeTable<'_>) -> Option<Policy>,
 ) -> Result<Option<Policy>> {
     let (document, syntax) = DeTable::parse_recoverable(source);
+    let is_begun = || document.get_ref().keys().any(|key| is_of_policies(key.get_ref()));
+    if let Some(first) = syntax.iter().filter_map(toml::de::Error::span).map(|span| span.start).min()
+        && !is_begun()
+    {
+        // whatever it is, it is not shown: it may be any file of this machine
+        let (line, column) = diagnostic::line_and_column(source, first);
+        let what = format!("policy `{}` {NO_POLICY}", escape(name));
+        let place = format!("{}:{line}:{column}", escape(name));
+        let detail = format!("error: this {NO_POLICY}\n --> {place}");
+        return Err(Error::new(ErrorKind::Config, what).at(place).detail(detail));
+    }
     let mut reader = Reader::new(name, source, reading.known);
     let policy = if syntax.is_empty() { read(&mut reader, document.get_ref()) } else { None };
     let mut lines_said = BTreeSet::new();
@@ -86,6 +97,14 @@ fn parse_with(
         return Ok(policy);
     }
     Err(diagnostic::error(name, source, reader.wrong, reading.colour))
+}
+
+/// What is said of a file that has nothing of a policy.
+const NO_POLICY: &str = "is no TOML, and has no key of a policy";
+
+/// Whether a key may stand at the top of a policy, or of a configuration file that holds one.
+fn is_of_policies(key: &str) -> bool {
+    key == "policy" || POLICY.keys.iter().any(|known| known.name == key)
 }
 
 impl Reader<'_> {
@@ -133,8 +152,9 @@ impl Reader<'_> {
 
     /// What the file extends, each with its place.
     fn extends(&mut self, top: &DeTable<'_>) -> Vec<Extended> {
-        let entries = self
-            .list(top, "extends", |word, span| load::check_word(word, span.clone()).map(|()| (word.to_owned(), span)));
+        let entries = self.list(top, "extends", |word, span| {
+            load::check_extended(word, span.clone()).map(|()| (word.to_owned(), span))
+        });
         entries.into_iter().map(|(word, span)| Extended { place: self.place(&span), word }).collect()
     }
 
@@ -253,10 +273,10 @@ impl Reader<'_> {
             rules: self.list(table, "rule", |text, span| named(text, span, known)),
             families: self.list(table, "family", |text, span| family(text, span, known)),
             severities: self.list(table, "severity", |text, span| {
-                bound(text, span, "severity", &Severity::ALL.map(Severity::as_str))
+                bound(text, span, "severity", &Severity::ALL.map(|one| (one.as_str(), one)))
             }),
             confidences: self.list(table, "confidence", |text, span| {
-                bound(text, span, "confidence", &Confidence::ALL.map(Confidence::as_str))
+                bound(text, span, "confidence", &Confidence::ALL.map(|one| (one.as_str(), one)))
             }),
             fixable: self.boolean(table, "fixable"),
             exploited: self.boolean(table, "exploited").or_else(|| self.boolean(table, "kev")),

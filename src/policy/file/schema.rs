@@ -106,9 +106,14 @@ fn rule_words(rules: &[&'static Rule]) -> Value {
     let mut old: Vec<&str> = rules.iter().chain(RULES.iter()).flat_map(|rule| rule.also.iter().copied()).collect();
     old.sort_unstable();
     old.dedup();
+    let mut small: Vec<String> = old.iter().map(|id| id.to_ascii_lowercase()).collect();
+    small.retain(|id| old.binary_search(&id.as_str()).is_err());
+    small.sort_unstable();
+    small.dedup();
     json!({ "anyOf": [
         { "enum": ids(rules) },
         { "enum": old },
+        { "enum": small },
         { "type": "string", "pattern": "[*?]", "maxLength": 512 },
         { "type": "string", "pattern": format!("^({})[^/]*$", FLAWS.join("|")), "maxLength": 512 },
         own_secrets(),
@@ -149,6 +154,9 @@ fn object(table: &Table) -> Value {
         if !required.is_empty() {
             object.insert("required".into(), json!(required));
         }
+        if table.name == MATCH.name {
+            object.insert("not".into(), json!({ "required": ["exploited", "kev"] }));
+        }
         if table.name == limits::TABLE.name {
             object.insert("dependentRequired".into(), json!({ limits::FLOOR: [limits::WASTE] }));
         }
@@ -162,24 +170,33 @@ fn property(table: &Table, key: &Key) -> Value {
         Takes::Sources if is_selector && key.name == "ecosystem" => json!({ "$ref": "#/$defs/ecosystems" }),
         Takes::Sources if is_selector && key.name == "family" => json!({ "$ref": "#/$defs/families" }),
         Takes::Sources if is_selector && key.name == "rule" => json!({ "$ref": "#/$defs/rules" }),
+        Takes::Sources if is_selector && key.name == "fingerprint" => {
+            one_or_more(&json!({ "type": "string", "pattern": "^[0-9a-fA-F]{32}$" }))
+        }
+        // an image may say none
+        Takes::Source if table.name == "[test.image]" && key.name == "user" => json!({ "type": "string" }),
         Takes::Source if key.name == "rule" => json!({ "$ref": "#/$defs/id" }),
         Takes::Text => json!({ "$ref": "#/$defs/text" }),
         Takes::Boolean => json!({ "type": "boolean" }),
         Takes::Day => json!({ "$ref": "#/$defs/day" }),
         Takes::Time => json!({ "$ref": "#/$defs/time" }),
         Takes::Bytes => json!({ "$ref": "#/$defs/bytes" }),
-        Takes::Count => json!({ "type": "integer", "minimum": 0 }),
-        Takes::Percent => json!({ "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?\\s*%$" }),
+        Takes::Count => {
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+$" }] })
+        }
+        Takes::Percent => {
+            json!({ "type": "string", "pattern": "^(100(\\.0+)?|[0-9]{1,2}(\\.[0-9]+)?)\\s*%$" })
+        }
         Takes::Word(words) => json!({ "enum": words }),
         Takes::Words(words) => one_or_more(&json!({ "enum": words })),
-        Takes::Bounds(words) => {
-            one_or_more(&json!({ "type": "string", "pattern": format!("^(>=|<=|>|<|=)?\\s*({})$", words.join("|")) }))
-        }
+        Takes::Bounds(words) => one_or_more(
+            &json!({ "type": "string", "pattern": format!("^(>=|<=|>|<|=)?\\s*({})$", in_any_case(words)) }),
+        ),
         Takes::TimeBounds => json!({ "$ref": "#/$defs/times" }),
         Takes::NumberBounds(most) => numbers(most),
         Takes::Patterns => json!({ "$ref": "#/$defs/patterns" }),
         Takes::Source => json!({ "type": "string", "minLength": 1 }),
-        Takes::Sources if matches!(key.name, "extends" | "policy") => extends(),
+        Takes::Sources if matches!(key.name, "extends" | "policy") => extends(key.name == "policy"),
         Takes::Sources => json!({ "$ref": "#/$defs/sources" }),
         Takes::Table(table) => json!({ "$ref": format!("#/$defs/{}", name_of(table)) }),
         Takes::Tables(table) => json!({ "type": "array", "items": { "$ref": format!("#/$defs/{}", name_of(table)) } }),
@@ -214,11 +231,20 @@ fn property(table: &Table, key: &Key) -> Value {
 }
 
 /// A preset, or a file or reference that is none.
-fn extends() -> Value {
+fn extends(takes_rego: bool) -> Value {
+    let other = if takes_rego { "^(careen|oci):" } else { "^(careen|oci):|\\.[rR][eE][gG][oO]$" };
     let ids: Vec<&str> = presets().iter().map(|preset| preset.id).collect();
-    one_or_more(
-        &json!({ "anyOf": [{ "enum": ids }, { "type": "string", "minLength": 1, "not": { "pattern": "^careen:" } }] }),
-    )
+    one_or_more(&json!({ "anyOf": [
+            { "enum": ids },
+            { "type": "string", "pattern": "^oci:[^@]+@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$" },
+            { "type": "string", "minLength": 1, "not": { "pattern": other } },
+        ] }))
+}
+
+/// Words of which letters count in either case.
+fn in_any_case(words: &[&str]) -> String {
+    let either = |c: char| format!("[{}{}]", c.to_ascii_uppercase(), c);
+    words.iter().map(|word| word.chars().map(either).collect::<String>()).collect::<Vec<_>>().join("|")
 }
 
 fn one_or_more(item: &Value) -> Value {

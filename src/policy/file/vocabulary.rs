@@ -123,7 +123,7 @@ pub(in crate::policy) fn wrong_platform(word: &str, fits: impl Fn(&str) -> bool)
     Some(near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())
 }
 
-/// A pattern over package URLs.
+/// A pattern over package URLs. One without a version is for all of them.
 pub(in crate::policy) fn purl(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
     const START: &str = "pkg:";
     let glob = text_pattern(text, span.clone())?;
@@ -132,13 +132,20 @@ pub(in crate::policy) fn purl(text: &str, span: Range<usize>) -> Result<Glob, Di
             .help("it begins with type and name: `pkg:npm/lodash@*`, `pkg:deb/*/openssl@*`"));
     }
     for start in glob.beginnings() {
-        if let Some((kind, _)) = start.strip_prefix(START).and_then(|rest| rest.split_once('/'))
-            && let Err(wrong) = ecosystem(kind, span.clone())
-        {
-            return Err(wrong);
+        let Some((kind, _)) = start.strip_prefix(START).and_then(|rest| rest.split_once('/')) else { continue };
+        let known = ecosystem(kind, span.clone())?;
+        if known != kind {
+            return Err(Diagnostic::new(span, format!("no package URL is `{text}`"))
+                .help(format!("types are written in small letters: `{START}{known}/…`")));
         }
     }
-    Ok(glob)
+    if text.contains("/@") {
+        return Err(Diagnostic::new(span, format!("no package URL is `{text}`"))
+            .help("the `@` of a scope is written `%40`: `pkg:npm/%40babel/core@*`"));
+    }
+    let last = text.rsplit('/').next().unwrap_or_default();
+    let is_whole = last.is_empty() || last.contains('@') || text.contains(['?', '#']) || text.ends_with('*');
+    Ok(if is_whole { glob } else { glob.with_versions() })
 }
 
 /// A glob over licences as SPDX writes them, in letters of either case; without signs an identifier, or an expression of
@@ -189,8 +196,15 @@ pub(super) fn wrong_flaw(text: &str) -> Option<&'static str> {
     }
     if let Some(rest) = text.strip_prefix("GHSA-") {
         let groups: Vec<&str> = rest.split('-').collect();
-        let is_one = groups.len() == 3 && groups.iter().all(|group| are(group, 4, u8::is_ascii_alphanumeric));
-        return (!is_one).then_some("a GHSA has three groups of four signs: `GHSA-rxwq-x6h5-x525`");
+        let fits = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
+        let is_one = groups.len() == 3 && groups.iter().all(|group| are(group, 4, fits));
+        return (!is_one).then_some("a GHSA has three groups of four digits or small letters: `GHSA-rxwq-x6h5-x525`");
+    }
+    if let Some(rest) = text.strip_prefix("RUSTSEC-") {
+        let is_one = rest
+            .split_once('-')
+            .is_some_and(|(year, number)| are(year, 4, u8::is_ascii_digit) && are(number, 4, u8::is_ascii_digit));
+        return (!is_one).then_some("a RUSTSEC is a year and four digits: `RUSTSEC-2021-0003`");
     }
     None
 }
@@ -228,6 +242,9 @@ mod tests {
             (purl, "lodash", Some("begins with type")),
             (purl, "npm/*", Some("begins with type")),
             (purl, "pkg:debian/*", Some("`deb`")),
+            (purl, "pkg:NPM/lodash@*", Some("`pkg:npm/…`")),
+            (purl, "pkg:npm/@babel/core@*", Some("`%40`")),
+            (purl, "pkg:npm/%40babel/core@*", None),
             (licence, "MIT", None),
             (licence, "mit", None),
             (licence, "MIT OR Apache-2.0", None),
@@ -255,6 +272,9 @@ mod tests {
             ("CVE-2024-", false),
             ("GHSA-rxwq-x6h5-x525", true),
             ("GHSA-xx", false),
+            ("GHSA-RXWQ-X6H5-X525", false),
+            ("RUSTSEC-2021-0003", true),
+            ("RUSTSEC-20-1", false),
             ("GHSA-rxwq-x6h5-x525-1", false),
             ("DSA-1", true),
         ] {

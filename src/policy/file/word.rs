@@ -59,18 +59,22 @@ pub(super) fn visibility(word: &str, span: Range<usize>) -> Result<Visibility, D
 }
 
 /// One of these ordered words, with a sign or not.
-pub(super) fn bound<T: FromStr>(
+pub(super) fn bound<T: FromStr + PartialOrd>(
     text: &str,
     span: Range<usize>,
     what: &str,
-    words: &[&str],
+    words: &[(&str, T)],
 ) -> Result<Bound<T>, Diagnostic> {
-    text.parse().map_err(|_| {
+    let bound: Bound<T> = text.parse().map_err(|_| {
         let word = text.trim_start_matches(['<', '>', '=', ' ']);
-        Diagnostic::new(span, format!("unknown {what} `{word}`"))
-            .suggest(word, words.iter().copied())
+        Diagnostic::new(span.clone(), format!("unknown {what} `{word}`"))
+            .suggest(word, words.iter().map(|(word, _)| *word))
             .help("a sign may stand before it: `>=`, `<=`, `>`, `<`")
-    })
+    })?;
+    if words.iter().any(|(_, value)| bound.holds(value)) {
+        return Ok(bound);
+    }
+    Err(Diagnostic::new(span, format!("no {what} is `{text}`")))
 }
 
 /// A number with a sign: no two scores are the same, so that one without would select nothing.
@@ -84,11 +88,11 @@ pub(super) fn number(text: &str, span: Range<usize>, what: &str, most: f64) -> R
         return Err(wrong(format!("`{what}` needs a sign before `{text}`")));
     }
     let bound: Bound<f64> = text.parse().map_err(|_| wrong(format!("`{text}` is no bound of a number")))?;
-    if (0.0..=most).contains(&bound.value) {
-        Ok(bound)
-    } else {
-        Err(wrong(format!("`{what}` is between 0 and {most}")))
+    if !(0.0..=most).contains(&bound.value) {
+        return Err(wrong(format!("`{what}` is between 0 and {most}")));
     }
+    // the least or the greatest holds where any does
+    if bound.holds(&0.0) || bound.holds(&most) { Ok(bound) } else { Err(wrong(format!("no `{what}` is `{text}`"))) }
 }
 
 /// A number from 0 to `most`.
@@ -119,6 +123,12 @@ fn no_time(text: &str, span: Range<usize>, why: String) -> Diagnostic {
 
 /// Bytes.
 pub(in crate::policy) fn bytes(text: &str, span: Range<usize>) -> Result<u64, Diagnostic> {
+    let number = text.trim().trim_end_matches(|c: char| c.is_ascii_whitespace() || matches!(c, 'b' | 'B'));
+    let is_part = number.contains('.') && number.ends_with(|c: char| c.is_ascii_digit() || c == '.');
+    if is_part && number.parse::<f64>().is_ok_and(|number| number.fract() != 0.0) {
+        let wrong = Diagnostic::new(span, format!("`{text}` is no size")).label("bytes are whole");
+        return Err(wrong.help("a unit may stand behind it: `\"1.5 MB\"`"));
+    }
     match text.parse::<ByteSize>() {
         Ok(size) => Ok(size.bytes()),
         Err(why) => Err(Diagnostic::new(span, format!("`{text}` is no size")).label(why)),

@@ -111,12 +111,33 @@ impl LicenceRules {
         }
     }
 
+    /// Whether it asks anything of packages.
+    pub(super) fn ask(&self) -> bool {
+        self.list().is_some() || self.told_unknown().is_some()
+    }
+
+    /// The list that is named where no licence is at hand, with its key.
+    fn list(&self) -> Option<(&'static str, &Said<Vec<Glob>>)> {
+        let deny = self.deny.as_ref().map(|said| ("deny", said));
+        deny.or_else(|| self.allow.as_ref().map(|said| ("allow", said)))
+    }
+
+    /// What becomes of packages that say nothing, where something does.
+    fn told_unknown(&self) -> Option<&Said<Action>> {
+        self.unknown.as_ref().filter(|said| said.value != Action::Ignore)
+    }
+
     pub(super) fn judge(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
-        let Some(said) = self.deny.as_ref().or(self.allow.as_ref()) else { return };
+        if !self.ask() {
+            return;
+        }
         if !image.lists_packages {
-            let key = if self.deny.is_some() { "deny" } else { "allow" };
             let message = "the policy asks for the licences of packages, and which there are is not known".to_owned();
-            breaches.image(said, key, &NOT_JUDGED, "licences", message);
+            match (self.list(), self.told_unknown()) {
+                (Some((key, said)), _) => breaches.image(said, key, &NOT_JUDGED, "licences", message),
+                (None, Some(said)) => breaches.image(said, "unknown", &NOT_JUDGED, "licences", message),
+                (None, None) => {}
+            }
             return;
         }
         let ignored = self.ignore.as_ref().map_or(&[][..], |said| &said.value);
@@ -132,19 +153,18 @@ impl LicenceRules {
                 Some(Some(Standing::Against(key))) => {
                     let licence = package.licence.as_deref().unwrap_or_default();
                     let place = if key == "deny" { self.deny.as_ref() } else { self.allow.as_ref() };
+                    let Some(place) = place else { continue };
                     let message = format!(
                         "its licence `{}` is {}",
                         crate::escape::escape(licence),
                         if key == "deny" { "denied" } else { "not among those allowed" }
                     );
-                    breaches.add(place.unwrap_or(said), key, finding(&LICENCE_NOT_ALLOWED, package, message));
+                    breaches.add(place, key, finding(&LICENCE_NOT_ALLOWED, package, message));
                 }
                 Some(None) | None => unknown.push(package),
             }
         }
-        if let Some(action) = &self.unknown
-            && action.value != Action::Ignore
-        {
+        if let Some(action) = self.told_unknown() {
             breaches.action = action.value;
             for package in unknown {
                 let message = match &package.licence {

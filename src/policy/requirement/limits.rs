@@ -52,7 +52,7 @@ pub(in crate::policy) static TABLE: Table = Table {
 };
 
 /// An image is larger than the policy allows.
-pub(super) static LIMIT_EXCEEDED: Rule = Rule {
+pub(in crate::policy) static LIMIT_EXCEEDED: Rule = Rule {
     id: "policy/limit-exceeded",
     title: "The image is larger than the policy allows",
     severity: Severity::Medium,

@@ -46,10 +46,15 @@ pub(super) static RULES: &[&Rule] = &[
     &data::DATA_TOO_OLD,
     &licences::LICENCE_NOT_ALLOWED,
     &licences::LICENCE_UNKNOWN,
-    &limits::LIMIT_EXCEEDED,
+    &LIMIT_EXCEEDED,
     &require::NOT_JUDGED,
     &require::REQUIREMENT_MISSING,
 ];
+
+/// Rules about what grows older from day to day: no baseline knows how old it is today.
+pub(super) static AGEING: &[&Rule] = &[&base::BASE_TOO_OLD, &data::DATA_TOO_OLD];
+
+pub(super) use limits::LIMIT_EXCEEDED;
 
 /// Something against a table of a policy.
 pub(super) struct Breach {
@@ -122,10 +127,43 @@ impl Requirements {
         self.waivers.merge(&later.waivers, number);
     }
 
-    /// Whether they ask anything of an image: what they say of waivers and of `careen fix` does not.
+    /// Whether they ask anything of an image: what they say of waivers and of `careen fix` does not, nor what only says
+    /// how something is asked, such as `action`.
     pub(super) fn ask(&self) -> bool {
-        let settings = Self { fix: self.fix.clone(), waivers: self.waivers.clone(), ..Self::default() };
-        *self != settings
+        !self.asking().is_empty()
+    }
+
+    /// The tables that ask something of an image.
+    fn asking(&self) -> Vec<&'static str> {
+        let Self { base, data, licences, limits, require, fix: _, waivers: _ } = self;
+        let base = base.allow.is_some() || base.deny.is_some() || base.digests.is_some() || base.highest_age.is_some();
+        let sizes = limits.size.is_some() || limits.stored.is_some() || limits.waste.is_some();
+        let limits = sizes || limits.layers.is_some() || limits.packages.is_some();
+        let attached = require.provenance.is_some() || require.sbom.is_some() || require.signature.is_some();
+        let labels = require.labels.as_ref().is_some_and(|said| said.value != require::Labels::default());
+        let require = attached || labels || require.healthcheck.is_some() || require.user.is_some();
+        let tables = [
+            ("base", base),
+            ("data", data.highest_age.is_some()),
+            ("licences", licences.ask()),
+            ("limits", limits),
+            ("require", require),
+        ];
+        tables.into_iter().filter_map(|(table, asks)| asks.then_some(table)).collect()
+    }
+
+    /// The tables that are about what images must be, and ask nothing of them, each with the place of a value.
+    pub(super) fn idle(&self) -> Vec<(&'static str, String)> {
+        let asking = self.asking();
+        let tables = [
+            ("base", self.base.values()),
+            ("data", self.data.values()),
+            ("licences", self.licences.values()),
+            ("limits", self.limits.values()),
+            ("require", self.require.values()),
+        ];
+        let idle = tables.into_iter().filter(|(table, _)| !asking.contains(table));
+        idle.filter_map(|(table, values)| Some((table, values.into_iter().next()?.2))).collect()
     }
 
     /// Whether they can be judged only where it is known what is attached to the image.
@@ -136,7 +174,7 @@ impl Requirements {
 
     /// Whether they can be judged only where packages are known.
     pub(super) fn ask_for_packages(&self) -> bool {
-        self.licences.allow.is_some() || self.licences.deny.is_some() || self.limits.packages.is_some()
+        self.licences.ask() || self.limits.packages.is_some()
     }
 
     /// Every value with its place, as `[table] key`, the value as TOML, and the place.

@@ -6,8 +6,10 @@ use super::super::file::key::{Table, Takes, WAIVER_NEEDS, key};
 use super::super::file::reader::Reader;
 use super::super::file::word::{one_of, time};
 use super::values;
+use crate::escape::escape;
+use crate::finding::Location;
 use crate::policy::edition::Edition;
-use crate::policy::{Hours, Said};
+use crate::policy::{AppliedWaiver, Hours, Said};
 
 /// The keys of `[waivers]`.
 pub(in crate::policy) static TABLE: Table = Table {
@@ -19,14 +21,14 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Boolean,
             "true",
             "",
-            "`false`: no waiver accepts anything, and each is told. The last policy that says decides",
+            "`false`: no waiver accepts anything, and each is told; nor does a comment in a file, or an `[[allow]]` among rules of secrets. What `--vex` names still holds. The last policy that says decides",
         ),
         key(
             "dockerfile-comments",
             Takes::Boolean,
             "false",
             "",
-            "`false`: comments in Dockerfiles (`# careen:allow`, `# hadolint ignore=`) accept nothing in `careen lint`; the default is `true`",
+            "`false`: comments in Dockerfiles (`# careen:allow`, `# hadolint ignore=`) accept nothing, and the finding says so; the default is `true`",
         ),
         key(
             "longest",
@@ -104,9 +106,15 @@ impl WaiverRules {
         self.allow.as_ref().is_none_or(|said| said.value)
     }
 
-    /// Whether comments in Dockerfiles accept anything.
-    pub(in crate::policy) fn honours_comments(&self) -> bool {
-        self.comments.as_ref().is_none_or(|said| said.value)
+    /// Why a comment, or an allowance among rules of secrets, accepts nothing of what is found there.
+    pub(in crate::policy) fn refusal(&self, in_place: &AppliedWaiver, found: &Location) -> Option<String> {
+        let is_of_dockerfile = in_place.is_comment && matches!(found, Location::Dockerfile { .. });
+        let allow = self.allow.as_ref().map(|said| ("allow", said));
+        let comments = self.comments.as_ref().map(|said| ("dockerfile-comments", said)).filter(|_| is_of_dockerfile);
+        let (key, said) = [allow, comments].into_iter().flatten().find(|(_, said)| !said.value)?;
+        let what = if in_place.is_comment { "the comment" } else { "the allowance" };
+        let place = escape(&in_place.place);
+        Some(format!("{what} in `{place}` accepts nothing: `{key} = false` in `{}`", said.place))
     }
 
     /// How long before its last day a waiver is told of.

@@ -119,7 +119,8 @@ fn packages_are_asked_for_by_what_needs_them() {
         (rule("unless = { path = '/a' }"), false),
         ("[licences]\ndeny = 'GPL-*'\n".to_owned(), true),
         ("[licences]\nallow = 'MIT'\n".to_owned(), true),
-        ("[licences]\nunknown = 'fail'\n".to_owned(), false),
+        ("[licences]\nunknown = 'fail'\n".to_owned(), true),
+        ("[licences]\nunknown = 'ignore'\n".to_owned(), false),
         ("[limits]\npackages = 4\n".to_owned(), true),
         ("[limits]\nlayers = 4\n".to_owned(), false),
     ];
@@ -261,7 +262,8 @@ fn what_lies_beside_and_what_is_named_is_read_once_and_told_where_it_is_named() 
     std::fs::write(folder.path().join("empty.toml"), "name = 'x'\n").expect("written");
     let word = folder.path().join("empty.toml").to_string_lossy().into_owned();
     let summary = check(&[word], &LOADER, TODAY.parse().expect("a day")).expect("in order");
-    assert_eq!(summary[0].notes, ["it has neither rules nor demands of images, so `careen:2026` judges too"]);
+    let judges_too = "it has neither rules nor demands of images, so `careen:2026` judges too";
+    assert_eq!(summary[0].notes, ["it says nothing: without it the same would be judged", judges_too]);
 }
 
 #[test]

@@ -107,6 +107,13 @@ fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
         "[[rule]]\nmatch = { cvss = '>=11' }\naction = 'fail'",
         "[[rule]]\nmatch = { epss = 1.1 }\naction = 'fail'",
         "[limits]\nwaste-floor = '20 MB'",
+        "[limits]\nwaste = '105%'",
+        "[limits]\nwaste = '5'",
+        "[limits]\nsize = 1.5",
+        "extends = 'oci:registry.example/org/policy:1'",
+        "extends = './gate.rego'",
+        "[[rule]]\nmatch = { fingerprint = '0123abcd' }\naction = 'fail'",
+        "[[rule]]\nmatch = { kev = true, exploited = true }\naction = 'fail'",
         "rules = []",
         "edition = '2025'",
         "[[rule]]\naction = 'fail'",
@@ -115,7 +122,32 @@ fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
         assert!(!validator.is_valid(&as_json(wrong)), "{wrong}");
         assert!(Policy::parse("policy.toml", wrong, KNOWN, false).is_err(), "{wrong}");
     }
+    // and what both take
+    for right in [
+        "[[rule]]\nmatch = { severity = 'High' }\naction = 'fail'",
+        "[[rule]]\nmatch = { severity = '>=HIGH', confidence = 'Low' }\naction = 'fail'",
+        "[[rule]]\nmatch = { rule = 'dl3002' }\naction = 'fail'",
+        "[limits]\npackages = '3'\nlayers = '2'",
+        "[limits]\nwaste = '100%'\nsize = '1.5 MB'",
+        "[[test]]\nname = 't'\nfindings = []\nimage = { user = '' }\nexpect = { outcome = 'passed' }",
+    ] {
+        assert!(validator.is_valid(&as_json(right)), "{right}");
+        assert!(Policy::parse("policy.toml", right, KNOWN, false).is_ok(), "{right}");
+    }
     for preset in presets() {
         assert!(validator.is_valid(&as_json(preset.text)), "{}", preset.id);
     }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples");
+    let mut shipped = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("it can be read").path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let text = std::fs::read_to_string(&path).expect("it is text");
+            let errors: Vec<String> =
+                validator.iter_errors(&as_json(&text)).map(|one| format!("{} {one}", one.instance_path())).collect();
+            assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+            shipped += 1;
+        }
+    }
+    assert!(shipped > 5, "{shipped}");
 }

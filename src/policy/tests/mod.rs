@@ -5,6 +5,7 @@ mod corners;
 mod details;
 mod edges;
 mod files;
+mod gates;
 mod held;
 mod keys;
 mod shipped;
@@ -412,11 +413,11 @@ fn a_waiver_holds_until_the_end_of_its_day() {
 }
 
 #[test]
-fn ignored_findings_need_no_waiver_but_use_it() {
+fn ignored_findings_need_no_waiver() {
     let policy = "[[rule]]\nmatch = {}\naction = 'ignore'\n[[waiver]]\nrule = 'CIS-DI-0001'\nreason = 'x'\nexpires = 2030-01-01\n";
     let (lines, verdict) = judged(&[policy], vec![image(&ROOT)]);
-    assert_eq!(lines, ["ignore image/root-user image"]);
-    assert_eq!((verdict.ignored, verdict.waived), (1, 0));
+    assert_eq!(lines, ["ignore image/root-user image", "ignore policy/waiver-unused cis-di-0001"]);
+    assert_eq!((verdict.ignored, verdict.waived), (2, 0));
 }
 
 #[test]
@@ -424,7 +425,7 @@ fn a_file_of_waivers_leaves_the_default_in_force() {
     let waivers = "[[waiver]]\nrule = 'image/*'\nreason = 'x'\nexpires = 2030-01-01\n";
     let (_, verdict) = judged(&[waivers], vec![image(&ROOT), file(&AWS, "k")]);
     assert_eq!(verdict.reason, "1 finding breaks `careen:2026`: 1 secret");
-    assert_eq!(verdict.policies, ["careen:2026"]);
+    assert_eq!(verdict.policies, ["careen:2026", "policy.toml"]);
 }
 
 #[test]
@@ -574,5 +575,5 @@ fn what_is_off_stays_out_unless_a_policy_names_it() {
     assert_eq!(shown(&rule("rule = \"EX-1\"")), (1, 0, 1));
     let waived =
         "edition = \"2026\"\n[[waiver]]\nrule = \"image/no-example\"\nreason = \"known\"\nexpires = 2026-09-01\n";
-    assert_eq!(shown(waived), (0, 0, 0), "such a waiver is not told as unused");
+    assert_eq!(shown(waived), (1, 0, 0), "such a waiver is told as unused");
 }
