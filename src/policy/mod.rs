@@ -259,41 +259,38 @@ pub struct When {
     condition: condition::Condition,
 }
 
+#[cfg(feature = "cel")]
 impl When {
     /// Whether it names the image, and nothing of findings.
     pub(super) fn is_about_image_alone(&self) -> bool {
-        #[cfg(feature = "cel")]
-        {
-            self.condition.is_about_image_alone()
-        }
-        #[cfg(not(feature = "cel"))]
-        {
-            false
-        }
+        self.condition.is_about_image_alone()
     }
 
     /// What it says of whatever is found, or why it never says anything, where that can be told at once.
     fn constant(&self) -> Option<Result<bool, String>> {
-        #[cfg(feature = "cel")]
-        {
-            self.condition.constant()
-        }
-        #[cfg(not(feature = "cel"))]
-        {
-            None
-        }
+        self.condition.constant()
     }
 
     /// Rules that it asks for and that are off.
     fn off(&self) -> Vec<&'static str> {
-        #[cfg(feature = "cel")]
-        {
-            self.condition.off().to_vec()
-        }
-        #[cfg(not(feature = "cel"))]
-        {
-            Vec::new()
-        }
+        self.condition.off().to_vec()
+    }
+}
+
+/// Without the feature a policy with a condition is refused.
+#[cfg(not(feature = "cel"))]
+#[expect(clippy::unused_self, reason = "as with the feature")]
+impl When {
+    pub(super) fn is_about_image_alone(&self) -> bool {
+        false
+    }
+
+    fn constant(&self) -> Option<Result<bool, String>> {
+        None
+    }
+
+    fn off(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 }
 

@@ -494,6 +494,8 @@ fn a_configuration_file_is_a_policy_like_others() {
 #[test]
 fn bases_of_dockerfiles_are_judged_by_the_table() {
     use crate::dockerfile::lint::{BASE_NOT_ALLOWED, IS_BASE};
+    const DIGESTS: &str =
+        "[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'\n";
     let from = |name: &str, is_base: bool| {
         let location = Location::Dockerfile { file: "Dockerfile".into(), start: (1, 6), end: (1, 9) };
         let finding = Finding::new(&BASE_NOT_ALLOWED, name, location, "is used");
@@ -504,8 +506,6 @@ fn bases_of_dockerfiles_are_judged_by_the_table() {
         let (lines, _) = shown(&PolicySet::of(vec![policy]).expect("in order"), vec![from(name, is_base)]);
         lines.join(" ")
     };
-    const DIGESTS: &str =
-        "[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'\n";
     let rule = "[[rule]]\nmatch = { rule = 'dockerfile/base-not-allowed' }\naction = 'fail'\n";
     let allow = "[base]\nallow = ['registry.corp.example/*', 'docker.io/library/alpine:*']\ndeny = '*:latest'\n";
     let both = format!("{allow}{rule}");
