@@ -4,6 +4,7 @@
 //! A plan says so before anything is done, and the proof asks for the absence of the value everywhere else. For that the values
 //! are read from the input, and all of the input is searched for them. They are in no plan.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
@@ -21,8 +22,11 @@ use crate::rebuild::layer::{Collector, MOST_EXCISED};
 use crate::rebuild::{Beside, Bundle, Edit, Excised, Inner, NamedDocument, Span};
 use crate::secret::{Needles, is_sought, masked_path, take_inside, with_readings};
 use crate::source::store::in_layout;
+use crate::tree::{Node, Tree};
 
 use super::compare;
+use super::guard::Links;
+use super::heirs;
 use super::labels::{NAME_HINT, NAME_REASON, is_name};
 use super::plan::{Action, ImagePlan, Plan, Remains};
 use super::search::{self, Layers, Place};
@@ -328,13 +332,20 @@ struct Look<'a> {
 impl Look<'_> {
     fn layers(&mut self, image: &Image, layers: &Layers, plan: &mut ImagePlan) -> Result<()> {
         let touched = Touched::of(plan)?;
+        let heirs = touched.heirs(&self.seen.tree);
         let mut blanks: BTreeMap<(u32, u32), BTreeSet<Span>> = BTreeMap::new();
         for (index, layer) in (0_u32..).zip(&image.layers) {
             for (place, needle) in layers.of(self.number, layer) {
-                let path = place.member().and_then(|member| self.seen.path(index, member));
-                if touched.takes(index, place, path) {
-                    continue;
+                let mut path = place.member().and_then(|member| self.seen.path(index, member));
+                let mut place = Cow::Borrowed(place);
+                if touched.takes(index, &place, path) {
+                    // a name that stays gets the content
+                    let heir = place.member().and_then(|member| heirs.get(&Node { layer: index, member })?.first());
+                    let moved = heir.and_then(|heir| place.of_heir(heir.member));
+                    let Some((heir, moved)) = heir.zip(moved) else { continue };
+                    (path, place) = (self.seen.path(index, heir.member), Cow::Owned(moved));
                 }
+                let place = &*place;
                 if let Place::Content(member, from, to) = place
                     && touched.blanked.contains_key(&(index, *member))
                 {
@@ -469,6 +480,12 @@ impl Touched {
             }
         }
         Ok(touched)
+    }
+
+    /// The names that stay of files that go.
+    fn heirs(&self, tree: &Tree) -> BTreeMap<Node, Vec<Node>> {
+        let dropped = self.dropped.iter().map(|(layer, member)| Node { layer: *layer, member: *member });
+        heirs::heirs(&Links::of(tree), &dropped.collect())
     }
 
     /// Whether what stands in a place of a layer goes.

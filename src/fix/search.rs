@@ -69,6 +69,16 @@ impl Place {
         }
     }
 
+    /// The same place of the member that has the content from now on, where it is one of the content.
+    pub(super) fn of_heir(&self, heir: u32) -> Option<Self> {
+        match self {
+            Self::Stored | Self::Beside | Self::Head(_) => None,
+            Self::Padding(_) => Some(Self::Padding(heir)),
+            Self::Content(_, from, to) => Some(Self::Content(heir, *from, *to)),
+            Self::Inside(_, inside) => Some(Self::Inside(heir, inside.clone())),
+        }
+    }
+
     /// How a person is told of it: the member's path, and the file inside.
     pub(super) fn shown(&self, needles: &Needles, tree: &Tree, layer: usize) -> String {
         let Some(member) = self.member() else { return "(beside its files)".into() };

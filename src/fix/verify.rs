@@ -597,7 +597,8 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut F
     for judged in after.seen.judged.iter().filter(counted).filter(|judged| judged.finding.severity > Severity::Info) {
         let finding = &judged.finding;
         // what was found of a file is found under the name that stays of it
-        let sources = file_of(finding).and_then(|path| heirs.get(path)).into_iter().flatten();
+        let file = file_of(finding).map(|path| file_and_rest(path, names).0);
+        let sources = file.and_then(|file| heirs.get(&file)).into_iter().flatten();
         let own = key(finding, names, None);
         let others = sources.map(|source| key(finding, names, Some(source)));
         let found = std::iter::once(own.clone())
@@ -656,6 +657,24 @@ fn file_of(finding: &Finding) -> Option<&ImagePath> {
     }
 }
 
+/// The file that a path is of, and the way to a file inside of it. What is packed alone has no name but that of the file it is in,
+/// less an ending: that is left out.
+fn file_and_rest(path: &ImagePath, names: &Tree) -> (ImagePath, String) {
+    let whole = || (path.clone(), String::new());
+    if names.get(path).is_some() {
+        return whole();
+    }
+    let bytes = path.as_bytes();
+    let marks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'!').map(|(at, _)| bytes.split_at(at));
+    let mut files = marks.map(|(file, rest)| (ImagePath::new(file), rest));
+    let Some((file, rest)) = files.find(|(file, _)| names.get(file).is_some()) else { return whole() };
+    let inner = rest.get(1..).unwrap_or_default();
+    let (first, more) = inner.split_at(inner.iter().position(|byte| *byte == b'!').unwrap_or(inner.len()));
+    let ending = file.file_name().strip_prefix(first).filter(|ending| ending.is_empty() || ending.starts_with(b"."));
+    let rest = if ending.is_some() { format!("!{}", escape(more)) } else { escape(rest) };
+    (file, rest)
+}
+
 /// Rule, subject and place.
 type Key<'f> = (&'static str, Cow<'f, str>, String);
 
@@ -664,8 +683,10 @@ type Key<'f> = (&'static str, Cow<'f, str>, String);
 fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImagePath>) -> Key<'f> {
     let place = match &finding.location {
         Location::File { path, .. } => {
-            let of = source.unwrap_or(path);
-            let first = names.get(of).and_then(|node| names.names_of(node).next()).unwrap_or(of).to_string();
+            let (file, inside) = file_and_rest(path, names);
+            let of = source.unwrap_or(&file);
+            let first = names.get(of).and_then(|node| names.names_of(node).next()).unwrap_or(of);
+            let first = format!("{first}{inside}");
             if finding.subject == path.to_string() {
                 return (finding.rule.id, Cow::Owned(first.clone()), first);
             }

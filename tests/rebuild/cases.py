@@ -116,6 +116,14 @@ def secret_cases():
     yield "removed-name-of-a-linked-secret", Case(
         one([folder("srv"), file("srv/.env", env_file(value)), link("srv/copy", "srv/.env")]),
         ["--only", "healthcheck", "--remove", "srv/.env"], gone=["srv/.env"], there=["srv/copy"], code=1)
+    packed = gzip.compress(env_file(value).encode(), mtime=0)
+    yield "removed-name-of-a-linked-archive-with-a-secret", Case(
+        one([folder("srv"), file("srv/a.gz", packed), link("srv/copy", "srv/a.gz")]),
+        ["--only", "healthcheck", "--remove", "srv/a.gz"], gone=["srv/a.gz"], there=["srv/copy"], code=1)
+    yield "removed-names-of-secrets-of-which-one-stays", Case(
+        one([folder("srv"), file("srv/y.tmp", env_file(value))],
+            [file("srv/x.tmp", env_file(value)), link("srv/copy", "srv/x.tmp")]),
+        ["--only", "healthcheck", "--yes", "--remove", "**/*.tmp"], gone=["srv/x.tmp", "srv/y.tmp"], there=["srv/copy"], code=1)
     yield "secret-beside-a-file-of-the-same-owner", secret(
         "owner", lambda value: [folder("srv"), file("srv/.env", env_file(value), uid=4711), file("srv/app", "run", uid=4711)],
         gone=["srv/.env"], there=["srv/app"])
