@@ -22,7 +22,7 @@ use crate::fix::{
     render_changes, render_plan,
 };
 use crate::inventory::Inventory;
-use crate::pass::Known;
+use crate::pass::{DAMAGED, Known};
 use crate::policy::{Glob, Judged, Outcome, PolicySet};
 use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
 use crate::report::Report;
@@ -43,9 +43,6 @@ const BUDGET: ByteSize = ByteSize::mib(48);
 
 /// Files of killed processes of one number that are passed over.
 const MOST_SPOOLED: u32 = 1_000;
-
-/// Of layers that are not what the image says of them: a new one would be, whatever it holds.
-const DAMAGED: [&str; 3] = ["layer-digest-mismatch", "layer-size-mismatch", "layer-diff-id-mismatch"];
 
 /// Largest file of a text to redact.
 const LARGEST_TEXT: u64 = 1 << 20;
@@ -406,6 +403,7 @@ impl<'a> Job<'a> {
                 seen.push(Seen::of(inventory, judged));
             })
         })?;
+        // written anew, such a layer would be right, whatever it holds
         let mut told = reports.iter().flat_map(|report| &report.limitations);
         if let Some(damage) = told.find(|one| DAMAGED.contains(&one.code)) {
             let error = Error::malformed(format!("what is damaged is not written anew: {}", damage.what));

@@ -320,7 +320,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
     refused.sort();
     refused.dedup();
     refused.sort_by_cached_key(key);
-    let expected = expected(image, &actions);
+    let expected = expected(image, guard.all_links(), &actions);
     ImagePlan { image: ImageId::of(image), actions, refused, remains: Vec::new(), expected }
 }
 
@@ -380,12 +380,14 @@ fn tell_rest(findings: &[&Finding], actions: &[Action], refused: &mut Vec<Refuse
 fn tell_nameless(image: &Inventory, findings: &[&Finding], wishes: &Wishes, refused: &mut Vec<Refused>) {
     for finding in findings {
         let Location::File { path, layer, .. } = &finding.location else { continue };
+        if !is_masked(path) {
+            continue;
+        }
         let mends = |fixer: &&&Fixer| match finding.rule.family() {
             "secret" => fixer.id == secrets::SECRETS.id,
             _ => fixer.rules.contains(&finding.rule.id),
         };
-        let fixer = FIXERS.iter().filter(|fixer| wishes.selects(fixer.group)).find(mends);
-        let Some(fixer) = fixer.filter(|_| is_masked(path)) else { continue };
+        let Some(fixer) = FIXERS.iter().filter(|fixer| wishes.selects(fixer.group)).find(mends) else { continue };
         let members = image.tree.layers().get(*layer as usize);
         if members.is_some_and(|members| members.iter().any(|entry| entry.path == *path)) {
             continue;
@@ -447,7 +449,7 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         return Err(wrong(format!("`{id}` cannot be done: {why}")).help("approve what takes out all names of the file"));
     }
     plan.edits()?;
-    plan.expected = expected(image, &plan.actions);
+    plan.expected = expected(image, guard.all_links(), &plan.actions);
     Ok(())
 }
 
@@ -504,7 +506,7 @@ fn contradicting(actions: &[Action]) -> BTreeMap<usize, String> {
 const HEADER: u64 = 512;
 
 /// What comes of the actions that are carried out.
-fn expected(image: &Inventory, actions: &[Action]) -> Expected {
+fn expected(image: &Inventory, links: &Links, actions: &[Action]) -> Expected {
     let size_before: u64 = image.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     let edits = conflict::merged(actions.iter().filter(|action| action.is_active())).unwrap_or_default();
     let padded = |bytes: u64| bytes.div_ceil(HEADER).saturating_mul(HEADER);
@@ -515,7 +517,7 @@ fn expected(image: &Inventory, actions: &[Action]) -> Expected {
     let mut rewritten = BTreeSet::new();
     let (mut gone, mut added) = (0u64, 0u64);
     let dropped = heirs::dropped(&edits.0);
-    let heirs = heirs::heirs(&Links::of(&image.tree), &dropped);
+    let heirs = heirs::heirs(links, &dropped);
     for edit in &edits.0 {
         rewritten.extend(edit.member().map(|member| member.layer));
         match edit {

@@ -137,14 +137,13 @@ impl<'a> Stated<'a> {
 /// Members a second look wants, by their index: who wants them, and under which name.
 pub type Wanted = HashMap<u32, (Mask, ImagePath)>;
 
-/// Codes of what [`LayerFacts::verify`] finds.
-const MISMATCHES: [&str; 5] = [
-    "layer-digest-mismatch",
-    "layer-size-mismatch",
-    "layer-diff-id-mismatch",
-    "layer-digest-not-checked",
-    "media-type-differs",
-];
+/// Codes of what [`LayerFacts::verify`] finds of a layer that is not what the image says of it.
+pub const DAMAGED: [&str; 3] = ["layer-digest-mismatch", "layer-size-mismatch", "layer-diff-id-mismatch"];
+
+/// Whether [`LayerFacts::verify`] finds such a thing, which hangs on what is stated.
+fn is_of_statement(limitation: &Limitation) -> bool {
+    DAMAGED.contains(&limitation.code) || ["layer-digest-not-checked", "media-type-differs"].contains(&limitation.code)
+}
 
 /// More readers than this would hold more memory than they save time.
 const MOST_READERS: usize = 32;
@@ -229,7 +228,7 @@ impl<'a> Pass<'a> {
             let mut of_layer = of_layer.unwrap_or_default();
             if !is_first_use {
                 // the same bytes may be stated differently
-                of_layer.limitations.retain(|limitation| !MISMATCHES.contains(&limitation.code));
+                of_layer.limitations.retain(|limitation| !is_of_statement(limitation));
                 of_layer.verify(&Stated::of(&layers[index]));
             }
             facts.push(of_layer.of_layer(index));
@@ -407,7 +406,7 @@ impl Known {
             known.entry(digest).or_insert_with(|| {
                 let mut facts = facts.clone();
                 // the same bytes may be stated differently
-                facts.limitations.retain(|limitation| !MISMATCHES.contains(&limitation.code));
+                facts.limitations.retain(|limitation| !is_of_statement(limitation));
                 facts
             });
         }

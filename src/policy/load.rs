@@ -570,6 +570,11 @@ impl Policy {
     pub fn asks_nothing(&self) -> bool {
         self.rules.is_empty() && !self.requirements.ask()
     }
+
+    /// Whether it has settings that stand in no table.
+    pub(super) fn has_flags(&self) -> bool {
+        self.scope.is_some() || self.honours_inline.is_some() || self.fails_on_new.is_some()
+    }
 }
 
 impl PolicySet {
@@ -699,10 +704,7 @@ impl PolicySet {
 
     /// What the verdict lists: the policies that say anything but what they extend, and `--fail-on`.
     pub(super) fn all_names(&self) -> Vec<String> {
-        self.names_of(|policy| {
-            let has_flags = policy.scope.is_some() || policy.honours_inline.is_some() || policy.fails_on_new.is_some();
-            has_flags || !policy.waivers.is_empty()
-        })
+        self.names_of(|policy| policy.has_flags() || !policy.waivers.is_empty())
     }
 
     /// What the sentence of the verdict names: the policies that have rules or tables, and `--fail-on`.

@@ -44,8 +44,7 @@ pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], toda
 /// Whether it says nothing at all.
 fn is_empty(policy: &Policy) -> bool {
     let has_rules = !policy.rules.is_empty() || !policy.waivers.is_empty() || !policy.requirements.values().is_empty();
-    let has_flags = policy.honours_inline.is_some() || policy.scope.is_some() || policy.fails_on_new.is_some();
-    !has_rules && !has_flags && policy.extends.is_empty() && policy.edition.is_none()
+    !has_rules && !policy.has_flags() && policy.extends.is_empty() && policy.edition.is_none()
 }
 
 /// Whether the default judges beside the policy.

@@ -127,7 +127,7 @@ impl BaseRules {
     /// what is built on must be allowed. What is copied from is a rule's to judge.
     pub(in crate::policy) fn judge_from(&self, finding: &mut Finding) -> Named {
         let is_base = finding.rule.id == lint::BASE_NOT_ALLOWED.id && finding.evidence.contains_key(lint::IS_BASE);
-        let Some(asked) = self.asked().filter(|_| is_base) else { return Named::NotJudged };
+        let Some(asked) = is_base.then(|| self.asked()).flatten() else { return Named::NotJudged };
         if finding.evidence.contains_key(lint::UNKNOWN_IN_BASE) {
             return self.judge_unknown(finding, asked);
         }
