@@ -320,8 +320,7 @@ impl Loader<'_> {
         let mut policy = self.read(name, needs)?;
         if !policy.asks_nothing()
             || !policy.extends.is_empty()
-            || policy.honours_inline.is_some()
-            || policy.scope.is_some()
+            || policy.has_flags()
             || policy.requirements != Requirements::default()
         {
             return Err(Error::new(ErrorKind::Config, format!("`{}` holds more than waivers", escape(name)))
@@ -356,12 +355,13 @@ impl Loader<'_> {
 
     /// Reads the text of a file: of a configuration file its table `[policy]`.
     fn parse_file(&self, name: &str, text: &str, needs: &[&'static str]) -> Result<Policy> {
-        self.parse_own(name, text, needs).map_err(|error| match super::import::known_by_name(name) {
-            Some(tool) => error.help(format!(
-                "this is a file of {tool}: `careen policy import {}` makes a policy of it",
+        self.parse_own(name, text, needs).map_err(|error| match super::import::recognised(name, text) {
+            Some(kind) if !file::is_begun(text) => error.help(format!(
+                "this is a file of {}: `careen policy import {}` makes a policy of it",
+                kind.id,
                 escape(name)
             )),
-            None => error,
+            _ => error,
         })
     }
 

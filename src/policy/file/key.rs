@@ -109,6 +109,9 @@ const ORIGINS: &[&str] = &["app", "base", "unknown"];
 /// What a waiver may have to say.
 pub(in crate::policy) const WAIVER_NEEDS: &[&str] = &["expires", "owner", "reason", "ticket"];
 
+/// The keys of a file that tries other policies.
+pub(in crate::policy) const BESIDE_POLICY: [&str; 4] = ["description", "name", "policy", "test"];
+
 /// The top of a policy file.
 pub static POLICY: Table = Table {
     name: "",

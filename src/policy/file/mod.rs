@@ -13,7 +13,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use self::key::{MATCH, POLICY, RULE, Table, WAIVER};
+use self::key::{BESIDE_POLICY, MATCH, POLICY, RULE, Table, WAIVER};
 use self::reader::Reader;
 use self::vocabulary::{ecosystem, licence, platform, purl};
 use self::word::{
@@ -72,9 +72,8 @@ fn parse_with(
     read: impl FnOnce(&mut Reader<'_>, &DeTable<'_>) -> Option<Policy>,
 ) -> Result<Option<Policy>> {
     let (document, syntax) = DeTable::parse_recoverable(source);
-    let is_begun = || document.get_ref().keys().any(|key| is_of_policies(key.get_ref()));
     if let Some(first) = syntax.iter().filter_map(toml::de::Error::span).map(|span| span.start).min()
-        && !is_begun()
+        && !has_key(document.get_ref())
     {
         // whatever it is, it is not shown: it may be any file of this machine
         let (line, column) = diagnostic::line_and_column(source, first);
@@ -102,9 +101,15 @@ fn parse_with(
 /// What is said of a file that has nothing of a policy.
 const NO_POLICY: &str = "is no TOML, and has no key of a policy";
 
-/// Whether a key may stand at the top of a policy, or of a configuration file that holds one.
-fn is_of_policies(key: &str) -> bool {
-    key == "policy" || POLICY.keys.iter().any(|known| known.name == key)
+/// Whether a text has a key of a policy, however little else of it is one.
+pub(super) fn is_begun(source: &str) -> bool {
+    has_key(DeTable::parse_recoverable(source).0.get_ref())
+}
+
+/// Whether a key at the top is one of a policy, or of a configuration file that holds one.
+fn has_key(top: &DeTable<'_>) -> bool {
+    let is_known = |key: &str| key == "policy" || POLICY.keys.iter().any(|known| known.name == key);
+    top.keys().any(|key| is_known(key.get_ref()))
 }
 
 impl Reader<'_> {
@@ -162,9 +167,7 @@ impl Reader<'_> {
     fn tries(&mut self, top: &DeTable<'_>) -> Option<Said<Vec<String>>> {
         let tries =
             self.said_list(top, "policy", |word, span| load::check_word(word, span).map(|()| word.to_owned()))?;
-        for (key, _) in
-            top.iter().filter(|(key, _)| !["description", "name", "policy", "test"].contains(&key.get_ref().as_ref()))
-        {
+        for (key, _) in top.iter().filter(|(key, _)| !BESIDE_POLICY.contains(&key.get_ref().as_ref())) {
             let what = format!("`{}` beside `policy`: a file of tests holds nothing but `[[test]]`", key.get_ref());
             let help = "put the tests into the policy itself, without `policy`; or this into the policy";
             self.wrong.push(Diagnostic::new(key.span(), what).help(help));

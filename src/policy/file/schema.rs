@@ -8,7 +8,7 @@ use super::super::fail_on::families;
 use super::super::requirement::{base, data, fix, licences, limits, require, waivers};
 use super::super::{RULES, presets};
 use super::case::key::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
-use super::key::{Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
+use super::key::{BESIDE_POLICY, Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
 use super::word::FLAWS;
 use crate::package::purl_types;
 use crate::rule::Rule;
@@ -84,6 +84,9 @@ pub fn schema(rules: &[&'static Rule]) -> Value {
         "description".into(),
         "What a container image may hold, and what is accepted for a time. See docs/policy.md.".into(),
     );
+    // a file of tests names what they try, and holds nothing else
+    let tests = json!({ "propertyNames": { "enum": BESIDE_POLICY } });
+    schema.insert("dependentSchemas".into(), json!({ "policy": tests }));
     schema.insert("$defs".into(), Value::Object(definitions));
     Value::Object(schema)
 }

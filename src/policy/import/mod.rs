@@ -150,15 +150,8 @@ pub fn import(files: &[(String, String)], options: &Options<'_>, known: &[&'stat
     Ok(Imported { text, entries, notes })
 }
 
-/// The kind of file that a name alone tells, by its id.
-pub(super) fn known_by_name(name: &str) -> Option<&'static str> {
-    let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let named = KINDS.iter().find(|kind| kind.names.iter().any(|known| known.eq_ignore_ascii_case(base)));
-    named.map(|kind| kind.id)
-}
-
 /// The kind that a file's name tells, else that which its content does.
-fn recognised(name: &str, text: &str) -> Option<&'static Kind> {
+pub(super) fn recognised(name: &str, text: &str) -> Option<&'static Kind> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let named = KINDS.iter().find(|kind| kind.names.iter().any(|known| known.eq_ignore_ascii_case(base)));
     named.or_else(|| KINDS.iter().find(|kind| (kind.looks)(text))).copied()

@@ -579,6 +579,7 @@ fn waivers_beside_a_policy_hold_waivers_only() {
     for more in [
         "honour-inline = true\n",
         "scope = 'app'\n",
+        "fail-on = 'new'\n",
         "[limits]\nlayers = 1\n",
         "[[rule]]\nmatch = {}\naction = 'fail'\n",
     ] {

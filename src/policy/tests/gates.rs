@@ -464,10 +464,17 @@ fn what_is_no_policy_is_told_and_not_shown() {
     assert!(error.message.ends_with("is no TOML, and has no key of a policy"), "{}", error.message);
     assert!(!format!("{error:?}").contains("abcdefgh"), "{error:?}");
     let error = failed("p.toml", "edition = '2026'\nscope = app\n");
-    assert!(error.detail.is_some_and(|detail| detail.contains("scope = app")), "a policy with a mistake is shown");
-    for (name, text, tool) in
-        [(".trivyignore", "CVE-2026-1234\n", "trivyignore"), (".hadolint.yaml", "ignored:\n  - DL3008\n", "hadolint")]
-    {
+    assert!(
+        error.detail.as_ref().is_some_and(|detail| detail.contains("scope = app")),
+        "a policy with a mistake is shown"
+    );
+    assert_eq!(error.help, None, "a policy, however wrong, is of no other tool");
+    for (name, text, tool) in [
+        (".trivyignore", "CVE-2026-1234\n", "trivyignore"),
+        (".hadolint.yaml", "ignored:\n  - DL3008\n", "hadolint"),
+        ("accepted.txt", "CVE-2026-1234\n", "trivyignore"),
+        ("accepted.toml", "[advisories]\nignore = []\n", "cargo-audit"),
+    ] {
         let help = failed(name, text).help.unwrap_or_default();
         assert!(help.starts_with(&format!("this is a file of {tool}: `careen policy import ")), "{help}");
     }
