@@ -144,7 +144,7 @@ pub(in crate::policy) fn purl(text: &str, span: Range<usize>) -> Result<Glob, Di
             .help("the `@` of a scope is written `%40`: `pkg:npm/%40babel/core@*`"));
     }
     let last = text.rsplit('/').next().unwrap_or_default();
-    let is_whole = last.is_empty() || last.contains('@') || text.contains(['?', '#']) || text.ends_with('*');
+    let is_whole = last.contains('@') || text.contains(['?', '#']) || text.ends_with(['*', '/']);
     Ok(if is_whole { glob } else { glob.with_versions() })
 }
 
@@ -270,6 +270,8 @@ mod tests {
             ("CVE-2024-309A", false),
             ("CVE-24-3094", false),
             ("CVE-2024-", false),
+            ("CVE-2024-x", false),
+            ("CVE-202x-1", false),
             ("GHSA-rxwq-x6h5-x525", true),
             ("GHSA-xx", false),
             ("GHSA-RXWQ-X6H5-X525", false),

@@ -124,8 +124,7 @@ fn no_time(text: &str, span: Range<usize>, why: String) -> Diagnostic {
 /// Bytes.
 pub(in crate::policy) fn bytes(text: &str, span: Range<usize>) -> Result<u64, Diagnostic> {
     let number = text.trim().trim_end_matches(|c: char| c.is_ascii_whitespace() || matches!(c, 'b' | 'B'));
-    let is_part = number.contains('.') && number.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    if is_part && number.parse::<f64>().is_ok_and(|number| number.fract() != 0.0) {
+    if number.parse::<f64>().is_ok_and(|number| number.fract() != 0.0) {
         let wrong = Diagnostic::new(span, format!("`{text}` is no size")).label("bytes are whole");
         return Err(wrong.help("a unit may stand behind it: `\"1.5 MB\"`"));
     }

@@ -345,6 +345,27 @@ fn what_a_file_takes_away_from_others_is_told() {
 }
 
 #[test]
+#[cfg(feature = "cel")]
+fn what_a_condition_asks_for_and_is_off_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("off.toml");
+    let loader = Loader { known: &[&OFF, &ROOT], ..LOADER };
+    for (condition, is_told) in [
+        ("finding.rule == 'image/off'", true),
+        ("finding.rule in ['image/root-user', 'image/off']", true),
+        ("finding.rule == 'image/root-user'", false),
+        ("finding.message == 'image/off'", false),
+    ] {
+        let text = format!("[[rule]]\nmatch = {{}}\nwhen = \"{condition}\"\naction = 'fail'\n");
+        std::fs::write(&path, text).expect("written");
+        let told =
+            check(&[path.to_string_lossy().into_owned()], &loader, TODAY.parse().expect("a date")).expect("in order");
+        let about = "asks for `image/off`, which is off: name it in a `match`, too";
+        assert_eq!(told[0].notes.iter().any(|note| note.ends_with(about)), is_told, "{condition}: {told:?}");
+    }
+}
+
+#[test]
 fn large_files_are_looked_through_in_seconds() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("p.toml");

@@ -254,6 +254,18 @@ fn a_waiver_that_is_not_asked_is_not_unused_and_one_for_what_is_off_is() {
 }
 
 #[test]
+fn which_waivers_are_needed_is_known() {
+    let text = "[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2026-12-31\n\
+                [[waiver]]\nrule = 'image/setuid'\nreason = 'r'\nexpires = 2026-12-31\n";
+    let set = PolicySet::of(vec![parse(text)]).expect("in order");
+    let origin = |_: &Finding| Origin::Unknown;
+    let today = TODAY.parse().expect("a date");
+    let context = EvaluateContext { limitations: &[], today, origin: &origin, image: None };
+    let used = set.used_waivers(vec![image(&ROOT)], &context).expect("no condition");
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), ["policy.toml:1"]);
+}
+
+#[test]
 fn a_scope_that_leaves_little_out_is_none() {
     let cases = [
         ("rule = 'package/vulnerable'\nsubject = 'CVE-*'", true),
@@ -451,6 +463,9 @@ fn a_package_url_without_a_version_is_for_all_versions() {
         ("pkg:deb/*/openssl", "pkg:deb/debian/openssl-dev@3", false),
         ("pkg:cargo/smallvec@0.6.9", "pkg:cargo/smallvec@0.6.91", false),
         ("pkg:npm/%40babel/core", "pkg:npm/%40babel/core@7.0.0", true),
+        ("pkg:npm/left@1", "pkg:npm/left@1?download_url=x", false),
+        ("pkg:npm/left#lib", "pkg:npm/left#lib@1", false),
+        ("pkg:npm/", "pkg:npm/@1", false),
     ] {
         assert_eq!(is_selected(pattern, purl), expected, "{pattern} {purl}");
     }
@@ -463,6 +478,10 @@ fn what_is_no_policy_is_told_and_not_shown() {
     let error = failed("p.toml", &shadow);
     assert!(error.message.ends_with("is no TOML, and has no key of a policy"), "{}", error.message);
     assert!(!format!("{error:?}").contains("abcdefgh"), "{error:?}");
+    let error = failed("p.toml", "password = hidden words\n");
+    assert!(!format!("{error:?}").contains("hidden words"), "{error:?}");
+    let error = failed("careen.toml", "[policy]\nscope = app\n");
+    assert!(error.detail.is_some_and(|detail| detail.contains("scope = app")), "so is one in a configuration file");
     let error = failed("p.toml", "edition = '2026'\nscope = app\n");
     assert!(
         error.detail.as_ref().is_some_and(|detail| detail.contains("scope = app")),

@@ -115,6 +115,7 @@ fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
         "[[rule]]\nmatch = { fingerprint = '0123abcd' }\naction = 'fail'",
         "[[rule]]\nmatch = { kev = true, exploited = true }\naction = 'fail'",
         "rules = []",
+        "[[test]]\nname = 't'\nfindings = []\nimage = { platform = '' }\nexpect = { outcome = 'passed' }",
         "policy = './other.toml'\n[[rule]]\nmatch = {}\naction = 'fail'",
         "edition = '2025'",
         "[[rule]]\naction = 'fail'",
