@@ -24,6 +24,7 @@ pub mod limitation;
 pub mod lint;
 pub mod nearest;
 pub mod output;
+pub mod owner;
 pub mod package;
 pub mod pass;
 pub mod path;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::owner::refuse_of_others;
 use crate::policy::file::key::{POLICY, Takes};
 
 /// A `careen.toml`. Unknown keys are errors.
@@ -193,9 +194,12 @@ fn nearest(folder: &Path, home: Option<&Path>) -> Result<Option<(PathBuf, PathBu
     let mut name = PathBuf::new();
     for parent in folder.ancestors() {
         let path = parent.join("careen.toml");
-        if path.is_file() {
+        // a link that leads nowhere is not passed over: what it should lead to may be stricter
+        if path.symlink_metadata().is_ok() {
             let name = name.join("careen.toml");
-            refuse_foreign(&path, folder).map_err(|error| error.at(name.display().to_string()))?;
+            let help = "name it with `--config` if it is meant";
+            refuse_of_others("the configuration", help, &path, folder)
+                .map_err(|error| error.at(name.display().to_string()))?;
             return Ok(Some((path, name)));
         }
         if parent.join(".git").exists() || home == Some(parent) {
@@ -204,35 +208,6 @@ fn nearest(folder: &Path, home: Option<&Path>) -> Result<Option<(PathBuf, PathBu
         name.push("..");
     }
     Ok(None)
-}
-
-/// Refuses a file that was found, not named, where somebody else may write it: it belongs to neither root, nor the user, nor
-/// the owner of the folder in which careen was called; or all may write to it.
-#[cfg(unix)]
-fn refuse_foreign(path: &Path, folder: &Path) -> Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-    const ALL_MAY_WRITE: u32 = 0o002;
-    let about = |path: &Path| std::fs::metadata(path).map_err(|e| Error::io("cannot read the configuration", e));
-    let file = about(path)?;
-    // a link is as good as what it leads to, and whoever makes it chooses that
-    let link = std::fs::symlink_metadata(path).map_err(|e| Error::io("cannot read the configuration", e))?;
-    let user = std::fs::metadata("/proc/self").ok().or_else(|| std::fs::metadata(variable("HOME")?).ok());
-    let owners = [Some(0), user.map(|user| user.uid()), about(folder).ok().map(|folder| folder.uid())];
-    let what = if [&file, &link].iter().any(|one| !owners.contains(&Some(one.uid()))) {
-        "belongs to another user"
-    } else if file.mode() & ALL_MAY_WRITE != 0 {
-        "may be written by every user"
-    } else {
-        return Ok(());
-    };
-    let message = format!("the configuration {what}, who would say what is let through");
-    Err(Error::new(ErrorKind::Config, message).help("name it with `--config` if it is meant"))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "as it is where files have owners")]
-fn refuse_foreign(_: &Path, _: &Path) -> Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -310,6 +310,14 @@ const STARTER: &str = include_str!("starter.toml");
 fn init(file: &Path) -> Result<()> {
     use std::io::Write as _;
     let place = file.display().to_string();
+    if place == "-" {
+        return super::print(STARTER);
+    }
+    if file.file_name().is_some_and(|name| name == "careen.toml") {
+        let wrong = "`careen.toml` is the configuration, of which a policy is one table";
+        return Err(Error::new(ErrorKind::Usage, wrong)
+            .help("write the policy to `policy.toml`, and `[policy] extends = \"./policy.toml\"` into `careen.toml`"));
+    }
     let mut out = std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| {
         let error = Error::io("cannot write the policy", error).at(place.clone());
         if file.exists() { error.help("name another file: careen writes over none") } else { error }

@@ -269,10 +269,13 @@ fn named(config: Option<&ImageConfig>, annotations: &BTreeMap<String, String>, p
         let digest = digest.map(ToOwned::to_owned);
         return Base { name: Some(name.into()), digest, named_by: Some(NamedBy::Provenance), ..Base::default() };
     }
-    match config.and_then(named_base) {
-        Some((_, name)) => Base { name: Some(name.into()), named_by: Some(NamedBy::History), ..Base::default() },
-        None => Base::default(),
+    if let Some((_, name)) = config.and_then(named_base) {
+        return Base { name: Some(name.into()), named_by: Some(NamedBy::History), ..Base::default() };
     }
+    // what has no name may have a digest
+    let digest = [Some(annotations), labels].into_iter().flatten().find_map(|texts| texts.get(BASE_DIGEST));
+    let digest = digest.map(|text| text.trim()).filter(|text| !text.is_empty());
+    Base { digest: digest.map(ToOwned::to_owned), ..Base::default() }
 }
 
 /// How many layers from the bottom a history gives to the base.

@@ -1,6 +1,6 @@
 //! Baselines: findings that were there before, by fingerprint, so that only what is new fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,8 +32,8 @@ pub struct Baseline {
     pub made: Option<Date>,
     /// The images that it was made from, where it says.
     pub images: Vec<Source>,
-    /// Fingerprints, each with how much there was of it, where that counts.
-    fingerprints: BTreeMap<String, Option<u64>>,
+    /// Findings by their fingerprints.
+    findings: BTreeMap<String, Known>,
 }
 
 /// One finding, as a baseline lists it: fingerprint and value count, the rest is for people.
@@ -49,6 +49,9 @@ pub struct Known {
     /// Of what is over a limit of the policy, how much there was: what grew since is new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,
+    /// Platforms on which it was accepted then: there it counts once nothing accepts it any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
 }
 
 /// A finding of a baseline or of a report, as it is read.
@@ -70,12 +73,17 @@ struct Evidence {
 impl Entry {
     /// What a baseline lists; nothing of what was accepted then, which counts once nothing accepts it any more.
     fn known(&self) -> Option<Known> {
-        if self.status.as_deref() == Some("waived") {
+        if self.is_waived() {
             return None;
         }
-        let Known { id, rule, subject, value } = self.known.clone();
-        let measured = self.evidence.value.as_ref().and_then(Value::as_u64).filter(|_| rule == LIMIT_EXCEEDED.id);
-        Some(Known { id, rule, subject, value: value.or(measured) })
+        let known = self.known.clone();
+        let is_measured = known.rule == LIMIT_EXCEEDED.id;
+        let measured = self.evidence.value.as_ref().and_then(Value::as_u64).filter(|_| is_measured);
+        Some(Known { value: known.value.or(measured), ..known })
+    }
+
+    fn is_waived(&self) -> bool {
+        self.status.as_deref() == Some("waived")
     }
 }
 
@@ -130,33 +138,38 @@ impl Baseline {
     /// Reads a baseline, or a JSON report of one image or of several.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self> {
         let Listing { made, images, findings } = Listing::read(name, text)?;
-        let fingerprints = findings.into_iter().map(|known| (known.id, known.value)).collect();
-        Ok(Self { name: name.to_owned(), made, images, fingerprints })
+        let findings = findings.into_iter().map(|known| (known.id.clone(), known)).collect();
+        Ok(Self { name: name.to_owned(), made, images, findings })
     }
 
     /// Whether it lists the fingerprint.
     pub fn has(&self, fingerprint: &str) -> bool {
-        self.fingerprints.contains_key(fingerprint)
+        self.findings.contains_key(fingerprint)
     }
 
-    /// Whether the finding of this fingerprint was there before, and no less of it. What grows old by itself was less.
-    pub(super) fn knows(&self, finding: &Finding, fingerprint: &str) -> bool {
+    /// Whether the finding of this fingerprint was there before on this platform, accepted by nothing, and no less of it. What
+    /// grows by itself was less.
+    pub(super) fn knows(&self, finding: &Finding, fingerprint: &str, platform: Option<&str>) -> bool {
         if AGEING.iter().any(|rule| rule.id == finding.rule.id) {
             return false;
         }
-        let Some(known) = self.fingerprints.get(fingerprint) else { return false };
+        let Some(known) = self.findings.get(fingerprint) else { return false };
+        if known.except.iter().any(|one| one == platform.unwrap_or_default()) {
+            return false;
+        }
         let value = finding.evidence.get("value").and_then(Value::as_u64);
-        finding.rule.id != LIMIT_EXCEEDED.id || known.is_some_and(|known| value.is_some_and(|value| value <= known))
+        finding.rule.id != LIMIT_EXCEEDED.id
+            || known.value.is_some_and(|known| value.is_some_and(|value| value <= known))
     }
 
     /// How many findings it lists.
     pub fn len(&self) -> usize {
-        self.fingerprints.len()
+        self.findings.len()
     }
 
     /// Whether it lists none.
     pub fn is_empty(&self) -> bool {
-        self.fingerprints.is_empty()
+        self.findings.is_empty()
     }
 
     /// Its name, and in parentheses when and of what it was made: `b.json` (2026-05-01, shop/api:1.4).
@@ -184,6 +197,7 @@ impl Listing {
         let short = |text: &str| escape(text.chars().take(60).collect::<String>());
         let day = |text: &String| text.parse().map_err(|_| wrong(format!("`{}` in `made` is no day", short(text))));
         let mut all = Self { made: file.made.as_ref().map(day).transpose()?, ..Self::default() };
+        let mut waived: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let single = [file];
         for file in &single {
             for one in std::iter::once(file).chain(&file.reports) {
@@ -192,6 +206,10 @@ impl Listing {
                 }
                 all.images.extend(one.images.iter().chain(&one.target).cloned());
                 all.findings.extend(one.findings.iter().filter_map(Entry::known));
+                let platform = one.target.as_ref().and_then(|target| target.platform.as_deref()).unwrap_or_default();
+                for entry in one.findings.iter().filter(|entry| entry.is_waived()) {
+                    waived.entry(&entry.known.id).or_default().insert(platform);
+                }
             }
         }
         if all.findings.len() > MOST {
@@ -208,7 +226,18 @@ impl Listing {
             (known.rule.clone(), known.subject.clone(), known.id.clone(), std::cmp::Reverse(known.value))
         };
         all.findings.sort_by_cached_key(order);
-        all.findings.dedup_by(|a, b| a.id == b.id);
+        all.findings.dedup_by(|later, first| {
+            let is_same = later.id == first.id;
+            if is_same {
+                first.except.append(&mut later.except);
+            }
+            is_same
+        });
+        for known in &mut all.findings {
+            known.except.extend(waived.get(known.id.as_str()).into_iter().flatten().map(|one| (*one).to_owned()));
+            known.except.sort_unstable();
+            known.except.dedup();
+        }
         Ok(all)
     }
 

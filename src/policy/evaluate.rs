@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::edition::Edition;
-use super::index::{Index, Learned};
+use super::index::{Index, Learned, Place};
 use super::requirement::base::Named;
 use super::requirement::{Breach, Own};
 use super::selector::{Scene, View};
@@ -90,13 +90,13 @@ impl PolicySet {
                 }
                 Named::NotJudged => None,
             };
-            judged.push(self.judge(finding, own, &mut index, &mut matching, &run)?);
+            judged.push(self.judge(finding, own.map(First::Table), &mut index, &mut matching, &run)?);
         }
         for Breach { finding, own } in breaches.into_iter().flatten() {
-            judged.push(self.judge(finding, Some(own), &mut index, &mut matching, &run)?);
+            judged.push(self.judge(finding, Some(First::Table(own)), &mut index, &mut matching, &run)?);
         }
-        for finding in self.against_image(&run)? {
-            judged.push(self.judge(finding, None, &mut index, &mut matching, &run)?);
+        for (finding, first) in self.against_image(&run)? {
+            judged.push(self.judge(finding, Some(first), &mut index, &mut matching, &run)?);
         }
         judged.retain(|one| {
             !one.finding.rule.is_opt_in
@@ -114,12 +114,18 @@ impl PolicySet {
         Ok((judged, verdict, used))
     }
 
-    /// What rules say of the image as a whole: a clean one has no finding that would bring it up.
-    fn against_image(&self, run: &Run<'_>) -> Result<Vec<Finding>> {
+    /// What rules say of the image as a whole, each with the rule: a clean one has no finding that would bring it up.
+    fn against_image(&self, run: &Run<'_>) -> Result<Vec<(Finding, First<'_>)>> {
         let mut findings = Vec::new();
-        let rules = self.policies().iter().flat_map(|policy| &policy.rules).filter(|rule| rule.judges_image());
-        for rule in rules.filter(|_| run.context.image.is_some()) {
-            let Some(when) = &rule.when else { continue };
+        let rules = self.policies().iter().enumerate().flat_map(|(number, policy)| {
+            let rules = policy.rules.iter().enumerate();
+            rules.map(move |(place, rule)| First::Rule { place: (number, place), name: &policy.name, rule })
+        });
+        for first in rules.filter(|_| run.context.image.is_some()) {
+            let First::Rule { rule, .. } = first else { continue };
+            let Some(when) = rule.when.as_ref().filter(|_| rule.judges_image() && rule.action > Action::Ignore) else {
+                continue;
+            };
             let condition = when.text.split_whitespace().collect::<Vec<_>>().join(" ");
             let message = match &rule.message {
                 Some(message) => message.clone(),
@@ -128,7 +134,7 @@ impl PolicySet {
             let finding = Finding::new(&IMAGE_CONDITION, escape(condition), Location::Image, escape(message));
             let view = View::new(&finding, Origin::Unknown, run.scene);
             let holds = run.conditions.hold(rule, when, &Conditions::object(&view), &finding)?;
-            findings.extend(holds.then_some(finding));
+            findings.extend(holds.then_some((finding, first)));
         }
         Ok(findings)
     }
@@ -184,7 +190,7 @@ impl PolicySet {
     fn judge<'a>(
         &'a self,
         mut finding: Finding,
-        own: Option<Own>,
+        first: Option<First<'_>>,
         index: &mut Index<'a>,
         matching: &mut [Matching],
         run: &Run<'_>,
@@ -194,9 +200,9 @@ impl PolicySet {
         {
             finding.severity = severity;
         }
-        let (learned, is_own) = (index.learn(finding.rule), own.is_some());
+        let (learned, is_own) = (index.learn(finding.rule), first.is_some());
         let view = View::new(&finding, (run.context.origin)(&finding), run.scene);
-        let mut decision = self.decide(&view, own, index, learned, run)?;
+        let mut decision = self.decide(&view, first, index, learned, run)?;
         let is_open = decision.action > Action::Ignore;
         // a waiver of the policy's own says more than a document about the package
         let accepted = finding.accepted.as_ref().filter(|_| is_open).map(AppliedWaiver::of_vex);
@@ -238,7 +244,7 @@ impl PolicySet {
     fn decide(
         &self,
         view: &View<'_, '_>,
-        own: Option<Own>,
+        first: Option<First<'_>>,
         index: &Index<'_>,
         learned: Learned,
         run: &Run<'_>,
@@ -246,17 +252,20 @@ impl PolicySet {
         let Run { conditions, edition, .. } = *run;
         let today = run.context.today;
         let is_info = view.finding.severity == Severity::Info;
-        let first = own.as_ref().map_or(0, |own| own.policy.saturating_add(1));
+        let from = first.as_ref().map_or((0, 0), First::behind);
         // made where a condition asks for it
         let object = OnceCell::new();
-        let last = index.last_rule_of(learned, view, first, |rule| {
+        let last = index.last_rule_of(learned, view, from, |rule| {
             rule.when.as_ref().map_or(Ok(true), |when| {
                 conditions.hold(rule, when, object.get_or_init(|| Conditions::object(view)), view.finding)
             })
         })?;
-        let mut decision = match (last, own) {
+        let mut decision = match (last, first) {
             (Some((policy, rule)), _) => Decision::of(Some(policy), rule, is_info, view, today),
-            (None, Some(own)) => self.own(own),
+            (None, Some(First::Table(own))) => self.own(own),
+            (None, Some(First::Rule { name, rule, .. })) => {
+                Decision { names_rule: true, ..Decision::of(Some(name), rule, is_info, view, today) }
+            }
             (None, None) => Decision {
                 action: if is_info { Action::Info } else { Action::Warn },
                 decided_by: NO_RULE.into(),
@@ -294,7 +303,8 @@ impl PolicySet {
         }
         if decision.action == Action::Fail
             && self.fails_on_new()
-            && self.baseline().is_some_and(|baseline| baseline.knows(view.finding, view.fingerprint()))
+            && let platform = run.scene.image.platform.as_deref()
+            && self.baseline().is_some_and(|baseline| baseline.knows(view.finding, view.fingerprint(), platform))
         {
             let at = self.baseline().map(|baseline| baseline.name.clone());
             lowered(&mut decision, Action::Warn, BASELINE.into(), at);
@@ -312,6 +322,29 @@ impl PolicySet {
             help: None,
             // there is no such finding unless the policy asks for it
             names_rule: true,
+        }
+    }
+}
+
+/// What a policy itself makes of a finding that is there because of it; later rules may say otherwise.
+enum First<'a> {
+    /// A table: rules of the same policy say nothing of it.
+    Table(Own),
+    /// A rule that judges the image.
+    Rule {
+        place: Place,
+        /// Name of its policy.
+        name: &'a str,
+        rule: &'a PolicyRule,
+    },
+}
+
+impl First<'_> {
+    /// Where the rules begin that may say otherwise.
+    fn behind(&self) -> Place {
+        match self {
+            Self::Table(own) => (own.policy.saturating_add(1), 0),
+            Self::Rule { place: (policy, place), .. } => (*policy, place.saturating_add(1)),
         }
     }
 }

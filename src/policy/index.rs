@@ -22,9 +22,12 @@ pub(super) struct Index<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Learned(usize);
 
-/// A rule with its policy: its place among all policies and its name.
+/// Where a rule stands: the number of its policy, and its own in that.
+pub(super) type Place = (usize, usize);
+
+/// A rule with the name of its policy.
 struct Numbered<'a> {
-    policy: usize,
+    place: Place,
     name: &'a str,
     rule: &'a PolicyRule,
 }
@@ -81,7 +84,9 @@ impl Sieve {
 impl<'a> Index<'a> {
     pub(super) fn new(policies: &'a [Policy]) -> Self {
         let rules = policies.iter().enumerate().flat_map(|(number, policy)| {
-            policy.rules.iter().map(move |rule| Numbered { policy: number, name: &policy.name, rule })
+            // what judges the image says nothing of findings
+            let rules = policy.rules.iter().enumerate().filter(|(_, rule)| !rule.judges_image());
+            rules.map(move |(place, rule)| Numbered { place: (number, place), name: &policy.name, rule })
         });
         let rules: Vec<Numbered<'a>> = rules.collect();
         let waivers: Vec<&'a Waiver> = policies.iter().flat_map(|policy| &policy.waivers).collect();
@@ -142,19 +147,19 @@ impl<'a> Index<'a> {
         self.of_rules.get(learned.0)
     }
 
-    /// The last rule that is about the finding, of the policies from `first` on, with the name of its policy; `holds`
-    /// is asked last, and of few.
+    /// The last rule that is about the finding, of those from a place on, with the name of its policy; `holds` is asked last,
+    /// and of few.
     pub(super) fn last_rule_of(
         &self,
         learned: Learned,
         view: &View<'_, '_>,
-        first: usize,
+        first: Place,
         holds: impl Fn(&PolicyRule) -> Result<bool>,
     ) -> Result<Option<(&'a str, &'a PolicyRule)>> {
         let candidates = self.of_rule(learned).map_or(&[][..], |of_rule| &of_rule.rules);
         for candidate in candidates.iter().filter(|candidate| candidate.sieve.lets(view)) {
             let Some(one) = self.rules.get(candidate.number) else { continue };
-            let selects = one.policy >= first
+            let selects = one.place >= first
                 && candidate.sieve.selects(&one.rule.selector, view)
                 && !one.rule.unless.as_ref().is_some_and(|unless| unless.selects(view));
             if selects && holds(one.rule)? {

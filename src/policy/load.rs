@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::nearest::nearest;
+use crate::owner::refuse_of_others;
 use crate::rule::Rule;
 use crate::size::ByteSize;
 use crate::time::Date;
@@ -113,6 +114,8 @@ enum From {
 #[derive(Default)]
 struct Loaded {
     policies: Vec<Policy>,
+    /// What tells each of them from the others.
+    keys: Vec<String>,
     /// What is among them, by what tells one from another.
     seen: BTreeSet<String>,
     /// What is being read, from the one that was given down.
@@ -131,6 +134,22 @@ impl Loaded {
     /// What the waivers of the next policy must say.
     fn needs(&self) -> Vec<&'static str> {
         self.needs.clone().unwrap_or_else(|| DEFAULT_NEEDS.to_vec())
+    }
+
+    fn push(&mut self, key: String, policy: Policy) {
+        self.seen.insert(key.clone());
+        self.keys.push(key);
+        self.policies.push(policy);
+    }
+
+    /// Lets a policy that is there already judge after all others, unless it is one of the first so many.
+    fn move_to_end(&mut self, key: &str, first: usize) {
+        let Some(place) = self.keys.iter().position(|one| one == key).filter(|place| *place >= first) else { return };
+        let (key, policy) = (self.keys.remove(place), self.policies.remove(place));
+        if let Some(needs) = policy.requirements.waivers.needs() {
+            self.needs = Some(needs.to_vec());
+        }
+        self.push(key, policy);
     }
 }
 
@@ -153,14 +172,14 @@ impl Loader<'_> {
             // presets that files extend judge before all files: only now it is known which
             let mut again = Loaded { texts: std::mem::take(&mut loaded.texts), ..Loaded::default() };
             for preset in &loaded.presets {
-                self.follow(preset, &From::Preset, None, &mut again)?;
+                self.follow(preset, &From::Preset, None, 0, &mut again)?;
             }
             self.read_all(inside, words, &mut again)?;
             loaded = again;
         }
         if loaded.policies.iter().all(Policy::asks_nothing) {
             let mut first = Loaded::default();
-            self.follow(DEFAULT_PRESET, &From::Preset, None, &mut first)?;
+            self.follow(DEFAULT_PRESET, &From::Preset, None, 0, &mut first)?;
             first.policies.append(&mut loaded.policies);
             loaded.policies = first.policies;
         }
@@ -187,7 +206,7 @@ impl Loader<'_> {
                 add_rego(word, loaded)?;
                 continue;
             }
-            self.follow(word, &From::Folder(PathBuf::new()), None, loaded)?;
+            self.follow(word, &From::Folder(PathBuf::new()), None, 0, loaded)?;
             if is_file(word) {
                 named.extend(with_extended(word, loaded));
             }
@@ -223,8 +242,9 @@ impl Loader<'_> {
         Reading { known: Known::Rules(self.known), needs, colour: self.colour }
     }
 
-    /// Reads what `word` names, after what that extends.
-    fn follow(&self, word: &str, from: &From, place: Option<&str>, loaded: &mut Loaded) -> Result<()> {
+    /// Reads what `word` names, after what that extends. What was read already, but among the first so many, judges after what
+    /// was named before it: later ones win.
+    fn follow(&self, word: &str, from: &From, place: Option<&str>, first: usize, loaded: &mut Loaded) -> Result<()> {
         let at = |error: Error| match place {
             Some(place) if error.place.is_none() => error.at(place.to_owned()),
             _ => error,
@@ -256,6 +276,11 @@ impl Loader<'_> {
             loaded.presets.push(word.to_owned());
         }
         if loaded.seen.contains(&key) {
+            // presets that files extend judge before all files
+            let is_front = place.is_some() && word.starts_with("careen:");
+            if !is_front {
+                loaded.move_to_end(&key, first);
+            }
             return Ok(());
         }
         if loaded.open.len() > DEEPEST {
@@ -290,8 +315,9 @@ impl Loader<'_> {
         // of a wrong one, all is told at once
         let Some(policy) = read(&[]).or_else(|_| read(&loaded.needs()))? else { return Ok(()) };
         loaded.open.push(key.clone());
+        let first = loaded.policies.len();
         for extended in &policy.extends {
-            self.follow(&extended.word, from, Some(&extended.place), loaded)?;
+            self.follow(&extended.word, from, Some(&extended.place), first, loaded)?;
         }
         loaded.open.pop();
         let policy = if policy.waivers.is_empty() { Some(policy) } else { read(&loaded.needs())? };
@@ -299,19 +325,22 @@ impl Loader<'_> {
         if let Some(needs) = policy.requirements.waivers.needs() {
             loaded.needs = Some(needs.to_vec());
         }
-        loaded.seen.insert(key);
-        loaded.policies.push(policy);
+        loaded.push(key, policy);
         Ok(())
     }
 
     /// Adds the waivers that lie beside a policy.
     fn beside(&self, word: &str, loaded: &mut Loaded) -> Result<()> {
         let path = Path::new(word).with_file_name(BESIDE);
-        if !path.is_file() || !loaded.seen.insert(identity(&path)) {
+        let key = identity(&path);
+        if !path.is_file() || loaded.seen.contains(&key) {
             return Ok(());
         }
-        let needs = loaded.needs();
-        loaded.policies.push(self.waivers(&path.to_string_lossy(), &needs)?);
+        let help = "name it with `--waivers` if it is meant";
+        refuse_of_others("the file of waivers beside the policy", help, &path, &folder_of(word))
+            .map_err(|error| error.at(escape(&*path.to_string_lossy())))?;
+        let waivers = self.waivers(&path.to_string_lossy(), &loaded.needs())?;
+        loaded.push(key, waivers);
         Ok(())
     }
 

@@ -69,8 +69,8 @@ pub static IMAGE_CONDITION: Rule = Rule {
     id: "policy/image-condition",
     title: "The image is as a rule of the policy says that it must not be",
     severity: Severity::Medium,
-    why: "A rule of the policy that selects everything (`match = {}`) and fails has a condition (`when`) that speaks of the \
-          image alone. It holds, whatever else is found in the image.",
+    why: "A rule of the policy that selects everything (`match = {}`) has a condition (`when`) that speaks of the image alone. \
+          It holds, whatever else is found in the image.",
     remediation: "Change what the condition names, or the rule of the policy that the finding names.",
     references: &["https://cel.dev"],
     bad: "[[rule]]\nmatch = {}\nwhen = \"image.layers > 1\"\naction = \"fail\"",
@@ -295,10 +295,11 @@ impl When {
 }
 
 impl PolicyRule {
-    /// Whether it fails an image whatever is found in it.
+    /// Whether it judges the image itself, and nothing that is found in it: it selects everything, and its condition speaks
+    /// of the image alone.
     fn judges_image(&self) -> bool {
         let is_alone = self.unless.is_none() && self.selector == Selector::default();
-        is_alone && self.action == Action::Fail && self.when.as_ref().is_some_and(When::is_about_image_alone)
+        is_alone && self.when.as_ref().is_some_and(When::is_about_image_alone)
     }
 
     /// What it tells people: its `message`, then its `help`.

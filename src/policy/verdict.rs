@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::evaluate::BASELINE;
 use super::{Action, Baseline, Deciding, Ignored, Ignoring, Judged, Outcome, PolicySet, UsedBaseline, Verdict};
+use crate::finding::Location;
 use crate::limitation::Limitation;
+use crate::secret::SECRETS_NOT_LISTED;
 
 /// Groups of findings that the reason names; those beyond are summed up.
 const MOST_GROUPS: usize = 3;
@@ -36,7 +38,8 @@ impl PolicySet {
         // what could not be judged is never clean, whatever the policy makes of it; a policy may leave it out
         let unjudged: Vec<&Judged> = judged.iter().filter(|one| one.is_gap()).collect();
         let waived = judged.iter().filter(|one| one.waiver.is_some()).count();
-        let gaps: Vec<&Limitation> = limitations.iter().filter(|limitation| limitation.is_gap).collect();
+        let is_gap = |limitation: &&Limitation| limitation.is_gap || hides_what_is_new(limitation, judged);
+        let gaps: Vec<&Limitation> = limitations.iter().filter(is_gap).collect();
         let policies = self.names();
         let (outcome, reason) = if failed > 0 {
             (Outcome::Failed, self.broken(judged, &unjudged, gaps.len()))
@@ -124,6 +127,21 @@ impl PolicySet {
         }
         format!("{} {noun} {verb} {}: {}{unread}", failing.len(), quote(&breaking), parts.join(", "))
     }
+}
+
+/// Whether secrets of a file are counted only, of which others are listed and pass by a waiver or a baseline: those that are
+/// not listed may be none of these.
+fn hides_what_is_new(limitation: &Limitation, judged: &[Judged]) -> bool {
+    let is_in_file = |one: &&Judged| match &one.finding.location {
+        Location::File { path, .. } => {
+            let path = path.to_string();
+            path.strip_prefix(limitation.place.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('!'))
+        }
+        _ => false,
+    };
+    let passes = |one: &Judged| one.waiver.is_some() || one.decided_by == BASELINE;
+    limitation.code == SECRETS_NOT_LISTED
+        && judged.iter().filter(|one| one.finding.rule.family() == "secret").filter(is_in_file).any(passes)
 }
 
 /// The rules that broke the policy or warned, the gravest first.

@@ -396,7 +396,7 @@ fn assemble_node<'a>(
         let how = if windows > 1 { "up to " } else { "" };
         inventory.limitations.push(
             Limitation::note(
-                "secrets-not-listed",
+                SECRETS_NOT_LISTED,
                 path.to_string(),
                 format!("{how}{beyond} more secrets in this file are counted, not listed"),
             )
@@ -404,6 +404,9 @@ fn assemble_node<'a>(
         );
     }
 }
+
+/// Code of the limitation that says of a file that it has more secrets than are listed; its place is the file.
+pub const SECRETS_NOT_LISTED: &str = "secrets-not-listed";
 
 /// Tells where else in the file the same secret is.
 fn also_at(others: &[&SecretFact]) -> Option<String> {

@@ -46,7 +46,7 @@ mod words;
 mod wrapped;
 mod written;
 
-pub use collector::{ARCHIVES, COLLECTOR, SecretArchives, SecretCollector};
+pub use collector::{ARCHIVES, COLLECTOR, SECRETS_NOT_LISTED, SecretArchives, SecretCollector};
 pub use config::{Echo, mask_text, scan_annotations, scan_config};
 pub use finding::findings;
 pub use harmless::is_harmless;

@@ -21,7 +21,7 @@ const RANKS: &[&[&str]] = &[
     &["tree"],
     &["image", "rule", "version", "format"],
     &["limitation", "limit", "path", "digest", "time"],
-    &["diagnostic"],
+    &["diagnostic", "owner"],
     &["allocator", "error", "escape", "nearest", "reference", "secret_name", "size"],
 ];
 

@@ -5,7 +5,8 @@ use toml::de::DeTable;
 
 use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
-use super::super::file::word::{text_pattern, time};
+use super::super::file::word::{pattern, text_pattern, time};
+use super::base_name::BaseName;
 use super::{Breaches, Own, values};
 use crate::dockerfile::lint;
 use crate::escape::escape;
@@ -25,7 +26,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"registry.example/base/*\", \"debian:13*\"]",
             "[]",
-            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; `docker.io/library/` may be left away, and a name without a tag is `latest`. Others are against the policy; where the base is not known, the scan is incomplete. `careen lint` asks the same of each `FROM` that names an image",
+            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; a glob without a host is for Docker Hub, one that begins with `*` for any registry, and a name without a tag is `latest`. Others are against the policy; where the base is not known, the scan is incomplete. `careen lint` asks the same of each `FROM` that names an image",
         ),
         key(
             "allow-digests",
@@ -39,7 +40,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"*:latest\"]",
             "[]",
-            "globs over names that are against the policy, also where `allow` has them; what is named by its digest alone is of no tag that a glob may name",
+            "globs over names that are against the policy, in letters of either case, also where `allow` has them; `docker.io` and `library/` may be left away; what is named by its digest alone is of no tag that a glob may name",
         ),
         key(
             "max-age",
@@ -118,7 +119,7 @@ impl BaseRules {
                     Err(why) => Err(super::super::diagnostic::Diagnostic::new(span, "this is no digest").label(why)),
                 }
             }),
-            deny: reader.said_list(table, "deny", text_pattern),
+            deny: reader.said_list(table, "deny", |text, span| pattern(Glob::caseless(text), text, span)),
             highest_age: reader.said(table, "max-age", time),
         }
     }
@@ -140,8 +141,8 @@ impl BaseRules {
 
     /// Judges a base whose name has a variable that the build alone knows: it is allowed where whatever it is would be.
     fn judge_unknown(&self, finding: &mut Finding, (key, said): (&str, Said<()>)) -> Named {
-        let names = spellings(&finding.subject, None);
-        if self.deny.is_none() && self.allow.as_ref().is_some_and(|said| is_in(&said.value, &names)) {
+        let name = BaseName::of(&finding.subject, None);
+        if self.deny.is_none() && self.allow.as_ref().is_some_and(|said| name.is_allowed(&said.value)) {
             return Named::Allowed;
         }
         let unknown = finding.evidence.get(lint::UNKNOWN_IN_BASE).and_then(Value::as_str).unwrap_or_default();
@@ -175,13 +176,13 @@ impl BaseRules {
     /// What the name of a base is against; `digest` is what is known of it beside the name.
     fn against(&self, name: &str, digest: Option<&str>) -> Option<Against<'_>> {
         const OTHER: &str = "is none of the bases that the policy allows";
-        let names = spellings(name, digest);
-        if let Some(deny) = self.deny.as_ref().filter(|said| is_in(&said.value, &names)) {
+        let all = BaseName::of(name, digest);
+        if let Some(deny) = self.deny.as_ref().filter(|said| all.is_denied(&said.value)) {
             return Some(Against { key: "deny", place: &deny.place, policy: deny.policy, why: "the policy denies" });
         }
         let digest = name.split_once('@').map(|(_, digest)| digest).or(digest);
         let is_known_digest = digest.is_some_and(|digest| self.has_digest(digest));
-        if is_known_digest || self.allow.as_ref().is_some_and(|said| is_in(&said.value, &names)) {
+        if is_known_digest || self.allow.as_ref().is_some_and(|said| all.is_allowed(&said.value)) {
             return None;
         }
         let allow = self.allow.as_ref().map(|allow| ("allow", &allow.place, allow.policy));
@@ -210,6 +211,10 @@ impl BaseRules {
     }
 
     fn judge_name(&self, image: &ImageFacts, breaches: &mut Breaches<'_>) {
+        // it is the name of nothing at all
+        if image.base.name.as_deref() == Some("scratch") {
+            return;
+        }
         let digest = image.base.digest.as_deref();
         let Some(name) = image.base.name.as_deref() else {
             if digest.is_some_and(|digest| self.has_digest(digest)) {
@@ -247,37 +252,4 @@ pub(in crate::policy) enum Named {
     Allowed,
     /// It may not.
     Against(Own),
-}
-
-fn is_in(patterns: &[Glob], names: &[String]) -> bool {
-    patterns.iter().any(|pattern| names.iter().any(|name| pattern.is_match(name)))
-}
-
-/// The name as it is written, and as it is without and with what Docker takes for granted: its registry, and `latest` where
-/// there is neither tag nor digest. A digest alone is of any tag, so that what stands for it is empty: a pattern for one tag
-/// does not fit it, one for all does. Each of them also with the digest, where that is known.
-fn spellings(name: &str, digest: Option<&str>) -> Vec<String> {
-    let (stem, pinned) = match name.split_once('@') {
-        Some((stem, digest)) => (stem, Some(digest)),
-        None => (name, None),
-    };
-    let short = ["index.docker.io/", "docker.io/"].iter().find_map(|host| stem.strip_prefix(host)).unwrap_or(stem);
-    let short = short.strip_prefix("library/").unwrap_or(short);
-    let mut names = vec![stem.to_owned()];
-    if short != stem {
-        names.push(short.to_owned());
-    }
-    let is_hub = short.split('/').next().is_none_or(|host| !host.contains(['.', ':']) || !short.contains('/'));
-    if is_hub {
-        let middle = if short.contains('/') { "" } else { "library/" };
-        names.push(format!("docker.io/{middle}{short}"));
-    }
-    if !stem.rsplit('/').next().unwrap_or(stem).contains(':') {
-        let tag = if pinned.is_some() { "" } else { "latest" };
-        names.extend(names.clone().into_iter().map(|name| format!("{name}:{tag}")));
-    }
-    if let Some(digest) = pinned.or(digest) {
-        names.extend(names.clone().into_iter().map(|name| format!("{name}@{digest}")));
-    }
-    names
 }

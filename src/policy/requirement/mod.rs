@@ -3,6 +3,7 @@
 //! What is against it becomes a finding, which rules of later policies and waivers see like any other.
 
 pub(super) mod base;
+mod base_name;
 pub(super) mod data;
 pub(super) mod fix;
 pub(super) mod licences;
@@ -51,8 +52,8 @@ pub(super) static RULES: &[&Rule] = &[
     &require::REQUIREMENT_MISSING,
 ];
 
-/// Rules about what grows older from day to day: no baseline knows how old it is today.
-pub(super) static AGEING: &[&Rule] = &[&base::BASE_TOO_OLD, &data::DATA_TOO_OLD];
+/// Rules about what grows from day to day, or may: no baseline knows how much it is today.
+pub(super) static AGEING: &[&Rule] = &[&base::BASE_TOO_OLD, &data::DATA_TOO_OLD, &crate::policy::IMAGE_CONDITION];
 
 pub(super) use limits::LIMIT_EXCEEDED;
 

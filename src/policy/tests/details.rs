@@ -818,6 +818,8 @@ fn names_of_bases_and_their_spellings() {
         (&digests, Some("x"), None, failed),
         (&digests, None, Some(&digest), passed),
         (&digests, None, None, incomplete),
+        ("deny = '*:latest'", Some("scratch"), None, passed),
+        ("allow = 'debian:13'", Some("scratch"), None, passed),
     ] {
         assert_eq!(outcome(table, name, digest), expected, "{table} on {name:?}");
     }

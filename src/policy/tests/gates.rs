@@ -36,6 +36,26 @@ fn what_asks_nothing_of_images_leaves_the_default_in_charge() {
         &[("p.toml", "[licences]\nunknown = 'ignore'")],
         &[("p.toml", "[licences]\nignore = ['pkg:deb/*']")],
     ];
+    for demand in [
+        "[base]\nallow = 'debian:13'",
+        "[base]\ndeny = '*:latest'",
+        "[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'",
+        "[base]\nmax-age = '90d'",
+        "[data]\nmax-age = '1d'",
+        "[licences]\ndeny = 'GPL-*'",
+        "[limits]\nsize = '1 MB'",
+        "[limits]\nstored = '1 MB'",
+        "[limits]\nwaste = '5%'",
+        "[limits]\nlayers = 3",
+        "[limits]\npackages = 3",
+        "[require]\nprovenance = true",
+        "[require]\nsbom = true",
+        "[require]\nsignature = true",
+        "[require]\nhealthcheck = true",
+        "[require]\nlabels = { team = 'any' }",
+    ] {
+        assert!(!parse(demand).asks_nothing(), "{demand}");
+    }
     for files in cases {
         let (set, notes) = loaded(files).expect("in order");
         let (shown, verdict) = shown(&set, vec![file(&AWS, "app/key"), image(&ROOT)]);
@@ -146,12 +166,7 @@ fn what_was_waived_when_the_baseline_was_made_is_new_without_its_waiver() {
     let found = file(&AWS, "app/key");
     let entry =
         |status: &str| json!({ "id": found.fingerprint(), "rule": AWS.id, "subject": "app/key", "status": status });
-    for (entries, expected) in [
-        (vec![entry("waived")], Outcome::Failed),
-        (vec![entry("open")], Outcome::Passed),
-        // of two platforms, one of which has another waiver
-        (vec![entry("waived"), entry("open")], Outcome::Passed),
-    ] {
+    for (entries, expected) in [(vec![entry("waived")], Outcome::Failed), (vec![entry("open")], Outcome::Passed)] {
         let report = json!({ "schema": "careen.report/1", "findings": entries }).to_string();
         let listing = Listing::read("r.json", report.as_bytes()).expect("a report").write();
         for text in [report, listing] {
@@ -162,6 +177,106 @@ fn what_was_waived_when_the_baseline_was_made_is_new_without_its_waiver() {
                 "{text}"
             );
         }
+    }
+    // of two platforms, one of which has a waiver
+    let one = |platform: &str, status: &str| {
+        let target = json!({ "reference": "x", "platform": platform });
+        json!({ "schema": "careen.report/1", "target": target, "findings": [entry(status)] })
+    };
+    let reports = [one("linux/amd64", "waived"), one("linux/arm64", "open")];
+    let report = json!({ "schema": "careen.reports/1", "reports": reports }).to_string();
+    let listing = Listing::read("r.json", report.as_bytes()).expect("a report").write();
+    for text in [report, listing] {
+        for (platform, expected) in [("linux/amd64", Outcome::Failed), ("linux/arm64", Outcome::Passed)] {
+            let baseline = Baseline::parse("b.json", text.as_bytes()).expect("a baseline");
+            let facts = ImageFacts { platform: Some(platform.into()), ..ImageFacts::default() };
+            let origin = |_: &Finding| Origin::Unknown;
+            let today = TODAY.parse().expect("a date");
+            let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
+            let set = default_set().with_baseline(baseline);
+            let (_, verdict) = set.evaluate(vec![found.clone()], &context).expect("no condition");
+            assert_eq!(verdict.outcome, expected, "{platform} {text}");
+        }
+    }
+}
+
+#[test]
+fn secrets_that_are_not_listed_beside_known_ones_leave_a_gap() {
+    let place = |path: &str| vec![Limitation::note("secrets-not-listed", path, "3 more secrets in this file")];
+    let knows = |found: &Finding| {
+        let text = json!({ "schema": "careen.report/1", "findings": [{ "id": found.fingerprint(), "rule": AWS.id }] });
+        default_set().with_baseline(Baseline::parse("b.json", text.to_string().as_bytes()).expect("a baseline"))
+    };
+    for (found, limitation, expected) in [
+        ("app/key", "/app/key", Outcome::Incomplete),
+        ("app/a.zip!key", "/app/a.zip", Outcome::Incomplete),
+        ("app/key", "/app/other", Outcome::Passed),
+        ("app/keys", "/app/key", Outcome::Passed),
+    ] {
+        let found = file(&AWS, found);
+        let (_, verdict) = evaluate(&knows(&found), vec![found], &place(limitation));
+        assert_eq!(verdict.outcome, expected, "{limitation}: {}", verdict.reason);
+    }
+    let waiver = parse("[[waiver]]\nrule = 'secret/*'\npath = '/app/key'\nreason = 'r'\nexpires = 2026-12-31\n");
+    let set = PolicySet::of(vec![waiver]).expect("in order");
+    assert_eq!(evaluate(&set, vec![file(&AWS, "app/key")], &place("/app/key")).1.outcome, Outcome::Incomplete);
+    let set = default_set();
+    assert_eq!(evaluate(&set, vec![file(&AWS, "app/key")], &place("/app/key")).1.outcome, Outcome::Failed);
+}
+
+#[test]
+fn who_is_named_last_has_the_last_word() {
+    let org = ("org.toml", "[[rule]]\nmatch = { family = 'secret' }\naction = 'fail'\n");
+    let team = "[[rule]]\nmatch = { family = 'secret' }\naction = 'warn'\n";
+    let on_org = ("team.toml", &*format!("extends = './org.toml'\n{team}"));
+    let on_preset = ("milder.toml", &*format!("extends = 'careen:2026'\n{team}"));
+    let list = ("list.toml", "extends = ['./team.toml', './org.toml']\n");
+    let both = ("both.toml", "extends = ['./team.toml', './other.toml']\n");
+    let other = ("other.toml", "extends = './org.toml'\n[[rule]]\nmatch = { family = 'image' }\naction = 'fail'\n");
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in [org, on_org, on_preset, list, both, other] {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    for (words, expected) in [
+        (&["team.toml"][..], Outcome::Passed),
+        (&["team.toml", "org.toml"], Outcome::Failed),
+        (&["org.toml", "team.toml"], Outcome::Passed),
+        (&["team.toml", "org.toml", "team.toml"], Outcome::Passed),
+        (&["milder.toml"], Outcome::Passed),
+        (&["milder.toml", "careen:2026"], Outcome::Failed),
+        (&["careen:2026", "milder.toml"], Outcome::Passed),
+        (&["list.toml"], Outcome::Failed),
+        // what two extend stays below both
+        (&["both.toml"], Outcome::Passed),
+    ] {
+        let named = |word: &&str| match word.strip_suffix(".toml") {
+            Some(_) => folder.path().join(word).to_string_lossy().into_owned(),
+            None => (*word).to_owned(),
+        };
+        let words: Vec<String> = words.iter().map(named).collect();
+        let set = LOADER.load(&words).expect("in order");
+        assert_eq!(evaluate(&set, vec![file(&AWS, "app/key")], &[]).1.outcome, expected, "{words:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn waivers_that_others_may_write_are_refused_unless_they_are_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (policy, waivers) = (folder.path().join("p.toml"), folder.path().join("waivers.toml"));
+    std::fs::write(&policy, "extends = 'careen:2026'\n").expect("written");
+    std::fs::write(&waivers, "[[waiver]]\nrule = 'secret/*'\nreason = 'r'\nexpires = 2026-12-31\n").expect("written");
+    let name = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    for (mode, is_read) in [(0o644, true), (0o664, true), (0o666, false)] {
+        std::fs::set_permissions(&waivers, std::fs::Permissions::from_mode(mode)).expect("its own");
+        let set = LOADER.load(&[name(&policy)]);
+        assert_eq!(set.as_ref().is_ok(), is_read, "{mode:o}");
+        if let Err(error) = set {
+            assert_eq!((error.kind, error.place), (ErrorKind::Config, Some(name(&waivers))));
+        }
+        let set = LOADER.add_waivers(default_set(), &[name(&waivers)]).expect("it is named");
+        assert!(set.policies().iter().any(|policy| !policy.waivers.is_empty()));
     }
 }
 
@@ -340,7 +455,7 @@ fn a_condition_on_the_image_alone_judges_a_clean_image() {
         fails("image.layers > 5 && finding.fixable"),
         fails("has(finding.cvss) && image.layers > 5"),
         fails("true"),
-        rule("match = {}\naction = 'warn'", "image.layers > 5"),
+        rule("match = {}\naction = 'ignore'", "image.layers > 5"),
         rule("match = { family = 'secret' }\naction = 'fail'", "image.layers > 5"),
         rule("match = {}\nunless = { family = 'secret' }\naction = 'fail'", "image.layers > 5"),
     ] {
@@ -348,7 +463,30 @@ fn a_condition_on_the_image_alone_judges_a_clean_image() {
     }
     assert_eq!(told(&fails("image.layers >= 0"), Vec::new(), None).0, [""; 0], "there is no image");
     // what is found is decided as before
-    assert_eq!(told(&fails("image.layers > 5"), vec![image(&ROOT)], Some(&facts)).0.len(), 2);
+    let root = "fail image/root-user found";
+    let secrets = "[[rule]]\nmatch = { family = 'image' }\naction = 'fail'\n";
+    for (action, outcome) in [("fail", Outcome::Failed), ("warn", Outcome::Failed), ("ignore", Outcome::Failed)] {
+        let text = format!("{secrets}{}", rule(&format!("match = {{}}\naction = '{action}'"), "image.layers > 5"));
+        let (lines, verdict) = told(&text, vec![image(&ROOT)], Some(&facts));
+        assert!(lines.contains(&root.to_owned()), "{action}: {lines:?}");
+        assert_eq!((lines.len(), verdict), (1 + usize::from(action != "ignore"), outcome), "{action}");
+    }
+    // who means the findings selects them
+    let all = rule("match = { rule = '*' }\naction = 'warn'", "image.layers > 5");
+    let (lines, outcome) = told(&format!("{secrets}{all}"), vec![image(&ROOT)], Some(&facts));
+    assert_eq!((lines, outcome), (vec!["warn image/root-user found".to_owned()], Outcome::Passed));
+    // each decides what it says itself; a later rule that selects everything has the last word
+    let two = format!("{}{}", fails("image.layers > 5"), rule("match = {}\naction = 'warn'", "image.layers > 6"));
+    let (lines, outcome) = of(&two);
+    let line = |action: &str, count: u8| {
+        let rule = "policy/image-condition the image is as the rule `many` says that it must not be";
+        format!("{action} {rule}: `image.layers > {count}`")
+    };
+    assert_eq!((lines, outcome), (vec![line("fail", 5), line("warn", 6)], Outcome::Failed));
+    let (lines, _) = of(&format!("{two}[[rule]]\nmatch = {{}}\naction = 'info'\n"));
+    assert_eq!(lines, [line("info", 5), line("info", 6)]);
+    let (lines, _) = of(&format!("[[rule]]\nmatch = {{}}\naction = 'info'\n{two}"));
+    assert_eq!(lines, [line("fail", 5), line("warn", 6)]);
 }
 
 #[cfg(feature = "cel")]
