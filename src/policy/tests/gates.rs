@@ -44,7 +44,7 @@ fn what_asks_nothing_of_images_leaves_the_default_in_charge() {
         "[data]\nmax-age = '1d'",
         "[licences]\ndeny = 'GPL-*'",
         "[limits]\nsize = '1 MB'",
-        "[limits]\nstored = '1 MB'",
+        "[limits]\nstored-size = '1 MB'",
         "[limits]\nwaste = '5%'",
         "[limits]\nlayers = 3",
         "[limits]\npackages = 3",
