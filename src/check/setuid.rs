@@ -186,8 +186,8 @@ fn by_link(image: &Inventory, layer: u32, entry: &FileEntry) -> Option<Finding> 
     let bits = bits_of(entry)?;
     let node = image.tree.get(&entry.path)?;
     let file = image.tree.entry(node);
-    // another member may have taken the name since
-    if !file.is_file() || file.path == entry.path || bits_of(file) == Some(bits) {
+    // another member may have taken the name since, or another file of a layer above
+    if node.layer > layer || !file.is_file() || file.path == entry.path || bits_of(file) == Some(bits) {
         return None;
     }
     let path = &entry.path;

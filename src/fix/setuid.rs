@@ -118,12 +118,20 @@ fn edits(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry, is_aske
                 edits.push(Edit::SetHeader { member: job.member(*member), mode, uid: None, gid: None });
             }
         }
-        // a link of a later layer may have bits of its own
-        for (layer, members) in (0u32..).zip(tree.layers()).skip(node.layer as usize + 1) {
+        // a link of a later layer may have bits of its own, or one by way of a link to a folder
+        for (layer, members) in (0u32..).zip(tree.layers()).skip(node.layer as usize) {
             for (member, link) in (0u32..).zip(members) {
                 let is_bare = link.mode & 0o6000 == 0;
-                if matches!(&link.kind, FileKind::HardLink(_)) && !is_bare && tree.get(&link.path) == Some(node) {
-                    let member = job.member(Node { layer, member });
+                let own = Node { layer, member };
+                if matches!(&link.kind, FileKind::HardLink(_))
+                    && !is_bare
+                    && job.guard.all_links().file_of(own) != Some(node)
+                    && tree.get(&link.path) == Some(node)
+                {
+                    if let Some(no) = job.guard.closed(layer) {
+                        return Err(no);
+                    }
+                    let member = job.member(own);
                     edits.push(Edit::SetHeader { member, mode: Some(link.mode & !0o6000), uid: None, gid: None });
                 }
             }

@@ -124,6 +124,18 @@ def secret_cases():
         one([folder("srv"), file("srv/y.tmp", env_file(value))],
             [file("srv/x.tmp", env_file(value)), link("srv/copy", "srv/x.tmp")]),
         ["--only", "healthcheck", "--yes", "--remove", "**/*.tmp"], gone=["srv/x.tmp", "srv/y.tmp"], there=["srv/copy"], code=1)
+    yield "secret-of-one-name-in-many-members", secret(
+        "many", lambda value: [folder("srv")] + [file("srv/.env", env_file(value))] * 300 + [file("srv/main", "run")],
+        gone=["srv/.env"], there=["srv/main"])
+    yield "removed-name-of-a-file-with-many", Case(
+        one([folder("srv"), file("srv/a", "text")] + [link(f"srv/{index}", "srv/a") for index in range(300)]
+            + [link("srv/7", "srv/8"), file("srv/0", "other"), link("srv/last", "srv/a")]),
+        ["--only", "healthcheck", "--remove", "srv/a", "--remove", "srv/1"], gone=["srv/a", "srv/1"],
+        there=["srv/0", "srv/2", "srv/7", "srv/299", "srv/last"])
+    value = token("log")
+    yield "secret-in-a-log", Case(
+        one([folder("var/log"), file("var/log/.env", env_file(value)), file("var/log/shop.log", "x" * 70_000)]),
+        ["--only", "secrets,leftovers", "--yes"], [value], gone=["var/log/.env"], there=["var/log/shop.log"])
     yield "secret-beside-a-file-of-the-same-owner", secret(
         "owner", lambda value: [folder("srv"), file("srv/.env", env_file(value), uid=4711), file("srv/app", "run", uid=4711)],
         gone=["srv/.env"], there=["srv/app"])
@@ -379,6 +391,12 @@ def flatten(layers):
     return tree
 
 
+def choices(args):
+    """Of the flags of a case those that are no part of its plan."""
+    kept = [flag for flag in args if flag in ("--drop-empty-layers", "--allow-partial")]
+    return kept + (["--platform", args[args.index("--platform") + 1]] if "--platform" in args else [])
+
+
 def run(careen, case, place, tools):
     before = os.path.join(place, "before")
     images.write(case.files, before, "oci-dir" if case.form == "oci-dir" else "archive")
@@ -426,6 +444,13 @@ def run(careen, case, place, tools):
     done = mend(source, f"{case.out}:{again}", "--jobs", "1")
     check.demand(done.returncode == case.code, f"the second time it ends with {done.returncode}")
     check.demand(images.load(after) == images.load(again), "the second time makes other bytes")
+    # and so does the plan by itself
+    shutil.rmtree(again) if os.path.isdir(again) else os.remove(again)
+    by_plan = ["--apply", plan_path, "--no-advisories", *choices(case.args)]
+    done = subprocess.run([careen, "fix", source, "-o", f"{case.out}:{again}", *by_plan], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=120, check=False)
+    check.demand(done.returncode == case.code, f"--apply ends with {done.returncode}:\n{done.stderr.decode()}")
+    check.demand(images.load(after) == images.load(again), "--apply makes other bytes")
     twice = os.path.join(place, "twice")
     # what a flag asks for is not there any more
     done = mend(f"{case.out}:{after}", f"{case.out}:{twice}", *(["--allow-partial"] if case.code == 0 else []))
