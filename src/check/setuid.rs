@@ -474,5 +474,9 @@ mod tests {
         for (members, expected) in cases {
             assert_eq!(shown(&Setuid, &layered(vec![members])), expected);
         }
+        let again =
+            |mode_of_all| vec![program("a", mode_of_all), FileEntry { mode: mode_of_all, ..hard_link("b", "a") }];
+        let above = layered(vec![again(0o4755), again(0o755)]);
+        assert_eq!(shown(&Setuid, &above), [""; 0], "the link of the layer below is a name of nothing any more");
     }
 }

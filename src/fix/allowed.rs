@@ -1,6 +1,7 @@
 //! Holds the actions of a plan that comes from a file to what the fixers themselves would do: each edit must be of a kind that
 //! its fixer makes, aimed at what no guard keeps; what is shown of an action is made from its edits.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::json;
@@ -38,7 +39,7 @@ pub(super) fn forbidden(
     }
     let gone = dropped(plan.active().flat_map(|action| &action.edits.0));
     plan.active().find_map(|action| {
-        let look = Look { image, guard, action, fresh, gone: &gone };
+        let look = Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new() };
         let is_known = |edit: &Edit| known.contains(&(action.fixer.as_str(), text(edit)));
         let edits = action.edits.0.iter().filter(|edit| !is_known(edit));
         let why = edits.filter_map(|edit| look.at(edit).err()).next()?;
@@ -84,6 +85,8 @@ struct Look<'a> {
     fresh: &'a ImagePlan,
     /// What leaves its layer.
     gone: &'a BTreeSet<Node>,
+    /// Real paths of what the action takes out.
+    names: OnceCell<BTreeSet<ImagePath>>,
 }
 
 impl Look<'_> {
@@ -118,11 +121,11 @@ impl Look<'_> {
             // only what hides the older files of what goes, or a link of its folder's name
             Edit::Whiteout { path } => {
                 let path = ImagePath::from(path.as_str());
-                let own = dropped(&self.action.edits.0);
-                let names = own.iter().map(|node| self.guard.real(&self.image.tree.entry(*node).path));
-                let mut names = names.filter(|name| name.is_under(path.as_bytes()));
-                let is_own = names.clone().any(|name| name == path);
-                is_own || names.next().is_some() && is_link_below(&self.image.tree, &path, self.gone)
+                let names = self.names.get_or_init(|| self.own_names());
+                let mut below =
+                    names.range(path.clone()..).take_while(|name| name.as_bytes().starts_with(path.as_bytes()));
+                let has_below = below.any(|name| name.is_under(path.as_bytes()));
+                names.contains(&path) || has_below && is_link_below(&self.image.tree, &path, self.gone)
             }
             Edit::SetConfig { pointer, value } => match (fixer, pointer.as_str()) {
                 ("user", "/config/User") => value.as_str().is_some_and(is_numbers),
@@ -148,6 +151,11 @@ impl Look<'_> {
             Edit::SetAnnotation { .. } => false,
         };
         if fits { Ok(()) } else { Err(never()) }
+    }
+
+    fn own_names(&self) -> BTreeSet<ImagePath> {
+        let own = dropped(&self.action.edits.0);
+        own.iter().map(|node| self.guard.real(&self.image.tree.entry(*node).path)).collect()
     }
 
     fn entry_path(&self, member: &Member) -> ImagePath {

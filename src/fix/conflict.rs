@@ -313,11 +313,14 @@ impl Changes {
             edits.push(Edit::DropMember { member: member(), secrets, inside });
             return;
         }
-        if !self.blanked.is_empty() {
+        let is_blanked = !self.blanked.is_empty();
+        if is_blanked {
             edits.push(Edit::BlankBytes { member: member(), spans: self.blanked.into_iter().collect() });
-        } else if self.is_emptied {
+        }
+        // what is blanked is sought, and goes with the rest of the file
+        if self.is_emptied {
             edits.push(Edit::Truncate { member: member() });
-        } else {
+        } else if !is_blanked {
             edits.extend(self.locked.into_iter().map(|user| Edit::LockPassword { member: member(), user }));
         }
         if self.mode.is_some() || self.uid.is_some() || self.gid.is_some() {
@@ -431,6 +434,17 @@ mod tests {
                 "blanked bytes of what goes stay secrets",
                 vec![Edit::BlankBytes { member: member(1), spans: vec![span(9)] }, drop(&[])],
                 Ok(vec![drop(&[9])]),
+            ),
+            (
+                "blanked bytes of what is emptied stay secrets",
+                vec![
+                    Edit::Truncate { member: member(1) },
+                    Edit::BlankBytes { member: member(1), spans: vec![span(9)] },
+                ],
+                Ok(vec![
+                    Edit::BlankBytes { member: member(1), spans: vec![span(9)] },
+                    Edit::Truncate { member: member(1) },
+                ]),
             ),
             (
                 "bits taken by one stay away",

@@ -3,7 +3,7 @@
 //! A folder that no layer has a member for is there as long as something lies in it, and what else lies there by way of a link
 //! would lie elsewhere without it. A file below a link that leads nowhere hides the link, which would show again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
@@ -98,9 +98,10 @@ pub(super) fn settle(
 ) -> BTreeMap<usize, String> {
     let none = BTreeMap::new();
     let tree = &image.tree;
-    let suspects: Vec<usize> = (0..actions.len())
-        .filter(|place| actions.get(*place).is_some_and(|action| action.is_active() && is_suspect(tree, guard, action)))
-        .collect();
+    let mut folders = None;
+    let mut is_suspect = |action: &Action| action.is_active() && is_suspect(tree, guard, action, &mut folders);
+    let suspects: Vec<usize> =
+        (0..actions.len()).filter(|place| actions.get(*place).is_some_and(&mut is_suspect)).collect();
     if suspects.is_empty() {
         return none;
     }
@@ -140,16 +141,29 @@ pub(super) fn settle(
     BTreeMap::from([(*place, why)])
 }
 
+/// Folders by the layers that have a member for them.
+type Folders<'t> = HashSet<(u32, &'t ImagePath)>;
+
 /// Whether something may lie elsewhere without what an action takes out: a folder, a link, a whiteout, or what lies in a folder
-/// that no layer has a member for.
-fn is_suspect(tree: &Tree, guard: &Guard<'_>, action: &Action) -> bool {
-    let has_member = |folder: &ImagePath| folder.is_root() || tree.get(folder).is_some();
+/// that has no member.
+fn is_suspect<'t>(tree: &'t Tree, guard: &Guard<'_>, action: &Action, folders: &mut Option<Folders<'t>>) -> bool {
+    let of_layer = |(layer, members): (u32, &'t Members)| {
+        let members: &'t [FileEntry] = members;
+        members.iter().filter(|entry| entry.kind == FileKind::Directory).map(move |entry| (layer, &entry.path))
+    };
     dropped(&action.edits.0).into_iter().any(|node| {
         let entry = tree.entry(node);
+        let mut is_bare = |folder: &ImagePath| {
+            !folder.is_root()
+                && tree.get(folder).is_none()
+                && !folders
+                    .get_or_insert_with(|| (0_u32..).zip(tree.layers()).flat_map(of_layer).collect())
+                    .contains(&(node.layer, folder))
+        };
         matches!(entry.kind, FileKind::Directory | FileKind::Symlink(_))
             || entry.is_marker()
-            || !has_member(&entry.path.parent())
-            || !has_member(&guard.real(&entry.path).parent())
+            || is_bare(&entry.path.parent())
+            || is_bare(&guard.real(&entry.path).parent())
     })
 }
 

@@ -202,4 +202,20 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn who_takes_the_working_folder_is_told() {
+        let reasons = |glob: &str| -> Vec<bool> {
+            let image = layered(vec![vec![file("srv/app/a", 1), file("srv/app/b", 1), file("opt/c", 1)]])
+                .with_config(r#"{"config":{"WorkingDir":"/srv/app"}}"#);
+            let remove = vec![Glob::path(glob).expect("a glob")];
+            let plan = plan(&image, &Wishes { only: vec!["env"], remove, ..Wishes::default() });
+            plan.actions.iter().map(|action| action.reason.contains("the process starts in `/srv/app`")).collect()
+        };
+        for (glob, expected) in
+            [("srv/app", true), ("srv/app/*", true), ("srv", true), ("srv/app/a", false), ("opt", false)]
+        {
+            assert_eq!(reasons(glob), [expected], "{glob}");
+        }
+    }
 }

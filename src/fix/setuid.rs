@@ -169,7 +169,7 @@ fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{base, file, hard_link, layered, mode, plan, planned, shown};
+    use super::super::testing::{base, file, folder, hard_link, layered, link, mode, plan, planned, shown};
     use super::super::{Wishes, plan::Safety};
     use crate::inventory::{Group, User};
     use crate::policy::{FixPolicy, Glob};
@@ -223,5 +223,16 @@ mod tests {
         assert!(plan.actions.iter().all(|action| action.safety == Safety::Review && action.approved));
         let edits = plan.edits().expect("one file for both");
         assert_eq!(edits.0.len(), 3, "{edits:?}");
+    }
+
+    #[test]
+    fn links_by_way_of_a_linked_folder_lose_their_bits_too() {
+        let image = layered(vec![vec![
+            folder("srv"),
+            link("bin2", "srv"),
+            mode(file("srv/kelp", 9), 0o4755),
+            mode(hard_link("srv/reed", "bin2/kelp"), 0o4755),
+        ]]);
+        assert_eq!(planned(&image, &["setuid"]), ["setuid-1 review /srv/kelp@0: 4755: header 2 0755, header 3 0755"]);
     }
 }

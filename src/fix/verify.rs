@@ -5,6 +5,7 @@
 //! plan says, and what was taken out is looked for everywhere.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
@@ -551,16 +552,21 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, edits: &Edits
 
 /// What edits change, in contrast to what they take out.
 struct Touched<'t> {
+    tree: &'t Tree,
+    /// Whether anything is taken out.
+    drops: bool,
     files: BTreeSet<ImagePath>,
     /// First parts of keys of the configuration.
     fields: BTreeSet<&'t str>,
-    /// All that the input has a member or a name for, and the folders above.
-    known: HashSet<ImagePath>,
+    /// All that the input has a member or a name for, and the folders above; rarely asked for.
+    known: OnceCell<HashSet<ImagePath>>,
 }
 
 impl<'t> Touched<'t> {
-    fn of(tree: &Tree, edits: &'t Edits) -> Self {
-        let mut touched = Self { files: BTreeSet::new(), fields: BTreeSet::new(), known: HashSet::new() };
+    fn of(tree: &'t Tree, edits: &'t Edits) -> Self {
+        let drops = edits.0.iter().any(|edit| matches!(edit, Edit::DropMember { .. }));
+        let (files, fields, known) = (BTreeSet::new(), BTreeSet::new(), OnceCell::new());
+        let mut touched = Self { tree, drops, files, fields, known };
         for edit in &edits.0 {
             match edit {
                 Edit::DropMember { .. } | Edit::Whiteout { .. } | Edit::AddFolder { .. } => {}
@@ -579,16 +585,22 @@ impl<'t> Touched<'t> {
                 }
             }
         }
-        if edits.0.iter().any(|edit| matches!(edit, Edit::DropMember { .. })) {
-            let stored = tree.layers().iter().flat_map(|members| members.iter().map(|entry| &entry.path));
-            for path in stored.chain(tree.names().map(|(path, _)| path)) {
+        touched
+    }
+
+    fn was_there(&self, path: &ImagePath) -> bool {
+        let known = self.known.get_or_init(|| {
+            let mut known = HashSet::new();
+            let stored = self.tree.layers().iter().flat_map(|members| members.iter().map(|entry| &entry.path));
+            for path in stored.chain(self.tree.names().map(|(path, _)| path)) {
                 let mut path = path.clone();
-                while touched.known.insert(path.clone()) && !path.is_root() {
+                while known.insert(path.clone()) && !path.is_root() {
                     path = path.parent();
                 }
             }
-        }
-        touched
+            known
+        });
+        known.contains(path)
     }
 
     /// Whether a finding is of names and modes, and of what was in the input as it is: what is not there any more lets a scan tell
@@ -596,12 +608,11 @@ impl<'t> Touched<'t> {
     /// any other, and the rebuild made nothing of it.
     fn spares(&self, finding: &Finding) -> bool {
         let is_of_names = ["base", "image", "layer"].contains(&finding.rule.family());
-        is_of_names
+        self.drops
+            && is_of_names
             && match &finding.location {
-                Location::File { path, .. } => !self.files.contains(path) && self.known.contains(path),
-                Location::Config { key } => {
-                    !self.known.is_empty() && key.split('.').next().is_some_and(|field| !self.fields.contains(field))
-                }
+                Location::File { path, .. } => !self.files.contains(path) && self.was_there(path),
+                Location::Config { key } => key.split('.').next().is_some_and(|field| !self.fields.contains(field)),
                 _ => false,
             }
     }

@@ -136,6 +136,10 @@ def secret_cases():
     yield "secret-in-a-log", Case(
         one([folder("var/log"), file("var/log/.env", env_file(value)), file("var/log/shop.log", "x" * 70_000)]),
         ["--only", "secrets,leftovers", "--yes"], [value], gone=["var/log/.env"], there=["var/log/shop.log"])
+    value = token("log-in-place")
+    yield "secret-in-a-log-that-is-emptied", Case(
+        one([folder("var/log"), file("var/log/.env", env_file(value))]),
+        ["--only", "secrets,leftovers", "--yes", "--redact-in-place"], [value], there=["var/log/.env"])
     yield "secret-beside-a-file-of-the-same-owner", secret(
         "owner", lambda value: [folder("srv"), file("srv/.env", env_file(value), uid=4711), file("srv/app", "run", uid=4711)],
         gone=["srv/.env"], there=["srv/app"])
@@ -348,8 +352,50 @@ def hygiene_cases():
     yield "no-history", Case(layout((none, "1.0")), SECRETS, [token("nohistory")])
 
 
+def gone_cases():
+    """What something else hangs on: folders, links, names that others have."""
+    remove = ["--only", "healthcheck", "--remove"]
+    here = {**PLAIN, "WorkingDir": "/srv/app"}
+    yield "removed-working-folder", Case(one([folder("srv"), folder("srv/app"), file("srv/app/x", "x")], config=here),
+                                         [*remove, "srv/app"], gone=["srv/app", "srv/app/x"], there=["srv"])
+    yield "removed-last-file-of-the-working-folder", Case(one([folder("srv"), file("srv/app/x", "x")], config=here),
+                                                          [*remove, "srv/app/x"], gone=["srv/app/x"], there=["srv"])
+    yield "removed-users", Case(one([file("srv/x", "x", uid=1000), file("etc/passwd", "app:x:1000:1000::/:/bin/sh\n")],
+                                    config={**PLAIN, "User": "app"}), [*remove, "etc/passwd"], gone=["etc/passwd"])
+    yield "removed-last-file-of-a-folder", Case(one([file("opt/deep/x", "x"), symlink("see", "opt/deep")]),
+                                                [*remove, "opt/deep/x"], gone=["opt/deep/x"], there=["see"])
+    yield "last-file-of-a-folder-that-others-lie-in-by-a-link", Case(
+        one([symlink("app", "usr/app"), file("usr/app/x", "x")], [file("app/y", "y")]), [*remove, "usr/app/x"],
+        there=["usr/app/x", "usr/app/y", "app"], code=3, changed=False)
+    yield "removed-both-files-of-a-linked-folder", Case(
+        one([symlink("app", "usr/app"), file("usr/app/x", "x")], [file("app/y", "y")]), [*remove, "usr/app/*"],
+        gone=["usr/app/x", "usr/app/y"], there=["app"])
+    value = token("nowhere")
+    yield "secret-below-a-link-to-nowhere", Case(
+        one([folder("srv"), symlink("srv/app", "../usr/app")], [file("srv/app/.env", env_file(value))]), SECRETS, [value],
+        gone=["srv/app/.env", "srv/app"], there=["srv"])
+    key = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n" * 6 + "-----END OPENSSH " \
+        + "PRIVATE KEY-----\n"
+    yield "removed-name-of-a-host-key", Case(
+        one([file("tmp/key", key), link("etc/ssh/ssh_host_rsa_key", "tmp/key")]), [*remove, "tmp/key"], gone=["tmp/key"],
+        there=["etc/ssh/ssh_host_rsa_key"], code=1)
+    yield "one-of-many-of-a-kind", Case(one([file(f"srv/{index:02}/.env", "LEVEL=1\n") for index in range(40)]),
+                                        [*remove, "srv/00/.env"], gone=["srv/00/.env"], there=["srv/01/.env", "srv/39/.env"])
+    program = lambda name, text: file(name, text, mode=0o4755)
+    other = lambda name, target: member(name, kind=b"1", link=target, mode=0o4755)
+    yield "setuid-of-names-that-two-layers-write", Case(
+        one([program("srv/kelp", "k"), other("srv/reed", "srv/kelp")], [program("srv/kelp", "l"), other("srv/reed", "srv/kelp")]),
+        ["--only", "setuid", "--yes"], there=["srv/kelp", "srv/reed"])
+    yield "setuid-by-way-of-a-linked-folder", Case(
+        one([folder("srv/bin"), symlink("bin2", "srv/bin"), program("srv/bin/kelp", "k"), other("srv/bin/reed", "bin2/kelp")]),
+        ["--only", "setuid", "--yes"], there=["srv/bin/kelp", "srv/bin/reed"])
+    value = token("a-name")
+    yield "removed-name-that-is-a-secret", Case(one([folder("srv"), file(f"srv/{value}", "x"), file("srv/y", "y")]),
+                                                [*remove, "srv/ghp*"], [value], there=["srv/y"])
+
+
 def cases():
-    for group in (secret_cases, document_cases, form_cases, hygiene_cases):
+    for group in (secret_cases, document_cases, form_cases, hygiene_cases, gone_cases):
         yield from group()
 
 

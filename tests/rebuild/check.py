@@ -221,7 +221,9 @@ def expected_layer(members, edits):
             is_raw, link = False, (others or [members[start].path])[0]
         # one header is that of all names of a file
         of_file = by_member.get(start, []) if start != index and start not in dropped else []
-        for edit in [edit for edit in of_file if edit["op"] == "set-header"] + by_member.get(index, []):
+        # what is emptied may have been blanked before
+        own = sorted(by_member.get(index, []), key=lambda edit: edit["op"] == "truncate")
+        for edit in [edit for edit in of_file if edit["op"] == "set-header"] + own:
             is_raw = False
             if edit["op"] == "set-header":
                 if edit.get("mode") is not None:

@@ -22,7 +22,7 @@ from cases import BASE, PLAIN, archive, env_file, file, folder, symlink, token
 from images import Image, docker_hybrid, docker_old, layout
 from raw_tar import member, sparse
 
-FOLDERS = ["srv", "srv/app", "opt", "root/.cache/pip", "var/cache/apt/archives", "var/log", "usr/share/" + "long" * 40]
+FOLDERS = ["srv", "srv/app", "opt", "root/.cache/pip", "var/cache/apt/archives", "var/log", "link", "usr/share/" + "long" * 40]
 FILES = ["a", "b.tmp", ".env", "main.py~", "c.tmp", "n" * 110]
 
 
@@ -50,8 +50,10 @@ def one_member(rng, known, secret):
         target = rng.choice(short)
         known[name] = known[target]
         return member(name, kind=b"1", link=target, **known[target])
-    if kind < 0.75 and len(name) < 90:
+    if kind < 0.70 and len(name) < 90:
         return symlink(name, rng.choice(FILES[:5]))
+    if kind < 0.75:
+        return symlink("link", rng.choice(("srv", "srv/app", "opt/none", "/root/.cache/pip", "usr")))
     if kind < 0.85:
         return folder(rng.choice(FOLDERS[:5]))
     if kind < 0.95:
