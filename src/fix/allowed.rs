@@ -41,8 +41,8 @@ pub(super) fn forbidden(
     plan.active().find_map(|action| {
         let look = Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new() };
         let is_known = |edit: &Edit| known.contains(&(action.fixer.as_str(), text(edit)));
-        let edits = action.edits.0.iter().filter(|edit| !is_known(edit));
-        let why = edits.filter_map(|edit| look.at(edit).err()).next()?;
+        let mut edits = action.edits.0.iter().filter(|edit| !is_known(edit));
+        let why = edits.find_map(|edit| look.at(edit).err())?;
         Some((action.id.clone(), why))
     })
 }

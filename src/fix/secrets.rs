@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use serde_json::Value;
+
 use crate::escape::escape;
 use crate::finding::{Finding, Location, Visibility};
 use crate::format::start::Start;
@@ -50,7 +52,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let mut open: HashMap<Mark<'_>, VecDeque<&Finding>> = HashMap::new();
     for finding in job.findings_of("secret").filter(|finding| finding.severity > Severity::Info) {
         let Location::File { path, layer, lines } = &finding.location else { continue };
-        let offset = finding.evidence.get("offset").and_then(|offset| offset.as_u64()).unwrap_or_default();
+        let offset = finding.evidence.get("offset").and_then(Value::as_u64).unwrap_or_default();
         let seen = (finding.visibility, finding.removed_in_layer);
         open.entry((finding.rule.id, path, *layer, *lines, offset, seen)).or_default().push_back(finding);
     }

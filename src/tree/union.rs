@@ -126,6 +126,7 @@ impl Tree {
     }
 
     /// The union of other layers, as this one was made.
+    #[must_use]
     pub fn with_layers(&self, layers: Vec<Members>) -> Self {
         let limits = Limits { link_hops: self.link_hops, ..Limits::default() };
         Self::union(layers, &limits).0

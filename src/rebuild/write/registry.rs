@@ -19,14 +19,13 @@ pub(super) fn check(reference: &str, bundle: &Bundle, options: &Options<'_>) -> 
     if options.in_place || !to.is_at(host) || to.repository() != repository {
         return Ok(());
     }
-    let is_same = match tag {
-        Some(tag) => to.tag() == tag,
+    let is_same = if let Some(tag) = tag {
+        to.tag() == tag
+    } else {
         // read by its digest, which the tag may name
-        None => {
-            let there = Pusher::connect(&to, None, options.access)?.manifest_of(to.tag())?;
-            let root = bundle.root().ok_or_else(|| Error::new(ErrorKind::Internal, "the image has no digest"))?;
-            there.is_some_and(|bytes| Digest::of(root.algorithm(), &bytes) == root)
-        }
+        let there = Pusher::connect(&to, None, options.access)?.manifest_of(to.tag())?;
+        let root = bundle.root().ok_or_else(|| Error::new(ErrorKind::Internal, "the image has no digest"))?;
+        there.is_some_and(|bytes| Digest::of(root.algorithm(), &bytes) == root)
     };
     if is_same {
         return Err(Error::new(ErrorKind::Usage, "the output is the tag that the image was read from")
