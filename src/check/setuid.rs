@@ -186,8 +186,8 @@ fn by_link(image: &Inventory, layer: u32, entry: &FileEntry) -> Option<Finding> 
     let bits = bits_of(entry)?;
     let node = image.tree.get(&entry.path)?;
     let file = image.tree.entry(node);
-    // another member may have taken the name since
-    if !file.is_file() || file.path == entry.path || bits_of(file) == Some(bits) {
+    // another member may have taken the name since, or another file of a layer above
+    if node.layer > layer || !file.is_file() || file.path == entry.path || bits_of(file) == Some(bits) {
         return None;
     }
     let path = &entry.path;
@@ -474,5 +474,9 @@ mod tests {
         for (members, expected) in cases {
             assert_eq!(shown(&Setuid, &layered(vec![members])), expected);
         }
+        let again =
+            |mode_of_all| vec![program("a", mode_of_all), FileEntry { mode: mode_of_all, ..hard_link("b", "a") }];
+        let above = layered(vec![again(0o4755), again(0o755)]);
+        assert_eq!(shown(&Setuid, &above), [""; 0], "the link of the layer below is a name of nothing any more");
     }
 }

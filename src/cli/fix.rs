@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -24,7 +24,7 @@ use crate::fix::{
 use crate::inventory::Inventory;
 use crate::pass::{DAMAGED, Known};
 use crate::policy::{Glob, Judged, Outcome, PolicySet};
-use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, rebuild};
+use crate::rebuild::{Attachment, Bundle, ImageEdits, Notice, Options, Output, Pending, Rebuilt, goal, rebuild};
 use crate::report::Report;
 use crate::scan::{Advisories, Knowing, Watch as _, scan_seeing, without_secrets};
 use crate::size::ByteSize;
@@ -185,10 +185,13 @@ impl<'a> Job<'a> {
         }
         spare(arguments.image.target(), arguments.plan.as_deref())?;
         spare_layout(arguments.image.target(), arguments.plan.as_deref())?;
-        if let (Some(plan), Some(out)) = (arguments.plan.as_deref(), output.as_ref().and_then(Output::file))
-            && plan == out
-        {
-            return Err(Error::new(ErrorKind::Usage, "the plan and the image have the same name"));
+        for plan in arguments.plan.iter().chain(&arguments.apply) {
+            let written = output.as_ref().and_then(Output::file).map(Path::to_owned);
+            let mut written = written.into_iter().chain(output.as_ref().and_then(Output::provenance));
+            if let Some(place) = written.find(|place| is_same_file(plan, place)) {
+                let what = format!("the plan and what is written to `{}` are one file", place.display());
+                return Err(Error::new(ErrorKind::Usage, what).help("name another file for one of them"));
+            }
         }
         let twice = arguments.only.iter().find(|kind| arguments.skip.contains(kind));
         if let Some(kind) = twice {
@@ -470,6 +473,21 @@ impl<'a> Job<'a> {
             };
             rebuild(bundle, &edits, output, &options)
         })
+    }
+}
+
+/// Whether two names are of one file: by its device and number, or where it is not there, by its folder's and its name.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let of = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let in_folder = |path: &Path| {
+        let goal = goal(path);
+        let folder = goal.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some((of(folder)?, goal.file_name()?.to_owned()))
+    };
+    match (of(one), of(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one == other || in_folder(one).is_some_and(|one| in_folder(other) == Some(one)),
+        _ => false,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::inventory::{Hints, KnownBase};
 use crate::limit::{LIMITS, Limits};
 use crate::output::{FORMATS, Format, Style};
 use crate::policy::{DEFAULT_PRESET, PolicySet};
+use crate::rebuild::goal;
 use crate::report::Report;
 use crate::rule::Severity;
 use crate::scan::{Advisories, Options, asks_for_attested, scan, without_secrets};
@@ -665,6 +666,7 @@ pub(super) fn write_to(path: Option<&Path>, render: &mut dyn FnMut(&mut dyn Writ
         return super::finish_write(render(&mut out).and_then(|()| out.flush()));
     };
     let place = path.display().to_string();
+    let path = &goal(path);
     let partial = path.with_file_name(format!(
         ".{}.partial-{}",
         path.file_name().unwrap_or_default().to_string_lossy(),

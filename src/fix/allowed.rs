@@ -1,15 +1,22 @@
 //! Holds the actions of a plan that comes from a file to what the fixers themselves would do: each edit must be of a kind that
 //! its fixer makes, aimed at what no guard keeps; what is shown of an action is made from its edits.
 
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::json;
+
 use crate::escape::escape;
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
-use crate::rebuild::{Content, Edit, Member};
+use crate::rebuild::{Content, Edit, Edits, Member};
 use crate::secret::masked_path;
 use crate::tree::{FileKind, Node};
 
 use super::Guard;
+use super::heirs::dropped;
 use super::labels::is_name;
+use super::merged::is_link_below;
 use super::plan::{Action, ImagePlan, Kind, Risk};
 use super::setuid::STATOVERRIDE;
 
@@ -26,18 +33,30 @@ pub(super) fn forbidden(
     plan: &ImagePlan,
     fresh: &ImagePlan,
 ) -> Option<(String, String)> {
+    let mut known: HashSet<(&str, String)> = HashSet::new();
+    for action in &fresh.actions {
+        known.extend(action.edits.0.iter().map(|edit| (action.fixer.as_str(), text(edit))));
+    }
+    let gone = dropped(plan.active().flat_map(|action| &action.edits.0));
     plan.active().find_map(|action| {
-        let look = Look { image, guard, action, fresh };
-        let why = action.edits.0.iter().find_map(|edit| look.at(edit).err())?;
+        let look = Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new() };
+        let is_known = |edit: &Edit| known.contains(&(action.fixer.as_str(), text(edit)));
+        let mut edits = action.edits.0.iter().filter(|edit| !is_known(edit));
+        let why = edits.find_map(|edit| look.at(edit).err())?;
         Some((action.id.clone(), why))
     })
 }
 
+/// What tells edits or actions apart.
+fn text<T: serde::Serialize>(of: &T) -> String {
+    serde_json::to_string(of).unwrap_or_default()
+}
+
 /// Tells by its edits what an action does, unless `fresh`, which was made of the image just now, has the very same one.
 pub(super) fn tell(plan: &mut ImagePlan, fresh: &ImagePlan) {
+    let known: HashSet<String> = fresh.actions.iter().map(bare).collect();
     for action in &mut plan.actions {
-        let is_same = fresh.actions.iter().any(|other| is_same(action, other));
-        if !is_same {
+        if !known.contains(&bare(action)) {
             let told: Vec<String> = action.edits.0.iter().take(TOLD).map(told).collect();
             let more = action.edits.0.len().saturating_sub(told.len());
             let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -51,17 +70,12 @@ pub(super) fn tell(plan: &mut ImagePlan, fresh: &ImagePlan) {
     }
 }
 
-/// Whether two actions differ in nothing but their number, whether they are approved, and what hides older files.
-fn is_same(one: &Action, other: &Action) -> bool {
-    let bare = |action: &Action| {
-        let mut action = action.clone();
-        action.id.clear();
-        action.approved = false;
-        let drops = action.edits.0.iter().any(|edit| matches!(edit, Edit::DropMember { .. }));
-        action.edits.0.retain(|edit| !(drops && matches!(edit, Edit::Whiteout { .. } | Edit::AddFolder { .. })));
-        action
-    };
-    bare(one) == bare(other)
+/// An action without its number, whether it is approved, and what hides older files.
+fn bare(action: &Action) -> String {
+    let drops = action.edits.0.iter().any(|edit| matches!(edit, Edit::DropMember { .. }));
+    let hides = |edit: &Edit| drops && matches!(edit, Edit::Whiteout { .. } | Edit::AddFolder { .. });
+    let edits = action.edits.0.iter().filter(|edit| !hides(edit)).cloned().collect();
+    text(&Action { id: String::new(), approved: false, edits: Edits(edits), ..action.clone() })
 }
 
 struct Look<'a> {
@@ -69,6 +83,10 @@ struct Look<'a> {
     guard: &'a Guard<'a>,
     action: &'a Action,
     fresh: &'a ImagePlan,
+    /// What leaves its layer.
+    gone: &'a BTreeSet<Node>,
+    /// Real paths of what the action takes out.
+    names: OnceCell<BTreeSet<ImagePath>>,
 }
 
 impl Look<'_> {
@@ -85,7 +103,12 @@ impl Look<'_> {
             }
             Edit::Truncate { member } => {
                 let name = self.entry_path(member);
-                fixer == "machine-id" && name.file_name() == b"machine-id" && self.may_change(member, false).is_ok()
+                match fixer {
+                    "machine-id" => name.file_name() == b"machine-id" && self.may_change(member, false).is_ok(),
+                    // what a daemon appends to
+                    "leftovers" if name.is_under(b"var/log") => return self.may_change(member, true),
+                    _ => false,
+                }
             }
             Edit::LockPassword { member, .. } => {
                 fixer == "passwords" && self.is_accounts(member) && self.may_change(member, false).is_ok()
@@ -95,13 +118,15 @@ impl Look<'_> {
                 return self.file(path, (*mode, *uid, *gid), content);
             }
             Edit::AddFolder { path, mode, uid, gid, .. } => return self.folder(path, (*mode, *uid, *gid)),
-            // only what hides the older files of what goes
-            Edit::Whiteout { path } => self.action.edits.0.iter().any(|other| match other {
-                Edit::DropMember { member, .. } => {
-                    self.guard.real(&self.entry_path(member)) == ImagePath::from(path.as_str())
-                }
-                _ => false,
-            }),
+            // only what hides the older files of what goes, or a link of its folder's name
+            Edit::Whiteout { path } => {
+                let path = ImagePath::from(path.as_str());
+                let names = self.names.get_or_init(|| self.own_names());
+                let mut below =
+                    names.range(path.clone()..).take_while(|name| name.as_bytes().starts_with(path.as_bytes()));
+                let has_below = below.any(|name| name.is_under(path.as_bytes()));
+                names.contains(&path) || has_below && is_link_below(&self.image.tree, &path, self.gone)
+            }
             Edit::SetConfig { pointer, value } => match (fixer, pointer.as_str()) {
                 ("user", "/config/User") => value.as_str().is_some_and(is_numbers),
                 ("labels", pointer) => is_label(pointer) && value.is_string(),
@@ -128,6 +153,11 @@ impl Look<'_> {
         if fits { Ok(()) } else { Err(never()) }
     }
 
+    fn own_names(&self) -> BTreeSet<ImagePath> {
+        let own = dropped(&self.action.edits.0);
+        own.iter().map(|node| self.guard.real(&self.image.tree.entry(*node).path)).collect()
+    }
+
     fn entry_path(&self, member: &Member) -> ImagePath {
         self.image.tree.entry(node(member)).path.clone()
     }
@@ -137,8 +167,9 @@ impl Look<'_> {
         let (node, tree) = (node(member), &self.image.tree);
         let entry = tree.entry(node);
         let no = if self.action.fixer == "waste" {
-            let is_hidden = tree.hidden(node).is_some() && entry.is_file();
-            if !is_hidden {
+            let is_hidden = |node: Node| tree.hidden(node).is_some() && tree.entry(node).is_file();
+            // a hard link is no file of its own
+            if !is_hidden(node) && !self.guard.all_links().file_of(node).is_some_and(is_hidden) {
                 return Err(format!("`{}` is seen in containers, and is no waste", entry.path));
             }
             self.guard.keeps_hidden(node)
@@ -174,8 +205,10 @@ impl Look<'_> {
         let entry = self.image.tree.entry(node(member));
         self.may_change(member, false)?;
         let fixer = self.action.fixer.as_str();
+        // a name that stays may get the header of its file
+        let of_file = self.guard.all_links().file_of(node(member)).map(|file| self.image.tree.entry(file).mode);
         if let Some(mode) = mode
-            && !(takes_bits(fixer, entry.mode, mode))
+            && !std::iter::once(entry.mode).chain(of_file).any(|old| takes_bits(fixer, old, mode))
         {
             return Err(format!("the mode of `{}` would be {mode:04o} in place of {:04o}", entry.path, entry.mode));
         }
@@ -192,9 +225,21 @@ impl Look<'_> {
         found.is_some_and(|(real, _)| real == self.guard.real(path))
     }
 
+    /// Whether a line of `passwd` is of the very user that the action sets, whose group may be root's.
+    fn is_of_user(&self, line: &str) -> bool {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, password, uid, "0", comment, folder, shell] = fields.as_slice() else { return false };
+        let user = json!(format!("{uid}:0"));
+        let sets = |edit: &Edit| matches!(edit, Edit::SetConfig { pointer, value } if pointer == "/config/User" && *value == user);
+        let same = [name, password, uid, uid, comment, folder, shell].map(|field| *field).join(":");
+        self.action.edits.0.iter().any(sets) && is_account(&same)
+    }
+
     fn folder(&self, path: &str, (mode, uid, gid): (u32, u32, u32)) -> Result<(), String> {
         let real = ImagePath::from(path);
-        let entry = self.image.tree.get(&real).map(|node| self.image.tree.entry(node));
+        let tree = &self.image.tree;
+        let root = || tree.layers().iter().rev().find_map(|members| members.iter().rfind(|entry| entry.path.is_root()));
+        let entry = if real.is_root() { root() } else { tree.get(&real).map(|node| tree.entry(node)) };
         let Some(entry) = entry.filter(|entry| entry.kind == FileKind::Directory) else {
             return Err(format!("`{real}` is no folder of the image"));
         };
@@ -239,7 +284,7 @@ impl Look<'_> {
                 ("passwords", Content::Locked { .. }) => of("etc/passwd") || of("etc/shadow"),
                 ("user", Content::Appended { lines, .. }) => {
                     let is_file = ["etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"].iter().any(|file| of(file));
-                    is_file && lines.iter().all(|line| is_account(line))
+                    is_file && lines.iter().all(|line| is_account(line) || self.is_of_user(line))
                 }
                 _ => false,
             };
@@ -378,7 +423,7 @@ fn told(edit: &Edit) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{file, folder, layered, link, mode};
+    use super::super::testing::{file, folder, hard_link, layered, link, mode};
     use super::super::{Wishes, plan::ImagePlan, plan_findings};
     use super::*;
 
@@ -414,7 +459,7 @@ mod tests {
             safety: super::super::plan::Safety::Safe,
             risk: Risk::Low,
             reason: "harmless".into(),
-            edits: crate::rebuild::Edits(edits),
+            edits: Edits(edits),
         };
         let mut plan = ImagePlan { actions: vec![action], ..fresh.clone() };
         let why = forbidden(image, &guard, &plan, &fresh).map(|(_, why)| why);
@@ -480,6 +525,59 @@ mod tests {
             ("app:x:7:\nroot2:x:0:", false),
         ] {
             assert_eq!(is_account(line), fits, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_careen_plans_by_flags_is_carried_out() {
+        let image = layered(vec![
+            vec![
+                file("var/log/.env", 9),
+                file("var/log/shop.log", 9),
+                file("opt/gone", 9),
+                hard_link("opt/gone2", "opt/gone"),
+                mode(file("srv/kelp", 9), 0o4755),
+                mode(hard_link("srv/reed", "srv/kelp"), 0o755),
+                file("etc/passwd", 9),
+            ],
+            vec![file("opt/.wh.gone", 0), file("opt/.wh.gone2", 0)],
+        ]);
+        let member = |member: u32| Member {
+            layer: 0,
+            member,
+            path: image.tree.entry(Node { layer: 0, member }).path.to_string(),
+        };
+        let drop = |number| Edit::DropMember { member: member(number), secrets: Vec::new(), inside: Vec::new() };
+        let truncate = |number| Edit::Truncate { member: member(number) };
+        let header = |number, mode| Edit::SetHeader { member: member(number), mode: Some(mode), uid: None, gid: None };
+        let user = Edit::SetConfig { pointer: "/config/User".into(), value: json!("1001:0") };
+        let account = |line: &str| Edit::AddFile {
+            path: "etc/passwd".into(),
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            content: Content::Appended { member: member(6), lines: vec![line.into()] },
+        };
+        let nobody = "app:x:1001:0::/nonexistent:/sbin/nologin";
+        let cases = [
+            ("leftovers", vec![truncate(0), drop(0)], true),
+            ("leftovers", vec![truncate(1)], true),
+            ("leftovers", vec![truncate(6)], false),
+            ("secrets", vec![truncate(1)], false),
+            ("waste", vec![drop(2), drop(3)], true),
+            ("waste", vec![drop(4), drop(5)], false),
+            ("setuid", vec![header(4, 0o755), header(5, 0o755)], true),
+            ("setuid", vec![header(5, 0o777)], false),
+            ("user", vec![user.clone(), account(nobody)], true),
+            ("user", vec![account(nobody)], false),
+            ("user", vec![user.clone(), account("app:x:1002:0::/nonexistent:/sbin/nologin")], false),
+            ("user", vec![user, account("app:x:1001:0::/nonexistent:/bin/sh")], false),
+        ];
+        for (fixer, edits, is_allowed) in cases {
+            let shown: Vec<String> = edits.iter().map(told).collect();
+            let why = judged(&image, fixer, edits);
+            assert_eq!(why.is_none(), is_allowed, "{fixer}: {shown:?}: {why:?}");
         }
     }
 }

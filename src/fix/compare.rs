@@ -7,7 +7,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io::Read as _;
 
 use crate::digest::{Algorithm, Digest, Hasher, HashingReader};
@@ -197,8 +197,10 @@ fn difference(new: &Seen, wanted: &Wanted, is_same_file: bool) -> Option<&'stati
 fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
     // the member that holds the bytes of each name, as of the point in the stream
     let mut holders: HashMap<&ImagePath, usize> = HashMap::new();
-    // names that stay of a file that goes; the first has its bytes
-    let mut moved: HashMap<usize, Vec<&ImagePath>> = HashMap::new();
+    // the last member of each name, whatever became of it
+    let mut latest: HashMap<&ImagePath, usize> = HashMap::new();
+    // names that stay of a file that goes, each with its member; the first that still is one has its bytes
+    let mut moved: HashMap<usize, VecDeque<(&ImagePath, usize)>> = HashMap::new();
     let mut wanted = Vec::with_capacity(old.len());
     // headers that stand for several members stay when the member behind them goes, and come before the next
     let mut has_gap = false;
@@ -211,6 +213,11 @@ fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
             FileKind::HardLink(target) if !seen.entry.is_marker() => holders.get(target).copied(),
             _ => None,
         };
+        let target = match &seen.entry.kind {
+            FileKind::HardLink(target) => latest.get(target).copied(),
+            _ => None,
+        };
+        latest.insert(path, place);
         if !seen.entry.is_marker() {
             holders.insert(path, holder.unwrap_or(place));
         }
@@ -224,19 +231,21 @@ fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
         let is_gone = |place: usize| {
             u32::try_from(place).ok().and_then(|number| changes.get(&number)).is_some_and(|own| own.is_dropped)
         };
-        if let Some((holder, FileKind::HardLink(target))) = holder.zip(Some(&seen.entry.kind)) {
+        if let Some((holder, FileKind::HardLink(name))) = holder.zip(Some(&seen.entry.kind)) {
             if is_gone(holder) {
                 keeps_headers = false;
                 let names = moved.entry(holder).or_default();
                 // what came later may have taken a name
-                names.retain(|name| *name != path && holders.get(name) == Some(&holder));
-                if let Some(first) = names.first() {
+                while names.front().is_some_and(|(name, place)| latest.get(name) != Some(place)) {
+                    names.pop_front();
+                }
+                if let Some((first, _)) = names.front() {
                     seen.entry.kind = FileKind::HardLink((*first).clone());
                 } else if let Some(file) = old.get(holder) {
                     seen = Seen { entry: FileEntry { path: path.clone(), ..file.entry.clone() }, ..file.clone() };
                 }
-                names.push(path);
-            } else if holders.get(target) != Some(&holder) || is_dropped_name(old, changes, target, place) {
+                names.push_back((path, place));
+            } else if holders.get(name) != Some(&holder) || target.is_some_and(is_gone) {
                 // a link between it and the file went
                 keeps_headers = false;
                 if let Some(file) = old.get(holder) {
@@ -258,13 +267,6 @@ fn expected(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>) -> Vec<Wanted> {
         wanted.push(Wanted { seen, keeps_headers });
     }
     wanted
-}
-
-/// Whether the last member of this name before `place` goes.
-fn is_dropped_name(old: &[Seen], changes: &BTreeMap<u32, Changes<'_>>, name: &ImagePath, place: usize) -> bool {
-    let before = old.get(..place).unwrap_or_default();
-    let last = before.iter().rposition(|seen| seen.entry.path == *name).and_then(|place| u32::try_from(place).ok());
-    last.and_then(|number| changes.get(&number)).is_some_and(|own| own.is_dropped)
 }
 
 fn set_header(entry: &mut FileEntry, changes: &Changes<'_>) {

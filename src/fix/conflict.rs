@@ -31,7 +31,7 @@ pub fn merged<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Result<Edits
 }
 
 /// Edits that fit together.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Merge {
     members: BTreeMap<Member, Changes>,
     top: BTreeMap<String, OnTop>,
@@ -70,12 +70,51 @@ enum OnTop {
 impl Merge {
     /// Adds all edits of an action, or none.
     pub(super) fn add_action(&mut self, action: &Action) -> Result<(), Contradiction> {
-        let mut with = self.clone();
+        let mut with = self.about(action);
         for edit in &action.edits.0 {
             with.add(edit)?;
         }
-        *self = with;
+        self.members.append(&mut with.members);
+        self.top.append(&mut with.top);
+        self.settings.append(&mut with.settings);
+        self.removed.append(&mut with.removed);
+        self.variables.append(&mut with.variables);
+        self.redacted.append(&mut with.redacted);
+        self.annotations.append(&mut with.annotations);
+        self.unsaid.append(&mut with.unsaid);
         Ok(())
+    }
+
+    /// What is known of the members, names and fields that an action is about.
+    fn about(&self, action: &Action) -> Self {
+        let mut part = Self::default();
+        for edit in &action.edits.0 {
+            if let Some(member) = edit.member() {
+                copy(&self.members, &mut part.members, member);
+            }
+            match edit {
+                Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path } => {
+                    copy(&self.top, &mut part.top, path);
+                }
+                Edit::SetConfig { pointer, .. } => copy(&self.settings, &mut part.settings, pointer),
+                Edit::RedactConfig { pointer, .. } => copy(&self.redacted, &mut part.redacted, pointer),
+                Edit::SetAnnotation { key, .. }
+                | Edit::RedactAnnotation { key, .. }
+                | Edit::RemoveAnnotation { key, .. } => {
+                    copy(&self.annotations, &mut part.annotations, key);
+                    copy(&self.unsaid, &mut part.unsaid, key);
+                }
+                // no two of these contradict each other, or `member` told of it above
+                Edit::RemoveConfig { .. }
+                | Edit::RemoveEnv { .. }
+                | Edit::DropMember { .. }
+                | Edit::BlankBytes { .. }
+                | Edit::Truncate { .. }
+                | Edit::LockPassword { .. }
+                | Edit::SetHeader { .. } => {}
+            }
+        }
+        part
     }
 
     fn add(&mut self, edit: &Edit) -> Result<(), Contradiction> {
@@ -274,16 +313,26 @@ impl Changes {
             edits.push(Edit::DropMember { member: member(), secrets, inside });
             return;
         }
-        if !self.blanked.is_empty() {
+        let is_blanked = !self.blanked.is_empty();
+        if is_blanked {
             edits.push(Edit::BlankBytes { member: member(), spans: self.blanked.into_iter().collect() });
-        } else if self.is_emptied {
+        }
+        // what is blanked is sought, and goes with the rest of the file
+        if self.is_emptied {
             edits.push(Edit::Truncate { member: member() });
-        } else {
+        } else if !is_blanked {
             edits.extend(self.locked.into_iter().map(|user| Edit::LockPassword { member: member(), user }));
         }
         if self.mode.is_some() || self.uid.is_some() || self.gid.is_some() {
             edits.push(Edit::SetHeader { member: member(), mode: self.mode, uid: self.uid, gid: self.gid });
         }
+    }
+}
+
+/// Copies what is known of a key, if anything is.
+fn copy<K: Ord + Clone, V: Clone>(from: &BTreeMap<K, V>, to: &mut BTreeMap<K, V>, key: &K) {
+    if let Some(known) = from.get(key) {
+        to.insert(key.clone(), known.clone());
     }
 }
 
@@ -385,6 +434,17 @@ mod tests {
                 "blanked bytes of what goes stay secrets",
                 vec![Edit::BlankBytes { member: member(1), spans: vec![span(9)] }, drop(&[])],
                 Ok(vec![drop(&[9])]),
+            ),
+            (
+                "blanked bytes of what is emptied stay secrets",
+                vec![
+                    Edit::Truncate { member: member(1) },
+                    Edit::BlankBytes { member: member(1), spans: vec![span(9)] },
+                ],
+                Ok(vec![
+                    Edit::BlankBytes { member: member(1), spans: vec![span(9)] },
+                    Edit::Truncate { member: member(1) },
+                ]),
             ),
             (
                 "bits taken by one stay away",

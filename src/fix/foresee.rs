@@ -5,7 +5,7 @@
 //! are read from the input, and all of the input is searched for them. They are in no plan.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read as _;
 
 use serde_json::Value;
@@ -18,8 +18,10 @@ use crate::limit::Limits;
 use crate::pass::decode;
 use crate::pass::tar::TarReader;
 use crate::path::ImagePath;
+use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::layer::{Collector, MOST_EXCISED};
 use crate::rebuild::{Beside, Bundle, Edit, Excised, Inner, NamedDocument, Span};
+use crate::rule::Severity;
 use crate::secret::{Needles, is_sought, masked_path, take_inside, with_readings};
 use crate::source::store::in_layout;
 use crate::tree::{Node, Tree};
@@ -34,6 +36,9 @@ use super::verify::{Seen, edit, parsed};
 
 /// Why a value stays in an image that stands beside those that were asked for.
 const BESIDE: &str = "it is of another image, which was not asked for: `--platform all` fixes every image";
+
+/// Actions that are named of those that take a value out elsewhere: any number of them may, and it may stay in as many places.
+const MOST_OWNERS: usize = 20;
 
 /// Largest file that is read for what it holds, in bytes.
 const LARGEST: u64 = 512 << 20;
@@ -90,7 +95,8 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
     for (number, (image, seen)) in images.iter().zip(seen).enumerate() {
         let config = document(image, &documents);
         let Some(own) = plan.of_mut(image) else { continue };
-        let mut look = Look { values: &values, number, seen, remains: BTreeMap::new() };
+        let known = Known::of(seen, own);
+        let mut look = Look { values: &values, number, seen, known, remains: BTreeMap::new() };
         look.layers(image, &layers, own)?;
         if let Some(config) = config {
             look.config(&config, own)?;
@@ -127,10 +133,11 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
                 return;
             }
             let path = other.map_or(place.clone(), |image| format!("{}, {place}", image.platform));
-            let of: BTreeSet<String> =
-                values.owners.get(needle).into_iter().flatten().map(|(_, id)| id.clone()).collect();
+            let owners = values.owners.get(needle).into_iter().flatten();
+            let of: BTreeSet<String> = owners.take(MOST_OWNERS).map(|(_, id)| id.clone()).collect();
             if let Some(known) = first.remains.iter_mut().find(|known| known.layer.is_none() && known.path == path) {
-                known.of = of.into_iter().chain(known.of.drain(..)).collect::<BTreeSet<_>>().into_iter().collect();
+                let all: BTreeSet<String> = of.into_iter().chain(known.of.drain(..)).collect();
+                known.of = all.into_iter().take(MOST_OWNERS).collect();
                 return;
             }
             let reason = match path.strip_prefix("annotation ") {
@@ -165,7 +172,7 @@ fn layers_left(beside: &[Beside], values: &Values, plan: &mut Plan, limits: &Lim
             let of: BTreeSet<String> = owners.map(|(_, id)| id.clone()).collect();
             if !of.is_empty() {
                 let path = format!("{platform}, layer {}", layer.index);
-                let of = of.into_iter().collect();
+                let of = of.into_iter().take(MOST_OWNERS).collect();
                 first.remains.push(Remains { layer: None, path, of, rule: None, reason: BESIDE.into() });
             }
         }
@@ -321,11 +328,82 @@ impl Reading {
     }
 }
 
+/// What the scan and the plan know of secrets.
+struct Known<'a> {
+    /// What was found in files, by layer and path, or elsewhere.
+    in_files: BTreeMap<(u32, &'a ImagePath), Vec<&'a Judged>>,
+    elsewhere: Vec<&'a Judged>,
+    /// Why a finding is left alone, by its fingerprint.
+    refused: HashMap<String, String>,
+    /// Actions that wait for a look, by layer and member.
+    waits: HashMap<(u32, u32), String>,
+}
+
+impl<'a> Known<'a> {
+    fn of(seen: &'a Seen, plan: &ImagePlan) -> Self {
+        let mut known =
+            Self { in_files: BTreeMap::new(), elsewhere: Vec::new(), refused: HashMap::new(), waits: HashMap::new() };
+        for judged in seen.secrets() {
+            match &judged.finding.location {
+                Location::File { path, layer, .. } => known.in_files.entry((*layer, path)).or_default().push(judged),
+                _ => known.elsewhere.push(judged),
+            }
+        }
+        for refused in &plan.refused {
+            if let Some(finding) = &refused.finding {
+                let why = || format!("{}: {}", refused.reason, refused.hint);
+                known.refused.entry(finding.clone()).or_insert_with(why);
+            }
+        }
+        for action in plan.actions.iter().filter(|action| !action.is_active()) {
+            for member in action.edits.0.iter().filter_map(Edit::member) {
+                known.waits.entry((member.layer, member.member)).or_insert_with(|| action.id.clone());
+            }
+        }
+        known
+    }
+
+    /// What was found in a member, under any of its names, or in a file inside of it.
+    fn in_member(&self, tree: &Tree, layer: u32, member: u32, path: &ImagePath) -> Vec<&'a Judged> {
+        let mut all = Vec::new();
+        let names: BTreeSet<&ImagePath> = tree.names_of(Node { layer, member }).chain([path]).collect();
+        for name in names {
+            all.extend(self.in_files.get(&(layer, name)).into_iter().flatten());
+            let inside = ImagePath::new(&[name.as_bytes(), b"!"].concat());
+            let from = self.in_files.range((layer, &inside)..);
+            let own = from.take_while(|((of, path), _)| *of == layer && path.as_bytes().starts_with(inside.as_bytes()));
+            all.extend(own.flat_map(|(_, found)| found));
+        }
+        all
+    }
+
+    /// The rule that knows a secret, if any does, and why it is not taken out where it was found. `waits` is the action that
+    /// would do it.
+    fn why_it_stays(&self, own: &[&Judged], waits: Option<&str>, hint: &str) -> (Option<String>, String) {
+        let rule = own.first().map(|judged| judged.finding.rule.id.to_owned());
+        let refused = || own.iter().find_map(|judged| self.refused.get(&judged.finding.fingerprint()));
+        let reason = match (waits, own.first()) {
+            (Some(id), _) => format!("`{id}` would take it out, and waits for a look"),
+            (_, None) => format!("no rule knows it there: {hint}"),
+            (_, Some(judged)) => match refused() {
+                Some(refused) => refused.clone(),
+                None if judged.waiver.is_some() || judged.action == Judgement::Ignore => {
+                    "the policy accepts it there".into()
+                }
+                None if judged.finding.severity <= Severity::Info => "it is information there".into(),
+                None => "it was not asked for to be taken out there".into(),
+            },
+        };
+        (rule, reason)
+    }
+}
+
 /// What is left of values in one image.
 struct Look<'a> {
     values: &'a Values,
     number: usize,
     seen: &'a Seen,
+    known: Known<'a>,
     remains: BTreeMap<(Option<u32>, String), Remains>,
 }
 
@@ -355,26 +433,15 @@ impl Look<'_> {
                     continue;
                 }
                 let shown = place.shown(self.values.needles(), &self.seen.tree, index as usize);
-                let is_about = |location: &Location| match (location, path) {
-                    (Location::File { path: of, layer, .. }, Some(path)) => {
-                        *layer == index && self.seen.is_same_file(index, place.member(), path, of)
-                    }
-                    _ => false,
-                };
-                let waits = plan.actions.iter().filter(|action| !action.is_active()).find(|action| {
-                    action
-                        .edits
-                        .0
-                        .iter()
-                        .filter_map(Edit::member)
-                        .any(|member| member.layer == index && Some(member.member) == place.member())
-                });
-                let waits = waits.map(|action| action.id.as_str());
+                let member = place.member().zip(path);
+                let own = member
+                    .map_or_else(Vec::new, |(member, path)| self.known.in_member(&self.seen.tree, index, member, path));
+                let waits = place.member().and_then(|member| self.known.waits.get(&(index, member)));
                 let hint = match place {
                     Place::Stored | Place::Beside | Place::Padding(_) => "make the layer anew without it",
                     _ => "`--remove` takes the file out",
                 };
-                let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, hint);
+                let (rule, reason) = self.known.why_it_stays(&own, waits.map(String::as_str), hint);
                 self.add(Some(index), shown, *needle, rule, reason);
             }
         }
@@ -399,7 +466,8 @@ impl Look<'_> {
         });
         for (pointer, needle) in hits {
             let text = after.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
-            let is_about = |location: &Location| is_of(location, &pointer, text);
+            let is_about = |judged: &&&Judged| is_of(&judged.finding.location, &pointer, text);
+            let own: Vec<&Judged> = self.known.elsewhere.iter().filter(is_about).copied().collect();
             // its place may be another one in the input
             let waits = plan.actions.iter().filter(|action| !action.is_active()).find(|action| {
                 action.edits.0.iter().any(|edit| match edit {
@@ -410,7 +478,7 @@ impl Look<'_> {
                 })
             });
             let waits = waits.map(|action| action.id.as_str());
-            let (rule, reason) = self.seen.why_it_stays(&is_about, waits, plan, hint_of(&pointer));
+            let (rule, reason) = self.known.why_it_stays(&own, waits, hint_of(&pointer));
             let shown = masked_path(&escape(&pointer));
             self.add(None, shown, needle, rule, reason);
         }
@@ -421,9 +489,9 @@ impl Look<'_> {
         let key = (layer, path.clone());
         let entry = self.remains.entry(key);
         let of = entry.or_insert_with(|| Remains { layer, path, of: Vec::new(), rule, reason });
-        let ids = self.values.owners(self.number, needle).map(str::to_owned);
+        let ids = self.values.owners(self.number, needle).take(MOST_OWNERS).map(str::to_owned);
         let all: BTreeSet<String> = of.of.drain(..).chain(ids).collect();
-        of.of = all.into_iter().collect();
+        of.of = all.into_iter().take(MOST_OWNERS).collect();
     }
 }
 

@@ -302,6 +302,7 @@ fn links_on(tree: &Tree, path: &ImagePath, nodes: &mut BTreeSet<Node>) {
 #[derive(Debug, Default)]
 pub(super) struct Links {
     within: BTreeMap<Node, Vec<Node>>,
+    files: BTreeMap<Node, Node>,
     across: BTreeSet<Node>,
 }
 
@@ -325,6 +326,7 @@ impl Links {
                         FileKind::HardLink(target) => {
                             if let Some(file) = here.get(target).copied() {
                                 links.within.entry(file).or_default().push(node);
+                                links.files.insert(node, file);
                                 here.insert(&entry.path, file);
                             } else if let Some(file) = below.get(target).copied() {
                                 links.across.insert(file);
@@ -343,6 +345,11 @@ impl Links {
     /// Files with the members of their layer that are hard links to them.
     pub(super) fn files(&self) -> impl Iterator<Item = (Node, &[Node])> {
         self.within.iter().map(|(file, links)| (*file, links.as_slice()))
+    }
+
+    /// The file of its layer that a member is a hard link to.
+    pub(super) fn file_of(&self, link: Node) -> Option<Node> {
+        self.files.get(&link).copied()
     }
 
     /// The members of its layer that are hard links to this file.

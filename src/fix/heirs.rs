@@ -34,6 +34,7 @@ pub(super) fn follow(tree: &Tree, links: &Links, actions: &mut [Action]) -> BTre
     let mut out = BTreeMap::new();
     for (place, action) in actions.iter_mut().enumerate().filter(|(_, action)| action.is_active()) {
         let mut more = Vec::new();
+        let set: HashSet<_> = action.edits.0.iter().filter_map(header).collect();
         for edit in &action.edits.0 {
             let Some(member) = edit.member() else { continue };
             let Some(names) = heirs.get(&Node { layer: member.layer, member: member.member }) else { continue };
@@ -50,18 +51,31 @@ pub(super) fn follow(tree: &Tree, links: &Links, actions: &mut [Action]) -> BTre
                 }
             }
         }
-        more.retain(|edit| !action.edits.0.contains(edit));
+        more.retain(|edit| header(edit).is_none_or(|header| !set.contains(&header)));
         action.edits.0.extend(more);
     }
     for (layer, members) in (0_u32..).zip(tree.layers()) {
         let Some((broken, why)) = broken(members, layer, &dropped) else { continue };
         for (place, action) in actions.iter().enumerate().filter(|(_, action)| action.is_active()) {
-            if broken.iter().any(|node| self::dropped(&action.edits.0).contains(node)) {
+            let own = self::dropped(&action.edits.0);
+            if broken.iter().any(|node| own.contains(node)) {
                 out.entry(place).or_insert_with(|| why.clone());
             }
         }
     }
     out
+}
+
+/// A member, and what an edit sets in its header.
+type Header = (Node, Option<u32>, Option<u32>, Option<u32>);
+
+fn header(edit: &Edit) -> Option<Header> {
+    match edit {
+        Edit::SetHeader { member, mode, uid, gid } => {
+            Some((Node { layer: member.layer, member: member.member }, *mode, *uid, *gid))
+        }
+        _ => None,
+    }
 }
 
 /// A file of a layer, as of a point of the archive.
@@ -70,7 +84,7 @@ struct File<'t> {
     /// Whether the member goes that has its content.
     is_gone: bool,
     /// Its names that are in the output.
-    live: Vec<&'t ImagePath>,
+    live: BTreeSet<&'t ImagePath>,
 }
 
 /// Names of a layer, as of a point of the archive.
@@ -91,7 +105,7 @@ impl<'t> Names<'t> {
         let gone: Vec<&ImagePath> = from.map(|(name, _)| *name).filter(|name| *name == path || below(name)).collect();
         for name in gone {
             if let Some(file) = self.by_name.remove(name).and_then(|index| self.files.get_mut(index)) {
-                file.live.retain(|live| *live != name);
+                file.live.remove(name);
             }
         }
     }
@@ -126,7 +140,7 @@ fn broken(members: &[FileEntry], layer: u32, dropped: &BTreeSet<Node>) -> Option
             names.place(path, is_folder);
             seen.insert(path);
             if !is_folder {
-                names.add(path, File { is_gone, live: if is_gone { Vec::new() } else { vec![path] } });
+                names.add(path, File { is_gone, live: if is_gone { BTreeSet::new() } else { BTreeSet::from([path]) } });
             }
             continue;
         };
@@ -137,7 +151,8 @@ fn broken(members: &[FileEntry], layer: u32, dropped: &BTreeSet<Node>) -> Option
         names.place(path, false);
         if is_gone {
             lost.insert(path, Node { layer, member });
-            let file = found.unwrap_or_else(|| names.add(target, File { is_gone: false, live: vec![target] }));
+            let file =
+                found.unwrap_or_else(|| names.add(target, File { is_gone: false, live: BTreeSet::from([target]) }));
             names.by_name.insert(path, file);
             continue;
         }
@@ -149,14 +164,14 @@ fn broken(members: &[FileEntry], layer: u32, dropped: &BTreeSet<Node>) -> Option
                 return Some((nodes.clone(), why));
             }
             seen.insert(path);
-            names.add(path, File { is_gone: false, live: vec![path] });
+            names.add(path, File { is_gone: false, live: BTreeSet::from([path]) });
             continue;
         };
         if file.live.is_empty() && !file.is_gone {
             let nodes = lost.get(target).copied().into_iter().collect();
             return Some((nodes, format!("`{path}` is a hard link by way of `{target}`, and would lead nowhere")));
         }
-        file.live.push(path);
+        file.live.insert(path);
         seen.insert(path);
         names.by_name.insert(path, index);
     }

@@ -18,6 +18,8 @@ mod labels;
 mod leftovers;
 mod lookalikes;
 mod machine_id;
+mod merged;
+mod names;
 mod outcome;
 mod page;
 mod passwords;
@@ -51,7 +53,7 @@ use crate::rebuild::{Content, Edit, Edits, LARGEST_FILE, Member};
 use crate::rule::Severity;
 use crate::secret::{is_masked, masked_path};
 use crate::size::ByteSize;
-use crate::tree::{FileEntry, FileKind, Node, Tree};
+use crate::tree::{FileKind, Node};
 
 use conflict::Merge;
 use guard::Links;
@@ -229,11 +231,11 @@ impl Draft<'_> {
             findings: findings.iter().map(|finding| finding.fingerprint()).collect(),
             layer,
             path: masked_path(&path),
-            before,
-            after,
+            before: masked_path(&before),
+            after: masked_path(&after),
             safety,
             risk,
-            reason,
+            reason: masked_path(&reason),
             edits: Edits(edits),
         });
     }
@@ -306,8 +308,10 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
     join(image, &sorted, guard.all_links(), &mut actions);
     reveal::hide(image, &guard, &mut actions);
     // what is not done may have hidden something, or held a name; each turn leaves fewer actions
-    while settle(&image.tree, &guard, &mut actions, &mut refused) {
+    let mut turn = 0;
+    while settle(image, &guard, &mut actions, &mut refused, turn) {
         reveal::hide(image, &guard, &mut actions);
+        turn = turn.saturating_add(1);
     }
     if wishes.selects(secrets::SECRETS.group) {
         let active = actions.iter().filter(|action| action.is_active());
@@ -317,6 +321,10 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
     }
     tell_nameless(image, &sorted, wishes, &mut refused);
     let key = |refused: &Refused| (refused.fixer.clone(), refused.path.clone(), refused.rule.clone());
+    for refused in &mut refused {
+        refused.reason = masked_path(&refused.reason);
+        refused.hint = masked_path(&refused.hint);
+    }
     refused.sort();
     refused.dedup();
     refused.sort_by_cached_key(key);
@@ -411,27 +419,11 @@ fn tell_nameless(image: &Inventory, findings: &[&Finding], wishes: &Wishes, refu
 /// An error if the plan is not of this image, or if an action needs another one that is not approved.
 pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes: &Wishes) -> Result<()> {
     let wrong = |what: String| Error::new(ErrorKind::Usage, what);
-    let edits = plan.actions.iter().flat_map(|action| &action.edits.0);
-    let contents = edits.clone().filter_map(|edit| match edit {
-        Edit::AddFile { content, .. } => content.member(),
-        _ => None,
-    });
-    for member in edits.filter_map(Edit::member).chain(contents) {
-        let members = image.tree.layers().get(member.layer as usize);
-        let entry = members.and_then(|members| members.get(member.member as usize));
-        let is_it =
-            |entry: &FileEntry| entry.path.to_string().trim_start_matches('/') == member.path.trim_start_matches('/');
-        if !entry.is_some_and(is_it) {
-            let path = masked_path(&escape(&member.path));
-            let what = format!(
-                "the plan is of another image: member {} of layer {} is not `{path}`",
-                member.member, member.layer
-            );
-            return Err(wrong(what).help("make it anew with `--dry-run --plan FILE`"));
-        }
-    }
     let guard = Guard::new(image, wishes);
     let fresh = plan_image(image, judged, wishes);
+    names::restore(image, plan, &fresh).map_err(|why| {
+        wrong(format!("the plan is of another image: {why}")).help("make it anew with `--dry-run --plan FILE`")
+    })?;
     if let Some((id, why)) = allowed::forbidden(image, &guard, plan, &fresh) {
         return Err(wrong(format!("`{}` would do what careen never does: {why}", escape(&id)))
             .help("no plan is believed: make it anew with `--dry-run --plan FILE`, and change `approved` alone"));
@@ -449,16 +441,32 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         return Err(wrong(format!("`{id}` cannot be done: {why}")).help("approve what takes out all names of the file"));
     }
     plan.edits()?;
+    if let Some((place, why)) = merged::settle(image, &guard, &mut plan.actions, 0).into_iter().next() {
+        let id = plan.actions.get(place).map_or("", |action| &action.id);
+        return Err(
+            wrong(format!("`{id}` cannot be done: {why}")).help("approve what takes out the rest, too, or leave it")
+        );
+    }
     plan.expected = expected(image, guard.all_links(), &plan.actions);
     Ok(())
 }
 
-/// Takes actions out that contradict one which was asked for or which comes before, and those that would lose a name of a file.
+/// Takes actions out that contradict one which was asked for or which comes before, those that would lose a name of a file, and
+/// those after which something would lie elsewhere.
 /// Whether there were any.
-fn settle(tree: &Tree, guard: &Guard<'_>, actions: &mut Vec<Action>, refused: &mut Vec<Refused>) -> bool {
+fn settle(
+    image: &Inventory,
+    guard: &Guard<'_>,
+    actions: &mut Vec<Action>,
+    refused: &mut Vec<Refused>,
+    turn: u32,
+) -> bool {
     let mut out = contradicting(actions);
     if out.is_empty() {
-        out = heirs::follow(tree, guard.all_links(), actions);
+        out = heirs::follow(&image.tree, guard.all_links(), actions);
+    }
+    if out.is_empty() {
+        out = merged::settle(image, guard, actions, turn);
     }
     for action in out.iter().filter_map(|(place, reason)| Some((actions.get(*place)?, reason))) {
         let (action, reason) = action;

@@ -50,12 +50,12 @@ pub struct Plan {
     pub input: Input,
     /// One for each image, in the order of the input.
     pub images: Vec<ImagePlan>,
-    /// What else a person should know. Not part of the digest either.
+    /// What else a person should know.
     #[serde(default)]
     pub notes: Vec<String>,
 }
 
-/// Where the images are. Not part of the digest: the same images elsewhere have the same plan.
+/// Where the images are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
@@ -344,16 +344,24 @@ impl Plan {
         self.images.iter().any(|image| image.active().next().is_some())
     }
 
-    /// SHA-256 of the canonical JSON: keys sorted, no blanks, without [`Input`], which says where the images are.
+    /// SHA-256 of what the plan does, whoever proposed it: the schema, and for each image which it is and the edits of all actions
+    /// that are carried out, each once, in the order of their texts. As JSON with sorted keys and no blanks.
     pub fn digest(&self) -> Result<Digest> {
         let defect = |e| Error::new(ErrorKind::Internal, "the plan cannot be written").because(e);
-        let mut value = serde_json::to_value(self).map_err(defect)?;
-        if let Some(plan) = value.as_object_mut() {
-            plan.remove("input");
-            plan.remove("notes");
+        let of = |value: std::result::Result<Value, _>| -> Result<String> {
+            let mut text = String::new();
+            canonical(&value.map_err(defect)?, &mut text);
+            Ok(text)
+        };
+        let mut images = Vec::new();
+        for image in &self.images {
+            let edits = image.active().flat_map(|action| &action.edits.0);
+            let edits: BTreeSet<String> = edits.map(|edit| of(serde_json::to_value(edit))).collect::<Result<_>>()?;
+            let edits = edits.into_iter().collect::<Vec<_>>().join(",");
+            images.push(format!("{{\"edits\":[{edits}],\"image\":{}}}", of(serde_json::to_value(&image.image))?));
         }
-        let mut text = String::new();
-        canonical(&value, &mut text);
+        let schema = of(Ok(Value::String(self.schema.clone())))?;
+        let text = format!("{{\"images\":[{}],\"schema\":{schema}}}", images.join(","));
         Ok(Digest::sha256(text.as_bytes()))
     }
 
@@ -465,5 +473,64 @@ fn canonical(value: &Value, text: &mut String) {
             text.push(']');
         }
         plain => text.push_str(&plain.to_string()),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(in super::super) fn action(id: &str, approved: bool, edits: Value) -> Action {
+        Action {
+            id: id.into(),
+            fixer: "remove".into(),
+            kind: Kind::Remove,
+            approved,
+            findings: Vec::new(),
+            rule: None,
+            layer: None,
+            path: id.into(),
+            before: "1 file".into(),
+            after: "gone".into(),
+            safety: Safety::Safe,
+            risk: Risk::Low,
+            reason: "asked for".into(),
+            edits: serde_json::from_value(edits).expect("edits"),
+        }
+    }
+
+    fn digest(actions: Vec<Action>) -> String {
+        let image = ImageId { config: None, manifest: None, platform: Some("linux/amd64".into()) };
+        let (refused, remains, expected) = (Vec::new(), Vec::new(), Expected::default());
+        let plan = ImagePlan { image, actions, refused, remains, expected };
+        Plan::new("a.tar", "docker-archive", vec![plan]).digest().expect("a digest").to_string()
+    }
+
+    #[test]
+    fn what_is_done_has_one_digest_whoever_proposes_it() {
+        let (a, b) = (|| json!({"op": "remove-env", "name": "A"}), || json!({"op": "remove-env", "name": "B"}));
+        let known = digest(vec![action("x-1", true, json!([a(), b()]))]);
+        let same = [
+            vec![action("x-1", true, json!([b(), a()]))],
+            vec![action("y-1", true, json!([b()])), action("x-1", true, json!([a(), b()]))],
+            vec![
+                action("x-1", true, json!([a(), b()])),
+                action(
+                    "z-1",
+                    false,
+                    json!([{"op": "truncate",
+                "member": {"layer": 0, "member": 0, "path": "c"}}]),
+                ),
+            ],
+        ];
+        for actions in same {
+            assert_eq!(digest(actions), known);
+        }
+        assert_ne!(digest(vec![action("x-1", true, json!([a()]))]), known);
+        assert_ne!(digest(vec![action("x-1", false, json!([a(), b()]))]), known);
+        let text = r#"{"images":[{"edits":[],"image":{"config":null,"manifest":null,"platform":"linux/amd64"}}],"schema":"careen.fix-plan/1"}"#;
+        assert_eq!(digest(Vec::new()), Digest::sha256(text.as_bytes()).to_string());
     }
 }

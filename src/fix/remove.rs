@@ -97,6 +97,17 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
         found.names.push(&entry.path);
     }
     let is_empty = by_layer.is_empty();
+    let gone: BTreeSet<Node> = goes.iter().copied().collect();
+    let workdir =
+        job.image.config.as_ref().and_then(|config| tree.resolve_folder(&config.config.working_dir.as_str().into()));
+    let is_in_use = |folder: &ImagePath| {
+        let mut below = tree.names().filter(|(path, _)| path.is_under(folder.as_bytes()));
+        folder.is_root() || below.any(|(_, node)| !gone.contains(&node))
+    };
+    let workdir = workdir.filter(|folder| !is_in_use(folder));
+    let workdir = workdir.map_or_else(String::new, |folder| {
+        format!("; the process starts in `{folder}`, which engines then make, as root's")
+    });
     for (layer, found) in by_layer {
         let more = found.names.len().saturating_sub(LISTED);
         let names: BTreeSet<String> = found.names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
@@ -111,7 +122,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
             after: "gone from the layer".into(),
             safety: Safety::Safe,
             risk: Risk::Medium,
-            reason: crate::secret::masked_path(&format!("asked for with `--remove`: {names}{more}")),
+            reason: crate::secret::masked_path(&format!("asked for with `--remove`: {names}{more}{workdir}")),
             is_asked: true,
             edits: found.edits,
         });
@@ -190,5 +201,21 @@ mod tests {
                 "refused /usr/bin/tool: `/usr/bin/tool` belongs to the package `of the system`",
             ]
         );
+    }
+
+    #[test]
+    fn who_takes_the_working_folder_is_told() {
+        let reasons = |glob: &str| -> Vec<bool> {
+            let image = layered(vec![vec![file("srv/app/a", 1), file("srv/app/b", 1), file("opt/c", 1)]])
+                .with_config(r#"{"config":{"WorkingDir":"/srv/app"}}"#);
+            let remove = vec![Glob::path(glob).expect("a glob")];
+            let plan = plan(&image, &Wishes { only: vec!["env"], remove, ..Wishes::default() });
+            plan.actions.iter().map(|action| action.reason.contains("the process starts in `/srv/app`")).collect()
+        };
+        for (glob, expected) in
+            [("srv/app", true), ("srv/app/*", true), ("srv", true), ("srv/app/a", false), ("opt", false)]
+        {
+            assert_eq!(reasons(glob), [expected], "{glob}");
+        }
     }
 }

@@ -60,38 +60,58 @@ pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action])
             }
         }
     }
+    for nodes in by_name.values_mut() {
+        nodes.retain(|node| !active.contains(node));
+    }
     for action in actions {
         let own = dropped(&action.edits.0);
-        let mut more = Vec::new();
+        let mut names: BTreeMap<(ImagePath, u32), u32> = BTreeMap::new();
         for node in &own {
-            let path = guard.real(&image.tree.entry(*node).path);
+            // the last one of a name is what its layer shows
+            names.insert((guard.real(&image.tree.entry(*node).path), node.layer), node.member);
+        }
+        let mut more = Vec::new();
+        for ((path, layer), last) in names {
             // only what shows now has a name that something else could get
-            if image.tree.get(&path).is_none_or(|shown| shown.layer > node.layer) {
+            if image.tree.get(&path).is_none_or(|shown| shown.layer > layer) {
                 continue;
             }
             let others = by_name.get(&path).map_or(&[][..], Vec::as_slice);
-            let left = || others.iter().filter(|other| !own.contains(*other) && !active.contains(*other));
+            let below = others.partition_point(|other| other.layer < layer);
+            let here = below..others.partition_point(|other| other.layer <= layer);
+            let (below, here) = (others.get(..below).unwrap_or_default(), others.get(here).unwrap_or_default());
+            let is_left = |other: &&Node| !own.contains(*other);
             // one of the name comes behind it in the layer, and is what shows
-            if left().any(|other| other.layer == node.layer && other.member > node.member) {
+            if here.iter().rev().find(is_left).is_some_and(|other| other.member > last) {
                 continue;
             }
-            for other in left().filter(|other| other.layer == node.layer) {
+            for other in here.iter().filter(is_left) {
                 let path = image.tree.entry(*other).path.to_string();
                 let member = Member { layer: other.layer, member: other.member, path };
                 more.push(Edit::DropMember { member, secrets: Vec::new(), inside: Vec::new() });
             }
-            if left().any(|other| other.layer < node.layer)
+            if below.iter().any(|other| !own.contains(other))
                 && let Ok(name) = std::str::from_utf8(path.as_bytes())
             {
                 more.extend(folders_above(image, &path));
                 more.push(Edit::Whiteout { path: name.to_owned() });
             }
         }
-        for edit in more {
-            if !action.edits.0.contains(&edit) {
-                action.edits.0.push(edit);
-            }
+        let mut known: BTreeSet<(u8, String, Option<Node>)> = action.edits.0.iter().filter_map(key).collect();
+        more.retain(|edit| key(edit).is_none_or(|key| known.insert(key)));
+        action.edits.0.append(&mut more);
+    }
+}
+
+/// What one of the edits that hide something is about.
+fn key(edit: &Edit) -> Option<(u8, String, Option<Node>)> {
+    match edit {
+        Edit::DropMember { member, .. } => {
+            Some((0, String::new(), Some(Node { layer: member.layer, member: member.member })))
         }
+        Edit::AddFolder { path, .. } => Some((1, path.clone(), None)),
+        Edit::Whiteout { path } => Some((2, path.clone(), None)),
+        _ => None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Takes files with secrets out of every layer that holds them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use serde_json::Value;
 
 use crate::escape::escape;
-use crate::finding::{Finding, Location};
+use crate::finding::{Finding, Location, Visibility};
 use crate::format::start::Start;
 use crate::inventory::{Inventory, Secret, SecretPlace};
 use crate::path::ImagePath;
@@ -42,31 +44,37 @@ struct OfFile<'a> {
     findings: Vec<&'a Finding>,
 }
 
+/// What tells the secrets of an image apart, as far as findings say it: rule, path, layer, lines, the first byte, and who sees
+/// it. A layer may have a name any number of times, so that several may have all in common.
+type Mark<'a> = (&'a str, &'a ImagePath, u32, Option<(u64, u64)>, u64, (Visibility, Option<u32>));
+
 fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
-    let mut files: BTreeMap<Node, OfFile<'_>> = BTreeMap::new();
-    let open: Vec<&Finding> = job.findings_of("secret").filter(|finding| finding.severity > Severity::Info).collect();
-    for secret in &job.image.secrets {
-        let SecretPlace::File { node, path, lines, .. } = &secret.place else { continue };
-        let is_it = |finding: &&&Finding| {
-            finding.rule.id == secret.rule.id
-                && matches!(&finding.location, Location::File { path: of, layer, lines: at }
-                    if of == path && *layer == node.layer && at == lines)
-        };
-        let own = open.iter().filter(is_it);
-        let mut is_open = false;
-        let of_file = files.entry(*node).or_default();
-        for finding in own {
-            is_open = true;
-            if !of_file.findings.iter().any(|known| std::ptr::eq(*known, *finding)) {
-                of_file.findings.push(finding);
-            }
-        }
-        if is_open {
-            of_file.secrets.push(secret);
-        }
+    let mut open: HashMap<Mark<'_>, VecDeque<&Finding>> = HashMap::new();
+    for finding in job.findings_of("secret").filter(|finding| finding.severity > Severity::Info) {
+        let Location::File { path, layer, lines } = &finding.location else { continue };
+        let offset = finding.evidence.get("offset").and_then(Value::as_u64).unwrap_or_default();
+        let seen = (finding.visibility, finding.removed_in_layer);
+        open.entry((finding.rule.id, path, *layer, *lines, offset, seen)).or_default().push_back(finding);
     }
-    for (node, of_file) in files.iter().filter(|(_, of_file)| !of_file.findings.is_empty()) {
-        one(job, draft, *node, of_file);
+    let mut files: BTreeMap<Node, OfFile<'_>> = BTreeMap::new();
+    for secret in &job.image.secrets {
+        let SecretPlace::File { node, path, lines, offset } = &secret.place else { continue };
+        let seen = match job.image.tree.hidden(*node) {
+            Some(hidden) if hidden.overwritten => (Visibility::Overwritten, Some(hidden.by_layer)),
+            Some(hidden) => (Visibility::Deleted, Some(hidden.by_layer)),
+            None => (Visibility::Live, None),
+        };
+        let Some(own) = open.get_mut(&(secret.rule.id, path, node.layer, *lines, *offset, seen)) else { continue };
+        // each has its own; where some are waived, nobody knows which, and the last one stands for all that are left
+        let Some(finding) = (if own.len() > 1 { own.pop_front() } else { own.front().copied() }) else { continue };
+        let of_file = files.entry(*node).or_default();
+        of_file.secrets.push(secret);
+        of_file.findings.push(finding);
+    }
+    for (node, mut of_file) in files {
+        let mut known = HashSet::new();
+        of_file.findings.retain(|finding| known.insert(std::ptr::from_ref(*finding)));
+        one(job, draft, node, &of_file);
     }
 }
 
@@ -309,5 +317,28 @@ mod tests {
                 "refused /usr/bin/tool: `/usr/bin/tool` is a program".to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn each_member_of_one_name_has_a_finding_of_its_own() {
+        let members = |count: u32| {
+            let image = layered(vec![(0..count).map(|_| file("srv/.env", 80)).collect()]);
+            let secrets: Vec<_> = (0..count).map(|member| (0, member, "srv/.env", Severity::High)).collect();
+            with(image, &secrets)
+        };
+        let image = members(40);
+        let mut findings = crate::secret::findings(&image, "2026-11-21".parse().expect("a date"), None);
+        crate::finding::tell_apart(&mut findings);
+        let planned = |open: &[Finding]| {
+            let plan = plan_findings(&image, &open.iter().collect::<Vec<_>>(), &Wishes::default());
+            plan.actions.into_iter().map(|action| action.findings).collect::<Vec<_>>()
+        };
+        let all = planned(&findings);
+        assert!(all.len() == 40 && all.iter().all(|findings| findings.len() == 1), "{all:?}");
+        let told: BTreeSet<String> = all.into_iter().flatten().collect();
+        assert_eq!(told.len(), 40, "all are told");
+        // one that no container sees is waived: nobody knows of which member it is
+        let rest = planned(&findings[..39]);
+        assert!(rest.len() == 40 && rest.iter().all(|findings| findings.len() == 1), "{rest:?}");
     }
 }

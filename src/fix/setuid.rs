@@ -118,12 +118,20 @@ fn edits(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry, is_aske
                 edits.push(Edit::SetHeader { member: job.member(*member), mode, uid: None, gid: None });
             }
         }
-        // a link of a later layer may have bits of its own
-        for (layer, members) in (0u32..).zip(tree.layers()).skip(node.layer as usize + 1) {
+        // a link of a later layer may have bits of its own, or one by way of a link to a folder
+        for (layer, members) in (0u32..).zip(tree.layers()).skip(node.layer as usize) {
             for (member, link) in (0u32..).zip(members) {
                 let is_bare = link.mode & 0o6000 == 0;
-                if matches!(&link.kind, FileKind::HardLink(_)) && !is_bare && tree.get(&link.path) == Some(node) {
-                    let member = job.member(Node { layer, member });
+                let own = Node { layer, member };
+                if matches!(&link.kind, FileKind::HardLink(_))
+                    && !is_bare
+                    && job.guard.all_links().file_of(own) != Some(node)
+                    && tree.get(&link.path) == Some(node)
+                {
+                    if let Some(no) = job.guard.closed(layer) {
+                        return Err(no);
+                    }
+                    let member = job.member(own);
                     edits.push(Edit::SetHeader { member, mode: Some(link.mode & !0o6000), uid: None, gid: None });
                 }
             }
@@ -161,7 +169,7 @@ fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{base, file, hard_link, layered, mode, plan, planned, shown};
+    use super::super::testing::{base, file, folder, hard_link, layered, link, mode, plan, planned, shown};
     use super::super::{Wishes, plan::Safety};
     use crate::inventory::{Group, User};
     use crate::policy::{FixPolicy, Glob};
@@ -215,5 +223,16 @@ mod tests {
         assert!(plan.actions.iter().all(|action| action.safety == Safety::Review && action.approved));
         let edits = plan.edits().expect("one file for both");
         assert_eq!(edits.0.len(), 3, "{edits:?}");
+    }
+
+    #[test]
+    fn links_by_way_of_a_linked_folder_lose_their_bits_too() {
+        let image = layered(vec![vec![
+            folder("srv"),
+            link("bin2", "srv"),
+            mode(file("srv/kelp", 9), 0o4755),
+            mode(hard_link("srv/reed", "bin2/kelp"), 0o4755),
+        ]]);
+        assert_eq!(planned(&image, &["setuid"]), ["setuid-1 review /srv/kelp@0: 4755: header 2 0755, header 3 0755"]);
     }
 }

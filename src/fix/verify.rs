@@ -5,6 +5,7 @@
 //! plan says, and what was taken out is looked for everywhere.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
@@ -27,6 +28,7 @@ use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 use super::foresee::Values;
 use super::guard::Links;
+use super::merged::{Odd, unplanned};
 use super::plan::{ImagePlan, Plan};
 use super::search::{self, Layers};
 use super::{compare, heirs};
@@ -63,44 +65,9 @@ impl Seen {
         self.tree.layers().get(layer as usize)?.get(member as usize).map(|entry| &entry.path)
     }
 
-    /// Whether a finding at `of` is of this member, or of a file inside of it.
-    pub(super) fn is_same_file(&self, layer: u32, member: Option<u32>, path: &ImagePath, of: &ImagePath) -> bool {
-        let Some(member) = member else { return false };
-        let names = self.tree.names_of(Node { layer, member });
-        names.chain([path]).any(|name| {
-            of.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"!"))
-        })
-    }
-
-    /// The rule that knows a secret at a place, if any does, and why it is not taken out there. `waits` is the action that
-    /// would do it.
-    pub(super) fn why_it_stays(
-        &self,
-        is_about: &dyn Fn(&Location) -> bool,
-        waits: Option<&str>,
-        plan: &ImagePlan,
-        hint: &str,
-    ) -> (Option<String>, String) {
-        let own: Vec<&Judged> = self
-            .judged
-            .iter()
-            .filter(|judged| judged.finding.rule.family() == "secret" && is_about(&judged.finding.location))
-            .collect();
-        let rule = own.first().map(|judged| judged.finding.rule.id.to_owned());
-        let fingerprints: BTreeSet<String> = own.iter().map(|judged| judged.finding.fingerprint()).collect();
-        let refused =
-            plan.refused.iter().find(|refused| refused.finding.as_ref().is_some_and(|of| fingerprints.contains(of)));
-        let reason = match (waits, refused, own.first()) {
-            (Some(id), ..) => format!("`{id}` would take it out, and waits for a look"),
-            (_, Some(refused), _) => format!("{}: {}", refused.reason, refused.hint),
-            (.., Some(judged)) if judged.waiver.is_some() || judged.action == Judgement::Ignore => {
-                "the policy accepts it there".into()
-            }
-            (.., Some(judged)) if judged.finding.severity <= Severity::Info => "it is information there".into(),
-            (.., Some(_)) => "it was not asked for to be taken out there".into(),
-            _ => format!("no rule knows it there: {hint}"),
-        };
-        (rule, reason)
+    /// What was found of secrets, in the order of the scan.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Judged> {
+        self.judged.iter().filter(|judged| judged.finding.rule.family() == "secret")
     }
 }
 
@@ -210,7 +177,7 @@ pub fn prove(
         layers(&before_side, &after_side, &edits, rebuilt, (number, compared, limits), &mut flaws)?;
         names(&before_side, &after_side, &edits, &mut flaws);
         if let Some(own) = own {
-            findings(&before_side, &after_side, own, &mut flaws);
+            findings(&before_side, &after_side, own, &edits, &mut flaws);
         }
         configs.extend(new.0.target.config_digest.as_ref().map(in_layout));
         match (config_of(old.0, &before_documents), config_of(new.0, &documents)) {
@@ -496,54 +463,16 @@ pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(
 /// The merged tree differs only where the plan says so.
 fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) {
     let (old, new) = (&before.seen.tree, &after.seen.tree);
-    let mut planned: BTreeSet<ImagePath> = BTreeSet::new();
-    for edit in &edits.0 {
-        if let Some(member) = edit.member() {
-            let node = Node { layer: member.layer, member: member.member };
-            let members = old.layers().get(member.layer as usize);
-            let Some(entry) = members.and_then(|members| members.get(member.member as usize)) else { continue };
-            planned.insert(entry.path.clone());
-            planned.insert(old.real_folder(&entry.path.parent()).join(entry.path.file_name()));
-            // another name of a file whose header changes
-            planned.extend(old.names_of(node).cloned());
-        } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path } = edit {
-            planned.insert(path.as_str().into());
-        }
+    for (path, what) in unplanned(old, new, edits) {
+        let what = match what {
+            Odd::Changed => "changed",
+            Odd::Gone => "is gone",
+            Odd::Appeared => "appeared",
+        };
+        flaws.add(format!("`{}` {what}, which nothing was planned for", escape(path.to_string())));
     }
-    // tables of layers that engines load lazily go with the layer they are of
-    let rewritten: BTreeSet<u32> = edits.0.iter().filter_map(|edit| Some(edit.member()?.layer)).collect();
-    for (path, node) in old.names() {
-        if rewritten.contains(&node.layer) && compare::TABLES.contains(&path.as_bytes()) {
-            planned.insert(path.clone());
-        }
-    }
-    let entry_of = |tree: &Tree, node: Node| {
-        let entry = tree.entry(node);
-        (entry.kind.clone(), entry.mode, entry.uid, entry.gid, entry.size, entry.mtime)
-    };
     let olds: BTreeMap<&ImagePath, Node> = old.names().collect();
     let news: BTreeMap<&ImagePath, Node> = new.names().collect();
-    let is_planned = |path: &ImagePath| {
-        planned.contains(path)
-            || planned.iter().any(|folder| path.is_under(folder.as_bytes()) && !news.contains_key(folder))
-    };
-    for (path, node) in &olds {
-        let differs = match news.get(path) {
-            None => true,
-            Some(other) => {
-                let (a, b) = (entry_of(old, *node), entry_of(new, *other));
-                // a link may have become the file
-                a != b && old.entry(*node).is_file() == new.entry(*other).is_file()
-            }
-        };
-        if differs && !is_planned(path) {
-            let what = if news.contains_key(path) { "changed" } else { "is gone" };
-            flaws.add(format!("`{}` {what}, which nothing was planned for", escape(path.to_string())));
-        }
-    }
-    for path in news.keys().filter(|path| !olds.contains_key(*path) && !is_planned(path)) {
-        flaws.add(format!("`{}` appeared, which nothing was planned for", escape(path.to_string())));
-    }
     let last = last_of_name(old, edits);
     // what an edit takes out of the upper layers must not let an older file show
     for edit in &edits.0 {
@@ -581,16 +510,20 @@ fn last_of_name(tree: &Tree, edits: &Edits) -> HashMap<(u32, ImagePath), u32> {
 }
 
 /// What the plan mends is found no more, and nothing new is.
-fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut Flaws) {
+fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, edits: &Edits, flaws: &mut Flaws) {
     let names = &before.seen.tree;
+    let touched = Touched::of(names, edits);
     let mended = mended(plan);
     let heirs = heirs_of(names, plan);
     let mut counts: BTreeMap<Key<'_>, i64> = BTreeMap::new();
+    let mut gone: BTreeSet<Key<'_>> = BTreeSet::new();
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
     for judged in before.seen.judged.iter().filter(counted) {
         let finding = &judged.finding;
         let left = counts.entry(key(finding, names, None)).or_default();
-        if !mended.contains(finding.fingerprint().as_str()) {
+        if mended.contains(finding.fingerprint().as_str()) {
+            gone.insert(key(finding, names, None));
+        } else {
             *left = left.saturating_add(1);
         }
     }
@@ -608,11 +541,80 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, flaws: &mut F
         match found {
             Some(left) => *left = left.saturating_sub(1),
             None if is_of_heir(finding, &heirs) => {}
+            None if !gone.contains(&own) && touched.spares(finding) => {}
             None => {
                 let what = if counts.contains_key(&own) { "is still there" } else { "is new" };
                 flaws.add(format!("{}: {} {what}", finding.rule.id, finding.message));
             }
         }
+    }
+}
+
+/// What edits change, in contrast to what they take out.
+struct Touched<'t> {
+    tree: &'t Tree,
+    /// Whether anything is taken out.
+    drops: bool,
+    files: BTreeSet<ImagePath>,
+    /// First parts of keys of the configuration.
+    fields: BTreeSet<&'t str>,
+    /// All that the input has a member or a name for, and the folders above; rarely asked for.
+    known: OnceCell<HashSet<ImagePath>>,
+}
+
+impl<'t> Touched<'t> {
+    fn of(tree: &'t Tree, edits: &'t Edits) -> Self {
+        let drops = edits.0.iter().any(|edit| matches!(edit, Edit::DropMember { .. }));
+        let (files, fields, known) = (BTreeSet::new(), BTreeSet::new(), OnceCell::new());
+        let mut touched = Self { tree, drops, files, fields, known };
+        for edit in &edits.0 {
+            match edit {
+                Edit::DropMember { .. } | Edit::Whiteout { .. } | Edit::AddFolder { .. } => {}
+                Edit::AddFile { path, .. } => drop(touched.files.insert(path.as_str().into())),
+                Edit::SetConfig { pointer, .. }
+                | Edit::RemoveConfig { pointer }
+                | Edit::RedactConfig { pointer, .. } => {
+                    touched.fields.extend(pointer.strip_prefix("/config/").and_then(|rest| rest.split('/').next()));
+                }
+                Edit::RemoveEnv { .. } => drop(touched.fields.insert("Env")),
+                _ => {
+                    let Some(member) = edit.member() else { continue };
+                    let node = Node { layer: member.layer, member: member.member };
+                    touched.files.insert(tree.entry(node).path.clone());
+                    touched.files.extend(tree.names_of(node).cloned());
+                }
+            }
+        }
+        touched
+    }
+
+    fn was_there(&self, path: &ImagePath) -> bool {
+        let known = self.known.get_or_init(|| {
+            let mut known = HashSet::new();
+            let stored = self.tree.layers().iter().flat_map(|members| members.iter().map(|entry| &entry.path));
+            for path in stored.chain(self.tree.names().map(|(path, _)| path)) {
+                let mut path = path.clone();
+                while known.insert(path.clone()) && !path.is_root() {
+                    path = path.parent();
+                }
+            }
+            known
+        });
+        known.contains(path)
+    }
+
+    /// Whether a finding is of names and modes, and of what was in the input as it is: what is not there any more lets a scan tell
+    /// of it, such as of the next file of a kind that is told of some times, or of a setting that names what went. It is judged as
+    /// any other, and the rebuild made nothing of it.
+    fn spares(&self, finding: &Finding) -> bool {
+        let is_of_names = ["base", "image", "layer"].contains(&finding.rule.family());
+        self.drops
+            && is_of_names
+            && match &finding.location {
+                Location::File { path, .. } => !self.files.contains(path) && self.was_there(path),
+                Location::Config { key } => key.split('.').next().is_some_and(|field| !self.fields.contains(field)),
+                _ => false,
+            }
     }
 }
 
@@ -715,6 +717,7 @@ fn absent(
     let needles = values.needles();
     let stays: BTreeSet<(Option<u32>, &str)> =
         plan.into_iter().flat_map(|plan| &plan.remains).map(|remains| (remains.layer, remains.path.as_str())).collect();
+    let stays_anywhere: BTreeSet<&str> = stays.iter().map(|(_, path)| *path).collect();
     let olds = before.seen.layers.len();
     let kept = rebuilt.layers.iter().filter(|layer| layer.after.is_some());
     for (place, (layer, change)) in after.image.layers.iter().zip(kept).enumerate() {
@@ -722,7 +725,8 @@ fn absent(
         let is_top = change.index as usize >= olds;
         for (hit, _) in found.of(number, layer) {
             let path = hit.shown(needles, &after.seen.tree, place);
-            let is_known = stays.iter().any(|(layer, of)| *of == path && (is_top || *layer == Some(change.index)));
+            let is_known = stays.contains(&(Some(change.index), path.as_str()))
+                || is_top && stays_anywhere.contains(path.as_str());
             if !is_known {
                 flaws.add(format!("`{path}` of layer {} still holds a value that was taken out", change.index));
             }

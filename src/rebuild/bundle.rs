@@ -59,6 +59,17 @@ pub struct Beside {
 }
 
 impl Bundle {
+    /// The digest of what the index names, where it is one thing.
+    pub(super) fn root(&self) -> Option<Digest> {
+        match Document::parse(&self.index, &Limits::default()) {
+            Ok(Document::Index(index)) => match index.manifests.as_slice() {
+                [root] => Some(root.digest.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Opens what `request` asks for. The source must be one that can be read at will: a stream is written to a
     /// file by the caller first.
     pub fn open(source: &dyn Source, request: &Request<'_>) -> Result<Self> {

@@ -2,8 +2,10 @@
 //!
 //! Nothing here holds a secret: bytes that must go are named by place and length, never by value.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+
+use crate::secret::masked_path;
 
 /// What happens to one image of one platform.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,7 +21,8 @@ pub struct Member {
     pub layer: u32,
     /// Index of the member.
     pub member: u32,
-    /// Its cleaned path, escaped as in reports: a check that plan and image belong together.
+    /// Its cleaned path, escaped as in reports: a check that plan and image belong together. Written without secrets.
+    #[serde(serialize_with = "masked")]
     pub path: String,
 }
 
@@ -31,6 +34,11 @@ pub struct Span {
     pub offset: u64,
     /// How many bytes.
     pub length: u64,
+}
+
+/// A name may be a secret itself.
+fn masked<S: Serializer>(name: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&masked_path(name))
 }
 
 impl Span {
@@ -46,6 +54,8 @@ impl Span {
 #[serde(deny_unknown_fields)]
 pub struct Inner {
     /// Which file, escaped as in reports; those that hold it stand before it, each with a `!` behind: `b.jar!c.yml`.
+    /// Written without secrets.
+    #[serde(serialize_with = "masked")]
     pub file: String,
     /// Its first byte.
     pub offset: u64,
@@ -103,7 +113,8 @@ pub enum Edit {
     },
     /// Adds a regular file in a new layer on top; all added members share it, sorted by path.
     AddFile {
-        /// Where, with links of folders followed; no slash in front.
+        /// Where, with links of folders followed; no slash in front. Written without secrets.
+        #[serde(serialize_with = "masked")]
         path: String,
         /// The lower twelve bits.
         mode: u32,
@@ -118,7 +129,8 @@ pub enum Edit {
     },
     /// Adds a folder entry in the layer on top, such as one with other permissions.
     AddFolder {
-        /// Where.
+        /// Where. Written without secrets.
+        #[serde(serialize_with = "masked")]
         path: String,
         /// The lower twelve bits.
         mode: u32,
@@ -131,7 +143,8 @@ pub enum Edit {
     },
     /// Hides a name of lower layers by a whiteout in the layer on top. Its bytes still ship.
     Whiteout {
-        /// The name that goes.
+        /// The name that goes. Written without secrets.
+        #[serde(serialize_with = "masked")]
         path: String,
     },
     /// Sets a value of the configuration, such as `/config/User`; missing objects on the way are made.

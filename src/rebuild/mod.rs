@@ -23,4 +23,5 @@ pub use excised::Excised;
 pub use notice::Notice;
 pub use outcome::{Digests, ImageEdits, LayerChange, LayerState, Options, Rebuilt, RebuiltImage};
 pub use run::{LARGEST_FILE, rebuild};
+pub use spool::goal;
 pub use write::{Attachment, Output, Pending};

@@ -18,6 +18,20 @@ pub(super) fn beside(path: &Path) -> PathBuf {
     folder_of(path).join(format!(".{name}.careen-{}-{count}", std::process::id()))
 }
 
+/// Most symbolic links that are followed from one name, as Linux has it.
+const MOST_LINKS: u32 = 40;
+
+/// What is to be written under a name: where it is a symbolic link, what that leads to, whether it is there or not.
+pub fn goal(path: &Path) -> PathBuf {
+    let mut goal = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&goal) else { return goal };
+        goal = folder_of(&goal).join(target);
+    }
+    // the system says what is wrong with it
+    path.to_owned()
+}
+
 /// The folder a path lies in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -43,4 +57,33 @@ pub(super) fn nameless(folder: &Path) -> Result<File> {
     let file = create(&path)?;
     fs::remove_file(&path).map_err(|e| Error::io("cannot write a temporary file", e))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_are_followed_to_what_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("far")).unwrap();
+        fs::write(at("far/file"), "x").unwrap();
+        symlink("far/file", at("link")).unwrap();
+        symlink(at("link"), at("twice")).unwrap();
+        symlink("far/none", at("dangling")).unwrap();
+        symlink("round", at("round")).unwrap();
+        for (name, expected) in [
+            ("far/file", "far/file"),
+            ("link", "far/file"),
+            ("twice", "far/file"),
+            ("dangling", "far/none"),
+            ("none", "none"),
+            ("round", "round"),
+        ] {
+            assert_eq!(goal(&at(name)), at(expected), "{name}");
+        }
+    }
 }

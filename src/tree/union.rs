@@ -125,6 +125,13 @@ impl Tree {
         (0..self.layers.len()).map(changes_of).collect()
     }
 
+    /// The union of other layers, as this one was made.
+    #[must_use]
+    pub fn with_layers(&self, layers: Vec<Members>) -> Self {
+        let limits = Limits { link_hops: self.link_hops, ..Limits::default() };
+        Self::union(layers, &limits).0
+    }
+
     /// Members of each layer, in archive order; [`Node::member`] counts in these.
     pub fn layers(&self) -> &[Members] {
         &self.layers

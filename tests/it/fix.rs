@@ -142,6 +142,51 @@ fn a_plan_is_applied_to_its_own_image_alone() {
 }
 
 #[test]
+fn a_link_stays_and_what_it_leads_to_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(path("far")).unwrap();
+    std::fs::write(path("far/image"), built().oci_archive(Packing::Gzip)).unwrap();
+    std::os::unix::fs::symlink("far/image", path("image")).unwrap();
+    std::os::unix::fs::symlink("far/plan", path("plan")).unwrap();
+    let before = std::fs::read(path("far/image")).unwrap();
+    let (image, output) = (path("image"), format!("oci-archive:{}", path("image")));
+    let run = fix(&[&image, "-o", &output, "--no-fail"]);
+    assert!(run.code == 2 && run.stderr.contains("--in-place"), "{run:?}");
+    let run = fix(&[&image, "-o", &output, "--in-place", "--plan", &path("plan"), "--no-fail"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for link in ["image", "plan"] {
+        assert!(std::fs::symlink_metadata(path(link)).unwrap().is_symlink(), "{link}");
+        assert!(std::fs::symlink_metadata(path(&format!("far/{link}"))).unwrap().is_file(), "{link}");
+    }
+    assert_ne!(std::fs::read(path("far/image")).unwrap(), before);
+    let left = |place: &str| std::fs::read_dir(path(place)).unwrap().count();
+    assert_eq!((left("far"), left(".")), (2, 4), "nothing but the statement beside the link");
+}
+
+#[test]
+fn one_file_is_not_written_twice_whatever_it_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("image"), built().oci_archive(Packing::Gzip)).unwrap();
+    std::fs::hard_link(path("image"), path("twin")).unwrap();
+    std::os::unix::fs::symlink("out", path("link")).unwrap();
+    std::os::unix::fs::symlink(".", path("here")).unwrap();
+    let image = std::fs::read(path("image")).unwrap();
+    let output = format!("oci-archive:{}", path("out"));
+    for plan in ["./out", "link", "here/out", "out.provenance.json", "here/link", "image", "twin"] {
+        let run = fix(&[&path("image"), "-o", &output, "--plan", &path(plan), "--no-fail"]);
+        assert_eq!(run.code, 2, "{plan}: {run:?}");
+        assert!(!Path::new(&path("out")).exists() && std::fs::read(path("image")).unwrap() == image, "{plan}");
+    }
+    let run = fix(&[&path("image"), "-o", &format!("oci-archive:{}", path("twin")), "--no-fail"]);
+    assert!(run.code == 2 && run.stderr.contains("--in-place"), "{run:?}");
+    assert_eq!(fix(&[&path("image"), "--dry-run", "--plan", &path("plan")]).code, 0);
+    let over = fix(&[&path("image"), "-o", &format!("oci-archive:{}", path("here/plan")), "--apply", &path("plan")]);
+    assert!(over.code == 2 && over.stderr.contains("one file"), "{over:?}");
+}
+
+#[test]
 fn flags_choose_what_is_planned() {
     let file = file_of(&built().docker_archive());
     let image = file.path().to_str().unwrap();

@@ -230,6 +230,22 @@ fn the_tag_of_the_input_is_written_over_only_in_place() {
     let run = fix(&[&[&*source, "-o", &source], REMOVE].concat());
     assert!(run.code == 2 && run.stderr.contains("--in-place"), "{run:?}");
     assert!(puts(&registry.since(from)).is_empty());
+    // by another name of the registry, and by a digest that the tag names
+    let digest = Digest::sha256(&before).to_string();
+    let other = source.replace("127.0.0.1", "localhost");
+    assert_ne!(other, source);
+    for (read, written) in [
+        (source.clone(), other),
+        (registry.reference(&format!("shop/api@{digest}")), source.clone()),
+        (registry.reference(&format!("shop/api:1@{digest}")), source.clone()),
+    ] {
+        let run = fix(&[&[&*read, "-o", &written], REMOVE].concat());
+        assert!(run.code == 2 && run.stderr.contains("--in-place"), "{read} {written}: {run:?}");
+    }
+    assert!(puts(&registry.since(from)).is_empty());
+    let elsewhere = registry.reference("shop/api:3");
+    let run = fix(&[&[&*registry.reference(&format!("shop/api@{digest}")), "-o", &elsewhere], REMOVE].concat());
+    assert_eq!(run.code, 0, "{run:?}");
     let run = fix(&[&[&*source, "-o", &source, "--in-place"], REMOVE].concat());
     assert_eq!(run.code, 0, "{run:?}");
     assert_ne!(registry.bytes("shop/api", "1"), before);

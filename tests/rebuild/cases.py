@@ -124,6 +124,22 @@ def secret_cases():
         one([folder("srv"), file("srv/y.tmp", env_file(value))],
             [file("srv/x.tmp", env_file(value)), link("srv/copy", "srv/x.tmp")]),
         ["--only", "healthcheck", "--yes", "--remove", "**/*.tmp"], gone=["srv/x.tmp", "srv/y.tmp"], there=["srv/copy"], code=1)
+    yield "secret-of-one-name-in-many-members", secret(
+        "many", lambda value: [folder("srv")] + [file("srv/.env", env_file(value))] * 300 + [file("srv/main", "run")],
+        gone=["srv/.env"], there=["srv/main"])
+    yield "removed-name-of-a-file-with-many", Case(
+        one([folder("srv"), file("srv/a", "text")] + [link(f"srv/{index}", "srv/a") for index in range(300)]
+            + [link("srv/7", "srv/8"), file("srv/0", "other"), link("srv/last", "srv/a")]),
+        ["--only", "healthcheck", "--remove", "srv/a", "--remove", "srv/1"], gone=["srv/a", "srv/1"],
+        there=["srv/0", "srv/2", "srv/7", "srv/299", "srv/last"])
+    value = token("log")
+    yield "secret-in-a-log", Case(
+        one([folder("var/log"), file("var/log/.env", env_file(value)), file("var/log/shop.log", "x" * 70_000)]),
+        ["--only", "secrets,leftovers", "--yes"], [value], gone=["var/log/.env"], there=["var/log/shop.log"])
+    value = token("log-in-place")
+    yield "secret-in-a-log-that-is-emptied", Case(
+        one([folder("var/log"), file("var/log/.env", env_file(value))]),
+        ["--only", "secrets,leftovers", "--yes", "--redact-in-place"], [value], there=["var/log/.env"])
     yield "secret-beside-a-file-of-the-same-owner", secret(
         "owner", lambda value: [folder("srv"), file("srv/.env", env_file(value), uid=4711), file("srv/app", "run", uid=4711)],
         gone=["srv/.env"], there=["srv/app"])
@@ -336,8 +352,50 @@ def hygiene_cases():
     yield "no-history", Case(layout((none, "1.0")), SECRETS, [token("nohistory")])
 
 
+def gone_cases():
+    """What something else hangs on: folders, links, names that others have."""
+    remove = ["--only", "healthcheck", "--remove"]
+    here = {**PLAIN, "WorkingDir": "/srv/app"}
+    yield "removed-working-folder", Case(one([folder("srv"), folder("srv/app"), file("srv/app/x", "x")], config=here),
+                                         [*remove, "srv/app"], gone=["srv/app", "srv/app/x"], there=["srv"])
+    yield "removed-last-file-of-the-working-folder", Case(one([folder("srv"), file("srv/app/x", "x")], config=here),
+                                                          [*remove, "srv/app/x"], gone=["srv/app/x"], there=["srv"])
+    yield "removed-users", Case(one([file("srv/x", "x", uid=1000), file("etc/passwd", "app:x:1000:1000::/:/bin/sh\n")],
+                                    config={**PLAIN, "User": "app"}), [*remove, "etc/passwd"], gone=["etc/passwd"])
+    yield "removed-last-file-of-a-folder", Case(one([file("opt/deep/x", "x"), symlink("see", "opt/deep")]),
+                                                [*remove, "opt/deep/x"], gone=["opt/deep/x"], there=["see"])
+    yield "last-file-of-a-folder-that-others-lie-in-by-a-link", Case(
+        one([symlink("app", "usr/app"), file("usr/app/x", "x")], [file("app/y", "y")]), [*remove, "usr/app/x"],
+        there=["usr/app/x", "usr/app/y", "app"], code=3, changed=False)
+    yield "removed-both-files-of-a-linked-folder", Case(
+        one([symlink("app", "usr/app"), file("usr/app/x", "x")], [file("app/y", "y")]), [*remove, "usr/app/*"],
+        gone=["usr/app/x", "usr/app/y"], there=["app"])
+    value = token("nowhere")
+    yield "secret-below-a-link-to-nowhere", Case(
+        one([folder("srv"), symlink("srv/app", "../usr/app")], [file("srv/app/.env", env_file(value))]), SECRETS, [value],
+        gone=["srv/app/.env", "srv/app"], there=["srv"])
+    key = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n" * 6 + "-----END OPENSSH " \
+        + "PRIVATE KEY-----\n"
+    yield "removed-name-of-a-host-key", Case(
+        one([file("tmp/key", key), link("etc/ssh/ssh_host_rsa_key", "tmp/key")]), [*remove, "tmp/key"], gone=["tmp/key"],
+        there=["etc/ssh/ssh_host_rsa_key"], code=1)
+    yield "one-of-many-of-a-kind", Case(one([file(f"srv/{index:02}/.env", "LEVEL=1\n") for index in range(40)]),
+                                        [*remove, "srv/00/.env"], gone=["srv/00/.env"], there=["srv/01/.env", "srv/39/.env"])
+    program = lambda name, text: file(name, text, mode=0o4755)
+    other = lambda name, target: member(name, kind=b"1", link=target, mode=0o4755)
+    yield "setuid-of-names-that-two-layers-write", Case(
+        one([program("srv/kelp", "k"), other("srv/reed", "srv/kelp")], [program("srv/kelp", "l"), other("srv/reed", "srv/kelp")]),
+        ["--only", "setuid", "--yes"], there=["srv/kelp", "srv/reed"])
+    yield "setuid-by-way-of-a-linked-folder", Case(
+        one([folder("srv/bin"), symlink("bin2", "srv/bin"), program("srv/bin/kelp", "k"), other("srv/bin/reed", "bin2/kelp")]),
+        ["--only", "setuid", "--yes"], there=["srv/bin/kelp", "srv/bin/reed"])
+    value = token("a-name")
+    yield "removed-name-that-is-a-secret", Case(one([folder("srv"), file(f"srv/{value}", "x"), file("srv/y", "y")]),
+                                                [*remove, "srv/ghp*"], [value], there=["srv/y"])
+
+
 def cases():
-    for group in (secret_cases, document_cases, form_cases, hygiene_cases):
+    for group in (secret_cases, document_cases, form_cases, hygiene_cases, gone_cases):
         yield from group()
 
 
@@ -377,6 +435,12 @@ def flatten(layers):
             if entry.kind == b"2":
                 links[path] = entry.link
     return tree
+
+
+def choices(args):
+    """Of the flags of a case those that are no part of its plan."""
+    kept = [flag for flag in args if flag in ("--drop-empty-layers", "--allow-partial")]
+    return kept + (["--platform", args[args.index("--platform") + 1]] if "--platform" in args else [])
 
 
 def run(careen, case, place, tools):
@@ -426,6 +490,13 @@ def run(careen, case, place, tools):
     done = mend(source, f"{case.out}:{again}", "--jobs", "1")
     check.demand(done.returncode == case.code, f"the second time it ends with {done.returncode}")
     check.demand(images.load(after) == images.load(again), "the second time makes other bytes")
+    # and so does the plan by itself
+    shutil.rmtree(again) if os.path.isdir(again) else os.remove(again)
+    by_plan = ["--apply", plan_path, "--no-advisories", *choices(case.args)]
+    done = subprocess.run([careen, "fix", source, "-o", f"{case.out}:{again}", *by_plan], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=120, check=False)
+    check.demand(done.returncode == case.code, f"--apply ends with {done.returncode}:\n{done.stderr.decode()}")
+    check.demand(images.load(after) == images.load(again), "--apply makes other bytes")
     twice = os.path.join(place, "twice")
     # what a flag asks for is not there any more
     done = mend(f"{case.out}:{after}", f"{case.out}:{twice}", *(["--allow-partial"] if case.code == 0 else []))

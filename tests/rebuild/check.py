@@ -221,7 +221,9 @@ def expected_layer(members, edits):
             is_raw, link = False, (others or [members[start].path])[0]
         # one header is that of all names of a file
         of_file = by_member.get(start, []) if start != index and start not in dropped else []
-        for edit in [edit for edit in of_file if edit["op"] == "set-header"] + by_member.get(index, []):
+        # what is emptied may have been blanked before
+        own = sorted(by_member.get(index, []), key=lambda edit: edit["op"] == "truncate")
+        for edit in [edit for edit in of_file if edit["op"] == "set-header"] + own:
             is_raw = False
             if edit["op"] == "set-header":
                 if edit.get("mode") is not None:
@@ -447,6 +449,17 @@ def planned(plan):
     return edits
 
 
+def digest_of(plan):
+    """What the annotation of a changed manifest says: docs/formats/fix-plan.md."""
+    canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    listed = []
+    for image in plan["images"]:
+        done = [action for action in image["actions"] if action["approved"] and action["safety"] != "never"]
+        edits = sorted({canonical(edit) for action in done for edit in action["edits"]})
+        listed.append('{"edits":[' + ",".join(edits) + '],"image":' + canonical(image["image"]) + "}")
+    return images.digest(('{"images":[' + ",".join(listed) + '],"schema":' + canonical(plan["schema"]) + "}").encode())
+
+
 def check(before_path, after_path, plan, needles=(), drops_empty=False, applied=None):
     """`applied` says which actions count, where not all of a plan's were carried out."""
     before, after = images.load(before_path), images.load(after_path)
@@ -464,6 +477,9 @@ def check(before_path, after_path, plan, needles=(), drops_empty=False, applied=
             demand(one.config_bytes == other.config_bytes, "a configuration changed that the plan does not touch")
             demand([images.expand(layer) for layer in one.layers] == [images.expand(layer) for layer in other.layers],
                    "layers changed that the plan does not touch")
+    for other in new:
+        said = ((other.manifest or {}).get("annotations") or {}).get("dev.careen.plan")
+        demand(said in (None, digest_of(plan)), f"the manifest names the plan {said}, not {digest_of(plan)}")
     absent(after, needles)
     return old, new
 

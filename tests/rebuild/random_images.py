@@ -3,7 +3,8 @@
     random_images.py CAREEN [--times N] [--seed N]
 
 Layers hold files, folders, links, whiteouts and odd headers under few names, so that they meet; some of the files hold a secret. What is
-mended is chosen by chance, too. A refusal is told and counted, and must leave nothing behind.
+mended is chosen by chance, too. A refusal is told and counted, and must leave nothing behind. The plan of each, carried out by
+`--apply`, must give the same bytes and have the same digest.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from cases import BASE, PLAIN, archive, env_file, file, folder, symlink, token
 from images import Image, docker_hybrid, docker_old, layout
 from raw_tar import member, sparse
 
-FOLDERS = ["srv", "srv/app", "opt", "root/.cache/pip", "var/cache/apt/archives", "usr/share/" + "long" * 40]
+FOLDERS = ["srv", "srv/app", "opt", "root/.cache/pip", "var/cache/apt/archives", "var/log", "link", "usr/share/" + "long" * 40]
 FILES = ["a", "b.tmp", ".env", "main.py~", "c.tmp", "n" * 110]
 
 
@@ -49,8 +50,10 @@ def one_member(rng, known, secret):
         target = rng.choice(short)
         known[name] = known[target]
         return member(name, kind=b"1", link=target, **known[target])
-    if kind < 0.75 and len(name) < 90:
+    if kind < 0.70 and len(name) < 90:
         return symlink(name, rng.choice(FILES[:5]))
+    if kind < 0.75:
+        return symlink("link", rng.choice(("srv", "srv/app", "opt/none", "/root/.cache/pip", "usr")))
     if kind < 0.85:
         return folder(rng.choice(FOLDERS[:5]))
     if kind < 0.95:
@@ -72,7 +75,21 @@ def one_image(rng, secret):
 
 FLAGS = [["--only", "secrets"], ["--only", "caches,leftovers"], ["--waste"], ["--only", "permissions,setuid"], ["--skip", "user"],
          ["--only", "healthcheck", "--remove", "**/*.tmp"], ["--remove", "srv/app/**", "--only", "secrets"],
-         ["--clear-setid", "--only", "env", "--unset-env", "A"], ["--user", "1001:1001", "--set-label", "team=shop"], []]
+         ["--clear-setid", "--only", "env", "--unset-env", "A"], ["--user", "1001:1001", "--set-label", "team=shop"], [],
+         ["--user", "1001:0", "--remove", "opt/**", "--remove", "**/a", "--clear-setid"], ["--waste", "--remove", "**/b.tmp"],
+         ["--redact-in-place", "--only", "secrets,leftovers"], ["--touch-base", "--redact", "GITHUB_TOKEN"]]
+
+
+def applied(careen, before, after, plan, digest):
+    """What is wrong with what the plan gives by itself."""
+    kind, again = before.partition(":")[0], after + ".again"
+    done = subprocess.run([careen, "fix", before, "-o", f"{kind}:{again}", "--apply", plan, "--no-advisories", "--no-fail",
+                           "--allow-partial", "-f", "json"], capture_output=True, timeout=120, check=False)
+    if done.returncode != 0:
+        return f"its plan is refused: {done.stderr.decode()[:400]}"
+    if json.loads(done.stdout)["plan_digest"] != digest:
+        return "its plan has another digest by --apply"
+    return None if images.load(after) == images.load(again) else "its plan gives another image by --apply"
 
 
 def main():
@@ -93,7 +110,7 @@ def main():
             before, after, plan = (os.path.join(place, name) for name in ("before", "after", "plan.json"))
             images.write(files, before, "oci-dir" if form == "oci-dir" else "archive")
             done = subprocess.run([arguments.careen, "fix", f"{form}:{before}", "-o", f"{form}:{after}", "--plan", plan, "--yes",
-                                   "--no-advisories", "--no-fail", "--allow-partial", *flags], capture_output=True, timeout=120, check=False)
+                                   "--no-advisories", "--no-fail", "--allow-partial", "-f", "json", *flags], capture_output=True, timeout=120, check=False)
             said = done.stderr.decode().splitlines()
             kind = f"ends with {done.returncode}"
             if done.returncode == 0:
@@ -101,6 +118,9 @@ def main():
                     with open(plan, "rb") as opened:
                         check.check(before, after, json.load(opened))
                     kind = "holds"
+                    digest = json.loads(done.stdout)["plan_digest"]
+                    flaw = applied(arguments.careen, f"{form}:{before}", after, plan, digest)
+                    assert flaw is None, flaw
                 except Exception as error:  # noqa: BLE001 - one image must not hide the others
                     wrong += 1
                     print(f"WRONG  seed {seed} {flags}: {type(error).__name__}: {error}", flush=True)

@@ -142,8 +142,9 @@ impl<'a> Copying<'a> {
                 let known = self.links.find(target);
                 self.links.place(&entry.path, false);
                 let known = known.unwrap_or_else(|| {
-                    let live = vec![(target.clone(), target.as_bytes().to_vec())];
-                    self.links.add(target, Inode { live, ..Inode::default() })
+                    let file = self.links.add(target, Inode::default());
+                    self.links.add_live(target, target.as_bytes(), file);
+                    file
                 });
                 self.links.add_lost(&entry.path, known);
             }
@@ -205,8 +206,8 @@ impl<'a> Copying<'a> {
                 let is_folder = *kind == FileKind::Directory;
                 self.links.place(&entry.path, is_folder);
                 if !is_folder && planned.fields != Fields::default() {
-                    let live = vec![(entry.path.clone(), head.name().to_vec())];
-                    self.links.add(&entry.path, Inode { live, fields: planned.fields, ..Inode::default() });
+                    let file = self.links.add(&entry.path, Inode { fields: planned.fields, ..Inode::default() });
+                    self.links.add_live(&entry.path, head.name(), file);
                 }
             }
         }
@@ -283,6 +284,7 @@ impl<'a> Copying<'a> {
             return Err(Error::malformed(what).help("drop the link too, or keep the file"));
         }
         self.links.place(&entry.path, false);
+        let is_live = self.links.is_live(target);
         let stored_name = head.name();
         let known = found.and_then(|found| Some((found, self.links.inode(found)?)));
         let Some((found, inode)) = known else {
@@ -293,10 +295,10 @@ impl<'a> Copying<'a> {
         let fields = planned.fields.over(inode.fields);
         let mut made = Made::of(head);
         let mut how = How::Header;
-        if inode.live.iter().any(|(live, _)| live == target) {
+        if is_live {
             made.set_fields(&fields)?;
             self.encoder.write(&made.bytes())?;
-        } else if let Some((_, root)) = inode.live.first() {
+        } else if let Some(root) = inode.root() {
             how = How::Repointed;
             made.set_link(root)?;
             made.set_fields(&fields)?;

@@ -13,11 +13,19 @@ use crate::path::ImagePath;
 #[derive(Debug, Default)]
 pub(super) struct Links {
     inodes: Vec<Inode>,
-    names: BTreeMap<ImagePath, usize>,
+    names: BTreeMap<ImagePath, Name>,
     /// Last components of the names that are dropped, escaped.
     watched: HashSet<String>,
     /// Names in the layer that end in one of those.
     seen: HashSet<ImagePath>,
+}
+
+/// What a name leads to.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    inode: usize,
+    /// Its key in [`Inode::live`], if it is in the output.
+    live: Option<usize>,
 }
 
 /// One file with all its names.
@@ -25,14 +33,23 @@ pub(super) struct Links {
 pub(super) struct Inode {
     /// The member whose header and content it has, if that was dropped.
     pub(super) source: Option<u32>,
-    /// Its names that are in the output, the oldest first: cleaned, and as stored.
-    pub(super) live: Vec<(ImagePath, Vec<u8>)>,
+    /// Its names that are in the output as they are stored, the oldest first, by how many it had before each.
+    pub(super) live: BTreeMap<usize, Vec<u8>>,
+    /// How many names in the output it ever had.
+    pub(super) names: usize,
     /// What was set in its header.
     pub(super) fields: Fields,
     /// Whether the source was dropped for a secret in it.
     pub(super) is_secret: bool,
     /// Header and content, if they are small.
     pub(super) kept: Option<(Made, Vec<u8>)>,
+}
+
+impl Inode {
+    /// The oldest of its names that are in the output, as it is stored.
+    pub(super) fn root(&self) -> Option<&[u8]> {
+        self.live.values().next().map(Vec::as_slice)
+    }
 }
 
 impl Links {
@@ -44,7 +61,12 @@ impl Links {
 
     /// The edited file that a link with this target is a name of.
     pub(super) fn find(&self, target: &ImagePath) -> Option<usize> {
-        self.names.get(target).copied()
+        self.names.get(target).map(|name| name.inode)
+    }
+
+    /// Whether the name is one of an edited file, and in the output.
+    pub(super) fn is_live(&self, name: &ImagePath) -> bool {
+        self.names.get(name).is_some_and(|name| name.live.is_some())
     }
 
     pub(super) fn inode(&mut self, index: usize) -> Option<&mut Inode> {
@@ -77,30 +99,33 @@ impl Links {
             gone.extend(names.take_while(|(name, _)| name.is_under(path.as_bytes())).map(|(name, _)| name.clone()));
         }
         for name in gone {
-            if let Some(inode) = self.names.remove(&name).and_then(|index| self.inodes.get_mut(index)) {
-                inode.live.retain(|(live, _)| *live != name);
+            if let Some(Name { inode, live: Some(live) }) = self.names.remove(&name)
+                && let Some(inode) = self.inodes.get_mut(inode)
+            {
+                inode.live.remove(&live);
             }
         }
     }
 
-    /// Adds a file and its first name.
+    /// Adds a file, with a first name that is not in the output.
     pub(super) fn add(&mut self, path: &ImagePath, inode: Inode) -> usize {
         self.inodes.push(inode);
         let index = self.inodes.len().saturating_sub(1);
-        self.names.insert(path.clone(), index);
+        self.add_lost(path, index);
         index
     }
 
     /// Adds a name that is not in the output.
-    pub(super) fn add_lost(&mut self, path: &ImagePath, index: usize) {
-        self.names.insert(path.clone(), index);
+    pub(super) fn add_lost(&mut self, path: &ImagePath, inode: usize) {
+        self.names.insert(path.clone(), Name { inode, live: None });
     }
 
     /// Adds a name that is in the output.
     pub(super) fn add_live(&mut self, path: &ImagePath, stored: &[u8], index: usize) {
-        self.names.insert(path.clone(), index);
-        if let Some(inode) = self.inodes.get_mut(index) {
-            inode.live.push((path.clone(), stored.to_vec()));
-        }
+        let Some(inode) = self.inodes.get_mut(index) else { return };
+        let live = inode.names;
+        inode.names = live.saturating_add(1);
+        inode.live.insert(live, stored.to_vec());
+        self.names.insert(path.clone(), Name { inode: index, live: Some(live) });
     }
 }

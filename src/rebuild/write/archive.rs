@@ -36,6 +36,11 @@ struct PendingArchive {
 
 /// Writes an archive; `word` is the source that reads it.
 pub(super) fn write(product: &Product, form: Form, word: &'static str, goal: Goal) -> Result<Box<dyn Pending>> {
+    // a link stays, and leads to the image
+    let goal = match goal {
+        Goal::File(path) => Goal::File(spool::goal(&path)),
+        Goal::Stdout => Goal::Stdout,
+    };
     let beside = match &goal {
         Goal::File(path) => path.clone(),
         Goal::Stdout => std::env::temp_dir().join("image"),

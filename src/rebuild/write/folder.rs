@@ -21,6 +21,7 @@ struct PendingFolder {
 
 /// Writes a layout.
 pub(super) fn write(product: &Product, path: &Path) -> Result<Box<dyn Pending>> {
+    let path = &spool::goal(path);
     let temporary = spool::beside(path);
     let failed = |e| Error::io("cannot write the output", e).at(escape(path.as_os_str().as_encoded_bytes()));
     fs::create_dir(&temporary).map_err(failed)?;

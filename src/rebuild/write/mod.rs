@@ -238,7 +238,7 @@ impl Output {
 
     /// Where files wait that are not finished.
     pub(super) fn folder(&self) -> PathBuf {
-        self.path().map_or_else(std::env::temp_dir, |path| spool::folder_of(path).to_owned())
+        self.path().map_or_else(std::env::temp_dir, |path| spool::folder_of(&spool::goal(path)).to_owned())
     }
 
     /// Refuses to write over the input, or over a folder that holds something.
@@ -252,7 +252,8 @@ impl Output {
             return Err(Error::new(ErrorKind::Usage, what)
                 .help("name one with `--platform`, or write `oci-archive:` or `oci-dir:`"));
         }
-        let Some(path) = self.path() else { return Ok(()) };
+        let Some(path) = self.path().map(spool::goal) else { return Ok(()) };
+        let path = path.as_path();
         let place = || escape(path.as_os_str().as_encoded_bytes());
         let refused = |what: &str| Error::new(ErrorKind::Usage, what.to_owned()).at(place());
         let is_input = !matches!(bundle.kind, RawKind::Registry { .. })

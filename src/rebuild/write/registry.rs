@@ -16,8 +16,18 @@ use super::{Content, Pending, Product, Role};
 pub(super) fn check(reference: &str, bundle: &Bundle, options: &Options<'_>) -> Result<()> {
     let to = Destination::parse(reference)?;
     let RawKind::Registry { host, repository, tag } = &bundle.kind else { return Ok(()) };
-    let is_same = to.host() == host && to.repository() == repository && Some(to.tag()) == tag.as_deref();
-    if is_same && !options.in_place {
+    if options.in_place || !to.is_at(host) || to.repository() != repository {
+        return Ok(());
+    }
+    let is_same = if let Some(tag) = tag {
+        to.tag() == tag
+    } else {
+        // read by its digest, which the tag may name
+        let there = Pusher::connect(&to, None, options.access)?.manifest_of(to.tag())?;
+        let root = bundle.root().ok_or_else(|| Error::new(ErrorKind::Internal, "the image has no digest"))?;
+        there.is_some_and(|bytes| Digest::of(root.algorithm(), &bytes) == root)
+    };
+    if is_same {
         return Err(Error::new(ErrorKind::Usage, "the output is the tag that the image was read from")
             .at(escape(reference))
             .help("name another tag, or allow it with `--in-place`"));

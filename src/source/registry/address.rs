@@ -14,7 +14,7 @@ use super::reference::{DOCKER_HUB, ImageReference};
 use super::thread::beside;
 
 /// Where Docker Hub's registry really listens.
-const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
+pub(super) const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
 
 /// Registries whose operator keeps the token service on another host.
 const KNOWN_REALMS: &[(&str, &str)] = &[(DOCKER_HUB, "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];

@@ -21,7 +21,7 @@ use super::super::attached::tag_of;
 use super::Network;
 use super::address::{Endpoint, check_destination, is_this_machine};
 use super::connection::{Connection, Goal, Sending, Wanted};
-use super::reference::ImageReference;
+use super::reference::{ImageReference, same_registry};
 use super::transport::{Failure, FailureKind, Pace, Transport};
 
 pub use super::super::attach::{Attachment, Subject};
@@ -53,6 +53,12 @@ impl Destination {
     /// The host, as in references.
     pub fn host(&self) -> &str {
         &self.0.host
+    }
+
+    /// Whether it is at the registry of this name: by whichever of the names of Docker Hub or of this machine, with a usual port
+    /// or without.
+    pub fn is_at(&self, host: &str) -> bool {
+        same_registry(&self.0.host, host)
     }
 
     /// The repository.
@@ -99,6 +105,15 @@ impl Pusher {
         self.put_manifest(name, media_type, bytes).map(drop)
     }
 
+    /// What a tag names, if it is there.
+    pub fn manifest_of(&self, tag: &str) -> Result<Option<Vec<u8>>> {
+        match self.network.runtime()?.block_on(self.connection.manifest(Wanted::Tag(tag), LARGEST_LIST)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn put_manifest(&self, name: &str, media_type: &str, bytes: &[u8]) -> Result<HeaderMap> {
         let doing = format!("push the manifest `{}`", escape(name));
         let kind = HeaderValue::from_str(media_type)
@@ -141,14 +156,10 @@ impl Pusher {
             return Ok(());
         }
         let tag = tag_of(subject.digest);
-        let listed = self.network.runtime()?.block_on(self.connection.manifest(Wanted::Tag(&tag), LARGEST_LIST));
-        let mut index = match listed {
-            Ok(bytes) => serde_json::from_slice::<Value>(&bytes)
+        let mut index = match self.manifest_of(&tag)? {
+            Some(bytes) => serde_json::from_slice::<Value>(&bytes)
                 .map_err(|e| Error::malformed("the list of referrers is no JSON text").because(e))?,
-            Err(error) if error.kind == ErrorKind::NotFound => {
-                json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []})
-            }
-            Err(error) => return Err(error),
+            None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
         };
         let entries = index.get_mut("manifests").and_then(Value::as_array_mut);
         let entries = entries.ok_or_else(|| Error::malformed("the list of referrers is no index"))?;

@@ -1,13 +1,15 @@
 //! Names of images in registries: `host[:port]/repository[:tag][@digest]`, with docker's defaults.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::escape::escape;
 use crate::reference::{LONGEST_PATH, is_component, is_host, is_tag};
+
+use super::address::DOCKER_HUB_REGISTRY;
 
 /// Longest reference taken, in bytes: 255 of a host, 255 of a repository, 128 of a tag, a digest.
 const LONGEST: usize = 1_024;
@@ -72,6 +74,28 @@ impl FromStr for ImageReference {
             Reason::Other(error) => error,
         })
     }
+}
+
+/// Whether two hosts of references are one registry, as far as their names tell.
+pub(super) fn same_registry(one: &str, other: &str) -> bool {
+    fn normal(host: &str) -> String {
+        let host = host.to_ascii_lowercase();
+        let (name, port) = match host.rsplit_once(':').filter(|(name, _)| !name.starts_with('[') || name.ends_with(']'))
+        {
+            Some((name, port)) => (name, port),
+            None => (host.as_str(), ""),
+        };
+        let port = if ["80", "443"].contains(&port) { "" } else { port };
+        let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+        let name = match &address {
+            Ok(address) if address.to_canonical().is_loopback() => "localhost".to_owned(),
+            Ok(address) => address.to_canonical().to_string(),
+            Err(_) if [DOCKER_HUB_BEFORE, DOCKER_HUB_REGISTRY].contains(&name) => DOCKER_HUB.to_owned(),
+            Err(_) => name.to_owned(),
+        };
+        format!("{name} {port}")
+    }
+    normal(one) == normal(other)
 }
 
 /// Why a text is no reference.
@@ -200,6 +224,28 @@ fn explain(text: &str, reason: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_may_have_several_names() {
+        let same = [
+            ("docker.io", "registry-1.docker.io"),
+            ("docker.io", "index.docker.io:443"),
+            ("registry.example", "REGISTRY.example:443"),
+            ("registry.example:80", "registry.example"),
+            ("localhost:5000", "127.0.0.1:5000"),
+            ("localhost:5000", "[::1]:5000"),
+            ("[2001:db8::1]", "[2001:DB8:0::1]:443"),
+            ("[2001:db8::1]:5000", "[2001:db8:0:0::1]:5000"),
+        ];
+        for (one, other) in same {
+            assert!(same_registry(one, other) && same_registry(other, one), "{one} {other}");
+        }
+        for (one, other) in
+            [("a.example", "b.example"), ("a.example:5000", "a.example"), ("[2001:db8::1]", "[2001:db8::2]")]
+        {
+            assert!(!same_registry(one, other), "{one} {other}");
+        }
+    }
 
     #[test]
     fn defaults_are_those_of_docker() {

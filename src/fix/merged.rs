@@ -1,0 +1,324 @@
+//! The merged file system as it will be: names that would come, go or change though no edit speaks of them.
+//!
+//! A folder that no layer has a member for is there as long as something lies in it, and what else lies there by way of a link
+//! would lie elsewhere without it. A file below a link that leads nowhere hides the link, which would show again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::inventory::Inventory;
+use crate::path::ImagePath;
+use crate::rebuild::{Edit, Edits};
+use crate::tree::{FileEntry, FileKind, Members, Node, Tree};
+
+use super::heirs::dropped;
+use super::plan::Action;
+use super::{Guard, compare, conflict, folders_above};
+
+/// Actions that are found one by one to be those that lead names astray; an image with more of them is so odd that all are
+/// refused that may do it.
+const MOST_TURNS: u32 = 30;
+
+/// The name of a marker that means nothing (`.wh..wh.*`), in place of members that go: all others keep their numbers.
+const NOTHING: &[u8] = b".wh..wh.gone";
+
+/// What becomes of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Odd {
+    /// It leads to something else.
+    Changed,
+    /// It is gone.
+    Gone,
+    /// It was not there.
+    Appeared,
+}
+
+/// Names of two trees that differ, though no edit speaks of them or of a folder above them that is gone.
+pub(super) fn unplanned(old: &Tree, new: &Tree, edits: &Edits) -> Vec<(ImagePath, Odd)> {
+    let mut planned: BTreeSet<ImagePath> = BTreeSet::new();
+    for edit in &edits.0 {
+        if let Some(member) = edit.member() {
+            let node = Node { layer: member.layer, member: member.member };
+            let members = old.layers().get(member.layer as usize);
+            let Some(entry) = members.and_then(|members| members.get(member.member as usize)) else { continue };
+            planned.insert(entry.path.clone());
+            planned.insert(old.real_folder(&entry.path.parent()).join(entry.path.file_name()));
+            // another name of a file whose header changes
+            planned.extend(old.names_of(node).cloned());
+        } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path } = edit {
+            planned.insert(path.as_str().into());
+        }
+    }
+    // tables of layers that engines load lazily go with the layer they are of
+    let rewritten: BTreeSet<u32> = edits.0.iter().filter_map(|edit| Some(edit.member()?.layer)).collect();
+    for (path, node) in old.names() {
+        if rewritten.contains(&node.layer) && compare::TABLES.contains(&path.as_bytes()) {
+            planned.insert(path.clone());
+        }
+    }
+    let entry_of = |tree: &Tree, node: Node| {
+        let entry = tree.entry(node);
+        (entry.kind.clone(), entry.mode, entry.uid, entry.gid, entry.size, entry.mtime)
+    };
+    let olds: HashMap<&ImagePath, Node> = old.names().collect();
+    let news: HashMap<&ImagePath, Node> = new.names().collect();
+    let is_planned = |path: &ImagePath| {
+        let folders = std::iter::successors(Some(path.parent()), |folder| Some(folder.parent()));
+        let mut folders = folders.take_while(|folder| !folder.is_root());
+        planned.contains(path) || folders.any(|folder| planned.contains(&folder) && !news.contains_key(&folder))
+    };
+    let mut odd = Vec::new();
+    for (path, node) in old.names() {
+        let what = match news.get(path) {
+            None => Odd::Gone,
+            Some(other) => {
+                let (a, b) = (entry_of(old, node), entry_of(new, *other));
+                // a link may have become the file
+                if a == b || old.entry(node).is_file() != new.entry(*other).is_file() {
+                    continue;
+                }
+                Odd::Changed
+            }
+        };
+        if !is_planned(path) {
+            odd.push((path.clone(), what));
+        }
+    }
+    let came = new.names().filter(|(path, _)| !olds.contains_key(*path) && !is_planned(path));
+    odd.extend(came.map(|(path, _)| (path.clone(), Odd::Appeared)));
+    odd
+}
+
+/// Hides links that would show again where something was stored below them, and gives the places of actions that cannot be
+/// done, each with its reason: without what they take out, files that stay would lie elsewhere. `turn` counts the calls.
+pub(super) fn settle(
+    image: &Inventory,
+    guard: &Guard<'_>,
+    actions: &mut [Action],
+    turn: u32,
+) -> BTreeMap<usize, String> {
+    let none = BTreeMap::new();
+    let tree = &image.tree;
+    let mut folders = None;
+    let mut is_suspect = |action: &Action| action.is_active() && is_suspect(tree, guard, action, &mut folders);
+    let suspects: Vec<usize> =
+        (0..actions.len()).filter(|place| actions.get(*place).is_some_and(&mut is_suspect)).collect();
+    if suspects.is_empty() {
+        return none;
+    }
+    let mut odd = astray(tree, actions, &|_| true);
+    if hide_links(image, guard, actions, &odd) {
+        odd = astray(tree, actions, &|_| true);
+    }
+    if odd.is_empty() {
+        return none;
+    }
+    if turn > MOST_TURNS {
+        let why = "too much of the image lies where it does by way of what goes";
+        return suspects.into_iter().map(|place| (place, why.to_owned())).collect();
+    }
+    // the first of them with which something goes astray
+    let (mut good, mut bad) = (0, suspects.len());
+    while bad.saturating_sub(good) > 1 {
+        let middle = good.midpoint(bad);
+        let out: BTreeSet<usize> = suspects.iter().skip(middle).copied().collect();
+        let found = astray(tree, actions, &|place| !out.contains(&place));
+        if found.is_empty() {
+            good = middle;
+        } else {
+            (bad, odd) = (middle, found);
+        }
+    }
+    let Some(place) = bad.checked_sub(1).and_then(|last| suspects.get(last)) else { return none };
+    let is_link =
+        |path: &ImagePath| tree.get(path).is_some_and(|node| matches!(tree.entry(node).kind, FileKind::Symlink(_)));
+    let told = odd.iter().find(|(path, what)| *what != Odd::Appeared && !is_link(path)).or(odd.first());
+    let why = told.map_or_else(String::new, |(path, what)| match what {
+        Odd::Appeared => format!("`{path}` would be there then, since a link to its folder would lead nowhere"),
+        Odd::Gone | Odd::Changed => {
+            format!("`{path}` would lie elsewhere, since a link to its folder would lead nowhere")
+        }
+    });
+    BTreeMap::from([(*place, why)])
+}
+
+/// Folders by the layers that have a member for them.
+type Folders<'t> = HashSet<(u32, &'t ImagePath)>;
+
+/// Whether something may lie elsewhere without what an action takes out: a folder, a link, a whiteout, or what lies in a folder
+/// that has no member.
+fn is_suspect<'t>(tree: &'t Tree, guard: &Guard<'_>, action: &Action, folders: &mut Option<Folders<'t>>) -> bool {
+    let of_layer = |(layer, members): (u32, &'t Members)| {
+        let members: &'t [FileEntry] = members;
+        members.iter().filter(|entry| entry.kind == FileKind::Directory).map(move |entry| (layer, &entry.path))
+    };
+    dropped(&action.edits.0).into_iter().any(|node| {
+        let entry = tree.entry(node);
+        let mut is_bare = |folder: &ImagePath| {
+            !folder.is_root()
+                && tree.get(folder).is_none()
+                && !folders
+                    .get_or_insert_with(|| (0_u32..).zip(tree.layers()).flat_map(of_layer).collect())
+                    .contains(&(node.layer, folder))
+        };
+        matches!(entry.kind, FileKind::Directory | FileKind::Symlink(_))
+            || entry.is_marker()
+            || is_bare(&entry.path.parent())
+            || is_bare(&guard.real(&entry.path).parent())
+    })
+}
+
+/// What differs unplanned after the active ones of these actions.
+fn astray(tree: &Tree, actions: &[Action], is_meant: &dyn Fn(usize) -> bool) -> Vec<(ImagePath, Odd)> {
+    let meant = actions.iter().enumerate().filter(|(place, action)| action.is_active() && is_meant(*place));
+    let Ok(edits) = conflict::merged(meant.map(|(_, action)| action)) else { return Vec::new() };
+    unplanned(tree, &after(tree, &edits), &edits)
+}
+
+/// Has each link hidden that shows where a folder was that no member made, and where nothing is left below it. Whether there
+/// were any.
+fn hide_links(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action], odd: &[(ImagePath, Odd)]) -> bool {
+    let tree = &image.tree;
+    let mut links: BTreeSet<&ImagePath> = BTreeSet::new();
+    for (path, what) in odd {
+        let is_folder = tree.get(path).is_none() && tree.names_in(path).next().is_some();
+        if *what == Odd::Appeared && is_folder && std::str::from_utf8(path.as_bytes()).is_ok() {
+            links.insert(path);
+        }
+    }
+    let mut is_any = false;
+    for action in actions.iter_mut().filter(|action| action.is_active() && !links.is_empty()) {
+        let mut own: BTreeSet<&ImagePath> = BTreeSet::new();
+        for node in dropped(&action.edits.0) {
+            let real = guard.real(&tree.entry(node).path);
+            let folders = std::iter::successors(Some(real.parent()), |folder| Some(folder.parent()));
+            let found = folders.take_while(|folder| !folder.is_root()).find_map(|folder| links.get(&folder).copied());
+            own.extend(found);
+        }
+        for path in own {
+            let Ok(name) = std::str::from_utf8(path.as_bytes()) else { continue };
+            let hidden = Edit::Whiteout { path: name.to_owned() };
+            if !action.edits.0.contains(&hidden) {
+                action.edits.0.extend(folders_above(image, path));
+                action.edits.0.push(hidden);
+                is_any = true;
+            }
+        }
+    }
+    is_any
+}
+
+/// Whether a whiteout hides nothing but a link of a lower layer, where a folder is that no member made and all that lies in it
+/// goes.
+pub(super) fn is_link_below(tree: &Tree, path: &ImagePath, gone: &BTreeSet<Node>) -> bool {
+    let mut below = tree.names().filter(|(name, _)| name.is_under(path.as_bytes()));
+    tree.get(path).is_none() && below.all(|(_, node)| gone.contains(&node))
+}
+
+/// The merged file system after these edits, as far as names go: headers stay as they are.
+fn after(tree: &Tree, edits: &Edits) -> Tree {
+    let dropped = dropped(&edits.0);
+    let mut layers: Vec<Members> = Vec::with_capacity(tree.layers().len().saturating_add(1));
+    for (layer, members) in (0_u32..).zip(tree.layers()) {
+        let own = Node { layer, member: 0 }..=Node { layer, member: u32::MAX };
+        let is_changed = dropped.range(own).next().is_some();
+        layers.push(if is_changed { without(members, layer, &dropped) } else { members.clone() });
+    }
+    let mut top: Vec<FileEntry> = Vec::new();
+    for edit in &edits.0 {
+        match edit {
+            Edit::AddFile { path, .. } => top.push(FileEntry::file(path, 0)),
+            Edit::AddFolder { path, mode, .. } => {
+                top.push(FileEntry { kind: FileKind::Directory, mode: *mode, ..FileEntry::file(path, 0) });
+            }
+            Edit::Whiteout { path } => {
+                let path = ImagePath::from(path.as_str());
+                let marker = path.parent().join(&[b".wh.", path.file_name()].concat());
+                top.push(FileEntry { path: marker, ..FileEntry::file("", 0) });
+            }
+            _ => {}
+        }
+    }
+    layers.extend((!top.is_empty()).then(|| top.into()));
+    tree.with_layers(layers)
+}
+
+/// The members of a layer, some of them gone. What was another name of one of these is the file now.
+fn without(members: &[FileEntry], layer: u32, dropped: &BTreeSet<Node>) -> Members {
+    let is_gone = |member: u32| dropped.contains(&Node { layer, member });
+    // by name: the member that has the content, and the one that has the name
+    let mut files: HashMap<&ImagePath, (&FileEntry, u32, u32)> = HashMap::new();
+    let mut left = Vec::with_capacity(members.len());
+    for (member, entry) in (0_u32..).zip(members) {
+        let target = match &entry.kind {
+            FileKind::HardLink(target) => files.get(target).copied(),
+            _ => None,
+        };
+        let is_link = matches!(entry.kind, FileKind::HardLink(_));
+        match target {
+            Some((file, holder, _)) => drop(files.insert(&entry.path, (file, holder, member))),
+            None if !is_link => drop(files.insert(&entry.path, (entry, member, member))),
+            None => {}
+        }
+        let path = || entry.path.clone();
+        left.push(match target {
+            _ if is_gone(member) => FileEntry { path: path().parent().join(NOTHING), ..FileEntry::file("", 0) },
+            Some((file, holder, name)) if is_gone(holder) || is_gone(name) => {
+                FileEntry { path: path(), ..file.clone() }
+            }
+            _ => entry.clone(),
+        });
+    }
+    left.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Wishes;
+    use super::super::testing::{file, folder, hard_link, layered, link, plan, shown};
+    use crate::policy::Glob;
+    use crate::tree::FileEntry;
+
+    fn without(layers: Vec<Vec<FileEntry>>, globs: &[&str]) -> Vec<String> {
+        let remove = globs.iter().map(|glob| Glob::path(glob).expect("a glob")).collect();
+        shown(&plan(&layered(layers), &Wishes { only: vec!["env"], remove, ..Wishes::default() }))
+    }
+
+    #[test]
+    fn a_link_that_would_show_again_is_hidden() {
+        let image = || vec![vec![link("app", "usr/app")], vec![file("app/x", 1)]];
+        assert_eq!(
+            without(image(), &["app/x"]),
+            ["remove-1 safe app/x@1: 1 file (1 B): drop 0, hide app"],
+            "a file below a link that leads nowhere"
+        );
+        let mut more = image();
+        more.push(vec![file("app/y", 1)]);
+        assert_eq!(without(more, &["app/x"]), ["remove-1 safe app/x@1: 1 file (1 B): drop 0"], "the folder stays");
+    }
+
+    #[test]
+    fn a_folder_that_a_link_leads_to_stays() {
+        let image = || vec![vec![link("app", "usr/app"), file("usr/app/q", 1)], vec![file("app/y", 1)]];
+        assert_eq!(
+            without(image(), &["usr/app/q"]),
+            ["refused usr/app/q: `/usr/app/y` would lie elsewhere, since a link to its folder would lead nowhere"]
+        );
+        assert_eq!(without(image(), &["usr/app/q", "app/y"]).len(), 2, "both go, whatever lies where");
+        let whole = vec![vec![link("app", "usr/app"), folder("usr/app"), file("usr/app/q", 1)], vec![file("app/y", 1)]];
+        assert_eq!(without(whole, &["usr/app/q"]), ["remove-1 safe usr/app/q@0: 1 file (1 B): drop 2"]);
+    }
+
+    #[test]
+    fn names_of_what_goes_are_the_file_then() {
+        let image = vec![vec![
+            file("opt/a", 1),
+            hard_link("opt/b", "opt/a"),
+            hard_link("opt/c", "opt/b"),
+            link("opt/s", "a"),
+            hard_link("opt/t", "opt/s"),
+            file("opt/a", 2),
+        ]];
+        let planned = without(image, &["opt/s", "opt/b"]);
+        assert!(planned.len() == 2 && planned.iter().all(|line| line.starts_with("remove-")), "{planned:?}");
+    }
+}
