@@ -7,6 +7,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -40,6 +41,9 @@ const LEAST_CODED: usize = 10;
 
 /// Most values at once.
 const MOST: usize = 10_000;
+
+/// Places of values in the files inside of one file that are told apart.
+const MOST_PLACES: usize = 10_000;
 
 /// Bits of a byte of a value that is no word, on average.
 const LEAST_ENTROPY: f64 = 2.0;
@@ -105,12 +109,38 @@ impl Needles {
         self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(bytes))
     }
 
-    /// What stands in the files inside of a file: index of the value, and which file, `a.zip!b/c`.
-    pub fn in_files_of(&self, path: &ImagePath, bytes: &[u8], found: &mut dyn FnMut(usize, &[u8])) {
-        // what cannot be opened, the scan of the image tells
-        let _ = container::open(bytes, path, &mut |member| {
-            self.in_bytes(member.bytes, &mut |needle, _| found(needle, member.inside));
+    /// What stands in the files inside of a file, and in what stands beside these in the archives in it: index of the value,
+    /// and which file or archive, `a.zip!b/c`. A value that stands in a file is not told of what stands beside it.
+    pub fn in_files_of(&self, path: &ImagePath, bytes: &[u8]) -> BTreeSet<(Vec<u8>, usize)> {
+        let (mut found, beside) = (Places::default(), RefCell::new(Places::default()));
+        let listen = RefCell::new(|place: &[u8], bytes: &[u8]| {
+            self.in_bytes(bytes, &mut |needle, _| beside.borrow_mut().add(place, needle));
         });
+        let mut take = |member: &container::Member<'_>| {
+            self.in_bytes(member.bytes, &mut |needle, _| found.add(member.inside, needle));
+        };
+        // what cannot be opened, the scan of the image tells
+        let _ = container::open_with(bytes, path, &mut take, Some(&listen));
+        let known = found.needles;
+        let mut all = found.all;
+        all.extend(beside.take().all.into_iter().filter(|(_, needle)| !known.contains(needle)));
+        all
+    }
+}
+
+/// Places in one file.
+#[derive(Default)]
+struct Places {
+    all: BTreeSet<(Vec<u8>, usize)>,
+    needles: BTreeSet<usize>,
+}
+
+impl Places {
+    fn add(&mut self, inside: &[u8], needle: usize) {
+        // each value once at least: the file goes or stays as a whole
+        if self.needles.insert(needle) || self.all.len() < MOST_PLACES {
+            self.all.insert((inside.to_vec(), needle));
+        }
     }
 }
 
@@ -314,11 +344,8 @@ mod tests {
         header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
         let mut archive = [header.as_slice(), inner.as_bytes()].concat();
         archive.resize(3 * 512 + 512, 0);
-        let mut hits = Vec::new();
-        needles.in_files_of(&"srv/app.tar".into(), &archive, &mut |needle, inside| {
-            hits.push((needle, String::from_utf8(inside.to_vec()).unwrap()));
-        });
-        assert_eq!(hits, [(0, "app.conf".to_owned())]);
+        let hits = needles.in_files_of(&"srv/app.tar".into(), &archive);
+        assert_eq!(hits.into_iter().collect::<Vec<_>>(), [(b"app.conf".to_vec(), 0)]);
         assert_eq!(found(&needles, &archive), [(0, 516)]);
         let length = value.trim().len() as u64;
         let wanted = [("app.conf", 4, length), ("app.conf", 5000, 1), ("other", 0, 1)];
