@@ -53,7 +53,7 @@ const ESCAPED: usize = 6;
 const FOUR: usize = 48;
 
 /// Bits of the table of signs that follow each other, as a power of two.
-const FOLLOWING: u32 = 20;
+const FOLLOWING: u32 = 22;
 
 /// Most values at once.
 const MOST: usize = 10_000;
@@ -140,7 +140,7 @@ impl Needles {
             }
         });
         let mut window: Option<Range<usize>> = None;
-        self.escapes(bytes, &mut |at| {
+        for at in self.escapes(bytes) {
             let from = at.saturating_sub(self.reach);
             let to = at.saturating_add(self.reach.saturating_mul(2)).min(bytes.len());
             match &mut window {
@@ -151,7 +151,7 @@ impl Needles {
                     }
                 }
             }
-        });
+        }
         if let Some(last) = window {
             self.undone_in(bytes, last, found);
         }
@@ -183,37 +183,35 @@ impl Needles {
         }
     }
 
-    /// Places of escapes and broken lines in these bytes that may be ones of a spelling; of many close together only some.
-    fn escapes(&self, bytes: &[u8], take: &mut dyn FnMut(usize)) {
+    /// Places of escapes and broken lines in these bytes that may be ones of a spelling, ascending; of many close together only
+    /// some.
+    fn escapes(&self, bytes: &[u8]) -> Vec<usize> {
+        let mut places = Vec::new();
         if self.automaton.is_none() {
-            return;
+            return places;
         }
-        let mut feeds = memchr::memchr_iter(b'\n', bytes).peekable();
-        let mut signs = memchr::memchr3_iter(b'\\', b'%', b'&', bytes).peekable();
         let mut next = 0_usize;
-        loop {
-            let (at, may) = match (feeds.peek(), signs.peek()) {
-                (Some(feed), sign) if sign.is_none_or(|sign| feed < sign) => {
-                    let at = *feed;
-                    feeds.next();
-                    (at, at >= next && self.may_go_on(bytes, at))
-                }
-                (_, Some(sign)) => {
-                    let at = *sign;
-                    signs.next();
-                    (at, at >= next && (self.may_be_escape(bytes, at) || self.may_go_on(bytes, at)))
-                }
-                _ => return,
-            };
-            if may {
-                take(at);
-                // what begins before has its end before this, and is undone with it
-                next = at.saturating_add(self.reach);
+        let mut take = |at: usize, next: &mut usize| {
+            places.push(at);
+            // a spelling that has another one up to there is undone with this
+            *next = at.saturating_add(self.reach);
+        };
+        for at in memchr::memchr3_iter(b'\\', b'%', b'&', bytes) {
+            if at >= next && self.may_be_escape(bytes, at) {
+                take(at, &mut next);
             }
         }
+        next = 0;
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            if at >= next && self.may_go_on(bytes, at) {
+                take(at, &mut next);
+            }
+        }
+        places.sort_unstable();
+        places
     }
 
-    /// Whether the signs round an escape follow each other in a spelling.
+    /// Whether an escape stands here, and the signs round it follow each other in a spelling.
     fn may_be_escape(&self, bytes: &[u8], at: usize) -> bool {
         let at = if bytes.get(at.saturating_sub(1)..).is_some_and(|rest| rest.starts_with(b"'\\''")) {
             at.saturating_sub(1)
@@ -221,18 +219,27 @@ impl Needles {
             at
         };
         let rest = bytes.get(at..).unwrap_or_default();
-        if !unspelled::is_escape(rest) {
-            return false;
-        }
-        let before = at.checked_sub(3).and_then(|start| bytes.get(start..at));
-        let mut may = false;
-        Undone::readings(rest.get(..FOUR).unwrap_or(rest), &mut |undone| {
-            may |= undone.bytes.first_chunk().is_some_and(|four| self.following.has(four));
-            if let (Some([one, two, three]), Some(four)) = (before, undone.bytes.first()) {
-                may |= self.following.has(&[*one, *two, *three, *four]);
+        let Some(sign) = unspelled::escaped(rest) else { return false };
+        let before = at.checked_sub(3).and_then(|start| bytes.get(start..at)?.first_chunk::<3>());
+        let may = |sign: u8, rest: &[u8]| {
+            before.is_some_and(|[one, two, three]| self.following.has(&[*one, *two, *three, sign]))
+                || unspelled::first_four(rest).is_some_and(|four| self.following.has(&four))
+        };
+        match sign {
+            b'\n' | b'\r' => may(sign, rest) || self.may_go_on(bytes, at),
+            // an escape of an escape
+            b'\\' | b'%' | b'&' => {
+                let mut any = may(sign, rest);
+                let mut inner = rest.get(..FOUR).unwrap_or(rest).to_vec();
+                for _ in 0..2 {
+                    inner = Undone::of(&inner, unspelled::ALL).bytes;
+                    let Some(sign) = unspelled::escaped(&inner).filter(|_| !any) else { break };
+                    any = may(sign, &inner);
+                }
+                any
             }
-        });
-        may
+            sign => may(sign, rest),
+        }
     }
 
     /// Whether digits before and behind a line feed, or what stands for one, follow each other in a spelling.
@@ -240,11 +247,12 @@ impl Needles {
         let mut start = at;
         let mut is_joined = false;
         while let Some(byte) = start.checked_sub(1).and_then(|before| bytes.get(before)) {
-            if at.saturating_sub(start) >= FOUR || !(unspelled::is_between(*byte) || *byte == b'+' && !is_joined) {
+            let is_sign = *byte == b'+' && !is_joined && start < at;
+            if at.saturating_sub(start) >= FOUR || !(unspelled::is_between(*byte) || is_sign) {
                 break;
             }
             // one that joins texts stands between blanks and quotes
-            is_joined |= *byte == b'+';
+            is_joined |= is_sign;
             start = start.saturating_sub(1);
         }
         // or it is a digit
@@ -252,9 +260,12 @@ impl Needles {
             start = start.saturating_add(1);
         }
         let line = start.checked_sub(unspelled::LINE).and_then(|from| bytes.get(from..start));
-        let Some([.., one, two, three]) = line.filter(|line| line.iter().all(|byte| unspelled::is_digit(*byte))) else {
+        let Some([first, .., one, two, three]) = line else { return false };
+        // most lines end with other signs
+        let ends = [three, first, two, one].into_iter().all(|byte| unspelled::is_digit(*byte));
+        if !ends || !line.into_iter().flatten().all(|byte| unspelled::is_digit(*byte)) {
             return false;
-        };
+        }
         let rest = bytes.get(start..).unwrap_or_default();
         let Some(more) = unspelled::line_break(rest).and_then(|length| rest.get(length..)) else { return false };
         let four = |own: &[u8], next: usize| {

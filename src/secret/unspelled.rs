@@ -119,9 +119,27 @@ struct Unit {
     coding: u8,
 }
 
-/// Whether an escape begins here.
-pub(super) fn is_escape(bytes: &[u8]) -> bool {
-    bytes.split_first().is_some_and(|(first, rest)| unit(*first, rest).is_some())
+/// The first byte of what the escape stands for that begins here.
+pub(super) fn escaped(bytes: &[u8]) -> Option<u8> {
+    let (first, rest) = bytes.split_first()?;
+    unit(*first, rest)?.bytes.first().copied()
+}
+
+/// The first four bytes without escapes.
+pub(super) fn first_four(bytes: &[u8]) -> Option<[u8; 4]> {
+    let mut four = [PAD; 4];
+    let (mut at, mut rest) = (0_usize, bytes);
+    while at < four.len() {
+        let (first, after) = rest.split_first()?;
+        let (own, taken) = unit(*first, after).map_or(([*first, PAD, PAD, PAD], 1), |unit| (unit.bytes, unit.taken));
+        let own = own.iter().enumerate().filter(|(place, byte)| *place == 0 || **byte != PAD);
+        for ((_, byte), to) in own.zip(four.iter_mut().skip(at)) {
+            *to = *byte;
+            at = at.saturating_add(1);
+        }
+        rest = rest.get(taken..)?;
+    }
+    Some(four)
 }
 
 fn unit(first: u8, rest: &[u8]) -> Option<Unit> {
@@ -227,14 +245,44 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
     is_any.then_some(code)
 }
 
+/// Digits of base64, in either alphabet, and of hexadecimal.
+const DIGIT: u8 = 1;
+
+/// What may stand between lines of digits.
+const BETWEEN: u8 = 2;
+
+static SORTS: [u8; 256] = sorts();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "computed by the compiler, which checks it"
+)]
+const fn sorts() -> [u8; 256] {
+    let mut sorts = [0; 256];
+    let between = b"\n\r\t \"'\\,.;()#*>|=";
+    let mut at = 0;
+    while at < between.len() {
+        sorts[between[at] as usize] = BETWEEN;
+        at += 1;
+    }
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+    at = 0;
+    while at < digits.len() {
+        sorts[digits[at] as usize] = DIGIT;
+        at += 1;
+    }
+    sorts
+}
+
 /// Whether it is a digit of base64, in either alphabet, or of hexadecimal.
 pub(super) fn is_digit(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
+    SORTS.get(usize::from(byte)) == Some(&DIGIT)
 }
 
 /// Whether it may stand between lines of digits.
 pub(super) fn is_between(byte: u8) -> bool {
-    b"\n\r\t \"'\\,.;()#*>|=".contains(&byte)
+    SORTS.get(usize::from(byte)) == Some(&BETWEEN)
 }
 
 /// The length of what stands between two lines of digits, if the bytes begin so: line feeds, as they are or escaped, and what
