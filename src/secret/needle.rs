@@ -222,8 +222,8 @@ impl Needles {
         let Some(sign) = unspelled::escaped(rest) else { return false };
         let before = at.checked_sub(3).and_then(|start| bytes.get(start..at)?.first_chunk::<3>());
         let may = |sign: u8, rest: &[u8]| {
-            before.is_some_and(|[one, two, three]| self.following.has(&[*one, *two, *three, sign]))
-                || unspelled::first_four(rest).is_some_and(|four| self.following.has(&four))
+            before.is_some_and(|[one, two, three]| self.following.has([*one, *two, *three, sign]))
+                || unspelled::first_four(rest).is_some_and(|four| self.following.has(four))
         };
         match sign {
             b'\n' | b'\r' => may(sign, rest) || self.may_go_on(bytes, at),
@@ -270,7 +270,7 @@ impl Needles {
         let Some(more) = unspelled::line_break(rest).and_then(|length| rest.get(length..)) else { return false };
         let four = |own: &[u8], next: usize| {
             let all = own.iter().chain(more.iter().take(next)).copied().collect::<Vec<u8>>();
-            all.first_chunk().is_some_and(|four| self.following.has(four))
+            all.first_chunk().is_some_and(|four| self.following.has(*four))
         };
         four(&[*one, *two, *three], 1) || four(&[*three], 3)
     }
@@ -373,7 +373,7 @@ impl Following {
     fn of<'a>(spellings: impl Iterator<Item = &'a Vec<u8>>) -> Self {
         let mut own = Self(vec![0; 1 << FOLLOWING >> 6]);
         for four in spellings.flat_map(|spelling| spelling.windows(4)).filter_map(<[u8]>::first_chunk) {
-            let (word, bit) = Self::place(four);
+            let (word, bit) = Self::place(*four);
             if let Some(word) = own.0.get_mut(word) {
                 *word |= bit;
             }
@@ -381,14 +381,14 @@ impl Following {
         own
     }
 
-    fn has(&self, four: &[u8; 4]) -> bool {
+    fn has(&self, four: [u8; 4]) -> bool {
         let (word, bit) = Self::place(four);
         self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
     /// Multiplicative hashing (Knuth, volume 3, section 6.4).
-    fn place(four: &[u8; 4]) -> (usize, u64) {
-        let hash = u32::from_le_bytes(*four).wrapping_mul(0x9e37_79b1) >> 32_u32.saturating_sub(FOLLOWING);
+    fn place(four: [u8; 4]) -> (usize, u64) {
+        let hash = u32::from_le_bytes(four).wrapping_mul(0x9e37_79b1) >> 32_u32.saturating_sub(FOLLOWING);
         (hash as usize >> 6, 1 << (hash & 63))
     }
 }

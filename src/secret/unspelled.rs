@@ -298,6 +298,8 @@ pub(super) fn line_break(bytes: &[u8]) -> Option<usize> {
             _ if let Some(blank) = &blank => blank.taken,
             // texts that are put together
             [b'+' | b'.', b' ' | b'\n' | b'\r', ..] if at > 0 && !has_feed => 1,
+            // bytes of Python
+            [b'b', b'"' | b'\'', ..] if has_feed => 2,
             [byte, ..] if is_between(*byte) => 1,
             [byte, ..] => return (has_feed && is_digit(*byte)).then_some(at),
             [] => return None,
@@ -360,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_was_undone_is_known_by_its_place() {
-        let text = br#"x=\\u0026amp;y"#;
+        let text = br"x=\\u0026amp;y";
         let mut read = Vec::new();
         Undone::readings(text, &mut |undone| {
             let all = 0..undone.bytes.len();
