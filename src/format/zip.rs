@@ -144,6 +144,11 @@ impl Entry<'_> {
     pub fn header(&self) -> u64 {
         self.header
     }
+
+    /// Bytes of its content as they stand in the archive.
+    pub fn packed_size(&self) -> u64 {
+        self.packed_size
+    }
 }
 
 /// An archive and its entries.

@@ -535,9 +535,10 @@ mod tests {
     fn base64(bytes: &[u8]) -> String {
         let mut out = String::new();
         for chunk in bytes.chunks(3) {
-            let bits = chunk.iter().fold(0_u32, |all, byte| all << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-            for place in 0..=chunk.len() {
-                out.push(char::from(ALPHABET[(bits >> (18 - 6 * place) & 63) as usize]));
+            let more = [chunk, &[0; 2]].concat();
+            let bits = more.iter().take(3).fold(0_u32, |all, byte| all << 8 | u32::from(*byte));
+            for shift in [18, 12, 6, 0].into_iter().take(chunk.len().saturating_add(1)) {
+                out.push(char::from(ALPHABET[(bits >> shift & 63) as usize]));
             }
         }
         out

@@ -110,6 +110,7 @@ pub(super) fn open_with(
         met: 0,
         is_over: false,
         beside,
+        unlisted: budget.get(),
         is_member: Rc::default(),
     };
     let place = Place { chain: Vec::new(), leaf: None, name: path.file_name().to_vec(), sort: None };
@@ -307,6 +308,9 @@ struct Opening<'a, 'b> {
     met: usize,
     is_over: bool,
     beside: Option<&'a Beside<'b>>,
+    /// Bytes that files may yet have that their archives do not list: headers made to lie in one another would have an archive
+    /// read once for each.
+    unlisted: u64,
     /// Whether what is read of the innermost archive is a member, which is handed out by itself.
     is_member: Rc<Cell<bool>>,
 }
@@ -562,6 +566,8 @@ impl Opening<'_, '_> {
             return;
         }
         for entry in archive.unlisted(&known) {
+            let Some(left) = self.unlisted.checked_sub(entry.packed_size()) else { return };
+            self.unlisted = left;
             if !self.count(place) || self.entry(&archive, &entry, place, depth) == Some(ZipError::OverBudget) {
                 return;
             }
