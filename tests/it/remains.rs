@@ -508,6 +508,9 @@ fn applied_with(built: &Built, flags: &[&str], change: &dyn Fn(&mut Value)) -> R
     run
 }
 
+/// What is changed, in which image, the flags of the plan, the change of its first edits, and whether it is applied then.
+type Case<'c> = (&'c str, Built, &'c [&'c str], Box<dyn Fn(&mut Value)>, bool);
+
 #[test]
 fn which_bytes_are_secrets_the_scan_says_and_not_the_plan() {
     let secret = token::github(9);
@@ -517,8 +520,6 @@ fn which_bytes_are_secrets_the_scan_says_and_not_the_plan() {
     let env = || image(&json!({"Env": [format!("API_TOKEN={secret}")]}), &[], &[&[("srv/a", "a")]]);
     let span = |offset: u64, length: u64| json!({"offset": offset, "length": length});
     let in_place: &[&str] = &["--redact-in-place"];
-    // what is changed, and whether the plan is applied
-    type Case<'c> = (&'c str, Built, &'c [&'c str], Box<dyn Fn(&mut Value)>, bool);
     let level = text.find("information").unwrap() as u64;
     let cases: Vec<Case<'_>> = vec![
         ("nothing", file("srv/.env", &text), &[], Box::new(|_| {}), true),
