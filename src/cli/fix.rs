@@ -15,6 +15,7 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::fix::plan::{self, ImageId, ImagePlan};
+use crate::fix::spans::blanked_again;
 use crate::fix::statement::{Choices, MEDIA_TYPE, PREDICATE, statement};
 use crate::fix::verify::{Place, Seen, compare, prove};
 use crate::fix::{
@@ -298,6 +299,9 @@ impl<'a> Job<'a> {
                 ));
             }
             let values = foresee(&bundle, seen, plan, request.limits)?;
+            if let Some(applied) = &self.applied {
+                blanked_again(applied, plan)?;
+            }
             Ok((bundle, values))
         })
     }

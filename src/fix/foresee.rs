@@ -31,6 +31,7 @@ use super::guard::Links;
 use super::heirs;
 use super::labels::{NAME_HINT, NAME_REASON, is_name};
 use super::plan::{Action, ImagePlan, Plan, Remains};
+use super::redact::is_run;
 use super::search::{self, Layers, Place};
 use super::verify::{Seen, edit, parsed};
 
@@ -499,6 +500,8 @@ impl Look<'_> {
 fn hint_of(pointer: &str) -> &'static str {
     if pointer.ends_with(search::NAMELESS) {
         "make the image anew without it, since it is a name that holds the value"
+    } else if is_run(pointer) {
+        "the image runs it, or is chosen by it: make the image anew without it"
     } else {
         "`--redact` takes a text out"
     }

@@ -33,6 +33,7 @@ mod secret_settings;
 mod secrets;
 mod setuid;
 mod show;
+pub mod spans;
 pub mod statement;
 #[cfg(test)]
 mod testing;
@@ -428,6 +429,10 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         return Err(wrong(format!("`{}` would do what careen never does: {why}", escape(&id)))
             .help("no plan is believed: make it anew with `--dry-run --plan FILE`, and change `approved` alone"));
     }
+    if let Some((id, why)) = spans::wrong(image, judged, plan) {
+        return Err(wrong(format!("`{}` is not of this scan: {why}", escape(&id))).help(spans::HELP));
+    }
+    spans::from_scan(image, judged, guard.all_links(), plan);
     allowed::tell(plan, &fresh);
     if let Some((active, other, path)) = reveal::half_removed(image, &guard, &plan.actions) {
         let what = format!(

@@ -54,7 +54,7 @@ pub(super) enum Place {
     Padding(u32),
     /// In a member's content, from this byte to that.
     Content(u32, u64, u64),
-    /// In a file that a member holds.
+    /// In a file that a member holds, or in an archive in it beside its files.
     Inside(u32, Vec<u8>),
 }
 
@@ -224,20 +224,16 @@ fn in_file<R: Read>(
     members: &mut TarReader<R>,
     large: &Mutex<()>,
 ) -> io::Result<BTreeSet<(Vec<u8>, usize)>> {
-    let mut found = BTreeSet::new();
     let mut bytes = Vec::new();
     Read::take(&mut *members, HEAD).read_to_end(&mut bytes)?;
     if !may_hold_files(&bytes) {
-        return Ok(found);
+        return Ok(BTreeSet::new());
     }
     // what one thread holds, the others need not hold too
     let _turn = (size > LARGE).then(|| large.lock().unwrap_or_else(PoisonError::into_inner));
     bytes.reserve_exact(usize::try_from(size.saturating_sub(HEAD)).unwrap_or_default());
     Read::take(&mut *members, LARGEST).read_to_end(&mut bytes)?;
-    needles.in_files_of(path, &bytes, &mut |needle, inside| {
-        found.insert((inside.to_vec(), needle));
-    });
-    Ok(found)
+    Ok(needles.in_files_of(path, &bytes))
 }
 
 /// Looks for values in what passes through.

@@ -139,9 +139,11 @@ pub(super) fn spelled(text: &str, values: &BTreeSet<&str>, needles: Option<&Need
     }
     let Some(needles) = needles else { return spans };
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
-    needles.in_bytes(text.as_bytes(), &mut |_, found| {
-        let Some(spelling) = text.get(found.clone()) else { return };
-        if values.contains(spelling) || spelling.contains(['%', '\\']) {
+    needles.spelled_in(text.as_bytes(), &mut |_, found, is_coded| {
+        if text.get(found.clone()).is_none() {
+            return;
+        }
+        if !is_coded {
             spans.push(found);
             return;
         }

@@ -78,8 +78,16 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     }
 }
 
+/// Whether a finding is of this secret of a file.
+pub(super) fn is_of(finding: &Finding, secret: &Secret) -> bool {
+    let SecretPlace::File { node, path, lines, .. } = &secret.place else { return false };
+    finding.rule.id == secret.rule.id
+        && matches!(&finding.location, Location::File { path: of, layer, lines: at }
+            if of == path && *layer == node.layer && at == lines)
+}
+
 /// Where secrets stand in a file, and in the files that it holds.
-type Places = (BTreeSet<Span>, BTreeSet<Inner>);
+pub(super) type Places = (BTreeSet<Span>, BTreeSet<Inner>);
 
 /// The places of all secrets of these findings, by layer and member.
 pub(super) fn places(image: &Inventory, findings: &[&Finding]) -> BTreeMap<(u32, u32), Places> {
@@ -97,14 +105,18 @@ pub(super) fn places(image: &Inventory, findings: &[&Finding]) -> BTreeMap<(u32,
         if !open.contains(&(path, node.layer, secret.rule.id)) {
             continue;
         }
-        let outer = image.tree.names_of(*node).next().unwrap_or(&image.tree.entry(*node).path);
-        let (spans, inner) = places.entry((node.layer, node.member)).or_default();
-        match inside(secret, outer) {
-            Some(found) => drop(inner.insert(found)),
-            None => spans.extend(span(secret)),
-        }
+        place(image, secret, *node, places.entry((node.layer, node.member)).or_default());
     }
     places
+}
+
+/// Adds the place of a secret to those of its member.
+pub(super) fn place(image: &Inventory, secret: &Secret, node: Node, (spans, inner): &mut Places) {
+    let outer = image.tree.names_of(node).next().unwrap_or(&image.tree.entry(node).path);
+    match inside(secret, outer) {
+        Some(found) => drop(inner.insert(found)),
+        None => spans.extend(span(secret)),
+    }
 }
 
 fn one(job: &Job<'_>, draft: &mut Draft<'_>, node: Node, of_file: &OfFile<'_>) {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::{escape, pointer_key};
+use crate::escape::{escape, pointer_key, pointer_part};
 use crate::finding::{Finding, Location};
 use crate::image::{FIX_STEP, Image};
 use crate::inventory::{Inventory, LayerSummary, Origin};
@@ -177,7 +177,8 @@ pub fn prove(
         layers(&before_side, &after_side, &edits, rebuilt, (number, compared, limits), &mut flaws)?;
         names(&before_side, &after_side, &edits, &mut flaws);
         if let Some(own) = own {
-            findings(&before_side, &after_side, own, &edits, &mut flaws);
+            let config = config_of(new.0, &documents).and_then(|config| parsed(config).ok()).unwrap_or_default();
+            findings((&before_side, &after_side), own, (&edits, &config), values, &mut flaws);
         }
         configs.extend(new.0.target.config_digest.as_ref().map(in_layout));
         match (config_of(old.0, &before_documents), config_of(new.0, &documents)) {
@@ -510,7 +511,13 @@ fn last_of_name(tree: &Tree, edits: &Edits) -> HashMap<(u32, ImagePath), u32> {
 }
 
 /// What the plan mends is found no more, and nothing new is.
-fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, edits: &Edits, flaws: &mut Flaws) {
+fn findings(
+    (before, after): (&Side<'_>, &Side<'_>),
+    plan: &ImagePlan,
+    (edits, config): (&Edits, &Value),
+    values: &Values,
+    flaws: &mut Flaws,
+) {
     let names = &before.seen.tree;
     let touched = Touched::of(names, edits);
     let mended = mended(plan);
@@ -518,8 +525,10 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, edits: &Edits
     let mut counts: BTreeMap<Key<'_>, i64> = BTreeMap::new();
     let mut gone: BTreeSet<Key<'_>> = BTreeSet::new();
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
+    let mut settings: BTreeSet<(&str, &Location)> = BTreeSet::new();
     for judged in before.seen.judged.iter().filter(counted) {
         let finding = &judged.finding;
+        settings.insert((finding.rule.id, &finding.location));
         let left = counts.entry(key(finding, names, None)).or_default();
         if mended.contains(finding.fingerprint().as_str()) {
             gone.insert(key(finding, names, None));
@@ -533,6 +542,7 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, edits: &Edits
         let file = file_of(finding).map(|path| file_and_rest(path, names).0);
         let sources = file.and_then(|file| heirs.get(&file)).into_iter().flatten();
         let own = key(finding, names, None);
+        let is_known = counts.contains_key(&own);
         let others = sources.map(|source| key(finding, names, Some(source)));
         let found = std::iter::once(own.clone())
             .chain(others)
@@ -542,9 +552,14 @@ fn findings(before: &Side<'_>, after: &Side<'_>, plan: &ImagePlan, edits: &Edits
             Some(left) => *left = left.saturating_sub(1),
             None if is_of_heir(finding, &heirs) => {}
             None if !gone.contains(&own) && touched.spares(finding) => {}
+            // a value that several settings hold is told of one of them, and masked in all: of another one now
+            None if !is_known
+                && is_as_it_was(&finding.location, edits, config)
+                && (finding.rule.family() == "secret" || settings.contains(&(finding.rule.id, &finding.location))) => {}
             None => {
-                let what = if counts.contains_key(&own) { "is still there" } else { "is new" };
-                flaws.add(format!("{}: {} {what}", finding.rule.id, finding.message));
+                let what = if is_known { "is still there" } else { "is new" };
+                let message = if values.needles().are_in(finding.message.as_bytes()) { "it" } else { &finding.message };
+                flaws.add(format!("{}: {message} {what}", finding.rule.id));
             }
         }
     }
@@ -650,6 +665,36 @@ fn heirs_of<'t>(tree: &'t Tree, plan: &ImagePlan) -> BTreeMap<&'t ImagePath, Vec
 fn is_of_heir(finding: &Finding, heirs: &BTreeMap<&ImagePath, Vec<&ImagePath>>) -> bool {
     let below = |path: &ImagePath| heirs.keys().any(|heir| heir.is_under(path.as_bytes()));
     finding.rule.family() == "layer" && file_of(finding).is_some_and(below)
+}
+
+/// Whether a place in the documents has a text of the input: the documents are what the edits make of the old ones, so that all
+/// else is what they set. `config` is the new configuration.
+fn is_as_it_was(location: &Location, edits: &Edits, config: &Value) -> bool {
+    let key = match location {
+        Location::Config { key } => key,
+        Location::History { .. } => return true,
+        _ => return false,
+    };
+    let (field, rest) = key.split_at(key.find(['.', '[']).unwrap_or(key.len()));
+    let label = match rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        // without its name, by its place among the sorted ones
+        Some(place) => config.pointer("/config/Labels").and_then(Value::as_object).and_then(|labels| {
+            let names: BTreeSet<&String> = labels.keys().collect();
+            names.into_iter().nth(place.parse().ok()?).cloned()
+        }),
+        None => rest.strip_prefix('.').map(str::to_owned),
+    };
+    let own = match (field, label) {
+        ("Labels", Some(label)) => format!("/config/Labels/{}", pointer_part(&label)),
+        _ => format!("/config/{field}"),
+    };
+    !edits.0.iter().any(|edit| match edit {
+        Edit::SetConfig { pointer, .. } => {
+            pointer.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
+        Edit::SetAnnotation { .. } => field == "annotations",
+        _ => false,
+    })
 }
 
 fn file_of(finding: &Finding) -> Option<&ImagePath> {

@@ -139,6 +139,18 @@ pub struct Entry<'a> {
     overlaps: bool,
 }
 
+impl Entry<'_> {
+    /// Where its local header is, counted from the first byte of the file.
+    pub fn header(&self) -> u64 {
+        self.header
+    }
+
+    /// Bytes of its content as they stand in the archive.
+    pub fn packed_size(&self) -> u64 {
+        self.packed_size
+    }
+}
+
 /// An archive and its entries.
 #[derive(Debug)]
 pub struct Archive<'a> {
@@ -192,6 +204,34 @@ impl<'a> Archive<'a> {
     /// What is wrong with the archive, or with the entry named; what only shows when an entry is read is not among it.
     pub fn flaws(&self) -> &[(Option<&'a [u8]>, ZipError)] {
         &self.flaws
+    }
+
+    /// Entries that local headers tell of, but for those whose header is `known` and what lies within stored ones of these. Of
+    /// one whose length only a mark behind its content tells, all that follows is its content: what is compressed has an end.
+    pub fn unlisted<'k>(&'k self, known: &'k HashSet<u64>) -> impl Iterator<Item = Entry<'a>> + 'k {
+        let extent =
+            |entry: &Entry<'a>| Some((entry.header, entry.header.checked_add(self.packed(entry).ok()?.len() as u64)?));
+        let is_stored = |entry: &&Entry<'a>| entry.method == 0 && known.contains(&entry.header);
+        let mut stored: Vec<(u64, u64)> = self.entries.iter().filter(is_stored).filter_map(extent).collect();
+        stored.sort_unstable();
+        let lies_within = move |at: u64| {
+            let before = stored.partition_point(|(start, _)| *start < at).checked_sub(1);
+            before.and_then(|place| stored.get(place)).is_some_and(|(_, end)| at < *end)
+        };
+        memmem::find_iter(self.bytes, LOCAL).filter_map(move |at| {
+            let at = at as u64;
+            if known.contains(&at) || lies_within(at) {
+                return None;
+            }
+            let rest = self.bytes.get(usize::try_from(at).ok()?..)?;
+            let (mut entry, start) = local_header(rest, at)?;
+            let left = rest.len().checked_sub(start)? as u64;
+            if entry.flags & DESCRIBED != 0 && entry.packed_size == 0 {
+                entry.packed_size = left;
+            }
+            entry.packed_size = entry.packed_size.min(left);
+            Some(entry)
+        })
     }
 
     /// The last entry of this name, which is the one that Java takes.
@@ -477,6 +517,22 @@ fn central_entry(header: &[u8], prefix: u64) -> Option<(Entry<'_>, usize)> {
 
 /// The entry of a local header, and where the next header is to be. An entry that is cut ends beyond the archive.
 fn local_entry(header: &[u8], at: u64) -> Option<(Entry<'_>, usize)> {
+    let (mut entry, start) = local_header(header, at)?;
+    let content = header.get(start..).unwrap_or_default();
+    let mut length = entry.packed_size;
+    if entry.flags & DESCRIBED != 0 && length == 0 {
+        if let Some((packed_size, size, crc, end)) = find_descriptor(content) {
+            (entry.packed_size, entry.size, entry.crc, length) = (packed_size, size, crc, end);
+        } else {
+            (entry.packed_size, length) = (u64::MAX, u64::MAX);
+        }
+    }
+    let next = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+    Some((entry, next))
+}
+
+/// The entry that a local header tells of, and where its content begins, counted from the header.
+fn local_header(header: &[u8], at: u64) -> Option<(Entry<'_>, usize)> {
     let (name, extra) = (half(header, 26)?, half(header, 28)?);
     let name_end = LOCAL_LENGTH.checked_add(name.into())?;
     let start = name_end.checked_add(extra.into())?;
@@ -493,17 +549,7 @@ fn local_entry(header: &[u8], at: u64) -> Option<(Entry<'_>, usize)> {
     let large = header.get(name_end..start).and_then(extra_64).unwrap_or_default();
     let Entry { size, packed_size, .. } = &mut entry;
     take_64([size, packed_size, &mut 0], large);
-    let content = header.get(start..).unwrap_or_default();
-    let mut length = entry.packed_size;
-    if entry.flags & DESCRIBED != 0 && length == 0 {
-        if let Some((packed_size, size, crc, end)) = find_descriptor(content) {
-            (entry.packed_size, entry.size, entry.crc, length) = (packed_size, size, crc, end);
-        } else {
-            (entry.packed_size, length) = (u64::MAX, u64::MAX);
-        }
-    }
-    let next = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
-    Some((entry, next))
+    Some((entry, start))
 }
 
 /// Sizes and checksum behind a content of unknown length, and where they end: a mark whose packed size is its distance.

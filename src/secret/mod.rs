@@ -39,6 +39,7 @@ mod rule_text;
 mod runs;
 mod seen;
 mod shipped;
+mod unspelled;
 mod url;
 mod user;
 mod value;

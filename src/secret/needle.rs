@@ -1,12 +1,16 @@
 //! Looks for values that are known in every spelling they may have: whether what was taken out of an image stands anywhere
 //! else.
 //!
-//! A value is sought as it is, in base64 at each of its three alignments, in hexadecimal, as UTF-16, and with the escapes of
-//! JSON and URLs. Of a long one its longest line near the middle stands for all of it: keys are wrapped, indented and escaped in
-//! many ways, and no other text has such a line.
+//! A value is sought as it is, in Latin-1, in base64 at each of its three alignments, in hexadecimal, and as UTF-16; each of
+//! these, whatever of it is escaped, and however its digits are broken into lines ([`Undone`]). Of a long one its longest line
+//! near the middle stands for all of it: keys are wrapped, indented and escaped in many ways, and no other text has such a line.
+//!
+//! The bytes are searched as they are; round an escape or a broken line that stands where a spelling of a value might have one,
+//! they are searched once more with these undone.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -18,6 +22,7 @@ use crate::path::ImagePath;
 
 use super::container;
 use super::entropy;
+use super::unspelled::{self, Undone};
 
 /// Signs of base64 (RFC 4648, section 4), and of its alphabet for URLs (section 5).
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -38,8 +43,23 @@ const LEAST_LINE: usize = 24;
 /// Least length of a coded part that is sought: what is left of a short value between the bytes that its neighbours decide.
 const LEAST_CODED: usize = 10;
 
+/// Most bytes of text round an escape that are undone at once.
+const UNDONE: usize = 64 << 10;
+
+/// Bytes that a byte of a spelling takes at most, where not all of it is escaped twice.
+const ESCAPED: usize = 6;
+
+/// Bytes that four signs take at most, each escaped.
+const FOUR: usize = 48;
+
+/// Bits of the table of signs that follow each other, as a power of two.
+const FOLLOWING: u32 = 22;
+
 /// Most values at once.
 const MOST: usize = 10_000;
+
+/// Places of values in the files inside of one file that are told apart.
+const MOST_PLACES: usize = 10_000;
 
 /// Bits of a byte of a value that is no word, on average.
 const LEAST_ENTROPY: f64 = 2.0;
@@ -47,16 +67,28 @@ const LEAST_ENTROPY: f64 = 2.0;
 /// Values to look for, all at once.
 pub struct Needles {
     automaton: Option<AhoCorasick>,
-    /// What each spelling stands for: indices of values, by the number of its pattern.
-    owners: Vec<Vec<usize>>,
+    /// What each spelling stands for, by the number of its pattern.
+    owners: Vec<Owners>,
     longest: usize,
+    /// Bytes of the longest spelling with escapes.
+    reach: usize,
+    following: Following,
+}
+
+/// What a spelling stands for.
+#[derive(Default)]
+struct Owners {
+    /// Indices of values.
+    values: Vec<usize>,
+    /// Whether it is digits of base64 or hexadecimal to all of them.
+    is_coded: bool,
 }
 
 impl Needles {
     /// Of these values; those that [`is_sought`] says no to are in the list and never found. Too many are an error.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Self> {
         let too_many = || Error::limit(format!("more than {MOST} values would have to be sought"));
-        let mut owners: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
+        let mut owners: BTreeMap<Vec<u8>, Owners> = BTreeMap::new();
         for (index, value) in values.into_iter().enumerate() {
             if !is_sought(value) {
                 continue;
@@ -64,20 +96,25 @@ impl Needles {
             if index >= MOST {
                 return Err(too_many());
             }
-            for spelling in spellings(part(value)) {
-                let known = owners.entry(spelling).or_default();
-                if known.last() != Some(&index) {
-                    known.push(index);
+            for (spelling, is_coded) in spellings(part(value)) {
+                let known = owners.entry(spelling).or_insert(Owners { values: Vec::new(), is_coded: true });
+                known.is_coded &= is_coded;
+                if known.values.last() != Some(&index) {
+                    known.values.push(index);
                 }
             }
         }
         let longest = owners.keys().map(Vec::len).max().unwrap_or(0);
+        // no escape stands in UTF-16
+        let texts = || owners.keys().filter(|spelling| !spelling.contains(&0));
+        let reach = texts().map(Vec::len).max().unwrap_or(0).saturating_mul(ESCAPED).saturating_add(FOUR);
+        let following = Following::of(texts());
         // of two that begin alike the longer one is taken
         let mut builder = AhoCorasick::builder();
         builder.match_kind(MatchKind::LeftmostLongest);
         let automaton =
             if owners.is_empty() { None } else { Some(builder.build(owners.keys()).map_err(|_| too_many())?) };
-        Ok(Self { automaton, owners: owners.into_values().collect(), longest })
+        Ok(Self { automaton, owners: owners.into_values().collect(), longest, reach, following })
     }
 
     /// Whether nothing is sought.
@@ -87,30 +124,196 @@ impl Needles {
 
     /// Bytes that two windows of a text must share so that nothing is missed between them.
     pub fn overlap(&self) -> usize {
-        self.longest.saturating_sub(1)
+        self.longest.max(self.reach).saturating_add(unspelled::LINE)
     }
 
-    /// What stands in these bytes themselves: index of the value and where its spelling stands, ascending.
+    /// What stands in these bytes themselves: index of the value and where its spelling stands.
     pub fn in_bytes(&self, bytes: &[u8], found: &mut dyn FnMut(usize, Range<usize>)) {
+        self.spelled_in(bytes, &mut |needle, span, _| found(needle, span));
+    }
+
+    /// The same, and whether it is a part of digits of base64 or hexadecimal, whose neighbours may be of the same.
+    pub fn spelled_in(&self, bytes: &[u8], found: &mut dyn FnMut(usize, Range<usize>, bool)) {
+        self.search(bytes, &mut |owners, span| {
+            for owner in &owners.values {
+                found(*owner, span.clone(), owners.is_coded);
+            }
+        });
+        let mut window: Option<Range<usize>> = None;
+        for at in self.escapes(bytes) {
+            let from = at.saturating_sub(self.reach);
+            let to = at.saturating_add(self.reach.saturating_mul(2)).min(bytes.len());
+            match &mut window {
+                Some(open) if open.end >= from && open.len() < UNDONE => open.end = to.max(open.end),
+                _ => {
+                    if let Some(done) = window.replace(from..to) {
+                        self.undone_in(bytes, done, found);
+                    }
+                }
+            }
+        }
+        if let Some(last) = window {
+            self.undone_in(bytes, last, found);
+        }
+    }
+
+    /// What stands in a part of the bytes with escapes undone; what has none was found before.
+    fn undone_in(&self, bytes: &[u8], part: Range<usize>, found: &mut dyn FnMut(usize, Range<usize>, bool)) {
+        let start = part.start;
+        Undone::readings(bytes.get(part).unwrap_or_default(), &mut |undone| {
+            self.search(&undone.bytes, &mut |owners, span| {
+                let place = undone.place(&span);
+                if place.len() == span.len() {
+                    return;
+                }
+                for owner in &owners.values {
+                    let place = place.start.saturating_add(start)..place.end.saturating_add(start);
+                    found(*owner, place, owners.is_coded);
+                }
+            });
+        });
+    }
+
+    fn search(&self, bytes: &[u8], found: &mut dyn FnMut(&Owners, Range<usize>)) {
         let Some(automaton) = &self.automaton else { return };
         for hit in automaton.find_iter(bytes) {
-            for owner in self.owners.get(hit.pattern().as_usize()).into_iter().flatten() {
-                found(*owner, hit.range());
+            if let Some(owners) = self.owners.get(hit.pattern().as_usize()) {
+                found(owners, hit.range());
             }
         }
     }
 
-    /// Whether any of them stands in these bytes.
-    pub fn are_in(&self, bytes: &[u8]) -> bool {
-        self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(bytes))
+    /// Places of escapes and broken lines in these bytes that may be ones of a spelling, ascending; of many close together only
+    /// some.
+    fn escapes(&self, bytes: &[u8]) -> Vec<usize> {
+        let mut places = Vec::new();
+        if self.automaton.is_none() {
+            return places;
+        }
+        let mut next = 0_usize;
+        let mut take = |at: usize, next: &mut usize| {
+            places.push(at);
+            // a spelling that has another one up to there is undone with this
+            *next = at.saturating_add(self.reach);
+        };
+        for at in memchr::memchr3_iter(b'\\', b'%', b'&', bytes) {
+            if at >= next && self.may_be_escape(bytes, at) {
+                take(at, &mut next);
+            }
+        }
+        next = 0;
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            if at >= next && self.may_go_on(bytes, at) {
+                take(at, &mut next);
+            }
+        }
+        places.sort_unstable();
+        places
     }
 
-    /// What stands in the files inside of a file: index of the value, and which file, `a.zip!b/c`.
-    pub fn in_files_of(&self, path: &ImagePath, bytes: &[u8], found: &mut dyn FnMut(usize, &[u8])) {
-        // what cannot be opened, the scan of the image tells
-        let _ = container::open(bytes, path, &mut |member| {
-            self.in_bytes(member.bytes, &mut |needle, _| found(needle, member.inside));
+    /// Whether an escape stands here, and the signs round it follow each other in a spelling.
+    fn may_be_escape(&self, bytes: &[u8], at: usize) -> bool {
+        let at = if bytes.get(at.saturating_sub(1)..).is_some_and(|rest| rest.starts_with(b"'\\''")) {
+            at.saturating_sub(1)
+        } else {
+            at
+        };
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(sign) = unspelled::escaped(rest) else { return false };
+        let before = at.checked_sub(3).and_then(|start| bytes.get(start..at)?.first_chunk::<3>());
+        let may = |sign: u8, rest: &[u8]| {
+            before.is_some_and(|[one, two, three]| self.following.has([*one, *two, *three, sign]))
+                || unspelled::first_four(rest).is_some_and(|four| self.following.has(four))
+        };
+        match sign {
+            b'\n' | b'\r' => may(sign, rest) || self.may_go_on(bytes, at),
+            // an escape of an escape
+            b'\\' | b'%' | b'&' => {
+                let mut any = may(sign, rest);
+                let mut inner = rest.get(..FOUR).unwrap_or(rest).to_vec();
+                for _ in 0..2 {
+                    inner = Undone::of(&inner, unspelled::ALL).bytes;
+                    let Some(sign) = unspelled::escaped(&inner).filter(|_| !any) else { break };
+                    any = may(sign, &inner);
+                }
+                any
+            }
+            sign => may(sign, rest),
+        }
+    }
+
+    /// Whether digits before and behind a line feed, or what stands for one, follow each other in a spelling.
+    fn may_go_on(&self, bytes: &[u8], at: usize) -> bool {
+        let mut start = at;
+        let mut is_joined = false;
+        while let Some(byte) = start.checked_sub(1).and_then(|before| bytes.get(before)) {
+            let is_sign = *byte == b'+' && !is_joined && start < at;
+            if at.saturating_sub(start) >= FOUR || !(unspelled::is_between(*byte) || is_sign) {
+                break;
+            }
+            // one that joins texts stands between blanks and quotes
+            is_joined |= is_sign;
+            start = start.saturating_sub(1);
+        }
+        // or it is a digit
+        if bytes.get(start) == Some(&b'+') {
+            start = start.saturating_add(1);
+        }
+        let line = start.checked_sub(unspelled::LINE).and_then(|from| bytes.get(from..start));
+        let Some([first, .., one, two, three]) = line else { return false };
+        // most lines end with other signs
+        let ends = [three, first, two, one].into_iter().all(|byte| unspelled::is_digit(*byte));
+        if !ends || !line.into_iter().flatten().all(|byte| unspelled::is_digit(*byte)) {
+            return false;
+        }
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Some(more) = unspelled::line_break(rest).and_then(|length| rest.get(length..)) else { return false };
+        let four = |own: &[u8], next: usize| {
+            let all = own.iter().chain(more.iter().take(next)).copied().collect::<Vec<u8>>();
+            all.first_chunk().is_some_and(|four| self.following.has(*four))
+        };
+        four(&[*one, *two, *three], 1) || four(&[*three], 3)
+    }
+
+    /// Whether any of them stands in these bytes.
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        let mut is_any = false;
+        self.in_bytes(bytes, &mut |_, _| is_any = true);
+        is_any
+    }
+
+    /// What stands in the files inside of a file, and in what stands beside these in the archives in it: index of the value,
+    /// and which file or archive, `a.zip!b/c`. A value that stands in a file is not told of what stands beside it.
+    pub fn in_files_of(&self, path: &ImagePath, bytes: &[u8]) -> BTreeSet<(Vec<u8>, usize)> {
+        let (mut found, beside) = (Places::default(), RefCell::new(Places::default()));
+        let listen = RefCell::new(|place: &[u8], bytes: &[u8]| {
+            self.in_bytes(bytes, &mut |needle, _| beside.borrow_mut().add(place, needle));
         });
+        let mut take = |member: &container::Member<'_>| {
+            self.in_bytes(member.bytes, &mut |needle, _| found.add(member.inside, needle));
+        };
+        // what cannot be opened, the scan of the image tells
+        let _ = container::open_with(bytes, path, &mut take, Some(&listen));
+        let known = found.needles;
+        let mut all = found.all;
+        all.extend(beside.take().all.into_iter().filter(|(_, needle)| !known.contains(needle)));
+        all
+    }
+}
+
+/// Places in one file.
+#[derive(Default)]
+struct Places {
+    all: BTreeSet<(Vec<u8>, usize)>,
+    needles: BTreeSet<usize>,
+}
+
+impl Places {
+    fn add(&mut self, inside: &[u8], needle: usize) {
+        // each value once at least: the file goes or stays as a whole
+        if self.needles.insert(needle) || self.all.len() < MOST_PLACES {
+            self.all.insert((inside.to_vec(), needle));
+        }
     }
 }
 
@@ -163,48 +366,111 @@ fn part(value: &[u8]) -> &[u8] {
     best.get(cut..).map_or(best, |rest| rest.get(..PART).unwrap_or(rest))
 }
 
-/// All spellings of a value that are sought.
-fn spellings(value: &[u8]) -> BTreeSet<Vec<u8>> {
-    let mut all = BTreeSet::from([value.to_vec()]);
-    for alphabet in [ALPHABET, URL_ALPHABET] {
-        for shift in 0..3 {
-            let coded = base64_at(value, shift, alphabet);
-            if coded.len() >= LEAST_CODED {
-                all.insert(coded);
+/// Which four bytes follow each other in spellings, and some others.
+struct Following(Vec<u64>);
+
+impl Following {
+    fn of<'a>(spellings: impl Iterator<Item = &'a Vec<u8>>) -> Self {
+        let mut own = Self(vec![0; 1 << FOLLOWING >> 6]);
+        for four in spellings.flat_map(|spelling| spelling.windows(4)).filter_map(<[u8]>::first_chunk) {
+            let (word, bit) = Self::place(*four);
+            if let Some(word) = own.0.get_mut(word) {
+                *word |= bit;
             }
         }
+        own
     }
-    for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
-        let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().unwrap_or_default();
-        all.insert(value.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect());
+
+    fn has(&self, four: [u8; 4]) -> bool {
+        let (word, bit) = Self::place(four);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
     }
-    all.insert(value.iter().flat_map(|byte| [*byte, 0]).collect());
-    all.insert(value.iter().flat_map(|byte| [0, *byte]).collect());
-    if let Ok(text) = std::str::from_utf8(value)
-        && let Ok(json) = serde_json::to_string(text)
-    {
-        let inner = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
-        all.insert(inner.as_bytes().to_vec());
-        // JSON in a string of JSON
-        if let Ok(twice) = serde_json::to_string(inner) {
-            all.insert(twice.get(1..twice.len().saturating_sub(1)).unwrap_or_default().as_bytes().to_vec());
+
+    /// Multiplicative hashing (Knuth, volume 3, section 6.4).
+    fn place(four: [u8; 4]) -> (usize, u64) {
+        let hash = u32::from_le_bytes(four).wrapping_mul(0x9e37_79b1) >> 32_u32.saturating_sub(FOLLOWING);
+        (hash as usize >> 6, 1 << (hash & 63))
+    }
+}
+
+/// All spellings of a value that are sought, and whether each is digits of base64 or hexadecimal.
+fn spellings(value: &[u8]) -> BTreeMap<Vec<u8>, bool> {
+    let mut all = Spellings::default();
+    all.add_form(value);
+    match std::str::from_utf8(value) {
+        Ok(text) => all.add_text(text),
+        // what is no UTF-8 may be Latin-1, and in UTF-8 elsewhere
+        Err(_) => all.add_form(value.iter().map(|byte| char::from(*byte)).collect::<String>().as_bytes()),
+    }
+    all.0.retain(|spelling, _| spelling.len() >= SHORTEST);
+    all.0
+}
+
+#[derive(Default)]
+struct Spellings(BTreeMap<Vec<u8>, bool>);
+
+impl Spellings {
+    fn add(&mut self, spelling: Vec<u8>) {
+        self.0.insert(spelling, false);
+    }
+
+    fn add_coded(&mut self, spelling: Vec<u8>) {
+        if spelling.len() >= LEAST_CODED {
+            self.0.entry(spelling).or_insert(true);
         }
     }
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    if !value.iter().all(|byte| is_plain(*byte)) {
-        let escaped = value
-            .iter()
-            .flat_map(|byte| if is_plain(*byte) { vec![*byte] } else { format!("%{byte:02X}").into_bytes() });
-        all.insert(escaped.collect());
+
+    fn add_base64(&mut self, value: &[u8]) {
+        for shift in 0..3 {
+            self.add_coded(base64_at(value, shift, ALPHABET));
+            self.add_coded(base64_at(value, shift, URL_ALPHABET));
+        }
     }
-    // every sign of it escaped
-    let escapes: [fn(u8) -> String; 3] =
-        [|byte| format!("%{byte:02X}"), |byte| format!("%{byte:02x}"), |byte| format!("\\u{byte:04x}")];
-    for escape in escapes {
-        all.insert(value.iter().flat_map(|byte| escape(*byte).into_bytes()).collect());
+
+    /// Bytes of a value as they may be stored.
+    fn add_form(&mut self, value: &[u8]) {
+        self.add(value.to_vec());
+        self.add_base64(value);
+        // base64 of base64, as in secrets of Kubernetes
+        for shift in 0..3 {
+            self.add_base64(&base64_at(value, shift, ALPHABET));
+        }
+        for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
+            let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().unwrap_or_default();
+            self.add_coded(value.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect());
+        }
+        // forms, SQL, tables of text, configurations and shells: where these have an escape that is no escape elsewhere
+        let spelled: [(u8, &[u8]); 5] =
+            [(b' ', b"+"), (b'\'', b"''"), (b'"', b"\"\""), (b'$', b"$$"), (b'\'', b"'\"'\"'")];
+        for (sign, instead) in spelled.into_iter().filter(|(sign, _)| value.contains(sign)) {
+            let own = |byte: &u8| if *byte == sign { instead.to_vec() } else { vec![*byte] };
+            self.add(value.iter().flat_map(own).collect());
+        }
     }
-    all.retain(|spelling| spelling.len() >= SHORTEST);
-    all
+
+    fn add_text(&mut self, text: &str) {
+        let latin: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+        if let Some(latin) = latin.filter(|_| !text.is_ascii()) {
+            self.add_form(&latin);
+        }
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        // as PowerShell has its commands
+        self.add_base64(&wide);
+        self.add(wide);
+        self.add(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
+        if let Some(json) = json_of(text).filter(|json| json != text) {
+            self.add_base64(json.as_bytes());
+            // JSON in a string of JSON
+            self.0.extend(json_of(&json).map(|twice| (twice.into_bytes(), false)));
+            self.add(json.into_bytes());
+        }
+    }
+}
+
+/// A text as a string of JSON has it.
+fn json_of(text: &str) -> Option<String> {
+    let json = serde_json::to_string(text).ok()?;
+    json.get(1..json.len().saturating_sub(1)).map(str::to_owned)
 }
 
 /// The characters of base64 that the value alone decides when `shift` bytes stand before it in its group of three.
@@ -244,16 +510,7 @@ mod tests {
     fn a_value_is_found_in_each_spelling() {
         let value = value().trim().to_owned();
         let needles = Needles::new([b"another-value-8f3".as_slice(), value.as_bytes()]).unwrap();
-        let base64 = |text: &str| {
-            let mut out = String::new();
-            for chunk in text.as_bytes().chunks(3) {
-                let bits = chunk.iter().fold(0_u32, |all, byte| all << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-                for place in 0..=chunk.len() {
-                    out.push(char::from(ALPHABET[(bits >> (18 - 6 * place) & 63) as usize]));
-                }
-            }
-            out
-        };
+        let base64 = |text: &str| base64(text.as_bytes());
         let json = serde_json::to_string(&value).unwrap();
         let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -273,6 +530,159 @@ mod tests {
             assert!(hits.iter().all(|(needle, _)| *needle == 1), "{what}: {hits:?}");
         }
         assert!(found(&needles, b"kQ7vT2xwZm8 and other text of some length").is_empty());
+    }
+
+    fn base64(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        for chunk in bytes.chunks(3) {
+            let more = [chunk, &[0; 2]].concat();
+            let bits = more.iter().take(3).fold(0_u32, |all, byte| all << 8 | u32::from(*byte));
+            for shift in [18, 12, 6, 0].into_iter().take(chunk.len().saturating_add(1)) {
+                out.push(char::from(ALPHABET[(bits >> shift & 63) as usize]));
+            }
+        }
+        out
+    }
+
+    /// Lines of so many characters.
+    fn lines(text: &str, width: usize, between: &str) -> String {
+        text.as_bytes().chunks(width).map(String::from_utf8_lossy).collect::<Vec<_>>().join(between)
+    }
+
+    #[test]
+    fn whatever_of_a_value_is_escaped_it_is_found_whole() {
+        // every sign that some writer escapes
+        for sign in ["", "\\$"] {
+            escaped_in_each_way(&["p/w&Q7v+T2\"x$w'Z<m>9", sign, " %\u{e4}=!L#p4"].concat());
+        }
+    }
+
+    fn escaped_in_each_way(value: &str) {
+        let needles = Needles::new([b"another-value-8f3".as_slice(), value.as_bytes()]).unwrap();
+        let all = |escape: &dyn Fn(char) -> String| value.chars().map(escape).collect::<String>();
+        let some = |signs: &'static str, escape: fn(char) -> String| {
+            all(&move |sign| if signs.contains(sign) { escape(sign) } else { sign.to_string() })
+        };
+        let url = |sign: char| sign.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let php = json_of(value).unwrap().replace('/', "\\/").replace('\u{e4}', "\\u00e4");
+        let go = json_of(value).unwrap().replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003E");
+        let xml = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        let latin: Vec<u8> = value.chars().map(|sign| u8::try_from(u32::from(sign)).unwrap()).collect();
+        let cases: Vec<(&str, Vec<u8>)> = vec![
+            ("JSON of PHP", php.clone().into_bytes()),
+            ("JSON of Go", go.clone().into_bytes()),
+            ("JSON of .NET", go.replace('+', "\\u002B").replace('\'', "\\u0027").into_bytes()),
+            ("JSON of Go in JSON", json_of(&go).unwrap().into_bytes()),
+            ("JSON of PHP in JSON", json_of(&php).unwrap().into_bytes()),
+            ("XML", xml.clone().into_bytes()),
+            ("XML with numbers", xml.replace('\'', "&#39;").replace('=', "&#x3D;").into_bytes()),
+            ("XML in XML", xml.replace('&', "&amp;").into_bytes()),
+            ("XML in JSON of PHP", json_of(&xml).unwrap().replace('/', "\\/").into_bytes()),
+            ("a shell", some("$\"\\`!& '<>", |sign| format!("\\{sign}")).into_bytes()),
+            ("a shell, in quotes", value.replace('\'', "'\\''").into_bytes()),
+            ("a shell, by Python", value.replace('\'', "'\"'\"'").into_bytes()),
+            ("properties", some("=:#! \\", |sign| format!("\\{sign}")).replace('\u{e4}', "\\u00E4").into_bytes()),
+            ("C", some("\"&%\\", |sign| format!("\\x{:02x}", u32::from(sign))).into_bytes()),
+            ("octal digits", some("$&'\\", |sign| format!("\\{:03o}", u32::from(sign))).into_bytes()),
+            (
+                "a URL, some signs",
+                all(&|sign| if " %&+/<>\"#\u{e4}".contains(sign) { url(sign) } else { sign.into() }).into_bytes(),
+            ),
+            (
+                "a URL, all but letters",
+                all(&|sign| if sign.is_ascii_alphanumeric() { sign.into() } else { url(sign) }).into_bytes(),
+            ),
+            (
+                "a URL in a URL",
+                all(&|sign| if sign.is_ascii_alphanumeric() { sign.into() } else { url(sign).replace('%', "%25") })
+                    .into_bytes(),
+            ),
+            (
+                "a form",
+                all(&|sign| {
+                    if sign == ' ' {
+                        "+".into()
+                    } else if sign.is_ascii_alphanumeric() {
+                        sign.into()
+                    } else {
+                        url(sign).to_uppercase()
+                    }
+                })
+                .into_bytes(),
+            ),
+            ("every sign of a URL", all(&url).into_bytes()),
+            ("every sign of a string", all(&|sign| format!("\\u{:04X}", u32::from(sign))).into_bytes()),
+            ("a crontab", value.replace('%', "%%").into_bytes()),
+            ("SQL", value.replace('\'', "''").into_bytes()),
+            ("a table", value.replace('"', "\"\"").into_bytes()),
+            ("Compose", value.replace('$', "$$").into_bytes()),
+            ("Latin-1", latin.clone()),
+            ("Latin-1 in a URL", value.replace('%', "%25").replace('\u{e4}', "%E4").into_bytes()),
+            ("Latin-1 in base64", base64(&latin).into_bytes()),
+            ("UTF-16", value.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        ];
+        for (what, bytes) in &cases {
+            for around in [("", ""), ("x = \"", "\";\n"), ("\\n%20&amp;", "&amp;")] {
+                let text = [around.0.as_bytes(), bytes, around.1.as_bytes()].concat();
+                let hits = found(&needles, &text);
+                assert!(hits.iter().any(|(needle, _)| *needle == 1), "{what}: {}", String::from_utf8_lossy(&text));
+                assert!(hits.iter().all(|(needle, _)| *needle == 1), "{what}");
+            }
+        }
+        let other = value.replace('Q', "R");
+        for text in [other.replace('/', "\\/"), other.replace('&', "&amp;"), all(&url)[3..].to_owned()] {
+            assert!(found(&needles, text.as_bytes()).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_is_found_however_it_is_broken_into_lines() {
+        let value = ["kQ7vT2xwZm9Lp4-f8", "W1sR6yUe3aHc0nB5"].concat();
+        let needles = Needles::new([value.as_bytes()]).unwrap();
+        let text = |before: usize| ["#".repeat(before), value.clone(), "!".repeat(150)].concat();
+        for before in 0..80 {
+            let coded = base64(text(before).as_bytes());
+            for width in [64, 76] {
+                for between in ["\n", "\r\n", "\n    ", "\\n", "\\r\\n", "\" \\\n  \"", "\n# "] {
+                    let broken = lines(&coded, width, between);
+                    assert!(!found(&needles, broken.as_bytes()).is_empty(), "{before} {width} {between:?}");
+                    let escaped = broken.replace('/', "\\/").replace('+', "\\u002B");
+                    assert!(!found(&needles, escaped.as_bytes()).is_empty(), "{before} {width} {between:?}, escaped");
+                }
+            }
+            let narrow = lines(&coded.replace('+', "-").replace('/', "_"), 20, "\n");
+            assert!(!found(&needles, narrow.as_bytes()).is_empty(), "{before}, narrow, for URLs");
+            let twice = lines(&base64(coded.as_bytes()), 76, "\n");
+            assert!(!found(&needles, twice.as_bytes()).is_empty(), "{before}, twice");
+            let url = lines(&coded, 64, "%0A").replace('+', "%2B").replace('/', "%2f");
+            assert!(!found(&needles, url.as_bytes()).is_empty(), "{before}, in a URL");
+        }
+        let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!found(&needles, lines(&digits, 60, "\n").as_bytes()).is_empty(), "hexadecimal");
+        let wide: Vec<u8> = format!("run {value}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(!found(&needles, base64(&wide).as_bytes()).is_empty(), "a command of PowerShell");
+    }
+
+    #[test]
+    fn escaped_values_are_found_at_their_place_in_texts_of_any_length() {
+        let value = ["kQ7vT2xw/Zm9&", "Lp4"].concat();
+        let needles = Needles::new([value.as_bytes()]).unwrap();
+        let spelled = value.replace('/', "\\/").replace('&', "\\u0026");
+        // dense with what may be escapes of it
+        for filler in ["word ", "a\\/b\\/c ", "\\u0026", "xw\\/Zm9 ", "\\\\"] {
+            for count in [0, 1, 7, 400, 20_000] {
+                let before = filler.repeat(count);
+                let text = [before.as_str(), " ", &spelled, " ", filler, &spelled, "\n", &filler.repeat(9)].concat();
+                let mut hits = BTreeSet::new();
+                needles.in_bytes(text.as_bytes(), &mut |_, span| {
+                    hits.insert((span.start, span.end));
+                });
+                let first = before.len() + 1;
+                let second = first + spelled.len() + 1 + filler.len();
+                let expected = [first, second].map(|start| (start, start + spelled.len()));
+                assert_eq!(hits.into_iter().collect::<Vec<_>>(), expected, "{filler:?} {count}");
+            }
+        }
     }
 
     #[test]
@@ -314,11 +724,8 @@ mod tests {
         header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
         let mut archive = [header.as_slice(), inner.as_bytes()].concat();
         archive.resize(3 * 512 + 512, 0);
-        let mut hits = Vec::new();
-        needles.in_files_of(&"srv/app.tar".into(), &archive, &mut |needle, inside| {
-            hits.push((needle, String::from_utf8(inside.to_vec()).unwrap()));
-        });
-        assert_eq!(hits, [(0, "app.conf".to_owned())]);
+        let hits = needles.in_files_of(&"srv/app.tar".into(), &archive);
+        assert_eq!(hits.into_iter().collect::<Vec<_>>(), [(b"app.conf".to_vec(), 0)]);
         assert_eq!(found(&needles, &archive), [(0, 516)]);
         let length = value.trim().len() as u64;
         let wanted = [("app.conf", 4, length), ("app.conf", 5000, 1), ("other", 0, 1)];

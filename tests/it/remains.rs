@@ -106,6 +106,36 @@ fn what_can_be_mended_is_and_what_stays_is_told() {
 }
 
 #[test]
+fn a_value_that_two_settings_hold_goes_from_one_and_is_told_of_the_other() {
+    let secret = token::github(8);
+    let env = || json!([format!("API_TOKEN={secret}")]);
+    let labels = json!({(secret.as_str()): "x", "b.token": &secret});
+    let cases = [
+        (json!({"Env": env(), "WorkingDir": format!("/srv/{secret}")}), "- /config/WorkingDir"),
+        (json!({"Env": env(), "User": &secret}), "- /config/User"),
+        (json!({"Env": env(), "Volumes": {format!("/{secret}"): {}}}), "- /config/Volumes/(a name that holds it)"),
+        (json!({"Env": env(), "Labels": {secret.as_str(): "x"}}), "- /config/Labels/(a name that holds it)"),
+        (json!({"Labels": labels}), "- /config/Labels/(a name that holds it)"),
+        (json!({"Env": env(), "StopSignal": &secret}), "- /config/StopSignal"),
+    ];
+    for (config, place) in cases {
+        let built = image(&config, &[], &[&[("srv/a", "a")]]);
+        let made = fixed(&built, &["--yes"]);
+        assert_eq!(made.run.code, 1, "{:?}", made.run);
+        let remains = made.remains();
+        assert!(
+            remains.len() == 1 && remains[0].starts_with(&format!("{place} of secret-settings-1: ")),
+            "{remains:?}"
+        );
+        assert_eq!(made.count(&secret), 1, "{place}");
+        assert!(!made.run.stdout.contains(&secret) && !made.run.stderr.contains(&secret));
+        // what a flag asks for leaves other settings as they are
+        let labelled = fixed(&built, &["--set-label", "a=b"]);
+        assert_eq!(labelled.run.code, 1, "{:?}", labelled.run);
+    }
+}
+
+#[test]
 fn a_value_that_no_rule_knows_elsewhere_is_found_there() {
     let word = word();
     let env = format!("DB_PASSWORD={word}\n");
@@ -459,4 +489,88 @@ fn what_stands_below_a_name_that_is_not_shown_is_told_as_not_done() {
     let reasons: Vec<&str> = refused.iter().map(|one| one["reason"].as_str().unwrap()).collect();
     assert!(reasons.iter().any(|reason| reason.starts_with("the file's name holds a secret")), "{reasons:?}");
     assert!(fixed.run.code == 1 && !fixed.run.stdout.contains(&secret) && !fixed.run.stdout.contains(&name));
+}
+
+/// What becomes of a plan with these flags once `change` was at the edits of its first action.
+fn applied_with(built: &Built, flags: &[&str], change: &dyn Fn(&mut Value)) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (source, plan, output) = (path("in.tar"), path("plan.json"), format!("oci-archive:{}", path("out.tar")));
+    std::fs::write(&source, built.oci_archive(Packing::Plain)).unwrap();
+    let common = ["fix", &source, "--today", TODAY, "--no-progress", "--no-fail", "-f", "json"];
+    let run = careen(&[&common[..], &["--only", "secrets", "--yes", "--dry-run", "--plan", &plan], flags].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    let mut text: Value = serde_json::from_str(&std::fs::read_to_string(&plan).unwrap()).unwrap();
+    change(&mut text["images"][0]["actions"][0]["edits"]);
+    std::fs::write(&plan, text.to_string()).unwrap();
+    let run = careen(&[&common[..], &["--apply", &plan, "-o", &output]].concat());
+    assert_eq!(Path::new(&path("out.tar")).exists(), run.code == 0, "{run:?}");
+    run
+}
+
+/// What is changed, in which image, the flags of the plan, the change of its first edits, and whether it is applied then.
+type Case<'c> = (&'c str, Built, &'c [&'c str], Box<dyn Fn(&mut Value)>, bool);
+
+#[test]
+fn which_bytes_are_secrets_the_scan_says_and_not_the_plan() {
+    let secret = token::github(9);
+    let text = format!("TOKEN={secret}\nAGAIN={secret}\nlevel=information\n");
+    let inner = String::from_utf8(tar(&[("conf/.env", &text)])).unwrap();
+    let file = |name: &str, content: &str| image(&json!({}), &[], &[&[(name, content), ("srv/a", "a")]]);
+    let env = || image(&json!({"Env": [format!("API_TOKEN={secret}")]}), &[], &[&[("srv/a", "a")]]);
+    let span = |offset: u64, length: u64| json!({"offset": offset, "length": length});
+    let in_place: &[&str] = &["--redact-in-place"];
+    let level = text.find("information").unwrap() as u64;
+    let cases: Vec<Case<'_>> = vec![
+        ("nothing", file("srv/.env", &text), &[], Box::new(|_| {}), true),
+        ("nothing, in place", file("srv/.env", &text), in_place, Box::new(|_| {}), true),
+        ("nothing, in an archive", file("srv/a.tar", &inner), &[], Box::new(|_| {}), true),
+        ("nothing, in the environment", env(), &[], Box::new(|_| {}), true),
+        ("no secret", file("srv/.env", &text), &[], Box::new(|edits| edits[0]["secrets"] = json!([])), false),
+        (
+            "one less",
+            file("srv/.env", &text),
+            &[],
+            Box::new(|edits| drop(edits[0]["secrets"].as_array_mut().unwrap().pop())),
+            false,
+        ),
+        ("a part", file("srv/.env", &text), &[], Box::new(|edits| edits[0]["secrets"][0]["length"] = json!(9)), false),
+        (
+            "another text",
+            file("srv/.env", &text),
+            &[],
+            Box::new(move |edits| edits[0]["secrets"] = json!([span(level, 11)])),
+            false,
+        ),
+        (
+            "one more",
+            file("srv/.env", &text),
+            &[],
+            Box::new(move |edits| edits[0]["secrets"].as_array_mut().unwrap().push(span(level, 11))),
+            false,
+        ),
+        ("none in place", file("srv/.env", &text), in_place, Box::new(|edits| edits[0]["spans"] = json!([])), false),
+        (
+            "one more in place",
+            file("srv/.env", &text),
+            in_place,
+            Box::new(move |edits| edits[0]["spans"].as_array_mut().unwrap().push(span(level, 11))),
+            false,
+        ),
+        ("none in an archive", file("srv/a.tar", &inner), &[], Box::new(|edits| edits[0]["inside"] = json!([])), false),
+        (
+            "another file of an archive",
+            file("srv/a.tar", &inner),
+            &[],
+            Box::new(|edits| edits[0]["inside"][0]["file"] = json!("conf/other")),
+            false,
+        ),
+        ("another part of a variable", env(), &[], Box::new(|edits| edits[0]["spans"][0]["offset"] = json!(11)), false),
+        ("less of a variable", env(), &[], Box::new(|edits| edits[0]["spans"][0]["length"] = json!(8)), false),
+    ];
+    for (what, built, flags, change, is_applied) in cases {
+        let run = applied_with(&built, flags, &*change);
+        assert_eq!(run.code, if is_applied { 0 } else { 2 }, "{what}: {run:?}");
+        assert!(is_applied || run.stderr.contains("--dry-run --plan"), "{what}: {run:?}");
+    }
 }

@@ -85,7 +85,7 @@ struct Object {
     depth: usize,
 }
 
-impl Opening<'_> {
+impl Opening<'_, '_> {
     /// A loose object, or other data with zlib's frame.
     pub(super) fn zlib(&mut self, bytes: &[u8], place: &Place, depth: usize) {
         let cap = OBJECT.min(usize::try_from(self.budget.get()).unwrap_or(usize::MAX));

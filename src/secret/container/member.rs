@@ -13,7 +13,7 @@ const NAME: u64 = 4_096;
 /// Largest header of an rpm package, in bytes; rpm's own cap.
 const HEADER: u64 = 256 << 20;
 
-impl Opening<'_> {
+impl Opening<'_, '_> {
     /// The members of the package: of these, `control.tar` and `data.tar` are archives.
     pub(super) fn deb(&mut self, reader: &mut dyn Read, place: &Place, depth: usize) {
         if let Err(error) = self.members_of_deb(reader, place, depth) {
@@ -33,7 +33,7 @@ impl Opening<'_> {
             let name = field(0, 16);
             let inside = place.member(name.strip_suffix(b"/").unwrap_or(name));
             let mut body = Read::take(&mut *reader, size);
-            self.stream(&mut body, &inside, depth);
+            self.member(&mut body, &inside, depth);
             let left = body.limit();
             skip(reader, left.saturating_add(size & 1))?;
         }
@@ -98,7 +98,7 @@ impl Opening<'_> {
             }
             let mut body = Read::take(&mut *reader, size);
             if size > 0 {
-                self.stream(&mut body, &place.member(name), depth);
+                self.member(&mut body, &place.member(name), depth);
             }
             let left = body.limit();
             skip(reader, left.saturating_add(size.wrapping_neg() & 3))?;

@@ -11,12 +11,15 @@ mod escape;
 mod git;
 mod member;
 mod sqlite;
+mod tap;
 pub(super) mod text;
 mod unwrap;
 mod wide;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::io::{self, Read};
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use crate::collect::{HELD, OVERLAP};
@@ -28,6 +31,8 @@ use crate::limit::Limits;
 use crate::path::ImagePath;
 
 use super::kind::{self, Kind};
+
+use tap::Tap;
 
 /// Archives and compressed files inside one another, the outermost counted. A tar in a compressed file is one with it.
 const DEPTH: usize = 5;
@@ -77,8 +82,23 @@ pub(super) struct Complaint {
     pub(super) is_gap: bool,
 }
 
+/// Takes what stands beside the files of an archive: the archive's place in the outer file, and bytes of it. Bytes that are
+/// given one after another share [`OVERLAP`].
+pub(super) type Beside<'a> = RefCell<dyn FnMut(&[u8], &[u8]) + 'a>;
+
 /// Hands out every file inside of the file at `path`, which is `bytes`.
 pub(super) fn open(bytes: &[u8], path: &ImagePath, take: &mut dyn FnMut(&Member<'_>)) -> Vec<Complaint> {
+    open_with(bytes, path, take, None)
+}
+
+/// The same, and what stands beside these files in archives other than the outer file: names, comments, padding, bytes that
+/// belong to nothing. Of zip archives, which have a list of their files, those are handed out, too, that it leaves out.
+pub(super) fn open_with(
+    bytes: &[u8],
+    path: &ImagePath,
+    take: &mut dyn FnMut(&Member<'_>),
+    beside: Option<&Beside<'_>>,
+) -> Vec<Complaint> {
     let budget = Cell::new(budget(bytes.len()));
     let mut opening = Opening {
         take,
@@ -89,6 +109,9 @@ pub(super) fn open(bytes: &[u8], path: &ImagePath, take: &mut dyn FnMut(&Member<
         above: Vec::new(),
         met: 0,
         is_over: false,
+        beside,
+        unlisted: budget.get(),
+        is_member: Rc::default(),
     };
     let place = Place { chain: Vec::new(), leaf: None, name: path.file_name().to_vec(), sort: None };
     if sniff(bytes).is_some() {
@@ -271,7 +294,7 @@ fn expanded_name(name: &[u8]) -> Vec<u8> {
     stem.unwrap_or(file).to_vec()
 }
 
-struct Opening<'a> {
+struct Opening<'a, 'b> {
     take: &'a mut dyn FnMut(&Member<'_>),
     /// Bytes that may yet be expanded.
     budget: &'a Cell<u64>,
@@ -284,9 +307,15 @@ struct Opening<'a> {
     /// Differences that were met while objects of a pack were put together.
     met: usize,
     is_over: bool,
+    beside: Option<&'a Beside<'b>>,
+    /// Bytes that files may yet have that their archives do not list: headers made to lie in one another would have an archive
+    /// read once for each.
+    unlisted: u64,
+    /// Whether what is read of the innermost archive is a member, which is handed out by itself.
+    is_member: Rc<Cell<bool>>,
 }
 
-impl Opening<'_> {
+impl Opening<'_, '_> {
     /// A file that is in memory: opened, or handed out.
     fn content(&mut self, bytes: &[u8], place: &Place, depth: usize) {
         if self.is_over || bytes.is_empty() {
@@ -308,12 +337,19 @@ impl Opening<'_> {
                 let own = (bytes.len(), crc32(bytes));
                 if !self.above.contains(&own) {
                     self.above.push(own);
+                    self.beside(bytes, place, depth);
                     self.zip(bytes, place, depth);
                     self.above.pop();
                 }
             }
-            Form::Zlib => self.zlib(bytes, place, depth),
-            Form::Pack => self.pack(bytes, place, depth),
+            Form::Zlib => {
+                self.beside(bytes, place, depth);
+                self.zlib(bytes, place, depth);
+            }
+            Form::Pack => {
+                self.beside(bytes, place, depth);
+                self.pack(bytes, place, depth);
+            }
             Form::Sqlite => {
                 // its texts one by one, and what else is in it, such as rows that were deleted, in plain
                 if depth > 0 {
@@ -378,8 +414,35 @@ impl Opening<'_> {
         may
     }
 
-    /// Opens what can be read from its beginning to its end.
+    /// Gives what an archive in memory is. The outer file's own bytes are known to who has it.
+    fn beside(&self, bytes: &[u8], place: &Place, depth: usize) {
+        if let Some(beside) = self.beside.filter(|_| depth > 0) {
+            (beside.borrow_mut())(&place.shown(), bytes);
+        }
+    }
+
+    /// Opens what can be read from its beginning to its end, and gives what stands beside its members.
     fn run(&mut self, form: Form, reader: &mut dyn Read, place: &Place, depth: usize) {
+        let Some(beside) = self.beside.filter(|_| depth > 0) else {
+            return self.members_of(form, reader, place, depth);
+        };
+        let is_member = Rc::new(Cell::new(false));
+        let outer = std::mem::replace(&mut self.is_member, Rc::clone(&is_member));
+        let mut tap = Tap::new(reader, beside, place.shown(), is_member);
+        self.members_of(form, &mut tap, place, depth);
+        tap.finish();
+        self.is_member = outer;
+    }
+
+    /// A member of an archive that is read from its beginning to its end.
+    fn member(&mut self, body: &mut dyn Read, place: &Place, depth: usize) {
+        let is_member = Rc::clone(&self.is_member);
+        is_member.set(true);
+        self.stream(body, place, depth);
+        is_member.set(false);
+    }
+
+    fn members_of(&mut self, form: Form, reader: &mut dyn Read, place: &Place, depth: usize) {
         let inner = depth.saturating_add(1);
         match form {
             Form::Compressed(magic) => self.compressed(magic, reader, place, inner),
@@ -436,7 +499,7 @@ impl Opening<'_> {
                     }
                     if member.kind != MemberKind::Folder && member.size > 0 {
                         let inside = place.member(&member.name);
-                        self.stream(&mut members.body(), &inside, depth);
+                        self.member(&mut members.body(), &inside, depth);
                     }
                     if self.is_over {
                         return false;
@@ -475,39 +538,21 @@ impl Opening<'_> {
         }
         let depth = depth.saturating_add(1);
         let mut locked = 0_usize;
+        let mut known = HashSet::new();
         for entry in archive.entries() {
             if entry.name.ends_with(b"/") && entry.size == 0 {
                 continue;
             }
-            let inside = place.member(entry.name);
-            let read = if entry.size > HELD as u64 {
-                Err(ZipError::TooLarge(entry.size))
-            } else {
-                budget.bytes = self.budget.get();
-                archive.read_as_far(entry, HELD, &mut budget)
-            };
-            let error = match read {
-                Ok((content, error)) => {
-                    self.budget.set(budget.bytes);
-                    self.content(&content, &inside, depth);
-                    error
-                }
-                Err(ZipError::TooLarge(_)) => match archive.reader(entry) {
-                    Ok(inner) => {
-                        let budget = self.budget;
-                        self.stream(&mut Metered { inner, budget }, &inside, depth);
-                        None
-                    }
-                    Err(error) => Some(error),
-                },
-                Err(error) => Some(error),
-            };
+            let error = self.entry(&archive, entry, place, depth);
+            if error.is_none() {
+                known.insert(entry.header());
+            }
             match error {
                 None => {}
                 Some(ZipError::Encrypted) => locked = locked.saturating_add(1),
                 Some(ZipError::OverBudget) => self.exhausted(place),
-                Some(error @ ZipError::Unsupported(_)) => self.gap(&inside, error.to_string()),
-                Some(error) => self.note(&inside, error.to_string()),
+                Some(error @ ZipError::Unsupported(_)) => self.gap(&place.member(entry.name), error.to_string()),
+                Some(error) => self.note(&place.member(entry.name), error.to_string()),
             }
             if self.is_over {
                 return;
@@ -516,6 +561,49 @@ impl Opening<'_> {
         if locked > 0 {
             let files = if locked == 1 { "file in it is" } else { "files in it are" };
             self.note(place, format!("{locked} {files} protected by a password"));
+        }
+        if self.beside.is_none() {
+            return;
+        }
+        for entry in archive.unlisted(&known) {
+            let Some(left) = self.unlisted.checked_sub(entry.packed_size()) else { return };
+            self.unlisted = left;
+            if !self.count(place) || self.entry(&archive, &entry, place, depth) == Some(ZipError::OverBudget) {
+                return;
+            }
+        }
+    }
+
+    /// Hands out a file of a zip archive: what is wrong with it, if anything.
+    fn entry(
+        &mut self,
+        archive: &Archive<'_>,
+        entry: &zip::Entry<'_>,
+        place: &Place,
+        depth: usize,
+    ) -> Option<ZipError> {
+        let mut budget = zip::Budget { bytes: self.budget.get(), entries: self.entries, archives: 1 };
+        let inside = place.member(entry.name);
+        let read = if entry.size > HELD as u64 {
+            Err(ZipError::TooLarge(entry.size))
+        } else {
+            archive.read_as_far(entry, HELD, &mut budget)
+        };
+        match read {
+            Ok((content, error)) => {
+                self.budget.set(budget.bytes);
+                self.content(&content, &inside, depth);
+                error
+            }
+            Err(ZipError::TooLarge(_)) => match archive.reader(entry) {
+                Ok(inner) => {
+                    let budget = self.budget;
+                    self.stream(&mut Metered { inner, budget }, &inside, depth);
+                    None
+                }
+                Err(error) => Some(error),
+            },
+            Err(error) => Some(error),
         }
     }
 

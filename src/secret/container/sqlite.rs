@@ -12,7 +12,7 @@ const TABLES: usize = 1_000;
 /// Bytes of rows that are searched at once.
 const ROWS: usize = 1 << 20;
 
-impl Opening<'_> {
+impl Opening<'_, '_> {
     pub(super) fn sqlite(&mut self, bytes: &[u8], place: &Place) {
         // one that is damaged was searched as it stands
         let Ok(database) = Database::new(bytes) else { return };

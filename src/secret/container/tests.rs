@@ -494,3 +494,100 @@ fn a_database_may_have_its_texts_in_utf_16() {
     let (database, _) = crate::format::decompress::inflate_front(&packed, 4_096).expect("is deflated");
     assert_eq!(insides("x.db", &database), ["k:1"]);
 }
+
+/// Where a word stands in files inside, and where beside these.
+fn standing(word: &[u8], bytes: &[u8]) -> Vec<String> {
+    let found = RefCell::new(Vec::new());
+    let has = |bytes: &[u8]| memchr::memmem::find(bytes, word).is_some();
+    let shown = |inside: &[u8]| String::from_utf8_lossy(inside).into_owned();
+    let beside = RefCell::new(|inside: &[u8], bytes: &[u8]| {
+        if has(bytes) {
+            found.borrow_mut().push(format!("beside {}", shown(inside)));
+        }
+    });
+    let mut take = |member: &Member<'_>| {
+        if has(member.bytes) {
+            found.borrow_mut().push(shown(member.inside));
+        }
+    };
+    open_with(bytes, &"srv/outer".into(), &mut take, Some(&beside));
+    found.into_inner()
+}
+
+#[test]
+fn what_stands_beside_the_files_of_archives_is_given_too() {
+    let word = token(1);
+    let word = word.as_bytes();
+    let gzip = |bytes: &[u8]| deflate(Compressed::Gzip, bytes);
+    let name = String::from_utf8_lossy(word).into_owned();
+    let named = tar(&[("first", b"1"), (&name, b"2")]);
+    let mut padded = tar(&[("first", b"1"), ("second", b"2")]);
+    padded[600..600 + word.len()].copy_from_slice(word);
+    let mut at_end = tar(&[("first", b"1")]);
+    let end = at_end.len();
+    at_end[end - 100..end - 100 + word.len()].copy_from_slice(word);
+    let behind = [tar(&[("first", b"1")]), word.repeat(9)].concat();
+    let mut broken = [&tar(&[("first", b"1")])[..1024], &[b'x'; 512], word].concat();
+    broken.resize(4096, b'y');
+    let content = tar(&[("first", word)]);
+    let zipped = |name: &str| Zip::default().file(name, b"1").build();
+    let mut commented = zipped("a");
+    let length = commented.len();
+    commented[length - 2] = u8::try_from(word.len()).expect("short");
+    commented.extend(word);
+    // a header of its own that no directory has, and one whose length stands behind it
+    let hidden = |described| {
+        let made = Zip { described, ..Zip::default() }.file("hidden", [word, &[b'z'; 999]].concat());
+        Zip { body: made.body, ..Zip::default() }.file("a", b"1").build()
+    };
+    // of a gzip file with a name (RFC 1952)
+    let mut called = gzip(b"1");
+    called[3] = 8;
+    called.splice(10..10, [word, b"\0"].concat());
+    let cpio = cpio(&[("a", b"1"), (&name, b"2")]);
+    let cases: Vec<(&str, Vec<u8>, &[&str])> = vec![
+        ("a name in a tar", gzip(&named), &["beside outer"]),
+        ("padding of a tar", gzip(&padded), &["beside outer"]),
+        ("in the end of a tar", gzip(&at_end), &["beside outer"]),
+        ("behind the end of a tar", gzip(&behind), &["beside outer", "(behind the archive)"]),
+        ("behind damage in a tar", gzip(&broken), &["beside outer"]),
+        ("a member's content alone", gzip(&content), &["first"]),
+        ("the same in a tar", tar(&[("a.tgz", &gzip(&content))]), &["a.tgz!first"]),
+        ("two levels", tar(&[("in/a.tgz", &gzip(&named))]), &["beside in/a.tgz!a.tar"]),
+        ("three levels", gzip(&tar(&[("a.tgz", &gzip(&padded))])), &["beside a.tgz!a.tar"]),
+        ("a name in a zip", gzip(&zipped(&name)), &["beside outer"]),
+        ("a comment of a zip in a zip", Zip::default().file("b.jar", &commented).build(), &["beside b.jar"]),
+        ("a file that a zip does not list", hidden(false), &["hidden"]),
+        ("the same with its length behind", hidden(true), &["hidden"]),
+        ("the same in a zip", Zip::default().file("b.jar", hidden(false)).build(), &["b.jar!hidden"]),
+        ("the name of a gzip file", gzip(&tar(&[("a.gz", &called)])), &["beside a.gz"]),
+        ("a name in an initrd", gzip(&cpio), &["beside outer"]),
+        (
+            "a name in a Debian package",
+            ar(&[("debian-binary", b"2.0\n"), ("data.tar.xz", &xz(&named))]),
+            &["beside data.tar.xz!data.tar"],
+        ),
+        ("the outer file itself", named, &[]),
+        ("a file that is listed", Zip::default().file("a", word).stored("b.zip", zipped("c")).build(), &["a"]),
+    ];
+    for (what, bytes, expected) in cases {
+        let mut found = standing(word, &bytes);
+        found.sort();
+        found.dedup();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[test]
+fn headers_of_a_zip_that_lie_in_one_another_are_read_so_often() {
+    // each says that all that follows is its content
+    let header = [&b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0"[..], &[0xff; 12], &[1, 0, 0, 0], b"a"].concat();
+    let bytes = [header.repeat(10_000), Zip::default().file("b", b"1").build()].concat();
+    let mut given = 0_u64;
+    let beside = RefCell::new(|_: &[u8], _: &[u8]| {});
+    let mut take = |member: &Member<'_>| given += member.bytes.len() as u64;
+    open_with(&bytes, &"srv/a.zip".into(), &mut take, Some(&beside));
+    assert!(given <= budget(bytes.len()) + 10_000, "{given}");
+}
