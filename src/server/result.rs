@@ -1,6 +1,7 @@
 //! Stores what came of a job, in the same step that ends it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{Row as _, SqliteConnection};
 
@@ -86,8 +87,19 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
             kept.await
         }
         Finished::Gone => {
-            tracing::info!(job = leased.id.0, "an image was deleted before it was scanned");
-            server.store.write(move |connection| Box::pin(gone(connection, leased, now))).await
+            let job = leased.clone();
+            match server.store.write(move |connection| Box::pin(gone(connection, job, now))).await? {
+                Ended::Done => {
+                    tracing::info!(job = leased.id.0, "an image was deleted before it was scanned");
+                    Ok(true)
+                }
+                Ended::Lost => Ok(false),
+                Ended::IsThere => {
+                    let kept = server.queue.retry(&leased, Duration::ZERO, "its image was pushed again", now).await;
+                    server.work.notify_waiters();
+                    kept
+                }
+            }
         }
         Finished::Unneeded => server.queue.ack(&leased, now).await,
         Finished::NoImage(what) => {
@@ -212,13 +224,30 @@ pub(super) async fn is_gone(server: &Server, job: &NewJob) -> Result<bool> {
     Ok(known(&mut reader, job, digest).await?.is_some_and(|(_, is_deleted)| is_deleted))
 }
 
-/// Ends a job whose image is gone.
-async fn gone(connection: &mut SqliteConnection, leased: Leased, now: Moment) -> Result<bool> {
+/// How a job ended whose image was gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Done,
+    /// It did not: its image is there.
+    IsThere,
+    /// It is another one's by now.
+    Lost,
+}
+
+/// Ends a job whose image is gone. One that was pushed meanwhile is there again, and this is its job: it goes on.
+async fn gone(connection: &mut SqliteConnection, leased: Leased, now: Moment) -> Result<Ended> {
+    let is_there = match &leased.job.digest {
+        Some(digest) => known(connection, &leased.job, digest).await?.is_some_and(|(_, is_deleted)| !is_deleted),
+        None => false,
+    };
+    if is_there {
+        return Ok(Ended::IsThere);
+    }
     if !ack(connection, leased.id, leased.lease, now).await? {
-        return Ok(false);
+        return Ok(Ended::Lost);
     }
     forget_scan(connection, leased.id).await?;
-    Ok(true)
+    Ok(Ended::Done)
 }
 
 /// Notes of a job that is done that it made no report since its image is gone: pushed again, that is scanned again.
@@ -371,8 +400,6 @@ fn cannot(error: sqlx::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::server::event::Place;
     use crate::server::images::delete;

@@ -308,6 +308,29 @@ async fn a_clock_that_is_ahead_holds_no_tag() {
 }
 
 #[tokio::test]
+async fn a_push_that_meets_the_job_of_the_image_that_was_deleted_is_scanned() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:01:00")).await;
+    let now = case.server.clock.now();
+    let mut leased = case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased");
+    let leased = leased.remove(0);
+    assert!(result::is_gone(&case.server, &leased.job).await.expect("asked"));
+    send(push_at("c", &digest(1), "x", "12:02:00")).await;
+    assert!(result::store(&case.server, &leased, Finished::Gone).await.expect("stored"));
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'scan' AND state = 'queued'").await, 1);
+    assert_eq!(case.count("SELECT waiting FROM turn").await, 1);
+    assert!(!result::store(&case.server, &leased, Finished::Gone).await.expect("asked"), "it is nobody's by now");
+    // and where nothing came it ends
+    send(delete_at("d", &format!("\"digest\":\"{}\"", digest(1)), "12:03:00")).await;
+    let mut leased =
+        case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), case.server.clock.now()).await.expect("leased");
+    assert!(result::store(&case.server, &leased.remove(0), Finished::Gone).await.expect("stored"));
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE state = 'done' AND key LIKE '% gone %'").await, 1);
+}
+
+#[tokio::test]
 async fn a_dead_letter_that_is_put_back_is_as_old_as_it_is() {
     let case = Case::new(100).await;
     let body = |n: u32| {
