@@ -13,7 +13,8 @@ use super::clock::Moment;
 use super::deliver::Actions;
 use super::deliver::plan::{plan, plan_move};
 use super::failpoint::Point;
-use super::images::{Sight, Tag, lose, note, see};
+use super::images::{Sight, Tag, Word, lose, note, see};
+use super::question::{self, Question};
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, JobId, Kind, Leased, NewJob, Priority, Queue as _};
 use super::random;
@@ -79,7 +80,8 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
                     let is_own =
                         done_because(connection, leased, "the registry has no such tag".to_owned(), now).await?;
                     if let (true, Some(tag)) = (is_own, &job.tag) {
-                        lose(connection, &job.source, &job.registry, &job.repository, tag, at).await?;
+                        let tags = std::slice::from_ref(tag);
+                        lose(connection, &job.source, &job.registry, &job.repository, tags, at, now).await?;
                     }
                     Ok(is_own)
                 })
@@ -175,9 +177,28 @@ async fn pinned(
         digest,
         tag: job.tag.as_deref(),
         at,
+        word: Word::Asked,
     };
-    if let Tag::Moved { from } = note(connection, &sight, now).await?.tag {
-        plan_move(connection, actions, &sight, from, now).await?;
+    // it waited already, and is not lost to others that came since
+    let bounds = Bounds { all: bounds.all.saturating_mul(2), source: bounds.source.saturating_mul(2) };
+    match note(connection, &sight, now).await?.tag {
+        Tag::Moved { from } => {
+            plan_move(connection, actions, &sight, from, now).await?;
+        }
+        // something came while it was asked: it is asked again
+        Tag::Doubted { .. } => {
+            let question = Question {
+                source: &job.source,
+                registry: &job.registry,
+                repository: &job.repository,
+                tag: job.tag.as_deref().unwrap_or("latest"),
+                asker: &format!("job-{}", leased.id),
+                is_doubted: true,
+            };
+            let asked = question::put_in(connection, &question, bounds, now).await?;
+            asked.ok_or_else(|| Error::limit("the queue is full"))?;
+        }
+        Tag::Stands => {}
     }
     let next = NewJob {
         key: super::work::key_of(leased, digest),
@@ -186,8 +207,6 @@ async fn pinned(
         priority: Priority::High,
         ..job.clone()
     };
-    // it waited already, and is not lost to others that came since
-    let bounds = Bounds { all: bounds.all.saturating_mul(2), source: bounds.source.saturating_mul(2) };
     match enqueue(connection, &next, bounds, now).await? {
         Entered::New(_) | Entered::Known(_) => Ok(true),
         Entered::Full => Err(Error::limit("the queue is full")),
@@ -478,7 +497,7 @@ mod tests {
         let gone = bench.server.store.write(move |connection| {
             Box::pin(async move {
                 let place = Place { repository: "shop/api".to_owned(), tag: None, digest, claimed_host: None };
-                delete(connection, "shop", "main", &place, now).await
+                delete(connection, "shop", "main", &place, (now.plus(Duration::from_secs(1)), true)).await
             })
         });
         gone.await.expect("deleted");
