@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 
+use super::super::deliver::plan::plan;
 use super::super::event::{Place, What};
 use super::super::hook::testing::{Case, DIGEST, SECRET, push};
 use super::super::hook::{KEPT_OF_FIELD, routes};
@@ -585,12 +586,60 @@ async fn a_tag_that_comes_to_an_image_that_was_judged_before_is_told_of_once() {
     assert_eq!(told().await.len(), 2);
     send(push_at("e", &digest(3), "y", "12:03:00")).await;
     assert_eq!(told().await.len(), 2, "its scan will tell");
+    // of the move as well, which is none to what it was before
     judge(&case, 3, "failed").await;
+    plan_report(&case, "r3").await;
+    assert_eq!(told().await.get(2..), Some(["bad r3 y r1".to_owned()].as_slice()));
     send(push_at("f", &digest(1), "y", "12:04:00")).await;
-    assert_eq!(told().await.get(2..), Some(["bad r1 y r3".to_owned()].as_slice()), "nothing turned");
+    assert_eq!(told().await.get(3..), Some(["bad r1 y r3".to_owned()].as_slice()), "nothing turned");
     // what is overtaken is no move
     send(push_at("g", &digest(2), "y", "12:00:30")).await;
-    assert_eq!(told().await.len(), 3);
+    assert_eq!(told().await.len(), 4);
+}
+
+/// Plans what is to be told of a report.
+async fn plan_report(case: &Case, report: &'static str) {
+    let (actions, now) = (Arc::clone(&case.server.actions), case.server.clock.now());
+    let write = case
+        .server
+        .store
+        .write(move |connection| Box::pin(async move { plan(connection, &actions, report, now).await }));
+    write.await.expect("planned");
+}
+
+#[tokio::test]
+async fn a_move_to_an_image_that_was_not_judged_yet_is_told_of_with_its_report() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    let told = async || {
+        let rows = "SELECT action || ' ' || report || ' ' || coalesce(tag, '') || ' ' || coalesce(before, '') \
+                    FROM delivery ORDER BY id";
+        sqlx::query_scalar::<_, String>(rows).fetch_all(case.server.store.readers()).await.expect("read")
+    };
+    for (number, tag, outcome) in [(1, "latest", "failed"), (2, "prod", "passed")] {
+        send(push_at(tag, &digest(number), tag, "12:00:00")).await;
+        judge(&case, number, outcome).await;
+    }
+    // as CI does: each image gets a tag of its own, and then the one that moves
+    send(push_at("a", &digest(3), "c-abc", "12:01:00")).await;
+    send(push_at("b", &digest(3), "latest", "12:01:01")).await;
+    send(push_at("c", &digest(3), "prod", "12:01:01")).await;
+    judge(&case, 3, "passed").await;
+    plan_report(&case, "r3").await;
+    assert_eq!(told().await, ["turn r3 latest r1"], "`prod` did not turn");
+    plan_report(&case, "r3").await;
+    assert_eq!(told().await.len(), 1, "once");
+    // an image on the way that is not judged yet is passed over, and not told of when something newer was
+    send(push_at("d", &digest(4), "c-d", "12:02:00")).await;
+    send(push_at("e", &digest(4), "prod", "12:02:01")).await;
+    send(push_at("f", &digest(5), "prod", "12:02:02")).await;
+    judge(&case, 5, "failed").await;
+    plan_report(&case, "r5").await;
+    assert_eq!(told().await.get(1..), Some(["bad r5 prod r3", "turn r5 prod r3"].map(str::to_owned).as_slice()));
+    judge(&case, 4, "failed").await;
+    plan_report(&case, "r4").await;
+    assert_eq!(told().await.get(3..), Some(["bad r4  ", "turn r4  "].map(str::to_owned).as_slice()), "of `c-d` alone");
+    assert_eq!(case.count("SELECT count(*) FROM move_waiting").await, 0);
 }
 
 #[tokio::test]
