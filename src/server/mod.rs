@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod page;
 mod patience;
 pub mod problem;
+mod question;
 pub mod queue;
 pub mod random;
 pub mod rematch;

@@ -1,6 +1,7 @@
 //! Stores what came of a job, in the same step that ends it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{Row as _, SqliteConnection};
 
@@ -12,7 +13,8 @@ use super::clock::Moment;
 use super::deliver::Actions;
 use super::deliver::plan::{plan, plan_move};
 use super::failpoint::Point;
-use super::images::{Sight, Tag, lose, note, see};
+use super::images::{Sight, Tag, Word, lose, note, see};
+use super::question::{self, Question};
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, JobId, Kind, Leased, NewJob, Priority, Queue as _};
 use super::random;
@@ -78,7 +80,8 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
                     let is_own =
                         done_because(connection, leased, "the registry has no such tag".to_owned(), now).await?;
                     if let (true, Some(tag)) = (is_own, &job.tag) {
-                        lose(connection, &job.source, &job.registry, &job.repository, tag, at).await?;
+                        let tags = std::slice::from_ref(tag);
+                        lose(connection, &job.source, &job.registry, &job.repository, tags, at, now).await?;
                     }
                     Ok(is_own)
                 })
@@ -86,8 +89,19 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
             kept.await
         }
         Finished::Gone => {
-            tracing::info!(job = leased.id.0, "an image was deleted before it was scanned");
-            server.store.write(move |connection| Box::pin(gone(connection, leased, now))).await
+            let job = leased.clone();
+            match server.store.write(move |connection| Box::pin(gone(connection, job, now))).await? {
+                Ended::Done => {
+                    tracing::info!(job = leased.id.0, "an image was deleted before it was scanned");
+                    Ok(true)
+                }
+                Ended::Lost => Ok(false),
+                Ended::IsThere => {
+                    let kept = server.queue.retry(&leased, Duration::ZERO, "its image was pushed again", now).await;
+                    server.work.notify_waiters();
+                    kept
+                }
+            }
         }
         Finished::Unneeded => server.queue.ack(&leased, now).await,
         Finished::NoImage(what) => {
@@ -163,9 +177,28 @@ async fn pinned(
         digest,
         tag: job.tag.as_deref(),
         at,
+        word: Word::Asked,
     };
-    if let Tag::Moved { from } = note(connection, &sight, now).await?.tag {
-        plan_move(connection, actions, &sight, from, now).await?;
+    // it waited already, and is not lost to others that came since
+    let bounds = Bounds { all: bounds.all.saturating_mul(2), source: bounds.source.saturating_mul(2) };
+    match note(connection, &sight, now).await?.tag {
+        Tag::Moved { from } => {
+            plan_move(connection, actions, &sight, from, now).await?;
+        }
+        // something came while it was asked: it is asked again
+        Tag::Doubted { .. } => {
+            let question = Question {
+                source: &job.source,
+                registry: &job.registry,
+                repository: &job.repository,
+                tag: job.tag.as_deref().unwrap_or("latest"),
+                asker: &format!("job-{}", leased.id),
+                is_doubted: true,
+            };
+            let asked = question::put_in(connection, &question, bounds, now).await?;
+            asked.ok_or_else(|| Error::limit("the queue is full"))?;
+        }
+        Tag::Stands => {}
     }
     let next = NewJob {
         key: super::work::key_of(leased, digest),
@@ -174,8 +207,6 @@ async fn pinned(
         priority: Priority::High,
         ..job.clone()
     };
-    // it waited already, and is not lost to others that came since
-    let bounds = Bounds { all: bounds.all.saturating_mul(2), source: bounds.source.saturating_mul(2) };
     match enqueue(connection, &next, bounds, now).await? {
         Entered::New(_) | Entered::Known(_) => Ok(true),
         Entered::Full => Err(Error::limit("the queue is full")),
@@ -212,13 +243,30 @@ pub(super) async fn is_gone(server: &Server, job: &NewJob) -> Result<bool> {
     Ok(known(&mut reader, job, digest).await?.is_some_and(|(_, is_deleted)| is_deleted))
 }
 
-/// Ends a job whose image is gone.
-async fn gone(connection: &mut SqliteConnection, leased: Leased, now: Moment) -> Result<bool> {
+/// How a job ended whose image was gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Done,
+    /// It did not: its image is there.
+    IsThere,
+    /// It is another one's by now.
+    Lost,
+}
+
+/// Ends a job whose image is gone. One that was pushed meanwhile is there again, and this is its job: it goes on.
+async fn gone(connection: &mut SqliteConnection, leased: Leased, now: Moment) -> Result<Ended> {
+    let is_there = match &leased.job.digest {
+        Some(digest) => known(connection, &leased.job, digest).await?.is_some_and(|(_, is_deleted)| !is_deleted),
+        None => false,
+    };
+    if is_there {
+        return Ok(Ended::IsThere);
+    }
     if !ack(connection, leased.id, leased.lease, now).await? {
-        return Ok(false);
+        return Ok(Ended::Lost);
     }
     forget_scan(connection, leased.id).await?;
-    Ok(true)
+    Ok(Ended::Done)
 }
 
 /// Notes of a job that is done that it made no report since its image is gone: pushed again, that is scanned again.
@@ -371,8 +419,6 @@ fn cannot(error: sqlx::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::server::event::Place;
     use crate::server::images::delete;
@@ -451,7 +497,7 @@ mod tests {
         let gone = bench.server.store.write(move |connection| {
             Box::pin(async move {
                 let place = Place { repository: "shop/api".to_owned(), tag: None, digest, claimed_host: None };
-                delete(connection, "shop", "main", &place, now).await
+                delete(connection, "shop", "main", &place, (now.plus(Duration::from_secs(1)), true)).await
             })
         });
         gone.await.expect("deleted");

@@ -14,9 +14,9 @@ use crate::time::Timestamp;
 
 use super::config::{Config, PolicyChoice, Registry};
 use super::failpoint::Point;
-use super::filing::DOUBTED;
 use super::images;
 use super::metrics::JOBS;
+use super::question;
 use super::queue::{Kind, Lane, Leased, Queue as _, backoff};
 use super::random;
 use super::rematch;
@@ -188,7 +188,7 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
         Err(error) => return again(leased, server, error.to_string(), None),
     };
     let at = server.clock.now();
-    let is_doubted = job.key.contains(&format!(" {DOUBTED} "));
+    let is_doubted = question::is_doubted(job);
     let asked = tokio::task::spawn_blocking(move || crate::source::registry::tags::digest_of(&reference, &access));
     let digest = match asked.await {
         Ok(Ok(digest)) => digest,

@@ -9,7 +9,7 @@ use sqlx::Row as _;
 
 use super::super::clock::Clock;
 use super::super::config::Config;
-use super::super::images::{Sight, Tag, note};
+use super::super::images::{Sight, Tag, Word, note};
 use super::super::log::Level;
 use super::super::log::testing::Lines;
 use super::super::state::Server;
@@ -555,6 +555,7 @@ async fn of_a_tag_that_came_to_an_image_later_its_name_is_told() {
                 digest: &digest,
                 tag: Some("prod"),
                 at: now,
+                word: Word::Given,
             };
             let Tag::Moved { from } = note(connection, &sight, now).await?.tag else { panic!("it moves") };
             plan::plan_move(connection, &actions, &sight, from, now).await

@@ -17,8 +17,9 @@ use super::deliver::plan::plan_move;
 use super::event::{Delivered, Notice, Place, Unreadable, What};
 use super::failpoint::Point;
 use super::hook::Hook;
-use super::images::{self, Sight, Tag, delete, scan_key};
+use super::images::{self, Sight, Tag, Word, delete, scan_key};
 use super::metrics::DROPPED;
+use super::question::{self, Question};
 use super::queue::sqlite::{enqueue, raise};
 use super::queue::{Bounds, Entered, JobId, Kind, NewJob, Priority};
 use super::state::Server;
@@ -27,9 +28,6 @@ use super::token::audit;
 
 /// Bytes of a body that are kept of what cannot be read.
 pub(super) const KEPT: usize = 64 << 10;
-
-/// Stands in the key of a job that asks for a tag of which two tell different things.
-pub(super) const DOUBTED: &str = "doubted";
 
 /// Images of one webhook that the log names.
 const IMAGES: usize = 3;
@@ -188,8 +186,11 @@ async fn file(connection: &mut SqliteConnection, notice: Notice, filing: &Filing
         }
     }
     // a clock that is ahead shall not hold a tag for ever
-    let at = notice.at.unwrap_or(received).min(received);
-    let row = Row { id: &notice.id, received, at, ..Row::default() };
+    let (at, is_dated) = match notice.at {
+        Some(at) if at <= received => (at, true),
+        _ => (received, false),
+    };
+    let row = Row { id: &notice.id, received, at, is_dated, ..Row::default() };
     match &notice.what {
         What::Ignored(_) => Ok(()),
         What::Unreadable(unreadable) => bury(connection, row, &unreadable.reason, filing, kept).await,
@@ -201,13 +202,16 @@ async fn file(connection: &mut SqliteConnection, notice: Notice, filing: &Filing
             Ok(())
         }
         What::Pushed(place) => {
-            let id = put_in(connection, place, &notice.id, at, filing, kept).await?;
+            let id = put_in(connection, place, &notice.id, (at, is_dated), filing, kept).await?;
             kept.jobs += 1;
             note(connection, Row { state: "taken", place: Some(place), job: Some(id), ..row }, filing).await
         }
         What::Deleted(place) => {
-            if delete(connection, &filing.source, &filing.registry, place, at).await? {
-                ask(connection, place, &notice.id, filing, kept).await?;
+            // where the queue is full it is left to the next sweep or push
+            for tag in delete(connection, &filing.source, &filing.registry, place, (at, is_dated)).await? {
+                let place = Place { tag: Some(tag), ..place.clone() };
+                let asked = ask(connection, &place, &notice.id, true, filing).await?;
+                kept.jobs += usize::from(asked.is_some());
             }
             note(connection, Row { state: "deleted", place: Some(place), ..row }, filing).await
         }
@@ -258,12 +262,13 @@ async fn put_in(
     connection: &mut SqliteConnection,
     place: &Place,
     event: &str,
-    at: Moment,
+    (at, is_dated): (Moment, bool),
     filing: &Filing,
     kept: &mut Kept,
 ) -> Result<JobId> {
+    let is_full = || Error::limit("the queue is full");
     let Some(digest) = &place.digest else {
-        return pin(connection, place, event, filing).await?.ok_or_else(|| Error::limit("the queue is full"));
+        return ask(connection, place, event, false, filing).await?.ok_or_else(is_full);
     };
     let job = NewJob {
         key: scan_key(&filing.source, &filing.registry, &place.repository, digest),
@@ -277,7 +282,7 @@ async fn put_in(
     };
     let id = match enqueue(connection, &job, filing.bounds, filing.now).await? {
         Entered::New(id) | Entered::Known(id) => id,
-        Entered::Full => return Err(Error::limit("the queue is full")),
+        Entered::Full => return Err(is_full()),
     };
     let sight = Sight {
         source: &filing.source,
@@ -286,59 +291,39 @@ async fn put_in(
         digest,
         tag: place.tag.as_deref(),
         at,
+        word: Word::of_event(is_dated),
     };
     let seen = images::note(connection, &sight, filing.now).await?;
     match seen.tag {
         Tag::Moved { from } => kept.told += plan_move(connection, &filing.actions, &sight, from, filing.now).await?,
-        Tag::Overtaken => ask(connection, place, event, filing, kept).await?,
+        Tag::Doubted { is_newer } => match ask(connection, place, event, true, filing).await? {
+            Some(_) => kept.jobs += 1,
+            // the sender comes back with it; what is older is left to the next sweep or push
+            None if is_newer => return Err(is_full()),
+            None => {}
+        },
         Tag::Stands => {}
     }
     Ok(id)
 }
 
-/// Has a tag looked up of which an event says other than what is known since: the clocks of two may differ, and the
-/// registry knows. Where the queue is full it is left to the next sweep or push.
+/// Puts in the question which image a tag is. Nothing where the queue is full.
 async fn ask(
     connection: &mut SqliteConnection,
     place: &Place,
-    event: &str,
+    asker: &str,
+    is_doubted: bool,
     filing: &Filing,
-    kept: &mut Kept,
-) -> Result<()> {
-    let asked = pin(connection, place, &format!("{DOUBTED} {event}"), filing).await?;
-    kept.jobs += usize::from(asked.is_some());
-    Ok(())
-}
-
-/// Puts in the question which image a tag is; one that waits does for all who ask it. Nothing where the queue is full.
-async fn pin(connection: &mut SqliteConnection, place: &Place, event: &str, filing: &Filing) -> Result<Option<JobId>> {
-    let (source, registry, repository) = (&filing.source, &filing.registry, &place.repository);
-    let tag = place.tag.as_deref().unwrap_or("latest");
-    // the registry may be there again: it was pushed to
-    let waiting = sqlx::query(
-        "UPDATE job SET attempts = 0, not_before = min(not_before, ?1) WHERE id = (SELECT id FROM job \
-         WHERE kind = 'pin' AND state = 'queued' AND repository = ?2 AND tag = ?3 AND source = ?4 AND registry = ?5 \
-         LIMIT 1) RETURNING id",
-    );
-    let waiting = waiting.bind(filing.now.0).bind(repository).bind(tag).bind(source).bind(registry);
-    if let Some(row) = waiting.fetch_optional(&mut *connection).await.map_err(cannot)? {
-        return Ok(Some(JobId(row.try_get(0).map_err(cannot)?)));
-    }
-    let job = NewJob {
-        // each push of a tag is another image
-        key: format!("pin {registry}/{repository}:{tag} {source} {event} {}", filing.now.0),
-        kind: Kind::Pin,
-        source: source.clone(),
-        registry: registry.clone(),
-        repository: repository.clone(),
-        tag: Some(tag.to_owned()),
-        digest: None,
-        priority: Priority::Urgent,
+) -> Result<Option<JobId>> {
+    let question = Question {
+        source: &filing.source,
+        registry: &filing.registry,
+        repository: &place.repository,
+        tag: place.tag.as_deref().unwrap_or("latest"),
+        asker,
+        is_doubted,
     };
-    match enqueue(connection, &job, filing.bounds, filing.now).await? {
-        Entered::New(id) | Entered::Known(id) => Ok(Some(id)),
-        Entered::Full => Ok(None),
-    }
+    question::put_in(connection, &question, filing.bounds, filing.now).await
 }
 
 /// Wakes those for whom something waits.
@@ -410,6 +395,8 @@ struct Row<'a> {
     id: &'a str,
     received: Moment,
     at: Moment,
+    /// Whether `at` is a time of the sender's.
+    is_dated: bool,
     state: &'a str,
     place: Option<&'a Place>,
     job: Option<JobId>,
@@ -420,15 +407,25 @@ struct Row<'a> {
 impl Default for Row<'_> {
     fn default() -> Self {
         let start = Moment(0);
-        Self { id: "", received: start, at: start, state: "dead", place: None, job: None, reason: None, body: None }
+        Self {
+            id: "",
+            received: start,
+            at: start,
+            is_dated: false,
+            state: "dead",
+            place: None,
+            job: None,
+            reason: None,
+            body: None,
+        }
     }
 }
 
 async fn note(connection: &mut SqliteConnection, row: Row<'_>, filing: &Filing) -> Result<()> {
     let noted = sqlx::query(
         "INSERT INTO event (source, sender_id, received, at, state, repository, tag, digest, job, reason, body, \
-         fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (source, sender_id) DO UPDATE SET received = excluded.received, at = excluded.at, \
+         fields, sure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (source, sender_id) DO UPDATE SET received = excluded.received, at = excluded.at, sure = excluded.sure, \
          state = excluded.state, repository = excluded.repository, tag = excluded.tag, digest = excluded.digest, \
          job = excluded.job, reason = excluded.reason, body = excluded.body, fields = excluded.fields \
          WHERE excluded.state <> 'dead' OR event.state <> 'dead' OR event.reason IS NOT excluded.reason \
@@ -447,6 +444,7 @@ async fn note(connection: &mut SqliteConnection, row: Row<'_>, filing: &Filing) 
         .bind(row.reason)
         .bind(row.body)
         .bind(filing.fields.as_deref().filter(|_| row.state == "dead"))
+        .bind(row.is_dated)
         .execute(connection)
         .await
         .map_err(cannot)?;

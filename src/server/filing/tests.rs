@@ -6,10 +6,11 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 
+use super::super::deliver::plan::plan;
 use super::super::event::{Place, What};
 use super::super::hook::testing::{Case, DIGEST, SECRET, push};
 use super::super::hook::{KEPT_OF_FIELD, routes};
-use super::super::queue::{Lane, Queue as _};
+use super::super::queue::{Lane, Leased, Queue as _};
 use super::super::result::{self, Finished};
 use super::super::testing::Bench;
 use super::*;
@@ -26,7 +27,7 @@ async fn a_push_becomes_one_job_however_often_it_is_told() {
     assert_eq!(case.count("SELECT count(*) FROM event WHERE state = 'taken'").await, 2);
     assert_eq!(case.count("SELECT count(*) FROM tag").await, 2);
     assert_eq!(case.count("SELECT count(*) FROM image").await, 1);
-    let gone = push("3", DIGEST, "").replace("\"push\"", "\"delete\"");
+    let gone = push("3", DIGEST, "").replace("\"push\"", "\"delete\"").replace("12:00:00", "12:00:01");
     assert_eq!(case.send(&gone).await, StatusCode::ACCEPTED);
     assert_eq!(case.count("SELECT count(*) FROM image WHERE deleted IS NOT NULL").await, 1);
 }
@@ -49,11 +50,11 @@ async fn each_source_has_images_of_its_own() {
     assert_eq!(texts("SELECT source FROM job WHERE kind = 'scan' ORDER BY id").await, "shop bakery");
     assert_eq!(texts("SELECT source FROM tag ORDER BY source").await, "bakery shop");
     // who tells that it went speaks for nobody else
-    tell("bakery", push("2", DIGEST, "").replace("\"push\"", "\"delete\"")).await;
+    tell("bakery", push("2", DIGEST, "").replace("\"push\"", "\"delete\"").replace("12:00:00", "12:00:01")).await;
     assert_eq!(texts("SELECT source FROM image WHERE deleted IS NULL").await, "shop");
     assert_eq!(texts("SELECT source FROM tag").await, "shop");
     let other = DIGEST.replace('0', "2");
-    tell("bakery", push("3", &other, ",\"tag\":\"1.4\"")).await;
+    tell("bakery", push("3", &other, ",\"tag\":\"1.4\"").replace("12:00:00", "12:00:02")).await;
     let tags = "SELECT t.source || '=' || substr(i.digest, -2) FROM tag t JOIN image i ON i.id = t.image ORDER BY 1";
     assert_eq!(texts(tags).await, "bakery=21 shop=01");
 }
@@ -80,8 +81,10 @@ async fn an_image_stays_while_a_tag_is_left() {
         received: case.server.clock.now(),
         now: case.server.clock.now(),
     };
+    let times = std::sync::atomic::AtomicI64::new(1);
     let file = async |what: What, id: &str| {
-        let notice = Notice { id: id.to_owned(), is_unique: true, at: None, what };
+        let at = Some(Moment(times.fetch_add(1, Ordering::Relaxed)));
+        let notice = Notice { id: id.to_owned(), is_unique: true, at, what };
         let filing = filing();
         let filed = case.server.store.write(move |connection| Box::pin(file_all(connection, vec![notice], filing)));
         filed.await.expect("filed");
@@ -304,7 +307,173 @@ async fn a_clock_that_is_ahead_holds_no_tag() {
     assert_eq!(case.send(&ahead).await, StatusCode::ACCEPTED);
     let without = push("b", &digest(2), ",\"tag\":\"x\"").replace("\"timestamp\":\"2026-03-01T12:00:00Z\",", "");
     assert_eq!(case.send(&without).await, StatusCode::ACCEPTED);
+    // which of them was later nobody knows but the registry
+    assert_eq!(there(&case).await, pair("x=1", "1 2"));
+    answer(&case, 2).await;
     assert_eq!(there(&case).await, pair("x=2", "1 2"));
+    // five minutes ahead, and the one that was pushed first comes last
+    let ahead = |seconds: u64| {
+        let at = case.server.clock.now().plus(Duration::from_secs(300 + seconds)).timestamp();
+        at.to_string()
+    };
+    for (number, seconds) in [(4, 10), (3, 0)] {
+        let body = push_at(&number.to_string(), &digest(number), "y", "12:00:00");
+        let body = body.replace("2026-03-01T12:00:00Z", &ahead(seconds));
+        assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    }
+    assert_eq!(there(&case).await, pair("x=2 y=4", "1 2 3 4"));
+    answer(&case, 4).await;
+    assert_eq!(there(&case).await, pair("x=2 y=4", "1 2 3 4"));
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'pin'").await, 2);
+}
+
+/// Leases the question that waits.
+async fn question(case: &Case) -> (Leased, Moment) {
+    let now = case.server.clock.now();
+    let mut leased = case.server.queue.lease(Lane::Quick, 2, Duration::from_mins(1), now).await.expect("leased");
+    assert_eq!(leased.len(), 1, "one question waits");
+    (leased.remove(0), now)
+}
+
+/// Has the question that waits answered with an image, after everything that came before.
+async fn answer(case: &Case, number: u32) {
+    let (leased, _) = question(case).await;
+    let asked = case.server.clock.now().plus(Duration::from_millis(1));
+    let finished = Finished::Pinned(digest(number).parse().expect("a digest"), asked);
+    assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+}
+
+#[tokio::test]
+async fn what_comes_while_a_question_is_under_way_is_newer_than_its_answer() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(1), "x", "12:01:00")).await;
+    // asked for, since an older event says other
+    send(push_at("b", &digest(2), "x", "12:00:00")).await;
+    let (leased, asked) = question(&case).await;
+    // the clock of the sender is behind that of careen
+    send(push_at("c", &digest(3), "x", "12:02:00")).await;
+    assert_eq!(there(&case).await.0, "x=3");
+    let finished = Finished::Pinned(digest(1).parse().expect("a digest"), asked);
+    assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+    assert_eq!(there(&case).await.0, "x=3", "the answer is older");
+    answer(&case, 3).await;
+    assert_eq!(there(&case).await.0, "x=3");
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state <> 'done'").await, 0);
+    // what the registry said is changed by its own word alone
+    send(push_at("d", &digest(2), "x", "12:03:00")).await;
+    let (leased, asked) = question(&case).await;
+    // gone and looked up at once
+    send(delete_at("e", "\"tag\":\"x\"", "12:04:00")).await;
+    assert!(result::store(&case.server, &leased, Finished::Lost(asked)).await.expect("stored"));
+    let (leased, asked) = question(&case).await;
+    let asked = asked.plus(Duration::from_millis(1));
+    assert!(result::store(&case.server, &leased, Finished::Lost(asked)).await.expect("stored"));
+    assert_eq!(there(&case).await.0, "", "the registry has no such tag");
+}
+
+#[tokio::test]
+async fn of_what_happened_at_one_time_the_registry_is_asked() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    let asked = async |tag: &'static str| {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM job WHERE kind = 'pin' AND tag = ?").bind(tag);
+        count.fetch_one(case.server.store.readers()).await.expect("read")
+    };
+    send(push_at("a", &digest(2), "x", "12:00:00")).await;
+    send(push_at("b", &digest(1), "x", "12:00:00")).await;
+    assert_eq!((there(&case).await.0.as_str(), asked("x").await), ("x=2", 1));
+    send(push_at("c", &digest(2), "y", "12:00:00")).await;
+    send(delete_at("d", "\"tag\":\"y\"", "12:00:00")).await;
+    assert_eq!((there(&case).await.0.as_str(), asked("y").await), ("x=2 y=2", 1));
+    send(delete_at("e", "\"tag\":\"z\"", "12:00:00")).await;
+    send(push_at("f", &digest(2), "z", "12:00:00")).await;
+    assert_eq!((there(&case).await.0.as_str(), asked("z").await), ("x=2 y=2", 1));
+    // an image that was pushed and deleted in one second is not taken from those that are to be scanned
+    send(push_at("g", &digest(5), "v", "12:00:00")).await;
+    send(delete_at("h", &format!("\"digest\":\"{}\"", digest(5)), "12:00:00")).await;
+    assert_eq!(there(&case).await, pair("v=5 x=2 y=2", "1 2 5"));
+    assert_eq!(asked("v").await, 1);
+    // one image, one answer
+    send(push_at("i", &digest(6), "w", "12:00:00")).await;
+    send(push_at("j", &digest(6), "w", "12:00:00")).await;
+    assert_eq!(asked("w").await, 0);
+}
+
+#[tokio::test]
+async fn a_tag_that_went_with_its_image_does_not_come_back_as_an_older_one() {
+    let of = |number: u32| format!("\"digest\":\"{}\"", digest(number));
+    let orders = [["b", "c", "d"], ["b", "d", "c"], ["c", "b", "d"], ["c", "d", "b"], ["d", "b", "c"], ["d", "c", "b"]];
+    for order in orders {
+        let case = Case::new(100).await;
+        for event in order {
+            let body = match event {
+                "b" => push_at("b", &digest(2), "y", "12:00:00"),
+                "c" => push_at("c", &digest(3), "y", "12:01:00"),
+                _ => delete_at("d", &of(3), "12:02:00"),
+            };
+            assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+        }
+        // nothing, or in doubt
+        let asked = case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state = 'queued'").await;
+        if asked == 1 {
+            let (leased, asked) = question(&case).await;
+            let finished = Finished::Lost(asked.plus(Duration::from_millis(1)));
+            assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+        }
+        assert_eq!(there(&case).await, pair("", "2"), "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_was_told_of_as_deleted_goes_with_the_tag_that_the_registry_does_not_have() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:00:00")).await;
+    assert_eq!(there(&case).await, pair("x=1", "1"));
+    let (leased, asked) = question(&case).await;
+    let finished = Finished::Lost(asked.plus(Duration::from_millis(1)));
+    assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+    assert_eq!(there(&case).await, pair("", ""));
+}
+
+#[tokio::test]
+async fn a_push_that_meets_the_job_of_the_image_that_was_deleted_is_scanned() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:01:00")).await;
+    let now = case.server.clock.now();
+    let mut leased = case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased");
+    let leased = leased.remove(0);
+    assert!(result::is_gone(&case.server, &leased.job).await.expect("asked"));
+    send(push_at("c", &digest(1), "x", "12:02:00")).await;
+    assert!(result::store(&case.server, &leased, Finished::Gone).await.expect("stored"));
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'scan' AND state = 'queued'").await, 1);
+    assert_eq!(case.count("SELECT waiting FROM turn").await, 1);
+    assert!(!result::store(&case.server, &leased, Finished::Gone).await.expect("asked"), "it is nobody's by now");
+    // and where nothing came it ends
+    send(delete_at("d", &format!("\"digest\":\"{}\"", digest(1)), "12:03:00")).await;
+    let mut leased =
+        case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), case.server.clock.now()).await.expect("leased");
+    assert!(result::store(&case.server, &leased.remove(0), Finished::Gone).await.expect("stored"));
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE state = 'done' AND key LIKE '% gone %'").await, 1);
+}
+
+#[tokio::test]
+async fn where_it_cannot_be_asked_what_may_be_newer_the_sender_comes_back() {
+    let case = Case::new(2).await;
+    let undated = |n: u32| {
+        push(&format!("e{n}"), &digest(n), ",\"tag\":\"x\"").replace("\"timestamp\":\"2026-03-01T12:00:00Z\",", "")
+    };
+    assert_eq!(case.send(&undated(1)).await, StatusCode::ACCEPTED);
+    // its scan has room, the question has not
+    assert_eq!(case.send(&undated(2)).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(case.count("SELECT count(*) FROM event").await, 1, "all of it or nothing");
+    // what is older is left to the next sweep
+    assert_eq!(case.send(&push_at("old", &digest(3), "x", "12:00:00")).await, StatusCode::ACCEPTED);
+    assert_eq!(there(&case).await, pair("x=1", "1 3"));
 }
 
 #[tokio::test]
@@ -350,6 +519,7 @@ async fn what_a_sweep_or_a_question_saw_since_stays() {
                     digest: &digest,
                     tag: Some(tag),
                     at,
+                    word: Word::Asked,
                 };
                 images::note(connection, &sight, at).await?;
                 images::sweep(connection, "shop", "main", "shop/api", at).await
@@ -416,12 +586,60 @@ async fn a_tag_that_comes_to_an_image_that_was_judged_before_is_told_of_once() {
     assert_eq!(told().await.len(), 2);
     send(push_at("e", &digest(3), "y", "12:03:00")).await;
     assert_eq!(told().await.len(), 2, "its scan will tell");
+    // of the move as well, which is none to what it was before
     judge(&case, 3, "failed").await;
+    plan_report(&case, "r3").await;
+    assert_eq!(told().await.get(2..), Some(["bad r3 y r1".to_owned()].as_slice()));
     send(push_at("f", &digest(1), "y", "12:04:00")).await;
-    assert_eq!(told().await.get(2..), Some(["bad r1 y r3".to_owned()].as_slice()), "nothing turned");
+    assert_eq!(told().await.get(3..), Some(["bad r1 y r3".to_owned()].as_slice()), "nothing turned");
     // what is overtaken is no move
     send(push_at("g", &digest(2), "y", "12:00:30")).await;
-    assert_eq!(told().await.len(), 3);
+    assert_eq!(told().await.len(), 4);
+}
+
+/// Plans what is to be told of a report.
+async fn plan_report(case: &Case, report: &'static str) {
+    let (actions, now) = (Arc::clone(&case.server.actions), case.server.clock.now());
+    let write = case
+        .server
+        .store
+        .write(move |connection| Box::pin(async move { plan(connection, &actions, report, now).await }));
+    write.await.expect("planned");
+}
+
+#[tokio::test]
+async fn a_move_to_an_image_that_was_not_judged_yet_is_told_of_with_its_report() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    let told = async || {
+        let rows = "SELECT action || ' ' || report || ' ' || coalesce(tag, '') || ' ' || coalesce(before, '') \
+                    FROM delivery ORDER BY id";
+        sqlx::query_scalar::<_, String>(rows).fetch_all(case.server.store.readers()).await.expect("read")
+    };
+    for (number, tag, outcome) in [(1, "latest", "failed"), (2, "prod", "passed")] {
+        send(push_at(tag, &digest(number), tag, "12:00:00")).await;
+        judge(&case, number, outcome).await;
+    }
+    // as CI does: each image gets a tag of its own, and then the one that moves
+    send(push_at("a", &digest(3), "c-abc", "12:01:00")).await;
+    send(push_at("b", &digest(3), "latest", "12:01:01")).await;
+    send(push_at("c", &digest(3), "prod", "12:01:01")).await;
+    judge(&case, 3, "passed").await;
+    plan_report(&case, "r3").await;
+    assert_eq!(told().await, ["turn r3 latest r1"], "`prod` did not turn");
+    plan_report(&case, "r3").await;
+    assert_eq!(told().await.len(), 1, "once");
+    // an image on the way that is not judged yet is passed over, and not told of when something newer was
+    send(push_at("d", &digest(4), "c-d", "12:02:00")).await;
+    send(push_at("e", &digest(4), "prod", "12:02:01")).await;
+    send(push_at("f", &digest(5), "prod", "12:02:02")).await;
+    judge(&case, 5, "failed").await;
+    plan_report(&case, "r5").await;
+    assert_eq!(told().await.get(1..), Some(["bad r5 prod r3", "turn r5 prod r3"].map(str::to_owned).as_slice()));
+    judge(&case, 4, "failed").await;
+    plan_report(&case, "r4").await;
+    assert_eq!(told().await.get(3..), Some(["bad r4  ", "turn r4  "].map(str::to_owned).as_slice()), "of `c-d` alone");
+    assert_eq!(case.count("SELECT count(*) FROM move_waiting").await, 0);
 }
 
 #[tokio::test]

@@ -131,6 +131,13 @@ pub async fn tidy(store: &Store, retention: &Retention, now: Moment) -> Result<G
         [events, reports, ROWS],
     )
     .await?;
+    pieces(
+        store,
+        "DELETE FROM tag_gone WHERE (registry, repository, name, source) IN (SELECT registry, repository, name, source \
+         FROM tag_gone WHERE heard < ?1 AND ?2 = 0 LIMIT ?3)",
+        [reports, 0, ROWS],
+    )
+    .await?;
     gone.deliveries = pieces(
         store,
         "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE (state = 'done' AND ended < ?1) \

@@ -45,7 +45,7 @@ async fn fill(store: &Store) {
         ));
     }
     text.push_str(
-        "INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 1, 0, 0), ('main', 'shop/api', 'b', 'shop', 4, 0, 0);",
+        "INSERT INTO tag (registry, repository, name, source, image, moved, since) VALUES ('main', 'shop/api', 'a', 'shop', 1, 0, 0), ('main', 'shop/api', 'b', 'shop', 4, 0, 0);",
     );
     // (id, image, day)
     let reports = [
@@ -138,7 +138,7 @@ async fn what_went_with_its_image_is_scanned_when_it_is_pushed_again() {
     text.push_str(&format!(
         "INSERT INTO report VALUES ('r1', 1, 1, 'shop', {0}, 'passed', 0, '', '', '{{}}'), \
          ('r2', 2, 2, 'shop', {0}, 'passed', 0, '', '', '{{}}'); \
-         INSERT INTO tag VALUES ('main', 'shop/api', 'a', 'shop', 2, 0, 0);",
+         INSERT INTO tag (registry, repository, name, source, image, moved, since) VALUES ('main', 'shop/api', 'a', 'shop', 2, 0, 0);",
         195 * DAY
     ));
     sql(&store, &text).await;

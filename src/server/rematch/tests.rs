@@ -42,7 +42,7 @@ async fn images(server: &Server, count: usize) {
         ));
         if number > 1 {
             text.push_str(&format!(
-                "INSERT INTO tag VALUES ('main', 'shop/api', 't{number}', 'shop', {number}, 0, 0);"
+                "INSERT INTO tag (registry, repository, name, source, image, moved, since) VALUES ('main', 'shop/api', 't{number}', 'shop', {number}, 0, 0);"
             ));
         }
     }

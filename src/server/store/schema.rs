@@ -410,6 +410,52 @@ CREATE INDEX delivery_by_state ON delivery (state, id);
 CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';
 CREATE INDEX delivery_by_target ON delivery (action, target, id) WHERE target IS NOT NULL;
 ",
+    "
+-- when careen heard of a tag last, by its own clock; and whether `since` is by its sender's, so that another time of that
+-- sender says which is newer
+ALTER TABLE tag ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tag ADD COLUMN sure INTEGER NOT NULL DEFAULT 0;
+UPDATE tag SET heard = max(moved, since);
+
+-- what was known last of tags that are not there
+CREATE TABLE tag_gone (
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    heard INTEGER NOT NULL,
+    sure INTEGER NOT NULL,
+    PRIMARY KEY (registry, repository, name, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tag_gone_by_time ON tag_gone (heard);
+CREATE TRIGGER tag_is_remembered AFTER DELETE ON tag
+BEGIN
+    INSERT INTO tag_gone (registry, repository, name, source, since, heard, sure)
+    VALUES (OLD.registry, OLD.repository, OLD.name, OLD.source, OLD.since, OLD.heard, OLD.sure)
+    ON CONFLICT (registry, repository, name, source)
+    DO UPDATE SET since = max(since, excluded.since), heard = max(heard, excluded.heard), sure = min(sure, excluded.sure);
+END;
+CREATE TRIGGER tag_is_back AFTER INSERT ON tag
+BEGIN
+    DELETE FROM tag_gone WHERE registry = NEW.registry AND repository = NEW.repository AND name = NEW.name
+    AND source = NEW.source;
+END;
+
+-- what was told of as deleted is looked for by what it was
+ALTER TABLE event ADD COLUMN sure INTEGER NOT NULL DEFAULT 1;
+DROP INDEX event_deleted;
+CREATE INDEX event_deleted_digest ON event (source, repository, digest) WHERE state = 'deleted' AND digest IS NOT NULL;
+CREATE INDEX event_deleted_tag ON event (source, repository, tag) WHERE state = 'deleted' AND tag IS NOT NULL;
+
+-- moves of tags to images that were not judged yet: told of with their first report
+CREATE TABLE move_waiting (
+    move INTEGER PRIMARY KEY REFERENCES tag_move (id) ON DELETE CASCADE,
+    image INTEGER NOT NULL,
+    before INTEGER NOT NULL
+) STRICT;
+CREATE INDEX move_waiting_by_image ON move_waiting (image);
+",
 ];
 
 /// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.
@@ -495,7 +541,7 @@ mod tests {
             Box::pin(async move {
                 sqlx::raw_sql(
                     "INSERT INTO image VALUES (3, 'main', 'a', 'sha256:1', 'bakery', 1, 2, NULL, 1); \
-                     INSERT INTO tag VALUES ('main', 'a', 'x', 'bakery', 3, 7, 7); DELETE FROM image WHERE id = 1",
+                     INSERT INTO tag VALUES ('main', 'a', 'x', 'bakery', 3, 7, 7, 7, 1); DELETE FROM image WHERE id = 1",
                 )
                 .execute(connection)
                 .await
@@ -530,6 +576,7 @@ mod tests {
             rows.expect("read").join(", ")
         };
         assert_eq!(read("SELECT t.since || ' ' || i.since FROM tag t JOIN image i ON i.id = t.image").await, "5 1");
+        assert_eq!(read("SELECT heard || ' ' || sure FROM tag").await, "5 0", "by which clock nobody knows");
         assert_eq!(read("SELECT name || moved FROM tag_move").await, "x5", "nothing moved");
         assert_eq!(read("SELECT sender_id || at FROM event").await, "e4");
         let delivery = "SELECT id || action || report || state || attempts || created || not_before || ended || reason \

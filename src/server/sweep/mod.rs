@@ -20,7 +20,8 @@ use super::clock::Moment;
 use super::config::{Registry, Sweep};
 use super::deliver::Actions;
 use super::deliver::plan::plan_move;
-use super::images::{self, Sight, Tag, scan_key};
+use super::images::{self, Sight, Tag, Word, scan_key};
+use super::question::{self, Question};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, NewJob, Priority, backoff};
 use super::random;
@@ -263,7 +264,7 @@ async fn note(
         let filed = server.store.write(move |connection| Box::pin(file(connection, batch, filing))).await?;
         found.new += filed.new;
         found.moved += filed.moved;
-        if filed.new > 0 {
+        if filed.new + filed.asked > 0 {
             server.work.notify_waiters();
         }
         if filed.told > 0 {
@@ -294,6 +295,8 @@ struct Filed {
     done: usize,
     new: usize,
     moved: usize,
+    /// Tags that are asked for again.
+    asked: usize,
     told: usize,
 }
 
@@ -332,10 +335,29 @@ async fn file(
             digest: &digest,
             tag: Some(&tag),
             at,
+            word: Word::Asked,
         };
-        if let Tag::Moved { from } = images::note(connection, &sight, now).await?.tag {
-            filed.moved += 1;
-            filed.told += plan_move(connection, &actions, &sight, from, now).await?;
+        match images::note(connection, &sight, now).await?.tag {
+            Tag::Moved { from } => {
+                filed.moved += 1;
+                filed.told += plan_move(connection, &actions, &sight, from, now).await?;
+            }
+            // something came while it was asked: it is asked again
+            Tag::Doubted { .. } => {
+                let question = Question {
+                    source: &source,
+                    registry: &registry,
+                    repository: &repository,
+                    tag: &tag,
+                    asker: "sweep",
+                    is_doubted: true,
+                };
+                if question::put_in(connection, &question, bounds, now).await?.is_none() {
+                    return Ok(filed);
+                }
+                filed.asked += 1;
+            }
+            Tag::Stands => {}
         }
         filed.done += 1;
     }
@@ -354,7 +376,7 @@ async fn forget(
     began: Moment,
 ) -> Result<u64> {
     let known = sqlx::query(
-        "SELECT name FROM tag WHERE registry = ? AND repository = ? AND source = ? AND moved < ? \
+        "SELECT name FROM tag WHERE registry = ? AND repository = ? AND source = ? AND heard < ? \
          AND name NOT IN (SELECT value FROM json_each(?)) ORDER BY name",
     );
     let names: BTreeSet<&String> = listed.names.iter().collect();
@@ -383,15 +405,10 @@ async fn forget(
         tokio::time::sleep(PAUSE).await;
     }
     let (source, registry, repository) = (source.to_owned(), registry.to_owned(), repository.to_owned());
-    let gone = serde_json::to_string(&gone).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
+    let now = server.clock.now();
     let forgotten = server.store.write(move |connection| {
         Box::pin(async move {
-            let forgotten = sqlx::query(
-                "DELETE FROM tag WHERE registry = ? AND repository = ? AND source = ? AND moved < ? \
-                 AND name IN (SELECT value FROM json_each(?))",
-            );
-            let forgotten = forgotten.bind(&registry).bind(&repository).bind(&source).bind(began.0).bind(gone);
-            let forgotten = forgotten.execute(&mut *connection).await.map_err(cannot)?.rows_affected();
+            let forgotten = images::lose(connection, &source, &registry, &repository, &gone, began, now).await?;
             if is_whole {
                 images::sweep(connection, &source, &registry, &repository, began).await?;
             }
