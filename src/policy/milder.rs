@@ -1,9 +1,10 @@
 //! Where a policy lets through what the policies before it fail on: `careen policy check` tells each such rule and value.
 
 use super::cover::{may_meet, meeting};
+use super::inclusion::cover;
 use super::requirement::Requirements;
 use super::selector::Selector;
-use super::{Action, Policy, PolicyRule, Scope};
+use super::{Action, Glob, Policy, PolicyRule, Scope};
 use crate::rule::Rule;
 
 /// Rules of one policy that a note names.
@@ -181,38 +182,44 @@ impl Requirements {
             (asked.contains(table) && own.as_ref().is_some_and(|own| own.value < was)).then_some(*key)
         }));
         let times = [
-            ("[base] max-age", &self.base.highest_age, &earlier.base.highest_age),
-            ("[data] max-age", &self.data.highest_age, &earlier.data.highest_age),
-            ("[waivers] longest", &self.waivers.longest, &earlier.waivers.longest),
+            ("[base] max-age", self.base.highest_age.as_ref(), earlier.base.highest_age.as_ref()),
+            ("[data] max-age", self.data.highest_age.as_ref(), earlier.data.highest_age.as_ref()),
+            ("[waivers] longest", self.waivers.longest.as_ref(), earlier.waivers.longest.as_ref()),
         ];
-        milder.extend(times.iter().filter(|(_, own, was)| is(own, was, |own, was| own > was)).map(|(key, ..)| *key));
+        milder.extend(times.iter().filter(|(_, own, was)| is(*own, *was, |own, was| own > was)).map(|(key, ..)| *key));
         let (limits, were) = (&self.limits, &earlier.limits);
         let counts = [
-            ("[limits] layers", &limits.layers, &were.layers),
-            ("[limits] packages", &limits.packages, &were.packages),
-            ("[limits] size", &limits.size, &were.size),
-            ("[limits] stored-size", &limits.stored, &were.stored),
-            ("[limits] waste-floor", &limits.waste_floor, &were.waste_floor),
+            ("[limits] layers", limits.layers.as_ref(), were.layers.as_ref()),
+            ("[limits] packages", limits.packages.as_ref(), were.packages.as_ref()),
+            ("[limits] size", limits.size.as_ref(), were.size.as_ref()),
+            ("[limits] stored-size", limits.stored.as_ref(), were.stored.as_ref()),
+            ("[limits] waste-floor", limits.waste_floor.as_ref(), were.waste_floor.as_ref()),
         ];
-        milder.extend(counts.iter().filter(|(_, own, was)| is(own, was, |own, was| own > was)).map(|(key, ..)| *key));
+        milder.extend(counts.iter().filter(|(_, own, was)| is(*own, *was, |own, was| own > was)).map(|(key, ..)| *key));
         let (base, based) = (&self.base, &earlier.base);
         let (licences, were_licensed) = (&self.licences, &earlier.licences);
         let (require, required) = (&self.require, &earlier.require);
         let (waivers, waived) = (&self.waivers, &earlier.waivers);
         let others = [
-            ("[base] allow", is(&base.allow, &based.allow, |own, was| lacks(was, own))),
-            ("[base] allow-digests", is(&base.digests, &based.digests, |own, was| lacks(was, own))),
-            ("[base] deny", is(&base.deny, &based.deny, |own, was| lacks(own, was))),
-            ("[licences] allow", is(&licences.allow, &were_licensed.allow, |own, was| lacks(was, own))),
-            ("[licences] deny", is(&licences.deny, &were_licensed.deny, |own, was| lacks(own, was))),
-            ("[licences] ignore", is(&licences.ignore, &were_licensed.ignore, |own, was| lacks(was, own))),
-            ("[licences] unknown", is(&licences.unknown, &were_licensed.unknown, |own, was| own < was)),
-            ("[limits] waste", is(&limits.waste, &were.waste, |own, was| own.0 > was.0)),
-            ("[require] labels", is(&require.labels, &required.labels, |own, was| own.lack(was))),
-            ("[require] user", is(&require.user, &required.user, |own, was| lacks(was, own))),
-            ("[waivers] allow", is(&waivers.allow, &waived.allow, |own, was| *own && !was)),
-            ("[waivers] dockerfile-comments", is(&waivers.comments, &waived.comments, |own, was| *own && !was)),
-            ("[waivers] require", is(&waivers.require, &waived.require, |own, was| lacks(own, was))),
+            ("[base] allow", is(base.allow.as_ref(), based.allow.as_ref(), |own, was| takes_more(was, own))),
+            ("[base] allow-digests", is(base.digests.as_ref(), based.digests.as_ref(), |own, was| lacks(was, own))),
+            ("[base] deny", is(base.deny.as_ref(), based.deny.as_ref(), |own, was| takes_more(own, was))),
+            ("[licences] allow", is(licences.allow.as_ref(), were_licensed.allow.as_ref(), |own, was| lacks(was, own))),
+            ("[licences] deny", is(licences.deny.as_ref(), were_licensed.deny.as_ref(), |own, was| lacks(own, was))),
+            (
+                "[licences] ignore",
+                is(licences.ignore.as_ref(), were_licensed.ignore.as_ref(), |own, was| takes_more(was, own)),
+            ),
+            ("[licences] unknown", is(licences.unknown.as_ref(), were_licensed.unknown.as_ref(), |own, was| own < was)),
+            ("[limits] waste", is(limits.waste.as_ref(), were.waste.as_ref(), |own, was| own.0 > was.0)),
+            ("[require] labels", is(require.labels.as_ref(), required.labels.as_ref(), |own, was| own.lack(was))),
+            ("[require] user", is(require.user.as_ref(), required.user.as_ref(), |own, was| lacks(was, own))),
+            ("[waivers] allow", is(waivers.allow.as_ref(), waived.allow.as_ref(), |own, was| *own && !was)),
+            (
+                "[waivers] dockerfile-comments",
+                is(waivers.comments.as_ref(), waived.comments.as_ref(), |own, was| *own && !was),
+            ),
+            ("[waivers] require", is(waivers.require.as_ref(), waived.require.as_ref(), |own, was| lacks(own, was))),
         ];
         milder.extend(others.into_iter().filter_map(|(key, is_milder)| is_milder.then_some(key)));
         milder.into_iter().map(ToOwned::to_owned).collect()
@@ -220,8 +227,13 @@ impl Requirements {
 }
 
 /// Whether both say something, of which this holds.
-fn is<T>(own: &Option<super::Said<T>>, was: &Option<super::Said<T>>, holds: impl Fn(&T, &T) -> bool) -> bool {
-    own.as_ref().zip(was.as_ref()).is_some_and(|(own, was)| holds(&own.value, &was.value))
+fn is<T>(own: Option<&super::Said<T>>, was: Option<&super::Said<T>>, holds: impl Fn(&T, &T) -> bool) -> bool {
+    own.zip(was).is_some_and(|(own, was)| holds(&own.value, &was.value))
+}
+
+/// Whether `wanted` take something that `all` do not.
+fn takes_more(all: &[Glob], wanted: &[Glob]) -> bool {
+    wanted.iter().any(|one| !cover(all, one))
 }
 
 /// Whether some of `wanted` is not among `all`.

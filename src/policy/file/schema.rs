@@ -287,7 +287,10 @@ fn extends(takes_rego: bool) -> Value {
 
 /// Words of which letters count in either case.
 fn in_any_case(words: &[&str]) -> String {
-    let either = |c: char| format!("[{}{}]", c.to_ascii_uppercase(), c);
+    let either = |c: char| match c.to_ascii_uppercase() {
+        large if large == c => c.to_string(),
+        large => format!("[{large}{c}]"),
+    };
     words.iter().map(|word| word.chars().map(either).collect::<String>()).collect::<Vec<_>>().join("|")
 }
 

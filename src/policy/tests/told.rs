@@ -184,6 +184,8 @@ fn each_value_that_makes_the_gate_milder_is_told() {
     for (text, key) in [
         ("[base]\nallow = ['a:*', 'c:*']", "[base] allow = "),
         ("[base]\nallow = 'a:*'", ""),
+        ("[base]\nallow = 'a:1*'", ""),
+        ("[base]\ndeny = 'a:*'", ""),
         ("[base]\ndeny = 'b:*'", "[base] deny = "),
         ("[base]\ndeny = ['a:1', 'b:*']", ""),
         ("[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'", ""),
