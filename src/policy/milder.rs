@@ -3,6 +3,7 @@
 use super::cover::{may_meet, meeting};
 use super::inclusion::cover;
 use super::requirement::Requirements;
+use super::requirement::require::Labels;
 use super::selector::Selector;
 use super::{Action, Glob, Policy, PolicyRule, Scope};
 use crate::rule::Rule;
@@ -212,7 +213,7 @@ impl Requirements {
             ),
             ("[licences] unknown", is(licences.unknown.as_ref(), were_licensed.unknown.as_ref(), |own, was| own < was)),
             ("[limits] waste", is(limits.waste.as_ref(), were.waste.as_ref(), |own, was| own.0 > was.0)),
-            ("[require] labels", is(require.labels.as_ref(), required.labels.as_ref(), |own, was| own.lack(was))),
+            ("[require] labels", is(require.labels.as_ref(), required.labels.as_ref(), Labels::lack)),
             ("[require] user", is(require.user.as_ref(), required.user.as_ref(), |own, was| lacks(was, own))),
             ("[waivers] allow", is(waivers.allow.as_ref(), waived.allow.as_ref(), |own, was| *own && !was)),
             (

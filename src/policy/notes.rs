@@ -193,9 +193,9 @@ fn silent_rules(policy: &Policy) -> Vec<String> {
         let asks_image =
             rule.action == Action::Fail && rule.when.as_ref().is_some_and(super::When::is_about_image_alone);
         let named = &rule.selector;
-        let names_findings = !(named.rules.is_empty() && named.families.is_empty() && named.fingerprints.is_empty())
-            || !(named.paths.is_empty() && named.subjects.is_empty() && named.purls.is_empty());
-        asks_image && !names_findings && !rule.judges_image()
+        let is_open = named.rules.is_empty() && named.families.is_empty() && named.fingerprints.is_empty();
+        let is_anywhere = named.paths.is_empty() && named.subjects.is_empty() && named.purls.is_empty();
+        asks_image && is_open && is_anywhere && !rule.judges_image()
     };
     let rules = policy.rules.iter().filter(is_silent).take(MOST_NOTES);
     let note = |rule: &PolicyRule| {

@@ -142,6 +142,11 @@ fn each_rule_that_makes_the_gate_milder_is_told_once() {
     }
 }
 
+/// A policy that others make milder.
+const FIRST: &str = "fail-on = 'all'\n[base]\nallow = ['a:*', 'b:*']\ndeny = 'a:1'\nmax-age = '9d'\n[licences]\nallow = 'MIT'\n\
+    deny = 'GPL-*'\nunknown = 'fail'\n[limits]\nlayers = 9\nwaste = '5%'\n[require]\nlabels = { a = 'url', b = 'any' }\n\
+    user = 'non-root'\n[waivers]\nallow = false\ndockerfile-comments = false\n";
+
 #[test]
 fn each_value_that_makes_the_gate_milder_is_told() {
     for (text, said) in [
@@ -175,9 +180,6 @@ fn each_value_that_makes_the_gate_milder_is_told() {
         assert!(told.contains(said), "{text}: {told}");
     }
     // over a file
-    const FIRST: &str = "fail-on = 'all'\n[base]\nallow = ['a:*', 'b:*']\ndeny = 'a:1'\nmax-age = '9d'\n[licences]\nallow = 'MIT'\n\
-        deny = 'GPL-*'\nunknown = 'fail'\n[limits]\nlayers = 9\nwaste = '5%'\n[require]\nlabels = { a = 'url', b = 'any' }\n\
-        user = 'non-root'\n[waivers]\nallow = false\ndockerfile-comments = false\n";
     let folder = tempfile::tempdir().expect("a folder");
     let (first, second) = (folder.path().join("first.toml"), folder.path().join("second.toml"));
     std::fs::write(&first, FIRST).expect("written");
