@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::digest::{Digest, sha256_bytes};
 use crate::inventory::Origin;
 use crate::path::ImagePath;
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 
 /// One place where a rule holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +128,20 @@ pub enum Location {
     },
     /// The image as a whole.
     Image,
+}
+
+impl Location {
+    /// What kind of place it is.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::File { .. } => Place::File,
+            Self::Config { .. } => Place::Config,
+            Self::History { .. } => Place::History,
+            Self::Package { .. } => Place::Package,
+            Self::Dockerfile { .. } => Place::Dockerfile,
+            Self::Image => Place::Image,
+        }
+    }
 }
 
 /// Whether a container of the image sees what was found. What is hidden ships all the same.

@@ -183,7 +183,12 @@ fn image_of(target: &Target) -> Image {
     let digests = target.indexes.iter().chain(&target.digest).chain(&target.config_digest).cloned();
     let reference = (target.source == "registry").then_some(target.reference.as_str());
     let names = reference.into_iter().chain(target.tags.iter().map(String::as_str));
-    Image::new(digests, names, target.platform.as_ref().map(|platform| platform.architecture.as_str()))
+    let image = Image::new(digests, names, target.platform.as_ref().map(|platform| platform.architecture.as_str()));
+    if image.digests.is_empty() {
+        image.called(target.tags.first().map_or(&target.reference, |tag| tag))
+    } else {
+        image
+    }
 }
 
 /// By package the ones that need it.

@@ -2,7 +2,7 @@
 
 use super::{Check, Context};
 use crate::finding::{Finding, Findings, Location};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// Nobody signed the image.
 pub(super) static UNSIGNED: Rule = Rule {
@@ -21,6 +21,7 @@ pub(super) static UNSIGNED: Rule = Rule {
     also: &["CIS-DI-0005"],
     bad: "docker push registry.example/shop/api:1.4",
     good: "docker push registry.example/shop/api:1.4\ncosign sign registry.example/shop/api@sha256:…",
+    places: &[Place::Image],
     ..Rule::NEW
 };
 
@@ -40,6 +41,7 @@ pub(super) static NO_PROVENANCE: Rule = Rule {
     ],
     bad: "docker buildx build --provenance=false --push .",
     good: "docker buildx build --provenance=mode=max --push .",
+    places: &[Place::Image],
     ..Rule::NEW
 };
 

@@ -4,7 +4,7 @@ use super::{Check, Context};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, Origin};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 use crate::time::Timestamp;
 
 /// The base was made long ago.
@@ -20,6 +20,7 @@ pub(super) static OUTDATED: Rule = Rule {
     references: &["https://docs.docker.com/build/building/best-practices/#rebuild-your-images-often"],
     bad: "FROM debian:12@sha256:… # of two years ago",
     good: "docker build --pull .",
+    places: &[Place::History, Place::Image],
     ..Rule::NEW
 };
 

@@ -3,7 +3,7 @@
 use super::{Check, Context, step_of, without_arguments};
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, Origin};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 
 /// A script was run as it came.
 pub(super) static PIPED_SCRIPT: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) static PIPED_SCRIPT: Rule = Rule {
     references: &["https://docs.docker.com/reference/dockerfile/#add---checksum", "https://slsa.dev/spec/v1.1/threats"],
     bad: "RUN curl -fsSL https://get.example/install.sh | sh",
     good: "ADD --checksum=sha256:… https://get.example/install-1.2.sh /tmp/install.sh\nRUN sh /tmp/install.sh && rm /tmp/install.sh",
+    places: &[Place::History],
     ..Rule::NEW
 };
 
@@ -33,6 +34,7 @@ pub(super) static ADD_NOT_COPY: Rule = Rule {
     also: &["CIS-DI-0009", "DL3020", "DS-0005"],
     bad: "ADD app /srv/app",
     good: "COPY app /srv/app",
+    places: &[Place::History],
     ..Rule::NEW
 };
 
@@ -49,6 +51,7 @@ pub(super) static RECOMMENDS: Rule = Rule {
     also: &["DL3015", "DS-0029"],
     bad: "RUN apt-get update && apt-get install -y vim",
     good: "RUN apt-get update && apt-get install -y --no-install-recommends vim",
+    places: &[Place::History],
     ..Rule::NEW
 };
 

@@ -4,7 +4,7 @@ use super::launch::Launch;
 use super::{Check, Context, field};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 
 /// Nothing is started.
 pub(super) static NO_COMMAND: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) static NO_COMMAND: Rule = Rule {
     references: &["https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact"],
     bad: "FROM scratch\nCOPY server /server",
     good: "FROM scratch\nCOPY server /server\nENTRYPOINT [\"/server\"]",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 
@@ -37,6 +38,7 @@ pub(super) static BROKEN_COMMAND: Rule = Rule {
     ],
     bad: "COPY --chmod=644 start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]",
     good: "COPY --chmod=755 start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 
@@ -53,6 +55,7 @@ pub(super) static SHELL_FORM: Rule = Rule {
     also: &["DL3025"],
     bad: "CMD server --port 8080",
     good: "CMD [\"server\", \"--port\", \"8080\"]",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

@@ -2,7 +2,7 @@
 
 use super::{Check, Context, field};
 use crate::finding::{Finding, Findings};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// The date cannot be true.
 pub(super) static CREATED: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) static CREATED: Rule = Rule {
     references: &["https://reproducible-builds.org/docs/source-date-epoch/"],
     bad: "SOURCE_DATE_EPOCH=0 docker buildx build .",
     good: "SOURCE_DATE_EPOCH=$(git log -1 --pretty=%ct) docker buildx build .",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

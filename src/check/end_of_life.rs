@@ -8,7 +8,7 @@ use super::{Check, Context, at};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::inventory::Distro;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 use crate::time::Date;
 
 /// Support has ended.
@@ -22,6 +22,7 @@ pub(super) static EOL_DISTRO: Rule = Rule {
     references: &["https://wiki.debian.org/LTS", "https://endoflife.date/tags/linux-distribution"],
     bad: "FROM debian:10",
     good: "FROM debian:13",
+    places: &[Place::File],
     ..Rule::NEW
 };
 
@@ -36,6 +37,7 @@ pub(super) static EOL_SOON: Rule = Rule {
     references: &["https://endoflife.date/tags/linux-distribution"],
     bad: "# three months or less before the end of its support\nFROM fedora:43",
     good: "FROM fedora:44",
+    places: &[Place::File],
     ..Rule::NEW
 };
 
@@ -50,6 +52,7 @@ pub(super) static EOL_UNKNOWN: Rule = Rule {
     references: &["https://endoflife.date/tags/linux-distribution"],
     bad: "FROM example.org/own-distribution:7",
     good: "FROM debian:13",
+    places: &[Place::File],
     ..Rule::NEW
 };
 

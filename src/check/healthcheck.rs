@@ -2,7 +2,7 @@
 
 use super::{Check, Context, field};
 use crate::finding::{Finding, Findings};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// There is none.
 pub(super) static NO_HEALTHCHECK: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) static NO_HEALTHCHECK: Rule = Rule {
     also: &["AVD-DS-0026", "CIS-DI-0006", "DL3057", "DS-0026", "DS026"],
     bad: "CMD [\"server\"]",
     good: "HEALTHCHECK CMD [\"server\", \"--check\"]\nCMD [\"server\"]",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

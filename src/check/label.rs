@@ -3,7 +3,7 @@
 use super::{Check, Context, field};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 use crate::time::Timestamp;
 
 /// A label that says where the image comes from is missing.
@@ -20,6 +20,7 @@ pub(super) static MISSING_LABEL: Rule = Rule {
     also: &["DL3049"],
     bad: "FROM debian:13",
     good: "FROM debian:13\nLABEL org.opencontainers.image.source=https://git.example/shop/api",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 
@@ -36,6 +37,7 @@ pub(super) static INVALID_LABEL: Rule = Rule {
     also: &["DL3050", "DL3051", "DL3052", "DL3053", "DL3055", "DL3056"],
     bad: "LABEL org.opencontainers.image.created=yesterday",
     good: "LABEL org.opencontainers.image.created=2026-03-01T12:00:00Z",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

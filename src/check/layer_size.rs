@@ -3,7 +3,7 @@
 use super::{Check, Context, Matters, at};
 use crate::finding::{Finding, Findings, Location};
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 use crate::size::ByteSize;
 
 /// Many layers.
@@ -20,6 +20,7 @@ pub(super) static LAYER_COUNT: Rule = Rule {
     also: &["DL3059"],
     bad: "RUN apt-get update\nRUN apt-get install -y curl\nRUN apt-get install -y jq",
     good: "RUN apt-get update && apt-get install -y curl jq",
+    places: &[Place::Image],
     ..Rule::NEW
 };
 
@@ -34,6 +35,7 @@ pub(super) static OVERSIZED: Rule = Rule {
     references: &["https://docs.docker.com/build/cache/optimize/#order-your-layers"],
     bad: "COPY . /srv",
     good: "COPY models /srv/models\nCOPY app /srv/app",
+    places: &[Place::File, Place::History],
     ..Rule::NEW
 };
 

@@ -3,7 +3,7 @@
 use super::{Check, Context};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// The image is known by a tag that moves.
 pub(super) static LATEST_TAG: Rule = Rule {
@@ -18,6 +18,7 @@ pub(super) static LATEST_TAG: Rule = Rule {
     also: &["DKL-DI-0006"],
     bad: "docker build -t shop/api .",
     good: "docker build -t shop/api:1.4.2 .",
+    places: &[Place::Image],
     ..Rule::NEW
 };
 

@@ -6,7 +6,7 @@ use super::{Check, Context, line_of, step_of};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, Origin, SettingFile, SettingLine};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 
 /// Packages are taken whoever signed them.
 pub(super) static UNSIGNED_SOURCE: Rule = Rule {
@@ -22,6 +22,7 @@ pub(super) static UNSIGNED_SOURCE: Rule = Rule {
     ],
     bad: "RUN echo 'deb [trusted=yes] https://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
     good: "RUN echo 'deb [signed-by=/etc/apt/keyrings/own.asc] https://packages.example/ stable main' > /etc/apt/sources.list.d/own.list",
+    places: &[Place::File, Place::History],
     ..Rule::NEW
 };
 

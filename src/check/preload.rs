@@ -7,7 +7,7 @@ use crate::finding::{Finding, Findings, Location};
 use crate::image::ImageConfig;
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// A library is loaded into every program.
 pub(super) static PRELOAD: Rule = Rule {
@@ -22,6 +22,7 @@ pub(super) static PRELOAD: Rule = Rule {
     references: &["https://man7.org/linux/man-pages/man8/ld.so.8.html"],
     bad: "ENV LD_PRELOAD=/tmp/libhook.so",
     good: "CMD [\"env\", \"LD_PRELOAD=/usr/lib/libjemalloc.so.2\", \"server\"]",
+    places: &[Place::Config, Place::File],
     ..Rule::NEW
 };
 

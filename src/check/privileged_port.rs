@@ -4,7 +4,7 @@ use super::{Check, Context, field};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::inventory::RunUser;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// A port that some kernels keep for root.
 pub(super) static PRIVILEGED_PORT: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) static PRIVILEGED_PORT: Rule = Rule {
     references: &["https://man7.org/linux/man-pages/man7/ip.7.html"],
     bad: "USER 65532\nEXPOSE 80",
     good: "USER 65532\nEXPOSE 8080",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

@@ -5,7 +5,7 @@ use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::inventory::{Inventory, RunUser};
 use crate::path::ImagePath;
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 
 /// The process starts as root.
 pub(super) static ROOT_USER: Rule = Rule {
@@ -23,6 +23,7 @@ pub(super) static ROOT_USER: Rule = Rule {
     also: &["AVD-DS-0002", "CIS-DI-0001", "DL3002", "DS-0002", "DS002"],
     bad: "FROM debian:bookworm\nCOPY server /usr/local/bin/\nCMD [\"server\"]",
     good: "FROM debian:bookworm\nCOPY server /usr/local/bin/\nUSER 65532\nCMD [\"server\"]",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

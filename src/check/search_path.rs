@@ -5,7 +5,7 @@ use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, RunUser};
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 use crate::tree::FileKind;
 
 /// Programs are looked for where others may put them.
@@ -20,6 +20,7 @@ pub(super) static UNSAFE_PATH: Rule = Rule {
     references: &["https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap08.html"],
     bad: "ENV PATH=/tmp/bin:$PATH:.",
     good: "ENV PATH=/opt/tool/bin:$PATH",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 
@@ -35,6 +36,7 @@ pub(super) static LIBRARY_PATH: Rule = Rule {
     references: &["https://man7.org/linux/man-pages/man8/ld.so.8.html"],
     bad: "ENV LD_LIBRARY_PATH=/opt/lib:$LD_LIBRARY_PATH",
     good: "ENV LD_LIBRARY_PATH=/opt/lib",
+    places: &[Place::Config, Place::File],
     ..Rule::NEW
 };
 

@@ -4,7 +4,7 @@ use super::{Check, Context, Matters, at, count};
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::Inventory;
 use crate::inventory::twins::{LEAST, few_files};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 use crate::size::ByteSize;
 use crate::tree::{Hidden, Node};
 
@@ -21,6 +21,7 @@ pub(super) static SECOND_COPY: Rule = Rule {
     references: &["https://docs.docker.com/build/building/best-practices/#minimize-the-number-of-layers"],
     bad: "COPY model.bin /srv/model.bin\nRUN chown app /srv/model.bin",
     good: "COPY --chown=app model.bin /srv/model.bin",
+    places: &[Place::File, Place::History],
     ..Rule::NEW
 };
 

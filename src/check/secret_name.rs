@@ -6,7 +6,7 @@ use super::{Check, Context};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Inventory, SecretPlace};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 use crate::secret_name::is_suspect;
 
 /// A value under a secret's name.
@@ -26,6 +26,7 @@ pub(super) static SECRET_NAME: Rule = Rule {
     also: &["AVD-DS-0031", "CIS-DI-0010", "DL3064", "DS-0031"],
     bad: "ENV DB_PASSWORD=kQ7vT2xw",
     good: "ENV DB_PASSWORD_FILE=/run/secrets/db_password",
+    places: &[Place::Config, Place::History],
     ..Rule::NEW
 };
 

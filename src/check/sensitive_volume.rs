@@ -4,7 +4,7 @@ use super::{Check, Context, field};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// A volume lies over a folder of the system.
 pub(super) static SENSITIVE_VOLUME: Rule = Rule {
@@ -18,6 +18,7 @@ pub(super) static SENSITIVE_VOLUME: Rule = Rule {
     also: &["DKL-DI-0002"],
     bad: "VOLUME /etc",
     good: "VOLUME /var/lib/app",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

@@ -3,7 +3,7 @@
 use super::{Check, Context, at, field};
 use crate::finding::{Finding, Findings};
 use crate::path::ImagePath;
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 
 /// Port 22 is exposed.
 pub(super) static SSH_PORT: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) static SSH_PORT: Rule = Rule {
     also: &["AVD-DS-0004", "DS-0004", "DS004"],
     bad: "EXPOSE 22 8080",
     good: "EXPOSE 8080",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

@@ -3,7 +3,7 @@
 use super::{Check, Context, field};
 use crate::escape::escape;
 use crate::finding::{Finding, Findings};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// It gives the process no chance to end in order.
 pub(super) static STOP_SIGNAL: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) static STOP_SIGNAL: Rule = Rule {
     references: &["https://docs.docker.com/reference/dockerfile/#stopsignal"],
     bad: "STOPSIGNAL SIGKILL",
     good: "STOPSIGNAL SIGQUIT",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

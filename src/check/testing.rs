@@ -101,6 +101,12 @@ pub(crate) fn run(check: &dyn Check, image: &Inventory) -> Findings {
     check.run(&Context { image, today }, &mut findings);
     for finding in &findings {
         assert!(check.rules().contains(&finding.rule), "{} is not announced", finding.rule.id);
+        assert!(
+            finding.rule.lies_in().contains(&finding.location.place()),
+            "{}: {:?}",
+            finding.rule.id,
+            finding.location
+        );
         assert!(!finding.message.ends_with('.'), "{}", finding.message);
     }
     findings

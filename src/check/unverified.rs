@@ -6,7 +6,7 @@ use crate::finding::{Finding, Findings};
 use crate::image::verification::{is_own_machine, is_switched_off};
 use crate::inventory::{SettingFile, SettingLine};
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// Certificates are not checked.
 pub(super) static UNVERIFIED_TLS: Rule = Rule {
@@ -24,6 +24,7 @@ pub(super) static UNVERIFIED_TLS: Rule = Rule {
     ],
     bad: "ENV NODE_TLS_REJECT_UNAUTHORIZED=0",
     good: "RUN --mount=type=bind,source=proxy.crt,target=/proxy.crt NODE_EXTRA_CA_CERTS=/proxy.crt npm ci",
+    places: &[Place::Config, Place::File],
     ..Rule::NEW
 };
 

@@ -5,7 +5,7 @@ use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::inventory::RunUser;
 use crate::path::ImagePath;
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 
 /// The user is a name.
 pub(super) static USER_BY_NAME: Rule = Rule {
@@ -22,6 +22,7 @@ pub(super) static USER_BY_NAME: Rule = Rule {
     also: &["DL3066"],
     bad: "RUN useradd --uid 1000 app\nUSER app",
     good: "RUN useradd --uid 1000 app\nUSER 1000",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 
@@ -37,6 +38,7 @@ pub(super) static UNKNOWN_USER: Rule = Rule {
     references: &["https://docs.docker.com/reference/dockerfile/#user"],
     bad: "FROM scratch\nCOPY --from=build /server /server\nUSER app",
     good: "FROM scratch\nCOPY --from=build /server /server\nUSER 65532",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

@@ -8,7 +8,7 @@ use super::package_cache::is_in_cache;
 use super::{Check, Context, HiddenBy as _, Matters, at, count};
 use crate::finding::{Finding, Findings, Location};
 use crate::inventory::{Cause, Successors};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 use crate::size::ByteSize;
 use crate::tree::{FileEntry, Hidden, Node};
 
@@ -28,6 +28,7 @@ pub(super) static WASTED_SPACE: Rule = Rule {
     ],
     bad: "COPY big.tar.gz /tmp/\nRUN tar -xf /tmp/big.tar.gz -C /opt && rm /tmp/big.tar.gz",
     good: "RUN --mount=type=bind,source=big.tar.gz,target=/tmp/big.tar.gz tar -xf /tmp/big.tar.gz -C /opt",
+    places: &[Place::File, Place::History],
     ..Rule::NEW
 };
 

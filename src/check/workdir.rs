@@ -5,7 +5,7 @@ use crate::escape::escape;
 use crate::finding::{Finding, Findings};
 use crate::inventory::RunUser;
 use crate::path::ImagePath;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 use crate::tree::FileKind;
 
 /// The folder is not in the image.
@@ -20,6 +20,7 @@ pub(super) static MISSING_WORKDIR: Rule = Rule {
     also: &["DL3000", "DS-0009"],
     bad: "USER 65532\nRUN rmdir /srv/app\nWORKDIR srv/app",
     good: "COPY --chown=65532 app /srv/app\nUSER 65532\nWORKDIR /srv/app",
+    places: &[Place::Config],
     ..Rule::NEW
 };
 

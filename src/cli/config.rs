@@ -147,6 +147,12 @@ pub(super) fn check_named(word: &str) -> Result<()> {
 /// Where a table of policies belongs that stands at the top of a configuration file.
 fn misplaced(text: &str) -> Option<String> {
     let table: toml::Table = toml::from_str(text).ok()?;
+    if let Some(word) = table.get("policy").filter(|value| !value.is_table()) {
+        let word = word.as_str().map_or_else(|| "careen:strict".to_owned(), escape);
+        let named = crate::policy::presets().iter().find(|one| one.id.strip_prefix("careen:") == Some(&word));
+        let named = named.map_or(word, |preset| preset.id.to_owned());
+        return Some(format!("write the table `[policy]`, and in it what judges: `extends = \"{named}\"`"));
+    }
     let is_own = |key: &str| ["registry", "secrets", "bases", "limits", "policy"].contains(&key);
     let key = POLICY.keys.iter().find(|key| !is_own(key.name) && table.contains_key(key.name))?;
     let name = key.name;
@@ -216,6 +222,18 @@ mod tests {
 
     fn read(named: Option<PathBuf>, folder: &Path) -> Result<Config> {
         Config::parse(Config::found(named, folder, None)?)
+    }
+
+    #[test]
+    fn a_policy_that_is_no_table_is_told_with_a_way_out() {
+        for (text, said) in [
+            ("policy = \"strict\"", "`extends = \"careen:strict\"`"),
+            ("policy = \"./org.toml\"", "`extends = \"./org.toml\"`"),
+            ("policy = [\"strict\"]", "write the table `[policy]`"),
+        ] {
+            let error = Config::parse(Some(("careen.toml".into(), text.into()))).expect_err(text);
+            assert!(error.help.as_ref().is_some_and(|help| help.contains(said)), "{text}: {:?}", error.help);
+        }
     }
 
     #[cfg(unix)]

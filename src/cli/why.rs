@@ -37,17 +37,16 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
     for report in &reports {
         let findings = list(report, "findings").iter().filter(|finding| is_about(finding, id, &rules));
         let findings: Vec<&Value> = findings.collect();
-        if !findings.is_empty() && reports.len() > 1 {
-            let target = report.get("target").map(|target| word(target, "reference")).unwrap_or_default();
-            text += &format!("in {target}\n\n");
-        }
+        let mut told = String::new();
         for finding in findings {
             let is_bill = report.pointer("/target/source").and_then(Value::as_str) == Some(sbom::ID);
-            describe(finding, is_bill, &mut text);
+            describe(finding, is_bill, &mut told);
         }
-    }
-    for report in &reports {
-        ignored(report, id, &rules, &mut text);
+        ignored(report, id, &rules, &mut told);
+        if !told.is_empty() && reports.len() > 1 {
+            text += &format!("{}\n\n", heading(report));
+        }
+        text += &told;
     }
     if text.is_empty() {
         text = format!("no finding of the report is about {}\n", escape(id));
@@ -57,6 +56,14 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
         }
     }
     Ok(text)
+}
+
+/// Which of several images a report is about, and for which platform.
+fn heading(report: &Value) -> String {
+    let none = Value::Null;
+    let target = report.get("target").unwrap_or(&none);
+    let platform = Some(word(target, "platform")).filter(|platform| !platform.is_empty());
+    format!("in {}{}", word(target, "reference"), platform.map(|platform| format!(", {platform}")).unwrap_or_default())
 }
 
 fn is_about(finding: &Value, id: &str, rules: &[&str]) -> bool {
@@ -163,7 +170,9 @@ fn describe(finding: &Value, is_bill: bool, text: &mut String) {
     let by = if by == crate::policy::NO_RULE { by } else { format!("by {by}") };
     let at = Some(word(finding, "decided_at")).filter(|at| !at.is_empty());
     let at = at.map(|at| format!(", {at}")).unwrap_or_default();
-    line("policy", format!("{}, {by}{at}", word(finding, "action")));
+    let is_waived = finding.get("waiver").is_some_and(Value::is_object);
+    let waived = if is_waived { ", but accepted" } else { "" };
+    line("policy", format!("{}{waived}, {by}{at}", word(finding, "action")));
     line("note", word(finding, "note"));
     if let Some(waiver) = finding.get("waiver").filter(|waiver| waiver.is_object()) {
         let until = Some(word(waiver, "expires")).filter(|day| !day.is_empty());
@@ -243,7 +252,7 @@ mod tests {
         });
         let lines = described(&finding, false);
         for line in [
-            "policy fail, by ours no root, policy.toml:7",
+            "policy fail, but accepted, by ours no root, policy.toml:7",
             "note our clusters refuse it",
             "accepted legacy until 2099-01-31 (waivers.toml:3)",
             "ticket OPS-1",
@@ -262,6 +271,39 @@ mod tests {
         ] {
             assert_eq!(is_about(&finding, id, rules), expected, "{id}");
         }
+    }
+
+    #[test]
+    fn of_several_platforms_each_is_named() {
+        let report = |platform: &str, more: Value| {
+            let mut report = json!({
+                "schema": crate::report::SCHEMA, "target": { "reference": "multi", "platform": platform },
+                "findings": [{ "rule": "image/root-user", "action": "fail", "message": "starts as root" }],
+            });
+            if let (Some(report), Value::Object(more)) = (report.as_object_mut(), more) {
+                report.extend(more);
+            }
+            report
+        };
+        let waived = json!({ "rule": "image/root-user", "action": "fail", "message": "starts as root",
+            "waiver": { "reason": "legacy", "place": "w.toml:1" } });
+        let ignored = json!({ "ignored_by": [{ "rule": "ours", "findings": 1, "first": [
+            { "id": "0", "rule": "image/root-user", "subject": "User" }] }] });
+        let reports = json!({ "reports": [
+            report("linux/amd64", json!({})),
+            report("linux/arm64", json!({ "findings": [waived] })),
+            report("linux/s390x", json!({ "findings": [], "verdict": ignored })),
+            report("linux/riscv64", json!({ "findings": [] })),
+        ] });
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), reports.to_string()).expect("written");
+        let told = explain("image/root-user", file.path()).expect("it is a report");
+        let parts: Vec<&str> = told.split("in multi, ").skip(1).collect();
+        let begin = |part: &str| part.lines().next().map(ToOwned::to_owned);
+        let platforms: Vec<_> = parts.iter().filter_map(|part| begin(part)).collect();
+        assert_eq!(platforms, ["linux/amd64", "linux/arm64", "linux/s390x"], "{told}");
+        assert!(!parts[0].contains("accepted") && parts[1].contains("fail, but accepted"), "{told}");
+        assert!(parts[2].contains("image/root-user User is ignored"), "{told}");
     }
 
     #[test]

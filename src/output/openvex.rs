@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::bom;
 use super::json::write_json;
 use super::{Format, Style};
+use crate::advisory::vex::reference::{encode, generic, last_part, repository};
 use crate::advisory::vex::{JUSTIFICATIONS, Status};
 use crate::digest::{Algorithm, Digest};
 use crate::finding::Location;
@@ -231,35 +232,17 @@ fn product(target: &TargetSummary, purl: &str) -> Product {
 /// `pkg:oci/api@sha256%3A…?repository_url=registry.example.com/shop/api`; what is no image is a `pkg:generic`.
 fn image_purl(target: &TargetSummary) -> String {
     let written = target.tags.first().map_or(target.reference.as_str(), String::as_str);
-    let named = written.split_once('@').map_or(written, |(name, _)| name);
-    let repository = match named.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => named,
-    };
-    let name = repository.rsplit('/').find(|part| !part.is_empty()).unwrap_or("image");
     let Some(digest) = target.digest.as_ref().or(target.config_digest.as_ref()) else {
-        return format!("pkg:generic/{}", encode(name, ""));
+        return generic(written);
     };
-    let mut purl = format!("pkg:oci/{}@{}", encode(&name.to_lowercase(), ""), encode(&digest.to_string(), ""));
+    let repository = repository(written);
+    let name = last_part(repository).to_lowercase();
+    let mut purl = format!("pkg:oci/{}@{}", encode(&name, ""), encode(&digest.to_string(), ""));
     // a path is no repository
     if (!target.tags.is_empty() || target.source == "registry") && repository.contains('/') {
         purl.push_str(&format!("?repository_url={}", encode(repository, "/:")));
     }
     purl
-}
-
-/// Encodes what package URLs encode (ECMA-427), except for `kept`.
-fn encode(text: &str, kept: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let c = char::from(byte);
-        if c.is_ascii_alphanumeric() || "._-~".contains(c) || kept.contains(c) {
-            encoded.push(c);
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub(super) fn of_purl(purl: &str) -> Option<&'static Ecosystem> {
 }
 
 /// The type of purls of what has no type of its own (purl-spec, "generic").
-const GENERIC: &str = "generic";
+pub(super) const GENERIC: &str = "generic";
 
 /// Namespace of the generic purls of a kind for which purl-spec registers no type: `wordpress/plugin`.
 pub(super) fn namespace(kind: &Ecosystem) -> String {

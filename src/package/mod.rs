@@ -64,7 +64,7 @@ use crate::collect::Collector;
 
 pub use ecosystem::{ids as ecosystem_ids, purl_types};
 pub use page::page;
-pub use purl::{Named, named};
+pub use purl::{Named, named, spelt};
 
 /// All package collectors, in the order in which they assemble: what the system is, then its own
 /// packages, then the others, and last who owns whom.

@@ -232,6 +232,33 @@ pub(super) fn with_qualifiers(
     Some(purl.to_string())
 }
 
+/// A pattern over purls, with its name, version and qualifiers spelt as purls of its type spell them: `%2B` for `+`, small
+/// letters where the type has no others, qualifiers in order. Without change where it is none that a purl may have.
+///
+/// `*` stands for any text, `any_one` for any character, and `?` for itself.
+pub fn spelt(pattern: &str, any_one: char) -> String {
+    const START: &str = "pkg:";
+    let is_escape = |rest: &str| rest.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    let parts = pattern.strip_prefix(START).and_then(|rest| rest.split_once('/'));
+    let Some((kind, mut rest)) = parts.map(|(kind, rest)| (kind, rest.to_owned())) else { return pattern.to_owned() };
+    if pattern.contains('#') || !pattern.split('%').skip(1).all(is_escape) {
+        return pattern.to_owned();
+    }
+    // a coordinate of Maven
+    if kind == "maven" && !rest.contains('/') && rest.matches(':').count() == 1 {
+        rest = rest.replace(':', "/");
+    }
+    // of any type nothing but signs that stand for others is alike
+    let known = if kind.contains(['*', any_one]) { ecosystem::GENERIC } else { kind };
+    let Ok(purl) = PackageUrl::from_str(&format!("{START}{known}/{rest}")) else { return pattern.to_owned() };
+    let text = purl.to_string();
+    let Some(rest) = text.strip_prefix(START).and_then(|text| text.strip_prefix(known)) else {
+        return pattern.to_owned();
+    };
+    let escaped: String = any_one.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("{START}{kind}{}", rest.replace(&escaped, &any_one.to_string()))
+}
+
 /// A name as packages of its ecosystem are told apart: those of `PyPI` go by several spellings (PEP 503).
 pub(super) fn folded<'a>(ecosystem: &Ecosystem, name: &'a str) -> Cow<'a, str> {
     let is_sign = |sign: char| matches!(sign, '-' | '_' | '.');

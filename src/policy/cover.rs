@@ -108,18 +108,47 @@ fn names_place(glob: &Glob) -> bool {
     if !glob.as_str().contains("**") {
         return true;
     }
+    let text = without_classes(glob.as_str());
     let names = |part: &str| !part.is_empty() && !part.contains(SIGNS);
-    let mut runs = glob.as_str().split(SIGNS);
-    glob.as_str().split('/').any(names) || runs.any(|run| run.chars().count() >= FEWEST)
+    text.split('/').any(names) || has_name(&text)
 }
 
-/// Whether a pattern over subjects leaves out most flaws, or is about something else.
+/// The pattern with a sign in place of each `[…]`.
+fn without_classes(pattern: &str) -> String {
+    let mut text = String::new();
+    let mut rest = pattern;
+    while let Some((before, class)) = rest.split_once('[') {
+        text.push_str(before);
+        text.push('?');
+        // a `]` right behind the `[` is one of the characters
+        let first = class.chars().next().map_or(0, char::len_utf8);
+        let (first, after) = class.split_at(first);
+        rest = if first.is_empty() { after } else { after.split_once(']').map_or("", |(_, rest)| rest) };
+    }
+    text + rest
+}
+
+/// Whether enough characters stand in a row.
+fn has_name(pattern: &str) -> bool {
+    pattern.split(SIGNS).any(|run| run.chars().count() >= FEWEST)
+}
+
+/// Whether a pattern over subjects leaves out most of what there is, and takes no heap of flaws.
 fn names_subject(glob: &Glob) -> bool {
-    glob.is_literal() || !FLAWS.iter().any(|start| glob.as_str().starts_with(start))
+    let takes_flaws = || flaws().any(|id| glob.is_match(&id));
+    let begins = || FLAWS.iter().any(|start| glob.as_str().starts_with(start));
+    glob.is_literal() || (has_name(glob.as_str()) && !begins() && !takes_flaws())
 }
 
 /// How ids of flaws begin.
 const FLAWS: &[&str] = &["CVE", "GHSA"];
+
+/// Ids such as flaws have: of all years, with numbers that begin with each digit.
+fn flaws() -> impl Iterator<Item = String> {
+    let numbers = |year: u32| (1..10).map(move |digit| format!("CVE-{year}-{digit}0{digit}1"));
+    let others = ["GHSA-rxwq-x6h5-x525", "GHSA-2m39-62fm-q8r3"].map(ToOwned::to_owned);
+    (1999..2040).flat_map(numbers).chain(others)
+}
 
 /// Whether a pattern over package URLs names a package, or a namespace that is no distribution.
 fn names_package(glob: &Glob) -> bool {
@@ -131,6 +160,68 @@ fn names_package(glob: &Glob) -> bool {
     let is_distribution = ["pkg:deb", "pkg:rpm", "pkg:apk", "pkg:alpm"].contains(&kind);
     let mut names = parts.skip(usize::from(is_distribution)).filter(|part| !part.chars().all(|c| c == '*' || c == '?'));
     names.next().is_some() || (!is_distribution && !kind.starts_with("pkg:") && path.len() > FEWEST)
+}
+
+/// Whether a finding may be that both select: `false` only where that can be told of the words of both.
+pub(super) fn may_meet(one: &Selector, other: &Selector, known: &[&'static Rule]) -> bool {
+    let fits = |one: Option<bool>, other: Option<bool>| one.is_none() || other.is_none() || one == other;
+    both(&one.severities, &other.severities, &Severity::ALL)
+        && both(&one.confidences, &other.confidences, &Confidence::ALL)
+        && fits(one.fixable, other.fixable)
+        && fits(one.exploited, other.exploited)
+        && share(&one.origins, &other.origins)
+        && share(&one.visibilities, &other.visibilities)
+        && share(&one.ecosystems, &other.ecosystems)
+        && share(&one.fingerprints, &other.fingerprints)
+        && touch(&one.paths, &other.paths)
+        && touch(&one.purls, &other.purls)
+        && touch(&one.subjects, &other.subjects)
+        && (known.is_empty()
+            || known.iter().chain(RULES.iter()).any(|rule| one.may_select(rule) && other.may_select(rule)))
+}
+
+/// A selector of what both select, and perhaps of more.
+pub(super) fn meeting(one: &Selector, other: &Selector) -> Selector {
+    let with = |one: &[Glob], other: &[Glob]| if one.is_empty() { other.to_vec() } else { one.to_vec() };
+    let of_rules = if one.rules.is_empty() && one.families.is_empty() { other } else { one };
+    Selector {
+        rules: of_rules.rules.clone(),
+        families: of_rules.families.clone(),
+        severities: values_of_both(&one.severities, &other.severities, &Severity::ALL),
+        confidences: values_of_both(&one.confidences, &other.confidences, &Confidence::ALL),
+        fixable: one.fixable.or(other.fixable),
+        exploited: one.exploited.or(other.exploited),
+        paths: with(&one.paths, &other.paths),
+        subjects: with(&one.subjects, &other.subjects),
+        purls: with(&one.purls, &other.purls),
+        ..one.clone()
+    }
+}
+
+/// The values that both take; nothing where all are.
+fn values_of_both<T: PartialOrd + Copy>(one: &[Bound<T>], other: &[Bound<T>], all: &[T]) -> Vec<Bound<T>> {
+    if one.is_empty() && other.is_empty() {
+        return Vec::new();
+    }
+    let holds = |bounds: &[Bound<T>], value: &T| bounds.is_empty() || bounds.iter().any(|bound| bound.holds(value));
+    all.iter().filter(|value| holds(one, value) && holds(other, value)).copied().map(Bound::exactly).collect()
+}
+
+/// Whether one value is taken by both; without bounds, all are.
+fn both<T: PartialOrd>(one: &[Bound<T>], other: &[Bound<T>], all: &[T]) -> bool {
+    let holds = |bounds: &[Bound<T>], value: &T| bounds.is_empty() || bounds.iter().any(|bound| bound.holds(value));
+    all.iter().any(|value| holds(one, value) && holds(other, value))
+}
+
+/// Whether they have a word in common; without words, all are meant.
+fn share<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+    one.is_empty() || other.is_empty() || one.iter().any(|word| other.contains(word))
+}
+
+/// Whether some text may be taken by both: patterns of which one begins as the other cannot have none.
+fn touch(one: &[Glob], other: &[Glob]) -> bool {
+    let meets = |one: &Glob| other.iter().any(|other| one.beginnings().any(|start| other.may_begin_with(start)));
+    one.is_empty() || other.is_empty() || one.iter().any(meets)
 }
 
 /// Whether for each value for which one of `narrow` holds, one of `wide` does; without any, all hold.

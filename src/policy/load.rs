@@ -75,16 +75,16 @@ pub struct Loader<'a> {
     pub fetch: Option<&'a Fetch<'a>>,
 }
 
-/// Reads the policies named by `words` (files or presets) and sums up each, a file after the presets that are named before
-/// it; the first wrong one is an error.
+/// Reads the policies named by `words` (files or presets) and sums up each, a file among the presets that are named with it;
+/// the first wrong one is an error.
 pub fn check(words: &[String], loader: &Loader<'_>, today: Date) -> Result<Vec<Summary>> {
     let mut summaries = Vec::new();
-    let mut before: Vec<String> = Vec::new();
-    for word in words {
-        let is_preset = word.starts_with("careen:");
-        let with = if is_preset { Vec::new() } else { before.clone() };
-        before.extend(is_preset.then(|| word.clone()));
-        let set = loader.load(&[with, vec![word.clone()]].concat())?;
+    for (number, word) in words.iter().enumerate() {
+        // a file is looked at among the presets that are named with it
+        let is_preset = |word: &str| word.starts_with("careen:");
+        let is_one = |(other, word): &(usize, &String)| *other == number || is_preset(word);
+        let among = words.iter().enumerate().filter(is_one).map(|(_, word)| word.clone()).collect();
+        let set = loader.load(&if is_preset(word) { vec![word.clone()] } else { among })?;
         #[cfg(feature = "rego")]
         if let [policy] = set.in_rego() {
             let notes = vec![format!("it judges after the others; alone, `{DEFAULT_PRESET}` judges before it")];
@@ -385,11 +385,7 @@ impl Loader<'_> {
     /// Reads the text of a file: of a configuration file its table `[policy]`.
     fn parse_file(&self, name: &str, text: &str, needs: &[&'static str]) -> Result<Policy> {
         self.parse_own(name, text, needs).map_err(|error| match super::import::recognised(name, text) {
-            Some(kind) if !file::is_begun(text) => error.help(format!(
-                "this is a file of {}: `careen policy import {}` makes a policy of it",
-                kind.id,
-                escape(name)
-            )),
+            Some(kind) if !file::is_begun(text) => error.help(kind.instead(&escape(name))),
             _ => error,
         })
     }

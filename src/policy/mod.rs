@@ -14,6 +14,7 @@ pub mod import;
 mod inclusion;
 mod index;
 mod load;
+mod milder;
 mod notes;
 mod pattern;
 mod preset;

@@ -1,22 +1,22 @@
 //! What `careen policy check` says of a policy that is in order: what in it does nothing, and what it takes away.
 
+use super::milder::{self, takes_place};
 use super::selector::Selector;
 use super::together::covering;
 use super::{Action, DEFAULT_PRESET, Policy, PolicyRule, PolicySet};
-use crate::rule::Rule;
+use crate::finding::Visibility;
+use crate::inventory::Origin;
+use crate::rule::{Place, Rule};
 use crate::time::Date;
 
-/// Rules of one policy that a note names.
-const MOST_NAMED: usize = 3;
-
 /// Later rules that one is compared with: a file of 20,000 rules is looked through in seconds.
-const MOST_AFTER: usize = 1_000;
+pub(super) const MOST_AFTER: usize = 1_000;
 
 /// Later rules of which several are looked at together.
 const MOST_TOGETHER: usize = 200;
 
 /// Notes of one kind about rules.
-const MOST_NOTES: usize = 50;
+pub(super) const MOST_NOTES: usize = 50;
 
 /// What is allowed but worth a look, a sentence each; `set` is the policy with what judges beside it.
 pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Vec<String> {
@@ -30,8 +30,9 @@ pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], toda
     }
     notes.extend(useless_rules(policy, set, known));
     notes.extend(off_in_conditions(policy, set, known));
-    notes.extend(milder_rules(policy, set, known));
-    notes.extend(idle_waivers(policy, set, today));
+    notes.extend(milder(policy, set, known));
+    notes.extend(silent_rules(policy));
+    notes.extend(idle_waivers(policy, set, known, today));
     for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
         notes.push(format!(
             "the waiver in `{}` names nothing closer than a pattern of rules, or flaws of any package: it accepts whatever comes",
@@ -88,6 +89,8 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
             ));
         } else if let Some(why) = never_selects(&rule.selector, known) {
             notes.push(format!("the rule in `{}` selects nothing: {why}", rule.place));
+        } else if let Some(why) = idle_purl(&rule.selector) {
+            notes.push(format!("part of the rule in `{}` selects nothing: {why}", rule.place));
         } else if let Some(why) = rule.when.as_ref().and_then(super::When::constant).and_then(idle_condition) {
             notes.push(format!("the rule in `{}` never decides: {why}", rule.place));
         } else if rule.unless.as_ref().is_some_and(|unless| unless.covers(&rule.selector, known)) {
@@ -112,13 +115,10 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
     notes
 }
 
-/// Families whose findings are about no package.
-const WITHOUT_PACKAGES: &[&str] = &["dockerfile", "layer", "secret"];
-
 /// Why no finding can fulfil all conditions.
-fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<&'static str> {
+fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<String> {
     if selector.fixable == Some(false) && !selector.fix_ages.is_empty() {
-        return Some("`fix-age` is of fixable flaws alone, and `fixable = false` leaves these out");
+        return Some("`fix-age` is of fixable flaws alone, and `fixable = false` leaves these out".to_owned());
     }
     let kind = |glob: &super::Glob| {
         let (kind, _) = glob.as_str().strip_prefix("pkg:")?.split_once('/')?;
@@ -128,15 +128,84 @@ fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<&'stati
     if let Some(kinds) = kinds.filter(|kinds| !kinds.is_empty() && !selector.ecosystems.is_empty())
         && !kinds.iter().any(|kind| selector.ecosystems.contains(kind))
     {
-        return Some("no package URL of its `purl` is of its `ecosystem`");
+        return Some("no package URL of its `purl` is of its `ecosystem`".to_owned());
     }
+    if !selector.purls.is_empty() && selector.purls.iter().all(|glob| without_distribution(glob).is_some()) {
+        return idle_purl(selector);
+    }
+    if known.is_empty() { None } else { lies_elsewhere(selector, known).map(ToOwned::to_owned) }
+}
+
+/// Why none of the rules has findings where the conditions look for them.
+fn lies_elsewhere(selector: &Selector, known: &[&'static Rule]) -> Option<&'static str> {
+    let rules = known.iter().chain(super::RULES.iter()).filter(|rule| selector.may_select(rule));
+    let places: Vec<Place> = rules.flat_map(|rule| rule.lies_in()).copied().collect();
+    let lies = |among: &[Place]| places.iter().any(|place| among.contains(place));
     let is_of_package = selector.exploited == Some(true)
         || !(selector.purls.is_empty() && selector.ecosystems.is_empty() && selector.licences.is_empty())
         || !(selector.scores.is_empty() && selector.likelihoods.is_empty());
-    let mut families =
-        known.iter().chain(super::RULES.iter()).filter(|rule| selector.may_select(rule)).map(|rule| rule.family());
-    (is_of_package && families.all(|family| WITHOUT_PACKAGES.contains(&family)))
-        .then_some("its findings are about no package, which alone have ecosystem, licence, scores and exploits")
+    if is_of_package && !lies(&[Place::Package]) {
+        return Some("its findings are about no package, which alone have ecosystem, licence, scores and exploits");
+    }
+    let takes_config = selector.paths.iter().any(|glob| glob.is_match("config"));
+    if !selector.paths.is_empty() && !lies(&[Place::File, Place::Package, Place::Dockerfile]) {
+        let lies_in_config = lies(&[Place::Config, Place::History]);
+        if !lies_in_config {
+            return Some("its findings are about the image as a whole, and have no path");
+        }
+        if !takes_config {
+            return Some("its findings are about the configuration or a build step, whose path is `config`");
+        }
+    }
+    if !selector.origins.is_empty() && !selector.origins.contains(&Origin::Unknown) && !places.is_empty() {
+        let has_layer = lies(&[Place::File, Place::Package, Place::History, Place::Config, Place::Dockerfile]);
+        if !has_layer {
+            return Some("its findings are about the image as a whole, and of no layer");
+        }
+    }
+    let is_hidden = !selector.visibilities.is_empty() && !selector.visibilities.contains(&Visibility::Live);
+    (is_hidden && !lies(&[Place::File, Place::Package, Place::History]))
+        .then_some("its findings are about no file that another layer could hide")
+}
+
+/// Types whose package URLs name a distribution (purl-spec, rules for type).
+const OF_DISTRIBUTIONS: &[&str] = &["alpm", "apk", "deb", "rpm"];
+
+/// Type and name of a pattern over package URLs that has no distribution where all have one.
+fn without_distribution(glob: &super::Glob) -> Option<(&str, &str)> {
+    let (kind, rest) = glob.as_str().strip_prefix("pkg:")?.split_once('/')?;
+    let name = rest.split(['@', '?']).next().unwrap_or_default();
+    let is_without = !rest.contains('/') && !name.contains('*') && !rest.starts_with('?');
+    (OF_DISTRIBUTIONS.contains(&kind) && is_without).then_some((kind, rest))
+}
+
+/// What is wrong with a pattern over package URLs that takes none.
+fn idle_purl(selector: &Selector) -> Option<String> {
+    let (glob, (kind, name)) = selector.purls.iter().find_map(|glob| Some((glob, without_distribution(glob)?)))?;
+    Some(format!(
+        "package URLs of type `{kind}` name a distribution, and `{glob}` has none: `pkg:{kind}/*/{name}` takes any"
+    ))
+}
+
+/// Rules that judge an image by a condition, but only where something else is found in it.
+fn silent_rules(policy: &Policy) -> Vec<String> {
+    let is_silent = |rule: &&PolicyRule| {
+        let asks_image =
+            rule.action == Action::Fail && rule.when.as_ref().is_some_and(super::When::is_about_image_alone);
+        let named = &rule.selector;
+        let is_open = named.rules.is_empty() && named.families.is_empty() && named.fingerprints.is_empty();
+        let is_anywhere = named.paths.is_empty() && named.subjects.is_empty() && named.purls.is_empty();
+        asks_image && is_open && is_anywhere && !rule.judges_image()
+    };
+    let rules = policy.rules.iter().filter(is_silent).take(MOST_NOTES);
+    let note = |rule: &PolicyRule| {
+        format!(
+            "the condition of the rule in `{}` is about the image alone, but the rule says nothing of an image in which \
+             nothing is found: with `match = {{}}` and without `unless` it judges the image itself",
+            rule.place
+        )
+    };
+    rules.map(note).collect()
 }
 
 /// What is wrong with a condition that always says the same.
@@ -186,53 +255,17 @@ fn taken_by_several<'a>(
     }
 }
 
-/// Rules of other policies that one of this policy replaces, where it is milder.
-fn milder_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (number, rule) in policy.rules.iter().enumerate().filter(|_| set.policies().len() > 1) {
-        // of several only the last has a say
-        if policy.rules.iter().skip(number + 1).take(MOST_AFTER).any(|later| takes_place(later, &rule.selector, known))
-        {
-            continue;
-        }
-        for other in set.policies().iter().take_while(|other| !is_same(other, policy)) {
-            let replaced: Vec<&PolicyRule> = other
-                .rules
-                .iter()
-                .filter(|earlier| is_milder(rule, earlier) && takes_place(rule, &earlier.selector, known))
-                .collect();
-            let Some(first) = replaced.first() else { continue };
-            let mut names: Vec<String> =
-                replaced.iter().take(MOST_NAMED).map(|one| format!("`{}`", one.name)).collect();
-            if replaced.len() > MOST_NAMED {
-                names.push(format!("{} more", replaced.len() - MOST_NAMED));
-            }
-            let all = if rule.selector == Selector::default() { " selects everything and" } else { "" };
-            let instead = match (rule.action, rule.grace) {
-                (Action::Fail, Some(grace)) => format!("lets it wait for {grace}"),
-                (action, _) => format!("says `{}`", action.as_str()),
-            };
-            notes.push(format!(
-                "the rule in `{}`{all} takes the place of {} of `{}`: that says `{}`, this {instead}",
-                rule.place,
-                names.join(", "),
-                other.name,
-                first.action.as_str(),
-            ));
-        }
+/// Rules and values by which a policy makes the gate of those before it milder.
+fn milder(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
+    let place = set.policies().iter().position(|other| is_same(other, policy));
+    let before = set.policies().get(..place.unwrap_or_default()).unwrap_or_default();
+    let mut notes = milder::rules(policy, before, known);
+    if notes.len() > MOST_NOTES {
+        notes.truncate(MOST_NOTES);
+        notes.push("there may be more rules that make the gate milder: these are the first".to_owned());
     }
+    notes.extend(milder::values(policy, before));
     notes
-}
-
-/// Whether a rule lets through what an earlier one fails on.
-fn is_milder(rule: &PolicyRule, earlier: &PolicyRule) -> bool {
-    let waits = |rule: &PolicyRule| rule.grace.map_or(0, |grace| grace.0);
-    earlier.action == Action::Fail && (rule.action < earlier.action || waits(rule) > waits(earlier))
-}
-
-/// Whether a rule decides wherever one that selects so much, and stands before it, would.
-fn takes_place(later: &PolicyRule, earlier: &Selector, known: &[&'static Rule]) -> bool {
-    later.unless.is_none() && later.when.is_none() && later.selector.covers(earlier, known)
 }
 
 /// Whether a rule turns on rules that are off, which the later one does not: then it does something.
@@ -253,7 +286,7 @@ fn is_same(one: &Policy, other: &Policy) -> bool {
 }
 
 /// Waivers that accept nothing, whatever is found.
-fn idle_waivers(policy: &Policy, set: &PolicySet, today: Date) -> Vec<String> {
+fn idle_waivers(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Vec<String> {
     let mut notes = Vec::new();
     let rules = &set.requirements().waivers;
     if let Some(allow) = rules.allow.as_ref().filter(|allow| !allow.value && !policy.waivers.is_empty()) {
@@ -262,7 +295,9 @@ fn idle_waivers(policy: &Policy, set: &PolicySet, today: Date) -> Vec<String> {
     }
     for waiver in &policy.waivers {
         let left = waiver.hours_left(today);
-        if waiver.is_expired(today) {
+        if let Some(why) = never_selects(&waiver.selector, known).or_else(|| idle_purl(&waiver.selector)) {
+            notes.push(format!("the waiver in `{}` accepts nothing: {why}", waiver.place));
+        } else if waiver.is_expired(today) {
             let day = waiver.expires.map(|day| format!(" on {day}")).unwrap_or_default();
             notes.push(format!("the waiver in `{}` expired{day}", waiver.place));
         } else if let Some(longest) = rules.longest.as_ref().filter(|said| left.is_none_or(|left| left > said.value)) {

@@ -11,6 +11,9 @@ const LONGEST: usize = 512;
 /// Alternatives that braces may expand to.
 const MOST_ALTERNATIVES: usize = 64;
 
+/// Stands for any character where `?` stands for itself: a character that nobody else may use.
+pub(super) const ANY_ONE: char = '\u{e000}';
+
 /// A pattern over whole strings.
 ///
 /// Over paths `*` and `?` stop at `/`, `**/` takes any folders and `**` anything, `[ab]` and `[a-z]` take one
@@ -77,19 +80,16 @@ impl Glob {
         Ok(Self { text: pattern.to_owned(), alternatives: vec![Alternative::new(&tokens)] })
     }
 
-    /// Takes what it does with a version or qualifiers behind it, too, as package URLs have them.
-    pub(super) fn with_versions(mut self) -> Self {
-        let more: Vec<Alternative> = self
-            .tokens()
-            .flat_map(|tokens| {
-                ['@', '?'].map(|sign| {
-                    let rest = [Token::Exactly(sign), Token::Many { crosses: true }];
-                    Alternative::new(&tokens.iter().chain(&rest).cloned().collect::<Vec<_>>())
-                })
-            })
-            .collect();
-        self.alternatives.extend(more);
-        self
+    /// A pattern over package URLs that takes what one of `texts` does. In these [`ANY_ONE`] stands for any character, and
+    /// `?` for itself.
+    pub(super) fn any_of(pattern: &str, texts: &[String]) -> Self {
+        let token = |c: char| match c {
+            '*' => Token::Many { crosses: true },
+            ANY_ONE => Token::One { crosses: true },
+            c => Token::Exactly(c),
+        };
+        let alternatives = texts.iter().map(|text| Alternative::new(&text.chars().map(token).collect::<Vec<_>>()));
+        Self { text: pattern.to_owned(), alternatives: alternatives.collect() }
     }
 
     /// As [`Self::text`], over texts in lower case: letters of the pattern count in either case.

@@ -364,15 +364,22 @@ pub(super) fn ids(finding: &Finding) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a pattern fits a platform, or what it is without its variant: as with `--platform`, who names no variant takes any,
-/// and `arm64` is `arm64/v8`.
+/// and `arm64` is `arm64/v8`, `amd64` is `amd64/v1`.
 fn is_platform(pattern: &Glob, platform: &str) -> bool {
     let mut parts = platform.splitn(3, '/');
     let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let plain = format!("{os}/{architecture}");
-    let is_first = parts.next().is_none_or(|variant| variant == "v8");
+    // the variant that is meant where none is named
+    let first = match architecture {
+        "amd64" => Some("v1"),
+        "arm64" => Some("v8"),
+        _ => None,
+    };
+    let variant = parts.next();
+    let is_first = |first: &&str| variant.is_none_or(|variant| variant == *first);
     pattern.is_match(platform)
         || pattern.is_match(&plain)
-        || architecture == "arm64" && is_first && pattern.is_match(&format!("{plain}/v8"))
+        || first.filter(is_first).is_some_and(|first| pattern.is_match(&format!("{plain}/{first}")))
 }
 
 fn is_image(pattern: &Glob, image: &ImageFacts) -> bool {
@@ -406,6 +413,10 @@ mod tests {
             ("linux/arm64/v9", "linux/arm64", false),
             ("linux/arm64/v8", "linux/arm64/v9", false),
             ("linux/arm", "linux/arm/v7", true),
+            ("linux/amd64/v1", "linux/amd64", true),
+            ("linux/amd64", "linux/amd64/v1", true),
+            ("linux/amd64/v1", "linux/amd64/v2", false),
+            ("linux/amd64/v2", "linux/amd64", false),
             ("linux/arm/v7", "linux/arm/v6", false),
             ("linux/arm/v7", "linux/arm", false),
             ("linux/amd64", "linux/arm64/v8", false),

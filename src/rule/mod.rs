@@ -28,6 +28,8 @@ pub struct Rule {
     /// Whether its findings are kept only where a policy names the rule by its whole id, or by one it has in another
     /// tool: a matter of taste, or a list that few ask for.
     pub is_opt_in: bool,
+    /// Where its findings lie; empty where its family says it, see [`Self::lies_in`].
+    pub places: &'static [Place],
     /// Why it matters.
     pub why: &'static str,
     /// What to do.
@@ -53,6 +55,7 @@ impl Rule {
         confidence: Confidence::High,
         is_gap: false,
         is_opt_in: false,
+        places: &[],
         why: "",
         remediation: "",
         references: &[],
@@ -72,10 +75,40 @@ impl Rule {
         self.id == id || self.is_also(id)
     }
 
+    /// Where its findings lie.
+    pub fn lies_in(&self) -> &'static [Place] {
+        match (self.places, self.family()) {
+            ([], "base" | "data" | "policy") => &[Place::Image],
+            ([], "dockerfile") => &[Place::Dockerfile],
+            // one for which no file speaks lies in the image
+            ([], "package") => &[Place::Image, Place::Package],
+            ([], "secret") => &[Place::Config, Place::Dockerfile, Place::File, Place::History],
+            ([], _) => &[Place::File],
+            (places, _) => places,
+        }
+    }
+
     /// The part of the id before the slash, such as `secret` or `image`.
     pub fn family(&self) -> &'static str {
         self.id.split_once('/').map_or(self.id, |(family, _)| family)
     }
+}
+
+/// What a finding of a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A field of the image's configuration.
+    Config,
+    /// A part of a Dockerfile.
+    Dockerfile,
+    /// A file of a layer.
+    File,
+    /// A build step.
+    History,
+    /// The image as a whole.
+    Image,
+    /// A package.
+    Package,
 }
 
 /// How bad a finding is.

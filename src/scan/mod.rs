@@ -708,6 +708,7 @@ fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<
         // by the setting's whole name
         finding.origin = origin_of_setting(&inventory, finding);
         secret::mask_finding(finding, &echo);
+        debug_assert!(finding.rule.lies_in().contains(&finding.location.place()), "{finding:?}");
     }
     finding::tell_apart(&mut findings);
     Ok(Found { inventory, findings, data, data_hours, unmatched })

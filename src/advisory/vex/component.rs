@@ -5,7 +5,7 @@
 use crate::digest::Digest;
 
 use super::purl::Purl;
-use super::reference::Reference;
+use super::reference::{Reference, generic};
 use super::vers::Vers;
 
 /// Names of one component that are looked at; those beyond name it no better.
@@ -108,7 +108,8 @@ impl Component {
         if digests.peek().is_some() {
             return digests.any(|digest| image.digests.contains(digest));
         }
-        stated.iter().any(|reference| image.is_called(reference))
+        let is_generic = image.generic.as_ref().is_some_and(|own| self.purls.contains(own));
+        is_generic || stated.iter().any(|reference| image.is_called(reference))
     }
 }
 
@@ -142,6 +143,8 @@ pub struct Image {
     pub references: Vec<Reference>,
     /// Its architecture, as in its configuration.
     pub architecture: Option<String>,
+    /// The package URL that careen writes for what is no image: a bill of materials, a folder.
+    pub generic: Option<Purl>,
 }
 
 impl Image {
@@ -155,7 +158,14 @@ impl Image {
             digests: digests.into_iter().collect(),
             references: names.into_iter().filter_map(Reference::parse).collect(),
             architecture: architecture.map(str::to_owned),
+            generic: None,
         }
+    }
+
+    /// What has no digest, by the name that it was given.
+    #[must_use]
+    pub fn called(self, written: &str) -> Self {
+        Self { generic: Purl::parse(&generic(written)), ..self }
     }
 
     fn is_called(&self, stated: &Reference) -> bool {

@@ -15,7 +15,7 @@ mod list;
 mod load;
 mod openvex;
 pub mod purl;
-mod reference;
+pub mod reference;
 #[cfg(test)]
 mod tests;
 mod vers;

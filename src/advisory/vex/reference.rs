@@ -99,6 +99,39 @@ impl Reference {
     }
 }
 
+/// The package URL of what is no image: `pkg:generic/app.cdx.json` of a bill of materials `build/app.cdx.json`.
+pub fn generic(written: &str) -> String {
+    format!("pkg:generic/{}", encode(last_part(repository(written)), ""))
+}
+
+/// What is written without its tag and digest.
+pub fn repository(written: &str) -> &str {
+    let named = written.split_once('@').map_or(written, |(name, _)| name);
+    match named.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => named,
+    }
+}
+
+/// The last part of a name with slashes.
+pub fn last_part(repository: &str) -> &str {
+    repository.rsplit('/').find(|part| !part.is_empty()).unwrap_or("image")
+}
+
+/// Encodes what package URLs encode (ECMA-427), except for `kept`.
+pub fn encode(text: &str, kept: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let c = char::from(byte);
+        if c.is_ascii_alphanumeric() || "._-~".contains(c) || kept.contains(c) {
+            encoded.push(c);
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// Host and repository in full: `nginx` is `docker.io/library/nginx`.
 fn whole(name: &str) -> Option<String> {
     let is_part = |part: &str| {

@@ -367,6 +367,28 @@ fn hostile_documents_end_soon() {
 }
 
 #[test]
+fn what_is_no_image_goes_by_the_name_that_careen_writes() {
+    let ids = ["CVE-1".to_owned()];
+    let statement = |product: &str| {
+        let product = json!({"@id": product, "subcomponents": [{"@id": "pkg:npm/a@1"}]});
+        json!({"vulnerability": {"name": "CVE-1"}, "products": [product], "status": "fixed"})
+    };
+    let bill = Image::new([], [], None).called("build/app 1.cdx.json");
+    let image = Image::new([DIGEST.parse().expect("a digest")], ["app"], None);
+    for (product, image, expected) in [
+        ("pkg:generic/app%201.cdx.json", &bill, true),
+        ("pkg:generic/app%202.cdx.json", &bill, false),
+        ("pkg:generic/app%201.cdx.json", &image, false),
+        (reference::generic("app").as_str(), &image, false),
+    ] {
+        let judge = Judge::new(vec![read_value(&openvex(&json!([statement(product)])))]);
+        let hit = Hit { ids: &ids, purl: "pkg:npm/a@1", source_purl: None, within: &[], image };
+        assert_eq!(judge.of(&hit).is_some(), expected, "{product}");
+        assert!(judge.of(&Hit { purl: "pkg:npm/b@1", ..hit }).is_none(), "{product}");
+    }
+}
+
+#[test]
 fn the_statement_that_decides() {
     let ids = ["GHSA-1".to_owned(), "CVE-1".to_owned()];
     let image = Image::new(

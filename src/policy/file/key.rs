@@ -377,14 +377,14 @@ pub static MATCH: Table = Table {
             Takes::Patterns,
             "\"linux/arm64*\"",
             "\"\"",
-            "glob over the platform of the image: `linux/amd64`, `linux/arm/v7`. Without a variant it is for each of them; `arm64` is `arm64/v8`",
+            "glob over the platform of the image: `linux/amd64`, `linux/arm/v7`. Without a variant it is for each of them; `arm64` is `arm64/v8`, `amd64` is `amd64/v1`",
         ),
         key(
             "purl",
             Takes::Patterns,
             "\"pkg:npm/lodash@*\"",
             "\"\"",
-            "glob over the package URL, version and qualifiers included; one without a version takes all of them",
+            "glob over the package URL: without a version it takes all of them, and qualifiers that it names may stand among others (`pkg:deb/debian/openssl?arch=amd64`). It is read as package URLs of the type are spelt: `Django` of `pypi` is `django`, `libstdc++6` has `%2B%2B`",
         ),
         key(
             "rule",

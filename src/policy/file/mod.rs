@@ -165,6 +165,18 @@ impl Reader<'_> {
 
     /// The policies that the cases of a file of tests try: such a file holds nothing else.
     fn tries(&mut self, top: &DeTable<'_>) -> Option<Said<Vec<String>>> {
+        // `[policy]`, `[[policy]]`
+        let is_table = |value: &DeValue<'_>| match value {
+            DeValue::Array(entries) => entries.iter().any(|entry| matches!(entry.get_ref(), DeValue::Table(_))),
+            value => matches!(value, DeValue::Table(_)),
+        };
+        if let Some(value) = top.get("policy").filter(|value| is_table(value.get_ref())) {
+            self.wrong.push(
+                Diagnostic::new(value.span(), "`[policy]` stands in `careen.toml` alone")
+                    .help("in a policy its keys stand at the top: `extends`, `[[rule]]`, not `[[policy.rule]]`"),
+            );
+            return None;
+        }
         let tries =
             self.said_list(top, "policy", |word, span| load::check_word(word, span).map(|()| word.to_owned()))?;
         for (key, _) in top.iter().filter(|(key, _)| !BESIDE_POLICY.contains(&key.get_ref().as_ref())) {

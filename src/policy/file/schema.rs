@@ -59,15 +59,21 @@ pub fn schema(rules: &[&'static Rule]) -> Value {
         "bytes",
         json!({ "anyOf": [
             { "type": "integer", "minimum": 0 },
-            { "type": "string", "pattern": "^\\s*[0-9]+(\\.[0-9]+)?\\s*([kKmMgGtT]?([iI]?[bB])?)\\s*$" },
+            { "type": "string", "pattern": "^\\s*([0-9]+(\\.0*)?\\s*[bB]?|([0-9]+\\.?[0-9]*|\\.[0-9]+)\\s*[kKmMgGtT]([iI]?[bB])?)\\s*$" },
         ] }),
     );
     add("day", json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }));
     for (name, item) in [
         ("patterns", json!({ "type": "string", "minLength": 1, "maxLength": 512 })),
         ("sources", json!({ "type": "string", "minLength": 1 })),
-        ("times", json!({ "type": "string", "pattern": "^(>=|<=|>|<)?\\s*[0-9]{1,6}\\s*[hdw]$" })),
-        ("ecosystems", json!({ "enum": purl_types() })),
+        ("times", json!({ "type": "string", "pattern": "^(>=|<=|>|<)?\\s*[0-9]{1,6}\\s*[hdw]\\s*$" })),
+        // letters count in either case
+        ("ecosystems", json!({ "type": "string", "pattern": format!("^({})$", in_any_case(&purl_types())) })),
+        (
+            "purls",
+            json!({ "type": "string", "pattern": "^(pkg:|[^:]*[*?])", "not": { "pattern": "/@" }, "maxLength": 512 }),
+        ),
+        ("digests", json!({ "type": "string", "pattern": "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$" })),
         ("families", json!({ "enum": families(rules) })),
         ("rules", rule_words(rules)),
     ] {
@@ -113,22 +119,34 @@ fn rule_words(rules: &[&'static Rule]) -> Value {
     small.retain(|id| old.binary_search(&id.as_str()).is_err());
     small.sort_unstable();
     small.dedup();
+    // the forms of these are told below
+    let others: Vec<&str> =
+        FLAWS.iter().copied().filter(|start| !["CVE-", "GHSA-", "RUSTSEC-"].contains(start)).collect();
     json!({ "anyOf": [
         { "enum": ids(rules) },
         { "enum": old },
         { "enum": small },
         { "type": "string", "pattern": "[*?]", "maxLength": 512 },
-        { "type": "string", "pattern": format!("^({})[^/]*$", FLAWS.join("|")), "maxLength": 512 },
+        { "type": "string", "pattern": "^CVE-[0-9]{4}-[0-9]+$", "maxLength": 512 },
+        { "type": "string", "pattern": "^GHSA(-[0-9a-z]{4}){3}$" },
+        { "type": "string", "pattern": "^RUSTSEC-[0-9]{4}-[0-9]{4}$" },
+        { "type": "string", "pattern": format!("^({})[^/]*$", others.join("|")), "maxLength": 512 },
         own_secrets(),
     ] })
 }
 
 /// A number up to `most`, or text with a sign and such a number.
 fn numbers(most: f64) -> Value {
-    let signed = if most > 1.0 { "(10(\\.0+)?|[0-9](\\.[0-9]+)?)" } else { "(1(\\.0+)?|0(\\.[0-9]+)?)" };
+    // what is below the most, and the most
+    let (below, top) = if most > 1.0 {
+        ("0*[0-9](\\.[0-9]*)?|\\.[0-9]+", "0*10(\\.0*)?")
+    } else {
+        ("0+(\\.[0-9]*)?|\\.[0-9]+", "0*1(\\.0*)?")
+    };
+    let none = "0+(\\.0*)?|\\.0+";
     one_or_more(&json!({ "anyOf": [
         { "type": "number", "minimum": 0, "maximum": most },
-        { "type": "string", "pattern": format!("^(>=|<=|>|<)\\s*{signed}$") },
+        { "type": "string", "pattern": format!("^((>=|<=|<)\\s*({below}|{top})|>\\s*({below}))\\s*$"), "not": { "pattern": format!("^<\\s*({none})\\s*$") } },
     ] }))
 }
 
@@ -160,6 +178,10 @@ fn object(table: &Table) -> Value {
         if table.name == MATCH.name {
             object.insert("not".into(), json!({ "required": ["exploited", "kev"] }));
         }
+        if table.name == TEST.name {
+            object
+                .insert("anyOf".into(), json!(["findings", "image", "report"].map(|key| json!({ "required": [key] }))));
+        }
         if table.name == limits::TABLE.name {
             object.insert("dependentRequired".into(), json!({ limits::FLOOR: [limits::WASTE] }));
         }
@@ -188,18 +210,31 @@ fn property(table: &Table, key: &Key) -> Value {
             json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+$" }] })
         }
         Takes::Percent => {
-            json!({ "type": "string", "pattern": "^(100(\\.0+)?|[0-9]{1,2}(\\.[0-9]+)?)\\s*%$" })
+            json!({ "type": "string", "pattern": "^\\s*(0*(100(\\.0*)?|[0-9]{1,2}(\\.[0-9]*)?)|\\.[0-9]+)\\s*%$" })
         }
         Takes::Word(words) => json!({ "enum": words }),
         Takes::Words(words) => one_or_more(&json!({ "enum": words })),
-        Takes::Bounds(words) => one_or_more(
-            &json!({ "type": "string", "pattern": format!("^(>=|<=|>|<|=)?\\s*({})$", in_any_case(words)) }),
-        ),
+        Takes::Bounds(words) => {
+            // nothing is beyond the first and the last
+            let (all, above) = (in_any_case(words), in_any_case(words.get(1..).unwrap_or_default()));
+            let below = in_any_case(words.split_last().map_or(words, |(_, below)| below));
+            let pattern = format!("^((>=|<=|=)?\\s*({all})|>\\s*({below})|<\\s*({above}))\\s*$");
+            one_or_more(&json!({ "type": "string", "pattern": pattern }))
+        }
         Takes::TimeBounds => json!({ "$ref": "#/$defs/times" }),
         Takes::NumberBounds(most) => numbers(most),
+        Takes::Sources if key.name == "allow-digests" => json!({ "$ref": "#/$defs/digests" }),
+        Takes::Patterns if is_selector && key.name == "purl" => json!({ "$ref": "#/$defs/purls" }),
+        Takes::Patterns if table.name == licences::TABLE.name && key.name == "ignore" => {
+            json!({ "$ref": "#/$defs/purls" })
+        }
         Takes::Patterns => json!({ "$ref": "#/$defs/patterns" }),
         Takes::Source => json!({ "type": "string", "minLength": 1 }),
         Takes::Sources if matches!(key.name, "extends" | "policy") => extends(key.name == "policy"),
+        Takes::Sources if table.name == fix::HEALTHCHECK.name => json!({ "anyOf": [
+            { "type": "string", "pattern": "\\S" },
+            { "type": "array", "minItems": 2, "prefixItems": [{ "enum": ["CMD", "CMD-SHELL"] }, { "type": "string", "pattern": "\\S" }], "items": { "type": "string" } },
+        ] }),
         Takes::Sources => json!({ "$ref": "#/$defs/sources" }),
         Takes::Table(table) => json!({ "$ref": format!("#/$defs/{}", name_of(table)) }),
         Takes::Tables(table) => json!({ "type": "array", "items": { "$ref": format!("#/$defs/{}", name_of(table)) } }),
@@ -217,6 +252,9 @@ fn property(table: &Table, key: &Key) -> Value {
     };
     if let Some(schema) = schema.as_object_mut() {
         schema.insert("description".into(), key.about.into());
+        if key.name == "unless" || key.name == "expect" {
+            schema.insert("minProperties".into(), 1.into());
+        }
         if key.name == "name" {
             schema.insert("not".into(), json!({ "pattern": "^careen:" }));
         }
@@ -235,8 +273,11 @@ fn property(table: &Table, key: &Key) -> Value {
 
 /// A preset, or a file or reference that is none.
 fn extends(takes_rego: bool) -> Value {
-    let other = if takes_rego { "^(careen|oci):" } else { "^(careen|oci):|\\.[rR][eE][gG][oO]$" };
     let ids: Vec<&str> = presets().iter().map(|preset| preset.id).collect();
+    let short: Vec<&str> = ids.iter().filter_map(|id| id.strip_prefix("careen:")).collect();
+    // a scheme of two letters or more, a preset's short name, blanks
+    let rego = if takes_rego { "" } else { "|\\.[rR][eE][gG][oO]$" };
+    let other = format!("^[^:/.]{{2,}}:|^({})$|^\\s*$", short.join("|")) + rego;
     one_or_more(&json!({ "anyOf": [
             { "enum": ids },
             { "type": "string", "pattern": "^oci:[^@]+@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$" },
@@ -246,7 +287,10 @@ fn extends(takes_rego: bool) -> Value {
 
 /// Words of which letters count in either case.
 fn in_any_case(words: &[&str]) -> String {
-    let either = |c: char| format!("[{}{}]", c.to_ascii_uppercase(), c);
+    let either = |c: char| match c.to_ascii_uppercase() {
+        large if large == c => c.to_string(),
+        large => format!("[{large}{c}]"),
+    };
     words.iter().map(|word| word.chars().map(either).collect::<String>()).collect::<Vec<_>>().join("|")
 }
 

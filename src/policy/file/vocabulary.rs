@@ -7,9 +7,9 @@ use crate::inventory::licence;
 use crate::nearest::nearest;
 #[cfg(feature = "cel")]
 use crate::package::ecosystem_ids;
-use crate::package::purl_types;
+use crate::package::{purl_types, spelt};
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::pattern::Glob;
+use crate::policy::pattern::{ANY_ONE, Glob};
 
 use super::word::{pattern, text_pattern};
 
@@ -50,9 +50,9 @@ const SYSTEMS: &[(&str, &[&str])] = &[
     (
         "linux",
         &[
-            "386", "amd64", "amd64/v2", "amd64/v3", "amd64/v4", "arm", "arm/v5", "arm/v6", "arm/v7", "arm/v8", "arm64",
-            "arm64/v8", "arm64/v9", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64",
-            "s390x", "wasm",
+            "386", "amd64", "amd64/v1", "amd64/v2", "amd64/v3", "amd64/v4", "arm", "arm/v5", "arm/v6", "arm/v7",
+            "arm/v8", "arm64", "arm64/v8", "arm64/v9", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
+            "ppc64le", "riscv64", "s390x", "wasm",
         ],
     ),
     ("windows", &["386", "amd64", "arm", "arm64"]),
@@ -123,7 +123,7 @@ pub(in crate::policy) fn wrong_platform(word: &str, fits: impl Fn(&str) -> bool)
     Some(near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())
 }
 
-/// A pattern over package URLs. One without a version is for all of them.
+/// A pattern over package URLs. One without a version is for all of them; qualifiers that it does not name may be any.
 pub(in crate::policy) fn purl(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
     const START: &str = "pkg:";
     let glob = text_pattern(text, span.clone())?;
@@ -143,9 +143,56 @@ pub(in crate::policy) fn purl(text: &str, span: Range<usize>) -> Result<Glob, Di
         return Err(Diagnostic::new(span, format!("no package URL is `{text}`"))
             .help("the `@` of a scope is written `%40`: `pkg:npm/%40babel/core@*`"));
     }
-    let last = text.rsplit('/').next().unwrap_or_default();
-    let is_whole = last.contains('@') || text.contains(['?', '#']) || text.ends_with(['*', '/']);
-    Ok(if is_whole { glob } else { glob.with_versions() })
+    Ok(Glob::any_of(text, &versions(text)))
+}
+
+/// Qualifiers of one pattern that may stand among others.
+const MOST_QUALIFIERS: usize = 4;
+
+/// The texts of which package URLs have one that a pattern is meant for: spelt as their type spells them, of any version
+/// where it has none, and with further qualifiers.
+fn versions(pattern: &str) -> Vec<String> {
+    let is_key = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    let begins = |(at, _): &(usize, &str)| {
+        let rest = pattern.get(at.saturating_add(1)..).unwrap_or_default();
+        rest.split_once('=').is_some_and(|(key, _)| !key.is_empty() && key.chars().all(is_key))
+    };
+    // any other `?` is a sign
+    let one = ANY_ONE.to_string();
+    let text = match pattern.match_indices('?').find(begins) {
+        Some((at, _)) => {
+            let (path, qualifiers) = pattern.split_at(at);
+            let qualifiers = qualifiers.strip_prefix('?').unwrap_or_default();
+            format!("{}?{}", path.replace('?', &one), qualifiers.replace('?', &one))
+        }
+        None => pattern.replace('?', &one),
+    };
+    let text = spelt(&text, ANY_ONE);
+    let (path, qualifiers) = text.split_once('?').map_or((text.as_str(), None), |(path, rest)| (path, Some(rest)));
+    let has_version = path.rsplit('/').next().unwrap_or_default().contains('@');
+    let is_open = path.ends_with(['*', '/']) || text.contains('#');
+    let mut paths = vec![path.to_owned()];
+    paths.extend((!has_version && !is_open).then(|| format!("{path}@*")));
+    let ends = match qualifiers {
+        None if is_open => vec![String::new()],
+        None => vec![String::new(), "?*".to_owned()],
+        Some(qualifiers) => among_others(qualifiers),
+    };
+    paths.iter().flat_map(|path| ends.iter().map(move |end| format!("{path}{end}"))).collect()
+}
+
+/// The forms of qualifiers with others before, between and behind them.
+fn among_others(qualifiers: &str) -> Vec<String> {
+    let each: Vec<&str> = qualifiers.split('&').collect();
+    if each.len() > MOST_QUALIFIERS {
+        return vec![format!("?{qualifiers}")];
+    }
+    let mut forms = vec!["?".to_owned()];
+    for (number, one) in each.iter().enumerate() {
+        let joins: &[&str] = if number == 0 { &["", "*&"] } else { &["&", "&*&"] };
+        forms = forms.iter().flat_map(|form| joins.iter().map(move |join| format!("{form}{join}{one}"))).collect();
+    }
+    forms.iter().flat_map(|form| ["", "&*"].map(|end| format!("{form}{end}"))).collect()
 }
 
 /// A glob over licences as SPDX writes them, in letters of either case; without signs an identifier, or an expression of
@@ -214,6 +261,52 @@ mod tests {
     use super::*;
 
     #[test]
+    fn patterns_over_package_urls_are_spelt_as_these_are() {
+        const OPENSSL: &str = "pkg:deb/debian/openssl@3.0.1-1?arch=amd64&distro=debian-12&upstream=ossl";
+        let cases = [
+            ("pkg:deb/debian/openssl", OPENSSL, true),
+            ("pkg:deb/debian/openssl?arch=amd64", OPENSSL, true),
+            ("pkg:deb/debian/openssl?distro=debian-12", OPENSSL, true),
+            ("pkg:deb/debian/openssl?distro=debian-1?", OPENSSL, true),
+            ("pkg:deb/debian/openssl?distro=debian-*", OPENSSL, true),
+            ("pkg:deb/debian/openssl?upstream=ossl&arch=amd64", OPENSSL, true),
+            ("pkg:deb/debian/openssl@*?arch=amd64", OPENSSL, true),
+            ("pkg:deb/debian/openssl@3.0.1-1", OPENSSL, true),
+            ("pkg:deb/debian/openssl@3.0.1-1?distro=debian-12", OPENSSL, true),
+            ("pkg:deb/Debian/OpenSSL", OPENSSL, true),
+            ("pkg:*/openssl", OPENSSL, true),
+            ("pkg:deb/*?arch=amd64", OPENSSL, true),
+            ("pkg:deb/debian/openss?", OPENSSL, true),
+            ("pkg:deb/debian/openssl?arch=arm64", OPENSSL, false),
+            ("pkg:deb/debian/openssl?arch=amd", OPENSSL, false),
+            ("pkg:deb/debian/openssl?rch=amd64", OPENSSL, false),
+            ("pkg:deb/debian/openssl@3.0.1", OPENSSL, false),
+            ("pkg:deb/debian/openss", OPENSSL, false),
+            ("pkg:deb/debian/openssl", "pkg:deb/debian/openssl-dev@1", false),
+            ("pkg:deb/debian/openssl@1", "pkg:deb/debian/openssl@1-dev", false),
+            ("pkg:deb/debian/libstdc++6", "pkg:deb/debian/libstdc%2B%2B6@14?arch=amd64", true),
+            ("pkg:deb/debian/libstdc%2B%2B6", "pkg:deb/debian/libstdc%2B%2B6@14?arch=amd64", true),
+            ("pkg:*/libstdc++6", "pkg:deb/debian/libstdc%2B%2B6@14?arch=amd64", true),
+            ("pkg:deb/debian/bash@5.2-2+b1", "pkg:deb/debian/bash@5.2-2%2Bb1?arch=amd64", true),
+            ("pkg:pypi/Django", "pkg:pypi/django@4.2", true),
+            ("pkg:pypi/Flask_*@1.*", "pkg:pypi/flask-cors@1.2", true),
+            ("pkg:maven/org.apache:log4j", "pkg:maven/org.apache/log4j@2.0", true),
+            ("pkg:npm/%40babel/core", "pkg:npm/%40babel/core@7.0.0", true),
+            ("pkg:npm/%4*", "pkg:npm/%40babel/core@7.0.0", true),
+            ("pkg:cargo/Inflector", "pkg:cargo/Inflector@0.11", true),
+            ("pkg:generic/a#b", "pkg:generic/a#b", true),
+        ];
+        for (pattern, text, expected) in cases {
+            let glob = purl(pattern, 0..1).map_err(|wrong| wrong.message).expect(pattern);
+            assert_eq!(glob.is_match(text), expected, "{pattern} on {text}");
+            assert_eq!(glob.as_str(), pattern);
+        }
+        let five = "pkg:deb/debian/a?arch=a&b=1&c=2&d=3&e=4";
+        let glob = purl(five, 0..1).map_err(|wrong| wrong.message).expect("a pattern");
+        assert!(glob.is_match("pkg:deb/debian/a@1?arch=a&b=1&c=2&d=3&e=4"));
+    }
+
+    #[test]
     fn words_that_no_list_has_are_errors_that_name_the_nearest() {
         type Read = fn(&str) -> Result<(), Diagnostic>;
         let ecosystem: Read = |text| ecosystem(text, 0..1).map(drop);
@@ -228,6 +321,7 @@ mod tests {
             (ecosystem, "gloang", Some("`golang`")),
             (ecosystem, "", Some("package URL")),
             (platform, "linux/amd64", None),
+            (platform, "linux/amd64/v1", None),
             (platform, "linux/arm*", None),
             (platform, "*/arm64*", None),
             (platform, "*", None),

@@ -87,12 +87,22 @@ pub(super) fn number(text: &str, span: Range<usize>, what: &str, most: f64) -> R
     if !text.starts_with(['<', '>']) {
         return Err(wrong(format!("`{what}` needs a sign before `{text}`")));
     }
+    if !is_plain_number(text.trim_start_matches(['<', '>', '=']).trim()) {
+        return Err(wrong(format!("`{text}` is no bound of a number")));
+    }
     let bound: Bound<f64> = text.parse().map_err(|_| wrong(format!("`{text}` is no bound of a number")))?;
     if !(0.0..=most).contains(&bound.value) {
         return Err(wrong(format!("`{what}` is between 0 and {most}")));
     }
     // the least or the greatest holds where any does
     if bound.holds(&0.0) || bound.holds(&most) { Ok(bound) } else { Err(wrong(format!("no `{what}` is `{text}`"))) }
+}
+
+/// Whether it is written as digits with at most one point: no sign, no power of ten.
+fn is_plain_number(text: &str) -> bool {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits(whole) && are_digits(part) && !(whole.is_empty() && part.is_empty())
 }
 
 /// A number from 0 to `most`.
@@ -103,6 +113,10 @@ pub(super) fn number_alone(text: &str, span: Range<usize>, what: &str, most: f64
 
 /// A length of time with a sign; without one it is the least.
 pub(super) fn time_bound(text: &str, span: Range<usize>) -> Result<Bound<Hours>, Diagnostic> {
+    if text.starts_with('=') {
+        let what = format!("`{text}` is no length of time with a sign");
+        return Err(Diagnostic::new(span, what).help("write `\">=30d\"` or `\"<30d\"`: nothing is known to the hour"));
+    }
     match text.parse::<Bound<Hours>>() {
         Ok(bound) if text.starts_with(['<', '>']) => Ok(bound),
         Ok(bound) => Ok(Bound::at_least(bound.value)),
@@ -136,15 +150,17 @@ pub(in crate::policy) fn bytes(text: &str, span: Range<usize>) -> Result<u64, Di
 
 /// A number of things.
 pub(in crate::policy) fn count(text: &str, span: Range<usize>) -> Result<u64, Diagnostic> {
-    text.parse().map_err(|_| {
+    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    number.ok_or_else(|| {
         Diagnostic::new(span, format!("`{text}` is no number of things")).help("write a whole number from 0 on")
     })
 }
 
 /// Part of a whole, from 0 to 100.
 pub(in crate::policy) fn percent(text: &str, span: Range<usize>) -> Result<f64, Diagnostic> {
-    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let number = text.strip_suffix('%').map(str::trim).filter(|number| is_plain_number(number));
     number
+        .and_then(|number| number.parse::<f64>().ok())
         .filter(|number| (0.0..=100.0).contains(number))
         .ok_or_else(|| Diagnostic::new(span, format!("`{text}` is no part of a whole")).help("write it as `\"5%\"`"))
 }
@@ -233,11 +249,25 @@ pub(super) fn named(text: &str, span: Range<usize>, known: Known<'_>) -> Result<
         return Ok(Named::Flaw(glob));
     }
     let unknown = Diagnostic::new(span, format!("there is no rule `{text}`"));
+    if let Some(id) = flaw_in_small_letters(text) {
+        return Err(unknown.help(format!("did you mean `{id}`?")));
+    }
     Err(match nearest_rule(&glob, rules()) {
         Some(hint) => unknown.help(hint),
         None => unknown,
     }
     .help("`careen rules` lists all rules"))
+}
+
+/// The id of a flaw that was written in letters of the other case.
+fn flaw_in_small_letters(text: &str) -> Option<String> {
+    let start =
+        FLAWS.iter().find(|start| text.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start)))?;
+    let rest = text.get(start.len()..)?;
+    let small = format!("{start}{}", rest.to_ascii_lowercase());
+    let is_one =
+        |id: &str| wrong_flaw(id).is_none() && (*start == "GHSA-" || rest.starts_with(|c: char| c.is_ascii_digit()));
+    [format!("{start}{rest}"), small].into_iter().find(|id| !rest.contains(['/', '*', '?']) && is_one(id))
 }
 
 fn nearest_rule(glob: &Glob, rules: impl Iterator<Item = &'static Rule> + Clone) -> Option<String> {

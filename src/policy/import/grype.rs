@@ -189,6 +189,9 @@ fn conditions(draft: &mut Draft<'_>, entry: &Node, shown: &str) -> Result<Waived
     let mut waived = Waived { reason: entry.text_of("reason").map(ToOwned::to_owned), ..Waived::default() };
     waived.rules = vec!["package/vulnerable".into()];
     if let Some(id) = entry.text_of("vulnerability") {
+        if !names::is_flaw(id) {
+            return Err(names::NO_FLAW.to_owned());
+        }
         waived.subjects = vec![id.to_owned()];
         waived.rules = names::rules_of_flaw(id);
     }

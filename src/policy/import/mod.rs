@@ -71,6 +71,16 @@ pub static KINDS: &[&Kind] = &[
     &trivyignore::KIND,
 ];
 
+impl Kind {
+    /// What to do with a file of this kind where a policy is wanted; `name` is safe to show.
+    pub(in crate::policy) fn instead(&self, name: &str) -> String {
+        if self.id == dive_ci::KIND.id {
+            return format!("this is a file of dive: `careen layers --dive-ci {name} IMAGE` judges by it");
+        }
+        format!("this is a file of {}: `careen policy import {name}` makes a policy of it", self.id)
+    }
+}
+
 /// How files are taken over.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {

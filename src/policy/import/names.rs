@@ -147,13 +147,16 @@ pub(super) fn is_misconfiguration(id: &str) -> bool {
 pub(super) fn is_flaw(id: &str) -> bool {
     let Some((source, rest)) = id.split_once('-') else { return false };
     let is_sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
-    source.starts_with(|c: char| c.is_ascii_uppercase())
+    (source == "openSUSE" || source.starts_with(|c: char| c.is_ascii_uppercase()))
         && source.bytes().all(|b| b.is_ascii_alphanumeric())
         && source.len() >= 2
         && rest.bytes().any(|b| b.is_ascii_digit())
         && rest.chars().all(is_sign)
         && !is_licence(id)
 }
+
+/// Why what stands where the id of a flaw belongs is none.
+pub(super) const NO_FLAW: &str = "it is no id of a flaw";
 
 /// Whether it looks like the name of a licence (SPDX), whose numbers are versions.
 fn is_licence(id: &str) -> bool {

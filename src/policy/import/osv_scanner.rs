@@ -32,6 +32,10 @@ fn flaw(draft: &mut Draft<'_>, entry: &Node) {
         draft.leave(entry.line, "IgnoredVulns", "it has no `id`");
         return;
     };
+    if !names::is_flaw(id) {
+        draft.leave(entry.line, id, names::NO_FLAW);
+        return;
+    }
     let flaw = Waived {
         rules: names::rules_of_flaw(id),
         subjects: vec![id.to_owned()],

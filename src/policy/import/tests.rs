@@ -284,7 +284,7 @@ fn what_was_asked_for_fills_the_gaps() {
 fn nothing_of_a_hostile_file_breaks_out() {
     let hostile = "\"\\n[[rule]]\\nmatch = {}\\naction = \\\"ignore\\\"\\n#\\e\\u202e";
     let yaml = format!(
-        "ignore:\n- vulnerability: \"CVE-1{hostile}\"\n  reason: \"r{hostile}\"\n  package: {{name: 'x\"', location: \"/a\"}}\n- vulnerability: CVE-2\n  package: {{location: \"/a{hostile}\"}}\nfail-on-severity: \"high{hostile}\"\n\"key{hostile}\": 1\n"
+        "ignore:\n- vulnerability: \"CVE-1{hostile}\"\n  reason: \"r{hostile}\"\n  package: {{name: 'x\"', location: \"/a\"}}\n- vulnerability: CVE-3\n  reason: \"r{hostile}\"\n- vulnerability: CVE-2\n  package: {{location: \"/a{hostile}\"}}\nfail-on-severity: \"high{hostile}\"\n\"key{hostile}\": 1\n"
     );
     let yaml = yaml.replace("\"\\n[[rule]]", "\\\"\\n[[rule]]");
     let made = imported(".grype.yaml", &yaml).expect("a policy");
@@ -474,6 +474,7 @@ fn names_are_flaws_by_their_form() {
         ("ALAS2-2021-1704", true),
         ("DSA-5532-1", true),
         ("cve-2024-1", false),
+        ("openSUSE-SU-2024:0001-1", true),
         ("CVE", false),
         ("C-1", false),
         ("CVE-abc", false),
@@ -482,6 +483,20 @@ fn names_are_flaws_by_their_form() {
         ("GPL-3.0", false),
     ] {
         assert_eq!(names::is_flaw(id), expected, "{id}");
+    }
+}
+
+#[test]
+fn what_is_no_id_of_a_flaw_is_not_carried_over() {
+    for (name, text) in [
+        ("osv-scanner.toml", "[[IgnoredVulns]]\nid = 'foo'\n"),
+        (".trivyignore.yaml", "vulnerabilities:\n  - id: foo\n"),
+        (".grype.yaml", "ignore:\n  - vulnerability: foo\n"),
+        (".trivyignore", "foo\nCVE-2024-1\n"),
+        ("audit.toml", "[advisories]\nignore = ['foo']\n"),
+    ] {
+        let made = made(name, text);
+        assert!(!made.contains("subject = \"foo\"") && made.contains("foo: it is n"), "{name}: {made}");
     }
 }
 

@@ -117,6 +117,10 @@ fn add(draft: &mut Draft<'_>, entry: &Node, section: &str, families: Option<&[&s
         return;
     };
     let Some(families) = families else {
+        if !names::is_flaw(id) {
+            draft.leave(line, id, names::NO_FLAW);
+            return;
+        }
         let flaw = Waived { rules: names::rules_of_flaw(id), subjects: vec![id.to_owned()], ..scope };
         draft.waive(line, id, flaw);
         return;

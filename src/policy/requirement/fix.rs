@@ -305,7 +305,8 @@ fn healthcheck(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Said<Heal
     {
         test.insert(0, "CMD-SHELL".to_owned());
     }
-    let is_check = test.len() > 1 && matches!(test.first().map(String::as_str), Some("CMD" | "CMD-SHELL"));
+    let says_what = test.get(1).is_some_and(|word| !word.trim().is_empty());
+    let is_check = says_what && matches!(test.first().map(String::as_str), Some("CMD" | "CMD-SHELL"));
     if !(test.is_empty() || is_check) {
         let span = inner.get("test").map(toml::Spanned::span).unwrap_or_default();
         let help = "write `[\"CMD\", PROGRAM, ARGUMENT…]`, `[\"CMD-SHELL\", TEXT]`, or a text alone for the shell";

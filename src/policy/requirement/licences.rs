@@ -15,7 +15,7 @@ use crate::finding::{Finding, Location};
 use crate::inventory::licence::{Kinds, can_be_met, identifiers, is_identifier};
 use crate::path::ImagePath;
 use crate::policy::{Action, Glob, ImageFacts, PackageFacts, Said};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 
 /// The keys of `[licences]`.
 pub(in crate::policy) static TABLE: Table = Table {
@@ -59,6 +59,7 @@ pub(super) static LICENCE_NOT_ALLOWED: Rule = Rule {
     references: &["https://spdx.org/licenses/"],
     bad: "[licences]\ndeny = [\"AGPL-*\"]",
     good: "[licences]\nallow = [\"MIT\", \"Apache-2.0\"]",
+    places: &[Place::Package],
     ..Rule::NEW
 };
 
@@ -72,6 +73,7 @@ pub(super) static LICENCE_UNKNOWN: Rule = Rule {
     references: &["https://spdx.org/licenses/"],
     bad: "[licences]\ndeny = [\"AGPL-*\"]\nunknown = \"fail\"",
     good: "[licences]\ndeny = [\"AGPL-*\"]",
+    places: &[Place::Package],
     ..Rule::NEW
 };
 

@@ -135,7 +135,7 @@ impl Requirements {
     }
 
     /// The tables that ask something of an image.
-    fn asking(&self) -> Vec<&'static str> {
+    pub(super) fn asking(&self) -> Vec<&'static str> {
         let Self { base, data, licences, limits, require, fix: _, waivers: _ } = self;
         let base = base.allow.is_some() || base.deny.is_some() || base.digests.is_some() || base.highest_age.is_some();
         let sizes = limits.size.is_some() || limits.stored.is_some() || limits.waste.is_some();

@@ -14,7 +14,7 @@ use super::{Breaches, Shown, values};
 use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::policy::{Action, ConfigFacts, Glob, ImageFacts, Said};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Place, Rule, Severity};
 use crate::time::Timestamp;
 
 /// What the value of a label may have to be.
@@ -86,6 +86,7 @@ pub(super) static REQUIREMENT_MISSING: Rule = Rule {
     remediation: "Add what is missing where the image is built or pushed.",
     bad: "FROM debian:13",
     good: "FROM debian:13\nLABEL org.opencontainers.image.source=https://git.example/shop/api\nUSER 65532",
+    places: &[Place::Config, Place::Image],
     ..Rule::NEW
 };
 
@@ -127,6 +128,16 @@ values! {
 /// Labels by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::policy) struct Labels(BTreeMap<String, Label>);
+
+impl Labels {
+    /// Whether they ask less than others of some label.
+    pub(in crate::policy) fn lack(&self, others: &Self) -> bool {
+        others.0.iter().any(|(name, asked)| {
+            let is_same = |own: &Label| own == asked || own == &Label { is_optional: false, ..asked.clone() };
+            !self.0.get(name).is_some_and(is_same)
+        })
+    }
+}
 
 /// What a label must be.
 #[derive(Debug, Clone)]

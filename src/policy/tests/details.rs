@@ -59,8 +59,8 @@ fn rules_that_never_decide_are_told() {
         ("match = { age = '<14d' }", "match = { age = '<=14d' }", true),
         ("match = { age = '<=14d' }", "match = { age = '<14d' }", false),
         ("match = { cvss = 9 }", "match = { cvss = 7 }", true),
-        ("match = { age = '=30d' }", "match = { age = '>=14d' }", true),
-        ("match = { age = '=3d' }", "match = { age = '>=14d' }", false),
+        ("match = { age = '30d' }", "match = { age = '>=14d' }", true),
+        ("match = { age = '3d' }", "match = { age = '>=14d' }", false),
         ("match = { age = '>=15d' }", "match = { age = '>14d' }", true),
         ("match = { age = '<=13d' }", "match = { age = '<14d' }", true),
         ("match = { age = '<=15d' }", "match = { age = '<14d' }", false),
@@ -152,10 +152,10 @@ fn what_a_file_takes_away_from_others_is_told() {
             "`malicious packages`, `grave flaws that an upgrade mends`, `flaws that are exploited` of `careen:2026`: that says \
              `fail`, this lets it wait for 14d",
         ),
-        // stricter, another part, or with an exception
+        ("match = {}\nunless = { family = 'base' }\naction = 'warn'", "the place of `secrets`, `no advisories`"),
+        // stricter, or another part
         ("match = { family = 'image' }\naction = 'fail'", ""),
         ("match = { rule = 'secret/*', severity = 'low' }\naction = 'ignore'", ""),
-        ("match = {}\nunless = { family = 'base' }\naction = 'warn'", ""),
         (
             "match = { family = 'secret' }\naction = 'ignore'\n[[rule]]\nmatch = { rule = 'secret/*' }\naction = 'fail'",
             "never decides",
@@ -163,7 +163,11 @@ fn what_a_file_takes_away_from_others_is_told() {
     ] {
         let told = after(rule);
         assert!(told.contains(said) && told.is_empty() == said.is_empty(), "{rule}: {told}");
-        assert_eq!(told.contains("takes the place"), said.contains("careen:2026"), "{rule}: {told}");
+        assert_eq!(
+            told.contains(" the place of"),
+            said.contains("careen:2026") || said.contains("the place"),
+            "{rule}: {told}"
+        );
     }
     let waiver = "[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2027-06-15\n";
     for (text, said) in [

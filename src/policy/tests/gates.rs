@@ -601,7 +601,9 @@ fn a_package_url_without_a_version_is_for_all_versions() {
         ("pkg:deb/*/openssl", "pkg:deb/debian/openssl-dev@3", false),
         ("pkg:cargo/smallvec@0.6.9", "pkg:cargo/smallvec@0.6.91", false),
         ("pkg:npm/%40babel/core", "pkg:npm/%40babel/core@7.0.0", true),
-        ("pkg:npm/left@1", "pkg:npm/left@1?download_url=x", false),
+        ("pkg:npm/left@1", "pkg:npm/left@1?download_url=x", true),
+        ("pkg:npm/left@1", "pkg:npm/left@12?download_url=x", false),
+        ("pkg:npm/left@1?arch=x", "pkg:npm/left@1?download_url=x", false),
         ("pkg:npm/left#lib", "pkg:npm/left#lib@1", false),
         ("pkg:npm/", "pkg:npm/@1", false),
     ] {
@@ -635,6 +637,36 @@ fn what_is_no_policy_is_told_and_not_shown() {
         let help = failed(name, text).help.unwrap_or_default();
         assert!(help.starts_with(&format!("this is a file of {tool}: `careen policy import ")), "{help}");
     }
+    // a policy of it would say next to nothing
+    let help = failed(".dive-ci", "rules:\n  lowestEfficiency: 0.9\n").help.unwrap_or_default();
+    assert!(help.starts_with("this is a file of dive: `careen layers --dive-ci "), "{help}");
+    for (text, message, help) in [
+        (
+            "[policy]\nextends = 'careen:2026'\n",
+            "`[policy]` stands in `careen.toml` alone",
+            "its keys stand at the top",
+        ),
+        ("[[policy.rule]]\nmatch = {}\n", "`[policy]` stands in `careen.toml` alone", ""),
+        (
+            "[[rule]]\nmatch = { rule = 'cve-2026-1' }\naction = 'fail'\n",
+            "no rule `cve-2026-1`",
+            "did you mean `CVE-2026-1`?",
+        ),
+        (
+            "[[rule]]\nmatch = { rule = 'ghsa-rxwq-x6h5-x525' }\naction = 'fail'\n",
+            "no rule `ghsa-rxwq-x6h5-x525`",
+            "did you mean `GHSA-rxwq-x6h5-x525`?",
+        ),
+        (
+            "[[rule]]\nmatch = { rule = 'rustsec-2021-0003' }\naction = 'fail'\n",
+            "no rule",
+            "did you mean `RUSTSEC-2021-0003`?",
+        ),
+        ("[[rule]]\nmatch = { rule = 'go-away' }\naction = 'fail'\n", "no rule `go-away`", ""),
+    ] {
+        let detail = failed("p.toml", text).detail.unwrap_or_default();
+        assert!(detail.contains(message) && detail.contains(help), "{text}: {detail}");
+    }
     let error = failed("p.toml", "extends = './gate.rego'\n");
     assert!(error.message.ends_with("a policy in Rego cannot be extended"), "{}", error.message);
     let set = LOADER.add_waivers(default_set(), &["nowhere.toml".to_owned()]);
@@ -645,7 +677,7 @@ fn what_is_no_policy_is_told_and_not_shown() {
 }
 
 #[test]
-fn a_file_is_checked_after_the_presets_that_are_named_before_it() {
+fn a_file_is_checked_among_the_presets_that_are_named_with_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("milder.toml");
     std::fs::write(&path, "[[rule]]\nmatch = { family = 'secret' }\naction = 'warn'\n").expect("written");
@@ -654,4 +686,9 @@ fn a_file_is_checked_after_the_presets_that_are_named_before_it() {
     let notes = &summaries[1].notes;
     assert!(notes.iter().any(|note| note.contains("takes the place of `secrets` of `careen:2026`")), "{notes:?}");
     assert!(!notes.iter().any(|note| note.contains("add `extends")), "{notes:?}");
+    // one that is named behind it decides where both do
+    let words = [words[1].clone(), words[0].clone()];
+    let summaries = check(&words, &LOADER, TODAY.parse().expect("a date")).expect("in order");
+    let told = summaries[0].notes.join("\n");
+    assert!(!told.contains("does not judge beside it") && !told.contains("the place of"), "{told}");
 }

@@ -9,6 +9,7 @@ mod gates;
 mod held;
 mod keys;
 mod shipped;
+mod told;
 
 use super::*;
 use crate::error::{Error, ErrorKind};
@@ -501,7 +502,13 @@ fn check_sums_up_and_notes() {
     let word = path.to_string_lossy().into_owned();
     for (text, notes) in [
         ("extends = 'careen:2026'", vec![]),
-        ("scope = 'app'", vec!["it has neither rules nor demands of images, so `careen:2026` judges too".to_owned()]),
+        (
+            "scope = 'app'",
+            vec![
+                "it has neither rules nor demands of images, so `careen:2026` judges too".to_owned(),
+                format!("`scope = \"app\"` in `{word}:1` lets through what `careen:2026` fails on in layers of the base"),
+            ],
+        ),
         (
             "[limits]\nlayers = 9",
             vec![

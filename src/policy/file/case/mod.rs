@@ -19,7 +19,7 @@ use crate::policy::diagnostic::Diagnostic;
 use crate::policy::pattern::Glob;
 use crate::policy::selector::{Named, is_rule, is_subject};
 use crate::policy::{ConfigFacts, ImageFacts, Outcome, PackageFacts, RULES, Said};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Place, Rule, Severity};
 use crate::time::{Date, Timestamp};
 
 /// Most cases of one file.
@@ -215,6 +215,8 @@ impl Reader<'_> {
                 Location::Dockerfile { file, start: (1, 1), end: (1, 1) }
             }
             (None, Some(path)) => Location::File { path: ImagePath::from(path.as_str()), layer, lines: None },
+            // as scans find it
+            (None, None) if rule.lies_in() == [Place::Config] => Location::Config { key: subject.clone() },
             (None, None) => Location::Image,
         };
         let mut finding = Finding::new(rule, subject, location, rule.title);

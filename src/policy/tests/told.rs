@@ -1,0 +1,265 @@
+//! What `careen policy check` says of a policy that is in order: rules that select nothing, gates that become milder,
+//! waivers that are too broad.
+
+use super::*;
+
+/// The notes of a file; `{}` stands for its folder.
+fn notes(text: &str) -> Vec<String> {
+    let known = crate::scan::rules();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.toml");
+    std::fs::write(&path, text).expect("written");
+    let word = path.to_string_lossy().into_owned();
+    let loader = Loader { known: &known, colour: false, fetch: None };
+    let all = check(&[word], &loader, TODAY.parse().expect("a date"));
+    let all = all.map_err(|error| format!("{text}: {}", error.detail.unwrap_or(error.message)));
+    let own = all.expect("in order").remove(0).notes;
+    own.into_iter().map(|note| note.replace(&*folder.path().to_string_lossy(), "")).collect()
+}
+
+#[test]
+fn conditions_that_the_findings_of_a_rule_never_fulfil_are_told() {
+    for (conditions, said) in [
+        ("rule = 'image/root-user', purl = 'pkg:npm/*'", "about no package"),
+        ("rule = 'image/root-user', cvss = 7.0", "about no package"),
+        ("rule = 'secret/*', cvss = 7.0", "about no package"),
+        ("rule = 'image/*', exploited = true", "about no package"),
+        ("rule = 'base/*', ecosystem = 'npm'", "about no package"),
+        ("rule = 'image/root-user', path = '/app/**'", "whose path is `config`"),
+        ("rule = 'image/piped-script', path = '/app/**'", "whose path is `config`"),
+        ("rule = 'base/floating-tag', path = '/app/**'", "have no path"),
+        ("rule = 'base/floating-tag', path = 'config'", "have no path"),
+        ("rule = 'base/floating-tag', origin = 'app'", "of no layer"),
+        ("rule = 'image/root-user', visibility = 'deleted'", "another layer could hide"),
+        ("rule = 'base/floating-tag', visibility = ['deleted', 'overwritten']", "another layer could hide"),
+        // what may be
+        ("rule = 'image/root-user', path = 'config'", ""),
+        ("rule = 'image/root-user', path = '{config,app}'", ""),
+        // with `--base` it is known whose setting it is
+        ("rule = 'image/root-user', origin = 'app'", ""),
+        ("rule = 'image/root-user', visibility = ['deleted', 'live']", ""),
+        ("rule = 'base/floating-tag', origin = ['app', 'unknown']", ""),
+        ("rule = 'base/floating-tag', visibility = 'live'", ""),
+        ("rule = 'image/*', path = '/app/**'", ""),
+        ("rule = ['image/root-user', 'secret/*'], path = '/app/**'", ""),
+        ("rule = 'base/eol-distro', path = '/etc/**'", ""),
+        ("rule = 'layer/wasted-space', visibility = 'deleted'", ""),
+        ("rule = 'package/*', purl = 'pkg:npm/*'", ""),
+        ("rule = 'CVE-2024-3094', cvss = 7.0", ""),
+        ("rule = 'policy/licence-not-allowed', licence = 'MIT'", ""),
+        ("path = '/app/**', origin = 'app', visibility = 'deleted'", ""),
+        ("purl = 'pkg:npm/*', cvss = 7.0", ""),
+    ] {
+        let told = notes(&format!("[[rule]]\nmatch = {{ {conditions} }}\naction = 'fail'\n")).join("\n");
+        let is_told = told.contains("the rule in `/p.toml:1` selects nothing");
+        assert_eq!(is_told, !said.is_empty(), "{conditions}: {told}");
+        assert!(told.contains(said), "{conditions}: {told}");
+    }
+    let waiver = "rule = 'image/root-user'\npath = '/app/**'\nreason = 'r'\nexpires = 2027-01-01\n";
+    let told = notes(&format!("[[waiver]]\n{waiver}")).join("\n");
+    assert!(told.contains("the waiver in `/p.toml:1` accepts nothing: its findings are about the config"), "{told}");
+}
+
+#[test]
+fn package_urls_without_the_distribution_that_all_have_are_told() {
+    for (purl, said) in [
+        (
+            "'pkg:deb/openssl'",
+            "the rule in `/p.toml:1` selects nothing: package URLs of type `deb` name a distribution",
+        ),
+        ("'pkg:apk/musl@1.*'", "`pkg:apk/*/musl@1.*` takes any"),
+        ("['pkg:rpm/bash', 'pkg:npm/a']", "part of the rule in `/p.toml:1` selects nothing"),
+        ("'pkg:deb/*'", ""),
+        ("'pkg:deb/*ssl'", ""),
+        ("'pkg:deb/debian/openssl'", ""),
+        ("'pkg:npm/lodash'", ""),
+        ("'pkg:maven/log4j'", ""),
+    ] {
+        let told = notes(&format!("[[rule]]\nmatch = {{ purl = {purl} }}\naction = 'fail'\n")).join("\n");
+        assert_eq!(told.contains("selects nothing"), !said.is_empty(), "{purl}: {told}");
+        assert!(told.contains(said), "{purl}: {told}");
+    }
+}
+
+#[test]
+fn each_rule_that_makes_the_gate_milder_is_told_once() {
+    const FLAWS: &str = "rule = 'package/vulnerable', severity = 'critical', fixable = true";
+    let graced = format!("match = {{ {FLAWS} }}\naction = 'fail'\ngrace = '14d'");
+    let spared = format!("match = {{ {FLAWS}, exploited = false }}\naction = 'fail'\ngrace = '14d'");
+    for (preset, rule, said) in [
+        (
+            "2026",
+            graced.as_str(),
+            "may take the place of `grave flaws that an upgrade mends`, `flaws that are exploited` of `careen:2026`: that \
+             says `fail`, this lets it wait for 14d",
+        ),
+        ("2026", &spared, "may take the place of `grave flaws that an upgrade mends` of `careen:2026`"),
+        (
+            "2026",
+            "match = {}\nwhen = 'finding.family == \"secret\"'\naction = 'warn'",
+            "may take the place of `secrets`",
+        ),
+        (
+            "2026",
+            "match = {}\nunless = { family = 'secret' }\naction = 'warn'",
+            "may take the place of `end-of-life distro`",
+        ),
+        ("2026", "match = { path = '/app/**' }\naction = 'ignore'", "may take the place of `secrets`"),
+        (
+            "2026",
+            "match = { rule = 'secret/gcp-api-key', path = '/app/**' }\naction = 'ignore'",
+            "may take the place of `secrets`",
+        ),
+        ("2026", "match = { rule = 'secret/gcp-api-key' }\naction = 'info'", "may take the place of `secrets`"),
+        ("strict", "match = { rule = 'image/root-user' }\naction = 'warn'", "may take the place of"),
+        // another part, nothing milder, or nothing left
+        ("2026", "match = { rule = 'image/root-user' }\naction = 'ignore'", ""),
+        ("2026", "match = { severity = ['info', 'low'], family = 'secret' }\naction = 'ignore'", ""),
+        ("2026", "match = { rule = 'package/vulnerable', severity = 'low', exploited = false }\naction = 'ignore'", ""),
+        ("2026", "match = { rule = 'package/vulnerable', severity = 'low' }\naction = 'fail'", ""),
+        (
+            "2026",
+            "match = { family = 'secret' }\nunless = { family = 'secret', severity = '>=medium' }\naction = 'warn'",
+            "",
+        ),
+        (
+            "2026",
+            "match = { family = 'secret', path = '/app/**' }\naction = 'warn'\n[[rule]]\nmatch = { family = 'secret' }\naction = 'fail'",
+            "",
+        ),
+        (
+            "2026",
+            "match = { rule = 'package/vulnerable', severity = ['critical', 'high'], fixable = true }\naction = 'fail'\ngrace = '14d'\n\
+             [[rule]]\nmatch = { rule = 'package/vulnerable', severity = '>=high', exploited = true }\naction = 'fail'",
+            "takes the place of `grave flaws that an upgrade mends` of `careen:2026`",
+        ),
+        ("report-only", "match = {}\naction = 'ignore'", ""),
+    ] {
+        let told = notes(&format!("extends = 'careen:{preset}'\n[[rule]]\n{rule}\n"));
+        let told: Vec<&String> = told.iter().filter(|note| note.contains("the place of")).collect();
+        assert_eq!(told.len(), usize::from(!said.is_empty()), "{rule}: {told:?}");
+        assert!(told.iter().all(|note| note.contains(said)), "{rule}: {told:?}");
+    }
+}
+
+/// A policy that others make milder.
+const FIRST: &str = "fail-on = 'all'\n[base]\nallow = ['a:*', 'b:*']\ndeny = 'a:1'\nmax-age = '9d'\n[licences]\nallow = 'MIT'\n\
+    deny = 'GPL-*'\nunknown = 'fail'\n[limits]\nlayers = 9\nwaste = '5%'\n[require]\nlabels = { a = 'url', b = 'any' }\n\
+    user = 'non-root'\n[waivers]\nallow = false\ndockerfile-comments = false\n";
+
+#[test]
+fn each_value_that_makes_the_gate_milder_is_told() {
+    for (text, said) in [
+        (
+            "[require]\naction = 'info'",
+            "`[require] action = \"info\"` in `/p.toml:3` is milder than the default `\"fail\"`",
+        ),
+        (
+            "[data]\nmax-age = '9999d'",
+            "`[data] max-age = \"9999d\"` in `/p.toml:3` is milder than `\"3d\"` of `careen:regulated`",
+        ),
+        ("[data]\naction = 'warn'", "`[data] action = \"warn\"`"),
+        ("[waivers]\nrequire = []", "`[waivers] require = []`"),
+        ("[waivers]\nlongest = '9999d'", "`[waivers] longest = \"9999d\"`"),
+        (
+            "scope = 'app'",
+            "`scope = \"app\"` in `/p.toml:2` lets through what `careen:regulated` fails on in layers of the base",
+        ),
+        ("honour-inline = true", "lets comments in the image's files accept secrets"),
+        ("[data]\nmax-age = '1d'", ""),
+        ("[data]\nmax-age = '3d'", ""),
+        ("[waivers]\nlongest = '30d'", ""),
+        ("[limits]\naction = 'warn'\nsize = '1 GB'", ""),
+        ("scope = 'all'", ""),
+        ("honour-inline = false", ""),
+        ("fail-on = 'new'", ""),
+    ] {
+        let told = notes(&format!("extends = 'careen:regulated'\n{text}\n")).join("\n");
+        let is_told = told.contains("milder than") || told.contains("lets ");
+        assert_eq!(is_told, !said.is_empty(), "{text}: {told}");
+        assert!(told.contains(said), "{text}: {told}");
+    }
+    // over a file
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (folder.path().join("first.toml"), folder.path().join("second.toml"));
+    std::fs::write(&first, FIRST).expect("written");
+    for (text, key) in [
+        ("[base]\nallow = ['a:*', 'c:*']", "[base] allow = "),
+        ("[base]\nallow = 'a:*'", ""),
+        ("[base]\nallow = 'a:1*'", ""),
+        ("[base]\ndeny = 'a:*'", ""),
+        ("[base]\ndeny = 'b:*'", "[base] deny = "),
+        ("[base]\ndeny = ['a:1', 'b:*']", ""),
+        ("[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'", ""),
+        ("[base]\nmax-age = '10d'", "[base] max-age = "),
+        ("[licences]\nallow = ['MIT', 'ISC']", "[licences] allow = "),
+        ("[licences]\ndeny = 'AGPL-*'", "[licences] deny = "),
+        ("[licences]\nunknown = 'warn'", "[licences] unknown = "),
+        ("[limits]\nlayers = 10", "[limits] layers = "),
+        ("[limits]\nlayers = 8", ""),
+        ("[limits]\nwaste = '6%'", "[limits] waste = "),
+        ("[require]\nlabels = { a = 'url' }", "[require] labels = "),
+        ("[require]\nlabels = { a = 'any', b = 'any' }", "[require] labels = "),
+        ("[require]\nlabels = { a = 'url', b = 'any', c = 'any' }", ""),
+        ("[require]\nuser = ['non-root', 'app']", "[require] user = "),
+        ("[waivers]\nallow = true", "[waivers] allow = "),
+        ("[waivers]\ndockerfile-comments = true", "[waivers] dockerfile-comments = "),
+        ("fail-on = 'new'", "`fail-on = \"new\"` in `/second.toml:2` lets through"),
+    ] {
+        std::fs::write(&second, format!("extends = './first.toml'\n{text}\n")).expect("written");
+        let word = second.to_string_lossy().into_owned();
+        let told = check(&[word], &LOADER, TODAY.parse().expect("a date")).expect("in order").remove(0).notes;
+        let told = told.join("\n").replace(&*folder.path().to_string_lossy(), "");
+        let is_told = told.contains("milder than") || told.contains("lets ");
+        assert_eq!(is_told, !key.is_empty(), "{text}: {told}");
+        assert!(told.contains(key), "{text}: {told}");
+    }
+}
+
+#[test]
+fn scopes_that_take_nearly_everything_are_too_broad() {
+    for (waiver, is_broad) in [
+        ("rule = '*'\npath = '/[a-z]*/**'", true),
+        ("rule = '*'\npath = '/[]a]*/**'", true),
+        ("rule = '*'\npath = '/[!x]*/**'", true),
+        ("rule = '*'\npath = '/app/[a-z]*/**'", false),
+        ("rule = '*'\nsubject = 'C*'", true),
+        ("rule = '*'\nsubject = '?VE-*'", true),
+        ("rule = 'package/vulnerable'\nsubject = '*-2*'", true),
+        ("rule = 'package/vulnerable'\nsubject = '*VE-20*'", true),
+        ("rule = 'package/vulnerable'\nsubject = '*-2024-*'", true),
+        ("rule = 'package/vulnerable'\nsubject = 'CVE-2024-3094'", false),
+        ("rule = 'image/*'\nsubject = 'User'", false),
+        ("rule = 'image/*'\nsubject = '/usr/bin/*'", false),
+        ("rule = 'secret/*'\nsubject = 'debian:*'", false),
+    ] {
+        let told = notes(&format!("[[waiver]]\n{waiver}\nreason = 'r'\nexpires = 2027-01-01\n")).join("\n");
+        assert_eq!(told.contains("it accepts whatever comes"), is_broad, "{waiver}: {told}");
+    }
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn conditions_on_the_image_that_are_silent_on_a_clean_one_are_told() {
+    for (rule, is_silent) in [
+        ("match = { severity = '>=low' }\nwhen = 'image.layers > 9'", true),
+        ("match = {}\nunless = { family = 'secret' }\nwhen = 'image.layers > 9'", true),
+        ("match = {}\nwhen = 'image.layers > 9'", false),
+        ("match = { family = 'secret' }\nwhen = 'image.layers > 9'", false),
+        ("match = { severity = '>=low' }\nwhen = 'finding.bytes > 9'", false),
+        ("match = { severity = '>=low' }", false),
+    ] {
+        let told = notes(&format!("[[rule]]\n{rule}\naction = 'fail'\n")).join("\n");
+        assert_eq!(told.contains("nothing is found"), is_silent, "{rule}: {told}");
+    }
+}
+
+#[test]
+fn what_is_found_in_a_case_lies_where_scans_find_it() {
+    let known = crate::scan::rules();
+    let text = "[[rule]]\nmatch = { rule = 'image/root-user', path = 'config' }\naction = 'ignore'\n[[test]]\nname = 't'\n\
+        findings = [{ rule = 'image/root-user' }, { rule = 'base/floating-tag' }]\nexpect = { outcome = 'passed' }\n";
+    let policy = Policy::parse("p.toml", text, &known, false).expect("in order");
+    let places: Vec<&Location> = policy.cases[0].findings.iter().map(|finding| &finding.location).collect();
+    assert!(matches!(places[..], [Location::Config { .. }, Location::Image]), "{places:?}");
+}
