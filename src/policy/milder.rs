@@ -27,7 +27,7 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule])
     let failing = failing(policy, before, known);
     let mut notes = Vec::new();
     let mut left = MOST_COMPARED;
-    for (number, rule) in policy.rules.iter().enumerate() {
+    for (number, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| !rule.judges_image()) {
         if notes.len() > super::notes::MOST_NOTES || left == 0 {
             break;
         }
@@ -77,7 +77,8 @@ fn failing<'a>(policy: &Policy, before: &'a [Policy], known: &[&'static Rule]) -
     let mut failing = Vec::new();
     for (number, other) in before.iter().enumerate() {
         let between = || before.iter().skip(number.saturating_add(1)).flat_map(|policy| &policy.rules);
-        for (at, rule) in other.rules.iter().enumerate().filter(|(_, rule)| rule.action == Action::Fail) {
+        let fails = |rule: &PolicyRule| rule.action == Action::Fail && !rule.judges_image();
+        for (at, rule) in other.rules.iter().enumerate().filter(|(_, rule)| fails(rule)) {
             let mut after = other.rules.iter().skip(at.saturating_add(1)).chain(between());
             if after.any(|later| takes_place(later, &rule.selector, known)) {
                 continue;
