@@ -22,6 +22,7 @@ use super::Network;
 use super::address::{Endpoint, check_destination, is_this_machine};
 use super::connection::{Connection, Goal, Sending, Wanted};
 use super::reference::ImageReference;
+use super::tags::is_missing;
 use super::transport::{Failure, FailureKind, Pace, Transport};
 
 pub use super::super::attach::{Attachment, Subject};
@@ -145,7 +146,7 @@ impl Pusher {
         let mut index = match listed {
             Ok(bytes) => serde_json::from_slice::<Value>(&bytes)
                 .map_err(|e| Error::malformed("the list of referrers is no JSON text").because(e))?,
-            Err(error) if error.kind == ErrorKind::NotFound => {
+            Err(error) if is_missing(&error) => {
                 json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []})
             }
             Err(error) => return Err(error),
