@@ -410,6 +410,12 @@ CREATE INDEX delivery_by_state ON delivery (state, id);
 CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';
 CREATE INDEX delivery_by_target ON delivery (action, target, id) WHERE target IS NOT NULL;
 ",
+    "
+-- in the order in which the queue takes them: each attempt makes a job a minute younger, up to fifteen
+DROP INDEX job_waiting;
+CREATE INDEX job_waiting ON job (lane, source, priority DESC, not_before + min(attempts, 15) * 60000, id)
+WHERE state = 'queued';
+",
 ];
 
 /// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.
