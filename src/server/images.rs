@@ -166,11 +166,15 @@ pub(super) async fn delete(
 ) -> Result<bool> {
     let digest = place.digest.as_ref().map(ToString::to_string);
     if place.tag.is_some() || digest.is_some() {
-        let gone = sqlx::query(
+        let gone = sqlx::query(if digest.is_some() {
+            // found by the image: a repository may have a hundred thousand tags
+            "DELETE FROM tag WHERE +registry = ?1 AND +repository = ?2 AND +source = ?5 AND since <= ?6 \
+             AND (?3 IS NULL OR +name = ?3) AND image = \
+             (SELECT id FROM image WHERE registry = ?1 AND repository = ?2 AND digest = ?4 AND source = ?5)"
+        } else {
             "DELETE FROM tag WHERE registry = ?1 AND repository = ?2 AND source = ?5 AND since <= ?6 \
-             AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR image IN \
-             (SELECT id FROM image WHERE registry = ?1 AND repository = ?2 AND digest = ?4 AND source = ?5))",
-        );
+             AND name = ?3"
+        });
         let gone = gone.bind(registry).bind(&place.repository).bind(&place.tag).bind(&digest).bind(source);
         gone.bind(at.0).execute(&mut *connection).await.map_err(cannot)?;
     }
