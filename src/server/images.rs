@@ -165,6 +165,9 @@ pub(super) async fn note(connection: &mut SqliteConnection, sight: &Sight<'_>, n
     let stands = stands.bind(image).bind(now.0).bind(sight.at.0).bind(sight.word.is_sure());
     stands.execute(&mut *connection).await.map_err(cannot)?;
     put_in_if_older(connection, image, now).await?;
+    if let (Word::Asked, Some(from)) = (sight.word, from) {
+        settle(connection, &[from]).await?;
+    }
     Ok(Seen { image, tag: from.map_or(Tag::Stands, |from| Tag::Moved { from }) })
 }
 
@@ -389,7 +392,13 @@ pub(super) async fn lose(
     let heard = heard.bind(now.0).bind(registry).bind(repository).bind(source).bind(&names);
     heard.execute(&mut *connection).await.map_err(cannot)?;
     let count = images.len() as u64;
-    let images = serde_json::to_string(&images).map_err(|_| Error::new(ErrorKind::Internal, "images make no text"))?;
+    settle(connection, &images).await?;
+    Ok(count)
+}
+
+/// Notes of images that no tag is any more that they are gone, where that was told before the registry said so.
+async fn settle(connection: &mut SqliteConnection, images: &[i64]) -> Result<()> {
+    let images = serde_json::to_string(images).map_err(|_| Error::new(ErrorKind::Internal, "images make no text"))?;
     let settled = sqlx::query(
         "UPDATE image SET deleted = (SELECT max(e.at) FROM event e WHERE e.state = 'deleted' AND e.source = image.source \
          AND e.repository = image.repository AND e.digest = image.digest \
@@ -398,7 +407,7 @@ pub(super) async fn lose(
          AND NOT EXISTS (SELECT 1 FROM tag WHERE tag.image = image.id)",
     );
     settled.bind(images).execute(connection).await.map_err(cannot)?;
-    Ok(count)
+    Ok(())
 }
 
 fn cannot(error: sqlx::Error) -> Error {

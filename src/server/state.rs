@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -86,6 +87,14 @@ impl Server {
         let permits = u32::try_from(bytes.min(ANSWERS)).unwrap_or(u32::MAX);
         let full = |_| Error::limit("too many reports are being given out");
         Arc::clone(&self.answers).try_acquire_many_owned(permits).map_err(full)
+    }
+
+    /// The same, where others may give it back within a time.
+    pub async fn room_soon(&self, bytes: usize, time: Duration) -> Result<OwnedSemaphorePermit> {
+        let permits = u32::try_from(bytes.min(ANSWERS)).unwrap_or(u32::MAX);
+        let waiting = tokio::time::timeout(time, Arc::clone(&self.answers).acquire_many_owned(permits)).await;
+        let full = || Error::limit("too many reports are being looked at");
+        waiting.ok().and_then(std::result::Result::ok).ok_or_else(full)
     }
 
     /// Begins to end: nothing new is taken, what runs may finish.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Again, ErrorKind, Result};
+use crate::source::registry::tags::{digest_of, is_missing};
 use crate::source::{Access, Sensitive};
 use crate::time::Timestamp;
 
@@ -189,13 +190,13 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
     };
     let at = server.clock.now();
     let is_doubted = question::is_doubted(job);
-    let asked = tokio::task::spawn_blocking(move || crate::source::registry::tags::digest_of(&reference, &access));
+    let asked = tokio::task::spawn_blocking(move || digest_of(&reference, &access));
     let digest = match asked.await {
         Ok(Ok(digest)) => digest,
-        Ok(Err(error)) if error.kind == ErrorKind::NotFound && is_doubted && leased.attempts >= TRIES_FOR_MISSING => {
+        Ok(Err(error)) if is_missing(&error) && is_doubted && leased.attempts >= TRIES_FOR_MISSING => {
             return Became::Done(Box::new(Finished::Lost(at)));
         }
-        Ok(Err(error)) if error.kind == ErrorKind::NotFound && leased.attempts >= TRIES_FOR_MISSING => {
+        Ok(Err(error)) if is_missing(&error) && leased.attempts >= TRIES_FOR_MISSING => {
             return Became::Dead(error.to_string());
         }
         Ok(Err(error)) => {

@@ -149,7 +149,7 @@ def each_page(folder, program, pictures):
         browser.ask("POST", f"/element/{next(iter(button.values()))}/click", {})
         wait(lambda: browser.run("return location.pathname") == "/findings", 20, "the login")
         check("the cookie is out of reach of scripts", browser.run("return document.cookie") == "")
-        pages = {"images": "/", "findings": "/findings", "queue": "/queue", "dead": "/dead", "data": "/data",
+        pages = {"images": "/", "findings": "/findings", "queue": "/queue", "dead": "/dead", "data": "/data", "audit": "/audit",
                  "search": "/?repository=%3Cscript%3Ealert(1)%3C/script%3E", "nothing": "/reports/%3Cscript%3E"}
         for kind, name in (("tame", tame), ("wild", wild)):
             report, image = ids[name]

@@ -1,6 +1,9 @@
 //! `/api/v1/events`: what senders told, dead letters among it.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -16,9 +19,7 @@ use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::{Caller, Scope};
 
-use super::{
-    Asked, ByState, Failed, MOST_RAISED, Page, RAISED_TOGETHER, Raised, cannot, jobs, limit, number, seen, time,
-};
+use super::{Asked, ByState, Failed, MOST_RAISED, Page, Raised, cannot, jobs, limit, number, seen, time};
 
 /// An event.
 #[derive(Debug, Serialize)]
@@ -45,6 +46,9 @@ pub(in crate::server) struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
+
+/// Dead letters that are read again together: as many bodies are held.
+const LETTERS_TOGETHER: i64 = 200;
 
 /// Bytes of a body that are shown.
 const SHOWN: i64 = 2_048;
@@ -148,27 +152,51 @@ pub(in crate::server) async fn put_all_back(
     );
     while seen_of < MOST_RAISED {
         let rows = sqlx::query(list).bind(caller.sources()).bind(after).bind(newest);
-        let rows = rows.bind(&failed.source).bind(&failed.text).bind(RAISED_TOGETHER);
+        let rows = rows.bind(&failed.source).bind(&failed.text).bind(LETTERS_TOGETHER);
         let rows = rows.fetch_all(server.store.readers()).await.map_err(cannot)?;
         if rows.is_empty() {
             break;
         }
+        let mut letters = Vec::with_capacity(rows.len());
         for row in rows {
             after = row.try_get(0).map_err(cannot)?;
             seen_of += 1;
-            let put_in = filing::again(server, after, &caller.who).await;
+            letters.extend(filing::read_again(server, after).await?);
+        }
+        // all are on their way before the first is awaited, in their order: the store writes them together
+        let mut kept: Vec<_> =
+            letters.into_iter().map(|letter| Box::pin(filing::keep_again(server, letter, &caller.who))).collect();
+        let mut begun = Vec::with_capacity(kept.len());
+        for keeping in &mut kept {
+            begun.push(poll_once(keeping.as_mut()).await);
+        }
+        let mut failed = None;
+        for (keeping, begun) in kept.into_iter().zip(begun) {
+            let put_in = match begun {
+                Poll::Ready(put_in) => put_in,
+                Poll::Pending => keeping.await,
+            };
             match put_in {
-                Ok(put_in) => count += usize::from(put_in.is_some_and(|(jobs, _)| jobs > 0)),
-                // the queue is full: what was put back before it stays
-                Err(error) if count > 0 => {
-                    tracing::warn!(error = %error, "not all dead letters were read again");
-                    return Ok(count);
-                }
-                Err(error) => return Err(error.into()),
+                Ok((jobs, _)) => count += usize::from(jobs > 0),
+                Err(error) => failed = failed.or(Some(error)),
             }
+        }
+        match failed {
+            None => {}
+            // the queue is full: what was put back stays
+            Some(error) if count > 0 => {
+                tracing::warn!(error = %error, "not all dead letters were read again");
+                return Ok(count);
+            }
+            Some(error) => return Err(error.into()),
         }
     }
     Ok(count)
+}
+
+/// Lets something begin.
+async fn poll_once<F: Future>(mut begun: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await
 }
 
 /// Reads a dead letter once more, or puts the dead job of an event back; says how many jobs came of it, and how many

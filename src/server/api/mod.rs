@@ -142,7 +142,7 @@ pub(super) struct Raised {
 
 /// What is put back by one request, and by one piece of writing.
 const MOST_RAISED: usize = 10_000;
-const RAISED_TOGETHER: i64 = 200;
+const RAISED_TOGETHER: i64 = 500;
 
 /// A part of a list.
 #[derive(Debug, Serialize)]

@@ -10,6 +10,7 @@ use super::super::harbor;
 use super::super::testing::{Answer, Bench, document, get, post};
 use super::super::token::Scope;
 use super::{ROUTES, Route, routes};
+use crate::digest::Digest;
 
 fn description() -> Value {
     serde_json::from_str(include_str!("../../../docs/openapi.json")).expect("JSON")
@@ -94,7 +95,7 @@ async fn images_are_listed_by_what_is_asked_for() {
     bench.report(api, "shop", "passed", &document()).await;
     bench.report(api, "shop", "failed", &document()).await;
     bench.report(web, "shop", "passed", &json!({})).await;
-    let digest = crate::digest::Digest::sha256(b"shop shop/web 2.0");
+    let digest = Digest::sha256(b"shop shop/web 2.0");
     let list = async |query: &str| {
         let answer = bench.ask(routes(), get(&format!("/api/v1/images?{query}"), &token)).await;
         let body = check("get", "/api/v1/images", &answer);
@@ -312,7 +313,7 @@ async fn an_index_stands_for_its_parts() {
             .collect::<Vec<_>>()
     };
     assert_eq!(ids("").await, [alone, part, index]);
-    let digest = crate::digest::Digest::sha256(b"shop shop/api part").to_string();
+    let digest = Digest::sha256(b"shop shop/api part").to_string();
     let mut whole = document();
     whole["summary"] = json!({ "images": [{ "digest": digest }, { "digest": null }, {}] });
     bench.report(index, "shop", "failed", &whole).await;
@@ -351,6 +352,35 @@ async fn what_was_given_up_is_told_of_its_image() {
     check("post", "/api/v1/events/retry", &answer);
     let answer = bench.ask(routes(), get("/api/v1/events?state=dead&text=JSON", &token)).await;
     assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(1), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn dead_letters_that_are_read_again_together_keep_their_order() {
+    let bench = Bench::new().await;
+    let token = bench.token("s", Scope::Scan, "*").await;
+    let mut expected = Vec::new();
+    for number in 0..450 {
+        let id = format!("n{number:03}");
+        let digest = Digest::sha256(id.as_bytes()).to_string();
+        let target = json!({ "repository": "shop/api", "digest": digest, "tag": "latest", "mediaType": "application/vnd.oci.image.manifest.v1+json" });
+        // one in ten still cannot be read, and is dead again
+        let is_bad = number % 10 == 0;
+        let body = if is_bad {
+            id.clone()
+        } else {
+            json!({ "events": [{ "id": id, "action": "push", "target": target }] }).to_string()
+        };
+        bench.dead_letter("shop", &format!("dead {id}"), "no", body.as_bytes()).await;
+        if !is_bad {
+            expected.push(digest);
+        }
+    }
+    let answer = bench.ask(routes(), post("/api/v1/events/retry", &token, &json!({}))).await;
+    assert_eq!(check("post", "/api/v1/events/retry", &answer), json!({ "count": 405 }));
+    let kept = sqlx::query_scalar::<_, String>("SELECT digest FROM event WHERE state = 'taken' ORDER BY id");
+    assert_eq!(kept.fetch_all(bench.server.store.readers()).await.expect("read"), expected);
+    let dead = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM event WHERE state = 'dead'");
+    assert_eq!(dead.fetch_one(bench.server.store.readers()).await.expect("read"), 45, "each is looked at once");
 }
 
 #[tokio::test]
@@ -450,7 +480,7 @@ async fn what_is_anothers_is_not_there() {
 #[tokio::test]
 async fn each_token_sees_what_its_source_told_of_an_image_that_both_told_of() {
     let bench = Bench::new().await;
-    let digest = crate::digest::Digest::sha256(b"of both");
+    let digest = Digest::sha256(b"of both");
     let see = async |source: &'static str, tag: &'static str| {
         let (digest, now) = (digest.clone(), bench.server.clock.now());
         let seen = bench.server.store.write(move |connection| {
@@ -488,7 +518,7 @@ async fn each_token_sees_what_its_source_told_of_an_image_that_both_told_of() {
 async fn scans_are_asked_for_once_unless_told_to() {
     let bench = Bench::new().await;
     let (reader, token) = (bench.token("r", Scope::Read, "*").await, bench.token("s", Scope::Scan, "*").await);
-    let digest = crate::digest::Digest::sha256(b"x").to_string();
+    let digest = Digest::sha256(b"x").to_string();
     let wish = json!({ "source": "shop", "repository": "shop/api", "digest": digest });
     let ask = async |token: &str, wish: &Value| bench.ask(routes(), post("/api/v1/scan", token, wish)).await;
     let answer = ask(&reader, &wish).await;

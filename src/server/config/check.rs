@@ -17,6 +17,9 @@ use super::{Auth, Config, Registry, Source, Sweep};
 /// The least memory in which a scan gets anywhere.
 const LEAST_MEMORY: u64 = 128 << 20;
 
+/// Scans at once, and threads of one: more than any machine has use for, and fewer than take its memory by themselves.
+const MOST_WORKERS: usize = 1_024;
+
 /// A sweep asks for each tag of each repository: a registry should not be asked without end.
 const LEAST_SWEEP: Duration = Duration::from_secs(1);
 
@@ -95,6 +98,15 @@ impl Config {
         let numbers = [("count", workers.count), ("jobs", workers.jobs), ("attempts", workers.attempts as usize)];
         if let Some((key, _)) = numbers.iter().find(|(_, number)| *number == 0) {
             return Err(text.wrong(text.value(&["workers", key]), "with none of it nothing would ever be scanned"));
+        }
+        for (key, number, why) in [
+            ("count", workers.count, "each scan is a process of its own, and takes `memory`"),
+            ("jobs", workers.jobs, "each of them is a thread, and no image has use for more"),
+        ] {
+            if number > MOST_WORKERS {
+                let message = format!("`{key}` is {MOST_WORKERS} at most: {why}");
+                return Err(text.wrong(text.value(&["workers", key]), &message));
+            }
         }
         if workers.deadline.0.is_zero() {
             return Err(text.wrong(text.value(&["workers", "deadline"]), "a scan takes some time"));

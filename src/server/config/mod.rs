@@ -13,6 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escape;
 use crate::policy::Glob;
 use crate::size::ByteSize;
 use crate::source::Sensitive;
@@ -318,10 +319,45 @@ fn google_keys() -> String {
 
 /// Where a secret is: a file whose lines are secrets that are good at once, or a variable of the environment.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(try_from = "toml::Value")]
 pub struct SecretPlace {
     file: Option<PathBuf>,
     env: Option<String>,
+}
+
+/// What is told of a secret that stands in the file itself, without it.
+const WRITTEN_OUT: &str = "a secret never stands in this file, but where it is kept";
+const PLACES: &str = "`{ file = \"…\" }` names a file that holds it, `{ env = \"…\" }` a variable of the environment";
+
+impl TryFrom<toml::Value> for SecretPlace {
+    type Error = String;
+
+    /// No error tells of a value: it may be the secret.
+    fn try_from(value: toml::Value) -> Result<Self, String> {
+        let toml::Value::Table(table) = value else { return Err(WRITTEN_OUT.to_owned()) };
+        let mut place = Self { file: None, env: None };
+        for (key, value) in table {
+            let toml::Value::String(text) = value else { return Err(format!("`{}` takes a text", escape(&key))) };
+            match key.as_str() {
+                "file" => place.file = Some(text.into()),
+                "env" => place.env = Some(text),
+                _ => return Err(format!("unknown field `{}`, expected `file` or `env`", escape(&key))),
+            }
+        }
+        Ok(place)
+    }
+}
+
+/// A message of serde's without the text that it quotes, where it quotes one of the wrong type: `auth = "…"` may be a secret.
+fn without_value(message: &str) -> Option<String> {
+    for what in ["invalid type", "invalid value"] {
+        if let Some(rest) = message.strip_prefix(&format!("{what}: string \""))
+            && let Some((_, expected)) = rest.rsplit_once("\", expected ")
+        {
+            return Some(format!("{what}: a text, expected {expected}"));
+        }
+    }
+    None
 }
 
 /// What judges images of a source and repository.
@@ -387,7 +423,13 @@ impl Config {
         let text = Text { place, text };
         let config: Self = toml::from_str(text.text).map_err(|error| {
             let span = error.span().unwrap_or_default();
-            text.wrong(span, error.message())
+            if error.message() == WRITTEN_OUT {
+                return text.wrong(text.written_out().unwrap_or(span), WRITTEN_OUT).help(PLACES);
+            }
+            match without_value(error.message()) {
+                Some(message) => text.wrong_value(span, &message),
+                None => text.wrong(span, error.message()),
+            }
         })?;
         config.check(text, kinds, allows_open)?;
         Ok(config)
@@ -542,6 +584,8 @@ auth = { by = "header", secret = { env = "HOOK" } }
         let sweep = "[[sweep]]\nsource = \"shop\"\nrepositories = [\"a\"]\n[[sweep]]\nsource = \"shop\"\n";
         // what stands on the line that is shown
         let tables: &[(&str, &str, &str)] = &[
+            ("[workers]\ncount = 1025", "`count` is 1024 at most", "count = "),
+            ("[workers]\njobs = 100000000", "`jobs` is 1024 at most", "jobs = "),
             ("[[policy]]\npolicy = []", "names none", "[[policy]]"),
             ("[[policy]]\nsource = \"nobody\"\npolicy = [\"strict\"]", "no source", "[[policy]]"),
             ("[[policy]]\npolicy = [\"strict\"]\n[[policy]]\npolicy = [\"minimal\"]", "never used", "[[policy]]"),
@@ -575,6 +619,54 @@ auth = { by = "header", secret = { env = "HOOK" } }
         assert!(error.help.is_some_and(|help| help.contains("harbor")));
         let open = GOOD.replace("{ by = \"header\", secret = { env = \"HOOK\" } }", "{ by = \"none\" }");
         assert!(Config::parse("f", &open, KINDS, true).is_ok(), "told to be open");
+    }
+
+    #[test]
+    fn no_error_shows_a_secret() {
+        let secret = ["hunter2", "hunter2", "hunter2"].concat();
+        let place = "{ env = \"HOOK\" }";
+        let with = |line: &str| format!("{GOOD}{}\n", line.replace('S', &format!("\"{secret}\"")));
+        let action = "[[action]]\nname = \"a\"\nkind = \"webhook\"\non = [\"failed\"]\n";
+        let registry = |line: &str| {
+            GOOD.replace("[[source]]", &format!("{line}\n[[source]]").replace('S', &format!("\"{secret}\"")))
+        };
+        // the text, what is told, and what the caret is under
+        let written: &[(String, &str)] = &[
+            (GOOD.replace(place, &format!("\"{secret}\"")), "secret"),
+            (registry("username = \"me\"\npassword = S"), "password"),
+            (registry("token = S"), "token"),
+            (registry("token = [S]"), "token"),
+            (with(&format!("{action}url = \"https://x.example\"\nsecret = S")), "secret"),
+            (with("[harbor]\nauth = { by = \"bearer\", secret = S }"), "secret"),
+        ];
+        for (text, key) in written {
+            let error = Config::parse("serve.toml", text, KINDS, false).expect_err(key);
+            assert!(error.message == WRITTEN_OUT && error.help.as_deref() == Some(PLACES), "{error:?}");
+            let shown = error.detail.as_deref().unwrap_or_default();
+            assert!(!format!("{error:?}").contains("hunter2"), "{shown}");
+            let lines: Vec<&str> = shown.lines().collect();
+            let caret = lines.iter().position(|line| line.contains('^')).expect("a caret");
+            let (from, until) = (lines[caret].find('^').expect("one"), lines[caret].rfind('^').expect("one") + 1);
+            assert_eq!(lines[caret - 1].get(from..until), Some(*key), "{shown}");
+        }
+        for text in [
+            registry("pasword = S"),
+            registry("username = \"me\"\npassword = { valeu = S }"),
+            registry("password = { file = [S] }"),
+            registry("insecure = S"),
+            registry("password = S S"),
+            registry("password = \"\"\"\nS"),
+            GOOD.replace("{ by = \"header\", secret = { env = \"HOOK\" } }", &format!("\"{secret}\"")),
+            GOOD.replace("secret = { env = \"HOOK\" }", &format!("secert = \"{secret}\"")),
+            with(&format!("{action}url = \"https://me:{secret}@x.example\"\nsecret = {place}")),
+            with(&format!("{action}urll = S\nsecret = {place}")),
+        ] {
+            let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(&text);
+            assert!(!format!("{error:?}").contains("hunter2"), "{text}\n{error:?}");
+        }
+        // what is no secret is shown as it stands
+        let error = Config::parse("serve.toml", &GOOD.replace("\"distribution\"", "\"habor\""), KINDS, false);
+        assert!(error.expect_err("a slip").detail.is_some_and(|shown| shown.contains("kind = \"habor\"")));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, line_and_column, render};
@@ -19,9 +20,18 @@ pub(super) struct Text<'a> {
 impl Text<'_> {
     /// What is wrong, with the line where it begins.
     pub(super) fn wrong(self, span: Range<usize>, message: &str) -> Error {
+        self.wrong_but(span, message, 0..0)
+    }
+
+    /// The same of a value that is not what it should be at all, so that it may be anything: it is not shown.
+    pub(super) fn wrong_value(self, span: Range<usize>, message: &str) -> Error {
+        self.wrong_but(span.clone(), message, span)
+    }
+
+    fn wrong_but(self, span: Range<usize>, message: &str, hidden: Range<usize>) -> Error {
         let (line, _) = line_and_column(self.text, span.start);
         let message = message.trim_end().replace('\n', "; ");
-        let shown = render(self.place, self.text, &Diagnostic::new(span, &*message), false);
+        let shown = render(self.place, &self.masked(hidden), &Diagnostic::new(span, &*message), false);
         Error::new(ErrorKind::Config, message).at(format!("{}:{line}", self.place)).detail(shown)
     }
 
@@ -43,6 +53,46 @@ impl Text<'_> {
         found.span()
     }
 
+    /// The key of the first secret that stands in the file itself.
+    pub(super) fn written_out(self) -> Option<Range<usize>> {
+        let whole = DeTable::parse(self.text).ok()?;
+        first_written_out(whole.get_ref())
+    }
+
+    /// The text as it may be shown, byte for byte as long: without the values of keys that may hold a secret. Those are all
+    /// but the known ones, since a key may be misspelt. Nor is `hidden` shown.
+    fn masked(self, hidden: Range<usize>) -> String {
+        let mut spans = vec![hidden];
+        if let Ok(whole) = DeTable::parse(self.text) {
+            find_secrets(whole.get_ref(), &mut spans);
+        } else {
+            // which value is whose is not known
+            let mut start = 0;
+            for line in self.text.split_inclusive('\n') {
+                let from = match line.split_once('=') {
+                    Some((key, value)) if is_plain(key.trim()) && !value.contains('=') => line.len(),
+                    Some((key, _)) => key.len() + 1,
+                    None if line.trim_start().starts_with('[') => line.len(),
+                    None => 0,
+                };
+                spans.push(start + from..start + line.len());
+                start += line.len();
+            }
+        }
+        spans.sort_unstable_by_key(|span| span.start);
+        let mut spans = spans.into_iter().peekable();
+        let mask = |(at, c): (usize, char)| {
+            while spans.next_if(|span| span.end <= at).is_some() {}
+            let is_secret = spans.peek().is_some_and(|span| span.contains(&at));
+            if c.is_whitespace() || "\"'[]{},=#".contains(c) || !is_secret {
+                c.to_string()
+            } else {
+                "*".repeat(c.len_utf8())
+            }
+        };
+        self.text.char_indices().map(mask).collect()
+    }
+
     /// An error unless `word` is one of `known`.
     pub(super) fn one_of(self, span: Range<usize>, word: &str, known: &[&str], what: &str) -> Result<()> {
         if known.contains(&word) {
@@ -54,5 +104,113 @@ impl Text<'_> {
             None => format!("there are: {}", known.join(", ")),
         };
         Err(error.help(help))
+    }
+}
+
+/// Keys whose values are secrets, or say where they are.
+const SECRET: &[&str] = &["secret", "password", "token"];
+
+/// Keys whose values are none, and are shown.
+const PLAIN: &[&str] = &[
+    "listen",
+    "public-url",
+    "data",
+    "advisories",
+    "log",
+    "certificate",
+    "key",
+    "count",
+    "jobs",
+    "deadline",
+    "memory",
+    "platform",
+    "limits",
+    "attempts",
+    "cache",
+    "ports",
+    "most",
+    "most-of-source",
+    "reports",
+    "reports-of-image",
+    "events",
+    "dead-letters",
+    "name",
+    "host",
+    "aliases",
+    "username",
+    "file",
+    "env",
+    "insecure",
+    "ca-certificate",
+    "trusted-realms",
+    "kind",
+    "registry",
+    "by",
+    "audience",
+    "email",
+    "issuers",
+    "keys",
+    "source",
+    "repository",
+    "policy",
+    "waivers",
+    "repositories",
+    "every",
+    "most-tags",
+    "on",
+    "allow-private",
+    "timeout",
+    "context",
+    "checks",
+    "dockerfile",
+    "formats",
+    "tag",
+    "user-header",
+    "user-scope",
+    "trusted-proxies",
+];
+
+fn is_plain(key: &str) -> bool {
+    PLAIN.contains(&key)
+}
+
+fn first_written_out(table: &DeTable<'_>) -> Option<Range<usize>> {
+    fn inside(value: &DeValue<'_>) -> Option<Range<usize>> {
+        match value {
+            DeValue::Table(table) => first_written_out(table),
+            DeValue::Array(list) => list.iter().find_map(|one| inside(one.get_ref())),
+            _ => None,
+        }
+    }
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (key, value) in table {
+        let name: &str = key.get_ref();
+        if SECRET.contains(&name) && !matches!(value.get_ref(), DeValue::Table(_)) {
+            found.push(key.span());
+        } else {
+            found.extend(inside(value.get_ref()));
+        }
+    }
+    found.into_iter().min_by_key(|span| span.start)
+}
+
+/// Where the values stand of keys that may hold a secret.
+fn find_secrets(table: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
+    fn look(is_known: bool, value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize>>) {
+        match value.get_ref() {
+            DeValue::Table(table) => find_secrets(table, spans),
+            DeValue::Array(list) => list.iter().for_each(|one| look(is_known, one, spans)),
+            _ if is_known => {}
+            _ => spans.push(value.span()),
+        }
+    }
+    for (key, value) in table {
+        let name: &str = key.get_ref();
+        // names of limits are told of by themselves
+        if name != "limits" {
+            let is_place = matches!(name, "file" | "env");
+            let is_odd = is_place && !matches!(value.get_ref(), DeValue::String(_));
+            look(is_plain(name) && !is_odd, value, spans);
+        }
     }
 }

@@ -165,7 +165,11 @@ impl<'de> Deserialize<'de> for Time {
 
             #[expect(clippy::cast_possible_truncation, reason = "what is no such number becomes the next one that is")]
             fn visit_f64<E>(self, number: f64) -> Result<Time, E> {
-                Ok(Time::of_number(number as i64))
+                let whole = number as i64;
+                if whole < MILLISECONDS {
+                    return Ok(Time(Some(Moment((number * 1_000.0).round() as i64))));
+                }
+                Ok(Time::of_number(whole))
             }
 
             fn visit_bool<E>(self, _: bool) -> Result<Time, E> {

@@ -144,6 +144,7 @@ fn tell_dropped(server: &Server, hook: &Hook, kept: &Kept) {
     }
 }
 
+#[derive(Debug)]
 struct Filing {
     source: String,
     registry: String,
@@ -339,6 +340,22 @@ pub(super) fn wake(server: &Server, kept: &Kept) {
 /// Reads a dead letter once more, as one that just came in; says how many jobs came of it, and how many dead letters.
 /// Nothing where it was too long to be kept whole, or its source is gone.
 pub(super) async fn again(server: &Server, event: i64, who: &str) -> Result<Option<(usize, usize)>> {
+    match read_again(server, event).await? {
+        Some(letter) => keep_again(server, letter, who).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A dead letter that is read once more.
+#[derive(Debug)]
+pub(super) struct Letter {
+    event: i64,
+    notices: Vec<Notice>,
+    filing: Filing,
+}
+
+/// Reads a dead letter, and changes nothing.
+pub(super) async fn read_again(server: &Server, event: i64) -> Result<Option<Letter>> {
     let row =
         sqlx::query("SELECT source, body, fields, received FROM event WHERE id = ? AND state = 'dead'").bind(event);
     let Some(row) = row.fetch_optional(server.store.readers()).await.map_err(cannot)? else { return Ok(None) };
@@ -360,6 +377,12 @@ pub(super) async fn again(server: &Server, event: i64, who: &str) -> Result<Opti
         received: Moment(row.try_get(3).map_err(cannot)?),
         now: server.clock.now(),
     };
+    Ok(Some(Letter { event, notices, filing }))
+}
+
+/// Files what a dead letter says, in its place.
+pub(super) async fn keep_again(server: &Server, letter: Letter, who: &str) -> Result<(usize, usize)> {
+    let Letter { event, notices, filing } = letter;
     let (who, now) = (who.to_owned(), filing.now);
     let written = server.store.write(move |connection| {
         Box::pin(async move {
@@ -373,7 +396,7 @@ pub(super) async fn again(server: &Server, event: i64, who: &str) -> Result<Opti
     });
     let kept = written.await?;
     wake(server, &kept);
-    Ok(Some((kept.jobs, kept.dead)))
+    Ok((kept.jobs, kept.dead))
 }
 
 async fn bury(

@@ -2,8 +2,9 @@
 //!
 //! Work is done in small pieces, between which everything else is written: nobody who sends waits for it.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,6 +224,11 @@ async fn copy(data: &Path, to: &Path, replaces: bool) -> Result<()> {
     if std::fs::symlink_metadata(to).is_ok_and(|there| !there.is_file()) {
         return Err(Error::new(ErrorKind::Usage, "something that is no file stands there"));
     }
+    if is_of_store(&from, folder, name, to) {
+        return Err(
+            Error::new(ErrorKind::Usage, "this is the store itself").help("name another file, best on another disk")
+        );
+    }
     let is_there =
         || Error::new(ErrorKind::Usage, "the file of the backup is there already").help("`--force` replaces it");
     if !replaces && std::fs::symlink_metadata(to).is_ok() {
@@ -244,6 +250,20 @@ async fn copy(data: &Path, to: &Path, replaces: bool) -> Result<()> {
     written.map_err(failed)?;
     std::fs::rename(&temporary.0, to).map_err(failed)?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Whether a file is the store or what stands beside it, or would be: by its name, and by what it is, since a file can have
+/// several names.
+fn is_of_store(store: &Path, folder: &Path, name: &OsStr, to: &Path) -> bool {
+    let identity = |path: &Path| std::fs::metadata(path).map(|there| (there.dev(), there.ino())).ok();
+    let (own, home) = (identity(to), store.parent().and_then(|home| std::fs::canonicalize(home).ok()));
+    let is_home = home.is_some() && std::fs::canonicalize(folder).ok() == home;
+    ["", "-wal", "-shm", "-journal"].iter().any(|end| {
+        let mut beside = store.as_os_str().to_owned();
+        beside.push(end);
+        let beside = Path::new(&beside);
+        (is_home && beside.file_name() == Some(name)) || (own.is_some() && own == identity(beside))
+    })
 }
 
 /// A file that goes unless it got its name.

@@ -251,3 +251,31 @@ async fn what_is_acknowledged_on_a_full_disk_is_there_and_the_rest_is_refused() 
     let leased = queue.lease(Lane::Slow, 100_000, Duration::from_mins(1), Moment(0)).await.expect("leased");
     assert_eq!(leased.len(), taken.len(), "and all of it can be done");
 }
+
+#[tokio::test]
+async fn a_backup_is_never_written_over_the_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let store = store(&data).await;
+    fill(&store).await;
+    let (file, link, home) = (data.join("careen.db"), folder.path().join("hard.db"), folder.path().join("home"));
+    std::fs::hard_link(&file, &link).expect("a link");
+    std::os::unix::fs::symlink(&data, &home).expect("a link");
+    let is_same =
+        || std::fs::metadata(&file).and_then(|a| Ok(a.ino() == std::fs::metadata(&link)?.ino())).expect("there");
+    let beside = ["careen.db", "careen.db-wal", "careen.db-shm", "careen.db-journal"];
+    let goals = beside.iter().flat_map(|name| [data.join(name), home.join(name), data.join(".").join(name)]);
+    for to in goals.chain([link.clone()]) {
+        for replaces in [false, true] {
+            let refused = backup(&data, &to, replaces).await.expect_err("it is the store");
+            assert_eq!(
+                (refused.kind, refused.message.as_str()),
+                (ErrorKind::Usage, "this is the store itself"),
+                "{to:?}"
+            );
+        }
+    }
+    assert!(is_same() && !data.join("careen.db-journal").exists());
+    backup(&data, &data.join("copy.db"), false).await.expect("beside it is fine");
+}

@@ -1,11 +1,14 @@
 //! One image: its newest report or any other, and the packages in it.
 
+use std::io::BufReader;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
 use minijinja::context;
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, ErrorKind};
 use crate::server::api::images::{Image, get};
@@ -16,11 +19,17 @@ use crate::server::state::Server;
 use crate::server::store::document;
 use crate::server::token::Caller;
 
-use super::report::{Document, MOST_PACKAGES, read};
+use super::report::{Count, Document, Finding, MOST_PACKAGES, Package, Part, read};
 use super::{Fault, Visitor, form, page, told};
 
 /// Bytes of a report that is shown; larger ones are there as documents.
 const LARGEST: usize = 64 << 20;
+
+/// How long room for a report is waited for, while others look at theirs.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What there may be.
+type Found<T> = Result<Option<T>, Problem>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -69,9 +78,9 @@ async fn show(
     let report = head(server, caller, id).await?;
     let formats = document::formats(&server.store, id).await?;
     let formats: Vec<String> = formats.into_iter().map(|(format, _)| format).collect();
-    let (platforms, part, shown) = match documents(server, id).await? {
+    let (platforms, part, shown) = match documents::<Count, Vec<Finding>>(server, id).await? {
         None => (Vec::new(), 0, None),
-        Some(documents) => {
+        Some((_room, documents)) => {
             let platforms = labels(&documents);
             let chosen = chosen(documents, wanted)?;
             let part = chosen.as_ref().map_or(0, |(part, _)| *part);
@@ -94,7 +103,7 @@ pub(super) async fn packages(
     let Asked(wanted) = asked?;
     let report = head(&server, &caller, &id).await?;
     let image = get(&server, &caller, report.image).await?;
-    let documents = documents(&server, &id).await?.unwrap_or_default();
+    let (_room, documents) = documents::<Vec<Package>, Count>(&server, &id).await?.ok_or_else(Problem::not_found)?;
     let (part, chosen) = chosen(documents, &wanted)?.ok_or_else(Problem::not_found)?;
     let (text, from) = (wanted.text.unwrap_or_default(), wanted.from.unwrap_or(0));
     let platform = chosen.platform().to_owned();
@@ -111,23 +120,28 @@ pub(super) async fn packages(
     page("packages.html", Some(&caller), values)
 }
 
-/// The reports of a document; nothing where it is larger than a page can show.
-async fn documents(server: &Server, id: &str) -> Result<Option<Vec<Document>>, Problem> {
+/// The reports of a document, and the room that they take; nothing where it is larger than a page can show.
+async fn documents<P: Part, F: Part>(server: &Server, id: &str) -> Found<(OwnedSemaphorePermit, Vec<Document<P, F>>)> {
     let sizes = document::sizes(server.store.readers(), id, "json").await?;
-    let Some((size, _)) = sizes.filter(|(size, _)| *size <= LARGEST) else { return Ok(None) };
-    let room = server.room(size)?;
-    let Some(json) = document::get(server.store.readers(), id, "json", LARGEST).await? else { return Ok(None) };
+    let Some((size, packed)) = sizes.filter(|(size, _)| *size <= LARGEST) else { return Ok(None) };
+    // what is read of it takes about as much as its text, and strings have their own rests
+    let holds = document::unpacking_holds(size, packed).saturating_add(size.saturating_mul(2));
+    let room = server.room_soon(holds, LONGEST_WAIT).await?;
+    let Some(json) = document::packed(server.store.readers(), id, "json", LARGEST).await? else { return Ok(None) };
     let failed =
         |what: String| Problem::from(Error::new(ErrorKind::Internal, format!("a report cannot be read: {what}")));
-    let read = tokio::task::spawn_blocking(move || read(&json)).await.map_err(|e| failed(e.to_string()))?;
-    drop(room);
-    read.map(Some).map_err(|e| failed(e.to_string()))
+    let read = tokio::task::spawn_blocking(move || {
+        let text = json.open().map_err(|e| e.to_string())?;
+        read(BufReader::with_capacity(64 << 10, text)).map_err(|e| e.to_string())
+    });
+    let read = read.await.map_err(|e| failed(e.to_string()))?.map_err(failed)?;
+    Ok(Some((room, read)))
 }
 
 /// What the reports of an index are called: by platform, and where two are called the same, by digest too.
-fn labels(documents: &[Document]) -> Vec<String> {
+fn labels<P, F>(documents: &[Document<P, F>]) -> Vec<String> {
     let count = |platform: &str| documents.iter().filter(|document| document.platform() == platform).count();
-    let label = |document: &Document| match document.digest().get(..19) {
+    let label = |document: &Document<P, F>| match document.digest().get(..19) {
         Some(digest) if count(document.platform()) > 1 => format!("{} {digest}…", document.platform()),
         _ => document.platform().to_owned(),
     };
@@ -136,8 +150,9 @@ fn labels(documents: &[Document]) -> Vec<String> {
 
 /// The report that is asked for by its place or its platform, else the first that fails, else the first; with its place,
 /// from 1.
-fn chosen(mut documents: Vec<Document>, wanted: &Wanted) -> Result<Option<(usize, Document)>, Problem> {
-    let asked = |document: &Document| wanted.platform.as_deref().is_some_and(|asked| asked == document.platform());
+fn chosen<P, F>(mut documents: Vec<Document<P, F>>, wanted: &Wanted) -> Found<(usize, Document<P, F>)> {
+    let asked =
+        |document: &Document<P, F>| wanted.platform.as_deref().is_some_and(|asked| asked == document.platform());
     let index = match wanted.part {
         Some(part) => match part.checked_sub(1).filter(|index| *index < documents.len()) {
             Some(index) => index,

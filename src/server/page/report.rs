@@ -1,8 +1,11 @@
 //! A report as a page shows it: read from the JSON document, grouped by what mends it, and capped.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::report::SCHEMA_OF_SEVERAL;
@@ -20,22 +23,55 @@ pub(super) const MOST_PACKAGES: usize = 200;
 const LONGEST: usize = 600;
 
 /// What is read of the document. What is missing is empty: a report of another version still shows what it has.
+///
+/// A page shows packages or findings; of the others it says how many there are at most, and so they are not kept.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Document {
+#[serde(default, bound(deserialize = "P: Part, F: Part"))]
+pub(super) struct Document<P, F> {
+    schema: String,
     pub(super) outcome: String,
     target: Target,
     verdict: Verdict,
-    packages: Vec<Package>,
-    findings: Vec<Finding>,
+    packages: P,
+    findings: F,
     limitations: Vec<Limitation>,
+    /// Those of an index, which has nothing else.
+    reports: Vec<Self>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Several {
-    schema: String,
-    reports: Vec<Document>,
+/// What is kept of a list.
+pub(super) trait Part: Default + for<'de> Deserialize<'de> + Send + 'static {}
+
+impl Part for Vec<Package> {}
+impl Part for Vec<Finding> {}
+impl Part for Count {}
+
+/// How many there are of a list.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Count(usize);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Counting;
+
+        impl<'de> Visitor<'de> for Counting {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
+                let mut count = 0_usize;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    count = count.saturating_add(1);
+                }
+                Ok(Count(count))
+            }
+        }
+
+        deserializer.deserialize_seq(Counting)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,7 +118,7 @@ struct Deciding {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Package {
+pub(super) struct Package {
     purl: String,
     name: String,
     version: String,
@@ -110,7 +146,7 @@ struct Location {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Finding {
+pub(super) struct Finding {
     rule: String,
     family: String,
     severity: String,
@@ -119,11 +155,45 @@ struct Finding {
     subject: String,
     location: Location,
     visibility: Option<String>,
-    evidence: Value,
+    evidence: Evidence,
     status: String,
     action: String,
     decided_by: Option<String>,
     note: Option<String>,
+}
+
+/// What is shown of the evidence.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Value")]
+struct Evidence {
+    bytes: Option<u64>,
+    name: Option<String>,
+    installed: Option<String>,
+    upgrade: Option<String>,
+    is_fixed: bool,
+    masked: Option<String>,
+    links: Vec<String>,
+}
+
+impl From<Value> for Evidence {
+    fn from(value: Value) -> Self {
+        let text = |value: &Value| value.as_str().map(cut);
+        let links = value["links"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let links = links.iter().filter_map(Value::as_str);
+        // nothing but plain addresses: no scheme that does something
+        let links = links.filter(|link| {
+            link.starts_with("https://") && link.len() < 300 && link.bytes().all(|b| b.is_ascii_graphic())
+        });
+        Self {
+            bytes: value["bytes"].as_u64(),
+            name: text(&value["compared"]["name"]),
+            installed: text(&value["installed"]),
+            upgrade: text(&value["upgrade"]),
+            is_fixed: value["fixed"].is_string(),
+            masked: text(&value["masked"]),
+            links: links.take(3).map(str::to_owned).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -137,12 +207,9 @@ struct Limitation {
 }
 
 /// The reports of a document, one for each platform.
-pub(super) fn read(json: &[u8]) -> serde_json::Result<Vec<Document>> {
-    let several: Several = serde_json::from_slice(json)?;
-    if several.schema == SCHEMA_OF_SEVERAL {
-        return Ok(several.reports);
-    }
-    Ok(vec![serde_json::from_slice(json)?])
+pub(super) fn read<P: Part, F: Part>(json: impl Read) -> serde_json::Result<Vec<Document<P, F>>> {
+    let whole: Document<P, F> = serde_json::from_reader(json)?;
+    Ok(if whole.schema == SCHEMA_OF_SEVERAL { whole.reports } else { vec![whole] })
 }
 
 /// One report, made for its page.
@@ -230,7 +297,7 @@ struct Unread {
     is_gap: bool,
 }
 
-impl Document {
+impl<P, F> Document<P, F> {
     /// The platform, or that none is told.
     pub(super) fn platform(&self) -> &str {
         self.target.platform.as_deref().unwrap_or("unknown")
@@ -240,7 +307,9 @@ impl Document {
     pub(super) fn digest(&self) -> &str {
         &self.target.digest
     }
+}
 
+impl Document<Count, Vec<Finding>> {
     /// What its page shows.
     pub(super) fn show(self) -> Shown {
         let platform = self.platform().to_owned();
@@ -276,7 +345,7 @@ impl Document {
             groups,
             more_groups,
             layers,
-            packages: self.packages.len(),
+            packages: self.packages.0,
             decisions: rules
                 .into_iter()
                 .take(MOST_ROWS)
@@ -309,7 +378,7 @@ impl Document {
     fn waste(&self) -> BTreeMap<u32, u64> {
         let mut by_rule: BTreeMap<(u32, &str), u64> = BTreeMap::new();
         for finding in self.findings.iter().filter(|finding| finding.family == "layer") {
-            if let (Some(layer), Some(bytes)) = (finding.location.layer, finding.evidence["bytes"].as_u64()) {
+            if let (Some(layer), Some(bytes)) = (finding.location.layer, finding.evidence.bytes) {
                 let sum = by_rule.entry((layer, &finding.rule)).or_default();
                 *sum = sum.saturating_add(bytes);
             }
@@ -321,7 +390,9 @@ impl Document {
         }
         waste
     }
+}
 
+impl Document<Vec<Package>, Count> {
     /// Packages whose name, version or URL has the words in it, from a place on; with how many there are.
     pub(super) fn packages(&self, words: &str, from: usize) -> (Vec<ShownPackage>, usize) {
         let words = words.to_lowercase();
@@ -415,41 +486,32 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
 
 /// What mends a finding: a title for all that the same step mends, and the step.
 fn mend(finding: &Finding, remedies: &BTreeMap<&str, &str>) -> (String, String) {
-    let text = |value: &Value| value.as_str().map(cut);
-    let name = text(&finding.evidence["compared"]["name"]);
+    let Evidence { name, installed, upgrade, is_fixed, .. } = &finding.evidence;
     let remedy = remedies.get(finding.rule.as_str()).copied().unwrap_or_default().to_owned();
-    match (finding.family.as_str(), name, text(&finding.evidence["installed"])) {
+    match (finding.family.as_str(), name, installed) {
         ("package", Some(name), Some(version)) if finding.rule == "package/malicious" => {
             (format!("Remove {name} {version}"), remedy)
         }
-        ("package", Some(name), Some(version)) => {
-            match (text(&finding.evidence["upgrade"]), text(&finding.evidence["fixed"])) {
-                (Some(upgrade), _) => (format!("Upgrade {name} {version} to {upgrade}"), String::new()),
-                (None, Some(_)) => (format!("Upgrade {name} {version}: each flaw by its own version"), String::new()),
-                (None, None) => ("No version is known that mends these".to_owned(), remedy),
-            }
-        }
+        ("package", Some(name), Some(version)) => match (upgrade, is_fixed) {
+            (Some(upgrade), _) => (format!("Upgrade {name} {version} to {upgrade}"), String::new()),
+            (None, true) => (format!("Upgrade {name} {version}: each flaw by its own version"), String::new()),
+            (None, false) => ("No version is known that mends these".to_owned(), remedy),
+        },
         _ => (cut(&finding.title), remedy),
     }
 }
 
 impl Spot {
     fn of(finding: &Finding) -> Self {
-        let links = finding.evidence["links"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let links = links.iter().filter_map(Value::as_str);
-        // nothing but plain addresses: no scheme that does something
-        let links = links.filter(|link| {
-            link.starts_with("https://") && link.len() < 300 && link.bytes().all(|b| b.is_ascii_graphic())
-        });
         Self {
             rule: finding.rule.clone(),
             severity: finding.severity.clone(),
             message: cut(if finding.message.is_empty() { &finding.subject } else { &finding.message }),
             place: place_of(&finding.location),
-            masked: finding.evidence["masked"].as_str().map(cut),
+            masked: finding.evidence.masked.clone(),
             is_hidden: finding.visibility.as_deref().is_some_and(|visibility| visibility != "live"),
             decided_by: finding.decided_by.clone().or_else(|| finding.note.clone()),
-            links: links.take(3).map(str::to_owned).collect(),
+            links: finding.evidence.links.clone(),
         }
     }
 }
@@ -480,6 +542,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn overview(json: &[u8]) -> serde_json::Result<Vec<Document<Count, Vec<Finding>>>> {
+        read(json)
+    }
+
+    #[test]
+    fn a_list_that_a_page_does_not_show_is_counted() {
+        let document = json!({ "packages": [{ "name": "a" }, { "name": "b" }], "findings": [{ "evidence": null }, { "evidence": 3 }] });
+        let text = document.to_string();
+        assert_eq!(overview(text.as_bytes()).expect("a report").remove(0).show().packages, 2);
+        let listing = read::<Vec<Package>, Count>(text.as_bytes()).expect("a report").remove(0);
+        assert_eq!((listing.packages("B", 0).1, listing.findings.0), (1, 2));
+        assert!(read::<Count, Count>(&b"{\"packages\": 3}"[..]).is_err());
+    }
+
     #[test]
     fn findings_are_grouped_by_what_mends_them() {
         let flaw = |id: &str, upgrade: Option<&str>, action: &str, status: &str| {
@@ -494,7 +570,7 @@ mod tests {
             { "rule": "secret/x", "family": "secret", "severity": "info", "title": "A key", "action": "warn", "status": "open" },
             { "rule": "image/root-user", "family": "image", "severity": "low", "title": "Root", "action": "info", "status": "open" },
         ] });
-        let shown = read(document.to_string().as_bytes()).expect("a report").remove(0).show();
+        let shown = overview(document.to_string().as_bytes()).expect("a report").remove(0).show();
         let groups: Vec<_> = shown.groups.iter().map(|g| (g.title.as_str(), g.findings, g.action)).collect();
         assert_eq!(
             groups,
@@ -516,7 +592,7 @@ mod tests {
         let finding = json!({ "rule": "secret/x", "family": "secret", "severity": "low", "title": "A key", "action": "fail", "status": "open" });
         let gap = json!({ "code": "x", "what": "y".repeat(2_000) });
         let document = json!({ "findings": vec![finding; 50], "limitations": vec![gap; 150] });
-        let shown = read(document.to_string().as_bytes()).expect("a report").remove(0).show();
+        let shown = overview(document.to_string().as_bytes()).expect("a report").remove(0).show();
         assert_eq!(
             (shown.groups[0].places.len(), shown.groups[0].more, shown.gaps.len(), shown.more_gaps),
             (30, 20, 100, 50)
@@ -527,11 +603,11 @@ mod tests {
     #[test]
     fn one_and_several_are_read() {
         let one = json!({ "schema": "careen.report/1", "target": { "platform": "linux/arm64" } });
-        assert_eq!(read(one.to_string().as_bytes()).expect("one")[0].platform(), "linux/arm64");
+        assert_eq!(overview(one.to_string().as_bytes()).expect("one")[0].platform(), "linux/arm64");
         let several = json!({ "schema": SCHEMA_OF_SEVERAL, "reports": [one, {}] });
-        assert_eq!(read(several.to_string().as_bytes()).expect("several").len(), 2);
+        assert_eq!(overview(several.to_string().as_bytes()).expect("several").len(), 2);
         for bad in ["", "{", "{\"findings\": 3}"] {
-            assert!(read(bad.as_bytes()).is_err(), "{bad}");
+            assert!(overview(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 }

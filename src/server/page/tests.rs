@@ -214,6 +214,27 @@ async fn each_platform_of_an_index_has_its_page() {
 }
 
 #[tokio::test]
+async fn a_page_has_room_for_its_report_until_it_is_made() {
+    let (bench, image, report, token) = filled().await;
+    let cookie = bench.login(&token).await;
+    let paths = [format!("/images/{image}"), format!("/reports/{report}/packages")];
+    for path in &paths {
+        check(&bench.ask(routes(), of_browser("GET", path, &cookie, "")).await);
+        assert!(bench.server.room(usize::MAX).is_ok(), "it is given back");
+    }
+    // who finds none waits for it
+    let (server, all) = (&bench.server, usize::MAX);
+    let others = server.room(all).expect("all of it is free");
+    let mut waiting = Box::pin(server.room_soon(all, std::time::Duration::from_mins(1)));
+    let begun = std::future::poll_fn(|context| std::task::Poll::Ready(waiting.as_mut().poll(context))).await;
+    assert!(begun.is_pending());
+    drop(others);
+    assert!(waiting.await.is_ok());
+    let _others = server.room(all).expect("all of it is free");
+    assert!(server.room_soon(all, std::time::Duration::ZERO).await.is_err());
+}
+
+#[tokio::test]
 async fn what_was_given_up_is_not_said_to_wait() {
     let bench = Bench::new().await;
     let admin = bench.token("admin", Scope::Admin, "*").await;

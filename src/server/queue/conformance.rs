@@ -97,6 +97,33 @@ async fn sources_take_turns_and_urgent_ones_go_first(queue: &impl Queue) {
     assert_eq!(leased.iter().filter(|leased| leased.job.source == "late").count(), 2, "{leased:?}");
 }
 
+async fn what_fails_holds_up_nothing_that_had_no_turn(queue: &impl Queue) {
+    let second = Duration::from_secs(1);
+    queue.enqueue((0..4).map(|n| job("a", &format!("bad{n}"))).collect(), NOW).await.expect("stored");
+    for leased in queue.lease(Lane::Slow, 4, MINUTE, NOW).await.expect("leased") {
+        assert!(queue.retry(&leased, second, "no answer", NOW).await.expect("put back"));
+    }
+    // all of them are due again when the others come, of the same source and registry
+    let later = NOW.plus(second * 30);
+    queue.enqueue(vec![job("a", "good0"), job("a", "good1")], later).await.expect("stored");
+    let keys = |leased: Vec<Leased>| leased.into_iter().map(|leased| leased.job.key).collect::<Vec<_>>();
+    let first = keys(queue.lease(Lane::Slow, 3, MINUTE, later).await.expect("leased"));
+    assert_eq!(first, ["good0", "good1", "bad0"]);
+    // a day of new ones does not keep what failed from its turn
+    let much_later = NOW.plus(MINUTE * 5);
+    queue.enqueue((0..9).map(|n| job("a", &format!("new{n}"))).collect(), much_later).await.expect("stored");
+    let mut next = keys(queue.lease(Lane::Slow, 3, MINUTE, much_later).await.expect("leased"));
+    next.sort_unstable();
+    assert_eq!(next, ["bad1", "bad2", "bad3"]);
+    // and what is more urgent goes first, however often it failed
+    let mut urgent = job("a", "urgent");
+    urgent.priority = Priority::Urgent;
+    queue.enqueue(vec![urgent], much_later).await.expect("stored");
+    let leased = queue.lease(Lane::Slow, 1, MINUTE, much_later).await.expect("leased").remove(0);
+    assert!(queue.retry(&leased, Duration::ZERO, "no answer", much_later).await.expect("put back"));
+    assert_eq!(keys(queue.lease(Lane::Slow, 1, MINUTE, much_later).await.expect("leased")), ["urgent"]);
+}
+
 async fn what_is_too_much_is_refused_and_what_is_known_is_not(queue: &impl Queue) {
     let jobs = (0..4).map(|n| job("a", &n.to_string())).collect();
     let entered = queue.enqueue(jobs, NOW).await.expect("stored");
@@ -149,6 +176,7 @@ async fn sqlite_conforms() {
     a_job_that_failed_waits_and_one_that_died_can_be_raised(&with_sqlite(WIDE).await.1).await;
     sources_take_turns_and_urgent_ones_go_first(&with_sqlite(WIDE).await.1).await;
     turns_are_counted_in_time(&with_sqlite(WIDE).await.1).await;
+    what_fails_holds_up_nothing_that_had_no_turn(&with_sqlite(WIDE).await.1).await;
     let (_folder, queue) = with_sqlite(WIDE).await;
     let shares = Shares::of([("a".to_owned(), "slow".to_owned())].into(), 2, 1, 3);
     a_registry_has_no_more_than_its_share(&queue.shared(shares)).await;

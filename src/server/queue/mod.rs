@@ -163,7 +163,8 @@ pub trait Queue {
     async fn enqueue(&self, jobs: Vec<NewJob>, now: Moment) -> Result<Vec<Entered>>;
 
     /// Takes up to `count` jobs of a lane for `time`: of the source that had least of the slots' time, the most urgent, the
-    /// oldest. Jobs of a registry that has its share of the lane are left.
+    /// oldest. Each attempt counts as a minute of age less, up to fifteen: what had no turn yet goes before what fails, and
+    /// what fails has its turn all the same. Jobs of a registry that has its share of the lane are left.
     async fn lease(&self, lane: Lane, count: usize, time: Duration, now: Moment) -> Result<Vec<Leased>>;
 
     /// Holds a lease for `time` more; false if it was lost.

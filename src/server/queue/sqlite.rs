@@ -314,7 +314,8 @@ async fn lease(
         let next = sqlx::query(
             "UPDATE job SET state = 'leased', attempts = attempts + 1, lease = lease + 1, lease_until = ?1 WHERE id = \
              (SELECT id FROM job WHERE state = 'queued' AND lane = ?4 AND source = ?2 AND not_before <= ?3 \
-             AND registry NOT IN (SELECT value FROM json_each(?5)) ORDER BY priority DESC, id LIMIT 1) \
+             AND registry NOT IN (SELECT value FROM json_each(?5)) \
+             ORDER BY priority DESC, not_before + min(attempts, 15) * 60000, id LIMIT 1) \
              RETURNING id, lease, attempts, created, key, kind, source, registry, repository, tag, digest, priority, \
              reason",
         );

@@ -456,6 +456,12 @@ CREATE TABLE move_waiting (
 ) STRICT;
 CREATE INDEX move_waiting_by_image ON move_waiting (image);
 ",
+    "
+-- in the order in which the queue takes them: each attempt makes a job a minute younger, up to fifteen
+DROP INDEX job_waiting;
+CREATE INDEX job_waiting ON job (lane, source, priority DESC, not_before + min(attempts, 15) * 60000, id)
+WHERE state = 'queued';
+",
 ];
 
 /// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::error::{Again, Error, ErrorKind, Result};
 use crate::source::Access;
 use crate::source::attached::is_tag_of_attached;
-use crate::source::registry::tags::{Repository, Tags};
+use crate::source::registry::tags::{Repository, Tags, is_missing};
 
 use super::clock::Moment;
 use super::config::{Registry, Sweep};
@@ -182,7 +182,7 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
             match patiently(server, move || place.digest(&asked)).await {
                 Ok(digest) => pairs.push(((*name).clone(), digest, at)),
                 // it went meanwhile
-                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) if is_missing(&error) => {}
                 Err(error) if error.kind == ErrorKind::Auth => return Err(error),
                 Err(error) => {
                     found.failed += 1;
@@ -392,7 +392,7 @@ async fn forget(
         let name: String = row.try_get(0).map_err(cannot)?;
         let (place, asked) = (Arc::clone(place), name.clone());
         match patiently(server, move || place.digest(&asked)).await {
-            Err(error) if error.kind == ErrorKind::NotFound => gone.push(name),
+            Err(error) if is_missing(&error) => gone.push(name),
             Ok(_) => {
                 is_whole = false;
                 tracing::warn!(repository, tag = name, "a tag is there that the registry does not list");

@@ -11,11 +11,14 @@ use super::super::store::Store;
 use super::super::tests::loopback::Loopback;
 use super::*;
 
+/// The manifest of which no digest is said: it is read.
+const BARE: &str = r#"{"schemaVersion":2}"#;
+
 type Shared = Arc<Mutex<BTreeMap<String, String>>>;
 
 /// A registry whose repository `shop/api` has these tags, each a text that is its manifest. A text of `busy` answers 429
 /// once, one of `bare` says no digest, one of `lost` is a tag that is listed and not there; a tag `odd` lets it
-/// list none at all.
+/// list none at all, and one `behind` has something in front of the registry say what is not there.
 fn registry(tags: &Shared) -> Loopback {
     let tags = Arc::clone(tags);
     let was_busy = Mutex::new(false);
@@ -35,16 +38,20 @@ fn registry(tags: &Shared) -> Loopback {
             return Some((200, link.unwrap_or_default(), body.into_bytes()));
         }
         let Some(text) = path.strip_prefix("manifests/").and_then(|name| tags.get(name)) else {
-            return Some((404, String::new(), Vec::new()));
+            let is_behind = tags.contains_key("behind");
+            let word = r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#;
+            let word = if is_behind { "default backend - 404" } else { word };
+            return Some((404, String::new(), word.into()));
         };
         if text == "busy" && !std::mem::replace(&mut *was_busy.lock().expect("no panic"), true) {
             return Some((429, "Retry-After: 0\r\n".into(), Vec::new()));
         }
         if text == "lost" {
-            return Some((404, String::new(), Vec::new()));
+            return Some((404, String::new(), br#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#.to_vec()));
         }
+        let text = if text == "bare" { BARE } else { text };
         let digest = Digest::sha256(text.as_bytes());
-        let digest = if text == "bare" { String::new() } else { format!("Docker-Content-Digest: {digest}\r\n") };
+        let digest = if text == BARE { String::new() } else { format!("Docker-Content-Digest: {digest}\r\n") };
         Some((200, digest, text.as_bytes().to_vec()))
     })
 }
@@ -100,7 +107,7 @@ async fn what_no_webhook_told_is_found_once() {
     let server = server(folder.path(), &registry, "").await;
     again(&server).await;
     let digest = |text: &str| Digest::sha256(text.as_bytes()).to_string();
-    let expected = [("1.0", "one"), ("1.1", "busy"), ("1.2", "bare")].map(|(tag, text)| (tag.to_owned(), digest(text)));
+    let expected = [("1.0", "one"), ("1.1", "busy"), ("1.2", BARE)].map(|(tag, text)| (tag.to_owned(), digest(text)));
     assert_eq!(jobs(&server).await, expected);
     assert_eq!(tags(&server).await, ["1.0", "1.1", "1.2", "latest"]);
     // nothing is due, then nothing is new
@@ -180,6 +187,22 @@ async fn a_tag_that_is_there_and_not_listed_is_kept() {
     assert_eq!(tags(&server).await, ["1.0"], "the other one went");
     let swept = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM swept WHERE began > 0");
     assert_eq!(swept.fetch_one(server.store.readers()).await.expect("read"), 1, "the first sweep saw all");
+}
+
+#[tokio::test]
+async fn a_tag_stays_while_not_the_registry_says_that_it_is_gone() {
+    let shared: Shared = Arc::new(Mutex::new(of(&[("1.0", "one"), ("1.1", "two")])));
+    let registry = registry(&shared);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), &registry, "").await;
+    again(&server).await;
+    *shared.lock().expect("no panic") = of(&[("1.0", "one"), ("behind", "one")]);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    again(&server).await;
+    assert_eq!(tags(&server).await, ["1.0", "1.1", "behind"]);
+    *shared.lock().expect("no panic") = of(&[("1.0", "one")]);
+    again(&server).await;
+    assert_eq!(tags(&server).await, ["1.0"]);
 }
 
 #[tokio::test]

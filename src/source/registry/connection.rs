@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::digest::Digest;
 use crate::error::{Again, Error, ErrorKind, Result};
@@ -115,15 +117,32 @@ impl Connection {
         if let Wanted::Digest(digest) = wanted
             && !digest.matches(&bytes)
         {
+            if !is_manifest(&bytes) {
+                return Err(self.no_manifest(&what));
+            }
             return Err(differs("it is named by").help("the registry, or something between, changed it"));
         }
         let stated = headers.get("docker-content-digest").and_then(|value| value.to_str().ok());
-        if let Some(stated) = stated.and_then(|stated| stated.parse::<Digest>().ok())
-            && !stated.matches(&bytes)
-        {
+        let stated = stated.and_then(|stated| stated.parse::<Digest>().ok());
+        if stated.as_ref().is_some_and(|stated| !stated.matches(&bytes)) {
             return Err(differs("that the registry says it has").help("the registry, or something between, changed it"));
         }
+        // what nobody says the digest of has to speak for itself
+        if matches!(wanted, Wanted::Tag(_)) && stated.is_none() && !is_manifest(&bytes) {
+            return Err(self.no_manifest(&what));
+        }
         Ok(bytes)
+    }
+
+    /// An answer of 200 that is something else, such as the page of a log-in: what is in front of a registry may go again.
+    fn no_manifest(&self, what: &str) -> Error {
+        let error =
+            Error::new(ErrorKind::Network, format!("cannot fetch {what}: the server answers with something else"));
+        let mut error = error.at(format!("{}/{}", self.endpoint.authority, self.endpoint.repository)).help(
+            "is it a registry? Something in front of it, such as a log-in or a notice of maintenance, may have answered",
+        );
+        error.again = Some(Again::SOON);
+        error
     }
 
     /// Fetches the list of referrers of `subject`, all its pages, each of at most `most` bytes.
@@ -212,7 +231,8 @@ impl Connection {
                 error.message = format!("{} (tried {failures} times)", error.message);
             }
             error.again = match failure.kind {
-                FailureKind::Lasting => None,
+                // not at once, but later, where the error says so
+                FailureKind::Lasting => error.again,
                 FailureKind::NoConnection | FailureKind::Slow => Some(Again::SOON),
                 FailureKind::Passing(after) => Some(Again::after(after)),
             };
@@ -433,6 +453,25 @@ fn next_query(link: &str) -> Option<String> {
     let query = address.split_once('?')?.1.split('#').next()?;
     let is_sound = query.len() <= LONGEST_QUERY && query.bytes().all(|b| b.is_ascii_graphic());
     (is_next && is_sound).then(|| query.to_owned())
+}
+
+/// Whether a text speaks as a manifest or an index, of whatever version and type.
+fn is_manifest(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Said {
+        schema_version: Option<u64>,
+        media_type: Option<String>,
+        config: Option<IgnoredAny>,
+        layers: Option<Vec<IgnoredAny>>,
+        manifests: Option<Vec<IgnoredAny>>,
+    }
+    serde_json::from_slice::<Said>(bytes).is_ok_and(|said| {
+        said.schema_version.is_some()
+            || said.manifests.is_some()
+            || (said.config.is_some() && said.layers.is_some())
+            || said.media_type.is_some_and(|media_type| media_type.starts_with("application/vnd."))
+    })
 }
 
 fn challenge_of(headers: &HeaderMap) -> Option<Challenge> {

@@ -22,6 +22,7 @@ use super::Network;
 use super::address::{Endpoint, check_destination, is_this_machine};
 use super::connection::{Connection, Goal, Sending, Wanted};
 use super::reference::{ImageReference, same_registry};
+use super::tags::is_missing;
 use super::transport::{Failure, FailureKind, Pace, Transport};
 
 pub use super::super::attach::{Attachment, Subject};
@@ -109,7 +110,7 @@ impl Pusher {
     pub fn manifest_of(&self, tag: &str) -> Result<Option<Vec<u8>>> {
         match self.network.runtime()?.block_on(self.connection.manifest(Wanted::Tag(tag), LARGEST_LIST)) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -68,6 +68,12 @@ pub fn digest_of(reference: &str, access: &Access) -> Result<Digest> {
     Repository::open(reference, access)?.digest(&tag).map_err(|error| error.at(reference.to_owned()))
 }
 
+/// Whether the registry itself says that something is not there. A "not found" in another form, as a load balancer without
+/// a backend gives, says nothing of it, and passes.
+pub fn is_missing(error: &Error) -> bool {
+    error.kind == ErrorKind::NotFound && error.again.is_none()
+}
+
 #[derive(Deserialize)]
 struct Page {
     /// Null where there is none, with some.

@@ -17,7 +17,7 @@ use reqwest::header::{
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::Deserialize;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Again, Error, ErrorKind, Result};
 use crate::escape::escape;
 
 use super::super::Access;
@@ -333,11 +333,20 @@ impl Transport {
         let status = response.status();
         let place = describe(response.url());
         let asked = retry_after(response.headers());
-        let words = self.error_words(response).await;
+        let told = self.told(response).await;
+        let words = told.as_ref().map(|(code, message)| self.server_words(&format!("{code}: {message}")));
+        let words = words.map_or_else(String::new, |words| format!(" ({words})"));
         let message = format!("cannot {doing}: the server answers {status}{words}");
+        let is_own_word = told.is_some_and(|(code, _)| says_unknown(&code));
         let (error_kind, help, kind) = match status {
             StatusCode::NOT_FOUND => {
-                (ErrorKind::NotFound, "check the spelling of repository and tag", FailureKind::Lasting)
+                let help = if is_own_word {
+                    "check the spelling of repository and tag"
+                } else {
+                    "check the spelling of repository and tag; the answer is not in a registry's form, so that something in \
+                     front of it may have given it"
+                };
+                (ErrorKind::NotFound, help, FailureKind::Lasting)
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (ErrorKind::Auth, "", FailureKind::Lasting),
             StatusCode::TOO_MANY_REQUESTS => (
@@ -354,6 +363,10 @@ impl Transport {
         let mut error = Error::new(error_kind, message).at(place);
         if !help.is_empty() {
             error = error.help(help);
+        }
+        if status == StatusCode::NOT_FOUND && !is_own_word {
+            // a load balancer without a backend says so as well: the registry itself is asked later
+            error.again = Some(Again::SOON);
         }
         Failure { error, kind }
     }
@@ -411,8 +424,8 @@ impl Transport {
         Failure { error, kind }
     }
 
-    /// The registry's own error codes and messages (distribution-spec, Error Codes), if it sent any.
-    async fn error_words(&self, mut response: Response) -> String {
+    /// The registry's own error code and message (distribution-spec, Error Codes), if it sent any.
+    async fn told(&self, mut response: Response) -> Option<(String, String)> {
         #[derive(Deserialize)]
         struct Document {
             errors: Vec<Entry>,
@@ -427,13 +440,12 @@ impl Transport {
         while let Ok(Some(chunk)) = flow.next(self, &mut response).await {
             let chunk = chunk.as_ref();
             if body.len() + chunk.len() > ERROR_DOCUMENT {
-                return String::new();
+                return None;
             }
             body.extend_from_slice(chunk);
         }
-        let Ok(document) = serde_json::from_slice::<Document>(&body) else { return String::new() };
-        let Some(first) = document.errors.first() else { return String::new() };
-        format!(" ({})", self.server_words(&format!("{}: {}", first.code, first.message)))
+        let document: Document = serde_json::from_slice(&body).ok()?;
+        document.errors.into_iter().next().map(|first| (first.code, first.message))
     }
 
     /// A client for a URL, to which a server led or not.
@@ -535,6 +547,11 @@ impl Cause {
         }
         Self::Other
     }
+}
+
+/// Whether a code says that something is not there: those of the specification, and `NOT_FOUND`, which Harbor sends.
+fn says_unknown(code: &str) -> bool {
+    code.ends_with("_UNKNOWN") || matches!(code, "NOT_FOUND" | "NAME_INVALID" | "TAG_INVALID")
 }
 
 fn is_redirect(status: StatusCode) -> bool {

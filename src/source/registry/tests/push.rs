@@ -52,7 +52,7 @@ fn keeping(kept: &Shared, mountable: &str) -> impl Fn(&str, &Seen, usize) -> Rep
             }
             ("GET", path) => match kept.manifests.get(path.trim_start_matches("manifests/")) {
                 Some(manifest) => reply(200).body(manifest.split_once(' ').expect("a type").1),
-                None => reply(404),
+                None => reply(404).body(r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#),
             },
             _ => reply(405),
         }

@@ -82,9 +82,61 @@ fn a_tag_is_looked_up_by_its_head_and_read_where_that_says_nothing() {
     for wrong in ["", "../x", "a/b", "a b", "-a", &"x".repeat(129)] {
         assert_eq!(repository(&server).digest(wrong).expect_err(wrong).kind, ErrorKind::Usage);
     }
-    let gone = Server::start(|_, _, _| reply(404));
-    let error = digest_of(&format!("{}/team/app:1.0", gone.authority), &Access::default()).expect_err("it is gone");
-    assert_eq!(error.kind, ErrorKind::NotFound);
+}
+
+#[test]
+fn a_tag_is_gone_by_the_word_of_the_registry_alone() {
+    let unknown = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"x"}}]}}"#);
+    let cases = [
+        (unknown("MANIFEST_UNKNOWN"), true),
+        (unknown("NAME_UNKNOWN"), true),
+        (unknown("NOT_FOUND"), true),
+        (unknown("NO_ROUTE"), false),
+        (r#"{"errors":[]}"#.to_owned(), false),
+        (r#"{"errors":[{"status":404,"message":"Not Found"}]}"#.to_owned(), false),
+        ("default backend - 404".to_owned(), false),
+        ("<html>404</html>".to_owned(), false),
+        (String::new(), false),
+    ];
+    for (body, is_gone) in cases {
+        let answer = body.clone();
+        // to `HEAD` there is no body, by which the two look alike
+        let server = Server::start(move |_, seen, _| match seen.method.as_str() {
+            "HEAD" => reply(404),
+            _ => reply(404).body(answer.clone()),
+        });
+        let reference = format!("{}/team/app:1.0", server.authority);
+        let error = digest_of(&reference, &Access::default()).expect_err("there is none");
+        assert_eq!((error.kind, error.again.is_none()), (ErrorKind::NotFound, is_gone), "{body}");
+        assert_eq!(server.seen().len(), 2, "{body}: later, and not at once");
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_manifest_is_none() {
+    let page = reply(200).with("Content-Type", "text/html; charset=utf-8").body("<html>log in here</html>");
+    let notice = reply(200).with("Content-Type", "application/json").body(r#"{"error":"maintenance"}"#);
+    for answer in [page, notice, reply(200), reply(200).body("[]"), reply(200).body(r#"{"config":{}}"#)] {
+        let shown = String::from_utf8_lossy(&answer.body).into_owned();
+        let server = Server::start(move |_, _, _| answer.clone());
+        let of_tag = repository(&server).digest("1.0").map(drop);
+        let of_digest = repository(&server).manifest(&Digest::sha256(b"other")).map(drop);
+        let of_scan = open(&server, &Access::default()).map(drop);
+        for error in [of_tag, of_digest, of_scan].map(|asked| asked.expect_err(&shown)) {
+            assert_eq!((error.kind, error.again.is_some()), (ErrorKind::Network, true), "{shown}: {error}");
+            assert!(error.help.is_some_and(|help| help.contains("in front of it")), "{shown}");
+        }
+    }
+    for text in [
+        r#"{"schemaVersion":1,"fsLayers":[]}"#,
+        r#"{"manifests":[]}"#,
+        r#"{"config":{},"layers":[]}"#,
+        r#"{"mediaType":"application/vnd.oci.artifact.manifest.v1+json"}"#,
+    ] {
+        let server =
+            Server::start(move |_, seen, _| if seen.method == "HEAD" { reply(405) } else { reply(200).body(text) });
+        assert_eq!(repository(&server).digest("1.0").ok(), Some(Digest::sha256(text.as_bytes())), "{text}");
+    }
 }
 
 #[test]
