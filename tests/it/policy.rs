@@ -79,9 +79,10 @@ fn policies_extend_files_from_their_own_folder_and_never_in_a_circle() {
     assert_eq!(scan(path, &["-p", "mine.toml"]).0, Some(0));
     assert_eq!(
         scan(path, &["-p", "mine.toml", "-p", "org/base.toml"]).0,
-        Some(0),
-        "what is read already is not read again"
+        Some(1),
+        "who is named last has the last word"
     );
+    assert_eq!(scan(path, &["-p", "org/base.toml", "-p", "mine.toml"]).0, Some(0));
     fs::write(path.join("a.toml"), "extends = \"b.toml\"\n").unwrap();
     fs::write(path.join("b.toml"), "\nextends = \"./a.toml\"\n").unwrap();
     fs::write(path.join("gone.toml"), "extends = [\n  \"careen:2026\",\n  \"nowhere.toml\",\n]\n").unwrap();

@@ -108,10 +108,9 @@ fn answer(seen: &Seen, kept: &mut Kept, mounts: bool) -> Reply {
             kept.manifests.insert((repository, name), entry);
             return Reply::of(201);
         }
-        return kept
-            .manifests
-            .get(&(repository, name))
-            .map_or(Reply::of(404), |(kind, bytes)| Reply::file(bytes.clone()).with("Content-Type", kind.clone()));
+        return kept.manifests.get(&(repository, name)).map_or_else(Reply::unknown, |(kind, bytes)| {
+            Reply::file(bytes.clone()).with("Content-Type", kind.clone())
+        });
     }
     Reply::of(404)
 }

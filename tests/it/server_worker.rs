@@ -320,7 +320,8 @@ fn what_a_registry_refuses_is_told_with_when_to_come_again() {
         let registry = Registry::start(&hygiene(), move |seen| {
             let (_, said) = seen.header("authorization").split_once(' ')?;
             // what a server repeats of a credential is not shown
-            let body = format!("{{\"errors\":[{{\"code\":\"DENIED\",\"message\":\"you sent {said}\"}}]}}");
+            let code = if *status == 404 { "MANIFEST_UNKNOWN" } else { "DENIED" };
+            let body = format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"you sent {said}\"}}]}}");
             let mut reply = Reply { status: *status, body: body.into_bytes(), ..Reply::default() };
             for &(name, value) in *headers {
                 reply = reply.with(name, value);

@@ -110,7 +110,7 @@ impl Pusher {
     pub fn manifest_of(&self, tag: &str) -> Result<Option<Vec<u8>>> {
         match self.network.runtime()?.block_on(self.connection.manifest(Wanted::Tag(tag), LARGEST_LIST)) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -157,10 +157,15 @@ impl Pusher {
             return Ok(());
         }
         let tag = tag_of(subject.digest);
-        let mut index = match self.manifest_of(&tag)? {
-            Some(bytes) => serde_json::from_slice::<Value>(&bytes)
+        let listed = self.network.runtime()?.block_on(self.connection.manifest(Wanted::Tag(&tag), LARGEST_LIST));
+        let mut index = match listed {
+            Ok(bytes) => serde_json::from_slice::<Value>(&bytes)
                 .map_err(|e| Error::malformed("the list of referrers is no JSON text").because(e))?,
-            None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
+            // a list that is there and not shown would lose what it has
+            Err(error) if is_missing(&error) => {
+                json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []})
+            }
+            Err(error) => return Err(error),
         };
         let entries = index.get_mut("manifests").and_then(Value::as_array_mut);
         let entries = entries.ok_or_else(|| Error::malformed("the list of referrers is no index"))?;

@@ -83,10 +83,9 @@ fn answer(seen: &Seen, kept: &mut Kept, lists_referrers: bool) -> Reply {
                 None => reply,
             };
         }
-        return kept
-            .manifests
-            .get(&name)
-            .map_or(Reply::of(404), |(kind, bytes)| Reply::file(bytes.clone()).with("Content-Type", kind.clone()));
+        return kept.manifests.get(&name).map_or_else(Reply::unknown, |(kind, bytes)| {
+            Reply::file(bytes.clone()).with("Content-Type", kind.clone())
+        });
     }
     if let Some(digest) = part("/referrers/").filter(|_| lists_referrers) {
         let of = |(name, (kind, bytes)): (&String, &(String, Vec<u8>))| {

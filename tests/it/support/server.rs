@@ -46,6 +46,12 @@ impl Reply {
         Self { status, ..Self::default() }
     }
 
+    /// What a registry says of a manifest that it does not have (distribution-spec 1.1, "Error codes").
+    pub(crate) fn unknown() -> Self {
+        let body = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
+        Self { status: 404, body: body.to_vec(), ..Self::default() }
+    }
+
     pub(crate) fn file(body: impl Into<Vec<u8>>) -> Self {
         Self { status: 200, body: body.into(), ..Self::default() }
     }
