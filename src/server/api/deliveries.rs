@@ -1,6 +1,7 @@
 //! `/api/v1/deliveries`: whom actions told of reports, and whom not.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -15,7 +16,9 @@ use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::{Caller, Scope, audit};
 
-use super::{Asked, ByState, Failed, MOST_RAISED, Page, RAISED_TOGETHER, Raised, cannot, limit, number, seen, time};
+use super::{
+    Asked, ByState, Failed, MOST_RAISED, Page, RAISED_TOGETHER, RAISING, Raised, cannot, limit, number, seen, time,
+};
 
 /// A delivery.
 #[derive(Debug, Serialize)]
@@ -153,7 +156,8 @@ pub(in crate::server) async fn put_all_back(
     let names: Vec<&String> = server.actions.all().iter().map(|action| &action.name).collect();
     let names = serde_json::json!(names).to_string();
     let mut count = 0;
-    while count < MOST_RAISED {
+    let begun = Instant::now();
+    while count < MOST_RAISED && begun.elapsed() < RAISING {
         let (now, who, sources) = (server.clock.now(), caller.who.clone(), caller.sources());
         let (failed, names) = (failed.clone(), names.clone());
         let raised = server.store.write(move |connection| {

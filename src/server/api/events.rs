@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -19,7 +20,7 @@ use crate::server::problem::Problem;
 use crate::server::state::Server;
 use crate::server::token::{Caller, Scope};
 
-use super::{Asked, ByState, Failed, MOST_RAISED, Page, Raised, cannot, jobs, limit, number, seen, time};
+use super::{Asked, ByState, Failed, MOST_RAISED, Page, RAISING, Raised, cannot, jobs, limit, number, seen, time};
 
 /// An event.
 #[derive(Debug, Serialize)]
@@ -135,7 +136,8 @@ pub(super) async fn retry_all(
     Ok((StatusCode::ACCEPTED, Json(Raised { count })))
 }
 
-/// Reads all dead letters of a filter once more, those of now, the oldest first; says of how many jobs came.
+/// Reads all dead letters of a filter once more, those of now, the oldest first, as many as there is time for; says of how many
+/// jobs came.
 pub(in crate::server) async fn put_all_back(
     server: &Server,
     caller: &Caller,
@@ -150,7 +152,8 @@ pub(in crate::server) async fn put_all_back(
         seen!("source"),
         " AND (?4 IS NULL OR source = ?4) AND (?5 IS NULL OR instr(lower(reason), lower(?5)) > 0) ORDER BY id LIMIT ?6"
     );
-    while seen_of < MOST_RAISED {
+    let since = Instant::now();
+    while seen_of < MOST_RAISED && since.elapsed() < RAISING {
         let rows = sqlx::query(list).bind(caller.sources()).bind(after).bind(newest);
         let rows = rows.bind(&failed.source).bind(&failed.text).bind(LETTERS_TOGETHER);
         let rows = rows.fetch_all(server.store.readers()).await.map_err(cannot)?;

@@ -1,6 +1,7 @@
 //! `/api/v1/scan` and `/api/v1/jobs`: scans that somebody asks for, and what became of them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -24,7 +25,9 @@ use crate::server::state::Server;
 use crate::server::token::{Caller, Scope, audit};
 use crate::source::registry::ImageReference;
 
-use super::{Asked, ByState, Failed, MOST_RAISED, Page, RAISED_TOGETHER, Raised, cannot, limit, number, seen, time};
+use super::{
+    Asked, ByState, Failed, MOST_RAISED, Page, RAISED_TOGETHER, RAISING, Raised, cannot, limit, number, seen, time,
+};
 
 /// Bytes of a request.
 const LARGEST: usize = 64 << 10;
@@ -177,7 +180,8 @@ pub(in crate::server) async fn put_all_back(
     caller.may(Scope::Scan)?;
     let bounds = server.queue.bounds();
     let mut count = 0;
-    while count < MOST_RAISED {
+    let begun = Instant::now();
+    while count < MOST_RAISED && begun.elapsed() < RAISING {
         let (now, who, sources, failed) = (server.clock.now(), caller.who.clone(), caller.sources(), failed.clone());
         let raised = server.store.write(move |connection| {
             Box::pin(async move {

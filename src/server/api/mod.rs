@@ -16,6 +16,7 @@ mod state;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Query};
@@ -142,6 +143,9 @@ pub(super) struct Raised {
 
 /// What is put back by one request, and by one piece of writing.
 const MOST_RAISED: usize = 10_000;
+
+/// For how long dead letters are put back at one request, which is then answered: the rest waits for the next.
+const RAISING: Duration = Duration::from_secs(8);
 const RAISED_TOGETHER: i64 = 500;
 
 /// A part of a list.
