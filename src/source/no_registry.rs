@@ -89,6 +89,11 @@ pub mod push {
         }
 
         /// Never called: there is none of these.
+        pub fn is_at(&self, _: &str) -> bool {
+            false
+        }
+
+        /// Never called: there is none of these.
         pub fn repository(&self) -> &'static str {
             ""
         }
@@ -123,6 +128,11 @@ pub mod push {
 
         /// Never called: there is none of these.
         pub fn manifest(&self, _: &str, _: &str, _: &[u8]) -> Result<()> {
+            Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
+        }
+
+        /// Never called: there is none of these.
+        pub fn manifest_of(&self, _: &str) -> Result<Option<Vec<u8>>> {
             Err(Error::new(ErrorKind::Internal, "this build of careen knows no registries"))
         }
     }
