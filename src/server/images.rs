@@ -113,12 +113,12 @@ pub(super) async fn see(
 /// Notes that an image was there, and that a tag was it, unless something newer is known, or may be; one that was judged
 /// while no tag was it may have to be judged again.
 pub(super) async fn note(connection: &mut SqliteConnection, sight: &Sight<'_>, now: Moment) -> Result<Seen> {
-    let gone = gone_since(connection, sight).await?;
+    let gone = gone_since(connection, sight, now).await?;
     let seen = sqlx::query(
         "INSERT INTO image (registry, repository, digest, source, first_seen, last_seen, since, deleted) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7) \
          ON CONFLICT (registry, repository, digest, source) DO UPDATE SET last_seen = max(last_seen, ?5), \
-         since = max(since, ?6), deleted = CASE WHEN deleted > ?6 THEN deleted \
+         since = max(since, ?6), deleted = CASE WHEN deleted > ?6 AND deleted <= ?5 THEN deleted \
          WHEN since >= ?7 OR EXISTS (SELECT 1 FROM tag WHERE tag.image = image.id) THEN NULL ELSE ?7 END RETURNING id, deleted",
     );
     let row = seen
@@ -148,7 +148,7 @@ pub(super) async fn note(connection: &mut SqliteConnection, sight: &Sight<'_>, n
     }
     let is_doubted = deleted.is_some()
         || (from.is_none() && gone.is_tag_doubted)
-        || known.as_ref().is_some_and(|known| !known.is_before(sight));
+        || known.as_ref().is_some_and(|known| !known.is_before(sight, now));
     if is_doubted {
         if from.is_none() && matches!(sight.word, Word::Told | Word::Undated) {
             keep_doubted(connection, sight, name, now).await?;
@@ -186,11 +186,12 @@ struct Known {
 
 impl Known {
     /// Whether it is settled that something was seen later.
-    fn is_before(&self, sight: &Sight<'_>) -> bool {
+    fn is_before(&self, sight: &Sight<'_>, now: Moment) -> bool {
         match sight.word {
             Word::Told => self.is_sure && self.since < sight.at.0,
             Word::Undated => false,
-            Word::Asked => self.heard < sight.at.0,
+            // what was heard in the future, was heard by a clock that was set since
+            Word::Asked => self.heard < sight.at.0 || self.heard > now.0,
             Word::Given => self.since <= sight.at.0,
         }
     }
@@ -244,18 +245,18 @@ struct Told {
 
 impl Told {
     /// Whether it may have been after something was seen.
-    fn may_be_after(&self, sight: &Sight<'_>) -> bool {
+    fn may_be_after(&self, sight: &Sight<'_>, now: Moment) -> bool {
         let (Some(at), Some(received)) = (self.at, self.received) else { return false };
         match sight.word {
             Word::Told => self.is_sure != Some(true) || at >= sight.at.0,
             Word::Undated => true,
-            Word::Asked => received >= sight.at.0,
+            Word::Asked => (sight.at.0..=now.0).contains(&received),
             Word::Given => at > sight.at.0,
         }
     }
 }
 
-async fn gone_since(connection: &mut SqliteConnection, sight: &Sight<'_>) -> Result<Gone> {
+async fn gone_since(connection: &mut SqliteConnection, sight: &Sight<'_>, now: Moment) -> Result<Gone> {
     // an image that went with a tag stays while it has another
     let image = sqlx::query(
         "SELECT max(at), max(received), min(sure) FROM event WHERE state = 'deleted' AND source = ?1 AND repository = ?2 \
@@ -265,26 +266,28 @@ async fn gone_since(connection: &mut SqliteConnection, sight: &Sight<'_>) -> Res
     let image = told(connection, image).await?;
     let went = if sight.word == Word::Asked {
         // it may be there by a word that is older than that of its end, whatever clocks say
-        image.received.filter(|received| *received >= sight.at.0)
+        image.received.filter(|received| (sight.at.0..=now.0).contains(received))
     } else {
         image.at.filter(|at| *at > sight.at.0)
     };
-    let mut is_tag_doubted = image.may_be_after(sight);
+    let mut is_tag_doubted = image.may_be_after(sight, now);
     if let Some(name) = sight.tag {
         let tag = sqlx::query(
             "SELECT max(at), max(received), min(sure) FROM event WHERE state = 'deleted' AND source = ?1 \
              AND repository = ?2 AND tag = ?3",
         );
         is_tag_doubted |=
-            told(connection, tag.bind(sight.source).bind(sight.repository).bind(name)).await?.may_be_after(sight);
+            told(connection, tag.bind(sight.source).bind(sight.repository).bind(name)).await?.may_be_after(sight, now);
     }
     // the clock of a sweep is another one than a sender's
     let until = match sight.word {
         Word::Told | Word::Undated => sight.at.minus(SKEW),
         Word::Asked | Word::Given => sight.at,
     };
-    let swept = sqlx::query("SELECT 1 FROM swept WHERE source = ? AND registry = ? AND repository = ? AND began > ?");
-    let swept = swept.bind(sight.source).bind(sight.registry).bind(sight.repository).bind(until.0);
+    let swept = sqlx::query(
+        "SELECT 1 FROM swept WHERE source = ? AND registry = ? AND repository = ? AND began > ? AND began <= ?",
+    );
+    let swept = swept.bind(sight.source).bind(sight.registry).bind(sight.repository).bind(until.0).bind(now.0);
     let is_swept = swept.fetch_optional(connection).await.map_err(cannot)?.is_some();
     Ok(Gone { image: went, is_tag_doubted: is_tag_doubted || is_swept })
 }
@@ -379,10 +382,10 @@ pub(super) async fn lose(
 ) -> Result<u64> {
     let names = serde_json::to_string(tags).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
     let gone = sqlx::query_scalar::<_, i64>(
-        "DELETE FROM tag WHERE registry = ? AND repository = ? AND source = ? AND heard < ? \
+        "DELETE FROM tag WHERE registry = ? AND repository = ? AND source = ? AND (heard < ? OR heard > ?) \
          AND name IN (SELECT value FROM json_each(?)) RETURNING image",
     );
-    let gone = gone.bind(registry).bind(repository).bind(source).bind(at.0).bind(&names);
+    let gone = gone.bind(registry).bind(repository).bind(source).bind(at.0).bind(now.0).bind(&names);
     let images = gone.fetch_all(&mut *connection).await.map_err(cannot)?;
     // a question that is under way is older than this one's answer
     let heard = sqlx::query(

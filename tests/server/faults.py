@@ -555,7 +555,7 @@ def an_end_under_load(folder, program):
     check("no worker outlives it", not server.workers())
     registry.slowness = 0
     server.start()
-    wait(lambda: server.rows("SELECT 1 FROM job WHERE digest = ? AND state = 'done'", slow), 120, "it goes on")
+    wait(lambda: server.rows("SELECT 1 FROM job WHERE digest = ? AND state = 'done'", slow), 400, "it goes on")
     start = time.monotonic()
     server.process.send_signal(signal.SIGINT)
     check("SIGINT", server.process.wait(40) == 0)

@@ -327,6 +327,30 @@ async fn a_clock_that_is_ahead_holds_no_tag() {
     assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'pin'").await, 2);
 }
 
+#[tokio::test]
+async fn a_clock_that_was_set_back_asks_once() {
+    let case = Case::new(100).await;
+    let undated = |id: &str, number| {
+        push(id, &digest(number), ",\"tag\":\"x\"").replace("\"timestamp\":\"2026-03-01T12:00:00Z\",", "")
+    };
+    for number in 1..=2 {
+        assert_eq!(case.send(&undated(&number.to_string(), number)).await, StatusCode::ACCEPTED);
+    }
+    assert_eq!(there(&case).await, pair("x=1", "1 2"));
+    let written = case.server.store.write(|connection| {
+        Box::pin(async move {
+            let later = "UPDATE tag SET heard = heard + 31536000000, since = since + 31536000000";
+            sqlx::query(later).execute(&mut *connection).await.map_err(cannot)?;
+            let gone = "UPDATE image SET deleted = last_seen + 31536000000";
+            Ok(sqlx::query(gone).execute(connection).await.map_err(cannot)?.rows_affected())
+        })
+    });
+    assert_eq!(written.await.expect("written"), 2);
+    answer(&case, 2).await;
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state = 'queued'").await, 0);
+    assert_eq!(case.count("SELECT count(*) FROM tag JOIN image i ON i.id = tag.image AND i.deleted IS NULL").await, 1);
+}
+
 /// Leases the question that waits.
 async fn question(case: &Case) -> (Leased, Moment) {
     let now = case.server.clock.now();
@@ -509,6 +533,7 @@ async fn a_dead_letter_that_is_put_back_is_as_old_as_it_is() {
 async fn what_a_sweep_or_a_question_saw_since_stays() {
     let case = Case::new(100).await;
     let write = async |number: u32, tag: &'static str, at: Moment| {
+        let now = case.server.clock.now();
         let written = case.server.store.write(move |connection| {
             Box::pin(async move {
                 let digest = digest(number).parse().expect("a digest");
@@ -521,7 +546,7 @@ async fn what_a_sweep_or_a_question_saw_since_stays() {
                     at,
                     word: Word::Asked,
                 };
-                images::note(connection, &sight, at).await?;
+                images::note(connection, &sight, now).await?;
                 images::sweep(connection, "shop", "main", "shop/api", at).await
             })
         });
