@@ -681,7 +681,8 @@ def floods(folder, program):
     full = [(status, after) for status, after in counts if status == 503]
     check("503 and Retry-After", full and all(after and 1 <= int(after) <= 120 for _, after in full), counts)
     check("nothing else", {status for status, _ in counts} <= {202, 503}, counts)
-    check("the bound", waiting.get("flood", 0) <= 2_000, waiting)
+    # what was with a worker meanwhile may be put back
+    check("the bound", waiting.get("flood", 0) <= 2_000 + 2, waiting)
     check("the quiet one's p99", loud <= max(100, quiet * 4), f"{quiet:.1f} ms, {loud:.1f} ms beside the flood")
     check("the quiet one's scans", left.get("flood", 0) > 100 and served_loud < served_quiet + 5,
           f"{served_quiet:.2f} s, {served_loud:.2f} s with {left.get('flood', 0)} of the other before it")
