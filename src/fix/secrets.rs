@@ -78,14 +78,6 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// Whether a finding is of this secret of a file.
-pub(super) fn is_of(finding: &Finding, secret: &Secret) -> bool {
-    let SecretPlace::File { node, path, lines, .. } = &secret.place else { return false };
-    finding.rule.id == secret.rule.id
-        && matches!(&finding.location, Location::File { path: of, layer, lines: at }
-            if of == path && *layer == node.layer && at == lines)
-}
-
 /// Where secrets stand in a file, and in the files that it holds.
 pub(super) type Places = (BTreeSet<Span>, BTreeSet<Inner>);
 

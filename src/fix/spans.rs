@@ -113,18 +113,17 @@ type ByFinding<'i> = BTreeMap<String, BTreeMap<(u32, u32), Vec<&'i Secret>>>;
 
 fn by_finding<'i>(image: &'i Inventory, all: &[&Finding]) -> ByFinding<'i> {
     // those that have all in common are one
-    let mut by_place: BTreeMap<(&ImagePath, u32, &str), BTreeMap<_, &Finding>> = BTreeMap::new();
+    type Place<'a> = (&'a str, &'a ImagePath, u32, Option<(u64, u64)>);
+    let mut by_place: BTreeMap<Place<'_>, BTreeSet<String>> = BTreeMap::new();
     for finding in all {
         if let Location::File { path, layer, lines } = &finding.location {
-            let alike = by_place.entry((path, *layer, finding.rule.id)).or_default();
-            alike.insert((finding.fingerprint(), *lines), finding);
+            by_place.entry((finding.rule.id, path, *layer, *lines)).or_default().insert(finding.fingerprint());
         }
     }
     let mut by_finding = ByFinding::new();
     for secret in &image.secrets {
-        let SecretPlace::File { node, path, .. } = &secret.place else { continue };
-        let own = by_place.get(&(path, node.layer, secret.rule.id)).into_iter().flatten();
-        for ((fingerprint, _), _) in own.filter(|(_, finding)| secrets::is_of(finding, secret)) {
+        let SecretPlace::File { node, path, lines, .. } = &secret.place else { continue };
+        for fingerprint in by_place.get(&(secret.rule.id, path, node.layer, *lines)).into_iter().flatten() {
             let of_member = by_finding.entry(fingerprint.clone()).or_default();
             of_member.entry((node.layer, node.member)).or_default().push(secret);
         }

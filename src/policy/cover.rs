@@ -3,7 +3,7 @@
 
 use super::inclusion::cover;
 use super::pattern::{Bound, Glob};
-use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, is_rule};
+use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, any, is_rule};
 use super::{RULES, When};
 use crate::rule::{Confidence, Rule, Severity};
 
@@ -198,19 +198,22 @@ pub(super) fn meeting(one: &Selector, other: &Selector) -> Selector {
     }
 }
 
+/// Whether a value is within one of the bounds; without any, all are.
+fn takes<T: PartialOrd>(bounds: &[Bound<T>], value: &T) -> bool {
+    any(bounds, |bound| bound.holds(value))
+}
+
 /// The values that both take; nothing where all are.
 fn values_of_both<T: PartialOrd + Copy>(one: &[Bound<T>], other: &[Bound<T>], all: &[T]) -> Vec<Bound<T>> {
     if one.is_empty() && other.is_empty() {
         return Vec::new();
     }
-    let holds = |bounds: &[Bound<T>], value: &T| bounds.is_empty() || bounds.iter().any(|bound| bound.holds(value));
-    all.iter().filter(|value| holds(one, value) && holds(other, value)).copied().map(Bound::exactly).collect()
+    all.iter().filter(|value| takes(one, value) && takes(other, value)).copied().map(Bound::exactly).collect()
 }
 
 /// Whether one value is taken by both; without bounds, all are.
 fn both<T: PartialOrd>(one: &[Bound<T>], other: &[Bound<T>], all: &[T]) -> bool {
-    let holds = |bounds: &[Bound<T>], value: &T| bounds.is_empty() || bounds.iter().any(|bound| bound.holds(value));
-    all.iter().any(|value| holds(one, value) && holds(other, value))
+    all.iter().any(|value| takes(one, value) && takes(other, value))
 }
 
 /// Whether they have a word in common; without words, all are meant.
@@ -226,8 +229,7 @@ fn touch(one: &[Glob], other: &[Glob]) -> bool {
 
 /// Whether for each value for which one of `narrow` holds, one of `wide` does; without any, all hold.
 fn over<T: PartialOrd>(wide: &[Bound<T>], narrow: &[Bound<T>], all: &[T]) -> bool {
-    let holds = |bounds: &[Bound<T>], value: &T| bounds.is_empty() || bounds.iter().any(|bound| bound.holds(value));
-    all.iter().all(|value| !holds(narrow, value) || holds(wide, value))
+    all.iter().all(|value| !takes(narrow, value) || takes(wide, value))
 }
 
 /// As [`over`], for values without number.

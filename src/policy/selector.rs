@@ -397,7 +397,7 @@ pub(super) fn is_rule(pattern: &Glob, rule: &Rule) -> bool {
 }
 
 /// Whether there is no condition, or one that holds.
-fn any<T>(conditions: &[T], holds: impl Fn(&T) -> bool) -> bool {
+pub(super) fn any<T>(conditions: &[T], holds: impl Fn(&T) -> bool) -> bool {
     conditions.is_empty() || conditions.iter().any(holds)
 }
 

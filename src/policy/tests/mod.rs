@@ -1,5 +1,6 @@
 //! Tables of policies, findings and what must come of them; and errors as people see them.
 
+mod bases;
 mod cases;
 mod corners;
 mod details;

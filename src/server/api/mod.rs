@@ -143,10 +143,10 @@ pub(super) struct Raised {
 
 /// What is put back by one request, and by one piece of writing.
 const MOST_RAISED: usize = 10_000;
+const RAISED_TOGETHER: i64 = 500;
 
 /// For how long dead letters are put back at one request, which is then answered: the rest waits for the next.
 const RAISING: Duration = Duration::from_secs(8);
-const RAISED_TOGETHER: i64 = 500;
 
 /// A part of a list.
 #[derive(Debug, Serialize)]
