@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::escape::{escape, pointer_part};
+use crate::image::ImageConfig;
+use crate::image::config::ContainerConfig;
 use crate::rebuild::Edit;
-use crate::secret::mask_text;
+use crate::secret::{mask_text, scan_config};
 
 use super::plan::{Kind, Risk, Safety};
 use super::{Draft, Fixer, Job, Proposal};
@@ -72,7 +74,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             if labels.get(*key).is_some_and(|old| old == text) {
                 continue;
             }
-            if mask_text(text) != **text {
+            if is_secret(key, text) {
                 let hint = "a label can be read by everybody who has the image: name another value";
                 draft.refuse_wish(&format!("Labels.{key}"), "the value is a secret", hint);
                 continue;
@@ -105,6 +107,14 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     }
 }
 
+/// Whether a scan would find a secret in a label.
+fn is_secret(key: &str, text: &str) -> bool {
+    let labels = BTreeMap::from([(key.to_owned(), text.to_owned())]);
+    let config = ContainerConfig { labels, ..ContainerConfig::default() };
+    let (found, _) = scan_config(&ImageConfig { config, ..ImageConfig::default() });
+    !found.is_empty() || mask_text(text) != text
+}
+
 /// The JSON pointer (RFC 6901) of a label.
 fn pointer(key: &str) -> String {
     format!("/config/Labels/{}", pointer_part(key))
@@ -115,6 +125,19 @@ mod tests {
     use super::super::Wishes;
     use super::super::testing::{image, plan, shown};
     use crate::policy::{FixPolicy, Glob};
+
+    #[test]
+    fn no_label_is_made_a_secret() {
+        let set_labels = ["x.password", "x.team"].map(|key| (key.to_owned(), ["Tr0ub4dor", "3xK9"].concat())).to_vec();
+        let wishes = Wishes { only: vec!["labels"], set_labels, ..Wishes::default() };
+        assert_eq!(
+            shown(&plan(&image(r#"{"config":{}}"#), &wishes)),
+            [
+                "labels-1 safe Labels.x.team: not set: set /config/Labels/x.team \"Tr0ub4dor3xK9\"",
+                "refused Labels.x.password: the value is a secret",
+            ]
+        );
+    }
 
     #[test]
     fn labels_follow_flags_then_policy() {

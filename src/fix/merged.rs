@@ -3,6 +3,7 @@
 //! A folder that no layer has a member for is there as long as something lies in it, and what else lies there by way of a link
 //! would lie elsewhere without it. A file below a link that leads nowhere hides the link, which would show again.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::inventory::Inventory;
@@ -30,6 +31,8 @@ pub(super) enum Odd {
     Gone,
     /// It was not there.
     Appeared,
+    /// What it led to was taken out, and it leads to something older.
+    Older,
 }
 
 /// Names of two trees that differ, though no edit speaks of them or of a folder above them that is gone.
@@ -41,7 +44,7 @@ pub(super) fn unplanned(old: &Tree, new: &Tree, edits: &Edits) -> Vec<(ImagePath
             let members = old.layers().get(member.layer as usize);
             let Some(entry) = members.and_then(|members| members.get(member.member as usize)) else { continue };
             planned.insert(entry.path.clone());
-            planned.insert(old.real_folder(&entry.path.parent()).join(entry.path.file_name()));
+            planned.insert(real(old, entry));
             // another name of a file whose header changes
             planned.extend(old.names_of(node).cloned());
         } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path } = edit {
@@ -85,7 +88,53 @@ pub(super) fn unplanned(old: &Tree, new: &Tree, edits: &Edits) -> Vec<(ImagePath
     }
     let came = new.names().filter(|(path, _)| !olds.contains_key(*path) && !is_planned(path));
     odd.extend(came.map(|(path, _)| (path.clone(), Odd::Appeared)));
+    odd.extend(older(old, &olds, &news, edits));
     odd
+}
+
+/// Names of which the file is taken out, and which another file has then.
+fn older(
+    old: &Tree,
+    olds: &HashMap<&ImagePath, Node>,
+    news: &HashMap<&ImagePath, Node>,
+    edits: &Edits,
+) -> Vec<(ImagePath, Odd)> {
+    let last = last_of_name(old, edits);
+    let shown = dropped(&edits.0).into_iter().filter_map(|node| {
+        let entry = old.entry(node);
+        let own = real(old, entry);
+        let is_link = matches!(&entry.kind, FileKind::HardLink(_));
+        let was_live =
+            olds.get(&own).is_some_and(|shown| *shown == node || is_link && shown.layer == node.layer);
+        let is_replaced = |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } if ImagePath::from(path.as_str()) == own);
+        let is_last = last.get(&(node.layer, own.clone())) == Some(&node.member);
+        let is_older = was_live && is_last && news.contains_key(&own) && !edits.0.iter().any(is_replaced);
+        is_older.then_some((own, Odd::Older))
+    });
+    shown.collect()
+}
+
+/// The last member of each name that an edit takes out of a layer: it is what the layer shows there.
+fn last_of_name(tree: &Tree, edits: &Edits) -> HashMap<(u32, ImagePath), u32> {
+    let mut last: HashMap<(u32, ImagePath), u32> = HashMap::new();
+    for node in dropped(&edits.0) {
+        last.insert((node.layer, real(tree, tree.entry(node))), node.member);
+    }
+    let names: HashSet<Vec<u8>> = last.keys().map(|(_, path)| path.file_name().to_vec()).collect();
+    for (layer, members) in (0_u32..).zip(tree.layers()) {
+        let is_meant = |entry: &FileEntry| !entry.is_marker() && names.contains(entry.path.file_name());
+        for (member, entry) in (0_u32..).zip(members).filter(|(_, entry)| is_meant(entry)) {
+            if let Some(known) = last.get_mut(&(layer, real(tree, entry))) {
+                *known = member.max(*known);
+            }
+        }
+    }
+    last
+}
+
+/// Where a member lies in the merged image, as far as its folders are known there.
+fn real(tree: &Tree, entry: &FileEntry) -> ImagePath {
+    tree.real_folder(&entry.path.parent()).join(entry.path.file_name())
 }
 
 /// Hides links that would show again where something was stored below them, and gives the places of actions that cannot be
@@ -98,8 +147,11 @@ pub(super) fn settle(
 ) -> BTreeMap<usize, String> {
     let none = BTreeMap::new();
     let tree = &image.tree;
-    let mut folders = None;
-    let mut is_suspect = |action: &Action| action.is_active() && is_suspect(tree, guard, action, &mut folders);
+    let (mut folders, moved) = (None, LazyCell::new(|| has_moved_links(tree)));
+    let mut is_suspect = |action: &Action| {
+        let takes_out = || !dropped(&action.edits.0).is_empty();
+        action.is_active() && (is_suspect(tree, guard, action, &mut folders) || takes_out() && *moved)
+    };
     let suspects: Vec<usize> =
         (0..actions.len()).filter(|place| actions.get(*place).is_some_and(&mut is_suspect)).collect();
     if suspects.is_empty() {
@@ -137,6 +189,9 @@ pub(super) fn settle(
         Odd::Gone | Odd::Changed => {
             format!("`{path}` would lie elsewhere, since a link to its folder would lead nowhere")
         }
+        Odd::Older => {
+            format!("an older `{path}` would show, which came there by way of a link that leads elsewhere now")
+        }
     });
     BTreeMap::from([(*place, why)])
 }
@@ -165,6 +220,34 @@ fn is_suspect<'t>(tree: &'t Tree, guard: &Guard<'_>, action: &Action, folders: &
             || is_bare(&entry.path.parent())
             || is_bare(&guard.real(&entry.path).parent())
     })
+}
+
+/// Whether something is stored below a link that leads elsewhere later: where it lies, its path does not tell then.
+fn has_moved_links(tree: &Tree) -> bool {
+    let mut links: HashMap<&ImagePath, &[u8]> = HashMap::new();
+    let mut moved: HashSet<&ImagePath> = HashSet::new();
+    let members = || tree.layers().iter().flat_map(|members| members.iter()).filter(|entry| !entry.is_marker());
+    for entry in members() {
+        let target = match &entry.kind {
+            FileKind::Symlink(target) => Some(target.as_ref()),
+            _ => None,
+        };
+        let known = match target {
+            Some(target) => links.insert(&entry.path, target),
+            None => links.get(&entry.path).copied(),
+        };
+        if known.is_some() && known != target {
+            moved.insert(&entry.path);
+        }
+    }
+    let mut last: &[u8] = b"";
+    !moved.is_empty()
+        && members().any(|entry| {
+            let folder = entry.path.parent_bytes();
+            let is_new = std::mem::replace(&mut last, folder) != folder;
+            let folders = std::iter::successors(Some(entry.path.parent()), |folder| Some(folder.parent()));
+            is_new && folders.take_while(|folder| !folder.is_root()).any(|folder| moved.contains(&folder))
+        })
 }
 
 /// What differs unplanned after the active ones of these actions.
@@ -306,6 +389,23 @@ mod tests {
         assert_eq!(without(image(), &["usr/app/q", "app/y"]).len(), 2, "both go, whatever lies where");
         let whole = vec![vec![link("app", "usr/app"), folder("usr/app"), file("usr/app/q", 1)], vec![file("app/y", 1)]];
         assert_eq!(without(whole, &["usr/app/q"]), ["remove-1 safe usr/app/q@0: 1 file (1 B): drop 2"]);
+    }
+
+    #[test]
+    fn an_older_file_that_came_by_another_way_does_not_show() {
+        let moved = |second: FileEntry| {
+            vec![
+                vec![folder("srv"), link("link", "srv"), file("link/x", 1), folder("opt"), second],
+                vec![file("srv/x", 2), file("srv/y", 1)],
+            ]
+        };
+        let refused =
+            ["refused srv/x: an older `/srv/x` would show, which came there by way of a link that leads elsewhere now"];
+        assert_eq!(without(moved(link("link", "opt")), &["srv/x"]), refused);
+        assert_eq!(without(moved(folder("link")), &["srv/x"]), refused);
+        assert_eq!(without(moved(link("link", "opt")), &["srv/y"]), ["remove-1 safe srv/y@1: 1 file (1 B): drop 1"]);
+        let both = ["remove-1 safe srv/x@0: 1 file (1 B): drop 2", "remove-2 safe srv/x@1: 1 file (2 B): drop 0"];
+        assert_eq!(without(moved(link("link", "srv")), &["srv/x"]), both, "it leads where it did");
     }
 
     #[test]

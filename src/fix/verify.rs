@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ use crate::rebuild::{Bundle, Edit, Edits, NamedDocument, Rebuilt, RebuiltImage};
 use crate::rule::Severity;
 use crate::secret::masked_path;
 use crate::source::store::in_layout;
-use crate::tree::{FileEntry, FileKind, Node, Tree};
+use crate::tree::{Node, Tree};
 
 use super::foresee::Values;
 use super::guard::Links;
@@ -466,48 +466,13 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) 
     let (old, new) = (&before.seen.tree, &after.seen.tree);
     for (path, what) in unplanned(old, new, edits) {
         let what = match what {
-            Odd::Changed => "changed",
-            Odd::Gone => "is gone",
-            Odd::Appeared => "appeared",
+            Odd::Changed => "changed, which nothing was planned for",
+            Odd::Gone => "is gone, which nothing was planned for",
+            Odd::Appeared => "appeared, which nothing was planned for",
+            Odd::Older => "was taken out, and an older file shows in its place",
         };
-        flaws.add(format!("`{}` {what}, which nothing was planned for", escape(path.to_string())));
+        flaws.add(format!("`{}` {what}", escape(path.to_string())));
     }
-    let olds: BTreeMap<&ImagePath, Node> = old.names().collect();
-    let news: BTreeMap<&ImagePath, Node> = new.names().collect();
-    let last = last_of_name(old, edits);
-    // what an edit takes out of the upper layers must not let an older file show
-    for edit in &edits.0 {
-        let Edit::DropMember { member, .. } = edit else { continue };
-        let node = Node { layer: member.layer, member: member.member };
-        let own = old.real_folder(&old.entry(node).path.parent()).join(old.entry(node).path.file_name());
-        let was_live = olds.get(&own).is_some_and(|shown| {
-            *shown == node || matches!(&old.entry(node).kind, FileKind::HardLink(_)) && shown.layer == node.layer
-        });
-        let is_replaced = |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } if ImagePath::from(path.as_str()) == own);
-        let is_last = last.get(&(node.layer, own.clone())) == Some(&node.member);
-        if was_live && is_last && news.contains_key(&own) && !edits.0.iter().any(is_replaced) {
-            flaws.add(format!("`{}` was taken out, and an older file shows in its place", escape(own.to_string())));
-        }
-    }
-}
-
-/// The last member of each name that an edit takes out of a layer: it is what the layer shows there.
-fn last_of_name(tree: &Tree, edits: &Edits) -> HashMap<(u32, ImagePath), u32> {
-    let real = |entry: &FileEntry| tree.real_folder(&entry.path.parent()).join(entry.path.file_name());
-    let mut last: HashMap<(u32, ImagePath), u32> = HashMap::new();
-    for node in heirs::dropped(&edits.0) {
-        last.insert((node.layer, real(tree.entry(node))), node.member);
-    }
-    let names: HashSet<Vec<u8>> = last.keys().map(|(_, path)| path.file_name().to_vec()).collect();
-    for (layer, members) in (0_u32..).zip(tree.layers()) {
-        let is_meant = |entry: &FileEntry| !entry.is_marker() && names.contains(entry.path.file_name());
-        for (member, entry) in (0_u32..).zip(members).filter(|(_, entry)| is_meant(entry)) {
-            if let Some(known) = last.get_mut(&(layer, real(entry))) {
-                *known = member.max(*known);
-            }
-        }
-    }
-    last
 }
 
 /// What the plan mends is found no more, and nothing new is.
