@@ -186,13 +186,16 @@ impl Look<'_> {
     /// Whether a member's content may change where it is.
     fn may_change(&self, member: &Member, is_application: bool) -> Result<(), String> {
         let node = node(member);
-        let path = &self.image.tree.entry(node).path;
-        let no = if is_application { self.guard.keeps(node) } else { self.guard.closed(node.layer) };
-        match no {
-            Some(no) => Err(no.reason),
-            None if self.guard.is_kept(path) => Err(format!("`[fix] keep` of the policy has `{path}`")),
-            None => Ok(()),
+        for name in self.guard.with_links(node) {
+            let path = &self.image.tree.entry(name).path;
+            let no = if is_application { self.guard.keeps(name) } else { self.guard.closed(node.layer) };
+            match no {
+                Some(no) => return Err(no.reason),
+                None if self.guard.is_kept(path) => return Err(format!("`[fix] keep` of the policy has `{path}`")),
+                None => {}
+            }
         }
+        Ok(())
     }
 
     fn is_accounts(&self, member: &Member) -> bool {

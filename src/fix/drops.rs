@@ -24,7 +24,7 @@ pub(super) struct Drops {
 
 impl Drops {
     /// Takes out these files, and their hard links of the same layer where `goes` takes those names too. A file stays where
-    /// the guard says so, or a hard link of it stays in use.
+    /// the guard says so of one of its names, or a hard link of it stays in use.
     pub(super) fn of(job: &Job<'_>, nodes: &[Node], goes: &dyn Fn(&ImagePath) -> bool) -> Self {
         Self::keeping(job, nodes, goes, &|node| job.guard.keeps(node))
     }
@@ -40,11 +40,10 @@ impl Drops {
         let mut drops = Self::default();
         let mut seen = BTreeSet::new();
         for node in nodes {
-            if let Some(no) = keeps(*node) {
+            if let Some(no) = job.guard.with_links(*node).find_map(keeps) {
                 drops.no.get_or_insert(no);
                 continue;
             }
-            let links = job.guard.links(*node);
             // a name in use would keep the bytes
             if tree.names_of(*node).any(|name| !goes(name)) {
                 let hint = "take the other name out too, with `--remove`";
@@ -52,9 +51,9 @@ impl Drops {
                 drops.no.get_or_insert(No { reason, hint: hint.into() });
                 continue;
             }
-            for member in links.iter().chain([node]).filter(|member| seen.insert(**member)) {
+            for member in job.guard.with_links(*node).filter(|member| seen.insert(*member)) {
                 drops.edits.push(Edit::DropMember {
-                    member: job.member(*member),
+                    member: job.member(member),
                     secrets: Vec::new(),
                     inside: Vec::new(),
                 });

@@ -214,6 +214,11 @@ impl<'a> Guard<'a> {
     pub fn links(&self, node: Node) -> &[Node] {
         self.links.to(node)
     }
+
+    /// This file and its hard links within its layer.
+    pub fn with_links(&self, node: Node) -> impl Iterator<Item = Node> {
+        std::iter::once(node).chain(self.links(node).iter().copied())
+    }
 }
 
 fn is_database(path: &ImagePath) -> bool {

@@ -119,7 +119,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, node: Node, of_file: &OfFile<'_>) {
             draft.refuse(finding, reason, format!("{hint}; {ROTATE}"));
         }
     };
-    if let Some(no) = job.guard.keeps(node) {
+    if let Some(no) = job.guard.with_links(node).find_map(|name| job.guard.keeps(name)) {
         return refuse(draft, &no.reason, &no.hint);
     }
     if matches!(job.image.starts.get(node), Some(Start::Elf { .. })) {
@@ -321,6 +321,18 @@ mod tests {
                 "refused /usr/bin/tool: `/usr/bin/tool` is a program".to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn a_name_that_the_policy_keeps_keeps_the_file() {
+        let image = layered(vec![vec![file("srv/.env", 80), hard_link("srv/copy", "srv/.env")]]);
+        let image = with(image, &[(0, 0, "srv/.env", Severity::High)]);
+        for redacts_in_place in [false, true] {
+            let keep = vec![crate::policy::Glob::path("srv/copy").expect("a glob")];
+            let policy = crate::policy::FixPolicy { keep, ..Default::default() };
+            let wishes = Wishes { only: vec!["secrets"], redacts_in_place, policy, ..Wishes::default() };
+            assert_eq!(planned(&image, &wishes), ["refused /srv/.env: `[fix] keep` of the policy has `/srv/copy`"]);
+        }
     }
 
     #[test]

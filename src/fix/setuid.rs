@@ -111,11 +111,11 @@ fn edits(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry, is_aske
         if let Some(no) = job.guard.closed(node.layer) {
             return Err(no);
         }
-        for member in [node].iter().chain(job.guard.links(node)) {
-            let own = tree.entry(*member).mode;
+        for member in job.guard.with_links(node) {
+            let own = tree.entry(member).mode;
             if own & 0o6000 != 0 {
                 let mode = Some(own & !0o6000);
-                edits.push(Edit::SetHeader { member: job.member(*member), mode, uid: None, gid: None });
+                edits.push(Edit::SetHeader { member: job.member(member), mode, uid: None, gid: None });
             }
         }
         // a link of a later layer may have bits of its own, or one by way of a link to a folder
