@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::escape::escape;
 use crate::inventory::{Inventory, Origin};
 use crate::path::ImagePath;
+use crate::secret::mask_text;
 use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 use super::Wishes;
@@ -56,6 +58,8 @@ pub struct Guard<'a> {
     started: BTreeSet<Node>,
     /// Its words, without folders.
     words: BTreeSet<String>,
+    /// Files in which engines look up the image's user or group, each with its name.
+    names: BTreeMap<Node, String>,
     links: Links,
     /// Real paths that live symbolic links lead to.
     targets: BTreeSet<ImagePath>,
@@ -71,7 +75,8 @@ impl<'a> Guard<'a> {
         });
         let targets = targets.collect();
         let (started, words) = started(image);
-        Self { image, wishes, started, words, links: Links::of(tree), targets }
+        let names = if wishes.user.is_some() { BTreeMap::new() } else { looked_up(image) };
+        Self { image, wishes, started, words, names, links: Links::of(tree), targets }
     }
 
     /// Whether a layer is the base image's, and may not be written anew.
@@ -115,6 +120,10 @@ impl<'a> Guard<'a> {
         if self.started.contains(&node) {
             let hint = "change the image's command first";
             return Some(No::new(format!("the image's command names `{path}`"), hint));
+        }
+        if let Some(name) = self.names.get(&node) {
+            let hint = "name the user by its number, such as with `--user 1000:1000`";
+            return Some(No::new(format!("engines look `{name}`, whom the image runs as, up in `{path}`"), hint));
         }
         self.keeps_any(node)
     }
@@ -276,6 +285,16 @@ fn started(image: &Inventory) -> (BTreeSet<Node>, BTreeSet<String>) {
     (nodes, words)
 }
 
+/// The files that say who the user and the group of an image are, where these are no numbers (image-spec config.md, `User`).
+fn looked_up(image: &Inventory) -> BTreeMap<Node, String> {
+    let user = image.config.as_ref().map_or("", |config| config.config.user.as_str());
+    let (user, group) = user.split_once(':').unwrap_or((user, ""));
+    let names = [("etc/passwd", user), ("etc/group", group)].into_iter();
+    let names = names.filter(|(_, name)| name.bytes().any(|byte| !byte.is_ascii_digit()));
+    let file = |(path, name): (&str, &str)| Some((image.tree.resolve(&path.into())?.1, escape(mask_text(name))));
+    names.filter_map(file).collect()
+}
+
 /// Adds the symbolic links that lead from a path to its file, those of folders too.
 fn links_on(tree: &Tree, path: &ImagePath, nodes: &mut BTreeSet<Node>) {
     // the tree has resolved the path: it does so in as many steps as it may take
@@ -414,6 +433,27 @@ mod tests {
             assert!(fits || no.is_none() && expected.is_none(), "{member}: {no:?}");
         }
         assert!(guard.starts("start.sh") && !guard.starts("srv"));
+    }
+
+    #[test]
+    fn names_of_users_stay_where_engines_look_them_up() {
+        let kept = |user: &str, wishes: &Wishes| {
+            let files = vec![file("etc/passwd", 10), file("etc/group", 10)];
+            let config = format!(r#"{{"config":{{"User":"{user}"}}}}"#);
+            let image = layered(vec![files.clone(), files]).with_config(&config);
+            let guard = Guard::new(&image, wishes);
+            let reason = |(layer, member)| guard.keeps(Node { layer, member }).map(|no| no.reason);
+            [(0, 0), (1, 0), (1, 1)].map(reason).into_iter().flatten().collect::<Vec<_>>()
+        };
+        let plain = Wishes::default();
+        let other = Wishes { user: "1001:1001".parse().ok(), ..Wishes::default() };
+        let app = "engines look `app`, whom the image runs as, up in `/etc/passwd`";
+        assert_eq!(kept("app", &plain), [app]);
+        assert_eq!(kept("app:1000", &plain), [app]);
+        assert_eq!(kept("1000:app", &plain), [app.replace("passwd", "group")]);
+        for (user, wishes) in [("1000", &plain), ("1000:1000", &plain), ("", &plain), ("app", &other)] {
+            assert_eq!(kept(user, wishes), [""; 0], "{user}");
+        }
     }
 
     #[test]

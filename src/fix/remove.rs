@@ -20,8 +20,8 @@ pub(super) static REMOVE: Fixer = Fixer {
     does: "Takes every member that a glob of `--remove` fits, and all below it, out of every layer, base layers too: files, \
            folders, links, and whiteouts that then hide nothing. A path is tried as it is stored and with the links of its \
            folders followed. A hard link that stays gets the content.",
-    never: "Never touches files that packages own, package databases, what the image's command names, and layers that are kept \
-            elsewhere or encrypted: each is refused with its reason, and a folder that holds one stays.",
+    never: "Never touches files that packages own, package databases, what the image's command names, the accounts that its \
+            user or group is looked up in by name, and layers that are kept elsewhere or encrypted: each is refused with its reason, and a folder that holds one stays.",
     plan,
 };
 
