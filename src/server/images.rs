@@ -115,10 +115,10 @@ pub(super) async fn see(
 pub(super) async fn note(connection: &mut SqliteConnection, sight: &Sight<'_>, now: Moment) -> Result<Seen> {
     let gone = gone_since(connection, sight, now).await?;
     let seen = sqlx::query(
-        "INSERT INTO image (registry, repository, digest, source, first_seen, last_seen, since, deleted) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7) \
+        "INSERT INTO image (registry, repository, digest, source, first_seen, last_seen, since, deleted, told) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8) \
          ON CONFLICT (registry, repository, digest, source) DO UPDATE SET last_seen = max(last_seen, ?5), \
-         since = max(since, ?6), deleted = CASE WHEN deleted > ?6 AND deleted <= ?5 THEN deleted \
+         since = max(since, ?6), told = max(told, ?8), deleted = CASE WHEN deleted > ?6 AND deleted <= ?5 THEN deleted \
          WHEN since >= ?7 OR EXISTS (SELECT 1 FROM tag WHERE tag.image = image.id) THEN NULL ELSE ?7 END RETURNING id, deleted",
     );
     let row = seen
@@ -129,6 +129,7 @@ pub(super) async fn note(connection: &mut SqliteConnection, sight: &Sight<'_>, n
         .bind(now.0)
         .bind(sight.at.0)
         .bind(gone.image)
+        .bind(if sight.word == Word::Told { sight.at.0 } else { 0 })
         .fetch_one(&mut *connection)
         .await
         .map_err(cannot)?;
@@ -147,7 +148,8 @@ pub(super) async fn note(connection: &mut SqliteConnection, sight: &Sight<'_>, n
         return Ok(Seen { image, tag: Tag::Stands });
     }
     let is_doubted = deleted.is_some()
-        || (from.is_none() && gone.is_tag_doubted)
+        || gone.is_tag_doubted
+        || (from.is_none() && gone.is_swept)
         || known.as_ref().is_some_and(|known| !known.is_before(sight, now));
     if is_doubted {
         if from.is_none() && matches!(sight.word, Word::Told | Word::Undated) {
@@ -231,8 +233,10 @@ async fn keep_doubted(connection: &mut SqliteConnection, sight: &Sight<'_>, name
 struct Gone {
     /// When the image went.
     image: Option<i64>,
-    /// Whether the tag may have gone since: somebody said so, or a whole sweep did not find it.
+    /// Whether somebody said that the tag went, maybe since.
     is_tag_doubted: bool,
+    /// Whether a whole sweep was made since: a tag that is not noted was not there.
+    is_swept: bool,
 }
 
 /// What was told of as deleted.
@@ -289,7 +293,7 @@ async fn gone_since(connection: &mut SqliteConnection, sight: &Sight<'_>, now: M
     );
     let swept = swept.bind(sight.source).bind(sight.registry).bind(sight.repository).bind(until.0).bind(now.0);
     let is_swept = swept.fetch_optional(connection).await.map_err(cannot)?.is_some();
-    Ok(Gone { image: went, is_tag_doubted: is_tag_doubted || is_swept })
+    Ok(Gone { image: went, is_tag_doubted, is_swept })
 }
 
 async fn told(connection: &mut SqliteConnection, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Told> {
@@ -352,6 +356,43 @@ pub(super) async fn delete(
     Ok(left)
 }
 
+/// Tags of which it is not settled what they are, after something was told again in the same words, as a sender does of two
+/// events of one second that are otherwise the same.
+pub(super) async fn unsettled(
+    connection: &mut SqliteConnection,
+    source: &str,
+    registry: &str,
+    place: &Place,
+    (at, is_push): (Moment, bool),
+) -> Result<Vec<String>> {
+    // a tag that is something else by now, of which that was told as of a later time, is settled; another clock may differ
+    let unsettled = sqlx::query_scalar::<_, String>(
+        "SELECT t.name FROM tag t JOIN image i ON i.id = t.image WHERE t.registry = ?1 AND t.repository = ?2 AND t.source = ?3 \
+         AND (?4 IS NULL OR t.name = ?4) AND t.since <= ?6 + iif(t.sure, 0, ?9) AND (?5 IS NULL OR ?7 <> (i.digest IS ?5)) \
+         UNION ALL SELECT name FROM tag_gone WHERE registry = ?1 AND repository = ?2 AND source = ?3 AND name = ?4 \
+         AND since <= ?6 + iif(sure, 0, ?9) AND ?7 LIMIT ?8",
+    );
+    let unsettled = unsettled.bind(registry).bind(&place.repository).bind(source).bind(&place.tag);
+    let unsettled = unsettled.bind(place.digest.as_ref().map(ToString::to_string)).bind(at.0).bind(is_push);
+    let skew = i64::try_from(SKEW.as_millis()).unwrap_or(i64::MAX);
+    unsettled.bind(MOST_ASKED).bind(skew).fetch_all(connection).await.map_err(cannot)
+}
+
+/// Whether a source has a tag.
+pub(super) async fn has_tag(
+    connection: &mut SqliteConnection,
+    source: &str,
+    registry: &str,
+    repository: &str,
+    tag: &str,
+) -> Result<bool> {
+    let known = sqlx::query_scalar::<_, i64>(
+        "SELECT 1 FROM tag WHERE registry = ? AND repository = ? AND name = ? AND source = ?",
+    );
+    let known = known.bind(registry).bind(repository).bind(tag).bind(source);
+    Ok(known.fetch_optional(connection).await.map_err(cannot)?.is_some())
+}
+
 /// Notes that a sweep saw all tags of a repository: of one that it did not see, what was told of before is over.
 pub(super) async fn sweep(
     connection: &mut SqliteConnection,
@@ -387,9 +428,9 @@ pub(super) async fn lose(
     );
     let gone = gone.bind(registry).bind(repository).bind(source).bind(at.0).bind(now.0).bind(&names);
     let images = gone.fetch_all(&mut *connection).await.map_err(cannot)?;
-    // a question that is under way is older than this one's answer
+    // a question that is under way is older than this one's answer, which no time of a sender's is to be measured against
     let heard = sqlx::query(
-        "UPDATE tag_gone SET heard = ? WHERE registry = ? AND repository = ? AND source = ? \
+        "UPDATE tag_gone SET heard = ?, sure = 0 WHERE registry = ? AND repository = ? AND source = ? \
          AND name IN (SELECT value FROM json_each(?))",
     );
     let heard = heard.bind(now.0).bind(registry).bind(repository).bind(source).bind(&names);
@@ -399,13 +440,14 @@ pub(super) async fn lose(
     Ok(count)
 }
 
-/// Notes of images that no tag is any more that they are gone, where that was told before the registry said so.
+/// Notes of images that no tag is any more that they are gone, where that was told before the registry said so; not where
+/// their sender says by its own clock that they were pushed since.
 async fn settle(connection: &mut SqliteConnection, images: &[i64]) -> Result<()> {
     let images = serde_json::to_string(images).map_err(|_| Error::new(ErrorKind::Internal, "images make no text"))?;
     let settled = sqlx::query(
         "UPDATE image SET deleted = (SELECT max(e.at) FROM event e WHERE e.state = 'deleted' AND e.source = image.source \
-         AND e.repository = image.repository AND e.digest = image.digest \
-         AND (e.at >= image.since OR e.received >= image.last_seen)) \
+         AND e.repository = image.repository AND e.digest = image.digest AND (e.at >= image.since \
+         OR e.received >= image.last_seen AND NOT (e.sure AND e.at < image.told))) \
          WHERE id IN (SELECT value FROM json_each(?)) AND deleted IS NULL \
          AND NOT EXISTS (SELECT 1 FROM tag WHERE tag.image = image.id)",
     );

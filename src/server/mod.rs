@@ -22,6 +22,7 @@ pub mod log;
 pub mod metrics;
 pub mod page;
 mod patience;
+mod pause;
 pub mod problem;
 mod question;
 pub mod queue;

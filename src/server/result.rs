@@ -13,7 +13,7 @@ use super::clock::Moment;
 use super::deliver::Actions;
 use super::deliver::plan::{plan, plan_move};
 use super::failpoint::Point;
-use super::images::{Sight, Tag, Word, lose, note, see};
+use super::images::{Sight, Tag, Word, has_tag, lose, note, see};
 use super::question::{self, Question};
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, JobId, Kind, Leased, NewJob, Priority, Queue as _};
@@ -74,19 +74,13 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
             kept
         }
         Finished::Lost(at) => {
-            let kept = server.store.write(move |connection| {
-                Box::pin(async move {
-                    let job = leased.job.clone();
-                    let is_own =
-                        done_because(connection, leased, "the registry has no such tag".to_owned(), now).await?;
-                    if let (true, Some(tag)) = (is_own, &job.tag) {
-                        let tags = std::slice::from_ref(tag);
-                        lose(connection, &job.source, &job.registry, &job.repository, tags, at, now).await?;
-                    }
-                    Ok(is_own)
-                })
-            });
-            kept.await
+            let bounds = server.queue.bounds();
+            let kept = server
+                .store
+                .write(move |connection| Box::pin(async move { lost(connection, leased, at, bounds, now).await }))
+                .await;
+            server.work.notify_waiters();
+            kept
         }
         Finished::Gone => {
             let job = leased.clone();
@@ -148,6 +142,54 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
     }
 }
 
+/// Notes that the registry has no such tag.
+async fn lost(
+    connection: &mut SqliteConnection,
+    leased: Leased,
+    at: Moment,
+    bounds: Bounds,
+    now: Moment,
+) -> Result<bool> {
+    let (job, id) = (leased.job.clone(), leased.id);
+    if !done_because(connection, leased, "the registry has no such tag".to_owned(), now).await? {
+        return Ok(false);
+    }
+    let Some(tag) = &job.tag else { return Ok(true) };
+    let tags = std::slice::from_ref(tag);
+    lose(connection, &job.source, &job.registry, &job.repository, tags, at, now).await?;
+    // something came while it was asked: it is asked again
+    if has_tag(connection, &job.source, &job.registry, &job.repository, tag).await? {
+        ask_again(connection, &job, id, bounds, now).await?;
+    }
+    Ok(true)
+}
+
+/// Asks for a tag once more, since the answer is older than what is known by now. It waited already, and is not lost to others
+/// that came since: `bounds` are twice as wide for it.
+async fn ask_again(
+    connection: &mut SqliteConnection,
+    job: &NewJob,
+    id: JobId,
+    bounds: Bounds,
+    now: Moment,
+) -> Result<()> {
+    let question = Question {
+        source: &job.source,
+        registry: &job.registry,
+        repository: &job.repository,
+        tag: job.tag.as_deref().unwrap_or("latest"),
+        asker: &format!("job-{id}"),
+        is_doubted: true,
+    };
+    let asked = question::put_in(connection, &question, wider(bounds), now).await?;
+    asked.ok_or_else(|| Error::limit("the queue is full"))?;
+    Ok(())
+}
+
+fn wider(bounds: Bounds) -> Bounds {
+    Bounds { all: bounds.all.saturating_mul(2), source: bounds.source.saturating_mul(2) }
+}
+
 /// What was stored of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
@@ -179,25 +221,12 @@ async fn pinned(
         at,
         word: Word::Asked,
     };
-    // it waited already, and is not lost to others that came since
-    let bounds = Bounds { all: bounds.all.saturating_mul(2), source: bounds.source.saturating_mul(2) };
     match note(connection, &sight, now).await?.tag {
         Tag::Moved { from } => {
             plan_move(connection, actions, &sight, from, now).await?;
         }
-        // something came while it was asked: it is asked again
-        Tag::Doubted { .. } => {
-            let question = Question {
-                source: &job.source,
-                registry: &job.registry,
-                repository: &job.repository,
-                tag: job.tag.as_deref().unwrap_or("latest"),
-                asker: &format!("job-{}", leased.id),
-                is_doubted: true,
-            };
-            let asked = question::put_in(connection, &question, bounds, now).await?;
-            asked.ok_or_else(|| Error::limit("the queue is full"))?;
-        }
+        // something came while it was asked
+        Tag::Doubted { .. } => ask_again(connection, job, leased.id, bounds, now).await?,
         Tag::Stands => {}
     }
     let next = NewJob {
@@ -207,7 +236,7 @@ async fn pinned(
         priority: Priority::High,
         ..job.clone()
     };
-    match enqueue(connection, &next, bounds, now).await? {
+    match enqueue(connection, &next, wider(bounds), now).await? {
         Entered::New(_) | Entered::Known(_) => Ok(true),
         Entered::Full => Err(Error::limit("the queue is full")),
     }

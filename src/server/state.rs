@@ -14,6 +14,7 @@ use super::deliver::Actions;
 use super::harbor::Harbor;
 use super::hook::Hook;
 use super::metrics::Metrics;
+use super::pause::Pauses;
 use super::queue::sqlite::SqliteQueue;
 use super::queue::{Bounds, Shares};
 use super::store::Store;
@@ -42,6 +43,8 @@ pub struct Server {
     pub harbor: Option<Harbor>,
     /// Whom it tells, and how.
     pub actions: Arc<Actions>,
+    /// Registries that want to be left alone for a while.
+    pub(super) pauses: Pauses,
     /// What is counted.
     pub metrics: Metrics,
     /// Bytes that bodies of webhooks may take, all together.
@@ -72,6 +75,7 @@ impl Server {
             hooks,
             harbor,
             actions,
+            pauses: Pauses::default(),
             metrics: Metrics::default(),
             bodies: Semaphore::new(BODIES),
             answers: Arc::new(Semaphore::new(ANSWERS)),

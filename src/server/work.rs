@@ -17,8 +17,9 @@ use super::config::{Config, PolicyChoice, Registry};
 use super::failpoint::Point;
 use super::images;
 use super::metrics::JOBS;
+use super::pause::LONGEST_PAUSE;
 use super::question;
-use super::queue::{Kind, Lane, Leased, Queue as _, backoff};
+use super::queue::{Kind, Lane, Leased, NewJob, Queue as _, backoff};
 use super::random;
 use super::rematch;
 use super::result::{self, Finished};
@@ -50,6 +51,9 @@ const TRIES_FOR_WHOLE: u32 = 8;
 
 /// The folder of layers that are kept, in that of the store.
 pub(super) const CACHE: &str = "layers";
+
+/// Why a job waits whose registry wants to be left alone.
+const PAUSED: &str = "the registry asked for a pause";
 
 /// What stands before the reason of a job whose worker broke: such a job gets one more try.
 const BROKE: &str = "the worker broke";
@@ -189,23 +193,37 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
         Err(error) => return again(leased, server, error.to_string(), None),
     };
     let at = server.clock.now();
+    if let Some(wait) = server.pauses.left(&job.registry, std::time::Instant::now()) {
+        return Became::Later(wait, PAUSED.to_owned());
+    }
     let is_doubted = question::is_doubted(job);
     let asked = tokio::task::spawn_blocking(move || digest_of(&reference, &access));
     let digest = match asked.await {
         Ok(Ok(digest)) => digest,
-        Ok(Err(error)) if is_missing(&error) && is_doubted && leased.attempts >= TRIES_FOR_MISSING => {
-            return Became::Done(Box::new(Finished::Lost(at)));
-        }
         Ok(Err(error)) if is_missing(&error) && leased.attempts >= TRIES_FOR_MISSING => {
-            return Became::Dead(error.to_string());
+            // of a tag that nobody ever saw, somebody should see that it was pushed
+            return if is_doubted || is_known(server, job).await {
+                Became::Done(Box::new(Finished::Lost(at)))
+            } else {
+                Became::Dead(error.to_string())
+            };
         }
         Ok(Err(error)) => {
             let after = error.again.and_then(Again::wait);
+            if let Some(after) = after {
+                server.pauses.ask(&job.registry, after, std::time::Instant::now());
+            }
             return again(leased, server, error.to_string(), after);
         }
         Err(_) => return Became::Dead("careen stopped at a defect of its own".to_owned()),
     };
     Became::Done(Box::new(Finished::Pinned(digest, at)))
+}
+
+/// Whether the tag of a question is noted.
+async fn is_known(server: &Server, job: &NewJob) -> bool {
+    let (Some(tag), Ok(mut reader)) = (&job.tag, server.store.readers().acquire().await) else { return false };
+    images::has_tag(&mut reader, &job.source, &job.registry, &job.repository, tag).await.unwrap_or(false)
 }
 
 /// Judges once more what was scanned with older data: by its stored report where that is enough, which asks no registry;
@@ -275,6 +293,9 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
     let (Some(registry), Some(digest)) = (server.config.registry(&job.registry), &job.digest) else {
         return Became::Dead("its registry is no longer configured".to_owned());
     };
+    if let Some(wait) = server.pauses.left(&job.registry, std::time::Instant::now()) {
+        return Became::Later(wait, PAUSED.to_owned());
+    }
     let is_second = leased.reason.as_deref().is_some_and(|reason| reason.starts_with(BROKE));
     let now = server.clock.now();
     let task = match task_of(&server.config, registry, leased, is_second) {
@@ -308,6 +329,9 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
             Became::Done(Box::new(Finished::Scanned { task: Box::new(task), outcome, data_version }))
         }
         Ended::Refused(failure) if failure.is_transient => {
+            if let Some(after) = failure.retry_after() {
+                server.pauses.ask(&job.registry, after, std::time::Instant::now());
+            }
             again(leased, server, failure.message.clone(), failure.retry_after())
         }
         Ended::Refused(failure) if failure.kind() == ErrorKind::NotFound && leased.attempts < TRIES_FOR_MISSING => {
@@ -349,8 +373,7 @@ fn again(leased: &Leased, server: &Server, reason: String, after: Option<Duratio
         return Became::Dead(reason);
     }
     let wait = backoff(leased.attempts, random::number());
-    // what a registry asks for counts, within reason
-    let asked = after.unwrap_or_default().min(Duration::from_hours(1));
+    let asked = after.unwrap_or_default().min(LONGEST_PAUSE);
     Became::Later(wait.max(asked), reason)
 }
 

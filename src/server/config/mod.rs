@@ -14,12 +14,13 @@ use toml::Spanned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::nearest::nearest;
 use crate::policy::Glob;
 use crate::size::ByteSize;
 use crate::source::Sensitive;
 
 use super::auth::{GOOGLE_ISSUERS, GOOGLE_KEYS};
-use place::Text;
+use place::{Text, is_variable};
 
 pub use api::{Api, Harbor, HarborAuth, Network};
 
@@ -357,7 +358,11 @@ fn without_value(message: &str) -> Option<String> {
             return Some(format!("{what}: a text, expected {expected}"));
         }
     }
-    None
+    // a slip is shown, and nothing else
+    let (word, expected) = message.strip_prefix("unknown variant `")?.rsplit_once("`, expected ")?;
+    let is_word = word.len() <= 12 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let is_slip = is_word || nearest(word, expected.split('`').skip(1).step_by(2)).is_some();
+    (!is_slip).then(|| format!("unknown word, expected {expected}"))
 }
 
 /// What judges images of a source and repository.
@@ -467,7 +472,10 @@ impl SecretPlace {
     pub fn read(&self) -> Result<Vec<Sensitive>> {
         let (text, place) = match (&self.file, &self.env) {
             (Some(file), None) => (text_of(file)?, file.display().to_string()),
-            (None, Some(name)) => (std::env::var(name).unwrap_or_default(), name.clone()),
+            (None, Some(name)) => {
+                let shown = if is_variable(name) { name } else { "the variable that `env` names" };
+                (std::env::var(name).unwrap_or_default(), shown.to_owned())
+            }
             _ => return Err(Error::new(ErrorKind::Config, "a secret is in a `file` or in `env`, a variable")),
         };
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -660,10 +668,22 @@ auth = { by = "header", secret = { env = "HOOK" } }
             GOOD.replace("secret = { env = \"HOOK\" }", &format!("secert = \"{secret}\"")),
             with(&format!("{action}url = \"https://me:{secret}@x.example\"\nsecret = {place}")),
             with(&format!("{action}urll = S\nsecret = {place}")),
+            with(&format!("{action}url = \"https://x.example\"\nkey = S")),
+            with(&format!("{action}url = \"https://x.example\"\nsecret = {place}\nusername = S")),
+            registry("key = S"),
+            GOOD.replace("secret = { env = \"HOOK\" }", &format!("key = \"{secret}\"")),
+            GOOD.replace(
+                "by = \"header\", secret = { env = \"HOOK\" }",
+                &format!("by = \"signature\", key = \"{secret}\""),
+            ),
+            GOOD.replace("by = \"header\"", &format!("by = \"{secret}\"")),
+            GOOD.replace("kind = \"distribution\"", &format!("kind = \"distribution\"\nkey = \"{secret}\"\nx ==")),
         ] {
             let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(&text);
             assert!(!format!("{error:?}").contains("hunter2"), "{text}\n{error:?}");
         }
+        let pasted = SecretPlace { file: None, env: Some(secret.clone()) };
+        assert!(!format!("{:?}", pasted.read().expect_err("there is none")).contains("hunter2"));
         // what is no secret is shown as it stands
         let error = Config::parse("serve.toml", &GOOD.replace("\"distribution\"", "\"habor\""), KINDS, false);
         assert!(error.expect_err("a slip").detail.is_some_and(|shown| shown.contains("kind = \"habor\"")));

@@ -60,17 +60,23 @@ impl Text<'_> {
     }
 
     /// The text as it may be shown, byte for byte as long: without the values of keys that may hold a secret. Those are all
-    /// but the known ones, since a key may be misspelt. Nor is `hidden` shown.
+    /// but the known ones of their table, since a key may be misspelt, or belong elsewhere. Nor is `hidden` shown.
     fn masked(self, hidden: Range<usize>) -> String {
         let mut spans = vec![hidden];
         if let Ok(whole) = DeTable::parse(self.text) {
-            find_secrets(whole.get_ref(), &mut spans);
+            find_secrets("", whole.get_ref(), &mut spans);
         } else {
             // which value is whose is not known
-            let mut start = 0;
+            let (mut start, mut table) = (0, "");
             for line in self.text.split_inclusive('\n') {
+                if let Some(header) = line.trim_start().strip_prefix('[') {
+                    let name = header.trim_start_matches('[').split(']').next().unwrap_or_default();
+                    table = name.rsplit('.').next().unwrap_or_default().trim();
+                }
                 let from = match line.split_once('=') {
-                    Some((key, value)) if is_plain(key.trim()) && !value.contains('=') => line.len(),
+                    Some((key, value)) if is_plain(table, key.trim(), value.trim()) && !value.contains('=') => {
+                        line.len()
+                    }
                     Some((key, _)) => key.len() + 1,
                     None if line.trim_start().starts_with('[') => line.len(),
                     None => 0,
@@ -110,68 +116,60 @@ impl Text<'_> {
 /// Keys whose values are secrets, or say where they are.
 const SECRET: &[&str] = &["secret", "password", "token"];
 
-/// Keys whose values are none, and are shown.
-const PLAIN: &[&str] = &[
-    "listen",
-    "public-url",
-    "data",
-    "advisories",
-    "log",
-    "certificate",
-    "key",
-    "count",
-    "jobs",
-    "deadline",
-    "memory",
-    "platform",
-    "limits",
-    "attempts",
-    "cache",
-    "ports",
-    "most",
-    "most-of-source",
-    "reports",
-    "reports-of-image",
-    "events",
-    "dead-letters",
-    "name",
-    "host",
-    "aliases",
-    "username",
-    "file",
-    "env",
-    "insecure",
-    "ca-certificate",
-    "trusted-realms",
-    "kind",
-    "registry",
-    "by",
-    "audience",
-    "email",
-    "issuers",
-    "keys",
-    "source",
-    "repository",
-    "policy",
-    "waivers",
-    "repositories",
-    "every",
-    "most-tags",
-    "on",
-    "allow-private",
-    "timeout",
-    "context",
-    "checks",
-    "dockerfile",
-    "formats",
-    "tag",
-    "user-header",
-    "user-scope",
-    "trusted-proxies",
+/// Keys of each table whose values are none, and are shown; the first table is the file itself.
+const PLAIN: &[(&str, &[&str])] = &[
+    ("", &["listen", "public-url", "data", "advisories", "log"]),
+    (
+        "action",
+        &[
+            "name",
+            "kind",
+            "on",
+            "source",
+            "repository",
+            "allow-private",
+            "ca-certificate",
+            "attempts",
+            "timeout",
+            "repositories",
+            "context",
+            "checks",
+            "dockerfile",
+            "formats",
+            "tag",
+        ],
+    ),
+    ("api", &["user-header", "user-scope", "trusted-proxies"]),
+    ("auth", &["name", "username", "audience", "email", "issuers", "keys"]),
+    ("harbor", &["source"]),
+    ("policy", &["source", "repository", "policy", "waivers"]),
+    ("queue", &["most", "most-of-source"]),
+    ("registry", &["name", "host", "aliases", "username", "insecure", "ca-certificate", "trusted-realms"]),
+    ("retention", &["reports", "reports-of-image", "events", "dead-letters"]),
+    ("source", &["name", "kind", "registry"]),
+    ("sweep", &["source", "repositories", "every", "most-tags"]),
+    ("tls", &["certificate", "key"]),
+    ("workers", &["count", "jobs", "deadline", "memory", "platform", "limits", "attempts", "cache", "ports"]),
 ];
 
-fn is_plain(key: &str) -> bool {
-    PLAIN.contains(&key)
+/// How people say how somebody proves who it is.
+const WAYS: &[&str] = &["api-key", "basic", "bearer", "header", "none", "oidc", "path", "signature"];
+
+/// Whether what stands there may be shown.
+fn is_plain(table: &str, key: &str, value: &str) -> bool {
+    match key {
+        "file" => SECRET.contains(&table),
+        "env" => SECRET.contains(&table) && is_variable(value),
+        "by" => table == "auth" && nearest(value, WAYS.iter().copied()).is_some(),
+        _ => PLAIN.iter().any(|(of, keys)| *of == table && keys.contains(&key)),
+    }
+}
+
+/// Whether a text is like the name of a variable, and hardly a secret that was put in its place.
+pub(super) fn is_variable(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.len() <= 64 && text.bytes().all(is_part)
+        || text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 fn first_written_out(table: &DeTable<'_>) -> Option<Range<usize>> {
@@ -195,22 +193,27 @@ fn first_written_out(table: &DeTable<'_>) -> Option<Range<usize>> {
 }
 
 /// Where the values stand of keys that may hold a secret.
-fn find_secrets(table: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
-    fn look(is_known: bool, value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize>>) {
-        match value.get_ref() {
-            DeValue::Table(table) => find_secrets(table, spans),
-            DeValue::Array(list) => list.iter().for_each(|one| look(is_known, one, spans)),
-            _ if is_known => {}
-            _ => spans.push(value.span()),
+fn find_secrets(table: &str, keys: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
+    fn look(place: (&str, &str), value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize>>) {
+        let (table, key) = place;
+        let is_shown = match value.get_ref() {
+            DeValue::Table(inner) => return find_secrets(key, inner, spans),
+            DeValue::Array(list) if !matches!(key, "file" | "env") => {
+                return list.iter().for_each(|one| look(place, one, spans));
+            }
+            DeValue::String(text) => is_plain(table, key, text),
+            // where a text is wanted it is anything
+            _ => !matches!(key, "file" | "env") && is_plain(table, key, ""),
+        };
+        if !is_shown {
+            spans.push(value.span());
         }
     }
-    for (key, value) in table {
+    for (key, value) in keys {
         let name: &str = key.get_ref();
         // names of limits are told of by themselves
         if name != "limits" {
-            let is_place = matches!(name, "file" | "env");
-            let is_odd = is_place && !matches!(value.get_ref(), DeValue::String(_));
-            look(is_plain(name) && !is_odd, value, spans);
+            look((table, name), value, spans);
         }
     }
 }

@@ -81,10 +81,7 @@ async fn turn(server: Arc<Server>, place: usize) {
         told.as_mut().enable();
         let wait = match lease(&server.store, &action.name, server.clock.now()).await {
             Ok(Next::Leased(leased)) => {
-                if let Err(error) = one(&server, action, leased).await {
-                    tracing::error!(action = action.name, error = %error, "a delivery cannot be ended");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                }
+                one(&server, action, leased).await;
                 continue;
             }
             Ok(Next::Later(wait)) => wait.min(IDLE),
@@ -157,7 +154,7 @@ enum Ended {
     Failed(Failed),
 }
 
-async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()> {
+async fn one(server: &Arc<Server>, action: &Action, leased: Leased) {
     let ended = match attempt(server, action, &leased).await {
         Ok(ended) => ended,
         Err(error) => Ended::Failed(Failed::of(&error)),
@@ -182,7 +179,17 @@ async fn one(server: &Arc<Server>, action: &Action, leased: Leased) -> Result<()
     } else {
         tracing::warn!(action = action.name, delivery = id, attempts, state, reason, "a report was not told of");
     }
-    end(&server.store, id, state, not_before, reason, now).await
+    // what was sent is noted, or it would never be tried again nor known as sent
+    while let Err(error) = end(&server.store, id, state, not_before, reason.clone(), now).await {
+        tracing::error!(action = action.name, delivery = id, error = %error, "a delivery cannot be ended");
+        if server.is_ending() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(STORE_PAUSE) => {}
+            () = server.until_end() => {}
+        }
+    }
 }
 
 async fn attempt(server: &Arc<Server>, action: &Action, leased: &Leased) -> Result<Ended> {

@@ -45,10 +45,12 @@ impl Sender for Harbor {
         let joined = joined(repository.namespace.as_deref(), repository.name.as_deref());
         let full = some(repository.repo_full_name.as_deref()).unwrap_or(&joined);
         for resource in &data.resources.entries {
+            let digest = some(resource.digest.as_deref());
             let named = Named {
                 repository: Some(full),
-                tag: resource.tag.as_deref(),
-                digest: resource.digest.as_deref(),
+                // an artifact goes with all its tags, of which it names one; that a tag goes alone is told to nobody
+                tag: resource.tag.as_deref().filter(|_| is_push || digest.is_none()),
+                digest,
                 host: resource.address.as_deref(),
             };
             add(&mut notices, if is_push { named.pushed() } else { named.deleted() });
@@ -113,7 +115,7 @@ mod tests {
                     "push-signature.json",
                     &["BODY/0: ignored: a signature, attestation or list of what belongs to an image"],
                 ),
-                ("delete.json", &["BODY/0: deleted team/app:latest@sha256:777777777777 at harbor.example"]),
+                ("delete.json", &["BODY/0: deleted team/app@sha256:777777777777 at harbor.example"]),
                 ("scan-completed.json", &["BODY/0: ignored: an event of no concern"]),
                 ("quota.json", &["BODY/0: ignored: an event of no concern"]),
                 (

@@ -181,7 +181,7 @@ async fn file(connection: &mut SqliteConnection, notice: Notice, filing: &Filing
     let mut received = filing.received;
     if notice.is_unique {
         match before(connection, &notice.id, filing, kept).await? {
-            Before::Taken => return Ok(()),
+            Before::Taken => return repeated(connection, &notice, filing, kept).await,
             Before::Dead(first) => received = received.min(first),
             Before::Nothing => {}
         }
@@ -208,15 +208,44 @@ async fn file(connection: &mut SqliteConnection, notice: Notice, filing: &Filing
             note(connection, Row { state: "taken", place: Some(place), job: Some(id), ..row }, filing).await
         }
         What::Deleted(place) => {
-            // where the queue is full it is left to the next sweep or push
-            for tag in delete(connection, &filing.source, &filing.registry, place, (at, is_dated)).await? {
-                let place = Place { tag: Some(tag), ..place.clone() };
-                let asked = ask(connection, &place, &notice.id, true, filing).await?;
-                kept.jobs += usize::from(asked.is_some());
-            }
+            let left = delete(connection, &filing.source, &filing.registry, place, (at, is_dated)).await?;
+            ask_all(connection, place, left, &notice.id, filing, kept).await?;
             note(connection, Row { state: "deleted", place: Some(place), ..row }, filing).await
         }
     }
+}
+
+/// Asks for tags of a place of which it is not settled what they are; where there is no room, its sender comes back.
+async fn ask_all(
+    connection: &mut SqliteConnection,
+    place: &Place,
+    tags: Vec<String>,
+    event: &str,
+    filing: &Filing,
+    kept: &mut Kept,
+) -> Result<()> {
+    for tag in tags {
+        let place = Place { tag: Some(tag), ..place.clone() };
+        ask(connection, &place, event, true, filing).await?.ok_or_else(is_full)?;
+        kept.jobs += 1;
+    }
+    Ok(())
+}
+
+fn is_full() -> Error {
+    Error::limit("the queue is full")
+}
+
+/// What was taken before came once more: a replay, or another event in the same words, where these have whole seconds.
+async fn repeated(connection: &mut SqliteConnection, notice: &Notice, filing: &Filing, kept: &mut Kept) -> Result<()> {
+    let Some(at) = notice.at.filter(|at| *at <= filing.received) else { return Ok(()) };
+    let (place, is_push) = match &notice.what {
+        What::Pushed(place) if place.tag.is_some() && place.digest.is_some() => (place, true),
+        What::Deleted(place) => (place, false),
+        _ => return Ok(()),
+    };
+    let unsettled = images::unsettled(connection, &filing.source, &filing.registry, place, (at, is_push)).await?;
+    ask_all(connection, place, unsettled, &notice.id, filing, kept).await
 }
 
 /// What came of an event before.
@@ -246,7 +275,7 @@ async fn before(connection: &mut SqliteConnection, event: &str, filing: &Filing,
     }
     if let Some(job) = dead {
         if !raise(connection, JobId(job), filing.bounds, filing.now).await? {
-            return Err(Error::limit("the queue is full"));
+            return Err(is_full());
         }
         kept.jobs += 1;
     }
@@ -267,7 +296,6 @@ async fn put_in(
     filing: &Filing,
     kept: &mut Kept,
 ) -> Result<JobId> {
-    let is_full = || Error::limit("the queue is full");
     let Some(digest) = &place.digest else {
         return ask(connection, place, event, false, filing).await?.ok_or_else(is_full);
     };

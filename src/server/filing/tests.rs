@@ -1,5 +1,7 @@
 //! What is kept of webhooks.
 
+mod order;
+
 use std::time::Duration;
 
 use axum::body::Body;

@@ -34,8 +34,9 @@ use crate::source::registry::ImageReference;
 use super::api::{Asked, Route, of};
 use super::auth::{Presented, Proof};
 use super::config::{self, HarborAuth};
-use super::images::{scan_key, see};
+use super::images::{Sight, Tag, Word, note, scan_key};
 use super::problem::Problem;
+use super::question::{self, Question};
 use super::queue::sqlite::enqueue;
 use super::queue::{Entered, JobId, Kind, Leased, NewJob, Priority};
 use super::random;
@@ -303,15 +304,30 @@ async fn scan(State(server): State<Arc<Server>>, request: Request) -> Result<Res
         digest: Some(digest),
         priority: Priority::High,
     };
-    if !enter(&server, &id, image, sealed, job).await? {
+    // what its jobs name may be another image by now: the registry is asked where that can be
+    let is_askable = registry.username.is_some() || registry.token.is_some();
+    let is_of_others = server.config.sources.iter().any(|source| *source.name.get_ref() == harbor.source);
+    let word = match (is_askable, is_of_others) {
+        (true, _) => Some(Word::Undated),
+        (false, true) => None,
+        (false, false) => Some(Word::Given),
+    };
+    if !enter(&server, &id, image, sealed, (job, word)).await? {
         return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, "the queue is full"));
     }
     server.work.notify_waiters();
     Ok(typed(StatusCode::ACCEPTED, RESPONSE, &json!({ "id": id })))
 }
 
-/// Puts the job in, or joins one of the same image that nobody has begun; false if too many wait.
-async fn enter(server: &Server, id: &str, image: String, sealed: Option<Vec<u8>>, job: NewJob) -> Result<bool> {
+/// Puts the job in, or joins one of the same image that nobody has begun; false if too many wait. `word` is how good Harbor's
+/// is of which tag the image is; without any it is not heard.
+async fn enter(
+    server: &Server,
+    id: &str,
+    image: String,
+    sealed: Option<Vec<u8>>,
+    (job, word): (NewJob, Option<Word>),
+) -> Result<bool> {
     let (id, bounds, now) = (id.to_owned(), server.queue.bounds(), server.clock.now());
     let entered = server.store.write(move |connection| {
         Box::pin(async move {
@@ -330,8 +346,28 @@ async fn enter(server: &Server, id: &str, image: String, sealed: Option<Vec<u8>>
                 },
             };
             if let Some(digest) = &job.digest {
-                let tag = job.tag.as_deref();
-                see(connection, &job.source, &job.registry, &job.repository, digest, tag, now).await?;
+                let sight = Sight {
+                    source: &job.source,
+                    registry: &job.registry,
+                    repository: &job.repository,
+                    digest,
+                    tag: job.tag.as_deref().filter(|_| word.is_some()),
+                    at: now,
+                    word: word.unwrap_or(Word::Given),
+                };
+                let is_doubted = matches!(note(connection, &sight, now).await?.tag, Tag::Doubted { .. });
+                if let (true, Some(Word::Undated), Some(tag)) = (is_doubted, word, sight.tag) {
+                    let question = Question {
+                        source: &job.source,
+                        registry: &job.registry,
+                        repository: &job.repository,
+                        tag,
+                        asker: &format!("harbor-{id}"),
+                        is_doubted: true,
+                    };
+                    // where there is no room, the next sweep or push tells
+                    question::put_in(connection, &question, bounds, now).await?;
+                }
             }
             let noted = sqlx::query("INSERT INTO harbor_scan (id, image, job, created) VALUES (?, ?, ?, ?)");
             let noted = noted.bind(&id).bind(&image).bind(number).bind(now.0);

@@ -40,7 +40,7 @@ async fn fill(store: &Store) {
     let mut text = String::new();
     for (image, seen, deleted) in [(1, 0, "NULL"), (2, 200, "NULL"), (3, 5, "NULL"), (4, 5, "6")] {
         text.push_str(&format!(
-            "INSERT INTO image VALUES ({image}, 'main', 'shop/api', 'sha256:{image}', 'shop', 0, {}, {deleted}, 0);",
+            "INSERT INTO image VALUES ({image}, 'main', 'shop/api', 'sha256:{image}', 'shop', 0, {}, {deleted}, 0, 0);",
             seen * DAY
         ));
     }
@@ -127,7 +127,7 @@ async fn what_went_with_its_image_is_scanned_when_it_is_pushed_again() {
     for (number, digest) in digests.iter().enumerate() {
         let (id, state) = (number + 1, if number == 2 { "dead" } else { "done" });
         text.push_str(&format!(
-            "INSERT INTO image VALUES ({id}, 'main', 'shop/api', '{digest}', 'shop', 0, {0}, NULL, 0); \
+            "INSERT INTO image VALUES ({id}, 'main', 'shop/api', '{digest}', 'shop', 0, {0}, NULL, 0, 0); \
              INSERT INTO job (id, key, kind, lane, source, registry, repository, digest, priority, state, created, not_before, \
              ended) VALUES ({id}, '{1}', 'scan', 1, 'shop', 'main', 'shop/api', '{digest}', 1, '{state}', 0, 0, {0}); \
              INSERT INTO event (source, sender_id, received, state, job) VALUES ('shop', 'e{id}', {0}, 'taken', {id});",

@@ -35,7 +35,7 @@ async fn images(server: &Server, count: usize) {
     for number in 1..=count {
         let digest = Digest::sha256(&number.to_be_bytes());
         text.push_str(&format!(
-            "INSERT INTO image VALUES ({number}, 'main', 'shop/api', '{digest}', 'shop', 0, 0, NULL, 0); \
+            "INSERT INTO image VALUES ({number}, 'main', 'shop/api', '{digest}', 'shop', 0, 0, NULL, 0, 0); \
              INSERT INTO job (id, key, kind, lane, source, registry, repository, priority, state, created, not_before) \
              VALUES ({number}, 'k{number}', 'scan', 1, 'shop', 'main', 'shop/api', 1, 'done', 0, 0); \
              INSERT INTO report VALUES ('r{number}', {number}, {number}, 'shop', 0, 'failed', 0, '', 'older', '{{}}');"

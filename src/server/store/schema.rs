@@ -462,6 +462,10 @@ DROP INDEX job_waiting;
 CREATE INDEX job_waiting ON job (lane, source, priority DESC, not_before + min(attempts, 15) * 60000, id)
 WHERE state = 'queued';
 ",
+    "
+-- when the sender of an image says that it was pushed last, by its own clock
+ALTER TABLE image ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// Brings the tables up to date, all steps or none. A step may make a table anew that others refer to.
@@ -546,7 +550,7 @@ mod tests {
         let write = store.write(|connection| {
             Box::pin(async move {
                 sqlx::raw_sql(
-                    "INSERT INTO image VALUES (3, 'main', 'a', 'sha256:1', 'bakery', 1, 2, NULL, 1); \
+                    "INSERT INTO image VALUES (3, 'main', 'a', 'sha256:1', 'bakery', 1, 2, NULL, 1, 0); \
                      INSERT INTO tag VALUES ('main', 'a', 'x', 'bakery', 3, 7, 7, 7, 1); DELETE FROM image WHERE id = 1",
                 )
                 .execute(connection)

@@ -1,0 +1,103 @@
+//! Of what comes in another order than it happened in, the registry has the last word.
+
+use super::*;
+
+async fn lost(case: &Case) {
+    let (leased, asked) = question(case).await;
+    let finished = Finished::Lost(asked.plus(Duration::from_millis(1)));
+    assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_older_by_its_sender_takes_no_image_away() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(1), "x", "12:00:50")).await;
+    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:00:40")).await;
+    answer(&case, 3).await;
+    assert_eq!(there(&case).await, pair("x=3", "1 3"));
+}
+
+#[tokio::test]
+async fn a_tag_that_the_registry_did_not_have_is_asked_for_when_it_is_pushed() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(4), "y", "12:00:10")).await;
+    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(3)), "12:00:40")).await;
+    send(push_at("c", &digest(3), "y", "12:00:30")).await;
+    lost(&case).await;
+    send(push_at("d", &digest(2), "y", "12:00:20")).await;
+    assert_eq!(there(&case).await.0, "");
+    lost(&case).await;
+    assert_eq!(there(&case).await.0, "");
+}
+
+#[tokio::test]
+async fn what_comes_while_the_registry_says_no_is_asked_for_again() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(1), "x", "12:00:30")).await;
+    send(push_at("b", &digest(2), "x", "12:00:20")).await;
+    let (leased, asked) = question(&case).await;
+    send(push_at("c", &digest(1), "x", "12:00:10")).await;
+    assert!(result::store(&case.server, &leased, Finished::Lost(asked)).await.expect("stored"));
+    assert_eq!(there(&case).await.0, "x=1");
+    lost(&case).await;
+    assert_eq!(there(&case).await.0, "");
+    assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state <> 'done'").await, 0);
+}
+
+#[tokio::test]
+async fn a_push_and_its_deletion_in_one_second_move_no_tag_unasked() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    send(push_at("a", &digest(1), "y", "12:00:00")).await;
+    send(delete_at("b", &format!("\"tag\":\"y\",\"digest\":\"{}\"", digest(2)), "12:00:01")).await;
+    send(push_at("c", &digest(2), "y", "12:00:01")).await;
+    assert_eq!(there(&case).await.0, "y=1");
+    lost(&case).await;
+    assert_eq!(there(&case).await.0, "");
+}
+
+#[tokio::test]
+async fn a_deletion_in_doubt_waits_for_room() {
+    let case = Case::new(1).await;
+    assert_eq!(case.send(&push_at("a", &digest(1), "x", "12:00:00")).await, StatusCode::ACCEPTED);
+    let gone = delete_at("b", "\"tag\":\"x\"", "12:00:00");
+    assert_eq!(case.send(&gone).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(case.count("SELECT count(*) FROM event").await, 1);
+    let now = case.server.clock.now();
+    let leased = case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased").remove(0);
+    assert!(case.server.queue.bury(&leased, "no", now).await.expect("buried"));
+    assert_eq!(case.send(&gone).await, StatusCode::ACCEPTED);
+    lost(&case).await;
+    assert_eq!(there(&case).await.0, "");
+}
+
+#[tokio::test]
+async fn what_is_told_twice_in_the_same_words_is_asked_for_where_it_is_not_so() {
+    let case = Case::new(100).await;
+    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+    let waiting = async || case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state = 'queued'").await;
+    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    assert_eq!(waiting().await, 0, "it is so");
+    send(push_at("b", &digest(2), "x", "12:00:00")).await;
+    answer(&case, 2).await;
+    // as if it was asked at once
+    let at = case.server.store.write(|connection| {
+        Box::pin(async move {
+            let soon = "UPDATE tag SET since = (SELECT max(at) + 500 FROM event)";
+            Ok(sqlx::query(soon).execute(connection).await.map_err(cannot)?.rows_affected())
+        })
+    });
+    assert_eq!(at.await.expect("written"), 1);
+    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    answer(&case, 1).await;
+    assert_eq!(there(&case).await.0, "x=1");
+    // a replay of long ago
+    send(push_at("c", &digest(3), "x", "12:10:00")).await;
+    answer(&case, 3).await;
+    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    assert_eq!((there(&case).await.0.as_str(), waiting().await), ("x=3", 0));
+}
