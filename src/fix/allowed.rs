@@ -2,7 +2,7 @@
 //! its fixer makes, aimed at what no guard keeps; what is shown of an action is made from its edits.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
@@ -44,6 +44,36 @@ pub(super) fn forbidden(
         let mut edits = action.edits.0.iter().filter(|edit| !is_known(edit));
         let why = edits.find_map(|edit| look.at(edit).err())?;
         Some((action.id.clone(), why))
+    })
+}
+
+/// An approved action that says of a finding that it mends it, and touches nothing of what its fixer would: the action's id and a
+/// sentence without a full stop.
+pub(super) fn unmended(
+    guard: &Guard<'_>,
+    image: &Inventory,
+    plan: &ImagePlan,
+    fresh: &ImagePlan,
+) -> Option<(String, String)> {
+    let place = |edit: &Edit| match (edit, edit.member()) {
+        (_, Some(member)) => guard.real(&image.tree.entry(node(member)).path).to_string(),
+        (Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path }, _) => format!("/{path}"),
+        _ => target(edit),
+    };
+    let mut places: HashMap<(&str, &str), BTreeSet<String>> = HashMap::new();
+    for action in &fresh.actions {
+        for finding in &action.findings {
+            let own = places.entry((action.fixer.as_str(), finding.as_str())).or_default();
+            own.extend(action.edits.0.iter().map(place));
+        }
+    }
+    plan.active().find_map(|action| {
+        let own: BTreeSet<String> = action.edits.0.iter().map(place).collect();
+        let is_other = action.findings.iter().any(|finding| {
+            let known = places.get(&(action.fixer.as_str(), finding.as_str()));
+            known.is_some_and(|known| known.is_disjoint(&own))
+        });
+        is_other.then(|| (action.id.clone(), "it says that it mends a finding, and does nothing about it".to_owned()))
     })
 }
 
@@ -186,16 +216,9 @@ impl Look<'_> {
     /// Whether a member's content may change where it is.
     fn may_change(&self, member: &Member, is_application: bool) -> Result<(), String> {
         let node = node(member);
-        for name in self.guard.with_links(node) {
-            let path = &self.image.tree.entry(name).path;
-            let no = if is_application { self.guard.keeps(name) } else { self.guard.closed(node.layer) };
-            match no {
-                Some(no) => return Err(no.reason),
-                None if self.guard.is_kept(path) => return Err(format!("`[fix] keep` of the policy has `{path}`")),
-                None => {}
-            }
-        }
-        Ok(())
+        let keeps = |name| if is_application { self.guard.keeps(name) } else { self.guard.closed(node.layer) };
+        let no = self.guard.with_links(node).find_map(keeps).or_else(|| self.guard.keeps_as_is(node));
+        no.map_or(Ok(()), |no| Err(no.reason))
     }
 
     fn is_accounts(&self, member: &Member) -> bool {
@@ -208,6 +231,11 @@ impl Look<'_> {
         let entry = self.image.tree.entry(node(member));
         self.may_change(member, false)?;
         let fixer = self.action.fixer.as_str();
+        if fixer == "setuid"
+            && let Some(no) = self.guard.keeps_setid(node(member))
+        {
+            return Err(no.reason);
+        }
         // a name that stays may get the header of its file
         let of_file = self.guard.all_links().file_of(node(member)).map(|file| self.image.tree.entry(file).mode);
         if let Some(mode) = mode
@@ -270,6 +298,11 @@ impl Look<'_> {
                 _ => other(),
             };
         };
+        let is_program = fixer == "setuid" && matches!(content, Content::File { .. });
+        let no = if is_program { self.guard.keeps_setid(shown) } else { self.guard.keeps_as_is(shown) };
+        if let Some(no) = no {
+            return Err(no.reason);
+        }
         let entry = tree.entry(shown);
         if (uid, gid) != (entry.uid, entry.gid) || !(mode == entry.mode || takes_bits(fixer, entry.mode, mode)) {
             return Err(format!("`{real}` would get another mode or owner"));
@@ -308,9 +341,10 @@ fn takes_bits(fixer: &str, old: u32, new: u32) -> bool {
     }
 }
 
-/// `UID:GID`.
+/// `UID:GID`, where the user is not root.
 fn is_numbers(text: &str) -> bool {
-    text.split(':').all(|part| part.parse::<u32>().is_ok()) && text.split(':').count() <= 2
+    let is_root = text.split(':').next().and_then(|user| user.parse::<u32>().ok()) == Some(0);
+    !is_root && text.split(':').all(|part| part.parse::<u32>().is_ok()) && text.split(':').count() <= 2
 }
 
 fn is_label(pointer: &str) -> bool {
@@ -501,6 +535,8 @@ mod tests {
             ("leftovers", set("/config/Entrypoint", json!(["/bin/sh"])), false),
             ("user", set("/config/User", json!("7:7")), true),
             ("user", set("/config/User", json!("root")), false),
+            ("user", set("/config/User", json!("0:0")), false),
+            ("user", set("/config/User", json!("00")), false),
             ("user", set("/os", json!("x")), false),
             ("healthcheck", set("/config/Healthcheck", json!({"Test": ["CMD", "x"]})), false),
             ("labels", set("/config/Labels/a", json!("x")), true),
@@ -529,6 +565,35 @@ mod tests {
         ] {
             assert_eq!(is_account(line), fits, "{line}");
         }
+    }
+
+    #[test]
+    fn what_an_action_says_to_mend_it_touches() {
+        let image = layered(vec![vec![file("srv/a~", 9), file("srv/b~", 9)]]);
+        let wishes = Wishes { only: vec!["leftovers"], ..Wishes::default() };
+        let fresh = super::super::testing::plan(&image, &wishes);
+        let guard = Guard::new(&image, &wishes);
+        let mut plan = fresh.clone();
+        assert_eq!(unmended(&guard, &image, &plan, &fresh), None);
+        let edits = plan.actions[1].edits.clone();
+        plan.actions[0].edits = edits;
+        let id = unmended(&guard, &image, &plan, &fresh).map(|(id, _)| id);
+        assert_eq!(id.as_deref(), Some("leftovers-1"));
+        plan.actions[0].findings.clear();
+        assert_eq!(unmended(&guard, &image, &plan, &fresh), None);
+    }
+
+    #[test]
+    fn a_program_that_the_command_uses_keeps_its_bits() {
+        let image = layered(vec![vec![mode(file("srv/run", 9), 0o4755), mode(file("srv/other", 9), 0o4755)]])
+            .with_config(r#"{"config":{"Cmd":["/srv/run"]}}"#);
+        let clear = |number: u32| {
+            let path = image.tree.entry(Node { layer: 0, member: number }).path.to_string();
+            let member = Member { layer: 0, member: number, path };
+            judged(&image, "setuid", vec![Edit::SetHeader { member, mode: Some(0o755), uid: None, gid: None }])
+        };
+        assert_eq!(clear(0).as_deref(), Some("the image's command uses `run`, which would fail without the bit"));
+        assert_eq!(clear(1), None);
     }
 
     #[test]

@@ -109,11 +109,8 @@ fn all(job: &Job<'_>) -> Vec<(ImagePath, Node)> {
 fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Result<Vec<Edit>, No> {
     let is_folder = entry.kind == FileKind::Directory;
     let mode = if is_folder { entry.mode | 0o1000 } else { entry.mode & !0o002 };
-    if job.guard.is_kept(path) {
-        return Err(No {
-            reason: format!("`[fix] keep` of the policy has `{path}`"),
-            hint: "change the policy".into(),
-        });
+    if let Some(no) = job.guard.keeps_as_is(node) {
+        return Err(no);
     }
     if !job.guard.is_base(node.layer) {
         let header = Edit::SetHeader { member: job.member(node), mode: Some(mode), uid: None, gid: None };
