@@ -1,19 +1,20 @@
 //! Holds the actions of a plan that comes from a file to what the fixers themselves would do: each edit must be of a kind that
 //! its fixer makes, aimed at what no guard keeps; what is shown of an action is made from its edits.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
 use crate::escape::escape;
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
-use crate::rebuild::{Content, Edit, Edits, Member};
+use crate::rebuild::{Content, Edit, Edits, Member, Span};
 use crate::secret::masked_path;
 use crate::tree::{FileKind, Node};
 
 use super::Guard;
+use super::guard::No;
 use super::heirs::dropped;
 use super::labels::is_name;
 use super::merged::is_link_below;
@@ -38,8 +39,10 @@ pub(super) fn forbidden(
         known.extend(action.edits.0.iter().map(|edit| (action.fixer.as_str(), text(edit))));
     }
     let gone = dropped(plan.active().flat_map(|action| &action.edits.0));
+    let (as_is, setid) = (Known::default(), Known::default());
     plan.active().find_map(|action| {
-        let look = Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new() };
+        let look =
+            Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new(), as_is: &as_is, setid: &setid };
         let is_known = |edit: &Edit| known.contains(&(action.fixer.as_str(), text(edit)));
         let mut edits = action.edits.0.iter().filter(|edit| !is_known(edit));
         let why = edits.find_map(|edit| look.at(edit).err())?;
@@ -117,7 +120,14 @@ struct Look<'a> {
     gone: &'a BTreeSet<Node>,
     /// Real paths of what the action takes out.
     names: OnceCell<BTreeSet<ImagePath>>,
+    /// Why files must stay as they are.
+    as_is: &'a Known,
+    /// Why programs keep their bits.
+    setid: &'a Known,
 }
+
+/// What the guard says of files.
+type Known = RefCell<BTreeMap<Node, Option<No>>>;
 
 impl Look<'_> {
     fn at(&self, edit: &Edit) -> Result<(), String> {
@@ -170,10 +180,10 @@ impl Look<'_> {
             },
             Edit::RemoveConfig { pointer } => ["labels", "secret-settings"].contains(&fixer) && is_label(pointer),
             Edit::RemoveEnv { .. } => ["env", "secret-settings"].contains(&fixer),
-            Edit::RedactConfig { pointer, .. } => {
-                ["redact", "secret-settings"].contains(&fixer) && !super::redact::is_run(pointer)
+            Edit::RedactConfig { pointer, spans } => {
+                ["redact", "secret-settings"].contains(&fixer) && !super::redact::is_run(pointer) && are_runs(spans)
             }
-            Edit::RedactAnnotation { key, .. } => fixer == "redact" && !is_name(key),
+            Edit::RedactAnnotation { key, spans } => fixer == "redact" && !is_name(key) && are_runs(spans),
             Edit::RemoveAnnotation { key, .. } => {
                 let is_asked = fixer == "labels" || !is_name(key);
                 ["labels", "redact", "secret-settings"].contains(&fixer) && is_asked
@@ -217,8 +227,15 @@ impl Look<'_> {
     fn may_change(&self, member: &Member, is_application: bool) -> Result<(), String> {
         let node = node(member);
         let keeps = |name| if is_application { self.guard.keeps(name) } else { self.guard.closed(node.layer) };
-        let no = self.guard.with_links(node).find_map(keeps).or_else(|| self.guard.keeps_as_is(node));
+        let as_is = || self.of_file(self.as_is, node, &|file| self.guard.keeps_as_is(file));
+        let no = self.guard.with_links(node).find_map(keeps).or_else(as_is);
         no.map_or(Ok(()), |no| Err(no.reason))
+    }
+
+    /// What is asked of a file, once for all its hard links.
+    fn of_file(&self, known: &Known, name: Node, ask: &dyn Fn(Node) -> Option<No>) -> Option<No> {
+        let file = self.guard.all_links().file_of(name).unwrap_or(name);
+        known.borrow_mut().entry(file).or_insert_with(|| ask(file)).clone()
     }
 
     fn is_accounts(&self, member: &Member) -> bool {
@@ -232,7 +249,7 @@ impl Look<'_> {
         self.may_change(member, false)?;
         let fixer = self.action.fixer.as_str();
         if fixer == "setuid"
-            && let Some(no) = self.guard.keeps_setid(node(member))
+            && let Some(no) = self.of_file(self.setid, node(member), &|file| self.guard.keeps_setid(file))
         {
             return Err(no.reason);
         }
@@ -339,6 +356,11 @@ fn takes_bits(fixer: &str, old: u32, new: u32) -> bool {
         "permissions" => new == old & !0o002 || new == old | STICKY,
         _ => false,
     }
+}
+
+/// Whether there is a byte in each place.
+fn are_runs(spans: &[Span]) -> bool {
+    spans.iter().all(|span| span.length > 0)
 }
 
 /// `UID:GID`, where the user is not root.
@@ -522,6 +544,10 @@ mod tests {
             mtime: 0,
             content: Content::Text { text: text.into() },
         };
+        let redact = |length| {
+            let pointer = "/config/Labels/a".to_owned();
+            Edit::RedactConfig { pointer, spans: vec![Span { offset: 0, length }] }
+        };
         let set = |pointer: &str, value| Edit::SetConfig { pointer: pointer.into(), value };
         let cases: Vec<(&str, Edit, bool)> = vec![
             ("leftovers", drop(2), true),
@@ -547,6 +573,8 @@ mod tests {
             ("leftovers", Edit::Whiteout { path: "usr".into() }, false),
             ("labels", Edit::SetAnnotation { key: "dev.careen.rebuilt-from".into(), value: "x".into() }, false),
             ("redact", Edit::RedactConfig { pointer: "/config/Entrypoint/0".into(), spans: Vec::new() }, false),
+            ("redact", redact(3), true),
+            ("redact", redact(0), false),
             ("setuid", Edit::SetHeader { member: member(0), mode: Some(0o4755), uid: None, gid: None }, false),
             ("user", Edit::SetHeader { member: member(0), mode: None, uid: Some(7), gid: None }, false),
             ("leftovers", Edit::AddFolder { path: "bin".into(), mode: 0o755, uid: 0, gid: 0, mtime: 0 }, false),

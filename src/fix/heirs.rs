@@ -204,7 +204,7 @@ mod tests {
         );
         assert_eq!(
             without(members(), &["srv/*"], &["permissions"])[0],
-            "permissions-1 review+ /srv/a@0: 0666: header 0 0664",
+            "permissions-1 review+ /srv/a@0: 0666: header 0 0664, header 1 0664",
             "nothing stays"
         );
     }

@@ -78,7 +78,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 fn is_open(entry: &FileEntry) -> bool {
     entry.mode & 0o002 != 0
         && match entry.kind {
-            FileKind::File => true,
+            FileKind::File | FileKind::HardLink(_) => true,
             FileKind::Directory => entry.mode & 0o1000 == 0,
             _ => false,
         }
@@ -113,8 +113,14 @@ fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Resu
         return Err(no);
     }
     if !job.guard.is_base(node.layer) {
-        let header = Edit::SetHeader { member: job.member(node), mode: Some(mode), uid: None, gid: None };
-        return job.guard.closed(node.layer).map_or(Ok(vec![header]), Err);
+        // engines give the file the mode of each of its hard links, too
+        let is_meant = |name: &Node| *name == node || is_open(job.image.tree.entry(*name));
+        let headers = job.guard.with_links(node).filter(is_meant).map(|name| {
+            let own = job.image.tree.entry(name).mode;
+            let mode = if name == node { mode } else { own & !0o002 };
+            Edit::SetHeader { member: job.member(name), mode: Some(mode), uid: None, gid: None }
+        });
+        return job.guard.closed(node.layer).map_or_else(|| Ok(headers.collect()), Err);
     }
     on_top(job, path, node, Some(mode), Content::File { member: job.member(node) })
 }

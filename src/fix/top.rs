@@ -50,7 +50,9 @@ pub(super) fn prune(image: &Inventory, actions: &mut Vec<Action>) {
         action.edits.0.retain(|edit| match edit {
             Edit::AddFolder { path, .. } if changed(tree, edit).is_none() => {
                 let path = ImagePath::from(path.as_str());
-                needed.iter().any(|needed| needed.is_under(path.as_bytes()))
+                let from = needed.range(path.clone()..);
+                let mut from = from.take_while(|needed| needed.as_bytes().starts_with(path.as_bytes()));
+                from.any(|needed| needed.is_under(path.as_bytes()))
             }
             _ => true,
         });
