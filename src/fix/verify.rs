@@ -519,7 +519,7 @@ fn findings(
             .and_then(|key| counts.get_mut(&key));
         match found {
             Some(left) => *left = left.saturating_sub(1),
-            None if !gone.contains(&own) && is_of_heir(finding, &heirs) => {}
+            None if is_of_heir(finding, &heirs) => {}
             None if !gone.contains(&own) && touched.spares(finding) => {}
             // a value that several settings hold is told of one of them, and masked in all: of another one now
             None if !is_known
