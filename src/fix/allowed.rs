@@ -1,19 +1,20 @@
 //! Holds the actions of a plan that comes from a file to what the fixers themselves would do: each edit must be of a kind that
 //! its fixer makes, aimed at what no guard keeps; what is shown of an action is made from its edits.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
 use crate::escape::escape;
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
-use crate::rebuild::{Content, Edit, Edits, Member};
+use crate::rebuild::{Content, Edit, Edits, Member, Span};
 use crate::secret::masked_path;
 use crate::tree::{FileKind, Node};
 
 use super::Guard;
+use super::guard::No;
 use super::heirs::dropped;
 use super::labels::is_name;
 use super::merged::is_link_below;
@@ -38,12 +39,44 @@ pub(super) fn forbidden(
         known.extend(action.edits.0.iter().map(|edit| (action.fixer.as_str(), text(edit))));
     }
     let gone = dropped(plan.active().flat_map(|action| &action.edits.0));
+    let (as_is, setid) = (Known::default(), Known::default());
     plan.active().find_map(|action| {
-        let look = Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new() };
+        let look =
+            Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new(), as_is: &as_is, setid: &setid };
         let is_known = |edit: &Edit| known.contains(&(action.fixer.as_str(), text(edit)));
         let mut edits = action.edits.0.iter().filter(|edit| !is_known(edit));
         let why = edits.find_map(|edit| look.at(edit).err())?;
         Some((action.id.clone(), why))
+    })
+}
+
+/// An approved action that says of a finding that it mends it, and touches nothing of what its fixer would: the action's id and a
+/// sentence without a full stop.
+pub(super) fn unmended(
+    guard: &Guard<'_>,
+    image: &Inventory,
+    plan: &ImagePlan,
+    fresh: &ImagePlan,
+) -> Option<(String, String)> {
+    let place = |edit: &Edit| match (edit, edit.member()) {
+        (_, Some(member)) => guard.real(&image.tree.entry(node(member)).path).to_string(),
+        (Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path }, _) => format!("/{path}"),
+        _ => target(edit),
+    };
+    let mut places: HashMap<(&str, &str), BTreeSet<String>> = HashMap::new();
+    for action in &fresh.actions {
+        for finding in &action.findings {
+            let own = places.entry((action.fixer.as_str(), finding.as_str())).or_default();
+            own.extend(action.edits.0.iter().map(place));
+        }
+    }
+    plan.active().find_map(|action| {
+        let own: BTreeSet<String> = action.edits.0.iter().map(place).collect();
+        let is_other = action.findings.iter().any(|finding| {
+            let known = places.get(&(action.fixer.as_str(), finding.as_str()));
+            known.is_some_and(|known| known.is_disjoint(&own))
+        });
+        is_other.then(|| (action.id.clone(), "it says that it mends a finding, and does nothing about it".to_owned()))
     })
 }
 
@@ -87,7 +120,14 @@ struct Look<'a> {
     gone: &'a BTreeSet<Node>,
     /// Real paths of what the action takes out.
     names: OnceCell<BTreeSet<ImagePath>>,
+    /// Why files must stay as they are.
+    as_is: &'a Known,
+    /// Why programs keep their bits.
+    setid: &'a Known,
 }
+
+/// What the guard says of files.
+type Known = RefCell<BTreeMap<Node, Option<No>>>;
 
 impl Look<'_> {
     fn at(&self, edit: &Edit) -> Result<(), String> {
@@ -140,10 +180,10 @@ impl Look<'_> {
             },
             Edit::RemoveConfig { pointer } => ["labels", "secret-settings"].contains(&fixer) && is_label(pointer),
             Edit::RemoveEnv { .. } => ["env", "secret-settings"].contains(&fixer),
-            Edit::RedactConfig { pointer, .. } => {
-                ["redact", "secret-settings"].contains(&fixer) && !super::redact::is_run(pointer)
+            Edit::RedactConfig { pointer, spans } => {
+                ["redact", "secret-settings"].contains(&fixer) && !super::redact::is_run(pointer) && are_runs(spans)
             }
-            Edit::RedactAnnotation { key, .. } => fixer == "redact" && !is_name(key),
+            Edit::RedactAnnotation { key, spans } => fixer == "redact" && !is_name(key) && are_runs(spans),
             Edit::RemoveAnnotation { key, .. } => {
                 let is_asked = fixer == "labels" || !is_name(key);
                 ["labels", "redact", "secret-settings"].contains(&fixer) && is_asked
@@ -186,16 +226,16 @@ impl Look<'_> {
     /// Whether a member's content may change where it is.
     fn may_change(&self, member: &Member, is_application: bool) -> Result<(), String> {
         let node = node(member);
-        for name in self.guard.with_links(node) {
-            let path = &self.image.tree.entry(name).path;
-            let no = if is_application { self.guard.keeps(name) } else { self.guard.closed(node.layer) };
-            match no {
-                Some(no) => return Err(no.reason),
-                None if self.guard.is_kept(path) => return Err(format!("`[fix] keep` of the policy has `{path}`")),
-                None => {}
-            }
-        }
-        Ok(())
+        let keeps = |name| if is_application { self.guard.keeps(name) } else { self.guard.closed(node.layer) };
+        let as_is = || self.of_file(self.as_is, node, &|file| self.guard.keeps_as_is(file));
+        let no = self.guard.with_links(node).find_map(keeps).or_else(as_is);
+        no.map_or(Ok(()), |no| Err(no.reason))
+    }
+
+    /// What is asked of a file, once for all its hard links.
+    fn of_file(&self, known: &Known, name: Node, ask: &dyn Fn(Node) -> Option<No>) -> Option<No> {
+        let file = self.guard.all_links().file_of(name).unwrap_or(name);
+        known.borrow_mut().entry(file).or_insert_with(|| ask(file)).clone()
     }
 
     fn is_accounts(&self, member: &Member) -> bool {
@@ -208,6 +248,11 @@ impl Look<'_> {
         let entry = self.image.tree.entry(node(member));
         self.may_change(member, false)?;
         let fixer = self.action.fixer.as_str();
+        if fixer == "setuid"
+            && let Some(no) = self.of_file(self.setid, node(member), &|file| self.guard.keeps_setid(file))
+        {
+            return Err(no.reason);
+        }
         // a name that stays may get the header of its file
         let of_file = self.guard.all_links().file_of(node(member)).map(|file| self.image.tree.entry(file).mode);
         if let Some(mode) = mode
@@ -270,6 +315,11 @@ impl Look<'_> {
                 _ => other(),
             };
         };
+        let is_program = fixer == "setuid" && matches!(content, Content::File { .. });
+        let no = if is_program { self.guard.keeps_setid(shown) } else { self.guard.keeps_as_is(shown) };
+        if let Some(no) = no {
+            return Err(no.reason);
+        }
         let entry = tree.entry(shown);
         if (uid, gid) != (entry.uid, entry.gid) || !(mode == entry.mode || takes_bits(fixer, entry.mode, mode)) {
             return Err(format!("`{real}` would get another mode or owner"));
@@ -308,9 +358,15 @@ fn takes_bits(fixer: &str, old: u32, new: u32) -> bool {
     }
 }
 
-/// `UID:GID`.
+/// Whether there is a byte in each place.
+fn are_runs(spans: &[Span]) -> bool {
+    spans.iter().all(|span| span.length > 0)
+}
+
+/// `UID:GID`, where the user is not root.
 fn is_numbers(text: &str) -> bool {
-    text.split(':').all(|part| part.parse::<u32>().is_ok()) && text.split(':').count() <= 2
+    let is_root = text.split(':').next().and_then(|user| user.parse::<u32>().ok()) == Some(0);
+    !is_root && text.split(':').all(|part| part.parse::<u32>().is_ok()) && text.split(':').count() <= 2
 }
 
 fn is_label(pointer: &str) -> bool {
@@ -488,6 +544,10 @@ mod tests {
             mtime: 0,
             content: Content::Text { text: text.into() },
         };
+        let redact = |length| {
+            let pointer = "/config/Labels/a".to_owned();
+            Edit::RedactConfig { pointer, spans: vec![Span { offset: 0, length }] }
+        };
         let set = |pointer: &str, value| Edit::SetConfig { pointer: pointer.into(), value };
         let cases: Vec<(&str, Edit, bool)> = vec![
             ("leftovers", drop(2), true),
@@ -501,6 +561,8 @@ mod tests {
             ("leftovers", set("/config/Entrypoint", json!(["/bin/sh"])), false),
             ("user", set("/config/User", json!("7:7")), true),
             ("user", set("/config/User", json!("root")), false),
+            ("user", set("/config/User", json!("0:0")), false),
+            ("user", set("/config/User", json!("00")), false),
             ("user", set("/os", json!("x")), false),
             ("healthcheck", set("/config/Healthcheck", json!({"Test": ["CMD", "x"]})), false),
             ("labels", set("/config/Labels/a", json!("x")), true),
@@ -511,6 +573,8 @@ mod tests {
             ("leftovers", Edit::Whiteout { path: "usr".into() }, false),
             ("labels", Edit::SetAnnotation { key: "dev.careen.rebuilt-from".into(), value: "x".into() }, false),
             ("redact", Edit::RedactConfig { pointer: "/config/Entrypoint/0".into(), spans: Vec::new() }, false),
+            ("redact", redact(3), true),
+            ("redact", redact(0), false),
             ("setuid", Edit::SetHeader { member: member(0), mode: Some(0o4755), uid: None, gid: None }, false),
             ("user", Edit::SetHeader { member: member(0), mode: None, uid: Some(7), gid: None }, false),
             ("leftovers", Edit::AddFolder { path: "bin".into(), mode: 0o755, uid: 0, gid: 0, mtime: 0 }, false),
@@ -529,6 +593,35 @@ mod tests {
         ] {
             assert_eq!(is_account(line), fits, "{line}");
         }
+    }
+
+    #[test]
+    fn what_an_action_says_to_mend_it_touches() {
+        let image = layered(vec![vec![file("srv/a~", 9), file("srv/b~", 9)]]);
+        let wishes = Wishes { only: vec!["leftovers"], ..Wishes::default() };
+        let fresh = super::super::testing::plan(&image, &wishes);
+        let guard = Guard::new(&image, &wishes);
+        let mut plan = fresh.clone();
+        assert_eq!(unmended(&guard, &image, &plan, &fresh), None);
+        let edits = plan.actions[1].edits.clone();
+        plan.actions[0].edits = edits;
+        let id = unmended(&guard, &image, &plan, &fresh).map(|(id, _)| id);
+        assert_eq!(id.as_deref(), Some("leftovers-1"));
+        plan.actions[0].findings.clear();
+        assert_eq!(unmended(&guard, &image, &plan, &fresh), None);
+    }
+
+    #[test]
+    fn a_program_that_the_command_uses_keeps_its_bits() {
+        let image = layered(vec![vec![mode(file("srv/run", 9), 0o4755), mode(file("srv/other", 9), 0o4755)]])
+            .with_config(r#"{"config":{"Cmd":["/srv/run"]}}"#);
+        let clear = |number: u32| {
+            let path = image.tree.entry(Node { layer: 0, member: number }).path.to_string();
+            let member = Member { layer: 0, member: number, path };
+            judged(&image, "setuid", vec![Edit::SetHeader { member, mode: Some(0o755), uid: None, gid: None }])
+        };
+        assert_eq!(clear(0).as_deref(), Some("the image's command uses `run`, which would fail without the bit"));
+        assert_eq!(clear(1), None);
     }
 
     #[test]

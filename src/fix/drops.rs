@@ -44,8 +44,11 @@ impl Drops {
                 drops.no.get_or_insert(no);
                 continue;
             }
+            // where those of its names lie that go, by way of links to their folders
+            let paths = job.guard.with_links(*node).map(|member| &tree.entry(member).path);
+            let lies: BTreeSet<ImagePath> = paths.filter(|path| goes(path)).map(|path| job.guard.real(path)).collect();
             // a name in use would keep the bytes
-            if tree.names_of(*node).any(|name| !goes(name)) {
+            if tree.names_of(*node).any(|name| !goes(name) && !lies.contains(name)) {
                 let hint = "take the other name out too, with `--remove`";
                 let reason = format!("`{}` has another name that is in use", tree.entry(*node).path);
                 drops.no.get_or_insert(No { reason, hint: hint.into() });

@@ -131,8 +131,8 @@ impl<'a> Guard<'a> {
     /// Why a member must stay, whether a container sees it or not.
     fn keeps_any(&self, node: Node) -> Option<No> {
         let path = &self.image.tree.entry(node).path;
-        if self.is_kept(path) {
-            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        if let Some(no) = self.keeps_name(node) {
+            return Some(no);
         }
         if self.links.across.contains(&node) {
             let hint = "take both out where they are made";
@@ -147,8 +147,8 @@ impl<'a> Guard<'a> {
         if let Some(no) = self.closed(node.layer) {
             return Some(no);
         }
-        if self.is_kept(path) {
-            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+        if let Some(no) = self.keeps_name(node) {
+            return Some(no);
         }
         if self.started.contains(&node) {
             return Some(No::new(format!("the image's command names `{path}`"), "change the image's command first"));
@@ -173,11 +173,52 @@ impl<'a> Guard<'a> {
     }
 
     /// Why a file may not change where it is, or by a copy on top.
-    pub fn fixes(&self, path: &ImagePath, layer: u32) -> Option<No> {
-        if self.is_kept(path) || self.is_kept(&self.real(path)) {
-            return Some(No::new(format!("`[fix] keep` of the policy has `{path}`"), "change the policy"));
+    pub fn fixes(&self, node: Node) -> Option<No> {
+        self.keeps_as_is(node).or_else(|| self.closed(node.layer).filter(|_| !self.is_base(node.layer)))
+    }
+
+    /// Why a file must stay as it is: the policy keeps one of its names.
+    pub fn keeps_as_is(&self, node: Node) -> Option<No> {
+        if self.wishes.policy.keep.is_empty() {
+            return None;
         }
-        self.closed(layer).filter(|_| !self.is_base(layer))
+        self.all_names(node).iter().find(|name| self.is_kept(name)).map(kept)
+    }
+
+    /// Why a program keeps its setuid and setgid bits: by one of its names the policy keeps it, or the command uses it.
+    pub fn keeps_setid(&self, node: Node) -> Option<No> {
+        let names = self.all_names(node);
+        let fits = |name: &&ImagePath| {
+            let shown = name.to_string();
+            self.wishes.policy.keep_setid.iter().any(|glob| glob.is_match(shown.trim_start_matches('/')))
+        };
+        if let Some(name) = names.iter().find(|name| fits(name) || self.is_kept(name)) {
+            return Some(No::new(format!("the policy keeps `{name}` as it is"), "change the policy"));
+        }
+        let used = names.iter().map(|name| String::from_utf8_lossy(name.file_name()).into_owned());
+        let used = used.into_iter().find(|name| self.starts(name))?;
+        let reason = format!("the image's command uses `{}`, which would fail without the bit", escape(used));
+        Some(No::new(reason, "change the command first"))
+    }
+
+    /// Why the name of a member must stay, as it is stored and where it lies. Hard links to it have names of their own.
+    fn keeps_name(&self, node: Node) -> Option<No> {
+        if self.wishes.policy.keep.is_empty() {
+            return None;
+        }
+        let tree = &self.image.tree;
+        let path = &tree.entry(node).path;
+        let lies = tree.names_of(node).filter(|_| self.links(node).is_empty());
+        let mut names = [path.clone(), self.real(path)].into_iter().chain(lies.cloned());
+        names.find(|name| self.is_kept(name)).map(|name| kept(&name))
+    }
+
+    /// All names of the file that a member has, or is a hard link to.
+    fn all_names(&self, node: Node) -> BTreeSet<ImagePath> {
+        let file = self.links.file_of(node).unwrap_or(node);
+        let stored = self.with_links(file).chain([node]).map(|name| &self.image.tree.entry(name).path);
+        let names = stored.flat_map(|path| [path.clone(), self.real(path)]);
+        names.chain(self.image.tree.names_of(file).cloned()).collect()
     }
 
     /// Whether the policy keeps a path.
@@ -228,6 +269,10 @@ impl<'a> Guard<'a> {
     pub fn with_links(&self, node: Node) -> impl Iterator<Item = Node> {
         std::iter::once(node).chain(self.links(node).iter().copied())
     }
+}
+
+fn kept(name: &ImagePath) -> No {
+    No::new(format!("`[fix] keep` of the policy has `{name}`"), "change the policy")
 }
 
 fn is_database(path: &ImagePath) -> bool {
@@ -384,8 +429,9 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{file, hard_link, layered, link};
+    use super::super::testing::{file, folder, hard_link, layered, link};
     use super::*;
+    use crate::policy::{FixPolicy, Glob};
 
     #[test]
     fn what_must_stay_is_told_with_its_reason() {
@@ -454,6 +500,24 @@ mod tests {
         for (user, wishes) in [("1000", &plain), ("1000:1000", &plain), ("", &plain), ("app", &other)] {
             assert_eq!(kept(user, wishes), [""; 0], "{user}");
         }
+    }
+
+    #[test]
+    fn what_the_policy_keeps_stays_where_it_lies() {
+        let image = layered(vec![
+            vec![folder("usr/app"), link("app", "usr/app"), file("srv/a", 1), hard_link("srv/copy", "srv/a")],
+            vec![file("app/x", 1), file("opt/y", 1)],
+        ]);
+        let keep = ["usr/app/*", "srv/copy"].map(|glob| Glob::path(glob).expect("a glob")).into();
+        let wishes = Wishes { policy: FixPolicy { keep, ..FixPolicy::default() }, ..Wishes::default() };
+        let guard = Guard::new(&image, &wishes);
+        let kept = |name: &str| Some(format!("`[fix] keep` of the policy has `{name}`"));
+        let keeps = |layer, member| guard.keeps(Node { layer, member }).map(|no| no.reason);
+        let keeps_as_is = |layer, member| guard.keeps_as_is(Node { layer, member }).map(|no| no.reason);
+        assert_eq!((keeps(1, 0), keeps_as_is(1, 0)), (kept("/usr/app/x"), kept("/usr/app/x")));
+        assert_eq!((keeps(0, 2), keeps_as_is(0, 2)), (None, kept("/srv/copy")), "its other name may go");
+        assert_eq!((keeps(0, 3), keeps_as_is(0, 3)), (kept("/srv/copy"), kept("/srv/copy")));
+        assert_eq!((keeps(1, 1), keeps_as_is(1, 1)), (None, None));
     }
 
     #[test]

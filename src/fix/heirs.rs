@@ -36,7 +36,8 @@ pub(super) fn follow(tree: &Tree, links: &Links, actions: &mut [Action]) -> BTre
         let mut more = Vec::new();
         let set: HashSet<_> = action.edits.0.iter().filter_map(header).collect();
         for edit in &action.edits.0 {
-            let Some(member) = edit.member() else { continue };
+            let copied = || if let Edit::AddFile { content, .. } = edit { content.member() } else { None };
+            let Some(member) = edit.member().or_else(copied) else { continue };
             let Some(names) = heirs.get(&Node { layer: member.layer, member: member.member }) else { continue };
             match edit {
                 Edit::DropMember { secrets, inside, .. } if secrets.is_empty() && inside.is_empty() => {}
@@ -203,7 +204,7 @@ mod tests {
         );
         assert_eq!(
             without(members(), &["srv/*"], &["permissions"])[0],
-            "permissions-1 review+ /srv/a@0: 0666: header 0 0664",
+            "permissions-1 review+ /srv/a@0: 0666: header 0 0664, header 1 0664",
             "nothing stays"
         );
     }

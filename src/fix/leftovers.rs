@@ -200,6 +200,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_by_way_of_a_linked_folder_has_no_other_name() {
+        let second = vec![file("lib/.DS_Store", 20), file("lib/a~", 20), hard_link("opt/a", "lib/a~")];
+        let image = layered(vec![vec![folder("usr/lib"), link("lib", "usr/lib"), folder("opt")], second]);
+        assert_eq!(
+            planned(&image, &["leftovers"]),
+            [
+                "leftovers-1 safe /lib/.DS_Store@1: 1 file (20 B): drop 0",
+                "refused /lib/a~: `/lib/a~` has another name that is in use",
+            ]
+        );
+    }
+
+    #[test]
     fn what_is_in_use_stays() {
         let image = layered(vec![
             vec![file("srv/.env", 20)],

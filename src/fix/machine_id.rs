@@ -29,7 +29,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 
 fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, file: &SettingFile) {
     let node = file.node;
-    if let Some(no) = job.guard.fixes(&file.path, node.layer) {
+    if let Some(no) = job.guard.fixes(node) {
         draft.refuse(finding, no.reason, no.hint);
         return;
     }

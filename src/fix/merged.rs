@@ -3,14 +3,14 @@
 //! A folder that no layer has a member for is there as long as something lies in it, and what else lies there by way of a link
 //! would lie elsewhere without it. A file below a link that leads nowhere hides the link, which would show again.
 
-use std::cell::LazyCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Edits};
 use crate::tree::{FileEntry, FileKind, Members, Node, Tree};
 
+use super::guard::Links;
 use super::heirs::dropped;
 use super::plan::Action;
 use super::{Guard, compare, conflict, folders_above};
@@ -35,19 +35,67 @@ pub(super) enum Odd {
     Older,
 }
 
-/// Names of two trees that differ, though no edit speaks of them or of a folder above them that is gone.
-pub(super) fn unplanned(old: &Tree, new: &Tree, edits: &Edits) -> Vec<(ImagePath, Odd)> {
-    let mut planned: BTreeSet<ImagePath> = BTreeSet::new();
+/// Where the members of another tree were in this one: those of a layer that is written anew are counted anew.
+pub(super) struct Origins {
+    /// By layer: which one it was, and its members, where these are others now.
+    layers: Vec<(u32, Option<Vec<u32>>)>,
+}
+
+impl Origins {
+    /// Of what the edits make of a tree, of which these layers are left.
+    pub(super) fn of(old: &Tree, edits: &Edits, left: impl IntoIterator<Item = u32>) -> Self {
+        let dropped = dropped(&edits.0);
+        let rewritten: BTreeSet<u32> = edits.0.iter().filter_map(|edit| Some(edit.member()?.layer)).collect();
+        let layers = left.into_iter().map(|layer| {
+            let Some(members) = old.layers().get(layer as usize).filter(|_| rewritten.contains(&layer)) else {
+                return (layer, None);
+            };
+            let is_table = |entry: &FileEntry| entry.is_file() && compare::TABLES.contains(&entry.path.as_bytes());
+            let stays = |(member, entry): &(u32, &FileEntry)| {
+                !dropped.contains(&Node { layer, member: *member }) && !is_table(entry)
+            };
+            (layer, Some((0_u32..).zip(members).filter(stays).map(|(member, _)| member).collect()))
+        });
+        Self { layers: layers.collect() }
+    }
+
+    /// Of a tree in which all members have their numbers.
+    fn same(old: &Tree) -> Self {
+        Self { layers: (0_u32..).zip(old.layers()).map(|(layer, _)| (layer, None)).collect() }
+    }
+
+    fn node(&self, new: Node) -> Option<Node> {
+        let (layer, members) = self.layers.get(new.layer as usize)?;
+        let member = members.as_ref().map_or(Some(new.member), |members| members.get(new.member as usize).copied())?;
+        Some(Node { layer: *layer, member })
+    }
+}
+
+/// Names of two trees that differ, though no edit speaks of them or of a folder above them that is gone. A file is the same
+/// only if it is the same member, or has its content now: `origins` tells where the members of `new` were.
+pub(super) fn unplanned(
+    old: &Tree,
+    new: &Tree,
+    edits: &Edits,
+    links: &Links,
+    origins: &Origins,
+) -> Vec<(ImagePath, Odd)> {
+    let (mut planned, mut added, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for edit in &edits.0 {
         if let Some(member) = edit.member() {
             let node = Node { layer: member.layer, member: member.member };
             let members = old.layers().get(member.layer as usize);
             let Some(entry) = members.and_then(|members| members.get(member.member as usize)) else { continue };
-            planned.insert(entry.path.clone());
-            planned.insert(real(old, entry));
+            let own = [entry.path.clone(), real(old, entry)];
             // another name of a file whose header changes
-            planned.extend(old.names_of(node).cloned());
-        } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path } = edit {
+            let names = old.names_of(node).cloned();
+            planned.extend(own.into_iter().chain(names));
+            if matches!(edit, Edit::DropMember { .. }) {
+                taken.extend([entry.path.clone(), real(old, entry)]);
+            }
+        } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } = edit {
+            added.insert(ImagePath::from(path.as_str()));
+        } else if let Edit::Whiteout { path } = edit {
             planned.insert(path.as_str().into());
         }
     }
@@ -58,78 +106,40 @@ pub(super) fn unplanned(old: &Tree, new: &Tree, edits: &Edits) -> Vec<(ImagePath
             planned.insert(path.clone());
         }
     }
-    let entry_of = |tree: &Tree, node: Node| {
-        let entry = tree.entry(node);
-        (entry.kind.clone(), entry.mode, entry.uid, entry.gid, entry.size, entry.mtime)
-    };
+    let header_of = |entry: &FileEntry| (entry.mode, entry.uid, entry.gid, entry.size, entry.mtime);
     let olds: HashMap<&ImagePath, Node> = old.names().collect();
     let news: HashMap<&ImagePath, Node> = new.names().collect();
-    let is_planned = |path: &ImagePath| {
+    let may_go = |path: &ImagePath| {
         let folders = std::iter::successors(Some(path.parent()), |folder| Some(folder.parent()));
         let mut folders = folders.take_while(|folder| !folder.is_root());
         planned.contains(path) || folders.any(|folder| planned.contains(&folder) && !news.contains_key(&folder))
     };
+    let is_same = |node: Node, other: Node| {
+        let (was, is) = (old.entry(node), new.entry(other));
+        let is_content = !was.is_file() || {
+            let from = origins.node(other);
+            from == Some(node) || from.and_then(|from| links.file_of(from)) == Some(node)
+        };
+        was.kind == is.kind && is_content
+    };
     let mut odd = Vec::new();
-    for (path, node) in old.names() {
+    for (path, node) in old.names().filter(|(path, _)| !added.contains(*path)) {
         let what = match news.get(path) {
+            None if may_go(path) => continue,
             None => Odd::Gone,
             Some(other) => {
-                let (a, b) = (entry_of(old, node), entry_of(new, *other));
-                // a link may have become the file
-                if a == b || old.entry(node).is_file() != new.entry(*other).is_file() {
+                let is_header = || header_of(old.entry(node)) == header_of(new.entry(*other));
+                if is_same(node, *other) && (planned.contains(path) || is_header()) {
                     continue;
                 }
-                Odd::Changed
+                if taken.contains(path) { Odd::Older } else { Odd::Changed }
             }
         };
-        if !is_planned(path) {
-            odd.push((path.clone(), what));
-        }
+        odd.push((path.clone(), what));
     }
-    let came = new.names().filter(|(path, _)| !olds.contains_key(*path) && !is_planned(path));
+    let came = new.names().filter(|(path, _)| !olds.contains_key(*path) && !added.contains(*path));
     odd.extend(came.map(|(path, _)| (path.clone(), Odd::Appeared)));
-    odd.extend(older(old, &olds, &news, edits));
     odd
-}
-
-/// Names of which the file is taken out, and which another file has then.
-fn older(
-    old: &Tree,
-    olds: &HashMap<&ImagePath, Node>,
-    news: &HashMap<&ImagePath, Node>,
-    edits: &Edits,
-) -> Vec<(ImagePath, Odd)> {
-    let last = last_of_name(old, edits);
-    let shown = dropped(&edits.0).into_iter().filter_map(|node| {
-        let entry = old.entry(node);
-        let own = real(old, entry);
-        let is_link = matches!(&entry.kind, FileKind::HardLink(_));
-        let was_live =
-            olds.get(&own).is_some_and(|shown| *shown == node || is_link && shown.layer == node.layer);
-        let is_replaced = |edit: &Edit| matches!(edit, Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } if ImagePath::from(path.as_str()) == own);
-        let is_last = last.get(&(node.layer, own.clone())) == Some(&node.member);
-        let is_older = was_live && is_last && news.contains_key(&own) && !edits.0.iter().any(is_replaced);
-        is_older.then_some((own, Odd::Older))
-    });
-    shown.collect()
-}
-
-/// The last member of each name that an edit takes out of a layer: it is what the layer shows there.
-fn last_of_name(tree: &Tree, edits: &Edits) -> HashMap<(u32, ImagePath), u32> {
-    let mut last: HashMap<(u32, ImagePath), u32> = HashMap::new();
-    for node in dropped(&edits.0) {
-        last.insert((node.layer, real(tree, tree.entry(node))), node.member);
-    }
-    let names: HashSet<Vec<u8>> = last.keys().map(|(_, path)| path.file_name().to_vec()).collect();
-    for (layer, members) in (0_u32..).zip(tree.layers()) {
-        let is_meant = |entry: &FileEntry| !entry.is_marker() && names.contains(entry.path.file_name());
-        for (member, entry) in (0_u32..).zip(members).filter(|(_, entry)| is_meant(entry)) {
-            if let Some(known) = last.get_mut(&(layer, real(tree, entry))) {
-                *known = member.max(*known);
-            }
-        }
-    }
-    last
 }
 
 /// Where a member lies in the merged image, as far as its folders are known there.
@@ -146,20 +156,15 @@ pub(super) fn settle(
     turn: u32,
 ) -> BTreeMap<usize, String> {
     let none = BTreeMap::new();
-    let tree = &image.tree;
-    let (mut folders, moved) = (None, LazyCell::new(|| has_moved_links(tree)));
-    let mut is_suspect = |action: &Action| {
-        let takes_out = || !dropped(&action.edits.0).is_empty();
-        action.is_active() && (is_suspect(tree, guard, action, &mut folders) || takes_out() && *moved)
-    };
-    let suspects: Vec<usize> =
-        (0..actions.len()).filter(|place| actions.get(*place).is_some_and(&mut is_suspect)).collect();
+    let (tree, links) = (&image.tree, guard.all_links());
+    let takes_out = |action: &Action| action.is_active() && !dropped(&action.edits.0).is_empty();
+    let suspects: Vec<usize> = (0..actions.len()).filter(|place| actions.get(*place).is_some_and(takes_out)).collect();
     if suspects.is_empty() {
         return none;
     }
-    let mut odd = astray(tree, actions, &|_| true);
+    let mut odd = astray(tree, links, actions, &|_| true);
     if hide_links(image, guard, actions, &odd) {
-        odd = astray(tree, actions, &|_| true);
+        odd = astray(tree, links, actions, &|_| true);
     }
     if odd.is_empty() {
         return none;
@@ -173,7 +178,7 @@ pub(super) fn settle(
     while bad.saturating_sub(good) > 1 {
         let middle = good.midpoint(bad);
         let out: BTreeSet<usize> = suspects.iter().skip(middle).copied().collect();
-        let found = astray(tree, actions, &|place| !out.contains(&place));
+        let found = astray(tree, links, actions, &|place| !out.contains(&place));
         if found.is_empty() {
             good = middle;
         } else {
@@ -184,77 +189,28 @@ pub(super) fn settle(
     let is_link =
         |path: &ImagePath| tree.get(path).is_some_and(|node| matches!(tree.entry(node).kind, FileKind::Symlink(_)));
     let told = odd.iter().find(|(path, what)| *what != Odd::Appeared && !is_link(path)).or(odd.first());
+    let is_by_link = |path: &ImagePath| {
+        let folders = std::iter::successors(Some(path.parent()), |folder| Some(folder.parent()));
+        folders.take_while(|folder| !folder.is_root()).any(|folder| is_link(&folder))
+    };
     let why = told.map_or_else(String::new, |(path, what)| match what {
-        Odd::Appeared => format!("`{path}` would be there then, since a link to its folder would lead nowhere"),
+        Odd::Appeared if is_by_link(path) => {
+            format!("`{path}` would be there then, since a link to its folder would lead nowhere")
+        }
+        Odd::Appeared => format!("`{path}` would be there then, which what goes hides"),
         Odd::Gone | Odd::Changed => {
             format!("`{path}` would lie elsewhere, since a link to its folder would lead nowhere")
         }
-        Odd::Older => {
-            format!("an older `{path}` would show, which came there by way of a link that leads elsewhere now")
-        }
+        Odd::Older => format!("an older `{path}` would show in its place"),
     });
     BTreeMap::from([(*place, why)])
 }
 
-/// Folders by the layers that have a member for them.
-type Folders<'t> = HashSet<(u32, &'t ImagePath)>;
-
-/// Whether something may lie elsewhere without what an action takes out: a folder, a link, a whiteout, or what lies in a folder
-/// that has no member.
-fn is_suspect<'t>(tree: &'t Tree, guard: &Guard<'_>, action: &Action, folders: &mut Option<Folders<'t>>) -> bool {
-    let of_layer = |(layer, members): (u32, &'t Members)| {
-        let members: &'t [FileEntry] = members;
-        members.iter().filter(|entry| entry.kind == FileKind::Directory).map(move |entry| (layer, &entry.path))
-    };
-    dropped(&action.edits.0).into_iter().any(|node| {
-        let entry = tree.entry(node);
-        let mut is_bare = |folder: &ImagePath| {
-            !folder.is_root()
-                && tree.get(folder).is_none()
-                && !folders
-                    .get_or_insert_with(|| (0_u32..).zip(tree.layers()).flat_map(of_layer).collect())
-                    .contains(&(node.layer, folder))
-        };
-        matches!(entry.kind, FileKind::Directory | FileKind::Symlink(_))
-            || entry.is_marker()
-            || is_bare(&entry.path.parent())
-            || is_bare(&guard.real(&entry.path).parent())
-    })
-}
-
-/// Whether something is stored below a link that leads elsewhere later: where it lies, its path does not tell then.
-fn has_moved_links(tree: &Tree) -> bool {
-    let mut links: HashMap<&ImagePath, &[u8]> = HashMap::new();
-    let mut moved: HashSet<&ImagePath> = HashSet::new();
-    let members = || tree.layers().iter().flat_map(|members| members.iter()).filter(|entry| !entry.is_marker());
-    for entry in members() {
-        let target = match &entry.kind {
-            FileKind::Symlink(target) => Some(target.as_ref()),
-            _ => None,
-        };
-        let known = match target {
-            Some(target) => links.insert(&entry.path, target),
-            None => links.get(&entry.path).copied(),
-        };
-        if known.is_some() && known != target {
-            moved.insert(&entry.path);
-        }
-    }
-    let mut last: &[u8] = b"";
-    !moved.is_empty()
-        && members().any(|entry| {
-            let folder = entry.path.parent_bytes();
-            let is_new = std::mem::replace(&mut last, folder) != folder;
-            let folders = std::iter::successors(Some(entry.path.parent()), |folder| Some(folder.parent()));
-            is_new && folders.take_while(|folder| !folder.is_root()).any(|folder| moved.contains(&folder))
-        })
-}
-
 /// What differs unplanned after the active ones of these actions.
-fn astray(tree: &Tree, actions: &[Action], is_meant: &dyn Fn(usize) -> bool) -> Vec<(ImagePath, Odd)> {
+fn astray(tree: &Tree, links: &Links, actions: &[Action], is_meant: &dyn Fn(usize) -> bool) -> Vec<(ImagePath, Odd)> {
     let meant = actions.iter().enumerate().filter(|(place, action)| action.is_active() && is_meant(*place));
     let Ok(edits) = conflict::merged(meant.map(|(_, action)| action)) else { return Vec::new() };
-    unplanned(tree, &after(tree, &edits), &edits)
+    unplanned(tree, &after(tree, &edits), &edits, links, &Origins::same(tree))
 }
 
 /// Has each link hidden that shows where a folder was that no member made, and where nothing is left below it. Whether there
@@ -298,7 +254,7 @@ pub(super) fn is_link_below(tree: &Tree, path: &ImagePath, gone: &BTreeSet<Node>
 }
 
 /// The merged file system after these edits, as far as names go: headers stay as they are.
-fn after(tree: &Tree, edits: &Edits) -> Tree {
+pub(super) fn after(tree: &Tree, edits: &Edits) -> Tree {
     let dropped = dropped(&edits.0);
     let mut layers: Vec<Members> = Vec::with_capacity(tree.layers().len().saturating_add(1));
     for (layer, members) in (0_u32..).zip(tree.layers()) {
@@ -358,7 +314,7 @@ fn without(members: &[FileEntry], layer: u32, dropped: &BTreeSet<Node>) -> Membe
 mod tests {
     use super::super::Wishes;
     use super::super::testing::{file, folder, hard_link, layered, link, plan, shown};
-    use crate::policy::Glob;
+    use crate::policy::{FixPolicy, Glob};
     use crate::tree::FileEntry;
 
     fn without(layers: Vec<Vec<FileEntry>>, globs: &[&str]) -> Vec<String> {
@@ -392,6 +348,48 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_elsewhere_is_told_by_its_content() {
+        let policy = FixPolicy { keep: vec![Glob::path("usr/app/x").expect("a glob")], ..FixPolicy::default() };
+        for below in [vec![file("usr/app/x", 1)], vec![link("usr/app/x", "y")], vec![folder("usr/app/x")]] {
+            let mut first = vec![folder("usr/app"), file("usr/app/y", 1)];
+            first.extend(below);
+            first.push(link("app", "usr/app"));
+            let image = layered(vec![first, vec![file("app/x", 1)]]);
+            let remove = vec![Glob::path("app").expect("a glob")];
+            let wishes = Wishes { only: vec!["env"], remove, policy: policy.clone(), ..Wishes::default() };
+            let planned = shown(&plan(&image, &wishes));
+            let elsewhere =
+                "refused app: `/usr/app/x` would lie elsewhere, since a link to its folder would lead nowhere";
+            assert!(planned.iter().any(|line| line == elsewhere), "{planned:?}");
+            assert!(!planned.iter().any(|line| line.starts_with("remove-")), "{planned:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_a_link_needs_at_its_time_stays() {
+        let image =
+            vec![vec![link("app", "usr/app"), file("usr/app/q", 1)], vec![file("app/x", 1)], vec![folder("usr/app")]];
+        assert_eq!(
+            without(image, &["usr/app/q"]),
+            ["refused usr/app/q: `/usr/app/x` would lie elsewhere, since a link to its folder would lead nowhere"]
+        );
+    }
+
+    #[test]
+    fn what_a_marker_hides_stays_hidden() {
+        let image =
+            layered(vec![vec![file("srv/a", 1), file("srv/b", 1)], vec![folder("srv"), file("srv/.wh..wh..opq", 0)]]);
+        let policy = FixPolicy { keep: vec![Glob::path("srv/a").expect("a glob")], ..FixPolicy::default() };
+        let remove = vec![Glob::path("srv").expect("a glob")];
+        let wishes = Wishes { only: vec!["env"], remove, policy, ..Wishes::default() };
+        let planned = shown(&plan(&image, &wishes));
+        assert!(
+            planned.contains(&"refused srv: `/srv/a` would be there then, which what goes hides".to_owned()),
+            "{planned:?}"
+        );
+    }
+
+    #[test]
     fn an_older_file_that_came_by_another_way_does_not_show() {
         let moved = |second: FileEntry| {
             vec![
@@ -399,8 +397,7 @@ mod tests {
                 vec![file("srv/x", 2), file("srv/y", 1)],
             ]
         };
-        let refused =
-            ["refused srv/x: an older `/srv/x` would show, which came there by way of a link that leads elsewhere now"];
+        let refused = ["refused srv/x: an older `/srv/x` would show in its place"];
         assert_eq!(without(moved(link("link", "opt")), &["srv/x"]), refused);
         assert_eq!(without(moved(folder("link")), &["srv/x"]), refused);
         assert_eq!(without(moved(link("link", "opt")), &["srv/y"]), ["remove-1 safe srv/y@1: 1 file (1 B): drop 1"]);

@@ -37,6 +37,7 @@ pub mod spans;
 pub mod statement;
 #[cfg(test)]
 mod testing;
+mod top;
 mod user;
 pub mod verify;
 mod waste;
@@ -314,6 +315,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         reveal::hide(image, &guard, &mut actions);
         turn = turn.saturating_add(1);
     }
+    top::prune(image, &mut actions);
     if wishes.selects(secrets::SECRETS.group) {
         let active = actions.iter().filter(|action| action.is_active());
         let dropped = heirs::dropped(active.flat_map(|action| &action.edits.0));
@@ -429,6 +431,9 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         return Err(wrong(format!("`{}` would do what careen never does: {why}", escape(&id)))
             .help("no plan is believed: make it anew with `--dry-run --plan FILE`, and change `approved` alone"));
     }
+    if let Some((id, why)) = allowed::unmended(&guard, image, plan, &fresh) {
+        return Err(wrong(format!("`{}` is not of this scan: {why}", escape(&id))).help(spans::HELP));
+    }
     if let Some((id, why)) = spans::wrong(image, judged, plan) {
         return Err(wrong(format!("`{}` is not of this scan: {why}", escape(&id))).help(spans::HELP));
     }
@@ -445,6 +450,10 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         let id = plan.actions.get(place).map_or("", |action| &action.id);
         return Err(wrong(format!("`{id}` cannot be done: {why}")).help("approve what takes out all names of the file"));
     }
+    if let Some((place, why)) = top::losing(image, &plan.actions).into_iter().next() {
+        let id = plan.actions.get(place).map_or("", |action| &action.id);
+        return Err(wrong(format!("`{id}` cannot be done: {why}")).help("leave it out"));
+    }
     plan.edits()?;
     if let Some((place, why)) = merged::settle(image, &guard, &mut plan.actions, 0).into_iter().next() {
         let id = plan.actions.get(place).map_or("", |action| &action.id);
@@ -452,6 +461,7 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
             wrong(format!("`{id}` cannot be done: {why}")).help("approve what takes out the rest, too, or leave it")
         );
     }
+    top::prune(image, &mut plan.actions);
     plan.expected = expected(image, guard.all_links(), &plan.actions);
     Ok(())
 }
@@ -469,6 +479,9 @@ fn settle(
     let mut out = contradicting(actions);
     if out.is_empty() {
         out = heirs::follow(&image.tree, guard.all_links(), actions);
+    }
+    if out.is_empty() {
+        out = top::losing(image, actions);
     }
     if out.is_empty() {
         out = merged::settle(image, guard, actions, turn);
@@ -601,6 +614,9 @@ fn on_top(
     };
     let (path, mode) = (name.to_owned(), mode.unwrap_or(entry.mode));
     let (uid, gid, mtime) = (entry.uid, entry.gid, entry.mtime);
+    if let Some(no) = top::loses_above(&job.image.tree, &real) {
+        return Err(no);
+    }
     let mut edits = folders_above(job.image, &real);
     edits.push(match entry.kind {
         FileKind::Directory if entry.has_attributes => {

@@ -64,7 +64,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 }
 
 fn lock(job: &Job<'_>, path: &ImagePath, node: Node, user: &str) -> Result<Vec<Edit>, No> {
-    if let Some(no) = job.guard.fixes(path, node.layer) {
+    if let Some(no) = job.guard.fixes(node) {
         return Err(no);
     }
     if job.guard.is_base(node.layer) {

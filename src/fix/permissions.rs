@@ -78,7 +78,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
 fn is_open(entry: &FileEntry) -> bool {
     entry.mode & 0o002 != 0
         && match entry.kind {
-            FileKind::File => true,
+            FileKind::File | FileKind::HardLink(_) => true,
             FileKind::Directory => entry.mode & 0o1000 == 0,
             _ => false,
         }
@@ -109,15 +109,18 @@ fn all(job: &Job<'_>) -> Vec<(ImagePath, Node)> {
 fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Result<Vec<Edit>, No> {
     let is_folder = entry.kind == FileKind::Directory;
     let mode = if is_folder { entry.mode | 0o1000 } else { entry.mode & !0o002 };
-    if job.guard.is_kept(path) {
-        return Err(No {
-            reason: format!("`[fix] keep` of the policy has `{path}`"),
-            hint: "change the policy".into(),
-        });
+    if let Some(no) = job.guard.keeps_as_is(node) {
+        return Err(no);
     }
     if !job.guard.is_base(node.layer) {
-        let header = Edit::SetHeader { member: job.member(node), mode: Some(mode), uid: None, gid: None };
-        return job.guard.closed(node.layer).map_or(Ok(vec![header]), Err);
+        // engines give the file the mode of each of its hard links, too
+        let is_meant = |name: &Node| *name == node || is_open(job.image.tree.entry(*name));
+        let headers = job.guard.with_links(node).filter(is_meant).map(|name| {
+            let own = job.image.tree.entry(name).mode;
+            let mode = if name == node { mode } else { own & !0o002 };
+            Edit::SetHeader { member: job.member(name), mode: Some(mode), uid: None, gid: None }
+        });
+        return job.guard.closed(node.layer).map_or_else(|| Ok(headers.collect()), Err);
     }
     on_top(job, path, node, Some(mode), Content::File { member: job.member(node) })
 }

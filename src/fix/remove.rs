@@ -9,7 +9,7 @@ use crate::tree::{FileEntry, FileKind, Node};
 
 use super::guard::No;
 use super::plan::{Kind, Risk, Safety};
-use super::{Draft, Fixer, Job, Proposal, heap};
+use super::{Draft, Fixer, Job, Proposal, heap, heirs};
 
 /// Paths that the user names.
 pub(super) static REMOVE: Fixer = Fixer {
@@ -35,6 +35,8 @@ struct Found<'a> {
     files: u64,
     bytes: u64,
     names: Vec<&'a ImagePath>,
+    /// Another name of a file among them, which stays with its content.
+    heir: Option<&'a ImagePath>,
 }
 
 fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
@@ -98,6 +100,11 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
     }
     let is_empty = by_layer.is_empty();
     let gone: BTreeSet<Node> = goes.iter().copied().collect();
+    for (file, heirs) in heirs::heirs(job.guard.all_links(), &gone) {
+        if let (Some(found), Some(heir)) = (by_layer.get_mut(&file.layer), heirs.first()) {
+            found.heir.get_or_insert(&tree.entry(*heir).path);
+        }
+    }
     let workdir =
         job.image.config.as_ref().and_then(|config| tree.resolve_folder(&config.config.working_dir.as_str().into()));
     let is_in_use = |folder: &ImagePath| {
@@ -113,6 +120,8 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
         let names: BTreeSet<String> = found.names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        let heir = found.heir.map(|heir| format!("; `{heir}`, which is the same file, stays with its content"));
+        let heir = heir.unwrap_or_default();
         draft.propose(Proposal {
             kind: Kind::Remove,
             findings: Vec::new(),
@@ -122,7 +131,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, glob: &Glob) {
             after: "gone from the layer".into(),
             safety: Safety::Safe,
             risk: Risk::Medium,
-            reason: crate::secret::masked_path(&format!("asked for with `--remove`: {names}{more}{workdir}")),
+            reason: crate::secret::masked_path(&format!("asked for with `--remove`: {names}{more}{heir}{workdir}")),
             is_asked: true,
             edits: found.edits,
         });
@@ -201,6 +210,19 @@ mod tests {
                 "refused /usr/bin/tool: `/usr/bin/tool` belongs to the package `of the system`",
             ]
         );
+    }
+
+    #[test]
+    fn a_name_that_stays_is_told() {
+        let image = layered(vec![vec![file("srv/x", 1), hard_link("opt/.env", "srv/x")]]);
+        let reason = |glob: &str| {
+            let remove = vec![Glob::path(glob).expect("a glob")];
+            let plan = plan(&image, &Wishes { only: vec!["env"], remove, ..Wishes::default() });
+            plan.actions[0].reason.clone()
+        };
+        let told = "; `/opt/.env`, which is the same file, stays with its content";
+        assert_eq!(reason("srv/x"), format!("asked for with `--remove`: `/srv/x`{told}"));
+        assert_eq!(reason("opt/.env"), "asked for with `--remove`: `/opt/.env`");
     }
 
     #[test]

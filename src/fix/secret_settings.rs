@@ -334,6 +334,19 @@ mod tests {
     }
 
     #[test]
+    fn places_that_touch_are_one_for_the_proof_too() {
+        let redacted = |spans: &[(u64, u64)]| {
+            let mut document = serde_json::json!({"author": "abcdef"});
+            let spans = spans.iter().map(|(offset, length)| Span { offset: *offset, length: *length }).collect();
+            let edits = crate::rebuild::Edits(vec![Edit::RedactConfig { pointer: "/author".into(), spans }]);
+            super::super::verify::edit(&mut document, &edits).map(|()| document["author"].as_str().map(str::to_owned))
+        };
+        assert_eq!(redacted(&[(0, 3), (2, 2)]), Ok(Some("[REDACTED]ef".into())));
+        assert_eq!(redacted(&[(4, 1), (0, 1), (2, 0)]), Ok(Some("[REDACTED]bcd[REDACTED]f".into())));
+        assert!(redacted(&[(4, 3)]).is_err());
+    }
+
+    #[test]
     fn spans_that_touch_are_one() {
         assert_eq!(merged(vec![5..7, 1..3, 2..4, 4..5, 9..9, 20..21]), [1..7, 20..21]);
         assert_eq!(merged(vec![1..2, 4..6]), [1..2, 4..6]);

@@ -91,15 +91,8 @@ fn clear(job: &Job<'_>, draft: &mut Draft<'_>, finding: Option<&Finding>, path: 
 
 fn edits(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry, is_asked: bool) -> Result<Vec<Edit>, No> {
     let tree = &job.image.tree;
-    let shown = path.to_string();
-    let keeps = &job.wishes.policy.keep_setid;
-    if keeps.iter().any(|glob| glob.is_match(shown.trim_start_matches('/'))) || job.guard.is_kept(path) {
-        return Err(No { reason: format!("the policy keeps `{path}` as it is"), hint: "change the policy".into() });
-    }
-    let name = String::from_utf8_lossy(path.file_name()).into_owned();
-    if job.guard.starts(&name) {
-        let reason = format!("the image's command uses `{name}`, which would fail without the bit");
-        return Err(No { reason, hint: "change the command first".into() });
+    if let Some(no) = job.guard.keeps_setid(node) {
+        return Err(no);
     }
     let mut edits = Vec::new();
     if job.guard.is_base(node.layer) {
@@ -161,6 +154,9 @@ fn statoverride(job: &Job<'_>, path: &ImagePath, entry: &FileEntry) -> Result<Ve
         let content = Content::Appended { member: job.member(node), lines: vec![line] };
         return on_top(job, &real, node, None, content);
     }
+    if let Some(no) = super::top::loses_above(tree, &file) {
+        return Err(no);
+    }
     let mut edits = super::folders_above(job.image, &file);
     let content = Content::Text { text: format!("{line}\n") };
     edits.push(Edit::AddFile { path: STATOVERRIDE.into(), mode: 0o644, uid: 0, gid: 0, mtime: 0, content });
@@ -197,6 +193,28 @@ mod tests {
                 "refused /srv/started: the image's command uses `started`, which would fail without the bit",
             ]
         );
+    }
+
+    #[test]
+    fn a_program_is_kept_by_any_of_its_names() {
+        let image = || {
+            layered(vec![vec![
+                mode(file("srv/a", 9), 0o4755),
+                mode(hard_link("srv/copy", "srv/a"), 0o4755),
+                mode(file("srv/b", 9), 0o4755),
+            ]])
+        };
+        let b = "setuid-1 review /srv/b@0: 4755: header 2 0755";
+        let started = image().with_config(r#"{"config":{"Cmd":["/srv/copy"]}}"#);
+        let refused = "refused /srv/a: the image's command uses `copy`, which would fail without the bit";
+        assert_eq!(planned(&started, &["setuid"]), [b, refused]);
+        let copy = || vec![Glob::path("srv/copy").expect("a glob")];
+        let by_setid = FixPolicy { keep_setid: copy(), ..FixPolicy::default() };
+        let by_keep = FixPolicy { keep: copy(), ..FixPolicy::default() };
+        for policy in [by_setid, by_keep] {
+            let wishes = Wishes { only: vec!["setuid"], policy, ..Wishes::default() };
+            assert_eq!(shown(&plan(&image(), &wishes)), [b, "refused /srv/a: the policy keeps `/srv/copy` as it is"]);
+        }
     }
 
     #[test]

@@ -234,8 +234,8 @@ fn account(job: &Job<'_>, chosen: &Chosen<'_>) -> Result<Vec<Edit>, No> {
             let hint = "name a user that the image knows with `--user UID:GID`";
             return Err(No { reason: format!("`/{file}` is no file"), hint: hint.into() });
         }
-        if job.guard.is_kept(&real) {
-            let reason = format!("`[fix] keep` of the policy has `{real}`, where a new account would stand");
+        if let Some(no) = job.guard.keeps_as_is(node) {
+            let reason = format!("{}, where a new account would stand", no.reason);
             return Err(No { reason, hint: "name a user that the image knows with `--user UID:GID`".into() });
         }
         let content = Content::Appended { member: job.member(node), lines: vec![line] };
@@ -298,11 +298,14 @@ fn workdir(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, chosen: &Cho
     if entry.kind != FileKind::Directory || entry.uid != 0 || is_systems || job.guard.owner(node).is_some() {
         return;
     }
-    if job.guard.is_kept(&path) {
+    if job.guard.keeps_as_is(node).is_some() {
         return;
     }
     let edits = if is_foreign(job, node) {
         let Ok(name) = std::str::from_utf8(path.as_bytes()) else { return };
+        if entry.has_attributes || super::top::loses_above(tree, &path).is_some() {
+            return;
+        }
         let mut edits = super::folders_above(job.image, &path);
         let (path, mode, mtime) = (name.to_owned(), entry.mode, entry.mtime);
         edits.push(Edit::AddFolder { path, mode, uid: chosen.uid, gid: chosen.gid, mtime });

@@ -20,7 +20,7 @@ use crate::limitation::Limitation;
 use crate::pass::Known;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
-use crate::rebuild::{Bundle, Edit, Edits, NamedDocument, Rebuilt, RebuiltImage};
+use crate::rebuild::{Bundle, Edit, Edits, NamedDocument, Rebuilt, RebuiltImage, Span};
 use crate::rule::Severity;
 use crate::secret::masked_path;
 use crate::source::store::in_layout;
@@ -28,9 +28,10 @@ use crate::tree::{Node, Tree};
 
 use super::foresee::Values;
 use super::guard::Links;
-use super::merged::{Odd, unplanned};
+use super::merged::{Odd, Origins, unplanned};
 use super::plan::{ImagePlan, Plan};
 use super::search::{self, Layers};
+use super::secret_settings::merged;
 use super::{compare, heirs};
 
 /// Names that go of one file, by which what is found in it is known: an image may have any number.
@@ -175,7 +176,7 @@ pub fn prove(
         }
         readable(&before_side, &after_side, &mut flaws);
         layers(&before_side, &after_side, &edits, rebuilt, (number, compared, limits), &mut flaws)?;
-        names(&before_side, &after_side, &edits, &mut flaws);
+        names(&before_side, &after_side, &edits, rebuilt, &mut flaws);
         if let Some(own) = own {
             let config = config_of(new.0, &documents).and_then(|config| parsed(config).ok()).unwrap_or_default();
             findings((&before_side, &after_side), own, (&edits, &config), values, &mut flaws);
@@ -381,12 +382,13 @@ pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(
             Edit::RedactConfig { pointer, spans } => {
                 let text = document.pointer_mut(pointer).ok_or_else(|| missing(pointer))?;
                 let mut bytes = text.as_str().ok_or_else(|| missing(pointer))?.as_bytes().to_vec();
-                let mut spans = spans.clone();
-                spans.sort();
-                for span in spans.iter().rev() {
-                    let range = usize::try_from(span.offset).ok().zip(usize::try_from(span.length).ok());
-                    let range = range.and_then(|(from, length)| Some(from..from.checked_add(length)?));
-                    let range = range.filter(|range| range.end <= bytes.len()).ok_or_else(|| missing(pointer))?;
+                let range = |span: &Span| {
+                    let (from, length) = (usize::try_from(span.offset).ok()?, usize::try_from(span.length).ok()?);
+                    Some(from..from.checked_add(length)?).filter(|range| range.end <= bytes.len())
+                };
+                let spans: Option<Vec<_>> = spans.iter().map(range).collect();
+                // those that touch are one place
+                for range in merged(spans.ok_or_else(|| missing(pointer))?).into_iter().rev() {
                     bytes.splice(range, b"[REDACTED]".iter().copied());
                 }
                 *text = String::from_utf8(bytes).map_err(|_| missing(pointer))?.into();
@@ -462,9 +464,11 @@ pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(
 }
 
 /// The merged tree differs only where the plan says so.
-fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, flaws: &mut Flaws) {
+fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, rebuilt: &RebuiltImage, flaws: &mut Flaws) {
     let (old, new) = (&before.seen.tree, &after.seen.tree);
-    for (path, what) in unplanned(old, new, edits) {
+    let left = rebuilt.layers.iter().filter(|layer| layer.after.is_some()).map(|layer| layer.index);
+    let origins = Origins::of(old, edits, left);
+    for (path, what) in unplanned(old, new, edits, &Links::of(old), &origins) {
         let what = match what {
             Odd::Changed => "changed, which nothing was planned for",
             Odd::Gone => "is gone, which nothing was planned for",
@@ -626,10 +630,18 @@ fn heirs_of<'t>(tree: &'t Tree, plan: &ImagePlan) -> BTreeMap<&'t ImagePath, Vec
 }
 
 /// Whether a finding says how much lies in a place, or what kind of file does, and a file lies there now that had another name
-/// before. Its content is judged by what was found in it under that name.
+/// before; or whether it is of a secret in that file, which a rule takes for one by the file's name. The content is the same.
 fn is_of_heir(finding: &Finding, heirs: &BTreeMap<&ImagePath, Vec<&ImagePath>>) -> bool {
-    let below = |path: &ImagePath| heirs.keys().any(|heir| heir.is_under(path.as_bytes()));
-    finding.rule.family() == "layer" && file_of(finding).is_some_and(below)
+    let Some(path) = file_of(finding) else { return false };
+    match finding.rule.family() {
+        "layer" => heirs.keys().any(|heir| heir.is_under(path.as_bytes())),
+        "secret" => {
+            let ends = path.as_bytes().iter().enumerate().filter(|(_, byte)| **byte == b'!').map(|(at, _)| at);
+            let mut files = ends.chain([path.as_bytes().len()]).filter_map(|end| path.as_bytes().get(..end));
+            files.any(|file| heirs.contains_key(&ImagePath::new(file)))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a place in the documents has a text of the input: the documents are what the edits make of the old ones, so that all

@@ -72,13 +72,14 @@ class Case:
     """One image, the flags to mend it with, and what must then be so."""
 
     def __init__(self, files, args=(), needles=(), gone=(), there=(), form="oci-archive", out=None, code=0,
-                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False):
+                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False, policy=None):
         self.files, self.args, self.form, self.out = files, list(args), form, out or form
         self.needles = [needle.encode() if isinstance(needle, str) else needle for needle in needles]
         self.gone, self.there = gone, there       # names in the merged tree
         self.code, self.changed, self.then, self.drops_empty = code, changed, then, drops_empty
         self.stays = list(stays)                  # where the plan says that a value stays
         self.still_fails = still_fails            # by a rule, once more
+        self.policy = policy                      # the table `[fix]` of a policy
 
 
 def env_file(secret):
@@ -457,7 +458,7 @@ def gone_cases():
     users = [file("srv/x", "x", uid=1000), file("etc/passwd", "app:x:1000:1000::/:/bin/sh\n")]
     yield "removed-users", Case(one(users, config={**PLAIN, "User": "1000"}), [*remove, "etc/passwd"], gone=["etc/passwd"])
     yield "removed-users-of-which-one-runs", Case(one(users, config={**PLAIN, "User": "app"}), [*remove, "etc/passwd"],
-                                                  there=["etc/passwd"], code=3, changed=False)
+                                                  there=["etc/passwd"], code=3)
     yield "removed-last-file-of-a-folder", Case(one([file("opt/deep/x", "x"), symlink("see", "opt/deep")]),
                                                 [*remove, "opt/deep/x"], gone=["opt/deep/x"], there=["see"])
     yield "last-file-of-a-folder-that-others-lie-in-by-a-link", Case(
@@ -490,8 +491,84 @@ def gone_cases():
                                                 [*remove, "srv/ghp*"], [value], there=["srv/y"])
 
 
+def name_cases():
+    """Files with several names, names that lie elsewhere, and what comes on top of them."""
+    remove = ["--only", "healthcheck", "--remove"]
+    linked = [folder("usr/app"), symlink("app", "usr/app")]
+    program = lambda name: file(name, b"\x7fELF" + b"x" * 300, mode=0o4755)
+    other = lambda name, target, mode: member(name, kind=b"1", link=target, mode=mode)
+
+    def modes(*expected):
+        return lambda image: check.demand(
+            [flatten(image.layers)[path.encode()].mode for path, _ in expected] == [mode for _, mode in expected], "modes are others")
+
+    def based(*members, top=(), **named):
+        """The first layer counts as the base."""
+        base = archive(folder("etc"), OS, PASSWD, GROUP, folder("bin"), file("bin/sh", b"\x7fELF" + b"x" * 600, mode=0o755), *members)
+        return layout((Image(base, archive(file("opt/x", "x"), *top), **{
+            "config": PLAIN, "history": [
+                "COPY a / # b", {"created_by": "CMD [\"sh\"]", "empty_layer": True}, "COPY a /srv # buildkit"], **named}), "1.0"))
+
+    value = token("kept-where-it-lies")
+    yield "kept-where-it-lies", Case(one(linked, [file("app/.env", env_file(value))]), SECRETS, there=["usr/app/.env"],
+                                     policy='keep = ["usr/app/**"]', code=1, changed=False)
+    for words in ('keep = ["srv/copy"]', 'keep-setid = ["srv/copy"]'):
+        yield f"kept-setid-of-another-name-by-{words.split()[0]}", Case(
+            one([folder("srv"), program("srv/a"), other("srv/copy", "srv/a", 0o4755)]), ["--only", "setuid", "--yes"],
+            there=["srv/a", "srv/copy"], policy=words, changed=False)
+    yield "setid-of-a-started-name", Case(
+        one([folder("srv"), program("srv/a"), other("srv/copy", "srv/a", 0o4755)], config={**PLAIN, "Cmd": ["/srv/copy"]}),
+        ["--only", "setuid", "--yes"], there=["srv/a", "srv/copy"], changed=False)
+    yield "kept-mode-of-another-name", Case(
+        one([folder("srv"), file("srv/a", "a", mode=0o666), other("srv/copy", "srv/a", 0o666)]), ["--only", "permissions", "--yes"],
+        there=["srv/a", "srv/copy"], policy='keep = ["srv/copy"]', changed=False)
+    for what, below in {"link": symlink("usr/app/x", "y"), "folder": folder("usr/app/x"), "file": file("usr/app/x", "old")}.items():
+        yield f"removed-link-by-which-a-newer-file-lies-over-a-{what}", Case(
+            one([folder("usr/app"), file("usr/app/y", "y"), below, symlink("app", "usr/app")], [file("app/x", "new")]),
+            [*remove, "app"], there=["app", "usr/app/x", "usr/app/y"], policy='keep = ["usr/app/x"]', code=3, changed=False)
+    value = token("folder-for-a-time")
+    yield "secret-that-makes-a-folder-for-a-time", Case(
+        one([symlink("app", "usr/app"), file("usr/app/a.env", env_file(value))], [file("app/x", "x")], [folder("usr/app")]),
+        SECRETS, there=["usr/app/a.env", "usr/app/x"], code=1, changed=False)
+    two = [program("usr/local/bin/a"), other("usr/local/bin/b", "usr/local/bin/a", 0o4755)]
+    yield "removed-name-of-a-setuid-program-of-the-base", Case(
+        based(*two), ["--only", "setuid", "--yes", "--remove", "usr/local/bin/b"], gone=["usr/local/bin/b"],
+        there=["usr/local/bin/a"], then=modes(("usr/local/bin/a", 0o755)))
+    yield "removed-machine-id-of-the-base", Case(
+        based(file("etc/machine-id", "0123456789abcdef" * 2 + "\n")), ["--only", "leftovers", "--yes", "--remove", "etc/machine-id"],
+        gone=["etc/machine-id"], then=lambda image: check.demand(len(image.layers) == 2, "there is a layer on top"))
+    open_file = [folder("srv"), folder("srv/x"), file("srv/x/a", "a", mode=0o666)]
+    yield "removed-folder-with-an-open-file", Case(
+        based(*open_file), ["--only", "permissions", "--yes", "--remove", "srv/x"], gone=["srv/x", "srv/x/a"], there=["srv"])
+    yield "removed-open-folder", Case(
+        based(folder("srv"), folder("srv/x", mode=0o777)), ["--only", "permissions", "--yes", "--remove", "srv/x"],
+        gone=["srv/x"], there=["srv"])
+    yield "removed-working-folder-of-a-new-user", Case(
+        based(folder("srv"), file("srv/q", "q"), config={"Cmd": ["/bin/sh"], "WorkingDir": "/srv"}),
+        ["--only", "user", "--yes", "--user", "1001:1001", "--remove", "srv"], gone=["srv", "srv/q"])
+    noted = {b"SCHILY.xattr.user.k": b"v"}
+    yield "open-file-below-a-folder-with-attributes", Case(
+        based(folder("srv", pax=noted), file("srv/a", "a", mode=0o666)), ["--only", "permissions", "--yes"],
+        there=["srv/a"], changed=False)
+    yield "account-below-a-folder-with-attributes", Case(
+        layout((Image(archive(folder("etc", pax=noted), OS, PASSWD, GROUP), config={"Cmd": ["/bin/sh"]}), "1.0")),
+        ["--user", "10001:10001"], there=["etc/passwd"], changed=False)
+    yield "leftover-by-way-of-a-linked-folder", Case(
+        one(linked, [file("app/.bash_history", "ls\n")]), ["--only", "leftovers", "--yes"], gone=["usr/app/.bash_history"],
+        there=["usr/app", "app"])
+    yield "name-that-stays-and-tells-of-a-secret", Case(
+        one([folder("srv"), file("srv/x", password_file(word("told-by-a-name"))), link("opt/.env", "srv/x")]), [*remove, "srv/x"],
+        gone=["srv/x"], there=["opt/.env"])
+    value = token("deleted-name")
+    yield "name-that-stays-and-is-deleted-later", Case(
+        one([folder("srv"), file("srv/a.gz", gzip.compress(env_file(value).encode(), mtime=0)), link("srv/b.gz", "srv/a.gz")],
+            [file("srv/.wh.b.gz")]),
+        [*remove, "srv/a.gz"], gone=["srv/a.gz", "srv/b.gz"], code=1)
+
+
 def cases():
-    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, document_cases, form_cases, hygiene_cases, gone_cases):
+    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, document_cases, form_cases, hygiene_cases, gone_cases,
+                  name_cases):
         yield from group()
 
 
@@ -544,8 +621,14 @@ def run(careen, case, place, tools):
     images.write(case.files, before, "oci-dir" if case.form == "oci-dir" else "archive")
     plan_path = os.path.join(place, "plan.json")
 
+    policy = []
+    if case.policy:
+        policy = ["-p", os.path.join(place, "policy.toml")]
+        with open(policy[1], "w", encoding="utf-8") as opened:
+            opened.write(f'extends = ["careen:2026"]\n[fix]\n{case.policy}\n')
+
     def mend(source, target, *more):
-        command = [careen, "fix", source, "-o", target, "--no-advisories", *case.args, *more]
+        command = [careen, "fix", source, "-o", target, "--no-advisories", *policy, *case.args, *more]
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
 
     source = f"{case.form}:{before}"
@@ -591,7 +674,7 @@ def run(careen, case, place, tools):
     check.demand(images.load(after) == images.load(again), "the second time makes other bytes")
     # and so does the plan by itself
     shutil.rmtree(again) if os.path.isdir(again) else os.remove(again)
-    by_plan = ["--apply", plan_path, "--no-advisories", *choices(case.args)]
+    by_plan = ["--apply", plan_path, "--no-advisories", *policy, *choices(case.args)]
     done = subprocess.run([careen, "fix", source, "-o", f"{case.out}:{again}", *by_plan], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=120, check=False)
     check.demand(done.returncode == case.code, f"--apply ends with {done.returncode}:\n{done.stderr.decode()}")
