@@ -26,6 +26,7 @@ use crate::secret::masked_path;
 use crate::source::store::in_layout;
 use crate::tree::{Node, Tree};
 
+use super::copies::Copies;
 use super::foresee::Values;
 use super::guard::Links;
 use super::merged::{Odd, unplanned};
@@ -489,13 +490,21 @@ fn findings(
     let heirs = heirs_of(names, plan);
     let mut counts: BTreeMap<Key<'_>, i64> = BTreeMap::new();
     let mut gone: BTreeSet<Key<'_>> = BTreeSet::new();
+    let mut copies = Copies::of(names, edits, after.image.layers.len());
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
     let mut settings: BTreeSet<(&str, &Location)> = BTreeSet::new();
-    for judged in before.seen.judged.iter().filter(counted) {
+    for judged in &before.seen.judged {
         let finding = &judged.finding;
+        let is_mended = mended.contains(finding.fingerprint().as_str());
+        if !is_mended {
+            copies.add(finding, names);
+        }
+        if !counted(&judged) {
+            continue;
+        }
         settings.insert((finding.rule.id, &finding.location));
         let left = counts.entry(key(finding, names, None)).or_default();
-        if mended.contains(finding.fingerprint().as_str()) {
+        if is_mended {
             gone.insert(key(finding, names, None));
         } else {
             *left = left.saturating_add(1);
@@ -507,6 +516,9 @@ fn findings(
         let file = file_of(finding).map(|path| file_and_rest(path, names).0);
         let sources = file.and_then(|file| heirs.get(&file)).into_iter().flatten();
         let own = key(finding, names, None);
+        if copies.take(finding, &own) {
+            continue;
+        }
         let is_known = counts.contains_key(&own);
         let others = sources.map(|source| key(finding, names, Some(source)));
         let found = std::iter::once(own.clone())
@@ -671,7 +683,7 @@ fn file_of(finding: &Finding) -> Option<&ImagePath> {
 
 /// The file that a path is of, and the way to a file inside of it. What is packed alone has no name but that of the file it is in,
 /// less an ending: that is left out.
-fn file_and_rest(path: &ImagePath, names: &Tree) -> (ImagePath, String) {
+pub(super) fn file_and_rest(path: &ImagePath, names: &Tree) -> (ImagePath, String) {
     let whole = || (path.clone(), String::new());
     if names.get(path).is_some() {
         return whole();
@@ -688,11 +700,11 @@ fn file_and_rest(path: &ImagePath, names: &Tree) -> (ImagePath, String) {
 }
 
 /// Rule, subject and place.
-type Key<'f> = (&'static str, Cow<'f, str>, String);
+pub(super) type Key<'f> = (&'static str, Cow<'f, str>, String);
 
 /// What a finding is, whatever its layer is. A file goes by the first of its names in `names`, the input's tree: where that one was
 /// taken out, another one shows. `source` takes the place of the file's name.
-fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImagePath>) -> Key<'f> {
+pub(super) fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImagePath>) -> Key<'f> {
     let place = match &finding.location {
         Location::File { path, .. } => {
             let (file, inside) = file_and_rest(path, names);

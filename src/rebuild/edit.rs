@@ -205,7 +205,7 @@ pub enum Content {
         /// The text.
         text: String,
     },
-    /// A file of the image as it is.
+    /// A file of the image as it is in its layer afterwards.
     File {
         /// Which.
         member: Member,

@@ -11,7 +11,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -50,7 +50,10 @@ const UNDONE: usize = 64 << 10;
 const ESCAPED: usize = 6;
 
 /// Bytes that four signs take at most, each escaped.
-const FOUR: usize = 48;
+const FOUR: usize = 52;
+
+/// Escapes of escapes that are remembered.
+const MOST_NESTED: usize = 256;
 
 /// Bits of the table of signs that follow each other, as a power of two.
 const FOLLOWING: u32 = 22;
@@ -74,6 +77,10 @@ pub struct Needles {
     reach: usize,
     following: Following,
 }
+
+/// Whether an escape of an escape may be one of a spelling, by the bytes round it and how many of these stand before it: long
+/// runs of them repeat themselves.
+type Nested<'b> = HashMap<(&'b [u8], usize), bool>;
 
 /// What a spelling stands for.
 #[derive(Default)]
@@ -190,14 +197,14 @@ impl Needles {
         if self.automaton.is_none() {
             return places;
         }
-        let mut next = 0_usize;
+        let (mut next, mut nested) = (0_usize, Nested::new());
         let mut take = |at: usize, next: &mut usize| {
             places.push(at);
             // a spelling that has another one up to there is undone with this
             *next = at.saturating_add(self.reach);
         };
         for at in memchr::memchr3_iter(b'\\', b'%', b'&', bytes) {
-            if at >= next && self.may_be_escape(bytes, at) {
+            if at >= next && self.may_be_escape(bytes, at, &mut nested) {
                 take(at, &mut next);
             }
         }
@@ -212,7 +219,7 @@ impl Needles {
     }
 
     /// Whether an escape stands here, and the signs round it follow each other in a spelling.
-    fn may_be_escape(&self, bytes: &[u8], at: usize) -> bool {
+    fn may_be_escape<'b>(&self, bytes: &'b [u8], at: usize, nested: &mut Nested<'b>) -> bool {
         let at = if bytes.get(at.saturating_sub(1)..).is_some_and(|rest| rest.starts_with(b"'\\''")) {
             at.saturating_sub(1)
         } else {
@@ -229,6 +236,11 @@ impl Needles {
             b'\n' | b'\r' => may(sign, rest) || self.may_go_on(bytes, at),
             // an escape of an escape
             b'\\' | b'%' | b'&' => {
+                let part = bytes.get(at.saturating_sub(3)..at.saturating_add(FOUR).min(bytes.len()));
+                let place = part.unwrap_or_default();
+                if let Some(known) = nested.get(&(place, at.min(3))) {
+                    return *known;
+                }
                 let mut any = may(sign, rest);
                 let mut inner = rest.get(..FOUR).unwrap_or(rest).to_vec();
                 for _ in 0..2 {
@@ -236,6 +248,10 @@ impl Needles {
                     let Some(sign) = unspelled::escaped(&inner).filter(|_| !any) else { break };
                     any = may(sign, &inner);
                 }
+                if nested.len() >= MOST_NESTED {
+                    nested.clear();
+                }
+                nested.insert((place, at.min(3)), any);
                 any
             }
             sign => may(sign, rest),
@@ -682,6 +698,21 @@ mod tests {
                 let expected = [first, second].map(|start| (start, start + spelled.len()));
                 assert_eq!(hits.into_iter().collect::<Vec<_>>(), expected, "{filler:?} {count}");
             }
+        }
+    }
+
+    #[test]
+    fn runs_of_escapes_are_looked_at_once() {
+        let value = ["kQ7vT2xw/Zm9\"", "Lp4"].concat();
+        let needles = Needles::new([value.as_bytes()]).unwrap();
+        let twice = value.replace('/', "%252f").replace('"', "\\\\\"");
+        for unit in ["\\", "%25", "&amp;", "\\\\n"] {
+            let run = unit.repeat(600);
+            let mut nested = Nested::new();
+            (0..run.len()).for_each(|at| drop(needles.may_be_escape(run.as_bytes(), at, &mut nested)));
+            assert!(nested.len() < 100, "{unit}: {}", nested.len());
+            let text = [run.as_str(), " ", &twice, " ", &run].concat();
+            assert_eq!(found(&needles, text.as_bytes()), [(0, run.len() + 1)], "{unit}");
         }
     }
 

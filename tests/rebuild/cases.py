@@ -72,13 +72,14 @@ class Case:
     """One image, the flags to mend it with, and what must then be so."""
 
     def __init__(self, files, args=(), needles=(), gone=(), there=(), form="oci-archive", out=None, code=0,
-                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False):
+                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False, settles=True):
         self.files, self.args, self.form, self.out = files, list(args), form, out or form
         self.needles = [needle.encode() if isinstance(needle, str) else needle for needle in needles]
         self.gone, self.there = gone, there       # names in the merged tree
         self.code, self.changed, self.then, self.drops_empty = code, changed, then, drops_empty
         self.stays = list(stays)                  # where the plan says that a value stays
         self.still_fails = still_fails            # by a rule, once more
+        self.settles = settles                    # whether what comes out needs no mending: a copy on top is one's own
 
 
 def env_file(secret):
@@ -490,8 +491,45 @@ def gone_cases():
                                                 [*remove, "srv/ghp*"], [value], there=["srv/y"])
 
 
+def copied_cases():
+    """A file of the base comes on top with another mode or lines, and has something else that stays, or goes."""
+    steps = ["COPY a / # b", {"created_by": 'CMD ["sh"]', "empty_layer": True}, "COPY a /srv # buildkit"]
+
+    def based(*members, config=PLAIN):
+        lower = archive(folder("etc"), OS, GROUP, *members, folder("srv"))
+        return layout((Image(lower, archive(file("opt/x", "x")), config=config, history=steps), "1.0"))
+
+    crypted = "root:$6$saltsaltsalt$" + "qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+    shadow = crypted + ":19000:0:99999:7:::\n"
+    hashed = file("etc/shadow", shadow, mode=0o640, gid=42)
+    bare = {"Cmd": ["/bin/sh"]}
+    yield "user-beside-the-hash-of-a-password", Case(
+        based(PASSWD, hashed, config=bare), ["--user", "10001:10001"], there=["etc/shadow"], settles=False)
+    yield "user-alone-beside-the-hash-of-a-password", Case(
+        based(PASSWD, hashed, config=bare), ["--user", "10001:10001", "--skip", "secrets"], there=["etc/shadow"])
+    empty = [file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n"),
+             file("etc/shadow", shadow + "u::19000::::::\n", mode=0o640, gid=42)]
+    yield "account-without-password-beside-the-hash-of-one", Case(based(*empty), there=["etc/shadow"], settles=False)
+    value = token("tool")
+    tool = file("srv/tool", b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x02\0\x3e\0\1\0\0\0" + b"\0" * 40 + b"x" * 500
+                + env_file(value).encode(), mode=0o4755)
+    yield "setuid-program-of-the-base-with-a-secret", Case(based(PASSWD, tool), ["--yes"], there=["srv/tool"], code=1)
+    yield "open-file-of-the-base-with-another-name", Case(
+        based(PASSWD, file("srv/a", "aa", mode=0o666), member("srv/b", kind=b"1", link="srv/a", mode=0o666)),
+        ["--only", "permissions", "--yes"], there=["srv/a", "srv/b"])
+    yield "open-leftovers-of-the-base", Case(
+        based(PASSWD, file("srv/.DS_Store", "q", mode=0o666), file("srv/.env", "LEVEL=1\n", mode=0o666),
+              file("root/.cache/pip/http/a/b/c", "c" * 300_000, mode=0o666)),
+        ["--yes"], there=["srv/.DS_Store", "srv/.env"], settles=False)
+    value = token("open-blanked")
+    yield "open-file-of-the-base-that-is-blanked", Case(
+        based(PASSWD, file("srv/.env", env_file(value), mode=0o666)), ["--yes", "--redact-in-place"], [value],
+        there=["srv/.env"], settles=False)
+
+
 def cases():
-    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, document_cases, form_cases, hygiene_cases, gone_cases):
+    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, document_cases, form_cases, hygiene_cases,
+                  gone_cases, copied_cases):
         yield from group()
 
 
@@ -597,6 +635,8 @@ def run(careen, case, place, tools):
     check.demand(done.returncode == case.code, f"--apply ends with {done.returncode}:\n{done.stderr.decode()}")
     check.demand(images.load(after) == images.load(again), "--apply makes other bytes")
     twice = os.path.join(place, "twice")
+    if not case.settles:
+        return opened_by_others(case, place, after, plan, flatten(old[0].layers)) if tools else set()
     # what a flag asks for is not there any more
     done = mend(f"{case.out}:{after}", f"{case.out}:{twice}", *(["--allow-partial"] if case.code == 0 else []))
     # where no rule knows it, nothing says any more that what stays is a secret

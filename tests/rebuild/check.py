@@ -263,7 +263,7 @@ def check_layer(index, before, after, edits):
     demand(shared(old).startswith(shared(new)), f"layer {index}: global headers changed")
 
 
-def check_top(before, after, edits):
+def check_top(before, after, edits, in_layers=None):
     members, rest = raw_tar.read(images.expand(after))
     demand(rest == bytes(1024), "the new layer does not end with two blocks of zeros")
     tars = [raw_tar.read(images.expand(layer))[0] for layer in before]
@@ -281,6 +281,10 @@ def check_top(before, after, edits):
         content = edit.get("content", {"from": "text", "text": ""})
         source = content.get("member")
         top["base"] = tars[source["layer"]][source["member"]].payload if source else top["base"] + content["text"].encode()
+        # no copy has what goes in the layer it is of
+        for other in (in_layers or {}).get(source["layer"], []) if source else []:
+            if other["member"]["member"] == source["member"] and other["op"] in ("blank-bytes", "truncate"):
+                top["base"] = blank(top["base"], other["spans"], "") if other["op"] == "blank-bytes" else b""
         top["append"] |= set(content.get("lines", []) + content.get("append", []))
         top["lock"] |= set(content.get("lock", []) + ([content["user"]] if content["from"] == "locked" else []))
     wanted = {}
@@ -324,7 +328,7 @@ def check_image(old, new, edits, drops_empty):
         else:
             demand(old.layers[index] == layers[place], f"layer {index} changed, which the plan does not touch")
     if on_top:
-        check_top(old.layers, layers[-1], on_top)
+        check_top(old.layers, layers[-1], on_top, in_layers)
 
     wanted, got = expected_config(old.document, edits), copy.deepcopy(new.document)
     wanted["rootfs"]["diff_ids"] = got["rootfs"]["diff_ids"]
