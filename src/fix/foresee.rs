@@ -20,7 +20,7 @@ use crate::pass::tar::TarReader;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::layer::{Collector, MOST_EXCISED};
-use crate::rebuild::{Beside, Bundle, Edit, Excised, Inner, NamedDocument, Span};
+use crate::rebuild::{Beside, Bundle, Edit, Excised, Inner, NamedDocument, Span, edited_config};
 use crate::rule::Severity;
 use crate::secret::{Needles, is_sought, masked_path, take_inside, with_readings};
 use crate::source::store::in_layout;
@@ -37,6 +37,9 @@ use super::verify::{Seen, edit, parsed};
 
 /// Why a value stays in an image that stands beside those that were asked for.
 const BESIDE: &str = "it is of another image, which was not asked for: `--platform all` fixes every image";
+
+/// Why a value stays in a part of a document that no fixer changes.
+const NOWHERE: &str = "nothing takes it out there: make the image anew without it";
 
 /// Actions that are named of those that take a value out elsewhere: any number of them may, and it may stay in as many places.
 const MOST_OWNERS: usize = 20;
@@ -85,7 +88,7 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
     let documents = if plan.takes_values() { bundle.parts(limits)?.0 } else { Vec::new() };
     for (number, image) in images.iter().enumerate() {
         let own = plan.of(image).into_iter().flat_map(ImagePlan::active);
-        let config = document(image, &documents);
+        let config = document(image, &documents).and_then(|bytes| parsed(bytes).ok());
         for action in own {
             values.documents(number, action, image, config.as_ref());
         }
@@ -100,7 +103,7 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
         let mut look = Look { values: &values, number, seen, known, remains: BTreeMap::new() };
         look.layers(image, &layers, own)?;
         if let Some(config) = config {
-            look.config(&config, own)?;
+            look.config(config, own, limits)?;
         }
         own.remains = look.remains.into_values().collect();
     }
@@ -148,17 +151,13 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
                     "no rule knows it there: `[fix.annotations] remove` of a policy takes it out".into()
                 }
                 _ if path == "field RepoTags" => format!("{NAME_REASON}: {NAME_HINT}"),
-                _ => "nothing takes it out there: make the image anew without it".into(),
+                _ => NOWHERE.into(),
             };
             first.remains.push(Remains { layer: None, path, of: of.into_iter().collect(), rule: None, reason });
         };
-        let mut is_text = false;
-        search::in_texts(&values.needles, &document, &mut |pointer, needle| {
-            is_text = true;
-            tell(search::place(pointer), needle);
-        });
-        if !is_text {
-            values.needles.in_bytes(bytes, &mut |needle, _| tell(search::REPEATED.to_owned(), needle));
+        search::in_texts(&values.needles, &document, &mut |pointer, needle| tell(search::place(pointer), needle));
+        for needle in search::beside_texts(&values.needles, bytes) {
+            tell(search::REPEATED.to_owned(), needle);
         }
     }
 }
@@ -182,10 +181,9 @@ fn layers_left(beside: &[Beside], values: &Values, plan: &mut Plan, limits: &Lim
 }
 
 /// The configuration of an image.
-fn document(image: &Image, documents: &[NamedDocument]) -> Option<Value> {
+fn document<'d>(image: &Image, documents: &'d [NamedDocument]) -> Option<&'d [u8]> {
     let name = in_layout(image.target.config_digest.as_ref()?);
-    let (_, bytes) = documents.iter().find(|(other, _)| *other == name)?;
-    parsed(bytes).ok()
+    documents.iter().find(|(other, _)| *other == name).map(|(_, bytes)| bytes.as_slice())
 }
 
 /// Where values of one member stand, and the actions that take them out.
@@ -417,7 +415,7 @@ impl Look<'_> {
             for (place, needle) in layers.of(self.number, layer) {
                 let mut path = place.member().and_then(|member| self.seen.path(index, member));
                 let mut place = Cow::Borrowed(place);
-                if touched.takes(index, &place, path) {
+                if touched.takes(&self.seen.tree, index, &place, path) {
                     // a name that stays gets the content
                     let heir = place.member().and_then(|member| heirs.get(&Node { layer: index, member })?.first());
                     let moved = heir.and_then(|heir| place.of_heir(heir.member));
@@ -439,7 +437,9 @@ impl Look<'_> {
                     .map_or_else(Vec::new, |(member, path)| self.known.in_member(&self.seen.tree, index, member, path));
                 let waits = place.member().and_then(|member| self.known.waits.get(&(index, member)));
                 let hint = match place {
-                    Place::Stored | Place::Beside | Place::Padding(_) => "make the layer anew without it",
+                    Place::Stored | Place::Beside | Place::Shared(_) | Place::Padding(_) => {
+                        "make the layer anew without it"
+                    }
                     _ => "`--remove` takes the file out",
                 };
                 let (rule, reason) = self.known.why_it_stays(&own, waits.map(String::as_str), hint);
@@ -457,9 +457,10 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn config(&mut self, before: &Value, plan: &ImagePlan) -> Result<()> {
-        let mut after = before.clone();
-        edit(&mut after, &plan.edits()?)
+    fn config(&mut self, bytes: &[u8], plan: &ImagePlan, limits: &Limits) -> Result<()> {
+        let Ok(before) = parsed(bytes) else { return Ok(()) };
+        let (mut after, edits) = (before.clone(), plan.edits()?);
+        edit(&mut after, &edits)
             .map_err(|what| Error::new(ErrorKind::Usage, format!("the plan does not fit the configuration: {what}")))?;
         let mut hits: BTreeSet<(String, usize)> = BTreeSet::new();
         search::in_texts(self.values.needles(), &after, &mut |pointer, needle| {
@@ -482,6 +483,11 @@ impl Look<'_> {
             let (rule, reason) = self.known.why_it_stays(&own, waits, hint_of(&pointer));
             let shown = masked_path(&escape(&pointer));
             self.add(None, shown, needle, rule, reason);
+        }
+        // as it will be written; what cannot be, the rebuild tells
+        let written = edited_config(bytes, &edits, limits).unwrap_or_else(|_| bytes.to_vec());
+        for needle in search::beside_texts(self.values.needles(), &written) {
+            self.add(None, search::REPEATED.to_owned(), needle, None, NOWHERE.to_owned());
         }
         Ok(())
     }
@@ -560,8 +566,13 @@ impl Touched {
     }
 
     /// Whether what stands in a place of a layer goes.
-    fn takes(&self, layer: u32, place: &Place, path: Option<&ImagePath>) -> bool {
+    fn takes(&self, tree: &Tree, layer: u32, place: &Place, path: Option<&ImagePath>) -> bool {
         let is_rewritten = self.rewritten.contains(&layer);
+        if let Place::Shared(next) = place {
+            let members = tree.layers().get(layer as usize).map_or(0, |members| members.len());
+            return is_rewritten
+                && (*next..).take_while(|at| (*at as usize) < members).all(|at| self.dropped.contains(&(layer, at)));
+        }
         let Some(member) = place.member() else { return is_rewritten };
         let own = (layer, member);
         let is_table = path.is_some_and(|path| compare::TABLES.contains(&path.as_bytes()));

@@ -188,6 +188,11 @@ pub fn prove(
                 let sides = (&before_side, &after_side);
                 let config = parsed(new).unwrap_or_default();
                 absent(values, number, sides, &standing, &config, (own, rebuilt), &mut flaws);
+                let mut remains = own.into_iter().flat_map(|own| &own.remains);
+                let is_known = remains.any(|remains| remains.layer.is_none() && remains.path == search::REPEATED);
+                if !is_known && !search::beside_texts(values.needles(), new).is_empty() {
+                    flaws.add("the configuration still holds a value that was taken out, beside its texts");
+                }
             }
             _ => flaws.add("the configuration is missing"),
         }
@@ -197,12 +202,11 @@ pub fn prove(
     let stays =
         |path: &str| plan.images.iter().flat_map(|plan| &plan.remains).any(|remains| remains.path.as_str() == path);
     for (name, bytes) in documents.iter().filter(is_own) {
-        let (mut is_known, mut is_text) = (true, false);
+        let mut is_known = true;
         search::in_texts(values.needles(), &parsed(bytes).unwrap_or_default(), &mut |pointer, _| {
-            is_text = true;
             is_known &= stays(&search::place(pointer));
         });
-        let is_repeated = !is_text && values.needles().are_in(bytes);
+        let is_repeated = !search::beside_texts(values.needles(), bytes).is_empty();
         if !is_known || is_repeated && !stays(search::REPEATED) {
             flaws.add(format!("`{}` still holds a value that was taken out", escape(name)));
         }

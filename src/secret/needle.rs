@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::path::ImagePath;
 
@@ -94,7 +94,10 @@ struct Owners {
 impl Needles {
     /// Of these values; those that [`is_sought`] says no to are in the list and never found. Too many are an error.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Self> {
-        let too_many = || Error::limit(format!("more than {MOST} values would have to be sought"));
+        let too_many = || {
+            Error::new(ErrorKind::Limit, format!("more than {MOST} values would have to be sought"))
+                .help("`--only`, `--skip` and `[fix] keep` of a policy leave some of them out")
+        };
         let mut owners: BTreeMap<Vec<u8>, Owners> = BTreeMap::new();
         for (index, value) in values.into_iter().enumerate() {
             if !is_sought(value) {
@@ -709,7 +712,9 @@ mod tests {
         for unit in ["\\", "%25", "&amp;", "\\\\n"] {
             let run = unit.repeat(600);
             let mut nested = Nested::new();
-            (0..run.len()).for_each(|at| drop(needles.may_be_escape(run.as_bytes(), at, &mut nested)));
+            for at in 0..run.len() {
+                let _ = needles.may_be_escape(run.as_bytes(), at, &mut nested);
+            }
             assert!(nested.len() < 100, "{unit}: {}", nested.len());
             let text = [run.as_str(), " ", &twice, " ", &run].concat();
             assert_eq!(found(&needles, text.as_bytes()), [(0, run.len() + 1)], "{unit}");

@@ -233,6 +233,18 @@ def elsewhere_cases():
         "name-inside", "opt/a.tgz", lambda value: packed_tar(file(f"in/{value}", "x")), ["/opt/a.tgz!a.tar"])
     padded = lambda value: archive(file("in/x", "x" * 100)).replace(
         b"x" + b"\0" * 100, b"x" + (b"\0" * 8 + value.encode()).ljust(100, b"\0"))
+    value = token("global-header")
+    yield "value-in-a-header-of-several-files", Case(
+        one([folder("srv"), file("srv/.env", env_file(value), shared={b"comment": value.encode()}), file("srv/a", "a")]),
+        SECRETS, gone=["srv/.env"], there=["srv/a"], code=1, stays=["(a header of several files)"])
+    yield "value-in-a-header-of-files-that-go", Case(
+        one([folder("srv"), file("srv/a", "a"), file("srv/.env", env_file(value), shared={b"comment": value.encode()})]),
+        SECRETS, [value], gone=["srv/.env"], there=["srv/a"])
+    value = token("crowd")
+    yield "value-of-which-a-file-has-very-many", Case(
+        one([folder("srv"), file("srv/.env", env_file(value) + f"{value}\n" * 110_000),
+             file("srv/x.bin", b"\0" + value.encode().hex().encode() + b"\0")]),
+        SECRETS, gone=["srv/.env"], there=["srv/x.bin"], code=1, stays=["/srv/x.bin"])
     yield "value-in-padding-in-an-archive", once_more(
         "padding-inside", "opt/a.tgz", lambda value: gzip.compress(padded(value), mtime=0), ["/opt/a.tgz!a.tar"])
     yield "value-behind-an-archive", once_more(
@@ -292,6 +304,19 @@ def settings_cases():
     yield "value-in-env-and-a-name-of-a-label", two(
         "label-name", lambda value: env(value, Labels={value: "x", "a": "b"}), "/config/Labels/(a name that holds it)")
     yield "value-in-env-and-command", two("command", lambda value: env(value, Cmd=["run", "--token", value]), "/config/Cmd/2")
+
+
+def repeated_cases():
+    """A value that a key of the configuration holds which stands once more behind: no parser shows it."""
+    def twice(name, make):
+        value = token(name)
+        image = Image(BASE, archive(file("srv/.env", env_file(value)), file("srv/a", "a")), config=PLAIN)
+        image.config_start = make(value.encode().hex().encode())
+        return Case(layout((image, "1.0")), SECRETS, gone=["srv/.env"], there=["srv/a"], code=1, stays=["a key that stands twice"])
+
+    yield "value-in-a-repeated-key", twice("repeated", lambda coded: b'"x-note":"' + coded + b'","x-note":"w",')
+    yield "value-below-a-repeated-key", twice(
+        "below-repeated", lambda coded: b'"x-note":{"a":["' + coded + b'"]},"x-note":{"b":"w"},')
 
 
 def document_cases():
@@ -528,7 +553,7 @@ def copied_cases():
 
 
 def cases():
-    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, document_cases, form_cases, hygiene_cases,
+    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, repeated_cases, document_cases, form_cases, hygiene_cases,
                   gone_cases, copied_cases):
         yield from group()
 
