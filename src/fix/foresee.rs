@@ -10,6 +10,7 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_key, pointer_part};
 use crate::finding::Location;
@@ -108,14 +109,23 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
         own.remains = look.remains.into_values().collect();
     }
     let beside = if values.needles.is_empty() { Vec::new() } else { bundle.beside(limits)? };
-    documents_left(images, &documents, &beside, &values, plan);
+    let is_changed = |image: &Image| plan.of(image).is_some_and(|own| own.active().next().is_some());
+    let all_change = !values.needles.is_empty() && images.iter().all(is_changed);
+    let left_out = if all_change { bundle.attached(limits)? } else { Vec::new() };
+    documents_left(images, &documents, (&beside, &left_out), &values, plan);
     layers_left(&beside, &values, plan, limits)?;
     values.found = layers;
     Ok(values)
 }
 
 /// Values in texts of manifests, indexes and lists of tags that no action takes away.
-fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Beside], values: &Values, plan: &mut Plan) {
+fn documents_left(
+    images: &[Image],
+    documents: &[NamedDocument],
+    (beside, left_out): (&[Beside], &[Digest]),
+    values: &Values,
+    plan: &mut Plan,
+) {
     let edits = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
     let gone: BTreeSet<String> = edits
         .filter_map(|edit| match edit {
@@ -125,13 +135,24 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
             _ => None,
         })
         .collect();
+    let active = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
+    let removed: BTreeSet<String> = active
+        .filter_map(|edit| match edit {
+            Edit::RemoveAnnotation { key, .. } => Some(key.clone()),
+            _ => None,
+        })
+        .collect();
+    let left_out: BTreeSet<String> = left_out.iter().map(in_layout).collect();
     let configs: BTreeSet<String> =
         images.iter().filter_map(|image| image.target.config_digest.as_ref()).map(in_layout).collect();
     let Some(first) = plan.images.first_mut() else { return };
-    let others = documents.iter().filter(|(name, _)| !configs.contains(name));
+    let others = documents.iter().filter(|(name, _)| !configs.contains(name) && !left_out.contains(name));
     for (name, bytes) in others {
-        let Ok(document) = parsed(bytes) else { continue };
+        let Ok(mut document) = parsed(bytes) else { continue };
         let other = beside.iter().find(|image| image.documents.contains(name));
+        if other.is_none() {
+            without(&mut document, &removed, &left_out);
+        }
         let mut tell = |place: String, needle: usize| {
             if other.is_none() && gone.contains(&place) {
                 return;
@@ -159,6 +180,22 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
         for needle in search::beside_texts(&values.needles, bytes) {
             tell(search::REPEATED.to_owned(), needle);
         }
+    }
+}
+
+/// Takes annotations out of a document and of its entries, and entries that will not be there.
+fn without(document: &mut Value, annotations: &BTreeSet<String>, entries: &BTreeSet<String>) {
+    let Some(own) = document.as_object_mut() else { return };
+    let goes = |entry: &Value| {
+        let digest = entry.get("digest").and_then(Value::as_str).and_then(|digest| digest.parse::<Digest>().ok());
+        digest.is_some_and(|digest| entries.contains(&in_layout(&digest)))
+    };
+    if let Some(Value::Array(list)) = own.get_mut("manifests") {
+        list.retain(|entry| !goes(entry));
+        list.iter_mut().for_each(|entry| without(entry, annotations, entries));
+    }
+    if let Some(Value::Object(all)) = own.get_mut("annotations") {
+        all.retain(|key, _| !annotations.contains(key));
     }
 }
 
@@ -354,8 +391,10 @@ impl<'a> Known<'a> {
                 known.refused.entry(finding.clone()).or_insert_with(why);
             }
         }
+        let takes_out =
+            |edit: &&Edit| matches!(edit, Edit::DropMember { .. } | Edit::BlankBytes { .. } | Edit::Truncate { .. });
         for action in plan.actions.iter().filter(|action| !action.is_active()) {
-            for member in action.edits.0.iter().filter_map(Edit::member) {
+            for member in action.edits.0.iter().filter(takes_out).filter_map(Edit::member) {
                 known.waits.entry((member.layer, member.member)).or_insert_with(|| action.id.clone());
             }
         }

@@ -367,6 +367,9 @@ impl<'n, R: Read, F: FnMut(u64, u64, usize)> Searching<'n, R, F> {
 
 impl<R: Read, F: FnMut(u64, u64, usize)> Read for Searching<'_, R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // whoever reads a large file at once would have its bytes held here, too
+        let most = buffer.len().min(WINDOW);
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
         let count = self.inner.read(buffer)?;
         self.window.extend_from_slice(buffer.get(..count).unwrap_or_default());
         if self.window.len() >= WINDOW {
@@ -607,6 +610,20 @@ mod tests {
         let tree = layered(vec![vec![file(&format!("srv/{value}"), 5), file("srv/x", 5)]]).tree;
         assert_eq!(Place::Head(0).shown(&needles, &tree, 0), NAMELESS);
         assert_eq!(Place::Inside(1, b"b/c".to_vec()).shown(&needles, &tree, 0), "/srv/x!b/c");
+    }
+
+    #[test]
+    fn no_more_than_a_window_is_held_of_what_is_read_at_once() {
+        let needles = Needles::new([["kQ7vT2xw", "Zm9Lp4"].concat().as_bytes()]).expect("few");
+        let bytes = vec![b'a'; 8 * WINDOW];
+        let mut searching = Searching::new(bytes.as_slice(), &needles, |_, _, _| {});
+        let mut all = vec![0; bytes.len()];
+        let (mut read, mut held) = (0, 0);
+        while read < all.len() {
+            read += searching.read(&mut all[read..]).expect("bytes");
+            held = held.max(searching.window.capacity());
+        }
+        assert!(all == bytes && held <= 4 * WINDOW, "{held}");
     }
 
     #[test]

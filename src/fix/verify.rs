@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_key, pointer_part};
 use crate::finding::{Finding, Location};
 use crate::image::{FIX_STEP, Image};
-use crate::inventory::{Inventory, LayerSummary, Origin};
+use crate::inventory::{Inventory, LayerSummary, Origin, RunUser};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::pass::Known;
@@ -48,6 +48,8 @@ pub struct Seen {
     layers: Vec<LayerSummary>,
     pub(super) tree: Tree,
     judged: Vec<Judged>,
+    /// The number of the user that processes start as.
+    run_as: Option<u32>,
 }
 
 impl Seen {
@@ -58,6 +60,7 @@ impl Seen {
             layers: inventory.layers.clone(),
             tree: inventory.tree.clone(),
             judged: judged.to_vec(),
+            run_as: inventory.run_user().and_then(RunUser::uid),
         }
     }
 
@@ -532,6 +535,13 @@ fn findings(
         match found {
             Some(left) => *left = left.saturating_sub(1),
             None if is_of_heir(finding, &heirs) => {}
+            // files of a number that only the old user had
+            None if finding.rule.id == "image/unknown-owner"
+                && before.seen.run_as.is_some_and(|uid| finding.subject == uid.to_string())
+                && edits
+                    .0
+                    .iter()
+                    .any(|edit| matches!(edit, Edit::SetConfig { pointer, .. } if pointer == "/config/User")) => {}
             None if !gone.contains(&own) && touched.spares(finding) => {}
             // a value that several settings hold is told of one of them, and masked in all: of another one now
             None if !is_known

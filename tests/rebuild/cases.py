@@ -343,6 +343,14 @@ def document_cases():
         config={**PLAIN, "Env": ["SETTINGS=" + json.dumps({"github": {"token": v}, "level": "info"})]}))
     yield "secret-in-comment", documents("comment", lambda v: image(
         history=["base", {"created_by": "flattened", "comment": json.dumps([{"created_by": f"ARG T={v}"}])}]))
+    named = token("name-of-a-setting")
+    for name, config in (("label", lambda v: {"Labels": {named: v}}), ("variable", lambda v: {"Env": ["A=1", f"{named}={v}"]})):
+        value = token(f"value-of-a-{name}")
+        yield f"secret-in-a-{name}-whose-name-is-one", Case(
+            layout((image(config={**PLAIN, **config(value)}), "1.0")), SECRETS, [value, named])
+    yield "secret-that-is-the-name-of-an-annotation", documents("annotation-name", lambda v: image(annotations={v: "q", "keep": "me"}))
+    yield "secret-in-author", documents("author", lambda v: image(top={"author": f"see {v}"}))
+    yield "secret-in-an-unknown-key", documents("unknown-key", lambda v: image(top={"x-note": {"token": v}}))
     yield "secret-in-annotation", documents("annotation", lambda v: image(annotations={"build.token": v, "keep": "me"}))
     text = "plainword" + "secretvalue42"
     yield "redacted-annotations", Case(
@@ -440,6 +448,8 @@ def hygiene_cases():
     yield "user-with-passwd", Case(dirty(file("srv/a", "a"), config={"Cmd": ["/bin/sh"]}), ["--user", "10001", "--yes"],
                                    then=lambda image: check.demand(
                                        image.document["config"]["User"].split(":")[0] == "10001", "the user is another"))
+    yield "user-in-place-of-a-number-that-has-files", Case(
+        dirty(file("usr/lib/x", "x", uid=1000), file("etc/z", "z", uid=1000)), ["--user", "1001:1001"], there=["usr/lib/x", "etc/z"])
     bare = Image(archive(file("app", b"\x7fELF" + b"x" * 100, mode=0o755)), config={"Entrypoint": ["/app"]})
     yield "user-without-passwd", Case(layout((bare, "1.0")), ["--user", "65532:65532", "--yes"],
                                       then=lambda image: check.demand(

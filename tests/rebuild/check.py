@@ -125,6 +125,33 @@ def at(document, parts):
     return document
 
 
+def known(shown, names):
+    """The one of these names that a plan shows so: one that is a secret is masked."""
+    if "****" not in shown:
+        return shown
+    pattern = re.compile("[^/]*".join(map(re.escape, shown.split("****"))))
+    found = {name for name in names if pattern.fullmatch(name)}
+    demand(len(found) == 1, f"{shown} may be any of {len(found)} names")
+    return found.pop()
+
+
+def unmasked(edit, old):
+    """An edit of the documents with the names that the image has."""
+    edit = dict(edit)
+    if "pointer" in edit:
+        holder, parts = old.document, []
+        for part in steps(edit["pointer"]):
+            parts.append(known(part, holder) if isinstance(holder, dict) else part)
+            if isinstance(holder, (dict, list)):
+                holder = holder[int(part)] if isinstance(holder, list) else holder.get(parts[-1])
+        edit["pointer"] = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    if "name" in edit:
+        edit["name"] = known(edit["name"], [entry.partition("=")[0] for entry in old.document["config"].get("Env") or []])
+    if "key" in edit:
+        edit["key"] = known(edit["key"], (old.manifest or {}).get("annotations") or {})
+    return edit
+
+
 def blank(text, spans, mark):
     data = text if isinstance(text, bytes) else text.encode()
     for span in sorted(spans, key=lambda span: -span["offset"]):
@@ -309,6 +336,7 @@ def check_top(before, after, edits, in_layers=None):
 
 
 def check_image(old, new, edits, drops_empty):
+    edits = [unmasked(edit, old) for edit in edits]
     in_layers, on_top = {}, []
     for edit in edits:
         if "member" in edit:
