@@ -93,7 +93,9 @@ mod tests {
         assert_eq!((old.len(), new.len()), (1, 2));
         let taken = |edits: &Edits, old: &[Finding]| -> Vec<bool> {
             let mut copies = Copies::of(&before.tree, edits, 3);
-            old.iter().for_each(|finding| copies.add(finding, &before.tree));
+            for finding in old {
+                copies.add(finding, &before.tree);
+            }
             new.iter().map(|finding| copies.take(finding, &key(finding, &before.tree, None))).collect()
         };
         assert_eq!(taken(&edits, &old), [false, true], "the copy alone");

@@ -192,7 +192,9 @@ fn without(document: &mut Value, annotations: &BTreeSet<String>, entries: &BTree
     };
     if let Some(Value::Array(list)) = own.get_mut("manifests") {
         list.retain(|entry| !goes(entry));
-        list.iter_mut().for_each(|entry| without(entry, annotations, entries));
+        for entry in list {
+            without(entry, annotations, entries);
+        }
     }
     if let Some(Value::Object(all)) = own.get_mut("annotations") {
         all.retain(|key, _| !annotations.contains(key));
@@ -609,8 +611,8 @@ impl Touched {
         let is_rewritten = self.rewritten.contains(&layer);
         if let Place::Shared(next) = place {
             let members = tree.layers().get(layer as usize).map_or(0, |members| members.len());
-            return is_rewritten
-                && (*next..).take_while(|at| (*at as usize) < members).all(|at| self.dropped.contains(&(layer, at)));
+            let last = u32::try_from(members).unwrap_or(u32::MAX);
+            return is_rewritten && (*next..last).all(|at| self.dropped.contains(&(layer, at)));
         }
         let Some(member) = place.member() else { return is_rewritten };
         let own = (layer, member);

@@ -149,13 +149,11 @@ fn one_of<T: AsRef<str>>(all: impl Iterator<Item = T>, shown: &mut String) -> Re
             found.insert(one.as_ref().to_owned());
         }
     }
-    match found.pop_first().filter(|_| found.is_empty()) {
-        Some(one) => *shown = one,
-        None => {
-            let shown = masked_path(&escape(&*shown));
-            return Err(format!("`{shown}` may be one of several names that hold a secret, or none"));
-        }
-    }
+    let Some(one) = found.pop_first().filter(|_| found.is_empty()) else {
+        let shown = masked_path(&escape(&*shown));
+        return Err(format!("`{shown}` may be one of several names that hold a secret, or none"));
+    };
+    *shown = one;
     Ok(())
 }
 
