@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::fix::plan::{self, ImageId, ImagePlan};
 use crate::fix::spans::blanked_again;
-use crate::fix::statement::{Choices, MEDIA_TYPE, PREDICATE, statement};
+use crate::fix::statement::{Choices, MEDIA_TYPE, PREDICATE, statement, subjects};
 use crate::fix::verify::{Place, Seen, compare, prove};
 use crate::fix::{
     ATTACHED, Changes, GROUPS, Plan, PlanFormat, Redaction, RunAs, Values, Wishes, foresee, plan_image, ready,
@@ -44,6 +44,9 @@ const BUDGET: ByteSize = ByteSize::mib(48);
 
 /// Files of killed processes of one number that are passed over.
 const MOST_SPOOLED: u32 = 1_000;
+
+/// Largest statement that is known as one, in bytes.
+const LARGEST_STATEMENT: u64 = 16 << 20;
 
 /// Largest file of a text to redact.
 const LARGEST_TEXT: u64 = 1 << 20;
@@ -194,6 +197,9 @@ impl<'a> Job<'a> {
                 return Err(Error::new(ErrorKind::Usage, what).help("name another file for one of them"));
             }
         }
+        if let Some(place) = output.as_ref().and_then(Output::provenance) {
+            spare_other(&place)?;
+        }
         let twice = arguments.only.iter().find(|kind| arguments.skip.contains(kind));
         if let Some(kind) = twice {
             return Err(Error::new(ErrorKind::Usage, format!("`{kind}` stands behind `--only` and `--skip`")));
@@ -316,7 +322,21 @@ impl<'a> Job<'a> {
         output: &Output,
     ) -> Result<Option<String>> {
         if !rebuilt.is_changed {
-            return pending.commit().map(|()| None);
+            pending.commit()?;
+            // what was said of another image, which was there before
+            if let Some(place) = output.provenance()
+                && let Some(told) = statement_at(&place)
+            {
+                let now = rebuilt.index.iter().map(|(_, now)| now).chain(
+                    rebuilt.images.iter().flat_map(|image| image.after.manifest.iter().chain([&image.after.config])),
+                );
+                let now: Vec<String> = now.map(ToString::to_string).collect();
+                if !told.iter().any(|digest| now.contains(digest)) {
+                    let cannot = |e| Error::io("cannot remove the statement of another image", e);
+                    fs::remove_file(&place).map_err(|e| cannot(e).at(place.display().to_string()))?;
+                }
+            }
+            return Ok(None);
         }
         let choices = Choices { drop_empty_layers: self.arguments.drop_empty_layers };
         let document = statement(rebuilt, &origin(&plan.input), digest, choices).to_string();
@@ -509,6 +529,22 @@ fn spare_layout(image: &str, plan: Option<&Path>) -> Result<()> {
             .help("name another place"));
     }
     Ok(())
+}
+
+/// Refuses to write a statement over anything but another one: it goes beside the output, under a name that nobody named.
+fn spare_other(place: &Path) -> Result<()> {
+    if fs::symlink_metadata(place).is_err() || statement_at(place).is_some() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "the provenance would be written over a file that is none")
+        .at(place.display().to_string())
+        .help("name another output, or give the file another name"))
+}
+
+/// What the statement of careen's in a file is about, if it holds one.
+fn statement_at(place: &Path) -> Option<Vec<String>> {
+    let is_file = fs::metadata(place).is_ok_and(|found| found.is_file() && found.len() <= LARGEST_STATEMENT);
+    is_file.then(|| subjects(&fs::read(place).ok()?))?
 }
 
 /// What the flags ask for.

@@ -10,6 +10,7 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_key, pointer_part};
 use crate::finding::Location;
@@ -20,7 +21,7 @@ use crate::pass::tar::TarReader;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::layer::{Collector, MOST_EXCISED};
-use crate::rebuild::{Beside, Bundle, Edit, Excised, Inner, NamedDocument, Span};
+use crate::rebuild::{Beside, Bundle, Edit, Excised, Inner, NamedDocument, Span, edited_config};
 use crate::rule::Severity;
 use crate::secret::{Needles, is_sought, masked_path, take_inside, with_readings};
 use crate::source::store::in_layout;
@@ -37,6 +38,9 @@ use super::verify::{Seen, edit, parsed};
 
 /// Why a value stays in an image that stands beside those that were asked for.
 const BESIDE: &str = "it is of another image, which was not asked for: `--platform all` fixes every image";
+
+/// Why a value stays in a part of a document that no fixer changes.
+const NOWHERE: &str = "nothing takes it out there: make the image anew without it";
 
 /// Actions that are named of those that take a value out elsewhere: any number of them may, and it may stay in as many places.
 const MOST_OWNERS: usize = 20;
@@ -85,7 +89,7 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
     let documents = if plan.takes_values() { bundle.parts(limits)?.0 } else { Vec::new() };
     for (number, image) in images.iter().enumerate() {
         let own = plan.of(image).into_iter().flat_map(ImagePlan::active);
-        let config = document(image, &documents);
+        let config = document(image, &documents).and_then(|bytes| parsed(bytes).ok());
         for action in own {
             values.documents(number, action, image, config.as_ref());
         }
@@ -100,19 +104,28 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
         let mut look = Look { values: &values, number, seen, known, remains: BTreeMap::new() };
         look.layers(image, &layers, own)?;
         if let Some(config) = config {
-            look.config(&config, own)?;
+            look.config(config, own, limits)?;
         }
         own.remains = look.remains.into_values().collect();
     }
     let beside = if values.needles.is_empty() { Vec::new() } else { bundle.beside(limits)? };
-    documents_left(images, &documents, &beside, &values, plan);
+    let is_changed = |image: &Image| plan.of(image).is_some_and(|own| own.active().next().is_some());
+    let all_change = !values.needles.is_empty() && images.iter().all(is_changed);
+    let left_out = if all_change { bundle.attached(limits)? } else { Vec::new() };
+    documents_left(images, &documents, (&beside, &left_out), &values, plan);
     layers_left(&beside, &values, plan, limits)?;
     values.found = layers;
     Ok(values)
 }
 
 /// Values in texts of manifests, indexes and lists of tags that no action takes away.
-fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Beside], values: &Values, plan: &mut Plan) {
+fn documents_left(
+    images: &[Image],
+    documents: &[NamedDocument],
+    (beside, left_out): (&[Beside], &[Digest]),
+    values: &Values,
+    plan: &mut Plan,
+) {
     let edits = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
     let gone: BTreeSet<String> = edits
         .filter_map(|edit| match edit {
@@ -122,13 +135,24 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
             _ => None,
         })
         .collect();
+    let active = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
+    let removed: BTreeSet<String> = active
+        .filter_map(|edit| match edit {
+            Edit::RemoveAnnotation { key, .. } => Some(key.clone()),
+            _ => None,
+        })
+        .collect();
+    let left_out: BTreeSet<String> = left_out.iter().map(in_layout).collect();
     let configs: BTreeSet<String> =
         images.iter().filter_map(|image| image.target.config_digest.as_ref()).map(in_layout).collect();
     let Some(first) = plan.images.first_mut() else { return };
-    let others = documents.iter().filter(|(name, _)| !configs.contains(name));
+    let others = documents.iter().filter(|(name, _)| !configs.contains(name) && !left_out.contains(name));
     for (name, bytes) in others {
-        let Ok(document) = parsed(bytes) else { continue };
+        let Ok(mut document) = parsed(bytes) else { continue };
         let other = beside.iter().find(|image| image.documents.contains(name));
+        if other.is_none() {
+            without(&mut document, &removed, &left_out);
+        }
         let mut tell = |place: String, needle: usize| {
             if other.is_none() && gone.contains(&place) {
                 return;
@@ -148,18 +172,32 @@ fn documents_left(images: &[Image], documents: &[NamedDocument], beside: &[Besid
                     "no rule knows it there: `[fix.annotations] remove` of a policy takes it out".into()
                 }
                 _ if path == "field RepoTags" => format!("{NAME_REASON}: {NAME_HINT}"),
-                _ => "nothing takes it out there: make the image anew without it".into(),
+                _ => NOWHERE.into(),
             };
             first.remains.push(Remains { layer: None, path, of: of.into_iter().collect(), rule: None, reason });
         };
-        let mut is_text = false;
-        search::in_texts(&values.needles, &document, &mut |pointer, needle| {
-            is_text = true;
-            tell(search::place(pointer), needle);
-        });
-        if !is_text {
-            values.needles.in_bytes(bytes, &mut |needle, _| tell(search::REPEATED.to_owned(), needle));
+        search::in_texts(&values.needles, &document, &mut |pointer, needle| tell(search::place(pointer), needle));
+        for needle in search::beside_texts(&values.needles, bytes) {
+            tell(search::REPEATED.to_owned(), needle);
         }
+    }
+}
+
+/// Takes annotations out of a document and of its entries, and entries that will not be there.
+fn without(document: &mut Value, annotations: &BTreeSet<String>, entries: &BTreeSet<String>) {
+    let Some(own) = document.as_object_mut() else { return };
+    let goes = |entry: &Value| {
+        let digest = entry.get("digest").and_then(Value::as_str).and_then(|digest| digest.parse::<Digest>().ok());
+        digest.is_some_and(|digest| entries.contains(&in_layout(&digest)))
+    };
+    if let Some(Value::Array(list)) = own.get_mut("manifests") {
+        list.retain(|entry| !goes(entry));
+        for entry in list {
+            without(entry, annotations, entries);
+        }
+    }
+    if let Some(Value::Object(all)) = own.get_mut("annotations") {
+        all.retain(|key, _| !annotations.contains(key));
     }
 }
 
@@ -182,10 +220,9 @@ fn layers_left(beside: &[Beside], values: &Values, plan: &mut Plan, limits: &Lim
 }
 
 /// The configuration of an image.
-fn document(image: &Image, documents: &[NamedDocument]) -> Option<Value> {
+fn document<'d>(image: &Image, documents: &'d [NamedDocument]) -> Option<&'d [u8]> {
     let name = in_layout(image.target.config_digest.as_ref()?);
-    let (_, bytes) = documents.iter().find(|(other, _)| *other == name)?;
-    parsed(bytes).ok()
+    documents.iter().find(|(other, _)| *other == name).map(|(_, bytes)| bytes.as_slice())
 }
 
 /// Where values of one member stand, and the actions that take them out.
@@ -356,8 +393,10 @@ impl<'a> Known<'a> {
                 known.refused.entry(finding.clone()).or_insert_with(why);
             }
         }
+        let takes_out =
+            |edit: &&Edit| matches!(edit, Edit::DropMember { .. } | Edit::BlankBytes { .. } | Edit::Truncate { .. });
         for action in plan.actions.iter().filter(|action| !action.is_active()) {
-            for member in action.edits.0.iter().filter_map(Edit::member) {
+            for member in action.edits.0.iter().filter(takes_out).filter_map(Edit::member) {
                 known.waits.entry((member.layer, member.member)).or_insert_with(|| action.id.clone());
             }
         }
@@ -417,7 +456,7 @@ impl Look<'_> {
             for (place, needle) in layers.of(self.number, layer) {
                 let mut path = place.member().and_then(|member| self.seen.path(index, member));
                 let mut place = Cow::Borrowed(place);
-                if touched.takes(index, &place, path) {
+                if touched.takes(&self.seen.tree, index, &place, path) {
                     // a name that stays gets the content
                     let heir = place.member().and_then(|member| heirs.get(&Node { layer: index, member })?.first());
                     let moved = heir.and_then(|heir| place.of_heir(heir.member));
@@ -439,7 +478,9 @@ impl Look<'_> {
                     .map_or_else(Vec::new, |(member, path)| self.known.in_member(&self.seen.tree, index, member, path));
                 let waits = place.member().and_then(|member| self.known.waits.get(&(index, member)));
                 let hint = match place {
-                    Place::Stored | Place::Beside | Place::Padding(_) => "make the layer anew without it",
+                    Place::Stored | Place::Beside | Place::Shared(_) | Place::Padding(_) => {
+                        "make the layer anew without it"
+                    }
                     _ => "`--remove` takes the file out",
                 };
                 let (rule, reason) = self.known.why_it_stays(&own, waits.map(String::as_str), hint);
@@ -457,9 +498,10 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn config(&mut self, before: &Value, plan: &ImagePlan) -> Result<()> {
-        let mut after = before.clone();
-        edit(&mut after, &plan.edits()?)
+    fn config(&mut self, bytes: &[u8], plan: &ImagePlan, limits: &Limits) -> Result<()> {
+        let Ok(before) = parsed(bytes) else { return Ok(()) };
+        let (mut after, edits) = (before.clone(), plan.edits()?);
+        edit(&mut after, &edits)
             .map_err(|what| Error::new(ErrorKind::Usage, format!("the plan does not fit the configuration: {what}")))?;
         let mut hits: BTreeSet<(String, usize)> = BTreeSet::new();
         search::in_texts(self.values.needles(), &after, &mut |pointer, needle| {
@@ -482,6 +524,11 @@ impl Look<'_> {
             let (rule, reason) = self.known.why_it_stays(&own, waits, hint_of(&pointer));
             let shown = masked_path(&escape(&pointer));
             self.add(None, shown, needle, rule, reason);
+        }
+        // as it will be written; what cannot be, the rebuild tells
+        let written = edited_config(bytes, &edits, limits).unwrap_or_else(|_| bytes.to_vec());
+        for needle in search::beside_texts(self.values.needles(), &written) {
+            self.add(None, search::REPEATED.to_owned(), needle, None, NOWHERE.to_owned());
         }
         Ok(())
     }
@@ -560,8 +607,13 @@ impl Touched {
     }
 
     /// Whether what stands in a place of a layer goes.
-    fn takes(&self, layer: u32, place: &Place, path: Option<&ImagePath>) -> bool {
+    fn takes(&self, tree: &Tree, layer: u32, place: &Place, path: Option<&ImagePath>) -> bool {
         let is_rewritten = self.rewritten.contains(&layer);
+        if let Place::Shared(next) = place {
+            let members = tree.layers().get(layer as usize).map_or(0, |members| members.len());
+            let last = u32::try_from(members).unwrap_or(u32::MAX);
+            return is_rewritten && (*next..last).all(|at| self.dropped.contains(&(layer, at)));
+        }
         let Some(member) = place.member() else { return is_rewritten };
         let own = (layer, member);
         let is_table = path.is_some_and(|path| compare::TABLES.contains(&path.as_bytes()));

@@ -8,7 +8,7 @@ use crate::escape::{escape, pointer_part};
 use crate::image::ImageConfig;
 use crate::image::config::ContainerConfig;
 use crate::rebuild::Edit;
-use crate::secret::{mask_text, scan_config};
+use crate::secret::{mask_text, masked_path, scan_config};
 
 use super::plan::{Kind, Risk, Safety};
 use super::{Draft, Fixer, Job, Proposal};
@@ -74,6 +74,11 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             if labels.get(*key).is_some_and(|old| old == text) {
                 continue;
             }
+            if masked_path(key) != *key {
+                let hint = "a label can be read by everybody who has the image: give it another name";
+                draft.refuse_wish(&format!("Labels.{key}"), "the name is a secret", hint);
+                continue;
+            }
             if is_secret(key, text) {
                 let hint = "a label can be read by everybody who has the image: name another value";
                 draft.refuse_wish(&format!("Labels.{key}"), "the value is a secret", hint);
@@ -116,7 +121,7 @@ fn is_secret(key: &str, text: &str) -> bool {
 }
 
 /// The JSON pointer (RFC 6901) of a label.
-fn pointer(key: &str) -> String {
+pub(super) fn pointer(key: &str) -> String {
     format!("/config/Labels/{}", pointer_part(key))
 }
 

@@ -7,6 +7,7 @@ mod allowed;
 mod caches;
 mod compare;
 pub mod conflict;
+mod copies;
 mod drops;
 mod env;
 pub mod foresee;

@@ -10,12 +10,18 @@ use crate::rebuild::{Content, Edit, Inner, Member};
 use crate::secret::{is_masked, masked_path};
 use crate::tree::Node;
 
+use super::labels;
 use super::plan::ImagePlan;
+use super::redact::texts;
 
 /// Gives the edits of a plan the names that the image has. `fresh` was made of the image just now. A sentence without a full stop
 /// where one cannot be found.
 pub(super) fn restore(image: &Inventory, plan: &mut ImagePlan, fresh: &ImagePlan) -> Result<(), String> {
-    let mut known = Known { image, fresh, names: None };
+    let mut known = Known { image, fresh, names: None, pointers: BTreeSet::new() };
+    if let Some(config) = &image.config {
+        known.pointers.extend(texts(config).into_iter().map(|(pointer, _)| pointer));
+        known.pointers.extend(config.config.labels.keys().map(|label| labels::pointer(label)));
+    }
     let edits = plan.actions.iter_mut().flat_map(|action| &mut action.edits.0);
     for edit in edits {
         match edit {
@@ -40,7 +46,16 @@ pub(super) fn restore(image: &Inventory, plan: &mut ImagePlan, fresh: &ImagePlan
                 }
             }
             Edit::AddFolder { path, .. } | Edit::Whiteout { path } => known.name(path)?,
-            _ => {}
+            Edit::SetConfig { pointer, .. } | Edit::RemoveConfig { pointer } | Edit::RedactConfig { pointer, .. } => {
+                one_of(known.pointers.iter(), pointer)?;
+            }
+            Edit::RemoveEnv { name } => {
+                let all = image.config.iter().flat_map(|config| &config.config.env);
+                one_of(all.map(|entry| entry.split('=').next().unwrap_or_default()), name)?;
+            }
+            Edit::SetAnnotation { key, .. }
+            | Edit::RedactAnnotation { key, .. }
+            | Edit::RemoveAnnotation { key, .. } => one_of(image.annotations.keys(), key)?,
         }
     }
     Ok(())
@@ -51,6 +66,8 @@ struct Known<'a> {
     fresh: &'a ImagePlan,
     /// Real paths by how they are shown, of those that are masked.
     names: Option<BTreeMap<String, BTreeSet<ImagePath>>>,
+    /// Of texts of the configuration.
+    pointers: BTreeSet<String>,
 }
 
 impl Known<'_> {
@@ -118,6 +135,28 @@ impl Known<'_> {
     }
 }
 
+/// Puts the one of these in the place of what is masked.
+fn one_of<T: AsRef<str>>(all: impl Iterator<Item = T>, shown: &mut String) -> Result<(), String> {
+    if !is_masked_text(shown) {
+        return Ok(());
+    }
+    let mut found = BTreeSet::new();
+    for one in all {
+        if one.as_ref() == shown {
+            return Ok(());
+        }
+        if masked_path(one.as_ref()) == *shown {
+            found.insert(one.as_ref().to_owned());
+        }
+    }
+    let Some(one) = found.pop_first().filter(|_| found.is_empty()) else {
+        let shown = masked_path(&escape(&*shown));
+        return Err(format!("`{shown}` may be one of several names that hold a secret, or none"));
+    };
+    *shown = one;
+    Ok(())
+}
+
 fn node(member: &Member) -> Node {
     Node { layer: member.layer, member: member.member }
 }
@@ -158,6 +197,34 @@ mod tests {
         assert_eq!(read.edits().expect("edits"), made.edits().expect("edits"));
         let other = layered(vec![vec![file("srv/a", 9)], vec![file("srv/a", 5), file("srv/b", 1)]]);
         restore(&other, &mut read, &made).expect_err("another image");
+    }
+
+    #[test]
+    fn a_setting_whose_name_is_a_secret_is_in_no_plan_and_found_again() {
+        let config = format!(r#"{{"config":{{"Labels":{{"{0}":"x"}},"Env":["{0}=y","A=1"]}}}}"#, token());
+        let mut image = layered(vec![vec![]]).with_config(&config);
+        image.annotations.insert(token(), "z".into());
+        let action = |edits: Vec<Edit>| super::super::plan::Action {
+            edits: crate::rebuild::Edits(edits),
+            ..super::super::plan::tests::action("x-1", true, serde_json::json!([]))
+        };
+        let pointer = format!("/config/Labels/{}", token());
+        let edits = vec![
+            Edit::RemoveConfig { pointer: pointer.clone() },
+            Edit::RedactConfig { pointer, spans: Vec::new() },
+            Edit::RedactConfig { pointer: "/config/Env/0".into(), spans: Vec::new() },
+            Edit::RemoveEnv { name: token() },
+            Edit::RemoveAnnotation { key: token(), secrets: Vec::new() },
+        ];
+        let fresh = plan(&image, &Wishes::default());
+        let made = ImagePlan { actions: vec![action(edits.clone())], ..fresh.clone() };
+        let text = Plan::new("a.tar", "docker-archive", vec![made]).to_json().expect("a plan");
+        assert!(!text.contains(&token()), "{text}");
+        let mut read = Plan::parse("plan", text.as_bytes()).expect("a plan").images.remove(0);
+        restore(&image, &mut read, &fresh).expect("its own image");
+        assert_eq!(read.actions[0].edits.0, edits);
+        let mut read = Plan::parse("plan", text.as_bytes()).expect("a plan").images.remove(0);
+        restore(&layered(vec![vec![]]), &mut read, &fresh).expect_err("another image");
     }
 
     #[test]

@@ -122,12 +122,30 @@ fn close(job: &Job<'_>, path: &ImagePath, node: Node, entry: &FileEntry) -> Resu
         });
         return job.guard.closed(node.layer).map_or_else(|| Ok(headers.collect()), Err);
     }
-    on_top(job, path, node, Some(mode), Content::File { member: job.member(node) })
+    if is_folder {
+        return on_top(job, path, node, Some(mode), Content::File { member: job.member(node) });
+    }
+    // all its names: the others would stay as they are
+    let mut edits = Vec::new();
+    for name in job.image.tree.names_of(node) {
+        edits.extend(on_top(job, name, node, Some(mode), Content::File { member: job.member(node) })?);
+    }
+    Ok(edits)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{base, file, folder, layered, mode, planned};
+    use super::super::testing::{base, file, folder, hard_link, layered, mode, planned};
+
+    #[test]
+    fn all_names_of_a_file_of_the_base_are_closed() {
+        let image =
+            layered(vec![vec![mode(file("srv/a", 4), 0o666), hard_link("srv/b", "srv/a")], vec![file("opt/x", 1)]]);
+        assert_eq!(
+            planned(&base(image, 1), &["permissions"]),
+            ["permissions-1 review /srv/a@0: 0666: add srv/a 0664 copy, add srv/b 0664 copy"]
+        );
+    }
 
     #[test]
     fn files_are_closed_and_folders_made_sticky() {

@@ -90,8 +90,12 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             count = count.saturating_add(1);
         }
         if count == 0 {
-            let reason = format!("the text of `--redact` number {number} stands nowhere in the documents");
-            draft.refuse_wish("configuration", reason, "files are not searched: `--remove` takes them out");
+            let reason = format!(
+                "the text of `--redact` number {number} stands nowhere in the configuration, nor in the image's annotations"
+            );
+            let hint =
+                "files are not searched: `--remove` takes them out; nor is what a manifest says of single layers";
+            draft.refuse_wish("configuration", reason, hint);
         }
     }
 }
@@ -205,7 +209,7 @@ mod tests {
                 "redact-6 safe /history/1/created_by: the text in 1 place: redact /history/1/created_by 9+10",
                 "redact-7 safe annotation note: the text in 1 place: redact annotation note 4+10",
                 "refused /config/Cmd/0: the image runs it, or is chosen by it: another text would be another command",
-                "refused configuration: the text of `--redact` number 2 stands nowhere in the documents",
+                "refused configuration: the text of `--redact` number 2 stands nowhere in the configuration, nor in the image's annotations",
             ]
         );
         let json = serde_json::to_string(&made).expect("JSON");

@@ -2,11 +2,15 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -35,8 +39,14 @@ const BLOCK: u64 = 512;
 /// Bytes that are looked at together.
 const WINDOW: usize = 1 << 20;
 
-/// Places of a layer that are told apart.
+/// Places of a layer of which each is kept; beyond them each value once for a member.
 const MOST_HITS: usize = 100_000;
+
+/// Places in one member's content that are kept: more than what may be blanked in it.
+const MOST_OF_MEMBER: usize = 10_001;
+
+/// Places of a layer at all.
+const MOST_PLACES: usize = 1_000_000;
 
 /// What stands in place of a name that itself holds a value.
 pub(super) const NAMELESS: &str = "(a name that holds it)";
@@ -50,6 +60,8 @@ pub(super) enum Place {
     Beside,
     /// In what stands before a member's content: its names and attributes.
     Head(u32),
+    /// In a header before this member that belongs to none: it stays as long as a member follows.
+    Shared(u32),
     /// Behind a member's content, in what fills its last block.
     Padding(u32),
     /// In a member's content, from this byte to that.
@@ -62,7 +74,7 @@ impl Place {
     /// The member.
     pub(super) fn member(&self) -> Option<u32> {
         match self {
-            Self::Stored | Self::Beside => None,
+            Self::Stored | Self::Beside | Self::Shared(_) => None,
             Self::Head(member) | Self::Padding(member) | Self::Content(member, ..) | Self::Inside(member, _) => {
                 Some(*member)
             }
@@ -72,7 +84,7 @@ impl Place {
     /// The same place of the member that has the content from now on, where it is one of the content.
     pub(super) fn of_heir(&self, heir: u32) -> Option<Self> {
         match self {
-            Self::Stored | Self::Beside | Self::Head(_) => None,
+            Self::Stored | Self::Beside | Self::Head(_) | Self::Shared(_) => None,
             Self::Padding(_) => Some(Self::Padding(heir)),
             Self::Content(_, from, to) => Some(Self::Content(heir, *from, *to)),
             Self::Inside(_, inside) => Some(Self::Inside(heir, inside.clone())),
@@ -81,6 +93,9 @@ impl Place {
 
     /// How a person is told of it: the member's path, and the file inside.
     pub(super) fn shown(&self, needles: &Needles, tree: &Tree, layer: usize) -> String {
+        if matches!(self, Self::Shared(_)) {
+            return "(a header of several files)".into();
+        }
         let Some(member) = self.member() else { return "(beside its files)".into() };
         let entry = tree.layers().get(layer).and_then(|members| members.get(member as usize));
         let name =
@@ -158,9 +173,14 @@ fn in_layer(needles: &Needles, layer: &Layer, limits: &Limits, large: &Mutex<()>
 
 /// What stands in the blob as it is stored.
 fn as_stored(needles: &Needles, layer: &Layer) -> Result<BTreeSet<usize>> {
-    let mut stored = Searching::new(layer.blob.open()?, needles);
+    let mut found = BTreeSet::new();
+    let mut stored = Searching::new(layer.blob.open()?, needles, |_, _, needle| {
+        found.insert(needle);
+    });
     io::copy(&mut stored, &mut io::sink()).map_err(|e| wrong(layer, e))?;
-    Ok(stored.finish().into_iter().map(|(_, _, needle)| needle).collect())
+    stored.look();
+    drop(stored);
+    Ok(found)
 }
 
 fn wrong(layer: &Layer, error: io::Error) -> Error {
@@ -179,36 +199,27 @@ fn in_archive(needles: &Needles, layer: &Layer, limits: &Limits, large: &Mutex<(
         hits.extend(as_stored(needles, layer)?.into_iter().map(|needle| (Place::Stored, needle)));
     }
     // names, contents, and what follows the end of the archive, as they pass; meanwhile what is packed in its files
-    let mut archive = Searching::new(decoder, needles);
+    let places = RefCell::new(Places::default());
+    let mut archive = Searching::new(decoder, needles, |from, to, needle| places.borrow_mut().add(from, to, needle));
     let mut members = TarReader::new(&mut archive, limits);
-    let mut bounds: Vec<(u64, u64)> = Vec::new();
     while let Some(entry) = members.next().map_err(|error| unreadable(&error))? {
-        let start = members.offset();
-        let number = u32::try_from(bounds.len()).unwrap_or(u32::MAX);
-        bounds.push((start, start.saturating_add(members.stored())));
+        let number = places.borrow_mut().begin(members.offset(), members.stored(), members.shared());
         if entry.is_file() && members.stored() > 0 && entry.size <= LARGEST {
             for (inside, needle) in in_file(needles, &entry.path, entry.size, &mut members, large).map_err(wrong)? {
-                hits.insert((Place::Inside(number, inside), needle));
+                places.borrow_mut().keep(Place::Inside(number, inside), needle);
             }
         }
     }
     if let Some(error) = members.finish().error {
         return Err(unreadable(&error));
     }
-    for (start, end, needle) in archive.finish() {
-        let behind = bounds.partition_point(|(begin, _)| *begin <= start);
-        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-        let own = behind.checked_sub(1).and_then(|place| Some((place, bounds.get(place)?)));
-        let place = match own {
-            Some((place, (begin, stop))) if start < *stop => {
-                Place::Content(number(place), start.saturating_sub(*begin), end.saturating_sub(*begin))
-            }
-            Some((place, (_, stop))) if end <= stop.next_multiple_of(BLOCK) => Place::Padding(number(place)),
-            _ if behind < bounds.len() => Place::Head(number(behind)),
-            _ => Place::Beside,
-        };
-        hits.insert((place, needle));
-    }
+    archive.look();
+    drop(archive);
+    let found = places.into_inner().finish().ok_or_else(|| {
+        let what = format!("what is taken out stands in more than {MOST_PLACES} places of layer {}", layer.index);
+        Error::new(ErrorKind::Limit, what).help("`--only`, `--skip` and `[fix] keep` of a policy leave some of it out")
+    })?;
+    hits.extend(found);
     // a value that the archive has may show in the compressed data, too: it stands there for no other reason
     let explained: BTreeSet<usize> =
         hits.iter().filter(|(place, _)| *place != Place::Stored).map(|(_, needle)| *needle).collect();
@@ -236,45 +247,129 @@ fn in_file<R: Read>(
     Ok(needles.in_files_of(path, &bytes))
 }
 
-/// Looks for values in what passes through.
-struct Searching<'n, R> {
+/// Where values stand in an archive, by its members, while it passes.
+#[derive(Default)]
+struct Places {
+    /// Of the content of each member: first byte and the one behind the last.
+    bounds: Vec<(u64, u64)>,
+    /// The same of headers that belong to no member.
+    shared: Vec<(u64, u64)>,
+    /// What stands behind the last member that is known.
+    pending: BTreeSet<(u64, u64, usize)>,
+    hits: BTreeSet<Hit>,
+    /// Kept places in the content of members.
+    counts: HashMap<u32, usize>,
+    /// Members that have a value.
+    known: HashSet<(u32, usize)>,
+    is_over: bool,
+}
+
+impl Places {
+    /// A member begins: its number. `start` is the first byte of its content.
+    fn begin(&mut self, start: u64, stored: u64, shared: &[(u64, u64)]) -> u32 {
+        let number = u32::try_from(self.bounds.len()).unwrap_or(u32::MAX);
+        self.bounds.push((start, start.saturating_add(stored)));
+        self.shared.extend(shared);
+        let rest = self.pending.split_off(&(self.end(), 0, 0));
+        for (from, to, needle) in std::mem::replace(&mut self.pending, rest) {
+            self.resolve(from, to, needle);
+        }
+        number
+    }
+
+    /// The end of the last member, its padding counted.
+    fn end(&self) -> u64 {
+        self.bounds.last().map_or(0, |(_, stop)| stop.next_multiple_of(BLOCK))
+    }
+
+    fn add(&mut self, from: u64, to: u64, needle: usize) {
+        if from < self.end() {
+            self.resolve(from, to, needle);
+        } else {
+            self.pending.insert((from, to, needle));
+        }
+    }
+
+    fn resolve(&mut self, start: u64, end: u64, needle: usize) {
+        let behind = self.bounds.partition_point(|(begin, _)| *begin <= start);
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let own = behind.checked_sub(1).and_then(|place| Some((place, self.bounds.get(place)?)));
+        let is_shared = || {
+            let before = self.shared.partition_point(|(begin, _)| *begin <= start);
+            before.checked_sub(1).and_then(|place| self.shared.get(place)).is_some_and(|(_, stop)| start < *stop)
+        };
+        let place = match own {
+            Some((place, (begin, stop))) if start < *stop => {
+                Place::Content(number(place), start.saturating_sub(*begin), end.saturating_sub(*begin))
+            }
+            Some((place, (_, stop))) if end <= stop.next_multiple_of(BLOCK) => Place::Padding(number(place)),
+            _ if behind >= self.bounds.len() => Place::Beside,
+            _ if is_shared() => Place::Shared(number(behind)),
+            _ => Place::Head(number(behind)),
+        };
+        self.keep(place, needle);
+    }
+
+    fn keep(&mut self, place: Place, needle: usize) {
+        if let Place::Content(member, ..) = place {
+            let is_first = self.known.insert((member, needle));
+            let count = self.counts.entry(member).or_default();
+            if !is_first && (*count >= MOST_OF_MEMBER || self.hits.len() >= MOST_HITS) {
+                return;
+            }
+            *count = count.saturating_add(1);
+        }
+        if self.hits.len() < MOST_PLACES {
+            self.hits.insert((place, needle));
+        } else {
+            self.is_over = true;
+        }
+    }
+
+    /// All of them; nothing if there are too many.
+    fn finish(mut self) -> Option<BTreeSet<Hit>> {
+        for (from, to, needle) in std::mem::take(&mut self.pending) {
+            self.resolve(from, to, needle);
+        }
+        (!self.is_over).then_some(self.hits)
+    }
+}
+
+/// Looks for values in what passes through, and says where each stands: first byte, the one behind the last, and the value. What
+/// two windows share is told twice.
+struct Searching<'n, R, F> {
     inner: R,
     needles: &'n Needles,
     /// What was not looked at, and before it what the next window shares with the last.
     window: Vec<u8>,
     /// Bytes that passed before the window.
     passed: u64,
-    /// First byte, the one behind the last, and the value.
-    found: BTreeSet<(u64, u64, usize)>,
+    found: F,
 }
 
-impl<'n, R: Read> Searching<'n, R> {
-    fn new(inner: R, needles: &'n Needles) -> Self {
-        Self { inner, needles, window: Vec::new(), passed: 0, found: BTreeSet::new() }
+impl<'n, R: Read, F: FnMut(u64, u64, usize)> Searching<'n, R, F> {
+    fn new(inner: R, needles: &'n Needles, found: F) -> Self {
+        Self { inner, needles, window: Vec::new(), passed: 0, found }
     }
 
+    /// Looks at what is left.
     fn look(&mut self) {
         let Self { needles, window, passed, found, .. } = self;
         needles.in_bytes(window, &mut |needle, span| {
             let at = |offset: usize| passed.saturating_add(offset as u64);
-            if found.len() < MOST_HITS {
-                found.insert((at(span.start), at(span.end), needle));
-            }
+            found(at(span.start), at(span.end), needle);
         });
         let cut = window.len().saturating_sub(needles.overlap());
         window.drain(..cut);
         *passed = passed.saturating_add(cut as u64);
     }
-
-    /// Where values were in what passed.
-    fn finish(mut self) -> BTreeSet<(u64, u64, usize)> {
-        self.look();
-        self.found
-    }
 }
 
-impl<R: Read> Read for Searching<'_, R> {
+impl<R: Read, F: FnMut(u64, u64, usize)> Read for Searching<'_, R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // whoever reads a large file at once would have its bytes held here, too
+        let most = buffer.len().min(WINDOW);
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
         let count = self.inner.read(buffer)?;
         self.window.extend_from_slice(buffer.get(..count).unwrap_or_default());
         if self.window.len() >= WINDOW {
@@ -315,6 +410,121 @@ fn texts(needles: &Needles, value: &Value, pointer: &str, found: &mut dyn FnMut(
 
 /// Where a value stands that a document has, and none of its texts: of a key that stands twice the last counts.
 pub(super) const REPEATED: &str = "a key that stands twice";
+
+/// The values that a document has where none of its texts says them: below a key that stands once more, in numbers, or beside
+/// its texts where these have none.
+pub(super) fn beside_texts(needles: &Needles, bytes: &[u8]) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    if needles.is_empty() {
+        return found;
+    }
+    if let Ok(raw) = serde_json::from_slice::<Raw>(bytes) {
+        raw.search(needles, false, &mut found);
+    }
+    let mut is_text = false;
+    let document = serde_json::from_slice(bytes).unwrap_or_default();
+    in_texts(needles, &document, &mut |_, _| is_text = true);
+    if !is_text {
+        needles.in_bytes(bytes, &mut |needle, _| {
+            found.insert(needle);
+        });
+    }
+    found
+}
+
+/// A document with all that its keys say, however often each stands.
+enum Raw {
+    Text(String),
+    Number(String),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
+    Nothing,
+}
+
+impl Raw {
+    fn search(&self, needles: &Needles, is_hidden: bool, found: &mut BTreeSet<usize>) {
+        let mut look = |text: &str| {
+            needles.in_bytes(text.as_bytes(), &mut |needle, _| {
+                found.insert(needle);
+            });
+        };
+        match self {
+            Self::Text(text) if is_hidden => look(text),
+            Self::Number(text) => look(text),
+            Self::List(list) => list.iter().for_each(|entry| entry.search(needles, is_hidden, found)),
+            Self::Object(entries) => {
+                let last: BTreeMap<&str, usize> =
+                    entries.iter().enumerate().map(|(place, (key, _))| (key.as_str(), place)).collect();
+                for (place, (key, entry)) in entries.iter().enumerate() {
+                    let is_hidden = is_hidden || last.get(key.as_str()) != Some(&place);
+                    if is_hidden {
+                        needles.in_bytes(key.as_bytes(), &mut |needle, _| {
+                            found.insert(needle);
+                        });
+                    }
+                    entry.search(needles, is_hidden, found);
+                }
+            }
+            Self::Text(_) | Self::Nothing => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(OfRaw)
+    }
+}
+
+struct OfRaw;
+
+impl<'de> Visitor<'de> for OfRaw {
+    type Value = Raw;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a document")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Raw, E> {
+        Ok(Raw::Nothing)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> std::result::Result<Raw, E> {
+        Ok(Raw::Nothing)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> std::result::Result<Raw, E> {
+        Ok(Raw::Number(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> std::result::Result<Raw, E> {
+        Ok(Raw::Number(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> std::result::Result<Raw, E> {
+        Ok(Raw::Number(number.to_string()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> std::result::Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> std::result::Result<Raw, A::Error> {
+        let mut list = Vec::new();
+        while let Some(entry) = entries.next_element()? {
+            list.push(entry);
+        }
+        Ok(Raw::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Raw, A::Error> {
+        let mut object = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            object.push(entry);
+        }
+        Ok(Raw::Object(object))
+    }
+}
 
 /// How a person is told of a text of a manifest, an index or `manifest.json`: an annotation by its key, all else by the
 /// names of its fields, whatever its place in lists is.
@@ -368,6 +578,12 @@ mod tests {
             hits.into_iter().map(|(place, _)| place).collect()
         };
         let inside = Place::Inside(3, b"in/a.conf".to_vec());
+        // many places, and one behind them
+        let many = format!("{value}\n").repeat(110_000);
+        let crowded = Archive::default().file("a", many.as_bytes()).file("b", value.as_bytes()).end();
+        let places = found(&layer(crowded));
+        assert_eq!(places.last(), Some(&Place::Content(1, 0, value.len() as u64)));
+        assert_eq!(places.len(), MOST_OF_MEMBER + 1);
         // the archive lies in the layer uncompressed, so that the value stands in its own bytes too
         let places = found(&layer(blob.clone()));
         assert_eq!(places.len(), 4, "{places:?}");
@@ -397,6 +613,20 @@ mod tests {
     }
 
     #[test]
+    fn no_more_than_a_window_is_held_of_what_is_read_at_once() {
+        let needles = Needles::new([["kQ7vT2xw", "Zm9Lp4"].concat().as_bytes()]).expect("few");
+        let bytes = vec![b'a'; 8 * WINDOW];
+        let mut searching = Searching::new(bytes.as_slice(), &needles, |_, _, _| {});
+        let mut all = vec![0; bytes.len()];
+        let (mut read, mut held) = (0, 0);
+        while read < all.len() {
+            read += searching.read(&mut all[read..]).expect("bytes");
+            held = held.max(searching.window.capacity());
+        }
+        assert!(all == bytes && held <= 4 * WINDOW, "{held}");
+    }
+
+    #[test]
     fn texts_of_documents_are_named_by_their_place() {
         let value = ["kQ7vT2xw", "Zm9Lp4"].concat();
         let needles = Needles::new([value.as_bytes()]).expect("few");
@@ -409,6 +639,13 @@ mod tests {
         let found: Vec<String> = found.into_iter().collect();
         let nameless = format!("/config/Labels/{NAMELESS}");
         assert_eq!(found, ["/config/Cmd/1", &nameless, "/config/Labels/k~1l"]);
+        let number = "8273645182";
+        let needles = Needles::new([value.as_bytes(), number.as_bytes()]).expect("few");
+        let beside = |text: &str| beside_texts(&needles, text.as_bytes()).into_iter().collect::<Vec<usize>>();
+        assert_eq!(beside(&format!(r#"{{"a":"{value}","b":"x"}}"#)), [0; 0]);
+        assert_eq!(beside(&format!(r#"{{"a":"{value}","b":["{value}"],"a":"x"}}"#)), [0]);
+        assert_eq!(beside(&format!(r#"{{"c":{{"a":{{"{value}":"y"}},"a":{{"b":1}}}}}}"#)), [0]);
+        assert_eq!(beside(&format!(r#"{{"a":"{value}","b":{number}}}"#)), [1]);
         assert_eq!(place("/manifests/0/annotations/a~1b"), "annotation a/b");
         assert_eq!(place("/layers/0/annotations/a~1b"), "annotation a/b of a layer");
         assert_eq!(place("/0/RepoTags/1"), "field RepoTags");

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::escape::{escape, pointer_key};
 use crate::finding::{Finding, Location};
+use crate::image::texts::Text;
 use crate::rebuild::{Edit, Span};
 use crate::rule::Severity;
 use crate::secret::{Needles, TextKind, in_text, is_sought, mask_text};
@@ -46,10 +47,14 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let Some(config) = &job.image.config else { return };
     let arguments: Vec<Vec<(&str, &str)>> = config.history.iter().map(|step| step.arguments()).collect();
     let texts = texts(config);
+    let unused: BTreeMap<&str, &Text> = config.unused.texts.iter().map(|text| (text.pointer.as_str(), text)).collect();
     let mut found: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
     let mut values: BTreeSet<&str> = BTreeSet::new();
     for (place, (pointer, text)) in texts.iter().enumerate() {
-        let spans = spans_in(pointer, text, &rules, &arguments);
+        let mut spans = spans_in(pointer, text, &rules, &arguments);
+        // as the scan reads what it has no use for
+        let named = unused.get(pointer.as_str()).filter(|unused| !unused.name.is_empty());
+        spans.extend(named.into_iter().flat_map(|unused| of_setting(&unused.name, text, &rules)));
         values.extend(spans.iter().filter_map(|span| text.get(span.clone())).filter(|value| is_echo(value)));
         found.insert(place, spans);
     }
@@ -87,25 +92,19 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         if spans.is_empty() {
             continue;
         }
-        one(job, draft, &open, (pointer, text), &spans);
+        one(job, draft, &open, (pointer, text, unused.get(pointer.as_str()).copied()), &spans);
     }
 }
 
 /// The secrets of one text, by what the text is.
 fn spans_in(pointer: &str, text: &str, rules: &BTreeSet<&str>, arguments: &[Vec<(&str, &str)>]) -> Vec<Range<usize>> {
     let parts: Vec<&str> = pointer.split('/').skip(1).collect();
-    let of_name = |name: &str| {
-        let whole = format!("{name}={text}");
-        let start = name.len().saturating_add(1);
-        let spans = known(&whole, TextKind::Setting(start), rules);
-        spans.into_iter().map(|span| span.start.saturating_sub(start)..span.end.saturating_sub(start)).collect()
-    };
     match parts.as_slice() {
         [_, "Env", _] => {
             let start = text.find('=').map_or(0, |at| at.saturating_add(1));
             known(text, TextKind::Setting(start), rules)
         }
-        [_, "Labels", key] => of_name(&pointer_key(key)),
+        [_, "Labels", key] => of_setting(&pointer_key(key), text, rules),
         ["history", index, "created_by"] => {
             let mut spans = known(text, TextKind::Script, rules);
             let own = index.parse::<usize>().ok().and_then(|index| arguments.get(index));
@@ -122,6 +121,14 @@ fn spans_in(pointer: &str, text: &str, rules: &BTreeSet<&str>, arguments: &[Vec<
         }
         _ => known(text, TextKind::Plain, rules),
     }
+}
+
+/// The secrets of a text that has a name.
+fn of_setting(name: &str, text: &str, rules: &BTreeSet<&str>) -> Vec<Range<usize>> {
+    let whole = format!("{name}={text}");
+    let start = name.len().saturating_add(1);
+    let spans = known(&whole, TextKind::Setting(start), rules);
+    spans.into_iter().map(|span| span.start.saturating_sub(start)..span.end.saturating_sub(start)).collect()
 }
 
 /// The secrets of a text that one of these rules knows.
@@ -182,7 +189,13 @@ enum Treatment {
     Unset,
 }
 
-fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text): (&str, &str), spans: &[Range<usize>]) {
+fn one(
+    job: &Job<'_>,
+    draft: &mut Draft<'_>,
+    open: &[&Finding],
+    (pointer, text, unused): (&str, &str, Option<&Text>),
+    spans: &[Range<usize>],
+) {
     let parts: Vec<&str> = pointer.split('/').skip(1).collect();
     let config = |key: String| at(open, |location| matches!(location, Location::Config { key: of } if *of == key));
     let span = |span: &Range<usize>| Span { offset: span.start as u64, length: span.len() as u64 };
@@ -243,8 +256,15 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, open: &[&Finding], (pointer, text):
             propose(draft, own, &format!("build step {}", index.unwrap_or_default()), treatment, edits);
         }
         _ => {
+            let place = unused.map_or_else(|| parts.join("."), |unused| mask_text(&unused.place));
+            let step = unused.and_then(|unused| unused.step);
+            let own = at(open, |location| match (location, step) {
+                (Location::Config { key }, None) => *key == place,
+                (Location::History { index, key, .. }, Some(step)) => *index == step && *key == place,
+                _ => false,
+            });
             let (treatment, edits) = redacted();
-            propose(draft, Vec::new(), &escape(mask_text(pointer)), treatment, edits);
+            propose(draft, own, &escape(mask_text(pointer)), treatment, edits);
         }
     }
 }
@@ -344,6 +364,27 @@ mod tests {
         assert_eq!(redacted(&[(0, 3), (2, 2)]), Ok(Some("[REDACTED]ef".into())));
         assert_eq!(redacted(&[(4, 1), (0, 1), (2, 0)]), Ok(Some("[REDACTED]bcd[REDACTED]f".into())));
         assert!(redacted(&[(4, 3)]).is_err());
+    }
+
+    #[test]
+    fn what_is_redacted_where_nothing_reads_it_is_not_told_as_left() {
+        let token = ["gh", "p_aLJFgvsJOFwZ8NvsaGVFyKhiEABXqP0vTy4y"].concat();
+        let value = ["kQ7vT2", "xwZm9Lp4s"].concat();
+        for config in [
+            format!(r#"{{"author":"{token}"}}"#),
+            format!(r#"{{"x-note":"see {token}"}}"#),
+            format!(r#"{{"x-note":{{"db_password":"{value}"}}}}"#),
+        ] {
+            let mut image = image(&config);
+            image.secrets = crate::secret::scan_config(image.config.as_ref().expect("a configuration")).0;
+            let findings = crate::secret::findings(&image, "2026-11-21".parse().expect("a date"), None);
+            assert_eq!(findings.len(), 1, "{config}");
+            let wishes = Wishes { only: vec!["secrets"], ..Wishes::default() };
+            let plan = plan_findings(&image, &findings.iter().collect::<Vec<_>>(), &wishes);
+            assert!(plan.refused.is_empty(), "{config}: {plan:?}");
+            assert_eq!(plan.actions.len(), 1, "{config}");
+            assert_eq!(plan.actions[0].findings, [findings[0].fingerprint()], "{config}");
+        }
     }
 
     #[test]

@@ -75,6 +75,18 @@ pub fn statement(rebuilt: &Rebuilt, reference: &str, plan: &Digest, choices: Cho
     })
 }
 
+/// The digests that a file is about, if it is a statement of careen's, over which another one may be written.
+pub fn subjects(bytes: &[u8]) -> Option<Vec<String>> {
+    let known: Value = serde_json::from_slice(bytes).ok()?;
+    let build_type = known.pointer("/predicate/buildDefinition/buildType");
+    if known.get("_type")? != STATEMENT || build_type? != BUILD_TYPE {
+        return None;
+    }
+    let digests = known.get("subject")?.as_array()?.iter().filter_map(|subject| subject.get("digest")?.as_object());
+    let texts = digests.flatten().filter_map(|(algorithm, hex)| Some(format!("{algorithm}:{}", hex.as_str()?)));
+    Some(texts.collect())
+}
+
 /// The first of an image's names; a statement wants one even of an image that has none.
 fn name(names: &[&String]) -> String {
     names.first().map_or_else(|| "image".to_owned(), |name| (*name).clone())
@@ -121,5 +133,11 @@ mod tests {
             assert!(at(pointer).is_string(), "{pointer}");
         }
         assert_eq!(made, statement(&rebuilt, "oci-dir:x", &of("plan"), Choices::default()));
+        let about = [of("i2"), of("m2")].map(|digest| digest.to_string()).to_vec();
+        assert_eq!(subjects(made.to_string().as_bytes()), Some(about));
+        let other = made.to_string().replace(BUILD_TYPE, "https://example/other");
+        for text in [other.as_str(), "{}", "extends = []", ""] {
+            assert_eq!(subjects(text.as_bytes()), None, "{text}");
+        }
     }
 }

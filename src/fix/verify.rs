@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_key, pointer_part};
 use crate::finding::{Finding, Location};
 use crate::image::{FIX_STEP, Image};
-use crate::inventory::{Inventory, LayerSummary, Origin};
+use crate::inventory::{Inventory, LayerSummary, Origin, RunUser};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
 use crate::pass::Known;
@@ -26,6 +26,7 @@ use crate::secret::masked_path;
 use crate::source::store::in_layout;
 use crate::tree::{Node, Tree};
 
+use super::copies::Copies;
 use super::foresee::Values;
 use super::guard::Links;
 use super::merged::{Odd, Origins, unplanned};
@@ -48,6 +49,8 @@ pub struct Seen {
     layers: Vec<LayerSummary>,
     pub(super) tree: Tree,
     judged: Vec<Judged>,
+    /// The number of the user that processes start as.
+    run_as: Option<u32>,
 }
 
 impl Seen {
@@ -58,6 +61,7 @@ impl Seen {
             layers: inventory.layers.clone(),
             tree: inventory.tree.clone(),
             judged: judged.to_vec(),
+            run_as: inventory.run_user().and_then(RunUser::uid),
         }
     }
 
@@ -188,6 +192,11 @@ pub fn prove(
                 let sides = (&before_side, &after_side);
                 let config = parsed(new).unwrap_or_default();
                 absent(values, number, sides, &standing, &config, (own, rebuilt), &mut flaws);
+                let mut remains = own.into_iter().flat_map(|own| &own.remains);
+                let is_known = remains.any(|remains| remains.layer.is_none() && remains.path == search::REPEATED);
+                if !is_known && !search::beside_texts(values.needles(), new).is_empty() {
+                    flaws.add("the configuration still holds a value that was taken out, beside its texts");
+                }
             }
             _ => flaws.add("the configuration is missing"),
         }
@@ -197,12 +206,11 @@ pub fn prove(
     let stays =
         |path: &str| plan.images.iter().flat_map(|plan| &plan.remains).any(|remains| remains.path.as_str() == path);
     for (name, bytes) in documents.iter().filter(is_own) {
-        let (mut is_known, mut is_text) = (true, false);
+        let mut is_known = true;
         search::in_texts(values.needles(), &parsed(bytes).unwrap_or_default(), &mut |pointer, _| {
-            is_text = true;
             is_known &= stays(&search::place(pointer));
         });
-        let is_repeated = !is_text && values.needles().are_in(bytes);
+        let is_repeated = !search::beside_texts(values.needles(), bytes).is_empty();
         if !is_known || is_repeated && !stays(search::REPEATED) {
             flaws.add(format!("`{}` still holds a value that was taken out", escape(name)));
         }
@@ -493,13 +501,21 @@ fn findings(
     let heirs = heirs_of(names, plan);
     let mut counts: BTreeMap<Key<'_>, i64> = BTreeMap::new();
     let mut gone: BTreeSet<Key<'_>> = BTreeSet::new();
+    let mut copies = Copies::of(names, edits, after.image.layers.len());
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
     let mut settings: BTreeSet<(&str, &Location)> = BTreeSet::new();
-    for judged in before.seen.judged.iter().filter(counted) {
+    for judged in &before.seen.judged {
         let finding = &judged.finding;
+        let is_mended = mended.contains(finding.fingerprint().as_str());
+        if !is_mended {
+            copies.add(finding, names);
+        }
+        if !counted(&judged) {
+            continue;
+        }
         settings.insert((finding.rule.id, &finding.location));
         let left = counts.entry(key(finding, names, None)).or_default();
-        if mended.contains(finding.fingerprint().as_str()) {
+        if is_mended {
             gone.insert(key(finding, names, None));
         } else {
             *left = left.saturating_add(1);
@@ -511,6 +527,9 @@ fn findings(
         let file = file_of(finding).map(|path| file_and_rest(path, names).0);
         let sources = file.and_then(|file| heirs.get(&file)).into_iter().flatten();
         let own = key(finding, names, None);
+        if copies.take(finding, &own) {
+            continue;
+        }
         let is_known = counts.contains_key(&own);
         let others = sources.map(|source| key(finding, names, Some(source)));
         let found = std::iter::once(own.clone())
@@ -520,6 +539,13 @@ fn findings(
         match found {
             Some(left) => *left = left.saturating_sub(1),
             None if is_of_heir(finding, &heirs) => {}
+            // files of a number that only the old user had
+            None if finding.rule.id == "image/unknown-owner"
+                && before.seen.run_as.is_some_and(|uid| finding.subject == uid.to_string())
+                && edits
+                    .0
+                    .iter()
+                    .any(|edit| matches!(edit, Edit::SetConfig { pointer, .. } if pointer == "/config/User")) => {}
             None if !gone.contains(&own) && touched.spares(finding) => {}
             // a value that several settings hold is told of one of them, and masked in all: of another one now
             None if !is_known
@@ -683,7 +709,7 @@ fn file_of(finding: &Finding) -> Option<&ImagePath> {
 
 /// The file that a path is of, and the way to a file inside of it. What is packed alone has no name but that of the file it is in,
 /// less an ending: that is left out.
-fn file_and_rest(path: &ImagePath, names: &Tree) -> (ImagePath, String) {
+pub(super) fn file_and_rest(path: &ImagePath, names: &Tree) -> (ImagePath, String) {
     let whole = || (path.clone(), String::new());
     if names.get(path).is_some() {
         return whole();
@@ -700,11 +726,11 @@ fn file_and_rest(path: &ImagePath, names: &Tree) -> (ImagePath, String) {
 }
 
 /// Rule, subject and place.
-type Key<'f> = (&'static str, Cow<'f, str>, String);
+pub(super) type Key<'f> = (&'static str, Cow<'f, str>, String);
 
 /// What a finding is, whatever its layer is. A file goes by the first of its names in `names`, the input's tree: where that one was
 /// taken out, another one shows. `source` takes the place of the file's name.
-fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImagePath>) -> Key<'f> {
+pub(super) fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImagePath>) -> Key<'f> {
     let place = match &finding.location {
         Location::File { path, .. } => {
             let (file, inside) = file_and_rest(path, names);

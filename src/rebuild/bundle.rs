@@ -124,6 +124,13 @@ impl Bundle {
         self.store.attached_to(digest)
     }
 
+    /// Digests of entries of the index that lead to none of the images: once all of these are changed, they are left out.
+    pub fn attached(&self, limits: &Limits) -> Result<Vec<Digest>> {
+        let Document::Index(index) = Document::parse(&self.index, limits)? else { return Ok(Vec::new()) };
+        let chosen = self.chosen(limits)?;
+        Ok(index.manifests.into_iter().filter(|entry| !chosen.contains(entry)).map(|entry| entry.digest).collect())
+    }
+
     /// Every document by its name, and the names of parts that nothing leads to.
     pub fn parts(&self, limits: &Limits) -> Result<(Vec<NamedDocument>, Vec<String>)> {
         let mut documents = vec![(INDEX.to_owned(), self.index.clone())];

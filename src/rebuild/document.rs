@@ -11,11 +11,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_part};
 use crate::image::manifest::media_type;
 use crate::image::{Descriptor, FIX_STEP, ImageConfig};
+use crate::limit::Limits;
 use crate::pass::tar::Mark;
 
 use super::bundle::OCI_LAYER;
 use super::json::Json;
-use super::{Edit, Encoding, Excised, Notice, Span};
+use super::{Edit, Edits, Encoding, Excised, Notice, Span};
 
 /// What stands in place of redacted text.
 pub const REDACTED: &str = "[REDACTED]";
@@ -97,6 +98,13 @@ pub(super) fn edit_config(config: &mut Json, edits: &[&Edit]) -> Result<Vec<Exci
         }
     }
     Ok(excised)
+}
+
+/// A configuration after its edits, as it is written but for what follows the layers.
+pub fn edited_config(bytes: &[u8], edits: &Edits, limits: &Limits) -> Result<Vec<u8>> {
+    let mut config = Json::parse(bytes, limits.config, "the configuration")?;
+    edit_config(&mut config, &edits.0.iter().collect::<Vec<_>>())?;
+    Ok(config.text().into_bytes())
 }
 
 /// Layers are changed by edits of layers only.

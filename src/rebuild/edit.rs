@@ -149,31 +149,36 @@ pub enum Edit {
     },
     /// Sets a value of the configuration, such as `/config/User`; missing objects on the way are made.
     SetConfig {
-        /// Where.
+        /// Where. Written without secrets.
+        #[serde(serialize_with = "masked")]
         pointer: String,
         /// The value.
         value: Value,
     },
     /// Takes a member of an object, or an element of a list, out of the configuration.
     RemoveConfig {
-        /// Where.
+        /// Where. Written without secrets.
+        #[serde(serialize_with = "masked")]
         pointer: String,
     },
     /// Takes all entries of this name out of `config.Env` (and the classic `container_config.Env`).
     RemoveEnv {
-        /// The name before `=`.
+        /// The name before `=`. Written without secrets.
+        #[serde(serialize_with = "masked")]
         name: String,
     },
     /// Writes `[REDACTED]` in place of parts of a string of the configuration, such as `/history/3/created_by`.
     RedactConfig {
-        /// Where.
+        /// Where. Written without secrets.
+        #[serde(serialize_with = "masked")]
         pointer: String,
         /// Which bytes; none of them may be anywhere in the output.
         spans: Vec<Span>,
     },
     /// Sets an annotation of the manifest.
     SetAnnotation {
-        /// Its key.
+        /// Its key. Written without secrets.
+        #[serde(serialize_with = "masked")]
         key: String,
         /// Its value.
         value: String,
@@ -181,14 +186,16 @@ pub enum Edit {
     /// Writes `[REDACTED]` in place of parts of an annotation's value, wherever it stands: in the manifest, its descriptors
     /// and the indexes above it.
     RedactAnnotation {
-        /// Its key.
+        /// Its key. Written without secrets.
+        #[serde(serialize_with = "masked")]
         key: String,
         /// Which bytes of the value; none of them may be anywhere in the output.
         spans: Vec<Span>,
     },
     /// Takes an annotation out of the manifest, its descriptors and the indexes above it.
     RemoveAnnotation {
-        /// Its key.
+        /// Its key. Written without secrets.
+        #[serde(serialize_with = "masked")]
         key: String,
         /// Where in its value secrets stand, which must then be nowhere in the output.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -205,7 +212,7 @@ pub enum Content {
         /// The text.
         text: String,
     },
-    /// A file of the image as it is.
+    /// A file of the image as it is in its layer afterwards.
     File {
         /// Which.
         member: Member,

@@ -17,6 +17,7 @@ mod tests;
 pub mod write;
 
 pub use bundle::{Beside, Bundle, NamedDocument};
+pub use document::edited_config;
 pub use edit::{Content, Edit, Edits, Inner, Member, Span};
 pub use encode::Encoding;
 pub use excised::Excised;

@@ -515,7 +515,8 @@ impl<'a> Work<'a> {
 
     /// Writes the layer on top, where one is asked for.
     fn top(&mut self, manifest: &Manifest, edits: &[&'a Edit]) -> Result<Option<NewLayer>> {
-        let edits: Vec<&Edit> = edits.iter().copied().filter(|edit| edit.is_on_top()).collect();
+        let all = edits;
+        let edits: Vec<&Edit> = all.iter().copied().filter(|edit| edit.is_on_top()).collect();
         if edits.is_empty() {
             return Ok(None);
         }
@@ -529,7 +530,9 @@ impl<'a> Work<'a> {
             let descriptor = manifest.layers.get(member.layer as usize);
             let blob = descriptor.and_then(|descriptor| bundle.blob(descriptor));
             let blob = blob.ok_or_else(|| Error::malformed(format!("the image has no layer {}", member.layer)))?;
-            layer::read_member(&*blob, member, LARGEST_FILE, limits)
+            let mut bytes = layer::read_member(&*blob, member, LARGEST_FILE, limits)?;
+            layer::mend(&mut bytes, member, all);
+            Ok(bytes)
         };
         let written = self.spooled(|out| layer::top_layer(&edits, &mut read, encoding, out))?;
         self.use_layer(&written.new);

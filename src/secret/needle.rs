@@ -11,12 +11,12 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::path::ImagePath;
 
@@ -50,7 +50,10 @@ const UNDONE: usize = 64 << 10;
 const ESCAPED: usize = 6;
 
 /// Bytes that four signs take at most, each escaped.
-const FOUR: usize = 48;
+const FOUR: usize = 52;
+
+/// Escapes of escapes that are remembered.
+const MOST_NESTED: usize = 256;
 
 /// Bits of the table of signs that follow each other, as a power of two.
 const FOLLOWING: u32 = 22;
@@ -75,6 +78,35 @@ pub struct Needles {
     following: Following,
 }
 
+/// Bytes round an escape, and how many of them stand before it.
+type Round<'b> = (&'b [u8], usize);
+
+/// Whether escapes of escapes may be ones of a spelling, by what stands round them: long runs of them repeat themselves.
+#[derive(Default)]
+struct Nested<'b> {
+    last: Option<(Round<'b>, bool)>,
+    known: HashMap<Round<'b>, bool>,
+}
+
+impl<'b> Nested<'b> {
+    fn get(&mut self, round: Round<'b>) -> Option<bool> {
+        if let Some((_, known)) = self.last.filter(|(last, _)| *last == round) {
+            return Some(known);
+        }
+        let known = *self.known.get(&round)?;
+        self.last = Some((round, known));
+        Some(known)
+    }
+
+    fn add(&mut self, round: Round<'b>, may: bool) {
+        if self.known.len() >= MOST_NESTED {
+            self.known.clear();
+        }
+        self.known.insert(round, may);
+        self.last = Some((round, may));
+    }
+}
+
 /// What a spelling stands for.
 #[derive(Default)]
 struct Owners {
@@ -87,7 +119,10 @@ struct Owners {
 impl Needles {
     /// Of these values; those that [`is_sought`] says no to are in the list and never found. Too many are an error.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Self> {
-        let too_many = || Error::limit(format!("more than {MOST} values would have to be sought"));
+        let too_many = || {
+            Error::new(ErrorKind::Limit, format!("more than {MOST} values would have to be sought"))
+                .help("`--only`, `--skip` and `[fix] keep` of a policy leave some of them out")
+        };
         let mut owners: BTreeMap<Vec<u8>, Owners> = BTreeMap::new();
         for (index, value) in values.into_iter().enumerate() {
             if !is_sought(value) {
@@ -190,14 +225,14 @@ impl Needles {
         if self.automaton.is_none() {
             return places;
         }
-        let mut next = 0_usize;
+        let (mut next, mut nested) = (0_usize, Nested::default());
         let mut take = |at: usize, next: &mut usize| {
             places.push(at);
             // a spelling that has another one up to there is undone with this
             *next = at.saturating_add(self.reach);
         };
         for at in memchr::memchr3_iter(b'\\', b'%', b'&', bytes) {
-            if at >= next && self.may_be_escape(bytes, at) {
+            if at >= next && self.may_be_escape(bytes, at, &mut nested) {
                 take(at, &mut next);
             }
         }
@@ -212,7 +247,7 @@ impl Needles {
     }
 
     /// Whether an escape stands here, and the signs round it follow each other in a spelling.
-    fn may_be_escape(&self, bytes: &[u8], at: usize) -> bool {
+    fn may_be_escape<'b>(&self, bytes: &'b [u8], at: usize, nested: &mut Nested<'b>) -> bool {
         let at = if bytes.get(at.saturating_sub(1)..).is_some_and(|rest| rest.starts_with(b"'\\''")) {
             at.saturating_sub(1)
         } else {
@@ -229,6 +264,11 @@ impl Needles {
             b'\n' | b'\r' => may(sign, rest) || self.may_go_on(bytes, at),
             // an escape of an escape
             b'\\' | b'%' | b'&' => {
+                let part = bytes.get(at.saturating_sub(3)..at.saturating_add(FOUR).min(bytes.len()));
+                let round = (part.unwrap_or_default(), at.min(3));
+                if let Some(known) = nested.get(round) {
+                    return known;
+                }
                 let mut any = may(sign, rest);
                 let mut inner = rest.get(..FOUR).unwrap_or(rest).to_vec();
                 for _ in 0..2 {
@@ -236,6 +276,7 @@ impl Needles {
                     let Some(sign) = unspelled::escaped(&inner).filter(|_| !any) else { break };
                     any = may(sign, &inner);
                 }
+                nested.add(round, any);
                 any
             }
             sign => may(sign, rest),
@@ -682,6 +723,23 @@ mod tests {
                 let expected = [first, second].map(|start| (start, start + spelled.len()));
                 assert_eq!(hits.into_iter().collect::<Vec<_>>(), expected, "{filler:?} {count}");
             }
+        }
+    }
+
+    #[test]
+    fn runs_of_escapes_are_looked_at_once() {
+        let value = ["kQ7vT2xw/Zm9\"", "Lp4"].concat();
+        let needles = Needles::new([value.as_bytes()]).unwrap();
+        let twice = value.replace('/', "%252f").replace('"', "\\\\\"");
+        for unit in ["\\", "%25", "&amp;", "\\\\n"] {
+            let run = unit.repeat(600);
+            let mut nested = Nested::default();
+            for at in 0..run.len() {
+                let _ = needles.may_be_escape(run.as_bytes(), at, &mut nested);
+            }
+            assert!(nested.known.len() < 100, "{unit}: {}", nested.known.len());
+            let text = [run.as_str(), " ", &twice, " ", &run].concat();
+            assert!(found(&needles, text.as_bytes()).contains(&(0, run.len() + 1)), "{unit}");
         }
     }
 

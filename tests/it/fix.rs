@@ -187,6 +187,32 @@ fn one_file_is_not_written_twice_whatever_it_is_called() {
 }
 
 #[test]
+fn a_statement_takes_no_other_files_place_and_is_of_the_image_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("image"), built().oci_archive(Packing::Gzip)).unwrap();
+    let (output, statement) = (format!("oci-archive:{}", path("out")), path("out.provenance.json"));
+    let is_there = |name: &str| Path::new(&path(name)).exists();
+    // the image itself, or any other file
+    std::fs::copy(path("image"), &statement).unwrap();
+    for image in ["image", "out.provenance.json"] {
+        let run = fix(&[&path(image), "-o", &output, "--no-fail"]);
+        assert!(run.code == 2 && run.stderr.contains("provenance") && !is_there("out"), "{run:?}");
+        assert_eq!(std::fs::read(&statement).unwrap(), std::fs::read(path("image")).unwrap());
+    }
+    std::fs::remove_file(&statement).unwrap();
+    for _ in 0..2 {
+        let run = fix(&[&path("image"), "-o", &output, "--no-fail"]);
+        assert!(run.code == 0 && is_there("out.provenance.json"), "{run:?}");
+    }
+    // an image that needs nothing: the same, then another one
+    let run = fix(&[&path("out"), "-o", &output, "--in-place", "--only", "healthcheck", "--no-fail"]);
+    assert!(run.code == 0 && is_there("out.provenance.json"), "{run:?}");
+    let run = fix(&[&path("image"), "-o", &output, "--only", "healthcheck", "--no-fail"]);
+    assert!(run.code == 0 && is_there("out") && !is_there("out.provenance.json"), "{run:?}");
+}
+
+#[test]
 fn flags_choose_what_is_planned() {
     let file = file_of(&built().docker_archive());
     let image = file.path().to_str().unwrap();

@@ -72,7 +72,7 @@ class Case:
     """One image, the flags to mend it with, and what must then be so."""
 
     def __init__(self, files, args=(), needles=(), gone=(), there=(), form="oci-archive", out=None, code=0,
-                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False, policy=None):
+                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False, policy=None, settles=True):
         self.files, self.args, self.form, self.out = files, list(args), form, out or form
         self.needles = [needle.encode() if isinstance(needle, str) else needle for needle in needles]
         self.gone, self.there = gone, there       # names in the merged tree
@@ -80,6 +80,7 @@ class Case:
         self.stays = list(stays)                  # where the plan says that a value stays
         self.still_fails = still_fails            # by a rule, once more
         self.policy = policy                      # the table `[fix]` of a policy
+        self.settles = settles                    # whether what comes out needs no mending: a copy on top is one's own
 
 
 def env_file(secret):
@@ -233,6 +234,18 @@ def elsewhere_cases():
         "name-inside", "opt/a.tgz", lambda value: packed_tar(file(f"in/{value}", "x")), ["/opt/a.tgz!a.tar"])
     padded = lambda value: archive(file("in/x", "x" * 100)).replace(
         b"x" + b"\0" * 100, b"x" + (b"\0" * 8 + value.encode()).ljust(100, b"\0"))
+    value = token("global-header")
+    yield "value-in-a-header-of-several-files", Case(
+        one([folder("srv"), file("srv/.env", env_file(value), shared={b"comment": value.encode()}), file("srv/a", "a")]),
+        SECRETS, gone=["srv/.env"], there=["srv/a"], code=1, stays=["(a header of several files)"])
+    yield "value-in-a-header-of-files-that-go", Case(
+        one([folder("srv"), file("srv/a", "a"), file("srv/.env", env_file(value), shared={b"comment": value.encode()})]),
+        SECRETS, [value], gone=["srv/.env"], there=["srv/a"])
+    value = token("crowd")
+    yield "value-of-which-a-file-has-very-many", Case(
+        one([folder("srv"), file("srv/.env", env_file(value) + f"{value}\n" * 110_000),
+             file("srv/x.bin", b"\0" + value.encode().hex().encode() + b"\0")]),
+        SECRETS, gone=["srv/.env"], there=["srv/x.bin"], code=1, stays=["/srv/x.bin"])
     yield "value-in-padding-in-an-archive", once_more(
         "padding-inside", "opt/a.tgz", lambda value: gzip.compress(padded(value), mtime=0), ["/opt/a.tgz!a.tar"])
     yield "value-behind-an-archive", once_more(
@@ -294,6 +307,19 @@ def settings_cases():
     yield "value-in-env-and-command", two("command", lambda value: env(value, Cmd=["run", "--token", value]), "/config/Cmd/2")
 
 
+def repeated_cases():
+    """A value that a key of the configuration holds which stands once more behind: no parser shows it."""
+    def twice(name, make):
+        value = token(name)
+        image = Image(BASE, archive(file("srv/.env", env_file(value)), file("srv/a", "a")), config=PLAIN)
+        image.config_start = make(value.encode().hex().encode())
+        return Case(layout((image, "1.0")), SECRETS, gone=["srv/.env"], there=["srv/a"], code=1, stays=["a key that stands twice"])
+
+    yield "value-in-a-repeated-key", twice("repeated", lambda coded: b'"x-note":"' + coded + b'","x-note":"w",')
+    yield "value-below-a-repeated-key", twice(
+        "below-repeated", lambda coded: b'"x-note":{"a":["' + coded + b'"]},"x-note":{"b":"w"},')
+
+
 def document_cases():
     def documents(name, make, **named):
         value = token(name)
@@ -318,6 +344,14 @@ def document_cases():
         config={**PLAIN, "Env": ["SETTINGS=" + json.dumps({"github": {"token": v}, "level": "info"})]}))
     yield "secret-in-comment", documents("comment", lambda v: image(
         history=["base", {"created_by": "flattened", "comment": json.dumps([{"created_by": f"ARG T={v}"}])}]))
+    named = token("name-of-a-setting")
+    for name, config in (("label", lambda v: {"Labels": {named: v}}), ("variable", lambda v: {"Env": ["A=1", f"{named}={v}"]})):
+        value = token(f"value-of-a-{name}")
+        yield f"secret-in-a-{name}-whose-name-is-one", Case(
+            layout((image(config={**PLAIN, **config(value)}), "1.0")), SECRETS, [value, named])
+    yield "secret-that-is-the-name-of-an-annotation", documents("annotation-name", lambda v: image(annotations={v: "q", "keep": "me"}))
+    yield "secret-in-author", documents("author", lambda v: image(top={"author": f"see {v}"}))
+    yield "secret-in-an-unknown-key", documents("unknown-key", lambda v: image(top={"x-note": {"token": v}}))
     yield "secret-in-annotation", documents("annotation", lambda v: image(annotations={"build.token": v, "keep": "me"}))
     text = "plainword" + "secretvalue42"
     yield "redacted-annotations", Case(
@@ -415,6 +449,8 @@ def hygiene_cases():
     yield "user-with-passwd", Case(dirty(file("srv/a", "a"), config={"Cmd": ["/bin/sh"]}), ["--user", "10001", "--yes"],
                                    then=lambda image: check.demand(
                                        image.document["config"]["User"].split(":")[0] == "10001", "the user is another"))
+    yield "user-in-place-of-a-number-that-has-files", Case(
+        dirty(file("usr/lib/x", "x", uid=1000), file("etc/z", "z", uid=1000)), ["--user", "1001:1001"], there=["usr/lib/x", "etc/z"])
     bare = Image(archive(file("app", b"\x7fELF" + b"x" * 100, mode=0o755)), config={"Entrypoint": ["/app"]})
     yield "user-without-passwd", Case(layout((bare, "1.0")), ["--user", "65532:65532", "--yes"],
                                       then=lambda image: check.demand(
@@ -566,9 +602,45 @@ def name_cases():
         [*remove, "srv/a.gz"], gone=["srv/a.gz", "srv/b.gz"], code=1)
 
 
+def copied_cases():
+    """A file of the base comes on top with another mode or lines, and has something else that stays, or goes."""
+    steps = ["COPY a / # b", {"created_by": 'CMD ["sh"]', "empty_layer": True}, "COPY a /srv # buildkit"]
+
+    def based(*members, config=PLAIN):
+        lower = archive(folder("etc"), OS, GROUP, *members, folder("srv"))
+        return layout((Image(lower, archive(file("opt/x", "x")), config=config, history=steps), "1.0"))
+
+    crypted = "root:$6$saltsaltsalt$" + "qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+    shadow = crypted + ":19000:0:99999:7:::\n"
+    hashed = file("etc/shadow", shadow, mode=0o640, gid=42)
+    bare = {"Cmd": ["/bin/sh"]}
+    yield "user-beside-the-hash-of-a-password", Case(
+        based(PASSWD, hashed, config=bare), ["--user", "10001:10001"], there=["etc/shadow"], settles=False)
+    yield "user-alone-beside-the-hash-of-a-password", Case(
+        based(PASSWD, hashed, config=bare), ["--user", "10001:10001", "--skip", "secrets"], there=["etc/shadow"])
+    empty = [file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n"),
+             file("etc/shadow", shadow + "u::19000::::::\n", mode=0o640, gid=42)]
+    yield "account-without-password-beside-the-hash-of-one", Case(based(*empty), there=["etc/shadow"], settles=False)
+    value = token("tool")
+    tool = file("srv/tool", b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x02\0\x3e\0\1\0\0\0" + b"\0" * 40 + b"x" * 500
+                + env_file(value).encode(), mode=0o4755)
+    yield "setuid-program-of-the-base-with-a-secret", Case(based(PASSWD, tool), ["--yes"], there=["srv/tool"], code=1)
+    yield "open-file-of-the-base-with-another-name", Case(
+        based(PASSWD, file("srv/a", "aa", mode=0o666), member("srv/b", kind=b"1", link="srv/a", mode=0o666)),
+        ["--only", "permissions", "--yes"], there=["srv/a", "srv/b"])
+    yield "open-leftovers-of-the-base", Case(
+        based(PASSWD, file("srv/.DS_Store", "q", mode=0o666), file("srv/.env", "LEVEL=1\n", mode=0o666),
+              file("root/.cache/pip/http/a/b/c", "c" * 300_000, mode=0o666)),
+        ["--yes"], there=["srv/.DS_Store", "srv/.env"], settles=False)
+    value = token("open-blanked")
+    yield "open-file-of-the-base-that-is-blanked", Case(
+        based(PASSWD, file("srv/.env", env_file(value), mode=0o666)), ["--yes", "--redact-in-place"], [value],
+        there=["srv/.env"], settles=False)
+
+
 def cases():
-    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, document_cases, form_cases, hygiene_cases, gone_cases,
-                  name_cases):
+    for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, repeated_cases, document_cases, form_cases, hygiene_cases,
+                  gone_cases, name_cases, copied_cases):
         yield from group()
 
 
@@ -680,6 +752,8 @@ def run(careen, case, place, tools):
     check.demand(done.returncode == case.code, f"--apply ends with {done.returncode}:\n{done.stderr.decode()}")
     check.demand(images.load(after) == images.load(again), "--apply makes other bytes")
     twice = os.path.join(place, "twice")
+    if not case.settles:
+        return opened_by_others(case, place, after, plan, flatten(old[0].layers)) if tools else set()
     # what a flag asks for is not there any more
     done = mend(f"{case.out}:{after}", f"{case.out}:{twice}", *(["--allow-partial"] if case.code == 0 else []))
     # where no rule knows it, nothing says any more that what stays is a secret

@@ -125,6 +125,33 @@ def at(document, parts):
     return document
 
 
+def known(shown, names):
+    """The one of these names that a plan shows so: one that is a secret is masked."""
+    if "****" not in shown:
+        return shown
+    pattern = re.compile("[^/]*".join(map(re.escape, shown.split("****"))))
+    found = {name for name in names if pattern.fullmatch(name)}
+    demand(len(found) == 1, f"{shown} may be any of {len(found)} names")
+    return found.pop()
+
+
+def unmasked(edit, old):
+    """An edit of the documents with the names that the image has."""
+    edit = dict(edit)
+    if "pointer" in edit:
+        holder, parts = old.document, []
+        for part in steps(edit["pointer"]):
+            parts.append(known(part, holder) if isinstance(holder, dict) else part)
+            if isinstance(holder, (dict, list)):
+                holder = holder[int(part)] if isinstance(holder, list) else holder.get(parts[-1])
+        edit["pointer"] = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    if "name" in edit:
+        edit["name"] = known(edit["name"], [entry.partition("=")[0] for entry in old.document["config"].get("Env") or []])
+    if "key" in edit:
+        edit["key"] = known(edit["key"], (old.manifest or {}).get("annotations") or {})
+    return edit
+
+
 def blank(text, spans, mark):
     data = text if isinstance(text, bytes) else text.encode()
     for span in sorted(spans, key=lambda span: -span["offset"]):
@@ -263,7 +290,7 @@ def check_layer(index, before, after, edits):
     demand(shared(old).startswith(shared(new)), f"layer {index}: global headers changed")
 
 
-def check_top(before, after, edits):
+def check_top(before, after, edits, in_layers=None):
     members, rest = raw_tar.read(images.expand(after))
     demand(rest == bytes(1024), "the new layer does not end with two blocks of zeros")
     tars = [raw_tar.read(images.expand(layer))[0] for layer in before]
@@ -281,6 +308,10 @@ def check_top(before, after, edits):
         content = edit.get("content", {"from": "text", "text": ""})
         source = content.get("member")
         top["base"] = tars[source["layer"]][source["member"]].payload if source else top["base"] + content["text"].encode()
+        # no copy has what goes in the layer it is of
+        for other in (in_layers or {}).get(source["layer"], []) if source else []:
+            if other["member"]["member"] == source["member"] and other["op"] in ("blank-bytes", "truncate"):
+                top["base"] = blank(top["base"], other["spans"], "") if other["op"] == "blank-bytes" else b""
         top["append"] |= set(content.get("lines", []) + content.get("append", []))
         top["lock"] |= set(content.get("lock", []) + ([content["user"]] if content["from"] == "locked" else []))
     wanted = {}
@@ -305,6 +336,7 @@ def check_top(before, after, edits):
 
 
 def check_image(old, new, edits, drops_empty):
+    edits = [unmasked(edit, old) for edit in edits]
     in_layers, on_top = {}, []
     for edit in edits:
         if "member" in edit:
@@ -324,7 +356,7 @@ def check_image(old, new, edits, drops_empty):
         else:
             demand(old.layers[index] == layers[place], f"layer {index} changed, which the plan does not touch")
     if on_top:
-        check_top(old.layers, layers[-1], on_top)
+        check_top(old.layers, layers[-1], on_top, in_layers)
 
     wanted, got = expected_config(old.document, edits), copy.deepcopy(new.document)
     wanted["rootfs"]["diff_ids"] = got["rootfs"]["diff_ids"]

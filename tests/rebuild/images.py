@@ -64,6 +64,7 @@ class Image:
                         for step in history],
         }
         self.document.update(top or {})
+        self.config_start = b""   # keys in front of the others, which may stand twice so
         self.layer_annotations = {}
         self.layer_extra = {}
 
@@ -77,6 +78,7 @@ class Image:
     def parts(self):
         """Blobs by digest, and the descriptor of the manifest."""
         config = dumps(self.document)
+        config = b"{" + self.config_start + config[1:]
         config_type, manifest_type, layer_types = self.media_types()
         layers = []
         for index, (blob, how) in enumerate(zip(self.blobs, self.compression)):

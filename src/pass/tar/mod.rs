@@ -53,6 +53,8 @@ pub struct TarReader<R> {
     /// The raw bytes in front of the current member's content, where they are kept.
     head: Option<Head>,
     marks: Option<Marks>,
+    /// Where headers that belong to no member stand before the current one.
+    shared: Vec<(u64, u64)>,
 }
 
 /// Why the members after some point could not be read. Those before are valid.
@@ -142,7 +144,13 @@ impl<R: Read> TarReader<R> {
             failure: None,
             head: None,
             marks: None,
+            shared: Vec::new(),
         }
+    }
+
+    /// Where headers stand before the current member that belong to no member: first byte of the archive, and the one behind.
+    pub fn shared(&self) -> &[(u64, u64)] {
+        &self.shared
     }
 
     /// Moves to the next member: every one that has a path, markers of the layer format included.
@@ -253,6 +261,7 @@ impl<R: Read> TarReader<R> {
         if let Some(head) = &mut self.head {
             head.clear();
         }
+        self.shared.clear();
         let mut pending = Pending::default();
         let mut zero_block = false;
         loop {
@@ -306,6 +315,9 @@ impl<R: Read> TarReader<R> {
                     return self.read_entry(&header, pending, offset).map(Some);
                 }
             };
+            if matches!(part, Part::Global | Part::Volume) {
+                self.shared.push((offset, self.input.offset().next_multiple_of(BLOCK as u64)));
+            }
             self.keep_part(part, start);
         }
     }

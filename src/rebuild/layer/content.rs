@@ -7,8 +7,8 @@ use std::io::{BufRead as _, Read};
 use super::unreadable;
 use crate::error::{Error, Result};
 use crate::pass::tar::TarReader;
-use crate::rebuild::Span;
 use crate::rebuild::excised::{Excised, LONGEST};
+use crate::rebuild::{Edit, Member, Span};
 use crate::size::ByteSize;
 
 /// Bytes of one layer that are held to prove them gone.
@@ -95,6 +95,19 @@ pub(super) fn blank(spans: &[Span], at: u64, bytes: &mut [u8]) {
     for span in spans {
         if let Some(part) = overlap(*span, at, bytes.len()).and_then(|range| bytes.get_mut(range)) {
             part.fill(b'*');
+        }
+    }
+}
+
+/// Makes of a whole content what the edits of its member make of it in its own layer, so that no copy has what goes there.
+/// Passwords are left: an edit of the copy says whose are locked.
+pub fn mend(content: &mut Vec<u8>, member: &Member, edits: &[&Edit]) {
+    let is_own = |other: &Member| (other.layer, other.member) == (member.layer, member.member);
+    for edit in edits {
+        match edit {
+            Edit::BlankBytes { member, spans } if is_own(member) => blank(spans, 0, content),
+            Edit::Truncate { member } if is_own(member) => content.clear(),
+            _ => {}
         }
     }
 }

@@ -43,7 +43,7 @@ use crate::tree::FileKind;
 use super::blocks::{Blocks, Watched};
 use super::encode::{Encoded, Encoder};
 use super::{Edit, Encoding, Excised, Member, Notice};
-pub use content::{Collector, MOST_EXCISED, lock_password};
+pub use content::{Collector, MOST_EXCISED, lock_password, mend};
 use copy::Copying;
 pub use top::top_layer;
 
