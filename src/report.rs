@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::image::Platform;
 use crate::inventory::{Base, Distro, Origin, Package};
 use crate::limitation::Limitation;
-use crate::policy::{Action, Judged, SettingFacts, Verdict};
+use crate::policy::{Action, Judged, Outcome, SettingFacts, Verdict};
 use crate::secret;
 use crate::size::ByteSize;
 use crate::time::Timestamp;
@@ -44,7 +44,10 @@ pub struct Report {
 impl Report {
     /// Whether something was not read, or could not be judged and the policy minds that.
     pub fn has_gaps(&self) -> bool {
-        self.limitations.iter().any(|limitation| limitation.is_gap) || self.findings.iter().any(Judged::is_gap)
+        // what a policy asks for may make a gap of a note
+        self.verdict.outcome == Outcome::Incomplete
+            || self.limitations.iter().any(|limitation| limitation.is_gap)
+            || self.findings.iter().any(Judged::is_gap)
     }
 }
 

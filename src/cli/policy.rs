@@ -56,7 +56,7 @@ impl PolicyArguments {
             || !words.iter().all(is_preset)
             || fail_on.is_some_and(|text| text.contains(','));
         let known = if needs_rules { crate::scan::rules() } else { Vec::new() };
-        let loader = loader(&known, colour);
+        let loader = Loader { waivers: &self.waivers, ..loader(&known, colour) };
         let inside = inside.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         let set = loader.load_after(inside, &words)?;
         let set = loader.add_waivers(set, &self.waivers)?;
@@ -99,7 +99,7 @@ fn full_names(words: &[String]) -> Vec<String> {
 
 /// What reads policies that may name these rules; errors are coloured where standard error shows colours.
 pub(super) fn loader<'a>(known: &'a [&'static Rule], colour: Colour) -> Loader<'a> {
-    Loader { known, colour: term::wants_colour(&io::stderr(), colour), fetch: Some(&fetch) }
+    Loader { known, colour: term::wants_colour(&io::stderr(), colour), fetch: Some(&fetch), waivers: &[] }
 }
 
 /// The first file of an artifact in a registry, whose manifest has the digest of the reference.

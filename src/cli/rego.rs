@@ -225,7 +225,7 @@ deny contains "it was seen" if { some finding in input.findings; finding.rule ==
     /// What of each case does not hold.
     fn differences(folder: &tempfile::TempDir) -> Vec<Vec<String>> {
         let known = crate::scan::rules();
-        let loader = Loader { known: &known, colour: false, fetch: None };
+        let loader = Loader { known: &known, colour: false, fetch: None, waivers: &[] };
         let cases = loader.cases(&folder.path().join("policy_test.toml").to_string_lossy()).expect("in order");
         let read = |name: &str| {
             let bytes = std::fs::read(folder.path().join(name)).expect("written");
@@ -311,7 +311,7 @@ deny contains "it was seen" if { some finding in input.findings; finding.rule ==
     fn a_report_keeps_what_the_scan_said_and_counts_what_is_ignored() {
         let folder = folder("");
         let known = crate::scan::rules();
-        let loader = Loader { known: &known, colour: false, fetch: None };
+        let loader = Loader { known: &known, colour: false, fetch: None, waivers: &[] };
         let words = ["policy.toml", "gate.rego"].map(|name| folder.path().join(name).to_string_lossy().into_owned());
         let set = loader.load(&words).expect("in order");
         assert_eq!(limits(&set, Limits::default()).findings_per_rule, usize::MAX);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
+use crate::nearest::nearest;
 use crate::rejudge::LARGEST;
 use crate::source::sbom;
 
@@ -49,14 +50,35 @@ pub(super) fn explain(id: &str, file: &Path) -> Result<String> {
         text += &told;
     }
     if text.is_empty() {
+        if let Some(near) = mistyped(id) {
+            return Err(Error::new(ErrorKind::Usage, format!("there is no rule `{}`", escape(id)))
+                .at(place.clone())
+                .help(format!("did you mean `{near}`?")));
+        }
         text = format!("no finding of the report is about {}\n", escape(id));
         for report in &reports {
-            not_judged(report, &mut text);
-            beyond(report, &mut text);
+            let mut told = String::new();
+            not_judged(report, &mut told);
+            beyond(report, &mut told);
+            if !told.is_empty() && reports.len() > 1 {
+                text += &format!("{}\n", heading(report));
+            }
+            text += &told;
         }
     }
     Ok(text)
 }
+
+/// The rule that is meant by what is called like one of its family and is none.
+fn mistyped(id: &str) -> Option<&'static str> {
+    let rules = crate::scan::rules();
+    let (family, _) = id.split_once('/')?;
+    let is_rule = rules.iter().any(|rule| rule.is_called(id)) || rules.iter().all(|rule| rule.family() != family);
+    if is_rule { None } else { nearest(id, rules.into_iter().map(|rule| rule.id)) }
+}
+
+/// Digits that a fingerprint has at least, where it is not written whole.
+const FEWEST_DIGITS: usize = 8;
 
 /// Which of several images a report is about, and for which platform.
 fn heading(report: &Value) -> String {
@@ -71,8 +93,12 @@ fn is_about(finding: &Value, id: &str, rules: &[&str]) -> bool {
     let evidence = finding.get("evidence");
     let lists = ["ids", "fixed_by"].into_iter().filter_map(|key| evidence?.get(key)?.as_array());
     let is_rule = |value: &Value| value.as_str().is_some_and(|rule| rule == id || rules.contains(&rule));
+    let is_begun = |value: &Value| {
+        let is_short = id.len() >= FEWEST_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_short && value.as_str().is_some_and(|text| text.starts_with(&id.to_ascii_lowercase()))
+    };
     finding.get("subject").is_some_and(is_it)
-        || finding.get("id").is_some_and(is_it)
+        || finding.get("id").is_some_and(|value| is_it(value) || is_begun(value))
         || finding.get("rule").is_some_and(is_rule)
         || lists.flatten().any(is_it)
         || (id.starts_with("pkg:")
@@ -350,5 +376,33 @@ mod tests {
         let rating = json!({"said": "CVSS 3.1", "score": 9.8, "vector": "CVSS:3.1/AV:N", "source": "CVE-1"});
         assert_eq!(rated(&rating), "CVSS 3.1 9.8 CVSS:3.1/AV:N, says CVE-1");
         assert_eq!(rated(&json!({"said": "not rated; taken for medium"})), "not rated; taken for medium");
+    }
+
+    #[test]
+    fn what_is_nearly_written_is_understood() {
+        assert_eq!(mistyped("image/rot-user"), Some("image/root-user"));
+        for id in ["image/root-user", "CVE-2026-0001", "/app/key", "srv/x", "0123456789abcdef", "pkg:npm/a"] {
+            assert_eq!(mistyped(id), None, "{id}");
+        }
+        let finding = json!({"id": "0123456789abcdef0123456789abcdef", "rule": "image/root-user", "subject": "User"});
+        for (id, expected) in [("01234567", true), ("0123456789ABCDEF", true), ("0123456", false), ("12345678", false)]
+        {
+            assert_eq!(is_about(&finding, id, &[]), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn of_several_reports_each_gap_is_told_with_its_image() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("r.json");
+        let report = |platform: &str| json!({"schema": crate::report::SCHEMA, "target": {"reference": "a", "platform": platform}, "findings": []});
+        let reports = json!({"schema": "careen.reports/1", "reports": [report("linux/amd64"), report("linux/arm64")]});
+        std::fs::write(&file, reports.to_string()).expect("written");
+        let text = explain("CVE-2026-0001", &file).expect("in order");
+        let gap = "  but its packages were not compared with advisories\n";
+        let expected = format!("is about CVE-2026-0001\nin a, linux/amd64\n{gap}in a, linux/arm64\n{gap}");
+        assert!(text.ends_with(&expected), "{text}");
+        let error = explain("image/rot-user", &file).expect_err("there is none");
+        assert_eq!(error.help.as_deref(), Some("did you mean `image/root-user`?"));
     }
 }

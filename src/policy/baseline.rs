@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::requirement::{AGEING, LIMIT_EXCEEDED};
+use super::selector::is_same_platform;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::finding::Finding;
@@ -154,7 +155,7 @@ impl Baseline {
             return false;
         }
         let Some(known) = self.findings.get(fingerprint) else { return false };
-        if known.except.iter().any(|one| one == platform.unwrap_or_default()) {
+        if known.except.iter().any(|one| is_same_platform(one, platform.unwrap_or_default())) {
             return false;
         }
         let value = finding.evidence.get("value").and_then(Value::as_u64);

@@ -1,7 +1,9 @@
 //! What can be told of selectors without a finding: whether one selects all that another does, whether the scope of a
 //! waiver is one, and how they are written.
 
+use super::file::word::FLAWS;
 use super::inclusion::cover;
+use super::notes::wrong_place;
 use super::pattern::{Bound, Glob};
 use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, any, is_rule};
 use super::{RULES, When};
@@ -106,7 +108,8 @@ const FEWEST: usize = 3;
 /// Whether a pattern over paths names a file or a folder, or an ending, or goes into no folders.
 fn names_place(glob: &Glob) -> bool {
     if !glob.as_str().contains("**") {
-        return true;
+        // all that stands in configuration and history has this one
+        return glob.as_str().trim_start_matches('/') != "config";
     }
     let text = without_classes(glob.as_str());
     let names = |part: &str| !part.is_empty() && !part.contains(SIGNS);
@@ -136,12 +139,9 @@ fn has_name(pattern: &str) -> bool {
 /// Whether a pattern over subjects leaves out most of what there is, and takes no heap of flaws.
 fn names_subject(glob: &Glob) -> bool {
     let takes_flaws = || flaws().any(|id| glob.is_match(&id));
-    let begins = || FLAWS.iter().any(|start| glob.as_str().starts_with(start));
+    let begins = || FLAWS.iter().any(|start| glob.as_str().starts_with(start.trim_end_matches('-')));
     glob.is_literal() || (has_name(glob.as_str()) && !begins() && !takes_flaws())
 }
-
-/// How ids of flaws begin.
-const FLAWS: &[&str] = &["CVE", "GHSA"];
 
 /// Ids such as flaws have: of all years, with numbers that begin with each digit.
 fn flaws() -> impl Iterator<Item = String> {
@@ -169,6 +169,13 @@ pub(super) fn may_meet(one: &Selector, other: &Selector, known: &[&'static Rule]
         && both(&one.confidences, &other.confidences, &Confidence::ALL)
         && fits(one.fixable, other.fixable)
         && fits(one.exploited, other.exploited)
+        && fits(one.fixable, (!other.fix_ages.is_empty()).then_some(true))
+        && fits(other.fixable, (!one.fix_ages.is_empty()).then_some(true))
+        && overlap(&one.scores, &other.scores)
+        && overlap(&one.likelihoods, &other.likelihoods)
+        && overlap(&one.ages, &other.ages)
+        && overlap(&one.fix_ages, &other.fix_ages)
+        && (kinds_fit(one, other) && kinds_fit(other, one))
         && share(&one.origins, &other.origins)
         && share(&one.visibilities, &other.visibilities)
         && share(&one.ecosystems, &other.ecosystems)
@@ -177,7 +184,28 @@ pub(super) fn may_meet(one: &Selector, other: &Selector, known: &[&'static Rule]
         && touch(&one.purls, &other.purls)
         && touch(&one.subjects, &other.subjects)
         && (known.is_empty()
-            || known.iter().chain(RULES.iter()).any(|rule| one.may_select(rule) && other.may_select(rule)))
+            || known.iter().chain(RULES.iter()).any(|rule| {
+                let lies = |selector| wrong_place(selector, rule.lies_in()).is_none();
+                one.may_select(rule) && other.may_select(rule) && lies(one) && lies(other)
+            }))
+}
+
+/// Whether some value is within bounds of both: no two of them lie wholly apart.
+fn overlap<T: PartialOrd>(one: &[Bound<T>], other: &[Bound<T>]) -> bool {
+    let meets = |one: &Bound<T>| other.iter().any(|other| one.meets(other));
+    one.is_empty() || other.is_empty() || one.iter().any(meets)
+}
+
+/// Whether a package of the types that one names may be of the ecosystems that the other does.
+fn kinds_fit(one: &Selector, other: &Selector) -> bool {
+    let kind = |glob: &'_ Glob| {
+        let (kind, _) = glob.as_str().strip_prefix("pkg:")?.split_once('/')?;
+        (!kind.contains(['*', '?'])).then(|| kind.to_owned())
+    };
+    let kinds: Option<Vec<String>> = one.purls.iter().map(kind).collect();
+    one.purls.is_empty()
+        || other.ecosystems.is_empty()
+        || kinds.is_none_or(|kinds| kinds.iter().any(|kind| other.ecosystems.contains(kind)))
 }
 
 /// A selector of what both select, and perhaps of more.

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::edition::Edition;
 use super::index::{Index, Learned, Place};
@@ -119,14 +119,16 @@ impl PolicySet {
         let mut findings = Vec::new();
         let rules = self.policies().iter().enumerate().flat_map(|(number, policy)| {
             let rules = policy.rules.iter().enumerate();
-            rules.map(move |(place, rule)| First::Rule { place: (number, place), name: &policy.name, rule })
+            rules.filter_map(move |(place, rule)| Some((number, place, policy, rule, rule.image_condition()?)))
         });
-        for first in rules.filter(|_| run.context.image.is_some()) {
-            let First::Rule { rule, .. } = first else { continue };
-            let Some(when) = rule.when.as_ref().filter(|_| rule.judges_image() && rule.action > Action::Ignore) else {
-                continue;
-            };
-            let condition = when.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // of several with one condition the last decides
+        let mut last = BTreeMap::new();
+        for (number, place, policy, rule, condition) in rules.filter(|_| run.context.image.is_some()) {
+            last.insert(condition, (number, place, policy, rule));
+        }
+        for (condition, (number, place, policy, rule)) in last {
+            let Some(when) = rule.when.as_ref().filter(|_| rule.action > Action::Ignore) else { continue };
+            let first = First::Rule { place: (number, place), name: &policy.name, rule };
             let message = match &rule.message {
                 Some(message) => message.clone(),
                 None => format!("the image is as the rule `{}` says that it must not be: `{condition}`", rule.name),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,8 @@ pub struct Loader<'a> {
     pub colour: bool,
     /// Brings policies from registries; `None` where that is not to be.
     pub fetch: Option<&'a Fetch<'a>>,
+    /// Files of waivers that are named and added later: one of these that lies beside a policy is not looked for.
+    pub waivers: &'a [String],
 }
 
 /// Reads the policies named by `words` (files or presets) and sums up each, a file among the presets that are named with it;
@@ -122,6 +124,8 @@ struct Loaded {
     open: Vec<String>,
     /// What waivers must say.
     needs: Option<Vec<&'static str>>,
+    /// What each extends, in the order of its list, as far as it was read.
+    extended: BTreeMap<String, Vec<String>>,
     /// Presets that files extend, each once.
     presets: Vec<String>,
     /// Texts of files by their names.
@@ -142,9 +146,32 @@ impl Loaded {
         self.policies.push(policy);
     }
 
-    /// Lets a policy that is there already judge after all others, unless it is one of the first so many.
-    fn move_to_end(&mut self, key: &str, first: usize) {
-        let Some(place) = self.keys.iter().position(|one| one == key).filter(|place| *place >= first) else { return };
+    /// Puts a policy that is there already where a list has it, behind `named`: one that came in by the list judges after all
+    /// that is there. One of the first so many stays below what extends it, and `named` judge before it, with what they extend.
+    fn order(&mut self, key: &str, first: usize, named: &[String]) {
+        let Some(place) = self.keys.iter().position(|one| one == key) else { return };
+        if place >= first {
+            self.move_to_end(place);
+            return;
+        }
+        let mut before: BTreeSet<String> = BTreeSet::new();
+        let mut open = named.to_vec();
+        while let Some(one) = open.pop() {
+            if one != key && before.insert(one.clone()) {
+                open.extend(self.extended.get(&one).into_iter().flatten().cloned());
+            }
+        }
+        let tail = self.keys.split_off(place).into_iter().zip(self.policies.split_off(place));
+        let (earlier, later): (Vec<_>, Vec<_>) = tail.partition(|(one, _)| before.contains(one));
+        for (key, policy) in earlier.into_iter().chain(later) {
+            self.keys.push(key);
+            self.policies.push(policy);
+        }
+        let needs = self.policies.iter().rev().find_map(|policy| policy.requirements.waivers.needs());
+        self.needs = needs.map(<[_]>::to_vec).or_else(|| self.needs.take());
+    }
+
+    fn move_to_end(&mut self, place: usize) {
         let (key, policy) = (self.keys.remove(place), self.policies.remove(place));
         if let Some(needs) = policy.requirements.waivers.needs() {
             self.needs = Some(needs.to_vec());
@@ -242,8 +269,8 @@ impl Loader<'_> {
         Reading { known: Known::Rules(self.known), needs, colour: self.colour }
     }
 
-    /// Reads what `word` names, after what that extends. What was read already, but among the first so many, judges after what
-    /// was named before it: later ones win.
+    /// Reads what `word` names, after what that extends. What was read already judges after what was named before it: later
+    /// ones win; of the first so many, as [`Loaded::order`] says.
     fn follow(&self, word: &str, from: &From, place: Option<&str>, first: usize, loaded: &mut Loaded) -> Result<()> {
         let at = |error: Error| match place {
             Some(place) if error.place.is_none() => error.at(place.to_owned()),
@@ -275,11 +302,17 @@ impl Loader<'_> {
         if place.is_some() && word.starts_with("careen:") && !loaded.presets.iter().any(|preset| preset == word) {
             loaded.presets.push(word.to_owned());
         }
+        let by = loaded.open.last().cloned();
+        let named = by.map(|by| loaded.extended.entry(by).or_default()).map(|list| {
+            let named = list.clone();
+            list.push(key.clone());
+            named
+        });
         if loaded.seen.contains(&key) {
             // presets that files extend judge before all files
             let is_front = place.is_some() && word.starts_with("careen:");
             if !is_front {
-                loaded.move_to_end(&key, first);
+                loaded.order(&key, first, &named.unwrap_or_default());
             }
             return Ok(());
         }
@@ -333,7 +366,10 @@ impl Loader<'_> {
     fn beside(&self, word: &str, loaded: &mut Loaded) -> Result<()> {
         let path = Path::new(word).with_file_name(BESIDE);
         let key = identity(&path);
-        if !path.is_file() || loaded.seen.contains(&key) {
+        // a link that leads nowhere is there, too: who put it there meant something
+        let is_missing = std::fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let is_named = || self.waivers.iter().any(|file| identity(Path::new(file)) == key);
+        if is_missing || loaded.seen.contains(&key) || is_named() {
             return Ok(());
         }
         let help = "name it with `--waivers` if it is meant";
@@ -605,7 +641,7 @@ impl Policy {
 impl PolicySet {
     /// The policies named by `words`, none of them in a registry: see [`Loader::load`].
     pub fn load(words: &[String], known: &[&'static Rule], colour: bool) -> Result<Self> {
-        Loader { known, colour, fetch: None }.load(words)
+        Loader { known, colour, fetch: None, waivers: &[] }.load(words)
     }
 
     /// These policies, after the presets they extend; [`DEFAULT_PRESET`] first if none has rules or demands of

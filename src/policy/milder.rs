@@ -1,12 +1,14 @@
 //! Where a policy lets through what the policies before it fail on: `careen policy check` tells each such rule and value.
 
 use super::cover::{may_meet, meeting};
+use super::edition::EDITIONS;
 use super::inclusion::cover;
 use super::requirement::Requirements;
 use super::requirement::require::Labels;
-use super::selector::Selector;
-use super::{Action, Glob, Policy, PolicyRule, Scope};
-use crate::rule::Rule;
+use super::requirement::waivers::DEFAULT_NEEDS;
+use super::selector::{Named, Selector, any};
+use super::{Action, DEFAULT_PRESET, Glob, IMAGE_CONDITION, Policy, PolicyRule, Scope};
+use crate::rule::{Rule, Severity};
 
 /// Rules of one policy that a note names.
 const MOST_NAMED: usize = 3;
@@ -14,17 +16,20 @@ const MOST_NAMED: usize = 3;
 /// Comparisons with later rules of the same policy: beyond, no more is told.
 const MOST_COMPARED: usize = 2_000_000;
 
-/// A failing rule of an earlier policy.
+/// A rule of an earlier policy that fails, or something else of it that does.
 struct Failing<'a> {
     policy: &'a Policy,
     rule: &'a PolicyRule,
+    /// It only says that something could not be judged: that is told unless somebody ignores it.
+    is_gap: bool,
     /// The last rule of the later policy that decides wherever this one would.
     replaced_by: Option<usize>,
 }
 
 /// Rules that may decide where an earlier policy fails, and are milder: a note for each.
 pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule]) -> Vec<String> {
-    let failing = failing(policy, before, known);
+    let demands = demands(before);
+    let failing = failing(policy, before, &demands, known);
     let mut notes = Vec::new();
     let mut left = MOST_COMPARED;
     for (number, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| !rule.judges_image()) {
@@ -39,7 +44,7 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule])
         let is_met = |one: &&Failing<'_>| {
             // of several of the policy the last has the say
             one.replaced_by.is_none_or(|last| last <= number)
-                && is_milder(rule, one.rule)
+                && one.is_milder(rule, known)
                 && may_meet(&rule.selector, &one.rule.selector, known)
                 && !takes_away(rule.unless.as_ref(), &one.rule.selector, known)
                 && !takes_away(one.rule.unless.as_ref(), &rule.selector, known)
@@ -60,6 +65,9 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule])
         let takes = if is_whole { "takes" } else { "may take" };
         let instead = match (rule.action, rule.grace) {
             (Action::Fail, Some(grace)) => format!("lets it wait for {grace}"),
+            (Action::Fail, None) => {
+                "leaves out what is of severity `info`, unless it names that or the rule".to_owned()
+            }
             (action, _) => format!("says `{}`", action.as_str()),
         };
         notes.push(format!(
@@ -72,22 +80,105 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule])
     notes
 }
 
-/// The failing rules of earlier policies that still decide when the later one begins.
-fn failing<'a>(policy: &Policy, before: &'a [Policy], known: &[&'static Rule]) -> Vec<Failing<'a>> {
+/// What in a policy fails besides its rules.
+struct Demand {
+    /// Number of the policy.
+    policy: usize,
+    /// Rules of the policy that come before it.
+    rules_before: usize,
+    /// What it finds, as a rule that fails on it.
+    rule: PolicyRule,
+    is_gap: bool,
+}
+
+/// What tables ask, and conditions on the image.
+fn demands(before: &[Policy]) -> Vec<Demand> {
+    let mut all = Requirements::default();
+    for (number, policy) in before.iter().enumerate() {
+        all.merge(&policy.requirements, number);
+    }
+    let mut demands = Vec::new();
+    for (table, action, found, gaps) in all.finds() {
+        let asks = |policy: &Policy| policy.requirements.asking().contains(&table);
+        let Some(number) = before.iter().rposition(asks).filter(|_| action == Action::Fail) else { continue };
+        let rules_before = before.get(number).map_or(0, |policy| policy.rules.len());
+        for (ids, is_gap) in [(found, false), (gaps, true)] {
+            if let Some(rule) = failing_on(&format!("[{table}]"), ids) {
+                demands.push(Demand { policy: number, rules_before, rule, is_gap });
+            }
+        }
+    }
+    for (number, policy) in before.iter().enumerate() {
+        let judges = |rule: &PolicyRule| rule.judges_image() && rule.action == Action::Fail;
+        for (place, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| judges(rule)) {
+            let found = failing_on(&rule.name, &[&IMAGE_CONDITION]);
+            let rules_before = place.saturating_add(1);
+            demands.extend(found.map(|rule| Demand { policy: number, rules_before, rule, is_gap: false }));
+        }
+    }
+    demands
+}
+
+/// A rule of this name that fails on findings of these.
+fn failing_on(name: &str, rules: &[&'static Rule]) -> Option<PolicyRule> {
+    let named = rules.iter().filter_map(|rule| Glob::text(rule.id).ok()).map(Named::Rule).collect();
+    (!rules.is_empty()).then(|| PolicyRule {
+        name: name.to_owned(),
+        selector: Selector { rules: named, ..Selector::default() },
+        unless: None,
+        when: None,
+        grace: None,
+        action: Action::Fail,
+        message: None,
+        help: None,
+        place: String::new(),
+    })
+}
+
+/// What of earlier policies fails and still decides when the later one begins.
+fn failing<'a>(
+    policy: &Policy,
+    before: &'a [Policy],
+    demands: &'a [Demand],
+    known: &[&'static Rule],
+) -> Vec<Failing<'a>> {
     let mut failing = Vec::new();
     for (number, other) in before.iter().enumerate() {
         let between = || before.iter().skip(number.saturating_add(1)).flat_map(|policy| &policy.rules);
         let fails = |rule: &PolicyRule| rule.action == Action::Fail && !rule.judges_image();
-        for (at, rule) in other.rules.iter().enumerate().filter(|(_, rule)| fails(rule)) {
-            let mut after = other.rules.iter().skip(at.saturating_add(1)).chain(between());
+        let rules = other.rules.iter().enumerate().filter(|(_, rule)| fails(rule));
+        let rules = rules.map(|(at, rule)| (at.saturating_add(1), rule, false));
+        let demands = demands.iter().filter(|demand| demand.policy == number);
+        let demands = demands.map(|demand| (demand.rules_before, &demand.rule, demand.is_gap));
+        for (at, rule, is_gap) in rules.chain(demands) {
+            let mut after = other.rules.iter().skip(at).chain(between());
             if after.any(|later| takes_place(later, &rule.selector, known)) {
                 continue;
             }
             let replaced_by = policy.rules.iter().rposition(|later| takes_place(later, &rule.selector, known));
-            failing.push(Failing { policy: other, rule, replaced_by });
+            failing.push(Failing { policy: other, rule, is_gap, replaced_by });
         }
     }
     failing
+}
+
+/// Rules that judge the image by the condition of an earlier policy, and are milder: a note for each.
+pub(super) fn conditions(policy: &Policy, before: &[Policy]) -> Vec<String> {
+    let note = |rule: &PolicyRule| {
+        let condition = rule.image_condition()?;
+        let (other, earlier) = before.iter().rev().find_map(|other| {
+            let same = |one: &&PolicyRule| one.image_condition().as_ref() == Some(&condition);
+            Some((other, other.rules.iter().rev().find(same)?))
+        })?;
+        (rule.action < earlier.action).then(|| {
+            let (name, was, is) = (&earlier.name, earlier.action.as_str(), rule.action.as_str());
+            format!(
+                "the rule in `{}` takes the place of `{name}` of `{}`, whose condition is the same: that says `{was}`, this says `{is}`",
+                rule.place, other.name
+            )
+        })
+    };
+    policy.rules.iter().filter_map(note).take(super::notes::MOST_NOTES).collect()
 }
 
 /// The rules by name, under the policies that have them.
@@ -95,20 +186,38 @@ fn named(met: &[&Failing<'_>]) -> String {
     let mut policies: Vec<&str> = met.iter().map(|one| one.policy.name.as_str()).collect();
     policies.dedup();
     let of = |policy: &str| {
-        let rules: Vec<&PolicyRule> = met.iter().filter(|one| one.policy.name == policy).map(|one| one.rule).collect();
-        let mut names: Vec<String> = rules.iter().take(MOST_NAMED).map(|rule| format!("`{}`", rule.name)).collect();
-        if rules.len() > MOST_NAMED {
-            names.push(format!("{} more", rules.len().saturating_sub(MOST_NAMED)));
-        }
+        let rules = met.iter().filter(|one| one.policy.name == policy);
+        // a table has one for what is against it, and one for what could not be judged
+        let mut names: Vec<String> = rules.map(|one| format!("`{}`", one.rule.name)).collect();
+        names.dedup();
+        let beyond = names.len().saturating_sub(MOST_NAMED);
+        names.truncate(MOST_NAMED);
+        names.extend((beyond > 0).then(|| format!("{beyond} more")));
         format!("{} of `{policy}`", names.join(", "))
     };
     policies.into_iter().map(of).collect::<Vec<_>>().join(" and ")
 }
 
-/// Whether a rule lets through what an earlier one fails on.
-fn is_milder(rule: &PolicyRule, earlier: &PolicyRule) -> bool {
-    let waits = |rule: &PolicyRule| rule.grace.map_or(0, |grace| grace.0);
-    rule.action < earlier.action || waits(rule) > waits(earlier)
+impl Failing<'_> {
+    /// Whether a later rule lets through what fails here.
+    fn is_milder(&self, later: &PolicyRule, known: &[&'static Rule]) -> bool {
+        let waits = |rule: &PolicyRule| rule.grace.map_or(0, |grace| grace.0);
+        if self.is_gap {
+            return later.action == Action::Ignore;
+        }
+        later.action < self.rule.action
+            || waits(later) > waits(self.rule)
+            || leaves_out_info(&later.selector, &self.rule.selector, known)
+    }
+}
+
+/// Whether findings of severity info fail by the earlier selector, which names them, and not by the later: of rules that
+/// are of this severity by themselves.
+fn leaves_out_info(later: &Selector, earlier: &Selector, known: &[&'static Rule]) -> bool {
+    let takes_info = |selector: &Selector| any(&selector.severities, |bound| bound.holds(&Severity::Info));
+    let is_met =
+        |rule: &&'static Rule| rule.severity == Severity::Info && earlier.may_select(rule) && later.may_select(rule);
+    earlier.names_info() && !later.names_info() && takes_info(earlier) && takes_info(later) && known.iter().any(is_met)
 }
 
 /// Whether an `unless` leaves nothing of what is selected.
@@ -136,12 +245,27 @@ pub(super) fn values(policy: &Policy, before: &[Policy]) -> Vec<String> {
             let said = values.into_iter().find(|(name, ..)| *name == key)?;
             Some(format!("`{}` of `{}`", said.1, other.name))
         });
-        let was = was.unwrap_or_else(|| "the default `\"fail\"`".to_owned());
+        let was = was.unwrap_or_else(|| match key.as_str() {
+            "[waivers] require" => "the default `[\"reason\", \"expires\"]`".to_owned(),
+            key if key.ends_with(" action") => "the default `\"fail\"`".to_owned(),
+            _ => "to leave it out, as those before do".to_owned(),
+        });
         notes.push(format!("`{key} = {value}` in `{place}` is milder than {was}"));
     }
     let fails =
         |other: &&Policy| other.requirements.ask() || other.rules.iter().any(|rule| rule.action == Action::Fail);
     let Some(gate) = before.iter().rev().find(fails).map(|other| &other.name) else { return notes };
+    let place_of = |id: &str| EDITIONS.iter().position(|edition| edition.id == id);
+    let edition =
+        before.iter().rev().filter(|other| other.name != DEFAULT_PRESET).find_map(|other| other.edition.as_ref());
+    if let Some((own, was)) = policy.edition.as_ref().zip(edition)
+        && place_of(own.value.id) < place_of(was.value.id)
+    {
+        notes.push(format!(
+            "`edition = \"{}\"` in `{}` is older than `\"{}\"` in `{}`: what that knows more, or takes for graver, no longer fails",
+            own.value.id, own.place, was.value.id, was.place
+        ));
+    }
     let had = |is: fn(&Policy) -> Option<bool>| before.iter().rev().find_map(is);
     if let Some(said) = policy.scope.as_ref().filter(|said| said.value == Scope::App)
         && had(|other| other.scope.as_ref().map(|said| said.value == Scope::App)) != Some(true)
@@ -195,7 +319,6 @@ impl Requirements {
             ("[limits] packages", limits.packages.as_ref(), were.packages.as_ref()),
             ("[limits] size", limits.size.as_ref(), were.size.as_ref()),
             ("[limits] stored-size", limits.stored.as_ref(), were.stored.as_ref()),
-            ("[limits] waste-floor", limits.waste_floor.as_ref(), were.waste_floor.as_ref()),
         ];
         milder.extend(counts.iter().filter(|(_, own, was)| is(*own, *was, |own, was| own > was)).map(|(key, ..)| *key));
         let (base, based) = (&self.base, &earlier.base);
@@ -203,25 +326,51 @@ impl Requirements {
         let (require, required) = (&self.require, &earlier.require);
         let (waivers, waived) = (&self.waivers, &earlier.waivers);
         let others = [
-            ("[base] allow", is(base.allow.as_ref(), based.allow.as_ref(), |own, was| takes_more(was, own))),
-            ("[base] allow-digests", is(base.digests.as_ref(), based.digests.as_ref(), |own, was| lacks(was, own))),
+            (
+                "[base] allow",
+                is(base.allow.as_ref(), based.allow.as_ref(), |own, was| takes_more(was, own))
+                    || (base.allow.is_some() && based.allow.is_none() && based.digests.is_some()),
+            ),
+            (
+                "[base] allow-digests",
+                is(base.digests.as_ref(), based.digests.as_ref(), |own, was| lacks(was, own))
+                    || (base.digests.is_some() && based.digests.is_none() && based.allow.is_some()),
+            ),
             ("[base] deny", is(base.deny.as_ref(), based.deny.as_ref(), |own, was| takes_more(own, was))),
-            ("[licences] allow", is(licences.allow.as_ref(), were_licensed.allow.as_ref(), |own, was| lacks(was, own))),
-            ("[licences] deny", is(licences.deny.as_ref(), were_licensed.deny.as_ref(), |own, was| lacks(own, was))),
+            (
+                "[licences] allow",
+                is(licences.allow.as_ref(), were_licensed.allow.as_ref(), |own, was| takes_more(was, own)),
+            ),
+            (
+                "[licences] deny",
+                is(licences.deny.as_ref(), were_licensed.deny.as_ref(), |own, was| takes_more(own, was)),
+            ),
             (
                 "[licences] ignore",
-                is(licences.ignore.as_ref(), were_licensed.ignore.as_ref(), |own, was| takes_more(was, own)),
+                is(licences.ignore.as_ref(), were_licensed.ignore.as_ref(), |own, was| takes_more(was, own))
+                    || (licences.ignore.is_some() && were_licensed.ignore.is_none() && were_licensed.ask()),
             ),
             ("[licences] unknown", is(licences.unknown.as_ref(), were_licensed.unknown.as_ref(), |own, was| own < was)),
+            (
+                "[limits] waste-floor",
+                were.waste.is_some()
+                    && limits
+                        .waste_floor
+                        .as_ref()
+                        .is_some_and(|own| own.value > were.waste_floor.as_ref().map_or(0, |was| was.value)),
+            ),
             ("[limits] waste", is(limits.waste.as_ref(), were.waste.as_ref(), |own, was| own.0 > was.0)),
             ("[require] labels", is(require.labels.as_ref(), required.labels.as_ref(), Labels::lack)),
-            ("[require] user", is(require.user.as_ref(), required.user.as_ref(), |own, was| lacks(was, own))),
+            ("[require] user", is(require.user.as_ref(), required.user.as_ref(), |own, was| takes_more(was, own))),
             ("[waivers] allow", is(waivers.allow.as_ref(), waived.allow.as_ref(), |own, was| *own && !was)),
             (
                 "[waivers] dockerfile-comments",
                 is(waivers.comments.as_ref(), waived.comments.as_ref(), |own, was| *own && !was),
             ),
-            ("[waivers] require", is(waivers.require.as_ref(), waived.require.as_ref(), |own, was| lacks(own, was))),
+            (
+                "[waivers] require",
+                waivers.needs().is_some_and(|own| lacks(own, waived.needs().unwrap_or(DEFAULT_NEEDS))),
+            ),
         ];
         milder.extend(others.into_iter().filter_map(|(key, is_milder)| is_milder.then_some(key)));
         milder.into_iter().map(ToOwned::to_owned).collect()

@@ -303,6 +303,12 @@ impl PolicyRule {
         is_alone && self.when.as_ref().is_some_and(When::is_about_image_alone)
     }
 
+    /// The condition by which it judges the image itself, on one line.
+    fn image_condition(&self) -> Option<String> {
+        let when = self.when.as_ref().filter(|_| self.judges_image())?;
+        Some(when.text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// What it tells people: its `message`, then its `help`.
     pub fn note(&self) -> Option<String> {
         match (&self.message, &self.help) {

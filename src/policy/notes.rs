@@ -98,6 +98,8 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
                 "the rule in `{}` never decides: its `unless` takes away all that its `match` selects",
                 rule.place
             ));
+        } else if let Some(why) = idle_image_rule(rule, number, policy, set) {
+            notes.push(format!("the rule in `{}` never decides: {why}", rule.place));
         } else if let Some(later) = rules_after(policy, number, set)
             .find(|later| takes_place(later, &rule.selector, known) && !is_to_ask(rule, later, known))
         {
@@ -113,6 +115,35 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
         }
     }
     notes
+}
+
+/// Why a rule that judges the image itself does nothing.
+fn idle_image_rule(rule: &PolicyRule, number: usize, policy: &Policy, set: &PolicySet) -> Option<String> {
+    let condition = rule.image_condition()?;
+    let is_same = |other: &&PolicyRule| other.image_condition().as_ref() == Some(&condition);
+    if let Some(later) = rules_after(policy, number, set).find(is_same) {
+        return Some(format!("the one in `{}` comes later and has the same condition", later.place));
+    }
+    let earlier = set.policies().iter().take_while(|other| !is_same_policy(other, policy));
+    let mut earlier = policy.rules.iter().take(number).chain(earlier.flat_map(|other| &other.rules));
+    (rule.action == Action::Ignore && !earlier.any(|other| is_same(&other))).then(|| {
+        "its condition is about the image itself, and no rule before it finds something by the same".to_owned()
+    })
+}
+
+/// Why no report has the path of a pattern.
+fn odd_path(selector: &Selector) -> Option<String> {
+    let is_odd = |glob: &super::Glob| {
+        let text = glob.as_str().trim_start_matches("./");
+        let (is_whole, text) = text.strip_prefix('/').map_or((false, text), |text| (true, text));
+        let text = text.strip_suffix('/').unwrap_or(text);
+        // the path of a Dockerfile may begin with `..`
+        text.contains("//")
+            || text.starts_with('/')
+            || (is_whole && text.split('/').any(|part| [".", ".."].contains(&part)))
+    };
+    let is_dead = !selector.paths.is_empty() && selector.paths.iter().all(is_odd);
+    is_dead.then(|| "paths are compared as reports show them, and these have no `//`, `.` or `..`".to_owned())
 }
 
 /// Why no finding can fulfil all conditions.
@@ -133,6 +164,9 @@ fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<String>
     if !selector.purls.is_empty() && selector.purls.iter().all(|glob| without_distribution(glob).is_some()) {
         return idle_purl(selector);
     }
+    if let Some(why) = odd_path(selector) {
+        return Some(why);
+    }
     if known.is_empty() { None } else { lies_elsewhere(selector, known).map(ToOwned::to_owned) }
 }
 
@@ -140,6 +174,11 @@ fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<String>
 fn lies_elsewhere(selector: &Selector, known: &[&'static Rule]) -> Option<&'static str> {
     let rules = known.iter().chain(super::RULES.iter()).filter(|rule| selector.may_select(rule));
     let places: Vec<Place> = rules.flat_map(|rule| rule.lies_in()).copied().collect();
+    wrong_place(selector, &places)
+}
+
+/// Why what lies in these places never fulfils the conditions.
+pub(super) fn wrong_place(selector: &Selector, places: &[Place]) -> Option<&'static str> {
     let lies = |among: &[Place]| places.iter().any(|place| among.contains(place));
     let is_of_package = selector.exploited == Some(true)
         || !(selector.purls.is_empty() && selector.ecosystems.is_empty() && selector.licences.is_empty())
@@ -257,13 +296,14 @@ fn taken_by_several<'a>(
 
 /// Rules and values by which a policy makes the gate of those before it milder.
 fn milder(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
-    let place = set.policies().iter().position(|other| is_same(other, policy));
+    let place = set.policies().iter().position(|other| is_same_policy(other, policy));
     let before = set.policies().get(..place.unwrap_or_default()).unwrap_or_default();
     let mut notes = milder::rules(policy, before, known);
     if notes.len() > MOST_NOTES {
         notes.truncate(MOST_NOTES);
         notes.push("there may be more rules that make the gate milder: these are the first".to_owned());
     }
+    notes.extend(milder::conditions(policy, before));
     notes.extend(milder::values(policy, before));
     notes
 }
@@ -276,12 +316,12 @@ fn is_to_ask(rule: &PolicyRule, later: &PolicyRule, known: &[&'static Rule]) -> 
 
 /// The rules that come after the one of this number, in the order in which they judge.
 fn rules_after<'a>(policy: &'a Policy, number: usize, set: &'a PolicySet) -> impl Iterator<Item = &'a PolicyRule> {
-    let later = set.policies().iter().skip_while(|other| !is_same(other, policy)).skip(1);
+    let later = set.policies().iter().skip_while(|other| !is_same_policy(other, policy)).skip(1);
     policy.rules.iter().skip(number + 1).chain(later.flat_map(|policy| &policy.rules)).take(MOST_AFTER)
 }
 
 /// Whether both are of one file: it is read twice.
-fn is_same(one: &Policy, other: &Policy) -> bool {
+fn is_same_policy(one: &Policy, other: &Policy) -> bool {
     one.name == other.name && one.rules.first().map(|rule| &rule.place) == other.rules.first().map(|rule| &rule.place)
 }
 

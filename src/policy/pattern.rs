@@ -251,6 +251,8 @@ fn expand(pattern: &str) -> Result<Vec<String>, String> {
 }
 
 fn path_tokens(pattern: &str) -> Result<Vec<Token>, String> {
+    // as from the paths of Dockerfiles
+    let pattern = pattern.trim_start_matches("./");
     let mut chars = pattern.strip_prefix('/').unwrap_or(pattern).chars().peekable();
     let mut tokens = Vec::new();
     while let Some(c) = chars.next() {
@@ -396,6 +398,22 @@ impl<T: PartialOrd> Bound<T> {
 }
 
 impl<T: PartialOrd> Bound<T> {
+    /// Whether some value may be within both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        use Comparison::{Above, AtLeast, AtMost, Below, Equal};
+        match (self.comparison, other.comparison) {
+            (Equal, _) => other.holds(&self.value),
+            (_, Equal) => self.holds(&other.value),
+            (AtLeast, AtMost)
+            | (AtMost, AtLeast)
+            | (Above | AtLeast, Below)
+            | (Below, Above | AtLeast)
+            | (Above, AtMost)
+            | (AtMost, Above) => self.holds(&other.value) && other.holds(&self.value),
+            _ => true,
+        }
+    }
+
     /// Whether it holds for all for which `narrow` does.
     pub(super) fn covers(&self, narrow: &Self) -> bool {
         use Comparison::{Above, AtLeast, AtMost, Below, Equal};
@@ -456,6 +474,8 @@ mod tests {
     fn path_patterns() {
         let cases: &[(&str, &[&str], &[&str])] = &[
             ("/etc/passwd", &["etc/passwd"], &["etc/passwd2", "x/etc/passwd"]),
+            ("./etc/passwd", &["etc/passwd"], &["./etc/passwd", "x/etc/passwd"]),
+            ("./**/*.env", &["a.env", "b/a.env"], &["a.en"]),
             ("etc/*", &["etc/passwd", "etc/"], &["etc/ssl/x", "etc"]),
             ("etc/**", &["etc/a", "etc/a/b"], &["etc", "etcx/a"]),
             ("etc/", &["etc/a", "etc/a/b"], &["etc"]),

@@ -369,17 +369,33 @@ fn is_platform(pattern: &Glob, platform: &str) -> bool {
     let mut parts = platform.splitn(3, '/');
     let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let plain = format!("{os}/{architecture}");
-    // the variant that is meant where none is named
-    let first = match architecture {
-        "amd64" => Some("v1"),
-        "arm64" => Some("v8"),
-        _ => None,
-    };
+    let first = first_variant(architecture);
     let variant = parts.next();
     let is_first = |first: &&str| variant.is_none_or(|variant| variant == *first);
     pattern.is_match(platform)
         || pattern.is_match(&plain)
         || first.filter(is_first).is_some_and(|first| pattern.is_match(&format!("{plain}/{first}")))
+}
+
+/// The variant that is meant where none is named.
+fn first_variant(architecture: &str) -> Option<&'static str> {
+    match architecture {
+        "amd64" => Some("v1"),
+        "arm64" => Some("v8"),
+        _ => None,
+    }
+}
+
+/// Whether both name one platform: `linux/arm64` is `linux/arm64/v8`.
+pub(super) fn is_same_platform(one: &str, other: &str) -> bool {
+    fn plain(platform: &str) -> &str {
+        let shorter = platform.rsplit_once('/').and_then(|(rest, variant)| {
+            let (_, architecture) = rest.split_once('/')?;
+            (first_variant(architecture) == Some(variant)).then_some(rest)
+        });
+        shorter.unwrap_or(platform)
+    }
+    plain(one) == plain(other)
 }
 
 fn is_image(pattern: &Glob, image: &ImageFacts) -> bool {
@@ -423,6 +439,17 @@ mod tests {
         ] {
             let glob = Glob::text(pattern).expect("a pattern");
             assert_eq!(is_platform(&glob, platform), expected, "{pattern} {platform}");
+        }
+        for (one, other, expected) in [
+            ("linux/arm64", "linux/arm64/v8", true),
+            ("linux/arm64/v8", "linux/arm64", true),
+            ("linux/amd64/v1", "linux/amd64", true),
+            ("linux/arm64", "linux/arm64/v9", false),
+            ("linux/arm/v8", "linux/arm", false),
+            ("linux/arm64", "linux/amd64", false),
+            ("", "", true),
+        ] {
+            assert_eq!(is_same_platform(one, other), expected, "{one} {other}");
         }
     }
 }

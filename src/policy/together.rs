@@ -10,12 +10,15 @@ use crate::rule::{Confidence, Rule, Severity};
 /// Parts that are looked at; for what falls into more, the answer is no.
 const MOST_PARTS: usize = 4_000;
 
+/// Conditions by which a part is taken apart, one after the other; a selector has fewer.
+const DEEPEST: usize = 32;
+
 /// The numbers of those of `wide` that together surely select everything that `narrow` selects; `known` are all rules
 /// that findings may have.
 pub(super) fn covering(wide: &[&Selector], narrow: &Selector, known: &[&'static Rule]) -> Option<BTreeSet<usize>> {
     let search = |wide: &[&Selector]| {
         let mut search = Search { wide, known, left: MOST_PARTS, used: BTreeSet::new() };
-        search.has(narrow).then_some(search.used)
+        search.has(narrow, DEEPEST).then_some(search.used)
     };
     let mut used = search(wide)?;
     // those without which the others do it all the same have no part in it
@@ -37,17 +40,15 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn has(&mut self, part: &Selector) -> bool {
-        if self.left == 0 {
-            return false;
-        }
-        self.left -= 1;
+    fn has(&mut self, part: &Selector, depth: usize) -> bool {
+        let (Some(left), Some(depth)) = (self.left.checked_sub(1), depth.checked_sub(1)) else { return false };
+        self.left = left;
         if let Some(number) = self.wide.iter().position(|wide| wide.covers(part, self.known)) {
             self.used.insert(number);
             return true;
         }
         // one part that none selects is enough: most searches end with the first
-        self.parts(part).is_some_and(|parts| parts.iter().all(|part| self.has(part)))
+        self.parts(part).is_some_and(|parts| parts.iter().all(|part| self.has(part, depth)))
     }
 
     /// The parts of a selector by the first of its conditions that falls into several, of which `wide` asks.
@@ -73,8 +74,10 @@ impl Search<'_> {
             [Named::Flaw(_)] => None,
             _ => {
                 let known = self.known.iter().chain(super::RULES.iter()).filter(|rule| part.may_select(rule));
-                let id = |rule: &&Rule| Some(with(Named::Rule(Glob::text(rule.id).ok()?), &[]));
-                let rules: Vec<Selector> = known.filter_map(id).collect();
+                // those that are known may hold this module's own
+                let ids: BTreeSet<&str> = known.map(|rule| rule.id).collect();
+                let named = |id: &str| Some(with(Named::Rule(Glob::text(id).ok()?), &[]));
+                let rules: Vec<Selector> = ids.into_iter().filter_map(named).collect();
                 (rules.len() > 1).then_some(rules)
             }
         }

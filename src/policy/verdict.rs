@@ -4,10 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::evaluate::BASELINE;
-use super::{Action, Baseline, Deciding, Ignored, Ignoring, Judged, Outcome, PolicySet, UsedBaseline, Verdict};
-use crate::finding::Location;
+use super::selector::{Named, Selector};
+use super::{
+    Action, Baseline, Deciding, FailOn, Ignored, Ignoring, Judged, Outcome, PolicyRule, PolicySet, UsedBaseline,
+    Verdict,
+};
 use crate::limitation::Limitation;
-use crate::secret::SECRETS_NOT_LISTED;
+use crate::secret::{self, SECRETS_NOT_LISTED};
 
 /// Groups of findings that the reason names; those beyond are summed up.
 const MOST_GROUPS: usize = 3;
@@ -38,7 +41,10 @@ impl PolicySet {
         // what could not be judged is never clean, whatever the policy makes of it; a policy may leave it out
         let unjudged: Vec<&Judged> = judged.iter().filter(|one| one.is_gap()).collect();
         let waived = judged.iter().filter(|one| one.waiver.is_some()).count();
-        let is_gap = |limitation: &&Limitation| limitation.is_gap || hides_what_is_new(limitation, judged);
+        let is_gap = |limitation: &&Limitation| {
+            // it is a note only where all that it is about are of severity info
+            limitation.is_gap || (limitation.code == SECRETS_NOT_LISTED && self.may_fail_on_info_of_secrets())
+        };
         let gaps: Vec<&Limitation> = limitations.iter().filter(is_gap).collect();
         let policies = self.names();
         let (outcome, reason) = if failed > 0 {
@@ -72,6 +78,17 @@ impl PolicySet {
             rules,
             ignored_by,
         }
+    }
+
+    /// Whether a secret of severity info may fail: a rule asks for such by name.
+    fn may_fail_on_info_of_secrets(&self) -> bool {
+        let rules = self.policies().iter().flat_map(|policy| &policy.rules).chain(self.fail_on().map(FailOn::rule));
+        let is_about_secrets = |selector: &Selector| {
+            let is_named = |named: &Named| named.glob().as_str().starts_with("secret/");
+            selector.rules.iter().any(is_named) || secret::RULES.iter().any(|rule| selector.may_select(rule))
+        };
+        let fails = |rule: &PolicyRule| rule.action == Action::Fail && rule.selector.names_info();
+        rules.filter(|rule| fails(rule)).any(|rule| is_about_secrets(&rule.selector))
     }
 
     /// What a baseline did; and where a policy fails on what is new only, that there is none to tell what is.
@@ -127,21 +144,6 @@ impl PolicySet {
         }
         format!("{} {noun} {verb} {}: {}{unread}", failing.len(), quote(&breaking), parts.join(", "))
     }
-}
-
-/// Whether secrets of a file are counted only, of which others are listed and pass by a waiver or a baseline: those that are
-/// not listed may be none of these.
-fn hides_what_is_new(limitation: &Limitation, judged: &[Judged]) -> bool {
-    let is_in_file = |one: &&Judged| match &one.finding.location {
-        Location::File { path, .. } => {
-            let path = path.to_string();
-            path.strip_prefix(limitation.place.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('!'))
-        }
-        _ => false,
-    };
-    let passes = |one: &Judged| one.waiver.is_some() || one.decided_by == BASELINE;
-    limitation.code == SECRETS_NOT_LISTED
-        && judged.iter().filter(|one| one.finding.rule.family() == "secret").filter(is_in_file).any(passes)
 }
 
 /// The rules that broke the policy or warned, the gravest first.

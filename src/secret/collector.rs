@@ -1,5 +1,6 @@
 //! Searches every file of every layer, and every file inside these.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::collect::{Collector, Delivery, Fact, Facts, File, OVERLAP, SecretFact, Select, View, WINDOW};
@@ -7,7 +8,7 @@ use crate::digest::ContentDigests;
 use crate::inventory::{Inventory, Secret, SecretPlace};
 use crate::limitation::Limitation;
 use crate::path::ImagePath;
-use crate::rule::Severity;
+use crate::rule::{Confidence, Severity};
 use crate::size::ByteSize;
 use crate::tree::Node;
 
@@ -33,13 +34,16 @@ const REPEATS: usize = 100;
 /// Key of the fact that counts the different values a window held beyond its cap.
 const BEYOND: &str = "secrets-beyond-cap";
 
+/// As [`BEYOND`], of values that weigh nothing.
+const WEIGHTLESS_BEYOND: &str = "weightless-secrets-beyond-cap";
+
 impl Collector for SecretCollector {
     fn id(&self) -> &'static str {
         "secret"
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn select(&self) -> &'static [Select] {
@@ -120,7 +124,7 @@ impl Collector for SecretArchives {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn select(&self) -> &'static [Select] {
@@ -191,13 +195,16 @@ fn inside_of(path: &ImagePath, inside: &[u8]) -> ImagePath {
 struct Report<'r> {
     file: &'r File<'r>,
     facts: &'r mut Facts,
-    /// Different values that are kept.
+    /// Most different values that are kept.
     cap: usize,
-    /// Those that are, by the file inside, rule and id, and how often.
-    kept: HashMap<(Box<[u8]>, &'static str, String), usize>,
-    /// How many they are, of those that weigh nothing and of the others.
-    counts: BTreeMap<bool, usize>,
-    beyond: HashSet<(&'static str, String)>,
+    /// Those that are, by the file inside, rule and id.
+    ranks: HashMap<(Box<[u8]>, &'static str, String), Rank>,
+    /// Where they stand: the gravest first, and of like ones the first in the file.
+    kept: BTreeMap<Rank, Vec<SecretFact>>,
+    /// Values that were looked at for a place.
+    number: usize,
+    /// Those that are not kept, each with whether it weighs nothing.
+    beyond: HashMap<(&'static str, String), bool>,
     is_exhausted: bool,
     content: Option<Box<ContentDigests>>,
 }
@@ -208,9 +215,10 @@ impl<'r> Report<'r> {
             file,
             facts,
             cap,
-            kept: HashMap::new(),
-            counts: BTreeMap::new(),
-            beyond: HashSet::new(),
+            ranks: HashMap::new(),
+            kept: BTreeMap::new(),
+            number: 0,
+            beyond: HashMap::new(),
             is_exhausted: false,
             content: None,
         }
@@ -256,20 +264,20 @@ impl<'r> Report<'r> {
         };
         for found in all.into_iter().filter(is_meant) {
             let value = (inside.into(), found.rule.id, found.id.clone());
-            // what weighs nothing takes no place from what does
-            let count = self.counts.entry(found.severity == Severity::Info).or_default();
-            if !self.kept.contains_key(&value) {
-                if *count >= self.cap {
-                    self.beyond.insert((value.1, value.2));
-                    continue;
-                }
-                *count += 1;
-            }
-            let repeats = self.kept.entry(value).or_default();
-            if *repeats > REPEATS {
+            let rank = match self.ranks.get(&value) {
+                Some(rank) => *rank,
+                None => match self.place_of(&found) {
+                    Some(rank) => rank,
+                    None => {
+                        self.beyond.insert((value.1, value.2), found.severity == Severity::Info);
+                        continue;
+                    }
+                },
+            };
+            if self.kept.get(&rank).is_some_and(|places| places.len() > REPEATS) {
                 continue;
             }
-            *repeats += 1;
+            self.ranks.insert(value, rank);
             line = line.saturating_add(searched.line_feeds(bytes, counted..found.span.start));
             counted = found.span.start;
             let last = line.saturating_add(searched.line_feeds(bytes, found.span.start..found.span.end));
@@ -277,7 +285,7 @@ impl<'r> Report<'r> {
             let by_user = user.note(found.rule.id, &found.id, bytes, &found.span, path.as_bytes());
             let mut notes = allow::noted(found.notes, bytes, &found.span);
             notes.extend(by_user);
-            self.facts.push(Fact::Secret(Box::new(SecretFact {
+            self.kept.entry(rank).or_default().push(SecretFact {
                 rule: found.rule,
                 severity: found.severity,
                 confidence: found.confidence,
@@ -290,8 +298,23 @@ impl<'r> Report<'r> {
                 lines: searched.has_lines().then_some((line, last)),
                 content,
                 notes,
-            })));
+            });
         }
+    }
+
+    /// Where a new value stands among those that are kept; the least grave of them gives way to a graver one.
+    fn place_of(&mut self, found: &engine::Found) -> Option<Rank> {
+        self.number = self.number.saturating_add(1);
+        let rank = (weight(found.severity, found.confidence), self.number);
+        if self.kept.len() >= self.cap {
+            let least = self.kept.last_entry().filter(|least| rank.0 < least.key().0)?;
+            if let Some(fact) = least.remove().into_iter().next() {
+                let id = (fact.rule.id, fact.id);
+                self.beyond.insert(id.clone(), fact.severity == Severity::Info);
+                self.ranks.remove(&(fact.inside.unwrap_or_default(), id.0, id.1));
+            }
+        }
+        Some(rank)
     }
 
     /// All of the file that `member` is, or is a window of, where it is held.
@@ -330,10 +353,28 @@ impl<'r> Report<'r> {
     }
 
     fn finish(self) {
-        if !self.beyond.is_empty() {
-            self.facts.push(Fact::Text { key: BEYOND, text: self.beyond.len().to_string().into() });
+        let mut secrets: Vec<SecretFact> = self.kept.into_values().flatten().collect();
+        secrets.sort_by_key(|secret| secret.offset);
+        for secret in secrets {
+            self.facts.push(Fact::Secret(Box::new(secret)));
+        }
+        let weightless = self.beyond.values().filter(|is_weightless| **is_weightless).count();
+        for (key, count) in [(BEYOND, self.beyond.len().saturating_sub(weightless)), (WEIGHTLESS_BEYOND, weightless)] {
+            if count > 0 {
+                self.facts.push(Fact::Text { key, text: count.to_string().into() });
+            }
         }
     }
+}
+
+/// How grave a secret is, the gravest first.
+type Weight = (Reverse<Severity>, Reverse<Confidence>);
+
+/// Where a value stands among others of its file: by its weight, then by what came first.
+type Rank = (Weight, usize);
+
+fn weight(severity: Severity, confidence: Confidence) -> Weight {
+    (Reverse(severity), Reverse(confidence))
 }
 
 /// One secret of a file: the file inside that holds it, its rule, its id.
@@ -348,16 +389,17 @@ fn assemble_node<'a>(
     candidates: &mut Vec<Candidate<'a>>,
     inventory: &mut Inventory,
 ) {
-    let (mut beyond, mut windows) = (0_u64, 0);
+    // how many, and in how many windows
+    let (mut beyond, mut weightless) = ((0_u64, 0_u64), (0_u64, 0_u64));
     let mut places: BTreeMap<Which<'_>, Vec<&SecretFact>> = BTreeMap::new();
     for fact in facts {
         match fact {
             Fact::Secret(secret) => {
                 places.entry((secret.inside.as_deref(), secret.rule.id, &secret.id)).or_default().push(secret);
             }
-            Fact::Text { key, text } if *key == BEYOND => {
-                beyond = beyond.saturating_add(text.parse().unwrap_or(0));
-                windows += 1;
+            Fact::Text { key, text } if [BEYOND, WEIGHTLESS_BEYOND].contains(key) => {
+                let of_kind = if *key == BEYOND { &mut beyond } else { &mut weightless };
+                *of_kind = (of_kind.0.saturating_add(text.parse().unwrap_or(0)), of_kind.1.saturating_add(1));
             }
             _ => {}
         }
@@ -370,10 +412,17 @@ fn assemble_node<'a>(
         group.sort_by_key(|fact| fact.offset);
     }
     secrets.sort_by_key(|group| {
+        group.first().map(|fact| (weight(fact.severity, fact.confidence), fact.inside.as_deref(), fact.offset))
+    });
+    for group in secrets.split_off(secrets.len().min(cap)) {
+        let is_weightless = group.first().is_some_and(|fact| fact.severity == Severity::Info);
+        let of_kind = if is_weightless { &mut weightless } else { &mut beyond };
+        of_kind.0 = of_kind.0.saturating_add(1);
+    }
+    secrets.sort_by_key(|group| {
         group.first().map(|fact| (fact.severity == Severity::Info, fact.inside.as_deref(), fact.offset))
     });
-    beyond += secrets.len().saturating_sub(cap) as u64;
-    for group in secrets.into_iter().take(cap) {
+    for group in secrets {
         let Some((first, others)) = group.split_first() else { continue };
         let mut notes = first.notes.clone();
         notes.extend(also_at(others));
@@ -391,21 +440,29 @@ fn assemble_node<'a>(
         };
         candidates.push(Candidate { secret, node, content: first.content.as_deref() });
     }
-    if beyond > 0 {
+    let count = beyond.0.saturating_add(weightless.0);
+    if count > 0 {
         // parts of a large file are counted each for itself
-        let how = if windows > 1 { "up to " } else { "" };
-        inventory.limitations.push(
-            Limitation::note(
-                SECRETS_NOT_LISTED,
-                path.to_string(),
-                format!("{how}{beyond} more secrets in this file are counted, not listed"),
+        let how = if beyond.1.max(weightless.1) > 1 { "up to " } else { "" };
+        let what = format!("{how}{count} more secrets in this file are counted, not listed");
+        let (limitation, help) = if beyond.0 > 0 {
+            (
+                Limitation::gap(SECRETS_NOT_LISTED, path.to_string(), what),
+                "no policy has judged them: `--limit findings-per-file=N` lists more; a file that holds secrets by the \
+                 hundred should not be in the image",
             )
-            .help("the file holds secrets by the hundred: it should not be in the image"),
-        );
+        } else {
+            (
+                Limitation::note(SECRETS_NOT_LISTED, path.to_string(), what),
+                "they are of severity info; `--limit findings-per-file=N` lists more",
+            )
+        };
+        inventory.limitations.push(limitation.help(help));
     }
 }
 
-/// Code of the limitation that says of a file that it has more secrets than are listed; its place is the file.
+/// Code of the limitation that says of a file that it has more secrets than are listed; its place is the file. A gap, unless
+/// all of those that are not listed are of severity info.
 pub const SECRETS_NOT_LISTED: &str = "secrets-not-listed";
 
 /// Tells where else in the file the same secret is.

@@ -460,6 +460,21 @@ fn a_build_argument_of_several_steps_is_one_secret() {
     assert_eq!(places(&super::scan_config(&config).0), ["0 A", "1 B"], "other names are other places");
 }
 
+#[test]
+fn a_graver_secret_takes_the_place_of_a_weaker_one() {
+    let (examples, _) = examples();
+    let token = examples.iter().find(|(id, _)| id.starts_with("secret/github-")).map(|(_, text)| text.as_str());
+    let token = token.expect("an example");
+    let weak: String = (0..1_200).map(|number| format!("password{number} = \"h7Kq!x9{number}fRz\"\n")).collect();
+    let all = collect(weak.as_bytes(), "srv/a.ini");
+    assert_eq!(all.len(), 1_000);
+    let found = collect(format!("{weak}{token}\n").as_bytes(), "srv/a.ini");
+    assert_eq!(found.len(), 1_000);
+    assert!(found.last().is_some_and(|last| last.rule.id.starts_with("secret/github-")), "{:?}", found.last());
+    let first = |facts: &[SecretFact]| facts.iter().take(999).map(|fact| fact.offset).collect::<Vec<_>>();
+    assert_eq!(first(&found), first(&all), "of like ones the first in the file are kept");
+}
+
 fn places(secrets: &[crate::inventory::Secret]) -> Vec<String> {
     secrets
         .iter()

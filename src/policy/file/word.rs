@@ -184,7 +184,7 @@ pub(in crate::policy) fn text_pattern(text: &str, span: Range<usize>) -> Result<
 }
 
 /// Beginnings of ids that flaws go by.
-pub(super) const FLAWS: &[&str] = &[
+pub(in crate::policy) const FLAWS: &[&str] = &[
     "ALAS",
     "ALEA",
     "ALPINE-",

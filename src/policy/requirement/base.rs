@@ -5,8 +5,8 @@ use toml::de::DeTable;
 
 use super::super::file::key::{Table, Takes, action_key, key};
 use super::super::file::reader::Reader;
-use super::super::file::word::{pattern, text_pattern, time};
-use super::base_name::BaseName;
+use super::super::file::word::{pattern, time};
+use super::base_name::{BaseName, with_lower_host};
 use super::{Breaches, Own, values};
 use crate::dockerfile::lint;
 use crate::escape::escape;
@@ -26,7 +26,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"registry.example/base/*\", \"debian:13*\"]",
             "[]",
-            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; a glob without a host is for Docker Hub, one that begins with `*` for any registry, and a name without a tag is `latest`. Others are against the policy; where the base is not known, the scan is incomplete. `careen lint` asks the same of each `FROM` that names an image",
+            "globs over the name of the base, as annotations, labels, provenance, `--base` or the history give it; a glob without a host is for Docker Hub, one that begins with `*` for any registry; a name without a tag is `latest`, and a host with the port 443 is the host. Others are against the policy; where the base is not known, the scan is incomplete. `careen lint` asks the same of each `FROM` that names an image",
         ),
         key(
             "allow-digests",
@@ -112,7 +112,8 @@ impl BaseRules {
         let Some(table) = reader.settings(top, "base", &TABLE) else { return Self::default() };
         Self {
             action: reader.action_of_table(table),
-            allow: reader.said_list(table, "allow", text_pattern),
+            allow: reader
+                .said_list(table, "allow", |text, span| pattern(Glob::text(&with_lower_host(text)), text, span)),
             digests: reader.said_list(table, "allow-digests", |text, span| {
                 match text.parse::<crate::digest::Digest>() {
                     Ok(digest) => Ok(digest.to_string()),

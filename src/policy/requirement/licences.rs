@@ -114,7 +114,7 @@ impl LicenceRules {
     }
 
     /// Whether it asks anything of packages.
-    pub(super) fn ask(&self) -> bool {
+    pub(in crate::policy) fn ask(&self) -> bool {
         self.list().is_some() || self.told_unknown().is_some()
     }
 

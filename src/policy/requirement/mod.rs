@@ -153,6 +153,27 @@ impl Requirements {
         tables.into_iter().filter_map(|(table, asks)| asks.then_some(table)).collect()
     }
 
+    /// Of each table: what it makes of what is against it, the rules of that, and those that say that it could not be judged.
+    pub(super) fn finds(&self) -> Vec<(&'static str, Action, &'static [&'static Rule], &'static [&'static Rule])> {
+        static BASE: &[&Rule] =
+            &[&base::BASE_NOT_ALLOWED, &base::BASE_TOO_OLD, &crate::dockerfile::lint::BASE_NOT_ALLOWED];
+        static NO_BASE: &[&Rule] = &[&base::BASE_UNKNOWN];
+        static DATA: &[&Rule] = &[&data::DATA_TOO_OLD];
+        static NO_DATA: &[&Rule] = &[&data::DATA_MISSING];
+        static LICENCES: &[&Rule] = &[&licences::LICENCE_NOT_ALLOWED];
+        static LIMITS: &[&Rule] = &[&LIMIT_EXCEEDED];
+        static REQUIRE: &[&Rule] = &[&require::REQUIREMENT_MISSING];
+        static NOT_JUDGED: &[&Rule] = &[&require::NOT_JUDGED];
+        let action = |said: &Option<Said<Action>>| said.as_ref().map_or(Action::Fail, |said| said.value);
+        vec![
+            ("base", action(&self.base.action), BASE, NO_BASE),
+            ("data", action(&self.data.action), DATA, NO_DATA),
+            ("licences", action(&self.licences.action), LICENCES, NOT_JUDGED),
+            ("limits", action(&self.limits.action), LIMITS, NOT_JUDGED),
+            ("require", action(&self.require.action), REQUIRE, NOT_JUDGED),
+        ]
+    }
+
     /// The tables that are about what images must be, and ask nothing of them, each with the place of a value.
     pub(super) fn idle(&self) -> Vec<(&'static str, String)> {
         let asking = self.asking();

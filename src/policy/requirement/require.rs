@@ -133,8 +133,14 @@ impl Labels {
     /// Whether they ask less than others of some label.
     pub(in crate::policy) fn lack(&self, others: &Self) -> bool {
         others.0.iter().any(|(name, asked)| {
-            let is_same = |own: &Label| own == asked || own == &Label { is_optional: false, ..asked.clone() };
-            !self.0.get(name).is_some_and(is_same)
+            let is_as_strict = |own: &Label| {
+                let is_same = own.form == asked.form && own.pattern() == asked.pattern();
+                // any other form is some text, and that is anything
+                let is_any =
+                    asked.pattern.is_none() && (asked.form == "any" || (asked.form == "text" && own.form != "any"));
+                (is_same || is_any) && (asked.is_optional || !own.is_optional)
+            };
+            !self.0.get(name).is_some_and(is_as_strict)
         })
     }
 }
@@ -147,10 +153,15 @@ pub(in crate::policy) struct Label {
     is_optional: bool,
 }
 
+impl Label {
+    fn pattern(&self) -> Option<&str> {
+        self.pattern.as_ref().map(Regex::as_str)
+    }
+}
+
 impl PartialEq for Label {
     fn eq(&self, other: &Self) -> bool {
-        let pattern = |label: &Self| label.pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
-        (self.form, self.is_optional, pattern(self)) == (other.form, other.is_optional, pattern(other))
+        (self.form, self.is_optional, self.pattern()) == (other.form, other.is_optional, other.pattern())
     }
 }
 

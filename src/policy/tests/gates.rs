@@ -187,7 +187,9 @@ fn what_was_waived_when_the_baseline_was_made_is_new_without_its_waiver() {
     let report = json!({ "schema": "careen.reports/1", "reports": reports }).to_string();
     let listing = Listing::read("r.json", report.as_bytes()).expect("a report").write();
     for text in [report, listing] {
-        for (platform, expected) in [("linux/amd64", Outcome::Failed), ("linux/arm64", Outcome::Passed)] {
+        for (platform, expected) in
+            [("linux/amd64", Outcome::Failed), ("linux/amd64/v1", Outcome::Failed), ("linux/arm64", Outcome::Passed)]
+        {
             let baseline = Baseline::parse("b.json", text.as_bytes()).expect("a baseline");
             let facts = ImageFacts { platform: Some(platform.into()), ..ImageFacts::default() };
             let origin = |_: &Finding| Origin::Unknown;
@@ -201,27 +203,24 @@ fn what_was_waived_when_the_baseline_was_made_is_new_without_its_waiver() {
 }
 
 #[test]
-fn secrets_that_are_not_listed_beside_known_ones_leave_a_gap() {
-    let place = |path: &str| vec![Limitation::note("secrets-not-listed", path, "3 more secrets in this file")];
-    let knows = |found: &Finding| {
-        let text = json!({ "schema": "careen.report/1", "findings": [{ "id": found.fingerprint(), "rule": AWS.id }] });
-        default_set().with_baseline(Baseline::parse("b.json", text.to_string().as_bytes()).expect("a baseline"))
-    };
-    for (found, limitation, expected) in [
-        ("app/key", "/app/key", Outcome::Incomplete),
-        ("app/a.zip!key", "/app/a.zip", Outcome::Incomplete),
-        ("app/key", "/app/other", Outcome::Passed),
-        ("app/keys", "/app/key", Outcome::Passed),
+fn secrets_that_are_not_listed_leave_a_gap_where_they_may_fail() {
+    let of = |policy: &str| PolicySet::of(vec![parse(policy)]).expect("in order");
+    let weightless = [Limitation::note("secrets-not-listed", "/app/key", "3 more secrets in this file")];
+    let weighty = [Limitation::gap("secrets-not-listed", "/app/key", "3 more secrets in this file")];
+    for (set, limitations, expected) in [
+        (default_set(), &weighty, Outcome::Incomplete),
+        (default_set(), &weightless, Outcome::Passed),
+        (of("[[rule]]\nmatch = { rule = 'secret/generic' }\naction = 'fail'"), &weightless, Outcome::Incomplete),
+        (of("[[rule]]\nmatch = { severity = '>=info' }\naction = 'fail'"), &weightless, Outcome::Incomplete),
+        (of("[[rule]]\nmatch = { rule = 'secret/generic' }\naction = 'warn'"), &weightless, Outcome::Passed),
+        (of("[[rule]]\nmatch = { rule = 'image/root-user' }\naction = 'fail'"), &weightless, Outcome::Passed),
+        (default_set().with_fail_on(FailOn::parse("info", KNOWN).expect("a word")), &weightless, Outcome::Incomplete),
+        (default_set().with_fail_on(FailOn::parse("low", KNOWN).expect("a word")), &weightless, Outcome::Passed),
     ] {
-        let found = file(&AWS, found);
-        let (_, verdict) = evaluate(&knows(&found), vec![found], &place(limitation));
-        assert_eq!(verdict.outcome, expected, "{limitation}: {}", verdict.reason);
+        let (_, verdict) = evaluate(&set, vec![], limitations);
+        assert_eq!(verdict.outcome, expected, "{:?} {limitations:?}", verdict.policies);
     }
-    let waiver = parse("[[waiver]]\nrule = 'secret/*'\npath = '/app/key'\nreason = 'r'\nexpires = 2026-12-31\n");
-    let set = PolicySet::of(vec![waiver]).expect("in order");
-    assert_eq!(evaluate(&set, vec![file(&AWS, "app/key")], &place("/app/key")).1.outcome, Outcome::Incomplete);
-    let set = default_set();
-    assert_eq!(evaluate(&set, vec![file(&AWS, "app/key")], &place("/app/key")).1.outcome, Outcome::Failed);
+    assert_eq!(evaluate(&default_set(), vec![file(&AWS, "app/key")], &weighty).1.outcome, Outcome::Failed);
 }
 
 #[test]
@@ -234,7 +233,12 @@ fn who_is_named_last_has_the_last_word() {
     let both = ("both.toml", "extends = ['./team.toml', './other.toml']\n");
     let other = ("other.toml", "extends = './org.toml'\n[[rule]]\nmatch = { family = 'image' }\naction = 'fail'\n");
     let folder = tempfile::tempdir().expect("a folder");
-    for (name, text) in [org, on_org, on_preset, list, both, other] {
+    let milder = ("warns.toml", team);
+    let again = ("again.toml", "extends = ['./warns.toml', './org.toml']\n");
+    let alone = ("alone.toml", "extends = './org.toml'\n");
+    let built = ("built.toml", "extends = './warns.toml'\n");
+    let round = ("round.toml", "extends = ['./built.toml', './org.toml']\n");
+    for (name, text) in [org, on_org, on_preset, list, both, other, milder, again, alone, built, round] {
         std::fs::write(folder.path().join(name), text).expect("written");
     }
     for (words, expected) in [
@@ -248,6 +252,16 @@ fn who_is_named_last_has_the_last_word() {
         (&["list.toml"], Outcome::Failed),
         // what two extend stays below both
         (&["both.toml"], Outcome::Passed),
+        // what a list names first judges first, also where another brought the second in before
+        (&["again.toml"], Outcome::Failed),
+        (&["org.toml", "again.toml"], Outcome::Failed),
+        (&["alone.toml", "again.toml"], Outcome::Failed),
+        (&["again.toml", "alone.toml"], Outcome::Failed),
+        (&["team.toml", "again.toml"], Outcome::Passed),
+        (&["org.toml", "round.toml"], Outcome::Failed),
+        (&["warns.toml", "org.toml", "round.toml"], Outcome::Failed),
+        (&["org.toml", "warns.toml", "round.toml"], Outcome::Failed),
+        (&["again.toml", "warns.toml"], Outcome::Passed),
     ] {
         let named = |word: &&str| match word.strip_suffix(".toml") {
             Some(_) => folder.path().join(word).to_string_lossy().into_owned(),
@@ -691,4 +705,38 @@ fn a_file_is_checked_among_the_presets_that_are_named_with_it() {
     let summaries = check(&words, &LOADER, TODAY.parse().expect("a date")).expect("in order");
     let told = summaries[0].notes.join("\n");
     assert!(!told.contains("does not judge beside it") && !told.contains("the place of"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_stands_in_the_place_of_waivers_is_not_passed_over() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    const WAIVERS: &str = "[[waiver]]\nrule = 'secret/*'\npath = 'app/key'\nreason = 'r'\nexpires = 2026-12-31\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let (policy, waivers) = (folder.path().join("p.toml"), folder.path().join("waivers.toml"));
+    std::fs::write(&policy, "[[rule]]\nmatch = {}\naction = 'fail'\n").expect("written");
+    let word = |path: &std::path::Path| [path.to_string_lossy().into_owned()];
+    let load = |named: &[String]| {
+        let loader = Loader { waivers: named, ..LOADER };
+        loader.load(&word(&policy)).and_then(|set| loader.add_waivers(set, named))
+    };
+    let outcome = |set: &PolicySet| evaluate(set, vec![file(&AWS, "app/key")], &[]).1.outcome;
+    assert_eq!(outcome(&load(&[]).expect("there are none")), Outcome::Failed);
+    for target in ["nowhere.toml", "waivers.toml"] {
+        symlink(target, &waivers).expect("linked");
+        assert!(!load(&[]).expect_err(target).kind.is_refusal(), "{target}");
+        std::fs::remove_file(&waivers).expect("removed");
+    }
+    std::fs::create_dir(&waivers).expect("made");
+    load(&[]).expect_err("a folder");
+    std::fs::remove_dir(&waivers).expect("removed");
+
+    std::fs::write(&waivers, WAIVERS).expect("written");
+    assert_eq!(outcome(&load(&[]).expect("its own")), Outcome::Passed);
+    std::fs::set_permissions(&waivers, std::fs::Permissions::from_mode(0o666)).expect("set");
+    assert!(load(&[]).expect_err("found only").message.contains("may be written by every user"));
+    let set = load(&word(&waivers)).expect("it is named");
+    assert_eq!(outcome(&set), Outcome::Passed);
+    let all: usize = set.policies().iter().map(|policy| policy.waivers.len()).sum();
+    assert_eq!(all, 1, "it is read once");
 }

@@ -49,7 +49,7 @@ fn in_base(finding: Finding) -> Finding {
 
 fn load(word: &str) -> PolicySet {
     let known = crate::scan::rules();
-    match (Loader { known: &known, colour: false, fetch: None }).load(&[word.to_owned()]) {
+    match (Loader { known: &known, colour: false, fetch: None, waivers: &[] }).load(&[word.to_owned()]) {
         Ok(set) => set,
         Err(error) => panic!("{word}: {}", error.detail.unwrap_or(error.message)),
     }
@@ -198,7 +198,7 @@ fn what_is_regulated_must_be_proven_and_excepted_by_somebody() {
     let path = folder.path().join("policy.toml");
     let word = path.to_string_lossy().into_owned();
     let known = crate::scan::rules();
-    let loader = Loader { known: &known, colour: false, fetch: None };
+    let loader = Loader { known: &known, colour: false, fetch: None, waivers: &[] };
     let write = |fields: &str| {
         let text =
             format!("extends = 'careen:regulated'\n[[waiver]]\nrule = 'secret/private-key'\nreason = 'r'\n{fields}\n");

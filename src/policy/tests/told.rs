@@ -10,7 +10,7 @@ fn notes(text: &str) -> Vec<String> {
     let path = folder.path().join("p.toml");
     std::fs::write(&path, text).expect("written");
     let word = path.to_string_lossy().into_owned();
-    let loader = Loader { known: &known, colour: false, fetch: None };
+    let loader = Loader { known: &known, colour: false, fetch: None, waivers: &[] };
     let all = check(&[word], &loader, TODAY.parse().expect("a date"));
     let all = all.map_err(|error| format!("{text}: {}", error.detail.unwrap_or(error.message)));
     let own = all.expect("in order").remove(0).notes;
@@ -30,6 +30,11 @@ fn conditions_that_the_findings_of_a_rule_never_fulfil_are_told() {
         ("rule = 'base/floating-tag', path = '/app/**'", "have no path"),
         ("rule = 'base/floating-tag', path = 'config'", "have no path"),
         ("rule = 'base/floating-tag', origin = 'app'", "of no layer"),
+        ("path = '//app/x'", "these have no `//`"),
+        ("path = ['/app/../x', '/app/./x']", "these have no `//`"),
+        ("path = ['/app/../x', '/app/x']", ""),
+        ("path = './app/x'", ""),
+        ("path = '../api/Dockerfile'", ""),
         ("rule = 'image/root-user', visibility = 'deleted'", "another layer could hide"),
         ("rule = 'base/floating-tag', visibility = ['deleted', 'overwritten']", "another layer could hide"),
         // what may be
@@ -143,7 +148,7 @@ fn each_rule_that_makes_the_gate_milder_is_told_once() {
 }
 
 /// A policy that others make milder.
-const FIRST: &str = "fail-on = 'all'\n[base]\nallow = ['a:*', 'b:*']\ndeny = 'a:1'\nmax-age = '9d'\n[licences]\nallow = 'MIT'\n\
+const FIRST: &str = "edition = 'next'\nfail-on = 'all'\n[base]\nallow = ['a:*', 'b:*']\ndeny = 'a:1'\nmax-age = '9d'\n[licences]\nallow = 'MIT'\n\
     deny = 'GPL-*'\nunknown = 'fail'\n[limits]\nlayers = 9\nwaste = '5%'\n[require]\nlabels = { a = 'url', b = 'any' }\n\
     user = 'non-root'\n[waivers]\nallow = false\ndockerfile-comments = false\n";
 
@@ -190,10 +195,22 @@ fn each_value_that_makes_the_gate_milder_is_told() {
         ("[base]\ndeny = 'a:*'", ""),
         ("[base]\ndeny = 'b:*'", "[base] deny = "),
         ("[base]\ndeny = ['a:1', 'b:*']", ""),
-        ("[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'", ""),
+        (
+            "[base]\nallow-digests = 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'",
+            "is milder than to leave it out, as those before do",
+        ),
+        ("[licences]\nignore = 'pkg:*'", "[licences] ignore = "),
+        ("[limits]\nwaste = '5%'\nwaste-floor = '100 GB'", "[limits] waste-floor = "),
+        ("[waivers]\nrequire = 'reason'", "is milder than the default `[\"reason\", \"expires\"]`"),
+        ("[waivers]\nrequire = ['reason', 'expires', 'owner']", ""),
+        ("edition = '2026'", "`edition = \"2026\"` in `/second.toml:2` is older than `\"next\"` in `/first.toml:1`"),
+        ("edition = 'next'", ""),
         ("[base]\nmax-age = '10d'", "[base] max-age = "),
         ("[licences]\nallow = ['MIT', 'ISC']", "[licences] allow = "),
         ("[licences]\ndeny = 'AGPL-*'", "[licences] deny = "),
+        ("[licences]\ndeny = 'gpl-*'", ""),
+        ("[licences]\ndeny = 'GPL-3.0-*'", "[licences] deny = "),
+        ("[licences]\ndeny = '*GPL-*'", ""),
         ("[licences]\nunknown = 'warn'", "[licences] unknown = "),
         ("[limits]\nlayers = 10", "[limits] layers = "),
         ("[limits]\nlayers = 8", ""),
@@ -201,6 +218,9 @@ fn each_value_that_makes_the_gate_milder_is_told() {
         ("[require]\nlabels = { a = 'url' }", "[require] labels = "),
         ("[require]\nlabels = { a = 'any', b = 'any' }", "[require] labels = "),
         ("[require]\nlabels = { a = 'url', b = 'any', c = 'any' }", ""),
+        ("[require]\nlabels = { a = 'url', b = 'semver' }", ""),
+        ("[require]\nlabels = { a = 'text', b = 'any' }", "[require] labels = "),
+        ("[require]\nlabels = { a = 'url', b = { form = 'any', optional = true } }", "[require] labels = "),
         ("[require]\nuser = ['non-root', 'app']", "[require] user = "),
         ("[waivers]\nallow = true", "[waivers] allow = "),
         ("[waivers]\ndockerfile-comments = true", "[waivers] dockerfile-comments = "),
@@ -210,7 +230,7 @@ fn each_value_that_makes_the_gate_milder_is_told() {
         let word = second.to_string_lossy().into_owned();
         let told = check(&[word], &LOADER, TODAY.parse().expect("a date")).expect("in order").remove(0).notes;
         let told = told.join("\n").replace(&*folder.path().to_string_lossy(), "");
-        let is_told = told.contains("milder than") || told.contains("lets ");
+        let is_told = told.contains("milder than") || told.contains("lets ") || told.contains("older than");
         assert_eq!(is_told, !key.is_empty(), "{text}: {told}");
         assert!(told.contains(key), "{text}: {told}");
     }
@@ -232,6 +252,11 @@ fn scopes_that_take_nearly_everything_are_too_broad() {
         ("rule = 'image/*'\nsubject = 'User'", false),
         ("rule = 'image/*'\nsubject = '/usr/bin/*'", false),
         ("rule = 'secret/*'\nsubject = 'debian:*'", false),
+        ("rule = 'package/vulnerable'\nsubject = 'GO-*'", true),
+        ("rule = 'package/vulnerable'\nsubject = 'RUSTSEC-*'", true),
+        ("rule = 'package/*'\nsubject = 'MAL-*'", true),
+        ("rule = '*'\npath = 'config'", true),
+        ("rule = 'image/no-healthcheck'\npath = 'config'", false),
     ] {
         let told = notes(&format!("[[waiver]]\n{waiver}\nreason = 'r'\nexpires = 2027-01-01\n")).join("\n");
         assert_eq!(told.contains("it accepts whatever comes"), is_broad, "{waiver}: {told}");
@@ -262,4 +287,132 @@ fn what_is_found_in_a_case_lies_where_scans_find_it() {
     let policy = Policy::parse("p.toml", text, &known, false).expect("in order");
     let places: Vec<&Location> = policy.cases[0].findings.iter().map(|finding| &finding.location).collect();
     assert!(matches!(places[..], [Location::Config { .. }, Location::Image]), "{places:?}");
+}
+
+#[test]
+fn rules_of_policies_are_looked_at_once_each() {
+    for (first, later) in [
+        ("rule = 'policy/waiver-unused'", "rule = 'image/root-user'"),
+        ("rule = 'policy/limit-exceeded'", "family = 'image'"),
+        ("rule = 'policy/*'", "rule = 'image/root-user'"),
+        ("family = 'policy'", "rule = ['image/root-user', 'secret/*']"),
+        ("origin = 'unknown'", "rule = ['layer/*', '*e*']"),
+    ] {
+        let rules = format!(
+            "[[rule]]\nmatch = {{ {first} }}\naction = 'fail'\n[[rule]]\nmatch = {{ {later} }}\naction = 'fail'\n"
+        );
+        let told = notes(&rules).join("\n");
+        assert!(!told.contains("never decides"), "{first}: {told}");
+    }
+    let told = notes(
+        "[[rule]]\nmatch = { family = 'policy' }\naction = 'fail'\n[[rule]]\nmatch = { rule = 'policy/*', severity = '>=medium' }\naction = 'warn'\n[[rule]]\nmatch = { rule = 'policy/*', severity = '<medium' }\naction = 'warn'\n",
+    );
+    assert!(told.join("\n").contains("the rule in `/p.toml:1` never decides: those in"), "{told:?}");
+}
+
+#[test]
+fn rules_that_take_what_tables_and_conditions_find_are_told() {
+    const TABLES: &str =
+        "edition = '2026'\n[limits]\nsize = '1MB'\n[require]\nuser = 'non-root'\n[base]\nallow = 'a:*'\n";
+    #[cfg(feature = "cel")]
+    const CONDITION: &str = "[[rule]]\nname = 'layers'\nmatch = {}\nwhen = 'image.layers > 1'\naction = 'fail'\n";
+    const INFO: &str = "[[rule]]\nname = 'base'\nmatch = { rule = 'base/unknown-base' }\naction = 'fail'\n";
+    const ROOT: &str = "[[rule]]\nname = 'root'\nmatch = { rule = 'image/root-user' }\naction = 'fail'\n";
+    for (first, rule, said) in [
+        (TABLES, "{ rule = 'policy/*' }\naction = 'info'", "`[base]`, `[limits]`, `[require]` of `"),
+        (TABLES, "{ family = 'policy' }\naction = 'ignore'", "`[base]`, `[limits]`, `[require]` of `"),
+        (TABLES, "{ rule = 'policy/limit-exceeded' }\naction = 'warn'", "takes the place of `[limits]` of `"),
+        (TABLES, "{ rule = 'policy/base-unknown' }\naction = 'ignore'", "takes the place of `[base]` of `"),
+        // what could not be judged is told all the same
+        (TABLES, "{ rule = 'policy/base-unknown' }\naction = 'info'", ""),
+        (TABLES, "{ rule = 'policy/limit-exceeded' }\naction = 'fail'", ""),
+        (TABLES, "{ rule = 'policy/licence-not-allowed' }\naction = 'info'", ""),
+        (TABLES, "{ rule = 'image/root-user' }\naction = 'info'", ""),
+        #[cfg(feature = "cel")]
+        (CONDITION, "{ rule = 'policy/image-condition' }\naction = 'warn'", "takes the place of `layers` of `"),
+        #[cfg(feature = "cel")]
+        (CONDITION, "{ family = 'policy' }\naction = 'info'", "takes the place of `layers` of `"),
+        (
+            INFO,
+            "{ family = ['image', 'base', 'layer'] }\naction = 'fail'",
+            "this leaves out what is of severity `info`",
+        ),
+        (INFO, "{ rule = 'base/unknown-base' }\naction = 'fail'", ""),
+        (INFO, "{ family = 'base', severity = '>=low' }\naction = 'fail'", ""),
+        (ROOT, "{ family = 'image' }\naction = 'fail'", ""),
+    ] {
+        let known = crate::scan::rules();
+        let folder = tempfile::tempdir().expect("a folder");
+        let second = folder.path().join("second.toml");
+        std::fs::write(folder.path().join("first.toml"), first).expect("written");
+        std::fs::write(&second, format!("extends = './first.toml'\n[[rule]]\nmatch = {rule}\n")).expect("written");
+        let loader = Loader { known: &known, colour: false, fetch: None, waivers: &[] };
+        let word = second.to_string_lossy().into_owned();
+        let told = check(&[word], &loader, TODAY.parse().expect("a date")).expect("in order").remove(0).notes;
+        let told: Vec<String> = told.into_iter().filter(|note| note.contains("the place of")).collect();
+        assert_eq!(told.len(), usize::from(!said.is_empty()), "{rule}: {told:?}");
+        assert!(told.iter().all(|note| note.contains(said)), "{rule}: {told:?}");
+    }
+}
+
+#[test]
+fn what_never_meets_is_not_told_as_milder() {
+    for (first, later, is_told) in [
+        ("{ cvss = '>=7.0' }", "{ cvss = '<4.0' }", false),
+        ("{ cvss = '>=7.0' }", "{ cvss = '<=7.0' }", true),
+        ("{ epss = '>=0.5' }", "{ epss = '<0.5' }", false),
+        ("{ age = '>=30d' }", "{ age = '<30d' }", false),
+        ("{ age = '>=30d' }", "{ age = '<31d' }", true),
+        ("{ fix-age = '>=1d' }", "{ fixable = false }", false),
+        ("{ fix-age = '>=1d' }", "{ fixable = true }", true),
+        ("{ purl = 'pkg:npm/a' }", "{ ecosystem = 'deb' }", false),
+        ("{ purl = 'pkg:npm/a' }", "{ ecosystem = ['deb', 'npm'] }", true),
+        ("{ family = 'secret' }", "{ purl = 'pkg:npm/*' }", false),
+        ("{ family = 'secret' }", "{ exploited = true }", false),
+        ("{ rule = 'image/root-user' }", "{ path = '/app/**' }", false),
+        ("{ rule = 'image/root-user' }", "{ path = '**' }", true),
+    ] {
+        let known = crate::scan::rules();
+        let folder = tempfile::tempdir().expect("a folder");
+        let second = folder.path().join("second.toml");
+        let rule = |selector: &str, action: &str| format!("[[rule]]\nmatch = {selector}\naction = '{action}'\n");
+        std::fs::write(folder.path().join("first.toml"), rule(first, "fail")).expect("written");
+        std::fs::write(&second, format!("extends = './first.toml'\n{}", rule(later, "info"))).expect("written");
+        let loader = Loader { known: &known, colour: false, fetch: None, waivers: &[] };
+        let word = second.to_string_lossy().into_owned();
+        let told = check(&[word], &loader, TODAY.parse().expect("a date")).expect("in order").remove(0).notes;
+        assert_eq!(told.iter().any(|note| note.contains("the place of")), is_told, "{first} {later}: {told:?}");
+    }
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn of_rules_with_one_condition_on_the_image_the_last_decides() {
+    const CONDITION: &str = "[[rule]]\nname = 'layers'\nmatch = {}\nwhen = 'image.layers > 1'\naction = ";
+    let folder = tempfile::tempdir().expect("a folder");
+    let second = folder.path().join("second.toml");
+    std::fs::write(folder.path().join("first.toml"), format!("{CONDITION}'fail'\n")).expect("written");
+    for (action, said, outcome) in [
+        ("'warn'", "whose condition is the same: that says `fail`, this says `warn`", Outcome::Passed),
+        ("'ignore'", "that says `fail`, this says `ignore`", Outcome::Passed),
+        ("'fail'", "", Outcome::Failed),
+    ] {
+        let text = format!("extends = './first.toml'\n{CONDITION}{action}\n").replace("s > 1", "s  >\t1");
+        std::fs::write(&second, text).expect("written");
+        let word = [second.to_string_lossy().into_owned()];
+        let told = check(&word, &LOADER, TODAY.parse().expect("a date")).expect("in order").remove(0).notes.join("\n");
+        assert_eq!(told.contains("the place of"), !said.is_empty(), "{told}");
+        assert!(told.contains(said) && !told.contains("never decides"), "{told}");
+        let facts = ImageFacts { layers: Some(3), ..ImageFacts::default() };
+        let origin = |_: &Finding| Origin::Unknown;
+        let today = TODAY.parse().expect("a date");
+        let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
+        let set = PolicySet::load(&word, KNOWN, false).expect("in order");
+        let (judged, verdict) = set.evaluate(vec![], &context).expect("a value");
+        assert_eq!((judged.len(), verdict.outcome), (usize::from(action != "'ignore'"), outcome), "{action}");
+    }
+    let told = notes(&format!("{CONDITION}'ignore'\n")).join("\n");
+    assert!(told.contains("never decides: its condition is about the image itself"), "{told}");
+    let told = notes(&format!("{CONDITION}'warn'\n{CONDITION}'fail'\n")).join("\n");
+    assert!(told.contains("never decides: the one in `/p.toml:6` comes later and has the same condition"), "{told}");
 }

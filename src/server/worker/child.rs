@@ -173,7 +173,7 @@ pub(in crate::server) fn policies(words: &[String], waivers: &[String]) -> Resul
         return Err(Error::new(ErrorKind::Config, what));
     }
     let known = rules();
-    let loader = Loader { known: &known, colour: false, fetch: None };
+    let loader = Loader { known: &known, colour: false, fetch: None, waivers };
     loader.load(&words).and_then(|set| loader.add_waivers(set, waivers))
 }
 

@@ -88,6 +88,21 @@ fn secrets_in_one_file() {
     assert!(report.limitations[0].what.contains(&(count - 1_000).to_string()), "{:?}", report.limitations);
 }
 
+/// Weak secrets hide no grave one: it is listed, and that others are not is a gap.
+#[test]
+fn a_grave_secret_behind_weak_ones() {
+    let weak: String = (0..1_000).map(|number| format!("password{number} = \"h7Kq!x9{number}fRz\"\n")).collect();
+    for (text, listed, codes) in
+        [(weak.clone(), 0, &[][..]), (weak + &token::github(1) + "\n", 1, &["secrets-not-listed"])]
+    {
+        let report =
+            scan_bytes(&Built::of(&[RawTar::default().file("srv/dump.ini", text).end()]).docker_archive()).report();
+        let tokens = report.findings.iter().filter(|judged| judged.finding.rule.id.contains("github")).count();
+        assert_eq!((tokens, report.has_gaps()), (listed, listed == 1));
+        assert_eq!(limitations(&report), codes);
+    }
+}
+
 /// A secret that stands there often is one, whether it is listed or beyond the cap.
 #[test]
 fn secrets_that_are_repeated() {
