@@ -404,12 +404,9 @@ impl<T: PartialOrd> Bound<T> {
         match (self.comparison, other.comparison) {
             (Equal, _) => other.holds(&self.value),
             (_, Equal) => self.holds(&other.value),
-            (AtLeast, AtMost)
-            | (AtMost, AtLeast)
-            | (Above | AtLeast, Below)
-            | (Below, Above | AtLeast)
-            | (Above, AtMost)
-            | (AtMost, Above) => self.holds(&other.value) && other.holds(&self.value),
+            (AtLeast | Above, AtMost | Below) | (AtMost | Below, AtLeast | Above) => {
+                self.holds(&other.value) && other.holds(&self.value)
+            }
             _ => true,
         }
     }

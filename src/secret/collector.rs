@@ -264,15 +264,10 @@ impl<'r> Report<'r> {
         };
         for found in all.into_iter().filter(is_meant) {
             let value = (inside.into(), found.rule.id, found.id.clone());
-            let rank = match self.ranks.get(&value) {
-                Some(rank) => *rank,
-                None => match self.place_of(&found) {
-                    Some(rank) => rank,
-                    None => {
-                        self.beyond.insert((value.1, value.2), found.severity == Severity::Info);
-                        continue;
-                    }
-                },
+            let known = self.ranks.get(&value).copied();
+            let Some(rank) = known.or_else(|| self.place_of(&found)) else {
+                self.beyond.insert((value.1, value.2), found.severity == Severity::Info);
+                continue;
             };
             if self.kept.get(&rank).is_some_and(|places| places.len() > REPEATS) {
                 continue;

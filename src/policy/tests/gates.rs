@@ -207,7 +207,7 @@ fn secrets_that_are_not_listed_leave_a_gap_where_they_may_fail() {
     let of = |policy: &str| PolicySet::of(vec![parse(policy)]).expect("in order");
     let weightless = [Limitation::note("secrets-not-listed", "/app/key", "3 more secrets in this file")];
     let weighty = [Limitation::gap("secrets-not-listed", "/app/key", "3 more secrets in this file")];
-    for (set, limitations, expected) in [
+    for (set, limitations, expected) in vec![
         (default_set(), &weighty, Outcome::Incomplete),
         (default_set(), &weightless, Outcome::Passed),
         (of("[[rule]]\nmatch = { rule = 'secret/generic' }\naction = 'fail'"), &weightless, Outcome::Incomplete),
