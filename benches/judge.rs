@@ -101,7 +101,7 @@ fn policy(findings: &[Finding]) -> String {
 fn judge(criterion: &mut Criterion) {
     let rules = careen::scan::rules();
     let findings = findings(&rules);
-    let loader = Loader { known: &rules, colour: false, fetch: None };
+    let loader = Loader { known: &rules, colour: false, fetch: None, waivers: &[] };
     let folder = std::env::temp_dir().join(format!("careen-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let file = folder.join("policy.toml");

@@ -203,6 +203,7 @@ fn what_was_waived_when_the_baseline_was_made_is_new_without_its_waiver() {
 }
 
 #[test]
+#[expect(clippy::useless_vec, reason = "an array of sets is large for a stack")]
 fn secrets_that_are_not_listed_leave_a_gap_where_they_may_fail() {
     let of = |policy: &str| PolicySet::of(vec![parse(policy)]).expect("in order");
     let weightless = [Limitation::note("secrets-not-listed", "/app/key", "3 more secrets in this file")];
