@@ -50,14 +50,14 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"/srv/app/.git/**\"]",
             "\"a{b\"",
-            "globs over paths that no fix changes or takes out",
+            "globs over paths that no fix changes or takes out, as they are stored and where they lie; a file changes under none of its names",
         ),
         key(
             "keep-setid",
             Takes::Patterns,
             "[\"/usr/bin/sudo\"]",
             "\"a{b\"",
-            "globs over paths of programs that stay setuid and setgid",
+            "globs over paths of programs that stay setuid and setgid, under all names of the file",
         ),
         key("labels", Takes::Table(&LABELS), "{ remove = \"com.example.*\" }", "{ remove = [] }", "labels"),
         key(

@@ -98,7 +98,11 @@ impl Store {
         }
         schema::migrate(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
+            // what they need is needed from the start, and for good: nothing grows with how many happen to ask at once
+            .min_connections(READERS)
             .max_connections(READERS)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options.read_only(true).create_if_missing(false).locking_mode(SqliteLockingMode::Normal))
             .await
             .map_err(|e| of_sql("cannot open the store", e))?;
