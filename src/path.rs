@@ -70,6 +70,12 @@ impl ImagePath {
         Self(self.parent_bytes().into())
     }
 
+    /// The folders above, the nearest first; the root is not among them.
+    pub fn folders(&self) -> impl Iterator<Item = Self> {
+        let above = std::iter::successors(Some(self.parent()), |folder| Some(folder.parent()));
+        above.take_while(|folder| !folder.is_root())
+    }
+
     /// The bytes of the folder that holds this path.
     pub fn parent_bytes(&self) -> &[u8] {
         self.0.iter().rposition(|b| *b == b'/').map_or(&[], |slash| &self.0[..slash])

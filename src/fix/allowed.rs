@@ -59,7 +59,7 @@ pub(super) fn unmended(
     fresh: &ImagePlan,
 ) -> Option<(String, String)> {
     let place = |edit: &Edit| match (edit, edit.member()) {
-        (_, Some(member)) => guard.real(&image.tree.entry(node(member)).path).to_string(),
+        (_, Some(member)) => guard.real(&image.tree.entry(member.node()).path).to_string(),
         (Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } | Edit::Whiteout { path }, _) => format!("/{path}"),
         _ => target(edit),
     };
@@ -199,12 +199,12 @@ impl Look<'_> {
     }
 
     fn entry_path(&self, member: &Member) -> ImagePath {
-        self.image.tree.entry(node(member)).path.clone()
+        self.image.tree.entry(member.node()).path.clone()
     }
 
     /// Whether no guard keeps a member in its layer.
     fn may_go(&self, member: &Member) -> Result<(), String> {
-        let (node, tree) = (node(member), &self.image.tree);
+        let (node, tree) = (member.node(), &self.image.tree);
         let entry = tree.entry(node);
         let no = if self.action.fixer == "waste" {
             let is_hidden = |node: Node| tree.hidden(node).is_some() && tree.entry(node).is_file();
@@ -225,7 +225,7 @@ impl Look<'_> {
 
     /// Whether a member's content may change where it is.
     fn may_change(&self, member: &Member, is_application: bool) -> Result<(), String> {
-        let node = node(member);
+        let node = member.node();
         let keeps = |name| if is_application { self.guard.keeps(name) } else { self.guard.closed(node.layer) };
         let as_is = || self.of_file(self.as_is, node, &|file| self.guard.keeps_as_is(file));
         let no = self.guard.with_links(node).find_map(keeps).or_else(as_is);
@@ -240,21 +240,21 @@ impl Look<'_> {
 
     fn is_accounts(&self, member: &Member) -> bool {
         let accounts = &self.image.accounts;
-        [&accounts.passwd, &accounts.shadow].into_iter().flatten().any(|(_, of)| *of == node(member))
+        [&accounts.passwd, &accounts.shadow].into_iter().flatten().any(|(_, of)| *of == member.node())
     }
 
     /// Bits may go, and the working folder may get the user.
     fn header(&self, member: &Member, mode: Option<u32>, uid: Option<u32>, gid: Option<u32>) -> Result<(), String> {
-        let entry = self.image.tree.entry(node(member));
+        let entry = self.image.tree.entry(member.node());
         self.may_change(member, false)?;
         let fixer = self.action.fixer.as_str();
         if fixer == "setuid"
-            && let Some(no) = self.of_file(self.setid, node(member), &|file| self.guard.keeps_setid(file))
+            && let Some(no) = self.of_file(self.setid, member.node(), &|file| self.guard.keeps_setid(file))
         {
             return Err(no.reason);
         }
         // a name that stays may get the header of its file
-        let of_file = self.guard.all_links().file_of(node(member)).map(|file| self.image.tree.entry(file).mode);
+        let of_file = self.guard.all_links().file_of(member.node()).map(|file| self.image.tree.entry(file).mode);
         if let Some(mode) = mode
             && !std::iter::once(entry.mode).chain(of_file).any(|old| takes_bits(fixer, old, mode))
         {
@@ -324,7 +324,7 @@ impl Look<'_> {
         if (uid, gid) != (entry.uid, entry.gid) || !(mode == entry.mode || takes_bits(fixer, entry.mode, mode)) {
             return Err(format!("`{real}` would get another mode or owner"));
         }
-        let is_own = content.member().is_none_or(|member| node(member) == shown);
+        let is_own = content.member().is_none_or(|member| member.node() == shown);
         let of = |file: &str| tree.resolve(&ImagePath::from(file)).is_some_and(|(_, node)| node == shown);
         let fits = entry.kind == FileKind::File
             && is_own
@@ -343,10 +343,6 @@ impl Look<'_> {
             };
         if fits { Ok(()) } else { other() }
     }
-}
-
-fn node(member: &Member) -> Node {
-    Node { layer: member.layer, member: member.member }
 }
 
 /// Whether a fixer makes the new mode of the old one.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::finding::{Finding, Location};
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Edits};
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 
 use super::verify::{Key, file_and_rest, key};
 
@@ -30,7 +30,7 @@ impl<'t> Copies<'t> {
         for edit in &edits.0 {
             let Edit::AddFile { content, .. } = edit else { continue };
             let Some(member) = content.member() else { continue };
-            let node = Node { layer: member.layer, member: member.member };
+            let node = member.node();
             let names: BTreeSet<&ImagePath> = tree.names_of(node).chain([&tree.entry(node).path]).collect();
             for name in names {
                 let count = files.entry((member.layer, name)).or_default();

@@ -34,7 +34,7 @@ use super::labels::{NAME_HINT, NAME_REASON, is_name};
 use super::plan::{Action, ImagePlan, Plan, Remains};
 use super::redact::is_run;
 use super::search::{self, Layers, Place};
-use super::verify::{Seen, edit, parsed};
+use super::verify::{Seen, config_of, edit, parsed};
 
 /// Why a value stays in an image that stands beside those that were asked for.
 const BESIDE: &str = "it is of another image, which was not asked for: `--platform all` fixes every image";
@@ -89,7 +89,7 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
     let documents = if plan.takes_values() { bundle.parts(limits)?.0 } else { Vec::new() };
     for (number, image) in images.iter().enumerate() {
         let own = plan.of(image).into_iter().flat_map(ImagePlan::active);
-        let config = document(image, &documents).and_then(|bytes| parsed(bytes).ok());
+        let config = config_of(image, &documents).and_then(|bytes| parsed(bytes).ok());
         for action in own {
             values.documents(number, action, image, config.as_ref());
         }
@@ -98,7 +98,7 @@ pub fn foresee(bundle: &Bundle, seen: &[Seen], plan: &mut Plan, limits: &Limits)
     let mut values = values.finish()?;
     let layers = Layers::search(&values.needles, images, &Layers::default(), limits)?;
     for (number, (image, seen)) in images.iter().zip(seen).enumerate() {
-        let config = document(image, &documents);
+        let config = config_of(image, &documents);
         let Some(own) = plan.of_mut(image) else { continue };
         let known = Known::of(seen, own);
         let mut look = Look { values: &values, number, seen, known, remains: BTreeMap::new() };
@@ -126,8 +126,8 @@ fn documents_left(
     values: &Values,
     plan: &mut Plan,
 ) {
-    let edits = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
-    let gone: BTreeSet<String> = edits
+    let edits = || plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
+    let gone: BTreeSet<String> = edits()
         .filter_map(|edit| match edit {
             Edit::RemoveAnnotation { key, .. }
             | Edit::RedactAnnotation { key, .. }
@@ -135,8 +135,7 @@ fn documents_left(
             _ => None,
         })
         .collect();
-    let active = plan.images.iter().flat_map(ImagePlan::active).flat_map(|action| &action.edits.0);
-    let removed: BTreeSet<String> = active
+    let removed: BTreeSet<String> = edits()
         .filter_map(|edit| match edit {
             Edit::RemoveAnnotation { key, .. } => Some(key.clone()),
             _ => None,
@@ -217,12 +216,6 @@ fn layers_left(beside: &[Beside], values: &Values, plan: &mut Plan, limits: &Lim
         }
     }
     Ok(())
-}
-
-/// The configuration of an image.
-fn document<'d>(image: &Image, documents: &'d [NamedDocument]) -> Option<&'d [u8]> {
-    let name = in_layout(image.target.config_digest.as_ref()?);
-    documents.iter().find(|(other, _)| *other == name).map(|(_, bytes)| bytes.as_slice())
 }
 
 /// Where values of one member stand, and the actions that take them out.

@@ -128,6 +128,11 @@ impl<'a> Guard<'a> {
         self.keeps_any(node)
     }
 
+    /// Why a file must stay under one of its names in its layer.
+    pub fn keeps_file(&self, node: Node) -> Option<No> {
+        self.with_links(node).find_map(|name| self.keeps(name))
+    }
+
     /// Why a member must stay, whether a container sees it or not.
     fn keeps_any(&self, node: Node) -> Option<No> {
         let path = &self.image.tree.entry(node).path;
@@ -240,7 +245,7 @@ impl<'a> Guard<'a> {
 
     /// A path with the links of its folders followed, as far as the merged image has them.
     pub fn real(&self, path: &ImagePath) -> ImagePath {
-        self.image.tree.real_folder(&path.parent()).join(path.file_name())
+        self.image.tree.real(path)
     }
 
     /// Whether the image's command has a word that names such a program.

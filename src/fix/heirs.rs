@@ -19,7 +19,7 @@ pub(super) fn heirs(links: &Links, dropped: &BTreeSet<Node>) -> BTreeMap<Node, V
 /// Members that these edits take out.
 pub(super) fn dropped<'e>(edits: impl IntoIterator<Item = &'e Edit>) -> BTreeSet<Node> {
     let node = |edit: &Edit| match edit {
-        Edit::DropMember { member, .. } => Some(Node { layer: member.layer, member: member.member }),
+        Edit::DropMember { member, .. } => Some(member.node()),
         _ => None,
     };
     edits.into_iter().filter_map(node).collect()
@@ -38,7 +38,7 @@ pub(super) fn follow(tree: &Tree, links: &Links, actions: &mut [Action]) -> BTre
         for edit in &action.edits.0 {
             let copied = || if let Edit::AddFile { content, .. } = edit { content.member() } else { None };
             let Some(member) = edit.member().or_else(copied) else { continue };
-            let Some(names) = heirs.get(&Node { layer: member.layer, member: member.member }) else { continue };
+            let Some(names) = heirs.get(&member.node()) else { continue };
             match edit {
                 Edit::DropMember { secrets, inside, .. } if secrets.is_empty() && inside.is_empty() => {}
                 Edit::SetHeader { mode, uid, gid, .. } => more.extend(names.iter().map(|node| {
@@ -72,9 +72,7 @@ type Header = (Node, Option<u32>, Option<u32>, Option<u32>);
 
 fn header(edit: &Edit) -> Option<Header> {
     match edit {
-        Edit::SetHeader { member, mode, uid, gid } => {
-            Some((Node { layer: member.layer, member: member.member }, *mode, *uid, *gid))
-        }
+        Edit::SetHeader { member, mode, uid, gid } => Some((member.node(), *mode, *uid, *gid)),
         _ => None,
     }
 }

@@ -41,7 +41,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let mut drops = Drops::of(job, &nodes, &is_host_key);
     for edit in &mut drops.edits {
         if let Edit::DropMember { member, secrets, .. } = edit {
-            *secrets = spans(job, Node { layer: member.layer, member: member.member });
+            *secrets = spans(job, member.node());
         }
     }
     if let (Some(no), Some(finding)) = (&drops.no, findings.first()) {

@@ -126,8 +126,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, (kind, root): (&
         });
     };
     if is_expected || safety == Safety::Review && root.is_under(b"var/log") {
-        let mut names = nodes.iter().flat_map(|node| job.guard.with_links(*node));
-        if let Some(no) = names.find_map(|name| job.guard.keeps(name)) {
+        if let Some(no) = nodes.iter().find_map(|node| job.guard.keeps_file(*node)) {
             draft.refuse(finding, no.reason, no.hint);
             return;
         }

@@ -83,15 +83,15 @@ pub(super) fn unplanned(
     let (mut planned, mut added, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for edit in &edits.0 {
         if let Some(member) = edit.member() {
-            let node = Node { layer: member.layer, member: member.member };
+            let node = member.node();
             let members = old.layers().get(member.layer as usize);
             let Some(entry) = members.and_then(|members| members.get(member.member as usize)) else { continue };
-            let own = [entry.path.clone(), real(old, entry)];
+            let own = [entry.path.clone(), old.real(&entry.path)];
             // another name of a file whose header changes
             let names = old.names_of(node).cloned();
             planned.extend(own.into_iter().chain(names));
             if matches!(edit, Edit::DropMember { .. }) {
-                taken.extend([entry.path.clone(), real(old, entry)]);
+                taken.extend([entry.path.clone(), old.real(&entry.path)]);
             }
         } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } = edit {
             added.insert(ImagePath::from(path.as_str()));
@@ -110,9 +110,8 @@ pub(super) fn unplanned(
     let olds: HashMap<&ImagePath, Node> = old.names().collect();
     let news: HashMap<&ImagePath, Node> = new.names().collect();
     let may_go = |path: &ImagePath| {
-        let folders = std::iter::successors(Some(path.parent()), |folder| Some(folder.parent()));
-        let mut folders = folders.take_while(|folder| !folder.is_root());
-        planned.contains(path) || folders.any(|folder| planned.contains(&folder) && !news.contains_key(&folder))
+        let is_gone = |folder: ImagePath| planned.contains(&folder) && !news.contains_key(&folder);
+        planned.contains(path) || path.folders().any(is_gone)
     };
     let is_same = |node: Node, other: Node| {
         let (was, is) = (old.entry(node), new.entry(other));
@@ -140,11 +139,6 @@ pub(super) fn unplanned(
     let came = new.names().filter(|(path, _)| !olds.contains_key(*path) && !added.contains(*path));
     odd.extend(came.map(|(path, _)| (path.clone(), Odd::Appeared)));
     odd
-}
-
-/// Where a member lies in the merged image, as far as its folders are known there.
-fn real(tree: &Tree, entry: &FileEntry) -> ImagePath {
-    tree.real_folder(&entry.path.parent()).join(entry.path.file_name())
 }
 
 /// Hides links that would show again where something was stored below them, and gives the places of actions that cannot be
@@ -189,10 +183,7 @@ pub(super) fn settle(
     let is_link =
         |path: &ImagePath| tree.get(path).is_some_and(|node| matches!(tree.entry(node).kind, FileKind::Symlink(_)));
     let told = odd.iter().find(|(path, what)| *what != Odd::Appeared && !is_link(path)).or(odd.first());
-    let is_by_link = |path: &ImagePath| {
-        let folders = std::iter::successors(Some(path.parent()), |folder| Some(folder.parent()));
-        folders.take_while(|folder| !folder.is_root()).any(|folder| is_link(&folder))
-    };
+    let is_by_link = |path: &ImagePath| path.folders().any(|folder| is_link(&folder));
     let why = told.map_or_else(String::new, |(path, what)| match what {
         Odd::Appeared if is_by_link(path) => {
             format!("`{path}` would be there then, since a link to its folder would lead nowhere")
@@ -229,9 +220,7 @@ fn hide_links(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action], odd:
         let mut own: BTreeSet<&ImagePath> = BTreeSet::new();
         for node in dropped(&action.edits.0) {
             let real = guard.real(&tree.entry(node).path);
-            let folders = std::iter::successors(Some(real.parent()), |folder| Some(folder.parent()));
-            let found = folders.take_while(|folder| !folder.is_root()).find_map(|folder| links.get(&folder).copied());
-            own.extend(found);
+            own.extend(real.folders().find_map(|folder| links.get(&folder).copied()));
         }
         for path in own {
             let Ok(name) = std::str::from_utf8(path.as_bytes()) else { continue };

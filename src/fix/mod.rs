@@ -348,7 +348,7 @@ fn join(image: &Inventory, findings: &[&Finding], links: &Links, actions: &mut [
             let Edit::DropMember { member, secrets, inside } = edit else { continue };
             let place = (member.layer, member.member);
             gone.insert(place);
-            if heirs.contains_key(&Node { layer: member.layer, member: member.member }) {
+            if heirs.contains_key(&member.node()) {
                 continue;
             }
             if let Some((spans, inner)) = known.get(&place).filter(|_| secrets.is_empty() && inside.is_empty()) {
@@ -550,7 +550,7 @@ fn expected(image: &Inventory, links: &Links, actions: &[Action]) -> Expected {
         match edit {
             Edit::DropMember { member, .. } => {
                 gone = gone.saturating_add(HEADER);
-                let node = Node { layer: member.layer, member: member.member };
+                let node = member.node();
                 // its bytes stay while a hard link does
                 if !heirs.contains_key(&node) {
                     gone = gone.saturating_add(padded(size_of(member)));

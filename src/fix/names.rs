@@ -8,7 +8,6 @@ use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rebuild::{Content, Edit, Inner, Member};
 use crate::secret::{is_masked, masked_path};
-use crate::tree::Node;
 
 use super::labels;
 use super::plan::ImagePlan;
@@ -122,7 +121,7 @@ impl Known<'_> {
             return Ok(());
         }
         let own = self.fresh.actions.iter().flat_map(|action| &action.edits.0).filter_map(|edit| match edit {
-            Edit::DropMember { member: of, inside, .. } if node(of) == node(member) => Some(inside),
+            Edit::DropMember { member: of, inside, .. } if of.node() == member.node() => Some(inside),
             _ => None,
         });
         let is_it = |known: &&Inner| {
@@ -155,10 +154,6 @@ fn one_of<T: AsRef<str>>(all: impl Iterator<Item = T>, shown: &mut String) -> Re
     };
     *shown = one;
     Ok(())
-}
-
-fn node(member: &Member) -> Node {
-    Node { layer: member.layer, member: member.member }
 }
 
 fn is_same(one: &str, other: &str) -> bool {

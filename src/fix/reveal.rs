@@ -106,9 +106,7 @@ pub(super) fn hide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action])
 /// What one of the edits that hide something is about.
 fn key(edit: &Edit) -> Option<(u8, String, Option<Node>)> {
     match edit {
-        Edit::DropMember { member, .. } => {
-            Some((0, String::new(), Some(Node { layer: member.layer, member: member.member })))
-        }
+        Edit::DropMember { member, .. } => Some((0, String::new(), Some(member.node()))),
         Edit::AddFolder { path, .. } => Some((1, path.clone(), None)),
         Edit::Whiteout { path } => Some((2, path.clone(), None)),
         _ => None,

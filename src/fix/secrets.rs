@@ -119,7 +119,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, node: Node, of_file: &OfFile<'_>) {
             draft.refuse(finding, reason, format!("{hint}; {ROTATE}"));
         }
     };
-    if let Some(no) = job.guard.with_links(node).find_map(|name| job.guard.keeps(name)) {
+    if let Some(no) = job.guard.keeps_file(node) {
         return refuse(draft, &no.reason, &no.hint);
     }
     if matches!(job.image.starts.get(node), Some(Start::Elf { .. })) {

@@ -63,7 +63,7 @@ pub(super) fn from_scan(image: &Inventory, judged: &[Judged], links: &Links, pla
     for edit in active.flat_map(|action| &mut action.edits.0) {
         match edit {
             Edit::DropMember { member, secrets, inside } if secrets.is_empty() && inside.is_empty() => {
-                let node = Node { layer: member.layer, member: member.member };
+                let node = member.node();
                 let places = wanted.get(&(node.layer, node.member)).filter(|_| !heirs.contains_key(&node));
                 if let Some((spans, inner)) = places {
                     secrets.extend(spans);

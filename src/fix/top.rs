@@ -29,9 +29,7 @@ pub(super) fn prune(image: &Inventory, actions: &mut Vec<Action>) {
     let is_back = |edit: &Edit| match edit {
         Edit::AddFile { path, content, .. } => {
             let path = ImagePath::from(path.as_str());
-            let is_copy_of_gone = content
-                .member()
-                .is_some_and(|member| gone.contains(&crate::tree::Node { layer: member.layer, member: member.member }));
+            let is_copy_of_gone = content.member().is_some_and(|member| gone.contains(&member.node()));
             is_copy_of_gone || tree.get(&path).is_some() && below.get(&path).is_none()
         }
         Edit::AddFolder { path, .. } => {
@@ -92,8 +90,7 @@ pub(super) fn losing(image: &Inventory, actions: &[Action]) -> BTreeMap<usize, S
 
 /// Why no entry on top can stand below a path: a folder above it would lose what such entries cannot have.
 pub(super) fn loses_above(tree: &Tree, path: &ImagePath) -> Option<No> {
-    let folders = std::iter::successors(Some(path.parent()), |folder| Some(folder.parent()));
-    folders.take_while(|folder| !folder.is_root()).find_map(|folder| loses(tree, &folder))
+    path.folders().find_map(|folder| loses(tree, &folder))
 }
 
 fn loses(tree: &Tree, folder: &ImagePath) -> Option<No> {

@@ -180,10 +180,11 @@ pub fn prove(
         }
         readable(&before_side, &after_side, &mut flaws);
         layers(&before_side, &after_side, &edits, rebuilt, (number, compared, limits), &mut flaws)?;
-        names(&before_side, &after_side, &edits, rebuilt, &mut flaws);
+        let links = Links::of(&old.1.tree);
+        names(&before_side, &after_side, &edits, (rebuilt, &links), &mut flaws);
         if let Some(own) = own {
             let config = config_of(new.0, &documents).and_then(|config| parsed(config).ok()).unwrap_or_default();
-            findings((&before_side, &after_side), own, (&edits, &config), values, &mut flaws);
+            findings((&before_side, &after_side), (own, &links), (&edits, &config), values, &mut flaws);
         }
         configs.extend(new.0.target.config_digest.as_ref().map(in_layout));
         match (config_of(old.0, &before_documents), config_of(new.0, &documents)) {
@@ -219,7 +220,7 @@ pub fn prove(
 }
 
 /// The configuration of an image, among the documents of its place.
-fn config_of<'d>(image: &Image, documents: &'d [NamedDocument]) -> Option<&'d [u8]> {
+pub(super) fn config_of<'d>(image: &Image, documents: &'d [NamedDocument]) -> Option<&'d [u8]> {
     let name = in_layout(image.target.config_digest.as_ref()?);
     documents.iter().find(|(other, _)| *other == name).map(|(_, bytes)| bytes.as_slice())
 }
@@ -472,11 +473,17 @@ pub(super) fn edit(document: &mut Value, edits: &Edits) -> std::result::Result<(
 }
 
 /// The merged tree differs only where the plan says so.
-fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, rebuilt: &RebuiltImage, flaws: &mut Flaws) {
+fn names(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    edits: &Edits,
+    (rebuilt, links): (&RebuiltImage, &Links),
+    flaws: &mut Flaws,
+) {
     let (old, new) = (&before.seen.tree, &after.seen.tree);
     let left = rebuilt.layers.iter().filter(|layer| layer.after.is_some()).map(|layer| layer.index);
     let origins = Origins::of(old, edits, left);
-    for (path, what) in unplanned(old, new, edits, &Links::of(old), &origins) {
+    for (path, what) in unplanned(old, new, edits, links, &origins) {
         let what = match what {
             Odd::Changed => "changed, which nothing was planned for",
             Odd::Gone => "is gone, which nothing was planned for",
@@ -490,7 +497,7 @@ fn names(before: &Side<'_>, after: &Side<'_>, edits: &Edits, rebuilt: &RebuiltIm
 /// What the plan mends is found no more, and nothing new is.
 fn findings(
     (before, after): (&Side<'_>, &Side<'_>),
-    plan: &ImagePlan,
+    (plan, links): (&ImagePlan, &Links),
     (edits, config): (&Edits, &Value),
     values: &Values,
     flaws: &mut Flaws,
@@ -498,7 +505,7 @@ fn findings(
     let names = &before.seen.tree;
     let touched = Touched::of(names, edits);
     let mended = mended(plan);
-    let heirs = heirs_of(names, plan);
+    let heirs = heirs_of(names, links, plan);
     let mut counts: BTreeMap<Key<'_>, i64> = BTreeMap::new();
     let mut gone: BTreeSet<Key<'_>> = BTreeSet::new();
     let mut copies = Copies::of(names, edits, after.image.layers.len());
@@ -539,13 +546,7 @@ fn findings(
         match found {
             Some(left) => *left = left.saturating_sub(1),
             None if is_of_heir(finding, &heirs) => {}
-            // files of a number that only the old user had
-            None if finding.rule.id == "image/unknown-owner"
-                && before.seen.run_as.is_some_and(|uid| finding.subject == uid.to_string())
-                && edits
-                    .0
-                    .iter()
-                    .any(|edit| matches!(edit, Edit::SetConfig { pointer, .. } if pointer == "/config/User")) => {}
+            None if is_of_old_user(finding, before.seen.run_as, edits) => {}
             None if !gone.contains(&own) && touched.spares(finding) => {}
             // a value that several settings hold is told of one of them, and masked in all: of another one now
             None if !is_known
@@ -558,6 +559,14 @@ fn findings(
             }
         }
     }
+}
+
+/// Whether a finding is of files of a number that only the user had who is another one now.
+fn is_of_old_user(finding: &Finding, run_as: Option<u32>, edits: &Edits) -> bool {
+    let is_user = |edit: &Edit| matches!(edit, Edit::SetConfig { pointer, .. } if pointer == "/config/User");
+    finding.rule.id == "image/unknown-owner"
+        && run_as.is_some_and(|uid| finding.subject == uid.to_string())
+        && edits.0.iter().any(is_user)
 }
 
 /// What edits change, in contrast to what they take out.
@@ -589,7 +598,7 @@ impl<'t> Touched<'t> {
                 Edit::RemoveEnv { .. } => drop(touched.fields.insert("Env")),
                 _ => {
                     let Some(member) = edit.member() else { continue };
-                    let node = Node { layer: member.layer, member: member.member };
+                    let node = member.node();
                     touched.files.insert(tree.entry(node).path.clone());
                     touched.files.extend(tree.names_of(node).cloned());
                 }
@@ -641,10 +650,10 @@ fn mended(plan: &ImagePlan) -> BTreeSet<&str> {
 }
 
 /// Names that stay of files of which others go, each with those.
-fn heirs_of<'t>(tree: &'t Tree, plan: &ImagePlan) -> BTreeMap<&'t ImagePath, Vec<&'t ImagePath>> {
+fn heirs_of<'t>(tree: &'t Tree, links: &Links, plan: &ImagePlan) -> BTreeMap<&'t ImagePath, Vec<&'t ImagePath>> {
     let dropped = heirs::dropped(plan.active().flat_map(|action| &action.edits.0));
     let mut by_name: BTreeMap<&ImagePath, Vec<&ImagePath>> = BTreeMap::new();
-    for (file, links) in Links::of(tree).files() {
+    for (file, links) in links.files() {
         let (gone, staying): (Vec<Node>, Vec<Node>) =
             std::iter::once(file).chain(links.iter().copied()).partition(|node| dropped.contains(node));
         let gone = gone.get(..MOST_SOURCES).unwrap_or(&gone);

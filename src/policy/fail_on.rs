@@ -1,8 +1,8 @@
 //! `--fail-on`: one more rule, given on the command line.
 
+use super::PolicyRule;
 use super::pattern::Bound;
 use super::selector::Selector;
-use super::{Action, PolicyRule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escape;
 use crate::nearest::nearest;
@@ -48,17 +48,7 @@ impl FailOn {
                 families.iter().filter(|name| **name != "policy").map(|name| (*name).to_owned()).collect();
         }
         let name = format!("--fail-on {}", escape(text));
-        let rule = PolicyRule {
-            name: name.clone(),
-            selector,
-            unless: None,
-            when: None,
-            grace: None,
-            action: Action::Fail,
-            message: None,
-            help: None,
-            place: String::new(),
-        };
+        let rule = PolicyRule::failing(name.clone(), selector);
         Ok(Self { name, rule })
     }
 

@@ -122,17 +122,8 @@ fn demands(before: &[Policy]) -> Vec<Demand> {
 /// A rule of this name that fails on findings of these.
 fn failing_on(name: &str, rules: &[&'static Rule]) -> Option<PolicyRule> {
     let named = rules.iter().filter_map(|rule| Glob::text(rule.id).ok()).map(Named::Rule).collect();
-    (!rules.is_empty()).then(|| PolicyRule {
-        name: name.to_owned(),
-        selector: Selector { rules: named, ..Selector::default() },
-        unless: None,
-        when: None,
-        grace: None,
-        action: Action::Fail,
-        message: None,
-        help: None,
-        place: String::new(),
-    })
+    let selector = Selector { rules: named, ..Selector::default() };
+    (!rules.is_empty()).then(|| PolicyRule::failing(name.to_owned(), selector))
 }
 
 /// What of earlier policies fails and still decides when the later one begins.

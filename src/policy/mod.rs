@@ -303,6 +303,21 @@ impl PolicyRule {
         is_alone && self.when.as_ref().is_some_and(When::is_about_image_alone)
     }
 
+    /// One of this name that fails on what is selected, and stands in no file.
+    fn failing(name: String, selector: Selector) -> Self {
+        Self {
+            name,
+            selector,
+            unless: None,
+            when: None,
+            grace: None,
+            action: Action::Fail,
+            message: None,
+            help: None,
+            place: String::new(),
+        }
+    }
+
     /// The condition by which it judges the image itself, on one line.
     fn image_condition(&self) -> Option<String> {
         let when = self.when.as_ref().filter(|_| self.judges_image())?;

@@ -124,8 +124,7 @@ fn idle_image_rule(rule: &PolicyRule, number: usize, policy: &Policy, set: &Poli
     if let Some(later) = rules_after(policy, number, set).find(is_same) {
         return Some(format!("the one in `{}` comes later and has the same condition", later.place));
     }
-    let earlier = set.policies().iter().take_while(|other| !is_same_policy(other, policy));
-    let mut earlier = policy.rules.iter().take(number).chain(earlier.flat_map(|other| &other.rules));
+    let mut earlier = policy.rules.iter().take(number).chain(before(policy, set).iter().flat_map(|other| &other.rules));
     (rule.action == Action::Ignore && !earlier.any(|other| is_same(&other))).then(|| {
         "its condition is about the image itself, and no rule before it finds something by the same".to_owned()
     })
@@ -296,8 +295,7 @@ fn taken_by_several<'a>(
 
 /// Rules and values by which a policy makes the gate of those before it milder.
 fn milder(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
-    let place = set.policies().iter().position(|other| is_same_policy(other, policy));
-    let before = set.policies().get(..place.unwrap_or_default()).unwrap_or_default();
+    let before = before(policy, set);
     let mut notes = milder::rules(policy, before, known);
     if notes.len() > MOST_NOTES {
         notes.truncate(MOST_NOTES);
@@ -318,6 +316,12 @@ fn is_to_ask(rule: &PolicyRule, later: &PolicyRule, known: &[&'static Rule]) -> 
 fn rules_after<'a>(policy: &'a Policy, number: usize, set: &'a PolicySet) -> impl Iterator<Item = &'a PolicyRule> {
     let later = set.policies().iter().skip_while(|other| !is_same_policy(other, policy)).skip(1);
     policy.rules.iter().skip(number + 1).chain(later.flat_map(|policy| &policy.rules)).take(MOST_AFTER)
+}
+
+/// The policies that judge before this one.
+fn before<'a>(policy: &Policy, set: &'a PolicySet) -> &'a [Policy] {
+    let place = set.policies().iter().position(|other| is_same_policy(other, policy));
+    set.policies().get(..place.unwrap_or_default()).unwrap_or_default()
 }
 
 /// Whether both are of one file: it is read twice.

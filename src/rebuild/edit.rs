@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::secret::masked_path;
+use crate::tree::Node;
 
 /// What happens to one image of one platform.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,13 @@ pub struct Member {
     /// Its cleaned path, escaped as in reports: a check that plan and image belong together. Written without secrets.
     #[serde(serialize_with = "masked")]
     pub path: String,
+}
+
+impl Member {
+    /// The same in the tree of its image.
+    pub fn node(&self) -> Node {
+        Node { layer: self.layer, member: self.member }
+    }
 }
 
 /// A run of bytes: of a member's content, or of a string of a document after its JSON escapes are undone.

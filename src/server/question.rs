@@ -30,6 +30,20 @@ pub(super) struct Question<'a> {
     pub is_doubted: bool,
 }
 
+impl<'a> Question<'a> {
+    /// One of the tag of a job, of which something else is known.
+    pub(super) fn of_doubt(job: &'a NewJob, asker: &'a str) -> Self {
+        Self {
+            source: &job.source,
+            registry: &job.registry,
+            repository: &job.repository,
+            tag: job.tag.as_deref().unwrap_or("latest"),
+            asker,
+            is_doubted: true,
+        }
+    }
+}
+
 /// Puts in the question; one that waits does for all who ask it. Nothing where the queue is full.
 pub(super) async fn put_in(
     connection: &mut SqliteConnection,

@@ -173,16 +173,9 @@ async fn ask_again(
     bounds: Bounds,
     now: Moment,
 ) -> Result<()> {
-    let question = Question {
-        source: &job.source,
-        registry: &job.registry,
-        repository: &job.repository,
-        tag: job.tag.as_deref().unwrap_or("latest"),
-        asker: &format!("job-{id}"),
-        is_doubted: true,
-    };
-    let asked = question::put_in(connection, &question, wider(bounds), now).await?;
-    asked.ok_or_else(|| Error::limit("the queue is full"))?;
+    let asker = format!("job-{id}");
+    let entered = question::put_in(connection, &Question::of_doubt(job, &asker), wider(bounds), now).await?;
+    entered.ok_or_else(|| Error::limit("the queue is full"))?;
     Ok(())
 }
 

@@ -193,8 +193,8 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
         Err(error) => return again(leased, server, error.to_string(), None),
     };
     let at = server.clock.now();
-    if let Some(wait) = server.pauses.left(&job.registry, std::time::Instant::now()) {
-        return Became::Later(wait, PAUSED.to_owned());
+    if let Some(later) = paused(server, job) {
+        return later;
     }
     let is_doubted = question::is_doubted(job);
     let asked = tokio::task::spawn_blocking(move || digest_of(&reference, &access));
@@ -210,9 +210,6 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
         }
         Ok(Err(error)) => {
             let after = error.again.and_then(Again::wait);
-            if let Some(after) = after {
-                server.pauses.ask(&job.registry, after, std::time::Instant::now());
-            }
             return again(leased, server, error.to_string(), after);
         }
         Err(_) => return Became::Dead("careen stopped at a defect of its own".to_owned()),
@@ -293,8 +290,8 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
     let (Some(registry), Some(digest)) = (server.config.registry(&job.registry), &job.digest) else {
         return Became::Dead("its registry is no longer configured".to_owned());
     };
-    if let Some(wait) = server.pauses.left(&job.registry, std::time::Instant::now()) {
-        return Became::Later(wait, PAUSED.to_owned());
+    if let Some(later) = paused(server, job) {
+        return later;
     }
     let is_second = leased.reason.as_deref().is_some_and(|reason| reason.starts_with(BROKE));
     let now = server.clock.now();
@@ -329,9 +326,6 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
             Became::Done(Box::new(Finished::Scanned { task: Box::new(task), outcome, data_version }))
         }
         Ended::Refused(failure) if failure.is_transient => {
-            if let Some(after) = failure.retry_after() {
-                server.pauses.ask(&job.registry, after, std::time::Instant::now());
-            }
             again(leased, server, failure.message.clone(), failure.retry_after())
         }
         Ended::Refused(failure) if failure.kind() == ErrorKind::NotFound && leased.attempts < TRIES_FOR_MISSING => {
@@ -367,8 +361,17 @@ fn trim(server: &Server, now: Timestamp) {
     }
 }
 
-/// Later, unless it was tried often enough.
+/// Later, where the registry of a job wants to be left alone.
+fn paused(server: &Server, job: &NewJob) -> Option<Became> {
+    let wait = server.pauses.left(&job.registry, std::time::Instant::now())?;
+    Some(Became::Later(wait, PAUSED.to_owned()))
+}
+
+/// Later, unless it was tried often enough. `after` is what the registry asks for, of whatever is asked of it.
 fn again(leased: &Leased, server: &Server, reason: String, after: Option<Duration>) -> Became {
+    if let Some(after) = after {
+        server.pauses.ask(&leased.job.registry, after, std::time::Instant::now());
+    }
     if leased.attempts >= server.config.workers.attempts {
         return Became::Dead(reason);
     }

@@ -28,6 +28,11 @@ impl Tree {
         self.resolve_folder(path).unwrap_or_else(|| path.clone())
     }
 
+    /// A path with the links of its folders followed, as far as the merged image has them; its last component is not.
+    pub fn real(&self, path: &ImagePath) -> ImagePath {
+        self.real_folder(&path.parent()).join(path.file_name())
+    }
+
     /// Whether `path` leads through more links than are followed, or round in a loop.
     pub fn is_too_deep(&self, path: &ImagePath) -> bool {
         matches!(self.walk(path), Err(TooDeep))

@@ -356,17 +356,10 @@ async fn enter(
                     word: word.unwrap_or(Word::Given),
                 };
                 let is_doubted = matches!(note(connection, &sight, now).await?.tag, Tag::Doubted { .. });
-                if let (true, Some(Word::Undated), Some(tag)) = (is_doubted, word, sight.tag) {
-                    let question = Question {
-                        source: &job.source,
-                        registry: &job.registry,
-                        repository: &job.repository,
-                        tag,
-                        asker: &format!("harbor-{id}"),
-                        is_doubted: true,
-                    };
+                if is_doubted && word == Some(Word::Undated) {
+                    let asker = format!("harbor-{id}");
                     // where there is no room, the next sweep or push tells
-                    question::put_in(connection, &question, bounds, now).await?;
+                    question::put_in(connection, &Question::of_doubt(&job, &asker), bounds, now).await?;
                 }
             }
             let noted = sqlx::query("INSERT INTO harbor_scan (id, image, job, created) VALUES (?, ?, ?, ?)");

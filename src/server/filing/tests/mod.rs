@@ -276,28 +276,27 @@ fn pair(tags: &str, images: &str) -> (String, String) {
 #[tokio::test]
 async fn what_happened_earlier_changes_nothing_of_what_is_known_since() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
     let doubts = "SELECT count(*) FROM job WHERE kind = 'pin' AND key LIKE '% doubted %'";
-    send(push_at("b", &digest(2), "x", "12:05:00")).await;
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, push_at("b", &digest(2), "x", "12:05:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
     assert_eq!(there(&case).await, pair("x=2", "1 2"));
     assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'scan'").await, 2, "it is scanned all the same");
     assert_eq!(case.count(doubts).await, 1, "the registry is asked");
     // a deletion is no other
-    send(delete_at("c", "\"tag\":\"x\"", "12:04:00")).await;
-    send(delete_at("d", &format!("\"digest\":\"{}\"", digest(2)), "12:04:00")).await;
+    send(&case, delete_at("c", "\"tag\":\"x\"", "12:04:00")).await;
+    send(&case, delete_at("d", &format!("\"digest\":\"{}\"", digest(2)), "12:04:00")).await;
     assert_eq!(there(&case).await, pair("x=2", "1 2"));
-    send(delete_at("e", "\"tag\":\"x\"", "12:06:00")).await;
+    send(&case, delete_at("e", "\"tag\":\"x\"", "12:06:00")).await;
     assert_eq!(there(&case).await, pair("", "1 2"));
-    send(push_at("f", &digest(3), "x", "12:05:30")).await;
+    send(&case, push_at("f", &digest(3), "x", "12:05:30")).await;
     assert_eq!(there(&case).await, pair("", "1 2 3"), "the tag is gone since");
-    send(push_at("g", &digest(3), "x", "12:07:00")).await;
+    send(&case, push_at("g", &digest(3), "x", "12:07:00")).await;
     assert_eq!(there(&case).await, pair("x=3", "1 2 3"));
     // the deletion of an image of which nothing is known yet
-    send(delete_at("h", &format!("\"digest\":\"{}\"", digest(4)), "12:09:00")).await;
-    send(push_at("i", &digest(4), "y", "12:08:00")).await;
+    send(&case, delete_at("h", &format!("\"digest\":\"{}\"", digest(4)), "12:09:00")).await;
+    send(&case, push_at("i", &digest(4), "y", "12:08:00")).await;
     assert_eq!(there(&case).await, pair("x=3", "1 2 3"));
-    send(push_at("j", &digest(4), "y", "12:10:00")).await;
+    send(&case, push_at("j", &digest(4), "y", "12:10:00")).await;
     assert_eq!(there(&case).await, pair("x=3 y=4", "1 2 3 4"));
     assert_eq!(case.count(doubts).await, 2, "one that waits does for all: of `x`, and of `y`");
 }
@@ -353,6 +352,11 @@ async fn a_clock_that_was_set_back_asks_once() {
     assert_eq!(case.count("SELECT count(*) FROM tag JOIN image i ON i.id = tag.image AND i.deleted IS NULL").await, 1);
 }
 
+/// Sends what is acknowledged.
+async fn send(case: &Case, body: String) {
+    assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
+}
+
 /// Leases the question that waits.
 async fn question(case: &Case) -> (Leased, Moment) {
     let now = case.server.clock.now();
@@ -369,16 +373,22 @@ async fn answer(case: &Case, number: u32) {
     assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
 }
 
+/// Has the registry say to the question that waits, after everything that came before, that it has no such tag.
+async fn lost(case: &Case) {
+    let (leased, asked) = question(case).await;
+    let finished = Finished::Lost(asked.plus(Duration::from_millis(1)));
+    assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+}
+
 #[tokio::test]
 async fn what_comes_while_a_question_is_under_way_is_newer_than_its_answer() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(1), "x", "12:01:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:01:00")).await;
     // asked for, since an older event says other
-    send(push_at("b", &digest(2), "x", "12:00:00")).await;
+    send(&case, push_at("b", &digest(2), "x", "12:00:00")).await;
     let (leased, asked) = question(&case).await;
     // the clock of the sender is behind that of careen
-    send(push_at("c", &digest(3), "x", "12:02:00")).await;
+    send(&case, push_at("c", &digest(3), "x", "12:02:00")).await;
     assert_eq!(there(&case).await.0, "x=3");
     let finished = Finished::Pinned(digest(1).parse().expect("a digest"), asked);
     assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
@@ -387,42 +397,39 @@ async fn what_comes_while_a_question_is_under_way_is_newer_than_its_answer() {
     assert_eq!(there(&case).await.0, "x=3");
     assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state <> 'done'").await, 0);
     // what the registry said is changed by its own word alone
-    send(push_at("d", &digest(2), "x", "12:03:00")).await;
+    send(&case, push_at("d", &digest(2), "x", "12:03:00")).await;
     let (leased, asked) = question(&case).await;
     // gone and looked up at once
-    send(delete_at("e", "\"tag\":\"x\"", "12:04:00")).await;
+    send(&case, delete_at("e", "\"tag\":\"x\"", "12:04:00")).await;
     assert!(result::store(&case.server, &leased, Finished::Lost(asked)).await.expect("stored"));
-    let (leased, asked) = question(&case).await;
-    let asked = asked.plus(Duration::from_millis(1));
-    assert!(result::store(&case.server, &leased, Finished::Lost(asked)).await.expect("stored"));
+    lost(&case).await;
     assert_eq!(there(&case).await.0, "", "the registry has no such tag");
 }
 
 #[tokio::test]
 async fn of_what_happened_at_one_time_the_registry_is_asked() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
     let asked = async |tag: &'static str| {
         let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM job WHERE kind = 'pin' AND tag = ?").bind(tag);
         count.fetch_one(case.server.store.readers()).await.expect("read")
     };
-    send(push_at("a", &digest(2), "x", "12:00:00")).await;
-    send(push_at("b", &digest(1), "x", "12:00:00")).await;
+    send(&case, push_at("a", &digest(2), "x", "12:00:00")).await;
+    send(&case, push_at("b", &digest(1), "x", "12:00:00")).await;
     assert_eq!((there(&case).await.0.as_str(), asked("x").await), ("x=2", 1));
-    send(push_at("c", &digest(2), "y", "12:00:00")).await;
-    send(delete_at("d", "\"tag\":\"y\"", "12:00:00")).await;
+    send(&case, push_at("c", &digest(2), "y", "12:00:00")).await;
+    send(&case, delete_at("d", "\"tag\":\"y\"", "12:00:00")).await;
     assert_eq!((there(&case).await.0.as_str(), asked("y").await), ("x=2 y=2", 1));
-    send(delete_at("e", "\"tag\":\"z\"", "12:00:00")).await;
-    send(push_at("f", &digest(2), "z", "12:00:00")).await;
+    send(&case, delete_at("e", "\"tag\":\"z\"", "12:00:00")).await;
+    send(&case, push_at("f", &digest(2), "z", "12:00:00")).await;
     assert_eq!((there(&case).await.0.as_str(), asked("z").await), ("x=2 y=2", 1));
     // an image that was pushed and deleted in one second is not taken from those that are to be scanned
-    send(push_at("g", &digest(5), "v", "12:00:00")).await;
-    send(delete_at("h", &format!("\"digest\":\"{}\"", digest(5)), "12:00:00")).await;
+    send(&case, push_at("g", &digest(5), "v", "12:00:00")).await;
+    send(&case, delete_at("h", &format!("\"digest\":\"{}\"", digest(5)), "12:00:00")).await;
     assert_eq!(there(&case).await, pair("v=5 x=2 y=2", "1 2 5"));
     assert_eq!(asked("v").await, 1);
     // one image, one answer
-    send(push_at("i", &digest(6), "w", "12:00:00")).await;
-    send(push_at("j", &digest(6), "w", "12:00:00")).await;
+    send(&case, push_at("i", &digest(6), "w", "12:00:00")).await;
+    send(&case, push_at("j", &digest(6), "w", "12:00:00")).await;
     assert_eq!(asked("w").await, 0);
 }
 
@@ -443,9 +450,7 @@ async fn a_tag_that_went_with_its_image_does_not_come_back_as_an_older_one() {
         // nothing, or in doubt
         let asked = case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state = 'queued'").await;
         if asked == 1 {
-            let (leased, asked) = question(&case).await;
-            let finished = Finished::Lost(asked.plus(Duration::from_millis(1)));
-            assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+            lost(&case).await;
         }
         assert_eq!(there(&case).await, pair("", "2"), "{order:?}");
     }
@@ -454,33 +459,29 @@ async fn a_tag_that_went_with_its_image_does_not_come_back_as_an_older_one() {
 #[tokio::test]
 async fn an_image_that_was_told_of_as_deleted_goes_with_the_tag_that_the_registry_does_not_have() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
-    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:00:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:00:00")).await;
     assert_eq!(there(&case).await, pair("x=1", "1"));
-    let (leased, asked) = question(&case).await;
-    let finished = Finished::Lost(asked.plus(Duration::from_millis(1)));
-    assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
+    lost(&case).await;
     assert_eq!(there(&case).await, pair("", ""));
 }
 
 #[tokio::test]
 async fn a_push_that_meets_the_job_of_the_image_that_was_deleted_is_scanned() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
-    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:01:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:01:00")).await;
     let now = case.server.clock.now();
     let mut leased = case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), now).await.expect("leased");
     let leased = leased.remove(0);
     assert!(result::is_gone(&case.server, &leased.job).await.expect("asked"));
-    send(push_at("c", &digest(1), "x", "12:02:00")).await;
+    send(&case, push_at("c", &digest(1), "x", "12:02:00")).await;
     assert!(result::store(&case.server, &leased, Finished::Gone).await.expect("stored"));
     assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'scan' AND state = 'queued'").await, 1);
     assert_eq!(case.count("SELECT waiting FROM turn").await, 1);
     assert!(!result::store(&case.server, &leased, Finished::Gone).await.expect("asked"), "it is nobody's by now");
     // and where nothing came it ends
-    send(delete_at("d", &format!("\"digest\":\"{}\"", digest(1)), "12:03:00")).await;
+    send(&case, delete_at("d", &format!("\"digest\":\"{}\"", digest(1)), "12:03:00")).await;
     let mut leased =
         case.server.queue.lease(Lane::Slow, 1, Duration::from_mins(1), case.server.clock.now()).await.expect("leased");
     assert!(result::store(&case.server, &leased.remove(0), Finished::Gone).await.expect("stored"));
@@ -593,9 +594,8 @@ async fn judge(case: &Case, number: u32, outcome: &'static str) {
 #[tokio::test]
 async fn a_tag_that_comes_to_an_image_that_was_judged_before_is_told_of_once() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
-    send(push_at("b", &digest(2), "y", "12:00:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, push_at("b", &digest(2), "y", "12:00:00")).await;
     judge(&case, 1, "failed").await;
     judge(&case, 2, "passed").await;
     let told = async || {
@@ -605,22 +605,22 @@ async fn a_tag_that_comes_to_an_image_that_was_judged_before_is_told_of_once() {
     };
     assert!(told().await.is_empty());
     for _ in 0..3 {
-        send(push_at("c", &digest(1), "y", "12:01:00")).await;
+        send(&case, push_at("c", &digest(1), "y", "12:01:00")).await;
     }
     assert_eq!(told().await, ["bad r1 y r2", "turn r1 y r2"]);
     // it stays where it is; it goes to one that is as bad; it comes back
-    send(push_at("d", &digest(1), "y", "12:02:00")).await;
+    send(&case, push_at("d", &digest(1), "y", "12:02:00")).await;
     assert_eq!(told().await.len(), 2);
-    send(push_at("e", &digest(3), "y", "12:03:00")).await;
+    send(&case, push_at("e", &digest(3), "y", "12:03:00")).await;
     assert_eq!(told().await.len(), 2, "its scan will tell");
     // of the move as well, which is none to what it was before
     judge(&case, 3, "failed").await;
     plan_report(&case, "r3").await;
     assert_eq!(told().await.get(2..), Some(["bad r3 y r1".to_owned()].as_slice()));
-    send(push_at("f", &digest(1), "y", "12:04:00")).await;
+    send(&case, push_at("f", &digest(1), "y", "12:04:00")).await;
     assert_eq!(told().await.get(3..), Some(["bad r1 y r3".to_owned()].as_slice()), "nothing turned");
     // what is overtaken is no move
-    send(push_at("g", &digest(2), "y", "12:00:30")).await;
+    send(&case, push_at("g", &digest(2), "y", "12:00:30")).await;
     assert_eq!(told().await.len(), 4);
 }
 
@@ -637,29 +637,28 @@ async fn plan_report(case: &Case, report: &'static str) {
 #[tokio::test]
 async fn a_move_to_an_image_that_was_not_judged_yet_is_told_of_with_its_report() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
     let told = async || {
         let rows = "SELECT action || ' ' || report || ' ' || coalesce(tag, '') || ' ' || coalesce(before, '') \
                     FROM delivery ORDER BY id";
         sqlx::query_scalar::<_, String>(rows).fetch_all(case.server.store.readers()).await.expect("read")
     };
     for (number, tag, outcome) in [(1, "latest", "failed"), (2, "prod", "passed")] {
-        send(push_at(tag, &digest(number), tag, "12:00:00")).await;
+        send(&case, push_at(tag, &digest(number), tag, "12:00:00")).await;
         judge(&case, number, outcome).await;
     }
     // as CI does: each image gets a tag of its own, and then the one that moves
-    send(push_at("a", &digest(3), "c-abc", "12:01:00")).await;
-    send(push_at("b", &digest(3), "latest", "12:01:01")).await;
-    send(push_at("c", &digest(3), "prod", "12:01:01")).await;
+    send(&case, push_at("a", &digest(3), "c-abc", "12:01:00")).await;
+    send(&case, push_at("b", &digest(3), "latest", "12:01:01")).await;
+    send(&case, push_at("c", &digest(3), "prod", "12:01:01")).await;
     judge(&case, 3, "passed").await;
     plan_report(&case, "r3").await;
     assert_eq!(told().await, ["turn r3 latest r1"], "`prod` did not turn");
     plan_report(&case, "r3").await;
     assert_eq!(told().await.len(), 1, "once");
     // an image on the way that is not judged yet is passed over, and not told of when something newer was
-    send(push_at("d", &digest(4), "c-d", "12:02:00")).await;
-    send(push_at("e", &digest(4), "prod", "12:02:01")).await;
-    send(push_at("f", &digest(5), "prod", "12:02:02")).await;
+    send(&case, push_at("d", &digest(4), "c-d", "12:02:00")).await;
+    send(&case, push_at("e", &digest(4), "prod", "12:02:01")).await;
+    send(&case, push_at("f", &digest(5), "prod", "12:02:02")).await;
     judge(&case, 5, "failed").await;
     plan_report(&case, "r5").await;
     assert_eq!(told().await.get(1..), Some(["bad r5 prod r3", "turn r5 prod r3"].map(str::to_owned).as_slice()));

@@ -2,18 +2,11 @@
 
 use super::*;
 
-async fn lost(case: &Case) {
-    let (leased, asked) = question(case).await;
-    let finished = Finished::Lost(asked.plus(Duration::from_millis(1)));
-    assert!(result::store(&case.server, &leased, finished).await.expect("stored"));
-}
-
 #[tokio::test]
 async fn a_deletion_that_is_older_by_its_sender_takes_no_image_away() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(1), "x", "12:00:50")).await;
-    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:00:40")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:50")).await;
+    send(&case, delete_at("b", &format!("\"digest\":\"{}\"", digest(1)), "12:00:40")).await;
     answer(&case, 3).await;
     assert_eq!(there(&case).await, pair("x=3", "1 3"));
 }
@@ -21,12 +14,11 @@ async fn a_deletion_that_is_older_by_its_sender_takes_no_image_away() {
 #[tokio::test]
 async fn a_tag_that_the_registry_did_not_have_is_asked_for_when_it_is_pushed() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(4), "y", "12:00:10")).await;
-    send(delete_at("b", &format!("\"digest\":\"{}\"", digest(3)), "12:00:40")).await;
-    send(push_at("c", &digest(3), "y", "12:00:30")).await;
+    send(&case, push_at("a", &digest(4), "y", "12:00:10")).await;
+    send(&case, delete_at("b", &format!("\"digest\":\"{}\"", digest(3)), "12:00:40")).await;
+    send(&case, push_at("c", &digest(3), "y", "12:00:30")).await;
     lost(&case).await;
-    send(push_at("d", &digest(2), "y", "12:00:20")).await;
+    send(&case, push_at("d", &digest(2), "y", "12:00:20")).await;
     assert_eq!(there(&case).await.0, "");
     lost(&case).await;
     assert_eq!(there(&case).await.0, "");
@@ -35,11 +27,10 @@ async fn a_tag_that_the_registry_did_not_have_is_asked_for_when_it_is_pushed() {
 #[tokio::test]
 async fn what_comes_while_the_registry_says_no_is_asked_for_again() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(1), "x", "12:00:30")).await;
-    send(push_at("b", &digest(2), "x", "12:00:20")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:30")).await;
+    send(&case, push_at("b", &digest(2), "x", "12:00:20")).await;
     let (leased, asked) = question(&case).await;
-    send(push_at("c", &digest(1), "x", "12:00:10")).await;
+    send(&case, push_at("c", &digest(1), "x", "12:00:10")).await;
     assert!(result::store(&case.server, &leased, Finished::Lost(asked)).await.expect("stored"));
     assert_eq!(there(&case).await.0, "x=1");
     lost(&case).await;
@@ -50,10 +41,9 @@ async fn what_comes_while_the_registry_says_no_is_asked_for_again() {
 #[tokio::test]
 async fn a_push_and_its_deletion_in_one_second_move_no_tag_unasked() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
-    send(push_at("a", &digest(1), "y", "12:00:00")).await;
-    send(delete_at("b", &format!("\"tag\":\"y\",\"digest\":\"{}\"", digest(2)), "12:00:01")).await;
-    send(push_at("c", &digest(2), "y", "12:00:01")).await;
+    send(&case, push_at("a", &digest(1), "y", "12:00:00")).await;
+    send(&case, delete_at("b", &format!("\"tag\":\"y\",\"digest\":\"{}\"", digest(2)), "12:00:01")).await;
+    send(&case, push_at("c", &digest(2), "y", "12:00:01")).await;
     assert_eq!(there(&case).await.0, "y=1");
     lost(&case).await;
     assert_eq!(there(&case).await.0, "");
@@ -77,12 +67,11 @@ async fn a_deletion_in_doubt_waits_for_room() {
 #[tokio::test]
 async fn what_is_told_twice_in_the_same_words_is_asked_for_where_it_is_not_so() {
     let case = Case::new(100).await;
-    let send = async |body: String| assert_eq!(case.send(&body).await, StatusCode::ACCEPTED);
     let waiting = async || case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state = 'queued'").await;
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
     assert_eq!(waiting().await, 0, "it is so");
-    send(push_at("b", &digest(2), "x", "12:00:00")).await;
+    send(&case, push_at("b", &digest(2), "x", "12:00:00")).await;
     answer(&case, 2).await;
     // as if it was asked at once
     let at = case.server.store.write(|connection| {
@@ -92,12 +81,12 @@ async fn what_is_told_twice_in_the_same_words_is_asked_for_where_it_is_not_so() 
         })
     });
     assert_eq!(at.await.expect("written"), 1);
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
     answer(&case, 1).await;
     assert_eq!(there(&case).await.0, "x=1");
     // a replay of long ago
-    send(push_at("c", &digest(3), "x", "12:10:00")).await;
+    send(&case, push_at("c", &digest(3), "x", "12:10:00")).await;
     answer(&case, 3).await;
-    send(push_at("a", &digest(1), "x", "12:00:00")).await;
+    send(&case, push_at("a", &digest(1), "x", "12:00:00")).await;
     assert_eq!((there(&case).await.0.as_str(), waiting().await), ("x=3", 0));
 }
