@@ -59,6 +59,8 @@ pub enum Takes {
     Source,
     /// Text or a list of texts, of a form of their own.
     Sources,
+    /// Text that this regular expression (ECMA-262) takes.
+    Form(&'static str),
     /// Table of these keys.
     Table(&'static Table),
     /// List of tables of these keys.

@@ -9,6 +9,7 @@ use super::super::requirement::{base, data, fix, licences, limits, require, waiv
 use super::super::{RULES, presets};
 use super::case::key::{EXPECT, FINDING, IMAGE, PACKAGE, TEST};
 use super::key::{BESIDE_POLICY, Key, MATCH, POLICY, RULE, Table, Takes, WAIVER};
+use super::vocabulary::platforms;
 use super::word::FLAWS;
 use crate::package::purl_types;
 use crate::rule::Rule;
@@ -62,9 +63,18 @@ pub fn schema(rules: &[&'static Rule]) -> Value {
             { "type": "string", "pattern": "^\\s*([0-9]+(\\.0*)?\\s*[bB]?|([0-9]+\\.?[0-9]*|\\.[0-9]+)\\s*[kKmMgGtT]([iI]?[bB])?)\\s*$" },
         ] }),
     );
-    add("day", json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }));
+    let day = "^[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))$";
+    add("day", json!({ "type": "string", "pattern": day }));
     for (name, item) in [
         ("patterns", json!({ "type": "string", "minLength": 1, "maxLength": 512 })),
+        ("paths", json!({ "type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", "maxLength": 512 })),
+        (
+            "platforms",
+            json!({ "anyOf": [
+                { "enum": platforms() },
+                { "type": "string", "pattern": "[*?{\\[\\\\]", "maxLength": 512 },
+            ] }),
+        ),
         ("sources", json!({ "type": "string", "minLength": 1 })),
         ("times", json!({ "type": "string", "pattern": "^(>=|<=|>|<)?\\s*[0-9]{1,6}\\s*[hdw]\\s*$" })),
         // letters count in either case
@@ -175,6 +185,11 @@ fn object(table: &Table) -> Value {
         if !required.is_empty() {
             object.insert("required".into(), json!(required));
         }
+        // only what fails can wait
+        if table.name == RULE.name {
+            let fails = json!({ "properties": { "action": { "const": "fail" } } });
+            object.insert("dependentSchemas".into(), json!({ "grace": fails }));
+        }
         if table.name == MATCH.name {
             object.insert("not".into(), json!({ "required": ["exploited", "kev"] }));
         }
@@ -224,6 +239,8 @@ fn property(table: &Table, key: &Key) -> Value {
         Takes::TimeBounds => json!({ "$ref": "#/$defs/times" }),
         Takes::NumberBounds(most) => numbers(most),
         Takes::Sources if key.name == "allow-digests" => json!({ "$ref": "#/$defs/digests" }),
+        Takes::Patterns if is_selector && key.name == "path" => json!({ "$ref": "#/$defs/paths" }),
+        Takes::Patterns if is_selector && key.name == "platform" => json!({ "$ref": "#/$defs/platforms" }),
         Takes::Patterns if is_selector && key.name == "purl" => json!({ "$ref": "#/$defs/purls" }),
         Takes::Patterns if table.name == licences::TABLE.name && key.name == "ignore" => {
             json!({ "$ref": "#/$defs/purls" })
@@ -236,6 +253,7 @@ fn property(table: &Table, key: &Key) -> Value {
             { "type": "array", "minItems": 2, "prefixItems": [{ "enum": ["CMD", "CMD-SHELL"] }, { "type": "string", "pattern": "\\S" }], "items": { "type": "string" } },
         ] }),
         Takes::Sources => json!({ "$ref": "#/$defs/sources" }),
+        Takes::Form(pattern) => json!({ "type": "string", "pattern": pattern }),
         Takes::Table(table) => json!({ "$ref": format!("#/$defs/{}", name_of(table)) }),
         Takes::Tables(table) => json!({ "type": "array", "items": { "$ref": format!("#/$defs/{}", name_of(table)) } }),
         Takes::Number(most) => json!({ "type": "number", "minimum": 0, "maximum": most }),

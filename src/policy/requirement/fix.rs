@@ -62,7 +62,7 @@ pub(in crate::policy) static TABLE: Table = Table {
         key("labels", Takes::Table(&LABELS), "{ remove = \"com.example.*\" }", "{ remove = [] }", "labels"),
         key(
             "user",
-            Takes::Source,
+            Takes::Form("^[0-9]+(:[0-9]+)?$"),
             "\"10001:10001\"",
             "\"app\"",
             "`UID` or `UID:GID`, in numbers: who an image starts as that starts as root",
@@ -100,14 +100,17 @@ pub(in crate::policy) static LABELS: Table = Table {
     ],
 };
 
+/// A time of a health check: more than nothing.
+const DURATION: Takes = Takes::Form("^\\s*0*[1-9][0-9]*\\s*(ms|s|m|h)\\s*$");
+
 /// The keys of `healthcheck`.
 pub(in crate::policy) static HEALTHCHECK: Table = Table {
     name: "[fix.healthcheck]",
     about: "The health check of an image that has none",
     keys: &[
-        key("interval", Takes::Source, "\"30s\"", "\"1d\"", "time between two checks: `500ms`, `30s`, `5m`, `1h`"),
+        key("interval", DURATION, "\"30s\"", "\"1d\"", "time between two checks: `500ms`, `30s`, `5m`, `1h`"),
         key("retries", Takes::Count, "3", "-1", "failures in a row after which the container is unhealthy"),
-        key("start-period", Takes::Source, "\"10s\"", "\"soon\"", "time in which failures do not count"),
+        key("start-period", DURATION, "\"10s\"", "\"soon\"", "time in which failures do not count"),
         key(
             "test",
             Takes::Sources,
@@ -115,7 +118,7 @@ pub(in crate::policy) static HEALTHCHECK: Table = Table {
             "[]",
             "required: `[\"CMD\", PROGRAM, ARGUMENT…]`, `[\"CMD-SHELL\", TEXT]`, or a text alone for the shell",
         ),
-        key("timeout", Takes::Source, "\"5s\"", "\"5\"", "time after which a check has failed"),
+        key("timeout", DURATION, "\"5s\"", "\"5\"", "time after which a check has failed"),
     ],
 };
 
@@ -328,7 +331,8 @@ fn duration(text: &str, span: Range<usize>) -> Result<i64, Diagnostic> {
     const UNITS: &[(&str, i64)] =
         &[("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)];
     let value = UNITS.iter().find_map(|(unit, size)| {
-        let number = text.trim().strip_suffix(unit)?.trim_end().parse::<i64>().ok()?;
+        let number = text.trim().strip_suffix(unit)?.trim_end();
+        let number = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse::<i64>().ok())??;
         number.checked_mul(*size).filter(|value| *value > 0)
     });
     value.ok_or_else(|| {

@@ -148,6 +148,19 @@ fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
         "[fix.healthcheck]\ntest = ['CMD', '']",
         "[[test]]\nname = 't'\nexpect = { outcome = 'passed' }",
         "[[test]]\nname = 't'\nfindings = []\nexpect = {}",
+        "[[rule]]\nmatch = {}\naction = 'warn'\ngrace = '1d'",
+        "[[rule]]\nmatch = { path = \"/app/\\t\" }\naction = 'fail'",
+        "[[rule]]\nmatch = { path = \"/a\\u0085b\" }\naction = 'fail'",
+        "[[rule]]\nmatch = { platform = 'linux/armhf' }\naction = 'fail'",
+        "[[rule]]\nmatch = { platform = ['linux/amd64', 'linux'] }\naction = 'fail'",
+        "[[waiver]]\nrule = 'image/root-user'\nreason = 'x'\nexpires = '2027-00-10'",
+        "[[waiver]]\nrule = 'image/root-user'\nreason = 'x'\nexpires = '2027-04-31'",
+        "[[waiver]]\nrule = 'image/root-user'\nreason = 'x'\nexpires = '2027-02-30'",
+        "[fix]\nuser = '1000:x'",
+        "[fix]\nuser = '+1000'",
+        "[fix.healthcheck]\ntest = 'x'\nstart-period = '0s'",
+        "[fix.healthcheck]\ntest = 'x'\ntimeout = '1h30m'",
+        "[fix.healthcheck]\ntest = 'x'\ntimeout = '+5s'",
     ] {
         assert!(!validator.is_valid(&as_json(wrong)), "{wrong}");
         assert!(Policy::parse("policy.toml", wrong, KNOWN, false).is_err(), "{wrong}");
@@ -167,6 +180,10 @@ fn every_key_takes_its_good_value_and_refuses_its_bad_one() {
         "extends = ['careen:strict', './strict', '../a.toml', 'a/b:c.toml']",
         "[fix.healthcheck]\ntest = ['CMD', 'a']",
         "[[test]]\nname = 't'\nimage = { user = '' }\nexpect = { outcome = 'passed' }",
+        "[[rule]]\nmatch = { path = ['/é', '/a b'], platform = ['linux/arm/v7', '*/arm64*'] }\naction = 'fail'\ngrace = '1d'",
+        "[[waiver]]\nrule = 'image/root-user'\nreason = 'x'\nexpires = '2028-02-29'",
+        "[fix]\nuser = '0010001:0'",
+        "[fix.healthcheck]\ntest = 'x'\ntimeout = ' 090 s '\ninterval = '500ms'",
         "[limits]\nwaste = '100%'\nsize = '1.5 MB'",
         "[[test]]\nname = 't'\nfindings = []\nimage = { user = '' }\nexpect = { outcome = 'passed' }",
     ] {
