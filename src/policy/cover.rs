@@ -1,11 +1,12 @@
 //! What can be told of selectors without a finding: whether one selects all that another does, whether the scope of a
 //! waiver is one, and how they are written.
 
+use super::file::vocabulary::platforms;
 use super::file::word::FLAWS;
 use super::inclusion::cover;
 use super::notes::wrong_place;
 use super::pattern::{Bound, Glob};
-use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, any, is_rule};
+use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, any, is_platform, is_rule};
 use super::{RULES, When};
 use crate::rule::{Confidence, Rule, Severity};
 
@@ -184,6 +185,7 @@ pub(super) fn may_meet(one: &Selector, other: &Selector, known: &[&'static Rule]
         && touch(&one.paths, &other.paths)
         && touch(&one.purls, &other.purls)
         && touch(&one.subjects, &other.subjects)
+        && meet_on_platform(&one.platforms, &other.platforms)
         && (known.is_empty()
             || known.iter().chain(RULES.iter()).any(|rule| {
                 let lies = |selector| wrong_place(selector, rule.lies_in()).is_none();
@@ -254,6 +256,12 @@ fn share<T: PartialEq>(one: &[T], other: &[T]) -> bool {
 fn touch(one: &[Glob], other: &[Glob]) -> bool {
     let meets = |one: &Glob| other.iter().any(|other| one.beginnings().any(|start| other.may_begin_with(start)));
     one.is_empty() || other.is_empty() || one.iter().any(meets)
+}
+
+/// Whether some platform is taken by both.
+fn meet_on_platform(one: &[Glob], other: &[Glob]) -> bool {
+    let takes = |globs: &[Glob], platform: &str| any(globs, |glob| is_platform(glob, platform));
+    one.is_empty() || other.is_empty() || platforms().iter().any(|known| takes(one, known) && takes(other, known))
 }
 
 /// Whether for each value for which one of `narrow` holds, one of `wide` does; without any, all hold.

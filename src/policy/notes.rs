@@ -131,15 +131,18 @@ fn idle_image_rule(rule: &PolicyRule, number: usize, policy: &Policy, set: &Poli
 }
 
 /// Why no report has the path of a pattern.
-fn odd_path(selector: &Selector) -> Option<String> {
+fn odd_path(selector: &Selector, known: &[&'static Rule]) -> Option<String> {
+    // the path of a Dockerfile is as the command names it
+    let is_of_dockerfile =
+        |rule: &&'static Rule| rule.lies_in().contains(&Place::Dockerfile) && selector.may_select(rule);
+    let is_in_image = !known.is_empty() && !known.iter().any(is_of_dockerfile);
     let is_odd = |glob: &super::Glob| {
         let text = glob.as_str().trim_start_matches("./");
         let (is_whole, text) = text.strip_prefix('/').map_or((false, text), |text| (true, text));
         let text = text.strip_suffix('/').unwrap_or(text);
-        // the path of a Dockerfile may begin with `..`
         text.contains("//")
             || text.starts_with('/')
-            || (is_whole && text.split('/').any(|part| [".", ".."].contains(&part)))
+            || ((is_whole || is_in_image) && text.split('/').any(|part| [".", ".."].contains(&part)))
     };
     let is_dead = !selector.paths.is_empty() && selector.paths.iter().all(is_odd);
     is_dead.then(|| "paths are compared as reports show them, and these have no `//`, `.` or `..`".to_owned())
@@ -163,7 +166,7 @@ fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<String>
     if !selector.purls.is_empty() && selector.purls.iter().all(|glob| without_distribution(glob).is_some()) {
         return idle_purl(selector);
     }
-    if let Some(why) = odd_path(selector) {
+    if let Some(why) = odd_path(selector, known) {
         return Some(why);
     }
     if known.is_empty() { None } else { lies_elsewhere(selector, known).map(ToOwned::to_owned) }

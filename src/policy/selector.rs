@@ -365,7 +365,7 @@ pub(super) fn ids(finding: &Finding) -> impl Iterator<Item = &str> {
 
 /// Whether a pattern fits a platform, or what it is without its variant: as with `--platform`, who names no variant takes any,
 /// and `arm64` is `arm64/v8`, `amd64` is `amd64/v1`.
-fn is_platform(pattern: &Glob, platform: &str) -> bool {
+pub(super) fn is_platform(pattern: &Glob, platform: &str) -> bool {
     let mut parts = platform.splitn(3, '/');
     let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let plain = format!("{os}/{architecture}");

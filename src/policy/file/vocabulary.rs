@@ -66,7 +66,7 @@ const SYSTEMS: &[(&str, &[&str])] = &[
 ];
 
 /// Platforms that images may be for: `linux/arm64/v8`.
-pub(super) fn platforms() -> Vec<String> {
+pub(in crate::policy) fn platforms() -> Vec<String> {
     let of = |(system, all): &(&str, &[&str])| all.iter().map(|one| format!("{system}/{one}")).collect::<Vec<_>>();
     SYSTEMS.iter().flat_map(of).collect()
 }

@@ -35,6 +35,9 @@ fn conditions_that_the_findings_of_a_rule_never_fulfil_are_told() {
         ("path = ['/app/../x', '/app/x']", ""),
         ("path = './app/x'", ""),
         ("path = '../api/Dockerfile'", ""),
+        ("rule = 'dockerfile/*', path = 'api/../Dockerfile'", ""),
+        ("rule = 'image/setuid', path = '../api/key'", "these have no `//`"),
+        ("rule = 'package/vulnerable', path = 'app/../key'", "these have no `//`"),
         ("rule = 'image/root-user', visibility = 'deleted'", "another layer could hide"),
         ("rule = 'base/floating-tag', visibility = ['deleted', 'overwritten']", "another layer could hide"),
         // what may be
@@ -371,6 +374,9 @@ fn what_never_meets_is_not_told_as_milder() {
         ("{ family = 'secret' }", "{ exploited = true }", false),
         ("{ rule = 'image/root-user' }", "{ path = '/app/**' }", false),
         ("{ rule = 'image/root-user' }", "{ path = '**' }", true),
+        ("{ platform = 'linux/amd64' }", "{ platform = ['linux/arm64', 'windows/*'] }", false),
+        ("{ platform = 'linux/arm64' }", "{ platform = 'linux/*/v8' }", true),
+        ("{ platform = 'linux/amd64' }", "{}", true),
     ] {
         let known = crate::scan::rules();
         let folder = tempfile::tempdir().expect("a folder");
