@@ -21,7 +21,8 @@ import sys
 import threading
 import time
 
-from parts import (SECRET, Health, Images, Registry, Server, Skipped, check, digest, event, gzip, run_all, send, tar_of, wait)
+from parts import (SECRET, Health, Images, Receiver, Registry, Server, Skipped, check, digest, event, gzip, push_of, run_all, send, source,
+                   tar_of, wait)
 
 FIELDS = {"Content-Type": "application/json", "Authorization": SECRET}
 OPEN = "SELECT count(*) FROM job WHERE state IN ('queued', 'leased')"
@@ -731,7 +732,62 @@ def events_in_any_order(folder, program):
     return f"{len(told)} events"
 
 
-CASES = [a_store_that_is_locked, a_folder_that_cannot_be_written, a_store_that_is_damaged, a_disk_that_is_full, a_disk_that_is_full_while_it_scans,
+def a_delivery_of_which_the_store_hears_late(folder, program):
+    """The store is held by another program while a delivery is answered 503: it is tried again all the same."""
+    key = os.path.join(folder, "key")
+    with open(key, "w") as file:
+        file.write("key-of-" + "deliveries\n")
+    receiver = Receiver("key-of-" + "deliveries", refused=1)
+    receiver.held = threading.Event()
+    action = f'''
+[[action]]
+name = "told"
+kind = "webhook"
+on = ["failed", "passed"]
+url = "http://127.0.0.1:{receiver.port}/x"
+allow-private = true
+secret = {{ file = "{key}" }}
+'''
+    server, _, images = started(folder, program, more=action)
+    check("it is taken", tell(server, images.make(1), 1)[0] == 202)
+    wait(lambda: receiver.tries, 30, "the first try")
+    lock = sqlite3.connect(os.path.join(server.data, "careen.db"), isolation_level=None, timeout=10)
+    lock.execute("BEGIN IMMEDIATE")
+    receiver.held.set()
+    time.sleep(12)
+    lock.execute("ROLLBACK")
+    lock.close()
+    state = lambda: server.rows("SELECT state FROM delivery")
+    wait(lambda: state() == [("done",)], 60, "the second try")
+    check("tried again, and no more", list(receiver.tries.values()) == [2] and not receiver.wrong, (receiver.tries, receiver.wrong))
+    check("its end", server.end() == 0)
+
+
+def a_tag_that_is_gone_before_it_is_asked_for(folder, program):
+    """Docker Hub names no digest: the registry is asked, and says that the tag is gone."""
+    hub = source(folder, "hub", "docker-hub", '"path"')
+    server, _, images = started(folder, program, more=hub)
+    path, fields, body = push_of("docker-hub", "shop/api", None, "new", 1)
+
+    def push():
+        check("it is taken", send(server.connect(), "/hooks/hub" + path, fields, body)[0] == 202)
+        idle(server)
+
+    tags = lambda: dict(server.rows("SELECT name, digest FROM tag JOIN image ON image.id = image WHERE deleted IS NULL"))
+    images.tags["new"] = images.make(1)
+    push()
+    check("it is known", tags() == images.tags, tags())
+    body = body.replace('"pushed_at": 1', '"pushed_at": 2')
+    del images.tags["new"]
+    push()
+    check("what is gone is not shown", tags() == {}, tags())
+    dead = server.rows("SELECT reason FROM job WHERE state = 'dead'")
+    check("and told nowhere as a failure", not dead, dead)
+    check("its end", server.end() == 0)
+
+
+CASES = [a_store_that_is_locked, a_delivery_of_which_the_store_hears_late, a_tag_that_is_gone_before_it_is_asked_for,
+         a_folder_that_cannot_be_written, a_store_that_is_damaged, a_disk_that_is_full, a_disk_that_is_full_while_it_scans,
          registries_with_faults, workers_that_break, a_worker_without_memory, an_end_under_load, clocks_that_are_set, a_clock_that_jumps_while_it_runs,
          a_burst, events_in_any_order, a_sweep_finds_what_was_lost]
 

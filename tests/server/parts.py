@@ -311,10 +311,12 @@ class Failed(Exception):
 
 
 class Receiver:
-    """Takes deliveries; the first `refused` tries of each get 503."""
+    """Takes deliveries; the first `refused` tries of each get 503. `held`, if it is set to an event, is waited for before
+    an answer."""
 
     def __init__(self, key, refused=0):
         self.tries = {}
+        self.held = None
         self.bodies = {}
         self.wrong = []
         receiver = self
@@ -329,6 +331,8 @@ class Receiver:
                 receiver.tries[name] = receiver.tries.get(name, 0) + 1
                 if receiver.bodies.setdefault(name, body) != body:
                     receiver.wrong.append("body")
+                if receiver.held:
+                    receiver.held.wait(60)
                 self.send_response(503 if receiver.tries[name] <= refused else 204)
                 self.end_headers()
 
