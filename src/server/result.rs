@@ -91,7 +91,7 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
                 }
                 Ended::Lost => Ok(false),
                 Ended::IsThere => {
-                    let kept = server.queue.retry(&leased, Duration::ZERO, "its image was pushed again", now).await;
+                    let kept = server.queue.put_off(&leased, Duration::ZERO, "its image was pushed again", now).await;
                     server.work.notify_waiters();
                     kept
                 }

@@ -114,9 +114,9 @@ pub async fn expire(server: Arc<Server>) {
 enum Became {
     Done(Box<Finished>),
     Later(Duration, String),
+    /// Nobody tried it.
+    PutOff(Duration, &'static str),
     Dead(String),
-    /// Put back without a word: the server ends.
-    Unfinished,
 }
 
 async fn finish(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Result<()> {
@@ -129,7 +129,7 @@ async fn finish(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Res
     let became = tokio::select! {
         became = do_job(server, workers, leased) => became,
         () = held => return Ok(()), // another one has it
-        () = ended => Became::Unfinished,
+        () = ended => Became::PutOff(Duration::ZERO, "the server ended"),
     };
     if let Err(error) = server.queue.charge(leased, began.elapsed()).await {
         tracing::warn!(job = leased.id.0, error = %error, "the time of a job could not be counted");
@@ -141,12 +141,10 @@ async fn finish(server: &Arc<Server>, workers: &Workers, leased: &Leased) -> Res
             tracing::warn!(job = leased.id.0, attempts = leased.attempts, reason, "a job is tried again");
             ("later", server.queue.retry(leased, after, &reason, now).await?)
         }
+        Became::PutOff(after, why) => ("put off", server.queue.put_off(leased, after, why, now).await?),
         Became::Dead(reason) => {
             tracing::error!(job = leased.id.0, attempts = leased.attempts, reason, "a job is dead");
             ("dead", server.queue.bury(leased, &reason, now).await?)
-        }
-        Became::Unfinished => {
-            ("unfinished", server.queue.retry(leased, Duration::ZERO, "the server ended", now).await?)
         }
     };
     server.metrics.count(JOBS, &[("kind", leased.job.kind.as_str()), ("outcome", word)]);
@@ -364,7 +362,7 @@ fn trim(server: &Server, now: Timestamp) {
 /// Later, where the registry of a job wants to be left alone.
 fn paused(server: &Server, job: &NewJob) -> Option<Became> {
     let wait = server.pauses.left(&job.registry, std::time::Instant::now())?;
-    Some(Became::Later(wait, PAUSED.to_owned()))
+    Some(Became::PutOff(wait, PAUSED))
 }
 
 /// Later, unless it was tried often enough. `after` is what the registry asks for, of whatever is asked of it.

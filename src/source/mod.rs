@@ -3,7 +3,10 @@
 mod archive;
 mod attach;
 pub mod attached;
-#[cfg_attr(not(any(feature = "registry", test)), expect(dead_code, reason = "what comes from registries alone is kept"))]
+#[cfg_attr(
+    not(any(feature = "registry", test)),
+    expect(dead_code, reason = "what comes from registries alone is kept")
+)]
 pub mod cache;
 mod daemon;
 pub mod dir;

@@ -407,9 +407,11 @@ def registries_with_faults(folder, program):
 
     # what the first try comes to: put back, or dead, or done
     cases = [("500", answers(500), "later"), ("502", answers(502), "later"), ("503", answers(503), "later"), ("429", answers(429, Retry_After="2"), "later"),
-             ("429 for long", answers(429, Retry_After="600"), "later"), ("408", answers(408), "later"), ("401", answers(401), "dead"),
+             ("408", answers(408), "later"), ("401", answers(401), "dead"),
              ("403", answers(403), "dead"), ("404", answers(404), "later"), ("closes", closes, "later"), ("cut layer", cut, "later"),
-             ("wrong layer", wrong, "any"), ("wrong manifest", other_manifest, "dead"), ("teapot", answers(418), "dead"), ("hangs", hangs, "any")]
+             ("wrong layer", wrong, "any"), ("wrong manifest", other_manifest, "dead"), ("teapot", answers(418), "dead"), ("hangs", hangs, "any"),
+             # the last: the registry is left alone from then on
+             ("429 for long", answers(429, Retry_After="600"), "later")]
     told = []
     for number, (name, fault, expected) in enumerate(cases):
         registry.fault = lambda request, fault=fault, mine=f"/v2/fault/{number}/": fault(request) if mine in request.path else False
@@ -424,6 +426,12 @@ def registries_with_faults(folder, program):
         is_good = (expected in ("any", became)) and (became == "done" or reason)
         check(name, is_good, f"{became}: {reason}")
         told.append((name, image, became))
+    # nobody asks it for what else is pushed, which waits without a try
+    asked, waits = dict(registry.asked), images.make("waits")
+    tell(server, waits, "waits")
+    reason, = wait(lambda: server.rows("SELECT reason FROM job WHERE digest = ? AND state = 'queued' AND reason IS NOT NULL", waits), 60, "the pause")[0]
+    attempts, = server.rows("SELECT attempts FROM job WHERE digest = ?", waits)[0]
+    check("a pause is one of the whole registry", attempts == 0 and "pause" in reason and registry.asked == asked, (attempts, reason))
     # the registry is well again: what was put back is scanned, also after a start
     registry.fault = None
     mended.set()

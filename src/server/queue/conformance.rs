@@ -77,6 +77,30 @@ async fn a_job_that_failed_waits_and_one_that_died_can_be_raised(queue: &impl Qu
     assert_eq!(leased.attempts, 1, "counted anew");
 }
 
+async fn a_job_that_nobody_tried_counts_no_attempt(queue: &impl Queue) {
+    queue.enqueue(vec![job("a", "1")], NOW).await.expect("stored");
+    let mut time = NOW;
+    for (attempts, tried, reason) in [
+        (1, false, None),
+        (1, true, Some("a pause")),
+        (2, false, Some("no answer")),
+        (2, false, Some("no answer")),
+        (2, true, Some("no answer")),
+    ] {
+        let leased = queue.lease(Lane::Slow, 1, MINUTE, time).await.expect("leased").remove(0);
+        assert_eq!((leased.attempts, leased.reason.as_deref()), (attempts, reason));
+        let kept = if tried {
+            queue.retry(&leased, MINUTE, "no answer", time).await
+        } else {
+            queue.put_off(&leased, MINUTE, "a pause", time).await
+        };
+        assert!(kept.expect("put back"));
+        assert!(queue.lease(Lane::Slow, 1, MINUTE, time).await.expect("leased").is_empty(), "not before its time");
+        time = time.plus(MINUTE);
+        assert!(!queue.put_off(&leased, MINUTE, "late", time).await.expect("told"), "the lease is over");
+    }
+}
+
 async fn sources_take_turns_and_urgent_ones_go_first(queue: &impl Queue) {
     let mut jobs: Vec<NewJob> = (0..20).map(|n| job("flood", &format!("f{n}"))).collect();
     queue.enqueue(std::mem::take(&mut jobs), NOW).await.expect("stored");
@@ -174,6 +198,7 @@ async fn sqlite_conforms() {
     a_job_is_leased_once_and_ends_once(&with_sqlite(WIDE).await.1).await;
     a_lease_that_ends_gives_the_job_back(&with_sqlite(WIDE).await.1).await;
     a_job_that_failed_waits_and_one_that_died_can_be_raised(&with_sqlite(WIDE).await.1).await;
+    a_job_that_nobody_tried_counts_no_attempt(&with_sqlite(WIDE).await.1).await;
     sources_take_turns_and_urgent_ones_go_first(&with_sqlite(WIDE).await.1).await;
     turns_are_counted_in_time(&with_sqlite(WIDE).await.1).await;
     what_fails_holds_up_nothing_that_had_no_turn(&with_sqlite(WIDE).await.1).await;

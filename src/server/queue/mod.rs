@@ -179,6 +179,10 @@ pub trait Queue {
     /// Puts a job back, to be leased again after `after`; false if the lease was lost.
     async fn retry(&self, leased: &Leased, after: Duration, reason: &str, now: Moment) -> Result<bool>;
 
+    /// Puts a job back that nobody tried, to be leased again after `after`: it counts as no attempt, and a reason that it has
+    /// stays; false if the lease was lost.
+    async fn put_off(&self, leased: &Leased, after: Duration, reason: &str, now: Moment) -> Result<bool>;
+
     /// Ends a job as dead, to be seen and put in again by hand; false if the lease was lost.
     async fn bury(&self, leased: &Leased, reason: &str, now: Moment) -> Result<bool>;
 

@@ -37,6 +37,30 @@ impl SqliteQueue {
     pub fn bounds(&self) -> Bounds {
         self.bounds
     }
+
+    /// Puts a leased job back until `not_before`.
+    async fn put_back(&self, leased: &Leased, not_before: Moment, reason: &str, was_tried: bool) -> Result<bool> {
+        let (id, lease, reason) = (leased.id, leased.lease, reason.to_owned());
+        self.store
+            .write(move |connection| {
+                Box::pin(async move {
+                    let put_back = sqlx::query(
+                        "UPDATE job SET state = 'queued', not_before = ?1, lease_until = NULL, \
+                         reason = CASE WHEN ?3 THEN ?2 ELSE coalesce(reason, ?2) END, \
+                         attempts = attempts - CASE WHEN ?3 THEN 0 ELSE 1 END \
+                         WHERE id = ?4 AND lease = ?5 AND state = 'leased' RETURNING source",
+                    );
+                    let row = put_back.bind(not_before.0).bind(reason).bind(was_tried).bind(id.0).bind(lease);
+                    let Some(row) = row.fetch_optional(&mut *connection).await.map_err(cannot)? else {
+                        return Ok(false);
+                    };
+                    let source: String = row.try_get(0).map_err(cannot)?;
+                    count(connection, &source, 1).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
 }
 
 const CANNOT: &str = "cannot change the queue";
@@ -119,24 +143,11 @@ impl Queue for SqliteQueue {
     }
 
     async fn retry(&self, leased: &Leased, after: Duration, reason: &str, now: Moment) -> Result<bool> {
-        let (id, lease, reason) = (leased.id, leased.lease, reason.to_owned());
-        self.store
-            .write(move |connection| {
-                Box::pin(async move {
-                    let put_back = sqlx::query(
-                        "UPDATE job SET state = 'queued', not_before = ?, reason = ?, lease_until = NULL \
-                         WHERE id = ? AND lease = ? AND state = 'leased' RETURNING source",
-                    );
-                    let row = put_back.bind(now.plus(after).0).bind(reason).bind(id.0).bind(lease);
-                    let Some(row) = row.fetch_optional(&mut *connection).await.map_err(cannot)? else {
-                        return Ok(false);
-                    };
-                    let source: String = row.try_get(0).map_err(cannot)?;
-                    count(connection, &source, 1).await?;
-                    Ok(true)
-                })
-            })
-            .await
+        self.put_back(leased, now.plus(after), reason, true).await
+    }
+
+    async fn put_off(&self, leased: &Leased, after: Duration, reason: &str, now: Moment) -> Result<bool> {
+        self.put_back(leased, now.plus(after), reason, false).await
     }
 
     async fn bury(&self, leased: &Leased, reason: &str, now: Moment) -> Result<bool> {
