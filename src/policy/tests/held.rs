@@ -198,6 +198,7 @@ fn wrong_cases_are_told_with_their_line() {
         (with("findings = [{ rule = \"DL3002\" }]"), "by the whole id: `image/root-user`"),
         (with("findings = [{ rule = \"image/rot-user\" }]"), "did you mean `image/root-user`?"),
         (with("findings = [{ rule = \"image/root-user\", origin = \"app\", path = \"config\" }]"), "in no layer"),
+        (with("findings = [{ rule = \"base/eol-distro\", path = \"config\" }]"), "have no path"),
         (with("findings = [{ rule = \"package/vulnerable\", epss = 1.5 }]"), "between 0 and 1"),
         (with("findings = [{ rule = \"package/vulnerable\", cvss = -1 }]"), "between 0 and 10"),
         (with("findings = [{ rule = \"package/vulnerable\", published = \"2026-05-01T10:00:00Z\" }]"), "must be a day"),

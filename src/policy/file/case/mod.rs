@@ -173,6 +173,12 @@ impl Reader<'_> {
         let origin = self.word(table, "origin", origin);
         let path = self.source(table, "path");
         let purl = self.word(table, "purl", purl).map(|said| said.value);
+        if let (Some(value), Some(rule)) = (table.get("path"), &rule)
+            && rule.value.lies_in() == [Place::Image]
+        {
+            let what = format!("findings of `{}` are about the image as a whole, and have no path", rule.value.id);
+            self.wrong.push(Diagnostic::new(value.span(), what).help("leave `path` out"));
+        }
         let is_in_layer = purl.is_some() || path.as_ref().is_some_and(|path| path != "config");
         if let Some(value) = table.get("origin").filter(|_| !is_in_layer) {
             let what = "`origin` of what is in no layer";
