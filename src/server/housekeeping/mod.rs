@@ -20,8 +20,8 @@ use super::random;
 use super::state::Server;
 use super::store::{Store, of_sql};
 
-/// How often everything is looked through.
-const EVERY: Duration = Duration::from_hours(1);
+/// How often everything is looked through: what goes at once is little, and little is kept beyond its time.
+const EVERY: Duration = Duration::from_mins(10);
 
 /// Rows that go in one piece of work; reports, which take thousands of rows with them, are fewer.
 const ROWS: i64 = 500;
