@@ -238,6 +238,7 @@ fn tables_ask_for_what_they_say() {
     };
     let plain = image_facts();
     let bare = ImageFacts { size: Some(10), ..ImageFacts::default() };
+    let made = |day: &str| with(&|image| image.base_created = format!("{day}T12:00:00Z").parse().ok());
     let half = |purl: &str, licence| PackageFacts {
         ecosystem: purl.split([':', '/']).nth(1).unwrap_or_default().to_owned(),
         is_expression: false,
@@ -324,6 +325,9 @@ fn tables_ask_for_what_they_say() {
             with(&|image| image.base_created = Some(Timestamp::from_unix(0))),
             &["fail policy/base-unknown base age"],
         ),
+        ("[base]\nmax-age = '30d'", made("2026-06-16"), &[]),
+        ("[base]\nmax-age = '30d'", made("2026-06-17"), &["fail policy/base-unknown base age"]),
+        ("[base]\nmax-age = '30d'", made("2099-01-01"), &["fail policy/base-unknown base age"]),
         ("[licences]\ndeny = 'AGPL-*'", plain.clone(), &["fail policy/licence-not-allowed pkg:npm/strict@1.0.0"]),
         (
             "[licences]\ndeny = 'AGPL-*'\nunknown = 'warn'",
