@@ -162,11 +162,15 @@ pub fn findings(
     findings
 }
 
-/// The age of the oldest data that packages were compared with, in hours.
-pub fn oldest(flaws: &Flaws, catalogue: &Catalogue, now: Timestamp) -> i64 {
+/// The age of the oldest data that packages were compared with, in hours. `None` where there were packages, and none of
+/// them was compared with any.
+pub fn oldest(flaws: &Flaws, catalogue: &Catalogue, now: Timestamp) -> Option<i64> {
+    if flaws.judged == 0 && !(flaws.missing.is_empty() && flaws.without_feed.is_empty()) {
+        return None;
+    }
     let origins = catalogue.origins(&flaws.families).into_iter().filter(|_| flaws.judged > 0);
     // data that do not say when they were brought are as old as can be
-    origins.map(|origin| origin.age(now).unwrap_or(i64::MAX)).max().unwrap_or(0)
+    Some(origins.map(|origin| origin.age(now).unwrap_or(i64::MAX)).max().unwrap_or(0))
 }
 
 /// Tells of flaws that are too many to be told one by one.

@@ -1,5 +1,8 @@
 //! Licences: as packages declare them, and as the SPDX expression they mean (SPDX 2.3, annex D).
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use spdx::{Expression, ParseMode};
 
 /// A licence, as declared.
@@ -43,10 +46,44 @@ impl Licence {
     }
 }
 
+/// The terms that are known of a text that as a whole is no expression, each as an expression; all of them hold. A list
+/// of Debian's short names is one of which all hold.
+pub fn known_terms(declared: &str, is_debian: bool) -> Vec<String> {
+    let terms = if is_debian {
+        let plain = declared.replace(", or ", " or ").replace(", and ", ", ");
+        plain.split(", ").flat_map(conjuncts).collect()
+    } else {
+        conjuncts(declared)
+    };
+    terms.iter().filter_map(|term| expression(term).or_else(|| of_debian(term))).collect()
+}
+
+/// What stands between each `and` outside of brackets; where an `or` is beside it, which binds less, the whole text.
+fn conjuncts(text: &str) -> Vec<String> {
+    let mut terms = vec![String::new()];
+    let mut depth: usize = 0;
+    for word in text.split_ascii_whitespace() {
+        if depth == 0 && word.eq_ignore_ascii_case("or") {
+            return vec![text.to_owned()];
+        }
+        if depth == 0 && word.eq_ignore_ascii_case("and") {
+            terms.push(String::new());
+            continue;
+        }
+        let term = terms.last_mut().expect("one is there from the start");
+        if !term.is_empty() {
+            term.push(' ');
+        }
+        term.push_str(word);
+        depth = depth.saturating_add(word.matches('(').count()).saturating_sub(word.matches(')').count());
+    }
+    terms
+}
+
 /// Whether an SPDX expression can be met with terms of which `allows` says so, given each as it is written, such as
 /// `GPL-2.0-or-later WITH Classpath-exception-2.0`, its licence alone, and of which kinds that is; `None` for no expression.
 pub fn can_be_met(expression: &str, allows: impl Fn(&str, &str, Kinds) -> bool) -> Option<bool> {
-    let parsed = Expression::parse(expression).ok()?;
+    let parsed = Expression::parse(&respelt(expression)).ok()?;
     Some(parsed.evaluate(|term| {
         let id = term.license.id();
         let kinds = Kinds {
@@ -128,6 +165,7 @@ const NAMES: &[(&str, &str)] = &[
     ("gnu affero general public v3", "AGPL-3.0-only"),
     // the crate takes it for the third
     ("gnu gpl v2", "GPL-2.0-only"),
+    ("gnu gpl v3", "GPL-3.0-only"),
     ("isc", "ISC"),
     ("mozilla public 2.0", "MPL-2.0"),
     ("mpl 2.0", "MPL-2.0"),
@@ -148,6 +186,26 @@ fn identifier(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| *known == bare).map(|(_, identifier)| *identifier)
 }
 
+/// Identifiers of licences and exceptions, by their small letters.
+static IDENTIFIERS: LazyLock<HashMap<String, &str>> = LazyLock::new(|| {
+    let licences = spdx::identifiers::LICENSES.iter().map(|licence| licence.name);
+    let exceptions = spdx::identifiers::EXCEPTIONS.iter().map(|exception| exception.name);
+    licences.chain(exceptions).map(|name| (name.to_ascii_lowercase(), name)).collect()
+});
+
+/// The text with its identifiers spelt as SPDX's lists spell them: an expression may have them in any letters (SPDX 2.3,
+/// annex D).
+fn respelt(text: &str) -> String {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let mut spelt = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c| !is_of_word(c)) {
+        let word = part.trim_end_matches(|c| !is_of_word(c));
+        spelt.push_str(IDENTIFIERS.get(&word.to_ascii_lowercase()).copied().unwrap_or(word));
+        spelt.push_str(part.get(word.len()..).unwrap_or_default());
+    }
+    spelt
+}
+
 /// The expression that a short name of Debian stands for: `GPL-2+`, `Expat`, `GPL-2+ or Artistic-2.0`.
 fn of_debian(name: &str) -> Option<String> {
     let mut parts = Vec::new();
@@ -157,7 +215,8 @@ fn of_debian(name: &str) -> Option<String> {
             _ => short_name(word)?,
         });
     }
-    Some(parts.join(" "))
+    let joined = parts.join(" ");
+    Expression::parse(&joined).is_ok().then_some(joined)
 }
 
 fn short_name(word: &str) -> Option<String> {
@@ -166,8 +225,10 @@ fn short_name(word: &str) -> Option<String> {
     }
     let (base, is_later) = word.strip_suffix('+').map_or((word, false), |base| (base, true));
     let (family, version) = base.rsplit_once('-')?;
-    if !matches!(family, "GPL" | "LGPL" | "AGPL" | "GFDL") {
-        return Expression::parse(word).is_ok().then(|| word.to_owned());
+    let family = family.to_ascii_uppercase();
+    if !matches!(family.as_str(), "GPL" | "LGPL" | "AGPL" | "GFDL") {
+        let spelt = respelt(word);
+        return Expression::parse(&spelt).is_ok().then_some(spelt);
     }
     let version = if version.contains('.') { version.to_owned() } else { format!("{version}.0") };
     let name = format!("{family}-{version}-{}", if is_later { "or-later" } else { "only" });
@@ -182,6 +243,8 @@ fn expression(text: &str) -> Option<String> {
     if text.is_empty() || text.len() > LONGEST || text == "NOASSERTION" {
         return None;
     }
+    let spelt = respelt(text);
+    let text = spelt.as_str();
     if Expression::parse(text).is_ok() {
         return Some(text.to_owned());
     }
@@ -292,10 +355,59 @@ mod tests {
             ("Other/Proprietary License", None),
             ("MIT License, BSD License", None),
             ("see LICENSE", None),
+            ("agpl-3.0-only", Some("AGPL-3.0-only")),
+            ("agpl-3.0", Some("AGPL-3.0-only")),
+            ("AGPL-3.0-ONLY", Some("AGPL-3.0-only")),
+            ("Gpl-3.0-or-later", Some("GPL-3.0-or-later")),
+            ("gpl-2.0+", Some("GPL-2.0-or-later")),
+            ("sspl-1.0", Some("SSPL-1.0")),
+            ("mit-0", Some("MIT-0")),
+            ("apache-2.0 or (isc and busl-1.1)", Some("Apache-2.0 or (ISC and BUSL-1.1)")),
+            ("gpl-2.0-only WITH classpath-Exception-2.0", Some("GPL-2.0-only WITH Classpath-exception-2.0")),
+            ("LicenseRef-mit", Some("LicenseRef-mit")),
+            ("GNU GPL v3", Some("GPL-3.0-only")),
+            ("GNU GPL v2", Some("GPL-2.0-only")),
             ("", None),
         ];
         for (declared, expected) in cases {
             assert_eq!(Licence::new(declared).expression.as_deref(), expected, "{declared}");
+        }
+    }
+
+    #[test]
+    fn short_names_of_debian_become_expressions() {
+        let cases = [
+            (&["GPL-3+"][..], Some("GPL-3.0-or-later")),
+            (&["gpl-3+", "mpl-2.0"], Some("GPL-3.0-or-later AND MPL-2.0")),
+            (&["GPL-2+ or Artistic-2.0", "Expat"], Some("(GPL-2.0-or-later OR Artistic-2.0) AND MIT")),
+            (&["GPL-3+", "pcre"], None),
+        ];
+        for (names, expected) in cases {
+            assert_eq!(Licence::of_debian(names).expression.as_deref(), expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_list_of_which_all_hold_what_is_known_is_told() {
+        let cases = [
+            ("GPL-3+, pcre", true, &["GPL-3.0-or-later"][..]),
+            ("GPL-3+, GPL-3+ with Bison exception, Expat", true, &["GPL-3.0-or-later", "MIT"]),
+            ("GPL-2+ or Artistic-2.0, and odd", true, &["GPL-2.0-or-later OR Artistic-2.0"]),
+            ("GPL-2+, or odd, Expat and LGPL-2.1", true, &["MIT", "LGPL-2.1-only"]),
+            // elsewhere a comma says too little
+            ("GPL-3.0-only, odd", false, &[]),
+            ("GPL-3.0-only AND odd", false, &["GPL-3.0-only"]),
+            (
+                "(MIT OR odd) and (ISC or gpl-2.0-only) and GPLv3+",
+                false,
+                &["(ISC or GPL-2.0-only)", "GPL-3.0-or-later"],
+            ),
+            ("MIT AND GPL-3.0-only OR odd", false, &[]),
+            ("see LICENSE", false, &[]),
+            ("", true, &[]),
+        ];
+        for (declared, is_debian, expected) in cases {
+            assert_eq!(known_terms(declared, is_debian), *expected, "{declared}");
         }
     }
 }

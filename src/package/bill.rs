@@ -16,7 +16,10 @@ static OTHER: Ecosystem = Ecosystem { id: "other", purl_type: "generic", is_syst
 
 /// Makes the inventory; `target` says what the user asked for.
 pub fn inventory(target: Target, bill: Bill) -> Inventory {
-    let Bill { subject, parts, removed, limitations } = bill;
+    let Bill { subject, mut parts, mut removed, limitations } = bill;
+    for part in parts.iter_mut().chain(removed.iter_mut().map(|(part, _)| part)) {
+        part.purl = purl::canonical(std::mem::take(&mut part.purl));
+    }
     let mut inventory = Inventory { limitations, ..Inventory::default() };
     inventory.distro = distro(&subject, &parts);
     inventory.target = Target {
@@ -343,6 +346,38 @@ mod tests {
             shown.extend(made.architecture.iter().map(|architecture| format!(" {architecture}")));
             shown.extend(made.source.iter().map(|(name, version)| format!(" of {name} {version}")));
             assert_eq!(shown, expected, "{purl}");
+        }
+    }
+
+    #[test]
+    fn purls_are_spelt_as_patterns_over_them_are() {
+        let cases = [
+            ("pkg:npm/@babel/cli@7.0.0", "pkg:npm/%40babel/cli@7.0.0", "npm @babel/cli"),
+            ("pkg:npm/%40babel/cli@7.0.0", "pkg:npm/%40babel/cli@7.0.0", "npm @babel/cli"),
+            (
+                "pkg:golang/github.com/Foo/Bar@v1.0.0",
+                "pkg:golang/github.com/foo/Bar@v1.0.0",
+                "golang github.com/foo/Bar",
+            ),
+            ("pkg:golang/github.com/a/b@v1.0.0#c/d", "pkg:golang/github.com/a/b@v1.0.0#c/d", "golang github.com/a/b"),
+            (
+                "pkg:deb/debian/libattr1@1%3A2.5.1-4?distro=debian-12&arch=amd64",
+                "pkg:deb/debian/libattr1@1:2.5.1-4?arch=amd64&distro=debian-12",
+                "deb libattr1",
+            ),
+            ("pkg:deb/debian/libstdc++6@12", "pkg:deb/debian/libstdc%2B%2B6@12", "deb libstdc++6"),
+            ("pkg:PyPI/Foo_Bar@1", "pkg:pypi/foo-bar@1", "pypi foo-bar"),
+            ("pkg:weather/A_b@1", "pkg:weather/A_b@1", "other x"),
+            ("no purl", "no purl", "other x"),
+        ];
+        for (purl, expected, name) in cases {
+            let part = Part { purl: purl.into(), name: "x".into(), version: "1".into(), ..Part::default() };
+            let removed = vec![(part.clone(), 0)];
+            let made = inventory(Target::default(), Bill { parts: vec![part], removed, ..Bill::default() });
+            let [package] = made.packages.as_slice() else { panic!("{purl}") };
+            assert_eq!((&*package.purl, &*made.removed[0].purl), (expected, expected));
+            assert_eq!(format!("{} {}", package.ecosystem.id, package.name), name, "{purl}");
+            assert_eq!(purl::spelt(&package.purl, '\u{1}'), package.purl, "a pattern takes it as it is");
         }
     }
 

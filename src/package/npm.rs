@@ -189,14 +189,14 @@ impl<'de> Deserialize<'de> for Manifest {
                         manifest.needs.extend(names.0.into_iter().map(Need::of));
                         continue;
                     }
-                    if key == "licenses" {
-                        manifest.licences = choice_of(map.next_value()?);
+                    if key == "license" || key == "licenses" {
+                        let licence = choice_of(map.next_value()?);
+                        *(if key == "license" { &mut manifest.licence } else { &mut manifest.licences }) = licence;
                         continue;
                     }
                     let wanted = match key.as_str() {
                         "name" => &mut manifest.name,
                         "version" => &mut manifest.version,
-                        "license" => &mut manifest.licence,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
@@ -261,7 +261,7 @@ fn text_of(value: &RawValue) -> Option<String> {
 /// Licences taken of one list; real ones have below 5.
 const LICENCES: usize = 20;
 
-/// A list of what [`text_of`] reads, as an expression (SPDX, annex D); one alone need not be in a list.
+/// A list of what [`text_of`] reads, of which any may be chosen, as an expression (SPDX, annex D); one alone need not be in a list.
 fn choice_of(value: &RawValue) -> Option<String> {
     let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else { return text_of(value) };
     let texts: Vec<String> = list.into_iter().take(LICENCES).filter_map(text_of).collect();
@@ -281,7 +281,8 @@ mod tests {
             (b"\xef\xbb\xbf{\"name\":\"a\",\"version\":\"1\"}\n", Some(Some("a 1 "))),
             (br#"{"name":"a","name":"b","version":"1"}"#, Some(Some("b 1 "))),
             (br#"{"n\u0061me":"a","version":"1","license":{"url":"u","type":"BSD"}}"#, Some(Some("a 1 BSD"))),
-            (br#"{"name":"a","version":"1","license":["MIT"]}"#, Some(Some("a 1 "))),
+            (br#"{"name":"a","version":"1","license":["MIT"]}"#, Some(Some("a 1 MIT"))),
+            (br#"{"name":"a","version":"1","license":["GPL-3.0",{"type":"ISC"}]}"#, Some(Some("a 1 GPL-3.0 OR ISC"))),
             (
                 br#"{"name":"a","version":"1","licenses":[{"type":"MIT","url":"u"},{"x":1},"Apache-2.0"]}"#,
                 Some(Some("a 1 MIT OR Apache-2.0")),

@@ -232,6 +232,11 @@ pub(super) fn with_qualifiers(
     Some(purl.to_string())
 }
 
+/// The purl as purls are spelt, so that one package has one; as it stands where it is none.
+pub(super) fn canonical(purl: String) -> String {
+    PackageUrl::from_str(&purl).map(|spelt| spelt.to_string()).unwrap_or(purl)
+}
+
 /// A pattern over purls, with its name, version and qualifiers spelt as purls of its type spell them: `%2B` for `+`, small
 /// letters where the type has no others, qualifiers in order. Without change where it is none that a purl may have.
 ///

@@ -155,7 +155,7 @@ impl Stored {
         record.limitations.extend(flaw::beyond(&flaws));
         record.limitations.sort();
         if let Some(image) = &mut record.image {
-            image.data_hours = Some(flaw::oldest(&flaws, by.catalogue, by.now));
+            image.data_hours = flaw::oldest(&flaws, by.catalogue, by.now);
         }
         let word = |(key, value): (String, Value)| Ok((kept(&key).ok_or_else(|| too_many(&key))?, value));
         let mut data: BTreeMap<&'static str, Value> = rest.data.into_iter().map(word).collect::<Result<_>>()?;

@@ -701,7 +701,7 @@ fn find(mut inventory: Inventory, vex: &Judge, options: &Options<'_>) -> Result<
         inventory.limitations.extend(advisory::finding::beyond(&flaws));
         inventory.limitations.sort();
         data = Some(advisory::finding::data(&inventory, &flaws, catalogue, now));
-        data_hours = Some(advisory::finding::oldest(&flaws, catalogue, now));
+        data_hours = advisory::finding::oldest(&flaws, catalogue, now);
     }
     let echo = secret::Echo::of(inventory.config.as_ref(), &inventory.annotations);
     for finding in &mut findings {

@@ -9,6 +9,7 @@ use crate::image::Platform;
 use crate::inventory::{Distro, Ecosystem, PackageLocation};
 use crate::path::ImagePath;
 use crate::rule::Severity;
+use crate::time::Timestamp;
 use crate::tree::Node;
 
 static DEB: Ecosystem = Ecosystem { id: "deb", purl_type: "deb", is_system: true };
@@ -160,6 +161,25 @@ fn what_there_are_no_data_for_is_told_and_never_clear() {
     }
     let conda = Inventory { packages: vec![package(&CONDA, "numpy", "1")], ..Inventory::default() };
     assert_eq!(data.flaws(&conda).without_feed, BTreeMap::from([("conda", 1)]));
+}
+
+#[test]
+fn data_that_no_package_was_compared_with_have_no_age() {
+    let data = Data::new(&[record("DEBIAN-CVE-2026-1", fixed("Debian:12", "openssl", "2"))]);
+    let alone = |package: Package| Inventory { packages: vec![package], ..Inventory::default() };
+    let both = vec![package(&DEB, "openssl", "1"), package(&NPM, "left-pad", "1.0.0")];
+    let cases = [
+        ("nothing to compare", Inventory::default(), true),
+        ("one of two", image("debian", "12", both.clone()), true),
+        ("a release without data", image("debian", "99", both), false),
+        ("a language without data", alone(package(&NPM, "left-pad", "1.0.0")), false),
+        ("a kind without a feed", alone(package(&CONDA, "numpy", "1")), false),
+    ];
+    let catalogue = Catalogue::open(data.0.path()).expect("opens");
+    for (name, image, expected) in cases {
+        let age = crate::advisory::finding::oldest(&data.flaws(&image), &catalogue, Timestamp::from_unix(0));
+        assert_eq!(age.is_some(), expected, "{name}");
+    }
 }
 
 #[test]

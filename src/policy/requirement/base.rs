@@ -13,7 +13,7 @@ use crate::escape::escape;
 use crate::finding::{Finding, Location};
 use crate::policy::{Action, Glob, Hours, ImageFacts, Said};
 use crate::rule::{Rule, Severity};
-use crate::time::Date;
+use crate::time::{Date, Timestamp};
 
 /// The keys of `[base]`.
 pub(in crate::policy) static TABLE: Table = Table {
@@ -198,7 +198,9 @@ impl BaseRules {
         }
         self.judge_name(image, breaches);
         let Some(highest) = &self.highest_age else { return };
-        let Some(created) = image.base_created.filter(|created| created.to_unix() > 0) else {
+        // a day after tomorrow is none: clocks and zones differ by less
+        let is_day = |created: &Timestamp| created.to_unix() > 0 && created.date() <= today.plus_days(1);
+        let Some(created) = image.base_created.filter(is_day) else {
             let what = "when the base was made is not known, and the policy says how old it may be".to_owned();
             breaches.image(highest, "max-age", &BASE_UNKNOWN, "base age", what);
             return;

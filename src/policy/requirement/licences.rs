@@ -12,7 +12,7 @@ use super::super::file::word::{action, pattern};
 use super::require::NOT_JUDGED;
 use super::{Breaches, values};
 use crate::finding::{Finding, Location};
-use crate::inventory::licence::{Kinds, can_be_met, identifiers, is_identifier};
+use crate::inventory::licence::{Kinds, can_be_met, identifiers, is_identifier, known_terms};
 use crate::path::ImagePath;
 use crate::policy::{Action, Glob, ImageFacts, PackageFacts, Said};
 use crate::rule::{Place, Rule, Severity};
@@ -43,7 +43,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Word(ACTIONS),
             "\"warn\"",
             "\"deny\"",
-            "what becomes of packages whose licence is not known or no SPDX expression: `ignore` (the default), `info`, `warn` or `fail`",
+            "what becomes of packages whose licence is not known or no SPDX expression, where what is known of it is not against the policy: `ignore` (the default), `info`, `warn` or `fail`",
         ),
     ],
 };
@@ -94,6 +94,7 @@ values! {
 }
 
 /// How a licence stands to the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// It is allowed.
     Met,
@@ -149,21 +150,19 @@ impl LicenceRules {
             .filter(|package| package.is_counted && !ignored.iter().any(|pattern| pattern.is_match(&package.purl)));
         let mut unknown = Vec::new();
         for package in judged {
-            let met = package.licence.as_deref().filter(|_| package.is_expression).map(|text| self.standing(text));
-            match met {
-                Some(Some(Standing::Met)) => {}
-                Some(Some(Standing::Against(key))) => {
-                    let licence = package.licence.as_deref().unwrap_or_default();
+            match self.standing_of(package) {
+                Some((Standing::Met, _)) => {}
+                Some((Standing::Against(key), licence)) => {
                     let place = if key == "deny" { self.deny.as_ref() } else { self.allow.as_ref() };
                     let Some(place) = place else { continue };
                     let message = format!(
                         "its licence `{}` is {}",
-                        crate::escape::escape(licence),
+                        crate::escape::escape(&licence),
                         if key == "deny" { "denied" } else { "not among those allowed" }
                     );
                     breaches.add(place, key, finding(&LICENCE_NOT_ALLOWED, package, message));
                 }
-                Some(None) | None => unknown.push(package),
+                None => unknown.push(package),
             }
         }
         if let Some(action) = self.told_unknown() {
@@ -179,6 +178,22 @@ impl LicenceRules {
                 breaches.add(action, "unknown", finding(&LICENCE_UNKNOWN, package, message));
             }
         }
+    }
+
+    /// How a package stands to the table, and by which licence; `None` where that is not known. What is known of a
+    /// licence of which all must hold can be against the table, whatever the rest of it is.
+    fn standing_of(&self, package: &PackageFacts) -> Option<(Standing, String)> {
+        let licence = package.licence.as_deref()?;
+        if package.is_expression {
+            return Some((self.standing(licence)?, licence.to_owned()));
+        }
+        let terms = known_terms(licence, package.ecosystem == "deb").into_iter();
+        let mut against: Vec<(Standing, String)> = terms
+            .filter_map(|term| Some((self.standing(&term)?, term)))
+            .filter(|(met, _)| *met != Standing::Met)
+            .collect();
+        let denied = against.iter().position(|(met, _)| *met == Standing::Against("deny"));
+        (!against.is_empty()).then(|| against.swap_remove(denied.unwrap_or_default()))
     }
 
     /// How an expression stands to the table; `None` where it is no expression.

@@ -238,6 +238,21 @@ fn tables_ask_for_what_they_say() {
     };
     let plain = image_facts();
     let bare = ImageFacts { size: Some(10), ..ImageFacts::default() };
+    let made = |day: &str| with(&|image| image.base_created = format!("{day}T12:00:00Z").parse().ok());
+    let half = |purl: &str, licence| PackageFacts {
+        ecosystem: purl.split([':', '/']).nth(1).unwrap_or_default().to_owned(),
+        is_expression: false,
+        ..package(purl, Some(licence))
+    };
+    let partly = with(&|image| {
+        image.packages = vec![
+            half("pkg:deb/debian/sed@4", "GPL-3+, GPL-3+ with Bison exception"),
+            half("pkg:npm/choice@1", "GPL-3.0-or-later OR odd"),
+            half("pkg:npm/comma@1", "GPL-3.0-or-later, MIT"),
+            half("pkg:npm/isc@1", "MIT AND odd AND ISC"),
+            half("pkg:npm/mit@1", "MIT AND odd"),
+        ];
+    });
     let folder = ImageFacts { shipped: Some(10), visible: Some(10), ..bare.clone() };
     let cases: Vec<(&str, ImageFacts, &[&str])> = vec![
         (
@@ -310,6 +325,9 @@ fn tables_ask_for_what_they_say() {
             with(&|image| image.base_created = Some(Timestamp::from_unix(0))),
             &["fail policy/base-unknown base age"],
         ),
+        ("[base]\nmax-age = '30d'", made("2026-06-16"), &[]),
+        ("[base]\nmax-age = '30d'", made("2026-06-17"), &["fail policy/base-unknown base age"]),
+        ("[base]\nmax-age = '30d'", made("2099-01-01"), &["fail policy/base-unknown base age"]),
         ("[licences]\ndeny = 'AGPL-*'", plain.clone(), &["fail policy/licence-not-allowed pkg:npm/strict@1.0.0"]),
         (
             "[licences]\ndeny = 'AGPL-*'\nunknown = 'warn'",
@@ -336,6 +354,18 @@ fn tables_ask_for_what_they_say() {
             ],
         ),
         ("[licences]\nallow = 'osi-approved'", plain.clone(), &[]),
+        (
+            "[licences]\ndeny = 'GPL-3.0-or-later'\nallow = 'MIT'\nunknown = 'warn'",
+            partly.clone(),
+            &[
+                "fail policy/licence-not-allowed pkg:deb/debian/sed@4",
+                "fail policy/licence-not-allowed pkg:npm/isc@1",
+                "warn policy/licence-unknown pkg:npm/choice@1",
+                "warn policy/licence-unknown pkg:npm/comma@1",
+                "warn policy/licence-unknown pkg:npm/mit@1",
+            ],
+        ),
+        ("[licences]\ndeny = 'copyleft'", partly.clone(), &["fail policy/licence-not-allowed pkg:deb/debian/sed@4"]),
         (
             "[licences]\nallow = 'fsf-libre'\ndeny = 'MIT'",
             plain.clone(),

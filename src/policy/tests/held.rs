@@ -128,6 +128,19 @@ fn images_know_what_is_said_of_them_and_no_more() {
         ..ImageFacts::default()
     };
     assert_eq!(whole, expected);
+    let licences = [
+        ("npm/x", "GPL-3.0", "GPL-3.0-only", true),
+        ("npm/x", "agpl-3.0-only", "AGPL-3.0-only", true),
+        ("npm/x", "GPL-3+", "GPL-3+", false),
+        ("deb/debian/x", "GPL-3+, Expat", "GPL-3.0-or-later AND MIT", true),
+        ("deb/debian/x", "GPL-3+, odd", "GPL-3+, odd", false),
+    ];
+    for (name, declared, licence, is_expression) in licences {
+        let read = image(&format!("packages = [{{ purl = \"pkg:{name}@1\", licence = \"{declared}\" }}]\n"));
+        let read = &read.expect("an image").packages[0];
+        let shown = (read.licence.as_deref(), read.is_expression);
+        assert_eq!(shown, (Some(licence), is_expression), "as a scan reads `{declared}`");
+    }
     assert_eq!(image(""), Some(ImageFacts::default()));
     let user = |text: &str| image(text).and_then(|image| image.config).map(|config| (config.user, config.uid));
     for (text, expected) in [

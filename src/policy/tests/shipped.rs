@@ -274,7 +274,7 @@ fn cases() -> Vec<(&'static str, Vec<Case>)> {
                 ("both", vec![], licence("pkg:npm/a@1", Some("GPL-2.0-or-later AND MIT")), Failed),
                 ("lesser", vec![], licence("pkg:npm/a@1", Some("LGPL-2.1-only")), Passed),
                 ("of the distribution", vec![], licence("pkg:deb/debian/bash@5", Some("GPL-3.0-or-later")), Passed),
-                ("says nothing", vec![], licence("pkg:npm/a@1", None), Passed),
+                ("says nothing", vec![], licence("pkg:npm/a@1", None), Failed),
             ],
         ),
         (

@@ -136,7 +136,7 @@ pub static PACKAGE: Table = Table {
     name: "[[test.image.packages]]",
     about: "A package of the image of a case",
     keys: &[
-        key("licence", Takes::Source, "\"MIT\"", "\"\"", "its licence, as an SPDX expression"),
+        key("licence", Takes::Source, "\"MIT\"", "\"\"", "its licence, as the package declares it"),
         key("purl", Takes::Source, "\"pkg:npm/left@1.0.0\"", "\"left\"", "required: its package URL"),
     ],
 };

@@ -13,7 +13,7 @@ use super::reader::Reader;
 use super::word::{bytes, count, fingerprint, named, number_alone, one_of, origin, text_pattern, time, visibility};
 use crate::error::Result;
 use crate::finding::{Finding, Location, Visibility};
-use crate::inventory::{Attested, Base, Origin};
+use crate::inventory::{Attested, Base, Licence, Origin};
 use crate::path::ImagePath;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::pattern::Glob;
@@ -319,7 +319,15 @@ impl Reader<'_> {
         let licence = self.source(table, "licence");
         let purl = self.word(table, "purl", purl)?.value;
         let ecosystem = purl.trim_start_matches("pkg:").split('/').next().unwrap_or_default().to_owned();
-        let is_expression = licence.is_some();
+        // as a scan reads it
+        let licence = licence.map(|text| match Licence::new(text.as_str()) {
+            Licence { expression: None, .. } if ecosystem == "deb" => {
+                Licence::of_debian(&text.split(", ").collect::<Vec<_>>())
+            }
+            licence => licence,
+        });
+        let is_expression = licence.as_ref().is_some_and(|licence| licence.expression.is_some());
+        let licence = licence.map(|licence| licence.expression.unwrap_or(licence.declared));
         Some(PackageFacts { purl, ecosystem, licence, is_expression, is_counted: true, ..PackageFacts::default() })
     }
 
