@@ -114,11 +114,12 @@ impl FromStr for Hours {
             Some('w') => 24 * 7,
             _ => return Err("it needs a unit: `h`, `d` or `w`".into()),
         };
-        let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
-        let number: u32 = number.trim().parse().map_err(|_| "before the unit stands a whole number".to_owned())?;
-        match number {
-            ..=100_000 => Ok(Self(i64::from(number) * factor)),
-            _ => Err("that is more than 100000".into()),
+        let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default().trim();
+        let number = Some(number).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+        match number.and_then(|number| number.parse::<u32>().ok()) {
+            Some(number @ ..=100_000) => Ok(Self(i64::from(number) * factor)),
+            Some(_) => Err("that is more than 100000".into()),
+            None => Err("before the unit stands a whole number".into()),
         }
     }
 }
