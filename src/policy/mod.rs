@@ -277,6 +277,11 @@ impl When {
     fn off(&self) -> Vec<&'static str> {
         self.condition.off().to_vec()
     }
+
+    /// Its words and signs, with one blank where there is anything between them.
+    fn on_one_line(&self) -> String {
+        condition::on_one_line(&self.text)
+    }
 }
 
 /// Without the feature a policy with a condition is refused.
@@ -293,6 +298,10 @@ impl When {
 
     fn off(&self) -> Vec<&'static str> {
         Vec::new()
+    }
+
+    fn on_one_line(&self) -> String {
+        self.text.clone()
     }
 }
 
@@ -322,7 +331,7 @@ impl PolicyRule {
     /// The condition by which it judges the image itself, on one line.
     fn image_condition(&self) -> Option<String> {
         let when = self.when.as_ref().filter(|_| self.judges_image())?;
-        Some(when.text.split_whitespace().collect::<Vec<_>>().join(" "))
+        Some(when.on_one_line())
     }
 
     /// What it tells people: its `message`, then its `help`.
