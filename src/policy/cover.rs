@@ -1,14 +1,19 @@
 //! What can be told of selectors without a finding: whether one selects all that another does, whether the scope of a
 //! waiver is one, and how they are written.
 
+use std::cell::LazyCell;
+
 use super::file::vocabulary::platforms;
 use super::file::word::FLAWS;
-use super::inclusion::cover;
+use super::inclusion::{Comparing, cover};
 use super::notes::wrong_place;
 use super::pattern::{Bound, Glob};
 use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, any, is_platform, is_rule};
 use super::{RULES, When};
 use crate::rule::{Confidence, Rule, Severity};
+
+/// Steps that a comparison takes besides its patterns.
+const COMPARISON: usize = 16;
 
 /// Paths that have nothing in common.
 const PATHS: &[&str] = &["a", "config", "etc/ssl/private/b.pem", "app/c d/e.f", "usr/lib/x86_64-linux-gnu/libg.so.1"];
@@ -22,10 +27,11 @@ const PURLS: &[&str] =
 
 impl Selector {
     /// Whether it surely selects everything that `other` selects; `known` are all rules that findings may have.
-    pub(super) fn covers(&self, other: &Self, known: &[&'static Rule]) -> bool {
+    pub(super) fn covers(&self, other: &Self, known: &Comparing<'_>) -> bool {
         // what has an age of its fix is fixable
         let is_fixable = other.fixable.or((!other.fix_ages.is_empty()).then_some(true));
-        over(&self.severities, &other.severities, &Severity::ALL)
+        known.take(COMPARISON)
+            && over(&self.severities, &other.severities, &Severity::ALL)
             && over(&self.confidences, &other.confidences, &Confidence::ALL)
             && (self.fixable.is_none() || self.fixable == is_fixable)
             && (self.exploited.is_none() || self.exploited == other.exploited)
@@ -35,25 +41,35 @@ impl Selector {
             && within(&self.likelihoods, &other.likelihoods)
             && among(&self.origins, &other.origins, &ORIGINS)
             && among(&self.visibilities, &other.visibilities, &VISIBILITIES)
-            && taken(&self.paths, &other.paths)
-            && taken(&self.subjects, &other.subjects)
-            && taken(&self.purls, &other.purls)
+            && taken(&self.paths, &other.paths, known)
+            && taken(&self.subjects, &other.subjects, known)
+            && taken(&self.purls, &other.purls, known)
             && among(&self.ecosystems, &other.ecosystems, &[])
-            && taken(&self.licences, &other.licences)
-            && taken(&self.images, &other.images)
-            && taken(&self.platforms, &other.platforms)
+            && taken(&self.licences, &other.licences, known)
+            && taken(&self.images, &other.images, known)
+            && taken(&self.platforms, &other.platforms, known)
             && among(&self.fingerprints, &other.fingerprints, &[])
             // last: it looks at all rules
             && self.covers_rules(other, known)
     }
 
     /// As [`Self::covers`], of rule and family alone.
-    fn covers_rules(&self, other: &Self, known: &[&'static Rule]) -> bool {
+    fn covers_rules(&self, other: &Self, known: &Comparing<'_>) -> bool {
         if self.rules.is_empty() && self.families.is_empty() {
             return true;
         }
         if known.is_empty() {
             return self.rules == other.rules && self.families == other.families;
+        }
+        let flaw = |named: &'_ Named| matches!(named, Named::Flaw(_));
+        let wide: Vec<&Glob> = self.rules.iter().filter(|named| flaw(named)).map(Named::glob).collect();
+        let narrow = || other.rules.iter().filter(|named| flaw(named)).map(Named::glob);
+        let takes_flaws = LazyCell::new(|| narrow().all(|narrow| cover(&wide, narrow, known)));
+        // most rules that name flaws name others: that is told at once
+        let names_flaws_alone = !self.rules.is_empty() && self.rules.len() == wide.len();
+        let names = self.rules.len().max(other.rules.len()).max(1);
+        if (names_flaws_alone && !*takes_flaws) || !known.take(known.len().saturating_mul(names)) {
+            return false;
         }
         // what is malicious has other ids
         let is_cve = |named: &Named| matches!(named, Named::Flaw(glob) if glob.as_str().starts_with("CVE-"));
@@ -66,12 +82,7 @@ impl Selector {
             if self.selects_all_of(rule) {
                 return true;
             }
-            let flaws = |selector: &'_ Self| -> Vec<Glob> {
-                let flaw = |named: &Named| if let Named::Flaw(glob) = named { Some(glob.clone()) } else { None };
-                selector.rules.iter().filter_map(flaw).collect()
-            };
-            let (wide, narrow) = (flaws(self), flaws(other));
-            self.may_select(rule) && !other.selects_all_of(rule) && narrow.iter().all(|narrow| cover(&wide, narrow))
+            self.may_select(rule) && !other.selects_all_of(rule) && *takes_flaws
         })
     }
 
@@ -164,7 +175,7 @@ fn names_package(glob: &Glob) -> bool {
 }
 
 /// Whether a finding may be that both select: `false` only where that can be told of the words of both.
-pub(super) fn may_meet(one: &Selector, other: &Selector, known: &[&'static Rule]) -> bool {
+pub(super) fn may_meet(one: &Selector, other: &Selector, known: &Comparing<'_>) -> bool {
     let fits = |one: Option<bool>, other: Option<bool>| one.is_none() || other.is_none() || one == other;
     both(&one.severities, &other.severities, &Severity::ALL)
         && both(&one.confidences, &other.confidences, &Confidence::ALL)
@@ -182,9 +193,9 @@ pub(super) fn may_meet(one: &Selector, other: &Selector, known: &[&'static Rule]
         && share(&one.visibilities, &other.visibilities)
         && share(&one.ecosystems, &other.ecosystems)
         && share(&one.fingerprints, &other.fingerprints)
-        && touch(&one.paths, &other.paths)
-        && touch(&one.purls, &other.purls)
-        && touch(&one.subjects, &other.subjects)
+        && touch(&one.paths, &other.paths, known)
+        && touch(&one.purls, &other.purls, known)
+        && (touch(&one.subjects, &other.subjects, known) || may_be_one_flaw(one, other, known))
         && meet_on_platform(&one.platforms, &other.platforms)
         && (known.is_empty()
             || known.iter().chain(RULES.iter()).any(|rule| {
@@ -253,9 +264,25 @@ fn share<T: PartialEq>(one: &[T], other: &[T]) -> bool {
 }
 
 /// Whether some text may be taken by both: patterns of which one begins as the other cannot have none.
-fn touch(one: &[Glob], other: &[Glob]) -> bool {
-    let meets = |one: &Glob| other.iter().any(|other| one.beginnings().any(|start| other.may_begin_with(start)));
+fn touch(one: &[Glob], other: &[Glob], comparing: &Comparing<'_>) -> bool {
+    let meets = |one: &Glob| {
+        let begins = |start: &str| other.iter().any(|other| !comparing.take(1) || other.may_begin_with(start));
+        one.beginnings().any(begins)
+    };
     one.is_empty() || other.is_empty() || one.iter().any(meets)
+}
+
+/// Whether a flaw may have ids of which each takes one: it goes by several, each of another list.
+fn may_be_one_flaw(one: &Selector, other: &Selector, known: &Comparing<'_>) -> bool {
+    let is_of_both =
+        |rule: &&'static Rule| rule.family() == "package" && one.may_select(rule) && other.may_select(rule);
+    let lists = |selector: &'_ Selector| -> Vec<&'static str> {
+        let takes = |start: &&&str| selector.subjects.iter().any(|glob| glob.may_begin_with(start));
+        FLAWS.iter().filter(takes).copied().collect()
+    };
+    let (one_lists, other_lists) = (lists(one), lists(other));
+    one_lists.iter().any(|list| other_lists.iter().any(|other| other != list))
+        && (known.is_empty() || known.iter().any(is_of_both))
 }
 
 /// Whether some platform is taken by both.
@@ -281,8 +308,8 @@ fn among<T: PartialEq>(wide: &[T], narrow: &[T], all: &[T]) -> bool {
 }
 
 /// Whether all that `narrow` take is taken by `wide`.
-fn taken(wide: &[Glob], narrow: &[Glob]) -> bool {
-    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| cover(wide, narrow)))
+fn taken(wide: &[Glob], narrow: &[Glob], comparing: &Comparing<'_>) -> bool {
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| cover(wide, narrow, comparing)))
 }
 
 impl Selector {
@@ -326,6 +353,6 @@ impl Selector {
 impl When {
     /// As a policy file writes it, on one line.
     pub fn written(&self) -> String {
-        toml::Value::String(self.text.split_whitespace().collect::<Vec<_>>().join(" ")).to_string()
+        toml::Value::String(self.on_one_line()).to_string()
     }
 }

@@ -1,26 +1,79 @@
 //! Whether patterns surely take all that another takes: all places in them are walked side by side, for each kind of
 //! character that one of them tells from others.
 
+use std::borrow::Borrow;
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Deref;
 
 use super::pattern::{Glob, Token, reach, step};
+use crate::rule::Rule;
 
-/// Signs that are looked at; for what would take more, the answer is no.
+/// Signs that one comparison looks at; for what would take more, the answer is no.
 const MOST_STEPS: usize = 1_000_000;
 
-/// Whether one of `wide` takes each text that `narrow` takes. All are over the same kind of text.
-pub(super) fn cover(wide: &[Glob], narrow: &Glob) -> bool {
-    // nearly all that do not are told apart by one text
-    if narrow.tokens().filter_map(|tokens| shortest(&tokens)).any(|text| !wide.iter().any(|wide| wide.is_match(&text)))
-    {
-        return false;
-    }
-    let wide: Vec<Vec<Token>> = wide.iter().flat_map(Glob::tokens).collect();
-    let mut left = MOST_STEPS;
-    narrow.tokens().all(|narrow| take(&wide, &narrow, &mut left))
+/// What all comparisons of one policy look at together: seconds.
+const MOST_OF_ALL: usize = 200_000_000;
+
+/// What selectors are compared by: all rules that findings may have, and how much may still be looked at.
+pub(super) struct Comparing<'a> {
+    known: &'a [&'static Rule],
+    left: Cell<usize>,
 }
 
-fn take(wide: &[Vec<Token>], narrow: &[Token], left: &mut usize) -> bool {
+impl<'a> Comparing<'a> {
+    pub(super) fn of(known: &'a [&'static Rule]) -> Self {
+        Self::at_most(known, MOST_OF_ALL)
+    }
+
+    /// The same with other bounds.
+    pub(super) fn at_most(known: &'a [&'static Rule], steps: usize) -> Self {
+        Self { known, left: Cell::new(steps) }
+    }
+
+    /// Whether so many steps may still be taken, which they then are.
+    pub(super) fn take(&self, steps: usize) -> bool {
+        let left = self.left.get().checked_sub(steps);
+        self.left.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
+    /// Whether no more is compared: what is asked from now on is answered by no.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left.get() == 0
+    }
+}
+
+impl Deref for Comparing<'_> {
+    type Target = [&'static Rule];
+
+    fn deref(&self) -> &Self::Target {
+        self.known
+    }
+}
+
+/// Whether one of `wide` takes each text that `narrow` takes. All are over the same kind of text.
+pub(super) fn cover(wide: &[impl Borrow<Glob>], narrow: &Glob, comparing: &Comparing<'_>) -> bool {
+    let takes = |text: &str| {
+        let is_taken = |wide: &Glob| comparing.take(wide.steps(text)) && wide.is_match(text);
+        wide.iter().any(|wide| is_taken(wide.borrow()))
+    };
+    if narrow.is_literal() {
+        return narrow.beginnings().all(takes);
+    }
+    if !comparing.take(narrow.length()) {
+        return false;
+    }
+    // nearly all that do not are told apart by one text
+    if narrow.tokens().filter_map(|tokens| shortest(&tokens)).any(|text| !takes(&text)) {
+        return false;
+    }
+    let wide: Vec<Vec<Token>> = wide.iter().flat_map(|wide| wide.borrow().tokens()).collect();
+    let mut left = MOST_STEPS;
+    narrow.tokens().all(|narrow| take(&wide, &narrow, &mut left, comparing))
+}
+
+fn take(wide: &[Vec<Token>], narrow: &[Token], left: &mut usize, comparing: &Comparing<'_>) -> bool {
     let characters = characters(wide.iter().flatten().chain(narrow));
     let ends = |tokens: &[Token], place: usize| {
         let mut places = vec![false; tokens.len().saturating_add(1)];
@@ -52,8 +105,13 @@ fn take(wide: &[Vec<Token>], narrow: &[Token], left: &mut usize) -> bool {
         if let Some(mark) = here.get_mut(place) {
             *mark = true;
         }
-        for c in &characters {
-            let Some(rest) = left.checked_sub(size) else { return false };
+        let characters = match narrow.get(place) {
+            // no other leads on
+            Some(Token::Exactly(c)) => std::slice::from_ref(c),
+            _ => characters.as_slice(),
+        };
+        for c in characters {
+            let Some(rest) = left.checked_sub(size).filter(|_| comparing.take(size)) else { return false };
             *left = rest;
             let mut next = vec![false; here.len()];
             if !step(narrow, &here, *c, &mut next) {
@@ -133,11 +191,16 @@ mod tests {
         ];
         for (wide, narrow, expected) in cases {
             let wide: Vec<Glob> = wide.iter().map(|text| Glob::path(text).expect(text)).collect();
-            assert_eq!(cover(&wide, &Glob::path(narrow).expect(narrow)), *expected, "{wide:?} over {narrow}");
+            assert_eq!(
+                cover(&wide, &Glob::path(narrow).expect(narrow), &Comparing::of(&[])),
+                *expected,
+                "{wide:?} over {narrow}"
+            );
         }
         let text = |text: &str| Glob::text(text).expect(text);
-        assert!(cover(&[text("pkg:*/openssl@*")], &text("pkg:deb/*/openssl@3*")));
-        assert!(!cover(&[text("pkg:deb/*/openssl@3*")], &text("pkg:*/openssl@*")));
+        let covers = |wide: &str, narrow: &str| cover(&[text(wide)], &text(narrow), &Comparing::of(&[]));
+        assert!(covers("pkg:*/openssl@*", "pkg:deb/*/openssl@3*"));
+        assert!(!covers("pkg:deb/*/openssl@3*", "pkg:*/openssl@*"));
     }
 
     #[test]
@@ -161,7 +224,7 @@ mod tests {
         for (wide, by_wide) in globs.iter().zip(&takes).step_by(3) {
             for (narrow, by_narrow) in globs.iter().zip(&takes).step_by(2) {
                 let expected = by_narrow.iter().zip(by_wide).all(|(narrow, wide)| !narrow || *wide);
-                assert_eq!(cover(std::slice::from_ref(wide), narrow), expected, "{wide} over {narrow}");
+                assert_eq!(cover(&[wide], narrow, &Comparing::of(&[])), expected, "{wide} over {narrow}");
             }
         }
     }
@@ -171,7 +234,19 @@ mod tests {
         let wide = Glob::path(&"*a".repeat(200)).expect("short enough");
         let narrow = Glob::path(&"a*?".repeat(150)).expect("short enough");
         let begin = std::time::Instant::now();
-        assert!(!cover(&[wide], &narrow));
+        let comparing = Comparing::of(&[]);
+        assert!(!cover(&[&wide], &narrow, &comparing));
         assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
+        assert!(!comparing.is_spent());
+    }
+
+    #[test]
+    fn all_comparisons_together_look_at_so_much_and_no_more() {
+        let glob = |text: &str| Glob::path(text).expect(text);
+        let comparing = Comparing::at_most(&[], 20_000);
+        let covers = || cover(&[glob("**/a*/**/*.pem")], &glob("**/ab*/**/*.pem"), &comparing);
+        let before = (0..1_000).take_while(|_| covers()).count();
+        assert!((1..100).contains(&before), "{before}");
+        assert!(comparing.is_spent() && !covers());
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::Diagnostic;
 use super::edition::{DEFAULT_EDITION, Edition};
 use super::file::{self, Known, Reading};
+use super::inclusion::Comparing;
 use super::preset::{DEFAULT_PRESET, Preset, preset, presets};
 use super::requirement::waivers::DEFAULT_NEEDS;
 use super::{Baseline, Case, FailOn, Policy, PolicySet, Requirements, Said, Scope};
@@ -96,6 +97,8 @@ pub fn check(words: &[String], loader: &Loader<'_>, today: Date) -> Result<Vec<S
         }
         // what its waivers must say was asked above, where what it extends is known
         let policy = loader.read(word, &[])?;
+        // waivers judge nothing by themselves; what is wrong with the others is told of them
+        let set = if policy.asks_nothing() { loader.load(words).unwrap_or(set) } else { set };
         summaries.push(summary(&policy, &set, loader.known, today));
     }
     Ok(summaries)
@@ -800,7 +803,7 @@ fn unknown_preset(word: &str) -> Error {
 }
 
 fn summary(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Summary {
-    let notes = super::notes::of(policy, set, known, today);
+    let notes = super::notes::of(policy, set, &Comparing::of(known), today);
     Summary {
         name: policy.name.clone(),
         extends: policy.extends.iter().map(|extended| extended.word.clone()).collect(),

@@ -2,19 +2,17 @@
 
 use super::cover::{may_meet, meeting};
 use super::edition::EDITIONS;
-use super::inclusion::cover;
+use super::inclusion::{Comparing, cover};
 use super::requirement::Requirements;
+use super::requirement::fix::RunAs;
 use super::requirement::require::Labels;
 use super::requirement::waivers::DEFAULT_NEEDS;
-use super::selector::{Named, Selector, any};
-use super::{Action, DEFAULT_PRESET, Glob, IMAGE_CONDITION, Policy, PolicyRule, Scope};
+use super::selector::{Named, Selector, any, may_have_day};
+use super::{Action, DEFAULT_PRESET, Glob, IMAGE_CONDITION, Policy, PolicyRule, RULES, Scope};
 use crate::rule::{Rule, Severity};
 
 /// Rules of one policy that a note names.
 const MOST_NAMED: usize = 3;
-
-/// Comparisons with later rules of the same policy: beyond, no more is told.
-const MOST_COMPARED: usize = 2_000_000;
 
 /// A rule of an earlier policy that fails, or something else of it that does.
 struct Failing<'a> {
@@ -27,18 +25,18 @@ struct Failing<'a> {
 }
 
 /// Rules that may decide where an earlier policy fails, and are milder: a note for each.
-pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule]) -> Vec<String> {
+pub(super) fn rules(policy: &Policy, before: &[Policy], known: &Comparing<'_>) -> Vec<String> {
     let demands = demands(before);
     let failing = failing(policy, before, &demands, known);
     let mut notes = Vec::new();
-    let mut left = MOST_COMPARED;
     for (number, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| !rule.judges_image()) {
-        if notes.len() > super::notes::MOST_NOTES || left == 0 {
+        if notes.len() > super::notes::MOST_NOTES || known.is_spent() {
             break;
         }
         let later = policy.rules.get(number.saturating_add(1)..).unwrap_or_default();
         let later = later.get(..later.len().min(super::notes::MOST_AFTER)).unwrap_or_default();
-        if rule.when.as_ref().and_then(super::When::constant).is_some_and(|said| said == Ok(false)) {
+        let never_holds = rule.when.as_ref().and_then(super::When::constant).is_some_and(|said| said == Ok(false));
+        if never_holds || takes_away(rule.unless.as_ref(), &rule.selector, known) {
             continue;
         }
         let is_met = |one: &&Failing<'_>| {
@@ -51,11 +49,11 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule])
         };
         let mut met: Vec<&Failing<'_>> = failing.iter().filter(is_met).collect();
         met.retain(|one| {
-            left = left.saturating_sub(later.len());
             let both = meeting(&rule.selector, &one.rule.selector);
             !later.iter().any(|later| takes_place(later, &both, known))
         });
-        let Some(first) = met.first() else { continue };
+        // what was not compared is not told
+        let Some(first) = met.first().filter(|_| !known.is_spent()) else { continue };
         let is_whole = met.iter().all(|one| takes_place(rule, &one.rule.selector, known));
         let all = if rule.selector == Selector::default() && rule.unless.is_none() && rule.when.is_none() {
             " selects everything and"
@@ -64,10 +62,10 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &[&'static Rule])
         };
         let takes = if is_whole { "takes" } else { "may take" };
         let instead = match (rule.action, rule.grace) {
-            (Action::Fail, Some(grace)) => format!("lets it wait for {grace}"),
-            (Action::Fail, None) => {
-                "leaves out what is of severity `info`, unless it names that or the rule".to_owned()
+            (Action::Fail, Some(grace)) if met.iter().any(|one| one.waits_less(rule, known)) => {
+                format!("lets it wait for {grace}")
             }
+            (Action::Fail, _) => "leaves out what is of severity `info`, unless it names that or the rule".to_owned(),
             (action, _) => format!("says `{}`", action.as_str()),
         };
         notes.push(format!(
@@ -131,7 +129,7 @@ fn failing<'a>(
     policy: &Policy,
     before: &'a [Policy],
     demands: &'a [Demand],
-    known: &[&'static Rule],
+    known: &Comparing<'_>,
 ) -> Vec<Failing<'a>> {
     let mut failing = Vec::new();
     for (number, other) in before.iter().enumerate() {
@@ -155,8 +153,12 @@ fn failing<'a>(
 
 /// Rules that judge the image by the condition of an earlier policy, and are milder: a note for each.
 pub(super) fn conditions(policy: &Policy, before: &[Policy]) -> Vec<String> {
-    let note = |rule: &PolicyRule| {
+    let note = |(number, rule): (usize, &PolicyRule)| {
         let condition = rule.image_condition()?;
+        let mut later = policy.rules.iter().skip(number.saturating_add(1));
+        if later.any(|later| later.image_condition().as_ref() == Some(&condition)) {
+            return None;
+        }
         let (other, earlier) = before.iter().rev().find_map(|other| {
             let same = |one: &&PolicyRule| one.image_condition().as_ref() == Some(&condition);
             Some((other, other.rules.iter().rev().find(same)?))
@@ -169,7 +171,7 @@ pub(super) fn conditions(policy: &Policy, before: &[Policy]) -> Vec<String> {
             )
         })
     };
-    policy.rules.iter().filter_map(note).take(super::notes::MOST_NOTES).collect()
+    policy.rules.iter().enumerate().filter_map(note).take(super::notes::MOST_NOTES).collect()
 }
 
 /// The rules by name, under the policies that have them.
@@ -191,33 +193,50 @@ fn named(met: &[&Failing<'_>]) -> String {
 
 impl Failing<'_> {
     /// Whether a later rule lets through what fails here.
-    fn is_milder(&self, later: &PolicyRule, known: &[&'static Rule]) -> bool {
-        let waits = |rule: &PolicyRule| rule.grace.map_or(0, |grace| grace.0);
-        if self.is_gap {
+    fn is_milder(&self, later: &PolicyRule, known: &Comparing<'_>) -> bool {
+        if self.is_gap || later.action == Action::Ignore {
             return later.action == Action::Ignore;
         }
-        later.action < self.rule.action
-            || waits(later) > waits(self.rule)
+        // what says that something could not be judged is told by whatever action
+        (later.action < self.rule.action && self.shares(later, known, |rule| !rule.is_gap))
+            || self.waits_less(later, known)
             || leaves_out_info(&later.selector, &self.rule.selector, known)
+    }
+
+    /// Whether a later rule lets wait what fails here, or lets it wait longer.
+    fn waits_less(&self, later: &PolicyRule, known: &Comparing<'_>) -> bool {
+        let waits = |rule: &PolicyRule| rule.grace.map_or(0, |grace| grace.0);
+        waits(later) > waits(self.rule) && self.shares(later, known, may_have_day)
+    }
+
+    /// Whether both may select findings of some such rule.
+    fn shares(&self, later: &PolicyRule, known: &Comparing<'_>, is_such: fn(&Rule) -> bool) -> bool {
+        let is_of_both = |rule: &&'static Rule| later.selector.may_select(rule) && self.rule.selector.may_select(rule);
+        let place = known.iter().chain(RULES.iter()).position(|rule| is_such(rule) && is_of_both(rule));
+        known.take(place.unwrap_or(known.len()));
+        known.is_empty() || place.is_some()
     }
 }
 
-/// Whether findings of severity info fail by the earlier selector, which names them, and not by the later: of rules that
-/// are of this severity by themselves.
-fn leaves_out_info(later: &Selector, earlier: &Selector, known: &[&'static Rule]) -> bool {
+/// Whether findings of severity info fail by the earlier selector, which names them, and not by the later.
+fn leaves_out_info(later: &Selector, earlier: &Selector, known: &Comparing<'_>) -> bool {
     let takes_info = |selector: &Selector| any(&selector.severities, |bound| bound.holds(&Severity::Info));
-    let is_met =
-        |rule: &&'static Rule| rule.severity == Severity::Info && earlier.may_select(rule) && later.may_select(rule);
+    let is_met = |rule: &&'static Rule| may_be_info(rule) && earlier.may_select(rule) && later.may_select(rule);
     earlier.names_info() && !later.names_info() && takes_info(earlier) && takes_info(later) && known.iter().any(is_met)
 }
 
+/// Whether findings of the rule may be of severity info: all are, or what is known of one tells how grave it is.
+fn may_be_info(rule: &Rule) -> bool {
+    rule.severity == Severity::Info || rule.family() == "secret" || rule.id == "package/vulnerable"
+}
+
 /// Whether an `unless` leaves nothing of what is selected.
-fn takes_away(unless: Option<&Selector>, selector: &Selector, known: &[&'static Rule]) -> bool {
+fn takes_away(unless: Option<&Selector>, selector: &Selector, known: &Comparing<'_>) -> bool {
     unless.is_some_and(|unless| unless.covers(selector, known))
 }
 
 /// Whether a rule decides wherever one that selects so much, and stands before it, would.
-pub(super) fn takes_place(later: &PolicyRule, earlier: &Selector, known: &[&'static Rule]) -> bool {
+pub(super) fn takes_place(later: &PolicyRule, earlier: &Selector, known: &Comparing<'_>) -> bool {
     later.unless.is_none() && later.when.is_none() && later.selector.covers(earlier, known)
 }
 
@@ -352,7 +371,10 @@ impl Requirements {
             ),
             ("[limits] waste", is(limits.waste.as_ref(), were.waste.as_ref(), |own, was| own.0 > was.0)),
             ("[require] labels", is(require.labels.as_ref(), required.labels.as_ref(), Labels::lack)),
-            ("[require] user", is(require.user.as_ref(), required.user.as_ref(), |own, was| takes_more(was, own))),
+            (
+                "[require] user",
+                is(require.user.as_ref(), required.user.as_ref(), |own, was| takes_more_users(was, own)),
+            ),
             ("[waivers] allow", is(waivers.allow.as_ref(), waived.allow.as_ref(), |own, was| *own && !was)),
             (
                 "[waivers] dockerfile-comments",
@@ -375,7 +397,16 @@ fn is<T>(own: Option<&super::Said<T>>, was: Option<&super::Said<T>>, holds: impl
 
 /// Whether `wanted` take something that `all` do not.
 fn takes_more(all: &[Glob], wanted: &[Glob]) -> bool {
-    wanted.iter().any(|one| !cover(all, one))
+    let comparing = Comparing::of(&[]);
+    wanted.iter().any(|one| !cover(all, one, &comparing))
+}
+
+/// As [`takes_more`], of users: who has a number other than 0 is not root.
+fn takes_more_users(all: &[Glob], wanted: &[Glob]) -> bool {
+    let is_other = |user: &&Glob| !user.as_str().parse().is_ok_and(|user: RunAs| user.uid != 0);
+    let takes_others = all.iter().any(|user| user.as_str() == "non-root");
+    let wanted: Vec<Glob> = wanted.iter().filter(|user| !takes_others || is_other(user)).cloned().collect();
+    takes_more(all, &wanted)
 }
 
 /// Whether some of `wanted` is not among `all`.

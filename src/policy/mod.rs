@@ -114,11 +114,12 @@ impl FromStr for Hours {
             Some('w') => 24 * 7,
             _ => return Err("it needs a unit: `h`, `d` or `w`".into()),
         };
-        let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
-        let number: u32 = number.trim().parse().map_err(|_| "before the unit stands a whole number".to_owned())?;
-        match number {
-            ..=100_000 => Ok(Self(i64::from(number) * factor)),
-            _ => Err("that is more than 100000".into()),
+        let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default().trim();
+        let number = Some(number).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+        match number.and_then(|number| number.parse::<u32>().ok()) {
+            Some(number @ ..=100_000) => Ok(Self(i64::from(number) * factor)),
+            Some(_) => Err("that is more than 100000".into()),
+            None => Err("before the unit stands a whole number".into()),
         }
     }
 }
@@ -276,6 +277,11 @@ impl When {
     fn off(&self) -> Vec<&'static str> {
         self.condition.off().to_vec()
     }
+
+    /// Its words and signs, with one blank where there is anything between them.
+    fn on_one_line(&self) -> String {
+        condition::on_one_line(&self.text)
+    }
 }
 
 /// Without the feature a policy with a condition is refused.
@@ -292,6 +298,10 @@ impl When {
 
     fn off(&self) -> Vec<&'static str> {
         Vec::new()
+    }
+
+    fn on_one_line(&self) -> String {
+        self.text.clone()
     }
 }
 
@@ -321,7 +331,7 @@ impl PolicyRule {
     /// The condition by which it judges the image itself, on one line.
     fn image_condition(&self) -> Option<String> {
         let when = self.when.as_ref().filter(|_| self.judges_image())?;
-        Some(when.text.split_whitespace().collect::<Vec<_>>().join(" "))
+        Some(when.on_one_line())
     }
 
     /// What it tells people: its `message`, then its `help`.

@@ -1,12 +1,13 @@
 //! What `careen policy check` says of a policy that is in order: what in it does nothing, and what it takes away.
 
+use super::inclusion::Comparing;
 use super::milder::{self, takes_place};
-use super::selector::Selector;
+use super::selector::{Selector, any};
 use super::together::covering;
 use super::{Action, DEFAULT_PRESET, Policy, PolicyRule, PolicySet};
 use crate::finding::Visibility;
 use crate::inventory::Origin;
-use crate::rule::{Place, Rule};
+use crate::rule::{Place, Rule, Severity};
 use crate::time::Date;
 
 /// Later rules that one is compared with: a file of 20,000 rules is looked through in seconds.
@@ -19,7 +20,7 @@ const MOST_TOGETHER: usize = 200;
 pub(super) const MOST_NOTES: usize = 50;
 
 /// What is allowed but worth a look, a sentence each; `set` is the policy with what judges beside it.
-pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Vec<String> {
+pub(super) fn of(policy: &Policy, set: &PolicySet, known: &Comparing<'_>, today: Date) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(is_empty(policy).then(|| "it says nothing: without it the same would be judged".to_owned()));
     notes.extend(default_gates(policy, set));
@@ -32,6 +33,8 @@ pub(super) fn of(policy: &Policy, set: &PolicySet, known: &[&'static Rule], toda
     notes.extend(off_in_conditions(policy, set, known));
     notes.extend(milder(policy, set, known));
     notes.extend(silent_rules(policy));
+    let more = "the rules or their patterns are too many to compare them all: there may be more to tell";
+    notes.extend(known.is_spent().then(|| more.to_owned()));
     notes.extend(idle_waivers(policy, set, known, today));
     for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
         notes.push(format!(
@@ -73,8 +76,9 @@ fn default_gates(policy: &Policy, set: &PolicySet) -> Option<String> {
 }
 
 /// Rules that never decide: nothing is left for them, or nothing is what they select.
-fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
+fn useless_rules(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec<String> {
     let mut notes = Vec::new();
+    let off: Vec<&'static Rule> = known.iter().copied().filter(|rule| rule.is_opt_in && !set.asks_for(rule)).collect();
     for (number, rule) in policy.rules.iter().enumerate() {
         if notes.len() == MOST_NOTES {
             notes.push("there may be more rules that never decide: these are the first".to_owned());
@@ -98,6 +102,15 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
                 "the rule in `{}` never decides: its `unless` takes away all that its `match` selects",
                 rule.place
             ));
+        } else if let Some(why) = nothing_comes(rule, number, policy, set, known, &off) {
+            notes.push(format!("the rule in `{}` decides nothing: {why}", rule.place));
+        } else if is_about_info_alone(rule, known) {
+            notes.push(format!(
+                "the rule in `{}` never says `{}`: all that it selects is of severity `info`, and it names neither that nor \
+                 the rule by its whole id",
+                rule.place,
+                rule.action.as_str()
+            ));
         } else if let Some(why) = idle_image_rule(rule, number, policy, set) {
             notes.push(format!("the rule in `{}` never decides: {why}", rule.place));
         } else if let Some(later) = rules_after(policy, number, set)
@@ -117,6 +130,75 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> V
     notes
 }
 
+/// Why nothing comes to a rule that it selects: all of that is off, or decided by others, or nobody asks for it.
+fn nothing_comes(
+    rule: &PolicyRule,
+    number: usize,
+    policy: &Policy,
+    set: &PolicySet,
+    known: &Comparing<'_>,
+    off: &[&'static Rule],
+) -> Option<String> {
+    let is_off = |one: &Rule| off.iter().any(|off| off.id == one.id);
+    let is_own = |one: &Rule| super::RULES.iter().any(|own| own.id == one.id);
+    let selected = || known.iter().chain(super::RULES.iter()).filter(|one| rule.selector.may_select(one));
+    // nearly all rules of policies select something else
+    if known.is_empty() || rule.judges_image() || selected().any(|one| !is_off(one) && !is_own(one)) {
+        return None;
+    }
+    let before = before(policy, set);
+    let mut earlier = super::Requirements::default();
+    for (number, other) in before.iter().enumerate() {
+        earlier.merge(&other.requirements, number);
+    }
+    let asked_before = earlier.asking();
+    let asked = set.requirements().asking();
+    let mut reason = None;
+    for one in selected() {
+        let is_found = |found: &[&'static Rule]| found.iter().any(|found| found.id == one.id);
+        let finds = set.requirements().finds().into_iter();
+        let finds = finds.filter(|(_, _, found, gaps)| is_found(found) || is_found(gaps));
+        let tables: Vec<&'static str> = finds.map(|(table, ..)| table).collect();
+        let is_asked = tables.iter().any(|table| asked_before.contains(table));
+        let mut rules = before.iter().flat_map(|other| &other.rules).chain(policy.rules.iter().take(number));
+        let why = if one.id == super::IN_REGO.id {
+            "what a policy in Rego says of an image, it decides itself".to_owned()
+        } else if one.id == super::IMAGE_CONDITION.id {
+            if rules.any(|rule| rule.image_condition().is_some()) {
+                return None;
+            }
+            "no rule that comes before it has a condition on the image itself".to_owned()
+        } else if is_asked || (tables.is_empty() && !is_off(one)) {
+            return None;
+        } else if let Some(table) = tables.iter().find(|table| asked.contains(*table)) {
+            format!(
+                "what `[{table}]` finds is decided by the `action` of the table, or by rules of policies that come later"
+            )
+        } else if is_off(one) {
+            "what it selects is off, and on only where a rule names it by its whole id".to_owned()
+        } else {
+            let tables: Vec<String> = tables.iter().map(|table| format!("`[{table}]`")).collect();
+            format!("no {} that comes before it asks for what it selects", tables.join(" or "))
+        };
+        reason.get_or_insert(why);
+    }
+    reason
+}
+
+/// Whether a rule is to warn or to fail where findings are shown and no more.
+fn is_about_info_alone(rule: &PolicyRule, known: &Comparing<'_>) -> bool {
+    let selector = &rule.selector;
+    let takes = |severity: &Severity| any(&selector.severities, |bound| bound.holds(severity));
+    // rules of secrets are as grave as what they find
+    let may_be_graver = |one: &Rule| one.severity > Severity::Info || one.family() == "secret";
+    let is_graver = |one: &&'static Rule| may_be_graver(one) && selector.may_select(one);
+    let has_graver = known.is_empty() || known.iter().chain(super::RULES.iter()).any(is_graver);
+    rule.action > Action::Info
+        && !rule.judges_image()
+        && !selector.names_info()
+        && (!has_graver || !Severity::ALL.iter().any(|one| *one > Severity::Info && takes(one)))
+}
+
 /// Why a rule that judges the image itself does nothing.
 fn idle_image_rule(rule: &PolicyRule, number: usize, policy: &Policy, set: &PolicySet) -> Option<String> {
     let condition = rule.image_condition()?;
@@ -131,7 +213,7 @@ fn idle_image_rule(rule: &PolicyRule, number: usize, policy: &Policy, set: &Poli
 }
 
 /// Why no report has the path of a pattern.
-fn odd_path(selector: &Selector, known: &[&'static Rule]) -> Option<String> {
+fn odd_path(selector: &Selector, known: &Comparing<'_>) -> Option<String> {
     // the path of a Dockerfile is as the command names it
     let is_of_dockerfile =
         |rule: &&'static Rule| rule.lies_in().contains(&Place::Dockerfile) && selector.may_select(rule);
@@ -149,7 +231,7 @@ fn odd_path(selector: &Selector, known: &[&'static Rule]) -> Option<String> {
 }
 
 /// Why no finding can fulfil all conditions.
-fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<String> {
+fn never_selects(selector: &Selector, known: &Comparing<'_>) -> Option<String> {
     if selector.fixable == Some(false) && !selector.fix_ages.is_empty() {
         return Some("`fix-age` is of fixable flaws alone, and `fixable = false` leaves these out".to_owned());
     }
@@ -173,7 +255,7 @@ fn never_selects(selector: &Selector, known: &[&'static Rule]) -> Option<String>
 }
 
 /// Why none of the rules has findings where the conditions look for them.
-fn lies_elsewhere(selector: &Selector, known: &[&'static Rule]) -> Option<&'static str> {
+fn lies_elsewhere(selector: &Selector, known: &Comparing<'_>) -> Option<&'static str> {
     let rules = known.iter().chain(super::RULES.iter()).filter(|rule| selector.may_select(rule));
     let places: Vec<Place> = rules.flat_map(|rule| rule.lies_in()).copied().collect();
     wrong_place(selector, &places)
@@ -259,7 +341,7 @@ fn idle_condition(said: Result<bool, String>) -> Option<String> {
 }
 
 /// Rules that a condition asks for and that are off.
-fn off_in_conditions(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
+fn off_in_conditions(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     for rule in &policy.rules {
         let off = rule.when.as_ref().map(super::When::off).unwrap_or_default();
@@ -278,7 +360,7 @@ fn off_in_conditions(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) 
 fn taken_by_several<'a>(
     rule: &PolicyRule,
     later: impl Iterator<Item = &'a PolicyRule>,
-    known: &[&'static Rule],
+    known: &Comparing<'_>,
 ) -> Option<String> {
     let later = later.filter(|later| later.unless.is_none() && later.when.is_none());
     let later: Vec<&PolicyRule> = later.take(MOST_TOGETHER).collect();
@@ -297,7 +379,7 @@ fn taken_by_several<'a>(
 }
 
 /// Rules and values by which a policy makes the gate of those before it milder.
-fn milder(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<String> {
+fn milder(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec<String> {
     let before = before(policy, set);
     let mut notes = milder::rules(policy, before, known);
     if notes.len() > MOST_NOTES {
@@ -310,7 +392,7 @@ fn milder(policy: &Policy, set: &PolicySet, known: &[&'static Rule]) -> Vec<Stri
 }
 
 /// Whether a rule turns on rules that are off, which the later one does not: then it does something.
-fn is_to_ask(rule: &PolicyRule, later: &PolicyRule, known: &[&'static Rule]) -> bool {
+fn is_to_ask(rule: &PolicyRule, later: &PolicyRule, known: &Comparing<'_>) -> bool {
     let mut off = known.iter().filter(|known| known.is_opt_in);
     off.any(|off| rule.selector.names(off) && !later.selector.names(off))
 }
@@ -329,11 +411,34 @@ fn before<'a>(policy: &Policy, set: &'a PolicySet) -> &'a [Policy] {
 
 /// Whether both are of one file: it is read twice.
 fn is_same_policy(one: &Policy, other: &Policy) -> bool {
-    one.name == other.name && one.rules.first().map(|rule| &rule.place) == other.rules.first().map(|rule| &rule.place)
+    one.name == other.name
+        && match (one.rules.first(), other.rules.first()) {
+            (None, None) => places(one) == places(other),
+            (one, other) => one.map(|rule| &rule.place) == other.map(|rule| &rule.place),
+        }
+}
+
+/// Where a policy without rules says something.
+fn places(policy: &Policy) -> Vec<String> {
+    let flags = [&policy.honours_inline, &policy.fails_on_new].into_iter().flatten().map(|said| said.place.clone());
+    let others = policy.edition.iter().map(|said| said.place.clone());
+    let others = others.chain(policy.scope.iter().map(|said| said.place.clone()));
+    let others = others.chain(policy.extends.iter().map(|extended| extended.place.clone()));
+    let others = others.chain(policy.waivers.iter().map(|waiver| waiver.place.clone()));
+    flags.chain(others).chain(policy.requirements.values().into_iter().map(|(.., place)| place)).collect()
+}
+
+/// Whether all that it selects is said of waivers.
+fn is_about_waivers(selector: &Selector, known: &Comparing<'_>) -> bool {
+    let is_other = |rule: &&'static Rule| {
+        let is_said = super::waiver::RULES.iter().any(|said| said.id == rule.id);
+        !is_said && selector.may_select(rule)
+    };
+    !known.is_empty() && !known.iter().chain(super::RULES.iter()).any(is_other)
 }
 
 /// Waivers that accept nothing, whatever is found.
-fn idle_waivers(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today: Date) -> Vec<String> {
+fn idle_waivers(policy: &Policy, set: &PolicySet, known: &Comparing<'_>, today: Date) -> Vec<String> {
     let mut notes = Vec::new();
     let rules = &set.requirements().waivers;
     if let Some(allow) = rules.allow.as_ref().filter(|allow| !allow.value && !policy.waivers.is_empty()) {
@@ -344,6 +449,9 @@ fn idle_waivers(policy: &Policy, set: &PolicySet, known: &[&'static Rule], today
         let left = waiver.hours_left(today);
         if let Some(why) = never_selects(&waiver.selector, known).or_else(|| idle_purl(&waiver.selector)) {
             notes.push(format!("the waiver in `{}` accepts nothing: {why}", waiver.place));
+        } else if is_about_waivers(&waiver.selector, known) {
+            let what = "reminders of waivers are decided by rules alone";
+            notes.push(format!("the waiver in `{}` accepts nothing: {what}", waiver.place));
         } else if waiver.is_expired(today) {
             let day = waiver.expires.map(|day| format!(" on {day}")).unwrap_or_default();
             notes.push(format!("the waiver in `{}` expired{day}", waiver.place));

@@ -123,6 +123,24 @@ impl Glob {
         &self.text
     }
 
+    /// What [`Self::is_match`] looks at, at most: of each alternative one thing, and each sign of it for each character that
+    /// is left when plain text does not tell.
+    pub(super) fn steps(&self, text: &str) -> usize {
+        let walked = |one: &Alternative| {
+            let within = one.within(text).filter(|_| !one.is_free).map_or(0, str::len);
+            within.saturating_mul(one.middle.len()).saturating_add(1)
+        };
+        self.alternatives.iter().map(walked).fold(0, usize::saturating_add)
+    }
+
+    /// The signs and characters of all alternatives, at least one.
+    pub(super) fn length(&self) -> usize {
+        let length = |one: &Alternative| {
+            one.prefix.len().saturating_add(one.middle.len()).saturating_add(one.suffix.len()).saturating_add(1)
+        };
+        self.alternatives.iter().map(length).fold(0, usize::saturating_add)
+    }
+
     /// What it is made of: the signs and characters of each alternative.
     pub(super) fn tokens(&self) -> impl Iterator<Item = Vec<Token>> {
         self.alternatives.iter().map(|one| {
@@ -167,17 +185,21 @@ impl Alternative {
     }
 
     fn is_match(&self, text: &str) -> bool {
-        let within = text.strip_prefix(self.prefix.as_str()).and_then(|text| text.strip_suffix(self.suffix.as_str()));
-        let Some(within) = within else { return false };
+        let Some(within) = self.within(text) else { return false };
         if self.middle.is_empty() {
             return within.is_empty();
         }
+        self.is_free || is_match(&self.middle, within)
+    }
+
+    /// What of a text `middle` must take, where all plain text is there.
+    fn within<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let within = text.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
         let mut rest = within;
         for run in &self.runs {
-            let Some((_, after)) = rest.split_once(run.as_str()) else { return false };
-            rest = after;
+            (_, rest) = rest.split_once(run.as_str())?;
         }
-        self.is_free || is_match(&self.middle, within)
+        Some(within)
     }
 }
 

@@ -351,6 +351,11 @@ impl Selector {
     }
 }
 
+/// Whether findings of the rule may have a [day](View::since) on which they became known.
+pub(super) fn may_have_day(rule: &Rule) -> bool {
+    rule.family() == "package" || ["base/eol-distro", "base/eol-soon"].contains(&rule.id)
+}
+
 /// Whether the pattern takes the subject; of a flaw, any id it goes by, so that a waiver outlives the day on which
 /// it gets another one.
 pub(super) fn is_subject(pattern: &Glob, finding: &Finding) -> bool {

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use super::inclusion::Comparing;
 use super::pattern::{Bound, Glob};
 use super::selector::{Named, ORIGINS, Selector, VISIBILITIES};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Confidence, Severity};
 
 /// Parts that are looked at; for what falls into more, the answer is no.
 const MOST_PARTS: usize = 4_000;
@@ -15,7 +16,7 @@ const DEEPEST: usize = 32;
 
 /// The numbers of those of `wide` that together surely select everything that `narrow` selects; `known` are all rules
 /// that findings may have.
-pub(super) fn covering(wide: &[&Selector], narrow: &Selector, known: &[&'static Rule]) -> Option<BTreeSet<usize>> {
+pub(super) fn covering(wide: &[&Selector], narrow: &Selector, known: &Comparing<'_>) -> Option<BTreeSet<usize>> {
     let search = |wide: &[&Selector]| {
         let mut search = Search { wide, known, left: MOST_PARTS, used: BTreeSet::new() };
         search.has(narrow, DEEPEST).then_some(search.used)
@@ -34,7 +35,7 @@ pub(super) fn covering(wide: &[&Selector], narrow: &Selector, known: &[&'static 
 
 struct Search<'a> {
     wide: &'a [&'a Selector],
-    known: &'a [&'static Rule],
+    known: &'a Comparing<'a>,
     left: usize,
     used: BTreeSet<usize>,
 }

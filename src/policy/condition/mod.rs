@@ -69,6 +69,18 @@ struct About {
     off: Vec<&'static str>,
 }
 
+/// A condition on one line: one blank where anything stands between its words and signs, and these as they are.
+pub(super) fn on_one_line(text: &str) -> String {
+    let Ok(tokens) = lexer::tokens(text) else { return text.to_owned() };
+    let (mut line, mut end) = (String::new(), 0);
+    for lexer::Token { span, .. } in tokens {
+        line.push_str(if span.start > end { " " } else { "" });
+        line.push_str(text.get(span.clone()).unwrap_or_default());
+        end = span.end;
+    }
+    line.trim().to_owned()
+}
+
 /// What is wrong with a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

@@ -55,7 +55,7 @@ pub fn schema(rules: &[&'static Rule]) -> Value {
     let mut definitions = Map::new();
     let mut add = |name: &str, schema: Value| definitions.insert(name.to_owned(), schema);
     add("text", json!({ "type": "string", "pattern": "\\S", "maxLength": 2000 }));
-    add("time", json!({ "type": "string", "pattern": "^\\s*[0-9]{1,6}\\s*[hdw]\\s*$" }));
+    add("time", json!({ "type": "string", "pattern": "^\\s*0*(100000|[0-9]{1,5})\\s*[hdw]\\s*$" }));
     add(
         "bytes",
         json!({ "anyOf": [
@@ -72,11 +72,11 @@ pub fn schema(rules: &[&'static Rule]) -> Value {
             "platforms",
             json!({ "anyOf": [
                 { "enum": platforms() },
-                { "type": "string", "pattern": "[*?{\\[\\\\]", "maxLength": 512 },
+                { "type": "string", "pattern": "^[^{}\\[\\]\\\\]*[*?][^{}\\[\\]\\\\]*$", "maxLength": 512 },
             ] }),
         ),
         ("sources", json!({ "type": "string", "minLength": 1 })),
-        ("times", json!({ "type": "string", "pattern": "^(>=|<=|>|<)?\\s*[0-9]{1,6}\\s*[hdw]\\s*$" })),
+        ("times", json!({ "type": "string", "pattern": "^(>=|<=|>|<)?\\s*0*(100000|[0-9]{1,5})\\s*[hdw]\\s*$" })),
         // letters count in either case
         ("ecosystems", json!({ "type": "string", "pattern": format!("^({})$", in_any_case(&purl_types())) })),
         (

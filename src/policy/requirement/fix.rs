@@ -62,7 +62,7 @@ pub(in crate::policy) static TABLE: Table = Table {
         key("labels", Takes::Table(&LABELS), "{ remove = \"com.example.*\" }", "{ remove = [] }", "labels"),
         key(
             "user",
-            Takes::Form("^[0-9]+(:[0-9]+)?$"),
+            USER,
             "\"10001:10001\"",
             "\"app\"",
             "`UID` or `UID:GID`, in numbers: who an image starts as that starts as root",
@@ -99,6 +99,17 @@ pub(in crate::policy) static LABELS: Table = Table {
         ),
     ],
 };
+
+/// A number below 2^31.
+macro_rules! number {
+    () => {
+        "0*([0-9]{1,9}|1[0-9]{9}|20[0-9]{8}|21[0-3][0-9]{7}|214[0-6][0-9]{6}|2147[0-3][0-9]{5}|21474[0-7][0-9]{4}\
+         |214748[0-2][0-9]{3}|2147483[0-5][0-9]{2}|21474836[0-3][0-9]|214748364[0-7])"
+    };
+}
+
+/// `UID` or `UID:GID`.
+const USER: Takes = Takes::Form(concat!("^", number!(), "(:", number!(), ")?$"));
 
 /// A time of a health check: more than nothing.
 const DURATION: Takes = Takes::Form("^\\s*0*[1-9][0-9]*\\s*(ms|s|m|h)\\s*$");

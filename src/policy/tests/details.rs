@@ -152,7 +152,7 @@ fn what_a_file_takes_away_from_others_is_told() {
             "`malicious packages`, `grave flaws that an upgrade mends`, `flaws that are exploited` of `careen:2026`: that says \
              `fail`, this lets it wait for 14d",
         ),
-        ("match = {}\nunless = { family = 'base' }\naction = 'warn'", "the place of `secrets`, `no advisories`"),
+        ("match = {}\nunless = { family = 'base' }\naction = 'warn'", "the place of `secrets`, `malicious packages`"),
         // stricter, or another part
         ("match = { family = 'image' }\naction = 'fail'", ""),
         ("match = { rule = 'secret/*', severity = 'low' }\naction = 'ignore'", ""),

@@ -225,6 +225,9 @@ fn each_value_that_makes_the_gate_milder_is_told() {
         ("[require]\nlabels = { a = 'text', b = 'any' }", "[require] labels = "),
         ("[require]\nlabels = { a = 'url', b = { form = 'any', optional = true } }", "[require] labels = "),
         ("[require]\nuser = ['non-root', 'app']", "[require] user = "),
+        ("[require]\nuser = 'app'", "[require] user = "),
+        ("[require]\nuser = ['65532', '1000:0']", ""),
+        ("[require]\nuser = '0:1000'", "[require] user = "),
         ("[waivers]\nallow = true", "[waivers] allow = "),
         ("[waivers]\ndockerfile-comments = true", "[waivers] dockerfile-comments = "),
         ("fail-on = 'new'", "`fail-on = \"new\"` in `/second.toml:2` lets through"),
@@ -320,6 +323,8 @@ fn rules_that_take_what_tables_and_conditions_find_are_told() {
     #[cfg(feature = "cel")]
     const CONDITION: &str = "[[rule]]\nname = 'layers'\nmatch = {}\nwhen = 'image.layers > 1'\naction = 'fail'\n";
     const INFO: &str = "[[rule]]\nname = 'base'\nmatch = { rule = 'base/unknown-base' }\naction = 'fail'\n";
+    const SECRETS: &str = "[[rule]]\nname = 's'\nmatch = { family = 'secret', severity = '>=info' }\naction = 'fail'\n";
+    const GAP: &str = "[[rule]]\nname = 'gap'\nmatch = { rule = 'data/no-advisories' }\naction = 'fail'\n";
     const ROOT: &str = "[[rule]]\nname = 'root'\nmatch = { rule = 'image/root-user' }\naction = 'fail'\n";
     for (first, rule, said) in [
         (TABLES, "{ rule = 'policy/*' }\naction = 'info'", "`[base]`, `[limits]`, `[require]` of `"),
@@ -341,6 +346,13 @@ fn rules_that_take_what_tables_and_conditions_find_are_told() {
             "this leaves out what is of severity `info`",
         ),
         (INFO, "{ rule = 'base/unknown-base' }\naction = 'fail'", ""),
+        (SECRETS, "{ family = 'secret' }\naction = 'fail'", "this leaves out what is of severity `info`"),
+        (SECRETS, "{ family = 'secret' }\naction = 'fail'\ngrace = '9d'", "this leaves out what is of severity `info`"),
+        (SECRETS, "{ family = 'secret', severity = '>=info' }\naction = 'fail'", ""),
+        // what says that something could not be judged does so by whatever action
+        (GAP, "{ rule = 'data/*' }\naction = 'info'", ""),
+        (GAP, "{}\naction = 'warn'", ""),
+        (GAP, "{ rule = 'data/*' }\naction = 'ignore'", "takes the place of `gap` of `"),
         (INFO, "{ family = 'base', severity = '>=low' }\naction = 'fail'", ""),
         (ROOT, "{ family = 'image' }\naction = 'fail'", ""),
     ] {
@@ -377,6 +389,13 @@ fn what_never_meets_is_not_told_as_milder() {
         ("{ platform = 'linux/amd64' }", "{ platform = ['linux/arm64', 'windows/*'] }", false),
         ("{ platform = 'linux/arm64' }", "{ platform = 'linux/*/v8' }", true),
         ("{ platform = 'linux/amd64' }", "{}", true),
+        // a flaw has ids in several lists
+        ("{ subject = 'CVE-2024-1111' }", "{ subject = 'GHSA-2x2x-2x2x-2x2x' }", true),
+        ("{ subject = 'CVE-2024-*' }", "{ subject = 'GHSA-*' }", true),
+        ("{ subject = 'CVE-2024-1111' }", "{ subject = ['User', 'GHSA-2x2x-2x2x-2x2x'] }", true),
+        ("{ subject = 'CVE-2024-1111' }", "{ subject = 'CVE-2024-1112' }", false),
+        ("{ subject = 'CVE-2024-1111' }", "{ subject = 'User' }", false),
+        ("{ subject = 'CVE-2024-1111' }", "{ rule = 'image/*', subject = 'GHSA-2x2x-2x2x-2x2x' }", false),
     ] {
         let known = crate::scan::rules();
         let folder = tempfile::tempdir().expect("a folder");
@@ -389,6 +408,172 @@ fn what_never_meets_is_not_told_as_milder() {
         let told = check(&[word], &loader, TODAY.parse().expect("a date")).expect("in order").remove(0).notes;
         assert_eq!(told.iter().any(|note| note.contains("the place of")), is_told, "{first} {later}: {told:?}");
     }
+}
+
+/// The notes of a policy that extends another, by the names `second.toml` and `first.toml`.
+fn notes_over(first: &str, second: &str) -> Vec<String> {
+    let known = crate::scan::rules();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("second.toml");
+    std::fs::write(folder.path().join("first.toml"), first).expect("written");
+    std::fs::write(&path, format!("extends = './first.toml'\n{second}")).expect("written");
+    let loader = Loader { known: &known, colour: false, fetch: None, waivers: &[] };
+    let word = path.to_string_lossy().into_owned();
+    let told = check(&[word], &loader, TODAY.parse().expect("a date")).expect("in order").remove(0).notes;
+    told.into_iter().map(|note| note.replace(&*format!("{}/", folder.path().display()), "")).collect()
+}
+
+#[test]
+fn a_grace_is_told_of_what_has_a_day() {
+    for (first, later, is_told) in [
+        ("rule = 'image/root-user'", "rule = 'image/*'", false),
+        ("family = 'secret'", "", false),
+        ("rule = 'package/malicious'", "family = 'package'", true),
+        ("rule = 'base/eol-distro'", "family = 'base'", true),
+        ("", "severity = '>=high'", true),
+    ] {
+        let rule = |selector: &str, rest: &str| format!("[[rule]]\nmatch = {{ {selector} }}\naction = 'fail'\n{rest}");
+        let told = notes_over(&rule(first, ""), &rule(later, "grace = '30d'\n"));
+        assert_eq!(told.iter().any(|note| note.contains("this lets it wait for 30d")), is_told, "{first}: {told:?}");
+        assert_eq!(told.iter().any(|note| note.contains("the place of")), is_told, "{first}: {told:?}");
+    }
+    let told =
+        notes("extends = 'careen:2026'\n[[rule]]\nmatch = { severity = '>=high' }\naction = 'fail'\ngrace = '14d'\n");
+    let told = told.join("\n");
+    assert!(told.contains("lets it wait for 14d"), "{told}");
+    assert!(!told.contains("`secrets`") && !told.contains("`no advisories`"), "{told}");
+}
+
+#[test]
+fn a_rule_that_never_decides_makes_nothing_milder() {
+    let first = "[[rule]]\nmatch = { family = 'secret' }\naction = 'fail'\n";
+    let rule = "[[rule]]\nmatch = { family = 'secret', path = '/app/**' }\nunless = { path = '**' }\naction = 'warn'\n";
+    let told = notes_over(first, rule);
+    assert!(told.iter().any(|note| note.contains("its `unless` takes away all")), "{told:?}");
+    assert!(!told.iter().any(|note| note.contains("the place of")), "{told:?}");
+    #[cfg(feature = "cel")]
+    {
+        let rule = |action: &str| format!("[[rule]]\nmatch = {{}}\nwhen = 'image.layers > 1'\naction = '{action}'\n");
+        let told = notes_over(&rule("fail"), &(rule("warn") + &rule("fail")));
+        assert!(told.iter().any(|note| note.contains("comes later and has the same condition")), "{told:?}");
+        assert!(!told.iter().any(|note| note.contains("the place of")), "{told:?}");
+    }
+}
+
+#[test]
+fn policies_of_one_name_are_two_policies() {
+    for (table, other) in [("size = '1MB'", "size = '2GB'"), ("size = '1MB'\nlayers = 1", "size = '2GB'")] {
+        let first = format!("name = 'gate'\n[limits]\n{table}\n");
+        let told = notes_over(&first, &format!("name = 'gate'\n[limits]\n{other}\n")).join("\n");
+        assert!(told.contains("`[limits] size = 2000000000` in `second.toml:4` is milder than"), "{told}");
+    }
+}
+
+#[test]
+fn rules_to_which_nothing_comes_are_told() {
+    const LIMITS: &str = "[limits]\nsize = 1\naction = 'info'\n";
+    const FAIL: &str = "action = 'fail'\n";
+    let rule = |selector: &str| format!("[[rule]]\nmatch = {{ {selector} }}\n{FAIL}");
+    let of_limits = rule("rule = 'policy/limit-exceeded'");
+    for (text, said) in [
+        (
+            format!("{LIMITS}{of_limits}"),
+            "decides nothing: what `[limits]` finds is decided by the `action` of the table",
+        ),
+        (of_limits.clone(), "decides nothing: no `[limits]` that comes before it asks for"),
+        (rule("rule = 'policy/base-too-old'"), "decides nothing: no `[base]` that comes before it asks for"),
+        (rule("rule = 'policy/not-judged'"), "no `[licences]` or `[limits]` or `[require]` that comes"),
+        (rule("rule = 'policy/rego'"), "decides nothing: what a policy in Rego says of an image, it decides itself"),
+        (rule("rule = 'policy/image-condition'"), "decides nothing: no rule that comes before it has a condition"),
+        (rule("rule = 'image/no-health*'"), "decides nothing: what it selects is off"),
+        (rule("rule = 'image/shel?'"), "decides nothing: what it selects is off"),
+        (rule("rule = 'image/she*'"), "never says `fail`: all that it selects is of severity `info`"),
+        (rule("severity = '<low'"), "never says `fail`: all that it selects is of severity `info`"),
+        (rule("rule = 'base/unknown*'"), "never says `fail`: all that it selects is of severity `info`"),
+        // what comes to it
+        (rule("rule = 'image/no-healthcheck'"), ""),
+        (rule("rule = 'image/no-health*'") + &rule("rule = 'image/no-healthcheck'"), "never decides"),
+        (rule("rule = ['policy/limit-exceeded', 'image/root-user']"), ""),
+        (rule("family = 'policy'"), ""),
+        (rule("rule = 'policy/waiver-unused'"), ""),
+        (rule("severity = '=info'"), ""),
+        (rule("rule = 'base/unknown-base'"), ""),
+        (rule("severity = '<=low'"), ""),
+        (rule("rule = 'base/not-allowed'"), ""),
+    ] {
+        let told = notes(&text).join("\n");
+        let is_told = ["decides nothing", "never says", "never decides"].iter().any(|what| told.contains(what));
+        assert_eq!(is_told, !said.is_empty(), "{text}: {told}");
+        assert!(told.contains(said), "{text}: {told}");
+    }
+    let told = notes_over(LIMITS, &of_limits).join("\n");
+    assert!(!told.contains("decides nothing"), "{told}");
+    let told =
+        notes("[[waiver]]\nrule = 'policy/waiver-*'\nsubject = 'abc'\nreason = 'r'\nexpires = 2027-01-01\n").join("\n");
+    assert!(
+        told.contains("the waiver in `/p.toml:1` accepts nothing: reminders of waivers are decided by rules"),
+        "{told}"
+    );
+    #[cfg(feature = "cel")]
+    {
+        let condition = "[[rule]]\nmatch = {}\nwhen = 'image.layers > 1'\naction = 'warn'\n";
+        let about = rule("rule = 'policy/image-condition'");
+        for (text, is_told) in [(format!("{about}{condition}"), true), (format!("{condition}{about}"), false)] {
+            let told = notes(&text).join("\n");
+            assert_eq!(told.contains("decides nothing: no rule that comes before it"), is_told, "{text}: {told}");
+        }
+    }
+}
+
+#[test]
+fn rules_too_many_to_compare_are_told() {
+    let known = crate::scan::rules();
+    let rule =
+        |number: usize| format!("[[rule]]\nmatch = {{ path = '{}*{number}' }}\naction = 'fail'\n", "a*?".repeat(50));
+    let policy = Policy::parse("p.toml", &(0..20).map(rule).collect::<String>(), &known, false).expect("in order");
+    let set = PolicySet::of(vec![policy.clone()]).expect("in order");
+    for (steps, is_told) in [(10_000, true), (50_000_000, false)] {
+        let comparing = inclusion::Comparing::at_most(&known, steps);
+        let told = notes::of(&policy, &set, &comparing, TODAY.parse().expect("a date"));
+        assert_eq!(told.iter().any(|note| note.contains("too many to compare")), is_told, "{steps}: {told:?}");
+    }
+}
+
+#[test]
+fn waivers_are_looked_at_beside_the_policy_that_is_named_with_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let policy = file("p.toml", "[[rule]]\nmatch = { family = 'secret' }\naction = 'fail'\n");
+    let waivers = file("w.toml", "[[waiver]]\nrule = 'image/root-user'\nreason = 'r'\nexpires = 2027-01-01\n");
+    for (words, is_told) in [(vec![waivers.clone()], true), (vec![policy, waivers], false)] {
+        let told = check(&words, &LOADER, TODAY.parse().expect("a date")).expect("in order");
+        let notes = &told.last().expect("one").notes;
+        assert_eq!(notes.iter().any(|note| note.contains("so `careen:2026` judges too")), is_told, "{notes:?}");
+    }
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn conditions_that_differ_within_texts_are_two() {
+    let rule = |user: &str, action: &str| {
+        format!("[[rule]]\nmatch = {{}}\nwhen = \"image.user  == '{user}'\"\naction = '{action}'\n")
+    };
+    let of = |user: &str| {
+        let policy = parse(&(rule("a  b", "fail") + &rule("a b", "warn")));
+        let config = ConfigFacts { user: user.to_owned(), ..ConfigFacts::default() };
+        let facts = ImageFacts { config: Some(config), ..ImageFacts::default() };
+        let (origin, today) = (|_: &Finding| Origin::Unknown, TODAY.parse().expect("a date"));
+        let context = EvaluateContext { limitations: &[], today, origin: &origin, image: Some(&facts) };
+        PolicySet::of(vec![policy]).expect("in order").evaluate(vec![], &context).expect("a value").1
+    };
+    assert_eq!((of("a  b").outcome, of("a b").outcome, of("a b").warned), (Outcome::Failed, Outcome::Passed, 1));
+    let one = parse(&rule("a  b", "fail"));
+    let written = one.rules[0].when.as_ref().expect("a condition").written();
+    assert_eq!(written, "\"image.user == 'a  b'\"");
 }
 
 #[cfg(feature = "cel")]
