@@ -166,6 +166,16 @@ const NAMES: &[(&str, &str)] = &[
     // the crate takes it for the third
     ("gnu gpl v2", "GPL-2.0-only"),
     ("gnu gpl v3", "GPL-3.0-only"),
+    ("gnu gplv2", "GPL-2.0-only"),
+    ("gnu gplv3", "GPL-3.0-only"),
+    // identifiers of old with the exception in their name
+    ("gpl-2.0-with-autoconf-exception", "GPL-2.0-only WITH Autoconf-exception-2.0"),
+    ("gpl-2.0-with-bison-exception", "GPL-2.0-only WITH Bison-exception-2.2"),
+    ("gpl-2.0-with-classpath-exception", "GPL-2.0-only WITH Classpath-exception-2.0"),
+    ("gpl-2.0-with-font-exception", "GPL-2.0-only WITH Font-exception-2.0"),
+    ("gpl-2.0-with-gcc-exception", "GPL-2.0-only WITH GCC-exception-2.0"),
+    ("gpl-3.0-with-autoconf-exception", "GPL-3.0-only WITH Autoconf-exception-3.0"),
+    ("gpl-3.0-with-gcc-exception", "GPL-3.0-only WITH GCC-exception-3.1"),
     ("isc", "ISC"),
     ("mozilla public 2.0", "MPL-2.0"),
     ("mpl 2.0", "MPL-2.0"),
@@ -367,10 +377,20 @@ mod tests {
             ("LicenseRef-mit", Some("LicenseRef-mit")),
             ("GNU GPL v3", Some("GPL-3.0-only")),
             ("GNU GPL v2", Some("GPL-2.0-only")),
+            ("GNU GPLv3", Some("GPL-3.0-only")),
+            ("GPL-2.0-with-classpath-exception", Some("GPL-2.0-only WITH Classpath-exception-2.0")),
             ("", None),
         ];
         for (declared, expected) in cases {
             assert_eq!(Licence::new(declared).expression.as_deref(), expected, "{declared}");
+        }
+    }
+
+    #[test]
+    fn names_stand_for_expressions() {
+        for (name, expression) in NAMES {
+            assert!(Expression::parse(expression).is_ok(), "{expression}");
+            assert_eq!(identifier(name), Some(*expression), "each name is found");
         }
     }
 

@@ -198,10 +198,16 @@ impl BaseRules {
         }
         self.judge_name(image, breaches);
         let Some(highest) = &self.highest_age else { return };
-        // a day after tomorrow is none: clocks and zones differ by less
-        let is_day = |created: &Timestamp| created.to_unix() > 0 && created.date() <= today.plus_days(1);
-        let Some(created) = image.base_created.filter(is_day) else {
-            let what = "when the base was made is not known, and the policy says how old it may be".to_owned();
+        // clocks differ by less than a day
+        let is_to_come = |created: &Timestamp| created.date() > today.plus_days(1);
+        let Some(created) = image.base_created.filter(|created| created.to_unix() > 0 && !is_to_come(created)) else {
+            let what = match image.base_created.filter(is_to_come) {
+                Some(created) => format!(
+                    "the history says that the base was made on {}, which is to come, and the policy says how old it may be",
+                    created.date()
+                ),
+                None => "when the base was made is not known, and the policy says how old it may be".to_owned(),
+            };
             breaches.image(highest, "max-age", &BASE_UNKNOWN, "base age", what);
             return;
         };
