@@ -265,11 +265,10 @@ fn share<T: PartialEq>(one: &[T], other: &[T]) -> bool {
 
 /// Whether some text may be taken by both: patterns of which one begins as the other cannot have none.
 fn touch(one: &[Glob], other: &[Glob], comparing: &Comparing<'_>) -> bool {
-    let meets = |one: &Glob| {
-        let begins = |start: &str| other.iter().any(|other| !comparing.take(1) || other.may_begin_with(start));
-        one.beginnings().any(begins)
-    };
-    one.is_empty() || other.is_empty() || one.iter().any(meets)
+    let meets = |one: &Glob| other.iter().any(|other| one.beginnings().any(|start| other.may_begin_with(start)));
+    let pairs = one.len().saturating_mul(other.len());
+    // few are always looked at
+    pairs == 0 || (!comparing.take(pairs) && pairs > COMPARISON) || one.iter().any(meets)
 }
 
 /// Whether a flaw may have ids of which each takes one: it goes by several, each of another list.

@@ -12,8 +12,8 @@ use crate::rule::Rule;
 /// Signs that one comparison looks at; for what would take more, the answer is no.
 const MOST_STEPS: usize = 1_000_000;
 
-/// What all comparisons of one policy look at together: seconds.
-const MOST_OF_ALL: usize = 200_000_000;
+/// What all comparisons of one kind look at together: a second.
+const MOST_OF_ALL: usize = 100_000_000;
 
 /// What selectors are compared by: all rules that findings may have, and how much may still be looked at.
 pub(super) struct Comparing<'a> {

@@ -14,6 +14,9 @@ use crate::rule::{Rule, Severity};
 /// Rules of one policy that a note names.
 const MOST_NAMED: usize = 3;
 
+/// Pairs of rules that are looked at: beyond, no more is told.
+const MOST_COMPARED: usize = 2_000_000;
+
 /// A rule of an earlier policy that fails, or something else of it that does.
 struct Failing<'a> {
     policy: &'a Policy,
@@ -24,15 +27,18 @@ struct Failing<'a> {
     replaced_by: Option<usize>,
 }
 
-/// Rules that may decide where an earlier policy fails, and are milder: a note for each.
+/// Rules that may decide where an earlier policy fails, and are milder: a note for each. Where no more may be compared, what
+/// could make it milder is told.
 pub(super) fn rules(policy: &Policy, before: &[Policy], known: &Comparing<'_>) -> Vec<String> {
     let demands = demands(before);
-    let failing = failing(policy, before, &demands, known);
+    let failing = failing(policy, before, &demands, &Comparing::of(known));
     let mut notes = Vec::new();
+    let mut left = MOST_COMPARED;
     for (number, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| !rule.judges_image()) {
-        if notes.len() > super::notes::MOST_NOTES || known.is_spent() {
+        if notes.len() > super::notes::MOST_NOTES || left == 0 {
             break;
         }
+        left = left.saturating_sub(failing.len());
         let later = policy.rules.get(number.saturating_add(1)..).unwrap_or_default();
         let later = later.get(..later.len().min(super::notes::MOST_AFTER)).unwrap_or_default();
         let never_holds = rule.when.as_ref().and_then(super::When::constant).is_some_and(|said| said == Ok(false));
@@ -52,8 +58,7 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &Comparing<'_>) -
             let both = meeting(&rule.selector, &one.rule.selector);
             !later.iter().any(|later| takes_place(later, &both, known))
         });
-        // what was not compared is not told
-        let Some(first) = met.first().filter(|_| !known.is_spent()) else { continue };
+        let Some(first) = met.first() else { continue };
         let is_whole = met.iter().all(|one| takes_place(rule, &one.rule.selector, known));
         let all = if rule.selector == Selector::default() && rule.unless.is_none() && rule.when.is_none() {
             " selects everything and"

@@ -31,10 +31,12 @@ pub(super) fn of(policy: &Policy, set: &PolicySet, known: &Comparing<'_>, today:
     }
     notes.extend(useless_rules(policy, set, known));
     notes.extend(off_in_conditions(policy, set, known));
-    notes.extend(milder(policy, set, known));
+    // what is idle must not keep it from what is milder
+    let apart = Comparing::of(known);
+    notes.extend(milder(policy, set, &apart));
     notes.extend(silent_rules(policy));
     let more = "the rules or their patterns are too many to compare them all: there may be more to tell";
-    notes.extend(known.is_spent().then(|| more.to_owned()));
+    notes.extend((known.is_spent() || apart.is_spent()).then(|| more.to_owned()));
     notes.extend(idle_waivers(policy, set, known, today));
     for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
         notes.push(format!(

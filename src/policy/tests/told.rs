@@ -540,6 +540,22 @@ fn rules_too_many_to_compare_are_told() {
 }
 
 #[test]
+fn what_could_be_milder_is_told_where_no_more_is_compared() {
+    let known = crate::scan::rules();
+    let policy = |conditions: &str, action: &str| {
+        let text = format!("[[rule]]\nmatch = {{ family = 'secret'{conditions} }}\naction = '{action}'\n");
+        Policy::parse("p.toml", &text, &known, false).expect("in order")
+    };
+    let first = policy(", path = ['/app/a*', '/b/*.pem']", "fail");
+    for (path, is_told) in [("/app/**", true), ("/etc/**", false)] {
+        let second = policy(&format!(", path = '{path}'"), "warn");
+        let comparing = inclusion::Comparing::at_most(&known, 1);
+        let told = milder::rules(&second, std::slice::from_ref(&first), &comparing).join("\n");
+        assert_eq!(told.contains("may take the place of `line 1`"), is_told, "{path}: {told}");
+    }
+}
+
+#[test]
 fn waivers_are_looked_at_beside_the_policy_that_is_named_with_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
