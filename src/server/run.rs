@@ -263,7 +263,7 @@ fn keep_keys(server: &Arc<Server>, tasks: &mut JoinSet<()>) -> Result<()> {
         let server = Arc::clone(server);
         tasks.spawn(async move {
             while !server.is_ending() {
-                let now = server.clock.now().timestamp();
+                let now = Clock::system().timestamp();
                 if keys.is_due(now)
                     && let Err(why) = keys.refresh(&fetch, now).await
                 {
