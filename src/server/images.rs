@@ -12,13 +12,14 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::clock::Moment;
 use super::event::Place;
+use super::queue::NewJob;
 use super::rematch::put_in_if_older;
 use super::store::of_sql;
 
 /// How far the clocks of careen and of a sender may lie apart before a tag is taken for one that came after a sweep.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// Tags of one image that are asked for when it may have gone.
+/// Tags of one image that are asked for at once when it may have gone; each answer asks for another one.
 const MOST_ASKED: i64 = 32;
 
 /// The number of no image.
@@ -359,9 +360,10 @@ pub(super) async fn delete(
     if let Some(image) = image {
         // one of which it is not known whether it was pushed since is not taken from those that are to be scanned
         let gone = sqlx::query(
-            "UPDATE image SET deleted = max(coalesce(deleted, 0), ?1) WHERE id = ?2 AND since < ?1 \
+            // where no sender said when it was pushed there is nothing to measure its time against
+            "UPDATE image SET deleted = max(coalesce(deleted, 0), ?1) WHERE id = ?2 AND (since < ?1 OR told = 0) \
              AND NOT EXISTS (SELECT 1 FROM tag WHERE image = image.id) \
-             AND (?3 OR EXISTS (SELECT 1 FROM report WHERE report.image = image.id))",
+             AND (?3 AND since < ?1 OR EXISTS (SELECT 1 FROM report WHERE report.image = image.id))",
         );
         gone.bind(at.0).bind(image).bind(is_dated).execute(&mut *connection).await.map_err(cannot)?;
     }
@@ -388,6 +390,28 @@ pub(super) async fn unsettled(
     let unsettled = unsettled.bind(place.digest.as_ref().map(ToString::to_string));
     let unsettled = unsettled.bind(at.map_or(i64::MAX, |at| at.0)).bind(is_push);
     unsettled.bind(MOST_ASKED).fetch_all(connection).await.map_err(cannot)
+}
+
+/// The image that a tag is.
+pub(super) async fn image_of_tag(connection: &mut SqliteConnection, job: &NewJob) -> Result<Option<i64>> {
+    let image = sqlx::query_scalar::<_, i64>(
+        "SELECT image FROM tag WHERE registry = ? AND repository = ? AND name = ? AND source = ?",
+    );
+    let image = image.bind(&job.registry).bind(&job.repository).bind(&job.tag).bind(&job.source);
+    image.fetch_optional(connection).await.map_err(cannot)
+}
+
+/// The next tag of an image that was told of as deleted, of which nothing was heard since and for which nobody asks: of those
+/// in doubt only some are asked for at once.
+pub(super) async fn next_in_doubt(connection: &mut SqliteConnection, image: i64) -> Result<Option<String>> {
+    let next = sqlx::query_scalar::<_, String>(
+        "SELECT t.name FROM tag t JOIN image i ON i.id = t.image WHERE t.image = ? AND t.heard <= (SELECT max(e.received) \
+         FROM event e WHERE e.state = 'deleted' AND e.source = i.source AND e.repository = i.repository \
+         AND e.digest = i.digest AND e.tag IS NULL) AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'pin' \
+         AND j.state IN ('queued', 'leased') AND j.repository = t.repository AND j.tag = t.name AND j.source = t.source \
+         AND j.registry = t.registry) ORDER BY t.name LIMIT 1",
+    );
+    next.bind(image).fetch_optional(connection).await.map_err(cannot)
 }
 
 /// Whether a source has a tag.
@@ -448,7 +472,18 @@ pub(super) async fn lose(
     let heard = heard.bind(now.0).bind(registry).bind(repository).bind(source).bind(&names);
     heard.execute(&mut *connection).await.map_err(cannot)?;
     let count = images.len() as u64;
-    settle(connection, &images).await?;
+    // those that were pushed as one of these tags, which they never were
+    let pushed = sqlx::query_scalar::<_, i64>(
+        "SELECT DISTINCT i.id FROM event e JOIN image i ON i.registry = ?1 AND i.repository = e.repository \
+         AND i.digest = e.digest AND i.source = e.source WHERE e.state = 'deleted' AND e.digest IS NOT NULL \
+         AND e.source = ?2 AND e.repository = ?3 AND i.deleted IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.image = i.id) \
+         AND EXISTS (SELECT 1 FROM event p WHERE p.state = 'taken' AND p.source = e.source AND p.repository = e.repository \
+         AND p.digest = e.digest AND p.tag IN (SELECT value FROM json_each(?4)))",
+    );
+    let pushed = pushed.bind(registry).bind(source).bind(repository).bind(&names);
+    let pushed = pushed.fetch_all(&mut *connection).await.map_err(cannot)?;
+    settle(connection, &[images, pushed].concat()).await?;
     Ok(count)
 }
 

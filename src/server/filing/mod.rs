@@ -22,6 +22,7 @@ use super::metrics::DROPPED;
 use super::question::{self, Question};
 use super::queue::sqlite::{enqueue, raise};
 use super::queue::{Bounds, Entered, JobId, Kind, NewJob, Priority};
+use super::result::forget_none;
 use super::state::Server;
 use super::store::of_sql;
 use super::token::audit;
@@ -338,6 +339,7 @@ async fn put_in(
         },
         Tag::Stands => {}
     }
+    forget_none(connection, &job.key).await?;
     Ok(id)
 }
 
