@@ -362,8 +362,8 @@ async fn enter(server: &Server, id: &str, image: String, lent: Sealed, job: NewJ
                 if matches!(note(connection, &sight, now).await?.tag, Tag::Doubted { .. }) {
                     let asker = format!("harbor-{id}");
                     // where there is no room, the next sweep or push tells
-                    let asked = question::put_in(connection, &Question::of_doubt(&job, &asker), bounds, now).await?;
-                    if let (Some(question), Some(sealed)) = (asked, &lent.of_tag) {
+                    let entered = question::put_in(connection, &Question::of_doubt(&job, &asker), bounds, now).await?;
+                    if let (Some(question), Some(sealed)) = (entered, &lent.of_tag) {
                         keep(connection, question, sealed).await?;
                     }
                 }
