@@ -53,4 +53,17 @@ impl Clock {
     pub fn now(&self) -> Moment {
         self.base.plus(self.start.elapsed())
     }
+
+    /// What the system's clock says now, which may have been set since the start: for what others say when it is good, tokens
+    /// and logins.
+    pub fn system() -> Moment {
+        Self::start().base
+    }
+
+    /// A clock that was so far behind when it was started.
+    #[cfg(test)]
+    pub(super) fn behind(time: Duration) -> Self {
+        let clock = Self::start();
+        Self { base: clock.base.minus(time), ..clock }
+    }
 }

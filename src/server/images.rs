@@ -12,14 +12,18 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::clock::Moment;
 use super::event::Place;
+use super::queue::NewJob;
 use super::rematch::put_in_if_older;
 use super::store::of_sql;
 
 /// How far the clocks of careen and of a sender may lie apart before a tag is taken for one that came after a sweep.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// Tags of one image that are asked for when it may have gone.
+/// Tags of one image that are asked for at once when it may have gone; each answer asks for another one.
 const MOST_ASKED: i64 = 32;
+
+/// The number of no image.
+const NOT_KNOWN: i64 = -1;
 
 /// The key of a scan: an image is scanned once for each source that tells of it, however often it does.
 pub(super) fn scan_key(source: &str, registry: &str, repository: &str, digest: &Digest) -> String {
@@ -150,12 +154,12 @@ pub(super) async fn note(connection: &mut SqliteConnection, sight: &Sight<'_>, n
     let is_doubted = deleted.is_some()
         || gone.is_tag_doubted
         || (from.is_none() && gone.is_swept)
-        || known.as_ref().is_some_and(|known| !known.is_before(sight, now));
+        || known.as_ref().is_some_and(|known| !known.is_before(sight));
     if is_doubted {
         if from.is_none() && matches!(sight.word, Word::Told | Word::Undated) {
             keep_doubted(connection, sight, name, now).await?;
         }
-        let is_newer = deleted.is_none() && known.is_none_or(|known| known.since <= sight.at.0);
+        let is_newer = deleted.is_none() && known.is_none_or(|known| !known.is_sure || known.since <= sight.at.0);
         return Ok(Seen { image, tag: Tag::Doubted { is_newer } });
     }
     let stands = sqlx::query(
@@ -182,18 +186,17 @@ struct Known {
     since: i64,
     /// When careen heard of it last, by its own clock.
     heard: i64,
-    /// Whether `since` is a time of its sender's.
+    /// Whether `since` is a time of its sender's; else no time of a sender's is to be measured against it.
     is_sure: bool,
 }
 
 impl Known {
     /// Whether it is settled that something was seen later.
-    fn is_before(&self, sight: &Sight<'_>, now: Moment) -> bool {
+    fn is_before(&self, sight: &Sight<'_>) -> bool {
         match sight.word {
             Word::Told => self.is_sure && self.since < sight.at.0,
             Word::Undated => false,
-            // what was heard in the future, was heard by a clock that was set since
-            Word::Asked => self.heard < sight.at.0 || self.heard > now.0,
+            Word::Asked => self.heard < sight.at.0,
             Word::Given => self.since <= sight.at.0,
         }
     }
@@ -321,18 +324,20 @@ pub(super) async fn delete(
             );
             let known = known.bind(registry).bind(&place.repository).bind(digest.to_string()).bind(source);
             // on distribution it may have been a layer
-            let Some(image) = known.fetch_optional(&mut *connection).await.map_err(cannot)? else {
+            let known = known.fetch_optional(&mut *connection).await.map_err(cannot)?;
+            if known.is_none() && place.tag.is_none() {
                 return Ok(Vec::new());
-            };
-            Some(image)
+            }
+            Some(known.unwrap_or(NOT_KNOWN))
         }
     };
     let (which, left) = if place.tag.is_some() {
         (
             "DELETE FROM tag WHERE registry = ?1 AND repository = ?2 AND name = ?3 AND source = ?4 \
              AND (?5 IS NULL OR image = ?5) AND since < ?6 AND sure AND ?7",
+            // one that is another image by now may have been this one in between, unless it is so since
             "SELECT name FROM tag WHERE registry = ?1 AND repository = ?2 AND name = ?3 AND source = ?4 \
-             AND (?5 IS NULL OR image = ?5) LIMIT ?6",
+             AND (?5 IS NULL OR image = ?5 OR NOT (sure AND ?8 AND since > ?7)) LIMIT ?6",
         )
     } else {
         (
@@ -343,13 +348,22 @@ pub(super) async fn delete(
     let gone = sqlx::query(which).bind(registry).bind(&place.repository).bind(&place.tag).bind(source).bind(image);
     gone.bind(at.0).bind(is_dated).execute(&mut *connection).await.map_err(cannot)?;
     let left = sqlx::query_scalar::<_, String>(left).bind(registry).bind(&place.repository).bind(&place.tag);
-    let left = left.bind(source).bind(image).bind(MOST_ASKED).fetch_all(&mut *connection).await.map_err(cannot)?;
+    let left = left
+        .bind(source)
+        .bind(image)
+        .bind(MOST_ASKED)
+        .bind(at.0)
+        .bind(is_dated)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(cannot)?;
     if let Some(image) = image {
         // one of which it is not known whether it was pushed since is not taken from those that are to be scanned
         let gone = sqlx::query(
-            "UPDATE image SET deleted = max(coalesce(deleted, 0), ?1) WHERE id = ?2 AND since < ?1 \
+            // where no sender said when it was pushed there is nothing to measure its time against
+            "UPDATE image SET deleted = max(coalesce(deleted, 0), ?1) WHERE id = ?2 AND (since < ?1 OR told = 0) \
              AND NOT EXISTS (SELECT 1 FROM tag WHERE image = image.id) \
-             AND (?3 OR EXISTS (SELECT 1 FROM report WHERE report.image = image.id))",
+             AND (?3 AND since < ?1 OR EXISTS (SELECT 1 FROM report WHERE report.image = image.id))",
         );
         gone.bind(at.0).bind(image).bind(is_dated).execute(&mut *connection).await.map_err(cannot)?;
     }
@@ -357,25 +371,47 @@ pub(super) async fn delete(
 }
 
 /// Tags of which it is not settled what they are, after something was told again in the same words, as a sender does of two
-/// events of one second that are otherwise the same.
+/// events of one second that are otherwise the same; `at` is its sender's time, where that is known and past.
 pub(super) async fn unsettled(
     connection: &mut SqliteConnection,
     source: &str,
     registry: &str,
     place: &Place,
-    (at, is_push): (Moment, bool),
+    (at, is_push): (Option<Moment>, bool),
 ) -> Result<Vec<String>> {
-    // a tag that is something else by now, of which that was told as of a later time, is settled; another clock may differ
+    // a tag that is something else by now, of which that was told by the same clock as of a later time, is settled
     let unsettled = sqlx::query_scalar::<_, String>(
         "SELECT t.name FROM tag t JOIN image i ON i.id = t.image WHERE t.registry = ?1 AND t.repository = ?2 AND t.source = ?3 \
-         AND (?4 IS NULL OR t.name = ?4) AND t.since <= ?6 + iif(t.sure, 0, ?9) AND (?5 IS NULL OR ?7 <> (i.digest IS ?5)) \
+         AND (?4 IS NULL OR t.name = ?4) AND (t.since <= ?6 OR NOT t.sure) AND (?5 IS NULL OR ?7 <> (i.digest IS ?5)) \
          UNION ALL SELECT name FROM tag_gone WHERE registry = ?1 AND repository = ?2 AND source = ?3 AND name = ?4 \
-         AND since <= ?6 + iif(sure, 0, ?9) AND ?7 LIMIT ?8",
+         AND (since <= ?6 OR NOT sure) AND ?7 LIMIT ?8",
     );
     let unsettled = unsettled.bind(registry).bind(&place.repository).bind(source).bind(&place.tag);
-    let unsettled = unsettled.bind(place.digest.as_ref().map(ToString::to_string)).bind(at.0).bind(is_push);
-    let skew = i64::try_from(SKEW.as_millis()).unwrap_or(i64::MAX);
-    unsettled.bind(MOST_ASKED).bind(skew).fetch_all(connection).await.map_err(cannot)
+    let unsettled = unsettled.bind(place.digest.as_ref().map(ToString::to_string));
+    let unsettled = unsettled.bind(at.map_or(i64::MAX, |at| at.0)).bind(is_push);
+    unsettled.bind(MOST_ASKED).fetch_all(connection).await.map_err(cannot)
+}
+
+/// The image that a tag is.
+pub(super) async fn image_of_tag(connection: &mut SqliteConnection, job: &NewJob) -> Result<Option<i64>> {
+    let image = sqlx::query_scalar::<_, i64>(
+        "SELECT image FROM tag WHERE registry = ? AND repository = ? AND name = ? AND source = ?",
+    );
+    let image = image.bind(&job.registry).bind(&job.repository).bind(&job.tag).bind(&job.source);
+    image.fetch_optional(connection).await.map_err(cannot)
+}
+
+/// The next tag of an image that was told of as deleted, of which nothing was heard since and for which nobody asks: of those
+/// in doubt only some are asked for at once.
+pub(super) async fn next_in_doubt(connection: &mut SqliteConnection, image: i64) -> Result<Option<String>> {
+    let next = sqlx::query_scalar::<_, String>(
+        "SELECT t.name FROM tag t JOIN image i ON i.id = t.image WHERE t.image = ? AND t.heard <= (SELECT max(e.received) \
+         FROM event e WHERE e.state = 'deleted' AND e.source = i.source AND e.repository = i.repository \
+         AND e.digest = i.digest AND e.tag IS NULL) AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'pin' \
+         AND j.state IN ('queued', 'leased') AND j.repository = t.repository AND j.tag = t.name AND j.source = t.source \
+         AND j.registry = t.registry) ORDER BY t.name LIMIT 1",
+    );
+    next.bind(image).fetch_optional(connection).await.map_err(cannot)
 }
 
 /// Whether a source has a tag.
@@ -423,10 +459,10 @@ pub(super) async fn lose(
 ) -> Result<u64> {
     let names = serde_json::to_string(tags).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
     let gone = sqlx::query_scalar::<_, i64>(
-        "DELETE FROM tag WHERE registry = ? AND repository = ? AND source = ? AND (heard < ? OR heard > ?) \
+        "DELETE FROM tag WHERE registry = ? AND repository = ? AND source = ? AND heard < ? \
          AND name IN (SELECT value FROM json_each(?)) RETURNING image",
     );
-    let gone = gone.bind(registry).bind(repository).bind(source).bind(at.0).bind(now.0).bind(&names);
+    let gone = gone.bind(registry).bind(repository).bind(source).bind(at.0).bind(&names);
     let images = gone.fetch_all(&mut *connection).await.map_err(cannot)?;
     // a question that is under way is older than this one's answer, which no time of a sender's is to be measured against
     let heard = sqlx::query(
@@ -436,7 +472,18 @@ pub(super) async fn lose(
     let heard = heard.bind(now.0).bind(registry).bind(repository).bind(source).bind(&names);
     heard.execute(&mut *connection).await.map_err(cannot)?;
     let count = images.len() as u64;
-    settle(connection, &images).await?;
+    // those that were pushed as one of these tags, which they never were
+    let pushed = sqlx::query_scalar::<_, i64>(
+        "SELECT DISTINCT i.id FROM event e JOIN image i ON i.registry = ?1 AND i.repository = e.repository \
+         AND i.digest = e.digest AND i.source = e.source WHERE e.state = 'deleted' AND e.digest IS NOT NULL \
+         AND e.source = ?2 AND e.repository = ?3 AND i.deleted IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.image = i.id) \
+         AND EXISTS (SELECT 1 FROM event p WHERE p.state = 'taken' AND p.source = e.source AND p.repository = e.repository \
+         AND p.digest = e.digest AND p.tag IN (SELECT value FROM json_each(?4)))",
+    );
+    let pushed = pushed.bind(registry).bind(source).bind(repository).bind(&names);
+    let pushed = pushed.fetch_all(&mut *connection).await.map_err(cannot)?;
+    settle(connection, &[images, pushed].concat()).await?;
     Ok(count)
 }
 

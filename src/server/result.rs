@@ -13,7 +13,8 @@ use super::clock::Moment;
 use super::deliver::Actions;
 use super::deliver::plan::{plan, plan_move};
 use super::failpoint::Point;
-use super::images::{Sight, Tag, Word, has_tag, lose, note, see};
+use super::harbor::is_lent;
+use super::images::{self, Sight, Tag, Word, has_tag, lose, note, see};
 use super::question::{self, Question};
 use super::queue::sqlite::{ack, enqueue};
 use super::queue::{Bounds, Entered, JobId, Kind, Leased, NewJob, Priority, Queue as _};
@@ -47,7 +48,7 @@ pub enum Finished {
     },
     /// It is something else than an image, in these words.
     NoImage(String),
-    /// It stays as it was judged before, in these words.
+    /// It stays as it was before, in these words.
     Left(String),
     /// It was deleted before it was looked at.
     Gone,
@@ -106,7 +107,7 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
                     let job = leased.job.clone();
                     let is_own = done_because(connection, leased, reason, now).await?;
                     if is_own {
-                        forget(connection, &job).await?;
+                        forget_none(connection, &job.key).await?;
                     }
                     Ok(is_own)
                 })
@@ -114,8 +115,12 @@ pub async fn store(server: &Arc<Server>, leased: &Leased, finished: Finished) ->
             kept.await
         }
         Finished::Left(why) => {
-            tracing::info!(job = leased.id.0, why, "an image is left as it was judged before");
-            let reason = format!("left as it was judged before: {why}");
+            let what = match leased.job.kind {
+                Kind::Pin => "the tag is left as it was known before",
+                Kind::Scan | Kind::Rematch => "left as it was judged before",
+            };
+            tracing::info!(job = leased.id.0, why, what, "a registry takes no login of careen's");
+            let reason = format!("{what}: {why}");
             server.store.write(move |connection| Box::pin(done_because(connection, leased, reason, now))).await
         }
         Finished::Scanned { task, outcome, data_version } => {
@@ -154,6 +159,7 @@ async fn lost(
     if !done_because(connection, leased, "the registry has no such tag".to_owned(), now).await? {
         return Ok(false);
     }
+    let image = images::image_of_tag(connection, &job).await?;
     let Some(tag) = &job.tag else { return Ok(true) };
     let tags = std::slice::from_ref(tag);
     lose(connection, &job.source, &job.registry, &job.repository, tags, at, now).await?;
@@ -161,7 +167,23 @@ async fn lost(
     if has_tag(connection, &job.source, &job.registry, &job.repository, tag).await? {
         ask_again(connection, &job, id, bounds, now).await?;
     }
+    ask_next(connection, &job, (id, image), bounds, now).await?;
     Ok(true)
+}
+
+/// Asks for the next tag of an image that may have gone, after an answer about one of its tags.
+async fn ask_next(
+    connection: &mut SqliteConnection,
+    job: &NewJob,
+    (id, image): (JobId, Option<i64>),
+    bounds: Bounds,
+    now: Moment,
+) -> Result<()> {
+    let Some(image) = image else { return Ok(()) };
+    match images::next_in_doubt(connection, image).await? {
+        Some(tag) => ask_again(connection, &NewJob { tag: Some(tag), ..job.clone() }, id, bounds, now).await,
+        None => Ok(()),
+    }
 }
 
 /// Asks for a tag once more, since the answer is older than what is known by now. It waited already, and is not lost to others
@@ -201,6 +223,8 @@ async fn pinned(
     bounds: Bounds,
     now: Moment,
 ) -> Result<bool> {
+    // what Harbor lent goes with the question
+    let is_lent = is_lent(connection, leased.id).await?;
     if !ack(connection, leased.id, leased.lease, now).await? {
         return Ok(false);
     }
@@ -214,6 +238,7 @@ async fn pinned(
         at,
         word: Word::Asked,
     };
+    let image = images::image_of_tag(connection, job).await?;
     match note(connection, &sight, now).await?.tag {
         Tag::Moved { from } => {
             plan_move(connection, actions, &sight, from, now).await?;
@@ -221,6 +246,11 @@ async fn pinned(
         // something came while it was asked
         Tag::Doubted { .. } => ask_again(connection, job, leased.id, bounds, now).await?,
         Tag::Stands => {}
+    }
+    ask_next(connection, job, (leased.id, image), bounds, now).await?;
+    // Harbor has it scanned, and lends what that takes
+    if is_lent {
+        return Ok(true);
     }
     let next = NewJob {
         key: super::work::key_of(leased, digest),
@@ -230,7 +260,11 @@ async fn pinned(
         ..job.clone()
     };
     match enqueue(connection, &next, wider(bounds), now).await? {
-        Entered::New(_) | Entered::Known(_) => Ok(true),
+        Entered::New(_) => Ok(true),
+        Entered::Known(_) => {
+            forget_none(connection, &next.key).await?;
+            Ok(true)
+        }
         Entered::Full => Err(Error::limit("the queue is full")),
     }
 }
@@ -299,15 +333,19 @@ async fn forget_scan(connection: &mut SqliteConnection, job: JobId) -> Result<()
     Ok(())
 }
 
-/// Takes what a job is about from the images, among which its event put it: it is none.
-async fn forget(connection: &mut SqliteConnection, job: &NewJob) -> Result<()> {
-    let Some(digest) = &job.digest else { return Ok(()) };
-    let gone = sqlx::query(
-        "DELETE FROM image WHERE registry = ? AND repository = ? AND digest = ? AND source = ? \
-         AND NOT EXISTS (SELECT 1 FROM report WHERE report.image = image.id)",
+/// Takes what a scan of this key is about from the images, among which its event put it, where that found that it is none. The
+/// job is known as before: the same digest is no image the next time either.
+pub(super) async fn forget_none(connection: &mut SqliteConnection, key: &str) -> Result<()> {
+    let none = sqlx::query(
+        "SELECT j.id, i.id FROM job j JOIN image i ON i.registry = j.registry AND i.repository = j.repository \
+         AND i.digest = j.digest AND i.source = j.source WHERE j.key = ?1 AND j.state = 'done' \
+         AND substr(j.reason, 1, length(?2)) = ?2 AND NOT EXISTS (SELECT 1 FROM report r WHERE r.image = i.id)",
     );
-    let gone = gone.bind(&job.registry).bind(&job.repository).bind(digest.to_string()).bind(&job.source);
-    gone.execute(connection).await.map_err(cannot)?;
+    let none = none.bind(key).bind(NO_IMAGE).fetch_optional(&mut *connection).await.map_err(cannot)?;
+    let Some(row) = none else { return Ok(()) };
+    let (job, image): (i64, i64) = (row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?);
+    sqlx::query("DELETE FROM image WHERE id = ?").bind(image).execute(&mut *connection).await.map_err(cannot)?;
+    sqlx::query("UPDATE job SET key = ? WHERE id = ?").bind(key).bind(job).execute(connection).await.map_err(cannot)?;
     Ok(())
 }
 
@@ -504,6 +542,25 @@ mod tests {
         );
         let row = row.bind(job).fetch_one(bench.server.store.readers()).await.expect("a job");
         assert_eq!(row, ("done".to_owned(), "not an image: this is an artifact".to_owned(), "shop/web".to_owned()));
+        // seen once more, as by a sweep, it is known to be none
+        let (registry, repository) = (leased.job.registry.clone(), leased.job.repository.clone());
+        let digest = leased.job.digest.clone().expect("a digest");
+        let key = images::scan_key("shop", &registry, &repository, &digest);
+        let scan = key.clone();
+        let again = bench.server.store.write(move |connection| {
+            Box::pin(async move {
+                let named = sqlx::query("UPDATE job SET key = ? WHERE id = ?").bind(&key).bind(job);
+                named.execute(&mut *connection).await.map_err(cannot)?;
+                see(connection, "shop", &registry, &repository, &digest, Some("1.0"), now).await?;
+                forget_none(connection, &key).await
+            })
+        });
+        again.await.expect("seen");
+        let row = "SELECT (SELECT group_concat(repository) FROM image), (SELECT group_concat(repository) FROM tag), key \
+                   FROM job WHERE id = ?";
+        let row = sqlx::query_as::<_, (String, String, String)>(row).bind(job);
+        let row = row.fetch_one(bench.server.store.readers()).await.expect("a job");
+        assert_eq!(row, ("shop/web".to_owned(), "shop/web".to_owned(), scan), "its job is known, so that none comes");
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ use super::queue::Lane;
 use super::queue::sqlite::recover;
 use super::rematch;
 use super::state::Server;
-use super::store::Store;
+use super::store::{Store, future};
 use super::sweep;
 use super::work;
 use super::worker::child;
@@ -148,6 +148,13 @@ async fn serve_on(config: Config, workers: Workers) -> Result<()> {
         );
     }
     let store = Store::open_whole(&file).await?;
+    let brought = future::bring_down(&store, clock.now()).await?;
+    if brought > 0 {
+        tracing::warn!(
+            rows = brought,
+            "the clock was ahead, or is behind: what was noted as of later counts as of now"
+        );
+    }
     let freed = recover(&store, clock.now()).await?;
     if freed > 0 {
         tracing::warn!(jobs = freed, "the server before this one ended with jobs in hand; they wait again");
@@ -256,7 +263,7 @@ fn keep_keys(server: &Arc<Server>, tasks: &mut JoinSet<()>) -> Result<()> {
         let server = Arc::clone(server);
         tasks.spawn(async move {
             while !server.is_ending() {
-                let now = server.clock.now().timestamp();
+                let now = Clock::system().timestamp();
                 if keys.is_due(now)
                     && let Err(why) = keys.refresh(&fetch, now).await
                 {

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Glob;
 use crate::source::Sensitive;
 
-use super::clock::Moment;
+use super::clock::{Clock, Moment};
 use super::config::Config;
 use super::problem::Problem;
 use super::random;
@@ -244,7 +244,7 @@ pub struct Caller {
 impl Caller {
     /// Whoever the request shows to be; nobody where it shows nothing good.
     pub async fn of(server: &Server, parts: &Parts) -> Result<Option<Self>> {
-        let now = server.clock.now();
+        let now = Clock::system();
         if let Some(presented) = parts.headers.get(header::AUTHORIZATION) {
             let words = presented.to_str().ok().and_then(|value| value.split_once(' '));
             let token = match words {
@@ -389,7 +389,7 @@ fn is_this_machine(host: &str) -> bool {
 /// `Set-Cookie` for whoever holds this token; `None` if it is not good. Both stand in the audit log, with the address that
 /// asked.
 pub(super) async fn login(server: &Server, presented: &str, from: &str) -> Result<Option<String>> {
-    let now = server.clock.now();
+    let now = Clock::system();
     let from = from.to_owned();
     let Some(token) = find(&server.store, presented.trim(), now).await? else {
         tracing::warn!(from, "somebody tried to log in with what is no good token");
@@ -587,6 +587,24 @@ mod tests {
             cookie.starts_with("__Host-careen=")
                 && cookie.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure")
         );
+    }
+
+    #[tokio::test]
+    async fn a_token_ends_by_the_clock_that_was_set_right_since_the_start() {
+        let bench = Bench::new().await;
+        let server = &bench.server;
+        let text = format!("data = \"{}\"\n", bench.folder().display());
+        let config = Config::parse("serve.toml", &text, &[], false).expect("a configuration");
+        let server = Server::new(config, server.store.clone(), Clock::behind(2 * HOUR)).expect("a server");
+        let then = server.clock.now();
+        let past = add(&server.store, "past", Scope::Read, "*", Some(then.plus(HOUR)), then).await.expect("made");
+        let good = add(&server.store, "good", Scope::Read, "*", Some(then.plus(3 * HOUR)), then).await.expect("made");
+        let is_known = async |token: &Sensitive| {
+            let asks = parts(&[("authorization", &format!("Bearer {}", token.0))]);
+            Caller::of(&server, &asks).await.expect("read").is_some()
+        };
+        assert!(!is_known(&past).await && is_known(&good).await);
+        assert!(login(&server, &past.0, "here").await.expect("read").is_none());
     }
 
     #[tokio::test]

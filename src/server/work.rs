@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Again, ErrorKind, Result};
+use crate::error::{Again, Error, ErrorKind, Result};
 use crate::source::registry::tags::{digest_of, is_missing};
 use crate::source::{Access, Sensitive};
 use crate::time::Timestamp;
@@ -185,10 +185,15 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
     };
     let tag = job.tag.as_deref().unwrap_or("latest");
     let reference = format!("{}/{}:{tag}", registry.host, job.repository);
-    let access = match access_of(registry) {
+    let access = async {
+        let mut access = task_registry(registry)?;
+        super::harbor::lend(server, leased, &mut access).await?;
+        Ok(access_with(access))
+    };
+    let access = match access.await {
         // what fails now is asked for later, while another one is asked
         Ok(access) => Access { tries: Some(TRIES), ..access },
-        Err(error) => return again(leased, server, error.to_string(), None),
+        Err::<_, Error>(error) => return again(leased, server, error.to_string(), None),
     };
     let at = server.clock.now();
     if let Some(later) = paused(server, job) {
@@ -205,6 +210,9 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
             } else {
                 Became::Dead(error.to_string())
             };
+        }
+        Ok(Err(error)) if error.kind == ErrorKind::Auth && super::harbor::is_of_lent_login(server, leased) => {
+            return Became::Done(Box::new(Finished::Left(error.to_string())));
         }
         Ok(Err(error)) => {
             let after = error.again.and_then(Again::wait);
@@ -297,7 +305,7 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
         Ok(mut task) => {
             task.reference = format!("{}/{}@{digest}", registry.host, job.repository);
             task.now = now.timestamp();
-            if let Err(error) = super::harbor::lend(server, leased, &mut task).await {
+            if let Err(error) = super::harbor::lend(server, leased, &mut task.registry).await {
                 return again(leased, server, error.to_string(), None);
             }
             task
@@ -426,8 +434,11 @@ pub fn task_registry(registry: &Registry) -> Result<task::Registry> {
 
 /// The same for what the server itself asks.
 pub fn access_of(registry: &Registry) -> Result<Access> {
-    let registry = task_registry(registry)?;
-    Ok(Task { registry, ..Task::new(String::new(), Timestamp::from_unix(0)) }.access())
+    task_registry(registry).map(access_with)
+}
+
+fn access_with(registry: task::Registry) -> Access {
+    Task { registry, ..Task::new(String::new(), Timestamp::from_unix(0)) }.access()
 }
 
 /// The key of a scan of what a pin led to; one that is to be done again has another.

@@ -179,7 +179,9 @@ fn check_registry(registry: &Registry, index: &str, text: Text<'_>) -> Result<()
         if ImageReference::of_parts(host, "a/b", Some("1"), None).is_err() {
             let help = "as in references: `registry.example` or `registry.example:5000`, without `https://` and path";
             let place = text.value(&["registry", index, key, &place.to_string()]);
-            return Err(text.wrong(place, &format!("`{key}`: `{host}` is no host")).help(help));
+            // what stands before an `@` may be a password
+            let shown = if host.contains('@') { String::new() } else { format!(": `{host}`") };
+            return Err(text.wrong(place, &format!("`{key}`{shown} is no host")).help(help));
         }
     }
     Ok(())

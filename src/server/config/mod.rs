@@ -495,9 +495,12 @@ impl SecretPlace {
 
 fn text_of(path: &Path) -> Result<String> {
     use std::io::Read as _;
-    let cannot = |e| Error::io("cannot read the file", e).at(path.display().to_string());
+    let place = path.display().to_string();
+    // a secret that was put in the place of a file has no folder
+    let place = if place.contains('/') { place } else { "what `file` names, without a folder".to_owned() };
+    let cannot = |e| Error::io("cannot read the file", e).at(place.clone());
     if !std::fs::metadata(path).map_err(cannot)?.is_file() {
-        return Err(Error::new(ErrorKind::Config, "this is no regular file").at(path.display().to_string()));
+        return Err(Error::new(ErrorKind::Config, "this is no regular file").at(place));
     }
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(cannot)?;
@@ -677,12 +680,24 @@ auth = { by = "header", secret = { env = "HOOK" } }
                 &format!("by = \"signature\", key = \"{secret}\""),
             ),
             GOOD.replace("by = \"header\"", &format!("by = \"{secret}\"")),
+            GOOD.replace("kind = \"distribution\"", &format!("kind = \"distribut\" # was {secret}")),
+            GOOD.replace("kind = \"distribution\"", &format!("# \"it's {secret}\"\nkind = \"distribut\"")),
+            GOOD.replace("kind = \"distribution\"", &format!("kind = \"#\" # {secret}")),
+            GOOD.replace("[[source]]", &format!("[[source]] # {secret}\nx ==")),
+            registry(&format!("insecure = true # {secret}\ninsecure = true # {secret}")),
+            registry(&format!("aliases = [\n  \"a b\", # {secret}\n]")),
+            registry(&format!("aliases = [\"me:{secret}@x.example\"]")),
+            registry(&format!("trusted-realms = [\"https://me:{secret}@x.example/token\"]")),
+            registry(&format!("username = \"me:{secret}\"\npassword = {place}\npassword = {place}")),
+            GOOD.replace("{ env = \"HOOK\" }", &format!("{{ file = \"{secret}\" }}, x = 1")),
             GOOD.replace("kind = \"distribution\"", &format!("kind = \"distribution\"\nkey = \"{secret}\"\nx ==")),
         ] {
             let error = Config::parse("serve.toml", &text, KINDS, false).expect_err(&text);
             assert!(!format!("{error:?}").contains("hunter2"), "{text}\n{error:?}");
         }
         let pasted = SecretPlace { file: None, env: Some(secret.clone()) };
+        assert!(!format!("{:?}", pasted.read().expect_err("there is none")).contains("hunter2"));
+        let pasted = SecretPlace { file: Some(secret.clone().into()), env: None };
         assert!(!format!("{:?}", pasted.read().expect_err("there is none")).contains("hunter2"));
         // what is no secret is shown as it stands
         let error = Config::parse("serve.toml", &GOOD.replace("\"distribution\"", "\"habor\""), KINDS, false);

@@ -60,11 +60,12 @@ impl Text<'_> {
     }
 
     /// The text as it may be shown, byte for byte as long: without the values of keys that may hold a secret. Those are all
-    /// but the known ones of their table, since a key may be misspelt, or belong elsewhere. Nor is `hidden` shown.
+    /// but the known ones of their table, since a key may be misspelt, or belong elsewhere. Nor are `hidden` and comments shown.
     fn masked(self, hidden: Range<usize>) -> String {
         let mut spans = vec![hidden];
         if let Ok(whole) = DeTable::parse(self.text) {
             find_secrets("", whole.get_ref(), &mut spans);
+            self.find_comments(whole.get_ref(), &mut spans);
         } else {
             // which value is whose is not known
             let (mut start, mut table) = (0, "");
@@ -73,12 +74,12 @@ impl Text<'_> {
                     let name = header.trim_start_matches('[').split(']').next().unwrap_or_default();
                     table = name.rsplit('.').next().unwrap_or_default().trim();
                 }
+                // where a comment may begin
+                let until = line.find('#').unwrap_or(line.len());
                 let from = match line.split_once('=') {
-                    Some((key, value)) if is_plain(table, key.trim(), value.trim()) && !value.contains('=') => {
-                        line.len()
-                    }
-                    Some((key, _)) => key.len() + 1,
-                    None if line.trim_start().starts_with('[') => line.len(),
+                    Some((key, value)) if is_plain(table, key.trim(), value.trim()) && !value.contains('=') => until,
+                    Some((key, _)) => until.min(key.len() + 1),
+                    None if line.trim_start().starts_with('[') => until,
                     None => 0,
                 };
                 spans.push(start + from..start + line.len());
@@ -97,6 +98,19 @@ impl Text<'_> {
             }
         };
         self.text.char_indices().map(mask).collect()
+    }
+
+    /// Where comments stand: behind a `#` that is in no name and no value.
+    fn find_comments(self, whole: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
+        let mut words = Vec::new();
+        find_words(whole, &mut words);
+        let mut start = 0;
+        for line in self.text.split_inclusive('\n') {
+            let signs = line.match_indices('#').map(|(at, _)| start + at);
+            let comment = signs.into_iter().find(|at| !words.iter().any(|word| word.contains(at)));
+            start += line.len();
+            spans.extend(comment.map(|comment| comment..start));
+        }
     }
 
     /// An error unless `word` is one of `known`.
@@ -158,9 +172,13 @@ const WAYS: &[&str] = &["api-key", "basic", "bearer", "header", "none", "oidc", 
 /// Whether what stands there may be shown.
 fn is_plain(table: &str, key: &str, value: &str) -> bool {
     match key {
-        "file" => SECRET.contains(&table),
+        // a secret that was put in the place of a file has no folder
+        "file" => SECRET.contains(&table) && value.contains('/'),
         "env" => SECRET.contains(&table) && is_variable(value),
         "by" => table == "auth" && nearest(value, WAYS.iter().copied()).is_some(),
+        // a password before a host, or behind a name
+        "username" if value.contains(':') => false,
+        _ if key != "email" && value.contains('@') => false,
         _ => PLAIN.iter().any(|(of, keys)| *of == table && keys.contains(&key)),
     }
 }
@@ -190,6 +208,21 @@ fn first_written_out(table: &DeTable<'_>) -> Option<Range<usize>> {
         }
     }
     found.into_iter().min_by_key(|span| span.start)
+}
+
+/// Where names and single values stand.
+fn find_words(table: &DeTable<'_>, words: &mut Vec<Range<usize>>) {
+    fn look(value: &Spanned<DeValue<'_>>, words: &mut Vec<Range<usize>>) {
+        match value.get_ref() {
+            DeValue::Table(inner) => find_words(inner, words),
+            DeValue::Array(list) => list.iter().for_each(|one| look(one, words)),
+            _ => words.push(value.span()),
+        }
+    }
+    for (key, value) in table {
+        words.push(key.span());
+        look(value, words);
+    }
 }
 
 /// Where the values stand of keys that may hold a secret.

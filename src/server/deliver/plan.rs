@@ -29,7 +29,7 @@ pub struct News {
     pub(super) new_findings: i64,
 }
 
-/// The report before: of the same image, or of the one that the same tag was.
+/// The report before: of the same image, or where that has none of the one that the same tag was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
     /// Its id.
@@ -226,12 +226,22 @@ async fn take_waiting(connection: &mut SqliteConnection, report: &str) -> Result
     Ok(waiting)
 }
 
+/// The tag with which the image `i` of a job `j` was put in; none where it is another image by now, of which others are told.
+macro_rules! tag_of_job {
+    () => {
+        "CASE WHEN NOT EXISTS (SELECT 1 FROM tag t WHERE t.registry = i.registry AND t.repository = i.repository \
+         AND t.source = i.source AND t.name = j.tag AND t.image <> i.id) THEN j.tag END"
+    };
+}
+pub(super) use tag_of_job;
+
 /// What came about with a report, or with a tag that came to its image later.
 pub async fn news_of(connection: &mut SqliteConnection, report: &str, moved: Option<&Move>) -> Result<News> {
-    let found = sqlx::query(
-        "SELECT r.outcome, i.source, i.registry, i.repository, i.id, j.tag, j.kind, r.made, r.rowid FROM report r \
-         JOIN image i ON i.id = r.image JOIN job j ON j.id = r.job WHERE r.id = ?",
-    );
+    let found = sqlx::query(concat!(
+        "SELECT r.outcome, i.source, i.registry, i.repository, i.id, ",
+        tag_of_job!(),
+        ", j.kind, r.made, r.rowid FROM report r JOIN image i ON i.id = r.image JOIN job j ON j.id = r.job WHERE r.id = ?",
+    ));
     let row = found.bind(report).fetch_optional(&mut *connection).await.map_err(cannot)?;
     let row = row.ok_or_else(|| Error::new(crate::error::ErrorKind::NotFound, "there is no such report"))?;
     let outcome: String = row.try_get(0).map_err(cannot)?;
@@ -249,7 +259,7 @@ pub async fn news_of(connection: &mut SqliteConnection, report: &str, moved: Opt
         let before = sqlx::query(
             "SELECT r.id, r.outcome FROM image i JOIN report r ON r.image = i.id JOIN job j ON j.id = r.job \
              WHERE i.registry = ?1 AND i.repository = ?2 AND i.source = ?7 AND (i.id = ?3 OR j.tag = ?4) \
-             AND (r.made, r.rowid) < (?5, ?6) ORDER BY r.made DESC, r.rowid DESC LIMIT 1",
+             AND (r.made, r.rowid) < (?5, ?6) ORDER BY i.id = ?3 DESC, r.made DESC, r.rowid DESC LIMIT 1",
         );
         let before = before.bind(&registry).bind(&repository).bind(image).bind(&tag).bind(made).bind(place);
         before.bind(&source).fetch_optional(&mut *connection).await.map_err(cannot)?

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Row as _, SqliteConnection};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Again, Error, ErrorKind, Result};
 
 use super::super::clock::Moment;
 use super::super::failpoint::Point;
@@ -30,6 +30,9 @@ const LASTING_TRIES: u32 = 3;
 
 /// How long something at a registry may take: much is tried again in there.
 const AT_REGISTRY: Duration = Duration::from_mins(5);
+
+/// Why one waits that is for a registry.
+const PAUSED: &str = "the registry asked for a pause";
 
 /// Why one is done that was not sent: what it would set was set for a newer report.
 const NEWER: &str = "a newer report was told of";
@@ -100,21 +103,21 @@ async fn turn(server: Arc<Server>, place: usize) {
 
 /// A delivery in hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Leased {
+pub(super) struct Leased {
     id: i64,
     report: String,
     attempts: u32,
     moved: Option<Move>,
 }
 
-enum Next {
+pub(super) enum Next {
     Leased(Leased),
     Later(Duration),
 }
 
 /// Takes the next one that is due. That it is tried is noted before it is, so that one which brings the server down is
 /// not tried for ever.
-async fn lease(store: &Store, action: &str, now: Moment) -> Result<Next> {
+pub(super) async fn lease(store: &Store, action: &str, now: Moment) -> Result<Next> {
     let next = sqlx::query("SELECT min(not_before) FROM delivery WHERE state = 'queued' AND action = ?");
     let next = next.bind(action).fetch_one(store.readers()).await.map_err(cannot)?;
     let next: Option<i64> = next.try_get(0).map_err(cannot)?;
@@ -152,15 +155,19 @@ async fn lease(store: &Store, action: &str, now: Moment) -> Result<Next> {
 enum Ended {
     Done(Option<String>),
     Failed(Failed),
+    /// Nobody tried it: its registry wants to be left alone for so long.
+    PutOff(Duration),
 }
 
-async fn one(server: &Arc<Server>, action: &Action, leased: Leased) {
+pub(super) async fn one(server: &Arc<Server>, action: &Action, leased: Leased) {
     let ended = match attempt(server, action, &leased).await {
         Ok(ended) => ended,
         Err(error) => Ended::Failed(Failed::of(&error)),
     };
     let now = server.clock.now();
+    let was_tried = !matches!(ended, Ended::PutOff(_));
     let (state, not_before, reason) = match ended {
+        Ended::PutOff(left) => ("queued", now.plus(left), Some(PAUSED.to_owned())),
         Ended::Done(reason) => ("done", now, reason),
         Ended::Failed(failed) => {
             let most = if failed.is_lasting { action.attempts.min(LASTING_TRIES) } else { action.attempts };
@@ -169,18 +176,23 @@ async fn one(server: &Arc<Server>, action: &Action, leased: Leased) {
             (state, now.plus(wait), Some(failed.reason))
         }
     };
-    let word = if state == "queued" { "retry" } else { state };
+    let word = match state {
+        "queued" if !was_tried => "put off",
+        "queued" => "retry",
+        state => state,
+    };
     server.metrics.count(DELIVERIES, &[("action", &action.name), ("outcome", word)]);
     let (id, attempts) = (leased.id, leased.attempts);
     if let ("done", Some(note)) = (state, &reason) {
         tracing::info!(action = action.name, delivery = id, attempts, note, "there was nothing to tell of a report");
     } else if state == "done" {
         tracing::info!(action = action.name, delivery = id, attempts, "a report was told of");
-    } else {
+    } else if was_tried {
         tracing::warn!(action = action.name, delivery = id, attempts, state, reason, "a report was not told of");
     }
     // what was sent is noted, or it would never be tried again nor known as sent
-    while let Err(error) = end(&server.store, id, state, not_before, reason.clone(), now).await {
+    let attempts = leased.attempts.saturating_sub(u32::from(!was_tried));
+    while let Err(error) = end(&server.store, (id, attempts), state, not_before, reason.clone(), now).await {
         tracing::error!(action = action.name, delivery = id, error = %error, "a delivery cannot be ended");
         if server.is_ending() {
             return;
@@ -211,12 +223,23 @@ async fn attempt(server: &Arc<Server>, action: &Action, leased: &Leased) -> Resu
             Ok(sent.map_or_else(Ended::Failed, |()| Ended::Done(None)))
         }
         Doing::AtRegistry(work) => {
-            let access = server.actions.registries.values().find(|registry| registry.host == told.host);
-            let access = access.map(|registry| registry.access.clone()).unwrap_or_default();
+            let registry = server.actions.registries.iter().find(|(_, registry)| registry.host == told.host);
+            if let Some((name, _)) = registry
+                && let Some(left) = server.pauses.left(name, std::time::Instant::now())
+            {
+                return Ok(Ended::PutOff(left));
+            }
+            let access = registry.map(|(_, registry)| registry.access.clone()).unwrap_or_default();
             let working = tokio::task::spawn_blocking(move || work(&access));
             let slow = || Error::new(ErrorKind::Network, "the registry takes too long");
             let done = tokio::time::timeout(AT_REGISTRY, working).await.map_err(|_| slow())?;
-            done.map_err(|_| Error::new(ErrorKind::Internal, "what was to be done at the registry ended early"))??;
+            let done =
+                done.map_err(|_| Error::new(ErrorKind::Internal, "what was to be done at the registry ended early"))?;
+            if let (Err(error), Some((name, _))) = (&done, registry) {
+                let wait = error.again.and_then(Again::wait).unwrap_or_default();
+                server.pauses.ask(name, wait, std::time::Instant::now());
+            }
+            done?;
             Ok(Ended::Done(None))
         }
     }
@@ -254,7 +277,7 @@ impl Failed {
 
 async fn end(
     store: &Store,
-    id: i64,
+    (id, attempts): (i64, u32),
     state: &'static str,
     not_before: Moment,
     reason: Option<String>,
@@ -265,11 +288,11 @@ async fn end(
         .write(move |connection| {
             Box::pin(async move {
                 let end = sqlx::query(
-                    "UPDATE delivery SET state = ?, not_before = ?, reason = ?, ended = ? \
+                    "UPDATE delivery SET state = ?, not_before = ?, reason = ?, ended = ?, attempts = ? \
                      WHERE id = ? AND state = 'leased'",
                 );
                 let is_told = state == "done" && reason.is_none();
-                let end = end.bind(state).bind(not_before.0).bind(reason).bind(ended).bind(id);
+                let end = end.bind(state).bind(not_before.0).bind(reason).bind(ended).bind(attempts).bind(id);
                 end.execute(&mut *connection).await.map_err(cannot)?;
                 if is_told {
                     // also of those that are dead: put back in a month they would find no trace of this one

@@ -537,6 +537,84 @@ async fn no_secret_of_the_configuration_is_logged_or_kept() {
 }
 
 #[tokio::test]
+async fn a_registry_that_wants_to_be_left_alone_is_told_of_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let actions = "[[action]]\nname = \"away\"\nkind = \"quarantine\"\non = [\"failed\"]\ntag = \"bad\"\n";
+    let server = server(folder.path(), actions).await;
+    let told = async |number: i64| {
+        assert_eq!(report(&server, number, Made { tag: "1.4", ..FAILED }).await, 1);
+        let leased = match run::lease(&server.store, "away", server.clock.now()).await.expect("looked up") {
+            run::Next::Leased(leased) => leased,
+            run::Next::Later(_) => panic!("one waits"),
+        };
+        run::one(&server, server.actions.all().first().expect("one"), leased).await;
+    };
+    server.pauses.ask("main", Duration::from_mins(10), std::time::Instant::now());
+    told(1).await;
+    assert_eq!(
+        states(&server).await,
+        [("away".into(), "queued".into(), 0, "the registry asked for a pause".into())],
+        "nobody tried it"
+    );
+    let waits = "SELECT count(*) FROM delivery WHERE not_before > ?";
+    let waits = sqlx::query_scalar::<_, i64>(waits).bind(server.clock.now().0 + 500_000);
+    assert_eq!(waits.fetch_one(server.store.readers()).await.expect("read"), 1);
+}
+
+/// Has a tag be another image.
+async fn move_tag(server: &Arc<Server>, tag: &'static str, to: &'static str) {
+    let (actions, now) = (Arc::clone(&server.actions), server.clock.now());
+    let moved = server.store.write(move |connection| {
+        Box::pin(async move {
+            let digest = Digest::sha256(to.as_bytes());
+            let sight = Sight {
+                source: "shop",
+                registry: "main",
+                repository: "shop/api",
+                digest: &digest,
+                tag: Some(tag),
+                at: now,
+                word: Word::Given,
+            };
+            let Tag::Moved { from } = note(connection, &sight, now).await?.tag else { panic!("it moves") };
+            plan::plan_move(connection, &actions, &sight, from, now).await
+        })
+    });
+    moved.await.expect("stored");
+}
+
+#[tokio::test]
+async fn an_image_whose_tag_is_another_one_by_now_is_told_of_by_its_digest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), &webhook(&receiver(&[only(204)]), "")).await;
+    report(&server, 1, Made { outcome: "passed", findings: &[], ..FAILED }).await;
+    // it moves on before the late one is judged
+    report(&server, 2, Made { tag: "next", outcome: "passed", findings: &[], ..FAILED }).await;
+    move_tag(&server, "1.4", "next").await;
+    report(&server, 3, Made { tag: "late", ..FAILED }).await;
+    let written = server.store.write(|connection| {
+        Box::pin(async move {
+            // put in with the tag that it was then
+            let late = sqlx::raw_sql("UPDATE job SET tag = '1.4' WHERE id = 3; DELETE FROM tag WHERE name = 'late'");
+            Ok(late.execute(connection).await.expect("changed").rows_affected())
+        })
+    });
+    written.await.expect("stored");
+    let mut reader = server.store.readers().acquire().await.expect("a reader");
+    let action = server.actions.all().first().expect("one");
+    let told = Told::read(&mut reader, &server.actions, action, "report-3", None).await.expect("read");
+    let told = told.expect("it is there");
+    assert_eq!((&told.tag, &told.before), (&None, &None), "of the tag others are told");
+    assert!(told.image().contains("@sha256:"), "{}", told.image());
+    drop(reader);
+    // what the tag is now is as it was before, whatever came late
+    assert_eq!(
+        report(&server, 4, Made { tag: "next", kind: "rematch", outcome: "passed", findings: &[], ..FAILED }).await,
+        0
+    );
+}
+
+#[tokio::test]
 async fn of_a_tag_that_came_to_an_image_later_its_name_is_told() {
     let receiver = receiver(&[only(204)]);
     let folder = tempfile::tempdir().expect("a folder");

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use super::super::clock::Moment;
 use super::super::config::action::On;
 use super::super::store::{document, of_sql};
-use super::plan::{Before, Move, news_of};
+use super::plan::{Before, Move, news_of, tag_of_job};
 use super::{Action, Actions};
 
 /// New findings that are told one by one, the gravest.
@@ -36,7 +36,7 @@ pub struct Told {
     pub host: String,
     /// The repository.
     pub repository: String,
-    /// The tag that it was pushed with, or that came to it.
+    /// The tag that it was pushed with, unless that is another image by now, or that came to it.
     pub tag: Option<String>,
     /// The manifest.
     pub digest: Digest,
@@ -92,10 +92,12 @@ impl Told {
         report: &str,
         moved: Option<&Move>,
     ) -> Result<Option<Self>> {
-        let found = sqlx::query(
-            "SELECT r.made, r.source, i.registry, i.repository, j.tag, i.digest, r.outcome, r.has_gaps, r.summary \
+        let found = sqlx::query(concat!(
+            "SELECT r.made, r.source, i.registry, i.repository, ",
+            tag_of_job!(),
+            ", i.digest, r.outcome, r.has_gaps, r.summary \
              FROM report r JOIN image i ON i.id = r.image JOIN job j ON j.id = r.job WHERE r.id = ?",
-        );
+        ));
         let Some(row) = found.bind(report).fetch_optional(&mut *connection).await.map_err(cannot)? else {
             return Ok(None);
         };

@@ -22,6 +22,7 @@ use super::metrics::DROPPED;
 use super::question::{self, Question};
 use super::queue::sqlite::{enqueue, raise};
 use super::queue::{Bounds, Entered, JobId, Kind, NewJob, Priority};
+use super::result::forget_none;
 use super::state::Server;
 use super::store::of_sql;
 use super::token::audit;
@@ -238,12 +239,17 @@ fn is_full() -> Error {
 
 /// What was taken before came once more: a replay, or another event in the same words, where these have whole seconds.
 async fn repeated(connection: &mut SqliteConnection, notice: &Notice, filing: &Filing, kept: &mut Kept) -> Result<()> {
-    let Some(at) = notice.at.filter(|at| *at <= filing.received) else { return Ok(()) };
     let (place, is_push) = match &notice.what {
-        What::Pushed(place) if place.tag.is_some() && place.digest.is_some() => (place, true),
+        What::Pushed(place) if place.digest.is_none() => {
+            ask(connection, place, &notice.id, false, filing).await?.ok_or_else(is_full)?;
+            kept.jobs += 1;
+            return Ok(());
+        }
+        What::Pushed(place) if place.tag.is_some() => (place, true),
         What::Deleted(place) => (place, false),
         _ => return Ok(()),
     };
+    let at = notice.at.filter(|at| *at <= filing.received);
     let unsettled = images::unsettled(connection, &filing.source, &filing.registry, place, (at, is_push)).await?;
     ask_all(connection, place, unsettled, &notice.id, filing, kept).await
 }
@@ -333,6 +339,7 @@ async fn put_in(
         },
         Tag::Stands => {}
     }
+    forget_none(connection, &job.key).await?;
     Ok(id)
 }
 

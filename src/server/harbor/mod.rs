@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
-use sqlx::Row as _;
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +33,7 @@ use crate::source::registry::ImageReference;
 
 use super::api::{Asked, Route, of};
 use super::auth::{Presented, Proof};
+use super::clock::Clock;
 use super::config::{self, HarborAuth};
 use super::images::{Sight, Tag, Word, note, scan_key};
 use super::problem::Problem;
@@ -44,7 +45,7 @@ use super::result::NO_IMAGE;
 use super::state::Server;
 use super::store::of_sql;
 use super::token::audit;
-use super::worker::task::Task;
+use super::worker::task;
 
 use vault::Vault;
 
@@ -162,7 +163,7 @@ fn typed(status: StatusCode, media: &'static str, body: &serde_json::Value) -> R
 /// Harbor, if the request proves that it is.
 fn known<'a>(server: &'a Server, headers: &HeaderMap) -> Result<&'a Harbor, Refusal> {
     let harbor = server.harbor.as_ref().ok_or_else(|| refused(StatusCode::NOT_FOUND, "no Harbor is configured"))?;
-    let presented = Presented { headers, path_token: None, body: &[], now: server.clock.now().timestamp() };
+    let presented = Presented { headers, path_token: None, body: &[], now: Clock::system().timestamp() };
     harbor.proof.check(&presented).map_err(|why| {
         tracing::warn!(why = why.why, "a request in the name of Harbor was refused");
         refused(StatusCode::UNAUTHORIZED, "the credentials of this scanner are others")
@@ -291,8 +292,6 @@ async fn scan(State(server): State<Arc<Server>>, request: Request) -> Result<Res
     }
     let id = random::id()?;
     let name = registry.name.get_ref();
-    let image = format!("{name}/{}@{digest}", wish.artifact.repository);
-    let sealed = authorization.map(|lent| harbor.vault.seal(&image, lent.0.as_bytes())).transpose()?;
     let key = format!("{} harbor {id}", scan_key(&harbor.source, name, &wish.artifact.repository, &digest));
     let job = NewJob {
         key,
@@ -304,30 +303,35 @@ async fn scan(State(server): State<Arc<Server>>, request: Request) -> Result<Res
         digest: Some(digest),
         priority: Priority::High,
     };
-    // what its jobs name may be another image by now: the registry is asked where that can be
-    let is_askable = registry.username.is_some() || registry.token.is_some();
-    let is_of_others = server.config.sources.iter().any(|source| *source.name.get_ref() == harbor.source);
-    let word = match (is_askable, is_of_others) {
-        (true, _) => Some(Word::Undated),
-        (false, true) => None,
-        (false, false) => Some(Word::Given),
-    };
-    if !enter(&server, &id, image, sealed, (job, word)).await? {
+    let seal = |place: &str| authorization.as_ref().map(|lent| harbor.vault.seal(place, lent.0.as_bytes())).transpose();
+    let image = job.digest.as_ref().map_or_else(String::new, |digest| image_of(&job, digest));
+    let lent = Sealed { of_image: seal(&image)?, of_tag: seal(&tag_of(&job))? };
+    if !enter(&server, &id, image, lent, job).await? {
         return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, "the queue is full"));
     }
     server.work.notify_waiters();
     Ok(typed(StatusCode::ACCEPTED, RESPONSE, &json!({ "id": id })))
 }
 
-/// Puts the job in, or joins one of the same image that nobody has begun; false if too many wait. `word` is how good Harbor's
-/// is of which tag the image is; without any it is not heard.
-async fn enter(
-    server: &Server,
-    id: &str,
-    image: String,
-    sealed: Option<Vec<u8>>,
-    (job, word): (NewJob, Option<Word>),
-) -> Result<bool> {
+/// What is lent for an image, as it is kept.
+fn image_of(job: &NewJob, digest: &Digest) -> String {
+    format!("{}/{}@{digest}", job.registry, job.repository)
+}
+
+/// The same for the question which image a tag is.
+fn tag_of(job: &NewJob) -> String {
+    format!("{}/{}:{}", job.registry, job.repository, job.tag.as_deref().unwrap_or("latest"))
+}
+
+/// What is lent with a request, encrypted for what it is asked with.
+struct Sealed {
+    of_image: Option<Vec<u8>>,
+    of_tag: Option<Vec<u8>>,
+}
+
+/// Puts the job in, or joins one of the same image that nobody has begun; false if too many wait. The tag that its request
+/// names may be another image by now: where another one is known, the registry is asked.
+async fn enter(server: &Server, id: &str, image: String, lent: Sealed, job: NewJob) -> Result<bool> {
     let (id, bounds, now) = (id.to_owned(), server.queue.bounds(), server.clock.now());
     let entered = server.store.write(move |connection| {
         Box::pin(async move {
@@ -351,28 +355,36 @@ async fn enter(
                     registry: &job.registry,
                     repository: &job.repository,
                     digest,
-                    tag: job.tag.as_deref().filter(|_| word.is_some()),
+                    tag: job.tag.as_deref(),
                     at: now,
-                    word: word.unwrap_or(Word::Given),
+                    word: Word::Undated,
                 };
-                let is_doubted = matches!(note(connection, &sight, now).await?.tag, Tag::Doubted { .. });
-                if is_doubted && word == Some(Word::Undated) {
+                if matches!(note(connection, &sight, now).await?.tag, Tag::Doubted { .. }) {
                     let asker = format!("harbor-{id}");
                     // where there is no room, the next sweep or push tells
-                    question::put_in(connection, &Question::of_doubt(&job, &asker), bounds, now).await?;
+                    let entered = question::put_in(connection, &Question::of_doubt(&job, &asker), bounds, now).await?;
+                    if let (Some(question), Some(sealed)) = (entered, &lent.of_tag) {
+                        keep(connection, question, sealed).await?;
+                    }
                 }
             }
             let noted = sqlx::query("INSERT INTO harbor_scan (id, image, job, created) VALUES (?, ?, ?, ?)");
             let noted = noted.bind(&id).bind(&image).bind(number).bind(now.0);
             noted.execute(&mut *connection).await.map_err(cannot)?;
-            if let Some(sealed) = &sealed {
-                let kept = sqlx::query("INSERT OR REPLACE INTO harbor_credential (job, sealed) VALUES (?, ?)");
-                kept.bind(number).bind(sealed.as_slice()).execute(&mut *connection).await.map_err(cannot)?;
+            if let Some(sealed) = &lent.of_image {
+                keep(connection, JobId(number), sealed).await?;
             }
             Ok(true)
         })
     });
     entered.await
+}
+
+/// Keeps what is lent for a job until it ends.
+async fn keep(connection: &mut SqliteConnection, job: JobId, sealed: &[u8]) -> Result<()> {
+    let kept = sqlx::query("INSERT OR REPLACE INTO harbor_credential (job, sealed) VALUES (?, ?)");
+    kept.bind(job.0).bind(sealed).execute(connection).await.map_err(cannot)?;
+    Ok(())
 }
 
 /// The configured registry that this address is: its host word for word, encrypted unless it is configured otherwise, or
@@ -505,15 +517,21 @@ impl Lent {
     }
 }
 
-/// Gives the worker of a job what Harbor lent for it, in place of what is configured.
-pub(super) async fn lend(server: &Server, leased: &Leased, task: &mut Task) -> Result<()> {
-    let (Some(harbor), Some(digest)) = (&server.harbor, &leased.job.digest) else { return Ok(()) };
+/// Has the registry of a job asked with what Harbor lent for it, in place of what is configured; and without any login where it
+/// lent nothing, and careen's own is not for it.
+pub(super) async fn lend(server: &Server, leased: &Leased, registry: &mut task::Registry) -> Result<()> {
+    let Some(harbor) = &server.harbor else { return Ok(()) };
+    let job = &leased.job;
     let row = sqlx::query("SELECT sealed FROM harbor_credential WHERE job = ?").bind(leased.id.0);
-    let Some(row) = row.fetch_optional(server.store.readers()).await.map_err(cannot)? else { return Ok(()) };
+    let Some(row) = row.fetch_optional(server.store.readers()).await.map_err(cannot)? else {
+        if harbor.source == job.source && !has_own_login(server, harbor, &job.registry) {
+            (registry.username, registry.password, registry.token) = (None, None, None);
+        }
+        return Ok(());
+    };
     let sealed: Vec<u8> = row.try_get(0).map_err(cannot)?;
-    let image = format!("{}/{}@{digest}", leased.job.registry, leased.job.repository);
-    let lent = harbor.vault.open_sealed(&image, &sealed)?;
-    let registry = &mut task.registry;
+    let place = job.digest.as_ref().map_or_else(|| tag_of(job), |digest| image_of(job, digest));
+    let lent = harbor.vault.open_sealed(&place, &sealed)?;
     (registry.username, registry.password, registry.token) = match Lent::read(&lent) {
         Some(Lent::Basic(name, password)) => (Some(name), Some(Sensitive(password)), None),
         Some(Lent::Bearer(token)) => (None, None, Some(Sensitive(token))),
@@ -522,13 +540,36 @@ pub(super) async fn lend(server: &Server, leased: &Leased, task: &mut Task) -> R
     Ok(())
 }
 
-/// Whether a job judges an image again that only Harbor had scanned, by a login that it lent for that one scan: where
-/// careen has none of its own the image cannot be read, and nobody need be alarmed.
+/// Whether careen has a login of its own at a registry that is for Harbor too: there where the source of that name is, or where
+/// there is one registry alone. Elsewhere whoever has Harbor's secret could read with it what is others'.
+fn has_own_login(server: &Server, harbor: &Harbor, registry: &str) -> bool {
+    let config = &server.config;
+    let is_for_it = match config.source(&harbor.source) {
+        Some(source) => source.registry.get_ref() == registry,
+        None => config.registries.len() == 1,
+    };
+    is_for_it
+        && config.registry(registry).is_some_and(|registry| registry.password.is_some() || registry.token.is_some())
+}
+
+/// Whether a job judges an image again that only Harbor had scanned, or asks for a tag that Harbor named, by a login that it
+/// lent for one scan: where careen has none of its own nothing can be read, and nobody need be alarmed.
 pub(super) fn is_of_lent_login(server: &Server, leased: &Leased) -> bool {
-    let is_of_harbor = server.harbor.as_ref().is_some_and(|harbor| harbor.source == leased.job.source);
-    let registry = server.config.registry(&leased.job.registry);
-    let has_login = registry.is_some_and(|registry| registry.password.is_some() || registry.token.is_some());
-    leased.job.kind == Kind::Rematch && is_of_harbor && !has_login
+    let job = &leased.job;
+    let harbor = server.harbor.as_ref().filter(|harbor| harbor.source == job.source);
+    let Some(harbor) = harbor.filter(|harbor| !has_own_login(server, harbor, &job.registry)) else { return false };
+    match job.kind {
+        Kind::Rematch => true,
+        // of a push somebody should see that nothing came of it
+        Kind::Pin => server.config.source(&harbor.source).is_none(),
+        Kind::Scan => false,
+    }
+}
+
+/// Whether Harbor lent a login for a job that is under way.
+pub(super) async fn is_lent(connection: &mut SqliteConnection, job: JobId) -> Result<bool> {
+    let lent = sqlx::query("SELECT 1 FROM harbor_credential WHERE job = ?").bind(job.0);
+    Ok(lent.fetch_optional(connection).await.map_err(cannot)?.is_some())
 }
 
 fn cannot(error: sqlx::Error) -> Error {

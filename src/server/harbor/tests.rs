@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::server::queue::{Lane, Queue as _};
+use crate::server::result::{self, Finished};
 use crate::server::testing::{Answer, Bench, document};
-use crate::time::Timestamp;
+use crate::server::work::task_registry;
 
 const CONFIG: &str = "[harbor]\nauth = { by = \"basic\", username = \"harbor\", secret = { file = \"SECRET\" } }\n";
 const ROBOT: &str = "Basic cm9ib3QkeDpsb25nLXJvYm90LXNlY3JldA==";
@@ -133,16 +134,16 @@ async fn a_scan_is_asked_for_waited_for_and_read() {
     let tagged =
         tagged.bind(wish()["artifact"]["tag"].as_str()).fetch_one(server.store.readers()).await.expect("a count");
     assert_eq!(tagged, 1, "it is judged again with new data, as what a tag is");
-    let mut task = Task::new(String::new(), Timestamp::from_unix(0));
-    lend(server, &leased[0], &mut task).await.expect("lent");
-    assert_eq!(task.registry.username.as_deref(), Some("robot$x"));
-    assert_eq!(task.registry.password.as_ref().map(|password| password.0.as_str()), Some("long-robot-secret"));
+    let mut registry = task::Registry::default();
+    lend(server, &leased[0], &mut registry).await.expect("lent");
+    assert_eq!(registry.username.as_deref(), Some("robot$x"));
+    assert_eq!(registry.password.as_ref().map(|password| password.0.as_str()), Some("long-robot-secret"));
     let answer = report(VULNERABILITIES, "").await;
     assert_eq!((answer.status, answer.header("refresh-after")), (StatusCode::FOUND, Some("5")));
     assert!(server.queue.ack(&leased[0], server.clock.now()).await.expect("ended"));
-    let mut task = Task::new(String::new(), Timestamp::from_unix(0));
-    lend(server, &leased[0], &mut task).await.expect("nothing");
-    assert!(task.registry.username.is_none(), "it is gone with the job");
+    let mut registry = task::Registry::default();
+    lend(server, &leased[0], &mut registry).await.expect("nothing");
+    assert!(registry.username.is_none(), "it is gone with the job");
     assert_eq!(report("*/*", "").await.status, StatusCode::NOT_FOUND, "a report that is gone is asked for anew");
 
     let image = bench.image("harbor", "shop/api", "1.0").await;
@@ -249,4 +250,69 @@ async fn nothing_is_asked_of_a_registry_that_is_not_configured() {
     let large = json!({ "registry": "x".repeat(70_000) });
     let answer = bench.ask(routes(), request("POST", SCAN, REQUEST_TYPE, Some(&large))).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+}
+
+/// A second registry at which careen has a login of its own, and a source of it.
+const TWO: &str = "[[registry]]\nname = \"two\"\nhost = \"two.example\"\nusername = \"careen\"\n\
+    password = { file = \"SECRET\" }\n[[source]]\nname = \"team\"\nkind = \"distribution\"\nregistry = \"two\"\n\
+    auth = { by = \"header\", secret = { file = \"SECRET\" } }\n";
+
+/// Leases the one job of a lane.
+async fn leased(server: &Server, lane: Lane) -> Leased {
+    let leased = server.queue.lease(lane, 5, std::time::Duration::from_mins(1), server.clock.now()).await;
+    let mut leased = leased.expect("leased");
+    assert_eq!(leased.len(), 1);
+    leased.remove(0)
+}
+
+#[tokio::test]
+async fn a_login_of_careens_own_is_for_the_registry_of_harbors_source_alone() {
+    let user = async |source: &str, host: &str, authorization: Option<&str>| {
+        let bench = Bench::with(&format!("{}{TWO}", CONFIG.replace("[harbor]", &format!("[harbor]\n{source}")))).await;
+        let mut wish = wish();
+        wish["registry"] = json!({ "url": format!("https://{host}"), "authorization": authorization });
+        let answer = bench.ask(routes(), request("POST", SCAN, REQUEST_TYPE, Some(&wish))).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+        let leased = leased(&bench.server, Lane::Slow).await;
+        let registry = bench.server.config.registry(&leased.job.registry).expect("one");
+        let mut registry = task_registry(registry).expect("its login");
+        lend(&bench.server, &leased, &mut registry).await.expect("looked up");
+        assert_eq!(registry.username.is_some(), registry.password.is_some());
+        registry.username
+    };
+    assert_eq!(user("", "two.example", None).await, None, "no source says that it is Harbor's");
+    assert_eq!(user("source = \"shop\"", "two.example", None).await, None, "it is of another source");
+    assert_eq!(user("source = \"shop\"", "two.example", Some(ROBOT)).await.as_deref(), Some("robot$x"));
+    assert_eq!(user("source = \"team\"", "two.example", None).await.as_deref(), Some("careen"));
+}
+
+#[tokio::test]
+async fn which_image_a_tag_is_the_registry_is_asked_with_what_harbor_lent() {
+    let bench = Bench::with(CONFIG).await;
+    let server = &bench.server;
+    for image in [b"x", b"y"] {
+        let mut wish = wish();
+        wish["artifact"]["digest"] = json!(Digest::sha256(image).to_string());
+        let answer = bench.ask(routes(), request("POST", SCAN, REQUEST_TYPE, Some(&wish))).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+    }
+    let is = async || {
+        let is = sqlx::query_scalar::<_, String>("SELECT i.digest FROM tag t JOIN image i ON i.id = t.image");
+        is.fetch_one(server.store.readers()).await.expect("one")
+    };
+    assert_eq!(is().await, Digest::sha256(b"x").to_string(), "the second one may be an older one that comes late");
+    let question = leased(server, Lane::Quick).await;
+    assert_eq!((question.job.kind, question.job.tag.as_deref()), (Kind::Pin, Some("1.0")));
+    assert!(is_of_lent_login(server, &question), "where it is refused nobody is alarmed");
+    let mut registry = task::Registry::default();
+    lend(server, &question, &mut registry).await.expect("lent");
+    assert_eq!(registry.username.as_deref(), Some("robot$x"));
+    let asked = server.clock.now().plus(std::time::Duration::from_millis(1));
+    let answer = Finished::Pinned(Digest::sha256(b"y"), asked);
+    assert!(result::store(server, &question, answer).await.expect("stored"));
+    assert_eq!(is().await, Digest::sha256(b"y").to_string());
+    let left =
+        "SELECT (SELECT count(*) FROM job WHERE kind = 'scan') || ' ' || (SELECT count(*) FROM harbor_credential)";
+    let left = sqlx::query_scalar::<_, String>(left).fetch_one(server.store.readers()).await.expect("read");
+    assert_eq!(left, "2 2", "Harbor has both scanned itself, and lends for these alone");
 }

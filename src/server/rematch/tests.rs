@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::clock::Clock;
 use super::super::queue::{Lane, Queue as _};
-use super::super::store::Store;
+use super::super::store::{Store, future};
 use super::*;
 
 async fn server(folder: &Path) -> Arc<Server> {
@@ -140,6 +140,27 @@ async fn a_state_that_comes_back_is_judged_by_again() {
     sql(&server, "UPDATE job SET state = 'done'; UPDATE setting SET value = 'other'".to_owned()).await;
     assert_eq!(look(&server).await.expect("a look"), 1);
     assert_eq!(look(&server).await.expect("a look"), 0);
+}
+
+#[tokio::test]
+async fn a_report_of_a_clock_that_was_ahead_is_followed_by_one_of_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path()).await;
+    images(&server, 2).await;
+    let now = server.clock.now();
+    sql(&server, format!("UPDATE report SET made = {}", now.0 + 86_400_000)).await;
+    future::bring_down(&server.store, now).await.expect("at the start");
+    assert_eq!(look(&server).await.expect("a look"), 1);
+    let version = data_version(&server.config).await.expect("a version");
+    let report = format!(
+        "UPDATE job SET state = 'done'; INSERT INTO report \
+         SELECT 'now', 2, id, 'shop', {}, 'passed', 0, '', '{version}', '{{}}' FROM job WHERE kind = 'rematch'",
+        now.0
+    );
+    sql(&server, report).await;
+    let again = server.store.write(move |connection| Box::pin(put_in_if_older(connection, 2, now)));
+    again.await.expect("looked at");
+    assert!(texts(&server, "SELECT key FROM job WHERE state <> 'done'").await.is_empty(), "it is judged by the newest");
 }
 
 #[test]

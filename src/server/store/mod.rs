@@ -6,6 +6,7 @@
 //! [`Store::write`] returns.
 
 pub mod document;
+pub(super) mod future;
 pub mod schema;
 pub mod setting;
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, SqliteConnection};
@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::error::{Again, Error, ErrorKind, Result};
 use crate::source::Access;
 use crate::source::attached::is_tag_of_attached;
-use crate::source::registry::tags::{Repository, Tags, is_missing};
+use crate::source::registry::tags::{Repository, is_missing};
 
 use super::clock::Moment;
 use super::config::{Registry, Sweep};
@@ -25,6 +25,7 @@ use super::question::{self, Question};
 use super::queue::sqlite::enqueue;
 use super::queue::{Bounds, Entered, Kind, NewJob, Priority, backoff};
 use super::random;
+use super::result::forget_none;
 use super::state::Server;
 use super::store::{of_sql, setting};
 use super::work::{self, access_of};
@@ -37,9 +38,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Tries of one question; each is several of the registry client's own. What still fails is left to the next sweep.
 const TRIES: u32 = 3;
-
-/// The longest wait that a registry may ask for.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// How long a sweep waits where the queue is full.
 const FULL: Duration = Duration::from_secs(30);
@@ -164,12 +162,13 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
     let most = sweep.most_tags;
     let listed = {
         let place = Arc::clone(&place);
-        patiently(server, move || place.tags(most)).await?
+        patiently(server, registry.name.get_ref(), move || place.tags(most)).await?
     };
     if listed.are_cut || listed.malformed > 0 {
         tracing::warn!(repository, tags = listed.names.len(), "there are more tags than are looked at");
     }
     let mut found = Found::default();
+    let mut missing = BTreeSet::new();
     // signatures and what else is attached to images by a tag
     let names: Vec<&String> = listed.names.iter().filter(|name| !is_tag_of_attached(name)).collect();
     for names in names.chunks(TOGETHER) {
@@ -179,10 +178,12 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
                 return Ok(found);
             }
             let (place, asked, at) = (Arc::clone(&place), (*name).clone(), server.clock.now());
-            match patiently(server, move || place.digest(&asked)).await {
+            match patiently(server, registry.name.get_ref(), move || place.digest(&asked)).await {
                 Ok(digest) => pairs.push(((*name).clone(), digest, at)),
-                // it went meanwhile
-                Err(error) if is_missing(&error) => {}
+                // it went meanwhile, or is listed still without its manifest
+                Err(error) if is_missing(&error) => {
+                    missing.insert((*name).clone());
+                }
                 Err(error) if error.kind == ErrorKind::Auth => return Err(error),
                 Err(error) => {
                     found.failed += 1;
@@ -194,8 +195,9 @@ async fn one(server: &Arc<Server>, sweep: &Sweep, repository: &str) -> Result<Fo
         note(server, source.name.get_ref(), registry.name.get_ref(), repository, pairs, &mut found).await?;
     }
     if !listed.are_cut {
-        found.gone =
-            forget(server, source.name.get_ref(), registry.name.get_ref(), repository, &place, &listed, began).await?;
+        let there: BTreeSet<&String> = listed.names.iter().filter(|name| !missing.contains(*name)).collect();
+        let names = (source.name.get_ref().as_str(), registry.name.get_ref().as_str());
+        found.gone = forget(server, names, repository, &place, there, began).await?;
     }
     Ok(found)
 }
@@ -212,27 +214,35 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     tokio::task::spawn_blocking(work).await.map_err(ended)?
 }
 
-/// Asks once more, later, where that may help; as much later as the registry wants it.
+/// Asks once more, later, where that may help; nothing while the registry wants to be left alone, whoever was told so.
 async fn patiently<T: Send + 'static>(
     server: &Server,
+    registry: &str,
     question: impl Fn() -> Result<T> + Send + Sync + 'static,
 ) -> Result<T> {
     let question = Arc::new(question);
     let mut tries = 0;
     loop {
+        while let Some(left) = server.pauses.left(registry, Instant::now()) {
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = server.until_end() => return Err(Error::new(ErrorKind::Network, "the server ends")),
+            }
+        }
         let asked = Arc::clone(&question);
         let error = match blocking(move || asked()).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
         tries += 1;
+        let wait = error.again.and_then(Again::wait).unwrap_or_default();
+        server.pauses.ask(registry, wait, Instant::now());
         let is_passing = error.again.is_some() || error.kind == ErrorKind::Network;
         if !is_passing || tries >= TRIES || server.is_ending() {
             return Err(error);
         }
-        let asked = error.again.and_then(Again::wait).unwrap_or_default().min(LONGEST_WAIT);
         tokio::select! {
-            () = tokio::time::sleep(backoff(tries + 1, random::number()).max(asked)) => {}
+            () = tokio::time::sleep(backoff(tries + 1, random::number())) => {}
             () = server.until_end() => return Err(error),
         }
     }
@@ -309,6 +319,7 @@ async fn file(
     let mut filed = Filed::default();
     for (tag, digest, at) in pairs {
         let key = scan_key(&source, &registry, &repository, &digest);
+        let scan = key.clone();
         let known = sqlx::query("SELECT 1 FROM job WHERE key = ?").bind(&key);
         // one that is dead stays so, until somebody raises it: nothing tells that it would do better now
         if known.fetch_optional(&mut *connection).await.map_err(cannot)?.is_none() {
@@ -359,28 +370,27 @@ async fn file(
             }
             Tag::Stands => {}
         }
+        forget_none(connection, &scan).await?;
         filed.done += 1;
     }
     Ok(filed)
 }
 
-/// Forgets tags that the registry no longer lists, and does not have when it is asked for each: one odd list shall not take
+/// Forgets tags that the registry no longer lists, or lists without having them, and does not have when it is asked for each: one odd list shall not take
 /// away what is there. Those that came while it was asked are left.
 async fn forget(
     server: &Arc<Server>,
-    source: &str,
-    registry: &str,
+    (source, registry): (&str, &str),
     repository: &str,
     place: &Arc<Repository>,
-    listed: &Tags,
+    there: BTreeSet<&String>,
     began: Moment,
 ) -> Result<u64> {
     let known = sqlx::query(
         "SELECT name FROM tag WHERE registry = ? AND repository = ? AND source = ? AND heard < ? \
          AND name NOT IN (SELECT value FROM json_each(?)) ORDER BY name",
     );
-    let names: BTreeSet<&String> = listed.names.iter().collect();
-    let names = serde_json::to_string(&names).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
+    let names = serde_json::to_string(&there).map_err(|_| Error::new(ErrorKind::Internal, "tags make no text"))?;
     let known = known.bind(registry).bind(repository).bind(source).bind(began.0).bind(names);
     let known = known.fetch_all(server.store.readers()).await.map_err(cannot)?;
     let mut gone = Vec::new();
@@ -391,7 +401,7 @@ async fn forget(
         }
         let name: String = row.try_get(0).map_err(cannot)?;
         let (place, asked) = (Arc::clone(place), name.clone());
-        match patiently(server, move || place.digest(&asked)).await {
+        match patiently(server, registry, move || place.digest(&asked)).await {
             Err(error) if is_missing(&error) => gone.push(name),
             Ok(_) => {
                 is_whole = false;

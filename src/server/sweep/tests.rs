@@ -190,6 +190,47 @@ async fn a_tag_that_is_there_and_not_listed_is_kept() {
 }
 
 #[tokio::test]
+async fn a_tag_that_is_listed_without_its_manifest_goes() {
+    let shared: Shared = Arc::new(Mutex::new(of(&[("1.0", "one"), ("1.1", "two")])));
+    let registry = registry(&shared);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), &registry, "").await;
+    again(&server).await;
+    *shared.lock().expect("no panic") = of(&[("1.0", "one"), ("1.1", "lost")]);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    again(&server).await;
+    assert_eq!(tags(&server).await, ["1.0"]);
+}
+
+#[tokio::test]
+async fn a_pause_that_a_registry_asks_for_is_one_for_sweeps_too() {
+    let shared: Shared = Arc::new(Mutex::new(of(&[("1.0", "one")])));
+    let registry = registry(&shared);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), &registry, "").await;
+    // somebody else was told so
+    server.pauses.ask("main", Duration::from_secs(1), Instant::now());
+    again(&server).await;
+    assert_eq!(server.pauses.left("main", Instant::now()), None, "it was waited for");
+    assert_eq!(tags(&server).await, ["1.0"]);
+    // and others hear of what a sweep is told, which waits no longer once the server ends
+    let busy = Loopback::start(|_, _| Some((429, "Retry-After: 60\r\n".into(), Vec::new())));
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = self::server(folder.path(), &busy, "").await;
+    let running = tokio::spawn(run(Arc::clone(&server)));
+    let told = async {
+        while server.pauses.left("main", Instant::now()).is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("it was told so");
+    let count = busy.seen().len();
+    server.end();
+    tokio::time::timeout(Duration::from_secs(20), running).await.expect("it ends").expect("no panic");
+    assert_eq!(busy.seen().len(), count, "nothing more was asked");
+}
+
+#[tokio::test]
 async fn a_tag_stays_while_not_the_registry_says_that_it_is_gone() {
     let shared: Shared = Arc::new(Mutex::new(of(&[("1.0", "one"), ("1.1", "two")])));
     let registry = registry(&shared);

@@ -14,6 +14,7 @@ use super::super::hook::testing::{Case, DIGEST, SECRET, push};
 use super::super::hook::{KEPT_OF_FIELD, routes};
 use super::super::queue::{Lane, Leased, Queue as _};
 use super::super::result::{self, Finished};
+use super::super::store::future;
 use super::super::testing::Bench;
 use super::*;
 
@@ -179,7 +180,8 @@ async fn what_is_sent_again_raises_what_is_dead_and_nothing_else() {
     for _ in 0..3 {
         assert_eq!(tell().await, StatusCode::ACCEPTED);
     }
-    assert_eq!((case.count(waiting).await, case.count(jobs).await), (1, 3));
+    let scans = "SELECT count(*) FROM job WHERE state = 'queued' AND attempts = 0 AND kind = 'scan'";
+    assert_eq!((case.count(scans).await, case.count(jobs).await), (1, 4), "and the tag is asked for once more");
 }
 
 #[tokio::test]
@@ -347,6 +349,7 @@ async fn a_clock_that_was_set_back_asks_once() {
         })
     });
     assert_eq!(written.await.expect("written"), 2);
+    assert!(future::bring_down(&case.server.store, case.server.clock.now()).await.expect("at the start") > 0);
     answer(&case, 2).await;
     assert_eq!(case.count("SELECT count(*) FROM job WHERE kind = 'pin' AND state = 'queued'").await, 0);
     assert_eq!(case.count("SELECT count(*) FROM tag JOIN image i ON i.id = tag.image AND i.deleted IS NULL").await, 1);
@@ -498,9 +501,15 @@ async fn where_it_cannot_be_asked_what_may_be_newer_the_sender_comes_back() {
     // its scan has room, the question has not
     assert_eq!(case.send(&undated(2)).await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(case.count("SELECT count(*) FROM event").await, 1, "all of it or nothing");
-    // what is older is left to the next sweep
-    assert_eq!(case.send(&push_at("old", &digest(3), "x", "12:00:00")).await, StatusCode::ACCEPTED);
-    assert_eq!(there(&case).await, pair("x=1", "1 3"));
+    // its time says nothing where the other one is by careen's clock
+    let promoted = push_at("promoted", &digest(3), "x", "12:00:00");
+    assert_eq!(case.send(&promoted).await, StatusCode::SERVICE_UNAVAILABLE);
+    // what is older by one clock is left to the next sweep
+    let case = Case::new(2).await;
+    assert_eq!(case.send(&push_at("new", &digest(1), "x", "12:05:00")).await, StatusCode::ACCEPTED);
+    let old = |n: u32| push_at(&format!("old{n}"), &digest(n), "x", "12:00:00");
+    assert_eq!(case.send(&old(2)).await, StatusCode::ACCEPTED);
+    assert_eq!(there(&case).await, pair("x=1", "1 2"));
 }
 
 #[tokio::test]
