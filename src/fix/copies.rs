@@ -53,14 +53,12 @@ impl<'t> Copies<'t> {
             return;
         }
         let file = file_and_rest(path, names).0;
-        let count = match self.files.get(&(*layer, &file)) {
-            Some(count) => *count,
-            // of a folder it is told once
-            None => {
-                let mut own = self.files.keys().filter(|(of, _)| of == layer);
-                i64::from(own.any(|(_, name)| name.is_under(path.as_bytes())))
-            }
+        // of a folder it is told once
+        let of_folder = || {
+            let mut own = self.files.keys().filter(|(of, _)| of == layer);
+            i64::from(own.any(|(_, name)| name.is_under(path.as_bytes())))
         };
+        let count = self.files.get(&(*layer, &file)).copied().unwrap_or_else(of_folder);
         if count > 0 {
             let left = self.left.entry(key(finding, names, None)).or_default();
             *left = left.saturating_add(count);
